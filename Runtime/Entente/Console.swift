@@ -1,0 +1,81 @@
+import ABI
+import RuntimeSupport
+
+/// This component's console: bytes out and in, by way of two rings that it shares with the console driver.
+///
+/// Output that finds its ring full waits by yielding when `patience` allows it, and is dropped otherwise.
+public struct Console {
+    public let output: RingEnd
+    public let input: RingEnd
+    let doorbell: UInt32
+
+    /// The console that root prepared for this component.
+    public init() {
+        output = RingEnd(page: ComponentLayout.console)
+        input = RingEnd(page: ComponentLayout.console + ConsoleRing.size)
+        doorbell = InitialSlot.consoleOutput
+    }
+
+    /// Puts a byte into the output ring; false when it is full.
+    public func put(_ byte: UInt8) -> Bool { output.put(byte) }
+
+    /// Tells the driver that there is output.
+    public func flush() { signal(doorbell) }
+
+    /// Takes a byte of input, if there is one.
+    public func take() -> UInt8? { input.take() }
+
+    public func write(_ text: StaticString) {
+        text.withUTF8Buffer { buffer in
+            for unsafe byte in unsafe buffer { putPatiently(byte) }
+        }
+    }
+
+    public func write(decimal number: UInt64, width: Int = 0) {
+        var digits = InlineArray<20, UInt8>(repeating: 0x30)
+        var rest = number
+        var count = 0
+        repeat {
+            digits[count] = UInt8(truncatingIfNeeded: 0x30 + rest % 10)
+            rest /= 10
+            count += 1
+        } while rest != 0
+        count = max(count, min(width, 20))
+        while count > 0 {
+            count -= 1
+            putPatiently(digits[count])
+        }
+    }
+
+    public func write(hex number: UInt64) {
+        write("0x")
+        var shift = 60
+        while shift > 0 && number >> UInt64(shift) == 0 { shift -= 4 }
+        while shift >= 0 {
+            let digit = UInt8(truncatingIfNeeded: number >> UInt64(shift) & 15)
+            putPatiently(digit < 10 ? 0x30 + digit : 0x57 + digit)
+            shift -= 4
+        }
+    }
+
+    public func putPatiently(_ byte: UInt8) {
+        var patience = 100_000
+        while !output.put(byte) {
+            flush()
+            yield()
+            patience -= 1
+            if patience == 0 { return }
+        }
+    }
+}
+
+/// Gives the rest of this thread's time slice to its equals.
+public func yield() {
+    invoke(.scheduleControl, Selector(slot: 0, form: ScheduleControl.yield.rawValue))
+}
+
+/// Time since the board started, in ticks, and the ticks of a second.
+public enum Clock {
+    public static var now: UInt64 { entente_counter() }
+    public static var frequency: UInt64 { entente_counter_frequency() }
+}

@@ -1,0 +1,101 @@
+import ABI
+import RuntimeSupport
+
+/// What an operation brought back: `x0…x7`.
+public struct Answer {
+    public let status: Status
+    /// The tag, badge or notification bits.
+    public let tag: UInt64
+    public let words: Words
+
+    @inline(__always) init(_ registers: entente_registers) {
+        status = Status(rawValue: registers.x0) ?? .unsupported
+        tag = registers.x1
+        words = Words(registers.x2, registers.x3, registers.x4, registers.x5, registers.x6, registers.x7)
+    }
+}
+
+/// The six words of a message.
+public struct Words {
+    public var w0, w1, w2, w3, w4, w5: UInt64
+
+    @inline(__always)
+    public init(
+        _ w0: UInt64 = 0, _ w1: UInt64 = 0, _ w2: UInt64 = 0, _ w3: UInt64 = 0, _ w4: UInt64 = 0, _ w5: UInt64 = 0
+    ) {
+        self.w0 = w0
+        self.w1 = w1
+        self.w2 = w2
+        self.w3 = w3
+        self.w4 = w4
+        self.w5 = w5
+    }
+}
+
+/// One operation of the kernel, with words of any meaning. The typed forms in this module are made of it.
+@inline(__always) @discardableResult
+public func invoke(_ operation: Operation, _ selector: Selector, _ words: Words = Words()) -> Answer {
+    Answer(
+        entente_svc(
+            operation.rawValue, selector.bits, words.w0, words.w1, words.w2, words.w3, words.w4, words.w5))
+}
+
+/// Raises bits of a notification (all of the capability's badge bits if it has a badge). Never blocks.
+@inline(__always) @discardableResult
+public func signal(_ notification: UInt32, bits: UInt64 = 1) -> Status {
+    invoke(.signal, Selector(slot: notification), Words(bits)).status
+}
+
+/// Fetches and clears a notification's bits.
+@inline(__always)
+public func poll(_ notification: UInt32) -> UInt64 {
+    invoke(.poll, Selector(slot: notification)).tag
+}
+
+/// Calls a portal of a thread on this core and waits for its reply.
+@inline(__always)
+public func call(_ portal: UInt32, _ words: Words = Words()) -> Answer {
+    invoke(.call, Selector(slot: portal), words)
+}
+
+/// Replies to the present caller, or waits for the next call or notification, or both: `form` is of `ReplyForm`.
+@inline(__always)
+public func replyWait(_ form: UInt32, _ words: Words = Words()) -> Answer {
+    invoke(.replyWait, Selector(slot: 0, form: form), words)
+}
+
+/// Configures one virtual interrupt, or a word of 32 of them, of a virtual CPU.
+@inline(__always) @discardableResult
+public func virtualInterrupt(
+    _ virtualCPU: UInt32, _ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64 = 0
+) -> Answer {
+    invoke(.interruptControl, Selector(slot: virtualCPU, form: form.rawValue), Words(index, value))
+}
+
+/// Starts, stops or asks after a context; `configure` takes its words.
+@inline(__always) @discardableResult
+public func contextControl(_ context: UInt32, _ form: ContextControl, _ words: Words = Words()) -> Answer {
+    invoke(.contextControl, Selector(slot: context, form: form.rawValue), words)
+}
+
+/// Writes up to four registers of a stopped context, beginning with number `first`.
+@inline(__always) @discardableResult
+public func writeRegisters(
+    _ context: UInt32, first: UInt64, count: UInt64, _ v0: UInt64, _ v1: UInt64 = 0, _ v2: UInt64 = 0, _ v3: UInt64 = 0
+) -> Status {
+    invoke(
+        .contextState, Selector(slot: context, form: ContextState.write.rawValue), Words(first, count, v0, v1, v2, v3)
+    ).status
+}
+
+/// Reads one register of a context.
+@inline(__always)
+public func readRegister(_ context: UInt32, _ number: UInt64) -> UInt64 {
+    invoke(.contextState, Selector(slot: context, form: ContextState.read.rawValue), Words(number, 1)).words.w2
+}
+
+/// Sets a notification's deadline, in ticks of the system counter.
+@inline(__always) @discardableResult
+public func setTimer(_ notification: UInt32, deadline: UInt64, bits: UInt64) -> Status {
+    invoke(.timer, Selector(slot: notification, form: TimerForm.set.rawValue), Words(deadline, bits)).status
+}

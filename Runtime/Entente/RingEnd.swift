@@ -1,0 +1,62 @@
+import ABI
+import Synchronization
+
+/// One end of a `ConsoleRing`. Put or take, depending on the side that this component has.
+@safe
+public struct RingEnd {
+    let base: UnsafeMutableRawPointer
+
+    /// A ring whose page lies at `page` in this component's space.
+    public init(page: UInt64) {
+        // SAFETY: root mapped a page of ring there, and it stays mapped (ComponentLayout.console).
+        unsafe base = UnsafeMutableRawPointer(bitPattern: UInt(page))!
+    }
+
+    private var head: UnsafePointer<Atomic<UInt32>> {
+        // SAFETY: the offset lies in the page, aligned; only atomic accesses are made of it.
+        unsafe UnsafePointer(
+            (base + Int(ConsoleRing.head)).assumingMemoryBound(to: Atomic<UInt32>.self))
+    }
+
+    private var tail: UnsafePointer<Atomic<UInt32>> {
+        // SAFETY: as `head`.
+        unsafe UnsafePointer(
+            (base + Int(ConsoleRing.tail)).assumingMemoryBound(to: Atomic<UInt32>.self))
+    }
+
+    private func slot(_ counter: UInt32) -> UnsafeMutablePointer<UInt8> {
+        // SAFETY: the remainder is below `capacity`, and data and capacity fit the page.
+        unsafe (base + Int(ConsoleRing.data) + Int(counter % ConsoleRing.capacity))
+            .assumingMemoryBound(to: UInt8.self)
+    }
+
+    /// Adds a byte; false when the ring is full (or its peer writes nonsense).
+    public func put(_ byte: UInt8) -> Bool {
+        // SAFETY: see the accessors.
+        let at = unsafe head.pointee.load(ordering: .relaxed)
+        guard unsafe at &- tail.pointee.load(ordering: .acquiring) < ConsoleRing.capacity else { return false }
+        unsafe slot(at).pointee = byte
+        unsafe head.pointee.store(at &+ 1, ordering: .releasing)
+        return true
+    }
+
+    /// Takes a byte, if there is one.
+    public func take() -> UInt8? {
+        // SAFETY: see the accessors.
+        let at = unsafe tail.pointee.load(ordering: .relaxed)
+        let end = unsafe head.pointee.load(ordering: .acquiring)
+        guard end != at else { return nil }
+        guard end &- at <= ConsoleRing.capacity else {
+            unsafe tail.pointee.store(end, ordering: .releasing)
+            return nil
+        }
+        let byte = unsafe slot(at).pointee
+        unsafe tail.pointee.store(at &+ 1, ordering: .releasing)
+        return byte
+    }
+
+    public var isEmpty: Bool {
+        // SAFETY: see the accessors.
+        unsafe head.pointee.load(ordering: .acquiring) == tail.pointee.load(ordering: .relaxed)
+    }
+}

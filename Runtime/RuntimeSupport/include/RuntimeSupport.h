@@ -1,0 +1,65 @@
+/* The one instruction by which a component asks the kernel for something, for Swift. */
+#pragma once
+#include <stdint.h>
+
+/* x0…x7 before and after an operation. */
+struct entente_registers {
+    uint64_t x0, x1, x2, x3, x4, x5, x6, x7;
+};
+
+/* SVC #0. The kernel keeps x18…x30 and the stack pointer; x8…x17 come back undefined (docs/abi.md). */
+static inline __attribute__((always_inline)) struct entente_registers
+entente_svc(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5, uint64_t a6, uint64_t a7)
+{
+    register uint64_t x0 __asm__("x0") = a0;
+    register uint64_t x1 __asm__("x1") = a1;
+    register uint64_t x2 __asm__("x2") = a2;
+    register uint64_t x3 __asm__("x3") = a3;
+    register uint64_t x4 __asm__("x4") = a4;
+    register uint64_t x5 __asm__("x5") = a5;
+    register uint64_t x6 __asm__("x6") = a6;
+    register uint64_t x7 __asm__("x7") = a7;
+    __asm__ volatile("svc #0"
+                     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6), "+r"(x7)
+                     :
+                     : "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "memory", "cc");
+    struct entente_registers back = {x0, x1, x2, x3, x4, x5, x6, x7};
+    return back;
+}
+
+/* The system counter (CNTVCT_EL0) and its frequency in Hz (CNTFRQ_EL0). */
+static inline __attribute__((always_inline)) uint64_t entente_counter(void)
+{
+    uint64_t value;
+    __asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(value)::"memory");
+    return value;
+}
+
+static inline __attribute__((always_inline)) uint64_t entente_counter_frequency(void)
+{
+    uint64_t value;
+    __asm__ volatile("mrs %0, cntfrq_el0" : "=r"(value));
+    return value;
+}
+
+static inline __attribute__((always_inline)) void entente_spin_hint(void)
+{
+    __asm__ volatile("yield" ::: "memory");
+}
+
+/* Bulk memory at EL0; sizes are multiples of 64 bytes, addresses of 16. They use the vector registers. */
+void entente_zero_blocks(uint64_t address, uint64_t size);
+void entente_copy_blocks(uint64_t to, uint64_t from, uint64_t size);
+/* Cleans (and invalidates) [address, address + size) to the point of coherency. */
+void entente_clean_to_memory(uint64_t address, uint64_t size);
+/* Device registers: one access of the named width, never merged or split. */
+static inline __attribute__((always_inline)) uint32_t entente_read32(uint64_t address)
+{
+    uint32_t value;
+    __asm__ volatile("ldr %w0, [%1]" : "=r"(value) : "r"(address) : "memory");
+    return value;
+}
+static inline __attribute__((always_inline)) void entente_write32(uint64_t address, uint32_t value)
+{
+    __asm__ volatile("str %w0, [%1]" ::"r"(value), "r"(address) : "memory");
+}

@@ -1,0 +1,54 @@
+/// Slots that are filled when a tenant starts. Slot 0 is never used.
+public enum InitialSlot {
+    public static let table: UInt32 = 1
+    public static let space: UInt32 = 2
+    public static let thread: UInt32 = 3
+    /// The tenant's own notification; its thread waits on it. Absent for root.
+    public static let notification: UInt32 = 4
+    /// Signals the console driver: output is waiting.
+    public static let consoleOutput: UInt32 = 5
+
+    // Root only.
+    public static let system: UInt32 = 8
+    /// The device registers of the board, as one extent (read, write).
+    public static let devices: UInt32 = 9
+    /// The image behind the kernel (read, execute).
+    public static let image: UInt32 = 10
+    /// Free RAM.
+    public static let firstRegion: UInt32 = 16
+
+    // A monitor: thread, own notification and portals per core; virtual CPUs by number.
+    public static let firstVirtualCPU: UInt32 = 16
+    public static let firstMonitorThread: UInt32 = 24
+    /// Notifications that are bound to a machine's interrupt numbers (benchmarks and, later, devices).
+    public static let firstExtra: UInt32 = 32
+
+    // A driver.
+    public static let firstInterrupt: UInt32 = 16
+    /// The console driver: notifications that tell client N of input.
+    public static let firstConsoleInput: UInt32 = 64
+}
+
+/// Where things lie in a component's address space. Everything is a multiple of 4 KiB.
+public enum ComponentLayout {
+    public static let image: UInt64 = 0x0020_0000
+    /// Stacks grow down from here; that of core N ends at `stackTop - N * stackStride`. The page below each is unmapped.
+    public static let stackTop: UInt64 = 0x1000_0000
+    public static let stackStride: UInt64 = 0x0010_0000
+    /// The component's configuration, written by root, read-only: `ComponentConfiguration` or `MachineConfiguration`.
+    public static let configuration: UInt64 = 0x1800_0000
+    /// The component's console: one `ConsoleRing` page for output, one for input. In the console driver, client N's
+    /// pair lies at `console + (N + 1) * 2 pages`.
+    public static let console: UInt64 = 0x1A00_0000
+    /// A driver's device registers.
+    public static let devices: UInt64 = 0x2000_0000
+    /// A monitor sees its machine's RAM at its guest-physical address.
+    public static let guestMemory: UInt64 = 0x4000_0000
+    /// A monitor sees the image's modules of its machine here, read-only, in the order of `MachineConfiguration.segments`.
+    public static let modules: UInt64 = 0x60_0000_0000
+    /// Root sees the image here.
+    public static let bootImage: UInt64 = 0x60_0000_0000
+    /// Root maps memory that it prepares for others from here on.
+    public static let workspace: UInt64 = 0x10_0000_0000
+    public static let end: UInt64 = 0x80_0000_0000
+}

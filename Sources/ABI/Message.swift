@@ -1,0 +1,37 @@
+/// The first word (`x2`) of a message that the kernel sends to an exit or fault portal:
+/// the kind in bits 56…63, the syndrome (ESR_EL2, ISS and EC) in bits 0…31.
+public struct ExitTag {
+    public var bits: UInt64
+
+    @inline(__always) public init(bits: UInt64) { self.bits = bits }
+    @inline(__always) public init(_ kind: ExitKind, syndrome: UInt64) {
+        bits = kind.rawValue << 56 | syndrome & 0xFFFF_FFFF
+    }
+    @inline(__always) public var kind: ExitKind? { ExitKind(rawValue: bits >> 56) }
+    /// ESR_EL2 as the hardware gave it (Arm ARM, D17.2.37).
+    @inline(__always) public var syndrome: UInt64 { bits & 0xFFFF_FFFF }
+
+    // The fields of a data abort's syndrome.
+    @inline(__always) public var hasValidAccess: Bool { bits & 1 << 24 != 0 }
+    @inline(__always) public var isWrite: Bool { bits & 1 << 6 != 0 }
+    /// 1, 2, 4 or 8 bytes.
+    @inline(__always) public var accessSize: UInt64 { 1 << (bits >> 22 & 3) }
+    @inline(__always) public var signExtends: Bool { bits & 1 << 21 != 0 }
+    /// Whether the destination register is 64 bits wide.
+    @inline(__always) public var isWideRegister: Bool { bits & 1 << 15 != 0 }
+    @inline(__always) public var register: UInt32 { UInt32(truncatingIfNeeded: bits >> 16 & 31) }
+}
+
+/// Why a virtual CPU left its machine, or a thread its program. The words are those of `x3…x7`.
+public enum ExitKind: UInt64 {
+    /// A stage-2 data abort: `x3` guest-physical address (of the byte), `x4` the register's value (stores), `x5` program counter.
+    case memoryAccess = 1
+    /// HVC or SMC that the kernel does not answer: `x3…x6` are the guest's `x0…x3`, `x7` program counter.
+    case hypercall = 2
+    /// A system register access that the kernel does not answer: `x4` the register's value, `x5` program counter.
+    case systemRegister = 3
+    /// A fetch from unmapped memory: `x3` guest-physical address, `x5` program counter.
+    case instructionFetch = 4
+    /// Any other fault: `x3` fault address (FAR_EL2), `x5` program counter.
+    case fault = 5
+}

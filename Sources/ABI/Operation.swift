@@ -1,0 +1,256 @@
+/// The kernel's operations: one table for components (SVC) and machines (HVC).
+///
+/// A component passes the operation in `x0`; a machine passes `Operation.hypercallBase | operation`,
+/// which lies in the vendor-specific hypervisor range of SMCCC 1.1 (clause 6). `x1` carries a
+/// `Selector`, `x2…x7` six words. Back come `x0` a `Status`, `x1` a tag or badge, `x2…x7` words.
+/// `docs/abi.md` gives the words of each operation.
+public enum Operation: UInt64 {
+    case call = 0
+    case replyWait = 1
+    case signal = 2
+    case poll = 3
+    case copy = 4
+    case create = 5
+    case derive = 6
+    case revoke = 7
+    case map = 8
+    case doorbell = 9
+    case contextControl = 10
+    case contextState = 11
+    case notificationBind = 12
+    case timer = 13
+    case scheduleControl = 14
+    case interruptControl = 15
+    case dmaControl = 16
+    case system = 17
+
+    /// SMCCC: fast call, 64-bit, owner 6 (vendor-specific hypervisor), function number 0.
+    public static let hypercallBase: UInt64 = 0xC600_0000
+}
+
+/// What an operation answers in `x0`.
+public enum Status: UInt64 {
+    /// Done. For a waiting thread: a message has come; `x1` is the badge of the portal.
+    case ok = 0
+    /// A waiting thread was woken by its notification; `x1` holds the bits, now cleared.
+    case notified = 1
+    /// Partly done: `x2` says how much; repeat with the rest.
+    case again = 2
+    /// The operation number, or this form of it, is not provided by this kernel.
+    case unsupported = 3
+    /// The selector names no capability, or one of the wrong kind.
+    case badCapability = 4
+    /// The capability lacks a right.
+    case noRights = 5
+    /// A word is out of range, misaligned, or contradicts another.
+    case badArgument = 6
+    /// The region, the table or the space has no room; nothing was changed.
+    case noMemory = 7
+    /// The object is in a state that forbids the operation (for example: started twice).
+    case badState = 8
+    /// The portal's thread runs on another core.
+    case wrongCore = 9
+    /// The peer died before it replied.
+    case dead = 10
+    /// The call would nest too deep or come back to itself.
+    case tooDeep = 11
+    /// The slot that should receive a capability is taken.
+    case occupied = 12
+    /// The server refused the call.
+    case refused = 13
+}
+
+/// `x1` of an operation: the slot in the low half, the form of the operation and its flags in the high half.
+public struct Selector {
+    public var bits: UInt64
+
+    @inline(__always) public init(bits: UInt64) { self.bits = bits }
+    @inline(__always) public init(slot: UInt32, form: UInt32 = 0) {
+        bits = UInt64(slot) | UInt64(form) << 32
+    }
+    @inline(__always) public var slot: UInt32 { UInt32(truncatingIfNeeded: bits) }
+    @inline(__always) public var form: UInt32 { UInt32(truncatingIfNeeded: bits >> 32) }
+}
+
+/// What a capability names.
+public enum ObjectKind: UInt8 {
+    case none = 0
+    case region = 1
+    case capabilityTable = 2
+    case addressSpace = 3
+    case thread = 4
+    case virtualCPU = 5
+    case portal = 6
+    case schedulingContext = 7
+    case notification = 8
+    case interrupt = 9
+    /// A piece of physical memory: RAM or device registers.
+    case extent = 10
+    /// The right to power, cores, the kernel's log and interrupt objects; held by root.
+    case system = 11
+}
+
+/// What a capability allows. Rights only shrink as a capability is derived.
+public struct Rights: OptionSet {
+    public var rawValue: UInt8
+    @inline(__always) public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    public static var read: Rights { Rights(rawValue: 1) }
+    public static var write: Rights { Rights(rawValue: 2) }
+    public static var execute: Rights { Rights(rawValue: 4) }
+    /// May be derived further, configured, or turned into objects.
+    public static var manage: Rights { Rights(rawValue: 8) }
+    public static var all: Rights { Rights(rawValue: 15) }
+}
+
+/// Forms of `replyWait` (the high half of its selector), which may be combined.
+public enum ReplyForm {
+    /// Reply to the caller; `x2…x7` are its answer.
+    public static let reply: UInt32 = 1
+    /// Wait for the next call or notification.
+    public static let wait: UInt32 = 2
+    /// Leave the caller stopped; `contextControl` starts it again.
+    public static let leaveStopped: UInt32 = 4
+    /// Refuse: a thread's call ends with `Status.refused`, a virtual CPU takes a synchronous external abort.
+    public static let refuse: UInt32 = 8
+    /// Answer of a VM exit: move the program counter behind the instruction.
+    public static let advance: UInt32 = 16
+    /// Answer of a VM exit: put `x2` into the general register named by `registerShift`.
+    public static let writeRegister: UInt32 = 32
+    /// Bits 8…12 of the form: the register that `writeRegister` means (31: none, the zero register).
+    public static let registerShift: UInt32 = 8
+    /// Answer of a hypercall exit: put `x2…x5` into the virtual CPU's `x0…x3`.
+    public static let writeArguments: UInt32 = 64
+}
+
+/// Forms of `contextControl`.
+public enum ContextControl: UInt32 {
+    /// `x2` space, `x3` table (0: none), `x4` fault or exit portal (0: none), `x5` scheduling context (0: none), `x6` core.
+    case configure = 0
+    /// Makes a stopped context runnable.
+    case start = 1
+    /// Stops a context; effective at once on its own core, soon on another: ask `status`.
+    case stop = 2
+    /// `x2` becomes a `ContextStatus`.
+    case status = 3
+    /// `x2` virtual affinity number (Aff0) of a virtual CPU within its machine: 0…15.
+    case setAffinity = 4
+}
+
+public enum ContextStatus: UInt64 {
+    case stopped = 0
+    case running = 1
+}
+
+/// Register numbers of `contextState`.
+public enum RegisterNumber {
+    /// 0…30: `x0…x30`.
+    public static let stackPointer: UInt64 = 31
+    public static let programCounter: UInt64 = 32
+    public static let processorState: UInt64 = 33
+    /// The EL1 system registers of a virtual CPU, in the order of `SystemRegister`.
+    public static let system: UInt64 = 64
+}
+
+/// Forms of `contextState`.
+public enum ContextState: UInt32 {
+    /// `x2` first register number, `x3` how many (1…4); values in `x4…x7`.
+    case write = 0
+    /// The same; the values come back in `x4…x7`.
+    case read = 1
+    /// Everything to the architecture's reset values; the context must be stopped.
+    case reset = 2
+}
+
+/// Forms of `notificationBind` (`x1`: the notification).
+public enum NotificationBind: UInt32 {
+    /// Sink: thread in `x2`. It hears of the bits in `replyWait`.
+    case thread = 0
+    /// Sink: virtual CPU in `x2`, interrupt number in `x3`. Bits are not kept: a signal pends the interrupt.
+    case virtualInterrupt = 1
+}
+
+/// Forms of `interruptControl` when `x1` selects an interrupt.
+public enum InterruptControl: UInt32 {
+    /// `x2` notification, `x3` bits to raise; enables the interrupt at the physical distributor.
+    case bind = 0
+    /// The driver is done: the interrupt may come again.
+    case acknowledge = 1
+}
+
+/// Forms of `interruptControl` when `x1` selects a virtual CPU: `x2` is a word or interrupt number, `x3` the value.
+///
+/// The *mask* forms take a word number (interrupt number / 32) and a mask, like the distributor's registers.
+public enum VirtualInterruptControl: UInt32 {
+    case enable = 0
+    case disable = 1
+    case setPending = 2
+    case clearPending = 3
+    case setActive = 4
+    case clearActive = 5
+    /// Mask of edge-triggered interrupts of the word; the others are level-triggered.
+    case setEdge = 6
+    /// `x2` interrupt number, `x3` priority (0 is the highest).
+    case setPriority = 7
+    /// `x2` interrupt number, `x3` 1 or 0: the level of its input line.
+    case setLevel = 8
+    /// `x3` 1 or 0: whether group 1 is forwarded at all (GICD_CTLR.EnableGrp1).
+    case setForwarding = 9
+    /// Back: `x2` enabled, `x3` pending, `x4` active, `x5` edge of the word.
+    case readWord = 10
+    /// Back: `x2` the priority.
+    case readPriority = 11
+}
+
+/// Forms of `timer` (`x1`: the notification).
+public enum TimerForm: UInt32 {
+    /// `x2` deadline in ticks of the system counter, `x3` bits to raise. An earlier deadline of this notification is replaced.
+    case set = 0
+    case cancel = 1
+}
+
+/// Forms of `scheduleControl` (`x1`: the scheduling context).
+public enum ScheduleControl: UInt32 {
+    /// `x2` core, `x3` priority (0…31, 31 most urgent), `x4` time slice in ticks.
+    case configure = 0
+    /// `x2`: ticks used so far.
+    case timeUsed = 1
+    /// Yields the rest of the caller's slice to its equals; needs no capability.
+    case yield = 2
+}
+
+/// Forms of `system`.
+public enum SystemForm: UInt32 {
+    /// Powers the board off; `x2` becomes the exit code where the platform can say one.
+    case powerOff = 0
+    case reset = 1
+    /// `x2` interrupt number → an interrupt capability in slot `x3`.
+    case createInterrupt = 2
+    /// `x2` core, `x3` `SystemCounter`: the value comes back in `x2`.
+    case readCounter = 3
+    /// Writes `x2…x7`'s up to 40 bytes to the kernel's console (`x2`: how many bytes, `x3…x7` the bytes).
+    case writeConsole = 4
+}
+
+/// Counters that the kernel keeps of every core.
+public enum SystemCounter: UInt64 {
+    case entries = 0
+    case switches = 1
+}
+
+/// Counters that the kernel keeps of every virtual CPU; read with `contextState` at `RegisterNumber.counters`.
+public enum ExitCounter: Int, CaseIterable {
+    case hypercall = 0
+    case waitForInterrupt = 1
+    case systemRegister = 2
+    case softwareInterrupt = 3
+    case interrupt = 4
+    case memory = 5
+    case floatingPoint = 6
+    case monitor = 7
+    public static let count = 8
+}
+extension RegisterNumber {
+    /// The exit counters of a virtual CPU, in the order of `ExitCounter`; read-only.
+    public static let counters: UInt64 = 128
+}
