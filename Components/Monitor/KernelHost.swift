@@ -1,0 +1,40 @@
+import ABI
+import Entente
+import VirtualPlatform
+
+/// What the devices act upon: the kernel's virtual interrupts, and the machine's console.
+struct KernelHost: InterruptPort, SerialLine {
+    private let console = Console()
+    /// Whether the console driver has to be told of output.
+    private var hasOutput = false
+
+    @inline(__always)
+    init() {}
+
+    private static func slot(_ virtualCPU: Int) -> UInt32 {
+        InitialSlot.firstVirtualCPU + UInt32(truncatingIfNeeded: virtualCPU)
+    }
+
+    mutating func control(_ form: VirtualInterruptControl, virtualCPU: Int, index: UInt64, value: UInt64) {
+        virtualInterrupt(KernelHost.slot(virtualCPU), form, index, value)
+    }
+
+    mutating func state(ofWord word: Int, virtualCPU: Int) -> InterruptWordState {
+        let words = virtualInterrupt(KernelHost.slot(virtualCPU), .readWord, UInt64(word)).words
+        return InterruptWordState(
+            pending: UInt32(truncatingIfNeeded: words.w1), active: UInt32(truncatingIfNeeded: words.w2))
+    }
+
+    mutating func transmit(_ byte: UInt8) -> Bool {
+        hasOutput = true
+        return console.put(byte)
+    }
+
+    mutating func receive() -> UInt8? { console.take() }
+
+    /// Tells the console driver, if anything was put into the ring or found no room there.
+    @inline(__always)
+    func flush() {
+        if hasOutput { console.flush() }
+    }
+}

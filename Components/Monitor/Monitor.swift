@@ -1,0 +1,127 @@
+import ABI
+import Entente
+import VirtualPlatform
+
+/// One thread of a machine's monitor: takes the exits of the virtual CPUs on its core, emulates, replies.
+struct Monitor {
+    let machine: MachineDescription
+
+    /// Serves for as long as the machine exists.
+    func serve() -> Never {
+        var answer = replyWait(ReplyForm.wait)
+        while true {
+            switch answer.status {
+            case .ok:
+                answer = handle(Exit(answer))
+            case .notified:
+                exchangeSerial()
+                answer = replyWait(ReplyForm.wait)
+            default:
+                answer = replyWait(ReplyForm.wait)
+            }
+        }
+    }
+
+    /// Answers one exit and waits for the next.
+    @inline(__always)
+    private func handle(_ exit: Exit) -> Answer {
+        switch exit.tag.kind {
+        case .memoryAccess: return memoryAccess(exit)
+        case .hypercall: return hypercall(exit)
+        case .systemRegister: return systemRegister(exit)
+        case .instructionFetch, .fault, nil: return replyWait(Reply.refuse)
+        }
+    }
+
+    /// Input has come, or room for output.
+    private func exchangeSerial() {
+        var host = KernelHost()
+        SharedMachine.withLock { $0.devices.exchangeSerial(&host) }
+        host.flush()
+    }
+}
+
+/// A message of the kernel: why a virtual CPU left its machine.
+struct Exit {
+    let virtualCPU: Int
+    let tag: ExitTag
+    let words: Words
+
+    @inline(__always)
+    init(_ answer: Answer) {
+        virtualCPU = Int(truncatingIfNeeded: answer.tag & 7)
+        tag = ExitTag(bits: answer.words.w0)
+        words = answer.words
+    }
+}
+
+/// The forms of `replyWait` that the monitor uses: each also waits for the next exit, but `leaveStopped`.
+enum Reply {
+    /// The guest takes a synchronous external abort.
+    static let refuse = ReplyForm.reply | ReplyForm.refuse | ReplyForm.wait
+    /// The instruction is done.
+    static let advance = ReplyForm.reply | ReplyForm.advance | ReplyForm.wait
+    /// `x0…x3` hold the answer of a hypercall.
+    static let arguments = ReplyForm.reply | ReplyForm.writeArguments | ReplyForm.wait
+    static let leaveStopped = ReplyForm.reply | ReplyForm.leaveStopped
+
+    /// The instruction is done, and its register holds `x2`.
+    @inline(__always)
+    static func register(_ number: UInt32) -> UInt32 {
+        advance | ReplyForm.writeRegister | number << ReplyForm.registerShift
+    }
+}
+
+// MARK: - Devices
+
+extension Monitor {
+    private enum Outcome {
+        case loaded(UInt64)
+        case noDevice
+        case stopping
+    }
+
+    @inline(__always)
+    private func memoryAccess(_ exit: Exit) -> Answer {
+        guard let access = MemoryAccess(tag: exit.tag, address: exit.words.w1, value: exit.words.w2) else {
+            return undescribedAccess(exit)
+        }
+        var host = KernelHost()
+        let outcome: Outcome = SharedMachine.withLock { state in
+            guard state.power.machine == .running else { return .stopping }
+            guard let loaded = state.devices.perform(access, &host) else { return .noDevice }
+            return .loaded(loaded)
+        }
+        host.flush()
+        switch outcome {
+        case .loaded(let value):
+            if access.isWrite { return replyWait(Reply.advance) }
+            return replyWait(Reply.register(access.register), Words(access.registerValue(value)))
+        case .noDevice: return replyWait(Reply.refuse)
+        case .stopping: return replyWait(Reply.leaveStopped | ReplyForm.wait)
+        }
+    }
+
+    @inline(never)
+    private func undescribedAccess(_ exit: Exit) -> Answer {
+        replyWait(MemoryAccess.isCacheMaintenance(exit.tag) ? Reply.advance : Reply.refuse)
+    }
+
+    /// What the kernel leaves to its monitor is of no use to this machine: it reads as zero and writes nothing.
+    @inline(never)
+    private func systemRegister(_ exit: Exit) -> Answer {
+        let access = SystemRegisterAccess(exit.tag)
+        return replyWait(access.isRead ? Reply.register(access.register) : Reply.advance, Words(0))
+    }
+}
+
+/// The syndrome of a trapped MSR or MRS (Arm ARM, ISS of exception class 0x18).
+private struct SystemRegisterAccess {
+    let isRead: Bool
+    let register: UInt32
+
+    init(_ tag: ExitTag) {
+        isRead = tag.syndrome & 1 != 0
+        register = UInt32(truncatingIfNeeded: tag.syndrome >> 5 & 31)
+    }
+}

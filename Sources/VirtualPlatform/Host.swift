@@ -1,0 +1,32 @@
+import ABI
+
+/// What the interrupt controller's registers act upon: the kernel's state of each virtual CPU's interrupts.
+///
+/// The kernel is the only holder of *pending* and *active*; everything else that it keeps was told to it through here.
+public protocol InterruptPort {
+    /// Applies one form; `index` and `value` as `VirtualInterruptControl` says. An answer is not expected.
+    mutating func control(_ form: VirtualInterruptControl, virtualCPU: Int, index: UInt64, value: UInt64)
+
+    /// What the kernel knows at this moment of the 32 interrupts of a word.
+    mutating func state(ofWord word: Int, virtualCPU: Int) -> InterruptWordState
+}
+
+/// Two bits of 32 interrupts that change without the monitor.
+public struct InterruptWordState {
+    /// Pending for any reason: latched, or level-sensitive with a high line.
+    public var pending: UInt32
+    public var active: UInt32
+
+    @inline(__always) public init(pending: UInt32, active: UInt32) {
+        self.pending = pending
+        self.active = active
+    }
+}
+
+/// The two directions of a serial port's wire.
+public protocol SerialLine {
+    /// Sends a byte; false when there is no room now.
+    mutating func transmit(_ byte: UInt8) -> Bool
+    /// The next byte that has come, if any.
+    mutating func receive() -> UInt8?
+}

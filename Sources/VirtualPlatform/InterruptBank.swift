@@ -1,0 +1,245 @@
+import ABI
+
+/// 32 interrupts of one word: what the guest configured, and which virtual CPU keeps each.
+///
+/// A virtual CPU's INTIDs 0…31 are one bank that it owns alone; each 32 shared interrupts are a bank whose bits are
+/// owned by the virtual CPUs that they are routed to. The kernel has a copy of all that is kept here, and alone knows
+/// what is pending and active.
+struct InterruptBank {
+    /// INTID / 32.
+    let word: Int
+    /// Which of the 32 each virtual CPU keeps.
+    var owners: InlineArray<8, UInt32>
+    private(set) var enabled: UInt32 = 0
+    /// Edge-triggered ones; the others are level-sensitive.
+    private(set) var edge: UInt32
+    /// IGROUPR: kept for the guest to read; one group exists.
+    private var group: UInt32 = 0
+    /// Input lines that are high.
+    private(set) var lines: UInt32 = 0
+    private var priorities = InlineArray<32, UInt8>(repeating: 0)
+
+    /// The bank of `word`, owned by `owner` as a whole. Software-generated interrupts are edge-triggered.
+    init(word: Int, owner: Int) {
+        self.word = word
+        owners = InlineArray(repeating: 0)
+        owners[owner] = ~0
+        edge = word == 0 ? 0x0000_FFFF : 0
+    }
+
+    /// Whether any virtual CPU may keep its bits.
+    private var isShared: Bool { word != 0 }
+
+    func owner(of bit: UInt32) -> Int {
+        for virtualCPU in 0..<8 where owners[virtualCPU] & bit != 0 { return virtualCPU }
+        return 0
+    }
+
+    /// Applies a masked form at each owner of bits in `mask`.
+    func apply<Port: InterruptPort>(_ form: VirtualInterruptControl, _ mask: UInt32, _ port: inout Port) {
+        guard mask != 0 else { return }
+        for virtualCPU in 0..<8 {
+            let owned = mask & owners[virtualCPU]
+            if owned != 0 {
+                port.control(form, virtualCPU: virtualCPU, index: UInt64(word), value: UInt64(owned))
+            }
+        }
+    }
+}
+
+// MARK: - The bit registers
+
+/// The registers of one bit per interrupt, in the order of their offsets: `rawValue` is offset / 0x80
+/// (GICD_IGROUPR 0x080 … GICD_ICACTIVER 0x380, and the same in a redistributor's second frame).
+enum BankRegister: UInt64 {
+    case group = 1
+    case setEnable, clearEnable
+    case setPending, clearPending
+    case setActive, clearActive
+}
+
+extension InterruptBank {
+    func read<Port: InterruptPort>(_ register: BankRegister, count: Int, _ port: inout Port) -> UInt32 {
+        switch register {
+        case .group: return group
+        case .setEnable, .clearEnable: return enabled
+        case .setPending, .clearPending: return state(count: count, &port).pending
+        case .setActive, .clearActive: return state(count: count, &port).active
+        }
+    }
+
+    /// - Parameter lanes: the bytes of the register that the access covers; `value` is zero outside.
+    mutating func write<Port: InterruptPort>(
+        _ register: BankRegister, _ value: UInt32, lanes: UInt32, count: Int, _ port: inout Port
+    ) {
+        switch register {
+        case .group:
+            group = group & ~lanes | value
+        case .setEnable:
+            apply(.enable, value & ~enabled, &port)
+            enabled |= value
+        case .clearEnable:
+            apply(.disable, value & enabled, &port)
+            enabled &= ~value
+        case .setPending: apply(.setPending, value, &port)
+        case .clearPending: apply(.clearPending, value, &port)
+        case .setActive: apply(.setActive, value, &port)
+        case .clearActive: clearActive(value, count: count, &port)
+        }
+    }
+
+    /// What is pending at the owners, and active anywhere: an interrupt that is routed away while it is active stays so
+    /// where it was taken, for only that virtual CPU will deactivate it.
+    private func state<Port: InterruptPort>(count: Int, _ port: inout Port) -> InterruptWordState {
+        var pending: UInt32 = 0
+        var active: UInt32 = 0
+        for virtualCPU in 0..<count where isShared || owners[virtualCPU] != 0 {
+            let here = port.state(ofWord: word, virtualCPU: virtualCPU)
+            pending |= here.pending & owners[virtualCPU]
+            active |= here.active
+        }
+        return InterruptWordState(pending: pending, active: active)
+    }
+
+    private func clearActive<Port: InterruptPort>(_ mask: UInt32, count: Int, _ port: inout Port) {
+        guard mask != 0 else { return }
+        for virtualCPU in 0..<count where isShared || owners[virtualCPU] != 0 {
+            port.control(.clearActive, virtualCPU: virtualCPU, index: UInt64(word), value: UInt64(mask))
+        }
+    }
+}
+
+// MARK: - Priorities and triggers
+
+extension InterruptBank {
+    /// Five bits are implemented, as in the virtual CPU interface.
+    private static let priorityBits: UInt8 = 0xF8
+
+    /// IPRIORITYR: the four interrupts from `place` on, one byte each.
+    func readPriorities(from place: Int) -> UInt32 {
+        var value: UInt32 = 0
+        for byte in 0..<4 {
+            value |= UInt32(priorities[(place & 28) | byte]) << UInt32(8 * byte)
+        }
+        return value
+    }
+
+    mutating func writePriorities<Port: InterruptPort>(
+        from place: Int, _ value: UInt32, lanes: UInt32, _ port: inout Port
+    ) {
+        for byte in 0..<4 where lanes >> UInt32(8 * byte) & 0xFF != 0 {
+            let interrupt = InterruptID(word << 5 | place & 28 | byte)
+            let priority = UInt8(truncatingIfNeeded: value >> UInt32(8 * byte)) & InterruptBank.priorityBits
+            guard priorities[interrupt.place] != priority else { continue }
+            priorities[interrupt.place] = priority
+            port.control(
+                .setPriority, virtualCPU: owner(of: interrupt.bit), index: UInt64(interrupt.number),
+                value: UInt64(priority))
+        }
+    }
+
+    /// ICFGR: two bits for each of 16 interrupts, of which the upper one says edge-triggered.
+    func readTriggers(upperHalf: Bool) -> UInt32 {
+        let half = upperHalf ? edge >> 16 : edge & 0xFFFF
+        var value: UInt32 = 0
+        for place in UInt32(0)..<16 where half >> place & 1 != 0 { value |= 2 << (2 * place) }
+        return value
+    }
+
+    mutating func writeTriggers<Port: InterruptPort>(
+        upperHalf: Bool, _ value: UInt32, lanes: UInt32, count: Int, _ port: inout Port
+    ) {
+        // The triggers of software-generated interrupts are fixed (ICFGR0).
+        guard isShared || upperHalf else { return }
+        var half: UInt32 = 0
+        let merged = readTriggers(upperHalf: upperHalf) & ~lanes | value
+        for place in UInt32(0)..<16 where merged >> (2 * place) & 2 != 0 { half |= 1 << place }
+        let changed = upperHalf ? half << 16 | edge & 0xFFFF : edge & 0xFFFF_0000 | half
+        guard changed != edge else { return }
+        edge = changed
+        sendTriggers(count: count, &port)
+    }
+
+    /// Triggers are told to every virtual CPU that may ever keep the interrupt, so that routing need not move them.
+    func sendTriggers<Port: InterruptPort>(count: Int, _ port: inout Port) {
+        for virtualCPU in 0..<count where isShared || owners[virtualCPU] != 0 {
+            port.control(.setEdge, virtualCPU: virtualCPU, index: UInt64(word), value: UInt64(edge))
+        }
+    }
+}
+
+// MARK: - Lines, routing and restoring
+
+extension InterruptBank {
+    @inline(__always)
+    func isHigh(_ interrupt: InterruptID) -> Bool { lines & interrupt.bit != 0 }
+
+    /// Drives an input line; the kernel hears of it only when it changes.
+    mutating func setLine<Port: InterruptPort>(_ interrupt: InterruptID, high: Bool, _ port: inout Port) {
+        guard high != isHigh(interrupt) else { return }
+        lines ^= interrupt.bit
+        sendLine(interrupt, high: high, to: owner(of: interrupt.bit), &port)
+    }
+
+    private func sendLine<Port: InterruptPort>(
+        _ interrupt: InterruptID, high: Bool, to virtualCPU: Int, _ port: inout Port
+    ) {
+        port.control(.setLevel, virtualCPU: virtualCPU, index: UInt64(interrupt.number), value: high ? 1 : 0)
+    }
+
+    /// Pending bits that were latched, as opposed to following from a high line. The lines of private peripherals are the
+    /// kernel's to drive (the timers), so those that are level-sensitive count as lines.
+    private func latched(_ pending: UInt32) -> UInt32 { pending & (isShared ? edge | ~lines : edge) }
+
+    /// Gives an interrupt to another virtual CPU, with all but its active state (see `state`).
+    ///
+    /// It is disabled at its old place before its pending state is read there, and enabled at its new one last, so that it
+    /// is not taken at both. An event is never lost; one that is being acknowledged at the same moment may come twice,
+    /// which the architecture allows (IHI 0069, GICD_IROUTER).
+    mutating func move<Port: InterruptPort>(_ interrupt: InterruptID, to new: Int, _ port: inout Port) {
+        let old = owner(of: interrupt.bit)
+        guard new != old else { return }
+        let bit = interrupt.bit
+        if enabled & bit != 0 { control(.disable, old, bit, &port) }
+        let wasLatched = latched(port.state(ofWord: word, virtualCPU: old).pending) & bit != 0
+        if wasLatched { control(.clearPending, old, bit, &port) }
+        if isHigh(interrupt) { sendLine(interrupt, high: false, to: old, &port) }
+
+        owners[old] &= ~bit
+        owners[new] |= bit
+        port.control(
+            .setPriority, virtualCPU: new, index: UInt64(interrupt.number), value: UInt64(priorities[interrupt.place]))
+        if isHigh(interrupt) { sendLine(interrupt, high: true, to: new, &port) }
+        if wasLatched { control(.setPending, new, bit, &port) }
+        if enabled & bit != 0 { control(.enable, new, bit, &port) }
+    }
+
+    private func control<Port: InterruptPort>(
+        _ form: VirtualInterruptControl, _ virtualCPU: Int, _ mask: UInt32, _ port: inout Port
+    ) {
+        port.control(form, virtualCPU: virtualCPU, index: UInt64(word), value: UInt64(mask))
+    }
+
+    /// What a virtual CPU's reset would lose: its latched interrupts.
+    func latched<Port: InterruptPort>(at virtualCPU: Int, _ port: inout Port) -> UInt32 {
+        guard owners[virtualCPU] != 0 else { return 0 }
+        return latched(port.state(ofWord: word, virtualCPU: virtualCPU).pending) & owners[virtualCPU]
+    }
+
+    /// Tells a virtual CPU that was reset all that this bank says of it.
+    func restore<Port: InterruptPort>(_ virtualCPU: Int, latched: UInt32, _ port: inout Port) {
+        let owned = owners[virtualCPU]
+        if isShared || owned != 0 { control(.setEdge, virtualCPU, edge, &port) }
+        for place in 0..<32 where owned >> UInt32(place) & 1 != 0 {
+            let interrupt = InterruptID(word << 5 | place)
+            if priorities[place] != 0 {
+                port.control(
+                    .setPriority, virtualCPU: virtualCPU, index: UInt64(interrupt.number),
+                    value: UInt64(priorities[place]))
+            }
+            if isHigh(interrupt) { sendLine(interrupt, high: true, to: virtualCPU, &port) }
+        }
+        if latched != 0 { control(.setPending, virtualCPU, latched, &port) }
+        if enabled & owned != 0 { control(.enable, virtualCPU, enabled & owned, &port) }
+    }
+}

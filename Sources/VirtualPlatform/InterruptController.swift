@@ -1,0 +1,97 @@
+import ABI
+
+/// A machine's GICv3: the distributor, and a redistributor for each virtual CPU.
+///
+/// Guests reach the registers in any size. An access that is not aligned to its size, or that meets a reserved register,
+/// reads as zero and writes nothing.
+public struct InterruptController {
+    private var distributor: Distributor
+    private var redistributors: InlineArray<8, Redistributor>
+    private let virtualCPUCount: Int
+
+    /// Registers as after reset. The kernel's state of every virtual CPU must be as after its reset too; `restore` then
+    /// brings the two together.
+    /// - Parameter virtualCPUCount: 1…`PlatformMap.maximumVirtualCPUs`.
+    public init(virtualCPUCount: Int) {
+        self.virtualCPUCount = virtualCPUCount
+        distributor = Distributor(virtualCPUCount: virtualCPUCount)
+        redistributors = InlineArray { Redistributor(number: $0, isLast: $0 == virtualCPUCount - 1) }
+    }
+}
+
+// MARK: - Registers
+
+extension InterruptController {
+    /// - Parameter offset: from the distributor's first byte, below `PlatformMap.distributorSize`.
+    @inline(__always)
+    public func readDistributor<Port: InterruptPort>(_ offset: UInt64, size: UInt64, _ port: inout Port) -> UInt64 {
+        if size == 4 && offset & 3 == 0 { return UInt64(distributor.read(offset, &port)) }
+        return RegisterLanes.read(offset, size: size) { distributor.read($0, &port) }
+    }
+
+    public mutating func writeDistributor<Port: InterruptPort>(
+        _ offset: UInt64, size: UInt64, _ value: UInt64, _ port: inout Port
+    ) {
+        RegisterLanes.write(offset, size: size, value) { distributor.write($0, $1, lanes: $2, &port) }
+    }
+
+    /// - Parameter offset: from the first redistributor's first byte; nil when no virtual CPU lies there.
+    public func readRedistributor<Port: InterruptPort>(_ offset: UInt64, size: UInt64, _ port: inout Port) -> UInt64? {
+        guard let number = redistributor(at: offset) else { return nil }
+        let inside = offset % PlatformMap.redistributorStride
+        return RegisterLanes.read(inside, size: size) { redistributors[number].read($0, &port) }
+    }
+
+    /// False when no virtual CPU lies there.
+    public mutating func writeRedistributor<Port: InterruptPort>(
+        _ offset: UInt64, size: UInt64, _ value: UInt64, _ port: inout Port
+    ) -> Bool {
+        guard let number = redistributor(at: offset) else { return false }
+        let inside = offset % PlatformMap.redistributorStride
+        RegisterLanes.write(inside, size: size, value) {
+            redistributors[number].write($0, $1, lanes: $2, &port)
+        }
+        return true
+    }
+
+    private func redistributor(at offset: UInt64) -> Int? {
+        let number = offset / PlatformMap.redistributorStride
+        return number < UInt64(virtualCPUCount) ? Int(number) : nil
+    }
+}
+
+// MARK: - Lines, and a virtual CPU's reset
+
+extension InterruptController {
+    /// Drives the input line of a shared interrupt. The kernel hears of it only when it changes.
+    /// - Parameter interrupt: 32…127.
+    @inline(__always)
+    public mutating func setLine<Port: InterruptPort>(_ interrupt: InterruptID, high: Bool, _ port: inout Port) {
+        guard distributor.isHigh(interrupt) != high else { return }
+        distributor.setLine(interrupt, high: high, &port)
+    }
+
+    /// What the reset of a virtual CPU would lose in the kernel: to be fetched before it, and given to `restore` after it.
+    public func latched<Port: InterruptPort>(at virtualCPU: Int, _ port: inout Port) -> LatchedInterrupts {
+        var words = LatchedInterrupts()
+        words.words[0] = redistributors[virtualCPU].latched(&port)
+        for word in 1..<4 { words.words[word] = distributor.latched(at: virtualCPU, word: word, &port) }
+        return words
+    }
+
+    /// Tells the kernel all that the registers say of a virtual CPU that was just reset: the interrupt controller is no
+    /// part of a CPU, so turning that off and on leaves it as it was.
+    public func restore<Port: InterruptPort>(
+        _ virtualCPU: Int, _ latched: LatchedInterrupts, _ port: inout Port
+    ) {
+        redistributors[virtualCPU].restore(latched: latched.words[0], &port)
+        for word in 1..<4 { distributor.restore(virtualCPU, word: word, latched: latched.words[word], &port) }
+        distributor.restoreForwarding(virtualCPU, &port)
+    }
+}
+
+/// The pending latches of a virtual CPU's 128 interrupts.
+public struct LatchedInterrupts {
+    var words = InlineArray<4, UInt32>(repeating: 0)
+    public init() {}
+}

@@ -1,0 +1,58 @@
+import ABI
+
+/// A load or store of a guest that reached no RAM, as its data abort's syndrome describes it (Arm ARM, ISS of a data abort).
+public struct MemoryAccess {
+    /// Guest-physical address of the first byte.
+    public let address: UInt64
+    /// 1, 2, 4 or 8 bytes.
+    public let size: UInt64
+    public let isWrite: Bool
+    /// What a store writes, in its low `size` bytes; the rest is zero.
+    public let value: UInt64
+    /// The general register that a load fills; 31 is the zero register.
+    public let register: UInt32
+    let signExtends: Bool
+    let isWide: Bool
+
+    /// Decodes a `memoryAccess` exit; nil when the syndrome does not describe the instruction (ISV is 0: a pair, a vector
+    /// register, write-back, or a table walk), which no device can answer.
+    @inline(__always)
+    public init?(tag: ExitTag, address: UInt64, value: UInt64) {
+        guard tag.hasValidAccess else { return nil }
+        self.address = address
+        size = tag.accessSize
+        isWrite = tag.isWrite
+        self.value = value & MemoryAccess.mask(size: tag.accessSize)
+        register = tag.register
+        signExtends = tag.signExtends
+        isWide = tag.isWideRegister
+    }
+
+    /// An access as a test makes it: zero-extending into a wide register 0.
+    public init(address: UInt64, size: UInt64, write value: UInt64?) {
+        self.address = address
+        self.size = size
+        isWrite = value != nil
+        self.value = (value ?? 0) & MemoryAccess.mask(size: size)
+        register = 0
+        signExtends = false
+        isWide = true
+    }
+
+    /// What the load's register holds afterwards: the low `size` bytes of `loaded`, extended as the instruction says.
+    @inline(__always)
+    public func registerValue(_ loaded: UInt64) -> UInt64 {
+        guard signExtends else { return loaded & MemoryAccess.mask(size: size) }
+        let unused = 64 &- size &* 8
+        let extended = UInt64(bitPattern: Int64(bitPattern: loaded &<< unused) &>> Int64(bitPattern: unused))
+        return isWide ? extended : extended & 0xFFFF_FFFF
+    }
+
+    /// The low `size` bytes.
+    @inline(__always)
+    static func mask(size: UInt64) -> UInt64 { ~0 &>> (64 &- size &* 8) }
+
+    /// Cache maintenance on a device's address faults like a store, but there is nothing to maintain (ISS.CM).
+    @inline(__always)
+    public static func isCacheMaintenance(_ tag: ExitTag) -> Bool { tag.syndrome & 1 << 8 != 0 }
+}

@@ -1,0 +1,29 @@
+/// Where the devices of QEMU's `virt` board lie in guest-physical memory, and how they interrupt.
+public enum PlatformMap {
+    public static let distributor: UInt64 = 0x0800_0000
+    public static let distributorSize: UInt64 = 0x1_0000
+    /// Virtual CPU N's two frames of 64 KiB begin at `redistributors + N * redistributorStride`.
+    public static let redistributors: UInt64 = 0x080A_0000
+    public static let redistributorStride: UInt64 = 0x2_0000
+    public static let serial: UInt64 = 0x0900_0000
+    public static let serialSize: UInt64 = 0x1000
+    /// The PL011's combined interrupt (SPI 1), level-sensitive.
+    public static let serialInterrupt = InterruptID(33)
+
+    public static let maximumVirtualCPUs = 8
+    /// INTIDs 0…127: as many as the kernel keeps for each virtual CPU.
+    public static let interruptCount = 128
+}
+
+/// An interrupt number (INTID): 0…15 software-generated, 16…31 private peripherals, 32…127 shared peripherals.
+public struct InterruptID: Equatable, Sendable {
+    public let number: Int
+
+    @inline(__always) public init(_ number: Int) { self.number = number }
+    /// The word of the distributor's bit registers that holds it.
+    @inline(__always) public var word: Int { number >> 5 }
+    /// Its bit in that word.
+    @inline(__always) public var bit: UInt32 { 1 << UInt32(truncatingIfNeeded: number & 31) }
+    /// Its place among the 32 of its word.
+    @inline(__always) public var place: Int { number & 31 }
+}
