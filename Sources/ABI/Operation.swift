@@ -91,7 +91,10 @@ public enum ObjectKind: UInt8 {
 }
 
 /// What a capability allows. Rights only shrink as a capability is derived.
-public struct Rights: OptionSet {
+///
+/// On the host it is an `OptionSet`. Embedded it has only that protocol's operations which need no array: a literal
+/// would allocate.
+public struct Rights: Equatable, Sendable {
     public var rawValue: UInt8
     @inline(__always) public init(rawValue: UInt8) { self.rawValue = rawValue }
 
@@ -101,7 +104,17 @@ public struct Rights: OptionSet {
     /// May be derived further, configured, or turned into objects.
     public static var manage: Rights { Rights(rawValue: 8) }
     public static var all: Rights { Rights(rawValue: 15) }
+
+    @inline(__always) public func contains(_ other: Rights) -> Bool { isSuperset(of: other) }
+    @inline(__always) public func isSuperset(of other: Rights) -> Bool { rawValue & other.rawValue == other.rawValue }
+    @inline(__always) public func intersection(_ other: Rights) -> Rights {
+        Rights(rawValue: rawValue & other.rawValue)
+    }
 }
+
+#if !hasFeature(Embedded)
+    extension Rights: OptionSet {}
+#endif
 
 /// Forms of `replyWait` (the high half of its selector), which may be combined.
 public enum ReplyForm {
@@ -239,7 +252,7 @@ public enum SystemCounter: UInt64 {
 }
 
 /// Counters that the kernel keeps of every virtual CPU; read with `contextState` at `RegisterNumber.counters`.
-public enum ExitCounter: Int, CaseIterable {
+public enum ExitCounter: Int {
     case hypercall = 0
     case waitForInterrupt = 1
     case systemRegister = 2
