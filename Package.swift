@@ -5,6 +5,15 @@ import PackageDescription
 
 let component: [Target.Dependency] = ["ABI", "Entente"]
 
+/// Bare-metal programs for machines: benchmarks and mischief. GUEST is built as the product GUESTImage.
+let guests: [(name: String, path: String)] = [
+    ("BenchGuest", "Bench/BenchGuest"),
+    ("EventGuest", "Bench/EventGuest"),
+    ("EchoGuest", "Bench/EchoGuest"),
+    ("SwitchGuest", "Bench/SwitchGuest"),
+]
+let guestDependencies: [Target.Dependency] = ["GuestHardware", "GuestSupport"]
+
 let package = Package(
     name: "Entente",
     products: [
@@ -14,7 +23,7 @@ let package = Package(
         .library(name: "MonitorImage", type: .static, targets: ["Monitor"]),
         .library(name: "SerialImage", type: .static, targets: ["Serial"]),
         .library(name: "HeartbeatImage", type: .static, targets: ["Heartbeat"]),
-    ],
+    ] + guests.map { .library(name: $0.name + "Image", type: .static, targets: [$0.name]) },
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -37,6 +46,10 @@ let package = Package(
         .target(name: "Serial", dependencies: component, path: "Components/Serial"),
         .target(name: "Heartbeat", dependencies: component, path: "Components/Heartbeat"),
 
+        // Guests.
+        .target(name: "GuestHardware", path: "Guests/Hardware"),
+        .target(name: "GuestSupport", dependencies: ["GuestHardware"], path: "Guests/Support"),
+
         // The host tool.
         .target(
             name: "SystemImage",
@@ -49,5 +62,5 @@ let package = Package(
 
         .testTarget(name: "SystemImageTests", dependencies: ["SystemImage"]),
         .testTarget(name: "VirtualPlatformTests", dependencies: ["VirtualPlatform"]),
-    ]
+    ] + guests.map { .target(name: $0.name, dependencies: guestDependencies, path: "Guests/" + $0.path) }
 )

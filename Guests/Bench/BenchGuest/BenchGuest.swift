@@ -1,0 +1,16 @@
+import GuestHardware
+import GuestSupport
+
+/// Prints the rows that one machine can measure by itself, as lines `bench: NAME INSTRUCTIONS`, then `bench: end`.
+@c(guest_main)
+public func guestMain() {
+    SerialPort.initialize()
+    let page = TestPage()
+    guest_enable_mmu()
+    InterruptController.initialize()
+    guest_enable_interrupts()
+    Exits.measure(page)
+    Interrupts.measure()
+    write("bench: end")
+    endLine()
+}

@@ -1,0 +1,37 @@
+import GuestHardware
+import GuestSupport
+
+/// Counts instructions by the system counter. Under the emulator's `-icount shift=0` an instruction takes 1 ns of virtual
+/// time, so a tick of a counter of 62.5 MHz is 16 instructions.
+struct Stopwatch {
+    /// Instructions of a tick, in tenths.
+    static var tenthsPerTick: UInt64 { 10_000_000_000 / guest_counter_frequency() }
+
+    private let start = guest_counter()
+
+    var ticks: UInt64 { guest_counter() &- start }
+
+    /// Since the start, in tenths of an instruction.
+    var tenths: UInt64 { ticks * Stopwatch.tenthsPerTick }
+}
+
+/// Prints a row: instructions for one operation, with one decimal.
+func report(_ name: StaticString, tenths: Int64) {
+    write("bench: ")
+    write(name)
+    write(" ")
+    write(tenths: tenths)
+    endLine()
+}
+
+/// What one of `count` turns costs in tenths of an instruction, `body` against `baseline`.
+func difference(_ count: UInt64, _ body: () -> Void, baseline: () -> Void) -> Int64 {
+    body()
+    let first = Stopwatch()
+    body()
+    let whole = Int64(first.tenths)
+    let second = Stopwatch()
+    baseline()
+    // A turn costs at least as much with the operation as without, but the counter rounds.
+    return (whole - Int64(second.tenths) + Int64(count) / 2) / Int64(count)
+}

@@ -1,0 +1,70 @@
+/* What a bare-metal guest needs of AArch64 and cannot say in Swift. All of it runs at EL1. */
+#pragma once
+#include <stdint.h>
+
+/* One access of the named width, never merged or split. */
+uint8_t guest_load8(uint64_t address);
+uint16_t guest_load16(uint64_t address);
+uint32_t guest_load32(uint64_t address);
+uint64_t guest_load64(uint64_t address);
+void guest_store8(uint64_t address, uint8_t value);
+void guest_store16(uint64_t address, uint16_t value);
+void guest_store32(uint64_t address, uint32_t value);
+void guest_store64(uint64_t address, uint64_t value);
+
+/* Sets `size` bytes to 0, one by one. */
+void guest_clear_bytes(void *bytes, uint64_t size);
+
+/* The image's own memory, [start, end), from the linker script. */
+uint64_t guest_own_start(void);
+uint64_t guest_own_end(void);
+
+/* Maps the low 2 GiB one to one (devices below 1 GiB, cacheable RAM above) and turns the MMU and the caches on. */
+void guest_enable_mmu(void);
+
+/* CNTVCT_EL0 and CNTFRQ_EL0. */
+uint64_t guest_counter(void);
+uint64_t guest_counter_frequency(void);
+/* Lets the virtual timer fire `ticks` from now; guest_stop_timer disables it. */
+void guest_start_timer(uint64_t ticks);
+void guest_stop_timer(void);
+
+/* MPIDR_EL1's affinity fields. */
+uint64_t guest_affinity(void);
+
+/* PSTATE.I, and WFI. */
+void guest_enable_interrupts(void);
+void guest_disable_interrupts(void);
+void guest_wait_for_interrupt(void);
+void guest_spin_hint(void);
+
+/* The GIC's CPU interface, group 1 (GICv3, clause 12.2). */
+void guest_enable_interrupt_interface(void);
+uint32_t guest_acknowledge_interrupt(void);
+void guest_end_interrupt(uint32_t number);
+void guest_send_software_interrupt(uint64_t request);
+
+/* Loops of `count` turns for measurements: an empty one, an SMCCC_VERSION hypercall, a 32-bit load from `address`. */
+void guest_loop_empty(uint64_t count);
+void guest_loop_hypercall(uint64_t count);
+void guest_loop_load(uint64_t count, uint64_t address);
+/* Executes `count` (0…15) instructions besides its own, whose number does not depend on `count`. */
+void guest_delay(uint64_t count);
+
+/* Register n (0…30) of the next attempts. */
+void guest_set_attempt_register(uint64_t n, uint64_t value);
+/* Runs code at `entry` at EL1 with those registers, on a stack of its own and with the vectors replaced, until it
+   returns to x30, takes an exception, or `ticks` are over. `masks` is its PSTATE.DAIF, in bits 6…9.
+   Only while the MMU is off: SCTLR_EL1 is reset afterwards. Returns 0 (it came back), ESR_EL1 (an exception), or GUEST_ATTEMPT_INTERRUPTED. */
+uint64_t guest_attempt(uint64_t entry, uint64_t ticks, uint64_t masks);
+#define GUEST_ATTEMPT_INTERRUPTED 0xFFFFFFFFFFFFFFFF
+/* x0 at the end of the last attempt that came back. */
+uint64_t guest_attempt_result(void);
+
+/* A page-aligned buffer of 64 KiB for generated code; after writing it, guest_publish_code makes it executable. */
+uint64_t guest_code_buffer(void);
+void guest_publish_code(uint64_t address, uint64_t size);
+#define GUEST_CODE_SIZE 0x10000
+
+/* Turns the exception vectors to `address`: from here on, nothing is caught. */
+void guest_set_vectors(uint64_t address);
