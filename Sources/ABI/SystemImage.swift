@@ -19,7 +19,7 @@ public struct ImageHeader {
     public static let alignment: UInt64 = 0x1_0000
 }
 
-public struct MemoryRange {
+public struct MemoryRange: Sendable, Equatable {
     public var base: UInt64
     public var size: UInt64
     @inline(__always) public init(base: UInt64, size: UInt64) { self.base = base; self.size = size }
@@ -60,7 +60,7 @@ public struct ProgramSegment {
     public var rights: UInt64
 }
 
-public enum TenantKind: UInt64 {
+public enum TenantKind: UInt64, Sendable {
     case component = 1
     /// The driver of the board's serial port; exactly one, the first tenant.
     case consoleDriver = 2

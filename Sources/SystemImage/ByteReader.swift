@@ -1,0 +1,55 @@
+import Foundation
+
+/// Reads little-endian numbers out of bytes that nobody has checked.
+struct ByteReader {
+    let data: Data
+
+    init(_ data: Data) { self.data = data }
+
+    var count: UInt64 { UInt64(data.count) }
+
+    /// Whether `size` bytes from `offset` on lie inside the data.
+    func contains(_ offset: UInt64, _ size: UInt64) -> Bool {
+        let (end, overflow) = offset.addingReportingOverflow(size)
+        return !overflow && end <= count
+    }
+
+    /// The bytes at `offset`, or nil when they do not lie inside the data.
+    func slice(_ offset: UInt64, _ size: UInt64) -> Data? {
+        guard contains(offset, size) else { return nil }
+        let start = data.startIndex + Int(offset)
+        return data[start..<start + Int(size)]
+    }
+
+    func byte(_ offset: UInt64) throws(ImageError) -> UInt8 { UInt8(try number(offset, 1)) }
+    func word16(_ offset: UInt64) throws(ImageError) -> UInt16 { UInt16(try number(offset, 2)) }
+    func word32(_ offset: UInt64) throws(ImageError) -> UInt32 { UInt32(try number(offset, 4)) }
+    func word64(_ offset: UInt64) throws(ImageError) -> UInt64 { try number(offset, 8) }
+
+    private func number(_ offset: UInt64, _ size: UInt64) throws(ImageError) -> UInt64 {
+        guard let bytes = slice(offset, size) else {
+            throw ImageError(
+                "the file ends before byte \(offset), at \(count) bytes", remedy: "build or copy the file again")
+        }
+        return bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    }
+}
+
+/// `0x` and the digits, as the tools of this field print addresses.
+func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
+
+extension UInt64 {
+    /// The next multiple of `alignment`, a power of two; saturates instead of wrapping around.
+    func aligned(to alignment: UInt64) -> UInt64 {
+        let (sum, overflow) = addingReportingOverflow(alignment - 1)
+        return overflow ? UInt64.max & ~(alignment - 1) : sum & ~(alignment - 1)
+    }
+
+    func isMultiple(ofSize alignment: UInt64) -> Bool { self & (alignment - 1) == 0 }
+}
+
+extension Data {
+    mutating func padWithZeros(to size: Int) {
+        if count < size { append(Data(count: size - count)) }
+    }
+}

@@ -1,0 +1,133 @@
+import Foundation
+
+/// A machine's kernel, ready to be laid into the machine's RAM.
+public struct GuestImage: Sendable {
+    /// How the kernel's file is to be read.
+    public enum Format: String, Sendable, CaseIterable {
+        /// By what it begins with: an arm64 Image, a compressed one, or an ELF64 file.
+        case auto
+        /// As bare instructions that run from the first byte on.
+        case flat
+    }
+
+    /// Bytes and the guest-physical address (a multiple of 8) at which they belong.
+    public struct Module: Sendable {
+        public var address: UInt64
+        public var data: Data
+    }
+
+    /// By ascending address, without overlaps.
+    public let modules: [Module]
+    public let entry: UInt64
+    /// The first address behind the memory that the kernel needs before it manages memory by itself.
+    public let end: UInt64
+
+    /// The initial RAM disk and the device tree need a `GuestSegment` each.
+    static let maximumModules = 6
+    static let blockSize: UInt64 = 2 << 20
+    private static let flatOffset: UInt64 = 0x8_0000
+
+    /// - Parameters:
+    ///   - ramBase: Where the machine's RAM begins; a multiple of 2 MiB.
+    ///   - ramSize: Bytes of RAM.
+    ///   - decompress: Turns gzip's format into what was compressed.
+    /// - Throws: `ImageError` when the file is no kernel for arm64, or does not fit into the RAM.
+    public init(
+        kernel: Data, format: Format = .auto, ramBase: UInt64, ramSize: UInt64, decompress: (Data) throws -> Data
+    ) throws(ImageError) {
+        guard ramBase.isMultiple(ofSize: Self.blockSize), !ramBase.addingReportingOverflow(ramSize).overflow else {
+            throw ImageError(
+                "RAM of \(ByteSize(bytes: ramSize)) at \(hex(ramBase)) is misaligned or wraps around",
+                remedy: "begin it at a multiple of 2MiB")
+        }
+        let (data, kind) = try Self.unpacked(kernel, try GuestKernelKind(of: kernel, format: format), decompress)
+        switch kind {
+        case .flat:
+            let start = ramBase + Self.flatOffset
+            (modules, entry, end) = ([Module(address: start, data: data)], start, start + UInt64(data.count))
+        case .elf:
+            (modules, entry, end) = try Self.elf(data)
+        default:
+            let header = try ARM64ImageHeader(data)
+            let (start, overflow) = ramBase.addingReportingOverflow(header.textOffset)
+            let (imageEnd, endOverflow) = start.addingReportingOverflow(header.memorySize(fileSize: data.count))
+            guard !overflow, !endOverflow else { throw ARM64ImageHeader.damaged("its size wraps around") }
+            (modules, entry, end) = ([Module(address: start, data: data)], start, imageEnd)
+        }
+        try Self.check(modules, from: ramBase, end: end, ramEnd: ramBase + ramSize, size: ramSize)
+    }
+
+    /// Removes compression, once: what comes out has to be an arm64 Image or an ELF file.
+    private static func unpacked(
+        _ data: Data, _ kind: GuestKernelKind, _ decompress: (Data) throws -> Data
+    ) throws(ImageError) -> (Data, GuestKernelKind) {
+        let packed: Data
+        switch kind {
+        case .gzip: packed = data
+        case .compressedEFI(let offset, let size): packed = ByteReader(data).slice(offset, size) ?? Data()
+        default: return (data, kind)
+        }
+        let plain: Data
+        do {
+            plain = try decompress(Data(packed))
+        } catch {
+            throw ImageError("the kernel cannot be decompressed: \(error)", remedy: "copy the file again")
+        }
+        let inner = try GuestKernelKind(of: plain, format: .auto)
+        guard inner == .image || inner == .elf else {
+            throw ImageError(
+                "the kernel is compressed more than once", remedy: "decompress the file with gunzip and name the result")
+        }
+        return (plain, inner)
+    }
+
+    private static func elf(_ data: Data) throws(ImageError) -> ([Module], entry: UInt64, end: UInt64) {
+        let file = try ELFFile(data)
+        let segments = file.segments.sorted { $0.physicalAddress < $1.physicalAddress }
+        guard segments.count <= maximumModules else {
+            throw ImageError(
+                "the kernel's ELF file has \(segments.count) segments to load, and \(maximumModules) are possible",
+                remedy: "merge them in its linker script, or name a flat binary with 'format: flat'")
+        }
+        // The entry is a virtual address; the machine starts with its MMU off.
+        var entry = file.entry
+        if let home = segments.first(where: {
+            file.entry >= $0.virtualAddress && file.entry - $0.virtualAddress < $0.memorySize
+        }) {
+            entry = home.physicalAddress + (file.entry - home.virtualAddress)
+        }
+        let modules = segments.map { segment in module(segment, file) }
+        let end = segments.map { $0.physicalAddress + $0.memorySize }.max() ?? 0
+        return (modules, entry, end)
+    }
+
+    /// What a segment has in the file; the rest of it is RAM that is zero when the machine starts.
+    private static func module(_ segment: ELFFile.Segment, _ file: ELFFile) -> Module {
+        let address = segment.physicalAddress & ~7
+        var data = Data(count: Int(segment.physicalAddress - address))
+        data.append(file.contents(of: segment))
+        return Module(address: address, data: data)
+    }
+
+    private static func check(
+        _ modules: [Module], from base: UInt64, end: UInt64, ramEnd: UInt64, size: UInt64
+    ) throws(ImageError) {
+        var lowest = base
+        for module in modules {
+            guard module.address >= lowest else {
+                throw ImageError(
+                    "the kernel's part for \(hex(module.address)) lies below \(hex(lowest)), where "
+                        + (lowest == base ? "RAM begins" : "the part before it ends"),
+                    remedy: "link the kernel for RAM from \(hex(base)) on, without overlaps")
+            }
+            lowest = module.address + UInt64(module.data.count)
+        }
+        guard max(end, lowest) <= ramEnd else {
+            throw ImageError(
+                "the kernel needs memory up to \(hex(max(end, lowest))), but the machine's \(ByteSize(bytes: size)) of "
+                    + "RAM end at \(hex(ramEnd))",
+                remedy: "give the machine more 'memory', at least "
+                    + "\(ByteSize(bytes: (max(end, lowest) - base).aligned(to: blockSize)))")
+        }
+    }
+}

@@ -1,0 +1,79 @@
+import Foundation
+
+/// Where a machine's kernel, initial RAM disk and device tree lie in its RAM.
+///
+/// In two steps, because the device tree names the initial RAM disk's address: the layout is made from sizes, then the
+/// caller makes the device tree, then `modules(initrd:deviceTree:)` puts all together.
+public struct GuestLayout: Sendable {
+    public let image: GuestImage
+    /// The initial RAM disk's address; nil without one.
+    public let initrdAddress: UInt64?
+    /// Bytes of the initial RAM disk.
+    public let initrdSize: UInt64
+    public let deviceTreeAddress: UInt64
+    /// How large the device tree may be, in bytes; 64 KiB to 2 MiB.
+    public let deviceTreeCapacity: UInt64
+
+    private static let granule: UInt64 = 64 << 10
+
+    /// - Parameters:
+    ///   - image: The kernel.
+    ///   - initrdSize: Bytes of the initial RAM disk, or nil when there is none.
+    ///   - ramBase: Where the machine's RAM begins; the same that `image` was made for.
+    ///   - ramSize: Bytes of RAM.
+    /// - Throws: `ImageError` when they do not fit.
+    public init(image: GuestImage, initrdSize: Int?, ramBase: UInt64, ramSize: UInt64) throws(ImageError) {
+        self.image = image
+        self.initrdSize = UInt64(initrdSize ?? 0)
+        var end = image.end.aligned(to: Self.granule)
+        initrdAddress = initrdSize == nil ? nil : end
+        let (initrdEnd, overflow) = end.addingReportingOverflow(self.initrdSize)
+        end = overflow ? .max : initrdEnd
+        let ramEnd = ramBase + ramSize
+        guard let slot = Self.deviceTreeSlot(above: end, ramEnd: ramEnd) else {
+            let needed = end.aligned(to: GuestImage.blockSize) - ramBase + GuestImage.blockSize
+            throw ImageError(
+                "kernel, initial RAM disk and device tree reach up to \(hex(end)) and beyond, but the machine's "
+                    + "\(ByteSize(bytes: ramSize)) of RAM end at \(hex(ramEnd))",
+                remedy: "give the machine more 'memory'; \(ByteSize(bytes: needed)) hold them, and its system needs more")
+        }
+        (deviceTreeAddress, deviceTreeCapacity) = slot
+    }
+
+    /// A device tree must not cross a multiple of 2 MiB (Linux, Documentation/arch/arm64/booting.rst).
+    private static func deviceTreeSlot(above end: UInt64, ramEnd: UInt64) -> (UInt64, UInt64)? {
+        let preferred = end.aligned(to: GuestImage.blockSize)
+        if preferred >= end, preferred < ramEnd, ramEnd - preferred >= granule {
+            return (preferred, min(GuestImage.blockSize, ramEnd - preferred))
+        }
+        // The last block of a small machine: what is left of it, which the block's end bounds anyway.
+        let next = end.aligned(to: granule)
+        guard next >= end, next < ramEnd, ramEnd - next >= granule else { return nil }
+        let left = min(next.aligned(to: GuestImage.blockSize), ramEnd) - next
+        return left >= granule ? (next, left) : nil
+    }
+
+    /// Everything that lies in the machine's RAM when it starts.
+    ///
+    /// - Parameters:
+    ///   - initrd: As large as the layout was told.
+    ///   - deviceTree: At most `deviceTreeCapacity` bytes.
+    public func modules(initrd: Data?, deviceTree: Data) throws(ImageError) -> [GuestImage.Module] {
+        guard UInt64(initrd?.count ?? 0) == initrdSize, (initrd == nil) == (initrdAddress == nil) else {
+            throw ImageError(
+                "the initial RAM disk has \(initrd?.count ?? 0) bytes, but the device tree was made for \(initrdSize)",
+                remedy: "do not change the file while the system is built")
+        }
+        guard UInt64(deviceTree.count) <= deviceTreeCapacity else {
+            throw ImageError(
+                "the device tree has \(deviceTree.count) bytes, and \(deviceTreeCapacity) are free for it",
+                remedy: "make the machine's device tree overlay smaller, or give the machine more 'memory'")
+        }
+        var modules = image.modules
+        if let initrd, let initrdAddress, !initrd.isEmpty {
+            modules.append(GuestImage.Module(address: initrdAddress, data: initrd))
+        }
+        modules.append(GuestImage.Module(address: deviceTreeAddress, data: deviceTree))
+        return modules
+    }
+}

@@ -1,0 +1,125 @@
+import Foundation
+import Yams
+
+extension Manifest {
+    /// Reads and checks a manifest.
+    ///
+    /// - Parameters:
+    ///   - path: The manifest's file. Errors name it as it is given here.
+    ///   - overrides: What replaces the manifest's board, after the manifest was checked against its own.
+    /// - Throws: `Diagnostics` with everything that is wrong with it.
+    public static func load(
+        path: String, overriding overrides: BoardOverrides = BoardOverrides()
+    ) throws(Diagnostics) -> Manifest {
+        let source = ManifestSource(path: path)
+        guard let root = source.parse() else { throw Diagnostics(all: source.diagnostics) }
+        var parser = ManifestParser(source: source, root: root)
+        var manifest = parser.manifest(file: URL(fileURLWithPath: path))
+        if source.diagnostics.isEmpty { parser.apply(overrides, to: &manifest) }
+        guard source.diagnostics.isEmpty else { throw Diagnostics(all: source.diagnostics) }
+        return manifest
+    }
+}
+
+/// Turns the document into descriptions, part by part.
+struct ManifestParser {
+    let source: ManifestSource
+    let system: ManifestSection
+    /// Machines and components in the order of the file, with the places that later checks point at.
+    private(set) var declarations: [TenantDeclaration] = []
+
+    init(source: ManifestSource, root: Node) {
+        self.source = source
+        system = ManifestSection(root, title: "the manifest", at: nil, keys: ManifestKeys.system, source: source)
+    }
+
+    mutating func manifest(file: URL) -> Manifest {
+        let name = systemName(file: file)
+        let board = board()
+        for key in ["machines", "components"] { declare(key, cores: board.cores) }
+        declarations.sort { $0.position < $1.position }
+        if declarations.isEmpty, source.diagnostics.isEmpty {
+            source.report(
+                at: system.mark, "the manifest starts nothing",
+                remedy: "name at least one machine below 'machines:' or one component below 'components:'")
+        }
+        checkCount()
+        checkUniqueNames()
+        let order = startOrder()
+        checkMemory(board.memory)
+        let tenants = declarations.map(\.tenant)
+        return Manifest(
+            name: name, board: board,
+            machines: tenants.compactMap { if case .machine(let machine) = $0 { machine } else { nil } },
+            components: tenants.compactMap { if case .component(let component) = $0 { component } else { nil } },
+            tenants: order.map { tenants[$0] }, file: file)
+    }
+
+    /// By default that of the manifest's folder.
+    private func systemName(file: URL) -> String {
+        guard let node = system.node("system") else {
+            return file.absoluteURL.standardizedFileURL.deletingLastPathComponent().lastPathComponent
+        }
+        guard let name = system.text("system") else { return "" }
+        checkName(name, of: "the system", at: node.mark)
+        return name
+    }
+
+    private func board() -> BoardDescription {
+        var board = BoardDescription()
+        guard let node = system.node("board") else { return board }
+        let section = ManifestSection(
+            node, title: "the board", at: system.mark(of: "board"), keys: ManifestKeys.board, source: source)
+        board.name = section.choice("name", of: BoardDescription.boards, default: board.name)
+        board.cpu = section.choice("cpu", of: BoardDescription.cpuModels, default: board.cpu)
+        board.cores = section.number("cores", in: BoardDescription.coreCounts, default: board.cores)
+        board.memory = section.size(
+            "memory", in: BoardDescription.memorySizes, multipleOf: BoardDescription.memoryGranule,
+            default: board.memory)
+        return board
+    }
+
+    private mutating func declare(_ key: String, cores: Int) {
+        guard let node = system.node(key), !node.isEmpty else { return }
+        guard let mapping = node.mapping else {
+            system.report(
+                at: key, "'\(key)' is \(node.kindDescription), but a mapping from names is expected",
+                remedy: "write each as 'name:' on a line of its own, with its keys indented below")
+            return
+        }
+        for (nameNode, value) in mapping {
+            guard let name = nameNode.text else {
+                source.report(
+                    at: nameNode, "a name in '\(key)' is \(nameNode.kindDescription), but text is expected",
+                    remedy: "begin the name with a letter, or put it in quotes")
+                continue
+            }
+            declare(name, nameNode, value, isMachine: key == "machines", cores: cores)
+        }
+    }
+
+    private mutating func declare(_ name: String, _ nameNode: Node, _ value: Node, isMachine: Bool, cores: Int) {
+        let kind = isMachine ? "machine" : "component"
+        checkName(name, of: kind, at: nameNode.mark)
+        let section = ManifestSection(
+            value, title: "\(kind) '\(name.shortened)'", at: nameNode.mark,
+            keys: isMachine ? ManifestKeys.machine : ManifestKeys.component, source: source)
+        let tenant: TenantDescription = isMachine
+            ? .machine(MachineParser(section: section, cores: cores).machine(name: name))
+            : .component(ComponentParser(section: section, cores: cores).component(name: name))
+        declarations.append(TenantDeclaration(
+            tenant: tenant, mark: nameNode.mark, after: section.list("after", of: "names"), isMachine: isMachine))
+    }
+}
+
+/// A tenant of the manifest, with the places that checks across tenants point at.
+struct TenantDeclaration {
+    var tenant: TenantDescription
+    var mark: Mark?
+    var after: [Node]
+    var isMachine: Bool
+
+    var name: String { tenant.name }
+    var title: String { "\(isMachine ? "machine" : "component") '\(name)'" }
+    var position: (Int, Int) { (mark?.line ?? 0, mark?.column ?? 0) }
+}

@@ -1,0 +1,130 @@
+import Foundation
+
+/// A system as its manifest describes it: the board, the machines and the components, all checked.
+public struct Manifest: Sendable {
+    public var name: String
+    public var board: BoardDescription
+    /// In the order of the file.
+    public var machines: [MachineDescription]
+    /// In the order of the file.
+    public var components: [ComponentDescription]
+    /// Machines and components in the order in which they start: that of the file, unless `after` asks for another.
+    /// The console driver, which starts before all of them, is not in it.
+    public var tenants: [TenantDescription]
+    /// The manifest's file.
+    public var file: URL
+}
+
+/// The board that the system runs on.
+public struct BoardDescription: Sendable, Equatable {
+    /// The emulator's name of the board.
+    public var name = "virt"
+    /// The emulator's name of the CPU model.
+    public var cpu = "cortex-a57"
+    /// 1…8.
+    public var cores = 1
+    /// Bytes of RAM.
+    public var memory: UInt64 = 1 << 30
+
+    public init() {}
+}
+
+/// Where a machine's operating system comes from.
+public enum GuestSource: Sendable, Equatable {
+    case debian(flavour: DebianFlavour)
+    case files(kernel: URL, initrd: URL?, format: GuestImage.Format)
+}
+
+/// Debian's kernels for arm64.
+public enum DebianFlavour: String, Sendable, CaseIterable {
+    /// `linux-image-cloud-arm64`: the drivers that virtual machines need.
+    case cloud
+    /// `linux-image-arm64`: all drivers.
+    case generic
+}
+
+/// A machine: virtual hardware and the operating system on it.
+public struct MachineDescription: Sendable, Equatable {
+    public var name: String
+    public var guest: GuestSource = .debian(flavour: .cloud)
+    /// The kernel's whole command line.
+    public var commandLine = "console=ttyAMA0"
+    /// Bytes of RAM; a multiple of 2 MiB.
+    public var memory: UInt64 = 256 << 20
+    /// Virtual CPUs, 1…4.
+    public var cpus = 1
+    /// 0…31, 31 most urgent.
+    public var priority = 8
+    /// The core of the first virtual CPU; the others follow round-robin.
+    public var core = 0
+    /// Whether a reset restarts the machine; otherwise it ends it.
+    public var restarts = true
+    /// Names of the machines and components that start before it.
+    public var after: [String] = []
+    /// A device tree source overlay that is applied to the machine's device tree.
+    public var deviceTree: URL?
+
+    public init(name: String) { self.name = name }
+}
+
+/// Where a component's program comes from.
+public enum ProgramSource: Sendable, Equatable {
+    /// A target of this repository.
+    case target(String)
+    /// The folder of a Swift package.
+    case package(URL)
+}
+
+/// A component: a native program beside the machines.
+public struct ComponentDescription: Sendable, Equatable {
+    public var name: String
+    public var program: ProgramSource
+    /// Bytes of memory beyond the program's own; a multiple of 4 KiB.
+    public var memory: UInt64 = 64 << 10
+    /// 0…31, 31 most urgent.
+    public var priority = 16
+    public var core = 0
+    /// At most 8 words; what they mean is the component's affair.
+    public var arguments: [UInt64] = []
+    /// Names of the machines and components that start before it.
+    public var after: [String] = []
+
+    public init(name: String, program: ProgramSource) {
+        self.name = name
+        self.program = program
+    }
+}
+
+/// A machine or a component.
+public enum TenantDescription: Sendable, Equatable {
+    case machine(MachineDescription)
+    case component(ComponentDescription)
+
+    public var name: String {
+        switch self {
+        case .machine(let machine): machine.name
+        case .component(let component): component.name
+        }
+    }
+
+    public var after: [String] {
+        switch self {
+        case .machine(let machine): machine.after
+        case .component(let component): component.after
+        }
+    }
+}
+
+/// What the command line changes about the manifest's board.
+public struct BoardOverrides: Sendable {
+    public var cpu: String?
+    /// When there are fewer than in the manifest, a tenant's core is taken modulo this number.
+    public var cores: Int?
+    public var memory: UInt64?
+
+    public init(cpu: String? = nil, cores: Int? = nil, memory: UInt64? = nil) {
+        self.cpu = cpu
+        self.cores = cores
+        self.memory = memory
+    }
+}

@@ -1,0 +1,37 @@
+/// The keys that a manifest may hold, part by part. `Schemas/manifest.schema.json` has the same; a test compares them.
+enum ManifestKeys {
+    static let system = ["system", "board", "machines", "components"]
+    static let board = ["name", "cpu", "cores", "memory"]
+    static let machine = [
+        "guest", "flavour", "kernel", "initrd", "format", "command-line", "memory", "cpus", "priority", "core",
+        "on-reset", "after", "device-tree",
+    ]
+    static let component = ["target", "package", "memory", "priority", "core", "arguments", "after"]
+}
+
+extension BoardDescription {
+    static let boards = ["virt"]
+    static let cpuModels = ["cortex-a53", "cortex-a57", "cortex-a72", "cortex-a76", "neoverse-n1", "max"]
+    static let coreCounts = 1...Board.maximumCores
+    static let memoryGranule: UInt64 = 2 << 20
+    static let memorySizes: ClosedRange<UInt64> = (64 << 20)...(255 << 30)
+}
+
+extension MachineDescription {
+    static let cpuCounts = 1...4
+    static let memoryGranule = GuestImage.blockSize
+    /// Linux for arm64 cuts off what is longer (COMMAND_LINE_SIZE).
+    static let maximumCommandLine = 2047
+}
+
+extension ComponentDescription {
+    static let memoryGranule = Program.pageSize
+    static let memorySizes: ClosedRange<UInt64> = 0...(1 << 30)
+}
+
+extension TenantDescription {
+    /// One byte less than a tenant's record holds, so that a zero always ends the name.
+    static let maximumName = Tenant.nameSize - 1
+    /// The names of the consoles that are always there.
+    static let reservedNames = ["kernel", "root", "serial"]
+}

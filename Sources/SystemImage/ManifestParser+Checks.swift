@@ -1,0 +1,170 @@
+import Foundation
+import Yams
+
+/// Checks across the parts of the manifest.
+extension ManifestParser {
+    func checkName(_ name: String, of what: String, at mark: Mark?) {
+        let isAllowed = { (character: Character) in
+            character.isASCII && (character.isLetter || character.isNumber || character == "-" || character == "_")
+        }
+        if name.utf8.count > TenantDescription.maximumName {
+            source.report(
+                at: mark, "the name '\(name.shortened)' has \(name.utf8.count) bytes, and \(TenantDescription.maximumName) fit",
+                remedy: "shorten it")
+        } else if name.first?.isLetter != true || !name.allSatisfy(isAllowed) {
+            source.report(
+                at: mark, "'\(name)' cannot name \(what == "the system" ? what : "a " + what)",
+                remedy: "begin with a letter, go on with letters, digits, '-' and '_'")
+        } else if what != "the system", TenantDescription.reservedNames.contains(name) {
+            source.report(
+                at: mark, "the name '\(name)' is taken by a part of every system",
+                remedy: "choose another; \(enumerated(TenantDescription.reservedNames)) are taken")
+        }
+    }
+
+    func checkCount() {
+        guard declarations.count > Tenant.maximumDeclared else { return }
+        source.report(
+            at: declarations[Tenant.maximumDeclared].mark,
+            "the system has \(declarations.count) machines and components, and the serial line carries the consoles of "
+                + "\(Tenant.maximumDeclared)",
+            remedy: "remove \(declarations.count - Tenant.maximumDeclared) of them")
+    }
+
+    func checkUniqueNames() {
+        for (index, declaration) in declarations.enumerated() {
+            guard let first = declarations[..<index].first(where: { $0.name == declaration.name }) else { continue }
+            source.report(
+                at: declaration.mark, "\(declaration.title) has the name of \(first.title) in line \(first.position.0)",
+                remedy: "rename one of them")
+        }
+    }
+
+    /// Indices into `declarations`, each behind all that it starts after; the order of the file where nothing asks for
+    /// another. Reports names that do not exist, and circles.
+    func startOrder() -> [Int] {
+        let dependencies = declarations.indices.map(dependencies)
+        var order: [Int] = []
+        var started: Set<Int> = []
+        while order.count < declarations.count {
+            guard let next = declarations.indices.first(where: {
+                !started.contains($0) && dependencies[$0].allSatisfy(started.contains)
+            }) else {
+                reportCircle(dependencies, started)
+                return Array(declarations.indices)
+            }
+            order.append(next)
+            started.insert(next)
+        }
+        return order
+    }
+
+    private func dependencies(of index: Int) -> [Int] {
+        let declaration = declarations[index]
+        let names = declarations.map(\.name)
+        return declaration.after.compactMap { node in
+            guard let name = node.text else {
+                source.report(
+                    at: node, "'after' of \(declaration.title) holds \(node.kindDescription), but a name is expected",
+                    remedy: "write names of machines and components: 'after: [name, name]'")
+                return nil
+            }
+            guard let other = names.firstIndex(of: name) else {
+                let remedy = name.nearest(in: names).map { "did you mean '\($0)'?" }
+                source.report(
+                    at: node, "\(declaration.title) starts after '\(name.shortened)', and nothing has that name",
+                    remedy: remedy ?? "name one of \(enumerated(names.filter { $0 != declaration.name }))")
+                return nil
+            }
+            return other
+        }
+    }
+
+    private func reportCircle(_ dependencies: [[Int]], _ started: Set<Int>) {
+        guard var current = declarations.indices.first(where: { !started.contains($0) }) else { return }
+        var path: [Int] = []
+        // Whatever has not started waits for another that has not, so this comes back to where it was.
+        while !path.contains(current) {
+            path.append(current)
+            guard let next = dependencies[current].first(where: { !started.contains($0) }) else { return }
+            current = next
+        }
+        let circle = Array(path[(path.firstIndex(of: current) ?? 0)...])
+        let names = (circle + [current]).map { "'\(declarations[$0].name)'" }
+        let place = declarations[circle[0]]
+        source.report(
+            at: place.after.first?.mark ?? place.mark,
+            names.count == 2
+                ? "\(place.title) starts after itself"
+                : "these start after one another in a circle: " + names.joined(separator: " after "),
+            remedy: "remove one of them from an 'after'")
+    }
+
+    /// The board's memory against what is known before anything is built. The image writer counts again, with all
+    /// files and programs.
+    func checkMemory(_ available: UInt64) {
+        var machines: UInt64 = 0
+        var components: UInt64 = 0
+        var files: UInt64 = 0
+        for declaration in declarations {
+            switch declaration.tenant {
+            case .machine(let machine):
+                machines = machines.addingSaturated(machine.memory)
+                if case .files(let kernel, let initrd, _) = machine.guest {
+                    for file in [kernel, initrd].compactMap({ $0 }) { files = files.addingSaturated(fileSize(file)) }
+                }
+            case .component(let component):
+                components = components.addingSaturated(component.memory)
+            }
+        }
+        let sum = [components, files, SystemImageWriter.reserve].reduce(machines) { $0.addingSaturated($1) }
+        guard sum > available else { return }
+        let boardMark = system.node("board")?.mapping?["memory"]?.mark
+        let section = machines >= components ? "machines" : "components"
+        source.report(
+            at: boardMark ?? system.mark(of: section),
+            "machines (\(ByteSize(bytes: machines))), components (\(ByteSize(bytes: components))), their files "
+                + "(\(ByteSize(bytes: files.aligned(to: 1024)))) and the system itself "
+                + "(\(ByteSize(bytes: SystemImageWriter.reserve))) need more than the board's \(ByteSize(bytes: available))",
+            remedy: "raise 'memory' of the board to \(ByteSize(bytes: sum.aligned(to: 64 << 20))), or give the machines less")
+    }
+
+    private func fileSize(_ file: URL) -> UInt64 {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: file.path)
+        return (attributes?[.size] as? NSNumber)?.uint64Value ?? 0
+    }
+
+    /// The command line's board in place of the manifest's.
+    func apply(_ overrides: BoardOverrides, to manifest: inout Manifest) {
+        if let cpu = overrides.cpu { manifest.board.cpu = cpu }
+        if let memory = overrides.memory {
+            manifest.board.memory = memory
+            checkMemory(memory)
+        }
+        guard let cores = overrides.cores, cores > 0 else { return }
+        manifest.board.cores = cores
+        for index in manifest.machines.indices { manifest.machines[index].core %= cores }
+        for index in manifest.components.indices { manifest.components[index].core %= cores }
+        for index in manifest.tenants.indices { manifest.tenants[index].fold(onto: cores) }
+    }
+}
+
+extension TenantDescription {
+    fileprivate mutating func fold(onto cores: Int) {
+        switch self {
+        case .machine(var machine):
+            machine.core %= cores
+            self = .machine(machine)
+        case .component(var component):
+            component.core %= cores
+            self = .component(component)
+        }
+    }
+}
+
+extension UInt64 {
+    fileprivate func addingSaturated(_ other: UInt64) -> UInt64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? .max : sum
+    }
+}

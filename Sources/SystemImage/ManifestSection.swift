@@ -1,0 +1,151 @@
+import Foundation
+import Yams
+
+/// One mapping of the manifest, whose keys are known. Each getter reports what is wrong with a value, and then gives
+/// the default, so that one run finds all errors.
+struct ManifestSection {
+    let source: ManifestSource
+    /// What errors call it: `machine 'debian'`.
+    let title: String
+    /// Where the section's own name stands.
+    let mark: Mark?
+    /// False when something else stands in its place, which has been reported.
+    let isMapping: Bool
+    private var values: [String: (key: Node, value: Node)] = [:]
+
+    init(_ node: Node, title: String, at mark: Mark?, keys known: [String], source: ManifestSource) {
+        self.source = source
+        self.title = title
+        self.mark = mark ?? node.mark
+        isMapping = node.mapping != nil
+        guard let mapping = node.mapping else {
+            // Nothing behind the colon: everything by default.
+            if !node.isEmpty {
+                source.report(
+                    at: node, "\(title) is \(node.kindDescription), but a mapping of keys and values is expected",
+                    remedy: "write 'key: value' lines, indented below it; keys are \(enumerated(known))")
+            }
+            return
+        }
+        for (key, value) in mapping {
+            guard let name = key.text, known.contains(name) else {
+                reportUnknown(key, known)
+                continue
+            }
+            values[name] = (key, value)
+        }
+    }
+
+    private func reportUnknown(_ key: Node, _ known: [String]) {
+        let name = key.scalar?.string ?? key.kindDescription
+        let remedy = name.nearest(in: known).map { "did you mean '\($0)'?" } ?? "keys here are \(enumerated(known))"
+        source.report(at: key, "unknown key '\(name.shortened)' in \(title)", remedy: remedy)
+    }
+
+    func has(_ key: String) -> Bool { values[key] != nil }
+
+    func node(_ key: String) -> Node? { values[key]?.value }
+
+    /// Where the key stands, or the section when it is missing.
+    func mark(of key: String) -> Mark? { values[key]?.key.mark ?? mark }
+
+    func report(at key: String, _ problem: String, remedy: String) {
+        source.report(at: values[key]?.value.mark ?? mark, problem, remedy: remedy)
+    }
+
+    private func reportType(_ key: String, _ node: Node, expected: String, remedy: String) {
+        source.report(
+            at: node, "'\(key)' of \(title) is \(node.kindDescription), but \(expected) is expected", remedy: remedy)
+    }
+
+    func text(_ key: String) -> String? {
+        guard let node = node(key) else { return nil }
+        guard let text = node.text else {
+            reportType(key, node, expected: "text", remedy: "write text behind '\(key):', in quotes if need be")
+            return nil
+        }
+        return text
+    }
+
+    func number(_ key: String, in range: ClosedRange<Int>, default standard: Int) -> Int {
+        guard let node = node(key) else { return standard }
+        let expected = "a whole number from \(range.lowerBound) to \(range.upperBound)"
+        guard node.scalar != nil, let number = node.signedNumber else {
+            reportType(key, node, expected: expected, remedy: "write '\(key): \(standard)', for example")
+            return standard
+        }
+        guard range.contains(number) else {
+            source.report(
+                at: node, "'\(key)' of \(title) is \(number), outside \(range.lowerBound) to \(range.upperBound)",
+                remedy: "write \(expected)")
+            return standard
+        }
+        return number
+    }
+
+    func size(
+        _ key: String, in range: ClosedRange<UInt64>, multipleOf granule: UInt64, default standard: UInt64
+    ) -> UInt64 {
+        guard let node = node(key) else { return standard }
+        let example = "write '\(key): \(ByteSize(bytes: standard))', for example; units are KiB, MiB and GiB"
+        guard let bytes = node.byteSize else {
+            reportType(key, node, expected: "a number of bytes", remedy: example)
+            return standard
+        }
+        let size = ByteSize(bytes: bytes)
+        guard range.contains(bytes) else {
+            source.report(
+                at: node, "'\(key)' of \(title) is \(size), outside \(ByteSize(bytes: range.lowerBound)) to "
+                    + "\(ByteSize(bytes: range.upperBound))", remedy: example)
+            return standard
+        }
+        guard bytes.isMultiple(ofSize: granule) else {
+            source.report(
+                at: node, "'\(key)' of \(title) is \(size), which is no multiple of \(ByteSize(bytes: granule))",
+                remedy: "write '\(key): \(ByteSize(bytes: bytes.aligned(to: granule)))'")
+            return bytes.aligned(to: granule)
+        }
+        return bytes
+    }
+
+    func choice(_ key: String, of choices: [String], default standard: String) -> String {
+        guard has(key), let text = text(key) else { return standard }
+        guard choices.contains(text) else {
+            let remedy = text.nearest(in: choices).map { "did you mean '\($0)'?" } ?? "write \(choices.joined(separator: " or "))"
+            report(at: key, "'\(key)' of \(title) is '\(text.shortened)', which is not known", remedy: remedy)
+            return standard
+        }
+        return text
+    }
+
+    /// The elements of a list; a single value counts as a list of one nowhere.
+    func list(_ key: String, of what: String) -> [Node] {
+        guard let node = node(key) else { return [] }
+        guard let sequence = node.sequence else {
+            reportType(key, node, expected: "a list of \(what)", remedy: "write the list in brackets: '\(key): [...]'")
+            return []
+        }
+        return Array(sequence)
+    }
+
+    /// A path, relative to the manifest's folder. Reports one where nothing is.
+    func path(_ key: String, folder isFolder: Bool = false) -> URL? {
+        guard has(key), let text = text(key) else { return nil }
+        let url = URL(fileURLWithPath: text, relativeTo: source.folder).absoluteURL.standardizedFileURL
+        var isDirectory: ObjCBool = false
+        let exists = FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory)
+        guard exists, !text.isEmpty else {
+            report(
+                at: key, "'\(key)' of \(title) names '\(text.shortened)', and there is no such \(isFolder ? "folder" : "file")",
+                remedy: "correct the path, which begins at the manifest's folder")
+            return nil
+        }
+        guard isDirectory.boolValue == isFolder else {
+            report(
+                at: key, "'\(key)' of \(title) names '\(text.shortened)', which is a \(isFolder ? "file" : "folder")",
+                remedy: "name a \(isFolder ? "folder" : "file")")
+            return nil
+        }
+        return url
+    }
+}

@@ -1,0 +1,114 @@
+import Foundation
+import Yams
+
+/// The manifest's text, and what has been found wrong with it so far.
+final class ManifestSource {
+    /// The path as the user gave it.
+    let path: String
+    /// What relative paths in the manifest are relative to.
+    let folder: URL
+    private(set) var diagnostics: [Diagnostic] = []
+
+    private static let maximumSize = 1 << 20
+
+    init(path: String) {
+        self.path = path
+        folder = URL(fileURLWithPath: path).deletingLastPathComponent()
+    }
+
+    func report(line: Int, column: Int, _ problem: String, remedy: String) {
+        diagnostics.append(Diagnostic(file: path, line: line, column: column, problem: problem, remedy: remedy))
+    }
+
+    func report(at mark: Mark?, _ problem: String, remedy: String) {
+        report(line: mark?.line ?? 1, column: mark?.column ?? 1, problem, remedy: remedy)
+    }
+
+    func report(at node: Node, _ problem: String, remedy: String) {
+        report(at: node.mark, problem, remedy: remedy)
+    }
+
+    /// The document's root; nil when there is none, which has been reported then.
+    func parse() -> Node? {
+        guard let text = contents() else { return nil }
+        do {
+            guard let root = try Yams.compose(yaml: text), !root.isEmpty else {
+                report(
+                    at: nil, "the manifest is empty",
+                    remedy: "begin with 'system: NAME' and at least one machine or component; see docs/manifest.md")
+                return nil
+            }
+            return root
+        } catch let error as YamlError {
+            report(error, in: text)
+        } catch {
+            report(at: nil, "the manifest cannot be read: \(error)", remedy: "write it as YAML; see docs/manifest.md")
+        }
+        return nil
+    }
+
+    private func contents() -> String? {
+        let data: Data
+        do {
+            data = try Data(contentsOf: URL(fileURLWithPath: path))
+        } catch {
+            let exists = FileManager.default.fileExists(atPath: path)
+            report(
+                at: nil, exists ? "the manifest cannot be read" : "there is no such file",
+                remedy: "name the path of a readable system.yaml")
+            return nil
+        }
+        guard data.count <= Self.maximumSize else {
+            report(
+                at: nil, "the manifest has \(data.count) bytes, and no manifest is longer than \(Self.maximumSize)",
+                remedy: "name a YAML file, not a binary")
+            return nil
+        }
+        guard let text = String(data: data, encoding: .utf8) else {
+            report(at: nil, "the manifest is not UTF-8 text", remedy: "name a YAML file, or save it as UTF-8")
+            return nil
+        }
+        return text
+    }
+
+    private func report(_ error: YamlError, in text: String) {
+        switch error {
+        case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
+            .composer(let context, let problem, let mark, _):
+            report(
+                at: mark, "this is no valid YAML: " + (context.map { $0.text + ", " } ?? "") + problem,
+                remedy: remedy(for: problem))
+        case .duplicatedKeysInMapping(let duplicates, let context):
+            report(duplicate: duplicates.first ?? "", first: context.mark, in: text)
+        case .reader(let problem, _, _, _):
+            report(at: nil, "this is no valid YAML: \(problem)", remedy: "remove the control characters")
+        default:
+            report(at: nil, "this is no valid YAML: \(error)", remedy: "see docs/manifest.md for the format")
+        }
+    }
+
+    private func remedy(for problem: String) -> String {
+        if problem.contains("cannot start any token") {
+            return "indent with spaces, not with tabs, and put text with special characters in quotes"
+        }
+        if problem.contains("expected a single document") || problem.contains("document") {
+            return "keep one document in the file: remove what follows '---'"
+        }
+        if problem.contains("alias") { return "define the anchor before it is used" }
+        return "check indentation, colons, quotes and brackets here and in the line above"
+    }
+
+    /// Yams tells where a key stands first; the user needs the place where it comes back.
+    private func report(duplicate key: String, first: Mark, in text: String) {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        let spellings = [key, "'\(key)'", "\"\(key)\""].map { $0 + ":" }
+        let again = lines.indices.dropFirst(first.line).first { index in
+            let line = lines[index].drop { $0 == " " }
+            return lines[index].count - line.count == first.column - 1 && spellings.contains { line.hasPrefix($0) }
+        }
+        report(
+            line: again.map { $0 + 1 } ?? first.line, column: first.column,
+            again == nil ? "'\(key)' stands twice in this mapping" : "'\(key)' stands already in line \(first.line)",
+            remedy: "rename or remove one of them")
+    }
+}

@@ -1,0 +1,111 @@
+import ABI
+import Foundation
+
+/// Writes the records of `ABI/SystemImage.swift` field by field: words of eight bytes, little endian, in the order of
+/// their declaration. That order is the ABI, and a test compares it with the layout that the compiler gives the records.
+struct RecordEncoder {
+    private(set) var data = Data()
+
+    mutating func word(_ value: UInt64) {
+        withUnsafeBytes(of: value.littleEndian) { data.append(contentsOf: $0) }
+    }
+
+    mutating func words(_ values: [UInt64], padTo count: Int) {
+        for index in 0..<count { word(index < values.count ? values[index] : 0) }
+    }
+
+    mutating func range(_ range: MemoryRange) {
+        word(range.base)
+        word(range.size)
+    }
+
+    mutating func name(_ name: String, size: Int) {
+        var bytes = Data(name.utf8.prefix(size))
+        bytes.padWithZeros(to: size)
+        data.append(bytes)
+    }
+}
+
+/// A program whose segments have their place in the image.
+struct PlacedProgram {
+    var program: Program
+    /// Of each segment's bytes in the image.
+    var offsets: [UInt64]
+}
+
+/// A guest's module that has its place in the image.
+struct PlacedModule {
+    var offset: UInt64
+    var size: UInt64
+    var address: UInt64
+}
+
+extension RecordEncoder {
+    mutating func board(_ board: Board) {
+        word(UInt64(board.coreAffinities.count))
+        words(board.coreAffinities, padTo: 8)
+        for index in 0..<4 { range(index < board.ram.count ? board.ram[index] : MemoryRange(base: 0, size: 0)) }
+        range(board.devices)
+        range(board.distributor)
+        range(board.redistributors)
+        range(board.serial)
+        word(board.serialInterrupt)
+    }
+
+    mutating func program(_ placed: PlacedProgram) {
+        for index in 0..<Program.maximumSegments {
+            guard index < placed.program.segments.count else {
+                words([], padTo: 5)
+                continue
+            }
+            let segment = placed.program.segments[index]
+            word(placed.offsets[index])
+            word(segment.imageSize)
+            word(segment.memorySize)
+            word(segment.address)
+            word(UInt64(segment.rights))
+        }
+        word(placed.program.entry)
+        word(placed.program.stackSize)
+    }
+
+    mutating func machine(_ machine: MachineImage?, modules: [PlacedModule]) {
+        range(machine?.memory ?? MemoryRange(base: 0, size: 0))
+        word(UInt64(machine?.virtualCPUs ?? 0))
+        word(machine?.entry ?? 0)
+        word(machine?.argument ?? 0)
+        for index in 0..<MachineImage.maximumModules {
+            guard index < modules.count else {
+                words([], padTo: 3)
+                continue
+            }
+            word(modules[index].offset)
+            word(modules[index].size)
+            word(modules[index].address)
+        }
+        word(machine?.restarts == true ? 1 : 0)
+    }
+
+    mutating func tenant(_ tenant: Tenant, program placed: PlacedProgram, modules: [PlacedModule]) {
+        word(tenant.kind.rawValue)
+        name(tenant.name, size: Tenant.nameSize)
+        program(placed)
+        word(UInt64(tenant.priority))
+        word(UInt64(tenant.core))
+        word(tenant.heapSize)
+        machine(tenant.machine, modules: modules)
+        words(tenant.arguments, padTo: 8)
+    }
+
+    mutating func header(
+        size: UInt64, board described: Board, root: PlacedProgram, tenantCount: Int, tenantOffset: UInt64
+    ) {
+        word(ImageHeader.magic)
+        word(ImageHeader.version)
+        word(size)
+        board(described)
+        program(root)
+        word(UInt64(tenantCount))
+        word(tenantOffset)
+    }
+}

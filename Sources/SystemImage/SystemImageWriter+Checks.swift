@@ -1,0 +1,74 @@
+import ABI
+
+extension SystemImageWriter {
+    /// What kernel and root rely on, whoever made the tenants.
+    func check() throws(ImageError) {
+        guard let driver = tenants.first, driver.kind == .consoleDriver,
+            !tenants.dropFirst().contains(where: { $0.kind == .consoleDriver })
+        else {
+            throw ImageError(
+                "the system has no console driver in front, or more than one", remedy: "put exactly one in first place")
+        }
+        guard tenants.count <= Tenant.maximumDeclared + 1 else {
+            throw ImageError(
+                "the system has \(tenants.count) tenants, and \(Tenant.maximumDeclared + 1) have a console",
+                remedy: "remove machines or components")
+        }
+        var names: Set<String> = []
+        for tenant in tenants {
+            guard names.insert(tenant.name).inserted else {
+                throw ImageError("two tenants are named '\(tenant.name)'", remedy: "rename one of them")
+            }
+            try check(tenant)
+        }
+    }
+
+    private func check(_ tenant: Tenant) throws(ImageError) {
+        func require(_ condition: Bool, _ what: String, _ remedy: String) throws(ImageError) {
+            guard condition else { throw ImageError("'\(tenant.name)': \(what)", remedy: remedy) }
+        }
+        try require(
+            (1...Tenant.nameSize).contains(tenant.name.utf8.count), "its name has \(tenant.name.utf8.count) bytes",
+            "use 1 to \(Tenant.nameSize)")
+        try require(
+            Tenant.priorities.contains(tenant.priority), "its priority is \(tenant.priority)",
+            "use \(Tenant.priorities.lowerBound) to \(Tenant.priorities.upperBound)")
+        try require(
+            board.coreAffinities.indices.contains(tenant.core),
+            "it is to run on core \(tenant.core), but the board has \(board.coreAffinities.count)",
+            "use a core from 0 to \(board.coreAffinities.count - 1)")
+        try require(
+            tenant.arguments.count <= Tenant.maximumArguments, "it has \(tenant.arguments.count) arguments",
+            "use at most \(Tenant.maximumArguments)")
+        try require(
+            tenant.heapSize.isMultiple(ofSize: Self.pageSize), "its memory is no multiple of 4KiB", "round it up")
+        try require(
+            (tenant.kind == .machine) == (tenant.machine != nil), "its kind and its hardware contradict each other",
+            "give hardware to machines, and only to them")
+        if let machine = tenant.machine { try check(machine, of: tenant.name) }
+    }
+
+    private func check(_ machine: MachineImage, of name: String) throws(ImageError) {
+        guard machine.memory.size > 0, machine.memory.size.isMultiple(ofSize: GuestImage.blockSize),
+            machine.memory.base.isMultiple(ofSize: GuestImage.blockSize)
+        else { throw ImageError("'\(name)': its RAM is no multiple of 2MiB", remedy: "round its 'memory' up") }
+        guard MachineDescription.cpuCounts.contains(machine.virtualCPUs) else {
+            throw ImageError("'\(name)': it has \(machine.virtualCPUs) virtual CPUs", remedy: "use 1 to 4")
+        }
+        guard machine.modules.count <= MachineImage.maximumModules else {
+            throw ImageError(
+                "'\(name)': \(machine.modules.count) parts belong into its RAM, and \(MachineImage.maximumModules) can",
+                remedy: "merge segments of its kernel")
+        }
+        for module in machine.modules {
+            let offset = module.address &- machine.memory.base
+            guard module.address >= machine.memory.base, module.address.isMultiple(ofSize: 8),
+                offset <= machine.memory.size, UInt64(module.data.count) <= machine.memory.size - offset
+            else {
+                throw ImageError(
+                    "'\(name)': a part for \(hex(module.address)) lies outside its RAM or is misaligned",
+                    remedy: "give the machine more 'memory'")
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+import ABI
+import Foundation
+
+/// Joins the kernel, root and the tenants into the one file that the board boots.
+public struct SystemImageWriter {
+    public var kernel: KernelImage
+    public var board: Board
+    public var root: Program
+    /// In start order; the first is the console driver, the only one of its kind.
+    public var tenants: [Tenant]
+
+    static let pageSize: UInt64 = 4096
+    /// Bytes that the kernel, root, the drivers, the monitors and all page tables need beside what is counted.
+    static let reserve: UInt64 = 8 << 20
+
+    public init(kernel: KernelImage, board: Board, root: Program, tenants: [Tenant]) {
+        self.kernel = kernel
+        self.board = board
+        self.root = root
+        self.tenants = tenants
+    }
+
+    /// The file: the kernel, zeros up to `ImageHeader.alignment`, and the image.
+    ///
+    /// - Throws: `ImageError` when the tenants contradict one another or the board.
+    public func write() throws(ImageError) -> Data {
+        try check()
+        let recordSize = UInt64(MemoryLayout<TenantRecord>.size)
+        let tenantOffset = UInt64(MemoryLayout<ImageHeader>.size)
+        var contents = ImageContents(from: tenantOffset + recordSize * UInt64(tenants.count))
+        let placedRoot = contents.place(root)
+        var records = RecordEncoder()
+        for tenant in tenants {
+            let program = contents.place(tenant.program)
+            let modules = (tenant.machine?.modules ?? []).map { contents.place($0) }
+            records.tenant(tenant, program: program, modules: modules)
+        }
+        let size = contents.end.aligned(to: ImageHeader.alignment)
+        try checkMemory(imageSize: size)
+        var image = RecordEncoder()
+        image.header(
+            size: size, board: board, root: placedRoot, tenantCount: tenants.count, tenantOffset: tenantOffset)
+        return kernel.joined(
+            with: contents.joined(records: image.data + records.data), alignment: Int(ImageHeader.alignment))
+    }
+
+    /// The board's memory against everything that lies in it.
+    private func checkMemory(imageSize: UInt64) throws(ImageError) {
+        let available = board.ram.reduce(0) { $0 + $1.size }
+        let tenantMemory = tenants.reduce(0) { sum, tenant in
+            sum + tenant.heapSize + tenant.program.memorySize + (tenant.machine?.memory.size ?? 0)
+        }
+        let needed = tenantMemory + imageSize + UInt64(kernel.flat.count) + Self.reserve
+        guard needed <= available else {
+            throw ImageError(
+                "machines and components (\(rounded(tenantMemory))), the image with their files (\(rounded(imageSize)))"
+                    + " and the system itself (\(rounded(Self.reserve))) need \(rounded(needed)), but the board has "
+                    + "\(rounded(available))",
+                remedy: "give the board more 'memory', or the machines less")
+        }
+    }
+
+    private func rounded(_ bytes: UInt64) -> String { "\(bytes.aligned(to: 1 << 20) >> 20)MiB" }
+}
+
+/// The bytes behind the records, each at a multiple of 4 KiB. The same bytes are laid down once.
+struct ImageContents {
+    private var pieces: [(offset: UInt64, data: Data)] = []
+    private var places: [Data: UInt64] = [:]
+    private(set) var end: UInt64
+
+    init(from start: UInt64) { end = start }
+
+    mutating func place(_ data: Data) -> UInt64 {
+        guard !data.isEmpty else { return 0 }
+        if let offset = places[data] { return offset }
+        let offset = end.aligned(to: SystemImageWriter.pageSize)
+        pieces.append((offset, data))
+        places[data] = offset
+        end = (offset + UInt64(data.count)).aligned(to: SystemImageWriter.pageSize)
+        return offset
+    }
+
+    mutating func place(_ program: Program) -> PlacedProgram {
+        PlacedProgram(program: program, offsets: program.segments.map { place($0.imageData) })
+    }
+
+    mutating func place(_ module: GuestImage.Module) -> PlacedModule {
+        PlacedModule(offset: place(module.data), size: UInt64(module.data.count), address: module.address)
+    }
+
+    func joined(records: Data) -> Data {
+        var joined = records
+        joined.reserveCapacity(Int(end))
+        for piece in pieces {
+            joined.padWithZeros(to: Int(piece.offset))
+            joined.append(piece.data)
+        }
+        joined.padWithZeros(to: Int(end))
+        return joined
+    }
+}

@@ -1,0 +1,90 @@
+import ABI
+import Foundation
+
+/// A tenant with all its bytes, as `SystemImageWriter` lays it into the image.
+public struct Tenant: Sendable {
+    public var kind: TenantKind
+    /// At most 32 bytes of UTF-8.
+    public var name: String
+    /// The component's program; for a machine its monitor's.
+    public var program: Program
+    /// 0…31, 31 most urgent.
+    public var priority: Int
+    public var core: Int
+    /// Bytes of private memory; a multiple of 4 KiB.
+    public var heapSize: UInt64
+    /// At most 8.
+    public var arguments: [UInt64]
+    /// For `TenantKind.machine` only.
+    public var machine: MachineImage?
+
+    static let nameSize = 32
+    static let priorities = 0...31
+    static let maximumArguments = 8
+    /// The kernel's, root's and the console driver's channels come out of the same numbers.
+    static let maximumDeclared = ConsoleChannel.maximum - 3
+
+    public init(
+        kind: TenantKind, name: String, program: Program, priority: Int, core: Int = 0, heapSize: UInt64 = 0,
+        arguments: [UInt64] = [], machine: MachineImage? = nil
+    ) {
+        self.kind = kind
+        self.name = name
+        self.program = program
+        self.priority = priority
+        self.core = core
+        self.heapSize = heapSize
+        self.arguments = arguments
+        self.machine = machine
+    }
+}
+
+/// A machine's virtual hardware and what lies in its RAM when it starts.
+public struct MachineImage: Sendable {
+    public var memory: MemoryRange
+    public var virtualCPUs: Int
+    public var entry: UInt64
+    /// The boot CPU's `x0`: the device tree's address, or 0.
+    public var argument: UInt64
+    public var modules: [GuestImage.Module]
+    public var restarts: Bool
+
+    static let maximumModules = 8
+    /// Where the RAM of every machine begins, as on QEMU's board `virt`.
+    public static let ramBase: UInt64 = ComponentLayout.guestMemory
+
+    public init(
+        memory: MemoryRange, virtualCPUs: Int, entry: UInt64, argument: UInt64, modules: [GuestImage.Module],
+        restarts: Bool
+    ) {
+        self.memory = memory
+        self.virtualCPUs = virtualCPUs
+        self.entry = entry
+        self.argument = argument
+        self.modules = modules
+        self.restarts = restarts
+    }
+
+    /// The machine that `description` asks for, with `layout` filled in.
+    public init(
+        _ description: MachineDescription, layout: GuestLayout, initrd: Data?, deviceTree: Data
+    ) throws(ImageError) {
+        self.init(
+            memory: MemoryRange(base: Self.ramBase, size: description.memory), virtualCPUs: description.cpus,
+            entry: layout.image.entry, argument: layout.deviceTreeAddress,
+            modules: try layout.modules(initrd: initrd, deviceTree: deviceTree), restarts: description.restarts)
+    }
+}
+
+extension Program.Segment {
+    /// Bytes of it that are in the image: what cannot be written is mapped from there, so its last page has to be whole.
+    var imageSize: UInt64 {
+        rights & Rights.write.rawValue == 0 ? memorySize : UInt64(data.count)
+    }
+
+    var imageData: Data {
+        var padded = Data(data)
+        padded.padWithZeros(to: Int(imageSize))
+        return padded
+    }
+}

@@ -1,0 +1,174 @@
+import Foundation
+import Yams
+
+/// Reads one machine of the manifest.
+struct MachineParser {
+    let section: ManifestSection
+    let cores: Int
+
+    func machine(name: String) -> MachineDescription {
+        var machine = MachineDescription(name: name)
+        machine.guest = guest()
+        machine.commandLine = commandLine(default: machine.commandLine)
+        machine.memory = section.size(
+            "memory", in: MachineDescription.memoryGranule...BoardDescription.memorySizes.upperBound,
+            multipleOf: MachineDescription.memoryGranule, default: machine.memory)
+        machine.cpus = section.number("cpus", in: MachineDescription.cpuCounts, default: machine.cpus)
+        machine.priority = section.number("priority", in: Tenant.priorities, default: machine.priority)
+        machine.core = section.core(of: cores)
+        machine.restarts = section.choice("on-reset", of: ["restart", "stop"], default: "restart") == "restart"
+        machine.after = section.startsAfter()
+        machine.deviceTree = section.path("device-tree")
+        return machine
+    }
+
+    private func guest() -> GuestSource {
+        guard section.has("kernel") else {
+            _ = section.choice("guest", of: ["debian"], default: "debian")
+            for key in ["initrd", "format"] where section.has(key) {
+                section.report(
+                    at: key, "\(section.title) has '\(key)' but no 'kernel' that it belongs to",
+                    remedy: "name the kernel's file with 'kernel:', or remove '\(key)'")
+            }
+            let flavour = section.choice("flavour", of: DebianFlavour.allCases.map(\.rawValue), default: "cloud")
+            return .debian(flavour: DebianFlavour(rawValue: flavour) ?? .cloud)
+        }
+        for key in ["guest", "flavour"] where section.has(key) {
+            section.report(
+                at: key, "\(section.title) has '\(key)' beside 'kernel', and one excludes the other",
+                remedy: "keep '\(key)' for Debian's kernel, or 'kernel' for a file of your own")
+        }
+        let format = section.choice("format", of: GuestImage.Format.allCases.map(\.rawValue), default: "auto")
+        let initrd = section.path("initrd")
+        guard let kernel = section.path("kernel") else { return .debian(flavour: .cloud) }
+        let kernelFormat = GuestImage.Format(rawValue: format) ?? .auto
+        check(kernel, kernelFormat)
+        return .files(kernel: kernel, initrd: initrd, format: kernelFormat)
+    }
+
+    private func check(_ kernel: URL, _ format: GuestImage.Format) {
+        guard let data = try? Data(contentsOf: kernel, options: .mappedIfSafe) else {
+            section.report(
+                at: "kernel", "'kernel' of \(section.title) cannot be read", remedy: "make the file readable")
+            return
+        }
+        do {
+            _ = try GuestKernelKind(of: data, format: format)
+        } catch {
+            section.report(at: "kernel", "'kernel' of \(section.title): \(error.problem)", remedy: error.remedy)
+        }
+    }
+
+    private func commandLine(default standard: String) -> String {
+        guard let text = section.text("command-line") else { return standard }
+        guard !text.unicodeScalars.contains(where: { $0.value < 32 || $0.value == 127 }) else {
+            section.report(
+                at: "command-line", "'command-line' of \(section.title) holds a line break or a control character",
+                remedy: "write it on one line; with YAML's '>-' long lines are folded into one")
+            return standard
+        }
+        guard text.utf8.count <= MachineDescription.maximumCommandLine else {
+            section.report(
+                at: "command-line", "'command-line' of \(section.title) has \(text.utf8.count) bytes, and Linux takes "
+                    + "\(MachineDescription.maximumCommandLine)",
+                remedy: "shorten it")
+            return standard
+        }
+        return text
+    }
+}
+
+/// Reads one component of the manifest.
+struct ComponentParser {
+    let section: ManifestSection
+    let cores: Int
+
+    func component(name: String) -> ComponentDescription {
+        // Without a program something has been reported, and no manifest comes out.
+        var component = ComponentDescription(name: name, program: program() ?? .target(""))
+        component.memory = section.size(
+            "memory", in: ComponentDescription.memorySizes, multipleOf: ComponentDescription.memoryGranule,
+            default: component.memory)
+        component.priority = section.number("priority", in: Tenant.priorities, default: component.priority)
+        component.core = section.core(of: cores)
+        component.arguments = arguments()
+        component.after = section.startsAfter()
+        return component
+    }
+
+    private func program() -> ProgramSource? {
+        if section.has("target"), section.has("package") {
+            section.report(
+                at: "package", "\(section.title) has both 'target' and 'package', and runs one program",
+                remedy: "keep 'target' for a program of this repository, or 'package' for one of your own")
+            return nil
+        }
+        if section.has("package") { return package() }
+        guard section.has("target") else {
+            section.source.report(
+                at: section.mark, "\(section.title) names no program",
+                remedy: "add 'target: NAME' for a program of this repository, or 'package: FOLDER' for one of your own")
+            return nil
+        }
+        guard let target = section.text("target") else { return nil }
+        guard target.first?.isLetter == true, target.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") })
+        else {
+            section.report(
+                at: "target", "'target' of \(section.title) is '\(target.shortened)', which is no name of a Swift target",
+                remedy: "name a folder below Components, such as Heartbeat")
+            return nil
+        }
+        return .target(target)
+    }
+
+    private func package() -> ProgramSource? {
+        guard let folder = section.path("package", folder: true) else { return nil }
+        guard FileManager.default.fileExists(atPath: folder.appendingPathComponent("Package.swift").path) else {
+            section.report(
+                at: "package", "'package' of \(section.title) names a folder without a Package.swift",
+                remedy: "name the folder of a Swift package")
+            return nil
+        }
+        return .package(folder)
+    }
+
+    private func arguments() -> [UInt64] {
+        let nodes = section.list("arguments", of: "whole numbers")
+        guard nodes.count <= Tenant.maximumArguments else {
+            section.report(
+                at: "arguments", "\(section.title) has \(nodes.count) arguments, and \(Tenant.maximumArguments) are possible",
+                remedy: "remove \(nodes.count - Tenant.maximumArguments) of them")
+            return []
+        }
+        var arguments: [UInt64] = []
+        for node in nodes {
+            guard let number = node.wholeNumber else {
+                section.source.report(
+                    at: node, "an argument of \(section.title) is \(node.kindDescription), but a whole number of 64 "
+                        + "bits is expected",
+                    remedy: "write a number that is not negative")
+                continue
+            }
+            arguments.append(number)
+        }
+        return arguments
+    }
+}
+
+extension ManifestSection {
+    func core(of cores: Int) -> Int {
+        guard let number = node("core")?.signedNumber, number >= cores else {
+            return self.number("core", in: 0...(cores - 1), default: 0)
+        }
+        report(
+            at: "core", "\(title) is to run on core \(number), but the board has \(cores == 1 ? "one core" : "\(cores) cores")",
+            remedy: "write a core from 0 to \(cores - 1), or raise 'cores' of the board")
+        return 0
+    }
+
+    /// The names alone; whether they exist is checked when all are known.
+    func startsAfter() -> [String] {
+        guard let sequence = node("after")?.sequence else { return [] }
+        return sequence.compactMap(\.text)
+    }
+}
