@@ -3,16 +3,20 @@ import RuntimeSupport
 
 /// What an operation brought back: `x0…x7`.
 public struct Answer {
-    public let status: Status
+    let rawStatus: UInt64
     /// The tag, badge or notification bits.
     public let tag: UInt64
     public let words: Words
 
     @inline(__always) init(_ registers: entente_registers) {
-        status = Status(rawValue: registers.x0) ?? .unsupported
+        rawStatus = registers.x0
         tag = registers.x1
         words = Words(registers.x2, registers.x3, registers.x4, registers.x5, registers.x6, registers.x7)
     }
+
+    @inline(__always) public var status: Status { Status(rawValue: rawStatus) ?? .unsupported }
+    /// Whether `status` is that one, without decoding the others.
+    @inline(__always) public func has(_ status: Status) -> Bool { rawStatus == status.rawValue }
 }
 
 /// The six words of a message.
