@@ -4,7 +4,7 @@ import VirtualPlatform
 
 /// What the devices act upon: the kernel's virtual interrupts, and the machine's console.
 struct KernelHost: InterruptPort, SerialLine {
-    private let console = Console()
+    private var console: Console { Console() }
     /// Whether the console driver has to be told of output.
     private var hasOutput = false
 

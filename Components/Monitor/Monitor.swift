@@ -10,13 +10,10 @@ struct Monitor {
     func serve() -> Never {
         var answer = replyWait(ReplyForm.wait)
         while true {
-            switch answer.status {
-            case .ok:
+            if answer.has(.ok) {
                 answer = handle(Exit(answer))
-            case .notified:
-                exchangeSerial()
-                answer = replyWait(ReplyForm.wait)
-            default:
+            } else {
+                if answer.has(.notified) { exchangeSerial() }
                 answer = replyWait(ReplyForm.wait)
             }
         }
@@ -34,6 +31,7 @@ struct Monitor {
     }
 
     /// Input has come, or room for output.
+    @inline(never)
     private func exchangeSerial() {
         var host = KernelHost()
         SharedMachine.withLock { $0.devices.exchangeSerial(&host) }

@@ -32,7 +32,7 @@ struct Distributor {
 
 extension Distributor {
     @inline(__always)
-    func read<Port: InterruptPort>(_ offset: UInt64, _ port: inout Port) -> UInt32 {
+    mutating func read<Port: InterruptPort>(_ offset: UInt64, _ port: inout Port) -> UInt32 {
         switch offset {
         case 0x0000: return Control.fixed | enabledGroups
         case 0x0004: return Distributor.type
@@ -43,7 +43,7 @@ extension Distributor {
     }
 
     @inline(never)
-    private func readInterrupts<Port: InterruptPort>(_ offset: UInt64, _ port: inout Port) -> UInt32 {
+    private mutating func readInterrupts<Port: InterruptPort>(_ offset: UInt64, _ port: inout Port) -> UInt32 {
         switch offset {
         case 0x0080..<0x0400:
             guard let bank = bank(Int(offset >> 2 & 31)), let register = BankRegister(rawValue: offset >> 7) else {
@@ -94,7 +94,7 @@ extension Distributor {
         for virtualCPU in 0..<virtualCPUCount { sendForwarding(virtualCPU, &port) }
     }
 
-    private func sendForwarding<Port: InterruptPort>(_ virtualCPU: Int, _ port: inout Port) {
+    private mutating func sendForwarding<Port: InterruptPort>(_ virtualCPU: Int, _ port: inout Port) {
         port.control(.setForwarding, virtualCPU: virtualCPU, index: 0, value: forwardsGroup1 ? 1 : 0)
     }
 
@@ -135,15 +135,15 @@ extension Distributor {
         banks[interrupt.word - 1].setLine(interrupt, high: high, &port)
     }
 
-    func latched<Port: InterruptPort>(at virtualCPU: Int, word: Int, _ port: inout Port) -> UInt32 {
+    mutating func latched<Port: InterruptPort>(at virtualCPU: Int, word: Int, _ port: inout Port) -> UInt32 {
         banks[word - 1].latched(at: virtualCPU, &port)
     }
 
-    func restore<Port: InterruptPort>(_ virtualCPU: Int, word: Int, latched: UInt32, _ port: inout Port) {
+    mutating func restore<Port: InterruptPort>(_ virtualCPU: Int, word: Int, latched: UInt32, _ port: inout Port) {
         banks[word - 1].restore(virtualCPU, latched: latched, &port)
     }
 
-    func restoreForwarding<Port: InterruptPort>(_ virtualCPU: Int, _ port: inout Port) {
+    mutating func restoreForwarding<Port: InterruptPort>(_ virtualCPU: Int, _ port: inout Port) {
         sendForwarding(virtualCPU, &port)
     }
 }

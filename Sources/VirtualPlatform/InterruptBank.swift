@@ -5,6 +5,9 @@ import ABI
 /// A virtual CPU's INTIDs 0…31 are one bank that it owns alone; each 32 shared interrupts are a bank whose bits are
 /// owned by the virtual CPUs that they are routed to. The kernel has a copy of all that is kept here, and alone knows
 /// what is pending and active.
+///
+/// Methods that change nothing are `mutating` all the same, here and in the types that are made of banks: passed as a
+/// constant, a value of this size would be copied for each call.
 struct InterruptBank {
     /// INTID / 32.
     let word: Int
@@ -30,13 +33,13 @@ struct InterruptBank {
     /// Whether any virtual CPU may keep its bits.
     private var isShared: Bool { word != 0 }
 
-    func owner(of bit: UInt32) -> Int {
+    mutating func owner(of bit: UInt32) -> Int {
         for virtualCPU in 0..<8 where owners[virtualCPU] & bit != 0 { return virtualCPU }
         return 0
     }
 
     /// Applies a masked form at each owner of bits in `mask`.
-    func apply<Port: InterruptPort>(_ form: VirtualInterruptControl, _ mask: UInt32, _ port: inout Port) {
+    mutating func apply<Port: InterruptPort>(_ form: VirtualInterruptControl, _ mask: UInt32, _ port: inout Port) {
         guard mask != 0 else { return }
         for virtualCPU in 0..<8 {
             let owned = mask & owners[virtualCPU]
@@ -59,7 +62,7 @@ enum BankRegister: UInt64 {
 }
 
 extension InterruptBank {
-    func read<Port: InterruptPort>(_ register: BankRegister, count: Int, _ port: inout Port) -> UInt32 {
+    mutating func read<Port: InterruptPort>(_ register: BankRegister, count: Int, _ port: inout Port) -> UInt32 {
         switch register {
         case .group: return group
         case .setEnable, .clearEnable: return enabled
@@ -90,7 +93,7 @@ extension InterruptBank {
 
     /// What is pending at the owners, and active anywhere: an interrupt that is routed away while it is active stays so
     /// where it was taken, for only that virtual CPU will deactivate it.
-    private func state<Port: InterruptPort>(count: Int, _ port: inout Port) -> InterruptWordState {
+    private mutating func state<Port: InterruptPort>(count: Int, _ port: inout Port) -> InterruptWordState {
         var pending: UInt32 = 0
         var active: UInt32 = 0
         for virtualCPU in 0..<count where isShared || owners[virtualCPU] != 0 {
@@ -101,7 +104,7 @@ extension InterruptBank {
         return InterruptWordState(pending: pending, active: active)
     }
 
-    private func clearActive<Port: InterruptPort>(_ mask: UInt32, count: Int, _ port: inout Port) {
+    private mutating func clearActive<Port: InterruptPort>(_ mask: UInt32, count: Int, _ port: inout Port) {
         guard mask != 0 else { return }
         for virtualCPU in 0..<count where isShared || owners[virtualCPU] != 0 {
             port.control(.clearActive, virtualCPU: virtualCPU, index: UInt64(word), value: UInt64(mask))
@@ -116,7 +119,7 @@ extension InterruptBank {
     private static let priorityBits: UInt8 = 0xF8
 
     /// IPRIORITYR: the four interrupts from `place` on, one byte each.
-    func readPriorities(from place: Int) -> UInt32 {
+    mutating func readPriorities(from place: Int) -> UInt32 {
         var value: UInt32 = 0
         for byte in 0..<4 {
             value |= UInt32(priorities[(place & 28) | byte]) << UInt32(8 * byte)
@@ -139,7 +142,7 @@ extension InterruptBank {
     }
 
     /// ICFGR: two bits for each of 16 interrupts, of which the upper one says edge-triggered.
-    func readTriggers(upperHalf: Bool) -> UInt32 {
+    mutating func readTriggers(upperHalf: Bool) -> UInt32 {
         let half = upperHalf ? edge >> 16 : edge & 0xFFFF
         var value: UInt32 = 0
         for place in UInt32(0)..<16 where half >> place & 1 != 0 { value |= 2 << (2 * place) }
@@ -161,7 +164,7 @@ extension InterruptBank {
     }
 
     /// Triggers are told to every virtual CPU that may ever keep the interrupt, so that routing need not move them.
-    func sendTriggers<Port: InterruptPort>(count: Int, _ port: inout Port) {
+    mutating func sendTriggers<Port: InterruptPort>(count: Int, _ port: inout Port) {
         for virtualCPU in 0..<count where isShared || owners[virtualCPU] != 0 {
             port.control(.setEdge, virtualCPU: virtualCPU, index: UInt64(word), value: UInt64(edge))
         }
@@ -181,7 +184,7 @@ extension InterruptBank {
         sendLine(interrupt, high: high, to: owner(of: interrupt.bit), &port)
     }
 
-    private func sendLine<Port: InterruptPort>(
+    private mutating func sendLine<Port: InterruptPort>(
         _ interrupt: InterruptID, high: Bool, to virtualCPU: Int, _ port: inout Port
     ) {
         port.control(.setLevel, virtualCPU: virtualCPU, index: UInt64(interrupt.number), value: high ? 1 : 0)
@@ -189,7 +192,7 @@ extension InterruptBank {
 
     /// Pending bits that were latched, as opposed to following from a high line. The lines of private peripherals are the
     /// kernel's to drive (the timers), so those that are level-sensitive count as lines.
-    private func latched(_ pending: UInt32) -> UInt32 { pending & (isShared ? edge | ~lines : edge) }
+    private mutating func latched(_ pending: UInt32) -> UInt32 { pending & (isShared ? edge | ~lines : edge) }
 
     /// Gives an interrupt to another virtual CPU, with all but its active state (see `state`).
     ///
@@ -214,20 +217,20 @@ extension InterruptBank {
         if enabled & bit != 0 { control(.enable, new, bit, &port) }
     }
 
-    private func control<Port: InterruptPort>(
+    private mutating func control<Port: InterruptPort>(
         _ form: VirtualInterruptControl, _ virtualCPU: Int, _ mask: UInt32, _ port: inout Port
     ) {
         port.control(form, virtualCPU: virtualCPU, index: UInt64(word), value: UInt64(mask))
     }
 
     /// What a virtual CPU's reset would lose: its latched interrupts.
-    func latched<Port: InterruptPort>(at virtualCPU: Int, _ port: inout Port) -> UInt32 {
+    mutating func latched<Port: InterruptPort>(at virtualCPU: Int, _ port: inout Port) -> UInt32 {
         guard owners[virtualCPU] != 0 else { return 0 }
         return latched(port.state(ofWord: word, virtualCPU: virtualCPU).pending) & owners[virtualCPU]
     }
 
     /// Tells a virtual CPU that was reset all that this bank says of it.
-    func restore<Port: InterruptPort>(_ virtualCPU: Int, latched: UInt32, _ port: inout Port) {
+    mutating func restore<Port: InterruptPort>(_ virtualCPU: Int, latched: UInt32, _ port: inout Port) {
         let owned = owners[virtualCPU]
         if isShared || owned != 0 { control(.setEdge, virtualCPU, edge, &port) }
         for place in 0..<32 where owned >> UInt32(place) & 1 != 0 {

@@ -24,7 +24,7 @@ public struct InterruptController {
 extension InterruptController {
     /// - Parameter offset: from the distributor's first byte, below `PlatformMap.distributorSize`.
     @inline(__always)
-    public func readDistributor<Port: InterruptPort>(_ offset: UInt64, size: UInt64, _ port: inout Port) -> UInt64 {
+    public mutating func readDistributor<Port: InterruptPort>(_ offset: UInt64, size: UInt64, _ port: inout Port) -> UInt64 {
         if size == 4 && offset & 3 == 0 { return UInt64(distributor.read(offset, &port)) }
         return RegisterLanes.read(offset, size: size) { distributor.read($0, &port) }
     }
@@ -36,7 +36,7 @@ extension InterruptController {
     }
 
     /// - Parameter offset: from the first redistributor's first byte; nil when no virtual CPU lies there.
-    public func readRedistributor<Port: InterruptPort>(_ offset: UInt64, size: UInt64, _ port: inout Port) -> UInt64? {
+    public mutating func readRedistributor<Port: InterruptPort>(_ offset: UInt64, size: UInt64, _ port: inout Port) -> UInt64? {
         guard let number = redistributor(at: offset) else { return nil }
         let inside = offset % PlatformMap.redistributorStride
         return RegisterLanes.read(inside, size: size) { redistributors[number].read($0, &port) }
@@ -72,7 +72,7 @@ extension InterruptController {
     }
 
     /// What the reset of a virtual CPU would lose in the kernel: to be fetched before it, and given to `restore` after it.
-    public func latched<Port: InterruptPort>(at virtualCPU: Int, _ port: inout Port) -> LatchedInterrupts {
+    public mutating func latched<Port: InterruptPort>(at virtualCPU: Int, _ port: inout Port) -> LatchedInterrupts {
         var words = LatchedInterrupts()
         words.words[0] = redistributors[virtualCPU].latched(&port)
         for word in 1..<4 { words.words[word] = distributor.latched(at: virtualCPU, word: word, &port) }
@@ -81,7 +81,7 @@ extension InterruptController {
 
     /// Tells the kernel all that the registers say of a virtual CPU that was just reset: the interrupt controller is no
     /// part of a CPU, so turning that off and on leaves it as it was.
-    public func restore<Port: InterruptPort>(
+    public mutating func restore<Port: InterruptPort>(
         _ virtualCPU: Int, _ latched: LatchedInterrupts, _ port: inout Port
     ) {
         redistributors[virtualCPU].restore(latched: latched.words[0], &port)

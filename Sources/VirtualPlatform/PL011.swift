@@ -44,11 +44,13 @@ public struct PL011 {
 
     private static let fifoEnable: UInt32 = 1 << 4
 
+    @inline(__always)
     private var rawInterrupts: UInt32 {
         (received.isEmpty ? 0 : Interrupt.receive | Interrupt.receiveTimeout)
             | (isTransmitRaised ? Interrupt.transmit : 0)
     }
 
+    @inline(__always)
     private var flags: UInt32 {
         (received.isEmpty ? Flag.receiveEmpty : 0) | (received.count >= depth ? Flag.receiveFull : 0)
             | (transmitting.isEmpty ? Flag.transmitEmpty : Flag.busy)
@@ -123,7 +125,7 @@ extension PL011 {
     }
 
     @inline(never)
-    private func readConfiguration(_ offset: UInt64) -> UInt32 {
+    private mutating func readConfiguration(_ offset: UInt64) -> UInt32 {
         switch offset {
         case 0x020: return lowPower
         case 0x024: return integerBaudRate

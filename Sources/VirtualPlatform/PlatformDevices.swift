@@ -2,7 +2,7 @@ import ABI
 
 /// The devices of one machine, as QEMU's `virt` board has them: who answers at which guest-physical address.
 public struct PlatformDevices {
-    public private(set) var interrupts: InterruptController
+    public var interrupts: InterruptController
     public private(set) var serial = PL011()
 
     /// - Parameter virtualCPUCount: 1…`PlatformMap.maximumVirtualCPUs`.

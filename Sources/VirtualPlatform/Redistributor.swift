@@ -23,7 +23,7 @@ struct Redistributor {
     private static let interruptFrame: UInt64 = 0x1_0000
 
     /// - Parameter offset: a multiple of 4 below `PlatformMap.redistributorStride`.
-    func read<Port: InterruptPort>(_ offset: UInt64, _ port: inout Port) -> UInt32 {
+    mutating func read<Port: InterruptPort>(_ offset: UInt64, _ port: inout Port) -> UInt32 {
         if offset >= Redistributor.interruptFrame {
             return readInterrupts(offset - Redistributor.interruptFrame, &port)
         }
@@ -39,7 +39,7 @@ struct Redistributor {
         }
     }
 
-    private func readInterrupts<Port: InterruptPort>(_ offset: UInt64, _ port: inout Port) -> UInt32 {
+    private mutating func readInterrupts<Port: InterruptPort>(_ offset: UInt64, _ port: inout Port) -> UInt32 {
         switch offset {
         case 0x0080..<0x0400:
             guard offset & 0x7F == 0, let register = BankRegister(rawValue: offset >> 7) else { return 0 }
@@ -74,9 +74,9 @@ struct Redistributor {
         }
     }
 
-    func latched<Port: InterruptPort>(_ port: inout Port) -> UInt32 { bank.latched(at: number, &port) }
+    mutating func latched<Port: InterruptPort>(_ port: inout Port) -> UInt32 { bank.latched(at: number, &port) }
 
-    func restore<Port: InterruptPort>(latched: UInt32, _ port: inout Port) {
+    mutating func restore<Port: InterruptPort>(latched: UInt32, _ port: inout Port) {
         bank.restore(number, latched: latched, &port)
     }
 }
