@@ -21,6 +21,7 @@ struct ELFFile {
     private static let programHeaderSize = 56
     private static let loadType: UInt32 = 1
     private static let aarch64: UInt16 = 183
+    private static let machineNames: [UInt16: String] = [3: "x86", 40: "32-bit Arm", 62: "x86-64", 243: "RISC-V"]
 
     let reader: ByteReader
     let entry: UInt64
@@ -59,8 +60,8 @@ struct ELFFile {
             throw ImageError("the ELF file is big-endian", remedy: "build it for little-endian aarch64")
         }
         guard machine == aarch64 else {
-            throw ImageError(
-                "the ELF file is for machine \(machine), not for AArch64 (\(aarch64))", remedy: "build it for aarch64")
+            let name = machineNames[machine] ?? "machine number \(machine)"
+            throw ImageError("the ELF file is for \(name), not for AArch64", remedy: "build it for aarch64")
         }
     }
 

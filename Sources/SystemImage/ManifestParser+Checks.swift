@@ -70,10 +70,11 @@ extension ManifestParser {
                 return nil
             }
             guard let other = names.firstIndex(of: name) else {
-                let remedy = name.nearest(in: names).map { "did you mean '\($0)'?" }
+                let others = names.filter { $0 != declaration.name }
+                let possible = others.isEmpty ? "remove it: there is no other" : "possible are \(enumerated(others))"
                 source.report(
                     at: node, "\(declaration.title) starts after '\(name.shortened)', and nothing has that name",
-                    remedy: remedy ?? "name one of \(enumerated(names.filter { $0 != declaration.name }))")
+                    remedy: name.nearest(in: others).map { "did you mean '\($0)'?" } ?? possible)
                 return nil
             }
             return other
@@ -117,15 +118,18 @@ extension ManifestParser {
                 components = components.addingSaturated(component.memory)
             }
         }
-        let sum = [components, files, SystemImageWriter.reserve].reduce(machines) { $0.addingSaturated($1) }
+        let parts: [(String, UInt64)] = [
+            ("machines", machines), ("components", components), ("their files", files.aligned(to: 1024)),
+            ("the system itself", SystemImageWriter.reserve),
+        ].filter { $0.1 > 0 }
+        let sum = parts.reduce(UInt64(0)) { $0.addingSaturated($1.1) }
         guard sum > available else { return }
         let boardMark = system.node("board")?.mapping?["memory"]?.mark
         let section = machines >= components ? "machines" : "components"
         source.report(
             at: boardMark ?? system.mark(of: section),
-            "machines (\(ByteSize(bytes: machines))), components (\(ByteSize(bytes: components))), their files "
-                + "(\(ByteSize(bytes: files.aligned(to: 1024)))) and the system itself "
-                + "(\(ByteSize(bytes: SystemImageWriter.reserve))) need more than the board's \(ByteSize(bytes: available))",
+            enumerated(parts.map { "\($0.0) (\(ByteSize(bytes: $0.1)))" })
+                + " need more than the board's \(ByteSize(bytes: available))",
             remedy: "raise 'memory' of the board to \(ByteSize(bytes: sum.aligned(to: 64 << 20))), or give the machines less")
     }
 

@@ -11,6 +11,7 @@ struct ManifestSection {
     let mark: Mark?
     /// False when something else stands in its place, which has been reported.
     let isMapping: Bool
+    private(set) var hasUnknownKeys = false
     private var values: [String: (key: Node, value: Node)] = [:]
 
     init(_ node: Node, title: String, at mark: Mark?, keys known: [String], source: ManifestSource) {
@@ -29,6 +30,7 @@ struct ManifestSection {
         }
         for (key, value) in mapping {
             guard let name = key.text, known.contains(name) else {
+                hasUnknownKeys = true
                 reportUnknown(key, known)
                 continue
             }
@@ -111,8 +113,10 @@ struct ManifestSection {
     func choice(_ key: String, of choices: [String], default standard: String) -> String {
         guard has(key), let text = text(key) else { return standard }
         guard choices.contains(text) else {
-            let remedy = text.nearest(in: choices).map { "did you mean '\($0)'?" } ?? "write \(choices.joined(separator: " or "))"
-            report(at: key, "'\(key)' of \(title) is '\(text.shortened)', which is not known", remedy: remedy)
+            let guess = text.nearest(in: choices).map { "did you mean '\($0)'? " } ?? ""
+            let possible = choices.count == 1 ? "possible is \(choices[0])" : "possible are \(enumerated(choices))"
+            report(
+                at: key, "'\(key)' of \(title) is '\(text.shortened)', which is not known", remedy: guess + possible)
             return standard
         }
         return text

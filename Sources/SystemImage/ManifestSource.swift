@@ -81,10 +81,26 @@ final class ManifestSource {
         case .duplicatedKeysInMapping(let duplicates, let context):
             report(duplicate: duplicates.first ?? "", first: context.mark, in: text)
         case .reader(let problem, _, _, _):
-            report(at: nil, "this is no valid YAML: \(problem)", remedy: "remove the control characters")
+            let (line, column) = firstControlCharacter(in: text)
+            report(
+                line: line, column: column, "this is no valid YAML: \(problem)", remedy: "remove what is no text here")
         default:
             report(at: nil, "this is no valid YAML: \(error)", remedy: "see docs/manifest.md for the format")
         }
+    }
+
+    /// What YAML's reader stumbles over; its own position is of no use when text is not ASCII.
+    private func firstControlCharacter(in text: String) -> (line: Int, column: Int) {
+        var (line, column) = (1, 1)
+        for scalar in text.unicodeScalars {
+            if scalar == "\n" {
+                (line, column) = (line + 1, 1)
+                continue
+            }
+            if scalar.properties.generalCategory == .control, scalar != "\t", scalar != "\r" { break }
+            column += 1
+        }
+        return (line, column)
     }
 
     private func remedy(for problem: String) -> String {

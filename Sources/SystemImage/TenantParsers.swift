@@ -105,6 +105,8 @@ struct ComponentParser {
         }
         if section.has("package") { return package() }
         guard section.has("target") else {
+            // The unknown key may well be a misspelt 'target'.
+            guard !section.hasUnknownKeys else { return nil }
             section.source.report(
                 at: section.mark, "\(section.title) names no program",
                 remedy: "add 'target: NAME' for a program of this repository, or 'package: FOLDER' for one of your own")
@@ -162,7 +164,7 @@ extension ManifestSection {
         }
         report(
             at: "core", "\(title) is to run on core \(number), but the board has \(cores == 1 ? "one core" : "\(cores) cores")",
-            remedy: "write a core from 0 to \(cores - 1), or raise 'cores' of the board")
+            remedy: (cores == 1 ? "write 'core: 0'" : "write a core from 0 to \(cores - 1)") + ", or raise 'cores' of the board")
         return 0
     }
 

@@ -1,0 +1,84 @@
+import Foundation
+import Testing
+
+@testable import SystemImage
+
+@Suite struct ManifestTests {
+    private func valid(_ name: String, _ overrides: BoardOverrides = BoardOverrides()) throws -> Manifest {
+        try Manifest.load(path: Repository.manifests.appendingPathComponent("valid/\(name).yaml").path, overriding: overrides)
+    }
+
+    @Test(arguments: Repository.files(in: "Tests/Manifests/valid", withExtension: "yaml"))
+    func validManifestPasses(file: URL) {
+        #expect(throws: Never.self) { try Manifest.load(path: file.path) }
+    }
+
+    @Test func nothingMeansTheDefaults() throws {
+        let manifest = try valid("minimal")
+        #expect(manifest.name == "valid")
+        #expect(manifest.board == BoardDescription())
+        #expect(manifest.machines == [MachineDescription(name: "debian")])
+        #expect(manifest.components.isEmpty)
+    }
+
+    @Test func everyKeyIsRead() throws {
+        let manifest = try valid("everything")
+        #expect(manifest.name == "everything")
+        #expect(manifest.board.cpu == "cortex-a76" && manifest.board.cores == 4 && manifest.board.memory == 2 << 30)
+        let machine = try #require(manifest.machines.first)
+        #expect(machine.guest == .debian(flavour: .generic))
+        #expect(machine.commandLine == "console=ttyAMA0 quiet")
+        #expect(machine.memory == 256 << 20 && machine.cpus == 4 && machine.priority == 8 && machine.core == 3)
+        #expect(!machine.restarts && machine.after == ["beat", "second"])
+        #expect(manifest.machines[1].deviceTree?.lastPathComponent == "readme.txt")
+        let component = try #require(manifest.components.first)
+        #expect(component.program == .target("Heartbeat"))
+        #expect(component.memory == 128 << 10 && component.priority == 31 && component.core == 1)
+        #expect(component.arguments == [1, .max])
+    }
+
+    @Test func tenantsStartBehindThoseTheyComeAfter() throws {
+        #expect(try valid("everything").tenants.map(\.name) == ["second", "beat", "first"])
+        #expect(try valid("everything").machines.map(\.name) == ["first", "second"])
+    }
+
+    @Test func pathsAreRelativeToTheManifest() throws {
+        let machine = try valid("own-files").machines[0]
+        let files = Repository.manifests.appendingPathComponent("files").standardizedFileURL
+        guard case .files(let kernel, let initrd, let format) = machine.guest else {
+            Issue.record("the guest is \(machine.guest)")
+            return
+        }
+        #expect(kernel.path == files.appendingPathComponent("Image").path)
+        #expect(initrd?.path == files.appendingPathComponent("initrd").path)
+        #expect(format == .auto)
+    }
+
+    @Test func anchorsGiveTwoMachinesTheSame() throws {
+        let machines = try valid("anchors").machines
+        #expect(machines.map(\.cpus) == [2, 2] && machines.map(\.name) == ["first", "second"])
+    }
+
+    @Test func fewerCoresFoldTheTenants() throws {
+        let manifest = try valid("everything", BoardOverrides(cpu: "max", cores: 2, memory: 4 << 30))
+        #expect(manifest.board.cpu == "max" && manifest.board.cores == 2 && manifest.board.memory == 4 << 30)
+        #expect(manifest.machines[0].core == 1 && manifest.components[0].core == 1)
+        #expect(manifest.tenants.map { tenant in
+            switch tenant {
+            case .machine(let machine): machine.core
+            case .component(let component): component.core
+            }
+        } == [0, 1, 1])
+    }
+
+    @Test func lessMemoryIsCheckedAgain() {
+        let error = #expect(throws: Diagnostics.self) { try valid("everything", BoardOverrides(memory: 512 << 20)) }
+        #expect(error?.all.count == 1)
+    }
+
+    @Test func errorsComeInTheOrderOfTheirLines() {
+        let path = Repository.manifests.appendingPathComponent("several-errors.yaml").path
+        let lines = #expect(throws: Diagnostics.self) { try Manifest.load(path: path) }?.all.map(\.line) ?? []
+        #expect(lines.count >= 7 && lines == lines.sorted())
+    }
+}
