@@ -11,8 +11,15 @@ let guests: [(name: String, path: String)] = [
     ("EventGuest", "Bench/EventGuest"),
     ("EchoGuest", "Bench/EchoGuest"),
     ("SwitchGuest", "Bench/SwitchGuest"),
+    ("HostileGarbage", "Hostile/Garbage"),
+    ("HostileUnmapped", "Hostile/Unmapped"),
+    ("HostileStorm", "Hostile/Storm"),
+    ("HostileSpin", "Hostile/Spin"),
+    ("HostileHypercalls", "Hostile/Hypercalls"),
+    ("HostileRegisters", "Hostile/Registers"),
+    ("HostileDevices", "Hostile/Devices"),
 ]
-let guestDependencies: [Target.Dependency] = ["GuestHardware", "GuestSupport"]
+let guestDependencies: [Target.Dependency] = ["GuestHardware", "GuestSupport", "HostileSupport"]
 
 let package = Package(
     name: "Entente",
@@ -49,6 +56,8 @@ let package = Package(
         // Guests.
         .target(name: "GuestHardware", path: "Guests/Hardware"),
         .target(name: "GuestSupport", dependencies: ["GuestHardware"], path: "Guests/Support"),
+        .target(
+            name: "HostileSupport", dependencies: ["GuestHardware", "GuestSupport"], path: "Guests/Hostile/Support"),
 
         // The host tool.
         .target(

@@ -7,6 +7,25 @@
 #define SCTLR_OFF_LOW       0x0800
 #define SCTLR_OFF_HIGH      0x30d0
 
+    // x0…x29 from the table at x30.
+    .macro load_registers
+    ldp     x0, x1, [x30]
+    ldp     x2, x3, [x30, #16]
+    ldp     x4, x5, [x30, #32]
+    ldp     x6, x7, [x30, #48]
+    ldp     x8, x9, [x30, #64]
+    ldp     x10, x11, [x30, #80]
+    ldp     x12, x13, [x30, #96]
+    ldp     x14, x15, [x30, #112]
+    ldp     x16, x17, [x30, #128]
+    ldp     x18, x19, [x30, #144]
+    ldp     x20, x21, [x30, #160]
+    ldp     x22, x23, [x30, #176]
+    ldp     x24, x25, [x30, #192]
+    ldp     x26, x27, [x30, #208]
+    ldp     x28, x29, [x30, #224]
+    .endm
+
 // uint64_t guest_attempt(uint64_t entry, uint64_t ticks, uint64_t masks)
 function guest_attempt
     stp     x29, x30, [sp, #-96]!
@@ -25,33 +44,36 @@ function guest_attempt
     orr     x3, x3, x2
     msr     spsr_el1, x3
     // The watchdog: a timer and an interface that lets it through, whatever earlier attempts did to them.
+    msr     ICC_CTLR_EL1, xzr
+    msr     ICC_AP1R0_EL1, xzr
     mov     x3, #0xff
     msr     ICC_PMR_EL1, x3
     mov     x3, #1
     msr     ICC_IGRPEN1_EL1, x3
     msr     cntv_tval_el0, x1
     msr     cntv_ctl_el0, x3
-    load_address x3, attempt_stack_top
+    load_address x3, playground_middle
     mov     sp, x3
+    // The way back, as code: an attempt stores around its link register as well, and must not hit this program.
+    load_address x3, return_stub
+    load_address x4, playground_return
+    ldp     x5, x6, [x3]
+    stp     x5, x6, [x4]
+    dc      cvau, x4
+    dsb     ish
+    ic      ivau, x4
+    dsb     ish
     isb
     load_address x30, attempt_registers
-    ldp     x0, x1, [x30]
-    ldp     x2, x3, [x30, #16]
-    ldp     x4, x5, [x30, #32]
-    ldp     x6, x7, [x30, #48]
-    ldp     x8, x9, [x30, #64]
-    ldp     x10, x11, [x30, #80]
-    ldp     x12, x13, [x30, #96]
-    ldp     x14, x15, [x30, #112]
-    ldp     x16, x17, [x30, #128]
-    ldp     x18, x19, [x30, #144]
-    ldp     x20, x21, [x30, #160]
-    ldp     x22, x23, [x30, #176]
-    ldp     x24, x25, [x30, #192]
-    ldp     x26, x27, [x30, #208]
-    ldp     x28, x29, [x30, #224]
-    adr     x30, came_back
+    load_registers
+    load_address x30, playground_return
     eret
+
+    .balign 16
+return_stub:
+    ldr     x30, 1f
+    br      x30
+1:  .quad   came_back
 
 came_back:
     msr     daifset, #15
@@ -93,6 +115,17 @@ finish_attempt:
     ldp     x29, x30, [sp], #96
     ret
 
+// void guest_jump(uint64_t entry): with the attempt's registers, and for good.
+function guest_jump
+    msr     elr_el1, x0
+    mov     x3, #EL1H
+    msr     spsr_el1, x3
+    load_address x3, playground_middle
+    mov     sp, x3
+    load_address x30, attempt_registers
+    load_registers
+    eret
+
 function guest_set_attempt_register
     load_address x2, attempt_registers
     str     x1, [x2, x0, lsl #3]
@@ -120,16 +153,24 @@ attempt_vectors:
     .endr
 
     .section .bss.attempt, "aw", %nobits
-    .balign 4096
-    .space  4096
-attempt_stack_top:
+    .balign 64
 attempt_registers:
     .space  256
 saved_stack:
     .space  8
 result:
     .space  8
-    .balign 4096
+
+// What an attempt reaches by its program counter, stack pointer and link register, with a margin that no immediate
+// offset of a store exceeds (64 KiB).
+    .section .bss.playground, "aw", %nobits
+    .balign 0x10000
+    .space  0x10000
+playground_return:
+    .space  0x10000
+playground_middle:
+    .space  0x10000
 code_buffer:
+    .space  0x10000
     .space  0x10000
 #endif

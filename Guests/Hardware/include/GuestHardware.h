@@ -66,5 +66,11 @@ uint64_t guest_code_buffer(void);
 void guest_publish_code(uint64_t address, uint64_t size);
 #define GUEST_CODE_SIZE 0x10000
 
+/* Accesses of every kind, as code for guest_attempt: each uses the address in x0 and the data in x1. */
+uint64_t guest_access_count(void);
+uint64_t guest_access_code(uint64_t n);
+
 /* Turns the exception vectors to `address`: from here on, nothing is caught. */
 void guest_set_vectors(uint64_t address);
+/* Jumps to `entry` with the registers of attempts, and does not return. */
+void guest_jump(uint64_t entry) __attribute__((noreturn));

@@ -1,0 +1,14 @@
+import GuestHardware
+import GuestSupport
+import HostileSupport
+
+/// Spins with interrupts masked, while a timer interrupt and software interrupts wait: only a preemptive kernel gets the
+/// core back.
+@c(guest_main)
+public func guestMain() {
+    forever("spin") { _, _ in
+        guest_start_timer(0)
+        guest_send_software_interrupt(0x1 | 0x3 << 24)
+        guest_loop_empty(50_000_000)
+    }
+}

@@ -1,0 +1,73 @@
+import GuestHardware
+import GuestSupport
+import HostileSupport
+
+/// Floods its own processor with interrupts: all software interrupts at once, nested as deep as priorities allow, ended in
+/// the wrong order, and a timer that fires without pause. Says how many of the software interrupts never came.
+@c(guest_main)
+public func guestMain() {
+    forever("storm") { _, random in
+        var lost = 0
+        for _ in 0..<2000 { lost += burst() }
+        for _ in 0..<2000 { nest(&random) }
+        flood(&random)
+        write("hostile: storm: lost ")
+        write(decimal: UInt64(lost))
+        write(", taken ")
+        write(decimal: interrupts.count)
+        endLine()
+    }
+}
+
+private let none: UInt32 = 1020
+
+private func send(_ number: UInt64) { guest_send_software_interrupt(number << 24 | 1) }
+
+/// Sends all sixteen while masked, takes them by polling, and returns how many did not come.
+private func burst() -> Int {
+    for number in 0..<16 as Range<UInt64> { send(number) }
+    var missing: UInt32 = 0xFFFF
+    while true {
+        let acknowledged = guest_acknowledge_interrupt()
+        guard acknowledged < none else { return missing.nonzeroBitCount }
+        if acknowledged < 16 { missing &= ~(1 << acknowledged) }
+        guest_end_interrupt(acknowledged)
+    }
+}
+
+/// Makes all sixteen active at once, each more urgent than the one before, and ends them in a random order.
+private func nest(_ random: inout Random) {
+    let priorities: UInt64 = 0x080A_0000 + 0x1_0400
+    for number in 0..<16 as Range<UInt64> { guest_store8(priorities + number, UInt8(0x80 - 8 * number)) }
+    var active: UInt64 = 0
+    for number in 0..<16 as Range<UInt64> {
+        send(number)
+        let acknowledged = guest_acknowledge_interrupt()
+        if acknowledged < 16 { active |= 1 << UInt64(acknowledged) }
+    }
+    while active != 0 {
+        let number = random.next(below: 16)
+        guard active & 1 << number != 0 else { continue }
+        active &= ~(1 << number)
+        guest_end_interrupt(UInt32(number))
+    }
+}
+
+/// Takes interrupts by the vectors while it causes more, as fast as it can.
+private func flood(_ random: inout Random) {
+    let setPending: UInt64 = 0x080A_0000 + 0x1_0200
+    guest_enable_interrupts()
+    for _ in 0..<20_000 {
+        send(random.next(below: 16))
+        guest_start_timer(random.next(below: 3))
+        if random.next(below: 8) == 0 { guest_store32(setPending, UInt32(truncatingIfNeeded: random.next())) }
+    }
+    guest_disable_interrupts()
+    guest_stop_timer()
+    // Take what is left, so that the next round starts from nothing.
+    while true {
+        let acknowledged = guest_acknowledge_interrupt()
+        guard acknowledged < none else { return }
+        guest_end_interrupt(acknowledged)
+    }
+}

@@ -1,0 +1,35 @@
+import GuestHardware
+import GuestSupport
+
+/// How an attempt may end, and how long it may take.
+public enum Attempt {
+    /// Ticks until an attempt that loops or sleeps is ended: 20 000 instructions in the emulator.
+    static let patience: UInt64 = 1250
+    static let returnInstruction: UInt32 = 0xD65F_03C0
+    static let allMasked: UInt64 = 0xF << 6
+
+    /// Runs the code at `entry` until it returns, faults or takes too long.
+    public static func run(at entry: UInt64) {
+        _ = guest_attempt(entry, patience, 0)
+    }
+
+    /// Runs one instruction, with interrupts masked if it must not be disturbed.
+    public static func run(_ instruction: UInt32, masked: Bool = false) {
+        let code = guest_code_buffer()
+        guest_store32(code, instruction)
+        guest_store32(code + 4, returnInstruction)
+        guest_publish_code(code, 8)
+        _ = guest_attempt(code, patience, masked ? allMasked : 0)
+    }
+
+    /// Fills all general registers.
+    public static func setRegisters(_ random: inout Random) {
+        for register in 0..<31 as Range<UInt64> { guest_set_attempt_register(register, random.nextOfAnySize()) }
+    }
+}
+
+/// Whether `address` lies in this program's image, or so near that an access there reaches it.
+public func isOwn(_ address: UInt64) -> Bool {
+    let margin: UInt64 = 0x1000
+    return address >= guest_own_start() - margin && address < guest_own_end() + margin
+}
