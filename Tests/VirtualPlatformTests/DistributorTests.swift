@@ -1,0 +1,198 @@
+import Testing
+
+@testable import VirtualPlatform
+
+@Suite struct DistributorTests {
+    @Test func saysWhatItIs() {
+        var bench = Bench()
+        #expect(bench.distributor(0x0000) == 0x50)
+        #expect(bench.distributor(0x0004) & 0x1F == 3)
+        #expect(bench.distributor(0x0004) >> 10 & 1 == 0)
+        #expect(bench.distributor(0xFFE8) >> 4 & 0xF == 3)
+    }
+
+    @Test func groupOneIsForwardedByEveryVirtualCPU() {
+        var bench = Bench(virtualCPUs: 3)
+        bench.setDistributor(0, 0x12)
+        #expect(bench.distributor(0) == 0x52)
+        #expect(bench.host.virtualCPUs.allSatisfy { $0.forwards })
+        let before = bench.host.controls
+        bench.setDistributor(0, 0x13)
+        #expect(bench.host.controls == before)
+        bench.setDistributor(0, 0)
+        #expect(!bench.host.virtualCPUs.contains { $0.forwards })
+    }
+
+    @Test func enablingReachesTheKernelOnce() {
+        var bench = Bench()
+        bench.setDistributor(0x104, 0b10)
+        #expect(bench.host.virtualCPUs[0].enabled[1] == 0b10)
+        #expect(bench.distributor(0x104) == 0b10)
+        #expect(bench.distributor(0x184) == 0b10)
+        let before = bench.host.controls
+        bench.setDistributor(0x104, 0b10)
+        #expect(bench.host.controls == before)
+        bench.setDistributor(0x184, 0b11)
+        #expect(bench.host.virtualCPUs[0].enabled[1] == 0)
+        #expect(bench.distributor(0x104) == 0)
+    }
+
+    @Test func pendingAndActiveAreTheKernels() {
+        var bench = Bench()
+        bench.setDistributor(0x204, 0x30)
+        bench.setDistributor(0x304, 0x40)
+        #expect(bench.host.virtualCPUs[0].latched[1] == 0x30)
+        #expect(bench.distributor(0x284) == 0x30)
+        #expect(bench.distributor(0x384) == 0x40)
+        bench.host.virtualCPUs[0].latched[1] = 0x10
+        #expect(bench.distributor(0x204) == 0x10)
+        bench.setDistributor(0x284, 0x10)
+        bench.setDistributor(0x384, 0x40)
+        #expect(bench.host.virtualCPUs[0].latched[1] == 0)
+        #expect(bench.host.virtualCPUs[0].active[1] == 0)
+    }
+
+    @Test func prioritiesHaveFiveBitsAndByteAccess() {
+        var bench = Bench()
+        bench.setDistributor(0x420, 0xFF80_A1C0)
+        #expect(bench.distributor(0x420) == 0xF880_A0C0)
+        bench.setDistributor(0x421, 0x18, size: 1)
+        #expect(bench.distributor(0x420) == 0xF880_18C0)
+        #expect(bench.distributor(0x423, size: 1) == 0xF8)
+        #expect(bench.distributor(0x422, size: 2) == 0xF880)
+        #expect(Array(bench.host.virtualCPUs[0].priorities[32..<36]) == [0xC0, 0x18, 0x80, 0xF8])
+    }
+
+    @Test func triggersAreToldToEveryVirtualCPU() {
+        var bench = Bench(virtualCPUs: 2)
+        // INTIDs 48…63: 49 and 63 edge-triggered; the lower bits of the pairs are reserved.
+        bench.setDistributor(0xC0C, 0xC000_0008 | 0x1)
+        #expect(bench.distributor(0xC0C) == 0x8000_0008)
+        #expect(bench.host.virtualCPUs.allSatisfy { $0.edge[1] == 0x8002_0000 })
+        bench.setDistributor(0xC0C, 0, size: 1)
+        #expect(bench.distributor(0xC0C) == 0x8000_0000)
+    }
+
+    @Test func groupsAreKept() {
+        var bench = Bench()
+        bench.setDistributor(0x84, 0xFFFF_FFFF)
+        bench.setDistributor(0x85, 0, size: 1)
+        #expect(bench.distributor(0x84) == 0xFFFF_00FF)
+    }
+
+    @Test func wordZeroAndReservedRegistersReadAsZero() {
+        var bench = Bench()
+        for offset: UInt64 in [0x80, 0x100, 0x110, 0x200, 0x400, 0x41C, 0x480, 0x800, 0xC00, 0xC04, 0xF00, 0x6000, 0x6400] {
+            bench.setDistributor(offset, 0xFFFF_FFFF)
+            #expect(bench.distributor(offset) == 0, "offset \(offset)")
+        }
+        #expect(bench.host.virtualCPUs[0] == Bench().host.virtualCPUs[0])
+    }
+
+    @Test func misalignedAccessesDoNothing() {
+        var bench = Bench()
+        bench.setDistributor(0x102, 0xFFFF_FFFF)
+        bench.setDistributor(0x104, 0xFFFF_FFFF_FFFF_FFFF, size: 8)
+        #expect(bench.distributor(0x101, size: 2) == 0)
+        #expect(bench.host.virtualCPUs[0].enabled == [0, 0, 0, 0])
+        bench.setDistributor(0x108, 0xFFFF_FFFF_FFFF_FFFF, size: 8)
+        #expect(bench.distributor(0x108, size: 8) == .max)
+        #expect(bench.host.virtualCPUs[0].enabled == [0, 0, .max, .max])
+    }
+}
+
+@Suite struct RoutingTests {
+    /// SPI 40, enabled, with a priority, at virtual CPU 0 of four.
+    private func bench() -> Bench {
+        var bench = Bench(virtualCPUs: 4)
+        bench.setDistributor(0x428, 0xA0, size: 1)
+        bench.setDistributor(0x104, 1 << 8)
+        return bench
+    }
+
+    @Test func routesAreKeptInBothHalves() {
+        var bench = bench()
+        bench.setDistributor(0x6140, 0xFFFF_FFFF_FFFF_FFFF, size: 8)
+        #expect(bench.distributor(0x6140, size: 8) == 0xFF_00FF_FFFF)
+        bench.setDistributor(0x6144, 0)
+        #expect(bench.distributor(0x6140, size: 8) == 0x00FF_FFFF)
+        bench.setDistributor(0x6140, 2)
+        #expect(bench.distributor(0x6140, size: 8) == 2)
+        #expect(bench.host.virtualCPUs[2].enabled[1] == 1 << 8)
+    }
+
+    @Test func configurationMoves() {
+        var bench = bench()
+        bench.route(40, to: 3)
+        #expect(bench.host.virtualCPUs[0].enabled[1] == 0)
+        #expect(bench.host.virtualCPUs[3].enabled[1] == 1 << 8)
+        #expect(bench.host.virtualCPUs[3].priorities[40] == 0xA0)
+        #expect(bench.distributor(0x104) == 1 << 8)
+        bench.setDistributor(0x184, 1 << 8)
+        #expect(bench.host.virtualCPUs[3].enabled[1] == 0)
+        bench.setDistributor(0x428, 0x50, size: 1)
+        #expect(bench.host.virtualCPUs[3].priorities[40] == 0x50)
+    }
+
+    @Test func aLatchedInterruptMovesOnce() {
+        var bench = bench()
+        bench.setDistributor(0xC08, 2 << 16)
+        bench.setDistributor(0x204, 1 << 8)
+        bench.route(40, to: 1)
+        #expect(bench.host.virtualCPUs[0].latched[1] == 0)
+        #expect(bench.host.virtualCPUs[1].latched[1] == 1 << 8)
+        #expect(bench.distributor(0x204) == 1 << 8)
+    }
+
+    @Test func aHighLineMovesAndIsNotLatched() {
+        var bench = bench()
+        bench.devices.interrupts.setLine(InterruptID(40), high: true, &bench.host)
+        #expect(bench.host.virtualCPUs[0].level[1] == 1 << 8)
+        bench.route(40, to: 1)
+        #expect(bench.host.virtualCPUs[0].pending(1) == 0)
+        #expect(bench.host.virtualCPUs[1].level[1] == 1 << 8)
+        #expect(bench.host.virtualCPUs[1].latched[1] == 0)
+        bench.devices.interrupts.setLine(InterruptID(40), high: false, &bench.host)
+        #expect(bench.host.virtualCPUs[1].pending(1) == 0)
+    }
+
+    @Test func anActiveInterruptStaysActiveWhereItWasTaken() {
+        var bench = bench()
+        bench.host.virtualCPUs[0].active[1] = 1 << 8
+        bench.route(40, to: 2)
+        #expect(bench.host.virtualCPUs[0].active[1] == 1 << 8)
+        #expect(bench.host.virtualCPUs[2].active[1] == 0)
+        #expect(bench.distributor(0x304) == 1 << 8)
+        bench.setDistributor(0x384, 1 << 8)
+        #expect(bench.host.virtualCPUs[0].active[1] == 0)
+    }
+
+    @Test func anUnknownAffinityLeavesItWhereItIs() {
+        var bench = bench()
+        bench.route(40, to: 1)
+        bench.route(40, to: 7)
+        #expect(bench.host.virtualCPUs[1].enabled[1] == 1 << 8)
+        #expect(bench.distributor(0x6140, size: 8) == 7)
+    }
+
+    /// A virtual CPU that was turned off and on finds its interrupts as they were, though the kernel forgot them.
+    @Test func restoreBringsBackWhatAResetLost() {
+        var bench = bench()
+        bench.setDistributor(0, 2)
+        bench.setDistributor(0xC08, 2 << 18)
+        bench.route(40, to: 1)
+        bench.route(41, to: 1)
+        bench.setDistributor(0x204, 1 << 9)
+        bench.devices.interrupts.setLine(InterruptID(40), high: true, &bench.host)
+        bench.store(Bench.redistributor(1, 0x1_0100), 1 << 27 | 1)
+        bench.store(Bench.redistributor(1, 0x1_041B), 0x80, size: 1)
+        bench.store(Bench.redistributor(1, 0x1_0200), 1)
+
+        let before = bench.host.virtualCPUs[1]
+        let latched = bench.devices.interrupts.latched(at: 1, &bench.host)
+        bench.host.virtualCPUs[1] = FakeHost.Interrupts()
+        bench.devices.interrupts.restore(1, latched, &bench.host)
+        #expect(bench.host.virtualCPUs[1] == before)
+        #expect(before.latched == [1, 1 << 9, 0, 0])
+    }
+}

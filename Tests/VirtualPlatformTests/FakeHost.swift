@@ -1,0 +1,113 @@
+import ABI
+
+@testable import VirtualPlatform
+
+/// Stands in for the kernel's interrupt state and for the console.
+struct FakeHost: InterruptPort, SerialLine {
+    /// What the kernel keeps of one virtual CPU.
+    struct Interrupts: Equatable {
+        var enabled = [UInt32](repeating: 0, count: 4)
+        var latched = [UInt32](repeating: 0, count: 4)
+        var active = [UInt32](repeating: 0, count: 4)
+        var edge = [UInt32](repeating: 0, count: 4)
+        var level = [UInt32](repeating: 0, count: 4)
+        var priorities = [UInt8](repeating: 0, count: 128)
+        var forwards = false
+
+        func pending(_ word: Int) -> UInt32 { latched[word] | level[word] & ~edge[word] }
+        func has(_ words: [UInt32], _ interrupt: Int) -> Bool { words[interrupt / 32] >> (interrupt % 32) & 1 != 0 }
+    }
+
+    var virtualCPUs: [Interrupts]
+    /// How many forms were applied.
+    var controls = 0
+    var levelChanges = 0
+    var output: [UInt8] = []
+    /// How many more bytes the wire takes.
+    var room = Int.max
+    var input: [UInt8] = []
+
+    init(virtualCPUs count: Int = 1) {
+        virtualCPUs = Array(repeating: Interrupts(), count: count)
+    }
+
+    mutating func control(_ form: VirtualInterruptControl, virtualCPU: Int, index: UInt64, value: UInt64) {
+        controls += 1
+        let place = Int(index)
+        let mask = UInt32(value)
+        switch form {
+        case .enable: virtualCPUs[virtualCPU].enabled[place] |= mask
+        case .disable: virtualCPUs[virtualCPU].enabled[place] &= ~mask
+        case .setPending: virtualCPUs[virtualCPU].latched[place] |= mask
+        case .clearPending: virtualCPUs[virtualCPU].latched[place] &= ~mask
+        case .setActive: virtualCPUs[virtualCPU].active[place] |= mask
+        case .clearActive: virtualCPUs[virtualCPU].active[place] &= ~mask
+        case .setEdge: virtualCPUs[virtualCPU].edge[place] = mask
+        case .setPriority: virtualCPUs[virtualCPU].priorities[place] = UInt8(value)
+        case .setLevel:
+            levelChanges += 1
+            let bit: UInt32 = 1 << UInt32(place % 32)
+            let wasHigh = virtualCPUs[virtualCPU].level[place / 32] & bit != 0
+            precondition(wasHigh != (value != 0), "the level did not change")
+            virtualCPUs[virtualCPU].level[place / 32] ^= bit
+        case .setForwarding: virtualCPUs[virtualCPU].forwards = value != 0
+        case .readWord, .readPriority: preconditionFailure("not a change")
+        }
+    }
+
+    mutating func state(ofWord word: Int, virtualCPU: Int) -> InterruptWordState {
+        InterruptWordState(
+            pending: virtualCPUs[virtualCPU].pending(word), active: virtualCPUs[virtualCPU].active[word])
+    }
+
+    mutating func transmit(_ byte: UInt8) -> Bool {
+        guard room > 0 else { return false }
+        room -= 1
+        output.append(byte)
+        return true
+    }
+
+    mutating func receive() -> UInt8? { input.isEmpty ? nil : input.removeFirst() }
+}
+
+/// A machine's devices with a fake host behind them, accessed as a guest does.
+struct Bench {
+    var devices: PlatformDevices
+    var host: FakeHost
+
+    init(virtualCPUs count: Int = 1) {
+        devices = PlatformDevices(virtualCPUCount: count)
+        host = FakeHost(virtualCPUs: count)
+        for number in 0..<count { devices.interrupts.restore(number, LatchedInterrupts(), &host) }
+    }
+
+    /// Nil when there is no device.
+    mutating func load(_ address: UInt64, size: UInt64 = 4) -> UInt64? {
+        let access = MemoryAccess(address: address, size: size, write: nil)
+        return devices.perform(access, &host).map(access.registerValue)
+    }
+
+    /// False when there is no device.
+    @discardableResult
+    mutating func store(_ address: UInt64, _ value: UInt64, size: UInt64 = 4) -> Bool {
+        devices.perform(MemoryAccess(address: address, size: size, write: value), &host) != nil
+    }
+
+    /// A distributor register.
+    mutating func distributor(_ offset: UInt64, size: UInt64 = 4) -> UInt64 {
+        load(PlatformMap.distributor + offset, size: size)!
+    }
+
+    mutating func setDistributor(_ offset: UInt64, _ value: UInt64, size: UInt64 = 4) {
+        store(PlatformMap.distributor + offset, value, size: size)
+    }
+
+    /// Where a register of a virtual CPU's redistributor lies.
+    static func redistributor(_ virtualCPU: Int, _ offset: UInt64) -> UInt64 {
+        PlatformMap.redistributors + UInt64(virtualCPU) * PlatformMap.redistributorStride + offset
+    }
+
+    mutating func route(_ interrupt: UInt64, to virtualCPU: UInt64) {
+        setDistributor(0x6000 + 8 * interrupt, virtualCPU, size: 8)
+    }
+}

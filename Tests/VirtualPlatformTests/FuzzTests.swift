@@ -1,0 +1,119 @@
+import ABI
+import Testing
+
+@testable import VirtualPlatform
+
+/// SplitMix64: the same accesses in every run of a seed.
+struct SeededGenerator: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ mixed >> 31
+    }
+}
+
+@Suite struct FuzzTests {
+    /// Mostly registers that exist, also their neighbours, and anything at all.
+    private func address(_ generator: inout SeededGenerator) -> UInt64 {
+        switch UInt64.random(in: 0..<16, using: &generator) {
+        case 0: return generator.next()
+        case 1: return PlatformMap.distributor &- 16 &+ generator.next() % 0x1_0020
+        case 2...6: return PlatformMap.distributor + generator.next() % 0xE00
+        case 7: return PlatformMap.distributor + 0x6100 + generator.next() % 0x300
+        case 8: return PlatformMap.redistributors + generator.next() % 0x9_0000
+        case 9...11:
+            return Bench.redistributor(Int(generator.next() % 5), 0x1_0000 + generator.next() % 0xD00)
+        case 12: return PlatformMap.serial &- 8 &+ generator.next() % 0x1010
+        default: return PlatformMap.serial + generator.next() % 0x50
+        }
+    }
+
+    private func value(_ generator: inout SeededGenerator) -> UInt64 {
+        switch generator.next() % 4 {
+        case 0: return generator.next() % 4
+        case 1: return 1 << (generator.next() % 64)
+        case 2: return .max
+        default: return generator.next()
+        }
+    }
+
+    /// What must hold whatever a guest wrote.
+    private func check(_ bench: inout Bench, _ step: Int) {
+        let isHigh = bench.devices.serial.isInterrupting
+        let levels = bench.host.virtualCPUs.map { $0.level[1] >> 1 & 1 }
+        #expect(levels.reduce(0, +) == (isHigh ? 1 : 0), "step \(step): the serial port's line is at \(levels)")
+        for word in 1..<4 {
+            let enabled = UInt32(bench.distributor(0x100 + 4 * UInt64(word)))
+            var union: UInt32 = 0
+            for (number, virtualCPU) in bench.host.virtualCPUs.enumerated() {
+                #expect(union & virtualCPU.enabled[word] == 0, "step \(step): enabled at two, the second is \(number)")
+                union |= virtualCPU.enabled[word]
+            }
+            #expect(union == enabled, "step \(step), word \(word): the kernel and the distributor disagree")
+        }
+        for (number, virtualCPU) in bench.host.virtualCPUs.enumerated() {
+            #expect(bench.load(Bench.redistributor(number, 0x1_0100)) == UInt64(virtualCPU.enabled[0]))
+            #expect(virtualCPU.edge[0] & 0xFFFF == 0xFFFF)
+            #expect(virtualCPU.forwards == (bench.distributor(0) & 2 != 0))
+        }
+    }
+
+    @Test(arguments: [1, 2, 3, 4, 5, 6, 7, 8])
+    func anyAccessIsSurvived(seed: UInt64) {
+        var generator = SeededGenerator(state: seed)
+        var bench = Bench(virtualCPUs: Int(1 + seed % 4))
+        for step in 0..<20_000 {
+            let address = address(&generator)
+            let size: UInt64 = 1 << (generator.next() % 4)
+            switch generator.next() % 8 {
+            case 0...3: bench.store(address, value(&generator), size: size)
+            case 4...6: _ = bench.load(address, size: size)
+            default:
+                bench.host.room = Int(generator.next() % 40)
+                if bench.host.input.count < 64 { bench.host.input.append(UInt8(truncatingIfNeeded: step)) }
+                bench.devices.exchangeSerial(&bench.host)
+            }
+            if step % 16 == 0 { check(&bench, step) }
+        }
+    }
+
+    @Test(arguments: [11, 12, 13, 14])
+    func anyFirmwareCallIsSurvived(seed: UInt64) {
+        var generator = SeededGenerator(state: seed)
+        let ram = MemoryRange(base: 0x4000_0000, size: 0x1000_0000)
+        var power = PowerController(virtualCPUCount: 4)
+        for _ in 0..<20_000 {
+            let functions: [UInt64] = [0x8400_0000, 0xC400_0000, 0x8000_0000, generator.next()]
+            let function = functions[Int(generator.next() % 4)] | generator.next() % 0x14
+            let call = FirmwareCall(function: function, value(&generator), value(&generator), value(&generator))
+            switch power.perform(call, from: 0, ram: ram) {
+            case .turnOn(let target, let entry, _):
+                #expect((1..<4).contains(target))
+                #expect(entry &- ram.base < ram.size)
+                #expect(power.state(of: target) == .onPending)
+                if generator.next() % 2 == 0 { #expect(power.finishTurningOn(target) == true) }
+            case .turnOff: power.finishTurningOff(0)
+            case .reset, .powerOff: power = PowerController(virtualCPUCount: 4)
+            case .resume: continue
+            case .stop: Issue.record("nothing was stopping")
+            }
+        }
+    }
+
+    /// Every syndrome decodes to something that can be performed, or to nothing.
+    @Test func anySyndromeIsSurvived() {
+        var generator = SeededGenerator(state: 21)
+        var bench = Bench(virtualCPUs: 2)
+        for _ in 0..<50_000 {
+            let tag = ExitTag(.memoryAccess, syndrome: generator.next())
+            guard
+                let access = MemoryAccess(tag: tag, address: address(&generator), value: generator.next())
+            else { continue }
+            if let loaded = bench.devices.perform(access, &bench.host) { _ = access.registerValue(loaded) }
+        }
+    }
+}
