@@ -1,0 +1,62 @@
+// Memory functions without vector registers; the compiler calls memset, memcpy, memmove and memcmp.
+
+    .macro function name
+    .section .text.\name, "ax"
+    .global \name
+    .balign 16
+\name:
+    .endm
+
+function memset
+    mov     x3, x0
+1:  cbz     x2, 2f
+    strb    w1, [x3], #1
+    sub     x2, x2, #1
+    b       1b
+2:  ret
+
+function memmove
+    sub     x3, x0, x1
+    cmp     x3, x2
+    b.hs    memcpy
+1:  cbz     x2, 2f
+    sub     x2, x2, #1
+    ldrb    w3, [x1, x2]
+    strb    w3, [x0, x2]
+    b       1b
+2:  ret
+
+function memcpy
+    mov     x3, x0
+1:  subs    x2, x2, #16
+    b.lo    2f
+    ldp     x4, x5, [x1], #16
+    stp     x4, x5, [x3], #16
+    b       1b
+2:  add     x2, x2, #16
+3:  cbz     x2, 4f
+    ldrb    w4, [x1], #1
+    strb    w4, [x3], #1
+    sub     x2, x2, #1
+    b       3b
+4:  ret
+
+function memcmp
+1:  cbz     x2, 2f
+    ldrb    w3, [x0], #1
+    ldrb    w4, [x1], #1
+    sub     x2, x2, #1
+    subs    w5, w3, w4
+    b.eq    1b
+    mov     w0, w5
+    ret
+2:  mov     w0, #0
+    ret
+
+// void memory_zero(uint64_t address, uint64_t size): both multiples of 16.
+function memory_zero
+1:  cbz     x1, 2f
+    stp     xzr, xzr, [x0], #16
+    sub     x1, x1, #16
+    b       1b
+2:  ret

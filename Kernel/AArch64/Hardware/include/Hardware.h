@@ -1,0 +1,220 @@
+/* What Swift cannot say: system registers, barriers, TLB and cache maintenance, and the linker's symbols.
+   Register names are those of the Arm Architecture Reference Manual (DDI 0487) and the GIC specification (IHI 0069). */
+#pragma once
+#include <stdint.h>
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* read_NAME() and write_NAME(value) for a system register; ENCODED gives its encoding where assemblers know no name. */
+#define SYSTEM_REGISTER_ENCODED(name, encoding)                                                                        \
+    INLINE uint64_t read_##name(void)                                                                                  \
+    {                                                                                                                  \
+        uint64_t value;                                                                                                \
+        __asm__ volatile("mrs %0, " encoding : "=r"(value)::"memory");                                                 \
+        return value;                                                                                                  \
+    }                                                                                                                  \
+    INLINE void write_##name(uint64_t value) { __asm__ volatile("msr " encoding ", %0" ::"r"(value) : "memory"); }
+#define SYSTEM_REGISTER(name) SYSTEM_REGISTER_ENCODED(name, #name)
+#define READ_ONLY_REGISTER_ENCODED(name, encoding)                                                                     \
+    INLINE uint64_t read_##name(void)                                                                                  \
+    {                                                                                                                  \
+        uint64_t value;                                                                                                \
+        __asm__ volatile("mrs %0, " encoding : "=r"(value)::"memory");                                                 \
+        return value;                                                                                                  \
+    }
+#define READ_ONLY_REGISTER(name) READ_ONLY_REGISTER_ENCODED(name, #name)
+
+/* EL2: control, traps, syndromes. */
+SYSTEM_REGISTER(HCR_EL2)
+SYSTEM_REGISTER(VTCR_EL2)
+SYSTEM_REGISTER(VTTBR_EL2)
+SYSTEM_REGISTER(CPTR_EL2)
+SYSTEM_REGISTER(MDCR_EL2)
+SYSTEM_REGISTER(HSTR_EL2)
+SYSTEM_REGISTER(CNTHCTL_EL2)
+SYSTEM_REGISTER(CNTVOFF_EL2)
+SYSTEM_REGISTER(CNTHP_CTL_EL2)
+SYSTEM_REGISTER(CNTHP_CVAL_EL2)
+SYSTEM_REGISTER(VPIDR_EL2)
+SYSTEM_REGISTER(VMPIDR_EL2)
+SYSTEM_REGISTER(TPIDR_EL2)
+SYSTEM_REGISTER(ELR_EL2)
+SYSTEM_REGISTER(SPSR_EL2)
+SYSTEM_REGISTER(VBAR_EL2)
+SYSTEM_REGISTER(SCTLR_EL2)
+SYSTEM_REGISTER(TCR_EL2)
+SYSTEM_REGISTER(TTBR0_EL2)
+SYSTEM_REGISTER(MAIR_EL2)
+READ_ONLY_REGISTER(ESR_EL2)
+READ_ONLY_REGISTER(FAR_EL2)
+READ_ONLY_REGISTER(HPFAR_EL2)
+
+/* EL1 and EL0: what belongs to a virtual CPU. */
+SYSTEM_REGISTER(SCTLR_EL1)
+SYSTEM_REGISTER(CPACR_EL1)
+SYSTEM_REGISTER(TTBR0_EL1)
+SYSTEM_REGISTER(TTBR1_EL1)
+SYSTEM_REGISTER(TCR_EL1)
+SYSTEM_REGISTER(ESR_EL1)
+SYSTEM_REGISTER(AFSR0_EL1)
+SYSTEM_REGISTER(AFSR1_EL1)
+SYSTEM_REGISTER(FAR_EL1)
+SYSTEM_REGISTER(MAIR_EL1)
+SYSTEM_REGISTER(AMAIR_EL1)
+SYSTEM_REGISTER(VBAR_EL1)
+SYSTEM_REGISTER(CONTEXTIDR_EL1)
+SYSTEM_REGISTER(PAR_EL1)
+SYSTEM_REGISTER(TPIDR_EL1)
+SYSTEM_REGISTER(TPIDR_EL0)
+SYSTEM_REGISTER(TPIDRRO_EL0)
+SYSTEM_REGISTER(SP_EL1)
+SYSTEM_REGISTER(ELR_EL1)
+SYSTEM_REGISTER(SPSR_EL1)
+SYSTEM_REGISTER(CSSELR_EL1)
+SYSTEM_REGISTER(CNTKCTL_EL1)
+SYSTEM_REGISTER(CNTV_CTL_EL0)
+SYSTEM_REGISTER(CNTV_CVAL_EL0)
+SYSTEM_REGISTER(CNTP_CTL_EL0)
+SYSTEM_REGISTER(CNTP_CVAL_EL0)
+SYSTEM_REGISTER(FPCR)
+SYSTEM_REGISTER(FPSR)
+
+/* The generic interrupt controller's CPU and virtual interfaces. */
+SYSTEM_REGISTER(ICC_SRE_EL2)
+SYSTEM_REGISTER(ICC_SRE_EL1)
+SYSTEM_REGISTER(ICC_PMR_EL1)
+SYSTEM_REGISTER(ICC_BPR1_EL1)
+SYSTEM_REGISTER(ICC_CTLR_EL1)
+SYSTEM_REGISTER(ICC_IGRPEN1_EL1)
+READ_ONLY_REGISTER(ICC_IAR1_EL1)
+SYSTEM_REGISTER(ICH_HCR_EL2)
+SYSTEM_REGISTER(ICH_VMCR_EL2)
+READ_ONLY_REGISTER(ICH_VTR_EL2)
+SYSTEM_REGISTER(ICH_LR0_EL2)
+SYSTEM_REGISTER(ICH_LR1_EL2)
+SYSTEM_REGISTER(ICH_LR2_EL2)
+SYSTEM_REGISTER(ICH_LR3_EL2)
+SYSTEM_REGISTER(ICH_AP0R0_EL2)
+SYSTEM_REGISTER(ICH_AP1R0_EL2)
+SYSTEM_REGISTER(ICH_AP0R1_EL2)
+SYSTEM_REGISTER(ICH_AP1R1_EL2)
+SYSTEM_REGISTER(ICH_AP0R2_EL2)
+SYSTEM_REGISTER(ICH_AP1R2_EL2)
+SYSTEM_REGISTER(ICH_AP0R3_EL2)
+SYSTEM_REGISTER(ICH_AP1R3_EL2)
+INLINE void write_ICC_EOIR1_EL1(uint64_t value) { __asm__ volatile("msr ICC_EOIR1_EL1, %0" ::"r"(value) : "memory"); }
+INLINE void write_ICC_DIR_EL1(uint64_t value) { __asm__ volatile("msr ICC_DIR_EL1, %0" ::"r"(value) : "memory"); }
+INLINE void write_ICC_SGI1R_EL1(uint64_t value) { __asm__ volatile("dsb ish\n\tmsr ICC_SGI1R_EL1, %0\n\tisb" ::"r"(value) : "memory"); }
+
+/* Identification. */
+READ_ONLY_REGISTER(MIDR_EL1)
+READ_ONLY_REGISTER(MPIDR_EL1)
+READ_ONLY_REGISTER(CNTVCT_EL0)
+READ_ONLY_REGISTER(CNTPCT_EL0)
+READ_ONLY_REGISTER(CNTFRQ_EL0)
+READ_ONLY_REGISTER(CTR_EL0)
+READ_ONLY_REGISTER(ID_AA64PFR0_EL1)
+READ_ONLY_REGISTER(ID_AA64PFR1_EL1)
+READ_ONLY_REGISTER(ID_AA64ISAR0_EL1)
+READ_ONLY_REGISTER(ID_AA64ISAR1_EL1)
+READ_ONLY_REGISTER_ENCODED(ID_AA64ISAR2_EL1, "S3_0_C0_C6_2")
+READ_ONLY_REGISTER(ID_AA64MMFR0_EL1)
+READ_ONLY_REGISTER(ID_AA64MMFR1_EL1)
+READ_ONLY_REGISTER(ID_AA64MMFR2_EL1)
+READ_ONLY_REGISTER(ID_PFR0_EL1)
+READ_ONLY_REGISTER(ID_PFR1_EL1)
+READ_ONLY_REGISTER(ID_DFR0_EL1)
+READ_ONLY_REGISTER(ID_MMFR0_EL1)
+READ_ONLY_REGISTER(ID_MMFR1_EL1)
+READ_ONLY_REGISTER(ID_MMFR2_EL1)
+READ_ONLY_REGISTER(ID_MMFR3_EL1)
+READ_ONLY_REGISTER(ID_MMFR4_EL1)
+READ_ONLY_REGISTER(ID_ISAR0_EL1)
+READ_ONLY_REGISTER(ID_ISAR1_EL1)
+READ_ONLY_REGISTER(ID_ISAR2_EL1)
+READ_ONLY_REGISTER(ID_ISAR3_EL1)
+READ_ONLY_REGISTER(ID_ISAR4_EL1)
+READ_ONLY_REGISTER(ID_ISAR5_EL1)
+READ_ONLY_REGISTER_ENCODED(ID_ISAR6_EL1, "S3_0_C0_C2_7")
+READ_ONLY_REGISTER(MVFR0_EL1)
+READ_ONLY_REGISTER(MVFR1_EL1)
+READ_ONLY_REGISTER(MVFR2_EL1)
+
+/* Barriers and waiting. */
+INLINE void barrier_isb(void) { __asm__ volatile("isb" ::: "memory"); }
+INLINE void barrier_dsb_ishst(void) { __asm__ volatile("dsb ishst" ::: "memory"); }
+INLINE void barrier_dsb_ish(void) { __asm__ volatile("dsb ish" ::: "memory"); }
+INLINE void barrier_dsb_sy(void) { __asm__ volatile("dsb sy" ::: "memory"); }
+INLINE void wait_for_interrupt(void) { __asm__ volatile("dsb sy\n\twfi" ::: "memory"); }
+
+/* TLB maintenance for the VMID that VTTBR_EL2 names (DDI 0487, D8.13). */
+INLINE void tlbi_ipas2e1is(uint64_t page) { __asm__ volatile("tlbi ipas2e1is, %0" ::"r"(page) : "memory"); }
+INLINE void tlbi_vmalle1is(void) { __asm__ volatile("tlbi vmalle1is" ::: "memory"); }
+INLINE void tlbi_vmalle1(void) { __asm__ volatile("tlbi vmalle1" ::: "memory"); }
+INLINE void tlbi_alle2(void) { __asm__ volatile("tlbi alle2" ::: "memory"); }
+INLINE void tlbi_alle1is(void) { __asm__ volatile("tlbi alle1is" ::: "memory"); }
+INLINE void instruction_cache_invalidate_all(void) { __asm__ volatile("ic ialluis\n\tdsb ish\n\tisb" ::: "memory"); }
+INLINE void cache_clean_line(uint64_t address) { __asm__ volatile("dc cvac, %0" ::"r"(address) : "memory"); }
+
+/* Device registers: one access of the named width. */
+INLINE uint32_t device_read32(uint64_t address)
+{
+    uint32_t value;
+    __asm__ volatile("ldr %w0, [%1]" : "=r"(value) : "r"(address) : "memory");
+    return value;
+}
+INLINE void device_write32(uint64_t address, uint32_t value)
+{
+    __asm__ volatile("str %w0, [%1]" ::"r"(value), "r"(address) : "memory");
+}
+INLINE uint64_t device_read64(uint64_t address)
+{
+    uint64_t value;
+    __asm__ volatile("ldr %0, [%1]" : "=r"(value) : "r"(address) : "memory");
+    return value;
+}
+INLINE void device_write64(uint64_t address, uint64_t value)
+{
+    __asm__ volatile("str %0, [%1]" ::"r"(value), "r"(address) : "memory");
+}
+/* A word of RAM that a table walker or another core may read. */
+INLINE uint64_t memory_read64(uint64_t address) { return device_read64(address); }
+INLINE void memory_write64(uint64_t address, uint64_t value) { device_write64(address, value); }
+
+/* PSCI by SMC (DEN 0022, 5.1). */
+INLINE uint64_t psci_call(uint64_t function, uint64_t a1, uint64_t a2, uint64_t a3)
+{
+    register uint64_t x0 __asm__("x0") = function;
+    register uint64_t x1 __asm__("x1") = a1;
+    register uint64_t x2 __asm__("x2") = a2;
+    register uint64_t x3 __asm__("x3") = a3;
+    __asm__ volatile("smc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : : "x4", "x5", "x6", "x7", "x8", "x9", "x10",
+                     "x11", "x12", "x13", "x14", "x15", "x16", "x17", "memory");
+    return x0;
+}
+
+/* In assembly: Memory.S, FloatingPoint.S, Boot.S. */
+void memory_zero(uint64_t address, uint64_t size);
+void floating_point_save(uint64_t frame);
+void floating_point_load(uint64_t frame);
+
+/* Addresses of the linker's symbols, as the kernel was loaded. */
+#define SYMBOL(name)                                                                                                   \
+    extern char name[];                                                                                                \
+    INLINE uint64_t address_of_##name(void)                                                                            \
+    {                                                                                                                  \
+        uint64_t value;                                                                                                \
+        __asm__("adrp %0, " #name "\n\tadd %0, %0, :lo12:" #name : "=r"(value));                                       \
+        return value;                                                                                                  \
+    }
+SYMBOL(kernel_start)
+SYMBOL(kernel_text_end)
+SYMBOL(kernel_rodata_end)
+SYMBOL(kernel_end)
+SYMBOL(kernel_core_areas)
+SYMBOL(kernel_table_1)
+SYMBOL(kernel_table_2)
+SYMBOL(kernel_table_3)
+SYMBOL(kernel_board)
+SYMBOL(kernel_secondary_start)
+SYMBOL(kernel_vectors)

@@ -1,0 +1,194 @@
+import ABI
+import Hardware
+import KernelCore
+
+// What of a tenant is in hardware beside its general registers.
+
+/// Places in `VirtualCPU.system`.
+enum SystemRegister {
+    // Neutralised while a component runs: it could see or feel them at EL0.
+    static let sctlr = 0
+    static let cpacr = 1
+    static let cntkctl = 2
+    static let tpidr0 = 3
+    static let tpidrro = 4
+    // Exchanged when another virtual CPU runs.
+    static let ttbr0 = 5
+    static let ttbr1 = 6
+    static let tcr = 7
+    static let esr = 8
+    static let afsr0 = 9
+    static let afsr1 = 10
+    static let far = 11
+    static let mair = 12
+    static let amair = 13
+    static let vbar = 14
+    static let contextidr = 15
+    static let par = 16
+    static let tpidr1 = 17
+    static let sp1 = 18
+    static let elr = 19
+    static let spsr = 20
+    static let csselr = 21
+    static let cntvControl = 22
+    static let cntvCompare = 23
+    static let cntpControl = 24
+    static let cntpCompare = 25
+    /// FAR_EL2 of the exit that waits for its answer.
+    static let exitFaultAddress = 40
+    /// 1 if that exit was an instruction fetch.
+    static let exitIsFetch = 41
+
+    /// SCTLR_EL1 for a component: RES1 bits, UCI and UCT and DZE (cache maintenance by address), nTWI, nTWE; little
+    /// endian, no alignment checks, whatever the guest that is loaded has set (D19.2.118).
+    static let sctlrOfComponent: UInt64 = 0x30D0_0800 | 1 << 26 | 1 << 15 | 1 << 14 | 1 << 16 | 1 << 18
+    static let sctlrReset: UInt64 = 0x30D0_0800
+    /// FP is not trapped at EL0; CPTR_EL2 decides.
+    static let cpacrOfComponent: UInt64 = 3 << 20
+    /// The virtual counter may be read, the physical one not; no event stream.
+    static let cntkctlOfComponent: UInt64 = 1 << 1
+}
+
+extension AArch64 {
+    @inline(__always)
+    static func leaveGuest(_ guest: Ref<VirtualCPU>) {
+        guest.pointee.system[SystemRegister.sctlr] = read_SCTLR_EL1()
+        guest.pointee.system[SystemRegister.cpacr] = read_CPACR_EL1()
+        guest.pointee.system[SystemRegister.cntkctl] = read_CNTKCTL_EL1()
+        guest.pointee.system[SystemRegister.tpidr0] = read_TPIDR_EL0()
+        guest.pointee.system[SystemRegister.tpidrro] = read_TPIDRRO_EL0()
+        enterComponentRegime()
+    }
+
+    /// The registers of EL1 that govern EL0 as components want them.
+    @inline(__always)
+    static func enterComponentRegime() {
+        write_SCTLR_EL1(SystemRegister.sctlrOfComponent)
+        write_CPACR_EL1(SystemRegister.cpacrOfComponent)
+        write_CNTKCTL_EL1(SystemRegister.cntkctlOfComponent)
+        write_TPIDR_EL0(0)
+        write_TPIDRRO_EL0(0)
+        write_HCR_EL2(HypervisorControl.component)
+    }
+
+    @inline(__always)
+    static func enterGuest(_ guest: Ref<VirtualCPU>) {
+        write_SCTLR_EL1(guest.pointee.system[SystemRegister.sctlr])
+        write_CPACR_EL1(guest.pointee.system[SystemRegister.cpacr])
+        write_CNTKCTL_EL1(guest.pointee.system[SystemRegister.cntkctl])
+        write_TPIDR_EL0(guest.pointee.system[SystemRegister.tpidr0])
+        write_TPIDRRO_EL0(guest.pointee.system[SystemRegister.tpidrro])
+        write_HCR_EL2(HypervisorControl.guest)
+    }
+
+    static func load(_ guest: Ref<VirtualCPU>) {
+        write_VMPIDR_EL2(1 << 31 | UInt64(guest.pointee.affinity))
+        loadSystemRegisters(guest)
+        loadVirtualInterface(guest)
+        // Last: its interrupt must find the virtual interface ready.
+        write_CNTV_CVAL_EL0(guest.pointee.system[SystemRegister.cntvCompare])
+        write_CNTP_CVAL_EL0(guest.pointee.system[SystemRegister.cntpCompare])
+        write_CNTV_CTL_EL0(guest.pointee.system[SystemRegister.cntvControl])
+        write_CNTP_CTL_EL0(guest.pointee.system[SystemRegister.cntpControl])
+    }
+
+    static func unload(_ guest: Ref<VirtualCPU>) {
+        guest.pointee.system[SystemRegister.cntvControl] = read_CNTV_CTL_EL0()
+        guest.pointee.system[SystemRegister.cntpControl] = read_CNTP_CTL_EL0()
+        guest.pointee.system[SystemRegister.cntvCompare] = read_CNTV_CVAL_EL0()
+        guest.pointee.system[SystemRegister.cntpCompare] = read_CNTP_CVAL_EL0()
+        write_CNTV_CTL_EL0(0)
+        write_CNTP_CTL_EL0(0)
+        barrier_isb()
+        unloadVirtualInterface(guest)
+        unloadSystemRegisters(guest)
+    }
+
+    private static func loadSystemRegisters(_ guest: Ref<VirtualCPU>) {
+        write_TTBR0_EL1(guest.pointee.system[SystemRegister.ttbr0])
+        write_TTBR1_EL1(guest.pointee.system[SystemRegister.ttbr1])
+        write_TCR_EL1(guest.pointee.system[SystemRegister.tcr])
+        write_ESR_EL1(guest.pointee.system[SystemRegister.esr])
+        write_AFSR0_EL1(guest.pointee.system[SystemRegister.afsr0])
+        write_AFSR1_EL1(guest.pointee.system[SystemRegister.afsr1])
+        write_FAR_EL1(guest.pointee.system[SystemRegister.far])
+        write_MAIR_EL1(guest.pointee.system[SystemRegister.mair])
+        write_AMAIR_EL1(guest.pointee.system[SystemRegister.amair])
+        write_VBAR_EL1(guest.pointee.system[SystemRegister.vbar])
+        write_CONTEXTIDR_EL1(guest.pointee.system[SystemRegister.contextidr])
+        write_PAR_EL1(guest.pointee.system[SystemRegister.par])
+        write_TPIDR_EL1(guest.pointee.system[SystemRegister.tpidr1])
+        write_SP_EL1(guest.pointee.system[SystemRegister.sp1])
+        write_ELR_EL1(guest.pointee.system[SystemRegister.elr])
+        write_SPSR_EL1(guest.pointee.system[SystemRegister.spsr])
+        write_CSSELR_EL1(guest.pointee.system[SystemRegister.csselr])
+    }
+
+    private static func unloadSystemRegisters(_ guest: Ref<VirtualCPU>) {
+        guest.pointee.system[SystemRegister.ttbr0] = read_TTBR0_EL1()
+        guest.pointee.system[SystemRegister.ttbr1] = read_TTBR1_EL1()
+        guest.pointee.system[SystemRegister.tcr] = read_TCR_EL1()
+        guest.pointee.system[SystemRegister.esr] = read_ESR_EL1()
+        guest.pointee.system[SystemRegister.afsr0] = read_AFSR0_EL1()
+        guest.pointee.system[SystemRegister.afsr1] = read_AFSR1_EL1()
+        guest.pointee.system[SystemRegister.far] = read_FAR_EL1()
+        guest.pointee.system[SystemRegister.mair] = read_MAIR_EL1()
+        guest.pointee.system[SystemRegister.amair] = read_AMAIR_EL1()
+        guest.pointee.system[SystemRegister.vbar] = read_VBAR_EL1()
+        guest.pointee.system[SystemRegister.contextidr] = read_CONTEXTIDR_EL1()
+        guest.pointee.system[SystemRegister.par] = read_PAR_EL1()
+        guest.pointee.system[SystemRegister.tpidr1] = read_TPIDR_EL1()
+        guest.pointee.system[SystemRegister.sp1] = read_SP_EL1()
+        guest.pointee.system[SystemRegister.elr] = read_ELR_EL1()
+        guest.pointee.system[SystemRegister.spsr] = read_SPSR_EL1()
+        guest.pointee.system[SystemRegister.csselr] = read_CSSELR_EL1()
+    }
+
+    /// Of the two timers, those that are enabled and not masked.
+    static func timerDeadline(_ guest: Ref<VirtualCPU>) -> Ticks {
+        var deadline = Ticks.never
+        if guest.pointee.system[SystemRegister.cntvControl] & 3 == 1 {
+            deadline = Ticks(guest.pointee.system[SystemRegister.cntvCompare])
+        }
+        if guest.pointee.system[SystemRegister.cntpControl] & 3 == 1 {
+            deadline = min(deadline, Ticks(guest.pointee.system[SystemRegister.cntpCompare]))
+        }
+        return deadline
+    }
+
+    static func resetRegisters(_ context: Ref<ExecutionContext>) {
+        context.pointee.frame = RegisterFrame(processorState: context.pointee.isVirtualCPU ? 0x3C5 : 0)
+        context.pointee.floatingPoint = FloatingPointFrame()
+        guard let guest = context.pointee.guest else { return }
+        guest.pointee.system = InlineArray(repeating: 0)
+        guest.pointee.system[SystemRegister.sctlr] = SystemRegister.sctlrReset
+    }
+
+    /// EL0t for a thread, with no flag that changes how exceptions work; EL1 or EL0 for a virtual CPU.
+    static func isPermitted(processorState: UInt64, ofVirtualCPU: Bool) -> Bool {
+        let flags: UInt64 = 0xF000_0000
+        if !ofVirtualCPU { return processorState & ~flags == 0 }
+        let mode = processorState & 0x1F
+        return processorState & ~(flags | 0x3DF) == 0 && (mode == 0 || mode == 4 || mode == 5)
+    }
+
+    // MARK: Floating point
+
+
+    static func saveFloatingPoint(_ context: Ref<ExecutionContext>) {
+        setFloatingPointTrap(false)
+        barrier_isb()
+        floating_point_save(context.address.value &+ ExecutionContext.floatingPointOffset)
+        setFloatingPointTrap(core.pointee.floatingPointTraps)
+    }
+
+    static func loadFloatingPoint(_ context: Ref<ExecutionContext>) {
+        floating_point_load(context.address.value &+ ExecutionContext.floatingPointOffset)
+    }
+
+    /// CPTR_EL2 with E2H = 0: RES1 bits trap SVE and SME; TTA traps trace registers; TFP is bit 10.
+    @inline(__always)
+    static func setFloatingPointTrap(_ traps: Bool) {
+        write_CPTR_EL2(0x33FF & ~(1 << 10) | 1 << 20 | (traps ? 1 << 10 : 0))
+    }
+}

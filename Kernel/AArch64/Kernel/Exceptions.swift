@@ -1,0 +1,197 @@
+import ABI
+import Hardware
+import KernelCore
+
+// From the vectors to the portable core, and back with the context that runs next.
+
+typealias EntenteKernel = Kernel<AArch64>
+
+/// Exception classes of ESR_EL2 (DDI 0487, D19.2.40).
+private enum ExceptionClass {
+    static let waitFor: UInt64 = 0x01
+    static let floatingPoint: UInt64 = 0x07
+    static let supervisorCall: UInt64 = 0x15
+    static let hypervisorCall: UInt64 = 0x16
+    static let secureMonitorCall: UInt64 = 0x17
+    static let systemRegister: UInt64 = 0x18
+    static let instructionAbort: UInt64 = 0x20
+    static let dataAbort: UInt64 = 0x24
+}
+
+/// A synchronous exception of the tenant that ran on this core.
+@_cdecl("kernel_synchronous")
+func kernelSynchronous(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
+    let core = Ref<Core>(at: PhysicalAddress(coreAddress))
+    let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
+    core.pointee.entries &+= 1
+    let syndrome = read_ESR_EL2()
+    if syndrome >> 26 == ExceptionClass.supervisorCall, !context.pointee.isVirtualCPU {
+        EntenteKernel.operate(core, context)
+    } else if let guest = context.pointee.guest {
+        GuestExit.handle(core, context, guest, syndrome)
+    } else {
+        componentFault(core, context, syndrome)
+    }
+    return finish(core)
+}
+
+/// An interrupt while a tenant ran.
+@_cdecl("kernel_interrupt")
+func kernelInterrupt(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
+    let core = Ref<Core>(at: PhysicalAddress(coreAddress))
+    let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
+    core.pointee.entries &+= 1
+    if let guest = context.pointee.guest { guest.pointee.exits[ExitCounter.interrupt.rawValue] &+= 1 }
+    _ = PhysicalInterrupts.handleOne(core)
+    return finish(core)
+}
+
+/// An asynchronous abort: the tenant that ran is held to have caused it.
+@_cdecl("kernel_error")
+func kernelError(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
+    let core = Ref<Core>(at: PhysicalAddress(coreAddress))
+    let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
+    EntenteKernel.exit(
+        core, context,
+        Message(ExitTag(.fault, syndrome: read_ESR_EL2()).bits, 0, 0, context.pointee.frame.programCounter))
+    return finish(core)
+}
+
+/// The address of the context to run; sleeps while there is none.
+@inline(__always)
+func finish(_ core: Ref<Core>) -> UInt64 {
+    if let next = EntenteKernel.resume(core) { return next.address.value }
+    return idle(core)
+}
+
+/// Nobody wants the core: interrupts are taken by hand until somebody does.
+@inline(never)
+func idle(_ core: Ref<Core>) -> UInt64 {
+    while true {
+        wait_for_interrupt()
+        while PhysicalInterrupts.handleOne(core) {}
+        if let next = EntenteKernel.resume(core) { return next.address.value }
+    }
+}
+
+/// What a component did that its program may not do: its fault portal hears of it.
+@inline(never)
+private func componentFault(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ syndrome: UInt64) {
+    if syndrome >> 26 == ExceptionClass.floatingPoint {
+        return EntenteKernel.floatingPointTrap(core, context)
+    }
+    EntenteKernel.exit(
+        core, context,
+        Message(
+            ExitTag(.fault, syndrome: syndrome).bits, read_FAR_EL2(), 0, context.pointee.frame.programCounter))
+}
+
+/// Why a virtual CPU left its machine, and who answers.
+enum GuestExit {
+    @inline(__always)
+    static func handle(
+        _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ syndrome: UInt64
+    ) {
+        switch syndrome >> 26 {
+        case ExceptionClass.dataAbort: dataAbort(core, context, guest, syndrome)
+        case ExceptionClass.hypervisorCall: hypercall(core, context, guest, syndrome)
+        case ExceptionClass.systemRegister:
+            count(guest, .systemRegister)
+            TrappedRegister(syndrome: syndrome).handle(core, context, guest)
+        case ExceptionClass.waitFor:
+            count(guest, .waitForInterrupt)
+            context.pointee.frame.programCounter &+= 4
+            EntenteKernel.waitForInterrupt(core, context)
+        case ExceptionClass.floatingPoint:
+            count(guest, .floatingPoint)
+            EntenteKernel.floatingPointTrap(core, context)
+        case ExceptionClass.secureMonitorCall:
+            context.pointee.frame.programCounter &+= 4
+            hypercall(core, context, guest, syndrome)
+        case ExceptionClass.instructionAbort: instructionFetch(core, context, guest, syndrome)
+        default: AArch64.raiseUndefined(context)
+        }
+    }
+
+    @inline(__always)
+    static func count(_ guest: Ref<VirtualCPU>, _ counter: ExitCounter) {
+        guest.pointee.exits[counter.rawValue] &+= 1
+    }
+
+    /// The guest-physical address of an abort: HPFAR_EL2 holds bits 12 and up, from bit 4 on.
+    @inline(__always)
+    private static var guestPhysicalAddress: GuestAddress {
+        GuestAddress((read_HPFAR_EL2() & 0xFFF_FFFF_FFF0) << 8 | read_FAR_EL2() & 0xFFF)
+    }
+
+    /// An access to memory that is not mapped: a doorbell, or a device of the monitor's.
+    @inline(__always)
+    private static func dataAbort(
+        _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ syndrome: UInt64
+    ) {
+        count(guest, .memory)
+        let address = guestPhysicalAddress
+        let tag = ExitTag(.memoryAccess, syndrome: syndrome)
+        if tag.isWrite, let space = context.pointee.space, space.pointee.doorbellCount != 0,
+            EntenteKernel.ring(core, space, address)
+        {
+            context.pointee.frame.programCounter &+= 4
+            return
+        }
+        guest.pointee.system[SystemRegister.exitFaultAddress] = read_FAR_EL2()
+        guest.pointee.system[SystemRegister.exitIsFetch] = 0
+        let register = Int(tag.register)
+        let value = register < 31 ? context.pointee.frame.x[register] : 0
+        toMonitor(core, context, guest, Message(tag.bits, address.value, value, context.pointee.frame.programCounter))
+    }
+
+    @inline(never)
+    private static func instructionFetch(
+        _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ syndrome: UInt64
+    ) {
+        count(guest, .memory)
+        guest.pointee.system[SystemRegister.exitFaultAddress] = read_FAR_EL2()
+        guest.pointee.system[SystemRegister.exitIsFetch] = 1
+        toMonitor(
+            core, context, guest,
+            Message(
+                ExitTag(.instructionFetch, syndrome: syndrome).bits, guestPhysicalAddress.value, 0,
+                context.pointee.frame.programCounter))
+    }
+
+    @inline(__always)
+    private static func hypercall(
+        _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ syndrome: UInt64
+    ) {
+        count(guest, .hypercall)
+        let function = context.pointee.frame.x[0]
+        if syndrome & 0xFFFF != 0 {
+            // SMCCC 1.1, 2.9: only immediate 0 is a call; the answer to others is "unknown function".
+            context.pointee.frame.x[0] = .max
+        } else if function == SecureMonitorCallConvention.version {
+            context.pointee.frame.x[0] = SecureMonitorCallConvention.version1_1
+        } else if function & ~0xFF == Operation.hypercallBase {
+            EntenteKernel.hypercall(core, context, operation: function & 0xFF)
+        } else {
+            toMonitor(
+                core, context, guest,
+                Message(
+                    ExitTag(.hypercall, syndrome: syndrome).bits, function, context.pointee.frame.x[1],
+                    context.pointee.frame.x[2], context.pointee.frame.x[3], context.pointee.frame.programCounter))
+        }
+    }
+
+    @inline(__always)
+    static func toMonitor(
+        _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ message: Message
+    ) {
+        count(guest, .monitor)
+        EntenteKernel.exit(core, context, message)
+    }
+}
+
+/// SMCCC_VERSION and its answer (DEN 0028, 7.2).
+enum SecureMonitorCallConvention {
+    static let version: UInt64 = 0x8000_0000
+    static let version1_1: UInt64 = 0x1_0001
+}

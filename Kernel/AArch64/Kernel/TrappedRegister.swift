@@ -1,0 +1,86 @@
+import ABI
+import Hardware
+import KernelCore
+
+/// A virtual CPU's access to a system register that traps, decoded from its syndrome (DDI 0487, EC 0x18).
+struct TrappedRegister {
+    let syndrome: UInt64
+
+    private var isRead: Bool { syndrome & 1 != 0 }
+    private var register: Int { Int(syndrome >> 5 & 31) }
+    /// Op0, Op1, CRn, CRm, Op2 as in the syndrome, without register and direction.
+    private var encoding: UInt64 { syndrome & 0x3F_FC1E }
+
+    @inline(__always)
+    private static func encode(
+        _ op0: UInt64, _ op1: UInt64, _ crn: UInt64, _ crm: UInt64, _ op2: UInt64
+    ) -> UInt64 {
+        op0 << 20 | op2 << 17 | op1 << 14 | crn << 10 | crm << 1
+    }
+
+    private static let softwareInterrupt1 = encode(3, 0, 12, 11, 5)  // ICC_SGI1R_EL1
+    private static let auxiliaryControl = encode(3, 0, 1, 0, 1)
+
+    @inline(__always)
+    func handle(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>) {
+        if encoding == Self.softwareInterrupt1, !isRead {
+            AArch64Guest.sendInterrupt(core, context, guest, command: value(context))
+            return advance(context)
+        }
+        handleRarely(core, context, guest)
+    }
+
+    @inline(never)
+    private func handleRarely(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>) {
+        let op0 = encoding >> 20 & 3
+        let op1 = encoding >> 14 & 7
+        let crn = encoding >> 10 & 15
+        if op0 == 3, op1 == 0, crn == 0, isRead {
+            let answer = IdentificationRegisters.value(crm: encoding >> 1 & 15, op2: encoding >> 17 & 7)
+            return finish(context, reading: answer)
+        }
+        // Debug registers (hardware breakpoints, OS lock) and the auxiliary control register read as zero and ignore
+        // writes; so do cache operations by set and way, which say nothing about a machine's memory.
+        if op0 == 2 || encoding == Self.auxiliaryControl || op0 == 1 { return finish(context, reading: 0) }
+        AArch64.raiseUndefined(context)
+    }
+
+    private func finish(_ context: Ref<ExecutionContext>, reading answer: UInt64) {
+        if isRead, register < 31 { context.pointee.frame.x[register] = answer }
+        advance(context)
+    }
+
+    @inline(__always)
+    private func value(_ context: Ref<ExecutionContext>) -> UInt64 {
+        register < 31 ? context.pointee.frame.x[register] : 0
+    }
+
+    @inline(__always)
+    private func advance(_ context: Ref<ExecutionContext>) { context.pointee.frame.programCounter &+= 4 }
+}
+
+enum AArch64Guest {
+    /// ICC_SGI1R_EL1 (IHI 0069H, 12.2.20): bit 40 means all but the sender, else a list of Aff0 under Aff1…3 = 0.
+    @inline(__always)
+    static func sendInterrupt(
+        _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, command: UInt64
+    ) {
+        GuestExit.count(guest, .softwareInterrupt)
+        guard let space = context.pointee.space else { return }
+        let interrupt = UInt32(truncatingIfNeeded: command >> 24 & 15)
+        var targets: UInt64
+        if command & 1 << 40 != 0 {
+            targets = 0xFFFF & ~(1 << UInt64(guest.pointee.affinity & 15))
+        } else {
+            let cluster = command & 0x00FF_00FF_00FF_0000 & ~(0xF << 24)
+            let range = command >> 44 & 15
+            guard cluster == 0, range == 0 else { return }
+            targets = command & 0xFFFF
+        }
+        while targets != 0 {
+            let number = targets.trailingZeroBitCount & 15
+            targets &= targets &- 1
+            if let target = space.pointee.virtualCPUs[number] { EntenteKernel.pend(core, target, interrupt) }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+import ABI
+
+/// What one core keeps for itself. Other cores touch only `inbox`.
+public struct Core: ~Copyable {
+    public var id: CoreID
+    /// The context that runs in this core's hardware when the kernel returns; nil: the core is idle.
+    public var current: Ref<ExecutionContext>?
+    /// The scheduling context that `current` runs on.
+    public var scheduling: Ref<SchedulingContext>?
+    /// The virtual CPU whose system registers are in hardware.
+    public var loaded: Ref<ExecutionContext>?
+    /// The context whose FP registers are in hardware.
+    public var floatingPointOwner: Ref<ExecutionContext>?
+    public var floatingPointTraps: Bool
+    /// Hardware is set up for a virtual CPU (`loaded`), not for a component.
+    public var isInGuest: Bool
+    /// Somebody more urgent than `current` is ready.
+    public var mustSchedule: Bool
+    public var translation: Translation
+    public var runQueue: RunQueue
+    public var notificationTimers: TimerList<Notification>
+    public var contextTimers: TimerList<ExecutionContext>
+    /// What the hardware timer is set to.
+    public var deadline: Ticks
+    /// When the current slice ends.
+    public var sliceEnd: Ticks
+    /// Objects of this core that other cores have changed: see `InboxItem`.
+    public let inbox: AtomicWord
+    public var entries: UInt64
+    public var switches: UInt64
+}
+
+/// The state that all cores share: it does not change after start-up, except through atomics.
+public struct Board: ~Copyable {
+    public var coreCount: UInt8
+    public var cores: InlineArray<8, Ref<Core>?>
+    /// Bit n: VMID n is taken; VMID 0 is the kernel's.
+    public let identifiers: InlineArray<4, AtomicWord>
+    /// The object of each bound interrupt.
+    public var interrupts: InlineArray<256, Ref<Interrupt>?>
+}

@@ -1,0 +1,152 @@
+import ABI
+
+/// General registers of a tenant, where the entry code saves them. The entry code knows these offsets.
+public struct RegisterFrame {
+    public var x: InlineArray<31, UInt64>
+    public var stackPointer: UInt64
+    public var programCounter: UInt64
+    public var processorState: UInt64
+
+    public init(processorState: UInt64) {
+        x = InlineArray(repeating: 0)
+        stackPointer = 0
+        programCounter = 0
+        self.processorState = processorState
+    }
+}
+
+/// FP and SIMD registers, moved when another context wants the unit.
+public struct FloatingPointFrame {
+    public var registers: InlineArray<64, UInt64>
+    public var control: UInt64
+    public var status: UInt64
+
+    public init() {
+        registers = InlineArray(repeating: 0)
+        control = 0
+        status = 0
+    }
+}
+
+/// Whether a context runs, and if not, for what it waits.
+public enum RunState: UInt8 {
+    case stopped
+    /// Runs, or will when its scheduling context gets the core.
+    case ready
+    /// In `replyWait`, for a call or its notification.
+    case waiting
+    /// Called a portal, faulted or exited; waits for the reply (or for the server's attention).
+    case calling
+    /// A virtual CPU in WFI.
+    case waitingForInterrupt
+}
+
+/// How the reply to a context that is `calling` is to be delivered.
+public enum CallKind: UInt8 {
+    case message
+    case exit
+}
+
+/// A thread (EL0) or a virtual CPU (EL1 and EL0 behind stage 2). Belongs to one core; only that core touches it,
+/// except `requests` and the inbox link.
+public struct ExecutionContext: ~Copyable {
+    /// First: the entry code saves registers at the context's own address.
+    public var frame: RegisterFrame
+    /// Second: assembly moves it, and finds it at `floatingPointOffset`.
+    public var floatingPoint: FloatingPointFrame
+    public var state: RunState
+    public var callKind: CallKind
+    public var isConfigured: Bool
+    public var core: CoreID
+    /// How many calls lie between this context and the one whose time it runs on.
+    public var depth: UInt8
+
+    public var space: Ref<AddressSpace>?
+    public var table: Ref<CapabilityTable>?
+    /// Set for virtual CPUs only.
+    public var guest: Ref<VirtualCPU>?
+
+    /// The scheduling context that this context runs on, its own or a caller's.
+    public var scheduling: Ref<SchedulingContext>?
+    /// Its own, if it has one.
+    public var home: Ref<SchedulingContext>?
+
+    /// Whose call this thread serves.
+    public var caller: Ref<ExecutionContext>?
+    /// Callers that wait until this thread waits for a call.
+    public var callers: ContextQueue
+    /// Next in the queue of a server's callers.
+    public var next: Ref<ExecutionContext>?
+    /// The message of a caller that had to queue.
+    public var message: Message
+    public var messageBadge: UInt64
+    /// The server that this context called.
+    public var server: Ref<ExecutionContext>?
+
+    /// `ReplyForm.leaveStopped` if somebody stopped this context while it was `calling`, else 0.
+    public var stopsOnReply: UInt32
+
+    /// Where faults and VM exits go, and with which badge.
+    public var faultPortal: Ref<Portal>?
+    public var faultBadge: UInt64
+    /// The notification that wakes this thread in `replyWait`.
+    public var notification: Ref<Notification>?
+
+    /// From other cores: see `ContextRequest`.
+    public let requests: AtomicWord
+    /// 1 while this is in its core's inbox.
+    public let inboxQueued: AtomicWord
+    /// The next item of the inbox, tagged; written by whoever set `inboxQueued`.
+    public var inboxNext: UInt64
+    public var timer: TimerLink<ExecutionContext>
+
+    public static let size: UInt64 = 2048
+    public static var floatingPointOffset: UInt64 { UInt64(MemoryLayout<RegisterFrame>.size) }
+
+    @inline(__always) public var isVirtualCPU: Bool { guest != nil }
+}
+
+/// Bits of `ExecutionContext.requests`.
+enum ContextRequest {
+    static let start: UInt64 = 1
+    static let stop: UInt64 = 2
+    /// A virtual CPU's interrupt state has changed.
+    static let interrupts: UInt64 = 4
+}
+
+/// First in, first out, linked through `ExecutionContext.next`.
+public struct ContextQueue {
+    var head: Ref<ExecutionContext>?
+    var tail: Ref<ExecutionContext>?
+
+    mutating func append(_ context: Ref<ExecutionContext>) {
+        context.pointee.next = nil
+        if let tail { tail.pointee.next = context } else { head = context }
+        tail = context
+    }
+
+    mutating func removeFirst() -> Ref<ExecutionContext>? {
+        guard let first = head else { return nil }
+        head = first.pointee.next
+        if head == nil { tail = nil }
+        return first
+    }
+
+    mutating func remove(_ context: Ref<ExecutionContext>) {
+        var previous: Ref<ExecutionContext>?
+        var current = head
+        while let candidate = current, candidate != context {
+            previous = candidate
+            current = candidate.pointee.next
+        }
+        guard current != nil else { return }
+        if let previous { previous.pointee.next = context.pointee.next } else { head = context.pointee.next }
+        if tail == context { tail = previous }
+    }
+}
+
+/// An entry point of one thread.
+public struct Portal: ~Copyable {
+    public var server: Ref<ExecutionContext>?
+    public static let size: UInt64 = 64
+}

@@ -1,0 +1,68 @@
+/// An object in a core's inbox: a lock-free stack of what other cores have changed, filled by all, emptied by its core.
+///
+/// An item is an object's address; bit 0 tells a notification from a context.
+enum InboxItem {
+    case context(Ref<ExecutionContext>)
+    case notification(Ref<Notification>)
+
+    static let notificationTag: UInt64 = 1
+
+    init?(tagged: UInt64) {
+        guard tagged != 0 else { return nil }
+        let address = PhysicalAddress(tagged & ~Self.notificationTag)
+        self = tagged & Self.notificationTag == 0 ? .context(Ref(at: address)) : .notification(Ref(at: address))
+    }
+}
+
+extension Kernel {
+    @inline(__always)
+    private static func push(_ core: Ref<Core>, _ tagged: UInt64, _ setNext: (UInt64) -> Void) {
+        while true {
+            let old = core.pointee.inbox.load()
+            setNext(old)
+            if core.pointee.inbox.replace(old, by: tagged) { return }
+        }
+    }
+
+    /// Tells `core` that one of its contexts has requests.
+    static func post(_ context: Ref<ExecutionContext>, to core: CoreID, _ board: Ref<Board>) {
+        guard context.pointee.inboxQueued.exchange(1) == 0 else { return }
+        guard let target = board.pointee.cores[core.index] else { return }
+        push(target, context.address.value) { context.pointee.inboxNext = $0 }
+        M.interrupt(core)
+    }
+
+    /// Tells `core` that a notification of one of its threads has bits.
+    static func post(_ notification: Ref<Notification>, to core: CoreID, _ board: Ref<Board>) {
+        guard notification.pointee.inboxQueued.exchange(1) == 0 else { return }
+        guard let target = board.pointee.cores[core.index] else { return }
+        let tagged = notification.address.value | InboxItem.notificationTag
+        push(target, tagged) { notification.pointee.inboxNext = $0 }
+        M.interrupt(core)
+    }
+
+    /// Works off this core's inbox. Items that arrive meanwhile bring an interrupt of their own.
+    public static func drainInbox(_ core: Ref<Core>) {
+        var tagged = core.pointee.inbox.exchange(0)
+        while let item = InboxItem(tagged: tagged) {
+            switch item {
+            case .context(let context):
+                tagged = context.pointee.inboxNext
+                context.pointee.inboxQueued.store(0)
+                handleRequests(core, context)
+            case .notification(let notification):
+                tagged = notification.pointee.inboxNext
+                notification.pointee.inboxQueued.store(0)
+                deliver(core, notification)
+            }
+        }
+    }
+
+    /// Does what other cores asked of a context of this core.
+    static func handleRequests(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
+        let requests = context.pointee.requests.exchange(0)
+        if requests & ContextRequest.stop != 0 { stop(core, context) }
+        if requests & ContextRequest.start != 0 { start(core, context) }
+        if requests & ContextRequest.interrupts != 0 { virtualInterruptsChanged(core, context) }
+    }
+}

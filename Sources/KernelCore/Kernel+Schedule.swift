@@ -1,0 +1,221 @@
+import ABI
+
+// Who runs: ready scheduling contexts by priority, equals in turn.
+//
+// The scheduling context that has the core is in no queue. `makeReady` queues one; `resume`, at the end of each entry,
+// looks whether somebody more urgent came or the core became free.
+
+extension Kernel {
+    /// The end of each kernel entry: makes sure that the right context is in hardware.
+    /// Nil: nobody wants the core.
+    @inline(__always)
+    public static func resume(_ core: Ref<Core>) -> Ref<ExecutionContext>? {
+        if core.pointee.mustSchedule { schedule(core) }
+        guard let current = core.pointee.current else { return nil }
+        if let guest = current.pointee.guest, guest.pointee.isDirty.relaxedLoad() != 0 {
+            synchronise(guest)
+        }
+        return current
+    }
+
+    /// Puts a scheduling context into the queue, and has the core reconsider if it is more urgent than who runs.
+    static func makeReady(_ core: Ref<Core>, _ scheduling: Ref<SchedulingContext>, first: Bool = false) {
+        guard !scheduling.pointee.isQueued, core.pointee.scheduling != scheduling else { return }
+        if first {
+            core.pointee.runQueue.prepend(scheduling)
+        } else {
+            core.pointee.runQueue.append(scheduling)
+        }
+        guard let running = core.pointee.scheduling else { return core.pointee.mustSchedule = true }
+        if scheduling.pointee.priority > running.pointee.priority {
+            core.pointee.mustSchedule = true
+        } else if scheduling.pointee.priority == running.pointee.priority {
+            updateDeadline(core)
+        }
+    }
+
+    /// Chooses. Whoever had the core and is still ready goes back to the queue, first of its equals.
+    @inline(never)
+    static func schedule(_ core: Ref<Core>) {
+        core.pointee.mustSchedule = false
+        if let running = core.pointee.scheduling {
+            guard core.pointee.runQueue.highest > Int(running.pointee.priority) else { return }
+            core.pointee.runQueue.prepend(running)
+        }
+        takeNext(core)
+    }
+
+    private static func takeNext(_ core: Ref<Core>) {
+        let now = M.now
+        charge(core, now)
+        guard let next = core.pointee.runQueue.removeFirst(), let context = next.pointee.context else {
+            core.pointee.current = nil
+            return updateDeadline(core)
+        }
+        core.pointee.scheduling = next
+        next.pointee.since = now
+        core.pointee.sliceEnd = now + next.pointee.slice
+        updateDeadline(core)
+        switchTo(core, context)
+    }
+
+    /// Books the time since the running scheduling context got the core.
+    private static func charge(_ core: Ref<Core>, _ now: Ticks) {
+        guard let running = core.pointee.scheduling else { return }
+        running.pointee.used = running.pointee.used + Ticks(now.value &- running.pointee.since.value)
+        running.pointee.since = now
+        core.pointee.scheduling = nil
+    }
+
+    /// The context that runs does not go on; its scheduling context is in no queue.
+    static func releaseCore(_ core: Ref<Core>) {
+        core.pointee.current = nil
+        core.pointee.mustSchedule = true
+        charge(core, M.now)
+    }
+
+    /// The end of a slice: to the back of the equals.
+    static func rotate(_ core: Ref<Core>) {
+        guard let running = core.pointee.scheduling else { return }
+        let now = M.now
+        charge(core, now)
+        core.pointee.runQueue.append(running)
+        takeNext(core)
+    }
+
+    /// Sets the hardware timer to the soonest of: a timer's deadline, the end of the slice if equals wait.
+    static func updateDeadline(_ core: Ref<Core>) {
+        var deadline = min(core.pointee.notificationTimers.soonest, core.pointee.contextTimers.soonest)
+        if let running = core.pointee.scheduling,
+            core.pointee.runQueue.highest == Int(running.pointee.priority)
+        {
+            deadline = min(deadline, core.pointee.sliceEnd)
+        }
+        guard deadline != core.pointee.deadline else { return }
+        core.pointee.deadline = deadline
+        M.setDeadline(deadline)
+    }
+
+    /// The hardware timer: raises what is due, ends a slice that is over.
+    public static func timerExpired(_ core: Ref<Core>) {
+        let now = M.now
+        core.pointee.deadline = .never
+        M.setDeadline(.never)
+        while let notification = core.pointee.notificationTimers.removeExpired(now) {
+            raise(core, notification, notification.pointee.timerBits)
+        }
+        while let context = core.pointee.contextTimers.removeExpired(now) {
+            // The virtual CPU is not loaded: its timer interrupts by itself once it is.
+            if context.pointee.state == .waitingForInterrupt { wake(core, context) }
+        }
+        if core.pointee.scheduling != nil, core.pointee.sliceEnd <= now,
+            core.pointee.runQueue.highest == Int(core.pointee.scheduling!.pointee.priority)
+        {
+            rotate(core)
+        }
+        updateDeadline(core)
+    }
+
+    // MARK: What is in hardware
+
+    /// Makes `next` the context that runs, and hardware its own.
+    @inline(__always)
+    static func switchTo(_ core: Ref<Core>, _ next: Ref<ExecutionContext>) {
+        core.pointee.current = next
+        core.pointee.switches &+= 1
+        if let guest = next.pointee.guest {
+            if core.pointee.loaded != next { exchangeGuest(core, next, guest) }
+            if !core.pointee.isInGuest {
+                core.pointee.isInGuest = true
+                M.enterGuest(guest)
+            }
+        } else if core.pointee.isInGuest {
+            leaveGuest(core)
+        }
+        if let space = next.pointee.space, space.pointee.translation != core.pointee.translation {
+            core.pointee.translation = space.pointee.translation
+            M.setTranslation(space.pointee.translation)
+        }
+        let traps = core.pointee.floatingPointOwner != next
+        if traps != core.pointee.floatingPointTraps {
+            core.pointee.floatingPointTraps = traps
+            M.setFloatingPointTrap(traps)
+        }
+    }
+
+    @inline(__always)
+    private static func leaveGuest(_ core: Ref<Core>) {
+        core.pointee.isInGuest = false
+        if let guest = core.pointee.loaded?.pointee.guest { M.leaveGuest(guest) }
+    }
+
+    /// Another virtual CPU gets the EL1 registers.
+    @inline(never)
+    private static func exchangeGuest(
+        _ core: Ref<Core>, _ next: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>
+    ) {
+        if let old = core.pointee.loaded { unloadIfLoaded(core, old) }
+        core.pointee.contextTimers.remove(next)
+        core.pointee.loaded = next
+        forgetSibling(core, next)
+        M.load(guest)
+    }
+
+    /// Virtual CPUs of a machine have one VMID: on a core that they share each would hit the other's TLB entries.
+    private static func forgetSibling(_ core: Ref<Core>, _ next: Ref<ExecutionContext>) {
+        guard let space = next.pointee.space else { return }
+        let index = core.pointee.id.index & 7
+        if let last = space.pointee.lastOnCore[index], last != next {
+            M.invalidateLocally(space.pointee.translation)
+            core.pointee.translation = space.pointee.translation
+        }
+        space.pointee.lastOnCore[index] = next
+    }
+
+    /// Takes a virtual CPU's state out of hardware. One that is in WFI needs the kernel to watch its timer from now on.
+    static func unloadIfLoaded(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
+        if core.pointee.floatingPointOwner == context, context.pointee.state == .stopped {
+            M.saveFloatingPoint(context)
+            core.pointee.floatingPointOwner = nil
+        }
+        guard core.pointee.loaded == context, let guest = context.pointee.guest else { return }
+        if core.pointee.isInGuest { leaveGuest(core) }
+        M.unload(guest)
+        core.pointee.loaded = nil
+        guard context.pointee.state == .waitingForInterrupt else { return }
+        let deadline = M.timerDeadline(guest)
+        if deadline != .never {
+            core.pointee.contextTimers.insert(context, at: deadline)
+            updateDeadline(core)
+        }
+    }
+
+    /// A tenant used floating point while another's registers were in the unit.
+    public static func floatingPointTrap(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
+        core.pointee.floatingPointTraps = false
+        M.setFloatingPointTrap(false)
+        if let owner = core.pointee.floatingPointOwner, owner != context { M.saveFloatingPoint(owner) }
+        core.pointee.floatingPointOwner = context
+        M.loadFloatingPoint(context)
+    }
+
+    /// WFI of a virtual CPU: sleeps unless an interrupt waits for it.
+    public static func waitForInterrupt(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
+        guard let guest = context.pointee.guest else { return }
+        if guest.pointee.isDirty.relaxedLoad() != 0 { synchronise(guest) }
+        if hasPendingListed(guest) || hasDeliverable(guest) { return }
+        context.pointee.state = .waitingForInterrupt
+        releaseCore(core)
+    }
+
+    /// Whether a list register holds an interrupt that the virtual CPU has not taken.
+    private static func hasPendingListed(_ guest: Ref<VirtualCPU>) -> Bool {
+        var rest = guest.pointee.usedListRegisters
+        while rest != 0 {
+            let index = rest.trailingZeroBitCount
+            rest &= rest &- 1
+            if M.listRegister(index).isPending { return true }
+        }
+        return false
+    }
+}

@@ -1,0 +1,34 @@
+import ABI
+
+// What the architecture's start-up code needs to make root; nothing else may use it.
+
+extension Kernel {
+    /// Puts a capability that has no parent into a free slot.
+    public static func install(_ capability: Capability, in table: Ref<CapabilityTable>, _ slot: UInt32) {
+        table.pointee.slot(slot)?.pointee = capability
+    }
+
+    public static func initialiseAtStart(_ space: Ref<AddressSpace>, pages: UInt64) {
+        try? initialiseSpace(space, pages: pages)
+    }
+
+    /// Maps physical memory that root will hold; false if the page tables' pool is too small.
+    public static func mapAtStart(
+        _ space: Ref<AddressSpace>, _ physical: PhysicalAddress, _ address: GuestAddress, _ size: UInt64,
+        _ rights: Rights
+    ) -> Bool {
+        let extent = Capability(kind: .extent, rights: .all, isDevice: false, object: physical, word: size)
+        var done: UInt64 = 0
+        while done < size {
+            let request = MapRequest(address: address + done, offset: done, size: size &- done, rights: rights)
+            guard let step = try? map(space, extent, request), step != 0 else { return false }
+            done &+= step
+        }
+        return true
+    }
+}
+
+extension Rights {
+    public static var readOnly: Rights { .read }
+    public static var readWrite: Rights { Rights(rawValue: Rights.read.rawValue | Rights.write.rawValue) }
+}

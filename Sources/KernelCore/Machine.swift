@@ -1,0 +1,109 @@
+import ABI
+
+/// The hardware as the portable core sees it. The kernel proper has one per architecture; tests have a model.
+///
+/// All requirements are static: there is one machine, and a call through the protocol costs nothing once specialised.
+/// What a member says of "this core" means the one that executes it.
+public protocol Machine: SendableMetatype {
+    // MARK: Time
+    static var now: Ticks { get }
+    /// The core's next timer interrupt; `.never` turns it off. A deadline that has passed interrupts at once.
+    static func setDeadline(_ deadline: Ticks)
+
+    // MARK: Cores
+    /// Makes another core enter its kernel and look at its inbox.
+    static func interrupt(_ core: CoreID)
+
+    // MARK: Tenants in hardware
+    /// Hardware translates by this table from now on.
+    static func setTranslation(_ translation: Translation)
+    /// From a virtual CPU's regime to a component's: saves what components could see or damage, and neutralises it.
+    static func leaveGuest(_ guest: Ref<VirtualCPU>)
+    /// The reverse of `leaveGuest`.
+    static func enterGuest(_ guest: Ref<VirtualCPU>)
+    /// Puts a virtual CPU's system registers, timers and virtual interface into hardware.
+    static func load(_ guest: Ref<VirtualCPU>)
+    /// Takes them out; timers and virtual interface are quiet afterwards.
+    static func unload(_ guest: Ref<VirtualCPU>)
+    static func saveFloatingPoint(_ context: Ref<ExecutionContext>)
+    static func loadFloatingPoint(_ context: Ref<ExecutionContext>)
+    /// Whether the next use of floating point by a tenant traps.
+    static func setFloatingPointTrap(_ traps: Bool)
+    /// The deadline of a virtual CPU's timers as saved: the earlier of those that can interrupt.
+    static func timerDeadline(_ guest: Ref<VirtualCPU>) -> Ticks
+    /// A context's registers as the architecture resets them.
+    static func resetRegisters(_ context: Ref<ExecutionContext>)
+    /// Whether a tenant may have this processor state: its own exception levels, no other.
+    static func isPermitted(processorState: UInt64, ofVirtualCPU: Bool) -> Bool
+    /// Applies a monitor's reply to an exit: `form` is of `ReplyForm`.
+    ///
+    /// `isLoaded`: its EL1 registers are in this core's hardware.
+    static func finishExit(_ context: Ref<ExecutionContext>, form: UInt32, words: Message, isLoaded: Bool)
+
+    // MARK: Virtual interrupts
+    static var listRegisterCount: Int { get }
+    static func listRegister(_ index: Int) -> ListRegister
+    static func setListRegister(_ index: Int, _ value: ListRegister)
+    /// Asks for a maintenance interrupt when a list register becomes free (`underflow`), and when an interrupt without
+    /// one is ended (`lostEnd`).
+    static func setMaintenance(underflow: Bool, lostEnd: Bool)
+    /// How many interrupts were ended that had no list register; resets the count.
+    static func takeLostEnds() -> Int
+    /// Whether the loaded virtual CPU's timer with this interrupt number is asserted.
+    static func isTimerAsserted(_ interrupt: UInt32) -> Bool
+    static func deactivate(_ interrupt: UInt32)
+    static func setActive(_ interrupt: UInt32)
+
+    // MARK: Physical interrupts
+    /// Enables, at the distributor, an interrupt that devices share (32 and up), and routes it to `core`.
+    static func enableInterrupt(_ interrupt: UInt32, on core: CoreID)
+    static var interruptCount: UInt32 { get }
+
+    // MARK: Memory and page tables
+    static func zero(_ address: PhysicalAddress, size: UInt64)
+    static func readEntry(_ table: PhysicalAddress, _ index: UInt64) -> PageTableEntry
+    /// Writes an entry so that the table walker sees it.
+    static func writeEntry(_ table: PhysicalAddress, _ index: UInt64, _ entry: PageTableEntry)
+    static func tableEntry(_ table: PhysicalAddress) -> PageTableEntry
+    static func leafEntry(_ frame: PhysicalAddress, level: Int, rights: Rights, device: Bool) -> PageTableEntry
+    /// The table that an entry points to; nil for leaves and invalid ones.
+    static func table(of entry: PageTableEntry) -> PhysicalAddress?
+    static func makeTranslation(root: PhysicalAddress, identifier: UInt16) -> Translation
+    /// No core uses the entry for `address` of the space, nor anything derived from it, when this returns.
+    static func invalidate(_ translation: Translation, _ address: GuestAddress)
+    /// This core forgets all that it cached of the space, which is the current one afterwards.
+    static func invalidateLocally(_ translation: Translation)
+
+    // MARK: The board
+    static func powerOff() -> Never
+    static func resetBoard() -> Never
+    static func writeConsole(_ byte: UInt8)
+}
+
+/// What the translation base register holds: root table and VMID.
+public struct Translation: Equatable {
+    public var bits: UInt64
+    @inline(__always) public init(bits: UInt64) { self.bits = bits }
+}
+
+public struct PageTableEntry: Equatable {
+    public var bits: UInt64
+    @inline(__always) public init(bits: UInt64) { self.bits = bits }
+    @inline(__always) public var isEmpty: Bool { bits == 0 }
+}
+
+/// The six words of a message, in registers.
+public struct Message {
+    public var w0, w1, w2, w3, w4, w5: UInt64
+    @inline(__always)
+    public init(
+        _ w0: UInt64 = 0, _ w1: UInt64 = 0, _ w2: UInt64 = 0, _ w3: UInt64 = 0, _ w4: UInt64 = 0, _ w5: UInt64 = 0
+    ) {
+        self.w0 = w0
+        self.w1 = w1
+        self.w2 = w2
+        self.w3 = w3
+        self.w4 = w4
+        self.w5 = w5
+    }
+}

@@ -1,0 +1,35 @@
+/// A typed pointer to a kernel object in memory that somebody donated.
+///
+/// The kernel never frees an object while a `Ref` to it can be followed, and objects lie in zeroed memory: every stored
+/// type of an object has all-zero bits as a valid first value (the first enum case, `nil`, 0). That is why following a
+/// `Ref` needs no `unsafe` elsewhere: the duty lies with whoever makes one from an address.
+@safe
+public struct Ref<Object: ~Copyable>: Equatable {
+    let pointer: UnsafeMutablePointer<Object>
+
+    /// The object at `address`, which must be aligned and hold a valid `Object`.
+    @inline(__always)
+    public init(at address: PhysicalAddress) {
+        // SAFETY: the caller (object creation, capability lookup, the architecture's entry code) vouches for the object.
+        unsafe pointer = UnsafeMutablePointer(bitPattern: UInt(address.value)).unsafelyUnwrapped
+    }
+
+    @inline(__always)
+    public var pointee: Object {
+        // SAFETY: see the type's comment.
+        unsafeAddress { unsafe UnsafePointer(pointer) }
+        nonmutating unsafeMutableAddress { unsafe pointer }
+    }
+
+    @inline(__always)
+    public var address: PhysicalAddress {
+        // SAFETY: only the number is used.
+        unsafe PhysicalAddress(UInt64(UInt(bitPattern: pointer)))
+    }
+
+    @inline(__always)
+    public static func == (left: Ref, right: Ref) -> Bool {
+        // SAFETY: compares numbers.
+        unsafe left.pointer == right.pointer
+    }
+}

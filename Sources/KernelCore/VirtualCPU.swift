@@ -1,0 +1,83 @@
+import ABI
+
+/// What a virtual CPU has beyond a thread: EL1 state and virtual interrupts.
+///
+/// Virtual interrupts are numbers 0…127, a bit of each word of 32 per interrupt. Whoever pends, enables or changes a
+/// level may be on another core: those words are atomic, and `isDirty` tells the virtual CPU's own core to look again.
+/// What is in list registers belongs to that core alone.
+public struct VirtualCPU: ~Copyable {
+    /// EL1 system registers while not in hardware; which is which is the architecture's business.
+    public var system: InlineArray<48, UInt64>
+    /// The context that this belongs to.
+    public var context: Ref<ExecutionContext>?
+    /// Aff0 of VMPIDR_EL2.
+    public var affinity: UInt8
+    /// How often the virtual CPU left its machine, by `ExitCounter`.
+    public var exits: InlineArray<8, UInt64>
+
+    // MARK: Virtual interrupts
+
+    public let enabled: InlineArray<4, AtomicWord>
+    /// Pending by an edge, a write to the distributor, or a timer.
+    public let pending: InlineArray<4, AtomicWord>
+    /// Input lines that are high.
+    public let level: InlineArray<4, AtomicWord>
+    public let edge: InlineArray<4, AtomicWord>
+    /// Active and not in a list register.
+    public let active: InlineArray<4, AtomicWord>
+    /// In a list register.
+    public var listed: InlineArray<4, UInt64>
+    /// Of those: pending by themselves, not because their line is high.
+    public var latched: InlineArray<4, UInt64>
+    public var priority: InlineArray<128, UInt8>
+    public let forwarding: AtomicWord
+    public let isDirty: AtomicWord
+    /// Bit n: list register n is in use.
+    public var usedListRegisters: UInt32
+    /// The list registers while not in hardware.
+    public var savedListRegisters: InlineArray<16, ListRegister>
+    /// Virtual machine control (ICH_VMCR_EL2) and active priorities while not in hardware.
+    public var interfaceControl: UInt64
+    public var activePriorities: InlineArray<8, UInt64>
+
+    /// Where it lies in the object, behind the context.
+    public static let offset: UInt64 = ExecutionContext.size
+    /// The whole object.
+    public static let size: UInt64 = 2 * ExecutionContext.size
+}
+
+/// The numbers of virtual interrupts.
+public enum VirtualInterrupts {
+    public static let count: UInt32 = 128
+    public static let words = 4
+    /// The timers' interrupts, which end in hardware: 27 virtual, 30 physical (BSA's PPIs of QEMU `virt`).
+    public static let hardwareMask: UInt64 = 1 << 27 | 1 << 30
+}
+
+/// ICH_LR<n>_EL2 (IHI 0069H, 12.4.5): an interrupt that hardware delivers to the virtual CPU.
+public struct ListRegister: Equatable {
+    public var bits: UInt64
+    @inline(__always) public init(bits: UInt64) { self.bits = bits }
+
+    @inline(__always)
+    public init(pending interrupt: UInt32, priority: UInt8, hardware: Bool, signalsEnd: Bool) {
+        bits = UInt64(interrupt) | UInt64(priority) << 48 | 1 << 60 | Self.pendingBit
+        if hardware {
+            bits |= 1 << 61 | UInt64(interrupt) << 32
+        } else if signalsEnd {
+            bits |= 1 << 41
+        }
+    }
+
+    static let pendingBit: UInt64 = 1 << 62
+    static let activeBit: UInt64 = 1 << 63
+
+    public static var empty: ListRegister { ListRegister(bits: 0) }
+    @inline(__always) public var interrupt: UInt32 { UInt32(truncatingIfNeeded: bits) }
+    @inline(__always) public var priority: UInt8 { UInt8(truncatingIfNeeded: bits >> 48) }
+    @inline(__always) public var isPending: Bool { bits & Self.pendingBit != 0 }
+    @inline(__always) public var isActive: Bool { bits & Self.activeBit != 0 }
+    @inline(__always) public var isFree: Bool { bits >> 62 == 0 }
+    @inline(__always) public var isHardware: Bool { bits & 1 << 61 != 0 }
+    @inline(__always) mutating func addPending() { bits |= Self.pendingBit }
+}

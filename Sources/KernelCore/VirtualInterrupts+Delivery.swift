@@ -1,0 +1,205 @@
+import ABI
+
+// How pending interrupts get into list registers and out of them. Runs on the virtual CPU's core while it is loaded.
+//
+// The truth about an interrupt is in one place at a time: in a list register while `listed`, else in the words of
+// `VirtualInterrupts`. `synchronise` moves it between the two; everybody else changes words and sets `isDirty`.
+
+extension Kernel {
+    /// Brings the list registers up to date. Bounded by their number and that of the interrupts.
+    public static func synchronise(_ guest: Ref<VirtualCPU>) {
+        _ = guest.pointee.isDirty.exchange(0)
+        harvest(guest)
+        deactivateLost(guest)
+        var wantsUnderflow = false
+        while let interrupt = mostUrgent(guest) {
+            if !place(guest, interrupt) {
+                wantsUnderflow = true
+                break
+            }
+        }
+        M.setMaintenance(underflow: wantsUnderflow, lostEnd: hasActiveOutside(guest))
+    }
+
+    /// Frees list registers whose interrupt has ended, takes back what may no longer be pending, merges new edges.
+    private static func harvest(_ guest: Ref<VirtualCPU>) {
+        var rest = guest.pointee.usedListRegisters
+        while rest != 0 {
+            let index = rest.trailingZeroBitCount
+            rest &= rest &- 1
+            var register = M.listRegister(index)
+            let word = Int(register.interrupt >> 5) & 3
+            let bit: UInt64 = 1 << UInt64(register.interrupt & 31)
+            if register.isFree {
+                release(guest, index, word, bit)
+                continue
+            }
+            let isPending = guest.pointee.pending[word].load() & bit != 0
+            if register.isPending, !register.isActive, !mayStayPending(guest, register, word, bit) {
+                if register.isHardware || guest.pointee.latched[word] & bit != 0 {
+                    guest.pointee.pending[word].set(bit)
+                }
+                M.setListRegister(index, .empty)
+                release(guest, index, word, bit)
+            } else if isPending, !register.isHardware {
+                guest.pointee.pending[word].clear(bit)
+                guest.pointee.latched[word] |= bit
+                if !register.isPending {
+                    register.addPending()
+                    M.setListRegister(index, register)
+                }
+            }
+        }
+    }
+
+    @inline(__always)
+    private static func release(_ guest: Ref<VirtualCPU>, _ index: Int, _ word: Int, _ bit: UInt64) {
+        guest.pointee.listed[word] &= ~bit
+        guest.pointee.usedListRegisters &= ~(1 << UInt32(index))
+    }
+
+    /// A pending interrupt leaves its list register when it was disabled or its line went low before it was taken.
+    private static func mayStayPending(
+        _ guest: Ref<VirtualCPU>, _ register: ListRegister, _ word: Int, _ bit: UInt64
+    ) -> Bool {
+        guard guest.pointee.forwarding.load() != 0,
+            guest.pointee.enabled[word].load() & bit != 0
+        else { return false }
+        return register.isHardware
+            || (guest.pointee.latched[word] | guest.pointee.level[word].load()) & bit != 0
+    }
+
+    /// An interrupt without a list register was ended: the most urgent of those.
+    private static func deactivateLost(_ guest: Ref<VirtualCPU>) {
+        guard hasActiveOutside(guest) else { return }
+        var lost = M.takeLostEnds()
+        while lost > 0, let interrupt = mostUrgent(guest, among: { $0.pointee.active[$1].load() }) {
+            guest.pointee.active[Int(interrupt >> 5)].clear(1 << UInt64(interrupt & 31))
+            lost &-= 1
+        }
+    }
+
+    private static func hasActiveOutside(_ guest: Ref<VirtualCPU>) -> Bool {
+        var all: UInt64 = 0
+        for word in 0..<VirtualInterrupts.words { all |= guest.pointee.active[word].relaxedLoad() }
+        return all != 0
+    }
+
+    /// Interrupts of a word that should be in a list register and are in none.
+    @inline(__always)
+    static func deliverable(_ guest: Ref<VirtualCPU>, _ word: Int) -> UInt64 {
+        let pending = guest.pointee.pending[word].load()
+        let level = guest.pointee.level[word].load()
+        guard pending | level != 0 else { return 0 }
+        return (pending | level & ~guest.pointee.edge[word].load())
+            & guest.pointee.enabled[word].load()
+            & ~guest.pointee.active[word].load() & ~guest.pointee.listed[word]
+    }
+
+    /// Whether anything waits to be delivered, in list registers or outside.
+    static func hasDeliverable(_ guest: Ref<VirtualCPU>) -> Bool {
+        guard guest.pointee.forwarding.load() != 0 else { return false }
+        for word in 0..<VirtualInterrupts.words where deliverable(guest, word) != 0 { return true }
+        return false
+    }
+
+    private static func mostUrgent(_ guest: Ref<VirtualCPU>) -> UInt32? {
+        guard guest.pointee.forwarding.load() != 0 else { return nil }
+        return mostUrgent(guest, among: { deliverable($0, $1) })
+    }
+
+    /// The interrupt with the lowest priority value, and among those the lowest number.
+    @inline(__always)
+    private static func mostUrgent(
+        _ guest: Ref<VirtualCPU>, among candidates: (Ref<VirtualCPU>, Int) -> UInt64
+    ) -> UInt32? {
+        var best: UInt32?
+        var bestPriority: UInt8 = 255
+        for word in 0..<VirtualInterrupts.words {
+            var bits = candidates(guest, word)
+            while bits != 0 {
+                let interrupt = UInt32(word) &* 32 &+ UInt32(truncatingIfNeeded: bits.trailingZeroBitCount)
+                bits &= bits &- 1
+                let priority = guest.pointee.priority[Int(interrupt)]
+                if best == nil || priority < bestPriority {
+                    best = interrupt
+                    bestPriority = priority
+                }
+            }
+        }
+        return best
+    }
+
+    /// Puts an interrupt into a list register; false if it must wait for one.
+    private static func place(_ guest: Ref<VirtualCPU>, _ interrupt: UInt32) -> Bool {
+        let word = Int(interrupt >> 5)
+        let bit: UInt64 = 1 << UInt64(interrupt & 31)
+        let isHardware = word == 0 && VirtualInterrupts.hardwareMask & bit != 0
+        if isHardware, !M.isTimerAsserted(interrupt) {
+            // The guest has moved its deadline meanwhile: let the timer interrupt anew.
+            guest.pointee.pending[0].clear(bit)
+            M.deactivate(interrupt)
+            return true
+        }
+        let priority = guest.pointee.priority[Int(interrupt)]
+        guard let index = freeListRegister(guest, below: priority) else { return false }
+        let isLevel = guest.pointee.edge[word].load() & bit == 0 && interrupt >= 16
+        let wasPending = guest.pointee.pending[word].clear(bit) & bit
+        guest.pointee.latched[word] = guest.pointee.latched[word] & ~bit | wasPending
+        guest.pointee.listed[word] |= bit
+        guest.pointee.usedListRegisters |= 1 << UInt32(index)
+        M.setListRegister(
+            index, ListRegister(pending: interrupt, priority: priority, hardware: isHardware, signalsEnd: isLevel))
+        return true
+    }
+
+    /// A free list register; if there is none, that of the least urgent pending interrupt below `priority`, or, when all
+    /// are active, of the least urgent active one, whose state moves into the words.
+    private static func freeListRegister(_ guest: Ref<VirtualCPU>, below priority: UInt8) -> Int? {
+        let free = ~guest.pointee.usedListRegisters
+        let index = free.trailingZeroBitCount
+        if index < M.listRegisterCount { return index }
+        var victim: Int?
+        var victimPriority: UInt8 = 0
+        var allActive = true
+        for index in 0..<M.listRegisterCount {
+            let register = M.listRegister(index)
+            if register.isFree { continue }
+            allActive = allActive && register.isActive
+            if !register.isActive, register.priority > priority, victim == nil || register.priority > victimPriority {
+                victim = index
+                victimPriority = register.priority
+            }
+        }
+        if victim == nil, allActive { victim = leastUrgentActive() }
+        guard let victim else { return nil }
+        evict(guest, victim)
+        return victim
+    }
+
+    private static func leastUrgentActive() -> Int? {
+        var victim: Int?
+        var victimPriority: UInt8 = 0
+        for index in 0..<M.listRegisterCount {
+            let register = M.listRegister(index)
+            // A timer's end must reach the physical interrupt: it stays.
+            if register.isHardware || register.isFree { continue }
+            if victim == nil || register.priority > victimPriority {
+                victim = index
+                victimPriority = register.priority
+            }
+        }
+        return victim
+    }
+
+    /// Moves a list register's interrupt back into the words.
+    private static func evict(_ guest: Ref<VirtualCPU>, _ index: Int) {
+        let register = M.listRegister(index)
+        let word = Int(register.interrupt >> 5) & 3
+        let bit: UInt64 = 1 << UInt64(register.interrupt & 31)
+        if register.isPending { guest.pointee.pending[word].set(bit) }
+        if register.isActive { guest.pointee.active[word].set(bit) }
+        M.setListRegister(index, .empty)
+        release(guest, index, word, bit)
+    }
+}
