@@ -19,12 +19,25 @@ public func guestMain() {
     }
 }
 
-/// `MSR SCTLR_EL1, x0` and `MSR VBAR_EL1, x0`.
-private let writeSystemControl: UInt32 = 0xD518_1000
-private let writeVectors: UInt32 = 0xD518_C000
+/// `MSR …, x0` of the registers that need care.
+private enum Write {
+    static let systemControl: UInt32 = 0xD518_1000  // SCTLR_EL1
+    static let vectors: UInt32 = 0xD518_C000  // VBAR_EL1
+    static let binaryPoint0: UInt32 = 0xD518_C860  // ICC_BPR0_EL1
+    static let binaryPoint1: UInt32 = 0xD518_CC60  // ICC_BPR1_EL1
+}
 
 private func attempt(_ instruction: UInt32, _ value: UInt64) {
+    guest_set_attempt_register(0, allowed(value, for: instruction))
+    Attempt.run(instruction, masked: instruction == Write.vectors)
+}
+
+private func allowed(_ value: UInt64, for instruction: UInt32) -> UInt64 {
+    switch instruction {
     // With the MMU on there would be no way back. All other bits are tried.
-    guest_set_attempt_register(0, instruction == writeSystemControl ? value & ~1 : value)
-    Attempt.run(instruction, masked: instruction == writeVectors)
+    case Write.systemControl: value & ~1
+    // QEMU 7.2 ends with an assertion of its own if reserved bits are set and the field is 0.
+    case Write.binaryPoint0, Write.binaryPoint1: value & 7
+    default: value
+    }
 }
