@@ -1,7 +1,7 @@
 import ABI
 import Foundation
 
-/// What the kernel must know of the board, read from the board's flattened device tree.
+/// What the kernel must know of the board.
 public struct Board: Sendable {
     /// MPIDR_EL1 affinity bits of each core; the first is the boot core's. One to eight.
     public var coreAffinities: [UInt64]
@@ -17,8 +17,12 @@ public struct Board: Sendable {
     public var serialInterrupt: UInt64
 
     static let maximumCores = 8
-    private static let maximumRanges = 4
+    fileprivate static let maximumRanges = 4
+}
 
+extension Board {
+    /// Reads the board's flattened device tree.
+    ///
     /// - Parameters:
     ///   - deviceTree: The flattened device tree's file.
     ///   - read: Runs `fdtget` with the arguments it gets, and gives back its standard output.
@@ -28,8 +32,7 @@ public struct Board: Sendable {
         let cells = try tree.cells(of: "/")
         let nodes = try tree.children(of: "/")
         let compatible = try tree.strings("compatible", of: nodes)
-        coreAffinities = try Self.cores(tree)
-        ram = try Self.ram(tree, nodes, cells)
+        let ram = try Self.ram(tree, nodes, cells)
         guard let controller = zip(nodes, compatible).first(where: { $0.1.contains("arm,gic-v3") })?.0 else {
             throw ImageError("the board has no GICv3 interrupt controller", remedy: "start QEMU with gic-version=3")
         }
@@ -37,16 +40,15 @@ public struct Board: Sendable {
         guard registers.count >= 2 else {
             throw ImageError("'\(controller)' lacks its redistributors", remedy: "check the board's device tree")
         }
-        distributor = registers[0]
-        redistributors = registers[1]
         guard let port = try Self.serialPort(tree, nodes, compatible),
-            let portRegisters = try tree.ranges(of: port, cells: cells).first
+            let serial = try tree.ranges(of: port, cells: cells).first
         else {
             throw ImageError("the board has no PL011 serial port", remedy: "use a board with one, such as virt")
         }
-        serial = portRegisters
-        serialInterrupt = try Self.interrupt(tree, of: port)
-        devices = try Self.gap(around: serial, avoiding: ram + registers)
+        self.init(
+            coreAffinities: try Self.cores(tree), ram: ram,
+            devices: try Self.gap(around: serial, avoiding: ram + registers), distributor: registers[0],
+            redistributors: registers[1], serial: serial, serialInterrupt: try Self.interrupt(tree, of: port))
     }
 
     private static func cores(_ tree: DeviceTree) throws(ImageError) -> [UInt64] {
