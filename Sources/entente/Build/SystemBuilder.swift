@@ -1,0 +1,119 @@
+import ABI
+import Foundation
+import SystemImage
+
+/// A system that is ready to boot.
+struct BuiltSystem {
+    var manifest: Manifest
+    /// What QEMU boots.
+    var image: URL
+    var channels: [Channel]
+}
+
+/// Makes a system out of its manifest: builds the programs, gets the guests, and joins all in one image.
+struct SystemBuilder {
+    let workspace: Workspace
+    let manifest: Manifest
+    var seed = MachineDeviceTree.Seed.random
+
+    private static let consoleDriver = "Serial"
+    private static let monitor = "Monitor"
+    private static let root = "Root"
+    private static let kernel = "Kernel"
+    /// The console driver is more urgent than everything that talks to it.
+    private static let consoleDriverPriority = 30
+
+    func build() throws -> BuiltSystem {
+        let cross = CrossBuild(workspace: workspace)
+        let kernelFile = try cross.program(SystemBuilder.kernel, as: .kernel)
+        let rootFile = try cross.program(SystemBuilder.root)
+        let driverFile = try cross.program(SystemBuilder.consoleDriver)
+        let programs = try manifest.tenants.map { try programFile(of: $0, cross) }
+
+        let image = try Progress.step("Joining the image of '\(manifest.name)'") {
+            let driver = Tenant(
+                kind: .consoleDriver, name: "serial", program: try program(driverFile),
+                priority: SystemBuilder.consoleDriverPriority)
+            let tenants = try zip(manifest.tenants, programs).map { try tenant($0, programFile: $1) }
+            let writer = SystemImageWriter(
+                kernel: try named(kernelFile) { try KernelImage(elf: Data(contentsOf: kernelFile)) }, board: try board(),
+                root: try program(rootFile), tenants: [driver] + tenants)
+            try workspace.make(workspace.systems)
+            let image = workspace.systems.appendingPathComponent("\(manifest.name).img")
+            try writer.write().write(to: image)
+            return image
+        }
+        let channels = channels(kernel: kernelFile, root: rootFile, driver: driverFile, tenants: programs)
+        return BuiltSystem(manifest: manifest, image: image, channels: channels)
+    }
+
+    private func programFile(of tenant: TenantDescription, _ cross: CrossBuild) throws -> URL {
+        guard case .component(let component) = tenant else { return try cross.program(SystemBuilder.monitor) }
+        return switch component.program {
+        case .target(let name): try cross.program(name)
+        case .package(let folder): try cross.program(ofPackage: folder)
+        }
+    }
+
+    private func tenant(_ description: TenantDescription, programFile: URL) throws -> Tenant {
+        switch description {
+        case .machine(let machine):
+            let image = try named(manifest.file, machine.name) { try machine.image(workspace: workspace, seed: seed) }
+            return Tenant(
+                kind: .machine, name: machine.name, program: try program(programFile), priority: machine.priority,
+                core: machine.core, machine: image)
+        case .component(let component):
+            return Tenant(
+                kind: .component, name: component.name, program: try program(programFile), priority: component.priority,
+                core: component.core, heapSize: component.memory, arguments: component.arguments)
+        }
+    }
+
+    private func program(_ file: URL) throws -> Program {
+        try named(file) { try Program(elf: Data(contentsOf: file)) }
+    }
+
+    /// Errors of binaries do not know their file, so the place is added here.
+    private func named<Result>(_ file: URL, _ part: String? = nil, _ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch let error as ImageError {
+            let place = ([file.path] + [part].compactMap(\.self)).joined(separator: ": ")
+            throw Failure("\(place): \(error.problem)", remedy: error.remedy)
+        }
+    }
+
+    // MARK: The board
+
+    private func board() throws -> Board {
+        try workspace.make(workspace.boards)
+        let emulator = Emulator(manifest.board)
+        let tree = workspace.boards.appendingPathComponent("\(emulator.boardName).dtb")
+        if !FileManager.default.fileExists(atPath: tree.path) { try emulator.dumpDeviceTree(to: tree) }
+        return try named(tree) { try Board(deviceTree: tree) { try Subprocess("fdtget", $0).text() } }
+    }
+
+    // MARK: Consoles
+
+    private func channels(kernel: URL, root: URL, driver: URL, tenants: [URL]) -> [Channel] {
+        var channels = [
+            Channel(name: "kernel", kind: .kernel, number: ConsoleChannel.kernel, program: kernel),
+            Channel(name: "root", kind: .root, number: ConsoleChannel.root, program: root),
+            Channel(name: "serial", kind: .component, number: ConsoleChannel.root + 1, program: driver),
+        ]
+        for (tenant, program) in zip(manifest.tenants, tenants) {
+            let kind = if case .machine = tenant { Channel.Kind.machine } else { Channel.Kind.component }
+            channels.append(Channel(name: tenant.name, kind: kind, number: UInt8(channels.count), program: program))
+        }
+        return channels
+    }
+}
+
+extension Emulator {
+    init(_ board: BoardDescription) {
+        (cpu, cores, memory) = (board.cpu, board.cores, board.memory)
+    }
+
+    /// Tells boards with different hardware apart.
+    var boardName: String { "virt-\(cpu)-\(cores)-\(memory >> 20)M" }
+}

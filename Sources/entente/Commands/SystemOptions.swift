@@ -1,0 +1,41 @@
+import ArgumentParser
+import Foundation
+import SystemImage
+
+/// Which system a command is about.
+struct SystemOptions: ParsableArguments {
+    @Argument(
+        help: ArgumentHelp(
+            "The system's manifest, or a folder with a 'system.yaml'.", discussion: "Default: examples/debian/system.yaml",
+            valueName: "system"),
+        completion: .file(extensions: ["yaml"]))
+    var path: String?
+
+    @Option(help: "CPU model of the board, instead of the manifest's.")
+    var cpu: String?
+
+    @Option(help: "Cores of the board, instead of the manifest's.")
+    var cores: Int?
+
+    @Option(help: "Memory of the board, for example 512MiB or 2GiB, instead of the manifest's.")
+    var memory: String?
+
+    func manifest(in workspace: Workspace) throws -> Manifest {
+        try Manifest.load(path: file(in: workspace), overriding: BoardOverrides(cpu: cpu, cores: cores, memory: bytes()))
+    }
+
+    private func file(in workspace: Workspace) -> String {
+        let path = self.path ?? workspace.root.appendingPathComponent("examples/debian/system.yaml").path
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else { return path }
+        return URL(fileURLWithPath: path).appendingPathComponent("system.yaml").relativePath
+    }
+
+    private func bytes() throws -> UInt64? {
+        guard let memory else { return nil }
+        guard let size = ByteSize(memory) else {
+            throw ValidationError("'\(memory)' is no size; write for example 512MiB or 2GiB")
+        }
+        return size.bytes
+    }
+}

@@ -1,0 +1,29 @@
+import ArgumentParser
+import Foundation
+
+struct TestCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "test", abstract: "Runs every test: on the host, of the images, and of whole systems on QEMU.")
+
+    @Flag(help: "Leave out the tests that boot systems on QEMU.")
+    var hostOnly = false
+
+    @Flag(help: "Leave out the runs with the address and thread sanitizers.")
+    var noSanitizers = false
+
+    func run() throws {
+        let workspace = try Workspace.current()
+        var suite = TestSuite(workspace: workspace)
+        suite.runHostTests()
+        if !noSanitizers {
+            suite.runHostTests(sanitizer: "address")
+            suite.runHostTests(sanitizer: "thread")
+        }
+        if !hostOnly {
+            suite.checkImages()
+            suite.runSystemTests()
+        }
+        print(suite.summary)
+        if !suite.hasPassed { throw ExitCode(1) }
+    }
+}

@@ -1,0 +1,46 @@
+import ABI
+import Foundation
+
+/// One of a system's consoles, as the tool knows it.
+struct Channel {
+    enum Kind { case kernel, root, component, machine }
+
+    var name: String
+    var kind: Kind
+    /// Its number on the serial line.
+    var number: UInt8
+    /// The program whose addresses its lines, or lines about it, may hold.
+    var program: URL?
+}
+
+extension [Channel] {
+    subscript(named name: String) -> Channel? { first { $0.name == name } }
+
+    var machines: [Channel] { filter { $0.kind == .machine } }
+}
+
+/// How consoles share the serial line.
+enum ConsoleFraming {
+    /// As `ConsoleChannel` says.
+    case multiplexed
+    /// The line is one console's own: a machine on the bare board.
+    case single(UInt8)
+}
+
+/// Keeps what every console says: a file for each, `logs/SYSTEM/NAME.log`.
+final class ConsoleLogs {
+    private var files: [UInt8: FileHandle] = [:]
+
+    init(folder: URL, channels: [Channel]) throws {
+        try? FileManager.default.removeItem(at: folder)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        for channel in channels {
+            let file = folder.appendingPathComponent("\(channel.name).log")
+            try Data().write(to: file)
+            files[channel.number] = try FileHandle(forWritingTo: file)
+        }
+    }
+
+    /// A log that cannot be written (a full disk) does not end the session.
+    func write(_ bytes: [UInt8], of channel: UInt8) { try? files[channel]?.write(contentsOf: Data(bytes)) }
+}

@@ -1,0 +1,50 @@
+import Foundation
+
+/// Runs one command in a machine of a running system: its output goes to standard output, all else to standard error.
+struct CommandSession {
+    let session: Session
+    let machine: Channel
+    let command: String
+
+    /// - Returns: The command's exit status.
+    /// - Throws: `Failure` when the time is over or the board goes off before the command has ended.
+    func run(timeout: Duration) throws -> Int32 {
+        TerminalMode.catchInterruptions()
+        defer { session.end() }
+        var remote = RemoteCommand(command)
+        let deadline = ContinuousClock.now + timeout
+        while !TerminalMode.wasInterrupted {
+            guard ContinuousClock.now < deadline else { throw timeIsOver(remote, timeout) }
+            var actions = remote.nudge()
+            for event in session.wait(timeout: min(.seconds(1), deadline - .now)) {
+                switch event {
+                case .output(let channel, let bytes) where channel == machine.number: actions += remote.heard(bytes)
+                case .line(let channel, let text) where channel != machine.number || remote.isWaiting: Progress.say(text)
+                case .ended: throw Failure("the board went off before the command had ended", status: ExitStatus.connectionLost)
+                default: break
+                }
+            }
+            for action in actions {
+                if let status = perform(action) { return status }
+            }
+        }
+        throw Failure("interrupted", status: ExitStatus.connectionLost)
+    }
+
+    private func perform(_ action: RemoteCommand.Action) -> Int32? {
+        switch action {
+        case .type(let bytes): session.type(bytes, to: machine.number)
+        case .output(let bytes): FileHandle.standardOutput.write(Data(bytes))
+        case .finished(let status): return status
+        }
+        return nil
+    }
+
+    private func timeIsOver(_ remote: RemoteCommand, _ timeout: Duration) -> Failure {
+        let seconds = timeout.components.seconds
+        let what = remote.isRunning
+            ? "the command did not end within \(seconds) s"
+            : "no shell answered at the console of '\(machine.name)' within \(seconds) s"
+        return Failure(what, remedy: "allow more time by --timeout, or look at the console's log", status: ExitStatus.timeout)
+    }
+}

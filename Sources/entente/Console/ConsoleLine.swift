@@ -1,0 +1,82 @@
+import ABI
+
+/// Takes the one serial line apart into the consoles that share it (`ConsoleChannel`).
+struct ConsoleDemultiplexer {
+    /// Bytes of one console, in order.
+    struct Piece: Equatable {
+        var channel: UInt8
+        var bytes: [UInt8]
+    }
+
+    private var channel = ConsoleChannel.kernel
+    private var isEscaped = false
+
+    /// A piece for each run of bytes of one console; a switch that is cut in two by a read is kept for the next call.
+    mutating func take(_ bytes: some Sequence<UInt8>) -> [Piece] {
+        var pieces: [Piece] = []
+        for byte in bytes {
+            if isEscaped {
+                isEscaped = false
+                if byte != ConsoleChannel.escape {
+                    select(byte)
+                    continue
+                }
+            } else if byte == ConsoleChannel.escape {
+                isEscaped = true
+                continue
+            }
+            if pieces.last?.channel == channel {
+                pieces[pieces.count - 1].bytes.append(byte)
+            } else {
+                pieces.append(Piece(channel: channel, bytes: [byte]))
+            }
+        }
+        return pieces
+    }
+
+    private mutating func select(_ byte: UInt8) {
+        let number = byte &- ConsoleChannel.firstChannel
+        // A damaged line must not end the session: what follows an unknown switch stays where it was.
+        if number < ConsoleChannel.maximum { channel = number }
+    }
+}
+
+/// Puts input for several consoles onto the one serial line.
+struct ConsoleMultiplexer {
+    private var channel: UInt8?
+
+    mutating func encode(_ bytes: some Sequence<UInt8>, for destination: UInt8) -> [UInt8] {
+        var line: [UInt8] = []
+        if channel != destination {
+            channel = destination
+            line += [ConsoleChannel.escape, ConsoleChannel.firstChannel + destination]
+        }
+        for byte in bytes { line += byte == ConsoleChannel.escape ? [byte, byte] : [byte] }
+        return line
+    }
+}
+
+/// Cuts a console's bytes into lines.
+struct LineSplitter {
+    private(set) var rest: [UInt8] = []
+    /// A console that never sends a line feed must not make the tool grow.
+    static let longest = 4096
+
+    mutating func take(_ bytes: [UInt8]) -> [String] {
+        var lines: [String] = []
+        for byte in bytes {
+            if byte == 0x0A || rest.count == LineSplitter.longest {
+                lines.append(flush())
+                if byte == 0x0A { continue }
+            }
+            rest.append(byte)
+        }
+        return lines
+    }
+
+    /// What has come since the last line feed, without carriage returns at its end.
+    mutating func flush() -> String {
+        defer { rest.removeAll(keepingCapacity: true) }
+        return String(decoding: rest[..<((rest.lastIndex { $0 != 0x0D } ?? -1) + 1)], as: UTF8.self)
+    }
+}

@@ -1,0 +1,160 @@
+import Foundation
+
+/// Runs one command with the shell that waits at a machine's console, and takes exactly its output and its status out
+/// of what the console says.
+///
+/// A console is a poor wire: it echoes, it changes line ends, it mixes in the kernel's messages, and it drops what
+/// comes too fast. So the command travels as base64, in pieces that are acknowledged one by one, and the output comes
+/// back with output processing off, between two marks that the shell computes and that the echo therefore does not hold.
+///
+/// The machine needs a shell with `printf`, `base64` and `stty` in its PATH.
+struct RemoteCommand {
+    enum Action: Equatable {
+        case type([UInt8])
+        /// Bytes of the command's output.
+        case output([UInt8])
+        case finished(status: Int32)
+    }
+
+    private enum State {
+        case waitingForPrompt
+        /// The shell was asked for a sign of life.
+        case greeting
+        /// This piece was sent.
+        case sending(Int)
+        case starting
+        case running
+        case finished
+    }
+
+    private let token: String
+    private let pieces: [Substring]
+    private var state = State.waitingForPrompt
+    private var heard: [UInt8] = []
+    /// When the machine said something, or was asked something, the last time.
+    private var lastSign = ContinuousClock.now
+
+    /// How long a silent machine is left alone.
+    static let patience = Duration.seconds(8)
+    /// Characters of base64 in a line: it must fit the line editor of a small shell, which is 1024 bytes in busybox.
+    static let pieceSize = 512
+    private static let memory = 1 << 16
+
+    init(_ command: String, token: String = "e" + String(UInt32.random(in: 0x1000_0000 ... .max), radix: 16)) {
+        self.token = token
+        var rest = Data(command.utf8).base64EncodedString()[...]
+        var pieces: [Substring] = []
+        repeat {
+            pieces.append(rest.prefix(RemoteCommand.pieceSize))
+            rest = rest.dropFirst(RemoteCommand.pieceSize)
+        } while !rest.isEmpty
+        self.pieces = pieces
+    }
+
+    /// Whether what the machine says is its own affair still, rather than part of this conversation.
+    var isWaiting: Bool { if case .waitingForPrompt = state { true } else { false } }
+
+    /// Whether the shell has begun to run the command.
+    var isRunning: Bool { if case .running = state { true } else { false } }
+
+    /// Goes on after the machine has said something.
+    mutating func heard(_ bytes: [UInt8]) -> [Action] {
+        lastSign = .now
+        heard += bytes
+        var actions: [Action] = []
+        while let action = step() { actions += action }
+        switch state {
+        case .waitingForPrompt, .greeting, .sending, .starting:
+            if heard.count > RemoteCommand.memory { heard.removeFirst(heard.count - RemoteCommand.memory / 2) }
+        case .running, .finished: break
+        }
+        return actions
+    }
+
+    /// Goes on when the machine has been silent for a while: a prompt may have gone by unseen, or something that
+    /// looked like a prompt was none.
+    mutating func nudge() -> [Action] {
+        guard ContinuousClock.now - lastSign > RemoteCommand.patience else { return [] }
+        lastSign = .now
+        switch state {
+        case .waitingForPrompt, .greeting:
+            state = .waitingForPrompt
+            return [type("")]
+        case .sending, .starting, .running, .finished: return []
+        }
+    }
+
+    /// One step, if what was heard allows it.
+    private mutating func step() -> [Action]? {
+        switch state {
+        case .waitingForPrompt:
+            guard RemoteCommand.endsWithPrompt(heard) else { return nil }
+            heard = []
+            state = .greeting
+            // Messages of the kernel would stand in the middle of the output.
+            return [type("dmesg -n 1 2>/dev/null;\(answer("hello"))")]
+        case .greeting:
+            guard drop(through: "\(token)hello") else { return nil }
+            return send(0)
+        case .sending(let number):
+            guard drop(through: "\(token)got\(number).") else { return nil }
+            return number + 1 < pieces.count ? send(number + 1) : start()
+        case .starting:
+            guard drop(through: "\(token)begin\n") else { return nil }
+            state = .running
+            return []
+        case .running:
+            return takeOutput()
+        case .finished:
+            return nil
+        }
+    }
+
+    private mutating func send(_ number: Int) -> [Action] {
+        state = .sending(number)
+        let variable = number == 0 ? "" : "$_c"
+        return [type("_c=\(variable)\(pieces[number]);\(answer("got\(number)."))")]
+    }
+
+    private mutating func start() -> [Action] {
+        state = .starting
+        let run = "sh -c \"$(printf %s $_c|base64 -d)\" </dev/null"
+        return [type("stty -opost;\(answer("begin"));\(run);printf '\\n%s%s %d\\n' \(token) end $?;stty opost")]
+    }
+
+    private mutating func takeOutput() -> [Action]? {
+        let mark = Array("\n\(token)end ".utf8)
+        if let found = heard.firstRange(of: mark) {
+            guard let end = heard[found.upperBound...].firstIndex(of: 0x0A) else { return nil }
+            let digits = String(decoding: heard[found.upperBound..<end], as: UTF8.self)
+            let output = Array(heard[..<found.lowerBound])
+            state = .finished
+            heard = []
+            let status = Int32(digits.trimmingCharacters(in: .whitespaces)) ?? ExitStatus.connectionLost
+            return (output.isEmpty ? [] : [.output(output)]) + [.finished(status: status)]
+        }
+        // What could be the beginning of the mark stays.
+        let kept = (1..<mark.count).last { heard.suffix($0).elementsEqual(mark.prefix($0)) } ?? 0
+        guard heard.count > kept else { return nil }
+        defer { heard.removeFirst(heard.count - kept) }
+        return [.output(Array(heard.dropLast(kept)))]
+    }
+
+    /// Shell text that prints the token and a word as one, which the echo of the text does not hold.
+    private func answer(_ word: String) -> String { "printf '\\n%s%s\\n' \(token) \(word)" }
+
+    private func type(_ line: String) -> Action { .type(Array((line + "\n").utf8)) }
+
+    private mutating func drop(through mark: String) -> Bool {
+        guard let found = heard.firstRange(of: Array(mark.utf8)) else { return false }
+        heard.removeFirst(found.upperBound)
+        return true
+    }
+
+    /// Whether the text ends as the prompts of shells do, leaving out terminal control sequences.
+    static func endsWithPrompt(_ bytes: [UInt8]) -> Bool {
+        let text = String(decoding: bytes.suffix(256), as: UTF8.self)
+            .replacing(/\u{1B}\[[0-9;?]*[a-zA-Z]/, with: "")
+        return text.hasSuffix("# ") || text.hasSuffix("$ ")
+    }
+}

@@ -1,0 +1,56 @@
+import Foundation
+import SystemImage
+
+/// Everything that it takes to start a system on the emulator.
+struct BootPlan {
+    var name: String
+    var arguments: [String]
+    var channels: [Channel]
+    var framing: ConsoleFraming
+
+    /// The system on Entente; builds what is not built yet.
+    init(_ manifest: Manifest, workspace: Workspace, options: EmulatorOptions) throws {
+        var builder = SystemBuilder(workspace: workspace, manifest: manifest)
+        if options.icount { builder.seed = .fixed }
+        let system = try builder.build()
+        name = manifest.name
+        arguments = Emulator(manifest.board, options).arguments(boot: ["-kernel", system.image.path])
+        channels = system.channels
+        framing = .multiplexed
+    }
+
+    /// One machine of it, on the bare board: QEMU's own loader and devices, the machine's own device tree, so that a
+    /// comparison compares nothing but the kernel below.
+    init(bare machine: MachineDescription, of manifest: Manifest, workspace: Workspace, options: EmulatorOptions) throws {
+        let files = try GuestFiles(of: machine, workspace: workspace)
+        let tree = try machine.deviceTree(initrd: nil, seed: options.icount ? .fixed : .random).compiled(workspace: workspace)
+        try workspace.make(workspace.systems)
+        let treeFile = workspace.systems.appendingPathComponent("\(manifest.name).\(machine.name).dtb")
+        try tree.write(to: treeFile)
+
+        var emulator = Emulator(manifest.board, options)
+        emulator.hasVirtualization = false
+        (emulator.cores, emulator.memory) = (machine.cpus, machine.memory)
+        var boot = ["-kernel", files.kernel.path, "-dtb", treeFile.path, "-append", machine.commandLine]
+        if let initrd = files.initrd { boot += ["-initrd", initrd.path] }
+        name = "\(manifest.name).bare"
+        arguments = emulator.arguments(boot: boot)
+        channels = [Channel(name: machine.name, kind: .machine, number: 0, program: nil)]
+        framing = .single(0)
+    }
+
+    func start(workspace: Workspace) throws -> Session {
+        try Session(
+            arguments: arguments, channels: channels, framing: framing,
+            logs: workspace.logs.appendingPathComponent(name))
+    }
+}
+
+extension Emulator {
+    init(_ board: BoardDescription, _ options: EmulatorOptions) {
+        self.init(board)
+        countsInstructions = options.icount
+        waitsForDebugger = options.gdb
+        extraArguments = options.extraArguments
+    }
+}

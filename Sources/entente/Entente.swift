@@ -1,0 +1,30 @@
+import ArgumentParser
+import Foundation
+import SystemImage
+
+@main
+struct Entente: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "entente",
+        abstract: "Builds, runs and tests systems of machines and components on the Entente kernel.",
+        subcommands: [RunCommand.self, BuildCommand.self, CheckCommand.self, TestCommand.self, BenchCommand.self])
+
+    /// Errors are shown as they describe themselves, and end the tool with their own status.
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let failure as Failure {
+            Progress.say("entente: error: \(failure)")
+            Foundation.exit(failure.status)
+        } catch let diagnostics as Diagnostics {
+            Progress.say(diagnostics.description)
+            Foundation.exit(1)
+        } catch let error as ImageError {
+            Progress.say("entente: \(error)")
+            Foundation.exit(1)
+        } catch {
+            exit(withError: error)
+        }
+    }
+}

@@ -1,0 +1,28 @@
+import Foundation
+
+/// What the tool tells the user while it works: one line for each step, on standard error.
+enum Progress {
+    /// Announces a step that `body` does, and says how long it took when a person could have noticed.
+    static func step<Result>(_ title: String, _ body: () throws -> Result) rethrows -> Result {
+        say("==> \(title)")
+        let start = ContinuousClock.now
+        let result = try body()
+        let elapsed = ContinuousClock.now - start
+        if elapsed > .seconds(1) { say("    done in \(elapsed.seconds) s") }
+        return result
+    }
+
+    static func say(_ line: String) {
+        FileHandle.standardError.write(Data((line + "\n").utf8))
+    }
+}
+
+extension Duration {
+    /// Seconds with one decimal.
+    var seconds: String { String(format: "%.1f", Double(components.seconds) + Double(components.attoseconds) * 1e-18) }
+
+    var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+
+    /// Whole milliseconds for poll(2), rounded up, so that a short wait does not become a busy loop.
+    var milliseconds: Int32 { Int32(clamping: Int((inSeconds * 1000).rounded(.up))) }
+}

@@ -1,0 +1,116 @@
+import Foundation
+
+/// Runs every test of the project, goes on after failures, and counts.
+struct TestSuite {
+    let workspace: Workspace
+    private(set) var results: [TestResult] = []
+
+    init(workspace: Workspace) { self.workspace = workspace }
+
+    var hasPassed: Bool { !results.isEmpty && results.allSatisfy { $0.failed == 0 } }
+
+    /// A table, and a last line of the form `N passed, N failed`.
+    var summary: String {
+        let rows = results.map { "\($0.name): \($0.passed) passed, \($0.failed) failed" }
+        let passed = results.reduce(0) { $0 + $1.passed }
+        let failed = results.reduce(0) { $0 + $1.failed }
+        return (rows + ["\(passed) passed, \(failed) failed"]).joined(separator: "\n")
+    }
+
+    /// The tests that need nothing but the host, with a sanitizer if one is named.
+    mutating func runHostTests(sanitizer: String? = nil) {
+        let title = "Host tests" + (sanitizer.map { " with the \($0) sanitizer" } ?? "")
+        var arguments = ["--skip", "SystemTests"]
+        if let sanitizer { arguments += ["--sanitize=\(sanitizer)"] }
+        let scratch = ".build/" + (sanitizer ?? "tests")
+        runSwiftTests(title, arguments, scratch: scratch, environment: [:])
+    }
+
+    /// The tests that boot whole systems on QEMU, one after the other: two at once would only wait for each other.
+    mutating func runSystemTests() {
+        runSwiftTests(
+            "System tests", ["--filter", "SystemTests", "--no-parallel"], scratch: ".build/tests",
+            environment: ["ENTENTE_SYSTEM_TESTS": "1", "ENTENTE_ROOT": workspace.root.path])
+    }
+
+    mutating func checkImages() {
+        let workspace = workspace
+        record("Image checks") {
+            let kernel = try CrossBuild(workspace: workspace).program("Kernel", as: .kernel)
+            return try ImageCheck(program: kernel).run()
+        }
+    }
+
+    private mutating func runSwiftTests(_ title: String, _ arguments: [String], scratch: String, environment: [String: String]) {
+        let workspace = workspace
+        record(title) {
+            try workspace.make(workspace.state)
+            let report = TestReport(folder: workspace.state, name: UUID().uuidString)
+            defer { report.remove() }
+            let all = ["test", "--package-path", workspace.root.path]
+                + ["--scratch-path", workspace.root.appendingPathComponent(scratch).path]
+                + ["--xunit-output", report.file.path] + arguments
+            do {
+                try Subprocess("swift", all, environment: environment).run()
+            } catch let failure as Failure {
+                Progress.say(failure.problem)
+                var result = report.result(named: title)
+                // A crash or a failed build leaves no count behind, and must not look like a success.
+                if result.failed == 0 { result.failed = 1 }
+                return result
+            }
+            return report.result(named: title)
+        }
+    }
+
+    private mutating func record(_ title: String, _ body: () throws -> TestResult) {
+        do {
+            results.append(try Progress.step(title, body))
+        } catch {
+            Progress.say("\(title): error: \(error)")
+            results.append(TestResult(name: title, passed: 0, failed: 1))
+        }
+    }
+}
+
+struct TestResult: Equatable {
+    var name: String
+    var passed: Int
+    var failed: Int
+}
+
+/// The files in which `swift test --xunit-output` counts: one for each of Swift's two test libraries.
+struct TestReport {
+    let file: URL
+    private let others: [URL]
+
+    init(folder: URL, name: String) {
+        file = folder.appendingPathComponent("\(name).xml")
+        others = [folder.appendingPathComponent("\(name)-swift-testing.xml")]
+    }
+
+    func result(named name: String) -> TestResult {
+        let texts = ([file] + others).compactMap { try? String(contentsOf: $0, encoding: .utf8) }
+        return texts.map { TestReport.count(inFile: $0) }.reduce(into: TestResult(name: name, passed: 0, failed: 0)) {
+            $0.passed += $1.tests - $1.failures - $1.skipped
+            $0.failed += $1.failures
+        }
+    }
+
+    func remove() { for url in [file] + others { try? FileManager.default.removeItem(at: url) } }
+
+    /// The attributes of the `testsuite` elements. Errors count as failures.
+    static func count(inFile text: String) -> (tests: Int, failures: Int, skipped: Int) {
+        var sum = (tests: 0, failures: 0, skipped: 0)
+        for suite in text.matches(of: /<testsuite\s([^>]*)>/) {
+            func attribute(_ name: String) -> Int {
+                suite.1.split(separator: " ").first { $0.hasPrefix("\(name)=\"") }
+                    .flatMap { Int($0.dropFirst(name.count + 2).prefix { $0.isNumber }) } ?? 0
+            }
+            sum.tests += attribute("tests")
+            sum.failures += attribute("failures") + attribute("errors")
+            sum.skipped += attribute("skipped")
+        }
+        return sum
+    }
+}
