@@ -5,8 +5,7 @@ import VirtualPlatform
 /// What the devices act upon: the kernel's virtual interrupts, and the machine's console.
 struct KernelHost: InterruptPort, SerialLine {
     private var console: Console { Console() }
-    /// Whether the console driver has to be told of output.
-    private var hasOutput = false
+    private(set) var written = OutputBatch.Written()
 
     @inline(__always)
     init() {}
@@ -26,15 +25,16 @@ struct KernelHost: InterruptPort, SerialLine {
     }
 
     mutating func transmit(_ byte: UInt8) -> Bool {
-        hasOutput = true
-        return console.put(byte)
+        guard console.put(byte) else {
+            written.foundNoRoom = true
+            return false
+        }
+        written.count += 1
+        if byte == KernelHost.lineFeed { written.endsLine = true }
+        return true
     }
+
+    private static let lineFeed: UInt8 = 0x0A
 
     mutating func receive() -> UInt8? { console.take() }
-
-    /// Tells the console driver, if anything was put into the ring or found no room there.
-    @inline(__always)
-    func flush() {
-        if hasOutput { console.flush() }
-    }
 }

@@ -103,17 +103,11 @@ extension Monitor {
     /// Waits for the console driver to take the last bytes, for a while.
     private func drainSerial() {
         var patience = 100_000
-        while patience > 0 {
-            var host = KernelHost()
-            let isDone = SharedMachine.withLock { state in
-                state.devices.exchangeSerial(&host)
-                return !state.devices.serial.isTransmitting
-            }
-            host.flush()
-            if isDone { return }
+        while !exchangeSerial() && patience > 0 {
             yield()
             patience -= 1
         }
+        Console().flush()
     }
 
     /// Writes a line about the machine to its console.

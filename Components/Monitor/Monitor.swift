@@ -13,7 +13,7 @@ struct Monitor {
             if answer.has(.ok) {
                 answer = handle(Exit(answer))
             } else {
-                if answer.has(.notified) { exchangeSerial() }
+                if answer.has(.notified) { handleNotification(answer.tag) }
                 answer = replyWait(ReplyForm.wait)
             }
         }
@@ -28,14 +28,6 @@ struct Monitor {
         case .systemRegister: return systemRegister(exit)
         case .instructionFetch, .fault, nil: return replyWait(Reply.refuse)
         }
-    }
-
-    /// Input has come, or room for output.
-    @inline(never)
-    private func exchangeSerial() {
-        var host = KernelHost()
-        SharedMachine.withLock { $0.devices.exchangeSerial(&host) }
-        host.flush()
     }
 }
 
@@ -85,12 +77,14 @@ extension Monitor {
             return undescribedAccess(exit)
         }
         var host = KernelHost()
+        var duty = OutputBatch.Duty.none
         let outcome: Outcome = SharedMachine.withLock { state in
             guard state.power.machine == .running else { return .stopping }
             guard let loaded = state.devices.perform(access, &host) else { return .noDevice }
+            if !host.written.isNothing { duty = state.output.add(host.written) }
             return .loaded(loaded)
         }
-        host.flush()
+        if duty != .none { perform(duty) }
         switch outcome {
         case .loaded(let value):
             if access.isWrite { return replyWait(Reply.advance) }

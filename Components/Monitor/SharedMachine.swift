@@ -11,6 +11,7 @@ struct SharedMachine: ~Copyable {
     struct State {
         var devices: PlatformDevices
         var power: PowerController
+        var output = OutputBatch()
 
         init(virtualCPUCount: Int) {
             devices = PlatformDevices(virtualCPUCount: virtualCPUCount)
