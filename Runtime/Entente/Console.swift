@@ -31,6 +31,27 @@ public struct Console {
         }
     }
 
+    /// Begins a log line with the time since the board started: `[    1.234567] `.
+    public func beginLine() {
+        let microseconds = Clock.now / (Clock.frequency / 1_000_000 == 0 ? 1 : Clock.frequency / 1_000_000)
+        write("[")
+        let seconds = microseconds / 1_000_000
+        var limit: UInt64 = 10_000
+        while limit > 1, seconds < limit {
+            putPatiently(0x20)
+            limit /= 10
+        }
+        write(decimal: seconds)
+        write(".")
+        write(decimal: microseconds % 1_000_000, width: 6)
+        write("] ")
+    }
+
+    /// A name that is padded with zeros.
+    public func write(_ name: InlineArray<32, UInt8>) {
+        for index in 0..<32 where name[index] != 0 { putPatiently(name[index]) }
+    }
+
     public func write(decimal number: UInt64, width: Int = 0) {
         var digits = InlineArray<20, UInt8>(repeating: 0x30)
         var rest = number

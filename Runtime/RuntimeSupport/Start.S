@@ -1,18 +1,15 @@
-// Entry of a component's first thread. The kernel has set the stack pointer; x0 is the argument.
+// Entry of all of a component's threads. Whoever created the thread has set the stack pointer, x0 to the thread's
+// number and x1 to its core: number 0 is the component's main thread.
     .section .text.start, "ax"
     .global _start
+    .weak   entente_thread_main
 _start:
     mov     x29, xzr
     mov     x30, xzr
+    cbnz    x0, 1f
     bl      entente_main
-    // A component that returns has nothing left to do: it faults, and root reports it.
+    // A thread that returns has nothing left to do: it faults, and root reports it.
     udf     #0
-
-    .section .text.entente_thread_start, "ax"
-    .global entente_thread_start
-// Entry of a further thread; x0 is its argument (a core number).
-entente_thread_start:
-    mov     x29, xzr
-    mov     x30, xzr
+1:  mov     x0, x1
     bl      entente_thread_main
     udf     #0

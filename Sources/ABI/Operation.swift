@@ -29,7 +29,7 @@ public enum Operation: UInt64 {
 }
 
 /// What an operation answers in `x0`.
-public enum Status: UInt64 {
+public enum Status: UInt64, Sendable {
     /// Done. For a waiting thread: a message has come; `x1` is the badge of the portal.
     case ok = 0
     /// A waiting thread was woken by its notification; `x1` holds the bits, now cleared.

@@ -13,7 +13,8 @@ extension Kernel {
     /// `create`: `x1` region, form `ObjectKind`; `x2` parameter, `x3` free slot of the caller's table, `x4` alignment
     /// (extents: a power of two, at least 4 KiB). Back: `x2` bytes that the object took, alignment included.
     ///
-    /// The parameter is: a table's slots; a space's pages for tables; an extent's bytes; else unused. Memory of objects
+    /// The parameter is: a table's slots; a space's pages for tables; an extent's bytes; the thread that a portal leads
+    /// to, which must be configured; else unused. Memory of objects
     /// is zeroed here; extents come as they are, and whoever hands them on zeroes them.
     static func create(_ caller: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
         let source = try find(caller, selector, .region, .manage)
@@ -25,7 +26,7 @@ extension Kernel {
         let before = region.pointee.next
         let address = try take(region, shape)
         do throws(Failure) {
-            try initialise(kind, at: address, shape, parameter: frame.x[2])
+            try initialise(caller, kind, at: address, shape, parameter: frame.x[2])
         } catch {
             region.pointee.next = before
             throw error
@@ -81,7 +82,7 @@ extension Kernel {
     }
 
     private static func initialise(
-        _ kind: ObjectKind, at address: PhysicalAddress, _ shape: Shape, parameter: UInt64
+        _ caller: Ref<ExecutionContext>, _ kind: ObjectKind, at address: PhysicalAddress, _ shape: Shape, parameter: UInt64
     ) throws(Failure) {
         M.zero(address, size: shape.zeroed)
         switch kind {
@@ -100,6 +101,10 @@ extension Kernel {
         case .schedulingContext:
             let scheduling = Ref<SchedulingContext>(at: address)
             scheduling.pointee.slice = Ticks(SchedulingContext.defaultSlice)
+        case .portal:
+            let thread = try findSlot(caller, parameter, .thread, .manage).pointee.target(ExecutionContext.self)
+            guard thread.pointee.isConfigured else { throw .badState }
+            Ref<Portal>(at: address).pointee.server = thread
         default: break
         }
     }

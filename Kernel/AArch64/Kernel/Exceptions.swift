@@ -19,7 +19,7 @@ private enum ExceptionClass {
 }
 
 /// A synchronous exception of the tenant that ran on this core.
-@_cdecl("kernel_synchronous")
+@c(kernel_synchronous)
 func kernelSynchronous(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     let core = Ref<Core>(at: PhysicalAddress(coreAddress))
     let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
@@ -36,7 +36,7 @@ func kernelSynchronous(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt6
 }
 
 /// An interrupt while a tenant ran.
-@_cdecl("kernel_interrupt")
+@c(kernel_interrupt)
 func kernelInterrupt(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     let core = Ref<Core>(at: PhysicalAddress(coreAddress))
     let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
@@ -47,7 +47,7 @@ func kernelInterrupt(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 
 }
 
 /// An asynchronous abort: the tenant that ran is held to have caused it.
-@_cdecl("kernel_error")
+@c(kernel_error)
 func kernelError(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     let core = Ref<Core>(at: PhysicalAddress(coreAddress))
     let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))

@@ -6,7 +6,7 @@ import KernelCore
 /// the kernel in pages: text read and execute, constants read, data read and write, a hole below each core's stack.
 ///
 /// Runs with the MMU off.
-@_cdecl("kernel_build_tables")
+@c(kernel_build_tables)
 func kernelBuildTables() {
     BootImage.check()
     mapBoard()

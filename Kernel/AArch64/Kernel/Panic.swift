@@ -15,7 +15,7 @@ func panic(_ text: StaticString, _ detail: UInt64) -> Never {
 }
 
 /// An exception at EL2: from the vectors, with the address of the saved `x0…x29`.
-@_cdecl("kernel_panic")
+@c(kernel_panic)
 func kernelPanic(_ registers: UInt64, _ link: UInt64, _ stackPointer: UInt64) {
     begin()
     Console.write("exception in the kernel\npanic: esr ")

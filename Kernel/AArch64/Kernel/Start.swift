@@ -5,7 +5,7 @@ import KernelCore
 // From the first Swift instruction to the first instruction of root.
 
 /// On the boot core, MMU on. Returns the context to run: root.
-@_cdecl("kernel_main")
+@c(kernel_main)
 func kernelMain() -> UInt64 {
     let board = AArch64.board
     let count = BootImage.header.pointee.board.coreCount
@@ -24,7 +24,7 @@ func kernelMain() -> UInt64 {
 }
 
 /// On each further core, MMU on. Returns the context to run, when there is one.
-@_cdecl("kernel_secondary_main")
+@c(kernel_secondary_main)
 func kernelSecondaryMain(_ number: UInt64) -> UInt64 {
     initialiseCore(CoreID(UInt8(truncatingIfNeeded: number)))
     return finish(AArch64.core)

@@ -1,0 +1,93 @@
+import ABI
+import Entente
+import RuntimeSupport
+
+/// Slots of root's own table, handed out one by one.
+struct SlotAllocator {
+    private var next: UInt32 = 64
+
+    mutating func take() -> UInt32 {
+        next += 1
+        return next - 1
+    }
+}
+
+/// Root's RAM, and its own view of memory that it prepares for others.
+struct Memory {
+    var slots = SlotAllocator()
+    private var workspace = ComponentLayout.workspace
+
+    /// An object of root's region; its capability's slot.
+    mutating func create(_ kind: ObjectKind, _ parameter: UInt64 = 0, alignment: UInt64 = 4096) -> UInt32 {
+        let slot = slots.take()
+        let answer = invoke(
+            .create, Selector(slot: InitialSlot.firstRegion, form: UInt32(kind.rawValue)),
+            Words(parameter, UInt64(slot), alignment))
+        if answer.status != .ok { fail("the board's RAM does not suffice: cannot create an object", answer.status) }
+        return slot
+    }
+
+    /// RAM, cleared; root's view of it at `address`.
+    struct Block {
+        let extent: UInt32
+        let address: UInt64
+        let size: UInt64
+    }
+
+    /// Clears `size` bytes of RAM, which root then sees until `release`.
+    mutating func block(_ size: UInt64, alignment: UInt64 = 4096) -> Block {
+        let extent = create(.extent, size, alignment: alignment)
+        // The view is aligned like the memory, so that large entries serve both.
+        let address = (workspace + alignment - 1) & ~(alignment - 1)
+        workspace = address + size
+        map(InitialSlot.space, extent, address, size: size, .readWrite)
+        entente_zero_blocks(address, size)
+        return Block(extent: extent, address: address, size: size)
+    }
+
+    /// Root no longer sees a block. The view's addresses are used again if it was the last one.
+    mutating func release(_ block: Block) {
+        unmap(InitialSlot.space, block.address, size: block.size)
+        if workspace == block.address + block.size { workspace = block.address }
+    }
+}
+
+/// Maps a part of an extent into a space.
+func map(_ space: UInt32, _ extent: UInt32, _ address: UInt64, offset: UInt64 = 0, size: UInt64, _ rights: Rights) {
+    var done: UInt64 = 0
+    while done < size {
+        let answer = invoke(
+            .map, Selector(slot: space),
+            Words(UInt64(extent), address + done, offset + done, size - done, UInt64(rights.rawValue)))
+        guard answer.status == .ok || answer.status == .again, answer.words.w0 > 0 else {
+            fail("cannot map memory", answer.status)
+        }
+        done += answer.words.w0
+    }
+}
+
+func unmap(_ space: UInt32, _ address: UInt64, size: UInt64) {
+    var done: UInt64 = 0
+    while done < size {
+        let answer = invoke(.map, Selector(slot: space, form: 1), Words(0, address + done, 0, size - done))
+        guard answer.status == .ok || answer.status == .again, answer.words.w0 > 0 else {
+            fail("cannot unmap memory", answer.status)
+        }
+        done += answer.words.w0
+    }
+}
+
+/// A child of a capability of root's, in a slot of `table`.
+func derive(
+    _ source: UInt32, into table: UInt32, _ slot: UInt32, rights: Rights = .all, badge: UInt64 = 0, size: UInt64 = 0
+) {
+    let answer = invoke(
+        .derive, Selector(slot: source),
+        Words(UInt64(table), UInt64(slot), UInt64(rights.rawValue), badge, size))
+    if answer.status != .ok { fail("cannot derive a capability", answer.status) }
+}
+
+extension Rights {
+    static var readOnly: Rights { .read }
+    static var readWrite: Rights { Rights(rawValue: Rights.read.rawValue | Rights.write.rawValue) }
+}

@@ -1,0 +1,57 @@
+import ABI
+import Entente
+
+extension SystemBuilder {
+    /// A machine: RAM that its monitor sees as well, a space of its own, virtual CPUs whose exits are calls of the monitor's
+    /// threads.
+    mutating func buildMachine(_ record: TenantRecord, _ index: Int, _ monitor: TenantHandles) {
+        let gigabytes = record.machine.memory.size >> 30 + 1
+        let space = memory.create(.addressSpace, 3 + gigabytes)
+        let ram = memory.block(record.machine.memory.size, alignment: 1 << 21)
+        memory.release(ram)
+        map(space, ram.extent, record.machine.memory.base, size: ram.size, .all)
+        map(monitor.space, ram.extent, record.machine.memory.base, size: ram.size, .readWrite)
+        mapModules(record.machine, monitor.space)
+        let portals = buildPortals(monitor)
+        for number in 0..<record.machine.virtualCPUs {
+            buildVirtualCPU(number, record, space, monitor, portals)
+        }
+    }
+
+    /// A portal to each of the monitor's threads.
+    private mutating func buildPortals(_ monitor: TenantHandles) -> InlineArray<8, UInt32> {
+        var portals = InlineArray<8, UInt32>(repeating: 0)
+        for number in 0..<monitor.threadCount {
+            portals[number] = memory.create(.portal, UInt64(monitor.threads[number]))
+        }
+        return portals
+    }
+
+    /// The pieces of the image that the monitor loads, one behind the other.
+    private func mapModules(_ machine: MachineRecord, _ space: UInt32) {
+        var address = ComponentLayout.modules
+        for index in 0..<8 {
+            let segment = machine.segments[index]
+            if segment.size == 0 { continue }
+            let size = (segment.size + 4095) & ~4095
+            map(space, InitialSlot.image, address, offset: segment.offset, size: size, .readOnly)
+            address += size
+        }
+    }
+
+    private mutating func buildVirtualCPU(
+        _ number: UInt64, _ record: TenantRecord, _ space: UInt32, _ monitor: TenantHandles,
+        _ portals: InlineArray<8, UInt32>
+    ) {
+        let core = record.core(of: number)
+        let virtualCPU = memory.create(.virtualCPU)
+        let scheduling = buildScheduling(core: core, priority: record.priority)
+        let portal = memory.slots.take()
+        let server = Int(number % UInt64(monitor.threadCount))
+        derive(portals[server], into: InitialSlot.table, portal, badge: number)
+        configure(virtualCPU, space: space, table: 0, portal: portal, scheduling, core)
+        let answer = contextControl(virtualCPU, .setAffinity, Words(number))
+        if answer.status != .ok { fail("cannot number a virtual CPU", answer.status) }
+        derive(virtualCPU, into: monitor.table, InitialSlot.firstVirtualCPU + UInt32(number))
+    }
+}

@@ -1,0 +1,10 @@
+import ABI
+
+/// What root tells this component.
+public enum Configuration {
+    public static var current: ComponentConfiguration {
+        // SAFETY: root mapped the page, filled, before it started this component (ComponentLayout.configuration).
+        unsafe UnsafePointer<ComponentConfiguration>(bitPattern: UInt(ComponentLayout.configuration))
+            .unsafelyUnwrapped.pointee
+    }
+}
