@@ -16,7 +16,8 @@ func ententeMain(_ argument: UInt64) {
     }
 }
 
-/// A further thread: serves the exits of the virtual CPUs on `core`. None comes before the first thread has started one.
+/// A further thread: serves the exits of the virtual CPUs on `core`. None comes before the first thread has started
+/// one.
 @c(entente_thread_main)
 func ententeThreadMain(_ core: UInt64) {
     Monitor(machine: MachineDescription.own).serve()

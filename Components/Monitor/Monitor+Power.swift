@@ -35,8 +35,8 @@ extension Monitor {
         replyWait(Reply.arguments, Words(value, exit.words.w2, exit.words.w3, exit.words.w4))
     }
 
-    /// Starts a virtual CPU that has been claimed. The lock is held throughout: what other virtual CPUs do to the target's
-    /// interrupts falls either before its reset or after it.
+    /// Starts a virtual CPU that has been claimed. The lock is held throughout: what other virtual CPUs do to the
+    /// target's interrupts falls either before its reset or after it.
     private func turnOn(_ target: VirtualCPU, entry: UInt64, context: UInt64) -> UInt64 {
         var host = KernelHost()
         let status: PSCIStatus = SharedMachine.withLock { state in
@@ -89,7 +89,8 @@ extension Monitor {
 
     /// Stops every virtual CPU, this thread's caller included, and sends what the serial port still holds.
     ///
-    /// `PowerController` lets none start from now on; one that another thread is serving stops with that thread's reply.
+    /// `PowerController` lets none start from now on; one that another thread is serving stops with that thread's
+    /// reply.
     private func stopAll() {
         while !SharedMachine.withLock({ $0.power.isSettled }) { yield() }
         for number in 0..<machine.virtualCPUCount { VirtualCPU(number: number).stop() }

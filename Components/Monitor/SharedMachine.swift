@@ -3,7 +3,8 @@ import RuntimeSupport
 import Synchronization
 import VirtualPlatform
 
-/// A machine's devices and power state, which the monitor's threads share: one thread serves the virtual CPUs of each core.
+/// A machine's devices and power state, which the monitor's threads share: one thread serves the virtual CPUs of each
+/// core.
 struct SharedMachine: ~Copyable {
     private let lock = SpinLock()
     private var state: State

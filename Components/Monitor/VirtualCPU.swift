@@ -7,7 +7,8 @@ struct VirtualCPU {
 
     private var slot: UInt32 { InitialSlot.firstVirtualCPU + UInt32(truncatingIfNeeded: number) }
 
-    /// PSTATE at a start: EL1 with its own stack pointer, all interrupts masked (PSCI, DEN0022, 6.4; the arm64 boot protocol).
+    /// PSTATE at a start: EL1 with its own stack pointer, all interrupts masked (PSCI, DEN0022, 6.4; the arm64 boot
+    /// protocol).
     private static let initialProcessorState: UInt64 = 0x3C5
 
     /// Everything, the kernel's interrupt state included, to its reset value. It must be stopped.

@@ -190,15 +190,15 @@ extension InterruptBank {
         port.control(.setLevel, virtualCPU: virtualCPU, index: UInt64(interrupt.number), value: high ? 1 : 0)
     }
 
-    /// Pending bits that were latched, as opposed to following from a high line. The lines of private peripherals are the
-    /// kernel's to drive (the timers), so those that are level-sensitive count as lines.
+    /// Pending bits that were latched, as opposed to following from a high line. The lines of private peripherals are
+    /// the kernel's to drive (the timers), so those that are level-sensitive count as lines.
     private mutating func latched(_ pending: UInt32) -> UInt32 { pending & (isShared ? edge | ~lines : edge) }
 
     /// Gives an interrupt to another virtual CPU, with all but its active state (see `state`).
     ///
-    /// It is disabled at its old place before its pending state is read there, and enabled at its new one last, so that it
-    /// is not taken at both. An event is never lost; one that is being acknowledged at the same moment may come twice,
-    /// which the architecture allows (IHI 0069, GICD_IROUTER).
+    /// It is disabled at its old place before its pending state is read there, and enabled at its new one last, so that
+    /// it is not taken at both. An event is never lost; one that is being acknowledged at the same moment may come
+    /// twice, which the architecture allows (IHI 0069, GICD_IROUTER).
     mutating func move<Port: InterruptPort>(_ interrupt: InterruptID, to new: Int, _ port: inout Port) {
         let old = owner(of: interrupt.bit)
         guard new != old else { return }

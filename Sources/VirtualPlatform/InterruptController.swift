@@ -2,8 +2,8 @@ import ABI
 
 /// A machine's GICv3: the distributor, and a redistributor for each virtual CPU.
 ///
-/// Guests reach the registers in any size. An access that is not aligned to its size, or that meets a reserved register,
-/// reads as zero and writes nothing.
+/// Guests reach the registers in any size. An access that is not aligned to its size, or that meets a reserved
+/// register, reads as zero and writes nothing.
 public struct InterruptController {
     private var distributor: Distributor
     private var redistributors: InlineArray<8, Redistributor>
@@ -24,7 +24,9 @@ public struct InterruptController {
 extension InterruptController {
     /// - Parameter offset: from the distributor's first byte, below `PlatformMap.distributorSize`.
     @inline(__always)
-    public mutating func readDistributor<Port: InterruptPort>(_ offset: UInt64, size: UInt64, _ port: inout Port) -> UInt64 {
+    public mutating func readDistributor<Port: InterruptPort>(_ offset: UInt64, size: UInt64, _ port: inout Port)
+        -> UInt64
+    {
         if size == 4 && offset & 3 == 0 { return UInt64(distributor.read(offset, &port)) }
         return RegisterLanes.read(offset, size: size) { distributor.read($0, &port) }
     }
@@ -36,7 +38,9 @@ extension InterruptController {
     }
 
     /// - Parameter offset: from the first redistributor's first byte; nil when no virtual CPU lies there.
-    public mutating func readRedistributor<Port: InterruptPort>(_ offset: UInt64, size: UInt64, _ port: inout Port) -> UInt64? {
+    public mutating func readRedistributor<Port: InterruptPort>(_ offset: UInt64, size: UInt64, _ port: inout Port)
+        -> UInt64?
+    {
         guard let number = redistributor(at: offset) else { return nil }
         let inside = offset % PlatformMap.redistributorStride
         return RegisterLanes.read(inside, size: size) { redistributors[number].read($0, &port) }
@@ -71,7 +75,8 @@ extension InterruptController {
         distributor.setLine(interrupt, high: high, &port)
     }
 
-    /// What the reset of a virtual CPU would lose in the kernel: to be fetched before it, and given to `restore` after it.
+    /// What the reset of a virtual CPU would lose in the kernel: to be fetched before it, and given to `restore` after
+    /// it.
     public mutating func latched<Port: InterruptPort>(at virtualCPU: Int, _ port: inout Port) -> LatchedInterrupts {
         var words = LatchedInterrupts()
         words.words[0] = redistributors[virtualCPU].latched(&port)

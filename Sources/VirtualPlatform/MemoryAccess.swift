@@ -1,6 +1,7 @@
 import ABI
 
-/// A load or store of a guest that reached no RAM, as its data abort's syndrome describes it (Arm ARM, ISS of a data abort).
+/// A load or store of a guest that reached no RAM, as its data abort's syndrome describes it (Arm ARM, ISS of a data
+/// abort).
 public struct MemoryAccess {
     /// Guest-physical address of the first byte.
     public let address: UInt64
@@ -14,8 +15,8 @@ public struct MemoryAccess {
     let signExtends: Bool
     let isWide: Bool
 
-    /// Decodes a `memoryAccess` exit; nil when the syndrome does not describe the instruction (ISV is 0: a pair, a vector
-    /// register, write-back, or a table walk), which no device can answer.
+    /// Decodes a `memoryAccess` exit; nil when the syndrome does not describe the instruction (ISV is 0: a pair, a
+    /// vector register, write-back, or a table walk), which no device can answer.
     @inline(__always)
     public init?(tag: ExitTag, address: UInt64, value: UInt64) {
         guard tag.hasValidAccess else { return nil }

@@ -1,4 +1,5 @@
-/// Decides when whoever empties the wire is told of output: at the end of a line, when much has gathered, or a moment later.
+/// Decides when whoever empties the wire is told of output: at the end of a line, when much has gathered, or a moment
+/// later.
 ///
 /// Guests write byte by byte, each byte an exit. Telling the console driver each time would cost more than the exits.
 public struct OutputBatch {

@@ -1,8 +1,8 @@
 /// The PL011 serial port, revision r1p5, with its two FIFOs of 32 bytes (Arm DDI 0183).
 ///
 /// Time does not exist for it: a byte is on the wire as soon as the wire takes it, and the receive time-out follows the
-/// last byte at once. Input that the FIFO has no room for waits in the wire, so nothing is overrun. Like QEMU's model it
-/// works before it was enabled, and raises the receive interrupt for the first byte, whatever UARTIFLS says.
+/// last byte at once. Input that the FIFO has no room for waits in the wire, so nothing is overrun. Like QEMU's model
+/// it works before it was enabled, and raises the receive interrupt for the first byte, whatever UARTIFLS says.
 public struct PL011 {
     private var received = ByteFIFO()
     private var transmitting = ByteFIFO()

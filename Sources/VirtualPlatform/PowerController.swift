@@ -2,10 +2,10 @@ import ABI
 
 /// Which virtual CPUs of a machine are on, and whether the machine is: what PSCI decides upon (DEN0022, 6.6).
 ///
-/// Calls arrive from virtual CPUs on several cores; the caller of these methods serialises them. What takes time between
-/// two decisions has a state of its own, so a second caller in the gap finds it: a virtual CPU that is being prepared is
-/// `onPending`, one that has asked to be turned off but may still be running is `turningOff`, a machine that is being
-/// turned off or reset is `stopping`.
+/// Calls arrive from virtual CPUs on several cores; the caller of these methods serialises them. What takes time
+/// between two decisions has a state of its own, so a second caller in the gap finds it: a virtual CPU that is being
+/// prepared is `onPending`, one that has asked to be turned off but may still be running is `turningOff`, a machine
+/// that is being turned off or reset is `stopping`.
 public struct PowerController {
     public enum CPUState {
         case off, onPending, on, turningOff

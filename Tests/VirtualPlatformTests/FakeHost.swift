@@ -15,7 +15,6 @@ struct FakeHost: InterruptPort, SerialLine {
         var forwards = false
 
         func pending(_ word: Int) -> UInt32 { latched[word] | level[word] & ~edge[word] }
-        func has(_ words: [UInt32], _ interrupt: Int) -> Bool { words[interrupt / 32] >> (interrupt % 32) & 1 != 0 }
     }
 
     var virtualCPUs: [Interrupts]

@@ -5,7 +5,9 @@ import Testing
 
 @Suite struct MemoryAccessTests {
     /// A data abort's syndrome: a load or store of `1 << sizeLog` bytes with valid description.
-    private func tag(sizeLog: UInt64, write: Bool = false, register: UInt64 = 3, signed: Bool = false, wide: Bool = true)
+    private func tag(
+        sizeLog: UInt64, write: Bool = false, register: UInt64 = 3, signed: Bool = false, wide: Bool = true
+    )
         -> ExitTag
     {
         let syndrome: UInt64 =
@@ -15,7 +17,8 @@ import Testing
     }
 
     @Test func storesCarryTheirBytesOnly() throws {
-        let access = try #require(MemoryAccess(tag: tag(sizeLog: 1, write: true), address: 0x900_0000, value: 0x1234_5678))
+        let access = try #require(
+            MemoryAccess(tag: tag(sizeLog: 1, write: true), address: 0x900_0000, value: 0x1234_5678))
         #expect(access.isWrite)
         #expect(access.size == 2)
         #expect(access.value == 0x5678)

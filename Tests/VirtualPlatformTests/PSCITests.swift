@@ -81,7 +81,8 @@ import Testing
         var power = running(3)
         #expect(perform(&power, 0x8400_0002, from: 1) == .turnOff)
         power.finishTurningOff(1)
-        #expect(perform(&power, Self.cpuOn, 1, Self.entry, from: 0) == .turnOn(target: 1, entry: Self.entry, context: 0))
+        #expect(
+            perform(&power, Self.cpuOn, 1, Self.entry, from: 0) == .turnOn(target: 1, entry: Self.entry, context: 0))
         #expect(perform(&power, Self.cpuOn, 1, Self.entry, from: 2) == result(-5))
         #expect(power.finishTurningOn(1) == true)
         #expect(power.finishTurningOn(1) == false)
@@ -145,7 +146,8 @@ import Testing
         _ = perform(&power, 0x8400_0002, from: 3)
         power.finishTurningOff(3)
         #expect(power.isSettled)
-        #expect(perform(&power, Self.cpuOn, 3, Self.entry, from: 1) == .turnOn(target: 3, entry: Self.entry, context: 0))
+        #expect(
+            perform(&power, Self.cpuOn, 3, Self.entry, from: 1) == .turnOn(target: 3, entry: Self.entry, context: 0))
         #expect(perform(&power, 0x8400_0002, from: 2) == .turnOff)
         #expect(perform(&power, 0x8400_0009, from: 0) == .reset)
         #expect(!power.isSettled)
