@@ -9,12 +9,15 @@ function guest_loop_empty
     b.ne    1b
     ret
 
+// SMCCC 1.0 allows a call to change x4…x17.
 function guest_loop_hypercall
-    mov     x9, x0
+    stp     x19, x30, [sp, #-16]!
+    mov     x19, x0
 1:  mov     w0, #SMCCC_VERSION
     hvc     #0
-    subs    x9, x9, #1
+    subs    x19, x19, #1
     b.ne    1b
+    ldp     x19, x30, [sp], #16
     ret
 
 function guest_loop_load

@@ -1,5 +1,5 @@
-// The exception vectors of a guest that behaves. An interrupt saves the whole integer state, as the test kernels do with
-// which the figures are compared, and calls guest_handle_exception(vector, frame, ESR_EL1).
+// The exception vectors of a guest that behaves. An interrupt saves the whole integer state, as the test kernels do
+// with which the figures are compared, and calls guest_handle_exception(vector, frame, ESR_EL1).
 #if defined(__aarch64__)
 #include "Macros.h"
 

@@ -20,8 +20,8 @@ public struct InterruptRecord: ~Copyable, Sendable {
         while !has(number) {}
     }
 
-    /// Sleeps until `condition` holds. Interrupts are masked in between, as operating systems do it, so that none slips
-    /// in after the question and before the sleep; they are enabled before and afterwards.
+    /// Sleeps until `condition` holds. Interrupts are masked in between, as operating systems do it, so that none
+    /// slips in after the question and before the sleep; they are enabled before and afterwards.
     @inline(__always) public func sleep(until condition: (borrowing InterruptRecord) -> Bool) {
         guest_disable_interrupts()
         while !condition(self) {

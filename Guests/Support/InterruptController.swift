@@ -11,7 +11,8 @@ public enum InterruptController {
     public static let timer: UInt32 = 27
     static let defaultPriority: UInt32 = 0xA0A0_A0A0
 
-    /// Wakes the redistributor, puts the private interrupts into group 1 and enables the software interrupts and the timer.
+    /// Wakes the redistributor, puts the private interrupts into group 1 and enables the software interrupts and
+    /// the timer.
     public static func initialize() {
         guest_store32(distributor, 0x10)
         guest_store32(distributor, 0x12)

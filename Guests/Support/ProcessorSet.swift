@@ -2,7 +2,8 @@ import GuestHardware
 
 /// A set of processors, one bit each.
 public struct ProcessorSet {
-    /// As many as the test kernels allow whose figures ours are compared with; clearing the set is part of their cost.
+    /// As many as the test kernels allow whose figures ours are compared with; clearing the set is part of their
+    /// cost.
     public static let capacity = 512
     private var bytes: InlineArray<64, UInt8>
 

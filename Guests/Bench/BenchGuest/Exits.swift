@@ -21,7 +21,8 @@ enum Exits {
     }
 }
 
-/// Registers that only a benchmark's own monitor provides, at a guest-physical address where the platform has nothing.
+/// Registers that only a benchmark's own monitor provides, at a guest-physical address where the platform has
+/// nothing.
 struct TestPage {
     /// A read is answered at once with a value that is not 0.
     static let bare: UInt64 = 0x0B00_0000

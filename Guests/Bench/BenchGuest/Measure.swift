@@ -1,8 +1,8 @@
 import GuestHardware
 import GuestSupport
 
-/// Counts instructions by the system counter. Under the emulator's `-icount shift=0` an instruction takes 1 ns of virtual
-/// time, so a tick of a counter of 62.5 MHz is 16 instructions.
+/// Counts instructions by the system counter. Under the emulator's `-icount shift=0` an instruction takes 1 ns of
+/// virtual time, so a tick of a counter of 62.5 MHz is 16 instructions.
 struct Stopwatch {
     /// Instructions of a tick, in tenths.
     static var tenthsPerTick: UInt64 { 10_000_000_000 / guest_counter_frequency() }

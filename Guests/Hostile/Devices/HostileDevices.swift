@@ -2,8 +2,8 @@ import GuestHardware
 import GuestSupport
 import HostileSupport
 
-/// Reads and writes the registers of the interrupt controller and the serial port at random: any offset, any size, aligned
-/// or not. What it writes to the serial port is printed, so its console holds nonsense between the rounds.
+/// Reads and writes the registers of the interrupt controller and the serial port at random: any offset, any size,
+/// aligned or not. What it writes to the serial port is printed, so its console holds nonsense between the rounds.
 @c(guest_main)
 public func guestMain() {
     forever("devices") { _, random in

@@ -2,8 +2,8 @@ import GuestHardware
 import GuestSupport
 import HostileSupport
 
-/// Executes every encoding of the system instruction space: reads and writes of all system registers, with random values,
-/// and the maintenance instructions and hints.
+/// Executes every encoding of the system instruction space: reads and writes of all system registers, with random
+/// values, and the maintenance instructions and hints.
 @c(guest_main)
 public func guestMain() {
     let encodings: UInt64 = 1 << 16

@@ -2,8 +2,8 @@ import GuestHardware
 import GuestSupport
 import HostileSupport
 
-/// Spins with interrupts masked, while a timer interrupt and software interrupts wait: only a preemptive kernel gets the
-/// core back.
+/// Spins with interrupts masked, while a timer interrupt and software interrupts wait: only a preemptive kernel
+/// gets the core back.
 @c(guest_main)
 public func guestMain() {
     forever("spin") { _, _ in

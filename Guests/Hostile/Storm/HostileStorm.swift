@@ -2,8 +2,9 @@ import GuestHardware
 import GuestSupport
 import HostileSupport
 
-/// Floods its own processor with interrupts: all software interrupts at once, nested as deep as priorities allow, ended in
-/// the wrong order, and a timer that fires without pause. Says how many of the software interrupts never came.
+/// Floods its own processor with interrupts: all software interrupts at once, nested as deep as priorities allow,
+/// ended in the wrong order, and a timer that fires without pause. Says how many of the software interrupts never
+/// came.
 @c(guest_main)
 public func guestMain() {
     forever("storm") { _, random in
