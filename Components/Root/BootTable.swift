@@ -3,22 +3,46 @@ import Entente
 
 /// The image's table, as root sees it.
 enum BootTable {
+    /// Where root sees the image; set before anything else.
+    nonisolated(unsafe) static var address: UInt64 = 0
+
     static var header: ImageHeader {
         // SAFETY: the kernel mapped the image there, read-only, and checked magic and version.
-        unsafe UnsafePointer<ImageHeader>(bitPattern: UInt(ComponentLayout.bootImage)).unsafelyUnwrapped.pointee
+        unsafe UnsafePointer<ImageHeader>(bitPattern: UInt(address)).unsafelyUnwrapped.pointee
     }
 
     static var tenantCount: Int { Int(header.tenantCount) }
 
     /// The record of tenant `index`, which must be below `tenantCount`.
     static func tenant(_ index: Int) -> TenantRecord {
-        let address = ComponentLayout.bootImage + header.tenantOffset + UInt64(index * MemoryLayout<TenantRecord>.stride)
+        // SAFETY: written once, before root has a second thread.
+        let address = unsafe address + header.tenantOffset + UInt64(index * MemoryLayout<TenantRecord>.stride)
         // SAFETY: the host tool wrote `tenantCount` records there, aligned to 8.
         return unsafe UnsafePointer<TenantRecord>(bitPattern: UInt(address)).unsafelyUnwrapped.pointee
     }
 
     /// The cores of the board that are numbered below this.
     static var coreCount: UInt64 { header.board.coreCount }
+}
+
+extension BootTable {
+    static var imageAddress: UInt64 {
+        // SAFETY: written once, before root has a second thread.
+        unsafe address
+    }
+}
+
+/// Where a monitor sees the pieces of the image that it loads: each at an address that is like its physical one modulo
+/// 2 MiB, so that large page table entries serve.
+struct ModulePlacement {
+    private var next = ComponentLayout.modules
+
+    mutating func place(_ segment: GuestSegment) -> UInt64 {
+        let large: UInt64 = 1 << 21
+        let address = next + (BootTable.imageAddress + segment.offset) % large
+        next = (address + segment.size + 2 * large - 1) & ~(large - 1)
+        return address
+    }
 }
 
 extension TenantRecord {

@@ -5,7 +5,9 @@ import Entente
 
 /// Root's main thread.
 @c(entente_main)
-func ententeMain(_ argument: UInt64) {
+func ententeMain(_ image: UInt64) {
+    // SAFETY: no other thread of root runs yet.
+    unsafe BootTable.address = image
     var builder = SystemBuilder()
     builder.build()
     serveFaults()

@@ -29,13 +29,13 @@ extension SystemBuilder {
 
     /// The pieces of the image that the monitor loads, one behind the other.
     private func mapModules(_ machine: MachineRecord, _ space: UInt32) {
-        var address = ComponentLayout.modules
+        var placement = ModulePlacement()
         for index in 0..<8 {
             let segment = machine.segments[index]
             if segment.size == 0 { continue }
             let size = (segment.size + 4095) & ~4095
-            map(space, InitialSlot.image, address, offset: segment.offset, size: size, .readOnly)
-            address += size
+            map(
+                space, InitialSlot.image, placement.place(segment), offset: segment.offset, size: size, .readOnly)
         }
     }
 

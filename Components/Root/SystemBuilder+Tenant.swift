@@ -10,9 +10,7 @@ extension SystemBuilder {
         let record = BootTable.tenant(index)
         var tenant = TenantHandles()
         tenant.table = memory.create(.capabilityTable, Self.tableSlots)
-        // Page tables: image, stacks, console, devices and heap need about ten; each GiB of guest RAM one more.
-        let gigabytes = record.machine.memory.size >> 30 + 1
-        tenant.space = memory.create(.addressSpace, 16 + 2 * gigabytes)
+        tenant.space = memory.create(.addressSpace, Self.pageTables(record))
         derive(tenant.table, into: tenant.table, InitialSlot.table)
         derive(tenant.space, into: tenant.table, InitialSlot.space)
         mapProgram(record.program, tenant.space)
@@ -32,6 +30,16 @@ extension SystemBuilder {
         return tenant
     }
 
+    /// Image, stacks, configuration, console, devices and heap need about ten tables; each GiB of guest RAM one, each module
+    /// two for its ends that fill no 2 MiB.
+    private static func pageTables(_ record: TenantRecord) -> UInt64 {
+        let base = 12 + record.heapSize >> 21 + record.coreSpread
+        guard record.kind == TenantKind.machine.rawValue else { return base }
+        var modules: UInt64 = 0
+        for index in 0..<8 where record.machine.segments[index].size != 0 { modules += 2 }
+        return base + record.machine.memory.size >> 30 + 1 + modules
+    }
+
     /// Read-only segments are mapped where they lie in the image; writable ones get RAM of their own.
     private mutating func mapProgram(_ program: ProgramRecord, _ space: UInt32) {
         for index in 0..<4 {
@@ -45,7 +53,7 @@ extension SystemBuilder {
             }
             let block = memory.block(segment.memorySize)
             entente_copy_blocks(
-                block.address, ComponentLayout.bootImage + segment.offset, (segment.fileSize + 63) & ~63)
+                block.address, BootTable.imageAddress + segment.offset, (segment.fileSize + 63) & ~63)
             memory.release(block)
             map(space, block.extent, segment.address, size: segment.memorySize, rights)
         }
@@ -163,10 +171,9 @@ extension SystemBuilder {
     /// The monitor's view of its machine: modules are numbered from `ComponentLayout.modules` on.
     private func fill(_ machine: inout MachineConfiguration, _ record: TenantRecord) {
         var segments = record.machine.segments
-        var offset: UInt64 = 0
+        var placement = ModulePlacement()
         for index in 0..<8 where segments[index].size != 0 {
-            segments[index].offset = offset
-            offset += (segments[index].size + 4095) & ~4095
+            segments[index].offset = placement.place(segments[index]) - ComponentLayout.modules
         }
         var cores = InlineArray<8, UInt64>(repeating: 0)
         for number in 0..<min(record.machine.virtualCPUs, 8) { cores[Int(number)] = record.core(of: number) }

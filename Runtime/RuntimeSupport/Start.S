@@ -1,5 +1,5 @@
 // Entry of all of a component's threads. Whoever created the thread has set the stack pointer, x0 to the thread's
-// number and x1 to its core: number 0 is the component's main thread.
+// number and x1 to its core: number 0 is the component's main thread. (Root's main thread finds the image's address in x1.)
     .section .text.start, "ax"
     .global _start
     .weak   entente_thread_main
@@ -7,6 +7,7 @@ _start:
     mov     x29, xzr
     mov     x30, xzr
     cbnz    x0, 1f
+    mov     x0, x1
     bl      entente_main
     // A thread that returns has nothing left to do: it faults, and root reports it.
     udf     #0

@@ -46,7 +46,7 @@ public enum ComponentLayout {
     public static let guestMemory: UInt64 = 0x4000_0000
     /// A monitor sees the image's modules of its machine here, read-only, in the order of `MachineConfiguration.segments`.
     public static let modules: UInt64 = 0x60_0000_0000
-    /// Root sees the image here.
+    /// Root sees the image here, or up to 2 MiB above, so that large page table entries serve: `x1` says where.
     public static let bootImage: UInt64 = 0x60_0000_0000
     /// Root maps memory that it prepares for others from here on.
     public static let workspace: UInt64 = 0x10_0000_0000

@@ -77,7 +77,7 @@ extension Kernel {
         while done < request.size, written < mapBatch {
             let address = request.address + done
             let physical = extent.object + (request.offset &+ done)
-            let level = leafLevel(address, physical, request.size &- done)
+            let level = leafLevel(space, address, physical, request.size &- done)
             let table: PhysicalAddress
             do throws(Failure) { table = try tableFor(space, address, level) } catch {
                 if done == 0 { throw error }
@@ -97,12 +97,17 @@ extension Kernel {
         return done
     }
 
-    /// The largest entry that fits: blocks need both addresses aligned.
-    private static func leafLevel(_ address: GuestAddress, _ physical: PhysicalAddress, _ size: UInt64) -> Int {
+    /// The largest entry that fits: blocks need both addresses aligned, and no table of smaller pieces in their place.
+    private static func leafLevel(
+        _ space: Ref<AddressSpace>, _ address: GuestAddress, _ physical: PhysicalAddress, _ size: UInt64
+    ) -> Int {
+        var table: PhysicalAddress? = space.pointee.root
         var level = PageTable.firstLevel
         while level < PageTable.lastLevel {
             let span = PageTable.span(level)
-            if (address.value | physical.value) & (span &- 1) == 0, size >= span { return level }
+            let next = table.flatMap { M.table(of: M.readEntry($0, PageTable.index(address, level))) }
+            if (address.value | physical.value) & (span &- 1) == 0, size >= span, next == nil { return level }
+            table = next
             level &+= 1
         }
         return level

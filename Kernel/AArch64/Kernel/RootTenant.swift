@@ -74,8 +74,11 @@ enum RootTenant {
     }
 
     private static func mapImage(_ space: Ref<AddressSpace>) {
-        map(space, BootImage.address, ComponentLayout.bootImage, BootImage.header.pointee.size, .readOnly)
+        map(space, BootImage.address, imageAddress, BootImage.header.pointee.size, .readOnly)
     }
+
+    /// Like the image's physical address modulo 2 MiB.
+    static var imageAddress: UInt64 { ComponentLayout.bootImage &+ BootImage.address.value & 0x1F_FFFF }
 
     private static func map(
         _ space: Ref<AddressSpace>, _ physical: PhysicalAddress, _ address: UInt64, _ size: UInt64, _ rights: Rights
@@ -148,6 +151,7 @@ private struct BootMemory {
         thread.pointee.isConfigured = true
         thread.pointee.frame.programCounter = BootImage.header.pointee.root.entry
         thread.pointee.frame.stackPointer = ComponentLayout.stackTop
+        thread.pointee.frame.x[1] = RootTenant.imageAddress
         return thread
     }
 
