@@ -69,7 +69,9 @@ let package = Package(
                 "ABI", "SystemImage", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
-        .testTarget(name: "SystemImageTests", dependencies: ["SystemImage"]),
+        .testTarget(
+            name: "SystemImageTests",
+            dependencies: ["SystemImage", "ABI", .product(name: "Yams", package: "Yams")]),
         .testTarget(name: "VirtualPlatformTests", dependencies: ["VirtualPlatform"]),
     ] + guests.map { .target(name: $0.name, dependencies: guestDependencies, path: "Guests/" + $0.path) }
 )

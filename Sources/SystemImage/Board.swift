@@ -101,7 +101,9 @@ extension Board {
         return words[1] + (words[0] == 0 ? 32 : 16)
     }
 
-    private static func gap(around range: MemoryRange, avoiding taken: [MemoryRange]) throws(ImageError) -> MemoryRange {
+    private static func gap(
+        around range: MemoryRange, avoiding taken: [MemoryRange]
+    ) throws(ImageError) -> MemoryRange {
         let end = range.base + range.size
         guard !taken.contains(where: { $0.base < end && range.base < $0.base + $0.size }) else {
             throw ImageError(

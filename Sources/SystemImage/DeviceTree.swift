@@ -80,7 +80,8 @@ struct DeviceTree {
     }
 
     private func malformed(_ node: String, _ property: String) -> ImageError {
-        ImageError("'\(property)' of '\(node)' makes no sense in \(file.lastPathComponent)",
+        ImageError(
+            "'\(property)' of '\(node)' makes no sense in \(file.lastPathComponent)",
             remedy: "check the board's device tree")
     }
 }

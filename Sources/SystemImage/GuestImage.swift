@@ -76,7 +76,8 @@ public struct GuestImage: Sendable {
         let inner = try GuestKernelKind(of: plain, format: .auto)
         guard inner == .image || inner == .elf else {
             throw ImageError(
-                "the kernel is compressed more than once", remedy: "decompress the file with gunzip and name the result")
+                "the kernel is compressed more than once",
+                remedy: "decompress the file with gunzip and name the result")
         }
         return (plain, inner)
     }

@@ -35,7 +35,8 @@ public struct GuestLayout: Sendable {
             throw ImageError(
                 "kernel, initial RAM disk and device tree reach up to \(hex(end)) and beyond, but the machine's "
                     + "\(ByteSize(bytes: ramSize)) of RAM end at \(hex(ramEnd))",
-                remedy: "give the machine more 'memory'; \(ByteSize(bytes: needed)) hold them, and its system needs more")
+                remedy: "give the machine more 'memory'; \(ByteSize(bytes: needed)) hold them, and its system needs "
+                    + "more")
         }
         (deviceTreeAddress, deviceTreeCapacity) = slot
     }

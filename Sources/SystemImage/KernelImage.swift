@@ -36,7 +36,8 @@ public struct KernelImage: Sendable {
     /// The function that holds `address` (relative to the kernel's first byte) as `name + 0x12`.
     public func symbol(at address: UInt64) -> String? { symbols.symbol(at: address) }
 
-    /// The kernel, padded to `alignment`, with `image` behind it, and a header that tells the boot loader the size of both.
+    /// The kernel, padded to `alignment`, with `image` behind it, and a header that tells the boot loader the size of
+    /// both.
     func joined(with image: Data, alignment: Int) -> Data {
         var joined = flat
         joined.reserveCapacity(flat.count + alignment + image.count)

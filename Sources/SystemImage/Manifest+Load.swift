@@ -104,11 +104,13 @@ struct ManifestParser {
         let section = ManifestSection(
             value, title: "\(kind) '\(name.shortened)'", at: nameNode.mark,
             keys: isMachine ? ManifestKeys.machine : ManifestKeys.component, source: source)
-        let tenant: TenantDescription = isMachine
+        let tenant: TenantDescription =
+            isMachine
             ? .machine(MachineParser(section: section, cores: cores).machine(name: name))
             : .component(ComponentParser(section: section, cores: cores).component(name: name))
-        declarations.append(TenantDeclaration(
-            tenant: tenant, mark: nameNode.mark, after: section.list("after", of: "names"), isMachine: isMachine))
+        declarations.append(
+            TenantDeclaration(
+                tenant: tenant, mark: nameNode.mark, after: section.list("after", of: "names"), isMachine: isMachine))
     }
 }
 

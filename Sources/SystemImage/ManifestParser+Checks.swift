@@ -9,7 +9,8 @@ extension ManifestParser {
         }
         if name.utf8.count > TenantDescription.maximumName {
             source.report(
-                at: mark, "the name '\(name.shortened)' has \(name.utf8.count) bytes, and \(TenantDescription.maximumName) fit",
+                at: mark,
+                "the name '\(name.shortened)' has \(name.utf8.count) bytes, and \(TenantDescription.maximumName) fit",
                 remedy: "shorten it")
         } else if name.first?.isLetter != true || !name.allSatisfy(isAllowed) {
             source.report(
@@ -17,7 +18,8 @@ extension ManifestParser {
                 remedy: "begin with a letter, go on with letters, digits, '-' and '_'")
         } else if what != "the system", TenantDescription.reservedNames.contains(name) {
             source.report(
-                at: mark, "the name '\(name)' is taken by a part of every system",
+                at: mark,
+                "the name '\(name)' is taken by a part of every system",
                 remedy: "choose another; \(enumerated(TenantDescription.reservedNames)) are taken")
         }
     }
@@ -47,9 +49,11 @@ extension ManifestParser {
         var order: [Int] = []
         var started: Set<Int> = []
         while order.count < declarations.count {
-            guard let next = declarations.indices.first(where: {
-                !started.contains($0) && dependencies[$0].allSatisfy(started.contains)
-            }) else {
+            guard
+                let next = declarations.indices.first(where: {
+                    !started.contains($0) && dependencies[$0].allSatisfy(started.contains)
+                })
+            else {
                 reportCircle(dependencies, started)
                 return Array(declarations.indices)
             }
@@ -130,7 +134,8 @@ extension ManifestParser {
             at: boardMark ?? system.mark(of: section),
             enumerated(parts.map { "\($0.0) (\(ByteSize(bytes: $0.1)))" })
                 + " need more than the board's \(ByteSize(bytes: available))",
-            remedy: "raise 'memory' of the board to \(ByteSize(bytes: sum.aligned(to: 64 << 20))), or give the machines less")
+            remedy: "raise 'memory' of the board to \(ByteSize(bytes: sum.aligned(to: 64 << 20))), "
+                + "or give the machines less")
     }
 
     private func fileSize(_ file: URL) -> UInt64 {

@@ -63,7 +63,9 @@ extension String {
             for j in 1..<(b.count + 1) {
                 let replaced = rows[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)
                 var best = Swift.min(row[j - 1] + 1, rows[i - 1][j] + 1, replaced)
-                if i > 1, j > 1, a[i - 1] == b[j - 2], a[i - 2] == b[j - 1] { best = Swift.min(best, rows[i - 2][j - 2] + 1) }
+                if i > 1, j > 1, a[i - 1] == b[j - 2], a[i - 2] == b[j - 1] {
+                    best = Swift.min(best, rows[i - 2][j - 2] + 1)
+                }
                 row.append(best)
             }
             rows.append(row)

@@ -97,7 +97,8 @@ struct ManifestSection {
         let size = ByteSize(bytes: bytes)
         guard range.contains(bytes) else {
             source.report(
-                at: node, "'\(key)' of \(title) is \(size), outside \(ByteSize(bytes: range.lowerBound)) to "
+                at: node,
+                "'\(key)' of \(title) is \(size), outside \(ByteSize(bytes: range.lowerBound)) to "
                     + "\(ByteSize(bytes: range.upperBound))", remedy: example)
             return standard
         }
@@ -139,8 +140,9 @@ struct ManifestSection {
         var isDirectory: ObjCBool = false
         let exists = FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory)
         guard exists, !text.isEmpty else {
+            let what = isFolder ? "folder" : "file"
             report(
-                at: key, "'\(key)' of \(title) names '\(text.shortened)', and there is no such \(isFolder ? "folder" : "file")",
+                at: key, "'\(key)' of \(title) names '\(text.shortened)', and there is no such \(what)",
                 remedy: "correct the path, which begins at the manifest's folder")
             return nil
         }

@@ -38,9 +38,10 @@ public struct Program: Sendable {
         for segment in loaded {
             try Self.check(segment, after: end)
             end = (segment.virtualAddress + segment.memorySize).aligned(to: Self.pageSize)
-            segments.append(Segment(
-                address: segment.virtualAddress, data: file.contents(of: segment),
-                memorySize: end - segment.virtualAddress, rights: Self.rights(of: segment)))
+            segments.append(
+                Segment(
+                    address: segment.virtualAddress, data: file.contents(of: segment),
+                    memorySize: end - segment.virtualAddress, rights: Self.rights(of: segment)))
         }
         let entry = file.entry
         guard segments.contains(where: { $0.rights & Rights.execute.rawValue != 0 && $0.contains(entry) }) else {
@@ -64,9 +65,10 @@ public struct Program: Sendable {
             throw unfit("the segment for \(hex(address)) does not begin on a page of 4 KiB")
         }
         guard address >= end else {
-            throw unfit(end == ComponentLayout.image
-                ? "the segment for \(hex(address)) lies below \(hex(end)), where programs begin"
-                : "the segment for \(hex(address)) overlaps the one before it, which ends at \(hex(end))")
+            throw unfit(
+                end == ComponentLayout.image
+                    ? "the segment for \(hex(address)) lies below \(hex(end)), where programs begin"
+                    : "the segment for \(hex(address)) overlaps the one before it, which ends at \(hex(end))")
         }
         // The lowest stack, that of core 7, ends where programs have to end.
         let limit = ComponentLayout.stackTop - 8 * ComponentLayout.stackStride

@@ -2,7 +2,7 @@ import ABI
 import Foundation
 
 /// Writes the records of `ABI/SystemImage.swift` field by field: words of eight bytes, little endian, in the order of
-/// their declaration. That order is the ABI, and a test compares it with the layout that the compiler gives the records.
+/// their declaration. That order is the ABI, and a test compares it with the layout that the compiler gives them.
 struct RecordEncoder {
     private(set) var data = Data()
 

@@ -33,6 +33,8 @@ public struct SymbolTable: Sendable {
             let link = UInt64(try reader.word32(header + 40))
             guard link < count else { throw ELFFile.damaged("its symbols have no names") }
             try Self.append(&found, reader, section: header, strings: table + link * entrySize)
+            // A file has one (System V ABI, "Sections"); a hostile one must not make this long.
+            break
         }
         symbols = found.sorted { ($0.address, $0.name) < ($1.address, $1.name) }
     }
@@ -72,8 +74,9 @@ public struct SymbolTable: Sendable {
             let tail = names[(names.startIndex + Int(nameOffset))...]
             let name = String(decoding: tail.prefix { $0 != 0 }, as: UTF8.self)
             guard !name.isEmpty, !name.hasPrefix("$d"), !name.hasPrefix("$x") else { continue }
-            found.append(Symbol(
-                name: demangled(name), address: try reader.word64(entry + 8), size: try reader.word64(entry + 16)))
+            found.append(
+                Symbol(
+                    name: demangled(name), address: try reader.word64(entry + 8), size: try reader.word64(entry + 16)))
         }
     }
 }

@@ -77,7 +77,7 @@ public struct MachineImage: Sendable {
 }
 
 extension Program.Segment {
-    /// Bytes of it that are in the image: what cannot be written is mapped from there, so its last page has to be whole.
+    /// Bytes of it that are in the image: what cannot be written is mapped from there, so its last page must be whole.
     var imageSize: UInt64 {
         rights & Rights.write.rawValue == 0 ? memorySize : UInt64(data.count)
     }

@@ -69,7 +69,8 @@ struct MachineParser {
         }
         guard text.utf8.count <= MachineDescription.maximumCommandLine else {
             section.report(
-                at: "command-line", "'command-line' of \(section.title) has \(text.utf8.count) bytes, and Linux takes "
+                at: "command-line",
+                "'command-line' of \(section.title) has \(text.utf8.count) bytes, and Linux takes "
                     + "\(MachineDescription.maximumCommandLine)",
                 remedy: "shorten it")
             return standard
@@ -113,10 +114,13 @@ struct ComponentParser {
             return nil
         }
         guard let target = section.text("target") else { return nil }
-        guard target.first?.isLetter == true, target.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") })
-        else {
+        let isAllowed = { (character: Character) in
+            character.isASCII && (character.isLetter || character.isNumber || character == "_")
+        }
+        guard target.first?.isLetter == true, target.allSatisfy(isAllowed) else {
             section.report(
-                at: "target", "'target' of \(section.title) is '\(target.shortened)', which is no name of a Swift target",
+                at: "target",
+                "'target' of \(section.title) is '\(target.shortened)', which is no name of a Swift target",
                 remedy: "name a folder below Components, such as Heartbeat")
             return nil
         }
@@ -138,7 +142,8 @@ struct ComponentParser {
         let nodes = section.list("arguments", of: "whole numbers")
         guard nodes.count <= Tenant.maximumArguments else {
             section.report(
-                at: "arguments", "\(section.title) has \(nodes.count) arguments, and \(Tenant.maximumArguments) are possible",
+                at: "arguments",
+                "\(section.title) has \(nodes.count) arguments, and \(Tenant.maximumArguments) are possible",
                 remedy: "remove \(nodes.count - Tenant.maximumArguments) of them")
             return []
         }
@@ -146,7 +151,8 @@ struct ComponentParser {
         for node in nodes {
             guard let number = node.wholeNumber else {
                 section.source.report(
-                    at: node, "an argument of \(section.title) is \(node.kindDescription), but a whole number of 64 "
+                    at: node,
+                    "an argument of \(section.title) is \(node.kindDescription), but a whole number of 64 "
                         + "bits is expected",
                     remedy: "write a number that is not negative")
                 continue
@@ -162,9 +168,11 @@ extension ManifestSection {
         guard let number = node("core")?.signedNumber, number >= cores else {
             return self.number("core", in: 0...(cores - 1), default: 0)
         }
+        let (available, possible) =
+            cores == 1 ? ("one core", "'core: 0'") : ("\(cores) cores", "a core from 0 to \(cores - 1)")
         report(
-            at: "core", "\(title) is to run on core \(number), but the board has \(cores == 1 ? "one core" : "\(cores) cores")",
-            remedy: (cores == 1 ? "write 'core: 0'" : "write a core from 0 to \(cores - 1)") + ", or raise 'cores' of the board")
+            at: "core", "\(title) is to run on core \(number), but the board has \(available)",
+            remedy: "write \(possible), or raise 'cores' of the board")
         return 0
     }
 

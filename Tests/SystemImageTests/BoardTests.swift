@@ -41,9 +41,10 @@ import Testing
     @Test func readsWhatTheKernelNeeds() throws {
         let board = try board(source())
         #expect(board.coreAffinities == [0, 0x100])
-        #expect(board.ram == [
-            MemoryRange(base: 0x4000_0000, size: 0x2000_0000), MemoryRange(base: 0x1_0000_0000, size: 0x1000_0000),
-        ])
+        #expect(
+            board.ram == [
+                MemoryRange(base: 0x4000_0000, size: 0x2000_0000), MemoryRange(base: 0x1_0000_0000, size: 0x1000_0000),
+            ])
         #expect(board.distributor == MemoryRange(base: 0x0800_0000, size: 0x1_0000))
         #expect(board.redistributors == MemoryRange(base: 0x080A_0000, size: 0xF6_0000))
         #expect(board.serial == MemoryRange(base: 0x0900_0000, size: 0x1000))

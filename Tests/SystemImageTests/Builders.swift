@@ -102,7 +102,9 @@ struct ELFBuilder {
 }
 
 /// An arm64 Image made for a test.
-func arm64Image(textOffset: UInt64 = 0, imageSize: UInt64 = 0x10_0000, flags: UInt64 = 0xA, fileSize: Int = 4096) -> Data {
+func arm64Image(textOffset: UInt64 = 0, imageSize: UInt64 = 0x10_0000, flags: UInt64 = 0xA, fileSize: Int = 4096)
+    -> Data
+{
     var header = Bytes()
     header.put(UInt32(0x1400_0010), 0)
     header.put(textOffset, imageSize, flags, 0, 0, 0)

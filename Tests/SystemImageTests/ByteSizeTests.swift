@@ -10,7 +10,9 @@ import Testing
         #expect(ByteSize(text)?.bytes == bytes)
     }
 
-    @Test(arguments: ["", "MiB", "256MB", "256mib", "1.5GiB", "-1", "4 ", "1TiB", "0x10", "18446744073709551616", "99999999999GiB"])
+    @Test(arguments: [
+        "", "MiB", "256MB", "256mib", "1.5GiB", "-1", "4 ", "1TiB", "0x10", "18446744073709551616", "99999999999GiB",
+    ])
     func refuses(text: String) {
         #expect(ByteSize(text) == nil)
     }

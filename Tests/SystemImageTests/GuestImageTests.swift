@@ -60,16 +60,24 @@ import Testing
     @Test func refusesWhatIsBelowTheCompression() throws {
         let text = try run("gzip", ["-c"], input: Data("text".utf8))
         #expect(problem(text).contains("text file"))
-        #expect(problem(try run("gzip", ["-c"], input: try run("gzip", ["-c"], input: arm64Image()))).contains("more than once"))
+        #expect(
+            problem(try run("gzip", ["-c"], input: try run("gzip", ["-c"], input: arm64Image()))).contains(
+                "more than once"))
         #expect(problem(Data([0x1F, 0x8B, 8, 0, 1, 2, 3])).contains("cannot be decompressed"))
         #expect(problem(Self.compressedEFI(Data(), compression: "zstd")).contains("'zstd'"))
     }
 
     @Test func elfLiesAtItsPhysicalAddresses() throws {
-        let builder = ELFBuilder(entry: 0xFFFF_0000_0000_0040, segments: [
-            .init(flags: 6, address: 0xFFFF_0000_0010_0004, physical: base + 0x10_0004, data: Data([1, 2]), memorySize: 0x1000),
-            .init(flags: 5, address: 0xFFFF_0000_0000_0000, physical: base + 0x1000, data: Data(repeating: 7, count: 128)),
-        ])
+        let builder = ELFBuilder(
+            entry: 0xFFFF_0000_0000_0040,
+            segments: [
+                .init(
+                    flags: 6, address: 0xFFFF_0000_0010_0004, physical: base + 0x10_0004, data: Data([1, 2]),
+                    memorySize: 0x1000),
+                .init(
+                    flags: 5, address: 0xFFFF_0000_0000_0000, physical: base + 0x1000,
+                    data: Data(repeating: 7, count: 128)),
+            ])
         let image = try image(builder.build())
         #expect(image.modules.map(\.address) == [base + 0x1000, base + 0x10_0000], "aligned to 8 bytes")
         #expect(image.modules[1].data == Data([0, 0, 0, 0, 1, 2]))
@@ -79,9 +87,11 @@ import Testing
 
     @Test func refusesAnELFOutsideRAM() {
         func elf(_ physical: UInt64, count: Int = 1) -> Data {
-            ELFBuilder(segments: (0..<count).map {
-                .init(flags: 5, address: 0, physical: physical + UInt64($0) * 4096, data: Data(count: 8))
-            }).build()
+            ELFBuilder(
+                segments: (0..<count).map {
+                    .init(flags: 5, address: 0, physical: physical + UInt64($0) * 4096, data: Data(count: 8))
+                }
+            ).build()
         }
         #expect(problem(elf(0)).contains("RAM begins"))
         #expect(problem(elf(base + 64 << 20)).contains("RAM"))
@@ -103,7 +113,7 @@ import Testing
         var x86 = Data(count: 1024)
         x86.replaceSubrange(0x202..<0x206, with: Data("HdrS".utf8))
         #expect(problem(x86).contains("x86"))
-        #expect(problem(arm64Image(fileSize: 63)).contains("cut off") || problem(arm64Image(fileSize: 63)).contains("63 bytes"))
+        #expect(problem(arm64Image(fileSize: 63)).contains("cut off"))
         #expect(problem(arm64Image(flags: 0xB)).contains("big-endian"))
         #expect(problem(arm64Image(textOffset: 3)).contains("not aligned"))
         #expect(problem(arm64Image(textOffset: .max & ~7)).contains("wraps around"))

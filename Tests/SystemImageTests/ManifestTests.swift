@@ -5,7 +5,8 @@ import Testing
 
 @Suite struct ManifestTests {
     private func valid(_ name: String, _ overrides: BoardOverrides = BoardOverrides()) throws -> Manifest {
-        try Manifest.load(path: Repository.manifests.appendingPathComponent("valid/\(name).yaml").path, overriding: overrides)
+        try Manifest.load(
+            path: Repository.manifests.appendingPathComponent("valid/\(name).yaml").path, overriding: overrides)
     }
 
     @Test(arguments: Repository.files(in: "Tests/Manifests/valid", withExtension: "yaml"))
@@ -63,12 +64,13 @@ import Testing
         let manifest = try valid("everything", BoardOverrides(cpu: "max", cores: 2, memory: 4 << 30))
         #expect(manifest.board.cpu == "max" && manifest.board.cores == 2 && manifest.board.memory == 4 << 30)
         #expect(manifest.machines[0].core == 1 && manifest.components[0].core == 1)
-        #expect(manifest.tenants.map { tenant in
-            switch tenant {
-            case .machine(let machine): machine.core
-            case .component(let component): component.core
-            }
-        } == [0, 1, 1])
+        #expect(
+            manifest.tenants.map { tenant in
+                switch tenant {
+                case .machine(let machine): machine.core
+                case .component(let component): component.core
+                }
+            } == [0, 1, 1])
     }
 
     @Test func lessMemoryIsCheckedAgain() {

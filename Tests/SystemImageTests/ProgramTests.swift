@@ -47,11 +47,12 @@ import Testing
         #expect(problem { $0.segments[2].memorySize = .max }.contains("end of the address space"))
         #expect(problem { $0.segments[2].memorySize = 8 }.contains("larger in the file"))
         #expect(problem { $0.segments[0].flags = 7 }.contains("writable and executable"))
-        #expect(problem { builder in
-            for page in UInt64(10)..<12 {
-                builder.segments.append(.init(flags: 4, address: 0x20_0000 + page * 4096, data: Data(count: 1)))
-            }
-        }.contains("5 segments"))
+        #expect(
+            problem { builder in
+                for page in UInt64(10)..<12 {
+                    builder.segments.append(.init(flags: 4, address: 0x20_0000 + page * 4096, data: Data(count: 1)))
+                }
+            }.contains("5 segments"))
     }
 
     @Test func refusesABadEntry() {

@@ -40,8 +40,9 @@ import Testing
         #expect((parts["name"] as? [String: Any])?["maxLength"] as? Int == TenantDescription.maximumName)
     }
 
-    @Test(arguments: Repository.files(in: "examples", withExtension: "yaml")
-        + Repository.files(in: "Tests/Manifests/valid", withExtension: "yaml"))
+    @Test(
+        arguments: Repository.files(in: "examples", withExtension: "yaml")
+            + Repository.files(in: "Tests/Manifests/valid", withExtension: "yaml"))
     func acceptsValidManifests(file: URL) throws {
         let errors = try schema().errors(in: String(contentsOf: file, encoding: .utf8))
         #expect(errors.isEmpty, "\(errors)")

@@ -20,7 +20,8 @@ struct SchemaValidator {
             return [String: Any](mapping.map { ($0.string ?? "", value($1)) }, uniquingKeysWith: { first, _ in first })
         case .sequence(let sequence): return sequence.map(value)
         case .scalar(let scalar) where node.tag == Tag(.int):
-            return UInt64.construct(from: scalar).map { Double($0) } ?? Int.construct(from: scalar).map { Double($0) } ?? .nan
+            return UInt64.construct(from: scalar).map { Double($0) } ?? Int.construct(from: scalar).map { Double($0) }
+                ?? .nan
         default: return node.float ?? node.any
         }
     }
@@ -56,9 +57,10 @@ struct SchemaValidator {
         case "required": return verdict((rule as? [String] ?? []).allSatisfy { object?[$0] != nil })
         case "dependentRequired":
             let rules = rule as? [String: [String]] ?? [:]
-            return verdict(rules.allSatisfy { key, needed in
-                object?[key] == nil || needed.allSatisfy { object?[$0] != nil }
-            })
+            return verdict(
+                rules.allSatisfy { key, needed in
+                    object?[key] == nil || needed.allSatisfy { object?[$0] != nil }
+                })
         case "not": return verdict(!passes(rule))
         case "anyOf": return verdict((rule as? [Any] ?? []).contains(where: passes))
         case "oneOf": return verdict((rule as? [Any] ?? []).filter(passes).count == 1)

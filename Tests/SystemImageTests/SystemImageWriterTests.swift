@@ -6,10 +6,12 @@ import Testing
 
 @Suite struct SystemImageWriterTests {
     private func kernel() throws -> KernelImage {
-        let builder = ELFBuilder(entry: 0, segments: [
-            .init(flags: 5, address: 0, data: arm64Image(fileSize: 0x1800)),
-            .init(flags: 6, address: 0x2000, data: Data(repeating: 0xDD, count: 0x100), memorySize: 0x1_0000),
-        ], symbols: [("_head", 0, 0), ("panic", 0x400, 0x40)])
+        let builder = ELFBuilder(
+            entry: 0,
+            segments: [
+                .init(flags: 5, address: 0, data: arm64Image(fileSize: 0x1800)),
+                .init(flags: 6, address: 0x2000, data: Data(repeating: 0xDD, count: 0x100), memorySize: 0x1_0000),
+            ], symbols: [("_head", 0, 0), ("panic", 0x400, 0x40)])
         return try KernelImage(elf: builder.build())
     }
 
@@ -17,13 +19,15 @@ import Testing
 
     private func machine(_ size: UInt64 = 16 << 20) throws -> MachineImage {
         let image = try GuestImage(
-            kernel: arm64Image(fileSize: 5000), ramBase: MachineImage.ramBase, ramSize: size) { $0 }
+            kernel: arm64Image(fileSize: 5000), ramBase: MachineImage.ramBase, ramSize: size
+        ) { $0 }
         let layout = try GuestLayout(image: image, initrdSize: 300, ramBase: MachineImage.ramBase, ramSize: size)
         var description = MachineDescription(name: "debian")
         description.memory = size
         description.cpus = 2
         return try MachineImage(
-            description, layout: layout, initrd: Data(repeating: 1, count: 300), deviceTree: Data(repeating: 2, count: 200))
+            description, layout: layout, initrd: Data(repeating: 1, count: 300),
+            deviceTree: Data(repeating: 2, count: 200))
     }
 
     private func writer() throws -> SystemImageWriter {
@@ -32,7 +36,8 @@ import Testing
             kernel: try kernel(), board: .forTests(cores: 2), root: program,
             tenants: [
                 Tenant(kind: .consoleDriver, name: "serial", program: program, priority: 30),
-                Tenant(kind: .component, name: "beat", program: program, priority: 16, core: 1, heapSize: 0x1_0000,
+                Tenant(
+                    kind: .component, name: "beat", program: program, priority: 16, core: 1, heapSize: 0x1_0000,
                     arguments: [7, 8]),
                 Tenant(kind: .machine, name: "debian", program: program, priority: 8, machine: try machine()),
                 Tenant(kind: .machine, name: "other", program: program, priority: 8, machine: try machine()),
@@ -68,7 +73,9 @@ import Testing
         #expect(image.word(at: root + MemoryLayout<ProgramRecord>.offset(of: \.entry)!) == 0x20_0000)
         #expect(image.word(at: root + MemoryLayout<ProgramRecord>.offset(of: \.stackSize)!) == Program.defaultStackSize)
         #expect(image.word(at: MemoryLayout<ImageHeader>.offset(of: \.tenantCount)!) == 4)
-        #expect(image.word(at: MemoryLayout<ImageHeader>.offset(of: \.tenantOffset)!) == UInt64(MemoryLayout<ImageHeader>.size))
+        #expect(
+            image.word(at: MemoryLayout<ImageHeader>.offset(of: \.tenantOffset)!)
+                == UInt64(MemoryLayout<ImageHeader>.size))
     }
 
     @Test func tenantsLieAsTheCompilerLaysThemOut() throws {
@@ -94,7 +101,8 @@ import Testing
     @Test func modulesLieWhereTheRecordsSay() throws {
         let image = try writer().write()[imageStart...]
         let tenant = MemoryLayout<ImageHeader>.size + 2 * MemoryLayout<TenantRecord>.stride
-        let segments = tenant + MemoryLayout<TenantRecord>.offset(of: \.machine)!
+        let segments =
+            tenant + MemoryLayout<TenantRecord>.offset(of: \.machine)!
             + MemoryLayout<MachineRecord>.offset(of: \.segments)!
         let (expected, stride) = (try machine().modules, MemoryLayout<GuestSegment>.stride)
         for (index, module) in expected.enumerated() {
@@ -112,7 +120,9 @@ import Testing
         let image = try writer().write()[imageStart...]
         let root = MemoryLayout<ImageHeader>.offset(of: \.root)!
         let stride = MemoryLayout<ProgramSegment>.stride
-        let sizes = (0..<4).map { image.word(at: root + $0 * stride + MemoryLayout<ProgramSegment>.offset(of: \.fileSize)!) }
+        let sizes = (0..<4).map {
+            image.word(at: root + $0 * stride + MemoryLayout<ProgramSegment>.offset(of: \.fileSize)!)
+        }
         #expect(sizes == [0x2000, 0x1000, 16, 0])
         let offset = Int(image.word(at: root + MemoryLayout<ProgramSegment>.offset(of: \.offset)!))
         #expect(image[image.startIndex + offset + 4999] == 0xAA && image[image.startIndex + offset + 5000] == 0)
@@ -177,8 +187,9 @@ import Testing
         }
         #expect(problem([.init(flags: 5, address: 0, data: Data(count: 100))]).contains("arm64 Image header"))
         #expect(problem([.init(flags: 5, address: 1 << 40, data: arm64Image())]).contains("beyond 16MiB"))
-        #expect(problem([
-            .init(flags: 5, address: 0, data: arm64Image()), .init(flags: 5, address: 64, data: arm64Image()),
-        ]).contains("overlaps"))
+        #expect(
+            problem([
+                .init(flags: 5, address: 0, data: arm64Image()), .init(flags: 5, address: 64, data: arm64Image()),
+            ]).contains("overlaps"))
     }
 }
