@@ -31,6 +31,8 @@ extension Kernel {
             let word = Int(register.interrupt >> 5) & 3
             let bit: UInt64 = 1 << UInt64(register.interrupt & 31)
             if register.isFree {
+                // Written even so: one that signals its end goes on doing so until it is overwritten.
+                M.setListRegister(index, .empty)
                 release(guest, index, word, bit)
                 continue
             }
