@@ -23,10 +23,10 @@ extension Kernel {
         }
     }
 
-    /// On the virtual CPU's core: wakes it if it waits and there is something to take.
+    /// On the virtual CPU's core: wakes it if it waits and there may be something to take; if not it waits again.
     static func virtualInterruptsChanged(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         guard let guest = context.pointee.guest else { return }
-        if context.pointee.state == .waitingForInterrupt, hasDeliverable(guest) { wake(core, context) }
+        if context.pointee.state == .waitingForInterrupt, mayHaveDeliverable(guest) { wake(core, context) }
     }
 
     /// Ends a virtual CPU's WFI.

@@ -98,6 +98,17 @@ extension Kernel {
             & ~guest.pointee.active[word].load() & ~guest.pointee.listed[word]
     }
 
+    /// Whether something may wait to be delivered. `listed` does not count: what it says may have ended since.
+    static func mayHaveDeliverable(_ guest: Ref<VirtualCPU>) -> Bool {
+        guard guest.pointee.forwarding.load() != 0 else { return false }
+        for word in 0..<VirtualInterrupts.words {
+            let wanted = guest.pointee.pending[word].load()
+                | guest.pointee.level[word].load() & ~guest.pointee.edge[word].load()
+            if wanted & guest.pointee.enabled[word].load() & ~guest.pointee.active[word].load() != 0 { return true }
+        }
+        return false
+    }
+
     /// Whether anything waits to be delivered, in list registers or outside.
     static func hasDeliverable(_ guest: Ref<VirtualCPU>) -> Bool {
         guard guest.pointee.forwarding.load() != 0 else { return false }
