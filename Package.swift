@@ -1,77 +1,85 @@
 // swift-tools-version: 6.2
-// One package for both sides. The host builds `entente` and the tests; the `*Image` products are cross-built with
-// `--triple aarch64-none-none-elf --toolset Kernel/toolset.json` and linked by the host tool.
+// One package for both sides. On the host it holds the tool, the portable modules and the tests. With ENTENTE_BOARD in
+// the environment it holds the programs that run on the board instead: static libraries, cross-built with
+//     ENTENTE_BOARD=1 swift build -c release --triple aarch64-none-none-elf --toolset Kernel/toolset.json --product NAMEImage
+// and linked by the tool.
 import PackageDescription
 
-let component: [Target.Dependency] = ["ABI", "Entente"]
+/// A program of the board: NAME is built as the product NAMEImage.
+struct Program {
+    var name: String
+    var path: String
+    var dependencies: [Target.Dependency]
 
-/// Bare-metal programs for machines: benchmarks and mischief. GUEST is built as the product GUESTImage.
-let guests: [(name: String, path: String)] = [
-    ("BenchGuest", "Bench/BenchGuest"),
-    ("EventGuest", "Bench/EventGuest"),
-    ("EchoGuest", "Bench/EchoGuest"),
-    ("SwitchGuest", "Bench/SwitchGuest"),
-    ("HostileGarbage", "Hostile/Garbage"),
-    ("HostileUnmapped", "Hostile/Unmapped"),
-    ("HostileStorm", "Hostile/Storm"),
-    ("HostileSpin", "Hostile/Spin"),
-    ("HostileHypercalls", "Hostile/Hypercalls"),
-    ("HostileRegisters", "Hostile/Registers"),
-    ("HostileDevices", "Hostile/Devices"),
+    static func component(_ name: String, at path: String? = nil, and more: [Target.Dependency] = []) -> Program {
+        Program(name: name, path: path ?? "Components/\(name)", dependencies: ["ABI", "Entente"] + more)
+    }
+    static func guest(_ name: String, at path: String) -> Program {
+        Program(name: name, path: "Guests/\(path)", dependencies: ["GuestHardware", "GuestSupport", "HostileSupport"])
+    }
+}
+
+let programs: [Program] = [
+    Program(name: "Kernel", path: "Kernel/AArch64/Kernel", dependencies: ["ABI", "KernelCore", "Hardware"]),
+    .component("Root"),
+    .component("Monitor", and: ["VirtualPlatform"]),
+    .component("Serial"),
+    .component("Heartbeat"),
+    // Machines' programs: benchmarks and mischief.
+    .guest("BenchGuest", at: "Bench/BenchGuest"),
+    .guest("EventGuest", at: "Bench/EventGuest"),
+    .guest("EchoGuest", at: "Bench/EchoGuest"),
+    .guest("SwitchGuest", at: "Bench/SwitchGuest"),
+    .guest("HostileGarbage", at: "Hostile/Garbage"),
+    .guest("HostileUnmapped", at: "Hostile/Unmapped"),
+    .guest("HostileStorm", at: "Hostile/Storm"),
+    .guest("HostileSpin", at: "Hostile/Spin"),
+    .guest("HostileHypercalls", at: "Hostile/Hypercalls"),
+    .guest("HostileRegisters", at: "Hostile/Registers"),
+    .guest("HostileDevices", at: "Hostile/Devices"),
 ]
-let guestDependencies: [Target.Dependency] = ["GuestHardware", "GuestSupport", "HostileSupport"]
+
+/// Modules that both sides build.
+let shared: [Target] = [
+    .target(name: "ABI"),
+    .target(name: "KernelCore", dependencies: ["ABI"]),
+    .target(name: "VirtualPlatform", dependencies: ["ABI"]),
+]
+
+let boardTargets: [Target] = [
+    .target(name: "Hardware", path: "Kernel/AArch64/Hardware"),
+    .target(name: "RuntimeSupport", path: "Runtime/RuntimeSupport"),
+    .target(name: "Entente", dependencies: ["ABI", "RuntimeSupport"], path: "Runtime/Entente"),
+    .target(name: "GuestHardware", path: "Guests/Hardware"),
+    .target(name: "GuestSupport", dependencies: ["GuestHardware"], path: "Guests/Support"),
+    .target(name: "HostileSupport", dependencies: ["GuestHardware", "GuestSupport"], path: "Guests/Hostile/Support"),
+]
+
+let hostTargets: [Target] = [
+    .target(name: "SystemImage", dependencies: ["ABI", .product(name: "Yams", package: "Yams")]),
+    .executableTarget(
+        name: "entente",
+        dependencies: ["ABI", "SystemImage", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+    .testTarget(
+        name: "SystemImageTests", dependencies: ["SystemImage", "ABI", .product(name: "Yams", package: "Yams")]),
+    .testTarget(name: "VirtualPlatformTests", dependencies: ["VirtualPlatform"]),
+]
+
+let isForBoard = Context.environment["ENTENTE_BOARD"] != nil
 
 let package = Package(
     name: "Entente",
-    products: [
-        .executable(name: "entente", targets: ["entente"]),
-        .library(name: "KernelImage", type: .static, targets: ["Kernel"]),
-        .library(name: "RootImage", type: .static, targets: ["Root"]),
-        .library(name: "MonitorImage", type: .static, targets: ["Monitor"]),
-        .library(name: "SerialImage", type: .static, targets: ["Serial"]),
-        .library(name: "HeartbeatImage", type: .static, targets: ["Heartbeat"]),
-    ] + guests.map { .library(name: $0.name + "Image", type: .static, targets: [$0.name]) },
-    dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-    ],
-    targets: [
-        // Shared by all.
-        .target(name: "ABI"),
-
-        // The kernel: its portable core, and AArch64.
-        .target(name: "KernelCore", dependencies: ["ABI"]),
-        .target(name: "Hardware", path: "Kernel/AArch64/Hardware"),
-        .target(name: "Kernel", dependencies: ["ABI", "KernelCore", "Hardware"], path: "Kernel/AArch64/Kernel"),
-
-        // Components.
-        .target(name: "RuntimeSupport", path: "Runtime/RuntimeSupport"),
-        .target(name: "Entente", dependencies: ["ABI", "RuntimeSupport"], path: "Runtime/Entente"),
-        .target(name: "VirtualPlatform", dependencies: ["ABI"]),
-        .target(name: "Root", dependencies: component, path: "Components/Root"),
-        .target(name: "Monitor", dependencies: component + ["VirtualPlatform"], path: "Components/Monitor"),
-        .target(name: "Serial", dependencies: component, path: "Components/Serial"),
-        .target(name: "Heartbeat", dependencies: component, path: "Components/Heartbeat"),
-
-        // Guests.
-        .target(name: "GuestHardware", path: "Guests/Hardware"),
-        .target(name: "GuestSupport", dependencies: ["GuestHardware"], path: "Guests/Support"),
-        .target(
-            name: "HostileSupport", dependencies: ["GuestHardware", "GuestSupport"], path: "Guests/Hostile/Support"),
-
-        // The host tool.
-        .target(
-            name: "SystemImage",
-            dependencies: ["ABI", .product(name: "Yams", package: "Yams")]),
-        .executableTarget(
-            name: "entente",
-            dependencies: [
-                "ABI", "SystemImage", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ]),
-
-        .testTarget(
-            name: "SystemImageTests",
-            dependencies: ["SystemImage", "ABI", .product(name: "Yams", package: "Yams")]),
-        .testTarget(name: "VirtualPlatformTests", dependencies: ["VirtualPlatform"]),
-    ] + guests.map { .target(name: $0.name, dependencies: guestDependencies, path: "Guests/" + $0.path) }
+    products: isForBoard
+        ? programs.map { .library(name: $0.name + "Image", type: .static, targets: [$0.name]) }
+        : [.executable(name: "entente", targets: ["entente"])],
+    dependencies: isForBoard
+        ? []
+        : [
+            .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+            .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        ],
+    targets: shared
+        + (isForBoard
+            ? boardTargets + programs.map { .target(name: $0.name, dependencies: $0.dependencies, path: $0.path) }
+            : hostTargets)
 )

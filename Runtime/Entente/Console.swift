@@ -33,9 +33,10 @@ public struct Console {
 
     /// Begins a log line with the time since the board started: `[    1.234567] `.
     public func beginLine() {
-        let microseconds = Clock.now / (Clock.frequency / 1_000_000 == 0 ? 1 : Clock.frequency / 1_000_000)
+        let now = Clock.now
+        let seconds = now / Clock.frequency
+        let microseconds = now % Clock.frequency * 1_000_000 / Clock.frequency
         write("[")
-        let seconds = microseconds / 1_000_000
         var limit: UInt64 = 10_000
         while limit > 1, seconds < limit {
             putPatiently(0x20)
@@ -43,7 +44,7 @@ public struct Console {
         }
         write(decimal: seconds)
         write(".")
-        write(decimal: microseconds % 1_000_000, width: 6)
+        write(decimal: microseconds, width: 6)
         write("] ")
     }
 

@@ -49,7 +49,8 @@ struct CrossBuild {
         // A source that changes while it is compiled must count as newer than the program.
         let start = Date()
         try Progress.step("Building \(name) for the board") {
-            try Subprocess("swift", buildArguments(product: "\(name)Image", package: package, scratch: scratch)).run()
+            try Subprocess("swift", buildArguments(product: "\(name)Image", package: package, scratch: scratch),
+                           environment: ["ENTENTE_BOARD": "1"]).run()
             try workspace.make(workspace.programs)
             let archive = scratch.appendingPathComponent("aarch64-none-none-elf/release/lib\(name)Image.a")
             try link(archive, as: role, to: program)
