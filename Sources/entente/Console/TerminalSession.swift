@@ -73,6 +73,7 @@ final class TerminalSession {
         } else {
             unfinished = (unfinished + bytes).suffix(TerminalSession.recentSize)
         }
+        unfinished.replace(TerminalSession.cursorQuery, with: [])
     }
 
     private func showLog(_ text: String) {
@@ -83,6 +84,9 @@ final class TerminalSession {
         write(Array("\(erase)\(lines)\r\n".utf8), to: STDERR_FILENO)
         write(unfinished, to: STDOUT_FILENO)
     }
+
+    /// Asks a terminal where its cursor is; shown twice, the answers would be typed to the machine.
+    private static let cursorQuery = Array("\u{1B}[6n".utf8)
 
     private func announce(_ text: String) { showLog("[entente: \(text)]") }
 
@@ -139,6 +143,6 @@ final class TerminalSession {
         attached = index
         unfinished = []
         announce("machine \(index + 1) of \(machines.count): \(machines[index].name)")
-        show(recent[machines[index].number] ?? [])
+        show((recent[machines[index].number] ?? []).replacing(TerminalSession.cursorQuery, with: []))
     }
 }

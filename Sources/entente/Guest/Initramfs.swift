@@ -47,7 +47,7 @@ struct Initramfs {
     private static let files = [
         "etc/inittab": """
             ::sysinit:/etc/start
-            ::respawn:-/bin/sh
+            ::respawn:/bin/cttyhack /bin/sh -l
             ::ctrlaltdel:/bin/reboot
             ::shutdown:/bin/sync
 
@@ -68,6 +68,8 @@ struct Initramfs {
             """,
         "etc/profile": """
             export PATH=/bin HOME=/root TERM=${TERM:-linux} PS1='\\h:\\w# '
+            # Without a size, the shell would ask the terminal for it at each prompt.
+            stty size >/dev/null 2>&1 || stty rows 24 cols 80
             cd
 
             """,
