@@ -13,7 +13,7 @@ extension Kernel {
     /// `create`: `x1` region, form `ObjectKind`; `x2` parameter, `x3` free slot of the caller's table, `x4` alignment
     /// (extents: a power of two, at least 4 KiB). Back: `x2` bytes that the object took, alignment included.
     ///
-    /// The parameter is: a table's slots; a space's pages for tables; an extent's bytes; the thread that a portal leads
+    /// The parameter is: a table's slots; a space's pages for tables; an extent's or a smaller region's bytes; the thread that a portal leads
     /// to, which must be configured; else unused. Memory of objects
     /// is zeroed here; extents come as they are, and whoever hands them on zeroes them.
     static func create(_ caller: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
@@ -68,7 +68,10 @@ extension Kernel {
                 throw .badArgument
             }
             return Shape(size: parameter, alignment: alignment, zeroed: 0)
-        case .none, .region, .interrupt, .system: throw .badArgument
+        case .region:
+            guard Page.isAligned(parameter), parameter > 0, parameter < 1 << 48 else { throw .badArgument }
+            return Shape(size: parameter, alignment: Page.size, zeroed: Region.size)
+        case .none, .interrupt, .system: throw .badArgument
         }
     }
 
@@ -91,6 +94,10 @@ extension Kernel {
             table.pointee.count = parameter
             table.pointee.slots = address + CapabilityTable.headerSize
         case .addressSpace: try initialiseSpace(Ref(at: address), pages: parameter)
+        case .region:
+            let region = Ref<Region>(at: address)
+            region.pointee.next = address + Region.size
+            region.pointee.end = address + parameter
         case .thread: M.resetRegisters(Ref(at: address))
         case .virtualCPU:
             let context = Ref<ExecutionContext>(at: address)
