@@ -63,6 +63,8 @@ let hostTargets: [Target] = [
     .testTarget(
         name: "SystemImageTests", dependencies: ["SystemImage", "ABI", .product(name: "Yams", package: "Yams")]),
     .testTarget(name: "VirtualPlatformTests", dependencies: ["VirtualPlatform"]),
+    .testTarget(name: "ToolTests", dependencies: ["entente", "ABI"]),
+    .testTarget(name: "SystemTests", dependencies: ["entente", "SystemImage"]),
 ]
 
 let isForBoard = Context.environment["ENTENTE_BOARD"] != nil

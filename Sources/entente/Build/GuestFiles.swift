@@ -16,6 +16,9 @@ struct GuestFiles {
             (kernel, initrd, format) = (guest.kernel, guest.initrd, .auto)
         case .files(let kernel, let initrd, let format):
             (self.kernel, self.initrd, self.format) = (kernel, initrd, format)
+        case .target(let name):
+            kernel = try CrossBuild(workspace: workspace).program(name, as: .guest)
+            (initrd, format) = (nil, .auto)
         }
     }
 }

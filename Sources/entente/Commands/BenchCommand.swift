@@ -66,7 +66,8 @@ struct BenchRow: Codable, Equatable {
     static func isEnd(line: String) -> Bool { words(of: line)?.elementsEqual(["end"]) ?? false }
 
     private static func words(of line: String) -> [Substring]? {
-        line.firstRange(of: "bench: ").map { line[$0.upperBound...].split(whereSeparator: \.isWhitespace) }
+        // The last one: the console itself may bear that name.
+        line.ranges(of: "bench: ").last.map { line[$0.upperBound...].split(whereSeparator: \.isWhitespace) }
     }
 
     static func json(_ rows: [BenchRow]) throws -> String {

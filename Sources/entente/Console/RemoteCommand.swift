@@ -54,6 +54,9 @@ struct RemoteCommand {
     /// Whether what the machine says is its own affair still, rather than part of this conversation.
     var isWaiting: Bool { if case .waitingForPrompt = state { true } else { false } }
 
+    /// What the machine said behind the command's end: the next prompt, or its beginning.
+    var leftOver: [UInt8] { if case .finished = state { heard } else { [] } }
+
     /// Whether the shell has begun to run the command.
     var isRunning: Bool { if case .running = state { true } else { false } }
 
@@ -129,7 +132,7 @@ struct RemoteCommand {
             let digits = String(decoding: heard[found.upperBound..<end], as: UTF8.self)
             let output = Array(heard[..<found.lowerBound])
             state = .finished
-            heard = []
+            heard.removeFirst(end + 1)
             let status = Int32(digits.trimmingCharacters(in: .whitespaces)) ?? ExitStatus.connectionLost
             return (output.isEmpty ? [] : [.output(output)]) + [.finished(status: status)]
         }

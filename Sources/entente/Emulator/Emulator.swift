@@ -26,7 +26,7 @@ struct Emulator {
         var arguments = ["-M", machine] + board
         arguments += ["-monitor", "none", "-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"]
         arguments += boot
-        if countsInstructions { arguments += ["-icount", "shift=0"] }
+        if countsInstructions { arguments += ["-icount", "shift=0,sleep=off"] }
         if waitsForDebugger { arguments += ["-s", "-S"] }
         return arguments + extraArguments
     }

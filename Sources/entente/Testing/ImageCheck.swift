@@ -36,7 +36,7 @@ struct ImageCheck {
             } else if !vectorFunctions.contains(function), line.contains(":") {
                 // Names of branch targets and comments may look like registers.
                 let instruction = line.drop { $0 != ":" }.prefix { $0 != "<" }.split(separator: "//")[0]
-                if instruction.contains(/[\s,{\[][vqdshbz]([0-9]|[12][0-9]|3[01])\b/) { found.append("\(function): \(line)") }
+                if instruction.contains(/[\s,{\[][vqdshbz]([0-9]|[12][0-9]|3[01])(?![0-9A-Za-z_])/) { found.append("\(function): \(line)") }
             }
         }
         return found

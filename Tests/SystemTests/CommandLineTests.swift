@@ -1,0 +1,55 @@
+import Foundation
+import Testing
+
+extension SystemTests {
+    /// The tool as a script uses it.
+    @Suite(.serialized) struct CommandLineTests {
+        @Test func execPrintsTheOutputAndNothingElse() throws {
+            let result = try entente(["run", "examples/debian", "--exec", "echo out; echo error >&2; exit 3", "--timeout", "120"])
+            #expect(result.output == "out\nerror\n")
+            #expect(result.status == 3)
+        }
+
+        @Test func execEndsInTime() throws {
+            let result = try entente(["run", "examples/debian", "--exec", "echo begun; sleep 1000", "--timeout", "15"])
+            #expect(result.output == "begun\n")
+            #expect(result.status == 124)
+        }
+
+        @Test func anUnknownMachineIsNamed() throws {
+            let result = try entente(["run", "examples/debian", "--machine", "nobody", "--exec", "true"])
+            #expect(result.output == "")
+            #expect(result.status == 1)
+            #expect(result.errors.contains("the system has no machine named 'nobody'"))
+            #expect(result.errors.contains("remedy: take one of: debian"))
+        }
+
+        private func entente(_ arguments: [String]) throws -> (status: Int32, output: String, errors: String) {
+            let process = Process()
+            process.executableURL = Repository.file("entente")
+            process.arguments = arguments
+            process.currentDirectoryURL = Repository.root
+            process.standardInput = FileHandle.nullDevice
+            let (output, errors) = (Pipe(), Pipe())
+            process.standardOutput = output
+            process.standardError = errors
+            // Read beside, so that a full pipe stops nobody.
+            let said = Said()
+            errors.fileHandleForReading.readabilityHandler = { said.add($0.availableData) }
+            try process.run()
+            let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            process.waitUntilExit()
+            errors.fileHandleForReading.readabilityHandler = nil
+            return (process.terminationStatus, text, said.text)
+        }
+    }
+}
+
+/// What a program says on standard error, collected by another thread.
+private final class Said: @unchecked Sendable {
+    private let lock = NSLock()
+    private var data = Data()
+
+    func add(_ more: Data) { lock.withLock { data += more } }
+    var text: String { lock.withLock { String(decoding: data, as: UTF8.self) } }
+}

@@ -1,0 +1,134 @@
+import Foundation
+import SystemImage
+
+@testable import entente
+
+/// A system on the emulator under test: wait for text on its consoles, type, and run commands in its machines.
+///
+///     let system = try RunningSystem("examples/two-machines")
+///     try system.wait(for: "heartbeat 3", on: "heartbeat")
+///     #expect(try system.run("nproc", on: "left").output == "1\n")
+///
+/// What cannot be had in time throws `SystemFailure`, which shows what the consoles said last.
+final class RunningSystem {
+    let name: String
+    private let session: Session
+    /// What each console said and nobody has waited for yet.
+    private var unread: [UInt8: [UInt8]] = [:]
+    private var transcript: [String] = []
+    private(set) var hasEnded = false
+
+    /// - Parameters:
+    ///   - path: A manifest, or a folder with a `system.yaml`, relative to the repository.
+    ///   - arguments: As after `entente run`: `["--cores", "2"]`.
+    init(_ path: String, _ arguments: [String] = []) throws {
+        let options = try RunCommand.parse([Repository.file(path).path] + arguments)
+        let workspace = Workspace(root: Repository.root)
+        let manifest = try options.system.manifest(in: workspace)
+        name = manifest.name
+        session = try BootPlan(manifest, workspace: workspace, options: options.emulator).start(workspace: workspace)
+    }
+
+    deinit { session.end() }
+
+    /// QEMU's process.
+    var processIdentifier: Int32 { session.processIdentifier }
+
+    /// Waits until a console has said `text`, and takes everything up to its end.
+    ///
+    /// - Returns: What was taken.
+    @discardableResult
+    func wait(for text: String, on console: String, timeout: Duration = .seconds(60)) throws -> String {
+        let channel = try number(of: console)
+        let wanted = Array(text.utf8)
+        let deadline = ContinuousClock.now + timeout
+        while true {
+            if let found = unread[channel]?.firstRange(of: wanted) {
+                let taken = unread[channel, default: []].prefix(found.upperBound)
+                unread[channel]?.removeFirst(found.upperBound)
+                return String(decoding: taken, as: UTF8.self)
+            }
+            guard !hasEnded else { throw failure("the board went off before '\(console)' said '\(text)'") }
+            guard ContinuousClock.now < deadline else { throw failure("'\(console)' did not say '\(text)' in \(timeout)") }
+            listen(for: min(.milliseconds(200), deadline - .now))
+        }
+    }
+
+    /// Types text at a console; a line ends with "\n".
+    func type(_ text: String, on console: String) throws { session.type(text.utf8, to: try number(of: console)) }
+
+    /// Runs a command with the shell that waits at a machine's console.
+    func run(_ command: String, on machine: String, timeout: Duration = .seconds(60)) throws -> (status: Int32, output: String) {
+        let channel = try number(of: machine)
+        let deadline = ContinuousClock.now + timeout
+        var remote = RemoteCommand(command)
+        var output: [UInt8] = []
+        // The prompt may have come while somebody waited for something else.
+        var actions = remote.heard(unread[channel] ?? [])
+        while true {
+            for action in actions {
+                switch action {
+                case .type(let bytes): session.type(bytes, to: channel)
+                case .output(let bytes): output += bytes
+                case .finished(let status):
+                    unread[channel] = remote.leftOver
+                    return (status, String(decoding: output, as: UTF8.self))
+                }
+            }
+            guard !hasEnded else { throw failure("the board went off while '\(machine)' ran '\(command)'") }
+            guard ContinuousClock.now < deadline else { throw failure("'\(machine)' did not end '\(command)' in \(timeout)") }
+            unread[channel] = []
+            listen(for: min(.milliseconds(200), deadline - .now))
+            actions = remote.heard(unread[channel] ?? []) + remote.nudge()
+        }
+    }
+
+    /// Lets the system run for a while, and keeps what it says.
+    func listen(for duration: Duration) {
+        let end = ContinuousClock.now + duration
+        repeat {
+            for event in session.wait(timeout: max(.zero, end - .now)) { keep(event) }
+        } while ContinuousClock.now < end && !hasEnded && unread.values.allSatisfy(\.isEmpty)
+    }
+
+    /// Waits until the board has switched itself off.
+    func waitForEnd(timeout: Duration = .seconds(30)) throws {
+        let deadline = ContinuousClock.now + timeout
+        while !hasEnded {
+            guard ContinuousClock.now < deadline else { throw failure("the board did not go off in \(timeout)") }
+            for event in session.wait(timeout: .milliseconds(200)) { keep(event) }
+        }
+    }
+
+    private func keep(_ event: Session.Event) {
+        switch event {
+        case .output(let channel, let bytes): unread[channel, default: []] += bytes
+        case .line(_, let text): transcript.append(text)
+        case .ended: hasEnded = true
+        case .readable: break
+        }
+    }
+
+    private func number(of console: String) throws -> UInt8 {
+        guard let channel = session.channels[named: console] else {
+            throw failure("the system has no console '\(console)', but: \(session.channels.map(\.name).joined(separator: ", "))")
+        }
+        return channel.number
+    }
+
+    private func failure(_ what: String) -> SystemFailure {
+        SystemFailure(description: (["\(name): \(what); the consoles' last lines:"] + transcript.suffix(60)).joined(separator: "\n  "))
+    }
+}
+
+struct SystemFailure: Error, CustomStringConvertible {
+    var description: String
+}
+
+/// Where the repository lies that these tests belong to.
+enum Repository {
+    static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+
+    static func file(_ path: String) -> URL { root.appendingPathComponent(path) }
+}

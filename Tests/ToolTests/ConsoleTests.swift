@@ -1,0 +1,108 @@
+import ABI
+import Testing
+
+@testable import entente
+
+@Suite struct ConsoleLineTests {
+    @Test func bytesBeforeTheFirstSwitchAreTheKernels() {
+        var line = ConsoleDemultiplexer()
+        #expect(line.take(Array("boot".utf8)) == [.init(channel: ConsoleChannel.kernel, bytes: Array("boot".utf8))])
+    }
+
+    @Test func switchesChannelsAndKeepsLiteralEscapes() {
+        var line = ConsoleDemultiplexer()
+        let pieces = line.take([0x61, 0x1E, 0x42, 0x62, 0x1E, 0x1E, 0x63, 0x1E, 0x40, 0x64])
+        #expect(pieces == [
+            .init(channel: 0, bytes: [0x61]), .init(channel: 2, bytes: [0x62, 0x1E, 0x63]), .init(channel: 0, bytes: [0x64]),
+        ])
+    }
+
+    @Test func aSwitchMayBeCutInTwo() {
+        var line = ConsoleDemultiplexer()
+        #expect(line.take([0x1E]).isEmpty)
+        #expect(line.take([0x43, 0x61]) == [.init(channel: 3, bytes: [0x61])])
+    }
+
+    @Test(arguments: [UInt8(0x00), 0x3F, 0x40 + UInt8(ConsoleChannel.maximum), 0xFF])
+    func anUnknownSwitchChangesNothing(byte: UInt8) {
+        var line = ConsoleDemultiplexer()
+        #expect(line.take([0x1E, 0x42, 0x1E, byte, 0x61]) == [.init(channel: 2, bytes: [0x61])])
+    }
+
+    /// Whatever is encoded comes back, in pieces of any size.
+    @Test func multiplexingIsUndoneByDemultiplexing() {
+        var random = SeededGenerator(seed: 7)
+        for _ in 0..<200 {
+            var encoder = ConsoleMultiplexer()
+            var wire: [UInt8] = []
+            var sent: [UInt8: [UInt8]] = [:]
+            for _ in 0..<10 {
+                let channel = UInt8.random(in: 0..<8, using: &random)
+                let bytes = (0..<Int.random(in: 1..<20, using: &random)).map { _ in UInt8.random(in: 0x1C...0x20, using: &random) }
+                sent[channel, default: []] += bytes
+                wire += encoder.encode(bytes, for: channel)
+            }
+            var decoder = ConsoleDemultiplexer()
+            var received: [UInt8: [UInt8]] = [:]
+            while !wire.isEmpty {
+                let count = Int.random(in: 1...wire.count, using: &random)
+                for piece in decoder.take(wire.prefix(count)) { received[piece.channel, default: []] += piece.bytes }
+                wire.removeFirst(count)
+            }
+            #expect(received == sent)
+        }
+    }
+
+    @Test func linesLoseTheirEnds() {
+        var splitter = LineSplitter()
+        #expect(splitter.take(Array("one\r\ntw".utf8)) == ["one"])
+        #expect(splitter.take(Array("o\n\nthree".utf8)) == ["two", ""])
+        #expect(splitter.flush() == "three")
+    }
+
+    @Test func anEndlessLineIsCut() {
+        var splitter = LineSplitter()
+        let lines = splitter.take(Array(repeating: 0x61, count: 3 * LineSplitter.longest + 1))
+        #expect(lines.count == 3)
+        #expect(splitter.rest.count == 1)
+    }
+}
+
+@Suite struct KeyCommandTests {
+    @Test func ordinaryBytesAreTyped() {
+        var keys = KeyCommands()
+        #expect(keys.take([0x61, 0x03, 0xFF]) == [.type([0x61, 0x03, 0xFF])])
+    }
+
+    @Test func thePrefixIntroducesCommands() {
+        var keys = KeyCommands()
+        #expect(keys.take([0x61, 0x01, UInt8(ascii: "n"), 0x62, 0x01, UInt8(ascii: "2"), 0x01]) == [
+            .type([0x61]), .nextMachine, .type([0x62]), .machine(2),
+        ])
+        #expect(keys.take([UInt8(ascii: "x")]) == [.quit])
+    }
+
+    @Test func thePrefixTwiceTypesItOnce() {
+        var keys = KeyCommands()
+        #expect(keys.take([0x01, 0x01]) == [.type([0x01])])
+    }
+
+    @Test func unknownCommandsAreDropped() {
+        var keys = KeyCommands()
+        #expect(keys.take([0x01, 0x7A]).isEmpty)
+    }
+}
+
+/// SplitMix64: the same sequence at each run.
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var word = state
+        word = (word ^ word >> 30) &* 0xBF58_476D_1CE4_E5B9
+        word = (word ^ word >> 27) &* 0x94D0_49BB_1331_11EB
+        return word ^ word >> 31
+    }
+}

@@ -1,0 +1,130 @@
+import Foundation
+import Testing
+
+@testable import entente
+
+@Suite struct CpioArchiveTests {
+    /// The archive as the host's own cpio reads it.
+    @Test func holdsWhatWasAdded() throws {
+        var archive = CpioArchive()
+        archive.add(directory: "dev")
+        archive.add(characterDevice: "dev/console", major: 5, minor: 1, permissions: 0o600)
+        archive.add(file: "hello", contents: Data("hi\n".utf8), permissions: 0o755)
+        archive.add(link: "link", to: "hello")
+        let data = archive.finished()
+        #expect(data.count % 512 == 0)
+        let entries = try CpioReader.entries(of: data)
+        #expect(entries.map(\.name) == ["dev", "dev/console", "hello", "link", "TRAILER!!!"])
+        #expect(entries.map(\.mode) == [0o040755, 0o020600, 0o100755, 0o120777, 0])
+        #expect(entries.map { String(decoding: $0.contents, as: UTF8.self) } == ["", "", "hi\n", "hello", ""])
+        #expect(entries[1].device == [5, 1])
+        #expect(Set(entries.map(\.inode)).count == entries.count)
+    }
+}
+
+/// A second opinion on the format, written from its description.
+private enum CpioReader {
+    struct Entry { var inode, mode: UInt32, device: [UInt32], name: String, contents: Data }
+    struct Damaged: Error {}
+
+    static func entries(of archive: Data) throws -> [Entry] {
+        var entries: [Entry] = []
+        var offset = 0
+        while entries.last?.name != "TRAILER!!!" {
+            let header = archive[offset..<offset + 110]
+            guard header.prefix(6) == Data("070701".utf8) else { throw Damaged() }
+            let fields = try (0..<13).map { field -> UInt32 in
+                let start = offset + 6 + 8 * field
+                guard let value = UInt32(String(decoding: archive[start..<start + 8], as: UTF8.self), radix: 16) else { throw Damaged() }
+                return value
+            }
+            let nameEnd = offset + 110 + Int(fields[11])
+            let name = String(decoding: archive[(offset + 110)..<(nameEnd - 1)], as: UTF8.self)
+            let start = (nameEnd + 3) / 4 * 4
+            let end = start + Int(fields[6])
+            entries.append(Entry(inode: fields[0], mode: fields[1], device: [fields[9], fields[10]], name: name, contents: archive[start..<end]))
+            offset = (end + 3) / 4 * 4
+        }
+        return entries
+    }
+}
+
+@Suite struct InitramfsTests {
+    private static let table = "\0[\0[[\0ash\0init\0mount\0sh\0\0rest\0"
+
+    @Test func commandsComeFromBusyboxItself() throws {
+        #expect(try Initramfs.commands(of: Data("code\u{1}\u{2}\(Self.table)".utf8)) == ["[", "[[", "ash", "init", "mount", "sh"])
+    }
+
+    @Test func aFileThatIsNoBusyboxIsRefused() {
+        #expect(throws: Failure.self) { try Initramfs.commands(of: Data("no table".utf8)) }
+        #expect(throws: Failure.self) { try Initramfs.commands(of: Data("\0[\0[[\0ash\0zebra\0".utf8)) }
+    }
+
+    @Test func commandsAreLinksToBusybox() throws {
+        let entries = try CpioReader.entries(of: Initramfs(busybox: Data(Self.table.utf8)).archive())
+        let shell = try #require(entries.first { $0.name == "bin/sh" })
+        #expect(shell.mode == 0o120777)
+        #expect(shell.contents == Data("busybox".utf8))
+        #expect(entries.contains { $0.name == "init" })
+    }
+}
+
+@Suite struct MachineDeviceTreeTests {
+    private func tree(_ change: (inout MachineDeviceTree) -> Void = { _ in }) -> MachineDeviceTree {
+        var tree = MachineDeviceTree(memory: 0x4000_0000...0x4FFF_FFFF, cpus: 2, commandLine: "console=ttyAMA0")
+        change(&tree)
+        return tree
+    }
+
+    @Test func namesEveryProcessor() {
+        let source = tree().source
+        #expect(source.contains("cpu@0 {") && source.contains("cpu@1 {") && !source.contains("cpu@2 {"))
+    }
+
+    @Test func hasNoInitrdPropertiesWithoutOne() {
+        #expect(!tree().source.contains("initrd"))
+        let source = tree { $0.initrd = 0x4800_0000..<0x4810_0000 }.source
+        #expect(source.contains("linux,initrd-start = <0x0 0x48000000>;"))
+        #expect(source.contains("linux,initrd-end = <0x0 0x48100000>;"))
+    }
+
+    @Test func quotesTheCommandLine() {
+        #expect(MachineDeviceTree.quoted("a \"b\" \\ \n") == "\"a \\\"b\\\" \\\\ \\x0a\"")
+    }
+
+    @Test func aFixedSeedIsTheSameEachTime() {
+        #expect(tree { $0.seed = .fixed }.source == tree { $0.seed = .fixed }.source)
+        #expect(tree().source != tree().source)
+    }
+}
+
+@Suite struct PrivateAptTests {
+    @Test func keepsOnlyTheReleasesOfDebian() {
+        let targets = """
+            http://mirror/debian/|bookworm|main
+            http://mirror/debian/|bookworm-updates|main
+            http://mirror/debian-security/|bookworm-security|main
+            http://mirror/debian/|bookworm|main
+            http://mirror/debian/|bookworm|non-free
+            http://other/apt/|nodistro|main
+            http://other/apt/|bookworm-pgdg|main
+            """
+        #expect(PrivateApt.sourceLines(targets: targets, release: "bookworm", options: ["arch=arm64"]) == [
+            "deb [arch=arm64] http://mirror/debian/ bookworm main",
+            "deb [arch=arm64] http://mirror/debian/ bookworm-updates main",
+            "deb [arch=arm64] http://mirror/debian-security/ bookworm-security main",
+        ])
+    }
+
+    @Test func findsTheVersionedKernel() {
+        let record = "Package: linux-image-arm64\nDepends: linux-image-6.1.0-9-arm64 (= 6.1.1-1), other\nDescription: x\n"
+        #expect(PrivateApt.dependency(inRecord: record, startingWith: "linux-image-") == "linux-image-6.1.0-9-arm64")
+        #expect(PrivateApt.dependency(inRecord: "Package: x\n", startingWith: "linux-image-") == nil)
+    }
+
+    @Test func readsTheReleaseName() throws {
+        #expect(try PrivateApt.releaseName(inFile: "NAME=x\nVERSION_CODENAME=bookworm\n") == "bookworm")
+        #expect(throws: Failure.self) { try PrivateApt.releaseName(inFile: "NAME=x\n") }
+    }
+}

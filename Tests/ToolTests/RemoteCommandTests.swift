@@ -1,0 +1,76 @@
+import Foundation
+import Testing
+
+@testable import entente
+
+/// A shell at a console as far as the conversation needs one: it echoes, prompts, and answers `printf`.
+private struct FakeShell {
+    var variable = ""
+    /// What the command would say, and its status.
+    var output = "hello\n"
+    var status = 0
+    private(set) var command: String?
+
+    mutating func answer(_ line: String) -> String {
+        var text = line + "\r\n"
+        if line.hasPrefix("dmesg") { text += "\r\n" + joined(line, after: "printf") + "\r\n" }
+        if line.hasPrefix("_c=") {
+            let value = line.dropFirst(3).prefix { $0 != ";" }
+            variable = value.hasPrefix("$_c") ? variable + value.dropFirst(3) : String(value)
+            text += "\r\n" + joined(line, after: "printf") + "\r\n"
+        }
+        if line.hasPrefix("stty -opost") {
+            command = Data(base64Encoded: variable).map { String(decoding: $0, as: UTF8.self) }
+            let token = line.split(separator: " ").first { $0.hasPrefix("eTOKEN") } ?? ""
+            text += "\n\(token)begin\n\(output)\n\(token)end \(status)\n"
+        }
+        return text + "shell:/# "
+    }
+
+    private func joined(_ line: String, after word: String) -> String {
+        line.components(separatedBy: word).last!.split(separator: " ").dropFirst().map { $0.replacing(";", with: "") }.joined()
+    }
+}
+
+@Suite struct RemoteCommandTests {
+    private func converse(_ command: String, with shell: inout FakeShell, chunk: Int) -> (output: String, status: Int32?) {
+        var remote = RemoteCommand(command, token: "eTOKEN")
+        var wire = Array("\r\nboot message\r\nshell:/# ".utf8)
+        var output: [UInt8] = []
+        for _ in 0..<100_000 {
+            guard !wire.isEmpty else { return (String(decoding: output, as: UTF8.self), nil) }
+            let actions = remote.heard(Array(wire.prefix(chunk)))
+            wire = Array(wire.dropFirst(chunk))
+            for action in actions {
+                switch action {
+                case .type(let bytes): wire += shell.answer(String(decoding: bytes.dropLast(), as: UTF8.self)).utf8
+                case .output(let bytes): output += bytes
+                case .finished(let status): return (String(decoding: output, as: UTF8.self), status)
+                }
+            }
+        }
+        return (String(decoding: output, as: UTF8.self), nil)
+    }
+
+    @Test(arguments: [1, 3, 64, 100_000])
+    func bringsBackOutputAndStatus(chunk: Int) {
+        var shell = FakeShell(output: "one\n\neTOKEN\ntwo", status: 42)
+        let result = converse("do 'something' \"odd\"; $(x)\n", with: &shell, chunk: chunk)
+        #expect(shell.command == "do 'something' \"odd\"; $(x)\n")
+        #expect(result.output == "one\n\neTOKEN\ntwo")
+        #expect(result.status == 42)
+    }
+
+    @Test func longCommandsTravelInPieces() {
+        var shell = FakeShell()
+        let command = String(repeating: "echo entente; ", count: 500)
+        #expect(converse(command, with: &shell, chunk: 17).status == 0)
+        #expect(shell.command == command)
+    }
+
+    @Test func promptsAreRecognised() {
+        #expect(RemoteCommand.endsWithPrompt(Array("debian:/root# ".utf8)))
+        #expect(RemoteCommand.endsWithPrompt(Array("/ $ \u{1B}[6n".utf8)))
+        #expect(!RemoteCommand.endsWithPrompt(Array("[    0.1] 50% done\r\n".utf8)))
+    }
+}
