@@ -71,6 +71,7 @@ struct SerialDriver {
     /// One turn of a client; false if the line is full.
     private mutating func transmit(_ client: Int) -> Bool {
         let ring = output(client)
+        let wasCrowded = ring.count >= ConsoleRing.capacity / 2
         var left = Self.turn
         while left > 0, !ring.isEmpty {
             if isTransmitterFull() { return false }
@@ -80,8 +81,8 @@ struct SerialDriver {
             send(byte)
             left -= 1
         }
-        // A client that had filled its ring waits for room.
-        if client > 0 { signal(InitialSlot.firstConsoleInput + UInt32(client)) }
+        // A client that had filled its ring waits for room; others need not wake.
+        if wasCrowded, client > 0 { signal(InitialSlot.firstConsoleInput + UInt32(client)) }
         return true
     }
 

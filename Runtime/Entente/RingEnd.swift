@@ -55,6 +55,13 @@ public struct RingEnd {
         return byte
     }
 
+    /// How many bytes wait in it; at most `ConsoleRing.capacity`, whatever the peer writes.
+    public var count: UInt32 {
+        // SAFETY: see the accessors.
+        let distance = unsafe head.pointee.load(ordering: .acquiring) &- tail.pointee.load(ordering: .relaxed)
+        return min(distance, ConsoleRing.capacity)
+    }
+
     public var isEmpty: Bool {
         // SAFETY: see the accessors.
         unsafe head.pointee.load(ordering: .acquiring) == tail.pointee.load(ordering: .relaxed)
