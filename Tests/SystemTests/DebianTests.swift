@@ -15,7 +15,7 @@ extension SystemTests {
 
         @Test(arguments: [1, 2, 4], [1, 4])
         func seesItsProcessors(count: Int, onCores cores: Int) throws {
-            let system = try RunningSystem("Tests/Systems/\(count)-cpus.yaml", ["--cores", "\(cores)"])
+            let system = try RunningSystem("Tests/Systems/cpus-\(count).yaml", ["--cores", "\(cores)"])
             let online = try system.run("nproc; grep -c ^processor /proc/cpuinfo", on: "debian", timeout: .seconds(120))
             #expect(online.output == "\(count)\n\(count)\n")
             // Every processor runs something at once: a lost wake-up or interrupt would leave one of them behind.

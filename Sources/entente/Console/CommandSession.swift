@@ -41,6 +41,7 @@ struct CommandSession {
     }
 
     private func timeIsOver(_ remote: RemoteCommand, _ timeout: Duration) -> Failure {
+        FileHandle.standardOutput.write(Data(remote.keptBack))
         let seconds = timeout.components.seconds
         let what = remote.isRunning
             ? "the command did not end within \(seconds) s"

@@ -57,6 +57,9 @@ struct RemoteCommand {
     /// What the machine said behind the command's end: the next prompt, or its beginning.
     var leftOver: [UInt8] { if case .finished = state { heard } else { [] } }
 
+    /// Output that was kept back because it could be the beginning of the mark behind the output.
+    var keptBack: [UInt8] { isRunning ? heard : [] }
+
     /// Whether the shell has begun to run the command.
     var isRunning: Bool { if case .running = state { true } else { false } }
 

@@ -61,6 +61,8 @@ struct Initramfs {
             mount -t devpts devpts /dev/pts
             mount -t tmpfs tmpfs /dev/shm
             hostname debian
+            # Without a size, the shell would ask the terminal for it at each prompt.
+            stty rows 24 cols 80
             dmesg -n 4
             echo
             echo "Linux $(uname -r), $(nproc) CPU(s), $(free -m | awk '/^Mem/ {print $2}') MiB. 'poweroff' ends this machine, 'reboot' restarts it."
@@ -68,8 +70,6 @@ struct Initramfs {
             """,
         "etc/profile": """
             export PATH=/bin HOME=/root TERM=${TERM:-linux} PS1='\\h:\\w# '
-            # Without a size, the shell would ask the terminal for it at each prompt.
-            stty size >/dev/null 2>&1 || stty rows 24 cols 80
             cd
 
             """,
