@@ -33,6 +33,8 @@ public struct BoardDescription: Sendable, Equatable {
 public enum GuestSource: Sendable, Equatable {
     case debian(flavour: DebianFlavour)
     case files(kernel: URL, initrd: URL?, format: GuestImage.Format)
+    /// A bare program for machines: a target of this repository, below `Guests`.
+    case target(String)
 }
 
 /// Debian's kernels for arm64.

@@ -6,6 +6,7 @@ enum ManifestKeys {
         "guest", "flavour", "kernel", "initrd", "format", "command-line", "memory", "cpus", "priority", "core",
         "on-reset", "after", "device-tree",
     ]
+    static let guestKernel = ["target"]
     static let component = ["target", "package", "memory", "priority", "core", "arguments", "after"]
 }
 

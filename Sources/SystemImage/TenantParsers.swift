@@ -38,12 +38,34 @@ struct MachineParser {
                 at: key, "\(section.title) has '\(key)' beside 'kernel', and one excludes the other",
                 remedy: "keep '\(key)' for Debian's kernel, or 'kernel' for a file of your own")
         }
+        if let node = section.node("kernel"), node.mapping != nil { return builtGuest(node) }
         let format = section.choice("format", of: GuestImage.Format.allCases.map(\.rawValue), default: "auto")
         let initrd = section.path("initrd")
         guard let kernel = section.path("kernel") else { return .debian(flavour: .cloud) }
         let kernelFormat = GuestImage.Format(rawValue: format) ?? .auto
         check(kernel, kernelFormat)
         return .files(kernel: kernel, initrd: initrd, format: kernelFormat)
+    }
+
+    /// `kernel: {target: NAME}`: a program that the tool builds.
+    private func builtGuest(_ node: Node) -> GuestSource {
+        let kernel = ManifestSection(
+            node, title: "'kernel' of \(section.title)", at: section.mark(of: "kernel"),
+            keys: ManifestKeys.guestKernel, source: section.source)
+        for key in ["initrd", "format"] where section.has(key) {
+            section.report(
+                at: key, "\(section.title) has '\(key)', which a program of this repository does not take",
+                remedy: "remove '\(key)', or name a file of your own with 'kernel: PATH'")
+        }
+        guard let target = kernel.targetName(example: "a folder below Guests, such as BenchGuest") else {
+            if !kernel.has("target"), !kernel.hasUnknownKeys {
+                section.report(
+                    at: "kernel", "\(kernel.title) names no program",
+                    remedy: "write 'kernel: {target: NAME}' for a program of this repository, or 'kernel: PATH'")
+            }
+            return .debian(flavour: .cloud)
+        }
+        return .target(target)
     }
 
     private func check(_ kernel: URL, _ format: GuestImage.Format) {
@@ -113,17 +135,7 @@ struct ComponentParser {
                 remedy: "add 'target: NAME' for a program of this repository, or 'package: FOLDER' for one of your own")
             return nil
         }
-        guard let target = section.text("target") else { return nil }
-        let isAllowed = { (character: Character) in
-            character.isASCII && (character.isLetter || character.isNumber || character == "_")
-        }
-        guard target.first?.isLetter == true, target.allSatisfy(isAllowed) else {
-            section.report(
-                at: "target",
-                "'target' of \(section.title) is '\(target.shortened)', which is no name of a Swift target",
-                remedy: "name a folder below Components, such as Heartbeat")
-            return nil
-        }
+        guard let target = section.targetName(example: "a folder below Components, such as Heartbeat") else { return nil }
         return .target(target)
     }
 
@@ -164,6 +176,21 @@ struct ComponentParser {
 }
 
 extension ManifestSection {
+    /// The name behind `target:`; nil if there is none, or if it is none, which is reported.
+    func targetName(example: String) -> String? {
+        guard let target = text("target") else { return nil }
+        let isAllowed = { (character: Character) in
+            character.isASCII && (character.isLetter || character.isNumber || character == "_")
+        }
+        guard target.first?.isLetter == true, target.allSatisfy(isAllowed) else {
+            report(
+                at: "target", "'target' of \(title) is '\(target.shortened)', which is no name of a Swift target",
+                remedy: "name \(example)")
+            return nil
+        }
+        return target
+    }
+
     func core(of cores: Int) -> Int {
         guard let number = node("core")?.signedNumber, number >= cores else {
             return self.number("core", in: 0...(cores - 1), default: 0)
