@@ -7,6 +7,7 @@ import ABI
 
 extension Kernel {
     /// Brings the list registers up to date. Bounded by their number and that of the interrupts.
+    @inline(never)
     public static func synchronise(_ guest: Ref<VirtualCPU>) {
         _ = guest.pointee.isDirty.exchange(0)
         harvest(guest)
