@@ -25,6 +25,9 @@ let programs: [Program] = [
     .component("Monitor", and: ["VirtualPlatform"]),
     .component("Serial"),
     .component("Heartbeat"),
+    // In root's place: measures the kernel.
+    .component("Primitives", at: "Benchmarks/Primitives"),
+    .component("Crash", at: "Tests/Programs/Crash"),
     // Machines' programs: benchmarks and mischief.
     .guest("BenchGuest", at: "Bench/BenchGuest"),
     .guest("EventGuest", at: "Bench/EventGuest"),
@@ -63,6 +66,8 @@ let hostTargets: [Target] = [
     .testTarget(
         name: "SystemImageTests", dependencies: ["SystemImage", "ABI", .product(name: "Yams", package: "Yams")]),
     .testTarget(name: "VirtualPlatformTests", dependencies: ["VirtualPlatform"]),
+    .target(name: "MachineModel", dependencies: ["ABI", "KernelCore"]),
+    .testTarget(name: "KernelCoreTests", dependencies: ["ABI", "KernelCore", "MachineModel"]),
     .testTarget(name: "ToolTests", dependencies: ["entente", "ABI"]),
     .testTarget(name: "SystemTests", dependencies: ["entente", "SystemImage"]),
 ]

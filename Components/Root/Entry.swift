@@ -46,7 +46,7 @@ private func report(_ badge: FaultBadge, _ words: Words) {
         console.beginLine()
         console.write("fault: ")
         console.write(BootTable.tenant(badge.tenant).name)
-        console.write(": ")
+        console.write(" ")
         console.write(cause(tag.syndrome))
         console.write(" address ")
         console.write(hex: words.w1)

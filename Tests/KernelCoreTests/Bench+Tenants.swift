@@ -1,0 +1,147 @@
+import ABI
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// A thread or a virtual CPU that the bench made, with the slots of what it consists of.
+struct Tenant {
+    var context: Ref<ExecutionContext>
+    var slot: UInt32
+    var scheduling: UInt32
+    /// 0: none.
+    var notification: UInt32 = 0
+    var space: UInt32 = InitialSlot.space
+    var guest: Ref<VirtualCPU> { context.pointee.guest! }
+    var state: RunState { context.pointee.state }
+}
+
+extension Bench {
+    /// An object out of root's region; returns its slot.
+    func create(
+        _ kind: ObjectKind, _ parameter: UInt64 = 0, alignment: UInt64 = 0,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) -> UInt32 {
+        let slot = freeSlot()
+        succeed(
+            .create, region, form: UInt32(kind.rawValue), parameter, UInt64(slot), alignment,
+            sourceLocation: sourceLocation)
+        return slot
+    }
+
+    func makeScheduling(priority: UInt64, core: Int = 0, slice: UInt64 = 1000) -> UInt32 {
+        let slot = create(.schedulingContext)
+        succeed(
+            .scheduleControl, slot, form: ScheduleControl.configure.rawValue, UInt64(core), priority, slice)
+        return slot
+    }
+
+    /// A configured thread that shares root's table and space; root must be current.
+    func makeThread(
+        priority: UInt64 = 10, core: Int = 0, slice: UInt64 = 1000, notified: Bool = false, passive: Bool = false,
+        starts: Bool = true
+    ) -> Tenant {
+        let slot = create(.thread)
+        var tenant = Tenant(
+            context: object(slot, as: ExecutionContext.self), slot: slot,
+            scheduling: passive ? 0 : makeScheduling(priority: priority, core: core, slice: slice))
+        configure(tenant, core: core)
+        if notified {
+            tenant.notification = create(.notification)
+            succeed(
+                .notificationBind, tenant.notification, form: NotificationBind.thread.rawValue, UInt64(slot))
+        }
+        if starts { start(tenant) }
+        return tenant
+    }
+
+    /// A virtual CPU in a space of its own, or in `space`; `portal` is where its exits go.
+    func makeVirtualCPU(
+        priority: UInt64 = 5, core: Int = 0, slice: UInt64 = 1000, portal: UInt32 = 0, space: UInt32? = nil,
+        affinity: UInt64? = nil, starts: Bool = true
+    ) -> Tenant {
+        let slot = create(.virtualCPU)
+        let tenant = Tenant(
+            context: object(slot, as: ExecutionContext.self), slot: slot,
+            scheduling: makeScheduling(priority: priority, core: core, slice: slice),
+            space: space ?? create(.addressSpace, 8))
+        configure(tenant, portal: portal, core: core)
+        if let affinity {
+            succeed(.contextControl, slot, form: ContextControl.setAffinity.rawValue, affinity)
+        }
+        if starts { start(tenant) }
+        return tenant
+    }
+
+    func configure(_ tenant: Tenant, portal: UInt32 = 0, core: Int = 0) {
+        succeed(
+            .contextControl, tenant.slot, form: ContextControl.configure.rawValue, UInt64(tenant.space),
+            UInt64(InitialSlot.table), UInt64(portal), UInt64(tenant.scheduling), UInt64(core))
+    }
+
+    func start(_ tenant: Tenant, by caller: Ref<ExecutionContext>? = nil) {
+        succeed(.contextControl, tenant.slot, form: ContextControl.start.rawValue, by: caller)
+        settleOthers()
+    }
+
+    func stop(_ tenant: Tenant, by caller: Ref<ExecutionContext>? = nil) {
+        succeed(.contextControl, tenant.slot, form: ContextControl.stop.rawValue, by: caller)
+        settleOthers()
+    }
+
+    private func settleOthers() { for index in model.cores.indices.dropFirst() { settle(index) } }
+
+    func makePortal(to server: Tenant) -> UInt32 { create(.portal, UInt64(server.slot)) }
+
+    /// A capability with a badge, in root's table.
+    func badge(_ slot: UInt32, _ badge: UInt64) -> UInt32 {
+        let fresh = freeSlot()
+        succeed(.derive, slot, UInt64(InitialSlot.table), UInt64(fresh), 15, badge, 0)
+        return fresh
+    }
+
+    // MARK: What tenants do often
+
+    /// Root goes to sleep until `wakeRoot`, so that others get its core.
+    func sleepRoot() {
+        root.pointee.frame.x[0] = Operation.replyWait.rawValue
+        root.pointee.frame.x[1] = Selector(slot: 0, form: ReplyForm.wait).bits
+        #expect(current() == root)
+        enter { K.operate($0, self.root) }
+    }
+
+    /// Raises bits of a notification as an interrupt would.
+    func raise(_ notification: UInt32, _ bits: UInt64 = 1, core: Int = 0) {
+        let target = object(notification, as: Notification.self)
+        enter(core) { K.raise($0, target, bits) }
+    }
+
+    /// `replyWait` with `wait` alone.
+    @discardableResult
+    func wait(_ tenant: Tenant) -> Answer { operate(.replyWait, form: ReplyForm.wait, by: tenant.context) }
+
+    @discardableResult
+    func replyAndWait(_ tenant: Tenant, extra: UInt32 = 0, _ words: UInt64...) -> Answer {
+        operate(
+            tenant.context, Operation.replyWait.rawValue,
+            Selector(slot: 0, form: ReplyForm.reply | ReplyForm.wait | extra), words)
+    }
+
+    func call(_ portal: UInt32, by tenant: Tenant, _ words: UInt64...) {
+        operate(tenant.context, Operation.call.rawValue, Selector(slot: portal), words)
+    }
+
+    /// WFI of a virtual CPU that is current.
+    func waitForInterrupt(_ tenant: Tenant) {
+        let index = tenant.context.pointee.core.index
+        #expect(current(index) == tenant.context)
+        enter(index) { K.waitForInterrupt($0, tenant.context) }
+    }
+
+    /// An exit of a virtual CPU to its monitor.
+    func exit(_ tenant: Tenant, _ message: Message) {
+        let index = tenant.context.pointee.core.index
+        #expect(current(index) == tenant.context)
+        enter(index) { K.exit($0, tenant.context, message) }
+    }
+}

@@ -1,0 +1,173 @@
+import ABI
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+typealias K = Kernel<ModelMachine>
+
+/// What an operation left in the caller's registers.
+struct Answer {
+    var status: Status?
+    var tag: UInt64
+    var words: [UInt64]
+}
+
+/// A board with a root thread that holds all of RAM, like the one that the kernel starts with.
+///
+/// Tests are played by one thread: whoever is current on a core does the next operation there. After each kernel entry
+/// the model's faults and the kernel's invariants are checked.
+final class Bench {
+    let model: ModelBoard
+    /// Root's table; every thread that the bench makes shares it.
+    let table: Ref<CapabilityTable>
+    let root: Ref<ExecutionContext>
+    let rootScheduling: Ref<SchedulingContext>
+    private var nextSlot: UInt32 = 32
+    var checksInvariants = true
+
+    static let tableSlots: UInt64 = 1000
+    static let rootPriority: UInt8 = 30
+
+    init(cores: Int = 1, memory: UInt64 = 64 << 20) {
+        model = ModelBoard(cores: cores, memory: memory)
+        table = Ref(at: model.take(CapabilityTable.headerSize + Self.tableSlots * CapabilityTable.slotSize))
+        table.pointee.count = Self.tableSlots
+        table.pointee.slots = table.address + CapabilityTable.headerSize
+        let space = Ref<AddressSpace>(at: model.take(AddressSpace.headerSize + 17 * Page.size))
+        let memory = model.take(Page.size)
+        root = Ref(at: memory)
+        rootScheduling = Ref(at: memory + ExecutionContext.size)
+        let region = Ref<Region>(at: model.take(Page.size))
+        region.pointee.next = model.freeMemory
+        region.pointee.end = model.endOfMemory
+        install(.capabilityTable, table.address, InitialSlot.table)
+        install(.addressSpace, space.address, InitialSlot.space)
+        install(.thread, root.address, InitialSlot.thread)
+        install(.system, PhysicalAddress(0), InitialSlot.system)
+        install(.region, region.address, InitialSlot.firstRegion)
+        startRoot(space)
+    }
+
+    private func install(_ kind: ObjectKind, _ object: PhysicalAddress, _ slot: UInt32) {
+        K.install(
+            Capability(kind: kind, rights: .all, isDevice: false, object: object, word: 0), in: table, slot)
+    }
+
+    private func startRoot(_ space: Ref<AddressSpace>) {
+        rootScheduling.pointee.priority = Self.rootPriority
+        rootScheduling.pointee.slice = Ticks(1000)
+        rootScheduling.pointee.context = root
+        root.pointee.space = space
+        root.pointee.table = table
+        root.pointee.home = rootScheduling
+        root.pointee.isConfigured = true
+        enter(0) { core in
+            K.initialiseAtStart(space, pages: 16)
+            ModelMachine.resetRegisters(self.root)
+            K.start(core, self.root)
+        }
+    }
+
+    var region: UInt32 { InitialSlot.firstRegion }
+    func freeSlot() -> UInt32 {
+        nextSlot += 1
+        return nextSlot - 1
+    }
+    func slot(_ number: UInt32) -> Ref<Capability> { table.pointee.slot(number)! }
+    func object<Object: ~Copyable>(_ number: UInt32, as type: Object.Type) -> Ref<Object> {
+        slot(number).pointee.target(type)
+    }
+
+    // MARK: Entering the kernel
+
+    func core(_ index: Int) -> Ref<Core> { model.cores[index].kernelCore }
+    func current(_ index: Int = 0) -> Ref<ExecutionContext>? { core(index).pointee.current }
+
+    /// One kernel entry on a core, from the vectors to the return.
+    func enter(_ index: Int = 0, _ body: (Ref<Core>) -> Void) {
+        let core = model.cores[index]
+        core.run {
+            body(core.kernelCore)
+            _ = K.resume(core.kernelCore)
+            core.check()
+        }
+        verify()
+    }
+
+    func verify(sourceLocation: SourceLocation = #_sourceLocation) {
+        let faults = model.takeFaults()
+        #expect(faults.isEmpty, sourceLocation: sourceLocation)
+        guard checksInvariants else { return }
+        let broken = Invariants(self).broken()
+        #expect(broken.isEmpty, sourceLocation: sourceLocation)
+    }
+
+    /// Takes interrupts until none is pending.
+    func settle(_ index: Int = 0) {
+        let core = model.cores[index]
+        var count = 0
+        while let number = core.pendingInterrupt {
+            enter(index) { _ in _ = core.takeInterrupt() }
+            count += 1
+            guard count < 1000 else {
+                Issue.record("interrupt \(number) of core \(index) does not go away")
+                return
+            }
+        }
+    }
+
+    func settleAll() { for index in model.cores.indices { settle(index) } }
+
+    /// Lets time pass; each core takes what comes of it.
+    func advance(_ ticks: UInt64) {
+        model.advance(by: ticks)
+        settleAll()
+    }
+
+    /// An operation of a context that is current on its core.
+    @discardableResult
+    func operate(
+        _ caller: Ref<ExecutionContext>, _ operation: UInt64, _ selector: Selector, _ words: [UInt64] = [],
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) -> Answer {
+        let index = caller.pointee.core.index
+        #expect(current(index) == caller, "the caller is not current", sourceLocation: sourceLocation)
+        guard current(index) == caller else { return Answer(status: nil, tag: 0, words: []) }
+        caller.pointee.frame.x[0] = operation
+        caller.pointee.frame.x[1] = selector.bits
+        for (place, word) in words.enumerated() { caller.pointee.frame.x[2 + place] = word }
+        enter(index) { K.operate($0, caller) }
+        return answer(caller)
+    }
+
+    /// What the context finds in its registers when it runs.
+    func answer(_ context: Ref<ExecutionContext>) -> Answer {
+        let frame = context.pointee.frame
+        return Answer(status: Status(rawValue: frame.x[0]), tag: frame.x[1], words: (2...7).map { frame.x[$0] })
+    }
+
+    /// An operation by number of slot and form; the caller is root unless said otherwise.
+    @discardableResult
+    func operate(
+        _ operation: Operation, _ slot: UInt32 = 0, form: UInt32 = 0, _ words: UInt64..., by caller: Ref<ExecutionContext>? = nil,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) -> Answer {
+        operate(
+            caller ?? root, operation.rawValue, Selector(slot: slot, form: form), words,
+            sourceLocation: sourceLocation)
+    }
+
+    /// An operation that must succeed.
+    @discardableResult
+    func succeed(
+        _ operation: Operation, _ slot: UInt32 = 0, form: UInt32 = 0, _ words: UInt64..., by caller: Ref<ExecutionContext>? = nil,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) -> Answer {
+        let answer = operate(
+            caller ?? root, operation.rawValue, Selector(slot: slot, form: form), words,
+            sourceLocation: sourceLocation)
+        #expect(answer.status == .ok, sourceLocation: sourceLocation)
+        return answer
+    }
+}

@@ -1,0 +1,94 @@
+import ABI
+import Entente
+import RuntimeSupport
+
+// A component that does what it may not, for tests of what happens then. Argument 0 says what: see `Misdeed`.
+
+/// What the component does, by argument 0.
+private enum Misdeed: UInt64 {
+    case loadFromNowhere = 1
+    case storeToConstants = 2
+    case trap = 3
+    case jumpToNowhere = 4
+    /// An operation with every number and random words, for ever.
+    case operations = 5
+    case powerOff = 6
+}
+
+@c(entente_main)
+func ententeMain(_ argument: UInt64) {
+    let console = Console()
+    console.beginLine()
+    console.write("crash: now\n")
+    console.flush()
+    switch Misdeed(rawValue: Configuration.current.arguments[0]) {
+    case .loadFromNowhere: _ = entente_read32(0xDEAD_0000)
+    case .storeToConstants: entente_write32(ComponentLayout.image, 0)
+    case .trap, nil: trap(Configuration.current.channel)
+    case .jumpToNowhere: jump(0xDEAD_0000)
+    case .operations: tryOperations(console)
+    case .powerOff: powerOff(console)
+    }
+}
+
+/// An arithmetic overflow: Swift's own check.
+@inline(never)
+private func trap(_ number: UInt64) {
+    _ = number - UInt64.max
+}
+
+@inline(never)
+private func jump(_ address: UInt64) {
+    // SAFETY: none; that is the point. The fetch faults, and root reports it.
+    unsafe unsafeBitCast(UInt(address), to: (@convention(c) () -> Void).self)()
+}
+
+/// Asks for what only root may do.
+private func powerOff(_ console: Console) {
+    let status = invoke(.system, Selector(slot: InitialSlot.system, form: SystemForm.powerOff.rawValue)).status
+    console.write("crash: power off answers ")
+    console.write(decimal: status.rawValue)
+    console.write("\n")
+    console.flush()
+}
+
+/// Operations with random words. `replyWait` is left out: it would wait for ever.
+private func tryOperations(_ console: Console) {
+    var random = Xorshift(state: 0x9E37_79B9_7F4A_7C15)
+    var count: UInt64 = 0
+    while true {
+        for _ in 0..<20_000 {
+            let operation = random.next() % 24
+            if operation == Operation.replyWait.rawValue { continue }
+            _ = entente_svc(
+                operation, random.word(), random.word(), random.word(), random.word(), random.word(), random.word(),
+                random.word())
+            count += 1
+        }
+        console.write("crash: operations ")
+        console.write(decimal: count)
+        console.write("\n")
+        console.flush()
+    }
+}
+
+private struct Xorshift {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state ^= state << 13
+        state ^= state >> 7
+        state ^= state << 17
+        return state
+    }
+
+    /// Small numbers, slots with forms, and anything.
+    mutating func word() -> UInt64 {
+        switch next() % 4 {
+        case 0: next() % 16
+        case 1: next() % 170 | (next() % 12) << 32
+        case 2: next() & ~0xFFF
+        default: next()
+        }
+    }
+}
