@@ -82,7 +82,7 @@ struct CrossBuild {
     }
 
     private static let inputs = [
-        "Package.swift", "Kernel", "Runtime", "Components", "Benchmarks", "Guests", "Sources/ABI", "Sources/KernelCore",
+        "Package.swift", "Kernel", "Runtime", "Components", "Benchmarks", "Guests", "Tests/Programs", "Sources/ABI", "Sources/KernelCore",
         "Sources/VirtualPlatform",
     ]
 
