@@ -38,7 +38,8 @@ struct ManifestParser {
         let board = board()
         for key in ["machines", "components"] { declare(key, cores: board.cores) }
         declarations.sort { $0.position < $1.position }
-        if declarations.isEmpty, source.diagnostics.isEmpty {
+        let root = root()
+        if declarations.isEmpty, root == Manifest.standardRoot, source.diagnostics.isEmpty {
             source.report(
                 at: system.mark, "the manifest starts nothing",
                 remedy: "name at least one machine below 'machines:' or one component below 'components:'")
@@ -49,7 +50,7 @@ struct ManifestParser {
         checkMemory(board.memory)
         let tenants = declarations.map(\.tenant)
         return Manifest(
-            name: name, board: board,
+            name: name, board: board, root: root,
             machines: tenants.compactMap { if case .machine(let machine) = $0 { machine } else { nil } },
             components: tenants.compactMap { if case .component(let component) = $0 { component } else { nil } },
             tenants: order.map { tenants[$0] }, file: file)
@@ -77,6 +78,14 @@ struct ManifestParser {
             "memory", in: BoardDescription.memorySizes, multipleOf: BoardDescription.memoryGranule,
             default: board.memory)
         return board
+    }
+
+    /// `root: {target: NAME}`.
+    private func root() -> String {
+        guard let node = system.node("root") else { return Manifest.standardRoot }
+        let section = ManifestSection(
+            node, title: "'root'", at: system.mark(of: "root"), keys: ManifestKeys.program, source: source)
+        return section.targetName(example: "a program such as Root") ?? Manifest.standardRoot
     }
 
     private mutating func declare(_ key: String, cores: Int) {

@@ -4,6 +4,8 @@ import Foundation
 public struct Manifest: Sendable {
     public var name: String
     public var board: BoardDescription
+    /// The program of this repository that starts first and receives everything that the kernel does not need.
+    public var root = Manifest.standardRoot
     /// In the order of the file.
     public var machines: [MachineDescription]
     /// In the order of the file.
@@ -13,6 +15,9 @@ public struct Manifest: Sendable {
     public var tenants: [TenantDescription]
     /// The manifest's file.
     public var file: URL
+
+    /// The program that starts the machines and components.
+    public static let standardRoot = "Root"
 }
 
 /// The board that the system runs on.

@@ -1,12 +1,13 @@
 /// The keys that a manifest may hold, part by part. `Schemas/manifest.schema.json` has the same; a test compares them.
 enum ManifestKeys {
-    static let system = ["system", "board", "machines", "components"]
+    static let system = ["system", "board", "root", "machines", "components"]
     static let board = ["name", "cpu", "cores", "memory"]
     static let machine = [
         "guest", "flavour", "kernel", "initrd", "format", "command-line", "memory", "cpus", "priority", "core",
         "on-reset", "after", "device-tree",
     ]
-    static let guestKernel = ["target"]
+    /// Where a program of this repository is named.
+    static let program = ["target"]
     static let component = ["target", "package", "memory", "priority", "core", "arguments", "after"]
 }
 

@@ -51,7 +51,7 @@ struct MachineParser {
     private func builtGuest(_ node: Node) -> GuestSource {
         let kernel = ManifestSection(
             node, title: "'kernel' of \(section.title)", at: section.mark(of: "kernel"),
-            keys: ManifestKeys.guestKernel, source: section.source)
+            keys: ManifestKeys.program, source: section.source)
         for key in ["initrd", "format"] where section.has(key) {
             section.report(
                 at: key, "\(section.title) has '\(key)', which a program of this repository does not take",

@@ -47,6 +47,16 @@ static inline __attribute__((always_inline)) void entente_spin_hint(void)
     __asm__ volatile("yield" ::: "memory");
 }
 
+/* Nothing, and the compiler does not know: memory may have changed, `value` may have been used. Keeps measured loops whole. */
+static inline __attribute__((always_inline)) void entente_opaque(void)
+{
+    __asm__ volatile("" ::: "memory");
+}
+static inline __attribute__((always_inline)) void entente_consume(uint64_t value)
+{
+    __asm__ volatile("" ::"r"(value));
+}
+
 /* Bulk memory at EL0; sizes are multiples of 64 bytes, addresses of 16. They use the vector registers. */
 void entente_zero_blocks(uint64_t address, uint64_t size);
 void entente_copy_blocks(uint64_t to, uint64_t from, uint64_t size);

@@ -18,7 +18,6 @@ struct SystemBuilder {
 
     private static let consoleDriver = "Serial"
     private static let monitor = "Monitor"
-    private static let root = "Root"
     private static let kernel = "Kernel"
     /// The console driver is more urgent than everything that talks to it.
     private static let consoleDriverPriority = 30
@@ -26,7 +25,7 @@ struct SystemBuilder {
     func build() throws -> BuiltSystem {
         let cross = CrossBuild(workspace: workspace)
         let kernelFile = try cross.program(SystemBuilder.kernel, as: .kernel)
-        let rootFile = try cross.program(SystemBuilder.root)
+        let rootFile = try cross.program(manifest.root)
         let driverFile = try cross.program(SystemBuilder.consoleDriver)
         let programs = try manifest.tenants.map { try programFile(of: $0, cross) }
 

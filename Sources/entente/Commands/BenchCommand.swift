@@ -47,8 +47,11 @@ struct BenchPrimitivesCommand: ParsableCommand {
 }
 
 extension Manifest {
-    /// The tenants that measure, and say so in the end: they are named for it.
-    fileprivate var benchSpeakers: [String] { tenants.map(\.name).filter { $0.hasPrefix("bench") } }
+    /// Who measures, and says so in the end: tenants that are named for it; without a tenant the root program, which has
+    /// only the kernel's console.
+    fileprivate var benchSpeakers: [String] {
+        tenants.isEmpty ? ["kernel"] : tenants.map(\.name).filter { $0.hasPrefix("bench") }
+    }
 }
 
 /// One figure.

@@ -1,0 +1,25 @@
+import ABI
+import Entente
+import RuntimeSupport
+
+/// Call and reply through a portal of a thread in another address space on the same core: the client calls in a loop, the
+/// server replies and waits in one operation. Two switches of address space a turn.
+func measureCalls(_ workshop: inout Workshop) {
+    let silent = workshop.create(.portal, UInt64(workshop.thread(.silent)))
+    require(call(silent), "call the silent server")
+    measure("ipc.call-reply.0w") { _ in _ = call(silent) }
+
+    // The words differ in each turn, and the answer is looked at: neither side can leave them out.
+    let echo = workshop.create(.portal, UInt64(workshop.thread(.echo)))
+    require(call(echo).words.w5 == 0 && call(echo, Words(1, 2, 3, 4, 5, 6)).words.w5 == 6, "get an echo")
+    var sum: UInt64 = 0
+    measure("ipc.call-reply.4w") { turn in
+        let answer = call(echo, Words(turn, turn &+ 1, turn &+ 2, turn &+ 3)).words
+        sum &+= answer.w0 ^ answer.w1 ^ answer.w2 ^ answer.w3
+    }
+    measure("ipc.call-reply.6w") { turn in
+        let answer = call(echo, Words(turn, turn &+ 1, turn &+ 2, turn &+ 3, turn &+ 4, turn &+ 5)).words
+        sum &+= answer.w0 ^ answer.w1 ^ answer.w2 ^ answer.w3 ^ answer.w4 ^ answer.w5
+    }
+    entente_consume(sum)
+}

@@ -1,0 +1,47 @@
+import ABI
+import Entente
+
+// Measures the kernel's primitives. It starts in root's place, so everything is there to build what is measured: threads in
+// a second address space, notifications, a virtual CPU. Nothing else runs.
+
+/// The client of every measurement.
+@c(entente_main)
+func ententeMain(_ image: UInt64) {
+    // The counter starts at the board's reset, and this is the first thing that any program does.
+    let arrival = Clock.now
+    report("boot.kernel", ticks: arrival, turns: 1)
+    var workshop = Workshop(image: image)
+    measureCalls(&workshop)
+    measureNotifications(&workshop)
+    measureFaults(&workshop)
+    write("bench: end\n")
+    while true { _ = replyWait(ReplyForm.wait) }
+}
+
+/// What a thread of the second address space does; it comes in the place of a core's number.
+enum Role: UInt64 {
+    /// Answers calls with nothing.
+    case silent = 1
+    /// Answers calls with the words of the call.
+    case echo = 2
+    /// Waits for its notification, over and over.
+    case waiter = 3
+    /// Loads from an address that is not mapped, then tells of the time that it took.
+    case faulter = 4
+}
+
+@c(entente_thread_main)
+func ententeThreadMain(_ role: UInt64) {
+    switch Role(rawValue: role) {
+    case .silent:
+        _ = replyWait(ReplyForm.wait)
+        while true { _ = replyWait(ReplyForm.reply | ReplyForm.wait) }
+    case .echo:
+        var words = replyWait(ReplyForm.wait).words
+        while true { words = replyWait(ReplyForm.reply | ReplyForm.wait, words).words }
+    case .waiter:
+        while true { _ = replyWait(ReplyForm.wait) }
+    case .faulter: causeFaults()
+    case nil: return
+    }
+}

@@ -1,0 +1,47 @@
+import ABI
+import Entente
+import RuntimeSupport
+
+func measureNotifications(_ workshop: inout Workshop) {
+    let quiet = workshop.create(.notification)
+    measure("signal.no-waiter") { _ in signal(quiet) }
+    require(poll(quiet) == 1, "find the signal")
+    var sum: UInt64 = 0
+    measure("signal.poll") { _ in sum &+= poll(quiet) }
+    entente_consume(sum)
+
+    // The waiter is more urgent, in another address space, and waits again before the client goes on.
+    let heard = workshop.create(.notification)
+    bind(heard, .thread, to: workshop.thread(.waiter))
+    measure("signal.waiter-round-trip") { _ in signal(heard) }
+    require(poll(heard) == 0, "have the signal heard")
+
+    measureInjection(&workshop)
+}
+
+/// An interrupt of a virtual CPU, raised by a system call: a signal of a notification that is bound to it. The virtual CPU does
+/// not run, so that the figure is that of the call alone.
+private func measureInjection(_ workshop: inout Workshop) {
+    let interrupt: UInt64 = 40
+    let virtualCPU = workshop.create(.virtualCPU)
+    let machine = workshop.create(.addressSpace, 4)
+    let scheduling = workshop.schedulingContext(priority: 1)
+    require(
+        contextControl(virtualCPU, .configure, Words(UInt64(machine), 0, 0, UInt64(scheduling), 0)),
+        "configure a virtual CPU")
+    require(contextControl(virtualCPU, .setAffinity, Words(0)), "number a virtual CPU")
+    virtualInterrupt(virtualCPU, .setEdge, interrupt / 32, 1 << (interrupt % 32))
+    virtualInterrupt(virtualCPU, .enable, interrupt / 32, 1 << (interrupt % 32))
+    let line = workshop.create(.notification)
+    bind(line, .virtualInterrupt, to: virtualCPU, interrupt)
+    measure("interrupt.inject") { _ in signal(line) }
+    let pending = virtualInterrupt(virtualCPU, .readWord, interrupt / 32).words.w1
+    require(pending & 1 << (interrupt % 32) != 0, "find the interrupt pending")
+}
+
+private func bind(_ notification: UInt32, _ sink: NotificationBind, to context: UInt32, _ interrupt: UInt64 = 0) {
+    require(
+        invoke(
+            .notificationBind, Selector(slot: notification, form: sink.rawValue), Words(UInt64(context), interrupt)),
+        "bind a notification")
+}

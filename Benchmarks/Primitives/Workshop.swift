@@ -1,0 +1,90 @@
+import ABI
+import Entente
+
+/// Builds what is measured: objects out of the board's RAM, and a second address space with the program in it.
+struct Workshop {
+    /// The second address space.
+    private(set) var space: UInt32 = 0
+    private var nextSlot: UInt32 = 64
+    private var nextStack = ComponentLayout.stackTop - ComponentLayout.stackStride
+
+    /// More urgent than the client: what becomes ready runs at once, on its own time until it first waits.
+    static let threadPriority: UInt64 = 31
+    /// An address that no space has anything at.
+    static let nowhere: UInt64 = ComponentLayout.devices
+    private static let stackSize: UInt64 = 16 << 10
+
+    /// - Parameter image: where this program sees the image that it lies in.
+    init(image: UInt64) {
+        space = create(.addressSpace, 16)
+        // SAFETY: the kernel mapped the image there, read-only, and checked its magic and version.
+        let program = unsafe UnsafePointer<ImageHeader>(bitPattern: UInt(image)).unsafelyUnwrapped.pointee.root
+        for index in 0..<4 where program.segments[index].memorySize != 0 {
+            mapSegment(program.segments[index], image)
+        }
+        entry = program.entry
+    }
+
+    private var entry: UInt64 = 0
+
+    /// An object; its capability's slot.
+    mutating func create(_ kind: ObjectKind, _ parameter: UInt64 = 0) -> UInt32 {
+        let slot = nextSlot
+        nextSlot += 1
+        let selector = Selector(slot: InitialSlot.firstRegion, form: UInt32(kind.rawValue))
+        require(invoke(.create, selector, Words(parameter, UInt64(slot), 4096)), "create an object")
+        return slot
+    }
+
+    /// A thread of the second address space that has begun to do what its role says.
+    /// - Parameter portal: who hears of its faults; 0: nobody.
+    mutating func thread(_ role: Role, faultPortal portal: UInt32 = 0, starts: Bool = true) -> UInt32 {
+        let thread = create(.thread)
+        let scheduling = schedulingContext(priority: Self.threadPriority)
+        let words = Words(UInt64(space), UInt64(InitialSlot.table), UInt64(portal), UInt64(scheduling), 0)
+        require(contextControl(thread, .configure, words), "configure a thread")
+        let stack = create(.extent, Self.stackSize)
+        map(stack, into: space, nextStack - Self.stackSize, size: Self.stackSize, .write)
+        writeRegisters(thread, first: 0, count: 2, role.rawValue, role.rawValue)
+        writeRegisters(thread, first: RegisterNumber.stackPointer, count: 2, nextStack, entry)
+        nextStack -= ComponentLayout.stackStride
+        if starts { require(contextControl(thread, .start), "start a thread") }
+        return thread
+    }
+
+    mutating func schedulingContext(priority: UInt64) -> UInt32 {
+        let scheduling = create(.schedulingContext)
+        let selector = Selector(slot: scheduling, form: ScheduleControl.configure.rawValue)
+        require(
+            invoke(.scheduleControl, selector, Words(0, priority, Clock.frequency / 100)),
+            "configure a scheduling context")
+        return scheduling
+    }
+
+    /// Read-only segments lie in the image; a writable one is copied, so that the spaces share nothing that changes.
+    private mutating func mapSegment(_ segment: ProgramSegment, _ image: UInt64) {
+        let rights = Rights(rawValue: UInt8(truncatingIfNeeded: segment.rights))
+        guard rights.contains(.write) else {
+            map(
+                InitialSlot.image, into: space, segment.address, offset: segment.offset, size: segment.memorySize,
+                rights)
+            return
+        }
+        let copy = create(.extent, segment.memorySize)
+        map(copy, into: InitialSlot.space, ComponentLayout.workspace, size: segment.memorySize, .write)
+        // SAFETY: the copy was just mapped there, the segment's bytes lie in the image; both are this long.
+        unsafe UnsafeMutableRawPointer(bitPattern: UInt(ComponentLayout.workspace)).unsafelyUnwrapped.copyMemory(
+            from: UnsafeRawPointer(bitPattern: UInt(image + segment.offset)).unsafelyUnwrapped,
+            byteCount: Int(segment.fileSize))
+        map(copy, into: space, segment.address, size: segment.memorySize, rights)
+    }
+
+    /// Maps all of an extent, or a part that is small enough for one operation.
+    func map(
+        _ extent: UInt32, into space: UInt32, _ address: UInt64, offset: UInt64 = 0, size: UInt64, _ rights: Rights
+    ) {
+        let bits = UInt64(rights.rawValue | Rights.read.rawValue)
+        require(
+            invoke(.map, Selector(slot: space), Words(UInt64(extent), address, offset, size, bits)), "map memory")
+    }
+}
