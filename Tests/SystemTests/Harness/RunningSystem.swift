@@ -15,7 +15,9 @@ final class RunningSystem {
     private let session: Session
     /// What each console said and nobody has waited for yet.
     private var unread: [UInt8: [UInt8]] = [:]
-    private var transcript: [String] = []
+    /// The last lines of each console.
+    private var transcript: [UInt8: [String]] = [:]
+    private static let transcriptLength = 30
     private(set) var hasEnded = false
 
     /// - Parameters:
@@ -103,7 +105,8 @@ final class RunningSystem {
     private func keep(_ event: Session.Event) {
         switch event {
         case .output(let channel, let bytes): unread[channel, default: []] += bytes
-        case .line(_, let text): transcript.append(text)
+        case .line(let channel, let text):
+            transcript[channel] = (transcript[channel, default: []] + [text]).suffix(RunningSystem.transcriptLength)
         case .ended: hasEnded = true
         case .readable: break
         }
@@ -117,7 +120,8 @@ final class RunningSystem {
     }
 
     private func failure(_ what: String) -> SystemFailure {
-        SystemFailure(description: (["\(name): \(what); the consoles' last lines:"] + transcript.suffix(60)).joined(separator: "\n  "))
+        let lines = transcript.sorted { $0.key < $1.key }.flatMap(\.value)
+        return SystemFailure(description: (["\(name): \(what); the consoles' last lines:"] + lines).joined(separator: "\n  "))
     }
 }
 
