@@ -15,6 +15,7 @@ private enum ExceptionClass {
     static let secureMonitorCall: UInt64 = 0x17
     static let systemRegister: UInt64 = 0x18
     static let instructionAbort: UInt64 = 0x20
+    static let misalignedPC: UInt64 = 0x22
     static let dataAbort: UInt64 = 0x24
 }
 
@@ -80,10 +81,16 @@ private func componentFault(_ core: Ref<Core>, _ context: Ref<ExecutionContext>,
     if syndrome >> 26 == ExceptionClass.floatingPoint {
         return EntenteKernel.floatingPointTrap(core, context)
     }
+    // FAR_EL2 belongs to this exception only in these classes; else it is some other tenant's.
+    let hasAddress = switch syndrome >> 26 {
+    case ExceptionClass.instructionAbort, ExceptionClass.misalignedPC, ExceptionClass.dataAbort: true
+    default: false
+    }
     EntenteKernel.exit(
         core, context,
         Message(
-            ExitTag(.fault, syndrome: syndrome).bits, read_FAR_EL2(), 0, context.pointee.frame.programCounter))
+            ExitTag(.fault, syndrome: syndrome).bits, hasAddress ? read_FAR_EL2() : 0, 0,
+            context.pointee.frame.programCounter))
 }
 
 /// Why a virtual CPU left its machine, and who answers.

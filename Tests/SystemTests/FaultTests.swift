@@ -1,0 +1,35 @@
+import Foundation
+import Testing
+
+extension SystemTests {
+    /// Components that do what they may not: each is reported, nobody else notices.
+    @Suite(.serialized) struct FaultTests {
+        @Test func faultsAreReportedAndNobodyElseNotices() throws {
+            let system = try RunningSystem("Tests/Systems/crash.yaml")
+            try system.wait(for: "crash: power off answers 4", on: "power")
+            let machine = try system.run("echo fine", on: "debian", timeout: .seconds(120))
+            #expect(machine.output == "fine\n")
+            let reports = try system.wait(for: "fault: power", on: "root")
+            #expect(reports.contains("fault: load load from unmapped memory address 0xdead0000"))
+            #expect(reports.contains("fault: store store to unmapped memory address 0x200000"))
+            #expect(reports.contains("fault: trap trap address 0x0"))
+            #expect(reports.contains("fault: jump instruction fetch from unmapped memory address 0xdead0000"))
+            try system.wait(for: "heartbeat", on: "heartbeat", timeout: .seconds(5))
+        }
+
+        @Test func theProgramCounterOfAFaultHasAName() throws {
+            let system = try RunningSystem("Tests/Systems/crash.yaml")
+            try system.wait(for: "fault: trap", on: "root")
+            system.listen(for: .seconds(1))
+            #expect(system.lines.contains { $0.contains("fault: trap") && $0.contains("entente_main") })
+        }
+
+        @Test func wrongOperationsHurtNobody() throws {
+            let system = try RunningSystem("Tests/Systems/crash.yaml")
+            #expect(try system.run("echo fine", on: "debian", timeout: .seconds(120)).output == "fine\n")
+            try system.wait(for: "crash: operations 5", on: "operations", timeout: .seconds(120))
+            #expect(try system.run("echo still", on: "debian").output == "still\n")
+            try system.wait(for: "heartbeat", on: "heartbeat", timeout: .seconds(5))
+        }
+    }
+}
