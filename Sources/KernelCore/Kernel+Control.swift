@@ -51,7 +51,9 @@ extension Kernel {
         switch form {
         case .configure:
             guard scheduling.pointee.context == nil else { throw .badState }
-            guard words.x[2] < UInt64(M.board.pointee.coreCount), words.x[3] < 32, words.x[4] > 0 else {
+            guard words.x[2] < UInt64(M.board.pointee.coreCount), words.x[3] < 32, words.x[4] > 0,
+                words.x[4] < 1 << 62  // The end of a slice must lie in the future.
+            else {
                 throw .badArgument
             }
             scheduling.pointee.core = CoreID(UInt8(words.x[2]))

@@ -112,6 +112,8 @@ extension Kernel {
             let thread = try findSlot(caller, parameter, .thread, .manage).pointee.target(ExecutionContext.self)
             guard thread.pointee.isConfigured else { throw .badState }
             Ref<Portal>(at: address).pointee.server = thread
+        // All-zero bits would be a thread at address 0: cases with a payload come first in memory.
+        case .notification: Ref<Notification>(at: address).pointee.sink = .nobody
         default: break
         }
     }

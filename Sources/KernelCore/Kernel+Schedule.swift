@@ -34,13 +34,19 @@ extension Kernel {
         }
     }
 
-    /// Chooses. Whoever had the core and is still ready goes back to the queue, first of its equals.
+    /// Chooses. Whoever had the core and is still ready goes back to the queue, first of its equals unless its slice is
+    /// over.
     @inline(never)
     static func schedule(_ core: Ref<Core>) {
         core.pointee.mustSchedule = false
         if let running = core.pointee.scheduling {
             guard core.pointee.runQueue.highest > Int(running.pointee.priority) else { return }
-            core.pointee.runQueue.prepend(running)
+            charge(core, M.now)
+            if running.pointee.left == Ticks(0) {
+                core.pointee.runQueue.append(running)
+            } else {
+                core.pointee.runQueue.prepend(running)
+            }
         }
         takeNext(core)
     }
@@ -54,7 +60,8 @@ extension Kernel {
         }
         core.pointee.scheduling = next
         next.pointee.since = now
-        core.pointee.sliceEnd = now + next.pointee.slice
+        if next.pointee.left == Ticks(0) { next.pointee.left = next.pointee.slice }
+        core.pointee.sliceEnd = now + next.pointee.left
         updateDeadline(core)
         switchTo(core, context)
     }
@@ -62,7 +69,9 @@ extension Kernel {
     /// Books the time since the running scheduling context got the core.
     private static func charge(_ core: Ref<Core>, _ now: Ticks) {
         guard let running = core.pointee.scheduling else { return }
-        running.pointee.used = running.pointee.used + Ticks(now.value &- running.pointee.since.value)
+        let used = now.value &- running.pointee.since.value
+        running.pointee.used = running.pointee.used + Ticks(used)
+        running.pointee.left = Ticks(running.pointee.left.value &- min(used, running.pointee.left.value))
         running.pointee.since = now
         core.pointee.scheduling = nil
     }
@@ -79,6 +88,7 @@ extension Kernel {
         guard let running = core.pointee.scheduling else { return }
         let now = M.now
         charge(core, now)
+        running.pointee.left = Ticks(0)
         core.pointee.runQueue.append(running)
         takeNext(core)
     }
@@ -121,8 +131,6 @@ extension Kernel {
     /// Makes `next` the context that runs, and hardware its own.
     @inline(__always)
     static func switchTo(_ core: Ref<Core>, _ next: Ref<ExecutionContext>) {
-        core.pointee.current = next
-        core.pointee.switches &+= 1
         if let guest = next.pointee.guest {
             if core.pointee.loaded != next { exchangeGuest(core, next, guest) }
             if !core.pointee.isInGuest {
@@ -132,6 +140,14 @@ extension Kernel {
         } else if core.pointee.isInGuest {
             leaveGuest(core)
         }
+        becomeCurrent(core, next)
+    }
+
+    /// The part of a switch that all contexts share: translation table and floating point trap.
+    @inline(__always)
+    static func becomeCurrent(_ core: Ref<Core>, _ next: Ref<ExecutionContext>) {
+        core.pointee.current = next
+        core.pointee.switches &+= 1
         if let space = next.pointee.space, space.pointee.translation != core.pointee.translation {
             core.pointee.translation = space.pointee.translation
             M.setTranslation(space.pointee.translation)
@@ -144,7 +160,7 @@ extension Kernel {
     }
 
     @inline(__always)
-    private static func leaveGuest(_ core: Ref<Core>) {
+    static func leaveGuest(_ core: Ref<Core>) {
         core.pointee.isInGuest = false
         if let guest = core.pointee.loaded?.pointee.guest { M.leaveGuest(guest) }
     }

@@ -8,6 +8,8 @@ public struct SchedulingContext: ~Copyable {
     public var isQueued: Bool
     /// Ticks at a time when equals want to run.
     public var slice: Ticks
+    /// What is left of the slice; 0: a new one begins. Preemption does not renew it, or equals would starve.
+    public var left: Ticks
     /// Ticks used until `since`.
     public var used: Ticks
     /// When it last got the core.
