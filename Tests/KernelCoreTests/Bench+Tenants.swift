@@ -110,6 +110,16 @@ extension Bench {
         enter { K.operate($0, self.root) }
     }
 
+    /// Ends `sleepRoot`.
+    func raiseRoot() {
+        enter { core in
+            self.root.pointee.state = .ready
+            self.root.pointee.scheduling = self.rootScheduling
+            K.makeReady(core, self.rootScheduling)
+        }
+        #expect(current() == root)
+    }
+
     /// Raises bits of a notification as an interrupt would.
     func raise(_ notification: UInt32, _ bits: UInt64 = 1, core: Int = 0) {
         let target = object(notification, as: Notification.self)

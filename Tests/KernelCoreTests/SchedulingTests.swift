@@ -130,7 +130,7 @@ import Testing
 
     @Test(arguments: [
         ([8, 3, 100], Status.badArgument), ([0, 32, 100], .badArgument), ([0, 3, 0], .badArgument),
-        ([.max, 3, 100], .badArgument), ([0, 31, .max], .ok),
+        ([.max, 3, 100], .badArgument), ([0, 3, .max], .badArgument), ([0, 31, 1 << 40], .ok),
     ])
     func configuringChecksItsWords(words: [UInt64], status: Status) {
         let bench = Bench()

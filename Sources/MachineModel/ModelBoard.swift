@@ -1,0 +1,73 @@
+import KernelCore
+import Synchronization
+
+/// A board: RAM, one to eight cores, a clock that stands still unless it is moved, and a record of what went wrong.
+public final class ModelBoard: @unchecked Sendable {
+    /// The kernel's own state, at the start of RAM; the cores' follow, a page each.
+    let memory: PhysicalMemory
+    public let kernelBoard: Ref<Board>
+    public private(set) var cores: [ModelCore] = []
+    /// RAM that is nobody's yet.
+    public private(set) var freeMemory: PhysicalAddress
+    public var endOfMemory: PhysicalAddress { memory.end }
+
+    let clock = Atomic<UInt64>(1)
+    private var translations = TranslationModel()
+    /// Guards `translations`.
+    private let translationLock = Mutex(())
+    private let recorded = Mutex<[ModelFault]>([])
+    private let written = Mutex<[UInt8]>([])
+
+    /// - Parameter memory: bytes of RAM, a multiple of 4 KiB; only what is touched costs anything.
+    public init(cores count: Int = 1, memory size: UInt64 = 64 << 20) {
+        precondition((1...CoreID.maximum).contains(count))
+        memory = PhysicalMemory(size: size)
+        kernelBoard = Ref(at: memory.base)
+        freeMemory = memory.base + Page.roundUp(UInt64(MemoryLayout<Board>.size))
+        kernelBoard.pointee.coreCount = UInt8(count)
+        for index in 0..<count {
+            let core = Ref<Core>(at: take(Page.roundUp(UInt64(MemoryLayout<Core>.size))))
+            core.pointee.id = CoreID(UInt8(index))
+            core.pointee.deadline = .never
+            core.pointee.floatingPointTraps = true
+            kernelBoard.pointee.cores[index] = core
+            cores.append(ModelCore(board: self, kernelCore: core, id: CoreID(UInt8(index))))
+        }
+    }
+
+    /// Takes zeroed pages for objects that exist before the first operation.
+    public func take(_ size: UInt64) -> PhysicalAddress {
+        let address = freeMemory
+        freeMemory = freeMemory + Page.roundUp(size)
+        precondition(freeMemory <= endOfMemory, "the model's RAM is too small")
+        return address
+    }
+
+    // MARK: Time
+
+    public var now: Ticks { Ticks(clock.load(ordering: .relaxed)) }
+    public func advance(by ticks: UInt64) { clock.wrappingAdd(ticks, ordering: .relaxed) }
+
+    // MARK: What went wrong
+
+    func report(_ fault: ModelFault) { recorded.withLock { $0.append(fault) } }
+
+    /// All faults since the last call, those of the translation tables included. Call it when the kernel has returned.
+    public func takeFaults() -> [ModelFault] {
+        let stale = withTranslations { $0.faults() }
+        return recorded.withLock { faults in
+            defer { faults = [] }
+            return faults + stale
+        }
+    }
+
+    func withTranslations<Result: Sendable>(_ body: (inout TranslationModel) -> Result) -> Result {
+        translationLock.withLock { _ in body(&translations) }
+    }
+
+    // MARK: Console
+
+    func write(_ byte: UInt8) { written.withLock { $0.append(byte) } }
+    /// What the kernel wrote to its console.
+    public var console: [UInt8] { written.withLock { $0 } }
+}

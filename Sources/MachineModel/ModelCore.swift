@@ -1,0 +1,129 @@
+import KernelCore
+import Synchronization
+
+/// The hardware of one core: what of a tenant is in it, its timer, its interrupts.
+public final class ModelCore: @unchecked Sendable {
+    public unowned let board: ModelBoard
+    public let kernelCore: Ref<Core>
+    public let id: CoreID
+
+    // MARK: Tenants
+    var translation = Translation(bits: 0)
+    var loaded: Ref<VirtualCPU>?
+    var isInGuest = false
+    var floatingPointTraps = true
+    /// Stands for all FP registers.
+    public var floatingPoint: UInt64 = 0
+    /// Stands for all EL1 registers that are exchanged.
+    public var systemRegister: UInt64 = 0
+
+    // MARK: Time and interrupts
+    var deadline = Ticks.never
+    var timers = GuestTimers()
+    var virtualInterface = VirtualInterface()
+    /// Private interrupts of this core that are active at the physical interface.
+    var activeInterrupts: UInt64 = 0
+    /// Shared interrupts whose lines are high, that were routed here; and those of them that are active.
+    var deviceLines: Set<UInt32> = []
+    var activeDevices: Set<UInt32> = []
+    var enabledDevices: Set<UInt32> = []
+    private let isInterrupted = Atomic<Bool>(false)
+
+    init(board: ModelBoard, kernelCore: Ref<Core>, id: CoreID) {
+        self.board = board
+        self.kernelCore = kernelCore
+        self.id = id
+    }
+
+    /// Runs kernel code as this core.
+    public func run<Result>(_ body: () -> Result) -> Result {
+        ModelMachine.$current.withValue(self) { body() }
+    }
+
+    // MARK: Physical interrupts
+
+    private enum Number {
+        static let inbox: UInt32 = 1
+        static let maintenance: UInt32 = 25
+        static let hypervisorTimer: UInt32 = 26
+        static let virtualTimer: UInt32 = 27
+        static let physicalTimer: UInt32 = 30
+    }
+
+    /// Called by other cores.
+    func interrupt() { isInterrupted.store(true, ordering: .releasing) }
+
+    /// The physical interrupt that this core would take now.
+    public var pendingInterrupt: UInt32? {
+        if isInterrupted.load(ordering: .acquiring) { return Number.inbox }
+        if virtualInterface.wantsMaintenance { return Number.maintenance }
+        if deadline <= board.now { return Number.hypervisorTimer }
+        for number in [Number.virtualTimer, Number.physicalTimer]
+        where timers.isAsserted(number, board.now) && activeInterrupts & 1 << UInt64(number) == 0 { return number }
+        return enabledDevices.filter { deviceLines.contains($0) && !activeDevices.contains($0) }.min()
+    }
+
+    /// Takes one interrupt as the vectors do; false if there is none.
+    public func takeInterrupt() -> Bool {
+        guard let number = pendingInterrupt else { return false }
+        switch number {
+        case Number.inbox:
+            isInterrupted.store(false, ordering: .releasing)
+            Kernel<ModelMachine>.drainInbox(kernelCore)
+        case Number.maintenance:
+            if let guest = kernelCore.pointee.loaded?.pointee.guest {
+                guest.pointee.isDirty.store(1)
+                Kernel<ModelMachine>.synchronise(guest)
+            }
+        case Number.hypervisorTimer: Kernel<ModelMachine>.timerExpired(kernelCore)
+        case Number.virtualTimer, Number.physicalTimer:
+            if let context = kernelCore.pointee.loaded {
+                activeInterrupts |= 1 << UInt64(number)
+                Kernel<ModelMachine>.pend(kernelCore, context, number)
+            } else {
+                board.report(.interruptStuck(number))
+            }
+        default:
+            activeDevices.insert(number)
+            Kernel<ModelMachine>.boundInterrupt(kernelCore, number)
+        }
+        return true
+    }
+
+    /// A device's interrupt line, seen by the core that the interrupt is routed to.
+    public func setDeviceLine(_ interrupt: UInt32, _ isHigh: Bool) {
+        if isHigh { deviceLines.insert(interrupt) } else { deviceLines.remove(interrupt) }
+    }
+
+    // MARK: What a guest does
+
+    public var interruptLine: Bool { virtualInterface.signals }
+    public func acknowledge() -> UInt32 { virtualInterface.acknowledge() }
+    public func end(_ interrupt: UInt32) {
+        if let physical = virtualInterface.end(interrupt) { activeInterrupts &= ~(1 << UInt64(physical)) }
+    }
+    /// Programs a timer of the guest that is loaded; `.never` turns it off.
+    public func setTimer(_ interrupt: UInt32, _ deadline: Ticks) { timers.set(interrupt, deadline) }
+    public func isTimerAsserted(_ interrupt: UInt32) -> Bool { timers.isAsserted(interrupt, board.now) }
+
+    /// A tenant's access; nil if it faults.
+    public func access(_ address: GuestAddress) -> PhysicalAddress? {
+        board.withTranslations { $0.translate(translation, address, core: id)?.value }.map { PhysicalAddress($0) }
+    }
+
+    // MARK: What must hold when a tenant runs
+
+    /// Reports what of the hardware is not the tenant's that the kernel wants to run.
+    public func check() {
+        guard let context = kernelCore.pointee.current else { return }
+        if let guest = context.pointee.guest {
+            if !isInGuest || loaded != guest { board.report(.wrongTenant) }
+        } else if isInGuest {
+            board.report(.wrongTenant)
+        }
+        if let space = context.pointee.space, space.pointee.translation != translation {
+            board.report(.wrongTranslation)
+        }
+        if !floatingPointTraps, kernelCore.pointee.floatingPointOwner != context { board.report(.exposedFloatingPoint) }
+    }
+}

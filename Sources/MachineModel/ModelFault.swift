@@ -1,0 +1,33 @@
+import KernelCore
+
+/// What the kernel did that hardware would not have forgiven.
+public enum ModelFault: Error, Equatable, Sendable {
+    /// A valid entry was replaced by another valid one (DDI 0487, D8.14: break before make).
+    case replacedWithoutBreak(table: UInt64, index: UInt64)
+    /// An entry was broken and made again, with no invalidation in between.
+    case madeWithoutInvalidation(table: UInt64, index: UInt64)
+    /// The kernel returned while an entry that it broke may still be cached.
+    case leftWithoutInvalidation(table: UInt64, index: UInt64)
+    /// A translation that is cached differs from the tables when the kernel returns.
+    case staleTranslation(identifier: UInt16, address: UInt64)
+    /// A table that was not zero was put into use.
+    case tableNotZeroed(UInt64)
+    /// A virtual CPU's registers were loaded over another's.
+    case loadedOverAnother
+    /// Registers were taken out that were not in hardware.
+    case unloadedAbsent
+    /// A guest's regime was entered that was entered, or not loaded; or left that was not entered.
+    case wrongRegime
+    /// A component runs in a guest's regime, or a virtual CPU in a component's or another's.
+    case wrongTenant
+    /// A tenant runs on another's translation.
+    case wrongTranslation
+    /// A tenant uses another's floating-point registers without a trap.
+    case exposedFloatingPoint
+    /// A list register was written that holds the same interrupt as another.
+    case listedTwice(interrupt: UInt32)
+    /// An interrupt is active in hardware and nobody will deactivate it.
+    case interruptStuck(UInt32)
+    /// Interrupts keep coming although the kernel handled each of them.
+    case interruptStorm(UInt32)
+}

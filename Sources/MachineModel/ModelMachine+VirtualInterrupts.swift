@@ -1,0 +1,65 @@
+import KernelCore
+
+extension ModelMachine {
+    public static var listRegisterCount: Int { VirtualInterface.count }
+    public static func listRegister(_ index: Int) -> ListRegister { core.virtualInterface.listRegisters[index] }
+
+    public static func setListRegister(_ index: Int, _ value: ListRegister) {
+        if !core.virtualInterface.set(index, value) { core.board.report(.listedTwice(interrupt: value.interrupt)) }
+    }
+
+    /// Writing ICH_HCR_EL2 writes EOIcount as well.
+    public static func setMaintenance(underflow: Bool, lostEnd: Bool) {
+        core.virtualInterface.asksForUnderflow = underflow
+        core.virtualInterface.asksForLostEnds = lostEnd
+        core.virtualInterface.lostEnds = 0
+    }
+
+    public static func takeLostEnds() -> Int {
+        defer { core.virtualInterface.lostEnds = 0 }
+        return core.virtualInterface.lostEnds
+    }
+
+    public static func isTimerAsserted(_ interrupt: UInt32) -> Bool { core.timers.isAsserted(interrupt, now) }
+
+    public static func deactivate(_ interrupt: UInt32) {
+        if interrupt < 32 {
+            core.activeInterrupts &= ~(1 << UInt64(interrupt))
+        } else {
+            for core in core.board.cores { core.activeDevices.remove(interrupt) }
+        }
+    }
+
+    public static func setActive(_ interrupt: UInt32) { core.activeInterrupts |= 1 << UInt64(interrupt) }
+
+    // MARK: Another virtual CPU
+
+    /// A timer's end goes to the physical interrupt, which must be active for that.
+    static func loadVirtualInterface(_ guest: Ref<VirtualCPU>) {
+        core.virtualInterface = VirtualInterface()
+        core.virtualInterface.isEnabled = true
+        core.virtualInterface.activePriorities = guest.pointee.activePriorities[1]
+        for index in 0..<listRegisterCount {
+            let register = guest.pointee.savedListRegisters[index]
+            setListRegister(index, register)
+            if register.isHardware, !register.isFree { setActive(register.interrupt) }
+        }
+        guest.pointee.isDirty.store(1)
+    }
+
+    static func unloadVirtualInterface(_ guest: Ref<VirtualCPU>) {
+        for index in 0..<listRegisterCount {
+            let register = listRegister(index)
+            guest.pointee.savedListRegisters[index] = register
+            if register.isHardware, !register.isFree { deactivate(register.interrupt) }
+        }
+        let outside = guest.pointee.pending[0].clear(VirtualInterrupts.hardwareMask)
+        for number in [27, 30] as [UInt32] where outside & 1 << UInt64(number) != 0 { deactivate(number) }
+        guest.pointee.activePriorities[1] = core.virtualInterface.activePriorities
+        core.virtualInterface = VirtualInterface()
+        // The timers are off: one that is still active would never interrupt again.
+        for number in [27, 30] as [UInt32] where core.activeInterrupts & 1 << UInt64(number) != 0 {
+            core.board.report(.interruptStuck(number))
+        }
+    }
+}

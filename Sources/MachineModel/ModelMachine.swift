@@ -1,0 +1,127 @@
+import ABI
+import KernelCore
+
+/// The host's stand-in for the hardware: what the kernel runs on in tests.
+///
+/// "This core" is the one whose `run` the calling thread is in, so that one thread can play several cores in turn, and
+/// several threads one core each. What the kernel must not do is reported to the board (`ModelBoard.takeFaults`).
+public enum ModelMachine: Board_Machine {
+    @TaskLocal static var current: ModelCore?
+
+    static var core: ModelCore {
+        guard let current else { fatalError("kernel code outside ModelCore.run") }
+        return current
+    }
+
+    public static var board: Ref<Board> { core.board.kernelBoard }
+
+    // MARK: Time and cores
+
+    public static var now: Ticks { core.board.now }
+    public static func setDeadline(_ deadline: Ticks) { core.deadline = deadline }
+    public static func interrupt(_ target: CoreID) { core.board.cores[target.index].interrupt() }
+
+    // MARK: Tenants in hardware
+
+    public static func leaveGuest(_ guest: Ref<VirtualCPU>) {
+        if !core.isInGuest || core.loaded != guest { core.board.report(.wrongRegime) }
+        core.isInGuest = false
+    }
+
+    public static func enterGuest(_ guest: Ref<VirtualCPU>) {
+        if core.isInGuest || core.loaded != guest { core.board.report(.wrongRegime) }
+        core.isInGuest = true
+    }
+
+    public static func load(_ guest: Ref<VirtualCPU>) {
+        if core.loaded != nil { core.board.report(.loadedOverAnother) }
+        core.loaded = guest
+        core.systemRegister = guest.pointee.system[SystemRegisterPlace.exchanged]
+        loadVirtualInterface(guest)
+        core.timers.load(guest)
+    }
+
+    public static func unload(_ guest: Ref<VirtualCPU>) {
+        if core.loaded != guest || core.isInGuest { core.board.report(.unloadedAbsent) }
+        core.timers.unload(guest)
+        unloadVirtualInterface(guest)
+        guest.pointee.system[SystemRegisterPlace.exchanged] = core.systemRegister
+        core.systemRegister = 0
+        core.loaded = nil
+    }
+
+    public static func timerDeadline(_ guest: Ref<VirtualCPU>) -> Ticks { GuestTimers.soonest(guest) }
+
+    // MARK: Floating point
+
+    public static func saveFloatingPoint(_ context: Ref<ExecutionContext>) {
+        context.pointee.floatingPoint.registers[0] = core.floatingPoint
+    }
+
+    public static func loadFloatingPoint(_ context: Ref<ExecutionContext>) {
+        core.floatingPoint = context.pointee.floatingPoint.registers[0]
+    }
+
+    public static func setFloatingPointTrap(_ traps: Bool) { core.floatingPointTraps = traps }
+
+    // MARK: Registers
+
+    public static func resetRegisters(_ context: Ref<ExecutionContext>) {
+        context.pointee.frame = RegisterFrame(processorState: context.pointee.isVirtualCPU ? 0x3C5 : 0)
+        context.pointee.floatingPoint = FloatingPointFrame()
+        context.pointee.guest?.pointee.system = InlineArray(repeating: 0)
+    }
+
+    /// The architecture's rule: a thread stays at EL0, a virtual CPU at EL0 or EL1, in AArch64 state.
+    public static func isPermitted(processorState: UInt64, ofVirtualCPU: Bool) -> Bool {
+        let flags: UInt64 = 0xF000_0000
+        if !ofVirtualCPU { return processorState & ~flags == 0 }
+        return processorState & ~(flags | 0x3DF) == 0 && [0, 4, 5].contains(processorState & 0x1F)
+    }
+
+    /// A refused exit leaves its mark in the syndrome's place; the rest is as on hardware.
+    public static func finishExit(
+        _ context: Ref<ExecutionContext>, form: UInt32, words: Message, isLoaded: Bool
+    ) {
+        if isLoaded != (core.loaded != nil && core.loaded == context.pointee.guest) { core.board.report(.wrongTenant) }
+        if form & ReplyForm.refuse != 0 {
+            context.pointee.guest?.pointee.system[SystemRegisterPlace.refused] &+= 1
+            return
+        }
+        if form & ReplyForm.advance != 0 { context.pointee.frame.programCounter &+= 4 }
+        let register = Int(form >> ReplyForm.registerShift & 31)
+        if form & ReplyForm.writeRegister != 0, register < 31 { context.pointee.frame.x[register] = words.w0 }
+        if form & ReplyForm.writeArguments != 0 {
+            context.pointee.frame.x[0] = words.w0
+            context.pointee.frame.x[1] = words.w1
+            context.pointee.frame.x[2] = words.w2
+            context.pointee.frame.x[3] = words.w3
+        }
+    }
+
+    // MARK: Physical interrupts
+
+    public static var interruptCount: UInt32 { 256 }
+
+    public static func enableInterrupt(_ interrupt: UInt32, on target: CoreID) {
+        core.board.cores[target.index].enabledDevices.insert(interrupt)
+    }
+
+    // MARK: Memory and board
+
+    public static func zero(_ address: PhysicalAddress, size: UInt64) {
+        PhysicalMemory.pointer(to: address).update(repeating: 0, count: Int(size / 8))
+    }
+
+    public static func powerOff() -> Never { fatalError("powered off") }
+    public static func resetBoard() -> Never { fatalError("reset") }
+    public static func writeConsole(_ byte: UInt8) { core.board.write(byte) }
+}
+
+/// Places in `VirtualCPU.system` that the model uses beside the timers'.
+public enum SystemRegisterPlace {
+    /// Stands for all EL1 registers that are exchanged.
+    public static let exchanged = 5
+    /// How many exits were refused.
+    public static let refused = 40
+}

@@ -1,0 +1,39 @@
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+import KernelCore
+
+/// The model's RAM: host memory whose addresses serve as physical addresses.
+///
+/// Pages come zeroed, and only those that are touched cost anything.
+final class PhysicalMemory {
+    let base: PhysicalAddress
+    let size: UInt64
+    private let mapping: UnsafeMutableRawPointer
+    private let mappedSize: Int
+
+    /// Blocks of 2 MiB can be mapped from the start on.
+    static let alignment: UInt64 = 2 << 20
+
+    /// - Parameter size: in bytes, a multiple of 4 KiB.
+    init(size: UInt64) {
+        mappedSize = Int(size + Self.alignment)
+        guard let address = mmap(nil, mappedSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+            address != MAP_FAILED
+        else { fatalError("the host has no \(mappedSize) bytes for the model's memory") }
+        mapping = address
+        let start = UInt64(UInt(bitPattern: address))
+        base = PhysicalAddress((start + Self.alignment - 1) & ~(Self.alignment - 1))
+        self.size = size
+    }
+
+    deinit { munmap(mapping, mappedSize) }
+
+    var end: PhysicalAddress { base + size }
+
+    static func pointer(to address: PhysicalAddress) -> UnsafeMutablePointer<UInt64> {
+        UnsafeMutablePointer(bitPattern: UInt(address.value))!
+    }
+}

@@ -1,0 +1,80 @@
+import KernelCore
+
+/// The virtual CPU interface of a GICv3 with four list registers (IHI 0069H, chapters 4.8 and 12.4).
+///
+/// The guest uses group 1 with a priority mask that lets everything pass, EOImode 0, and no subpriorities.
+struct VirtualInterface {
+    static let count = 4
+    /// What the guest reads when nothing can be acknowledged.
+    static let spurious: UInt32 = 1023
+    private static let endSignalBit: UInt64 = 1 << 41
+
+    private(set) var listRegisters: [ListRegister] = Array(repeating: .empty, count: count)
+    /// Bit p: an interrupt of group priority p was acknowledged and not ended (ICH_AP1R0_EL2).
+    var activePriorities: UInt64 = 0
+    var isEnabled = false
+    var asksForUnderflow = false
+    var asksForLostEnds = false
+    /// EOIcount: ends of interrupts that have no list register.
+    var lostEnds = 0
+
+    /// Returns false if another register holds the same interrupt.
+    mutating func set(_ index: Int, _ value: ListRegister) -> Bool {
+        listRegisters[index] = value
+        guard !value.isFree else { return true }
+        return !listRegisters.indices.contains {
+            $0 != index && !listRegisters[$0].isFree && listRegisters[$0].interrupt == value.interrupt
+        }
+    }
+
+    /// The group priority that an interrupt must be below to be taken; 32 when none is being handled.
+    var runningPriority: Int { activePriorities == 0 ? 32 : activePriorities.trailingZeroBitCount }
+
+    private var mostUrgent: Int? {
+        guard isEnabled else { return nil }
+        let pending = listRegisters.indices.filter { listRegisters[$0].isPending && !listRegisters[$0].isActive }
+        return pending.min { listRegisters[$0].priority < listRegisters[$1].priority }
+            .flatMap { Int(listRegisters[$0].priority >> 3) < runningPriority ? $0 : nil }
+    }
+
+    /// Whether the virtual CPU's interrupt line is high.
+    var signals: Bool { mostUrgent != nil }
+
+    /// The guest reads ICC_IAR1_EL1.
+    mutating func acknowledge() -> UInt32 {
+        guard let index = mostUrgent else { return Self.spurious }
+        let register = listRegisters[index]
+        activePriorities |= 1 << UInt64(register.priority >> 3)
+        listRegisters[index].bits ^= 3 << 62
+        return register.interrupt
+    }
+
+    /// The guest writes ICC_EOIR1_EL1: drops the running priority and deactivates.
+    ///
+    /// Returns the physical interrupt that ends with it.
+    mutating func end(_ interrupt: UInt32) -> UInt32? {
+        activePriorities &= activePriorities &- 1
+        let found = listRegisters.indices.first {
+            listRegisters[$0].isActive && listRegisters[$0].interrupt == interrupt
+        }
+        guard let index = found else {
+            lostEnds += 1
+            return nil
+        }
+        listRegisters[index].bits &= ~(1 << 63)
+        let register = listRegisters[index]
+        return register.isHardware ? UInt32(register.bits >> 32 & 0x3FF) : nil
+    }
+
+    /// ICH_EISR_EL2 is not zero: stays so until the ended register is written.
+    private var hasSignalledEnd: Bool {
+        listRegisters.contains { $0.isFree && !$0.isHardware && $0.bits & Self.endSignalBit != 0 }
+    }
+
+    /// The level of the maintenance interrupt.
+    var wantsMaintenance: Bool {
+        guard isEnabled else { return false }
+        let used = listRegisters.count { !$0.isFree }
+        return hasSignalledEnd || asksForUnderflow && used <= 1 || asksForLostEnds && lostEnds > 0
+    }
+}
