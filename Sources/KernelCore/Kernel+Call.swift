@@ -88,7 +88,7 @@ extension Kernel {
 
     /// Moves message and scheduling context from a caller to a server.
     @inline(__always)
-    private static func transfer(
+    static func transfer(
         _ caller: Ref<ExecutionContext>, _ server: Ref<ExecutionContext>, badge: UInt64, _ message: Message
     ) {
         server.pointee.frame.x[0] = Status.ok.rawValue
@@ -125,7 +125,7 @@ extension Kernel {
 
     /// No caller queues and no notification is pending.
     @inline(__always)
-    private static func canWaitSimply(_ server: Ref<ExecutionContext>) -> Bool {
+    static func canWaitSimply(_ server: Ref<ExecutionContext>) -> Bool {
         guard server.pointee.callers.head == nil else { return false }
         guard let notification = server.pointee.notification else { return true }
         return notification.pointee.bits.relaxedLoad() == 0
@@ -133,7 +133,7 @@ extension Kernel {
 
     /// Puts the answer into the caller's registers and gives its scheduling context back.
     @inline(__always)
-    private static func reply(
+    static func reply(
         _ core: Ref<Core>, _ server: Ref<ExecutionContext>, _ caller: Ref<ExecutionContext>, _ form: UInt32
     ) {
         let words = Message(

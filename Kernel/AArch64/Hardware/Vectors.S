@@ -61,11 +61,6 @@ kernel_vectors:
     vector  tenant_interrupt
     vector  tenant_error
 
-tenant_synchronous:
-    save_context
-    bl      kernel_synchronous
-    b       kernel_resume
-
 tenant_interrupt:
     save_context
     bl      kernel_interrupt
@@ -75,6 +70,11 @@ tenant_error:
     save_context
     bl      kernel_error
     b       kernel_resume
+
+tenant_synchronous:
+    save_context
+    bl      kernel_synchronous
+    // Goes on:
 
 // Runs the context in x0.
     .global kernel_resume

@@ -19,13 +19,42 @@ private enum ExceptionClass {
     static let dataAbort: UInt64 = 0x24
 }
 
-/// A synchronous exception of the tenant that ran on this core.
+/// A synchronous exception of the tenant that ran on this core. The fast paths, or a jump to the general one: no call, and
+/// so no stack frame.
 @c(kernel_synchronous)
 func kernelSynchronous(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     let core = Ref<Core>(at: PhysicalAddress(coreAddress))
     let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
     core.pointee.entries &+= 1
     let syndrome = read_ESR_EL2()
+    if let guest = context.pointee.guest {
+        if syndrome >> 26 == ExceptionClass.dataAbort,
+            let next = GuestExit.dataAbortFast(core, context, guest, syndrome)
+        {
+            return next.address.value
+        }
+    } else if syndrome >> 26 == ExceptionClass.supervisorCall {
+        if context.pointee.frame.x[0] == Operation.replyWait.rawValue {
+            return replyWait(coreAddress, contextAddress, syndrome)
+        }
+        if let next = EntenteKernel.operateFast(core, context) { return next.address.value }
+    }
+    return synchronousSlowly(coreAddress, contextAddress, syndrome)
+}
+
+/// A jump from `kernelSynchronous`, of which it is a part.
+@inline(never)
+private func replyWait(_ coreAddress: UInt64, _ contextAddress: UInt64, _ syndrome: UInt64) -> UInt64 {
+    let core = Ref<Core>(at: PhysicalAddress(coreAddress))
+    let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
+    if let next = EntenteKernel.replyWaitFast(core, context) { return next.address.value }
+    return synchronousSlowly(coreAddress, contextAddress, syndrome)
+}
+
+@inline(never)
+private func synchronousSlowly(_ coreAddress: UInt64, _ contextAddress: UInt64, _ syndrome: UInt64) -> UInt64 {
+    let core = Ref<Core>(at: PhysicalAddress(coreAddress))
+    let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
     if syndrome >> 26 == ExceptionClass.supervisorCall, !context.pointee.isVirtualCPU {
         EntenteKernel.operate(core, context)
     } else if let guest = context.pointee.guest {
@@ -131,8 +160,32 @@ enum GuestExit {
         GuestAddress((read_HPFAR_EL2() & 0xFFF_FFFF_FFF0) << 8 | read_FAR_EL2() & 0xFFF)
     }
 
-    /// An access to memory that is not mapped: a doorbell, or a device of the monitor's.
+    /// An access to a device of the monitor's, in a machine without doorbells, while the monitor waits.
     @inline(__always)
+    static func dataAbortFast(
+        _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ syndrome: UInt64
+    ) -> Ref<ExecutionContext>? {
+        guard let space = context.pointee.space, space.pointee.doorbellCount == 0,
+            let next = EntenteKernel.exitFast(core, context, dataAbortMessage(context, guest, syndrome))
+        else { return nil }
+        count(guest, .memory)
+        count(guest, .monitor)
+        return next
+    }
+
+    @inline(__always)
+    private static func dataAbortMessage(
+        _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ syndrome: UInt64
+    ) -> Message {
+        let tag = ExitTag(.memoryAccess, syndrome: syndrome)
+        guest.pointee.system[SystemRegister.exitFaultAddress] = read_FAR_EL2()
+        guest.pointee.system[SystemRegister.exitIsFetch] = 0
+        let register = Int(tag.register)
+        let value = register < 31 ? context.pointee.frame.x[register] : 0
+        return Message(tag.bits, guestPhysicalAddress.value, value, context.pointee.frame.programCounter)
+    }
+
+    /// An access to memory that is not mapped: a doorbell, or a device of the monitor's.
     private static func dataAbort(
         _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ syndrome: UInt64
     ) {
@@ -145,11 +198,7 @@ enum GuestExit {
             context.pointee.frame.programCounter &+= 4
             return
         }
-        guest.pointee.system[SystemRegister.exitFaultAddress] = read_FAR_EL2()
-        guest.pointee.system[SystemRegister.exitIsFetch] = 0
-        let register = Int(tag.register)
-        let value = register < 31 ? context.pointee.frame.x[register] : 0
-        toMonitor(core, context, guest, Message(tag.bits, address.value, value, context.pointee.frame.programCounter))
+        toMonitor(core, context, guest, dataAbortMessage(context, guest, syndrome))
     }
 
     @inline(never)

@@ -1,0 +1,132 @@
+import ABI
+
+// The fast path: call, reply and wait, signal, poll, and a virtual CPU's exit, when nothing is in the way.
+//
+// Each function is a list of checks; the first that fails leaves for the general path (nil) before anything is changed.
+// Nothing here calls a function that is not inlined, so the entry from assembly needs no stack frame: that, not what is
+// left out, is most of what makes it fast. Instruction counts are in Benchmarks/.
+
+extension Kernel {
+    /// An operation of a thread other than `replyWait`; returns who runs next.
+    @inline(__always)
+    public static func operateFast(
+        _ core: Ref<Core>, _ caller: Ref<ExecutionContext>
+    ) -> Ref<ExecutionContext>? {
+        let selector = Selector(bits: caller.pointee.frame.x[1])
+        switch caller.pointee.frame.x[0] {
+        case Operation.call.rawValue: return callFast(core, caller, selector)
+        case Operation.signal.rawValue: return signalFast(core, caller, selector)
+        case Operation.poll.rawValue:
+            do throws(Failure) { try poll(caller, selector) } catch { return nil }
+            caller.pointee.frame.x[0] = Status.ok.rawValue
+            return caller
+        default: return nil
+        }
+    }
+
+    @inline(__always)
+    private static func callFast(
+        _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
+    ) -> Ref<ExecutionContext>? {
+        let capability: Ref<Capability>
+        do throws(Failure) { capability = try find(caller, selector, .portal, .write) } catch { return nil }
+        guard let server = capability.pointee.target(Portal.self).pointee.server,
+            server.pointee.state == .waiting, server.pointee.core == core.pointee.id,
+            caller.pointee.depth < maximumDepth
+        else { return nil }
+        caller.pointee.callKind = .message
+        let message = Message(
+            caller.pointee.frame.x[2], caller.pointee.frame.x[3], caller.pointee.frame.x[4],
+            caller.pointee.frame.x[5], caller.pointee.frame.x[6], caller.pointee.frame.x[7])
+        return sendFast(core, caller, server, badge: capability.pointee.badge, message)
+    }
+
+    /// A virtual CPU's exit to its monitor.
+    @inline(__always)
+    public static func exitFast(
+        _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ message: Message
+    ) -> Ref<ExecutionContext>? {
+        guard let server = context.pointee.faultPortal?.pointee.server,
+            server.pointee.state == .waiting, server.pointee.core == core.pointee.id
+        else { return nil }
+        context.pointee.callKind = .exit
+        return sendFast(core, context, server, badge: context.pointee.faultBadge, message)
+    }
+
+    /// The server waits: it gets message and time at once.
+    @inline(__always)
+    private static func sendFast(
+        _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ server: Ref<ExecutionContext>, badge: UInt64,
+        _ message: Message
+    ) -> Ref<ExecutionContext> {
+        caller.pointee.state = .calling
+        caller.pointee.server = server
+        transfer(caller, server, badge: badge, message)
+        switchToThread(core, server)
+        return server
+    }
+
+    /// `replyWait` of a thread; returns who runs next.
+    @inline(__always)
+    public static func replyWaitFast(
+        _ core: Ref<Core>, _ server: Ref<ExecutionContext>
+    ) -> Ref<ExecutionContext>? {
+        let form = Selector(bits: server.pointee.frame.x[1]).form
+        // Reply and wait, no more than a plain answer, and nobody has asked for the caller to stop.
+        guard form & (ReplyForm.reply | ReplyForm.wait | ReplyForm.leaveStopped | ReplyForm.refuse)
+            == ReplyForm.reply | ReplyForm.wait,
+            let caller = server.pointee.caller, caller.pointee.stopsOnReply == 0, canWaitSimply(server)
+        else { return nil }
+        if let guest = caller.pointee.guest {
+            // Its registers are still in hardware, and its interrupts as they were.
+            guard core.pointee.loaded == caller, guest.pointee.isDirty.relaxedLoad() == 0 else { return nil }
+            reply(core, server, caller, form & ~(ReplyForm.refuse | ReplyForm.leaveStopped))
+            server.pointee.state = .waiting
+            switchToLoaded(core, caller, guest)
+        } else {
+            reply(core, server, caller, form & ~(ReplyForm.refuse | ReplyForm.leaveStopped))
+            server.pointee.state = .waiting
+            switchToThread(core, caller)
+        }
+        return caller
+    }
+
+    /// A signal that wakes nobody: the sink is a thread of this core that does not wait, or there is none.
+    @inline(__always)
+    private static func signalFast(
+        _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
+    ) -> Ref<ExecutionContext>? {
+        let capability: Ref<Capability>
+        do throws(Failure) { capability = try find(caller, selector, .notification, .write) } catch { return nil }
+        let notification = capability.pointee.target(Notification.self)
+        switch notification.pointee.sink {
+        case .nobody: break
+        case .thread(let thread):
+            guard thread.pointee.core == core.pointee.id, thread.pointee.state != .waiting else { return nil }
+        case .virtualInterrupt: return nil
+        }
+        let bits = capability.pointee.badge != 0 ? capability.pointee.badge : caller.pointee.frame.x[2]
+        notification.pointee.bits.set(bits)
+        caller.pointee.frame.x[0] = Status.ok.rawValue
+        return caller
+    }
+
+    // MARK: What is in hardware
+
+    /// `switchTo` for a thread.
+    @inline(__always)
+    private static func switchToThread(_ core: Ref<Core>, _ next: Ref<ExecutionContext>) {
+        if core.pointee.isInGuest { leaveGuest(core) }
+        becomeCurrent(core, next)
+    }
+
+    /// `switchTo` for the virtual CPU whose registers are loaded.
+    @inline(__always)
+    private static func switchToLoaded(
+        _ core: Ref<Core>, _ next: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>
+    ) {
+        core.pointee.isInGuest = true
+        M.enterGuest(guest)
+        becomeCurrent(core, next)
+    }
+}
