@@ -22,14 +22,17 @@ struct Program {
 let programs: [Program] = [
     Program(name: "Kernel", path: "Kernel/AArch64/Kernel", dependencies: ["ABI", "KernelCore", "Hardware"]),
     .component("Root"),
-    .component("Monitor", and: ["VirtualPlatform"]),
+    .component("Monitor", at: "Components/Monitor/Program", and: ["MachineMonitor"]),
     .component("Serial"),
     .component("Heartbeat"),
     // In root's place: measures the kernel.
     .component("Primitives", at: "Benchmarks/Primitives"),
+    // In a monitor's place: a machine with the benchmarks' test page.
+    .component("TestMonitor", at: "Benchmarks/TestMonitor", and: ["MachineMonitor"]),
     .component("Crash", at: "Tests/Programs/Crash"),
     // Machines' programs: benchmarks and mischief.
     .guest("BenchGuest", at: "Bench/BenchGuest"),
+    .guest("TestPageGuest", at: "Bench/TestPageGuest"),
     .guest("EventGuest", at: "Bench/EventGuest"),
     .guest("EchoGuest", at: "Bench/EchoGuest"),
     .guest("SwitchGuest", at: "Bench/SwitchGuest"),
@@ -53,6 +56,9 @@ let boardTargets: [Target] = [
     .target(name: "Hardware", path: "Kernel/AArch64/Hardware"),
     .target(name: "RuntimeSupport", path: "Runtime/RuntimeSupport"),
     .target(name: "Entente", dependencies: ["ABI", "RuntimeSupport"], path: "Runtime/Entente"),
+    .target(
+        name: "MachineMonitor", dependencies: ["ABI", "Entente", "VirtualPlatform"], path: "Components/Monitor",
+        exclude: ["Program"]),
     .target(name: "GuestHardware", path: "Guests/Hardware"),
     .target(name: "GuestSupport", dependencies: ["GuestHardware"], path: "Guests/Support"),
     .target(name: "HostileSupport", dependencies: ["GuestHardware", "GuestSupport"], path: "Guests/Hostile/Support"),
@@ -87,6 +93,7 @@ let package = Package(
         ],
     targets: shared
         + (isForBoard
-            ? boardTargets + programs.map { .target(name: $0.name, dependencies: $0.dependencies, path: $0.path) }
+            ? boardTargets
+                + programs.map { .target(name: $0.name, dependencies: $0.dependencies, path: $0.path) }
             : hostTargets)
 )

@@ -3,20 +3,21 @@ import Entente
 import VirtualPlatform
 
 /// One thread of a machine's monitor: takes the exits of the virtual CPUs on its core, emulates, replies.
-struct Monitor {
+package struct Monitor {
     let machine: MachineDescription
 
     /// Serves for as long as the machine exists.
-    func serve() -> Never {
+    package func serve() -> Never {
         var answer = replyWait(ReplyForm.wait)
-        while true {
-            if answer.has(.ok) {
-                answer = handle(Exit(answer))
-            } else {
-                if answer.has(.notified) { handleNotification(answer.tag) }
-                answer = replyWait(ReplyForm.wait)
-            }
-        }
+        while true { answer = respond(to: answer) }
+    }
+
+    /// Deals with an exit or a notification, and waits for the next.
+    @inline(__always)
+    package func respond(to answer: Answer) -> Answer {
+        if answer.has(.ok) { return handle(Exit(answer)) }
+        if answer.has(.notified) { handleNotification(answer.tag) }
+        return replyWait(ReplyForm.wait)
     }
 
     /// Answers one exit and waits for the next.

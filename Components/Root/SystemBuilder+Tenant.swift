@@ -25,7 +25,7 @@ extension SystemBuilder {
         }
         connectConsole(tenant, client: index + 1)
         if record.heapSize != 0 { mapHeap(record.heapSize, tenant.space) }
-        if record.kind == TenantKind.machine.rawValue { buildMachine(record, index, tenant) }
+        if record.kind == TenantKind.machine.rawValue { buildMachine(record, index, &tenant) }
         writeConfiguration(record, index, tenant)
         return tenant
     }

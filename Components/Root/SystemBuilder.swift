@@ -18,6 +18,7 @@ struct SystemBuilder {
         for index in 0..<min(BootTable.tenantCount, ConsoleChannel.maximum - 2) {
             tenants[index] = buildTenant(index)
         }
+        connectPeers(tenants)
         rootConsole.withLock { console in
             console.beginLine()
             console.write("root: starting ")
@@ -28,6 +29,15 @@ struct SystemBuilder {
             console.flush()
         }
         for index in 0..<min(BootTable.tenantCount, ConsoleChannel.maximum - 2) { start(tenants[index]) }
+    }
+
+    /// The machines that wake one another.
+    private mutating func connectPeers(_ tenants: borrowing InlineArray<64, TenantHandles>) {
+        for index in 0..<min(BootTable.tenantCount, ConsoleChannel.maximum - 2) {
+            let machine = BootTable.tenant(index).machine
+            if machine.eventPeer == 0 { continue }
+            connectPeer(tenants[index], tenants[Int(machine.eventPeer) - 1])
+        }
     }
 
     /// A thread of root's on every core, with a fault portal.
@@ -85,4 +95,7 @@ struct TenantHandles {
     var notification: UInt32 = 0
     var threads = InlineArray<8, UInt32>(repeating: 0)
     var threadCount = 0
+    /// Of a machine.
+    var machineSpace: UInt32 = 0
+    var firstVirtualCPU: UInt32 = 0
 }

@@ -96,6 +96,16 @@ public struct MachineRecord {
     public var segments: InlineArray<8, GuestSegment>
     /// 1: SYSTEM_RESET restarts the machine; 0: it ends it.
     public var restarts: UInt64
+    /// 0, or 1 + the index of the tenant whose machine this one can wake: see `MachineEvent`.
+    public var eventPeer: UInt64
+}
+
+/// How a machine wakes another: a store to `doorbell` raises `interrupt` in the other machine's first virtual CPU.
+public enum MachineEvent {
+    /// Guest-physical address, in a part of the platform's map that is free on QEMU's `virt`.
+    public static let doorbell: UInt64 = 0x0B00_1000
+    /// INTID; the receiver configures it as edge-triggered.
+    public static let interrupt: UInt64 = 40
 }
 
 /// Bytes of the image that the monitor copies into guest RAM before each start.

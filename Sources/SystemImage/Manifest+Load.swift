@@ -38,7 +38,7 @@ struct ManifestParser {
         let board = board()
         for key in ["machines", "components"] { declare(key, cores: board.cores) }
         declarations.sort { $0.position < $1.position }
-        let root = root()
+        let root = system.program("root", default: Manifest.standardRoot)
         if declarations.isEmpty, root == Manifest.standardRoot, source.diagnostics.isEmpty {
             source.report(
                 at: system.mark, "the manifest starts nothing",
@@ -46,6 +46,7 @@ struct ManifestParser {
         }
         checkCount()
         checkUniqueNames()
+        checkEventPeers()
         let order = startOrder()
         checkMemory(board.memory)
         let tenants = declarations.map(\.tenant)
@@ -80,14 +81,6 @@ struct ManifestParser {
         return board
     }
 
-    /// `root: {target: NAME}`.
-    private func root() -> String {
-        guard let node = system.node("root") else { return Manifest.standardRoot }
-        let section = ManifestSection(
-            node, title: "'root'", at: system.mark(of: "root"), keys: ManifestKeys.program, source: source)
-        return section.targetName(example: "a program such as Root") ?? Manifest.standardRoot
-    }
-
     private mutating func declare(_ key: String, cores: Int) {
         guard let node = system.node(key), !node.isEmpty else { return }
         guard let mapping = node.mapping else {
@@ -119,7 +112,8 @@ struct ManifestParser {
             : .component(ComponentParser(section: section, cores: cores).component(name: name))
         declarations.append(
             TenantDeclaration(
-                tenant: tenant, mark: nameNode.mark, after: section.list("after", of: "names"), isMachine: isMachine))
+                tenant: tenant, mark: nameNode.mark, after: section.list("after", of: "names"), isMachine: isMachine,
+                eventPeerMark: section.node("event-peer")?.mark))
     }
 }
 
@@ -129,6 +123,7 @@ struct TenantDeclaration {
     var mark: Mark?
     var after: [Node]
     var isMachine: Bool
+    var eventPeerMark: Mark?
 
     var name: String { tenant.name }
     var title: String { "\(isMachine ? "machine" : "component") '\(name)'" }

@@ -54,6 +54,8 @@ public enum DebianFlavour: String, Sendable, CaseIterable {
 public struct MachineDescription: Sendable, Equatable {
     public var name: String
     public var guest: GuestSource = .debian(flavour: .cloud)
+    /// The program of this repository that emulates its devices.
+    public var monitor = "Monitor"
     /// The kernel's whole command line.
     public var commandLine = "console=ttyAMA0"
     /// Bytes of RAM; a multiple of 2 MiB.
@@ -66,6 +68,8 @@ public struct MachineDescription: Sendable, Equatable {
     public var core = 0
     /// Whether a reset restarts the machine; otherwise it ends it.
     public var restarts = true
+    /// The machine that this one can wake by a doorbell.
+    public var eventPeer: String?
     /// Names of the machines and components that start before it.
     public var after: [String] = []
     /// A device tree source overlay that is applied to the machine's device tree.

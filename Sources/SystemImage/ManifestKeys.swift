@@ -4,7 +4,7 @@ enum ManifestKeys {
     static let board = ["name", "cpu", "cores", "memory"]
     static let machine = [
         "guest", "flavour", "kernel", "initrd", "format", "command-line", "memory", "cpus", "priority", "core",
-        "on-reset", "after", "device-tree",
+        "on-reset", "after", "device-tree", "monitor", "event-peer",
     ]
     /// Where a program of this repository is named.
     static let program = ["target"]

@@ -42,6 +42,22 @@ extension ManifestParser {
         }
     }
 
+    /// Whoever a machine can wake is another machine.
+    func checkEventPeers() {
+        let machines = declarations.filter(\.isMachine).map(\.name)
+        for declaration in declarations {
+            guard case .machine(let machine) = declaration.tenant, let peer = machine.eventPeer else { continue }
+            let others = machines.filter { $0 != machine.name }
+            guard !others.contains(peer) else { continue }
+            source.report(
+                at: declaration.eventPeerMark,
+                peer == machine.name
+                    ? "\(declaration.title) is its own 'event-peer'"
+                    : "'event-peer' of \(declaration.title) is '\(peer.shortened)', and no machine has that name",
+                remedy: others.isEmpty ? "remove it: there is no other machine" : "name one of \(enumerated(others))")
+        }
+    }
+
     /// Indices into `declarations`, each behind all that it starts after; the order of the file where nothing asks for
     /// another. Reports names that do not exist, and circles.
     func startOrder() -> [Int] {

@@ -69,7 +69,7 @@ extension RecordEncoder {
         word(placed.program.stackSize)
     }
 
-    mutating func machine(_ machine: MachineImage?, modules: [PlacedModule]) {
+    mutating func machine(_ machine: MachineImage?, modules: [PlacedModule], eventPeer: Int?) {
         range(machine?.memory ?? MemoryRange(base: 0, size: 0))
         word(UInt64(machine?.virtualCPUs ?? 0))
         word(machine?.entry ?? 0)
@@ -84,16 +84,20 @@ extension RecordEncoder {
             word(modules[index].address)
         }
         word(machine?.restarts == true ? 1 : 0)
+        word(eventPeer.map { UInt64($0 + 1) } ?? 0)
     }
 
-    mutating func tenant(_ tenant: Tenant, program placed: PlacedProgram, modules: [PlacedModule]) {
+    /// - Parameter eventPeer: the index of the tenant that a machine names as its own.
+    mutating func tenant(
+        _ tenant: Tenant, program placed: PlacedProgram, modules: [PlacedModule], eventPeer: Int? = nil
+    ) {
         word(tenant.kind.rawValue)
         name(tenant.name, size: Tenant.nameSize)
         program(placed)
         word(UInt64(tenant.priority))
         word(UInt64(tenant.core))
         word(tenant.heapSize)
-        machine(tenant.machine, modules: modules)
+        machine(tenant.machine, modules: modules, eventPeer: eventPeer)
         words(tenant.arguments, padTo: 8)
     }
 

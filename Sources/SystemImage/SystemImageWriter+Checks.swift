@@ -45,7 +45,12 @@ extension SystemImageWriter {
         try require(
             (tenant.kind == .machine) == (tenant.machine != nil), "its kind and its hardware contradict each other",
             "give hardware to machines, and only to them")
-        if let machine = tenant.machine { try check(machine, of: tenant.name) }
+        guard let machine = tenant.machine else { return }
+        try check(machine, of: tenant.name)
+        guard let peer = machine.eventPeer else { return }
+        try require(
+            peer != tenant.name && tenants.contains { $0.name == peer && $0.kind == .machine },
+            "its event peer '\(peer)' is no other machine", "name another machine")
     }
 
     private func check(_ machine: MachineImage, of name: String) throws(ImageError) {

@@ -33,7 +33,7 @@ public struct SystemImageWriter {
         for tenant in tenants {
             let program = contents.place(tenant.program)
             let modules = (tenant.machine?.modules ?? []).map { contents.place($0) }
-            records.tenant(tenant, program: program, modules: modules)
+            records.tenant(tenant, program: program, modules: modules, eventPeer: eventPeer(of: tenant))
         }
         let size = contents.end.aligned(to: ImageHeader.alignment)
         try checkMemory(imageSize: size)
@@ -42,6 +42,10 @@ public struct SystemImageWriter {
             size: size, board: board, root: placedRoot, tenantCount: tenants.count, tenantOffset: tenantOffset)
         return kernel.joined(
             with: contents.joined(records: image.data + records.data), alignment: Int(ImageHeader.alignment))
+    }
+
+    private func eventPeer(of tenant: Tenant) -> Int? {
+        tenant.machine?.eventPeer.flatMap { peer in tenants.firstIndex { $0.name == peer } }
     }
 
     /// The board's memory against everything that lies in it.

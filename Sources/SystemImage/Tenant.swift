@@ -48,6 +48,8 @@ public struct MachineImage: Sendable {
     public var argument: UInt64
     public var modules: [GuestImage.Module]
     public var restarts: Bool
+    /// The name of the machine that this one can wake.
+    public var eventPeer: String?
 
     static let maximumModules = 8
     /// Where the RAM of every machine begins, as on QEMU's board `virt`.
@@ -55,7 +57,7 @@ public struct MachineImage: Sendable {
 
     public init(
         memory: MemoryRange, virtualCPUs: Int, entry: UInt64, argument: UInt64, modules: [GuestImage.Module],
-        restarts: Bool
+        restarts: Bool, eventPeer: String? = nil
     ) {
         self.memory = memory
         self.virtualCPUs = virtualCPUs
@@ -63,6 +65,7 @@ public struct MachineImage: Sendable {
         self.argument = argument
         self.modules = modules
         self.restarts = restarts
+        self.eventPeer = eventPeer
     }
 
     /// The machine that `description` asks for, with `layout` filled in.
@@ -72,7 +75,8 @@ public struct MachineImage: Sendable {
         self.init(
             memory: MemoryRange(base: Self.ramBase, size: description.memory), virtualCPUs: description.cpus,
             entry: layout.image.entry, argument: layout.deviceTreeAddress,
-            modules: try layout.modules(initrd: initrd, deviceTree: deviceTree), restarts: description.restarts)
+            modules: try layout.modules(initrd: initrd, deviceTree: deviceTree), restarts: description.restarts,
+            eventPeer: description.eventPeer)
     }
 }
 

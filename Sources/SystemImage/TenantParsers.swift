@@ -19,6 +19,8 @@ struct MachineParser {
         machine.restarts = section.choice("on-reset", of: ["restart", "stop"], default: "restart") == "restart"
         machine.after = section.startsAfter()
         machine.deviceTree = section.path("device-tree")
+        machine.monitor = section.program("monitor", default: machine.monitor)
+        machine.eventPeer = section.text("event-peer")
         return machine
     }
 
@@ -176,6 +178,15 @@ struct ComponentParser {
 }
 
 extension ManifestSection {
+    /// The program named by `key: {target: NAME}`.
+    func program(_ key: String, default standard: String) -> String {
+        guard let node = node(key) else { return standard }
+        let owner = title == "the manifest" ? "" : " of \(title)"
+        let section = ManifestSection(
+            node, title: "'\(key)'\(owner)", at: mark(of: key), keys: ManifestKeys.program, source: source)
+        return section.targetName(example: "a program such as \(standard)") ?? standard
+    }
+
     /// The name behind `target:`; nil if there is none, or if it is none, which is reported.
     func targetName(example: String) -> String? {
         guard let target = text("target") else { return nil }

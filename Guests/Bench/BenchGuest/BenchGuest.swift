@@ -5,11 +5,10 @@ import GuestSupport
 @c(guest_main)
 public func guestMain() {
     SerialPort.initialize()
-    let page = TestPage()
     guest_enable_mmu()
     InterruptController.initialize()
     guest_enable_interrupts()
-    Exits.measure(page)
+    Exits.measure()
     Interrupts.measure()
     write("bench: end")
     endLine()

@@ -5,46 +5,9 @@ import GuestSupport
 enum Exits {
     static let turns: UInt64 = 10_000
 
-    static func measure(_ page: TestPage) {
+    static func measure() {
         report("exit.hypercall", tenths: difference(turns, { guest_loop_hypercall(turns) }) { guest_loop_empty(turns) })
-        report("exit.mmio", tenths: loads(from: SerialPort.flags))
-        report("exit.gicd-read", tenths: loads(from: InterruptController.distributorType))
-        guard page.answersBare else { return }
-        let bare = loads(from: TestPage.bare)
-        report("exit.bare", tenths: bare)
-        guard page.answersSwitch else { return }
-        report("exit.switch", tenths: loads(from: TestPage.handOver) / 2 - bare)
-    }
-
-    private static func loads(from address: UInt64) -> Int64 {
-        difference(turns, { guest_loop_load(turns, address) }) { guest_loop_empty(turns) }
-    }
-}
-
-/// Registers that only a benchmark's own monitor provides, at a guest-physical address where the platform has
-/// nothing.
-struct TestPage {
-    /// A read is answered at once with a value that is not 0.
-    static let bare: UInt64 = 0x0B00_0000
-    /// A read is answered, with a value that is not 0, after another machine has run and read here in its turn.
-    static let handOver: UInt64 = 0x0B00_0008
-
-    let answersBare: Bool
-    let answersSwitch: Bool
-
-    /// Finds out what there is. The MMU must be off.
-    init() {
-        answersBare = TestPage.probe(TestPage.bare)
-        answersSwitch = answersBare && TestPage.probe(TestPage.handOver)
-    }
-
-    private static func probe(_ address: UInt64) -> Bool {
-        let code = guest_code_buffer()
-        guest_store32(code, 0xB940_0000)  // ldr w0, [x0]
-        guest_store32(code + 4, 0xD65F_03C0)  // ret
-        guest_publish_code(code, 8)
-        guest_set_attempt_register(0, address)
-        let everythingMasked: UInt64 = 0xF << 6
-        return guest_attempt(code, UInt64(UInt32.max >> 1), everythingMasked) == 0 && guest_attempt_result() != 0
+        report("exit.mmio", tenths: loadCost(of: SerialPort.flags))
+        report("exit.gicd-read", tenths: loadCost(of: InterruptController.distributorType))
     }
 }

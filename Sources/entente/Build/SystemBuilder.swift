@@ -17,7 +17,6 @@ struct SystemBuilder {
     var seed = MachineDeviceTree.Seed.random
 
     private static let consoleDriver = "Serial"
-    private static let monitor = "Monitor"
     private static let kernel = "Kernel"
     /// The console driver is more urgent than everything that talks to it.
     private static let consoleDriverPriority = 30
@@ -47,10 +46,13 @@ struct SystemBuilder {
     }
 
     private func programFile(of tenant: TenantDescription, _ cross: CrossBuild) throws -> URL {
-        guard case .component(let component) = tenant else { return try cross.program(SystemBuilder.monitor) }
-        return switch component.program {
-        case .target(let name): try cross.program(name)
-        case .package(let folder): try cross.program(ofPackage: folder)
+        switch tenant {
+        case .machine(let machine): return try cross.program(machine.monitor)
+        case .component(let component):
+            return switch component.program {
+            case .target(let name): try cross.program(name)
+            case .package(let folder): try cross.program(ofPackage: folder)
+            }
         }
     }
 

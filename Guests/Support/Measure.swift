@@ -1,22 +1,24 @@
 import GuestHardware
-import GuestSupport
 
 /// Counts instructions by the system counter. Under the emulator's `-icount shift=0` an instruction takes 1 ns of
 /// virtual time, so a tick of a counter of 62.5 MHz is 16 instructions.
-struct Stopwatch {
+public struct Stopwatch {
     /// Instructions of a tick, in tenths.
-    static var tenthsPerTick: UInt64 { 10_000_000_000 / guest_counter_frequency() }
+    public static var tenthsPerTick: UInt64 { 10_000_000_000 / guest_counter_frequency() }
 
-    private let start = guest_counter()
+    private let start: UInt64
 
-    var ticks: UInt64 { guest_counter() &- start }
+    /// Starts now.
+    public init() { start = guest_counter() }
+
+    public var ticks: UInt64 { guest_counter() &- start }
 
     /// Since the start, in tenths of an instruction.
-    var tenths: UInt64 { ticks * Stopwatch.tenthsPerTick }
+    public var tenths: UInt64 { ticks * Stopwatch.tenthsPerTick }
 }
 
 /// Prints a row: instructions for one operation, with one decimal.
-func report(_ name: StaticString, tenths: Int64) {
+public func report(_ name: StaticString, tenths: Int64) {
     write("bench: ")
     write(name)
     write(" ")
@@ -25,7 +27,7 @@ func report(_ name: StaticString, tenths: Int64) {
 }
 
 /// What one of `count` turns costs in tenths of an instruction, `body` against `baseline`.
-func difference(_ count: UInt64, _ body: () -> Void, baseline: () -> Void) -> Int64 {
+public func difference(_ count: UInt64, _ body: () -> Void, baseline: () -> Void) -> Int64 {
     body()
     let first = Stopwatch()
     body()
@@ -34,4 +36,10 @@ func difference(_ count: UInt64, _ body: () -> Void, baseline: () -> Void) -> In
     baseline()
     // A turn costs at least as much with the operation as without, but the counter rounds.
     return (whole - Int64(second.tenths) + Int64(count) / 2) / Int64(count)
+}
+
+/// What a 32-bit load from a device's address costs, in tenths of an instruction.
+public func loadCost(of address: UInt64) -> Int64 {
+    let turns: UInt64 = 10_000
+    return difference(turns, { guest_loop_load(turns, address) }) { guest_loop_empty(turns) }
 }

@@ -1,0 +1,47 @@
+import ABI
+import Entente
+import MachineMonitor
+
+// A monitor whose machine also has the test page of Guests/README.md. The page is looked for first, so that what it
+// measures is the way to a monitor and back, not what a monitor does there.
+
+@c(entente_main)
+func ententeMain(_ argument: UInt64) { Monitor.start(serve) }
+
+@c(entente_thread_main)
+func ententeThreadMain(_ core: UInt64) { serve(Monitor.further) }
+
+private func serve(_ monitor: Monitor) -> Never {
+    var answer = replyWait(ReplyForm.wait)
+    while true {
+        switch TestPage.register(answer) {
+        case .bare: answer = TestPage.resume(answer)
+        case .handOver:
+            // The monitor runs on the time of its machine, and so gives way to the other machine.
+            yield()
+            answer = TestPage.resume(answer)
+        case nil: answer = monitor.respond(to: answer)
+        }
+    }
+}
+
+/// Where the platform has nothing: see Guests/README.md.
+private enum TestPage: UInt64 {
+    case bare = 0x0B00_0000
+    case handOver = 0x0B00_0008
+
+    /// The register that the machine loads from, if that is why this came.
+    @inline(__always)
+    static func register(_ answer: Answer) -> TestPage? {
+        guard answer.has(.ok), let page = TestPage(rawValue: answer.words.w1) else { return nil }
+        let tag = ExitTag(bits: answer.words.w0)
+        return tag.bits >> 56 == ExitKind.memoryAccess.rawValue && !tag.isWrite ? page : nil
+    }
+
+    /// Lets the machine go on with 1 in the register that it loads, and waits for the next exit.
+    @inline(__always)
+    static func resume(_ answer: Answer) -> Answer {
+        let form = ReplyForm.reply | ReplyForm.advance | ReplyForm.wait | ReplyForm.writeRegister
+        return replyWait(form | ExitTag(bits: answer.words.w0).register << ReplyForm.registerShift, Words(1))
+    }
+}
