@@ -119,8 +119,11 @@ extension Kernel {
             }
             return finishReply(core, server, caller, form)
         }
+        guard form & ReplyForm.wait != 0 else { return server.pointee.frame.x[0] = Status.ok.rawValue }
+        // It runs on the caller's time, which would be lost.
+        guard server.pointee.caller == nil else { return server.pointee.frame.x[0] = Status.badState.rawValue }
         server.pointee.frame.x[0] = Status.ok.rawValue
-        if form & ReplyForm.wait != 0 { wait(core, server) }
+        wait(core, server)
     }
 
     /// No caller queues and no notification is pending.
@@ -167,6 +170,7 @@ extension Kernel {
         if caller.pointee.state == .stopped {
             caller.pointee.stopsOnReply = 0
             unloadIfLoaded(core, caller)
+            abandonCaller(core, caller)
         } else if let scheduling = caller.pointee.scheduling {
             makeReady(core, scheduling, first: true)
         }
@@ -179,15 +183,19 @@ extension Kernel {
             makeReady(core, home)
         } else {
             server.pointee.state = .stopped
+            unloadIfLoaded(core, server)
         }
     }
 
     /// Waits: takes a notification that is pending, else the first queued caller, else sleeps.
     private static func wait(_ core: Ref<Core>, _ server: Ref<ExecutionContext>) {
-        if let notification = server.pointee.notification, notification.pointee.bits.relaxedLoad() != 0 {
+        // Without time of its own a thread runs on callers' only, and hears of no notification (as in `deliver`).
+        if let notification = server.pointee.notification, let home = server.pointee.home,
+            notification.pointee.bits.relaxedLoad() != 0
+        {
             let bits = notification.pointee.bits.exchange(0)
             answer(server, .notified, tag: bits)
-            if core.pointee.current != server, let home = server.pointee.home { makeReady(core, home) }
+            if core.pointee.current != server { makeReady(core, home) }
             return
         }
         server.pointee.state = .waiting

@@ -84,6 +84,8 @@ extension Kernel {
     /// Stops a context, on its own core. One whose call is being served stops when the reply comes.
     static func stop(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         guard context.pointee.core == core.pointee.id else {
+            // A start that was asked for before is void: the other core does starts after stops.
+            context.pointee.requests.clear(ContextRequest.start)
             context.pointee.requests.set(ContextRequest.stop)
             return post(context, to: context.pointee.core, M.board)
         }
@@ -106,6 +108,32 @@ extension Kernel {
         }
         context.pointee.state = .stopped
         unloadIfLoaded(core, context)
+        abandonCaller(core, context)
+    }
+
+    /// A server has stopped: its caller gets its time back and `dead`. One that exited or faulted stops too, as does one
+    /// that somebody stopped meanwhile; then its own caller is next. Bounded by `maximumDepth`.
+    static func abandonCaller(_ core: Ref<Core>, _ stopped: Ref<ExecutionContext>) {
+        var server = stopped
+        while let caller = server.pointee.caller {
+            let scheduling = server.pointee.scheduling
+            server.pointee.caller = nil
+            server.pointee.depth = 0
+            server.pointee.scheduling = nil
+            caller.pointee.server = nil
+            caller.pointee.scheduling = scheduling
+            scheduling?.pointee.context = caller
+            if caller.pointee.callKind == .message, caller.pointee.stopsOnReply == 0 {
+                caller.pointee.frame.x[0] = Status.dead.rawValue
+                caller.pointee.state = .ready
+                if let scheduling { makeReady(core, scheduling) }
+                return
+            }
+            caller.pointee.stopsOnReply = 0
+            caller.pointee.state = .stopped
+            unloadIfLoaded(core, caller)
+            server = caller
+        }
     }
 
     /// `contextState`: see `ContextState`. Exit counters may be read at any time, all else of a stopped context only.
