@@ -19,9 +19,20 @@ extension SystemTests {
 
         @Test func theProgramCounterOfAFaultHasAName() throws {
             let system = try RunningSystem("Tests/Systems/crash.yaml")
-            try system.wait(for: "fault: trap", on: "root")
-            system.listen(for: .seconds(1))
-            #expect(system.lines.contains { $0.contains("fault: trap") && $0.contains("entente_main") })
+            try system.wait(for: "fault: power", on: "root")
+            let reports = try system.lines(of: "root")
+            #expect(reports.contains { $0.contains("fault: trap") && $0.contains("entente_main") })
+        }
+
+        @Test func aKernelBugIsReportedWithABacktrace() throws {
+            let system = try RunningSystem("examples/debian", breaking: "kernel_interrupt")
+            try system.waitForEnd(timeout: .seconds(60))
+            let report = try system.lines(of: "kernel").joined(separator: "\n")
+            #expect(report.contains("panic: core 0x0: exception in the kernel"))
+            #expect(report.contains("panic: esr 0x2000000"))
+            #expect(report.contains(/x00=0x[0-9a-f]+/))
+            #expect(report.contains(/backtrace: 0x[0-9a-f]+/))
+            #expect(report.contains("kernel_interrupt"))
         }
 
         @Test func wrongOperationsHurtNobody() throws {

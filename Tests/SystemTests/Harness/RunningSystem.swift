@@ -23,13 +23,19 @@ final class RunningSystem {
     /// - Parameters:
     ///   - path: A manifest, or a folder with a `system.yaml`, relative to the repository.
     ///   - arguments: As after `entente run`: `["--cores", "2"]`.
-    init(_ path: String, _ arguments: [String] = []) throws {
+    ///   - breaking: A function of the kernel whose first instruction becomes an undefined one: a kernel bug to order.
+    init(_ path: String, _ arguments: [String] = [], breaking function: String? = nil) throws {
         let options = try RunCommand.parse([Repository.file(path).path] + arguments)
         let workspace = Workspace(root: Repository.root)
         let manifest = try options.system.manifest(in: workspace)
         name = manifest.name
-        session = try BootPlan(manifest, workspace: workspace, options: options.emulator).start(workspace: workspace)
+        var plan = try BootPlan(manifest, workspace: workspace, options: options.emulator)
+        if let function { try plan.breakKernel(at: function, workspace: workspace) }
+        session = try plan.start(workspace: workspace)
     }
+
+    /// The last lines that a console has said, as the tool shows them.
+    func lines(of console: String) throws -> [String] { transcript[try number(of: console), default: []] }
 
     deinit { session.end() }
 

@@ -1,0 +1,67 @@
+/// What a GICv3 does for one CPU, told in the simplest way: no list registers, no laziness, no other core.
+///
+/// The kernel's way with list registers must look the same to the guest.
+struct ReferenceInterruptController {
+    struct Line {
+        var isEnabled = false
+        var isEdge = false
+        var isHigh = false
+        /// Pending by an edge or by a write; until acknowledged or cleared.
+        var isLatched = false
+        var isActive = false
+        var priority: UInt8 = 0
+        var isPending: Bool { isLatched || isHigh && !isEdge }
+    }
+
+    static let count = 128
+    var lines = Array(repeating: Line(), count: count)
+    var isForwarding = false
+    /// Group priorities that are being handled (bit p), as ICC_AP1R0 keeps them.
+    private(set) var activePriorities: UInt64 = 0
+
+    init() {
+        for number in 0..<16 { lines[number].isEdge = true }
+    }
+
+    var runningPriority: Int { activePriorities == 0 ? 32 : activePriorities.trailingZeroBitCount }
+
+    /// Interrupts that could be acknowledged now.
+    var deliverable: [Int] {
+        guard isForwarding else { return [] }
+        return lines.indices.filter {
+            let line = lines[$0]
+            return line.isEnabled && line.isPending && !line.isActive && Int(line.priority >> 3) < runningPriority
+        }
+    }
+
+    var active: [Int] { lines.indices.filter { lines[$0].isActive } }
+
+    mutating func setLevel(_ number: Int, _ isHigh: Bool) {
+        if isHigh, !lines[number].isHigh, lines[number].isEdge { lines[number].isLatched = true }
+        lines[number].isHigh = isHigh
+    }
+
+    /// The guest acknowledges what the hardware offered: says what is wrong with it, if something is.
+    mutating func acknowledge(_ offered: UInt32) -> String? {
+        let candidates = deliverable
+        guard offered != 1023 else {
+            return candidates.isEmpty ? nil : "lost: \(candidates) could be taken, none was offered"
+        }
+        let number = Int(offered)
+        guard number < Self.count else { return "interrupt \(number) does not exist" }
+        guard candidates.contains(number) else { return "invented: \(number) \(lines[number])" }
+        let best = candidates.map { lines[$0].priority >> 3 }.min()!
+        guard lines[number].priority >> 3 == best else {
+            return "\(number) was offered before \(candidates.filter { lines[$0].priority >> 3 == best })"
+        }
+        lines[number].isLatched = false
+        lines[number].isActive = true
+        activePriorities |= 1 << UInt64(lines[number].priority >> 3)
+        return nil
+    }
+
+    mutating func end(_ number: Int) {
+        activePriorities &= activePriorities &- 1
+        lines[number].isActive = false
+    }
+}
