@@ -10,11 +10,15 @@ struct SlotAllocator {
         next += 1
         return next - 1
     }
+
+    /// The slot that was taken last stayed empty.
+    mutating func giveBack(_ slot: UInt32) { if slot + 1 == next { next = slot } }
 }
 
 /// Root's RAM, and its own view of memory that it prepares for others.
 struct Memory {
     var slots = SlotAllocator()
+    private(set) var account = MemoryAccount()
     private var workspace = ComponentLayout.workspace
 
     /// An object of root's region; its capability's slot.
@@ -24,7 +28,27 @@ struct Memory {
             .create, Selector(slot: InitialSlot.firstRegion, form: UInt32(kind.rawValue)),
             Words(parameter, UInt64(slot), alignment))
         if answer.status != .ok { fail("the board's RAM does not suffice: cannot create an object", answer.status) }
+        account.add(kind, parameter, taken: answer.words.w0)
         return slot
+    }
+
+    /// Cuts all RAM that is left into regions whose sizes are powers of two, the largest first, and so learns how much it
+    /// is. Nothing else can be created of the first region afterwards.
+    mutating func settle() {
+        var size: UInt64 = 1 << 40
+        while size >= 4096 {
+            let slot = slots.take()
+            let answer = invoke(
+                .create, Selector(slot: InitialSlot.firstRegion, form: UInt32(ObjectKind.region.rawValue)),
+                Words(size, UInt64(slot)))
+            // The same size fits again only if the board has more RAM than the largest.
+            if answer.status == .ok {
+                account.free += size
+            } else {
+                slots.giveBack(slot)
+                size >>= 1
+            }
+        }
     }
 
     /// RAM, cleared; root's view of it at `address`.

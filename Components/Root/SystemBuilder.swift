@@ -19,7 +19,9 @@ struct SystemBuilder {
             tenants[index] = buildTenant(index)
         }
         connectPeers(tenants)
+        memory.settle()
         rootConsole.withLock { console in
+            memory.account.write(to: console)
             console.beginLine()
             console.write("root: starting ")
             console.write(decimal: UInt64(BootTable.tenantCount))
