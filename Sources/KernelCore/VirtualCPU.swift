@@ -80,4 +80,5 @@ public struct ListRegister: Equatable {
     @inline(__always) public var isFree: Bool { bits >> 62 == 0 }
     @inline(__always) public var isHardware: Bool { bits & 1 << 61 != 0 }
     @inline(__always) mutating func addPending() { bits |= Self.pendingBit }
+    @inline(__always) var withoutPending: ListRegister { ListRegister(bits: bits & ~Self.pendingBit) }
 }

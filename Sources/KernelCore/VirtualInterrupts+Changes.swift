@@ -50,13 +50,13 @@ extension Kernel {
         case .readWord: readWord(caller, guest, Int(index), isLoaded: core.pointee.loaded == target)
         case .readPriority: caller.pointee.frame.x[2] = UInt64(guest.pointee.priority[Int(index)])
         default:
-            change(guest, form, Int(index), value)
+            change(guest, form, Int(truncatingIfNeeded: index), value, isLocal: target.pointee.core == core.pointee.id)
             touch(core, target, guest)
         }
     }
 
     private static func change(
-        _ guest: Ref<VirtualCPU>, _ form: VirtualInterruptControl, _ index: Int, _ value: UInt64
+        _ guest: Ref<VirtualCPU>, _ form: VirtualInterruptControl, _ index: Int, _ value: UInt64, isLocal: Bool
     ) {
         let mask = value & 0xFFFF_FFFF
         switch form {
@@ -67,6 +67,8 @@ extension Kernel {
             // A timer's pending state is its line's: it cannot be cleared by hand.
             let keep = index == 0 ? VirtualInterrupts.hardwareMask : 0
             guest.pointee.pending[index].clear(mask & ~keep)
+            // In a list register it may still be pending: `harvest` takes it out, but only its own core may say so.
+            if isLocal { guest.pointee.latched[index] &= ~(mask & ~keep) }
         case .setActive: guest.pointee.active[index].set(mask & ~guest.pointee.listed[index])
         case .clearActive: guest.pointee.active[index].clear(mask)
         case .setEdge: guest.pointee.edge[index].store(mask)

@@ -37,14 +37,11 @@ extension Kernel {
                 release(guest, index, word, bit)
                 continue
             }
-            let isPending = guest.pointee.pending[word].load() & bit != 0
-            if register.isPending, !register.isActive, !mayStayPending(guest, register, word, bit) {
-                if register.isHardware || guest.pointee.latched[word] & bit != 0 {
-                    guest.pointee.pending[word].set(bit)
-                }
-                M.setListRegister(index, .empty)
-                release(guest, index, word, bit)
-            } else if isPending, !register.isHardware {
+            if register.isPending, !mayStayPending(guest, register, word, bit) {
+                takeBack(guest, index, register, word, bit)
+            } else if !register.isHardware, isForwarded(guest, word, bit),
+                guest.pointee.pending[word].load() & bit != 0
+            {
                 guest.pointee.pending[word].clear(bit)
                 guest.pointee.latched[word] |= bit
                 if !register.isPending {
@@ -52,6 +49,20 @@ extension Kernel {
                     M.setListRegister(index, register)
                 }
             }
+        }
+    }
+
+    /// Makes a list register's interrupt not pending; what was pending by itself waits in the words.
+    private static func takeBack(
+        _ guest: Ref<VirtualCPU>, _ index: Int, _ register: ListRegister, _ word: Int, _ bit: UInt64
+    ) {
+        if register.isHardware || guest.pointee.latched[word] & bit != 0 { guest.pointee.pending[word].set(bit) }
+        guest.pointee.latched[word] &= ~bit
+        if register.isActive {
+            M.setListRegister(index, register.withoutPending)
+        } else {
+            M.setListRegister(index, .empty)
+            release(guest, index, word, bit)
         }
     }
 
@@ -65,11 +76,14 @@ extension Kernel {
     private static func mayStayPending(
         _ guest: Ref<VirtualCPU>, _ register: ListRegister, _ word: Int, _ bit: UInt64
     ) -> Bool {
-        guard guest.pointee.forwarding.load() != 0,
-            guest.pointee.enabled[word].load() & bit != 0
-        else { return false }
-        return register.isHardware
-            || (guest.pointee.latched[word] | guest.pointee.level[word].load()) & bit != 0
+        guard isForwarded(guest, word, bit) else { return false }
+        let level = guest.pointee.level[word].load() & ~guest.pointee.edge[word].load()
+        return register.isHardware || (guest.pointee.latched[word] | level) & bit != 0
+    }
+
+    @inline(__always)
+    private static func isForwarded(_ guest: Ref<VirtualCPU>, _ word: Int, _ bit: UInt64) -> Bool {
+        guest.pointee.forwarding.load() != 0 && guest.pointee.enabled[word].load() & bit != 0
     }
 
     /// An interrupt without a list register was ended: the most urgent of those.
@@ -211,7 +225,10 @@ extension Kernel {
         let register = M.listRegister(index)
         let word = Int(register.interrupt >> 5) & 3
         let bit: UInt64 = 1 << UInt64(register.interrupt & 31)
-        if register.isPending { guest.pointee.pending[word].set(bit) }
+        // One that is pending because its line is high need not be kept: the line says so as long as it is.
+        if register.isPending, register.isHardware || guest.pointee.latched[word] & bit != 0 {
+            guest.pointee.pending[word].set(bit)
+        }
         if register.isActive { guest.pointee.active[word].set(bit) }
         M.setListRegister(index, .empty)
         release(guest, index, word, bit)
