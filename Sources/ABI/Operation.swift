@@ -73,7 +73,7 @@ public struct Selector {
 }
 
 /// What a capability names.
-public enum ObjectKind: UInt8 {
+public enum ObjectKind: UInt8, Sendable {
     case none = 0
     case region = 1
     case capabilityTable = 2
