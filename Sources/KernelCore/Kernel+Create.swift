@@ -19,7 +19,9 @@ extension Kernel {
     static func create(_ caller: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
         let source = try find(caller, selector, .region, .manage)
         let frame = caller.pointee.frame
-        guard let kind = ObjectKind(rawValue: UInt8(truncatingIfNeeded: selector.form)) else { throw .badArgument }
+        guard selector.form <= 255, let kind = ObjectKind(rawValue: UInt8(truncatingIfNeeded: selector.form)) else {
+            throw .badArgument
+        }
         let slot = try freeSlot(caller.pointee.table, frame.x[3])
         let shape = try objectShape(kind, parameter: frame.x[2], alignment: frame.x[4])
         let region = source.pointee.target(Region.self)

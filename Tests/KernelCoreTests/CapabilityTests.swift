@@ -1,0 +1,198 @@
+import ABI
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+@Suite struct CreateTests {
+    @Test(arguments: [
+        // Kind, parameter, alignment.
+        (ObjectKind.capabilityTable, 0, 0), (.capabilityTable, 1001, 0), (.capabilityTable, .max, 0),
+        (.addressSpace, 0, 0), (.addressSpace, 4097, 0), (.addressSpace, .max, 0),
+        (.extent, 0, 4096), (.extent, 4097, 4096), (.extent, 1 << 48, 4096), (.extent, .max & ~4095, 4096),
+        (.extent, 4096, 0), (.extent, 4096, 2048), (.extent, 4096, 12288), (.extent, 4096, 1 << 31),
+        (.none, 0, 0), (.interrupt, 40, 0), (.system, 0, 0),
+    ] as [(ObjectKind, UInt64, UInt64)])
+    func wrongShapesAreRefused(kind: ObjectKind, parameter: UInt64, alignment: UInt64) {
+        let bench = Bench()
+        let slot = bench.freeSlot()
+        let answer = bench.operate(
+            .create, bench.region, form: UInt32(kind.rawValue), parameter, UInt64(slot), alignment)
+        #expect(answer.status == .badArgument)
+        #expect(bench.slot(slot).pointee.kind == .none)
+    }
+
+    @Test func kindsAreWholeNumbers() {
+        let bench = Bench()
+        for form in [12, 256 + UInt32(ObjectKind.thread.rawValue), .max] {
+            #expect(bench.operate(.create, bench.region, form: form, 0, 100).status == .badArgument)
+        }
+    }
+
+    @Test(arguments: [
+        (0, Status.badCapability), (UInt64(InitialSlot.table), .occupied), (1000, .badCapability),
+        (1 << 32 | 100, .badCapability), (.max, .badCapability), (999, .ok),
+    ] as [(UInt64, Status)])
+    func theReceivingSlotMustBeFree(slot: UInt64, status: Status) {
+        let bench = Bench()
+        let region = bench.object(bench.region, as: Region.self)
+        let before = region.pointee.next
+        #expect(
+            bench.operate(.create, bench.region, form: UInt32(ObjectKind.thread.rawValue), 0, slot).status == status)
+        if status != .ok { #expect(region.pointee.next == before) }
+    }
+
+    @Test func onlyARegionWithTheRightMakesObjects() {
+        let bench = Bench()
+        let form = UInt32(ObjectKind.thread.rawValue)
+        #expect(bench.operate(.create, InitialSlot.thread, form: form, 0, 100).status == .badCapability)
+        bench.slot(bench.region).pointee.rights = .readWrite
+        #expect(bench.operate(.create, bench.region, form: form, 0, 100).status == .noRights)
+    }
+
+    @Test func aRegionThatIsFullStaysAsItWas() {
+        let bench = Bench(memory: 2 << 20)
+        let region = bench.object(bench.region, as: Region.self)
+        let extent = UInt32(ObjectKind.extent.rawValue)
+        let before = region.pointee.next
+        #expect(bench.operate(.create, bench.region, form: extent, 4 << 20, 100, 4096).status == .noMemory)
+        #expect(bench.operate(.create, bench.region, form: extent, 4096, 100, 1 << 30).status == .noMemory)
+        #expect(region.pointee.next == before)
+        #expect(bench.slot(100).pointee.kind == .none)
+        let left = (region.pointee.end.value - before.value) & ~4095
+        let answer = bench.succeed(.create, bench.region, form: extent, left - 4096, 100, 4096)
+        #expect(answer.words[0] == region.pointee.next.value - before.value)
+        while bench.operate(.create, bench.region, form: UInt32(ObjectKind.portal.rawValue), 3, UInt64(bench.freeSlot()))
+            .status == .ok {}
+        #expect(
+            bench.operate(.create, bench.region, form: UInt32(ObjectKind.virtualCPU.rawValue), 0, 998).status == .noMemory)
+        #expect(region.pointee.next <= region.pointee.end)
+    }
+
+    @Test func aPortalNeedsAThreadThatIsConfigured() {
+        let bench = Bench()
+        let thread = bench.create(.thread)
+        let form = UInt32(ObjectKind.portal.rawValue)
+        let region = bench.object(bench.region, as: Region.self)
+        let before = region.pointee.next
+        #expect(bench.operate(.create, bench.region, form: form, UInt64(thread), 100).status == .badState)
+        #expect(bench.operate(.create, bench.region, form: form, 0, 100).status == .badCapability)
+        #expect(bench.operate(.create, bench.region, form: form, .max, 100).status == .badCapability)
+        #expect(region.pointee.next == before)
+    }
+
+    @Test func spacesEndWithTheIdentifiers() {
+        let bench = Bench()
+        bench.checksInvariants = false
+        var spaces = 1  // Root's own.
+        var slot: UInt64 = 100
+        while bench.operate(.create, bench.region, form: UInt32(ObjectKind.addressSpace.rawValue), 1, slot).status == .ok {
+            spaces += 1
+            slot += 1
+        }
+        #expect(spaces == 255)
+        #expect(bench.answer(bench.root).status == .noMemory)
+        let identifiers = Set((100..<UInt32(slot)).map { bench.object($0, as: AddressSpace.self).pointee.identifier })
+        #expect(identifiers.count == 254 && !identifiers.contains(0))
+        let region = bench.object(bench.region, as: Region.self)
+        let before = region.pointee.next
+        bench.operate(.create, bench.region, form: UInt32(ObjectKind.addressSpace.rawValue), 1, slot)
+        #expect(region.pointee.next == before)
+    }
+
+    @Test func memoryOfObjectsIsZeroedBeforeUse() {
+        let bench = Bench()
+        let region = bench.object(bench.region, as: Region.self)
+        let memory = UnsafeMutablePointer<UInt64>(bitPattern: UInt(region.pointee.next.value))!
+        memory.update(repeating: .max, count: 4096)
+        let table = bench.create(.capabilityTable, 20)
+        let slots = bench.object(table, as: CapabilityTable.self)
+        #expect((1..<20).allSatisfy { slots.pointee.slot($0)!.pointee.kind == .none })
+        let thread = bench.object(bench.create(.thread), as: ExecutionContext.self)
+        #expect(thread.pointee.state == .stopped && thread.pointee.table == nil)
+        let notification = bench.object(bench.create(.notification), as: KernelCore.Notification.self)
+        #expect(notification.pointee.bits.load() == 0 && !notification.pointee.timer.isArmed)
+    }
+}
+
+@Suite struct DeriveTests {
+    private let bench = Bench()
+
+    private func derive(_ source: UInt32, rights: UInt64 = 15, _ first: UInt64 = 0, _ second: UInt64 = 0) -> (UInt32, Status?) {
+        let slot = bench.freeSlot()
+        let answer = bench.operate(.derive, source, UInt64(InitialSlot.table), UInt64(slot), rights, first, second)
+        return (slot, answer.status)
+    }
+
+    @Test func rightsOnlyShrink() {
+        let notification = bench.create(.notification)
+        for first in 0..<UInt64(16) {
+            let (child, _) = derive(notification, rights: first)
+            #expect(bench.slot(child).pointee.rights.rawValue == UInt8(first))
+            let (grandchild, status) = derive(child, rights: .max)
+            #expect(status == .ok)
+            #expect(bench.slot(grandchild).pointee.rights.rawValue == UInt8(first))
+        }
+    }
+
+    @Test func aBadgeIsSetOnce() {
+        let notification = bench.create(.notification)
+        let (badged, _) = derive(notification, 0x10)
+        #expect(derive(badged, 0x20).1 == .noRights)
+        let (copy, status) = derive(badged)
+        #expect(status == .ok && bench.slot(copy).pointee.badge == 0x10)
+        bench.succeed(.signal, copy, 0xFF)
+        #expect(bench.object(notification, as: KernelCore.Notification.self).pointee.bits.load() == 0x10)
+    }
+
+    @Test func regionsCannotBeDerived() {
+        #expect(derive(bench.region).1 == .noRights)
+    }
+
+    @Test(arguments: [
+        // Offset and size within 64 KiB; size 0 is the rest.
+        (0, 0, Status.ok), (0x1000, 0x2000, .ok), (0xF000, 0x1000, .ok), (0xF000, 0, .ok),
+        (0x10000, 0, .badArgument), (0x10000, 0x1000, .badArgument), (0xF000, 0x2000, .badArgument),
+        (0x800, 0x1000, .badArgument), (0, 0x800, .badArgument), (.max & ~0xFFF, 0x2000, .badArgument),
+        (0x1000, .max & ~0xFFF, .badArgument), (.max & ~0xFFF, 0, .badArgument),
+    ] as [(UInt64, UInt64, Status)])
+    func extentsShrinkWithinTheirParent(offset: UInt64, size: UInt64, status: Status) {
+        let extent = bench.create(.extent, 0x10000, alignment: 4096)
+        let (child, answer) = derive(extent, offset, size)
+        #expect(answer == status)
+        guard status == .ok else { return #expect(bench.slot(child).pointee.kind == .none) }
+        #expect(bench.slot(child).pointee.object == bench.slot(extent).pointee.object + offset)
+        #expect(bench.slot(child).pointee.size == (size == 0 ? 0x10000 - offset : size))
+    }
+
+    @Test func sourceTableAndSlotAreChecked() {
+        let notification = bench.create(.notification)
+        let table = UInt64(InitialSlot.table)
+        func status(_ source: UInt32, _ words: UInt64...) -> Status? {
+            bench.operate(bench.root, Operation.derive.rawValue, Selector(slot: source), words).status
+        }
+        #expect(status(0, table, 500, 15, 0, 0) == .badCapability)
+        #expect(status(501, table, 500, 15, 0, 0) == .badCapability)
+        #expect(status(.max, table, 500, 15, 0, 0) == .badCapability)
+        #expect(status(notification, 0, 500, 15, 0, 0) == .badCapability)
+        #expect(status(notification, UInt64(notification), 500, 15, 0, 0) == .badCapability)
+        #expect(status(notification, table, 0, 15, 0, 0) == .badCapability)
+        #expect(status(notification, table, 1000, 15, 0, 0) == .badCapability)
+        #expect(status(notification, table, table, 15, 0, 0) == .occupied)
+        let (readOnly, _) = derive(InitialSlot.table, rights: 1)
+        #expect(status(notification, UInt64(readOnly), 500, 15, 0, 0) == .noRights)
+    }
+
+    @Test func childrenHangInTheTree() {
+        let notification = bench.create(.notification)
+        let children = (0..<3).map { _ in derive(notification).0 }
+        var found: Set<UInt32> = []
+        var next = bench.slot(notification).pointee.firstChild
+        while let child = next {
+            found.insert(children.first { bench.slot($0) == child }!)
+            next = child.pointee.nextSibling
+        }
+        #expect(found == Set(children))
+        #expect(bench.slot(notification).pointee.parent == bench.slot(bench.region))
+    }
+}
