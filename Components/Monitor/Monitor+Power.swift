@@ -84,6 +84,7 @@ extension Monitor {
 
     private func powerOff() {
         stopAll()
+        reportExits()
         report(" is off\r\n")
     }
 

@@ -5,7 +5,7 @@ import SystemImage
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measures the system on the emulator, in instructions.",
-        subcommands: [BenchPrimitivesCommand.self])
+        subcommands: [BenchPrimitivesCommand.self, BenchEfficiencyCommand.self, BenchMemoryCommand.self])
 }
 
 struct BenchPrimitivesCommand: ParsableCommand {
@@ -59,6 +59,10 @@ struct BenchRow: Codable, Equatable {
     var name: String
     var value: Double
     var unit = "instructions"
+
+    init(_ name: String, _ value: Double, unit: String = "instructions") {
+        (self.name, self.value, self.unit) = (name, value, unit)
+    }
 
     /// The row in a line `bench: NAME VALUE`, which may have a stamp in front.
     init?(line: String) {

@@ -10,6 +10,7 @@ struct Workspace {
     var programs: URL { state.appendingPathComponent("programs") }
     var systems: URL { state.appendingPathComponent("systems") }
     var boards: URL { state.appendingPathComponent("boards") }
+    var guests: URL { state.appendingPathComponent("guests") }
     var logs: URL { state.appendingPathComponent("logs") }
     var debian: URL { state.appendingPathComponent("debian") }
     var crossBuild: URL { root.appendingPathComponent(".build/aarch64") }
