@@ -19,9 +19,6 @@ public enum InitialSlot {
 
     // A monitor: thread, own notification and portals per core; virtual CPUs by number.
     public static let firstVirtualCPU: UInt32 = 16
-    public static let firstMonitorThread: UInt32 = 24
-    /// Notifications that are bound to a machine's interrupt numbers (benchmarks and, later, devices).
-    public static let firstExtra: UInt32 = 32
 
     // A driver.
     public static let firstInterrupt: UInt32 = 16

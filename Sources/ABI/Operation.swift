@@ -234,7 +234,7 @@ public enum ScheduleControl: UInt32 {
 
 /// Forms of `system`.
 public enum SystemForm: UInt32 {
-    /// Powers the board off; `x2` becomes the exit code where the platform can say one.
+    /// Powers the board off.
     case powerOff = 0
     case reset = 1
     /// `x2` interrupt number → an interrupt capability in slot `x3`.

@@ -26,6 +26,8 @@ public struct Core: ~Copyable {
     public var sliceEnd: Ticks
     /// Objects of this core that other cores have changed: see `InboxItem`.
     public let inbox: AtomicWord
+    /// Where the machine finds this core's interrupt controller registers.
+    public var interruptController: PhysicalAddress
     public var entries: UInt64
     public var switches: UInt64
 }

@@ -160,7 +160,7 @@ extension Kernel {
         guard let source = caller.pointee.table?.pointee.slot(selector.slot), source.pointee.kind != .none else {
             throw .badCapability
         }
-        guard source.pointee.kind != .region else { throw .noRights }
+        guard source.pointee.kind != .region, source.pointee.rights.contains(.manage) else { throw .noRights }
         let frame = caller.pointee.frame
         let table = try findSlot(caller, frame.x[2], .capabilityTable, .write).pointee.target(CapabilityTable.self)
         let slot = try freeSlot(table, frame.x[3])

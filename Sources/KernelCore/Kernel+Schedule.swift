@@ -139,6 +139,8 @@ extension Kernel {
             }
         } else if core.pointee.isInGuest {
             leaveGuest(core)
+        } else {
+            M.clearThreadRegister()
         }
         becomeCurrent(core, next)
     }

@@ -19,6 +19,8 @@ public protocol Machine: SendableMetatype {
     static func setTranslation(_ translation: Translation)
     /// From a virtual CPU's regime to a component's: saves what components could see or damage, and neutralises it.
     static func leaveGuest(_ guest: Ref<VirtualCPU>)
+    /// From one component to another: what the first may have left where the second could read it.
+    static func clearThreadRegister()
     /// The reverse of `leaveGuest`.
     static func enterGuest(_ guest: Ref<VirtualCPU>)
     /// Puts a virtual CPU's system registers, timers and virtual interface into hardware.

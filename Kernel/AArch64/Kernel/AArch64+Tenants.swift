@@ -72,6 +72,9 @@ extension AArch64 {
     }
 
     @inline(__always)
+    static func clearThreadRegister() { write_TPIDR_EL0(0) }
+
+    @inline(__always)
     static func enterGuest(_ guest: Ref<VirtualCPU>) {
         write_SCTLR_EL1(guest.pointee.system[SystemRegister.sctlr])
         write_CPACR_EL1(guest.pointee.system[SystemRegister.cpacr])

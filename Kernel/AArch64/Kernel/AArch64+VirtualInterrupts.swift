@@ -55,7 +55,7 @@ extension AArch64 {
     static func deactivate(_ interrupt: UInt32) { write_ICC_DIR_EL1(UInt64(interrupt)) }
 
     /// Private interrupts of this core only.
-    static func setActive(_ interrupt: UInt32) { PhysicalInterrupts.setActive(core.pointee.id, interrupt) }
+    static func setActive(_ interrupt: UInt32) { PhysicalInterrupts.setActive(core, interrupt) }
 
     // MARK: Another virtual CPU
 

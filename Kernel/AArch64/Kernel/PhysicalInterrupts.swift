@@ -81,7 +81,8 @@ enum PhysicalInterrupts {
 
     /// On each core: its redistributor and CPU interface.
     static func initialiseCore(_ core: CoreID) {
-        let base = redistributor(core)
+        let base = findRedistributor(core)
+        AArch64.core(core).pointee.interruptController = PhysicalAddress(base)
         device_write32(base + 0x14, device_read32(base + 0x14) & ~2)  // GICR_WAKER: not asleep
         while device_read32(base + 0x14) & 4 != 0 {}
         let privates = base + 0x1_0000
@@ -111,7 +112,7 @@ enum PhysicalInterrupts {
     }
 
     /// The frames of the core's redistributor: the one whose GICR_TYPER has its affinity.
-    private static func redistributor(_ core: CoreID) -> UInt64 {
+    private static func findRedistributor(_ core: CoreID) -> UInt64 {
         let board = BootImage.header.pointee.board
         let affinity = board.cores[core.index]
         let packed = affinity & 0xFF_FFFF | affinity >> 8 & 0xFF00_0000
@@ -126,9 +127,11 @@ enum PhysicalInterrupts {
         panic("no redistributor for core", UInt64(core.number))
     }
 
-    static func setActive(_ core: CoreID, _ interrupt: UInt32) {
-        device_write32(redistributor(core) + 0x1_0300, 1 << interrupt)
-        _ = device_read32(redistributor(core) + 0x1_0300)
+    /// GICR_ISACTIVER0 of this core; the read back makes the write take effect before what follows.
+    static func setActive(_ core: Ref<Core>, _ interrupt: UInt32) {
+        let register = core.pointee.interruptController.value + 0x1_0300
+        device_write32(register, 1 << interrupt)
+        _ = device_read32(register)
     }
 
     /// ICC_SGI1R_EL1's value for one target.
