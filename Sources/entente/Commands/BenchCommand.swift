@@ -86,7 +86,8 @@ struct BenchRow: Codable, Equatable {
     static func table(_ rows: [BenchRow]) -> String {
         let width = rows.map(\.name.count).max() ?? 0
         return rows.map { row in
-            row.name.padding(toLength: width + 2, withPad: " ", startingAt: 0) + String(format: "%12.1f", row.value) + " \(row.unit)"
+            let value = String(format: row.unit == "ratio" ? "%12.4f" : "%12.1f", row.value)
+            return row.name.padding(toLength: width + 2, withPad: " ", startingAt: 0) + value + " \(row.unit)"
         }.joined(separator: "\n")
     }
 }
