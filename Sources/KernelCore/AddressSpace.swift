@@ -54,6 +54,7 @@ extension Kernel {
         let request = MapRequest(
             address: GuestAddress(frame.x[3]), offset: frame.x[4], size: frame.x[5],
             rights: Rights(rawValue: UInt8(truncatingIfNeeded: frame.x[6] & 7)))
+        guard selector.form <= 1 else { throw .unsupported }
         guard request.isPossible else { throw .badArgument }
         let done: UInt64
         if selector.form == 0 {

@@ -87,7 +87,7 @@ extension Kernel {
     }
 
     /// An interrupt without a list register was ended: the most urgent of those.
-    private static func deactivateLost(_ guest: Ref<VirtualCPU>) {
+    static func deactivateLost(_ guest: Ref<VirtualCPU>) {
         guard hasActiveOutside(guest) else { return }
         var lost = M.takeLostEnds()
         while lost > 0, let interrupt = mostUrgent(guest, among: { $0.pointee.active[$1].load() }) {

@@ -16,6 +16,8 @@ public final class ModelCore: @unchecked Sendable {
     public var floatingPoint: UInt64 = 0
     /// Stands for all EL1 registers that are exchanged.
     public var systemRegister: UInt64 = 0
+    /// TPIDR_EL0 of components.
+    public var threadRegister: UInt64 = 0
 
     // MARK: Time and interrupts
     var deadline = Ticks.never

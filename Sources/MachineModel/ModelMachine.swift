@@ -23,12 +23,12 @@ public enum ModelMachine: Board_Machine {
 
     // MARK: Tenants in hardware
 
-    /// The model has no thread register.
-    public static func clearThreadRegister() {}
+    public static func clearThreadRegister() { core.threadRegister = 0 }
 
     public static func leaveGuest(_ guest: Ref<VirtualCPU>) {
         if !core.isInGuest || core.loaded != guest { core.board.report(.wrongRegime) }
         core.isInGuest = false
+        core.threadRegister = 0
     }
 
     public static func enterGuest(_ guest: Ref<VirtualCPU>) {

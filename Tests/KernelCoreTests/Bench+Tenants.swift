@@ -152,6 +152,11 @@ extension Bench {
     func exit(_ tenant: Tenant, _ message: Message) {
         let index = tenant.context.pointee.core.index
         #expect(current(index) == tenant.context)
+        let core = model.cores[index]
+        if usesFastPath, core.run({ K.exitFast(core.kernelCore, tenant.context, message) }) != nil {
+            core.check()
+            return verify()
+        }
         enter(index) { K.exit($0, tenant.context, message) }
     }
 }

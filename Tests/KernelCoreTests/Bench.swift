@@ -25,6 +25,8 @@ final class Bench {
     let rootScheduling: Ref<SchedulingContext>
     private var nextSlot: UInt32 = 32
     var checksInvariants = true
+    /// Whether operations try the fast path first, as the board's entry code does.
+    var usesFastPath = true
 
     static let tableSlots: UInt64 = 1000
     static let rootPriority: UInt8 = 30
@@ -70,6 +72,7 @@ final class Bench {
     }
 
     var region: UInt32 { InitialSlot.firstRegion }
+    var slotsInUse: UInt32 { nextSlot }
     func freeSlot() -> UInt32 {
         nextSlot += 1
         return nextSlot - 1
@@ -137,8 +140,22 @@ final class Bench {
         caller.pointee.frame.x[0] = operation
         caller.pointee.frame.x[1] = selector.bits
         for (place, word) in words.enumerated() { caller.pointee.frame.x[2 + place] = word }
-        enter(index) { K.operate($0, caller) }
+        perform(index, caller)
         return answer(caller)
+    }
+
+    /// The operation that is in the caller's registers.
+    func perform(_ index: Int, _ caller: Ref<ExecutionContext>) {
+        let isReply = caller.pointee.frame.x[0] == ABI.Operation.replyWait.rawValue
+        let core = model.cores[index]
+        let isDone = usesFastPath && core.run {
+            let kernelCore = core.kernelCore
+            let next = isReply ? K.replyWaitFast(kernelCore, caller) : K.operateFast(kernelCore, caller)
+            if let next { #expect(kernelCore.pointee.current == next) }
+            return next != nil
+        }
+        if isDone { core.check() } else { return enter(index) { K.operate($0, caller) } }
+        verify()
     }
 
     /// What the context finds in its registers when it runs.

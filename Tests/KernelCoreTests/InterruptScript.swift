@@ -56,7 +56,12 @@ enum InterruptScript {
 
     /// - Parameter nests: the guest ends in any order and takes interrupts while it handles others.
     static func random(length: Int, nests: Bool, _ generator: inout SeededGenerator) -> [InterruptStep] {
-        (0..<length).map { _ in step(nests, &generator) }
+        (0..<length).flatMap { _ in
+            let next = step(nests, &generator)
+            // With nothing left to do a guest sleeps; else there is always something that keeps it awake.
+            if case .drain = next { return [next, .waitForInterrupt] }
+            return [next]
+        }
     }
 
     private static func step(_ nests: Bool, _ generator: inout SeededGenerator) -> InterruptStep {
@@ -76,7 +81,7 @@ enum InterruptScript {
         case 88..<89: return .stopTimer(any(timers))
         case 89..<94: return .advance(UInt64(generator.below(200)))
         case 94..<96: return .preempt
-        case 96..<98: return .waitForInterrupt
+        case 96: return .waitForInterrupt
         default: return .drain
         }
     }

@@ -168,6 +168,12 @@ private let giga: UInt64 = 1 << 30
         #expect(board.tablesUsed == 0)
     }
 
+    @Test func thereIsNoThirdForm() {
+        let board = MapBench()
+        let extent = UInt64(board.extent(at: 4 * giga, size: giga))
+        #expect(board.bench.operate(.map, board.space, form: 2, extent, 0, 0, 0x1000, 3).status == .unsupported)
+    }
+
     @Test func rightsComeFromTheCapability() {
         let board = MapBench()
         let extent = board.extent(at: 4 * giga, size: giga, rights: .readOnly)

@@ -1,0 +1,48 @@
+import Foundation
+import MachineModel
+
+@testable import KernelCore
+
+/// A host thread that plays one core: it takes interrupts, and lets whoever is current do a step.
+final class CoreThread: @unchecked Sendable {
+    private let core: ModelCore
+    private let step: (ModelCore, Ref<ExecutionContext>) -> Void
+    private let isDone: () -> Bool
+    private let finished = DispatchSemaphore(value: 0)
+
+    /// - Parameters:
+    ///   - step: what a context does when it is current; it enters the kernel by itself (`K.operate`).
+    ///   - isDone: ends the thread; must become true on some core's step.
+    init(
+        _ core: ModelCore, isDone: @escaping () -> Bool, step: @escaping (ModelCore, Ref<ExecutionContext>) -> Void
+    ) {
+        self.core = core
+        self.step = step
+        self.isDone = isDone
+    }
+
+    func start() {
+        let thread = Thread { [self] in
+            core.run { self.loop() }
+            finished.signal()
+        }
+        thread.start()
+    }
+
+    /// False if the core is not done after `seconds`: somebody sleeps who should have been woken.
+    func join(within seconds: Double) -> Bool { finished.wait(timeout: .now() + seconds) == .success }
+
+    private func loop() {
+        let kernelCore = core.kernelCore
+        while !isDone() {
+            while core.takeInterrupt() {}
+            guard let context = K.resume(kernelCore) else {
+                sched_yield()
+                continue
+            }
+            core.check()
+            step(core, context)
+            _ = K.resume(kernelCore)
+        }
+    }
+}

@@ -1,0 +1,123 @@
+import ABI
+import Foundation
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// Components that call every operation with every word, on a board that they may ruin for themselves only.
+///
+/// A trap of the kernel ends the test run; `ENTENTE_TEST_SEED` sets the first seed. The invariants are checked after each
+/// operation.
+@Suite struct HostileComponentTests {
+    @Test func randomOperationsNeitherTrapNorBreakInvariants() {
+        let first = ProcessInfo.processInfo.environment["ENTENTE_TEST_SEED"].flatMap { UInt64($0) } ?? 1
+        var succeeded: Set<UInt64> = []
+        for seed in first..<first + 12 {
+            var run = HostileRun(seed: seed)
+            if let broken = run.play(steps: 400) {
+                Issue.record("seed \(seed): \(broken)")
+                return
+            }
+            succeeded.formUnion(run.succeeded)
+        }
+        // A fuzzer whose operations all fail at the first check would show nothing.
+        let provided: [ABI.Operation] = [
+            .call, .replyWait, .signal, .poll, .create, .derive, .map, .doorbell, .contextControl, .contextState,
+            .notificationBind, .timer, .scheduleControl, .interruptControl, .system,
+        ]
+        for operation in provided { #expect(succeeded.contains(operation.rawValue), "\(operation) never succeeded") }
+    }
+}
+
+/// One board and its hostile components.
+struct HostileRun {
+    private var generator: SeededGenerator
+    private let bench = Bench(cores: 2, memory: 32 << 20)
+    private var tenants: [Tenant] = []
+    private var words = HostileWords()
+    private var log: [String] = []
+    /// Operations that were done at least once.
+    private(set) var succeeded: Set<UInt64> = []
+
+    init(seed: UInt64) {
+        generator = SeededGenerator(seed: seed)
+        bench.checksInvariants = false
+        bench.usesFastPath = seed % 2 == 0
+        for index in 0..<6 {
+            tenants.append(bench.makeThread(priority: 10 + UInt64(index % 3), core: index % 2, notified: index % 2 == 0))
+        }
+        for tenant in tenants { words.slots[.portal, default: []].append(bench.makePortal(to: tenant)) }
+        for index in 0..<3 {
+            tenants.append(
+                bench.makeVirtualCPU(
+                    priority: 8, core: index % 2, portal: index == 2 ? 0 : UInt32(bench.makePortal(to: tenants[index])),
+                    affinity: UInt64(index)))
+        }
+        for _ in 0..<2 { words.slots[.extent, default: []].append(bench.create(.extent, 1 << 16, alignment: 4096)) }
+        words.slots[.schedulingContext] = [bench.create(.schedulingContext)]
+        words.slots[.thread, default: []].append(bench.create(.thread))
+        words.slots[.virtualCPU, default: []].append(bench.create(.virtualCPU))
+        for tenant in tenants { words.add(tenant) }
+        bench.sleepRoot()
+    }
+
+    /// Returns what broke, with the operations that led to it.
+    mutating func play(steps: Int) -> String? {
+        for _ in 0..<steps {
+            for core in 0..<2 { step(core) }
+            let faults = bench.model.takeFaults().map { "\($0)" }
+            let broken = faults + Invariants(bench).broken()
+            if !broken.isEmpty {
+                return "\(broken) after\n" + log.suffix(6).joined(separator: "\n")
+            }
+        }
+        return nil
+    }
+
+    private mutating func step(_ index: Int) {
+        if generator.chance(20) { bench.advance(UInt64(generator.below(3000))) }
+        guard let context = bench.current(index) else { return wakeSomebody(index) }
+        log.append("core \(index), context \(tenants.firstIndex { $0.context == context } ?? -1), \(context.pointee.state)")
+        if context.pointee.isVirtualCPU { return stepGuest(index, context) }
+        operate(index, context)
+    }
+
+    /// As an interrupt or root would.
+    private mutating func wakeSomebody(_ index: Int) {
+        log.append("core \(index) idles")
+        let here = tenants.filter { $0.context.pointee.core.index == index }
+        guard let tenant = here.randomElement(using: &generator) else { return }
+        bench.enter(index) { core in
+            if tenant.context.pointee.isVirtualCPU { K.pend(core, tenant.context, 5) }
+            if tenant.context.pointee.isConfigured { K.start(core, tenant.context) }
+        }
+        guard tenant.notification != 0, generator.chance(50) else { return }
+        bench.raise(tenant.notification, 1, core: index)
+    }
+
+    private mutating func stepGuest(_ index: Int, _ context: Ref<ExecutionContext>) {
+        switch generator.below(4) {
+        case 0: bench.enter(index) { K.waitForInterrupt($0, context) }
+        case 1: bench.enter(index) { K.exit($0, context, Message(1, 2, 3, 4, 5, 6)) }
+        case 2:
+            let interrupt = bench.model.cores[index].acknowledge()
+            if interrupt != 1023 { bench.model.cores[index].end(interrupt) }
+            bench.settle(index)
+        default:
+            context.pointee.frame.x[1] = Selector(slot: UInt32(generator.below(100))).bits
+            let operation = UInt64(generator.below(20))
+            bench.enter(index) { K.hypercall($0, context, operation: operation) }
+        }
+    }
+
+    private mutating func operate(_ index: Int, _ context: Ref<ExecutionContext>) {
+        let request = words.request(&generator)
+        context.pointee.frame.x[0] = request.operation
+        context.pointee.frame.x[1] = request.selector.bits
+        for place in 2...7 { context.pointee.frame.x[place] = request.words[place - 2] }
+        log.append("  \(request)")
+        bench.perform(index, context)
+        if context.pointee.frame.x[0] == Status.ok.rawValue { succeeded.insert(request.operation) }
+    }
+}

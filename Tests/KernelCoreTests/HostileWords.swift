@@ -1,0 +1,97 @@
+import ABI
+
+@testable import KernelCore
+
+/// Requests that are plausible in most places and wrong in some: pure noise would be refused at the first check.
+struct HostileWords {
+    struct Request: CustomStringConvertible {
+        var operation: UInt64
+        var selector: Selector
+        var words: [UInt64]
+        var description: String {
+            let name = ABI.Operation(rawValue: operation).map { "\($0)" } ?? "\(operation)"
+            let words = words.map { String($0, radix: 16) }.joined(separator: " ")
+            return "\(name), slot \(selector.slot), form \(selector.form): \(words)"
+        }
+    }
+
+    /// What an operation expects in a place.
+    private enum Place {
+        case slot(ObjectKind)
+        case freeSlot
+        case upTo(UInt64)
+        case pages(UInt64)
+        case any
+    }
+
+    var slots: [ObjectKind: [UInt32]] = [
+        .region: [InitialSlot.firstRegion], .capabilityTable: [InitialSlot.table],
+        .addressSpace: [InitialSlot.space], .system: [InitialSlot.system],
+    ]
+
+    mutating func add(_ tenant: Tenant) {
+        slots[tenant.context.pointee.isVirtualCPU ? .virtualCPU : .thread, default: []].append(tenant.slot)
+        slots[.schedulingContext, default: []].append(tenant.scheduling)
+        if tenant.notification != 0 { slots[.notification, default: []].append(tenant.notification) }
+        if tenant.space != InitialSlot.space { slots[.addressSpace, default: []].append(tenant.space) }
+    }
+
+    func request(_ generator: inout SeededGenerator) -> Request {
+        var operation = generator.chance(3) ? generator.next() : UInt64(generator.below(19))
+        var form = generator.chance(5) ? UInt32(truncatingIfNeeded: generator.next()) : UInt32(generator.below(13))
+        if operation == ABI.Operation.replyWait.rawValue, generator.chance(70) { form = UInt32(1 + generator.below(3)) }
+        if operation == ABI.Operation.map.rawValue || operation == ABI.Operation.timer.rawValue, generator.chance(80) {
+            form &= 1
+        }
+        let places = Self.places(ABI.Operation(rawValue: operation), form)
+        let slot = UInt32(truncatingIfNeeded: word(places.selector, &generator))
+        var words = places.words.map { word($0, &generator) }
+        while words.count < 6 { words.append(noise(&generator)) }
+        // Powering the board off ends the model.
+        if operation == ABI.Operation.system.rawValue, form < 2 { operation = ABI.Operation.signal.rawValue }
+        return Request(operation: operation, selector: Selector(slot: slot, form: form), words: words)
+    }
+
+    private static func places(_ operation: ABI.Operation?, _ form: UInt32) -> (selector: Place, words: [Place]) {
+        switch operation {
+        case .call: (.slot(.portal), [])
+        case .signal, .poll: (.slot(.notification), [])
+        case .create: (.slot(.region), [form == 6 ? .slot(.thread) : form == 10 ? .pages(8) : .upTo(20), .freeSlot, .pages(2)])
+        case .derive: (.slot(form & 1 == 0 ? .extent : .notification), [.slot(.capabilityTable), .freeSlot, .any, .pages(20), .pages(20)])
+        case .map: (.slot(.addressSpace), [.slot(.extent), .pages(600), .pages(16), .pages(20), .upTo(8)])
+        case .doorbell: (.slot(.addressSpace), [.pages(600), .slot(.notification), .any])
+        case .contextControl:
+            (form & 1 == 0 ? .slot(.thread) : .slot(.virtualCPU),
+             [form == 4 ? .upTo(20) : .slot(.addressSpace), .slot(.capabilityTable), .slot(.portal), .slot(.schedulingContext), .upTo(3)])
+        case .contextState: (.slot(form & 1 == 0 ? .thread : .virtualCPU), [.upTo(140), .upTo(6)])
+        case .notificationBind: (.slot(.notification), [.slot(form == 0 ? .thread : .virtualCPU), .upTo(140)])
+        case .timer: (.slot(.notification), [.upTo(200_000), .any])
+        case .scheduleControl: (.slot(.schedulingContext), [.upTo(3), .upTo(40), .upTo(5000)])
+        case .interruptControl: (.slot(form < 2 ? .interrupt : .virtualCPU), [form < 2 ? .slot(.notification) : .upTo(130), .any])
+        case .system: (.slot(.system), [form == 2 ? .upTo(300) : .upTo(45), form == 3 ? .upTo(3) : .freeSlot, .slot(.region)])
+        default: (.any, [])
+        }
+    }
+
+    private func word(_ place: Place, _ generator: inout SeededGenerator) -> UInt64 {
+        if generator.chance(8) { return noise(&generator) }
+        return switch place {
+        case .slot(let kind): UInt64(slots[kind]?.randomElement(using: &generator) ?? 0)
+        case .freeSlot: UInt64(70 + generator.below(58))
+        case .upTo(let limit): generator.next() % limit
+        case .pages(let count): (generator.next() % count) << 12
+        case .any: generator.next() >> UInt64(generator.below(64))
+        }
+    }
+
+    private func noise(_ generator: inout SeededGenerator) -> UInt64 {
+        switch generator.below(8) {
+        case 0: generator.next()
+        case 1: .max
+        case 2: 1 << UInt64(generator.below(64))
+        case 3: UInt64(generator.below(64)) << 12
+        case 4: 0
+        default: UInt64(generator.below(128))
+        }
+    }
+}

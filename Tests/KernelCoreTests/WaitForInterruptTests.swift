@@ -1,0 +1,184 @@
+import ABI
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// One machine with interrupts 27 and 40 enabled; its monitor is a thread that the test plays.
+private struct Machine {
+    let bench: Bench
+    let tenant: Tenant
+    var core: ModelCore { bench.model.cores[0] }
+
+    init(bench: Bench = Bench(), priority: UInt64 = 5) {
+        self.bench = bench
+        tenant = bench.makeVirtualCPU(priority: priority)
+        control(.setForwarding, 0, 1)
+        control(.enable, 0, 1 << 27 | 1 << 30 | 0xFFFF)
+        control(.enable, 1, 0xFFFF_FFFF)
+        for number in [27, 30] + Array(32..<48) { control(.setPriority, UInt64(number), 0xA0) }
+    }
+
+    /// By root, which must be current.
+    func control(_ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64) {
+        bench.succeed(.interruptControl, tenant.slot, form: form.rawValue, index, value)
+    }
+
+    func pend(_ interrupt: UInt32) { bench.enter { K.pend($0, tenant.context, interrupt) } }
+    func wait() { bench.waitForInterrupt(tenant) }
+    var sleeps: Bool { tenant.state == .waitingForInterrupt }
+    var runs: Bool { bench.current() == tenant.context }
+}
+
+@Suite struct WaitForInterruptTests {
+    @Test func itSleepsUntilAnInterruptCanBeTaken() {
+        let machine = Machine()
+        machine.bench.sleepRoot()
+        machine.wait()
+        #expect(machine.sleeps && machine.bench.current() == nil)
+        machine.pend(40)
+        #expect(machine.runs)
+        #expect(machine.core.acknowledge() == 40)
+        machine.core.end(40)
+        machine.bench.settle()
+        machine.wait()
+        #expect(machine.sleeps)
+    }
+
+    @Test func itDoesNotSleepWhileOneIsPending() {
+        let machine = Machine()
+        machine.bench.sleepRoot()
+        machine.pend(40)
+        machine.wait()
+        #expect(machine.runs)
+    }
+
+    @Test func whatIsDisabledDoesNotWakeUntilItIsEnabled() {
+        let machine = Machine()
+        machine.control(.disable, 1, 1 << 8)
+        machine.bench.sleepRoot()
+        machine.wait()
+        machine.pend(40)
+        #expect(machine.sleeps)
+        machine.bench.raiseRoot()
+        machine.control(.enable, 1, 1 << 8)
+        machine.bench.sleepRoot()
+        #expect(machine.runs)
+        #expect(machine.core.acknowledge() == 40)
+    }
+
+    /// The guest ends an edge interrupt, whose list register signals nothing, and sleeps. The kernel still has it as
+    /// listed when the next edge comes.
+    @Test func anEndThatTheKernelHasNotSeenDoesNotHideTheNextInterrupt() {
+        let machine = Machine()
+        machine.control(.setEdge, 1, 0xFFFF_FFFF)
+        machine.bench.sleepRoot()
+        for _ in 0..<3 {
+            machine.pend(40)
+            #expect(machine.runs)
+            #expect(machine.core.acknowledge() == 40)
+            machine.core.end(40)
+            machine.wait()
+            #expect(machine.sleeps)
+        }
+    }
+
+    @Test func itsOwnTimerWakesIt() {
+        let machine = Machine()
+        machine.bench.sleepRoot()
+        machine.core.setTimer(27, machine.bench.model.now + Ticks(100))
+        machine.wait()
+        machine.bench.advance(99)
+        #expect(machine.sleeps)
+        machine.bench.advance(1)
+        #expect(machine.runs)
+        #expect(machine.core.acknowledge() == 27)
+        machine.core.setTimer(27, .never)
+        machine.core.end(27)
+        machine.bench.settle()
+        #expect(machine.core.pendingInterrupt == nil)
+    }
+
+    /// The kernel watches the timer of a virtual CPU that sleeps while another is in hardware.
+    @Test(arguments: [27, 30] as [UInt32])
+    func aTimerWakesItAlsoWhenAnotherIsLoaded(timer: UInt32) {
+        let bench = Bench()
+        let first = Machine(bench: bench, priority: 6)
+        let second = Machine(bench: bench, priority: 5)
+        bench.sleepRoot()
+        first.core.setTimer(timer, bench.model.now + Ticks(100))
+        first.wait()
+        #expect(second.runs)
+        bench.advance(99)
+        #expect(second.runs && first.sleeps)
+        bench.advance(1)
+        #expect(first.runs)
+        #expect(first.core.acknowledge() == timer)
+        first.core.setTimer(timer, .never)
+        first.core.end(timer)
+        first.wait()
+        #expect(second.runs)
+        #expect(second.core.acknowledge() == 1023)
+    }
+
+    @Test func registersAndInterruptsOfEachStayItsOwn() {
+        let bench = Bench()
+        let first = Machine(bench: bench, priority: 6)
+        let second = Machine(bench: bench, priority: 5)
+        bench.sleepRoot()
+        first.core.systemRegister = 0x11
+        first.pend(40)
+        #expect(first.core.acknowledge() == 40)
+        first.wait()
+        second.core.systemRegister = 0x22
+        #expect(second.core.acknowledge() == 1023)
+        second.pend(41)
+        #expect(second.core.acknowledge() == 41)
+        first.pend(42)
+        #expect(first.runs && first.core.systemRegister == 0x11)
+        first.core.end(40)
+        #expect(first.core.acknowledge() == 42)
+        first.core.end(42)
+        first.wait()
+        #expect(second.runs && second.core.systemRegister == 0x22)
+        second.core.end(41)
+        bench.settle()
+        #expect(second.tenant.guest.pointee.usedListRegisters == 0)
+    }
+
+    /// An interrupt that lost its list register while active is ended; before the kernel hears of it another virtual
+    /// CPU comes in.
+    @Test func anEndWithoutAListRegisterSurvivesASwitch() {
+        let bench = Bench()
+        let urgent = bench.makeThread(priority: 9, notified: true)
+        let other = Machine(bench: bench, priority: 6)
+        let machine = Machine(bench: bench, priority: 5)
+        for step in 0..<6 { machine.control(.setPriority, 32 + UInt64(step), UInt64(0x80 - 0x10 * step)) }
+        bench.sleepRoot()
+        bench.wait(urgent)
+        other.wait()
+        for step in 0..<6 {
+            machine.pend(32 + UInt32(step))
+            #expect(machine.core.acknowledge() == 32 + UInt32(step))
+        }
+        for step in (2..<6).reversed() {
+            machine.core.end(32 + UInt32(step))
+            bench.settle()
+        }
+        machine.core.end(33)
+        // The maintenance interrupt is pending, but another comes first.
+        other.pend(40)
+        #expect(other.runs)
+        #expect(other.core.acknowledge() == 40)
+        other.core.end(40)
+        other.wait()
+        #expect(machine.runs)
+        bench.settle()
+        machine.core.end(32)
+        bench.settle()
+        machine.pend(32)
+        #expect(machine.core.acknowledge() == 32)
+        machine.pend(33)
+        #expect(machine.core.acknowledge() == 33)
+    }
+}
