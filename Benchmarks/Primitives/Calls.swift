@@ -23,3 +23,21 @@ func measureCalls(_ workshop: inout Workshop) {
     }
     entente_consume(sum)
 }
+
+/// To an equal in another address space, which yields at once, and back: what a monitor adds to `exit.switch` is half of it.
+func measureYield(_ workshop: inout Workshop) {
+    let yielder = workshop.thread(.yielder, priority: Workshop.clientPriority)
+    let before = switches()
+    yield()
+    require(switches() &- before >= 2, "have another thread run")
+    measure("schedule.yield-round-trip") { _ in yield() }
+    require(contextControl(yielder, .stop), "stop a thread")
+}
+
+/// How often the core has changed from one context to another.
+private func switches() -> UInt64 {
+    invoke(
+        .system, Selector(slot: InitialSlot.system, form: SystemForm.readCounter.rawValue),
+        Words(0, SystemCounter.switches.rawValue)
+    ).words.w0
+}

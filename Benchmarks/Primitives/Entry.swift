@@ -14,6 +14,7 @@ func ententeMain(_ image: UInt64) {
     measureCalls(&workshop)
     measureNotifications(&workshop)
     measureFaults(&workshop)
+    measureYield(&workshop)
     write("bench: end\n")
     while true { _ = replyWait(ReplyForm.wait) }
 }
@@ -28,6 +29,8 @@ enum Role: UInt64 {
     case waiter = 3
     /// Loads from an address that is not mapped, then tells of the time that it took.
     case faulter = 4
+    /// Gives the rest of its slice away, over and over.
+    case yielder = 5
 }
 
 @c(entente_thread_main)
@@ -42,6 +45,7 @@ func ententeThreadMain(_ role: UInt64) {
     case .waiter:
         while true { _ = replyWait(ReplyForm.wait) }
     case .faulter: causeFaults()
+    case .yielder: while true { yield() }
     case nil: return
     }
 }

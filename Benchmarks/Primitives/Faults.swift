@@ -20,6 +20,8 @@ func measureFaults(_ workshop: inout Workshop) {
     while answer.tag == 0 {
         answer = replyWait(ReplyForm.reply | ReplyForm.advance | ReplyForm.wait)
     }
+    // Until the reply, the handler runs on the thread's time and at its priority.
+    _ = replyWait(ReplyForm.reply | ReplyForm.leaveStopped)
     report("fault.round-trip", ticks: answer.words.w0, turns: faults)
 }
 

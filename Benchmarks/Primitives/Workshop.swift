@@ -10,6 +10,8 @@ struct Workshop {
 
     /// More urgent than the client: what becomes ready runs at once, on its own time until it first waits.
     static let threadPriority: UInt64 = 31
+    /// What root starts with.
+    static let clientPriority: UInt64 = 30
     /// An address that no space has anything at.
     static let nowhere: UInt64 = ComponentLayout.devices
     private static let stackSize: UInt64 = 16 << 10
@@ -38,9 +40,9 @@ struct Workshop {
 
     /// A thread of the second address space that has begun to do what its role says.
     /// - Parameter portal: who hears of its faults; 0: nobody.
-    mutating func thread(_ role: Role, faultPortal portal: UInt32 = 0, starts: Bool = true) -> UInt32 {
+    mutating func thread(_ role: Role, faultPortal portal: UInt32 = 0, priority: UInt64 = threadPriority) -> UInt32 {
         let thread = create(.thread)
-        let scheduling = schedulingContext(priority: Self.threadPriority)
+        let scheduling = schedulingContext(priority: priority)
         let words = Words(UInt64(space), UInt64(InitialSlot.table), UInt64(portal), UInt64(scheduling), 0)
         require(contextControl(thread, .configure, words), "configure a thread")
         let stack = create(.extent, Self.stackSize)
@@ -48,7 +50,7 @@ struct Workshop {
         writeRegisters(thread, first: 0, count: 2, role.rawValue, role.rawValue)
         writeRegisters(thread, first: RegisterNumber.stackPointer, count: 2, nextStack, entry)
         nextStack -= ComponentLayout.stackStride
-        if starts { require(contextControl(thread, .start), "start a thread") }
+        require(contextControl(thread, .start), "start a thread")
         return thread
     }
 
