@@ -53,6 +53,8 @@ extension Kernel {
             case .notification(let notification):
                 tagged = notification.pointee.inboxNext
                 notification.pointee.inboxQueued.store(0)
+                // Orders the store before any later look at the bits: whoever sets one after this sees the 0 and posts.
+                notification.pointee.bits.set(0)
                 deliver(core, notification)
             }
         }

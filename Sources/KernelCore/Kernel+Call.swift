@@ -30,11 +30,11 @@ extension Kernel {
         send(core, caller, server, badge: capability.pointee.badge, message)
     }
 
-    /// An exit or a fault: the context calls its portal. Without one it stops.
+    /// An exit or a fault: the context calls its portal. Without one, or nested too deep, it stops.
     @inline(__always)
     public static func exit(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ message: Message) {
         guard let server = context.pointee.faultPortal?.pointee.server,
-            server.pointee.core == core.pointee.id
+            server.pointee.core == core.pointee.id, context.pointee.depth < maximumDepth
         else {
             return stop(core, context)
         }

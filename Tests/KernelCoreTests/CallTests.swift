@@ -158,6 +158,32 @@ private struct Pair {
         #expect(bench.current() == client.context)
     }
 
+    /// Handlers of faults that fault themselves: the last one stops, and with it those that wait for its answer.
+    @Test func faultsNestToTheSameDepth() {
+        let bench = Bench()
+        var portal: UInt32 = 0
+        var threads: [Tenant] = []
+        for _ in 0..<12 {
+            let thread = bench.makeThread(priority: 10, starts: false)
+            bench.configure(thread, portal: portal)
+            bench.start(thread)
+            portal = bench.makePortal(to: thread)
+            threads.append(thread)
+        }
+        bench.sleepRoot()
+        for thread in threads.dropLast() { bench.wait(thread) }
+        #expect(bench.current() == threads.last?.context)
+        var faults = 0
+        while let current = bench.current(), faults < 12 {
+            faults += 1
+            bench.enter { K.exit($0, current, Message(1)) }
+            let deepest = threads.map { $0.context.pointee.depth }.max()!
+            #expect(deepest <= K.maximumDepth)
+        }
+        #expect(faults == Int(K.maximumDepth) + 1)
+        #expect(threads.suffix(faults).allSatisfy { $0.state == .stopped })
+    }
+
     @Test func aServerOnAnotherCoreIsRefused() {
         let bench = Bench(cores: 2)
         let server = bench.makeThread(priority: 20, core: 1)
