@@ -24,7 +24,7 @@ func measureCalls(_ workshop: inout Workshop) {
     entente_consume(sum)
 }
 
-/// To an equal in another address space, which yields at once, and back: what a monitor adds to `exit.switch` is half of it.
+/// To an equal in another address space, which yields at once, and back.
 func measureYield(_ workshop: inout Workshop) {
     let yielder = workshop.thread(.yielder, priority: Workshop.clientPriority)
     let before = switches()

@@ -20,6 +20,9 @@ private func serve(_ monitor: Monitor) -> Never {
             // The monitor runs on the time of its machine, and so gives way to the other machine.
             yield()
             answer = TestPage.resume(answer)
+        case .absence:
+            for _ in 0..<TestPage.absentTurns { yield() }
+            answer = TestPage.resume(answer)
         case nil: answer = monitor.respond(to: answer)
         }
     }
@@ -29,6 +32,11 @@ private func serve(_ monitor: Monitor) -> Never {
 private enum TestPage: UInt64 {
     case bare = 0x0B00_0000
     case handOver = 0x0B00_0008
+    case absence = 0x0B00_0010
+
+    /// How often the monitor gives way for `absence`: longer than the other machine's two loops of 10,000 turns, and over
+    /// before its third loop ends.
+    static let absentTurns = 30_000
 
     /// The register that the machine loads from, if that is why this came.
     @inline(__always)
