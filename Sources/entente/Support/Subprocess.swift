@@ -44,9 +44,15 @@ struct Subprocess {
         return text.hasSuffix("\n") ? String(text.dropLast()) : text
     }
 
-    /// Where `program` lies in PATH, if it does.
+    /// Where `program` lies in PATH, if it does. Tools of the compiler are taken from the toolchain that has `swift`,
+    /// because others in PATH may be too old for what it makes.
     static func find(_ program: String) -> String? {
         if program.contains("/") { return FileManager.default.isExecutableFile(atPath: program) ? program : nil }
+        if ["llvm-", "ld.lld", "clang"].contains(where: program.hasPrefix), let swift = find("swift") {
+            let sibling = URL(fileURLWithPath: swift).resolvingSymlinksInPath().deletingLastPathComponent()
+                .appendingPathComponent(program).path
+            if FileManager.default.isExecutableFile(atPath: sibling) { return sibling }
+        }
         let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":")
         // Debian keeps some tools out of an ordinary user's PATH.
         return (folders + ["/usr/sbin", "/sbin"]).map { "\($0)/\(program)" }

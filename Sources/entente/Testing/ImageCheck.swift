@@ -22,7 +22,7 @@ struct ImageCheck {
 
     private func vectorInstructions() throws -> [String] {
         let text = try Subprocess("llvm-objdump", ["-d", "--no-show-raw-insn", program.path]).text()
-        guard text.contains("<_start>:") else { throw Failure("the disassembly of \(program.path) holds no code") }
+        guard text.contains("<kernel_start>:") else { throw Failure("the disassembly of \(program.path) holds no code") }
         return ImageCheck.vectorInstructions(inDisassembly: text)
     }
 
@@ -31,7 +31,8 @@ struct ImageCheck {
         var function = ""
         var found: [String] = []
         for line in text.split(separator: "\n") {
-            if line.hasSuffix(">:"), let name = line.firstIndex(of: "<") {
+            // Older disassemblers show the marks between code and data ($x, $d) as if they were functions.
+            if line.hasSuffix(">:"), !line.hasSuffix("<$x>:"), !line.hasSuffix("<$d>:"), let name = line.firstIndex(of: "<") {
                 function = String(line[line.index(after: name)...].dropLast(2))
             } else if !vectorFunctions.contains(function), line.contains(":") {
                 // Names of branch targets and comments may look like registers.
