@@ -19,10 +19,8 @@ struct TestCommand: ParsableCommand {
             suite.runHostTests(sanitizer: "address")
             suite.runHostTests(sanitizer: "thread")
         }
-        if !hostOnly {
-            suite.checkImages()
-            suite.runSystemTests()
-        }
+        suite.checkImages()
+        if !hostOnly { suite.runSystemTests() }
         print(suite.summary)
         if !suite.hasPassed { throw ExitCode(1) }
     }
