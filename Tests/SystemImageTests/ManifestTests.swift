@@ -55,6 +55,15 @@ import Testing
         #expect(format == .auto)
     }
 
+    @Test func programsOfThisRepositoryTakePlaces() throws {
+        let machines = try valid("events").machines
+        #expect(machines.map(\.monitor) == ["TestMonitor", "Monitor"])
+        #expect(machines.map(\.eventPeer) == ["second", "first"])
+        #expect(try valid("built-guest").machines[0].guest == .target("BenchGuest"))
+        #expect(try valid("other-root").root == "Primitives")
+        #expect(try valid("minimal").root == Manifest.standardRoot)
+    }
+
     @Test func anchorsGiveTwoMachinesTheSame() throws {
         let machines = try valid("anchors").machines
         #expect(machines.map(\.cpus) == [2, 2] && machines.map(\.name) == ["first", "second"])

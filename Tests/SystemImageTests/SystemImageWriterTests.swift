@@ -98,6 +98,23 @@ import Testing
         #expect(image.word(at: machine + MemoryLayout<MachineRecord>.offset(of: \.restarts)!) == 1)
     }
 
+    @Test func anEventPeerIsTheOtherTenantsNumber() throws {
+        var writer = try writer()
+        writer.tenants[2].machine?.eventPeer = "other"
+        let image = try writer.write()[imageStart...]
+        let peers = (2..<4).map { index in
+            image.word(
+                at: MemoryLayout<ImageHeader>.size + index * MemoryLayout<TenantRecord>.stride
+                    + MemoryLayout<TenantRecord>.offset(of: \.machine)!
+                    + MemoryLayout<MachineRecord>.offset(of: \.eventPeer)!)
+        }
+        #expect(peers == [4, 0])
+        for peer in ["debian", "beat", "nobody"] {
+            writer.tenants[2].machine?.eventPeer = peer
+            #expect(throws: ImageError.self) { try writer.write() }
+        }
+    }
+
     @Test func modulesLieWhereTheRecordsSay() throws {
         let image = try writer().write()[imageStart...]
         let tenant = MemoryLayout<ImageHeader>.size + 2 * MemoryLayout<TenantRecord>.stride

@@ -28,21 +28,32 @@ struct BenchPrimitivesCommand: ParsableCommand {
     var timeout = 300
 
     func run() throws {
-        let workspace = try Workspace.current()
+        let benchmark = PrimitiveBenchmark(workspace: try Workspace.current(), cpu: cpu)
+        let rows = try benchmark.rows(timeout: .seconds(timeout))
+        print(try json ? BenchRow.json(rows) : BenchRow.table(rows))
+    }
+}
+
+/// The systems in `Benchmarks/primitives`.
+struct PrimitiveBenchmark {
+    let workspace: Workspace
+    /// CPU model of the board, instead of the manifests'.
+    var cpu: String?
+
+    /// The rows of all systems, which are booted one after the other.
+    /// - Parameter timeout: for each system.
+    func rows(timeout: Duration) throws -> [BenchRow] {
         let folder = workspace.root.appendingPathComponent("Benchmarks/primitives")
         let systems = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
             .filter { $0.pathExtension == "yaml" }.sorted { $0.path < $1.path }
-        var rows: [BenchRow] = []
-        for system in systems {
+        return try systems.flatMap { system in
             let manifest = try Manifest.load(path: system.path, overriding: BoardOverrides(cpu: cpu))
-            let options = try EmulatorOptions.parse(["--icount"])
-            let plan = try BootPlan(manifest, workspace: workspace, options: options)
-            rows += try Progress.step("Measuring '\(manifest.name)'") {
+            let plan = try BootPlan(manifest, workspace: workspace, options: EmulatorOptions.parse(["--icount"]))
+            return try Progress.step("Measuring '\(manifest.name)'") {
                 try BenchSession(session: plan.start(workspace: workspace), speakers: manifest.benchSpeakers)
-                    .run(timeout: .seconds(timeout))
+                    .run(timeout: timeout)
             }
         }
-        print(try json ? BenchRow.json(rows) : BenchRow.table(rows))
     }
 }
 

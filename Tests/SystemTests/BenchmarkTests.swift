@@ -1,0 +1,22 @@
+import Foundation
+import Testing
+
+@testable import entente
+
+extension SystemTests {
+    /// What the primitives may cost, as `Benchmarks/ceilings.json` promises it.
+    @Suite struct BenchmarkTests {
+        @Test func everyPrimitiveKeepsBelowItsCeiling() throws {
+            let workspace = Workspace(root: Repository.root)
+            let ceilings = try JSONDecoder().decode(
+                [String: Double].self, from: Data(contentsOf: Repository.file("Benchmarks/ceilings.json")))
+            let rows = try PrimitiveBenchmark(workspace: workspace).rows(timeout: .seconds(120))
+            for row in rows {
+                let ceiling = try #require(ceilings[row.name], "\(row.name) has no ceiling")
+                #expect(row.value > 0 && row.value <= ceiling, "\(row.name): \(row.value) of \(ceiling)")
+            }
+            #expect(Set(rows.map(\.name)) == Set(ceilings.keys))
+            #expect(rows.count == ceilings.count)
+        }
+    }
+}
