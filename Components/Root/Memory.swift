@@ -21,26 +21,53 @@ struct Memory {
     private(set) var account = MemoryAccount()
     private var workspace = ComponentLayout.workspace
 
-    /// An object of root's region; its capability's slot.
+    /// An object of one of root's regions; its capability's slot. What is large comes out of the first region, which is the
+    /// largest and aligned; all else out of the others as long as they last.
     mutating func create(_ kind: ObjectKind, _ parameter: UInt64 = 0, alignment: UInt64 = 4096) -> UInt32 {
         let slot = slots.take()
-        let answer = invoke(
-            .create, Selector(slot: InitialSlot.firstRegion, form: UInt32(kind.rawValue)),
-            Words(parameter, UInt64(slot), alignment))
-        if answer.status != .ok { fail("the board's RAM does not suffice: cannot create an object", answer.status) }
+        let isLarge = kind == .extent && parameter >= 1 << 21
+        let answer = tryRegions(largestFirst: isLarge) { region in
+            invoke(
+                .create, Selector(slot: region, form: UInt32(kind.rawValue)),
+                Words(parameter, UInt64(slot), alignment))
+        }
         account.add(kind, parameter, taken: answer.words.w0)
         return slot
     }
 
+    /// The object of a physical interrupt; its capability's slot.
+    mutating func createInterrupt(_ number: UInt64) -> UInt32 {
+        let slot = slots.take()
+        _ = tryRegions(largestFirst: false) { region in
+            invoke(.system, system(.createInterrupt), Words(number, UInt64(slot), UInt64(region)))
+        }
+        return slot
+    }
+
+    /// Has each region try until one succeeds.
+    private func tryRegions(largestFirst: Bool, _ body: (UInt32) -> Answer) -> Answer {
+        var status = Status.noMemory
+        for turn in 0..<InitialSlot.regionCount {
+            let answer = body(InitialSlot.firstRegion + (largestFirst ? turn : (turn + 1) % InitialSlot.regionCount))
+            if answer.status == .ok { return answer }
+            // A board may have fewer regions than there are slots for them.
+            if answer.status != .badCapability { status = answer.status }
+        }
+        fail("the board's RAM does not suffice: cannot create an object", status)
+    }
+
     /// Cuts all RAM that is left into regions whose sizes are powers of two, the largest first, and so learns how much it
-    /// is. Nothing else can be created of the first region afterwards.
+    /// is. Nothing else can be created of root's regions afterwards.
     mutating func settle() {
+        for region in 0..<InitialSlot.regionCount { settle(InitialSlot.firstRegion + region) }
+    }
+
+    private mutating func settle(_ region: UInt32) {
         var size: UInt64 = 1 << 40
         while size >= 4096 {
             let slot = slots.take()
             let answer = invoke(
-                .create, Selector(slot: InitialSlot.firstRegion, form: UInt32(ObjectKind.region.rawValue)),
-                Words(size, UInt64(slot)))
+                .create, Selector(slot: region, form: UInt32(ObjectKind.region.rawValue)), Words(size, UInt64(slot)))
             // The same size fits again only if the board has more RAM than the largest.
             if answer.status == .ok {
                 account.free += size

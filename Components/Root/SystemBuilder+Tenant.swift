@@ -131,11 +131,7 @@ extension SystemBuilder {
         map(
             tenant.space, InitialSlot.devices, ComponentLayout.devices,
             offset: serial.base - BootTable.header.board.devices.base, size: serial.size, .readWrite)
-        let slot = memory.slots.take()
-        let answer = invoke(
-            .system, system(.createInterrupt),
-            Words(BootTable.header.board.serialInterrupt, UInt64(slot), UInt64(InitialSlot.firstRegion)))
-        if answer.status != .ok { fail("cannot create the serial port's interrupt", answer.status) }
+        let slot = memory.createInterrupt(BootTable.header.board.serialInterrupt)
         derive(slot, into: tenant.table, InitialSlot.firstInterrupt)
     }
 

@@ -14,8 +14,9 @@ public enum InitialSlot {
     public static let devices: UInt32 = 9
     /// The image behind the kernel (read, execute).
     public static let image: UInt32 = 10
-    /// Free RAM.
+    /// Free RAM, up to `regionCount` regions: the first is the largest and begins at a multiple of 2 MiB.
     public static let firstRegion: UInt32 = 16
+    public static let regionCount: UInt32 = 8
 
     // A monitor: thread, own notification and portals per core; virtual CPUs by number.
     public static let firstVirtualCPU: UInt32 = 16

@@ -39,6 +39,8 @@ public struct VirtualCPU: ~Copyable {
     /// Virtual machine control (ICH_VMCR_EL2) and active priorities while not in hardware.
     public var interfaceControl: UInt64
     public var activePriorities: InlineArray<8, UInt64>
+    /// What the virtual interface is asked to report (ICH_HCR_EL2), while not in hardware.
+    public var maintenance: UInt64
 
     /// Where it lies in the object, behind the context.
     public static let offset: UInt64 = ExecutionContext.size

@@ -63,30 +63,42 @@ extension AArch64 {
         write_ICH_VMCR_EL2(guest.pointee.interfaceControl)
         write_ICH_AP0R0_EL2(guest.pointee.activePriorities[0])
         write_ICH_AP1R0_EL2(guest.pointee.activePriorities[1])
-        for index in 0..<listRegisterCount {
+        var rest = guest.pointee.usedListRegisters
+        while rest != 0 {
+            let index = rest.trailingZeroBitCount & 15
+            rest &= rest &- 1
             let register = guest.pointee.savedListRegisters[index]
             setListRegister(index, register)
             // The timer's end goes to the physical interrupt, which must be active for that.
             if register.isHardware, !register.isFree { setActive(register.interrupt) }
         }
-        write_ICH_HCR_EL2(enable)
-        guest.pointee.isDirty.store(1)
+        write_ICH_HCR_EL2(guest.pointee.maintenance | enable)
     }
 
+    /// List registers that are not in use are empty already.
     static func unloadVirtualInterface(_ guest: Ref<VirtualCPU>) {
-        for index in 0..<listRegisterCount {
+        var rest = guest.pointee.usedListRegisters
+        while rest != 0 {
+            let index = rest.trailingZeroBitCount & 15
+            rest &= rest &- 1
             let register = listRegister(index)
             guest.pointee.savedListRegisters[index] = register
             setListRegister(index, .empty)
             if register.isHardware, !register.isFree { deactivate(register.interrupt) }
         }
-        // A timer interrupt that is not in a list register is still asserted when the virtual CPU returns.
-        let outside = guest.pointee.pending[0].clear(VirtualInterrupts.hardwareMask)
-        if outside & 1 << 27 != 0 { deactivate(27) }
-        if outside & 1 << 30 != 0 { deactivate(30) }
+        if guest.pointee.pending[0].relaxedLoad() & VirtualInterrupts.hardwareMask != 0 { releaseTimers(guest) }
         guest.pointee.interfaceControl = read_ICH_VMCR_EL2()
         guest.pointee.activePriorities[0] = read_ICH_AP0R0_EL2()
         guest.pointee.activePriorities[1] = read_ICH_AP1R0_EL2()
+        guest.pointee.maintenance = read_ICH_HCR_EL2()
         write_ICH_HCR_EL2(0)
+    }
+
+    /// A timer interrupt that is not in a list register is still asserted when the virtual CPU returns.
+    @inline(never)
+    private static func releaseTimers(_ guest: Ref<VirtualCPU>) {
+        let outside = guest.pointee.pending[0].clear(VirtualInterrupts.hardwareMask)
+        if outside & 1 << 27 != 0 { deactivate(27) }
+        if outside & 1 << 30 != 0 { deactivate(30) }
     }
 }

@@ -89,25 +89,36 @@ enum RootTenant {
     }
 }
 
-/// RAM that is nobody's yet: the largest range without kernel and image. The kernel takes root's objects from its start.
+/// RAM that is nobody's yet. The kernel takes root's objects from the start of the largest piece.
 private struct BootMemory {
     private var next: PhysicalAddress
     private let end: PhysicalAddress
+    /// The other pieces: what the board's RAM has below and above kernel and image.
+    private var others = InlineArray<8, MemoryRange>(repeating: MemoryRange(base: 0, size: 0))
 
     init() {
         let kernel = MemoryRange(
             base: address_of_kernel_start(), size: BootImage.end.value &- address_of_kernel_start())
-        var best = MemoryRange(base: 0, size: 0)
+        var best = 0
         for index in 0..<4 {
             let ram = BootImage.header.pointee.board.ram[index]
-            let below = kernel.base > ram.base ? min(kernel.base &- ram.base, ram.size) : 0
-            let upper = max(kernel.base &+ kernel.size, ram.base)
-            let above = ram.base &+ ram.size > upper ? ram.base &+ ram.size &- upper : 0
-            if below > best.size { best = MemoryRange(base: ram.base, size: below) }
-            if above > best.size { best = MemoryRange(base: upper, size: above) }
+            let ramEnd = ram.base &+ ram.size
+            let below = min(max(kernel.base, ram.base), ramEnd)
+            let above = min(max(kernel.base &+ kernel.size, ram.base), ramEnd)
+            others[2 &* index] = Self.pages(ram.base, below)
+            others[2 &* index &+ 1] = Self.pages(max(above, below), ramEnd)
         }
-        next = PhysicalAddress(Page.roundUp(best.base))
-        end = PhysicalAddress((best.base &+ best.size) & ~(Page.size &- 1))
+        for index in 1..<8 where others[index].size > others[best].size { best = index }
+        next = PhysicalAddress(others[best].base)
+        end = PhysicalAddress(others[best].base &+ others[best].size)
+        others[best].size = 0
+    }
+
+    /// The whole pages of a range.
+    private static func pages(_ start: UInt64, _ end: UInt64) -> MemoryRange {
+        let base = Page.roundUp(start)
+        let limit = end & ~(Page.size &- 1)
+        return MemoryRange(base: base, size: limit > base ? limit &- base : 0)
     }
 
     mutating func take(_ size: UInt64) -> PhysicalAddress {
@@ -155,13 +166,25 @@ private struct BootMemory {
         return thread
     }
 
-    /// The rest is root's to turn into objects.
+    /// The rest is root's to turn into objects: the large piece from a multiple of 2 MiB on, what lies before that, and the
+    /// other pieces.
     mutating func installRegions(_ table: Ref<CapabilityTable>) {
-        let region = Ref<Region>(at: take(Page.size))
-        region.pointee.next = next
-        region.pointee.end = end
-        EntenteKernel.install(
-            Capability(kind: .region, rights: .all, isDevice: false, object: region.address, word: 0), in: table,
-            InitialSlot.firstRegion)
+        let regions = take(Page.size)
+        let large: UInt64 = 1 << 21
+        let aligned = min((next.value &+ large &- 1) & ~(large &- 1), end.value)
+        var count: UInt64 = 0
+        func install(_ base: UInt64, _ limit: UInt64) {
+            guard limit > base, count < UInt64(InitialSlot.regionCount) else { return }
+            let region = Ref<Region>(at: regions + count &* Region.size)
+            region.pointee.next = PhysicalAddress(base)
+            region.pointee.end = PhysicalAddress(limit)
+            EntenteKernel.install(
+                Capability(kind: .region, rights: .all, isDevice: false, object: region.address, word: 0), in: table,
+                InitialSlot.firstRegion &+ UInt32(count))
+            count &+= 1
+        }
+        install(aligned, end.value)
+        install(next.value, aligned)
+        for index in 0..<8 { install(others[index].base, others[index].base &+ others[index].size) }
     }
 }
