@@ -77,7 +77,7 @@ struct RunCommand: ParsableCommand {
 
 /// How QEMU runs.
 struct EmulatorOptions: ParsableArguments {
-    @Flag(help: "Let virtual time follow the instruction count: 1 ns each. Slower, and the same at each run.")
+    @Flag(help: "Let virtual time follow the instruction count, 1 ns each, and jump over idle time. Slower, and the same at each run.")
     var icount = false
 
     @Flag(help: "Wait for a debugger on TCP port 1234 (QEMU's -s -S).")
