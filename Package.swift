@@ -73,7 +73,8 @@ let hostTargets: [Target] = [
         name: "SystemImageTests", dependencies: ["SystemImage", "ABI", .product(name: "Yams", package: "Yams")]),
     .testTarget(name: "VirtualPlatformTests", dependencies: ["VirtualPlatform"]),
     .target(name: "MachineModel", dependencies: ["ABI", "KernelCore"]),
-    .testTarget(name: "KernelCoreTests", dependencies: ["ABI", "KernelCore", "MachineModel"]),
+    .testTarget(
+        name: "KernelCoreTests", dependencies: ["ABI", "KernelCore", "MachineModel"], exclude: ["README.md"]),
     .testTarget(name: "ToolTests", dependencies: ["entente", "ABI"]),
     .testTarget(name: "SystemTests", dependencies: ["entente", "SystemImage"]),
 ]

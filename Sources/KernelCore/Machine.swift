@@ -46,9 +46,9 @@ public protocol Machine: SendableMetatype {
     static var listRegisterCount: Int { get }
     static func listRegister(_ index: Int) -> ListRegister
     static func setListRegister(_ index: Int, _ value: ListRegister)
-    /// Asks for a maintenance interrupt when a list register becomes free (`underflow`), and when an interrupt without
+    /// Asks for a maintenance interrupt while no list register holds a pending interrupt, and when an interrupt without
     /// one is ended (`lostEnd`).
-    static func setMaintenance(underflow: Bool, lostEnd: Bool)
+    static func setMaintenance(nonePending: Bool, lostEnd: Bool)
     /// How many interrupts were ended that had no list register; resets the count.
     static func takeLostEnds() -> Int
     /// Whether the loaded virtual CPU's timer with this interrupt number is asserted.

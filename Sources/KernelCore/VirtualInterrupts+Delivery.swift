@@ -12,14 +12,16 @@ extension Kernel {
         _ = guest.pointee.isDirty.exchange(0)
         harvest(guest)
         deactivateLost(guest)
-        var wantsUnderflow = false
+        var isAnyLeft = false
         while let interrupt = mostUrgent(guest) {
             if !place(guest, interrupt) {
-                wantsUnderflow = true
+                // Less urgent than all that is pending in list registers: its turn comes when those are taken, even if
+                // list registers stay in use by handlers that it may interrupt.
+                isAnyLeft = true
                 break
             }
         }
-        M.setMaintenance(underflow: wantsUnderflow, lostEnd: hasActiveOutside(guest))
+        M.setMaintenance(nonePending: isAnyLeft, lostEnd: hasActiveOutside(guest))
     }
 
     /// Frees list registers whose interrupt has ended, takes back what may no longer be pending, merges new edges.

@@ -28,6 +28,4 @@ public enum ModelFault: Error, Equatable, Sendable {
     case listedTwice(interrupt: UInt32)
     /// An interrupt is active in hardware and nobody will deactivate it.
     case interruptStuck(UInt32)
-    /// Interrupts keep coming although the kernel handled each of them.
-    case interruptStorm(UInt32)
 }

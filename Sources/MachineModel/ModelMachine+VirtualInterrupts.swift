@@ -9,8 +9,8 @@ extension ModelMachine {
     }
 
     /// Writing ICH_HCR_EL2 writes EOIcount as well.
-    public static func setMaintenance(underflow: Bool, lostEnd: Bool) {
-        core.virtualInterface.asksForUnderflow = underflow
+    public static func setMaintenance(nonePending: Bool, lostEnd: Bool) {
+        core.virtualInterface.asksForNonePending = nonePending
         core.virtualInterface.asksForLostEnds = lostEnd
         core.virtualInterface.lostEnds = 0
     }
@@ -39,12 +39,12 @@ extension ModelMachine {
         core.virtualInterface = VirtualInterface()
         core.virtualInterface.isEnabled = true
         core.virtualInterface.activePriorities = guest.pointee.activePriorities[1]
-        for index in 0..<listRegisterCount {
+        core.virtualInterface.control = guest.pointee.maintenance
+        for index in 0..<listRegisterCount where guest.pointee.usedListRegisters & 1 << UInt32(index) != 0 {
             let register = guest.pointee.savedListRegisters[index]
             setListRegister(index, register)
             if register.isHardware, !register.isFree { setActive(register.interrupt) }
         }
-        guest.pointee.isDirty.store(1)
     }
 
     static func unloadVirtualInterface(_ guest: Ref<VirtualCPU>) {
@@ -56,6 +56,7 @@ extension ModelMachine {
         let outside = guest.pointee.pending[0].clear(VirtualInterrupts.hardwareMask)
         for number in [27, 30] as [UInt32] where outside & 1 << UInt64(number) != 0 { deactivate(number) }
         guest.pointee.activePriorities[1] = core.virtualInterface.activePriorities
+        guest.pointee.maintenance = core.virtualInterface.control
         core.virtualInterface = VirtualInterface()
         // The timers are off: one that is still active would never interrupt again.
         for number in [27, 30] as [UInt32] where core.activeInterrupts & 1 << UInt64(number) != 0 {

@@ -13,10 +13,20 @@ struct VirtualInterface {
     /// Bit p: an interrupt of group priority p was acknowledged and not ended (ICH_AP1R0_EL2).
     var activePriorities: UInt64 = 0
     var isEnabled = false
-    var asksForUnderflow = false
+    var asksForNonePending = false
     var asksForLostEnds = false
     /// EOIcount: ends of interrupts that have no list register.
     var lostEnds = 0
+
+    /// What is kept of ICH_HCR_EL2 while another virtual CPU is in.
+    var control: UInt64 {
+        get { (asksForNonePending ? 1 : 0) | (asksForLostEnds ? 2 : 0) | UInt64(lostEnds) << 8 }
+        set {
+            asksForNonePending = newValue & 1 != 0
+            asksForLostEnds = newValue & 2 != 0
+            lostEnds = Int(newValue >> 8)
+        }
+    }
 
     /// Returns false if another register holds the same interrupt.
     mutating func set(_ index: Int, _ value: ListRegister) -> Bool {
@@ -74,7 +84,7 @@ struct VirtualInterface {
     /// The level of the maintenance interrupt.
     var wantsMaintenance: Bool {
         guard isEnabled else { return false }
-        let used = listRegisters.count { !$0.isFree }
-        return hasSignalledEnd || asksForUnderflow && used <= 1 || asksForLostEnds && lostEnds > 0
+        let isNonePending = !listRegisters.contains { $0.isPending && !$0.isActive }
+        return hasSignalledEnd || asksForNonePending && isNonePending || asksForLostEnds && lostEnds > 0
     }
 }

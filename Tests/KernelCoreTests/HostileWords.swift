@@ -56,19 +56,25 @@ struct HostileWords {
         switch operation {
         case .call: (.slot(.portal), [])
         case .signal, .poll: (.slot(.notification), [])
-        case .create: (.slot(.region), [form == 6 ? .slot(.thread) : form == 10 ? .pages(8) : .upTo(20), .freeSlot, .pages(2)])
-        case .derive: (.slot(form & 1 == 0 ? .extent : .notification), [.slot(.capabilityTable), .freeSlot, .any, .pages(20), .pages(20)])
+        case .create:
+            (.slot(.region), [form == 6 ? .slot(.thread) : form == 10 ? .pages(8) : .upTo(20), .freeSlot, .pages(2)])
+        case .derive:
+            (.slot(form & 1 == 0 ? .extent : .notification),
+             [.slot(.capabilityTable), .freeSlot, .any, .pages(20), .pages(20)])
         case .map: (.slot(.addressSpace), [.slot(.extent), .pages(600), .pages(16), .pages(20), .upTo(8)])
         case .doorbell: (.slot(.addressSpace), [.pages(600), .slot(.notification), .any])
         case .contextControl:
             (form & 1 == 0 ? .slot(.thread) : .slot(.virtualCPU),
-             [form == 4 ? .upTo(20) : .slot(.addressSpace), .slot(.capabilityTable), .slot(.portal), .slot(.schedulingContext), .upTo(3)])
+             [form == 4 ? .upTo(20) : .slot(.addressSpace), .slot(.capabilityTable), .slot(.portal),
+              .slot(.schedulingContext), .upTo(3)])
         case .contextState: (.slot(form & 1 == 0 ? .thread : .virtualCPU), [.upTo(140), .upTo(6)])
         case .notificationBind: (.slot(.notification), [.slot(form == 0 ? .thread : .virtualCPU), .upTo(140)])
         case .timer: (.slot(.notification), [.upTo(200_000), .any])
         case .scheduleControl: (.slot(.schedulingContext), [.upTo(3), .upTo(40), .upTo(5000)])
-        case .interruptControl: (.slot(form < 2 ? .interrupt : .virtualCPU), [form < 2 ? .slot(.notification) : .upTo(130), .any])
-        case .system: (.slot(.system), [form == 2 ? .upTo(300) : .upTo(45), form == 3 ? .upTo(3) : .freeSlot, .slot(.region)])
+        case .interruptControl:
+            (.slot(form < 2 ? .interrupt : .virtualCPU), [form < 2 ? .slot(.notification) : .upTo(130), .any])
+        case .system:
+            (.slot(.system), [form == 2 ? .upTo(300) : .upTo(45), form == 3 ? .upTo(3) : .freeSlot, .slot(.region)])
         default: (.any, [])
         }
     }

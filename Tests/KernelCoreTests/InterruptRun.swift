@@ -14,6 +14,8 @@ struct InterruptRun {
     private var reference = ReferenceInterruptController()
     /// What the guest is handling, last taken last.
     private var handled: [Int] = []
+    /// Timers that were due and were set anew before they were taken: what is in a list register may come once more.
+    private var withdrawn: Set<Int> = []
     private(set) var difference: String?
 
     private var core: ModelCore { bench.model.cores[0] }
@@ -127,6 +129,7 @@ struct InterruptRun {
         guard runs else { return }
         followTimers()
         let offered = core.acknowledge()
+        if let timer = withdrawn.remove(Int(offered)) { reference.lines[timer].isLatched = true }
         if let wrong = reference.acknowledge(offered) {
             difference = wrong
         } else if offered != 1023 {
@@ -153,8 +156,7 @@ struct InterruptRun {
     }
 
     private mutating func set(_ number: Int, _ deadline: Ticks) {
-        // A timer that was due stays pending in a list register: a guest that withdraws it may hear of it once more.
-        guard !core.isTimerAsserted(UInt32(number)) || reference.lines[number].isActive else { return }
+        if core.isTimerAsserted(UInt32(number)) { withdrawn.insert(number) }
         core.setTimer(UInt32(number), deadline)
         settle()
     }
@@ -167,8 +169,6 @@ struct InterruptRun {
     }
 
     private mutating func preempt() {
-        bench.enter { K.pend($0, sibling.context, 1) }
-        guard sibling.guest.pointee.enabled[0].load() == 0 else { return }
         bench.enter { K.wake($0, sibling.context) }
         guard bench.current() == sibling.context else { return difference = "the other virtual CPU does not run" }
         bench.model.advance(by: 20)

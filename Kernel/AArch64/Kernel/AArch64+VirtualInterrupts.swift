@@ -30,14 +30,14 @@ extension AArch64 {
         }
     }
 
-    /// ICH_HCR_EL2: En, UIE (underflow), LRENPIE (an end without a list register); EOIcount is kept.
+    /// ICH_HCR_EL2: En, NPIE (no list register is pending), LRENPIE (an end without a list register); EOIcount is kept.
     private static let enable: UInt64 = 1
-    private static let underflowInterrupt: UInt64 = 1 << 1
+    private static let nonePendingInterrupt: UInt64 = 1 << 3
     private static let lostEndInterrupt: UInt64 = 1 << 2
 
-    static func setMaintenance(underflow: Bool, lostEnd: Bool) {
+    static func setMaintenance(nonePending: Bool, lostEnd: Bool) {
         write_ICH_HCR_EL2(
-            enable | (underflow ? underflowInterrupt : 0) | (lostEnd ? lostEndInterrupt : 0))
+            enable | (nonePending ? nonePendingInterrupt : 0) | (lostEnd ? lostEndInterrupt : 0))
     }
 
     static func takeLostEnds() -> Int {
