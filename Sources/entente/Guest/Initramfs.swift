@@ -61,7 +61,7 @@ struct Initramfs {
             mount -t devpts devpts /dev/pts
             mount -t tmpfs tmpfs /dev/shm
             hostname debian
-            # Without a size, the shell would ask the terminal for it at each prompt.
+            # A serial line has no size; programs that fill the screen want one.
             stty rows 24 cols 80
             dmesg -n 4
             echo
