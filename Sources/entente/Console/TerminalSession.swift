@@ -143,6 +143,9 @@ final class TerminalSession {
         attached = index
         unfinished = []
         announce("machine \(index + 1) of \(machines.count): \(machines[index].name)")
-        show((recent[machines[index].number] ?? []).replacing(TerminalSession.cursorQuery, with: []))
+        var said = recent[machines[index].number, default: []]
+        // What was cut off in the middle of a line starts with the next one.
+        if said.count == TerminalSession.recentSize { said = Array(said.drop { $0 != 0x0A }.dropFirst()) }
+        show(said.replacing(TerminalSession.cursorQuery, with: []))
     }
 }
