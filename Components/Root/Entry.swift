@@ -24,8 +24,10 @@ func serveFaults() {
     var answer = replyWait(ReplyForm.wait)
     while true {
         if answer.status == .ok {
+            // First let go of the tenant: the report must not take its time, which may be little.
+            _ = replyWait(ReplyForm.reply | ReplyForm.leaveStopped)
             report(FaultBadge(bits: answer.tag), answer.words)
-            answer = replyWait(ReplyForm.reply | ReplyForm.wait | ReplyForm.leaveStopped)
+            answer = replyWait(ReplyForm.wait)
         } else {
             answer = replyWait(ReplyForm.wait)
         }

@@ -22,7 +22,7 @@ func ententeMain(_ argument: UInt64) {
         driver.transmit()
         driver.acknowledge()
         if driver.mustRetry {
-            setTimer(InitialSlot.notification, deadline: Clock.now + Clock.frequency / 200, bits: Event.retry)
+            setTimer(InitialSlot.notification, deadline: Clock.now + Clock.frequency / 1000, bits: Event.retry)
         }
     }
 }

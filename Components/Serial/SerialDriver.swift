@@ -9,12 +9,14 @@ struct SerialDriver {
     private var sendingChannel = -1
     private var receivingChannel = Int(ConsoleChannel.root)
     private var sawEscape = false
-    /// A byte that found its client's ring full.
+    /// A byte that found its client's ring full, and how often it has since.
     private var heldByte: UInt8?
-    private var transmitterFull = false
+    private var patience = 0
+    /// Output is left that the line had no room for, or its client no turn.
+    private var mustTransmitAgain = false
 
     /// Input or output that could not be moved yet.
-    var mustRetry: Bool { heldByte != nil || transmitterFull }
+    var mustRetry: Bool { heldByte != nil || mustTransmitAgain }
 
     private enum Register {
         static let data = ComponentLayout.devices
@@ -27,7 +29,7 @@ struct SerialDriver {
     private static let transmitFull: UInt32 = 1 << 5
     private static let receiveEmpty: UInt32 = 1 << 4
     /// Bytes of one client before it is the next one's turn.
-    private static let turn = 512
+    private static let turn = Int(ConsoleRing.capacity)
 
     init(clients: Int) { self.clients = min(clients, ConsoleChannel.maximum) }
 
@@ -55,16 +57,13 @@ struct SerialDriver {
 
     // MARK: Output
 
-    /// Sends what the clients have, in turns, until nobody has anything or the line is full.
+    /// Gives each client one turn. Whoever has more, and nobody else, gets the next turn a moment later: a client that writes
+    /// without end must not keep the driver from its other duties.
     mutating func transmit() {
-        transmitterFull = false
-        var isIdle = false
-        while !isIdle {
-            isIdle = true
-            for client in 0..<clients where !output(client).isEmpty {
-                isIdle = false
-                if !transmit(client) { return }
-            }
+        mustTransmitAgain = false
+        for client in 0..<clients where !output(client).isEmpty {
+            if !transmit(client) { return mustTransmitAgain = true }
+            if !output(client).isEmpty { mustTransmitAgain = true }
         }
     }
 
@@ -75,7 +74,7 @@ struct SerialDriver {
         var left = Self.turn
         while left > 0, !ring.isEmpty {
             if isTransmitterFull() { return false }
-            if !selectChannel(client + 1) { return false }
+            selectChannel(client + 1)
             guard let byte = ring.take() else { break }
             if byte == ConsoleChannel.escape { send(byte) }
             send(byte)
@@ -86,18 +85,14 @@ struct SerialDriver {
         return true
     }
 
-    private mutating func isTransmitterFull() -> Bool {
-        transmitterFull = entente_read32(Register.flags) & Self.transmitFull != 0
-        return transmitterFull
-    }
+    private func isTransmitterFull() -> Bool { entente_read32(Register.flags) & Self.transmitFull != 0 }
 
     /// Says whose bytes follow.
-    private mutating func selectChannel(_ channel: Int) -> Bool {
-        if sendingChannel == channel { return true }
+    private mutating func selectChannel(_ channel: Int) {
+        if sendingChannel == channel { return }
         send(ConsoleChannel.escape)
         send(ConsoleChannel.firstChannel + UInt8(channel))
         sendingChannel = channel
-        return true
     }
 
     /// Waits for room byte by byte: called for the few bytes of an escape, after the FIFO was seen to have room.
@@ -108,17 +103,23 @@ struct SerialDriver {
 
     // MARK: Input
 
+    /// How often a held byte is offered again, once per retry: then a client that does not read loses it, so that the
+    /// others get theirs.
+    private static let patience = 500
+
     /// Moves received bytes to their clients. A byte that finds its ring full is held, and the rest stays in the device.
     mutating func receive() {
         entente_write32(Register.interruptClear, 1 << 4 | 1 << 6)
         if let byte = heldByte {
-            guard deliver(byte) else { return }
+            patience -= 1
+            guard deliver(byte) || patience <= 0 else { return }
             heldByte = nil
         }
         while entente_read32(Register.flags) & Self.receiveEmpty == 0 {
             let byte = UInt8(truncatingIfNeeded: entente_read32(Register.data))
             if !accept(byte) {
                 heldByte = byte
+                patience = Self.patience
                 return
             }
         }

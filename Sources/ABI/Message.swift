@@ -13,6 +13,11 @@ public struct ExitTag {
 
     // The fields of a data abort's syndrome.
     @inline(__always) public var hasValidAccess: Bool { bits & 1 << 24 != 0 }
+    /// A store that was translated to an address with nothing behind it: its syndrome is valid, it is no cache maintenance
+    /// and no access of the guest's own table walk.
+    @inline(__always) public var isPlainStore: Bool {
+        hasValidAccess && bits & (1 << 6 | 1 << 7 | 1 << 8) == 1 << 6 && bits & 0x3C == 4
+    }
     @inline(__always) public var isWrite: Bool { bits & 1 << 6 != 0 }
     /// 1, 2, 4 or 8 bytes.
     @inline(__always) public var accessSize: UInt64 { 1 << (bits >> 22 & 3) }

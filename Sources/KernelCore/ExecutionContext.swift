@@ -92,6 +92,8 @@ public struct ExecutionContext: ~Copyable {
     /// The notification that wakes this thread in `replyWait`.
     public var notification: Ref<Notification>?
 
+    /// 0 once a stopped context's state has left the hardware: what other cores may go by.
+    public let running: AtomicWord
     /// From other cores: see `ContextRequest`.
     public let requests: AtomicWord
     /// 1 while this is in its core's inbox.

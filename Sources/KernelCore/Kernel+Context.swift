@@ -9,7 +9,7 @@ extension Kernel {
     ) throws(Failure) {
         let context = try findContext(caller, selector.slot)
         switch ContextControl(rawValue: selector.form) {
-        case .configure: try configure(caller, context)
+        case .configure: try exclusively { () throws(Failure) in try configure(caller, context) }
         case .start:
             guard context.pointee.isConfigured else { throw .badState }
             start(core, context)
@@ -17,13 +17,14 @@ extension Kernel {
         case .status:
             let status: ContextStatus = isStopped(context) ? .stopped : .running
             caller.pointee.frame.x[2] = status.rawValue
-        case .setAffinity: try setAffinity(context, caller.pointee.frame.x[2])
+        case .setAffinity:
+            try exclusively { () throws(Failure) in try setAffinity(context, caller.pointee.frame.x[2]) }
         case nil: throw .unsupported
         }
     }
 
     private static func isStopped(_ context: Ref<ExecutionContext>) -> Bool {
-        context.pointee.state == .stopped && context.pointee.requests.load() & ContextRequest.start == 0
+        context.pointee.running.load() == 0 && context.pointee.requests.load() & ContextRequest.start == 0
     }
 
     private static func configure(
@@ -74,7 +75,15 @@ extension Kernel {
             context.pointee.requests.set(ContextRequest.start)
             return post(context, to: context.pointee.core, M.board)
         }
+        // Nobody else may be at its registers or what it is made of while it begins to run.
+        try? exclusively { () throws(Failure) in begin(core, context) }
+    }
+
+    private static func begin(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         guard context.pointee.state == .stopped, let home = context.pointee.home else { return }
+        // Its memory may have been filled by somebody else's stores.
+        if context.pointee.isVirtualCPU { M.forgetInstructions() }
+        context.pointee.running.store(1)
         context.pointee.state = .ready
         context.pointee.scheduling = home
         home.pointee.context = context
@@ -97,8 +106,9 @@ extension Kernel {
             }
             server.pointee.callers.remove(context)
             context.pointee.server = nil
+            if context.pointee.callKind == .message { context.pointee.frame.x[0] = Status.dead.rawValue }
         case .waitingForInterrupt: core.pointee.contextTimers.remove(context)
-        case .waiting: break
+        case .waiting: context.pointee.frame.x[0] = Status.dead.rawValue
         case .ready:
             if core.pointee.current == context {
                 releaseCore(core)
@@ -108,6 +118,7 @@ extension Kernel {
         }
         context.pointee.state = .stopped
         unloadIfLoaded(core, context)
+        context.pointee.running.store(0)
         abandonCaller(core, context)
     }
 
@@ -132,6 +143,7 @@ extension Kernel {
             caller.pointee.stopsOnReply = 0
             caller.pointee.state = .stopped
             unloadIfLoaded(core, caller)
+            caller.pointee.running.store(0)
             server = caller
         }
     }
@@ -145,17 +157,21 @@ extension Kernel {
         let first = caller.pointee.frame.x[2]
         let count = caller.pointee.frame.x[3]
         if form == .reset {
-            guard isStopped(context) else { throw .badState }
-            return reset(context)
+            return try exclusively { () throws(Failure) in
+                guard isStopped(context) else { throw .badState }
+                reset(context)
+            }
         }
         guard count >= 1, count <= 4 else { throw .badArgument }
-        guard isStopped(context) || (form == .read && first >= RegisterNumber.counters) else { throw .badState }
-        for step in 0..<Int(count) {
-            let number = first &+ UInt64(step)
-            switch form {
-            case .write: try write(context, number, caller.pointee.frame.x[4 &+ step])
-            case .read: caller.pointee.frame.x[4 &+ step] = try read(context, number)
-            default: throw .unsupported
+        try exclusively { () throws(Failure) in
+            guard isStopped(context) || (form == .read && first >= RegisterNumber.counters) else { throw .badState }
+            for step in 0..<Int(count) {
+                let number = first &+ UInt64(step)
+                switch form {
+                case .write: try write(context, number, caller.pointee.frame.x[4 &+ step])
+                case .read: caller.pointee.frame.x[4 &+ step] = try read(context, number)
+                default: throw .unsupported
+                }
             }
         }
     }

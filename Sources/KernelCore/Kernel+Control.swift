@@ -26,17 +26,30 @@ extension Kernel {
     static func timer(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
     ) throws(Failure) {
-        let notification = try find(caller, selector, .notification, .write).pointee.target(Notification.self)
-        if notification.pointee.timer.isArmed, notification.pointee.timerCore != core.pointee.id { throw .wrongCore }
-        switch TimerForm(rawValue: selector.form) {
+        // Whoever only has the right to raise bits must not disturb the owner's timer.
+        let notification = try find(caller, selector, .notification, .manage).pointee.target(Notification.self)
+        guard let form = TimerForm(rawValue: selector.form) else { throw .unsupported }
+        try claimTimer(core, notification)
+        switch form {
         case .set:
-            notification.pointee.timerCore = core.pointee.id
             notification.pointee.timerBits = caller.pointee.frame.x[3]
             core.pointee.notificationTimers.insert(notification, at: Ticks(caller.pointee.frame.x[2]))
-        case .cancel: core.pointee.notificationTimers.remove(notification)
-        case nil: throw .unsupported
+        case .cancel:
+            core.pointee.notificationTimers.remove(notification)
+            notification.pointee.timerOwner.store(0)
         }
         updateDeadline(core)
+    }
+
+    /// The timer is this core's, if it is nobody else's: only its owner touches the links of its list.
+    private static func claimTimer(_ core: Ref<Core>, _ notification: Ref<Notification>) throws(Failure) {
+        let mark = UInt64(core.pointee.id.number) &+ 1
+        while true {
+            let owner = notification.pointee.timerOwner.load()
+            if owner == mark { return }
+            guard owner == 0 else { throw .wrongCore }
+            if notification.pointee.timerOwner.replace(0, by: mark) { return }
+        }
     }
 
     /// `scheduleControl`: see `ScheduleControl`.
@@ -76,7 +89,7 @@ extension Kernel {
         let interrupt = try find(caller, selector, .interrupt, .write).pointee.target(Interrupt.self)
         switch InterruptControl(rawValue: selector.form) {
         case .bind:
-            let notification = try findSlot(caller, caller.pointee.frame.x[2], .notification, .write)
+            let notification = try findSlot(caller, caller.pointee.frame.x[2], .notification, .manage)
             interrupt.pointee.notification = notification.pointee.target(Notification.self)
             interrupt.pointee.bits = caller.pointee.frame.x[3]
             M.enableInterrupt(interrupt.pointee.number, on: core.pointee.id)
@@ -97,7 +110,7 @@ extension Kernel {
     static func bindDoorbell(_ caller: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
         let space = try find(caller, selector, .addressSpace, .write).pointee.target(AddressSpace.self)
         let words = caller.pointee.frame
-        let notification = try findSlot(caller, words.x[3], .notification, .write)
+        let notification = try findSlot(caller, words.x[3], .notification, .manage)
         guard words.x[2] & 3 == 0 else { throw .badArgument }
         guard space.pointee.doorbellCount < space.pointee.doorbells.count else { throw .noMemory }
         space.pointee.doorbells[space.pointee.doorbellCount] = Doorbell(
@@ -127,7 +140,7 @@ extension Kernel {
         switch SystemForm(rawValue: selector.form) {
         case .powerOff: M.powerOff()
         case .reset: M.resetBoard()
-        case .createInterrupt: try createInterrupt(caller)
+        case .createInterrupt: try exclusively { () throws(Failure) in try createInterrupt(caller) }
         case .readCounter:
             guard words.x[2] < UInt64(M.board.pointee.coreCount),
                 let target = M.board.pointee.cores[Int(words.x[2])], let counter = SystemCounter(rawValue: words.x[3])
@@ -165,7 +178,7 @@ extension Kernel {
         let interrupt = Ref<Interrupt>(at: address)
         interrupt.pointee.number = UInt32(words.x[2])
         M.board.pointee.interrupts[Int(words.x[2])] = interrupt
-        slot.pointee = Capability(kind: .interrupt, rights: .all, isDevice: false, object: address, word: 0)
-        slot.adopt(by: source)
+        publish(
+            Capability(kind: .interrupt, rights: .all, isDevice: false, object: address, word: 0), in: slot, under: source)
     }
 }

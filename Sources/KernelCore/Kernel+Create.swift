@@ -33,9 +33,10 @@ extension Kernel {
             region.pointee.next = before
             throw error
         }
-        slot.pointee = Capability(
-            kind: kind, rights: .all, isDevice: false, object: address, word: kind == .extent ? frame.x[2] : 0)
-        slot.adopt(by: source)
+        publish(
+            Capability(
+                kind: kind, rights: .all, isDevice: false, object: address, word: kind == .extent ? frame.x[2] : 0),
+            in: slot, under: source)
         caller.pointee.frame.x[2] = region.pointee.next.value &- before.value
     }
 
@@ -178,7 +179,6 @@ extension Kernel {
             child.word = frame.x[5]
         }
         child.firstChild = nil
-        slot.pointee = child
-        slot.adopt(by: source)
+        publish(child, in: slot, under: source)
     }
 }

@@ -112,7 +112,9 @@ extension Kernel {
         core.pointee.deadline = .never
         M.setDeadline(.never)
         while let notification = core.pointee.notificationTimers.removeExpired(now) {
-            raise(core, notification, notification.pointee.timerBits)
+            let bits = notification.pointee.timerBits
+            notification.pointee.timerOwner.store(0)
+            raise(core, notification, bits)
         }
         while let context = core.pointee.contextTimers.removeExpired(now) {
             // The virtual CPU is not loaded: its timer interrupts by itself once it is.

@@ -43,13 +43,13 @@ extension Kernel {
         caller.pointee.frame.x[0] = Status.ok.rawValue
         do throws(Failure) {
             switch operation {
-            case .create: try create(caller, selector)
-            case .derive: try derive(caller, selector)
-            case .map: try map(caller, selector)
-            case .doorbell: try bindDoorbell(caller, selector)
+            case .create: try exclusively { () throws(Failure) in try create(caller, selector) }
+            case .derive: try exclusively { () throws(Failure) in try derive(caller, selector) }
+            case .map: try exclusively { () throws(Failure) in try map(caller, selector) }
+            case .doorbell: try exclusively { () throws(Failure) in try bindDoorbell(caller, selector) }
             case .contextControl: try contextControl(core, caller, selector)
             case .contextState: try contextState(core, caller, selector)
-            case .notificationBind: try bind(caller, selector)
+            case .notificationBind: try exclusively { () throws(Failure) in try bind(caller, selector) }
             case .timer: try timer(core, caller, selector)
             case .scheduleControl: try scheduleControl(core, caller, selector)
             case .interruptControl: try interruptControl(core, caller, selector)
@@ -72,6 +72,17 @@ extension Kernel {
         } catch { caller.pointee.frame.x[0] = error.status.rawValue }
     }
 
+    /// Does something while no other core changes capabilities, regions, spaces or stopped contexts.
+    ///
+    /// The only lock of the kernel. It is on no path of calls, signals, exits or interrupts, and each holder's work is
+    /// bounded, so a core waits at most for one such piece of work of each other core.
+    @inline(__always)
+    static func exclusively(_ body: () throws(Failure) -> Void) throws(Failure) {
+        while M.board.pointee.structure.exchange(1) != 0 { M.relax() }
+        defer { M.board.pointee.structure.store(0) }
+        try body()
+    }
+
     // MARK: Capabilities of the caller
 
     @inline(__always)
@@ -79,7 +90,20 @@ extension Kernel {
         _ caller: Ref<ExecutionContext>, _ selector: Selector, _ kind: ObjectKind, _ rights: Rights
     ) throws(Failure) -> Ref<Capability> {
         guard let table = caller.pointee.table else { throw .badCapability }
-        return try table.pointee.find(selector.slot, kind, rights)
+        let slot = try table.pointee.find(selector.slot, kind, rights)
+        // Another core may just have filled it: its kind came last.
+        M.orderLoads()
+        return slot
+    }
+
+    /// Fills a free slot so that other cores see a whole capability or none.
+    static func publish(_ capability: Capability, in slot: Ref<Capability>, under parent: Ref<Capability>) {
+        var draft = capability
+        draft.kind = .none
+        slot.pointee = draft
+        slot.adopt(by: parent)
+        M.orderStores()
+        slot.pointee.kind = capability.kind
     }
 
     /// A capability named by a message word.
@@ -99,6 +123,7 @@ extension Kernel {
         case .thread, .virtualCPU: break
         default: throw .badCapability
         }
+        M.orderLoads()
         guard capability.pointee.rights.contains(.manage) else { throw .noRights }
         return capability.pointee.target(ExecutionContext.self)
     }

@@ -11,6 +11,14 @@ public protocol Machine: SendableMetatype {
     static func setDeadline(_ deadline: Ticks)
 
     // MARK: Cores
+    /// Between two looks at a word that another core is about to change.
+    static func relax()
+    /// What this core wrote before is seen before what it writes after.
+    static func orderStores()
+    /// What this core reads after is not older than what it read before.
+    static func orderLoads()
+    /// No core executes instructions that it fetched before memory was last changed.
+    static func forgetInstructions()
     /// Makes another core enter its kernel and look at its inbox.
     static func interrupt(_ core: CoreID)
 

@@ -20,8 +20,8 @@ public struct Notification: ~Copyable {
     public var timer: TimerLink<Notification>
     /// What the timer raises.
     public var timerBits: UInt64
-    /// The core whose list the timer is in.
-    public var timerCore: CoreID
+    /// The number of the core whose list the timer may be in, plus 1; 0: no core's.
+    public let timerOwner: AtomicWord
 
     public static let size: UInt64 = 128
 }
@@ -61,9 +61,11 @@ extension Kernel {
         case .nobody:
             notification.pointee.bits.set(bits)
         case .thread(let thread):
-            notification.pointee.bits.set(bits)
+            let before = notification.pointee.bits.set(bits)
             guard thread.pointee.core == core.pointee.id else {
-                return post(notification, to: thread.pointee.core, M.board)
+                // Whoever found no bits tells the other core; more bits until it looks are no news.
+                if before == 0 { post(notification, to: thread.pointee.core, M.board) }
+                return
             }
             if thread.pointee.state == .waiting { deliver(core, notification) }
         case .virtualInterrupt(let context, let interrupt):

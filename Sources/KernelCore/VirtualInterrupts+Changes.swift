@@ -7,7 +7,10 @@ extension Kernel {
     @inline(__always)
     public static func pend(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ interrupt: UInt32) {
         guard let guest = context.pointee.guest, interrupt < VirtualInterrupts.count else { return }
-        guest.pointee.pending[Int(interrupt >> 5)].set(1 << UInt64(interrupt & 31))
+        let bit: UInt64 = 1 << UInt64(interrupt & 31)
+        let before = guest.pointee.pending[Int(interrupt >> 5)].set(bit)
+        // Its core has been told and has not looked yet: that is no news.
+        if before & bit != 0, guest.pointee.isDirty.load() != 0 { return }
         touch(core, context, guest)
     }
 

@@ -22,6 +22,8 @@ extension AArch64 {
     }
 
     static func writeEntry(_ table: PhysicalAddress, _ index: UInt64, _ entry: PageTableEntry) {
+        // The table that the entry links was cleared before a walker can come to it.
+        barrier_dsb_ishst()
         memory_write64(table.value &+ index &* 8, entry.bits)
         barrier_dsb_ishst()
     }

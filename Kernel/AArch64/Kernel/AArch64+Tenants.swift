@@ -186,12 +186,15 @@ extension AArch64 {
     }
 
     static func loadFloatingPoint(_ context: Ref<ExecutionContext>) {
+        // The trap that was just turned off would hit the kernel as well.
+        barrier_isb()
         floating_point_load(context.address.value &+ ExecutionContext.floatingPointOffset)
     }
 
-    /// CPTR_EL2 with E2H = 0: RES1 bits trap SVE and SME; TTA traps trace registers; TFP is bit 10.
+    /// CPTR_EL2 with E2H = 0: RES1 bits trap SVE and SME; TTA traps trace registers, TAM the activity monitors; TFP is
+    /// bit 10.
     @inline(__always)
     static func setFloatingPointTrap(_ traps: Bool) {
-        write_CPTR_EL2(0x33FF & ~(1 << 10) | 1 << 20 | (traps ? 1 << 10 : 0))
+        write_CPTR_EL2(0x33FF & ~(1 << 10) | 1 << 30 | 1 << 20 | (traps ? 1 << 10 : 0))
     }
 }

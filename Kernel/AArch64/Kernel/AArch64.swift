@@ -36,6 +36,11 @@ enum AArch64: Board_Machine {
 
     // MARK: Cores and board
 
+    @inline(__always) static func relax() { spin_hint() }
+    @inline(__always) static func orderStores() { barrier_dmb_ishst() }
+    @inline(__always) static func orderLoads() { barrier_dmb_ishld() }
+    static func forgetInstructions() { instruction_cache_invalidate_all() }
+
     static func interrupt(_ core: CoreID) {
         let affinity = BootImage.header.pointee.board.cores[core.index]
         write_ICC_SGI1R_EL1(PhysicalInterrupts.softwareInterrupt(to: affinity, number: PhysicalInterrupts.inbox))
@@ -79,10 +84,11 @@ enum HypervisorControl {
     private static let trapGeneralExceptions: UInt64 = 1 << 27
     private static let is64Bit: UInt64 = 1 << 31
     private static let trapLimitedOrdering: UInt64 = 1 << 35
+    private static let trapErrorRecords: UInt64 = 1 << 36
 
     static let guest = virtualMemory | setWayInvalidates | routeInterrupts | forceBroadcast | barriersInnerShareable
         | trapWaitForInterrupt | trapIdentification | trapSecureMonitorCall | trapImplementationDefined
-        | trapAuxiliaryControl | trapSetWay | is64Bit | trapLimitedOrdering
+        | trapAuxiliaryControl | trapSetWay | is64Bit | trapLimitedOrdering | trapErrorRecords
 
     /// DC makes memory Normal write-back without a stage 1; TGE routes every exception of EL0 here.
     static let component = virtualMemory | setWayInvalidates | routeInterrupts | forceBroadcast

@@ -99,8 +99,12 @@ func finish(_ core: Ref<Core>) -> UInt64 {
 func idle(_ core: Ref<Core>) -> UInt64 {
     while true {
         wait_for_interrupt()
-        while PhysicalInterrupts.handleOne(core) {}
-        if let next = EntenteKernel.resume(core) { return next.address.value }
+        // After each: others could keep interrupts coming, and somebody may be ready by now.
+        repeat {
+            let took = PhysicalInterrupts.handleOne(core)
+            if let next = EntenteKernel.resume(core) { return next.address.value }
+            if !took { break }
+        } while true
     }
 }
 
@@ -192,7 +196,7 @@ enum GuestExit {
         count(guest, .memory)
         let address = guestPhysicalAddress
         let tag = ExitTag(.memoryAccess, syndrome: syndrome)
-        if tag.isWrite, let space = context.pointee.space, space.pointee.doorbellCount != 0,
+        if tag.isPlainStore, let space = context.pointee.space, space.pointee.doorbellCount != 0,
             EntenteKernel.ring(core, space, address)
         {
             context.pointee.frame.programCounter &+= 4

@@ -17,7 +17,7 @@ enum IdentificationRegisters {
     }
 
     /// Keeps the 4-bit fields whose lowest bits are listed.
-    private static func keep(_ value: UInt64, _ fields: UInt64) -> UInt64 { value & fields &* 15 }
+    private static func keep(_ value: UInt64, _ fields: UInt64) -> UInt64 { value & (fields &* 15) }
 
     private static func field(_ bit: UInt64) -> UInt64 { 1 << bit }
 

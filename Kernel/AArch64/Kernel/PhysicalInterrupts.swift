@@ -103,6 +103,8 @@ enum PhysicalInterrupts {
         write_ICC_SRE_EL2(0xF)
         barrier_isb()
         write_ICC_SRE_EL1(0x7)
+        // From now on EL1's accesses to ICC_SRE_EL1 trap: all machines share it.
+        write_ICC_SRE_EL2(0x7)
         write_ICC_PMR_EL1(0xF0)
         write_ICC_BPR1_EL1(0)
         write_ICC_CTLR_EL1(1 << 1)  // EOImode

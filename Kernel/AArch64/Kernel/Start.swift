@@ -27,6 +27,8 @@ func kernelMain() -> UInt64 {
 @c(kernel_secondary_main)
 func kernelSecondaryMain(_ number: UInt64) -> UInt64 {
     initialiseCore(CoreID(UInt8(truncatingIfNeeded: number)))
+    // What came before this core could take an interrupt.
+    EntenteKernel.drainInbox(AArch64.core)
     return finish(AArch64.core)
 }
 
@@ -34,8 +36,10 @@ func kernelSecondaryMain(_ number: UInt64) -> UInt64 {
 private func initialiseCore(_ core: CoreID) {
     write_VBAR_EL2(address_of_kernel_vectors())
     write_HSTR_EL2(0)
-    // Debug, PMU and trace registers trap (TDRA, TDOSA, TDA, TPM, TPMCR, TTRF); HPMN stays.
-    write_MDCR_EL2(read_MDCR_EL2() & 0x1F | 1 << 11 | 1 << 10 | 1 << 9 | 1 << 6 | 1 << 5 | 1 << 19)
+    // Debug, PMU, profiling and trace registers trap (TDRA, TDOSA, TDA, TPM, TPMCR, TPMS, TTRF); HPMN stays.
+    write_MDCR_EL2(read_MDCR_EL2() & 0x1F | 1 << 11 | 1 << 10 | 1 << 9 | 1 << 6 | 1 << 5 | 1 << 14 | 1 << 19)
+    write_MDSCR_EL1(0)
+    if read_ID_AA64MMFR1_EL1() >> 40 & 15 != 0 { write_HCRX_EL2(0) }
     let physicalRange = min(read_ID_AA64MMFR0_EL1() & 15, 5)
     // 39 bits from level 1, 4 KiB, inner shareable, write-back (DDI 0487, D19.2.153).
     write_VTCR_EL2(1 << 31 | physicalRange << 16 | 3 << 12 | 1 << 10 | 1 << 8 | 1 << 6 | 25)

@@ -20,6 +20,7 @@ struct TrappedRegister {
 
     private static let softwareInterrupt1 = encode(3, 0, 12, 11, 5)  // ICC_SGI1R_EL1
     private static let auxiliaryControl = encode(3, 0, 1, 0, 1)
+    private static let systemRegisterEnable = encode(3, 0, 12, 12, 5)  // ICC_SRE_EL1
 
     @inline(__always)
     func handle(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>) {
@@ -39,6 +40,7 @@ struct TrappedRegister {
             let answer = IdentificationRegisters.value(crm: encoding >> 1 & 15, op2: encoding >> 17 & 7)
             return finish(context, reading: answer)
         }
+        if encoding == Self.systemRegisterEnable { return finish(context, reading: 7) }
         // Debug registers (hardware breakpoints, OS lock) and the auxiliary control register read as zero and ignore
         // writes; so do cache operations by set and way, which say nothing about a machine's memory.
         if op0 == 2 || encoding == Self.auxiliaryControl || op0 == 1 { return finish(context, reading: 0) }

@@ -72,6 +72,8 @@ SYSTEM_REGISTER(ELR_EL1)
 SYSTEM_REGISTER(SPSR_EL1)
 SYSTEM_REGISTER(CSSELR_EL1)
 SYSTEM_REGISTER(CNTKCTL_EL1)
+SYSTEM_REGISTER(MDSCR_EL1)
+SYSTEM_REGISTER_ENCODED(HCRX_EL2, "S3_4_C1_C2_2")
 SYSTEM_REGISTER(CNTV_CTL_EL0)
 SYSTEM_REGISTER(CNTV_CVAL_EL0)
 SYSTEM_REGISTER(CNTP_CTL_EL0)
@@ -142,6 +144,9 @@ READ_ONLY_REGISTER(MVFR2_EL1)
 
 /* Barriers and waiting. */
 INLINE void barrier_isb(void) { __asm__ volatile("isb" ::: "memory"); }
+INLINE void barrier_dmb_ishst(void) { __asm__ volatile("dmb ishst" ::: "memory"); }
+INLINE void barrier_dmb_ishld(void) { __asm__ volatile("dmb ishld" ::: "memory"); }
+INLINE void spin_hint(void) { __asm__ volatile("yield" ::: "memory"); }
 INLINE void barrier_dsb_ishst(void) { __asm__ volatile("dsb ishst" ::: "memory"); }
 INLINE void barrier_dsb_ish(void) { __asm__ volatile("dsb ish" ::: "memory"); }
 INLINE void barrier_dsb_sy(void) { __asm__ volatile("dsb sy" ::: "memory"); }
