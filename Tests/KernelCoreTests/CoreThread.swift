@@ -1,5 +1,6 @@
 import Foundation
 import MachineModel
+import Synchronization
 
 @testable import KernelCore
 
@@ -9,6 +10,7 @@ final class CoreThread: @unchecked Sendable {
     private let step: (ModelCore, Ref<ExecutionContext>) -> Void
     private let isDone: () -> Bool
     private let finished = DispatchSemaphore(value: 0)
+    private let isCancelled = Atomic<Bool>(false)
 
     /// - Parameters:
     ///   - step: what a context does when it is current; it enters the kernel by itself (`K.operate`).
@@ -32,9 +34,12 @@ final class CoreThread: @unchecked Sendable {
     /// False if the core is not done after `seconds`: somebody sleeps who should have been woken.
     func join(within seconds: Double) -> Bool { finished.wait(timeout: .now() + seconds) == .success }
 
+    /// Ends a thread that is not done: its board must not be used when the test is over.
+    func cancel() { isCancelled.store(true, ordering: .relaxed) }
+
     private func loop() {
         let kernelCore = core.kernelCore
-        while !isDone() {
+        while !isDone(), !isCancelled.load(ordering: .relaxed) {
             while core.takeInterrupt() {}
             guard let context = K.resume(kernelCore) else {
                 sched_yield()
