@@ -1,4 +1,5 @@
 import ABI
+import Foundation
 import KernelCore
 
 /// The host's stand-in for the hardware: what the kernel runs on in tests.
@@ -20,6 +21,15 @@ public enum ModelMachine: Board_Machine {
     public static var now: Ticks { core.board.now }
     public static func setDeadline(_ deadline: Ticks) { core.deadline = deadline }
     public static func interrupt(_ target: CoreID) { core.board.cores[target.index].interrupt() }
+
+    // MARK: What cores see of each other
+
+    public static func relax() { sched_yield() }
+    /// The host's own atomics order what the model's cores share.
+    public static func orderStores() {}
+    public static func orderLoads() {}
+    /// The model executes no instructions.
+    public static func forgetInstructions() {}
 
     // MARK: Tenants in hardware
 
