@@ -201,7 +201,7 @@ extension Kernel {
         guard core.pointee.loaded == context, let guest = context.pointee.guest else { return }
         if core.pointee.isInGuest { leaveGuest(core) }
         // What the guest has ended since the kernel last looked is known to hardware alone.
-        deactivateLost(guest)
+        if hasActiveOutside(guest) { deactivateLost(guest) }
         M.unload(guest)
         core.pointee.loaded = nil
         guard context.pointee.state == .waitingForInterrupt else { return }

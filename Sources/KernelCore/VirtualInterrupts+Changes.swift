@@ -50,7 +50,10 @@ extension Kernel {
         let value = caller.pointee.frame.x[3]
         guard index < form.indexLimit else { throw .badArgument }
         switch form {
-        case .readWord: readWord(caller, guest, Int(index), isLoaded: core.pointee.loaded == target)
+        case .readWord:
+            readWord(
+                caller, guest, Int(index), isLoaded: core.pointee.loaded == target,
+                isElsewhere: target.pointee.core != core.pointee.id)
         case .readPriority: caller.pointee.frame.x[2] = UInt64(guest.pointee.priority[Int(index)])
         default:
             change(guest, form, Int(truncatingIfNeeded: index), value, isLocal: target.pointee.core == core.pointee.id)
@@ -93,15 +96,17 @@ extension Kernel {
         }
     }
 
-    /// Interrupts in the list registers of a virtual CPU that is loaded on another core cannot be seen from here: they
-    /// count as neither pending nor active (docs/caveats.md).
+    /// The list registers of a virtual CPU that is loaded on another core cannot be read from here: what was pending when it
+    /// was put into one counts as pending, what was last saved as active counts as active (docs/caveats.md).
     private static func readWord(
-        _ caller: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ word: Int, isLoaded: Bool
+        _ caller: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ word: Int, isLoaded: Bool, isElsewhere: Bool
     ) {
         var pending = guest.pointee.pending[word].load()
         var active = guest.pointee.active[word].load()
         let edge = guest.pointee.edge[word].load()
         pending |= guest.pointee.level[word].load() & ~edge
+        // Better an event twice than never: it may have been taken meanwhile.
+        if isElsewhere { pending |= guest.pointee.listed[word] & guest.pointee.latched[word] }
         var rest = guest.pointee.usedListRegisters
         while rest != 0 {
             let index = rest.trailingZeroBitCount & 15

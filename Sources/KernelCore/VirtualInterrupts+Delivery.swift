@@ -11,7 +11,7 @@ extension Kernel {
     public static func synchronise(_ guest: Ref<VirtualCPU>) {
         _ = guest.pointee.isDirty.exchange(0)
         harvest(guest)
-        deactivateLost(guest)
+        if hasActiveOutside(guest) { deactivateLost(guest) }
         var isAnyLeft = false
         while let interrupt = mostUrgent(guest) {
             if !place(guest, interrupt) {
@@ -89,8 +89,8 @@ extension Kernel {
     }
 
     /// An interrupt without a list register was ended: the most urgent of those.
+    @inline(never)
     static func deactivateLost(_ guest: Ref<VirtualCPU>) {
-        guard hasActiveOutside(guest) else { return }
         var lost = M.takeLostEnds()
         while lost > 0, let interrupt = mostUrgent(guest, among: { $0.pointee.active[$1].load() }) {
             guest.pointee.active[Int(interrupt >> 5)].clear(1 << UInt64(interrupt & 31))
@@ -98,7 +98,9 @@ extension Kernel {
         }
     }
 
-    private static func hasActiveOutside(_ guest: Ref<VirtualCPU>) -> Bool {
+    /// Whether an interrupt is active without a list register.
+    @inline(__always)
+    static func hasActiveOutside(_ guest: Ref<VirtualCPU>) -> Bool {
         var all: UInt64 = 0
         for word in 0..<VirtualInterrupts.words { all |= guest.pointee.active[word].relaxedLoad() }
         return all != 0

@@ -62,9 +62,17 @@ extension AArch64 {
             if let faultAddress { guest.pointee.system[SystemRegister.far] = faultAddress }
         }
         context.pointee.frame.programCounter = vectors &+ vectorOffset(state)
-        // EL1h, everything masked. PAN is set unless SCTLR_EL1.SPAN says otherwise; a guest that uses PAN sets it
-        // again itself.
-        context.pointee.frame.processorState = 0x3C5 | state & 1 << 22
+        // EL1h, everything masked; PAN as SCTLR_EL1.SPAN says.
+        context.pointee.frame.processorState = 0x3C5 | state & privilegedAccessNever | newPAN(guest)
+    }
+
+    private static let privilegedAccessNever: UInt64 = 1 << 22
+
+    /// An exception to EL1 sets PAN where there is PAN, unless SCTLR_EL1.SPAN (bit 23) is set.
+    private static func newPAN(_ guest: Ref<VirtualCPU>) -> UInt64 {
+        guard read_ID_AA64MMFR1_EL1() >> 20 & 15 != 0 else { return 0 }
+        let control = core.pointee.isInGuest ? read_SCTLR_EL1() : guest.pointee.system[SystemRegister.sctlr]
+        return control & 1 << 23 == 0 ? privilegedAccessNever : 0
     }
 
     private static func vectorOffset(_ state: UInt64) -> UInt64 {

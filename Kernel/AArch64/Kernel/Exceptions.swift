@@ -55,12 +55,24 @@ private func replyWait(_ coreAddress: UInt64, _ contextAddress: UInt64, _ syndro
 private func synchronousSlowly(_ coreAddress: UInt64, _ contextAddress: UInt64, _ syndrome: UInt64) -> UInt64 {
     let core = Ref<Core>(at: PhysicalAddress(coreAddress))
     let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
-    if syndrome >> 26 == ExceptionClass.supervisorCall, !context.pointee.isVirtualCPU {
+    if let guest = context.pointee.guest { return guestSlowly(core, context, guest, syndrome) }
+    if syndrome >> 26 == ExceptionClass.supervisorCall {
         EntenteKernel.operate(core, context)
-    } else if let guest = context.pointee.guest {
-        GuestExit.handle(core, context, guest, syndrome)
     } else {
         componentFault(core, context, syndrome)
+    }
+    return finish(core)
+}
+
+@inline(never)
+private func guestSlowly(
+    _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ syndrome: UInt64
+) -> UInt64 {
+    if TrappedRegister(syndrome: syndrome).isSoftwareInterrupt {
+        GuestExit.count(guest, .systemRegister)
+        TrappedRegister(syndrome: syndrome).sendSoftwareInterrupt(core, context, guest)
+    } else {
+        GuestExit.handle(core, context, guest, syndrome)
     }
     return finish(core)
 }
