@@ -64,37 +64,44 @@ let boardTargets: [Target] = [
     .target(name: "HostileSupport", dependencies: ["GuestHardware", "GuestSupport"], path: "Guests/Hostile/Support"),
 ]
 
-let hostTargets: [Target] = [
+/// The kernel's core and the virtual platform with their tests: no other package is needed for them.
+let coreTargets: [Target] = [
+    .testTarget(name: "VirtualPlatformTests", dependencies: ["VirtualPlatform"]),
+    .target(name: "MachineModel", dependencies: ["ABI", "KernelCore"]),
+    .testTarget(
+        name: "KernelCoreTests", dependencies: ["ABI", "KernelCore", "MachineModel"], exclude: ["README.md"]),
+]
+
+let toolTargets: [Target] = [
     .target(name: "SystemImage", dependencies: ["ABI", .product(name: "Yams", package: "Yams")]),
     .executableTarget(
         name: "entente",
         dependencies: ["ABI", "SystemImage", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
     .testTarget(
         name: "SystemImageTests", dependencies: ["SystemImage", "ABI", .product(name: "Yams", package: "Yams")]),
-    .testTarget(name: "VirtualPlatformTests", dependencies: ["VirtualPlatform"]),
-    .target(name: "MachineModel", dependencies: ["ABI", "KernelCore"]),
-    .testTarget(
-        name: "KernelCoreTests", dependencies: ["ABI", "KernelCore", "MachineModel"], exclude: ["README.md"]),
     .testTarget(name: "ToolTests", dependencies: ["entente", "ABI"]),
     .testTarget(name: "SystemTests", dependencies: ["entente", "SystemImage"]),
 ]
 
 let isForBoard = Context.environment["ENTENTE_BOARD"] != nil
+/// ENTENTE_CORE leaves out the tool: a quick build of the portable core and its tests.
+let isCoreOnly = Context.environment["ENTENTE_CORE"] != nil
+let hasTool = !isForBoard && !isCoreOnly
 
 let package = Package(
     name: "Entente",
     products: isForBoard
         ? programs.map { .library(name: $0.name + "Image", type: .static, targets: [$0.name]) }
-        : [.executable(name: "entente", targets: ["entente"])],
-    dependencies: isForBoard
-        ? []
-        : [
+        : hasTool ? [.executable(name: "entente", targets: ["entente"])] : [],
+    dependencies: hasTool
+        ? [
             .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
             .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-        ],
+        ]
+        : [],
     targets: shared
         + (isForBoard
             ? boardTargets
                 + programs.map { .target(name: $0.name, dependencies: $0.dependencies, path: $0.path) }
-            : hostTargets)
+            : coreTargets + (hasTool ? toolTargets : []))
 )

@@ -17,7 +17,7 @@ struct TestCommand: ParsableCommand {
         suite.runHostTests()
         if !noSanitizers {
             suite.runHostTests(sanitizer: "address")
-            suite.runHostTests(sanitizer: "thread")
+            suite.runHostTests(sanitizer: "thread", coreOnly: true)
         }
         suite.checkImages()
         if !hostOnly { suite.runSystemTests() }

@@ -18,12 +18,14 @@ struct TestSuite {
     }
 
     /// The tests that need nothing but the host, with a sanitizer if one is named.
-    mutating func runHostTests(sanitizer: String? = nil) {
+    ///
+    /// - Parameter coreOnly: without the tool's own tests: only the core has several threads.
+    mutating func runHostTests(sanitizer: String? = nil, coreOnly: Bool = false) {
         let title = "Host tests" + (sanitizer.map { " with the \($0) sanitizer" } ?? "")
         var arguments = ["--skip", "SystemTests"]
         if let sanitizer { arguments += ["--sanitize=\(sanitizer)"] }
         let scratch = ".build/" + (sanitizer ?? "tests")
-        runSwiftTests(title, arguments, scratch: scratch, environment: [:])
+        runSwiftTests(title, arguments, scratch: scratch, environment: coreOnly ? ["ENTENTE_CORE": "1"] : [:])
     }
 
     /// The tests that boot whole systems on QEMU, one after the other: two at once would only wait for each other.
