@@ -28,6 +28,7 @@ struct SharedMachine: ~Copyable {
     private nonisolated(unsafe) static var instance: UnsafeMutablePointer<SharedMachine>? = nil
 
     static func publish(_ pointer: UnsafeMutablePointer<SharedMachine>) {
+        // SAFETY: called once, by the first thread, before a virtual CPU runs that another thread could serve.
         unsafe instance = pointer
     }
 

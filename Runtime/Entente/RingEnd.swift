@@ -50,6 +50,7 @@ public struct RingEnd {
             unsafe tail.pointee.store(end, ordering: .releasing)
             return nil
         }
+        // SAFETY: see the accessors.
         let byte = unsafe slot(at).pointee
         unsafe tail.pointee.store(at &+ 1, ordering: .releasing)
         return byte
