@@ -33,7 +33,7 @@ import Testing
     @Test func multiplexingIsUndoneByDemultiplexing() {
         var random = SeededGenerator(seed: 7)
         for _ in 0..<200 {
-            var encoder = ConsoleMultiplexer()
+            let encoder = ConsoleMultiplexer()
             var wire: [UInt8] = []
             var sent: [UInt8: [UInt8]] = [:]
             for _ in 0..<10 {

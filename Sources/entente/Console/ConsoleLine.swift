@@ -43,14 +43,9 @@ struct ConsoleDemultiplexer {
 
 /// Puts input for several consoles onto the one serial line.
 struct ConsoleMultiplexer {
-    private var channel: UInt8?
-
-    mutating func encode(_ bytes: some Sequence<UInt8>, for destination: UInt8) -> [UInt8] {
-        var line: [UInt8] = []
-        if channel != destination {
-            channel = destination
-            line += [ConsoleChannel.escape, ConsoleChannel.firstChannel + destination]
-        }
+    /// Each piece says whose it is: a switch that the line has lost must not send all that follows astray.
+    func encode(_ bytes: some Sequence<UInt8>, for destination: UInt8) -> [UInt8] {
+        var line = [ConsoleChannel.escape, ConsoleChannel.firstChannel + destination]
         for byte in bytes { line += byte == ConsoleChannel.escape ? [byte, byte] : [byte] }
         return line
     }

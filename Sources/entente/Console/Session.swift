@@ -25,7 +25,7 @@ final class Session {
     private let symboliser: Symboliser
     private let start = ContinuousClock.now
     private var demultiplexer = ConsoleDemultiplexer()
-    private var multiplexer = ConsoleMultiplexer()
+    private let multiplexer = ConsoleMultiplexer()
     private var splitters: [UInt8: LineSplitter] = [:]
     private var pacer = InputPacer()
 
