@@ -50,7 +50,7 @@ public enum Status: UInt64, Sendable {
     case badState = 8
     /// The portal's thread runs on another core.
     case wrongCore = 9
-    /// The peer died before it replied.
+    /// The server died before it replied, or the portal leads to nobody. `x1` is the portal's generation.
     case dead = 10
     /// The call would nest too deep or come back to itself.
     case tooDeep = 11
@@ -58,6 +58,56 @@ public enum Status: UInt64, Sendable {
     case occupied = 12
     /// The server refused the call.
     case refused = 13
+    /// A bit of the caller's abort mask, or `ContextControl.abort`, ended its call. `x1` is the portal's generation.
+    case aborted = 14
+    /// `copy`: an address is not mapped with the right that it takes. `x2` bytes were copied before;
+    /// `x3` is 0 for the invoker's own address, 1 for the lease's.
+    case badAddress = 15
+}
+
+/// What `x0` holds beside the status when a message comes: bits 0…7 are the `Status`.
+public enum ArrivalBits {
+    /// Bits 8…14: how many words came, if more than those in registers (7…64), else 0.
+    public static let lengthShift: UInt64 = 8
+    /// Bits 16…17: how many capabilities came.
+    public static let capabilitiesShift: UInt64 = 16
+    /// Bit 18: the caller attached a lease.
+    public static let lease: UInt64 = 1 << 18
+}
+
+/// What a message carries beyond six words: the form of a `call`, the slot half of a `replyWait`.
+///
+/// All zeros: six words in registers, which is the fast path. Everything else takes the message page of both sides.
+public struct MessageShape: Equatable, Sendable {
+    public var bits: UInt32
+    @inline(__always) public init(bits: UInt32) { self.bits = bits }
+    /// - Parameters:
+    ///   - length: words in all, 0…64; up to 6 travel in registers.
+    ///   - capabilities: 0…2, as the message page says.
+    ///   - lease: `call` only: attach the lease that the message page describes.
+    @inline(__always) public init(length: UInt32, capabilities: UInt32 = 0, lease: Bool = false) {
+        bits = (length > 6 ? length : 0) | capabilities << 8 | (lease ? 1 << 10 : 0)
+    }
+    /// 0, or 7…64.
+    @inline(__always) public var length: UInt32 { bits & 0x7F }
+    @inline(__always) public var capabilities: UInt32 { bits >> 8 & 3 }
+    @inline(__always) public var hasLease: Bool { bits & 1 << 10 != 0 }
+    /// No bit set that means nothing, no number out of range.
+    @inline(__always) public var isValid: Bool { bits & ~0x77F == 0 && length <= 64 && capabilities <= 2 }
+}
+
+/// The message page of a thread: memory that the kernel reads and writes by its physical address, so no transfer can
+/// fault. Offsets in bytes.
+public enum MessagePage {
+    public static let size: UInt64 = 4096
+    /// Words 0…63 of a long message, at 8 times their number; 0…5 travel in registers and stay untouched.
+    public static let words: UInt64 = 0
+    /// Two records of 16 bytes: UInt32 slot of the sender's table, UInt32 rights to keep, UInt64 badge (0: as it is).
+    public static let sentCapabilities: UInt64 = 0x200
+    /// Two UInt32: free slots of the receiver's table in which capabilities may land; 0: none.
+    public static let receiveSlots: UInt64 = 0x220
+    /// The lease of a call: UInt64 address, UInt64 size in bytes, UInt64 rights of the server (`read`, `write`).
+    public static let lease: UInt64 = 0x240
 }
 
 /// `x1` of an operation: the slot in the low half, the form of the operation and its flags in the high half.
@@ -88,6 +138,8 @@ public enum ObjectKind: UInt8, Sendable {
     case extent = 10
     /// The right to power, cores, the kernel's log and interrupt objects; held by root.
     case system = 11
+    /// A mapped part of an extent; made by `map` as the extent's child, taken away by `revoke`.
+    case mapping = 12
 }
 
 /// What a capability allows. Rights only shrink as a capability is derived.
@@ -148,6 +200,32 @@ public enum ContextControl: UInt32 {
     case status = 3
     /// `x2` virtual affinity number (Aff0) of a virtual CPU within its machine: 0…15.
     case setAffinity = 4
+    /// `x2` mask: bits of the thread's own notification that end its outstanding call with `aborted`.
+    case setAbortMask = 5
+    /// `x2` extent (`read`, `write`; 0: none), `x3` offset in it: the thread's `MessagePage`.
+    case setMessagePage = 6
+    /// `x2` notification (`write`; 0: none), `x3` bits: raised when the context stops because nobody serves its fault.
+    case bindStopped = 7
+    /// Ends the context's outstanding call with `aborted`.
+    case abort = 8
+    /// `x2` portal (`manage`): it leads to this thread from now on, and its generation is one more.
+    case bindPortal = 9
+}
+
+/// Forms of `revoke` (`x1`: a capability).
+public enum RevokeForm: UInt32 {
+    /// Everything derived from it, made of it, bound or mapped by it. A region whose every child is gone is empty again.
+    case descendants = 0
+    /// The same, and the capability itself; an object goes with the capability that `create` gave.
+    case delete = 1
+}
+
+/// Forms of `copy`, of a server whose caller attached a lease.
+public enum CopyForm: UInt32 {
+    /// From the lease: `x2` offset in it, `x3` own address, `x4` bytes.
+    case read = 0
+    /// To the lease; the same words.
+    case write = 1
 }
 
 public enum ContextStatus: UInt64 {
@@ -224,12 +302,15 @@ public enum TimerForm: UInt32 {
 
 /// Forms of `scheduleControl` (`x1`: the scheduling context).
 public enum ScheduleControl: UInt32 {
-    /// `x2` core, `x3` priority (0…31, 31 most urgent), `x4` time slice in ticks.
+    /// `x2` core, `x3` priority (0…31, 31 most urgent), `x4` time slice in ticks, `x5` budget in ticks (0: no limit),
+    /// `x6` period in ticks.
     case configure = 0
-    /// `x2`: ticks used so far.
+    /// `x2`: ticks used so far; `x3`: how often the budget ran out.
     case timeUsed = 1
     /// Yields the rest of the caller's slice to its equals; needs no capability.
     case yield = 2
+    /// `x2` notification (`write`; 0: none), `x3` bits: raised each time the budget runs out.
+    case bindOverrun = 3
 }
 
 /// Forms of `system`.

@@ -19,7 +19,7 @@ extension Kernel {
             caller.pointee.frame.x[2] = status.rawValue
         case .setAffinity:
             try exclusively { () throws(Failure) in try setAffinity(context, caller.pointee.frame.x[2]) }
-        case nil: throw .unsupported
+        default: throw .unsupported
         }
     }
 

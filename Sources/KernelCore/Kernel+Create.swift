@@ -74,7 +74,7 @@ extension Kernel {
         case .region:
             guard Page.isAligned(parameter), parameter > 0, parameter < 1 << 48 else { throw .badArgument }
             return Shape(size: parameter, alignment: Page.size, zeroed: Region.size)
-        case .none, .interrupt, .system: throw .badArgument
+        case .none, .interrupt, .system, .mapping: throw .badArgument
         }
     }
 
