@@ -233,15 +233,20 @@ extension Kernel {
     }
 
     private static func reset(_ context: Ref<ExecutionContext>) {
-        M.resetRegisters(context)
-        guard let guest = context.pointee.guest else { return }
+        // The registers are the first members of the structure, and its size is no multiple of 64.
+        M.zero(context.address, size: UInt64(MemoryLayout<RegisterFrame>.size &+ MemoryLayout<FloatingPointFrame>.size) & ~63)
+        context.pointee.floatingPoint.registers[62] = 0
+        context.pointee.floatingPoint.registers[63] = 0
+        context.pointee.floatingPoint.control = 0
+        context.pointee.floatingPoint.status = 0
+        guard let guest = context.pointee.guest else { return M.initialiseRegisters(context) }
         let affinity = guest.pointee.affinity
         let exits = guest.pointee.exits
         M.zero(guest.address, size: VirtualCPU.size &- VirtualCPU.offset)
         guest.pointee.context = context
         guest.pointee.affinity = affinity
         guest.pointee.exits = exits
-        M.resetRegisters(context)
+        M.initialiseRegisters(context)
     }
 
     private static func write(

@@ -76,13 +76,13 @@ extension Kernel {
             table.pointee.slots = address + CapabilityTable.headerSize
         case .addressSpace: try initialiseSpace(Ref(at: address), pages: parameter)
         case .region: initialiseRegion(Ref(at: address), size: parameter)
-        case .thread: M.resetRegisters(Ref(at: address))
+        case .thread: M.initialiseRegisters(Ref(at: address))
         case .virtualCPU:
             let context = Ref<ExecutionContext>(at: address)
             let guest = Ref<VirtualCPU>(at: address + VirtualCPU.offset)
             context.pointee.guest = guest
             guest.pointee.context = context
-            M.resetRegisters(context)
+            M.initialiseRegisters(context)
         case .schedulingContext:
             Ref<SchedulingContext>(at: address).pointee.slice = Ticks(SchedulingContext.defaultSlice)
         case .portal:

@@ -66,7 +66,7 @@ final class Bench {
         enter(0) { core in
             K.initialiseAtStart(space, pages: 16)
             ModelMachine.board.pointee.idleTranslation = space.pointee.translation
-            ModelMachine.resetRegisters(self.root)
+            ModelMachine.initialiseRegisters(self.root)
             K.start(core, self.root)
         }
     }

@@ -9,6 +9,14 @@
 
 function memset
     mov     x3, x0
+    and     x1, x1, #0xff
+    mov     x4, #0x0101010101010101
+    mul     x1, x1, x4
+0:  subs    x2, x2, #16
+    b.lo    1f
+    stp     x1, x1, [x3], #16
+    b       0b
+1:  add     x2, x2, #16
 1:  cbz     x2, 2f
     strb    w1, [x3], #1
     sub     x2, x2, #1
