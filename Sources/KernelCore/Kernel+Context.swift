@@ -13,6 +13,7 @@ extension Kernel {
         case .start:
             guard context.pointee.isConfigured, context.pointee.home != nil else { throw .badState }
             start(core, context)
+        case .startAt: try startAt(core, caller, context)
         case .stop: stop(core, context)
         case .status:
             let status: ContextStatus = isStopped(context) ? .stopped : .running
@@ -32,6 +33,20 @@ extension Kernel {
             }
         case nil: throw .unsupported
         }
+    }
+
+    private static func startAt(
+        _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ context: Ref<ExecutionContext>
+    ) throws(Failure) {
+        try exclusively { () throws(Failure) in
+            guard isStopped(context), context.pointee.isConfigured, context.pointee.home != nil else { throw .badState }
+            context.pointee.frame.programCounter = caller.pointee.frame.x[2]
+            context.pointee.frame.stackPointer = caller.pointee.frame.x[3]
+            context.pointee.frame.x[0] = caller.pointee.frame.x[4]
+            context.pointee.frame.x[1] = caller.pointee.frame.x[5]
+            if context.pointee.core == core.pointee.id { begin(core, context) }
+        }
+        if context.pointee.core != core.pointee.id { start(core, context) }
     }
 
     private static func isStopped(_ context: Ref<ExecutionContext>) -> Bool {
