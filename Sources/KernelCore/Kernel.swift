@@ -100,10 +100,12 @@ extension Kernel {
     static func findNode(
         _ caller: Ref<ExecutionContext>, _ slot: UInt64, _ kind: ObjectKind, _ rights: Rights
     ) throws(Failure) -> Ref<Capability> {
-        guard slot <= UInt32.max, let node = caller.pointee.table?.pointee.slot(UInt32(slot)),
-            node.pointee.kind == kind
-        else { throw .badCapability }
-        guard node.pointee.rights.isSuperset(of: rights) else { throw .noRights }
+        guard let table = caller.pointee.table, slot < table.pointee.count, slot != 0 else { throw .badCapability }
+        let node = Ref<Capability>(at: table.pointee.slots + slot &* Capability.size)
+        let header = node.pointee.header.relaxedLoad()
+        guard header & (0xFF | UInt64(rights.rawValue) << 8) == UInt64(kind.rawValue) | UInt64(rights.rawValue) << 8 else {
+            throw header & 0xFF == UInt64(kind.rawValue) ? .noRights : .badCapability
+        }
         return node
     }
 

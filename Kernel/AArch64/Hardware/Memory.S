@@ -36,9 +36,9 @@ function memmove
 
 function memcpy
     mov     x3, x0
-0:  subs    x2, x2, #64
+    subs    x2, x2, #64
     b.lo    1f
-    ldp     x4, x5, [x1], #16
+0:  ldp     x4, x5, [x1], #16
     ldp     x6, x7, [x1], #16
     ldp     x8, x9, [x1], #16
     ldp     x10, x11, [x1], #16
@@ -46,7 +46,8 @@ function memcpy
     stp     x6, x7, [x3], #16
     stp     x8, x9, [x3], #16
     stp     x10, x11, [x3], #16
-    b       0b
+    subs    x2, x2, #64
+    b.hs    0b
 1:  add     x2, x2, #64
 1:  subs    x2, x2, #16
     b.lo    2f
