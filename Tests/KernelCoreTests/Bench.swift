@@ -78,6 +78,7 @@ final class Bench {
         return nextSlot - 1
     }
     func slot(_ number: UInt32) -> Ref<Capability> { table.pointee.slot(number)! }
+    func isEmpty(_ number: UInt32) -> Bool { slot(number).pointee.isEmpty }
     func object<Object: ~Copyable>(_ number: UInt32, as type: Object.Type) -> Ref<Object> {
         slot(number).pointee.target(type)
     }
@@ -128,7 +129,7 @@ final class Bench {
         settleAll()
     }
 
-    /// An operation of a context that is current on its core.
+    /// An operation of a context that is current on its core. Words that are not given are 0.
     @discardableResult
     func operate(
         _ caller: Ref<ExecutionContext>, _ operation: UInt64, _ selector: Selector, _ words: [UInt64] = [],
@@ -139,7 +140,7 @@ final class Bench {
         guard current(index) == caller else { return Answer(status: nil, tag: 0, words: []) }
         caller.pointee.frame.x[0] = operation
         caller.pointee.frame.x[1] = selector.bits
-        for (place, word) in words.enumerated() { caller.pointee.frame.x[2 + place] = word }
+        for place in 0..<6 { caller.pointee.frame.x[2 + place] = place < words.count ? words[place] : 0 }
         perform(index, caller)
         return answer(caller)
     }
