@@ -52,7 +52,7 @@ extension Kernel {
             case .doorbell: try exclusively { () throws(Failure) in try bindDoorbell(caller, selector) }
             case .contextControl: try contextControl(core, caller, selector)
             case .contextState: try contextState(core, caller, selector)
-            case .notificationBind: try exclusively { () throws(Failure) in try bind(caller, selector) }
+            case .notificationBind: try exclusively { () throws(Failure) in try bind(core, caller, selector) }
             case .timer: try timer(core, caller, selector)
             case .scheduleControl: try scheduleControl(core, caller, selector)
             case .interruptControl: try interruptControl(core, caller, selector)

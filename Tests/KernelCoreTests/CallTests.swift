@@ -297,7 +297,7 @@ private struct Pair {
             .notificationBind, notification, form: NotificationBind.thread.rawValue, UInt64(server.slot))
         let portal = bench.makePortal(to: server)
         let client = bench.makeThread(priority: 10)
-        server.context.pointee.state = .waiting
+        bench.makeWaiting(server)
         bench.sleepRoot()
         bench.call(portal, by: client, 1)
         #expect(bench.current() == server.context)
