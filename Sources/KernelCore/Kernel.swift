@@ -52,7 +52,7 @@ extension Kernel {
             case Operation.doorbell.rawValue: try exclusively { () throws(Failure) in try bindDoorbell(caller, selector) }
             case Operation.contextControl.rawValue: try contextControl(core, caller, selector)
             case Operation.contextState.rawValue: try contextState(core, caller, selector)
-            case Operation.notificationBind.rawValue: try exclusively { () throws(Failure) in try bind(caller, selector) }
+            case Operation.notificationBind.rawValue: try exclusively { () throws(Failure) in try bind(core, caller, selector) }
             case Operation.timer.rawValue: try timer(core, caller, selector)
             case Operation.scheduleControl.rawValue: try scheduleControl(core, caller, selector)
             case Operation.interruptControl.rawValue: try interruptControl(core, caller, selector)
