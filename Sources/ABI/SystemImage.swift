@@ -138,6 +138,8 @@ public struct ComponentConfiguration {
     public var consoleClients: UInt64
     /// The cores on which this tenant has a thread, as a mask.
     public var cores: UInt64
+    /// How often the supervisor has started it before.
+    public var earlierLives: UInt64
     public var machine: MachineConfiguration
 }
 

@@ -1,3 +1,5 @@
+import ABI
+
 /// Who supervises whom, and what is to be done when a tenant dies. It decides; the supervisor acts.
 ///
 /// Leaves are tenants, inner nodes are groups, the top is the board. A group has a policy like a tenant: a member that
