@@ -119,4 +119,12 @@ struct Memory {
         clear(extent, size: size)
         return extent
     }
+
+    /// Memory of root's own, cleared, at `address`; the slot of its extent.
+    @discardableResult
+    mutating func mapOwn(_ address: UInt64, size: UInt64) -> UInt32 {
+        let extent = clearedExtent(size)
+        map(InitialSlot.space, extent, address, size: size, .readWrite, in: slots.take())
+        return extent
+    }
 }

@@ -17,12 +17,24 @@ enum SupervisorEvent {
 ///
 /// It runs on root's first thread. Faults of other cores come to root's threads there, which report them and wake this one.
 struct Supervisor: ~Copyable {
-    var builder = SystemBuilder()
-    var tree = SupervisionTree()
+    var builder: SystemBuilder
+    var tree: SupervisionTree
     /// What is being typed at root's console.
     var line = CommandLine()
 
-    mutating func run() -> Never {
+    init() {
+        guard BootTable.tenantCount > 0 else { fail("the image holds no tenant", .badArgument) }
+        let (tenants, groups) = (SystemBuilder.tenantCount, min(BootTable.groupCount, PartID.maximumGroups))
+        let tenantsSize = UInt64(FixedTable<Tenant>.size(tenants) + 15) & ~15
+        let size = tenantsSize + UInt64(SupervisionTree.size(tenants: tenants, groups: groups))
+        var memory = Memory()
+        memory.mapOwn(ComponentLayout.heap, size: (size + 4095) & ~4095)
+        tree = SupervisionTree(at: UInt(ComponentLayout.heap + tenantsSize), tenants: tenants, groups: groups)
+        builder = SystemBuilder(memory, tenantsAt: ComponentLayout.heap)
+    }
+
+    /// Does not return.
+    mutating func run() {
         builder.build()
         plantTree()
         reportStart()

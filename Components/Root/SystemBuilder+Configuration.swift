@@ -1,5 +1,6 @@
 import ABI
 import Entente
+import Supervision
 
 extension SystemBuilder {
     /// The page in which a tenant finds what it must know of itself.

@@ -1,5 +1,6 @@
 import ABI
 import Entente
+import Supervision
 
 // Who has a console, and the driver that serves them all. The pages of a console outlive both its client and the driver;
 // the capabilities by which they wake each other are made anew in each life of either.

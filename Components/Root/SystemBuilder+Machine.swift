@@ -1,5 +1,6 @@
 import ABI
 import Entente
+import Supervision
 
 extension SystemBuilder {
     /// A machine's RAM outlives it: its monitor clears what an earlier life has left, on its own time.

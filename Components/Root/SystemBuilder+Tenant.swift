@@ -1,6 +1,7 @@
 import ABI
 import Entente
 import RuntimeSupport
+import Supervision
 
 extension SystemBuilder {
     // MARK: Out of the tenant's estate

@@ -1,5 +1,6 @@
 import ABI
 import Entente
+import Supervision
 
 /// Builds the tenants of the image's table, and builds them again. The console driver is the first, because all others get a
 /// console from it.
@@ -10,21 +11,26 @@ struct SystemBuilder: ~Copyable {
     /// Slots of a tenant's table.
     static var tableSlots: UInt64 { 160 }
 
-    var memory = Memory()
+    var memory: Memory
     /// Root's fault portal on each core.
     var faultPortals = InlineArray<8, UInt32>(repeating: 0)
     /// Root's own notification, on which the supervisor waits.
     let notification = InitialSlot.notification
     /// The pages of root's own console.
     var console: UInt32 = 0
-    var tenants = InlineArray<64, Tenant>(repeating: Tenant())
+    var tenants: FixedTable<Tenant>
 
     static var tenantCount: Int { min(BootTable.tenantCount, ConsoleChannel.maximum - 2) }
     static let consoleDriver = 0
 
+    /// - Parameter memory: has room for the tenants at `address`.
+    init(_ memory: consuming Memory, tenantsAt address: UInt64) {
+        self.memory = memory
+        tenants = FixedTable(at: UInt(address), count: SystemBuilder.tenantCount, repeating: Tenant())
+    }
+
     /// Everything up to the point at which the tenants can start.
     mutating func build() {
-        guard BootTable.tenantCount > 0 else { fail("the image holds no tenant", .badArgument) }
         buildRoot()
         for index in 0..<SystemBuilder.tenantCount {
             prepare(index)
@@ -97,10 +103,7 @@ struct SystemBuilder: ~Copyable {
     /// A thread of root's on every core, with a fault portal; root's notification and console.
     private mutating func buildRoot() {
         buildOwnNotification()
-        console = memory.clearedExtent(2 * ConsoleRing.size)
-        map(
-            InitialSlot.space, console, ComponentLayout.console, size: 2 * ConsoleRing.size, .readWrite,
-            in: memory.slots.take())
+        console = memory.mapOwn(ComponentLayout.console, size: 2 * ConsoleRing.size)
         faultPortals[0] = memory.create(.portal, UInt64(InitialSlot.thread))
         for core in 1..<max(BootTable.coreCount, 1) { buildRootThread(core) }
     }
@@ -120,10 +123,7 @@ struct SystemBuilder: ~Copyable {
         configureTime(scheduling, core: core, priority: 30)
         configure(thread, space: InitialSlot.space, table: InitialSlot.table, portal: 0, scheduling, core)
         let stackTop = ComponentLayout.stackTop - core * ComponentLayout.stackStride
-        let stack = memory.create(.extent, SystemBuilder.furtherStackSize)
-        map(
-            InitialSlot.space, stack, stackTop - SystemBuilder.furtherStackSize, size: SystemBuilder.furtherStackSize,
-            .readWrite, in: memory.slots.take())
+        memory.mapOwn(stackTop - SystemBuilder.furtherStackSize, size: SystemBuilder.furtherStackSize)
         setEntry(thread, BootTable.header.root.entry, stackTop, number: core, core: core)
         faultPortals[Int(core)] = memory.create(.portal, UInt64(thread))
         require(contextControl(thread, .start), "cannot start a thread of root's")

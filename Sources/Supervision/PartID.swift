@@ -1,15 +1,12 @@
 /// A tenant or a group of them, by its number in the image's table.
-public struct PartID: Equatable, Sendable {
-    public static let maximumTenants = 64
+public enum PartID: Equatable, Sendable {
+    case tenant(Int)
+    case group(Int)
+
     public static let maximumGroups = 32
 
-    let index: Int
-
-    public static func tenant(_ number: Int) -> PartID { PartID(index: number) }
-    public static func group(_ number: Int) -> PartID { PartID(index: maximumTenants + number) }
-
     /// The number of a tenant; nil for a group.
-    public var tenant: Int? { index < PartID.maximumTenants ? index : nil }
+    public var tenant: Int? { if case .tenant(let number) = self { number } else { nil } }
     /// The number of a group; nil for a tenant.
-    public var group: Int? { index < PartID.maximumTenants ? nil : index - PartID.maximumTenants }
+    public var group: Int? { if case .group(let number) = self { number } else { nil } }
 }

@@ -8,9 +8,9 @@ import Testing
     @Test(arguments: 0..<200 as Range<UInt64>)
     func decidesLikeTheReference(seed: UInt64) {
         var random = Random(state: seed &* 0x9E37_79B9_7F4A_7C15 | 1)
-        var tree = SupervisionTree()
         var reference = Reference()
         let (tenants, groups) = (Int.random(in: 1...8, using: &random), Int.random(in: 0...4, using: &random))
+        let tree = TestTree(tenants: tenants, groups: groups)
         for number in 0..<tenants + groups {
             let part = number < tenants ? PartID.tenant(number) : .group(number - tenants)
             // Only groups with higher numbers can be parents of groups: no circles.

@@ -20,7 +20,6 @@ struct SystemBuilder {
     private static let kernel = "Kernel"
     /// The console driver is more urgent than everything that talks to it.
     private static let consoleDriverPriority = 30
-    private static let rootStackSize: UInt64 = 96 << 10
 
     func build() throws -> BuiltSystem {
         let cross = CrossBuild(workspace: workspace)
@@ -36,7 +35,7 @@ struct SystemBuilder {
             let tenants = try zip(manifest.tenants, programs).map { try tenant($0, programFile: $1) }
             var writer = SystemImageWriter(
                 kernel: try named(kernelFile) { try KernelImage(elf: Data(contentsOf: kernelFile)) }, board: try board(),
-                root: try root(rootFile), tenants: [driver] + tenants)
+                root: try program(rootFile), tenants: [driver] + tenants)
             (writer.groups, writer.onFailure) = (manifest.groups, manifest.board.onFailure)
             try workspace.make(workspace.systems)
             let image = workspace.systems.appendingPathComponent("\(manifest.name).img")
@@ -71,13 +70,6 @@ struct SystemBuilder {
                 core: component.core, heapSize: component.memory, arguments: component.arguments,
                 restart: component.restart)
         }
-    }
-
-    /// Root keeps what it knows of all tenants on its stack.
-    private func root(_ file: URL) throws -> Program {
-        var program = try program(file)
-        program.stackSize = SystemBuilder.rootStackSize
-        return program
     }
 
     private func program(_ file: URL) throws -> Program {
