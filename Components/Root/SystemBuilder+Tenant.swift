@@ -12,7 +12,7 @@ extension SystemBuilder {
         let region = tenants[index].estate?.region(for: kind) ?? 0
         let answer = Root.create(kind, parameter, of: region, in: slot)
         require(answer, "a tenant's memory does not suffice for its parts")
-        if tenants[index].lives == 0 { memory.account.add(kind, parameter, taken: answer.words.w0) }
+        if tenants[index].lives == 0 { memory.account.addOfEstate(kind, parameter, taken: answer.words.w0) }
         return slot
     }
 
