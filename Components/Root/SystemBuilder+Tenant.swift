@@ -78,7 +78,10 @@ extension SystemBuilder {
         let isMachine = record.kind == TenantKind.machine.rawValue
         let priority = isMachine ? min(record.priority + 1, 31) : record.priority
         for number in 0..<record.coreSpread { buildThread(number, record, index, priority: priority) }
-        derive(tenants[index].threads[0], into: tenants[index].table, InitialSlot.thread)
+        let main = tenants[index].threads[0]
+        derive(main, into: tenants[index].table, InitialSlot.thread)
+        require(
+            contextControl(main, .bindPortal, Words(UInt64(tenants[index].portal))), "cannot bind a portal to its thread")
     }
 
     private mutating func buildThread(_ number: UInt64, _ record: TenantRecord, _ index: Int, priority: UInt64) {

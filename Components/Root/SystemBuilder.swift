@@ -47,6 +47,7 @@ struct SystemBuilder: ~Copyable {
         let record = BootTable.tenant(index)
         var estate = Estate(EstateDemand(record), &memory)
         tenants[index].console = memory.clearedExtent(2 * ConsoleRing.size)
+        tenants[index].portal = memory.create(.portal)
         if index == SystemBuilder.consoleDriver {
             tenants[index].interrupt = memory.createInterrupt(BootTable.header.board.serialInterrupt)
         }
@@ -138,6 +139,8 @@ struct Tenant {
     // What outlives it.
     var estate: Estate?
     var console: UInt32 = 0
+    /// Leads to its main thread, in each life anew: who has it need not notice a restart, but can, by the generation.
+    var portal: UInt32 = 0
     /// Of the console driver: the serial port's.
     var interrupt: UInt32 = 0
     /// Root's fault portal with the badge of each thread.

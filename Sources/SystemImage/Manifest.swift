@@ -16,6 +16,8 @@ public struct Manifest: Sendable {
     public var tenants: [TenantDescription]
     /// In the order of the file.
     public var groups: [GroupDescription]
+    /// How the console driver is restarted, which the manifest does not name.
+    public var consoleDriverRestart = RestartDescription.tenant
     /// The manifest's file.
     public var file: URL
 

@@ -31,7 +31,7 @@ struct SystemBuilder {
         let image = try Progress.step("Joining the image of '\(manifest.name)'") {
             let driver = Tenant(
                 kind: .consoleDriver, name: "serial", program: try program(driverFile),
-                priority: SystemBuilder.consoleDriverPriority)
+                priority: SystemBuilder.consoleDriverPriority, restart: manifest.consoleDriverRestart)
             let tenants = try zip(manifest.tenants, programs).map { try tenant($0, programFile: $1) }
             var writer = SystemImageWriter(
                 kernel: try named(kernelFile) { try KernelImage(elf: Data(contentsOf: kernelFile)) }, board: try board(),
