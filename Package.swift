@@ -21,7 +21,7 @@ struct Program {
 
 let programs: [Program] = [
     Program(name: "Kernel", path: "Kernel/AArch64/Kernel", dependencies: ["ABI", "KernelCore", "Hardware"]),
-    .component("Root"),
+    .component("Root", and: ["Supervision"]),
     .component("Monitor", at: "Components/Monitor/Program", and: ["MachineMonitor"]),
     .component("Serial"),
     .component("Heartbeat"),
@@ -50,6 +50,7 @@ let shared: [Target] = [
     .target(name: "ABI"),
     .target(name: "KernelCore", dependencies: ["ABI"]),
     .target(name: "VirtualPlatform", dependencies: ["ABI"]),
+    .target(name: "Supervision", dependencies: ["ABI"]),
 ]
 
 let boardTargets: [Target] = [
@@ -67,6 +68,7 @@ let boardTargets: [Target] = [
 /// The kernel's core and the virtual platform with their tests: no other package is needed for them.
 let coreTargets: [Target] = [
     .testTarget(name: "VirtualPlatformTests", dependencies: ["VirtualPlatform"]),
+    .testTarget(name: "SupervisionTests", dependencies: ["Supervision", "ABI"]),
     .target(name: "MachineModel", dependencies: ["ABI", "KernelCore"]),
     .testTarget(
         name: "KernelCoreTests", dependencies: ["ABI", "KernelCore", "MachineModel"], exclude: ["README.md"]),

@@ -24,6 +24,11 @@ struct MachineDescription {
     var entry: UInt64 { machine.entry }
     var argument: UInt64 { machine.argument }
     var restarts: Bool { machine.restarts != 0 }
+    /// Whether its RAM holds what an earlier life of the machine and its monitor left.
+    var hasLivedBefore: Bool {
+        // SAFETY: see `init`.
+        unsafe configuration.pointee.earlierLives != 0
+    }
     var virtualCPUCount: Int {
         Int(min(max(machine.virtualCPUs, 1), UInt64(PlatformMap.maximumVirtualCPUs)))
     }

@@ -12,7 +12,7 @@ extension Monitor {
         unsafe withUnsafeMutablePointer(to: &state) { pointer in
             unsafe SharedMachine.publish(pointer)
             let monitor = Monitor(machine: machine)
-            monitor.boot(fillsMemory: false)
+            monitor.boot(fillsMemory: machine.hasLivedBefore)
             serve(monitor)
         }
     }

@@ -21,6 +21,15 @@ enum BootTable {
         return unsafe UnsafePointer<TenantRecord>(bitPattern: UInt(address)).unsafelyUnwrapped.pointee
     }
 
+    static var groupCount: Int { Int(header.groupCount) }
+
+    /// The record of group `index`, which must be below `groupCount`.
+    static func group(_ index: Int) -> GroupRecord {
+        let address = imageAddress + header.groupOffset + UInt64(index * MemoryLayout<GroupRecord>.stride)
+        // SAFETY: the host tool wrote `groupCount` records there, aligned to 8.
+        return unsafe UnsafePointer<GroupRecord>(bitPattern: UInt(address)).unsafelyUnwrapped.pointee
+    }
+
     /// The cores of the board that are numbered below this.
     static var coreCount: UInt64 { header.board.coreCount }
 }

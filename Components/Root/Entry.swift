@@ -1,77 +1,25 @@
 import ABI
 import Entente
 
-// Root: the first tenant. It turns the image's table into tenants, then hears of what goes wrong with them.
+// Root: the first tenant. It turns the image's table into tenants, and supervises them from then on.
 
-/// Root's main thread.
+/// Root's main thread: the supervisor.
 @c(entente_main)
 func ententeMain(_ image: UInt64) {
     // SAFETY: no other thread of root runs yet.
     unsafe BootTable.address = image
-    var builder = SystemBuilder()
-    builder.build()
-    serveFaults()
+    var supervisor = Supervisor()
+    supervisor.run()
 }
 
-/// Root's thread on a further core: calls stay on their core, and so do reports of faults.
+/// Root's thread on a further core: calls stay on their core, and so do reports of faults. Each is reported, its thread stays
+/// stopped, and the supervisor learns of it.
 @c(entente_thread_main)
 func ententeThreadMain(_ core: UInt64) {
-    serveFaults()
-}
-
-/// Waits for contexts that fault. Each is reported and stays stopped; everything else goes on.
-func serveFaults() {
-    var answer = replyWait(ReplyForm.wait)
     while true {
-        if answer.status == .ok {
-            // First let go of the tenant: the report must not take its time, which may be little.
-            _ = replyWait(ReplyForm.reply | ReplyForm.leaveStopped)
-            report(FaultBadge(bits: answer.tag), answer.words)
-            answer = replyWait(ReplyForm.wait)
-        } else {
-            answer = replyWait(ReplyForm.wait)
-        }
-    }
-}
-
-/// The badge of the fault portal that a tenant's thread got.
-struct FaultBadge {
-    let bits: UInt64
-    init(bits: UInt64) { self.bits = bits }
-    init(tenant: Int, thread: Int) { bits = UInt64(tenant + 1) << 8 | UInt64(thread) }
-    var tenant: Int { Int(bits >> 8) - 1 }
-}
-
-private func report(_ badge: FaultBadge, _ words: Words) {
-    let tag = ExitTag(bits: words.w0)
-    rootConsole.withLock { console in
-        console.beginLine()
-        console.write("fault: ")
-        console.write(BootTable.tenant(badge.tenant).name)
-        console.write(" ")
-        console.write(cause(tag.syndrome))
-        console.write(" address ")
-        console.write(hex: words.w1)
-        console.write(" esr ")
-        console.write(hex: tag.syndrome)
-        console.write(" pc ")
-        console.write(hex: words.w3)
-        console.write("\n")
-        console.flush()
-    }
-}
-
-/// The exception class in words (DDI 0487, D19.2.40).
-private func cause(_ syndrome: UInt64) -> StaticString {
-    switch syndrome >> 26 {
-    case 0x00: "undefined instruction"
-    case 0x07: "floating point"
-    case 0x18: "system register"
-    case 0x20: "instruction fetch from unmapped memory"
-    case 0x22: "misaligned program counter"
-    case 0x24: syndrome & 1 << 6 != 0 ? "store to unmapped memory" : "load from unmapped memory"
-    case 0x26: "misaligned stack pointer"
-    case 0x3C: "trap"
-    default: "exception"
+        let answer = replyWait(ReplyForm.wait)
+        guard answer.status == .ok else { continue }
+        FaultReport(answer).settle()
+        signal(InitialSlot.notification, bits: SupervisorEvent.death)
     }
 }

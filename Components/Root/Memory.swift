@@ -2,24 +2,48 @@ import ABI
 import Entente
 import RuntimeSupport
 
-/// Slots of root's own table, handed out one by one.
-struct SlotAllocator {
-    private var next: UInt32 = 64
+/// A range of slots of root's own table, handed out one by one.
+struct SlotRange {
+    private(set) var first: UInt32
+    private(set) var next: UInt32
+    private let end: UInt32
+
+    init(first: UInt32, count: UInt32) {
+        self.first = first
+        next = first
+        end = first + count
+    }
 
     mutating func take() -> UInt32 {
+        guard next < end else { fail("root's slots do not suffice", .noMemory) }
         next += 1
         return next - 1
     }
 
-    /// The slot that was taken last stayed empty.
-    mutating func giveBack(_ slot: UInt32) { if slot + 1 == next { next = slot } }
+    /// A range of its own, out of this one.
+    mutating func take(_ count: UInt32) -> SlotRange {
+        guard count <= end - next else { fail("root's slots do not suffice", .noMemory) }
+        next += count
+        return SlotRange(first: next - count, count: count)
+    }
+
+    /// The slots that were taken from `mark` on are free again; they must be empty.
+    mutating func giveBack(from mark: UInt32) { next = mark }
 }
 
-/// Root's RAM, and its own view of memory that it prepares for others.
+/// The board's RAM: what is made of it lives as long as the system. What tenants are made of comes out of their `Estate`.
 struct Memory {
-    var slots = SlotAllocator()
-    private(set) var account = MemoryAccount()
-    private var workspace = ComponentLayout.workspace
+    var slots: SlotRange
+    var account = MemoryAccount()
+    /// The mapping by which root sees, for a moment, memory that it prepares.
+    private let view: UInt32
+
+    init() {
+        slots = SlotRange(
+            first: InitialSlot.firstFree,
+            count: UInt32(InitialSlot.rootSlots(tenants: BootTable.header.tenantCount)) - InitialSlot.firstFree)
+        view = slots.take()
+    }
 
     /// An object of one of root's regions; its capability's slot. What is large comes out of the first region, which is the
     /// largest and aligned; all else out of the others as long as they last.
@@ -27,9 +51,7 @@ struct Memory {
         let slot = slots.take()
         let isLarge = kind == .extent && parameter >= 1 << 21
         let answer = tryRegions(largestFirst: isLarge) { region in
-            invokeUntilDone(
-                .create, Selector(slot: region, form: UInt32(kind.rawValue)),
-                Words(parameter, UInt64(slot), alignment))
+            Root.create(kind, parameter, of: region, in: slot, alignment: alignment)
         }
         account.add(kind, parameter, taken: answer.words.w0)
         return slot
@@ -66,83 +88,43 @@ struct Memory {
         var size: UInt64 = 1 << 40
         while size >= 4096 {
             let slot = slots.take()
-            let answer = invokeUntilDone(
-                .create, Selector(slot: region, form: UInt32(ObjectKind.region.rawValue)), Words(size, UInt64(slot)))
             // The same size fits again only if the board has more RAM than the largest.
-            if answer.status == .ok {
+            if Root.create(.region, size, of: region, in: slot).status == .ok {
                 account.free += size
             } else {
-                slots.giveBack(slot)
+                slots.giveBack(from: slot)
                 size >>= 1
             }
         }
     }
 
-    /// RAM, cleared; root's view of it at `address`.
-    struct Block {
-        let extent: UInt32
-        let address: UInt64
-        let size: UInt64
-        /// Root's view.
-        fileprivate let view: UInt32
+    // MARK: Preparing memory
+
+    /// Lets root see an extent while `body` runs.
+    func withView(of extent: UInt32, size: UInt64, _ body: (UInt64) -> Void) {
+        // At a multiple of 1 GiB: large entries serve where the memory allows them.
+        map(InitialSlot.space, extent, ComponentLayout.workspace, size: size, .readWrite, in: view)
+        body(ComponentLayout.workspace)
+        takeBack(view, .delete)
     }
 
-    /// Clears `size` bytes of RAM, which root then sees until `release`.
-    mutating func block(_ size: UInt64, alignment: UInt64 = 4096) -> Block {
+    /// Clears memory that the kernel has not cleared: what comes out of a region for the first time.
+    func clear(_ extent: UInt32, size: UInt64) {
+        withView(of: extent, size: size) { entente_zero_blocks($0, size) }
+    }
+
+    /// RAM that lives as long as the system, cleared.
+    mutating func clearedExtent(_ size: UInt64, alignment: UInt64 = 4096) -> UInt32 {
         let extent = create(.extent, size, alignment: alignment)
-        // The view is aligned like the memory, so that large entries serve both.
-        let address = (workspace + alignment - 1) & ~(alignment - 1)
-        workspace = address + size
-        let view = map(InitialSlot.space, extent, address, size: size, .readWrite)
-        entente_zero_blocks(address, size)
-        return Block(extent: extent, address: address, size: size, view: view)
+        clear(extent, size: size)
+        return extent
     }
 
-    /// Root no longer sees a block. The view's addresses are used again if it was the last one.
-    mutating func release(_ block: Block) {
-        unmap(block.view)
-        if workspace == block.address + block.size { workspace = block.address }
-    }
-
-    /// Maps a part of an extent into a space; the slot of the mapping.
+    /// Memory of root's own, cleared, at `address`; the slot of its extent.
     @discardableResult
-    mutating func map(
-        _ space: UInt32, _ extent: UInt32, _ address: UInt64, offset: UInt64 = 0, size: UInt64, _ rights: Rights
-    ) -> UInt32 {
-        let slot = slots.take()
-        var done: UInt64 = 0
-        while done < size {
-            let answer = invoke(
-                .map, Selector(slot: space),
-                Words(
-                    UInt64(extent), address + done, offset + done, size - done, UInt64(rights.rawValue), UInt64(slot)))
-            guard answer.status == .ok || answer.status == .again, answer.words.w0 > 0 else {
-                fail("cannot map memory", answer.status)
-            }
-            done += answer.words.w0
-        }
-        return slot
+    mutating func mapOwn(_ address: UInt64, size: UInt64) -> UInt32 {
+        let extent = clearedExtent(size)
+        map(InitialSlot.space, extent, address, size: size, .readWrite, in: slots.take())
+        return extent
     }
-
-    /// Takes a mapping away.
-    mutating func unmap(_ mapping: UInt32) {
-        let status = revoke(mapping, .delete)
-        if status != .ok { fail("cannot unmap memory", status) }
-        slots.giveBack(mapping)
-    }
-}
-
-/// A child of a capability of root's, in a slot of `table`.
-func derive(
-    _ source: UInt32, into table: UInt32, _ slot: UInt32, rights: Rights = .all, badge: UInt64 = 0, size: UInt64 = 0
-) {
-    let answer = invoke(
-        .derive, Selector(slot: source),
-        Words(UInt64(table), UInt64(slot), UInt64(rights.rawValue), badge, size))
-    if answer.status != .ok { fail("cannot derive a capability", answer.status) }
-}
-
-extension Rights {
-    static var readOnly: Rights { .read }
-    static var readWrite: Rights { Rights(rawValue: Rights.read.rawValue | Rights.write.rawValue) }
 }

@@ -11,7 +11,7 @@ struct MemoryAccount {
     private var tables: UInt64 = 0
     /// All other objects.
     private var objects: UInt64 = 0
-    /// What fell between two objects because the second had to be aligned.
+    /// What fell between two objects because the second had to be aligned, and what is left over in the tenants' estates.
     private var lost: UInt64 = 0
 
     /// - Parameter taken: bytes by which the region shrank.
@@ -21,8 +21,16 @@ struct MemoryAccount {
             extents += parameter
             lost += taken - parameter
         case .addressSpace: tables += taken
+        // An estate's region: what is made of it is counted by itself.
+        case .region: lost += taken
         default: objects += taken
         }
+    }
+
+    /// An object that was made of an estate's region.
+    mutating func addOfEstate(_ kind: ObjectKind, _ parameter: UInt64, taken: UInt64) {
+        add(kind, parameter, taken: taken)
+        lost -= taken
     }
 
     /// One line of `NAME KIBIBYTES` pairs. `kernel` is the remainder: the kernel with its data, root's own objects, which the

@@ -5,13 +5,21 @@ import Synchronization
 /// Root's console, shared by its threads.
 struct SharedConsole: ~Copyable {
     private let busy = Atomic<Bool>(false)
+    /// While the driver is dead nobody empties the ring: what does not fit is lost rather than waited for.
+    private let driverIsDead = Atomic<Bool>(false)
 
-    func withLock(_ body: (inout Console) -> Void) {
+    func withLock(_ body: (Console) -> Void) {
         while busy.exchange(true, ordering: .acquiring) { yield() }
         var console = Console()
-        body(&console)
+        if driverIsDead.load(ordering: .relaxed) { console.patience = 0 }
+        body(console)
         busy.store(false, ordering: .releasing)
     }
+
+    func driver(isDead: Bool) { driverIsDead.store(isDead, ordering: .relaxed) }
+
+    /// Whether the driver has taken all that was written.
+    var isDrained: Bool { Console().output.isEmpty }
 }
 
 let rootConsole = SharedConsole()

@@ -1,72 +1,86 @@
 import ABI
 import Entente
+import Supervision
 
 extension SystemBuilder {
+    /// A machine's RAM outlives it: its monitor clears what an earlier life has left, on its own time.
+    mutating func prepareMachine(_ record: TenantRecord, _ index: Int) {
+        tenants[index].memory = memory.clearedExtent(record.machine.memory.size, alignment: 1 << 21)
+        if record.machine.eventPeer != 0 { tenants[index].eventLine = memory.create(.notification) }
+    }
+
     /// A machine: RAM that its monitor sees as well, a space of its own, virtual CPUs whose exits are calls of the monitor's
     /// threads.
-    mutating func buildMachine(_ record: TenantRecord, _ index: Int, _ monitor: inout TenantHandles) {
-        let gigabytes = record.machine.memory.size >> 30 + 1
-        let space = memory.create(.addressSpace, 3 + gigabytes)
-        let ram = memory.block(record.machine.memory.size, alignment: 1 << 21)
-        memory.release(ram)
-        memory.map(space, ram.extent, record.machine.memory.base, size: ram.size, .all)
-        memory.map(monitor.space, ram.extent, record.machine.memory.base, size: ram.size, .readWrite)
-        mapModules(record.machine, monitor.space)
-        monitor.machineSpace = space
-        let portals = buildPortals(monitor)
+    mutating func buildMachine(_ record: TenantRecord, _ index: Int) {
+        let space = create(.addressSpace, record.machinePageTables, for: index)
+        let ram = record.machine.memory
+        map(space, tenants[index].memory, ram.base, size: ram.size, .all, in: takeSlot(for: index))
+        mapOwn(index, tenants[index].memory, ram.base, size: ram.size, .readWrite)
+        mapModules(record.machine, index)
+        tenants[index].machineSpace = space
+        let portals = buildPortals(index)
         for number in 0..<record.machine.virtualCPUs {
-            let virtualCPU = buildVirtualCPU(number, record, space, monitor, portals)
-            if number == 0 { monitor.firstVirtualCPU = virtualCPU }
+            let virtualCPU = buildVirtualCPU(number, record, index, portals)
+            if number == 0 { tenants[index].firstVirtualCPU = virtualCPU }
         }
     }
 
     /// A portal to each of the monitor's threads.
-    private mutating func buildPortals(_ monitor: TenantHandles) -> InlineArray<8, UInt32> {
+    private mutating func buildPortals(_ index: Int) -> InlineArray<8, UInt32> {
         var portals = InlineArray<8, UInt32>(repeating: 0)
-        for number in 0..<monitor.threadCount {
-            portals[number] = memory.create(.portal, UInt64(monitor.threads[number]))
+        for number in 0..<tenants[index].threadCount {
+            portals[number] = create(.portal, UInt64(tenants[index].threads[number]), for: index)
         }
         return portals
     }
 
     /// The pieces of the image that the monitor loads, one behind the other.
-    private mutating func mapModules(_ machine: MachineRecord, _ space: UInt32) {
+    private mutating func mapModules(_ machine: MachineRecord, _ index: Int) {
         var placement = ModulePlacement()
-        for index in 0..<8 {
-            let segment = machine.segments[index]
+        for number in 0..<8 {
+            let segment = machine.segments[number]
             if segment.size == 0 { continue }
             let size = (segment.size + 4095) & ~4095
-            memory.map(
-                space, InitialSlot.image, placement.place(segment), offset: segment.offset, size: size, .readOnly)
+            mapOwn(
+                index, InitialSlot.image, placement.place(segment), offset: segment.offset, size: size, .readOnly)
         }
     }
 
     private mutating func buildVirtualCPU(
-        _ number: UInt64, _ record: TenantRecord, _ space: UInt32, _ monitor: TenantHandles,
-        _ portals: InlineArray<8, UInt32>
+        _ number: UInt64, _ record: TenantRecord, _ index: Int, _ portals: InlineArray<8, UInt32>
     ) -> UInt32 {
         let core = record.core(of: number)
-        let virtualCPU = memory.create(.virtualCPU)
-        let scheduling = buildScheduling(core: core, priority: record.priority)
-        let portal = memory.slots.take()
-        let server = Int(number % UInt64(monitor.threadCount))
+        let virtualCPU = create(.virtualCPU, for: index)
+        let scheduling = create(.schedulingContext, for: index)
+        configureTime(scheduling, core: core, priority: record.priority)
+        let portal = takeSlot(for: index)
+        let server = Int(number % UInt64(tenants[index].threadCount))
         derive(portals[server], into: InitialSlot.table, portal, badge: number)
-        configure(virtualCPU, space: space, table: 0, portal: portal, scheduling, core)
-        let answer = contextControl(virtualCPU, .setAffinity, Words(number))
-        if answer.status != .ok { fail("cannot number a virtual CPU", answer.status) }
-        derive(virtualCPU, into: monitor.table, InitialSlot.firstVirtualCPU + UInt32(number))
+        configure(virtualCPU, space: tenants[index].machineSpace, table: 0, portal: portal, scheduling, core)
+        require(contextControl(virtualCPU, .setAffinity, Words(number)), "cannot number a virtual CPU")
+        derive(virtualCPU, into: tenants[index].table, InitialSlot.firstVirtualCPU + UInt32(number))
         return virtualCPU
     }
 
-    /// The doorbell by which a machine wakes its peer.
-    mutating func connectPeer(_ handles: TenantHandles, _ peer: TenantHandles) {
-        let line = memory.create(.notification)
-        let bound = invoke(
-            .notificationBind, Selector(slot: line, form: NotificationBind.virtualInterrupt.rawValue),
-            Words(UInt64(peer.firstVirtualCPU), MachineEvent.interrupt))
-        if bound.status != .ok { fail("cannot bind a machine's event", bound.status) }
-        let rung = invoke(
-            .doorbell, Selector(slot: handles.machineSpace), Words(MachineEvent.doorbell, UInt64(line), 1))
-        if rung.status != .ok { fail("cannot bind a machine's doorbell", rung.status) }
+    // MARK: Events between machines
+
+    /// The doorbell by which this machine wakes its peer, and the interrupts by which others wake it.
+    func connectEvents(_ index: Int) {
+        if tenants[index].eventLine != 0 {
+            require(
+                invoke(
+                    .doorbell, Selector(slot: tenants[index].machineSpace),
+                    Words(MachineEvent.doorbell, UInt64(tenants[index].eventLine), 1)),
+                "cannot bind a machine's doorbell")
+        }
+        for sender in 0..<SystemBuilder.tenantCount
+        where BootTable.tenant(sender).machine.eventPeer == UInt64(index + 1) {
+            require(
+                invoke(
+                    .notificationBind,
+                    Selector(slot: tenants[sender].eventLine, form: NotificationBind.virtualInterrupt.rawValue),
+                    Words(UInt64(tenants[index].firstVirtualCPU), MachineEvent.interrupt)),
+                "cannot bind a machine's event")
+        }
     }
 }

@@ -1,97 +1,156 @@
 import ABI
 import Entente
+import Supervision
 
-/// Builds every tenant of the image's table: the console driver first, because all others get a console from it.
-struct SystemBuilder {
-    var memory = Memory()
+/// Builds the tenants of the image's table, and builds them again. The console driver is the first, because all others get a
+/// console from it.
+///
+/// A tenant comes in three steps: what outlives it (`prepare`), the tenant itself (`construct`), and what it shares with
+/// others (`connect`). The last two are repeated in each of its lives.
+struct SystemBuilder: ~Copyable {
+    /// Slots of a tenant's table.
+    static var tableSlots: UInt64 { 160 }
+
+    var memory: Memory
     /// Root's fault portal on each core.
     var faultPortals = InlineArray<8, UInt32>(repeating: 0)
-    /// The console driver's notification, for its clients; and its space and table.
-    var consoleNotification: UInt32 = 0
-    var consoleSpace: UInt32 = 0
-    var consoleTable: UInt32 = 0
+    /// Root's own notification, on which the supervisor waits.
+    let notification = InitialSlot.notification
+    /// The pages of root's own console.
+    var console: UInt32 = 0
+    var tenants: FixedTable<Tenant>
 
+    static var tenantCount: Int { min(BootTable.tenantCount, ConsoleChannel.maximum - 2) }
+    static let consoleDriver = 0
+
+    /// - Parameter memory: has room for the tenants at `address`.
+    init(_ memory: consuming Memory, tenantsAt address: UInt64) {
+        self.memory = memory
+        tenants = FixedTable(at: UInt(address), count: SystemBuilder.tenantCount, repeating: Tenant())
+    }
+
+    /// Everything up to the point at which the tenants can start.
     mutating func build() {
-        buildRootThreads()
-        guard BootTable.tenantCount > 0 else { fail("the image holds no tenant", .badArgument) }
-        var tenants = InlineArray<64, TenantHandles>(repeating: TenantHandles())
-        for index in 0..<min(BootTable.tenantCount, ConsoleChannel.maximum - 2) {
-            tenants[index] = buildTenant(index)
+        buildRoot()
+        for index in 0..<SystemBuilder.tenantCount {
+            prepare(index)
+            construct(index)
         }
-        connectPeers(tenants)
+        for index in 0..<SystemBuilder.tenantCount { connect(index) }
         memory.settle()
-        rootConsole.withLock { console in
-            memory.account.write(to: console)
-            console.beginLine()
-            console.write("root: starting ")
-            console.write(decimal: UInt64(BootTable.tenantCount))
-            console.write(" tenants on ")
-            console.write(decimal: BootTable.coreCount)
-            console.write(" cores\n")
-            console.flush()
+    }
+
+    // MARK: One tenant
+
+    /// What outlives a tenant: its estate, and what others share with it or must not be cleared each time.
+    private mutating func prepare(_ index: Int) {
+        let record = BootTable.tenant(index)
+        var estate = Estate(EstateDemand(record), &memory)
+        tenants[index].console = memory.clearedExtent(2 * ConsoleRing.size)
+        tenants[index].portal = memory.create(.portal)
+        if index == SystemBuilder.consoleDriver {
+            tenants[index].interrupt = memory.createInterrupt(BootTable.header.board.serialInterrupt)
         }
-        for index in 0..<min(BootTable.tenantCount, ConsoleChannel.maximum - 2) { start(tenants[index]) }
-    }
-
-    /// The machines that wake one another.
-    private mutating func connectPeers(_ tenants: borrowing InlineArray<64, TenantHandles>) {
-        for index in 0..<min(BootTable.tenantCount, ConsoleChannel.maximum - 2) {
-            let machine = BootTable.tenant(index).machine
-            if machine.eventPeer == 0 { continue }
-            connectPeer(tenants[index], tenants[Int(machine.eventPeer) - 1])
+        for number in 0..<record.coreSpread {
+            let portal = estate.slots.take()
+            let badge = FaultBadge(tenant: index, thread: Int(number))
+            derive(faultPortals[Int(record.core(of: number))], into: InitialSlot.table, portal, badge: badge.bits)
+            tenants[index].faultPortals[Int(number)] = portal
         }
+        if record.kind == TenantKind.machine.rawValue { prepareMachine(record, index) }
+        estate.beginLife()
+        tenants[index].estate = estate
     }
 
-    /// A thread of root's on every core, with a fault portal.
-    private mutating func buildRootThreads() {
-        faultPortals[0] = memory.create(.portal, UInt64(InitialSlot.thread))
-        for core in 1..<max(BootTable.coreCount, 1) {
-            let thread = memory.create(.thread)
-            let scheduling = buildScheduling(core: core, priority: 30)
-            configure(thread, space: InitialSlot.space, table: InitialSlot.table, portal: 0, scheduling, core)
-            let stackTop = ComponentLayout.stackTop - core * ComponentLayout.stackStride
-            let stack = memory.create(.extent, BootTable.header.root.stackSize)
-            memory.map(
-                InitialSlot.space, stack, stackTop - BootTable.header.root.stackSize,
-                size: BootTable.header.root.stackSize, .readWrite)
-            setEntry(thread, BootTable.header.root.entry, stackTop, number: core, core: core)
-            faultPortals[Int(core)] = memory.create(.portal, UInt64(thread))
-            contextControl(thread, .start)
+    /// The tenant with everything that is its own. It does not run yet.
+    mutating func construct(_ index: Int) {
+        let record = BootTable.tenant(index)
+        buildProgram(record, index)
+        if record.kind == TenantKind.machine.rawValue { buildMachine(record, index) }
+        writeConfiguration(record, index)
+        tenants[index].isAlive = true
+    }
+
+    /// Binds what the tenant shares with others: each side does its own part, so it does not matter who lived first.
+    mutating func connect(_ index: Int) {
+        if index == SystemBuilder.consoleDriver {
+            grantSerialPort(index)
+            connectConsoles()
+            rootConsole.driver(isDead: false)
+        } else {
+            connectConsole(of: index)
         }
+        connectEvents(index)
     }
 
-    mutating func buildScheduling(core: UInt64, priority: UInt64) -> UInt32 {
-        let scheduling = memory.create(.schedulingContext)
-        let answer = invoke(
-            .scheduleControl, Selector(slot: scheduling, form: ScheduleControl.configure.rawValue),
-            Words(core, priority, Clock.frequency / 100))
-        if answer.status != .ok { fail("cannot configure a scheduling context", answer.status) }
-        return scheduling
-    }
-
-    func configure(
-        _ context: UInt32, space: UInt32, table: UInt32, portal: UInt32, _ scheduling: UInt32, _ core: UInt64
-    ) {
-        let answer = contextControl(
-            context, .configure, Words(UInt64(space), UInt64(table), UInt64(portal), UInt64(scheduling), core))
-        if answer.status != .ok { fail("cannot configure a context", answer.status) }
-    }
-
-    func setEntry(_ thread: UInt32, _ entry: UInt64, _ stackTop: UInt64, number: UInt64, core: UInt64) {
-        writeRegisters(thread, first: 0, count: 2, number, core)
-        writeRegisters(thread, first: RegisterNumber.stackPointer, count: 2, stackTop, entry)
-    }
-
-    private func start(_ tenant: TenantHandles) {
+    func start(_ index: Int) {
+        let tenant = tenants[index]
         for number in 0..<tenant.threadCount {
-            let answer = contextControl(tenant.threads[number], .start)
-            if answer.status != .ok { fail("cannot start a thread", answer.status) }
+            require(contextControl(tenant.threads[number], .start), "cannot start a thread")
         }
     }
+
+    /// Destroys a tenant. What others have of it vanishes; its memory waits for its next life.
+    mutating func tearDown(_ index: Int) {
+        tenants[index].isAlive = false
+        if index == SystemBuilder.consoleDriver { rootConsole.driver(isDead: true) }
+        tenants[index].estate?.endLife()
+        tenants[index].threadCount = 0
+        tenants[index].lives += 1
+    }
+
+    // MARK: Root itself
+
+    /// A thread of root's on every core, with a fault portal; root's notification and console.
+    private mutating func buildRoot() {
+        buildOwnNotification()
+        console = memory.mapOwn(ComponentLayout.console, size: 2 * ConsoleRing.size)
+        faultPortals[0] = memory.create(.portal, UInt64(InitialSlot.thread))
+        for core in 1..<max(BootTable.coreCount, 1) { buildRootThread(core) }
+    }
+
+    private mutating func buildOwnNotification() {
+        let slot = memory.create(.notification)
+        derive(slot, into: InitialSlot.table, notification)
+        require(
+            invoke(
+                .notificationBind, Selector(slot: slot, form: NotificationBind.thread.rawValue),
+                Words(UInt64(InitialSlot.thread))), "cannot bind root's notification")
+    }
+
+    private mutating func buildRootThread(_ core: UInt64) {
+        let thread = memory.create(.thread)
+        let scheduling = memory.create(.schedulingContext)
+        configureTime(scheduling, core: core, priority: 30)
+        configure(thread, space: InitialSlot.space, table: InitialSlot.table, portal: 0, scheduling, core)
+        let stackTop = ComponentLayout.stackTop - core * ComponentLayout.stackStride
+        memory.mapOwn(stackTop - SystemBuilder.furtherStackSize, size: SystemBuilder.furtherStackSize)
+        setEntry(thread, BootTable.header.root.entry, stackTop, number: core, core: core)
+        faultPortals[Int(core)] = memory.create(.portal, UInt64(thread))
+        require(contextControl(thread, .start), "cannot start a thread of root's")
+    }
+
+    /// Root's threads beyond the first only report faults.
+    private static let furtherStackSize: UInt64 = 16 << 10
 }
 
 /// Root's slots of what a tenant is made of.
-struct TenantHandles {
+struct Tenant {
+    // What outlives it.
+    var estate: Estate?
+    var console: UInt32 = 0
+    /// Leads to its main thread, in each life anew: who has it need not notice a restart, but can, by the generation.
+    var portal: UInt32 = 0
+    /// Of the console driver: the serial port's.
+    var interrupt: UInt32 = 0
+    /// Root's fault portal with the badge of each thread.
+    var faultPortals = InlineArray<8, UInt32>(repeating: 0)
+    /// Of a machine: its RAM, and what its doorbell raises if it has a peer.
+    var memory: UInt32 = 0
+    var eventLine: UInt32 = 0
+
+    // What each life has anew.
+    var isAlive = false
     var table: UInt32 = 0
     var space: UInt32 = 0
     var notification: UInt32 = 0
@@ -100,4 +159,28 @@ struct TenantHandles {
     /// Of a machine.
     var machineSpace: UInt32 = 0
     var firstVirtualCPU: UInt32 = 0
+
+    /// How often it has died.
+    var lives: UInt64 = 0
+}
+
+// MARK: - Contexts
+
+func configureTime(_ scheduling: UInt32, core: UInt64, priority: UInt64) {
+    require(
+        invoke(
+            .scheduleControl, Selector(slot: scheduling, form: ScheduleControl.configure.rawValue),
+            Words(core, priority, Clock.frequency / 100)), "cannot configure a scheduling context")
+}
+
+func configure(_ context: UInt32, space: UInt32, table: UInt32, portal: UInt32, _ scheduling: UInt32, _ core: UInt64) {
+    require(
+        contextControl(
+            context, .configure, Words(UInt64(space), UInt64(table), UInt64(portal), UInt64(scheduling), core)),
+        "cannot configure a context")
+}
+
+func setEntry(_ thread: UInt32, _ entry: UInt64, _ stackTop: UInt64, number: UInt64, core: UInt64) {
+    writeRegisters(thread, first: 0, count: 2, number, core)
+    writeRegisters(thread, first: RegisterNumber.stackPointer, count: 2, stackTop, entry)
 }

@@ -16,13 +16,14 @@ private enum Event {
 func ententeMain(_ argument: UInt64) {
     var driver = SerialDriver(clients: Int(Configuration.current.consoleClients))
     driver.start(interruptBit: Event.interrupt)
+    // What came before a restart of the driver is not lost.
+    driver.transmit()
+    if driver.mustRetry { driver.askToRetry(bits: Event.retry) }
     while true {
         _ = replyWait(ReplyForm.wait)
         driver.receive()
         driver.transmit()
         driver.acknowledge()
-        if driver.mustRetry {
-            setTimer(InitialSlot.notification, deadline: Clock.now + Clock.frequency / 1000, bits: Event.retry)
-        }
+        if driver.mustRetry { driver.askToRetry(bits: Event.retry) }
     }
 }

@@ -7,7 +7,8 @@ struct SerialDriver {
     private let clients: Int
     /// The channel that the bytes we send belong to; none before the first.
     private var sendingChannel = -1
-    private var receivingChannel = Int(ConsoleChannel.root)
+    /// Nobody's: after a restart of the driver, input has no owner until the line names one.
+    private var receivingChannel = -1
     private var sawEscape = false
     /// A byte that found its client's ring full, and how often it has since.
     private var heldByte: UInt8?
@@ -41,6 +42,11 @@ struct SerialDriver {
         invoke(
             .interruptControl, Selector(slot: InitialSlot.firstInterrupt, form: InterruptControl.bind.rawValue),
             Words(UInt64(InitialSlot.notification), interruptBit))
+    }
+
+    /// Has the notification raise `bits` in a moment.
+    func askToRetry(bits: UInt64) {
+        setTimer(InitialSlot.notification, deadline: Clock.now + Clock.frequency / 1000, bits: bits)
     }
 
     func acknowledge() {
@@ -81,7 +87,7 @@ struct SerialDriver {
             left -= 1
         }
         // A client that had filled its ring waits for room; others need not wake.
-        if wasCrowded, client > 0 { signal(InitialSlot.firstConsoleInput + UInt32(client)) }
+        if wasCrowded { signal(InitialSlot.firstConsoleInput + UInt32(client)) }
         return true
     }
 
@@ -90,9 +96,15 @@ struct SerialDriver {
     /// Says whose bytes follow.
     private mutating func selectChannel(_ channel: Int) {
         if sendingChannel == channel { return }
+        // The first time twice: an earlier life may have ended behind an escape.
+        if sendingChannel < 0 { sendSwitch(to: channel) }
+        sendSwitch(to: channel)
+        sendingChannel = channel
+    }
+
+    private func sendSwitch(to channel: Int) {
         send(ConsoleChannel.escape)
         send(ConsoleChannel.firstChannel + UInt8(channel))
-        sendingChannel = channel
     }
 
     /// Waits for room byte by byte: called for the few bytes of an escape, after the FIFO was seen to have room.
@@ -143,7 +155,7 @@ struct SerialDriver {
     /// Into the ring of the channel's client; bytes for a channel that nobody has are dropped.
     private func deliver(_ byte: UInt8) -> Bool {
         let client = receivingChannel - 1
-        guard client > 0, client < clients else { return true }
+        guard client >= 0, client < clients else { return true }
         guard input(client).put(byte) else { return false }
         signal(InitialSlot.firstConsoleInput + UInt32(client))
         return true

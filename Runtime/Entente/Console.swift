@@ -8,6 +8,8 @@ public struct Console {
     public let output: RingEnd
     public let input: RingEnd
     let doorbell: UInt32
+    /// How often a byte that finds the ring full yields before it is dropped.
+    public var patience = 100_000
 
     /// The console that root prepared for this component.
     public init() {
@@ -18,6 +20,8 @@ public struct Console {
 
     /// Puts a byte into the output ring; false when it is full.
     public func put(_ byte: UInt8) -> Bool { output.put(byte) }
+
+    public func write(_ byte: UInt8) { putPatiently(byte) }
 
     /// Tells the driver that there is output.
     public func flush() { signal(doorbell) }
@@ -82,12 +86,12 @@ public struct Console {
     }
 
     public func putPatiently(_ byte: UInt8) {
-        var patience = 100_000
+        var patience = patience
         while !output.put(byte) {
+            guard patience > 0 else { return }
+            patience -= 1
             flush()
             yield()
-            patience -= 1
-            if patience == 0 { return }
         }
     }
 }

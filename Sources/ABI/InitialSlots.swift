@@ -17,6 +17,13 @@ public enum InitialSlot {
     /// Free RAM, up to `regionCount` regions: the first is the largest and begins at a multiple of 2 MiB.
     public static let firstRegion: UInt32 = 16
     public static let regionCount: UInt32 = 8
+    /// What root may use as it likes.
+    public static let firstFree: UInt32 = 64
+    public static let rootSlotsPerTenant: UInt32 = 96
+    /// Slots of root's table, those from 0 on included; the kernel makes it so large.
+    public static func rootSlots(tenants: UInt64) -> UInt64 {
+        min(1000 &+ tenants &* (UInt64(rootSlotsPerTenant) &+ 2), 8192)
+    }
 
     // A monitor: thread, own notification and portals per core; virtual CPUs by number.
     public static let firstVirtualCPU: UInt32 = 16
@@ -35,6 +42,7 @@ public enum ComponentLayout {
     public static let stackStride: UInt64 = 0x0010_0000
     /// The component's configuration, written by root, read-only: `ComponentConfiguration` or `MachineConfiguration`.
     public static let configuration: UInt64 = 0x1800_0000
+    public static let configurationSize: UInt64 = 4096
     /// The component's console: one `ConsoleRing` page for output, one for input. In the console driver, client N's
     /// pair lies at `console + (N + 1) * 2 pages`.
     public static let console: UInt64 = 0x1A00_0000

@@ -13,9 +13,14 @@ public struct ImageHeader {
     public var tenantCount: UInt64
     /// `TenantRecord`s, one behind the other.
     public var tenantOffset: UInt64
+    /// `GroupRecord`s, one behind the other.
+    public var groupCount: UInt64
+    public var groupOffset: UInt64
+    /// `OnFailure`: what the board does when what is at the top of the supervision tree can be restarted no more.
+    public var onFailure: UInt64
 
     public static let magic: UInt64 = 0x3145_544E_4554_4E45  // "ENTENTE1"
-    public static let version: UInt64 = 1
+    public static let version: UInt64 = 2
     public static let alignment: UInt64 = 0x1_0000
 }
 
@@ -84,6 +89,7 @@ public struct TenantRecord {
     public var machine: MachineRecord
     /// A few words that the component finds in its configuration; what they mean is between it and the manifest.
     public var arguments: InlineArray<8, UInt64>
+    public var supervision: SupervisionRecord
 }
 
 /// A machine's virtual hardware and what lies in its RAM when it starts.
@@ -132,6 +138,8 @@ public struct ComponentConfiguration {
     public var consoleClients: UInt64
     /// The cores on which this tenant has a thread, as a mask.
     public var cores: UInt64
+    /// How often the supervisor has started it before.
+    public var earlierLives: UInt64
     public var machine: MachineConfiguration
 }
 

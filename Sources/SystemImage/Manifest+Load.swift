@@ -47,6 +47,8 @@ struct ManifestParser {
         checkCount()
         checkUniqueNames()
         checkEventPeers()
+        let groups = groups()
+        check(groups)
         let order = startOrder()
         checkMemory(board.memory)
         let tenants = declarations.map(\.tenant)
@@ -54,7 +56,7 @@ struct ManifestParser {
             name: name, board: board, root: root,
             machines: tenants.compactMap { if case .machine(let machine) = $0 { machine } else { nil } },
             components: tenants.compactMap { if case .component(let component) = $0 { component } else { nil } },
-            tenants: order.map { tenants[$0] }, file: file)
+            tenants: order.map { tenants[$0] }, groups: groups.map(\.group), file: file)
     }
 
     /// By default that of the manifest's folder.
@@ -78,6 +80,8 @@ struct ManifestParser {
         board.memory = section.size(
             "memory", in: BoardDescription.memorySizes, multipleOf: BoardDescription.memoryGranule,
             default: board.memory)
+        let onFailure = section.choice("on-failure", of: BoardDescription.onFailures.map(\.name), default: "continue")
+        board.onFailure = BoardDescription.onFailures.first { $0.name == onFailure }?.value ?? .goOn
         return board
     }
 
@@ -113,7 +117,8 @@ struct ManifestParser {
         declarations.append(
             TenantDeclaration(
                 tenant: tenant, mark: nameNode.mark, after: section.list("after", of: "names"), isMachine: isMachine,
-                eventPeerMark: section.node("event-peer")?.mark))
+                eventPeerMark: section.node("event-peer")?.mark,
+                restartMark: section.has("restart") ? section.mark(of: "restart") : nil))
     }
 }
 
@@ -124,6 +129,7 @@ struct TenantDeclaration {
     var after: [Node]
     var isMachine: Bool
     var eventPeerMark: Mark?
+    var restartMark: Mark?
 
     var name: String { tenant.name }
     var title: String { "\(isMachine ? "machine" : "component") '\(name)'" }

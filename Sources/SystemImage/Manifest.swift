@@ -1,3 +1,4 @@
+import ABI
 import Foundation
 
 /// A system as its manifest describes it: the board, the machines and the components, all checked.
@@ -13,6 +14,10 @@ public struct Manifest: Sendable {
     /// Machines and components in the order in which they start: that of the file, unless `after` asks for another.
     /// The console driver, which starts before all of them, is not in it.
     public var tenants: [TenantDescription]
+    /// In the order of the file.
+    public var groups: [GroupDescription]
+    /// How the console driver is restarted, which the manifest does not name.
+    public var consoleDriverRestart = RestartDescription.tenant
     /// The manifest's file.
     public var file: URL
 
@@ -30,6 +35,8 @@ public struct BoardDescription: Sendable, Equatable {
     public var cores = 1
     /// Bytes of RAM.
     public var memory: UInt64 = 1 << 30
+    /// What it does when the top of the supervision tree gives up.
+    public var onFailure = OnFailure.goOn
 
     public init() {}
 }
@@ -74,6 +81,7 @@ public struct MachineDescription: Sendable, Equatable {
     public var after: [String] = []
     /// A device tree source overlay that is applied to the machine's device tree.
     public var deviceTree: URL?
+    public var restart = RestartDescription.tenant
 
     public init(name: String) { self.name = name }
 }
@@ -99,6 +107,7 @@ public struct ComponentDescription: Sendable, Equatable {
     public var arguments: [UInt64] = []
     /// Names of the machines and components that start before it.
     public var after: [String] = []
+    public var restart = RestartDescription.tenant
 
     public init(name: String, program: ProgramSource) {
         self.name = name
@@ -122,6 +131,25 @@ public enum TenantDescription: Sendable, Equatable {
         switch self {
         case .machine(let machine): machine.after
         case .component(let component): component.after
+        }
+    }
+
+    public var restart: RestartDescription {
+        get {
+            switch self {
+            case .machine(let machine): machine.restart
+            case .component(let component): component.restart
+            }
+        }
+        set {
+            switch self {
+            case .machine(var machine):
+                machine.restart = newValue
+                self = .machine(machine)
+            case .component(var component):
+                component.restart = newValue
+                self = .component(component)
+            }
         }
     }
 }

@@ -1,19 +1,26 @@
+import ABI
+
 /// The keys that a manifest may hold, part by part. `Schemas/manifest.schema.json` has the same; a test compares them.
 enum ManifestKeys {
-    static let system = ["system", "board", "root", "machines", "components"]
-    static let board = ["name", "cpu", "cores", "memory"]
+    static let system = ["system", "board", "root", "machines", "components", "groups"]
+    static let board = ["name", "cpu", "cores", "memory", "on-failure"]
     static let machine = [
         "guest", "flavour", "kernel", "initrd", "format", "command-line", "memory", "cpus", "priority", "core",
-        "on-reset", "after", "device-tree", "monitor", "event-peer",
+        "on-reset", "after", "device-tree", "monitor", "event-peer", "restart",
     ]
     /// Where a program of this repository is named.
     static let program = ["target"]
-    static let component = ["target", "package", "memory", "priority", "core", "arguments", "after"]
+    static let component = ["target", "package", "memory", "priority", "core", "arguments", "after", "restart"]
+    static let group = ["members", "restart"]
+    static let restart = ["limit", "within", "backoff", "backoff-limit", "on-limit"]
 }
 
 extension BoardDescription {
     static let boards = ["virt"]
     static let cpuModels = ["cortex-a53", "cortex-a57", "cortex-a72", "cortex-a76", "neoverse-n1", "max"]
+    static let onFailures: [(name: String, value: OnFailure)] = [
+        ("continue", .goOn), ("reset", .reset), ("power-off", .powerOff),
+    ]
     static let coreCounts = 1...Board.maximumCores
     static let memoryGranule: UInt64 = 2 << 20
     static let memorySizes: ClosedRange<UInt64> = (64 << 20)...(255 << 30)

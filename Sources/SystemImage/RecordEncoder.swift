@@ -87,9 +87,27 @@ extension RecordEncoder {
         word(eventPeer.map { UInt64($0 + 1) } ?? 0)
     }
 
-    /// - Parameter eventPeer: the index of the tenant that a machine names as its own.
+    mutating func supervision(_ restart: RestartDescription, parent: Int?) {
+        word(UInt64(restart.limit))
+        word(restart.window.milliseconds)
+        word(restart.backoff.milliseconds)
+        word(restart.backoffLimit.milliseconds)
+        word(restart.onLimit.rawValue)
+        word(parent.map { UInt64($0 + 1) } ?? 0)
+    }
+
+    /// - Parameter parent: the index of the group that it is a member of.
+    mutating func group(_ group: GroupDescription, parent: Int?) {
+        name(group.name, size: Tenant.nameSize)
+        supervision(group.restart, parent: parent)
+    }
+
+    /// - Parameters:
+    ///   - eventPeer: the index of the tenant that a machine names as its own.
+    ///   - parent: the index of the group that it is a member of.
     mutating func tenant(
-        _ tenant: Tenant, program placed: PlacedProgram, modules: [PlacedModule], eventPeer: Int? = nil
+        _ tenant: Tenant, program placed: PlacedProgram, modules: [PlacedModule], eventPeer: Int? = nil,
+        parent: Int? = nil
     ) {
         word(tenant.kind.rawValue)
         name(tenant.name, size: Tenant.nameSize)
@@ -99,10 +117,12 @@ extension RecordEncoder {
         word(tenant.heapSize)
         machine(tenant.machine, modules: modules, eventPeer: eventPeer)
         words(tenant.arguments, padTo: 8)
+        supervision(tenant.restart, parent: parent)
     }
 
     mutating func header(
-        size: UInt64, board described: Board, root: PlacedProgram, tenantCount: Int, tenantOffset: UInt64
+        size: UInt64, board described: Board, root: PlacedProgram, tenantCount: Int, tenantOffset: UInt64,
+        groupCount: Int, groupOffset: UInt64, onFailure: OnFailure
     ) {
         word(ImageHeader.magic)
         word(ImageHeader.version)
@@ -111,5 +131,8 @@ extension RecordEncoder {
         program(root)
         word(UInt64(tenantCount))
         word(tenantOffset)
+        word(UInt64(groupCount))
+        word(groupOffset)
+        word(onFailure.rawValue)
     }
 }

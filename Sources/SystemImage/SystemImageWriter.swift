@@ -8,6 +8,9 @@ public struct SystemImageWriter {
     public var root: Program
     /// In start order; the first is the console driver, the only one of its kind.
     public var tenants: [Tenant]
+    /// Their members are tenants and groups, by name.
+    public var groups: [GroupDescription] = []
+    public var onFailure = OnFailure.goOn
 
     static let pageSize: UInt64 = 4096
     /// Bytes that the kernel, root, the drivers, the monitors and all page tables need beside what is counted.
@@ -27,19 +30,24 @@ public struct SystemImageWriter {
         try check()
         let recordSize = UInt64(MemoryLayout<TenantRecord>.size)
         let tenantOffset = UInt64(MemoryLayout<ImageHeader>.size)
-        var contents = ImageContents(from: tenantOffset + recordSize * UInt64(tenants.count))
+        let groupOffset = tenantOffset + recordSize * UInt64(tenants.count)
+        let groupSize = UInt64(MemoryLayout<GroupRecord>.size)
+        var contents = ImageContents(from: groupOffset + groupSize * UInt64(groups.count))
         let placedRoot = contents.place(root)
         var records = RecordEncoder()
         for tenant in tenants {
             let program = contents.place(tenant.program)
             let modules = (tenant.machine?.modules ?? []).map { contents.place($0) }
-            records.tenant(tenant, program: program, modules: modules, eventPeer: eventPeer(of: tenant))
+            records.tenant(tenant, program: program, modules: modules, eventPeer: eventPeer(of: tenant),
+                parent: parent(of: tenant.name))
         }
+        for group in groups { records.group(group, parent: parent(of: group.name)) }
         let size = contents.end.aligned(to: ImageHeader.alignment)
         try checkMemory(imageSize: size)
         var image = RecordEncoder()
         image.header(
-            size: size, board: board, root: placedRoot, tenantCount: tenants.count, tenantOffset: tenantOffset)
+            size: size, board: board, root: placedRoot, tenantCount: tenants.count, tenantOffset: tenantOffset,
+            groupCount: groups.count, groupOffset: groupOffset, onFailure: onFailure)
         return kernel.joined(
             with: contents.joined(records: image.data + records.data), alignment: Int(ImageHeader.alignment))
     }
@@ -47,6 +55,8 @@ public struct SystemImageWriter {
     private func eventPeer(of tenant: Tenant) -> Int? {
         tenant.machine?.eventPeer.flatMap { peer in tenants.firstIndex { $0.name == peer } }
     }
+
+    private func parent(of name: String) -> Int? { groups.firstIndex { $0.members.contains(name) } }
 
     /// The board's memory against everything that lies in it.
     private func checkMemory(imageSize: UInt64) throws(ImageError) {

@@ -17,6 +17,7 @@ public struct Tenant: Sendable {
     public var arguments: [UInt64]
     /// For `TenantKind.machine` only.
     public var machine: MachineImage?
+    public var restart: RestartDescription
 
     static let nameSize = 32
     static let priorities = 0...31
@@ -26,7 +27,7 @@ public struct Tenant: Sendable {
 
     public init(
         kind: TenantKind, name: String, program: Program, priority: Int, core: Int = 0, heapSize: UInt64 = 0,
-        arguments: [UInt64] = [], machine: MachineImage? = nil
+        arguments: [UInt64] = [], machine: MachineImage? = nil, restart: RestartDescription = .tenant
     ) {
         self.kind = kind
         self.name = name
@@ -36,6 +37,7 @@ public struct Tenant: Sendable {
         self.heapSize = heapSize
         self.arguments = arguments
         self.machine = machine
+        self.restart = restart
     }
 }
 

@@ -21,6 +21,7 @@ struct MachineParser {
         machine.deviceTree = section.path("device-tree")
         machine.monitor = section.program("monitor", default: machine.monitor)
         machine.eventPeer = section.text("event-peer")
+        machine.restart = section.restart(default: machine.restart)
         return machine
     }
 
@@ -118,6 +119,7 @@ struct ComponentParser {
         component.core = section.core(of: cores)
         component.arguments = arguments()
         component.after = section.startsAfter()
+        component.restart = section.restart(default: component.restart)
         return component
     }
 

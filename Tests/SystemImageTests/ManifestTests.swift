@@ -43,6 +43,29 @@ import Testing
         #expect(try valid("everything").machines.map(\.name) == ["first", "second"])
     }
 
+    @Test func supervisionIsRead() throws {
+        let manifest = try valid("supervision")
+        #expect(manifest.board.onFailure == .reset)
+        func time(_ milliseconds: UInt64) -> TimeSpan { TimeSpan(milliseconds: milliseconds) }
+        #expect(
+            manifest.machines[0].restart
+                == RestartDescription(limit: 2, window: time(300_000), backoff: time(1000), backoffLimit: time(10_000)))
+        #expect(manifest.components[0].restart.limit == 0)
+        #expect(manifest.components[1].restart == .tenant)
+        #expect(manifest.tenants.map(\.restart.onLimit) == [.escalate, .escalate, .escalate, .stop])
+        #expect(manifest.groups.map(\.name) == ["network", "outside"])
+        #expect(manifest.groups.map(\.members) == [["driver", "stack"], ["network", "logger"]])
+        #expect(manifest.groups[0].restart == .group)
+        #expect(manifest.groups[1].restart.limit == 1 && manifest.groups[1].restart.onLimit == .stop)
+    }
+
+    @Test func timesHaveUnits() {
+        #expect(TimeSpan("250ms")?.milliseconds == 250 && TimeSpan("3 s")?.milliseconds == 3000)
+        #expect(TimeSpan("2min")?.milliseconds == 120_000)
+        for text in ["", "5", "s", "-1s", "1.5s", "1h", "1s ", "99999999999999999999s"] { #expect(TimeSpan(text) == nil) }
+        #expect(["90s", "120s", "1ms", "0s"].map { TimeSpan($0)!.description } == ["90s", "2min", "1ms", "0ms"])
+    }
+
     @Test func pathsAreRelativeToTheManifest() throws {
         let machine = try valid("own-files").machines[0]
         let files = Repository.manifests.appendingPathComponent("files").standardizedFileURL

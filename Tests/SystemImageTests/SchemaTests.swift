@@ -21,6 +21,8 @@ import Testing
         #expect(keys(parts["board"]) == ManifestKeys.board.sorted())
         #expect(keys(parts["machine"]) == ManifestKeys.machine.sorted())
         #expect(keys(parts["component"]) == ManifestKeys.component.sorted())
+        #expect(keys(parts["group"]) == ManifestKeys.group.sorted())
+        #expect(keys(parts["restart"]) == ManifestKeys.restart.sorted())
     }
 
     @Test func hasTheLimitsOfTheParser() throws {
@@ -37,6 +39,10 @@ import Testing
         #expect(property("machine", "flavour")["enum"] as? [String] == DebianFlavour.allCases.map(\.rawValue))
         #expect(property("machine", "format")["enum"] as? [String] == GuestImage.Format.allCases.map(\.rawValue))
         #expect(property("component", "arguments")["maxItems"] as? Int == Tenant.maximumArguments)
+        #expect(property("board", "on-failure")["enum"] as? [String] == BoardDescription.onFailures.map(\.name))
+        #expect(property("restart", "limit")["maximum"] as? Int == RestartDescription.limits.upperBound)
+        let groups = (validator.root["properties"] as? [String: Any])?["groups"] as? [String: Any]
+        #expect(groups?["maxProperties"] as? Int == GroupDescription.maximum)
         #expect((parts["name"] as? [String: Any])?["maxLength"] as? Int == TenantDescription.maximumName)
     }
 
@@ -57,7 +63,9 @@ import Testing
         "initrd-without-kernel", "kernel-target-key", "kernel-target-name", "kernel-target-missing", "root-target", "monitor-key",
         "format-without-kernel", "guest", "flavour", "on-reset", "cpu-model", "board-name",
         "target-and-package", "no-program", "target-name", "too-many-arguments", "argument-type", "command-line-long",
-        "not-a-mapping", "just-text",
+        "not-a-mapping", "just-text", "on-failure", "restart-limit", "restart-on-limit", "restart-time-unit",
+        "restart-time-number", "restart-unknown-key", "group-empty", "group-member-type", "group-unknown-key",
+        "group-list", "group-name",
     ])
     func refusesWhatTheParserRefuses(name: String) throws {
         let file = Repository.manifests.appendingPathComponent(name + ".yaml")

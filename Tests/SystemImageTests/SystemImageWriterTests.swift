@@ -149,7 +149,8 @@ import Testing
         let writer = try writer()
         let placed = PlacedProgram(program: writer.root, offsets: [4096, 8192, 12288])
         var (header, tenant, board, program) = (RecordEncoder(), RecordEncoder(), RecordEncoder(), RecordEncoder())
-        header.header(size: 0, board: writer.board, root: placed, tenantCount: 0, tenantOffset: 0)
+        header.header(size: 0, board: writer.board, root: placed, tenantCount: 0, tenantOffset: 0, groupCount: 0, groupOffset: 0,
+            onFailure: .goOn)
         tenant.tenant(writer.tenants[2], program: placed, modules: [])
         board.board(writer.board)
         program.program(placed)
@@ -158,6 +159,43 @@ import Testing
         #expect(board.data.count == MemoryLayout<BoardRecord>.size)
         #expect(program.data.count == MemoryLayout<ProgramRecord>.size)
         #expect(MemoryLayout<TenantRecord>.size == MemoryLayout<TenantRecord>.stride)
+        var group = RecordEncoder()
+        group.group(GroupDescription(name: "all", members: []), parent: nil)
+        #expect(group.data.count == MemoryLayout<GroupRecord>.size)
+        #expect(MemoryLayout<GroupRecord>.size == MemoryLayout<GroupRecord>.stride)
+    }
+
+    @Test func groupsLieBehindTheTenantsAndAreNamedByTheirMembers() throws {
+        var writer = try writer()
+        writer.groups = [
+            GroupDescription(name: "inner", members: ["beat", "debian"]),
+            GroupDescription(name: "outer", members: ["inner"]),
+        ]
+        writer.groups[1].restart.onLimit = .stop
+        writer.tenants[1].restart.limit = 7
+        writer.onFailure = .powerOff
+        let image = try writer.write()[imageStart...]
+        let groups = MemoryLayout<ImageHeader>.size + 4 * MemoryLayout<TenantRecord>.stride
+        #expect(image.word(at: MemoryLayout<ImageHeader>.offset(of: \.groupCount)!) == 2)
+        #expect(image.word(at: MemoryLayout<ImageHeader>.offset(of: \.groupOffset)!) == UInt64(groups))
+        #expect(image.word(at: MemoryLayout<ImageHeader>.offset(of: \.onFailure)!) == OnFailure.powerOff.rawValue)
+        func supervision(_ record: Int, _ field: PartialKeyPath<SupervisionRecord>) -> UInt64 {
+            image.word(at: record + MemoryLayout<SupervisionRecord>.offset(of: field)!)
+        }
+        let tenants = (0..<4).map {
+            MemoryLayout<ImageHeader>.size + $0 * MemoryLayout<TenantRecord>.stride
+                + MemoryLayout<TenantRecord>.offset(of: \.supervision)!
+        }
+        #expect(tenants.map { supervision($0, \.parent) } == [0, 1, 1, 0])
+        #expect(tenants.map { supervision($0, \.limit) } == [5, 7, 5, 5])
+        #expect(supervision(tenants[1], \.window) == 10_000 && supervision(tenants[1], \.backoff) == 100)
+        #expect(supervision(tenants[1], \.backoffLimit) == 5000)
+        let records = (0..<2).map {
+            groups + $0 * MemoryLayout<GroupRecord>.stride + MemoryLayout<GroupRecord>.offset(of: \.supervision)!
+        }
+        #expect(records.map { supervision($0, \.parent) } == [2, 0])
+        #expect(records.map { supervision($0, \.onLimit) } == [0, 1])
+        #expect(image[image.startIndex + groups..<image.startIndex + groups + 6] == Data("inner\0".utf8))
     }
 
     @Test func sameBytesAreLaidDownOnce() throws {

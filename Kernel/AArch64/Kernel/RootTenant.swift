@@ -5,12 +5,9 @@ import KernelCore
 /// The first tenant: gets all that the kernel does not need. Its objects are the only ones that the kernel makes of
 /// memory by itself; what is left becomes root's regions.
 enum RootTenant {
-    /// Pages for root's page tables; slots of its table.
+    /// Pages for root's page tables.
     private static let tablePages: UInt64 = 48
-    /// What root needs for itself, and for each tenant: objects, extents and their mappings.
-    private static var slots: UInt64 {
-        min(1000 &+ 96 &* BootImage.header.pointee.tenantCount, CapabilityTable.maximumCount)
-    }
+    private static var slots: UInt64 { InitialSlot.rootSlots(tenants: BootImage.header.pointee.tenantCount) }
 
     static func create(on core: Ref<Core>) {
         var memory = BootMemory()

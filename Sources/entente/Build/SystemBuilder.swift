@@ -31,11 +31,12 @@ struct SystemBuilder {
         let image = try Progress.step("Joining the image of '\(manifest.name)'") {
             let driver = Tenant(
                 kind: .consoleDriver, name: "serial", program: try program(driverFile),
-                priority: SystemBuilder.consoleDriverPriority)
+                priority: SystemBuilder.consoleDriverPriority, restart: manifest.consoleDriverRestart)
             let tenants = try zip(manifest.tenants, programs).map { try tenant($0, programFile: $1) }
-            let writer = SystemImageWriter(
+            var writer = SystemImageWriter(
                 kernel: try named(kernelFile) { try KernelImage(elf: Data(contentsOf: kernelFile)) }, board: try board(),
                 root: try program(rootFile), tenants: [driver] + tenants)
+            (writer.groups, writer.onFailure) = (manifest.groups, manifest.board.onFailure)
             try workspace.make(workspace.systems)
             let image = workspace.systems.appendingPathComponent("\(manifest.name).img")
             try writer.write().write(to: image)
@@ -62,11 +63,12 @@ struct SystemBuilder {
             let image = try named(manifest.file, machine.name) { try machine.image(workspace: workspace, seed: seed) }
             return Tenant(
                 kind: .machine, name: machine.name, program: try program(programFile), priority: machine.priority,
-                core: machine.core, machine: image)
+                core: machine.core, machine: image, restart: machine.restart)
         case .component(let component):
             return Tenant(
                 kind: .component, name: component.name, program: try program(programFile), priority: component.priority,
-                core: component.core, heapSize: component.memory, arguments: component.arguments)
+                core: component.core, heapSize: component.memory, arguments: component.arguments,
+                restart: component.restart)
         }
     }
 

@@ -11,9 +11,18 @@ struct TestCommand: ParsableCommand {
     @Flag(help: "Leave out the runs with the address and thread sanitizers.")
     var noSanitizers = false
 
+    @Option(help: "Only kill every part of every example at random moments, so often, and see it come back.")
+    var kills: Int?
+
     func run() throws {
         let workspace = try Workspace.current()
         var suite = TestSuite(workspace: workspace)
+        defer { print(suite.summary) }
+        if let kills { suite.runKillTests(kills: kills) } else { runAll(&suite) }
+        if !suite.hasPassed { throw ExitCode(1) }
+    }
+
+    private func runAll(_ suite: inout TestSuite) {
         suite.runHostTests()
         if !noSanitizers {
             suite.runHostTests(sanitizer: "address")
@@ -21,7 +30,5 @@ struct TestCommand: ParsableCommand {
         }
         suite.checkImages()
         if !hostOnly { suite.runSystemTests() }
-        print(suite.summary)
-        if !suite.hasPassed { throw ExitCode(1) }
     }
 }

@@ -38,6 +38,15 @@ struct TestSuite {
             environment: ["ENTENTE_SYSTEM_TESTS": "1", "ENTENTE_ROOT": workspace.root.path])
     }
 
+    /// The nightly run: every part of every example killed so often.
+    mutating func runKillTests(kills: Int) {
+        runSwiftTests(
+            "\(kills) kills", ["--filter", "KillTests", "--no-parallel"], scratch: ".build/tests",
+            environment: [
+                "ENTENTE_SYSTEM_TESTS": "1", "ENTENTE_ROOT": workspace.root.path, "ENTENTE_KILLS": "\(kills)",
+            ])
+    }
+
     mutating func checkImages() {
         let workspace = workspace
         record("Image checks") {

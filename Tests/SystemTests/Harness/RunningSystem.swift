@@ -12,6 +12,7 @@ import SystemImage
 /// What cannot be had in time throws `SystemFailure`, which shows what the consoles said last.
 final class RunningSystem {
     let name: String
+    let tenants: [TenantDescription]
     private let session: Session
     /// What each console said and nobody has waited for yet.
     private var unread: [UInt8: [UInt8]] = [:]
@@ -23,12 +24,20 @@ final class RunningSystem {
     /// - Parameters:
     ///   - path: A manifest, or a folder with a `system.yaml`, relative to the repository.
     ///   - arguments: As after `entente run`: `["--cores", "2"]`.
+    ///   - restart: Replaces every policy of the manifest, and the console driver's.
     ///   - breaking: A function of the kernel whose first instruction becomes an undefined one: a kernel bug to order.
-    init(_ path: String, _ arguments: [String] = [], breaking function: String? = nil) throws {
+    init(
+        _ path: String, _ arguments: [String] = [], restart: RestartDescription? = nil, breaking function: String? = nil
+    ) throws {
         let options = try RunCommand.parse([Repository.file(path).path] + arguments)
         let workspace = Workspace(root: Repository.root)
-        let manifest = try options.system.manifest(in: workspace)
+        var manifest = try options.system.manifest(in: workspace)
+        if let restart {
+            for index in manifest.tenants.indices { manifest.tenants[index].restart = restart }
+            manifest.consoleDriverRestart = restart
+        }
         name = manifest.name
+        tenants = manifest.tenants
         var plan = try BootPlan(manifest, workspace: workspace, options: options.emulator)
         if let function { try plan.breakKernel(at: function, workspace: workspace) }
         session = try plan.start(workspace: workspace)
@@ -61,6 +70,9 @@ final class RunningSystem {
             listen(for: min(.milliseconds(200), deadline - .now))
         }
     }
+
+    /// Forgets what a console has said and nobody has waited for.
+    func forget(_ console: String) throws { unread[try number(of: console)] = [] }
 
     /// Types text at a console; a line ends with "\n".
     func type(_ text: String, on console: String) throws { session.type(text.utf8, to: try number(of: console)) }

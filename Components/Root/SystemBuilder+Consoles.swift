@@ -1,0 +1,52 @@
+import ABI
+import Entente
+import Supervision
+
+// Who has a console, and the driver that serves them all. The pages of a console outlive both its client and the driver;
+// the capabilities by which they wake each other are made anew in each life of either.
+extension SystemBuilder {
+    /// The driver's part: it sees every client's pages, and can wake each client.
+    mutating func connectConsoles() {
+        mapConsole(console, client: 0)
+        let driver = tenants[SystemBuilder.consoleDriver]
+        derive(driver.notification, into: InitialSlot.table, InitialSlot.consoleOutput, rights: .write, badge: 1)
+        derive(
+            notification, into: driver.table, InitialSlot.firstConsoleInput, rights: .write,
+            badge: SupervisorEvent.input)
+        for index in 0..<SystemBuilder.tenantCount {
+            mapConsole(tenants[index].console, client: index + 1)
+            if tenants[index].isAlive { connectWakeups(of: index) }
+        }
+    }
+
+    /// A client's part; nothing if the driver is dead: it will connect all clients when it comes back.
+    mutating func connectConsole(of index: Int) {
+        // At the start the driver has connected those that were there already.
+        guard tenants[SystemBuilder.consoleDriver].isAlive, tenants[index].lives > 0 else { return }
+        connectWakeups(of: index)
+    }
+
+    /// A client's pages in the driver's space.
+    private mutating func mapConsole(_ pages: UInt32, client: Int) {
+        mapOwn(
+            SystemBuilder.consoleDriver, pages, ComponentLayout.console + UInt64(client + 1) * 2 * ConsoleRing.size,
+            size: 2 * ConsoleRing.size, .readWrite)
+    }
+
+    private func connectWakeups(of index: Int) {
+        let driver = tenants[SystemBuilder.consoleDriver]
+        derive(driver.notification, into: tenants[index].table, InitialSlot.consoleOutput, rights: .write, badge: 1)
+        derive(
+            tenants[index].notification, into: driver.table, InitialSlot.firstConsoleInput + UInt32(index + 1),
+            rights: .write, badge: 1)
+    }
+
+    /// The driver's device registers and interrupt.
+    mutating func grantSerialPort(_ index: Int) {
+        let board = BootTable.header.board
+        mapOwn(
+            index, InitialSlot.devices, ComponentLayout.devices, offset: board.serial.base - board.devices.base,
+            size: board.serial.size, .readWrite)
+        derive(tenants[index].interrupt, into: tenants[index].table, InitialSlot.firstInterrupt)
+    }
+}

@@ -1,0 +1,97 @@
+import Foundation
+import SystemImage
+import Testing
+
+extension SystemTests {
+    /// Every part of every example is killed at random moments, and comes back each time.
+    ///
+    /// `ENTENTE_KILLS` says how often (`./entente test --kills 1000`), `ENTENTE_SEED` repeats the moments of an earlier run.
+    @Suite(.serialized) struct KillTests {
+        static let kills = number("ENTENTE_KILLS") ?? 20
+        static let seed = number("ENTENTE_SEED") ?? UInt64.random(in: 1 ... .max)
+        static let examples = ((try? FileManager.default.contentsOfDirectory(atPath: Repository.file("examples").path)) ?? [])
+            .sorted()
+
+        @Test(arguments: examples)
+        func everyPartComesBack(example: String) throws {
+            var random = Xorshift(state: Self.seed)
+            var system = try KilledSystem("examples/\(example)")
+            for kill in 1...max(Self.kills, 1) {
+                let victim = system.victims[Int.random(in: 0..<system.victims.count, using: &random)]
+                // Mostly while it starts; now and then when it has come far.
+                let longest = Int.random(in: 0..<8, using: &random) == 0 ? 4000 : 300
+                system.listen(for: .milliseconds(Int.random(in: 0...longest, using: &random)))
+                do {
+                    try system.kill(victim)
+                } catch {
+                    Issue.record("kill \(kill) of '\(example)', of '\(victim)', ENTENTE_SEED=\(Self.seed): \(error)")
+                    return
+                }
+            }
+            try system.expectMachinesWork()
+            print("'\(example)' survived \(Self.kills) kills, ENTENTE_SEED=\(Self.seed)")
+        }
+
+        private static func number<Number: FixedWidthInteger>(_ variable: String) -> Number? {
+            ProcessInfo.processInfo.environment[variable].flatMap { Number($0) }
+        }
+    }
+}
+
+/// A system whose parts may be killed without end, and what each says first when it comes back.
+private struct KilledSystem {
+    let victims: [String]
+    private let system: RunningSystem
+    private var firstWords: [String: String] = [:]
+    private var lives: [String: Int] = [:]
+    private let machines: [String]
+
+    /// Never exhausted: no window holds a second restart.
+    private static let endless = RestartDescription(
+        limit: 1, window: TimeSpan(milliseconds: 1), backoff: TimeSpan(milliseconds: 5),
+        backoffLimit: TimeSpan(milliseconds: 5))
+
+    init(_ path: String) throws {
+        system = try RunningSystem(path, restart: KilledSystem.endless)
+        let names = system.tenants.map(\.name)
+        victims = ["serial"] + names
+        machines = system.tenants.compactMap { if case .machine(let machine) = $0 { machine.name } else { nil } }
+        for name in names {
+            // Who says nothing at its start is taken at root's word later.
+            guard let line = try? system.wait(for: "\n", on: name, timeout: .seconds(20)) else { continue }
+            firstWords[name] = line.split(separator: "]").last.map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }
+        }
+    }
+
+    func listen(for duration: Duration) {
+        let end = ContinuousClock.now + duration
+        while ContinuousClock.now < end { system.listen(for: end - .now) }
+    }
+
+    mutating func kill(_ victim: String) throws {
+        for console in victims + ["root"] { try system.forget(console) }
+        let life = lives[victim, default: 1] + 1
+        lives[victim] = life
+        try system.type("kill \(victim)\n", on: "root")
+        try system.wait(for: "back: \(victim), life \(life),", on: "root", timeout: .seconds(20))
+        if let words = firstWords[victim] { try system.wait(for: words, on: victim, timeout: .seconds(30)) }
+    }
+
+    func expectMachinesWork() throws {
+        for machine in machines {
+            let answer = try system.run("echo alive", on: machine, timeout: .seconds(120))
+            guard answer.output == "alive\n" else { throw SystemFailure(description: "'\(machine)' said \(answer.output)") }
+        }
+    }
+}
+
+private struct Xorshift: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state ^= state << 13
+        state ^= state >> 7
+        state ^= state << 17
+        return state &* 0x2545_F491_4F6C_DD1D
+    }
+}
