@@ -3,7 +3,7 @@ import Foundation
 
 struct TestCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "test", abstract: "Runs every test: on the host, of the images, and of whole systems on QEMU.")
+        commandName: "test", abstract: "Runs every test: on the host, of the models, of the images, and of whole systems on QEMU.")
 
     @Flag(help: "Leave out the tests that boot systems on QEMU.")
     var hostOnly = false
@@ -11,9 +11,19 @@ struct TestCommand: ParsableCommand {
     @Flag(help: "Leave out the runs with the address and thread sanitizers.")
     var noSanitizers = false
 
+    @Flag(help: "Only check the models of the kernel's cross-core paths, with spin.")
+    var models = false
+
     func run() throws {
         let workspace = try Workspace.current()
         var suite = TestSuite(workspace: workspace)
+        suite.checkModels()
+        if !models { runOthers(&suite) }
+        print(suite.summary)
+        if !suite.hasPassed { throw ExitCode(1) }
+    }
+
+    private func runOthers(_ suite: inout TestSuite) {
         suite.runHostTests()
         if !noSanitizers {
             suite.runHostTests(sanitizer: "address")
@@ -21,7 +31,5 @@ struct TestCommand: ParsableCommand {
         }
         suite.checkImages()
         if !hostOnly { suite.runSystemTests() }
-        print(suite.summary)
-        if !suite.hasPassed { throw ExitCode(1) }
     }
 }
