@@ -48,7 +48,7 @@ let programs: [Program] = [
 /// Modules that both sides build.
 let shared: [Target] = [
     .target(name: "ABI"),
-    .target(name: "KernelCore", dependencies: ["ABI"]),
+    .target(name: "KernelCore", dependencies: ["ABI"], exclude: ["Models"]),
     .target(name: "VirtualPlatform", dependencies: ["ABI"]),
     .target(name: "Supervision", dependencies: ["ABI"]),
 ]

@@ -44,6 +44,43 @@ import Testing
     }
 }
 
+@Suite struct ModelCheckTests {
+    @Test func readsHowAModelIsChecked() {
+        let text = """
+            // check: pass
+            // check: fail fair -DONE -DTWO=2  what is wrong
+            // checked: pass
+            """
+        #expect(
+            ModelRun.runs(inModel: text) == [
+                ModelRun(expectsError: false, isFair: false, flags: []),
+                ModelRun(expectsError: true, isFair: true, flags: ["-DFAIR", "-DONE", "-DTWO=2"]),
+            ])
+    }
+
+    private func isAsExpected(_ report: String, expectsError: Bool) -> Bool {
+        let run = ModelRun(expectsError: expectsError, isFair: false, flags: [])
+        return ModelOutcome(report: report, run: run, duration: .seconds(1)).isAsExpected
+    }
+
+    @Test func judgesReports() {
+        let good = "State-vector 60 byte, depth reached 9, errors: 0\n  12 states, stored\n"
+        let violated = "pan:1: assertion violated (x==1) (at depth 3)\nState-vector 60 byte, depth reached 9, errors: 1\n"
+        #expect(isAsExpected(good, expectsError: false) && !isAsExpected(good, expectsError: true))
+        #expect(!isAsExpected(violated, expectsError: false) && isAsExpected(violated, expectsError: true))
+        #expect(!isAsExpected("error: max search depth too small\n" + good, expectsError: false))
+        #expect(!isAsExpected("", expectsError: false) && !isAsExpected("", expectsError: true))
+    }
+
+    @Test func noticesClaimsThatAreNotReached() {
+        let others = "unreached in proctype core0\n\ta.pml:3, state 4, \"x = 1\"\n\t(1 of 4 states)\n"
+        let end = "unreached in proctype watch\n\ta.pml:9, state 4, \"-end-\"\n"
+        #expect(ModelOutcome.unreachedClaim(inReport: others + end) == nil)
+        let claim = "unreached in proctype watch\n\ta.pml:8, state 3, \"assert(x)\"\n"
+        #expect(ModelOutcome.unreachedClaim(inReport: others + claim) == "a.pml:8, state 3, \"assert(x)\"")
+    }
+}
+
 @Suite struct BenchRowTests {
     @Test func readsRows() throws {
         let row = try #require(BenchRow(line: "[  1.0] bench: bench: exit.hypercall 249.5"))

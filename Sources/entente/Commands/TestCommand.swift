@@ -3,7 +3,7 @@ import Foundation
 
 struct TestCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "test", abstract: "Runs every test: on the host, of the images, and of whole systems on QEMU.")
+        commandName: "test", abstract: "Runs every test: on the host, of the models, of the images, and of whole systems on QEMU.")
 
     @Flag(help: "Leave out the tests that boot systems on QEMU.")
     var hostOnly = false
@@ -14,15 +14,25 @@ struct TestCommand: ParsableCommand {
     @Option(help: "Only kill every part of every example at random moments, so often, and see it come back.")
     var kills: Int?
 
+    @Flag(help: "Only check the models of the kernel's cross-core paths, with spin.")
+    var models = false
+
     func run() throws {
         let workspace = try Workspace.current()
         var suite = TestSuite(workspace: workspace)
         defer { print(suite.summary) }
-        if let kills { suite.runKillTests(kills: kills) } else { runAll(&suite) }
+        if let kills {
+            suite.runKillTests(kills: kills)
+        } else if models {
+            suite.checkModels()
+        } else {
+            runAll(&suite)
+        }
         if !suite.hasPassed { throw ExitCode(1) }
     }
 
     private func runAll(_ suite: inout TestSuite) {
+        suite.checkModels()
         suite.runHostTests()
         if !noSanitizers {
             suite.runHostTests(sanitizer: "address")

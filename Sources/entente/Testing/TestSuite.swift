@@ -55,6 +55,12 @@ struct TestSuite {
         }
     }
 
+    /// The models of the kernel's cross-core paths.
+    mutating func checkModels() {
+        let workspace = workspace
+        record("Models") { try ModelCheck(workspace: workspace).run() }
+    }
+
     private mutating func runSwiftTests(_ title: String, _ arguments: [String], scratch: String, environment: [String: String]) {
         let workspace = workspace
         record(title) {

@@ -1,0 +1,259 @@
+/* Virtual interrupts: pend and enable on other cores against WFI, synchronise and acknowledgement on the own core.
+ *
+ * What is modelled: VirtualInterrupts+Changes.swift (pend, touch, virtualInterruptsChanged, wake; `change` for enable and
+ * disable), VirtualInterrupts+Delivery.swift (synchronise, harvest, takeBack, place, mayHaveDeliverable, hasDeliverable),
+ * Kernel+Schedule.swift (waitForInterrupt, resume), Inbox.swift (post, drainInbox, handleRequests). Each access of an
+ * AtomicWord is a step. One virtual CPU, alone on its core; two edge-triggered interrupts, and a list register for
+ * each: what happens when they do not fit is the business of the tests with random scripts. See README.md.
+ *
+ * `queued` of the own core is a plain store and stays in its store buffer until its next read-modify-write, as in
+ * notification.pml. So does `isDirty.store(1)` of `touch`: until the `requests.set` that follows.
+ *
+ * Claims, in `watch`, when nothing moves any more: the virtual CPU sleeps; no interrupt that is enabled is pending, in the
+ * words or in a list register; each was taken after it was pended last.
+ */
+// check: pass
+// check: pass -DDISABLE
+// check: fail -DDIRTY_LATE     synchronise clears isDirty after it has looked
+// check: fail -DDIRTY_FIRST    pend sets isDirty before it sets the bit
+// check: fail -DSKIP_DIRTY     pend believes isDirty alone, whatever the bit was
+// check: fail -DREQUESTS_FIRST drainInbox takes the requests before it clears the flag
+// check: fail -DLISTED_COUNTS  what a list register had when it was last read keeps an IPI from ending the sleep
+// check: fail -DLISTED_STAYS   an edge that comes while its list register is in use is dropped
+
+bit pending[2];                         /* VirtualCPU.pending */
+bit isOn[2];                            /* .enabled (a word of Promela's own) */
+bit isDirty;                            /* .isDirty */
+bit listed[2];                          /* .listed; list register n is interrupt n's */
+bit lrPending[2], lrActive[2];          /* ICH_LR<n>_EL2 */
+bit requests;                           /* ContextRequest.interrupts in ExecutionContext.requests */
+bit queued;                             /* .inboxQueued */
+bit buffered;                           /* the own core has stored 0 there, and memory does not know yet */
+bit inbox;                              /* in the own core's inbox (one object: the list is notification.pml's matter) */
+bit ipi;
+bit asleep;                             /* state == .waitingForInterrupt */
+
+bit fresh[2];                           /* of the proof: pended, and not taken since */
+
+inline flush() { queued = queued && !buffered; buffered = 0 }
+
+/* MARK: on other cores */
+
+/* VirtualInterrupts+Changes.swift: pend */
+inline pend(i) {
+#ifdef DIRTY_FIRST
+    isDirty = 1;
+#endif
+    atomic { before = pending[i]; pending[i] = 1; fresh[i] = 1 };   /* let before = pending.set(bit) */
+#ifdef SKIP_DIRTY
+    before = 1;
+#endif
+    if
+    :: before && isDirty                                /* if before & bit != 0, isDirty.load() != 0 { return } */
+    :: else -> touch()
+    fi;
+    before = 0
+}
+
+/* VirtualInterrupts+Changes.swift: touch */
+inline touch() {
+#ifndef DIRTY_FIRST
+    isDirty = 1;                                        /* isDirty.store(1) */
+#endif
+    requests = 1;                                       /* requests.set(.interrupts) */
+    /* Inbox.swift: post(_ context:to:_:) */
+    atomic { was = queued; queued = 1 };                /* guard inboxQueued.exchange(1) == 0 */
+    if
+    :: !was ->
+        atomic { assert(!inbox); inbox = 1 };           /* push */
+        ipi = 1                                         /* M.interrupt(core) */
+    :: else
+    fi;
+    was = 0
+}
+
+/* MARK: on the own core */
+
+/* deliverable, of one interrupt: two loads. */
+inline look(i) {
+    found = pending[i];                                 /* pending.load() */
+    found = found && isOn[i] && !listed[i]              /* enabled.load(); `listed` is the core's own */
+}
+
+/* VirtualInterrupts+Delivery.swift: synchronise */
+inline synchronise() {
+#ifndef DIRTY_LATE
+    atomic { flush(); isDirty = 0 };                    /* isDirty.exchange(0) */
+#endif
+    harvest(0); harvest(1);
+    place(0); place(1);
+#ifdef DIRTY_LATE
+    atomic { flush(); isDirty = 0 };
+#endif
+    skip
+}
+
+inline harvest(i) {
+    if
+    :: listed[i] && !lrPending[i] && !lrActive[i] -> listed[i] = 0      /* register.isFree: release */
+    :: lrPending[i] ->
+        if                                              /* register.isPending, !mayStayPending: takeBack */
+        :: !isOn[i] ->
+            atomic { flush(); pending[i] = 1 };         /* pending.set(bit) */
+            lrPending[i] = 0;
+            if :: !lrActive[i] -> listed[i] = 0 :: else fi
+        :: else -> merge(i)
+        fi
+    :: listed[i] && !lrPending[i] && lrActive[i] -> merge(i)
+    :: else
+    fi
+}
+
+/* The last branch of harvest: an edge that came while the interrupt is in a list register. */
+inline merge(i) {
+    if
+    :: isOn[i] ->                                    /* isForwarded */
+        if
+        :: pending[i] ->                                /* pending.load() & bit != 0 */
+            atomic { flush(); pending[i] = 0 };         /* pending.clear(bit) */
+#ifndef LISTED_STAYS
+            lrPending[i] = 1                            /* addPending */
+#endif
+        :: else
+        fi
+    :: else
+    fi
+}
+
+/* mostUrgent (deliverable's loads), then place. */
+inline place(i) {
+    look(i);
+    if
+    :: found ->
+        atomic { flush(); pending[i] = 0 };             /* pending.clear(bit) */
+        atomic { listed[i] = 1; lrPending[i] = 1 }      /* M.setListRegister */
+    :: else
+    fi
+}
+
+/* Kernel+Schedule.swift: resume, at the end of each entry. */
+inline resume() {
+    if
+    :: !asleep && isDirty -> synchronise()              /* isDirty.relaxedLoad() != 0 */
+    :: else
+    fi
+}
+
+/* Kernel+Schedule.swift: waitForInterrupt */
+inline waitForInterrupt() {
+    if
+    :: isDirty -> synchronise()                         /* isDirty.relaxedLoad() != 0 */
+    :: else
+    fi;
+    if
+    :: lrPending[0] || lrPending[1]                     /* hasPendingListed */
+    :: else ->                                          /* hasDeliverable */
+        look(0);
+        if :: !found -> look(1) :: else fi;
+        if
+        :: !found -> asleep = 1                         /* state = .waitingForInterrupt */
+        :: else
+        fi
+    fi;
+    resume()
+}
+
+/* Inbox.swift: drainInbox, handleRequests; Changes: virtualInterruptsChanged, wake. */
+inline drain() {
+    if
+    :: inbox ->
+        inbox = 0;                                      /* core.inbox.exchange(0) */
+#ifndef REQUESTS_FIRST
+        buffered = 1;                                   /* inboxQueued.store(0) */
+        atomic { flush(); asked = requests; requests = 0 };     /* requests.exchange(0) */
+#else
+        atomic { flush(); asked = requests; requests = 0 };
+        buffered = 1;
+#endif
+        if
+        :: asked && asleep ->
+            /* mayHaveDeliverable: `listed` does not count. */
+#ifdef LISTED_COUNTS
+            look(0);
+            if :: !found -> look(1) :: else fi;
+#else
+            found = pending[0]; found = found && isOn[0];
+            if :: !found -> found = pending[1]; found = found && isOn[1] :: else fi;
+#endif
+            if
+            :: found -> asleep = 0                      /* wake */
+            :: else
+            fi
+        :: else
+        fi
+    :: else
+    fi;
+    asked = 0; found = 0;
+    resume()
+}
+
+active proctype own() {
+    bit asked, found;
+    isOn[0] = 1;
+endIdle:
+    do
+    :: atomic { ipi -> ipi = 0 }; drain()
+    :: !asleep ->
+        if                                              /* what the guest does, between interrupts */
+        :: atomic { lrPending[0] && !lrActive[0] -> lrPending[0] = 0; lrActive[0] = 1; fresh[0] = 0 }   /* ICC_IAR1 */
+        :: atomic { lrPending[1] && !lrActive[1] -> lrPending[1] = 0; lrActive[1] = 1; fresh[1] = 0 }
+        :: atomic { lrActive[0] -> lrActive[0] = 0 }    /* ICC_EOIR1 */
+        :: atomic { lrActive[1] -> lrActive[1] = 0 }
+        :: !lrActive[0] && !lrActive[1] -> waitForInterrupt()
+        fi
+    od
+}
+
+active proctype device1() {
+    bit before, was;
+    pend(0);
+#ifdef DISABLE
+    pend(0)
+#else
+    pend(1)
+#endif
+}
+
+active proctype device2() {
+    bit before, was;
+#ifndef DISABLE
+    pend(0)
+#endif
+}
+
+/* A monitor on another core: the guest has written to its distributor. `change`, then touch. */
+active proctype monitor() {
+    bit was;
+#ifdef DISABLE
+    isOn[0] = 0; touch();
+    isOn[0] = 1; touch()
+#else
+    isOn[1] = 1; touch()
+#endif
+}
+
+active proctype memory() {
+end:
+    do
+    :: atomic { buffered -> queued = 0; buffered = 0 }
+    od
+}
+
+active proctype watch() {
+    timeout;
+    assert(asleep);
+    assert(!pending[0] && !pending[1]);
+    assert(!lrPending[0] && !lrPending[1]);
+    assert(!fresh[0] && !fresh[1]);
+    assert(!ipi && !inbox)
+}
