@@ -70,7 +70,7 @@ extension SystemBuilder {
             let portal = memory.slots.take()
             let badge = FaultBadge(tenant: index, thread: Int(number))
             derive(faultPortals[Int(core)], into: InitialSlot.table, portal, badge: badge.bits)
-            let scheduling = buildScheduling(core: core, priority: priority)
+            let scheduling = buildScheduling(core: core, priority: priority, allowance: record.allowance)
             configure(thread, space: tenant.space, table: tenant.table, portal: portal, scheduling, core)
             let stackTop = ComponentLayout.stackTop - number * ComponentLayout.stackStride
             let stack = memory.block(record.program.stackSize)

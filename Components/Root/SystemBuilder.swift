@@ -60,11 +60,13 @@ struct SystemBuilder {
         }
     }
 
-    mutating func buildScheduling(core: UInt64, priority: UInt64) -> UInt32 {
+    mutating func buildScheduling(
+        core: UInt64, priority: UInt64, allowance: TimeAllowance = .unlimited
+    ) -> UInt32 {
         let scheduling = memory.create(.schedulingContext)
         let answer = invoke(
             .scheduleControl, Selector(slot: scheduling, form: ScheduleControl.configure.rawValue),
-            Words(core, priority, Clock.frequency / 100))
+            Words(core, priority, Clock.frequency / 100, allowance.budgetTicks, allowance.periodTicks))
         if answer.status != .ok { fail("cannot configure a scheduling context", answer.status) }
         return scheduling
     }

@@ -8,7 +8,7 @@ enum ManifestKeys {
     ]
     /// Where a program of this repository is named.
     static let program = ["target"]
-    static let component = ["target", "package", "memory", "priority", "core", "arguments", "after"]
+    static let component = ["target", "package", "memory", "priority", "core", "budget", "period", "arguments", "after"]
 }
 
 extension BoardDescription {

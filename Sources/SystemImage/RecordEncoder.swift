@@ -99,6 +99,8 @@ extension RecordEncoder {
         word(tenant.heapSize)
         machine(tenant.machine, modules: modules, eventPeer: eventPeer)
         words(tenant.arguments, padTo: 8)
+        word(tenant.allowance.budget)
+        word(tenant.allowance.period)
     }
 
     mutating func header(

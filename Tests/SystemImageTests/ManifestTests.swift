@@ -1,3 +1,4 @@
+import ABI
 import Foundation
 import Testing
 
@@ -62,6 +63,12 @@ import Testing
         #expect(try valid("built-guest").machines[0].guest == .target("BenchGuest"))
         #expect(try valid("other-root").root == "Primitives")
         #expect(try valid("minimal").root == Manifest.standardRoot)
+    }
+
+    @Test func aComponentMayHaveABudget() throws {
+        let components = try valid("budget").components
+        #expect(components[0].allowance == TimeAllowance(budget: 100_000, period: 1_000_000))
+        #expect(components[1].allowance == .unlimited)
     }
 
     @Test func anchorsGiveTwoMachinesTheSame() throws {

@@ -57,7 +57,7 @@ import Testing
         "initrd-without-kernel", "kernel-target-key", "kernel-target-name", "kernel-target-missing", "root-target", "monitor-key",
         "format-without-kernel", "guest", "flavour", "on-reset", "cpu-model", "board-name",
         "target-and-package", "no-program", "target-name", "too-many-arguments", "argument-type", "command-line-long",
-        "not-a-mapping", "just-text",
+        "not-a-mapping", "just-text", "budget-alone", "period-alone", "budget-unit", "period-unit",
     ])
     func refusesWhatTheParserRefuses(name: String) throws {
         let file = Repository.manifests.appendingPathComponent(name + ".yaml")

@@ -66,7 +66,8 @@ struct SystemBuilder {
         case .component(let component):
             return Tenant(
                 kind: .component, name: component.name, program: try program(programFile), priority: component.priority,
-                core: component.core, heapSize: component.memory, arguments: component.arguments)
+                core: component.core, heapSize: component.memory, arguments: component.arguments,
+                allowance: component.allowance)
         }
     }
 

@@ -1,0 +1,28 @@
+/// A length of time as people write it: `100us`, `1ms`, `2s`. There is no plain number: nobody could tell its unit.
+public struct TimeSpan: Sendable, Equatable, CustomStringConvertible {
+    public var nanoseconds: UInt64
+
+    public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+
+    private static let units: [(suffix: Substring, size: UInt64)] = [
+        ("ns", 1), ("us", 1000), ("ms", 1_000_000), ("s", 1_000_000_000),
+    ]
+
+    /// Nil when `text` is no length of time, or one of 2⁶⁴ nanoseconds or more.
+    public init?(_ text: String) {
+        let digits = text.prefix { $0.isASCII && $0.isNumber }
+        let suffix = text[digits.endIndex...].drop { $0 == " " }
+        guard let number = UInt64(digits), let unit = Self.units.first(where: { $0.suffix == suffix }) else { return nil }
+        let (product, overflow) = number.multipliedReportingOverflow(by: unit.size)
+        guard !overflow else { return nil }
+        nanoseconds = product
+    }
+
+    /// In the largest unit that divides it.
+    public var description: String {
+        for unit in Self.units.reversed() where nanoseconds != 0 && nanoseconds % unit.size == 0 {
+            return "\(nanoseconds / unit.size)\(unit.suffix)"
+        }
+        return "\(nanoseconds)ns"
+    }
+}
