@@ -7,6 +7,8 @@ struct BuiltSystem {
     var manifest: Manifest
     /// What QEMU boots.
     var image: URL
+    /// The kernel's ELF file.
+    var kernel: URL
     var channels: [Channel]
 }
 
@@ -42,7 +44,7 @@ struct SystemBuilder {
             return image
         }
         let channels = channels(kernel: kernelFile, root: rootFile, driver: driverFile, tenants: programs)
-        return BuiltSystem(manifest: manifest, image: image, channels: channels)
+        return BuiltSystem(manifest: manifest, image: image, kernel: kernelFile, channels: channels)
     }
 
     private func programFile(of tenant: TenantDescription, _ cross: CrossBuild) throws -> URL {
