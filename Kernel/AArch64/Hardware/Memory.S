@@ -9,11 +9,20 @@
 
 function memset
     mov     x3, x0
-1:  cbz     x2, 2f
+    and     x1, x1, #0xFF
+    orr     x1, x1, x1, lsl #8
+    orr     x1, x1, x1, lsl #16
+    orr     x1, x1, x1, lsl #32
+1:  subs    x2, x2, #16
+    b.lo    2f
+    stp     x1, x1, [x3], #16
+    b       1b
+2:  add     x2, x2, #16
+3:  cbz     x2, 4f
     strb    w1, [x3], #1
     sub     x2, x2, #1
-    b       1b
-2:  ret
+    b       3b
+4:  ret
 
 function memmove
     sub     x3, x0, x1
@@ -55,8 +64,16 @@ function memcmp
 
 // void memory_zero(uint64_t address, uint64_t size): both multiples of 16.
 function memory_zero
-1:  cbz     x1, 2f
+1:  subs    x1, x1, #64
+    b.lo    2f
+    stp     xzr, xzr, [x0], #16
+    stp     xzr, xzr, [x0], #16
+    stp     xzr, xzr, [x0], #16
+    stp     xzr, xzr, [x0], #16
+    b       1b
+2:  add     x1, x1, #64
+3:  cbz     x1, 4f
     stp     xzr, xzr, [x0], #16
     sub     x1, x1, #16
-    b       1b
-2:  ret
+    b       3b
+4:  ret

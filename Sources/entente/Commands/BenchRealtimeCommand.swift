@@ -19,6 +19,9 @@ struct BenchRealtimeCommand: ParsableCommand {
     @Option(help: "How many periods of 1 ms.")
     var periods = 10_000
 
+    @Flag(help: "Then measure the same Linux with the same load without Entente, too.")
+    var bare = false
+
     @Option(help: ArgumentHelp("End after this time; by default in proportion to the periods.", valueName: "seconds"))
     var timeout: Int?
 
@@ -28,7 +31,9 @@ struct BenchRealtimeCommand: ParsableCommand {
 
     func run() throws {
         let benchmark = RealtimeBenchmark(workspace: try Workspace.current(), periods: periods)
-        let result = try benchmark.run(timeout: .seconds(timeout ?? 300 + periods / 10))
+        let limit = Duration.seconds(timeout ?? 300 + periods / 10)
+        var result = try benchmark.run(timeout: limit)
+        if bare { result.bare = try benchmark.runBare(timeout: limit) }
         print(try json ? BenchRow.json(result.rows) : result.text)
     }
 }
@@ -46,9 +51,12 @@ struct RealtimeBenchmark {
     struct Result {
         var control: LatencyReport
         var linux: LatencyReport
+        /// Linux without Entente.
+        var bare: LatencyReport?
     }
 
-    func plan() throws -> (plan: BootPlan, machine: String) {
+    /// The system, and its machine alone on the bare emulator.
+    private func plan(isBare: Bool = false) throws -> (plan: BootPlan, machine: String) {
         let file = workspace.root.appendingPathComponent("examples/realtime/system.yaml")
         var manifest = try Manifest.load(path: file.path)
         guard let described = manifest.machines.first else { throw Failure("\(file.path) describes no machine") }
@@ -61,36 +69,47 @@ struct RealtimeBenchmark {
         manifest.name = "bench-realtime"
         let counter = "\(manifest.board.cpu)-arm-cpu.cntfrq=1000000000"
         let options = try EmulatorOptions.parse(["--icount", "--qemu-argument", "-global", "--qemu-argument", counter])
-        return (try BootPlan(manifest, workspace: workspace, options: options), machine.name)
+        let plan = isBare
+            ? try BootPlan(bare: machine, of: manifest, workspace: workspace, options: options)
+            : try BootPlan(manifest, workspace: workspace, options: options)
+        return (plan, machine.name)
     }
 
     func run(timeout: Duration) throws -> Result {
         let (plan, machine) = try plan()
-        return try Progress.step("Measuring \(periods) periods") {
-            try listen(plan.start(workspace: workspace), machine: machine, timeout: timeout)
+        let reports = try Progress.step("Measuring \(periods) periods") {
+            try listen(plan.start(workspace: workspace), to: [Self.loop, machine], timeout: timeout)
+        }
+        return Result(control: reports[0], linux: reports[1])
+    }
+
+    func runBare(timeout: Duration) throws -> LatencyReport {
+        let (plan, machine) = try plan(isBare: true)
+        return try Progress.step("Measuring \(periods) periods on the bare emulator") {
+            try listen(plan.start(workspace: workspace), to: [machine], timeout: timeout)[0]
         }
     }
 
-    private func listen(_ session: Session, machine: String, timeout: Duration) throws -> Result {
+    /// Until all of them have reported.
+    private func listen(_ session: Session, to names: [String], timeout: Duration) throws -> [LatencyReport] {
         defer { session.end() }
         let deadline = ContinuousClock.now + timeout
-        var reports = [Self.loop: LatencyReport(), machine: LatencyReport()]
+        var reports = names.map { _ in LatencyReport() }
         while ContinuousClock.now < deadline {
             for event in session.wait(timeout: deadline - .now) {
                 switch event {
                 case .line(let channel, let text):
-                    guard let name = session.channels.first(where: { $0.number == channel })?.name else { break }
-                    reports[name]?.hear(text)
+                    if let name = session.channels.first(where: { $0.number == channel })?.name, let index = names.firstIndex(of: name) {
+                        reports[index].hear(text)
+                    }
                     if !text.contains("load: ") && !text.contains(" bucket ") { Progress.say(text) }
-                case .ended: throw Failure("the board went off before both had measured")
+                case .ended: throw Failure("the board went off before all had measured")
                 case .output, .readable: break
                 }
             }
-            if let control = reports[Self.loop], let linux = reports[machine], control.isComplete, linux.isComplete {
-                return Result(control: control, linux: linux)
-            }
+            if reports.allSatisfy(\.isComplete) { return reports }
         }
-        throw Failure("not both measured in time", remedy: "allow more by --timeout", status: ExitStatus.timeout)
+        throw Failure("not all measured in time", remedy: "allow more by --timeout", status: ExitStatus.timeout)
     }
 }
 
