@@ -34,7 +34,7 @@ struct Workshop {
         let slot = nextSlot
         nextSlot += 1
         let selector = Selector(slot: InitialSlot.firstRegion, form: UInt32(kind.rawValue))
-        require(invoke(.create, selector, Words(parameter, UInt64(slot), 4096)), "create an object")
+        require(invokeUntilDone(.create, selector, Words(parameter, UInt64(slot), 4096)), "create an object")
         return slot
     }
 
@@ -81,12 +81,22 @@ struct Workshop {
         map(copy, into: space, segment.address, size: segment.memorySize, rights)
     }
 
-    /// Maps all of an extent, or a part that is small enough for one operation.
-    func map(
+    /// Maps all of an extent, or a part that is small enough for one operation; the mapping's slot.
+    @discardableResult
+    mutating func map(
         _ extent: UInt32, into space: UInt32, _ address: UInt64, offset: UInt64 = 0, size: UInt64, _ rights: Rights
-    ) {
+    ) -> UInt32 {
+        let slot = nextSlot
+        nextSlot += 1
         let bits = UInt64(rights.rawValue | Rights.read.rawValue)
-        require(
-            invoke(.map, Selector(slot: space), Words(UInt64(extent), address, offset, size, bits)), "map memory")
+        var done: UInt64 = 0
+        while done < size {
+            let answer = invoke(
+                .map, Selector(slot: space),
+                Words(UInt64(extent), address + done, offset + done, size - done, bits, UInt64(slot)))
+            require(answer.has(.ok) || answer.has(.again), "map memory", status: answer.status)
+            done += answer.words.w0
+        }
+        return slot
     }
 }

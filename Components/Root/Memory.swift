@@ -27,7 +27,7 @@ struct Memory {
         let slot = slots.take()
         let isLarge = kind == .extent && parameter >= 1 << 21
         let answer = tryRegions(largestFirst: isLarge) { region in
-            invoke(
+            invokeUntilDone(
                 .create, Selector(slot: region, form: UInt32(kind.rawValue)),
                 Words(parameter, UInt64(slot), alignment))
         }
@@ -39,7 +39,7 @@ struct Memory {
     mutating func createInterrupt(_ number: UInt64) -> UInt32 {
         let slot = slots.take()
         _ = tryRegions(largestFirst: false) { region in
-            invoke(.system, system(.createInterrupt), Words(number, UInt64(slot), UInt64(region)))
+            invokeUntilDone(.system, system(.createInterrupt), Words(number, UInt64(slot), UInt64(region)))
         }
         return slot
     }
@@ -66,7 +66,7 @@ struct Memory {
         var size: UInt64 = 1 << 40
         while size >= 4096 {
             let slot = slots.take()
-            let answer = invoke(
+            let answer = invokeUntilDone(
                 .create, Selector(slot: region, form: UInt32(ObjectKind.region.rawValue)), Words(size, UInt64(slot)))
             // The same size fits again only if the board has more RAM than the largest.
             if answer.status == .ok {
@@ -83,6 +83,8 @@ struct Memory {
         let extent: UInt32
         let address: UInt64
         let size: UInt64
+        /// Root's view.
+        fileprivate let view: UInt32
     }
 
     /// Clears `size` bytes of RAM, which root then sees until `release`.
@@ -91,40 +93,42 @@ struct Memory {
         // The view is aligned like the memory, so that large entries serve both.
         let address = (workspace + alignment - 1) & ~(alignment - 1)
         workspace = address + size
-        map(InitialSlot.space, extent, address, size: size, .readWrite)
+        let view = map(InitialSlot.space, extent, address, size: size, .readWrite)
         entente_zero_blocks(address, size)
-        return Block(extent: extent, address: address, size: size)
+        return Block(extent: extent, address: address, size: size, view: view)
     }
 
     /// Root no longer sees a block. The view's addresses are used again if it was the last one.
     mutating func release(_ block: Block) {
-        unmap(InitialSlot.space, block.address, size: block.size)
+        unmap(block.view)
         if workspace == block.address + block.size { workspace = block.address }
     }
-}
 
-/// Maps a part of an extent into a space.
-func map(_ space: UInt32, _ extent: UInt32, _ address: UInt64, offset: UInt64 = 0, size: UInt64, _ rights: Rights) {
-    var done: UInt64 = 0
-    while done < size {
-        let answer = invoke(
-            .map, Selector(slot: space),
-            Words(UInt64(extent), address + done, offset + done, size - done, UInt64(rights.rawValue)))
-        guard answer.status == .ok || answer.status == .again, answer.words.w0 > 0 else {
-            fail("cannot map memory", answer.status)
+    /// Maps a part of an extent into a space; the slot of the mapping.
+    @discardableResult
+    mutating func map(
+        _ space: UInt32, _ extent: UInt32, _ address: UInt64, offset: UInt64 = 0, size: UInt64, _ rights: Rights
+    ) -> UInt32 {
+        let slot = slots.take()
+        var done: UInt64 = 0
+        while done < size {
+            let answer = invoke(
+                .map, Selector(slot: space),
+                Words(
+                    UInt64(extent), address + done, offset + done, size - done, UInt64(rights.rawValue), UInt64(slot)))
+            guard answer.status == .ok || answer.status == .again, answer.words.w0 > 0 else {
+                fail("cannot map memory", answer.status)
+            }
+            done += answer.words.w0
         }
-        done += answer.words.w0
+        return slot
     }
-}
 
-func unmap(_ space: UInt32, _ address: UInt64, size: UInt64) {
-    var done: UInt64 = 0
-    while done < size {
-        let answer = invoke(.map, Selector(slot: space, form: 1), Words(0, address + done, 0, size - done))
-        guard answer.status == .ok || answer.status == .again, answer.words.w0 > 0 else {
-            fail("cannot unmap memory", answer.status)
-        }
-        done += answer.words.w0
+    /// Takes a mapping away.
+    mutating func unmap(_ mapping: UInt32) {
+        let status = revoke(mapping, .delete)
+        if status != .ok { fail("cannot unmap memory", status) }
+        slots.giveBack(mapping)
     }
 }
 

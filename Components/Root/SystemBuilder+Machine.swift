@@ -9,8 +9,8 @@ extension SystemBuilder {
         let space = memory.create(.addressSpace, 3 + gigabytes)
         let ram = memory.block(record.machine.memory.size, alignment: 1 << 21)
         memory.release(ram)
-        map(space, ram.extent, record.machine.memory.base, size: ram.size, .all)
-        map(monitor.space, ram.extent, record.machine.memory.base, size: ram.size, .readWrite)
+        memory.map(space, ram.extent, record.machine.memory.base, size: ram.size, .all)
+        memory.map(monitor.space, ram.extent, record.machine.memory.base, size: ram.size, .readWrite)
         mapModules(record.machine, monitor.space)
         monitor.machineSpace = space
         let portals = buildPortals(monitor)
@@ -30,13 +30,13 @@ extension SystemBuilder {
     }
 
     /// The pieces of the image that the monitor loads, one behind the other.
-    private func mapModules(_ machine: MachineRecord, _ space: UInt32) {
+    private mutating func mapModules(_ machine: MachineRecord, _ space: UInt32) {
         var placement = ModulePlacement()
         for index in 0..<8 {
             let segment = machine.segments[index]
             if segment.size == 0 { continue }
             let size = (segment.size + 4095) & ~4095
-            map(
+            memory.map(
                 space, InitialSlot.image, placement.place(segment), offset: segment.offset, size: size, .readOnly)
         }
     }

@@ -47,7 +47,7 @@ extension SystemBuilder {
             if segment.memorySize == 0 { continue }
             let rights = Rights(rawValue: UInt8(truncatingIfNeeded: segment.rights))
             if !rights.contains(.write) {
-                map(
+                memory.map(
                     space, InitialSlot.image, segment.address, offset: segment.offset, size: segment.memorySize, rights)
                 continue
             }
@@ -55,7 +55,7 @@ extension SystemBuilder {
             entente_copy_blocks(
                 block.address, BootTable.imageAddress + segment.offset, (segment.fileSize + 63) & ~63)
             memory.release(block)
-            map(space, block.extent, segment.address, size: segment.memorySize, rights)
+            memory.map(space, block.extent, segment.address, size: segment.memorySize, rights)
         }
     }
 
@@ -75,7 +75,7 @@ extension SystemBuilder {
             let stackTop = ComponentLayout.stackTop - number * ComponentLayout.stackStride
             let stack = memory.block(record.program.stackSize)
             memory.release(stack)
-            map(tenant.space, stack.extent, stackTop - stack.size, size: stack.size, .readWrite)
+            memory.map(tenant.space, stack.extent, stackTop - stack.size, size: stack.size, .readWrite)
             setEntry(thread, record.program.entry, stackTop, number: number, core: core)
             tenant.threads[Int(number)] = thread
             tenant.threadCount = Int(number) + 1
@@ -96,7 +96,7 @@ extension SystemBuilder {
     private mutating func mapHeap(_ size: UInt64, _ space: UInt32) {
         let block = memory.block(size)
         memory.release(block)
-        map(space, block.extent, ComponentLayout.heap, size: size, .readWrite)
+        memory.map(space, block.extent, ComponentLayout.heap, size: size, .readWrite)
     }
 
     // MARK: Consoles
@@ -105,16 +105,16 @@ extension SystemBuilder {
     private mutating func connectRootConsole() {
         let pages = memory.block(2 * ConsoleRing.size)
         memory.release(pages)
-        map(InitialSlot.space, pages.extent, ComponentLayout.console, size: pages.size, .readWrite)
-        map(consoleSpace, pages.extent, clientAddress(0), size: pages.size, .readWrite)
+        memory.map(InitialSlot.space, pages.extent, ComponentLayout.console, size: pages.size, .readWrite)
+        memory.map(consoleSpace, pages.extent, clientAddress(0), size: pages.size, .readWrite)
         derive(consoleNotification, into: InitialSlot.table, InitialSlot.consoleOutput, rights: .write, badge: 1)
     }
 
     private mutating func connectConsole(_ tenant: TenantHandles, client: Int) {
         let pages = memory.block(2 * ConsoleRing.size)
         memory.release(pages)
-        map(tenant.space, pages.extent, ComponentLayout.console, size: pages.size, .readWrite)
-        map(consoleSpace, pages.extent, clientAddress(client), size: pages.size, .readWrite)
+        memory.map(tenant.space, pages.extent, ComponentLayout.console, size: pages.size, .readWrite)
+        memory.map(consoleSpace, pages.extent, clientAddress(client), size: pages.size, .readWrite)
         derive(consoleNotification, into: tenant.table, InitialSlot.consoleOutput, rights: .write, badge: 1)
         derive(
             tenant.notification, into: consoleTable, InitialSlot.firstConsoleInput + UInt32(client), rights: .write,
@@ -128,7 +128,7 @@ extension SystemBuilder {
     /// The driver's device registers and interrupt.
     private mutating func grantSerialPort(_ tenant: TenantHandles) {
         let serial = BootTable.header.board.serial
-        map(
+        memory.map(
             tenant.space, InitialSlot.devices, ComponentLayout.devices,
             offset: serial.base - BootTable.header.board.devices.base, size: serial.size, .readWrite)
         let slot = memory.createInterrupt(BootTable.header.board.serialInterrupt)
@@ -145,7 +145,7 @@ extension SystemBuilder {
         // SAFETY: as above.
         unsafe fill(&configuration.pointee, record, index)
         memory.release(page)
-        map(tenant.space, page.extent, ComponentLayout.configuration, size: 4096, .readOnly)
+        memory.map(tenant.space, page.extent, ComponentLayout.configuration, size: 4096, .readOnly)
     }
 
     private func fill(_ configuration: inout ComponentConfiguration, _ record: TenantRecord, _ index: Int) {

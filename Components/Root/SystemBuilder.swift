@@ -51,7 +51,7 @@ struct SystemBuilder {
             configure(thread, space: InitialSlot.space, table: InitialSlot.table, portal: 0, scheduling, core)
             let stackTop = ComponentLayout.stackTop - core * ComponentLayout.stackStride
             let stack = memory.create(.extent, BootTable.header.root.stackSize)
-            map(
+            memory.map(
                 InitialSlot.space, stack, stackTop - BootTable.header.root.stackSize,
                 size: BootTable.header.root.stackSize, .readWrite)
             setEntry(thread, BootTable.header.root.entry, stackTop, number: core, core: core)

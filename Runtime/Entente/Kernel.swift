@@ -44,6 +44,21 @@ public func invoke(_ operation: Operation, _ selector: Selector, _ words: Words 
             operation.rawValue, selector.bits, words.w0, words.w1, words.w2, words.w3, words.w4, words.w5))
 }
 
+/// An operation that may be done in pieces: repeated until the kernel has nothing left to do.
+@discardableResult
+public func invokeUntilDone(_ operation: Operation, _ selector: Selector, _ words: Words = Words()) -> Answer {
+    while true {
+        let answer = invoke(operation, selector, words)
+        if !answer.has(.again) { return answer }
+    }
+}
+
+/// Takes back everything that was derived from, made of, bound or mapped by a capability; `.delete`: and the capability.
+@discardableResult
+public func revoke(_ slot: UInt32, _ form: RevokeForm) -> Status {
+    invokeUntilDone(.revoke, Selector(slot: slot, form: form.rawValue)).status
+}
+
 /// Raises bits of a notification (all of the capability's badge bits if it has a badge). Never blocks.
 @inline(__always) @discardableResult
 public func signal(_ notification: UInt32, bits: UInt64 = 1) -> Status {

@@ -8,6 +8,8 @@ public struct AddressSpace: ~Copyable {
     public var poolNext: PhysicalAddress
     public var poolEnd: PhysicalAddress
     public var identifier: UInt16
+    /// Tells it from an earlier space that had its VMID.
+    var serial: UInt64
     /// The virtual CPUs that run in it, by virtual affinity; for inter-processor interrupts.
     public var virtualCPUs: InlineArray<16, Ref<ExecutionContext>?>
     /// The virtual CPU that ran last on each core.
@@ -17,6 +19,8 @@ public struct AddressSpace: ~Copyable {
 
     /// The structure takes the object's first page; the root table and the pool follow.
     public static let headerSize: UInt64 = Page.size
+    /// The bindings of its doorbells lie at the end of that page.
+    static let bindings: UInt64 = Page.size &- 8 &* Capability.size
     /// 39 bits, three levels of 512 entries: 1 GiB, 2 MiB and 4 KiB.
     public static let addressLimit: UInt64 = 1 << 39
 }
@@ -42,36 +46,60 @@ enum PageTable {
 }
 
 extension Kernel {
-    /// How many leaf entries one `map` writes before it answers `again`: the bound on its work.
-    static var mapBatch: UInt64 { 256 }
+    /// How many leaf entries one entry writes, or takes away: the bound on its work.
+    static var mapBatch: UInt64 { 16 }
 
-    /// `map`: `x1` space (form 0 map, 1 unmap), `x2` extent, `x3` address, `x4` offset in the extent, `x5` size,
-    /// `x6` rights. Everything is a multiple of 4 KiB; 2 MiB and 1 GiB entries are used where alignment allows.
-    /// Back: `x2` bytes done, with `again` if that is not all.
+    /// `map`: `x1` space, `x2` extent, `x3` address, `x4` offset in the extent, `x5` size, `x6` rights, `x7` slot of the
+    /// caller's table: free, or holding a mapping that this one continues. Everything is a multiple of 4 KiB; 2 MiB and 1 GiB
+    /// entries are used where alignment allows. Back: `x2` bytes done, with `again` if that is not all.
     static func map(_ caller: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
-        let space = try find(caller, selector, .addressSpace, .write).pointee.target(AddressSpace.self)
-        let frame = caller.pointee.frame
-        let request = MapRequest(
-            address: GuestAddress(frame.x[3]), offset: frame.x[4], size: frame.x[5],
-            rights: Rights(rawValue: UInt8(truncatingIfNeeded: frame.x[6] & 7)))
-        guard selector.form <= 1 else { throw .unsupported }
+        guard selector.form == 0 else { throw .unsupported }
+        let space = try findNode(caller, UInt64(selector.slot), .addressSpace, .write)
+            .pointee.target(AddressSpace.self)
+        let request = MapRequest(caller)
         guard request.isPossible else { throw .badArgument }
-        let done: UInt64
-        if selector.form == 0 {
-            let extent = try findSlot(caller, frame.x[2], .extent, request.rights)
-            guard request.offset <= extent.pointee.size, request.size <= extent.pointee.size &- request.offset else {
-                throw .badArgument
-            }
-            done = try map(space, extent.pointee, request)
-        } else {
-            done = try unmap(space, request)
+        let extent = try findNode(caller, caller.pointee.frame.x[2], .extent, request.rights)
+        guard request.offset <= extent.pointee.size, request.size <= extent.pointee.size &- request.offset else {
+            throw .badArgument
         }
+        guard caller.pointee.frame.x[7] <= UInt32.max,
+            let slot = caller.pointee.table?.pointee.slot(UInt32(caller.pointee.frame.x[7]))
+        else { throw .badCapability }
+        try mayGrow(extent)
+        if !slot.pointee.isEmpty { try mayContinue(slot, extent, space, request) }
+        let done = try map(space, extent.pointee.value, request)
+        record(slot, extent, space, request, done)
         caller.pointee.frame.x[2] = done
-        if done < request.size { caller.pointee.frame.x[0] = Status.again.rawValue }
+        if done < request.size { throw .again }
+    }
+
+    /// Whether a mapping can become longer: it is of this extent and this space, and ends where the new part begins.
+    private static func mayContinue(
+        _ slot: Ref<Capability>, _ extent: Ref<Capability>, _ space: Ref<AddressSpace>, _ request: MapRequest
+    ) throws(Failure) {
+        guard slot.pointee.kind == .mapping, slot.pointee.parent == extent,
+            slot.pointee.object == MappingPlace.space(space),
+            MappingPlace(word: slot.pointee.word).end == request.address
+        else { throw .occupied }
+    }
+
+    private static func record(
+        _ slot: Ref<Capability>, _ extent: Ref<Capability>, _ space: Ref<AddressSpace>, _ request: MapRequest,
+        _ done: UInt64
+    ) {
+        guard slot.pointee.isEmpty else {
+            slot.pointee.word = MappingPlace(word: slot.pointee.word).longer(by: done)
+            return
+        }
+        publish(
+            CapabilityValue(
+                kind: .mapping, rights: request.rights, isDevice: false, object: MappingPlace.space(space),
+                word: MappingPlace(request.address, size: done).word),
+            in: slot, under: extent)
     }
 
     static func map(
-        _ space: Ref<AddressSpace>, _ extent: Capability, _ request: MapRequest
+        _ space: Ref<AddressSpace>, _ extent: CapabilityValue, _ request: MapRequest
     ) throws(Failure) -> UInt64 {
         var done: UInt64 = 0
         var written: UInt64 = 0
@@ -139,33 +167,29 @@ extension Kernel {
         return table
     }
 
-    private static func unmap(_ space: Ref<AddressSpace>, _ request: MapRequest) throws(Failure) -> UInt64 {
-        var done: UInt64 = 0
-        var written: UInt64 = 0
-        while done < request.size, written < mapBatch {
-            let address = request.address + done
-            guard let found = leaf(space, address), address.value & (found.span &- 1) == 0,
-                found.span <= request.size &- done
-            else {
-                if done == 0 { throw .badArgument }
-                return done
-            }
+    /// Takes away what a mapping mapped, a part at a time; the mapping's capability says what is left. Nothing is left to do
+    /// when the space is gone.
+    static func unmap(_ mapping: Ref<Capability>) -> Progress {
+        guard let space = MappingPlace.space(of: mapping, M.board) else { return .done }
+        var place = MappingPlace(word: mapping.pointee.word)
+        for _ in 0..<mapBatch {
+            guard place.size != 0, let found = leaf(space, place.address) else { return .done }
             M.writeEntry(found.table, found.index, PageTableEntry(bits: 0))
-            M.invalidate(space.pointee.translation, address)
-            done &+= found.span
-            written &+= 1
+            M.invalidate(space.pointee.translation, place.address)
+            place = place.shorter(by: found.span)
+            mapping.pointee.word = place.word
         }
-        return done
+        return place.size == 0 ? .done : .more
     }
 
-    private struct Leaf {
+    struct Leaf {
         var table: PhysicalAddress
         var index: UInt64
         var span: UInt64
     }
 
     /// The entry that maps `address`, if one does.
-    private static func leaf(_ space: Ref<AddressSpace>, _ address: GuestAddress) -> Leaf? {
+    static func leaf(_ space: Ref<AddressSpace>, _ address: GuestAddress) -> Leaf? {
         var table = space.pointee.root
         var level = PageTable.firstLevel
         while true {
@@ -188,8 +212,57 @@ struct MapRequest {
     var size: UInt64
     var rights: Rights
 
+    init(address: GuestAddress, offset: UInt64, size: UInt64, rights: Rights) {
+        self.address = address
+        self.offset = offset
+        self.size = size
+        self.rights = rights
+    }
+
+    init(_ caller: Ref<ExecutionContext>) {
+        self.init(
+            address: GuestAddress(caller.pointee.frame.x[3]), offset: caller.pointee.frame.x[4],
+            size: caller.pointee.frame.x[5], rights: Rights(rawValue: UInt8(truncatingIfNeeded: caller.pointee.frame.x[6] & 7)))
+    }
+
     var isPossible: Bool {
         Page.isAligned(address.value | offset | size) && size != 0
             && size <= AddressSpace.addressLimit && address.value <= AddressSpace.addressLimit &- size
+    }
+}
+
+/// Where a mapping lies, in a capability's word: the first page's number in bits 0…27, the pages' count in bits 28…63.
+struct MappingPlace {
+    var word: UInt64
+    private static let countShift: UInt64 = 28
+
+    @inline(__always) init(word: UInt64) { self.word = word }
+    @inline(__always) init(_ address: GuestAddress, size: UInt64) {
+        word = address.value >> Page.shift | (size >> Page.shift) << Self.countShift
+    }
+
+    @inline(__always) var address: GuestAddress {
+        GuestAddress((word & (1 << Self.countShift &- 1)) << Page.shift)
+    }
+    @inline(__always) var size: UInt64 { (word >> Self.countShift) << Page.shift }
+    @inline(__always) var end: GuestAddress { address + size }
+    @inline(__always) func longer(by bytes: UInt64) -> UInt64 {
+        word &+ (bytes >> Page.shift) << Self.countShift
+    }
+    @inline(__always) func shorter(by bytes: UInt64) -> MappingPlace {
+        MappingPlace(address + bytes, size: size &- min(bytes, size))
+    }
+
+    /// What names a space in a mapping's capability: its VMID in bits 0…7, its serial number above. The space may go away while
+    /// the mapping's capability exists.
+    @inline(__always) static func space(_ space: Ref<AddressSpace>) -> PhysicalAddress {
+        PhysicalAddress(UInt64(space.pointee.identifier & 255) | space.pointee.serial << 8)
+    }
+
+    @inline(__always) static func space(of mapping: Ref<Capability>, _ board: Ref<Board>) -> Ref<AddressSpace>? {
+        guard let space = board.pointee.spaces[Int(mapping.pointee.object.value & 255)],
+            self.space(space) == mapping.pointee.object
+        else { return nil }
+        return space
     }
 }

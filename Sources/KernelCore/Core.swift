@@ -20,12 +20,20 @@ public struct Core: ~Copyable {
     public var runQueue: RunQueue
     public var notificationTimers: TimerList<Notification>
     public var contextTimers: TimerList<ExecutionContext>
+    /// Scheduling contexts that wait for a new budget.
+    public var budgetTimers: TimerList<SchedulingContext>
     /// What the hardware timer is set to.
     public var deadline: Ticks
     /// When the current slice ends.
     public var sliceEnd: Ticks
+    /// When the budget of who runs is used up.
+    public var budgetEnd: Ticks
     /// Objects of this core that other cores have changed: see `InboxItem`.
     public let inbox: AtomicWord
+    /// A node of the derivation tree that only this core may remove; 0: none.
+    public let errand: AtomicWord
+    /// The last epoch of `Board.epoch` that this core has seen while it was between two entries.
+    public let quiet: AtomicWord
     /// Where the machine finds this core's interrupt controller registers.
     public var interruptController: PhysicalAddress
     public var entries: UInt64
@@ -38,8 +46,18 @@ public struct Board: ~Copyable {
     public var cores: InlineArray<8, Ref<Core>?>
     /// Bit n: VMID n is taken; VMID 0 is the kernel's.
     public let identifiers: InlineArray<4, AtomicWord>
+    /// Begun by a core that wants to know that all others have left the kernel once.
+    public let epoch: AtomicWord
+    /// Tables that nobody has any more and that still hold capabilities. Under the lock.
+    var dyingTables: Ref<CapabilityTable>?
+    /// How many spaces there have been: tells one from an earlier one with its VMID. Under the lock.
+    var spaceCount: UInt64
+    /// A space that always exists.
+    public var idleTranslation: Translation
     /// 1 while a core changes capabilities, regions, spaces or stopped contexts: see `Kernel.exclusively`.
     public let structure: AtomicWord
     /// The object of each bound interrupt.
     public var interrupts: InlineArray<256, Ref<Interrupt>?>
+    /// The space that has each VMID. Under the lock.
+    var spaces: InlineArray<256, Ref<AddressSpace>?>
 }

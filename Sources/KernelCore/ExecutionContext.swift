@@ -66,7 +66,7 @@ public struct ExecutionContext: ~Copyable {
     /// Set for virtual CPUs only.
     public var guest: Ref<VirtualCPU>?
 
-    /// The scheduling context that this context runs on, its own or a caller's.
+    /// The scheduling context that this context runs on, its own or a caller's. While it is `calling`: the one that it lent.
     public var scheduling: Ref<SchedulingContext>?
     /// Its own, if it has one.
     public var home: Ref<SchedulingContext>?
@@ -75,13 +75,23 @@ public struct ExecutionContext: ~Copyable {
     public var caller: Ref<ExecutionContext>?
     /// Callers that wait until this thread waits for a call.
     public var callers: ContextQueue
-    /// Next in the queue of a server's callers.
+    /// Neighbours in the queue of a server's callers.
     public var next: Ref<ExecutionContext>?
+    public var previous: Ref<ExecutionContext>?
     /// The message of a caller that had to queue.
     public var message: Message
     public var messageBadge: UInt64
     /// The server that this context called.
     public var server: Ref<ExecutionContext>?
+
+    /// What its outstanding call carries beyond six words.
+    public var shape: MessageShape
+    /// Valid while `shape` has a lease.
+    public var lease: Lease
+    /// Its message page, or 0.
+    public var messagePage: PhysicalAddress
+    /// Bits of its notification that end its call.
+    public var abortMask: UInt64
 
     /// `ReplyForm.leaveStopped` if somebody stopped this context while it was `calling`, else 0.
     public var stopsOnReply: UInt32
@@ -91,6 +101,9 @@ public struct ExecutionContext: ~Copyable {
     public var faultBadge: UInt64
     /// The notification that wakes this thread in `replyWait`.
     public var notification: Ref<Notification>?
+    /// Told when this context stops because nobody serves its fault.
+    public var stopped: Ref<Notification>?
+    public var stoppedBits: UInt64
 
     /// 0 once a stopped context's state has left the hardware: what other cores may go by.
     public let running: AtomicWord
@@ -103,6 +116,8 @@ public struct ExecutionContext: ~Copyable {
     public var timer: TimerLink<ExecutionContext>
 
     public static let size: UInt64 = 2048
+    /// Its bindings lie behind the structure: see `NodeRole`.
+    static let bindings: UInt64 = 1536
     public static var floatingPointOffset: UInt64 { UInt64(MemoryLayout<RegisterFrame>.size) }
 
     @inline(__always) public var isVirtualCPU: Bool { guest != nil }
@@ -123,32 +138,33 @@ public struct ContextQueue {
 
     mutating func append(_ context: Ref<ExecutionContext>) {
         context.pointee.next = nil
+        context.pointee.previous = tail
         if let tail { tail.pointee.next = context } else { head = context }
         tail = context
     }
 
     mutating func removeFirst() -> Ref<ExecutionContext>? {
         guard let first = head else { return nil }
-        head = first.pointee.next
-        if head == nil { tail = nil }
+        remove(first)
         return first
     }
 
+    /// Takes one out that is in this queue, wherever it stands.
     mutating func remove(_ context: Ref<ExecutionContext>) {
-        var previous: Ref<ExecutionContext>?
-        var current = head
-        while let candidate = current, candidate != context {
-            previous = candidate
-            current = candidate.pointee.next
-        }
-        guard current != nil else { return }
-        if let previous { previous.pointee.next = context.pointee.next } else { head = context.pointee.next }
-        if tail == context { tail = previous }
+        let next = context.pointee.next
+        let previous = context.pointee.previous
+        if let previous { previous.pointee.next = next } else { head = next }
+        if let next { next.pointee.previous = previous } else { tail = previous }
+        context.pointee.next = nil
+        context.pointee.previous = nil
     }
 }
 
-/// An entry point of one thread.
+/// An entry point of one thread, or of nobody.
 public struct Portal: ~Copyable {
     public var server: Ref<ExecutionContext>?
-    public static let size: UInt64 = 64
+    /// How often it was bound to a thread: tells a client that its server was replaced.
+    public var generation: UInt64
+    static let binding: UInt64 = 64
+    public static let size: UInt64 = 128
 }

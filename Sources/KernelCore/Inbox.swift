@@ -43,6 +43,8 @@ extension Kernel {
 
     /// Works off this core's inbox. Items that arrive meanwhile bring an interrupt of their own.
     public static func drainInbox(_ core: Ref<Core>) {
+        let epoch = M.board.pointee.epoch.load()
+        performErrand(core)
         var tagged = core.pointee.inbox.exchange(0)
         while let item = InboxItem(tagged: tagged) {
             switch item {
@@ -58,6 +60,7 @@ extension Kernel {
                 deliver(core, notification)
             }
         }
+        core.pointee.quiet.store(epoch)
     }
 
     /// Does what other cores asked of a context of this core.

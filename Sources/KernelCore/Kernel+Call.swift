@@ -10,24 +10,24 @@ extension Kernel {
     /// `call`: through a portal to a thread of this core, which runs on the caller's time until it replies.
     @inline(__always)
     static func call(_ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector) {
-        let capability: Ref<Capability>
         do throws(Failure) {
-            capability = try find(caller, selector, .portal, .write)
-        } catch { return caller.pointee.frame.x[0] = error.status.rawValue }
-        guard let server = capability.pointee.target(Portal.self).pointee.server else {
-            return caller.pointee.frame.x[0] = Status.dead.rawValue
-        }
-        guard server.pointee.core == core.pointee.id else {
-            return caller.pointee.frame.x[0] = Status.wrongCore.rawValue
-        }
-        guard caller.pointee.depth < maximumDepth else {
-            return caller.pointee.frame.x[0] = Status.tooDeep.rawValue
-        }
-        let message = Message(
-            caller.pointee.frame.x[2], caller.pointee.frame.x[3], caller.pointee.frame.x[4],
-            caller.pointee.frame.x[5], caller.pointee.frame.x[6], caller.pointee.frame.x[7])
-        caller.pointee.callKind = .message
-        send(core, caller, server, badge: capability.pointee.badge, message)
+            let found = try find(caller, selector, .portal, .write)
+            let portal = found.target(Portal.self)
+            guard let server = portal.pointee.server else {
+                caller.pointee.frame.x[1] = portal.pointee.generation
+                throw Failure(.dead)
+            }
+            guard server.pointee.core == core.pointee.id else { throw .wrongCore }
+            guard caller.pointee.depth < maximumDepth else { throw .tooDeep }
+            try prepareShape(caller, MessageShape(bits: selector.form))
+            if isAborting(caller) {
+                caller.pointee.frame.x[1] = portal.pointee.generation
+                throw Failure(.aborted)
+            }
+            caller.pointee.callKind = .message
+            send(
+                core, caller, server, badge: found.badge, words(of: caller), tag: portal.pointee.generation)
+        } catch { caller.pointee.frame.x[0] = error.status.rawValue }
     }
 
     /// An exit or a fault: the context calls its portal. Without one, or nested too deep, it stops.
@@ -35,58 +35,70 @@ extension Kernel {
     public static func exit(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ message: Message) {
         guard let server = context.pointee.faultPortal?.pointee.server,
             server.pointee.core == core.pointee.id, context.pointee.depth < maximumDepth
-        else {
-            return stop(core, context)
-        }
+        else { return stopUnserved(core, context) }
         context.pointee.callKind = .exit
-        send(core, context, server, badge: context.pointee.faultBadge, message)
+        context.pointee.shape = MessageShape(bits: 0)
+        send(core, context, server, badge: context.pointee.faultBadge, message, tag: context.pointee.frame.x[1])
     }
 
-    /// Hands a message to a server: at once if it waits, else the caller queues.
+    /// Nobody serves this context's fault.
+    private static func stopUnserved(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
+        stop(core, context)
+        tellStopped(core, context)
+    }
+
+    /// Hands a message to a server: at once if it waits, else the caller queues. `tag` is what the caller finds in `x1`
+    /// afterwards: the portal's generation.
     @inline(__always)
     private static func send(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ server: Ref<ExecutionContext>, badge: UInt64,
-        _ message: Message
+        _ message: Message, tag: UInt64
     ) {
         caller.pointee.state = .calling
         caller.pointee.server = server
         guard server.pointee.state == .waiting else {
-            return sendLater(core, caller, server, badge: badge, message)
+            return sendLater(core, caller, server, badge: badge, message, tag: tag)
         }
+        caller.pointee.frame.x[1] = tag
         transfer(caller, server, badge: badge, message)
+        if caller.pointee.shape.bits != 0 { transferMore(caller, server, caller.pointee.shape) }
         switchTo(core, server)
     }
 
     @inline(never)
     private static func sendLater(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ server: Ref<ExecutionContext>, badge: UInt64,
-        _ message: Message
+        _ message: Message, tag: UInt64
     ) {
         if isInChain(of: caller, server) {
             // The server waits, directly or not, for this very caller: the call could never be served.
             caller.pointee.state = .ready
             caller.pointee.server = nil
-            if caller.pointee.callKind == .exit { return stop(core, caller) }
+            if caller.pointee.callKind == .exit { return stopUnserved(core, caller) }
             caller.pointee.frame.x[0] = Status.tooDeep.rawValue
             return
         }
+        caller.pointee.frame.x[1] = tag
         caller.pointee.message = message
         caller.pointee.messageBadge = badge
         server.pointee.callers.append(caller)
         releaseCore(core)
     }
 
-    /// Whether `server` is among those that wait for `caller`'s reply.
+    /// Whether `server` is among those that wait for `caller`'s reply, or queues, with a chain of its own, at one of them.
     private static func isInChain(of caller: Ref<ExecutionContext>, _ server: Ref<ExecutionContext>) -> Bool {
-        var link: Ref<ExecutionContext>? = caller
-        while let context = link {
-            if context == server { return true }
-            link = context.pointee.caller
+        var link: Ref<ExecutionContext>? = server
+        var steps: UInt8 = 0
+        // Each link waits for the next; the chain ends with one that runs or waits for anybody.
+        while let context = link, steps <= 2 &* maximumDepth {
+            if context == caller { return true }
+            link = context.pointee.state == .calling ? context.pointee.server : nil
+            steps &+= 1
         }
-        return false
+        return link != nil
     }
 
-    /// Moves message and scheduling context from a caller to a server.
+    /// Moves a message from a caller to a server, which runs on the caller's time from now on.
     @inline(__always)
     static func transfer(
         _ caller: Ref<ExecutionContext>, _ server: Ref<ExecutionContext>, badge: UInt64, _ message: Message
@@ -97,10 +109,9 @@ extension Kernel {
         server.pointee.state = .ready
         server.pointee.caller = caller
         server.pointee.depth = caller.pointee.depth &+ 1
-        let scheduling = caller.pointee.scheduling
-        server.pointee.scheduling = scheduling
-        scheduling?.pointee.context = server
-        caller.pointee.scheduling = nil
+        let time = caller.pointee.scheduling
+        server.pointee.scheduling = time
+        time?.pointee.context = server
     }
 
     /// `replyWait`: answers the present caller, waits for the next call or notification, or both.
@@ -108,12 +119,16 @@ extension Kernel {
     static func replyWait(_ core: Ref<Core>, _ server: Ref<ExecutionContext>, _ selector: Selector) {
         var form = selector.form
         if form & ReplyForm.reply != 0 {
-            guard let caller = server.pointee.caller else {
-                return server.pointee.frame.x[0] = Status.badState.rawValue
+            let shape = MessageShape(bits: selector.slot)
+            guard let caller = server.pointee.caller else { return replyToNobody(core, server, form) }
+            guard shape.isValid, !shape.hasLease else {
+                return server.pointee.frame.x[0] = Status.badArgument.rawValue
             }
             form |= caller.pointee.stopsOnReply
+            let isPlain = caller.pointee.scheduling == server.pointee.scheduling
             reply(core, server, caller, form)
-            if form & (ReplyForm.wait | ReplyForm.leaveStopped) == ReplyForm.wait, canWaitSimply(server) {
+            if shape.bits != 0, caller.pointee.callKind == .message { transferMore(server, caller, shape) }
+            if form & (ReplyForm.wait | ReplyForm.leaveStopped) == ReplyForm.wait, isPlain, canWaitSimply(server) {
                 server.pointee.state = .waiting
                 return switchTo(core, caller)
             }
@@ -126,6 +141,14 @@ extension Kernel {
         wait(core, server)
     }
 
+    /// The caller has gone (it was aborted or destroyed), or there was none: a server that also waits need not care.
+    @inline(never)
+    private static func replyToNobody(_ core: Ref<Core>, _ server: Ref<ExecutionContext>, _ form: UInt32) {
+        guard form & ReplyForm.wait != 0 else { return server.pointee.frame.x[0] = Status.badState.rawValue }
+        server.pointee.frame.x[0] = Status.ok.rawValue
+        wait(core, server)
+    }
+
     /// No caller queues and no notification is pending.
     @inline(__always)
     static func canWaitSimply(_ server: Ref<ExecutionContext>) -> Bool {
@@ -134,30 +157,23 @@ extension Kernel {
         return notification.pointee.bits.relaxedLoad() == 0
     }
 
-    /// Puts the answer into the caller's registers and gives its scheduling context back.
+    /// Puts the answer into the caller's registers; its time is its own again.
     @inline(__always)
     static func reply(
         _ core: Ref<Core>, _ server: Ref<ExecutionContext>, _ caller: Ref<ExecutionContext>, _ form: UInt32
     ) {
-        let words = Message(
-            server.pointee.frame.x[2], server.pointee.frame.x[3], server.pointee.frame.x[4],
-            server.pointee.frame.x[5], server.pointee.frame.x[6], server.pointee.frame.x[7])
         if caller.pointee.callKind == .message {
             let refused = form & ReplyForm.refuse != 0
             caller.pointee.frame.x[0] = refused ? Status.refused.rawValue : Status.ok.rawValue
-            caller.pointee.frame.x[1] = 0
-            setWords(caller, words)
+            setWords(caller, words(of: server))
         } else {
-            M.finishExit(caller, form: form, words: words, isLoaded: core.pointee.loaded == caller)
+            M.finishExit(caller, form: form, words: words(of: server), isLoaded: core.pointee.loaded == caller)
         }
         server.pointee.caller = nil
         server.pointee.depth = 0
         caller.pointee.server = nil
         caller.pointee.state = form & ReplyForm.leaveStopped != 0 ? .stopped : .ready
-        let scheduling = server.pointee.scheduling
-        caller.pointee.scheduling = scheduling
-        scheduling?.pointee.context = caller
-        server.pointee.scheduling = nil
+        caller.pointee.scheduling?.pointee.context = caller
     }
 
     /// The rest of a reply that does not end in a plain switch to the caller.
@@ -166,37 +182,30 @@ extension Kernel {
         _ core: Ref<Core>, _ server: Ref<ExecutionContext>, _ caller: Ref<ExecutionContext>, _ form: UInt32
     ) {
         server.pointee.frame.x[0] = Status.ok.rawValue
-        releaseCore(core)
+        let isOnLentTime = caller.pointee.scheduling == server.pointee.scheduling
+        if isOnLentTime { releaseCore(core) }
         if caller.pointee.state == .stopped {
-            caller.pointee.stopsOnReply = 0
-            unloadIfLoaded(core, caller)
-            caller.pointee.running.store(0)
-            abandonCaller(core, caller)
-        } else if let scheduling = caller.pointee.scheduling {
-            makeReady(core, scheduling, first: true)
-        }
-        // The server ran on the caller's time. If it goes on, then on its own.
-        server.pointee.scheduling = server.pointee.home
-        server.pointee.home?.pointee.context = server
-        if form & ReplyForm.wait != 0 {
-            wait(core, server)
-        } else if let home = server.pointee.home {
-            makeReady(core, home)
+            finishStop(core, caller)
+        } else if let time = caller.pointee.scheduling {
+            makeReady(core, time, first: true)
         } else {
-            server.pointee.running.store(0)
-            server.pointee.state = .stopped
-            unloadIfLoaded(core, server)
+            continueAtHome(core, caller)
         }
+        if isOnLentTime {
+            // If the server goes on, then on its own time.
+            server.pointee.scheduling = server.pointee.home
+            server.pointee.home?.pointee.context = server
+        }
+        if form & ReplyForm.wait != 0 { return wait(core, server) }
+        if let home = server.pointee.scheduling { makeReady(core, home) } else { finishStop(core, server) }
     }
 
     /// Waits: takes a notification that is pending, else the first queued caller, else sleeps.
     private static func wait(_ core: Ref<Core>, _ server: Ref<ExecutionContext>) {
-        // Without time of its own a thread runs on callers' only, and hears of no notification (as in `deliver`).
         if let notification = server.pointee.notification, let home = server.pointee.home,
             notification.pointee.bits.relaxedLoad() != 0
         {
-            let bits = notification.pointee.bits.exchange(0)
-            answer(server, .notified, tag: bits)
+            answer(server, .notified, tag: notification.pointee.bits.exchange(0))
             if core.pointee.current != server { makeReady(core, home) }
             return
         }
@@ -205,10 +214,19 @@ extension Kernel {
         server.pointee.scheduling = nil
         guard let caller = server.pointee.callers.removeFirst() else { return }
         transfer(caller, server, badge: caller.pointee.messageBadge, caller.pointee.message)
-        if let scheduling = server.pointee.scheduling { makeReady(core, scheduling) }
+        if caller.pointee.shape.bits != 0 { transferMore(caller, server, caller.pointee.shape) }
+        // A caller whose own caller has taken its time back has none to lend.
+        if let time = server.pointee.scheduling { makeReady(core, time) } else { continueAtHome(core, server) }
     }
 
     // MARK: Registers
+
+    @inline(__always)
+    static func words(of context: Ref<ExecutionContext>) -> Message {
+        Message(
+            context.pointee.frame.x[2], context.pointee.frame.x[3], context.pointee.frame.x[4],
+            context.pointee.frame.x[5], context.pointee.frame.x[6], context.pointee.frame.x[7])
+    }
 
     @inline(__always)
     static func setWords(_ context: Ref<ExecutionContext>, _ message: Message) {

@@ -11,7 +11,7 @@ extension Kernel {
         switch ContextControl(rawValue: selector.form) {
         case .configure: try exclusively { () throws(Failure) in try configure(caller, context) }
         case .start:
-            guard context.pointee.isConfigured else { throw .badState }
+            guard context.pointee.isConfigured, context.pointee.home != nil else { throw .badState }
             start(core, context)
         case .stop: stop(core, context)
         case .status:
@@ -19,7 +19,18 @@ extension Kernel {
             caller.pointee.frame.x[2] = status.rawValue
         case .setAffinity:
             try exclusively { () throws(Failure) in try setAffinity(context, caller.pointee.frame.x[2]) }
-        default: throw .unsupported
+        case .setAbortMask: try setAbortMask(core, context, caller.pointee.frame.x[2])
+        case .setMessagePage: try exclusively { () throws(Failure) in try setMessagePage(core, caller, context) }
+        case .bindStopped: try exclusively { () throws(Failure) in try bindStopped(caller, context) }
+        case .abort: try abort(core, context)
+        case .bindPortal:
+            try exclusively { () throws(Failure) in
+                let portal = try findNode(caller, caller.pointee.frame.x[2], .portal, .manage)
+                let thread = try findContextNode(caller, UInt64(selector.slot))
+                guard thread.pointee.kind == .thread else { throw .badCapability }
+                try bindPortal(portal.pointee.target(Portal.self), to: thread)
+            }
+        case nil: throw .unsupported
         }
     }
 
@@ -31,31 +42,106 @@ extension Kernel {
         _ caller: Ref<ExecutionContext>, _ context: Ref<ExecutionContext>
     ) throws(Failure) {
         guard isStopped(context) else { throw .badState }
-        let words = caller.pointee.frame
-        guard words.x[6] < UInt64(M.board.pointee.coreCount) else { throw .badArgument }
-        let core = CoreID(UInt8(words.x[6]))
-        let space = try findSlot(caller, words.x[2], .addressSpace, .write).pointee.target(AddressSpace.self)
-        let table = words.x[3] == 0
-            ? nil : try findSlot(caller, words.x[3], .capabilityTable, .write).pointee.target(CapabilityTable.self)
-        let scheduling = words.x[5] == 0
-            ? nil
-            : try findSlot(caller, words.x[5], .schedulingContext, .write).pointee.target(SchedulingContext.self)
-        if let scheduling {
-            guard scheduling.pointee.core == core else { throw .wrongCore }
-            guard scheduling.pointee.context == nil || scheduling.pointee.context == context else { throw .badState }
+        let parts = try Parts(caller)
+        if let time = parts.scheduling?.pointee.target(SchedulingContext.self) {
+            guard time.pointee.core == parts.core else { throw .wrongCore }
+            guard time.pointee.context == nil || time.pointee.context == context else { throw .badState }
         }
-        if words.x[4] != 0 {
-            let portal = try findSlot(caller, words.x[4], .portal, .write)
-            guard portal.pointee.target(Portal.self).pointee.server?.pointee.core == core else { throw .wrongCore }
-            context.pointee.faultPortal = portal.pointee.target(Portal.self)
-            context.pointee.faultBadge = portal.pointee.badge
+        if let portal = parts.faultPortal {
+            guard portal.pointee.target(Portal.self).pointee.server?.pointee.core == parts.core else { throw .wrongCore }
         }
-        context.pointee.space = space
-        context.pointee.table = table
-        context.pointee.core = core
-        context.pointee.home = scheduling
-        scheduling?.pointee.context = context
+        rebind(context, .space, parts.space)
+        rebind(context, .table, parts.table)
+        rebind(context, .faultPortal, parts.faultPortal)
+        rebind(context, .scheduling, parts.scheduling)
+        context.pointee.space = parts.space.pointee.target(AddressSpace.self)
+        context.pointee.table = parts.table?.pointee.target(CapabilityTable.self)
+        context.pointee.faultPortal = parts.faultPortal?.pointee.target(Portal.self)
+        context.pointee.faultBadge = parts.faultPortal?.pointee.badge ?? 0
+        context.pointee.core = parts.core
+        context.pointee.home?.pointee.context = nil
+        context.pointee.home = parts.scheduling?.pointee.target(SchedulingContext.self)
+        context.pointee.home?.pointee.context = context
         context.pointee.isConfigured = true
+    }
+
+    /// What `configure` names.
+    private struct Parts {
+        var space: Ref<Capability>
+        var table: Ref<Capability>?
+        var faultPortal: Ref<Capability>?
+        var scheduling: Ref<Capability>?
+        var core: CoreID
+
+        init(_ caller: Ref<ExecutionContext>) throws(Failure) {
+            let number = caller.pointee.frame.x[6]
+            guard number < UInt64(M.board.pointee.coreCount) else { throw .badArgument }
+            core = CoreID(UInt8(number))
+            space = try findNode(caller, caller.pointee.frame.x[2], .addressSpace, .write)
+            table = try Parts.optional(caller, caller.pointee.frame.x[3], .capabilityTable)
+            faultPortal = try Parts.optional(caller, caller.pointee.frame.x[4], .portal)
+            scheduling = try Parts.optional(caller, caller.pointee.frame.x[5], .schedulingContext)
+            try mayGrow(space)
+        }
+
+        private static func optional(
+            _ caller: Ref<ExecutionContext>, _ slot: UInt64, _ kind: ObjectKind
+        ) throws(Failure) -> Ref<Capability>? {
+            guard slot != 0 else { return nil }
+            let node = try findNode(caller, slot, kind, .write)
+            try mayGrow(node)
+            return node
+        }
+    }
+
+    /// A binding of a context becomes a child of another capability, or of none.
+    private static func rebind(_ context: Ref<ExecutionContext>, _ role: NodeRole, _ parent: Ref<Capability>?) {
+        erase(context.binding(role))
+        if let parent { bind(context.binding(role), role, in: context.address, to: parent) }
+    }
+
+    private static func setAbortMask(
+        _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ mask: UInt64
+    ) throws(Failure) {
+        guard context.pointee.core == core.pointee.id else { throw .wrongCore }
+        context.pointee.abortMask = mask
+        if context.pointee.state == .calling, context.pointee.callKind == .message, isAborting(context) {
+            abortCall(core, context)
+        }
+    }
+
+    /// Gives a thread its message page: RAM that it may read and write itself. `x2` extent or 0, `x3` offset.
+    private static func setMessagePage(
+        _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ context: Ref<ExecutionContext>
+    ) throws(Failure) {
+        guard context.pointee.core == core.pointee.id || isStopped(context) else { throw .wrongCore }
+        let offset = caller.pointee.frame.x[3]
+        guard caller.pointee.frame.x[2] != 0 else {
+            rebind(context, .messagePage, nil)
+            return context.pointee.messagePage = PhysicalAddress(0)
+        }
+        let extent = try findNode(caller, caller.pointee.frame.x[2], .extent, .readWrite)
+        guard !extent.pointee.has(CapabilityHeader.device), Page.isAligned(offset), offset < extent.pointee.size else {
+            throw .badArgument
+        }
+        try mayGrow(extent)
+        rebind(context, .messagePage, extent)
+        context.pointee.messagePage = extent.pointee.object + offset
+    }
+
+    /// `x2` notification or 0, `x3` bits.
+    private static func bindStopped(
+        _ caller: Ref<ExecutionContext>, _ context: Ref<ExecutionContext>
+    ) throws(Failure) {
+        guard caller.pointee.frame.x[2] != 0 else {
+            context.pointee.stopped = nil
+            return rebind(context, .stopped, nil)
+        }
+        let notification = try findNode(caller, caller.pointee.frame.x[2], .notification, .write)
+        try mayGrow(notification)
+        rebind(context, .stopped, notification)
+        context.pointee.stoppedBits = caller.pointee.frame.x[3]
+        context.pointee.stopped = notification.pointee.target(Notification.self)
     }
 
     /// Enters a virtual CPU in its machine's list, where inter-processor interrupts find it.
@@ -104,8 +190,7 @@ extension Kernel {
             guard let server = context.pointee.server, server.pointee.caller != context else {
                 return context.pointee.stopsOnReply = ReplyForm.leaveStopped
             }
-            server.pointee.callers.remove(context)
-            context.pointee.server = nil
+            endCall(core, context)
             if context.pointee.callKind == .message { context.pointee.frame.x[0] = Status.dead.rawValue }
         case .waitingForInterrupt: core.pointee.contextTimers.remove(context)
         case .waiting: context.pointee.frame.x[0] = Status.dead.rawValue
@@ -116,36 +201,7 @@ extension Kernel {
                 core.pointee.runQueue.remove(scheduling)
             }
         }
-        context.pointee.state = .stopped
-        unloadIfLoaded(core, context)
-        context.pointee.running.store(0)
-        abandonCaller(core, context)
-    }
-
-    /// A server has stopped: its caller gets its time back and `dead`. One that exited or faulted stops too, as does one
-    /// that somebody stopped meanwhile; then its own caller is next. Bounded by `maximumDepth`.
-    static func abandonCaller(_ core: Ref<Core>, _ stopped: Ref<ExecutionContext>) {
-        var server = stopped
-        while let caller = server.pointee.caller {
-            let scheduling = server.pointee.scheduling
-            server.pointee.caller = nil
-            server.pointee.depth = 0
-            server.pointee.scheduling = nil
-            caller.pointee.server = nil
-            caller.pointee.scheduling = scheduling
-            scheduling?.pointee.context = caller
-            if caller.pointee.callKind == .message, caller.pointee.stopsOnReply == 0 {
-                caller.pointee.frame.x[0] = Status.dead.rawValue
-                caller.pointee.state = .ready
-                if let scheduling { makeReady(core, scheduling) }
-                return
-            }
-            caller.pointee.stopsOnReply = 0
-            caller.pointee.state = .stopped
-            unloadIfLoaded(core, caller)
-            caller.pointee.running.store(0)
-            server = caller
-        }
+        finishStop(core, context)
     }
 
     /// `contextState`: see `ContextState`. Exit counters may be read at any time, all else of a stopped context only.

@@ -5,20 +5,28 @@ import ABI
 extension Kernel {
     /// `notificationBind`: see `NotificationBind`.
     static func bind(_ caller: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
-        let notification = try find(caller, selector, .notification, .manage).pointee.target(Notification.self)
-        let words = caller.pointee.frame
-        guard words.x[2] <= UInt32.max else { throw .badCapability }
-        let context = try findContext(caller, UInt32(words.x[2]))
-        switch NotificationBind(rawValue: selector.form) {
+        let source = try findNode(caller, UInt64(selector.slot), .notification, .manage)
+        let notification = source.pointee.target(Notification.self)
+        let node = try findContextNode(caller, caller.pointee.frame.x[2])
+        let context = node.pointee.target(ExecutionContext.self)
+        let interrupt = caller.pointee.frame.x[3]
+        guard let form = NotificationBind(rawValue: selector.form) else { throw .unsupported }
+        guard context.pointee.isVirtualCPU == (form == .virtualInterrupt), context.pointee.isConfigured else {
+            throw .badState
+        }
+        guard form == .thread || interrupt < UInt64(VirtualInterrupts.count) else { throw .badArgument }
+        try mayGrow(source)
+        try mayGrow(node)
+        unbindSink(notification)
+        if form == .thread, let other = context.pointee.notification { unbindSink(other) }
+        Kernel.bind(notification.sinkBinding, .sink, in: notification.address, to: node)
+        Kernel.bind(notification.sinkSourceBinding, .sinkSource, in: notification.address, to: source)
+        switch form {
         case .thread:
-            guard !context.pointee.isVirtualCPU, context.pointee.isConfigured else { throw .badState }
-            notification.pointee.sink = .thread(context)
+            notification.pointee.sink.store(Hearer.sink(thread: context))
             context.pointee.notification = notification
         case .virtualInterrupt:
-            guard context.pointee.isVirtualCPU, context.pointee.isConfigured else { throw .badState }
-            guard words.x[3] < UInt64(VirtualInterrupts.count) else { throw .badArgument }
-            notification.pointee.sink = .virtualInterrupt(context, UInt32(words.x[3]))
-        case nil: throw .unsupported
+            notification.pointee.sink.store(Hearer.sink(virtualCPU: context, UInt32(interrupt)))
         }
     }
 
@@ -27,7 +35,7 @@ extension Kernel {
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
     ) throws(Failure) {
         // Whoever only has the right to raise bits must not disturb the owner's timer.
-        let notification = try find(caller, selector, .notification, .manage).pointee.target(Notification.self)
+        let notification = try find(caller, selector, .notification, .manage).target(Notification.self)
         guard let form = TimerForm(rawValue: selector.form) else { throw .unsupported }
         try claimTimer(core, notification)
         switch form {
@@ -58,23 +66,50 @@ extension Kernel {
     ) throws(Failure) {
         let form = ScheduleControl(rawValue: selector.form)
         if form == .yield { return rotate(core) }
-        let scheduling = try find(caller, selector, .schedulingContext, .manage)
-            .pointee.target(SchedulingContext.self)
-        let words = caller.pointee.frame
+        let scheduling = try find(caller, selector, .schedulingContext, .manage).target(SchedulingContext.self)
         switch form {
-        case .configure:
-            guard scheduling.pointee.context == nil else { throw .badState }
-            guard words.x[2] < UInt64(M.board.pointee.coreCount), words.x[3] < 32, words.x[4] > 0,
-                words.x[4] < 1 << 62  // The end of a slice must lie in the future.
-            else {
-                throw .badArgument
-            }
-            scheduling.pointee.core = CoreID(UInt8(words.x[2]))
-            scheduling.pointee.priority = UInt8(words.x[3])
-            scheduling.pointee.slice = Ticks(words.x[4])
-        case .timeUsed: caller.pointee.frame.x[2] = scheduling.pointee.used.value
+        case .configure: try exclusively { () throws(Failure) in try configure(scheduling, caller) }
+        case .timeUsed:
+            caller.pointee.frame.x[2] = scheduling.pointee.used.value
+            caller.pointee.frame.x[3] = scheduling.pointee.overruns
+        case .bindOverrun: try exclusively { () throws(Failure) in try bindOverrun(caller, scheduling) }
         default: throw .unsupported
         }
+    }
+
+    private static func configure(
+        _ scheduling: Ref<SchedulingContext>, _ caller: Ref<ExecutionContext>
+    ) throws(Failure) {
+        guard scheduling.pointee.context == nil, !scheduling.pointee.isExhausted else { throw .badState }
+        let core = caller.pointee.frame.x[2], priority = caller.pointee.frame.x[3], slice = caller.pointee.frame.x[4]
+        let budget = caller.pointee.frame.x[5], period = caller.pointee.frame.x[6]
+        // The end of a slice, and of a period, must lie in the future.
+        guard core < UInt64(M.board.pointee.coreCount), priority < 32, slice > 0, slice < 1 << 62,
+            budget == 0 || (budget <= period && period < 1 << 62)
+        else { throw .badArgument }
+        scheduling.pointee.core = CoreID(UInt8(core))
+        scheduling.pointee.priority = UInt8(priority)
+        scheduling.pointee.slice = Ticks(slice)
+        scheduling.pointee.budget = Ticks(budget)
+        scheduling.pointee.period = Ticks(period)
+        scheduling.pointee.remaining = Ticks(budget)
+        scheduling.pointee.periodEnd = Ticks(0)
+    }
+
+    /// `x2` notification or 0, `x3` bits.
+    private static func bindOverrun(
+        _ caller: Ref<ExecutionContext>, _ scheduling: Ref<SchedulingContext>
+    ) throws(Failure) {
+        guard caller.pointee.frame.x[2] != 0 else {
+            scheduling.pointee.overrun = nil
+            return erase(scheduling.overrunBinding)
+        }
+        let notification = try findNode(caller, caller.pointee.frame.x[2], .notification, .write)
+        try mayGrow(notification)
+        erase(scheduling.overrunBinding)
+        bind(scheduling.overrunBinding, .overrun, in: scheduling.address, to: notification)
+        scheduling.pointee.overrunBits = caller.pointee.frame.x[3]
+        scheduling.pointee.overrun = notification.pointee.target(Notification.self)
     }
 
     /// `interruptControl`: see `InterruptControl` and `VirtualInterruptControl`.
@@ -86,13 +121,19 @@ extension Kernel {
             let target = try findContext(caller, selector.slot)
             return try virtualInterruptControl(core, caller, target, selector.form)
         }
-        let interrupt = try find(caller, selector, .interrupt, .write).pointee.target(Interrupt.self)
+        let interrupt = try find(caller, selector, .interrupt, .write).target(Interrupt.self)
         switch InterruptControl(rawValue: selector.form) {
         case .bind:
-            let notification = try findSlot(caller, caller.pointee.frame.x[2], .notification, .manage)
-            interrupt.pointee.notification = notification.pointee.target(Notification.self)
-            interrupt.pointee.bits = caller.pointee.frame.x[3]
-            M.enableInterrupt(interrupt.pointee.number, on: core.pointee.id)
+            try exclusively { () throws(Failure) in
+                let notification = try findNode(caller, caller.pointee.frame.x[2], .notification, .manage)
+                try mayGrow(notification)
+                unbind(interrupt)
+                erase(interrupt.binding)
+                bind(interrupt.binding, .interrupt, in: interrupt.address, to: notification)
+                interrupt.pointee.bits = caller.pointee.frame.x[3]
+                interrupt.pointee.notification = notification.pointee.target(Notification.self)
+                M.enableInterrupt(interrupt.pointee.number, on: core.pointee.id)
+            }
         case .acknowledge: M.deactivate(interrupt.pointee.number)
         case nil: throw .unsupported
         }
@@ -108,15 +149,20 @@ extension Kernel {
 
     /// `doorbell`: `x1` space, `x2` guest address, `x3` notification, `x4` bits: a store there raises them from now on.
     static func bindDoorbell(_ caller: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
-        let space = try find(caller, selector, .addressSpace, .write).pointee.target(AddressSpace.self)
-        let words = caller.pointee.frame
-        let notification = try findSlot(caller, words.x[3], .notification, .manage)
-        guard words.x[2] & 3 == 0 else { throw .badArgument }
-        guard space.pointee.doorbellCount < space.pointee.doorbells.count else { throw .noMemory }
-        space.pointee.doorbells[space.pointee.doorbellCount] = Doorbell(
-            address: GuestAddress(words.x[2]), notification: notification.pointee.target(Notification.self),
-            bits: words.x[4])
-        space.pointee.doorbellCount &+= 1
+        let space = try findNode(caller, UInt64(selector.slot), .addressSpace, .write)
+            .pointee.target(AddressSpace.self)
+        let address = caller.pointee.frame.x[2]
+        let notification = try findNode(caller, caller.pointee.frame.x[3], .notification, .manage)
+        guard address & 3 == 0 else { throw .badArgument }
+        try mayGrow(notification)
+        var index = 0
+        while index < space.pointee.doorbellCount, space.pointee.doorbells[index].notification != nil { index &+= 1 }
+        guard index < space.pointee.doorbells.count else { throw .noMemory }
+        bind(space.doorbellBinding(index), .doorbell, in: space.address, to: notification)
+        space.pointee.doorbells[index] = Doorbell(
+            address: GuestAddress(address), notification: notification.pointee.target(Notification.self),
+            bits: caller.pointee.frame.x[4])
+        space.pointee.doorbellCount = max(space.pointee.doorbellCount, index &+ 1)
     }
 
     /// A store of a virtual CPU to an unmapped address: true if it was a doorbell.
@@ -124,7 +170,7 @@ extension Kernel {
     public static func ring(_ core: Ref<Core>, _ space: Ref<AddressSpace>, _ address: GuestAddress) -> Bool {
         for index in 0..<min(space.pointee.doorbellCount, space.pointee.doorbells.count)
         where space.pointee.doorbells[index].address == address {
-            guard let notification = space.pointee.doorbells[index].notification else { return false }
+            guard let notification = space.pointee.doorbells[index].notification else { continue }
             raise(core, notification, space.pointee.doorbells[index].bits)
             return true
         }
@@ -160,25 +206,22 @@ extension Kernel {
 
     /// `x2` number, `x3` slot, `x4` region.
     private static func createInterrupt(_ caller: Ref<ExecutionContext>) throws(Failure) {
-        let words = caller.pointee.frame
-        guard words.x[2] >= 32, words.x[2] < UInt64(M.interruptCount) else { throw .badArgument }
-        guard M.board.pointee.interrupts[Int(words.x[2])] == nil else { throw .badState }
-        guard words.x[3] <= UInt32.max, let slot = caller.pointee.table?.pointee.slot(UInt32(words.x[3])) else {
-            throw .badCapability
-        }
-        guard slot.pointee.kind == .none else { throw .occupied }
-        let source = try findSlot(caller, words.x[4], .region, .manage)
+        let number = caller.pointee.frame.x[2]
+        guard number >= 32, number < UInt64(M.interruptCount) else { throw .badArgument }
+        guard M.board.pointee.interrupts[Int(number)] == nil else { throw .badState }
+        let slot = try freeSlot(caller.pointee.table, caller.pointee.frame.x[3])
+        let source = try findNode(caller, caller.pointee.frame.x[4], .region, .manage)
+        try mayGrow(source)
         let region = source.pointee.target(Region.self)
-        let address = PhysicalAddress((region.pointee.next.value &+ 63) & ~63)
-        guard address <= region.pointee.end, Interrupt.size <= region.pointee.end.value &- address.value else {
-            throw .noMemory
-        }
+        let shape = Shape(Interrupt.size)
+        let address = try place(region, shape)
+        try clear(region, address, shape)
         region.pointee.next = address + Interrupt.size
-        M.zero(address, size: Interrupt.size)
         let interrupt = Ref<Interrupt>(at: address)
-        interrupt.pointee.number = UInt32(words.x[2])
-        M.board.pointee.interrupts[Int(words.x[2])] = interrupt
+        interrupt.pointee.number = UInt32(number)
+        M.board.pointee.interrupts[Int(number)] = interrupt
         publish(
-            Capability(kind: .interrupt, rights: .all, isDevice: false, object: address, word: 0), in: slot, under: source)
+            CapabilityValue(kind: .interrupt, rights: .all, isDevice: false, object: address, word: 0), in: slot,
+            under: source, owner: true)
     }
 }

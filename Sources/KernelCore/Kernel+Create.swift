@@ -1,50 +1,37 @@
 import ABI
 
-// Objects out of regions, and capabilities out of capabilities.
-
-/// Donated RAM that is turned into objects and extents, from its start to its end.
-public struct Region: ~Copyable {
-    public var next: PhysicalAddress
-    public var end: PhysicalAddress
-    public static let size: UInt64 = 64
-}
+// Objects out of regions. Under the lock of `exclusively`.
 
 extension Kernel {
     /// `create`: `x1` region, form `ObjectKind`; `x2` parameter, `x3` free slot of the caller's table, `x4` alignment
     /// (extents: a power of two, at least 4 KiB). Back: `x2` bytes that the object took, alignment included.
     ///
-    /// The parameter is: a table's slots; a space's pages for tables; an extent's or a smaller region's bytes; the thread that a portal leads
-    /// to, which must be configured; else unused. Memory of objects
-    /// is zeroed here; extents come as they are, and whoever hands them on zeroes them.
+    /// The parameter is: a table's slots; a space's pages for tables; an extent's or a smaller region's bytes; the thread that a
+    /// portal leads to, which must be configured, or 0; else unused. Memory that somebody had before is zeroed, in pieces
+    /// (`again`). Extents of memory that nobody had come as they are.
     static func create(_ caller: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
-        let source = try find(caller, selector, .region, .manage)
-        let frame = caller.pointee.frame
+        let source = try findNode(caller, UInt64(selector.slot), .region, .manage)
+        let parameter = caller.pointee.frame.x[2]
         guard selector.form <= 255, let kind = ObjectKind(rawValue: UInt8(truncatingIfNeeded: selector.form)) else {
             throw .badArgument
         }
-        let slot = try freeSlot(caller.pointee.table, frame.x[3])
-        let shape = try objectShape(kind, parameter: frame.x[2], alignment: frame.x[4])
+        let slot = try freeSlot(caller.pointee.table, caller.pointee.frame.x[3])
+        try mayGrow(source)
+        let shape = try objectShape(kind, parameter: parameter, alignment: caller.pointee.frame.x[4])
         let region = source.pointee.target(Region.self)
-        let before = region.pointee.next
-        let address = try take(region, shape)
-        do throws(Failure) {
-            try initialise(caller, kind, at: address, shape, parameter: frame.x[2])
-        } catch {
-            region.pointee.next = before
-            throw error
+        let address = try place(region, shape)
+        try clear(region, address, shape)
+        try initialise(caller, kind, at: address, parameter: parameter)
+        if kind == .region {
+            Ref<Region>(at: address).pointee.dirtyEnd = min(region.pointee.dirtyEnd, address + shape.size)
         }
+        let before = region.pointee.next
+        region.pointee.next = address + shape.size
         publish(
-            Capability(
-                kind: kind, rights: .all, isDevice: false, object: address, word: kind == .extent ? frame.x[2] : 0),
-            in: slot, under: source)
+            CapabilityValue(
+                kind: kind, rights: .all, isDevice: false, object: address, word: kind == .extent ? parameter : 0),
+            in: slot, under: source, owner: true)
         caller.pointee.frame.x[2] = region.pointee.next.value &- before.value
-    }
-
-    private struct Shape {
-        var size: UInt64
-        var alignment: UInt64
-        /// How much of it the kernel zeroes now: the bound on the entry's work.
-        var zeroed: UInt64
     }
 
     private static func objectShape(
@@ -53,54 +40,42 @@ extension Kernel {
         switch kind {
         case .capabilityTable:
             guard parameter > 0, parameter <= CapabilityTable.maximumCount else { throw .badArgument }
-            let size = CapabilityTable.headerSize &+ parameter &* CapabilityTable.slotSize
-            return Shape(size: size, alignment: 64, zeroed: size)
+            return Shape(CapabilityTable.headerSize &+ parameter &* Capability.size)
         case .addressSpace:
             guard parameter > 0, parameter <= 4096 else { throw .badArgument }
             let head = AddressSpace.headerSize &+ Page.size
-            return Shape(size: head &+ parameter &* Page.size, alignment: Page.size, zeroed: head)
-        case .thread: return Shape(size: ExecutionContext.size, alignment: 64, zeroed: ExecutionContext.size)
-        case .virtualCPU: return Shape(size: VirtualCPU.size, alignment: 64, zeroed: VirtualCPU.size)
-        case .portal: return Shape(size: Portal.size, alignment: 64, zeroed: Portal.size)
-        case .schedulingContext:
-            return Shape(size: SchedulingContext.size, alignment: 64, zeroed: SchedulingContext.size)
-        case .notification: return Shape(size: Notification.size, alignment: 64, zeroed: Notification.size)
+            return Shape(head &+ parameter &* Page.size, alignment: Page.size, zeroed: head)
+        case .thread: return Shape(ExecutionContext.size)
+        case .virtualCPU: return Shape(VirtualCPU.size)
+        case .portal: return Shape(Portal.size)
+        case .schedulingContext: return Shape(SchedulingContext.size)
+        case .notification: return Shape(Notification.size)
         case .extent:
             guard Page.isAligned(parameter), parameter > 0, parameter < 1 << 48 else { throw .badArgument }
             guard alignment >= Page.size, alignment & (alignment &- 1) == 0, alignment <= 1 << 30 else {
                 throw .badArgument
             }
-            return Shape(size: parameter, alignment: alignment, zeroed: 0)
+            return Shape(parameter, alignment: alignment, zeroed: 0)
         case .region:
             guard Page.isAligned(parameter), parameter > 0, parameter < 1 << 48 else { throw .badArgument }
-            return Shape(size: parameter, alignment: Page.size, zeroed: Region.size)
+            var shape = Shape(parameter, alignment: Page.size, zeroed: Region.size)
+            shape.forgets = false
+            return shape
         case .none, .interrupt, .system, .mapping: throw .badArgument
         }
     }
 
-    private static func take(_ region: Ref<Region>, _ shape: Shape) throws(Failure) -> PhysicalAddress {
-        let start = (region.pointee.next.value &+ shape.alignment &- 1) & ~(shape.alignment &- 1)
-        guard start >= region.pointee.next.value, start <= region.pointee.end.value,
-            shape.size <= region.pointee.end.value &- start
-        else { throw .noMemory }
-        region.pointee.next = PhysicalAddress(start &+ shape.size)
-        return PhysicalAddress(start)
-    }
-
+    /// Makes an object of zeroed memory. What throws comes before what changes anything.
     private static func initialise(
-        _ caller: Ref<ExecutionContext>, _ kind: ObjectKind, at address: PhysicalAddress, _ shape: Shape, parameter: UInt64
+        _ caller: Ref<ExecutionContext>, _ kind: ObjectKind, at address: PhysicalAddress, parameter: UInt64
     ) throws(Failure) {
-        M.zero(address, size: shape.zeroed)
         switch kind {
         case .capabilityTable:
             let table = Ref<CapabilityTable>(at: address)
             table.pointee.count = parameter
             table.pointee.slots = address + CapabilityTable.headerSize
         case .addressSpace: try initialiseSpace(Ref(at: address), pages: parameter)
-        case .region:
-            let region = Ref<Region>(at: address)
-            region.pointee.next = address + Region.size
-            region.pointee.end = address + parameter
+        case .region: initialiseRegion(Ref(at: address), size: parameter)
         case .thread: M.resetRegisters(Ref(at: address))
         case .virtualCPU:
             let context = Ref<ExecutionContext>(at: address)
@@ -109,16 +84,31 @@ extension Kernel {
             guest.pointee.context = context
             M.resetRegisters(context)
         case .schedulingContext:
-            let scheduling = Ref<SchedulingContext>(at: address)
-            scheduling.pointee.slice = Ticks(SchedulingContext.defaultSlice)
+            Ref<SchedulingContext>(at: address).pointee.slice = Ticks(SchedulingContext.defaultSlice)
         case .portal:
-            let thread = try findSlot(caller, parameter, .thread, .manage).pointee.target(ExecutionContext.self)
-            guard thread.pointee.isConfigured else { throw .badState }
-            Ref<Portal>(at: address).pointee.server = thread
-        // All-zero bits would be a thread at address 0: cases with a payload come first in memory.
-        case .notification: Ref<Notification>(at: address).pointee.sink = .nobody
+            guard parameter != 0 else { return }
+            try bindPortal(Ref(at: address), to: findNode(caller, parameter, .thread, .manage))
         default: break
         }
+    }
+
+    /// A region in its own memory.
+    private static func initialiseRegion(_ region: Ref<Region>, size: UInt64) {
+        region.pointee.start = region.address + Region.size
+        region.pointee.next = region.pointee.start
+        region.pointee.zeroedTo = region.pointee.start
+        region.pointee.end = region.address + size
+    }
+
+    /// A portal leads to another thread from now on.
+    static func bindPortal(_ portal: Ref<Portal>, to thread: Ref<Capability>) throws(Failure) {
+        let server = thread.pointee.target(ExecutionContext.self)
+        guard server.pointee.isConfigured else { throw .badState }
+        try mayGrow(thread)
+        erase(portal.serverBinding)
+        bind(portal.serverBinding, .server, in: portal.address, to: thread)
+        portal.pointee.generation &+= 1
+        portal.pointee.server = server
     }
 
     /// Lays out a space: structure, root table, pool.
@@ -130,6 +120,9 @@ extension Kernel {
         space.pointee.poolEnd = root + Page.size &* (pages &+ 1)
         space.pointee.identifier = identifier
         space.pointee.translation = M.makeTranslation(root: root, identifier: identifier)
+        M.board.pointee.spaceCount &+= 1
+        space.pointee.serial = M.board.pointee.spaceCount
+        M.board.pointee.spaces[Int(identifier & 255)] = space
     }
 
     /// A VMID that no space has: 1…255, the range that every core has.
@@ -147,38 +140,9 @@ extension Kernel {
         return nil
     }
 
-    private static func freeSlot(
-        _ table: Ref<CapabilityTable>?, _ number: UInt64
-    ) throws(Failure) -> Ref<Capability> {
+    static func freeSlot(_ table: Ref<CapabilityTable>?, _ number: UInt64) throws(Failure) -> Ref<Capability> {
         guard number <= UInt32.max, let slot = table?.pointee.slot(UInt32(number)) else { throw .badCapability }
-        guard slot.pointee.kind == .none else { throw .occupied }
+        guard slot.pointee.isEmpty else { throw .occupied }
         return slot
-    }
-
-    /// `derive`: `x1` capability, `x2` table that receives, `x3` free slot there, `x4` rights to keep, `x5` badge (or an
-    /// extent's offset), `x6` an extent's size (0: to its end). A badge that is set cannot be changed.
-    static func derive(_ caller: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
-        guard let source = caller.pointee.table?.pointee.slot(selector.slot), source.pointee.kind != .none else {
-            throw .badCapability
-        }
-        guard source.pointee.kind != .region, source.pointee.rights.contains(.manage) else { throw .noRights }
-        let frame = caller.pointee.frame
-        let table = try findSlot(caller, frame.x[2], .capabilityTable, .write).pointee.target(CapabilityTable.self)
-        let slot = try freeSlot(table, frame.x[3])
-        var child = source.pointee
-        child.rights = child.rights.intersection(Rights(rawValue: UInt8(truncatingIfNeeded: frame.x[4] & 15)))
-        if child.kind == .extent {
-            let size = frame.x[6] == 0 ? child.size &- min(frame.x[5], child.size) : frame.x[6]
-            guard Page.isAligned(frame.x[5] | size), size > 0, frame.x[5] <= child.size,
-                size <= child.size &- frame.x[5]
-            else { throw .badArgument }
-            child.object = child.object + frame.x[5]
-            child.word = size
-        } else if frame.x[5] != 0 {
-            guard child.badge == 0 else { throw .noRights }
-            child.word = frame.x[5]
-        }
-        child.firstChild = nil
-        publish(child, in: slot, under: source)
     }
 }

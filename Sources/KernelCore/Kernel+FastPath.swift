@@ -28,17 +28,22 @@ extension Kernel {
     private static func callFast(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
     ) -> Ref<ExecutionContext>? {
-        let capability: Ref<Capability>
-        do throws(Failure) { capability = try find(caller, selector, .portal, .write) } catch { return nil }
-        guard let server = capability.pointee.target(Portal.self).pointee.server,
+        // No more than six words.
+        guard selector.form == 0 else { return nil }
+        let found: Found
+        do throws(Failure) { found = try find(caller, selector, .portal, .write) } catch { return nil }
+        let portal = found.target(Portal.self)
+        guard let server = portal.pointee.server,
             server.pointee.state == .waiting, server.pointee.core == core.pointee.id,
-            caller.pointee.depth < maximumDepth
+            caller.pointee.depth < maximumDepth, caller.pointee.abortMask == 0
         else { return nil }
         caller.pointee.callKind = .message
+        caller.pointee.shape = MessageShape(bits: 0)
+        caller.pointee.frame.x[1] = portal.pointee.generation
         let message = Message(
             caller.pointee.frame.x[2], caller.pointee.frame.x[3], caller.pointee.frame.x[4],
             caller.pointee.frame.x[5], caller.pointee.frame.x[6], caller.pointee.frame.x[7])
-        return sendFast(core, caller, server, badge: capability.pointee.badge, message)
+        return sendFast(core, caller, server, badge: found.badge, message)
     }
 
     /// A virtual CPU's exit to its monitor.
@@ -71,11 +76,12 @@ extension Kernel {
     public static func replyWaitFast(
         _ core: Ref<Core>, _ server: Ref<ExecutionContext>
     ) -> Ref<ExecutionContext>? {
-        let form = Selector(bits: server.pointee.frame.x[1]).form
-        // Reply and wait, no more than a plain answer, and nobody has asked for the caller to stop.
-        guard form & (ReplyForm.reply | ReplyForm.wait | ReplyForm.leaveStopped | ReplyForm.refuse)
-            == ReplyForm.reply | ReplyForm.wait,
-            let caller = server.pointee.caller, caller.pointee.stopsOnReply == 0, canWaitSimply(server)
+        let selector = Selector(bits: server.pointee.frame.x[1])
+        let form = selector.form
+        // Reply and wait, no more than a plain answer of six words, and nobody has asked for the caller to stop.
+        guard selector.bits & (UInt64(ReplyForm.rare) << 32 | 0xFFFF_FFFF) == UInt64(ReplyForm.reply | ReplyForm.wait) << 32,
+            let caller = server.pointee.caller, caller.pointee.stopsOnReply == 0,
+            caller.pointee.scheduling == server.pointee.scheduling, canWaitSimply(server)
         else { return nil }
         if let guest = caller.pointee.guest {
             // Its registers are still in hardware, and its interrupts as they were.
@@ -96,16 +102,17 @@ extension Kernel {
     private static func signalFast(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
     ) -> Ref<ExecutionContext>? {
-        let capability: Ref<Capability>
-        do throws(Failure) { capability = try find(caller, selector, .notification, .write) } catch { return nil }
-        let notification = capability.pointee.target(Notification.self)
-        switch notification.pointee.sink {
+        let found: Found
+        do throws(Failure) { found = try find(caller, selector, .notification, .write) } catch { return nil }
+        let notification = found.target(Notification.self)
+        switch notification.pointee.hearer {
         case .nobody: break
         case .thread(let thread):
-            guard thread.pointee.core == core.pointee.id, thread.pointee.state != .waiting else { return nil }
+            guard thread.pointee.core == core.pointee.id, thread.pointee.state != .waiting, thread.pointee.abortMask == 0
+            else { return nil }
         case .virtualInterrupt: return nil
         }
-        let bits = capability.pointee.badge != 0 ? capability.pointee.badge : caller.pointee.frame.x[2]
+        let bits = found.badge != 0 ? found.badge : caller.pointee.frame.x[2]
         notification.pointee.bits.set(bits)
         caller.pointee.frame.x[0] = Status.ok.rawValue
         return caller
@@ -129,4 +136,9 @@ extension Kernel {
         M.enterGuest(guest)
         becomeCurrent(core, next)
     }
+}
+
+extension ReplyForm {
+    /// The bits that say whether an answer is a plain one.
+    static var rare: UInt32 { reply | wait | leaveStopped | refuse }
 }

@@ -20,7 +20,9 @@ extension Kernel {
 
     /// Puts a scheduling context into the queue, and has the core reconsider if it is more urgent than who runs.
     static func makeReady(_ core: Ref<Core>, _ scheduling: Ref<SchedulingContext>, first: Bool = false) {
-        guard !scheduling.pointee.isQueued, core.pointee.scheduling != scheduling else { return }
+        guard !scheduling.pointee.isQueued, core.pointee.scheduling != scheduling, !scheduling.pointee.isExhausted else {
+            return
+        }
         if first {
             core.pointee.runQueue.prepend(scheduling)
         } else {
@@ -42,7 +44,9 @@ extension Kernel {
         if let running = core.pointee.scheduling {
             guard core.pointee.runQueue.highest > Int(running.pointee.priority) else { return }
             charge(core, M.now)
-            if running.pointee.left == Ticks(0) {
+            if running.pointee.isExhausted {
+                // It comes back when its period ends.
+            } else if running.pointee.left == Ticks(0) {
                 core.pointee.runQueue.append(running)
             } else {
                 core.pointee.runQueue.prepend(running)
@@ -54,6 +58,7 @@ extension Kernel {
     private static func takeNext(_ core: Ref<Core>) {
         let now = M.now
         charge(core, now)
+        core.pointee.mustSchedule = false
         guard let next = core.pointee.runQueue.removeFirst(), let context = next.pointee.context else {
             core.pointee.current = nil
             return updateDeadline(core)
@@ -62,6 +67,7 @@ extension Kernel {
         next.pointee.since = now
         if next.pointee.left == Ticks(0) { next.pointee.left = next.pointee.slice }
         core.pointee.sliceEnd = now + next.pointee.left
+        beginBudget(core, next, now)
         updateDeadline(core)
         switchTo(core, context)
     }
@@ -74,6 +80,7 @@ extension Kernel {
         running.pointee.left = Ticks(running.pointee.left.value &- min(used, running.pointee.left.value))
         running.pointee.since = now
         core.pointee.scheduling = nil
+        if running.pointee.budget != Ticks(0) { chargeBudget(core, running, used, now) }
     }
 
     /// The context that runs does not go on; its scheduling context is in no queue.
@@ -89,17 +96,19 @@ extension Kernel {
         let now = M.now
         charge(core, now)
         running.pointee.left = Ticks(0)
-        core.pointee.runQueue.append(running)
+        if !running.pointee.isExhausted { core.pointee.runQueue.append(running) }
         takeNext(core)
     }
 
-    /// Sets the hardware timer to the soonest of: a timer's deadline, the end of the slice if equals wait.
+    /// Sets the hardware timer to the soonest of: a timer's deadline, the end of the slice if equals wait, the end of the budget.
     static func updateDeadline(_ core: Ref<Core>) {
         var deadline = min(core.pointee.notificationTimers.soonest, core.pointee.contextTimers.soonest)
-        if let running = core.pointee.scheduling,
-            core.pointee.runQueue.highest == Int(running.pointee.priority)
-        {
-            deadline = min(deadline, core.pointee.sliceEnd)
+        deadline = min(deadline, core.pointee.budgetTimers.soonest)
+        if let running = core.pointee.scheduling {
+            deadline = min(deadline, core.pointee.budgetEnd)
+            if core.pointee.runQueue.highest == Int(running.pointee.priority) {
+                deadline = min(deadline, core.pointee.sliceEnd)
+            }
         }
         guard deadline != core.pointee.deadline else { return }
         core.pointee.deadline = deadline
@@ -111,15 +120,19 @@ extension Kernel {
         let now = M.now
         core.pointee.deadline = .never
         M.setDeadline(.never)
-        while let notification = core.pointee.notificationTimers.removeExpired(now) {
+        renewBudgets(core, now)
+        for _ in 0..<timerBatch {
+            guard let notification = core.pointee.notificationTimers.removeExpired(now) else { break }
             let bits = notification.pointee.timerBits
             notification.pointee.timerOwner.store(0)
             raise(core, notification, bits)
         }
-        while let context = core.pointee.contextTimers.removeExpired(now) {
+        for _ in 0..<timerBatch {
+            guard let context = core.pointee.contextTimers.removeExpired(now) else { break }
             // The virtual CPU is not loaded: its timer interrupts by itself once it is.
             if context.pointee.state == .waitingForInterrupt { wake(core, context) }
         }
+        exhaust(core, now)
         if core.pointee.scheduling != nil, core.pointee.sliceEnd <= now,
             core.pointee.runQueue.highest == Int(core.pointee.scheduling!.pointee.priority)
         {

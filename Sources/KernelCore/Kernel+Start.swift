@@ -4,8 +4,19 @@ import ABI
 
 extension Kernel {
     /// Puts a capability that has no parent into a free slot.
-    public static func install(_ capability: Capability, in table: Ref<CapabilityTable>, _ slot: UInt32) {
-        table.pointee.slot(slot)?.pointee = capability
+    public static func install(_ capability: CapabilityValue, in table: Ref<CapabilityTable>, _ slot: UInt32) {
+        guard let slot = table.pointee.slot(slot) else { return }
+        slot.pointee.object = capability.object
+        slot.pointee.word = capability.word
+        slot.pointee.header.store(CapabilityHeader.make(capability, role: .slot, depth: 0, owner: false))
+    }
+
+    /// Gives a region memory that nobody had before.
+    public static func initialiseAtStart(_ region: Ref<Region>, from start: PhysicalAddress, to end: PhysicalAddress) {
+        region.pointee.start = start
+        region.pointee.next = start
+        region.pointee.zeroedTo = start
+        region.pointee.end = end
     }
 
     public static func initialiseAtStart(_ space: Ref<AddressSpace>, pages: UInt64) {
@@ -17,7 +28,7 @@ extension Kernel {
         _ space: Ref<AddressSpace>, _ physical: PhysicalAddress, _ address: GuestAddress, _ size: UInt64,
         _ rights: Rights
     ) -> Bool {
-        let extent = Capability(kind: .extent, rights: .all, isDevice: false, object: physical, word: size)
+        let extent = CapabilityValue(kind: .extent, rights: .all, isDevice: false, object: physical, word: size)
         var done: UInt64 = 0
         while done < size {
             let request = MapRequest(address: address + done, offset: done, size: size &- done, rights: rights)

@@ -34,7 +34,8 @@ extension Kernel {
         }
     }
 
-    /// The operations that are not on the fast paths. They leave `x0` as `ok` unless they say otherwise.
+    /// The operations that are not on the fast paths. They leave `x0` as `ok` unless they say otherwise. One that destroys its own
+    /// caller leaves an answer that nobody reads: the memory is still there.
     @inline(never)
     private static func operateSlowly(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
@@ -43,8 +44,10 @@ extension Kernel {
         caller.pointee.frame.x[0] = Status.ok.rawValue
         do throws(Failure) {
             switch operation {
+            case .copy: try copy(caller, selector)
             case .create: try exclusively { () throws(Failure) in try create(caller, selector) }
             case .derive: try exclusively { () throws(Failure) in try derive(caller, selector) }
+            case .revoke: try exclusively { () throws(Failure) in try revoke(core, caller, selector) }
             case .map: try exclusively { () throws(Failure) in try map(caller, selector) }
             case .doorbell: try exclusively { () throws(Failure) in try bindDoorbell(caller, selector) }
             case .contextControl: try contextControl(core, caller, selector)
@@ -88,43 +91,36 @@ extension Kernel {
     @inline(__always)
     static func find(
         _ caller: Ref<ExecutionContext>, _ selector: Selector, _ kind: ObjectKind, _ rights: Rights
-    ) throws(Failure) -> Ref<Capability> {
+    ) throws(Failure) -> Found {
         guard let table = caller.pointee.table else { throw .badCapability }
-        let slot = try table.pointee.find(selector.slot, kind, rights)
-        // Another core may just have filled it: its kind came last.
-        M.orderLoads()
-        return slot
+        return try table.pointee.find(selector.slot, kind, rights, order: { M.orderLoads() })
     }
 
-    /// Fills a free slot so that other cores see a whole capability or none.
-    static func publish(_ capability: Capability, in slot: Ref<Capability>, under parent: Ref<Capability>) {
-        var draft = capability
-        draft.kind = .none
-        slot.pointee = draft
-        slot.adopt(by: parent)
-        M.orderStores()
-        slot.pointee.kind = capability.kind
-    }
-
-    /// A capability named by a message word.
-    static func findSlot(
+    /// A capability with its place in the tree, named by a message word. Under the lock of `exclusively`.
+    static func findNode(
         _ caller: Ref<ExecutionContext>, _ slot: UInt64, _ kind: ObjectKind, _ rights: Rights
     ) throws(Failure) -> Ref<Capability> {
-        guard slot <= UInt32.max else { throw .badCapability }
-        return try find(caller, Selector(slot: UInt32(slot)), kind, rights)
+        guard slot <= UInt32.max, let node = caller.pointee.table?.pointee.slot(UInt32(slot)),
+            node.pointee.kind == kind
+        else { throw .badCapability }
+        guard node.pointee.rights.isSuperset(of: rights) else { throw .noRights }
+        return node
     }
 
     /// A thread or a virtual CPU.
     static func findContext(
         _ caller: Ref<ExecutionContext>, _ slot: UInt32
     ) throws(Failure) -> Ref<ExecutionContext> {
-        guard let capability = caller.pointee.table?.pointee.slot(slot) else { throw .badCapability }
-        switch capability.pointee.kind {
-        case .thread, .virtualCPU: break
-        default: throw .badCapability
-        }
-        M.orderLoads()
-        guard capability.pointee.rights.contains(.manage) else { throw .noRights }
-        return capability.pointee.target(ExecutionContext.self)
+        let kind: ObjectKind = caller.pointee.table?.pointee.slot(slot)?.pointee.kind == .virtualCPU ? .virtualCPU : .thread
+        return try find(caller, Selector(slot: slot), kind, .manage).target(ExecutionContext.self)
+    }
+
+    /// A thread or a virtual CPU, with its place in the tree. Under the lock of `exclusively`.
+    static func findContextNode(_ caller: Ref<ExecutionContext>, _ slot: UInt64) throws(Failure) -> Ref<Capability> {
+        guard slot <= UInt32.max, let node = caller.pointee.table?.pointee.slot(UInt32(slot)),
+            node.pointee.kind == .thread || node.pointee.kind == .virtualCPU
+        else { throw .badCapability }
+        guard node.pointee.rights.contains(.manage) else { throw .noRights }
+        return node
     }
 }

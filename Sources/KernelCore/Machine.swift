@@ -67,10 +67,17 @@ public protocol Machine: SendableMetatype {
     // MARK: Physical interrupts
     /// Enables, at the distributor, an interrupt that devices share (32 and up), and routes it to `core`.
     static func enableInterrupt(_ interrupt: UInt32, on core: CoreID)
+    /// The reverse; one that is active is no longer.
+    static func disableInterrupt(_ interrupt: UInt32)
     static var interruptCount: UInt32 { get }
 
     // MARK: Memory and page tables
+    /// Both multiples of 64.
     static func zero(_ address: PhysicalAddress, size: UInt64)
+    static func readWord(_ address: PhysicalAddress) -> UInt64
+    /// 8 bytes each.
+    static func copyWords(from: PhysicalAddress, to: PhysicalAddress, count: UInt64)
+    static func copyBytes(from: PhysicalAddress, to: PhysicalAddress, count: UInt64)
     static func readEntry(_ table: PhysicalAddress, _ index: UInt64) -> PageTableEntry
     /// Writes an entry so that the table walker sees it.
     static func writeEntry(_ table: PhysicalAddress, _ index: UInt64, _ entry: PageTableEntry)
@@ -78,9 +85,15 @@ public protocol Machine: SendableMetatype {
     static func leafEntry(_ frame: PhysicalAddress, level: Int, rights: Rights, device: Bool) -> PageTableEntry
     /// The table that an entry points to; nil for leaves and invalid ones.
     static func table(of entry: PageTableEntry) -> PhysicalAddress?
+    /// Whether a leaf maps RAM, with this right.
+    static func isMemory(_ entry: PageTableEntry, _ right: Rights) -> Bool
+    /// What a leaf maps.
+    static func frame(of entry: PageTableEntry) -> PhysicalAddress
     static func makeTranslation(root: PhysicalAddress, identifier: UInt16) -> Translation
     /// No core uses the entry for `address` of the space, nor anything derived from it, when this returns.
     static func invalidate(_ translation: Translation, _ address: GuestAddress)
+    /// No core uses anything of the space, whose VMID another one may get.
+    static func invalidateAll(_ translation: Translation)
     /// This core forgets all that it cached of the space, which is the current one afterwards.
     static func invalidateLocally(_ translation: Translation)
 

@@ -1,7 +1,7 @@
 import ABI
 
 /// Who hears of a notification's bits.
-public enum NotificationSink {
+public enum Hearer {
     case nobody
     /// A thread hears of them in `replyWait`.
     case thread(Ref<ExecutionContext>)
@@ -12,7 +12,9 @@ public enum NotificationSink {
 /// A word of bits that is OR-ed and never blocks.
 public struct Notification: ~Copyable {
     public let bits: AtomicWord
-    public var sink: NotificationSink
+    /// Who hears of them, in one word, because other cores look without a lock: the context's address; in bits 56…63 the
+    /// interrupt of a virtual CPU; bit 0 tells a virtual CPU. 0: nobody.
+    public let sink: AtomicWord
     /// 1 while this is in its core's inbox.
     public let inboxQueued: AtomicWord
     /// The next item of the inbox, tagged; written by whoever set `inboxQueued`.
@@ -23,7 +25,27 @@ public struct Notification: ~Copyable {
     /// The number of the core whose list the timer may be in, plus 1; 0: no core's.
     public let timerOwner: AtomicWord
 
-    public static let size: UInt64 = 128
+    static let bindings: UInt64 = 128
+    public static let size: UInt64 = 256
+
+    @inline(__always) public var hearer: Hearer { Hearer(sink: sink.load()) }
+}
+
+extension Hearer {
+    private static let virtualTag: UInt64 = 1
+
+    @inline(__always)
+    init(sink: UInt64) {
+        guard sink != 0 else { self = .nobody; return }
+        let context = Ref<ExecutionContext>(at: PhysicalAddress(sink & 0xFF_FFFF_FFFF_FFFE))
+        self = sink & Self.virtualTag == 0
+            ? .thread(context) : .virtualInterrupt(context, UInt32(truncatingIfNeeded: sink >> 56))
+    }
+
+    static func sink(thread: Ref<ExecutionContext>) -> UInt64 { thread.address.value }
+    static func sink(virtualCPU: Ref<ExecutionContext>, _ interrupt: UInt32) -> UInt64 {
+        virtualCPU.address.value | virtualTag | UInt64(interrupt) << 56
+    }
 }
 
 /// A physical interrupt, delivered as a notification.
@@ -32,7 +54,8 @@ public struct Interrupt: ~Copyable {
     public var notification: Ref<Notification>?
     public var bits: UInt64
 
-    public static let size: UInt64 = 64
+    static let binding: UInt64 = 64
+    public static let size: UInt64 = 128
 }
 
 extension Kernel {
@@ -41,15 +64,15 @@ extension Kernel {
     static func signal(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
     ) throws(Failure) {
-        let capability = try find(caller, selector, .notification, .write)
-        let bits = capability.pointee.badge != 0 ? capability.pointee.badge : caller.pointee.frame.x[2]
-        raise(core, capability.pointee.target(Notification.self), bits)
+        let found = try find(caller, selector, .notification, .write)
+        let bits = found.badge != 0 ? found.badge : caller.pointee.frame.x[2]
+        raise(core, found.target(Notification.self), bits)
     }
 
     /// `poll`: fetches and clears.
     @inline(__always)
     static func poll(_ caller: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
-        let notification = try find(caller, selector, .notification, .read).pointee.target(Notification.self)
+        let notification = try find(caller, selector, .notification, .read).target(Notification.self)
         caller.pointee.frame.x[1] =
             notification.pointee.bits.relaxedLoad() == 0 ? 0 : notification.pointee.bits.exchange(0)
     }
@@ -57,27 +80,30 @@ extension Kernel {
     /// Raises bits and tells the sink, on whichever core it is.
     @inline(__always)
     static func raise(_ core: Ref<Core>, _ notification: Ref<Notification>, _ bits: UInt64) {
-        switch notification.pointee.sink {
+        switch notification.pointee.hearer {
         case .nobody:
             notification.pointee.bits.set(bits)
         case .thread(let thread):
             let before = notification.pointee.bits.set(bits)
             guard thread.pointee.core == core.pointee.id else {
-                // Whoever found no bits tells the other core; more bits until it looks are no news.
-                if before == 0 { post(notification, to: thread.pointee.core, M.board) }
+                // Bits that were there are no news: whoever set them has told the other core.
+                if bits & ~before != 0 { post(notification, to: thread.pointee.core, M.board) }
                 return
             }
-            if thread.pointee.state == .waiting { deliver(core, notification) }
+            if thread.pointee.state == .waiting || thread.pointee.abortMask != 0 { deliver(core, notification) }
         case .virtualInterrupt(let context, let interrupt):
             pend(core, context, interrupt)
         }
     }
 
-    /// Wakes the thread of a notification that has bits, if it waits. On the thread's core.
+    /// Wakes the thread of a notification that has bits, if it waits; ends its call if the bits are of its abort mask. On the
+    /// thread's core.
     static func deliver(_ core: Ref<Core>, _ notification: Ref<Notification>) {
-        guard case .thread(let thread) = notification.pointee.sink, thread.pointee.state == .waiting,
-            let home = thread.pointee.home
-        else { return }
+        guard case .thread(let thread) = notification.pointee.hearer else { return }
+        if thread.pointee.state == .calling, thread.pointee.callKind == .message, isAborting(thread) {
+            return abortCall(core, thread)
+        }
+        guard thread.pointee.state == .waiting, let home = thread.pointee.home else { return }
         let bits = notification.pointee.bits.exchange(0)
         guard bits != 0 else { return }
         answer(thread, .notified, tag: bits)

@@ -17,8 +17,26 @@ public struct SchedulingContext: ~Copyable {
     /// The context that runs on it: the last of the call chain.
     public var context: Ref<ExecutionContext>?
     public var next: Ref<SchedulingContext>?
+    public var previous: Ref<SchedulingContext>?
 
-    public static let size: UInt64 = 128
+    // MARK: Budget
+    /// Ticks in each period; 0: no limit.
+    public var budget: Ticks
+    public var period: Ticks
+    /// What is left of the budget.
+    public var remaining: Ticks
+    /// When the period ends.
+    public var periodEnd: Ticks
+    /// The budget is used up: it waits, in its core's `budgetTimers`, for the period's end.
+    public var isExhausted: Bool
+    public var overruns: UInt64
+    /// Told when the budget runs out.
+    public var overrun: Ref<Notification>?
+    public var overrunBits: UInt64
+    public var timer: TimerLink<SchedulingContext>
+
+    static let binding: UInt64 = 192
+    public static let size: UInt64 = 256
     public static let defaultSlice: UInt64 = 625_000
 }
 
@@ -36,6 +54,7 @@ public struct RunQueue {
         let priority = Int(item.pointee.priority & 31)
         item.pointee.isQueued = true
         item.pointee.next = nil
+        item.pointee.previous = tails[priority]
         if let tail = tails[priority] { tail.pointee.next = item } else { heads[priority] = item }
         tails[priority] = item
         occupied |= 1 << UInt32(priority)
@@ -46,7 +65,8 @@ public struct RunQueue {
         let priority = Int(item.pointee.priority & 31)
         item.pointee.isQueued = true
         item.pointee.next = heads[priority]
-        if heads[priority] == nil { tails[priority] = item }
+        item.pointee.previous = nil
+        if let head = heads[priority] { head.pointee.previous = item } else { tails[priority] = item }
         heads[priority] = item
         occupied |= 1 << UInt32(priority)
     }
@@ -54,28 +74,19 @@ public struct RunQueue {
     mutating func removeFirst() -> Ref<SchedulingContext>? {
         let priority = highest
         guard priority >= 0, let first = heads[priority] else { return nil }
-        unlinkFirst(first, priority)
+        remove(first)
         return first
     }
 
-    private mutating func unlinkFirst(_ first: Ref<SchedulingContext>, _ priority: Int) {
-        heads[priority] = first.pointee.next
-        if heads[priority] == nil {
-            tails[priority] = nil
-            occupied &= ~(1 << UInt32(priority))
-        }
-        first.pointee.isQueued = false
-    }
-
-    /// Takes one out wherever it stands; linear in the number of its equals.
+    /// Takes one out wherever it stands.
     mutating func remove(_ item: Ref<SchedulingContext>) {
-        let priority = Int(item.pointee.priority & 31)
         guard item.pointee.isQueued else { return }
-        if heads[priority] == item { return unlinkFirst(item, priority) }
-        var previous = heads[priority]
-        while let candidate = previous, candidate.pointee.next != item { previous = candidate.pointee.next }
-        previous?.pointee.next = item.pointee.next
-        if tails[priority] == item { tails[priority] = previous }
+        let priority = Int(item.pointee.priority & 31)
+        let next = item.pointee.next
+        let previous = item.pointee.previous
+        if let previous { previous.pointee.next = next } else { heads[priority] = next }
+        if let next { next.pointee.previous = previous } else { tails[priority] = previous }
+        if heads[priority] == nil { occupied &= ~(1 << UInt32(priority)) }
         item.pointee.isQueued = false
     }
 }

@@ -53,3 +53,4 @@ public struct TimerList<Item: Timed & ~Copyable> {
 
 extension ExecutionContext: Timed {}
 extension Notification: Timed {}
+extension SchedulingContext: Timed {}

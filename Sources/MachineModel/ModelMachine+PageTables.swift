@@ -43,6 +43,12 @@ extension ModelMachine {
         entry.bits & 3 == 3 ? PhysicalAddress(entry.bits & addressMask) : nil
     }
 
+    public static func isMemory(_ entry: PageTableEntry, _ right: Rights) -> Bool {
+        entry.bits & 0xF << 2 == 0xF << 2 && rights(of: entry).contains(right)
+    }
+
+    public static func frame(of entry: PageTableEntry) -> PhysicalAddress { PhysicalAddress(entry.bits & addressMask) }
+
     public static func makeTranslation(root: PhysicalAddress, identifier: UInt16) -> Translation {
         Translation(bits: UInt64(identifier) << 48 | root.value)
     }
@@ -51,6 +57,10 @@ extension ModelMachine {
 
     public static func invalidate(_ translation: Translation, _ address: GuestAddress) {
         core.board.withTranslations { $0.invalidate(translation, address) }
+    }
+
+    public static func invalidateAll(_ translation: Translation) {
+        core.board.withTranslations { $0.invalidateAll(translation) }
     }
 
     public static func invalidateLocally(_ translation: Translation) {

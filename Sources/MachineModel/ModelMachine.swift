@@ -120,10 +120,28 @@ public enum ModelMachine: Board_Machine {
         core.board.cores[target.index].enabledDevices.insert(interrupt)
     }
 
+    public static func disableInterrupt(_ interrupt: UInt32) {
+        for core in core.board.cores {
+            core.enabledDevices.remove(interrupt)
+            core.activeDevices.remove(interrupt)
+        }
+    }
+
     // MARK: Memory and board
 
     public static func zero(_ address: PhysicalAddress, size: UInt64) {
         PhysicalMemory.pointer(to: address).update(repeating: 0, count: Int(size / 8))
+    }
+
+    public static func readWord(_ address: PhysicalAddress) -> UInt64 { PhysicalMemory.pointer(to: address).pointee }
+
+    public static func copyWords(from: PhysicalAddress, to: PhysicalAddress, count: UInt64) {
+        copyBytes(from: from, to: to, count: count * 8)
+    }
+
+    public static func copyBytes(from: PhysicalAddress, to: PhysicalAddress, count: UInt64) {
+        let source = UnsafeRawPointer(bitPattern: UInt(from.value))!
+        UnsafeMutableRawPointer(bitPattern: UInt(to.value))!.copyMemory(from: source, byteCount: Int(count))
     }
 
     public static func powerOff() -> Never { fatalError("powered off") }

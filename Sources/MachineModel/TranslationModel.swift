@@ -51,6 +51,11 @@ struct TranslationModel {
         }
     }
 
+    mutating func invalidateAll(_ translation: Translation) {
+        let identifier = UInt16(truncatingIfNeeded: translation.bits >> 48)
+        cached = cached.filter { $0.key.identifier != identifier }
+    }
+
     mutating func invalidateLocally(_ translation: Translation, core: CoreID) {
         let identifier = UInt16(truncatingIfNeeded: translation.bits >> 48)
         cached = cached.filter { $0.key.identifier != identifier || $0.key.core != core.number }

@@ -33,7 +33,7 @@ final class Bench {
 
     init(cores: Int = 1, memory: UInt64 = 64 << 20) {
         model = ModelBoard(cores: cores, memory: memory)
-        table = Ref(at: model.take(CapabilityTable.headerSize + Self.tableSlots * CapabilityTable.slotSize))
+        table = Ref(at: model.take(CapabilityTable.headerSize + Self.tableSlots * Capability.size))
         table.pointee.count = Self.tableSlots
         table.pointee.slots = table.address + CapabilityTable.headerSize
         let space = Ref<AddressSpace>(at: model.take(AddressSpace.headerSize + 17 * Page.size))
@@ -41,8 +41,7 @@ final class Bench {
         root = Ref(at: memory)
         rootScheduling = Ref(at: memory + ExecutionContext.size)
         let region = Ref<Region>(at: model.take(Page.size))
-        region.pointee.next = model.freeMemory
-        region.pointee.end = model.endOfMemory
+        K.initialiseAtStart(region, from: model.freeMemory, to: model.endOfMemory)
         install(.capabilityTable, table.address, InitialSlot.table)
         install(.addressSpace, space.address, InitialSlot.space)
         install(.thread, root.address, InitialSlot.thread)
@@ -53,7 +52,7 @@ final class Bench {
 
     private func install(_ kind: ObjectKind, _ object: PhysicalAddress, _ slot: UInt32) {
         K.install(
-            Capability(kind: kind, rights: .all, isDevice: false, object: object, word: 0), in: table, slot)
+            CapabilityValue(kind: kind, rights: .all, isDevice: false, object: object, word: 0), in: table, slot)
     }
 
     private func startRoot(_ space: Ref<AddressSpace>) {
@@ -66,6 +65,7 @@ final class Bench {
         root.pointee.isConfigured = true
         enter(0) { core in
             K.initialiseAtStart(space, pages: 16)
+            ModelMachine.board.pointee.idleTranslation = space.pointee.translation
             ModelMachine.resetRegisters(self.root)
             K.start(core, self.root)
         }

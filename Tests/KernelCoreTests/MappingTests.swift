@@ -19,7 +19,7 @@ private struct MapBench {
     func extent(at address: UInt64, size: UInt64, rights: Rights = .all) -> UInt32 {
         let slot = bench.freeSlot()
         K.install(
-            Capability(kind: .extent, rights: rights, isDevice: false, object: PhysicalAddress(address), word: size),
+            CapabilityValue(kind: .extent, rights: rights, isDevice: false, object: PhysicalAddress(address), word: size),
             in: bench.table, slot)
         return slot
     }

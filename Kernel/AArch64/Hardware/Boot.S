@@ -115,4 +115,4 @@ kernel_table_2:
 kernel_table_3:
     .space  4096
 kernel_board:
-    .space  4096
+    .space  8192

@@ -37,6 +37,18 @@ function memmove
 
 function memcpy
     mov     x3, x0
+0:  subs    x2, x2, #64
+    b.lo    1f
+    ldp     x4, x5, [x1], #16
+    ldp     x6, x7, [x1], #16
+    ldp     x8, x9, [x1], #16
+    ldp     x10, x11, [x1], #16
+    stp     x4, x5, [x3], #16
+    stp     x6, x7, [x3], #16
+    stp     x8, x9, [x3], #16
+    stp     x10, x11, [x3], #16
+    b       0b
+1:  add     x2, x2, #64
 1:  subs    x2, x2, #16
     b.lo    2f
     ldp     x4, x5, [x1], #16
@@ -62,18 +74,19 @@ function memcmp
 2:  mov     w0, #0
     ret
 
-// void memory_zero(uint64_t address, uint64_t size): both multiples of 16.
+// void memory_zero(uint64_t address, uint64_t size): both multiples of 64.
 function memory_zero
-1:  subs    x1, x1, #64
+1:  subs    x1, x1, #256
     b.lo    2f
+    .rept   16
     stp     xzr, xzr, [x0], #16
-    stp     xzr, xzr, [x0], #16
-    stp     xzr, xzr, [x0], #16
-    stp     xzr, xzr, [x0], #16
+    .endr
     b       1b
-2:  add     x1, x1, #64
-3:  cbz     x1, 4f
+2:  adds    x1, x1, #256
+    b.eq    4f
+3:  subs    x1, x1, #64
+    .rept   4
     stp     xzr, xzr, [x0], #16
-    sub     x1, x1, #16
-    b       3b
+    .endr
+    b.hi    3b
 4:  ret

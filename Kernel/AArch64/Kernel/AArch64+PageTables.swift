@@ -48,6 +48,14 @@ extension AArch64 {
         entry.bits & 3 == 3 ? PhysicalAddress(entry.bits & addressMask) : nil
     }
 
+    static func isMemory(_ entry: PageTableEntry, _ right: Rights) -> Bool {
+        guard entry.bits & normal == normal else { return false }
+        return (!right.contains(.read) || entry.bits & readable != 0)
+            && (!right.contains(.write) || entry.bits & writable != 0)
+    }
+
+    static func frame(of entry: PageTableEntry) -> PhysicalAddress { PhysicalAddress(entry.bits & addressMask) }
+
     static func makeTranslation(root: PhysicalAddress, identifier: UInt16) -> Translation {
         Translation(bits: UInt64(identifier) << 48 | root.value)
     }
@@ -66,6 +74,18 @@ extension AArch64 {
         tlbi_vmalle1is()
         barrier_dsb_ish()
         barrier_isb()
+        write_VTTBR_EL2(present)
+        barrier_isb()
+    }
+
+    /// Stage 1 and 2 of the VMID, on all cores (D8.13.5).
+    static func invalidateAll(_ translation: Translation) {
+        let present = read_VTTBR_EL2()
+        write_VTTBR_EL2(translation.bits)
+        barrier_isb()
+        barrier_dsb_ishst()
+        tlbi_vmalls12e1is()
+        barrier_dsb_ish()
         write_VTTBR_EL2(present)
         barrier_isb()
     }

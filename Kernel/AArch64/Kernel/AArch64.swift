@@ -65,6 +65,13 @@ enum AArch64: Board_Machine {
     // MARK: Memory
 
     static func zero(_ address: PhysicalAddress, size: UInt64) { memory_zero(address.value, size) }
+    @inline(__always) static func readWord(_ address: PhysicalAddress) -> UInt64 { memory_read64(address.value) }
+    static func copyWords(from: PhysicalAddress, to: PhysicalAddress, count: UInt64) {
+        memory_copy(to.value, from.value, count &* 8)
+    }
+    static func copyBytes(from: PhysicalAddress, to: PhysicalAddress, count: UInt64) {
+        memory_copy(to.value, from.value, count)
+    }
 }
 
 /// Numbers of HCR_EL2 (DDI 0487, D19.2.48).

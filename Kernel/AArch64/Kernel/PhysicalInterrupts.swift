@@ -152,4 +152,10 @@ extension AArch64 {
         device_write64(base + 0x6000 + UInt64(interrupt) * 8, board.cores[core.index])  // IROUTER
         device_write32(base + 0x100 + UInt64(interrupt / 32) * 4, 1 << (interrupt & 31))  // ISENABLER
     }
+
+    static func disableInterrupt(_ interrupt: UInt32) {
+        let base = BootImage.header.pointee.board.distributor.base
+        device_write32(base + 0x180 + UInt64(interrupt / 32) * 4, 1 << (interrupt & 31))  // ICENABLER
+        device_write32(base + 0x380 + UInt64(interrupt / 32) * 4, 1 << (interrupt & 31))  // ICACTIVER
+    }
 }

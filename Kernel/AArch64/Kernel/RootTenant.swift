@@ -7,12 +7,16 @@ import KernelCore
 enum RootTenant {
     /// Pages for root's page tables; slots of its table.
     private static let tablePages: UInt64 = 48
-    private static let slots: UInt64 = 1000
+    /// What root needs for itself, and for each tenant: objects, extents and their mappings.
+    private static var slots: UInt64 {
+        min(512 &+ 96 &* BootImage.header.pointee.tenantCount, CapabilityTable.maximumCount)
+    }
 
     static func create(on core: Ref<Core>) {
         var memory = BootMemory()
         let table = memory.table(slots)
         let space = memory.space(tablePages)
+        AArch64.board.pointee.idleTranslation = space.pointee.translation
         mapProgram(space, &memory)
         mapImage(space)
         let thread = memory.thread(table, space)
@@ -30,7 +34,7 @@ enum RootTenant {
         size: UInt64 = 0, rights: Rights = .all, isDevice: Bool = false
     ) {
         EntenteKernel.install(
-            Capability(kind: kind, rights: rights, isDevice: isDevice, object: object, word: size), in: table, slot)
+            CapabilityValue(kind: kind, rights: rights, isDevice: isDevice, object: object, word: size), in: table, slot)
     }
 
     private static func installExtents(_ table: Ref<CapabilityTable>) {
@@ -129,7 +133,7 @@ private struct BootMemory {
     }
 
     mutating func table(_ count: UInt64) -> Ref<CapabilityTable> {
-        let size = CapabilityTable.headerSize &+ count &* CapabilityTable.slotSize
+        let size = CapabilityTable.headerSize &+ count &* Capability.size
         let address = take(size)
         AArch64.zero(address, size: size)
         let table = Ref<CapabilityTable>(at: address)
@@ -176,10 +180,9 @@ private struct BootMemory {
         func install(_ base: UInt64, _ limit: UInt64) {
             guard limit > base, count < UInt64(InitialSlot.regionCount) else { return }
             let region = Ref<Region>(at: regions + count &* Region.size)
-            region.pointee.next = PhysicalAddress(base)
-            region.pointee.end = PhysicalAddress(limit)
+            EntenteKernel.initialiseAtStart(region, from: PhysicalAddress(base), to: PhysicalAddress(limit))
             EntenteKernel.install(
-                Capability(kind: .region, rights: .all, isDevice: false, object: region.address, word: 0), in: table,
+                CapabilityValue(kind: .region, rights: .all, isDevice: false, object: region.address, word: 0), in: table,
                 InitialSlot.firstRegion &+ UInt32(count))
             count &+= 1
         }

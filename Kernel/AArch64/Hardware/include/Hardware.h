@@ -154,6 +154,7 @@ INLINE void wait_for_interrupt(void) { __asm__ volatile("dsb sy\n\twfi" ::: "mem
 
 /* TLB maintenance for the VMID that VTTBR_EL2 names (DDI 0487, D8.13). */
 INLINE void tlbi_ipas2e1is(uint64_t page) { __asm__ volatile("tlbi ipas2e1is, %0" ::"r"(page) : "memory"); }
+INLINE void tlbi_vmalls12e1is(void) { __asm__ volatile("tlbi vmalls12e1is" ::: "memory"); }
 INLINE void tlbi_vmalle1is(void) { __asm__ volatile("tlbi vmalle1is" ::: "memory"); }
 INLINE void tlbi_vmalle1(void) { __asm__ volatile("tlbi vmalle1" ::: "memory"); }
 INLINE void tlbi_alle2(void) { __asm__ volatile("tlbi alle2" ::: "memory"); }
@@ -200,6 +201,8 @@ INLINE uint64_t psci_call(uint64_t function, uint64_t a1, uint64_t a2, uint64_t 
 
 /* In assembly: Memory.S, FloatingPoint.S, Boot.S. */
 void memory_zero(uint64_t address, uint64_t size);
+void *memcpy(void *to, const void *from, unsigned long size);
+INLINE void memory_copy(uint64_t to, uint64_t from, uint64_t size) { memcpy((void *)to, (const void *)from, size); }
 void floating_point_save(uint64_t frame);
 void floating_point_load(uint64_t frame);
 

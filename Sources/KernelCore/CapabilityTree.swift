@@ -1,0 +1,110 @@
+import ABI
+
+// The derivation tree: who was made from whom. All of this runs under the lock of `Kernel.exclusively`.
+
+extension Kernel {
+    /// How far a node may be from the tree's root: the bound on walks up and down.
+    static var maximumTreeDepth: UInt64 { 32 }
+
+    /// Whether something may be made below `parent`: not too deep, and nobody above is being revoked, or a holder could make
+    /// new descendants as fast as they are taken back.
+    static func mayGrow(_ parent: Ref<Capability>) throws(Failure) {
+        guard CapabilityHeader(bits: parent.pointee.header.relaxedLoad()).depth < maximumTreeDepth else { throw .tooDeep }
+        var link: Ref<Capability>? = parent
+        while let node = link {
+            if node.pointee.extra & Revocation.inProgress != 0 { throw .badState }
+            link = node.pointee.parent
+        }
+    }
+
+    /// Fills an empty node below `parent`, which `mayGrow`, so that other cores see a whole capability or none.
+    static func publish(
+        _ value: CapabilityValue, in node: Ref<Capability>, under parent: Ref<Capability>, role: NodeRole = .slot,
+        owner: Bool = false
+    ) {
+        M.orderStores()  // The header was emptied before.
+        node.pointee.object = value.object
+        node.pointee.word = value.word
+        node.pointee.firstChild = nil
+        if role == .slot { node.pointee.extra = 0 }
+        node.adopt(by: parent)
+        let depth = CapabilityHeader(bits: parent.pointee.header.relaxedLoad()).depth &+ 1
+        let version = (node.pointee.header.relaxedLoad() & CapabilityHeader.versionMask) &+ CapabilityHeader.versionStep
+        node.pointee.header.store(
+            version | CapabilityHeader.make(value, role: role, depth: depth, owner: owner))
+    }
+
+    /// Makes a binding, which lies in `holder`, a child of the capability to what is bound. One that was bound before has
+    /// been unbound.
+    static func bind(_ node: Ref<Capability>, _ role: NodeRole, in holder: PhysicalAddress, to parent: Ref<Capability>) {
+        node.pointee.extra = holder.value
+        publish(parent.pointee.value, in: node, under: parent, role: role)
+    }
+
+    /// Empties a node, which has no children, and takes it out of the tree.
+    static func erase(_ node: Ref<Capability>) {
+        guard !node.pointee.isEmpty else { return }
+        node.pointee.header.store(node.pointee.header.relaxedLoad() & CapabilityHeader.versionMask)
+        let next = node.pointee.nextSibling
+        if let previous = node.pointee.previousSibling {
+            previous.pointee.nextSibling = next
+        } else {
+            node.pointee.parent?.pointee.firstChild = next
+        }
+        next?.pointee.previousSibling = node.pointee.previousSibling
+        node.pointee.parent = nil
+        node.pointee.nextSibling = nil
+        node.pointee.previousSibling = nil
+        forgetErrands(node)
+    }
+
+    /// A descendant without children of its own; nil if there is no descendant. At most `maximumTreeDepth` steps.
+    static func leaf(below node: Ref<Capability>) -> Ref<Capability>? {
+        guard var found = node.pointee.firstChild else { return nil }
+        while let child = found.pointee.firstChild { found = child }
+        return found
+    }
+}
+
+extension Ref where Object == Capability {
+    /// Makes this node a child of `parent`.
+    @inline(__always)
+    func adopt(by parent: Ref<Capability>) {
+        pointee.parent = parent
+        pointee.previousSibling = nil
+        pointee.nextSibling = parent.pointee.firstChild
+        parent.pointee.firstChild?.pointee.previousSibling = self
+        parent.pointee.firstChild = self
+    }
+}
+
+/// Where an object keeps its bindings: behind its structure, at multiples of 64 bytes.
+extension Ref where Object == ExecutionContext {
+    func binding(_ role: NodeRole) -> Ref<Capability> {
+        let place = UInt64(role.rawValue &- NodeRole.space.rawValue)
+        return Ref<Capability>(at: address + (ExecutionContext.bindings &+ place &* Capability.size))
+    }
+}
+
+extension Ref where Object == Portal {
+    var serverBinding: Ref<Capability> { Ref<Capability>(at: address + Portal.binding) }
+}
+
+extension Ref where Object == Notification {
+    var sinkBinding: Ref<Capability> { Ref<Capability>(at: address + Notification.bindings) }
+    var sinkSourceBinding: Ref<Capability> { Ref<Capability>(at: address + (Notification.bindings &+ Capability.size)) }
+}
+
+extension Ref where Object == Interrupt {
+    var binding: Ref<Capability> { Ref<Capability>(at: address + Interrupt.binding) }
+}
+
+extension Ref where Object == SchedulingContext {
+    var overrunBinding: Ref<Capability> { Ref<Capability>(at: address + SchedulingContext.binding) }
+}
+
+extension Ref where Object == AddressSpace {
+    func doorbellBinding(_ index: Int) -> Ref<Capability> {
+        Ref<Capability>(at: address + (AddressSpace.bindings &+ UInt64(index) &* Capability.size))
+    }
+}

@@ -1,0 +1,55 @@
+import ABI
+
+// Budgets: a scheduling context may use so many ticks in each period; when they are used up it is off the core until the period
+// ends. Its calls take the budget along: a server never runs on more than somebody's time.
+
+extension Kernel {
+    /// Who gets the core now: a period that has ended gives a new budget.
+    @inline(__always)
+    static func beginBudget(_ core: Ref<Core>, _ scheduling: Ref<SchedulingContext>, _ now: Ticks) {
+        guard scheduling.pointee.budget != Ticks(0) else {
+            core.pointee.budgetEnd = .never
+            return
+        }
+        if scheduling.pointee.periodEnd <= now { renew(scheduling, from: now) }
+        core.pointee.budgetEnd = now + scheduling.pointee.remaining
+    }
+
+    private static func renew(_ scheduling: Ref<SchedulingContext>, from start: Ticks) {
+        scheduling.pointee.remaining = scheduling.pointee.budget
+        scheduling.pointee.periodEnd = start + scheduling.pointee.period
+    }
+
+    /// Books ticks against the budget; one that is used up takes its scheduling context off until the period ends.
+    static func chargeBudget(_ core: Ref<Core>, _ scheduling: Ref<SchedulingContext>, _ used: UInt64, _ now: Ticks) {
+        let remaining = scheduling.pointee.remaining.value
+        scheduling.pointee.remaining = Ticks(remaining &- min(used, remaining))
+        guard used >= remaining, !scheduling.pointee.isExhausted else { return }
+        scheduling.pointee.isExhausted = true
+        scheduling.pointee.overruns &+= 1
+        core.pointee.budgetTimers.insert(scheduling, at: max(scheduling.pointee.periodEnd, now))
+        if let notification = scheduling.pointee.overrun { raise(core, notification, scheduling.pointee.overrunBits) }
+    }
+
+    /// The budget of who runs is used up.
+    static func exhaust(_ core: Ref<Core>, _ now: Ticks) {
+        guard core.pointee.budgetEnd <= now, core.pointee.scheduling != nil else { return }
+        releaseCore(core)
+    }
+
+    /// Periods that have ended: whoever waited for a new budget goes on.
+    static func renewBudgets(_ core: Ref<Core>, _ now: Ticks) {
+        for _ in 0..<timerBatch {
+            guard let scheduling = core.pointee.budgetTimers.removeExpired(now) else { return }
+            scheduling.pointee.isExhausted = false
+            renew(scheduling, from: scheduling.pointee.periodEnd)
+            guard let context = scheduling.pointee.context, context.pointee.state == .ready,
+                context.pointee.scheduling == scheduling
+            else { continue }
+            makeReady(core, scheduling)
+        }
+    }
+
+    /// How many timers one entry serves; what is left interrupts again at once.
+    static var timerBatch: Int { 8 }
+}

@@ -1,0 +1,69 @@
+import ABI
+
+// `copy`: between a server and the lease of the caller that it serves. A bad address, on whichever side, is the error of
+// whoever invoked, so neither can make the other fault.
+
+extension Kernel {
+    /// Bytes that one entry copies at most: the bound on its work, with two walks for each page that is touched.
+    static var copyBatch: UInt64 { 4096 }
+
+    /// `copy`: see `CopyForm`; back: `x2` bytes done, with `again` if that is not all.
+    static func copy(_ server: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
+        guard let form = CopyForm(rawValue: selector.form) else { throw .unsupported }
+        guard let caller = server.pointee.caller, caller.pointee.callKind == .message, caller.pointee.shape.hasLease
+        else { throw .badState }
+        let lease = caller.pointee.lease
+        guard lease.rights.contains(form == .read ? .read : .write) else { throw .noRights }
+        let request = CopyRequest(server)
+        guard request.offset <= lease.size, request.size <= lease.size &- request.offset,
+            request.address < AddressSpace.addressLimit, request.size <= AddressSpace.addressLimit &- request.address
+        else { throw .badArgument }
+        var done: UInt64 = 0
+        while done < min(request.size, copyBatch) {
+            let theirs = lease.address + (request.offset &+ done)
+            let own = GuestAddress(request.address &+ done)
+            let ownPage = frame(server, own, form == .read ? .write : .read)
+            let theirPage = frame(caller, theirs, form == .read ? .read : .write)
+            guard let ownPage, let theirPage else {
+                server.pointee.frame.x[2] = done
+                server.pointee.frame.x[3] = ownPage == nil ? 0 : 1
+                throw Failure(.badAddress)
+            }
+            let rest = min(request.size, copyBatch) &- done
+            let step = min(rest, min(toPageEnd(own), toPageEnd(theirs)))
+            if form == .read {
+                M.copyBytes(from: theirPage, to: ownPage, count: step)
+            } else {
+                M.copyBytes(from: ownPage, to: theirPage, count: step)
+            }
+            done &+= step
+        }
+        server.pointee.frame.x[2] = done
+        if done < request.size { throw .again }
+    }
+
+    @inline(__always)
+    private static func toPageEnd(_ address: GuestAddress) -> UInt64 { Page.size &- address.value & (Page.size &- 1) }
+
+    /// Where a byte of a context's space lies, if it is RAM that may be accessed so.
+    private static func frame(
+        _ context: Ref<ExecutionContext>, _ address: GuestAddress, _ right: Rights
+    ) -> PhysicalAddress? {
+        guard let space = context.pointee.space, let leaf = leaf(space, address) else { return nil }
+        let entry = M.readEntry(leaf.table, leaf.index)
+        guard M.isMemory(entry, right) else { return nil }
+        return M.frame(of: entry) + (address.value & (leaf.span &- 1))
+    }
+
+    /// The words of a `copy`.
+    private struct CopyRequest {
+        var offset: UInt64
+        var address: UInt64
+        var size: UInt64
+        init(_ server: Ref<ExecutionContext>) {
+            offset = server.pointee.frame.x[2]
+            address = server.pointee.frame.x[3]
+            size = server.pointee.frame.x[4]
+        }
+    }
+}

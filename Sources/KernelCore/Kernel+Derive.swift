@@ -1,0 +1,42 @@
+import ABI
+
+// Capabilities out of capabilities. Under the lock of `exclusively`.
+
+extension Kernel {
+    /// `derive`: `x1` capability, `x2` table that receives, `x3` free slot there, `x4` rights to keep, `x5` badge (or an
+    /// extent's offset), `x6` an extent's size (0: to its end). A badge that is set cannot be changed.
+    static func derive(_ caller: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
+        guard let source = caller.pointee.table?.pointee.slot(selector.slot), !source.pointee.isEmpty else {
+            throw .badCapability
+        }
+        let table = try findNode(caller, caller.pointee.frame.x[2], .capabilityTable, .write)
+            .pointee.target(CapabilityTable.self)
+        let child = try derivedValue(
+            source, rights: caller.pointee.frame.x[4], badgeOrOffset: caller.pointee.frame.x[5],
+            size: caller.pointee.frame.x[6])
+        publish(child, in: try freeSlot(table, caller.pointee.frame.x[3]), under: source)
+    }
+
+    /// What a child of `source` is: with the rights of both, and with a badge, or of a part of an extent.
+    static func derivedValue(
+        _ source: Ref<Capability>, rights: UInt64, badgeOrOffset: UInt64, size: UInt64
+    ) throws(Failure) -> CapabilityValue {
+        var child = source.pointee.value
+        // A mapping is what became of an extent in one space: there is nothing to hand on.
+        guard child.kind != .mapping, child.rights.contains(.manage) else { throw .noRights }
+        try mayGrow(source)
+        child.rights = child.rights.intersection(Rights(rawValue: UInt8(truncatingIfNeeded: rights & 15)))
+        if child.kind == .extent {
+            let size = size == 0 ? child.word &- min(badgeOrOffset, child.word) : size
+            guard Page.isAligned(badgeOrOffset | size), size > 0, badgeOrOffset <= child.word,
+                size <= child.word &- badgeOrOffset
+            else { throw .badArgument }
+            child.object = child.object + badgeOrOffset
+            child.word = size
+        } else if badgeOrOffset != 0 {
+            guard child.word == 0 else { throw .noRights }
+            child.word = badgeOrOffset
+        }
+        return child
+    }
+}

@@ -1,0 +1,103 @@
+import ABI
+
+// What a message carries beyond six words: up to 64 words, two capabilities and a lease, by way of the message pages.
+//
+// A message page is memory of a thread's own extent, which the kernel reads and writes by its physical address: a transfer
+// cannot fault. What it says is looked at once, when it is used: its thread may change it meanwhile.
+
+extension Kernel {
+    /// Checks what the caller wants to send, before anything is changed.
+    @inline(__always)
+    static func prepareShape(_ caller: Ref<ExecutionContext>, _ shape: MessageShape) throws(Failure) {
+        caller.pointee.shape = shape
+        if shape.bits != 0 { try prepareMore(caller, shape) }
+    }
+
+    @inline(never)
+    private static func prepareMore(_ caller: Ref<ExecutionContext>, _ shape: MessageShape) throws(Failure) {
+        do throws(Failure) { try checkMore(caller, shape) } catch {
+            caller.pointee.shape = MessageShape(bits: 0)
+            throw error
+        }
+    }
+
+    private static func checkMore(_ caller: Ref<ExecutionContext>, _ shape: MessageShape) throws(Failure) {
+        guard shape.isValid else { throw .badArgument }
+        let page = caller.pointee.messagePage
+        guard page.value != 0 else { throw .badState }
+        for index in 0..<UInt64(shape.capabilities) {
+            guard let slot = caller.pointee.table?.pointee.slot(sentSlot(page, index)), !slot.pointee.isEmpty else {
+                throw .badCapability
+            }
+            guard slot.pointee.rights.contains(.manage) else { throw .noRights }
+        }
+        guard shape.hasLease else { return }
+        let address = M.readWord(page + MessagePage.lease)
+        let size = M.readWord(page + (MessagePage.lease &+ 8))
+        guard address < AddressSpace.addressLimit, size <= AddressSpace.addressLimit &- address else { throw .badArgument }
+        caller.pointee.lease = Lease(
+            address: GuestAddress(address), size: size,
+            rights: Rights(rawValue: UInt8(truncatingIfNeeded: M.readWord(page + (MessagePage.lease &+ 16)) & 3)))
+    }
+
+    private static func sentSlot(_ page: PhysicalAddress, _ index: UInt64) -> UInt32 {
+        UInt32(truncatingIfNeeded: M.readWord(page + (MessagePage.sentCapabilities &+ index &* 16)))
+    }
+
+    /// Brings the rest of a message, and says in the receiver's `x0` what came. What the receiver has no room for stays away.
+    @inline(never)
+    static func transferMore(_ sender: Ref<ExecutionContext>, _ receiver: Ref<ExecutionContext>, _ shape: MessageShape) {
+        let from = sender.pointee.messagePage
+        let to = receiver.pointee.messagePage
+        var arrival: UInt64 = shape.hasLease ? ArrivalBits.lease : 0
+        if from.value != 0, to.value != 0 {
+            if shape.length > 6 {
+                M.copyWords(
+                    from: from + 48, to: to + 48, count: UInt64(shape.length) &- 6)
+                arrival |= UInt64(shape.length) << ArrivalBits.lengthShift
+            }
+            if shape.capabilities != 0 {
+                let count = transferCapabilities(sender, receiver, UInt64(shape.capabilities))
+                arrival |= count << ArrivalBits.capabilitiesShift
+            }
+        }
+        receiver.pointee.frame.x[0] |= arrival
+    }
+
+    /// How many of the sender's capabilities have landed in the receiver's slots.
+    private static func transferCapabilities(
+        _ sender: Ref<ExecutionContext>, _ receiver: Ref<ExecutionContext>, _ count: UInt64
+    ) -> UInt64 {
+        var landed: UInt64 = 0
+        try? exclusively { () throws(Failure) in
+            while landed < count {
+                try transferCapability(sender, receiver, landed)
+                landed &+= 1
+            }
+        }
+        return landed
+    }
+
+    private static func transferCapability(
+        _ sender: Ref<ExecutionContext>, _ receiver: Ref<ExecutionContext>, _ index: UInt64
+    ) throws(Failure) {
+        let record = sender.pointee.messagePage + (MessagePage.sentCapabilities &+ index &* 16)
+        let slotAndRights = M.readWord(record)
+        let landing = M.readWord(receiver.pointee.messagePage + MessagePage.receiveSlots) >> (index &* 32)
+        let slot = try freeSlot(receiver.pointee.table, landing & 0xFFFF_FFFF)
+        guard let source = sender.pointee.table?.pointee.slot(UInt32(truncatingIfNeeded: slotAndRights)),
+            !source.pointee.isEmpty
+        else { throw .badCapability }
+        let child = try derivedValue(
+            source, rights: slotAndRights >> 32, badgeOrOffset: M.readWord(record + 8), size: 0)
+        publish(child, in: slot, under: source)
+    }
+}
+
+/// Memory that a caller lends its server until the reply, for `copy`.
+public struct Lease {
+    public var address: GuestAddress
+    public var size: UInt64
+    /// What the server may do: `read` and `write`.
+    public var rights: Rights
+}

@@ -1,0 +1,181 @@
+import ABI
+
+// What goes with a node of the derivation tree: a binding, a mapping, or an object. Under the lock of `exclusively`.
+
+extension Kernel {
+    /// Removes a node that has no children, and what depends on it. Bounded; what is left is said in the answer.
+    static func remove(_ core: Ref<Core>, _ node: Ref<Capability>) -> Progress {
+        let header = CapabilityHeader(bits: node.pointee.header.relaxedLoad())
+        let progress: Progress
+        if header.role != .slot {
+            progress = unbind(core, node, header.role)
+        } else if header.kind == .mapping {
+            progress = unmap(node)
+        } else if header.bits & CapabilityHeader.owner != 0 {
+            progress = destroy(core, node, header.kind)
+        } else {
+            progress = .done
+        }
+        guard case .done = progress else { return progress }
+        erase(node)
+        return .done
+    }
+
+    // MARK: Bindings
+
+    private static func unbind(_ core: Ref<Core>, _ node: Ref<Capability>, _ role: NodeRole) -> Progress {
+        let holder = PhysicalAddress(node.pointee.extra)
+        switch role {
+        case .space, .table, .faultPortal, .scheduling, .messagePage, .stopped:
+            return unbind(core, Ref<ExecutionContext>(at: holder), role)
+        case .server: Ref<Portal>(at: holder).pointee.server = nil
+        case .sink, .sinkSource: unbindSink(Ref(at: holder))
+        case .interrupt: unbind(Ref<Interrupt>(at: holder))
+        case .doorbell:
+            let space = Ref<AddressSpace>(at: holder)
+            for index in 0..<space.pointee.doorbells.count where space.doorbellBinding(index) == node {
+                space.pointee.doorbells[index].notification = nil
+            }
+        case .overrun: Ref<SchedulingContext>(at: holder).pointee.overrun = nil
+        case .slot: break
+        }
+        return .done
+    }
+
+    /// What a context is made of. Without its space or its time it cannot go on: it stops, on its own core.
+    private static func unbind(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ role: NodeRole) -> Progress {
+        switch role {
+        case .table: context.pointee.table = nil
+        case .faultPortal: context.pointee.faultPortal = nil
+        case .messagePage: context.pointee.messagePage = PhysicalAddress(0)
+        case .stopped: context.pointee.stopped = nil
+        default:
+            guard context.pointee.core == core.pointee.id else { return .elsewhere(context.pointee.core) }
+            forceStop(core, context)
+            context.pointee.isConfigured = false
+            if role == .space {
+                leaveSpace(core, context)
+            } else {
+                context.pointee.home?.pointee.context = nil
+                context.pointee.home = nil
+                context.pointee.scheduling = nil
+            }
+        }
+        return .done
+    }
+
+    /// Nobody hears of the notification any more.
+    static func unbindSink(_ notification: Ref<Notification>) {
+        if case .thread(let thread) = notification.pointee.hearer, thread.pointee.notification == notification {
+            thread.pointee.notification = nil
+        }
+        notification.pointee.sink.store(0)
+        erase(notification.sinkBinding)
+        erase(notification.sinkSourceBinding)
+    }
+
+    /// The interrupt is nobody's: it does not come, and is not left active.
+    static func unbind(_ interrupt: Ref<Interrupt>) {
+        guard interrupt.pointee.notification != nil else { return }
+        interrupt.pointee.notification = nil
+        M.disableInterrupt(interrupt.pointee.number)
+    }
+
+    // MARK: Objects
+
+    /// Everything that was bound to the object is gone: bindings are children. What is left is what the object itself uses.
+    private static func destroy(_ core: Ref<Core>, _ node: Ref<Capability>, _ kind: ObjectKind) -> Progress {
+        switch kind {
+        case .thread, .virtualCPU: return destroy(core, node.pointee.target(ExecutionContext.self))
+        case .addressSpace: return destroy(core, node.pointee.target(AddressSpace.self))
+        case .schedulingContext: return destroy(core, node.pointee.target(SchedulingContext.self))
+        case .notification: return destroy(core, node.pointee.target(Notification.self))
+        case .portal: erase(node.pointee.target(Portal.self).serverBinding)
+        case .interrupt:
+            let interrupt = node.pointee.target(Interrupt.self)
+            unbind(interrupt)
+            erase(interrupt.binding)
+            M.board.pointee.interrupts[Int(interrupt.pointee.number)] = nil
+        case .capabilityTable:
+            let table = node.pointee.target(CapabilityTable.self)
+            table.pointee.nextDying = M.board.pointee.dyingTables
+            M.board.pointee.dyingTables = table
+        case .region, .extent, .system, .mapping, .none: break
+        }
+        return .done
+    }
+
+    private static func destroy(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) -> Progress {
+        guard context.pointee.core == core.pointee.id else { return .elsewhere(context.pointee.core) }
+        forceStop(core, context)
+        context.pointee.isConfigured = false
+        guard dismissCallers(core, context) else { return .more }
+        if core.pointee.floatingPointOwner == context {
+            core.pointee.floatingPointOwner = nil
+            core.pointee.floatingPointTraps = true
+            M.setFloatingPointTrap(true)
+        }
+        leaveSpace(core, context)
+        context.pointee.home?.pointee.context = nil
+        for role in NodeRole.space.rawValue...NodeRole.stopped.rawValue {
+            if let role = NodeRole(rawValue: role) { erase(context.binding(role)) }
+        }
+        return .done
+    }
+
+    /// A context that is stopped is no longer of its space; a virtual CPU no longer gets its machine's interrupts.
+    static func leaveSpace(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
+        defer { context.pointee.space = nil }
+        guard let guest = context.pointee.guest, let space = context.pointee.space else { return }
+        let number = Int(guest.pointee.affinity & 15)
+        if space.pointee.virtualCPUs[number] == context { space.pointee.virtualCPUs[number] = nil }
+        // Another virtual CPU of the space may come to lie at this very place.
+        space.pointee.lastOnCore[core.pointee.id.index & 7] = nil
+        M.invalidateAll(space.pointee.translation)
+    }
+
+    private static func destroy(_ core: Ref<Core>, _ space: Ref<AddressSpace>) -> Progress {
+        // Its tables will be other memory soon: no core may still walk them.
+        for index in 0..<Int(M.board.pointee.coreCount) {
+            guard let other = M.board.pointee.cores[index & 7], other.pointee.translation == space.pointee.translation else {
+                continue
+            }
+            guard other == core else { return .elsewhere(other.pointee.id) }
+            setIdleTranslation(core)
+        }
+        for index in 0..<space.pointee.doorbells.count { erase(space.doorbellBinding(index)) }
+        M.invalidateAll(space.pointee.translation)
+        let identifier = space.pointee.identifier
+        M.board.pointee.spaces[Int(identifier & 255)] = nil
+        M.board.pointee.identifiers[Int(identifier >> 6 & 3)].clear(1 << UInt64(identifier & 63))
+        return .done
+    }
+
+    /// Leaves a space that goes away: root's is always there.
+    private static func setIdleTranslation(_ core: Ref<Core>) {
+        core.pointee.translation = M.board.pointee.idleTranslation
+        M.setTranslation(core.pointee.translation)
+    }
+
+    private static func destroy(_ core: Ref<Core>, _ scheduling: Ref<SchedulingContext>) -> Progress {
+        if scheduling.pointee.timer.isArmed {
+            guard scheduling.pointee.core == core.pointee.id else { return .elsewhere(scheduling.pointee.core) }
+            core.pointee.budgetTimers.remove(scheduling)
+            updateDeadline(core)
+        }
+        erase(scheduling.overrunBinding)
+        return .done
+    }
+
+    private static func destroy(_ core: Ref<Core>, _ notification: Ref<Notification>) -> Progress {
+        let owner = notification.pointee.timerOwner.load()
+        if owner != 0 {
+            guard owner == UInt64(core.pointee.id.number) &+ 1 else { return .elsewhere(CoreID(UInt8(owner &- 1))) }
+            core.pointee.notificationTimers.remove(notification)
+            notification.pointee.timerOwner.store(0)
+            updateDeadline(core)
+        }
+        unbindSink(notification)
+        return .done
+    }
+}

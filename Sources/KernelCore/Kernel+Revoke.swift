@@ -1,0 +1,171 @@
+import ABI
+
+// Taking back what was delegated: everything below a node of the derivation tree, whoever holds it, in pieces.
+//
+// Leaves go first (`Kernel+Remove.swift` says what goes with each), so that nothing is without its ancestor in between. What
+// only another core may touch is an errand for that core. At the end the revoker waits until every other core has left the
+// kernel once: then none uses what it had looked up before.
+
+/// `Capability.extra` of a slot.
+enum Revocation {
+    /// Nothing new comes below the node.
+    static let inProgress: UInt64 = 1
+    /// Something was removed: other cores may still be using it.
+    static let hasRemoved: UInt64 = 2
+    /// The first of two rounds of waiting is over.
+    static let secondRound: UInt64 = 4
+    /// From here on: the epoch that all cores must have seen; 0: they were not asked yet.
+    static let epochShift: UInt64 = 8
+}
+
+/// How far the removal of a node is.
+enum Progress {
+    case done
+    /// There is work left on this core.
+    case more
+    /// Only this core may go on.
+    case elsewhere(CoreID)
+}
+
+extension Kernel {
+    /// How many nodes one entry removes: with `maximumTreeDepth` the bound on its work.
+    static var revokeBatch: Int { 8 }
+
+    /// `revoke`: see `RevokeForm`. Answers `again` until nothing is left.
+    static func revoke(_ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
+        guard let form = RevokeForm(rawValue: selector.form) else { throw .unsupported }
+        guard let slot = caller.pointee.table?.pointee.slot(selector.slot) else { throw .badCapability }
+        if slot.pointee.isEmpty {
+            // A table that was deleted with its slot may still have to be emptied.
+            guard form == .delete, M.board.pointee.dyingTables != nil else { throw .badCapability }
+        }
+        var steps = revokeBatch
+        guard try removeDescendants(core, caller, slot, &steps) else { return }
+        if slot.pointee.extra & Revocation.hasRemoved != 0, !hasGracePassed(core, slot) { throw .again }
+        emptyRegion(slot)
+        slot.pointee.extra = 0
+        guard form == .delete, !slot.pointee.isEmpty else { return }
+        try removeOne(core, slot)
+        guard caller.pointee.isConfigured else { return }
+        if M.board.pointee.dyingTables != nil { throw .again }
+    }
+
+    /// Removes what is below `slot`, and empties tables that went with it. False: the caller itself was removed.
+    private static func removeDescendants(
+        _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ slot: Ref<Capability>, _ steps: inout Int
+    ) throws(Failure) -> Bool {
+        while let leaf = try dyingLeaf() ?? leaf(below: slot) {
+            slot.pointee.extra |= Revocation.inProgress | Revocation.hasRemoved
+            guard steps > 0 else { throw .again }
+            steps -= 1
+            try removeOne(core, leaf)
+            guard caller.pointee.isConfigured, caller.pointee.table != nil else { return false }
+        }
+        return true
+    }
+
+    private static func removeOne(_ core: Ref<Core>, _ node: Ref<Capability>) throws(Failure) {
+        switch remove(core, node) {
+        case .done: return
+        case .more: throw .again
+        case .elsewhere(let other):
+            postErrand(node, to: other)
+            throw .again
+        }
+    }
+
+    /// The next node to be removed from tables that nobody has any more; nil if there is none.
+    private static func dyingLeaf() throws(Failure) -> Ref<Capability>? {
+        var looks = dyingBatch
+        while let table = M.board.pointee.dyingTables {
+            while table.pointee.emptied < table.pointee.count {
+                let slot = Ref<Capability>(at: table.pointee.slots + table.pointee.emptied &* Capability.size)
+                if !slot.pointee.isEmpty {
+                    slot.pointee.extra |= Revocation.inProgress
+                    return leaf(below: slot) ?? slot
+                }
+                table.pointee.emptied &+= 1
+                looks -= 1
+                if looks == 0 { throw .again }
+            }
+            M.board.pointee.dyingTables = table.pointee.nextDying
+        }
+        return nil
+    }
+
+    /// How many empty slots of such a table one entry passes over.
+    private static var dyingBatch: Int { 100 }
+
+    /// All memory of a region comes back once nothing is made of it; what is made of it anew is zeroed first.
+    private static func emptyRegion(_ slot: Ref<Capability>) {
+        guard slot.pointee.kind == .region, slot.pointee.has(CapabilityHeader.owner) || slot.pointee.parent == nil else {
+            return
+        }
+        let region = slot.pointee.target(Region.self)
+        region.pointee.dirtyEnd = max(region.pointee.dirtyEnd, region.pointee.next)
+        region.pointee.next = region.pointee.start
+        region.pointee.zeroedTo = region.pointee.start
+    }
+
+    // MARK: Other cores
+
+    /// Whether every core has left the kernel since the last descendant was removed. Two rounds: an operation that was under way
+    /// in the first may have put something into a third core's inbox, which that core has emptied in the second.
+    private static func hasGracePassed(_ core: Ref<Core>, _ slot: Ref<Capability>) -> Bool {
+        guard M.board.pointee.coreCount > 1 else { return true }
+        let awaited = slot.pointee.extra >> Revocation.epochShift
+        guard awaited != 0 else {
+            askOthers(core, slot)
+            return false
+        }
+        for index in 0..<Int(M.board.pointee.coreCount) {
+            guard let other = M.board.pointee.cores[index & 7], other != core else { continue }
+            guard other.pointee.quiet.load() >= awaited else { return false }
+        }
+        guard core.pointee.inbox.load() == 0 else { return false }
+        guard slot.pointee.extra & Revocation.secondRound == 0 else { return true }
+        slot.pointee.extra |= Revocation.secondRound
+        askOthers(core, slot)
+        return false
+    }
+
+    /// Begins an epoch; has every other core say that it has seen it.
+    private static func askOthers(_ core: Ref<Core>, _ slot: Ref<Capability>) {
+        let epoch = M.board.pointee.epoch.load() &+ 1
+        M.board.pointee.epoch.store(epoch)
+        slot.pointee.extra = slot.pointee.extra & ((1 << Revocation.epochShift) &- 1) | epoch << Revocation.epochShift
+        for index in 0..<Int(M.board.pointee.coreCount) {
+            if let other = M.board.pointee.cores[index & 7], other != core { M.interrupt(other.pointee.id) }
+        }
+    }
+
+    /// Has another core remove a node; it may be busy with another one, then the revoker comes again.
+    private static func postErrand(_ node: Ref<Capability>, to core: CoreID) {
+        guard let target = M.board.pointee.cores[core.index & 7] else { return }
+        if target.pointee.errand.load() == 0 { target.pointee.errand.store(node.address.value) }
+        M.interrupt(core)
+    }
+
+    /// A node is gone: no core need remove it any more.
+    static func forgetErrands(_ node: Ref<Capability>) {
+        let count = Int(M.board.pointee.coreCount)
+        guard count > 1 else { return }
+        for index in 0..<count {
+            guard let other = M.board.pointee.cores[index & 7] else { continue }
+            if other.pointee.errand.relaxedLoad() == node.address.value { other.pointee.errand.store(0) }
+        }
+    }
+
+    /// On an interrupt of another core's: removes what that core could not.
+    static func performErrand(_ core: Ref<Core>) {
+        guard core.pointee.errand.load() != 0 else { return }
+        try? exclusively { () throws(Failure) in
+            let node = core.pointee.errand.exchange(0)
+            guard node != 0 else { return }
+            let target = Ref<Capability>(at: PhysicalAddress(node))
+            // It had no descendants when it was posted, and nothing grows below what is being revoked.
+            guard !target.pointee.isEmpty, target.pointee.firstChild == nil else { return }
+            _ = remove(core, target)
+        }
+    }
+}
