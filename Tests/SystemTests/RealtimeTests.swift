@@ -4,8 +4,16 @@ import Testing
 @testable import entente
 
 extension SystemTests {
-    /// What `Benchmarks/realtime.json` promises of a control loop beside a machine under full load.
+    /// Budgets, and what `Benchmarks/realtime.json` promises of a control loop beside a machine under full load.
     @Suite(.serialized) struct RealtimeTests {
+        @Test func aBudgetLeavesTheRestToOthers() throws {
+            let system = try RunningSystem("Tests/Systems/budget.yaml")
+            try system.wait(for: "crash: now", on: "spin")
+            #expect(try system.run("echo fine", on: "debian", timeout: .seconds(120)).output == "fine\n")
+            try system.wait(for: "heartbeat", on: "heartbeat", timeout: .seconds(5))
+            try system.wait(for: "heartbeat", on: "heartbeat", timeout: .seconds(5))
+        }
+
         @Test func theLoopMissesNothingBesideAMachineUnderLoad() throws {
             let workspace = Workspace(root: Repository.root)
             let folder = workspace.state.appendingPathComponent("entries-\(UUID().uuidString)")
