@@ -57,16 +57,23 @@ struct EntryCampaign {
         _ = try WorkloadRunner(workspace: workspace, manifest: manifest, machine: machine, timeout: .seconds(600)).run("set")
     }
 
+    /// Two machines boot on one core, and one of them restarts.
     private func runTwoMachines() throws {
         let manifest = try Manifest.load(path: workspace.root.appendingPathComponent("examples/two-machines/system.yaml").path)
-        let plan = try BootPlan(
-            manifest, workspace: workspace, options: EmulatorOptions.parse(["--icount"]))
-        guard let second = plan.channels.machines.last else { return }
-        try Progress.step("Booting '\(manifest.name)'") {
+        let plan = try BootPlan(manifest, workspace: workspace, options: EmulatorOptions.parse(["--icount"]))
+        guard let machine = plan.channels.machines.last else { return }
+        try Progress.step("Booting '\(manifest.name)', and restarting '\(machine.name)'") {
             let session = try plan.start(workspace: workspace)
-            let command = CommandSession(session: session, machine: second, command: "ls -R /bin; reboot -f")
-            // The restart ends the command, one way or another.
-            _ = try? command.run(timeout: .seconds(120))
+            defer { session.end() }
+            let deadline = ContinuousClock.now + .seconds(300)
+            var boots = 0
+            while boots < 2, ContinuousClock.now < deadline {
+                for case .line(machine.number, let text) in session.wait(timeout: deadline - .now)
+                where text.contains("'poweroff' ends this machine") {
+                    boots += 1
+                    session.type("\nreboot -f\n".utf8, to: machine.number)
+                }
+            }
         }
     }
 }
