@@ -136,7 +136,7 @@ public struct CapabilityTable: ~Copyable {
         let header = slot.pointee.header.load()
         let mask = 0xFF | UInt64(rights.rawValue) << 8
         guard header & mask == UInt64(kind.rawValue) | UInt64(rights.rawValue) << 8 else {
-            throw CapabilityHeader(bits: header).kind == kind ? .noRights : .badCapability
+            throw header & 0xFF == UInt64(kind.rawValue) ? .noRights : .badCapability
         }
         let found = Found(object: slot.pointee.object, word: slot.pointee.word)
         order()

@@ -122,7 +122,7 @@ extension Kernel {
 
     /// `switchTo` for a thread.
     @inline(__always)
-    private static func switchToThread(_ core: Ref<Core>, _ next: Ref<ExecutionContext>) {
+    static func switchToThread(_ core: Ref<Core>, _ next: Ref<ExecutionContext>) {
         if core.pointee.isInGuest { leaveGuest(core) } else { M.clearThreadRegister() }
         becomeCurrent(core, next)
     }

@@ -50,6 +50,7 @@ public struct RunQueue {
     /// The most urgent priority that is queued, or -1.
     @inline(__always) var highest: Int { 31 - occupied.leadingZeroBitCount }
 
+    @inline(__always)
     mutating func append(_ item: Ref<SchedulingContext>) {
         let priority = Int(item.pointee.priority & 31)
         item.pointee.isQueued = true
@@ -61,6 +62,7 @@ public struct RunQueue {
     }
 
     /// Before its equals: for one that was interrupted before its slice ended.
+    @inline(__always)
     mutating func prepend(_ item: Ref<SchedulingContext>) {
         let priority = Int(item.pointee.priority & 31)
         item.pointee.isQueued = true
@@ -79,6 +81,7 @@ public struct RunQueue {
     }
 
     /// Takes one out wherever it stands.
+    @inline(__always)
     mutating func remove(_ item: Ref<SchedulingContext>) {
         guard item.pointee.isQueued else { return }
         let priority = Int(item.pointee.priority & 31)
@@ -86,7 +89,7 @@ public struct RunQueue {
         let previous = item.pointee.previous
         if let previous { previous.pointee.next = next } else { heads[priority] = next }
         if let next { next.pointee.previous = previous } else { tails[priority] = previous }
-        if heads[priority] == nil { occupied &= ~(1 << UInt32(priority)) }
+        if next == nil, previous == nil { occupied &= ~(1 << UInt32(priority)) }
         item.pointee.isQueued = false
     }
 }

@@ -38,6 +38,9 @@ func kernelSynchronous(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt6
             return replyWait(coreAddress, contextAddress, syndrome)
         }
         if let next = EntenteKernel.operateFast(core, context) { return next.address.value }
+        if context.pointee.frame.x[0] == Operation.signal.rawValue {
+            return signal(coreAddress, contextAddress, syndrome)
+        }
     }
     return synchronousSlowly(coreAddress, contextAddress, syndrome)
 }
@@ -48,6 +51,24 @@ private func replyWait(_ coreAddress: UInt64, _ contextAddress: UInt64, _ syndro
     let core = Ref<Core>(at: PhysicalAddress(coreAddress))
     let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
     if let next = EntenteKernel.replyWaitFast(core, context) { return next.address.value }
+    return wait(coreAddress, contextAddress, syndrome)
+}
+
+/// A jump from `kernelSynchronous`: a signal that wakes somebody.
+@inline(never)
+private func signal(_ coreAddress: UInt64, _ contextAddress: UInt64, _ syndrome: UInt64) -> UInt64 {
+    let core = Ref<Core>(at: PhysicalAddress(coreAddress))
+    let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
+    if let next = EntenteKernel.wakeFast(core, context) { return next.address.value }
+    return synchronousSlowly(coreAddress, contextAddress, syndrome)
+}
+
+/// A jump from `replyWait`: nothing to reply.
+@inline(never)
+private func wait(_ coreAddress: UInt64, _ contextAddress: UInt64, _ syndrome: UInt64) -> UInt64 {
+    let core = Ref<Core>(at: PhysicalAddress(coreAddress))
+    let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
+    if let next = EntenteKernel.waitFast(core, context) { return next.address.value }
     return synchronousSlowly(coreAddress, contextAddress, syndrome)
 }
 

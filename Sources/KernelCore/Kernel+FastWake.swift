@@ -1,0 +1,89 @@
+import ABI
+
+// The fast path of a wake-up: a signal to a more urgent thread that waits, and waiting with nothing there, when nobody's slice or
+// budget is concerned.
+//
+// As in Kernel+FastPath.swift, the first check that fails leaves for the general path with nothing changed. The hardware timer
+// is left alone: it may be set for the slice of who ran before, and then interrupts for nothing; it is never too late, because
+// who gets the core here has no budget and no equals.
+
+extension Kernel {
+    /// A signal that wakes a thread of this core which is more urgent than who runs; returns that thread.
+    @inline(__always)
+    public static func wakeFast(_ core: Ref<Core>, _ caller: Ref<ExecutionContext>) -> Ref<ExecutionContext>? {
+        let selector = Selector(bits: caller.pointee.frame.x[1])
+        let found: Found
+        do throws(Failure) { found = try find(caller, selector, .notification, .write) } catch { return nil }
+        let notification = found.target(Notification.self)
+        guard case .thread(let thread) = notification.pointee.hearer, thread.pointee.core == core.pointee.id,
+            thread.pointee.state == .waiting, let home = thread.pointee.home, let running = core.pointee.scheduling,
+            // More urgent than everybody, and without a budget; nor has who runs one.
+            home.pointee.priority > running.pointee.priority,
+            core.pointee.runQueue.highest < Int(home.pointee.priority),
+            home.pointee.budget == Ticks(0), running.pointee.budget == Ticks(0),
+            // Older bits go along, on the general path.
+            notification.pointee.bits.relaxedLoad() == 0
+        else { return nil }
+        caller.pointee.frame.x[0] = Status.ok.rawValue
+        answer(thread, .notified, tag: found.badge != 0 ? found.badge : caller.pointee.frame.x[2])
+        thread.pointee.state = .ready
+        thread.pointee.scheduling = home
+        let now = M.now
+        book(running, now)
+        if running.pointee.left == Ticks(0) {
+            core.pointee.runQueue.append(running)
+        } else {
+            core.pointee.runQueue.prepend(running)
+        }
+        begin(core, home, now)
+        switchToThread(core, thread)
+        return thread
+    }
+
+    /// `replyWait` that only waits, with nothing there; returns who runs next.
+    @inline(__always)
+    public static func waitFast(_ core: Ref<Core>, _ server: Ref<ExecutionContext>) -> Ref<ExecutionContext>? {
+        guard server.pointee.frame.x[1] == UInt64(ReplyForm.wait) << 32, server.pointee.caller == nil,
+            canWaitSimply(server), !core.pointee.mustSchedule, let running = core.pointee.scheduling,
+            running.pointee.budget == Ticks(0),
+            let next = onlyMostUrgent(core), next.pointee.budget == Ticks(0),
+            let context = next.pointee.context, context.pointee.guest == nil
+        else { return nil }
+        let now = M.now
+        book(running, now)
+        server.pointee.state = .waiting
+        server.pointee.scheduling = nil
+        core.pointee.runQueue.remove(next)
+        begin(core, next, now)
+        switchToThread(core, context)
+        return context
+    }
+
+    /// The most urgent one in the queue, if it has no equals there.
+    @inline(__always)
+    private static func onlyMostUrgent(_ core: Ref<Core>) -> Ref<SchedulingContext>? {
+        let priority = core.pointee.runQueue.highest
+        guard priority >= 0, let head = core.pointee.runQueue.heads[priority & 31], head.pointee.next == nil else {
+            return nil
+        }
+        return head
+    }
+
+    /// Books the time since a scheduling context without a budget got the core.
+    @inline(__always)
+    private static func book(_ running: Ref<SchedulingContext>, _ now: Ticks) {
+        let used = now.value &- running.pointee.since.value
+        running.pointee.used = running.pointee.used + Ticks(used)
+        running.pointee.left = Ticks(running.pointee.left.value &- min(used, running.pointee.left.value))
+    }
+
+    /// A scheduling context without a budget gets the core.
+    @inline(__always)
+    private static func begin(_ core: Ref<Core>, _ scheduling: Ref<SchedulingContext>, _ now: Ticks) {
+        core.pointee.scheduling = scheduling
+        scheduling.pointee.since = now
+        if scheduling.pointee.left == Ticks(0) { scheduling.pointee.left = scheduling.pointee.slice }
+        core.pointee.sliceEnd = now + scheduling.pointee.left
+        core.pointee.budgetEnd = .never
+    }
+}
