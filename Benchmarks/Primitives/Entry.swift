@@ -12,9 +12,15 @@ func ententeMain(_ image: UInt64) {
     report("boot.kernel", ticks: arrival, turns: 1)
     var workshop = Workshop(image: image)
     measureCalls(&workshop)
+    measureLongCalls(&workshop)
     measureNotifications(&workshop)
     measureFaults(&workshop)
+    measurePaging(&workshop)
     measureYield(&workshop)
+    measureMemory(&workshop)
+    measureCapabilities(&workshop)
+    measureThreads(&workshop)
+    measureComponent(&workshop)
     write("bench: end\n")
     while true { _ = replyWait(ReplyForm.wait) }
 }
@@ -31,6 +37,12 @@ enum Role: UInt64 {
     case faulter = 4
     /// Gives the rest of its slice away, over and over.
     case yielder = 5
+    /// Answers calls of 64 words with as many.
+    case longEcho = 6
+    /// Touches pages that are not mapped.
+    case toucher = 7
+    /// Says that it runs.
+    case hello = 8
 }
 
 @c(entente_thread_main)
@@ -46,6 +58,11 @@ func ententeThreadMain(_ role: UInt64) {
         while true { _ = replyWait(ReplyForm.wait) }
     case .faulter: causeFaults()
     case .yielder: while true { yield() }
+    case .longEcho: echoLongMessages()
+    case .toucher: touchPages()
+    case .hello:
+        signal(InitialSlot.notification)
+        while true { _ = replyWait(ReplyForm.wait) }
     case nil: return
     }
 }

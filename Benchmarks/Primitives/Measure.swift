@@ -2,9 +2,12 @@ import ABI
 import Entente
 import RuntimeSupport
 
+/// How often `measure` runs its body, beside the first time.
+let turnsOfMeasure: UInt64 = 10_000
+
 /// A row for a loop of `turns` turns, without what the same loop takes when it does nothing.
 @inline(__always)
-func measure(_ name: StaticString, turns: UInt64 = 10_000, _ body: (UInt64) -> Void) {
+func measure(_ name: StaticString, turns: UInt64 = turnsOfMeasure, _ body: (UInt64) -> Void) {
     // Once to warm up: the first turn may find a page or a slow path that the others do not.
     body(0)
     let empty = ticks(turns) { _ in }

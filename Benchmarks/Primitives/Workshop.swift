@@ -14,33 +14,48 @@ struct Workshop {
     static let clientPriority: UInt64 = 30
     /// An address that no space has anything at.
     static let nowhere: UInt64 = ComponentLayout.devices
+    /// From here on nothing is mapped either: how far above an access is tells a number.
+    static let report: UInt64 = 0x40_0000_0000
     private static let stackSize: UInt64 = 16 << 10
 
     /// - Parameter image: where this program sees the image that it lies in.
     init(image: UInt64) {
-        space = create(.addressSpace, 16)
+        self.image = image
         // SAFETY: the kernel mapped the image there, read-only, and checked its magic and version.
-        let program = unsafe UnsafePointer<ImageHeader>(bitPattern: UInt(image)).unsafelyUnwrapped.pointee.root
+        program = unsafe UnsafePointer<ImageHeader>(bitPattern: UInt(image)).unsafelyUnwrapped.pointee.root
+        space = create(.addressSpace, 32)
         for index in 0..<4 where program.segments[index].memorySize != 0 {
-            mapSegment(program.segments[index], image)
+            mapSegment(program.segments[index], image, into: space, of: InitialSlot.firstRegion)
         }
-        entry = program.entry
     }
 
-    private var entry: UInt64 = 0
+    private let image: UInt64
+    private let program: ProgramRecord
 
     /// An object; its capability's slot.
-    mutating func create(_ kind: ObjectKind, _ parameter: UInt64 = 0) -> UInt32 {
-        let slot = nextSlot
-        nextSlot += 1
-        let selector = Selector(slot: InitialSlot.firstRegion, form: UInt32(kind.rawValue))
-        require(invokeUntilDone(.create, selector, Words(parameter, UInt64(slot), 4096)), "create an object")
+    mutating func create(
+        _ kind: ObjectKind, _ parameter: UInt64 = 0, alignment: UInt64 = 4096, of region: UInt32 = InitialSlot.firstRegion
+    ) -> UInt32 {
+        let slot = reserveSlots(1)
+        let selector = Selector(slot: region, form: UInt32(kind.rawValue))
+        require(invokeUntilDone(.create, selector, Words(parameter, UInt64(slot), alignment)), "create an object")
         return slot
     }
 
+    /// Slots that stay empty until the measurement fills them; the first one.
+    mutating func reserveSlots(_ count: UInt32) -> UInt32 {
+        nextSlot += count
+        return nextSlot - count
+    }
+
+    /// Those that were reserved last.
+    mutating func giveBackSlots(_ count: UInt32) { nextSlot -= count }
+
     /// A thread of the second address space that has begun to do what its role says.
     /// - Parameter portal: who hears of its faults; 0: nobody.
-    mutating func thread(_ role: Role, faultPortal portal: UInt32 = 0, priority: UInt64 = threadPriority) -> UInt32 {
+    mutating func thread(
+        _ role: Role, faultPortal portal: UInt32 = 0, priority: UInt64 = threadPriority, starts: Bool = true
+    ) -> UInt32 {
         let thread = create(.thread)
         let scheduling = schedulingContext(priority: priority)
         let words = Words(UInt64(space), UInt64(InitialSlot.table), UInt64(portal), UInt64(scheduling), 0)
@@ -48,14 +63,43 @@ struct Workshop {
         let stack = create(.extent, Self.stackSize)
         map(stack, into: space, nextStack - Self.stackSize, size: Self.stackSize, .write)
         writeRegisters(thread, first: 0, count: 2, role.rawValue, role.rawValue)
-        writeRegisters(thread, first: RegisterNumber.stackPointer, count: 2, nextStack, entry)
+        writeRegisters(thread, first: RegisterNumber.stackPointer, count: 2, nextStack, program.entry)
         nextStack -= ComponentLayout.stackStride
-        require(contextControl(thread, .start), "start a thread")
+        if starts { require(contextControl(thread, .start), "start a thread") }
         return thread
     }
 
-    mutating func schedulingContext(priority: UInt64) -> UInt32 {
-        let scheduling = create(.schedulingContext)
+    /// A component of its own, all of it out of one region, whose slot this returns. It is more urgent and so runs at once. Its
+    /// slots are used again.
+    mutating func buildComponent(_ role: Role, _ heard: UInt32) -> UInt32 {
+        let before = nextSlot
+        defer { nextSlot = before }
+        let region = create(.region, Self.componentMemory)
+        let table = create(.capabilityTable, 32, of: region)
+        let space = create(.addressSpace, 8, of: region)
+        for index in 0..<4 where program.segments[index].memorySize != 0 {
+            mapSegment(program.segments[index], image, into: space, of: region)
+        }
+        let stack = create(.extent, Self.stackSize, of: region)
+        map(stack, into: space, ComponentLayout.stackTop - Self.stackSize, size: Self.stackSize, .write)
+        require(
+            invoke(
+                .derive, Selector(slot: heard),
+                Words(UInt64(table), UInt64(InitialSlot.notification), UInt64(Rights.write.rawValue))), "derive")
+        let thread = create(.thread, of: region)
+        let time = schedulingContext(priority: Self.threadPriority, of: region)
+        let words = Words(UInt64(space), UInt64(table), 0, UInt64(time), 0)
+        require(contextControl(thread, .configure, words), "configure a thread")
+        writeRegisters(thread, first: 0, count: 2, role.rawValue, role.rawValue)
+        writeRegisters(thread, first: RegisterNumber.stackPointer, count: 2, ComponentLayout.stackTop, program.entry)
+        require(contextControl(thread, .start), "start a thread")
+        return region
+    }
+
+    private static let componentMemory: UInt64 = 256 << 10
+
+    mutating func schedulingContext(priority: UInt64, of region: UInt32 = InitialSlot.firstRegion) -> UInt32 {
+        let scheduling = create(.schedulingContext, of: region)
         let selector = Selector(slot: scheduling, form: ScheduleControl.configure.rawValue)
         require(
             invoke(.scheduleControl, selector, Words(0, priority, Clock.frequency / 100)),
@@ -64,7 +108,7 @@ struct Workshop {
     }
 
     /// Read-only segments lie in the image; a writable one is copied, so that the spaces share nothing that changes.
-    private mutating func mapSegment(_ segment: ProgramSegment, _ image: UInt64) {
+    private mutating func mapSegment(_ segment: ProgramSegment, _ image: UInt64, into space: UInt32, of region: UInt32) {
         let rights = Rights(rawValue: UInt8(truncatingIfNeeded: segment.rights))
         guard rights.contains(.write) else {
             map(
@@ -72,12 +116,13 @@ struct Workshop {
                 rights)
             return
         }
-        let copy = create(.extent, segment.memorySize)
-        map(copy, into: InitialSlot.space, ComponentLayout.workspace, size: segment.memorySize, .write)
+        let copy = create(.extent, segment.memorySize, of: region)
+        let view = map(copy, into: InitialSlot.space, ComponentLayout.workspace, size: segment.memorySize, .write)
         // SAFETY: the copy was just mapped there, the segment's bytes lie in the image; both are this long.
         unsafe UnsafeMutableRawPointer(bitPattern: UInt(ComponentLayout.workspace)).unsafelyUnwrapped.copyMemory(
             from: UnsafeRawPointer(bitPattern: UInt(image + segment.offset)).unsafelyUnwrapped,
             byteCount: Int(segment.fileSize))
+        require(revoke(view, .delete) == .ok, "unmap memory", status: .ok)
         map(copy, into: space, segment.address, size: segment.memorySize, rights)
     }
 

@@ -14,9 +14,19 @@ public struct Answer {
         words = Words(registers.x2, registers.x3, registers.x4, registers.x5, registers.x6, registers.x7)
     }
 
-    @inline(__always) public var status: Status { Status(rawValue: rawStatus) ?? .unsupported }
-    /// Whether `status` is that one, without decoding the others.
+    @inline(__always) public var status: Status { Status(rawValue: rawStatus & 0xFF) ?? .unsupported }
+    /// Whether `status` is that one, and nothing came beside six words.
     @inline(__always) public func has(_ status: Status) -> Bool { rawStatus == status.rawValue }
+    /// How many words came by way of the message page (0: up to six, in registers); see `ArrivalBits`.
+    @inline(__always) public var arrivedWords: UInt32 {
+        UInt32(truncatingIfNeeded: rawStatus >> ArrivalBits.lengthShift & 0x7F)
+    }
+    /// How many capabilities landed in the slots that the message page names.
+    @inline(__always) public var arrivedCapabilities: Int {
+        Int(truncatingIfNeeded: rawStatus >> ArrivalBits.capabilitiesShift & 3)
+    }
+    /// Whether the caller attached a lease.
+    @inline(__always) public var hasLease: Bool { rawStatus & ArrivalBits.lease != 0 }
 }
 
 /// The six words of a message.

@@ -210,6 +210,9 @@ public enum ContextControl: UInt32 {
     case abort = 8
     /// `x2` portal (`manage`): it leads to this thread from now on, and its generation is one more.
     case bindPortal = 9
+    /// Makes a stopped context runnable at `x2` program counter, with `x3` stack pointer (`SP_EL0`), `x4` and `x5` in its `x0`
+    /// and `x1`.
+    case startAt = 10
 }
 
 /// Forms of `revoke` (`x1`: a capability).

@@ -50,7 +50,7 @@ extension Kernel {
     static var mapBatch: UInt64 { 16 }
 
     /// `map`: `x1` space, `x2` extent, `x3` address, `x4` offset in the extent, `x5` size, `x6` rights, `x7` slot of the
-    /// caller's table: free, or holding a mapping that this one continues. Everything is a multiple of 4 KiB; 2 MiB and 1 GiB
+    /// caller's table: free, or holding a mapping that this one continues, or one of a space that is gone. Everything is a multiple of 4 KiB; 2 MiB and 1 GiB
     /// entries are used where alignment allows. Back: `x2` bytes done, with `again` if that is not all.
     static func map(_ caller: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
         guard selector.form == 0 else { throw .unsupported }
@@ -66,6 +66,8 @@ extension Kernel {
             let slot = caller.pointee.table?.pointee.slot(UInt32(caller.pointee.frame.x[7]))
         else { throw .badCapability }
         try mayGrow(extent)
+        // What is left of a mapping in a space that is gone is nothing.
+        if slot.pointee.kind == .mapping, MappingPlace.space(of: slot, M.board) == nil { erase(slot) }
         if !slot.pointee.isEmpty { try mayContinue(slot, extent, space, request) }
         let done = try map(space, extent.pointee.value, request)
         record(slot, extent, space, request, done)

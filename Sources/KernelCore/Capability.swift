@@ -79,13 +79,20 @@ struct CapabilityHeader {
     static let owner: UInt64 = 1 << 17
     static let versionMask: UInt64 = 0xFFFF << 48
     static let versionStep: UInt64 = 1 << 48
-    static let depthShift: UInt64 = 32
+    static let depthMask: UInt64 = 0xFF << 32
+    static let depthStep: UInt64 = 1 << 32
+    /// Kind, rights and what an extent is of.
+    static let valueMask: UInt64 = 0xFFFF | device
+
+    /// The header of a slot, but for depth and version.
+    @inline(__always)
+    static func make(_ value: CapabilityValue, owner isOwner: Bool) -> UInt64 {
+        UInt64(value.kind.rawValue) | UInt64(value.rights.rawValue) << 8
+            | (value.isDevice ? device : 0) | (isOwner ? owner : 0)
+    }
 
     @inline(__always)
-    static func make(_ value: CapabilityValue, role: NodeRole, depth: UInt64, owner isOwner: Bool) -> UInt64 {
-        UInt64(value.kind.rawValue) | UInt64(value.rights.rawValue) << 8 | UInt64(role.rawValue) << 24
-            | depth << depthShift | (value.isDevice ? device : 0) | (isOwner ? owner : 0)
-    }
+    static func of(_ role: NodeRole) -> UInt64 { UInt64(role.rawValue) << 24 }
 }
 
 /// What a node is: a slot of a table, or which binding of the object that it lies in.

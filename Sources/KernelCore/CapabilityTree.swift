@@ -18,27 +18,36 @@ extension Kernel {
     }
 
     /// Fills an empty node below `parent`, which `mayGrow`, so that other cores see a whole capability or none.
+    @inline(__always)
     static func publish(
-        _ value: CapabilityValue, in node: Ref<Capability>, under parent: Ref<Capability>, role: NodeRole = .slot,
-        owner: Bool = false
+        _ value: CapabilityValue, in node: Ref<Capability>, under parent: Ref<Capability>, owner: Bool = false
     ) {
-        M.orderStores()  // The header was emptied before.
-        node.pointee.object = value.object
-        node.pointee.word = value.word
-        node.pointee.firstChild = nil
-        if role == .slot { node.pointee.extra = 0 }
-        node.adopt(by: parent)
-        let depth = CapabilityHeader(bits: parent.pointee.header.relaxedLoad()).depth &+ 1
+        fill(node, value.object, value.word, CapabilityHeader.make(value, owner: owner), under: parent, extra: 0)
+    }
+
+    @inline(__always)
+    private static func fill(
+        _ node: Ref<Capability>, _ object: PhysicalAddress, _ word: UInt64, _ header: UInt64,
+        under parent: Ref<Capability>, extra: UInt64
+    ) {
+        let depth = (parent.pointee.header.relaxedLoad() & CapabilityHeader.depthMask) &+ CapabilityHeader.depthStep
         let version = (node.pointee.header.relaxedLoad() & CapabilityHeader.versionMask) &+ CapabilityHeader.versionStep
-        node.pointee.header.store(
-            version | CapabilityHeader.make(value, role: role, depth: depth, owner: owner))
+        M.orderStores()  // The header was emptied before.
+        node.pointee.object = object
+        node.pointee.word = word
+        node.pointee.firstChild = nil
+        node.pointee.extra = extra
+        node.adopt(by: parent)
+        node.pointee.header.store(version | header | depth)
     }
 
     /// Makes a binding, which lies in `holder`, a child of the capability to what is bound. One that was bound before has
     /// been unbound.
     static func bind(_ node: Ref<Capability>, _ role: NodeRole, in holder: PhysicalAddress, to parent: Ref<Capability>) {
-        node.pointee.extra = holder.value
-        publish(parent.pointee.value, in: node, under: parent, role: role)
+        let same = CapabilityHeader.valueMask & parent.pointee.header.relaxedLoad()
+        fill(
+            node, parent.pointee.object, parent.pointee.word, same | CapabilityHeader.of(role), under: parent,
+            extra: holder.value)
     }
 
     /// Empties a node, which has no children, and takes it out of the tree.

@@ -13,6 +13,7 @@ extension Kernel {
         case .start:
             guard context.pointee.isConfigured, context.pointee.home != nil else { throw .badState }
             start(core, context)
+        case .startAt: try startAt(core, caller, context)
         case .stop: stop(core, context)
         case .status:
             let status: ContextStatus = isStopped(context) ? .stopped : .running
@@ -32,6 +33,20 @@ extension Kernel {
             }
         case nil: throw .unsupported
         }
+    }
+
+    private static func startAt(
+        _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ context: Ref<ExecutionContext>
+    ) throws(Failure) {
+        try exclusively { () throws(Failure) in
+            guard isStopped(context), context.pointee.isConfigured, context.pointee.home != nil else { throw .badState }
+            context.pointee.frame.programCounter = caller.pointee.frame.x[2]
+            context.pointee.frame.stackPointer = caller.pointee.frame.x[3]
+            context.pointee.frame.x[0] = caller.pointee.frame.x[4]
+            context.pointee.frame.x[1] = caller.pointee.frame.x[5]
+            if context.pointee.core == core.pointee.id { begin(core, context) }
+        }
+        if context.pointee.core != core.pointee.id { start(core, context) }
     }
 
     private static func isStopped(_ context: Ref<ExecutionContext>) -> Bool {
@@ -233,15 +248,20 @@ extension Kernel {
     }
 
     private static func reset(_ context: Ref<ExecutionContext>) {
-        M.resetRegisters(context)
-        guard let guest = context.pointee.guest else { return }
+        // The registers are the first members of the structure, and its size is no multiple of 64.
+        M.zero(context.address, size: UInt64(MemoryLayout<RegisterFrame>.size &+ MemoryLayout<FloatingPointFrame>.size) & ~63)
+        context.pointee.floatingPoint.registers[62] = 0
+        context.pointee.floatingPoint.registers[63] = 0
+        context.pointee.floatingPoint.control = 0
+        context.pointee.floatingPoint.status = 0
+        guard let guest = context.pointee.guest else { return M.initialiseRegisters(context) }
         let affinity = guest.pointee.affinity
         let exits = guest.pointee.exits
         M.zero(guest.address, size: VirtualCPU.size &- VirtualCPU.offset)
         guest.pointee.context = context
         guest.pointee.affinity = affinity
         guest.pointee.exits = exits
-        M.resetRegisters(context)
+        M.initialiseRegisters(context)
     }
 
     private static func write(

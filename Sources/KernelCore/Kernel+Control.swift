@@ -4,7 +4,9 @@ import ABI
 
 extension Kernel {
     /// `notificationBind`: see `NotificationBind`.
-    static func bind(_ caller: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
+    static func bind(
+        _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
+    ) throws(Failure) {
         let source = try findNode(caller, UInt64(selector.slot), .notification, .manage)
         let notification = source.pointee.target(Notification.self)
         let node = try findContextNode(caller, caller.pointee.frame.x[2])
@@ -25,6 +27,8 @@ extension Kernel {
         case .thread:
             notification.pointee.sink.store(Hearer.sink(thread: context))
             context.pointee.notification = notification
+            // Bits that came before anybody heard of them; the order is that of `raise`.
+            if notification.pointee.bits.set(0) != 0 { tell(core, notification, context) }
         case .virtualInterrupt:
             notification.pointee.sink.store(Hearer.sink(virtualCPU: context, UInt32(interrupt)))
         }

@@ -7,7 +7,7 @@ extension Kernel {
     /// (extents: a power of two, at least 4 KiB). Back: `x2` bytes that the object took, alignment included.
     ///
     /// The parameter is: a table's slots; a space's pages for tables; an extent's or a smaller region's bytes; the thread that a
-    /// portal leads to, which must be configured, or 0; else unused. Memory that somebody had before is zeroed, in pieces
+    /// portal leads to, which must be configured, or 0; a scheduling context's core, with its priority from bit 8 on; else unused. Memory that somebody had before is zeroed, in pieces
     /// (`again`). Extents of memory that nobody had come as they are.
     static func create(_ caller: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
         let source = try findNode(caller, UInt64(selector.slot), .region, .manage)
@@ -76,15 +76,20 @@ extension Kernel {
             table.pointee.slots = address + CapabilityTable.headerSize
         case .addressSpace: try initialiseSpace(Ref(at: address), pages: parameter)
         case .region: initialiseRegion(Ref(at: address), size: parameter)
-        case .thread: M.resetRegisters(Ref(at: address))
+        case .thread: M.initialiseRegisters(Ref(at: address))
         case .virtualCPU:
             let context = Ref<ExecutionContext>(at: address)
             let guest = Ref<VirtualCPU>(at: address + VirtualCPU.offset)
             context.pointee.guest = guest
             guest.pointee.context = context
-            M.resetRegisters(context)
+            M.initialiseRegisters(context)
         case .schedulingContext:
-            Ref<SchedulingContext>(at: address).pointee.slice = Ticks(SchedulingContext.defaultSlice)
+            let core = parameter & 0xFF, priority = parameter >> 8
+            guard core < UInt64(M.board.pointee.coreCount), priority < 32 else { throw .badArgument }
+            let scheduling = Ref<SchedulingContext>(at: address)
+            scheduling.pointee.core = CoreID(UInt8(core))
+            scheduling.pointee.priority = UInt8(priority)
+            scheduling.pointee.slice = Ticks(SchedulingContext.defaultSlice)
         case .portal:
             guard parameter != 0 else { return }
             try bindPortal(Ref(at: address), to: findNode(caller, parameter, .thread, .manage))

@@ -105,7 +105,8 @@ extension Kernel {
         let found: Found
         do throws(Failure) { found = try find(caller, selector, .notification, .write) } catch { return nil }
         let notification = found.target(Notification.self)
-        switch notification.pointee.hearer {
+        let hearer = notification.pointee.hearer
+        switch hearer {
         case .nobody: break
         case .thread(let thread):
             guard thread.pointee.core == core.pointee.id, thread.pointee.state != .waiting, thread.pointee.abortMask == 0
@@ -114,6 +115,8 @@ extension Kernel {
         }
         let bits = found.badge != 0 ? found.badge : caller.pointee.frame.x[2]
         notification.pointee.bits.set(bits)
+        // Another core may have bound it before it could see the bits: the general path raises them once more, and tells.
+        if case .nobody = hearer, notification.pointee.sink.load() != 0 { return nil }
         caller.pointee.frame.x[0] = Status.ok.rawValue
         return caller
     }

@@ -8,7 +8,7 @@ extension Kernel {
         guard let slot = table.pointee.slot(slot) else { return }
         slot.pointee.object = capability.object
         slot.pointee.word = capability.word
-        slot.pointee.header.store(CapabilityHeader.make(capability, role: .slot, depth: 0, owner: false))
+        slot.pointee.header.store(CapabilityHeader.make(capability, owner: false))
     }
 
     /// Gives a region memory that nobody had before.

@@ -36,27 +36,27 @@ extension Kernel {
 
     /// The operations that are not on the fast paths. They leave `x0` as `ok` unless they say otherwise. One that destroys its own
     /// caller leaves an answer that nobody reads: the memory is still there.
-    @inline(never)
+    @inline(__always)
     private static func operateSlowly(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
     ) {
-        let operation = Operation(rawValue: caller.pointee.frame.x[0])
+        let operation = caller.pointee.frame.x[0]
         caller.pointee.frame.x[0] = Status.ok.rawValue
         do throws(Failure) {
             switch operation {
-            case .copy: try copy(caller, selector)
-            case .create: try exclusively { () throws(Failure) in try create(caller, selector) }
-            case .derive: try exclusively { () throws(Failure) in try derive(caller, selector) }
-            case .revoke: try exclusively { () throws(Failure) in try revoke(core, caller, selector) }
-            case .map: try exclusively { () throws(Failure) in try map(caller, selector) }
-            case .doorbell: try exclusively { () throws(Failure) in try bindDoorbell(caller, selector) }
-            case .contextControl: try contextControl(core, caller, selector)
-            case .contextState: try contextState(core, caller, selector)
-            case .notificationBind: try exclusively { () throws(Failure) in try bind(caller, selector) }
-            case .timer: try timer(core, caller, selector)
-            case .scheduleControl: try scheduleControl(core, caller, selector)
-            case .interruptControl: try interruptControl(core, caller, selector)
-            case .system: try system(core, caller, selector)
+            case Operation.copy.rawValue: try copy(caller, selector)
+            case Operation.create.rawValue: try exclusively { () throws(Failure) in try create(caller, selector) }
+            case Operation.derive.rawValue: try exclusively { () throws(Failure) in try derive(caller, selector) }
+            case Operation.revoke.rawValue: try exclusively { () throws(Failure) in try revoke(core, caller, selector) }
+            case Operation.map.rawValue: try exclusively { () throws(Failure) in try map(caller, selector) }
+            case Operation.doorbell.rawValue: try exclusively { () throws(Failure) in try bindDoorbell(caller, selector) }
+            case Operation.contextControl.rawValue: try contextControl(core, caller, selector)
+            case Operation.contextState.rawValue: try contextState(core, caller, selector)
+            case Operation.notificationBind.rawValue: try exclusively { () throws(Failure) in try bind(core, caller, selector) }
+            case Operation.timer.rawValue: try timer(core, caller, selector)
+            case Operation.scheduleControl.rawValue: try scheduleControl(core, caller, selector)
+            case Operation.interruptControl.rawValue: try interruptControl(core, caller, selector)
+            case Operation.system.rawValue: try system(core, caller, selector)
             default: throw .unsupported
             }
         } catch { caller.pointee.frame.x[0] = error.status.rawValue }
@@ -100,10 +100,12 @@ extension Kernel {
     static func findNode(
         _ caller: Ref<ExecutionContext>, _ slot: UInt64, _ kind: ObjectKind, _ rights: Rights
     ) throws(Failure) -> Ref<Capability> {
-        guard slot <= UInt32.max, let node = caller.pointee.table?.pointee.slot(UInt32(slot)),
-            node.pointee.kind == kind
-        else { throw .badCapability }
-        guard node.pointee.rights.isSuperset(of: rights) else { throw .noRights }
+        guard let table = caller.pointee.table, slot < table.pointee.count, slot != 0 else { throw .badCapability }
+        let node = Ref<Capability>(at: table.pointee.slots + slot &* Capability.size)
+        let header = node.pointee.header.relaxedLoad()
+        guard header & (0xFF | UInt64(rights.rawValue) << 8) == UInt64(kind.rawValue) | UInt64(rights.rawValue) << 8 else {
+            throw header & 0xFF == UInt64(kind.rawValue) ? .noRights : .badCapability
+        }
         return node
     }
 
@@ -111,8 +113,15 @@ extension Kernel {
     static func findContext(
         _ caller: Ref<ExecutionContext>, _ slot: UInt32
     ) throws(Failure) -> Ref<ExecutionContext> {
-        let kind: ObjectKind = caller.pointee.table?.pointee.slot(slot)?.pointee.kind == .virtualCPU ? .virtualCPU : .thread
-        return try find(caller, Selector(slot: slot), kind, .manage).target(ExecutionContext.self)
+        guard let node = caller.pointee.table?.pointee.slot(slot) else { throw .badCapability }
+        let header = node.pointee.header.load()
+        guard header & 0xFF == UInt64(ObjectKind.thread.rawValue) || header & 0xFF == UInt64(ObjectKind.virtualCPU.rawValue)
+        else { throw .badCapability }
+        guard header >> 8 & UInt64(Rights.manage.rawValue) != 0 else { throw .noRights }
+        let object = node.pointee.object
+        M.orderLoads()
+        guard node.pointee.header.relaxedLoad() == header else { throw .badCapability }
+        return Ref(at: object)
     }
 
     /// A thread or a virtual CPU, with its place in the tree. Under the lock of `exclusively`.

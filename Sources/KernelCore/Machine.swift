@@ -41,8 +41,8 @@ public protocol Machine: SendableMetatype {
     static func setFloatingPointTrap(_ traps: Bool)
     /// The deadline of a virtual CPU's timers as saved: the earlier of those that can interrupt.
     static func timerDeadline(_ guest: Ref<VirtualCPU>) -> Ticks
-    /// A context's registers as the architecture resets them.
-    static func resetRegisters(_ context: Ref<ExecutionContext>)
+    /// A context's registers as the architecture resets them; they are zero.
+    static func initialiseRegisters(_ context: Ref<ExecutionContext>)
     /// Whether a tenant may have this processor state: its own exception levels, no other.
     static func isPermitted(processorState: UInt64, ofVirtualCPU: Bool) -> Bool
     /// Applies a monitor's reply to an exit: `form` is of `ReplyForm`.

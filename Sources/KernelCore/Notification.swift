@@ -83,6 +83,8 @@ extension Kernel {
         switch notification.pointee.hearer {
         case .nobody:
             notification.pointee.bits.set(bits)
+            // Another core may have bound it before it could see the bits.
+            if case .thread(let thread) = notification.pointee.hearer { tell(core, notification, thread) }
         case .thread(let thread):
             let before = notification.pointee.bits.set(bits)
             guard thread.pointee.core == core.pointee.id else {
@@ -93,6 +95,16 @@ extension Kernel {
             if thread.pointee.state == .waiting || thread.pointee.abortMask != 0 { deliver(core, notification) }
         case .virtualInterrupt(let context, let interrupt):
             pend(core, context, interrupt)
+        }
+    }
+
+    /// The thread of a notification that may have bits looks at them, on its core.
+    @inline(never)
+    static func tell(_ core: Ref<Core>, _ notification: Ref<Notification>, _ thread: Ref<ExecutionContext>) {
+        if thread.pointee.core == core.pointee.id {
+            deliver(core, notification)
+        } else {
+            post(notification, to: thread.pointee.core, M.board)
         }
     }
 

@@ -79,10 +79,8 @@ public enum ModelMachine: Board_Machine {
 
     // MARK: Registers
 
-    public static func resetRegisters(_ context: Ref<ExecutionContext>) {
-        context.pointee.frame = RegisterFrame(processorState: context.pointee.isVirtualCPU ? 0x3C5 : 0)
-        context.pointee.floatingPoint = FloatingPointFrame()
-        context.pointee.guest?.pointee.system = InlineArray(repeating: 0)
+    public static func initialiseRegisters(_ context: Ref<ExecutionContext>) {
+        context.pointee.frame.processorState = context.pointee.isVirtualCPU ? 0x3C5 : 0
     }
 
     /// The architecture's rule: a thread stays at EL0, a virtual CPU at EL0 or EL1, in AArch64 state.

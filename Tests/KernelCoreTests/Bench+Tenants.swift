@@ -120,6 +120,12 @@ extension Bench {
         #expect(current() == root)
     }
 
+    /// A thread without time of its own waits for its first call.
+    func makeWaiting(_ tenant: Tenant) {
+        tenant.context.pointee.state = .waiting
+        tenant.context.pointee.running.store(1)
+    }
+
     /// Raises bits of a notification as an interrupt would.
     func raise(_ notification: UInt32, _ bits: UInt64 = 1, core: Int = 0) {
         let target = object(notification, as: Notification.self)

@@ -31,7 +31,7 @@ private struct Pair {
         bench.replyAndWait(pair.server, 7, 8, 9, 10, 11, 12)
         #expect(bench.current() == pair.client.context)
         let answer = bench.answer(pair.client.context)
-        #expect(answer.status == .ok && answer.tag == 0 && answer.words == [7, 8, 9, 10, 11, 12])
+        #expect(answer.status == .ok && answer.tag == 1 && answer.words == [7, 8, 9, 10, 11, 12])
     }
 
     @Test func theServerRunsOnTheCallersTime() {
@@ -65,10 +65,8 @@ private struct Pair {
             #expect(bench.current() == server.context)
             #expect(bench.answer(server.context).words[0] == 100 + UInt64(index))
             bench.replyAndWait(server, 200 + UInt64(index))
-            if bench.current() == clients[index].context { bench.wait(clients[index]) }
-        }
-        for index in clients.indices {
             #expect(bench.answer(clients[index].context).words[0] == 200 + UInt64(index))
+            if bench.current() == clients[index].context { bench.wait(clients[index]) }
         }
     }
 
@@ -299,7 +297,7 @@ private struct Pair {
             .notificationBind, notification, form: NotificationBind.thread.rawValue, UInt64(server.slot))
         let portal = bench.makePortal(to: server)
         let client = bench.makeThread(priority: 10)
-        server.context.pointee.state = .waiting
+        bench.makeWaiting(server)
         bench.sleepRoot()
         bench.call(portal, by: client, 1)
         #expect(bench.current() == server.context)

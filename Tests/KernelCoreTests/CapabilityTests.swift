@@ -7,7 +7,7 @@ import Testing
 @Suite struct CreateTests {
     @Test(arguments: [
         // Kind, parameter, alignment.
-        (ObjectKind.capabilityTable, 0, 0), (.capabilityTable, 1001, 0), (.capabilityTable, .max, 0),
+        (ObjectKind.capabilityTable, 0, 0), (.capabilityTable, 8193, 0), (.capabilityTable, .max, 0),
         (.addressSpace, 0, 0), (.addressSpace, 4097, 0), (.addressSpace, .max, 0),
         (.extent, 0, 4096), (.extent, 4097, 4096), (.extent, 1 << 48, 4096), (.extent, .max & ~4095, 4096),
         (.extent, 4096, 0), (.extent, 4096, 2048), (.extent, 4096, 12288), (.extent, 4096, 1 << 31),
@@ -46,8 +46,9 @@ import Testing
         let bench = Bench()
         let form = UInt32(ObjectKind.thread.rawValue)
         #expect(bench.operate(.create, InitialSlot.thread, form: form, 0, 100).status == .badCapability)
-        bench.slot(bench.region).pointee.rights = .readWrite
-        #expect(bench.operate(.create, bench.region, form: form, 0, 100).status == .noRights)
+        let weak = bench.freeSlot()
+        bench.succeed(.derive, bench.region, UInt64(InitialSlot.table), UInt64(weak), UInt64(Rights.readWrite.rawValue))
+        #expect(bench.operate(.create, weak, form: form, 0, 100).status == .noRights)
     }
 
     @Test func aRegionThatIsFullStaysAsItWas() {
@@ -76,9 +77,11 @@ import Testing
         let region = bench.object(bench.region, as: Region.self)
         let before = region.pointee.next
         #expect(bench.operate(.create, bench.region, form: form, UInt64(thread), 100).status == .badState)
-        #expect(bench.operate(.create, bench.region, form: form, 0, 100).status == .badCapability)
+        #expect(bench.operate(.create, bench.region, form: form, UInt64(bench.region), 100).status == .badCapability)
         #expect(bench.operate(.create, bench.region, form: form, .max, 100).status == .badCapability)
         #expect(region.pointee.next == before)
+        #expect(bench.operate(.create, bench.region, form: form, 0, 100).status == .ok, "a portal to nobody")
+        #expect(bench.operate(.call, 100).status == .dead)
     }
 
     @Test func spacesEndWithTheIdentifiers() {
@@ -146,8 +149,16 @@ import Testing
         #expect(bench.object(notification, as: KernelCore.Notification.self).pointee.bits.load() == 0x10)
     }
 
-    @Test func regionsCannotBeDerived() {
-        #expect(derive(bench.region).1 == .noRights)
+    /// Donating memory: both make objects of the same region.
+    @Test func aRegionThatIsDerivedIsTheSameMemory() {
+        let (child, status) = derive(bench.region)
+        #expect(status == .ok)
+        let form = UInt32(ObjectKind.notification.rawValue)
+        bench.succeed(.create, child, form: form, 0, 100)
+        bench.succeed(.create, bench.region, form: form, 0, 101)
+        #expect(bench.slot(101).pointee.object == bench.slot(100).pointee.object + KernelCore.Notification.size)
+        #expect(bench.slot(100).pointee.parent == bench.slot(child))
+        #expect(bench.slot(101).pointee.parent == bench.slot(bench.region))
     }
 
     @Test(arguments: [

@@ -4,31 +4,60 @@ import MachineModel
 @testable import KernelCore
 
 /// What holds whenever the kernel returns, whatever tenants did.
+///
+/// `Invariants+Tree` walks the derivation tree and finds all objects by it, `Invariants+Objects` looks at each of them.
 struct Invariants {
-    private let cores: [Ref<Core>]
-    private let table: Ref<CapabilityTable>
-    /// Those that the bench or its tenants may have filled.
-    private let slots: Range<UInt32>
-    private var found: [String] = []
+    let board: Ref<Board>
+    let cores: [Ref<Core>]
+    /// Root's: where capabilities without a parent are.
+    let table: Ref<CapabilityTable>
+    let root: Ref<ExecutionContext>
+    private(set) var found: [String] = []
+
+    // MARK: What the tree holds, filled by `walkTree`
+
+    /// Every node that can be reached from one without a parent.
+    var nodes: Set<UInt64> = []
+    /// The objects whose first capability is there.
+    var objects: [UInt64: LiveObject] = [:]
+    var mappings: [Ref<Capability>] = []
+
+    struct LiveObject {
+        var kind: ObjectKind
+        var size: UInt64
+    }
 
     init(_ bench: Bench) {
+        board = bench.model.kernelBoard
         cores = bench.model.cores.map { $0.kernelCore }
         table = bench.table
-        slots = 1..<max(bench.slotsInUse, 128)
+        root = bench.root
     }
 
     func broken() -> [String] {
         var checker = self
+        checker.walkTree()
+        // Links are not followed into what is no object any more.
+        guard checker.found.isEmpty else { return checker.found }
+        checker.checkCoresPointers()
+        guard checker.found.isEmpty else { return checker.found }
         for core in cores {
             checker.checkCurrent(core)
             checker.checkRunQueue(core)
             checker.checkTimers(core)
+            checker.checkBudgetTimers(core)
         }
-        for number in slots { checker.checkSlot(number) }
+        checker.checkObjects()
+        checker.checkMappings()
         return checker.found
     }
 
-    private mutating func require(_ condition: Bool, _ message: @autoclosure () -> String) {
+    /// Whether there is an object of this kind at the address.
+    func isLive(_ address: PhysicalAddress, _ kinds: ObjectKind...) -> Bool {
+        objects[address.value].map { kinds.contains($0.kind) } ?? false
+    }
+
+    mutating func require(_ condition: Bool, _ message: @autoclosure () -> String) {
         if !condition { found.append(message()) }
     }
 
@@ -48,6 +77,7 @@ struct Invariants {
         require(current.pointee.scheduling == scheduling, "\(name) runs a context on time that is not its own")
         require(scheduling.pointee.context == current, "\(name): the time that is used is another context's")
         require(!scheduling.pointee.isQueued, "\(name): what has the core is queued")
+        require(!scheduling.pointee.isExhausted, "\(name) runs on time that is used up")
         require(
             core.pointee.runQueue.highest <= Int(scheduling.pointee.priority),
             "\(name): somebody more urgent is ready")
@@ -75,10 +105,23 @@ struct Invariants {
         require(item.pointee.isQueued, "a queued scheduling context says that it is not")
         require(Int(item.pointee.priority) == priority, "a scheduling context in the wrong queue")
         require(item.pointee.core == core.pointee.id, "a scheduling context on the wrong core")
+        require(!item.pointee.isExhausted, "time that is used up is queued")
         guard let context = item.pointee.context else { return require(false, "queued time is nobody's") }
         require(context.pointee.state == .ready, "queued time is of a context that is \(context.pointee.state)")
         require(context.pointee.scheduling == item, "queued time is of a context that runs on other time")
         require(core.pointee.current != context, "a context runs and is queued")
+    }
+
+    private mutating func checkBudgetTimers(_ core: Ref<Core>) {
+        var next = core.pointee.budgetTimers.first
+        var length = 0
+        while let item = next, length <= 1000 {
+            require(item.pointee.isExhausted, "time waits for a new budget and has one")
+            require(item.pointee.core == core.pointee.id, "time waits for a new budget on another core")
+            next = item.pointee.timer.next
+            length += 1
+        }
+        require(length <= 1000, "the list of budgets is a loop")
     }
 
     private mutating func checkTimers(_ core: Ref<Core>) {
@@ -96,53 +139,9 @@ struct Invariants {
             length += 1
         }
         require(length <= 1000, "the list of timers is a loop")
-        let soonest = min(core.pointee.notificationTimers.soonest, core.pointee.contextTimers.soonest)
+        let soonest = min(
+            core.pointee.notificationTimers.soonest,
+            min(core.pointee.contextTimers.soonest, core.pointee.budgetTimers.soonest))
         require(core.pointee.deadline <= soonest, "the hardware timer comes too late")
-    }
-
-    // MARK: Capabilities
-
-    private mutating func checkSlot(_ number: UInt32) {
-        guard let slot = table.pointee.slot(number), slot.pointee.kind != .none else { return }
-        checkContext(slot, number)
-        if let parent = slot.pointee.parent {
-            checkFamily(slot, parent, number)
-            if slot.pointee.kind == parent.pointee.kind, slot.pointee.kind != .region {
-                require(parent.pointee.rights.isSuperset(of: slot.pointee.rights), "slot \(number) gained rights")
-            }
-            if slot.pointee.kind == .extent, parent.pointee.kind == .extent {
-                let start = slot.pointee.object.value, outer = parent.pointee.object.value
-                require(
-                    start >= outer && start + slot.pointee.size <= outer + parent.pointee.size,
-                    "slot \(number) is an extent beyond its parent")
-            }
-        }
-    }
-
-    private mutating func checkFamily(_ slot: Ref<Capability>, _ parent: Ref<Capability>, _ number: UInt32) {
-        require(parent.pointee.kind != .none, "slot \(number) has no parent any more")
-        if let previous = slot.pointee.previousSibling {
-            require(previous.pointee.nextSibling == slot, "slot \(number): sibling before")
-        } else {
-            require(parent.pointee.firstChild == slot, "slot \(number) is no child of its parent")
-        }
-        if let next = slot.pointee.nextSibling {
-            require(next.pointee.previousSibling == slot, "slot \(number): sibling behind")
-        }
-    }
-
-    /// A context that is ready can run: its time is queued or has the core.
-    private mutating func checkContext(_ slot: Ref<Capability>, _ number: UInt32) {
-        guard slot.pointee.kind == .thread || slot.pointee.kind == .virtualCPU else { return }
-        let context = slot.pointee.target(ExecutionContext.self)
-        if context.pointee.state == .ready {
-            let core = cores[context.pointee.core.index]
-            let isQueued = context.pointee.scheduling?.pointee.isQueued ?? false
-            require(isQueued || core.pointee.current == context, "slot \(number) is ready and will never run")
-        }
-        if let caller = context.pointee.caller {
-            require(caller.pointee.state == .calling, "slot \(number) serves a caller that is \(caller.pointee.state)")
-            require(caller.pointee.server == context, "slot \(number) serves a caller that waits for another")
-        }
     }
 }

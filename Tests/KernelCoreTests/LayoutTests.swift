@@ -6,16 +6,27 @@ import Testing
 /// Objects have fixed sizes in the ABI of memory; what they hold must fit, and zero must be a valid first value.
 @Suite struct LayoutTests {
     @Test func objectsFitTheirSizes() {
-        #expect(MemoryLayout<Capability>.size <= CapabilityTable.slotSize)
+        #expect(MemoryLayout<Capability>.size <= Capability.size)
         #expect(MemoryLayout<CapabilityTable>.size <= CapabilityTable.headerSize)
         #expect(MemoryLayout<Region>.size <= Region.size)
-        #expect(MemoryLayout<Portal>.size <= Portal.size)
-        #expect(MemoryLayout<KernelCore.Notification>.size <= KernelCore.Notification.size)
-        #expect(MemoryLayout<Interrupt>.size <= Interrupt.size)
-        #expect(MemoryLayout<SchedulingContext>.size <= SchedulingContext.size)
-        #expect(MemoryLayout<ExecutionContext>.size <= ExecutionContext.size)
+        #expect(MemoryLayout<Portal>.size <= Portal.binding)
+        #expect(MemoryLayout<KernelCore.Notification>.size <= KernelCore.Notification.bindings)
+        #expect(MemoryLayout<Interrupt>.size <= Interrupt.binding)
+        #expect(MemoryLayout<SchedulingContext>.size <= SchedulingContext.binding)
+        #expect(MemoryLayout<ExecutionContext>.size <= ExecutionContext.bindings)
         #expect(MemoryLayout<VirtualCPU>.size <= VirtualCPU.size - VirtualCPU.offset)
-        #expect(MemoryLayout<AddressSpace>.size <= AddressSpace.headerSize)
+        #expect(MemoryLayout<AddressSpace>.size <= AddressSpace.bindings)
+    }
+
+    /// Behind the structures lie the bindings.
+    @Test func bindingsFitTheObjects() {
+        #expect(Portal.binding + Capability.size <= Portal.size)
+        #expect(KernelCore.Notification.bindings + 2 * Capability.size <= KernelCore.Notification.size)
+        #expect(Interrupt.binding + Capability.size <= Interrupt.size)
+        #expect(SchedulingContext.binding + Capability.size <= SchedulingContext.size)
+        #expect(AddressSpace.bindings + 8 * Capability.size <= AddressSpace.headerSize)
+        let count = UInt64(NodeRole.stopped.rawValue - NodeRole.space.rawValue + 1)
+        #expect(ExecutionContext.bindings + count * Capability.size <= ExecutionContext.size)
     }
 
     @Test func savedRegistersLieWhereTheEntryCodeFindsThem() {

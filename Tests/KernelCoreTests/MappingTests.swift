@@ -24,19 +24,37 @@ private struct MapBench {
         return slot
     }
 
+    /// - Parameter slot: receives the mapping, or holds one that goes on; 0: a fresh one.
     @discardableResult
     func map(
-        _ extent: UInt32, at address: UInt64, offset: UInt64 = 0, size: UInt64, rights: Rights = .readWrite
+        _ extent: UInt32, at address: UInt64, offset: UInt64 = 0, size: UInt64, rights: Rights = .readWrite,
+        slot: UInt32 = 0
     ) -> (Status?, UInt64) {
         let answer = bench.operate(
-            .map, space, form: 0, UInt64(extent), address, offset, size, UInt64(rights.rawValue))
+            .map, space, form: 0, UInt64(extent), address, offset, size, UInt64(rights.rawValue),
+            UInt64(slot == 0 ? bench.freeSlot() : slot))
         return (answer.status, answer.words[0])
     }
 
+    /// Maps all of it, whatever number of entries that takes; returns how many.
     @discardableResult
-    func unmap(_ address: UInt64, size: UInt64) -> (Status?, UInt64) {
-        let answer = bench.operate(.map, space, form: 1, 0, address, 0, size)
-        return (answer.status, answer.words[0])
+    func mapAll(_ extent: UInt32, at address: UInt64, offset: UInt64 = 0, size: UInt64, slot: UInt32) -> Int {
+        var done: UInt64 = 0
+        var rounds = 0
+        while done < size {
+            let (status, step) = map(extent, at: address + done, offset: offset + done, size: size - done, slot: slot)
+            done += step
+            rounds += 1
+            #expect(status == (done < size ? .again : .ok))
+            guard status == .again else { break }
+        }
+        return rounds
+    }
+
+    /// One entry of taking a mapping away.
+    @discardableResult
+    func unmap(_ slot: UInt32) -> Status? {
+        bench.operate(.revoke, slot, form: RevokeForm.delete.rawValue).status
     }
 
     /// What the machine sees at an address, as the hardware translates it.
@@ -55,6 +73,8 @@ private struct MapBench {
 
 private let mega: UInt64 = 2 << 20
 private let giga: UInt64 = 1 << 30
+/// What one entry maps in pages.
+private let batch = K.mapBatch * Page.size
 
 @Suite struct MappingTests {
     @Test func largeEntriesAreUsedWhereAddressesAllow() {
@@ -75,11 +95,13 @@ private let giga: UInt64 = 1 << 30
     @Test func smallPagesAreUsedWhereATableIs() {
         let board = MapBench()
         let extent = board.extent(at: 4 * giga, size: giga)
-        board.map(extent, at: 0x1000, size: 0x1000)
-        board.unmap(0x1000, size: 0x1000)
-        #expect(board.map(extent, at: 0, size: mega) == (.again, 256 * 0x1000))
-        #expect(board.map(extent, at: 256 * 0x1000, offset: 256 * 0x1000, size: 256 * 0x1000) == (.ok, 256 * 0x1000))
-        #expect(board.seen(mega - 1) == 4 * giga + mega - 1)
+        let first = board.bench.freeSlot(), second = board.bench.freeSlot()
+        board.map(extent, at: 0x1000, size: 0x1000, slot: first)
+        #expect(board.unmap(first) == .ok)
+        #expect(board.map(extent, at: 0, size: mega, slot: second) == (.again, batch))
+        #expect(board.map(extent, at: batch, offset: batch, size: batch, slot: second) == (.ok, batch))
+        #expect(board.seen(2 * batch - 1) == 4 * giga + 2 * batch - 1)
+        #expect(board.seen(2 * batch) == nil)
         #expect(board.tablesUsed == 2)
     }
 
@@ -93,18 +115,48 @@ private let giga: UInt64 = 1 << 30
     @Test func longMappingsGoOnWhereTheyStopped() {
         let board = MapBench(pages: 8)
         let extent = board.extent(at: 4 * giga + 0x1000, size: 3 * mega)
-        var done: UInt64 = 0
-        var rounds = 0
-        while done < 3 * mega {
-            let (status, step) = board.map(extent, at: giga + done, offset: done, size: 3 * mega - done)
-            done += step
-            rounds += 1
-            guard status == .again else { break }
-        }
-        #expect(done == 3 * mega && rounds == 6)
-        #expect(board.unmap(giga, size: mega) == (.again, 256 * 0x1000))
-        #expect(board.seen(giga) == nil)
-        #expect(board.seen(giga + 256 * 0x1000) == 4 * giga + 0x1000 + 256 * 0x1000)
+        let slot = board.bench.freeSlot()
+        #expect(board.mapAll(extent, at: giga, size: 3 * mega, slot: slot) == Int(3 * mega / batch))
+        let place = MappingPlace(word: board.bench.slot(slot).pointee.word)
+        #expect(place.address == GuestAddress(giga) && place.size == 3 * mega)
+        #expect(board.bench.slot(slot).pointee.parent == board.bench.slot(extent))
+        #expect(board.unmap(slot) == .again)
+        #expect(board.seen(giga) == nil && board.seen(giga + batch - 1) == nil)
+        #expect(board.seen(giga + batch) == 4 * giga + 0x1000 + batch)
+        var rounds = 1
+        while board.unmap(slot) == .again { rounds += 1 }
+        #expect(rounds == Int(3 * mega / batch) - 1)
+        #expect(board.bench.isEmpty(slot))
+        #expect(board.seen(giga + 3 * mega - 1) == nil)
+    }
+
+    /// Of the same extent, in the same space, and where it ends; else the slot is simply taken.
+    @Test func onlyAMappingThatGoesOnMayBeInTheSlot() {
+        let board = MapBench()
+        let extent = board.extent(at: 4 * giga, size: giga)
+        let child = board.bench.freeSlot()
+        board.bench.succeed(.derive, extent, UInt64(InitialSlot.table), UInt64(child), 15, 0, 0)
+        let slot = board.bench.freeSlot()
+        #expect(board.map(extent, at: 0x1000, size: 0x1000, slot: slot).0 == .ok)
+        #expect(board.map(extent, at: 0x3000, size: 0x1000, slot: slot).0 == .occupied)
+        #expect(board.map(extent, at: 0x1000, size: 0x1000, slot: slot).0 == .occupied)
+        #expect(board.map(child, at: 0x2000, size: 0x1000, slot: slot).0 == .occupied)
+        let other = board.bench.create(.addressSpace, 8)
+        let elsewhere = board.bench.operate(.map, other, UInt64(extent), 0x2000, 0, 0x1000, 3, UInt64(slot))
+        #expect(elsewhere.status == .occupied)
+        #expect(board.map(extent, at: 0x2000, size: 0x1000, slot: extent).0 == .occupied)
+        #expect(board.map(extent, at: 0x2000, offset: 0x7000, size: 0x1000, slot: slot).0 == .ok)
+        #expect(board.seen(0x2000) == 4 * giga + 0x7000)
+        #expect(board.seen(0x3000) == nil)
+    }
+
+    @Test(arguments: [0, 1000, 1 << 32 | 100, .max] as [UInt64])
+    func theSlotMustExist(slot: UInt64) {
+        let board = MapBench()
+        let extent = board.extent(at: 4 * giga, size: giga)
+        let answer = board.bench.operate(.map, board.space, UInt64(extent), 0, 0, 0x1000, 3, slot)
+        #expect(answer.status == .badCapability)
+        #expect(board.tablesUsed == 0)
     }
 
     @Test func mappingOverAMappingIsRefused() {
@@ -123,10 +175,11 @@ private let giga: UInt64 = 1 << 30
         let board = MapBench()
         let extent = board.extent(at: 4 * giga, size: giga)
         for (address, size) in [(0x1000, 0x1000), (mega, mega), (giga, giga)] {
-            board.map(extent, at: address, size: size)
+            let slot = board.bench.freeSlot()
+            board.map(extent, at: address, size: size, slot: slot)
             #expect(board.seen(address) == 4 * giga)
             #expect(board.seen(address + size - 1) == 4 * giga + size - 1)
-            #expect(board.unmap(address, size: size) == (.ok, size))
+            #expect(board.unmap(slot) == .ok)
             #expect(board.seen(address) == nil)
             #expect(board.seen(address + size - 1) == nil)
         }
@@ -134,14 +187,47 @@ private let giga: UInt64 = 1 << 30
         #expect(board.seen(0x1000) == 4 * giga + 0x5000)
     }
 
-    @Test func unmappingAPartOfALargeEntryOrNothingIsRefused() {
+    /// Large entries too; and nothing beside it.
+    @Test func aMappingGoesAsAWhole() {
         let board = MapBench()
         let extent = board.extent(at: 4 * giga, size: giga)
-        board.map(extent, at: mega, size: mega)
-        #expect(board.unmap(mega, size: 0x1000).0 == .badArgument)
-        #expect(board.unmap(mega + 0x1000, size: 0x1000).0 == .badArgument)
-        #expect(board.unmap(4 * mega, size: 0x1000).0 == .badArgument)
-        #expect(board.unmap(mega, size: 2 * mega) == (.again, mega))
+        let slots = (0..<3).map { _ in board.bench.freeSlot() }
+        for (index, slot) in slots.enumerated() {
+            board.map(extent, at: UInt64(index + 1) * mega, offset: UInt64(index) * mega, size: mega, slot: slot)
+        }
+        #expect(board.unmap(slots[1]) == .ok)
+        #expect(board.seen(mega) == 4 * giga && board.seen(2 * mega - 1) == 4 * giga + mega - 1)
+        #expect(board.seen(2 * mega) == nil && board.seen(3 * mega - 1) == nil)
+        #expect(board.seen(3 * mega) == 4 * giga + 2 * mega)
+        #expect(board.unmap(slots[1]) == .badCapability)
+    }
+
+    /// It says where an extent lies in one space: there is nothing in it to hand on, and nothing to map.
+    @Test func aMappingIsNoExtent() {
+        let board = MapBench()
+        let extent = board.extent(at: 4 * giga, size: giga)
+        let slot = board.bench.freeSlot()
+        board.map(extent, at: 0, size: 0x1000, slot: slot)
+        let answer = board.bench.operate(.derive, slot, UInt64(InitialSlot.table), UInt64(board.bench.freeSlot()), 15, 0, 0)
+        #expect(answer.status == .noRights)
+        #expect(board.map(slot, at: 0x2000, size: 0x1000).0 == .badCapability)
+    }
+
+    @Test func whatIsMappedGoesWithItsExtent() {
+        let board = MapBench()
+        let extent = board.extent(at: 4 * giga, size: giga)
+        let child = board.bench.freeSlot(), first = board.bench.freeSlot(), second = board.bench.freeSlot()
+        board.bench.succeed(.derive, extent, UInt64(InitialSlot.table), UInt64(child), 15, 0x4000, 0x2000)
+        board.map(child, at: 0x1000, size: 0x2000, slot: first)
+        board.map(extent, at: 0x8000, size: 0x1000, slot: second)
+        #expect(board.seen(0x2000) == 4 * giga + 0x5000)
+        #expect(board.unmap(child) == .ok)
+        #expect(board.bench.isEmpty(first) && board.bench.isEmpty(child))
+        #expect(board.seen(0x1000) == nil && board.seen(0x2000) == nil)
+        #expect(board.seen(0x8000) == 4 * giga)
+        #expect(board.bench.operate(.revoke, extent).status == .ok)
+        #expect(board.bench.isEmpty(second) && !board.bench.isEmpty(extent))
+        #expect(board.seen(0x8000) == nil)
     }
 
     @Test func tablesEndWithThePool() {
@@ -168,10 +254,11 @@ private let giga: UInt64 = 1 << 30
         #expect(board.tablesUsed == 0)
     }
 
-    @Test func thereIsNoThirdForm() {
+    @Test(arguments: [1, 2, .max] as [UInt32])
+    func thereIsNoSecondForm(form: UInt32) {
         let board = MapBench()
         let extent = UInt64(board.extent(at: 4 * giga, size: giga))
-        #expect(board.bench.operate(.map, board.space, form: 2, extent, 0, 0, 0x1000, 3).status == .unsupported)
+        #expect(board.bench.operate(.map, board.space, form: form, extent, 0, 0, 0x1000, 3, 100).status == .unsupported)
     }
 
     @Test func rightsComeFromTheCapability() {

@@ -41,7 +41,7 @@ import Testing
         let server = bench.makeThread(passive: true, starts: false)
         let portal = bench.makePortal(to: server)
         let client = bench.makeThread(priority: 10)
-        server.context.pointee.state = .waiting
+        bench.makeWaiting(server)
         bench.sleepRoot()
         bench.call(portal, by: client)
         bench.enter { K.floatingPointTrap($0, server.context) }

@@ -159,12 +159,9 @@ extension AArch64 {
         return deadline
     }
 
-    static func resetRegisters(_ context: Ref<ExecutionContext>) {
-        context.pointee.frame = RegisterFrame(processorState: context.pointee.isVirtualCPU ? 0x3C5 : 0)
-        context.pointee.floatingPoint = FloatingPointFrame()
-        guard let guest = context.pointee.guest else { return }
-        guest.pointee.system = InlineArray(repeating: 0)
-        guest.pointee.system[SystemRegister.sctlr] = SystemRegister.sctlrReset
+    static func initialiseRegisters(_ context: Ref<ExecutionContext>) {
+        context.pointee.frame.processorState = context.pointee.isVirtualCPU ? 0x3C5 : 0
+        context.pointee.guest?.pointee.system[SystemRegister.sctlr] = SystemRegister.sctlrReset
     }
 
     /// EL0t for a thread, with no flag that changes how exceptions work; EL1 or EL0 for a virtual CPU.

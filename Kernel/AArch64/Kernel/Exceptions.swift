@@ -35,41 +35,74 @@ func kernelSynchronous(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt6
         }
     } else if syndrome >> 26 == ExceptionClass.supervisorCall {
         if context.pointee.frame.x[0] == Operation.replyWait.rawValue {
-            return replyWait(coreAddress, contextAddress, syndrome)
+            return replyWait(coreAddress, contextAddress)
         }
         if let next = EntenteKernel.operateFast(core, context) { return next.address.value }
-        if context.pointee.frame.x[0] == Operation.signal.rawValue {
-            return signal(coreAddress, contextAddress, syndrome)
-        }
+        return operate(coreAddress, contextAddress)
     }
     return synchronousSlowly(coreAddress, contextAddress, syndrome)
 }
 
 /// A jump from `kernelSynchronous`, of which it is a part.
 @inline(never)
-private func replyWait(_ coreAddress: UInt64, _ contextAddress: UInt64, _ syndrome: UInt64) -> UInt64 {
+private func replyWait(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     let core = Ref<Core>(at: PhysicalAddress(coreAddress))
     let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
     if let next = EntenteKernel.replyWaitFast(core, context) { return next.address.value }
-    return wait(coreAddress, contextAddress, syndrome)
+    return wait(coreAddress, contextAddress)
 }
 
 /// A jump from `kernelSynchronous`: a signal that wakes somebody.
 @inline(never)
-private func signal(_ coreAddress: UInt64, _ contextAddress: UInt64, _ syndrome: UInt64) -> UInt64 {
+private func signal(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     let core = Ref<Core>(at: PhysicalAddress(coreAddress))
     let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
     if let next = EntenteKernel.wakeFast(core, context) { return next.address.value }
-    return synchronousSlowly(coreAddress, contextAddress, syndrome)
+    return operateSlowly(coreAddress, contextAddress)
 }
 
 /// A jump from `replyWait`: nothing to reply.
 @inline(never)
-private func wait(_ coreAddress: UInt64, _ contextAddress: UInt64, _ syndrome: UInt64) -> UInt64 {
+private func wait(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     let core = Ref<Core>(at: PhysicalAddress(coreAddress))
     let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
     if let next = EntenteKernel.waitFast(core, context) { return next.address.value }
-    return synchronousSlowly(coreAddress, contextAddress, syndrome)
+    return operateSlowly(coreAddress, contextAddress)
+}
+
+/// A jump from `kernelSynchronous`: one page or block.
+@inline(never)
+private func map(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
+    let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
+    if let next = EntenteKernel.mapFast(context) { return next.address.value }
+    return operateSlowly(coreAddress, contextAddress)
+}
+
+/// A jump from `kernelSynchronous`: the mapping of one page or block.
+@inline(never)
+private func revoke(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
+    let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
+    if let next = EntenteKernel.unmapFast(context) { return next.address.value }
+    return operateSlowly(coreAddress, contextAddress)
+}
+
+/// A jump from `kernelSynchronous`: further fast paths, each a jump again, and the general one.
+@inline(never)
+private func operate(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
+    switch Ref<ExecutionContext>(at: PhysicalAddress(contextAddress)).pointee.frame.x[0] {
+    case Operation.signal.rawValue: return signal(coreAddress, contextAddress)
+    case Operation.map.rawValue: return map(coreAddress, contextAddress)
+    case Operation.revoke.rawValue: return revoke(coreAddress, contextAddress)
+    default: return operateSlowly(coreAddress, contextAddress)
+    }
+}
+
+/// Any operation of a component, on the general path.
+@inline(never)
+private func operateSlowly(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
+    let core = Ref<Core>(at: PhysicalAddress(coreAddress))
+    EntenteKernel.operate(core, Ref<ExecutionContext>(at: PhysicalAddress(contextAddress)))
+    return finish(core)
 }
 
 @inline(never)
@@ -77,11 +110,7 @@ private func synchronousSlowly(_ coreAddress: UInt64, _ contextAddress: UInt64, 
     let core = Ref<Core>(at: PhysicalAddress(coreAddress))
     let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
     if let guest = context.pointee.guest { return guestSlowly(core, context, guest, syndrome) }
-    if syndrome >> 26 == ExceptionClass.supervisorCall {
-        EntenteKernel.operate(core, context)
-    } else {
-        componentFault(core, context, syndrome)
-    }
+    componentFault(core, context, syndrome)
     return finish(core)
 }
 

@@ -9,7 +9,7 @@ enum RootTenant {
     private static let tablePages: UInt64 = 48
     /// What root needs for itself, and for each tenant: objects, extents and their mappings.
     private static var slots: UInt64 {
-        min(512 &+ 96 &* BootImage.header.pointee.tenantCount, CapabilityTable.maximumCount)
+        min(1000 &+ 96 &* BootImage.header.pointee.tenantCount, CapabilityTable.maximumCount)
     }
 
     static func create(on core: Ref<Core>) {
@@ -156,7 +156,7 @@ private struct BootMemory {
         AArch64.zero(address, size: Page.size)
         let thread = Ref<ExecutionContext>(at: address)
         let scheduling = Ref<SchedulingContext>(at: address + ExecutionContext.size)
-        AArch64.resetRegisters(thread)
+        AArch64.initialiseRegisters(thread)
         scheduling.pointee.priority = 30
         scheduling.pointee.slice = Ticks(SchedulingContext.defaultSlice)
         scheduling.pointee.context = thread

@@ -69,6 +69,16 @@ static inline __attribute__((always_inline)) uint32_t entente_read32(uint64_t ad
     __asm__ volatile("ldr %w0, [%1]" : "=r"(value) : "r"(address) : "memory");
     return value;
 }
+static inline __attribute__((always_inline)) uint64_t entente_read64(uint64_t address)
+{
+    uint64_t value;
+    __asm__ volatile("ldr %0, [%1]" : "=r"(value) : "r"(address) : "memory");
+    return value;
+}
+static inline __attribute__((always_inline)) void entente_write64(uint64_t address, uint64_t value)
+{
+    __asm__ volatile("str %0, [%1]" ::"r"(value), "r"(address) : "memory");
+}
 static inline __attribute__((always_inline)) void entente_write32(uint64_t address, uint32_t value)
 {
     __asm__ volatile("str %w0, [%1]" ::"r"(value), "r"(address) : "memory");

@@ -1,0 +1,47 @@
+import ABI
+import Entente
+import RuntimeSupport
+
+// Delegating capabilities and taking them back.
+
+func measureCapabilities(_ workshop: inout Workshop) {
+    let source = workshop.create(.notification)
+    measureDerivation(&workshop, source, "capability.copy", badge: 0)
+    measureDerivation(&workshop, source, "capability.badge", badge: 5)
+    measureRevocation(&workshop, source, "capability.revoke8", 8, turns: 64)
+    measureRevocation(&workshop, source, "capability.revoke64", 64, turns: 16)
+    measureRevocation(&workshop, source, "capability.revoke512", 512, turns: 4)
+}
+
+private func derive(_ source: UInt32, _ slot: UInt64, badge: UInt64) -> Answer {
+    invoke(
+        .derive, Selector(slot: source),
+        Words(UInt64(InitialSlot.table), slot, UInt64(Rights.all.rawValue), badge))
+}
+
+private func measureDerivation(_ workshop: inout Workshop, _ source: UInt32, _ name: StaticString, badge: UInt64) {
+    let turns: UInt64 = 128
+    let first = UInt64(workshop.reserveSlots(UInt32(turns)))
+    let empty = ticks(turns) { _ in }
+    let full = ticks(turns) { turn in _ = derive(source, first &+ turn, badge: badge) }
+    require(derive(source, first &+ turns &- 1, badge: badge).has(.occupied), "find the last capability", status: .ok)
+    report(name, ticks: full &- empty, turns: turns)
+    require(revoke(source, .descendants) == .ok, "revoke", status: .ok)
+    workshop.giveBackSlots(UInt32(turns))
+}
+
+/// Everything that was delegated, taken back by repeating one operation until the kernel says that nothing is left.
+private func measureRevocation(
+    _ workshop: inout Workshop, _ source: UInt32, _ name: StaticString, _ count: UInt64, turns: UInt64
+) {
+    let first = UInt64(workshop.reserveSlots(UInt32(count)))
+    var sum: UInt64 = 0
+    for _ in 0..<turns {
+        for place in 0..<count { require(derive(source, first &+ place, badge: 0), "derive a capability") }
+        let start = Clock.now
+        require(revoke(source, .descendants) == .ok, "revoke", status: .ok)
+        sum &+= Clock.now &- start
+    }
+    report(name, ticks: sum, turns: turns)
+    workshop.giveBackSlots(UInt32(count))
+}

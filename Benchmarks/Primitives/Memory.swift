@@ -1,0 +1,72 @@
+import ABI
+import Entente
+import RuntimeSupport
+
+// Mapping and unmapping, in the second address space; and a page fault with a mapping as the answer.
+
+private let base: UInt64 = ComponentLayout.workspace &+ 0x2000_0000
+private let mappings: UInt64 = ComponentLayout.workspace &+ 0x8000_0000
+private let rounds: UInt64 = 200
+
+func measureMemory(_ workshop: inout Workshop) {
+    measureMapping(&workshop, "memory.map.4k", "memory.unmap.4k", 4096)
+    measureMapping(&workshop, "memory.map.2m", "memory.unmap.2m", 2 << 20)
+}
+
+/// Maps one extent at many addresses, then takes the mappings away one by one.
+private func measureMapping(
+    _ workshop: inout Workshop, _ mapName: StaticString, _ unmapName: StaticString, _ size: UInt64
+) {
+    let extent = UInt64(workshop.create(.extent, size, alignment: size))
+    let space = Selector(slot: workshop.space)
+    let first = workshop.reserveSlots(UInt32(rounds) &+ 1)
+    let rights = UInt64(Rights.read.rawValue | Rights.write.rawValue)
+    // Small pages and large ones have gigabytes of their own: a table of small ones stays.
+    let place = mappings &+ (size > 4096 ? 1 << 30 : 0)
+    func map(_ turn: UInt64) -> Answer {
+        invoke(.map, space, Words(extent, place &+ turn &* size, 0, size, rights, UInt64(first) &+ turn))
+    }
+    func unmap(_ turn: UInt64) -> Answer {
+        invoke(.revoke, Selector(slot: first &+ UInt32(turn), form: RevokeForm.delete.rawValue))
+    }
+    // The tables that the addresses need are made first: both measure what mapping itself takes.
+    for turn in 0..<rounds { require(map(turn), "map memory") }
+    for turn in 0..<rounds { require(unmap(turn), "unmap memory") }
+    let empty = ticks(rounds) { _ in }
+    let mapped = ticks(rounds) { turn in _ = map(turn) }
+    let unmapped = ticks(rounds) { turn in _ = unmap(turn) }
+    require(map(0), "map memory after all was unmapped")
+    report(mapName, ticks: mapped &- empty, turns: rounds)
+    report(unmapName, ticks: unmapped &- empty, turns: rounds)
+    require(unmap(0), "unmap memory")
+    workshop.giveBackSlots(UInt32(rounds) &+ 1)
+}
+
+/// A thread touches pages that nobody has mapped; the pager in the first address space maps each and replies.
+func measurePaging(_ workshop: inout Workshop) {
+    let pages = rounds
+    let extent = UInt64(workshop.create(.extent, pages &* 4096))
+    let first = workshop.reserveSlots(UInt32(pages) &+ 1)
+    let portal = workshop.create(.portal, UInt64(InitialSlot.thread))
+    _ = workshop.thread(.toucher, faultPortal: portal)
+    let space = Selector(slot: workshop.space)
+    let rights = UInt64(Rights.read.rawValue | Rights.write.rawValue)
+    var answer = replyWait(ReplyForm.wait)
+    while answer.words.w1 < base &+ pages &* 4096 {
+        let offset = (answer.words.w1 &- base) & ~4095
+        require(
+            invoke(.map, space, Words(extent, base &+ offset, offset, 4096, rights, UInt64(first) &+ offset >> 12)),
+            "page in")
+        answer = replyWait(ReplyForm.reply | ReplyForm.wait)
+    }
+    // The thread's last fault is at an address that tells the time it took.
+    _ = replyWait(ReplyForm.reply | ReplyForm.leaveStopped)
+    report("fault.page-in", ticks: answer.words.w1 &- Workshop.report, turns: pages)
+}
+
+/// The thread that touches: afterwards it stores to an address that says how long it took.
+func touchPages() {
+    let empty = ticks(rounds) { _ in }
+    let full = ticks(rounds) { turn in _ = entente_read32(base &+ turn &* 4096) }
+    _ = entente_read32(Workshop.report &+ (full &- empty))
+}

@@ -1,0 +1,112 @@
+import ABI
+
+// The fast path of memory: `map` of one page or block into tables that exist, and `revoke` of such a mapping.
+//
+// Lists of checks, like Kernel+FastPath.swift: the first that fails leaves for the general path with nothing changed. The lock is
+// tried once; who finds it taken waits on the general path.
+
+extension Kernel {
+    /// `map`: see `Kernel.map`; returns the caller.
+    @inline(__always)
+    public static func mapFast(_ caller: Ref<ExecutionContext>) -> Ref<ExecutionContext>? {
+        guard let table = caller.pointee.table, caller.pointee.frame.x[1] < table.pointee.count,
+            caller.pointee.frame.x[2] < table.pointee.count, caller.pointee.frame.x[7] < table.pointee.count,
+            caller.pointee.frame.x[7] != 0, M.board.pointee.structure.exchange(1) == 0
+        else { return nil }
+        defer { M.board.pointee.structure.store(0) }
+        let space = node(table, caller.pointee.frame.x[1])
+        let extent = node(table, caller.pointee.frame.x[2])
+        let slot = node(table, caller.pointee.frame.x[7])
+        let request = MapRequest(caller)
+        guard names(space, .addressSpace, .write), names(extent, .extent, request.rights), slot.pointee.isEmpty,
+            request.isPossible, request.offset <= extent.pointee.size,
+            request.size <= extent.pointee.size &- request.offset, mayGrowSimply(extent),
+            let place = emptyPlace(
+                space.pointee.target(AddressSpace.self), request, extent.pointee.object + request.offset)
+        else { return nil }
+        let target = space.pointee.target(AddressSpace.self)
+        M.writeEntry(
+            place.table, place.index,
+            M.leafEntry(
+                extent.pointee.object + request.offset, level: place.level, rights: request.rights,
+                device: extent.pointee.has(CapabilityHeader.device)))
+        publish(
+            CapabilityValue(
+                kind: .mapping, rights: request.rights, isDevice: false, object: MappingPlace.space(target),
+                word: MappingPlace(request.address, size: request.size).word),
+            in: slot, under: extent)
+        caller.pointee.frame.x[0] = Status.ok.rawValue
+        caller.pointee.frame.x[2] = request.size
+        return caller
+    }
+
+    /// `revoke` with `delete` of a mapping of one page or block; returns the caller.
+    @inline(__always)
+    public static func unmapFast(_ caller: Ref<ExecutionContext>) -> Ref<ExecutionContext>? {
+        let selector = Selector(bits: caller.pointee.frame.x[1])
+        guard selector.form == RevokeForm.delete.rawValue, let slot = caller.pointee.table?.pointee.slot(selector.slot),
+            M.board.pointee.structure.exchange(1) == 0
+        else { return nil }
+        defer { M.board.pointee.structure.store(0) }
+        guard slot.pointee.kind == .mapping, M.board.pointee.dyingTables == nil,
+            let space = MappingPlace.space(of: slot, M.board)
+        else { return nil }
+        let place = MappingPlace(word: slot.pointee.word)
+        guard let leaf = leaf(space, place.address), leaf.span == place.size else { return nil }
+        M.writeEntry(leaf.table, leaf.index, PageTableEntry(bits: 0))
+        M.invalidate(space.pointee.translation, place.address)
+        erase(slot)
+        caller.pointee.frame.x[0] = Status.ok.rawValue
+        return caller
+    }
+
+    // MARK: Checks
+
+    @inline(__always)
+    private static func node(_ table: Ref<CapabilityTable>, _ slot: UInt64) -> Ref<Capability> {
+        Ref(at: table.pointee.slots + slot &* Capability.size)
+    }
+
+    @inline(__always)
+    private static func names(_ node: Ref<Capability>, _ kind: ObjectKind, _ rights: Rights) -> Bool {
+        let mask = 0xFF | UInt64(rights.rawValue) << 8
+        return node.pointee.header.relaxedLoad() & mask == UInt64(kind.rawValue) | UInt64(rights.rawValue) << 8
+    }
+
+    /// `mayGrow` without the reason why not.
+    @inline(__always)
+    private static func mayGrowSimply(_ parent: Ref<Capability>) -> Bool {
+        guard CapabilityHeader(bits: parent.pointee.header.relaxedLoad()).depth < maximumTreeDepth else { return false }
+        var link: Ref<Capability>? = parent
+        while let node = link {
+            if node.pointee.extra & Revocation.inProgress != 0 { return false }
+            link = node.pointee.parent
+        }
+        return true
+    }
+
+    private struct Place {
+        var table: PhysicalAddress
+        var index: UInt64
+        var level: Int
+    }
+
+    /// The empty entry for one page of 4 KiB, or block of 2 MiB, whose tables exist.
+    @inline(__always)
+    private static func emptyPlace(
+        _ space: Ref<AddressSpace>, _ request: MapRequest, _ physical: PhysicalAddress
+    ) -> Place? {
+        let large = PageTable.span(2)
+        let isLarge = request.size == large
+        guard isLarge || request.size == Page.size,
+            !isLarge || (request.address.value | physical.value) & (large &- 1) == 0,
+            let second = M.table(of: M.readEntry(space.pointee.root, PageTable.index(request.address, 1)))
+        else { return nil }
+        var place = Place(table: second, index: PageTable.index(request.address, 2), level: 2)
+        if !isLarge {
+            guard let third = M.table(of: M.readEntry(second, place.index)) else { return nil }
+            place = Place(table: third, index: PageTable.index(request.address, 3), level: 3)
+        }
+        return M.readEntry(place.table, place.index).isEmpty ? place : nil
+    }
+}
