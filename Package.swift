@@ -25,6 +25,7 @@ let programs: [Program] = [
     .component("Monitor", at: "Components/Monitor/Program", and: ["MachineMonitor"]),
     .component("Serial"),
     .component("Heartbeat"),
+    .component("Control"),
     // In root's place: measures the kernel.
     .component("Primitives", at: "Benchmarks/Primitives"),
     // In a monitor's place: a machine with the benchmarks' test page.

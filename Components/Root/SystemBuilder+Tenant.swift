@@ -88,7 +88,7 @@ extension SystemBuilder {
         let core = record.core(of: number)
         let thread = create(.thread, for: index)
         let scheduling = create(.schedulingContext, for: index)
-        configureTime(scheduling, core: core, priority: priority)
+        configureTime(scheduling, core: core, priority: priority, allowance: record.allowance)
         let tenant = tenants[index]
         configure(
             thread, space: tenant.space, table: tenant.table, portal: tenant.faultPortals[Int(number)], scheduling, core)

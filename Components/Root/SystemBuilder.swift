@@ -166,11 +166,13 @@ struct Tenant {
 
 // MARK: - Contexts
 
-func configureTime(_ scheduling: UInt32, core: UInt64, priority: UInt64) {
+func configureTime(
+    _ scheduling: UInt32, core: UInt64, priority: UInt64, allowance: TimeAllowance = .unlimited
+) {
     require(
         invoke(
             .scheduleControl, Selector(slot: scheduling, form: ScheduleControl.configure.rawValue),
-            Words(core, priority, Clock.frequency / 100)), "cannot configure a scheduling context")
+            Words(core, priority, Clock.frequency / 100, allowance.budgetTicks, allowance.periodTicks)), "cannot configure a scheduling context")
 }
 
 func configure(_ context: UInt32, space: UInt32, table: UInt32, portal: UInt32, _ scheduling: UInt32, _ core: UInt64) {

@@ -9,14 +9,20 @@ enum system_call {
     SYS_read = 63,
     SYS_write = 64,
     SYS_exit = 93,
+    SYS_nanosleep = 101,
+    SYS_clock_gettime = 113,
+    SYS_clock_nanosleep = 115,
+    SYS_sched_setscheduler = 119,
     SYS_sched_setaffinity = 122,
     SYS_reboot = 142,
+    SYS_prctl = 167,
     SYS_getpid = 172,
     SYS_getppid = 173,
     SYS_munmap = 215,
     SYS_clone = 220,
     SYS_execve = 221,
     SYS_mmap = 222,
+    SYS_mlockall = 230,
     SYS_madvise = 233,
     SYS_wait4 = 260,
 };
@@ -28,6 +34,12 @@ enum {
     PROT_READ_WRITE = 3,
     MAP_PRIVATE_ANONYMOUS = 0x22,
     MADV_NOHUGEPAGE = 15,
+    CLOCK_MONOTONIC = 1,
+    TIMER_ABSTIME = 1,
+    SCHED_FIFO = 1,
+    MCL_CURRENT = 1,
+    MCL_FUTURE = 2,
+    PR_SET_TIMERSLACK = 29,
 };
 
 /* Back comes the kernel's result; -4095…-1 are errors. */

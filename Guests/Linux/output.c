@@ -25,17 +25,40 @@ void write_text(const char *text)
     write_all(1, text, length(text));
 }
 
+/* The digits of `number`, before `end`; back comes the first. */
+static char *format_number(char *end, uint64_t number)
+{
+    do {
+        *--end = (char)('0' + number % 10);
+        number /= 10;
+    } while (number != 0);
+    return end;
+}
+
+void write_pairs(const char *prefix, const struct pair *pairs)
+{
+    char line[256];
+    size_t used = 0;
+    for (; *prefix != 0; prefix++)
+        line[used++] = *prefix;
+    for (; pairs->name != NULL && used + 64 < sizeof line; pairs++) {
+        char digits[20];
+        for (const char *name = pairs->name; *name != 0; name++)
+            line[used++] = *name;
+        for (char *digit = format_number(digits + sizeof digits, pairs->value); digit < digits + sizeof digits; digit++)
+            line[used++] = *digit;
+    }
+    line[used++] = '\n';
+    write_all(1, line, used);
+}
+
 void write_tenths(uint64_t tenths)
 {
     char digits[24];
     size_t first = sizeof digits;
     digits[--first] = (char)('0' + tenths % 10);
     digits[--first] = '.';
-    uint64_t rest = tenths / 10;
-    do {
-        digits[--first] = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest != 0);
+    first = (size_t)(format_number(digits + first, tenths / 10) - digits);
     write_all(1, digits + first, sizeof digits - first);
 }
 

@@ -90,6 +90,15 @@ public struct TenantRecord {
     /// A few words that the component finds in its configuration; what they mean is between it and the manifest.
     public var arguments: InlineArray<8, UInt64>
     public var supervision: SupervisionRecord
+    public var allowance: TimeAllowance
+}
+
+/// How much of its core a component may use: `budget` of every `period`, both in nanoseconds. 0 and 0: no limit.
+public struct TimeAllowance: Sendable, Equatable {
+    public var budget: UInt64
+    public var period: UInt64
+    @inline(__always) public init(budget: UInt64, period: UInt64) { self.budget = budget; self.period = period }
+    public static var unlimited: TimeAllowance { TimeAllowance(budget: 0, period: 0) }
 }
 
 /// A machine's virtual hardware and what lies in its RAM when it starts.

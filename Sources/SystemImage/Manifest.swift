@@ -105,6 +105,8 @@ public struct ComponentDescription: Sendable, Equatable {
     public var core = 0
     /// At most 8 words; what they mean is the component's affair.
     public var arguments: [UInt64] = []
+    /// `budget` and `period`: how much of its core it may use.
+    public var allowance = TimeAllowance.unlimited
     /// Names of the machines and components that start before it.
     public var after: [String] = []
     public var restart = RestartDescription.tenant

@@ -10,7 +10,7 @@ enum ManifestKeys {
     ]
     /// Where a program of this repository is named.
     static let program = ["target"]
-    static let component = ["target", "package", "memory", "priority", "core", "arguments", "after", "restart"]
+    static let component = ["target", "package", "memory", "priority", "core", "budget", "period", "arguments", "after", "restart"]
     static let group = ["members", "restart"]
     static let restart = ["limit", "within", "backoff", "backoff-limit", "on-limit"]
 }

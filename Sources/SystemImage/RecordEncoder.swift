@@ -118,6 +118,8 @@ extension RecordEncoder {
         machine(tenant.machine, modules: modules, eventPeer: eventPeer)
         words(tenant.arguments, padTo: 8)
         supervision(tenant.restart, parent: parent)
+        word(tenant.allowance.budget)
+        word(tenant.allowance.period)
     }
 
     mutating func header(

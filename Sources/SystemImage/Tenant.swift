@@ -15,6 +15,7 @@ public struct Tenant: Sendable {
     public var heapSize: UInt64
     /// At most 8.
     public var arguments: [UInt64]
+    public var allowance: TimeAllowance
     /// For `TenantKind.machine` only.
     public var machine: MachineImage?
     public var restart: RestartDescription
@@ -27,7 +28,8 @@ public struct Tenant: Sendable {
 
     public init(
         kind: TenantKind, name: String, program: Program, priority: Int, core: Int = 0, heapSize: UInt64 = 0,
-        arguments: [UInt64] = [], machine: MachineImage? = nil, restart: RestartDescription = .tenant
+        arguments: [UInt64] = [], allowance: TimeAllowance = .unlimited, machine: MachineImage? = nil,
+        restart: RestartDescription = .tenant
     ) {
         self.kind = kind
         self.name = name
@@ -36,6 +38,7 @@ public struct Tenant: Sendable {
         self.core = core
         self.heapSize = heapSize
         self.arguments = arguments
+        self.allowance = allowance
         self.machine = machine
         self.restart = restart
     }

@@ -117,6 +117,7 @@ struct ComponentParser {
             default: component.memory)
         component.priority = section.number("priority", in: Tenant.priorities, default: component.priority)
         component.core = section.core(of: cores)
+        component.allowance = section.timeAllowance()
         component.arguments = arguments()
         component.after = section.startsAfter()
         component.restart = section.restart(default: component.restart)

@@ -1,28 +1,34 @@
-/// A span of time as people write it: `100ms`, `10s`, `2min`. There is no number without a unit.
+/// A length of time as people write it: `100us`, `1ms`, `2s`. There is no plain number: nobody could tell its unit.
 public struct TimeSpan: Sendable, Equatable, Comparable, CustomStringConvertible {
-    public var milliseconds: UInt64
+    public var nanoseconds: UInt64
 
-    public init(milliseconds: UInt64) { self.milliseconds = milliseconds }
+    public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+    public init(milliseconds: UInt64) { nanoseconds = milliseconds * 1_000_000 }
 
-    private static let units: [(suffix: Substring, milliseconds: UInt64)] = [("ms", 1), ("s", 1000), ("min", 60_000)]
+    /// Rounded down.
+    public var milliseconds: UInt64 { nanoseconds / 1_000_000 }
 
-    /// Nil when `text` is no span of time, or one of 2⁶⁴ milliseconds or more.
+    private static let units: [(suffix: Substring, size: UInt64)] = [
+        ("ns", 1), ("us", 1000), ("ms", 1_000_000), ("s", 1_000_000_000), ("min", 60_000_000_000),
+    ]
+
+    /// Nil when `text` is no length of time, or one of 2⁶⁴ nanoseconds or more.
     public init?(_ text: String) {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         let suffix = text[digits.endIndex...].drop { $0 == " " }
         guard let number = UInt64(digits), let unit = Self.units.first(where: { $0.suffix == suffix }) else { return nil }
-        let (product, overflow) = number.multipliedReportingOverflow(by: unit.milliseconds)
+        let (product, overflow) = number.multipliedReportingOverflow(by: unit.size)
         guard !overflow else { return nil }
-        milliseconds = product
+        nanoseconds = product
     }
 
-    public static func < (left: TimeSpan, right: TimeSpan) -> Bool { left.milliseconds < right.milliseconds }
+    public static func < (left: TimeSpan, right: TimeSpan) -> Bool { left.nanoseconds < right.nanoseconds }
 
     /// In the largest unit that divides it.
     public var description: String {
-        for unit in Self.units.reversed() where milliseconds != 0 && milliseconds % unit.milliseconds == 0 {
-            return "\(milliseconds / unit.milliseconds)\(unit.suffix)"
+        for unit in Self.units.reversed() where nanoseconds != 0 && nanoseconds % unit.size == 0 {
+            return "\(nanoseconds / unit.size)\(unit.suffix)"
         }
-        return "\(milliseconds)ms"
+        return "\(nanoseconds)ns"
     }
 }

@@ -1,3 +1,4 @@
+import ABI
 import Foundation
 import Testing
 
@@ -63,7 +64,7 @@ import Testing
         #expect(TimeSpan("250ms")?.milliseconds == 250 && TimeSpan("3 s")?.milliseconds == 3000)
         #expect(TimeSpan("2min")?.milliseconds == 120_000)
         for text in ["", "5", "s", "-1s", "1.5s", "1h", "1s ", "99999999999999999999s"] { #expect(TimeSpan(text) == nil) }
-        #expect(["90s", "120s", "1ms", "0s"].map { TimeSpan($0)!.description } == ["90s", "2min", "1ms", "0ms"])
+        #expect(["90s", "120s", "1ms", "0s"].map { TimeSpan($0)!.description } == ["90s", "2min", "1ms", "0ns"])
     }
 
     @Test func pathsAreRelativeToTheManifest() throws {
@@ -85,6 +86,12 @@ import Testing
         #expect(try valid("built-guest").machines[0].guest == .target("BenchGuest"))
         #expect(try valid("other-root").root == "Primitives")
         #expect(try valid("minimal").root == Manifest.standardRoot)
+    }
+
+    @Test func aComponentMayHaveABudget() throws {
+        let components = try valid("budget").components
+        #expect(components[0].allowance == TimeAllowance(budget: 100_000, period: 1_000_000))
+        #expect(components[1].allowance == .unlimited)
     }
 
     @Test func anchorsGiveTwoMachinesTheSame() throws {

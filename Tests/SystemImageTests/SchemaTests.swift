@@ -66,6 +66,7 @@ import Testing
         "not-a-mapping", "just-text", "on-failure", "restart-limit", "restart-on-limit", "restart-time-unit",
         "restart-time-number", "restart-unknown-key", "group-empty", "group-member-type", "group-unknown-key",
         "group-list", "group-name",
+        "budget-alone", "period-alone", "budget-unit", "period-unit",
     ])
     func refusesWhatTheParserRefuses(name: String) throws {
         let file = Repository.manifests.appendingPathComponent(name + ".yaml")

@@ -38,7 +38,7 @@ import Testing
                 Tenant(kind: .consoleDriver, name: "serial", program: program, priority: 30),
                 Tenant(
                     kind: .component, name: "beat", program: program, priority: 16, core: 1, heapSize: 0x1_0000,
-                    arguments: [7, 8]),
+                    arguments: [7, 8], allowance: TimeAllowance(budget: 9, period: 10)),
                 Tenant(kind: .machine, name: "debian", program: program, priority: 8, machine: try machine()),
                 Tenant(kind: .machine, name: "other", program: program, priority: 8, machine: try machine()),
             ])
@@ -90,6 +90,8 @@ import Testing
         #expect(image.word(at: record(1) + MemoryLayout<TenantRecord>.offset(of: \.heapSize)!) == 0x1_0000)
         let arguments = record(1) + MemoryLayout<TenantRecord>.offset(of: \.arguments)!
         #expect((0..<8).map { image.word(at: arguments + $0 * 8) } == [7, 8, 0, 0, 0, 0, 0, 0])
+        let allowance = record(1) + MemoryLayout<TenantRecord>.offset(of: \.allowance)!
+        #expect((0..<2).map { image.word(at: allowance + $0 * 8) } == [9, 10])
         let machine = record(2) + MemoryLayout<TenantRecord>.offset(of: \.machine)!
         #expect(image.word(at: machine + MemoryLayout<MachineRecord>.offset(of: \.memory)! + 8) == 16 << 20)
         #expect(image.word(at: machine + MemoryLayout<MachineRecord>.offset(of: \.virtualCPUs)!) == 2)

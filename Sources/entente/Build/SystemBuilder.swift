@@ -7,6 +7,8 @@ struct BuiltSystem {
     var manifest: Manifest
     /// What QEMU boots.
     var image: URL
+    /// The kernel's ELF file.
+    var kernel: URL
     var channels: [Channel]
 }
 
@@ -43,7 +45,7 @@ struct SystemBuilder {
             return image
         }
         let channels = channels(kernel: kernelFile, root: rootFile, driver: driverFile, tenants: programs)
-        return BuiltSystem(manifest: manifest, image: image, channels: channels)
+        return BuiltSystem(manifest: manifest, image: image, kernel: kernelFile, channels: channels)
     }
 
     private func programFile(of tenant: TenantDescription, _ cross: CrossBuild) throws -> URL {
@@ -68,7 +70,7 @@ struct SystemBuilder {
             return Tenant(
                 kind: .component, name: component.name, program: try program(programFile), priority: component.priority,
                 core: component.core, heapSize: component.memory, arguments: component.arguments,
-                restart: component.restart)
+                allowance: component.allowance, restart: component.restart)
         }
     }
 

@@ -5,7 +5,9 @@ import SystemImage
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measures the system on the emulator, in instructions.",
-        subcommands: [BenchPrimitivesCommand.self, BenchEfficiencyCommand.self, BenchMemoryCommand.self])
+        subcommands: [BenchPrimitivesCommand.self, BenchEfficiencyCommand.self, BenchMemoryCommand.self,
+            BenchRealtimeCommand.self, BenchEntriesCommand.self,
+        ])
 }
 
 struct BenchPrimitivesCommand: ParsableCommand {

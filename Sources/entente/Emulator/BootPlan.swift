@@ -15,6 +15,7 @@ struct BootPlan {
         let system = try builder.build()
         name = manifest.name
         arguments = Emulator(manifest.board, options).arguments(boot: ["-kernel", system.image.path])
+        if let counter = EntryCounter.requested(in: workspace) { arguments += try counter.arguments(kernel: system.kernel) }
         channels = system.channels
         framing = .multiplexed
     }

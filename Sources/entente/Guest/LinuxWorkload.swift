@@ -1,22 +1,26 @@
 import Foundation
 import SystemImage
 
-/// The program of `Guests/Linux`: a static program for an arm64 Linux, without a C library.
+/// A program of `Guests/Linux`: a static program for an arm64 Linux, without a C library.
 struct LinuxWorkload {
     let workspace: Workspace
+    /// Also that of its main source, and of its file in the machine's root folder.
+    var name = "workload"
+    /// What it is made of beside that.
+    var parts = ["output"]
 
     /// - Returns: The program's ELF file.
     func build() throws -> Data {
         let folder = workspace.guests
         try workspace.make(folder)
-        let objects = try ["workload", "output"].map { name in
+        let objects = try ([name] + parts).map { name in
             let object = folder.appendingPathComponent("\(name).o").path
             try Subprocess(
                 "clang", LinuxWorkload.compilerArguments + ["-c", "Guests/Linux/\(name).c", "-o", object],
                 directory: workspace.root).run()
             return object
         }
-        let program = folder.appendingPathComponent("workload")
+        let program = folder.appendingPathComponent(name)
         try Subprocess(
             "ld.lld", ["-m", "aarch64linux", "-static", "--gc-sections", "-z", "max-page-size=65536", "-o", program.path] + objects
         ).run()
@@ -28,12 +32,12 @@ struct LinuxWorkload {
         "-fno-pic", "-mno-outline-atomics",
     ]
 
-    /// Adds the program to a machine's initial file system, as /workload: Linux unpacks several archives in a row.
+    /// Adds the program to a machine's initial file system, as /NAME: Linux unpacks several archives in a row.
     func added(to machine: MachineDescription) throws -> MachineDescription {
         let files = try GuestFiles(of: machine, workspace: workspace)
         var archive = CpioArchive()
-        archive.add(file: "workload", contents: try build(), permissions: 0o755)
-        let initrd = workspace.guests.appendingPathComponent("workload.cpio")
+        archive.add(file: name, contents: try build(), permissions: 0o755)
+        let initrd = workspace.guests.appendingPathComponent("\(name).cpio")
         let base = try files.initrd.map { try Data(contentsOf: $0) } ?? Data()
         try (base + archive.finished()).write(to: initrd)
         var changed = machine

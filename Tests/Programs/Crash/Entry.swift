@@ -13,6 +13,8 @@ private enum Misdeed: UInt64 {
     /// An operation with every number and random words, for ever.
     case operations = 5
     case powerOff = 6
+    /// Takes all the time that it gets.
+    case spin = 16
 }
 
 @c(entente_main)
@@ -28,6 +30,7 @@ func ententeMain(_ argument: UInt64) {
     case .jumpToNowhere: jump(0xDEAD_0000)
     case .operations: tryOperations(console)
     case .powerOff: powerOff(console)
+    case .spin: while true { entente_opaque() }
     }
 }
 

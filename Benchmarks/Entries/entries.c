@@ -1,0 +1,206 @@
+/* A plugin of QEMU: how many instructions each entry into the kernel takes, from the exception vector to the ERET. All that time
+   interrupts are off, so the longest entry is what an interrupt may have to wait for.
+
+   Arguments: functions=FILE (UInt32 offsets of the kernel's functions in its image, ascending, the end of its text last),
+   vectors=OFFSET (of the exception vectors), output=FILE. The output is a `struct output`, always current: it is mapped, because
+   the emulator is usually killed. `EntryRecords.swift` reads it.
+
+   Only the kernel's instructions are instrumented. It is found by where it lies in the board's RAM, because machines use the same
+   virtual addresses: QEMU's boot code runs first, at the start of RAM, and the kernel's first instruction next. */
+#include "plugin.h"
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { MAXIMUM_FUNCTIONS = 2048, MAXIMUM_CORES = 8, PART_COUNT = 64, PATH_COUNT = 2048, OCTAVE_COUNT = 32 };
+
+/* How an entry began; WAKE: an interrupt ended the kernel's own WFI. */
+enum kind { KIND_START, KIND_SYNCHRONOUS, KIND_INTERRUPT, KIND_ERROR, KIND_WAKE, KIND_COUNT };
+
+/* All entries that began alike and went through the same functions. */
+struct path {
+    uint64_t hash, kind, count, total, longest;
+    /* Of the longest: each function, and its instructions. */
+    uint64_t part_count;
+    struct {
+        uint32_t function, instructions;
+    } parts[PART_COUNT];
+};
+
+struct output {
+    uint64_t magic;
+    uint64_t dropped;
+    uint64_t octaves[KIND_COUNT][OCTAVE_COUNT];
+    struct path paths[PATH_COUNT];
+};
+
+struct core {
+    enum kind kind;
+    int is_inside;
+    uint64_t count;
+    uint32_t touched[MAXIMUM_FUNCTIONS], touched_count;
+    uint32_t instructions[MAXIMUM_FUNCTIONS];
+};
+
+struct instruction {
+    uint32_t function;
+    /* A `kind` that begins here, or -1. */
+    int8_t begins;
+    int8_t is_return, is_wait;
+};
+
+PLUGIN_EXPORT int qemu_plugin_version = 1;
+
+static struct output *output;
+static struct core cores[MAXIMUM_CORES];
+static uint32_t functions[MAXIMUM_FUNCTIONS + 1], function_count;
+static struct instruction *instructions;
+static uint64_t vectors;
+static const char *boot_code, *kernel;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void begin(struct core *core, enum kind kind)
+{
+    for (uint32_t i = 0; i < core->touched_count; i++)
+        core->instructions[core->touched[i]] = 0;
+    core->touched_count = 0;
+    core->count = 0;
+    core->kind = kind;
+    core->is_inside = 1;
+}
+
+static struct path *find_path(const struct core *core)
+{
+    uint64_t hash = core->kind + 1;
+    for (uint32_t i = 0; i < core->touched_count; i++) {
+        uint64_t mixed = (core->touched[i] + 1) * 0x9E3779B97F4A7C15;
+        hash += mixed ^ mixed >> 29;  /* A sum: the order does not matter. */
+    }
+    for (uint64_t probe = 0; probe < PATH_COUNT; probe++) {
+        struct path *path = &output->paths[(hash + probe) % PATH_COUNT];
+        if (path->count == 0) {
+            path->hash = hash;
+            path->kind = core->kind;
+        }
+        if (path->hash == hash)
+            return path;
+    }
+    output->dropped++;
+    return NULL;
+}
+
+static void end(struct core *core)
+{
+    if (!core->is_inside)
+        return;
+    core->is_inside = 0;
+    pthread_mutex_lock(&lock);
+    output->octaves[core->kind][63 - __builtin_clzll(core->count | 1)]++;
+    struct path *path = find_path(core);
+    if (path != NULL) {
+        path->count++;
+        path->total += core->count;
+        if (core->count > path->longest) {
+            path->longest = core->count;
+            path->part_count = core->touched_count < PART_COUNT ? core->touched_count : PART_COUNT;
+            for (uint32_t i = 0; i < path->part_count; i++) {
+                path->parts[i].function = functions[core->touched[i]];
+                path->parts[i].instructions = core->instructions[core->touched[i]];
+            }
+        }
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+static void execute(unsigned vcpu, void *data)
+{
+    const struct instruction *instruction = data;
+    struct core *core = &cores[vcpu % MAXIMUM_CORES];
+    if (instruction->begins >= 0)
+        begin(core, (enum kind)instruction->begins);
+    core->count++;
+    if (core->instructions[instruction->function]++ == 0)
+        core->touched[core->touched_count++] = instruction->function;
+    if (instruction->is_return)
+        end(core);
+    if (instruction->is_wait) {
+        end(core);
+        begin(core, KIND_WAKE);
+    }
+}
+
+static void locate_kernel(const char *address, uint64_t virtual_address)
+{
+    if (boot_code == NULL)
+        boot_code = address;
+    else if (kernel == NULL && (uint64_t)(address - boot_code) >= 4096 && virtual_address % 4096 == 0)
+        kernel = address;
+}
+
+static void instrument(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
+{
+    (void)id;
+    for (size_t i = 0; i < qemu_plugin_tb_n_insns(block); i++) {
+        struct qemu_plugin_insn *instruction = qemu_plugin_tb_get_insn(block, i);
+        const char *address = qemu_plugin_insn_haddr(instruction);
+        if (kernel == NULL)
+            locate_kernel(address, qemu_plugin_insn_vaddr(instruction));
+        if (kernel == NULL || address < kernel || address >= kernel + functions[function_count])
+            continue;
+        struct instruction *record = &instructions[(address - kernel) / 4];
+        uint32_t code;
+        memcpy(&code, qemu_plugin_insn_data(instruction), sizeof code);
+        record->is_return = code == 0xD69F03E0;
+        record->is_wait = code == 0xD503207F;
+        qemu_plugin_register_vcpu_insn_exec_cb(instruction, execute, QEMU_PLUGIN_CB_NO_REGS, record);
+    }
+}
+
+static int read_functions(const char *path)
+{
+    int file = open(path, O_RDONLY);
+    ssize_t size = read(file, functions, sizeof functions);
+    if (size < 8 || size == sizeof functions)
+        return -1;
+    function_count = (uint32_t)size / 4 - 1;
+    instructions = calloc(functions[function_count] / 4 + 1, sizeof *instructions);
+    for (uint32_t i = 0; i < function_count; i++)
+        for (uint32_t offset = functions[i] / 4; offset < functions[i + 1] / 4; offset++)
+            instructions[offset] = (struct instruction){.function = i, .begins = -1};
+    return close(file);
+}
+
+/* 16 vectors of 128 bytes: 8…11 from AArch64, 12…15 from AArch32; of each four: synchronous, IRQ, FIQ, SError. */
+static void mark_beginnings(void)
+{
+    static const enum kind kinds[] = {KIND_SYNCHRONOUS, KIND_INTERRUPT, KIND_INTERRUPT, KIND_ERROR};
+    for (uint64_t vector = 8; vector < 16; vector++)
+        instructions[(vectors + vector * 128) / 4].begins = (int8_t)kinds[vector % 4];
+    instructions[0].begins = KIND_START;
+}
+
+PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
+{
+    (void)info;
+    int file = -1;
+    for (int i = 0; i < argc; i++) {
+        if (strncmp(argv[i], "functions=", 10) == 0 && read_functions(argv[i] + 10) != 0)
+            return -1;
+        if (strncmp(argv[i], "vectors=", 8) == 0)
+            vectors = strtoull(argv[i] + 8, NULL, 0);
+        if (strncmp(argv[i], "output=", 7) == 0)
+            file = open(argv[i] + 7, O_RDWR | O_CREAT | O_TRUNC, 0644);
+    }
+    if (function_count == 0 || file < 0 || ftruncate(file, sizeof *output) != 0)
+        return -1;
+    output = mmap(NULL, sizeof *output, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (output == MAP_FAILED)
+        return -1;
+    output->magic = 0x3153454952544E45;  /* "ENTRIES1" */
+    mark_beginnings();
+    qemu_plugin_register_vcpu_tb_trans_cb(id, instrument);
+    return 0;
+}

@@ -1,0 +1,23 @@
+import ABI
+import Entente
+
+// A control loop: once a period it reads a sensor, computes and commands an actuator, whatever the machines beside it do. Here
+// the motor is simulated; a real one would be registers that root maps.
+//
+// Argument 0: the period in microseconds (0: 1000). Argument 1: after how many periods the latencies are reported (0: 10,000).
+
+@c(entente_main)
+func ententeMain(_ argument: UInt64) {
+    let arguments = Configuration.current.arguments
+    var timer = PeriodicTimer(microseconds: arguments[0] == 0 ? 1000 : arguments[0])
+    var reporter = Reporter(periods: arguments[1] == 0 ? 10_000 : arguments[1])
+    var controller = SpeedController()
+    var motor = Motor()
+    while true {
+        let wakeUp = timer.wait()
+        controller.target = timer.count / 1000 % 2 == 0 ? 1000 : 3000
+        motor.run(torque: controller.torque(at: motor.speed))
+        reporter.record(wakeUp, timer)
+        reporter.noteTurn(Clock.now - wakeUp.time)
+    }
+}

@@ -1,0 +1,43 @@
+import ABI
+import Entente
+
+/// Wakes its thread once a period: at multiples of the period, without drift.
+struct PeriodicTimer {
+    /// Ticks.
+    let period: UInt64
+    private(set) var deadline: UInt64
+    /// Wake-ups so far.
+    private(set) var count: UInt64 = 0
+    /// Periods that were over before their wake-up came.
+    private(set) var missed: UInt64 = 0
+
+    private static let bit: UInt64 = 2
+
+    struct WakeUp {
+        /// The first thing that the thread saw.
+        var time: UInt64
+        /// Ticks since the deadline.
+        var latency: UInt64
+    }
+
+    init(microseconds: UInt64) {
+        period = Clock.frequency * microseconds / 1_000_000
+        deadline = (Clock.now / period + 1) * period
+    }
+
+    /// Sleeps until the next deadline. One that has passed already wakes at once.
+    mutating func wait() -> WakeUp {
+        setTimer(InitialSlot.notification, deadline: deadline, bits: Self.bit)
+        var now: UInt64
+        var bits: UInt64
+        repeat {
+            bits = replyWait(ReplyForm.wait).tag
+            now = Clock.now
+        } while bits & Self.bit == 0  // Console input raises a bit, too.
+        let latency = now - deadline
+        count += 1
+        missed += latency / period
+        deadline += (latency / period + 1) * period
+        return WakeUp(time: now, latency: latency)
+    }
+}

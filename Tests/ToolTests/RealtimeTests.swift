@@ -1,0 +1,82 @@
+import Foundation
+import Testing
+
+@testable import entente
+
+@Suite struct LatencyReportTests {
+    private func report() -> LatencyReport {
+        var report = LatencyReport()
+        for line in [
+            "[    1.0] control: control: periods 1000 missed 0 worst-ns 9", "[    1.0] debian: realtime: begins",
+            "[    1.0] control: realtime: bucket 0 count 1", "[    1.0] control: realtime: bucket 390 count 7",
+            "[    1.0] control: realtime: bucket 500 count 2", "[    1.0] control: realtime: periods 10 missed 0 min 0 mean 373 max 503",
+            "[    1.0] control: realtime: p50 391 p99.9 503",
+        ] { report.hear(line) }
+        return report
+    }
+
+    @Test func isCompleteAtItsEnd() {
+        var report = report()
+        #expect(!report.isComplete)
+        report.hear("[    1.0] control: realtime: end")
+        #expect(report.isComplete)
+    }
+
+    @Test func keepsFiguresAndBuckets() {
+        let report = report()
+        #expect(report.figures["periods"] == 10 && report.figures["p99.9"] == 503 && report.figures["bucket"] == nil)
+        #expect(report.buckets.map(\.count) == [1, 7, 2])
+        #expect(report.octaves == [0: 1, 256: 9])
+    }
+
+    @Test func rowsHaveUnits() {
+        let rows = report().rows("realtime.control")
+        #expect(rows.contains(BenchRow("realtime.control.max", 503)))
+        #expect(rows.contains(BenchRow("realtime.control.missed", 0, unit: "periods")))
+        #expect(rows.contains(BenchRow("realtime.control.bucket.390", 7, unit: "periods")))
+    }
+
+    @Test func theTableHasBothColumns() {
+        var other = LatencyReport()
+        other.hear("[    1.0] debian: realtime: bucket 65536 count 3")
+        let text = RealtimeBenchmark.Result(control: report(), linux: other).text
+        #expect(text.contains(/max +503 +-/))
+        #expect(text.contains(/256 to 511 +9 +0/) && text.contains(/65536 to 131071 +0 +3/))
+    }
+}
+
+@Suite struct EntryRecordTests {
+    /// As the plugin lays it out: magic, dropped, octaves, paths.
+    private func file(_ paths: [[UInt64]]) -> Data {
+        var words: [UInt64] = [0x3153_4549_5254_4E45, 0] + Array(repeating: 0, count: 5 * 32)
+        for path in paths + Array(repeating: [], count: 2048 - paths.count) { words += path + Array(repeating: 0, count: 70 - path.count) }
+        words[2 + 32 + 8] = 3
+        return words.reduce(into: Data()) { data, word in withUnsafeBytes(of: word) { data.append(contentsOf: $0) } }
+    }
+
+    @Test func pathsOfSeveralRunsAreAdded() throws {
+        var records = EntryRecords()
+        try records.add(file([[77, 1, 2, 600, 400, 2, 0x100 | 390 << 32, 0x200 | 10 << 32], [78, 0, 1, 9000, 9000, 0]]))
+        try records.add(file([[77, 1, 1, 500, 500, 1, 0x300 | 500 << 32]]))
+        let path = try #require(records.longestFirst.first)
+        #expect(records.longestFirst.count == 1, "start-up is nobody's wait")
+        #expect(path.count == 3 && path.total == 1100 && path.longest == 500)
+        #expect(path.parts.map(\.function) == [0x300])
+        #expect(records.longest(.start) == 9000 && records.count(.synchronous) == 3)
+        #expect(records.octaves[.synchronous]?[8] == 6)
+    }
+
+    @Test func damagedFilesAreRefused() {
+        var records = EntryRecords()
+        #expect(throws: Failure.self) { try records.add(Data(count: 100)) }
+        #expect(throws: Failure.self) { try records.add(file([]).dropLast(8)) }
+    }
+
+    @Test(arguments: [
+        ("generic specialization <Kernel.AArch64> of static KernelCore.Kernel.(makeReady in _54419A)(KernelCore.Ref<X>) -> ()", "Kernel.makeReady"),
+        ("(extension in Kernel):KernelCore.Kernel.map(X) -> Y", "Kernel.map"), ("memory_zero", "memory_zero"),
+    ])
+    func namesAreShort(name: String, short: String) {
+        #expect(EntryRecords.shortName(name) == short)
+    }
+}
