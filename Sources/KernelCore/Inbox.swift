@@ -65,6 +65,10 @@ extension Kernel {
 
     /// Does what other cores asked of a context of this core.
     static func handleRequests(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
+        guard context.pointee.core == core.pointee.id else {
+            // It was configured for another core meanwhile: only that one may touch it.
+            return post(context, to: context.pointee.core, M.board)
+        }
         let requests = context.pointee.requests.exchange(0)
         if requests & ContextRequest.stop != 0 { stop(core, context) }
         if requests & ContextRequest.start != 0 { start(core, context) }

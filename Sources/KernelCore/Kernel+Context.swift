@@ -65,6 +65,7 @@ extension Kernel {
         if let portal = parts.faultPortal {
             guard portal.pointee.target(Portal.self).pointee.server?.pointee.core == parts.core else { throw .wrongCore }
         }
+        if context.pointee.space != parts.space.pointee.target(AddressSpace.self) { leaveNumber(context) }
         rebind(context, .space, parts.space)
         rebind(context, .table, parts.table)
         rebind(context, .faultPortal, parts.faultPortal)
@@ -166,8 +167,16 @@ extension Kernel {
         }
         guard number < 16 else { throw .badArgument }
         guard space.pointee.virtualCPUs[Int(number)] == nil else { throw .occupied }
+        leaveNumber(context)
         guest.pointee.affinity = UInt8(number)
         space.pointee.virtualCPUs[Int(number)] = context
+    }
+
+    /// A virtual CPU is not found by its number in its machine's list any more.
+    static func leaveNumber(_ context: Ref<ExecutionContext>) {
+        guard let guest = context.pointee.guest, let space = context.pointee.space else { return }
+        let number = Int(guest.pointee.affinity & 15)
+        if space.pointee.virtualCPUs[number] == context { space.pointee.virtualCPUs[number] = nil }
     }
 
     /// Makes a stopped context ready, on its own core.
@@ -181,7 +190,8 @@ extension Kernel {
     }
 
     private static func begin(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
-        guard context.pointee.state == .stopped, let home = context.pointee.home else { return }
+        // Another core's request may have been on its way while a part of the context was taken away.
+        guard context.pointee.state == .stopped, context.pointee.isConfigured, let home = context.pointee.home else { return }
         // Its memory may have been filled by somebody else's stores.
         if context.pointee.isVirtualCPU { M.forgetInstructions() }
         context.pointee.running.store(1)

@@ -57,7 +57,7 @@ extension Kernel {
                 arrival |= UInt64(shape.length) << ArrivalBits.lengthShift
             }
             if shape.capabilities != 0 {
-                let count = transferCapabilities(sender, receiver, UInt64(shape.capabilities))
+                let count = transferCapabilities(sender, from, receiver, to, UInt64(shape.capabilities))
                 arrival |= count << ArrivalBits.capabilitiesShift
             }
         }
@@ -66,24 +66,28 @@ extension Kernel {
 
     /// How many of the sender's capabilities have landed in the receiver's slots.
     private static func transferCapabilities(
-        _ sender: Ref<ExecutionContext>, _ receiver: Ref<ExecutionContext>, _ count: UInt64
+        _ sender: Ref<ExecutionContext>, _ from: PhysicalAddress, _ receiver: Ref<ExecutionContext>, _ to: PhysicalAddress,
+        _ count: UInt64
     ) -> UInt64 {
         var landed: UInt64 = 0
         try? exclusively { () throws(Failure) in
             while landed < count {
-                try transferCapability(sender, receiver, landed)
+                try transferCapability(sender, from, receiver, to, landed)
                 landed &+= 1
             }
         }
         return landed
     }
 
+    /// The pages are those that were there when the transfer began: another core may take them away meanwhile, and keeps their
+    /// memory until this core has left the kernel.
     private static func transferCapability(
-        _ sender: Ref<ExecutionContext>, _ receiver: Ref<ExecutionContext>, _ index: UInt64
+        _ sender: Ref<ExecutionContext>, _ from: PhysicalAddress, _ receiver: Ref<ExecutionContext>, _ to: PhysicalAddress,
+        _ index: UInt64
     ) throws(Failure) {
-        let record = sender.pointee.messagePage + (MessagePage.sentCapabilities &+ index &* 16)
+        let record = from + (MessagePage.sentCapabilities &+ index &* 16)
         let slotAndRights = M.readWord(record)
-        let landing = M.readWord(receiver.pointee.messagePage + MessagePage.receiveSlots) >> (index &* 32)
+        let landing = M.readWord(to + MessagePage.receiveSlots) >> (index &* 32)
         let slot = try freeSlot(receiver.pointee.table, landing & 0xFFFF_FFFF)
         guard let source = sender.pointee.table?.pointee.slot(UInt32(truncatingIfNeeded: slotAndRights)),
             !source.pointee.isEmpty

@@ -126,9 +126,8 @@ extension Kernel {
     /// A context that is stopped is no longer of its space; a virtual CPU no longer gets its machine's interrupts.
     static func leaveSpace(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         defer { context.pointee.space = nil }
-        guard let guest = context.pointee.guest, let space = context.pointee.space else { return }
-        let number = Int(guest.pointee.affinity & 15)
-        if space.pointee.virtualCPUs[number] == context { space.pointee.virtualCPUs[number] = nil }
+        guard context.pointee.isVirtualCPU, let space = context.pointee.space else { return }
+        leaveNumber(context)
         // Another virtual CPU of the space may come to lie at this very place.
         space.pointee.lastOnCore[core.pointee.id.index & 7] = nil
         M.invalidateAll(space.pointee.translation)

@@ -14,6 +14,8 @@ enum Revocation {
     static let hasRemoved: UInt64 = 2
     /// The first of two rounds of waiting is over.
     static let secondRound: UInt64 = 4
+    /// The capability itself is being deleted; an empty slot with this: another core has done it.
+    static let deleting: UInt64 = 8
     /// From here on: the epoch that all cores must have seen; 0: they were not asked yet.
     static let epochShift: UInt64 = 8
 }
@@ -36,8 +38,14 @@ extension Kernel {
         guard let form = RevokeForm(rawValue: selector.form) else { throw .unsupported }
         guard let slot = caller.pointee.table?.pointee.slot(selector.slot) else { throw .badCapability }
         if slot.pointee.isEmpty {
-            // A table that was deleted with its slot may still have to be emptied.
-            guard form == .delete, M.board.pointee.dyingTables != nil else { throw .badCapability }
+            // Another core may have deleted it meanwhile, or a table that went with it must still be emptied.
+            guard form == .delete, slot.pointee.extra & Revocation.deleting != 0 || M.board.pointee.dyingTables != nil else {
+                throw .badCapability
+            }
+        }
+        if isRegionInUse(slot) {
+            // Its objects may have been deleted one by one, without waiting for cores that still used them.
+            slot.pointee.extra |= Revocation.inProgress | Revocation.hasRemoved
         }
         var steps = revokeBatch
         guard try removeDescendants(core, caller, slot, &steps) else { return }
@@ -45,7 +53,9 @@ extension Kernel {
         emptyRegion(slot)
         slot.pointee.extra = 0
         guard form == .delete, !slot.pointee.isEmpty else { return }
+        slot.pointee.extra = Revocation.inProgress | Revocation.deleting
         try removeOne(core, slot)
+        slot.pointee.extra = 0
         guard caller.pointee.isConfigured else { return }
         if M.board.pointee.dyingTables != nil { throw .again }
     }
@@ -96,11 +106,18 @@ extension Kernel {
     /// How many empty slots of such a table one entry passes over.
     private static var dyingBatch: Int { 100 }
 
+    /// Whether revoking this capability gives back memory.
+    private static func isRegionInUse(_ slot: Ref<Capability>) -> Bool {
+        guard slot.pointee.kind == .region, slot.pointee.has(CapabilityHeader.owner) || slot.pointee.parent == nil else {
+            return false
+        }
+        let region = slot.pointee.target(Region.self)
+        return region.pointee.next != region.pointee.start
+    }
+
     /// All memory of a region comes back once nothing is made of it; what is made of it anew is zeroed first.
     private static func emptyRegion(_ slot: Ref<Capability>) {
-        guard slot.pointee.kind == .region, slot.pointee.has(CapabilityHeader.owner) || slot.pointee.parent == nil else {
-            return
-        }
+        guard isRegionInUse(slot) else { return }
         let region = slot.pointee.target(Region.self)
         region.pointee.dirtyEnd = max(region.pointee.dirtyEnd, region.pointee.next)
         region.pointee.next = region.pointee.start

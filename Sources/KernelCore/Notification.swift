@@ -112,6 +112,10 @@ extension Kernel {
     /// thread's core.
     static func deliver(_ core: Ref<Core>, _ notification: Ref<Notification>) {
         guard case .thread(let thread) = notification.pointee.hearer else { return }
+        guard thread.pointee.core == core.pointee.id else {
+            // It was configured for another core meanwhile.
+            return post(notification, to: thread.pointee.core, M.board)
+        }
         if thread.pointee.state == .calling, thread.pointee.callKind == .message, isAborting(thread) {
             return abortCall(core, thread)
         }

@@ -73,10 +73,12 @@ extension Bench {
         return tenant
     }
 
-    func configure(_ tenant: Tenant, portal: UInt32 = 0, core: Int = 0) {
+    func configure(
+        _ tenant: Tenant, portal: UInt32 = 0, core: Int = 0, by caller: Ref<ExecutionContext>? = nil
+    ) {
         succeed(
             .contextControl, tenant.slot, form: ContextControl.configure.rawValue, UInt64(tenant.space),
-            UInt64(InitialSlot.table), UInt64(portal), UInt64(tenant.scheduling), UInt64(core))
+            UInt64(InitialSlot.table), UInt64(portal), UInt64(tenant.scheduling), UInt64(core), by: caller)
     }
 
     func start(_ tenant: Tenant, by caller: Ref<ExecutionContext>? = nil) {
@@ -164,5 +166,60 @@ extension Bench {
             return verify()
         }
         enter(index) { K.exit($0, tenant.context, message) }
+    }
+}
+
+// MARK: Taking back
+
+extension Bench {
+    /// Revokes until the answer is not `again`, other cores taking their interrupts in between; returns it.
+    @discardableResult
+    func revoke(
+        _ slot: UInt32, _ form: RevokeForm = .descendants, by caller: Ref<ExecutionContext>? = nil,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) -> Status? {
+        let revoker = caller ?? root
+        for _ in 0..<10_000 {
+            let answer = operate(.revoke, slot, form: form.rawValue, by: revoker, sourceLocation: sourceLocation)
+            guard answer.status == .again else { return answer.status }
+            settleAll()
+        }
+        Issue.record("revoking does not end", sourceLocation: sourceLocation)
+        return nil
+    }
+
+    /// Deletes a capability, which must succeed, and with it what depends on it.
+    func delete(_ slot: UInt32, by caller: Ref<ExecutionContext>? = nil, sourceLocation: SourceLocation = #_sourceLocation) {
+        #expect(revoke(slot, .delete, by: caller, sourceLocation: sourceLocation) == .ok, sourceLocation: sourceLocation)
+        #expect(isEmpty(slot), sourceLocation: sourceLocation)
+    }
+
+    /// A child of a capability, in root's table.
+    func derive(_ slot: UInt32, rights: Rights = .all, offset: UInt64 = 0, size: UInt64 = 0) -> UInt32 {
+        let fresh = freeSlot()
+        succeed(.derive, slot, UInt64(InitialSlot.table), UInt64(fresh), UInt64(rights.rawValue), offset, size)
+        return fresh
+    }
+
+    /// A message page for a thread that is stopped or of root's core; returns what the thread finds in it.
+    @discardableResult
+    func giveMessagePage(_ tenant: Tenant) -> UnsafeMutablePointer<UInt64> {
+        let page = create(.extent, Page.size, alignment: Page.size)
+        succeed(.contextControl, tenant.slot, form: ContextControl.setMessagePage.rawValue, UInt64(page), 0)
+        return messagePage(tenant)
+    }
+
+    func messagePage(_ tenant: Tenant) -> UnsafeMutablePointer<UInt64> {
+        UnsafeMutablePointer(bitPattern: UInt(tenant.context.pointee.messagePage.value))!
+    }
+
+    /// A message with more than six words, capabilities or a lease.
+    @discardableResult
+    func call(_ portal: UInt32, by tenant: Tenant, shape: MessageShape, _ words: UInt64...) -> Answer {
+        operate(tenant.context, Operation.call.rawValue, Selector(slot: portal, form: shape.bits), words)
+    }
+
+    func memory(_ extent: UInt32) -> UnsafeMutablePointer<UInt64> {
+        UnsafeMutablePointer(bitPattern: UInt(slot(extent).pointee.object.value))!
     }
 }

@@ -72,7 +72,6 @@ final class Bench {
     }
 
     var region: UInt32 { InitialSlot.firstRegion }
-    var slotsInUse: UInt32 { nextSlot }
     func freeSlot() -> UInt32 {
         nextSlot += 1
         return nextSlot - 1

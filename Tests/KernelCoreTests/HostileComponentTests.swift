@@ -10,12 +10,14 @@ import Testing
 /// A trap of the kernel ends the test run; `ENTENTE_TEST_SEED` sets the first seed. The invariants are checked after each
 /// operation.
 @Suite struct HostileComponentTests {
+    private static let seeds = ProcessInfo.processInfo.environment["ENTENTE_TEST_SEEDS"].flatMap { UInt64($0) } ?? 24
+
     @Test func randomOperationsNeitherTrapNorBreakInvariants() {
         let first = ProcessInfo.processInfo.environment["ENTENTE_TEST_SEED"].flatMap { UInt64($0) } ?? 1
         var succeeded: Set<UInt64> = []
-        for seed in first..<first + 12 {
+        for seed in first..<first + Self.seeds {
             var run = HostileRun(seed: seed)
-            if let broken = run.play(steps: 400) {
+            if let broken = run.play(steps: 400) ?? run.takeEverythingBack() {
                 Issue.record("seed \(seed): \(broken)")
                 return
             }
@@ -23,8 +25,8 @@ import Testing
         }
         // A fuzzer whose operations all fail at the first check would show nothing.
         let provided: [ABI.Operation] = [
-            .call, .replyWait, .signal, .poll, .create, .derive, .map, .doorbell, .contextControl, .contextState,
-            .notificationBind, .timer, .scheduleControl, .interruptControl, .system,
+            .call, .replyWait, .signal, .poll, .copy, .create, .derive, .revoke, .map, .doorbell, .contextControl,
+            .contextState, .notificationBind, .timer, .scheduleControl, .interruptControl, .system,
         ]
         for operation in provided { #expect(succeeded.contains(operation.rawValue), "\(operation) never succeeded") }
     }
@@ -37,6 +39,7 @@ struct HostileRun {
     private var tenants: [Tenant] = []
     private var words = HostileWords()
     private var log: [String] = []
+    private var messagePages: [PhysicalAddress] = []
     /// Operations that were done at least once.
     private(set) var succeeded: Set<UInt64> = []
 
@@ -48,6 +51,8 @@ struct HostileRun {
             tenants.append(bench.makeThread(priority: 10 + UInt64(index % 3), core: index % 2, notified: index % 2 == 0))
         }
         for tenant in tenants { words.slots[.portal, default: []].append(bench.makePortal(to: tenant)) }
+        words.slots[.portal]?.append(bench.create(.portal))
+        for tenant in tenants.dropLast() { giveMessagePage(tenant) }
         for index in 0..<3 {
             tenants.append(
                 bench.makeVirtualCPU(
@@ -62,20 +67,66 @@ struct HostileRun {
         bench.sleepRoot()
     }
 
+    /// A page, which the thread also sees, at the same address as all others see theirs.
+    private mutating func giveMessagePage(_ tenant: Tenant) {
+        let page = bench.create(.extent, Page.size, alignment: Page.size)
+        bench.stop(tenant)
+        bench.succeed(
+            .contextControl, tenant.slot, form: ContextControl.setMessagePage.rawValue, UInt64(page), 0)
+        bench.succeed(
+            .map, InitialSlot.space, UInt64(page), UInt64(messagePages.count) << Page.shift, 0, Page.size, 3,
+            UInt64(bench.freeSlot()))
+        bench.start(tenant)
+        messagePages.append(tenant.context.pointee.messagePage)
+        words.slots[.extent, default: []].append(page)
+    }
+
     /// Returns what broke, with the operations that led to it.
     mutating func play(steps: Int) -> String? {
         for _ in 0..<steps {
-            for core in 0..<2 { step(core) }
-            let faults = bench.model.takeFaults().map { "\($0)" }
-            let broken = faults + Invariants(bench).broken()
-            if !broken.isEmpty {
-                return "\(broken) after\n" + log.suffix(6).joined(separator: "\n")
+            for core in 0..<2 {
+                step(core)
+                if let broken = broken() { return broken }
             }
         }
         return nil
     }
 
+    private func broken() -> String? {
+        let broken = bench.model.takeFaults().map { "\($0)" } + Invariants(bench).broken()
+        return broken.isEmpty ? nil : "\(broken) after\n" + log.suffix(8).joined(separator: "\n")
+    }
+
+    /// Whatever they did: root gets all memory back, and nothing is left of them.
+    mutating func takeEverythingBack() -> String? {
+        bench.enter { core in
+            guard self.bench.root.pointee.state != .ready else { return }
+            self.bench.root.pointee.state = .ready
+            self.bench.root.pointee.scheduling = self.bench.rootScheduling
+            K.makeReady(core, self.bench.rootScheduling)
+        }
+        let region = bench.object(bench.region, as: Region.self)
+        for _ in 0..<20_000 {
+            while bench.current() != bench.root { bench.advance(1000) }
+            let answer = bench.operate(.revoke, bench.region)
+            bench.settleAll()
+            if let broken = broken() { return "taking everything back: \(broken)" }
+            if answer.status == .again { continue }
+            guard answer.status == .ok else { return "taking everything back answers \(String(describing: answer.status))" }
+            guard region.pointee.next == region.pointee.start else { return "memory was not given back" }
+            let spaces = (0..<256).filter { bench.model.kernelBoard.pointee.spaces[$0] != nil }
+            return spaces.count == 1 && bench.current(1) == nil ? nil : "something survived"
+        }
+        return "taking everything back does not end"
+    }
+
+    private func isAlive(_ tenant: Tenant) -> Bool {
+        let slot = bench.slot(tenant.slot)
+        return !slot.pointee.isEmpty && slot.pointee.object == tenant.context.address
+    }
+
     private mutating func step(_ index: Int) {
+        if generator.chance(30) { scribble() }
         if generator.chance(20) { bench.advance(UInt64(generator.below(3000))) }
         guard let context = bench.current(index) else { return wakeSomebody(index) }
         log.append("core \(index), context \(tenants.firstIndex { $0.context == context } ?? -1), \(context.pointee.state)")
@@ -86,14 +137,29 @@ struct HostileRun {
     /// As an interrupt or root would.
     private mutating func wakeSomebody(_ index: Int) {
         log.append("core \(index) idles")
-        let here = tenants.filter { $0.context.pointee.core.index == index }
+        let here = tenants.filter { isAlive($0) && $0.context.pointee.core.index == index }
         guard let tenant = here.randomElement(using: &generator) else { return }
         bench.enter(index) { core in
             if tenant.context.pointee.isVirtualCPU { K.pend(core, tenant.context, 5) }
             if tenant.context.pointee.isConfigured { K.start(core, tenant.context) }
         }
-        guard tenant.notification != 0, generator.chance(50) else { return }
+        guard tenant.notification != 0, generator.chance(50), bench.slot(tenant.notification).pointee.kind == .notification
+        else { return }
         bench.raise(tenant.notification, 1, core: index)
+    }
+
+    /// Tenants write what they like into message pages, at any time.
+    private mutating func scribble() {
+        guard let page = messagePages.randomElement(using: &generator) else { return }
+        let memory = UnsafeMutablePointer<UInt64>(bitPattern: UInt(page.value))!
+        for index in 0..<2 {
+            memory[64 + 2 * index] = UInt64(words.anySlot(&generator)) | UInt64(generator.below(20)) << 32
+            memory[65 + 2 * index] = generator.chance(60) ? 0 : generator.next()
+        }
+        memory[68] = words.freeSlot(&generator) | words.freeSlot(&generator) << 32
+        memory[72] = generator.chance(90) ? generator.next() % 0x8000 : generator.next()
+        memory[73] = generator.chance(90) ? generator.next() % 0x3000 : generator.next()
+        memory[74] = generator.next() & 3
     }
 
     private mutating func stepGuest(_ index: Int, _ context: Ref<ExecutionContext>) {
@@ -118,6 +184,8 @@ struct HostileRun {
         for place in 2...7 { context.pointee.frame.x[place] = request.words[place - 2] }
         log.append("  \(request)")
         bench.perform(index, context)
-        if context.pointee.frame.x[0] == Status.ok.rawValue { succeeded.insert(request.operation) }
+        let status = Status(rawValue: context.pointee.frame.x[0] & 0xFF)
+        log.append("  \(status.map { "\($0)" } ?? "?"), \(context.pointee.state)")
+        if status == .ok { succeeded.insert(request.operation) }
     }
 }

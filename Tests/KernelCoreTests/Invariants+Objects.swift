@@ -32,19 +32,26 @@ extension Invariants {
         while let item = InboxItem(tagged: tagged), count < 1000 {
             switch item {
             case .context(let context):
-                guard isLive(context.address, .thread, .virtualCPU) else {
-                    return require(false, "\(name): a context in the inbox is gone")
-                }
+                requireNotReused(context.address, .thread, .virtualCPU, "\(name): a context in the inbox")
                 tagged = context.pointee.inboxNext
             case .notification(let notification):
-                guard isLive(notification.address, .notification) else {
-                    return require(false, "\(name): a notification in the inbox is gone")
-                }
+                requireNotReused(notification.address, .notification, .notification, "\(name): a notification in the inbox")
                 tagged = notification.pointee.inboxNext
             }
             count += 1
         }
         require(count < 1000, "\(name): the inbox is a loop")
+    }
+
+    /// It may be gone, but its memory must not be anything else yet.
+    private mutating func requireNotReused(
+        _ address: PhysicalAddress, _ kind: ObjectKind, _ other: ObjectKind, _ name: String
+    ) {
+        guard !isLive(address, kind, other) else { return }
+        let isReused = objects.contains { place, object in
+            object.kind != .region && place <= address.value && address.value < place + object.size
+        }
+        require(!isReused, "\(name) is something else now")
     }
 
     /// Root's time was not made by `create`.
@@ -152,7 +159,8 @@ extension Invariants {
             require(isLive(caller.address, .thread, .virtualCPU), "a context serves one that is gone")
             require(caller.pointee.state == .calling, "a context serves one that is \(caller.pointee.state)")
             require(caller.pointee.server == context, "a context serves one that waits for another")
-            require(context.pointee.depth == caller.pointee.depth + 1, "a server's depth is not its caller's and one")
+            // More, once the first of a longer chain has left it.
+            require(context.pointee.depth > caller.pointee.depth, "a server is not deeper than its caller")
             require(context.pointee.depth <= Kernel<ModelMachine>.maximumDepth, "a chain of calls is too long")
         }
         checkCallers(context)

@@ -1,0 +1,137 @@
+import ABI
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// What was under way when the objects that it concerns were bound, moved to another core, or destroyed.
+@Suite struct LateArrivalTests {
+    /// The thread sleeps already, and nobody raises anything after this.
+    @Test(arguments: [0, 1])
+    func bitsFromBeforeTheBindingWake(core: Int) {
+        let bench = Bench(cores: 2)
+        let thread = bench.makeThread(priority: 10, core: core)
+        let notification = bench.create(.notification)
+        if core == 0 {
+            bench.sleepRoot()
+            bench.wait(thread)
+            bench.raiseRoot()
+        } else {
+            bench.wait(thread)
+        }
+        bench.succeed(.signal, notification, 6)
+        bench.succeed(.notificationBind, notification, form: NotificationBind.thread.rawValue, UInt64(thread.slot))
+        bench.settle(1)
+        #expect(thread.state == .ready)
+        let heard = bench.answer(thread.context)
+        #expect(heard.status == .notified && heard.tag == 6)
+    }
+
+    /// An interrupt for a virtual CPU is on its way to the core that it was on.
+    @Test func requestsFollowAContextToAnotherCore() {
+        let bench = Bench(cores: 3)
+        let chief = bench.makeThread(priority: 9, core: 2)
+        let machine = bench.makeVirtualCPU(priority: 5, core: 1, starts: false)
+        let time = bench.makeScheduling(priority: 10, core: 2)
+        let form = VirtualInterruptControl.self
+        bench.succeed(.interruptControl, machine.slot, form: form.setEdge.rawValue, 1, 0xFF)
+        bench.settleAll()
+        bench.succeed(.interruptControl, machine.slot, form: form.setPending.rawValue, 1, 2)
+        #expect(bench.core(1).pointee.inbox.load() != 0)
+        var moved = machine
+        moved.scheduling = time
+        bench.configure(moved, core: 2, by: chief.context)
+        bench.succeed(.contextControl, machine.slot, form: ContextControl.start.rawValue, by: chief.context)
+        bench.enter(2) { K.waitForInterrupt($0, machine.context) }
+        #expect(machine.state == .waitingForInterrupt)
+        bench.succeed(.interruptControl, machine.slot, form: form.enable.rawValue, 1, 2)
+        bench.succeed(.interruptControl, machine.slot, form: form.setForwarding.rawValue, 0, 1)
+        bench.settle(1)
+        #expect(bench.core(1).pointee.runQueue.occupied == 0)
+        bench.settle(2)
+        #expect(bench.current(2) == machine.context)
+        #expect(bench.model.cores[2].acknowledge() == 33)
+    }
+
+    @Test func aNotificationFollowsItsThreadToAnotherCore() {
+        let bench = Bench(cores: 3)
+        let chief = bench.makeThread(priority: 9, core: 2)
+        let thread = bench.makeThread(core: 1, notified: true, starts: false)
+        let time = bench.makeScheduling(priority: 10, core: 2)
+        let notification = bench.object(thread.notification, as: KernelCore.Notification.self)
+        bench.succeed(.signal, thread.notification, 1)
+        #expect(bench.core(1).pointee.inbox.load() != 0)
+        var moved = thread
+        moved.scheduling = time
+        bench.configure(moved, core: 2, by: chief.context)
+        bench.succeed(.contextControl, thread.slot, form: ContextControl.start.rawValue, by: chief.context)
+        #expect(bench.wait(thread).tag == 1)
+        bench.wait(thread)
+        // As if it came between two looks of the other core.
+        bench.succeed(.signal, thread.notification, 4)
+        #expect(notification.pointee.bits.load() == 4)
+        bench.settle(1)
+        #expect(bench.core(1).pointee.runQueue.occupied == 0)
+        bench.settle(2)
+        #expect(bench.current(2) == thread.context)
+        #expect(bench.answer(thread.context).tag == 4)
+    }
+
+    /// A core that had looked a context up may ask for its start when it is no more.
+    @Test func whatIsDestroyedDoesNotStart() {
+        let bench = Bench(cores: 2)
+        let thread = bench.makeThread(core: 1)
+        bench.delete(thread.slot)
+        bench.enter { K.start($0, thread.context) }
+        bench.settleAll()
+        #expect(bench.current(1) == nil && thread.state == .stopped)
+    }
+
+    @Test func whatHasNoSpaceDoesNotStart() {
+        let bench = Bench(cores: 2)
+        let machine = bench.makeVirtualCPU(core: 1)
+        bench.delete(machine.space)
+        bench.enter { K.start($0, machine.context) }
+        bench.settleAll()
+        #expect(bench.current(1) == nil && machine.state == .stopped)
+        #expect(bench.operate(.contextControl, machine.slot, form: ContextControl.start.rawValue).status == .badState)
+    }
+
+    /// A virtual CPU has one number, in one machine.
+    @Test func aVirtualCPUThatGetsAnotherNumberLeavesTheFirst() {
+        let bench = Bench()
+        let machine = bench.makeVirtualCPU(affinity: 3, starts: false)
+        let space = bench.object(machine.space, as: AddressSpace.self)
+        bench.succeed(.contextControl, machine.slot, form: ContextControl.setAffinity.rawValue, 5)
+        #expect(space.pointee.virtualCPUs[3] == nil && space.pointee.virtualCPUs[5] == machine.context)
+        var moved = machine
+        moved.space = bench.create(.addressSpace, 1)
+        bench.configure(moved)
+        #expect(space.pointee.virtualCPUs[5] == nil)
+        bench.delete(machine.slot)
+    }
+
+    /// An object that was deleted by itself may be in another core's inbox; its memory must not come back before that core has
+    /// looked.
+    @Test func memoryWaitsForCoresThatUseWhatWasInIt() {
+        let bench = Bench(cores: 2)
+        let thread = bench.makeThread(core: 1)
+        let part = bench.create(.region, 1 << 16)
+        let notification = bench.freeSlot()
+        bench.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(notification))
+        bench.succeed(.notificationBind, notification, form: NotificationBind.thread.rawValue, UInt64(thread.slot))
+        bench.succeed(.signal, notification, 1)
+        // Unbinds the first without waiting for anybody.
+        let other = bench.create(.notification)
+        bench.succeed(.notificationBind, other, form: NotificationBind.thread.rawValue, UInt64(thread.slot))
+        bench.succeed(.revoke, notification, form: RevokeForm.delete.rawValue)
+        #expect(bench.core(1).pointee.inbox.load() != 0)
+        #expect(bench.operate(.revoke, part).status == .again)
+        #expect(bench.operate(.revoke, part).status == .again)
+        let region = bench.object(part, as: Region.self)
+        #expect(region.pointee.next != region.pointee.start)
+        #expect(bench.revoke(part) == .ok)
+        #expect(bench.core(1).pointee.inbox.load() == 0)
+        #expect(region.pointee.next == region.pointee.start)
+    }
+}
