@@ -9,18 +9,11 @@ extension Kernel {
     /// Checks what the caller wants to send, before anything is changed.
     @inline(__always)
     static func prepareShape(_ caller: Ref<ExecutionContext>, _ shape: MessageShape) throws(Failure) {
+        if shape.bits != 0 { try checkMore(caller, shape) }
         caller.pointee.shape = shape
-        if shape.bits != 0 { try prepareMore(caller, shape) }
     }
 
     @inline(never)
-    private static func prepareMore(_ caller: Ref<ExecutionContext>, _ shape: MessageShape) throws(Failure) {
-        do throws(Failure) { try checkMore(caller, shape) } catch {
-            caller.pointee.shape = MessageShape(bits: 0)
-            throw error
-        }
-    }
-
     private static func checkMore(_ caller: Ref<ExecutionContext>, _ shape: MessageShape) throws(Failure) {
         guard shape.isValid else { throw .badArgument }
         let page = caller.pointee.messagePage
