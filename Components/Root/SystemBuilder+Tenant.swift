@@ -25,6 +25,7 @@ extension SystemBuilder {
         }
         connectConsole(tenant, client: index + 1)
         if record.heapSize != 0 { mapHeap(record.heapSize, tenant.space) }
+        giveMessagePage(tenant)
         if record.kind == TenantKind.machine.rawValue { buildMachine(record, index, &tenant) }
         writeConfiguration(record, index, tenant)
         return tenant
@@ -33,7 +34,7 @@ extension SystemBuilder {
     /// Image, stacks, configuration, console, devices and heap need about ten tables; each GiB of guest RAM one, each module
     /// two for its ends that fill no 2 MiB.
     private static func pageTables(_ record: TenantRecord) -> UInt64 {
-        let base = 12 + record.heapSize >> 21 + record.coreSpread
+        let base = 13 + record.heapSize >> 21 + record.coreSpread
         guard record.kind == TenantKind.machine.rawValue else { return base }
         var modules: UInt64 = 0
         for index in 0..<8 where record.machine.segments[index].size != 0 { modules += 2 }
@@ -155,6 +156,7 @@ extension SystemBuilder {
         configuration.arguments = record.arguments
         configuration.consoleClients = index == 0 ? UInt64(BootTable.tenantCount + 1) : 0
         configuration.cores = coreMask(record)
+        fill(&configuration.connections, record)
         if record.kind == TenantKind.machine.rawValue { fill(&configuration.machine, record) }
     }
 

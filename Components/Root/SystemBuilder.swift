@@ -19,6 +19,7 @@ struct SystemBuilder {
             tenants[index] = buildTenant(index)
         }
         connectPeers(tenants)
+        connectServers(tenants)
         memory.settle()
         rootConsole.withLock { console in
             memory.account.write(to: console)

@@ -4,7 +4,7 @@ import ABI
 public enum Configuration {
     public static var current: ComponentConfiguration {
         // SAFETY: root mapped the page, filled, before it started this component (ComponentLayout.configuration).
-        unsafe UnsafePointer<ComponentConfiguration>(bitPattern: UInt(ComponentLayout.configuration))
+        unsafe UnsafePointer<ComponentConfiguration>(bitPattern: UInt(Seam.address(ComponentLayout.configuration)))
             .unsafelyUnwrapped.pointee
     }
 }

@@ -84,6 +84,8 @@ public struct TenantRecord {
     public var machine: MachineRecord
     /// A few words that the component finds in its configuration; what they mean is between it and the manifest.
     public var arguments: InlineArray<8, UInt64>
+    /// Whom it may call.
+    public var connections: InlineArray<8, ConnectionRecord>
 }
 
 /// A machine's virtual hardware and what lies in its RAM when it starts.
@@ -133,6 +135,8 @@ public struct ComponentConfiguration {
     /// The cores on which this tenant has a thread, as a mask.
     public var cores: UInt64
     public var machine: MachineConfiguration
+    /// Whom this component may call.
+    public var connections: InlineArray<8, Connection>
 }
 
 /// What root tells a monitor.

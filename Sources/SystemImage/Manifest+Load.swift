@@ -47,6 +47,7 @@ struct ManifestParser {
         checkCount()
         checkUniqueNames()
         checkEventPeers()
+        checkConnections()
         let order = startOrder()
         checkMemory(board.memory)
         let tenants = declarations.map(\.tenant)
@@ -113,7 +114,15 @@ struct ManifestParser {
         declarations.append(
             TenantDeclaration(
                 tenant: tenant, mark: nameNode.mark, after: section.list("after", of: "names"), isMachine: isMachine,
-                eventPeerMark: section.node("event-peer")?.mark))
+                eventPeerMark: section.node("event-peer")?.mark, usesMarks: usesMarks(section)))
+    }
+
+    private func usesMarks(_ section: ManifestSection) -> [String: Mark] {
+        var marks: [String: Mark] = [:]
+        for (key, value) in section.node("uses")?.mapping ?? [:] {
+            if let name = key.text { marks[name] = value.mark }
+        }
+        return marks
     }
 }
 
@@ -124,6 +133,8 @@ struct TenantDeclaration {
     var after: [Node]
     var isMachine: Bool
     var eventPeerMark: Mark?
+    /// Where the connections' servers are named.
+    var usesMarks: [String: Mark] = [:]
 
     var name: String { tenant.name }
     var title: String { "\(isMachine ? "machine" : "component") '\(name)'" }

@@ -97,6 +97,8 @@ public struct ComponentDescription: Sendable, Equatable {
     public var core = 0
     /// At most 8 words; what they mean is the component's affair.
     public var arguments: [UInt64] = []
+    /// Whom it may call.
+    public var uses: [ConnectionDescription] = []
     /// Names of the machines and components that start before it.
     public var after: [String] = []
 

@@ -8,7 +8,7 @@ enum ManifestKeys {
     ]
     /// Where a program of this repository is named.
     static let program = ["target"]
-    static let component = ["target", "package", "memory", "priority", "core", "arguments", "after"]
+    static let component = ["target", "package", "memory", "priority", "core", "arguments", "uses", "after"]
 }
 
 extension BoardDescription {
@@ -33,7 +33,7 @@ extension ComponentDescription {
 
 extension TenantDescription {
     /// One byte less than a tenant's record holds, so that a zero always ends the name.
-    static let maximumName = Tenant.nameSize - 1
+    public static let maximumName = Tenant.nameSize - 1
     /// The names of the consoles that are always there.
-    static let reservedNames = ["kernel", "root", "serial"]
+    public static let reservedNames = ["kernel", "root", "serial"]
 }

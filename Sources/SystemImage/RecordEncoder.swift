@@ -87,9 +87,11 @@ extension RecordEncoder {
         word(eventPeer.map { UInt64($0 + 1) } ?? 0)
     }
 
-    /// - Parameter eventPeer: the index of the tenant that a machine names as its own.
+    /// - Parameters:
+    ///   - eventPeer: the index of the tenant that a machine names as its own.
+    ///   - servers: the indices of the tenants that it is connected to.
     mutating func tenant(
-        _ tenant: Tenant, program placed: PlacedProgram, modules: [PlacedModule], eventPeer: Int? = nil
+        _ tenant: Tenant, program placed: PlacedProgram, modules: [PlacedModule], eventPeer: Int? = nil, servers: [Int] = []
     ) {
         word(tenant.kind.rawValue)
         name(tenant.name, size: Tenant.nameSize)
@@ -99,6 +101,10 @@ extension RecordEncoder {
         word(tenant.heapSize)
         machine(tenant.machine, modules: modules, eventPeer: eventPeer)
         words(tenant.arguments, padTo: 8)
+        for index in 0..<Connections.maximum {
+            name(index < servers.count ? tenant.connections[index].name : "", size: Connections.nameSize)
+            word(index < servers.count ? UInt64(servers[index] + 1) : 0)
+        }
     }
 
     mutating func header(

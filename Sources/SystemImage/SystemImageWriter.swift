@@ -33,7 +33,7 @@ public struct SystemImageWriter {
         for tenant in tenants {
             let program = contents.place(tenant.program)
             let modules = (tenant.machine?.modules ?? []).map { contents.place($0) }
-            records.tenant(tenant, program: program, modules: modules, eventPeer: eventPeer(of: tenant))
+            records.tenant(tenant, program: program, modules: modules, eventPeer: eventPeer(of: tenant), servers: servers(of: tenant))
         }
         let size = contents.end.aligned(to: ImageHeader.alignment)
         try checkMemory(imageSize: size)
@@ -46,6 +46,10 @@ public struct SystemImageWriter {
 
     private func eventPeer(of tenant: Tenant) -> Int? {
         tenant.machine?.eventPeer.flatMap { peer in tenants.firstIndex { $0.name == peer } }
+    }
+
+    private func servers(of tenant: Tenant) -> [Int] {
+        tenant.connections.compactMap { connection in tenants.firstIndex { $0.name == connection.server } }
     }
 
     /// The board's memory against everything that lies in it.

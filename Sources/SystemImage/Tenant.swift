@@ -15,6 +15,8 @@ public struct Tenant: Sendable {
     public var heapSize: UInt64
     /// At most 8.
     public var arguments: [UInt64]
+    /// Whom it may call, by the names of tenants; at most `Connections.maximum`.
+    public var connections: [ConnectionDescription] = []
     /// For `TenantKind.machine` only.
     public var machine: MachineImage?
 

@@ -117,6 +117,7 @@ struct ComponentParser {
         component.priority = section.number("priority", in: Tenant.priorities, default: component.priority)
         component.core = section.core(of: cores)
         component.arguments = arguments()
+        component.uses = connections()
         component.after = section.startsAfter()
         return component
     }

@@ -52,6 +52,7 @@ struct SchemaValidator {
         case "minLength": return verdict(Double((value as? String)?.count ?? .max) >= Self.number(rule))
         case "maxLength": return verdict(Double((value as? String)?.count ?? 0) <= Self.number(rule))
         case "maxItems": return verdict(Double((value as? [Any])?.count ?? 0) <= Self.number(rule))
+        case "maxProperties": return verdict(Double(object?.count ?? 0) <= Self.number(rule))
         case "minimum": return verdict((value as? Double).map { $0 >= Self.number(rule) } ?? true)
         case "maximum": return verdict((value as? Double).map { $0 <= Self.number(rule) } ?? true)
         case "required": return verdict((rule as? [String] ?? []).allSatisfy { object?[$0] != nil })
