@@ -12,6 +12,7 @@ func ententeMain(_ image: UInt64) {
     report("boot.kernel", ticks: arrival, turns: 1)
     var workshop = Workshop(image: image)
     measureCalls(&workshop)
+    measureTypedCalls(&workshop)
     measureNotifications(&workshop)
     measureFaults(&workshop)
     measureYield(&workshop)
@@ -31,6 +32,9 @@ enum Role: UInt64 {
     case faulter = 4
     /// Gives the rest of its slice away, over and over.
     case yielder = 5
+    /// Serve `MixInterface`, in two ways.
+    case mixByHand = 6
+    case mixTyped = 7
 }
 
 @c(entente_thread_main)
@@ -46,6 +50,8 @@ func ententeThreadMain(_ role: UInt64) {
         while true { _ = replyWait(ReplyForm.wait) }
     case .faulter: causeFaults()
     case .yielder: while true { yield() }
+    case .mixByHand: serveMixByHand()
+    case .mixTyped: serveMixTyped()
     case nil: return
     }
 }

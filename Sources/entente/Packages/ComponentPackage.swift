@@ -71,8 +71,7 @@ struct ComponentPackage {
 
     /// What `String` needs to compare and to change case; it comes with the toolchain.
     var unicodeTables: URL? {
-        guard let swift = try? Subprocess("which", ["swift"]).text() else { return nil }
-        let path = swift.trimmingCharacters(in: .whitespacesAndNewlines)
+        guard let path = Subprocess.find("swift") else { return nil }
         let library = URL(fileURLWithPath: path).resolvingSymlinksInPath().deletingLastPathComponent().deletingLastPathComponent()
             .appendingPathComponent("lib/swift/embedded/aarch64-none-none-elf/libswiftUnicodeDataTables.a")
         return FileManager.default.fileExists(atPath: library.path) ? library : nil

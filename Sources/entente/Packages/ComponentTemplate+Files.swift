@@ -117,7 +117,8 @@ extension ComponentTemplate {
                 let client = kernel.component("client", uses: ["NAME": server])
                 try client.run {
                     let portal = MODULEClient(named: "NAME")
-                    #expect(try portal.add(2) == 2)
+                    let sum = try portal.add(2)
+                    #expect(sum == 2)
                     #expect(try portal.add(3) == 5)
                     #expect(try portal.total() == 5)
                     #expect(throws: CallError<MODULEError>.failed(.overflow)) { try portal.add(.max) }
