@@ -48,7 +48,9 @@ public struct Portal: Equatable, Sendable {
             _ = reply.takeWord()
             if let result = Result.take(from: &reply) { return result }
         }
-        throw callError(answer, failure)
+        let words = answer.words
+        throw callError(
+            answer.rawStatus, answer.tag, words.w0, words.w1, words.w2, words.w3, words.w4, words.w5, failure)
     }
 
     /// The same for a method whose result holds capabilities: slots are ready for them during this call only.
@@ -62,13 +64,20 @@ public struct Portal: Equatable, Sendable {
         reply.releaseCapabilities()
         MessageMemory.current.receiveSlots = 0
         if let taken { return taken }
-        throw callError(answer, failure)
+        let words = answer.words
+        throw callError(
+            answer.rawStatus, answer.tag, words.w0, words.w1, words.w2, words.w3, words.w4, words.w5, failure)
     }
 }
 
-/// What a call that brought no result says. Not inlined: it is no part of the way that a good call takes.
+/// What a call that brought no result says. It is no part of the way that a good call takes: not inlined, and handed the
+/// registers as they are, so that the caller need not put them into memory for it.
 @inline(never)
-private func callError<Failure: Parameter & Error>(_ answer: Answer, _ failure: Failure.Type) -> CallError<Failure> {
+private func callError<Failure: Parameter & Error>(
+    _ status: UInt64, _ tag: UInt64, _ w0: UInt64, _ w1: UInt64, _ w2: UInt64, _ w3: UInt64, _ w4: UInt64, _ w5: UInt64,
+    _ failure: Failure.Type
+) -> CallError<Failure> {
+    let answer = Answer(rawStatus: status, tag: tag, words: Words(w0, w1, w2, w3, w4, w5))
     switch answer.status {
     case .ok:
         var reply = IncomingMessage(answer, caller: 0)

@@ -28,10 +28,12 @@ public func serve<S: Service>(_ service: inout S) {
     if S.takesCapabilities { ReceivedSlots.prepare() }
     var answer = replyWait(ReplyForm.wait)
     while true {
-        if answer.has(.ok) {
-            let reply = service.reply(to: answer)
-            answer = invoke(
-                .replyWait, Selector(slot: reply.shape.bits, form: ReplyForm.reply | ReplyForm.wait), reply.words)
+        // A message of six words and nothing else is the common case: what belongs to the others is kept out of its way.
+        if answer.rawStatus == Status.ok.rawValue {
+            let reply = service.reply(to: Answer(rawStatus: 0, tag: answer.tag, words: answer.words))
+            answer = send(reply)
+        } else if answer.has(.ok) {
+            answer = replyToLong(answer, by: &service)
         } else if answer.has(.notified) {
             service.heard(Events(bits: answer.tag))
             answer = replyWait(ReplyForm.wait)
@@ -39,6 +41,14 @@ public func serve<S: Service>(_ service: inout S) {
             return
         }
     }
+}
+
+@inline(never)
+private func replyToLong(_ call: Answer, by service: inout some Service) -> Answer { send(service.reply(to: call)) }
+
+@inline(__always)
+private func send(_ reply: OutgoingMessage) -> Answer {
+    invoke(.replyWait, Selector(slot: reply.shape.bits, form: ReplyForm.reply | ReplyForm.wait), reply.words)
 }
 
 extension Service {

@@ -40,6 +40,7 @@ public class FakeComponent: @unchecked Sendable {
 
     /// Runs code as this component, on the caller's thread. Waiting goes on as long as alarms and plans are in store for it;
     /// when there is nothing more to wait for, `serve` returns and `Events.wait` brings nothing.
+    @discardableResult
     public func run<Result>(_ body: () throws -> Result) rethrows -> Result {
         waitLimit = .max
         return try HostKernel.$current.withValue(self) { try body() }

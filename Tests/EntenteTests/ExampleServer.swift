@@ -26,7 +26,7 @@ struct ExampleServer: ExampleInterface {
     }
 
     mutating func long(a: UInt64, b: UInt64, c: UInt64, d: UInt64, e: UInt64, f: UInt64) -> UInt64 {
-        ((((a * 10 + b) * 10 + c) * 10 + d) * 10 + e) * 10 + f
+        [a, b, c, d, e, f].reduce(0) { $0 &* 10 &+ $1 }
     }
 
     mutating func greet(_ name: ShortText) -> ShortText { ShortText("hello, \(name)" as LogText) }

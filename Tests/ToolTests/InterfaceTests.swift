@@ -109,11 +109,13 @@ import Testing
             0000000000200100 <entente_hand_call>:
               200100:      \tmov\tw8, w0
               200104:      \tsvc\t#0
-              200108:      \tcbz\tx0, 0x200110 <entente_hand_call+0x10>
-              20010c:      \tret
+              200108:      \tcbz\tx0, 0x200114 <entente_hand_call+0x14>
+              20010c:      \tmov\tx0, #0x1
+              200110:      \tbl\t0x200200 <elsewhere>
+              200114:      \tret
 
-            0000000000200110 <entente_typed_call>:
-              200110:      \tret
+            0000000000200118 <entente_typed_call>:
+              200118:      \tret
             """
         #expect(TypedCallCheck.length(of: "entente_hand_call", inDisassembly: text) == .init(beforeCall: 2, afterCall: 2))
         #expect(TypedCallCheck.length(of: "entente_typed_call", inDisassembly: text) == nil)

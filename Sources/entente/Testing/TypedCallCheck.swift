@@ -23,24 +23,45 @@ struct TypedCallCheck {
         return TestResult(name: "Typed calls", passed: isEqual ? 1 : 0, failed: isEqual ? 0 : 1)
     }
 
-    /// The instructions up to the SVC, itself included, and from there to the first return.
+    /// The instructions up to the SVC, itself included, and those of the shortest way from there to a return: that of a call
+    /// that brings a result.
     static func length(of function: String, inDisassembly text: String) -> Length? {
-        guard let start = text.range(of: "<\(function)>:\n") else { return nil }
-        var before: Int?
+        let code = instructions(of: function, inDisassembly: text)
+        guard let call = code.firstIndex(where: { $0.name == "svc" }) else { return nil }
+        var reached: Set<Int> = []
+        var front = [call + 1]
         var count = 0
-        for line in text[start.upperBound...].split(separator: "\n", omittingEmptySubsequences: false) {
-            // The next function; the marks between code and data ($x) of older disassemblers are none.
-            if line.isEmpty || (line.hasSuffix(">:") && !line.contains("<$")) { return nil }
-            guard let colon = line.firstIndex(of: ":"), !line.hasSuffix(">:") else { continue }
-            let instruction = line[line.index(after: colon)...].split(whereSeparator: \.isWhitespace).first ?? ""
+        while !front.isEmpty {
             count += 1
-            if instruction == "svc", before == nil {
-                before = count
-                count = 0
-            } else if instruction == "ret", let before {
-                return Length(beforeCall: before, afterCall: count)
+            var next: [Int] = []
+            for index in front where code.indices.contains(index) && reached.insert(index).inserted {
+                if code[index].name == "ret" { return Length(beforeCall: call + 1, afterCall: count) }
+                if code[index].name != "b" { next.append(index + 1) }
+                if let target = code[index].target, let place = code.firstIndex(where: { $0.address == target }) { next.append(place) }
             }
+            front = next
         }
         return nil
+    }
+
+    private struct Instruction {
+        var address: Substring
+        var name: Substring
+        /// Where a branch leads; calls come back, and count as one instruction.
+        var target: Substring?
+    }
+
+    private static func instructions(of function: String, inDisassembly text: String) -> [Instruction] {
+        guard let start = text.range(of: "<\(function)>:\n") else { return [] }
+        var code: [Instruction] = []
+        for line in text[start.upperBound...].split(separator: "\n", omittingEmptySubsequences: false) {
+            // The next function; the marks between code and data ($x) of older disassemblers are none.
+            if line.isEmpty || (line.hasSuffix(">:") && !line.contains("<$")) { break }
+            guard let match = line.firstMatch(of: /^\s*([0-9a-f]+):\s+(\S+)(.*)$/) else { continue }
+            let isBranch = match.2 == "b" || match.2.hasPrefix("b.") || match.2.hasPrefix("cb") || match.2.hasPrefix("tb")
+            let target = isBranch ? match.3.firstMatch(of: /0x([0-9a-f]+) </)?.1 : nil
+            code.append(Instruction(address: match.1, name: match.2, target: target))
+        }
+        return code
     }
 }
