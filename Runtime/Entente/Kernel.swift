@@ -15,8 +15,8 @@ public struct Answer {
     }
 
     @inline(__always) public var status: Status { Status(rawValue: rawStatus & 0xFF) ?? .unsupported }
-    /// Whether `status` is that one, without decoding the others.
-    @inline(__always) public func has(_ status: Status) -> Bool { rawStatus & 0xFF == status.rawValue }
+    /// Whether `status` is that one, and nothing came beside six words.
+    @inline(__always) public func has(_ status: Status) -> Bool { rawStatus == status.rawValue }
 }
 
 /// The six words of a message.

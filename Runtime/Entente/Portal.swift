@@ -44,13 +44,13 @@ public struct Portal: Equatable, Sendable {
     ) throws(CallError<Failure>) -> Result {
         let answer = invoke(.call, Selector(slot: slot, form: message.shape.bits), message.words)
         if answer.has(.ok), answer.words.w0 == Outcome.done {
-            var reply = IncomingMessage(answer, caller: 0)
+            var reply = IncomingMessage(Answer(rawStatus: 0, words: answer.words), caller: 0)
             _ = reply.takeWord()
             if let result = Result.take(from: &reply) { return result }
         }
         let words = answer.words
-        throw callError(
-            answer.rawStatus, answer.tag, words.w0, words.w1, words.w2, words.w3, words.w4, words.w5, failure)
+        return try otherResult(
+            answer.rawStatus, answer.tag, words.w0, words.w1, words.w2, words.w3, words.w4, words.w5, result, failure)
     }
 
     /// The same for a method whose result holds capabilities: slots are ready for them during this call only.
@@ -60,24 +60,29 @@ public struct Portal: Equatable, Sendable {
         ReceivedSlots.prepare()
         let answer = invoke(.call, Selector(slot: slot, form: message.shape.bits), message.words)
         var reply = IncomingMessage(answer, caller: 0)
-        let taken = answer.has(.ok) && reply.takeWord() == Outcome.done ? Result.take(from: &reply) : nil
+        let taken = answer.status == .ok && reply.takeWord() == Outcome.done ? Result.take(from: &reply) : nil
         reply.releaseCapabilities()
         MessageMemory.current.receiveSlots = 0
         if let taken { return taken }
-        let words = answer.words
-        throw callError(
-            answer.rawStatus, answer.tag, words.w0, words.w1, words.w2, words.w3, words.w4, words.w5, failure)
+        throw callError(answer, failure)
     }
 }
 
-/// What a call that brought no result says. It is no part of the way that a good call takes: not inlined, and handed the
-/// registers as they are, so that the caller need not put them into memory for it.
+/// The result of a reply that does not lie in six registers, or what a call that brought none says. It is no part of the way
+/// that a good short call takes: not inlined, and handed the registers as they are, so that its caller need not put them into
+/// memory for it.
 @inline(never)
-private func callError<Failure: Parameter & Error>(
+private func otherResult<Result: Parameter, Failure: Parameter & Error>(
     _ status: UInt64, _ tag: UInt64, _ w0: UInt64, _ w1: UInt64, _ w2: UInt64, _ w3: UInt64, _ w4: UInt64, _ w5: UInt64,
-    _ failure: Failure.Type
-) -> CallError<Failure> {
+    _ result: Result.Type, _ failure: Failure.Type
+) throws(CallError<Failure>) -> Result {
     let answer = Answer(rawStatus: status, tag: tag, words: Words(w0, w1, w2, w3, w4, w5))
+    var reply = IncomingMessage(answer, caller: 0)
+    if answer.status == .ok, reply.takeWord() == Outcome.done, let result = Result.take(from: &reply) { return result }
+    throw callError(answer, failure)
+}
+
+private func callError<Failure: Parameter & Error>(_ answer: Answer, _ failure: Failure.Type) -> CallError<Failure> {
     switch answer.status {
     case .ok:
         var reply = IncomingMessage(answer, caller: 0)

@@ -29,10 +29,10 @@ public func serve<S: Service>(_ service: inout S) {
     var answer = replyWait(ReplyForm.wait)
     while true {
         // A message of six words and nothing else is the common case: what belongs to the others is kept out of its way.
-        if answer.rawStatus == Status.ok.rawValue {
+        if answer.has(.ok) {
             let reply = service.reply(to: Answer(rawStatus: 0, tag: answer.tag, words: answer.words))
             answer = send(reply)
-        } else if answer.has(.ok) {
+        } else if answer.status == .ok {
             answer = replyToLong(answer, by: &service)
         } else if answer.has(.notified) {
             service.heard(Events(bits: answer.tag))

@@ -66,7 +66,7 @@ extension ManifestParser {
         _ components: [ComponentDescription]
     ) {
         let mark = declaration.usesMarks[connection.name] ?? declaration.mark
-        checkName(connection.name, of: "a connection", at: mark)
+        checkName(connection.name, of: "connection", at: mark)
         let others = components.map(\.name).filter { $0 != client.name }
         if connection.server == client.name {
             source.report(

@@ -136,7 +136,7 @@ import Testing
                 if random.chance(3) { message.append(capability: UInt32(random.below(40)), rights: .all, badge: random.next()) }
                 let answer = invoke(
                     .call, Selector(slot: example.portal.slot, form: message.shape.bits), message.words)
-                #expect(answer.has(.ok) && answer.words.w0 <= 3)
+                #expect(answer.status == .ok && answer.words.w0 <= 3)
             }
         }
     }
