@@ -1,4 +1,5 @@
-import ABI
+// Components see the ABI's types, such as `Status` and `Rights`, without naming its module.
+@_exported import ABI
 
 /// What root tells this component.
 public enum Configuration {
