@@ -12,7 +12,6 @@ func ententeMain(_ image: UInt64) {
     report("boot.kernel", ticks: arrival, turns: 1)
     var workshop = Workshop(image: image)
     measureCalls(&workshop)
-    measureTypedCalls(&workshop)
     measureNotifications(&workshop)
     measureFaults(&workshop)
     measureYield(&workshop)
@@ -22,6 +21,9 @@ func ententeMain(_ image: UInt64) {
 
 /// What a thread of the second address space does; it comes in the place of a core's number.
 enum Role: UInt64 {
+    /// Serve `MixInterface`, in two ways.
+    case mixByHand = 32
+    case mixTyped = 33
     /// Answers calls with nothing.
     case silent = 1
     /// Answers calls with the words of the call.
@@ -32,14 +34,13 @@ enum Role: UInt64 {
     case faulter = 4
     /// Gives the rest of its slice away, over and over.
     case yielder = 5
-    /// Serve `MixInterface`, in two ways.
-    case mixByHand = 6
-    case mixTyped = 7
 }
 
 @c(entente_thread_main)
 func ententeThreadMain(_ role: UInt64) {
     switch Role(rawValue: role) {
+    case .mixByHand: serveMixByHand()
+    case .mixTyped: serveMixTyped()
     case .silent:
         _ = replyWait(ReplyForm.wait)
         while true { _ = replyWait(ReplyForm.reply | ReplyForm.wait) }
@@ -50,8 +51,6 @@ func ententeThreadMain(_ role: UInt64) {
         while true { _ = replyWait(ReplyForm.wait) }
     case .faulter: causeFaults()
     case .yielder: while true { yield() }
-    case .mixByHand: serveMixByHand()
-    case .mixTyped: serveMixTyped()
     case nil: return
     }
 }

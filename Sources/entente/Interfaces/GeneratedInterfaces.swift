@@ -55,7 +55,7 @@ struct GeneratedInterfaces {
 
     /// Those of this repository.
     init(workspace: Workspace) {
-        folders = ["Components", "Benchmarks", "Tests/EntenteTests", "Tests/Programs"].map {
+        folders = ["Components", "Benchmarks", "Tests/EntenteTests", "Tests/Programs", "Tests/Packages"].map {
             workspace.root.appendingPathComponent($0)
         }
     }
