@@ -62,25 +62,27 @@ public struct Lease<Access: LeaseAccess>: Parameter {
 }
 
 extension Lease where Access == Reading {
-    /// Lends bytes for the calls that `body` makes.
-    public static func lending<Result, Failure: Error>(
-        _ bytes: RawSpan, to body: (Lease) throws(Failure) -> Result
+    /// Lends numbers for the calls that `body` makes: `Lease<Reading>.lending(array.span) { lease in … }`.
+    public static func lending<Element: FixedWidthInteger & BitwiseCopyable, Result, Failure: Error>(
+        _ numbers: Span<Element>, to body: (Lease) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         // SAFETY: the span outlives `body`, and the address goes to the kernel alone, which checks the server's accesses.
-        try unsafe bytes.withUnsafeBytes { buffer throws(Failure) in
+        try unsafe numbers.withUnsafeBytes { buffer throws(Failure) in
             try body(Lease(address: UInt64(UInt(bitPattern: buffer.baseAddress)), count: buffer.count))
         }
     }
 
-    /// Server: fills `bytes` from the caller's memory, from `offset` on.
-    public func read(into bytes: inout MutableRawSpan, at offset: Int = 0) throws(LeaseError) {
-        // SAFETY: the kernel writes `count` bytes from the address on, which is the span's size.
-        try unsafe bytes.withUnsafeMutableBytes { buffer throws(LeaseError) in
+    /// Server: fills `numbers` from the caller's memory, from byte `offset` on.
+    public func read<Element: FixedWidthInteger & BitwiseCopyable>(
+        into numbers: inout MutableSpan<Element>, at offset: Int = 0
+    ) throws(LeaseError) {
+        // SAFETY: the kernel writes `count` bytes from the address on, which is the span's size, and any bytes are numbers.
+        try unsafe numbers.withUnsafeMutableBytes { buffer throws(LeaseError) in
             try copy(.read, at: offset, UInt64(UInt(bitPattern: buffer.baseAddress)), buffer.count)
         }
     }
 
-    /// Server: one number of the caller's memory.
+    /// Server: one number of the caller's memory, from byte `offset` on.
     public func word(at offset: Int) throws(LeaseError) -> UInt64 {
         var word: UInt64 = 0
         // SAFETY: the kernel writes the eight bytes of `word`.
@@ -93,19 +95,22 @@ extension Lease where Access == Reading {
 
 extension Lease where Access == Writing {
     /// Lends memory to be filled by the calls that `body` makes.
-    public static func lending<Result, Failure: Error>(
-        _ bytes: inout MutableRawSpan, to body: (Lease) throws(Failure) -> Result
+    public static func lending<Element: FixedWidthInteger & BitwiseCopyable, Result, Failure: Error>(
+        _ numbers: inout MutableSpan<Element>, to body: (Lease) throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        // SAFETY: nobody else has the span while `body` runs; the address goes to the kernel alone, which checks the accesses.
-        try unsafe bytes.withUnsafeMutableBytes { buffer throws(Failure) in
+        // SAFETY: nobody else has the span while `body` runs; the address goes to the kernel alone, which checks the
+        // server's accesses; any bytes are numbers.
+        try unsafe numbers.withUnsafeMutableBytes { buffer throws(Failure) in
             try body(Lease(address: UInt64(UInt(bitPattern: buffer.baseAddress)), count: buffer.count))
         }
     }
 
-    /// Server: puts bytes into the caller's memory, from `offset` on.
-    public func write(_ bytes: RawSpan, at offset: Int = 0) throws(LeaseError) {
+    /// Server: puts numbers into the caller's memory, from byte `offset` on.
+    public func write<Element: FixedWidthInteger & BitwiseCopyable>(
+        _ numbers: Span<Element>, at offset: Int = 0
+    ) throws(LeaseError) {
         // SAFETY: the kernel reads the span's bytes while it is borrowed.
-        try unsafe bytes.withUnsafeBytes { buffer throws(LeaseError) in
+        try unsafe numbers.withUnsafeBytes { buffer throws(LeaseError) in
             try copy(.write, at: offset, UInt64(UInt(bitPattern: buffer.baseAddress)), buffer.count)
         }
     }

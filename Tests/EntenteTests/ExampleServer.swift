@@ -41,7 +41,7 @@ struct ExampleServer: ExampleInterface {
 
     mutating func fill(_ buffer: Lease<Writing>, with byte: UInt8) throws(ExampleError) {
         let bytes = [UInt8](repeating: byte, count: buffer.count)
-        do { try buffer.write(bytes.span.bytes) } catch { throw .badLease }
+        do { try buffer.write(bytes.span) } catch { throw .badLease }
     }
 
     mutating func watch(_ events: Capability<Notification>) { watchers.append(events) }

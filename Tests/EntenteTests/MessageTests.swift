@@ -56,11 +56,10 @@ import Testing
         let numbers: [UInt64] = Array(0..<1000)
         var buffer = [UInt8](repeating: 0, count: 10_000)
         try client.run { () throws in
-            let sum = try Lease<Reading>.lending(numbers.span.bytes) { lease throws(CallError<ExampleError>) in try example.sum(lease) }
+            let sum = try Lease<Reading>.lending(numbers.span) { lease throws(CallError<ExampleError>) in try example.sum(lease) }
             #expect(sum == 499_500)
             var span = buffer.mutableSpan
-            var bytes = span.mutableBytes
-            try Lease<Writing>.lending(&bytes) { lease throws(CallError<ExampleError>) in try example.fill(lease, with: 7) }
+            try Lease<Writing>.lending(&span) { lease throws(CallError<ExampleError>) in try example.fill(lease, with: 7) }
         }
         #expect(buffer.allSatisfy { $0 == 7 })
         #expect(server.service.calls == 2)

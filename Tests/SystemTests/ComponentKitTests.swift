@@ -22,9 +22,9 @@ extension SystemTests {
         @Test func messagesCarryMoreThanSixWords() throws {
             let system = try RunningSystem("Tests/Systems/exchange.yaml")
             try system.wait(for: "hello, a name that is longer than what six registers hold, by far", on: "visitor")
+            try system.wait(for: "told: true, heard: true", on: "visitor")
             try system.wait(for: "the sum is 3000", on: "visitor")
             try system.wait(for: "filled: true", on: "visitor")
-            try system.wait(for: "told: true, heard: true", on: "visitor")
             try system.wait(for: "the server is dead, generation ", on: "visitor")
             try system.wait(for: "fault: server trap", on: "root")
         }

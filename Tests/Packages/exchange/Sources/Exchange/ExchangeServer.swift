@@ -21,7 +21,7 @@ public struct ExchangeServer: ExchangeInterface {
         var offset = 0
         while offset < buffer.count {
             let size = min(piece.count, buffer.count - offset)
-            do { try buffer.write(piece.span.extracting(first: size).bytes, at: offset) } catch { throw .badLease }
+            do { try buffer.write(piece.span.extracting(first: size), at: offset) } catch { throw .badLease }
             offset += size
         }
     }
