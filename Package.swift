@@ -71,6 +71,10 @@ let coreTargets: [Target] = [
     .testTarget(name: "VirtualPlatformTests", dependencies: ["VirtualPlatform"]),
     .testTarget(name: "SupervisionTests", dependencies: ["Supervision", "ABI"]),
     .target(name: "MachineModel", dependencies: ["ABI", "KernelCore"]),
+    // What components link, with a fake kernel.
+    .target(name: "Entente", dependencies: ["ABI"], path: "Runtime/Entente"),
+    .target(name: "EntenteTesting", dependencies: ["ABI", "Entente"], path: "Runtime/EntenteTesting"),
+    .testTarget(name: "EntenteTests", dependencies: ["ABI", "Entente", "EntenteTesting"]),
     .testTarget(
         name: "KernelCoreTests", dependencies: ["ABI", "KernelCore", "MachineModel"], exclude: ["README.md"]),
 ]

@@ -27,6 +27,7 @@ extension SystemBuilder {
         configuration.consoleClients = index == consoleDriver ? UInt64(BootTable.tenantCount + 1) : 0
         configuration.cores = coreMask(record)
         configuration.earlierLives = lives
+        fill(&configuration.connections, record)
         if record.kind == TenantKind.machine.rawValue { fill(&configuration.machine, record) }
     }
 

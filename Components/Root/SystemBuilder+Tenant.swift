@@ -45,6 +45,7 @@ extension SystemBuilder {
         derive(space, into: table, InitialSlot.space)
         mapProgram(record.program, index)
         buildThreads(record, index)
+        giveMessagePage(index)
         buildNotification(index)
         mapOwn(
             index, tenants[index].console, ComponentLayout.console, size: 2 * ConsoleRing.size, .readWrite)

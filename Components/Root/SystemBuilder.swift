@@ -80,6 +80,7 @@ struct SystemBuilder: ~Copyable {
         } else {
             connectConsole(of: index)
         }
+        connectServers(of: index)
         connectEvents(index)
     }
 

@@ -91,6 +91,8 @@ public struct TenantRecord {
     public var arguments: InlineArray<8, UInt64>
     public var supervision: SupervisionRecord
     public var allowance: TimeAllowance
+    /// Whom it may call.
+    public var connections: InlineArray<8, ConnectionRecord>
 }
 
 /// How much of its core a component may use: `budget` of every `period`, both in nanoseconds. 0 and 0: no limit.
@@ -150,6 +152,8 @@ public struct ComponentConfiguration {
     /// How often the supervisor has started it before.
     public var earlierLives: UInt64
     public var machine: MachineConfiguration
+    /// Whom this component may call.
+    public var connections: InlineArray<8, Connection>
 }
 
 /// What root tells a monitor.

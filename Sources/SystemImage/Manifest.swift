@@ -107,6 +107,8 @@ public struct ComponentDescription: Sendable, Equatable {
     public var arguments: [UInt64] = []
     /// `budget` and `period`: how much of its core it may use.
     public var allowance = TimeAllowance.unlimited
+    /// Whom it may call.
+    public var uses: [ConnectionDescription] = []
     /// Names of the machines and components that start before it.
     public var after: [String] = []
     public var restart = RestartDescription.tenant

@@ -10,7 +10,7 @@ enum ManifestKeys {
     ]
     /// Where a program of this repository is named.
     static let program = ["target"]
-    static let component = ["target", "package", "memory", "priority", "core", "budget", "period", "arguments", "after", "restart"]
+    static let component = ["target", "package", "memory", "priority", "core", "budget", "period", "arguments", "uses", "after", "restart"]
     static let group = ["members", "restart"]
     static let restart = ["limit", "within", "backoff", "backoff-limit", "on-limit"]
 }
@@ -40,7 +40,7 @@ extension ComponentDescription {
 
 extension TenantDescription {
     /// One byte less than a tenant's record holds, so that a zero always ends the name.
-    static let maximumName = Tenant.nameSize - 1
+    public static let maximumName = Tenant.nameSize - 1
     /// The names of the consoles that are always there.
-    static let reservedNames = ["kernel", "root", "serial"]
+    public static let reservedNames = ["kernel", "root", "serial"]
 }

@@ -39,7 +39,7 @@ public struct SystemImageWriter {
             let program = contents.place(tenant.program)
             let modules = (tenant.machine?.modules ?? []).map { contents.place($0) }
             records.tenant(tenant, program: program, modules: modules, eventPeer: eventPeer(of: tenant),
-                parent: parent(of: tenant.name))
+                parent: parent(of: tenant.name), servers: servers(of: tenant))
         }
         for group in groups { records.group(group, parent: parent(of: group.name)) }
         let size = contents.end.aligned(to: ImageHeader.alignment)
@@ -57,6 +57,10 @@ public struct SystemImageWriter {
     }
 
     private func parent(of name: String) -> Int? { groups.firstIndex { $0.members.contains(name) } }
+
+    private func servers(of tenant: Tenant) -> [Int] {
+        tenant.connections.compactMap { connection in tenants.firstIndex { $0.name == connection.server } }
+    }
 
     /// The board's memory against everything that lies in it.
     private func checkMemory(imageSize: UInt64) throws(ImageError) {

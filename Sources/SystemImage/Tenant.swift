@@ -16,6 +16,8 @@ public struct Tenant: Sendable {
     /// At most 8.
     public var arguments: [UInt64]
     public var allowance: TimeAllowance
+    /// Whom it may call, by the names of tenants; at most `Connections.maximum`.
+    public var connections: [ConnectionDescription] = []
     /// For `TenantKind.machine` only.
     public var machine: MachineImage?
     public var restart: RestartDescription

@@ -119,6 +119,7 @@ struct ComponentParser {
         component.core = section.core(of: cores)
         component.allowance = section.timeAllowance()
         component.arguments = arguments()
+        component.uses = connections()
         component.after = section.startsAfter()
         component.restart = section.restart(default: component.restart)
         return component

@@ -53,6 +53,14 @@ struct TestSuite {
             let kernel = try CrossBuild(workspace: workspace).program("Kernel", as: .kernel)
             return try ImageCheck(program: kernel).run()
         }
+        record("Typed calls") {
+            try TypedCallCheck(program: try CrossBuild(workspace: workspace).program("Primitives")).run()
+        }
+        record("Generated interfaces") {
+            let stale = try GeneratedInterfaces(workspace: workspace).files().filter(\.isStale)
+            stale.forEach { Progress.say("\($0.url.path) is not what its interface asks for; run ./entente generate") }
+            return TestResult(name: "Generated interfaces", passed: stale.isEmpty ? 1 : 0, failed: stale.count)
+        }
     }
 
     /// The models of the kernel's cross-core paths.

@@ -1,0 +1,40 @@
+import Entente
+
+public struct ExchangeServer: ExchangeInterface {
+    private var watcher: Capability<Notification>?
+
+    public init() {}
+
+    public mutating func greet(_ name: ShortText) -> ShortText { ShortText("hello, \(name)" as LogText) }
+
+    public mutating func sum(_ numbers: Lease<Reading>) throws(ExchangeError) -> UInt64 {
+        var sum: UInt64 = 0
+        for offset in stride(from: 0, to: numbers.count, by: 8) {
+            do { sum &+= try numbers.word(at: offset) } catch { throw .badLease }
+        }
+        return sum
+    }
+
+    public mutating func fill(_ buffer: Lease<Writing>, with byte: UInt8) throws(ExchangeError) {
+        // In pieces: the size is what the caller says.
+        let piece = [UInt8](repeating: byte, count: 1024)
+        var offset = 0
+        while offset < buffer.count {
+            let size = min(piece.count, buffer.count - offset)
+            do { try buffer.write(piece.span.extracting(first: size), at: offset) } catch { throw .badLease }
+            offset += size
+        }
+    }
+
+    public mutating func watch(_ events: Capability<Notification>) {
+        watcher?.release()
+        watcher = events
+    }
+
+    public mutating func tell() -> Bool {
+        guard let watcher else { return false }
+        return Notification(watcher).raise() == .ok
+    }
+
+    public mutating func fail() { fatalError("asked for") }
+}
