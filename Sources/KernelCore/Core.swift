@@ -38,8 +38,10 @@ public struct Board: ~Copyable {
     public var cores: InlineArray<8, Ref<Core>?>
     /// Bit n: VMID n is taken; VMID 0 is the kernel's.
     public let identifiers: InlineArray<4, AtomicWord>
-    /// 1 while a core changes capabilities, regions, spaces or stopped contexts: see `Kernel.exclusively`.
-    public let structure: AtomicWord
+    /// Who changes capabilities, regions, spaces or stopped contexts takes a ticket, and waits until it is served: see
+    /// `Kernel.exclusively`.
+    public let tickets: AtomicWord
+    public let serving: AtomicWord
     /// The object of each bound interrupt.
     public var interrupts: InlineArray<256, Ref<Interrupt>?>
 }

@@ -170,7 +170,6 @@ extension Kernel {
         if caller.pointee.state == .stopped {
             caller.pointee.stopsOnReply = 0
             unloadIfLoaded(core, caller)
-            caller.pointee.running.store(0)
             abandonCaller(core, caller)
         } else if let scheduling = caller.pointee.scheduling {
             makeReady(core, scheduling, first: true)
@@ -183,9 +182,9 @@ extension Kernel {
         } else if let home = server.pointee.home {
             makeReady(core, home)
         } else {
-            server.pointee.running.store(0)
             server.pointee.state = .stopped
             unloadIfLoaded(core, server)
+            server.pointee.running.store(0)
         }
     }
 

@@ -11,16 +11,26 @@ extension Kernel {
         switch ContextControl(rawValue: selector.form) {
         case .configure: try exclusively { () throws(Failure) in try configure(caller, context) }
         case .start:
-            guard context.pointee.isConfigured else { throw .badState }
+            guard hasCore(context) else { throw .badState }
             start(core, context)
-        case .stop: stop(core, context)
+        case .stop: if hasCore(context) { stop(core, context) }
         case .status:
-            let status: ContextStatus = isStopped(context) ? .stopped : .running
-            caller.pointee.frame.x[2] = status.rawValue
+            // Under the lock a start that was asked for is seen as a request or as running, never as neither.
+            try exclusively { () throws(Failure) in
+                let status: ContextStatus = isStopped(context) ? .stopped : .running
+                caller.pointee.frame.x[2] = status.rawValue
+            }
         case .setAffinity:
             try exclusively { () throws(Failure) in try setAffinity(context, caller.pointee.frame.x[2]) }
         default: throw .unsupported
         }
+    }
+
+    /// Whether the context's core is known, and from now on for ever: else nobody may act on what `core` says.
+    static func hasCore(_ context: Ref<ExecutionContext>) -> Bool {
+        guard context.pointee.isConfigured else { return false }
+        M.orderLoads()
+        return true
     }
 
     private static func isStopped(_ context: Ref<ExecutionContext>) -> Bool {
@@ -34,6 +44,8 @@ extension Kernel {
         let words = caller.pointee.frame
         guard words.x[6] < UInt64(M.board.pointee.coreCount) else { throw .badArgument }
         let core = CoreID(UInt8(words.x[6]))
+        // Other cores go by it without a lock, and its items may be in that core's inbox.
+        guard !context.pointee.isConfigured || context.pointee.core == core else { throw .wrongCore }
         let space = try findSlot(caller, words.x[2], .addressSpace, .write).pointee.target(AddressSpace.self)
         let table = words.x[3] == 0
             ? nil : try findSlot(caller, words.x[3], .capabilityTable, .write).pointee.target(CapabilityTable.self)
@@ -55,6 +67,7 @@ extension Kernel {
         context.pointee.core = core
         context.pointee.home = scheduling
         scheduling?.pointee.context = context
+        M.orderStores()
         context.pointee.isConfigured = true
     }
 
@@ -79,7 +92,8 @@ extension Kernel {
         try? exclusively { () throws(Failure) in begin(core, context) }
     }
 
-    private static func begin(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
+    /// The same, under the lock.
+    static func begin(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         guard context.pointee.state == .stopped, let home = context.pointee.home else { return }
         // Its memory may have been filled by somebody else's stores.
         if context.pointee.isVirtualCPU { M.forgetInstructions() }
@@ -118,12 +132,13 @@ extension Kernel {
         }
         context.pointee.state = .stopped
         unloadIfLoaded(core, context)
-        context.pointee.running.store(0)
         abandonCaller(core, context)
     }
 
     /// A server has stopped: its caller gets its time back and `dead`. One that exited or faulted stops too, as does one
     /// that somebody stopped meanwhile; then its own caller is next. Bounded by `maximumDepth`.
+    ///
+    /// Whoever has stopped is at rest when nothing of it is touched any more, not earlier: other cores may change it then.
     static func abandonCaller(_ core: Ref<Core>, _ stopped: Ref<ExecutionContext>) {
         var server = stopped
         while let caller = server.pointee.caller {
@@ -134,6 +149,7 @@ extension Kernel {
             caller.pointee.server = nil
             caller.pointee.scheduling = scheduling
             scheduling?.pointee.context = caller
+            server.pointee.running.store(0)
             if caller.pointee.callKind == .message, caller.pointee.stopsOnReply == 0 {
                 caller.pointee.frame.x[0] = Status.dead.rawValue
                 caller.pointee.state = .ready
@@ -143,9 +159,9 @@ extension Kernel {
             caller.pointee.stopsOnReply = 0
             caller.pointee.state = .stopped
             unloadIfLoaded(core, caller)
-            caller.pointee.running.store(0)
             server = caller
         }
+        server.pointee.running.store(0)
     }
 
     /// `contextState`: see `ContextState`. Exit counters may be read at any time, all else of a stopped context only.
