@@ -63,6 +63,7 @@ final class Bench {
         root.pointee.table = table
         root.pointee.home = rootScheduling
         root.pointee.isConfigured = true
+        root.pointee.isPlaced = true
         enter(0) { core in
             K.initialiseAtStart(space, pages: 16)
             ModelMachine.board.pointee.idleTranslation = space.pointee.translation
