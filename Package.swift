@@ -30,7 +30,10 @@ let programs: [Program] = [
     .component("Primitives", at: "Benchmarks/Primitives"),
     // In a monitor's place: a machine with the benchmarks' test page.
     .component("TestMonitor", at: "Benchmarks/TestMonitor", and: ["MachineMonitor"]),
+    .component("Pager"),
     .component("Crash", at: "Tests/Programs/Crash"),
+    .component("PageReader", at: "Tests/Programs/PageReader"),
+    .component("BadPager", at: "Tests/Programs/BadPager"),
     // Machines' programs: benchmarks and mischief.
     .guest("BenchGuest", at: "Bench/BenchGuest"),
     .guest("TestPageGuest", at: "Bench/TestPageGuest"),

@@ -82,7 +82,7 @@ extension TenantRecord {
     /// Pages for the tables of the component's own space: image, stacks, configuration, console, devices and heap need about
     /// ten; each GiB of guest RAM one, each module two for its ends that fill no 2 MiB.
     var pageTables: UInt64 {
-        let base = 13 + heapSize >> 21 + coreSpread
+        let base = 14 + (paging.size >> 21) + (SystemBuilder.pagedFileTables(self)) + heapSize >> 21 + coreSpread
         guard kind == TenantKind.machine.rawValue else { return base }
         var modules: UInt64 = 0
         for index in 0..<8 where machine.segments[index].size != 0 { modules += 2 }

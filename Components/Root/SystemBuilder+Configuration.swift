@@ -28,6 +28,7 @@ extension SystemBuilder {
         configuration.cores = coreMask(record)
         configuration.earlierLives = lives
         fill(&configuration.connections, record)
+        fill(&configuration.paging, pager: index)
         if record.kind == TenantKind.machine.rawValue { fill(&configuration.machine, record) }
     }
 

@@ -51,6 +51,7 @@ extension SystemBuilder {
             index, tenants[index].console, ComponentLayout.console, size: 2 * ConsoleRing.size, .readWrite)
         guard record.heapSize != 0 else { return }
         let heap = clearedExtent(record.heapSize, for: index)
+        tenants[index].heap = heap
         mapOwn(index, heap, ComponentLayout.heap, size: record.heapSize, .readWrite)
     }
 
@@ -90,9 +91,9 @@ extension SystemBuilder {
         let thread = create(.thread, for: index)
         let scheduling = create(.schedulingContext, for: index)
         configureTime(scheduling, core: core, priority: priority, allowance: record.allowance)
+        let portal = faultPortal(of: index, thread: Int(number))
         let tenant = tenants[index]
-        configure(
-            thread, space: tenant.space, table: tenant.table, portal: tenant.faultPortals[Int(number)], scheduling, core)
+        configure(thread, space: tenant.space, table: tenant.table, portal: portal, scheduling, core)
         require(
             contextControl(thread, .bindStopped, Words(UInt64(notification), SupervisorEvent.death)),
             "cannot bind the end of a thread")

@@ -93,6 +93,7 @@ public struct TenantRecord {
     public var allowance: TimeAllowance
     /// Whom it may call.
     public var connections: InlineArray<8, ConnectionRecord>
+    public var paging: PagingRecord
 }
 
 /// How much of its core a component may use: `budget` of every `period`, both in nanoseconds. 0 and 0: no limit.
@@ -154,6 +155,8 @@ public struct ComponentConfiguration {
     public var machine: MachineConfiguration
     /// Whom this component may call.
     public var connections: InlineArray<8, Connection>
+    /// A pager: its clients, by number.
+    public var paging: InlineArray<8, PagingClient>
 }
 
 /// What root tells a monitor.

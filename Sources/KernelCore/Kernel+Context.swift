@@ -75,7 +75,9 @@ extension Kernel {
             guard time.pointee.context == nil || time.pointee.context == context else { throw .badState }
         }
         if let portal = parts.faultPortal {
-            guard portal.pointee.target(Portal.self).pointee.server?.pointee.core == parts.core else { throw .wrongCore }
+            // One that leads to nobody yet may lead to a thread of this core later.
+            let server = portal.pointee.target(Portal.self).pointee.server
+            guard server == nil || server?.pointee.core == parts.core else { throw .wrongCore }
         }
         if context.pointee.space != parts.space.pointee.target(AddressSpace.self) { leaveNumber(context) }
         rebind(context, .space, parts.space)

@@ -50,6 +50,7 @@ struct ManifestParser {
         let groups = groups()
         check(groups)
         checkConnections()
+        checkPaging()
         let order = startOrder()
         checkMemory(board.memory)
         let tenants = declarations.map(\.tenant)

@@ -109,6 +109,8 @@ public struct ComponentDescription: Sendable, Equatable {
     public var allowance = TimeAllowance.unlimited
     /// Whom it may call.
     public var uses: [ConnectionDescription] = []
+    /// The file that another component pages in for it.
+    public var paged: PagedDescription?
     /// Names of the machines and components that start before it.
     public var after: [String] = []
     public var restart = RestartDescription.tenant

@@ -10,7 +10,8 @@ enum ManifestKeys {
     ]
     /// Where a program of this repository is named.
     static let program = ["target"]
-    static let component = ["target", "package", "memory", "priority", "core", "budget", "period", "arguments", "uses", "after", "restart"]
+    static let component = ["target", "package", "memory", "priority", "core", "budget", "period", "arguments", "uses", "paged", "after", "restart"]
+    static let paged = ["by", "file"]
     static let group = ["members", "restart"]
     static let restart = ["limit", "within", "backoff", "backoff-limit", "on-limit"]
 }

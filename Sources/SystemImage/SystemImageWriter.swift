@@ -39,7 +39,7 @@ public struct SystemImageWriter {
             let program = contents.place(tenant.program)
             let modules = (tenant.machine?.modules ?? []).map { contents.place($0) }
             records.tenant(tenant, program: program, modules: modules, eventPeer: eventPeer(of: tenant),
-                parent: parent(of: tenant.name), servers: servers(of: tenant))
+                parent: parent(of: tenant.name), servers: servers(of: tenant), paging: paging(of: tenant, &contents))
         }
         for group in groups { records.group(group, parent: parent(of: group.name)) }
         let size = contents.end.aligned(to: ImageHeader.alignment)
@@ -60,6 +60,11 @@ public struct SystemImageWriter {
 
     private func servers(of tenant: Tenant) -> [Int] {
         tenant.connections.compactMap { connection in tenants.firstIndex { $0.name == connection.server } }
+    }
+
+    private func paging(of tenant: Tenant, _ contents: inout ImageContents) -> PlacedFile? {
+        guard let paged = tenant.paged, let pager = tenants.firstIndex(where: { $0.name == paged.pager }) else { return nil }
+        return PlacedFile(pager: pager, offset: contents.place(paged.file), size: UInt64(paged.file.count))
     }
 
     /// The board's memory against everything that lies in it.
@@ -117,4 +122,11 @@ struct ImageContents {
         joined.padWithZeros(to: Int(end))
         return joined
     }
+}
+
+/// A file that tenant `pager` pages in for another.
+struct PlacedFile {
+    var pager: Int
+    var offset: UInt64
+    var size: UInt64
 }

@@ -18,6 +18,8 @@ public struct Tenant: Sendable {
     public var allowance: TimeAllowance
     /// Whom it may call, by the names of tenants; at most `Connections.maximum`.
     public var connections: [ConnectionDescription] = []
+    /// The bytes of the file that another tenant pages in for it, and that tenant's name.
+    public var paged: (pager: String, file: Data)?
     /// For `TenantKind.machine` only.
     public var machine: MachineImage?
     public var restart: RestartDescription

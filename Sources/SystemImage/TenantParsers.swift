@@ -120,6 +120,7 @@ struct ComponentParser {
         component.allowance = section.timeAllowance()
         component.arguments = arguments()
         component.uses = connections()
+        component.paged = paged()
         component.after = section.startsAfter()
         component.restart = section.restart(default: component.restart)
         return component

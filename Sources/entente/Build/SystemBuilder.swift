@@ -72,6 +72,9 @@ struct SystemBuilder {
                 core: component.core, heapSize: component.memory, arguments: component.arguments,
                 allowance: component.allowance, restart: component.restart)
             tenant.connections = component.uses
+            if let paged = component.paged {
+                tenant.paged = (pager: paged.pager, file: try Data(contentsOf: paged.file))
+            }
             return tenant
         }
     }
