@@ -91,6 +91,7 @@ extension SystemBuilder {
         let thread = create(.thread, for: index)
         let scheduling = create(.schedulingContext, for: index)
         configureTime(scheduling, core: core, priority: priority, allowance: record.allowance)
+        if record.allowance != .unlimited { watchTime(scheduling, of: index) }
         let portal = faultPortal(of: index, thread: Int(number))
         let tenant = tenants[index]
         configure(thread, space: tenant.space, table: tenant.table, portal: portal, scheduling, core)
@@ -103,6 +104,15 @@ extension SystemBuilder {
         setEntry(thread, record.program.entry, stackTop, number: number, core: core)
         tenants[index].threads[Int(number)] = thread
         tenants[index].threadCount = Int(number) + 1
+    }
+
+    /// The supervisor hears when the budget runs out.
+    private mutating func watchTime(_ scheduling: UInt32, of index: Int) {
+        tenants[index].time = scheduling
+        require(
+            invoke(
+                .scheduleControl, Selector(slot: scheduling, form: ScheduleControl.bindOverrun.rawValue),
+                Words(UInt64(notification), SupervisorEvent.overrun)), "cannot watch a budget")
     }
 
     /// The tenant's own notification, on which its first thread waits.

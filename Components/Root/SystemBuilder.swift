@@ -99,6 +99,8 @@ struct SystemBuilder: ~Copyable {
         if index == SystemBuilder.consoleDriver { rootConsole.driver(isDead: true) }
         tenants[index].estate?.endLife()
         tenants[index].threadCount = 0
+        tenants[index].time = 0
+        tenants[index].reportedOverruns = 0
         tenants[index].lives += 1
     }
 
@@ -164,6 +166,10 @@ struct Tenant {
     /// Of a machine.
     var machineSpace: UInt32 = 0
     var firstVirtualCPU: UInt32 = 0
+
+    /// The scheduling context of its main thread, if that has a budget; and the overruns of this life that were reported.
+    var time: UInt32 = 0
+    var reportedOverruns: UInt64 = 0
 
     /// How often it has died.
     var lives: UInt64 = 0

@@ -1,8 +1,8 @@
 import ABI
 import Entente
 
-// Pagers that do no good. Argument 0: 1 hangs, 2 says that all is well and maps nothing, 3 answers with bits that mean nothing here,
-// 4 calls itself, 5 faults.
+// Pagers that do no good. Argument 0: 1 hangs, 2 says that all is well and maps nothing, 3 answers with bits that mean nothing here;
+// else it faults.
 
 @c(entente_main)
 func ententeMain(_ argument: UInt64) {
@@ -20,9 +20,6 @@ func ententeMain(_ argument: UInt64) {
             answer = replyWait(
                 ReplyForm.reply | ReplyForm.wait | ReplyForm.advance | ReplyForm.writeRegister | ReplyForm.writeArguments
                     | 31 << ReplyForm.registerShift, Words(~0, ~0, ~0, ~0, ~0, ~0))
-        case 4:
-            _ = call(InitialSlot.thread)
-            answer = replyWait(ReplyForm.reply | ReplyForm.wait)
         default: return
         }
     }
