@@ -50,7 +50,7 @@ final class Bench {
         startRoot(space)
     }
 
-    private func install(_ kind: ObjectKind, _ object: PhysicalAddress, _ slot: UInt32) {
+    func install(_ kind: ObjectKind, _ object: PhysicalAddress, _ slot: UInt32) {
         K.install(
             CapabilityValue(kind: kind, rights: .all, isDevice: false, object: object, word: 0), in: table, slot)
     }
