@@ -28,6 +28,7 @@ extension SystemBuilder {
         configuration.cores = coreMask(record)
         configuration.earlierLives = lives
         fill(&configuration.connections, record)
+        configuration.sharedSize = record.sharedSize
         if record.kind == TenantKind.machine.rawValue { fill(&configuration.machine, record) }
     }
 

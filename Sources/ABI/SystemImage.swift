@@ -93,6 +93,8 @@ public struct TenantRecord {
     public var allowance: TimeAllowance
     /// Whom it may call.
     public var connections: InlineArray<8, ConnectionRecord>
+    /// Bytes of memory that it may share with others; a multiple of 4 KiB.
+    public var sharedSize: UInt64
 }
 
 /// How much of its core a component may use: `budget` of every `period`, both in nanoseconds. 0 and 0: no limit.
@@ -154,6 +156,8 @@ public struct ComponentConfiguration {
     public var machine: MachineConfiguration
     /// Whom this component may call.
     public var connections: InlineArray<8, Connection>
+    /// Bytes at `ComponentLayout.shared`.
+    public var sharedSize: UInt64
 }
 
 /// What root tells a monitor.

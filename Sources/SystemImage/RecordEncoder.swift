@@ -125,6 +125,7 @@ extension RecordEncoder {
             name(index < servers.count ? tenant.connections[index].name : "", size: Connections.nameSize)
             word(index < servers.count ? UInt64(servers[index] + 1) : 0)
         }
+        word(tenant.sharedSize)
     }
 
     mutating func header(

@@ -18,6 +18,8 @@ public struct Tenant: Sendable {
     public var allowance: TimeAllowance
     /// Whom it may call, by the names of tenants; at most `Connections.maximum`.
     public var connections: [ConnectionDescription] = []
+    /// Bytes of memory that it may share with others; a multiple of 4 KiB.
+    public var sharedSize: UInt64 = 0
     /// For `TenantKind.machine` only.
     public var machine: MachineImage?
     public var restart: RestartDescription

@@ -120,6 +120,9 @@ struct ComponentParser {
         component.allowance = section.timeAllowance()
         component.arguments = arguments()
         component.uses = connections()
+        component.shared = section.size(
+            "shared", in: ComponentDescription.sharedSizes, multipleOf: ComponentDescription.memoryGranule,
+            default: component.shared)
         component.after = section.startsAfter()
         component.restart = section.restart(default: component.restart)
         return component

@@ -72,6 +72,7 @@ struct SystemBuilder {
                 core: component.core, heapSize: component.memory, arguments: component.arguments,
                 allowance: component.allowance, restart: component.restart)
             tenant.connections = component.uses
+            tenant.sharedSize = component.shared
             return tenant
         }
     }
