@@ -29,6 +29,7 @@ extension SystemBuilder {
         configuration.earlierLives = lives
         fill(&configuration.connections, record)
         fill(&configuration.paging, pager: index)
+        configuration.sharedSize = record.sharedSize
         if record.kind == TenantKind.machine.rawValue { fill(&configuration.machine, record) }
     }
 

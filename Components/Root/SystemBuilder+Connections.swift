@@ -24,6 +24,14 @@ extension SystemBuilder {
         }
     }
 
+    /// Memory that the tenant can share: it sees all of it, and may hand parts of it on.
+    mutating func giveSharedMemory(_ size: UInt64, _ index: Int) {
+        let extent = clearedExtent(size, for: index)
+        mapOwn(index, extent, ComponentLayout.shared, size: size, .readWrite)
+        let rights = Rights(rawValue: Rights.readWrite.rawValue | Rights.manage.rawValue)
+        derive(extent, into: tenants[index].table, InitialSlot.sharedMemory, rights: rights)
+    }
+
     /// The page for messages of more than six words, of the tenant's main thread.
     mutating func giveMessagePage(_ index: Int) {
         let page = clearedExtent(MessagePage.size, for: index)

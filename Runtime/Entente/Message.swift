@@ -148,6 +148,18 @@ struct MessageMemory {
         nonmutating set { store(newValue, UInt32(MessagePage.own)) }
     }
 
+    /// A mask of the slots for shared memory in use.
+    var usedSharedSlots: UInt64 {
+        get { load(UInt32(MessagePage.own) + 8) }
+        nonmutating set { store(newValue, UInt32(MessagePage.own) + 8) }
+    }
+
+    /// Bytes of this component's shared memory that are given out.
+    var usedShared: UInt64 {
+        get { load(UInt32(MessagePage.own) + 16) }
+        nonmutating set { store(newValue, UInt32(MessagePage.own) + 16) }
+    }
+
     private func load(_ offset: UInt32) -> UInt64 {
         // SAFETY: every offset that this type computes is a multiple of 8 inside of the page.
         unsafe base.load(fromByteOffset: Int(offset), as: UInt64.self)

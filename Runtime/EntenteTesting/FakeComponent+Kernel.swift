@@ -8,6 +8,9 @@ struct FakeObject {
         case portal(FakeComponent)
         case notification(FakeComponent)
         case consoleDriver
+        case extent(FakeExtent)
+        /// At this address.
+        case mapping(UInt64)
         case thread
     }
     var kind: Kind
@@ -31,7 +34,12 @@ struct FakeLease {
 extension FakeComponent: KernelStandIn {
     public var counter: UInt64 { kernel.ticks }
     public var counterFrequency: UInt64 { FakeKernel.frequency }
-    public func address(_ componentAddress: UInt64) -> UInt64 { pages.address(componentAddress) }
+    public func address(_ componentAddress: UInt64) -> UInt64 {
+        if let window = windows.first(where: { $0.key <= componentAddress && componentAddress - $0.key < $0.value.size }) {
+            return window.value.address + (componentAddress - window.key)
+        }
+        return pages.address(componentAddress)
+    }
 
     public func invoke(_ operation: ABI.Operation, _ selector: Selector, _ words: Words) -> Answer {
         switch operation {
@@ -42,6 +50,8 @@ extension FakeComponent: KernelStandIn {
         case .timer: timer(selector, words)
         case .copy: copy(selector, words)
         case .revoke: revoke(selector)
+        case .derive: derive(selector, words)
+        case .map: map(words)
         case .contextControl: contextControl(selector, words)
         case .scheduleControl where selector.form == ScheduleControl.yield.rawValue: answer(.ok)
         default: answer(.unsupported)
@@ -144,7 +154,9 @@ extension FakeComponent: KernelStandIn {
 
     private func revoke(_ selector: Selector) -> Answer {
         guard selector.form == RevokeForm.delete.rawValue else { return answer(.unsupported) }
-        return answer(table.removeValue(forKey: selector.slot) == nil ? .badCapability : .ok)
+        guard let object = table.removeValue(forKey: selector.slot) else { return answer(.badCapability) }
+        if case .mapping(let address) = object.kind { windows[address] = nil }
+        return answer(.ok)
     }
 
     private func contextControl(_ selector: Selector, _ words: Words) -> Answer {

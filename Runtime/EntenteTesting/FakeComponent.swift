@@ -15,6 +15,8 @@ public class FakeComponent: @unchecked Sendable {
     public private(set) var generation: UInt64 = 1
     /// The caller's memory, while it answers a call.
     var lease: FakeLease?
+    /// What is mapped, by its address.
+    var windows: [UInt64: FakeExtent] = [:]
     private var consoleBytes: [UInt8] = []
     private var abortMask: UInt64 = 0
     private var connections = 0
@@ -22,7 +24,7 @@ public class FakeComponent: @unchecked Sendable {
     private var waitLimit: UInt64 = 0
     private var whenOver: (() -> Void)?
 
-    init(_ name: String, arguments: [UInt64], memory: UInt64, kernel: FakeKernel) {
+    init(_ name: String, arguments: [UInt64], memory: UInt64, shared: UInt64, kernel: FakeKernel) {
         self.name = name
         self.kernel = kernel
         precondition(arguments.count <= 8, "a component has at most 8 arguments")
@@ -33,7 +35,12 @@ public class FakeComponent: @unchecked Sendable {
             for (index, byte) in name.utf8.prefix(31).enumerated() { configuration.name[index] = byte }
             for (index, argument) in arguments.enumerated() { configuration.arguments[index] = argument }
             configuration.heapSize = memory
+            configuration.sharedSize = shared
         }
+        guard shared > 0 else { return }
+        let all = FakeExtent(FakeMemory(Int(shared)), size: shared)
+        table[InitialSlot.sharedMemory] = FakeObject(.extent(all), .all)
+        windows[ComponentLayout.shared] = all
     }
 
     // MARK: What a test does
@@ -157,9 +164,9 @@ public final class FakeServer<S: Service>: FakeComponent, @unchecked Sendable {
     /// What answers; a test looks into it, and may change it.
     public var service: S
 
-    init(_ name: String, service: S, arguments: [UInt64], memory: UInt64, kernel: FakeKernel) {
+    init(_ name: String, service: S, arguments: [UInt64], memory: UInt64, shared: UInt64, kernel: FakeKernel) {
         self.service = service
-        super.init(name, arguments: arguments, memory: memory, kernel: kernel)
+        super.init(name, arguments: arguments, memory: memory, shared: shared, kernel: kernel)
         run { if S.takesCapabilities { ReceivedSlots.prepare() } }
     }
 

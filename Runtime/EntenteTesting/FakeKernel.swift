@@ -34,10 +34,12 @@ public final class FakeKernel: @unchecked Sendable {
     ///   - arguments: those of its manifest.
     ///   - memory: bytes of its manifest's `memory`.
     ///   - uses: whom it may call, by the name that it has for them.
+    ///   - shared: bytes of its manifest's `shared`.
     public func component(
-        _ name: String, arguments: [UInt64] = [], memory: UInt64 = 64 << 10, uses: [String: FakeComponent] = [:]
+        _ name: String, arguments: [UInt64] = [], memory: UInt64 = 64 << 10, uses: [String: FakeComponent] = [:],
+        shared: UInt64 = 0
     ) -> FakeComponent {
-        let component = FakeComponent(name, arguments: arguments, memory: memory, kernel: self)
+        let component = FakeComponent(name, arguments: arguments, memory: memory, shared: shared, kernel: self)
         uses.sorted { $0.key < $1.key }.forEach { component.connect($0.key, to: $0.value) }
         return component
     }
@@ -45,9 +47,10 @@ public final class FakeKernel: @unchecked Sendable {
     /// A component that serves an interface.
     public func component<S: Service>(
         _ name: String, serving service: S, arguments: [UInt64] = [], memory: UInt64 = 64 << 10,
-        uses: [String: FakeComponent] = [:]
+        uses: [String: FakeComponent] = [:], shared: UInt64 = 0
     ) -> FakeServer<S> {
-        let component = FakeServer(name, service: service, arguments: arguments, memory: memory, kernel: self)
+        let component = FakeServer(
+            name, service: service, arguments: arguments, memory: memory, shared: shared, kernel: self)
         uses.sorted { $0.key < $1.key }.forEach { component.connect($0.key, to: $0.value) }
         return component
     }

@@ -24,6 +24,11 @@ public struct Connection {
 }
 
 extension InitialSlot {
+    /// A component with `shared` memory: the whole of it, as an extent (read, write, manage).
+    public static let sharedMemory: UInt32 = 48
+    /// A component: slots for parts of its shared memory, and for mappings of others' memory.
+    public static let firstShared: UInt32 = 49
+    public static let sharedCount: UInt32 = 15
     /// A component: the portals of its connections, in the order of the configuration.
     public static let firstConnection: UInt32 = 32
     /// A component: slots in which capabilities land that come with messages.
@@ -34,6 +39,12 @@ extension InitialSlot {
 extension ComponentLayout {
     /// The message page of a component's thread N lies N pages further.
     public static let messagePages: UInt64 = 0x1C00_0000
+    /// Memory of a component that it may share with others.
+    public static let shared: UInt64 = 0x2800_0000
+    public static let maximumShared: UInt64 = 0x10_0000
+    /// Memory of others, in windows by the number of the slot. One page table serves both.
+    public static let windows: UInt64 = 0x2810_0000
+    public static let windowSize: UInt64 = 0x1_0000
 }
 
 extension MessagePage {

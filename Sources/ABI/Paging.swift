@@ -30,7 +30,7 @@ extension InitialSlot {
     /// A pager: its own memory beyond the program, as an extent that it may map into its clients' spaces.
     public static let frames: UInt32 = 24
     /// A pager: the space of client N (`write`).
-    public static let firstPagedSpace: UInt32 = 32
+    public static let firstPagedSpace: UInt32 = 16
     /// A pager: free slots for the mappings of its frames.
     public static let firstFrameMapping: UInt32 = 64
 }

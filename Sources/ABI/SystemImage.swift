@@ -94,6 +94,8 @@ public struct TenantRecord {
     /// Whom it may call.
     public var connections: InlineArray<8, ConnectionRecord>
     public var paging: PagingRecord
+    /// Bytes of memory that it may share with others; a multiple of 4 KiB.
+    public var sharedSize: UInt64
 }
 
 /// How much of its core a component may use: `budget` of every `period`, both in nanoseconds. 0 and 0: no limit.
@@ -157,6 +159,8 @@ public struct ComponentConfiguration {
     public var connections: InlineArray<8, Connection>
     /// A pager: its clients, by number.
     public var paging: InlineArray<8, PagingClient>
+    /// Bytes at `ComponentLayout.shared`.
+    public var sharedSize: UInt64
 }
 
 /// What root tells a monitor.

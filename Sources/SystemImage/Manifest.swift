@@ -111,6 +111,8 @@ public struct ComponentDescription: Sendable, Equatable {
     public var uses: [ConnectionDescription] = []
     /// The file that another component pages in for it.
     public var paged: PagedDescription?
+    /// Bytes of memory that it may share with those whom it calls; a multiple of 4 KiB.
+    public var shared: UInt64 = 0
     /// Names of the machines and components that start before it.
     public var after: [String] = []
     public var restart = RestartDescription.tenant

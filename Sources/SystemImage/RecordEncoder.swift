@@ -129,6 +129,7 @@ extension RecordEncoder {
         word(paging.map { UInt64($0.pager + 1) } ?? 0)
         word(paging?.offset ?? 0)
         word(paging?.size ?? 0)
+        word(tenant.sharedSize)
     }
 
     mutating func header(

@@ -5,6 +5,7 @@ struct ExampleServer: ExampleInterface {
     var callers: [UInt64] = []
     var watchers: [Capability<Notification>] = []
     var events = Events(bits: 0)
+    var ring: AcceptedRing<UInt64>?
 
     mutating func willAnswer(_ caller: UInt64) {
         calls += 1
@@ -53,6 +54,27 @@ struct ExampleServer: ExampleInterface {
         }
         defer { watchers = [] }
         return UInt64(watchers.count)
+    }
+
+    mutating func stream(_ ring: RingOffer<UInt64>) throws(ExampleError) -> Capability<Notification> {
+        do throws(SharingError) {
+            self.ring?.release()
+            self.ring = nil
+            self.ring = try ring.accept()
+        } catch {
+            ring.release()
+            throw .badRing
+        }
+        return Notification.own.capability(raising: .number(7))
+    }
+
+    mutating func drain() -> UInt64 {
+        guard let ring else { return 0 }
+        var consumer = ring.consumer()
+        var sum: UInt64 = 0
+        while case .element(let element)? = try? consumer.take() { sum &+= element }
+        _ = try? consumer.willSleep()
+        return sum
     }
 
     mutating func own(_ bits: UInt64) -> Capability<Notification> { Notification.own.capability(raising: Events(bits: bits)) }

@@ -82,6 +82,25 @@ import Testing
         #expect(server.service.events == Events(bits: 8))
     }
 
+    @Test func ringsAreParameters() throws {
+        let sharer = kernel.component("sharer", shared: 64 << 10)
+        let example = ExampleClient(sharer.connect("example", to: server))
+        try sharer.run { () throws in
+            // More often than there are slots: a server that releases what it had can be offered more.
+            for _ in 0..<14 {
+                let ring = try SharedRing<UInt64>(size: 4096, raising: .number(9))
+                let peer = try example.stream(ring.offer)
+                var producer = ring.producer(waking: peer)
+                for number in 1...100 as ClosedRange<UInt64> { #expect(try producer.put(number)) }
+                #expect(try example.drain() == 5050)
+                #expect(try producer.put(1))
+                peer.release()
+            }
+            #expect(server.service.events.contains(.number(7)))
+            #expect(throws: SharingError.noMemory) { try SharedRing<UInt64>(size: 64 << 10, raising: .number(9)) }
+        }
+    }
+
     @Test func aDeadServerIsAnErrorWithItsGeneration() throws {
         try client.run { () throws in
             server.stop()
@@ -130,7 +149,7 @@ import Testing
         var random = Seeded(seed)
         client.run {
             for _ in 0..<500 {
-                var message = OutgoingMessage(random.below(12))
+                var message = OutgoingMessage(random.below(14))
                 for _ in 0..<random.below(64) { message.append(random.chance(2) ? random.below(300) : random.next()) }
                 if random.chance(3) { message.append(capability: UInt32(random.below(40)), rights: .all, badge: random.next()) }
                 let answer = invoke(

@@ -81,8 +81,21 @@ struct ExampleClient: Sendable {
     }
 
     @inline(__always)
-    func own(_ bits: UInt64) throws(CallError<Never>) -> Capability<Notification> {
+    func stream(_ ring: RingOffer<UInt64>) throws(CallError<ExampleError>) -> Capability<Notification> {
         var _message = OutgoingMessage(10)
+        ring.append(to: &_message)
+        return try portal.callForCapabilities(_message, result: Capability<Notification>.self, failure: ExampleError.self)
+    }
+
+    @inline(__always)
+    func drain() throws(CallError<Never>) -> UInt64 {
+        let _message = OutgoingMessage(11)
+        return try portal.call(_message, result: UInt64.self, failure: Never.self)
+    }
+
+    @inline(__always)
+    func own(_ bits: UInt64) throws(CallError<Never>) -> Capability<Notification> {
+        var _message = OutgoingMessage(12)
         bits.append(to: &_message)
         return try portal.callForCapabilities(_message, result: Capability<Notification>.self, failure: Never.self)
     }
@@ -145,6 +158,15 @@ extension ExampleInterface {
         case 9:
             return .done(tell())
         case 10:
+            guard let _p0 = RingOffer<UInt64>.take(from: &_message) else { return .malformed }
+            do throws(ExampleError) {
+                return .done(try stream(_p0))
+            } catch {
+                return .failed(error)
+            }
+        case 11:
+            return .done(drain())
+        case 12:
             guard let _p0 = UInt64.take(from: &_message) else { return .malformed }
             return .done(own(_p0))
         default:

@@ -12,12 +12,15 @@ protocol ExampleInterface: Service {
     mutating func fill(_ buffer: Lease<Writing>, with byte: UInt8) throws(ExampleError)
     mutating func watch(_ events: Capability<Notification>)
     mutating func tell() -> UInt64
+    mutating func stream(_ ring: RingOffer<UInt64>) throws(ExampleError) -> Capability<Notification>
+    mutating func drain() -> UInt64
     mutating func own(_ bits: UInt64) -> Capability<Notification>
 }
 
 enum ExampleError: UInt64, Error, Parameter {
     case overflow = 1
     case badLease = 2
+    case badRing = 3
 }
 
 enum Mode: UInt8, Parameter {

@@ -25,6 +25,7 @@ extension SystemTests {
             try system.wait(for: "told: true, heard: true", on: "visitor")
             try system.wait(for: "the sum is 3000", on: "visitor")
             try system.wait(for: "filled: true", on: "visitor")
+            try system.wait(for: "the ring carried 512 numbers: true", on: "visitor")
             try system.wait(for: "the server is dead, generation ", on: "visitor")
             try system.wait(for: "fault: server trap", on: "root")
         }

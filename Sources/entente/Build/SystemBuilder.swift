@@ -75,6 +75,7 @@ struct SystemBuilder {
             if let paged = component.paged {
                 tenant.paged = (pager: paged.pager, file: try Data(contentsOf: paged.file))
             }
+            tenant.sharedSize = component.shared
             return tenant
         }
     }

@@ -91,5 +91,7 @@ struct InterfaceGenerator {
 }
 
 extension String {
-    fileprivate var carriesCapability: Bool { hasPrefix("Capability<") || hasPrefix("Entente.Capability<") }
+    fileprivate var carriesCapability: Bool {
+        ["Capability<", "RingOffer<"].contains { hasPrefix($0) || hasPrefix("Entente." + $0) }
+    }
 }

@@ -8,10 +8,15 @@ public protocol ExchangeInterface: Service {
     mutating func watch(_ events: Capability<Notification>)
     /// Raises what it was given to watch.
     mutating func tell() -> Bool
+    /// Takes what comes out of a ring, from now on.
+    mutating func stream(_ ring: RingOffer<UInt64>) throws(ExchangeError) -> Capability<Notification>
+    /// The sum of what came.
+    mutating func drained() -> UInt64
     /// Faults.
     mutating func fail()
 }
 
 public enum ExchangeError: UInt64, Error, Parameter {
     case badLease = 1
+    case badRing = 2
 }

@@ -2,6 +2,7 @@ import Entente
 
 public struct ExchangeServer: ExchangeInterface {
     private var watcher: Capability<Notification>?
+    private var ring: AcceptedRing<UInt64>?
 
     public init() {}
 
@@ -34,6 +35,24 @@ public struct ExchangeServer: ExchangeInterface {
     public mutating func tell() -> Bool {
         guard let watcher else { return false }
         return Notification(watcher).raise() == .ok
+    }
+
+    public mutating func stream(_ ring: RingOffer<UInt64>) throws(ExchangeError) -> Capability<Notification> {
+        do throws(SharingError) {
+            self.ring = try ring.accept()
+        } catch {
+            ring.release()
+            throw .badRing
+        }
+        return Notification.own.capability(raising: .number(7))
+    }
+
+    public mutating func drained() -> UInt64 {
+        guard let ring else { return 0 }
+        var consumer = ring.consumer()
+        var sum: UInt64 = 0
+        while case .element(let element)? = try? consumer.take() { sum &+= element }
+        return sum
     }
 
     public mutating func fail() { fatalError("asked for") }

@@ -24,7 +24,23 @@ public func visit(_ server: ExchangeClient) {
     } catch {
         report(error)
     }
+    stream(to: server)
     do throws(CallError<Never>) { try server.fail() } catch { report(error) }
+}
+
+/// A ring in shared memory: the visitor puts, the server takes.
+private func stream(to server: ExchangeClient) {
+    guard let ring = try? SharedRing<UInt64>(size: 8192, raising: .number(9)),
+        let peer = try? server.stream(ring.offer)
+    else {
+        log("no ring")
+        return
+    }
+    var producer = ring.producer(waking: peer)
+    var put: UInt64 = 0
+    while (try? producer.put(put + 1)) == true { put += 1 }
+    let sum = (try? server.drained()) ?? 0
+    log("the ring carried \(put) numbers: \(sum == put * (put + 1) / 2)")
 }
 
 private func report<Failure>(_ error: CallError<Failure>) {
