@@ -30,7 +30,10 @@ let programs: [Program] = [
     .component("Primitives", at: "Benchmarks/Primitives"),
     // In a monitor's place: a machine with the benchmarks' test page.
     .component("TestMonitor", at: "Benchmarks/TestMonitor", and: ["MachineMonitor"]),
+    .component("Pager"),
     .component("Crash", at: "Tests/Programs/Crash"),
+    .component("PageReader", at: "Tests/Programs/PageReader"),
+    .component("BadPager", at: "Tests/Programs/BadPager"),
     // Machines' programs: benchmarks and mischief.
     .guest("BenchGuest", at: "Bench/BenchGuest"),
     .guest("TestPageGuest", at: "Bench/TestPageGuest"),
@@ -71,6 +74,10 @@ let coreTargets: [Target] = [
     .testTarget(name: "VirtualPlatformTests", dependencies: ["VirtualPlatform"]),
     .testTarget(name: "SupervisionTests", dependencies: ["Supervision", "ABI"]),
     .target(name: "MachineModel", dependencies: ["ABI", "KernelCore"]),
+    // What components link, with a fake kernel.
+    .target(name: "Entente", dependencies: ["ABI"], path: "Runtime/Entente"),
+    .target(name: "EntenteTesting", dependencies: ["ABI", "Entente"], path: "Runtime/EntenteTesting"),
+    .testTarget(name: "EntenteTests", dependencies: ["ABI", "Entente", "EntenteTesting"]),
     .testTarget(
         name: "KernelCoreTests", dependencies: ["ABI", "KernelCore", "MachineModel"], exclude: ["README.md"]),
 ]

@@ -22,6 +22,7 @@ func measureCalls(_ workshop: inout Workshop) {
         sum &+= answer.w0 ^ answer.w1 ^ answer.w2 ^ answer.w3 ^ answer.w4 ^ answer.w5
     }
     entente_consume(sum)
+    measureTypedCalls(&workshop)
 }
 
 /// To an equal in another address space, which yields at once, and back.

@@ -27,6 +27,9 @@ func ententeMain(_ image: UInt64) {
 
 /// What a thread of the second address space does; it comes in the place of a core's number.
 enum Role: UInt64 {
+    /// Serve `MixInterface`, in two ways.
+    case mixByHand = 32
+    case mixTyped = 33
     /// Answers calls with nothing.
     case silent = 1
     /// Answers calls with the words of the call.
@@ -48,6 +51,8 @@ enum Role: UInt64 {
 @c(entente_thread_main)
 func ententeThreadMain(_ role: UInt64) {
     switch Role(rawValue: role) {
+    case .mixByHand: serveMixByHand()
+    case .mixTyped: serveMixTyped()
     case .silent:
         _ = replyWait(ReplyForm.wait)
         while true { _ = replyWait(ReplyForm.reply | ReplyForm.wait) }

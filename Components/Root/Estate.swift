@@ -47,7 +47,7 @@ struct EstateDemand {
         for index in 0..<4 where record.program.segments[index].rights & UInt64(Rights.write.rawValue) != 0 {
             pages += record.program.segments[index].memorySize
         }
-        pages += record.heapSize + ComponentLayout.configurationSize
+        pages += record.heapSize + record.sharedSize + ComponentLayout.configurationSize + MessagePage.size
         pages += record.coreSpread * record.program.stackSize
         objects += ObjectSize.table(slots: SystemBuilder.tableSlots) + ObjectSize.notification
         objects += record.coreSpread * (ObjectSize.thread + ObjectSize.schedulingContext)
@@ -82,7 +82,7 @@ extension TenantRecord {
     /// Pages for the tables of the component's own space: image, stacks, configuration, console, devices and heap need about
     /// ten; each GiB of guest RAM one, each module two for its ends that fill no 2 MiB.
     var pageTables: UInt64 {
-        let base = 12 + heapSize >> 21 + coreSpread
+        let base = 15 + (paging.size >> 21) + (SystemBuilder.pagedFileTables(self)) + heapSize >> 21 + coreSpread
         guard kind == TenantKind.machine.rawValue else { return base }
         var modules: UInt64 = 0
         for index in 0..<8 where machine.segments[index].size != 0 { modules += 2 }

@@ -46,6 +46,27 @@ extension Supervisor {
         }
     }
 
+    /// `overrun: reader has used up its budget 8 times`: said the first time, and each time that it is twice as often.
+    mutating func reportOverruns() {
+        for tenant in 0..<SystemBuilder.tenantCount where builder.tenants[tenant].time != 0 {
+            let count = invoke(
+                .scheduleControl,
+                Selector(slot: builder.tenants[tenant].time, form: ScheduleControl.timeUsed.rawValue)
+            ).words.w1
+            guard count != 0, count >= 2 * builder.tenants[tenant].reportedOverruns else { continue }
+            builder.tenants[tenant].reportedOverruns = count
+            rootConsole.withLock { console in
+                console.beginLine()
+                console.write("overrun: ")
+                console.write(BootTable.tenant(tenant).name)
+                console.write(" has used up its budget ")
+                console.write(decimal: count)
+                console.write(" times\n")
+                console.flush()
+            }
+        }
+    }
+
     /// `back: heartbeat, life 3, built in 1234 us`.
     func reportRestart(of tenant: Int, took ticks: UInt64) {
         rootConsole.withLock { console in

@@ -10,6 +10,8 @@ enum SupervisorEvent {
     static let input: UInt64 = 2
     /// A restart is due.
     static let due: UInt64 = 4
+    /// Some tenant has used up its budget.
+    static let overrun: UInt64 = 8
 }
 
 /// Starts the system from the image's table, and restarts what dies. `SupervisionTree` decides when and what, by the
@@ -49,6 +51,7 @@ struct Supervisor: ~Copyable {
         } else if answer.status == .notified {
             if answer.tag & SupervisorEvent.death != 0 { findDead() }
             if answer.tag & SupervisorEvent.input != 0 { readCommands() }
+            if answer.tag & SupervisorEvent.overrun != 0 { reportOverruns() }
         }
         restartWhatIsDue()
     }

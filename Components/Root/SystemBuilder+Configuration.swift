@@ -27,6 +27,9 @@ extension SystemBuilder {
         configuration.consoleClients = index == consoleDriver ? UInt64(BootTable.tenantCount + 1) : 0
         configuration.cores = coreMask(record)
         configuration.earlierLives = lives
+        fill(&configuration.connections, record)
+        fill(&configuration.paging, pager: index)
+        configuration.sharedSize = record.sharedSize
         if record.kind == TenantKind.machine.rawValue { fill(&configuration.machine, record) }
     }
 

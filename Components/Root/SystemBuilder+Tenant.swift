@@ -45,11 +45,14 @@ extension SystemBuilder {
         derive(space, into: table, InitialSlot.space)
         mapProgram(record.program, index)
         buildThreads(record, index)
+        giveMessagePage(index)
         buildNotification(index)
         mapOwn(
             index, tenants[index].console, ComponentLayout.console, size: 2 * ConsoleRing.size, .readWrite)
+        if record.sharedSize != 0 { giveSharedMemory(record.sharedSize, index) }
         guard record.heapSize != 0 else { return }
         let heap = clearedExtent(record.heapSize, for: index)
+        tenants[index].heap = heap
         mapOwn(index, heap, ComponentLayout.heap, size: record.heapSize, .readWrite)
     }
 
@@ -89,9 +92,10 @@ extension SystemBuilder {
         let thread = create(.thread, for: index)
         let scheduling = create(.schedulingContext, for: index)
         configureTime(scheduling, core: core, priority: priority, allowance: record.allowance)
+        if record.allowance != .unlimited { watchTime(scheduling, of: index) }
+        let portal = faultPortal(of: index, thread: Int(number))
         let tenant = tenants[index]
-        configure(
-            thread, space: tenant.space, table: tenant.table, portal: tenant.faultPortals[Int(number)], scheduling, core)
+        configure(thread, space: tenant.space, table: tenant.table, portal: portal, scheduling, core)
         require(
             contextControl(thread, .bindStopped, Words(UInt64(notification), SupervisorEvent.death)),
             "cannot bind the end of a thread")
@@ -101,6 +105,15 @@ extension SystemBuilder {
         setEntry(thread, record.program.entry, stackTop, number: number, core: core)
         tenants[index].threads[Int(number)] = thread
         tenants[index].threadCount = Int(number) + 1
+    }
+
+    /// The supervisor hears when the budget runs out.
+    private mutating func watchTime(_ scheduling: UInt32, of index: Int) {
+        tenants[index].time = scheduling
+        require(
+            invoke(
+                .scheduleControl, Selector(slot: scheduling, form: ScheduleControl.bindOverrun.rawValue),
+                Words(UInt64(notification), SupervisorEvent.overrun)), "cannot watch a budget")
     }
 
     /// The tenant's own notification, on which its first thread waits.

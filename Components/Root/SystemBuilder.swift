@@ -32,6 +32,8 @@ struct SystemBuilder: ~Copyable {
     /// Everything up to the point at which the tenants can start.
     mutating func build() {
         buildRoot()
+        // Portals first: a tenant may lead its faults to one that comes later.
+        for index in 0..<SystemBuilder.tenantCount { tenants[index].portal = memory.create(.portal) }
         for index in 0..<SystemBuilder.tenantCount {
             prepare(index)
             construct(index)
@@ -47,7 +49,6 @@ struct SystemBuilder: ~Copyable {
         let record = BootTable.tenant(index)
         var estate = Estate(EstateDemand(record), &memory)
         tenants[index].console = memory.clearedExtent(2 * ConsoleRing.size)
-        tenants[index].portal = memory.create(.portal)
         if index == SystemBuilder.consoleDriver {
             tenants[index].interrupt = memory.createInterrupt(BootTable.header.board.serialInterrupt)
         }
@@ -80,6 +81,8 @@ struct SystemBuilder: ~Copyable {
         } else {
             connectConsole(of: index)
         }
+        connectServers(of: index)
+        connectPaging(of: index)
         connectEvents(index)
     }
 
@@ -96,6 +99,8 @@ struct SystemBuilder: ~Copyable {
         if index == SystemBuilder.consoleDriver { rootConsole.driver(isDead: true) }
         tenants[index].estate?.endLife()
         tenants[index].threadCount = 0
+        tenants[index].time = 0
+        tenants[index].reportedOverruns = 0
         tenants[index].lives += 1
     }
 
@@ -156,9 +161,15 @@ struct Tenant {
     var notification: UInt32 = 0
     var threads = InlineArray<8, UInt32>(repeating: 0)
     var threadCount = 0
+    /// The extent of its memory beyond the program.
+    var heap: UInt32 = 0
     /// Of a machine.
     var machineSpace: UInt32 = 0
     var firstVirtualCPU: UInt32 = 0
+
+    /// The scheduling context of its main thread, if that has a budget; and the overruns of this life that were reported.
+    var time: UInt32 = 0
+    var reportedOverruns: UInt64 = 0
 
     /// How often it has died.
     var lives: UInt64 = 0

@@ -16,8 +16,10 @@ private enum Event {
 func ententeMain(_ argument: UInt64) {
     var driver = SerialDriver(clients: Int(Configuration.current.consoleClients))
     driver.start(interruptBit: Event.interrupt)
-    // What came before a restart of the driver is not lost.
+    // What came while there was no driver: the port interrupts for new bytes only, and clients told nobody.
+    driver.receive()
     driver.transmit()
+    driver.acknowledge()
     if driver.mustRetry { driver.askToRetry(bits: Event.retry) }
     while true {
         _ = replyWait(ReplyForm.wait)

@@ -1,5 +1,4 @@
 import ABI
-import RuntimeSupport
 
 /// This component's console: bytes out and in, by way of two rings that it shares with the console driver.
 ///
@@ -13,8 +12,8 @@ public struct Console {
 
     /// The console that root prepared for this component.
     public init() {
-        output = RingEnd(page: ComponentLayout.console)
-        input = RingEnd(page: ComponentLayout.console + ConsoleRing.size)
+        output = RingEnd(page: Seam.address(ComponentLayout.console))
+        input = RingEnd(page: Seam.address(ComponentLayout.console + ConsoleRing.size))
         doorbell = InitialSlot.consoleOutput
     }
 
@@ -103,6 +102,6 @@ public func yield() {
 
 /// Time since the board started, in ticks, and the ticks of a second.
 public enum Clock {
-    public static var now: UInt64 { entente_counter() }
-    public static var frequency: UInt64 { entente_counter_frequency() }
+    public static var now: UInt64 { Seam.counter }
+    public static var frequency: UInt64 { Seam.counterFrequency }
 }

@@ -1,17 +1,17 @@
 import ABI
-import RuntimeSupport
 
 /// What an operation brought back: `x0…x7`.
 public struct Answer {
-    let rawStatus: UInt64
-    /// The tag, badge or notification bits.
+    /// `x0`: the status, and `ArrivalBits` when a message came that has more than six words.
+    public let rawStatus: UInt64
+    /// The tag, badge, generation or notification bits.
     public let tag: UInt64
     public let words: Words
 
-    @inline(__always) init(_ registers: entente_registers) {
-        rawStatus = registers.x0
-        tag = registers.x1
-        words = Words(registers.x2, registers.x3, registers.x4, registers.x5, registers.x6, registers.x7)
+    @inline(__always) public init(rawStatus: UInt64, tag: UInt64 = 0, words: Words = Words()) {
+        self.rawStatus = rawStatus
+        self.tag = tag
+        self.words = words
     }
 
     @inline(__always) public var status: Status { Status(rawValue: rawStatus & 0xFF) ?? .unsupported }
@@ -49,9 +49,7 @@ public struct Words {
 /// One operation of the kernel, with words of any meaning. The typed forms in this module are made of it.
 @inline(__always) @discardableResult
 public func invoke(_ operation: Operation, _ selector: Selector, _ words: Words = Words()) -> Answer {
-    Answer(
-        entente_svc(
-            operation.rawValue, selector.bits, words.w0, words.w1, words.w2, words.w3, words.w4, words.w5))
+    Seam.invoke(operation, selector, words)
 }
 
 /// An operation that may be done in pieces: repeated until the kernel has nothing left to do.

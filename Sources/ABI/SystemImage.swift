@@ -91,6 +91,11 @@ public struct TenantRecord {
     public var arguments: InlineArray<8, UInt64>
     public var supervision: SupervisionRecord
     public var allowance: TimeAllowance
+    /// Whom it may call.
+    public var connections: InlineArray<8, ConnectionRecord>
+    public var paging: PagingRecord
+    /// Bytes of memory that it may share with others; a multiple of 4 KiB.
+    public var sharedSize: UInt64
 }
 
 /// How much of its core a component may use: `budget` of every `period`, both in nanoseconds. 0 and 0: no limit.
@@ -150,6 +155,12 @@ public struct ComponentConfiguration {
     /// How often the supervisor has started it before.
     public var earlierLives: UInt64
     public var machine: MachineConfiguration
+    /// Whom this component may call.
+    public var connections: InlineArray<8, Connection>
+    /// A pager: its clients, by number.
+    public var paging: InlineArray<8, PagingClient>
+    /// Bytes at `ComponentLayout.shared`.
+    public var sharedSize: UInt64
 }
 
 /// What root tells a monitor.

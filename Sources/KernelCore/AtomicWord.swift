@@ -18,6 +18,8 @@ public struct AtomicWord: ~Copyable {
     @inline(__always) public func exchange(_ value: UInt64) -> UInt64 {
         word.exchange(value, ordering: .acquiringAndReleasing)
     }
+    /// Counts up, wrapping; returns the word before.
+    @inline(__always) func increment() -> UInt64 { word.wrappingAdd(1, ordering: .acquiringAndReleasing).oldValue }
     @inline(__always) func replace(_ expected: UInt64, by value: UInt64) -> Bool {
         word.weakCompareExchange(expected: expected, desired: value, ordering: .acquiringAndReleasing).exchanged
     }

@@ -54,8 +54,10 @@ public struct Board: ~Copyable {
     var spaceCount: UInt64
     /// A space that always exists.
     public var idleTranslation: Translation
-    /// 1 while a core changes capabilities, regions, spaces or stopped contexts: see `Kernel.exclusively`.
-    public let structure: AtomicWord
+    /// Who changes capabilities, regions, spaces or stopped contexts takes a ticket, and waits until it is served: see
+    /// `Kernel.exclusively`.
+    public let tickets: AtomicWord
+    public let serving: AtomicWord
     /// The object of each bound interrupt.
     public var interrupts: InlineArray<256, Ref<Interrupt>?>
     /// The space that has each VMID. Under the lock.

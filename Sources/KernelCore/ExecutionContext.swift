@@ -57,6 +57,8 @@ public struct ExecutionContext: ~Copyable {
     public var state: RunState
     public var callKind: CallKind
     public var isConfigured: Bool
+    /// `core` is known, and stays so.
+    public var isPlaced: Bool
     public var core: CoreID
     /// How many calls lie between this context and the one whose time it runs on.
     public var depth: UInt8

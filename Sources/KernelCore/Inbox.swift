@@ -57,7 +57,12 @@ extension Kernel {
                 notification.pointee.inboxQueued.store(0)
                 // Orders the store before any later look at the bits: whoever sets one after this sees the 0 and posts.
                 notification.pointee.bits.set(0)
-                deliver(core, notification)
+                if case .thread(let thread) = notification.pointee.hearer, thread.pointee.core != core.pointee.id {
+                    // Bound to another thread while it was in this inbox.
+                    post(notification, to: thread.pointee.core, M.board)
+                } else {
+                    deliver(core, notification)
+                }
             }
         }
         core.pointee.quiet.store(epoch)
@@ -65,13 +70,18 @@ extension Kernel {
 
     /// Does what other cores asked of a context of this core.
     static func handleRequests(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
-        guard context.pointee.core == core.pointee.id else {
-            // It was configured for another core meanwhile: only that one may touch it.
-            return post(context, to: context.pointee.core, M.board)
-        }
-        let requests = context.pointee.requests.exchange(0)
+        let requests = context.pointee.requests.clear(ContextRequest.stop | ContextRequest.interrupts)
+        act(core, context, requests & ~ContextRequest.start)
+        guard requests & ContextRequest.start != 0 else { return }
+        // A start is taken under the lock: whoever holds that must not find a context that neither runs nor is about to.
+        // What came before it meanwhile is taken with it.
+        try? exclusively { () throws(Failure) in act(core, context, context.pointee.requests.exchange(0)) }
+    }
+
+    /// The last of a stop and a start counts: a stop makes an earlier start void.
+    private static func act(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ requests: UInt64) {
         if requests & ContextRequest.stop != 0 { stop(core, context) }
-        if requests & ContextRequest.start != 0 { start(core, context) }
+        if requests & ContextRequest.start != 0 { begin(core, context) }
         if requests & ContextRequest.interrupts != 0 { virtualInterruptsChanged(core, context) }
     }
 }

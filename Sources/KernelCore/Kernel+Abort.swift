@@ -93,15 +93,16 @@ extension Kernel {
         context.pointee.stopsOnReply = 0
         context.pointee.state = .stopped
         unloadIfLoaded(core, context)
-        context.pointee.running.store(0)
         abandonCaller(core, context)
-        giveBackTime(context)
+        rest(context)
     }
 
-    /// A context that is stopped holds nobody's time but its own.
-    private static func giveBackTime(_ context: Ref<ExecutionContext>) {
+    /// A context that is stopped holds nobody's time but its own. It is at rest when nothing of it is touched any more, not earlier:
+    /// other cores may change it then.
+    private static func rest(_ context: Ref<ExecutionContext>) {
         context.pointee.scheduling = nil
         context.pointee.home?.pointee.context = context
+        context.pointee.running.store(0)
     }
 
     /// A server has stopped: its caller gets its time back and `dead`. One that exited or faulted stops too, as does one
@@ -113,6 +114,7 @@ extension Kernel {
             server.pointee.depth = 0
             server.pointee.scheduling = nil
             caller.pointee.server = nil
+            if server != stopped { rest(server) }
             if caller.pointee.callKind == .message, caller.pointee.stopsOnReply == 0 {
                 caller.pointee.frame.x[0] = Status.dead.rawValue
                 return goOn(core, caller)
@@ -120,11 +122,10 @@ extension Kernel {
             caller.pointee.stopsOnReply = 0
             caller.pointee.state = .stopped
             unloadIfLoaded(core, caller)
-            caller.pointee.running.store(0)
-            giveBackTime(caller)
             if caller.pointee.callKind == .exit { tellStopped(core, caller) }
             server = caller
         }
+        if server != stopped { rest(server) }
     }
 
     /// Callers that queue at a server that is destroyed get `dead`. False: some are left.

@@ -125,6 +125,7 @@ extension Kernel {
                 return server.pointee.frame.x[0] = Status.badArgument.rawValue
             }
             form |= caller.pointee.stopsOnReply
+            if isGivenUp(caller, form) { form |= ReplyForm.leaveStopped }
             let isPlain = caller.pointee.scheduling == server.pointee.scheduling
             reply(core, server, caller, form)
             if shape.bits != 0, caller.pointee.callKind == .message { transferMore(server, caller, shape) }
@@ -139,6 +140,12 @@ extension Kernel {
         guard server.pointee.caller == nil else { return server.pointee.frame.x[0] = Status.badState.rawValue }
         server.pointee.frame.x[0] = Status.ok.rawValue
         wait(core, server)
+    }
+
+    /// Whether whoever serves a thread's fault cannot cure it: the thread stops.
+    @inline(__always)
+    private static func isGivenUp(_ caller: Ref<ExecutionContext>, _ form: UInt32) -> Bool {
+        form & ReplyForm.refuse != 0 && caller.pointee.callKind == .exit && caller.pointee.guest == nil
     }
 
     /// The caller has gone (it was aborted or destroyed), or there was none: a server that also waits need not care.
@@ -186,6 +193,7 @@ extension Kernel {
         if isOnLentTime { releaseCore(core) }
         if caller.pointee.state == .stopped {
             finishStop(core, caller)
+            if isGivenUp(caller, form) { tellStopped(core, caller) }
         } else if let time = caller.pointee.scheduling {
             makeReady(core, time, first: true)
         } else {

@@ -11,13 +11,16 @@ extension Kernel {
         switch ContextControl(rawValue: selector.form) {
         case .configure: try exclusively { () throws(Failure) in try configure(caller, context) }
         case .start:
-            guard context.pointee.isConfigured, context.pointee.home != nil else { throw .badState }
+            guard hasCore(context), context.pointee.isConfigured, context.pointee.home != nil else { throw .badState }
             start(core, context)
         case .startAt: try startAt(core, caller, context)
-        case .stop: stop(core, context)
+        case .stop: if hasCore(context) { stop(core, context) }
         case .status:
-            let status: ContextStatus = isStopped(context) ? .stopped : .running
-            caller.pointee.frame.x[2] = status.rawValue
+            // Under the lock a start that was asked for is seen as a request or as running, never as neither.
+            try exclusively { () throws(Failure) in
+                let status: ContextStatus = isStopped(context) ? .stopped : .running
+                caller.pointee.frame.x[2] = status.rawValue
+            }
         case .setAffinity:
             try exclusively { () throws(Failure) in try setAffinity(context, caller.pointee.frame.x[2]) }
         case .setAbortMask: try setAbortMask(core, context, caller.pointee.frame.x[2])
@@ -49,6 +52,13 @@ extension Kernel {
         if context.pointee.core != core.pointee.id { start(core, context) }
     }
 
+    /// Whether the context's core is known, and from now on for ever: else nobody may act on what `core` says.
+    static func hasCore(_ context: Ref<ExecutionContext>) -> Bool {
+        guard context.pointee.isPlaced else { return false }
+        M.orderLoads()
+        return true
+    }
+
     private static func isStopped(_ context: Ref<ExecutionContext>) -> Bool {
         context.pointee.running.load() == 0 && context.pointee.requests.load() & ContextRequest.start == 0
     }
@@ -58,12 +68,16 @@ extension Kernel {
     ) throws(Failure) {
         guard isStopped(context) else { throw .badState }
         let parts = try Parts(caller)
+        // Other cores go by its core without a lock, and it may be in that core's inbox: the first counts for ever.
+        guard !context.pointee.isPlaced || context.pointee.core == parts.core else { throw .wrongCore }
         if let time = parts.scheduling?.pointee.target(SchedulingContext.self) {
             guard time.pointee.core == parts.core else { throw .wrongCore }
             guard time.pointee.context == nil || time.pointee.context == context else { throw .badState }
         }
         if let portal = parts.faultPortal {
-            guard portal.pointee.target(Portal.self).pointee.server?.pointee.core == parts.core else { throw .wrongCore }
+            // One that leads to nobody yet may lead to a thread of this core later.
+            let server = portal.pointee.target(Portal.self).pointee.server
+            guard server == nil || server?.pointee.core == parts.core else { throw .wrongCore }
         }
         if context.pointee.space != parts.space.pointee.target(AddressSpace.self) { leaveNumber(context) }
         rebind(context, .space, parts.space)
@@ -78,6 +92,8 @@ extension Kernel {
         context.pointee.home?.pointee.context = nil
         context.pointee.home = parts.scheduling?.pointee.target(SchedulingContext.self)
         context.pointee.home?.pointee.context = context
+        M.orderStores()
+        context.pointee.isPlaced = true
         context.pointee.isConfigured = true
     }
 
@@ -189,7 +205,8 @@ extension Kernel {
         try? exclusively { () throws(Failure) in begin(core, context) }
     }
 
-    private static func begin(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
+    /// The same, under the lock.
+    static func begin(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         // Another core's request may have been on its way while a part of the context was taken away.
         guard context.pointee.state == .stopped, context.pointee.isConfigured, let home = context.pointee.home else { return }
         // Its memory may have been filled by somebody else's stores.

@@ -11,9 +11,9 @@ extension Kernel {
     public static func mapFast(_ caller: Ref<ExecutionContext>) -> Ref<ExecutionContext>? {
         guard let table = caller.pointee.table, caller.pointee.frame.x[1] < table.pointee.count,
             caller.pointee.frame.x[2] < table.pointee.count, caller.pointee.frame.x[7] < table.pointee.count,
-            caller.pointee.frame.x[7] != 0, M.board.pointee.structure.exchange(1) == 0
+            caller.pointee.frame.x[7] != 0, let ticket = tryToLock()
         else { return nil }
-        defer { M.board.pointee.structure.store(0) }
+        defer { M.board.pointee.serving.store(ticket &+ 1) }
         let space = node(table, caller.pointee.frame.x[1])
         let extent = node(table, caller.pointee.frame.x[2])
         let slot = node(table, caller.pointee.frame.x[7])
@@ -45,9 +45,9 @@ extension Kernel {
     public static func unmapFast(_ caller: Ref<ExecutionContext>) -> Ref<ExecutionContext>? {
         let selector = Selector(bits: caller.pointee.frame.x[1])
         guard selector.form == RevokeForm.delete.rawValue, let slot = caller.pointee.table?.pointee.slot(selector.slot),
-            M.board.pointee.structure.exchange(1) == 0
+            let ticket = tryToLock()
         else { return nil }
-        defer { M.board.pointee.structure.store(0) }
+        defer { M.board.pointee.serving.store(ticket &+ 1) }
         guard slot.pointee.kind == .mapping, M.board.pointee.dyingTables == nil,
             let space = MappingPlace.space(of: slot, M.board)
         else { return nil }
@@ -58,6 +58,13 @@ extension Kernel {
         erase(slot)
         caller.pointee.frame.x[0] = Status.ok.rawValue
         return caller
+    }
+
+    /// The lock of `exclusively` if nobody has it: the ticket that is served.
+    @inline(__always)
+    private static func tryToLock() -> UInt64? {
+        let ticket = M.board.pointee.serving.load()
+        return M.board.pointee.tickets.replace(ticket, by: ticket &+ 1) ? ticket : nil
     }
 
     // MARK: Checks

@@ -78,11 +78,13 @@ extension Kernel {
     /// Does something while no other core changes capabilities, regions, spaces or stopped contexts.
     ///
     /// The only lock of the kernel. It is on no path of calls, signals, exits or interrupts, and each holder's work is
-    /// bounded, so a core waits at most for one such piece of work of each other core.
+    /// bounded; cores are served in the order in which they came, so one waits at most for one such piece of work of each
+    /// other core.
     @inline(__always)
     static func exclusively(_ body: () throws(Failure) -> Void) throws(Failure) {
-        while M.board.pointee.structure.exchange(1) != 0 { M.relax() }
-        defer { M.board.pointee.structure.store(0) }
+        let ticket = M.board.pointee.tickets.increment()
+        while M.board.pointee.serving.load() != ticket { M.relax() }
+        defer { M.board.pointee.serving.store(ticket &+ 1) }
         try body()
     }
 

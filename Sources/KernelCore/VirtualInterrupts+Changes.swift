@@ -57,7 +57,12 @@ extension Kernel {
         case .readPriority: caller.pointee.frame.x[2] = UInt64(guest.pointee.priority[Int(index)])
         default:
             change(guest, form, Int(truncatingIfNeeded: index), value, isLocal: target.pointee.core == core.pointee.id)
-            touch(core, target, guest)
+            if hasCore(target) {
+                touch(core, target, guest)
+            } else {
+                // It has no core yet: the one that will be the first to run it looks then.
+                guest.pointee.isDirty.store(1)
+            }
         }
     }
 

@@ -49,6 +49,8 @@ struct ManifestParser {
         checkEventPeers()
         let groups = groups()
         check(groups)
+        checkConnections()
+        checkPaging()
         let order = startOrder()
         checkMemory(board.memory)
         let tenants = declarations.map(\.tenant)
@@ -118,7 +120,15 @@ struct ManifestParser {
             TenantDeclaration(
                 tenant: tenant, mark: nameNode.mark, after: section.list("after", of: "names"), isMachine: isMachine,
                 eventPeerMark: section.node("event-peer")?.mark,
-                restartMark: section.has("restart") ? section.mark(of: "restart") : nil))
+                restartMark: section.has("restart") ? section.mark(of: "restart") : nil, usesMarks: usesMarks(section)))
+    }
+
+    private func usesMarks(_ section: ManifestSection) -> [String: Mark] {
+        var marks: [String: Mark] = [:]
+        for (key, value) in section.node("uses")?.mapping ?? [:] {
+            if let name = key.text { marks[name] = value.mark }
+        }
+        return marks
     }
 }
 
@@ -130,6 +140,8 @@ struct TenantDeclaration {
     var isMachine: Bool
     var eventPeerMark: Mark?
     var restartMark: Mark?
+    /// Where the connections' servers are named.
+    var usesMarks: [String: Mark] = [:]
 
     var name: String { tenant.name }
     var title: String { "\(isMachine ? "machine" : "component") '\(name)'" }

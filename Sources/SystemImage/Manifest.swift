@@ -107,6 +107,12 @@ public struct ComponentDescription: Sendable, Equatable {
     public var arguments: [UInt64] = []
     /// `budget` and `period`: how much of its core it may use.
     public var allowance = TimeAllowance.unlimited
+    /// Whom it may call.
+    public var uses: [ConnectionDescription] = []
+    /// The file that another component pages in for it.
+    public var paged: PagedDescription?
+    /// Bytes of memory that it may share with those whom it calls; a multiple of 4 KiB.
+    public var shared: UInt64 = 0
     /// Names of the machines and components that start before it.
     public var after: [String] = []
     public var restart = RestartDescription.tenant

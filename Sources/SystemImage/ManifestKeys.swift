@@ -10,7 +10,8 @@ enum ManifestKeys {
     ]
     /// Where a program of this repository is named.
     static let program = ["target"]
-    static let component = ["target", "package", "memory", "priority", "core", "budget", "period", "arguments", "after", "restart"]
+    static let component = ["target", "package", "memory", "priority", "core", "budget", "period", "arguments", "uses", "shared", "paged", "after", "restart"]
+    static let paged = ["by", "file"]
     static let group = ["members", "restart"]
     static let restart = ["limit", "within", "backoff", "backoff-limit", "on-limit"]
 }
@@ -36,11 +37,12 @@ extension MachineDescription {
 extension ComponentDescription {
     static let memoryGranule = Program.pageSize
     static let memorySizes: ClosedRange<UInt64> = 0...(1 << 30)
+    static let sharedSizes: ClosedRange<UInt64> = 0...ComponentLayout.maximumShared
 }
 
 extension TenantDescription {
     /// One byte less than a tenant's record holds, so that a zero always ends the name.
-    static let maximumName = Tenant.nameSize - 1
+    public static let maximumName = Tenant.nameSize - 1
     /// The names of the consoles that are always there.
-    static let reservedNames = ["kernel", "root", "serial"]
+    public static let reservedNames = ["kernel", "root", "serial"]
 }

@@ -105,9 +105,11 @@ extension RecordEncoder {
     /// - Parameters:
     ///   - eventPeer: the index of the tenant that a machine names as its own.
     ///   - parent: the index of the group that it is a member of.
+    ///   - servers: the indices of the tenants that it is connected to.
+    ///   - paging: the file that another tenant pages in for it.
     mutating func tenant(
         _ tenant: Tenant, program placed: PlacedProgram, modules: [PlacedModule], eventPeer: Int? = nil,
-        parent: Int? = nil
+        parent: Int? = nil, servers: [Int] = [], paging: PlacedFile? = nil
     ) {
         word(tenant.kind.rawValue)
         name(tenant.name, size: Tenant.nameSize)
@@ -120,6 +122,14 @@ extension RecordEncoder {
         supervision(tenant.restart, parent: parent)
         word(tenant.allowance.budget)
         word(tenant.allowance.period)
+        for index in 0..<Connections.maximum {
+            name(index < servers.count ? tenant.connections[index].name : "", size: Connections.nameSize)
+            word(index < servers.count ? UInt64(servers[index] + 1) : 0)
+        }
+        word(paging.map { UInt64($0.pager + 1) } ?? 0)
+        word(paging?.offset ?? 0)
+        word(paging?.size ?? 0)
+        word(tenant.sharedSize)
     }
 
     mutating func header(

@@ -45,6 +45,15 @@ extension SystemImageWriter {
         try require(
             (tenant.kind == .machine) == (tenant.machine != nil), "its kind and its hardware contradict each other",
             "give hardware to machines, and only to them")
+        try require(
+            tenant.connections.count <= Connections.maximum, "it has \(tenant.connections.count) connections",
+            "use at most \(Connections.maximum)")
+        for connection in tenant.connections {
+            try require(
+                connection.server != tenant.name
+                    && tenants.contains { $0.name == connection.server && $0.kind == .component && $0.core == tenant.core },
+                "it uses '\(connection.server)', which is no other component of its core", "name another component")
+        }
         guard let machine = tenant.machine else { return }
         try check(machine, of: tenant.name)
         guard let peer = machine.eventPeer else { return }

@@ -39,7 +39,7 @@ public struct SystemImageWriter {
             let program = contents.place(tenant.program)
             let modules = (tenant.machine?.modules ?? []).map { contents.place($0) }
             records.tenant(tenant, program: program, modules: modules, eventPeer: eventPeer(of: tenant),
-                parent: parent(of: tenant.name))
+                parent: parent(of: tenant.name), servers: servers(of: tenant), paging: paging(of: tenant, &contents))
         }
         for group in groups { records.group(group, parent: parent(of: group.name)) }
         let size = contents.end.aligned(to: ImageHeader.alignment)
@@ -58,11 +58,20 @@ public struct SystemImageWriter {
 
     private func parent(of name: String) -> Int? { groups.firstIndex { $0.members.contains(name) } }
 
+    private func servers(of tenant: Tenant) -> [Int] {
+        tenant.connections.compactMap { connection in tenants.firstIndex { $0.name == connection.server } }
+    }
+
+    private func paging(of tenant: Tenant, _ contents: inout ImageContents) -> PlacedFile? {
+        guard let paged = tenant.paged, let pager = tenants.firstIndex(where: { $0.name == paged.pager }) else { return nil }
+        return PlacedFile(pager: pager, offset: contents.place(paged.file), size: UInt64(paged.file.count))
+    }
+
     /// The board's memory against everything that lies in it.
     private func checkMemory(imageSize: UInt64) throws(ImageError) {
         let available = board.ram.reduce(0) { $0 + $1.size }
         let tenantMemory = tenants.reduce(0) { sum, tenant in
-            sum + tenant.heapSize + tenant.program.memorySize + (tenant.machine?.memory.size ?? 0)
+            sum + tenant.heapSize + tenant.sharedSize + tenant.program.memorySize + (tenant.machine?.memory.size ?? 0)
         }
         let needed = tenantMemory + imageSize + UInt64(kernel.flat.count) + Self.reserve
         guard needed <= available else {
@@ -113,4 +122,11 @@ struct ImageContents {
         joined.padWithZeros(to: Int(end))
         return joined
     }
+}
+
+/// A file that tenant `pager` pages in for another.
+struct PlacedFile {
+    var pager: Int
+    var offset: UInt64
+    var size: UInt64
 }

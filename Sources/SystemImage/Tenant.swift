@@ -16,6 +16,12 @@ public struct Tenant: Sendable {
     /// At most 8.
     public var arguments: [UInt64]
     public var allowance: TimeAllowance
+    /// Whom it may call, by the names of tenants; at most `Connections.maximum`.
+    public var connections: [ConnectionDescription] = []
+    /// The bytes of the file that another tenant pages in for it, and that tenant's name.
+    public var paged: (pager: String, file: Data)?
+    /// Bytes of memory that it may share with others; a multiple of 4 KiB.
+    public var sharedSize: UInt64 = 0
     /// For `TenantKind.machine` only.
     public var machine: MachineImage?
     public var restart: RestartDescription

@@ -119,6 +119,11 @@ struct ComponentParser {
         component.core = section.core(of: cores)
         component.allowance = section.timeAllowance()
         component.arguments = arguments()
+        component.uses = connections()
+        component.paged = paged()
+        component.shared = section.size(
+            "shared", in: ComponentDescription.sharedSizes, multipleOf: ComponentDescription.memoryGranule,
+            default: component.shared)
         component.after = section.startsAfter()
         component.restart = section.restart(default: component.restart)
         return component

@@ -7,7 +7,10 @@ struct Entente: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "entente",
         abstract: "Builds, runs and tests systems of machines and components on the Entente kernel.",
-        subcommands: [RunCommand.self, BuildCommand.self, CheckCommand.self, TestCommand.self, BenchCommand.self])
+        subcommands: [
+            RunCommand.self, BuildCommand.self, CheckCommand.self, TestCommand.self, BenchCommand.self, NewCommand.self,
+            GenerateCommand.self,
+        ])
 
     /// Errors are shown as they describe themselves, and end the tool with their own status.
     static func main() {

@@ -50,7 +50,7 @@ final class Bench {
         startRoot(space)
     }
 
-    private func install(_ kind: ObjectKind, _ object: PhysicalAddress, _ slot: UInt32) {
+    func install(_ kind: ObjectKind, _ object: PhysicalAddress, _ slot: UInt32) {
         K.install(
             CapabilityValue(kind: kind, rights: .all, isDevice: false, object: object, word: 0), in: table, slot)
     }
@@ -63,6 +63,7 @@ final class Bench {
         root.pointee.table = table
         root.pointee.home = rootScheduling
         root.pointee.isConfigured = true
+        root.pointee.isPlaced = true
         enter(0) { core in
             K.initialiseAtStart(space, pages: 16)
             ModelMachine.board.pointee.idleTranslation = space.pointee.translation

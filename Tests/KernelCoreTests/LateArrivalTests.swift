@@ -27,54 +27,23 @@ import Testing
         #expect(heard.status == .notified && heard.tag == 6)
     }
 
-    /// An interrupt for a virtual CPU is on its way to the core that it was on.
-    @Test func requestsFollowAContextToAnotherCore() {
+    /// What is posted goes by a context's core, which its first configuration fixes: also when a part was taken away since.
+    @Test func aContextKeepsItsCore() {
         let bench = Bench(cores: 3)
-        let chief = bench.makeThread(priority: 9, core: 2)
-        let machine = bench.makeVirtualCPU(priority: 5, core: 1, starts: false)
+        let thread = bench.makeThread(core: 1, starts: false)
         let time = bench.makeScheduling(priority: 10, core: 2)
-        let form = VirtualInterruptControl.self
-        bench.succeed(.interruptControl, machine.slot, form: form.setEdge.rawValue, 1, 0xFF)
+        func configure(_ time: UInt32, core: UInt64) -> Status? {
+            bench.operate(
+                .contextControl, thread.slot, form: ContextControl.configure.rawValue, UInt64(thread.space),
+                UInt64(InitialSlot.table), 0, UInt64(time), core
+            ).status
+        }
+        #expect(configure(time, core: 2) == .wrongCore)
+        bench.delete(thread.scheduling)
         bench.settleAll()
-        bench.succeed(.interruptControl, machine.slot, form: form.setPending.rawValue, 1, 2)
-        #expect(bench.core(1).pointee.inbox.load() != 0)
-        var moved = machine
-        moved.scheduling = time
-        bench.configure(moved, core: 2, by: chief.context)
-        bench.succeed(.contextControl, machine.slot, form: ContextControl.start.rawValue, by: chief.context)
-        bench.enter(2) { K.waitForInterrupt($0, machine.context) }
-        #expect(machine.state == .waitingForInterrupt)
-        bench.succeed(.interruptControl, machine.slot, form: form.enable.rawValue, 1, 2)
-        bench.succeed(.interruptControl, machine.slot, form: form.setForwarding.rawValue, 0, 1)
-        bench.settle(1)
-        #expect(bench.core(1).pointee.runQueue.occupied == 0)
-        bench.settle(2)
-        #expect(bench.current(2) == machine.context)
-        #expect(bench.model.cores[2].acknowledge() == 33)
-    }
-
-    @Test func aNotificationFollowsItsThreadToAnotherCore() {
-        let bench = Bench(cores: 3)
-        let chief = bench.makeThread(priority: 9, core: 2)
-        let thread = bench.makeThread(core: 1, notified: true, starts: false)
-        let time = bench.makeScheduling(priority: 10, core: 2)
-        let notification = bench.object(thread.notification, as: KernelCore.Notification.self)
-        bench.succeed(.signal, thread.notification, 1)
-        #expect(bench.core(1).pointee.inbox.load() != 0)
-        var moved = thread
-        moved.scheduling = time
-        bench.configure(moved, core: 2, by: chief.context)
-        bench.succeed(.contextControl, thread.slot, form: ContextControl.start.rawValue, by: chief.context)
-        #expect(bench.wait(thread).tag == 1)
-        bench.wait(thread)
-        // As if it came between two looks of the other core.
-        bench.succeed(.signal, thread.notification, 4)
-        #expect(notification.pointee.bits.load() == 4)
-        bench.settle(1)
-        #expect(bench.core(1).pointee.runQueue.occupied == 0)
-        bench.settle(2)
-        #expect(bench.current(2) == thread.context)
-        #expect(bench.answer(thread.context).tag == 4)
+        #expect(thread.context.pointee.isConfigured == false)
+        #expect(configure(time, core: 2) == .wrongCore)
+        #expect(configure(bench.makeScheduling(priority: 10, core: 1), core: 1) == .ok)
     }
 
     /// A core that had looked a context up may ask for its start when it is no more.

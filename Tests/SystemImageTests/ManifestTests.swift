@@ -79,6 +79,14 @@ import Testing
         #expect(format == .auto)
     }
 
+    @Test func connectionsNameOtherComponents() throws {
+        let components = try valid("uses").components
+        #expect(components[0].uses == [
+            ConnectionDescription(name: "counter", server: "server"), ConnectionDescription(name: "other", server: "server"),
+        ])
+        #expect(components[1].uses == [])
+    }
+
     @Test func programsOfThisRepositoryTakePlaces() throws {
         let machines = try valid("events").machines
         #expect(machines.map(\.monitor) == ["TestMonitor", "Monitor"])

@@ -117,6 +117,25 @@ import Testing
         }
     }
 
+    @Test func connectionsAreNamesAndNumbers() throws {
+        var writer = try writer()
+        var second = writer.tenants[1]
+        second.name = "second"
+        second.connections = [ConnectionDescription(name: "clock", server: "beat")]
+        writer.tenants.append(second)
+        let index = writer.tenants.count - 1
+        let image = try writer.write()[imageStart...]
+        let record = MemoryLayout<ImageHeader>.size + index * MemoryLayout<TenantRecord>.stride
+            + MemoryLayout<TenantRecord>.offset(of: \.connections)!
+        #expect(image.word(at: record) == 0x6B_636F_6C63)
+        #expect(image.word(at: record + MemoryLayout<ConnectionRecord>.offset(of: \.server)!) == 2)
+        #expect(image.word(at: record + MemoryLayout<ConnectionRecord>.stride) == 0)
+        for server in ["second", "debian", "nobody"] {
+            writer.tenants[index].connections = [ConnectionDescription(name: "clock", server: server)]
+            #expect(throws: ImageError.self) { try writer.write() }
+        }
+    }
+
     @Test func modulesLieWhereTheRecordsSay() throws {
         let image = try writer().write()[imageStart...]
         let tenant = MemoryLayout<ImageHeader>.size + 2 * MemoryLayout<TenantRecord>.stride

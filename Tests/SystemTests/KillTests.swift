@@ -59,7 +59,9 @@ private struct KilledSystem {
         for name in names {
             // Who says nothing at its start is taken at root's word later.
             guard let line = try? system.wait(for: "\n", on: name, timeout: .seconds(20)) else { continue }
-            firstWords[name] = line.split(separator: "]").last.map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }
+            // Without the time in front, which differs.
+            let words = line.split(separator: "] ", maxSplits: 1).last.map(String.init) ?? ""
+            firstWords[name] = words.trimmingCharacters(in: .whitespacesAndNewlines)
         }
     }
 

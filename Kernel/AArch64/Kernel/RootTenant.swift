@@ -161,6 +161,7 @@ private struct BootMemory {
         thread.pointee.table = table
         thread.pointee.home = scheduling
         thread.pointee.isConfigured = true
+        thread.pointee.isPlaced = true
         thread.pointee.frame.programCounter = BootImage.header.pointee.root.entry
         thread.pointee.frame.stackPointer = ComponentLayout.stackTop
         thread.pointee.frame.x[1] = RootTenant.imageAddress

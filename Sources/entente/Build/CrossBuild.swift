@@ -31,44 +31,58 @@ struct CrossBuild {
     ///
     /// - Returns: Its ELF file.
     func program(_ name: String, as role: Role = .component) throws -> URL {
-        try build(name, role, package: workspace.root, scratch: workspace.crossBuild, isFresh: isFresh)
-    }
-
-    /// Builds the program of another package: it has one static library product with a name that ends in `Image`.
-    func program(ofPackage folder: URL) throws -> URL {
-        let product = try imageProduct(ofPackage: folder)
-        let scratch = workspace.crossBuild.appendingPathComponent("packages/\(folder.lastPathComponent)")
-        return try build(String(product.dropLast("Image".count)), .component, package: folder, scratch: scratch) { _ in false }
-    }
-
-    private func build(
-        _ name: String, _ role: Role, package: URL, scratch: URL, isFresh: (URL) -> Bool
-    ) throws -> URL {
         let program = workspace.programs.appendingPathComponent("\(name).elf")
         if isFresh(program) { return program }
-        // A source that changes while it is compiled must count as newer than the program.
-        let start = Date()
-        try Progress.step("Building \(name) for the board") {
-            try Subprocess("swift", buildArguments(product: "\(name)Image", package: package, scratch: scratch),
-                           environment: ["ENTENTE_BOARD": "1"]).run()
-            try workspace.make(workspace.programs)
-            let archive = scratch.appendingPathComponent("aarch64-none-none-elf/release/lib\(name)Image.a")
-            try link(archive, as: role, to: program)
-            try FileManager.default.setAttributes([.modificationDate: start], ofItemAtPath: program.path)
-        }
+        try build(
+            program, role, product: "\(name)Image", package: workspace.root, scratch: workspace.crossBuild,
+            toolset: "Kernel/toolset.json")
         return program
     }
 
-    private func buildArguments(product: String, package: URL, scratch: URL) -> [String] {
-        let toolset = workspace.root.appendingPathComponent("Kernel/toolset.json")
-        return [
+    /// Builds the program of another package: it has one static library product with a name that ends in `Image`.
+    ///
+    /// SwiftPM looks for what has changed, because the package may depend on others. Nothing is written into the package but
+    /// the generated sides of its interfaces.
+    func program(ofPackage folder: URL) throws -> URL {
+        let package = ComponentPackage(folder: folder, workspace: workspace)
+        try package.prepare()
+        let product = try package.imageProduct()
+        let program = workspace.programs.appendingPathComponent("packages/\(package.key)/\(product.dropLast("Image".count)).elf")
+        try build(
+            program, .component, product: product, package: folder,
+            scratch: workspace.crossBuild.appendingPathComponent("packages/\(package.key)"),
+            toolset: "Runtime/toolset.json", libraries: package.unicodeTables.map { [$0.path] } ?? [])
+        return program
+    }
+
+    private func build(
+        _ program: URL, _ role: Role, product: String, package: URL, scratch: URL, toolset: String,
+        libraries: [String] = []
+    ) throws {
+        let name = program.deletingPathExtension().lastPathComponent
+        // A source that changes while it is compiled must count as newer than the program.
+        let start = Date()
+        try Progress.step("Building \(name) for the board") {
+            let toolset = workspace.root.appendingPathComponent(toolset)
+            try Subprocess(
+                "swift", buildArguments(product: product, package: package, scratch: scratch, toolset: toolset),
+                environment: ["ENTENTE_BOARD": "1", "ENTENTE_ROOT": workspace.root.path]).run()
+            try workspace.make(program.deletingLastPathComponent())
+            let archive = scratch.appendingPathComponent("aarch64-none-none-elf/release/lib\(product).a")
+            try link([archive.path] + libraries, as: role, to: program)
+            try FileManager.default.setAttributes([.modificationDate: start], ofItemAtPath: program.path)
+        }
+    }
+
+    private func buildArguments(product: String, package: URL, scratch: URL, toolset: URL) -> [String] {
+        [
             "build", "-c", "release", "--triple", "aarch64-none-none-elf", "--toolset", toolset.path,
             "--package-path", package.path, "--scratch-path", scratch.path, "--product", product,
         ]
     }
 
-    private func link(_ archive: URL, as role: Role, to program: URL) throws {
-        let arguments = role.linkerArguments + ["-o", program.path, archive.path]
+    private func link(_ files: [String], as role: Role, to program: URL) throws {
+        let arguments = role.linkerArguments + ["-o", program.path] + files
         try Subprocess("ld.lld", arguments, directory: workspace.root).run()
     }
 
@@ -85,22 +99,6 @@ struct CrossBuild {
         "Package.swift", "Kernel", "Runtime", "Components", "Benchmarks", "Guests", "Tests/Programs", "Sources/ABI", "Sources/KernelCore",
         "Sources/VirtualPlatform",
     ]
-
-    private func imageProduct(ofPackage folder: URL) throws -> String {
-        let text = try Subprocess("swift", ["package", "--package-path", folder.path, "describe", "--type", "json"]).output()
-        let products = try JSONDecoder().decode(PackageDescription.self, from: text).products.map(\.name)
-        guard let product = products.first(where: { $0.hasSuffix("Image") }) else {
-            throw Failure("the package \(folder.path) has no product with a name that ends in 'Image'",
-                          remedy: "add a static library product, as Package.swift of Entente does for its components")
-        }
-        return product
-    }
-}
-
-/// What `swift package describe` says.
-private struct PackageDescription: Decodable {
-    struct Product: Decodable { var name: String }
-    var products: [Product]
 }
 
 extension URL {

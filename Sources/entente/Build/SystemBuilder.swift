@@ -67,10 +67,16 @@ struct SystemBuilder {
                 kind: .machine, name: machine.name, program: try program(programFile), priority: machine.priority,
                 core: machine.core, machine: image, restart: machine.restart)
         case .component(let component):
-            return Tenant(
+            var tenant = Tenant(
                 kind: .component, name: component.name, program: try program(programFile), priority: component.priority,
                 core: component.core, heapSize: component.memory, arguments: component.arguments,
                 allowance: component.allowance, restart: component.restart)
+            tenant.connections = component.uses
+            if let paged = component.paged {
+                tenant.paged = (pager: paged.pager, file: try Data(contentsOf: paged.file))
+            }
+            tenant.sharedSize = component.shared
+            return tenant
         }
     }
 

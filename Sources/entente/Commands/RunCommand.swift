@@ -27,6 +27,9 @@ struct RunCommand: ParsableCommand {
     @Option(help: ArgumentHelp("End after this time; with --exec, the default is 120.", valueName: "seconds"))
     var timeout: Int?
 
+    @Option(help: ArgumentHelp("End well as soon as a line of any console holds this text.", valueName: "text"))
+    var until: String?
+
     @Flag(help: "Boot the machine on the bare board, without Entente: for comparisons.")
     var bare = false
 
@@ -51,7 +54,7 @@ struct RunCommand: ParsableCommand {
             }
             status = try CommandSession(session: session, machine: channel, command: command).run(timeout: limit ?? .seconds(120))
         } else {
-            status = try TerminalSession(session: session, attachTo: channel).run(timeout: limit)
+            status = try TerminalSession(session: session, attachTo: channel, until: until).run(timeout: limit)
         }
         throw ExitCode(status)
     }

@@ -3,7 +3,11 @@ import Foundation
 
 struct TestCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "test", abstract: "Runs every test: on the host, of the models, of the images, and of whole systems on QEMU.")
+        commandName: "test", abstract: "Runs every test: on the host, of the models, of the images, and of whole systems on QEMU.",
+        discussion: "With the folder of a component's package, runs its tests and nothing else.")
+
+    @Argument(help: ArgumentHelp("The folder of a component's package.", valueName: "folder"))
+    var path: String?
 
     @Flag(help: "Leave out the tests that boot systems on QEMU.")
     var hostOnly = false
@@ -19,6 +23,7 @@ struct TestCommand: ParsableCommand {
 
     func run() throws {
         let workspace = try Workspace.current()
+        if let path { return try ComponentPackage(folder: ComponentPackage.folder(path), workspace: workspace).test() }
         var suite = TestSuite(workspace: workspace)
         defer { print(suite.summary) }
         if let kills {

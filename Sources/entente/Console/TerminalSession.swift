@@ -17,11 +17,15 @@ final class TerminalSession {
     /// The attached machine's unfinished line: it is shown again after a log line has taken its place.
     private var unfinished: [UInt8] = []
 
+    /// Text in a line of any console that ends the session well.
+    private let end: String?
+
     private static let recentSize = 2048
     private let isRaw = TerminalMode.inputIsTerminal && TerminalMode.outputIsTerminal
 
-    init(session: Session, attachTo machine: Channel?) {
+    init(session: Session, attachTo machine: Channel?, until end: String? = nil) {
         self.session = session
+        self.end = end
         machines = session.channels.machines
         attached = machines.firstIndex { $0.number == machine?.number } ?? 0
     }
@@ -55,6 +59,10 @@ final class TerminalSession {
         case .line(let channel, let text):
             let isMachine = machines.contains { $0.number == channel }
             if showsLogs, !isMachine { showLog(text) }
+            if let end, text.contains(end) {
+                session.end()
+                return 0
+            }
         case .readable:
             return readInput()
         case .ended(let status):

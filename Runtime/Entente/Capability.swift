@@ -1,0 +1,122 @@
+import ABI
+
+/// A kind of object that capabilities of a message may name.
+public protocol CapabilityKind {}
+
+/// Names a capability that came with a message, or that goes with one. It is a typed parameter of interfaces.
+///
+/// The type says what the sender means. The kernel knows what the capability is, and answers `badCapability` when a peer sent
+/// another kind.
+public struct Capability<Kind: CapabilityKind>: Parameter, Equatable, Sendable {
+    public let slot: UInt32
+    /// What a receiver may do with it.
+    public var rights: Rights
+    /// The receiver's badge; 0: that of this capability.
+    public var badge: UInt64 = 0
+
+    public init(slot: UInt32, rights: Rights = .all, badge: UInt64 = 0) {
+        self.slot = slot
+        self.rights = rights
+        self.badge = badge
+    }
+
+    public func append(to message: inout OutgoingMessage) {
+        message.append(capability: slot, rights: rights, badge: badge)
+    }
+
+    public static func take(from message: inout IncomingMessage) -> Capability? {
+        message.takeCapability().map { Capability(slot: $0) }
+    }
+
+    /// Gives up a capability that came with a message: its slot can receive another.
+    public func release() { ReceivedSlots.release(slot) }
+}
+
+/// A portal that leads to a server of this interface.
+public enum PortalTo<Interface>: CapabilityKind {}
+/// A piece of memory.
+public enum Extent: CapabilityKind {}
+
+/// A word of bits that can be raised from anywhere.
+public struct Notification: CapabilityKind, Equatable, Sendable {
+    public let slot: UInt32
+    @inline(__always) public init(slot: UInt32) { self.slot = slot }
+    public init(_ capability: Capability<Notification>) { slot = capability.slot }
+
+    /// This component's own; `serve` and `Events.wait` hear of it.
+    public static var own: Notification { Notification(slot: InitialSlot.notification) }
+
+    /// Raises bits, or those of the capability's badge if it has one. Never blocks.
+    @inline(__always) @discardableResult
+    public func raise(_ events: Events = Events(bits: 1)) -> Status { signal(slot, bits: events.bits) }
+
+    /// Fetches and clears what is raised.
+    @inline(__always) public func poll() -> Events { Events(bits: Entente.poll(slot)) }
+
+    /// For a peer that may raise exactly these events and nothing else.
+    public func capability(raising events: Events) -> Capability<Notification> {
+        Capability(slot: slot, rights: .write, badge: events.bits)
+    }
+}
+
+/// Bits of a notification.
+public struct Events: Equatable, Sendable {
+    public var bits: UInt64
+    @inline(__always) public init(bits: UInt64) { self.bits = bits }
+
+    /// Something came from the console, or it has room again. The console driver raises it.
+    public static var console: Events { Events(bits: 1) }
+    /// One of the 63 that are this component's to use: 1…63.
+    public static func number(_ number: UInt64) -> Events { Events(bits: 1 << (number & 63)) }
+
+    @inline(__always) public func contains(_ other: Events) -> Bool { bits & other.bits != 0 }
+    @inline(__always) public func union(_ other: Events) -> Events { Events(bits: bits | other.bits) }
+
+    /// Waits until something is raised in this component's own notification, for a component that serves nobody.
+    public static func wait() -> Events {
+        let answer = replyWait(ReplyForm.wait)
+        return answer.has(.notified) ? Events(bits: answer.tag) : Events(bits: 0)
+    }
+
+    /// Calls end with `aborted` when one of these is raised, now or meanwhile; then they are still there to be heard.
+    @discardableResult
+    public static func abortCalls(on events: Events) -> Status {
+        contextControl(InitialSlot.thread, .setAbortMask, Words(events.bits)).status
+    }
+}
+
+/// The slots in which capabilities land that come with messages.
+public enum ReceivedSlots {
+    /// Makes two free slots known to the kernel, as far as there are any.
+    public static func prepare() {
+        let page = MessageMemory.current
+        let used = page.usedSlots
+        var slots: UInt64 = 0
+        var found: UInt64 = 0
+        for index in 0..<InitialSlot.receivedCount where used & 1 << UInt64(index) == 0 && found < 2 {
+            slots |= UInt64(InitialSlot.firstReceived + index) << (32 * found)
+            found += 1
+        }
+        page.receiveSlots = slots
+    }
+
+    /// The slot of a capability that has just come; it is in use from now on.
+    static func landed(_ index: UInt32) -> UInt32? {
+        let page = MessageMemory.current
+        let slot = UInt32(truncatingIfNeeded: page.receiveSlots >> (32 * UInt64(index & 1)))
+        guard slot >= InitialSlot.firstReceived, slot < InitialSlot.firstReceived + InitialSlot.receivedCount else {
+            return nil
+        }
+        page.usedSlots |= 1 << UInt64(slot - InitialSlot.firstReceived)
+        return slot
+    }
+
+    static func release(_ slot: UInt32) {
+        guard slot >= InitialSlot.firstReceived, slot < InitialSlot.firstReceived + InitialSlot.receivedCount else { return }
+        var status = Status.again
+        while status == .again {
+            status = invoke(.revoke, Selector(slot: slot, form: RevokeForm.delete.rawValue)).status
+        }
+        if status == .ok { MessageMemory.current.usedSlots &= ~(1 << UInt64(slot - InitialSlot.firstReceived)) }
+    }
+}

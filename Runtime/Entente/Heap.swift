@@ -1,0 +1,83 @@
+import ABI
+
+/// A component asked for more than its `memory` in the manifest holds.
+public struct OutOfMemory: Error, Equatable {
+    public init() {}
+}
+
+/// This component's memory: `memory` of its manifest. Arrays, classes and strings come out of it. When it is used up, the
+/// component that asked says so and stops; nobody else notices.
+public enum Heap {
+    /// In bytes.
+    public static var size: Int { Int(truncatingIfNeeded: Configuration.current.heapSize) }
+
+    #if hasFeature(Embedded)
+        // SAFETY: a component has one thread (docs/caveats.md); a monitor, which has more, allocates nothing.
+        nonisolated(unsafe) private static var allocator = unsafe HeapAllocator(base: nil, size: 0)
+
+        /// Bytes in use, with what the allocator needs itself.
+        public static var used: Int { unsafe allocator.used }
+
+        /// Makes sure that `bytes` can be had in one piece, for code that prefers an error to the end.
+        public static func require(_ bytes: Int) throws(OutOfMemory) {
+            guard let pointer = unsafe allocate(bytes, alignment: 16) else { throw OutOfMemory() }
+            unsafe release(pointer)
+        }
+
+        static func allocate(_ bytes: Int, alignment: Int) -> UnsafeMutableRawPointer? {
+            if unsafe allocator.size == 0 {
+                unsafe allocator = HeapAllocator(
+                    base: UnsafeMutableRawPointer(bitPattern: UInt(ComponentLayout.heap)), size: size)
+            }
+            return unsafe allocator.allocate(bytes, alignment: alignment)
+        }
+
+        static func release(_ pointer: UnsafeMutableRawPointer) { unsafe allocator.free(pointer) }
+    #else
+        /// On the host memory comes from the host; this checks against the size that the fake configuration names.
+        public static func require(_ bytes: Int) throws(OutOfMemory) {
+            guard bytes <= size else { throw OutOfMemory() }
+        }
+        public static var used: Int { 0 }
+    #endif
+}
+
+#if hasFeature(Embedded)
+    // What the compiler's runtime calls. In programs that allocate nothing the linker leaves them out.
+
+    @c(posix_memalign)
+    public func heapAllocate(
+        _ result: UnsafeMutablePointer<UnsafeMutableRawPointer?>, _ alignment: Int, _ size: Int
+    ) -> CInt {
+        guard let pointer = unsafe Heap.allocate(size, alignment: alignment) else {
+            log("out of memory: \(size) bytes asked for, \(Heap.used) of \(Heap.size) in use; raise 'memory' in the manifest")
+            fatalError("out of memory")
+        }
+        unsafe result.pointee = unsafe pointer
+        return 0
+    }
+
+    /// `free`, which Swift does not let a Swift function be called, leads here (RuntimeSupport/Heap.S).
+    @c(entente_heap_release)
+    public func heapRelease(_ pointer: UnsafeMutableRawPointer?) {
+        if let pointer = unsafe pointer { unsafe Heap.release(pointer) }
+    }
+
+    /// What `print` writes to.
+    @c(putchar)
+    public func consolePut(_ character: CInt) -> CInt {
+        let console = Console()
+        console.putPatiently(UInt8(truncatingIfNeeded: character))
+        if character == 0x0A { console.flush() }
+        return character
+    }
+
+    /// Seeds of hash tables. No secret: the same at each start would do as well.
+    @c(arc4random_buf)
+    public func hashSeed(_ buffer: UnsafeMutableRawPointer, _ size: Int) {
+        for index in 0..<size {
+            // SAFETY: the caller names `size` bytes of its own.
+            unsafe buffer.storeBytes(of: UInt8(truncatingIfNeeded: index &* 151 &+ 43), toByteOffset: index, as: UInt8.self)
+        }
+    }
+#endif

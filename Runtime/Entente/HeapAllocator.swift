@@ -1,0 +1,117 @@
+/// Hands out pieces of one block of memory, and takes them back: first fit, neighbours that are free grow together.
+///
+/// Each piece has a header of 16 bytes in front: its size with the header and whether it is in use, and the size of the piece
+/// before it. Work is linear in the number of pieces. It is for one thread.
+@safe
+struct HeapAllocator {
+    private let base: UnsafeMutableRawPointer?
+    let size: Int
+    /// Bytes in use, headers included.
+    private(set) var used = 0
+    private static let header = 16
+    private static let inUse = 1
+
+    /// - Parameters:
+    ///   - base: a multiple of 16; nil for no memory at all.
+    ///   - size: in bytes; what is beyond a multiple of 16 is left unused.
+    init(base: UnsafeMutableRawPointer?, size: Int) {
+        unsafe self.base = unsafe base
+        self.size = unsafe base == nil || size < 2 * Self.header ? 0 : size & ~15
+        if self.size > 0 { setHeader(0, size: self.size, used: false, before: 0) }
+    }
+
+    /// A piece of at least `size` bytes, or nil when there is none so large.
+    /// - Parameter alignment: a power of two.
+    mutating func allocate(_ size: Int, alignment: Int = 16) -> UnsafeMutableRawPointer? {
+        guard size >= 0, size <= self.size, alignment > 0, alignment <= self.size, alignment & (alignment - 1) == 0 else {
+            return nil
+        }
+        let alignment = max(alignment, 16)
+        let needed = Self.header + (max(size, 1) + 15) & ~15
+        var offset = 0
+        while offset < self.size {
+            let piece = pieceSize(offset)
+            if !isUsed(offset), let gap = gap(at: offset, alignment: alignment), gap + needed <= piece {
+                return unsafe take(offset, gap: gap, needed: needed)
+            }
+            offset += piece
+        }
+        return nil
+    }
+
+    /// Takes a piece back. Anything but the address of a piece in use is a fault of the caller, and stops it.
+    mutating func free(_ pointer: UnsafeMutableRawPointer) {
+        guard let base = unsafe base else { fatalError("freed what was never allocated") }
+        let offset = unsafe pointer - base - Self.header
+        guard offset >= 0, offset < size, offset & 15 == 0, isUsed(offset), pieceSize(offset) <= size - offset else {
+            fatalError("freed what is not in use")
+        }
+        used -= pieceSize(offset)
+        var start = offset
+        var length = pieceSize(offset)
+        let behind = offset + length
+        if behind < size, !isUsed(behind) { length += pieceSize(behind) }
+        let before = sizeBefore(offset)
+        if before > 0, !isUsed(offset - before) {
+            start -= before
+            length += before
+        }
+        setHeader(start, size: length, used: false, before: sizeBefore(start))
+        tellNext(start)
+    }
+
+    /// Bytes from the piece's start to the header of what is allocated in it: 0, or room for a free piece of its own.
+    private func gap(at offset: Int, alignment: Int) -> Int? {
+        guard let base = unsafe base else { return nil }
+        let address = Int(bitPattern: base) + offset + Self.header
+        let (rounded, overflow) = address.addingReportingOverflow(alignment - 1)
+        guard !overflow else { return nil }
+        return (rounded & ~(alignment - 1)) - address
+    }
+
+    private mutating func take(_ offset: Int, gap: Int, needed: Int) -> UnsafeMutableRawPointer? {
+        var start = offset
+        var piece = pieceSize(offset)
+        var before = sizeBefore(offset)
+        if gap > 0 {
+            setHeader(start, size: gap, used: false, before: before)
+            start += gap
+            piece -= gap
+            before = gap
+        }
+        if piece - needed >= 2 * Self.header {
+            setHeader(start + needed, size: piece - needed, used: false, before: needed)
+            tellNext(start + needed)
+            piece = needed
+        }
+        setHeader(start, size: piece, used: true, before: before)
+        tellNext(start)
+        used += piece
+        return unsafe base.map { unsafe $0 + start + Self.header }
+    }
+
+    private func tellNext(_ offset: Int) {
+        let next = offset + pieceSize(offset)
+        guard next < size else { return }
+        setHeader(next, size: pieceSize(next), used: isUsed(next), before: pieceSize(offset))
+    }
+
+    // MARK: Headers
+
+    private func pieceSize(_ offset: Int) -> Int { load(offset) & ~15 }
+    private func isUsed(_ offset: Int) -> Bool { load(offset) & Self.inUse != 0 }
+    private func sizeBefore(_ offset: Int) -> Int { load(offset + 8) }
+
+    private func setHeader(_ offset: Int, size: Int, used: Bool, before: Int) {
+        guard let base = unsafe base else { return }
+        // SAFETY: offsets are those of pieces, which lie in the block and are multiples of 16.
+        unsafe base.storeBytes(of: size | (used ? Self.inUse : 0), toByteOffset: offset, as: Int.self)
+        unsafe base.storeBytes(of: before, toByteOffset: offset + 8, as: Int.self)
+    }
+
+    private func load(_ offset: Int) -> Int {
+        guard let base = unsafe base else { return 0 }
+        // SAFETY: as in `setHeader`.
+        return unsafe base.load(fromByteOffset: offset, as: Int.self)
+    }
+}

@@ -1,0 +1,172 @@
+import ABI
+
+/// What a request or a reply carries: numbers, capabilities, a lease.
+///
+/// Reading checks: whatever the peer sent, a value comes out that the type allows, or nil.
+public protocol Parameter {
+    @inline(__always) func append(to message: inout OutgoingMessage)
+    @inline(__always) static func take(from message: inout IncomingMessage) -> Self?
+}
+
+/// A message on its way out. Six words travel in registers and cost nothing but being there; what is beyond them lies in
+/// the thread's message page.
+public struct OutgoingMessage {
+    public var words = Words()
+    var count: UInt32 = 0
+    var capabilities: UInt32 = 0
+    var hasLease = false
+
+    /// A request, or a reply that begins with its outcome.
+    @inline(__always) public init(_ first: UInt64) {
+        words.w0 = first
+        count = 1
+    }
+
+    @inline(__always) public mutating func append(_ word: UInt64) {
+        switch count {
+        case 0: words.w0 = word
+        case 1: words.w1 = word
+        case 2: words.w2 = word
+        case 3: words.w3 = word
+        case 4: words.w4 = word
+        case 5: words.w5 = word
+        default: MessageMemory.current.setWord(count, to: word)
+        }
+        count &+= 1
+    }
+
+    /// A capability that the receiver gets a child of, with these rights.
+    public mutating func append(capability slot: UInt32, rights: Rights, badge: UInt64) {
+        precondition(capabilities < 2, "a message carries two capabilities")
+        MessageMemory.current.setCapability(capabilities, slot: slot, rights: rights, badge: badge)
+        capabilities &+= 1
+    }
+
+    /// Memory that the receiver may read or write until it replies.
+    public mutating func append(leaseAt address: UInt64, size: UInt64, rights: Rights) {
+        precondition(!hasLease, "a message carries one lease")
+        MessageMemory.current.setLease(address: address, size: size, rights: rights)
+        hasLease = true
+    }
+
+    @inline(__always) public var shape: MessageShape {
+        MessageShape(length: count, capabilities: capabilities, lease: hasLease)
+    }
+}
+
+/// A message that came: read from front to back.
+public struct IncomingMessage {
+    public let words: Words
+    /// `ArrivalBits`.
+    let arrival: UInt64
+    /// Who called, as root named it: 0 in replies.
+    public let caller: UInt64
+    private var next: UInt32 = 0
+    private var nextCapability: UInt32 = 0
+
+    @inline(__always) init(_ answer: Answer, caller: UInt64) {
+        words = answer.words
+        arrival = answer.rawStatus
+        self.caller = caller
+    }
+
+    @inline(__always) public mutating func takeWord() -> UInt64? {
+        let index = next
+        next &+= 1
+        switch index {
+        case 0: return words.w0
+        case 1: return words.w1
+        case 2: return words.w2
+        case 3: return words.w3
+        case 4: return words.w4
+        case 5: return words.w5
+        default:
+            let length = UInt32(truncatingIfNeeded: arrival >> ArrivalBits.lengthShift & 0x7F)
+            return index < min(length, MessageMemory.maximumWords) ? MessageMemory.current.word(index) : nil
+        }
+    }
+
+    /// The slot of the next capability that came.
+    public mutating func takeCapability() -> UInt32? {
+        guard nextCapability < UInt32(truncatingIfNeeded: arrival >> ArrivalBits.capabilitiesShift & 3) else { return nil }
+        nextCapability &+= 1
+        return ReceivedSlots.landed(nextCapability &- 1)
+    }
+
+    @inline(__always) var hasCapabilities: Bool { arrival >> ArrivalBits.capabilitiesShift & 3 != 0 }
+
+    /// Gives up the capabilities that came and that nobody took.
+    mutating func releaseCapabilities() {
+        while let slot = takeCapability() { ReceivedSlots.release(slot) }
+    }
+
+    /// Whether the caller attached a lease.
+    public var hasLease: Bool { arrival & ArrivalBits.lease != 0 }
+}
+
+/// A thread's message page.
+@safe
+struct MessageMemory {
+    static let maximumWords: UInt32 = 64
+    private let base: UnsafeMutableRawPointer
+
+    /// That of a component's only thread.
+    static var current: MessageMemory {
+        // SAFETY: root mapped the page there before it started this component (ComponentLayout.messagePages).
+        unsafe MessageMemory(
+            base: UnsafeMutableRawPointer(bitPattern: UInt(Seam.address(ComponentLayout.messagePages))).unsafelyUnwrapped)
+    }
+
+    func word(_ index: UInt32) -> UInt64 { load(UInt32(MessagePage.words) + index % Self.maximumWords * 8) }
+
+    func setWord(_ index: UInt32, to value: UInt64) {
+        precondition(index < Self.maximumWords, "a message has 64 words")
+        store(value, UInt32(MessagePage.words) + index * 8)
+    }
+
+    func setCapability(_ index: UInt32, slot: UInt32, rights: Rights, badge: UInt64) {
+        let offset = UInt32(MessagePage.sentCapabilities) + (index & 1) * 16
+        store(UInt64(slot) | UInt64(rights.rawValue) << 32, offset)
+        store(badge, offset + 8)
+    }
+
+    func setLease(address: UInt64, size: UInt64, rights: Rights) {
+        store(address, UInt32(MessagePage.lease))
+        store(size, UInt32(MessagePage.lease) + 8)
+        store(UInt64(rights.rawValue), UInt32(MessagePage.lease) + 16)
+    }
+
+    /// The two slots for capabilities that come, the first in the low half.
+    var receiveSlots: UInt64 {
+        get { load(UInt32(MessagePage.receiveSlots)) }
+        nonmutating set { store(newValue, UInt32(MessagePage.receiveSlots)) }
+    }
+
+    /// A mask of the received slots in use: it is kept beside what the kernel reads, so that each thread has its own.
+    var usedSlots: UInt64 {
+        get { load(UInt32(MessagePage.own)) }
+        nonmutating set { store(newValue, UInt32(MessagePage.own)) }
+    }
+
+    /// A mask of the slots for shared memory in use.
+    var usedSharedSlots: UInt64 {
+        get { load(UInt32(MessagePage.own) + 8) }
+        nonmutating set { store(newValue, UInt32(MessagePage.own) + 8) }
+    }
+
+    /// Bytes of this component's shared memory that are given out.
+    var usedShared: UInt64 {
+        get { load(UInt32(MessagePage.own) + 16) }
+        nonmutating set { store(newValue, UInt32(MessagePage.own) + 16) }
+    }
+
+    private func load(_ offset: UInt32) -> UInt64 {
+        // SAFETY: every offset that this type computes is a multiple of 8 inside of the page.
+        unsafe base.load(fromByteOffset: Int(offset), as: UInt64.self)
+    }
+
+    private func store(_ value: UInt64, _ offset: UInt32) {
+        // SAFETY: as in `load`.
+        unsafe base.storeBytes(of: value, toByteOffset: Int(offset), as: UInt64.self)
+    }
+}

@@ -1,0 +1,121 @@
+// Numbers travel as one word each. What does not fit the type makes the message malformed.
+
+extension UInt64: Parameter {
+    @inline(__always) public func append(to message: inout OutgoingMessage) { message.append(self) }
+    @inline(__always) public static func take(from message: inout IncomingMessage) -> UInt64? { message.takeWord() }
+}
+
+extension Int64: Parameter {
+    @inline(__always) public func append(to message: inout OutgoingMessage) { message.append(UInt64(bitPattern: self)) }
+    @inline(__always) public static func take(from message: inout IncomingMessage) -> Int64? {
+        guard let word = message.takeWord() else { return nil }
+        return Int64(bitPattern: word)
+    }
+}
+
+/// Numbers that are narrower than a word, sign-extended where they have a sign.
+public protocol NarrowParameter: Parameter, FixedWidthInteger {}
+
+extension NarrowParameter {
+    @inline(__always) public func append(to message: inout OutgoingMessage) {
+        message.append(UInt64(truncatingIfNeeded: self))
+    }
+    @inline(__always) public static func take(from message: inout IncomingMessage) -> Self? {
+        guard let word = message.takeWord() else { return nil }
+        let value = Self(truncatingIfNeeded: word)
+        return UInt64(truncatingIfNeeded: value) == word ? value : nil
+    }
+}
+
+extension UInt8: NarrowParameter {}
+extension UInt16: NarrowParameter {}
+extension UInt32: NarrowParameter {}
+extension Int8: NarrowParameter {}
+extension Int16: NarrowParameter {}
+extension Int32: NarrowParameter {}
+extension UInt: NarrowParameter {}
+extension Int: NarrowParameter {}
+
+extension Bool: Parameter {
+    @inline(__always) public func append(to message: inout OutgoingMessage) { message.append(self ? 1 : 0) }
+    @inline(__always) public static func take(from message: inout IncomingMessage) -> Bool? {
+        guard let word = message.takeWord(), word <= 1 else { return nil }
+        return word == 1
+    }
+}
+
+/// An enum with raw values: say `enum Mode: UInt64, Parameter`, and it is one.
+extension Parameter where Self: RawRepresentable, RawValue: Parameter {
+    @inline(__always) public func append(to message: inout OutgoingMessage) { rawValue.append(to: &message) }
+    @inline(__always) public static func take(from message: inout IncomingMessage) -> Self? {
+        guard let value = RawValue.take(from: &message) else { return nil }
+        return Self(rawValue: value)
+    }
+}
+
+/// The error of a method that throws none.
+extension Never: Parameter {
+    @inline(__always) public func append(to message: inout OutgoingMessage) {}
+    @inline(__always) public static func take(from message: inout IncomingMessage) -> Never? { nil }
+}
+
+/// Nothing: what a method without a result replies.
+public struct Nothing: Parameter {
+    @inline(__always) public init() {}
+    @inline(__always) public func append(to message: inout OutgoingMessage) {}
+    @inline(__always) public static func take(from message: inout IncomingMessage) -> Nothing? { Nothing() }
+}
+
+/// Up to 128 bytes of UTF-8, or of anything: a long value, which travels in the message page.
+public struct ShortText: Parameter {
+    public static let capacity = 128
+    private var bytes = InlineArray<16, UInt64>(repeating: 0)
+    public private(set) var count: Int = 0
+
+    public init() {}
+
+    public init(_ text: StaticString) {
+        text.withUTF8Buffer { buffer in
+            // SAFETY: the buffer is a constant of the program, and is not kept.
+            for unsafe byte in unsafe buffer { append(byte) }
+        }
+    }
+
+    public init(_ text: LogText) { for index in 0..<text.count { append(text[index]) } }
+
+    /// What is beyond the capacity is cut off.
+    public mutating func append(_ byte: UInt8) {
+        guard count < Self.capacity else { return }
+        bytes[count / 8] |= UInt64(byte) << UInt64(count % 8 * 8)
+        count += 1
+    }
+
+    public subscript(_ index: Int) -> UInt8 {
+        precondition(index >= 0 && index < count, "a text's byte is out of range")
+        return UInt8(truncatingIfNeeded: bytes[index / 8] >> UInt64(index % 8 * 8))
+    }
+
+    public func append(to message: inout OutgoingMessage) {
+        message.append(UInt64(count))
+        for index in 0..<(count + 7) / 8 { message.append(bytes[index]) }
+    }
+
+    public static func take(from message: inout IncomingMessage) -> ShortText? {
+        guard let size = message.takeWord(), size <= UInt64(capacity) else { return nil }
+        var text = ShortText()
+        text.count = Int(size)
+        for index in 0..<(text.count + 7) / 8 {
+            guard let word = message.takeWord() else { return nil }
+            text.bytes[index] = word
+        }
+        return text
+    }
+}
+
+extension ShortText: Equatable {
+    public static func == (left: ShortText, right: ShortText) -> Bool {
+        guard left.count == right.count else { return false }
+        for index in 0..<left.count where left[index] != right[index] { return false }
+        return true
+    }
+}

@@ -1,0 +1,57 @@
+import ABI
+
+// The one place where this module meets what lies below it: the kernel on the board, whatever a test puts in its place on
+// the host. Everything else here is the same code on both.
+
+#if hasFeature(Embedded)
+    import RuntimeSupport
+
+    enum Seam {
+        @inline(__always)
+        static func invoke(_ operation: Operation, _ selector: Selector, _ words: Words) -> Answer {
+            let back = entente_svc(
+                operation.rawValue, selector.bits, words.w0, words.w1, words.w2, words.w3, words.w4, words.w5)
+            return Answer(
+                rawStatus: back.x0, tag: back.x1,
+                words: Words(back.x2, back.x3, back.x4, back.x5, back.x6, back.x7))
+        }
+
+        static var counter: UInt64 { entente_counter() }
+        static var counterFrequency: UInt64 { entente_counter_frequency() }
+
+        /// Where this component has what `ComponentLayout` puts at `address`.
+        @inline(__always) static func address(_ address: UInt64) -> UInt64 { address }
+    }
+#else
+    /// What answers on the host in the kernel's place; `EntenteTesting` has one.
+    public protocol KernelStandIn: AnyObject, Sendable {
+        func invoke(_ operation: Operation, _ selector: Selector, _ words: Words) -> Answer
+        /// The system counter, and its ticks in a second.
+        var counter: UInt64 { get }
+        var counterFrequency: UInt64 { get }
+        /// Where memory lies that stands for what a component has at this address; it stays there, and is not nil.
+        func address(_ componentAddress: UInt64) -> UInt64
+    }
+
+    /// Who answers for the kernel.
+    public enum HostKernel {
+        @TaskLocal public static var current: (any KernelStandIn)?
+    }
+
+    enum Seam {
+        static var kernel: any KernelStandIn {
+            guard let kernel = HostKernel.current else {
+                fatalError("nothing stands in for the kernel: run this inside of FakeKernel.run { … } (EntenteTesting)")
+            }
+            return kernel
+        }
+
+        static func invoke(_ operation: Operation, _ selector: Selector, _ words: Words) -> Answer {
+            kernel.invoke(operation, selector, words)
+        }
+
+        static var counter: UInt64 { kernel.counter }
+        static var counterFrequency: UInt64 { kernel.counterFrequency }
+        static func address(_ address: UInt64) -> UInt64 { kernel.address(address) }
+    }
+#endif

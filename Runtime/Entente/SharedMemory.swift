@@ -1,0 +1,48 @@
+import Synchronization
+
+/// Memory that another component has as well, and may change at any moment. Each access is one atomic load or store inside of
+/// its bounds, so whatever the peer does, a number comes out, and nothing else of this component changes.
+@safe
+public struct SharedMemory: @unchecked Sendable {
+    private let base: UnsafeMutableRawPointer
+    /// In bytes; a multiple of 8.
+    public let size: Int
+
+    /// - Parameters:
+    ///   - base: a multiple of 8; memory that stays mapped as long as this value is used.
+    ///   - size: in bytes; what is beyond a multiple of 8 is not used.
+    @unsafe public init(base: UnsafeMutableRawPointer, size: Int) {
+        precondition(Int(bitPattern: base) & 7 == 0 && size >= 0, "shared memory must be aligned")
+        unsafe self.base = unsafe base
+        self.size = size & ~7
+    }
+
+    /// The number of eight bytes at `offset`, a multiple of 8.
+    @inline(__always)
+    public subscript(offset: Int) -> UInt64 {
+        get { unsafe wide(offset).pointee.load(ordering: .relaxed) }
+        nonmutating set { unsafe wide(offset).pointee.store(newValue, ordering: .relaxed) }
+    }
+
+    // Counters and flags. Sequential consistency is what the sleeping flags of a ring need.
+
+    @inline(__always) func acquire(_ offset: Int) -> UInt32 { unsafe narrow(offset).pointee.load(ordering: .acquiring) }
+    @inline(__always) func load(_ offset: Int) -> UInt32 {
+        unsafe narrow(offset).pointee.load(ordering: .sequentiallyConsistent)
+    }
+    @inline(__always) func store(_ value: UInt32, _ offset: Int) {
+        unsafe narrow(offset).pointee.store(value, ordering: .sequentiallyConsistent)
+    }
+
+    @inline(__always) private func wide(_ offset: Int) -> UnsafePointer<Atomic<UInt64>> {
+        precondition(offset >= 0 && offset & 7 == 0 && offset <= size - 8, "outside of the shared memory")
+        // SAFETY: inside of the memory, aligned, and only atomic accesses are made of it.
+        return unsafe UnsafePointer((base + offset).assumingMemoryBound(to: Atomic<UInt64>.self))
+    }
+
+    @inline(__always) private func narrow(_ offset: Int) -> UnsafePointer<Atomic<UInt32>> {
+        precondition(offset >= 0 && offset & 7 == 0 && offset <= size - 8, "outside of the shared memory")
+        // SAFETY: as in `wide`.
+        return unsafe UnsafePointer((base + offset).assumingMemoryBound(to: Atomic<UInt32>.self))
+    }
+}

@@ -1,0 +1,185 @@
+import ABI
+import Entente
+import Foundation
+
+/// A component of a test: its capabilities, its pages, its console.
+public class FakeComponent: @unchecked Sendable {
+    public let name: String
+    public let kernel: FakeKernel
+    let pages = FakePages()
+    var table: [UInt32: FakeObject] = [:]
+    /// Raised in its own notification and not yet heard of.
+    public private(set) var raised = Events(bits: 0)
+    /// While it does not serve, calls to it answer `dead`.
+    public private(set) var isAlive = true
+    public private(set) var generation: UInt64 = 1
+    /// The caller's memory, while it answers a call.
+    var lease: FakeLease?
+    /// What is mapped, by its address.
+    var windows: [UInt64: FakeExtent] = [:]
+    private var consoleBytes: [UInt8] = []
+    private var abortMask: UInt64 = 0
+    private var connections = 0
+    /// Until when it may wait, and what happens then.
+    private var waitLimit: UInt64 = 0
+    private var whenOver: (() -> Void)?
+
+    init(_ name: String, arguments: [UInt64], memory: UInt64, shared: UInt64, kernel: FakeKernel) {
+        self.name = name
+        self.kernel = kernel
+        precondition(arguments.count <= 8, "a component has at most 8 arguments")
+        table[InitialSlot.notification] = FakeObject(.notification(self), .all)
+        table[InitialSlot.consoleOutput] = FakeObject(.consoleDriver, .write)
+        table[InitialSlot.thread] = FakeObject(.thread, .all)
+        pages.configure { configuration in
+            for (index, byte) in name.utf8.prefix(31).enumerated() { configuration.name[index] = byte }
+            for (index, argument) in arguments.enumerated() { configuration.arguments[index] = argument }
+            configuration.heapSize = memory
+            configuration.sharedSize = shared
+        }
+        guard shared > 0 else { return }
+        let all = FakeExtent(FakeMemory(Int(shared)), size: shared)
+        table[InitialSlot.sharedMemory] = FakeObject(.extent(all), .all)
+        windows[ComponentLayout.shared] = all
+    }
+
+    // MARK: What a test does
+
+    /// Runs code as this component, on the caller's thread. Waiting goes on as long as alarms and plans are in store for it;
+    /// when there is nothing more to wait for, `serve` returns and `Events.wait` brings nothing.
+    @discardableResult
+    public func run<Result>(_ body: () throws -> Result) rethrows -> Result {
+        waitLimit = .max
+        return try HostKernel.$current.withValue(self) { try body() }
+    }
+
+    /// Runs code that never ends, such as a component's main function, for a time of the fake clock.
+    public func run(for interval: Interval, _ body: @escaping () -> Void) {
+        let isOver = DispatchSemaphore(value: 0)
+        let end = kernel.ticks + FakeKernel.ticks(interval)
+        waitLimit = end
+        // The thread is left where it waits: there is no way to end code that does not end, and it keeps no core busy.
+        whenOver = {
+            isOver.signal()
+            while true { sleep(1 << 20) }
+        }
+        let work = UncheckedWork {
+            HostKernel.$current.withValue(self) { body() }
+            isOver.signal()
+        }
+        let thread = Thread { work.body() }
+        thread.stackSize = 1 << 20
+        thread.start()
+        isOver.wait()
+        whenOver = nil
+        kernel.ticks = max(kernel.ticks, end)
+    }
+
+    /// Everything that it has written to its console.
+    public var output: String {
+        drainConsole()
+        return String(decoding: consoleBytes, as: UTF8.self)
+    }
+
+    /// Its log lines, without the times in front.
+    public var lines: [String] {
+        output.split(separator: "\n").map { line in
+            guard line.hasPrefix("["), let end = line.firstIndex(of: "]") else { return String(line) }
+            return String(line[line.index(after: end)...].drop { $0 == " " })
+        }
+    }
+
+    /// Types at its console.
+    public func type(_ text: String) {
+        let input = RingEnd(page: address(ComponentLayout.console + ConsoleRing.size))
+        for byte in text.utf8 { _ = input.put(byte) }
+        raise(.console)
+    }
+
+    /// Raises events in its own notification.
+    public func raise(_ events: Events) {
+        raised = raised.union(events)
+        hear()
+    }
+
+    /// Lets it call another by this name.
+    @discardableResult
+    public func connect(_ name: String, to server: FakeComponent) -> Portal {
+        precondition(connections < Connections.maximum, "a component has at most \(Connections.maximum) connections")
+        let slot = InitialSlot.firstConnection + UInt32(connections)
+        table[slot] = FakeObject(.portal(server), .write, badge: kernel.callerNumber())
+        let index = connections
+        pages.configure { configuration in
+            for (place, byte) in name.utf8.prefix(31).enumerated() { configuration.connections[index].name[place] = byte }
+            configuration.connections[index].slot = UInt64(slot)
+        }
+        connections += 1
+        return Portal(slot: slot)
+    }
+
+    /// As if it had faulted: calls answer `dead`.
+    public func stop() { isAlive = false }
+
+    /// As if it had been restarted. Its state is what the test makes it.
+    public func restart() {
+        isAlive = true
+        generation += 1
+    }
+
+    // MARK: What servers do
+
+    /// Answers a call that has arrived; nil: nobody serves.
+    func answer(_ call: Answer) -> OutgoingMessage? { nil }
+
+    /// Events were raised.
+    func hear() {}
+
+    func takeEvents() -> Events {
+        defer { raised = Events(bits: 0) }
+        return raised
+    }
+
+    func drainConsole() {
+        let ring = RingEnd(page: address(ComponentLayout.console))
+        while let byte = ring.take() { consoleBytes.append(byte) }
+    }
+
+    func setAbortMask(_ mask: UInt64) { abortMask = mask }
+    var isAborting: Bool { raised.bits & abortMask != 0 }
+
+    /// Waits until something is raised; nil when nothing will be.
+    func wait() -> Events? {
+        while raised.bits == 0 {
+            guard kernel.step(until: waitLimit) else {
+                whenOver?()
+                return nil
+            }
+        }
+        return takeEvents()
+    }
+}
+
+/// A component that serves calls whenever one comes.
+public final class FakeServer<S: Service>: FakeComponent, @unchecked Sendable {
+    /// What answers; a test looks into it, and may change it.
+    public var service: S
+
+    init(_ name: String, service: S, arguments: [UInt64], memory: UInt64, shared: UInt64, kernel: FakeKernel) {
+        self.service = service
+        super.init(name, arguments: arguments, memory: memory, shared: shared, kernel: kernel)
+        run { if S.takesCapabilities { ReceivedSlots.prepare() } }
+    }
+
+    override func answer(_ call: Answer) -> OutgoingMessage? { run { service.reply(to: call) } }
+
+    override func hear() {
+        let events = takeEvents()
+        run { service.heard(events) }
+    }
+}
+
+/// Work for another thread while the first one waits.
+private struct UncheckedWork: @unchecked Sendable {
+    let body: () -> Void
+    init(_ body: @escaping () -> Void) { self.body = body }
+}

@@ -1,0 +1,102 @@
+import ABI
+import Entente
+import Foundation
+
+/// Answers on the host in the kernel's place: components that are plain objects of a test, portals between them,
+/// notifications, consoles, leases, and a clock that moves only when somebody waits for it.
+///
+///     let kernel = FakeKernel()
+///     let counter = kernel.component("counter", serving: Counter())
+///     let client = kernel.component("client", uses: ["counter": counter])
+///     try client.run { try visit(CounterClient(Portal(named: "counter"))) }
+///     #expect(counter.service.total == 3)
+///     #expect(client.output.contains("counted to 3"))
+///
+/// A kernel and its components belong to one test at a time.
+public final class FakeKernel: @unchecked Sendable {
+    /// Ticks since the start.
+    public internal(set) var ticks: UInt64 = 0
+    public static let frequency: UInt64 = 62_500_000
+    private var deadlines: [Deadline] = []
+    private var plans: [(ticks: UInt64, action: () -> Void)] = []
+    private var nextCaller: UInt64 = 1
+
+    public init() {}
+
+    struct Deadline {
+        var ticks: UInt64
+        var component: FakeComponent
+        var bits: UInt64
+    }
+
+    /// A component that serves nobody.
+    /// - Parameters:
+    ///   - arguments: those of its manifest.
+    ///   - memory: bytes of its manifest's `memory`.
+    ///   - uses: whom it may call, by the name that it has for them.
+    ///   - shared: bytes of its manifest's `shared`.
+    public func component(
+        _ name: String, arguments: [UInt64] = [], memory: UInt64 = 64 << 10, uses: [String: FakeComponent] = [:],
+        shared: UInt64 = 0
+    ) -> FakeComponent {
+        let component = FakeComponent(name, arguments: arguments, memory: memory, shared: shared, kernel: self)
+        uses.sorted { $0.key < $1.key }.forEach { component.connect($0.key, to: $0.value) }
+        return component
+    }
+
+    /// A component that serves an interface.
+    public func component<S: Service>(
+        _ name: String, serving service: S, arguments: [UInt64] = [], memory: UInt64 = 64 << 10,
+        uses: [String: FakeComponent] = [:], shared: UInt64 = 0
+    ) -> FakeServer<S> {
+        let component = FakeServer(
+            name, service: service, arguments: arguments, memory: memory, shared: shared, kernel: self)
+        uses.sorted { $0.key < $1.key }.forEach { component.connect($0.key, to: $0.value) }
+        return component
+    }
+
+    /// Does something at a time of the clock: type at a console, stop a server.
+    public func after(_ interval: Interval, _ action: @escaping () -> Void) {
+        plans.append((ticks + FakeKernel.ticks(interval), action))
+    }
+
+    /// Lets time go by; alarms ring, and servers hear of them.
+    public func advance(by interval: Interval) {
+        let end = ticks + FakeKernel.ticks(interval)
+        while step(until: end) {}
+        ticks = end
+    }
+
+    // MARK: For components
+
+    /// Goes on to the next thing that happens, if that is not later than `end`.
+    func step(until end: UInt64) -> Bool {
+        let alarm = deadlines.indices.min { deadlines[$0].ticks < deadlines[$1].ticks }
+        let plan = plans.indices.min { plans[$0].ticks < plans[$1].ticks }
+        let alarmTicks = alarm.map { deadlines[$0].ticks } ?? .max
+        let planTicks = plan.map { plans[$0].ticks } ?? .max
+        guard min(alarmTicks, planTicks) <= end, alarm != nil || plan != nil else { return false }
+        ticks = max(ticks, min(alarmTicks, planTicks))
+        if let plan, planTicks <= alarmTicks {
+            plans.remove(at: plan).action()
+        } else if let alarm {
+            let due = deadlines.remove(at: alarm)
+            due.component.raise(Events(bits: due.bits))
+        }
+        return true
+    }
+
+    func setDeadline(_ ticks: UInt64?, bits: UInt64, of component: FakeComponent) {
+        deadlines.removeAll { $0.component === component }
+        if let ticks { deadlines.append(Deadline(ticks: ticks, component: component, bits: bits)) }
+    }
+
+    func callerNumber() -> UInt64 {
+        defer { nextCaller += 1 }
+        return nextCaller
+    }
+
+    static func ticks(_ interval: Interval) -> UInt64 {
+        UInt64((Double(interval.nanoseconds) * Double(frequency) / 1e9).rounded(.up))
+    }
+}

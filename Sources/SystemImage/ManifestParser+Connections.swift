@@ -1,0 +1,92 @@
+import ABI
+import Yams
+
+/// A component that another one may call, under a name of the caller's choice.
+public struct ConnectionDescription: Sendable, Equatable {
+    /// What the client's program calls it.
+    public var name: String
+    /// The component that serves.
+    public var server: String
+
+    public init(name: String, server: String) {
+        self.name = name
+        self.server = server
+    }
+}
+
+extension ComponentParser {
+    /// `uses: {NAME: COMPONENT}`. Whether the components exist is checked when all are known.
+    func connections() -> [ConnectionDescription] {
+        guard let node = section.node("uses"), !node.isEmpty else { return [] }
+        guard let mapping = node.mapping else {
+            section.source.report(
+                at: node,
+                "'uses' of \(section.title) is \(node.kindDescription), but a mapping from names to components is expected",
+                remedy: "write 'uses: {NAME: COMPONENT}', where NAME is what the program calls it")
+            return []
+        }
+        var connections: [ConnectionDescription] = []
+        for (key, value) in mapping {
+            guard let name = key.text, let server = value.text else {
+                let wrong = key.text == nil ? key : value
+                section.source.report(
+                    at: wrong, "'uses' of \(section.title) holds \(wrong.kindDescription), but a name is expected",
+                    remedy: "write 'uses: {NAME: COMPONENT}'")
+                continue
+            }
+            connections.append(ConnectionDescription(name: name, server: server))
+        }
+        guard connections.count <= Connections.maximum else {
+            section.report(
+                at: "uses",
+                "\(section.title) uses \(connections.count) components, and \(Connections.maximum) are possible",
+                remedy: "remove \(connections.count - Connections.maximum) of them")
+            return []
+        }
+        return connections
+    }
+}
+
+extension ManifestParser {
+    /// Whoever a component uses is another component, on the same core: a call lends the caller's time, and stays on its core.
+    func checkConnections() {
+        let components = declarations.compactMap { declaration -> ComponentDescription? in
+            if case .component(let component) = declaration.tenant { component } else { nil }
+        }
+        for declaration in declarations {
+            guard case .component(let client) = declaration.tenant else { continue }
+            for connection in client.uses {
+                check(connection, of: client, declaration, components)
+            }
+        }
+    }
+
+    private func check(
+        _ connection: ConnectionDescription, of client: ComponentDescription, _ declaration: TenantDeclaration,
+        _ components: [ComponentDescription]
+    ) {
+        let mark = declaration.usesMarks[connection.name] ?? declaration.mark
+        checkName(connection.name, of: "connection", at: mark)
+        let others = components.map(\.name).filter { $0 != client.name }
+        if connection.server == client.name {
+            source.report(
+                at: mark, "\(declaration.title) uses itself as '\(connection.name)'",
+                remedy: "a call to oneself would wait for ever; call the function")
+        } else if let server = components.first(where: { $0.name == connection.server }) {
+            guard server.core != client.core else { return }
+            source.report(
+                at: mark,
+                "\(declaration.title) on core \(client.core) uses '\(server.name)' on core \(server.core), "
+                    + "and calls stay on their core",
+                remedy: "give both the same 'core'")
+        } else {
+            let isMachine = declarations.contains { $0.name == connection.server && $0.isMachine }
+            let possible = others.isEmpty ? "remove it: there is no other component" : "possible are \(enumerated(others))"
+            source.report(
+                at: mark,
+                "\(declaration.title) uses '\(connection.server.shortened)', and "
+                    + (isMachine ? "that is a machine, which serves no calls" : "no component has that name"),
+                remedy: connection.server.nearest(in: others).map { "did you mean '\($0)'?" } ?? possible)
+        }
+    }
+}

@@ -1,0 +1,41 @@
+import ArgumentParser
+import Foundation
+
+struct NewCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "new", abstract: "Makes something to begin with.", subcommands: [NewComponentCommand.self])
+}
+
+struct NewComponentCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "component",
+        abstract: "Makes a Swift package with a component: an interface, a server, its test and a system that runs it.",
+        discussion: "Then './entente run FOLDER' builds and boots it, and './entente test FOLDER' tests it on the host.")
+
+    @Argument(help: ArgumentHelp("A letter, then letters, digits, '-' and '_': the package and the component are named so.", valueName: "name"))
+    var name: String
+
+    @Option(help: ArgumentHelp("The folder in which the package's own folder is made. Default: the current one.", valueName: "folder"))
+    var path = "."
+
+    func run() throws {
+        let workspace = try Workspace.current()
+        let template = try ComponentTemplate(name: name)
+        let folder = URL(fileURLWithPath: path).appendingPathComponent(name).standardizedFileURL
+        guard !FileManager.default.fileExists(atPath: folder.path) else {
+            throw Failure("\(folder.path): this is where '\(name)' would go, and something is there already",
+                          remedy: "take another name, or another place with --path FOLDER, or remove what is there")
+        }
+        for (file, text) in template.files {
+            let url = folder.appendingPathComponent(file)
+            try workspace.make(url.deletingLastPathComponent())
+            try text.write(to: url, atomically: true, encoding: .utf8)
+        }
+        try ComponentPackage(folder: folder, workspace: workspace).prepare()
+        print("""
+            made the component '\(name)' in \(folder.path)
+              ./entente test \(folder.path)    its tests, on the host
+              ./entente run \(folder.path)     the board with it; Ctrl-A X leaves
+            """)
+    }
+}

@@ -1,0 +1,144 @@
+import SystemImage
+
+/// Finds the interfaces of a Swift file: its protocols that refine `Service`.
+///
+/// It reads declarations of methods and nothing more. Whether the types exist, and can travel in a message, the compiler says
+/// about the code that is generated.
+struct InterfaceParser {
+    private let file: String
+    private let tokens: [SwiftLexer.Token]
+    private var index = 0
+
+    /// - Throws: `Diagnostics` for what an interface cannot hold.
+    static func interfaces(in source: String, file: String) throws(Diagnostics) -> [Interface] {
+        var parser = InterfaceParser(file: file, tokens: SwiftLexer.tokens(of: source))
+        do {
+            return try parser.all()
+        } catch {
+            throw Diagnostics(all: [error])
+        }
+    }
+
+    private init(file: String, tokens: [SwiftLexer.Token]) {
+        self.file = file
+        self.tokens = tokens
+    }
+
+    private var current: SwiftLexer.Token? { index < tokens.count ? tokens[index] : nil }
+
+    private mutating func skip(_ text: String) -> Bool {
+        guard current?.text == text else { return false }
+        index += 1
+        return true
+    }
+
+    private func problem(_ problem: String, remedy: String) -> Diagnostic {
+        let place = current ?? tokens.last
+        return Diagnostic(
+            file: file, line: place?.line ?? 1, column: place?.column ?? 1, problem: problem, remedy: remedy)
+    }
+
+    private mutating func word(_ what: String) throws(Diagnostic) -> String {
+        guard let token = current, token.isWord else {
+            throw problem("\(what) is expected, and not '\(current?.text ?? "the end of the file")'",
+                          remedy: "declare methods as in 'func add(_ amount: UInt64) throws(CounterError) -> UInt64'")
+        }
+        index += 1
+        return token.text
+    }
+
+    private mutating func all() throws(Diagnostic) -> [Interface] {
+        var interfaces: [Interface] = []
+        while index < tokens.count {
+            let isPublic = index > 0 && tokens[index - 1].text == "public"
+            guard skip("protocol") else {
+                index += 1
+                continue
+            }
+            let name = try word("the protocol's name")
+            var inherits: [String] = []
+            while let token = current, token.text != "{", token.text != "}" {
+                inherits.append(token.text)
+                index += 1
+            }
+            guard inherits.first == ":", inherits.contains("Service"), skip("{") else { continue }
+            interfaces.append(Interface(name: name, isPublic: isPublic, methods: try methods(of: name)))
+        }
+        return interfaces
+    }
+
+    private mutating func methods(of interface: String) throws(Diagnostic) -> [Interface.Method] {
+        var methods: [Interface.Method] = []
+        while !skip("}") {
+            _ = skip("mutating")
+            guard skip("func") else {
+                throw problem(
+                    "the interface '\(interface)' holds '\(current?.text ?? "")', and an interface holds methods only",
+                    remedy: "move it into an extension of the protocol, or make it a 'mutating func'")
+            }
+            let method = try method()
+            guard !methods.contains(where: { $0.name == method.name && $0.parameters.map(\.label) == method.parameters.map(\.label) })
+            else {
+                throw problem("the interface '\(interface)' has two methods '\(method.name)' with the same labels",
+                              remedy: "rename one of them")
+            }
+            methods.append(method)
+        }
+        return methods
+    }
+
+    private mutating func method() throws(Diagnostic) -> Interface.Method {
+        let name = try word("a method's name")
+        guard skip("(") else {
+            throw problem("'\(name)' is followed by '\(current?.text ?? "")', and a method of an interface is not generic",
+                          remedy: "name its types")
+        }
+        var parameters: [Interface.Parameter] = []
+        while !skip(")") {
+            if !parameters.isEmpty, !skip(",") { throw problem("a comma is expected in '\(name)'", remedy: "separate parameters by commas") }
+            parameters.append(try parameter())
+        }
+        var method = Interface.Method(name: name, parameters: parameters)
+        if current?.text == "async" {
+            throw problem("'\(name)' is async, and a call waits for its reply", remedy: "remove 'async'")
+        }
+        if skip("throws") {
+            guard skip("(") else {
+                throw problem("'\(name)' throws any error, and a message carries one type of error",
+                              remedy: "name it: 'throws(\(name.prefix(1).uppercased() + name.dropFirst())Error)'")
+            }
+            method.failure = try type()
+            _ = skip(")")
+        }
+        if skip("->") { method.result = try type() }
+        if method.result == "Void" { method.result = nil }
+        return method
+    }
+
+    private mutating func parameter() throws(Diagnostic) -> Interface.Parameter {
+        let first = try word("a parameter's name")
+        let name = current?.text == ":" ? first : try word("a parameter's name")
+        guard skip(":") else { throw problem("the type of '\(name)' is expected", remedy: "write '\(name): UInt64'") }
+        return Interface.Parameter(label: first == "_" ? nil : first, name: name, type: try type())
+    }
+
+    /// A named type with its generic arguments. Tuples, functions and optionals do not travel in messages.
+    private mutating func type() throws(Diagnostic) -> String {
+        let remedy = "use a number, Bool, ShortText, Lease<…>, Capability<…>, or a type of your own that is a Parameter"
+        guard let token = current, token.isWord, !["inout", "any", "some", "borrowing", "consuming", "sending"].contains(token.text) else {
+            throw problem("'\(current?.text ?? "")' begins no type that a message can carry", remedy: remedy)
+        }
+        var text = try word("a type")
+        while skip(".") { text += "." + (try word("a type")) }
+        if skip("<") {
+            var arguments: [String] = []
+            repeat { arguments.append(try type()) } while skip(",")
+            guard skip(">") else { throw problem("'>' is expected behind '\(text)'", remedy: "close the type's arguments") }
+            text += "<\(arguments.joined(separator: ", "))>"
+        }
+        if current?.text == "?" || current?.text == "!" {
+            throw problem("'\(text)?' is optional, and a message carries a value or none", remedy: remedy)
+        }
+        return text
+    }
+}

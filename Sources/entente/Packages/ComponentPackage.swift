@@ -1,0 +1,85 @@
+import Foundation
+
+/// A Swift package of a component, outside of this repository.
+struct ComponentPackage {
+    let folder: URL
+    let workspace: Workspace
+
+    /// The folder of a package that a user names.
+    static func folder(_ path: String) throws -> URL {
+        let url = URL(fileURLWithPath: path).standardizedFileURL
+        guard FileManager.default.fileExists(atPath: url.appendingPathComponent("Package.swift").path) else {
+            throw Failure("\(path): there is no Package.swift",
+                          remedy: "name the folder of a component's package; ./entente new component NAME makes one")
+        }
+        return url
+    }
+
+    /// Tells packages apart that have the same name at different places.
+    var key: String {
+        // FNV-1a: the same at each run, which Swift's own hashes are not.
+        let hash = folder.standardizedFileURL.path.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) {
+            ($0 ^ UInt64($1)) &* 0x100_0000_01B3
+        }
+        return "\(folder.lastPathComponent)-\(String(hash, radix: 16))"
+    }
+
+    /// The link by which a plain `swift test` finds Entente; the package's `.gitignore` names it.
+    static let linkName = ".entente"
+
+    /// Brings up to date what the package's sources do not hold: the link, and the generated sides of its interfaces.
+    func prepare() throws {
+        let text = try String(contentsOf: folder.appendingPathComponent("Package.swift"), encoding: .utf8)
+        if text.contains("\"/\(ComponentPackage.linkName)\"") { try link() }
+        for url in try GeneratedInterfaces(package: folder).update() { Progress.say("==> Wrote \(url.relativePath)") }
+    }
+
+    private func link() throws {
+        let link = folder.appendingPathComponent(ComponentPackage.linkName).path
+        let target = workspace.root.appendingPathComponent("Runtime").path
+        let present = try? FileManager.default.destinationOfSymbolicLink(atPath: link)
+        if present == target { return }
+        if present != nil { try FileManager.default.removeItem(atPath: link) }
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: target)
+    }
+
+    /// The product that becomes its program.
+    func imageProduct() throws -> String {
+        let scratch = workspace.state.appendingPathComponent("packages/\(key)")
+        let text = try Subprocess(
+            "swift",
+            ["package", "--package-path", folder.path, "--scratch-path", scratch.path, "describe", "--type", "json"],
+            environment: ["ENTENTE_ROOT": workspace.root.path]
+        ).output()
+        let products = try JSONDecoder().decode(Description.self, from: text).products.map(\.name)
+        guard let product = products.first(where: { $0.hasSuffix("Image") }) else {
+            throw Failure("the package \(folder.path) has no product with a name that ends in 'Image'",
+                          remedy: "add '.library(name: \"NAMEImage\", type: .static, targets: [\"NAMEProgram\"])' to its products")
+        }
+        return product
+    }
+
+    /// Runs its tests on the host.
+    func test() throws {
+        try prepare()
+        let scratch = workspace.state.appendingPathComponent("packages/\(key)")
+        try Subprocess(
+            "swift", ["test", "--package-path", folder.path, "--scratch-path", scratch.path],
+            environment: ["ENTENTE_ROOT": workspace.root.path]
+        ).run()
+    }
+
+    /// What `String` needs to compare and to change case; it comes with the toolchain.
+    var unicodeTables: URL? {
+        guard let path = Subprocess.find("swift") else { return nil }
+        let library = URL(fileURLWithPath: path).resolvingSymlinksInPath().deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent("lib/swift/embedded/aarch64-none-none-elf/libswiftUnicodeDataTables.a")
+        return FileManager.default.fileExists(atPath: library.path) ? library : nil
+    }
+
+    /// What `swift package describe` says.
+    private struct Description: Decodable {
+        struct Product: Decodable { var name: String }
+        var products: [Product]
+    }
+}

@@ -1,0 +1,164 @@
+import ABI
+
+@testable import KernelCore
+
+// The reference's objects: what the kernel keeps in linked, packed memory, as plain objects.
+
+class ModelObject {
+    let kind: ObjectKind
+    let address: UInt64
+    var isAlive = true
+
+    init(_ kind: ObjectKind, at address: UInt64) {
+        self.kind = kind
+        self.address = address
+    }
+}
+
+final class ModelRegion: ModelObject {
+    let start, end: UInt64
+    var next: UInt64
+    /// Below this somebody had the memory before.
+    var used: UInt64
+
+    init(at address: UInt64, start: UInt64, end: UInt64, used: UInt64) {
+        self.start = start
+        self.end = end
+        self.used = used
+        next = start
+        super.init(.region, at: address)
+    }
+}
+
+final class ModelTable: ModelObject {
+    var slots: [ModelNode?]
+    init(at address: UInt64, count: Int) {
+        slots = Array(repeating: nil, count: count)
+        super.init(.capabilityTable, at: address)
+    }
+}
+
+final class ModelSpace: ModelObject {
+    /// By page number: the frame and what may be done with it.
+    var pages: [UInt64: (frame: UInt64, rights: UInt8)] = [:]
+    init(at address: UInt64) { super.init(.addressSpace, at: address) }
+}
+
+final class ModelPortal: ModelObject {
+    var server: ModelNode?
+    var generation: UInt64 = 0
+    init(at address: UInt64) { super.init(.portal, at: address) }
+}
+
+final class ModelTime: ModelObject {
+    var core = 0
+    var overrun: ModelNode?
+    /// Whether a context ever ran on it: its budget may be used up.
+    var wasUsed = false
+    init(at address: UInt64) { super.init(.schedulingContext, at: address) }
+}
+
+final class ModelNotification: ModelObject {
+    var bits: UInt64 = 0
+    var sink: ModelNode?
+    var sinkSource: ModelNode?
+    var isPosted = false
+    init(at address: UInt64) { super.init(.notification, at: address) }
+}
+
+final class ModelThread: ModelObject {
+    var state = RunState.stopped
+    var isConfigured = false
+    var core = 0
+    var depth = 0
+    var space, table, faultPortal, scheduling, messagePage, stopped: ModelNode?
+    var pageOffset: UInt64 = 0
+    var notification: ModelNotification?
+    var abortMask: UInt64 = 0
+    var caller: ModelThread?
+    var server: ModelThread?
+    var callers: [ModelThread] = []
+    var stopsOnReply = false
+    var shape = MessageShape(bits: 0)
+    var lease: Lease?
+    /// What it sent, if it had to queue.
+    var badge: UInt64 = 0
+    var asksToStart = false
+    var asksToStop = false
+    var isPosted = false
+    /// What it must find in `x0` and `x1` when it runs; nil: not known.
+    var expected: (status: UInt64, tag: UInt64?)?
+
+    init(at address: UInt64) { super.init(.thread, at: address) }
+
+    var slots: ModelTable? { table?.object as? ModelTable }
+    var time: ModelTime? { scheduling?.object as? ModelTime }
+    var page: UInt64 { messagePage.map { $0.base + pageOffset } ?? 0 }
+    var isStopped: Bool { state == .stopped && !asksToStart }
+    var isAborting: Bool { abortMask != 0 && (notification?.bits ?? 0) & abortMask != 0 }
+}
+
+/// A capability or a binding, with those that were made of it.
+final class ModelNode {
+    enum Place {
+        case slot(ModelTable, Int)
+        /// In a thread.
+        case part(ModelThread, NodeRole)
+        case server(ModelPortal)
+        case sink(ModelNotification), sinkSource(ModelNotification)
+        case overrun(ModelTime)
+    }
+
+    let place: Place
+    let kind: ObjectKind
+    let rights: UInt8
+    /// The object; of an extent nil, unless `create` made it.
+    let object: ModelObject?
+    /// Where the object or an extent's first byte lies.
+    let base: UInt64
+    /// The badge, or an extent's size.
+    let word: UInt64
+    let isOwner: Bool
+    let parent: ModelNode?
+    let depth: Int
+    var children: [ModelNode] = []
+    /// Of a mapping.
+    var mapped: (space: ModelSpace, first: UInt64, count: UInt64)?
+    var isGone = false
+
+    init(
+        _ place: Place, _ kind: ObjectKind, rights: UInt8, object: ModelObject?, base: UInt64, word: UInt64 = 0,
+        isOwner: Bool = false, under parent: ModelNode?
+    ) {
+        self.place = place
+        self.kind = kind
+        self.rights = rights
+        self.object = object
+        self.base = base
+        self.word = word
+        self.isOwner = isOwner
+        self.parent = parent
+        depth = parent.map { $0.depth + 1 } ?? 0
+        parent?.children.append(self)
+    }
+
+    func has(_ needed: Rights) -> Bool { rights & needed.rawValue == needed.rawValue }
+
+    /// Those below, leaves first.
+    var descendants: [ModelNode] { children.flatMap { $0.descendants + [$0] } }
+
+    /// The kernel's node that should say the same.
+    var counterpart: Ref<Capability> {
+        switch place {
+        case .slot(let table, let number):
+            Ref(at: PhysicalAddress(table.address + CapabilityTable.headerSize + UInt64(number) * Capability.size))
+        case .part(let thread, let role): Ref<ExecutionContext>(at: PhysicalAddress(thread.address)).binding(role)
+        case .server(let portal): Ref<Portal>(at: PhysicalAddress(portal.address)).serverBinding
+        case .sink(let notification):
+            Ref<KernelCore.Notification>(at: PhysicalAddress(notification.address)).sinkBinding
+        case .sinkSource(let notification):
+            Ref<KernelCore.Notification>(at: PhysicalAddress(notification.address)).sinkSourceBinding
+        case .overrun(let time): Ref<SchedulingContext>(at: PhysicalAddress(time.address)).overrunBinding
+        }
+    }
+}

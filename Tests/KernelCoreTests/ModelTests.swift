@@ -1,0 +1,66 @@
+import ABI
+import Foundation
+import Testing
+
+@testable import KernelCore
+
+/// Random operations of several tenants on several cores, against the reference.
+///
+/// `ENTENTE_TEST_OPERATIONS` says how many in all, `ENTENTE_TEST_SEED` the first seed. A failure prints its seed and the shortest script
+/// that still fails, which can be given to `ModelTests.difference`.
+@Suite struct ModelTests {
+    private static let environment = ProcessInfo.processInfo.environment
+    private static let operations = environment["ENTENTE_TEST_OPERATIONS"].flatMap { Int($0) } ?? 200_000
+    private static let firstSeed = environment["ENTENTE_TEST_SEED"].flatMap { UInt64($0) } ?? 1
+    private static let length = 4000
+
+    @Test func theKernelDoesWhatTheReferenceSays() {
+        // A run that only wants to be quick compares now and then; one that failed is played again with all comparisons.
+        let stride = Self.operations > 1_000_000 ? 8 : 1
+        var succeeded: Set<UInt64> = []
+        let begin = Date()
+        let scripts = (Self.operations + Self.length - 1) / Self.length
+        for seed in Self.firstSeed..<Self.firstSeed + UInt64(scripts) {
+            var steps: [ModelStep] = []
+            guard let difference = Self.play(seed, stride, &steps, &succeeded) else { continue }
+            let shortest = shrink(steps) { Self.difference($0, usesFastPath: seed % 4 != 0) != nil }
+            Issue.record(
+                """
+                seed \(seed), step \(steps.count): \(difference)
+                shortest:
+                \(shortest.map { "  \($0)" }.joined(separator: "\n"))
+                \(Self.difference(shortest, usesFastPath: seed % 4 != 0) ?? "")
+                """)
+            return
+        }
+        let seconds = Date().timeIntervalSince(begin)
+        print("\(scripts * Self.length) steps in \(Int(seconds)) s: \(Int(Double(scripts * Self.length) / seconds)) a second")
+        for operation in [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14] as [UInt64] {
+            #expect(succeeded.contains(operation), "operation \(operation) never succeeded")
+        }
+    }
+
+    private static func play(
+        _ seed: UInt64, _ stride: Int, _ steps: inout [ModelStep], _ succeeded: inout Set<UInt64>
+    ) -> String? {
+        let run = ModelRun(stride: stride, usesFastPath: seed % 4 != 0)
+        var generator = ModelGenerator(seed: seed)
+        if let difference = run.broken(compares: true, checksInvariants: true) { return "at the beginning: \(difference)" }
+        for _ in 0..<length {
+            let step = generator.next(run.model, current: run.currentThreads())
+            steps.append(step)
+            if let difference = run.play(step) { return difference }
+        }
+        succeeded.formUnion(run.succeeded)
+        return run.takeEverythingBack()
+    }
+
+    /// What is wrong after a script, with a comparison after each step.
+    static func difference(_ steps: [ModelStep], usesFastPath: Bool = true) -> String? {
+        let run = ModelRun(usesFastPath: usesFastPath)
+        for step in steps {
+            if let difference = run.play(step) { return difference }
+        }
+        return run.broken(compares: true, checksInvariants: true) ?? run.takeEverythingBack()
+    }
+}

@@ -1,0 +1,13 @@
+// swift-tools-version: 6.2
+// Two components in one program: they exchange what a message can carry beyond six words.
+import PackageDescription
+
+let package = Package(
+    name: "exchange",
+    products: [.library(name: "ExchangeImage", type: .static, targets: ["ExchangeProgram"])],
+    dependencies: [.package(name: "Entente", path: (Context.environment["ENTENTE_ROOT"] ?? "../../..") + "/Runtime")],
+    targets: [
+        .target(name: "Exchange", dependencies: [.product(name: "Entente", package: "Entente")]),
+        .target(name: "ExchangeProgram", dependencies: ["Exchange", .product(name: "Entente", package: "Entente")]),
+    ]
+)

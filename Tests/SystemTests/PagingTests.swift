@@ -1,0 +1,72 @@
+import Foundation
+import Testing
+
+extension SystemTests {
+    /// Demand paging by a component, and what its failure does: the kernel waits for nobody, so only the pager's clients stand still,
+    /// and their supervisor hears of it. This is the cure for liability inversion that the design claims.
+    @Suite(.serialized) struct PagingTests {
+        /// Word N of the file is N * 0x9E3779B97F4A7C15.
+        private func makeFile() throws {
+            let folder = SystemTests.root.appendingPathComponent(".entente/tests")
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            var data = Data()
+            for word in 0..<UInt64(64 * 512) {
+                withUnsafeBytes(of: (word &* 0x9E37_79B9_7F4A_7C15).littleEndian) { data.append(contentsOf: $0) }
+            }
+            try data.write(to: folder.appendingPathComponent("paged.bin"))
+        }
+
+        private func boot(_ name: String) throws -> RunningSystem {
+            try makeFile()
+            return try RunningSystem("Tests/Systems/\(name).yaml")
+        }
+
+        @Test func aFileIsPagedInWithFewerFramesThanPages() throws {
+            let system = try boot("paging")
+            let log = try system.wait(for: "pass 20 right", on: "reader")
+            #expect(!log.contains("WRONG"))
+        }
+
+        @Test func aKilledPagerComesBackAndItsClientGoesOn() throws {
+            let system = try boot("paging")
+            try system.wait(for: "pass 3 right", on: "reader")
+            for life in 2...4 {
+                try system.type("kill pager\n", on: "root")
+                try system.wait(for: "back: pager, life \(life)", on: "root")
+                try system.forget("reader")
+                // Either it did not touch the file meanwhile, or it stopped, its supervisor heard of it, and it begins anew.
+                for _ in 0..<3 { try system.wait(for: " right\n", on: "reader") }
+            }
+            try system.wait(for: "heartbeat", on: "heartbeat", timeout: .seconds(5))
+        }
+
+        @Test func aKilledClientIsPagedAnew() throws {
+            let system = try boot("paging")
+            for life in 2...4 {
+                try system.wait(for: "pass 3 right", on: "reader")
+                try system.type("kill reader\n", on: "root")
+                try system.wait(for: "back: reader, life \(life)", on: "root")
+            }
+            #expect(try !system.wait(for: "pass 5 right", on: "reader").contains("WRONG"))
+        }
+
+        /// Hung, saying that all is well, answering rubbish: the client uses up its own budget, which its supervisor hears, and the
+        /// neighbour, which is less urgent, misses nothing.
+        @Test(arguments: ["hang", "empty", "rubbish"])
+        func aPagerThatDoesNoGoodHurtsOnlyItsClient(mischief: String) throws {
+            let system = try boot("paging-\(mischief)")
+            try system.wait(for: "overrun: reader has used up its budget", on: "root")
+            for beat in 2...12 { try system.wait(for: "heartbeat \(beat)\n", on: "heartbeat", timeout: .seconds(5)) }
+            #expect(throws: (any Error).self) { try system.wait(for: "pass", on: "reader", timeout: .milliseconds(200)) }
+        }
+
+        /// What no page can cure: the pager refuses, the supervisor hears of the death, restarts up to the limit, and others go on.
+        @Test func aRefusedFaultIsADeath() throws {
+            let system = try boot("paging-store")
+            try system.wait(for: "restart: reader, 1 of 2", on: "root")
+            try system.wait(for: "limit: reader", on: "root")
+            try system.forget("heartbeat")
+            try system.wait(for: "heartbeat", on: "heartbeat", timeout: .seconds(5))
+        }
+    }
+}
