@@ -59,7 +59,8 @@ struct EntryCampaign {
 
     /// Two machines boot on one core, and one of them restarts.
     private func runTwoMachines() throws {
-        let manifest = try Manifest.load(path: workspace.root.appendingPathComponent("examples/two-machines/system.yaml").path)
+        let file = workspace.root.appendingPathComponent("examples/two-machines/system.yaml")
+        let manifest = try Manifest.load(path: file.path, overriding: BoardOverrides(cores: 1))
         let plan = try BootPlan(manifest, workspace: workspace, options: EmulatorOptions.parse(["--icount"]))
         guard let machine = plan.channels.machines.last else { return }
         try Progress.step("Booting '\(manifest.name)', and restarting '\(machine.name)'") {
