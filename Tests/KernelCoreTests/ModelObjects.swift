@@ -69,6 +69,8 @@ final class ModelNotification: ModelObject {
 final class ModelThread: ModelObject {
     var state = RunState.stopped
     var isConfigured = false
+    /// Its core is fixed.
+    var isPlaced = false
     var core = 0
     var depth = 0
     var space, table, faultPortal, scheduling, messagePage, stopped: ModelNode?
