@@ -7,7 +7,7 @@ extension SystemTests {
     @Suite(.serialized) struct PagingTests {
         /// Word N of the file is N * 0x9E3779B97F4A7C15.
         private func makeFile() throws {
-            let folder = SystemTests.root.appendingPathComponent(".entente/tests")
+            let folder = Repository.root.appendingPathComponent(".entente/tests")
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             var data = Data()
             for word in 0..<UInt64(64 * 512) {
