@@ -324,6 +324,9 @@ extension KernelModel {
         } else {
             errors.append(.badCapability)
         }
+        // What is left of a mapping in a space that is gone makes room.
+        let leftOver = mapping?.mapped.map { !$0.space.isAlive } == true ? mapping : nil
+        if leftOver != nil { mapping = nil }
         if let found = mapping {
             let goesOn = found.mapped.map { $0.space === space && ($0.first + $0.count) << Page.shift == address } ?? false
             if !goesOn || found.parent !== extent { errors.append(.occupied) }
@@ -345,6 +348,7 @@ extension KernelModel {
                 if let mapping {
                     mapping.mapped!.count += done >> Page.shift
                 } else {
+                    erase(leftOver)
                     let node = ModelNode(
                         .slot(caller.slots!, Int(request.words[5])), .mapping, rights: rights, object: nil,
                         base: MappingPlace.space(kernelSpace).value, under: extent)
