@@ -67,9 +67,10 @@ extension Kernel {
         else { throw .badCapability }
         try mayGrow(extent)
         // What is left of a mapping in a space that is gone is nothing.
-        if slot.pointee.kind == .mapping, MappingPlace.space(of: slot, M.board) == nil { erase(slot) }
-        if !slot.pointee.isEmpty { try mayContinue(slot, extent, space, request) }
+        let isLeftOver = slot.pointee.kind == .mapping && MappingPlace.space(of: slot, M.board) == nil
+        if !slot.pointee.isEmpty, !isLeftOver { try mayContinue(slot, extent, space, request) }
         let done = try map(space, extent.pointee.value, request)
+        if isLeftOver { erase(slot) }
         record(slot, extent, space, request, done)
         caller.pointee.frame.x[2] = done
         if done < request.size { throw .again }

@@ -147,6 +147,9 @@ extension KernelModel {
                 if !(found.object as! ModelThread).isConfigured { errors.append(.badState) }
             }
         }
+        if kind == .schedulingContext, parameter & 0xFF >= UInt64(coreCount) || parameter >> 8 >= 32 {
+            errors.append(.badArgument)
+        }
         var possible: [Status] = size > 16 << 10 ? [.again] : []
         if kind == .addressSpace { possible.append(.noMemory) }
         return Prediction(
@@ -199,7 +202,10 @@ extension KernelModel {
             threads.append(thread)
             object = thread
         case .portal: object = ModelPortal(at: address)
-        case .schedulingContext: object = ModelTime(at: address)
+        case .schedulingContext:
+            let time = ModelTime(at: address)
+            time.core = Int(parameter & 0xFF)
+            object = time
         case .notification: object = ModelNotification(at: address)
         default: object = ModelObject(kind, at: address)
         }
@@ -318,6 +324,9 @@ extension KernelModel {
         } else {
             errors.append(.badCapability)
         }
+        // What is left of a mapping in a space that is gone makes room.
+        let leftOver = mapping?.mapped.map { !$0.space.isAlive } == true ? mapping : nil
+        if leftOver != nil { mapping = nil }
         if let found = mapping {
             let goesOn = found.mapped.map { $0.space === space && ($0.first + $0.count) << Page.shift == address } ?? false
             if !goesOn || found.parent !== extent { errors.append(.occupied) }
@@ -339,6 +348,7 @@ extension KernelModel {
                 if let mapping {
                     mapping.mapped!.count += done >> Page.shift
                 } else {
+                    erase(leftOver)
                     let node = ModelNode(
                         .slot(caller.slots!, Int(request.words[5])), .mapping, rights: rights, object: nil,
                         base: MappingPlace.space(kernelSpace).value, under: extent)
@@ -371,7 +381,18 @@ extension KernelModel {
                 }
                 return nil
             })
+        case .startAt:
+            guard thread.isStopped, thread.isConfigured, thread.scheduling != nil else { return .refused(.badState) }
+            return Prediction(apply: { [self] _, _ in
+                if isHere { start(thread) } else {
+                    thread.asksToStart = true
+                    post(thread)
+                }
+                return nil
+            })
         case .stop:
+            // Nobody knows the core of a context that was never configured; it is stopped.
+            guard thread.isPlaced else { return Prediction(apply: { _, _ in nil }) }
             return Prediction(apply: { [self] _, _ in
                 if isHere { stop(thread) } else {
                     thread.asksToStart = false
@@ -471,8 +492,9 @@ extension KernelModel {
         }
         if let portal = parts[2]?.object as? ModelPortal {
             let server = portal.server?.object as? ModelThread
-            if server.map({ UInt64($0.core) != core }) ?? true { errors.append(.wrongCore) }
+            if server.map({ UInt64($0.core) != core }) ?? false { errors.append(.wrongCore) }
         }
+        if thread.isPlaced, UInt64(thread.core) != core { errors.append(.wrongCore) }
         return Prediction(
             errors: errors,
             apply: { [self] _, _ in
@@ -482,6 +504,7 @@ extension KernelModel {
                 thread.faultPortal = parts[2].map { add(.part(thread, .faultPortal), like: $0) }
                 thread.scheduling = parts[3].map { add(.part(thread, .scheduling), like: $0) }
                 thread.core = Int(core)
+                thread.isPlaced = true
                 thread.isConfigured = true
                 return nil
             })

@@ -143,12 +143,35 @@ final class KernelModel {
         // One that is being deleted says so in its slot, and keeps it when it is emptied by another core.
         var gone: [(ModelNode, isDoomed: Bool)] = []
         for root in roots { collectGone(root, isDoomed: false, deleted, &gone) }
+        condemnContents(&gone)
         // Leaves come last.
         for (node, isDoomed) in gone.reversed() {
             if !isDoomed { broken.append("a \(node.kind) vanished, though nobody took it back") }
             remove(node)
         }
         dying.removeAll { $0.slots.allSatisfy { $0 == nil } }
+    }
+
+    /// What lay in an object that went in the same step went with it, and what was below that.
+    private func condemnContents(_ gone: inout [(ModelNode, isDoomed: Bool)]) {
+        var changes = true
+        while changes {
+            changes = false
+            for index in gone.indices where !gone[index].isDoomed {
+                let node = gone[index].0
+                let isCondemned = gone.contains { other, isDoomed in
+                    guard isDoomed else { return false }
+                    if node.parent === other { return true }
+                    // The two ends of a notification's sink go together.
+                    if node.place.isSink, other.place.isSink { return other.place.holder === node.place.holder }
+                    return other.isOwner && other.object === node.place.holder
+                }
+                if isCondemned {
+                    gone[index].isDoomed = true
+                    changes = true
+                }
+            }
+        }
     }
 
     private func collectGone(

@@ -69,6 +69,8 @@ final class ModelNotification: ModelObject {
 final class ModelThread: ModelObject {
     var state = RunState.stopped
     var isConfigured = false
+    /// Its core is fixed.
+    var isPlaced = false
     var core = 0
     var depth = 0
     var space, table, faultPortal, scheduling, messagePage, stopped: ModelNode?
@@ -107,6 +109,24 @@ final class ModelNode {
         case server(ModelPortal)
         case sink(ModelNotification), sinkSource(ModelNotification)
         case overrun(ModelTime)
+
+        var isSink: Bool {
+            switch self {
+            case .sink, .sinkSource: true
+            default: false
+            }
+        }
+
+        /// The object whose memory it lies in.
+        var holder: ModelObject {
+            switch self {
+            case .slot(let table, _): table
+            case .part(let thread, _): thread
+            case .server(let portal): portal
+            case .sink(let notification), .sinkSource(let notification): notification
+            case .overrun(let time): time
+            }
+        }
     }
 
     let place: Place

@@ -19,7 +19,8 @@ final class ModelRun {
         bench.checksInvariants = false
         bench.usesFastPath = usesFastPath
         cores = bench.model.cores
-        let notification = bench.model.take(Page.size)
+        // In root's own page, behind its thread and its time: the rest of RAM is the region's.
+        let notification = bench.root.address + 3072
         bench.install(.notification, notification, ModelSlots.rootNotification)
         model = Self.reference(bench)
         perform(
@@ -62,6 +63,7 @@ final class ModelRun {
             .part(thread, .scheduling), .schedulingContext, rights: 15, object: ModelTime(at: bench.rootScheduling.address.value),
             base: bench.rootScheduling.address.value, under: nil)
         thread.isConfigured = true
+        thread.isPlaced = true
         thread.state = .ready
         return KernelModel(coreCount: ModelSlots.cores, roots: roots, rootThread: thread)
     }

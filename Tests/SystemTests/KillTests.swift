@@ -61,7 +61,8 @@ private struct KilledSystem {
             guard let line = try? system.wait(for: "\n", on: name, timeout: .seconds(20)) else { continue }
             // Without the time in front, which differs.
             let words = line.split(separator: "] ", maxSplits: 1).last.map(String.init) ?? ""
-            firstWords[name] = words.trimmingCharacters(in: .whitespacesAndNewlines)
+            // Nor the numbers, which may differ from life to life.
+            firstWords[name] = words.prefix { !$0.isNumber }.trimmingCharacters(in: .whitespacesAndNewlines)
         }
     }
 
