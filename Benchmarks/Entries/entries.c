@@ -1,6 +1,9 @@
 /* A plugin of QEMU: how many instructions each entry into the kernel takes, from the exception vector to the ERET. All that time
    interrupts are off, so the longest entry is what an interrupt may have to wait for.
 
+   What a core spins for the kernel's lock is counted apart: it is another core's doing, and when the emulator runs each core on a
+   thread of the host, it is the host's.
+
    Arguments: functions=FILE (UInt32 offsets of the kernel's functions in its image, ascending, the end of its text last),
    vectors=OFFSET (of the exception vectors), output=FILE. The output is a `struct output`, always current: it is mapped, because
    the emulator is usually killed. `EntryRecords.swift` reads it.
@@ -15,6 +18,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* The longest turn of a spin loop. */
+enum { MAXIMUM_TURN = 32 };
+
 enum { MAXIMUM_FUNCTIONS = 2048, MAXIMUM_CORES = 8, PART_COUNT = 64, PATH_COUNT = 2048, OCTAVE_COUNT = 32 };
 
 /* How an entry began; WAKE: an interrupt ended the kernel's own WFI. */
@@ -23,6 +29,8 @@ enum kind { KIND_START, KIND_SYNCHRONOUS, KIND_INTERRUPT, KIND_ERROR, KIND_WAKE,
 /* All entries that began alike and went through the same functions. */
 struct path {
     uint64_t hash, kind, count, total, longest;
+    /* Not in `total` and `longest`: the longest wait for the lock. */
+    uint64_t longest_wait;
     /* Of the longest: each function, and its instructions. */
     uint64_t part_count;
     struct {
@@ -40,7 +48,10 @@ struct output {
 struct core {
     enum kind kind;
     int is_inside;
-    uint64_t count;
+    uint64_t count, waited;
+    /* The last YIELD, and `count` then. */
+    const struct instruction *yield;
+    uint64_t yielded;
     uint32_t touched[MAXIMUM_FUNCTIONS], touched_count;
     uint32_t instructions[MAXIMUM_FUNCTIONS];
 };
@@ -49,7 +60,7 @@ struct instruction {
     uint32_t function;
     /* A `kind` that begins here, or -1. */
     int8_t begins;
-    int8_t is_return, is_wait;
+    int8_t is_return, is_wait, is_yield;
 };
 
 PLUGIN_EXPORT int qemu_plugin_version = 1;
@@ -67,7 +78,8 @@ static void begin(struct core *core, enum kind kind)
     for (uint32_t i = 0; i < core->touched_count; i++)
         core->instructions[core->touched[i]] = 0;
     core->touched_count = 0;
-    core->count = 0;
+    core->count = core->waited = 0;
+    core->yield = NULL;
     core->kind = kind;
     core->is_inside = 1;
 }
@@ -92,6 +104,19 @@ static struct path *find_path(const struct core *core)
     return NULL;
 }
 
+/* From one YIELD to the same again, soon: a turn of a spin loop. */
+static void spin(struct core *core, const struct instruction *instruction)
+{
+    uint64_t turn = core->count - core->yielded;
+    if (core->yield == instruction && turn <= MAXIMUM_TURN) {
+        core->waited += turn;
+        core->count -= turn;
+        core->instructions[instruction->function] -= (uint32_t)turn;
+    }
+    core->yield = instruction;
+    core->yielded = core->count;
+}
+
 static void end(struct core *core)
 {
     if (!core->is_inside)
@@ -103,6 +128,8 @@ static void end(struct core *core)
     if (path != NULL) {
         path->count++;
         path->total += core->count;
+        if (core->waited > path->longest_wait)
+            path->longest_wait = core->waited;
         if (core->count > path->longest) {
             path->longest = core->count;
             path->part_count = core->touched_count < PART_COUNT ? core->touched_count : PART_COUNT;
@@ -124,6 +151,8 @@ static void execute(unsigned vcpu, void *data)
     core->count++;
     if (core->instructions[instruction->function]++ == 0)
         core->touched[core->touched_count++] = instruction->function;
+    if (instruction->is_yield)
+        spin(core, instruction);
     if (instruction->is_return)
         end(core);
     if (instruction->is_wait) {
@@ -155,6 +184,7 @@ static void instrument(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
         memcpy(&code, qemu_plugin_insn_data(instruction), sizeof code);
         record->is_return = code == 0xD69F03E0;
         record->is_wait = code == 0xD503207F;
+        record->is_yield = code == 0xD503203F;
         qemu_plugin_register_vcpu_insn_exec_cb(instruction, execute, QEMU_PLUGIN_CB_NO_REGS, record);
     }
 }

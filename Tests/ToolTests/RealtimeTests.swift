@@ -49,18 +49,19 @@ import Testing
     /// As the plugin lays it out: magic, dropped, octaves, paths.
     private func file(_ paths: [[UInt64]]) -> Data {
         var words: [UInt64] = [0x3153_4549_5254_4E45, 0] + Array(repeating: 0, count: 5 * 32)
-        for path in paths + Array(repeating: [], count: 2048 - paths.count) { words += path + Array(repeating: 0, count: 70 - path.count) }
+        for path in paths + Array(repeating: [], count: 2048 - paths.count) { words += path + Array(repeating: 0, count: 71 - path.count) }
         words[2 + 32 + 8] = 3
         return words.reduce(into: Data()) { data, word in withUnsafeBytes(of: word) { data.append(contentsOf: $0) } }
     }
 
     @Test func pathsOfSeveralRunsAreAdded() throws {
         var records = EntryRecords()
-        try records.add(file([[77, 1, 2, 600, 400, 2, 0x100 | 390 << 32, 0x200 | 10 << 32], [78, 0, 1, 9000, 9000, 0]]))
-        try records.add(file([[77, 1, 1, 500, 500, 1, 0x300 | 500 << 32]]))
+        try records.add(file([[77, 1, 2, 600, 400, 30, 2, 0x100 | 390 << 32, 0x200 | 10 << 32], [78, 0, 1, 9000, 9000, 0, 0]]))
+        try records.add(file([[77, 1, 1, 500, 500, 20, 1, 0x300 | 500 << 32]]))
         let path = try #require(records.longestFirst.first)
         #expect(records.longestFirst.count == 1, "start-up is nobody's wait")
         #expect(path.count == 3 && path.total == 1100 && path.longest == 500)
+        #expect(records.longestWait == 30)
         #expect(path.parts.map(\.function) == [0x300])
         #expect(records.longest(.start) == 9000 && records.count(.synchronous) == 3)
         #expect(records.octaves[.synchronous]?[8] == 6)

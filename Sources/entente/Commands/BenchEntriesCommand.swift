@@ -89,12 +89,13 @@ extension EntryRecords {
         Kind.allCases.filter { count($0) > 0 }.flatMap { kind in
             [BenchRow("entries.\(kind).count", Double(count(kind)), unit: "entries"),
              BenchRow("entries.\(kind).longest", Double(longest(kind)))]
-        }
+        } + [BenchRow("entries.longest-wait", Double(longestWait))]
     }
 
     func text(symbols: SymbolTable, top: Int) -> String {
         let kinds = Kind.allCases.filter { count($0) > 0 }
         var lines = kinds.map { kind in "\(kind.title): \(count(kind)) entries, the longest of \(longest(kind)) instructions" }
+        lines.append("not counted there: waits for the kernel's lock, the longest of \(longestWait)")
         lines += ["", "entries of a length of"]
         for octave in 0..<32 {
             let sum = kinds.filter { $0 != .start }.reduce(UInt64(0)) { $0 + (octaves[$1]?[octave] ?? 0) }

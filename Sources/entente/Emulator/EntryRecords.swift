@@ -23,6 +23,8 @@ struct EntryRecords {
         var count: UInt64
         var total: UInt64
         var longest: UInt64
+        /// Not in the other figures: instructions spent waiting for the kernel's lock, which another core had.
+        var longestWait: UInt64
         /// Functions by offset, and how many instructions of the longest entry were in each; most first.
         var parts: [(function: UInt64, instructions: UInt64)]
     }
@@ -35,7 +37,7 @@ struct EntryRecords {
     private static let octaveCount = 32
     private static let pathCount = 2048
     private static let partCount = 64
-    private static let pathSize = 8 * (6 + partCount)
+    private static let pathSize = 8 * (7 + partCount)
 
     /// Adds those of one run.
     mutating func add(_ data: Data) throws {
@@ -51,16 +53,17 @@ struct EntryRecords {
     }
 
     private mutating func addPath(_ data: Data, at offset: Int) {
-        let words = (0..<6).map { data.word(at: offset + $0 * 8) }
+        let words = (0..<7).map { data.word(at: offset + $0 * 8) }
         guard words[2] > 0, let kind = Kind(rawValue: Int(words[1])) else { return }
-        let parts = (0..<min(Int(words[5]), Self.partCount)).map { index in
-            let part = data.word(at: offset + (6 + index) * 8)
+        let parts = (0..<min(Int(words[6]), Self.partCount)).map { index in
+            let part = data.word(at: offset + (7 + index) * 8)
             return (function: part & 0xFFFF_FFFF, instructions: part >> 32)
         }.sorted { $0.1 > $1.1 }
-        let path = Path(kind: kind, count: words[2], total: words[3], longest: words[4], parts: parts)
+        let path = Path(kind: kind, count: words[2], total: words[3], longest: words[4], longestWait: words[5], parts: parts)
         guard var known = paths[words[0]] else { return paths[words[0]] = path }
         known.count += path.count
         known.total += path.total
+        known.longestWait = max(known.longestWait, path.longestWait)
         if path.longest > known.longest { (known.longest, known.parts) = (path.longest, path.parts) }
         paths[words[0]] = known
     }
@@ -69,6 +72,7 @@ struct EntryRecords {
     var longestFirst: [Path] { paths.values.filter { $0.kind != .start }.sorted { $0.longest > $1.longest } }
 
     func longest(_ kind: Kind) -> UInt64 { paths.values.filter { $0.kind == kind }.map(\.longest).max() ?? 0 }
+    var longestWait: UInt64 { paths.values.map(\.longestWait).max() ?? 0 }
     func count(_ kind: Kind) -> UInt64 { paths.values.filter { $0.kind == kind }.reduce(0) { $0 + $1.count } }
 }
 
