@@ -125,7 +125,7 @@ struct ModelGenerator {
         case 32..<40:
             if isRoot, random.chance(1) { return request(.revoke, InitialSlot.firstRegion) }
             return request(
-                .revoke, random.chance(80) ? UInt32(free(thread)) : slot(thread, nil),
+                .revoke, random.chance(80) ? UInt32(truncatingIfNeeded: free(thread)) : slot(thread, nil),
                 form: UInt32(random.below(random.chance(97) ? 2 : 4)))
         case 40..<48:
             return request(

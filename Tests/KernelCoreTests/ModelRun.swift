@@ -181,9 +181,14 @@ final class ModelRun {
     }
 
     private func conclude(_ context: Ref<ExecutionContext>, _ prediction: Prediction, _ request: Request) {
-        guard prediction.errors.isEmpty else { return check(context, prediction.errors, request) }
+        guard prediction.errors.isEmpty else {
+            check(context, prediction.errors, request)
+            return prediction.refuse()
+        }
         let status = Status(rawValue: context.pointee.frame.x[0])
-        if let status, prediction.possible.contains(status), !(status == .again && request.operation == 7) { return }
+        if let status, prediction.possible.contains(status), !(status == .again && request.operation == 7) {
+            return prediction.refuse()
+        }
         guard let status, status == .ok || status == .again && [4, 7, 8].contains(request.operation) else {
             model.broken.append("\(ModelStep.operate(0, request)) answers \(status.map { "\($0)" } ?? "?"), not ok")
             return
