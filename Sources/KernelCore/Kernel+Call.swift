@@ -125,11 +125,10 @@ extension Kernel {
                 return server.pointee.frame.x[0] = Status.badArgument.rawValue
             }
             form |= caller.pointee.stopsOnReply
-            if isGivenUp(caller, form) { form |= ReplyForm.leaveStopped }
             let isPlain = caller.pointee.scheduling == server.pointee.scheduling
             reply(core, server, caller, form)
             if shape.bits != 0, caller.pointee.callKind == .message { transferMore(server, caller, shape) }
-            if form & (ReplyForm.wait | ReplyForm.leaveStopped) == ReplyForm.wait, isPlain, canWaitSimply(server) {
+            if form & (ReplyForm.wait | ReplyForm.leaveStopped | ReplyForm.refuse) == ReplyForm.wait, isPlain, canWaitSimply(server) {
                 server.pointee.state = .waiting
                 return switchTo(core, caller)
             }
@@ -191,6 +190,7 @@ extension Kernel {
         server.pointee.frame.x[0] = Status.ok.rawValue
         let isOnLentTime = caller.pointee.scheduling == server.pointee.scheduling
         if isOnLentTime { releaseCore(core) }
+        if isGivenUp(caller, form) { caller.pointee.state = .stopped }
         if caller.pointee.state == .stopped {
             finishStop(core, caller)
             if isGivenUp(caller, form) { tellStopped(core, caller) }

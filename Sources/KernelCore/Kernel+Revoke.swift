@@ -51,6 +51,8 @@ extension Kernel {
         guard try removeDescendants(core, caller, slot, &steps) else { return }
         if slot.pointee.extra & Revocation.hasRemoved != 0, !hasGracePassed(core, slot) { throw .again }
         emptyRegion(slot)
+        // Another core may have been asked to delete it, by a revoker that has thought better of it.
+        if slot.pointee.extra & Revocation.deleting != 0 { forgetErrands(slot) }
         slot.pointee.extra = 0
         guard form == .delete, !slot.pointee.isEmpty else { return }
         slot.pointee.extra = Revocation.inProgress | Revocation.deleting

@@ -8,6 +8,8 @@ struct Prediction {
     var errors: [Status] = []
     /// The answer may also be one of these, and nothing changes.
     var possible: [Status] = []
+    /// What happens even so when it is refused.
+    var refuse: () -> Void = {}
     /// `done` is what the kernel left in `x2`; says what is wrong with the answer, if anything.
     var apply: (Status, UInt64) -> String? = { _, _ in nil }
 
@@ -281,7 +283,7 @@ extension KernelModel {
         }
         let region = (node.isOwner || node.parent == nil) ? node.object as? ModelRegion : nil
         return Prediction(apply: { [self] status, _ in
-            follow(deleted: form == .delete ? node : nil)
+            follow(revoked: node, deletes: form == .delete)
             // Whoever takes away its own ground gets no answer that it could read.
             guard status == .ok, caller.isAlive, caller.isConfigured, caller.slots != nil else { return nil }
             if !node.children.isEmpty { return "revoking says ok and something is left" }
@@ -324,31 +326,31 @@ extension KernelModel {
         } else {
             errors.append(.badCapability)
         }
-        // What is left of a mapping in a space that is gone makes room.
-        let leftOver = mapping?.mapped.map { !$0.space.isAlive } == true ? mapping : nil
-        if leftOver != nil { mapping = nil }
-        if let found = mapping {
+        // One of a space that is gone is as good as none.
+        let isStale = mapping?.mapped.map { !$0.space.isAlive } ?? false
+        if let found = mapping, !isStale {
             let goesOn = found.mapped.map { $0.space === space && ($0.first + $0.count) << Page.shift == address } ?? false
             if !goesOn || found.parent !== extent { errors.append(.occupied) }
         }
-        guard errors.isEmpty, let space, let extent else { return Prediction(errors: errors) }
+        let refuse: () -> Void = { [self] in if isStale { follow() } }
+        guard errors.isEmpty, let space, let extent else { return Prediction(errors: errors, refuse: refuse) }
         var count: UInt64 = 0
         while count < min(size >> Page.shift, 16), space.pages[address >> Page.shift + count] == nil { count += 1 }
-        if count == 0 { return .refused(.occupied, .noMemory) }
+        if count == 0 { return Prediction(errors: [.occupied, .noMemory], refuse: refuse) }
         let kernelSpace = Ref<AddressSpace>(at: PhysicalAddress(space.address))
         return Prediction(
-            possible: [.noMemory],
+            possible: [.noMemory], refuse: refuse,
             apply: { [self] status, done in
+                if isStale { erase(mapping) }
                 let isFull = kernelSpace.pointee.poolNext == kernelSpace.pointee.poolEnd
                 if done >> Page.shift != count, !isFull || done >> Page.shift > count { return "\(done) bytes were mapped" }
                 if status != (done < size ? .again : .ok) { return "mapped \(done) of \(size) and answered \(status)" }
                 for page in 0..<done >> Page.shift {
                     space.pages[address >> Page.shift + page] = (extent.base + offset + page << Page.shift, rights)
                 }
-                if let mapping {
+                if let mapping, !isStale {
                     mapping.mapped!.count += done >> Page.shift
                 } else {
-                    erase(leftOver)
                     let node = ModelNode(
                         .slot(caller.slots!, Int(request.words[5])), .mapping, rights: rights, object: nil,
                         base: MappingPlace.space(kernelSpace).value, under: extent)

@@ -137,60 +137,50 @@ final class KernelModel {
 
     // MARK: Revocation, as far as the kernel has come
 
-    /// Takes over what the kernel has removed; complains about what it must not have. `deleted`: may go though nobody above is
-    /// being revoked.
-    func follow(deleted: ModelNode? = nil) {
-        // One that is being deleted says so in its slot, and keeps it when it is emptied by another core.
-        var gone: [(ModelNode, isDoomed: Bool)] = []
-        for root in roots { collectGone(root, isDoomed: false, deleted, &gone) }
-        condemnContents(&gone)
-        // Leaves come last.
-        for (node, isDoomed) in gone.reversed() {
-            if !isDoomed { broken.append("a \(node.kind) vanished, though nobody took it back") }
-            remove(node)
-        }
+    /// Takes over what the kernel has removed; complains about what it must not have.
+    ///
+    /// - Parameters:
+    ///   - revoked: what the operation takes back; its slot says nothing of that any more when it is done.
+    ///   - deletes: that itself may go, too.
+    func follow(revoked: ModelNode? = nil, deletes: Bool = false) {
+        var gone: [(node: ModelNode, isDoomed: Bool)]
+        var wasChanged: Bool
+        // What went takes along what lay in it, which may have had descendants elsewhere.
+        repeat {
+            gone = []
+            wasChanged = false
+            for root in roots { collectGone(root, isDoomed: false, revoked, deletes, &gone) }
+            // Leaves come last.
+            for (node, isDoomed) in gone.reversed() where isDoomed && !node.isGone && node.children.isEmpty {
+                remove(node)
+                wasChanged = true
+            }
+        } while wasChanged
+        for (node, _) in gone { broken.append("a \(node.kind) vanished, though nobody took it back") }
         dying.removeAll { $0.slots.allSatisfy { $0 == nil } }
     }
 
-    /// What lay in an object that went in the same step went with it, and what was below that.
-    private func condemnContents(_ gone: inout [(ModelNode, isDoomed: Bool)]) {
-        var changes = true
-        while changes {
-            changes = false
-            for index in gone.indices where !gone[index].isDoomed {
-                let node = gone[index].0
-                let isCondemned = gone.contains { other, isDoomed in
-                    guard isDoomed else { return false }
-                    if node.parent === other { return true }
-                    // The two ends of a notification's sink go together.
-                    if node.place.isSink, other.place.isSink { return other.place.holder === node.place.holder }
-                    return other.isOwner && other.object === node.place.holder
-                }
-                if isCondemned {
-                    gone[index].isDoomed = true
-                    changes = true
-                }
-            }
-        }
-    }
-
     private func collectGone(
-        _ node: ModelNode, isDoomed: Bool, _ deleted: ModelNode?, _ gone: inout [(ModelNode, isDoomed: Bool)]
+        _ node: ModelNode, isDoomed: Bool, _ revoked: ModelNode?, _ deletes: Bool,
+        _ gone: inout [(node: ModelNode, isDoomed: Bool)]
     ) {
         let counterpart = node.counterpart
-        var isHere = isDoomed || node === deleted
-        var isBelow = isDoomed
+        var isHere = isDoomed || deletes && node === revoked
+        var isBelow = isDoomed || node === revoked
         if case .slot(let table, _) = node.place {
             let extra = counterpart.pointee.extra
+            // One that is being deleted says so in its slot, and keeps it when it is emptied by another core. A mapping of a
+            // space that is gone is nothing.
             isHere = isHere || !table.isAlive || extra & Revocation.deleting != 0
-            isBelow = isHere || extra & Revocation.inProgress != 0
+            isHere = isHere || node.mapped.map { !$0.space.isAlive } ?? false
+            isBelow = isBelow || isHere || extra & Revocation.inProgress != 0
         }
         if counterpart.pointee.isEmpty {
             gone.append((node, isHere))
         } else if isHere, node.mapped != nil {
             shorten(node, MappingPlace(word: counterpart.pointee.word))
         }
-        for child in node.children { collectGone(child, isDoomed: isBelow, deleted, &gone) }
+        for child in node.children { collectGone(child, isDoomed: isBelow, revoked, deletes, &gone) }
     }
 
     private func shorten(_ node: ModelNode, _ place: MappingPlace) {

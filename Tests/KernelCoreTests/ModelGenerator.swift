@@ -21,10 +21,10 @@ struct ModelGenerator {
         }
         guard let thread = current[core] else {
             // Nobody runs: something must happen from outside.
-            switch random.below(4) {
-            case 0: return .interrupts(core)
-            case 1: return .raise(0, ModelSlots.rootNotification, 1)
-            case 2: return .advance(UInt64(random.below(3000)))
+            switch random.below(10) {
+            case 0..<2: return .interrupts(core)
+            case 2: return .raise(0, ModelSlots.rootNotification, 1)
+            case 3..<5: return .advance(UInt64(random.below(3000)))
             default: return raise(core, 1)
             }
         }
@@ -40,8 +40,13 @@ struct ModelGenerator {
     private mutating func root(_ model: KernelModel) -> Request {
         if !plan.isEmpty { return plan.removeFirst() }
         let slots = model.rootThread.slots!.slots
+        if let asleep = (0..<ModelSlots.tenants).first(where: { isAsleep($0, slots) }), random.chance(70) {
+            return request(
+                .contextControl, ModelSlots.base(asleep) + ModelSlots.thread, form: ContextControl.start.rawValue)
+        }
+        if random.chance(4) { plan = ModelTenantPlan.refill(random.below(ModelSlots.tenants)) }
         if let dead = (0..<ModelSlots.tenants).first(where: { isBroken($0, slots) }) { return rebuild(dead, slots) }
-        guard random.chance(60) else { return wait }
+        guard random.chance(40) else { return wait }
         return operation(model, model.rootThread)
     }
 
@@ -52,7 +57,12 @@ struct ModelGenerator {
         guard let thread = slots[base + Int(ModelSlots.thread)]?.object as? ModelThread,
             slots[base + Int(ModelSlots.page)] != nil, slots[base + Int(ModelSlots.portal)] != nil
         else { return true }
-        return !thread.isConfigured || thread.table == nil || thread.state == .stopped && !thread.asksToStart
+        return !thread.isConfigured || thread.table == nil
+    }
+
+    private func isAsleep(_ tenant: Int, _ slots: [ModelNode?]) -> Bool {
+        guard let thread = slots[Int(ModelSlots.base(tenant) + ModelSlots.thread)]?.object as? ModelThread else { return false }
+        return thread.isConfigured && thread.state == .stopped && !thread.asksToStart
     }
 
     /// What is left of it goes; then it is made anew. A revocation takes several calls, which the plan does not count.
@@ -85,20 +95,39 @@ struct ModelGenerator {
     }
 
     private mutating func tenant(_ model: KernelModel, _ thread: ModelThread) -> Request {
+        if let caller = thread.caller {
+            switch random.below(100) {
+            case 0..<25: return replyWait(thread)
+            case 25..<45 where caller.shape.hasLease: return copy(caller)
+            case 45..<60: return call(thread)
+            default: return operation(model, thread)
+            }
+        }
         switch random.below(100) {
-        case 0..<16:
-            let shape = random.chance(60)
-                ? MessageShape(bits: 0)
-                : MessageShape(
-                    length: UInt32(random.below(66)), capabilities: UInt32(random.below(3)), lease: random.chance(50))
-            let form = random.chance(3) ? UInt32(truncatingIfNeeded: random.next()) : shape.bits
-            return request(.call, slot(thread, .portal), form: form, random.next())
-        case 16..<40: return replyWait(thread)
-        case 40..<46:
-            return request(
-                .copy, 0, form: UInt32(random.below(random.chance(95) ? 2 : 5)), offset(0x1800), offset(0x5000), offset(0x1800))
+        case 0..<30: return call(thread)
+        case 30..<40: return replyWait(thread)
+        case 40: return copy(thread)
         default: return operation(model, thread)
         }
+    }
+
+    private mutating func call(_ thread: ModelThread) -> Request {
+        let shape = random.chance(40)
+            ? MessageShape(bits: 0)
+            : MessageShape(
+                length: UInt32(random.below(66)), capabilities: UInt32(random.below(random.chance(50) ? 1 : 3)),
+                lease: random.chance(60))
+        let form = random.chance(3) ? UInt32(truncatingIfNeeded: random.next()) : shape.bits
+        return request(.call, slot(thread, .portal), form: form, random.next())
+    }
+
+    private mutating func copy(_ caller: ModelThread) -> Request {
+        let size = Int(min(caller.lease?.size ?? 0x1000, 0x4000)) + 1
+        let start = random.below(size)
+        return request(
+            .copy, 0, form: UInt32(random.below(random.chance(95) ? 2 : 5)),
+            random.chance(90) ? UInt64(start) : offset(0x1800), offset(0x3000),
+            random.chance(90) ? UInt64(random.below(size - start)) : offset(0x1800))
     }
 
     private mutating func replyWait(_ thread: ModelThread) -> Request {
@@ -125,7 +154,7 @@ struct ModelGenerator {
         case 32..<40:
             if isRoot, random.chance(1) { return request(.revoke, InitialSlot.firstRegion) }
             return request(
-                .revoke, random.chance(80) ? UInt32(truncatingIfNeeded: free(thread)) : slot(thread, nil),
+                .revoke, random.chance(92) ? UInt32(truncatingIfNeeded: free(thread)) : slot(thread, nil),
                 form: UInt32(random.below(random.chance(97) ? 2 : 4)))
         case 40..<48:
             return request(
@@ -206,7 +235,7 @@ struct ModelGenerator {
     /// A slot of the thread's table, mostly one with a capability of this kind.
     private mutating func slot(_ thread: ModelThread, _ kind: ObjectKind?) -> UInt32 {
         let isRoot = thread.core == 0 && (thread.slots?.slots.count ?? 0) > 100
-        let range = isRoot ? 50..<170 : 1..<48
+        let range = isRoot ? 50..<200 : 1..<48
         if random.chance(6) {
             return isRoot ? UInt32(range.lowerBound + random.below(range.count)) : UInt32(truncatingIfNeeded: random.next() % 60)
         }
@@ -237,11 +266,11 @@ struct ModelGenerator {
         let thread = ModelSlots.base(random.below(ModelSlots.tenants)) + ModelSlots.thread
         switch random.below(6) {
         case 0, 1:
-            return .write(thread, 64 + 2 * random.below(2), UInt64(1 + random.below(44)) | UInt64(random.below(16)) << 32)
+            return .write(thread, 64 + 2 * random.below(2), UInt64(1 + random.below(46)) | UInt64(random.below(16)) << 32)
         case 2: return .write(thread, 65 + 2 * random.below(2), random.chance(60) ? 0 : UInt64(random.below(3)) << 12)
-        case 3: return .write(thread, 68, UInt64(20 + random.below(24)) | UInt64(20 + random.below(24)) << 32)
-        case 4: return .write(thread, 72 + random.below(2), random.chance(95) ? UInt64(random.below(0x4000)) : random.next())
-        default: return .write(thread, 74, UInt64(random.below(4)))
+        case 3: return .write(thread, 68, UInt64(22 + random.below(24)) | UInt64(22 + random.below(24)) << 32)
+        case 4: return .write(thread, 72 + random.below(2), random.chance(97) ? UInt64(random.below(0x2800)) : random.next())
+        default: return .write(thread, 74, random.chance(70) ? 3 : UInt64(random.below(4)))
         }
     }
 }

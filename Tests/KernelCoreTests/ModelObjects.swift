@@ -109,24 +109,6 @@ final class ModelNode {
         case server(ModelPortal)
         case sink(ModelNotification), sinkSource(ModelNotification)
         case overrun(ModelTime)
-
-        var isSink: Bool {
-            switch self {
-            case .sink, .sinkSource: true
-            default: false
-            }
-        }
-
-        /// The object whose memory it lies in.
-        var holder: ModelObject {
-            switch self {
-            case .slot(let table, _): table
-            case .part(let thread, _): thread
-            case .server(let portal): portal
-            case .sink(let notification), .sinkSource(let notification): notification
-            case .overrun(let time): time
-            }
-        }
     }
 
     let place: Place

@@ -11,7 +11,8 @@ final class ModelRun {
     /// Compare after so many steps.
     private let stride: Int
     private var count = 0
-    private(set) var succeeded: Set<UInt64> = []
+    /// How often each operation was done.
+    private(set) var done: [UInt64: Int] = [:]
 
     init(stride: Int = 1, usesFastPath: Bool = true) {
         self.stride = stride
@@ -99,7 +100,7 @@ final class ModelRun {
 
     func broken(compares: Bool, checksInvariants: Bool = false) -> String? {
         if compares {
-            model.compare(slots: 200)
+            model.compare(slots: ModelSlots.rootLimit)
             if checksInvariants || count % (32 * stride) == 0 {
                 model.broken += Invariants(bench).broken()
             }
@@ -142,7 +143,7 @@ final class ModelRun {
             let errors = model.callErrors(thread, request)
             enterKernel(index, context)
             if errors.isEmpty {
-                succeeded.insert(request.operation)
+                done[request.operation, default: 0] += 1
                 model.call(thread, request)
             } else {
                 check(context, errors, request)
@@ -150,7 +151,7 @@ final class ModelRun {
         case .replyWait:
             enterKernel(index, context)
             model.replyWait(thread, request)
-            if thread.expected?.status == Status.ok.rawValue { succeeded.insert(request.operation) }
+            if thread.expected?.status == Status.ok.rawValue { done[request.operation, default: 0] += 1 }
         default:
             let prediction = model.predict(thread, request)
             enterKernel(index, context)
@@ -181,14 +182,19 @@ final class ModelRun {
     }
 
     private func conclude(_ context: Ref<ExecutionContext>, _ prediction: Prediction, _ request: Request) {
-        guard prediction.errors.isEmpty else { return check(context, prediction.errors, request) }
+        guard prediction.errors.isEmpty else {
+            check(context, prediction.errors, request)
+            return prediction.refuse()
+        }
         let status = Status(rawValue: context.pointee.frame.x[0])
-        if let status, prediction.possible.contains(status), !(status == .again && request.operation == 7) { return }
+        if let status, prediction.possible.contains(status), !(status == .again && request.operation == 7) {
+            return prediction.refuse()
+        }
         guard let status, status == .ok || status == .again && [4, 7, 8].contains(request.operation) else {
             model.broken.append("\(ModelStep.operate(0, request)) answers \(status.map { "\($0)" } ?? "?"), not ok")
             return
         }
-        if status == .ok { succeeded.insert(request.operation) }
+        if status == .ok { done[request.operation, default: 0] += 1 }
         if let wrong = prediction.apply(status, context.pointee.frame.x[2]) {
             model.broken.append("\(ModelStep.operate(0, request)): \(wrong)")
         }

@@ -31,7 +31,7 @@ enum ModelStep: CustomStringConvertible {
 
 /// Where things are in root's table and in each tenant's.
 enum ModelSlots {
-    static let tenants = 4
+    static let tenants = 6
     static let cores = 2
     /// Root is told here that it should do something.
     static let rootNotification: UInt32 = 40
@@ -40,11 +40,14 @@ enum ModelSlots {
     static let region: UInt32 = 0, table: UInt32 = 1, space: UInt32 = 2, thread: UInt32 = 3, time: UInt32 = 4
     static let notification: UInt32 = 5, portal: UInt32 = 6, extent: UInt32 = 7, page: UInt32 = 8
     /// Free for what root does at random.
-    static let rootFree: Range<UInt32> = 140..<170
+    static let rootFree: Range<UInt32> = 170..<200
+    /// All that is ever used of root's table.
+    static let rootLimit = 210
 
     /// A tenant's own table: what it was given, then what it makes.
     static let tableCount: UInt64 = 48
-    static let tenantFree: Range<UInt32> = 20..<44
+    static let portals: UInt32 = 8, notifications: UInt32 = 14, neighbour: UInt32 = 20, ownPage: UInt32 = 21
+    static let tenantFree: Range<UInt32> = 22..<46
 }
 
 /// Root's operations that make a tenant of what is left of it, and tell the others of it.
@@ -99,14 +102,24 @@ struct ModelTenantPlan {
         for (index, part) in parts.enumerated() { give(own(part), UInt32(index + 1)) }
         for other in 0..<ModelSlots.tenants {
             let base = ModelSlots.base(other), number = UInt32(other)
-            give(base + ModelSlots.portal, 8 + number)
-            give(base + ModelSlots.notification, 12 + number, rights: UInt64(2 + 8 * (other & 1)))
+            give(base + ModelSlots.portal, ModelSlots.portals + number)
+            give(base + ModelSlots.notification, ModelSlots.notifications + number, rights: UInt64(2 + 8 * (other & 1)))
             // The others may have lost theirs with this one's former life.
-            give(own(ModelSlots.portal), 8 + UInt32(tenant), to: base + ModelSlots.table)
-            give(own(ModelSlots.notification), 12 + UInt32(tenant), rights: 10, to: base + ModelSlots.table)
+            give(own(ModelSlots.portal), ModelSlots.portals + UInt32(tenant), to: base + ModelSlots.table)
+            give(
+                own(ModelSlots.notification), ModelSlots.notifications + UInt32(tenant), rights: 10,
+                to: base + ModelSlots.table)
         }
-        give(ModelSlots.base((tenant + 1) % ModelSlots.tenants) + ModelSlots.table, 16, rights: 2)
-        give(own(ModelSlots.page), 17)
+        give(
+            ModelSlots.base((tenant + 1) % ModelSlots.tenants) + ModelSlots.table, ModelSlots.neighbour, rights: 2)
+        give(own(ModelSlots.page), ModelSlots.ownPage)
+    }
+
+    /// What it may have given away or thrown away comes again; most of it is there.
+    static func refill(_ tenant: Int) -> [Request] {
+        var plan = ModelTenantPlan(tenant: tenant)
+        plan.fillTable()
+        return plan.steps
     }
 
     private mutating func configure() {

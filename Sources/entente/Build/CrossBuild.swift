@@ -50,7 +50,7 @@ struct CrossBuild {
         let program = workspace.programs.appendingPathComponent("packages/\(package.key)/\(product.dropLast("Image".count)).elf")
         try build(
             program, .component, product: product, package: folder,
-            scratch: workspace.crossBuild.appendingPathComponent("packages/\(package.key)"),
+            scratch: package.boardScratch,
             toolset: "Runtime/toolset.json", libraries: package.unicodeTables.map { [$0.path] } ?? [])
         return program
     }

@@ -31,7 +31,23 @@ struct ComponentPackage {
     func prepare() throws {
         let text = try String(contentsOf: folder.appendingPathComponent("Package.swift"), encoding: .utf8)
         if text.contains("\"/\(ComponentPackage.linkName)\"") { try link() }
+        dropStalePlans()
         for url in try GeneratedInterfaces(package: folder).update() { Progress.say("==> Wrote \(url.relativePath)") }
+    }
+
+    /// Where its programs for the board are built, and its tests for the host.
+    var boardScratch: URL { workspace.crossBuild.appendingPathComponent("packages/\(key)") }
+    private var hostScratch: URL { workspace.state.appendingPathComponent("packages/\(key)") }
+
+    /// SwiftPM does not look behind the link `Runtime/ABI` for files that came or went. Without its plan it looks again.
+    private func dropStalePlans() {
+        guard let changed = workspace.root.appendingPathComponent("Sources/ABI").modified else { return }
+        for scratch in [boardScratch, hostScratch] {
+            for name in ["release.yaml", "debug.yaml"] {
+                let plan = scratch.appendingPathComponent(name)
+                if let planned = plan.modified, planned < changed { try? FileManager.default.removeItem(at: plan) }
+            }
+        }
     }
 
     private func link() throws {
@@ -45,10 +61,9 @@ struct ComponentPackage {
 
     /// The product that becomes its program.
     func imageProduct() throws -> String {
-        let scratch = workspace.state.appendingPathComponent("packages/\(key)")
         let text = try Subprocess(
             "swift",
-            ["package", "--package-path", folder.path, "--scratch-path", scratch.path, "describe", "--type", "json"],
+            ["package", "--package-path", folder.path, "--scratch-path", hostScratch.path, "describe", "--type", "json"],
             environment: ["ENTENTE_ROOT": workspace.root.path]
         ).output()
         let products = try JSONDecoder().decode(Description.self, from: text).products.map(\.name)
@@ -62,9 +77,8 @@ struct ComponentPackage {
     /// Runs its tests on the host.
     func test() throws {
         try prepare()
-        let scratch = workspace.state.appendingPathComponent("packages/\(key)")
         try Subprocess(
-            "swift", ["test", "--package-path", folder.path, "--scratch-path", scratch.path],
+            "swift", ["test", "--package-path", folder.path, "--scratch-path", hostScratch.path],
             environment: ["ENTENTE_ROOT": workspace.root.path]
         ).run()
     }
