@@ -32,6 +32,7 @@ let programs: [Program] = [
     .component("TestMonitor", at: "Benchmarks/TestMonitor", and: ["MachineMonitor"]),
     .component("Pager"),
     .component("Crash", at: "Tests/Programs/Crash"),
+    .component("Caller", at: "Tests/Programs/Caller"),
     .component("PageReader", at: "Tests/Programs/PageReader"),
     .component("BadPager", at: "Tests/Programs/BadPager"),
     // Machines' programs: benchmarks and mischief.

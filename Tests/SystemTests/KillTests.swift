@@ -30,6 +30,7 @@ extension SystemTests {
                     return
                 }
             }
+            try system.expectEverythingRuns()
             try system.expectMachinesWork()
             print("'\(example)' survived \(Self.kills) kills, ENTENTE_SEED=\(Self.seed)")
         }
@@ -80,6 +81,13 @@ private struct KilledSystem {
         try system.type("kill \(victim)\n", on: "root")
         try system.wait(for: "back: \(victim), life \(life),", on: "root", timeout: .seconds(20))
         if let words = firstWords[victim] { try system.wait(for: words, on: victim, timeout: .seconds(30)) }
+    }
+
+    /// As root sees it: nobody died but by our hand, and nobody is still dead.
+    func expectEverythingRuns() throws {
+        try system.forget("root")
+        try system.type("restarts\n", on: "root")
+        for victim in victims { try system.wait(for: "\(victim): runs, died \(lives[victim, default: 1] - 1) times", on: "root") }
     }
 
     func expectMachinesWork() throws {

@@ -53,6 +53,21 @@ extension SystemTests {
             #expect(try system.run("cat /tmp/mark", on: "second").output == "mark\n")
         }
 
+        /// The capability stays the same; the portal's generation tells of the restart, and the server's count begins anew.
+        @Test func aClientGoesOnWithTheNextLifeOfItsServer() throws {
+            let system = try RunningSystem("Tests/Systems/restart-server.yaml")
+            try system.wait(for: "generation 1, call 1\n", on: "client")
+            for life in 2...4 {
+                try system.type("kill server\n", on: "root")
+                try system.wait(for: "dead, generation ", on: "client")
+                try system.wait(for: "generation \(life), call 1\n", on: "client")
+            }
+            #expect(try restarts(system, of: "client").contains("runs, died 0 times"))
+            // The client's own next life calls the same server.
+            try system.type("kill client\n", on: "root")
+            try system.wait(for: "generation 4, call ", on: "client")
+        }
+
         @Test func theConsoleDriverComesBackAndLosesNobody() throws {
             let system = try RunningSystem("examples/debian")
             #expect(try system.run("echo before", on: "debian", timeout: .seconds(120)).output == "before\n")

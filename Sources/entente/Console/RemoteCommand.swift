@@ -65,7 +65,7 @@ struct RemoteCommand {
 
     /// Goes on after the machine has said something.
     mutating func heard(_ bytes: [UInt8]) -> [Action] {
-        lastSign = .now
+        if !bytes.isEmpty { lastSign = .now }
         heard += bytes
         var actions: [Action] = []
         while let action = step() { actions += action }
