@@ -11,8 +11,6 @@ extension SystemTests {
         static let seed = number("ENTENTE_SEED") ?? UInt64.random(in: 1 ... .max)
         static let examples = ((try? FileManager.default.contentsOfDirectory(atPath: Repository.file("examples").path)) ?? [])
             .sorted()
-            // With a board of several cores, and for hours, by `--kills` alone: docs/caveats.md.
-            .filter { ProcessInfo.processInfo.environment["ENTENTE_KILLS"] != nil || $0 == "debian" }
 
         @Test(arguments: examples)
         func everyPartComesBack(example: String) throws {
