@@ -28,7 +28,8 @@ struct ModelGenerator {
             default: return raise(core, 1)
             }
         }
-        return .operate(core, thread === model.rootThread ? root(model) : tenant(model, thread))
+        let isRoot = thread === model.rootThread
+        return .operate(core, isRoot ? root(model) : tenant(model, thread), byRoot: isRoot)
     }
 
     private mutating func raise(_ core: Int, _ bits: UInt64) -> ModelStep {

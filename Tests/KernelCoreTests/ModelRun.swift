@@ -81,7 +81,8 @@ final class ModelRun {
     /// Returns what is wrong after a step, if anything.
     func play(_ step: ModelStep) -> String? {
         switch step {
-        case .operate(let core, let request): perform(core, request)
+        case .operate(let core, let request, let isRoot):
+            if (current(core) === model.rootThread) == isRoot { perform(core, request) }
         case .interrupts(let core): takeInterrupts(core)
         case .advance(let ticks): bench.model.advance(by: ticks)
         case .raise(let core, let slot, let bits):
@@ -94,6 +95,7 @@ final class ModelRun {
                 UnsafeMutablePointer<UInt64>(bitPattern: UInt(thread.page))![index] = value
             }
         }
+        for core in 0..<ModelSlots.cores { model.followEarlyDelivery(core) }
         count += 1
         return broken(compares: count % stride == 0)
     }
@@ -178,7 +180,7 @@ final class ModelRun {
     private func check(_ context: Ref<ExecutionContext>, _ errors: [Status], _ request: Request) {
         let status = Status(rawValue: context.pointee.frame.x[0])
         if let status, errors.contains(status) { return }
-        model.broken.append("\(ModelStep.operate(0, request)) answers \(status.map { "\($0)" } ?? "?"), not \(errors)")
+        model.broken.append("\(ModelStep.operate(0, request, byRoot: false)) answers \(status.map { "\($0)" } ?? "?"), not \(errors)")
     }
 
     private func conclude(_ context: Ref<ExecutionContext>, _ prediction: Prediction, _ request: Request) {
@@ -191,12 +193,12 @@ final class ModelRun {
             return prediction.refuse()
         }
         guard let status, status == .ok || status == .again && [4, 7, 8].contains(request.operation) else {
-            model.broken.append("\(ModelStep.operate(0, request)) answers \(status.map { "\($0)" } ?? "?"), not ok")
+            model.broken.append("\(ModelStep.operate(0, request, byRoot: false)) answers \(status.map { "\($0)" } ?? "?"), not ok")
             return
         }
         if status == .ok { done[request.operation, default: 0] += 1 }
         if let wrong = prediction.apply(status, context.pointee.frame.x[2]) {
-            model.broken.append("\(ModelStep.operate(0, request)): \(wrong)")
+            model.broken.append("\(ModelStep.operate(0, request, byRoot: false)): \(wrong)")
         }
     }
 
