@@ -555,6 +555,17 @@ extension KernelModel {
             })
     }
 
+    func wouldTellOfOverruns(_ caller: ModelThread, _ request: Request) -> Bool {
+        guard request.operation == Operation.scheduleControl.rawValue,
+            case .node(let node) = look(caller, request.slot, .schedulingContext, .manage), let time = node.object as? ModelTime
+        else { return false }
+        switch ScheduleControl(rawValue: request.selector.form) {
+        case .configure: return request.words[3] != 0 && time.overrun != nil
+        case .bindOverrun: return time.hasBudget
+        default: return false
+        }
+    }
+
     private func predictSchedule(_ caller: ModelThread, _ request: Request) -> Prediction {
         let form = ScheduleControl(rawValue: request.selector.form)
         if form == .yield { return Prediction() }
@@ -575,7 +586,11 @@ extension KernelModel {
             if threads.contains(where: { $0.time === time }) { errors.append(.badState) }
             return Prediction(
                 errors: time.wasUsed && !errors.isEmpty ? errors + [.badState] : errors,
-                possible: time.wasUsed ? [.badState] : [], apply: { _, _ in time.core = Int(words[0]); return nil })
+                possible: time.wasUsed ? [.badState] : [], apply: { _, _ in
+                    time.core = Int(words[0])
+                    time.hasBudget = words[3] != 0
+                    return nil
+                })
         case .bindOverrun:
             return predictBinding(caller, request.words[0], .notification, .write, old: time.overrun) { [self] source in
                 time.overrun = source.map { add(.overrun(time), like: $0) }

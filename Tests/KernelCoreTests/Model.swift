@@ -302,19 +302,6 @@ final class KernelModel {
         thread.state = .ready
     }
 
-    /// Bits that were raised on another core may be heard before their core looks into its inbox: when the core raises others, for
-    /// example because a budget ran out.
-    func followEarlyDelivery(_ core: Int) {
-        for thread in threads where thread.core == core {
-            guard let notification = thread.notification, notification.isPosted, notification.bits != 0,
-                thread.state == .waiting || thread.state == .calling && thread.isAborting
-            else { continue }
-            if Ref<ExecutionContext>(at: PhysicalAddress(thread.address)).pointee.state != thread.state {
-                deliver(notification, on: core)
-            }
-        }
-    }
-
     /// A core looks into its inbox: the last comes first.
     func drain(_ core: Int) {
         let items = inboxes[core].reversed()

@@ -220,7 +220,6 @@ struct ModelGenerator {
         case 0: return request(.scheduleControl, time, form: ScheduleControl.timeUsed.rawValue)
         case 1: return request(.scheduleControl, time, form: ScheduleControl.yield.rawValue)
         case 2:
-            // No bits: when a budget ends is not the reference's business.
             return request(
                 .scheduleControl, time, form: ScheduleControl.bindOverrun.rawValue,
                 random.chance(20) ? 0 : UInt64(slot(thread, .notification)))

@@ -82,7 +82,9 @@ final class ModelRun {
     func play(_ step: ModelStep) -> String? {
         switch step {
         case .operate(let core, let request, let isRoot):
-            if (current(core) === model.rootThread) == isRoot { perform(core, request) }
+            guard let thread = current(core), (thread === model.rootThread) == isRoot else { break }
+            // When a budget ends is not the reference's business: nobody is told.
+            if !model.wouldTellOfOverruns(thread, request) { perform(core, request) }
         case .interrupts(let core): takeInterrupts(core)
         case .advance(let ticks): bench.model.advance(by: ticks)
         case .raise(let core, let slot, let bits):
@@ -95,7 +97,6 @@ final class ModelRun {
                 UnsafeMutablePointer<UInt64>(bitPattern: UInt(thread.page))![index] = value
             }
         }
-        for core in 0..<ModelSlots.cores { model.followEarlyDelivery(core) }
         count += 1
         return broken(compares: count % stride == 0)
     }
