@@ -47,6 +47,19 @@ struct TestSuite {
             ])
     }
 
+    /// The nightly run: random operations against the reference model, optimised or it would take an hour.
+    mutating func runOperations(_ count: Int) {
+        runSwiftTests(
+            "\(count) operations",
+            [
+                "--filter", "ModelTests.theKernelDoesWhatTheReferenceSays", "--sanitize=address", "-c", "release", "-Xswiftc",
+                "-enable-testing",
+            ], scratch: ".build/operations",
+            environment: [
+                "ASAN_OPTIONS": "detect_leaks=0", "ENTENTE_CORE": "1", "ENTENTE_TEST_OPERATIONS": "\(count)",
+            ])
+    }
+
     mutating func checkImages() {
         let workspace = workspace
         record("Image checks") {
