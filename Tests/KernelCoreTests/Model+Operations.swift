@@ -110,10 +110,33 @@ extension KernelModel {
         let isComplete = done == min(size, 4096)
         return Prediction(
             errors: isComplete ? [] : [.badAddress],
-            apply: { status, count in
+            apply: { [self] status, count in
                 guard count == done else { return "\(count) bytes were copied, not \(done)" }
+                guard isCopied(server, address, caller, lease.address.value + offset, done) else { return "other bytes came" }
                 return status == (done < size ? .again : .ok) ? nil : "copied \(done) of \(size) and answered \(status)"
             })
+    }
+
+    /// Both sides hold the same bytes; not asked where they share a frame.
+    private func isCopied(_ one: ModelThread, _ start: UInt64, _ other: ModelThread, _ otherStart: UInt64, _ size: UInt64) -> Bool {
+        func frame(_ thread: ModelThread, _ address: UInt64) -> UInt64 {
+            (thread.space?.object as? ModelSpace)?.pages[address >> Page.shift]?.frame ?? 0
+        }
+        var done: UInt64 = 0
+        while done < size {
+            let (left, right) = (start + done, otherStart + done)
+            let step = min(size - done, min(4096 - left % 4096, 4096 - right % 4096))
+            let (first, second) = (frame(one, left), frame(other, right))
+            if first != second {
+                let bytes = { (frame: UInt64, address: UInt64) in
+                    UnsafeBufferPointer(
+                        start: UnsafePointer<UInt8>(bitPattern: UInt(frame + address % 4096)), count: Int(step))
+                }
+                guard bytes(first, left).elementsEqual(bytes(second, right)) else { return false }
+            }
+            done += step
+        }
+        return true
     }
 
     private func mayAccess(_ thread: ModelThread, _ address: UInt64, _ right: Rights) -> Bool {

@@ -263,7 +263,9 @@ struct ModelGenerator {
     }
 
     private mutating func write() -> ModelStep {
-        let thread = ModelSlots.base(random.below(ModelSlots.tenants)) + ModelSlots.thread
+        let base = ModelSlots.base(random.below(ModelSlots.tenants))
+        if random.chance(4) { return .fill(base + ModelSlots.extent, UInt64(random.below(1 << 30)) << 20) }
+        let thread = base + ModelSlots.thread
         switch random.below(6) {
         case 0, 1:
             return .write(thread, 64 + 2 * random.below(2), UInt64(1 + random.below(46)) | UInt64(random.below(16)) << 32)

@@ -92,6 +92,11 @@ final class ModelRun {
                 enter(core) { K.raise($0, Ref(at: PhysicalAddress(notification.address)), bits) }
                 model.raise(notification, bits, on: core)
             }
+        case .fill(let slot, let value):
+            if let extent = model.rootThread.slots?.slots[Int(slot)], extent.kind == .extent {
+                let memory = UnsafeMutablePointer<UInt64>(bitPattern: UInt(extent.base))!
+                for index in 0..<Int(extent.word / 8) { memory[index] = value &+ UInt64(index) }
+            }
         case .write(let slot, let index, let value):
             if let thread = model.rootThread.slots?.slots[Int(slot)]?.object as? ModelThread, thread.page != 0 {
                 UnsafeMutablePointer<UInt64>(bitPattern: UInt(thread.page))![index] = value

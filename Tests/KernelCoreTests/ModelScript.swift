@@ -11,6 +11,8 @@ enum ModelStep: CustomStringConvertible {
     case advance(UInt64)
     /// A device raises bits of a tenant's notification, or of root's, on a core.
     case raise(Int, UInt32, UInt64)
+    /// A tenant fills its memory with words of its own.
+    case fill(UInt32, UInt64)
     /// A tenant writes a word of its message page.
     case write(UInt32, Int, UInt64)
 
@@ -24,6 +26,7 @@ enum ModelStep: CustomStringConvertible {
         case .interrupts(let core): return ".interrupts(\(core)),"
         case .advance(let ticks): return ".advance(\(ticks)),"
         case .raise(let core, let slot, let bits): return ".raise(\(core), \(slot), \(bits)),"
+        case .fill(let slot, let value): return ".fill(\(slot), \(value)),"
         case .write(let slot, let index, let value): return ".write(\(slot), \(index), 0x\(String(value, radix: 16))),"
         }
     }

@@ -323,4 +323,21 @@ private typealias Notification = KernelCore.Notification
         bench.settleAll()
         #expect(!bench.isEmpty(thread.slot) && thread.state == .ready)
     }
+
+    /// The errand must not wait for whatever comes into the slot next.
+    @Test func anErrandGoesWithItsNode() {
+        let bench = Bench(cores: 2)
+        let helper = bench.makeThread(priority: 20, core: 1), thread = bench.makeThread(core: 1)
+        let delete = RevokeForm.delete.rawValue
+        while bench.core(1).pointee.errand.load() == 0 {
+            #expect(bench.operate(.revoke, thread.slot, form: delete).status == .again)
+            if bench.core(1).pointee.errand.load() == 0 { bench.settleAll() }
+        }
+        // A thread of the other core does it by itself, before that core takes the interrupt.
+        while bench.operate(.revoke, thread.slot, form: delete, by: helper.context).status == .again { bench.settle(0) }
+        #expect(bench.isEmpty(thread.slot) && bench.core(1).pointee.errand.load() == 0)
+        bench.succeed(.derive, helper.slot, UInt64(InitialSlot.table), UInt64(thread.slot), 15, 0, 0)
+        bench.settleAll()
+        #expect(!bench.isEmpty(thread.slot))
+    }
 }
