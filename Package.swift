@@ -33,6 +33,7 @@ let programs: [Program] = [
     .component("Pager"),
     .component("Crash", at: "Tests/Programs/Crash"),
     .component("Caller", at: "Tests/Programs/Caller"),
+    .component("HostileComponent", at: "Tests/Programs/HostileComponent"),
     .component("PageReader", at: "Tests/Programs/PageReader"),
     .component("BadPager", at: "Tests/Programs/BadPager"),
     // Machines' programs: benchmarks and mischief.

@@ -115,8 +115,12 @@ extension Kernel {
         }
         let bits = found.badge != 0 ? found.badge : caller.pointee.frame.x[2]
         notification.pointee.bits.set(bits)
-        // Another core may have bound it before it could see the bits: the general path raises them once more, and tells.
-        if case .nobody = hearer, notification.pointee.sink.load() != 0 { return nil }
+        // Another core may have bound it before it could see the bits: the general path raises them once more, and tells. Bits
+        // that are still there would be no news to it.
+        if case .nobody = hearer, notification.pointee.sink.load() != 0 {
+            notification.pointee.bits.clear(bits)
+            return nil
+        }
         caller.pointee.frame.x[0] = Status.ok.rawValue
         return caller
     }

@@ -57,9 +57,12 @@ extension Kernel {
         guard form == .delete, !slot.pointee.isEmpty else { return }
         slot.pointee.extra = Revocation.inProgress | Revocation.deleting
         try removeOne(core, slot)
+        // Whoever is told `again` finds an empty slot next time, and is still to be answered `ok` at the end.
+        if caller.pointee.isConfigured, M.board.pointee.dyingTables != nil {
+            slot.pointee.extra = Revocation.deleting
+            throw .again
+        }
         slot.pointee.extra = 0
-        guard caller.pointee.isConfigured else { return }
-        if M.board.pointee.dyingTables != nil { throw .again }
     }
 
     /// Removes what is below `slot`, and empties tables that went with it. False: the caller itself was removed.

@@ -23,9 +23,14 @@ extension Bench {
         sourceLocation: SourceLocation = #_sourceLocation
     ) -> UInt32 {
         let slot = freeSlot()
-        succeed(
-            .create, region, form: UInt32(kind.rawValue), parameter, UInt64(slot), alignment,
-            sourceLocation: sourceLocation)
+        var answer: Answer
+        // Large ones are zeroed in pieces.
+        repeat {
+            answer = operate(
+                .create, region, form: UInt32(kind.rawValue), parameter, UInt64(slot), alignment,
+                sourceLocation: sourceLocation)
+        } while answer.status == .again
+        #expect(answer.status == .ok, sourceLocation: sourceLocation)
         return slot
     }
 

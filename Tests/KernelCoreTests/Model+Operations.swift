@@ -110,10 +110,33 @@ extension KernelModel {
         let isComplete = done == min(size, 4096)
         return Prediction(
             errors: isComplete ? [] : [.badAddress],
-            apply: { status, count in
+            apply: { [self] status, count in
                 guard count == done else { return "\(count) bytes were copied, not \(done)" }
+                guard isCopied(server, address, caller, lease.address.value + offset, done) else { return "other bytes came" }
                 return status == (done < size ? .again : .ok) ? nil : "copied \(done) of \(size) and answered \(status)"
             })
+    }
+
+    /// Both sides hold the same bytes; not asked where they share a frame.
+    private func isCopied(_ one: ModelThread, _ start: UInt64, _ other: ModelThread, _ otherStart: UInt64, _ size: UInt64) -> Bool {
+        func frame(_ thread: ModelThread, _ address: UInt64) -> UInt64 {
+            (thread.space?.object as? ModelSpace)?.pages[address >> Page.shift]?.frame ?? 0
+        }
+        var done: UInt64 = 0
+        while done < size {
+            let (left, right) = (start + done, otherStart + done)
+            let step = min(size - done, min(4096 - left % 4096, 4096 - right % 4096))
+            let (first, second) = (frame(one, left), frame(other, right))
+            if first != second {
+                let bytes = { (frame: UInt64, address: UInt64) in
+                    UnsafeBufferPointer(
+                        start: UnsafePointer<UInt8>(bitPattern: UInt(frame + address % 4096)), count: Int(step))
+                }
+                guard bytes(first, left).elementsEqual(bytes(second, right)) else { return false }
+            }
+            done += step
+        }
+        return true
     }
 
     private func mayAccess(_ thread: ModelThread, _ address: UInt64, _ right: Rights) -> Bool {
@@ -555,6 +578,17 @@ extension KernelModel {
             })
     }
 
+    func wouldTellOfOverruns(_ caller: ModelThread, _ request: Request) -> Bool {
+        guard request.operation == Operation.scheduleControl.rawValue,
+            case .node(let node) = look(caller, request.slot, .schedulingContext, .manage), let time = node.object as? ModelTime
+        else { return false }
+        switch ScheduleControl(rawValue: request.selector.form) {
+        case .configure: return request.words[3] != 0 && time.overrun != nil
+        case .bindOverrun: return time.hasBudget
+        default: return false
+        }
+    }
+
     private func predictSchedule(_ caller: ModelThread, _ request: Request) -> Prediction {
         let form = ScheduleControl(rawValue: request.selector.form)
         if form == .yield { return Prediction() }
@@ -575,7 +609,11 @@ extension KernelModel {
             if threads.contains(where: { $0.time === time }) { errors.append(.badState) }
             return Prediction(
                 errors: time.wasUsed && !errors.isEmpty ? errors + [.badState] : errors,
-                possible: time.wasUsed ? [.badState] : [], apply: { _, _ in time.core = Int(words[0]); return nil })
+                possible: time.wasUsed ? [.badState] : [], apply: { _, _ in
+                    time.core = Int(words[0])
+                    time.hasBudget = words[3] != 0
+                    return nil
+                })
         case .bindOverrun:
             return predictBinding(caller, request.words[0], .notification, .write, old: time.overrun) { [self] source in
                 time.overrun = source.map { add(.overrun(time), like: $0) }

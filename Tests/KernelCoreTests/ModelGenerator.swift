@@ -28,7 +28,8 @@ struct ModelGenerator {
             default: return raise(core, 1)
             }
         }
-        return .operate(core, thread === model.rootThread ? root(model) : tenant(model, thread))
+        let isRoot = thread === model.rootThread
+        return .operate(core, isRoot ? root(model) : tenant(model, thread), byRoot: isRoot)
     }
 
     private mutating func raise(_ core: Int, _ bits: UInt64) -> ModelStep {
@@ -219,7 +220,6 @@ struct ModelGenerator {
         case 0: return request(.scheduleControl, time, form: ScheduleControl.timeUsed.rawValue)
         case 1: return request(.scheduleControl, time, form: ScheduleControl.yield.rawValue)
         case 2:
-            // No bits: when a budget ends is not the reference's business.
             return request(
                 .scheduleControl, time, form: ScheduleControl.bindOverrun.rawValue,
                 random.chance(20) ? 0 : UInt64(slot(thread, .notification)))
@@ -263,7 +263,9 @@ struct ModelGenerator {
     }
 
     private mutating func write() -> ModelStep {
-        let thread = ModelSlots.base(random.below(ModelSlots.tenants)) + ModelSlots.thread
+        let base = ModelSlots.base(random.below(ModelSlots.tenants))
+        if random.chance(4) { return .fill(base + ModelSlots.extent, UInt64(random.below(1 << 30)) << 20) }
+        let thread = base + ModelSlots.thread
         switch random.below(6) {
         case 0, 1:
             return .write(thread, 64 + 2 * random.below(2), UInt64(1 + random.below(46)) | UInt64(random.below(16)) << 32)

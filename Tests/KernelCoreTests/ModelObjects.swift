@@ -53,6 +53,7 @@ final class ModelPortal: ModelObject {
 final class ModelTime: ModelObject {
     var core = 0
     var overrun: ModelNode?
+    var hasBudget = false
     /// Whether a context ever ran on it: its budget may be used up.
     var wasUsed = false
     init(at address: UInt64) { super.init(.schedulingContext, at: address) }

@@ -81,13 +81,21 @@ final class ModelRun {
     /// Returns what is wrong after a step, if anything.
     func play(_ step: ModelStep) -> String? {
         switch step {
-        case .operate(let core, let request): perform(core, request)
+        case .operate(let core, let request, let isRoot):
+            guard let thread = current(core), (thread === model.rootThread) == isRoot else { break }
+            // When a budget ends is not the reference's business: nobody is told.
+            if !model.wouldTellOfOverruns(thread, request) { perform(core, request) }
         case .interrupts(let core): takeInterrupts(core)
         case .advance(let ticks): bench.model.advance(by: ticks)
         case .raise(let core, let slot, let bits):
             if let notification = model.rootThread.slots?.slots[Int(slot)]?.object as? ModelNotification {
                 enter(core) { K.raise($0, Ref(at: PhysicalAddress(notification.address)), bits) }
                 model.raise(notification, bits, on: core)
+            }
+        case .fill(let slot, let value):
+            if let extent = model.rootThread.slots?.slots[Int(slot)], extent.kind == .extent {
+                let memory = UnsafeMutablePointer<UInt64>(bitPattern: UInt(extent.base))!
+                for index in 0..<Int(extent.word / 8) { memory[index] = value &+ UInt64(index) }
             }
         case .write(let slot, let index, let value):
             if let thread = model.rootThread.slots?.slots[Int(slot)]?.object as? ModelThread, thread.page != 0 {
@@ -178,7 +186,7 @@ final class ModelRun {
     private func check(_ context: Ref<ExecutionContext>, _ errors: [Status], _ request: Request) {
         let status = Status(rawValue: context.pointee.frame.x[0])
         if let status, errors.contains(status) { return }
-        model.broken.append("\(ModelStep.operate(0, request)) answers \(status.map { "\($0)" } ?? "?"), not \(errors)")
+        model.broken.append("\(ModelStep.operate(0, request, byRoot: false)) answers \(status.map { "\($0)" } ?? "?"), not \(errors)")
     }
 
     private func conclude(_ context: Ref<ExecutionContext>, _ prediction: Prediction, _ request: Request) {
@@ -191,12 +199,12 @@ final class ModelRun {
             return prediction.refuse()
         }
         guard let status, status == .ok || status == .again && [4, 7, 8].contains(request.operation) else {
-            model.broken.append("\(ModelStep.operate(0, request)) answers \(status.map { "\($0)" } ?? "?"), not ok")
+            model.broken.append("\(ModelStep.operate(0, request, byRoot: false)) answers \(status.map { "\($0)" } ?? "?"), not ok")
             return
         }
         if status == .ok { done[request.operation, default: 0] += 1 }
         if let wrong = prediction.apply(status, context.pointee.frame.x[2]) {
-            model.broken.append("\(ModelStep.operate(0, request)): \(wrong)")
+            model.broken.append("\(ModelStep.operate(0, request, byRoot: false)): \(wrong)")
         }
     }
 

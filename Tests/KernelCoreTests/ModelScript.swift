@@ -4,26 +4,29 @@ import ABI
 
 /// One step of a script: concrete, so that a script means the same when others are left out.
 enum ModelStep: CustomStringConvertible {
-    /// Whoever runs on the core does this.
-    case operate(Int, Request)
+    /// Whoever runs on the core does this, if it is root or if it is not.
+    case operate(Int, Request, byRoot: Bool)
     /// The core takes what interrupts it.
     case interrupts(Int)
     case advance(UInt64)
     /// A device raises bits of a tenant's notification, or of root's, on a core.
     case raise(Int, UInt32, UInt64)
+    /// A tenant fills its memory with words of its own.
+    case fill(UInt32, UInt64)
     /// A tenant writes a word of its message page.
     case write(UInt32, Int, UInt64)
 
     var description: String {
         switch self {
-        case .operate(let core, let request):
+        case .operate(let core, let request, let isRoot):
             let words = request.words.map { "0x" + String($0, radix: 16) }.joined(separator: ", ")
             let name = Operation(rawValue: request.operation).map { "\($0)" } ?? "?"
             return ".operate(\(core), Request(operation: \(request.operation), selector: Selector(slot: "
-                + "\(request.selector.slot), form: \(request.selector.form)), words: [\(words)])),  // \(name)"
+                + "\(request.selector.slot), form: \(request.selector.form)), words: [\(words)]), byRoot: \(isRoot)),  // \(name)"
         case .interrupts(let core): return ".interrupts(\(core)),"
         case .advance(let ticks): return ".advance(\(ticks)),"
         case .raise(let core, let slot, let bits): return ".raise(\(core), \(slot), \(bits)),"
+        case .fill(let slot, let value): return ".fill(\(slot), \(value)),"
         case .write(let slot, let index, let value): return ".write(\(slot), \(index), 0x\(String(value, radix: 16))),"
         }
     }

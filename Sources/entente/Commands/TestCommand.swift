@@ -18,6 +18,9 @@ struct TestCommand: ParsableCommand {
     @Option(help: "Only kill every part of every example at random moments, so often, and see it come back.")
     var kills: Int?
 
+    @Option(help: "Only play so many random operations against the reference model of the kernel, with the address sanitizer.")
+    var operations: Int?
+
     @Flag(help: "Only check the models of the kernel's cross-core paths, with spin.")
     var models = false
 
@@ -28,6 +31,8 @@ struct TestCommand: ParsableCommand {
         defer { print(suite.summary) }
         if let kills {
             suite.runKillTests(kills: kills)
+        } else if let operations {
+            suite.runOperations(operations)
         } else if models {
             suite.checkModels()
         } else {

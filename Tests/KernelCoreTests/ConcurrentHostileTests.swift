@@ -1,0 +1,175 @@
+import ABI
+import Foundation
+import MachineModel
+import Synchronization
+import Testing
+
+@testable import KernelCore
+
+/// Components that call every operation with every word, on several cores at once, a host thread for each.
+///
+/// What holds is looked at when all of them have stopped; then root takes everything back. Run it with `--sanitize=address`: memory that
+/// came back too early shows there as well as in what is broken.
+@Suite(.serialized) struct ConcurrentHostileTests {
+    private static let first = ProcessInfo.processInfo.environment["ENTENTE_TEST_SEED"].flatMap { UInt64($0) } ?? 1
+    private static let count = ProcessInfo.processInfo.environment["ENTENTE_TEST_SEEDS"].flatMap { UInt64($0) } ?? 6
+
+    @Test(arguments: first..<first + count)
+    func coresThatRevokeWhatOthersUse(seed: UInt64) {
+        let run = ConcurrentRun(seed: seed, cores: 3)
+        run.play(steps: 3000)
+        if let broken = run.broken() { Issue.record("seed \(seed): \(broken)") }
+    }
+}
+
+private final class ConcurrentRun: @unchecked Sendable {
+    private let bench: Bench
+    private let cores: Int
+    private let seed: UInt64
+    private var words = HostileWords()
+    private var notifications: [UInt32] = []
+    private var tenants: [Tenant] = []
+    private let running = Atomic<Int>(0)
+
+    init(seed: UInt64, cores: Int) {
+        self.seed = seed
+        self.cores = cores
+        bench = Bench(cores: cores, memory: 32 << 20)
+        bench.checksInvariants = false
+        for index in 0..<3 * cores {
+            tenants.append(bench.makeThread(priority: 10 + UInt64(index % 3), core: index % cores, notified: true, starts: false))
+        }
+        for tenant in tenants { words.slots[.portal, default: []].append(bench.makePortal(to: tenant)) }
+        for index in 0..<cores {
+            tenants.append(
+                bench.makeVirtualCPU(
+                    priority: 8, core: index, portal: bench.makePortal(to: tenants[index]), affinity: UInt64(index), starts: false))
+        }
+        for _ in 0..<2 { words.slots[.extent, default: []].append(bench.create(.extent, 1 << 16, alignment: 4096)) }
+        for tenant in tenants {
+            words.add(tenant)
+            if tenant.notification != 0 { notifications.append(tenant.notification) }
+            if !tenant.context.pointee.isVirtualCPU { words.slots[.extent, default: []].append(givePage(tenant)) }
+        }
+        for tenant in tenants { bench.start(tenant) }
+        bench.sleepRoot()
+    }
+
+    private func givePage(_ tenant: Tenant) -> UInt32 {
+        let page = bench.create(.extent, Page.size, alignment: Page.size)
+        bench.succeed(.contextControl, tenant.slot, form: ContextControl.setMessagePage.rawValue, UInt64(page), 0)
+        return page
+    }
+
+    /// Each core does so many steps. Those that are done go on taking interrupts until all are.
+    func play(steps: Int) {
+        running.store(cores, ordering: .releasing)
+        let finished = DispatchSemaphore(value: 0)
+        for index in 0..<cores {
+            Thread { [self] in
+                bench.model.cores[index].run { self.playCore(index, steps) }
+                finished.signal()
+            }.start()
+        }
+        for _ in 0..<cores where finished.wait(timeout: .now() + 120) == .timedOut {
+            Issue.record("a core waits for ever")
+            return
+        }
+    }
+
+    private func playCore(_ index: Int, _ steps: Int) {
+        let core = bench.model.cores[index]
+        var random = SeededGenerator(seed: seed &* 64 &+ UInt64(index))
+        for _ in 0..<steps {
+            if index == 0, random.chance(10) { bench.model.advance(by: UInt64(random.below(500))) }
+            takeInterrupts(core)
+            if let context = K.resume(core.kernelCore) {
+                core.check()
+                step(core, context, &random)
+            } else {
+                raiseSomething(core, &random)
+            }
+            _ = K.resume(core.kernelCore)
+        }
+        running.subtract(1, ordering: .acquiringAndReleasing)
+        while running.load(ordering: .acquiring) > 0 {
+            takeInterrupts(core)
+            _ = K.resume(core.kernelCore)
+            sched_yield()
+        }
+    }
+
+    private func takeInterrupts(_ core: ModelCore) {
+        for _ in 0..<100 where core.takeInterrupt() { _ = K.resume(core.kernelCore) }
+    }
+
+    /// As a device's interrupt would; the capability is looked up as by a thread, whose objects may be going away.
+    private func raiseSomething(_ core: ModelCore, _ random: inout SeededGenerator) {
+        guard let slot = notifications.randomElement(using: &random),
+            let found = try? bench.table.pointee.find(slot, .notification, .write, order: {})
+        else { return }
+        K.raise(core.kernelCore, found.target(KernelCore.Notification.self), 1)
+    }
+
+    private func step(_ core: ModelCore, _ context: Ref<ExecutionContext>, _ random: inout SeededGenerator) {
+        if context.pointee.isVirtualCPU {
+            switch random.below(3) {
+            case 0: return K.waitForInterrupt(core.kernelCore, context)
+            case 1: return K.exit(core.kernelCore, context, Message(1))
+            default:
+                let interrupt = core.acknowledge()
+                if interrupt != 1023 { core.end(interrupt) }
+                return
+            }
+        }
+        if random.chance(20) { scribble(context, &random) }
+        var request = words.request(&random)
+        // The model's interrupt lines are not for several threads; and nobody shall end the run.
+        if request.operation == ABI.Operation.system.rawValue { request.operation = ABI.Operation.poll.rawValue }
+        context.pointee.frame.x[0] = request.operation
+        context.pointee.frame.x[1] = request.selector.bits
+        for place in 0..<6 { context.pointee.frame.x[2 + place] = request.words[place] }
+        let isReply = request.operation == ABI.Operation.replyWait.rawValue
+        let fast = isReply ? K.replyWaitFast(core.kernelCore, context) : K.operateFast(core.kernelCore, context)
+        if fast == nil { K.operate(core.kernelCore, context) }
+    }
+
+    private func scribble(_ context: Ref<ExecutionContext>, _ random: inout SeededGenerator) {
+        let page = context.pointee.messagePage
+        guard page.value != 0 else { return }
+        let memory = UnsafeMutablePointer<UInt64>(bitPattern: UInt(page.value))!
+        memory[64] = words.freeSlot(&random) | UInt64(random.below(16)) << 32
+        memory[65] = 0
+        memory[66] = UInt64(words.anySlot(&random)) | 15 << 32
+        memory[67] = 0
+        memory[68] = words.freeSlot(&random) | words.freeSlot(&random) << 32
+    }
+
+    /// What is broken when all is quiet.
+    func broken() -> String? {
+        for _ in 0..<10 { bench.settleAll() }
+        if let found = difference() { return found }
+        let region = bench.object(bench.region, as: Region.self)
+        for _ in 0..<20_000 {
+            if bench.current() != bench.root {
+                bench.enter { core in
+                    guard self.bench.root.pointee.state != .ready else { return }
+                    self.bench.root.pointee.state = .ready
+                    self.bench.root.pointee.scheduling = self.bench.rootScheduling
+                    K.makeReady(core, self.bench.rootScheduling)
+                }
+            }
+            let answer = bench.operate(.revoke, bench.region)
+            bench.settleAll()
+            if answer.status == .again { continue }
+            if let found = difference() { return "taken back: \(found)" }
+            return answer.status == .ok && region.pointee.next == region.pointee.start ? nil : "something survived"
+        }
+        return "taking everything back does not end"
+    }
+
+    private func difference() -> String? {
+        let found = bench.model.takeFaults().map { "\($0)" } + Invariants(bench).broken()
+        return found.isEmpty ? nil : "\(found.prefix(5))"
+    }
+}

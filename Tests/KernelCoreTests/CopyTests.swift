@@ -1,0 +1,200 @@
+import ABI
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// A client that lends memory to a server, each in a space of its own; the server serves it.
+private struct Loan {
+    let bench = Bench()
+    let server: Tenant
+    let client: Tenant
+    let portal: UInt32
+    /// 8 pages each; the client's are mapped at 0x10_0000, the server's at 0x20_0000.
+    let lent: UInt32, own: UInt32
+    static let theirs: UInt64 = 0x10_0000, mine: UInt64 = 0x20_0000
+    static let size: UInt64 = 8 * 4096
+
+    init(rights: Rights = .readWrite, lentRights: Rights = .readWrite, ownRights: Rights = .readWrite, size: UInt64 = size) {
+        let bench = bench
+        func make(_ priority: UInt64, _ address: UInt64, _ rights: Rights) -> (Tenant, UInt32) {
+            var tenant = bench.makeThread(priority: priority, starts: false)
+            tenant.space = bench.create(.addressSpace, 8)
+            bench.configure(tenant)
+            let extent = bench.create(.extent, Self.size, alignment: 4096)
+            bench.succeed(
+                .map, tenant.space, UInt64(extent), address, 0, Self.size, UInt64(rights.rawValue), UInt64(bench.freeSlot()))
+            bench.giveMessagePage(tenant)
+            bench.start(tenant)
+            return (tenant, extent)
+        }
+        (server, own) = make(20, Self.mine, ownRights)
+        (client, lent) = make(10, Self.theirs, lentRights)
+        portal = bench.makePortal(to: server)
+        for index in 0..<Int(Self.size / 8) {
+            bench.memory(lent)[index] = 0x1111_0000 + UInt64(index)
+            bench.memory(own)[index] = 0x2222_0000 + UInt64(index)
+        }
+        let page = bench.messagePage(client)
+        page[72] = Self.theirs
+        page[73] = size
+        page[74] = UInt64(rights.rawValue)
+        bench.sleepRoot()
+        bench.wait(server)
+        bench.call(portal, by: client, shape: MessageShape(length: 0, lease: true))
+    }
+
+    @discardableResult
+    func copy(_ form: CopyForm, offset: UInt64, address: UInt64, size: UInt64) -> (Status?, UInt64, UInt64) {
+        let answer = bench.operate(.copy, form: form.rawValue, offset, address, size, by: server.context)
+        return (answer.status, answer.words[0], answer.words[1])
+    }
+}
+
+@Suite struct CopyTests {
+    @Test func theServerHearsOfTheLease() {
+        let loan = Loan()
+        let x0 = loan.server.context.pointee.frame.x[0]
+        #expect(x0 & 0xFF == Status.ok.rawValue && x0 & ArrivalBits.lease != 0)
+    }
+
+    @Test func bytesGoBothWaysAndNowhereElse() {
+        let loan = Loan()
+        let (lent, own) = (loan.bench.memory(loan.lent), loan.bench.memory(loan.own))
+        #expect(loan.copy(.read, offset: 16, address: Loan.mine + 8, size: 24) == (.ok, 24, Loan.mine + 8))
+        #expect((0..<6).map { own[$0] } == [0x2222_0000, 0x1111_0002, 0x1111_0003, 0x1111_0004, 0x2222_0004, 0x2222_0005])
+        #expect(loan.copy(.write, offset: 0, address: Loan.mine + 0x800, size: 8).0 == .ok)
+        #expect(lent[0] == 0x2222_0100 && lent[1] == 0x1111_0001)
+        // Single bytes, not aligned: two of the server's word become bytes 1 and 2 of the client's.
+        own[256] = 0x1234_5678_9ABC_DEF0
+        loan.copy(.write, offset: 9, address: Loan.mine + 0x802, size: 2)
+        #expect(lent[1] == 0x1111_0001 & ~0xFF_FF00 | 0x9ABC << 8)
+    }
+
+    /// Both pages end somewhere in it.
+    @Test(arguments: [(0xFF8, 0xFF0), (0xFF0, 0xFF8), (1, 0xFFF), (0, 0)] as [(UInt64, UInt64)])
+    func itCrossesPages(offset: UInt64, place: UInt64) {
+        let loan = Loan()
+        let size: UInt64 = 4096
+        #expect(loan.copy(.read, offset: offset, address: Loan.mine + place, size: size) == (.ok, size, Loan.mine + place))
+        let from = UnsafeRawPointer(loan.bench.memory(loan.lent)) + Int(offset)
+        let to = UnsafeRawPointer(loan.bench.memory(loan.own)) + Int(place)
+        #expect((0..<Int(size)).allSatisfy { from.load(fromByteOffset: $0, as: UInt8.self) == to.load(fromByteOffset: $0, as: UInt8.self) })
+        let behind = (to + Int(size)).load(as: UInt8.self)
+        #expect(behind == UInt8(truncatingIfNeeded: (0x2222_0000 + (place + size) / 8) >> ((place + size) % 8 * 8)))
+    }
+
+    @Test func alongOneGoesOnWhereItStopped() {
+        let loan = Loan()
+        var done: UInt64 = 0
+        var rounds = 0
+        while done < Loan.size {
+            let (status, step, _) = loan.copy(.read, offset: done, address: Loan.mine + done, size: Loan.size - done)
+            rounds += 1
+            #expect(step == K.copyBatch)
+            done += step
+            #expect(status == (done < Loan.size ? .again : .ok))
+        }
+        #expect(rounds == 8)
+        let (lent, own) = (loan.bench.memory(loan.lent), loan.bench.memory(loan.own))
+        #expect((0..<Int(Loan.size / 8)).allSatisfy { lent[$0] == own[$0] })
+    }
+
+    @Test func nothingIsCopiedToo() {
+        #expect(Loan().copy(.read, offset: Loan.size, address: Loan.mine, size: 0) == (.ok, 0, Loan.mine))
+    }
+
+    @Test(arguments: [
+        // Offset, own address, size.
+        (0, Loan.mine, Loan.size + 1), (Loan.size, Loan.mine, 1), (Loan.size + 1, Loan.mine, 0), (.max, Loan.mine, 2),
+        (1, Loan.mine, .max), (0, 1 << 39, 8), (0, (1 << 39) - 8, 16), (0, .max, 1),
+    ] as [(UInt64, UInt64, UInt64)])
+    func rangesAreChecked(offset: UInt64, address: UInt64, size: UInt64) {
+        #expect(Loan().copy(.read, offset: offset, address: address, size: size).0 == .badArgument)
+    }
+
+    @Test func rightsOfTheLeaseCount() {
+        let reading = Loan(rights: .read)
+        #expect(reading.copy(.read, offset: 0, address: Loan.mine, size: 8).0 == .ok)
+        #expect(reading.copy(.write, offset: 0, address: Loan.mine, size: 8).0 == .noRights)
+        let writing = Loan(rights: .write)
+        #expect(writing.copy(.read, offset: 0, address: Loan.mine, size: 8).0 == .noRights)
+        #expect(writing.copy(.write, offset: 0, address: Loan.mine, size: 8).0 == .ok)
+        #expect(Loan(rights: Rights(rawValue: 0)).copy(.read, offset: 0, address: Loan.mine, size: 0).0 == .noRights)
+    }
+
+    /// Of whoever lends what it cannot touch itself, and of the server's own memory; it says whose fault it was.
+    @Test func mappingsOfBothSidesCount() {
+        let theirs = Loan(lentRights: .read)
+        #expect(theirs.copy(.write, offset: 0, address: Loan.mine, size: 8) == (.badAddress, 0, 1))
+        #expect(theirs.copy(.read, offset: 0, address: Loan.mine, size: 8).0 == .ok)
+        let own = Loan(ownRights: .read)
+        #expect(own.copy(.read, offset: 0, address: Loan.mine, size: 8) == (.badAddress, 0, 0))
+        #expect(own.copy(.write, offset: 0, address: Loan.mine, size: 8).0 == .ok)
+        // Both at once: the invoker's own comes first.
+        let both = Loan(lentRights: Rights(rawValue: 0), ownRights: Rights(rawValue: 0))
+        #expect(both.copy(.read, offset: 0, address: Loan.mine, size: 8) == (.badAddress, 0, 0))
+    }
+
+    @Test func whatIsNotMappedEndsItThere() {
+        let loan = Loan(size: Loan.size + 4096)
+        #expect(loan.copy(.read, offset: Loan.size - 16, address: Loan.mine, size: 32) == (.badAddress, 16, 1))
+        #expect(loan.copy(.read, offset: 0, address: Loan.mine + Loan.size - 8, size: 32) == (.badAddress, 8, 0))
+        #expect(loan.copy(.read, offset: 0, address: Loan.mine - 8, size: 32) == (.badAddress, 0, 0))
+    }
+
+    /// Only RAM: a device's registers are not read on anybody's behalf.
+    @Test func devicesAreNoMemory() {
+        let loan = Loan()
+        let device = loan.bench.freeSlot()
+        K.install(
+            CapabilityValue(kind: .extent, rights: .all, isDevice: true, object: PhysicalAddress(0x900_0000), word: 4096),
+            in: loan.bench.table, device)
+        loan.bench.raiseRoot()
+        loan.bench.succeed(
+            .map, loan.server.space, UInt64(device), 0x4000_0000, 0, 4096, 3, UInt64(loan.bench.freeSlot()))
+        loan.bench.sleepRoot()
+        #expect(loan.copy(.read, offset: 0, address: 0x4000_0000, size: 8) == (.badAddress, 0, 0))
+    }
+
+    @Test func theLeaseEndsWithTheCall() {
+        let loan = Loan()
+        loan.bench.succeed(.replyWait, form: ReplyForm.reply, by: loan.server.context)
+        // The client is the less urgent of the two: the server goes on.
+        #expect(loan.bench.current() == loan.server.context)
+        #expect(loan.copy(.read, offset: 0, address: Loan.mine, size: 8).0 == .badState)
+        loan.bench.wait(loan.server)
+        loan.bench.call(loan.portal, by: loan.client)
+        #expect(loan.copy(.read, offset: 0, address: Loan.mine, size: 8).0 == .badState, "one without a lease")
+    }
+
+    @Test func theLeaseEndsWhenTheCallerIsAborted() {
+        let loan = Loan()
+        loan.bench.raiseRoot()
+        loan.bench.succeed(.contextControl, loan.client.slot, form: ContextControl.abort.rawValue)
+        loan.bench.sleepRoot()
+        #expect(loan.bench.current() == loan.server.context)
+        #expect(loan.copy(.write, offset: 0, address: Loan.mine, size: 8).0 == .badState)
+    }
+
+    /// What was lent was revoked meanwhile: the server learns that it is gone, and nothing else happens.
+    @Test func theMemoryMayBeTakenAwayMeanwhile() {
+        let loan = Loan()
+        loan.bench.raiseRoot()
+        #expect(loan.bench.revoke(loan.lent) == .ok)
+        loan.bench.sleepRoot()
+        #expect(loan.copy(.read, offset: 0, address: Loan.mine, size: 8) == (.badAddress, 0, 1))
+        loan.bench.raiseRoot()
+        loan.bench.delete(loan.server.space)
+        #expect(loan.client.state == .ready && loan.bench.answer(loan.client.context).status == .dead)
+    }
+
+    @Test func formsAndCallers() {
+        let loan = Loan()
+        for form in [2, 3, .max] as [UInt32] {
+            #expect(loan.bench.operate(.copy, form: form, 0, Loan.mine, 8, by: loan.server.context).status == .unsupported)
+        }
+        loan.bench.raiseRoot()
+        #expect(loan.bench.operate(.copy, 0, Loan.mine, 8).status == .badState, "nobody's server")
+    }
+}
