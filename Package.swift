@@ -36,6 +36,7 @@ let programs: [Program] = [
     .component("HostileComponent", at: "Tests/Programs/HostileComponent"),
     .component("PageReader", at: "Tests/Programs/PageReader"),
     .component("BadPager", at: "Tests/Programs/BadPager"),
+    .component("Poser", at: "Tests/Programs/Poser"),
     // Machines' programs: benchmarks and mischief.
     .guest("BenchGuest", at: "Bench/BenchGuest"),
     .guest("TestPageGuest", at: "Bench/TestPageGuest"),

@@ -30,7 +30,7 @@ struct PageFault {
     init?(_ answer: Answer) {
         let syndrome = ExitTag(bits: answer.words.w0).syndrome
         let isTranslation = syndrome & 0x3C == 4
-        client = answer.tag &- 1
+        client = answer.tag ^ Paging.faultBadge
         guard syndrome >> 26 == PageFault.dataAbort, syndrome & PageFault.isWrite == 0, isTranslation,
             client < UInt64(Paging.maximumClients), answer.words.w1 >= Paging.file
         else { return nil }

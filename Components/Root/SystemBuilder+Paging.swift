@@ -10,7 +10,7 @@ extension SystemBuilder {
         let record = BootTable.tenant(index)
         guard number == 0, let pager = record.pager else { return tenants[index].faultPortals[number] }
         let slot = takeSlot(for: index)
-        derive(tenants[pager].portal, into: InitialSlot.table, slot, badge: SystemBuilder.clientNumber(of: index) + 1)
+        derive(tenants[pager].portal, into: InitialSlot.table, slot, badge: Paging.faultBadge | SystemBuilder.clientNumber(of: index))
         return slot
     }
 

@@ -15,6 +15,7 @@ struct HeapAllocator {
     ///   - base: a multiple of 16; nil for no memory at all.
     ///   - size: in bytes; what is beyond a multiple of 16 is left unused.
     init(base: UnsafeMutableRawPointer?, size: Int) {
+        // SAFETY: only stored; every access adds an offset below `size`, which `setHeader` and `take` keep.
         unsafe self.base = unsafe base
         self.size = unsafe base == nil || size < 2 * Self.header ? 0 : size & ~15
         if self.size > 0 { setHeader(0, size: self.size, used: false, before: 0) }

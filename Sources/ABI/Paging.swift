@@ -17,6 +17,8 @@ public struct PagingClient {
 /// How a pager and its clients are laid out.
 public enum Paging {
     public static let maximumClients = 8
+    /// Added to the number of the client that faults: no badge of a component that only calls the pager (`uses`) has this bit.
+    public static let faultBadge: UInt64 = 1 << 32
     /// A client finds its file here, read-only.
     public static let file: UInt64 = 0x50_0000_0000
     /// A pager sees the file of client N at `files + N * fileStride`, read-only.

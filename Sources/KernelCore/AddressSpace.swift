@@ -46,7 +46,7 @@ enum PageTable {
 }
 
 extension Kernel {
-    /// How many leaf entries one entry writes, or takes away: the bound on its work.
+    /// How many leaf entries one `map` writes: the bound on its work.
     static var mapBatch: UInt64 { 16 }
 
     /// `map`: `x1` space, `x2` extent, `x3` address, `x4` offset in the extent, `x5` size, `x6` rights, `x7` slot of the
@@ -170,12 +170,15 @@ extension Kernel {
         return table
     }
 
+    /// How many leaf entries of a mapping one step takes away; each is invalidated on all cores.
+    static var unmapBatch: UInt64 { 8 }
+
     /// Takes away what a mapping mapped, a part at a time; the mapping's capability says what is left. Nothing is left to do
     /// when the space is gone.
     static func unmap(_ mapping: Ref<Capability>) -> Progress {
         guard let space = MappingPlace.space(of: mapping, M.board) else { return .done }
         var place = MappingPlace(word: mapping.pointee.word)
-        for _ in 0..<mapBatch {
+        for _ in 0..<unmapBatch {
             guard place.size != 0, let found = leaf(space, place.address) else { return .done }
             M.writeEntry(found.table, found.index, PageTableEntry(bits: 0))
             M.invalidate(space.pointee.translation, place.address)

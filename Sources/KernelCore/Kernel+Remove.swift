@@ -4,14 +4,18 @@ import ABI
 
 extension Kernel {
     /// Removes a node that has no children, and what depends on it. Bounded; what is left is said in the answer.
-    static func remove(_ core: Ref<Core>, _ node: Ref<Capability>) -> Progress {
+    ///
+    /// - Parameter steps: counted down where a mapping or an object brings as much work as several plain capabilities.
+    static func remove(_ core: Ref<Core>, _ node: Ref<Capability>, _ steps: inout Int) -> Progress {
         let header = CapabilityHeader(bits: node.pointee.header.relaxedLoad())
         let progress: Progress
         if header.role != .slot {
             progress = unbind(core, node, header.role)
         } else if header.kind == .mapping {
+            steps -= revokeBatch / 2
             progress = unmap(node)
         } else if header.bits & CapabilityHeader.owner != 0 {
+            steps -= revokeBatch / 2
             progress = destroy(core, node, header.kind)
         } else {
             progress = .done

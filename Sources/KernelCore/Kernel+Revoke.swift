@@ -30,7 +30,7 @@ enum Progress {
 }
 
 extension Kernel {
-    /// How many nodes one entry removes: with `maximumTreeDepth` the bound on its work.
+    /// How many plain nodes one entry removes, or two that bring work: with `maximumTreeDepth` the bound on its work.
     static var revokeBatch: Int { 8 }
 
     /// `revoke`: see `RevokeForm`. Answers `again` until nothing is left.
@@ -56,7 +56,7 @@ extension Kernel {
         slot.pointee.extra = 0
         guard form == .delete, !slot.pointee.isEmpty else { return }
         slot.pointee.extra = Revocation.inProgress | Revocation.deleting
-        try removeOne(core, slot)
+        try removeOne(core, slot, &steps)
         // Whoever is told `again` finds an empty slot next time, and is still to be answered `ok` at the end.
         if caller.pointee.isConfigured, M.board.pointee.dyingTables != nil {
             slot.pointee.extra = Revocation.deleting
@@ -73,14 +73,16 @@ extension Kernel {
             slot.pointee.extra |= Revocation.inProgress | Revocation.hasRemoved
             guard steps > 0 else { throw .again }
             steps -= 1
-            try removeOne(core, leaf)
+            try removeOne(core, leaf, &steps)
             guard caller.pointee.isConfigured, caller.pointee.table != nil else { return false }
         }
         return true
     }
 
-    private static func removeOne(_ core: Ref<Core>, _ node: Ref<Capability>) throws(Failure) {
-        switch remove(core, node) {
+    private static func removeOne(
+        _ core: Ref<Core>, _ node: Ref<Capability>, _ steps: inout Int
+    ) throws(Failure) {
+        switch remove(core, node, &steps) {
         case .done: return
         case .more: throw .again
         case .elsewhere(let other):
@@ -187,7 +189,8 @@ extension Kernel {
             let target = Ref<Capability>(at: PhysicalAddress(node))
             // It had no descendants when it was posted, and nothing grows below what is being revoked.
             guard !target.pointee.isEmpty, target.pointee.firstChild == nil else { return }
-            _ = remove(core, target)
+            var steps = 0
+            _ = remove(core, target, &steps)
         }
     }
 }

@@ -120,7 +120,8 @@ struct ManifestParser {
             TenantDeclaration(
                 tenant: tenant, mark: nameNode.mark, after: section.list("after", of: "names"), isMachine: isMachine,
                 eventPeerMark: section.node("event-peer")?.mark,
-                restartMark: section.has("restart") ? section.mark(of: "restart") : nil, usesMarks: usesMarks(section)))
+                restartMark: section.has("restart") ? section.mark(of: "restart") : nil, usesMarks: usesMarks(section),
+                pagedMark: section.has("paged") ? section.mark(of: "paged") : nil))
     }
 
     private func usesMarks(_ section: ManifestSection) -> [String: Mark] {
@@ -142,6 +143,7 @@ struct TenantDeclaration {
     var restartMark: Mark?
     /// Where the connections' servers are named.
     var usesMarks: [String: Mark] = [:]
+    var pagedMark: Mark?
 
     var name: String { tenant.name }
     var title: String { "\(isMachine ? "machine" : "component") '\(name)'" }

@@ -24,7 +24,7 @@ extension ComponentParser {
             node, title: "'paged' of \(section.title)", at: section.mark(of: "paged"), keys: ManifestKeys.paged,
             source: section.source)
         guard let pager = paging.text("by"), let file = paging.path("file") else {
-            if !paging.has("by") || !paging.has("file"), !paging.hasUnknownKeys {
+            if node.mapping != nil, !paging.has("by") || !paging.has("file"), !paging.hasUnknownKeys {
                 section.report(
                     at: "paged", "'paged' of \(section.title) needs both 'by' and 'file'",
                     remedy: "write 'paged: {by: COMPONENT, file: PATH}'")
@@ -51,7 +51,7 @@ extension ManifestParser {
         var clients: [String: Int] = [:]
         for declaration in declarations {
             guard case .component(let client) = declaration.tenant, let paged = client.paged else { continue }
-            let mark = declaration.mark
+            let mark = declaration.pagedMark ?? declaration.mark
             guard paged.pager != client.name,
                 let pager = components.first(where: { $0.name == paged.pager })
             else {
@@ -60,7 +60,8 @@ extension ManifestParser {
                     at: mark,
                     "\(declaration.title) is paged by '\(paged.pager.shortened)', and "
                         + (paged.pager == client.name ? "that is itself" : "no component has that name"),
-                    remedy: others.isEmpty ? "add a component with 'target: Pager'" : "possible are \(enumerated(others))")
+                    remedy: paged.pager.nearest(in: others).map { "did you mean '\($0)'?" }
+                        ?? "name a component with 'target: Pager'")
                 continue
             }
             clients[pager.name, default: 0] += 1

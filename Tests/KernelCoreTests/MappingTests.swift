@@ -75,6 +75,8 @@ private let mega: UInt64 = 2 << 20
 private let giga: UInt64 = 1 << 30
 /// What one entry maps in pages.
 private let batch = K.mapBatch * Page.size
+/// What one entry takes away of a mapping in pages.
+private let unmapBatch = K.unmapBatch * Page.size
 
 @Suite struct MappingTests {
     @Test func largeEntriesAreUsedWhereAddressesAllow() {
@@ -105,6 +107,28 @@ private let batch = K.mapBatch * Page.size
         #expect(board.tablesUsed == 2)
     }
 
+    /// Many mappings that each take work must not add up in one entry.
+    @Test func oneEntryOfARevocationTakesAwayFewPages() {
+        let board = MapBench()
+        let extent = board.extent(at: 4 * giga, size: giga)
+        let pages = K.unmapBatch, count: UInt64 = 32
+        for number in 0..<count {
+            board.map(extent, at: number * unmapBatch, size: unmapBatch, slot: board.bench.freeSlot())
+        }
+        func mapped() -> Int { (0..<count * pages).count { board.seen($0 * Page.size) != nil } }
+        var before = mapped()
+        #expect(before == Int(count * pages))
+        while before > 0 {
+            let status = board.bench.operate(.revoke, extent, form: RevokeForm.descendants.rawValue).status
+            let after = mapped()
+            #expect(status == .again || after == 0)
+            #expect(before - after <= 2 * Int(pages), "one entry took \(before - after) pages away")
+            guard after < before else { break }
+            before = after
+        }
+        #expect(before == 0)
+    }
+
     @Test func aMisalignedPairFallsBackToPages() {
         let board = MapBench()
         let extent = board.extent(at: 4 * giga + 0x1000, size: mega)
@@ -121,11 +145,11 @@ private let batch = K.mapBatch * Page.size
         #expect(place.address == GuestAddress(giga) && place.size == 3 * mega)
         #expect(board.bench.slot(slot).pointee.parent == board.bench.slot(extent))
         #expect(board.unmap(slot) == .again)
-        #expect(board.seen(giga) == nil && board.seen(giga + batch - 1) == nil)
-        #expect(board.seen(giga + batch) == 4 * giga + 0x1000 + batch)
+        #expect(board.seen(giga) == nil && board.seen(giga + unmapBatch - 1) == nil)
+        #expect(board.seen(giga + unmapBatch) == 4 * giga + 0x1000 + unmapBatch)
         var rounds = 1
         while board.unmap(slot) == .again { rounds += 1 }
-        #expect(rounds == Int(3 * mega / batch) - 1)
+        #expect(rounds == Int(3 * mega / unmapBatch) - 1)
         #expect(board.bench.isEmpty(slot))
         #expect(board.seen(giga + 3 * mega - 1) == nil)
     }

@@ -68,6 +68,13 @@ extension SystemTests {
             try expectSteady(system)
         }
 
+        /// A component that may call the pager says that it is a client's fault.
+        @Test func whoOnlyCallsThePagerIsNoClient() throws {
+            let system = try boot("paging-poser")
+            #expect(try !system.wait(for: "refused 1000 of 1000", on: "poser").contains("SERVED"))
+            #expect(try !system.wait(for: "pass 5 right", on: "reader").contains("WRONG"))
+        }
+
         private func expectSteady(_ system: RunningSystem) throws {
             for beat in 2...12 { try system.wait(for: "heartbeat \(beat)\n", on: "heartbeat", timeout: .seconds(5)) }
         }

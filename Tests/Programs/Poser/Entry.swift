@@ -1,0 +1,24 @@
+import ABI
+import Entente
+
+// Calls the pager that it uses as if it were a fault of a client's, for every client and page, and says how often it was refused.
+
+@c(entente_main)
+func ententeMain(_ argument: UInt64) {
+    let console = Console()
+    // A data abort of a load, translation fault at level 3 (DDI 0487, D19.2.40).
+    let syndrome: UInt64 = 0x24 << 26 | 1 << 25 | 7
+    var refused: UInt64 = 0
+    for turn in 0..<1000 as Range<UInt64> {
+        let answer = call(
+            InitialSlot.firstConnection,
+            Words(ExitTag(.fault, syndrome: syndrome).bits, Paging.file + turn % 64 << 12, 0, 0, turn, turn))
+        if answer.has(.refused) { refused += 1 }
+    }
+    console.beginLine()
+    console.write(refused == 1000 ? "refused " : "SERVED, refused ")
+    console.write(decimal: refused)
+    console.write(" of 1000\n")
+    console.flush()
+    while true { _ = replyWait(ReplyForm.wait) }
+}
