@@ -14,6 +14,9 @@ public struct AddressSpace: ~Copyable {
     public var virtualCPUs: InlineArray<16, Ref<ExecutionContext>?>
     /// The virtual CPU that ran last on each core.
     public var lastOnCore: InlineArray<8, Ref<ExecutionContext>?>
+    /// Virtual CPUs have run in it, or threads: never both.
+    var isMachines: Bool
+    var isComponents: Bool
     public var doorbells: InlineArray<8, Doorbell>
     public var doorbellCount: Int
 
@@ -177,6 +180,7 @@ extension Kernel {
     /// when the space is gone.
     static func unmap(_ mapping: Ref<Capability>) -> Progress {
         guard let space = MappingPlace.space(of: mapping, M.board) else { return .done }
+        defer { awaitCopies() }
         var place = MappingPlace(word: mapping.pointee.word)
         for _ in 0..<unmapBatch {
             guard place.size != 0, let found = leaf(space, place.address) else { return .done }

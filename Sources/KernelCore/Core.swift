@@ -43,6 +43,8 @@ public struct Core: ~Copyable {
     public var unread: UInt64
     /// `Board.epoch` just before that was taken out.
     public var unreadEpoch: UInt64
+    /// Counts beginnings and ends of `copy`.
+    public let copies: AtomicWord
 }
 
 /// The state that all cores share: it does not change after start-up, except through atomics.

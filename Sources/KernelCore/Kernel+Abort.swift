@@ -144,8 +144,9 @@ extension Kernel {
         return server.pointee.callers.head == nil
     }
 
-    /// A context has stopped because nobody serves its fault: whoever is to know is told.
+    /// A context has stopped because nobody serves its fault: whoever is to know is told. Not at once: that may abort a call whose end stops
+    /// the next context.
     static func tellStopped(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
-        if let notification = context.pointee.stopped { raise(core, notification, context.pointee.stoppedBits) }
+        if let notification = context.pointee.stopped { raiseLater(core, notification, context.pointee.stoppedBits) }
     }
 }

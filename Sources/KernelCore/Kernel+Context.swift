@@ -7,34 +7,53 @@ extension Kernel {
     static func contextControl(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
     ) throws(Failure) {
-        let context = try findContext(caller, selector.slot)
-        switch ContextControl(rawValue: selector.form) {
-        case .configure: try exclusively { () throws(Failure) in try configure(caller, context) }
+        guard let form = ContextControl(rawValue: selector.form) else {
+            _ = try findContext(caller, selector.slot)
+            throw .unsupported
+        }
+        switch form {
+        case .start, .startAt, .stop, .setAbortMask, .abort:
+            try contextControlFreely(core, caller, findContext(caller, selector.slot), form)
+        default:
+            // What is bound to a context must be bound before it is destroyed, or not at all: it is looked up under the lock.
+            try exclusively { () throws(Failure) in
+                try contextControlExclusively(core, caller, selector, findContext(caller, selector.slot), form)
+            }
+        }
+    }
+
+    private static func contextControlFreely(
+        _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ context: Ref<ExecutionContext>, _ form: ContextControl
+    ) throws(Failure) {
+        switch form {
         case .start:
             guard hasCore(context), context.pointee.isConfigured, context.pointee.home != nil else { throw .badState }
             start(core, context)
         case .startAt: try startAt(core, caller, context)
         case .stop: if hasCore(context) { stop(core, context) }
-        case .status:
-            // Under the lock a start that was asked for is seen as a request or as running, never as neither.
-            try exclusively { () throws(Failure) in
-                let status: ContextStatus = isStopped(context) ? .stopped : .running
-                caller.pointee.frame.x[2] = status.rawValue
-            }
-        case .setAffinity:
-            try exclusively { () throws(Failure) in try setAffinity(context, caller.pointee.frame.x[2]) }
         case .setAbortMask: try setAbortMask(core, context, caller.pointee.frame.x[2])
-        case .setMessagePage: try exclusively { () throws(Failure) in try setMessagePage(core, caller, context) }
-        case .bindStopped: try exclusively { () throws(Failure) in try bindStopped(caller, context) }
-        case .abort: try abort(core, context)
-        case .bindPortal:
-            try exclusively { () throws(Failure) in
-                let portal = try findNode(caller, caller.pointee.frame.x[2], .portal, .manage)
-                let thread = try findContextNode(caller, UInt64(selector.slot))
-                guard thread.pointee.kind == .thread else { throw .badCapability }
-                try bindPortal(portal.pointee.target(Portal.self), to: thread)
-            }
-        case nil: throw .unsupported
+        default: try abort(core, context)
+        }
+    }
+
+    private static func contextControlExclusively(
+        _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector, _ context: Ref<ExecutionContext>,
+        _ form: ContextControl
+    ) throws(Failure) {
+        switch form {
+        case .configure: try configure(caller, context)
+        case .status:
+            // A start that was asked for is seen as a request or as running, never as neither.
+            let status: ContextStatus = isStopped(context) ? .stopped : .running
+            caller.pointee.frame.x[2] = status.rawValue
+        case .setAffinity: try setAffinity(context, caller.pointee.frame.x[2])
+        case .setMessagePage: try setMessagePage(core, caller, context)
+        case .bindStopped: try bindStopped(caller, context)
+        default:
+            let portal = try findNode(caller, caller.pointee.frame.x[2], .portal, .manage)
+            let thread = try findContextNode(caller, UInt64(selector.slot))
+            guard thread.pointee.kind == .thread else { throw .badCapability }
+            try bindPortal(portal.pointee.target(Portal.self), to: thread)
         }
     }
 
@@ -70,6 +89,9 @@ extension Kernel {
         let parts = try Parts(caller)
         // Other cores go by its core without a lock, and it may be in that core's inbox: the first counts for ever.
         guard !context.pointee.isPlaced || context.pointee.core == parts.core else { throw .wrongCore }
+        let space = parts.space.pointee.target(AddressSpace.self)
+        // A guest's own translations and a component's must not meet under one VMID.
+        guard !(context.pointee.isVirtualCPU ? space.pointee.isComponents : space.pointee.isMachines) else { throw .badState }
         if let time = parts.scheduling?.pointee.target(SchedulingContext.self) {
             guard time.pointee.core == parts.core else { throw .wrongCore }
             guard time.pointee.context == nil || time.pointee.context == context else { throw .badState }
@@ -79,12 +101,18 @@ extension Kernel {
             let server = portal.pointee.target(Portal.self).pointee.server
             guard server == nil || server?.pointee.core == parts.core else { throw .wrongCore }
         }
-        if context.pointee.space != parts.space.pointee.target(AddressSpace.self) { leaveNumber(context) }
+        if let old = context.pointee.space, old != space {
+            leaveNumber(context)
+            // Another virtual CPU of that space may come to lie at this very place.
+            if old.pointee.lastOnCore[parts.core.index & 7] == context { old.pointee.lastOnCore[parts.core.index & 7] = nil }
+        }
         rebind(context, .space, parts.space)
         rebind(context, .table, parts.table)
         rebind(context, .faultPortal, parts.faultPortal)
         rebind(context, .scheduling, parts.scheduling)
-        context.pointee.space = parts.space.pointee.target(AddressSpace.self)
+        context.pointee.space = space
+        space.pointee.isMachines = context.pointee.isVirtualCPU
+        space.pointee.isComponents = !context.pointee.isVirtualCPU
         context.pointee.table = parts.table?.pointee.target(CapabilityTable.self)
         context.pointee.faultPortal = parts.faultPortal?.pointee.target(Portal.self)
         context.pointee.faultBadge = parts.faultPortal?.pointee.badge ?? 0
@@ -172,7 +200,7 @@ extension Kernel {
         let notification = try findNode(caller, caller.pointee.frame.x[2], .notification, .write)
         try mayGrow(notification)
         rebind(context, .stopped, notification)
-        context.pointee.stoppedBits = caller.pointee.frame.x[3]
+        context.pointee.stoppedBits = bits(notification, caller.pointee.frame.x[3])
         context.pointee.stopped = notification.pointee.target(Notification.self)
     }
 
@@ -207,6 +235,8 @@ extension Kernel {
 
     /// The same, under the lock.
     static func begin(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
+        // Asked to stop when its call is answered: not any more.
+        if context.pointee.state == .calling { context.pointee.stopsOnReply = 0 }
         // Another core's request may have been on its way while a part of the context was taken away.
         guard context.pointee.state == .stopped, context.pointee.isConfigured, let home = context.pointee.home else { return }
         // Its memory may have been filled by somebody else's stores.

@@ -53,13 +53,13 @@ extension Kernel {
         updateDeadline(core)
     }
 
-    /// The timer is this core's, if it is nobody else's: only its owner touches the links of its list.
+    /// The timer is this core's, if it is nobody else's: only its owner touches the links of its queue.
     private static func claimTimer(_ core: Ref<Core>, _ notification: Ref<Notification>) throws(Failure) {
         let mark = UInt64(core.pointee.id.number) &+ 1
         while true {
             let owner = notification.pointee.timerOwner.load()
             if owner == mark { return }
-            guard owner == 0 else { throw .wrongCore }
+            guard owner == 0 else { throw owner == Notification.timerEnded ? .badCapability : .wrongCore }
             if notification.pointee.timerOwner.replace(0, by: mark) { return }
         }
     }
@@ -70,14 +70,19 @@ extension Kernel {
     ) throws(Failure) {
         let form = ScheduleControl(rawValue: selector.form)
         if form == .yield { return rotate(core) }
-        let scheduling = try find(caller, selector, .schedulingContext, .manage).target(SchedulingContext.self)
-        switch form {
-        case .configure: try exclusively { () throws(Failure) in try configure(scheduling, caller) }
-        case .timeUsed:
+        if form == .timeUsed {
+            let scheduling = try find(caller, selector, .schedulingContext, .manage).target(SchedulingContext.self)
             caller.pointee.frame.x[2] = scheduling.pointee.used.value
             caller.pointee.frame.x[3] = scheduling.pointee.overruns
-        case .bindOverrun: try exclusively { () throws(Failure) in try bindOverrun(caller, scheduling) }
-        default: throw .unsupported
+            return
+        }
+        try exclusively { () throws(Failure) in
+            let scheduling = try find(caller, selector, .schedulingContext, .manage).target(SchedulingContext.self)
+            switch form {
+            case .configure: try configure(scheduling, caller)
+            case .bindOverrun: try bindOverrun(caller, scheduling)
+            default: throw .unsupported
+            }
         }
     }
 
@@ -91,6 +96,7 @@ extension Kernel {
         guard core < UInt64(M.board.pointee.coreCount), priority < 32, slice > 0, slice < 1 << 62,
             budget == 0 || (budget <= period && period < 1 << 62)
         else { throw .badArgument }
+        try mayGive(caller, core: core, priority: priority)
         scheduling.pointee.core = CoreID(UInt8(core))
         scheduling.pointee.priority = UInt8(priority)
         scheduling.pointee.slice = Ticks(slice)
@@ -98,6 +104,20 @@ extension Kernel {
         scheduling.pointee.period = Ticks(period)
         scheduling.pointee.remaining = Ticks(budget)
         scheduling.pointee.periodEnd = Ticks(0)
+    }
+
+    /// Time is handed on, not made: nobody gives what is more urgent than its own, or on another core; nor does one that has a budget, which
+    /// would have as many as it likes. Root begins with all of it.
+    static func mayGive(_ caller: Ref<ExecutionContext>, core: UInt64, priority: UInt64) throws(Failure) {
+        guard let home = caller.pointee.home else { throw .noRights }
+        guard !home.pointee.isAllTime else { return }
+        guard core == UInt64(home.pointee.core.number), priority <= UInt64(home.pointee.priority), home.pointee.budget == Ticks(0)
+        else { throw .noRights }
+    }
+
+    /// What may be raised through a capability: a badged one's badge, else whatever is asked for.
+    static func bits(_ notification: Ref<Capability>, _ wanted: UInt64) -> UInt64 {
+        notification.pointee.badge != 0 ? notification.pointee.badge : wanted
     }
 
     /// `x2` notification or 0, `x3` bits.
@@ -112,7 +132,7 @@ extension Kernel {
         try mayGrow(notification)
         erase(scheduling.overrunBinding)
         bind(scheduling.overrunBinding, .overrun, in: scheduling.address, to: notification)
-        scheduling.pointee.overrunBits = caller.pointee.frame.x[3]
+        scheduling.pointee.overrunBits = bits(notification, caller.pointee.frame.x[3])
         scheduling.pointee.overrun = notification.pointee.target(Notification.self)
     }
 
@@ -125,10 +145,10 @@ extension Kernel {
             let target = try findContext(caller, selector.slot)
             return try virtualInterruptControl(core, caller, target, selector.form)
         }
-        let interrupt = try find(caller, selector, .interrupt, .write).target(Interrupt.self)
         switch InterruptControl(rawValue: selector.form) {
         case .bind:
             try exclusively { () throws(Failure) in
+                let interrupt = try find(caller, selector, .interrupt, .write).target(Interrupt.self)
                 let notification = try findNode(caller, caller.pointee.frame.x[2], .notification, .manage)
                 try mayGrow(notification)
                 unbind(interrupt)
@@ -138,8 +158,11 @@ extension Kernel {
                 interrupt.pointee.notification = notification.pointee.target(Notification.self)
                 M.enableInterrupt(interrupt.pointee.number, on: core.pointee.id)
             }
-        case .acknowledge: M.deactivate(interrupt.pointee.number)
-        case nil: throw .unsupported
+        case .acknowledge:
+            M.deactivate(try find(caller, selector, .interrupt, .write).target(Interrupt.self).pointee.number)
+        case nil:
+            _ = try find(caller, selector, .interrupt, .write)
+            throw .unsupported
         }
     }
 
@@ -147,7 +170,7 @@ extension Kernel {
     public static func boundInterrupt(_ core: Ref<Core>, _ number: UInt32) {
         guard number < M.interruptCount, let interrupt = M.board.pointee.interrupts[Int(number)],
             let notification = interrupt.pointee.notification
-        else { return }
+        else { return M.deactivate(number) }
         raise(core, notification, interrupt.pointee.bits)
     }
 

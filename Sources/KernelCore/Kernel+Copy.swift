@@ -8,7 +8,7 @@ extension Kernel {
     static var copyBatch: UInt64 { 4096 }
 
     /// `copy`: see `CopyForm`; back: `x2` bytes done, with `again` if that is not all.
-    static func copy(_ server: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
+    static func copy(_ core: Ref<Core>, _ server: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
         guard let form = CopyForm(rawValue: selector.form) else { throw .unsupported }
         guard let caller = server.pointee.caller, caller.pointee.callKind == .message, caller.pointee.shape.hasLease
         else { throw .badState }
@@ -18,6 +18,10 @@ extension Kernel {
         guard request.offset <= lease.size, request.size <= lease.size &- request.offset,
             request.address < AddressSpace.addressLimit, request.size <= AddressSpace.addressLimit &- request.address
         else { throw .badArgument }
+        // Odd from before the first look at a page table to after the last byte: see `awaitCopies`.
+        core.pointee.copies.increment()
+        M.orderAll()
+        defer { core.pointee.copies.increment() }
         var done: UInt64 = 0
         while done < min(request.size, copyBatch) {
             let theirs = lease.address + (request.offset &+ done)
@@ -40,6 +44,20 @@ extension Kernel {
         }
         server.pointee.frame.x[2] = done
         if done < request.size { throw .again }
+    }
+
+    /// A page was taken out of a page table: waits for other cores that may have looked it up before, and are copying. Each of them
+    /// is at most one `copyBatch` from its end, and waits for nobody meanwhile.
+    @inline(never)
+    static func awaitCopies() {
+        let count = Int(M.board.pointee.coreCount)
+        guard count > 1 else { return }
+        for index in 0..<count {
+            guard let other = M.board.pointee.cores[index & 7] else { continue }
+            let seen = other.pointee.copies.load()
+            guard seen & 1 != 0 else { continue }
+            while other.pointee.copies.load() == seen { M.relax() }
+        }
     }
 
     @inline(__always)

@@ -86,6 +86,7 @@ extension Kernel {
         case .schedulingContext:
             let core = parameter & 0xFF, priority = parameter >> 8
             guard core < UInt64(M.board.pointee.coreCount), priority < 32 else { throw .badArgument }
+            try mayGive(caller, core: core, priority: priority)
             let scheduling = Ref<SchedulingContext>(at: address)
             scheduling.pointee.core = CoreID(UInt8(core))
             scheduling.pointee.priority = UInt8(priority)
@@ -101,6 +102,7 @@ extension Kernel {
     private static func initialiseRegion(_ region: Ref<Region>, size: UInt64) {
         region.pointee.start = region.address + Region.size
         region.pointee.next = region.pointee.start
+        region.pointee.zeroedFrom = region.pointee.start
         region.pointee.zeroedTo = region.pointee.start
         region.pointee.end = region.address + size
     }

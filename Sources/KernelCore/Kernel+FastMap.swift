@@ -18,7 +18,8 @@ extension Kernel {
         let extent = node(table, caller.pointee.frame.x[2])
         let slot = node(table, caller.pointee.frame.x[7])
         let request = MapRequest(caller)
-        guard names(space, .addressSpace, .write), names(extent, .extent, request.rights), slot.pointee.isEmpty,
+        // The table may have been taken away before the lock was there.
+        guard caller.pointee.table == table, names(space, .addressSpace, .write), names(extent, .extent, request.rights), slot.pointee.isEmpty,
             request.isPossible, request.offset <= extent.pointee.size,
             request.size <= extent.pointee.size &- request.offset, mayGrowSimply(extent),
             let place = emptyPlace(
@@ -55,6 +56,7 @@ extension Kernel {
         guard let leaf = leaf(space, place.address), leaf.span == place.size else { return nil }
         M.writeEntry(leaf.table, leaf.index, PageTableEntry(bits: 0))
         M.invalidate(space.pointee.translation, place.address)
+        if M.board.pointee.coreCount > 1 { awaitCopies() }
         erase(slot)
         caller.pointee.frame.x[0] = Status.ok.rawValue
         return caller

@@ -105,8 +105,8 @@ extension Kernel {
         let found: Found
         do throws(Failure) { found = try find(caller, selector, .notification, .write) } catch { return nil }
         let notification = found.target(Notification.self)
-        let hearer = notification.pointee.hearer
-        switch hearer {
+        let sink = notification.pointee.sink.load()
+        switch Hearer(sink: sink) {
         case .nobody: break
         case .thread(let thread):
             guard thread.pointee.core == core.pointee.id, thread.pointee.state != .waiting, thread.pointee.abortMask == 0
@@ -115,9 +115,9 @@ extension Kernel {
         }
         let bits = found.badge != 0 ? found.badge : caller.pointee.frame.x[2]
         notification.pointee.bits.set(bits)
-        // Another core may have bound it before it could see the bits: the general path raises them once more, and tells. Bits
+        // Another core may have bound it anew before it could see the bits: the general path raises them once more, and tells. Bits
         // that are still there would be no news to it.
-        if case .nobody = hearer, notification.pointee.sink.load() != 0 {
+        if notification.pointee.sink.load() != sink {
             notification.pointee.bits.clear(bits)
             return nil
         }

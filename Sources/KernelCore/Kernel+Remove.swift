@@ -171,12 +171,16 @@ extension Kernel {
     }
 
     private static func destroy(_ core: Ref<Core>, _ notification: Ref<Notification>) -> Progress {
-        let owner = notification.pointee.timerOwner.load()
-        if owner != 0 {
-            guard owner == UInt64(core.pointee.id.number) &+ 1 else { return .elsewhere(CoreID(UInt8(owner &- 1))) }
-            core.pointee.notificationTimers.remove(notification)
-            notification.pointee.timerOwner.store(0)
-            updateDeadline(core)
+        // Whoever has looked it up before must not set its timer any more.
+        while !notification.pointee.timerOwner.replace(0, by: Notification.timerEnded) {
+            let owner = notification.pointee.timerOwner.load()
+            if owner == UInt64(core.pointee.id.number) &+ 1 {
+                core.pointee.notificationTimers.remove(notification)
+                notification.pointee.timerOwner.store(0)
+                updateDeadline(core)
+            } else if owner != 0 {
+                return .elsewhere(CoreID(UInt8(owner &- 1)))
+            }
         }
         unbindSink(notification)
         return .done

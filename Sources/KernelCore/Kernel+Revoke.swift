@@ -128,6 +128,7 @@ extension Kernel {
         let region = slot.pointee.target(Region.self)
         region.pointee.dirtyEnd = max(region.pointee.dirtyEnd, region.pointee.next)
         region.pointee.next = region.pointee.start
+        region.pointee.zeroedFrom = region.pointee.start
         region.pointee.zeroedTo = region.pointee.start
     }
 

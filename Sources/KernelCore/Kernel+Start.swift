@@ -15,12 +15,14 @@ extension Kernel {
     public static func initialiseAtStart(_ region: Ref<Region>, from start: PhysicalAddress, to end: PhysicalAddress) {
         region.pointee.start = start
         region.pointee.next = start
+        region.pointee.zeroedFrom = start
         region.pointee.zeroedTo = start
         region.pointee.end = end
     }
 
     public static func initialiseAtStart(_ space: Ref<AddressSpace>, pages: UInt64) {
         try? initialiseSpace(space, pages: pages)
+        space.pointee.isComponents = true
     }
 
     /// Maps physical memory that root will hold; false if the page tables' pool is too small.

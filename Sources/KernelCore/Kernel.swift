@@ -44,7 +44,7 @@ extension Kernel {
         caller.pointee.frame.x[0] = Status.ok.rawValue
         do throws(Failure) {
             switch operation {
-            case Operation.copy.rawValue: try copy(caller, selector)
+            case Operation.copy.rawValue: try copy(core, caller, selector)
             case Operation.create.rawValue: try exclusively { () throws(Failure) in try create(caller, selector) }
             case Operation.derive.rawValue: try exclusively { () throws(Failure) in try derive(caller, selector) }
             case Operation.revoke.rawValue: try exclusively { () throws(Failure) in try revoke(core, caller, selector) }

@@ -15,6 +15,8 @@ public protocol Machine: SendableMetatype {
     static func relax()
     /// What this core wrote before is seen before what it writes after.
     static func orderStores()
+    /// What this core wrote before is seen before it reads what it reads after.
+    static func orderAll()
     /// What this core reads after is not older than what it read before.
     static func orderLoads()
     /// No core executes instructions that it fetched before memory was last changed.

@@ -22,9 +22,10 @@ public struct Notification: ~Copyable {
     public var timer: TimerLink<Notification>
     /// What the timer raises.
     public var timerBits: UInt64
-    /// The number of the core whose list the timer may be in, plus 1; 0: no core's.
+    /// The number of the core whose queue the timer may be in, plus 1; 0: no core's; `timerEnded`: it is destroyed.
     public let timerOwner: AtomicWord
 
+    static let timerEnded = UInt64.max
     static let bindings: UInt64 = 128
     public static let size: UInt64 = 256
 
@@ -103,6 +104,12 @@ extension Kernel {
         case .virtualInterrupt(let context, let interrupt):
             pend(core, context, interrupt)
         }
+    }
+
+    /// The same from where contexts and their times are only half changed: this core's inbox brings the news once they are whole.
+    static func raiseLater(_ core: Ref<Core>, _ notification: Ref<Notification>, _ bits: UInt64) {
+        notification.pointee.bits.set(bits)
+        post(notification, to: core.pointee.id, M.board)
     }
 
     /// Whoever hears of a notification that may have bits: a thread looks at them, on its core; a virtual CPU is interrupted.

@@ -8,7 +8,9 @@ public struct Region: ~Copyable {
     public var end: PhysicalAddress
     /// Below this the memory has been in use before.
     var dirtyEnd: PhysicalAddress
-    /// From `next` up to here the kernel has zeroed it for an object that is being created.
+    /// From here…
+    var zeroedFrom: PhysicalAddress
+    /// …to here the kernel has zeroed it, for an object that was being created.
     var zeroedTo: PhysicalAddress
     public static let size: UInt64 = 64
 }
@@ -47,7 +49,12 @@ extension Kernel {
     static func clear(_ region: Ref<Region>, _ address: PhysicalAddress, _ shape: Shape) throws(Failure) {
         let needed = shape.forgets
             ? max(address + shape.zeroed, min(address + shape.size, region.pointee.dirtyEnd)) : address + shape.zeroed
-        let from = max(region.pointee.zeroedTo, address)
+        // What was zeroed for another object counts only without a gap.
+        if address < region.pointee.zeroedFrom || address > region.pointee.zeroedTo {
+            region.pointee.zeroedFrom = address
+            region.pointee.zeroedTo = address
+        }
+        let from = region.pointee.zeroedTo
         guard from < needed else { return }
         let rest = needed.value &- from.value
         let step = min(rest, zeroBatch)

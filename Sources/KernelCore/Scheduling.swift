@@ -5,6 +5,8 @@ public struct SchedulingContext: ~Copyable {
     public var core: CoreID
     /// 0…31, 31 most urgent.
     public var priority: UInt8
+    /// The time that the kernel starts root on: whoever has it may give others any.
+    public var isAllTime: Bool
     public var isQueued: Bool
     /// Ticks at a time when equals want to run.
     public var slice: Ticks

@@ -49,6 +49,8 @@ extension Kernel {
         let index = caller.pointee.frame.x[2]
         let value = caller.pointee.frame.x[3]
         guard index < form.indexLimit else { throw .badArgument }
+        // A timer's level is its line's.
+        guard form != .setLevel || index >= 32 || VirtualInterrupts.hardwareMask & 1 << index == 0 else { throw .badArgument }
         switch form {
         case .readWord:
             readWord(

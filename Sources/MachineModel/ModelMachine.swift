@@ -1,6 +1,7 @@
 import ABI
 import Foundation
 import KernelCore
+import Synchronization
 
 /// The host's stand-in for the hardware: what the kernel runs on in tests.
 ///
@@ -28,6 +29,7 @@ public enum ModelMachine: Board_Machine {
     /// The host's own atomics order what the model's cores share.
     public static func orderStores() {}
     public static func orderLoads() {}
+    public static func orderAll() { atomicMemoryFence(ordering: .sequentiallyConsistent) }
     /// The model executes no instructions.
     public static func forgetInstructions() {}
 

@@ -289,4 +289,34 @@ private struct Abortable {
         #expect(bench.object(portal, as: Portal.self).pointee.generation == 0)
         #expect(bind(thread.slot, UInt64(portal)) == .ok)
     }
+
+    /// Also as what is told of a fault that nobody serves.
+    @Test func aBadgedCapabilityRaisesItsBadge() {
+        let bench = Bench()
+        let notification = bench.create(.notification)
+        let badged = bench.freeSlot()
+        bench.succeed(.derive, notification, UInt64(InitialSlot.table), UInt64(badged), UInt64(Rights.write.rawValue), 1, 0)
+        let thread = bench.makeThread(priority: 10)
+        bench.succeed(.contextControl, thread.slot, form: ContextControl.bindStopped.rawValue, UInt64(badged), 0xFF00)
+        bench.sleepRoot()
+        bench.enter { K.exit($0, thread.context, Message(1)) }
+        bench.settle()
+        #expect(bench.object(notification, as: KernelCore.Notification.self).pointee.bits.load() == 1)
+    }
+
+    @Test func aStartTakesAStopBackThatWaitsForTheAnswer() {
+        let bench = Bench()
+        let client = bench.makeThread(priority: 10)
+        let server = bench.makeThread(priority: 12)
+        let portal = bench.makePortal(to: server)
+        bench.sleepRoot()
+        bench.wait(server)
+        bench.call(portal, by: client)
+        bench.raiseRoot()
+        bench.stop(client)
+        bench.start(client)
+        bench.sleepRoot()
+        bench.replyAndWait(server)
+        #expect(client.state == .ready)
+    }
 }

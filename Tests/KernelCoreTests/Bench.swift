@@ -58,6 +58,7 @@ final class Bench {
     private func startRoot(_ space: Ref<AddressSpace>) {
         rootScheduling.pointee.priority = Self.rootPriority
         rootScheduling.pointee.slice = Ticks(1000)
+        rootScheduling.pointee.isAllTime = true
         rootScheduling.pointee.context = root
         root.pointee.space = space
         root.pointee.table = table

@@ -207,4 +207,35 @@ private struct Budgeted {
         bench.advance(100)
         #expect(board.overrunBits() == 0 && bench.current() == board.other.context)
     }
+
+    // MARK: Handing time on
+
+    /// A region is memory, not time: who is not root makes no time that is more urgent than its own, elsewhere, or without its budget.
+    @Test(arguments: [(0, 10, Status.ok), (0, 11, .noRights), (1, 5, .noRights)])
+    func nobodyGivesMoreThanItsOwn(core: UInt64, priority: UInt64, status: Status) {
+        let bench = Bench(cores: 2)
+        let thread = bench.makeThread(priority: 10)
+        let slot = bench.freeSlot()
+        let time = bench.create(.schedulingContext, 5 << 8)
+        bench.sleepRoot()
+        let form = UInt32(ObjectKind.schedulingContext.rawValue)
+        let made = bench.operate(.create, bench.region, form: form, core | priority << 8, UInt64(slot), by: thread.context)
+        #expect(made.status == status)
+        let configured = bench.operate(
+            .scheduleControl, time, form: ScheduleControl.configure.rawValue, core, priority, 1000, by: thread.context)
+        #expect(configured.status == status)
+    }
+
+    @Test func whoHasABudgetGivesNoTime() {
+        let bench = Bench()
+        var thread = bench.makeThread(priority: 10, starts: false)
+        thread.scheduling = bench.create(.schedulingContext)
+        bench.succeed(.scheduleControl, thread.scheduling, form: ScheduleControl.configure.rawValue, 0, 10, 10_000, 100, 1000)
+        bench.configure(thread)
+        bench.start(thread)
+        let slot = bench.freeSlot()
+        bench.sleepRoot()
+        let form = UInt32(ObjectKind.schedulingContext.rawValue)
+        #expect(bench.operate(.create, bench.region, form: form, 1 << 8, UInt64(slot), by: thread.context).status == .noRights)
+    }
 }

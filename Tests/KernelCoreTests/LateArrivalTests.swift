@@ -180,4 +180,20 @@ import Testing
         #expect(bench.core(1).pointee.inbox.load() == 0)
         #expect(region.pointee.next == region.pointee.start)
     }
+
+    /// A guest's translations and a component's must not meet under one VMID.
+    @Test func aSpaceIsAMachinesOrComponents() {
+        let bench = Bench()
+        let machine = bench.makeVirtualCPU(starts: false)
+        let thread = bench.makeThread(starts: false)
+        func configure(_ tenant: Tenant, _ space: UInt32) -> Status? {
+            bench.operate(
+                .contextControl, tenant.slot, form: ContextControl.configure.rawValue, UInt64(space), UInt64(InitialSlot.table), 0,
+                UInt64(tenant.scheduling), 0
+            ).status
+        }
+        #expect(configure(thread, machine.space) == .badState)
+        #expect(configure(machine, InitialSlot.space) == .badState)
+        #expect(configure(machine, machine.space) == .ok)
+    }
 }

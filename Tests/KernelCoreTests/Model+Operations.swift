@@ -172,8 +172,9 @@ extension KernelModel {
                 if !(found.object as! ModelThread).isConfigured { errors.append(.badState) }
             }
         }
-        if kind == .schedulingContext, parameter & 0xFF >= UInt64(coreCount) || parameter >> 8 >= 32 {
-            errors.append(.badArgument)
+        if kind == .schedulingContext {
+            if parameter & 0xFF >= UInt64(coreCount) || parameter >> 8 >= 32 { errors.append(.badArgument) }
+            if !mayGive(caller, core: parameter & 0xFF, priority: parameter >> 8) { errors.append(.noRights) }
         }
         var possible: [Status] = size > 16 << 10 ? [.again] : []
         if kind == .addressSpace { possible.append(.noMemory) }
@@ -188,6 +189,12 @@ extension KernelModel {
                 }
                 return taken == region.next - before ? nil : "create took \(taken), not \(region.next - before)"
             })
+    }
+
+    /// Time is no more urgent than that of who gives it, on the same core, and not given by one with a budget; root gives any.
+    func mayGive(_ caller: ModelThread, core: UInt64, priority: UInt64) -> Bool {
+        guard let own = caller.time else { return false }
+        return own.isAllTime || core == UInt64(own.core) && priority <= own.priority && !own.hasBudget
     }
 
     private func isZero(_ address: UInt64, _ size: UInt64) -> Bool {
@@ -230,6 +237,7 @@ extension KernelModel {
         case .schedulingContext:
             let time = ModelTime(at: address)
             time.core = Int(parameter & 0xFF)
+            time.priority = parameter >> 8
             object = time
         case .notification: object = ModelNotification(at: address)
         default: object = ModelObject(kind, at: address)

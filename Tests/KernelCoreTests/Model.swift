@@ -261,6 +261,7 @@ final class KernelModel {
     }
 
     func start(_ thread: ModelThread) {
+        if thread.state == .calling { thread.stopsOnReply = false }
         guard thread.state == .stopped, thread.isConfigured, thread.scheduling != nil else { return }
         thread.state = .ready
         thread.time?.wasUsed = true

@@ -54,6 +54,9 @@ final class ModelTime: ModelObject {
     var core = 0
     var overrun: ModelNode?
     var hasBudget = false
+    var priority: UInt64 = 0
+    /// Root's.
+    var isAllTime = false
     /// Whether a context ever ran on it: its budget may be used up.
     var wasUsed = false
     init(at address: UInt64) { super.init(.schedulingContext, at: address) }

@@ -60,8 +60,10 @@ final class ModelRun {
         thread.table = roots[0]
         thread.space = roots[1]
         // Its time was not made by `create`.
+        let time = ModelTime(at: bench.rootScheduling.address.value)
+        time.isAllTime = true
         thread.scheduling = ModelNode(
-            .part(thread, .scheduling), .schedulingContext, rights: 15, object: ModelTime(at: bench.rootScheduling.address.value),
+            .part(thread, .scheduling), .schedulingContext, rights: 15, object: time,
             base: bench.rootScheduling.address.value, under: nil)
         thread.isConfigured = true
         thread.isPlaced = true

@@ -265,6 +265,35 @@ private typealias Notification = KernelCore.Notification
         #expect(bench.operate(.signal, 5, 1, by: thread.context).status == .badCapability)
     }
 
+    /// An object that was begun, aligned, behind a gap; then another is made that lies in the gap.
+    @Test func zeroingSkipsNoGapOfAnAlignment() {
+        let bench = Bench()
+        let part = bench.create(.region, 1 << 20, alignment: Page.size)
+        let extent = bench.freeSlot()
+        bench.succeed(.create, part, form: UInt32(ObjectKind.extent.rawValue), 512 << 10, UInt64(extent), Page.size)
+        let old = bench.memory(extent)
+        let base = bench.slot(extent).pointee.object.value
+        for index in 0..<(512 << 10) / 8 { old[index] = 0 }
+        // The place where slot 100 of a table will be.
+        let region = bench.object(part, as: Region.self)
+        let place = region.pointee.start.value + 64 + 100 * 64
+        let forged = CapabilityHeader.make(
+            CapabilityValue(kind: .extent, rights: .all, isDevice: false, object: PhysicalAddress(0), word: 0), owner: false)
+        old[Int(place - base) / 8] = forged
+        old[Int(place - base) / 8 + 1] = 0x4000_0000
+        old[Int(place - base) / 8 + 2] = 1 << 30
+        #expect(bench.revoke(part) == .ok)
+        #expect(region.pointee.next == region.pointee.start)
+        let first = bench.freeSlot(), second = bench.freeSlot()
+        let answer = bench.operate(.create, part, form: UInt32(ObjectKind.extent.rawValue), 64 << 10, UInt64(first), 64 << 10)
+        #expect(answer.status == .again)
+        bench.succeed(.create, part, form: UInt32(ObjectKind.capabilityTable.rawValue), 200, UInt64(second))
+        let table = bench.object(second, as: CapabilityTable.self)
+        let slot = table.pointee.slot(100)!
+        let isEmpty = slot.pointee.isEmpty
+        #expect(isEmpty, "a forged capability")
+    }
+
     // MARK: Other cores
 
     /// All of them must have left the kernel twice; one that takes no interrupt holds the revoker up, and nobody else.

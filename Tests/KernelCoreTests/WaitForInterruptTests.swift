@@ -181,4 +181,19 @@ private struct Machine {
         machine.pend(33)
         #expect(machine.core.acknowledge() == 33)
     }
+
+    /// A timer's interrupt pends when its line says so: a monitor that raises it would have the kernel look for ever.
+    @Test(arguments: [27, 30] as [UInt64])
+    func theLevelOfATimerIsItsLines(interrupt: UInt64) {
+        let bench = Bench()
+        let machine = bench.makeVirtualCPU()
+        bench.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.setForwarding.rawValue, 0, 1)
+        bench.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.enable.rawValue, 0, 1 << interrupt)
+        let form = VirtualInterruptControl.setLevel.rawValue
+        #expect(bench.operate(.interruptControl, machine.slot, form: form, interrupt, 1).status == .badArgument)
+        #expect(bench.operate(.interruptControl, machine.slot, form: form, interrupt + 32, 1).status == .ok)
+        bench.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.setPending.rawValue, 0, 1 << interrupt)
+        bench.sleepRoot()
+        #expect(bench.current() == machine.context)
+    }
 }

@@ -38,6 +38,7 @@ enum AArch64: Board_Machine {
 
     @inline(__always) static func relax() { spin_hint() }
     @inline(__always) static func orderStores() { barrier_dmb_ishst() }
+    @inline(__always) static func orderAll() { barrier_dmb_ish() }
     @inline(__always) static func orderLoads() { barrier_dmb_ishld() }
     static func forgetInstructions() { instruction_cache_invalidate_all() }
 

@@ -24,6 +24,8 @@ enum PhysicalInterrupts {
     static func handleOne(_ core: Ref<Core>) -> Bool {
         let number = UInt32(truncatingIfNeeded: read_ICC_IAR1_EL1() & 0xFF_FFFF)
         if number >= 1020 { return false }
+        // What is read because of it is not older than it: another interrupt that comes before the acknowledgement is one with this.
+        barrier_dsb_sy()
         write_ICC_EOIR1_EL1(UInt64(number))
         switch number {
         case virtualTimer, physicalTimer: timerOfGuest(core, number)
@@ -156,6 +158,7 @@ extension AArch64 {
     static func disableInterrupt(_ interrupt: UInt32) {
         let base = BootImage.header.pointee.board.distributor.base
         device_write32(base + 0x180 + UInt64(interrupt / 32) * 4, 1 << (interrupt & 31))  // ICENABLER
+        while device_read32(base) & 1 << 31 != 0 {}  // CTLR.RWP: it may still come until then
         device_write32(base + 0x380 + UInt64(interrupt / 32) * 4, 1 << (interrupt & 31))  // ICACTIVER
     }
 }

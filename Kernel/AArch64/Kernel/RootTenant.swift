@@ -155,6 +155,7 @@ private struct BootMemory {
         let scheduling = Ref<SchedulingContext>(at: address + ExecutionContext.size)
         AArch64.initialiseRegisters(thread)
         scheduling.pointee.priority = 30
+        scheduling.pointee.isAllTime = true
         scheduling.pointee.slice = Ticks(SchedulingContext.defaultSlice)
         scheduling.pointee.context = thread
         thread.pointee.space = space

@@ -146,6 +146,7 @@ READ_ONLY_REGISTER(MVFR2_EL1)
 INLINE void barrier_isb(void) { __asm__ volatile("isb" ::: "memory"); }
 INLINE void barrier_dmb_ishst(void) { __asm__ volatile("dmb ishst" ::: "memory"); }
 INLINE void barrier_dmb_ishld(void) { __asm__ volatile("dmb ishld" ::: "memory"); }
+INLINE void barrier_dmb_ish(void) { __asm__ volatile("dmb ish" ::: "memory"); }
 INLINE void spin_hint(void) { __asm__ volatile("yield" ::: "memory"); }
 INLINE void barrier_dsb_ishst(void) { __asm__ volatile("dsb ishst" ::: "memory"); }
 INLINE void barrier_dsb_ish(void) { __asm__ volatile("dsb ish" ::: "memory"); }
