@@ -9,6 +9,7 @@ public struct AtomicWord: ~Copyable {
     @inline(__always) public func load() -> UInt64 { word.load(ordering: .acquiring) }
     @inline(__always) public func store(_ value: UInt64) { word.store(value, ordering: .releasing) }
     @inline(__always) public func relaxedLoad() -> UInt64 { word.load(ordering: .relaxed) }
+    @inline(__always) public func relaxedStore(_ value: UInt64) { word.store(value, ordering: .relaxed) }
     /// Sets bits; returns the word before.
     @inline(__always) @discardableResult
     public func set(_ bits: UInt64) -> UInt64 { word.bitwiseOr(bits, ordering: .acquiringAndReleasing).oldValue }

@@ -1,6 +1,15 @@
 /// An object that waits for a deadline.
 public protocol Timed: ~Copyable {
-    var timer: TimerLink<Self> { get set }
+    /// Where it stands. Not a property of the object that is changed in place: such a change counts, to the thread sanitizer, as one of the
+    /// object's first word, which other cores may be changing.
+    static subscript(timerOf item: Ref<Self>) -> TimerLink<Self> { get set }
+}
+
+extension Ref where Object: Timed & ~Copyable {
+    @inline(__always) var timer: TimerLink<Object> {
+        get { Object[timerOf: self] }
+        nonmutating set { Object[timerOf: self] = newValue }
+    }
 }
 
 /// Where an object stands in a core's list of deadlines.
@@ -15,42 +24,59 @@ public struct TimerLink<Item: ~Copyable> {
 public struct TimerList<Item: Timed & ~Copyable> {
     var first: Ref<Item>?
 
-    @inline(__always) var soonest: Ticks { first.map { $0.pointee.timer.deadline } ?? .never }
+    @inline(__always) var soonest: Ticks { first.map { $0.timer.deadline } ?? .never }
 
     mutating func insert(_ item: Ref<Item>, at deadline: Ticks) {
         remove(item)
         var previous: Ref<Item>?
         var next = first
-        while let candidate = next, candidate.pointee.timer.deadline <= deadline {
+        while let candidate = next, candidate.timer.deadline <= deadline {
             previous = candidate
-            next = candidate.pointee.timer.next
+            next = candidate.timer.next
         }
-        item.pointee.timer.deadline = deadline
-        item.pointee.timer.isArmed = true
-        item.pointee.timer.previous = previous
-        item.pointee.timer.next = next
-        if let previous { previous.pointee.timer.next = item } else { first = item }
-        next?.pointee.timer.previous = item
+        item.timer.deadline = deadline
+        item.timer.isArmed = true
+        item.timer.previous = previous
+        item.timer.next = next
+        if let previous { previous.timer.next = item } else { first = item }
+        next?.timer.previous = item
     }
 
     mutating func remove(_ item: Ref<Item>) {
-        guard item.pointee.timer.isArmed else { return }
-        let next = item.pointee.timer.next
-        if let previous = item.pointee.timer.previous { previous.pointee.timer.next = next } else { first = next }
-        next?.pointee.timer.previous = item.pointee.timer.previous
-        item.pointee.timer.isArmed = false
-        item.pointee.timer.next = nil
-        item.pointee.timer.previous = nil
+        guard item.timer.isArmed else { return }
+        let next = item.timer.next
+        if let previous = item.timer.previous { previous.timer.next = next } else { first = next }
+        next?.timer.previous = item.timer.previous
+        item.timer.isArmed = false
+        item.timer.next = nil
+        item.timer.previous = nil
     }
 
     /// Takes the first one out if its time has come.
     mutating func removeExpired(_ now: Ticks) -> Ref<Item>? {
-        guard let item = first, item.pointee.timer.deadline <= now else { return nil }
+        guard let item = first, item.timer.deadline <= now else { return nil }
         remove(item)
         return item
     }
 }
 
-extension ExecutionContext: Timed {}
-extension Notification: Timed {}
-extension SchedulingContext: Timed {}
+extension ExecutionContext: Timed {
+    @inline(__always) public static subscript(timerOf item: Ref<Self>) -> TimerLink<Self> {
+        get { item.pointee.timer }
+        set { item.pointee.timer = newValue }
+    }
+}
+
+extension Notification: Timed {
+    @inline(__always) public static subscript(timerOf item: Ref<Self>) -> TimerLink<Self> {
+        get { item.pointee.timer }
+        set { item.pointee.timer = newValue }
+    }
+}
+
+extension SchedulingContext: Timed {
+    @inline(__always) public static subscript(timerOf item: Ref<Self>) -> TimerLink<Self> {
+        get { item.pointee.timer }
+        set { item.pointee.timer = newValue }
+    }
+}

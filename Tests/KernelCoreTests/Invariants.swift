@@ -118,7 +118,7 @@ struct Invariants {
         while let item = next, length <= 1000 {
             require(item.pointee.isExhausted, "time waits for a new budget and has one")
             require(item.pointee.core == core.pointee.id, "time waits for a new budget on another core")
-            next = item.pointee.timer.next
+            next = item.timer.next
             length += 1
         }
         require(length <= 1000, "the list of budgets is a loop")
@@ -129,13 +129,13 @@ struct Invariants {
         var next = core.pointee.notificationTimers.first
         var length = 0
         while let item = next, length <= 1000 {
-            require(item.pointee.timer.isArmed, "a listed timer is not armed")
-            require(item.pointee.timer.previous == previous, "a timer's link back")
+            require(item.timer.isArmed, "a listed timer is not armed")
+            require(item.timer.previous == previous, "a timer's link back")
             if let previous {
-                require(previous.pointee.timer.deadline <= item.pointee.timer.deadline, "timers out of order")
+                require(previous.timer.deadline <= item.timer.deadline, "timers out of order")
             }
             previous = item
-            next = item.pointee.timer.next
+            next = item.timer.next
             length += 1
         }
         require(length <= 1000, "the list of timers is a loop")
