@@ -21,6 +21,8 @@ public struct AtomicWord: ~Copyable {
     }
     /// Counts up, wrapping; returns the word before.
     @inline(__always) func increment() -> UInt64 { word.wrappingAdd(1, ordering: .acquiringAndReleasing).oldValue }
+    /// The same of a word that one core alone counts up: no more than a load and a store.
+    @inline(__always) public func count() { relaxedStore(relaxedLoad() &+ 1) }
     @inline(__always) func replace(_ expected: UInt64, by value: UInt64) -> Bool {
         word.weakCompareExchange(expected: expected, desired: value, ordering: .acquiringAndReleasing).exchanged
     }

@@ -10,9 +10,7 @@ extension Kernel {
         let context = try findContext(caller, selector.slot)
         switch ContextControl(rawValue: selector.form) {
         case .configure: try exclusively { () throws(Failure) in try configure(caller, context) }
-        case .start:
-            guard hasCore(context), context.pointee.isConfigured, context.pointee.home != nil else { throw .badState }
-            start(core, context)
+        case .start: try startAsItIs(core, context)
         case .startAt: try startAt(core, caller, context)
         case .stop: if hasCore(context) { stop(core, context) }
         case .status:
@@ -23,10 +21,11 @@ extension Kernel {
             }
         case .setAffinity:
             try exclusively { () throws(Failure) in try setAffinity(context, caller.pointee.frame.x[2]) }
-        case .setAbortMask: try setAbortMask(core, context, caller.pointee.frame.x[2])
+        // Under the lock no other core becomes the context's own meanwhile.
+        case .setAbortMask: try exclusively { () throws(Failure) in try setAbortMask(core, context, caller.pointee.frame.x[2]) }
         case .setMessagePage: try exclusively { () throws(Failure) in try setMessagePage(core, caller, context) }
         case .bindStopped: try exclusively { () throws(Failure) in try bindStopped(caller, context) }
-        case .abort: try abort(core, context)
+        case .abort: try exclusively { () throws(Failure) in try abort(core, context) }
         case .bindPortal:
             try exclusively { () throws(Failure) in
                 let portal = try findNode(caller, caller.pointee.frame.x[2], .portal, .manage)
@@ -36,6 +35,14 @@ extension Kernel {
             }
         case nil: throw .unsupported
         }
+    }
+
+    private static func startAsItIs(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) throws(Failure) {
+        try exclusively { () throws(Failure) in
+            guard context.pointee.isConfigured, context.pointee.home != nil else { throw .badState }
+            if context.pointee.core == core.pointee.id { begin(core, context) }
+        }
+        if context.pointee.core != core.pointee.id { start(core, context) }
     }
 
     private static func startAt(
@@ -54,9 +61,7 @@ extension Kernel {
 
     /// Whether the context's core is known, and from now on for ever: else nobody may act on what `core` says.
     static func hasCore(_ context: Ref<ExecutionContext>) -> Bool {
-        guard context.pointee.isPlaced else { return false }
-        M.orderLoads()
-        return true
+        context.pointee.isPlaced
     }
 
     private static func isStopped(_ context: Ref<ExecutionContext>) -> Bool {
@@ -88,11 +93,10 @@ extension Kernel {
         context.pointee.table = parts.table?.pointee.target(CapabilityTable.self)
         context.pointee.faultPortal = parts.faultPortal?.pointee.target(Portal.self)
         context.pointee.faultBadge = parts.faultPortal?.pointee.badge ?? 0
-        context.pointee.core = parts.core
+        if !context.pointee.isPlaced { context.pointee.core = parts.core }
         context.pointee.home?.pointee.context = nil
         context.pointee.home = parts.scheduling?.pointee.target(SchedulingContext.self)
         context.pointee.home?.pointee.context = context
-        M.orderStores()
         context.pointee.isPlaced = true
         context.pointee.isConfigured = true
     }
@@ -171,6 +175,7 @@ extension Kernel {
         }
         let notification = try findNode(caller, caller.pointee.frame.x[2], .notification, .write)
         try mayGrow(notification)
+        context.pointee.stopped = nil
         rebind(context, .stopped, notification)
         context.pointee.stoppedBits = caller.pointee.frame.x[3]
         context.pointee.stopped = notification.pointee.target(Notification.self)
@@ -282,12 +287,9 @@ extension Kernel {
         context.pointee.floatingPoint.control = 0
         context.pointee.floatingPoint.status = 0
         guard let guest = context.pointee.guest else { return M.initialiseRegisters(context) }
-        let affinity = guest.pointee.affinity
-        let exits = guest.pointee.exits
-        M.zero(guest.address, size: VirtualCPU.size &- VirtualCPU.offset)
-        guest.pointee.context = context
-        guest.pointee.affinity = affinity
-        guest.pointee.exits = exits
+        // Its place in the machine and the exit counters stay.
+        M.zero(guest.address, size: VirtualCPU.systemSize)
+        forgetInterrupts(guest)
         M.initialiseRegisters(context)
     }
 
@@ -318,7 +320,7 @@ extension Kernel {
             return guest.pointee.system[Int(number &- RegisterNumber.system)]
         case RegisterNumber.counters..<(RegisterNumber.counters + UInt64(ExitCounter.count)):
             guard let guest = context.pointee.guest else { throw .badArgument }
-            return guest.pointee.exits[Int(number &- RegisterNumber.counters)]
+            return guest.pointee.exits[Int(number &- RegisterNumber.counters)].relaxedLoad()
         default: throw .badArgument
         }
     }
