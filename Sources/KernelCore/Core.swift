@@ -18,10 +18,10 @@ public struct Core: ~Copyable {
     public var mustSchedule: Bool
     let translationWord: AtomicWord
     public var runQueue: RunQueue
-    public var notificationTimers: TimerList<Notification>
-    public var contextTimers: TimerList<ExecutionContext>
+    public var notificationTimers: TimerQueue<Notification>
+    public var contextTimers: TimerQueue<ExecutionContext>
     /// Scheduling contexts that wait for a new budget.
-    public var budgetTimers: TimerList<SchedulingContext>
+    public var budgetTimers: TimerQueue<SchedulingContext>
     /// What the hardware timer is set to.
     public var deadline: Ticks
     /// When the current slice ends.
@@ -32,12 +32,17 @@ public struct Core: ~Copyable {
     public let inbox: AtomicWord
     /// A node of the derivation tree that only this core may remove; 0: none.
     public let errand: AtomicWord
-    /// The last epoch of `Board.epoch` that this core has seen while it was between two entries.
+    /// An epoch of `Board.epoch` that had begun when this core last began to look at an inbox that it has worked off since: it was between two entries
+    /// in that epoch, and what lay in the inbox then is done.
     public let quiet: AtomicWord
     /// Where the machine finds this core's interrupt controller registers.
     public var interruptController: PhysicalAddress
     let entriesWord: AtomicWord
     let switchesWord: AtomicWord
+    /// What was taken out of `inbox` and is still to be looked at, the first item; 0: nothing.
+    public var unread: UInt64
+    /// `Board.epoch` just before that was taken out.
+    public var unreadEpoch: UInt64
 
     /// What hardware translates by. Another core looks whether it is a space's that goes away.
     @inline(__always) public var translation: Translation {

@@ -41,31 +41,41 @@ extension Kernel {
         M.interrupt(core)
     }
 
-    /// Works off this core's inbox. Items that arrive meanwhile bring an interrupt of their own.
+    /// How many items one entry takes out.
+    static var inboxBatch: Int { 8 }
+
+    /// Works off this core's inbox, in pieces. Items that arrive meanwhile bring an interrupt of their own.
     public static func drainInbox(_ core: Ref<Core>) {
-        let epoch = M.board.pointee.epoch.load()
         performErrand(core)
-        var tagged = core.pointee.inbox.exchange(0)
-        while let item = InboxItem(tagged: tagged) {
-            switch item {
-            case .context(let context):
-                tagged = context.pointee.inboxNext
-                context.pointee.inboxQueued.store(0)
-                handleRequests(core, context)
-            case .notification(let notification):
-                tagged = notification.pointee.inboxNext
-                notification.pointee.inboxQueued.store(0)
-                // Orders the store before any later look at the bits: whoever sets one after this sees the 0 and posts.
-                notification.pointee.bits.set(0)
-                if case .thread(let thread) = notification.pointee.hearer, thread.pointee.core != core.pointee.id {
-                    // Bound to another thread while it was in this inbox.
-                    post(notification, to: thread.pointee.core, M.board)
-                } else {
-                    deliver(core, notification)
-                }
-            }
+        let isContinued = core.pointee.unread != 0
+        if !isContinued {
+            core.pointee.unreadEpoch = M.board.pointee.epoch.load()
+            core.pointee.unread = core.pointee.inbox.exchange(0)
         }
-        core.pointee.quiet.store(epoch)
+        for _ in 0..<inboxBatch {
+            guard let item = InboxItem(tagged: core.pointee.unread) else { break }
+            take(core, item)
+        }
+        let isEmpty = core.pointee.unread == 0
+        if isEmpty { core.pointee.quiet.store(core.pointee.unreadEpoch) }
+        // Interrupts that came while there was an old list are still to be answered by looking at the inbox.
+        if isContinued || !isEmpty { M.interrupt(core.pointee.id) }
+    }
+
+    @inline(__always)
+    private static func take(_ core: Ref<Core>, _ item: InboxItem) {
+        switch item {
+        case .context(let context):
+            core.pointee.unread = context.pointee.inboxNext
+            context.pointee.inboxQueued.store(0)
+            handleRequests(core, context)
+        case .notification(let notification):
+            core.pointee.unread = notification.pointee.inboxNext
+            notification.pointee.inboxQueued.store(0)
+            // Orders the store before any later look at the bits: whoever sets one after this sees the 0 and posts.
+            notification.pointee.bits.set(0)
+            tell(core, notification)
+        }
     }
 
     /// Does what other cores asked of a context of this core.

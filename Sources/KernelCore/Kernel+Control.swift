@@ -27,11 +27,11 @@ extension Kernel {
         case .thread:
             notification.pointee.sink.store(Hearer.sink(thread: context))
             context.pointee.notification = notification
-            // Bits that came before anybody heard of them; the order is that of `raise`.
-            if notification.pointee.bits.set(0) != 0 { tell(core, notification, context) }
         case .virtualInterrupt:
             notification.pointee.sink.store(Hearer.sink(virtualCPU: context, UInt32(interrupt)))
         }
+        // Bits that came before: see `raise`.
+        if notification.pointee.bits.set(0) != 0 { tell(core, notification) }
     }
 
     /// `timer`: see `TimerForm`. A notification's timer stays on the core that set it first.

@@ -49,7 +49,7 @@ extension Kernel {
         }
         var steps = revokeBatch
         guard try removeDescendants(core, caller, slot, &steps) else { return }
-        if slot.pointee.extra & Revocation.hasRemoved != 0, !hasGracePassed(core, slot) { throw .again }
+        if slot.pointee.extra & Revocation.hasRemoved != 0, !hasGracePassed(slot) { throw .again }
         emptyRegion(slot)
         // Another core may have been asked to delete it, by a revoker that has thought better of it.
         if slot.pointee.extra & Revocation.deleting != 0 { forgetErrands(slot) }
@@ -135,31 +135,30 @@ extension Kernel {
 
     /// Whether every core has left the kernel since the last descendant was removed. Two rounds: an operation that was under way
     /// in the first may have put something into a third core's inbox, which that core has emptied in the second.
-    private static func hasGracePassed(_ core: Ref<Core>, _ slot: Ref<Capability>) -> Bool {
+    private static func hasGracePassed(_ slot: Ref<Capability>) -> Bool {
         guard M.board.pointee.coreCount > 1 else { return true }
         let awaited = slot.pointee.extra >> Revocation.epochShift
         guard awaited != 0 else {
-            askOthers(core, slot)
+            askAll(slot)
             return false
         }
         for index in 0..<Int(M.board.pointee.coreCount) {
-            guard let other = M.board.pointee.cores[index & 7], other != core else { continue }
+            guard let other = M.board.pointee.cores[index & 7] else { continue }
             guard other.pointee.quiet.load() >= awaited else { return false }
         }
-        guard core.pointee.inbox.load() == 0 else { return false }
         guard slot.pointee.extra & Revocation.secondRound == 0 else { return true }
         slot.mark(Revocation.secondRound)
-        askOthers(core, slot)
+        askAll(slot)
         return false
     }
 
-    /// Begins an epoch; has every other core say that it has seen it.
-    private static func askOthers(_ core: Ref<Core>, _ slot: Ref<Capability>) {
+    /// Begins an epoch; has every core say that it has seen it. This one, too: its own inbox counts.
+    private static func askAll(_ slot: Ref<Capability>) {
         let epoch = M.board.pointee.epoch.load() &+ 1
         M.board.pointee.epoch.store(epoch)
         slot.pointee.extra = slot.pointee.extra & ((1 << Revocation.epochShift) &- 1) | epoch << Revocation.epochShift
         for index in 0..<Int(M.board.pointee.coreCount) {
-            if let other = M.board.pointee.cores[index & 7], other != core { M.interrupt(other.pointee.id) }
+            if let other = M.board.pointee.cores[index & 7] { M.interrupt(other.pointee.id) }
         }
     }
 

@@ -87,13 +87,16 @@ extension Kernel {
     }
 
     /// Raises bits and tells the sink, on whichever core it is.
+    ///
+    /// Another core may bind the notification anew meanwhile. It writes the sink and then looks at the bits, here it is the other way
+    /// round: one of the two sees the other.
     @inline(__always)
     static func raise(_ core: Ref<Core>, _ notification: Ref<Notification>, _ bits: UInt64) {
-        switch notification.pointee.hearer {
+        let sink = notification.pointee.sink.load()
+        switch Hearer(sink: sink) {
         case .nobody:
             notification.pointee.bits.set(bits)
-            // Another core may have bound it before it could see the bits.
-            if case .thread(let thread) = notification.pointee.hearer { tell(core, notification, thread) }
+            tell(core, notification)
         case .thread(let thread):
             let before = notification.pointee.bits.set(bits)
             guard thread.pointee.core == core.pointee.id else {
@@ -101,30 +104,36 @@ extension Kernel {
                 if bits & ~before != 0 { post(notification, to: thread.pointee.core, M.board) }
                 return
             }
-            if thread.pointee.state == .waiting || thread.pointee.abortMask != 0 { deliver(core, notification) }
+            if thread.pointee.state == .waiting || thread.pointee.abortMask != 0
+                || notification.pointee.sink.load() != sink
+            {
+                tell(core, notification)
+            }
         case .virtualInterrupt(let context, let interrupt):
             pend(core, context, interrupt)
         }
     }
 
-    /// The thread of a notification that may have bits looks at them, on its core.
+    /// Whoever hears of a notification that may have bits: a thread looks at them, on its core; a virtual CPU is interrupted.
     @inline(never)
-    static func tell(_ core: Ref<Core>, _ notification: Ref<Notification>, _ thread: Ref<ExecutionContext>) {
-        if thread.pointee.core == core.pointee.id {
-            deliver(core, notification)
-        } else {
-            post(notification, to: thread.pointee.core, M.board)
+    static func tell(_ core: Ref<Core>, _ notification: Ref<Notification>) {
+        switch notification.pointee.hearer {
+        case .nobody: break
+        case .thread(let thread):
+            if thread.pointee.core == core.pointee.id {
+                deliver(core, notification, to: thread)
+            } else {
+                post(notification, to: thread.pointee.core, M.board)
+            }
+        case .virtualInterrupt(let context, let interrupt):
+            // Two cores may come here with the same bits.
+            if notification.pointee.bits.exchange(0) != 0 { pend(core, context, interrupt) }
         }
     }
 
     /// Wakes the thread of a notification that has bits, if it waits; ends its call if the bits are of its abort mask. On the
     /// thread's core.
-    static func deliver(_ core: Ref<Core>, _ notification: Ref<Notification>) {
-        guard case .thread(let thread) = notification.pointee.hearer else { return }
-        guard thread.pointee.core == core.pointee.id else {
-            // It was configured for another core meanwhile.
-            return post(notification, to: thread.pointee.core, M.board)
-        }
+    private static func deliver(_ core: Ref<Core>, _ notification: Ref<Notification>, to thread: Ref<ExecutionContext>) {
         if thread.pointee.state == .calling, thread.pointee.callKind == .message, isAborting(thread) {
             return abortCall(core, thread)
         }

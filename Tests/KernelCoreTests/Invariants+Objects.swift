@@ -27,7 +27,12 @@ extension Invariants {
     }
 
     private mutating func checkInbox(_ core: Ref<Core>, _ name: String) {
-        var tagged = core.pointee.inbox.load()
+        checkInbox(core.pointee.inbox.load(), name)
+        checkInbox(core.pointee.unread, name)
+    }
+
+    private mutating func checkInbox(_ first: UInt64, _ name: String) {
+        var tagged = first
         var count = 0
         while let item = InboxItem(tagged: tagged), count < 1000 {
             switch item {

@@ -113,32 +113,37 @@ struct Invariants {
     }
 
     private mutating func checkBudgetTimers(_ core: Ref<Core>) {
-        var next = core.pointee.budgetTimers.first
-        var length = 0
-        while let item = next, length <= 1000 {
+        for item in items(of: core.pointee.budgetTimers, "budgets") {
             require(item.pointee.isExhausted, "time waits for a new budget and has one")
             require(item.pointee.core == core.pointee.id, "time waits for a new budget on another core")
-            next = item.timer.next
-            length += 1
         }
-        require(length <= 1000, "the list of budgets is a loop")
+    }
+
+    /// What waits in a queue of deadlines, whose shape is looked at on the way.
+    private mutating func items<Item: Timed & ~Copyable>(of queue: TimerQueue<Item>, _ name: String) -> [Ref<Item>] {
+        var found: [Ref<Item>] = []
+        var rest = queue.first.map { [$0] } ?? []
+        require(queue.first?.timer.parent == nil, "the first of the \(name) has a parent")
+        while let item = rest.popLast(), found.count <= 1000 {
+            found.append(item)
+            require(item.timer.isArmed, "one of the \(name) is not armed")
+            for child in [item.timer.left, item.timer.right] {
+                guard let child else { continue }
+                require(child.timer.parent == item, "a link back among the \(name)")
+                require(item.timer.deadline <= child.timer.deadline, "\(name) out of order")
+                rest.append(child)
+            }
+            let left = item.timer.left?.timer.rank ?? 0
+            let right = item.timer.right?.timer.rank ?? 0
+            require(right <= left && item.timer.rank == right + 1, "a rank among the \(name)")
+        }
+        require(found.count <= 1000, "the queue of \(name) is a loop")
+        return found
     }
 
     private mutating func checkTimers(_ core: Ref<Core>) {
-        var previous: Ref<KernelCore.Notification>?
-        var next = core.pointee.notificationTimers.first
-        var length = 0
-        while let item = next, length <= 1000 {
-            require(item.timer.isArmed, "a listed timer is not armed")
-            require(item.timer.previous == previous, "a timer's link back")
-            if let previous {
-                require(previous.timer.deadline <= item.timer.deadline, "timers out of order")
-            }
-            previous = item
-            next = item.timer.next
-            length += 1
-        }
-        require(length <= 1000, "the list of timers is a loop")
+        _ = items(of: core.pointee.notificationTimers, "timers")
+        _ = items(of: core.pointee.contextTimers, "sleepers")
         let soonest = min(
             core.pointee.notificationTimers.soonest,
             min(core.pointee.contextTimers.soonest, core.pointee.budgetTimers.soonest))

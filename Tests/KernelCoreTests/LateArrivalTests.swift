@@ -27,6 +27,83 @@ import Testing
         #expect(heard.status == .notified && heard.tag == 6)
     }
 
+    /// The same for a virtual CPU, which sleeps or was not asked yet; and for bits that a thread before it did not take.
+    @Test(arguments: [0, 1], [false, true])
+    func bitsFromBeforeTheBindingInterrupt(core: Int, wasAThreads: Bool) {
+        let bench = Bench(cores: 2)
+        let machine = bench.makeVirtualCPU(priority: 5, core: core)
+        bench.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.setEdge.rawValue, 1, 0xFF)
+        bench.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.enable.rawValue, 1, 0xFF)
+        bench.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.setForwarding.rawValue, 0, 1)
+        let notification = bench.create(.notification)
+        if wasAThreads {
+            let thread = bench.makeThread(priority: 5, core: 0)
+            bench.succeed(.notificationBind, notification, form: NotificationBind.thread.rawValue, UInt64(thread.slot))
+        }
+        bench.succeed(.signal, notification, 6)
+        bench.succeed(
+            .notificationBind, notification, form: NotificationBind.virtualInterrupt.rawValue, UInt64(machine.slot), 33)
+        #expect(bench.operate(.poll, notification).tag == 0)
+        bench.settleAll()
+        bench.sleepRoot()
+        bench.settleAll()
+        #expect(bench.current(core) == machine.context)
+        #expect(bench.model.cores[core].run { bench.model.cores[core].acknowledge() } == 33)
+    }
+
+    /// Signals to a core that does not look at its inbox meanwhile: an entry takes a few of them.
+    @Test func anInboxIsWorkedOffInPieces() {
+        let bench = Bench(cores: 2)
+        let sinks = (0..<50).map { _ in
+            let thread = bench.makeThread(priority: 5, core: 1)
+            bench.settle(1)
+            let notification = bench.create(.notification)
+            bench.succeed(.notificationBind, notification, form: NotificationBind.thread.rawValue, UInt64(thread.slot))
+            return (thread: thread, notification: notification)
+        }
+        for sink in sinks { bench.wait(sink.thread) }
+        for sink in sinks { bench.succeed(.signal, sink.notification, 1) }
+        let core = bench.model.cores[1]
+        var woken = 0
+        var entries = 0
+        while core.pendingInterrupt != nil {
+            bench.enter(1) { _ in _ = core.takeInterrupt() }
+            let now = sinks.filter { $0.thread.state == .ready }.count
+            #expect(now - woken <= K.inboxBatch)
+            woken = now
+            entries += 1
+        }
+        #expect(woken == 50 && entries >= 50 / K.inboxBatch)
+    }
+
+    /// What comes into an inbox while there is an old list, with an interrupt that is answered by going on with that.
+    @Test func whatComesMeanwhileIsNotForgotten() {
+        let bench = Bench(cores: 2)
+        let sinks = (0..<2 * K.inboxBatch + 1).map { _ in
+            let thread = bench.makeThread(priority: 5, core: 1)
+            bench.settle(1)
+            let notification = bench.create(.notification)
+            bench.succeed(.notificationBind, notification, form: NotificationBind.thread.rawValue, UInt64(thread.slot))
+            return (thread: thread, notification: notification)
+        }
+        for sink in sinks { bench.wait(sink.thread) }
+        for sink in sinks.dropLast() { bench.succeed(.signal, sink.notification, 1) }
+        let core = bench.model.cores[1]
+        bench.enter(1) { _ in _ = core.takeInterrupt() }
+        #expect(core.kernelCore.pointee.unread != 0)
+        bench.succeed(.signal, sinks.last!.notification, 1)
+        // Somebody waits for this core meanwhile: it is not to be called quiet before the old list is done.
+        let part = bench.create(.region, 1 << 16)
+        let inside = bench.freeSlot()
+        bench.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(inside))
+        #expect(bench.operate(.revoke, part).status == .again)
+        bench.enter(1) { _ in _ = core.takeInterrupt() }
+        #expect(bench.operate(.revoke, part).status == .again)
+        bench.settle(1)
+        #expect(sinks.allSatisfy { $0.thread.state == .ready })
+        #expect(bench.revoke(part) == .ok)
+    }
+
     /// What is posted goes by a context's core, which its first configuration fixes: also when a part was taken away since.
     @Test func aContextKeepsItsCore() {
         let bench = Bench(cores: 3)

@@ -2,7 +2,8 @@ import GuestHardware
 import GuestSupport
 import HostileSupport
 
-/// Executes garbage; after some rounds with the exception vectors in the garbage too, from where nothing comes back.
+/// Executes garbage; after some rounds with the exception vectors in the garbage too, from where nothing comes back. Until then the words
+/// that would cut the way back are left out: `HostileRegisters` writes all registers, one at a time.
 @c(guest_main)
 public func guestMain() {
     let roundsWithVectors: UInt64 = 20
@@ -25,18 +26,30 @@ private func nextEntry(_ random: inout Random) -> UInt64 {
 private func leaveForGood(_ random: inout Random) {
     write("hostile: garbage: from here on the exception vectors are garbage as well")
     endLine()
-    fillBuffer(&random)
+    fillBuffer(&random, sparing: false)
     guest_set_vectors(guest_code_buffer())
     Attempt.setRegisters(&random)
     guest_jump(nextEntry(&random))
 }
 
-private func fillBuffer(_ random: inout Random) {
+private func fillBuffer(_ random: inout Random, sparing: Bool = true) {
     let code = guest_code_buffer()
     for offset in stride(from: 0 as UInt64, to: UInt64(GUEST_CODE_SIZE), by: 4) {
-        guest_store32(code + offset, nextInstruction(&random))
+        var word = nextInstruction(&random)
+        while sparing && cutsTheWayBack(word) { word = nextInstruction(&random) }
+        guest_store32(code + offset, word)
     }
     guest_publish_code(code, UInt64(GUEST_CODE_SIZE))
+}
+
+/// Whether this is a write to what an attempt needs to end: the vectors, the MMU that is off, and the way of the timer's interrupt.
+private func cutsTheWayBack(_ word: UInt32) -> Bool {
+    switch word & 0xFFFF_FFE0 {
+    case 0xD518_1000, 0xD518_C000: true  // SCTLR_EL1, VBAR_EL1
+    case 0xD51B_4220, 0xD518_4600, 0xD518_CCE0: true  // DAIF, ICC_PMR_EL1, ICC_IGRPEN1_EL1
+    case 0xD51B_E300, 0xD51B_E320, 0xD51B_E340: true  // CNTV_TVAL_EL0, CNTV_CTL_EL0, CNTV_CVAL_EL0
+    default: word & 0xFFFF_F2FF == 0xD503_42DF  // DAIFSet with the I bit
+    }
 }
 
 /// A random word, more often than by chance one that is an instruction with consequences.

@@ -2,14 +2,15 @@
  *
  * What is modelled: the lookup of a capability (`Kernel.find`), an operation that uses the object and may put it into
  * another core's inbox, `drainInbox`, and the grace period of `revoke`: empty the slot, then twice: count up the board's
- * epoch, interrupt every other core, and answer `again` until each has taken an interrupt since. See README.md.
+ * epoch, interrupt every core, and answer `again` until each has worked off what lay in its inbox then. See README.md.
+ * An entry of `drainInbox` takes the list out of the inbox, and works off some of it; the rest is `unread`, for further entries.
  *
  * Core 0 revokes. Cores 1 and 2 keep looking the slot up and using what they find; core 2 revokes something else meanwhile
  * and counts the epoch up too. Object 1 is a notification until its memory is reused; object 2 is of another kind and
  * may be put into the slot as soon as that is empty (with PUBLISH_EARLY object 3, a notification). An operation is atomic for its own core's interrupts only.
  *
  * Claims. In `touch`: nobody uses object 1 after it was reused, nor object 2 as a notification. In `reuse`: no inbox
- * holds object 1. With FAIR (a liveness check under weak fairness): the revoker ends, whatever the others do, as long as they
+ * holds object 1. With FAIR (a liveness check under weak fairness; one revoker): it ends, whatever the others do, as long as they
  * take interrupts between operations.
  */
 // check: pass
@@ -18,13 +19,21 @@
 // check: fail -DNO_RECHECK    lookup does not compare the header again: the slot was emptied and filled in between
 // check: fail -DQUIET_FIRST   a core says that it was quiet before it drains its inbox
 // check: fail -DEPOCH_LATE    a core reads the epoch after it has drained its inbox
+// check: fail -DEPOCH_EACH    each entry reads the epoch, also one that goes on with an old list
 // check: fail -DOWN_INBOX     the revoker leaves its own inbox out
 // check: fail -DFORWARD       draining puts the object into another core's inbox
 // check: fail -DPUBLISH_EARLY a slot is filled with its header first
 // check: fail fair -DNO_INTERRUPT  the revoker waits for the others to take an interrupt by themselves
+// check: fail fair -DNO_RETURN  an entry that goes on with an old list has no other follow it
 
 #ifndef ROUNDS
 #define ROUNDS 2
+#endif
+
+#ifdef OWN_INBOX
+#define ownIsQuiet(goal) true
+#else
+#define ownIsQuiet(goal) (quiet[0] >= goal)
 #endif
 
 #define FREE 0                          /* Capability.kind */
@@ -41,41 +50,77 @@ bit  inbox[3];                          /* object 1 is in core n's inbox */
 bit  ipi[3];
 byte epoch;                             /* Board.epoch */
 byte quiet[3];                          /* Core.quiet */
+#define ITEM 1
+#define OTHERS 2
+byte unread[3];                         /* Core.unread: nothing, object 1, or others */
+bit  isLate;                            /* there were others, once */
+byte seen[3];                           /* Core.unreadEpoch */
 bit  finished;
 
 inline touch(o) { assert(o == 3 || (o == 1 && !reused)) }
 
-/* Core `me`, in its handler of the inbox interrupt. */
-inline handle(me) {
-#ifndef EPOCH_LATE
-    seen = epoch;                                       /* let epoch = board.epoch.load() */
-#endif
-#ifdef QUIET_FIRST
-    quiet[me] = seen;
-#endif
-    drain(me);
-#ifdef EPOCH_LATE
-    seen = epoch;
-#endif
-#ifndef QUIET_FIRST
-    quiet[me] = seen;                                   /* core.quiet.store(epoch) */
-#endif
-    seen = 0
-}
-
-/* Inbox.swift: drainInbox */
+/* Inbox.swift: drainInbox, in a handler of core `me`. Of what may lie in the inbox the model knows object 1 alone, and that others may
+ * have been with it, or there before it: then the batch is used up, and the rest is left to a further entry. */
 inline drain(me) {
+    atomic {
+        old = unread[me] != 0;                          /* let isContinued = core.unread != 0 */
+        if
+#ifdef EPOCH_EACH
+        :: true -> seen[me] = epoch
+#elif !defined(EPOCH_LATE)
+        :: !old -> seen[me] = epoch                     /* core.unreadEpoch = board.epoch.load() */
+#endif
+        :: else
+        fi
+    };
+#ifdef QUIET_FIRST
+    quiet[me] = seen[me];
+#endif
+    atomic {
+        if
+        :: old
+        :: !old && inbox[me] -> inbox[me] = 0; unread[me] = ITEM        /* core.unread = core.inbox.exchange(0) */
+        :: !old && !inbox[me] && me == 1 && !isLate -> isLate = 1; unread[me] = OTHERS
+        :: !old && !inbox[me]
+        fi
+    };
     if
-    :: inbox[me] ->
-        inbox[me] = 0;                                  /* inbox.exchange(0) */
-        touch(1);                                       /* tagged = inboxNext */
-        queued = 0;                                     /* inboxQueued.store(0) */
-        touch(1);                                       /* deliver */
+    :: unread[me] == OTHERS && old -> unread[me] = 0
+    :: unread[me] == OTHERS && !old
+    :: unread[me] == ITEM ->
+        atomic {
+            touch(1);                                   /* core.unread = inboxNext */
+            unread[me] = 0;
+            queued = 0                                  /* inboxQueued.store(0) */
+        };
+        touch(1)                                        /* tell */
 #ifdef FORWARD
+        ;
         if :: me == 1 -> post(2) :: me == 2 -> post(1) :: else fi
 #endif
-    :: else
-    fi
+    :: unread[me] == ITEM && !old                       /* the batch was used up before it */
+    :: unread[me] == 0
+    fi;
+#ifdef EPOCH_LATE
+    seen[me] = epoch;
+#endif
+    atomic {
+        if
+#ifndef QUIET_FIRST
+        :: unread[me] == 0 -> quiet[me] = seen[me]      /* core.quiet.store(core.unreadEpoch) */
+#endif
+        :: else
+        fi;
+        if
+#ifndef NO_RETURN
+        :: old || unread[me] != 0 -> ipi[me] = 1        /* M.interrupt(core.id) */
+#else
+        :: unread[me] != 0 -> ipi[me] = 1
+#endif
+        :: else
+        fi;
+        old = 0
+    }
 }
 
 /* Inbox.swift: post */
@@ -118,22 +163,24 @@ inline operation(me) {
 
 inline worker(me) {
     do
-    :: ipi[me] -> ipi[me] = 0; handle(me)
+    :: ipi[me] -> ipi[me] = 0; drain(me)
     :: !ipi[me] -> operation(me)
+#ifndef FAIR
     :: me == 2 && !ipi[me] && !hasRevoked ->            /* another revoker counts up too */
         hasRevoked = 1;
         atomic { epoch = epoch + 1 };
-        ipi[0] = 1; ipi[1] = 1
+        ipi[0] = 1; ipi[1] = 1; ipi[2] = 1
+#endif
     od
 }
 
 active proctype core1() {
-    byte h, o, again, seen; bit was, hasRevoked;
+    byte h, o, again; bit was, old, hasRevoked;
     worker(1)
 }
 
 active proctype core2() {
-    byte h, o, again, seen; bit was, hasRevoked;
+    byte h, o, again; bit was, old, hasRevoked;
     worker(2)
 }
 
@@ -147,7 +194,7 @@ inline publish() {
 }
 
 active proctype core0() {
-    byte seen, goal, round; bit was, isFilled;
+    byte goal, round; bit old, was, isFilled;
     slotHeader = header(1, FREE);                       /* revoke: kind none, the next version */
     do
     :: round == ROUNDS -> break
@@ -155,22 +202,23 @@ active proctype core0() {
         round++;
         atomic { epoch = epoch + 1; goal = epoch };     /* board.epoch.add(1) */
 #ifndef NO_INTERRUPT
-        ipi[1] = 1; ipi[2] = 1;                         /* M.interrupt, each other core */
+#ifndef OWN_INBOX
+        ipi[0] = 1;
+#endif
+        ipi[1] = 1; ipi[2] = 1;                         /* M.interrupt, each core */
 #endif
         do                                              /* `again`: the caller runs and repeats the operation */
-        :: ipi[0] -> ipi[0] = 0; handle(0)
+        :: ipi[0] -> ipi[0] = 0; drain(0)
         :: !isFilled -> isFilled = 1; publish()
-        :: quiet[1] >= goal && quiet[2] >= goal -> break        /* core.quiet.load(), each */
-        od;
-#ifndef OWN_INBOX
-        drain(0)                                        /* its own inbox, in the same entry */
-#endif
+        :: ownIsQuiet(goal) && quiet[1] >= goal && quiet[2] >= goal -> break    /* core.quiet.load(), each */
+        od
     od;
     /* reuse: the region's memory is turned into something else. */
     assert(!inbox[0] && !inbox[1] && !inbox[2]);
+    assert(unread[0] != ITEM && unread[1] != ITEM && unread[2] != ITEM);
     atomic { reused = 1; finished = 1 };
     do
-    :: ipi[0] -> ipi[0] = 0; handle(0)
+    :: ipi[0] -> ipi[0] = 0; drain(0)
     od
 }
 

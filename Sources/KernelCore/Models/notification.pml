@@ -1,6 +1,6 @@
 /* Signals from any core against wait and poll on the sink's core; the inbox between them.
  *
- * What is modelled: Notification.swift (raise, deliver, poll), Inbox.swift (post, push, drainInbox),
+ * What is modelled: Notification.swift (raise, tell, deliver, poll), Inbox.swift (post, push, drainInbox),
  * Kernel+Call.swift (wait; canWaitSimply is its relaxed load). Each access of an AtomicWord is a step; a kernel entry
  * of the home core is a sequence of steps that no interrupt of its own breaks. See README.md.
  *
@@ -96,7 +96,7 @@ inline raiseRemotely(n, b) {
 /* The same on the sink's core; then `deliver` if it waits. */
 inline raiseHere(n, b) {
     atomic { flush(); bits[n] = bits[n] | b };          /* bits.set(bits) */
-    deliver(n)                                          /* if thread.state == .waiting { deliver(core, notification) } */
+    deliver(n)                                          /* if thread.state == .waiting { tell(core, notification) } */
 }
 
 /* Notification.swift: deliver */
@@ -137,7 +137,7 @@ inline drain() {
         atomic { flush(); bits[item] = bits[item] };    /* bits.set(0) */
 #endif
 #ifndef LATE_FLAG
-        deliver(item)                                   /* deliver(core, notification) */
+        deliver(item)                                   /* tell(core, notification) */
 #endif
     :: else -> break
     od;
