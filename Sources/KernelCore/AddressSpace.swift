@@ -11,14 +11,14 @@ public struct AddressSpace: ~Copyable {
     /// Tells it from an earlier space that had its VMID.
     var serial: UInt64
     /// The virtual CPUs that run in it, by virtual affinity; for inter-processor interrupts.
-    public var virtualCPUs: InlineArray<16, Ref<ExecutionContext>?>
+    public let virtualCPUs: SharedRefs<16, ExecutionContext>
     /// The virtual CPU that ran last on each core.
     public var lastOnCore: InlineArray<8, Ref<ExecutionContext>?>
     /// Virtual CPUs have run in it, or threads: never both.
     var isMachines: Bool
     var isComponents: Bool
-    public var doorbells: InlineArray<8, Doorbell>
-    public var doorbellCount: Int
+    public let doorbells: InlineArray<8, Doorbell>
+    let doorbellCountWord: AtomicWord
 
     /// The structure takes the object's first page; the root table and the pool follow.
     public static let headerSize: UInt64 = Page.size
@@ -26,13 +26,31 @@ public struct AddressSpace: ~Copyable {
     static let bindings: UInt64 = Page.size &- 8 &* Capability.size
     /// 39 bits, three levels of 512 entries: 1 GiB, 2 MiB and 4 KiB.
     public static let addressLimit: UInt64 = 1 << 39
+
+    @inline(__always) public var doorbellCount: Int {
+        get { Int(truncatingIfNeeded: doorbellCountWord.relaxedLoad()) }
+        nonmutating set { doorbellCountWord.relaxedStore(UInt64(truncatingIfNeeded: newValue)) }
+    }
 }
 
 /// A guest-physical address whose store raises bits, with no monitor on the path.
-public struct Doorbell {
-    public var address: GuestAddress
-    public var notification: Ref<Notification>?
-    public var bits: UInt64
+public struct Doorbell: ~Copyable {
+    let addressWord: AtomicWord
+    let notificationLink: SharedRef<Notification>
+    let bitsWord: AtomicWord
+
+    @inline(__always) public var address: GuestAddress {
+        get { GuestAddress(addressWord.relaxedLoad()) }
+        nonmutating set { addressWord.relaxedStore(newValue.value) }
+    }
+    @inline(__always) public var notification: Ref<Notification>? {
+        get { notificationLink.load() }
+        nonmutating set { notificationLink.store(newValue) }
+    }
+    @inline(__always) public var bits: UInt64 {
+        get { bitsWord.relaxedLoad() }
+        nonmutating set { bitsWord.relaxedStore(newValue) }
+    }
 }
 
 /// Geometry of the tables: 4 KiB granule, levels 1…3.

@@ -2,15 +2,21 @@ import ABI
 
 /// One node of the derivation tree: a slot of a capability table, or a binding that lies in the object that uses something.
 ///
-/// A node's children were made from it by `derive`, `create`, `map`, a message, or by binding what it names. Everything but
-/// `header` is changed under the lock of `Kernel.exclusively` only; see `CapabilityTable.find` for how it is read without.
+/// A node's children were made from it by `derive`, `create`, `map`, a message, or by binding what it names. Everything is
+/// changed under the lock of `Kernel.exclusively` only; see `CapabilityTable.find` for how it is read without.
 public struct Capability: ~Copyable {
     /// What it is, in one word: see `CapabilityHeader`.
     public let header: AtomicWord
-    /// The object, or an extent's first byte. Of a mapping: the space's serial number and VMID.
-    public var object: PhysicalAddress
-    /// The badge, an extent's size in bytes, or where a mapping lies.
-    public var word: UInt64
+    #if hasFeature(Embedded)
+        // Read and written as a pair, of which each half is whole (DDI 0487, B2.2.1): the compiler joins no two atomic accesses.
+        /// The object, or an extent's first byte. Of a mapping: the space's serial number and VMID.
+        public var object: PhysicalAddress
+        /// The badge, an extent's size in bytes, or where a mapping lies.
+        public var word: UInt64
+    #else
+        let objectWord: AtomicWord
+        let valueWord: AtomicWord
+    #endif
     public var parent: Ref<Capability>?
     public var firstChild: Ref<Capability>?
     public var nextSibling: Ref<Capability>?
@@ -37,6 +43,20 @@ public struct Capability: ~Copyable {
             kind: kind, rights: rights, isDevice: has(CapabilityHeader.device), object: object, word: word)
     }
 }
+
+#if !hasFeature(Embedded)
+    // The same, as atomic words.
+    extension Capability {
+        @inline(__always) public var object: PhysicalAddress {
+            get { PhysicalAddress(objectWord.relaxedLoad()) }
+            nonmutating set { objectWord.relaxedStore(newValue.value) }
+        }
+        @inline(__always) public var word: UInt64 {
+            get { valueWord.relaxedLoad() }
+            nonmutating set { valueWord.relaxedStore(newValue) }
+        }
+    }
+#endif
 
 /// What a capability stands for, without a place in the tree.
 public struct CapabilityValue {

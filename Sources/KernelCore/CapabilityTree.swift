@@ -76,6 +76,10 @@ extension Kernel {
 }
 
 extension Ref where Object == Capability {
+    /// Sets bits of `extra`. Not in place (`|=`): to the thread sanitizer that would change the node's header, too.
+    @inline(__always)
+    func mark(_ bits: UInt64) { pointee.extra = pointee.extra | bits }
+
     /// Makes this node a child of `parent`.
     @inline(__always)
     func adopt(by parent: Ref<Capability>) {

@@ -1,10 +1,10 @@
 import ABI
 
-/// What one core keeps for itself. Other cores touch only `inbox`.
+/// What one core keeps for itself. Other cores touch `inbox` and `errand`, and read what is shared.
 public struct Core: ~Copyable {
-    public var id: CoreID
     /// The context that runs in this core's hardware when the kernel returns; nil: the core is idle.
     public var current: Ref<ExecutionContext>?
+    public var id: CoreID
     /// The scheduling context that `current` runs on.
     public var scheduling: Ref<SchedulingContext>?
     /// The virtual CPU whose system registers are in hardware.
@@ -16,7 +16,7 @@ public struct Core: ~Copyable {
     public var isInGuest: Bool
     /// Somebody more urgent than `current` is ready.
     public var mustSchedule: Bool
-    public var translation: Translation
+    let translationWord: AtomicWord
     public var runQueue: RunQueue
     public var notificationTimers: TimerQueue<Notification>
     public var contextTimers: TimerQueue<ExecutionContext>
@@ -37,14 +37,28 @@ public struct Core: ~Copyable {
     public let quiet: AtomicWord
     /// Where the machine finds this core's interrupt controller registers.
     public var interruptController: PhysicalAddress
-    public var entries: UInt64
-    public var switches: UInt64
+    let entriesWord: AtomicWord
+    let switchesWord: AtomicWord
     /// What was taken out of `inbox` and is still to be looked at, the first item; 0: nothing.
     public var unread: UInt64
     /// `Board.epoch` just before that was taken out.
     public var unreadEpoch: UInt64
     /// Counts beginnings and ends of `copy`.
     public let copies: AtomicWord
+
+    /// What hardware translates by. Another core looks whether it is a space's that goes away.
+    @inline(__always) public var translation: Translation {
+        get { Translation(bits: translationWord.relaxedLoad()) }
+        nonmutating set { translationWord.relaxedStore(newValue.bits) }
+    }
+    @inline(__always) public var entries: UInt64 {
+        get { entriesWord.relaxedLoad() }
+        nonmutating set { entriesWord.relaxedStore(newValue) }
+    }
+    @inline(__always) public var switches: UInt64 {
+        get { switchesWord.relaxedLoad() }
+        nonmutating set { switchesWord.relaxedStore(newValue) }
+    }
 }
 
 /// The state that all cores share: it does not change after start-up, except through atomics.
@@ -66,7 +80,7 @@ public struct Board: ~Copyable {
     public let tickets: AtomicWord
     public let serving: AtomicWord
     /// The object of each bound interrupt.
-    public var interrupts: InlineArray<256, Ref<Interrupt>?>
+    public let interrupts: SharedRefs<256, Interrupt>
     /// The space that has each VMID. Under the lock.
     var spaces: InlineArray<256, Ref<AddressSpace>?>
 }

@@ -57,14 +57,14 @@ public struct ExecutionContext: ~Copyable {
     public var state: RunState
     public var callKind: CallKind
     public var isConfigured: Bool
-    /// `core` is known, and stays so.
-    public var isPlaced: Bool
+    let placed: SharedByte
+    /// Other cores may go by it once `isPlaced`.
     public var core: CoreID
     /// How many calls lie between this context and the one whose time it runs on.
     public var depth: UInt8
 
     public var space: Ref<AddressSpace>?
-    public var table: Ref<CapabilityTable>?
+    let tableLink: SharedRef<CapabilityTable>
     /// Set for virtual CPUs only.
     public var guest: Ref<VirtualCPU>?
 
@@ -90,22 +90,18 @@ public struct ExecutionContext: ~Copyable {
     public var shape: MessageShape
     /// Valid while `shape` has a lease.
     public var lease: Lease
-    /// Its message page, or 0.
-    public var messagePage: PhysicalAddress
+    let messagePageWord: AtomicWord
     /// Bits of its notification that end its call.
     public var abortMask: UInt64
 
     /// `ReplyForm.leaveStopped` if somebody stopped this context while it was `calling`, else 0.
     public var stopsOnReply: UInt32
 
-    /// Where faults and VM exits go, and with which badge.
-    public var faultPortal: Ref<Portal>?
+    let faultPortalLink: SharedRef<Portal>
     public var faultBadge: UInt64
-    /// The notification that wakes this thread in `replyWait`.
-    public var notification: Ref<Notification>?
-    /// Told when this context stops because nobody serves its fault.
-    public var stopped: Ref<Notification>?
-    public var stoppedBits: UInt64
+    let notificationLink: SharedRef<Notification>
+    let stoppedLink: SharedRef<Notification>
+    let stoppedWord: AtomicWord
 
     /// 0 once a stopped context's state has left the hardware: what other cores may go by.
     public let running: AtomicWord
@@ -123,6 +119,43 @@ public struct ExecutionContext: ~Copyable {
     public static var floatingPointOffset: UInt64 { UInt64(MemoryLayout<RegisterFrame>.size) }
 
     @inline(__always) public var isVirtualCPU: Bool { guest != nil }
+}
+
+// What other cores take from a context, or change of it, under the lock.
+extension ExecutionContext {
+    /// `core` is known, and stays so.
+    @inline(__always) public var isPlaced: Bool {
+        get { placed.load() != 0 }
+        nonmutating set { placed.store(newValue ? 1 : 0) }
+    }
+    @inline(__always) public var table: Ref<CapabilityTable>? {
+        get { tableLink.load() }
+        nonmutating set { tableLink.store(newValue) }
+    }
+    /// Its message page, or 0.
+    @inline(__always) public var messagePage: PhysicalAddress {
+        get { PhysicalAddress(messagePageWord.relaxedLoad()) }
+        nonmutating set { messagePageWord.relaxedStore(newValue.value) }
+    }
+    /// Where faults and VM exits go, with `faultBadge`.
+    @inline(__always) public var faultPortal: Ref<Portal>? {
+        get { faultPortalLink.load() }
+        nonmutating set { faultPortalLink.store(newValue) }
+    }
+    /// The notification that wakes this thread in `replyWait`.
+    @inline(__always) public var notification: Ref<Notification>? {
+        get { notificationLink.load() }
+        nonmutating set { notificationLink.store(newValue) }
+    }
+    /// Told when this context stops because nobody serves its fault.
+    @inline(__always) public var stopped: Ref<Notification>? {
+        get { stoppedLink.load() }
+        nonmutating set { stoppedLink.store(newValue) }
+    }
+    @inline(__always) public var stoppedBits: UInt64 {
+        get { stoppedWord.relaxedLoad() }
+        nonmutating set { stoppedWord.relaxedStore(newValue) }
+    }
 }
 
 /// Bits of `ExecutionContext.requests`.
@@ -164,9 +197,29 @@ public struct ContextQueue {
 
 /// An entry point of one thread, or of nobody.
 public struct Portal: ~Copyable {
-    public var server: Ref<ExecutionContext>?
-    /// How often it was bound to a thread: tells a client that its server was replaced.
-    public var generation: UInt64
+    #if hasFeature(Embedded)
+        // Plain, like a capability's words. The thread was configured under the lock before: who follows the link finds it so.
+        public var server: Ref<ExecutionContext>?
+        /// How often it was bound to a thread: tells a client that its server was replaced.
+        public var generation: UInt64
+    #else
+        let serverLink: SharedRef<ExecutionContext>
+        let generationWord: AtomicWord
+    #endif
     static let binding: UInt64 = 64
     public static let size: UInt64 = 128
 }
+
+#if !hasFeature(Embedded)
+    // The same, as atomic words.
+    extension Portal {
+        @inline(__always) public var server: Ref<ExecutionContext>? {
+            get { serverLink.load() }
+            nonmutating set { serverLink.store(newValue) }
+        }
+        @inline(__always) public var generation: UInt64 {
+            get { generationWord.relaxedLoad() }
+            nonmutating set { generationWord.relaxedStore(newValue) }
+        }
+    }
+#endif

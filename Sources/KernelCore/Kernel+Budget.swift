@@ -26,7 +26,7 @@ extension Kernel {
         scheduling.pointee.remaining = Ticks(remaining &- min(used, remaining))
         guard used >= remaining, !scheduling.pointee.isExhausted else { return }
         scheduling.pointee.isExhausted = true
-        scheduling.pointee.overruns &+= 1
+        scheduling.pointee.overruns = scheduling.pointee.overruns &+ 1
         core.pointee.budgetTimers.insert(scheduling, at: max(scheduling.pointee.periodEnd, now))
         if let notification = scheduling.pointee.overrun { raiseLater(core, notification, scheduling.pointee.overrunBits) }
     }
@@ -41,8 +41,8 @@ extension Kernel {
     static func renewBudgets(_ core: Ref<Core>, _ now: Ticks) {
         for _ in 0..<timerBatch {
             guard let scheduling = core.pointee.budgetTimers.removeExpired(now) else { return }
-            scheduling.pointee.isExhausted = false
             renew(scheduling, from: scheduling.pointee.periodEnd)
+            scheduling.pointee.isExhausted = false
             guard let context = scheduling.pointee.context, context.pointee.state == .ready,
                 context.pointee.scheduling == scheduling
             else { continue }

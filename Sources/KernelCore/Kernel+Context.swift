@@ -12,7 +12,7 @@ extension Kernel {
             throw .unsupported
         }
         switch form {
-        case .start, .startAt, .stop, .setAbortMask, .abort:
+        case .start, .startAt, .stop:
             try contextControlFreely(core, caller, findContext(caller, selector.slot), form)
         default:
             // What is bound to a context must be bound before it is destroyed, or not at all: it is looked up under the lock.
@@ -26,13 +26,9 @@ extension Kernel {
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ context: Ref<ExecutionContext>, _ form: ContextControl
     ) throws(Failure) {
         switch form {
-        case .start:
-            guard hasCore(context), context.pointee.isConfigured, context.pointee.home != nil else { throw .badState }
-            start(core, context)
+        case .start: try startAsItIs(core, context)
         case .startAt: try startAt(core, caller, context)
-        case .stop: if hasCore(context) { stop(core, context) }
-        case .setAbortMask: try setAbortMask(core, context, caller.pointee.frame.x[2])
-        default: try abort(core, context)
+        default: if hasCore(context) { stop(core, context) }
         }
     }
 
@@ -47,6 +43,9 @@ extension Kernel {
             let status: ContextStatus = isStopped(context) ? .stopped : .running
             caller.pointee.frame.x[2] = status.rawValue
         case .setAffinity: try setAffinity(context, caller.pointee.frame.x[2])
+        // No other core becomes the context's own meanwhile.
+        case .setAbortMask: try setAbortMask(core, context, caller.pointee.frame.x[2])
+        case .abort: try abort(core, context)
         case .setMessagePage: try setMessagePage(core, caller, context)
         case .bindStopped: try bindStopped(caller, context)
         default:
@@ -55,6 +54,14 @@ extension Kernel {
             guard thread.pointee.kind == .thread else { throw .badCapability }
             try bindPortal(portal.pointee.target(Portal.self), to: thread)
         }
+    }
+
+    private static func startAsItIs(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) throws(Failure) {
+        try exclusively { () throws(Failure) in
+            guard context.pointee.isConfigured, context.pointee.home != nil else { throw .badState }
+            if context.pointee.core == core.pointee.id { begin(core, context) }
+        }
+        if context.pointee.core != core.pointee.id { start(core, context) }
     }
 
     private static func startAt(
@@ -73,9 +80,7 @@ extension Kernel {
 
     /// Whether the context's core is known, and from now on for ever: else nobody may act on what `core` says.
     static func hasCore(_ context: Ref<ExecutionContext>) -> Bool {
-        guard context.pointee.isPlaced else { return false }
-        M.orderLoads()
-        return true
+        context.pointee.isPlaced
     }
 
     private static func isStopped(_ context: Ref<ExecutionContext>) -> Bool {
@@ -116,11 +121,10 @@ extension Kernel {
         context.pointee.table = parts.table?.pointee.target(CapabilityTable.self)
         context.pointee.faultPortal = parts.faultPortal?.pointee.target(Portal.self)
         context.pointee.faultBadge = parts.faultPortal?.pointee.badge ?? 0
-        context.pointee.core = parts.core
+        if !context.pointee.isPlaced { context.pointee.core = parts.core }
         context.pointee.home?.pointee.context = nil
         context.pointee.home = parts.scheduling?.pointee.target(SchedulingContext.self)
         context.pointee.home?.pointee.context = context
-        M.orderStores()
         context.pointee.isPlaced = true
         context.pointee.isConfigured = true
     }
@@ -199,6 +203,7 @@ extension Kernel {
         }
         let notification = try findNode(caller, caller.pointee.frame.x[2], .notification, .write)
         try mayGrow(notification)
+        context.pointee.stopped = nil
         rebind(context, .stopped, notification)
         context.pointee.stoppedBits = bits(notification, caller.pointee.frame.x[3])
         context.pointee.stopped = notification.pointee.target(Notification.self)
@@ -312,12 +317,9 @@ extension Kernel {
         context.pointee.floatingPoint.control = 0
         context.pointee.floatingPoint.status = 0
         guard let guest = context.pointee.guest else { return M.initialiseRegisters(context) }
-        let affinity = guest.pointee.affinity
-        let exits = guest.pointee.exits
-        M.zero(guest.address, size: VirtualCPU.size &- VirtualCPU.offset)
-        guest.pointee.context = context
-        guest.pointee.affinity = affinity
-        guest.pointee.exits = exits
+        // Its place in the machine and the exit counters stay.
+        M.zero(guest.address, size: VirtualCPU.systemSize)
+        forgetInterrupts(guest)
         M.initialiseRegisters(context)
     }
 
@@ -348,7 +350,7 @@ extension Kernel {
             return guest.pointee.system[Int(number &- RegisterNumber.system)]
         case RegisterNumber.counters..<(RegisterNumber.counters + UInt64(ExitCounter.count)):
             guard let guest = context.pointee.guest else { throw .badArgument }
-            return guest.pointee.exits[Int(number &- RegisterNumber.counters)]
+            return guest.pointee.exits[Int(number &- RegisterNumber.counters)].relaxedLoad()
         default: throw .badArgument
         }
     }

@@ -89,7 +89,7 @@ extension Kernel {
     private static func configure(
         _ scheduling: Ref<SchedulingContext>, _ caller: Ref<ExecutionContext>
     ) throws(Failure) {
-        guard scheduling.pointee.context == nil, !scheduling.pointee.isExhausted else { throw .badState }
+        guard scheduling.pointee.context == nil, scheduling.pointee.isAtRest else { throw .badState }
         let core = caller.pointee.frame.x[2], priority = caller.pointee.frame.x[3], slice = caller.pointee.frame.x[4]
         let budget = caller.pointee.frame.x[5], period = caller.pointee.frame.x[6]
         // The end of a slice, and of a period, must lie in the future.
@@ -130,6 +130,7 @@ extension Kernel {
         }
         let notification = try findNode(caller, caller.pointee.frame.x[2], .notification, .write)
         try mayGrow(notification)
+        scheduling.pointee.overrun = nil
         erase(scheduling.overrunBinding)
         bind(scheduling.overrunBinding, .overrun, in: scheduling.address, to: notification)
         scheduling.pointee.overrunBits = bits(notification, caller.pointee.frame.x[3])
@@ -186,9 +187,9 @@ extension Kernel {
         while index < space.pointee.doorbellCount, space.pointee.doorbells[index].notification != nil { index &+= 1 }
         guard index < space.pointee.doorbells.count else { throw .noMemory }
         bind(space.doorbellBinding(index), .doorbell, in: space.address, to: notification)
-        space.pointee.doorbells[index] = Doorbell(
-            address: GuestAddress(address), notification: notification.pointee.target(Notification.self),
-            bits: caller.pointee.frame.x[4])
+        space.pointee.doorbells[index].address = GuestAddress(address)
+        space.pointee.doorbells[index].bits = caller.pointee.frame.x[4]
+        space.pointee.doorbells[index].notification = notification.pointee.target(Notification.self)
         space.pointee.doorbellCount = max(space.pointee.doorbellCount, index &+ 1)
     }
 

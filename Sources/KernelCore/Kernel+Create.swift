@@ -114,7 +114,7 @@ extension Kernel {
         try mayGrow(thread)
         erase(portal.serverBinding)
         bind(portal.serverBinding, .server, in: portal.address, to: thread)
-        portal.pointee.generation &+= 1
+        portal.pointee.generation = portal.pointee.generation &+ 1
         portal.pointee.server = server
     }
 
@@ -127,7 +127,7 @@ extension Kernel {
         space.pointee.poolEnd = root + Page.size &* (pages &+ 1)
         space.pointee.identifier = identifier
         space.pointee.translation = M.makeTranslation(root: root, identifier: identifier)
-        M.board.pointee.spaceCount &+= 1
+        M.board.pointee.spaceCount = M.board.pointee.spaceCount &+ 1
         space.pointee.serial = M.board.pointee.spaceCount
         M.board.pointee.spaces[Int(identifier & 255)] = space
     }

@@ -34,7 +34,7 @@ extension Kernel {
         do throws(Failure) { found = try find(caller, selector, .portal, .write) } catch { return nil }
         let portal = found.target(Portal.self)
         guard let server = portal.pointee.server,
-            server.pointee.state == .waiting, server.pointee.core == core.pointee.id,
+            server.pointee.core == core.pointee.id, server.pointee.state == .waiting,
             caller.pointee.depth < maximumDepth, caller.pointee.abortMask == 0
         else { return nil }
         caller.pointee.callKind = .message
@@ -52,7 +52,7 @@ extension Kernel {
         _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ message: Message
     ) -> Ref<ExecutionContext>? {
         guard let server = context.pointee.faultPortal?.pointee.server,
-            server.pointee.state == .waiting, server.pointee.core == core.pointee.id
+            server.pointee.core == core.pointee.id, server.pointee.state == .waiting
         else { return nil }
         context.pointee.callKind = .exit
         return sendFast(core, context, server, badge: context.pointee.faultBadge, message)

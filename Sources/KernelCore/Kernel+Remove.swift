@@ -161,7 +161,7 @@ extension Kernel {
     }
 
     private static func destroy(_ core: Ref<Core>, _ scheduling: Ref<SchedulingContext>) -> Progress {
-        if scheduling.pointee.timer.isArmed {
+        if !scheduling.pointee.isAtRest {
             guard scheduling.pointee.core == core.pointee.id else { return .elsewhere(scheduling.pointee.core) }
             core.pointee.budgetTimers.remove(scheduling)
             updateDeadline(core)

@@ -45,7 +45,7 @@ extension Kernel {
         }
         if isRegionInUse(slot) {
             // Its objects may have been deleted one by one, without waiting for cores that still used them.
-            slot.pointee.extra |= Revocation.inProgress | Revocation.hasRemoved
+            slot.mark(Revocation.inProgress | Revocation.hasRemoved)
         }
         var steps = revokeBatch
         guard try removeDescendants(core, caller, slot, &steps) else { return }
@@ -70,7 +70,7 @@ extension Kernel {
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ slot: Ref<Capability>, _ steps: inout Int
     ) throws(Failure) -> Bool {
         while let leaf = try dyingLeaf() ?? leaf(below: slot) {
-            slot.pointee.extra |= Revocation.inProgress | Revocation.hasRemoved
+            slot.mark(Revocation.inProgress | Revocation.hasRemoved)
             guard steps > 0 else { throw .again }
             steps -= 1
             try removeOne(core, leaf, &steps)
@@ -98,10 +98,10 @@ extension Kernel {
             while table.pointee.emptied < table.pointee.count {
                 let slot = Ref<Capability>(at: table.pointee.slots + table.pointee.emptied &* Capability.size)
                 if !slot.pointee.isEmpty {
-                    slot.pointee.extra |= Revocation.inProgress
+                    slot.mark(Revocation.inProgress)
                     return leaf(below: slot) ?? slot
                 }
-                table.pointee.emptied &+= 1
+                table.pointee.emptied = table.pointee.emptied &+ 1
                 looks -= 1
                 if looks == 0 { throw .again }
             }
@@ -148,7 +148,7 @@ extension Kernel {
             guard other.pointee.quiet.load() >= awaited else { return false }
         }
         guard slot.pointee.extra & Revocation.secondRound == 0 else { return true }
-        slot.pointee.extra |= Revocation.secondRound
+        slot.mark(Revocation.secondRound)
         askAll(slot)
         return false
     }

@@ -234,7 +234,8 @@ extension Kernel {
         M.loadFloatingPoint(context)
     }
 
-    /// WFI of a virtual CPU: sleeps unless an interrupt waits for it.
+    /// WFI of a virtual CPU: sleeps unless an interrupt waits for it. Not inlined: its caller's other exits would save a register more.
+    @inline(never)
     public static func waitForInterrupt(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         guard let guest = context.pointee.guest else { return }
         if guest.pointee.isDirty.relaxedLoad() != 0 { synchronise(guest) }
@@ -245,7 +246,7 @@ extension Kernel {
 
     /// Whether a list register holds an interrupt that the virtual CPU has not taken.
     private static func hasPendingListed(_ guest: Ref<VirtualCPU>) -> Bool {
-        var rest = guest.pointee.usedListRegisters
+        var rest = guest.pointee.usedListRegisters[0]
         while rest != 0 {
             let index = rest.trailingZeroBitCount
             rest &= rest &- 1

@@ -52,11 +52,20 @@ extension Hearer {
 /// A physical interrupt, delivered as a notification.
 public struct Interrupt: ~Copyable {
     public var number: UInt32
-    public var notification: Ref<Notification>?
-    public var bits: UInt64
+    let notificationLink: SharedRef<Notification>
+    let bitsWord: AtomicWord
 
     static let binding: UInt64 = 64
     public static let size: UInt64 = 128
+
+    @inline(__always) public var notification: Ref<Notification>? {
+        get { notificationLink.load() }
+        nonmutating set { notificationLink.store(newValue) }
+    }
+    @inline(__always) public var bits: UInt64 {
+        get { bitsWord.relaxedLoad() }
+        nonmutating set { bitsWord.relaxedStore(newValue) }
+    }
 }
 
 extension Kernel {

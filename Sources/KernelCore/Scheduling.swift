@@ -12,12 +12,15 @@ public struct SchedulingContext: ~Copyable {
     public var slice: Ticks
     /// What is left of the slice; 0: a new one begins. Preemption does not renew it, or equals would starve.
     public var left: Ticks
-    /// Ticks used until `since`.
-    public var used: Ticks
+    #if hasFeature(Embedded)
+        /// Ticks used until `since`. Written as a pair with `left`: see `Capability.object`.
+        public var used: Ticks
+    #else
+        let usedWord: AtomicWord
+    #endif
     /// When it last got the core.
     public var since: Ticks
-    /// The context that runs on it: the last of the call chain.
-    public var context: Ref<ExecutionContext>?
+    let contextLink: SharedRef<ExecutionContext>
     public var next: Ref<SchedulingContext>?
     public var previous: Ref<SchedulingContext>?
 
@@ -29,17 +32,50 @@ public struct SchedulingContext: ~Copyable {
     public var remaining: Ticks
     /// When the period ends.
     public var periodEnd: Ticks
-    /// The budget is used up: it waits, in its core's `budgetTimers`, for the period's end.
-    public var isExhausted: Bool
-    public var overruns: UInt64
-    /// Told when the budget runs out.
-    public var overrun: Ref<Notification>?
-    public var overrunBits: UInt64
+    let exhausted: SharedByte
+    let overrunsWord: AtomicWord
+    let overrunLink: SharedRef<Notification>
+    let overrunWord: AtomicWord
     public var timer: TimerLink<SchedulingContext>
 
     static let binding: UInt64 = 192
     public static let size: UInt64 = 256
     public static let defaultSlice: UInt64 = 625_000
+}
+
+// What other cores look at, or say anew, while its own core uses it.
+extension SchedulingContext {
+    #if !hasFeature(Embedded)
+        @inline(__always) public var used: Ticks {
+            get { Ticks(usedWord.relaxedLoad()) }
+            nonmutating set { usedWord.relaxedStore(newValue.value) }
+        }
+    #endif
+    /// The context that runs on it: the last of the call chain. Other cores only see whether there is one.
+    @inline(__always) public var context: Ref<ExecutionContext>? {
+        get { contextLink.load() }
+        nonmutating set { contextLink.relaxedStore(newValue) }
+    }
+    /// The budget is used up: it waits, in its core's `budgetTimers`, for the period's end.
+    @inline(__always) public var isExhausted: Bool {
+        get { exhausted.relaxedLoad() != 0 }
+        nonmutating set { exhausted.store(newValue ? 1 : 0) }
+    }
+    /// To any core, under the lock: no core touches its budget any more, if none runs on it.
+    var isAtRest: Bool { exhausted.load() == 0 }
+    @inline(__always) public var overruns: UInt64 {
+        get { overrunsWord.relaxedLoad() }
+        nonmutating set { overrunsWord.relaxedStore(newValue) }
+    }
+    /// Told when the budget runs out.
+    @inline(__always) public var overrun: Ref<Notification>? {
+        get { overrunLink.load() }
+        nonmutating set { overrunLink.store(newValue) }
+    }
+    @inline(__always) public var overrunBits: UInt64 {
+        get { overrunWord.relaxedLoad() }
+        nonmutating set { overrunWord.relaxedStore(newValue) }
+    }
 }
 
 /// The scheduling contexts of one core that are ready and not running, by priority, first come first served.

@@ -1,6 +1,15 @@
 /// An object that waits for a deadline.
 public protocol Timed: ~Copyable {
-    var timer: TimerLink<Self> { get set }
+    /// Where it stands. Not a property of the object that is changed in place: such a change counts, to the thread sanitizer, as one of the
+    /// object's first word, which other cores may be changing.
+    static subscript(timerOf item: Ref<Self>) -> TimerLink<Self> { get set }
+}
+
+extension Ref where Object: Timed & ~Copyable {
+    @inline(__always) var timer: TimerLink<Object> {
+        get { Object[timerOf: self] }
+        nonmutating set { Object[timerOf: self] = newValue }
+    }
 }
 
 /// Where an object stands in a core's queue of deadlines.
@@ -19,35 +28,35 @@ public struct TimerLink<Item: ~Copyable> {
 public struct TimerQueue<Item: Timed & ~Copyable> {
     var first: Ref<Item>?
 
-    @inline(__always) var soonest: Ticks { first.map { $0.pointee.timer.deadline } ?? .never }
+    @inline(__always) var soonest: Ticks { first.map { $0.timer.deadline } ?? .never }
 
     mutating func insert(_ item: Ref<Item>, at deadline: Ticks) {
         remove(item)
-        item.pointee.timer.deadline = deadline
-        item.pointee.timer.isArmed = true
-        item.pointee.timer.rank = 1
+        item.timer.deadline = deadline
+        item.timer.isArmed = true
+        item.timer.rank = 1
         first = Self.merge(first, item)
     }
 
     mutating func remove(_ item: Ref<Item>) {
-        guard item.pointee.timer.isArmed else { return }
-        let rest = Self.merge(item.pointee.timer.left, item.pointee.timer.right)
-        let parent = item.pointee.timer.parent
-        rest?.pointee.timer.parent = parent
-        item.pointee.timer.isArmed = false
-        item.pointee.timer.parent = nil
-        item.pointee.timer.left = nil
-        item.pointee.timer.right = nil
+        guard item.timer.isArmed else { return }
+        let rest = Self.merge(item.timer.left, item.timer.right)
+        let parent = item.timer.parent
+        rest?.timer.parent = parent
+        item.timer.isArmed = false
+        item.timer.parent = nil
+        item.timer.left = nil
+        item.timer.right = nil
         guard let parent else { return first = rest }
-        if parent.pointee.timer.left == item { parent.pointee.timer.left = rest } else { parent.pointee.timer.right = rest }
+        if parent.timer.left == item { parent.timer.left = rest } else { parent.timer.right = rest }
         // Each step up that changes a rank makes it one more than the last: there are no more than ranks.
         var node: Ref<Item>? = parent
-        while let changed = node, Self.settle(changed) { node = changed.pointee.timer.parent }
+        while let changed = node, Self.settle(changed) { node = changed.timer.parent }
     }
 
     /// Takes the first one out if its time has come.
     mutating func removeExpired(_ now: Ticks) -> Ref<Item>? {
-        guard let item = first, item.pointee.timer.deadline <= now else { return nil }
+        guard let item = first, item.timer.deadline <= now else { return nil }
         remove(item)
         return item
     }
@@ -57,43 +66,60 @@ public struct TimerQueue<Item: Timed & ~Copyable> {
         var one = one, other = other
         var root: Ref<Item>?, last: Ref<Item>?
         func append(_ item: Ref<Item>) {
-            item.pointee.timer.parent = last
-            if let last { last.pointee.timer.right = item } else { root = item }
+            item.timer.parent = last
+            if let last { last.timer.right = item } else { root = item }
         }
         // Down both right sides, the sooner one first.
         while let upper = one, let lower = other {
-            if lower.pointee.timer.deadline < upper.pointee.timer.deadline {
+            if lower.timer.deadline < upper.timer.deadline {
                 one = lower
                 other = upper
                 continue
             }
             append(upper)
             last = upper
-            one = upper.pointee.timer.right
+            one = upper.timer.right
         }
         if let rest = one ?? other { append(rest) }
         while let node = last {
             _ = settle(node)
-            last = node.pointee.timer.parent
+            last = node.timer.parent
         }
         return root
     }
 
     /// The longer side to the left. Whether the rank changed.
     private static func settle(_ node: Ref<Item>) -> Bool {
-        let left = node.pointee.timer.left?.pointee.timer.rank ?? 0
-        let right = node.pointee.timer.right?.pointee.timer.rank ?? 0
+        let left = node.timer.left?.timer.rank ?? 0
+        let right = node.timer.right?.timer.rank ?? 0
         if left < right {
-            let item = node.pointee.timer.left
-            node.pointee.timer.left = node.pointee.timer.right
-            node.pointee.timer.right = item
+            let item = node.timer.left
+            node.timer.left = node.timer.right
+            node.timer.right = item
         }
         let rank = min(left, right) &+ 1
-        defer { node.pointee.timer.rank = rank }
-        return node.pointee.timer.rank != rank
+        defer { node.timer.rank = rank }
+        return node.timer.rank != rank
     }
 }
 
-extension ExecutionContext: Timed {}
-extension Notification: Timed {}
-extension SchedulingContext: Timed {}
+extension ExecutionContext: Timed {
+    @inline(__always) public static subscript(timerOf item: Ref<Self>) -> TimerLink<Self> {
+        get { item.pointee.timer }
+        set { item.pointee.timer = newValue }
+    }
+}
+
+extension Notification: Timed {
+    @inline(__always) public static subscript(timerOf item: Ref<Self>) -> TimerLink<Self> {
+        get { item.pointee.timer }
+        set { item.pointee.timer = newValue }
+    }
+}
+
+extension SchedulingContext: Timed {
+    @inline(__always) public static subscript(timerOf item: Ref<Self>) -> TimerLink<Self> {
+        get { item.pointee.timer }
+        set { item.pointee.timer = newValue }
+    }
+}

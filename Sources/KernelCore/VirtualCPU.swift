@@ -4,7 +4,7 @@ import ABI
 ///
 /// Virtual interrupts are numbers 0…127, a bit of each word of 32 per interrupt. Whoever pends, enables or changes a
 /// level may be on another core: those words are atomic, and `isDirty` tells the virtual CPU's own core to look again.
-/// What is in list registers belongs to that core alone.
+/// What is in list registers belongs to that core alone; others may look.
 public struct VirtualCPU: ~Copyable {
     /// EL1 system registers while not in hardware; which is which is the architecture's business.
     public var system: InlineArray<48, UInt64>
@@ -13,7 +13,7 @@ public struct VirtualCPU: ~Copyable {
     /// Aff0 of VMPIDR_EL2.
     public var affinity: UInt8
     /// How often the virtual CPU left its machine, by `ExitCounter`.
-    public var exits: InlineArray<8, UInt64>
+    public let exits: InlineArray<8, AtomicWord>
 
     // MARK: Virtual interrupts
 
@@ -26,16 +26,16 @@ public struct VirtualCPU: ~Copyable {
     /// Active and not in a list register.
     public let active: InlineArray<4, AtomicWord>
     /// In a list register.
-    public var listed: InlineArray<4, UInt64>
+    public var listed: SharedWords<4>
     /// Of those: pending by themselves, not because their line is high.
-    public var latched: InlineArray<4, UInt64>
-    public var priority: InlineArray<128, UInt8>
+    public var latched: SharedWords<4>
+    public var priority: SharedBytes<128>
     public let forwarding: AtomicWord
     public let isDirty: AtomicWord
     /// Bit n: list register n is in use.
-    public var usedListRegisters: UInt32
+    public var usedListRegisters: SharedWords<1>
     /// The list registers while not in hardware.
-    public var savedListRegisters: InlineArray<16, ListRegister>
+    public var savedListRegisters: SharedWords<16>
     /// Virtual machine control (ICH_VMCR_EL2) and active priorities while not in hardware.
     public var interfaceControl: UInt64
     public var activePriorities: InlineArray<8, UInt64>
@@ -46,6 +46,8 @@ public struct VirtualCPU: ~Copyable {
     public static let offset: UInt64 = ExecutionContext.size
     /// The whole object.
     public static let size: UInt64 = 2 * ExecutionContext.size
+    /// What `system` takes, which comes first.
+    static let systemSize: UInt64 = 48 * 8
 }
 
 /// The numbers of virtual interrupts.

@@ -55,10 +55,10 @@ extension Kernel {
         case .readWord:
             readWord(
                 caller, guest, Int(index), isLoaded: core.pointee.loaded == target,
-                isElsewhere: target.pointee.core != core.pointee.id)
+                isElsewhere: hasCore(target) && target.pointee.core != core.pointee.id)
         case .readPriority: caller.pointee.frame.x[2] = UInt64(guest.pointee.priority[Int(index)])
         default:
-            change(guest, form, Int(truncatingIfNeeded: index), value, isLocal: target.pointee.core == core.pointee.id)
+            change(core, target, guest, form, Int(truncatingIfNeeded: index), value)
             if hasCore(target) {
                 touch(core, target, guest)
             } else {
@@ -69,7 +69,8 @@ extension Kernel {
     }
 
     private static func change(
-        _ guest: Ref<VirtualCPU>, _ form: VirtualInterruptControl, _ index: Int, _ value: UInt64, isLocal: Bool
+        _ core: Ref<Core>, _ target: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ form: VirtualInterruptControl, _ index: Int,
+        _ value: UInt64
     ) {
         let mask = value & 0xFFFF_FFFF
         switch form {
@@ -81,7 +82,9 @@ extension Kernel {
             let keep = index == 0 ? VirtualInterrupts.hardwareMask : 0
             guest.pointee.pending[index].clear(mask & ~keep)
             // In a list register it may still be pending: `harvest` takes it out, but only its own core may say so.
-            if isLocal { guest.pointee.latched[index] &= ~(mask & ~keep) }
+            if hasCore(target), target.pointee.core == core.pointee.id {
+                guest.pointee.latched[index] = guest.pointee.latched[index] & ~(mask & ~keep)
+            }
         case .setActive: guest.pointee.active[index].set(mask & ~guest.pointee.listed[index])
         case .clearActive: guest.pointee.active[index].clear(mask)
         case .setEdge: guest.pointee.edge[index].store(mask)
@@ -114,11 +117,11 @@ extension Kernel {
         pending |= guest.pointee.level[word].load() & ~edge
         // Better an event twice than never: it may have been taken meanwhile.
         if isElsewhere { pending |= guest.pointee.listed[word] & guest.pointee.latched[word] }
-        var rest = guest.pointee.usedListRegisters
+        var rest = guest.pointee.usedListRegisters[0]
         while rest != 0 {
             let index = rest.trailingZeroBitCount & 15
             rest &= rest &- 1
-            let register = isLoaded ? M.listRegister(index) : guest.pointee.savedListRegisters[index]
+            let register = isLoaded ? M.listRegister(index) : ListRegister(bits: guest.pointee.savedListRegisters[index])
             guard Int(register.interrupt >> 5) == word else { continue }
             let bit: UInt64 = 1 << UInt64(register.interrupt & 31)
             if register.isPending { pending |= bit }
@@ -128,6 +131,29 @@ extension Kernel {
         caller.pointee.frame.x[3] = pending
         caller.pointee.frame.x[4] = active
         caller.pointee.frame.x[5] = edge
+    }
+}
+
+extension Kernel {
+    /// All of a stopped virtual CPU's interrupts as at the beginning. A word at a time: other cores may be changing them.
+    static func forgetInterrupts(_ guest: Ref<VirtualCPU>) {
+        for word in 0..<VirtualInterrupts.words {
+            guest.pointee.enabled[word].store(0)
+            guest.pointee.pending[word].store(0)
+            guest.pointee.level[word].store(0)
+            guest.pointee.edge[word].store(0)
+            guest.pointee.active[word].store(0)
+            guest.pointee.listed[word] = 0
+            guest.pointee.latched[word] = 0
+        }
+        for interrupt in 0..<Int(VirtualInterrupts.count) { guest.pointee.priority[interrupt] = 0 }
+        guest.pointee.forwarding.store(0)
+        guest.pointee.isDirty.store(0)
+        guest.pointee.usedListRegisters[0] = 0
+        for index in 0..<16 { guest.pointee.savedListRegisters[index] = 0 }
+        guest.pointee.interfaceControl = 0
+        for index in 0..<8 { guest.pointee.activePriorities[index] = 0 }
+        guest.pointee.maintenance = 0
     }
 }
 

@@ -26,7 +26,7 @@ extension Kernel {
 
     /// Frees list registers whose interrupt has ended, takes back what may no longer be pending, merges new edges.
     private static func harvest(_ guest: Ref<VirtualCPU>) {
-        var rest = guest.pointee.usedListRegisters
+        var rest = guest.pointee.usedListRegisters[0]
         while rest != 0 {
             let index = rest.trailingZeroBitCount
             rest &= rest &- 1
@@ -45,7 +45,7 @@ extension Kernel {
                 guest.pointee.pending[word].load() & bit != 0
             {
                 guest.pointee.pending[word].clear(bit)
-                guest.pointee.latched[word] |= bit
+                guest.pointee.latched[word] = guest.pointee.latched[word] | bit
                 if !register.isPending {
                     register.addPending()
                     M.setListRegister(index, register)
@@ -59,7 +59,7 @@ extension Kernel {
         _ guest: Ref<VirtualCPU>, _ index: Int, _ register: ListRegister, _ word: Int, _ bit: UInt64
     ) {
         if register.isHardware || guest.pointee.latched[word] & bit != 0 { guest.pointee.pending[word].set(bit) }
-        guest.pointee.latched[word] &= ~bit
+        guest.pointee.latched[word] = guest.pointee.latched[word] & ~bit
         if register.isActive {
             M.setListRegister(index, register.withoutPending)
         } else {
@@ -70,8 +70,8 @@ extension Kernel {
 
     @inline(__always)
     private static func release(_ guest: Ref<VirtualCPU>, _ index: Int, _ word: Int, _ bit: UInt64) {
-        guest.pointee.listed[word] &= ~bit
-        guest.pointee.usedListRegisters &= ~(1 << UInt32(index))
+        guest.pointee.listed[word] = guest.pointee.listed[word] & ~bit
+        guest.pointee.usedListRegisters[0] = guest.pointee.usedListRegisters[0] & ~(1 << UInt64(index))
     }
 
     /// A pending interrupt leaves its list register when it was disabled or its line went low before it was taken.
@@ -178,8 +178,8 @@ extension Kernel {
         let isLevel = guest.pointee.edge[word].load() & bit == 0 && interrupt >= 16
         let wasPending = guest.pointee.pending[word].clear(bit) & bit
         guest.pointee.latched[word] = guest.pointee.latched[word] & ~bit | wasPending
-        guest.pointee.listed[word] |= bit
-        guest.pointee.usedListRegisters |= 1 << UInt32(index)
+        guest.pointee.listed[word] = guest.pointee.listed[word] | bit
+        guest.pointee.usedListRegisters[0] = guest.pointee.usedListRegisters[0] | 1 << UInt64(index)
         M.setListRegister(
             index, ListRegister(pending: interrupt, priority: priority, hardware: isHardware, signalsEnd: isLevel))
         return true
@@ -188,7 +188,7 @@ extension Kernel {
     /// A free list register; if there is none, that of the least urgent pending interrupt below `priority`, or, when all
     /// are active, of the least urgent active one, whose state moves into the words.
     private static func freeListRegister(_ guest: Ref<VirtualCPU>, below priority: UInt8) -> Int? {
-        let free = ~guest.pointee.usedListRegisters
+        let free = ~guest.pointee.usedListRegisters[0]
         let index = free.trailingZeroBitCount
         if index < M.listRegisterCount { return index }
         var victim: Int?

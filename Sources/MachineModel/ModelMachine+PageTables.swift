@@ -9,8 +9,9 @@ extension ModelMachine {
     private static let tableOrPage: UInt64 = 2
     private static let rightsShift: UInt64 = 55
 
+    /// Whoever follows the entry finds the table behind it cleared: on hardware by the address dependency.
     public static func readEntry(_ table: PhysicalAddress, _ index: UInt64) -> PageTableEntry {
-        PageTableEntry(bits: PhysicalMemory.pointer(to: table + index * 8).pointee)
+        PageTableEntry(bits: PhysicalMemory.word(at: table + index * 8).pointee.load())
     }
 
     public static func writeEntry(_ table: PhysicalAddress, _ index: UInt64, _ entry: PageTableEntry) {

@@ -40,8 +40,8 @@ extension ModelMachine {
         core.virtualInterface.isEnabled = true
         core.virtualInterface.activePriorities = guest.pointee.activePriorities[1]
         core.virtualInterface.control = guest.pointee.maintenance
-        for index in 0..<listRegisterCount where guest.pointee.usedListRegisters & 1 << UInt32(index) != 0 {
-            let register = guest.pointee.savedListRegisters[index]
+        for index in 0..<listRegisterCount where guest.pointee.usedListRegisters[0] & 1 << UInt64(index) != 0 {
+            let register = ListRegister(bits: guest.pointee.savedListRegisters[index])
             setListRegister(index, register)
             if register.isHardware, !register.isFree { setActive(register.interrupt) }
         }
@@ -50,7 +50,7 @@ extension ModelMachine {
     static func unloadVirtualInterface(_ guest: Ref<VirtualCPU>) {
         for index in 0..<listRegisterCount {
             let register = listRegister(index)
-            guest.pointee.savedListRegisters[index] = register
+            guest.pointee.savedListRegisters[index] = register.bits
             if register.isHardware, !register.isFree { deactivate(register.interrupt) }
         }
         let outside = guest.pointee.pending[0].clear(VirtualInterrupts.hardwareMask)

@@ -133,15 +133,25 @@ public enum ModelMachine: Board_Machine {
         PhysicalMemory.pointer(to: address).update(repeating: 0, count: Int(size / 8))
     }
 
-    public static func readWord(_ address: PhysicalAddress) -> UInt64 { PhysicalMemory.pointer(to: address).pointee }
+    // Tenants write into their message pages and leases whenever they like: these accesses race with theirs, as on hardware.
+
+    public static func readWord(_ address: PhysicalAddress) -> UInt64 { PhysicalMemory.word(at: address).pointee.relaxedLoad() }
+
+    /// Like a tenant's store.
+    public static func writeWord(_ address: PhysicalAddress, _ value: UInt64) {
+        PhysicalMemory.word(at: address).pointee.relaxedStore(value)
+    }
 
     public static func copyWords(from: PhysicalAddress, to: PhysicalAddress, count: UInt64) {
-        copyBytes(from: from, to: to, count: count * 8)
+        for index in 0..<count { writeWord(to + index * 8, readWord(from + index * 8)) }
     }
 
     public static func copyBytes(from: PhysicalAddress, to: PhysicalAddress, count: UInt64) {
-        let source = UnsafeRawPointer(bitPattern: UInt(from.value))!
-        UnsafeMutableRawPointer(bitPattern: UInt(to.value))!.copyMemory(from: source, byteCount: Int(count))
+        if (from.value | to.value | count) & 7 == 0 { return copyWords(from: from, to: to, count: count / 8) }
+        for index in 0..<count {
+            let byte = PhysicalMemory.byte(at: from + index).pointee.load(ordering: .relaxed)
+            PhysicalMemory.byte(at: to + index).pointee.store(byte, ordering: .relaxed)
+        }
     }
 
     public static func powerOff() -> Never { fatalError("powered off") }

@@ -4,6 +4,7 @@
     import Darwin
 #endif
 import KernelCore
+import Synchronization
 
 /// The model's RAM: host memory whose addresses serve as physical addresses.
 ///
@@ -32,6 +33,16 @@ final class PhysicalMemory {
     deinit { munmap(mapping, mappedSize) }
 
     var end: PhysicalAddress { base + size }
+
+    /// A word that cores, walkers and tenants may touch at once. Hardware does that a word at a time, without a tear.
+    static func word(at address: PhysicalAddress) -> UnsafePointer<AtomicWord> {
+        UnsafePointer(bitPattern: UInt(address.value))!
+    }
+
+    /// The same for a byte.
+    static func byte(at address: PhysicalAddress) -> UnsafePointer<Atomic<UInt8>> {
+        UnsafePointer(bitPattern: UInt(address.value))!
+    }
 
     static func pointer(to address: PhysicalAddress) -> UnsafeMutablePointer<UInt64> {
         UnsafeMutablePointer(bitPattern: UInt(address.value))!

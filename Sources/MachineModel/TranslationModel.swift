@@ -27,9 +27,9 @@ struct TranslationModel {
     // MARK: What the kernel does
 
     mutating func write(_ table: PhysicalAddress, _ index: UInt64, _ entry: PageTableEntry) -> ModelFault? {
-        let place = PhysicalMemory.pointer(to: table + index * 8)
-        let before = PageTableEntry(bits: place.pointee)
-        place.pointee = entry.bits
+        let place = PhysicalMemory.word(at: table + index * 8)
+        let before = PageTableEntry(bits: place.pointee.relaxedLoad())
+        place.pointee.store(entry.bits)
         let key = table.value + index * 8
         if !Self.isValid(before) {
             let isMade = Self.isValid(entry) && broken.contains(key)
@@ -98,7 +98,7 @@ struct TranslationModel {
             let index = address.value >> (12 + 9 * UInt64(3 - level)) & 511
             let place = table + index * 8
             path.append(place.value)
-            let entry = PageTableEntry(bits: PhysicalMemory.pointer(to: place).pointee)
+            let entry = PageTableEntry(bits: PhysicalMemory.word(at: place).pointee.load())
             guard level < 3, let next = ModelMachine.table(of: entry) else {
                 return Walk(entry: entry, level: level, path: path)
             }

@@ -137,12 +137,12 @@ private final class ConcurrentRun: @unchecked Sendable {
     private func scribble(_ context: Ref<ExecutionContext>, _ random: inout SeededGenerator) {
         let page = context.pointee.messagePage
         guard page.value != 0 else { return }
-        let memory = UnsafeMutablePointer<UInt64>(bitPattern: UInt(page.value))!
-        memory[64] = words.freeSlot(&random) | UInt64(random.below(16)) << 32
-        memory[65] = 0
-        memory[66] = UInt64(words.anySlot(&random)) | 15 << 32
-        memory[67] = 0
-        memory[68] = words.freeSlot(&random) | words.freeSlot(&random) << 32
+        func write(_ place: UInt64, _ value: UInt64) { ModelMachine.writeWord(page + place * 8, value) }
+        write(64, words.freeSlot(&random) | UInt64(random.below(16)) << 32)
+        write(65, 0)
+        write(66, UInt64(words.anySlot(&random)) | 15 << 32)
+        write(67, 0)
+        write(68, words.freeSlot(&random) | words.freeSlot(&random) << 32)
     }
 
     /// What is broken when all is quiet.

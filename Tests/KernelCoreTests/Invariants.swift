@@ -123,19 +123,19 @@ struct Invariants {
     private mutating func items<Item: Timed & ~Copyable>(of queue: TimerQueue<Item>, _ name: String) -> [Ref<Item>] {
         var found: [Ref<Item>] = []
         var rest = queue.first.map { [$0] } ?? []
-        require(queue.first?.pointee.timer.parent == nil, "the first of the \(name) has a parent")
+        require(queue.first?.timer.parent == nil, "the first of the \(name) has a parent")
         while let item = rest.popLast(), found.count <= 1000 {
             found.append(item)
-            require(item.pointee.timer.isArmed, "one of the \(name) is not armed")
-            for child in [item.pointee.timer.left, item.pointee.timer.right] {
+            require(item.timer.isArmed, "one of the \(name) is not armed")
+            for child in [item.timer.left, item.timer.right] {
                 guard let child else { continue }
-                require(child.pointee.timer.parent == item, "a link back among the \(name)")
-                require(item.pointee.timer.deadline <= child.pointee.timer.deadline, "\(name) out of order")
+                require(child.timer.parent == item, "a link back among the \(name)")
+                require(item.timer.deadline <= child.timer.deadline, "\(name) out of order")
                 rest.append(child)
             }
-            let left = item.pointee.timer.left?.pointee.timer.rank ?? 0
-            let right = item.pointee.timer.right?.pointee.timer.rank ?? 0
-            require(right <= left && item.pointee.timer.rank == right + 1, "a rank among the \(name)")
+            let left = item.timer.left?.timer.rank ?? 0
+            let right = item.timer.right?.timer.rank ?? 0
+            require(right <= left && item.timer.rank == right + 1, "a rank among the \(name)")
         }
         require(found.count <= 1000, "the queue of \(name) is a loop")
         return found

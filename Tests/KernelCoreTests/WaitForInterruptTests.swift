@@ -143,7 +143,7 @@ private struct Machine {
         #expect(second.runs && second.core.systemRegister == 0x22)
         second.core.end(41)
         bench.settle()
-        #expect(second.tenant.guest.pointee.usedListRegisters == 0)
+        #expect(second.tenant.guest.pointee.usedListRegisters[0] == 0)
     }
 
     /// An interrupt that lost its list register while active is ended; before the kernel hears of it another virtual

@@ -63,11 +63,11 @@ extension AArch64 {
         write_ICH_VMCR_EL2(guest.pointee.interfaceControl)
         write_ICH_AP0R0_EL2(guest.pointee.activePriorities[0])
         write_ICH_AP1R0_EL2(guest.pointee.activePriorities[1])
-        var rest = guest.pointee.usedListRegisters
+        var rest = guest.pointee.usedListRegisters[0]
         while rest != 0 {
             let index = rest.trailingZeroBitCount & 15
             rest &= rest &- 1
-            let register = guest.pointee.savedListRegisters[index]
+            let register = ListRegister(bits: guest.pointee.savedListRegisters[index])
             setListRegister(index, register)
             // The timer's end goes to the physical interrupt, which must be active for that.
             if register.isHardware, !register.isFree { setActive(register.interrupt) }
@@ -77,12 +77,12 @@ extension AArch64 {
 
     /// List registers that are not in use are empty already.
     static func unloadVirtualInterface(_ guest: Ref<VirtualCPU>) {
-        var rest = guest.pointee.usedListRegisters
+        var rest = guest.pointee.usedListRegisters[0]
         while rest != 0 {
             let index = rest.trailingZeroBitCount & 15
             rest &= rest &- 1
             let register = listRegister(index)
-            guest.pointee.savedListRegisters[index] = register
+            guest.pointee.savedListRegisters[index] = register.bits
             setListRegister(index, .empty)
             if register.isHardware, !register.isFree { deactivate(register.interrupt) }
         }

@@ -133,7 +133,7 @@ func kernelInterrupt(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 
     let core = Ref<Core>(at: PhysicalAddress(coreAddress))
     let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
     core.pointee.entries &+= 1
-    if let guest = context.pointee.guest { guest.pointee.exits[ExitCounter.interrupt.rawValue] &+= 1 }
+    if let guest = context.pointee.guest { guest.pointee.exits[ExitCounter.interrupt.rawValue].count() }
     _ = PhysicalInterrupts.handleOne(core)
     return finish(core)
 }
@@ -217,7 +217,7 @@ enum GuestExit {
 
     @inline(__always)
     static func count(_ guest: Ref<VirtualCPU>, _ counter: ExitCounter) {
-        guest.pointee.exits[counter.rawValue] &+= 1
+        guest.pointee.exits[counter.rawValue].count()
     }
 
     /// The guest-physical address of an abort: HPFAR_EL2 holds bits 12 and up, from bit 4 on.

@@ -1,0 +1,162 @@
+import ABI
+import Foundation
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// Two cores at once, as often as it takes: what one has looked up is destroyed or bound anew by the other.
+@Suite struct LookUpRaceTests {
+    /// Core 1 waits for the lock, in which what it wants to bind something to is destroyed.
+    @Test func nothingIsBoundInsideOfWhatIsGone() {
+        let bench = Bench(cores: 2)
+        bench.checksInvariants = false
+        let notification = bench.create(.notification)
+        let part = bench.create(.region, 1 << 16)
+        let victim = bench.freeSlot()
+        bench.succeed(.create, part, form: UInt32(ObjectKind.thread.rawValue), 0, UInt64(victim))
+        let other = bench.makeThread(priority: 10, core: 1)
+        let board = bench.model.cores[0].run { ModelMachine.board }
+        // This core has the lock, as in the middle of a revocation.
+        let ticket = board.pointee.tickets.increment()
+        let frame = other.context
+        frame.pointee.frame.x[0] = ABI.Operation.contextControl.rawValue
+        frame.pointee.frame.x[1] = Selector(slot: victim, form: ContextControl.bindStopped.rawValue).bits
+        frame.pointee.frame.x[2] = UInt64(notification)
+        frame.pointee.frame.x[3] = 1
+        let done = DispatchSemaphore(value: 0)
+        nonisolated(unsafe) let second = bench.model.cores[1]
+        let thread = Thread {
+            second.run { K.operate(second.kernelCore, second.kernelCore.pointee.current!) }
+            done.signal()
+        }
+        thread.start()
+        while board.pointee.tickets.load() != ticket &+ 2 { sched_yield() }
+        bench.model.cores[0].run {
+            try? K.revoke(bench.core(0), bench.root, Selector(slot: part, form: RevokeForm.descendants.rawValue))
+        }
+        #expect(bench.isEmpty(victim))
+        board.pointee.serving.store(ticket &+ 1)
+        done.wait()
+        #expect(bench.revoke(part) == .ok)
+        let region = bench.object(part, as: Region.self)
+        #expect(region.pointee.next == region.pointee.start)
+        let child = bench.slot(notification).pointee.firstChild
+        let isInside = child.map { $0.address.value >= region.pointee.start.value && $0.address.value < region.pointee.end.value } ?? false
+        #expect(!isInside, "the tree leads into memory that is free again")
+    }
+
+    @Test func noTimerIsSetWhileItsNotificationIsDestroyed() {
+        let bench = Bench(cores: 2)
+        bench.checksInvariants = false
+        let part = bench.create(.region, 1 << 16)
+        let victim = bench.freeSlot()
+        let other = bench.makeThread(priority: 10, core: 1)
+        let region = bench.object(part, as: Region.self)
+        nonisolated(unsafe) let second = bench.model.cores[1]
+        nonisolated(unsafe) let context = other.context
+        var hits = 0
+        let rounds: UInt64 = 500
+        final class Shared: @unchecked Sendable {
+            let go = AtomicWord(0), ready = AtomicWord(0)
+        }
+        let shared = Shared()
+        let thread = Thread {
+            second.run {
+                for round in 1...rounds {
+                    while shared.go.load() < round {}
+                    // A thread that sets the timer again and again, until the capability is gone.
+                    for _ in 0..<100_000 {
+                        context.pointee.frame.x[0] = ABI.Operation.timer.rawValue
+                        context.pointee.frame.x[1] = Selector(slot: victim, form: TimerForm.cancel.rawValue).bits
+                        K.operate(second.kernelCore, context)
+                        guard context.pointee.frame.x[0] != Status.badCapability.rawValue else { break }
+                        context.pointee.frame.x[0] = ABI.Operation.timer.rawValue
+                        context.pointee.frame.x[1] = Selector(slot: victim, form: TimerForm.set.rawValue).bits
+                        context.pointee.frame.x[2] = 1 << 60
+                        context.pointee.frame.x[3] = 1
+                        K.operate(second.kernelCore, context)
+                        guard context.pointee.frame.x[0] != Status.badCapability.rawValue else { break }
+                        while second.takeInterrupt() {}
+                    }
+                    shared.ready.store(round)
+                }
+            }
+        }
+        thread.start()
+        for round in 1...rounds {
+            bench.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(victim))
+            shared.go.store(round)
+            for _ in 0..<Int(round % 64) { sched_yield() }
+            while bench.operate(.revoke, part).status == .again, shared.ready.load() != round {}
+            while shared.ready.load() != round {}
+            bench.revoke(part)
+            bench.settle(1)
+            if region.pointee.next == region.pointee.start, let first = bench.core(1).pointee.notificationTimers.first,
+                first.address.value >= region.pointee.start.value, first.address.value < region.pointee.end.value
+            {
+                hits += 1
+                break
+            }
+        }
+        #expect(hits == 0)
+    }
+
+    /// A signal is under way while its notification is bound to a thread of another core.
+    @Test func aSignalIsNotLostOverABinding() {
+        let bench = Bench(cores: 2)
+        bench.checksInvariants = false
+        let notification = bench.create(.notification)
+        let object = bench.object(notification, as: KernelCore.Notification.self)
+        let sleeper = bench.makeThread(priority: 10, core: 1)
+        bench.wait(sleeper)
+        let binder = bench.makeThread(priority: 20, core: 1)
+        let second = bench.model.cores[1]
+        nonisolated(unsafe) let context = binder.context
+        let rounds: UInt64 = 20_000
+        final class Shared: @unchecked Sendable {
+            let go = AtomicWord(0), ready = AtomicWord(0)
+        }
+        let shared = Shared()
+        let sleeperSlot = UInt64(sleeper.slot)
+        let thread = Thread {
+            second.run {
+                for round in 1...rounds {
+                    context.pointee.frame.x[0] = ABI.Operation.notificationBind.rawValue
+                    context.pointee.frame.x[1] = Selector(slot: notification, form: NotificationBind.thread.rawValue).bits
+                    context.pointee.frame.x[2] = sleeperSlot
+                    while shared.go.load() < round {}
+                    for _ in 0..<Int(round &* 7 % 97) { _ = shared.go.load() }
+                    K.operate(second.kernelCore, context)
+                    shared.ready.store(round)
+                }
+            }
+        }
+        thread.start()
+        var lost = 0
+        for round in 1...rounds {
+            bench.succeed(.notificationBind, notification, form: NotificationBind.thread.rawValue, UInt64(InitialSlot.thread))
+            _ = object.pointee.bits.exchange(0)
+            shared.go.store(round)
+            for _ in 0..<Int(round &* 13 % 211) { _ = shared.ready.load() }
+            bench.model.cores[0].run {
+                bench.root.pointee.frame.x[0] = ABI.Operation.signal.rawValue
+                bench.root.pointee.frame.x[1] = Selector(slot: notification).bits
+                bench.root.pointee.frame.x[2] = 1
+                K.operate(bench.core(0), bench.root)
+            }
+            while shared.ready.load() != round {}
+            bench.settle(1)
+            if sleeper.state == .waiting {
+                lost += 1
+            } else {
+                second.run {
+                    second.kernelCore.pointee.runQueue.remove(bench.object(sleeper.scheduling, as: SchedulingContext.self))
+                    sleeper.context.pointee.state = .waiting
+                    sleeper.context.pointee.scheduling = nil
+                }
+            }
+        }
+        #expect(lost == 0, "of \(rounds)")
+    }
+}
