@@ -53,6 +53,16 @@ import Testing
         }
     }
 
+    /// A number that a peer chose must not stop who makes an alarm of it.
+    @Test func spansOfAnyLengthAreSpans() {
+        kernel.component("clock").run {
+            #expect(Interval.seconds(.max).nanoseconds == .max)
+            #expect(Interval.milliseconds(3).nanoseconds == 3_000_000)
+            #expect(Instant(ticks: .max - 1) + .seconds(.max) == Instant(ticks: .max))
+            Alarm(raising: .number(1)).set(after: .milliseconds(.max))
+        }
+    }
+
     @Test func codeThatNeverEndsRunsForATime() {
         let component = kernel.component("ticker", arguments: [250])
         kernel.after(.milliseconds(600)) { component.type("x") }
