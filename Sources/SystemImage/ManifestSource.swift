@@ -7,12 +7,15 @@ final class ManifestSource {
     let path: String
     /// What relative paths in the manifest are relative to.
     let folder: URL
+    /// The names behind `target:` that there are; empty: not known here.
+    let programs: [String]
     private(set) var diagnostics: [Diagnostic] = []
 
     private static let maximumSize = 1 << 20
 
-    init(path: String) {
+    init(path: String, programs: [String]) {
         self.path = path
+        self.programs = programs
         folder = URL(fileURLWithPath: path).deletingLastPathComponent()
     }
 

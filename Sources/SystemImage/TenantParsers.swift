@@ -207,6 +207,12 @@ extension ManifestSection {
                 remedy: "name \(example)")
             return nil
         }
+        guard source.programs.isEmpty || source.programs.contains(target) else {
+            report(
+                at: "target", "'target' of \(title) is '\(target.shortened)', and this repository has no program of that name",
+                remedy: target.nearest(in: source.programs).map { "did you mean '\($0)'?" } ?? "name \(example)")
+            return nil
+        }
         return target
     }
 

@@ -15,6 +15,14 @@ import Testing
         #expect(throws: Never.self) { try Manifest.load(path: file.path) }
     }
 
+    /// Whoever knows which programs there are has the others refused.
+    @Test func programsThatAreNotThereAreRefused() {
+        let path = Repository.manifests.appendingPathComponent("valid/everything.yaml").path
+        let error = #expect(throws: Diagnostics.self) { try Manifest.load(path: path, programs: ["Root", "Monitor", "Heart"]) }
+        let text = error?.description ?? ""
+        #expect(text.contains("is 'Heartbeat', and this repository has no program of that name"), "\(text)")
+    }
+
     @Test func nothingMeansTheDefaults() throws {
         let manifest = try valid("minimal")
         #expect(manifest.name == "valid")

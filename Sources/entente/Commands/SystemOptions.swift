@@ -21,7 +21,9 @@ struct SystemOptions: ParsableArguments {
     var memory: String?
 
     func manifest(in workspace: Workspace) throws -> Manifest {
-        try Manifest.load(path: file(in: workspace), overriding: BoardOverrides(cpu: cpu, cores: cores, memory: bytes()))
+        try Manifest.load(
+            path: file(in: workspace), programs: workspace.boardPrograms(),
+            overriding: BoardOverrides(cpu: cpu, cores: cores, memory: bytes()))
     }
 
     private func file(in workspace: Workspace) -> String {

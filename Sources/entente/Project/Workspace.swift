@@ -36,6 +36,12 @@ struct Workspace {
         }
     }
 
+    /// The programs for the board that the package declares.
+    func boardPrograms() throws -> [String] {
+        let package = try String(contentsOf: root.appendingPathComponent("Package.swift"), encoding: .utf8)
+        return package.matches(of: /(?:Program\(name: |\.component\(|\.guest\()"(\w+)"/).map { String($0.1) }
+    }
+
     func make(_ folder: URL) throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     }
