@@ -81,6 +81,8 @@ public struct ShortText: Parameter {
         }
     }
 
+    /// With numbers in it: `ShortText("call \(number)")`. A plain literal is the other one.
+    @_disfavoredOverload
     public init(_ text: LogText) { for index in 0..<text.count { append(text[index]) } }
 
     /// What is beyond the capacity is cut off.

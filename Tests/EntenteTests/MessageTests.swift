@@ -52,6 +52,11 @@ import Testing
         }
     }
 
+    @Test func textIsWrittenAsItIs() {
+        let number = 7
+        #expect(ShortText("call 7") == ShortText("call \(number)"))
+    }
+
     /// What a peer puts behind a text's end is no part of it, then or later.
     @Test func textEndsWhereItSays() throws {
         var message = OutgoingMessage(5)
