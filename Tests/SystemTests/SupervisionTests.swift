@@ -55,6 +55,15 @@ extension SystemTests {
             try expectSteady("heartbeat", in: system)
         }
 
+        @Test func aLargeComponentStartsAndComesBack() throws {
+            let system = try RunningSystem("Tests/Systems/large.yaml")
+            try system.wait(for: "heartbeat 1", on: "large")
+            try system.type("kill large\n", on: "root")
+            try system.wait(for: "back: large, life 2", on: "root")
+            try system.wait(for: "heartbeat 1", on: "large")
+            try expectSteady("heartbeat", in: system)
+        }
+
         @Test func aMachineIsKilledAndComesBackEmpty() throws {
             let system = try RunningSystem("examples/two-machines")
             _ = try system.run("echo mark > /tmp/mark", on: "first", timeout: .seconds(120))
