@@ -18,9 +18,11 @@ import Testing
     /// Whoever knows which programs there are has the others refused.
     @Test func programsThatAreNotThereAreRefused() {
         let path = Repository.manifests.appendingPathComponent("valid/everything.yaml").path
-        let error = #expect(throws: Diagnostics.self) { try Manifest.load(path: path, programs: ["Root", "Monitor", "Heart"]) }
+        let error = #expect(throws: Diagnostics.self) {
+            try Manifest.load(path: path, programs: KnownPrograms(components: ["Root", "Monitor", "Heart"], guests: ["Heartbeat"]))
+        }
         let text = error?.description ?? ""
-        #expect(text.contains("is 'Heartbeat', and this repository has no program of that name"), "\(text)")
+        #expect(text.contains("is 'Heartbeat', and this repository has no such program"), "\(text)")
     }
 
     @Test func nothingMeansTheDefaults() throws {

@@ -151,8 +151,9 @@ import Testing
     @Test func theRepositorysProgramsAreKnown() throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         let programs = try Workspace(root: root).boardPrograms()
-        for name in ["Kernel", "Root", "Heartbeat", "Monitor", "Pager", "Crash", "BenchGuest"] { #expect(programs.contains(name), "\(name)") }
-        #expect(!programs.contains("KernelCore"))
+        for name in ["Root", "Heartbeat", "Monitor", "Pager", "Crash"] { #expect(programs.components.contains(name), "\(name)") }
+        #expect(programs.guests.contains("BenchGuest"))
+        for name in ["Kernel", "KernelCore", "BenchGuest"] { #expect(!programs.components.contains(name), "\(name)") }
     }
 
     @Test func packagesOfOneNameAreApart() {

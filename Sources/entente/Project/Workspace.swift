@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 
 /// Where the project's sources lie and where the tool puts what it makes.
 struct Workspace {
@@ -37,9 +38,11 @@ struct Workspace {
     }
 
     /// The programs for the board that the package declares.
-    func boardPrograms() throws -> [String] {
+    func boardPrograms() throws -> KnownPrograms {
         let package = try String(contentsOf: root.appendingPathComponent("Package.swift"), encoding: .utf8)
-        return package.matches(of: /(?:Program\(name: |\.component\(|\.guest\()"(\w+)"/).map { String($0.1) }
+        return KnownPrograms(
+            components: package.matches(of: /\.component\("(\w+)"/).map { String($0.1) },
+            guests: package.matches(of: /\.guest\("(\w+)"/).map { String($0.1) })
     }
 
     func make(_ folder: URL) throws {
