@@ -16,7 +16,7 @@ struct MixClient: Sendable {
         second.append(to: &_message)
         third.append(to: &_message)
         fourth.append(to: &_message)
-        return try portal.call(_message, result: UInt64.self, failure: Never.self)
+        return try self.portal.call(_message, result: UInt64.self, failure: Never.self)
     }
 }
 

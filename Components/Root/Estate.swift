@@ -80,9 +80,10 @@ private enum ObjectSize {
 
 extension TenantRecord {
     /// Pages for the tables of the component's own space: image, stacks, configuration, console, devices and heap need about
-    /// ten; each GiB of guest RAM one, each module two for its ends that fill no 2 MiB.
+    /// ten, and one for each 2 MiB of program and heap; each GiB of guest RAM one, each module two for its ends that fill no 2 MiB.
     var pageTables: UInt64 {
-        let base = 15 + (paging.size >> 21) + (SystemBuilder.pagedFileTables(self)) + heapSize >> 21 + coreSpread
+        var base = 15 + (paging.size >> 21) + (SystemBuilder.pagedFileTables(self)) + heapSize >> 21 + coreSpread
+        for index in 0..<4 { base += program.segments[index].memorySize >> 21 }
         guard kind == TenantKind.machine.rawValue else { return base }
         var modules: UInt64 = 0
         for index in 0..<8 where machine.segments[index].size != 0 { modules += 2 }

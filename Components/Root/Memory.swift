@@ -100,17 +100,37 @@ struct Memory {
 
     // MARK: Preparing memory
 
-    /// Lets root see an extent while `body` runs.
-    func withView(of extent: UInt32, size: UInt64, _ body: (UInt64) -> Void) {
+    /// What root sees at once: its page tables do for that, wherever the memory begins.
+    private static let viewSize: UInt64 = 32 << 20
+
+    /// Lets root see a part of an extent, of at most `viewSize`, while `body` runs.
+    func withView(of extent: UInt32, offset: UInt64 = 0, size: UInt64, _ body: (UInt64) -> Void) {
         // At a multiple of 1 GiB: large entries serve where the memory allows them.
-        map(InitialSlot.space, extent, ComponentLayout.workspace, size: size, .readWrite, in: view)
+        map(InitialSlot.space, extent, ComponentLayout.workspace, offset: offset, size: size, .readWrite, in: view)
         body(ComponentLayout.workspace)
         takeBack(view, .delete)
     }
 
     /// Clears memory that the kernel has not cleared: what comes out of a region for the first time.
     func clear(_ extent: UInt32, size: UInt64) {
-        withView(of: extent, size: size) { entente_zero_blocks($0, size) }
+        var done: UInt64 = 0
+        while done < size {
+            let part = min(size - done, Memory.viewSize)
+            withView(of: extent, offset: done, size: part) { entente_zero_blocks($0, part) }
+            done += part
+        }
+    }
+
+    /// Copies a piece of the image to an extent's start.
+    func copy(imageOffset: UInt64, size: UInt64, to extent: UInt32) {
+        var done: UInt64 = 0
+        while done < size {
+            let part = min(size - done, Memory.viewSize)
+            withView(of: extent, offset: done, size: (part + 4095) & ~4095) { address in
+                entente_copy_blocks(address, BootTable.imageAddress + imageOffset + done, (part + 63) & ~63)
+            }
+            done += part
+        }
     }
 
     /// RAM that lives as long as the system, cleared.

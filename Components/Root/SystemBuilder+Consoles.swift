@@ -35,10 +35,16 @@ extension SystemBuilder {
 
     private func connectWakeups(of index: Int) {
         let driver = tenants[SystemBuilder.consoleDriver]
-        derive(driver.notification, into: tenants[index].table, InitialSlot.consoleOutput, rights: .write, badge: 1)
-        derive(
-            tenants[index].notification, into: driver.table, InitialSlot.firstConsoleInput + UInt32(index + 1),
-            rights: .write, badge: 1)
+        offer(driver.notification, to: tenants[index].table, InitialSlot.consoleOutput)
+        offer(tenants[index].notification, to: driver.table, InitialSlot.firstConsoleInput + UInt32(index + 1))
+    }
+
+    /// The right to wake somebody. A table belongs to its tenant: one that lives may have put something else into the slot, and
+    /// then goes without.
+    private func offer(_ notification: UInt32, to table: UInt32, _ slot: UInt32) {
+        _ = invoke(
+            .derive, Selector(slot: notification),
+            Words(UInt64(table), UInt64(slot), UInt64(Rights.write.rawValue), 1))
     }
 
     /// The driver's device registers and interrupt.

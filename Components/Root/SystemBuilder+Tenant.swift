@@ -1,6 +1,5 @@
 import ABI
 import Entente
-import RuntimeSupport
 import Supervision
 
 extension SystemBuilder {
@@ -68,9 +67,7 @@ extension SystemBuilder {
                 continue
             }
             let copy = clearedExtent(segment.memorySize, for: index)
-            memory.withView(of: copy, size: segment.memorySize) { address in
-                entente_copy_blocks(address, BootTable.imageAddress + segment.offset, (segment.fileSize + 63) & ~63)
-            }
+            memory.copy(imageOffset: segment.offset, size: segment.fileSize, to: copy)
             mapOwn(index, copy, segment.address, size: segment.memorySize, rights)
         }
     }

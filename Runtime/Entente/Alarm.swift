@@ -1,12 +1,17 @@
 import ABI
 
-/// A span of time.
+/// A span of time. What is longer than some 584 years is that long: a peer may name any number.
 public struct Interval: Equatable, Sendable {
     public var nanoseconds: UInt64
     public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
-    public static func microseconds(_ count: UInt64) -> Interval { Interval(nanoseconds: count * 1_000) }
-    public static func milliseconds(_ count: UInt64) -> Interval { Interval(nanoseconds: count * 1_000_000) }
-    public static func seconds(_ count: UInt64) -> Interval { Interval(nanoseconds: count * 1_000_000_000) }
+    public static func microseconds(_ count: UInt64) -> Interval { Interval(count, times: 1_000) }
+    public static func milliseconds(_ count: UInt64) -> Interval { Interval(count, times: 1_000_000) }
+    public static func seconds(_ count: UInt64) -> Interval { Interval(count, times: 1_000_000_000) }
+
+    private init(_ count: UInt64, times factor: UInt64) {
+        let (product, overflow) = count.multipliedReportingOverflow(by: factor)
+        nanoseconds = overflow ? .max : product
+    }
 
     /// In ticks of `Clock`, rounded up: an alarm comes never too early.
     public var ticks: UInt64 {
@@ -22,7 +27,8 @@ public struct Instant: Equatable, Comparable, Sendable {
     public init(ticks: UInt64) { self.ticks = ticks }
     public static var now: Instant { Instant(ticks: Clock.now) }
     public static func + (moment: Instant, interval: Interval) -> Instant {
-        Instant(ticks: moment.ticks &+ interval.ticks)
+        let (sum, overflow) = moment.ticks.addingReportingOverflow(interval.ticks)
+        return Instant(ticks: overflow ? .max : sum)
     }
     public static func < (left: Instant, right: Instant) -> Bool { left.ticks < right.ticks }
 }

@@ -100,23 +100,30 @@ public enum ReceivedSlots {
         page.receiveSlots = slots
     }
 
-    /// The slot of a capability that has just come; it is in use from now on.
-    static func landed(_ index: UInt32) -> UInt32? {
+    static func contains(_ slot: UInt32) -> Bool {
+        slot >= InitialSlot.firstReceived && slot < InitialSlot.firstReceived + InitialSlot.receivedCount
+    }
+
+    /// So many capabilities have just come: their slots are in use from now on.
+    /// - Returns: the slots, the first in the low half.
+    @inline(never)
+    static func land(_ count: Int) -> UInt64 {
         let page = MessageMemory.current
-        let slot = UInt32(truncatingIfNeeded: page.receiveSlots >> (32 * UInt64(index & 1)))
-        guard slot >= InitialSlot.firstReceived, slot < InitialSlot.firstReceived + InitialSlot.receivedCount else {
-            return nil
+        let slots = page.receiveSlots
+        for index in 0..<UInt64(min(count, 2)) {
+            let slot = UInt32(truncatingIfNeeded: slots >> (32 * index))
+            if contains(slot) { page.usedSlots |= 1 << UInt64(slot - InitialSlot.firstReceived) }
         }
-        page.usedSlots |= 1 << UInt64(slot - InitialSlot.firstReceived)
-        return slot
+        return slots
     }
 
     static func release(_ slot: UInt32) {
-        guard slot >= InitialSlot.firstReceived, slot < InitialSlot.firstReceived + InitialSlot.receivedCount else { return }
+        guard contains(slot) else { return }
         var status = Status.again
         while status == .again {
             status = invoke(.revoke, Selector(slot: slot, form: RevokeForm.delete.rawValue)).status
         }
-        if status == .ok { MessageMemory.current.usedSlots &= ~(1 << UInt64(slot - InitialSlot.firstReceived)) }
+        // An empty slot is as good: the sender has taken the capability back, or is gone.
+        if status == .ok || status == .badCapability { MessageMemory.current.usedSlots &= ~(1 << UInt64(slot - InitialSlot.firstReceived)) }
     }
 }

@@ -1,8 +1,13 @@
 import ABI
+import Synchronization
+
+/// Nobody empties the output ring: once a byte has waited in vain, those behind it do not wait before one has found room.
+private let hasWaitedInVain = Atomic<Bool>(false)
 
 /// This component's console: bytes out and in, by way of two rings that it shares with the console driver.
 ///
-/// Output that finds its ring full waits by yielding when `patience` allows it, and is dropped otherwise.
+/// Output that finds its ring full waits by yielding when `patience` allows it, and is dropped otherwise; what follows is dropped
+/// without another wait until there is room.
 public struct Console {
     public let output: RingEnd
     public let input: RingEnd
@@ -85,13 +90,15 @@ public struct Console {
     }
 
     public func putPatiently(_ byte: UInt8) {
-        var patience = patience
+        let isHopeless = hasWaitedInVain.load(ordering: .relaxed)
+        var patience = isHopeless ? min(patience, 1) : patience
         while !output.put(byte) {
-            guard patience > 0 else { return }
+            guard patience > 0 else { return hasWaitedInVain.store(true, ordering: .relaxed) }
             patience -= 1
             flush()
             yield()
         }
+        if isHopeless { hasWaitedInVain.store(false, ordering: .relaxed) }
     }
 }
 

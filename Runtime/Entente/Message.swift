@@ -63,11 +63,15 @@ public struct IncomingMessage {
     public let caller: UInt64
     private var next: UInt32 = 0
     private var nextCapability: UInt32 = 0
+    /// Where the capabilities landed, as `MessageMemory.receiveSlots` was when they came: later calls change it.
+    private let landed: UInt64
 
     @inline(__always) init(_ answer: Answer, caller: UInt64) {
         words = answer.words
         arrival = answer.rawStatus
         self.caller = caller
+        // All of them are in use at once, whoever takes them: none may be offered again before it is released.
+        landed = answer.arrivedCapabilities == 0 ? 0 : ReceivedSlots.land(answer.arrivedCapabilities)
     }
 
     @inline(__always) public mutating func takeWord() -> UInt64? {
@@ -89,14 +93,17 @@ public struct IncomingMessage {
     /// The slot of the next capability that came.
     public mutating func takeCapability() -> UInt32? {
         guard nextCapability < UInt32(truncatingIfNeeded: arrival >> ArrivalBits.capabilitiesShift & 3) else { return nil }
+        let slot = UInt32(truncatingIfNeeded: landed >> (32 * UInt64(nextCapability & 1)))
         nextCapability &+= 1
-        return ReceivedSlots.landed(nextCapability &- 1)
+        return ReceivedSlots.contains(slot) ? slot : nil
     }
 
     @inline(__always) var hasCapabilities: Bool { arrival >> ArrivalBits.capabilitiesShift & 3 != 0 }
 
-    /// Gives up the capabilities that came and that nobody took.
-    mutating func releaseCapabilities() {
+    /// Gives up the capabilities that came and that nobody took; or all, when nobody will have what was taken.
+    mutating func releaseCapabilities(all: Bool) {
+        guard hasCapabilities else { return }
+        if all { nextCapability = 0 }
         while let slot = takeCapability() { ReceivedSlots.release(slot) }
     }
 

@@ -81,6 +81,8 @@ public struct ShortText: Parameter {
         }
     }
 
+    /// With numbers in it: `ShortText("call \(number)")`. A plain literal is the other one.
+    @_disfavoredOverload
     public init(_ text: LogText) { for index in 0..<text.count { append(text[index]) } }
 
     /// What is beyond the capacity is cut off.
@@ -106,7 +108,9 @@ public struct ShortText: Parameter {
         text.count = Int(size)
         for index in 0..<(text.count + 7) / 8 {
             guard let word = message.takeWord() else { return nil }
-            text.bytes[index] = word
+            // What a peer has put behind the end must not come up when something is appended.
+            let rest = text.count - 8 * index
+            text.bytes[index] = rest >= 8 ? word : word & (1 << UInt64(8 * rest) - 1)
         }
         return text
     }

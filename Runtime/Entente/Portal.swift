@@ -61,7 +61,7 @@ public struct Portal: Equatable, Sendable {
         let answer = invoke(.call, Selector(slot: slot, form: message.shape.bits), message.words)
         var reply = IncomingMessage(answer, caller: 0)
         let taken = answer.status == .ok && reply.takeWord() == Outcome.done ? Result.take(from: &reply) : nil
-        reply.releaseCapabilities()
+        reply.releaseCapabilities(all: taken == nil)
         MessageMemory.current.receiveSlots = 0
         if let taken { return taken }
         throw callError(answer, failure)
@@ -78,14 +78,18 @@ private func otherResult<Result: Parameter, Failure: Parameter & Error>(
 ) throws(CallError<Failure>) -> Result {
     let answer = Answer(rawStatus: status, tag: tag, words: Words(w0, w1, w2, w3, w4, w5))
     var reply = IncomingMessage(answer, caller: 0)
-    if answer.status == .ok, reply.takeWord() == Outcome.done, let result = Result.take(from: &reply) { return result }
+    let taken = answer.status == .ok && reply.takeWord() == Outcome.done ? Result.take(from: &reply) : nil
+    // Slots are ready if the caller is a server itself: what a peer puts there unasked must not stay.
+    reply.releaseCapabilities(all: taken == nil)
+    if let taken { return taken }
     throw callError(answer, failure)
 }
 
 private func callError<Failure: Parameter & Error>(_ answer: Answer, _ failure: Failure.Type) -> CallError<Failure> {
     switch answer.status {
     case .ok:
-        var reply = IncomingMessage(answer, caller: 0)
+        // Without its capabilities, which are dealt with.
+        var reply = IncomingMessage(Answer(rawStatus: answer.rawStatus & ~ArrivalBits.capabilities, words: answer.words), caller: 0)
         guard reply.takeWord() == Outcome.failed, let error = Failure.take(from: &reply) else { return .malformed }
         return .failed(error)
     case .dead: return .dead(generation: answer.tag)

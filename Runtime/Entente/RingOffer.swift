@@ -75,7 +75,7 @@ public struct RingOffer<Element: RingElement>: Parameter {
         return RingOffer(extent: extent, events: events, size: size)
     }
 
-    /// Server: maps the ring's memory.
+    /// Server: maps the ring's memory. After an error the offer is still there: `release` it.
     public func accept() throws(SharingError) -> AcceptedRing<Element> {
         guard let slot = SharedSlots.take() else { throw .noMemory }
         let address = ComponentLayout.windows + UInt64(slot - InitialSlot.firstShared) * ComponentLayout.windowSize
@@ -148,6 +148,7 @@ enum SharedSlots {
         while status == .again {
             status = invoke(.revoke, Selector(slot: slot, form: RevokeForm.delete.rawValue)).status
         }
-        if status == .ok { giveBack(slot) }
+        // An empty slot is as good: the mapping went with the peer's memory.
+        if status == .ok || status == .badCapability { giveBack(slot) }
     }
 }

@@ -35,7 +35,7 @@ public func serve<S: Service>(_ service: inout S) {
         } else if answer.status == .ok {
             answer = replyToLong(answer, by: &service)
         } else if answer.has(.notified) {
-            service.heard(Events(bits: answer.tag))
+            service.hear(Events(bits: answer.tag))
             answer = replyWait(ReplyForm.wait)
         } else {
             return
@@ -58,10 +58,18 @@ extension Service {
         var message = IncomingMessage(call, caller: call.tag)
         willAnswer(message.caller)
         let reply = answer(&message)
-        // What a caller sent and no method asked for must not fill this component's slots.
-        if message.hasCapabilities { message.releaseCapabilities() }
+        // What a caller sent and no method got must not fill this component's slots.
+        if message.hasCapabilities { message.releaseCapabilities(all: reply.words.w0 == Outcome.malformed) }
         if Self.takesCapabilities { ReceivedSlots.prepare() }
         return reply
+    }
+
+    /// One turn of `serve`: events that were raised.
+    @inline(__always)
+    public mutating func hear(_ events: Events) {
+        heard(events)
+        // It may have called others, and received capabilities from them.
+        if Self.takesCapabilities { ReceivedSlots.prepare() }
     }
 }
 

@@ -87,7 +87,8 @@ extension FakeComponent: KernelStandIn {
         for index in 0..<Int(shape.capabilities) {
             let sent = pages.sentCapability(index)
             let slot = receiver.pages.receiveSlot(Int(landed))
-            guard let object = table[sent.slot], slot != 0, receiver.table[slot] == nil else { continue }
+            // With those behind it, as the kernel does.
+            guard let object = table[sent.slot], slot != 0, receiver.table[slot] == nil else { break }
             receiver.table[slot] = FakeObject(
                 object.kind, object.rights.intersection(sent.rights), badge: object.badge != 0 ? object.badge : sent.badge)
             landed += 1

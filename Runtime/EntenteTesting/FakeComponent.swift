@@ -174,7 +174,7 @@ public final class FakeServer<S: Service>: FakeComponent, @unchecked Sendable {
 
     override func hear() {
         let events = takeEvents()
-        run { service.heard(events) }
+        run { service.hear(events) }
     }
 }
 

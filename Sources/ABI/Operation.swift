@@ -71,6 +71,7 @@ public enum ArrivalBits {
     public static let lengthShift: UInt64 = 8
     /// Bits 16…17: how many capabilities came.
     public static let capabilitiesShift: UInt64 = 16
+    public static let capabilities: UInt64 = 3 << 16
     /// Bit 18: the caller attached a lease.
     public static let lease: UInt64 = 1 << 18
 }

@@ -6,12 +6,13 @@ extension Manifest {
     ///
     /// - Parameters:
     ///   - path: The manifest's file. Errors name it as it is given here.
+    ///   - programs: Nil: whoever builds them will see which there are.
     ///   - overrides: What replaces the manifest's board, after the manifest was checked against its own.
     /// - Throws: `Diagnostics` with everything that is wrong with it.
     public static func load(
-        path: String, overriding overrides: BoardOverrides = BoardOverrides()
+        path: String, programs: KnownPrograms? = nil, overriding overrides: BoardOverrides = BoardOverrides()
     ) throws(Diagnostics) -> Manifest {
-        let source = ManifestSource(path: path)
+        let source = ManifestSource(path: path, programs: programs)
         guard let root = source.parse() else { throw Diagnostics(all: source.diagnostics) }
         var parser = ManifestParser(source: source, root: root)
         var manifest = parser.manifest(file: URL(fileURLWithPath: path))

@@ -18,11 +18,11 @@ enum ManifestKeys {
 
 extension BoardDescription {
     static let boards = ["virt"]
-    static let cpuModels = ["cortex-a53", "cortex-a57", "cortex-a72", "cortex-a76", "neoverse-n1", "max"]
+    public static let cpuModels = ["cortex-a53", "cortex-a57", "cortex-a72", "cortex-a76", "neoverse-n1", "max"]
     static let onFailures: [(name: String, value: OnFailure)] = [
         ("continue", .goOn), ("reset", .reset), ("power-off", .powerOff),
     ]
-    static let coreCounts = 1...Board.maximumCores
+    public static let coreCounts = 1...Board.maximumCores
     static let memoryGranule: UInt64 = 2 << 20
     static let memorySizes: ClosedRange<UInt64> = (64 << 20)...(255 << 30)
 }

@@ -1,18 +1,32 @@
 import Foundation
 import Yams
 
+/// The names behind `target:` that there are.
+public struct KnownPrograms: Sendable {
+    public var components: [String]
+    /// Programs for machines.
+    public var guests: [String]
+
+    public init(components: [String], guests: [String]) {
+        self.components = components
+        self.guests = guests
+    }
+}
+
 /// The manifest's text, and what has been found wrong with it so far.
 final class ManifestSource {
     /// The path as the user gave it.
     let path: String
     /// What relative paths in the manifest are relative to.
     let folder: URL
+    let programs: KnownPrograms?
     private(set) var diagnostics: [Diagnostic] = []
 
     private static let maximumSize = 1 << 20
 
-    init(path: String) {
+    init(path: String, programs: KnownPrograms?) {
         self.path = path
+        self.programs = programs
         folder = URL(fileURLWithPath: path).deletingLastPathComponent()
     }
 

@@ -73,7 +73,9 @@ public struct Program: Sendable {
         // The lowest stack, that of core 7, ends where programs have to end.
         let limit = ComponentLayout.stackTop - 8 * ComponentLayout.stackStride
         guard address <= limit, segment.memorySize <= limit - address else {
-            throw unfit("the segment for \(hex(address)) reaches beyond \(hex(limit)), where the stacks begin")
+            throw unfit(
+                "the segment for \(hex(address)) reaches beyond \(hex(limit)), where the stacks begin",
+                remedy: "make its static data smaller; what is large comes out of 'memory' of the manifest")
         }
         guard !(segment.isWritable && segment.isExecutable) else {
             throw unfit("the segment for \(hex(address)) is both writable and executable")
@@ -88,8 +90,8 @@ public struct Program: Sendable {
         return rights.rawValue
     }
 
-    private static func unfit(_ what: String) -> ImageError {
-        ImageError("the program cannot be a component: \(what)", remedy: "link it with Runtime/component.ld")
+    private static func unfit(_ what: String, remedy: String = "link it with Runtime/component.ld") -> ImageError {
+        ImageError("the program cannot be a component: \(what)", remedy: remedy)
     }
 }
 

@@ -60,7 +60,7 @@ struct MachineParser {
                 at: key, "\(section.title) has '\(key)', which a program of this repository does not take",
                 remedy: "remove '\(key)', or name a file of your own with 'kernel: PATH'")
         }
-        guard let target = kernel.targetName(example: "a folder below Guests, such as BenchGuest") else {
+        guard let target = kernel.targetName(among: \.guests, example: "a folder below Guests, such as BenchGuest") else {
             if !kernel.has("target"), !kernel.hasUnknownKeys {
                 section.report(
                     at: "kernel", "\(kernel.title) names no program",
@@ -196,7 +196,9 @@ extension ManifestSection {
     }
 
     /// The name behind `target:`; nil if there is none, or if it is none, which is reported.
-    func targetName(example: String) -> String? {
+    func targetName(
+        among known: KeyPath<KnownPrograms, [String]> = \.components, example: String
+    ) -> String? {
         guard let target = text("target") else { return nil }
         let isAllowed = { (character: Character) in
             character.isASCII && (character.isLetter || character.isNumber || character == "_")
@@ -205,6 +207,12 @@ extension ManifestSection {
             report(
                 at: "target", "'target' of \(title) is '\(target.shortened)', which is no name of a Swift target",
                 remedy: "name \(example)")
+            return nil
+        }
+        if let programs = source.programs?[keyPath: known], !programs.contains(target) {
+            report(
+                at: "target", "'target' of \(title) is '\(target.shortened)', and this repository has no such program",
+                remedy: target.nearest(in: programs).map { "did you mean '\($0)'?" } ?? "name \(example)")
             return nil
         }
         return target

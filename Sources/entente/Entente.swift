@@ -26,6 +26,9 @@ struct Entente: ParsableCommand {
         } catch let error as ImageError {
             Progress.say("entente: \(error)")
             Foundation.exit(1)
+        } catch let error as CocoaError {
+            Progress.say("entente: error: \(Failure(error))")
+            Foundation.exit(1)
         } catch {
             exit(withError: error)
         }

@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@testable import Entente
 import EntenteTesting
 import Testing
 
@@ -52,6 +52,28 @@ import Testing
         }
     }
 
+    @Test func textIsWrittenAsItIs() {
+        let number = 7
+        #expect(ShortText("call 7") == ShortText("call \(number)"))
+    }
+
+    /// What a peer puts behind a text's end is no part of it, then or later.
+    @Test func textEndsWhereItSays() throws {
+        var message = OutgoingMessage(5)
+        message.append(2)
+        message.append(0x7A7A_7A7A_7A7A_6968)
+        let answer = try client.run { () throws in
+            try example.portal.call(message, result: ShortText.self, failure: Never.self)
+        }
+        #expect(answer == ShortText("hello, hi" as LogText))
+        client.run {
+            var text = IncomingMessage(Answer(rawStatus: 0, words: Words(2, .max)), caller: 0)
+            var taken = ShortText.take(from: &text)
+            taken?.append(0x21)
+            #expect(taken?[2] == 0x21)
+        }
+    }
+
     @Test func leasesReachTheCallersMemoryOnly() throws {
         let numbers: [UInt64] = Array(0..<1000)
         var buffer = [UInt8](repeating: 0, count: 10_000)
@@ -98,6 +120,19 @@ import Testing
             }
             #expect(server.service.events.contains(.number(7)))
             #expect(throws: SharingError.noMemory) { try SharedRing<UInt64>(size: 64 << 10, raising: .number(9)) }
+        }
+    }
+
+    /// Their owners died, or took them back.
+    @Test func ringsWhoseMemoryHasGoneMakeRoom() throws {
+        for _ in 0..<Int(InitialSlot.sharedCount) + 3 {
+            let sharer = kernel.component("sharer", shared: 4096)
+            let example = ExampleClient(sharer.connect("example", to: server))
+            try sharer.run { () throws in
+                try example.stream(SharedRing<UInt64>(size: 4096, raising: .number(9)).offer).release()
+            }
+            let slot = try #require(server.service.ring?.slot)
+            server.run { _ = revoke(slot, .delete) }
         }
     }
 

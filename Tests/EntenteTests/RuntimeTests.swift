@@ -28,6 +28,18 @@ import Testing
         #expect(component.lines.last == "line 499")
     }
 
+    /// The console driver is dead for good: who logs is late once, and not with each byte.
+    @Test(.timeLimit(.minutes(1))) func outputThatNobodyTakesIsDropped() {
+        let component = kernel.component("writer")
+        component.run {
+            _ = revoke(InitialSlot.consoleOutput, .delete)
+            for index in 0..<2000 { log("line \(index)") }
+        }
+        #expect(component.lines.first == "line 0")
+        component.run { log("there is room again") }
+        #expect(component.lines.last == "there is room again")
+    }
+
     @Test func inputArrives() {
         let component = kernel.component("reader")
         component.type("hi")
@@ -50,6 +62,16 @@ import Testing
             alarm.set(after: .seconds(1))
             alarm.cancel()
             #expect(Events.wait() == Events(bits: 0))
+        }
+    }
+
+    /// A number that a peer chose must not stop who makes an alarm of it.
+    @Test func spansOfAnyLengthAreSpans() {
+        kernel.component("clock").run {
+            #expect(Interval.seconds(.max).nanoseconds == .max)
+            #expect(Interval.milliseconds(3).nanoseconds == 3_000_000)
+            #expect(Instant(ticks: .max - 1) + .seconds(.max) == Instant(ticks: .max))
+            Alarm(raising: .number(1)).set(after: .milliseconds(.max))
         }
     }
 

@@ -12,7 +12,7 @@ struct ExampleClient: Sendable {
     @inline(__always)
     func nothing() throws(CallError<Never>) {
         let _message = OutgoingMessage(1)
-        _ = try portal.call(_message, result: Nothing.self, failure: Never.self)
+        _ = try self.portal.call(_message, result: Nothing.self, failure: Never.self)
     }
 
     @inline(__always)
@@ -20,7 +20,7 @@ struct ExampleClient: Sendable {
         var _message = OutgoingMessage(2)
         left.append(to: &_message)
         right.append(to: &_message)
-        return try portal.call(_message, result: UInt64.self, failure: ExampleError.self)
+        return try self.portal.call(_message, result: UInt64.self, failure: ExampleError.self)
     }
 
     @inline(__always)
@@ -30,7 +30,7 @@ struct ExampleClient: Sendable {
         small.append(to: &_message)
         flag.append(to: &_message)
         mode.append(to: &_message)
-        return try portal.call(_message, result: Int64.self, failure: Never.self)
+        return try self.portal.call(_message, result: Int64.self, failure: Never.self)
     }
 
     @inline(__always)
@@ -42,21 +42,21 @@ struct ExampleClient: Sendable {
         d.append(to: &_message)
         e.append(to: &_message)
         f.append(to: &_message)
-        return try portal.call(_message, result: UInt64.self, failure: Never.self)
+        return try self.portal.call(_message, result: UInt64.self, failure: Never.self)
     }
 
     @inline(__always)
     func greet(_ name: ShortText) throws(CallError<Never>) -> ShortText {
         var _message = OutgoingMessage(5)
         name.append(to: &_message)
-        return try portal.call(_message, result: ShortText.self, failure: Never.self)
+        return try self.portal.call(_message, result: ShortText.self, failure: Never.self)
     }
 
     @inline(__always)
     func sum(_ numbers: Lease<Reading>) throws(CallError<ExampleError>) -> UInt64 {
         var _message = OutgoingMessage(6)
         numbers.append(to: &_message)
-        return try portal.call(_message, result: UInt64.self, failure: ExampleError.self)
+        return try self.portal.call(_message, result: UInt64.self, failure: ExampleError.self)
     }
 
     @inline(__always)
@@ -64,40 +64,40 @@ struct ExampleClient: Sendable {
         var _message = OutgoingMessage(7)
         buffer.append(to: &_message)
         byte.append(to: &_message)
-        _ = try portal.call(_message, result: Nothing.self, failure: ExampleError.self)
+        _ = try self.portal.call(_message, result: Nothing.self, failure: ExampleError.self)
     }
 
     @inline(__always)
     func watch(_ events: Capability<Notification>) throws(CallError<Never>) {
         var _message = OutgoingMessage(8)
         events.append(to: &_message)
-        _ = try portal.call(_message, result: Nothing.self, failure: Never.self)
+        _ = try self.portal.call(_message, result: Nothing.self, failure: Never.self)
     }
 
     @inline(__always)
     func tell() throws(CallError<Never>) -> UInt64 {
         let _message = OutgoingMessage(9)
-        return try portal.call(_message, result: UInt64.self, failure: Never.self)
+        return try self.portal.call(_message, result: UInt64.self, failure: Never.self)
     }
 
     @inline(__always)
     func stream(_ ring: RingOffer<UInt64>) throws(CallError<ExampleError>) -> Capability<Notification> {
         var _message = OutgoingMessage(10)
         ring.append(to: &_message)
-        return try portal.callForCapabilities(_message, result: Capability<Notification>.self, failure: ExampleError.self)
+        return try self.portal.callForCapabilities(_message, result: Capability<Notification>.self, failure: ExampleError.self)
     }
 
     @inline(__always)
     func drain() throws(CallError<Never>) -> UInt64 {
         let _message = OutgoingMessage(11)
-        return try portal.call(_message, result: UInt64.self, failure: Never.self)
+        return try self.portal.call(_message, result: UInt64.self, failure: Never.self)
     }
 
     @inline(__always)
     func own(_ bits: UInt64) throws(CallError<Never>) -> Capability<Notification> {
         var _message = OutgoingMessage(12)
         bits.append(to: &_message)
-        return try portal.callForCapabilities(_message, result: Capability<Notification>.self, failure: Never.self)
+        return try self.portal.callForCapabilities(_message, result: Capability<Notification>.self, failure: Never.self)
     }
 }
 
@@ -169,6 +169,56 @@ extension ExampleInterface {
         case 12:
             guard let _p0 = UInt64.take(from: &_message) else { return .malformed }
             return .done(own(_p0))
+        default:
+            return .unknownMethod
+        }
+    }
+}
+
+/// Calls a `BrokerInterface` behind a portal.
+struct BrokerClient: Sendable {
+    let portal: Portal
+
+    @inline(__always) init(_ portal: Portal) { self.portal = portal }
+    /// The portal that this component's manifest calls `name`, under `uses`.
+    init(named name: StaticString) { portal = Portal(named: name) }
+
+    @inline(__always)
+    func keep(_ events: Capability<Notification>, in mode: Mode) throws(CallError<Never>) -> Bool {
+        var _message = OutgoingMessage(1)
+        events.append(to: &_message)
+        mode.append(to: &_message)
+        return try self.portal.call(_message, result: Bool.self, failure: Never.self)
+    }
+
+    @inline(__always)
+    func ask() throws(CallError<Never>) -> Bool {
+        let _message = OutgoingMessage(2)
+        return try self.portal.call(_message, result: Bool.self, failure: Never.self)
+    }
+
+    @inline(__always)
+    func drop() throws(CallError<Never>) {
+        let _message = OutgoingMessage(3)
+        _ = try self.portal.call(_message, result: Nothing.self, failure: Never.self)
+    }
+}
+
+extension BrokerInterface {
+    @inline(__always) static var takesCapabilities: Bool { true }
+
+    @inline(__always)
+    mutating func answer(_ _message: inout IncomingMessage) -> OutgoingMessage {
+        switch _message.takeWord() {
+        case 1:
+            guard let _p0 = Capability<Notification>.take(from: &_message) else { return .malformed }
+            guard let _p1 = Mode.take(from: &_message) else { return .malformed }
+            return .done(keep(_p0, in: _p1))
+        case 2:
+            return .done(ask())
+        case 3:
+            drop()
+            return .done(Nothing())
         default:
             return .unknownMethod
         }

@@ -27,3 +27,11 @@ enum Mode: UInt8, Parameter {
     case off = 0
     case on = 1
 }
+
+/// A server that keeps capabilities, and calls others meanwhile.
+protocol BrokerInterface: Service {
+    mutating func keep(_ events: Capability<Notification>, in mode: Mode) -> Bool
+    /// Calls the component 'peer', and expects no capability of it.
+    mutating func ask() -> Bool
+    mutating func drop()
+}

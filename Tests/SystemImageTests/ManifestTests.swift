@@ -15,6 +15,16 @@ import Testing
         #expect(throws: Never.self) { try Manifest.load(path: file.path) }
     }
 
+    /// Whoever knows which programs there are has the others refused.
+    @Test func programsThatAreNotThereAreRefused() {
+        let path = Repository.manifests.appendingPathComponent("valid/everything.yaml").path
+        let error = #expect(throws: Diagnostics.self) {
+            try Manifest.load(path: path, programs: KnownPrograms(components: ["Root", "Monitor", "Heart"], guests: ["Heartbeat"]))
+        }
+        let text = error?.description ?? ""
+        #expect(text.contains("is 'Heartbeat', and this repository has no such program"), "\(text)")
+    }
+
     @Test func nothingMeansTheDefaults() throws {
         let manifest = try valid("minimal")
         #expect(manifest.name == "valid")

@@ -42,6 +42,28 @@ extension SystemTests {
             try system.waitForEnd()
         }
 
+        /// A table is its component's own: root does without the slot that somebody has taken.
+        @Test func aTableWithoutRoomIsItsOwnersTrouble() throws {
+            let system = try RunningSystem("Tests/Systems/squatter.yaml")
+            try system.wait(for: "crash: now", on: "squatter")
+            try system.wait(for: "heartbeat 2", on: "heartbeat")
+            try system.type("kill serial\n", on: "root")
+            try system.wait(for: "back: serial, life 2", on: "root")
+            try system.type("kill squatter\n", on: "root")
+            try system.wait(for: "back: squatter, life 2", on: "root")
+            try system.wait(for: "crash: now", on: "squatter")
+            try expectSteady("heartbeat", in: system)
+        }
+
+        @Test func aLargeComponentStartsAndComesBack() throws {
+            let system = try RunningSystem("Tests/Systems/large.yaml")
+            try system.wait(for: "heartbeat 1", on: "large")
+            try system.type("kill large\n", on: "root")
+            try system.wait(for: "back: large, life 2", on: "root")
+            try system.wait(for: "heartbeat 1", on: "large")
+            try expectSteady("heartbeat", in: system)
+        }
+
         @Test func aMachineIsKilledAndComesBackEmpty() throws {
             let system = try RunningSystem("examples/two-machines")
             _ = try system.run("echo mark > /tmp/mark", on: "first", timeout: .seconds(120))

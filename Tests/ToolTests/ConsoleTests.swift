@@ -4,6 +4,12 @@ import Testing
 @testable import entente
 
 @Suite struct ConsoleLineTests {
+    /// A component cannot write over its name, or over another's line.
+    @Test func controlsAreShown() {
+        #expect("a\tb".withVisibleControls == "a\tb")
+        #expect("\rroot: \u{1B}[2J\u{7F}\u{9B}é".withVisibleControls == "^Mroot: ^[[2J^??é")
+    }
+
     @Test func bytesBeforeTheFirstSwitchAreTheKernels() {
         var line = ConsoleDemultiplexer()
         #expect(line.take(Array("boot".utf8)) == [.init(channel: ConsoleChannel.kernel, bytes: Array("boot".utf8))])

@@ -46,11 +46,50 @@ import Testing
         ("protocol A: Service { func f(_ x: Int); func f(_ y: Int) }", "1:39", "methods only"),
         ("protocol A: Service { func f(_ x: Int) func f(_ y: Int) }", "1:57", "same labels"),
         ("protocol A: Service { func f(", "1:29", "expected"),
+        ("protocol A: Service {", "1:21", "the end of the file"),
+        ("protocol A: Service { func f(_ x: Lease<Reading>, _ y: Lease<Writing>) }", "1:28", "2 leases"),
+        ("protocol A: Service { func f(_ x: Capability<Extent>, _ y: RingOffer<UInt64>) }", "1:28", "3 capabilities"),
+        ("protocol A: Service { func f(_ a: ShortText, _ b: ShortText, _ c: ShortText, _ d: ShortText) }", "1:28", "69 words"),
+        ("protocol A: Service { func f() -> Lease<Reading> }", "1:28", "ends with its call"),
+        ("protocol A: Service { func portal() }", "1:28", "a client's property"),
+        ("protocol A<T>: Service { func f() }", "1:10", "generic"),
+        ("protocol AInterface: Service {}\nprotocol AService: Service {}", "2:10", "both be 'AClient'"),
     ])
     func saysWhatCannotBe(source: String, place: String, problem: String) {
         let error = #expect(throws: Diagnostics.self) { try parse(source) }
         #expect(error?.description.hasPrefix("File.swift:\(place): error: ") == true, "\(error?.description ?? "")")
         #expect(error?.description.contains(problem) == true, "\(error?.description ?? "")")
+    }
+
+    @Test func namesDoNotCollide() throws {
+        let interfaces = try parse("protocol A: Service { func f(for: UInt8, portal: UInt8, _ self: UInt8) }")
+        let text = InterfaceGenerator(interfaces: interfaces, source: "A.swift", imports: []).text
+        for line in ["`for`.append(to: &_message)", "portal.append(to: &_message)", "self.portal.call(", "f(for: _p0, portal: _p1, _p2)"] {
+            #expect(text.contains(line), "\(line)")
+        }
+    }
+
+    @Test func findsImports() {
+        let source = "@testable import A\npublic import B\nimport struct C.D\nimport E.F\n// import G\n"
+        #expect(GeneratedInterfaces.imports(of: source) == ["A", "B", "C", "E"])
+    }
+
+    /// A file that was renamed leaves no second client behind; what nobody generated stays.
+    @Test func whatIsNoInterfacesAnyMoreGoes() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("entente-\(UUID().uuidString)")
+        let sources = folder.appendingPathComponent("Sources/A")
+        try FileManager.default.createDirectory(at: sources, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let old = sources.appendingPathComponent("Old.swift")
+        try "protocol A: Service { func f() }".write(to: old, atomically: true, encoding: .utf8)
+        try "// mine".write(to: sources.appendingPathComponent("Mine+Generated.swift"), atomically: true, encoding: .utf8)
+        let generated = GeneratedInterfaces(package: folder)
+        #expect(try generated.update().map(\.what) == ["wrote"])
+        try FileManager.default.moveItem(at: old, to: sources.appendingPathComponent("New.swift"))
+        #expect(try generated.orphans().map(\.lastPathComponent) == ["Old+Generated.swift"])
+        try generated.update()
+        #expect(try FileManager.default.contentsOfDirectory(atPath: sources.path).sorted()
+            == ["Mine+Generated.swift", "New+Generated.swift", "New.swift"])
     }
 
     /// Whatever the file holds, an interface or an error comes out.
@@ -85,10 +124,21 @@ import Testing
         #expect(try ComponentTemplate(name: "my-first_one").module == "MyFirstOne")
     }
 
-    @Test(arguments: ["", "9lives", "a b", "../x", "root", "serial", "entente", "ABI", String(repeating: "a", count: 40), "é"])
+    @Test(arguments: ["", "9lives", "a b", "../x", "root", "serial", "entente", "ABI", "self", "any", String(repeating: "a", count: 40), "é"])
     func refusesNames(name: String) {
         let failure = #expect(throws: Failure.self) { try ComponentTemplate(name: name) }
         #expect(failure?.remedy != nil)
+    }
+
+    @Test func namesMayHoldAPlaceholder() throws {
+        let files = try ComponentTemplate(name: "myNAME").files
+        #expect(files[0].text.contains("name: \"MyNAME\"") && files[0].text.contains("name: \"myNAME\","))
+        #expect(files.contains { $0.path == "Sources/MyNAME/MyNAMEServer.swift" && $0.text.contains("struct MyNAMEServer") })
+    }
+
+    @Test func pathsAreQuotedForAShell() {
+        #expect("/a/b-c".quotedForShell == "/a/b-c")
+        #expect("/a b/it's".quotedForShell == "'/a b/it'\\''s'")
     }
 
     @Test func filesHoldNoPlaceholder() throws {
@@ -96,6 +146,14 @@ import Testing
             #expect(!file.text.contains("MODULE") && !file.text.contains("NAME"), "\(file.path)")
             #expect(!file.path.contains("MODULE"))
         }
+    }
+
+    @Test func theRepositorysProgramsAreKnown() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let programs = try Workspace(root: root).boardPrograms()
+        for name in ["Root", "Heartbeat", "Monitor", "Pager", "Crash"] { #expect(programs.components.contains(name), "\(name)") }
+        #expect(programs.guests.contains("BenchGuest"))
+        for name in ["Kernel", "KernelCore", "BenchGuest"] { #expect(!programs.components.contains(name), "\(name)") }
     }
 
     @Test func packagesOfOneNameAreApart() {

@@ -17,14 +17,14 @@ struct GenerateCommand: ParsableCommand {
         let generated = try path.map { GeneratedInterfaces(package: try ComponentPackage.folder($0)) }
             ?? GeneratedInterfaces(workspace: Workspace.current())
         guard check else {
-            for url in try generated.update() { print("wrote \(url.path)") }
+            for (what, url) in try generated.update() { print("\(what) \(url.path)") }
             return
         }
         let files = try generated.files()
-        let stale = files.filter(\.isStale)
+        let stale = files.filter(\.isStale).map(\.url) + (try generated.orphans())
         guard stale.isEmpty else {
             throw Failure(
-                "not what the interfaces ask for: " + stale.map(\.url.path).joined(separator: ", "),
+                "not what the interfaces ask for: " + stale.map(\.path).joined(separator: ", "),
                 remedy: "run ./entente generate" + (path.map { " \($0)" } ?? ""))
         }
         print("\(files.count) generated file(s) are current")

@@ -34,8 +34,18 @@ struct NewComponentCommand: ParsableCommand {
         try ComponentPackage(folder: folder, workspace: workspace).prepare()
         print("""
             made the component '\(name)' in \(folder.path)
-              ./entente test \(folder.path)    its tests, on the host
-              ./entente run \(folder.path)     the board with it; Ctrl-A X leaves
+              ./entente test \(folder.path.quotedForShell)    its tests, on the host
+              ./entente run \(folder.path.quotedForShell)     the board with it; Ctrl-A X leaves
             """)
+    }
+}
+
+extension String {
+    /// As a person pastes it into a shell.
+    var quotedForShell: String {
+        let isPlain = { (character: Character) in
+            character.isLetter || character.isNumber || "/._-+,:@%".contains(character)
+        }
+        return !isEmpty && allSatisfy(isPlain) ? self : "'" + replacing("'", with: "'\\''") + "'"
     }
 }

@@ -35,6 +35,8 @@ struct RunCommand: ParsableCommand {
 
     func validate() throws {
         if let timeout, timeout < 1 { throw ValidationError("--timeout needs at least 1 second") }
+        if let until, until.isEmpty { throw ValidationError("--until needs a text; an empty one is in no line") }
+        if until != nil, command != nil { throw ValidationError("--until and --exec say each when to end; give one of them") }
     }
 
     func run() throws {
@@ -50,7 +52,8 @@ struct RunCommand: ParsableCommand {
         let status: Int32
         if let command {
             guard let channel else {
-                throw Failure("the system '\(manifest.name)' has no machine that could run a command")
+                throw Failure("the system '\(manifest.name)' has no machine that could run a command",
+                              remedy: "add one to the manifest, or leave out --exec")
             }
             status = try CommandSession(session: session, machine: channel, command: command).run(timeout: limit ?? .seconds(120))
         } else {

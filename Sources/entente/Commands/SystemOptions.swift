@@ -20,8 +20,19 @@ struct SystemOptions: ParsableArguments {
     @Option(help: "Memory of the board, for example 512MiB or 2GiB, instead of the manifest's.")
     var memory: String?
 
+    func validate() throws {
+        if let cores, !BoardDescription.coreCounts.contains(cores) {
+            throw ValidationError("--cores is \(cores), and a board has \(BoardDescription.coreCounts.lowerBound) to \(BoardDescription.coreCounts.upperBound)")
+        }
+        if let cpu, !BoardDescription.cpuModels.contains(cpu) {
+            throw ValidationError("--cpu is '\(cpu)', which is not known; possible are \(BoardDescription.cpuModels.joined(separator: ", "))")
+        }
+    }
+
     func manifest(in workspace: Workspace) throws -> Manifest {
-        try Manifest.load(path: file(in: workspace), overriding: BoardOverrides(cpu: cpu, cores: cores, memory: bytes()))
+        try Manifest.load(
+            path: file(in: workspace), programs: workspace.boardPrograms(),
+            overriding: BoardOverrides(cpu: cpu, cores: cores, memory: bytes()))
     }
 
     private func file(in workspace: Workspace) -> String {

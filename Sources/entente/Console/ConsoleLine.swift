@@ -75,3 +75,25 @@ struct LineSplitter {
         return String(decoding: rest[..<((rest.lastIndex { $0 != 0x0D } ?? -1) + 1)], as: UTF8.self)
     }
 }
+
+extension String {
+    /// With `^[` for an escape, and so on: a component's line must not move the terminal's cursor, or look like another's line.
+    var withVisibleControls: String {
+        guard unicodeScalars.contains(where: \.isHiddenControl) else { return self }
+        var text = ""
+        for scalar in unicodeScalars {
+            guard scalar.isHiddenControl else {
+                text.unicodeScalars.append(scalar)
+                continue
+            }
+            text += scalar.value < 0x80 ? "^\(Character(Unicode.Scalar(UInt8(scalar.value) ^ 0x40)))" : "?"
+        }
+        return text
+    }
+}
+
+extension Unicode.Scalar {
+    fileprivate var isHiddenControl: Bool {
+        (value < 0x20 && value != 0x0A && value != 0x09) || (0x7F...0x9F).contains(value)
+    }
+}

@@ -84,7 +84,8 @@ final class TerminalSession {
         unfinished.replace(TerminalSession.cursorQuery, with: [])
     }
 
-    private func showLog(_ text: String) {
+    private func showLog(_ line: String) {
+        let text = line.withVisibleControls
         guard isRaw else { return Progress.say(text) }
         // Goes to the left edge and clears what stands there.
         let erase = unfinished.isEmpty ? "" : "\r\u{1B}[K"

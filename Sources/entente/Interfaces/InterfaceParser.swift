@@ -32,8 +32,8 @@ struct InterfaceParser {
         return true
     }
 
-    private func problem(_ problem: String, remedy: String) -> Diagnostic {
-        let place = current ?? tokens.last
+    private func problem(_ problem: String, at token: SwiftLexer.Token? = nil, remedy: String) -> Diagnostic {
+        let place = token ?? current ?? tokens.last
         return Diagnostic(
             file: file, line: place?.line ?? 1, column: place?.column ?? 1, problem: problem, remedy: remedy)
     }
@@ -55,14 +55,24 @@ struct InterfaceParser {
                 index += 1
                 continue
             }
+            let place = current
             let name = try word("the protocol's name")
             var inherits: [String] = []
             while let token = current, token.text != "{", token.text != "}" {
                 inherits.append(token.text)
                 index += 1
             }
-            guard inherits.first == ":", inherits.contains("Service"), skip("{") else { continue }
-            interfaces.append(Interface(name: name, isPublic: isPublic, methods: try methods(of: name)))
+            guard inherits.contains("Service"), skip("{") else { continue }
+            guard inherits.first == ":" else {
+                throw problem("the interface '\(name)' is generic, and a message's types are fixed", at: place, remedy: "name its types")
+            }
+            let interface = Interface(name: name, isPublic: isPublic, methods: try methods(of: name))
+            if let other = interfaces.first(where: { $0.clientName == interface.clientName }) {
+                throw problem(
+                    "the clients of '\(other.name)' and of '\(name)' would both be '\(interface.clientName)'", at: place,
+                    remedy: "rename one of them")
+            }
+            interfaces.append(interface)
         }
         return interfaces
     }
@@ -73,10 +83,14 @@ struct InterfaceParser {
             _ = skip("mutating")
             guard skip("func") else {
                 throw problem(
-                    "the interface '\(interface)' holds '\(current?.text ?? "")', and an interface holds methods only",
+                    "the interface '\(interface)' holds '\(current?.text ?? "the end of the file")', and an interface holds methods only",
                     remedy: "move it into an extension of the protocol, or make it a 'mutating func'")
             }
+            let place = current
             let method = try method()
+            if let excess = method.excess {
+                throw problem("'\(method.name)' \(excess.problem)", at: place, remedy: excess.remedy)
+            }
             guard !methods.contains(where: { $0.name == method.name && $0.parameters.map(\.label) == method.parameters.map(\.label) })
             else {
                 throw problem("the interface '\(interface)' has two methods '\(method.name)' with the same labels",

@@ -32,7 +32,7 @@ struct ComponentPackage {
         let text = try String(contentsOf: folder.appendingPathComponent("Package.swift"), encoding: .utf8)
         if text.contains("\"/\(ComponentPackage.linkName)\"") { try link() }
         dropStalePlans()
-        for url in try GeneratedInterfaces(package: folder).update() { Progress.say("==> Wrote \(url.relativePath)") }
+        for (what, url) in try GeneratedInterfaces(package: folder).update() { Progress.say("==> \(what.capitalized) \(url.relativePath)") }
     }
 
     /// Where its programs for the board are built, and its tests for the host.
@@ -66,10 +66,15 @@ struct ComponentPackage {
             ["package", "--package-path", folder.path, "--scratch-path", hostScratch.path, "describe", "--type", "json"],
             environment: ["ENTENTE_ROOT": workspace.root.path]
         ).output()
-        let products = try JSONDecoder().decode(Description.self, from: text).products.map(\.name)
-        guard let product = products.first(where: { $0.hasSuffix("Image") }) else {
-            throw Failure("the package \(folder.path) has no product with a name that ends in 'Image'",
+        let products = try JSONDecoder().decode(Description.self, from: text).products
+            .filter { $0.name.hasSuffix("Image") && $0.type.library == ["static"] }.map(\.name)
+        guard let product = products.first else {
+            throw Failure("the package \(folder.path) has no static library product with a name that ends in 'Image'",
                           remedy: "add '.library(name: \"NAMEImage\", type: .static, targets: [\"NAMEProgram\"])' to its products")
+        }
+        guard products.count == 1 else {
+            throw Failure("the package \(folder.path) has several products that could be its program: \(products.joined(separator: ", "))",
+                          remedy: "let one of them end in 'Image', and make a package of its own for each other program")
         }
         return product
     }
@@ -93,7 +98,12 @@ struct ComponentPackage {
 
     /// What `swift package describe` says.
     private struct Description: Decodable {
-        struct Product: Decodable { var name: String }
+        struct Product: Decodable {
+            var name: String
+            var type: Kind
+        }
+        /// `{"library": ["static"]}`, or another key.
+        struct Kind: Decodable { var library: [String]? }
         var products: [Product]
     }
 }

@@ -10,6 +10,7 @@ struct ComponentTemplate {
     /// Modules that a component's program contains already.
     private static let takenModules = [
         "ABI", "Entente", "EntenteTesting", "RuntimeSupport", "Swift", "Synchronization", "Foundation", "Testing", "Glibc",
+        "Builtin", "XCTest",
     ]
 
     /// - Throws: A `Failure` that says what is wrong with the name.
@@ -31,6 +32,9 @@ struct ComponentTemplate {
         guard !ComponentTemplate.takenModules.contains(module) else {
             throw refuse("its module would be '\(module)', which a component's program has already", "take another name")
         }
+        guard !SwiftLexer.keywords.contains(module) else {
+            throw refuse("its module would be '\(module)', which is a word of the language", "take another name")
+        }
         self.name = name
     }
 
@@ -49,6 +53,7 @@ struct ComponentTemplate {
     }
 
     private func fill(_ text: String) -> String {
-        text.replacingOccurrences(of: "MODULE", with: module).replacingOccurrences(of: "NAME", with: name) + "\n"
+        // In one pass: the name may hold either word itself.
+        text.replacing(/MODULE|NAME/) { $0.output == "NAME" ? name : module } + "\n"
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 
 /// Where the project's sources lie and where the tool puts what it makes.
 struct Workspace {
@@ -34,6 +35,14 @@ struct Workspace {
         ["Package.swift", "Kernel/toolset.json"].allSatisfy {
             FileManager.default.fileExists(atPath: folder.appendingPathComponent($0).path)
         }
+    }
+
+    /// The programs for the board that the package declares.
+    func boardPrograms() throws -> KnownPrograms {
+        let package = try String(contentsOf: root.appendingPathComponent("Package.swift"), encoding: .utf8)
+        return KnownPrograms(
+            components: package.matches(of: /\.component\("(\w+)"/).map { String($0.1) },
+            guests: package.matches(of: /\.guest\("(\w+)"/).map { String($0.1) })
     }
 
     func make(_ folder: URL) throws {

@@ -13,6 +13,8 @@ private enum Misdeed: UInt64 {
     /// An operation with every number and random words, for ever.
     case operations = 5
     case powerOff = 6
+    /// Puts something of its own into every slot of its table.
+    case squat = 7
     /// Takes all the time that it gets.
     case spin = 16
 }
@@ -30,6 +32,7 @@ func ententeMain(_ argument: UInt64) {
     case .jumpToNowhere: jump(0xDEAD_0000)
     case .operations: tryOperations(console)
     case .powerOff: powerOff(console)
+    case .squat: squat(console)
     case .spin: while true { entente_opaque() }
     }
 }
@@ -47,6 +50,18 @@ private func powerOff(_ console: Console) {
     console.write(decimal: status.rawValue)
     console.write("\n")
     console.flush()
+}
+
+/// Root, too, puts capabilities into this table: when the console driver comes back.
+private func squat(_ console: Console) {
+    for slot in (InitialSlot.notification + 1)..<160 as Range<UInt32> {
+        revoke(slot, .delete)
+        invoke(
+            .derive, Selector(slot: InitialSlot.notification),
+            Words(UInt64(InitialSlot.table), UInt64(slot), UInt64(Rights.write.rawValue)))
+    }
+    console.write("crash: every slot is taken\n")
+    while true { _ = Events.wait() }
 }
 
 /// Operations with random words. `replyWait` is left out: it would wait for ever.

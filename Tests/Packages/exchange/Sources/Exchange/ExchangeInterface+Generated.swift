@@ -13,14 +13,14 @@ public struct ExchangeClient: Sendable {
     public func greet(_ name: ShortText) throws(CallError<Never>) -> ShortText {
         var _message = OutgoingMessage(1)
         name.append(to: &_message)
-        return try portal.call(_message, result: ShortText.self, failure: Never.self)
+        return try self.portal.call(_message, result: ShortText.self, failure: Never.self)
     }
 
     @inline(__always)
     public func sum(_ numbers: Lease<Reading>) throws(CallError<ExchangeError>) -> UInt64 {
         var _message = OutgoingMessage(2)
         numbers.append(to: &_message)
-        return try portal.call(_message, result: UInt64.self, failure: ExchangeError.self)
+        return try self.portal.call(_message, result: UInt64.self, failure: ExchangeError.self)
     }
 
     @inline(__always)
@@ -28,39 +28,39 @@ public struct ExchangeClient: Sendable {
         var _message = OutgoingMessage(3)
         buffer.append(to: &_message)
         byte.append(to: &_message)
-        _ = try portal.call(_message, result: Nothing.self, failure: ExchangeError.self)
+        _ = try self.portal.call(_message, result: Nothing.self, failure: ExchangeError.self)
     }
 
     @inline(__always)
     public func watch(_ events: Capability<Notification>) throws(CallError<Never>) {
         var _message = OutgoingMessage(4)
         events.append(to: &_message)
-        _ = try portal.call(_message, result: Nothing.self, failure: Never.self)
+        _ = try self.portal.call(_message, result: Nothing.self, failure: Never.self)
     }
 
     @inline(__always)
     public func tell() throws(CallError<Never>) -> Bool {
         let _message = OutgoingMessage(5)
-        return try portal.call(_message, result: Bool.self, failure: Never.self)
+        return try self.portal.call(_message, result: Bool.self, failure: Never.self)
     }
 
     @inline(__always)
     public func stream(_ ring: RingOffer<UInt64>) throws(CallError<ExchangeError>) -> Capability<Notification> {
         var _message = OutgoingMessage(6)
         ring.append(to: &_message)
-        return try portal.callForCapabilities(_message, result: Capability<Notification>.self, failure: ExchangeError.self)
+        return try self.portal.callForCapabilities(_message, result: Capability<Notification>.self, failure: ExchangeError.self)
     }
 
     @inline(__always)
     public func drained() throws(CallError<Never>) -> UInt64 {
         let _message = OutgoingMessage(7)
-        return try portal.call(_message, result: UInt64.self, failure: Never.self)
+        return try self.portal.call(_message, result: UInt64.self, failure: Never.self)
     }
 
     @inline(__always)
     public func fail() throws(CallError<Never>) {
         let _message = OutgoingMessage(8)
-        _ = try portal.call(_message, result: Nothing.self, failure: Never.self)
+        _ = try self.portal.call(_message, result: Nothing.self, failure: Never.self)
     }
 }
 

@@ -1,0 +1,44 @@
+extension Interface.Method {
+    /// What of a method does not fit into a message, as far as the names of its types tell; nil: all fits.
+    var excess: (problem: String, remedy: String)? {
+        let types = parameters.map(\.type)
+        let capabilities = types.reduce(0) { $0 + $1.capabilities }
+        let words = types.reduce(1) { $0 + $1.words }
+        if capabilities > 2 {
+            return ("takes \(capabilities) capabilities, and a message carries two", "take two, or make two methods of it; a RingOffer takes both")
+        }
+        if types.count(where: \.isLease) > 1 {
+            return ("takes \(types.count(where: \.isLease)) leases, and a message carries one", "make a method for each of them")
+        }
+        if words > 64 {
+            return ("takes up to \(words) words, and a message carries 64", "make two methods of it, or lend the text with Lease<Reading>")
+        }
+        if let result, result.isLease {
+            return ("brings back '\(result)', and a lease ends with its call", "take a Lease<Writing>, which the server fills")
+        }
+        if name == "portal", parameters.isEmpty {
+            return ("has the name of a client's property", "rename it")
+        }
+        return nil
+    }
+}
+
+extension String {
+    /// Of a type: whether it is that of the runtime, with or without arguments.
+    private func isType(_ name: String) -> Bool {
+        let bare = hasPrefix("Entente.") ? dropFirst("Entente.".count) : self[...]
+        return bare == name || bare.hasPrefix(name + "<")
+    }
+
+    var isLease: Bool { isType("Lease") }
+
+    /// How many capabilities a value of this type takes along.
+    var capabilities: Int { isType("Capability") ? 1 : isType("RingOffer") ? 2 : 0 }
+
+    /// How many words it takes at most, as far as that is known: a type of the user's may take none.
+    var words: Int { isType("ShortText") ? 17 : isLease || isType("RingOffer") || String.numbers.contains(self) ? 1 : 0 }
+
+    private static let numbers: Set<String> = [
+        "Bool", "Int", "Int8", "Int16", "Int32", "Int64", "UInt", "UInt8", "UInt16", "UInt32", "UInt64",
+    ]
+}
