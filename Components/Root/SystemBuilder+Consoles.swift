@@ -35,16 +35,29 @@ extension SystemBuilder {
 
     private func connectWakeups(of index: Int) {
         let driver = tenants[SystemBuilder.consoleDriver]
-        offer(driver.notification, to: tenants[index].table, InitialSlot.consoleOutput)
+        if !offer(driver.notification, to: tenants[index].table, InitialSlot.consoleOutput) { reportLostConsole(of: index) }
         offer(tenants[index].notification, to: driver.table, InitialSlot.firstConsoleInput + UInt32(index + 1))
     }
 
     /// The right to wake somebody. A table belongs to its tenant: one that lives may have put something else into the slot, and
     /// then goes without.
-    private func offer(_ notification: UInt32, to table: UInt32, _ slot: UInt32) {
-        _ = invoke(
-            .derive, Selector(slot: notification),
-            Words(UInt64(table), UInt64(slot), UInt64(Rights.write.rawValue), 1))
+    @discardableResult
+    private func offer(_ notification: UInt32, to table: UInt32, _ slot: UInt32) -> Bool {
+        let answer = invoke(
+            .derive, Selector(slot: notification), Words(UInt64(table), UInt64(slot), UInt64(Rights.write.rawValue), 1))
+        return answer.status == .ok
+    }
+
+    private func reportLostConsole(of index: Int) {
+        rootConsole.withLock { console in
+            console.beginLine()
+            console.write("console: ")
+            console.write(BootTable.tenant(index).name)
+            console.write(" has taken slot ")
+            console.write(decimal: UInt64(InitialSlot.consoleOutput))
+            console.write(" of its table, its console's; it is not heard until it restarts\n")
+            console.flush()
+        }
     }
 
     /// The driver's device registers and interrupt.

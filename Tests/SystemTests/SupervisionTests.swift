@@ -48,6 +48,7 @@ extension SystemTests {
             try system.wait(for: "crash: now", on: "squatter")
             try system.wait(for: "heartbeat 2", on: "heartbeat")
             try system.type("kill serial\n", on: "root")
+            try system.wait(for: "console: squatter has taken slot 5", on: "root")
             try system.wait(for: "back: serial, life 2", on: "root")
             try system.type("kill squatter\n", on: "root")
             try system.wait(for: "back: squatter, life 2", on: "root")
