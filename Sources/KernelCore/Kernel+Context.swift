@@ -7,80 +7,54 @@ extension Kernel {
     static func contextControl(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
     ) throws(Failure) {
-        guard let form = ContextControl(rawValue: selector.form) else {
-            _ = try findContext(caller, selector.slot)
-            throw .unsupported
-        }
-        switch form {
-        case .start, .startAt, .stop:
-            try contextControlFreely(core, caller, findContext(caller, selector.slot), form)
-        default:
-            // What is bound to a context must be bound before it is destroyed, or not at all: it is looked up under the lock.
+        let slot = selector.slot
+        switch ContextControl(rawValue: selector.form) {
+        case .start: try start(core, caller, findContext(caller, slot), anew: false)
+        case .startAt: try start(core, caller, findContext(caller, slot), anew: true)
+        case .stop:
+            let context = try findContext(caller, slot)
+            if context.pointee.isPlaced { stop(core, context) }
+        case let form:
+            // What is bound to a context is bound before it is destroyed, or not at all: it is looked up under the lock.
             try exclusively { () throws(Failure) in
-                try contextControlExclusively(core, caller, selector, findContext(caller, selector.slot), form)
+                let context = try findContext(caller, slot), word = caller.pointee.frame.x[2]
+                switch form {
+                case .configure: try configure(caller, context)
+                case .status:
+                    // A start that was asked for is seen as a request or as running, never as neither.
+                    caller.pointee.frame.x[2] = (isStopped(context) ? ContextStatus.stopped : .running).rawValue
+                case .setAffinity: try setAffinity(context, word)
+                // No other core becomes the context's own meanwhile.
+                case .setAbortMask: try setAbortMask(core, context, word)
+                case .abort: try abort(core, context)
+                case .setMessagePage: try setMessagePage(core, caller, context)
+                case .bindStopped: try bindStopped(caller, context)
+                case .bindPortal:
+                    let portal = try findNode(caller, word, .portal, .manage).pointee.target(Portal.self)
+                    let thread = try findContextNode(caller, UInt64(slot))
+                    guard thread.pointee.kind == .thread else { throw .badCapability }
+                    try bindPortal(portal, to: thread)
+                default: throw .unsupported
+                }
             }
         }
     }
 
-    private static func contextControlFreely(
-        _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ context: Ref<ExecutionContext>, _ form: ContextControl
+    /// `start`, or `startAt`, which says where.
+    private static func start(
+        _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ context: Ref<ExecutionContext>, anew: Bool
     ) throws(Failure) {
-        switch form {
-        case .start: try startAsItIs(core, context)
-        case .startAt: try startAt(core, caller, context)
-        default: if hasCore(context) { stop(core, context) }
-        }
-    }
-
-    private static func contextControlExclusively(
-        _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector, _ context: Ref<ExecutionContext>,
-        _ form: ContextControl
-    ) throws(Failure) {
-        switch form {
-        case .configure: try configure(caller, context)
-        case .status:
-            // A start that was asked for is seen as a request or as running, never as neither.
-            let status: ContextStatus = isStopped(context) ? .stopped : .running
-            caller.pointee.frame.x[2] = status.rawValue
-        case .setAffinity: try setAffinity(context, caller.pointee.frame.x[2])
-        // No other core becomes the context's own meanwhile.
-        case .setAbortMask: try setAbortMask(core, context, caller.pointee.frame.x[2])
-        case .abort: try abort(core, context)
-        case .setMessagePage: try setMessagePage(core, caller, context)
-        case .bindStopped: try bindStopped(caller, context)
-        default:
-            let portal = try findNode(caller, caller.pointee.frame.x[2], .portal, .manage)
-            let thread = try findContextNode(caller, UInt64(selector.slot))
-            guard thread.pointee.kind == .thread else { throw .badCapability }
-            try bindPortal(portal.pointee.target(Portal.self), to: thread)
-        }
-    }
-
-    private static func startAsItIs(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) throws(Failure) {
         try exclusively { () throws(Failure) in
-            guard context.pointee.isConfigured, context.pointee.home != nil else { throw .badState }
+            guard context.pointee.isConfigured, context.pointee.home != nil, !anew || isStopped(context) else { throw .badState }
+            if anew {
+                context.pointee.frame.programCounter = caller.pointee.frame.x[2]
+                context.pointee.frame.stackPointer = caller.pointee.frame.x[3]
+                context.pointee.frame.x[0] = caller.pointee.frame.x[4]
+                context.pointee.frame.x[1] = caller.pointee.frame.x[5]
+            }
             if context.pointee.core == core.pointee.id { begin(core, context) }
         }
         if context.pointee.core != core.pointee.id { start(core, context) }
-    }
-
-    private static func startAt(
-        _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ context: Ref<ExecutionContext>
-    ) throws(Failure) {
-        try exclusively { () throws(Failure) in
-            guard isStopped(context), context.pointee.isConfigured, context.pointee.home != nil else { throw .badState }
-            context.pointee.frame.programCounter = caller.pointee.frame.x[2]
-            context.pointee.frame.stackPointer = caller.pointee.frame.x[3]
-            context.pointee.frame.x[0] = caller.pointee.frame.x[4]
-            context.pointee.frame.x[1] = caller.pointee.frame.x[5]
-            if context.pointee.core == core.pointee.id { begin(core, context) }
-        }
-        if context.pointee.core != core.pointee.id { start(core, context) }
-    }
-
-    /// Whether the context's core is known, and from now on for ever: else nobody may act on what `core` says.
-    static func hasCore(_ context: Ref<ExecutionContext>) -> Bool {
-        context.pointee.isPlaced
     }
 
     private static func isStopped(_ context: Ref<ExecutionContext>) -> Bool {

@@ -49,7 +49,7 @@ extension Kernel {
         }
         var steps = revokeBatch
         guard try removeDescendants(core, caller, slot, &steps) else { return }
-        if slot.pointee.extra & Revocation.hasRemoved != 0, !hasGracePassed(slot) { throw .again }
+        if slot.pointee.extra & Revocation.hasRemoved != 0, !hasGracePassed(core, slot) { throw .again }
         emptyRegion(slot)
         // Another core may have been asked to delete it, by a revoker that has thought better of it.
         if slot.pointee.extra & Revocation.deleting != 0 { forgetErrands(slot) }
@@ -136,8 +136,8 @@ extension Kernel {
 
     /// Whether every core has left the kernel since the last descendant was removed. Two rounds: an operation that was under way
     /// in the first may have put something into a third core's inbox, which that core has emptied in the second.
-    private static func hasGracePassed(_ slot: Ref<Capability>) -> Bool {
-        guard M.board.pointee.coreCount > 1 else { return true }
+    private static func hasGracePassed(_ core: Ref<Core>, _ slot: Ref<Capability>) -> Bool {
+        guard M.board.pointee.coreCount > 1 else { return core.pointee.inbox.load() == 0 && core.pointee.unread == 0 }
         let awaited = slot.pointee.extra >> Revocation.epochShift
         guard awaited != 0 else {
             askAll(slot)

@@ -55,11 +55,11 @@ extension Kernel {
         case .readWord:
             readWord(
                 caller, guest, Int(index), isLoaded: core.pointee.loaded == target,
-                isElsewhere: hasCore(target) && target.pointee.core != core.pointee.id)
+                isElsewhere: target.pointee.isPlaced && target.pointee.core != core.pointee.id)
         case .readPriority: caller.pointee.frame.x[2] = UInt64(guest.pointee.priority[Int(index)])
         default:
             change(core, target, guest, form, Int(truncatingIfNeeded: index), value)
-            if hasCore(target) {
+            if target.pointee.isPlaced {
                 touch(core, target, guest)
             } else {
                 // It has no core yet: the one that will be the first to run it looks then.
@@ -82,7 +82,7 @@ extension Kernel {
             let keep = index == 0 ? VirtualInterrupts.hardwareMask : 0
             guest.pointee.pending[index].clear(mask & ~keep)
             // In a list register it may still be pending: `harvest` takes it out, but only its own core may say so.
-            if hasCore(target), target.pointee.core == core.pointee.id {
+            if target.pointee.isPlaced, target.pointee.core == core.pointee.id {
                 guest.pointee.latched[index] = guest.pointee.latched[index] & ~(mask & ~keep)
             }
         case .setActive: guest.pointee.active[index].set(mask & ~guest.pointee.listed[index])

@@ -196,4 +196,23 @@ import Testing
         #expect(configure(machine, InitialSlot.space) == .badState)
         #expect(configure(machine, machine.space) == .ok)
     }
+
+    /// What is told of a thread's end, in this core's own inbox, may go in the same entry as the thread.
+    @Test func onOneCoreItsOwnInboxCounts() {
+        let bench = Bench()
+        let part = bench.create(.region, 1 << 16)
+        let inside = bench.freeSlot()
+        bench.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(inside))
+        let thread = bench.makeThread(priority: 10)
+        bench.succeed(.contextControl, thread.slot, form: ContextControl.bindStopped.rawValue, UInt64(inside), 1)
+        bench.sleepRoot()
+        bench.enter { K.exit($0, thread.context, Message(1)) }
+        bench.raiseRoot()
+        #expect(bench.core(0).pointee.inbox.load() != 0)
+        #expect(bench.operate(.revoke, part).status == .again)
+        let region = bench.object(part, as: Region.self)
+        #expect(region.pointee.next != region.pointee.start)
+        #expect(bench.revoke(part) == .ok)
+        #expect(region.pointee.next == region.pointee.start)
+    }
 }

@@ -158,10 +158,8 @@ INLINE void tlbi_ipas2e1is(uint64_t page) { __asm__ volatile("tlbi ipas2e1is, %0
 INLINE void tlbi_vmalls12e1is(void) { __asm__ volatile("tlbi vmalls12e1is" ::: "memory"); }
 INLINE void tlbi_vmalle1is(void) { __asm__ volatile("tlbi vmalle1is" ::: "memory"); }
 INLINE void tlbi_vmalle1(void) { __asm__ volatile("tlbi vmalle1" ::: "memory"); }
-INLINE void tlbi_alle2(void) { __asm__ volatile("tlbi alle2" ::: "memory"); }
 INLINE void tlbi_alle1is(void) { __asm__ volatile("tlbi alle1is" ::: "memory"); }
 INLINE void instruction_cache_invalidate_all(void) { __asm__ volatile("ic ialluis\n\tdsb ish\n\tisb" ::: "memory"); }
-INLINE void cache_clean_line(uint64_t address) { __asm__ volatile("dc cvac, %0" ::"r"(address) : "memory"); }
 
 /* Device registers: one access of the named width. */
 INLINE uint32_t device_read32(uint64_t address)
