@@ -53,9 +53,14 @@ extension FakeComponent: KernelStandIn {
         case .derive: derive(selector, words)
         case .map: map(words)
         case .contextControl: contextControl(selector, words)
-        case .scheduleControl where selector.form == ScheduleControl.yield.rawValue: answer(.ok)
+        case .scheduleControl where selector.form == ScheduleControl.yield.rawValue: yieldOnce()
         default: answer(.unsupported)
         }
+    }
+
+    private func yieldOnce() -> Answer {
+        yields += 1
+        return answer(.ok)
     }
 
     private func answer(_ status: Status, tag: UInt64 = 0, _ words: Words = Words()) -> Answer {

@@ -13,6 +13,8 @@ public class FakeComponent: @unchecked Sendable {
     /// While it does not serve, calls to it answer `dead`.
     public private(set) var isAlive = true
     public private(set) var generation: UInt64 = 1
+    /// How often it gave its time to its equals: while it waited for room on its console, say.
+    public internal(set) var yields = 0
     /// The caller's memory, while it answers a call.
     var lease: FakeLease?
     /// What is mapped, by its address.

@@ -17,7 +17,8 @@ public struct AddressSpace: ~Copyable {
     /// Virtual CPUs have run in it, or threads: never both.
     var isMachines: Bool
     var isComponents: Bool
-    public let doorbells: InlineArray<8, Doorbell>
+    /// Guest-physical addresses whose stores raise bits, with no monitor on the path.
+    public let doorbells: InlineArray<8, Bell>
     let doorbellCountWord: AtomicWord
 
     /// The structure takes the object's first page; the root table and the pool follow.
@@ -30,26 +31,6 @@ public struct AddressSpace: ~Copyable {
     @inline(__always) public var doorbellCount: Int {
         get { Int(truncatingIfNeeded: doorbellCountWord.relaxedLoad()) }
         nonmutating set { doorbellCountWord.relaxedStore(UInt64(truncatingIfNeeded: newValue)) }
-    }
-}
-
-/// A guest-physical address whose store raises bits, with no monitor on the path.
-public struct Doorbell: ~Copyable {
-    let addressWord: AtomicWord
-    let notificationLink: SharedRef<Notification>
-    let bitsWord: AtomicWord
-
-    @inline(__always) public var address: GuestAddress {
-        get { GuestAddress(addressWord.relaxedLoad()) }
-        nonmutating set { addressWord.relaxedStore(newValue.value) }
-    }
-    @inline(__always) public var notification: Ref<Notification>? {
-        get { notificationLink.load() }
-        nonmutating set { notificationLink.store(newValue) }
-    }
-    @inline(__always) public var bits: UInt64 {
-        get { bitsWord.relaxedLoad() }
-        nonmutating set { bitsWord.relaxedStore(newValue) }
     }
 }
 

@@ -43,6 +43,8 @@ public struct Core: ~Copyable {
     public var unread: UInt64
     /// `Board.epoch` just before that was taken out.
     public var unreadEpoch: UInt64
+    /// Where the fast path has raised bits, and found that it was bound anew: the general path tells whoever hears of them now.
+    public var untold: Ref<Notification>?
     /// Counts beginnings and ends of `copy`.
     public let copies: AtomicWord
 

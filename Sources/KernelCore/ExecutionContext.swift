@@ -100,8 +100,8 @@ public struct ExecutionContext: ~Copyable {
     let faultPortalLink: SharedRef<Portal>
     public var faultBadge: UInt64
     let notificationLink: SharedRef<Notification>
-    let stoppedLink: SharedRef<Notification>
-    let stoppedWord: AtomicWord
+    /// Told when this context stops because nobody serves its fault.
+    let stopped: Bell
 
     /// 0 once a stopped context's state has left the hardware: what other cores may go by.
     public let running: AtomicWord
@@ -146,15 +146,6 @@ extension ExecutionContext {
     @inline(__always) public var notification: Ref<Notification>? {
         get { notificationLink.load() }
         nonmutating set { notificationLink.store(newValue) }
-    }
-    /// Told when this context stops because nobody serves its fault.
-    @inline(__always) public var stopped: Ref<Notification>? {
-        get { stoppedLink.load() }
-        nonmutating set { stoppedLink.store(newValue) }
-    }
-    @inline(__always) public var stoppedBits: UInt64 {
-        get { stoppedWord.relaxedLoad() }
-        nonmutating set { stoppedWord.relaxedStore(newValue) }
     }
 }
 

@@ -147,6 +147,6 @@ extension Kernel {
     /// A context has stopped because nobody serves its fault: whoever is to know is told. Not at once: that may abort a call whose end stops
     /// the next context.
     static func tellStopped(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
-        if let notification = context.pointee.stopped { raiseLater(core, notification, context.pointee.stoppedBits) }
+        if let told = look(context.pointee.stopped) { raiseLater(core, told.notification, told.bits) }
     }
 }

@@ -28,7 +28,7 @@ extension Kernel {
         scheduling.pointee.isExhausted = true
         scheduling.pointee.overruns = scheduling.pointee.overruns &+ 1
         core.pointee.budgetTimers.insert(scheduling, at: max(scheduling.pointee.periodEnd, now))
-        if let notification = scheduling.pointee.overrun { raiseLater(core, notification, scheduling.pointee.overrunBits) }
+        if let told = look(scheduling.pointee.overrun) { raiseLater(core, told.notification, told.bits) }
     }
 
     /// The budget of who runs is used up.

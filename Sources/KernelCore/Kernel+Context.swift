@@ -52,9 +52,9 @@ extension Kernel {
                 context.pointee.frame.x[0] = caller.pointee.frame.x[4]
                 context.pointee.frame.x[1] = caller.pointee.frame.x[5]
             }
-            if context.pointee.core == core.pointee.id { begin(core, context) }
+            // Asked for under the lock, so that two that start it at once cannot both find it stopped.
+            if context.pointee.core == core.pointee.id { begin(core, context) } else { start(core, context) }
         }
-        if context.pointee.core != core.pointee.id { start(core, context) }
     }
 
     private static func isStopped(_ context: Ref<ExecutionContext>) -> Bool {
@@ -82,9 +82,9 @@ extension Kernel {
         }
         if let old = context.pointee.space, old != space {
             leaveNumber(context)
-            // Another virtual CPU of that space may come to lie at this very place.
-            if old.pointee.lastOnCore[parts.core.index & 7] == context { old.pointee.lastOnCore[parts.core.index & 7] = nil }
         }
+        // Another one may have lain at this very place, or this one may have been in the space before.
+        if space.pointee.lastOnCore[parts.core.index & 7] == context { M.invalidateAll(space.pointee.translation) }
         rebind(context, .space, parts.space)
         rebind(context, .table, parts.table)
         rebind(context, .faultPortal, parts.faultPortal)
@@ -172,15 +172,15 @@ extension Kernel {
         _ caller: Ref<ExecutionContext>, _ context: Ref<ExecutionContext>
     ) throws(Failure) {
         guard caller.pointee.frame.x[2] != 0 else {
-            context.pointee.stopped = nil
+            hang(context.pointee.stopped, nil)
             return rebind(context, .stopped, nil)
         }
         let notification = try findNode(caller, caller.pointee.frame.x[2], .notification, .write)
         try mayGrow(notification)
-        context.pointee.stopped = nil
         rebind(context, .stopped, notification)
-        context.pointee.stoppedBits = bits(notification, caller.pointee.frame.x[3])
-        context.pointee.stopped = notification.pointee.target(Notification.self)
+        hang(
+            context.pointee.stopped, notification.pointee.target(Notification.self),
+            bits(notification, caller.pointee.frame.x[3]))
     }
 
     /// Enters a virtual CPU in its machine's list, where inter-processor interrupts find it.

@@ -96,7 +96,7 @@ extension Kernel {
         guard core < UInt64(M.board.pointee.coreCount), priority < 32, slice > 0, slice < 1 << 62,
             budget == 0 || (budget <= period && period < 1 << 62)
         else { throw .badArgument }
-        try mayGive(caller, core: core, priority: priority)
+        try mayGive(caller, core: core, priority: priority, slice: slice)
         scheduling.pointee.core = CoreID(UInt8(core))
         scheduling.pointee.priority = UInt8(priority)
         scheduling.pointee.slice = Ticks(slice)
@@ -106,12 +106,13 @@ extension Kernel {
         scheduling.pointee.periodEnd = Ticks(0)
     }
 
-    /// Time is handed on, not made: nobody gives what is more urgent than its own, or on another core; nor does one that has a budget, which
+    /// Time is handed on, not made: nobody gives what is more urgent than its own, lasts longer at a time, or is on another core; nor does one that has a budget, which
     /// would have as many as it likes. Root begins with all of it.
-    static func mayGive(_ caller: Ref<ExecutionContext>, core: UInt64, priority: UInt64) throws(Failure) {
+    static func mayGive(_ caller: Ref<ExecutionContext>, core: UInt64, priority: UInt64, slice: UInt64) throws(Failure) {
         guard let home = caller.pointee.home else { throw .noRights }
         guard !home.pointee.isAllTime else { return }
-        guard core == UInt64(home.pointee.core.number), priority <= UInt64(home.pointee.priority), home.pointee.budget == Ticks(0)
+        guard core == UInt64(home.pointee.core.number), priority <= UInt64(home.pointee.priority), slice <= home.pointee.slice.value,
+            home.pointee.budget == Ticks(0)
         else { throw .noRights }
     }
 
@@ -125,16 +126,16 @@ extension Kernel {
         _ caller: Ref<ExecutionContext>, _ scheduling: Ref<SchedulingContext>
     ) throws(Failure) {
         guard caller.pointee.frame.x[2] != 0 else {
-            scheduling.pointee.overrun = nil
+            hang(scheduling.pointee.overrun, nil)
             return erase(scheduling.overrunBinding)
         }
         let notification = try findNode(caller, caller.pointee.frame.x[2], .notification, .write)
         try mayGrow(notification)
-        scheduling.pointee.overrun = nil
         erase(scheduling.overrunBinding)
         bind(scheduling.overrunBinding, .overrun, in: scheduling.address, to: notification)
-        scheduling.pointee.overrunBits = bits(notification, caller.pointee.frame.x[3])
-        scheduling.pointee.overrun = notification.pointee.target(Notification.self)
+        hang(
+            scheduling.pointee.overrun, notification.pointee.target(Notification.self),
+            bits(notification, caller.pointee.frame.x[3]))
     }
 
     /// `interruptControl`: see `InterruptControl` and `VirtualInterruptControl`.
@@ -155,8 +156,7 @@ extension Kernel {
                 unbind(interrupt)
                 erase(interrupt.binding)
                 bind(interrupt.binding, .interrupt, in: interrupt.address, to: notification)
-                interrupt.pointee.bits = caller.pointee.frame.x[3]
-                interrupt.pointee.notification = notification.pointee.target(Notification.self)
+                hang(interrupt.pointee.bell, notification.pointee.target(Notification.self), caller.pointee.frame.x[3])
                 M.enableInterrupt(interrupt.pointee.number, on: core.pointee.id)
             }
         case .acknowledge:
@@ -170,9 +170,9 @@ extension Kernel {
     /// A physical interrupt that is bound: tells its notification. It stays active until the driver acknowledges it.
     public static func boundInterrupt(_ core: Ref<Core>, _ number: UInt32) {
         guard number < M.interruptCount, let interrupt = M.board.pointee.interrupts[Int(number)],
-            let notification = interrupt.pointee.notification
+            let told = look(interrupt.pointee.bell)
         else { return M.deactivate(number) }
-        raise(core, notification, interrupt.pointee.bits)
+        raise(core, told.notification, told.bits)
     }
 
     /// `doorbell`: `x1` space, `x2` guest address, `x3` notification, `x4` bits: a store there raises them from now on.
@@ -187,19 +187,18 @@ extension Kernel {
         while index < space.pointee.doorbellCount, space.pointee.doorbells[index].notification != nil { index &+= 1 }
         guard index < space.pointee.doorbells.count else { throw .noMemory }
         bind(space.doorbellBinding(index), .doorbell, in: space.address, to: notification)
-        space.pointee.doorbells[index].address = GuestAddress(address)
-        space.pointee.doorbells[index].bits = caller.pointee.frame.x[4]
-        space.pointee.doorbells[index].notification = notification.pointee.target(Notification.self)
+        hang(
+            space.pointee.doorbells[index], notification.pointee.target(Notification.self), caller.pointee.frame.x[4],
+            address: address)
         space.pointee.doorbellCount = max(space.pointee.doorbellCount, index &+ 1)
     }
 
     /// A store of a virtual CPU to an unmapped address: true if it was a doorbell.
     @inline(__always)
     public static func ring(_ core: Ref<Core>, _ space: Ref<AddressSpace>, _ address: GuestAddress) -> Bool {
-        for index in 0..<min(space.pointee.doorbellCount, space.pointee.doorbells.count)
-        where space.pointee.doorbells[index].address == address {
-            guard let notification = space.pointee.doorbells[index].notification else { continue }
-            raise(core, notification, space.pointee.doorbells[index].bits)
+        for index in 0..<min(space.pointee.doorbellCount, space.pointee.doorbells.count) {
+            guard let told = look(space.pointee.doorbells[index], address: address.value) else { continue }
+            raise(core, told.notification, told.bits)
             return true
         }
         return false

@@ -86,11 +86,14 @@ extension Kernel {
         case .schedulingContext:
             let core = parameter & 0xFF, priority = parameter >> 8
             guard core < UInt64(M.board.pointee.coreCount), priority < 32 else { throw .badArgument }
-            try mayGive(caller, core: core, priority: priority)
+            // A giver whose own slices are shorter gives such.
+            var slice = SchedulingContext.defaultSlice
+            if let home = caller.pointee.home, !home.pointee.isAllTime { slice = min(slice, home.pointee.slice.value) }
+            try mayGive(caller, core: core, priority: priority, slice: slice)
             let scheduling = Ref<SchedulingContext>(at: address)
             scheduling.pointee.core = CoreID(UInt8(core))
             scheduling.pointee.priority = UInt8(priority)
-            scheduling.pointee.slice = Ticks(SchedulingContext.defaultSlice)
+            scheduling.pointee.slice = Ticks(slice)
         case .portal:
             guard parameter != 0 else { return }
             try bindPortal(Ref(at: address), to: findNode(caller, parameter, .thread, .manage))

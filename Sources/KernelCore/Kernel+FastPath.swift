@@ -115,10 +115,9 @@ extension Kernel {
         }
         let bits = found.badge != 0 ? found.badge : caller.pointee.frame.x[2]
         notification.pointee.bits.set(bits)
-        // Another core may have bound it anew before it could see the bits: the general path raises them once more, and tells. Bits
-        // that are still there would be no news to it.
-        if notification.pointee.sink.load() != sink {
-            notification.pointee.bits.clear(bits)
+        guard notification.pointee.sink.load() == sink else {
+            // Another core has bound it anew, before it could see the bits.
+            core.pointee.untold = notification
             return nil
         }
         caller.pointee.frame.x[0] = Status.ok.rawValue

@@ -22,7 +22,7 @@ extension Kernel {
             core.pointee.runQueue.highest < Int(home.pointee.priority),
             home.pointee.budget == Ticks(0), running.pointee.budget == Ticks(0),
             // Older bits go along, on the general path.
-            notification.pointee.bits.relaxedLoad() == 0
+            notification.pointee.bits.relaxedLoad() == 0, core.pointee.untold == nil
         else { return nil }
         caller.pointee.frame.x[0] = Status.ok.rawValue
         answer(thread, .notified, tag: found.badge != 0 ? found.badge : caller.pointee.frame.x[2])

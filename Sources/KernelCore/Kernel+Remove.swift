@@ -38,9 +38,9 @@ extension Kernel {
         case .doorbell:
             let space = Ref<AddressSpace>(at: holder)
             for index in 0..<space.pointee.doorbells.count where space.doorbellBinding(index) == node {
-                space.pointee.doorbells[index].notification = nil
+                hang(space.pointee.doorbells[index], nil)
             }
-        case .overrun: Ref<SchedulingContext>(at: holder).pointee.overrun = nil
+        case .overrun: hang(Ref<SchedulingContext>(at: holder).pointee.overrun, nil)
         case .slot: break
         }
         return .done
@@ -52,7 +52,7 @@ extension Kernel {
         case .table: context.pointee.table = nil
         case .faultPortal: context.pointee.faultPortal = nil
         case .messagePage: context.pointee.messagePage = PhysicalAddress(0)
-        case .stopped: context.pointee.stopped = nil
+        case .stopped: hang(context.pointee.stopped, nil)
         default:
             guard context.pointee.core == core.pointee.id else { return .elsewhere(context.pointee.core) }
             forceStop(core, context)
@@ -80,8 +80,8 @@ extension Kernel {
 
     /// The interrupt is nobody's: it does not come, and is not left active.
     static func unbind(_ interrupt: Ref<Interrupt>) {
-        guard interrupt.pointee.notification != nil else { return }
-        interrupt.pointee.notification = nil
+        guard interrupt.pointee.bell.notification != nil else { return }
+        hang(interrupt.pointee.bell, nil)
         M.disableInterrupt(interrupt.pointee.number)
     }
 

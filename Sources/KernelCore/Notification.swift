@@ -49,23 +49,25 @@ extension Hearer {
     }
 }
 
+/// Which bits something raises in which notification; of a doorbell, at which address. Changed under the lock, while other cores look
+/// at it without: they find all of it as it was together.
+public struct Bell: ~Copyable {
+    /// Odd while it is being changed.
+    let version: AtomicWord
+    let link: SharedRef<Notification>
+    let bits: AtomicWord
+    let address: AtomicWord
+
+    @inline(__always) public var notification: Ref<Notification>? { link.load() }
+}
+
 /// A physical interrupt, delivered as a notification.
 public struct Interrupt: ~Copyable {
     public var number: UInt32
-    let notificationLink: SharedRef<Notification>
-    let bitsWord: AtomicWord
+    let bell: Bell
 
     static let binding: UInt64 = 64
     public static let size: UInt64 = 128
-
-    @inline(__always) public var notification: Ref<Notification>? {
-        get { notificationLink.load() }
-        nonmutating set { notificationLink.store(newValue) }
-    }
-    @inline(__always) public var bits: UInt64 {
-        get { bitsWord.relaxedLoad() }
-        nonmutating set { bitsWord.relaxedStore(newValue) }
-    }
 }
 
 extension Kernel {
@@ -74,6 +76,10 @@ extension Kernel {
     static func signal(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
     ) throws(Failure) {
+        if let notification = core.pointee.untold {
+            core.pointee.untold = nil
+            return tell(core, notification)
+        }
         let found = try find(caller, selector, .notification, .write)
         let bits = found.badge != 0 ? found.badge : caller.pointee.frame.x[2]
         raise(core, found.target(Notification.self), bits)
@@ -152,5 +158,31 @@ extension Kernel {
         thread.pointee.scheduling = home
         home.pointee.context = thread
         makeReady(core, home)
+    }
+
+    // MARK: Bells
+
+    static func hang(_ bell: borrowing Bell, _ notification: Ref<Notification>?, _ bits: UInt64 = 0, address: UInt64 = 0) {
+        bell.version.increment()
+        M.orderStores()
+        bell.link.store(notification)
+        bell.bits.relaxedStore(bits)
+        bell.address.relaxedStore(address)
+        bell.version.increment()
+    }
+
+    /// What is raised; nil: nothing, or not at this address. Waits for a core that is changing it, which waits for nobody meanwhile.
+    static func look(_ bell: borrowing Bell, address: UInt64 = 0) -> (notification: Ref<Notification>, bits: UInt64)? {
+        while true {
+            let version = bell.version.load()
+            let link = bell.link.load(), bits = bell.bits.relaxedLoad(), place = bell.address.relaxedLoad()
+            M.orderLoads()
+            guard version & 1 == 0, bell.version.relaxedLoad() == version else {
+                M.relax()
+                continue
+            }
+            guard let link, place == address else { return nil }
+            return (link, bits)
+        }
     }
 }

@@ -34,8 +34,8 @@ public struct SchedulingContext: ~Copyable {
     public var periodEnd: Ticks
     let exhausted: SharedByte
     let overrunsWord: AtomicWord
-    let overrunLink: SharedRef<Notification>
-    let overrunWord: AtomicWord
+    /// Told when the budget runs out.
+    let overrun: Bell
     public var timer: TimerLink<SchedulingContext>
 
     static let binding: UInt64 = 192
@@ -66,15 +66,6 @@ extension SchedulingContext {
     @inline(__always) public var overruns: UInt64 {
         get { overrunsWord.relaxedLoad() }
         nonmutating set { overrunsWord.relaxedStore(newValue) }
-    }
-    /// Told when the budget runs out.
-    @inline(__always) public var overrun: Ref<Notification>? {
-        get { overrunLink.load() }
-        nonmutating set { overrunLink.store(newValue) }
-    }
-    @inline(__always) public var overrunBits: UInt64 {
-        get { overrunWord.relaxedLoad() }
-        nonmutating set { overrunWord.relaxedStore(newValue) }
     }
 }
 

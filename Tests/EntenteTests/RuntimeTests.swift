@@ -29,12 +29,13 @@ import Testing
     }
 
     /// The console driver is dead for good: who logs is late once, and not with each byte.
-    @Test(.timeLimit(.minutes(1))) func outputThatNobodyTakesIsDropped() {
+    @Test func outputThatNobodyTakesIsDropped() {
         let component = kernel.component("writer")
         component.run {
             _ = revoke(InitialSlot.consoleOutput, .delete)
-            for index in 0..<2000 { log("line \(index)") }
+            for index in 0..<240 { log("line \(index)") }
         }
+        #expect(component.yields > 0 && component.yields < 150_000)
         #expect(component.lines.first == "line 0")
         component.run { log("there is room again") }
         #expect(component.lines.last == "there is room again")

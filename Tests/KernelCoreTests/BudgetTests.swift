@@ -200,9 +200,9 @@ private struct Budgeted {
         #expect(bind(UInt64(weak)) == .noRights)
         #expect(bind(UInt64(board.thread.slot)) == .badCapability)
         #expect(bind(.max) == .badCapability)
-        #expect(board.time.pointee.overrun != nil)
+        #expect(board.time.pointee.overrun.notification != nil)
         #expect(bind(0) == .ok)
-        #expect(board.time.pointee.overrun == nil)
+        #expect(board.time.pointee.overrun.notification == nil)
         bench.sleepRoot()
         bench.advance(100)
         #expect(board.overrunBits() == 0 && bench.current() == board.other.context)
@@ -221,6 +221,12 @@ private struct Budgeted {
         let form = UInt32(ObjectKind.schedulingContext.rawValue)
         let made = bench.operate(.create, bench.region, form: form, core | priority << 8, UInt64(slot), by: thread.context)
         #expect(made.status == status)
+        // Nor does it last longer at a time than its own.
+        if status == .ok {
+            let long = bench.operate(
+                .scheduleControl, time, form: ScheduleControl.configure.rawValue, core, priority, 1001, by: thread.context)
+            #expect(long.status == .noRights)
+        }
         let configured = bench.operate(
             .scheduleControl, time, form: ScheduleControl.configure.rawValue, core, priority, 1000, by: thread.context)
         #expect(configured.status == status)

@@ -350,9 +350,9 @@ private typealias Notification = KernelCore.Notification
             .system, InitialSlot.system, form: SystemForm.createInterrupt.rawValue, 40, UInt64(interrupt), UInt64(bench.region))
         bench.succeed(.interruptControl, interrupt, form: InterruptControl.bind.rawValue, UInt64(notification), 1)
         bench.delete(notification)
-        #expect(bench.object(time, as: SchedulingContext.self).pointee.overrun == nil)
-        #expect(machine.context.pointee.stopped == nil)
-        #expect(bench.object(interrupt, as: Interrupt.self).pointee.notification == nil)
+        #expect(bench.object(time, as: SchedulingContext.self).pointee.overrun.notification == nil)
+        #expect(machine.context.pointee.stopped.notification == nil)
+        #expect(bench.object(interrupt, as: Interrupt.self).pointee.bell.notification == nil)
         let space = bench.object(machine.space, as: AddressSpace.self)
         #expect(!K.ring(bench.core(0), space, GuestAddress(0x1000)))
         // Its place is free again.

@@ -136,7 +136,7 @@ extension Invariants {
         let parts: [(NodeRole, PhysicalAddress?)] = [
             (.space, context.pointee.space?.address), (.table, context.pointee.table?.address),
             (.faultPortal, context.pointee.faultPortal?.address), (.scheduling, context.pointee.home?.address),
-            (.stopped, context.pointee.stopped?.address),
+            (.stopped, context.pointee.stopped.notification?.address),
         ]
         for (role, object) in parts {
             require(context.binding(role), of: context.address, standsFor: object, "a context's \(role)")
@@ -237,7 +237,7 @@ extension Invariants {
 
     private mutating func check(_ time: Ref<SchedulingContext>) {
         require(
-            time.overrunBinding, of: time.address, standsFor: time.pointee.overrun?.address, "told of overruns")
+            time.overrunBinding, of: time.address, standsFor: time.pointee.overrun.notification?.address, "told of overruns")
         require(time.pointee.remaining <= time.pointee.budget, "more is left of a budget than there is")
         require(time.pointee.budget <= time.pointee.period || time.pointee.budget == Ticks(0), "a budget beyond its period")
         require(time.pointee.isExhausted == time.pointee.timer.isArmed, "time is used up and waits for no new budget")
@@ -250,7 +250,7 @@ extension Invariants {
 
     private mutating func check(_ interrupt: Ref<Interrupt>) {
         require(
-            interrupt.binding, of: interrupt.address, standsFor: interrupt.pointee.notification?.address, "an interrupt")
+            interrupt.binding, of: interrupt.address, standsFor: interrupt.pointee.bell.notification?.address, "an interrupt")
         require(board.pointee.interrupts[Int(interrupt.pointee.number)] == interrupt, "an interrupt is not in the board's table")
     }
 

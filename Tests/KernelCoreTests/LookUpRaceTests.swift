@@ -159,4 +159,46 @@ import Testing
         }
         #expect(lost == 0, "of \(rounds)")
     }
+
+    /// Bits that may be raised in one notification are not raised in another that takes its place.
+    @Test func aBellIsSeenAsAWhole() {
+        let bench = Bench(cores: 2)
+        nonisolated(unsafe) let one = bench.object(bench.create(.notification), as: KernelCore.Notification.self)
+        nonisolated(unsafe) let other = bench.object(bench.create(.notification), as: KernelCore.Notification.self)
+        nonisolated(unsafe) let time = bench.object(bench.makeScheduling(priority: 5, core: 0), as: SchedulingContext.self)
+        let isOver = AtomicFlag()
+        nonisolated(unsafe) let core = bench.model.cores[1]
+        let thread = Thread {
+            core.run {
+                while !isOver.word.load().isMultiple(of: 2) {
+                    K.hang(time.pointee.overrun, one, 1)
+                    K.hang(time.pointee.overrun, other, 0xFF)
+                    K.hang(time.pointee.overrun, nil)
+                }
+            }
+            isOver.word.store(3)
+        }
+        thread.start()
+        var seen = (one: 0, other: 0, torn: 0)
+        bench.model.cores[0].run {
+            while seen.one < 2000 || seen.other < 2000 {
+                guard let told = K.look(time.pointee.overrun) else { continue }
+                if told.notification == one, told.bits == 1 {
+                    seen.one += 1
+                } else if told.notification == other, told.bits == 0xFF {
+                    seen.other += 1
+                } else {
+                    seen.torn += 1
+                }
+            }
+        }
+        isOver.word.store(2)
+        while isOver.word.load() != 3 { sched_yield() }
+        #expect(seen.torn == 0)
+    }
+
+    private final class AtomicFlag: @unchecked Sendable {
+        /// 1: goes on; 2: is to end; 3: has ended.
+        let word = AtomicWord(1)
+    }
 }

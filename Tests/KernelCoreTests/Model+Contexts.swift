@@ -228,12 +228,13 @@ extension KernelModel {
                 errors.append(.badArgument)
             }
             if threads.contains(where: { $0.time === time }) { errors.append(.badState) }
-            if !mayGive(caller, core: words[0], priority: words[1]) { errors.append(.noRights) }
+            if !mayGive(caller, core: words[0], priority: words[1], slice: words[2]) { errors.append(.noRights) }
             return Prediction(
                 errors: time.wasUsed && !errors.isEmpty ? errors + [.badState] : errors,
                 possible: time.wasUsed ? [.badState] : [], apply: { _, _ in
                     time.core = Int(words[0])
                     time.priority = words[1]
+                    time.slice = words[2]
                     time.hasBudget = words[3] != 0
                     return nil
                 })

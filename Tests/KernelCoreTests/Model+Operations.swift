@@ -183,7 +183,7 @@ extension KernelModel {
             apply: { [self] _, taken in
                 let before = region.next
                 region.next = address + size
-                make(kind, at: address, size, parameter, used: region.used, server, under: node, caller.slots!, Int(slot))
+                make(kind, at: address, size, parameter, used: region.used, server, under: node, caller, Int(slot))
                 if kind == .extent, address < region.used, !isZero(address, min(size, region.used - address)) {
                     return "memory came back with what was in it"
                 }
@@ -191,10 +191,12 @@ extension KernelModel {
             })
     }
 
-    /// Time is no more urgent than that of who gives it, on the same core, and not given by one with a budget; root gives any.
-    func mayGive(_ caller: ModelThread, core: UInt64, priority: UInt64) -> Bool {
+    /// Time is no more urgent than that of who gives it, in slices no longer, on the same core, and not given by one with a budget; root
+    /// gives any.
+    func mayGive(_ caller: ModelThread, core: UInt64, priority: UInt64, slice: UInt64 = 0) -> Bool {
         guard let own = caller.time else { return false }
-        return own.isAllTime || core == UInt64(own.core) && priority <= own.priority && !own.hasBudget
+        return own.isAllTime
+            || core == UInt64(own.core) && priority <= own.priority && slice <= own.slice && !own.hasBudget
     }
 
     private func isZero(_ address: UInt64, _ size: UInt64) -> Bool {
@@ -221,9 +223,10 @@ extension KernelModel {
 
     private func make(
         _ kind: ObjectKind, at address: UInt64, _ size: UInt64, _ parameter: UInt64, used: UInt64, _ server: ModelNode?,
-        under region: ModelNode, _ table: ModelTable, _ slot: Int
+        under region: ModelNode, _ maker: ModelThread, _ slot: Int
     ) {
         let object: ModelObject
+        let table = maker.slots!, giver = maker.time
         switch kind {
         case .region:
             object = ModelRegion(at: address, start: address + 64, end: address + size, used: min(used, address + size))
@@ -238,6 +241,7 @@ extension KernelModel {
             let time = ModelTime(at: address)
             time.core = Int(parameter & 0xFF)
             time.priority = parameter >> 8
+            if let giver, !giver.isAllTime { time.slice = min(time.slice, giver.slice) }
             object = time
         case .notification: object = ModelNotification(at: address)
         default: object = ModelObject(kind, at: address)

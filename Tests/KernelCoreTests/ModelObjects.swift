@@ -55,6 +55,7 @@ final class ModelTime: ModelObject {
     var overrun: ModelNode?
     var hasBudget = false
     var priority: UInt64 = 0
+    var slice = SchedulingContext.defaultSlice
     /// Root's.
     var isAllTime = false
     /// Whether a context ever ran on it: its budget may be used up.
