@@ -1,4 +1,5 @@
 import ABI
+import Foundation
 import MachineModel
 import Testing
 
@@ -6,30 +7,33 @@ import Testing
 
 /// A client that lends memory to a server, each in a space of its own; the server serves it.
 private struct Loan {
-    let bench = Bench()
+    let bench: Bench
     let server: Tenant
     let client: Tenant
     let portal: UInt32
     /// 8 pages each; the client's are mapped at 0x10_0000, the server's at 0x20_0000.
     let lent: UInt32, own: UInt32
+    /// The slot of the client's mapping.
+    let lentMapping: UInt32
     static let theirs: UInt64 = 0x10_0000, mine: UInt64 = 0x20_0000
     static let size: UInt64 = 8 * 4096
 
-    init(rights: Rights = .readWrite, lentRights: Rights = .readWrite, ownRights: Rights = .readWrite, size: UInt64 = size) {
-        let bench = bench
-        func make(_ priority: UInt64, _ address: UInt64, _ rights: Rights) -> (Tenant, UInt32) {
+    init(rights: Rights = .readWrite, lentRights: Rights = .readWrite, ownRights: Rights = .readWrite, size: UInt64 = size, cores: Int = 1) {
+        let bench = Bench(cores: cores)
+        self.bench = bench
+        func make(_ priority: UInt64, _ address: UInt64, _ rights: Rights) -> (Tenant, UInt32, UInt32) {
             var tenant = bench.makeThread(priority: priority, starts: false)
             tenant.space = bench.create(.addressSpace, 8)
             bench.configure(tenant)
-            let extent = bench.create(.extent, Self.size, alignment: 4096)
+            let extent = bench.create(.extent, Self.size, alignment: 4096), mapping = bench.freeSlot()
             bench.succeed(
-                .map, tenant.space, UInt64(extent), address, 0, Self.size, UInt64(rights.rawValue), UInt64(bench.freeSlot()))
+                .map, tenant.space, UInt64(extent), address, 0, Self.size, UInt64(rights.rawValue), UInt64(mapping))
             bench.giveMessagePage(tenant)
             bench.start(tenant)
-            return (tenant, extent)
+            return (tenant, extent, mapping)
         }
-        (server, own) = make(20, Self.mine, ownRights)
-        (client, lent) = make(10, Self.theirs, lentRights)
+        (server, own, _) = make(20, Self.mine, ownRights)
+        (client, lent, lentMapping) = make(10, Self.theirs, lentRights)
         portal = bench.makePortal(to: server)
         for index in 0..<Int(Self.size / 8) {
             bench.memory(lent)[index] = 0x1111_0000 + UInt64(index)
@@ -196,5 +200,64 @@ private struct Loan {
         }
         loan.bench.raiseRoot()
         #expect(loan.bench.operate(.copy, 0, Loan.mine, 8).status == .badState, "nobody's server")
+    }
+
+    /// Another core takes the pages away while a copy is under way: once they are gone, nothing more comes.
+    @Test func whatWasTakenAwayIsNotWrittenAnyMore() {
+        let loan = Loan(cores: 2)
+        let bench = loan.bench
+        bench.checksInvariants = false
+        bench.raiseRoot()
+        let taker = bench.makeThread(priority: 10, core: 1)
+        bench.settle(1)
+        bench.sleepRoot()
+        nonisolated(unsafe) let core = bench.model.cores[1]
+        nonisolated(unsafe) let context = taker.context
+        nonisolated(unsafe) let lent = bench.memory(loan.lent)
+        let space = loan.client.space, extent = loan.lent, mapping = loan.lentMapping
+        let state = Rounds()
+        @Sendable func operate(_ operation: ABI.Operation, _ selector: Selector, _ words: [UInt64] = []) -> UInt64 {
+            context.pointee.frame.x[0] = operation.rawValue
+            context.pointee.frame.x[1] = selector.bits
+            for place in 0..<6 { context.pointee.frame.x[2 + place] = place < words.count ? words[place] : 0 }
+            K.operate(core.kernelCore, context)
+            return context.pointee.frame.x[0]
+        }
+        let thread = Thread {
+            core.run {
+                for round in 1...400 {
+                    for _ in 0..<round % 50 { _ = state.late.load() }
+                    let taken = operate(.revoke, Selector(slot: mapping, form: RevokeForm.delete.rawValue))
+                    let seen = (0..<512).map { lent[$0] }
+                    for _ in 0..<200 { _ = state.late.load() }
+                    if taken != Status.ok.rawValue || seen != (0..<512).map({ lent[$0] }) { state.late.store(1) }
+                    let words = [UInt64(extent), Loan.theirs, 0, Loan.size, UInt64(Rights.readWrite.rawValue), UInt64(mapping)]
+                    if operate(.map, Selector(slot: space), words) != Status.ok.rawValue { state.late.store(2) }
+                }
+                state.isOver.store(1)
+            }
+        }
+        thread.start()
+        var copies = 0
+        let own = bench.memory(loan.own), server = loan.server.context
+        bench.model.cores[0].run {
+            while state.isOver.load() == 0 {
+                for index in 0..<512 { own[index] = UInt64(copies) }
+                server.pointee.frame.x[0] = ABI.Operation.copy.rawValue
+                server.pointee.frame.x[1] = Selector(slot: 0, form: CopyForm.write.rawValue).bits
+                server.pointee.frame.x[2] = 0
+                server.pointee.frame.x[3] = Loan.mine
+                server.pointee.frame.x[4] = 4096
+                K.operate(bench.core(0), server)
+                if server.pointee.frame.x[0] == Status.ok.rawValue { copies += 1 }
+            }
+        }
+        #expect(state.late.load() == 0 && copies > 0)
+    }
+
+    private final class Rounds: @unchecked Sendable {
+        /// 1: something came late; 2: the pages could not be mapped again.
+        let late = AtomicWord(0)
+        let isOver = AtomicWord(0)
     }
 }
