@@ -64,7 +64,7 @@ import Testing
         let thread = Thread {
             second.run {
                 for round in 1...rounds {
-                    while shared.go.load() < round {}
+                    while shared.go.load() < round { sched_yield() }
                     // A thread that sets the timer again and again, until the capability is gone.
                     for _ in 0..<100_000 {
                         context.pointee.frame.x[0] = ABI.Operation.timer.rawValue
@@ -88,8 +88,8 @@ import Testing
             bench.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(victim))
             shared.go.store(round)
             for _ in 0..<Int(round % 64) { sched_yield() }
-            while bench.operate(.revoke, part).status == .again, shared.ready.load() != round {}
-            while shared.ready.load() != round {}
+            while bench.operate(.revoke, part).status == .again, shared.ready.load() != round { sched_yield() }
+            while shared.ready.load() != round { sched_yield() }
             bench.revoke(part)
             bench.settle(1)
             if region.pointee.next == region.pointee.start, let first = bench.core(1).pointee.notificationTimers.first,
@@ -125,7 +125,7 @@ import Testing
                     context.pointee.frame.x[0] = ABI.Operation.notificationBind.rawValue
                     context.pointee.frame.x[1] = Selector(slot: notification, form: NotificationBind.thread.rawValue).bits
                     context.pointee.frame.x[2] = sleeperSlot
-                    while shared.go.load() < round {}
+                    while shared.go.load() < round { sched_yield() }
                     for _ in 0..<Int(round &* 7 % 97) { _ = shared.go.load() }
                     K.operate(second.kernelCore, context)
                     shared.ready.store(round)
@@ -145,7 +145,7 @@ import Testing
                 bench.root.pointee.frame.x[2] = 1
                 K.operate(bench.core(0), bench.root)
             }
-            while shared.ready.load() != round {}
+            while shared.ready.load() != round { sched_yield() }
             bench.settle(1)
             if sleeper.state == .waiting {
                 lost += 1
