@@ -33,6 +33,7 @@ struct HeapAllocator {
         while offset < self.size {
             let piece = pieceSize(offset)
             if !isUsed(offset), let gap = gap(at: offset, alignment: alignment), gap + needed <= piece {
+                // SAFETY: only handed on; the piece lies in the block, is free and long enough.
                 return unsafe take(offset, gap: gap, needed: needed)
             }
             offset += piece
@@ -42,6 +43,7 @@ struct HeapAllocator {
 
     /// Takes a piece back. Anything but the address of a piece in use is a fault of the caller, and stops it.
     mutating func free(_ pointer: UnsafeMutableRawPointer) {
+        // SAFETY: the pointer is only compared with the block's, and must turn out to be that of a piece in use.
         guard let base = unsafe base else { fatalError("freed what was never allocated") }
         let offset = unsafe pointer - base - Self.header
         guard offset >= 0, offset < size, offset & 15 == 0, isUsed(offset), pieceSize(offset) <= size - offset else {
@@ -63,6 +65,7 @@ struct HeapAllocator {
 
     /// Bytes from the piece's start to the header of what is allocated in it: 0, or room for a free piece of its own.
     private func gap(at offset: Int, alignment: Int) -> Int? {
+        // SAFETY: only its number is looked at.
         guard let base = unsafe base else { return nil }
         let address = Int(bitPattern: base) + offset + Self.header
         let (rounded, overflow) = address.addingReportingOverflow(alignment - 1)
@@ -88,6 +91,7 @@ struct HeapAllocator {
         setHeader(start, size: piece, used: true, before: before)
         tellNext(start)
         used += piece
+        // SAFETY: `start` is that of a piece in the block.
         return unsafe base.map { unsafe $0 + start + Self.header }
     }
 
@@ -104,15 +108,15 @@ struct HeapAllocator {
     private func sizeBefore(_ offset: Int) -> Int { load(offset + 8) }
 
     private func setHeader(_ offset: Int, size: Int, used: Bool, before: Int) {
-        guard let base = unsafe base else { return }
         // SAFETY: offsets are those of pieces, which lie in the block and are multiples of 16.
+        guard let base = unsafe base else { return }
         unsafe base.storeBytes(of: size | (used ? Self.inUse : 0), toByteOffset: offset, as: Int.self)
         unsafe base.storeBytes(of: before, toByteOffset: offset + 8, as: Int.self)
     }
 
     private func load(_ offset: Int) -> Int {
-        guard let base = unsafe base else { return 0 }
         // SAFETY: as in `setHeader`.
+        guard let base = unsafe base else { return 0 }
         return unsafe base.load(fromByteOffset: offset, as: Int.self)
     }
 }

@@ -32,8 +32,8 @@ public struct Core: ~Copyable {
     public let inbox: AtomicWord
     /// A node of the derivation tree that only this core may remove; 0: none.
     public let errand: AtomicWord
-    /// An epoch of `Board.epoch` that had begun when this core last began to look at an inbox that it has worked off since: it was between two entries
-    /// in that epoch, and what lay in the inbox then is done.
+    /// The `unreadEpoch` of the last inbox that was worked off: this core was between two entries in that epoch, and what lay in the inbox
+    /// then is done.
     public let quiet: AtomicWord
     /// Where the machine finds this core's interrupt controller registers.
     public var interruptController: PhysicalAddress

@@ -80,9 +80,7 @@ extension Kernel {
             let server = portal.pointee.target(Portal.self).pointee.server
             guard server == nil || server?.pointee.core == parts.core else { throw .wrongCore }
         }
-        if let old = context.pointee.space, old != space {
-            leaveNumber(context)
-        }
+        if context.pointee.space != space { leaveNumber(context) }
         // Another one may have lain at this very place, or this one may have been in the space before.
         if space.pointee.lastOnCore[parts.core.index & 7] == context { M.invalidateAll(space.pointee.translation) }
         rebind(context, .space, parts.space)

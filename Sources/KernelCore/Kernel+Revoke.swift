@@ -3,8 +3,8 @@ import ABI
 // Taking back what was delegated: everything below a node of the derivation tree, whoever holds it, in pieces.
 //
 // Leaves go first (`Kernel+Remove.swift` says what goes with each), so that nothing is without its ancestor in between. What
-// only another core may touch is an errand for that core. At the end the revoker waits until every other core has left the
-// kernel once: then none uses what it had looked up before.
+// only another core may touch is an errand for that core. At the end the revoker waits until every core has left the
+// kernel and worked off its inbox, twice: then none uses what it had looked up before.
 
 /// `Capability.extra` of a slot.
 enum Revocation {

@@ -51,24 +51,28 @@ import Testing
         #expect(bench.model.cores[core].run { bench.model.cores[core].acknowledge() } == 33)
     }
 
+    /// Threads of core 1 that wait, each for a notification of its own.
+    private func sleepers(_ count: Int, on bench: Bench) -> [Tenant] {
+        let all = (0..<count).map { _ in
+            let thread = bench.makeThread(priority: 5, core: 1, notified: true)
+            bench.settle(1)
+            return thread
+        }
+        for thread in all { bench.wait(thread) }
+        return all
+    }
+
     /// Signals to a core that does not look at its inbox meanwhile: an entry takes a few of them.
     @Test func anInboxIsWorkedOffInPieces() {
         let bench = Bench(cores: 2)
-        let sinks = (0..<50).map { _ in
-            let thread = bench.makeThread(priority: 5, core: 1)
-            bench.settle(1)
-            let notification = bench.create(.notification)
-            bench.succeed(.notificationBind, notification, form: NotificationBind.thread.rawValue, UInt64(thread.slot))
-            return (thread: thread, notification: notification)
-        }
-        for sink in sinks { bench.wait(sink.thread) }
+        let sinks = sleepers(50, on: bench)
         for sink in sinks { bench.succeed(.signal, sink.notification, 1) }
         let core = bench.model.cores[1]
         var woken = 0
         var entries = 0
         while core.pendingInterrupt != nil {
             bench.enter(1) { _ in _ = core.takeInterrupt() }
-            let now = sinks.filter { $0.thread.state == .ready }.count
+            let now = sinks.filter { $0.state == .ready }.count
             #expect(now - woken <= K.inboxBatch)
             woken = now
             entries += 1
@@ -79,14 +83,7 @@ import Testing
     /// What comes into an inbox while there is an old list, with an interrupt that is answered by going on with that.
     @Test func whatComesMeanwhileIsNotForgotten() {
         let bench = Bench(cores: 2)
-        let sinks = (0..<2 * K.inboxBatch + 1).map { _ in
-            let thread = bench.makeThread(priority: 5, core: 1)
-            bench.settle(1)
-            let notification = bench.create(.notification)
-            bench.succeed(.notificationBind, notification, form: NotificationBind.thread.rawValue, UInt64(thread.slot))
-            return (thread: thread, notification: notification)
-        }
-        for sink in sinks { bench.wait(sink.thread) }
+        let sinks = sleepers(2 * K.inboxBatch + 1, on: bench)
         for sink in sinks.dropLast() { bench.succeed(.signal, sink.notification, 1) }
         let core = bench.model.cores[1]
         bench.enter(1) { _ in _ = core.takeInterrupt() }
@@ -100,7 +97,7 @@ import Testing
         bench.enter(1) { _ in _ = core.takeInterrupt() }
         #expect(bench.operate(.revoke, part).status == .again)
         bench.settle(1)
-        #expect(sinks.allSatisfy { $0.thread.state == .ready })
+        #expect(sinks.allSatisfy { $0.state == .ready })
         #expect(bench.revoke(part) == .ok)
     }
 
@@ -214,5 +211,20 @@ import Testing
         #expect(region.pointee.next != region.pointee.start)
         #expect(bench.revoke(part) == .ok)
         #expect(region.pointee.next == region.pointee.start)
+    }
+
+    /// The fast path of a signal has raised the bits, and found that another core had bound the notification anew meanwhile.
+    @Test func theGeneralPathTellsWhatTheFastPathCouldNot() {
+        let bench = Bench()
+        let thread = bench.makeThread(priority: 10, notified: true)
+        bench.sleepRoot()
+        bench.wait(thread)
+        bench.raiseRoot()
+        let notification = bench.object(thread.notification, as: KernelCore.Notification.self)
+        notification.pointee.bits.set(4)
+        bench.core(0).pointee.untold = notification
+        bench.succeed(.signal, thread.notification, 4)
+        #expect(thread.state == .ready && bench.answer(thread.context).tag == 4)
+        #expect(bench.core(0).pointee.untold == nil)
     }
 }
