@@ -187,6 +187,8 @@ public enum ReplyForm {
     public static let registerShift: UInt32 = 8
     /// Answer of a hypercall exit: put `x2…x5` into the virtual CPU's `x0…x3`.
     public static let writeArguments: UInt32 = 64
+    /// All of these bits. A form with any other is `Status.unsupported`.
+    public static let known: UInt32 = 0x1F7F
 }
 
 /// Forms of `contextControl`.

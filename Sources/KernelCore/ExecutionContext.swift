@@ -31,7 +31,7 @@ public struct FloatingPointFrame {
 /// Whether a context runs, and if not, for what it waits.
 public enum RunState: UInt8 {
     case stopped
-    /// Runs, or will when its scheduling context gets the core.
+    /// Runs, or will when a scheduling context that leads to it gets the core: see Kernel+Helping.swift.
     case ready
     /// In `replyWait`, for a call or its notification.
     case waiting
@@ -57,10 +57,13 @@ public struct ExecutionContext: ~Copyable {
     public var state: RunState
     public var callKind: CallKind
     public var isConfigured: Bool
+    /// Whether `home` takes part in scheduling, for this context or for the server that it waits for. False while the context
+    /// waits, is stopped, or serves a caller; true again while it serves once its notification has bits for it.
+    public var usesOwnTime: Bool
     let placed: SharedByte
     /// Other cores may go by it once `isPlaced`.
     public var core: CoreID
-    /// How many calls lie between this context and the one whose time it runs on.
+    /// How many calls lie between this context and the first caller of its chain.
     public var depth: UInt8
 
     public var space: Ref<AddressSpace>?
@@ -68,9 +71,7 @@ public struct ExecutionContext: ~Copyable {
     /// Set for virtual CPUs only.
     public var guest: Ref<VirtualCPU>?
 
-    /// The scheduling context that this context runs on, its own or a caller's. While it is `calling`: the one that it lent.
-    public var scheduling: Ref<SchedulingContext>?
-    /// Its own, if it has one.
+    /// Its own scheduling context, if it has one.
     public var home: Ref<SchedulingContext>?
 
     /// Whose call this thread serves.

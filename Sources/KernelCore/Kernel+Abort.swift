@@ -2,44 +2,18 @@ import ABI
 
 // Ending a call before its reply: aborted, stopped, or because one of the two is destroyed. All on the contexts' core.
 //
-// While a context waits for a reply it keeps, in `scheduling`, the time that it lent; who runs on it is
-// `SchedulingContext.context`. That is how time is found again wherever the chain of calls has taken it.
+// A caller's time is its own throughout (Kernel+Helping.swift): when its call ends, the same time runs the caller instead of the server.
 
 extension Kernel {
-    /// Takes a context that is `calling` out of its call, and its time back. The server goes on, on time of its own.
+    /// Takes a context that is `calling` out of its call. A server that was at work for it is an orphan: see `leaveOrphan`.
     static func endCall(_ core: Ref<Core>, _ caller: Ref<ExecutionContext>) {
         guard let server = caller.pointee.server else { return }
         caller.pointee.server = nil
+        core.pointee.mustSchedule = true
         guard server.pointee.caller == caller else { return server.pointee.callers.remove(caller) }
         server.pointee.caller = nil
-        if let time = caller.pointee.scheduling { takeBack(core, time, from: server, for: caller) }
         server.pointee.depth = 0
-    }
-
-    /// Every server that got `time` along the chain is left without. The last, which runs on it, goes on on its own.
-    /// Bounded by `maximumDepth`.
-    private static func takeBack(
-        _ core: Ref<Core>, _ time: Ref<SchedulingContext>, from server: Ref<ExecutionContext>,
-        for caller: Ref<ExecutionContext>
-    ) {
-        var link: Ref<ExecutionContext>? = server
-        while let context = link, context.pointee.scheduling == time {
-            context.pointee.scheduling = nil
-            if core.pointee.current == context { releaseCore(core) }
-            link = context.pointee.state == .calling ? context.pointee.server : nil
-            if context.pointee.state == .ready { continueAtHome(core, context) }
-        }
-        // It may be queued for the last server: it is the caller's from now on.
-        core.pointee.runQueue.remove(time)
-        time.pointee.context = caller
-    }
-
-    /// A context that is ready and has no time goes on on its own.
-    static func continueAtHome(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
-        guard let home = context.pointee.home else { return }
-        context.pointee.scheduling = home
-        home.pointee.context = context
-        makeReady(core, home)
+        leaveOrphan(core, server)
     }
 
     /// `aborted`: the call of a thread ends without a reply. The bits that did it stay in the notification.
@@ -49,13 +23,11 @@ extension Kernel {
         goOn(core, thread)
     }
 
-    /// A context whose call has ended is ready, on the time that it has or on its own, or stops if that was asked for.
+    /// Makes a context ready whose call has ended, or stops it if that was asked for.
     static func goOn(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         guard context.pointee.stopsOnReply == 0 else { return finishStop(core, context) }
         context.pointee.state = .ready
-        guard let time = context.pointee.scheduling else { return continueAtHome(core, context) }
-        time.pointee.context = context
-        makeReady(core, time)
+        readyCallers(core, of: context)
     }
 
     /// `contextControl.abort`: a thread's call ends with `aborted`; a fault or exit that is being served leaves its context
@@ -88,44 +60,44 @@ extension Kernel {
         stop(core, context)
     }
 
-    /// The context does not run, is in no queue, and waits for nobody: it is stopped, and whoever waits for its reply hears of it.
+    /// Stops a context that waits for nobody any more: its time rests, and the caller that waits for its reply hears of it.
     static func finishStop(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         context.pointee.stopsOnReply = 0
         context.pointee.state = .stopped
-        unloadIfLoaded(core, context)
+        leaveHardware(core, context)
         abandonCaller(core, context)
-        rest(context)
-    }
-
-    /// A context that is stopped holds nobody's time but its own. It is at rest when nothing of it is touched any more, not earlier:
-    /// other cores may change it then.
-    private static func rest(_ context: Ref<ExecutionContext>) {
-        context.pointee.scheduling = nil
-        context.pointee.home?.pointee.context = context
+        // Last: once another core sees 0, that core may change this context.
         context.pointee.running.store(0)
     }
 
-    /// A server has stopped: its caller gets its time back and `dead`. One that exited or faulted stops too, as does one
+    /// A context that has stopped does not run, and its own time does not run others.
+    private static func leaveHardware(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
+        restOwnTime(core, context)
+        core.pointee.mustSchedule = true
+        if core.pointee.current == context { core.pointee.current = nil }
+        unloadIfLoaded(core, context)
+    }
+
+    /// A server has stopped: its caller gets `dead`. One that exited or faulted stops too, as does one
     /// that somebody stopped meanwhile; then its own caller is next. Bounded by `maximumDepth`.
     static func abandonCaller(_ core: Ref<Core>, _ stopped: Ref<ExecutionContext>) {
         var server = stopped
         while let caller = server.pointee.caller {
             server.pointee.caller = nil
             server.pointee.depth = 0
-            server.pointee.scheduling = nil
             caller.pointee.server = nil
-            if server != stopped { rest(server) }
+            if server != stopped { server.pointee.running.store(0) }
             if caller.pointee.callKind == .message, caller.pointee.stopsOnReply == 0 {
                 caller.pointee.frame.x[0] = Status.dead.rawValue
                 return goOn(core, caller)
             }
             caller.pointee.stopsOnReply = 0
             caller.pointee.state = .stopped
-            unloadIfLoaded(core, caller)
+            leaveHardware(core, caller)
             if caller.pointee.callKind == .exit { tellStopped(core, caller) }
             server = caller
         }
-        if server != stopped { rest(server) }
+        if server != stopped { server.pointee.running.store(0) }
     }
 
     /// Callers that queue at a server that is destroyed get `dead`. False: some are left.

@@ -1,7 +1,7 @@
 import ABI
 
 // Budgets: a scheduling context may use so many ticks in each period; when they are used up it is off the core until the period
-// ends. Its calls take the budget along: a server never runs on more than somebody's time.
+// ends. It pays for what its owner's servers do for the owner: a server never runs on more than somebody's time.
 
 extension Kernel {
     /// Who gets the core now: a period that has ended gives a new budget.
@@ -43,10 +43,7 @@ extension Kernel {
             guard let scheduling = core.pointee.budgetTimers.removeExpired(now) else { return }
             renew(scheduling, from: scheduling.pointee.periodEnd)
             scheduling.pointee.isExhausted = false
-            guard let context = scheduling.pointee.context, context.pointee.state == .ready,
-                context.pointee.scheduling == scheduling
-            else { continue }
-            makeReady(core, scheduling)
+            if let owner = scheduling.pointee.context, owner.pointee.usesOwnTime { makeReady(core, scheduling) }
         }
     }
 

@@ -7,7 +7,7 @@ extension Kernel {
     /// How many calls may nest.
     static var maximumDepth: UInt8 { 8 }
 
-    /// `call`: through a portal to a thread of this core, which runs on the caller's time until it replies.
+    /// `call`: through a portal to a thread of this core, which the caller's time runs until it replies.
     @inline(__always)
     static func call(_ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector) {
         do throws(Failure) {
@@ -71,7 +71,8 @@ extension Kernel {
         _ message: Message, tag: UInt64
     ) {
         if isInChain(of: caller, server) {
-            // The server waits, directly or not, for this very caller: the call could never be served.
+            // The server waits, directly or not, for this very caller, and the call could never be served; or the chain is so long
+            // that the caller could not help its end.
             caller.pointee.state = .ready
             caller.pointee.server = nil
             if caller.pointee.callKind == .exit { return stopUnserved(core, caller) }
@@ -82,15 +83,17 @@ extension Kernel {
         caller.pointee.message = message
         caller.pointee.messageBadge = badge
         server.pointee.callers.append(caller)
-        releaseCore(core)
+        // The caller's time runs the end of the chain from now on.
+        core.pointee.mustSchedule = true
     }
 
-    /// Whether `server` is among those that wait for `caller`'s reply, or queues, with a chain of its own, at one of them.
+    /// Whether `server` is among those that wait for `caller`'s reply, or queues, with a chain of its own, at one of them; or more than
+    /// `maximumDepth` links lie between `caller` and the end of the chain.
     private static func isInChain(of caller: Ref<ExecutionContext>, _ server: Ref<ExecutionContext>) -> Bool {
         var link: Ref<ExecutionContext>? = server
         var steps: UInt8 = 0
-        // Each link waits for the next; the chain ends with one that runs or waits for anybody.
-        while let context = link, steps <= 2 &* maximumDepth {
+        // Each link waits for the next; the chain ends with one that can run or has stopped.
+        while let context = link, steps < maximumDepth {
             if context == caller { return true }
             link = context.pointee.state == .calling ? context.pointee.server : nil
             steps &+= 1
@@ -98,7 +101,7 @@ extension Kernel {
         return link != nil
     }
 
-    /// Moves a message from a caller to a server, which runs on the caller's time from now on.
+    /// Moves a message from a caller to a server that waits. The caller's time runs the server from now on.
     @inline(__always)
     static func transfer(
         _ caller: Ref<ExecutionContext>, _ server: Ref<ExecutionContext>, badge: UInt64, _ message: Message
@@ -109,33 +112,33 @@ extension Kernel {
         server.pointee.state = .ready
         server.pointee.caller = caller
         server.pointee.depth = caller.pointee.depth &+ 1
-        let time = caller.pointee.scheduling
-        server.pointee.scheduling = time
-        time?.pointee.context = server
     }
 
     /// `replyWait`: answers the present caller, waits for the next call or notification, or both.
     @inline(__always)
     static func replyWait(_ core: Ref<Core>, _ server: Ref<ExecutionContext>, _ selector: Selector) {
         var form = selector.form
+        guard form & ~ReplyForm.known == 0 else { return server.pointee.frame.x[0] = Status.unsupported.rawValue }
         if form & ReplyForm.reply != 0 {
             let shape = MessageShape(bits: selector.slot)
             guard let caller = server.pointee.caller else { return replyToNobody(core, server, form) }
-            guard shape.isValid, !shape.hasLease else {
-                return server.pointee.frame.x[0] = Status.badArgument.rawValue
-            }
+            // Only a context that exited or faulted may be left stopped: a server has no such right on its clients.
+            guard shape.isValid, !shape.hasLease,
+                form & ReplyForm.leaveStopped == 0 || caller.pointee.callKind == .exit
+            else { return server.pointee.frame.x[0] = Status.badArgument.rawValue }
             form |= caller.pointee.stopsOnReply
-            let isPlain = caller.pointee.scheduling == server.pointee.scheduling
             reply(core, server, caller, form)
             if shape.bits != 0, caller.pointee.callKind == .message { transferMore(server, caller, shape) }
-            if form & (ReplyForm.wait | ReplyForm.leaveStopped | ReplyForm.refuse) == ReplyForm.wait, isPlain, canWaitSimply(server) {
+            if form & (ReplyForm.wait | ReplyForm.leaveStopped | ReplyForm.refuse) == ReplyForm.wait,
+                !server.pointee.usesOwnTime, canWaitSimply(server)
+            {
                 server.pointee.state = .waiting
                 return switchTo(core, caller)
             }
             return finishReply(core, server, caller, form)
         }
         guard form & ReplyForm.wait != 0 else { return server.pointee.frame.x[0] = Status.ok.rawValue }
-        // It runs on the caller's time, which would be lost.
+        // The caller would wait for ever.
         guard server.pointee.caller == nil else { return server.pointee.frame.x[0] = Status.badState.rawValue }
         server.pointee.frame.x[0] = Status.ok.rawValue
         wait(core, server)
@@ -163,7 +166,7 @@ extension Kernel {
         return notification.pointee.bits.relaxedLoad() == 0
     }
 
-    /// Puts the answer into the caller's registers; its time is its own again.
+    /// Puts the answer into the caller's registers; the caller's time runs the caller again.
     @inline(__always)
     static func reply(
         _ core: Ref<Core>, _ server: Ref<ExecutionContext>, _ caller: Ref<ExecutionContext>, _ form: UInt32
@@ -179,7 +182,6 @@ extension Kernel {
         server.pointee.depth = 0
         caller.pointee.server = nil
         caller.pointee.state = form & ReplyForm.leaveStopped != 0 ? .stopped : .ready
-        caller.pointee.scheduling?.pointee.context = caller
     }
 
     /// The rest of a reply that does not end in a plain switch to the caller.
@@ -188,43 +190,34 @@ extension Kernel {
         _ core: Ref<Core>, _ server: Ref<ExecutionContext>, _ caller: Ref<ExecutionContext>, _ form: UInt32
     ) {
         server.pointee.frame.x[0] = Status.ok.rawValue
-        let isOnLentTime = caller.pointee.scheduling == server.pointee.scheduling
-        if isOnLentTime { releaseCore(core) }
         if isGivenUp(caller, form) { caller.pointee.state = .stopped }
         if caller.pointee.state == .stopped {
             finishStop(core, caller)
             if isGivenUp(caller, form) { tellStopped(core, caller) }
-        } else if let time = caller.pointee.scheduling {
-            makeReady(core, time, first: true)
         } else {
-            continueAtHome(core, caller)
+            readyCallers(core, of: caller)
         }
-        if isOnLentTime {
-            // If the server goes on, then on its own time.
-            server.pointee.scheduling = server.pointee.home
-            server.pointee.home?.pointee.context = server
-        }
+        core.pointee.mustSchedule = true
         if form & ReplyForm.wait != 0 { return wait(core, server) }
-        if let home = server.pointee.scheduling { makeReady(core, home) } else { finishStop(core, server) }
+        // The server goes on on its own time.
+        if server.pointee.home != nil { useOwnTime(core, server) } else { finishStop(core, server) }
     }
 
     /// Waits: takes a notification that is pending, else the first queued caller, else sleeps.
     private static func wait(_ core: Ref<Core>, _ server: Ref<ExecutionContext>) {
-        if let notification = server.pointee.notification, let home = server.pointee.home,
+        core.pointee.mustSchedule = true
+        if let notification = server.pointee.notification, server.pointee.home != nil,
             notification.pointee.bits.relaxedLoad() != 0
         {
             answer(server, .notified, tag: notification.pointee.bits.exchange(0))
-            if core.pointee.current != server { makeReady(core, home) }
-            return
+            return useOwnTime(core, server)
         }
         server.pointee.state = .waiting
-        if core.pointee.current == server { releaseCore(core) }
-        server.pointee.scheduling = nil
+        restOwnTime(core, server)
         guard let caller = server.pointee.callers.removeFirst() else { return }
         transfer(caller, server, badge: caller.pointee.messageBadge, caller.pointee.message)
         if caller.pointee.shape.bits != 0 { transferMore(caller, server, caller.pointee.shape) }
-        // A caller whose own caller has taken its time back has none to lend.
-        if let time = server.pointee.scheduling { makeReady(core, time) } else { continueAtHome(core, server) }
+        readyCallers(core, of: caller)
     }
 
     // MARK: Registers

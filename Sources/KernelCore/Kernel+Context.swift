@@ -215,14 +215,13 @@ extension Kernel {
         // Asked to stop when its call is answered: not any more.
         if context.pointee.state == .calling { context.pointee.stopsOnReply = 0 }
         // Another core's request may have been on its way while a part of the context was taken away.
-        guard context.pointee.state == .stopped, context.pointee.isConfigured, let home = context.pointee.home else { return }
+        guard context.pointee.state == .stopped, context.pointee.isConfigured, context.pointee.home != nil else { return }
         // Its memory may have been filled by somebody else's stores.
         if context.pointee.isVirtualCPU { M.forgetInstructions() }
         context.pointee.running.store(1)
         context.pointee.state = .ready
-        context.pointee.scheduling = home
-        home.pointee.context = context
-        makeReady(core, home)
+        useOwnTime(core, context)
+        readyQueue(core, of: context)
     }
 
     /// Stops a context, on its own core. One whose call is being served stops when the reply comes.
@@ -243,12 +242,7 @@ extension Kernel {
             if context.pointee.callKind == .message { context.pointee.frame.x[0] = Status.dead.rawValue }
         case .waitingForInterrupt: core.pointee.contextTimers.remove(context)
         case .waiting: context.pointee.frame.x[0] = Status.dead.rawValue
-        case .ready:
-            if core.pointee.current == context {
-                releaseCore(core)
-            } else if let scheduling = context.pointee.scheduling {
-                core.pointee.runQueue.remove(scheduling)
-            }
+        case .ready: break
         }
         finishStop(core, context)
     }

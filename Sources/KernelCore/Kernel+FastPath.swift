@@ -58,7 +58,7 @@ extension Kernel {
         return sendFast(core, context, server, badge: context.pointee.faultBadge, message)
     }
 
-    /// The server waits: it gets message and time at once.
+    /// The server waits: it gets the message and runs at once.
     @inline(__always)
     private static func sendFast(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ server: Ref<ExecutionContext>, badge: UInt64,
@@ -81,7 +81,7 @@ extension Kernel {
         // Reply and wait, no more than a plain answer of six words, and nobody has asked for the caller to stop.
         guard selector.bits & (UInt64(ReplyForm.rare) << 32 | 0xFFFF_FFFF) == UInt64(ReplyForm.reply | ReplyForm.wait) << 32,
             let caller = server.pointee.caller, caller.pointee.stopsOnReply == 0,
-            caller.pointee.scheduling == server.pointee.scheduling, canWaitSimply(server)
+            !server.pointee.usesOwnTime, canWaitSimply(server)
         else { return nil }
         if let guest = caller.pointee.guest {
             // Its registers are still in hardware, and its interrupts as they were.
@@ -97,7 +97,7 @@ extension Kernel {
         return caller
     }
 
-    /// A signal that wakes nobody: the sink is a thread of this core that does not wait, or there is none.
+    /// A signal that wakes nobody: the sink is a thread of this core that runs on its own time, or there is none.
     @inline(__always)
     private static func signalFast(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
@@ -109,7 +109,7 @@ extension Kernel {
         switch Hearer(sink: sink) {
         case .nobody: break
         case .thread(let thread):
-            guard thread.pointee.core == core.pointee.id, thread.pointee.state != .waiting, thread.pointee.abortMask == 0
+            guard thread.pointee.core == core.pointee.id, thread.pointee.usesOwnTime, thread.pointee.abortMask == 0
             else { return nil }
         case .virtualInterrupt: return nil
         }
@@ -145,6 +145,6 @@ extension Kernel {
 }
 
 extension ReplyForm {
-    /// The bits that say whether an answer is a plain one.
-    static var rare: UInt32 { reply | wait | leaveStopped | refuse }
+    /// The bits that say whether an answer is a plain one; bits that mean nothing are among them.
+    static var rare: UInt32 { reply | wait | leaveStopped | refuse | ~known }
 }

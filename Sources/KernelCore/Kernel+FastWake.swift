@@ -24,10 +24,13 @@ extension Kernel {
             // Older bits go along, on the general path.
             notification.pointee.bits.relaxedLoad() == 0, core.pointee.untold == nil
         else { return nil }
+        let bits = found.badge != 0 ? found.badge : caller.pointee.frame.x[2]
+        // No bits are no news.
+        guard bits != 0 else { return nil }
         caller.pointee.frame.x[0] = Status.ok.rawValue
-        answer(thread, .notified, tag: found.badge != 0 ? found.badge : caller.pointee.frame.x[2])
+        answer(thread, .notified, tag: bits)
         thread.pointee.state = .ready
-        thread.pointee.scheduling = home
+        thread.pointee.usesOwnTime = true
         let now = M.now
         book(running, now)
         if running.pointee.left == Ticks(0) {
@@ -47,12 +50,13 @@ extension Kernel {
             canWaitSimply(server), !core.pointee.mustSchedule, let running = core.pointee.scheduling,
             running.pointee.budget == Ticks(0),
             let next = onlyMostUrgent(core), next.pointee.budget == Ticks(0),
-            let context = next.pointee.context, context.pointee.guest == nil
+            // Its owner goes on itself, and is a component.
+            let context = next.pointee.context, context.pointee.state == .ready, context.pointee.guest == nil
         else { return nil }
         let now = M.now
         book(running, now)
         server.pointee.state = .waiting
-        server.pointee.scheduling = nil
+        server.pointee.usesOwnTime = false
         core.pointee.runQueue.remove(next)
         begin(core, next, now)
         switchToThread(core, context)

@@ -62,7 +62,6 @@ extension Kernel {
             } else {
                 context.pointee.home?.pointee.context = nil
                 context.pointee.home = nil
-                context.pointee.scheduling = nil
             }
         }
         return .done

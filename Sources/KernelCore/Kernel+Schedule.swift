@@ -36,16 +36,20 @@ extension Kernel {
         }
     }
 
-    /// Chooses. Whoever had the core and is still ready goes back to the queue, first of its equals unless its slice is
-    /// over.
+    /// Chooses who runs. Time that had the core and still leads to a context that can run keeps the core if nobody is more urgent; else
+    /// it goes back to the queue, first of its equals unless its slice is over.
     @inline(never)
     static func schedule(_ core: Ref<Core>) {
         core.pointee.mustSchedule = false
         if let running = core.pointee.scheduling {
-            guard core.pointee.runQueue.highest > Int(running.pointee.priority) else { return }
+            let beneficiary = beneficiary(of: running)
+            if let beneficiary, core.pointee.runQueue.highest <= Int(running.pointee.priority) {
+                if core.pointee.current != beneficiary { switchTo(core, beneficiary) }
+                return
+            }
             charge(core, M.now)
-            if running.pointee.isExhausted {
-                // It comes back when its period ends.
+            if running.pointee.isExhausted || beneficiary == nil {
+                // It comes back when its period ends, or when its owner's call goes on.
             } else if running.pointee.left == Ticks(0) {
                 core.pointee.runQueue.append(running)
             } else {
@@ -59,7 +63,7 @@ extension Kernel {
         let now = M.now
         charge(core, now)
         core.pointee.mustSchedule = false
-        guard let next = core.pointee.runQueue.removeFirst(), let context = next.pointee.context else {
+        guard let (next, context) = firstThatLeads(core) else {
             core.pointee.current = nil
             return updateDeadline(core)
         }
@@ -72,6 +76,23 @@ extension Kernel {
         switchTo(core, context)
     }
 
+    /// Takes the most urgent time that leads to a context that can run out of the queue. Time that leads nowhere is parked on the
+    /// way; if there is much of it, the core interrupts itself to go on.
+    private static func firstThatLeads(
+        _ core: Ref<Core>
+    ) -> (Ref<SchedulingContext>, Ref<ExecutionContext>)? {
+        for _ in 0..<parkBatch {
+            guard let next = core.pointee.runQueue.removeFirst() else { return nil }
+            if let context = beneficiary(of: next) { return (next, context) }
+        }
+        core.pointee.mustSchedule = true
+        M.interrupt(core.pointee.id)
+        return nil
+    }
+
+    /// How much time that leads nowhere one entry parks.
+    private static var parkBatch: Int { 8 }
+
     /// Books the time since the running scheduling context got the core.
     private static func charge(_ core: Ref<Core>, _ now: Ticks) {
         guard let running = core.pointee.scheduling else { return }
@@ -83,7 +104,7 @@ extension Kernel {
         if running.pointee.budget != Ticks(0) { chargeBudget(core, running, used, now) }
     }
 
-    /// The context that runs does not go on; its scheduling context is in no queue.
+    /// The time that runs does not go on, and is in no queue.
     static func releaseCore(_ core: Ref<Core>) {
         core.pointee.current = nil
         core.pointee.mustSchedule = true
@@ -241,7 +262,7 @@ extension Kernel {
         if guest.pointee.isDirty.relaxedLoad() != 0 { synchronise(guest) }
         if hasPendingListed(guest) || hasDeliverable(guest) { return }
         context.pointee.state = .waitingForInterrupt
-        releaseCore(core)
+        restOwnTime(core, context)
     }
 
     /// Whether a list register holds an interrupt that the virtual CPU has not taken.

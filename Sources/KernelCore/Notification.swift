@@ -111,7 +111,7 @@ extension Kernel {
                 if bits & ~before != 0 { post(notification, to: thread.pointee.core, M.board) }
                 return
             }
-            if thread.pointee.state == .waiting || thread.pointee.abortMask != 0
+            if !thread.pointee.usesOwnTime || thread.pointee.abortMask != 0
                 || notification.pointee.sink.load() != sink
             {
                 tell(core, notification)
@@ -144,20 +144,22 @@ extension Kernel {
         }
     }
 
-    /// Wakes the thread of a notification that has bits, if it waits; ends its call if the bits are of its abort mask. On the
-    /// thread's core.
+    /// Wakes the thread of a notification that has bits, if it waits; ends its call if the bits are of its abort mask. A thread that
+    /// serves a caller gets its own time beside the caller's, so that it comes to the bits soon. On the thread's core.
     private static func deliver(_ core: Ref<Core>, _ notification: Ref<Notification>, to thread: Ref<ExecutionContext>) {
         if thread.pointee.state == .calling, thread.pointee.callKind == .message, isAborting(thread) {
-            return abortCall(core, thread)
+            abortCall(core, thread)
         }
-        guard thread.pointee.state == .waiting, let home = thread.pointee.home else { return }
-        let bits = notification.pointee.bits.exchange(0)
-        guard bits != 0 else { return }
-        answer(thread, .notified, tag: bits)
-        thread.pointee.state = .ready
-        thread.pointee.scheduling = home
-        home.pointee.context = thread
-        makeReady(core, home)
+        guard !thread.pointee.usesOwnTime, thread.pointee.state != .stopped, thread.pointee.home != nil,
+            notification.pointee.bits.relaxedLoad() != 0
+        else { return }
+        if thread.pointee.state == .waiting {
+            let bits = notification.pointee.bits.exchange(0)
+            guard bits != 0 else { return }
+            answer(thread, .notified, tag: bits)
+            thread.pointee.state = .ready
+        }
+        useOwnTime(core, thread)
     }
 
     // MARK: Bells

@@ -51,7 +51,7 @@ extension SchedulingContext {
             nonmutating set { usedWord.relaxedStore(newValue.value) }
         }
     #endif
-    /// The context that runs on it: the last of the call chain. Other cores only see whether there is one.
+    /// Its owner. Other cores only look whether there is one.
     @inline(__always) public var context: Ref<ExecutionContext>? {
         get { contextLink.load() }
         nonmutating set { contextLink.relaxedStore(newValue) }

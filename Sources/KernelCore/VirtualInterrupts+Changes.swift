@@ -36,7 +36,7 @@ extension Kernel {
     static func wake(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         core.pointee.contextTimers.remove(context)
         context.pointee.state = .ready
-        if let scheduling = context.pointee.scheduling { makeReady(core, scheduling) }
+        useOwnTime(core, context)
     }
 
     /// `interruptControl` on a virtual CPU.

@@ -121,8 +121,7 @@ extension Bench {
     func raiseRoot() {
         enter { core in
             self.root.pointee.state = .ready
-            self.root.pointee.scheduling = self.rootScheduling
-            K.makeReady(core, self.rootScheduling)
+            K.useOwnTime(core, self.root)
         }
         #expect(current() == root)
     }

@@ -60,6 +60,8 @@ private struct Pair {
         for index in badges {
             #expect(bench.current() == clients[index].context)
             bench.call(portal, by: clients[index], 100 + UInt64(index))
+            #expect(bench.current() == server.context, "whoever queues helps")
+            bench.advance(1000)
         }
         for index in clients.indices {
             #expect(bench.current() == server.context)
@@ -94,11 +96,34 @@ private struct Pair {
         pair.bench.replyAndWait(pair.server, extra: ReplyForm.refuse)
         #expect(pair.bench.answer(pair.client.context).status == .refused)
         pair.bench.call(pair.portal, by: pair.client)
-        pair.bench.replyAndWait(pair.server, extra: ReplyForm.leaveStopped, 9)
-        #expect(pair.client.state == .stopped)
-        #expect(pair.server.state == .waiting)
-        #expect(pair.bench.answer(pair.client.context).words[0] == 9)
-        #expect(pair.bench.current() == nil)
+        // No server has the right to stop its clients.
+        let refused = pair.bench.replyAndWait(pair.server, extra: ReplyForm.leaveStopped, 9)
+        #expect(refused.status == .badArgument && pair.client.state == .calling)
+        pair.bench.replyAndWait(pair.server, 9)
+        #expect(pair.client.state == .ready && pair.bench.answer(pair.client.context).words[0] == 9)
+    }
+
+    @Test func anExitMayLeaveItsVirtualCPUStopped() {
+        let bench = Bench()
+        let monitor = bench.makeThread(priority: 9)
+        let machine = bench.makeVirtualCPU(portal: bench.makePortal(to: monitor))
+        bench.sleepRoot()
+        bench.wait(monitor)
+        bench.exit(machine, Message(1))
+        bench.replyAndWait(monitor, extra: ReplyForm.leaveStopped)
+        #expect(machine.state == .stopped && monitor.state == .waiting && bench.current() == nil)
+    }
+
+    /// On the fast path as on the general one.
+    @Test(arguments: [7, 13, 16, 31], [true, false])
+    func bitsThatMeanNothingAreRefused(bit: UInt32, fast: Bool) {
+        let pair = Pair()
+        pair.bench.usesFastPath = fast
+        pair.bench.call(pair.portal, by: pair.client)
+        let answer = pair.bench.replyAndWait(pair.server, extra: 1 << bit)
+        #expect(answer.status == .unsupported && pair.client.state == .calling)
+        pair.bench.replyAndWait(pair.server)
+        #expect(pair.client.state == .ready)
     }
 
     @Test func replyWithoutACallerIsRefused() {

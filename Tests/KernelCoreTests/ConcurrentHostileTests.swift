@@ -155,8 +155,7 @@ private final class ConcurrentRun: @unchecked Sendable {
                 bench.enter { core in
                     guard self.bench.root.pointee.state != .ready else { return }
                     self.bench.root.pointee.state = .ready
-                    self.bench.root.pointee.scheduling = self.bench.rootScheduling
-                    K.makeReady(core, self.bench.rootScheduling)
+                    K.useOwnTime(core, self.bench.root)
                 }
             }
             let answer = bench.operate(.revoke, bench.region)

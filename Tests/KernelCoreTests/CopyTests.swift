@@ -177,6 +177,8 @@ private struct Loan {
         loan.bench.raiseRoot()
         loan.bench.succeed(.contextControl, loan.client.slot, form: ContextControl.abort.rawValue)
         loan.bench.sleepRoot()
+        // The client's next call helps the server to its end.
+        loan.bench.call(loan.portal, by: loan.client)
         #expect(loan.bench.current() == loan.server.context)
         #expect(loan.copy(.write, offset: 0, address: Loan.mine, size: 8).0 == .badState)
     }

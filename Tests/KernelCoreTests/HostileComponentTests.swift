@@ -102,8 +102,7 @@ struct HostileRun {
         bench.enter { core in
             guard self.bench.root.pointee.state != .ready else { return }
             self.bench.root.pointee.state = .ready
-            self.bench.root.pointee.scheduling = self.bench.rootScheduling
-            K.makeReady(core, self.bench.rootScheduling)
+            K.useOwnTime(core, self.bench.root)
         }
         let region = bench.object(bench.region, as: Region.self)
         for _ in 0..<20_000 {

@@ -121,15 +121,32 @@ extension Invariants {
             require(context.pointee.running.load() == 1, "a context is \(state) and counts as stopped")
             require(context.pointee.isConfigured, "a context is \(state) and made of nothing")
         }
-        guard state == .ready else { return }
-        guard let time = context.pointee.scheduling else {
-            return require(context.pointee.home == nil, "a context is ready and without its time")
-        }
+        checkOwnTime(context)
+    }
+
+    /// Time that leads to a context that can run gets the core some time.
+    private mutating func checkOwnTime(_ context: Ref<ExecutionContext>) {
+        let state = context.pointee.state
+        // Else it waits, serves a caller, or is an orphan.
+        guard context.pointee.usesOwnTime else { return }
+        require(state == .ready || state == .calling, "a context is \(state) and uses its time")
+        guard let time = context.pointee.home else { return require(false, "a context uses time that it does not have") }
+        guard Kernel<ModelMachine>.beneficiary(of: time) != nil, !queuesSomewhere(context) else { return }
         let core = cores[context.pointee.core.index]
-        require(time.pointee.context == context, "a context is ready on time that another one uses")
         require(
-            time.pointee.isQueued || core.pointee.current == context || time.pointee.isExhausted,
-            "a context is ready and will never run")
+            time.pointee.isQueued || core.pointee.scheduling == time || time.pointee.isExhausted,
+            "time leads to a context that can run and never will")
+    }
+
+    /// Whether a link of its chain waits in a queue: its time may have been parked until it is taken.
+    private func queuesSomewhere(_ context: Ref<ExecutionContext>) -> Bool {
+        var link = context
+        for _ in 0..<16 {
+            guard link.pointee.state == .calling, let server = link.pointee.server else { return false }
+            if server.pointee.caller != link { return true }
+            link = server
+        }
+        return true
     }
 
     private mutating func checkParts(_ context: Ref<ExecutionContext>) {
@@ -244,8 +261,7 @@ extension Invariants {
         require(!(time.pointee.isExhausted && time.pointee.isQueued), "time is used up and queued")
         guard let context = time.pointee.context else { return require(!time.pointee.isQueued, "queued time is nobody's") }
         guard isLive(context.address, .thread, .virtualCPU) else { return require(false, "time of a context that is gone") }
-        require(
-            context.pointee.home == time || context.pointee.scheduling == time, "time knows a context that does not know it")
+        require(context.pointee.home == time, "time knows a context that does not know it")
     }
 
     private mutating func check(_ interrupt: Ref<Interrupt>) {

@@ -74,8 +74,8 @@ struct Invariants {
         guard let scheduling = core.pointee.scheduling else {
             return require(false, "\(name) runs on nobody's time")
         }
-        require(current.pointee.scheduling == scheduling, "\(name) runs a context on time that is not its own")
-        require(scheduling.pointee.context == current, "\(name): the time that is used is another context's")
+        require(
+            Kernel<ModelMachine>.beneficiary(of: scheduling) == current, "\(name) runs a context on time that does not lead to it")
         require(!scheduling.pointee.isQueued, "\(name): what has the core is queued")
         require(!scheduling.pointee.isExhausted, "\(name) runs on time that is used up")
         require(
@@ -107,9 +107,8 @@ struct Invariants {
         require(item.pointee.core == core.pointee.id, "a scheduling context on the wrong core")
         require(!item.pointee.isExhausted, "time that is used up is queued")
         guard let context = item.pointee.context else { return require(false, "queued time is nobody's") }
-        require(context.pointee.state == .ready, "queued time is of a context that is \(context.pointee.state)")
-        require(context.pointee.scheduling == item, "queued time is of a context that runs on other time")
-        require(core.pointee.current != context, "a context runs and is queued")
+        require(context.pointee.usesOwnTime, "queued time is of a context that does not use it")
+        require(core.pointee.scheduling != item, "time runs and is queued")
     }
 
     private mutating func checkBudgetTimers(_ core: Ref<Core>) {

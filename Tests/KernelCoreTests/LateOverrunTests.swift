@@ -100,7 +100,7 @@ import Testing
         let bench = Bench()
         bench.checksInvariants = false
         let count = 40
-        let busy = bench.makeThread(priority: 1)
+        let busy = bench.makeThread(priority: 1, starts: false)
         let busyPortal = bench.makePortal(to: busy)
         var handlers: [Tenant] = [], helpers: [Tenant] = [], clients: [Tenant] = []
         var helperPortals: [UInt32] = []

@@ -151,9 +151,8 @@ import Testing
                 lost += 1
             } else {
                 second.run {
-                    second.kernelCore.pointee.runQueue.remove(bench.object(sleeper.scheduling, as: SchedulingContext.self))
                     sleeper.context.pointee.state = .waiting
-                    sleeper.context.pointee.scheduling = nil
+                    K.restOwnTime(second.kernelCore, sleeper.context)
                 }
             }
         }

@@ -28,7 +28,7 @@ extension KernelModel {
         guard server.state != .waiting else { return false }
         var link: ModelThread? = server
         var steps = 0
-        while let thread = link, steps <= 2 * Self.maximumDepth {
+        while let thread = link, steps < Self.maximumDepth {
             if thread === caller { return true }
             link = thread.state == .calling ? thread.server : nil
             steps += 1
@@ -111,6 +111,7 @@ extension KernelModel {
     /// `replyWait`, whole.
     func replyWait(_ server: ModelThread, _ request: Request) {
         let form = request.selector.form
+        guard form & ~ReplyForm.known == 0 else { return server.expected = (Status.unsupported.rawValue, nil) }
         if form & ReplyForm.reply != 0 {
             guard let caller = server.caller else {
                 guard form & ReplyForm.wait != 0 else { return server.expected = (Status.badState.rawValue, nil) }
@@ -118,10 +119,10 @@ extension KernelModel {
                 return wait(server)
             }
             let shape = MessageShape(bits: request.selector.slot)
-            guard shape.isValid, !shape.hasLease else { return server.expected = (Status.badArgument.rawValue, nil) }
+            guard shape.isValid, !shape.hasLease, form & ReplyForm.leaveStopped == 0 else { return server.expected = (Status.badArgument.rawValue, nil) }
             reply(server, caller, form, shape)
             server.expected = (Status.ok.rawValue, nil)
-            if form & ReplyForm.wait != 0 { wait(server) }
+            if form & ReplyForm.wait != 0 { wait(server) } else { server.usesOwnTime = true }
             return
         }
         server.expected = (Status.ok.rawValue, nil)
@@ -136,7 +137,7 @@ extension KernelModel {
         server.depth = 0
         caller.server = nil
         if shape.bits != 0 { caller.expected?.status |= transferMore(server, caller, shape) }
-        if form & ReplyForm.leaveStopped != 0 || caller.stopsOnReply {
+        if caller.stopsOnReply {
             finishStop(caller)
         } else {
             caller.state = .ready
@@ -147,9 +148,11 @@ extension KernelModel {
         if let notification = server.notification, server.scheduling != nil, notification.bits != 0 {
             server.expected = (Status.notified.rawValue, notification.bits)
             notification.bits = 0
+            server.usesOwnTime = true
             return
         }
         server.state = .waiting
+        server.usesOwnTime = false
         guard !server.callers.isEmpty else { return }
         transfer(server.callers.removeFirst(), server)
     }

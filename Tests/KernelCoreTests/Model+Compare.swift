@@ -96,6 +96,7 @@ extension KernelModel {
         require((kernel.pointee.running.load() == 0) == (thread.state == .stopped), "\(name): running")
         require(kernel.pointee.caller?.address.value == thread.caller?.address, "\(name) serves another")
         require(kernel.pointee.server?.address.value == thread.server?.address, "\(name) waits for another")
+        require(kernel.pointee.usesOwnTime == thread.usesOwnTime, "\(name): own time \(kernel.pointee.usesOwnTime)")
         require((kernel.pointee.stopsOnReply != 0) == thread.stopsOnReply, "\(name): stops on reply")
         require(kernel.pointee.abortMask == thread.abortMask, "\(name): abort mask")
         require(kernel.pointee.messagePage.value == thread.page, "\(name): message page")

@@ -205,6 +205,8 @@ final class KernelModel {
         if server.caller === caller {
             server.caller = nil
             server.depth = 0
+            // An orphan uses no time of its own that has no limit.
+            if server.time?.hasBudget == true { server.usesOwnTime = true }
         } else {
             server.callers.removeAll { $0 === caller }
         }
@@ -223,6 +225,7 @@ final class KernelModel {
     func finishStop(_ thread: ModelThread) {
         thread.stopsOnReply = false
         thread.state = .stopped
+        thread.usesOwnTime = false
         // Whoever waits for its reply hears of it.
         guard let caller = thread.caller else { return }
         thread.caller = nil
@@ -264,6 +267,7 @@ final class KernelModel {
         if thread.state == .calling { thread.stopsOnReply = false }
         guard thread.state == .stopped, thread.isConfigured, thread.scheduling != nil else { return }
         thread.state = .ready
+        thread.usesOwnTime = true
         thread.time?.wasUsed = true
         thread.expected = nil
     }
@@ -296,11 +300,15 @@ final class KernelModel {
     func deliver(_ notification: ModelNotification, on core: Int) {
         guard let thread = notification.sink?.object as? ModelThread else { return }
         guard thread.core == core else { return post(notification, to: thread.core) }
-        if thread.state == .calling, thread.isAborting { return abortCall(thread) }
-        guard thread.state == .waiting, thread.scheduling != nil, notification.bits != 0 else { return }
-        thread.expected = (Status.notified.rawValue, notification.bits)
-        notification.bits = 0
-        thread.state = .ready
+        if thread.state == .calling, thread.isAborting { abortCall(thread) }
+        guard thread.state != .stopped, thread.scheduling != nil, notification.bits != 0 else { return }
+        // Bits for a thread that serves bring its own time.
+        if !thread.usesOwnTime, thread.state == .waiting {
+            thread.expected = (Status.notified.rawValue, notification.bits)
+            notification.bits = 0
+            thread.state = .ready
+        }
+        thread.usesOwnTime = true
     }
 
     /// A core looks into its inbox: the last comes first.

@@ -74,6 +74,8 @@ final class ModelNotification: ModelObject {
 final class ModelThread: ModelObject {
     var state = RunState.stopped
     var isConfigured = false
+    /// Its own time runs it, or the server that it waits for.
+    var usesOwnTime = false
     /// Its core is fixed.
     var isPlaced = false
     var core = 0

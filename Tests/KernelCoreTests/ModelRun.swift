@@ -62,12 +62,14 @@ final class ModelRun {
         // Its time was not made by `create`.
         let time = ModelTime(at: bench.rootScheduling.address.value)
         time.isAllTime = true
+        time.priority = UInt64(Bench.rootPriority)
         thread.scheduling = ModelNode(
             .part(thread, .scheduling), .schedulingContext, rights: 15, object: time,
             base: bench.rootScheduling.address.value, under: nil)
         thread.isConfigured = true
         thread.isPlaced = true
         thread.state = .ready
+        thread.usesOwnTime = true
         return KernelModel(coreCount: ModelSlots.cores, roots: roots, rootThread: thread)
     }
 
@@ -111,6 +113,7 @@ final class ModelRun {
     func broken(compares: Bool, checksInvariants: Bool = false) -> String? {
         if compares {
             model.compare(slots: ModelSlots.rootLimit)
+            for core in cores.indices { model.compareWhoRuns(core, cores[core].kernelCore) }
             if checksInvariants || count % (32 * stride) == 0 {
                 model.broken += Invariants(bench).broken()
             }

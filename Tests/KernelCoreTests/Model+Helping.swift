@@ -1,0 +1,52 @@
+import ABI
+import MachineModel
+
+@testable import KernelCore
+
+// Whose time runs whom: the reference follows the chains of calls from every owner of time, and knows how urgent the most urgent one is.
+
+extension KernelModel {
+    /// The context that a thread's own time runs; nil if none can run. At most eight links.
+    private func beneficiary(of owner: ModelThread) -> ModelThread? {
+        guard owner.usesOwnTime else { return nil }
+        var link = owner
+        var links = 0
+        while link.state == .calling, let server = link.server {
+            links += 1
+            if links > Self.maximumDepth { return nil }
+            link = server
+        }
+        return link.state == .ready ? link : nil
+    }
+
+    /// Whether a link of the chain waits in a queue: the kernel may have parked the owner's time until its call is taken.
+    private func queuesSomewhere(_ owner: ModelThread) -> Bool {
+        var link = owner
+        while link.state == .calling, let server = link.server {
+            if server.caller !== link { return true }
+            link = server
+        }
+        return false
+    }
+
+    /// The kernel runs the end of the chain of the time that has the core, and none that is more urgent waits.
+    func compareWhoRuns(_ core: Int, _ kernelCore: Ref<Core>) {
+        // It is to go on parking time that leads nowhere.
+        if kernelCore.pointee.mustSchedule { return }
+        func isUsedUp(_ time: ModelTime) -> Bool {
+            Ref<SchedulingContext>(at: PhysicalAddress(time.address)).pointee.isExhausted
+        }
+        let owners = threads.filter { $0.core == core && $0.time.map { !isUsedUp($0) } ?? false && beneficiary(of: $0) != nil }
+        let running = owners.first { $0.time?.address == kernelCore.pointee.scheduling?.address.value }
+        if kernelCore.pointee.scheduling != nil, running == nil { return broken.append("core \(core) runs on time that leads nowhere") }
+        if let running {
+            let expected = beneficiary(of: running)
+            if kernelCore.pointee.current?.address.value != expected?.address {
+                broken.append("core \(core) does not run the end of the chain of its time")
+            }
+        }
+        let waiting = owners.filter { !queuesSomewhere($0) }.compactMap { $0.time?.priority }.max()
+        guard let waiting, waiting > running?.time?.priority ?? 0 || running == nil else { return }
+        broken.append("core \(core): time of priority \(waiting) waits")
+    }
+}
