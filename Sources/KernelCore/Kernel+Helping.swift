@@ -14,8 +14,14 @@ extension Kernel {
     /// Returns the context that this time runs: its owner, or the end of the chain of calls that the owner waits for. Nil if none can run.
     ///
     /// Work: at most `maximumDepth` links.
+    @inline(__always)
     static func beneficiary(of time: Ref<SchedulingContext>) -> Ref<ExecutionContext>? {
         guard let owner = time.pointee.context, owner.pointee.usesOwnTime else { return nil }
+        return owner.pointee.state == .ready ? owner : endOfChain(from: owner)
+    }
+
+    @inline(never)
+    private static func endOfChain(from owner: Ref<ExecutionContext>) -> Ref<ExecutionContext>? {
         var link = owner
         for _ in 0..<maximumDepth {
             guard link.pointee.state == .calling, let server = link.pointee.server else { break }

@@ -47,7 +47,8 @@ extension Kernel {
                 if core.pointee.current != beneficiary { switchTo(core, beneficiary) }
                 return
             }
-            charge(core, M.now)
+            let now = M.now
+            charge(core, now)
             if running.pointee.isExhausted || beneficiary == nil {
                 // It comes back when its period ends, or when its owner's call goes on.
             } else if running.pointee.left == Ticks(0) {
@@ -55,39 +56,53 @@ extension Kernel {
             } else {
                 core.pointee.runQueue.prepend(running)
             }
+            return takeNext(core, now)
         }
-        takeNext(core)
+        takeNext(core, M.now)
     }
 
-    private static func takeNext(_ core: Ref<Core>) {
-        let now = M.now
-        charge(core, now)
+    /// Gives the core, which nobody has, to the most urgent time that leads to a context that can run.
+    private static func takeNext(_ core: Ref<Core>, _ now: Ticks) {
         core.pointee.mustSchedule = false
-        guard let (next, context) = firstThatLeads(core) else {
+        guard let next = core.pointee.runQueue.removeFirst(), let owner = next.pointee.context else {
             core.pointee.current = nil
             return updateDeadline(core)
         }
-        core.pointee.scheduling = next
-        next.pointee.since = now
-        if next.pointee.left == Ticks(0) { next.pointee.left = next.pointee.slice }
-        core.pointee.sliceEnd = now + next.pointee.left
-        beginBudget(core, next, now)
-        updateDeadline(core)
-        switchTo(core, context)
+        // Time in the queue is in use, so that an owner that is ready runs itself.
+        guard owner.pointee.state == .ready else { return takeNextInChain(core, next, now) }
+        give(core, to: next, owner, now)
     }
 
-    /// Takes the most urgent time that leads to a context that can run out of the queue. Time that leads nowhere is parked on the
-    /// way; if there is much of it, the core interrupts itself to go on.
-    private static func firstThatLeads(
-        _ core: Ref<Core>
-    ) -> (Ref<SchedulingContext>, Ref<ExecutionContext>)? {
+    /// The same when the owner of the most urgent time waits for a server. Time that leads nowhere is parked; if there is much of it,
+    /// the core interrupts itself to go on.
+    @inline(never)
+    private static func takeNextInChain(_ core: Ref<Core>, _ first: Ref<SchedulingContext>, _ now: Ticks) {
+        var link: Ref<SchedulingContext>? = first
         for _ in 0..<parkBatch {
-            guard let next = core.pointee.runQueue.removeFirst() else { return nil }
-            if let context = beneficiary(of: next) { return (next, context) }
+            guard let next = link else {
+                core.pointee.current = nil
+                return updateDeadline(core)
+            }
+            if let context = beneficiary(of: next) { return give(core, to: next, context, now) }
+            link = core.pointee.runQueue.removeFirst()
         }
+        if let link { core.pointee.runQueue.prepend(link) }
+        core.pointee.current = nil
         core.pointee.mustSchedule = true
         M.interrupt(core.pointee.id)
-        return nil
+    }
+
+    @inline(__always)
+    private static func give(
+        _ core: Ref<Core>, to time: Ref<SchedulingContext>, _ context: Ref<ExecutionContext>, _ now: Ticks
+    ) {
+        core.pointee.scheduling = time
+        time.pointee.since = now
+        if time.pointee.left == Ticks(0) { time.pointee.left = time.pointee.slice }
+        core.pointee.sliceEnd = now + time.pointee.left
+        beginBudget(core, time, now)
+        updateDeadline(core)
+        switchTo(core, context)
     }
 
     /// How much time that leads nowhere one entry parks.
@@ -118,7 +133,7 @@ extension Kernel {
         charge(core, now)
         running.pointee.left = Ticks(0)
         if !running.pointee.isExhausted { core.pointee.runQueue.append(running) }
-        takeNext(core)
+        takeNext(core, now)
     }
 
     /// Sets the hardware timer to the soonest of: a timer's deadline, the end of the slice if equals wait, the end of the budget.
@@ -262,7 +277,9 @@ extension Kernel {
         if guest.pointee.isDirty.relaxedLoad() != 0 { synchronise(guest) }
         if hasPendingListed(guest) || hasDeliverable(guest) { return }
         context.pointee.state = .waitingForInterrupt
-        restOwnTime(core, context)
+        // Nobody calls a virtual CPU: it runs on its own time.
+        context.pointee.usesOwnTime = false
+        releaseCore(core)
     }
 
     /// Whether a list register holds an interrupt that the virtual CPU has not taken.
