@@ -102,7 +102,7 @@ extension Kernel {
 
     /// Callers that queue at a server that is destroyed get `dead`. False: some are left.
     static func dismissCallers(_ core: Ref<Core>, _ server: Ref<ExecutionContext>) -> Bool {
-        for _ in 0..<16 {
+        for _ in 0..<queueBatch {
             guard let caller = server.pointee.callers.removeFirst() else { return true }
             caller.pointee.server = nil
             if caller.pointee.callKind == .message {

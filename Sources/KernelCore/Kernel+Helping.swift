@@ -69,7 +69,7 @@ extension Kernel {
     }
 
     /// How many queued callers one entry looks at.
-    static var queueBatch: Int { 16 }
+    static var queueBatch: Int { 8 }
 
     /// Decides on whose time a server goes on whose caller has gone: on that of later callers, which have to queue behind the rest of
     /// this work. A server with a budget of its own may use that, too; one without does not, or clients that abort their calls
