@@ -47,13 +47,14 @@ struct EstateDemand {
         for index in 0..<4 where record.program.segments[index].rights & UInt64(Rights.write.rawValue) != 0 {
             pages += record.program.segments[index].memorySize
         }
-        pages += record.heapSize + record.sharedSize + ComponentLayout.configurationSize + MessagePage.size
+        pages += record.heapSize + ComponentLayout.configurationSize + MessagePage.size
         pages += record.coreSpread * record.program.stackSize
         objects += ObjectSize.table(slots: SystemBuilder.tableSlots) + ObjectSize.notification
         objects += record.coreSpread * (ObjectSize.thread + ObjectSize.schedulingContext)
         if record.kind == TenantKind.machine.rawValue { addMachine(record) }
         // The console driver has a mapping for each client, root included.
         if record.kind == TenantKind.consoleDriver.rawValue { slots += UInt32(SystemBuilder.tenantCount + 1) }
+        slots += 2 * UInt32(SystemBuilder.callerCount(record))
         objects = (objects + 4095) & ~4095
     }
 
@@ -80,9 +81,10 @@ private enum ObjectSize {
 
 extension TenantRecord {
     /// Pages for the tables of the component's own space: image, stacks, configuration, console, devices and heap need about
-    /// ten, and one for each 2 MiB of program and heap; each GiB of guest RAM one, each module two for its ends that fill no 2 MiB.
+    /// ten, and one for each 2 MiB of program and heap, and for each peer with whom it shares memory; each GiB of guest RAM one, each module two for its ends that fill no 2 MiB.
     var pageTables: UInt64 {
         var base = 15 + (paging.size >> 21) + (SystemBuilder.pagedFileTables(self)) + heapSize >> 21 + coreSpread
+        base += windowCount + SystemBuilder.callerCount(self)
         for index in 0..<4 { base += program.segments[index].memorySize >> 21 }
         guard kind == TenantKind.machine.rawValue else { return base }
         var modules: UInt64 = 0

@@ -30,6 +30,7 @@ extension SystemBuilder {
         fill(&configuration.connections, record)
         fill(&configuration.paging, pager: index)
         configuration.sharedSize = record.sharedSize
+        fill(&configuration.callers, server: index)
         if record.kind == TenantKind.machine.rawValue { fill(&configuration.machine, record) }
     }
 

@@ -21,15 +21,9 @@ extension SystemBuilder {
         for number in 0..<Connections.maximum where record.connections[number].server != 0 {
             connections[number].name = record.connections[number].name
             connections[number].slot = UInt64(InitialSlot.firstConnection) + UInt64(number)
+            connections[number].server = record.connections[number].server
+            connections[number].window = UInt64(record.window(of: number))
         }
-    }
-
-    /// Memory that the tenant can share: it sees all of it, and may hand parts of it on.
-    mutating func giveSharedMemory(_ size: UInt64, _ index: Int) {
-        let extent = clearedExtent(size, for: index)
-        mapOwn(index, extent, ComponentLayout.shared, size: size, .readWrite)
-        let rights = Rights(rawValue: Rights.readWrite.rawValue | Rights.manage.rawValue)
-        derive(extent, into: tenants[index].table, InitialSlot.sharedMemory, rights: rights)
     }
 
     /// The page for messages of more than six words, of the tenant's main thread.

@@ -80,7 +80,7 @@ extension SystemBuilder {
         return tables
     }
 
-    private static func isSame(_ left: InlineArray<32, UInt8>, _ right: InlineArray<32, UInt8>) -> Bool {
+    static func isSame(_ left: InlineArray<32, UInt8>, _ right: InlineArray<32, UInt8>) -> Bool {
         for index in 0..<32 where left[index] != right[index] { return false }
         return true
     }

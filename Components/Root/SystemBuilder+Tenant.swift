@@ -48,7 +48,6 @@ extension SystemBuilder {
         buildNotification(index)
         mapOwn(
             index, tenants[index].console, ComponentLayout.console, size: 2 * ConsoleRing.size, .readWrite)
-        if record.sharedSize != 0 { giveSharedMemory(record.sharedSize, index) }
         guard record.heapSize != 0 else { return }
         let heap = clearedExtent(record.heapSize, for: index)
         tenants[index].heap = heap

@@ -59,6 +59,7 @@ struct SystemBuilder: ~Copyable {
             tenants[index].faultPortals[Int(number)] = portal
         }
         if record.kind == TenantKind.machine.rawValue { prepareMachine(record, index) }
+        prepareRings(record, index)
         estate.beginLife()
         tenants[index].estate = estate
     }
@@ -82,6 +83,7 @@ struct SystemBuilder: ~Copyable {
             connectConsole(of: index)
         }
         connectServers(of: index)
+        connectRings(of: index)
         connectPaging(of: index)
         connectEvents(index)
     }
@@ -102,6 +104,7 @@ struct SystemBuilder: ~Copyable {
         tenants[index].time = 0
         tenants[index].reportedOverruns = 0
         tenants[index].lives += 1
+        countLife(of: index)
     }
 
     // MARK: Root itself
@@ -153,6 +156,8 @@ struct Tenant {
     /// Of a machine: its RAM, and what its doorbell raises if it has a peer.
     var memory: UInt32 = 0
     var eventLine: UInt32 = 0
+    /// The memory that it shares with the server of each connection (`SystemBuilder+Rings.swift`).
+    var rings = InlineArray<8, UInt32>(repeating: 0)
 
     // What each life has anew.
     var isAlive = false

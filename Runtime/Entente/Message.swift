@@ -155,16 +155,12 @@ struct MessageMemory {
         nonmutating set { store(newValue, UInt32(MessagePage.own)) }
     }
 
-    /// A mask of the slots for shared memory in use.
-    var usedSharedSlots: UInt64 {
-        get { load(UInt32(MessagePage.own) + 8) }
-        nonmutating set { store(newValue, UInt32(MessagePage.own) + 8) }
-    }
+    /// Bytes of a window of shared memory that are given out.
+    func usedShared(_ window: UInt64) -> UInt64 { load(Self.usedShared(window)) }
+    func setUsedShared(_ window: UInt64, to bytes: UInt64) { store(bytes, Self.usedShared(window)) }
 
-    /// Bytes of this component's shared memory that are given out.
-    var usedShared: UInt64 {
-        get { load(UInt32(MessagePage.own) + 16) }
-        nonmutating set { store(newValue, UInt32(MessagePage.own) + 16) }
+    private static func usedShared(_ window: UInt64) -> UInt32 {
+        UInt32(MessagePage.own) + 8 + 8 * UInt32(window % UInt64(Connections.maximum))
     }
 
     private func load(_ offset: UInt32) -> UInt64 {

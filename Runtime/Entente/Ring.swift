@@ -3,8 +3,9 @@
 //
 // Neither side believes the other. Its own counter is kept in memory of its own and only published; the peer's counter is read
 // once for each step, and a distance that cannot be ends the ring (`peerBroken`). An element is copied out before it is
-// looked at, and is checked like a message's parameters. So a hostile peer can lose or invent elements of this ring, and wake
-// its peer for nothing, and no more.
+// looked at, and is checked like a message's parameters. So a hostile peer can lose or invent elements of this ring, and
+// wake its peer for nothing, and no more. The peer's death ends the ring too (`peerGone`): the memory stays, but the peer's
+// next life may use it for something else.
 
 /// Where things lie in a ring's memory, in bytes. Each side writes cache lines of its own.
 public enum RingLayout {
@@ -17,6 +18,14 @@ public enum RingLayout {
     /// UInt32: the producer sleeps until there is room.
     static let producerSleeps = 192
     static let data = 256
+
+    /// Makes an empty ring of whatever an earlier life has left.
+    static func begin(_ memory: SharedMemory) {
+        memory.store(0, head)
+        memory.store(0, tail)
+        memory.store(0, consumerSleeps)
+        memory.store(0, producerSleeps)
+    }
 
     /// Elements that fit: a power of two, so that counters may wrap; 0 when there is no room for one.
     static func capacity(of memory: SharedMemory, wordCount: Int) -> UInt32 {
@@ -52,6 +61,9 @@ public struct RingWords {
 public enum RingError: Error, Equatable {
     /// The peer's counter is impossible. The ring is of no more use until both sides begin anew.
     case peerBroken
+    /// The peer has died. The ring is over; its next life makes and offers another one, or its client renews this one
+    /// (`SharedRing.renew`).
+    case peerGone
 }
 
 /// What a consumer took.
@@ -67,6 +79,7 @@ public struct RingProducer<Element: RingElement>: ~Copyable {
     private let memory: SharedMemory
     private let consumer: Notification
     private let events: Events
+    private let peer: PeerLife?
     public let capacity: UInt32
     /// Elements put so far: what the memory says is never read back.
     private var head: UInt32 = 0
@@ -75,7 +88,12 @@ public struct RingProducer<Element: RingElement>: ~Copyable {
     /// - Parameters:
     ///   - consumer: raised, with `events`, when the consumer sleeps and something comes.
     public init(_ memory: SharedMemory, consumer: Notification, events: Events = Events(bits: 1)) {
+        self.init(memory, consumer: consumer, events: events, peer: nil)
+    }
+
+    init(_ memory: SharedMemory, consumer: Notification, events: Events, peer: PeerLife?) {
         self.memory = memory
+        self.peer = peer
         self.consumer = consumer
         self.events = events
         capacity = RingLayout.capacity(of: memory, wordCount: Element.wordCount)
@@ -86,6 +104,8 @@ public struct RingProducer<Element: RingElement>: ~Copyable {
         guard try room() > 0 else { return false }
         let at = RingLayout.data + Int(head & (capacity &- 1)) * 8 * Element.wordCount
         for index in 0..<Element.wordCount { memory[at + 8 * index] = element.word(index) }
+        // As late as possible: the peer's next life may have begun since.
+        try requirePeer()
         head &+= 1
         memory.store(head, RingLayout.head)
         if memory.load(RingLayout.consumerSleeps) != 0 {
@@ -97,6 +117,7 @@ public struct RingProducer<Element: RingElement>: ~Copyable {
 
     /// Elements that can be put now.
     public mutating func room() throws(RingError) -> UInt32 {
+        try requirePeer()
         let waiting = head &- memory.acquire(RingLayout.tail)
         if waiting > capacity { isBroken = true }
         if isBroken { throw .peerBroken }
@@ -105,10 +126,16 @@ public struct RingProducer<Element: RingElement>: ~Copyable {
 
     /// True: the consumer will raise this side's notification when it takes something. False: there is room already.
     public mutating func willSleep() throws(RingError) -> Bool {
+        try requirePeer()
         memory.store(1, RingLayout.producerSleeps)
         guard try room() > 0 else { return true }
         memory.store(0, RingLayout.producerSleeps)
         return false
+    }
+
+    /// The memory is the next life's once the peer has died.
+    @inline(__always) private func requirePeer() throws(RingError) {
+        if let peer, peer.isOver { throw .peerGone }
     }
 }
 
@@ -117,6 +144,7 @@ public struct RingConsumer<Element: RingElement>: ~Copyable {
     private let memory: SharedMemory
     private let producer: Notification
     private let events: Events
+    private let peer: PeerLife?
     public let capacity: UInt32
     private var tail: UInt32 = 0
     private var isBroken = false
@@ -124,7 +152,12 @@ public struct RingConsumer<Element: RingElement>: ~Copyable {
     /// - Parameters:
     ///   - producer: raised, with `events`, when the producer sleeps and there is room.
     public init(_ memory: SharedMemory, producer: Notification, events: Events = Events(bits: 1)) {
+        self.init(memory, producer: producer, events: events, peer: nil)
+    }
+
+    init(_ memory: SharedMemory, producer: Notification, events: Events, peer: PeerLife?) {
         self.memory = memory
+        self.peer = peer
         self.producer = producer
         self.events = events
         capacity = RingLayout.capacity(of: memory, wordCount: Element.wordCount)
@@ -136,6 +169,8 @@ public struct RingConsumer<Element: RingElement>: ~Copyable {
         let at = RingLayout.data + Int(tail & (capacity &- 1)) * 8 * Element.wordCount
         var words = RingWords()
         for index in 0..<Element.wordCount { words.set(index, memory[at + 8 * index]) }
+        // Behind the copy: it is not the next life's element that was copied.
+        try requirePeer()
         tail &+= 1
         memory.store(tail, RingLayout.tail)
         if memory.load(RingLayout.producerSleeps) != 0 {
@@ -148,6 +183,7 @@ public struct RingConsumer<Element: RingElement>: ~Copyable {
 
     /// Elements that wait; at most `capacity`.
     public mutating func count() throws(RingError) -> UInt32 {
+        try requirePeer()
         let waiting = memory.acquire(RingLayout.head) &- tail
         if waiting > capacity { isBroken = true }
         if isBroken { throw .peerBroken }
@@ -156,11 +192,17 @@ public struct RingConsumer<Element: RingElement>: ~Copyable {
 
     /// True: the producer will raise this side's notification when it puts something. False: something waits already.
     public mutating func willSleep() throws(RingError) -> Bool {
+        try requirePeer()
         memory.store(1, RingLayout.consumerSleeps)
         guard try count() == 0 else {
             memory.store(0, RingLayout.consumerSleeps)
             return false
         }
         return true
+    }
+
+    /// The memory is the next life's once the peer has died.
+    @inline(__always) private func requirePeer() throws(RingError) {
+        if let peer, peer.isOver { throw .peerGone }
     }
 }

@@ -2,153 +2,134 @@ import ABI
 
 /// Why memory could not be shared.
 public enum SharingError: Error, Equatable {
-    /// `shared` of the manifest is used up, or there are too many rings.
+    /// `shared` of the manifest is used up.
     case noMemory
-    /// The kernel did not take what the peer sent: it is no memory, or less than the peer says.
+    /// This component uses several servers, and each has memory of its own: say with which one a ring is shared.
+    case severalServers
+    /// The offer was not taken. `badCapability`: this component shares nothing with the one that offers, or the offer
+    /// was made for another server. `badArgument`: the ring is not inside of what both share. `dead`: the life of the
+    /// client that made the offer is over.
     case refused(Status)
 }
 
-/// A ring that this component makes in its own shared memory (`shared` in the manifest) and offers to a server.
+/// A ring that this component makes in the memory that it shares with a server (`shared` in the manifest), and offers
+/// to that server.
+///
+/// The memory belongs to the connection: it outlives both ends, and neither can take it from the other.
 public struct SharedRing<Element: RingElement> {
     public let memory: SharedMemory
     /// A parameter of the call that hands it over.
     public let offer: RingOffer<Element>
+    private var server: PeerLife
 
     /// - Parameters:
     ///   - size: bytes, rounded up to pages of 4 KiB; at most 64 KiB.
+    ///   - portal: the connection of `uses` over which the ring is offered; not needed if there is only one.
     ///   - events: what the peer may raise here, when it put or took something and this side sleeps.
-    public init(size: Int, raising events: Events) throws(SharingError) {
+    public init(size: Int, with portal: Portal? = nil, raising events: Events) throws(SharingError) {
         let size = (UInt64(max(size, 1)) + 4095) & ~4095
+        let connection = try RingWindow.connection(portal)
+        let window = RingWindow(of: connection)
         let page = MessageMemory.current
-        let offset = page.usedShared
-        guard size <= ComponentLayout.windowSize, offset + size <= Configuration.current.sharedSize,
-            let slot = SharedSlots.take()
-        else { throw .noMemory }
-        let rights = Rights(rawValue: Rights.read.rawValue | Rights.write.rawValue | Rights.manage.rawValue)
-        let answer = invoke(
-            .derive, Selector(slot: InitialSlot.sharedMemory),
-            Words(UInt64(InitialSlot.table), UInt64(slot), UInt64(rights.rawValue), offset, size))
-        guard answer.has(.ok) else {
-            SharedSlots.giveBack(slot)
-            throw .refused(answer.status)
+        let offset = page.usedShared(connection.window)
+        guard size <= ComponentLayout.maximumRing, let memory = window.memory(at: offset, size: size) else {
+            throw .noMemory
         }
-        page.usedShared = offset + size
-        memory = SharedMemory(at: ComponentLayout.shared + offset, size: size)
+        page.setUsedShared(connection.window, to: offset + size)
+        self.memory = memory
+        server = window.life(of: .server)
+        let life = window.life(of: .client).number
         offer = RingOffer(
-            extent: Capability(slot: slot, rights: Rights(rawValue: Rights.read.rawValue | Rights.write.rawValue)),
-            events: Notification.own.capability(raising: events), size: size)
+            place: RingPlace(offset: offset, size: size, server: connection.server, life: life), caller: 0,
+            events: Notification.own.capability(raising: events))
+        RingLayout.begin(memory)
     }
 
     /// The side that puts. `peer` came with the server's reply.
     public func producer(waking peer: Capability<Notification>) -> RingProducer<Element> {
-        RingProducer(memory, consumer: Notification(peer))
+        RingProducer(memory, consumer: Notification(peer), events: Events(bits: 1), peer: server)
     }
 
     /// The side that takes.
     public func consumer(waking peer: Capability<Notification>) -> RingConsumer<Element> {
-        RingConsumer(memory, producer: Notification(peer))
+        RingConsumer(memory, producer: Notification(peer), events: Events(bits: 1), peer: server)
+    }
+
+    /// Empties the ring for the server's next life: offer it again, and then make a new end.
+    ///
+    /// The life of the server that accepted it before must be over (`RingError.peerGone`), otherwise both are broken.
+    public mutating func renew() {
+        server.renew()
+        RingLayout.begin(memory)
     }
 }
 
-/// A ring as a parameter: its memory, and what wakes who offers it. The server replies with a `Capability<Notification>`
-/// of its own, so that either side can wake the other.
+/// A ring as a parameter: its place in the memory that both components share, and what wakes the one that offers it. The
+/// server replies with a `Capability<Notification>` of its own, so that either side can wake the other.
+///
+/// It is good for the server of its connection only. A server that hands it on hands on nothing: the receiver finds it
+/// malformed.
 public struct RingOffer<Element: RingElement>: Parameter {
-    let extent: Capability<Extent>
+    let place: RingPlace
+    /// The number of the component that offers, as root gave it; 0 on the side that made the offer.
+    let caller: UInt64
     let events: Capability<Notification>
-    /// In bytes, as the peer says: the kernel refuses to map more than there is.
-    public let size: UInt64
+    /// In bytes. `accept` checks it against what both share.
+    public var size: UInt64 { place.size }
 
     public func append(to message: inout OutgoingMessage) {
-        message.append(size)
-        extent.append(to: &message)
+        message.append(caller == 0 ? place.word : 0)
         events.append(to: &message)
     }
 
     public static func take(from message: inout IncomingMessage) -> RingOffer? {
-        guard let size = message.takeWord(), size > 0, size <= ComponentLayout.windowSize, size % 4096 == 0,
-            let extent = Capability<Extent>.take(from: &message)
+        // A reply has no caller whose memory it could be.
+        guard let word = message.takeWord(), let place = RingPlace(word: word), message.caller != 0,
+            let events = Capability<Notification>.take(from: &message)
         else { return nil }
-        guard let events = Capability<Notification>.take(from: &message) else {
-            extent.release()
-            return nil
-        }
-        return RingOffer(extent: extent, events: events, size: size)
+        return RingOffer(place: place, caller: message.caller, events: events)
     }
 
-    /// Server: maps the ring's memory. After an error the offer is still there: `release` it.
+    /// Server: begins to use the ring. After an error the offer is still there: `release` it.
     public func accept() throws(SharingError) -> AcceptedRing<Element> {
-        guard let slot = SharedSlots.take() else { throw .noMemory }
-        let address = ComponentLayout.windows + UInt64(slot - InitialSlot.firstShared) * ComponentLayout.windowSize
-        let rights = Rights.read.rawValue | Rights.write.rawValue
-        var done: UInt64 = 0
-        while done < size {
-            let answer = invoke(
-                .map, Selector(slot: InitialSlot.space),
-                Words(UInt64(extent.slot), address + done, done, size - done, UInt64(rights), UInt64(slot)))
-            guard answer.has(.ok) || answer.has(.again), answer.words.w0 > 0 else {
-                if done > 0 { SharedSlots.unmap(slot) } else { SharedSlots.giveBack(slot) }
-                throw .refused(answer.status)
-            }
-            done += answer.words.w0
+        guard place.server == RingWindow.ownNumber, let window = RingWindow(ofCaller: caller) else {
+            throw .refused(.badCapability)
         }
-        return AcceptedRing(offer: self, slot: slot, memory: SharedMemory(at: address, size: size))
+        guard let memory = window.memory(at: place.offset, size: place.size) else { throw .refused(.badArgument) }
+        let client = window.life(of: .client)
+        guard client.number == place.life else { throw .refused(.dead) }
+        return AcceptedRing(offer: self, memory: memory, client: client)
     }
 
     /// Server: gives up what came, for an offer that it does not take.
-    public func release() {
-        extent.release()
-        events.release()
-    }
+    public func release() { events.release() }
 }
 
-/// A peer's ring that this component has mapped.
+/// A client's ring that this component uses. Its memory is there as long as this component lives, whatever the client
+/// does.
 public struct AcceptedRing<Element: RingElement> {
     let offer: RingOffer<Element>
-    let slot: UInt32
     public let memory: SharedMemory
+    private let client: PeerLife
 
-    public func producer() -> RingProducer<Element> { RingProducer(memory, consumer: Notification(offer.events)) }
-    public func consumer() -> RingConsumer<Element> { RingConsumer(memory, producer: Notification(offer.events)) }
-
-    /// Unmaps it. Whoever uses the memory afterwards faults.
-    public func release() {
-        SharedSlots.unmap(slot)
-        offer.release()
-    }
-}
-
-extension SharedMemory {
-    /// Memory at an address of the component's layout.
-    fileprivate init(at address: UInt64, size: UInt64) {
-        // SAFETY: root, or the mapping that was just made, put memory of this size there; a release is the caller's word that
-        // nobody uses it any more.
-        unsafe self.init(
-            base: UnsafeMutableRawPointer(bitPattern: UInt(Seam.address(address))).unsafelyUnwrapped, size: Int(size))
-    }
-}
-
-/// Slots for parts of this component's shared memory, and for mappings of others'.
-enum SharedSlots {
-    static func take() -> UInt32? {
-        let page = MessageMemory.current
-        for index in 0..<InitialSlot.sharedCount where page.usedSharedSlots & 1 << UInt64(index) == 0 {
-            page.usedSharedSlots |= 1 << UInt64(index)
-            return InitialSlot.firstShared + index
-        }
-        return nil
+    fileprivate init(offer: RingOffer<Element>, memory: SharedMemory, client: PeerLife) {
+        self.offer = offer
+        self.memory = memory
+        self.client = client
     }
 
-    static func giveBack(_ slot: UInt32) {
-        MessageMemory.current.usedSharedSlots &= ~(1 << UInt64(slot - InitialSlot.firstShared))
+    public func producer() -> RingProducer<Element> {
+        RingProducer(memory, consumer: Notification(offer.events), events: Events(bits: 1), peer: client)
     }
 
-    /// Takes a mapping away, and its slot back.
-    static func unmap(_ slot: UInt32) {
-        var status = Status.again
-        while status == .again {
-            status = invoke(.revoke, Selector(slot: slot, form: RevokeForm.delete.rawValue)).status
-        }
-        // An empty slot is as good: the mapping went with the peer's memory.
-        if status == .ok || status == .badCapability { giveBack(slot) }
+    public func consumer() -> RingConsumer<Element> {
+        RingConsumer(memory, producer: Notification(offer.events), events: Events(bits: 1), peer: client)
     }
+
+    /// Whether the client that offered it has died. Its ends then throw `peerGone`, and a server `release`s it.
+    public var isOver: Bool { client.isOver }
+
+    /// Gives up the client's notification, so that its slot can receive another. Do not use the ring's ends afterwards:
+    /// they would wake nobody, or the owner of what came into that slot.
+    public func release() { offer.release() }
 }

@@ -8,9 +8,6 @@ struct FakeObject {
         case portal(FakeComponent)
         case notification(FakeComponent)
         case consoleDriver
-        case extent(FakeExtent)
-        /// At this address.
-        case mapping(UInt64)
         case thread
     }
     var kind: Kind
@@ -50,8 +47,6 @@ extension FakeComponent: KernelStandIn {
         case .timer: timer(selector, words)
         case .copy: copy(selector, words)
         case .revoke: revoke(selector)
-        case .derive: derive(selector, words)
-        case .map: map(words)
         case .contextControl: contextControl(selector, words)
         case .scheduleControl where selector.form == ScheduleControl.yield.rawValue: yieldOnce()
         default: answer(.unsupported)
@@ -160,9 +155,7 @@ extension FakeComponent: KernelStandIn {
 
     private func revoke(_ selector: Selector) -> Answer {
         guard selector.form == RevokeForm.delete.rawValue else { return answer(.unsupported) }
-        guard let object = table.removeValue(forKey: selector.slot) else { return answer(.badCapability) }
-        if case .mapping(let address) = object.kind { windows[address] = nil }
-        return answer(.ok)
+        return answer(table.removeValue(forKey: selector.slot) == nil ? .badCapability : .ok)
     }
 
     private func contextControl(_ selector: Selector, _ words: Words) -> Answer {

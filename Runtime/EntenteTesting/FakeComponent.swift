@@ -18,10 +18,15 @@ public class FakeComponent: @unchecked Sendable {
     /// The caller's memory, while it answers a call.
     var lease: FakeLease?
     /// What is mapped, by its address.
-    var windows: [UInt64: FakeExtent] = [:]
+    var windows: [UInt64: FakeMemory] = [:]
     private var consoleBytes: [UInt8] = []
     private var abortMask: UInt64 = 0
-    private var connections = 0
+    /// Its number for those that it calls, as `Service.willAnswer` hears it.
+    public let number: UInt64
+    private let sharedSize: UInt64
+    private var connections: [FakeComponent] = []
+    /// Those in which it is an end and whose memory both share.
+    private var sharing: [FakeConnection] = []
     /// Until when it may wait, and what happens then.
     private var waitLimit: UInt64 = 0
     private var whenOver: (() -> Void)?
@@ -29,6 +34,8 @@ public class FakeComponent: @unchecked Sendable {
     init(_ name: String, arguments: [UInt64], memory: UInt64, shared: UInt64, kernel: FakeKernel) {
         self.name = name
         self.kernel = kernel
+        number = kernel.nextNumber()
+        sharedSize = shared
         precondition(arguments.count <= 8, "a component has at most 8 arguments")
         table[InitialSlot.notification] = FakeObject(.notification(self), .all)
         table[InitialSlot.consoleOutput] = FakeObject(.consoleDriver, .write)
@@ -38,11 +45,8 @@ public class FakeComponent: @unchecked Sendable {
             for (index, argument) in arguments.enumerated() { configuration.arguments[index] = argument }
             configuration.heapSize = memory
             configuration.sharedSize = shared
+            configuration.channel = number + 1
         }
-        guard shared > 0 else { return }
-        let all = FakeExtent(FakeMemory(Int(shared)), size: shared)
-        table[InitialSlot.sharedMemory] = FakeObject(.extent(all), .all)
-        windows[ComponentLayout.shared] = all
     }
 
     // MARK: What a test does
@@ -107,25 +111,44 @@ public class FakeComponent: @unchecked Sendable {
     /// Lets it call another by this name.
     @discardableResult
     public func connect(_ name: String, to server: FakeComponent) -> Portal {
-        precondition(connections < Connections.maximum, "a component has at most \(Connections.maximum) connections")
-        let slot = InitialSlot.firstConnection + UInt32(connections)
-        table[slot] = FakeObject(.portal(server), .write, badge: kernel.callerNumber())
-        let index = connections
+        precondition(connections.count < Connections.maximum, "a component has at most \(Connections.maximum) connections")
+        let index = connections.count
+        let slot = InitialSlot.firstConnection + UInt32(index)
+        table[slot] = FakeObject(.portal(server), .write, badge: number)
+        let earlier = connections.firstIndex { $0 === server }
         pages.configure { configuration in
             for (place, byte) in name.utf8.prefix(31).enumerated() { configuration.connections[index].name[place] = byte }
             configuration.connections[index].slot = UInt64(slot)
+            configuration.connections[index].server = server.number
+            configuration.connections[index].window = UInt64(earlier ?? index)
         }
-        connections += 1
+        connections.append(server)
+        if sharedSize > 0, earlier == nil { share(with: server, window: UInt64(index)) }
         return Portal(slot: slot)
     }
 
-    /// As if it had faulted: calls answer `dead`.
-    public func stop() { isAlive = false }
+    private func share(with server: FakeComponent, window: UInt64) {
+        precondition(number < UInt64(Connections.maximumCallers), "at most 63 components of a fake kernel can share memory")
+        let connection = FakeConnection(self, server, size: sharedSize)
+        connection.map(window: window)
+        sharing.append(connection)
+        server.sharing.append(connection)
+    }
 
-    /// As if it had been restarted. Its state is what the test makes it.
+    /// As if it had faulted: calls answer `dead`, and the rings that it shared are over.
+    public func stop() {
+        guard isAlive else { return }
+        isAlive = false
+        for connection in sharing { connection.countDeath(of: self) }
+    }
+
+    /// As if it had been restarted. Its state is what the test makes it; the memory that it shares holds what it held.
     public func restart() {
+        stop()
         isAlive = true
         generation += 1
+        pages.forgetRings()
+        pages.configure { $0.earlierLives += 1 }
     }
 
     // MARK: What servers do

@@ -19,7 +19,7 @@ public final class FakeKernel: @unchecked Sendable {
     public static let frequency: UInt64 = 62_500_000
     private var deadlines: [Deadline] = []
     private var plans: [(ticks: UInt64, action: () -> Void)] = []
-    private var nextCaller: UInt64 = 1
+    private var components: UInt64 = 0
 
     public init() {}
 
@@ -91,9 +91,10 @@ public final class FakeKernel: @unchecked Sendable {
         if let ticks { deadlines.append(Deadline(ticks: ticks, component: component, bits: bits)) }
     }
 
-    func callerNumber() -> UInt64 {
-        defer { nextCaller += 1 }
-        return nextCaller
+    /// A number for a component; 0 is nobody's.
+    func nextNumber() -> UInt64 {
+        components += 1
+        return components
     }
 
     static func ticks(_ interval: Interval) -> UInt64 {

@@ -30,6 +30,11 @@ final class FakePages {
         body(&base.assumingMemoryBound(to: ComponentConfiguration.self).pointee)
     }
 
+    /// A new life has given out nothing of the memory that it shares.
+    func forgetRings() {
+        memset(message + Int(MessagePage.own) + 8, 0, 8 * Connections.maximum)
+    }
+
     // MARK: The message page
 
     private var message: UnsafeMutableRawPointer { base + Self.pageSize }

@@ -5,6 +5,8 @@ public enum Connections {
     public static let maximum = 8
     /// Bytes of a name, padded with zeros.
     public static let nameSize = 32
+    /// Every caller's number is below this.
+    public static let maximumCallers = 64
 }
 
 /// One connection of a tenant, as the image's table has it.
@@ -21,14 +23,14 @@ public struct Connection {
     public var name: InlineArray<32, UInt8>
     /// The slot of its portal; 0: the record is unused.
     public var slot: UInt64
+    /// The server's number: 1 + its index in the image's table.
+    public var server: UInt64
+    /// The window of `ComponentLayout.shared` in which the memory lies that both share, if the component has any:
+    /// connections to the same server have the same.
+    public var window: UInt64
 }
 
 extension InitialSlot {
-    /// A component with `shared` memory: the whole of it, as an extent (read, write, manage).
-    public static let sharedMemory: UInt32 = 48
-    /// A component: slots for parts of its shared memory, and for mappings of others' memory.
-    public static let firstShared: UInt32 = 49
-    public static let sharedCount: UInt32 = 15
     /// A component: the portals of its connections, in the order of the configuration.
     public static let firstConnection: UInt32 = 32
     /// A component: slots in which capabilities land that come with messages.
@@ -39,15 +41,27 @@ extension InitialSlot {
 extension ComponentLayout {
     /// The message page of a component's thread N lies N pages further.
     public static let messagePages: UInt64 = 0x1C00_0000
-    /// Memory of a component that it may share with others.
+    /// Memory that a component shares with its servers: that of connection N in window N.
     public static let shared: UInt64 = 0x2800_0000
+    /// Memory that callers share with a component: that of caller N in window N.
+    public static let callers: UInt64 = 0x1000_0000
+    /// One page table serves each window.
+    public static let windowSize: UInt64 = 0x20_0000
     public static let maximumShared: UInt64 = 0x10_0000
-    /// Memory of others, in windows by the number of the slot. One page table serves both.
-    public static let windows: UInt64 = 0x2810_0000
-    public static let windowSize: UInt64 = 0x1_0000
+    public static let maximumRing: UInt64 = 0x1_0000
+    /// In each window: the page of `RingLives`, which both ends can only read.
+    public static let ringLives: UInt64 = 0x10_0000
+    public static let livesSize: UInt64 = 4096
 }
 
 extension MessagePage {
     /// From here on the kernel neither reads nor writes the page: it is the component's own.
     public static let own: UInt64 = 0x800
+}
+
+/// How often each end of a connection has died, as root counts it in a page beside the memory that both share: offsets
+/// of UInt64.
+public enum RingLives {
+    public static let client: UInt64 = 0
+    public static let server: UInt64 = 8
 }

@@ -22,7 +22,8 @@ public enum InitialSlot {
     public static let rootSlotsPerTenant: UInt32 = 96
     /// Slots of root's table, those from 0 on included; the kernel makes it so large.
     public static func rootSlots(tenants: UInt64) -> UInt64 {
-        min(1000 &+ tenants &* (UInt64(rootSlotsPerTenant) &+ 2), 8192)
+        // Each connection can need memory for rings, and two mappings of it for its server.
+        min(1000 &+ tenants &* (UInt64(rootSlotsPerTenant) &+ 2 &+ 3 &* UInt64(Connections.maximum)), 8192)
     }
 
     // A monitor: thread, own notification and portals per core; virtual CPUs by number.

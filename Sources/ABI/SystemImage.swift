@@ -94,7 +94,7 @@ public struct TenantRecord {
     /// Whom it may call.
     public var connections: InlineArray<8, ConnectionRecord>
     public var paging: PagingRecord
-    /// Bytes of memory that it may share with others; a multiple of 4 KiB.
+    /// Bytes of memory that it shares with each of its servers; a multiple of 4 KiB.
     public var sharedSize: UInt64
 }
 
@@ -159,8 +159,10 @@ public struct ComponentConfiguration {
     public var connections: InlineArray<8, Connection>
     /// A pager: its clients, by number.
     public var paging: InlineArray<8, PagingClient>
-    /// Bytes at `ComponentLayout.shared`.
+    /// Bytes in each window of `ComponentLayout.shared`.
     public var sharedSize: UInt64
+    /// Bytes in each window of `ComponentLayout.callers`, by the caller's number (its portal's badge); 0: it shares none.
+    public var callers: InlineArray<64, UInt64>
 }
 
 /// What root tells a monitor.

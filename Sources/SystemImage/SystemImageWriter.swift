@@ -71,7 +71,7 @@ public struct SystemImageWriter {
     private func checkMemory(imageSize: UInt64) throws(ImageError) {
         let available = board.ram.reduce(0) { $0 + $1.size }
         let tenantMemory = tenants.reduce(0) { sum, tenant in
-            sum + tenant.heapSize + tenant.sharedSize + tenant.program.memorySize + (tenant.machine?.memory.size ?? 0)
+            sum + tenant.heapSize + sharedMemory(of: tenant) + tenant.program.memorySize + (tenant.machine?.memory.size ?? 0)
         }
         let needed = tenantMemory + imageSize + UInt64(kernel.flat.count) + Self.reserve
         guard needed <= available else {
@@ -81,6 +81,12 @@ public struct SystemImageWriter {
                     + "\(rounded(available))",
                 remedy: "give the board more 'memory', or the machines less")
         }
+    }
+
+    /// What a tenant shares with its servers: memory with each of them, and a page for the lives of both.
+    private func sharedMemory(of tenant: Tenant) -> UInt64 {
+        guard tenant.sharedSize > 0 else { return 0 }
+        return UInt64(Set(tenant.connections.map(\.server)).count) * (tenant.sharedSize + ComponentLayout.livesSize)
     }
 
     private func rounded(_ bytes: UInt64) -> String { "\(bytes.aligned(to: 1 << 20) >> 20)MiB" }

@@ -124,6 +124,11 @@ struct ComponentParser {
         component.shared = section.size(
             "shared", in: ComponentDescription.sharedSizes, multipleOf: ComponentDescription.memoryGranule,
             default: component.shared)
+        if component.shared > 0, !section.has("uses") {
+            section.report(
+                at: "shared", "\(section.title) shares memory with the components that it uses, and uses none",
+                remedy: "name them under 'uses', or remove 'shared'")
+        }
         component.after = section.startsAfter()
         component.restart = section.restart(default: component.restart)
         return component

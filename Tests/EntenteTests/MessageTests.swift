@@ -104,38 +104,6 @@ import Testing
         #expect(server.service.events == Events(bits: 8))
     }
 
-    @Test func ringsAreParameters() throws {
-        let sharer = kernel.component("sharer", shared: 64 << 10)
-        let example = ExampleClient(sharer.connect("example", to: server))
-        try sharer.run { () throws in
-            // More often than there are slots: a server that releases what it had can be offered more.
-            for _ in 0..<14 {
-                let ring = try SharedRing<UInt64>(size: 4096, raising: .number(9))
-                let peer = try example.stream(ring.offer)
-                var producer = ring.producer(waking: peer)
-                for number in 1...100 as ClosedRange<UInt64> { #expect(try producer.put(number)) }
-                #expect(try example.drain() == 5050)
-                #expect(try producer.put(1))
-                peer.release()
-            }
-            #expect(server.service.events.contains(.number(7)))
-            #expect(throws: SharingError.noMemory) { try SharedRing<UInt64>(size: 64 << 10, raising: .number(9)) }
-        }
-    }
-
-    /// Their owners died, or took them back.
-    @Test func ringsWhoseMemoryHasGoneMakeRoom() throws {
-        for _ in 0..<Int(InitialSlot.sharedCount) + 3 {
-            let sharer = kernel.component("sharer", shared: 4096)
-            let example = ExampleClient(sharer.connect("example", to: server))
-            try sharer.run { () throws in
-                try example.stream(SharedRing<UInt64>(size: 4096, raising: .number(9)).offer).release()
-            }
-            let slot = try #require(server.service.ring?.slot)
-            server.run { _ = revoke(slot, .delete) }
-        }
-    }
-
     @Test func aDeadServerIsAnErrorWithItsGeneration() throws {
         try client.run { () throws in
             server.stop()

@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 import Testing
 
 extension SystemTests {
@@ -29,6 +30,47 @@ extension SystemTests {
             try system.wait(for: "the server is dead, generation ", on: "visitor")
             try system.wait(for: "fault: server trap", on: "root")
         }
+
+        /// A client that crashes, and one that takes back all that it can name, after the server has accepted their rings.
+        @Test func aServerOutlivesItsClients() throws {
+            let system = try RunningSystem("Tests/Systems/ledger-crash.yaml")
+            try system.wait(for: "everything is taken back", on: "thief")
+            let log = try system.wait(for: "limit: buggy stays stopped", on: "root")
+            #expect(log.ranges(of: "fault: buggy trap").count == 2)
+            #expect(!log.contains("fault: ledger"))
+            // The ledger puts into the dead one's ring, and takes out of the thief's, at each of these.
+            try system.wait(for: "note 20, 20 in this life", on: "steady")
+            #expect(try !system.lines(of: "root").contains { $0.contains("fault: ledger") })
+        }
+
+        /// Either end of a ring dies in the middle of its use, again and again, and the other one goes on.
+        @Test func aRingOutlivesBothItsEnds() throws {
+            let often = RestartDescription(
+                limit: 1, window: TimeSpan(milliseconds: 1), backoff: TimeSpan(milliseconds: 5),
+                backoffLimit: TimeSpan(milliseconds: 5))
+            let system = try RunningSystem("Tests/Systems/ledger-kill.yaml", restart: often)
+            try system.wait(for: "offer 1 is taken", on: "feeder")
+            for life in 2...16 {
+                system.listen(for: .milliseconds(7 * life))
+                try system.type("kill feeder\n", on: "root")
+                try system.wait(for: "back: feeder, life \(life)", on: "root")
+                try system.wait(for: "offer 1 is taken", on: "feeder")
+            }
+            for life in 2...8 {
+                system.listen(for: .milliseconds(13 * life))
+                try system.type("kill ledger\n", on: "root")
+                try system.wait(for: "back: ledger, life \(life)", on: "root")
+                try system.wait(for: "fed until the ledger died", on: "feeder")
+                try system.wait(for: "offer \(life) is taken", on: "feeder")
+            }
+            try system.forget("steady")
+            let first = fed(try system.wait(for: "fed\n", on: "steady"))
+            let later = fed(try system.wait(for: "fed\n", on: "steady"))
+            #expect(first < later)
+            #expect(try !system.lines(of: "root").contains { $0.contains("fault") })
+        }
+
+        private func fed(_ text: String) -> Int { text.matches(of: /, ([0-9]+) fed/).last.flatMap { Int($0.1) } ?? 0 }
 
         private func bytes(_ text: String) -> Substring? {
             text.matches(of: /([0-9]+) bytes in use/).last?.1

@@ -5,7 +5,7 @@ extension Interface.Method {
         let capabilities = types.reduce(0) { $0 + $1.capabilities }
         let words = types.reduce(1) { $0 + $1.words }
         if capabilities > 2 {
-            return ("takes \(capabilities) capabilities, and a message carries two", "take two, or make two methods of it; a RingOffer takes both")
+            return ("takes \(capabilities) capabilities, and a message carries two", "take two, or make two methods of it; a RingOffer takes one")
         }
         if types.count(where: \.isLease) > 1 {
             return ("takes \(types.count(where: \.isLease)) leases, and a message carries one", "make a method for each of them")
@@ -15,6 +15,9 @@ extension Interface.Method {
         }
         if let result, result.isLease {
             return ("brings back '\(result)', and a lease ends with its call", "take a Lease<Writing>, which the server fills")
+        }
+        if let result, result.isRingOffer {
+            return ("brings back '\(result)', and a ring lies in its caller's memory", "let the caller make the ring, and take its offer as a parameter")
         }
         if name == "portal", parameters.isEmpty {
             return ("has the name of a client's property", "rename it")
@@ -32,11 +35,13 @@ extension String {
 
     var isLease: Bool { isType("Lease") }
 
+    var isRingOffer: Bool { isType("RingOffer") }
+
     /// How many capabilities a value of this type takes along.
-    var capabilities: Int { isType("Capability") ? 1 : isType("RingOffer") ? 2 : 0 }
+    var capabilities: Int { isType("Capability") || isRingOffer ? 1 : 0 }
 
     /// How many words it takes at most, as far as that is known: a type of the user's may take none.
-    var words: Int { isType("ShortText") ? 17 : isLease || isType("RingOffer") || String.numbers.contains(self) ? 1 : 0 }
+    var words: Int { isType("ShortText") ? 17 : isLease || isRingOffer || String.numbers.contains(self) ? 1 : 0 }
 
     private static let numbers: Set<String> = [
         "Bool", "Int", "Int8", "Int16", "Int32", "Int64", "UInt", "UInt8", "UInt16", "UInt32", "UInt64",

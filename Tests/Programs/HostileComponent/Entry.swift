@@ -35,7 +35,6 @@ struct HostileCaller {
     private static let tableSlots: UInt64 = 160
     /// Those that it may lose.
     private static let free: UInt64 = 64
-    private static let sharedMemory: UInt64 = 48
 
     init(seed: UInt64) { random = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
 
@@ -97,7 +96,7 @@ struct HostileCaller {
     private mutating func slot() -> UInt64 {
         switch next() % 8 {
         case 0...3: next() % 6
-        case 4: HostileCaller.sharedMemory
+        case 4: UInt64(InitialSlot.frames)
         case 5: HostileCaller.free + next() % 96
         case 6: HostileCaller.tableSlots + next() % 4
         default: next()
