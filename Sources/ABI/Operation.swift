@@ -309,12 +309,16 @@ public enum ScheduleControl: UInt32 {
     /// `x2` core, `x3` priority (0…31, 31 most urgent), `x4` time slice in ticks, `x5` budget in ticks (0: no limit),
     /// `x6` period in ticks.
     case configure = 0
-    /// `x2`: ticks used so far; `x3`: how often the budget ran out.
+    /// `x2`: ticks used so far; `x3`: how often the budget ran out. The next time is told (`bindOverrun`).
     case timeUsed = 1
     /// Yields the rest of the caller's slice to its equals; needs no capability.
     case yield = 2
-    /// `x2` notification (`write`; 0: none), `x3` bits: raised each time the budget runs out.
+    /// `x2` notification (`write`; 0: none), `x3` bits: raised when the budget runs out, and then not again before
+    /// `timeUsed` has been asked.
     case bindOverrun = 3
+    /// `x2` budget in ticks (0: no limit), `x3` period in ticks, from now on: of time of the caller's core, also while
+    /// it is in use.
+    case setBudget = 4
 }
 
 /// Forms of `system`.
