@@ -94,15 +94,19 @@ extension Kernel {
         context.pointee.state = .stopped
         unloadIfLoaded(core, context)
         abandonCaller(core, context)
-        rest(context)
+        rest(core, context)
     }
 
     /// A context that is stopped holds nobody's time but its own. It is at rest when nothing of it is touched any more, not earlier:
-    /// other cores may change it then.
-    private static func rest(_ context: Ref<ExecutionContext>) {
+    /// other cores may change it then. Only then is its supervisor told, because one that looks earlier finds it
+    /// running.
+    private static func rest(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         context.pointee.scheduling = nil
         context.pointee.home?.pointee.context = context
+        let told = look(context.pointee.stopped)
         context.pointee.running.store(0)
+        // Not at once: that may abort a call whose end stops the next context.
+        if let told { raiseLater(core, told.notification, told.bits) }
     }
 
     /// A server has stopped: its caller gets its time back and `dead`. One that exited or faulted stops too, as does one
@@ -114,7 +118,7 @@ extension Kernel {
             server.pointee.depth = 0
             server.pointee.scheduling = nil
             caller.pointee.server = nil
-            if server != stopped { rest(server) }
+            if server != stopped { rest(core, server) }
             if caller.pointee.callKind == .message, caller.pointee.stopsOnReply == 0 {
                 caller.pointee.frame.x[0] = Status.dead.rawValue
                 return goOn(core, caller)
@@ -122,10 +126,9 @@ extension Kernel {
             caller.pointee.stopsOnReply = 0
             caller.pointee.state = .stopped
             unloadIfLoaded(core, caller)
-            if caller.pointee.callKind == .exit { tellStopped(core, caller) }
             server = caller
         }
-        if server != stopped { rest(server) }
+        if server != stopped { rest(core, server) }
     }
 
     /// Callers that queue at a server that is destroyed get `dead`. False: some are left.
@@ -138,15 +141,8 @@ extension Kernel {
                 goOn(core, caller)
             } else {
                 finishStop(core, caller)
-                tellStopped(core, caller)
             }
         }
         return server.pointee.callers.head == nil
-    }
-
-    /// A context has stopped because nobody serves its fault: whoever is to know is told. Not at once: that may abort a call whose end stops
-    /// the next context.
-    static func tellStopped(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
-        if let told = look(context.pointee.stopped) { raiseLater(core, told.notification, told.bits) }
     }
 }

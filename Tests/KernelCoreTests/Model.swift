@@ -223,6 +223,10 @@ final class KernelModel {
     func finishStop(_ thread: ModelThread) {
         thread.stopsOnReply = false
         thread.state = .stopped
+        if let told = thread.stopped?.object as? ModelNotification {
+            told.bits |= thread.stoppedBits
+            post(told, to: thread.core)
+        }
         // Whoever waits for its reply hears of it.
         guard let caller = thread.caller else { return }
         thread.caller = nil
