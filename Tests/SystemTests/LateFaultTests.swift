@@ -1,3 +1,4 @@
+import SystemImage
 import Testing
 
 extension SystemTests {
@@ -23,6 +24,21 @@ extension SystemTests {
             let system = try RunningSystem("Tests/Systems/own-stop.yaml")
             try system.wait(for: "late: stopping itself answers 5", on: "late")
             try system.wait(for: "heartbeat 3", on: "heartbeat")
+        }
+
+        /// Twelve components die as often as they can: the least urgent one keeps what root's budget and the console driver leave.
+        @Test func restartsWithoutEndLeaveTheCoreToOthers() throws {
+            let endless = RestartDescription(
+                limit: 1, window: TimeSpan(milliseconds: 1), backoff: TimeSpan(milliseconds: 1),
+                backoffLimit: TimeSpan(milliseconds: 1))
+            let system = try RunningSystem("Tests/Systems/busy-root.yaml", ["--icount"], restart: endless)
+            try system.wait(for: "meter: ", on: "meter", timeout: .seconds(120))
+            for _ in 0..<2 {
+                let line = try system.wait(for: " %", on: "meter", timeout: .seconds(120))
+                let share = try #require(Int(line.filter(\.isNumber)))
+                #expect(share >= 65, "\(share) % of the core are left")
+            }
+            #expect(try system.lines(of: "root").contains { $0.contains("back: ") })
         }
 
         /// How long after the last announcement of a fault root has reported it.
