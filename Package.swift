@@ -37,6 +37,7 @@ let programs: [Program] = [
     .component("PageReader", at: "Tests/Programs/PageReader"),
     .component("BadPager", at: "Tests/Programs/BadPager"),
     .component("Poser", at: "Tests/Programs/Poser"),
+    .component("LateFault", at: "Tests/Programs/LateFault"),
     // Machines' programs: benchmarks and mischief.
     .guest("BenchGuest", at: "Bench/BenchGuest"),
     .guest("TestPageGuest", at: "Bench/TestPageGuest"),

@@ -1,42 +1,38 @@
 import ABI
 import Entente
 
-/// The badge of the fault portal that a tenant's thread got.
-struct FaultBadge {
-    let bits: UInt64
-    init(bits: UInt64) { self.bits = bits }
-    init(tenant: Int, thread: Int) { bits = UInt64(tenant + 1) << 8 | UInt64(thread) }
-    var tenant: Int { Int(bits >> 8) - 1 }
-}
-
-/// A fault of a tenant's thread, as the kernel tells it.
+/// A stopped thread of a tenant's, and what it did, as the kernel has recorded it.
 struct FaultReport {
-    private let badge: FaultBadge
-    private let words: Words
+    private let tenant: Int
+    private let tag: ExitTag
+    private let address: UInt64
+    private let programCounter: UInt64
 
-    init(_ answer: Answer) {
-        badge = FaultBadge(bits: answer.tag)
-        words = answer.words
+    init(tenant: Int, thread: UInt32) {
+        self.tenant = tenant
+        tag = ExitTag(bits: readRegister(thread, RegisterNumber.faultTag))
+        address = readRegister(thread, RegisterNumber.faultAddress)
+        programCounter = readRegister(thread, RegisterNumber.programCounter)
     }
 
-    /// Leaves the thread stopped, and says what happened.
-    func settle() {
-        // First let go of the tenant: the report must not take its time, which may be little.
-        _ = replyWait(ReplyForm.reply | ReplyForm.leaveStopped)
-        guard badge.tenant >= 0, badge.tenant < SystemBuilder.tenantCount else { return }
-        let tag = ExitTag(bits: words.w0)
-        rootConsole.withLock { console in
+    /// `fault: heartbeat trap address 0x0 esr … pc …`, or that it stopped for another reason.
+    func write() {
+        rootConsole.use { console in
             console.beginLine()
-            console.write("fault: ")
-            console.write(BootTable.tenant(badge.tenant).name)
-            console.write(" ")
-            console.write(cause(tag.syndrome))
-            console.write(" address ")
-            console.write(hex: words.w1)
-            console.write(" esr ")
-            console.write(hex: tag.syndrome)
-            console.write(" pc ")
-            console.write(hex: words.w3)
+            console.write(tag.bits == 0 ? "stop: " : "fault: ")
+            console.write(BootTable.tenant(tenant).name)
+            if tag.bits == 0 {
+                console.write(" stopped without a fault, pc ")
+            } else {
+                console.write(" ")
+                console.write(cause(tag.syndrome))
+                console.write(" address ")
+                console.write(hex: address)
+                console.write(" esr ")
+                console.write(hex: tag.syndrome)
+                console.write(" pc ")
+            }
+            console.write(hex: programCounter)
             console.write("\n")
             console.flush()
         }

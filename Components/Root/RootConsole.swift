@@ -2,18 +2,15 @@ import ABI
 import Entente
 import Synchronization
 
-/// Root's console, shared by its threads.
-struct SharedConsole: ~Copyable {
-    private let busy = Atomic<Bool>(false)
+/// Root's console.
+struct RootConsole: ~Copyable {
     /// While the driver is dead nobody empties the ring: what does not fit is lost rather than waited for.
     private let driverIsDead = Atomic<Bool>(false)
 
-    func withLock(_ body: (Console) -> Void) {
-        while busy.exchange(true, ordering: .acquiring) { yield() }
+    func use(_ body: (Console) -> Void) {
         var console = Console()
         if driverIsDead.load(ordering: .relaxed) { console.patience = 0 }
         body(console)
-        busy.store(false, ordering: .releasing)
     }
 
     func driver(isDead: Bool) { driverIsDead.store(isDead, ordering: .relaxed) }
@@ -22,7 +19,7 @@ struct SharedConsole: ~Copyable {
     var isDrained: Bool { Console().output.isEmpty }
 }
 
-let rootConsole = SharedConsole()
+let rootConsole = RootConsole()
 
 /// A step of the start-up that failed: said on the kernel's console, because nothing else may work yet; then off.
 func fail(_ what: StaticString, _ status: Status) -> Never {

@@ -8,15 +8,15 @@ extension Supervisor {
         while let byte = Console().take() {
             switch line.accept(byte) {
             case .none: break
-            case .added: rootConsole.withLock { $0.write(byte) }
-            case .removed: rootConsole.withLock { $0.write("\u{8} \u{8}") }
+            case .added: rootConsole.use { $0.write(byte) }
+            case .removed: rootConsole.use { $0.write("\u{8} \u{8}") }
             case .ended:
-                rootConsole.withLock { $0.write("\n") }
+                rootConsole.use { $0.write("\n") }
                 perform(line.command)
                 line.clear()
             }
         }
-        rootConsole.withLock { $0.flush() }
+        rootConsole.use { $0.flush() }
     }
 
     private mutating func perform(_ command: CommandLine.Command) {
@@ -32,7 +32,7 @@ extension Supervisor {
     private mutating func kill(_ name: InlineArray<32, UInt8>) {
         for tenant in 0..<SystemBuilder.tenantCount where isSame(BootTable.tenant(tenant).name, name) {
             guard builder.tenants[tenant].isAlive else { return say("it is dead already\n") }
-            rootConsole.withLock { console in
+            rootConsole.use { console in
                 console.beginLine()
                 console.write("kill: ")
                 console.write(name)
@@ -49,7 +49,7 @@ extension Supervisor {
     }
 
     private func listTenants() {
-        rootConsole.withLock { console in
+        rootConsole.use { console in
             for tenant in 0..<SystemBuilder.tenantCount {
                 console.write(BootTable.tenant(tenant).name)
                 console.write(": ")
@@ -67,7 +67,7 @@ extension Supervisor {
     }
 
     private func say(_ text: StaticString) {
-        rootConsole.withLock { console in
+        rootConsole.use { console in
             console.write(text)
             console.flush()
         }

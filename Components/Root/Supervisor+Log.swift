@@ -5,7 +5,7 @@ import Supervision
 // What the supervisor says on root's console: a line for each start, death, restart and surrender.
 extension Supervisor {
     func reportStart() {
-        rootConsole.withLock { console in
+        rootConsole.use { console in
             builder.memory.account.write(to: console)
             console.beginLine()
             console.write("root: starting ")
@@ -19,7 +19,7 @@ extension Supervisor {
 
     /// `restart: heartbeat, 2 of 5 within 10000 ms, in 200 ms`, or what else follows from a death.
     func report(_ verdict: SupervisionTree.Verdict, of tenant: Int) {
-        rootConsole.withLock { console in
+        rootConsole.use { console in
             console.beginLine()
             switch verdict {
             case .nothing: break
@@ -46,30 +46,9 @@ extension Supervisor {
         }
     }
 
-    /// `overrun: reader has used up its budget 8 times`: said the first time, and each time that it is twice as often.
-    mutating func reportOverruns() {
-        for tenant in 0..<SystemBuilder.tenantCount where builder.tenants[tenant].time != 0 {
-            let count = invoke(
-                .scheduleControl,
-                Selector(slot: builder.tenants[tenant].time, form: ScheduleControl.timeUsed.rawValue)
-            ).words.w1
-            guard count != 0, count >= 2 * builder.tenants[tenant].reportedOverruns else { continue }
-            builder.tenants[tenant].reportedOverruns = count
-            rootConsole.withLock { console in
-                console.beginLine()
-                console.write("overrun: ")
-                console.write(BootTable.tenant(tenant).name)
-                console.write(" has used up its budget ")
-                console.write(decimal: count)
-                console.write(" times\n")
-                console.flush()
-            }
-        }
-    }
-
     /// `back: heartbeat, life 3, built in 1234 us`.
     func reportRestart(of tenant: Int, took ticks: UInt64) {
-        rootConsole.withLock { console in
+        rootConsole.use { console in
             console.beginLine()
             console.write("back: ")
             console.write(BootTable.tenant(tenant).name)

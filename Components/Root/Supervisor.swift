@@ -4,11 +4,11 @@ import Supervision
 
 /// The bits of root's own notification.
 enum SupervisorEvent {
-    /// Some tenant's thread stopped: because it faulted, or because nobody could serve its fault.
+    /// Some tenant's thread stopped.
     static let death: UInt64 = 1
     /// Root's console has input.
     static let input: UInt64 = 2
-    /// A restart is due.
+    /// A restart is due, or a look at the overruns.
     static let due: UInt64 = 4
     /// Some tenant has used up its budget.
     static let overrun: UInt64 = 8
@@ -17,10 +17,12 @@ enum SupervisorEvent {
 /// Starts the system from the image's table, and restarts what dies. `SupervisionTree` decides when and what, by the
 /// manifest's limits; `SystemBuilder` destroys and builds.
 ///
-/// It runs on root's first thread. Faults of other cores come to root's threads there, which report them and wake this one.
+/// Nobody calls root: a tenant's thread that faults stops, and root reads what it did. So nothing of root's work is
+/// done on a tenant's time, and once the tenants run, all of it is within root's own budget.
 struct Supervisor: ~Copyable {
     var builder: SystemBuilder
     var tree: SupervisionTree
+    var overruns = OverrunWatch()
     /// What is being typed at root's console.
     var line = CommandLine()
 
@@ -41,19 +43,29 @@ struct Supervisor: ~Copyable {
         plantTree()
         reportStart()
         for tenant in 0..<SystemBuilder.tenantCount { builder.start(tenant) }
-        while true { serve(replyWait(ReplyForm.wait)) }
+        limitOwnTime()
+        while true {
+            let answer = replyWait(ReplyForm.wait)
+            if answer.status == .notified { serve(answer.tag) }
+        }
     }
 
-    private mutating func serve(_ answer: Answer) {
-        if answer.status == .ok {
-            FaultReport(answer).settle()
-            findDead()
-        } else if answer.status == .notified {
-            if answer.tag & SupervisorEvent.death != 0 { findDead() }
-            if answer.tag & SupervisorEvent.input != 0 { readCommands() }
-            if answer.tag & SupervisorEvent.overrun != 0 { reportOverruns() }
-        }
+    private mutating func serve(_ events: UInt64) {
+        if events & SupervisorEvent.death != 0 { findDead() }
+        if events & SupervisorEvent.input != 0 { readCommands() }
+        if events & SupervisorEvent.overrun != 0 { overruns.noteNews() }
         restartWhatIsDue()
+        if overruns.isDue(at: Clock.now) { reportOverruns() }
+        setAlarm()
+    }
+
+    /// From now on root works when others make it: their deaths, restarts, overruns and commands take a quarter of its
+    /// core at most, and 5 ms at a time.
+    private func limitOwnTime() {
+        require(
+            invoke(
+                .scheduleControl, Selector(slot: InitialSlot.time, form: ScheduleControl.setBudget.rawValue),
+                Words(Clock.frequency / 200, Clock.frequency / 50)), "cannot limit root's own time")
     }
 
     /// The manifest's tree.
@@ -77,7 +89,10 @@ struct Supervisor: ~Copyable {
     /// Looks at every thread: who says that something stopped need not say who, and may be late.
     private mutating func findDead() {
         for tenant in 0..<SystemBuilder.tenantCount
-        where builder.tenants[tenant].isAlive && builder.hasStoppedThread(tenant) { died(tenant) }
+        where builder.tenants[tenant].isAlive && builder.hasStoppedThread(tenant) {
+            builder.reportStoppedThreads(tenant)
+            died(tenant)
+        }
     }
 
     /// A tenant is dead, or is to be.
@@ -107,7 +122,7 @@ struct Supervisor: ~Copyable {
 
     // MARK: Restarts
 
-    /// Builds what is due, and sets the alarm for what is not.
+    /// Builds what is due.
     private mutating func restartWhatIsDue() {
         while let tenant = tree.due(at: Clock.now) {
             let begin = Clock.now
@@ -117,7 +132,12 @@ struct Supervisor: ~Copyable {
             builder.start(tenant)
             reportRestart(of: tenant, took: Clock.now - begin)
         }
-        guard let deadline = tree.nextDeadline else { return }
+    }
+
+    /// Wakes root for what is not due yet.
+    private func setAlarm() {
+        let deadline = min(tree.nextDeadline ?? .max, overruns.deadline ?? .max)
+        guard deadline != .max else { return }
         setTimer(InitialSlot.notification, deadline: deadline, bits: SupervisorEvent.due)
     }
 }
@@ -129,5 +149,15 @@ extension SystemBuilder {
             if answer.status != .ok || answer.words.w0 == ContextStatus.stopped.rawValue { return true }
         }
         return false
+    }
+
+    /// Says what each thread that has stopped did.
+    func reportStoppedThreads(_ index: Int) {
+        for number in 0..<tenants[index].threadCount {
+            let thread = tenants[index].threads[number]
+            let answer = contextControl(thread, .status)
+            guard answer.status == .ok, answer.words.w0 == ContextStatus.stopped.rawValue else { continue }
+            FaultReport(tenant: index, thread: thread).write()
+        }
     }
 }

@@ -49,7 +49,7 @@ extension SystemBuilder {
     }
 
     private func reportLostConsole(of index: Int) {
-        rootConsole.withLock { console in
+        rootConsole.use { console in
             console.beginLine()
             console.write("console: ")
             console.write(BootTable.tenant(index).name)

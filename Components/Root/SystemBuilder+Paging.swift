@@ -5,10 +5,10 @@ import Supervision
 // Components whose file another component pages in. The pager's portal is the client's fault portal; the pager has the client's
 // space, its file, and its own memory as an extent.
 extension SystemBuilder {
-    /// Where a tenant's faults go on its core: to root, or to its pager.
+    /// Where a thread's faults go: to its pager, or nowhere (0): then it stops, and root reads what it did.
     mutating func faultPortal(of index: Int, thread number: Int) -> UInt32 {
         let record = BootTable.tenant(index)
-        guard number == 0, let pager = record.pager else { return tenants[index].faultPortals[number] }
+        guard number == 0, let pager = record.pager else { return 0 }
         let slot = takeSlot(for: index)
         derive(tenants[pager].portal, into: InitialSlot.table, slot, badge: Paging.faultBadge | SystemBuilder.clientNumber(of: index))
         return slot

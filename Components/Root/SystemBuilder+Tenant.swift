@@ -78,7 +78,8 @@ extension SystemBuilder {
         let priority = isMachine ? min(record.priority + 1, 31) : record.priority
         for number in 0..<record.coreSpread { buildThread(number, record, index, priority: priority) }
         let main = tenants[index].threads[0]
-        derive(main, into: tenants[index].table, InitialSlot.thread)
+        // No `manage`: a thread that could stop itself, or have somebody else told of its end, would stay dead.
+        derive(main, into: tenants[index].table, InitialSlot.thread, rights: .write)
         require(
             contextControl(main, .bindPortal, Words(UInt64(tenants[index].portal))), "cannot bind a portal to its thread")
     }

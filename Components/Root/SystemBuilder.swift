@@ -12,8 +12,6 @@ struct SystemBuilder: ~Copyable {
     static var tableSlots: UInt64 { 160 }
 
     var memory: Memory
-    /// Root's fault portal on each core.
-    var faultPortals = InlineArray<8, UInt32>(repeating: 0)
     /// Root's own notification, on which the supervisor waits.
     let notification = InitialSlot.notification
     /// The pages of root's own console.
@@ -51,12 +49,6 @@ struct SystemBuilder: ~Copyable {
         tenants[index].console = memory.clearedExtent(2 * ConsoleRing.size)
         if index == SystemBuilder.consoleDriver {
             tenants[index].interrupt = memory.createInterrupt(BootTable.header.board.serialInterrupt)
-        }
-        for number in 0..<record.coreSpread {
-            let portal = estate.slots.take()
-            let badge = FaultBadge(tenant: index, thread: Int(number))
-            derive(faultPortals[Int(record.core(of: number))], into: InitialSlot.table, portal, badge: badge.bits)
-            tenants[index].faultPortals[Int(number)] = portal
         }
         if record.kind == TenantKind.machine.rawValue { prepareMachine(record, index) }
         prepareRings(record, index)
@@ -109,12 +101,10 @@ struct SystemBuilder: ~Copyable {
 
     // MARK: Root itself
 
-    /// A thread of root's on every core, with a fault portal; root's notification and console.
+    /// Root's notification and console.
     private mutating func buildRoot() {
         buildOwnNotification()
         console = memory.mapOwn(ComponentLayout.console, size: 2 * ConsoleRing.size)
-        faultPortals[0] = memory.create(.portal, UInt64(InitialSlot.thread))
-        for core in 1..<max(BootTable.coreCount, 1) { buildRootThread(core) }
     }
 
     private mutating func buildOwnNotification() {
@@ -125,21 +115,6 @@ struct SystemBuilder: ~Copyable {
                 .notificationBind, Selector(slot: slot, form: NotificationBind.thread.rawValue),
                 Words(UInt64(InitialSlot.thread))), "cannot bind root's notification")
     }
-
-    private mutating func buildRootThread(_ core: UInt64) {
-        let thread = memory.create(.thread)
-        let scheduling = memory.create(.schedulingContext)
-        configureTime(scheduling, core: core, priority: 30)
-        configure(thread, space: InitialSlot.space, table: InitialSlot.table, portal: 0, scheduling, core)
-        let stackTop = ComponentLayout.stackTop - core * ComponentLayout.stackStride
-        memory.mapOwn(stackTop - SystemBuilder.furtherStackSize, size: SystemBuilder.furtherStackSize)
-        setEntry(thread, BootTable.header.root.entry, stackTop, number: core, core: core)
-        faultPortals[Int(core)] = memory.create(.portal, UInt64(thread))
-        require(contextControl(thread, .start), "cannot start a thread of root's")
-    }
-
-    /// Root's threads beyond the first only report faults.
-    private static let furtherStackSize: UInt64 = 16 << 10
 }
 
 /// Root's slots of what a tenant is made of.
@@ -151,8 +126,6 @@ struct Tenant {
     var portal: UInt32 = 0
     /// Of the console driver: the serial port's.
     var interrupt: UInt32 = 0
-    /// Root's fault portal with the badge of each thread.
-    var faultPortals = InlineArray<8, UInt32>(repeating: 0)
     /// Of a machine: its RAM, and what its doorbell raises if it has a peer.
     var memory: UInt32 = 0
     var eventLine: UInt32 = 0

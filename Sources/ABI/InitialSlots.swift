@@ -14,6 +14,8 @@ public enum InitialSlot {
     public static let devices: UInt32 = 9
     /// The image behind the kernel (read, execute).
     public static let image: UInt32 = 10
+    /// The scheduling context of root's own thread.
+    public static let time: UInt32 = 11
     /// Free RAM, up to `regionCount` regions: the first is the largest and begins at a multiple of 2 MiB.
     public static let firstRegion: UInt32 = 16
     public static let regionCount: UInt32 = 8

@@ -203,11 +203,12 @@ public enum ContextControl: UInt32 {
     case status = 3
     /// `x2` virtual affinity number (Aff0) of a virtual CPU within its machine: 0…15.
     case setAffinity = 4
-    /// `x2` mask: bits of the thread's own notification that end its outstanding call with `aborted`.
+    /// `x2` mask: bits of the thread's own notification that end its outstanding call with `aborted`. Needs `write`
+    /// only.
     case setAbortMask = 5
     /// `x2` extent (`read`, `write`; 0: none), `x3` offset in it: the thread's `MessagePage`.
     case setMessagePage = 6
-    /// `x2` notification (`write`; 0: none), `x3` bits: raised when the context stops because nobody serves its fault.
+    /// `x2` notification (`write`; 0: none), `x3` bits: raised when the context stops, for whatever reason.
     case bindStopped = 7
     /// Ends the context's outstanding call with `aborted`.
     case abort = 8
@@ -245,6 +246,10 @@ public enum RegisterNumber {
     public static let stackPointer: UInt64 = 31
     public static let programCounter: UInt64 = 32
     public static let processorState: UInt64 = 33
+    /// Why the context stopped, if nobody served its fault: the bits of an `ExitTag`, else 0. Read-only.
+    public static let faultTag: UInt64 = 34
+    /// The address that belongs to `faultTag`. Read-only.
+    public static let faultAddress: UInt64 = 35
     /// The EL1 system registers of a virtual CPU, in the order of `SystemRegister`.
     public static let system: UInt64 = 64
 }
@@ -311,12 +316,16 @@ public enum ScheduleControl: UInt32 {
     /// `x2` core, `x3` priority (0…31, 31 most urgent), `x4` time slice in ticks, `x5` budget in ticks (0: no limit),
     /// `x6` period in ticks.
     case configure = 0
-    /// `x2`: ticks used so far; `x3`: how often the budget ran out.
+    /// `x2`: ticks used so far; `x3`: how often the budget ran out. The next time is told (`bindOverrun`).
     case timeUsed = 1
     /// Yields the rest of the caller's slice to its equals; needs no capability.
     case yield = 2
-    /// `x2` notification (`write`; 0: none), `x3` bits: raised each time the budget runs out.
+    /// `x2` notification (`write`; 0: none), `x3` bits: raised when the budget runs out, and then not again before
+    /// `timeUsed` has been asked.
     case bindOverrun = 3
+    /// `x2` budget in ticks (0: no limit), `x3` period in ticks, from now on: of time of the caller's core, also while
+    /// it is in use.
+    case setBudget = 4
 }
 
 /// Forms of `system`.

@@ -47,6 +47,23 @@ public enum CallKind: UInt8 {
     case exit
 }
 
+/// What a context did when it stopped because nobody served its fault; `none` if it stopped for another reason.
+public struct FaultRecord: Equatable {
+    /// Kind and syndrome: the bits of an `ExitTag`; 0: nothing.
+    public var tag: UInt64
+    public var address: UInt64
+
+    @inline(__always) static var none: FaultRecord { FaultRecord(tag: 0, address: 0) }
+
+    @inline(__always) init(tag: UInt64, address: UInt64) {
+        self.tag = tag
+        self.address = address
+    }
+
+    /// The first two words of a fault's message.
+    @inline(__always) init(_ message: Message) { self.init(tag: message.w0, address: message.w1) }
+}
+
 /// A thread (EL0) or a virtual CPU (EL1 and EL0 behind stage 2). Belongs to one core; only that core touches it,
 /// except `requests` and the inbox link.
 public struct ExecutionContext: ~Copyable {
@@ -101,8 +118,11 @@ public struct ExecutionContext: ~Copyable {
     let faultPortalLink: SharedRef<Portal>
     public var faultBadge: UInt64
     let notificationLink: SharedRef<Notification>
-    /// Told when this context stops because nobody serves its fault.
+    /// Told when this context stops.
     let stopped: Bell
+    /// Of a thread, also while its fault is being served. Other cores read it once the context has stopped, under the
+    /// lock.
+    public var fault: FaultRecord
 
     /// 0 once a stopped context's state has left the hardware: what other cores may go by.
     public let running: AtomicWord

@@ -90,7 +90,7 @@ extension Kernel {
 
     /// The last of a stop and a start counts: a stop makes an earlier start void.
     private static func act(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ requests: UInt64) {
-        if requests & ContextRequest.stop != 0 { stop(core, context) }
+        if requests & ContextRequest.stop != 0 { stopOnRequest(core, context) }
         if requests & ContextRequest.start != 0 { begin(core, context) }
         if requests & ContextRequest.interrupts != 0 { virtualInterruptsChanged(core, context) }
     }

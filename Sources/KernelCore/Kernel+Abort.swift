@@ -66,8 +66,16 @@ extension Kernel {
         context.pointee.state = .stopped
         leaveHardware(core, context)
         abandonCaller(core, context)
-        // Last: once another core sees 0, that core may change this context.
+        rest(core, context)
+    }
+
+    /// Says last that a context is stopped. Once another core sees 0, that core may change the context. Only then is its
+    /// supervisor told, because one that looks earlier finds it running.
+    private static func rest(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
+        let told = look(context.pointee.stopped)
         context.pointee.running.store(0)
+        // Not at once: that may abort a call whose end stops the next context.
+        if let told { raiseLater(core, told.notification, told.bits) }
     }
 
     /// A context that has stopped does not run, and its own time does not run others.
@@ -86,7 +94,7 @@ extension Kernel {
             server.pointee.caller = nil
             server.pointee.depth = 0
             caller.pointee.server = nil
-            if server != stopped { server.pointee.running.store(0) }
+            if server != stopped { rest(core, server) }
             if caller.pointee.callKind == .message, caller.pointee.stopsOnReply == 0 {
                 caller.pointee.frame.x[0] = Status.dead.rawValue
                 return goOn(core, caller)
@@ -94,10 +102,9 @@ extension Kernel {
             caller.pointee.stopsOnReply = 0
             caller.pointee.state = .stopped
             leaveHardware(core, caller)
-            if caller.pointee.callKind == .exit { tellStopped(core, caller) }
             server = caller
         }
-        if server != stopped { server.pointee.running.store(0) }
+        if server != stopped { rest(core, server) }
     }
 
     /// Callers that queue at a server that is destroyed get `dead`. False: some are left.
@@ -110,15 +117,8 @@ extension Kernel {
                 goOn(core, caller)
             } else {
                 finishStop(core, caller)
-                tellStopped(core, caller)
             }
         }
         return server.pointee.callers.head == nil
-    }
-
-    /// A context has stopped because nobody serves its fault: whoever is to know is told. Not at once: that may abort a call whose end stops
-    /// the next context.
-    static func tellStopped(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
-        if let told = look(context.pointee.stopped) { raiseLater(core, told.notification, told.bits) }
     }
 }

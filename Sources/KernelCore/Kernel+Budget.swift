@@ -26,9 +26,9 @@ extension Kernel {
         scheduling.pointee.remaining = Ticks(remaining &- min(used, remaining))
         guard used >= remaining, !scheduling.pointee.isExhausted else { return }
         scheduling.pointee.isExhausted = true
-        scheduling.pointee.overruns = scheduling.pointee.overruns &+ 1
+        let isNews = scheduling.pointee.countOverrun()
         core.pointee.budgetTimers.insert(scheduling, at: max(scheduling.pointee.periodEnd, now))
-        if let told = look(scheduling.pointee.overrun) { raiseLater(core, told.notification, told.bits) }
+        if isNews, let told = look(scheduling.pointee.overrun) { raiseLater(core, told.notification, told.bits) }
     }
 
     /// The budget of who runs is used up.

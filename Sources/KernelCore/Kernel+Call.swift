@@ -30,21 +30,25 @@ extension Kernel {
         } catch { caller.pointee.frame.x[0] = error.status.rawValue }
     }
 
-    /// An exit or a fault: the context calls its portal. Without one, or nested too deep, it stops.
+    /// An exit or a fault: the context calls its portal. Without one, or nested too deep, it stops, and its record says
+    /// why.
     @inline(__always)
     public static func exit(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ message: Message) {
         guard let server = context.pointee.faultPortal?.pointee.server,
             server.pointee.core == core.pointee.id, context.pointee.depth < maximumDepth
-        else { return stopUnserved(core, context) }
+        else { return stopUnserved(core, context, message) }
+        // Whoever serves a thread's fault may refuse, or die. A virtual CPU's exits are many, and come this way only at
+        // times.
+        if context.pointee.guest == nil { context.pointee.fault = FaultRecord(message) }
         context.pointee.callKind = .exit
         context.pointee.shape = MessageShape(bits: 0)
         send(core, context, server, badge: context.pointee.faultBadge, message, tag: context.pointee.frame.x[1])
     }
 
-    /// Nobody serves this context's fault.
-    private static func stopUnserved(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
+    /// Nobody serves this context's fault: its supervisor is told, and reads the record on its own time.
+    private static func stopUnserved(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ message: Message) {
+        context.pointee.fault = FaultRecord(message)
         stop(core, context)
-        tellStopped(core, context)
     }
 
     /// Hands a message to a server: at once if it waits, else the caller queues. `tag` is what the caller finds in `x1`
@@ -75,7 +79,7 @@ extension Kernel {
             // that the caller could not help its end.
             caller.pointee.state = .ready
             caller.pointee.server = nil
-            if caller.pointee.callKind == .exit { return stopUnserved(core, caller) }
+            if caller.pointee.callKind == .exit { return stopUnserved(core, caller, message) }
             caller.pointee.frame.x[0] = Status.tooDeep.rawValue
             return
         }
@@ -193,7 +197,6 @@ extension Kernel {
         if isGivenUp(caller, form) { caller.pointee.state = .stopped }
         if caller.pointee.state == .stopped {
             finishStop(core, caller)
-            if isGivenUp(caller, form) { tellStopped(core, caller) }
         } else {
             readyCallers(core, of: caller)
         }

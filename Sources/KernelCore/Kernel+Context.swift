@@ -13,11 +13,13 @@ extension Kernel {
         case .startAt: try start(core, caller, findContext(caller, slot), anew: true)
         case .stop:
             let context = try findContext(caller, slot)
-            if context.pointee.isPlaced { stop(core, context) }
+            if context.pointee.isPlaced { stopOnRequest(core, context) }
         case let form:
             // What is bound to a context is bound before it is destroyed, or not at all: it is looked up under the lock.
             try exclusively { () throws(Failure) in
-                let context = try findContext(caller, slot), word = caller.pointee.frame.x[2]
+                // A thread decides itself which events end its calls, also without the right to manage it.
+                let right: Rights = form == .setAbortMask ? .write : .manage
+                let context = try findContext(caller, slot, right), word = caller.pointee.frame.x[2]
                 switch form {
                 case .configure: try configure(caller, context)
                 case .status:
@@ -46,6 +48,7 @@ extension Kernel {
     ) throws(Failure) {
         try exclusively { () throws(Failure) in
             guard context.pointee.isConfigured, context.pointee.home != nil, !anew || isStopped(context) else { throw .badState }
+            if isStopped(context) { context.pointee.fault = .none }
             if anew {
                 context.pointee.frame.programCounter = caller.pointee.frame.x[2]
                 context.pointee.frame.stackPointer = caller.pointee.frame.x[3]
@@ -247,6 +250,12 @@ extension Kernel {
         finishStop(core, context)
     }
 
+    /// `stop`, which leaves no record of a fault that was cured before. On another core soon.
+    static func stopOnRequest(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
+        if context.pointee.core == core.pointee.id, context.pointee.state != .stopped { context.pointee.fault = .none }
+        stop(core, context)
+    }
+
     /// `contextState`: see `ContextState`. Exit counters may be read at any time, all else of a stopped context only.
     static func contextState(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
@@ -276,6 +285,7 @@ extension Kernel {
     }
 
     private static func reset(_ context: Ref<ExecutionContext>) {
+        context.pointee.fault = .none
         // The registers are the first members of the structure, and its size is no multiple of 64.
         M.zero(context.address, size: UInt64(MemoryLayout<RegisterFrame>.size &+ MemoryLayout<FloatingPointFrame>.size) & ~63)
         context.pointee.floatingPoint.registers[62] = 0
@@ -311,6 +321,8 @@ extension Kernel {
         case RegisterNumber.stackPointer: return context.pointee.frame.stackPointer
         case RegisterNumber.programCounter: return context.pointee.frame.programCounter
         case RegisterNumber.processorState: return context.pointee.frame.processorState
+        case RegisterNumber.faultTag: return context.pointee.fault.tag
+        case RegisterNumber.faultAddress: return context.pointee.fault.address
         case RegisterNumber.system..<(RegisterNumber.system + 48):
             guard let guest = context.pointee.guest else { throw .badArgument }
             return guest.pointee.system[Int(number &- RegisterNumber.system)]

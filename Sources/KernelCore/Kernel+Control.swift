@@ -73,13 +73,14 @@ extension Kernel {
         if form == .timeUsed {
             let scheduling = try find(caller, selector, .schedulingContext, .manage).target(SchedulingContext.self)
             caller.pointee.frame.x[2] = scheduling.pointee.used.value
-            caller.pointee.frame.x[3] = scheduling.pointee.overruns
+            caller.pointee.frame.x[3] = scheduling.pointee.takeOverruns()
             return
         }
         try exclusively { () throws(Failure) in
             let scheduling = try find(caller, selector, .schedulingContext, .manage).target(SchedulingContext.self)
             switch form {
             case .configure: try configure(scheduling, caller)
+            case .setBudget: try setBudget(core, scheduling, caller)
             case .bindOverrun: try bindOverrun(caller, scheduling)
             default: throw .unsupported
             }
@@ -92,9 +93,8 @@ extension Kernel {
         guard scheduling.pointee.context == nil, scheduling.pointee.isAtRest else { throw .badState }
         let core = caller.pointee.frame.x[2], priority = caller.pointee.frame.x[3], slice = caller.pointee.frame.x[4]
         let budget = caller.pointee.frame.x[5], period = caller.pointee.frame.x[6]
-        // The end of a slice, and of a period, must lie in the future.
         guard core < UInt64(M.board.pointee.coreCount), priority < 32, slice > 0, slice < 1 << 62,
-            budget == 0 || (budget <= period && period < 1 << 62)
+            isBudget(budget, period)
         else { throw .badArgument }
         try mayGive(caller, core: core, priority: priority, slice: slice)
         scheduling.pointee.core = CoreID(UInt8(core))
@@ -104,6 +104,35 @@ extension Kernel {
         scheduling.pointee.period = Ticks(period)
         scheduling.pointee.remaining = Ticks(budget)
         scheduling.pointee.periodEnd = Ticks(0)
+    }
+
+    /// A new budget for time that may be in use, from now on; on its own core, which alone charges it. `x2` budget or
+    /// 0, `x3` period.
+    private static func setBudget(
+        _ core: Ref<Core>, _ scheduling: Ref<SchedulingContext>, _ caller: Ref<ExecutionContext>
+    ) throws(Failure) {
+        guard scheduling.pointee.core == core.pointee.id else { throw .wrongCore }
+        guard !scheduling.pointee.isExhausted else { throw .badState }
+        let budget = caller.pointee.frame.x[2], period = caller.pointee.frame.x[3]
+        guard isBudget(budget, period) else { throw .badArgument }
+        try mayGive(
+            caller, core: UInt64(core.pointee.id.number), priority: UInt64(scheduling.pointee.priority),
+            slice: scheduling.pointee.slice.value)
+        let isRunning = core.pointee.scheduling == scheduling
+        // Books what was used until now under the old budget, which may be used up by that.
+        if isRunning { releaseCore(core) }
+        guard !scheduling.pointee.isExhausted else { throw .badState }
+        scheduling.pointee.budget = Ticks(budget)
+        scheduling.pointee.period = Ticks(period)
+        scheduling.pointee.remaining = Ticks(budget)
+        // The first period begins when it gets the core, which may be at once.
+        scheduling.pointee.periodEnd = Ticks(0)
+        if isRunning { makeReady(core, scheduling, first: true) }
+    }
+
+    /// The end of a slice and of a period must lie in the future.
+    private static func isBudget(_ budget: UInt64, _ period: UInt64) -> Bool {
+        budget == 0 || (budget <= period && period < 1 << 62)
     }
 
     /// Time is handed on, not made: nobody gives what is more urgent than its own, lasts longer at a time, or is on another core; nor does one that has a budget, which
@@ -136,6 +165,7 @@ extension Kernel {
         hang(
             scheduling.pointee.overrun, notification.pointee.target(Notification.self),
             bits(notification, caller.pointee.frame.x[3]))
+        scheduling.pointee.armOverrun()
     }
 
     /// `interruptControl`: see `InterruptControl` and `VirtualInterruptControl`.

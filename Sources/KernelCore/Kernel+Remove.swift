@@ -55,6 +55,7 @@ extension Kernel {
         case .stopped: hang(context.pointee.stopped, nil)
         default:
             guard context.pointee.core == core.pointee.id else { return .elsewhere(context.pointee.core) }
+            if context.pointee.state != .stopped { context.pointee.fault = .none }
             forceStop(core, context)
             context.pointee.isConfigured = false
             if role == .space {

@@ -113,13 +113,13 @@ extension Kernel {
 
     /// A thread or a virtual CPU.
     static func findContext(
-        _ caller: Ref<ExecutionContext>, _ slot: UInt32
+        _ caller: Ref<ExecutionContext>, _ slot: UInt32, _ rights: Rights = .manage
     ) throws(Failure) -> Ref<ExecutionContext> {
         guard let node = caller.pointee.table?.pointee.slot(slot) else { throw .badCapability }
         let header = node.pointee.header.load()
         guard header & 0xFF == UInt64(ObjectKind.thread.rawValue) || header & 0xFF == UInt64(ObjectKind.virtualCPU.rawValue)
         else { throw .badCapability }
-        guard header >> 8 & UInt64(Rights.manage.rawValue) != 0 else { throw .noRights }
+        guard header >> 8 & UInt64(rights.rawValue) != 0 else { throw .noRights }
         let object = node.pointee.object
         M.orderLoads()
         guard node.pointee.header.relaxedLoad() == header else { throw .badCapability }

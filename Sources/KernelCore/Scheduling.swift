@@ -34,8 +34,10 @@ public struct SchedulingContext: ~Copyable {
     public var periodEnd: Ticks
     let exhausted: SharedByte
     let overrunsWord: AtomicWord
-    /// Told when the budget runs out.
+    /// Told when the budget runs out, if nothing was told since somebody last asked.
     let overrun: Bell
+    /// 1 from an overrun on until somebody asks how many there were (`takeOverruns`), or binds another notification.
+    let overrunToldWord: AtomicWord
     public var timer: TimerLink<SchedulingContext>
 
     static let binding: UInt64 = 192
@@ -67,6 +69,19 @@ extension SchedulingContext {
         get { overrunsWord.relaxedLoad() }
         nonmutating set { overrunsWord.relaxedStore(newValue) }
     }
+    /// Counts an overrun, on its own core; true: somebody is to be told of it. The exchange comes after the count, and
+    /// in `takeOverruns` before it: who is not told of an overrun finds it in the count.
+    func countOverrun() -> Bool {
+        overruns = overruns &+ 1
+        return overrunToldWord.exchange(1) == 0
+    }
+    /// How many there were, on any core; the next one is told.
+    func takeOverruns() -> UInt64 {
+        armOverrun()
+        return overruns
+    }
+    /// The next overrun is told. After a change of `overrun`: an overrun that is counted later finds the new one.
+    func armOverrun() { _ = overrunToldWord.exchange(0) }
 }
 
 /// The scheduling contexts of one core that are ready and not running, by priority, first come first served.

@@ -9,14 +9,15 @@ extension KernelModel {
 
     func predictControl(_ caller: ModelThread, _ request: Request) -> Prediction {
         let node: ModelNode
-        switch look(caller, request.slot, .thread, .manage) {
+        let form = ContextControl(rawValue: request.selector.form)
+        switch look(caller, request.slot, .thread, form == .setAbortMask ? .write : .manage) {
         case .failed(let status): return .refused(status)
         case .node(let found): node = found
         }
         let thread = node.object as! ModelThread
         let isHere = thread.core == caller.core
         let word = request.words[0]
-        switch ContextControl(rawValue: request.selector.form) {
+        switch form {
         case .configure: return predictConfigure(caller, thread, request)
         case .start:
             guard thread.isConfigured, thread.scheduling != nil else { return .refused(.badState) }
@@ -62,6 +63,7 @@ extension KernelModel {
         case .bindStopped:
             return predictBinding(caller, word, .notification, .write, old: thread.stopped) { [self] source in
                 thread.stopped = source.map { add(.part(thread, .stopped), like: $0) }
+                thread.stoppedBits = source.map { $0.word != 0 ? $0.word : request.words[1] } ?? 0
             }
         case .abort:
             guard isHere else { return .refused(.wrongCore) }

@@ -226,6 +226,10 @@ final class KernelModel {
         thread.stopsOnReply = false
         thread.state = .stopped
         thread.usesOwnTime = false
+        if let told = thread.stopped?.object as? ModelNotification {
+            told.bits |= thread.stoppedBits
+            post(told, to: thread.core)
+        }
         // Whoever waits for its reply hears of it.
         guard let caller = thread.caller else { return }
         thread.caller = nil

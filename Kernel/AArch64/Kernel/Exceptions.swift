@@ -170,7 +170,7 @@ func idle(_ core: Ref<Core>) -> UInt64 {
     }
 }
 
-/// What a component did that its program may not do: its fault portal hears of it.
+/// A component did what its program may not do: its fault portal hears of it, or its supervisor finds it on record.
 @inline(never)
 private func componentFault(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ syndrome: UInt64) {
     if syndrome >> 26 == ExceptionClass.floatingPoint {

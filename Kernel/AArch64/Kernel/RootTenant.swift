@@ -20,6 +20,7 @@ enum RootTenant {
         install(table, .capabilityTable, table.address, InitialSlot.table)
         install(table, .addressSpace, space.address, InitialSlot.space)
         install(table, .thread, thread.address, InitialSlot.thread)
+        if let time = thread.pointee.home { install(table, .schedulingContext, time.address, InitialSlot.time) }
         install(table, .system, PhysicalAddress(0), InitialSlot.system)
         installExtents(table)
         memory.installRegions(table)

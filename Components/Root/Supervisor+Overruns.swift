@@ -1,0 +1,49 @@
+import ABI
+import Entente
+import Supervision
+
+/// When root looks at its tenants' budgets: at the first overrun at once, and then at most once a second. A tenant that
+/// root has not asked since its last overrun rings no more, so that each wakes root once a second at most, however
+/// often its budget runs out.
+struct OverrunWatch {
+    /// When root is to look, if there is news.
+    private(set) var deadline: UInt64?
+    /// No look before this.
+    private var earliest: UInt64 = 0
+
+    /// Some budget has run out.
+    mutating func noteNews() { deadline = earliest }
+
+    func isDue(at now: UInt64) -> Bool { deadline.map { $0 <= now } ?? false }
+
+    mutating func begin(at now: UInt64) {
+        deadline = nil
+        earliest = now + Clock.frequency
+    }
+}
+
+extension Supervisor {
+    /// `overrun: reader has used up its budget 8 times`: said the first time, and each time that it is twice as often.
+    ///
+    /// Asking is also what arms the kernel's bell again.
+    mutating func reportOverruns() {
+        overruns.begin(at: Clock.now)
+        for tenant in 0..<SystemBuilder.tenantCount where builder.tenants[tenant].time != 0 {
+            let count = invoke(
+                .scheduleControl,
+                Selector(slot: builder.tenants[tenant].time, form: ScheduleControl.timeUsed.rawValue)
+            ).words.w1
+            guard count != 0, count >= 2 * builder.tenants[tenant].reportedOverruns else { continue }
+            builder.tenants[tenant].reportedOverruns = count
+            rootConsole.use { console in
+                console.beginLine()
+                console.write("overrun: ")
+                console.write(BootTable.tenant(tenant).name)
+                console.write(" has used up its budget ")
+                console.write(decimal: count)
+                console.write(" times\n")
+                console.flush()
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+import ABI
+import Foundation
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// Budgets that are set while the time is in use, and overruns that are told once.
+@Suite struct OwnBudgetTests {
+    private let bench = Bench()
+    private let rootTime: UInt32
+
+    init() {
+        rootTime = bench.freeSlot()
+        bench.install(.schedulingContext, bench.rootScheduling.address, rootTime)
+    }
+
+    private func setBudget(_ slot: UInt32, _ budget: UInt64, _ period: UInt64, by caller: Tenant? = nil) -> Status? {
+        bench.operate(
+            .scheduleControl, slot, form: ScheduleControl.setBudget.rawValue, budget, period, by: caller?.context
+        ).status
+    }
+
+    @Test func rootLimitsItself() {
+        let other = bench.makeThread(priority: 5)
+        bench.advance(5000)
+        #expect(setBudget(rootTime, 100, 1000) == .ok)
+        #expect(bench.current() == bench.root, "and goes on")
+        bench.advance(99)
+        #expect(bench.current() == bench.root, "what it used before does not count")
+        bench.advance(1)
+        #expect(bench.current() == other.context)
+        bench.advance(899)
+        #expect(bench.current() == other.context)
+        bench.advance(1)
+        #expect(bench.current() == bench.root)
+        // It still gives time to others.
+        #expect(bench.makeThread(priority: 20).state == .ready)
+        #expect(bench.object(rootTime, as: SchedulingContext.self).pointee.used.value >= 5100)
+    }
+
+    /// What is used is booked in full, before and after.
+    @Test func nothingIsLostOrBookedTwice() {
+        let before = bench.rootScheduling.pointee.used.value
+        bench.advance(70)
+        #expect(setBudget(rootTime, 100, 1000) == .ok)
+        bench.advance(30)
+        #expect(setBudget(rootTime, 0, 0) == .ok)
+        bench.advance(400)
+        #expect(bench.current() == bench.root, "no limit again")
+        bench.sleepRoot()
+        #expect(bench.rootScheduling.pointee.used.value - before == 500)
+    }
+
+    /// The old budget ends at this very moment: it counts, and nothing is given on top.
+    @Test func aBudgetThatIsUsedUpCannotBeReplaced() {
+        #expect(setBudget(rootTime, 100, 1000) == .ok)
+        bench.model.advance(by: 100)  // the timer's interrupt has not been taken
+        bench.root.pointee.frame.x[0] = 0
+        let status = setBudget(rootTime, 1000, 1000)
+        #expect(status == .badState)
+        #expect(bench.current() == nil)
+        bench.advance(899)
+        #expect(bench.current() == nil)
+        bench.advance(1)
+        #expect(bench.current() == bench.root)
+    }
+
+    @Test func timeThatWaitsGetsItsBudgetToo() {
+        let thread = bench.makeThread(priority: 10), other = bench.makeThread(priority: 5)
+        #expect(setBudget(thread.scheduling, 100, 1000) == .ok)
+        bench.sleepRoot()
+        #expect(bench.current() == thread.context)
+        bench.advance(100)
+        #expect(bench.current() == other.context)
+        bench.raiseRoot()
+        #expect(setBudget(thread.scheduling, 200, 1000) == .badState, "used up")
+        bench.sleepRoot()
+        bench.advance(900)
+        #expect(bench.current() == thread.context)
+    }
+
+    @Test(arguments: [
+        (100, 1000, Status.ok), (1000, 1000, .ok), (0, .max, .ok), (1001, 1000, .badArgument),
+        (1 << 62, 1 << 62, .badArgument),
+    ] as [(UInt64, UInt64, Status)])
+    func budgetAndPeriodAreChecked(budget: UInt64, period: UInt64, status: Status) {
+        #expect(setBudget(rootTime, budget, period) == status)
+    }
+
+    /// The rule for time that is given holds here, too, or a budget could be shaken off.
+    @Test func nobodyGivesItselfMore() {
+        let bench = Bench(cores: 2)
+        let thread = bench.makeThread(priority: 10)
+        let urgent = bench.makeScheduling(priority: 20), far = bench.makeScheduling(priority: 5, core: 1)
+        let weak = bench.derive(thread.scheduling, rights: Rights(rawValue: 7))
+        func set(_ slot: UInt32) -> Status? {
+            bench.operate(
+                .scheduleControl, slot, form: ScheduleControl.setBudget.rawValue, 100, 1000, by: thread.context
+            ).status
+        }
+        let distant = bench.operate(.scheduleControl, far, form: ScheduleControl.setBudget.rawValue, 1, 1)
+        #expect(distant.status == .wrongCore)
+        bench.sleepRoot()
+        #expect(set(urgent) == .noRights)
+        #expect(set(far) == .wrongCore)
+        #expect(set(weak) == .noRights)
+        #expect(set(thread.scheduling) == .ok)
+        #expect(set(thread.scheduling) == .noRights, "its own has a budget now")
+    }
+
+    // MARK: Overruns
+
+    /// A thread with 100 ticks of each 1000, whose overruns root is told of.
+    private func overrunning() -> (thread: Tenant, bits: Ref<KernelCore.Notification>) {
+        var thread = bench.makeThread(priority: 10, starts: false)
+        thread.scheduling = bench.create(.schedulingContext)
+        bench.succeed(
+            .scheduleControl, thread.scheduling, form: ScheduleControl.configure.rawValue, 0, 10, 10_000, 100, 1000)
+        bench.configure(thread)
+        let watcher = bench.create(.notification)
+        bindOverrun(thread, watcher)
+        bench.start(thread)
+        bench.sleepRoot()
+        return (thread, bench.object(watcher, as: KernelCore.Notification.self))
+    }
+
+    private func bindOverrun(_ thread: Tenant, _ watcher: UInt32) {
+        bench.succeed(
+            .scheduleControl, thread.scheduling, form: ScheduleControl.bindOverrun.rawValue, UInt64(watcher), 1)
+    }
+
+    /// From the end of a budget to that of the next.
+    private func advanceOnePeriod() {
+        bench.advance(900)
+        bench.advance(100)
+    }
+
+    private func overruns(_ thread: Tenant) -> UInt64 {
+        bench.raiseRoot()
+        defer { bench.sleepRoot() }
+        return bench.succeed(.scheduleControl, thread.scheduling, form: ScheduleControl.timeUsed.rawValue).words[1]
+    }
+
+    /// Told once until somebody asks; what comes in between is in the count.
+    @Test func anOverrunIsToldOnce() {
+        let (thread, watcher) = overrunning()
+        bench.advance(100)
+        #expect(watcher.pointee.bits.exchange(0) == 1)
+        for _ in 0..<5 {
+            advanceOnePeriod()
+            #expect(watcher.pointee.bits.load() == 0)
+        }
+        #expect(overruns(thread) == 6)
+        advanceOnePeriod()
+        #expect(watcher.pointee.bits.exchange(0) == 1, "armed by asking")
+        advanceOnePeriod()
+        #expect(watcher.pointee.bits.load() == 0)
+        #expect(overruns(thread) == 8)
+    }
+
+    /// Another notification has been told nothing yet.
+    @Test func aNewBindingIsTold() {
+        let (thread, first) = overrunning()
+        bench.advance(100)
+        #expect(first.pointee.bits.load() == 1)
+        bench.raiseRoot()
+        let other = bench.create(.notification)
+        bindOverrun(thread, other)
+        bench.sleepRoot()
+        advanceOnePeriod()
+        #expect(bench.object(other, as: KernelCore.Notification.self).pointee.bits.load() == 1)
+        #expect(first.pointee.bits.load() == 1)
+    }
+
+    /// One core counts two at a time, another asks when it is told, and only then: in between, or too early for the second,
+    /// which must be told again.
+    @Test func nothingIsLostBetweenTwoCores() {
+        let bench = Bench(cores: 2)
+        let slot = bench.makeScheduling(priority: 3, core: 1)
+        nonisolated(unsafe) let time = bench.object(slot, as: SchedulingContext.self)
+        let rounds: UInt64 = 20_000
+        let bell = RungBell(), end = Date() + 30
+        let finished = DispatchSemaphore(value: 0)
+        Thread {
+            for round in 1...rounds {
+                for _ in 0..<2 where time.pointee.countOverrun() { bell.word.store(1) }
+                while bell.seen.load() < 2 * round, Date() < end {}
+            }
+            finished.signal()
+        }.start()
+        while bell.seen.load() < 2 * rounds, Date() < end {
+            for _ in 0..<100 where bell.word.exchange(0) != 0 { bell.seen.store(time.pointee.takeOverruns()) }
+        }
+        finished.wait()
+        #expect(bell.seen.load() == 2 * rounds)
+    }
+}
+
+private final class RungBell: @unchecked Sendable {
+    let word = AtomicWord()
+    /// The last count that was asked for.
+    let seen = AtomicWord()
+}

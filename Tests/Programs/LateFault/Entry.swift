@@ -1,0 +1,139 @@
+import ABI
+import Entente
+
+// Faults at the moment that is worst for whoever has to report it. Argument 0 says at which: see `Moment`. Run it with
+// --icount. Each attempt is a few instructions earlier than the one before, until one is not too late; the next faults.
+
+/// When the component faults, by argument 0.
+private enum Moment: UInt64 {
+    /// Just before its budget ends, in the period after the one in which it says so. Argument 1: the budget in
+    /// microseconds.
+    case beforeTheBudgetEnds = 1
+    /// Just before a more urgent component, `spinner`, wakes, and 5 ms after it has said so.
+    case beforeTheSpinnerWakes = 2
+    /// Faults never: at the end of each half second it takes the core for 100 ms.
+    case spinner = 3
+    /// Stops its own thread, or tries to.
+    case stopItself = 4
+    /// Says ten times a second which part of the time the component had the core.
+    case meter = 5
+}
+
+@c(entente_main)
+func ententeMain(_ argument: UInt64) {
+    let arguments = Configuration.current.arguments
+    switch Moment(rawValue: arguments[0]) {
+    case .beforeTheBudgetEnds: faultBeforeTheBudgetEnds(Interval.microseconds(arguments[1]).ticks)
+    case .beforeTheSpinnerWakes: faultBeforeTheSpinnerWakes()
+    case .spinner: spinNowAndThen()
+    case .meter: measureShare()
+    case .stopItself, nil: stopItself()
+    }
+}
+
+/// How many ticks an attempt is earlier than the one before: fewer than a supervisor needs for its first operation.
+private let step: UInt64 = 2
+
+private func faultBeforeTheBudgetEnds(_ budget: UInt64) {
+    var margin: UInt64 = 0
+    var isInTime = false
+    while true {
+        // What the console driver does for this line must not come between the period's begin and the fault.
+        sayAttempt()
+        let deadline = spinUntilTheNextPeriod() + budget - margin
+        let wasInTime = spins(until: deadline)
+        if wasInTime, isInTime { preconditionFailure() }
+        if wasInTime { _ = spinUntilTheNextPeriod() }
+        isInTime = wasInTime
+        margin += step
+    }
+}
+
+private func faultBeforeTheSpinnerWakes() {
+    var margin: UInt64 = 0
+    var isInTime = false
+    while true {
+        let deadline = nextHalfSecond()
+        sleep(until: deadline - Interval.milliseconds(5).ticks)
+        sayAttempt()
+        let wasInTime = spins(until: deadline - margin)
+        if wasInTime, isInTime { preconditionFailure() }
+        isInTime = wasInTime
+        margin += step
+        // The next half second is another one.
+        sleep(until: deadline + Interval.milliseconds(200).ticks)
+    }
+}
+
+private func spinNowAndThen() {
+    while true {
+        let begin = nextHalfSecond()
+        sleep(until: begin)
+        let end = begin + Interval.milliseconds(100).ticks
+        while Clock.now < end {}
+    }
+}
+
+private func stopItself() {
+    let status = contextControl(InitialSlot.thread, .stop).status
+    let console = Console()
+    console.write("late: stopping itself answers ")
+    console.write(decimal: status.rawValue)
+    console.write("\n")
+    console.flush()
+    while true { _ = Events.wait() }
+}
+
+private func measureShare() {
+    let console = Console()
+    // Between two looks at the clock, if nothing comes between.
+    let longest = Interval.microseconds(5).ticks
+    while true {
+        var last = Clock.now
+        let end = last + Clock.frequency / 10
+        var own: UInt64 = 0
+        while last < end {
+            let now = Clock.now
+            if now - last < longest { own += now - last }
+            last = now
+        }
+        console.write("meter: ")
+        console.write(decimal: own * 1000 / Clock.frequency)
+        console.write(" %\n")
+        console.flush()
+    }
+}
+
+/// Returns when this component got the core again, after it had used up its budget.
+private func spinUntilTheNextPeriod() -> UInt64 {
+    var last = Clock.now
+    while true {
+        let now = Clock.now
+        if now - last > Interval.milliseconds(1).ticks { return now }
+        last = now
+    }
+}
+
+/// Spins until a moment; false: something took the core before.
+private func spins(until deadline: UInt64) -> Bool {
+    var now = Clock.now
+    while now < deadline { now = Clock.now }
+    return now - deadline < step * 4
+}
+
+private func nextHalfSecond() -> UInt64 {
+    let half = Clock.frequency / 2
+    return (Clock.now / half + 1) * half
+}
+
+private func sleep(until deadline: UInt64) {
+    setTimer(InitialSlot.notification, deadline: deadline, bits: 2)
+    while replyWait(ReplyForm.wait).tag & 2 == 0 {}
+}
+
+private func sayAttempt() {
+    let console = Console()
+    console.beginLine()
+    console.write("late: attempt\n")
+    console.flush()
+}
