@@ -23,7 +23,7 @@ let programs: [Program] = [
     Program(name: "Kernel", path: "Kernel/AArch64/Kernel", dependencies: ["ABI", "KernelCore", "Hardware"]),
     .component("Root", and: ["Supervision"]),
     .component("Monitor", at: "Components/Monitor/Program", and: ["MachineMonitor"]),
-    .component("Serial"),
+    .component("Serial", and: ["SerialConsole"]),
     .component("Heartbeat"),
     .component("Control"),
     // In root's place: measures the kernel.
@@ -58,6 +58,7 @@ let shared: [Target] = [
     .target(name: "KernelCore", dependencies: ["ABI"], exclude: ["Models"]),
     .target(name: "VirtualPlatform", dependencies: ["ABI"]),
     .target(name: "Supervision", dependencies: ["ABI"]),
+    .target(name: "SerialConsole", dependencies: ["ABI"]),
 ]
 
 let boardTargets: [Target] = [
@@ -76,6 +77,7 @@ let boardTargets: [Target] = [
 let coreTargets: [Target] = [
     .testTarget(name: "VirtualPlatformTests", dependencies: ["VirtualPlatform"]),
     .testTarget(name: "SupervisionTests", dependencies: ["Supervision", "ABI"]),
+    .testTarget(name: "SerialConsoleTests", dependencies: ["SerialConsole", "ABI"]),
     .target(name: "MachineModel", dependencies: ["ABI", "KernelCore"]),
     // What components link, with a fake kernel.
     .target(name: "Entente", dependencies: ["ABI"], path: "Runtime/Entente"),
