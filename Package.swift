@@ -34,6 +34,7 @@ let programs: [Program] = [
     .component("Crash", at: "Tests/Programs/Crash"),
     .component("Caller", at: "Tests/Programs/Caller"),
     .component("HostileComponent", at: "Tests/Programs/HostileComponent"),
+    .component("ConsoleFlood", at: "Tests/Programs/ConsoleFlood"),
     .component("PageReader", at: "Tests/Programs/PageReader"),
     .component("BadPager", at: "Tests/Programs/BadPager"),
     .component("Poser", at: "Tests/Programs/Poser"),
@@ -50,6 +51,7 @@ let programs: [Program] = [
     .guest("HostileHypercalls", at: "Hostile/Hypercalls"),
     .guest("HostileRegisters", at: "Hostile/Registers"),
     .guest("HostileDevices", at: "Hostile/Devices"),
+    .guest("HostileLineFeeds", at: "Hostile/LineFeeds"),
 ]
 
 /// Modules that both sides build.
