@@ -35,6 +35,7 @@ let programs: [Program] = [
     .component("Caller", at: "Tests/Programs/Caller"),
     .component("HostileComponent", at: "Tests/Programs/HostileComponent"),
     .component("ConsoleFlood", at: "Tests/Programs/ConsoleFlood"),
+    .component("TimeMeter", at: "Tests/Programs/TimeMeter"),
     .component("PageReader", at: "Tests/Programs/PageReader"),
     .component("BadPager", at: "Tests/Programs/BadPager"),
     .component("Poser", at: "Tests/Programs/Poser"),

@@ -64,15 +64,22 @@ struct SerialDriver {
 
     /// Waits for bits of a notification; those that it has already end the wait at once.
     private mutating func wait(on notification: UInt32, preparing: () -> Void) {
-        if bound != notification {
-            invoke(
-                .notificationBind, Selector(slot: notification, form: NotificationBind.thread.rawValue),
-                Words(UInt64(InitialSlot.thread)))
-            bound = notification
-        }
+        guard bind(notification) else { return }
         preparing()
         _ = replyWait(ReplyForm.wait)
         report.noteWakeUp()
+    }
+
+    /// Has the thread wait for this notification alone. False if the kernel refuses: then the caller must not wait, because
+    /// nothing would wake it.
+    private mutating func bind(_ notification: UInt32) -> Bool {
+        if bound == notification { return true }
+        let answer = invoke(
+            .notificationBind, Selector(slot: notification, form: NotificationBind.thread.rawValue),
+            Words(UInt64(InitialSlot.thread)))
+        guard answer.has(.ok) else { return false }
+        bound = notification
+        return true
     }
 
     private func interruptControl(_ form: InterruptControl, _ words: Words = Words()) {
