@@ -90,7 +90,7 @@ struct LineOutput {
         unsent.append(ConsoleChannel.firstChannel + UInt8(truncatingIfNeeded: channel))
     }
 
-    /// The next byte of whose turn it is; nil if a hostile client took it back.
+    /// Takes the next byte of the client whose turn it is; nil if a hostile client took it back.
     private mutating func nextByte<Clients: ConsoleClients>(_ clients: inout Clients) -> UInt8? {
         guard let byte = clients.take(from: current) else {
             left = 0

@@ -23,7 +23,7 @@ public struct LookSchedule {
 
     public init(interval: UInt64) { self.interval = interval }
 
-    /// Somebody called while the driver listened.
+    /// Notes that somebody called while the driver listened.
     public mutating func heard() { wasCalled = true }
 
     /// Returns what to do now. After `look` it must be done: the step counts as the look of its interval.

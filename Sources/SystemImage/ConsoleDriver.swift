@@ -1,6 +1,6 @@
 import ABI
 
-/// How the console driver runs, which no manifest describes.
+/// Describes how the console driver runs, because no manifest does.
 public enum ConsoleDriver {
     /// The program.
     public static let target = "Serial"
