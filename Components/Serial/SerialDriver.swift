@@ -70,8 +70,8 @@ struct SerialDriver {
         report.noteWakeUp()
     }
 
-    /// Has the thread wait for this notification alone. False if the kernel refuses: then the caller must not wait, because
-    /// nothing would wake it.
+    /// Has the thread wait for this notification alone. False if the kernel refuses: then the caller must not wait,
+    /// because nothing would wake it.
     private mutating func bind(_ notification: UInt32) -> Bool {
         if bound == notification { return true }
         let answer = invoke(

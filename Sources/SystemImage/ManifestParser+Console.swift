@@ -2,8 +2,9 @@ import ABI
 
 /// Checks who can keep the console driver from its core.
 extension ManifestParser {
-    /// Warns of tenants that share the driver's core and are not less urgent: while one of them computes, no console prints
-    /// and no key arrives, its own included. That is no error, because a tenant may be meant to have the core for itself.
+    /// Warns of tenants that share the driver's core and are not less urgent: while one of them computes, no console
+    /// prints and no key arrives, its own included. That is no error, because a tenant may be meant to have the core
+    /// for itself.
     ///
     /// - Parameter manifest: The descriptions as they will run, after the command line has replaced the board.
     func checkConsoleDriver(of manifest: Manifest) {
@@ -11,10 +12,11 @@ extension ManifestParser {
             guard let declaration = declarations.first(where: { $0.name == tenant.name }) else { continue }
             source.warn(
                 at: declaration.priorityMark ?? declaration.mark,
-                "\(declaration.title) has priority \(tenant.priority) on core \(ConsoleDriver.core), where the console driver has "
-                    + "\(ConsoleDriver.priority): while it computes, no console prints and no key arrives",
+                "\(declaration.title) has priority \(tenant.priority) on core \(ConsoleDriver.core), "
+                    + "where the console driver has \(ConsoleDriver.priority): while it computes, no console prints and no key arrives",
                 remedy: "give it a priority below \(ConsoleDriver.priority), "
-                    + (declaration.isMachine ? "or other cores" : "another core, or a 'budget' that leaves the driver its share"))
+                    + (declaration.isMachine
+                        ? "or other cores" : "another core, or a 'budget' that leaves the driver its share"))
         }
     }
 }

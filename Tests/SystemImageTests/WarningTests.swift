@@ -3,7 +3,8 @@ import Testing
 
 @testable import SystemImage
 
-/// Each file of `Tests/Manifests/warnings` is accepted, and the file beside it says word for word which warnings the user gets.
+/// Each file of `Tests/Manifests/warnings` is accepted, and the file beside it says word for word which warnings the
+/// user gets.
 @Suite struct WarningTests {
     static let folder = Repository.manifests.appendingPathComponent("warnings")
 

@@ -2,7 +2,8 @@ import Foundation
 import Testing
 
 extension SystemTests {
-    /// Components on both cores and a machine call the console driver without end: it takes its share of the core and no more.
+    /// Components on both cores and a machine call the console driver without end: it takes its share of the core and
+    /// no more.
     @Suite(.serialized) struct ConsoleTests {
         /// The heartbeat, on the driver's core, misses no beat, and all that it says arrives.
         @Test func everybodyIsHeardBesideFloods() throws {
