@@ -23,7 +23,7 @@ let programs: [Program] = [
     Program(name: "Kernel", path: "Kernel/AArch64/Kernel", dependencies: ["ABI", "KernelCore", "Hardware"]),
     .component("Root", and: ["Supervision"]),
     .component("Monitor", at: "Components/Monitor/Program", and: ["MachineMonitor"]),
-    .component("Serial"),
+    .component("Serial", and: ["SerialConsole"]),
     .component("Heartbeat"),
     .component("Control"),
     // In root's place: measures the kernel.
@@ -34,6 +34,8 @@ let programs: [Program] = [
     .component("Crash", at: "Tests/Programs/Crash"),
     .component("Caller", at: "Tests/Programs/Caller"),
     .component("HostileComponent", at: "Tests/Programs/HostileComponent"),
+    .component("ConsoleFlood", at: "Tests/Programs/ConsoleFlood"),
+    .component("TimeMeter", at: "Tests/Programs/TimeMeter"),
     .component("PageReader", at: "Tests/Programs/PageReader"),
     .component("BadPager", at: "Tests/Programs/BadPager"),
     .component("Poser", at: "Tests/Programs/Poser"),
@@ -51,6 +53,7 @@ let programs: [Program] = [
     .guest("HostileHypercalls", at: "Hostile/Hypercalls"),
     .guest("HostileRegisters", at: "Hostile/Registers"),
     .guest("HostileDevices", at: "Hostile/Devices"),
+    .guest("HostileLineFeeds", at: "Hostile/LineFeeds"),
 ]
 
 /// Modules that both sides build.
@@ -59,6 +62,7 @@ let shared: [Target] = [
     .target(name: "KernelCore", dependencies: ["ABI"], exclude: ["Models"]),
     .target(name: "VirtualPlatform", dependencies: ["ABI"]),
     .target(name: "Supervision", dependencies: ["ABI"]),
+    .target(name: "SerialConsole", dependencies: ["ABI"]),
 ]
 
 let boardTargets: [Target] = [
@@ -77,6 +81,7 @@ let boardTargets: [Target] = [
 let coreTargets: [Target] = [
     .testTarget(name: "VirtualPlatformTests", dependencies: ["VirtualPlatform"]),
     .testTarget(name: "SupervisionTests", dependencies: ["Supervision", "ABI"]),
+    .testTarget(name: "SerialConsoleTests", dependencies: ["SerialConsole", "ABI"]),
     .target(name: "MachineModel", dependencies: ["ABI", "KernelCore"]),
     // What components link, with a fake kernel.
     .target(name: "Entente", dependencies: ["ABI"], path: "Runtime/Entente"),

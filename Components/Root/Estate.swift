@@ -52,8 +52,11 @@ struct EstateDemand {
         objects += ObjectSize.table(slots: SystemBuilder.tableSlots) + ObjectSize.notification
         objects += record.coreSpread * (ObjectSize.thread + ObjectSize.schedulingContext)
         if record.kind == TenantKind.machine.rawValue { addMachine(record) }
-        // The console driver has a mapping for each client, root included.
-        if record.kind == TenantKind.consoleDriver.rawValue { slots += UInt32(SystemBuilder.tenantCount + 1) }
+        // The console driver has a mapping for each client, root included, and a clock.
+        if record.kind == TenantKind.consoleDriver.rawValue {
+            slots += UInt32(SystemBuilder.tenantCount + 1) + 1
+            objects += ObjectSize.notification
+        }
         slots += 2 * UInt32(SystemBuilder.callerCount(record))
         objects = (objects + 4095) & ~4095
     }

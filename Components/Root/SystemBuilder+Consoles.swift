@@ -60,12 +60,13 @@ extension SystemBuilder {
         }
     }
 
-    /// The driver's device registers and interrupt.
+    /// The driver's device registers and interrupt, and its clock.
     mutating func grantSerialPort(_ index: Int) {
         let board = BootTable.header.board
         mapOwn(
             index, InitialSlot.devices, ComponentLayout.devices, offset: board.serial.base - board.devices.base,
             size: board.serial.size, .readWrite)
         derive(tenants[index].interrupt, into: tenants[index].table, InitialSlot.firstInterrupt)
+        derive(create(.notification, for: index), into: tenants[index].table, InitialSlot.clock)
     }
 }

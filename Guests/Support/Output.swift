@@ -3,6 +3,7 @@ import GuestHardware
 /// The machine's serial port, a PL011 (Arm DDI 0183), written by polling.
 public enum SerialPort {
     static let base: UInt64 = 0x0900_0000
+    public static let data = base
     public static let flags = base + 0x18
     static let transmitFull: UInt32 = 1 << 5
 

@@ -7,6 +7,8 @@ public enum InitialSlot {
     public static let notification: UInt32 = 4
     /// Signals the console driver: output is waiting.
     public static let consoleOutput: UInt32 = 5
+    /// The console driver's clock: a notification that only its timer raises, bound to nobody at the start.
+    public static let clock: UInt32 = 6
 
     // Root only.
     public static let system: UInt32 = 8

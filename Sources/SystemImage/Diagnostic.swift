@@ -1,5 +1,12 @@
 /// One thing that is wrong with a file that a person wrote: where, what conflicts with what, and what to do.
 public struct Diagnostic: Error, Sendable, Equatable {
+    public enum Severity: String, Sendable {
+        case error
+        /// The file is accepted, but the system may not do what its author expects.
+        case warning
+    }
+
+    public var severity = Severity.error
     /// The file's path, as the user gave it.
     public var file: String
     /// Counted from 1.
@@ -22,7 +29,7 @@ public struct Diagnostic: Error, Sendable, Equatable {
 
 extension Diagnostic: CustomStringConvertible {
     public var description: String {
-        "\(file):\(line):\(column): error: \(problem)\n  remedy: \(remedy)"
+        "\(file):\(line):\(column): \(severity.rawValue): \(problem)\n  remedy: \(remedy)"
     }
 }
 

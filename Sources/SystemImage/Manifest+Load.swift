@@ -18,6 +18,8 @@ extension Manifest {
         var manifest = parser.manifest(file: URL(fileURLWithPath: path))
         if source.diagnostics.isEmpty { parser.apply(overrides, to: &manifest) }
         guard source.diagnostics.isEmpty else { throw Diagnostics(all: source.diagnostics) }
+        parser.checkConsoleDriver(of: manifest)
+        manifest.warnings = Diagnostics(all: source.warnings).all
         return manifest
     }
 }
@@ -122,7 +124,8 @@ struct ManifestParser {
                 tenant: tenant, mark: nameNode.mark, after: section.list("after", of: "names"), isMachine: isMachine,
                 eventPeerMark: section.node("event-peer")?.mark,
                 restartMark: section.has("restart") ? section.mark(of: "restart") : nil, usesMarks: usesMarks(section),
-                pagedMark: section.has("paged") ? section.mark(of: "paged") : nil))
+                pagedMark: section.has("paged") ? section.mark(of: "paged") : nil,
+                priorityMark: section.node("priority")?.mark))
     }
 
     private func usesMarks(_ section: ManifestSection) -> [String: Mark] {
@@ -145,6 +148,7 @@ struct TenantDeclaration {
     /// Where the connections' servers are named.
     var usesMarks: [String: Mark] = [:]
     var pagedMark: Mark?
+    var priorityMark: Mark?
 
     var name: String { tenant.name }
     var title: String { "\(isMachine ? "machine" : "component") '\(name)'" }

@@ -20,6 +20,8 @@ public struct Manifest: Sendable {
     public var consoleDriverRestart = RestartDescription.tenant
     /// The manifest's file.
     public var file: URL
+    /// Reasons why the system, although it is accepted, may not do what its author expects.
+    public var warnings: [Diagnostic] = []
 
     /// The program that starts the machines and components.
     public static let standardRoot = "Root"

@@ -21,6 +21,7 @@ final class ManifestSource {
     let folder: URL
     let programs: KnownPrograms?
     private(set) var diagnostics: [Diagnostic] = []
+    private(set) var warnings: [Diagnostic] = []
 
     private static let maximumSize = 1 << 20
 
@@ -36,6 +37,13 @@ final class ManifestSource {
 
     func report(at mark: Mark?, _ problem: String, remedy: String) {
         report(line: mark?.line ?? 1, column: mark?.column ?? 1, problem, remedy: remedy)
+    }
+
+    func warn(at mark: Mark?, _ problem: String, remedy: String) {
+        var warning = Diagnostic(
+            file: path, line: mark?.line ?? 1, column: mark?.column ?? 1, problem: problem, remedy: remedy)
+        warning.severity = .warning
+        warnings.append(warning)
     }
 
     func report(at node: Node, _ problem: String, remedy: String) {

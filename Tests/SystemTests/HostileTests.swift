@@ -4,7 +4,7 @@ import Testing
 extension SystemTests {
     /// A machine that does its worst: the one beside it keeps answering, and the kernel keeps running.
     @Suite(.serialized) struct HostileTests {
-        @Test(arguments: ["garbage", "unmapped", "storm", "spin", "hypercalls", "registers", "devices"])
+        @Test(arguments: ["garbage", "unmapped", "storm", "spin", "hypercalls", "registers", "devices", "linefeeds"])
         func theMachineBesideKeepsAnswering(scenario: String) throws {
             let system = try RunningSystem("Tests/Systems/hostile-\(scenario).yaml")
             #expect(try system.run("echo before", on: "debian", timeout: .seconds(180)).output == "before\n")

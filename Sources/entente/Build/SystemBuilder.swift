@@ -18,22 +18,20 @@ struct SystemBuilder {
     let manifest: Manifest
     var seed = MachineDeviceTree.Seed.random
 
-    private static let consoleDriver = "Serial"
     private static let kernel = "Kernel"
-    /// The console driver is more urgent than everything that talks to it.
-    private static let consoleDriverPriority = 30
 
     func build() throws -> BuiltSystem {
         let cross = CrossBuild(workspace: workspace)
         let kernelFile = try cross.program(SystemBuilder.kernel, as: .kernel)
         let rootFile = try cross.program(manifest.root)
-        let driverFile = try cross.program(SystemBuilder.consoleDriver)
+        let driverFile = try cross.program(ConsoleDriver.target)
         let programs = try manifest.tenants.map { try programFile(of: $0, cross) }
 
         let image = try Progress.step("Joining the image of '\(manifest.name)'") {
             let driver = Tenant(
-                kind: .consoleDriver, name: "serial", program: try program(driverFile),
-                priority: SystemBuilder.consoleDriverPriority, restart: manifest.consoleDriverRestart)
+                kind: .consoleDriver, name: ConsoleDriver.name, program: try program(driverFile),
+                priority: ConsoleDriver.priority, core: ConsoleDriver.core, allowance: ConsoleDriver.allowance,
+                restart: manifest.consoleDriverRestart)
             let tenants = try zip(manifest.tenants, programs).map { try tenant($0, programFile: $1) }
             var writer = SystemImageWriter(
                 kernel: try named(kernelFile) { try KernelImage(elf: Data(contentsOf: kernelFile)) }, board: try board(),
@@ -110,7 +108,7 @@ struct SystemBuilder {
         var channels = [
             Channel(name: "kernel", kind: .kernel, number: ConsoleChannel.kernel, program: kernel),
             Channel(name: "root", kind: .root, number: ConsoleChannel.root, program: root),
-            Channel(name: "serial", kind: .component, number: ConsoleChannel.root + 1, program: driver),
+            Channel(name: ConsoleDriver.name, kind: .component, number: ConsoleChannel.root + 1, program: driver),
         ]
         for (tenant, program) in zip(manifest.tenants, tenants) {
             let kind = if case .machine = tenant { Channel.Kind.machine } else { Channel.Kind.component }

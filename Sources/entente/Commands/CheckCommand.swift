@@ -10,6 +10,7 @@ struct CheckCommand: ParsableCommand {
     func run() throws {
         let manifest = try system.manifest(in: Workspace.current())
         print("\(manifest.file.relativePath): system '\(manifest.name)': "
-            + "\(manifest.machines.count) machine(s), \(manifest.components.count) component(s); no errors")
+            + "\(manifest.machines.count) machine(s), \(manifest.components.count) component(s); no errors"
+            + (manifest.warnings.isEmpty ? "" : ", \(manifest.warnings.count) warning(s)"))
     }
 }

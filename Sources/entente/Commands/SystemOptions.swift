@@ -29,10 +29,13 @@ struct SystemOptions: ParsableArguments {
         }
     }
 
+    /// The manifest, checked; says its warnings.
     func manifest(in workspace: Workspace) throws -> Manifest {
-        try Manifest.load(
+        let manifest = try Manifest.load(
             path: file(in: workspace), programs: workspace.boardPrograms(),
             overriding: BoardOverrides(cpu: cpu, cores: cores, memory: bytes()))
+        for warning in manifest.warnings { Progress.say(warning.description) }
+        return manifest
     }
 
     private func file(in workspace: Workspace) -> String {

@@ -1,0 +1,33 @@
+import ABI
+import Entente
+
+/// Counts the driver's work, and says the counts when a line is typed at the driver's own console:
+/// `serial: 1234 looks, 1300 wake-ups in 2000 ms`.
+struct Report {
+    private var looks: UInt64 = 0
+    private var wakeUps: UInt64 = 0
+    private let start = Clock.now
+    private let console = Console()
+
+    mutating func noteWakeUp() { wakeUps &+= 1 }
+
+    /// Ends a look. The driver is a client of itself: its next look sends what it says here.
+    mutating func answer() {
+        looks &+= 1
+        var isAsked = false
+        while let byte = console.take() { if byte == 0x0A || byte == 0x0D { isAsked = true } }
+        if isAsked, console.output.count + 200 < ConsoleRing.capacity { say() }
+    }
+
+    private func say() {
+        console.beginLine()
+        console.write("serial: ")
+        console.write(decimal: looks)
+        console.write(" looks, ")
+        console.write(decimal: wakeUps)
+        console.write(" wake-ups in ")
+        console.write(decimal: (Clock.now - start) * 1000 / Clock.frequency)
+        console.write(" ms\n")
+        console.flush()
+    }
+}

@@ -1,0 +1,11 @@
+import GuestHardware
+import GuestSupport
+import HostileSupport
+
+/// Ends lines for ever, whether or not the serial port has room: each makes the monitor call the console driver.
+@c(guest_main)
+public func guestMain() {
+    forever("linefeeds") { _, _ in
+        for _ in 0..<10_000 { guest_store32(SerialPort.data, 0x0A) }
+    }
+}

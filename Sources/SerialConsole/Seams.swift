@@ -1,0 +1,48 @@
+// What the console driver is made of, as its logic sees it. On the board these are registers and shared pages; tests
+// put a port of finite speed and plain queues in their place.
+
+/// The board's serial port.
+public protocol SerialPort {
+    /// Returns whether the port accepts another byte now.
+    mutating func hasRoom() -> Bool
+    /// Sends a byte. The port has room: the caller has asked.
+    mutating func send(_ byte: UInt8)
+    /// Takes a received byte; nil if there is none.
+    mutating func receive() -> UInt8?
+}
+
+/// The clients' rings. Client N has channel N + 1 of the line.
+public protocol ConsoleClients {
+    /// How many clients there are; at most `ConsoleChannel.maximum`.
+    var count: Int { get }
+    /// Returns how many bytes of output a client has; at most `ConsoleRing.capacity`.
+    func outputCount(of client: Int) -> UInt32
+    /// Takes a byte of a client's output; nil if there is none.
+    mutating func take(from client: Int) -> UInt8?
+    /// Gives a client a byte of input; false if its ring is full.
+    mutating func put(_ byte: UInt8, to client: Int) -> Bool
+    /// Tells a client that input came, or that there is room for output.
+    mutating func wake(_ client: Int)
+}
+
+/// A set of clients, by their numbers: one word, because there are at most 60.
+struct ClientSet {
+    private(set) var bits: UInt64
+
+    init(bits: UInt64 = 0) { self.bits = bits }
+
+    /// All clients from 0 up to `count`.
+    init(count: Int) { bits = count >= 64 ? .max : 1 << UInt64(count) &- 1 }
+
+    func contains(_ client: Int) -> Bool { bits >> UInt64(client & 63) & 1 != 0 }
+    mutating func insert(_ client: Int) { bits |= 1 << UInt64(client & 63) }
+    mutating func remove(_ client: Int) { bits &= ~(1 << UInt64(client & 63)) }
+
+    /// Removes the lowest client and returns it; nil if the set is empty.
+    mutating func removeFirst() -> Int? {
+        guard bits != 0 else { return nil }
+        let client = bits.trailingZeroBitCount
+        bits &= bits &- 1
+        return client
+    }
+}

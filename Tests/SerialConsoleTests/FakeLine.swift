@@ -1,0 +1,82 @@
+import ABI
+
+@testable import SerialConsole
+
+/// A port of finite speed: its FIFO takes `depth` bytes, and `pass` lets the line take some of them.
+struct FakePort: SerialPort {
+    let depth: Int
+    /// Bytes that the other end has received.
+    private(set) var sent: [UInt8] = []
+    private var fifo: [UInt8] = []
+    /// Bytes that the other end has typed.
+    var typed: [UInt8] = []
+
+    init(depth: Int = 32) { self.depth = depth }
+
+    /// The line carries up to `count` bytes away.
+    mutating func pass(_ count: Int) {
+        sent += fifo.prefix(count)
+        fifo.removeFirst(min(count, fifo.count))
+    }
+
+    func hasRoom() -> Bool { fifo.count < depth }
+    mutating func send(_ byte: UInt8) {
+        precondition(hasRoom(), "a byte is sent to a full port")
+        fifo.append(byte)
+    }
+    mutating func receive() -> UInt8? { typed.isEmpty ? nil : typed.removeFirst() }
+
+    /// What each channel got, as the tool takes the line apart.
+    var channels: [UInt8: [UInt8]] {
+        var channels: [UInt8: [UInt8]] = [:]
+        var (channel, sawEscape) = (UInt8(0), false)
+        for byte in sent {
+            if !sawEscape, byte == ConsoleChannel.escape { sawEscape = true; continue }
+            if sawEscape, byte != ConsoleChannel.escape {
+                channel = byte &- ConsoleChannel.firstChannel
+            } else {
+                channels[channel, default: []].append(byte)
+            }
+            sawEscape = false
+        }
+        return channels
+    }
+
+    mutating func type(_ text: String, to client: Int) {
+        typed += [ConsoleChannel.escape, ConsoleChannel.firstChannel + UInt8(client + 1)] + Array(text.utf8)
+    }
+}
+
+/// Clients with plain queues for rings.
+struct FakeClients: ConsoleClients {
+    var outputs: [[UInt8]]
+    var inputs: [[UInt8]]
+    /// How many bytes of input each takes before its ring is full.
+    var inputRoom: [Int]
+    /// Clients that print whenever there is room.
+    var talkers: Set<Int> = []
+    var wakeUps: [Int]
+
+    var count: Int { outputs.count }
+
+    init(count: Int) {
+        outputs = Array(repeating: [], count: count)
+        inputs = outputs
+        inputRoom = Array(repeating: Int(ConsoleRing.capacity), count: count)
+        wakeUps = Array(repeating: 0, count: count)
+    }
+
+    func outputCount(of client: Int) -> UInt32 {
+        talkers.contains(client) ? ConsoleRing.capacity : UInt32(outputs[client].count)
+    }
+    mutating func take(from client: Int) -> UInt8? {
+        if talkers.contains(client) { return UInt8(ascii: "a") + UInt8(client) }
+        return outputs[client].isEmpty ? nil : outputs[client].removeFirst()
+    }
+    mutating func put(_ byte: UInt8, to client: Int) -> Bool {
+        guard inputs[client].count < inputRoom[client] else { return false }
+        inputs[client].append(byte)
+        return true
+    }
+    mutating func wake(_ client: Int) { wakeUps[client] += 1 }
+}

@@ -1,0 +1,52 @@
+import Foundation
+import Testing
+
+extension SystemTests {
+    /// Components on both cores and a machine call the console driver without end: it takes its share of the core and
+    /// no more.
+    @Suite(.serialized) struct ConsoleTests {
+        /// The heartbeat, on the driver's core, misses no beat, and all that it says arrives.
+        @Test func everybodyIsHeardBesideFloods() throws {
+            let system = try RunningSystem("Tests/Systems/hostile-console.yaml")
+            let said = try system.wait(for: "heartbeat 200\n", on: "heartbeat", timeout: .seconds(60))
+            let beats = said.matches(of: /\] heartbeat (\d+)\n/).compactMap { Int($0.1) }
+            #expect(beats == Array(1...200))
+            for console in ["near", "far"] {
+                for _ in 0..<20 { try system.wait(for: "flood\n", on: console) }
+            }
+            try system.wait(for: "hostile: linefeeds round 3", on: "feeds")
+        }
+
+        /// At most one look in each millisecond, and two wake-ups: the clock's, and a call's while the driver listens.
+        @Test func floodsDoNotWakeTheDriverMoreOften() throws {
+            let system = try RunningSystem("Tests/Systems/hostile-console.yaml")
+            try system.wait(for: "heartbeat 100\n", on: "heartbeat")
+            try system.type("\n", on: "serial")
+            let said = try system.wait(for: " ms\n", on: "serial")
+            let match = try #require(said.firstMatch(of: /serial: (\d+) looks, (\d+) wake-ups in (\d+) ms/))
+            let (looks, wakeUps, time) = try (#require(Int(match.1)), #require(Int(match.2)), #require(Int(match.3)))
+            #expect(looks <= time + 2)
+            #expect(wakeUps <= 2 * (time + 2))
+            #expect(looks > 100)
+        }
+
+        /// Three tenths of the core are its own and a fifth the driver's at most. Before, the two took 79 %.
+        @Test func aBudgetIsNotMultipliedByCallingTheDriver() throws {
+            let system = try RunningSystem("Tests/Systems/console-budget.yaml", ["--icount"])
+            var shares: [Int] = []
+            while shares.count < 10 {
+                let said = try system.wait(for: "%\n", on: "meter")
+                shares += said.matches(of: /others had (\d+) %/).compactMap { Int($0.1) }
+            }
+            #expect(shares.max()! <= 52, "\(shares)")
+        }
+
+        /// A key reaches its component, and the answer comes back, while everybody floods.
+        @Test func rootAnswersBesideFloods() throws {
+            let system = try RunningSystem("Tests/Systems/hostile-console.yaml")
+            try system.wait(for: "heartbeat 50\n", on: "heartbeat")
+            try system.type("restarts\n", on: "root")
+            try system.wait(for: "heartbeat: runs, died 0 times", on: "root", timeout: .seconds(10))
+        }
+    }
+}
