@@ -1,0 +1,34 @@
+import GuestHardware
+import GuestSupport
+import HostileSupport
+
+/// Makes its monitor's threads meet: the second processor reads a register of the distributor without pause, the first a few
+/// times each millisecond. In between the first sleeps, so that its core belongs to others.
+@c(guest_main)
+public func guestMain() {
+    let cpuOn: UInt64 = 0xC400_0003
+    SerialPort.initialize()
+    InterruptController.initialize()
+    _ = guest_firmware_call(cpuOn, 1, guest_second_entry(), 0)
+    let millisecond = guest_counter_frequency() / 1000
+    var round: UInt64 = 0
+    while true {
+        for _ in 0..<1000 {
+            guest_loop_load(5, pendingRegister)
+            guest_start_timer(millisecond)
+            guest_wait_for_interrupt()
+        }
+        round += 1
+        write("hostile: contention round ")
+        write(decimal: round)
+        endLine()
+    }
+}
+
+@c(guest_second_main)
+public func guestSecondMain() {
+    while true { guest_loop_load(1_000_000, pendingRegister) }
+}
+
+/// GICD_ISPENDR1: to read it, the monitor asks the kernel while it holds its lock.
+private let pendingRegister = InterruptController.distributor + 0x204
