@@ -2,7 +2,8 @@ import ABI
 import Entente
 import VirtualPlatform
 
-// What a machine's firmware does for its virtual CPUs (PSCI, DEN0022). All of it runs on the calling virtual CPU's time.
+// What a machine's firmware does for its virtual CPUs (PSCI, DEN0022). All of it runs on the calling virtual CPU's
+// time.
 extension Monitor {
     @inline(never)
     func hypercall(_ exit: Exit) -> Answer {
@@ -54,8 +55,8 @@ extension Monitor {
         return UInt64(bitPattern: status.rawValue)
     }
 
-    /// A virtual CPU that has asked to be turned off is off once the kernel has stopped it. Nobody has to say so: whoever
-    /// wants to know looks.
+    /// A virtual CPU that has asked to be turned off is off once the kernel has stopped it. Nobody has to say so:
+    /// whoever wants to know looks.
     static func finishTurningOff(_ state: inout SharedMachine.State) {
         for number in 0..<state.power.virtualCPUCount
         where state.power.state(of: number) == .turningOff && VirtualCPU(number: number).isStopped {

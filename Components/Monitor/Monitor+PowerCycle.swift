@@ -4,10 +4,10 @@ import VirtualPlatform
 
 // The machine as a whole: how it is stopped, waits for its next start, is loaded and starts.
 //
-// The first thread does all of it. It never waits for anything: it looks, and looks again a millisecond later. What takes
-// long, clearing and loading RAM, is charged to the machine: virtual CPU 0 is started at an address at which nothing lies,
-// and faults there. Each fault pays for one piece, because the monitor runs on the virtual CPU's time and at its priority
-// while it serves the exit.
+// The first thread does all of it. It never waits for anything: it looks, and looks again a millisecond later. What
+// takes long, clearing and loading RAM, is charged to the machine: virtual CPU 0 is started at an address at which
+// nothing lies, and faults there. Each fault pays for one piece, because the monitor runs on the virtual CPU's time
+// and at its priority while it serves the exit.
 
 extension Monitor {
     /// What the first thread does next, when it has given the lock back.
@@ -23,7 +23,7 @@ extension Monitor {
 
     /// Nothing is mapped there in any machine: its RAM begins at 1 GiB.
     private static let doorstep: UInt64 = 0
-    private static let ticksPerMillisecond = Clock.frequency / 1000
+    private static var ticksPerMillisecond: UInt64 { Clock.frequency / 1000 }
     /// How often the last bytes of output are looked after, and the room that the report needs.
     private static let maximumLooks = 100
     private static let reportSize: UInt32 = 512
@@ -35,8 +35,8 @@ extension Monitor {
         }
     }
 
-    /// Brings the machine nearer to its end or its next start. On the monitor's own time: some thirty operations of the kernel at
-    /// most, once a millisecond, and one reset of all virtual CPUs for each start.
+    /// Brings the machine nearer to its end or its next start. On the monitor's own time: some thirty operations of
+    /// the kernel at most, once a millisecond, and one reset of all virtual CPUs for each start.
     @inline(never)
     func continuePowerCycle() {
         guard let step = SharedMachine.withLock({ takeStep(&$0) }) else {
@@ -55,7 +55,8 @@ extension Monitor {
         }
     }
 
-    /// The timer may still belong to another core, for an output deadline. That ends within a millisecond, and comes here.
+    /// The timer may still belong to another core, for an output deadline. That ends within a millisecond, and
+    /// comes here.
     private func setAlarm(in ticks: UInt64) {
         setTimer(InitialSlot.notification, deadline: Clock.now &+ ticks, bits: Wake.power)
     }
@@ -78,8 +79,8 @@ extension Monitor {
 
     // MARK: The end
 
-    /// Stops every virtual CPU. `PowerController` lets none start from now on; one that another thread is serving stops with that
-    /// thread's reply.
+    /// Stops every virtual CPU. `PowerController` lets none start from now on; one that another thread is serving
+    /// stops with that thread's reply.
     private func stop(_ state: inout SharedMachine.State) -> Step {
         Monitor.finishTurningOff(&state)
         guard state.power.isSettled else { return .lookAgain }
@@ -96,8 +97,8 @@ extension Monitor {
         return beginLoading(&state, afterLife: true) ? .nothing : .cannotStart
     }
 
-    /// Whether the console driver has taken the last bytes and there is room for the report, or does not for so long that they are
-    /// given up.
+    /// Whether the console driver has taken the last bytes and there is room for the report, or does not for so
+    /// long that they are given up.
     private func isDrained(_ state: inout SharedMachine.State) -> Bool {
         var host = KernelHost()
         state.devices.exchangeSerial(&host)
@@ -109,7 +110,8 @@ extension Monitor {
 
     // MARK: The start
 
-    /// Resets every virtual CPU, and lets the first fault where the monitor pays for nothing. Every virtual CPU must be stopped.
+    /// Resets every virtual CPU, and lets the first fault where the monitor pays for nothing. Every virtual CPU
+    /// must be stopped.
     /// - Returns: False: the kernel does not start it.
     private func beginLoading(_ state: inout SharedMachine.State, afterLife: Bool) -> Bool {
         var cycle = PowerCycle()
@@ -126,8 +128,8 @@ extension Monitor {
         return first.start()
     }
 
-    /// Serves a fetch from an address at which nothing lies. While the machine is being loaded it is virtual CPU 0 at the doorstep,
-    /// where it faults again after each piece.
+    /// Serves a fetch from an address at which nothing lies. While the machine is being loaded it is virtual CPU 0
+    /// at the doorstep, where it faults again after each piece.
     @inline(never)
     func instructionFetch(_ exit: Exit) -> Answer {
         let fetch: Fetch? = SharedMachine.withLock { state in
@@ -166,7 +168,8 @@ extension Monitor {
 // MARK: - Reports
 
 extension Monitor {
-    /// The machine's console. What finds no room is dropped: a thread that waited would do so on the monitor's own time.
+    /// The machine's console. What finds no room is dropped: a thread that waited would do so on the monitor's own
+    /// time.
     private func openReport() -> Console {
         var console = Console()
         console.patience = 0

@@ -45,8 +45,8 @@ extension SharedMachine {
     private static let patience = 1000
 
     /// Runs `body` while no other thread does. The kernel's operations may be called in it, but none that waits.
-    /// - Returns: Nil: another thread holds the lock, and probably is off its core. The caller enlists (`whenFree`) what
-    ///   it could not do.
+    /// - Returns: Nil: another thread holds the lock, and probably is off its core. The caller enlists (`whenFree`)
+    ///   what it could not do.
     @inline(__always)
     static func withLock<Result>(_ body: (inout State) -> Result) -> Result? {
         // SAFETY: exits come only after `publish`, and the state is touched only here and in `wake`, under the lock.
@@ -90,8 +90,8 @@ extension SharedMachine {
         } while !waiters.isNone
     }
 
-    /// Lets virtual CPUs that waited go on, unless the machine has been stopped meanwhile. Under the lock: so none starts
-    /// behind the back of a thread that stops the machine.
+    /// Lets virtual CPUs that waited go on, unless the machine has been stopped meanwhile. Under the lock: so none
+    /// starts behind the back of a thread that stops the machine.
     private static func wake(_ waiters: Waiters, _ power: PowerController) {
         for number in 0..<power.virtualCPUCount
         where waiters.contains(virtualCPU: number) && power.mayRun(number) {
@@ -104,9 +104,9 @@ extension SharedMachine {
 // MARK: - Exits that have to wait
 
 extension SharedMachine {
-    /// Runs `body`, which leaves a virtual CPU stopped, and enlists it: once the lock is free, it makes its exit again. The machine is
-    /// not seen as stopped meanwhile (`hasDeferrals`): otherwise it could be started anew, and a virtual CPU of its
-    /// new life be taken for the one that waits.
+    /// Runs `body`, which leaves a virtual CPU stopped, and enlists it: once the lock is free, it makes its exit
+    /// again. The machine is not seen as stopped meanwhile (`hasDeferrals`): otherwise it could be started anew,
+    /// and a virtual CPU of its new life be taken for the one that waits.
     static func deferExit(of virtualCPU: Int, _ body: () -> Void) {
         // SAFETY: as in `withLock`; the counter is atomic.
         let machine = unsafe instance.unsafelyUnwrapped

@@ -54,8 +54,8 @@ private final class CopyableLock: Sendable {
         #expect(all.allSatisfy { $0.word & 1 == 0 })
     }
 
-    /// Threads that never wait: each works when it gets the lock, else enlists itself and sleeps until it is woken. Nobody's wake-up
-    /// is lost, and no two work at once.
+    /// Threads that never wait: each works when it gets the lock, else enlists itself and sleeps until it is woken.
+    /// Nobody's wake-up is lost, and no two work at once.
     @Test func noWakeUpIsLost() async {
         let shared = Shared()
         let turns = 20_000

@@ -1,8 +1,8 @@
 import GuestHardware
 import GuestSupport
 
-/// Computes without pause, and says four times a second how much of the time it had, and for how long it was kept off its core
-/// at most: `share: 98 percent, longest absence 10000 us`.
+/// Computes without pause, and says four times a second how much of the time it had, and for how long it was kept off
+/// its core at most: `share: 98 percent, longest absence 10000 us`.
 @c(guest_main)
 public func guestMain() {
     SerialPort.initialize()
