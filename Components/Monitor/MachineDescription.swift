@@ -33,7 +33,7 @@ struct MachineDescription {
         Int(min(max(machine.virtualCPUs, 1), UInt64(PlatformMap.maximumVirtualCPUs)))
     }
 
-    /// How the machine's RAM is filled.
+    /// Returns how the machine's RAM is filled, piece by piece.
     /// - Parameter afterLife: whether RAM holds what an earlier life of the machine left; root gives it zeroed.
     func loadingPlan(afterLife: Bool) -> LoadingPlan {
         var sizes = InlineArray<8, UInt64>(repeating: 0)

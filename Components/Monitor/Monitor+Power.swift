@@ -27,7 +27,7 @@ extension Monitor {
             _ = replyWait(Reply.leaveStopped)
             signal(InitialSlot.notification, bits: Wake.power)
             return replyWait(ReplyForm.wait)
-        // `turnOn` is done.
+        // `turnOn` has become `resume` above.
         case .turnOff, .stop, .turnOn: return replyWait(Reply.leaveStopped | ReplyForm.wait)
         }
     }
@@ -55,8 +55,8 @@ extension Monitor {
         return UInt64(bitPattern: status.rawValue)
     }
 
-    /// A virtual CPU that has asked to be turned off is off once the kernel has stopped it. Nobody has to say so:
-    /// whoever wants to know looks.
+    /// Books as off each virtual CPU that asked for it and that the kernel has stopped. It is called before a decision,
+    /// so that the thread that left the virtual CPU stopped needs no time of its own afterwards.
     static func finishTurningOff(_ state: inout SharedMachine.State) {
         for number in 0..<state.power.virtualCPUCount
         where state.power.state(of: number) == .turningOff && VirtualCPU(number: number).isStopped {

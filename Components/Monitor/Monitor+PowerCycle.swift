@@ -28,7 +28,7 @@ extension Monitor {
     private static let maximumLooks = 100
     private static let reportSize: UInt32 = 512
 
-    /// The first start, in this life of the monitor.
+    /// Starts the machine for the first time in this life of the monitor.
     func start() {
         if SharedMachine.withLock({ beginLoading(&$0, afterLife: machine.hasLivedBefore) }) != true {
             report(" cannot start\r\n")
@@ -55,8 +55,8 @@ extension Monitor {
         }
     }
 
-    /// The timer may still belong to another core, for an output deadline. That ends within a millisecond, and
-    /// comes here.
+    /// Has `continuePowerCycle` called after `ticks`. If the timer still belongs to another core, for an output
+    /// deadline, that deadline passes within a millisecond and leads there, too.
     private func setAlarm(in ticks: UInt64) {
         setTimer(InitialSlot.notification, deadline: Clock.now &+ ticks, bits: Wake.power)
     }
@@ -97,8 +97,8 @@ extension Monitor {
         return beginLoading(&state, afterLife: true) ? .nothing : .cannotStart
     }
 
-    /// Whether the console driver has taken the last bytes and there is room for the report, or does not for so
-    /// long that they are given up.
+    /// Returns whether the console driver has taken the last bytes and there is room for the report. After a tenth of
+    /// a second the answer is yes in any case, because the driver may be dead.
     private func isDrained(_ state: inout SharedMachine.State) -> Bool {
         var host = KernelHost()
         state.devices.exchangeSerial(&host)
@@ -110,8 +110,7 @@ extension Monitor {
 
     // MARK: The start
 
-    /// Resets every virtual CPU, and lets the first fault where the monitor pays for nothing. Every virtual CPU
-    /// must be stopped.
+    /// Resets every virtual CPU, and starts the first at the doorstep. Every virtual CPU must be stopped.
     /// - Returns: False: the kernel does not start it.
     private func beginLoading(_ state: inout SharedMachine.State, afterLife: Bool) -> Bool {
         var cycle = PowerCycle()
@@ -168,8 +167,8 @@ extension Monitor {
 // MARK: - Reports
 
 extension Monitor {
-    /// The machine's console. What finds no room is dropped: a thread that waited would do so on the monitor's own
-    /// time.
+    /// Begins a report on the machine's console. Output that finds no room is dropped, because a thread that waited
+    /// would do so on the monitor's own time.
     private func openReport() -> Console {
         var console = Console()
         console.patience = 0

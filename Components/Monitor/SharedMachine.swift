@@ -74,7 +74,7 @@ extension SharedMachine {
         // SAFETY: as in `withLock`.
         let machine = unsafe instance.unsafelyUnwrapped
         guard unsafe !machine.pointee.lock.enlist(waiters) else { return }
-        wakeAndRelease(waiters)
+        wakeAndRelease(.none)
     }
 
     /// Wakes what waits, and releases the lock, which the caller holds. Another turn is needed only when a thread has
@@ -90,8 +90,8 @@ extension SharedMachine {
         } while !waiters.isNone
     }
 
-    /// Lets virtual CPUs that waited go on, unless the machine has been stopped meanwhile. Under the lock: so none
-    /// starts behind the back of a thread that stops the machine.
+    /// Lets virtual CPUs that waited go on, unless the machine has been stopped meanwhile. The caller holds the lock,
+    /// so that none starts while another thread stops the machine.
     private static func wake(_ waiters: Waiters, _ power: PowerController) {
         for number in 0..<power.virtualCPUCount
         where waiters.contains(virtualCPU: number) && power.mayRun(number) {

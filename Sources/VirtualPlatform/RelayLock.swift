@@ -5,47 +5,46 @@ import Synchronization
 ///
 /// The threads of a monitor run on different cores. A holder that was preempted may be off its core for as long as
 /// another tenant there likes, so that a thread that spun for it would burn its own core's time without bound.
+///
+/// A waiter leaves its bits and then looks whether the lock is held; a holder releases the lock and then looks for bits.
+/// All four are sequentially consistent, so that at least one of the two sees the other.
 public struct RelayLock: ~Copyable, Sendable {
-    /// Bit 0: held. The others: what waits for the holder; they are set only while bit 0 is.
-    private let word = Atomic<UInt64>(0)
-    private static let held: UInt64 = 1
+    private let isHeld = Atomic<Bool>(false)
+    /// What waits. Only a holder takes bits out.
+    private let waiting = Atomic<UInt64>(0)
 
     public init() {}
 
     /// Takes the lock if it is free.
     @inline(__always)
-    public func tryAcquire() -> Bool {
-        word.compareExchange(expected: 0, desired: RelayLock.held, ordering: .acquiring).exchanged
-    }
+    public func tryAcquire() -> Bool { !isHeld.exchange(true, ordering: .sequentiallyConsistent) }
 
-    /// Gives the lock back, unless somebody waits.
-    /// - Returns: What waits, or nothing. If something does, the caller still holds the lock: it wakes them, then
+    /// Gives the lock back.
+    /// - Returns: What waits, or nothing. If something does, the caller holds the lock again: it wakes them, then
     ///   releases again. So what it decides about them is decided under the lock.
     @inline(__always)
     public func release() -> Waiters {
-        if word.compareExchange(expected: RelayLock.held, desired: 0, ordering: .releasing).exchanged {
-            return .none
-        }
-        return takeWaiters()
+        isHeld.store(false, ordering: .sequentiallyConsistent)
+        return waiting.load(ordering: .sequentiallyConsistent) == 0 ? .none : takeWaiters()
     }
 
+    /// Takes the lock again and the bits out. Returns nothing if another thread has the lock by now, because that one
+    /// looks when it releases. The loop turns only when others have taken the bits and left new ones meanwhile.
     @inline(never)
     private func takeWaiters() -> Waiters {
-        Waiters(word: word.exchange(RelayLock.held, ordering: .acquiringAndReleasing) & ~RelayLock.held)
+        while waiting.load(ordering: .sequentiallyConsistent) != 0, tryAcquire() {
+            let taken = waiting.exchange(0, ordering: .sequentiallyConsistent)
+            if taken != 0 { return Waiters(word: taken) }
+            isHeld.store(false, ordering: .sequentiallyConsistent)
+        }
+        return .none
     }
 
-    /// Leaves `waiters` to the holder. A loop turns only when another thread has changed the word meanwhile.
-    /// - Returns: False: nobody holds the lock any more. Then the caller does, and wakes them itself.
+    /// Leaves `waiters` to the holder.
+    /// - Returns: False: nobody holds the lock any more. Then the caller does, and its `release` returns them.
     public func enlist(_ waiters: Waiters) -> Bool {
-        var found = word.load(ordering: .relaxed)
-        while true {
-            let isHeld = found & RelayLock.held != 0
-            let desired = isHeld ? found | waiters.word : RelayLock.held
-            let (exchanged, original) = word.compareExchange(
-                expected: found, desired: desired, ordering: .acquiringAndReleasing)
-            if exchanged { return isHeld }
-            found = original
-        }
+        waiting.bitwiseOr(waiters.word, ordering: .sequentiallyConsistent)
+        return isHeld.load(ordering: .sequentiallyConsistent) || !tryAcquire()
     }
 }
 
@@ -60,7 +59,7 @@ public struct Waiters: Equatable, Sendable {
     public static var none: Waiters { Waiters(word: 0) }
 
     /// - Parameter number: 0…7.
-    public static func virtualCPU(_ number: Int) -> Waiters { Waiters(word: 2 << UInt64(number & 7)) }
+    public static func virtualCPU(_ number: Int) -> Waiters { Waiters(word: 1 << UInt64(number & 7)) }
 
     /// - Parameter bits: below 2⁴⁸.
     public static func notification(_ bits: UInt64) -> Waiters { Waiters(word: bits << notificationShift) }

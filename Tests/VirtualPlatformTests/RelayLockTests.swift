@@ -43,6 +43,7 @@ private final class CopyableLock: Sendable {
         let lock = CopyableLock()
         #expect(!lock.enlist(.virtualCPU(1)))
         #expect(!lock.tryAcquire())
+        #expect(lock.release() == .virtualCPU(1))
         #expect(lock.release().isNone)
     }
 
@@ -51,7 +52,7 @@ private final class CopyableLock: Sendable {
         for first in all.indices {
             for second in all.indices where first != second { #expect(all[first].word & all[second].word == 0) }
         }
-        #expect(all.allSatisfy { $0.word & 1 == 0 })
+        #expect(all.allSatisfy { !$0.isNone })
     }
 
     /// Threads that never wait: each works when it gets the lock, else enlists itself and sleeps until it is woken.
@@ -86,7 +87,7 @@ private final class CopyableLock: Sendable {
         func turn(of number: Int) {
             while !lock.tryAcquire() {
                 // As a monitor does: nothing is kept while the bit is left behind.
-                if !lock.enlist(.virtualCPU(number)) { release(waking: .virtualCPU(number)) }
+                if !lock.enlist(.virtualCPU(number)) { release() }
                 bells[number].wait()
             }
             if inside.wrappingAdd(1, ordering: .relaxed).newValue != 1 {
@@ -94,15 +95,15 @@ private final class CopyableLock: Sendable {
             }
             count.wrappingAdd(1, ordering: .relaxed)
             inside.wrappingSubtract(1, ordering: .relaxed)
-            release(waking: .none)
+            release()
         }
 
-        private func release(waking: Waiters) {
-            var waiters = waking
-            repeat {
+        private func release() {
+            var waiters = lock.release()
+            while !waiters.isNone {
                 for number in 0..<4 where waiters.contains(virtualCPU: number) { bells[number].signal() }
                 waiters = lock.release()
-            } while !waiters.isNone
+            }
         }
     }
 }

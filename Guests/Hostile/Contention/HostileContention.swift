@@ -2,8 +2,8 @@ import GuestHardware
 import GuestSupport
 import HostileSupport
 
-/// Makes its monitor's threads meet: the second processor reads a register of the distributor without pause, the first
-/// a few times each millisecond. In between the first sleeps, so that its core belongs to others.
+/// Makes its monitor's threads meet: the second processor changes registers of the distributor without pause, the
+/// first reads one a few times each millisecond. In between the first sleeps, so that its core belongs to others.
 @c(guest_main)
 public func guestMain() {
     let cpuOn: UInt64 = 0xC400_0003
@@ -35,8 +35,14 @@ private func sleep(_ ticks: UInt64) {
 
 @c(guest_second_main)
 public func guestSecondMain() {
-    while true { guest_loop_load(1_000_000, pendingRegister) }
+    var priorities: UInt32 = 0
+    while true {
+        guest_store32(priorityRegister, priorities)
+        priorities ^= 0x8080_8080
+    }
 }
 
-/// GICD_ISPENDR1: to read it, the monitor asks the kernel while it holds its lock.
+/// GICD_ISPENDR1, for which the monitor asks the kernel, and GICD_IPRIORITYR8, of which it tells the kernel four times,
+/// while it holds its lock.
 private let pendingRegister = InterruptController.distributor + 0x204
+private let priorityRegister = InterruptController.distributor + 0x420
