@@ -45,7 +45,7 @@ extension SystemTests {
 
         /// What `ShareGuest` says next.
         private func nextShare(of system: RunningSystem) throws -> (percent: Int, longestAbsence: Int) {
-            let said = try system.wait(for: " us\r\n", on: "share")
+            let said = try system.wait(for: " us", on: "share")
             let match = try #require(said.firstMatch(of: /share: (\d+) percent, longest absence (\d+) us/))
             return (try #require(Int(match.1)), try #require(Int(match.2)))
         }
