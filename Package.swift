@@ -54,13 +54,16 @@ let programs: [Program] = [
     .guest("HostileRegisters", at: "Hostile/Registers"),
     .guest("HostileDevices", at: "Hostile/Devices"),
     .guest("HostileLineFeeds", at: "Hostile/LineFeeds"),
+    .guest("HostileReset", at: "Hostile/Reset"),
+    .guest("HostileContention", at: "Hostile/Contention"),
+    .guest("ShareGuest", at: "Bench/ShareGuest"),
 ]
 
 /// Modules that both sides build.
 let shared: [Target] = [
     .target(name: "ABI"),
     .target(name: "KernelCore", dependencies: ["ABI"], exclude: ["Models"]),
-    .target(name: "VirtualPlatform", dependencies: ["ABI"]),
+    .target(name: "VirtualPlatform", dependencies: ["ABI", "Supervision"]),
     .target(name: "Supervision", dependencies: ["ABI"]),
     .target(name: "SerialConsole", dependencies: ["ABI"]),
 ]

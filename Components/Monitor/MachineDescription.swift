@@ -33,24 +33,30 @@ struct MachineDescription {
         Int(min(max(machine.virtualCPUs, 1), UInt64(PlatformMap.maximumVirtualCPUs)))
     }
 
-    /// Copies the machine's segments into its RAM, and through the caches: the guest starts with them off.
-    func load() {
-        for index in 0..<machine.segments.count where machine.segments[index].size != 0 {
-            let segment = machine.segments[index]
-            entente_copy_blocks(segment.address, ComponentLayout.modules + segment.offset, segment.size)
-            entente_clean_to_memory(segment.address, segment.size)
-        }
+    /// Returns how the machine's RAM is filled, piece by piece.
+    /// - Parameter afterLife: whether RAM holds what an earlier life of the machine left; root gives it zeroed.
+    func loadingPlan(afterLife: Bool) -> LoadingPlan {
+        var sizes = InlineArray<8, UInt64>(repeating: 0)
+        for index in 0..<machine.segments.count { sizes[index] = machine.segments[index].size }
+        return LoadingPlan(clearing: afterLife ? memory.size : 0, segments: sizes)
     }
 
-    /// Wipes the machine's RAM, which after the first start holds what the guest left.
-    func clearMemory() {
-        entente_zero_blocks(memory.base, memory.size)
-        entente_clean_to_memory(memory.base, memory.size)
+    /// Fills a piece of the machine's RAM, and through the caches: the guest starts with them off.
+    func fill(_ piece: LoadingPlan.Piece) {
+        switch piece {
+        case .clear(let offset, let size):
+            entente_zero_blocks(memory.base + offset, size)
+            entente_clean_to_memory(memory.base + offset, size)
+        case .copy(let index, let offset, let size):
+            let segment = machine.segments[index]
+            entente_copy_blocks(segment.address + offset, ComponentLayout.modules + segment.offset + offset, size)
+            entente_clean_to_memory(segment.address + offset, size)
+        }
     }
 
     func writeName(to console: Console) {
         // SAFETY: see `init`.
         let name = unsafe configuration.pointee.name
-        for index in 0..<name.count where name[index] != 0 { console.putPatiently(name[index]) }
+        console.write(name)
     }
 }

@@ -5,31 +5,35 @@ import VirtualPlatform
 // The machine's console: what the first thread hears of it, and when the console driver is told of output.
 extension Monitor {
     /// The bits of the monitor's own notification.
-    private enum Wake {
+    enum Wake {
         /// From the console driver: input has come, or room for output.
         static let console: UInt64 = 1
         /// From the timer: output has waited long enough.
         static let outputDeadline: UInt64 = 2
+        /// From a thread or the timer: the machine is on its way off, or to its next start.
+        static let power: UInt64 = 4
     }
 
+    /// Runs on the monitor's own time, one priority above the machine's. So each of these is a bounded piece of work.
     @inline(never)
     func handleNotification(_ bits: UInt64) {
         if bits & Wake.console != 0 { exchangeSerial() }
         if bits & Wake.outputDeadline != 0 { endOutputDeadline() }
+        if bits & Wake.power != 0 { continuePowerCycle() }
     }
 
-    /// Lets the serial port see that its wire has changed. False when the port still holds bytes for it.
-    @discardableResult
-    func exchangeSerial() -> Bool {
+    /// Lets the serial port see that its wire has changed.
+    private func exchangeSerial() {
         var host = KernelHost()
-        var duty = OutputBatch.Duty.none
-        let isEmpty = SharedMachine.withLock { state in
+        let duty: OutputBatch.Duty? = SharedMachine.withLock { state in
             state.devices.exchangeSerial(&host)
-            if !host.written.isNothing { duty = state.output.add(host.written) }
-            return !state.devices.serial.isTransmitting
+            if host.written.isNothing { return .none }
+            // The timer has something else to do then.
+            guard state.power.machine == .running else { return .tell }
+            return state.output.add(host.written)
         }
+        guard let duty else { return SharedMachine.whenFree(.notification(Wake.console)) }
         perform(duty)
-        return isEmpty
     }
 
     /// Output is seen by the user this much later at most: a thousandth of a second.
@@ -49,6 +53,12 @@ extension Monitor {
     }
 
     private func endOutputDeadline() {
-        if SharedMachine.withLock({ $0.output.deadlinePassed() }) { Console().flush() }
+        let ended: (isDue: Bool, isRunning: Bool)? = SharedMachine.withLock {
+            ($0.output.deadlinePassed(), $0.power.machine == .running)
+        }
+        guard let ended else { return SharedMachine.whenFree(.notification(Wake.outputDeadline)) }
+        if ended.isDue { Console().flush() }
+        // It may have stood in the way of the power cycle's own deadline.
+        if !ended.isRunning { signal(InitialSlot.notification, bits: Wake.power) }
     }
 }

@@ -3,8 +3,7 @@ import Entente
 
 // Why the machine's virtual CPUs left it, counted by the kernel: said when the machine goes off.
 extension Monitor {
-    func reportExits() {
-        let console = Console()
+    func reportExits(to console: Console) {
         console.write("\r\nentente: machine ")
         machine.writeName(to: console)
         console.write(" exits:")
@@ -12,7 +11,6 @@ extension Monitor {
             console.write(Monitor.name(ofCounter: counter))
             console.write(decimal: exits(counter))
         }
-        console.flush()
     }
 
     /// Of all virtual CPUs, since the monitor started.

@@ -12,7 +12,7 @@ extension Monitor {
         unsafe withUnsafeMutablePointer(to: &state) { pointer in
             unsafe SharedMachine.publish(pointer)
             let monitor = Monitor(machine: machine)
-            monitor.boot(fillsMemory: machine.hasLivedBefore)
+            monitor.start()
             serve(monitor)
         }
     }

@@ -27,7 +27,8 @@ package struct Monitor {
         case .memoryAccess: return memoryAccess(exit)
         case .hypercall: return hypercall(exit)
         case .systemRegister: return systemRegister(exit)
-        case .instructionFetch, .fault, nil: return replyWait(Reply.refuse)
+        case .instructionFetch: return instructionFetch(exit)
+        case .fault, nil: return replyWait(Reply.refuse)
         }
     }
 }
@@ -79,7 +80,7 @@ extension Monitor {
         }
         var host = KernelHost()
         var duty = OutputBatch.Duty.none
-        let outcome: Outcome = SharedMachine.withLock { state in
+        let outcome: Outcome? = SharedMachine.withLock { state in
             guard state.power.machine == .running else { return .stopping }
             guard let loaded = state.devices.perform(access, &host) else { return .noDevice }
             if !host.written.isNothing { duty = state.output.add(host.written) }
@@ -87,12 +88,25 @@ extension Monitor {
         }
         if duty != .none { perform(duty) }
         switch outcome {
+        case nil: return repeatLater(exit)
         case .loaded(let value):
             if access.isWrite { return replyWait(Reply.advance) }
             return replyWait(Reply.register(access.register), Words(access.registerValue(value)))
         case .noDevice: return replyWait(Reply.refuse)
         case .stopping: return replyWait(Reply.leaveStopped | ReplyForm.wait)
         }
+    }
+
+    /// Another thread keeps the machine's lock: leaves the virtual CPU stopped where it is until the lock is free. So
+    /// nobody burns time, neither its machine's nor the monitor's, while the holder is off its core.
+    @inline(never)
+    func repeatLater(_ exit: Exit) -> Answer {
+        SharedMachine.deferExit(of: exit.virtualCPU) {
+            _ = replyWait(Reply.leaveStopped)
+            // The program counter of a hypercall is behind it.
+            if exit.tag.kind == .hypercall { VirtualCPU(number: exit.virtualCPU).moveTo(exit.words.w5 &- 4) }
+        }
+        return replyWait(ReplyForm.wait)
     }
 
     @inline(never)

@@ -1,4 +1,5 @@
 import ABI
+import Entente
 import RuntimeSupport
 import Synchronization
 import VirtualPlatform
@@ -6,22 +7,26 @@ import VirtualPlatform
 /// A machine's devices and power state, which the monitor's threads share: one thread serves the virtual CPUs of each
 /// core.
 struct SharedMachine: ~Copyable {
-    private let lock = SpinLock()
+    private let lock = RelayLock()
+    /// Threads that have left a virtual CPU stopped and not yet enlisted it.
+    private let deferrals = Atomic<Int>(0)
     private var state: State
 
     struct State {
         var devices: PlatformDevices
         var power: PowerController
         var output = OutputBatch()
+        var cycle: PowerCycle
 
-        init(virtualCPUCount: Int) {
+        init(virtualCPUCount: Int, _ cycle: PowerCycle) {
             devices = PlatformDevices(virtualCPUCount: virtualCPUCount)
-            power = PowerController(virtualCPUCount: virtualCPUCount)
+            power = PowerController(virtualCPUCount: virtualCPUCount, machine: .starting)
+            self.cycle = cycle
         }
     }
 
     init(virtualCPUCount: Int) {
-        state = State(virtualCPUCount: virtualCPUCount)
+        state = State(virtualCPUCount: virtualCPUCount, PowerCycle())
     }
 
     /// Where the one instance lies; set once, before the first virtual CPU starts.
@@ -31,30 +36,88 @@ struct SharedMachine: ~Copyable {
         // SAFETY: called once, by the first thread, before a virtual CPU runs that another thread could serve.
         unsafe instance = pointer
     }
+}
+
+// MARK: - The lock
+
+extension SharedMachine {
+    /// How often a thread looks again before it gives up: some microseconds, longer than a holder that runs needs.
+    private static let patience = 1000
 
     /// Runs `body` while no other thread does. The kernel's operations may be called in it, but none that waits.
+    /// - Returns: Nil: another thread holds the lock, and probably is off its core. The caller enlists (`whenFree`)
+    ///   what it could not do.
     @inline(__always)
-    static func withLock<Result>(_ body: (inout State) -> Result) -> Result {
-        // SAFETY: exits come only after `publish`, and the state is touched only here, under the lock.
+    static func withLock<Result>(_ body: (inout State) -> Result) -> Result? {
+        // SAFETY: exits come only after `publish`, and the state is touched only here and in `wake`, under the lock.
         let machine = unsafe instance.unsafelyUnwrapped
-        unsafe machine.pointee.lock.acquire()
+        guard unsafe machine.pointee.lock.tryAcquire() || acquirePatiently() else { return nil }
         let result = unsafe body(&machine.pointee.state)
-        unsafe machine.pointee.lock.release()
+        let waiters = unsafe machine.pointee.lock.release()
+        if !waiters.isNone { wakeAndRelease(waiters) }
         return result
+    }
+
+    @inline(never)
+    private static func acquirePatiently() -> Bool {
+        // SAFETY: as in `withLock`.
+        let machine = unsafe instance.unsafelyUnwrapped
+        for _ in 0..<patience {
+            entente_spin_hint()
+            if unsafe machine.pointee.lock.tryAcquire() { return true }
+        }
+        return false
+    }
+
+    /// Has `waiters` woken once the lock is free.
+    static func whenFree(_ waiters: Waiters) {
+        // SAFETY: as in `withLock`.
+        let machine = unsafe instance.unsafelyUnwrapped
+        guard unsafe !machine.pointee.lock.enlist(waiters) else { return }
+        wakeAndRelease(.none)
+    }
+
+    /// Wakes what waits, and releases the lock, which the caller holds. Another turn is needed only when a thread has
+    /// found the lock held meanwhile, for as long as `patience` lasts.
+    @inline(never)
+    private static func wakeAndRelease(_ waiters: Waiters) {
+        // SAFETY: as in `withLock`.
+        let machine = unsafe instance.unsafelyUnwrapped
+        var waiters = waiters
+        repeat {
+            unsafe wake(waiters, machine.pointee.state.power)
+            waiters = unsafe machine.pointee.lock.release()
+        } while !waiters.isNone
+    }
+
+    /// Lets virtual CPUs that waited go on, unless the machine has been stopped meanwhile. The caller holds the lock,
+    /// so that none starts while another thread stops the machine.
+    private static func wake(_ waiters: Waiters, _ power: PowerController) {
+        for number in 0..<power.virtualCPUCount
+        where waiters.contains(virtualCPU: number) && power.mayRun(number) {
+            _ = VirtualCPU(number: number).start()
+        }
+        if waiters.notificationBits != 0 { signal(InitialSlot.notification, bits: waiters.notificationBits) }
     }
 }
 
-/// A lock for a handful of threads, each on a core of its own, that hold it for a short time.
-struct SpinLock: ~Copyable {
-    private let isHeld = Atomic<Bool>(false)
+// MARK: - Exits that have to wait
 
-    @inline(__always)
-    func acquire() {
-        while isHeld.exchange(true, ordering: .acquiring) {
-            while isHeld.load(ordering: .relaxed) { entente_spin_hint() }
-        }
+extension SharedMachine {
+    /// Runs `body`, which leaves a virtual CPU stopped, and enlists it: once the lock is free, it makes its exit
+    /// again. The machine is not seen as stopped meanwhile (`hasDeferrals`): otherwise it could be started anew,
+    /// and a virtual CPU of its new life be taken for the one that waits.
+    static func deferExit(of virtualCPU: Int, _ body: () -> Void) {
+        // SAFETY: as in `withLock`; the counter is atomic.
+        let machine = unsafe instance.unsafelyUnwrapped
+        unsafe machine.pointee.deferrals.wrappingAdd(1, ordering: .acquiringAndReleasing)
+        body()
+        whenFree(.virtualCPU(virtualCPU))
+        unsafe machine.pointee.deferrals.wrappingSubtract(1, ordering: .acquiringAndReleasing)
     }
 
-    @inline(__always)
-    func release() { isHeld.store(false, ordering: .releasing) }
+    static var hasDeferrals: Bool {
+        // SAFETY: as in `deferExit`.
+        unsafe instance.unsafelyUnwrapped.pointee.deferrals.load(ordering: .acquiring) != 0
+    }
 }

@@ -24,6 +24,9 @@ struct VirtualCPU {
         writeRegisters(slot, first: 0, count: 1, argument)
     }
 
+    /// Sets the program counter alone. It must be stopped.
+    func moveTo(_ address: UInt64) { writeRegisters(slot, first: RegisterNumber.programCounter, count: 1, address) }
+
     /// False when the kernel refuses.
     func start() -> Bool { contextControl(slot, .start).status == .ok }
 

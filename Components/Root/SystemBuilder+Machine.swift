@@ -3,7 +3,7 @@ import Entente
 import Supervision
 
 extension SystemBuilder {
-    /// A machine's RAM outlives it: its monitor clears what an earlier life has left, on its own time.
+    /// A machine's RAM outlives it: its monitor clears what an earlier life has left, on the machine's time.
     mutating func prepareMachine(_ record: TenantRecord, _ index: Int) {
         tenants[index].memory = memory.clearedExtent(record.machine.memory.size, alignment: 1 << 21)
         if record.machine.eventPeer != 0 { tenants[index].eventLine = memory.create(.notification) }

@@ -5,28 +5,43 @@ import ABI
 /// Calls arrive from virtual CPUs on several cores; the caller of these methods serialises them. What takes time
 /// between two decisions has a state of its own, so a second caller in the gap finds it: a virtual CPU that is being
 /// prepared is `onPending`, one that has asked to be turned off but may still be running is `turningOff`, a machine
-/// that is being turned off or reset is `stopping`.
+/// that is being turned off or reset is `stopping`, one whose RAM is being filled is `starting`.
 public struct PowerController {
     public enum CPUState {
         case off, onPending, on, turningOff
     }
 
     public enum MachineState {
-        case running, stopping, off
+        case starting, running, stopping, off
     }
 
-    public private(set) var machine = MachineState.running
+    public private(set) var machine: MachineState
     private var states = InlineArray<8, CPUState>(repeating: .off)
     public let virtualCPUCount: Int
 
-    /// A machine that just started: virtual CPU 0 is on.
+    /// A machine that just started, or is starting: virtual CPU 0 is on.
     /// - Parameter virtualCPUCount: 1…`PlatformMap.maximumVirtualCPUs`.
-    public init(virtualCPUCount: Int) {
+    public init(virtualCPUCount: Int, machine: MachineState = .running) {
         self.virtualCPUCount = virtualCPUCount
+        self.machine = machine
         states[0] = .on
     }
 
     public func state(of virtualCPU: Int) -> CPUState { states[virtualCPU] }
+
+    /// Whether a virtual CPU that was left stopped for a moment may go on.
+    public func mayRun(_ virtualCPU: Int) -> Bool {
+        guard virtualCPU < virtualCPUCount, states[virtualCPU] == .on else { return false }
+        switch machine {
+        case .starting, .running: return true
+        case .stopping, .off: return false
+        }
+    }
+
+    /// The machine's RAM is filled: firmware calls count from now on.
+    public mutating func finishStarting() {
+        if machine == .starting { machine = .running }
+    }
 }
 
 // MARK: - Turning a virtual CPU on

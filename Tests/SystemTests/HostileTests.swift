@@ -19,5 +19,35 @@ extension SystemTests {
             #expect(said.contains("lost 0,"))
             #expect(!said.contains(/lost [1-9]/))
         }
+
+        /// Its monitor clears 256 MiB for each reset: on the machine's time, and not without end.
+        @Test func aMachineThatResetsForEverTakesNoMoreThanItsShare() throws {
+            let system = try RunningSystem("Tests/Systems/hostile-reset.yaml", ["--icount"])
+            for _ in 0..<8 {
+                #expect(try nextShare(of: system).percent >= 40)
+            }
+            try system.wait(for: "machine hostile restarts in 400 ms", on: "hostile")
+        }
+
+        /// A thread of a monitor that holds its machine's lock is off its core for half a second. Another thread
+        /// that found the lock held would burn that time on the other core, which belongs to a less urgent machine
+        /// while its own sleeps.
+        @Test func aMonitorDoesNotSpinForAThreadThatIsOffItsCore() throws {
+            let system = try RunningSystem("Tests/Systems/hostile-contention.yaml")
+            try system.wait(for: "contention round 1", on: "hostile", timeout: .seconds(60))
+            var longest = 0
+            for _ in 0..<48 { longest = max(longest, try nextShare(of: system).longestAbsence) }
+            #expect(longest < 300_000, "\(longest) us")
+            // The machine goes on.
+            try system.forget("hostile")
+            try system.wait(for: "contention round", on: "hostile", timeout: .seconds(10))
+        }
+
+        /// What `ShareGuest` says next.
+        private func nextShare(of system: RunningSystem) throws -> (percent: Int, longestAbsence: Int) {
+            let said = try system.wait(for: " us", on: "share")
+            let match = try #require(said.firstMatch(of: /share: (\d+) percent, longest absence (\d+) us/))
+            return (try #require(Int(match.1)), try #require(Int(match.2)))
+        }
     }
 }

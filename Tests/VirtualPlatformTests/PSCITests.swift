@@ -156,4 +156,32 @@ import Testing
         power.finishTurningOff(2)
         #expect(power.isSettled)
     }
+
+    @Test func aMachineThatIsBeingLoadedObeysNobody() {
+        var power = PowerController(virtualCPUCount: 2, machine: .starting)
+        #expect(perform(&power, Self.cpuOn, 1, Self.entry) == .stop)
+        #expect(perform(&power, 0x8400_0009) == .stop)
+        power.finishStarting()
+        #expect(power.machine == .running)
+        #expect(perform(&power, Self.cpuOn, 1, Self.entry) == .turnOn(target: 1, entry: Self.entry, context: 0))
+    }
+
+    /// Whoever waits for a moment must not go on after the machine, or the virtual CPU, has been turned off.
+    @Test func whoMayRun() {
+        var power = PowerController(virtualCPUCount: 2, machine: .starting)
+        #expect(power.mayRun(0) && !power.mayRun(1) && !power.mayRun(2))
+        power.finishStarting()
+        _ = perform(&power, Self.cpuOn, 1, Self.entry)
+        #expect(!power.mayRun(1))
+        _ = power.finishTurningOn(1)
+        #expect(power.mayRun(0) && power.mayRun(1))
+        _ = perform(&power, 0x8400_0002, from: 1)
+        #expect(!power.mayRun(1))
+        _ = perform(&power, 0x8400_0009)
+        #expect(!power.mayRun(0))
+        power.finishStopping()
+        #expect(!power.mayRun(0))
+        power.finishStarting()
+        #expect(power.machine == .off)
+    }
 }

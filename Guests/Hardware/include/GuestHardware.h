@@ -32,6 +32,12 @@ void guest_stop_timer(void);
 /* MPIDR_EL1's affinity fields. */
 uint64_t guest_affinity(void);
 
+/* HVC with these in x0…x3; back comes x0. */
+uint64_t guest_firmware_call(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
+/* Where CPU_ON starts a second processor: it gets a stack and vectors, and calls guest_second_main, which the program
+   defines. */
+uint64_t guest_second_entry(void);
+
 /* PSTATE.I, and WFI. */
 void guest_enable_interrupts(void);
 void guest_disable_interrupts(void);

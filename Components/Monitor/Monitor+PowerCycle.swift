@@ -1,0 +1,199 @@
+import ABI
+import Entente
+import VirtualPlatform
+
+// The machine as a whole: how it is stopped, waits for its next start, is loaded and starts.
+//
+// The first thread does all of it. It never waits for anything: it looks, and looks again a millisecond later. What
+// takes long, clearing and loading RAM, is charged to the machine: virtual CPU 0 is started at an address at which
+// nothing lies, and faults there. Each fault pays for one piece, because the monitor runs on the virtual CPU's time
+// and at its priority while it serves the exit.
+
+extension Monitor {
+    /// What the first thread does next, when it has given the lock back.
+    private enum Step {
+        case nothing
+        case lookAgain
+        /// The machine stays off.
+        case off
+        /// The machine starts again after so many ticks.
+        case wait(UInt64)
+        case cannotStart
+    }
+
+    /// Nothing is mapped there in any machine: its RAM begins at 1 GiB.
+    private static let doorstep: UInt64 = 0
+    private static var ticksPerMillisecond: UInt64 { Clock.frequency / 1000 }
+    /// How often the last bytes of output are looked after, and the room that the report needs.
+    private static let maximumLooks = 100
+    private static let reportSize: UInt32 = 512
+
+    /// Starts the machine for the first time in this life of the monitor.
+    func start() {
+        if SharedMachine.withLock({ beginLoading(&$0, afterLife: machine.hasLivedBefore) }) != true {
+            report(" cannot start\r\n")
+        }
+    }
+
+    /// Brings the machine nearer to its end or its next start. On the monitor's own time: some thirty operations of
+    /// the kernel at most, once a millisecond, and one reset of all virtual CPUs for each start.
+    @inline(never)
+    func continuePowerCycle() {
+        guard let step = SharedMachine.withLock({ takeStep(&$0) }) else {
+            return SharedMachine.whenFree(.notification(Wake.power))
+        }
+        switch step {
+        case .nothing: return
+        case .lookAgain:
+            Console().flush()
+            setAlarm(in: Monitor.ticksPerMillisecond)
+        case .off: reportEnd()
+        case .wait(let ticks):
+            reportDelay(ticks)
+            setAlarm(in: ticks)
+        case .cannotStart: report(" cannot start\r\n")
+        }
+    }
+
+    /// Has `continuePowerCycle` called after `ticks`. If the timer still belongs to another core, for an output
+    /// deadline, that deadline passes within a millisecond and leads there, too.
+    private func setAlarm(in ticks: UInt64) {
+        setTimer(InitialSlot.notification, deadline: Clock.now &+ ticks, bits: Wake.power)
+    }
+
+    private func takeStep(_ state: inout SharedMachine.State) -> Step {
+        switch state.power.machine {
+        case .running: return .nothing
+        case .starting: return state.cycle.loading.isDone ? launch(&state) : .nothing
+        case .stopping: return stop(&state)
+        case .off:
+            guard let dueAt = state.cycle.dueAt else { return .nothing }
+            let now = Clock.now
+            if now < dueAt {
+                setAlarm(in: dueAt &- now)
+                return .nothing
+            }
+            return beginLoading(&state, afterLife: true) ? .nothing : .cannotStart
+        }
+    }
+
+    // MARK: The end
+
+    /// Stops every virtual CPU. `PowerController` lets none start from now on; one that another thread is serving
+    /// stops with that thread's reply.
+    private func stop(_ state: inout SharedMachine.State) -> Step {
+        Monitor.finishTurningOff(&state)
+        guard state.power.isSettled else { return .lookAgain }
+        for number in 0..<machine.virtualCPUCount { VirtualCPU(number: number).stop() }
+        for number in 0..<machine.virtualCPUCount where !VirtualCPU(number: number).isStopped { return .lookAgain }
+        // In this order: a thread counts itself before it leaves a virtual CPU stopped.
+        guard !SharedMachine.hasDeferrals, isDrained(&state) else { return .lookAgain }
+        state.power.finishStopping()
+        guard state.cycle.restarts else { return .off }
+        let now = Clock.now
+        let delay = state.cycle.backoff.reset(at: now)
+        state.cycle.dueAt = now &+ delay
+        if delay > 0 { return .wait(delay) }
+        return beginLoading(&state, afterLife: true) ? .nothing : .cannotStart
+    }
+
+    /// Returns whether the console driver has taken the last bytes and there is room for the report. After a tenth of
+    /// a second the answer is yes in any case, because the driver may be dead.
+    private func isDrained(_ state: inout SharedMachine.State) -> Bool {
+        var host = KernelHost()
+        state.devices.exchangeSerial(&host)
+        let room = UInt32(ConsoleRing.capacity) &- Console().output.count
+        if !state.devices.serial.isTransmitting && room >= Monitor.reportSize { return true }
+        state.cycle.looks += 1
+        return state.cycle.looks > Monitor.maximumLooks
+    }
+
+    // MARK: The start
+
+    /// Resets every virtual CPU, and starts the first at the doorstep. Every virtual CPU must be stopped.
+    /// - Returns: False: the kernel does not start it.
+    private func beginLoading(_ state: inout SharedMachine.State, afterLife: Bool) -> Bool {
+        var cycle = PowerCycle()
+        cycle.backoff = state.cycle.backoff
+        cycle.loading = machine.loadingPlan(afterLife: afterLife)
+        state = SharedMachine.State(virtualCPUCount: machine.virtualCPUCount, cycle)
+        var host = KernelHost()
+        for number in 0..<machine.virtualCPUCount {
+            VirtualCPU(number: number).reset()
+            state.devices.interrupts.restore(number, LatchedInterrupts(), &host)
+        }
+        let first = VirtualCPU(number: 0)
+        first.prepare(entry: Monitor.doorstep, argument: 0)
+        return first.start()
+    }
+
+    /// Serves a fetch from an address at which nothing lies. While the machine is being loaded it is virtual CPU 0
+    /// at the doorstep, where it faults again after each piece.
+    @inline(never)
+    func instructionFetch(_ exit: Exit) -> Answer {
+        let fetch: Fetch? = SharedMachine.withLock { state in
+            guard state.power.machine == .starting else { return .fault }
+            guard let piece = state.cycle.loading.next() else { return .finished }
+            return .load(piece)
+        }
+        switch fetch {
+        case nil: return repeatLater(exit)
+        case .fault: return replyWait(Reply.refuse)
+        case .load(let piece):
+            machine.fill(piece)
+            return replyWait(ReplyForm.reply | ReplyForm.wait)
+        case .finished:
+            _ = replyWait(Reply.leaveStopped)
+            continuePowerCycle()
+            return replyWait(ReplyForm.wait)
+        }
+    }
+
+    private enum Fetch {
+        case fault
+        case load(LoadingPlan.Piece)
+        case finished
+    }
+
+    /// Starts virtual CPU 0, which is stopped at the doorstep, where the guest begins.
+    private func launch(_ state: inout SharedMachine.State) -> Step {
+        let first = VirtualCPU(number: 0)
+        first.prepare(entry: machine.entry, argument: machine.argument)
+        state.power.finishStarting()
+        return first.start() ? .nothing : .cannotStart
+    }
+}
+
+// MARK: - Reports
+
+extension Monitor {
+    /// Begins a report on the machine's console. Output that finds no room is dropped, because a thread that waited
+    /// would do so on the monitor's own time.
+    private func openReport() -> Console {
+        var console = Console()
+        console.patience = 0
+        console.write("\r\nentente: machine ")
+        machine.writeName(to: console)
+        return console
+    }
+
+    /// Writes a line about the machine to its console.
+    private func report(_ what: StaticString) {
+        let console = openReport()
+        console.write(what)
+        console.flush()
+    }
+
+    private func reportEnd() {
+        reportExits(to: openReport())
+        report(" is off\r\n")
+    }
+
+    private func reportDelay(_ ticks: UInt64) {
+        let console = openReport()
+        console.write(" restarts in ")
+        console.write(decimal: ticks / Monitor.ticksPerMillisecond)
+        console.write(" ms\r\n")
+        console.flush()
+    }
+}

@@ -1,0 +1,14 @@
+import Entente
+import VirtualPlatform
+
+/// Where a machine is between its end and its next start, beside what `PowerController` decides.
+struct PowerCycle {
+    /// What follows when all virtual CPUs have stopped.
+    var restarts = false
+    /// How often the first thread has looked whether the serial port's last bytes are gone.
+    var looks = 0
+    /// When the machine, which is off, starts again.
+    var dueAt: UInt64?
+    var backoff = ResetBackoff(ticksPerMillisecond: Clock.frequency / 1000)
+    var loading = LoadingPlan(clearing: 0, segments: InlineArray(repeating: 0))
+}

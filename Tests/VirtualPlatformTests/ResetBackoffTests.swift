@@ -1,0 +1,47 @@
+import Testing
+
+@testable import VirtualPlatform
+
+@Suite struct ResetBackoffTests {
+    /// A clock of one tick per millisecond.
+    private func backoff() -> ResetBackoff { ResetBackoff(ticksPerMillisecond: 1) }
+
+    @Test func oneResetWaitsForNothing() {
+        var backoff = backoff()
+        #expect(backoff.reset(at: 0) == 0)
+    }
+
+    /// Each asks for the next as soon as it runs.
+    @Test func aLoopWaitsLongerAndLonger() {
+        var backoff = backoff()
+        var now: UInt64 = 50
+        let delays = (0..<40).map { _ in
+            let delay = backoff.reset(at: now)
+            now += delay + 1
+            return delay
+        }
+        #expect(delays[..<8] == [0, 100, 200, 400, 800, 1600, 3200, 5000])
+        #expect(delays[8...].allSatisfy { $0 == 5000 })
+    }
+
+    @Test func whoHasRunForAWhileBeginsAnew() {
+        var backoff = backoff()
+        #expect(backoff.reset(at: 0) == 0)
+        #expect(backoff.reset(at: 9999) == 100)
+        // It started at 10,099.
+        #expect(backoff.reset(at: 20_099) == 0)
+        #expect(backoff.reset(at: 20_100) == 100)
+    }
+
+    /// Of all its time a machine that only resets may cost its core the work of so many resets.
+    @Test func inAnHourThereAreFewResets() {
+        var backoff = backoff()
+        var now: UInt64 = 0
+        var resets = 0
+        while now < 3_600_000 {
+            now += backoff.reset(at: now)
+            resets += 1
+        }
+        #expect(resets <= 6 + 720 + 1)
+    }
+}
