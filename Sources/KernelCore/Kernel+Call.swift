@@ -13,27 +13,28 @@ extension Kernel {
         do throws(Failure) {
             let found = try find(caller, selector, .portal, .write)
             let portal = found.target(Portal.self)
-            guard let server = portal.pointee.server else {
-                caller.pointee.frame.x[1] = portal.pointee.generation
+            let (server, generation) = portal.destination(M.self)
+            guard let server else {
+                caller.pointee.frame.x[1] = generation
                 throw Failure(.dead)
             }
             guard server.pointee.core == core.pointee.id else { throw .wrongCore }
             guard caller.pointee.depth < maximumDepth else { throw .tooDeep }
             try prepareShape(caller, MessageShape(bits: selector.form))
             if isAborting(caller) {
-                caller.pointee.frame.x[1] = portal.pointee.generation
+                caller.pointee.frame.x[1] = generation
                 throw Failure(.aborted)
             }
             caller.pointee.callKind = .message
             send(
-                core, caller, server, badge: found.badge, words(of: caller), tag: portal.pointee.generation)
+                core, caller, server, badge: found.badge, words(of: caller), tag: generation)
         } catch { caller.pointee.frame.x[0] = error.status.rawValue }
     }
 
     /// An exit or a fault: the context calls its portal. Without one, or nested too deep, it stops.
     @inline(__always)
     public static func exit(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ message: Message) {
-        guard let server = context.pointee.faultPortal?.pointee.server,
+        guard let server = context.pointee.faultPortal?.destination(M.self).server,
             server.pointee.core == core.pointee.id, context.pointee.depth < maximumDepth
         else { return stopUnserved(core, context) }
         context.pointee.callKind = .exit

@@ -107,12 +107,14 @@ enable_mmu:
     .global kernel_core_areas
 kernel_core_areas:
     .space  AREA_SIZE * CORE_COUNT
-    .global kernel_table_1, kernel_table_2, kernel_table_3, kernel_board
+    .global kernel_table_1, kernel_table_2, kernel_table_3, kernel_empty_table, kernel_board
 kernel_table_1:
     .space  4096
 kernel_table_2:
     .space  4096
 kernel_table_3:
+    .space  4096
+kernel_empty_table:                     // stage 2 of a core without a tenant: maps nothing
     .space  4096
 kernel_board:
     .space  8192
