@@ -13,13 +13,14 @@ public enum Attempt {
         _ = guest_attempt(entry, patience, 0)
     }
 
-    /// Runs one instruction, with interrupts masked if it must not be disturbed.
-    public static func run(_ instruction: UInt32, masked: Bool = false) {
+    /// Runs one instruction, with interrupts masked if it must not be disturbed; returns whether it came back without an exception.
+    @discardableResult
+    public static func run(_ instruction: UInt32, masked: Bool = false) -> Bool {
         let code = guest_code_buffer()
         guest_store32(code, instruction)
         guest_store32(code + 4, returnInstruction)
         guest_publish_code(code, 8)
-        _ = guest_attempt(code, patience, masked ? allMasked : 0)
+        return guest_attempt(code, patience, masked ? allMasked : 0) == 0
     }
 
     /// Fills all general registers.
