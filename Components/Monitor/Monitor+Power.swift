@@ -61,7 +61,7 @@ extension Monitor {
     /// Starts the machine from nothing. Every virtual CPU must be stopped.
     /// - Parameter fillsMemory: whether RAM holds what an earlier life of the machine left; root gives it zeroed.
     func boot(fillsMemory: Bool) {
-        if fillsMemory { machine.clearMemory() }
+        if fillsMemory { machine.clearMemory() } else { machine.cleanMemory() }
         machine.load()
         var host = KernelHost()
         SharedMachine.withLock { state in

@@ -40,7 +40,11 @@ enum AArch64: Board_Machine {
     @inline(__always) static func orderStores() { barrier_dmb_ishst() }
     @inline(__always) static func orderAll() { barrier_dmb_ish() }
     @inline(__always) static func orderLoads() { barrier_dmb_ishld() }
-    static func forgetInstructions() { instruction_cache_invalidate_all() }
+    /// Nothing to do where instruction fetch is coherent with data (CTR_EL0.DIC, DDI 0487, D19.2.34): elsewhere all cores of the board
+    /// lose their instruction caches, as they do when any machine executes IC IALLU.
+    static func forgetInstructions() {
+        if read_CTR_EL0() & 1 << 29 == 0 { instruction_cache_invalidate_all() }
+    }
 
     static func interrupt(_ core: CoreID) {
         let affinity = BootImage.header.pointee.board.cores[core.index]
