@@ -48,8 +48,8 @@ struct MachineDescription {
         entente_clean_to_memory(memory.base, memory.size)
     }
 
-    /// Writes the zeroes that root has put into the machine's RAM to memory, and takes them out of the caches: the guest starts with
-    /// its caches off, and a line that is written back later would destroy what it has stored.
+    /// Writes the zeroes that root has put into the machine's RAM to memory, and takes them out of the caches: the
+    /// guest starts with its caches off, and a line that is written back later would destroy what it has stored.
     func cleanMemory() { entente_clean_to_memory(memory.base, memory.size) }
 
     func writeName(to console: Console) {

@@ -9,7 +9,8 @@ public struct Capability: ~Copyable {
     public let header: AtomicWord
     #if hasFeature(Embedded)
         // Read and written as a pair, of which each half is whole (DDI 0487, B2.2.1): the compiler joins no two atomic accesses.
-        // Whoever has not the lock reads them by `Machine.readPair`: a compiler may repeat a plain load, after the check that it was current.
+        // Whoever has not the lock reads them by `Machine.readPair`: a compiler may repeat a plain load, after the
+        // check that it was current.
         /// The object, or an extent's first byte. Of a mapping: the space's serial number and VMID.
         public var object: PhysicalAddress
         /// The badge, an extent's size in bytes, or where a mapping lies.
@@ -162,7 +163,8 @@ public struct CapabilityTable: ~Copyable {
     /// (see `Kernel.hasGracePassed`).
     @inline(__always)
     func find(
-        _ number: UInt32, _ kind: ObjectKind, _ rights: Rights, read: (PhysicalAddress) -> (UInt64, UInt64), order: () -> Void
+        _ number: UInt32, _ kind: ObjectKind, _ rights: Rights, read: (PhysicalAddress) -> (UInt64, UInt64),
+        order: () -> Void
     ) throws(Failure) -> Found {
         guard let slot = slot(number) else { throw .badCapability }
         let header = slot.pointee.header.load()

@@ -189,8 +189,8 @@ public struct ContextQueue {
 /// An entry point of one thread, or of nobody.
 public struct Portal: ~Copyable {
     #if hasFeature(Embedded)
-        // Plain, like a capability's words; without the lock `destination` reads them. The thread was configured under the lock before: who
-        // follows the link finds it so.
+        // Plain, like a capability's words; without the lock `destination` reads them. The thread was configured under
+        // the lock before: who follows the link finds it so.
         public var server: Ref<ExecutionContext>?
         /// How often it was bound to a thread: tells a client that its server was replaced.
         public var generation: UInt64
@@ -203,7 +203,8 @@ public struct Portal: ~Copyable {
 }
 
 extension Ref<Portal> {
-    /// The thread that the portal leads to, and the portal's generation, each read once: another core may bind the portal meanwhile.
+    /// The thread that the portal leads to, and the portal's generation, each read once: another core may bind the
+    /// portal meanwhile.
     @inline(__always)
     func destination<M: Machine>(_: M.Type) -> (server: Ref<ExecutionContext>?, generation: UInt64) {
         let (server, generation) = M.readPair(address)

@@ -1,4 +1,5 @@
-// What a GICv3's registers mean (IHI 0069H), apart from the registers themselves: tests on the host can see what the emulator's GIC never says.
+// What a GICv3's registers mean (IHI 0069H), apart from the registers themselves: tests on the host can see what the
+// emulator's GIC never says.
 
 public enum GenericInterruptController {
     /// From one redistributor to the next in memory: 128 KiB, or 256 KiB if it has the frames for virtual LPIs (GICv4).
@@ -23,7 +24,8 @@ public enum GenericInterruptController {
     @inline(__always)
     public static func hasMoreActivePriorities(type: UInt64) -> Bool { type >> 26 & 3 != 0 }
 
-    /// ICC_SGI1R_EL1's value for one core (12.2.20): Aff1 to Aff3, a range of 16 values of Aff0 (RS), and one bit of the list for that range.
+    /// ICC_SGI1R_EL1's value for one core (12.2.20): Aff1 to Aff3, a range of 16 values of Aff0 (RS), and one bit of
+    /// the list for that range.
     ///
     /// - Parameter affinity: as in MPIDR_EL1.
     @inline(__always)
@@ -32,7 +34,8 @@ public enum GenericInterruptController {
             | (affinity >> 8 & 0xFF) << 16 | 1 << (affinity & 15)
     }
 
-    /// The virtual CPUs that a machine's write of ICC_SGI1R_EL1 means, a bit for each Aff0. A machine has those of range 0, cluster 0.0.0.
+    /// The virtual CPUs that a machine's write of ICC_SGI1R_EL1 means, a bit for each Aff0. A machine has those of
+    /// range 0, cluster 0.0.0.
     @inline(__always)
     public static func targets(of command: UInt64, sender: UInt8) -> UInt64 {
         // IRM: all but the sender.

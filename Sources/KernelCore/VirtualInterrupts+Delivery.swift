@@ -211,8 +211,8 @@ extension Kernel {
         return victim
     }
 
-    /// A timer's only if there is no other: its end reaches the physical interrupt from a list register only, else `deactivateLost` sees
-    /// to it.
+    /// A timer's only if there is no other: its end reaches the physical interrupt from a list register only, else
+    /// `deactivateLost` sees to it.
     private static func leastUrgentActive() -> Int? {
         var victim: Int?
         var victimPriority: UInt8 = 0

@@ -19,7 +19,8 @@ import Testing
         #expect(GenericInterruptController.hasMoreActivePriorities(type: field << 26 | 7 << 29 | 15) == (registers > 1))
     }
 
-    /// Aff3.Aff2.Aff1.Aff0 as in MPIDR_EL1, and bits 55…48, 39…32, 23…16, RS 47…44 and the list of ICC_SGI1R_EL1 (12.2.20).
+    /// Aff3.Aff2.Aff1.Aff0 as in MPIDR_EL1, and bits 55…48, 39…32, 23…16, RS 47…44 and the list of ICC_SGI1R_EL1
+    /// (12.2.20).
     @Test func aSoftwareInterruptReachesEveryAffinity() {
         func command(_ affinity: UInt64) -> UInt64 { GenericInterruptController.softwareInterrupt(to: affinity, 1) }
         #expect(command(0) == 1 << 24 | 1)

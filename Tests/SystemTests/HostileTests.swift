@@ -13,7 +13,8 @@ extension SystemTests {
             try system.wait(for: "heartbeat", on: "heartbeat", timeout: .seconds(5))
         }
 
-        /// Two machines on a core write different patterns into every register that keeps them, and look for each other's.
+        /// Two machines on a core write different patterns into every register that keeps them, and look for each
+        /// other's.
         @Test(arguments: ["max", "cortex-a57", "neoverse-n1"])
         func noRegisterKeepsWhatAnotherMachineWrote(cpu: String) throws {
             let system = try RunningSystem("Tests/Systems/hostile-traces.yaml", ["--cpu", cpu])

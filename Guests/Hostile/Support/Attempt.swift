@@ -15,8 +15,8 @@ public enum Attempt {
 
     public enum Outcome { case cameBack, exception, interrupted }
 
-    /// Runs one instruction, with interrupts masked if it must not be disturbed. It is interrupted, perhaps before it was executed, when
-    /// others have the core meanwhile.
+    /// Runs one instruction, with interrupts masked if it must not be disturbed. It is interrupted, perhaps before it
+    /// was executed, when others have the core meanwhile.
     @discardableResult
     public static func run(_ instruction: UInt32, masked: Bool = false, patience: UInt64 = patience) -> Outcome {
         let code = guest_code_buffer()

@@ -2,11 +2,13 @@ import GuestHardware
 import GuestSupport
 import HostileSupport
 
-/// Looks for registers in which one machine finds what another wrote. It runs in two machines of one core, which write different patterns.
+/// Looks for registers in which one machine finds what another wrote. It runs in two machines of one core, which write
+/// different patterns.
 ///
-/// First it finds, among all encodings of system registers, those that can be read and keep bits that are written to them. Then, in each
-/// round, it fills them, gives the other machine time to do the same, and reads them again. It reports a register that holds the other's
-/// pattern: `hostile: traces leak OP0 OP1 CRN CRM OP2`. A register that lost its own pattern is no leak.
+/// First it finds, among all encodings of system registers, those that can be read and keep bits that are written to
+/// them. Then, in each round, it fills them, gives the other machine time to do the same, and reads them again. It
+/// reports a register that holds the other's pattern: `hostile: traces leak OP0 OP1 CRN CRM OP2`. A register that lost
+/// its own pattern is no leak.
 @c(guest_main)
 public func guestMain() {
     let traces = Traces()
@@ -21,7 +23,8 @@ public func guestMain() {
 private struct Traces {
     private let own: UInt64
     private let other: UInt64
-    /// Encoding and mask of each register that was found, behind a count, in memory that the program does not use otherwise.
+    /// Encoding and mask of each register that was found, behind a count, in memory that the program does not use
+    /// otherwise.
     private let list: UInt64 = 0x4080_0000
 
     init() {
@@ -43,9 +46,11 @@ private struct Traces {
             guard Self.value(encoding) != nil else { continue }
             // The own pattern last: the other's must not be found because it stayed from here.
             let mask = followed(encoding, other) & followed(encoding, own)
-            // Bits that are 0 in one of the patterns could not be told from a register that was cleared. Timers count on by themselves, and
-            // follow in a few bits by chance.
-            guard (mask & own).nonzeroBitCount > 1, (mask & other).nonzeroBitCount > 1, !isTimer(encoding) else { continue }
+            // Bits that are 0 in one of the patterns could not be told from a register that was cleared. Timers count
+            // on by themselves, and follow in a few bits by chance.
+            guard (mask & own).nonzeroBitCount > 1, (mask & other).nonzeroBitCount > 1, !isTimer(encoding) else {
+                continue
+            }
             let index = count
             guest_store64(list + 16 + index * 16, encoding)
             guest_store64(list + 24 + index * 16, mask)
@@ -110,7 +115,8 @@ private struct Traces {
         return succeeds(UInt32(truncatingIfNeeded: 0xD500_0000 | encoding << 5), masked: encoding == vectors)
     }
 
-    /// Whether an instruction comes back without an exception. Tries again when the other machine had the core meanwhile.
+    /// Whether an instruction comes back without an exception. Tries again when the other machine had the core
+    /// meanwhile.
     private static func succeeds(_ instruction: UInt32, masked: Bool = false) -> Bool {
         for _ in 0..<16 {
             // A millisecond: some writes make the emulator translate this program anew.

@@ -80,8 +80,9 @@ relocate:
     b       1b
 2:  ret
 
-// Writes back what the caches hold of the kernel, and takes it out of them. While the MMU is off the kernel's stores go past the caches;
-// the boot protocol promises that the image is in memory, not that no cache holds a line of it, and nothing of .bss.
+// Writes back what the caches hold of the kernel, and takes it out of them. While the MMU is off the kernel's stores
+// go past the caches; the boot protocol promises that the image is in memory, not that no cache holds a line of it,
+// and nothing of .bss.
 forget_image:
     adrp    x1, kernel_start
     add     x1, x1, :lo12:kernel_start

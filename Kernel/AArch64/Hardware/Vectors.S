@@ -46,7 +46,8 @@ kernel_vectors:
     .rept   4
     vector  kernel_fault
     .endr
-    // From EL2: the kernel runs with interrupts off; an exception is a kernel bug, but for the error that `take_error` waits for.
+    // From EL2: the kernel runs with interrupts off; an exception is a kernel bug, but for the error that `take_error`
+    // waits for.
     .rept   3
     vector  kernel_fault
     .endr
@@ -72,7 +73,8 @@ tenant_error:
     bl      kernel_error
     b       kernel_resume
 
-// An asynchronous abort at EL2, where they are masked except in `take_error`: goes back with them masked, so that there is no second.
+// An asynchronous abort at EL2, where they are masked except in `take_error`: goes back with them masked, so that
+// there is no second.
 own_error:
     stp     x0, x1, [sp, #-16]!
     mrs     x0, spsr_el2

@@ -22,8 +22,8 @@ extension AArch64 {
         }
     }
 
-    /// A synchronous external abort for the access that left the machine; a thread that faulted stays where it is. An exit that was no
-    /// access has no address: it becomes an undefined instruction.
+    /// A synchronous external abort for the access that left the machine; a thread that faulted stays where it is. An
+    /// exit that was no access has no address: it becomes an undefined instruction.
     @inline(never)
     private static func refuse(_ context: Ref<ExecutionContext>, isLoaded: Bool) {
         guard let guest = context.pointee.guest else { return }
@@ -31,7 +31,8 @@ extension AArch64 {
         let abort = ExternalAbort(exit: guest.pointee.system[SystemRegister.exitSyndrome], fromEL0: fromEL0)
         raise(
             context, guest, syndrome: abort.syndrome,
-            faultAddress: abort.hasAddress ? guest.pointee.system[SystemRegister.exitFaultAddress] : nil, isLoaded: isLoaded)
+            faultAddress: abort.hasAddress ? guest.pointee.system[SystemRegister.exitFaultAddress] : nil,
+            isLoaded: isLoaded)
     }
 
     /// An undefined instruction, as the machine would see it without the kernel.

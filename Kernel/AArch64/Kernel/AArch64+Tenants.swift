@@ -38,8 +38,8 @@ enum SystemRegister {
     static let exitFaultAddress = 40
     /// ESR_EL2 of that exit.
     static let exitSyndrome = 41
-    /// HCR_EL2 as the machine runs: `HypervisorControl.guest`, and VSE while an asynchronous abort waits for it. Nobody can write it but
-    /// `initialiseRegisters`, which comes before the first start and with each reset.
+    /// HCR_EL2 as the machine runs: `HypervisorControl.guest`, and VSE while an asynchronous abort waits for it.
+    /// Nobody can write it but `initialiseRegisters`, which comes before the first start and with each reset.
     static let hypervisorControl = 42
 
     /// SCTLR_EL1 for a component: RES1 bits, UCI and UCT and DZE (cache maintenance by address), nTWI, nTWE; little
@@ -70,7 +70,8 @@ extension AArch64 {
         // VSE is gone if the machine has taken the abort.
         guest.pointee.system[SystemRegister.hypervisorControl] = read_HCR_EL2()
         if take_error() != 0 {
-            guest.pointee.system[SystemRegister.hypervisorControl] = HypervisorControl.guest | HypervisorControl.virtualError
+            guest.pointee.system[SystemRegister.hypervisorControl] =
+                HypervisorControl.guest | HypervisorControl.virtualError
         }
         keep(guest, SystemRegister.sctlr, read_SCTLR_EL1(), read_CPACR_EL1())
         keep(guest, SystemRegister.cntkctl, read_CNTKCTL_EL1(), read_TPIDR_EL0())
@@ -130,9 +131,10 @@ extension AArch64 {
         unloadSystemRegisters(guest)
     }
 
-    /// No walk mixes one machine's stage 1 with another's stage 2: walks are off (TCR_EL1.EPD0, EPD1) while the tables change, those
-    /// of stage 2 included. Cores with the errata 1165522 (A76, N1), 1319367 (A72), 1319537 (A57) and 1530923 (A55) keep what such a walk
-    /// finds. It takes a speculated AT instruction, which the kernel does not have; the image check sees to that.
+    /// No walk mixes one machine's stage 1 with another's stage 2: walks are off (TCR_EL1.EPD0, EPD1) while the tables
+    /// change, those of stage 2 included. Cores with the errata 1165522 (A76, N1), 1319367 (A72), 1319537 (A57) and
+    /// 1530923 (A55) keep what such a walk finds. It takes a speculated AT instruction, which the kernel does not
+    /// have; the image check sees to that.
     private static func loadSystemRegisters(_ guest: Ref<VirtualCPU>) {
         write_TCR_EL1(guest.pointee.system[SystemRegister.tcr] | 1 << 23 | 1 << 7)
         barrier_isb()
@@ -167,12 +169,14 @@ extension AArch64 {
         write_CSSELR_EL1(state.second)
     }
 
-    /// What machines can reach although it is hidden from them, and what nothing else traps: no machine finds what another left.
+    /// What machines can reach although it is hidden from them, and what nothing else traps: no machine finds what
+    /// another left.
     private static func clearUnswitched() {
         let features = read_ID_AA64PFR0_EL1()
         // DISR_EL1, which is VDISR_EL2 for a machine, where there is FEAT_RAS.
         if features >> 28 & 15 != 0 { write_VDISR_EL2(0) }
-        // HFGRTR_EL2 traps TPIDR2_EL0 (FEAT_SME). Emulators have the one without the other, and no EL3 that could trap this.
+        // HFGRTR_EL2 traps TPIDR2_EL0 (FEAT_SME). Emulators have the one without the other, and no EL3 that could trap
+        // this.
         if read_ID_AA64PFR1_EL1() >> 24 & 15 != 0, read_ID_AA64MMFR0_EL1() >> 56 & 15 == 0 { write_TPIDR2_EL0(0) }
     }
 

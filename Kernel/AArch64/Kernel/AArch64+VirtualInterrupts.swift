@@ -96,7 +96,8 @@ extension AArch64 {
             guest.pointee.savedListRegisters[index] = register.bits
             setListRegister(index, .empty)
         }
-        // Whatever the words say: active timers would be the next machine's loss, and a monitor can change the words at any time.
+        // Whatever the words say: active timers would be the next machine's loss, and a monitor can change the words
+        // at any time.
         deactivate(27)
         deactivate(30)
         if guest.pointee.pending[0].relaxedLoad() & VirtualInterrupts.hardwareMask != 0 {
@@ -113,7 +114,8 @@ extension AArch64 {
 
     // MARK: Active priorities beyond 32
 
-    // The registers of each group beside the first: none with 5 bits of preemption, one with 6, three with 7. Others are UNDEFINED.
+    // The registers of each group beside the first: none with 5 bits of preemption, one with 6, three with 7. Others
+    // are UNDEFINED.
 
     @inline(never)
     private static func loadActivePriorities(_ guest: Ref<VirtualCPU>, _ type: UInt64) {
@@ -139,8 +141,8 @@ extension AArch64 {
 
     // MARK: Setting up
 
-    /// Empties every list register of this core, the unused ones too: at reset they are UNKNOWN (IHI 0069H, 12.4.5), and what they hold
-    /// would be delivered to the first machine.
+    /// Empties every list register of this core, the unused ones too: at reset they are UNKNOWN (IHI 0069H, 12.4.5),
+    /// and what they hold would be delivered to the first machine.
     static func clearListRegisters() {
         for index in 0...Int(read_ICH_VTR_EL2() & 31) { clearListRegister(index) }
     }

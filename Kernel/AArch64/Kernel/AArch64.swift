@@ -40,8 +40,8 @@ enum AArch64: Board_Machine {
     @inline(__always) static func orderStores() { barrier_dmb_ishst() }
     @inline(__always) static func orderAll() { barrier_dmb_ish() }
     @inline(__always) static func orderLoads() { barrier_dmb_ishld() }
-    /// Nothing to do where instruction fetch is coherent with data (CTR_EL0.DIC, DDI 0487, D19.2.34): elsewhere all cores of the board
-    /// lose their instruction caches, as they do when any machine executes IC IALLU.
+    /// Nothing to do where instruction fetch is coherent with data (CTR_EL0.DIC, DDI 0487, D19.2.34): elsewhere all
+    /// cores of the board lose their instruction caches, as they do when any machine executes IC IALLU.
     static func forgetInstructions() {
         if read_CTR_EL0() & 1 << 29 == 0 { instruction_cache_invalidate_all() }
     }
@@ -102,7 +102,8 @@ enum HypervisorControl {
     private static let trapLimitedOrdering: UInt64 = 1 << 35
     private static let trapErrorRecords: UInt64 = 1 << 36
 
-    /// An asynchronous abort waits for the machine: it takes it when it has unmasked them. Hardware clears the bit then.
+    /// An asynchronous abort waits for the machine: it takes it when it has unmasked them. Hardware clears the bit
+    /// then.
     static let virtualError: UInt64 = 1 << 8  // VSE
 
     static let guest = virtualMemory | setWayInvalidates | routeInterrupts | forceBroadcast | barriersInnerShareable

@@ -42,7 +42,8 @@ func kernelSynchronous(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt6
     return synchronousSlowly(coreAddress, contextAddress, syndrome)
 }
 
-/// A jump from `kernelSynchronous`, of which it is a part, like the next: in one function they were more than the compiler inlines.
+/// A jump from `kernelSynchronous`, of which it is a part, like the next: in one function they were more than the
+/// compiler inlines.
 @inline(never)
 private func operateFirst(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     let core = Ref<Core>(at: PhysicalAddress(coreAddress))
@@ -233,7 +234,8 @@ enum GuestExit {
     }
 
     /// The guest-physical address of an abort: HPFAR_EL2 holds bits 12 and up, from bit 4 on. It may hold an earlier
-    /// abort's after a permission fault of stage 2 (DDI 0487, D19.2.61): then the answer is an address that no device has.
+    /// abort's after a permission fault of stage 2 (DDI 0487, D19.2.61): then the answer is an address that no device
+    /// has.
     @inline(__always)
     private static func guestPhysicalAddress(_ syndrome: UInt64) -> GuestAddress {
         let isPermissionFault = syndrome & 0x3C == 0x0C

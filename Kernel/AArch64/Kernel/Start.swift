@@ -76,9 +76,9 @@ private func initialiseOptionalTraps() {
     }
 }
 
-/// Zero means: no trap where the bit asks for one, and a trap where the bit's name begins with n and allows the access (D19.2.67 and
-/// on). The latter are the registers of extensions whose state the kernel does not switch: TPIDR2, PIR, POR, GCS, BRBE, ACCDATA and more.
-/// What must trap beyond these has its trap in HCR_EL2, CPTR_EL2 or MDCR_EL2.
+/// Zero means: no trap where the bit asks for one, and a trap where the bit's name begins with n and allows the access
+/// (D19.2.67 and on). The latter are the registers of extensions whose state the kernel does not switch: TPIDR2, PIR,
+/// POR, GCS, BRBE, ACCDATA and more. What must trap beyond these has its trap in HCR_EL2, CPTR_EL2 or MDCR_EL2.
 private func initialiseFineGrainedTraps(hasSecond: Bool) {
     write_HFGRTR_EL2(0)
     write_HFGWTR_EL2(0)

@@ -9,7 +9,9 @@ struct ImageCheck {
     func run() throws -> TestResult {
         var result = TestResult(name: "Image checks", passed: 0, failed: 0)
         let text = try Subprocess("llvm-objdump", ["-d", "--no-show-raw-insn", program.path]).text()
-        guard text.contains("<kernel_start>:") else { throw Failure("the disassembly of \(program.path) holds no code") }
+        guard text.contains("<kernel_start>:") else {
+            throw Failure("the disassembly of \(program.path) holds no code")
+        }
         let checks = [
             ("FP or SIMD instructions outside the vector switch", ImageCheck.vectorInstructions(inDisassembly: text)),
             ("address translations", ImageCheck.addressTranslations(inDisassembly: text)),
@@ -41,17 +43,18 @@ struct ImageCheck {
         return found
     }
 
-    /// AT instructions. Some cores walk a tenant's tables when they speculate one, whatever else is in their registers at that moment
-    /// (errata 1165522, 1319367, 1319537, 1530923): the kernel has none to speculate.
+    /// AT instructions. Some cores walk a tenant's tables when they speculate one, whatever else is in their registers
+    /// at that moment (errata 1165522, 1319367, 1319537, 1530923): the kernel has none to speculate.
     static func addressTranslations(inDisassembly text: String) -> [String] {
         text.split(separator: "\n").filter { $0.contains(/:\s+at\s/) }.map(String.init)
     }
 
-    /// Registers of EL2 that are UNKNOWN at reset (DDI 0487, D19.2), and by which tenants would reach, or be denied, something. Disassemblers
-    /// name the newer ones by their encoding.
+    /// Registers of EL2 that are UNKNOWN at reset (DDI 0487, D19.2), and by which tenants would reach, or be denied,
+    /// something. Disassemblers name the newer ones by their encoding.
     static let writtenRegisters: [(name: String, encoding: String)] = [
-        ("HCR_EL2", "S3_4_C1_C1_0"), ("HCRX_EL2", "S3_4_C1_C2_2"), ("MDCR_EL2", "S3_4_C1_C1_1"), ("CPTR_EL2", "S3_4_C1_C1_2"),
-        ("HSTR_EL2", "S3_4_C1_C1_3"), ("HFGRTR_EL2", "S3_4_C1_C1_4"), ("HFGWTR_EL2", "S3_4_C1_C1_5"),
+        ("HCR_EL2", "S3_4_C1_C1_0"), ("HCRX_EL2", "S3_4_C1_C2_2"), ("MDCR_EL2", "S3_4_C1_C1_1"),
+        ("CPTR_EL2", "S3_4_C1_C1_2"), ("HSTR_EL2", "S3_4_C1_C1_3"), ("HFGRTR_EL2", "S3_4_C1_C1_4"),
+        ("HFGWTR_EL2", "S3_4_C1_C1_5"),
         ("HFGITR_EL2", "S3_4_C1_C1_6"), ("HDFGRTR_EL2", "S3_4_C3_C1_4"), ("HDFGWTR_EL2", "S3_4_C3_C1_5"),
         ("HAFGRTR_EL2", "S3_4_C3_C1_6"), ("HDFGRTR2_EL2", "S3_4_C3_C1_0"), ("HDFGWTR2_EL2", "S3_4_C3_C1_1"),
         ("HFGRTR2_EL2", "S3_4_C3_C1_2"), ("HFGWTR2_EL2", "S3_4_C3_C1_3"), ("HFGITR2_EL2", "S3_4_C3_C1_7"),

@@ -195,10 +195,10 @@ INLINE void tlbi_vmalle1(void) { __asm__ volatile("tlbi vmalle1" ::: "memory"); 
 INLINE void tlbi_alle1is(void) { __asm__ volatile("tlbi alle1is" ::: "memory"); }
 INLINE void instruction_cache_invalidate_all(void) { __asm__ volatile("ic ialluis\n\tdsb ish\n\tisb" ::: "memory"); }
 
-/* Takes an asynchronous abort that what ran before has caused, and that has arrived or arrives while the accesses made before are
-   awaited; returns whether there was one. With FEAT_RAS an error synchronization barrier defers it to DISR_EL1 (DDI 0487, RAS
-   chapter of D17); else it is pending in ISR_EL1 (D19.2.63), and is taken to `own_error` of Vectors.S, which clobbers ELR_EL2, SPSR_EL2,
-   ESR_EL2 and FAR_EL2. */
+/* Takes an asynchronous abort that what ran before has caused, and that has arrived or arrives while the accesses made
+   before are awaited; returns whether there was one. With FEAT_RAS an error synchronization barrier (ESB) defers it to
+   DISR_EL1 (DDI 0487, RAS chapter of D17); else it is pending in ISR_EL1 (D19.2.63), and is taken to `own_error` of
+   Vectors.S, which clobbers ELR_EL2, SPSR_EL2, ESR_EL2 and FAR_EL2. */
 INLINE uint64_t take_error(void)
 {
     if ((read_ID_AA64PFR0_EL1() >> 28 & 15) != 0) {
@@ -214,7 +214,8 @@ INLINE uint64_t take_error(void)
     return 1;
 }
 
-/* Two neighbouring words, by one instruction, which the compiler cannot repeat, split or leave out. Each word is whole (DDI 0487, B2.2.1). */
+/* Two neighbouring words, by one instruction, which the compiler cannot repeat, split or leave out. Each word is whole
+   (DDI 0487, B2.2.1). */
 typedef struct {
     uint64_t first, second;
 } word_pair;
