@@ -52,6 +52,7 @@ let programs: [Program] = [
     .guest("HostileSpin", at: "Hostile/Spin"),
     .guest("HostileHypercalls", at: "Hostile/Hypercalls"),
     .guest("HostileRegisters", at: "Hostile/Registers"),
+    .guest("HostileTraces", at: "Hostile/Traces"),
     .guest("HostileDevices", at: "Hostile/Devices"),
     .guest("HostileLineFeeds", at: "Hostile/LineFeeds"),
     .guest("HostileReset", at: "Hostile/Reset"),

@@ -38,15 +38,17 @@ struct MachineDescription {
     func loadingPlan(afterLife: Bool) -> LoadingPlan {
         var sizes = InlineArray<8, UInt64>(repeating: 0)
         for index in 0..<machine.segments.count { sizes[index] = machine.segments[index].size }
-        return LoadingPlan(clearing: afterLife ? memory.size : 0, segments: sizes)
+        return LoadingPlan(memory: memory.size, holdsZeroes: !afterLife, segments: sizes)
     }
 
-    /// Fills a piece of the machine's RAM, and through the caches: the guest starts with them off.
+    /// Fills a piece of the machine's RAM and writes it to memory, because the guest starts with its caches off: a line
+    /// that is written back later would destroy what the guest has stored.
     func fill(_ piece: LoadingPlan.Piece) {
         switch piece {
         case .clear(let offset, let size):
             entente_zero_blocks(memory.base + offset, size)
             entente_clean_to_memory(memory.base + offset, size)
+        case .clean(let offset, let size): entente_clean_to_memory(memory.base + offset, size)
         case .copy(let index, let offset, let size):
             let segment = machine.segments[index]
             entente_copy_blocks(segment.address + offset, ComponentLayout.modules + segment.offset + offset, size)

@@ -112,10 +112,18 @@ function entente_clean_to_memory
     add     x1, x0, x1
     sub     x3, x2, #1
     bic     x0, x0, x3
-1:  cmp     x0, x1
-    b.hs    2f
+    sub     x4, x1, x2, lsl #3          // eight lines a turn, while there are as many
+1:  cmp     x0, x4
+    b.hi    2f
+    .rept   8
     dc      civac, x0
     add     x0, x0, x2
+    .endr
     b       1b
-2:  dsb     sy
+2:  cmp     x0, x1
+    b.hs    3f
+    dc      civac, x0
+    add     x0, x0, x2
+    b       2b
+3:  dsb     sy
     ret

@@ -9,6 +9,8 @@ public struct Capability: ~Copyable {
     public let header: AtomicWord
     #if hasFeature(Embedded)
         // Read and written as a pair, of which each half is whole (DDI 0487, B2.2.1): the compiler joins no two atomic accesses.
+        // Whoever has not the lock reads them by `Machine.readPair`: a compiler may repeat a plain load, after the
+        // check that it was current.
         /// The object, or an extent's first byte. Of a mapping: the space's serial number and VMID.
         public var object: PhysicalAddress
         /// The badge, an extent's size in bytes, or where a mapping lies.
@@ -25,6 +27,8 @@ public struct Capability: ~Copyable {
     public var extra: UInt64
 
     public static let size: UInt64 = 64
+    /// Where `object` and `word` lie.
+    static let pair: UInt64 = 8
 
     @inline(__always) var kind: ObjectKind { CapabilityHeader(bits: header.relaxedLoad()).kind }
     @inline(__always) var rights: Rights { CapabilityHeader(bits: header.relaxedLoad()).rights }
@@ -158,17 +162,20 @@ public struct CapabilityTable: ~Copyable {
     /// anew meanwhile, which the header's version shows; what was found then stays usable until this core leaves the kernel
     /// (see `Kernel.hasGracePassed`).
     @inline(__always)
-    func find(_ number: UInt32, _ kind: ObjectKind, _ rights: Rights, order: () -> Void) throws(Failure) -> Found {
+    func find(
+        _ number: UInt32, _ kind: ObjectKind, _ rights: Rights, read: (PhysicalAddress) -> (UInt64, UInt64),
+        order: () -> Void
+    ) throws(Failure) -> Found {
         guard let slot = slot(number) else { throw .badCapability }
         let header = slot.pointee.header.load()
         let mask = 0xFF | UInt64(rights.rawValue) << 8
         guard header & mask == UInt64(kind.rawValue) | UInt64(rights.rawValue) << 8 else {
             throw header & 0xFF == UInt64(kind.rawValue) ? .noRights : .badCapability
         }
-        let found = Found(object: slot.pointee.object, word: slot.pointee.word)
+        let (object, word) = read(slot.address + Capability.pair)
         order()
         guard slot.pointee.header.relaxedLoad() == header else { throw .badCapability }
-        return found
+        return Found(object: PhysicalAddress(object), word: word)
     }
 }
 

@@ -210,7 +210,8 @@ public struct ContextQueue {
 /// An entry point of one thread, or of nobody.
 public struct Portal: ~Copyable {
     #if hasFeature(Embedded)
-        // Plain, like a capability's words. The thread was configured under the lock before: who follows the link finds it so.
+        // Plain, like a capability's words; without the lock `destination` reads them. The thread was configured under
+        // the lock before: who follows the link finds it so.
         public var server: Ref<ExecutionContext>?
         /// How often it was bound to a thread: tells a client that its server was replaced.
         public var generation: UInt64
@@ -220,6 +221,16 @@ public struct Portal: ~Copyable {
     #endif
     static let binding: UInt64 = 64
     public static let size: UInt64 = 128
+}
+
+extension Ref<Portal> {
+    /// The thread that the portal leads to, and the portal's generation, each read once: another core may bind the
+    /// portal meanwhile.
+    @inline(__always)
+    func destination<M: Machine>(_: M.Type) -> (server: Ref<ExecutionContext>?, generation: UInt64) {
+        let (server, generation) = M.readPair(address)
+        return (server == 0 ? nil : Ref<ExecutionContext>(at: PhysicalAddress(server)), generation)
+    }
 }
 
 #if !hasFeature(Embedded)

@@ -13,20 +13,21 @@ extension Kernel {
         do throws(Failure) {
             let found = try find(caller, selector, .portal, .write)
             let portal = found.target(Portal.self)
-            guard let server = portal.pointee.server else {
-                caller.pointee.frame.x[1] = portal.pointee.generation
+            let (server, generation) = portal.destination(M.self)
+            guard let server else {
+                caller.pointee.frame.x[1] = generation
                 throw Failure(.dead)
             }
             guard server.pointee.core == core.pointee.id else { throw .wrongCore }
             guard caller.pointee.depth < maximumDepth else { throw .tooDeep }
             try prepareShape(caller, MessageShape(bits: selector.form))
             if isAborting(caller) {
-                caller.pointee.frame.x[1] = portal.pointee.generation
+                caller.pointee.frame.x[1] = generation
                 throw Failure(.aborted)
             }
             caller.pointee.callKind = .message
             send(
-                core, caller, server, badge: found.badge, words(of: caller), tag: portal.pointee.generation)
+                core, caller, server, badge: found.badge, words(of: caller), tag: generation)
         } catch { caller.pointee.frame.x[0] = error.status.rawValue }
     }
 
@@ -34,7 +35,7 @@ extension Kernel {
     /// why.
     @inline(__always)
     public static func exit(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ message: Message) {
-        guard let server = context.pointee.faultPortal?.pointee.server,
+        guard let server = context.pointee.faultPortal?.destination(M.self).server,
             server.pointee.core == core.pointee.id, context.pointee.depth < maximumDepth
         else { return stopUnserved(core, context, message) }
         // Whoever serves a thread's fault may refuse, or die. A virtual CPU's exits are many, and come this way only at

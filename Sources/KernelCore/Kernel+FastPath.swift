@@ -33,13 +33,13 @@ extension Kernel {
         let found: Found
         do throws(Failure) { found = try find(caller, selector, .portal, .write) } catch { return nil }
         let portal = found.target(Portal.self)
-        guard let server = portal.pointee.server,
-            server.pointee.core == core.pointee.id, server.pointee.state == .waiting,
+        let (server, generation) = portal.destination(M.self)
+        guard let server, server.pointee.core == core.pointee.id, server.pointee.state == .waiting,
             caller.pointee.depth < maximumDepth, caller.pointee.abortMask == 0
         else { return nil }
         caller.pointee.callKind = .message
         caller.pointee.shape = MessageShape(bits: 0)
-        caller.pointee.frame.x[1] = portal.pointee.generation
+        caller.pointee.frame.x[1] = generation
         let message = Message(
             caller.pointee.frame.x[2], caller.pointee.frame.x[3], caller.pointee.frame.x[4],
             caller.pointee.frame.x[5], caller.pointee.frame.x[6], caller.pointee.frame.x[7])
@@ -51,7 +51,7 @@ extension Kernel {
     public static func exitFast(
         _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ message: Message
     ) -> Ref<ExecutionContext>? {
-        guard let server = context.pointee.faultPortal?.pointee.server,
+        guard let server = context.pointee.faultPortal?.destination(M.self).server,
             server.pointee.core == core.pointee.id, server.pointee.state == .waiting
         else { return nil }
         context.pointee.callKind = .exit

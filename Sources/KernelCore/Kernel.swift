@@ -95,7 +95,7 @@ extension Kernel {
         _ caller: Ref<ExecutionContext>, _ selector: Selector, _ kind: ObjectKind, _ rights: Rights
     ) throws(Failure) -> Found {
         guard let table = caller.pointee.table else { throw .badCapability }
-        return try table.pointee.find(selector.slot, kind, rights, order: { M.orderLoads() })
+        return try table.pointee.find(selector.slot, kind, rights, read: { M.readPair($0) }, order: { M.orderLoads() })
     }
 
     /// A capability with its place in the tree, named by a message word. Under the lock of `exclusively`.

@@ -77,6 +77,8 @@ public protocol Machine: SendableMetatype {
     /// Both multiples of 64.
     static func zero(_ address: PhysicalAddress, size: UInt64)
     static func readWord(_ address: PhysicalAddress) -> UInt64
+    /// Two neighbouring words, each read once and whole, in no order: what other cores may change meanwhile.
+    static func readPair(_ address: PhysicalAddress) -> (UInt64, UInt64)
     /// 8 bytes each.
     static func copyWords(from: PhysicalAddress, to: PhysicalAddress, count: UInt64)
     static func copyBytes(from: PhysicalAddress, to: PhysicalAddress, count: UInt64)

@@ -93,7 +93,9 @@ extension Kernel {
     static func deactivateLost(_ guest: Ref<VirtualCPU>) {
         var lost = M.takeLostEnds()
         while lost > 0, let interrupt = mostUrgent(guest, among: { $0.pointee.active[$1].load() }) {
-            guest.pointee.active[Int(interrupt >> 5)].clear(1 << UInt64(interrupt & 31))
+            let bit: UInt64 = 1 << UInt64(interrupt & 31)
+            guest.pointee.active[Int(interrupt >> 5)].clear(bit)
+            if interrupt < 32, VirtualInterrupts.hardwareMask & bit != 0 { M.deactivate(interrupt) }
             lost &-= 1
         }
     }
@@ -209,16 +211,19 @@ extension Kernel {
         return victim
     }
 
+    /// A timer's only if there is no other: its end reaches the physical interrupt from a list register only, else
+    /// `deactivateLost` sees to it.
     private static func leastUrgentActive() -> Int? {
         var victim: Int?
         var victimPriority: UInt8 = 0
+        var victimIsHardware = true
         for index in 0..<M.listRegisterCount {
             let register = M.listRegister(index)
-            // A timer's end must reach the physical interrupt: it stays.
-            if register.isHardware || register.isFree { continue }
-            if victim == nil || register.priority > victimPriority {
+            if register.isFree || register.isHardware && !victimIsHardware { continue }
+            if victim == nil || victimIsHardware && !register.isHardware || register.priority > victimPriority {
                 victim = index
                 victimPriority = register.priority
+                victimIsHardware = register.isHardware
             }
         }
         return victim

@@ -18,8 +18,10 @@ public final class ModelBoard: @unchecked Sendable {
     private let recorded = Mutex<[ModelFault]>([])
     private let written = Mutex<[UInt8]>([])
 
-    /// - Parameter memory: bytes of RAM, a multiple of 4 KiB; only what is touched costs anything.
-    public init(cores count: Int = 1, memory size: UInt64 = 64 << 20) {
+    /// - Parameters:
+    ///   - memory: bytes of RAM, a multiple of 4 KiB; only what is touched costs anything.
+    ///   - listRegisters: how many each core's virtual CPU interface has, 1 to 16.
+    public init(cores count: Int = 1, memory size: UInt64 = 64 << 20, listRegisters: Int = 4) {
         precondition((1...CoreID.maximum).contains(count))
         memory = PhysicalMemory(size: size)
         kernelBoard = Ref(at: memory.base)
@@ -31,7 +33,8 @@ public final class ModelBoard: @unchecked Sendable {
             core.pointee.deadline = .never
             core.pointee.floatingPointTraps = true
             kernelBoard.pointee.cores[index] = core
-            cores.append(ModelCore(board: self, kernelCore: core, id: CoreID(UInt8(index))))
+            cores.append(
+                ModelCore(board: self, kernelCore: core, id: CoreID(UInt8(index)), listRegisters: listRegisters))
         }
     }
 

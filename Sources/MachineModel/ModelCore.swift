@@ -22,7 +22,7 @@ public final class ModelCore: @unchecked Sendable {
     // MARK: Time and interrupts
     var deadline = Ticks.never
     var timers = GuestTimers()
-    var virtualInterface = VirtualInterface()
+    var virtualInterface: VirtualInterface
     /// Private interrupts of this core that are active at the physical interface.
     var activeInterrupts: UInt64 = 0
     /// Shared interrupts whose lines are high, that were routed here; and those of them that are active.
@@ -31,7 +31,8 @@ public final class ModelCore: @unchecked Sendable {
     var enabledDevices: Set<UInt32> = []
     private let isInterrupted = Atomic<Bool>(false)
 
-    init(board: ModelBoard, kernelCore: Ref<Core>, id: CoreID) {
+    init(board: ModelBoard, kernelCore: Ref<Core>, id: CoreID, listRegisters: Int) {
+        virtualInterface = VirtualInterface(listRegisters: listRegisters)
         self.board = board
         self.kernelCore = kernelCore
         self.id = id

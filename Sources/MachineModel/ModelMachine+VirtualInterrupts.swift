@@ -1,7 +1,7 @@
 import KernelCore
 
 extension ModelMachine {
-    public static var listRegisterCount: Int { VirtualInterface.count }
+    public static var listRegisterCount: Int { core.virtualInterface.listRegisters.count }
     public static func listRegister(_ index: Int) -> ListRegister { core.virtualInterface.listRegisters[index] }
 
     public static func setListRegister(_ index: Int, _ value: ListRegister) {
@@ -36,7 +36,7 @@ extension ModelMachine {
 
     /// A timer's end goes to the physical interrupt, which must be active for that.
     static func loadVirtualInterface(_ guest: Ref<VirtualCPU>) {
-        core.virtualInterface = VirtualInterface()
+        core.virtualInterface = VirtualInterface(listRegisters: listRegisterCount)
         core.virtualInterface.isEnabled = true
         core.virtualInterface.activePriorities = guest.pointee.activePriorities[1]
         core.virtualInterface.control = guest.pointee.maintenance
@@ -45,19 +45,20 @@ extension ModelMachine {
             setListRegister(index, register)
             if register.isHardware, !register.isFree { setActive(register.interrupt) }
         }
+        let outside = guest.pointee.active[0].load() & VirtualInterrupts.hardwareMask
+        for number in [27, 30] as [UInt32] where outside & 1 << UInt64(number) != 0 { setActive(number) }
     }
 
     static func unloadVirtualInterface(_ guest: Ref<VirtualCPU>) {
         for index in 0..<listRegisterCount {
             let register = listRegister(index)
             guest.pointee.savedListRegisters[index] = register.bits
-            if register.isHardware, !register.isFree { deactivate(register.interrupt) }
         }
-        let outside = guest.pointee.pending[0].clear(VirtualInterrupts.hardwareMask)
-        for number in [27, 30] as [UInt32] where outside & 1 << UInt64(number) != 0 { deactivate(number) }
+        for number in [27, 30] as [UInt32] { deactivate(number) }
+        guest.pointee.pending[0].clear(VirtualInterrupts.hardwareMask)
         guest.pointee.activePriorities[1] = core.virtualInterface.activePriorities
         guest.pointee.maintenance = core.virtualInterface.control
-        core.virtualInterface = VirtualInterface()
+        core.virtualInterface = VirtualInterface(listRegisters: listRegisterCount)
         // The timers are off: one that is still active would never interrupt again.
         for number in [27, 30] as [UInt32] where core.activeInterrupts & 1 << UInt64(number) != 0 {
             core.board.report(.interruptStuck(number))

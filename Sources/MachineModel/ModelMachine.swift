@@ -137,6 +137,11 @@ public enum ModelMachine: Board_Machine {
 
     public static func readWord(_ address: PhysicalAddress) -> UInt64 { PhysicalMemory.word(at: address).pointee.relaxedLoad() }
 
+    /// Acquiring, which stands for the address dependency: see `SharedRef.load`.
+    public static func readPair(_ address: PhysicalAddress) -> (UInt64, UInt64) {
+        (PhysicalMemory.word(at: address).pointee.load(), PhysicalMemory.word(at: address + 8).pointee.load())
+    }
+
     /// Like a tenant's store.
     public static func writeWord(_ address: PhysicalAddress, _ value: UInt64) {
         PhysicalMemory.word(at: address).pointee.relaxedStore(value)

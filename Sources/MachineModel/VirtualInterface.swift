@@ -1,15 +1,14 @@
 import KernelCore
 
-/// The virtual CPU interface of a GICv3 with four list registers (IHI 0069H, chapters 4.8 and 12.4).
+/// The virtual CPU interface of a GICv3 with 1 to 16 list registers (IHI 0069H, chapters 4.8 and 12.4).
 ///
 /// The guest uses group 1 with a priority mask that lets everything pass, EOImode 0, and no subpriorities.
 struct VirtualInterface {
-    static let count = 4
     /// What the guest reads when nothing can be acknowledged.
     static let spurious: UInt32 = 1023
     private static let endSignalBit: UInt64 = 1 << 41
 
-    private(set) var listRegisters: [ListRegister] = Array(repeating: .empty, count: count)
+    private(set) var listRegisters: [ListRegister]
     /// Bit p: an interrupt of group priority p was acknowledged and not ended (ICH_AP1R0_EL2).
     var activePriorities: UInt64 = 0
     var isEnabled = false
@@ -17,6 +16,8 @@ struct VirtualInterface {
     var asksForLostEnds = false
     /// EOIcount: ends of interrupts that have no list register.
     var lostEnds = 0
+
+    init(listRegisters count: Int) { listRegisters = Array(repeating: .empty, count: count) }
 
     /// What is kept of ICH_HCR_EL2 while another virtual CPU is in.
     var control: UInt64 {

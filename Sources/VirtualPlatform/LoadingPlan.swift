@@ -1,9 +1,11 @@
-/// Divides the filling of a machine's RAM into pieces, so that each can be charged to the machine: first RAM is
-/// cleared, if it holds what an earlier life left, then each segment is copied.
+/// Divides the filling of a machine's RAM into pieces, so that each can be charged to the machine: first all RAM is
+/// cleared, or only cleaned to memory if it holds zeroes, then each segment is copied.
 public struct LoadingPlan {
     public enum Piece: Equatable {
         /// `offset` is from the start of RAM.
         case clear(offset: UInt64, size: UInt64)
+        /// The same of RAM that holds zeroes, but perhaps in the caches only.
+        case clean(offset: UInt64, size: UInt64)
         /// `offset` is from the start of the segment.
         case copy(segment: Int, offset: UInt64, size: UInt64)
     }
@@ -11,17 +13,20 @@ public struct LoadingPlan {
     /// No piece is larger. All but the last of a segment are multiples of it.
     public static let pieceSize: UInt64 = 1 << 20
 
-    private let cleared: UInt64
+    private let memory: UInt64
+    private let holdsZeroes: Bool
     private let segments: InlineArray<8, UInt64>
-    /// -1: RAM is being cleared.
+    /// -1: RAM is being cleared or cleaned.
     private var segment = -1
     private var offset: UInt64 = 0
 
     /// - Parameters:
-    ///   - cleared: bytes of RAM to clear; 0: none.
+    ///   - memory: bytes of RAM; 0: none is cleared.
+    ///   - holdsZeroes: whether RAM holds zeroes already.
     ///   - segments: bytes of each; 0: it does not exist.
-    public init(clearing cleared: UInt64, segments: InlineArray<8, UInt64>) {
-        self.cleared = cleared
+    public init(memory: UInt64, holdsZeroes: Bool, segments: InlineArray<8, UInt64>) {
+        self.memory = memory
+        self.holdsZeroes = holdsZeroes
         self.segments = segments
         skipFinished()
     }
@@ -34,14 +39,18 @@ public struct LoadingPlan {
         guard !isDone else { return nil }
         let start = offset
         let size = min(total - start, LoadingPlan.pieceSize)
-        let piece: Piece =
-            segment < 0 ? .clear(offset: start, size: size) : .copy(segment: segment, offset: start, size: size)
+        let piece: Piece
+        if segment >= 0 {
+            piece = .copy(segment: segment, offset: start, size: size)
+        } else {
+            piece = holdsZeroes ? .clean(offset: start, size: size) : .clear(offset: start, size: size)
+        }
         offset += size
         skipFinished()
         return piece
     }
 
-    private var total: UInt64 { segment < 0 ? cleared : segments[segment] }
+    private var total: UInt64 { segment < 0 ? memory : segments[segment] }
 
     private mutating func skipFinished() {
         while !isDone, offset == total {

@@ -31,8 +31,8 @@ final class Bench {
     static let tableSlots: UInt64 = 1000
     static let rootPriority: UInt8 = 30
 
-    init(cores: Int = 1, memory: UInt64 = 64 << 20) {
-        model = ModelBoard(cores: cores, memory: memory)
+    init(cores: Int = 1, memory: UInt64 = 64 << 20, listRegisters: Int = 4) {
+        model = ModelBoard(cores: cores, memory: memory, listRegisters: listRegisters)
         table = Ref(at: model.take(CapabilityTable.headerSize + Self.tableSlots * Capability.size))
         table.pointee.count = Self.tableSlots
         table.pointee.slots = table.address + CapabilityTable.headerSize

@@ -106,7 +106,8 @@ private final class ConcurrentRun: @unchecked Sendable {
     /// As a device's interrupt would; the capability is looked up as by a thread, whose objects may be going away.
     private func raiseSomething(_ core: ModelCore, _ random: inout SeededGenerator) {
         guard let slot = notifications.randomElement(using: &random),
-            let found = try? bench.table.pointee.find(slot, .notification, .write, order: {})
+            let found = try? bench.table.pointee.find(
+                slot, .notification, .write, read: { ModelMachine.readPair($0) }, order: {})
         else { return }
         K.raise(core.kernelCore, found.target(KernelCore.Notification.self), 1)
     }

@@ -21,8 +21,8 @@ struct InterruptRun {
     private var core: ModelCore { bench.model.cores[0] }
 
     /// Returns what differs, or nil.
-    static func difference(_ steps: [InterruptStep]) -> String? {
-        var run = InterruptRun()
+    static func difference(_ steps: [InterruptStep], listRegisters: Int = 4) -> String? {
+        var run = InterruptRun(listRegisters: listRegisters)
         for (place, step) in steps.enumerated() {
             run.play(step)
             if let difference = run.difference { return "step \(place), \(step): \(difference)" }
@@ -31,8 +31,8 @@ struct InterruptRun {
         return run.difference.map { "at the end: \($0)" }
     }
 
-    init() {
-        bench = Bench(cores: 2)
+    init(listRegisters: Int) {
+        bench = Bench(cores: 2, listRegisters: listRegisters)
         bench.checksInvariants = false
         remote = bench.makeThread(priority: 10, core: 1)
         monitor = bench.makeThread(priority: 9, notified: true)

@@ -13,6 +13,18 @@ extension SystemTests {
             try system.wait(for: "heartbeat", on: "heartbeat", timeout: .seconds(5))
         }
 
+        /// Two machines on a core write different patterns into every register that keeps them, and look for each
+        /// other's.
+        @Test(arguments: ["max", "cortex-a57", "neoverse-n1"])
+        func noRegisterKeepsWhatAnotherMachineWrote(cpu: String) throws {
+            let system = try RunningSystem("Tests/Systems/hostile-traces.yaml", ["--cpu", cpu])
+            for machine in ["left", "right"] {
+                let said = try system.wait(for: "hostile: traces round 5", on: machine, timeout: .seconds(180))
+                #expect(said.contains("hostile: traces kept"))
+                #expect(!said.contains("traces leak"))
+            }
+        }
+
         @Test func aStormLosesNoInterrupt() throws {
             let system = try RunningSystem("Tests/Systems/hostile-storm.yaml")
             let said = try system.wait(for: "hostile: storm round 5", on: "hostile", timeout: .seconds(180))

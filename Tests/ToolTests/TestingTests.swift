@@ -23,6 +23,23 @@ import Testing
         #expect(found.allSatisfy { $0.hasPrefix("ordinary: ") })
     }
 
+    @Test func findsAddressTranslations() {
+        let text = """
+                  40:      \tat\ts1e1r, x0
+                  44:      \tb.eq\t0x80 <what at s1e1r>
+                  48:      \tmrs\tx0, PAR_EL1
+            """
+        #expect(ImageCheck.addressTranslations(inDisassembly: text).count == 1)
+    }
+
+    @Test func findsRegistersThatAreNeverWritten() {
+        let all = ImageCheck.writtenRegisters
+        let text = all.enumerated().map { "   40:   \tmsr\t\($0 % 2 == 0 ? $1.name : $1.encoding), x8" }
+        #expect(ImageCheck.unwrittenRegisters(inDisassembly: text.joined(separator: "\n")) == [])
+        #expect(ImageCheck.unwrittenRegisters(inDisassembly: text.dropFirst().joined(separator: "\n")) == [all[0].name])
+        #expect(ImageCheck.unwrittenRegisters(inDisassembly: "   40:   \tmrs\tx8, HCR_EL2").contains("HCR_EL2"))
+    }
+
     @Test func knowsAllocators() {
         for name in ["malloc", "free", "posix_memalign", "swift_slowAlloc", "swift_allocObject", "swift_retain"] {
             #expect(ImageCheck.isAllocator(name), "\(name)")

@@ -5,10 +5,10 @@ import Testing
 @Suite struct LoadingPlanTests {
     private let piece = LoadingPlan.pieceSize
 
-    private func pieces(clearing: UInt64, _ segments: [UInt64]) -> [LoadingPlan.Piece] {
+    private func pieces(clearing: UInt64, holdsZeroes: Bool = false, _ segments: [UInt64]) -> [LoadingPlan.Piece] {
         var sizes = InlineArray<8, UInt64>(repeating: 0)
         for (index, size) in segments.enumerated() { sizes[index] = size }
-        var plan = LoadingPlan(clearing: clearing, segments: sizes)
+        var plan = LoadingPlan(memory: clearing, holdsZeroes: holdsZeroes, segments: sizes)
         var pieces: [LoadingPlan.Piece] = []
         while let next = plan.next() { pieces.append(next) }
         #expect(plan.isDone)
@@ -18,7 +18,7 @@ import Testing
 
     @Test func nothingToDo() {
         #expect(pieces(clearing: 0, []) == [])
-        #expect(LoadingPlan(clearing: 0, segments: InlineArray(repeating: 0)).isDone)
+        #expect(LoadingPlan(memory: 0, holdsZeroes: true, segments: InlineArray(repeating: 0)).isDone)
     }
 
     @Test func clearsBeforeItCopies() {
@@ -30,12 +30,20 @@ import Testing
             ])
     }
 
+    @Test func cleansWhatHoldsZeroes() {
+        #expect(
+            pieces(clearing: piece + 64, holdsZeroes: true, [128]) == [
+                .clean(offset: 0, size: piece), .clean(offset: piece, size: 64), .copy(segment: 0, offset: 0, size: 128),
+            ])
+    }
+
     @Test(arguments: [0, 64, 1 << 20, 1 << 20 + 64, 5 << 20] as [UInt64], [0, 192, 3 << 20 + 128] as [UInt64])
     func coversAllOnceInBoundedPieces(clearing: UInt64, size: UInt64) {
         var cleared: UInt64 = 0
         var copied = [UInt64](repeating: 0, count: 8)
         for next in pieces(clearing: clearing, Array(repeating: size, count: 8)) {
             switch next {
+            case .clean: Issue.record("nothing is to be cleaned")
             case .clear(let offset, let size):
                 #expect(offset == cleared && size > 0 && size <= piece)
                 cleared += size

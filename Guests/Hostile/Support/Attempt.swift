@@ -4,7 +4,7 @@ import GuestSupport
 /// How an attempt may end, and how long it may take.
 public enum Attempt {
     /// Ticks until an attempt that loops or sleeps is ended: 20 000 instructions in the emulator.
-    static let patience: UInt64 = 1250
+    public static let patience: UInt64 = 1250
     static let returnInstruction: UInt32 = 0xD65F_03C0
     static let allMasked: UInt64 = 0xF << 6
 
@@ -13,13 +13,21 @@ public enum Attempt {
         _ = guest_attempt(entry, patience, 0)
     }
 
-    /// Runs one instruction, with interrupts masked if it must not be disturbed.
-    public static func run(_ instruction: UInt32, masked: Bool = false) {
+    public enum Outcome { case cameBack, exception, interrupted }
+
+    /// Runs one instruction, with interrupts masked if it must not be disturbed. It is interrupted, perhaps before it
+    /// was executed, when others have the core meanwhile.
+    @discardableResult
+    public static func run(_ instruction: UInt32, masked: Bool = false, patience: UInt64 = patience) -> Outcome {
         let code = guest_code_buffer()
         guest_store32(code, instruction)
         guest_store32(code + 4, returnInstruction)
         guest_publish_code(code, 8)
-        _ = guest_attempt(code, patience, masked ? allMasked : 0)
+        return switch guest_attempt(code, patience, masked ? allMasked : 0) {
+        case 0: .cameBack
+        case .max: .interrupted
+        default: .exception
+        }
     }
 
     /// Fills all general registers.

@@ -25,6 +25,7 @@ start:
     mrs     x1, CurrentEL
     cmp     x1, #(2 << 2)
     b.ne    halt                        // started without EL2: nothing can be done here
+    bl      forget_image                // no line of a boot loader's may come over the stores that follow
     bl      relocate
     adrp    x1, kernel_core_areas + CORE_OFFSET
     add     x1, x1, :lo12:(kernel_core_areas + CORE_OFFSET)
@@ -33,6 +34,7 @@ start:
     mov     x29, xzr
     mov     x30, xzr
     bl      kernel_build_tables         // MMU off: touches only aligned words
+    bl      forget_image                // nor hide them from the caches' users
     bl      enable_mmu
     bl      kernel_main
     b       kernel_resume               // x0: the context to run
@@ -78,6 +80,26 @@ relocate:
     b       1b
 2:  ret
 
+// Writes back what the caches hold of the kernel, and takes it out of them. While the MMU is off the kernel's stores
+// go past the caches; the boot protocol promises that the image is in memory, not that no cache holds a line of it,
+// and nothing of .bss.
+forget_image:
+    adrp    x1, kernel_start
+    add     x1, x1, :lo12:kernel_start
+    adrp    x2, kernel_end
+    add     x2, x2, :lo12:kernel_end
+    mrs     x3, ctr_el0
+    ubfx    x3, x3, #16, #4             // DminLine: words of the smallest line, as a power of two
+    mov     x4, #4
+    lsl     x3, x4, x3
+    dsb     sy
+1:  dc      civac, x1
+    add     x1, x1, x3
+    cmp     x1, x2
+    b.lo    1b
+    dsb     sy
+    ret
+
 // Turns on EL2's stage 1 with the tables that kernel_build_tables made.
 enable_mmu:
     ldr     x1, =0xff04                 // MAIR: 0 Device-nGnRE, 1 Normal write-back
@@ -107,12 +129,14 @@ enable_mmu:
     .global kernel_core_areas
 kernel_core_areas:
     .space  AREA_SIZE * CORE_COUNT
-    .global kernel_table_1, kernel_table_2, kernel_table_3, kernel_board
+    .global kernel_table_1, kernel_table_2, kernel_table_3, kernel_empty_table, kernel_board
 kernel_table_1:
     .space  4096
 kernel_table_2:
     .space  4096
 kernel_table_3:
+    .space  4096
+kernel_empty_table:                     // stage 2 of a core without a tenant: maps nothing
     .space  4096
 kernel_board:
     .space  8192

@@ -46,10 +46,12 @@ kernel_vectors:
     .rept   4
     vector  kernel_fault
     .endr
-    // From EL2: the kernel runs with interrupts off; an exception is a kernel bug.
-    .rept   4
+    // From EL2: the kernel runs with interrupts off; an exception is a kernel bug, but for the error that `take_error`
+    // waits for.
+    .rept   3
     vector  kernel_fault
     .endr
+    vector  own_error
     // From a tenant, AArch64.
     vector  tenant_synchronous
     vector  tenant_interrupt
@@ -70,6 +72,16 @@ tenant_error:
     save_context
     bl      kernel_error
     b       kernel_resume
+
+// An asynchronous abort at EL2, where they are masked except in `take_error`: goes back with them masked, so that
+// there is no second.
+own_error:
+    stp     x0, x1, [sp, #-16]!
+    mrs     x0, spsr_el2
+    orr     x0, x0, #1 << 8             // PSTATE.A
+    msr     spsr_el2, x0
+    ldp     x0, x1, [sp], #16
+    eret
 
 tenant_synchronous:
     save_context

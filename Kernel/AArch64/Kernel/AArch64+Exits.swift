@@ -22,17 +22,17 @@ extension AArch64 {
         }
     }
 
-    /// A synchronous external abort for the access that left the machine; a thread that faulted stays where it is.
+    /// A synchronous external abort for the access that left the machine; a thread that faulted stays where it is. An
+    /// exit that was no access has no address: it becomes an undefined instruction.
     @inline(never)
     private static func refuse(_ context: Ref<ExecutionContext>, isLoaded: Bool) {
         guard let guest = context.pointee.guest else { return }
         let fromEL0 = context.pointee.frame.processorState & 0xC == 0
-        let isFetch = guest.pointee.system[SystemRegister.exitIsFetch] != 0
-        let base: UInt64 = isFetch ? 0x20 : 0x24
-        let syndrome = (base | (fromEL0 ? 0 : 1)) << 26 | 1 << 25 | 0x10
+        let abort = ExternalAbort(exit: guest.pointee.system[SystemRegister.exitSyndrome], fromEL0: fromEL0)
         raise(
-            context, guest, syndrome: syndrome,
-            faultAddress: guest.pointee.system[SystemRegister.exitFaultAddress], isLoaded: isLoaded)
+            context, guest, syndrome: abort.syndrome,
+            faultAddress: abort.hasAddress ? guest.pointee.system[SystemRegister.exitFaultAddress] : nil,
+            isLoaded: isLoaded)
     }
 
     /// An undefined instruction, as the machine would see it without the kernel.

@@ -36,8 +36,11 @@ enum SystemRegister {
     static let cntpCompare = 25
     /// FAR_EL2 of the exit that waits for its answer.
     static let exitFaultAddress = 40
-    /// 1 if that exit was an instruction fetch.
-    static let exitIsFetch = 41
+    /// ESR_EL2 of that exit.
+    static let exitSyndrome = 41
+    /// HCR_EL2 as the machine runs: `HypervisorControl.guest`, and VSE while an asynchronous abort waits for it.
+    /// Nobody can write it but `initialiseRegisters`, which comes before the first start and with each reset.
+    static let hypervisorControl = 42
 
     /// SCTLR_EL1 for a component: RES1 bits, UCI and UCT and DZE (cache maintenance by address), nTWI, nTWE; little
     /// endian, no alignment checks, whatever the guest that is loaded has set (D19.2.118).
@@ -50,12 +53,28 @@ enum SystemRegister {
 }
 
 extension AArch64 {
+    /// Saves two registers whose places are neighbours: one instruction, because both are read before.
+    @inline(__always)
+    private static func keep(_ guest: Ref<VirtualCPU>, _ place: Int, _ first: UInt64, _ second: UInt64) {
+        guest.pointee.system[place] = first
+        guest.pointee.system[place &+ 1] = second
+    }
+
+    @inline(__always)
+    private static func kept(_ guest: Ref<VirtualCPU>, _ place: Int) -> (first: UInt64, second: UInt64) {
+        (guest.pointee.system[place], guest.pointee.system[place &+ 1])
+    }
+
     @inline(__always)
     static func leaveGuest(_ guest: Ref<VirtualCPU>) {
-        guest.pointee.system[SystemRegister.sctlr] = read_SCTLR_EL1()
-        guest.pointee.system[SystemRegister.cpacr] = read_CPACR_EL1()
-        guest.pointee.system[SystemRegister.cntkctl] = read_CNTKCTL_EL1()
-        guest.pointee.system[SystemRegister.tpidr0] = read_TPIDR_EL0()
+        // VSE is gone if the machine has taken the abort.
+        guest.pointee.system[SystemRegister.hypervisorControl] = read_HCR_EL2()
+        if take_error() != 0 {
+            guest.pointee.system[SystemRegister.hypervisorControl] =
+                HypervisorControl.guest | HypervisorControl.virtualError
+        }
+        keep(guest, SystemRegister.sctlr, read_SCTLR_EL1(), read_CPACR_EL1())
+        keep(guest, SystemRegister.cntkctl, read_CNTKCTL_EL1(), read_TPIDR_EL0())
         guest.pointee.system[SystemRegister.tpidrro] = read_TPIDRRO_EL0()
         enterComponentRegime()
     }
@@ -76,13 +95,18 @@ extension AArch64 {
 
     @inline(__always)
     static func enterGuest(_ guest: Ref<VirtualCPU>) {
-        write_SCTLR_EL1(guest.pointee.system[SystemRegister.sctlr])
-        write_CPACR_EL1(guest.pointee.system[SystemRegister.cpacr])
-        write_CNTKCTL_EL1(guest.pointee.system[SystemRegister.cntkctl])
-        write_TPIDR_EL0(guest.pointee.system[SystemRegister.tpidr0])
+        let control = kept(guest, SystemRegister.sctlr)
+        write_SCTLR_EL1(control.first)
+        write_CPACR_EL1(control.second)
+        let timer = kept(guest, SystemRegister.cntkctl)
+        write_CNTKCTL_EL1(timer.first)
+        write_TPIDR_EL0(timer.second)
         write_TPIDRRO_EL0(guest.pointee.system[SystemRegister.tpidrro])
-        write_HCR_EL2(HypervisorControl.guest)
+        write_HCR_EL2(guest.pointee.system[SystemRegister.hypervisorControl])
     }
+
+    /// An asynchronous abort that came while the loaded virtual CPU ran becomes the machine's own, as on a board.
+    static func raiseError() { write_HCR_EL2(read_HCR_EL2() | HypervisorControl.virtualError) }
 
     static func load(_ guest: Ref<VirtualCPU>) {
         write_VMPIDR_EL2(1 << 31 | UInt64(guest.pointee.affinity))
@@ -107,44 +131,65 @@ extension AArch64 {
         unloadSystemRegisters(guest)
     }
 
+    /// No walk mixes one machine's stage 1 with another's stage 2: walks are off (TCR_EL1.EPD0, EPD1) while the tables
+    /// change, those of stage 2 included. Cores with the errata 1165522 (A76, N1), 1319367 (A72), 1319537 (A57) and
+    /// 1530923 (A55) keep what such a walk finds. It takes a speculated AT instruction, which the kernel does not
+    /// have; the image check sees to that.
     private static func loadSystemRegisters(_ guest: Ref<VirtualCPU>) {
-        write_TTBR0_EL1(guest.pointee.system[SystemRegister.ttbr0])
-        write_TTBR1_EL1(guest.pointee.system[SystemRegister.ttbr1])
+        write_TCR_EL1(guest.pointee.system[SystemRegister.tcr] | 1 << 23 | 1 << 7)
+        barrier_isb()
+        let context = Ref<ExecutionContext>(at: PhysicalAddress(guest.address.value &- VirtualCPU.offset))
+        if let space = context.pointee.space { setTranslation(space.pointee.translation) }
+        let tables = kept(guest, SystemRegister.ttbr0)
+        write_TTBR0_EL1(tables.first)
+        write_TTBR1_EL1(tables.second)
+        barrier_isb()
         write_TCR_EL1(guest.pointee.system[SystemRegister.tcr])
-        write_ESR_EL1(guest.pointee.system[SystemRegister.esr])
-        write_AFSR0_EL1(guest.pointee.system[SystemRegister.afsr0])
-        write_AFSR1_EL1(guest.pointee.system[SystemRegister.afsr1])
-        write_FAR_EL1(guest.pointee.system[SystemRegister.far])
-        write_MAIR_EL1(guest.pointee.system[SystemRegister.mair])
-        write_AMAIR_EL1(guest.pointee.system[SystemRegister.amair])
-        write_VBAR_EL1(guest.pointee.system[SystemRegister.vbar])
-        write_CONTEXTIDR_EL1(guest.pointee.system[SystemRegister.contextidr])
-        write_PAR_EL1(guest.pointee.system[SystemRegister.par])
-        write_TPIDR_EL1(guest.pointee.system[SystemRegister.tpidr1])
-        write_SP_EL1(guest.pointee.system[SystemRegister.sp1])
-        write_ELR_EL1(guest.pointee.system[SystemRegister.elr])
-        write_SPSR_EL1(guest.pointee.system[SystemRegister.spsr])
-        write_CSSELR_EL1(guest.pointee.system[SystemRegister.csselr])
+        clearUnswitched()
+        let fault = kept(guest, SystemRegister.esr)
+        write_ESR_EL1(fault.first)
+        write_AFSR0_EL1(fault.second)
+        let address = kept(guest, SystemRegister.afsr1)
+        write_AFSR1_EL1(address.first)
+        write_FAR_EL1(address.second)
+        let attributes = kept(guest, SystemRegister.mair)
+        write_MAIR_EL1(attributes.first)
+        write_AMAIR_EL1(attributes.second)
+        let vectors = kept(guest, SystemRegister.vbar)
+        write_VBAR_EL1(vectors.first)
+        write_CONTEXTIDR_EL1(vectors.second)
+        let thread = kept(guest, SystemRegister.par)
+        write_PAR_EL1(thread.first)
+        write_TPIDR_EL1(thread.second)
+        let stack = kept(guest, SystemRegister.sp1)
+        write_SP_EL1(stack.first)
+        write_ELR_EL1(stack.second)
+        let state = kept(guest, SystemRegister.spsr)
+        write_SPSR_EL1(state.first)
+        write_CSSELR_EL1(state.second)
+    }
+
+    /// What machines can reach although it is hidden from them, and what nothing else traps: no machine finds what
+    /// another left.
+    private static func clearUnswitched() {
+        let features = read_ID_AA64PFR0_EL1()
+        // DISR_EL1, which is VDISR_EL2 for a machine, where there is FEAT_RAS.
+        if features >> 28 & 15 != 0 { write_VDISR_EL2(0) }
+        // HFGRTR_EL2 traps TPIDR2_EL0 (FEAT_SME). Emulators have the one without the other, and no EL3 that could trap
+        // this.
+        if read_ID_AA64PFR1_EL1() >> 24 & 15 != 0, read_ID_AA64MMFR0_EL1() >> 56 & 15 == 0 { write_TPIDR2_EL0(0) }
     }
 
     private static func unloadSystemRegisters(_ guest: Ref<VirtualCPU>) {
-        guest.pointee.system[SystemRegister.ttbr0] = read_TTBR0_EL1()
-        guest.pointee.system[SystemRegister.ttbr1] = read_TTBR1_EL1()
+        keep(guest, SystemRegister.ttbr0, read_TTBR0_EL1(), read_TTBR1_EL1())
         guest.pointee.system[SystemRegister.tcr] = read_TCR_EL1()
-        guest.pointee.system[SystemRegister.esr] = read_ESR_EL1()
-        guest.pointee.system[SystemRegister.afsr0] = read_AFSR0_EL1()
-        guest.pointee.system[SystemRegister.afsr1] = read_AFSR1_EL1()
-        guest.pointee.system[SystemRegister.far] = read_FAR_EL1()
-        guest.pointee.system[SystemRegister.mair] = read_MAIR_EL1()
-        guest.pointee.system[SystemRegister.amair] = read_AMAIR_EL1()
-        guest.pointee.system[SystemRegister.vbar] = read_VBAR_EL1()
-        guest.pointee.system[SystemRegister.contextidr] = read_CONTEXTIDR_EL1()
-        guest.pointee.system[SystemRegister.par] = read_PAR_EL1()
-        guest.pointee.system[SystemRegister.tpidr1] = read_TPIDR_EL1()
-        guest.pointee.system[SystemRegister.sp1] = read_SP_EL1()
-        guest.pointee.system[SystemRegister.elr] = read_ELR_EL1()
-        guest.pointee.system[SystemRegister.spsr] = read_SPSR_EL1()
-        guest.pointee.system[SystemRegister.csselr] = read_CSSELR_EL1()
+        keep(guest, SystemRegister.esr, read_ESR_EL1(), read_AFSR0_EL1())
+        keep(guest, SystemRegister.afsr1, read_AFSR1_EL1(), read_FAR_EL1())
+        keep(guest, SystemRegister.mair, read_MAIR_EL1(), read_AMAIR_EL1())
+        keep(guest, SystemRegister.vbar, read_VBAR_EL1(), read_CONTEXTIDR_EL1())
+        keep(guest, SystemRegister.par, read_PAR_EL1(), read_TPIDR_EL1())
+        keep(guest, SystemRegister.sp1, read_SP_EL1(), read_ELR_EL1())
+        keep(guest, SystemRegister.spsr, read_SPSR_EL1(), read_CSSELR_EL1())
     }
 
     /// Of the two timers, those that are enabled and not masked.
@@ -161,7 +206,9 @@ extension AArch64 {
 
     static func initialiseRegisters(_ context: Ref<ExecutionContext>) {
         context.pointee.frame.processorState = context.pointee.isVirtualCPU ? 0x3C5 : 0
-        context.pointee.guest?.pointee.system[SystemRegister.sctlr] = SystemRegister.sctlrReset
+        guard let guest = context.pointee.guest else { return }
+        guest.pointee.system[SystemRegister.sctlr] = SystemRegister.sctlrReset
+        guest.pointee.system[SystemRegister.hypervisorControl] = HypervisorControl.guest
     }
 
     /// EL0t for a thread, with no flag that changes how exceptions work; EL1 or EL0 for a virtual CPU.

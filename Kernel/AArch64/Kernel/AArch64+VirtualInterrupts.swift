@@ -6,7 +6,7 @@ import KernelCore
 
 extension AArch64 {
     static var listRegisterCount: Int {
-        // Every core of the emulator has four; more are not used.
+        // ICH_VTR_EL2.ListRegs: 1 to 16. More than four are not used.
         min(Int(read_ICH_VTR_EL2() & 31) &+ 1, 4)
     }
 
@@ -63,6 +63,8 @@ extension AArch64 {
         write_ICH_VMCR_EL2(guest.pointee.interfaceControl)
         write_ICH_AP0R0_EL2(guest.pointee.activePriorities[0])
         write_ICH_AP1R0_EL2(guest.pointee.activePriorities[1])
+        let type = read_ICH_VTR_EL2()
+        if GenericInterruptController.hasMoreActivePriorities(type: type) { loadActivePriorities(guest, type) }
         var rest = guest.pointee.usedListRegisters[0]
         while rest != 0 {
             let index = rest.trailingZeroBitCount & 15
@@ -72,7 +74,16 @@ extension AArch64 {
             // The timer's end goes to the physical interrupt, which must be active for that.
             if register.isHardware, !register.isFree { setActive(register.interrupt) }
         }
+        // One that lost its list register: see `Kernel.deactivateLost`.
+        let outside = guest.pointee.active[0].relaxedLoad() & VirtualInterrupts.hardwareMask
+        if outside != 0 { holdTimers(outside) }
         write_ICH_HCR_EL2(guest.pointee.maintenance | enable)
+    }
+
+    @inline(never)
+    private static func holdTimers(_ interrupts: UInt64) {
+        if interrupts & 1 << 27 != 0 { setActive(27) }
+        if interrupts & 1 << 30 != 0 { setActive(30) }
     }
 
     /// List registers that are not in use are empty already.
@@ -84,21 +95,73 @@ extension AArch64 {
             let register = listRegister(index)
             guest.pointee.savedListRegisters[index] = register.bits
             setListRegister(index, .empty)
-            if register.isHardware, !register.isFree { deactivate(register.interrupt) }
         }
-        if guest.pointee.pending[0].relaxedLoad() & VirtualInterrupts.hardwareMask != 0 { releaseTimers(guest) }
+        // Whatever the words say: active timers would be the next machine's loss, and a monitor can change the words
+        // at any time.
+        deactivate(27)
+        deactivate(30)
+        if guest.pointee.pending[0].relaxedLoad() & VirtualInterrupts.hardwareMask != 0 {
+            guest.pointee.pending[0].clear(VirtualInterrupts.hardwareMask)
+        }
         guest.pointee.interfaceControl = read_ICH_VMCR_EL2()
         guest.pointee.activePriorities[0] = read_ICH_AP0R0_EL2()
         guest.pointee.activePriorities[1] = read_ICH_AP1R0_EL2()
+        let type = read_ICH_VTR_EL2()
+        if GenericInterruptController.hasMoreActivePriorities(type: type) { unloadActivePriorities(guest, type) }
         guest.pointee.maintenance = read_ICH_HCR_EL2()
         write_ICH_HCR_EL2(0)
     }
 
-    /// A timer interrupt that is not in a list register is still asserted when the virtual CPU returns.
+    // MARK: Active priorities beyond 32
+
+    // The registers of each group beside the first: none with 5 bits of preemption, one with 6, three with 7. Others
+    // are UNDEFINED.
+
     @inline(never)
-    private static func releaseTimers(_ guest: Ref<VirtualCPU>) {
-        let outside = guest.pointee.pending[0].clear(VirtualInterrupts.hardwareMask)
-        if outside & 1 << 27 != 0 { deactivate(27) }
-        if outside & 1 << 30 != 0 { deactivate(30) }
+    private static func loadActivePriorities(_ guest: Ref<VirtualCPU>, _ type: UInt64) {
+        write_ICH_AP0R1_EL2(guest.pointee.activePriorities[2])
+        write_ICH_AP1R1_EL2(guest.pointee.activePriorities[3])
+        guard GenericInterruptController.activePriorityRegisters(type: type) > 2 else { return }
+        write_ICH_AP0R2_EL2(guest.pointee.activePriorities[4])
+        write_ICH_AP1R2_EL2(guest.pointee.activePriorities[5])
+        write_ICH_AP0R3_EL2(guest.pointee.activePriorities[6])
+        write_ICH_AP1R3_EL2(guest.pointee.activePriorities[7])
+    }
+
+    @inline(never)
+    private static func unloadActivePriorities(_ guest: Ref<VirtualCPU>, _ type: UInt64) {
+        guest.pointee.activePriorities[2] = read_ICH_AP0R1_EL2()
+        guest.pointee.activePriorities[3] = read_ICH_AP1R1_EL2()
+        guard GenericInterruptController.activePriorityRegisters(type: type) > 2 else { return }
+        guest.pointee.activePriorities[4] = read_ICH_AP0R2_EL2()
+        guest.pointee.activePriorities[5] = read_ICH_AP1R2_EL2()
+        guest.pointee.activePriorities[6] = read_ICH_AP0R3_EL2()
+        guest.pointee.activePriorities[7] = read_ICH_AP1R3_EL2()
+    }
+
+    // MARK: Setting up
+
+    /// Empties every list register of this core, the unused ones too: at reset they are UNKNOWN (IHI 0069H, 12.4.5),
+    /// and what they hold would be delivered to the first machine.
+    static func clearListRegisters() {
+        for index in 0...Int(read_ICH_VTR_EL2() & 31) { clearListRegister(index) }
+    }
+
+    private static func clearListRegister(_ index: Int) {
+        switch index {
+        case 4: write_ICH_LR4_EL2(0)
+        case 5: write_ICH_LR5_EL2(0)
+        case 6: write_ICH_LR6_EL2(0)
+        case 7: write_ICH_LR7_EL2(0)
+        case 8: write_ICH_LR8_EL2(0)
+        case 9: write_ICH_LR9_EL2(0)
+        case 10: write_ICH_LR10_EL2(0)
+        case 11: write_ICH_LR11_EL2(0)
+        case 12: write_ICH_LR12_EL2(0)
+        case 13: write_ICH_LR13_EL2(0)
+        case 14: write_ICH_LR14_EL2(0)
+        case 15: write_ICH_LR15_EL2(0)
+        default: setListRegister(index, .empty)
+        }
     }
 }

@@ -40,11 +40,15 @@ enum AArch64: Board_Machine {
     @inline(__always) static func orderStores() { barrier_dmb_ishst() }
     @inline(__always) static func orderAll() { barrier_dmb_ish() }
     @inline(__always) static func orderLoads() { barrier_dmb_ishld() }
-    static func forgetInstructions() { instruction_cache_invalidate_all() }
+    /// Nothing to do where instruction fetch is coherent with data (CTR_EL0.DIC, DDI 0487, D19.2.34): elsewhere all
+    /// cores of the board lose their instruction caches, as they do when any machine executes IC IALLU.
+    static func forgetInstructions() {
+        if read_CTR_EL0() & 1 << 29 == 0 { instruction_cache_invalidate_all() }
+    }
 
     static func interrupt(_ core: CoreID) {
         let affinity = BootImage.header.pointee.board.cores[core.index]
-        write_ICC_SGI1R_EL1(PhysicalInterrupts.softwareInterrupt(to: affinity, number: PhysicalInterrupts.inbox))
+        write_ICC_SGI1R_EL1(GenericInterruptController.softwareInterrupt(to: affinity, PhysicalInterrupts.inbox))
     }
 
     static func powerOff() -> Never {
@@ -66,6 +70,10 @@ enum AArch64: Board_Machine {
     // MARK: Memory
 
     static func zero(_ address: PhysicalAddress, size: UInt64) { memory_zero(address.value, size) }
+    @inline(__always) static func readPair(_ address: PhysicalAddress) -> (UInt64, UInt64) {
+        let pair = memory_read_pair(address.value)
+        return (pair.first, pair.second)
+    }
     @inline(__always) static func readWord(_ address: PhysicalAddress) -> UInt64 { memory_read64(address.value) }
     static func copyWords(from: PhysicalAddress, to: PhysicalAddress, count: UInt64) {
         memory_copy(to.value, from.value, count &* 8)
@@ -94,11 +102,16 @@ enum HypervisorControl {
     private static let trapLimitedOrdering: UInt64 = 1 << 35
     private static let trapErrorRecords: UInt64 = 1 << 36
 
+    /// An asynchronous abort waits for the machine: it takes it when it has unmasked them. Hardware clears the bit
+    /// then.
+    static let virtualError: UInt64 = 1 << 8  // VSE
+
     static let guest = virtualMemory | setWayInvalidates | routeInterrupts | forceBroadcast | barriersInnerShareable
         | trapWaitForInterrupt | trapIdentification | trapSecureMonitorCall | trapImplementationDefined
         | trapAuxiliaryControl | trapSetWay | is64Bit | trapLimitedOrdering | trapErrorRecords
 
     /// DC makes memory Normal write-back without a stage 1; TGE routes every exception of EL0 here.
     static let component = virtualMemory | setWayInvalidates | routeInterrupts | forceBroadcast
-        | barriersInnerShareable | defaultCacheable | trapSecureMonitorCall | trapGeneralExceptions | is64Bit
+        | barriersInnerShareable | defaultCacheable | trapSecureMonitorCall | trapImplementationDefined
+        | trapGeneralExceptions | is64Bit
 }

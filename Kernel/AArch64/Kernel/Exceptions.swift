@@ -37,13 +37,22 @@ func kernelSynchronous(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt6
         if context.pointee.frame.x[0] == Operation.replyWait.rawValue {
             return replyWait(coreAddress, contextAddress)
         }
-        if let next = EntenteKernel.operateFast(core, context) { return next.address.value }
-        return operate(coreAddress, contextAddress)
+        return operateFirst(coreAddress, contextAddress)
     }
     return synchronousSlowly(coreAddress, contextAddress, syndrome)
 }
 
-/// A jump from `kernelSynchronous`, of which it is a part.
+/// A jump from `kernelSynchronous`, of which it is a part, like the next: in one function they were more than the
+/// compiler inlines.
+@inline(never)
+private func operateFirst(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
+    let core = Ref<Core>(at: PhysicalAddress(coreAddress))
+    let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
+    if let next = EntenteKernel.operateFast(core, context) { return next.address.value }
+    return operate(coreAddress, contextAddress)
+}
+
+/// A jump from `kernelSynchronous`.
 @inline(never)
 private func replyWait(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     let core = Ref<Core>(at: PhysicalAddress(coreAddress))
@@ -138,11 +147,15 @@ func kernelInterrupt(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 
     return finish(core)
 }
 
-/// An asynchronous abort: the tenant that ran is held to have caused it.
+/// An asynchronous abort: the tenant that ran is held to have caused it. A machine takes it itself, as a virtual one.
 @c(kernel_error)
 func kernelError(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     let core = Ref<Core>(at: PhysicalAddress(coreAddress))
     let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
+    if context.pointee.isVirtualCPU {
+        AArch64.raiseError()
+        return finish(core)
+    }
     EntenteKernel.exit(
         core, context,
         Message(ExitTag(.fault, syndrome: read_ESR_EL2()).bits, 0, 0, context.pointee.frame.programCounter))
@@ -220,10 +233,14 @@ enum GuestExit {
         guest.pointee.exits[counter.rawValue].count()
     }
 
-    /// The guest-physical address of an abort: HPFAR_EL2 holds bits 12 and up, from bit 4 on.
+    /// The guest-physical address of an abort: HPFAR_EL2 holds bits 12 and up, from bit 4 on. It may hold an earlier
+    /// abort's after a permission fault of stage 2 (DDI 0487, D19.2.61): then the answer is an address that no device
+    /// has.
     @inline(__always)
-    private static var guestPhysicalAddress: GuestAddress {
-        GuestAddress((read_HPFAR_EL2() & 0xFFF_FFFF_FFF0) << 8 | read_FAR_EL2() & 0xFFF)
+    private static func guestPhysicalAddress(_ syndrome: UInt64) -> GuestAddress {
+        let isPermissionFault = syndrome & 0x3C == 0x0C
+        let page = isPermissionFault ? ~0xFFF : (read_HPFAR_EL2() & 0xFFF_FFFF_FFF0) << 8
+        return GuestAddress(page | read_FAR_EL2() & 0xFFF)
     }
 
     /// An access to a device of the monitor's, in a machine without doorbells, while the monitor waits.
@@ -245,10 +262,10 @@ enum GuestExit {
     ) -> Message {
         let tag = ExitTag(.memoryAccess, syndrome: syndrome)
         guest.pointee.system[SystemRegister.exitFaultAddress] = read_FAR_EL2()
-        guest.pointee.system[SystemRegister.exitIsFetch] = 0
+        guest.pointee.system[SystemRegister.exitSyndrome] = syndrome
         let register = Int(tag.register)
         let value = register < 31 ? context.pointee.frame.x[register] : 0
-        return Message(tag.bits, guestPhysicalAddress.value, value, context.pointee.frame.programCounter)
+        return Message(tag.bits, guestPhysicalAddress(syndrome).value, value, context.pointee.frame.programCounter)
     }
 
     /// An access to memory that is not mapped: a doorbell, or a device of the monitor's.
@@ -256,7 +273,7 @@ enum GuestExit {
         _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ syndrome: UInt64
     ) {
         count(guest, .memory)
-        let address = guestPhysicalAddress
+        let address = guestPhysicalAddress(syndrome)
         let tag = ExitTag(.memoryAccess, syndrome: syndrome)
         if tag.isPlainStore, let space = context.pointee.space, space.pointee.doorbellCount != 0,
             EntenteKernel.ring(core, space, address)
@@ -273,11 +290,11 @@ enum GuestExit {
     ) {
         count(guest, .memory)
         guest.pointee.system[SystemRegister.exitFaultAddress] = read_FAR_EL2()
-        guest.pointee.system[SystemRegister.exitIsFetch] = 1
+        guest.pointee.system[SystemRegister.exitSyndrome] = syndrome
         toMonitor(
             core, context, guest,
             Message(
-                ExitTag(.instructionFetch, syndrome: syndrome).bits, guestPhysicalAddress.value, 0,
+                ExitTag(.instructionFetch, syndrome: syndrome).bits, guestPhysicalAddress(syndrome).value, 0,
                 context.pointee.frame.programCounter))
     }
 
@@ -295,6 +312,7 @@ enum GuestExit {
         } else if function & ~0xFF == Operation.hypercallBase {
             EntenteKernel.hypercall(core, context, operation: function & 0xFF)
         } else {
+            guest.pointee.system[SystemRegister.exitSyndrome] = syndrome
             toMonitor(
                 core, context, guest,
                 Message(

@@ -112,6 +112,7 @@ enum PhysicalInterrupts {
         write_ICC_CTLR_EL1(1 << 1)  // EOImode
         write_ICC_IGRPEN1_EL1(1)
         write_ICH_HCR_EL2(0)
+        AArch64.clearListRegisters()
         barrier_isb()
     }
 
@@ -126,7 +127,7 @@ enum PhysicalInterrupts {
             let type = device_read64(base + 8)
             if type >> 32 == packed { return base }
             if type & 1 << 4 != 0 { break }
-            base &+= 0x2_0000
+            base &+= GenericInterruptController.redistributorStride(type: type)
         }
         panic("no redistributor for core", UInt64(core.number))
     }
@@ -136,12 +137,6 @@ enum PhysicalInterrupts {
         let register = core.pointee.interruptController.value + 0x1_0300
         device_write32(register, 1 << interrupt)
         _ = device_read32(register)
-    }
-
-    /// ICC_SGI1R_EL1's value for one target.
-    static func softwareInterrupt(to affinity: UInt64, number: UInt64) -> UInt64 {
-        (affinity >> 32 & 0xFF) << 48 | (affinity >> 16 & 0xFF) << 32 | number << 24 | (affinity >> 8 & 0xFF) << 16
-            | 1 << (affinity & 15)
     }
 }
 

@@ -35,11 +35,13 @@ func kernelSecondaryMain(_ number: UInt64) -> UInt64 {
 /// What every core sets once: traps, translation, timer, interrupts.
 private func initialiseCore(_ core: CoreID) {
     write_VBAR_EL2(address_of_kernel_vectors())
+    // Stage 2 is never on without a table: until the first tenant it is the empty one, of VMID 0, which no space gets.
+    write_VTTBR_EL2(address_of_kernel_empty_table())
     write_HSTR_EL2(0)
     // Debug, PMU, profiling and trace registers trap (TDRA, TDOSA, TDA, TPM, TPMCR, TPMS, TTRF); HPMN stays.
     write_MDCR_EL2(read_MDCR_EL2() & 0x1F | 1 << 11 | 1 << 10 | 1 << 9 | 1 << 6 | 1 << 5 | 1 << 14 | 1 << 19)
     write_MDSCR_EL1(0)
-    if read_ID_AA64MMFR1_EL1() >> 40 & 15 != 0 { write_HCRX_EL2(0) }
+    initialiseOptionalTraps()
     let physicalRange = min(read_ID_AA64MMFR0_EL1() & 15, 5)
     // 39 bits from level 1, 4 KiB, inner shareable, write-back (DDI 0487, D19.2.153).
     write_VTCR_EL2(1 << 31 | physicalRange << 16 | 3 << 12 | 1 << 10 | 1 << 8 | 1 << 6 | 25)
@@ -57,6 +59,47 @@ private func initialiseCore(_ core: CoreID) {
     barrier_dsb_ish()
     instruction_cache_invalidate_all()
     PhysicalInterrupts.initialiseCore(core)
+}
+
+/// Traps and state of extensions that the core may have: they are UNKNOWN at reset (DDI 0487, D19.2).
+private func initialiseOptionalTraps() {
+    if read_ID_AA64MMFR1_EL1() >> 40 & 15 != 0 { write_HCRX_EL2(0) }
+    let fineGrained = read_ID_AA64MMFR0_EL1() >> 56 & 15
+    if fineGrained != 0 { initialiseFineGrainedTraps(hasSecond: fineGrained > 1) }
+    let features = read_ID_AA64PFR0_EL1()
+    if features >> 40 & 15 != 0 || read_ID_AA64PFR1_EL1() >> 16 & 15 != 0 { initialisePartitioning() }
+    // What a machine finds in DISR_EL1, which is VDISR_EL2 for it, and in ESR_EL1 after a virtual SError.
+    if features >> 28 & 15 != 0 {
+        write_VDISR_EL2(0)
+        write_VSESR_EL2(0)
+        write_DISR_EL1(0)
+    }
+}
+
+/// Zero means: no trap where the bit asks for one, and a trap where the bit's name begins with n and allows the access
+/// (D19.2.67 and on). The latter are the registers of extensions whose state the kernel does not switch: TPIDR2, PIR,
+/// POR, GCS, BRBE, ACCDATA and more. What must trap beyond these has its trap in HCR_EL2, CPTR_EL2 or MDCR_EL2.
+private func initialiseFineGrainedTraps(hasSecond: Bool) {
+    write_HFGRTR_EL2(0)
+    write_HFGWTR_EL2(0)
+    write_HFGITR_EL2(0)
+    write_HDFGRTR_EL2(0)
+    write_HDFGWTR_EL2(0)
+    if read_ID_AA64PFR0_EL1() >> 44 & 15 != 0 { write_HAFGRTR_EL2(0) }
+    guard hasSecond else { return }
+    write_HFGRTR2_EL2(0)
+    write_HFGWTR2_EL2(0)
+    write_HFGITR2_EL2(0)
+    write_HDFGRTR2_EL2(0)
+    write_HDFGWTR2_EL2(0)
+}
+
+/// Everybody runs in partition 0, and EL1's registers of FEAT_MPAM trap (TRAPMPAM0EL1, TRAPMPAM1EL1, TRAP_MPAMIDR_EL1).
+private func initialisePartitioning() {
+    write_MPAM2_EL2(1 << 49 | 1 << 48)
+    if read_MPAMIDR_EL1() & 1 << 17 != 0 { write_MPAMHCR_EL2(1 << 31) }
+    write_MPAM1_EL1(0)
+    write_MPAM0_EL1(0)
 }
 
 /// PSCI CPU_ON for each further core. One that does not come is reported and left out of nothing: a tenant on it

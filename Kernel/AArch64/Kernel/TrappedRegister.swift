@@ -64,7 +64,7 @@ struct TrappedRegister {
 }
 
 enum AArch64Guest {
-    /// ICC_SGI1R_EL1 (IHI 0069H, 12.2.20): bit 40 means all but the sender, else a list of Aff0 under Aff1…3 = 0.
+    /// A guest's write of ICC_SGI1R_EL1.
     @inline(__always)
     static func sendInterrupt(
         _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, command: UInt64
@@ -72,15 +72,7 @@ enum AArch64Guest {
         GuestExit.count(guest, .softwareInterrupt)
         guard let space = context.pointee.space else { return }
         let interrupt = UInt32(truncatingIfNeeded: command >> 24 & 15)
-        var targets: UInt64
-        if command & 1 << 40 != 0 {
-            targets = 0xFFFF & ~(1 << UInt64(guest.pointee.affinity & 15))
-        } else {
-            let cluster = command & 0x00FF_00FF_00FF_0000 & ~(0xF << 24)
-            let range = command >> 44 & 15
-            guard cluster == 0, range == 0 else { return }
-            targets = command & 0xFFFF
-        }
+        var targets = GenericInterruptController.targets(of: command, sender: guest.pointee.affinity)
         while targets != 0 {
             let number = targets.trailingZeroBitCount & 15
             targets &= targets &- 1

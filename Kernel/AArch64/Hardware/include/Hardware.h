@@ -45,6 +45,28 @@ SYSTEM_REGISTER(SCTLR_EL2)
 SYSTEM_REGISTER(TCR_EL2)
 SYSTEM_REGISTER(TTBR0_EL2)
 SYSTEM_REGISTER(MAIR_EL2)
+/* UNKNOWN at reset, and there only with FEAT_HCX, FEAT_FGT, FEAT_FGT2, FEAT_MPAM and FEAT_RAS. */
+SYSTEM_REGISTER_ENCODED(HCRX_EL2, "S3_4_C1_C2_2")
+SYSTEM_REGISTER_ENCODED(HFGRTR_EL2, "S3_4_C1_C1_4")
+SYSTEM_REGISTER_ENCODED(HFGWTR_EL2, "S3_4_C1_C1_5")
+SYSTEM_REGISTER_ENCODED(HFGITR_EL2, "S3_4_C1_C1_6")
+SYSTEM_REGISTER_ENCODED(HDFGRTR_EL2, "S3_4_C3_C1_4")
+SYSTEM_REGISTER_ENCODED(HDFGWTR_EL2, "S3_4_C3_C1_5")
+SYSTEM_REGISTER_ENCODED(HAFGRTR_EL2, "S3_4_C3_C1_6")
+SYSTEM_REGISTER_ENCODED(HDFGRTR2_EL2, "S3_4_C3_C1_0")
+SYSTEM_REGISTER_ENCODED(HDFGWTR2_EL2, "S3_4_C3_C1_1")
+SYSTEM_REGISTER_ENCODED(HFGRTR2_EL2, "S3_4_C3_C1_2")
+SYSTEM_REGISTER_ENCODED(HFGWTR2_EL2, "S3_4_C3_C1_3")
+SYSTEM_REGISTER_ENCODED(HFGITR2_EL2, "S3_4_C3_C1_7")
+SYSTEM_REGISTER_ENCODED(MPAM2_EL2, "S3_4_C10_C5_0")
+SYSTEM_REGISTER_ENCODED(MPAMHCR_EL2, "S3_4_C10_C4_0")
+SYSTEM_REGISTER_ENCODED(MPAM1_EL1, "S3_0_C10_C5_0")
+SYSTEM_REGISTER_ENCODED(MPAM0_EL1, "S3_0_C10_C5_1")
+READ_ONLY_REGISTER_ENCODED(MPAMIDR_EL1, "S3_0_C10_C4_4")
+SYSTEM_REGISTER_ENCODED(VSESR_EL2, "S3_4_C5_C2_3")
+SYSTEM_REGISTER_ENCODED(VDISR_EL2, "S3_4_C12_C1_1")
+SYSTEM_REGISTER_ENCODED(DISR_EL1, "S3_0_C12_C1_1")
+READ_ONLY_REGISTER(ISR_EL1)
 READ_ONLY_REGISTER(ESR_EL2)
 READ_ONLY_REGISTER(FAR_EL2)
 READ_ONLY_REGISTER(HPFAR_EL2)
@@ -73,7 +95,7 @@ SYSTEM_REGISTER(SPSR_EL1)
 SYSTEM_REGISTER(CSSELR_EL1)
 SYSTEM_REGISTER(CNTKCTL_EL1)
 SYSTEM_REGISTER(MDSCR_EL1)
-SYSTEM_REGISTER_ENCODED(HCRX_EL2, "S3_4_C1_C2_2")
+SYSTEM_REGISTER_ENCODED(TPIDR2_EL0, "S3_3_C13_C0_5")
 SYSTEM_REGISTER(CNTV_CTL_EL0)
 SYSTEM_REGISTER(CNTV_CVAL_EL0)
 SYSTEM_REGISTER(CNTP_CTL_EL0)
@@ -96,6 +118,18 @@ SYSTEM_REGISTER(ICH_LR0_EL2)
 SYSTEM_REGISTER(ICH_LR1_EL2)
 SYSTEM_REGISTER(ICH_LR2_EL2)
 SYSTEM_REGISTER(ICH_LR3_EL2)
+SYSTEM_REGISTER(ICH_LR4_EL2)
+SYSTEM_REGISTER(ICH_LR5_EL2)
+SYSTEM_REGISTER(ICH_LR6_EL2)
+SYSTEM_REGISTER(ICH_LR7_EL2)
+SYSTEM_REGISTER(ICH_LR8_EL2)
+SYSTEM_REGISTER(ICH_LR9_EL2)
+SYSTEM_REGISTER(ICH_LR10_EL2)
+SYSTEM_REGISTER(ICH_LR11_EL2)
+SYSTEM_REGISTER(ICH_LR12_EL2)
+SYSTEM_REGISTER(ICH_LR13_EL2)
+SYSTEM_REGISTER(ICH_LR14_EL2)
+SYSTEM_REGISTER(ICH_LR15_EL2)
 SYSTEM_REGISTER(ICH_AP0R0_EL2)
 SYSTEM_REGISTER(ICH_AP1R0_EL2)
 SYSTEM_REGISTER(ICH_AP0R1_EL2)
@@ -161,6 +195,37 @@ INLINE void tlbi_vmalle1(void) { __asm__ volatile("tlbi vmalle1" ::: "memory"); 
 INLINE void tlbi_alle1is(void) { __asm__ volatile("tlbi alle1is" ::: "memory"); }
 INLINE void instruction_cache_invalidate_all(void) { __asm__ volatile("ic ialluis\n\tdsb ish\n\tisb" ::: "memory"); }
 
+/* Takes an asynchronous abort that what ran before has caused, and that has arrived or arrives while the accesses made
+   before are awaited; returns whether there was one. With FEAT_RAS an error synchronization barrier (ESB) defers it to
+   DISR_EL1 (DDI 0487, RAS chapter of D17); else it is pending in ISR_EL1 (D19.2.63), and is taken to `own_error` of
+   Vectors.S, which clobbers ELR_EL2, SPSR_EL2, ESR_EL2 and FAR_EL2. */
+INLINE uint64_t take_error(void)
+{
+    if ((read_ID_AA64PFR0_EL1() >> 28 & 15) != 0) {
+        __asm__ volatile("hint #16" ::: "memory"); /* ESB */
+        uint64_t deferred = read_DISR_EL1();
+        if (deferred == 0) return 0;
+        write_DISR_EL1(0);
+        return 1;
+    }
+    __asm__ volatile("dsb sy\n\tisb" ::: "memory");
+    if ((read_ISR_EL1() & 1 << 8) == 0) return 0;
+    __asm__ volatile("msr daifclr, #4\n\tisb\n\tmsr daifset, #4" ::: "memory");
+    return 1;
+}
+
+/* Two neighbouring words, by one instruction, which the compiler cannot repeat, split or leave out. Each word is whole
+   (DDI 0487, B2.2.1). */
+typedef struct {
+    uint64_t first, second;
+} word_pair;
+INLINE word_pair memory_read_pair(uint64_t address)
+{
+    word_pair pair;
+    __asm__ volatile("ldp %0, %1, [%2]" : "=&r"(pair.first), "=r"(pair.second) : "r"(address) : "memory");
+    return pair;
+}
+
 /* Device registers: one access of the named width. */
 INLINE uint32_t device_read32(uint64_t address)
 {
@@ -223,5 +288,6 @@ SYMBOL(kernel_table_1)
 SYMBOL(kernel_table_2)
 SYMBOL(kernel_table_3)
 SYMBOL(kernel_board)
+SYMBOL(kernel_empty_table)
 SYMBOL(kernel_secondary_start)
 SYMBOL(kernel_vectors)
