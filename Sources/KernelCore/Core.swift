@@ -2,8 +2,13 @@ import ABI
 
 /// What one core keeps for itself. Other cores touch `inbox` and `errand`, and read what is shared.
 public struct Core: ~Copyable {
-    /// The context that runs in this core's hardware when the kernel returns; nil: the core is idle.
-    public var current: Ref<ExecutionContext>?
+    /// The number of the entry that this core is in; 0 while it runs a tenant or sleeps. Revokers on other cores read
+    /// it to find out whether the core still uses what it looked up (`GracePeriods`). First, because the entry code in
+    /// assembly writes it.
+    public let inside: AtomicWord
+    /// Counts entries. Second, because the entry code writes it together with `inside`.
+    let entriesWord: AtomicWord
+    let currentLink: SharedRef<ExecutionContext>
     public var id: CoreID
     /// The scheduling context that `current` runs on.
     public var scheduling: Ref<SchedulingContext>?
@@ -32,22 +37,32 @@ public struct Core: ~Copyable {
     public let inbox: AtomicWord
     /// A node of the derivation tree that only this core may remove; 0: none.
     public let errand: AtomicWord
-    /// The `unreadEpoch` of the last inbox that was worked off: this core was between two entries in that epoch, and what lay in the inbox
-    /// then is done.
-    public let quiet: AtomicWord
+    /// Counts the beginnings and ends of inbox lists: odd from before this core takes a list out of `inbox` until it
+    /// has worked off the last item of it. A core that reads `inbox` as 0, and then this as even, knows that nothing is left
+    /// that was posted before.
+    public let lists: AtomicWord
     /// Where the machine finds this core's interrupt controller registers.
     public var interruptController: PhysicalAddress
-    let entriesWord: AtomicWord
     let switchesWord: AtomicWord
     /// What was taken out of `inbox` and is still to be looked at, the first item; 0: nothing.
     public var unread: UInt64
-    /// `Board.epoch` just before that was taken out.
-    public var unreadEpoch: UInt64
+    /// What this core may still send each core in the current millisecond: see `Kernel.alert`.
+    var shares: InlineArray<8, InterruptShare>
+    /// Bit n: core n has not been interrupted yet, because this core's share there was used up.
+    var postponed: UInt64
+    /// When the first of these shares renews, if there is one.
+    var postponedUntil: Ticks
     /// Where the fast path has raised bits, and found that it was bound anew: the general path tells whoever hears of them now.
     public var untold: Ref<Notification>?
     /// Counts beginnings and ends of `copy`.
     public let copies: AtomicWord
 
+    /// The context that runs in this core's hardware when the kernel returns; nil: the core is idle. Other cores
+    /// compare it, and follow it nowhere.
+    @inline(__always) public var current: Ref<ExecutionContext>? {
+        get { currentLink.load() }
+        nonmutating set { currentLink.relaxedStore(newValue) }
+    }
     /// What hardware translates by. Another core looks whether it is a space's that goes away.
     @inline(__always) public var translation: Translation {
         get { Translation(bits: translationWord.relaxedLoad()) }
@@ -69,8 +84,10 @@ public struct Board: ~Copyable {
     public var cores: InlineArray<8, Ref<Core>?>
     /// Bit n: VMID n is taken; VMID 0 is the kernel's.
     public let identifiers: InlineArray<4, AtomicWord>
-    /// Begun by a core that wants to know that all others have left the kernel once.
-    public let epoch: AtomicWord
+    /// Under the lock.
+    var grace: GracePeriods
+    /// A millisecond of the machine's counter; 0: interrupts to other cores are not limited.
+    public var millisecond: Ticks
     /// Tables that nobody has any more and that still hold capabilities. Under the lock.
     var dyingTables: Ref<CapabilityTable>?
     /// How many spaces there have been: tells one from an earlier one with its VMID. Under the lock.

@@ -24,21 +24,22 @@ extension Kernel {
         }
     }
 
-    /// Tells `core` that one of its contexts has requests.
-    static func post(_ context: Ref<ExecutionContext>, to core: CoreID, _ board: Ref<Board>) {
+    /// Tells `target` that one of its contexts has requests.
+    static func post(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, to target: CoreID) {
         guard context.pointee.inboxQueued.exchange(1) == 0 else { return }
-        guard let target = board.pointee.cores[core.index] else { return }
-        push(target, context.address.value) { context.pointee.inboxNext = $0 }
-        M.interrupt(core)
+        guard let other = M.board.pointee.cores[target.index] else { return }
+        push(other, context.address.value) { context.pointee.inboxNext = $0 }
+        alert(core, target, for: context)
     }
 
-    /// Tells `core` that a notification of one of its threads has bits.
-    static func post(_ notification: Ref<Notification>, to core: CoreID, _ board: Ref<Board>) {
+    /// Tells `target` that a notification of one of its threads has bits.
+    static func post(_ core: Ref<Core>, _ notification: Ref<Notification>, to target: CoreID) {
         guard notification.pointee.inboxQueued.exchange(1) == 0 else { return }
-        guard let target = board.pointee.cores[core.index] else { return }
+        guard let other = M.board.pointee.cores[target.index] else { return }
         let tagged = notification.address.value | InboxItem.notificationTag
-        push(target, tagged) { notification.pointee.inboxNext = $0 }
-        M.interrupt(core)
+        push(other, tagged) { notification.pointee.inboxNext = $0 }
+        // News of this core's own tenants is on their account.
+        if target == core.pointee.id { M.interrupt(target) } else { alert(core, target) }
     }
 
     /// How many items one entry takes out.
@@ -48,8 +49,9 @@ extension Kernel {
     public static func drainInbox(_ core: Ref<Core>) {
         performErrand(core)
         let isContinued = core.pointee.unread != 0
-        if !isContinued {
-            core.pointee.unreadEpoch = M.board.pointee.epoch.load()
+        if !isContinued, core.pointee.inbox.load() != 0 {
+            // Before the items leave the inbox: the exchange releases it.
+            core.pointee.lists.count()
             core.pointee.unread = core.pointee.inbox.exchange(0)
         }
         for _ in 0..<inboxBatch {
@@ -57,9 +59,11 @@ extension Kernel {
             take(core, item)
         }
         let isEmpty = core.pointee.unread == 0
-        if isEmpty { core.pointee.quiet.store(core.pointee.unreadEpoch) }
+        if isEmpty, core.pointee.lists.relaxedLoad() & 1 != 0 {
+            core.pointee.lists.store(core.pointee.lists.relaxedLoad() &+ 1)
+        }
         // Interrupts that came while there was an old list are still to be answered by looking at the inbox.
-        if isContinued || !isEmpty { M.interrupt(core.pointee.id) }
+        if isContinued || !isEmpty { alert(core, core.pointee.id) }
     }
 
     @inline(__always)

@@ -13,7 +13,7 @@ extension Kernel {
         case .startAt: try start(core, caller, findContext(caller, slot), anew: true)
         case .stop:
             let context = try findContext(caller, slot)
-            if context.pointee.isPlaced { stopOnRequest(core, context) }
+            if context.pointee.isPlaced, try !isAtRestElsewhere(core, context) { stopOnRequest(core, context) }
         case let form:
             // What is bound to a context is bound before it is destroyed, or not at all: it is looked up under the lock.
             try exclusively { () throws(Failure) in
@@ -58,6 +58,15 @@ extension Kernel {
             // Asked for under the lock, so that two that start it at once cannot both find it stopped.
             if context.pointee.core == core.pointee.id { begin(core, context) } else { start(core, context) }
         }
+    }
+
+    /// Whether a context of another core is stopped already, so that its core need not be interrupted for a stop. Under
+    /// the lock, in which a start is taken: else it could be between its request and `running`.
+    private static func isAtRestElsewhere(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) throws(Failure) -> Bool {
+        guard context.pointee.core != core.pointee.id, isStopped(context) else { return false }
+        var isAtRest = false
+        try exclusively { () throws(Failure) in isAtRest = isStopped(context) }
+        return isAtRest
     }
 
     private static func isStopped(_ context: Ref<ExecutionContext>) -> Bool {
@@ -207,7 +216,7 @@ extension Kernel {
     public static func start(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         guard context.pointee.core == core.pointee.id else {
             context.pointee.requests.set(ContextRequest.start)
-            return post(context, to: context.pointee.core, M.board)
+            return post(core, context, to: context.pointee.core)
         }
         // Nobody else may be at its registers or what it is made of while it begins to run.
         try? exclusively { () throws(Failure) in begin(core, context) }
@@ -233,7 +242,7 @@ extension Kernel {
             // A start that was asked for before is void: the other core does starts after stops.
             context.pointee.requests.clear(ContextRequest.start)
             context.pointee.requests.set(ContextRequest.stop)
-            return post(context, to: context.pointee.core, M.board)
+            return post(core, context, to: context.pointee.core)
         }
         switch context.pointee.state {
         case .stopped: return

@@ -16,7 +16,9 @@ extension Kernel {
         guard context.pointee.isVirtualCPU == (form == .virtualInterrupt), context.pointee.isConfigured else {
             throw .badState
         }
-        guard form == .thread || interrupt < UInt64(VirtualInterrupts.count) else { throw .badArgument }
+        guard form == .thread || interrupt < UInt64(VirtualInterrupts.count) && !VirtualInterrupts.isTimer(interrupt) else {
+            throw .badArgument
+        }
         try mayGrow(source)
         try mayGrow(node)
         unbindSink(notification)
@@ -54,15 +56,21 @@ extension Kernel {
     }
 
     /// The timer is this core's, if it is nobody else's: only its owner touches the links of its queue.
+    /// Tried a few times: other cores may claim it and give it back meanwhile, and then it was theirs.
     private static func claimTimer(_ core: Ref<Core>, _ notification: Ref<Notification>) throws(Failure) {
         let mark = UInt64(core.pointee.id.number) &+ 1
-        while true {
+        for _ in 0..<attempts {
             let owner = notification.pointee.timerOwner.load()
             if owner == mark { return }
             guard owner == 0 else { throw owner == Notification.timerEnded ? .badCapability : .wrongCore }
             if notification.pointee.timerOwner.replace(0, by: mark) { return }
         }
+        throw .wrongCore
     }
+
+    /// How often a word is tried that other cores may change again and again: each of their changes takes an entry of
+    /// theirs.
+    static var attempts: Int { 8 }
 
     /// `scheduleControl`: see `ScheduleControl`.
     static func scheduleControl(

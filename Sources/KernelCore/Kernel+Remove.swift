@@ -172,7 +172,10 @@ extension Kernel {
 
     private static func destroy(_ core: Ref<Core>, _ notification: Ref<Notification>) -> Progress {
         // Whoever has looked it up before must not set its timer any more.
+        var left = attempts
         while !notification.pointee.timerOwner.replace(0, by: Notification.timerEnded) {
+            left -= 1
+            guard left > 0 else { return .more }
             let owner = notification.pointee.timerOwner.load()
             if owner == UInt64(core.pointee.id.number) &+ 1 {
                 core.pointee.notificationTimers.remove(notification)

@@ -3,8 +3,8 @@ import ABI
 // Taking back what was delegated: everything below a node of the derivation tree, whoever holds it, in pieces.
 //
 // Leaves go first (`Kernel+Remove.swift` says what goes with each), so that nothing is without its ancestor in between. What
-// only another core may touch is an errand for that core. At the end the revoker waits until every core has left the
-// kernel and worked off its inbox, twice: then none uses what it had looked up before.
+// only another core may touch is an errand for that core. At the end the revoker waits for a grace period
+// (`GracePeriods.swift`): then no core uses what it had looked up before.
 
 /// `Capability.extra` of a slot.
 enum Revocation {
@@ -12,12 +12,10 @@ enum Revocation {
     static let inProgress: UInt64 = 1
     /// Something was removed: other cores may still be using it.
     static let hasRemoved: UInt64 = 2
-    /// The first of two rounds of waiting is over.
-    static let secondRound: UInt64 = 4
     /// The capability itself is being deleted; an empty slot with this: another core has done it.
     static let deleting: UInt64 = 8
-    /// From here on: the epoch that all cores must have seen; 0: they were not asked yet.
-    static let epochShift: UInt64 = 8
+    /// From here on: the number of the grace period that must have ended; 0: none was asked for yet.
+    static let graceShift: UInt64 = 8
 }
 
 /// How far the removal of a node is.
@@ -86,7 +84,7 @@ extension Kernel {
         case .done: return
         case .more: throw .again
         case .elsewhere(let other):
-            postErrand(node, to: other)
+            postErrand(core, node, to: other)
             throw .again
         }
     }
@@ -134,40 +132,12 @@ extension Kernel {
 
     // MARK: Other cores
 
-    /// Whether every core has left the kernel since the last descendant was removed. Two rounds: an operation that was under way
-    /// in the first may have put something into a third core's inbox, which that core has emptied in the second.
-    private static func hasGracePassed(_ core: Ref<Core>, _ slot: Ref<Capability>) -> Bool {
-        guard M.board.pointee.coreCount > 1 else { return core.pointee.inbox.load() == 0 && core.pointee.unread == 0 }
-        let awaited = slot.pointee.extra >> Revocation.epochShift
-        guard awaited != 0 else {
-            askAll(slot)
-            return false
-        }
-        for index in 0..<Int(M.board.pointee.coreCount) {
-            guard let other = M.board.pointee.cores[index & 7] else { continue }
-            guard other.pointee.quiet.load() >= awaited else { return false }
-        }
-        guard slot.pointee.extra & Revocation.secondRound == 0 else { return true }
-        slot.mark(Revocation.secondRound)
-        askAll(slot)
-        return false
-    }
-
-    /// Begins an epoch; has every core say that it has seen it. This one, too: its own inbox counts.
-    private static func askAll(_ slot: Ref<Capability>) {
-        let epoch = M.board.pointee.epoch.load() &+ 1
-        M.board.pointee.epoch.store(epoch)
-        slot.pointee.extra = slot.pointee.extra & ((1 << Revocation.epochShift) &- 1) | epoch << Revocation.epochShift
-        for index in 0..<Int(M.board.pointee.coreCount) {
-            if let other = M.board.pointee.cores[index & 7] { M.interrupt(other.pointee.id) }
-        }
-    }
-
-    /// Has another core remove a node; it may be busy with another one, then the revoker comes again.
-    private static func postErrand(_ node: Ref<Capability>, to core: CoreID) {
-        guard let target = M.board.pointee.cores[core.index & 7] else { return }
-        if target.pointee.errand.load() == 0 { target.pointee.errand.store(node.address.value) }
-        M.interrupt(core)
+    /// Has another core remove a node. While that core has an errand, which it was interrupted for, the revoker comes
+    /// again.
+    private static func postErrand(_ core: Ref<Core>, _ node: Ref<Capability>, to target: CoreID) {
+        guard let other = M.board.pointee.cores[target.index & 7], other.pointee.errand.load() == 0 else { return }
+        other.pointee.errand.store(node.address.value)
+        alert(core, target)
     }
 
     /// A node is gone: no core need remove it any more.

@@ -139,7 +139,7 @@ extension Kernel {
     /// Sets the hardware timer to the soonest of: a timer's deadline, the end of the slice if equals wait, the end of the budget.
     static func updateDeadline(_ core: Ref<Core>) {
         var deadline = min(core.pointee.notificationTimers.soonest, core.pointee.contextTimers.soonest)
-        deadline = min(deadline, core.pointee.budgetTimers.soonest)
+        deadline = min(deadline, min(core.pointee.budgetTimers.soonest, postponedDeadline(core)))
         if let running = core.pointee.scheduling {
             deadline = min(deadline, core.pointee.budgetEnd)
             if core.pointee.runQueue.highest == Int(running.pointee.priority) {
@@ -156,6 +156,7 @@ extension Kernel {
         let now = M.now
         core.pointee.deadline = .never
         M.setDeadline(.never)
+        sendPostponed(core, now)
         renewBudgets(core, now)
         for _ in 0..<timerBatch {
             guard let notification = core.pointee.notificationTimers.removeExpired(now) else { break }
@@ -283,7 +284,7 @@ extension Kernel {
     }
 
     /// Whether a list register holds an interrupt that the virtual CPU has not taken.
-    private static func hasPendingListed(_ guest: Ref<VirtualCPU>) -> Bool {
+    static func hasPendingListed(_ guest: Ref<VirtualCPU>) -> Bool {
         var rest = guest.pointee.usedListRegisters[0]
         while rest != 0 {
             let index = rest.trailingZeroBitCount

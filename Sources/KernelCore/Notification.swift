@@ -108,7 +108,7 @@ extension Kernel {
             let before = notification.pointee.bits.set(bits)
             guard thread.pointee.core == core.pointee.id else {
                 // Bits that were there are no news: whoever set them has told the other core.
-                if bits & ~before != 0 { post(notification, to: thread.pointee.core, M.board) }
+                if bits & ~before != 0 { post(core, notification, to: thread.pointee.core) }
                 return
             }
             if !thread.pointee.usesOwnTime || thread.pointee.abortMask != 0
@@ -124,7 +124,7 @@ extension Kernel {
     /// The same from where contexts and their times are only half changed: this core's inbox brings the news once they are whole.
     static func raiseLater(_ core: Ref<Core>, _ notification: Ref<Notification>, _ bits: UInt64) {
         notification.pointee.bits.set(bits)
-        post(notification, to: core.pointee.id, M.board)
+        post(core, notification, to: core.pointee.id)
     }
 
     /// Whoever hears of a notification that may have bits: a thread looks at them, on its core; a virtual CPU is interrupted.
@@ -136,7 +136,7 @@ extension Kernel {
             if thread.pointee.core == core.pointee.id {
                 deliver(core, notification, to: thread)
             } else {
-                post(notification, to: thread.pointee.core, M.board)
+                post(core, notification, to: thread.pointee.core)
             }
         case .virtualInterrupt(let context, let interrupt):
             // Two cores may come here with the same bits.
@@ -173,18 +173,28 @@ extension Kernel {
         bell.version.increment()
     }
 
-    /// What is raised; nil: nothing, or not at this address. Waits for a core that is changing it, which waits for nobody meanwhile.
+    /// What is raised; nil: nothing, or not at this address. Waits for a core that is changing it, which waits for
+    /// nobody meanwhile. A bell that was changed over and over during the look, an entry of another core each time,
+    /// counts as one that raises nothing.
     static func look(_ bell: borrowing Bell, address: UInt64 = 0) -> (notification: Ref<Notification>, bits: UInt64)? {
-        while true {
-            let version = bell.version.load()
+        for _ in 0..<attempts {
+            let version = settledVersion(bell)
             let link = bell.link.load(), bits = bell.bits.relaxedLoad(), place = bell.address.relaxedLoad()
             M.orderLoads()
-            guard version & 1 == 0, bell.version.relaxedLoad() == version else {
-                M.relax()
-                continue
-            }
+            guard bell.version.relaxedLoad() == version else { continue }
             guard let link, place == address else { return nil }
             return (link, bits)
         }
+        return nil
+    }
+
+    /// An even version. A change that is under way takes a few stores, with interrupts off; the next one is seen as a
+    /// later odd version, which is not waited for.
+    @inline(__always)
+    private static func settledVersion(_ bell: borrowing Bell) -> UInt64 {
+        let version = bell.version.load()
+        guard version & 1 != 0 else { return version }
+        while bell.version.load() == version { M.relax() }
+        return version &+ 1
     }
 }

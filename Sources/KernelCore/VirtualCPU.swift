@@ -56,6 +56,9 @@ public enum VirtualInterrupts {
     public static let words = 4
     /// The timers' interrupts, which end in hardware: 27 virtual, 30 physical (BSA's PPIs of QEMU `virt`).
     public static let hardwareMask: UInt64 = 1 << 27 | 1 << 30
+
+    /// Whether only hardware makes it pending.
+    static func isTimer(_ interrupt: UInt64) -> Bool { interrupt < 32 && hardwareMask & 1 << interrupt != 0 }
 }
 
 /// ICH_LR<n>_EL2 (IHI 0069H, 12.4.5): an interrupt that hardware delivers to the virtual CPU.
@@ -69,12 +72,14 @@ public struct ListRegister: Equatable {
         if hardware {
             bits |= 1 << 61 | UInt64(interrupt) << 32
         } else if signalsEnd {
-            bits |= 1 << 41
+            bits |= Self.endBit
         }
     }
 
     static let pendingBit: UInt64 = 1 << 62
     static let activeBit: UInt64 = 1 << 63
+    /// Of one that is not hardware's.
+    private static let endBit: UInt64 = 1 << 41
 
     public static var empty: ListRegister { ListRegister(bits: 0) }
     @inline(__always) public var interrupt: UInt32 { UInt32(truncatingIfNeeded: bits) }
@@ -83,6 +88,8 @@ public struct ListRegister: Equatable {
     @inline(__always) public var isActive: Bool { bits & Self.activeBit != 0 }
     @inline(__always) public var isFree: Bool { bits >> 62 == 0 }
     @inline(__always) public var isHardware: Bool { bits & 1 << 61 != 0 }
-    @inline(__always) mutating func addPending() { bits |= Self.pendingBit }
+    /// Whether the guest's end of it brings a maintenance interrupt. A hardware interrupt's end goes elsewhere.
+    @inline(__always) public var signalsEnd: Bool { bits & Self.endBit != 0 }
+    @inline(__always) mutating func signalEnd() { bits |= Self.endBit }
     @inline(__always) var withoutPending: ListRegister { ListRegister(bits: bits & ~Self.pendingBit) }
 }

@@ -8,9 +8,27 @@ extension Kernel {
     public static func pend(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ interrupt: UInt32) {
         guard let guest = context.pointee.guest, interrupt < VirtualInterrupts.count else { return }
         let bit: UInt64 = 1 << UInt64(interrupt & 31)
-        let before = guest.pointee.pending[Int(interrupt >> 5)].set(bit)
-        // Its core has been told and has not looked yet: that is no news.
-        if before & bit != 0, guest.pointee.isDirty.load() != 0 { return }
+        // One that was pending is no news: its core takes it after this, and whoever made it pending saw to it that its
+        // core looks.
+        guard guest.pointee.pending[Int(interrupt >> 5)].set(bit) & bit == 0 else { return }
+        touch(core, context, guest, ifDeliverable: bit, in: Int(interrupt >> 5))
+    }
+
+    /// Has the virtual CPU's core look at its interrupts again: at once if one of these can be delivered, else at its
+    /// next own entry.
+    ///
+    /// The caller has changed a word for that. An interrupt that is disabled, not forwarded or active becomes
+    /// deliverable by the change of another word. Each such change is a read-modify-write before a look at all words,
+    /// so the last of several sees all of them, and tells the core (DDI 0487, B2.3: a store-release is ordered before a
+    /// later load-acquire).
+    @inline(__always)
+    private static func touch(
+        _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, ifDeliverable bits: UInt64, in word: Int
+    ) {
+        guest.pointee.isDirty.store(1)
+        // Its own core is in the kernel already, and looks before it returns.
+        if context.pointee.core == core.pointee.id { return virtualInterruptsChanged(core, context) }
+        guard wanted(guest, word) & bits != 0, guest.pointee.forwarding.load() != 0 else { return }
         touch(core, context, guest)
     }
 
@@ -22,7 +40,7 @@ extension Kernel {
             virtualInterruptsChanged(core, context)
         } else {
             context.pointee.requests.set(ContextRequest.interrupts)
-            post(context, to: context.pointee.core, M.board)
+            post(core, context, to: context.pointee.core)
         }
     }
 
@@ -58,52 +76,77 @@ extension Kernel {
                 isElsewhere: target.pointee.isPlaced && target.pointee.core != core.pointee.id)
         case .readPriority: caller.pointee.frame.x[2] = UInt64(guest.pointee.priority[Int(index)])
         default:
-            change(core, target, guest, form, Int(truncatingIfNeeded: index), value)
-            if target.pointee.isPlaced {
-                touch(core, target, guest)
-            } else {
-                // It has no core yet: the one that will be the first to run it looks then.
-                guest.pointee.isDirty.store(1)
+            let news = change(core, target, guest, form, Int(truncatingIfNeeded: index), value)
+            // One that has no core yet: the one that will be the first to run it looks then.
+            guard target.pointee.isPlaced else { return guest.pointee.isDirty.store(1) }
+            switch news {
+            case .none: break
+            case .later: guest.pointee.isDirty.store(1)
+            case .gain(let bits, let word): touch(core, target, guest, ifDeliverable: bits, in: word)
+            case .now: touch(core, target, guest)
             }
         }
+    }
+
+    /// What a change of a virtual CPU's interrupt state means for its core.
+    private enum News {
+        /// Nothing has changed.
+        case none
+        /// Its next own entry is early enough.
+        case later
+        /// These may have become deliverable.
+        case gain(UInt64, word: Int)
+        /// Its list registers may have to change.
+        case now
+
+        /// `bits` were not set before, and may be delivered now.
+        static func gained(_ bits: UInt64, _ word: Int) -> News { bits == 0 ? .none : .gain(bits, word: word) }
     }
 
     private static func change(
         _ core: Ref<Core>, _ target: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ form: VirtualInterruptControl, _ index: Int,
         _ value: UInt64
-    ) {
+    ) -> News {
         let mask = value & 0xFFFF_FFFF
+        // A timer's pending state is its line's: it is neither set nor cleared by hand.
+        let pendingMask = index == 0 ? mask & ~VirtualInterrupts.hardwareMask : mask
         switch form {
-        case .enable: guest.pointee.enabled[index].set(mask)
-        case .disable: guest.pointee.enabled[index].clear(mask)
-        case .setPending: guest.pointee.pending[index].set(mask)
+        case .enable: return .gained(mask & ~guest.pointee.enabled[index].set(mask), index)
+        case .disable:
+            let changed = mask & guest.pointee.enabled[index].clear(mask)
+            // `listed` last: `place` sets it before it clears `pending`.
+            let used = guest.pointee.pending[index].load() | guest.pointee.level[index].load() | guest.pointee.listed[index]
+            return changed == 0 ? .none : changed & used != 0 ? .now : .later
+        case .setPending: return .gained(pendingMask & ~guest.pointee.pending[index].set(pendingMask), index)
         case .clearPending:
-            // A timer's pending state is its line's: it cannot be cleared by hand.
-            let keep = index == 0 ? VirtualInterrupts.hardwareMask : 0
-            guest.pointee.pending[index].clear(mask & ~keep)
+            let changed = pendingMask & guest.pointee.pending[index].clear(pendingMask)
             // In a list register it may still be pending: `harvest` takes it out, but only its own core may say so.
-            if target.pointee.isPlaced, target.pointee.core == core.pointee.id {
-                guest.pointee.latched[index] = guest.pointee.latched[index] & ~(mask & ~keep)
-            }
-        case .setActive: guest.pointee.active[index].set(mask & ~guest.pointee.listed[index])
-        case .clearActive: guest.pointee.active[index].clear(mask)
-        case .setEdge: guest.pointee.edge[index].store(mask)
-        case .setPriority: guest.pointee.priority[index] = UInt8(truncatingIfNeeded: value)
-        case .setLevel:
-            let bit: UInt64 = 1 << UInt64(index & 31)
-            let line = index >> 5
-            if value != 0 {
-                if guest.pointee.level[line].set(bit) & bit == 0,
-                    guest.pointee.edge[line].load() & bit != 0
-                {
-                    guest.pointee.pending[line].set(bit)
-                }
-            } else {
-                guest.pointee.level[line].clear(bit)
-            }
-        case .setForwarding: guest.pointee.forwarding.store(value & 1)
-        case .readWord, .readPriority: break
+            guard target.pointee.isPlaced, target.pointee.core == core.pointee.id else { return changed == 0 ? .none : .later }
+            guest.pointee.latched[index] = guest.pointee.latched[index] & ~pendingMask
+            return .now
+        case .setActive:
+            let wanted = mask & ~guest.pointee.listed[index]
+            return wanted & ~guest.pointee.active[index].set(wanted) == 0 ? .none : .now
+        case .clearActive: return .gained(mask & guest.pointee.active[index].clear(mask), index)
+        case .setEdge: return guest.pointee.edge[index].exchange(mask) == mask ? .none : .now
+        case .setPriority:
+            let isSame = guest.pointee.priority[index] == UInt8(truncatingIfNeeded: value)
+            guest.pointee.priority[index] = UInt8(truncatingIfNeeded: value)
+            return isSame ? .none : .gain(1 << UInt64(index & 31), word: index >> 5)
+        case .setLevel: return setLevel(guest, 1 << UInt64(index & 31), index >> 5, isHigh: value != 0)
+        case .setForwarding: return guest.pointee.forwarding.exchange(value & 1) == value & 1 ? .none : .now
+        case .readWord, .readPriority: return .none
         }
+    }
+
+    private static func setLevel(_ guest: Ref<VirtualCPU>, _ bit: UInt64, _ word: Int, isHigh: Bool) -> News {
+        guard isHigh else {
+            guard guest.pointee.level[word].clear(bit) & bit != 0 else { return .none }
+            return guest.pointee.enabled[word].load() & bit != 0 ? .now : .later
+        }
+        guard guest.pointee.level[word].set(bit) & bit == 0 else { return .none }
+        if guest.pointee.edge[word].load() & bit != 0 { guest.pointee.pending[word].set(bit) }
+        return .gain(bit, word: word)
     }
 
     /// The list registers of a virtual CPU that is loaded on another core cannot be read from here: what was pending when it

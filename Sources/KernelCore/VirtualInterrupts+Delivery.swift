@@ -6,23 +6,40 @@ import ABI
 // `VirtualInterrupts`. `synchronise` moves it between the two; everybody else changes words and sets `isDirty`.
 
 extension Kernel {
-    /// Brings the list registers up to date. Bounded by their number and that of the interrupts.
+    /// Brings the list registers up to date. Bounded by their number and that of the interrupts, whatever other cores
+    /// pend meanwhile.
     @inline(never)
     public static func synchronise(_ guest: Ref<VirtualCPU>) {
         _ = guest.pointee.isDirty.exchange(0)
         harvest(guest)
         if hasActiveOutside(guest) { deactivateLost(guest) }
-        var isAnyLeft = false
-        while let interrupt = mostUrgent(guest) {
-            if !place(guest, interrupt) {
-                // Less urgent than all that is pending in list registers: its turn comes when those are taken, even if
-                // list registers stay in use by handlers that it may interrupt.
-                isAnyLeft = true
+        var isAnyLeft = true
+        for _ in 0..<placements {
+            guard let interrupt = mostUrgent(guest) else {
+                isAnyLeft = false
                 break
             }
+            // Less urgent than all that is pending in list registers: its turn comes when those are taken, even if
+            // list registers stay in use by handlers that it may interrupt.
+            if !place(guest, interrupt) { break }
         }
         M.setMaintenance(nonePending: isAnyLeft, lostEnd: hasActiveOutside(guest))
     }
+
+    /// The maintenance interrupt: the guest has ended something, or taken all that was pending. It may come when the
+    /// guest sleeps already: what is placed now ends the sleep.
+    public static func maintain(_ core: Ref<Core>) {
+        guard let context = core.pointee.loaded, let guest = context.pointee.guest else { return }
+        guest.pointee.isDirty.store(1)
+        // Silences it, and asks for it again where that is needed.
+        synchronise(guest)
+        if context.pointee.state == .waitingForInterrupt, hasPendingListed(guest) { wake(core, context) }
+    }
+
+    /// How many interrupts one call places: as many as there are list registers, and timers whose line is low again.
+    /// More come only if other cores pend more urgent ones meanwhile, and are then left to the next maintenance
+    /// interrupt.
+    static var placements: Int { 8 }
 
     /// Frees list registers whose interrupt has ended, takes back what may no longer be pending, merges new edges.
     private static func harvest(_ guest: Ref<VirtualCPU>) {
@@ -44,10 +61,13 @@ extension Kernel {
             } else if !register.isHardware, isForwarded(guest, word, bit),
                 guest.pointee.pending[word].load() & bit != 0
             {
-                guest.pointee.pending[word].clear(bit)
-                guest.pointee.latched[word] = guest.pointee.latched[word] | bit
-                if !register.isPending {
-                    register.addPending()
+                if register.isPending {
+                    guest.pointee.pending[word].clear(bit)
+                    guest.pointee.latched[word] = guest.pointee.latched[word] | bit
+                } else if !register.signalsEnd {
+                    // It stays pending in the words, so that further edges are no news, and is placed when the guest
+                    // has ended it.
+                    register.signalEnd()
                     M.setListRegister(index, register)
                 }
             }
@@ -119,14 +139,17 @@ extension Kernel {
             & ~guest.pointee.active[word].load() & ~guest.pointee.listed[word]
     }
 
-    /// Whether something may wait to be delivered. `listed` does not count: what it says may have ended since.
+    /// Interrupts of a word that may wait to be delivered. `listed` does not count: what it says may have ended since.
+    @inline(__always)
+    static func wanted(_ guest: Ref<VirtualCPU>, _ word: Int) -> UInt64 {
+        (guest.pointee.pending[word].load() | guest.pointee.level[word].load() & ~guest.pointee.edge[word].load())
+            & guest.pointee.enabled[word].load() & ~guest.pointee.active[word].load()
+    }
+
+    /// Whether something may wait to be delivered.
     static func mayHaveDeliverable(_ guest: Ref<VirtualCPU>) -> Bool {
         guard guest.pointee.forwarding.load() != 0 else { return false }
-        for word in 0..<VirtualInterrupts.words {
-            let wanted = guest.pointee.pending[word].load()
-                | guest.pointee.level[word].load() & ~guest.pointee.edge[word].load()
-            if wanted & guest.pointee.enabled[word].load() & ~guest.pointee.active[word].load() != 0 { return true }
-        }
+        for word in 0..<VirtualInterrupts.words where wanted(guest, word) != 0 { return true }
         return false
     }
 
@@ -178,9 +201,10 @@ extension Kernel {
         let priority = guest.pointee.priority[Int(interrupt)]
         guard let index = freeListRegister(guest, below: priority) else { return false }
         let isLevel = guest.pointee.edge[word].load() & bit == 0 && interrupt >= 16
+        // Before it stops being pending: see `change`, `disable`.
+        guest.pointee.listed[word] = guest.pointee.listed[word] | bit
         let wasPending = guest.pointee.pending[word].clear(bit) & bit
         guest.pointee.latched[word] = guest.pointee.latched[word] & ~bit | wasPending
-        guest.pointee.listed[word] = guest.pointee.listed[word] | bit
         guest.pointee.usedListRegisters[0] = guest.pointee.usedListRegisters[0] | 1 << UInt64(index)
         M.setListRegister(
             index, ListRegister(pending: interrupt, priority: priority, hardware: isHardware, signalsEnd: isLevel))

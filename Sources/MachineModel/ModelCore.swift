@@ -30,6 +30,11 @@ public final class ModelCore: @unchecked Sendable {
     var activeDevices: Set<UInt32> = []
     var enabledDevices: Set<UInt32> = []
     private let isInterrupted = Atomic<Bool>(false)
+    private let interruptions = Atomic<Int>(0)
+
+    /// What other cores do at a certain point of the kernel, for tests.
+    public var beforeTimerIsRead: (() -> Void)?
+    public var betweenLoads: (() -> Void)?
 
     init(board: ModelBoard, kernelCore: Ref<Core>, id: CoreID, listRegisters: Int) {
         virtualInterface = VirtualInterface(listRegisters: listRegisters)
@@ -43,6 +48,15 @@ public final class ModelCore: @unchecked Sendable {
         ModelMachine.$current.withValue(self) { body() }
     }
 
+    /// Runs one kernel entry as this core, from the vectors to the return.
+    public func enter<Result>(_ body: (Ref<Core>) -> Result) -> Result {
+        run {
+            Kernel<ModelMachine>.enter(kernelCore)
+            defer { Kernel<ModelMachine>.leave(kernelCore) }
+            return body(kernelCore)
+        }
+    }
+
     // MARK: Physical interrupts
 
     private enum Number {
@@ -53,8 +67,14 @@ public final class ModelCore: @unchecked Sendable {
         static let physicalTimer: UInt32 = 30
     }
 
-    /// Called by other cores.
-    func interrupt() { isInterrupted.store(true, ordering: .releasing) }
+    /// Called by other cores, and by this one for the rest of its inbox.
+    func interrupt() {
+        interruptions.add(1, ordering: .relaxed)
+        isInterrupted.store(true, ordering: .releasing)
+    }
+
+    /// How often `interrupt` was called.
+    public var interruptCount: Int { interruptions.load(ordering: .relaxed) }
 
     /// The physical interrupt that this core would take now.
     public var pendingInterrupt: UInt32? {
@@ -73,11 +93,7 @@ public final class ModelCore: @unchecked Sendable {
         case Number.inbox:
             isInterrupted.store(false, ordering: .releasing)
             Kernel<ModelMachine>.drainInbox(kernelCore)
-        case Number.maintenance:
-            if let guest = kernelCore.pointee.loaded?.pointee.guest {
-                guest.pointee.isDirty.store(1)
-                Kernel<ModelMachine>.synchronise(guest)
-            }
+        case Number.maintenance: Kernel<ModelMachine>.maintain(kernelCore)
         case Number.hypervisorTimer: Kernel<ModelMachine>.timerExpired(kernelCore)
         case Number.virtualTimer, Number.physicalTimer:
             if let context = kernelCore.pointee.loaded {

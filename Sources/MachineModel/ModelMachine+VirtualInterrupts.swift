@@ -20,7 +20,10 @@ extension ModelMachine {
         return core.virtualInterface.lostEnds
     }
 
-    public static func isTimerAsserted(_ interrupt: UInt32) -> Bool { core.timers.isAsserted(interrupt, now) }
+    public static func isTimerAsserted(_ interrupt: UInt32) -> Bool {
+        core.beforeTimerIsRead?()
+        return core.timers.isAsserted(interrupt, now)
+    }
 
     public static func deactivate(_ interrupt: UInt32) {
         if interrupt < 32 {

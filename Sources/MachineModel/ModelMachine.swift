@@ -28,7 +28,7 @@ public enum ModelMachine: Board_Machine {
     public static func relax() { sched_yield() }
     /// The host's own atomics order what the model's cores share.
     public static func orderStores() {}
-    public static func orderLoads() {}
+    public static func orderLoads() { current?.betweenLoads?() }
     public static func orderAll() { atomicMemoryFence(ordering: .sequentiallyConsistent) }
     /// The model executes no instructions.
     public static func forgetInstructions() {}

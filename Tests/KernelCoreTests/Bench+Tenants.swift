@@ -165,7 +165,7 @@ extension Bench {
         let index = tenant.context.pointee.core.index
         #expect(current(index) == tenant.context)
         let core = model.cores[index]
-        if usesFastPath, core.run({ K.exitFast(core.kernelCore, tenant.context, message) }) != nil {
+        if usesFastPath, core.enter({ K.exitFast($0, tenant.context, message) }) != nil {
             core.check()
             return verify()
         }

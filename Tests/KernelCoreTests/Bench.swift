@@ -92,9 +92,9 @@ final class Bench {
     /// One kernel entry on a core, from the vectors to the return.
     func enter(_ index: Int = 0, _ body: (Ref<Core>) -> Void) {
         let core = model.cores[index]
-        core.run {
-            body(core.kernelCore)
-            _ = K.resume(core.kernelCore)
+        core.enter { kernelCore in
+            body(kernelCore)
+            _ = K.resume(kernelCore)
             core.check()
         }
         verify()
@@ -150,8 +150,7 @@ final class Bench {
     func perform(_ index: Int, _ caller: Ref<ExecutionContext>) {
         let isReply = caller.pointee.frame.x[0] == ABI.Operation.replyWait.rawValue
         let core = model.cores[index]
-        let isDone = usesFastPath && core.run {
-            let kernelCore = core.kernelCore
+        let isDone = usesFastPath && core.enter { kernelCore in
             let next = isReply
                 ? K.replyWaitFast(kernelCore, caller) ?? K.waitFast(kernelCore, caller) : furtherFast(kernelCore, caller)
             if let next { #expect(kernelCore.pointee.current == next) }

@@ -40,6 +40,8 @@ final class CoreThread: @unchecked Sendable {
     private func loop() {
         let kernelCore = core.kernelCore
         while !isDone(), !isCancelled.load(ordering: .relaxed) {
+            K.enter(kernelCore)
+            defer { K.leave(kernelCore) }
             while core.takeInterrupt() {}
             guard let context = K.resume(kernelCore) else {
                 sched_yield()

@@ -173,14 +173,15 @@ import Testing
         let configure = control(
             victim, .configure, UInt64(victim.space), UInt64(copies[0]), UInt64(copies[2]), UInt64(victim.scheduling), 1)
         bench.stop(second)
+        let turns = Steps()
         play(
             make + [control(victim, .stop), status, status, status, configure, control(victim, .setMessagePage, UInt64(copies[1]))]
                 + [control(victim, .start), status, status, status] + unmake,
             [Request(operation: .call, slot: 3, form: 8), Request(operation: .signal, slot: 3)]
         ) { core, context in
             guard context == victim.context else { return false }
-            core.kernelCore.pointee.entries += 1
-            guard core.kernelCore.pointee.entries % 16 == 0 else { return false }
+            turns.next()
+            guard turns.count % 16 == 0 else { return false }
             K.exit(core.kernelCore, context, Message(1))
             return true
         }

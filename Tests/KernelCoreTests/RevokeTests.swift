@@ -101,7 +101,9 @@ private typealias Notification = KernelCore.Notification
         let part = bench.create(.region, 1 << 16)
         let extent = bench.freeSlot(), free = UInt64(bench.freeSlot())
         bench.succeed(.create, part, form: UInt32(ObjectKind.extent.rawValue), 4096, UInt64(extent), 4096)
+        K.enter(bench.core(1))
         #expect(bench.operate(.revoke, part).status == .again)
+        K.leave(bench.core(1))
         #expect(bench.operate(.create, part, form: UInt32(ObjectKind.portal.rawValue), 0, free).status == .badState)
         #expect(bench.revoke(part) == .ok)
         #expect(bench.operate(.create, part, form: UInt32(ObjectKind.portal.rawValue), 0, free).status == .ok)
@@ -295,33 +297,6 @@ private typealias Notification = KernelCore.Notification
     }
 
     // MARK: Other cores
-
-    /// All of them must have left the kernel twice; one that takes no interrupt holds the revoker up, and nobody else.
-    @Test func memoryIsNotReusedBeforeAllCoresHaveLeftTheKernel() {
-        let bench = Bench(cores: 4)
-        let part = bench.create(.region, 1 << 16), notification = bench.freeSlot()
-        bench.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(notification))
-        let region = bench.object(part, as: Region.self)
-        func revoke() -> Status? { bench.operate(.revoke, part).status }
-        #expect(revoke() == .again && bench.isEmpty(notification))
-        for _ in 0..<5 {
-            bench.settle(1)
-            bench.settle(2)
-            #expect(revoke() == .again)
-        }
-        bench.settle(3)
-        #expect(revoke() == .again, "its own core is one of them")
-        bench.settle(0)
-        #expect(revoke() == .again, "the second round begins")
-        bench.settle(0)
-        bench.settle(1)
-        bench.settle(3)
-        #expect(revoke() == .again)
-        #expect(region.pointee.next != region.pointee.start)
-        bench.settle(2)
-        #expect(revoke() == .ok)
-        #expect(region.pointee.next == region.pointee.start)
-    }
 
     /// What only another core may touch is removed there; two revokers may want the same core at once.
     @Test func twoRevokersShareACore() {

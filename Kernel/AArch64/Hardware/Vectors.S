@@ -5,6 +5,8 @@
 
     .equ    FRAME_X30, 240              // x30, then SP_EL0
     .equ    FRAME_PC, 256               // program counter, then processor state
+    .equ    CORE_INSIDE, 0              // number of the entry, or 0; then the count of entries
+    .equ    CORE_ENTRIES, 8
 
     .macro  save_context
     stp     x0, x1, [sp, #0]
@@ -28,9 +30,14 @@
     mrs     x3, spsr_el2
     stp     x2, x3, [sp, #FRAME_PC]
     mrs     x0, tpidr_el2
+    // Kernel.enter: what is looked up from here on counts as in use. x29 stays the tenant's: a backtrace ends where it
+    // leaves the stack.
+    ldr     x2, [x0, #CORE_ENTRIES]
+    add     x2, x2, #1
+    stp     x2, x2, [x0, #CORE_INSIDE]
+    dmb     ish
     mov     x1, sp
     mov     sp, x0
-    mov     x29, xzr
     .endm
 
     .macro  vector handler
@@ -88,9 +95,10 @@ tenant_synchronous:
     bl      kernel_synchronous
     // Goes on:
 
-// Runs the context in x0.
+// Runs the context in x0. The stack is empty: SP is the address of `Core`.
     .global kernel_resume
 kernel_resume:
+    stlr    xzr, [sp]                   // Kernel.leave: CORE_INSIDE
     ldp     x2, x3, [x0, #FRAME_PC]
     msr     elr_el2, x2
     msr     spsr_el2, x3

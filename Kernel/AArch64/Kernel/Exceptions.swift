@@ -25,7 +25,6 @@ private enum ExceptionClass {
 func kernelSynchronous(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     let core = Ref<Core>(at: PhysicalAddress(coreAddress))
     let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
-    core.pointee.entries &+= 1
     let syndrome = read_ESR_EL2()
     if let guest = context.pointee.guest {
         if syndrome >> 26 == ExceptionClass.dataAbort,
@@ -141,7 +140,6 @@ private func guestSlowly(
 func kernelInterrupt(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     let core = Ref<Core>(at: PhysicalAddress(coreAddress))
     let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
-    core.pointee.entries &+= 1
     if let guest = context.pointee.guest { guest.pointee.exits[ExitCounter.interrupt.rawValue].count() }
     _ = PhysicalInterrupts.handleOne(core)
     return finish(core)
@@ -169,17 +167,17 @@ func finish(_ core: Ref<Core>) -> UInt64 {
     return idle(core)
 }
 
-/// Nobody wants the core: interrupts are taken by hand until somebody does.
+/// Nobody wants the core: interrupts are taken by hand until somebody does. Each is an entry of its own: others could
+/// keep them coming, and a revoker waits only for those that it found inside. WFI goes on at once while an interrupt is
+/// pending.
 @inline(never)
 func idle(_ core: Ref<Core>) -> UInt64 {
     while true {
+        EntenteKernel.leave(core)
         wait_for_interrupt()
-        // After each: others could keep interrupts coming, and somebody may be ready by now.
-        repeat {
-            let took = PhysicalInterrupts.handleOne(core)
-            if let next = EntenteKernel.resume(core) { return next.address.value }
-            if !took { break }
-        } while true
+        EntenteKernel.enter(core)
+        _ = PhysicalInterrupts.handleOne(core)
+        if let next = EntenteKernel.resume(core) { return next.address.value }
     }
 }
 
@@ -249,20 +247,24 @@ enum GuestExit {
         _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ syndrome: UInt64
     ) -> Ref<ExecutionContext>? {
         guard let space = context.pointee.space, space.pointee.doorbellCount == 0,
-            let next = EntenteKernel.exitFast(core, context, dataAbortMessage(context, guest, syndrome))
+            let next = EntenteKernel.exitFast(core, context, dataAbortMessage(context, syndrome))
         else { return nil }
+        noteDataAbort(guest, syndrome)
         count(guest, .memory)
         count(guest, .monitor)
         return next
     }
 
+    /// Keeps what a refusal of this exit needs. Once the exit is certain, because a fast path changes nothing before.
     @inline(__always)
-    private static func dataAbortMessage(
-        _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ syndrome: UInt64
-    ) -> Message {
-        let tag = ExitTag(.memoryAccess, syndrome: syndrome)
+    private static func noteDataAbort(_ guest: Ref<VirtualCPU>, _ syndrome: UInt64) {
         guest.pointee.system[SystemRegister.exitFaultAddress] = read_FAR_EL2()
         guest.pointee.system[SystemRegister.exitSyndrome] = syndrome
+    }
+
+    @inline(__always)
+    private static func dataAbortMessage(_ context: Ref<ExecutionContext>, _ syndrome: UInt64) -> Message {
+        let tag = ExitTag(.memoryAccess, syndrome: syndrome)
         let register = Int(tag.register)
         let value = register < 31 ? context.pointee.frame.x[register] : 0
         return Message(tag.bits, guestPhysicalAddress(syndrome).value, value, context.pointee.frame.programCounter)
@@ -281,7 +283,8 @@ enum GuestExit {
             context.pointee.frame.programCounter &+= 4
             return
         }
-        toMonitor(core, context, guest, dataAbortMessage(context, guest, syndrome))
+        noteDataAbort(guest, syndrome)
+        toMonitor(core, context, guest, dataAbortMessage(context, syndrome))
     }
 
     @inline(never)

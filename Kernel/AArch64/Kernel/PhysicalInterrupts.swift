@@ -34,11 +34,7 @@ enum PhysicalInterrupts {
             EntenteKernel.timerExpired(core)
         case maintenance:
             AArch64.deactivate(number)
-            core.pointee.loaded?.pointee.guest?.pointee.isDirty.store(1)
-            // Silence it: `synchronise` asks again where that is needed.
-            if let context = core.pointee.loaded, let guest = context.pointee.guest {
-                EntenteKernel.synchronise(guest)
-            }
+            EntenteKernel.maintain(core)
         case 0..<16:
             AArch64.deactivate(number)
             EntenteKernel.drainInbox(core)
@@ -96,6 +92,8 @@ enum PhysicalInterrupts {
             device_write32(privates + 0x400 + number, priority &* 0x0101_0101)
             number &+= 4
         }
+        // The kernel's timer first: others can keep software interrupts coming while this core is idle.
+        device_write32(privates + 0x400 + 24, priority &* 0x0101_0101 &- 0x10 << 16)
         let enabled: UInt32 = 1 << maintenance | 1 << hypervisorTimer | 1 << virtualTimer | 1 << physicalTimer | 0xFFFF
         device_write32(privates + 0x100, enabled)
         initialiseInterface()

@@ -18,6 +18,8 @@ func kernelMain() -> UInt64 {
     }
     PhysicalInterrupts.initialiseDistributor()
     initialiseCore(CoreID(0))
+    board.pointee.millisecond = Ticks(read_CNTFRQ_EL0() / 1000)
+    EntenteKernel.enter(AArch64.core)
     startCores(count)
     RootTenant.create(on: AArch64.core)
     return finish(AArch64.core)
@@ -27,6 +29,7 @@ func kernelMain() -> UInt64 {
 @c(kernel_secondary_main)
 func kernelSecondaryMain(_ number: UInt64) -> UInt64 {
     initialiseCore(CoreID(UInt8(truncatingIfNeeded: number)))
+    EntenteKernel.enter(AArch64.core)
     // What came before this core could take an interrupt.
     EntenteKernel.drainInbox(AArch64.core)
     return finish(AArch64.core)

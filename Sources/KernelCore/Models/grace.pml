@@ -1,40 +1,41 @@
 /* Revocation across cores: when the memory of an object may become something else.
  *
  * What is modelled: the lookup of a capability (`Kernel.find`), an operation that uses the object and may put it into
- * another core's inbox, `drainInbox`, and the grace period of `revoke`: empty the slot, then twice: count up the board's
- * epoch, interrupt every core, and answer `again` until each has worked off what lay in its inbox then. See README.md.
+ * another core's inbox, `drainInbox`, and the grace periods of GracePeriods.swift: each core that was inside must leave, then each
+ * inbox must be worked off. Nobody is interrupted for it, but by who posts. See README.md.
  * An entry of `drainInbox` takes the list out of the inbox, and works off some of it; the rest is `unread`, for further entries.
  *
- * Core 0 revokes. Cores 1 and 2 keep looking the slot up and using what they find; core 2 revokes something else meanwhile
- * and counts the epoch up too. Object 1 is a notification until its memory is reused; object 2 is of another kind and
+ * Core 0 revokes. Cores 1 and 2 keep looking the slot up and using what they find; core 2 begins a period for a revocation of its own
+ * once, which core 0 may find under way. Object 1 is a notification until its memory is reused; object 2 is of another kind and
  * may be put into the slot as soon as that is empty (with PUBLISH_EARLY object 3, a notification). An operation is atomic for its own core's interrupts only.
  *
+ * Numbers would make endless states. `hasLeft` stands for `inside != awaited`, as no two entries have the same number; `need` for how many
+ * ends of lists `lists` is away from the value awaited.
+ *
  * Claims. In `touch`: nobody uses object 1 after it was reused, nor object 2 as a notification. In `reuse`: no inbox
- * holds object 1. With FAIR (a liveness check under weak fairness; one revoker): it ends, whatever the others do, as long as they
+ * holds object 1. With FAIR (a liveness check under weak fairness): the revoker ends, whatever the others do, as long as they
  * take interrupts between operations.
  */
 // check: pass
 // check: pass fair
-// check: fail -DROUNDS=1      one round: an operation in flight puts the object into an inbox that was drained already
+// check: fail -DNO_LEAVING    cores that are inside are not waited for
+// check: fail -DNO_DRAINING   inboxes are not waited for: an operation in flight has put the object there
+// check: fail -DNO_BARRIER    a core's look-up overtakes its store that says that it is inside
+// check: fail -DSNAP_FIRST    the revoker's look at the cores overtakes its removal
+// check: fail -DLEAVE_EARLY   a core says that it has left before its last use
+// check: fail -DJOIN          a period that is under way counts, though it may have begun before the removal
 // check: fail -DNO_RECHECK    lookup does not compare the header again: the slot was emptied and filled in between
-// check: fail -DQUIET_FIRST   a core says that it was quiet before it drains its inbox
-// check: fail -DEPOCH_LATE    a core reads the epoch after it has drained its inbox
-// check: fail -DEPOCH_EACH    each entry reads the epoch, also one that goes on with an old list
+// check: fail -DLISTS_LATE    a core takes the list out before it says so
+// check: fail -DLISTS_DONE    a core says that the list is done before the last item is
+// check: fail -DLISTS_FIRST   the revoker reads `lists` before `inbox`
+// check: fail -DONE_LIST      the end of the list that is being worked off counts for what is still in the inbox
 // check: fail -DOWN_INBOX     the revoker leaves its own inbox out
 // check: fail -DFORWARD       draining puts the object into another core's inbox
 // check: fail -DPUBLISH_EARLY a slot is filled with its header first
-// check: fail fair -DNO_INTERRUPT  the revoker waits for the others to take an interrupt by themselves
+// check: fail fair -DFLAG_ONLY     entries have no numbers: a core that enters again and again is never seen outside
+// check: fail fair -DEMPTY_ONLY    lists are not counted: an inbox that others fill again and again is never seen empty
+// check: fail fair -DNO_INTERRUPT  who posts does not interrupt
 // check: fail fair -DNO_RETURN  an entry that goes on with an old list has no other follow it
-
-#ifndef ROUNDS
-#define ROUNDS 2
-#endif
-
-#ifdef OWN_INBOX
-#define ownIsQuiet(goal) true
-#else
-#define ownIsQuiet(goal) (quiet[0] >= goal)
-#endif
 
 #define FREE 0                          /* Capability.kind */
 #define NOTIFICATION 1
@@ -46,48 +47,49 @@ byte slotHeader = header(0, NOTIFICATION);  /* Capability: version and kind, one
 byte slotObject = 1;                    /* Capability.object */
 bit  reused;                            /* the memory of object 1 is something else */
 bit  queued;                            /* Notification.inboxQueued of object 1 */
-bit  inbox[3];                          /* object 1 is in core n's inbox */
-bit  ipi[3];
-byte epoch;                             /* Board.epoch */
-byte quiet[3];                          /* Core.quiet */
 #define ITEM 1
 #define OTHERS 2
-byte unread[3];                         /* Core.unread: nothing, object 1, or others */
+byte inbox[3];                          /* Core.inbox: nothing, object 1 (maybe with others), others */
+byte unread[3];                         /* Core.unread: the same */
+bit  isOdd[3];                          /* Core.lists is odd */
+bit  ipi[3];
 bit  isLate;                            /* there were others, once */
-byte seen[3];                           /* Core.unreadEpoch */
+bit  inside[3];                         /* Core.inside is not 0 */
+bit  hasLeft[3];                        /* Core.inside is not what was awaited */
+byte need[3];                           /* how many lists must end */
+byte stage;                             /* GracePeriods.stage */
+byte ended;                             /* GracePeriods.ended */
+bit  lock;                              /* `exclusively` */
 bit  finished;
 
 inline touch(o) { assert(o == 3 || (o == 1 && !reused)) }
 
+/* GracePeriods.swift: enter, leave */
+inline enter(me) { inside[me] = 1 }
+inline leave(me) { inside[me] = 0; hasLeft[me] = 1 }  /* in an `atomic` */
+
 /* Inbox.swift: drainInbox, in a handler of core `me`. Of what may lie in the inbox the model knows object 1 alone, and that others may
  * have been with it, or there before it: then the batch is used up, and the rest is left to a further entry. */
 inline drain(me) {
-    atomic {
-        old = unread[me] != 0;                          /* let isContinued = core.unread != 0 */
-        if
-#ifdef EPOCH_EACH
-        :: true -> seen[me] = epoch
-#elif !defined(EPOCH_LATE)
-        :: !old -> seen[me] = epoch                     /* core.unreadEpoch = board.epoch.load() */
-#endif
-        :: else
-        fi
-    };
-#ifdef QUIET_FIRST
-    quiet[me] = seen[me];
-#endif
-    atomic {
-        if
-        :: old
-        :: !old && inbox[me] -> inbox[me] = 0; unread[me] = ITEM        /* core.unread = core.inbox.exchange(0) */
-        :: !old && !inbox[me] && me == 1 && !isLate -> isLate = 1; unread[me] = OTHERS
-        :: !old && !inbox[me]
-        fi
-    };
+    atomic { enter(me); old = unread[me] != 0 };        /* let isContinued = core.unread != 0 */
     if
-    :: unread[me] == OTHERS && old -> unread[me] = 0
-    :: unread[me] == OTHERS && !old
+    :: !old && inbox[me] ->                             /* core.inbox.load() != 0 */
+#ifndef LISTS_LATE
+        isOdd[me] = 1;                                  /* core.lists.count() */
+#endif
+        atomic { unread[me] = inbox[me]; inbox[me] = 0 };   /* core.unread = core.inbox.exchange(0) */
+#ifdef LISTS_LATE
+        isOdd[me] = 1;
+#endif
+        skip
+    :: else
+    fi;
+    if
+    :: unread[me] == OTHERS -> unread[me] = 0
     :: unread[me] == ITEM ->
+#ifdef LISTS_DONE
+        atomic { isOdd[me] = 0; if :: need[me] > 0 -> need[me]-- :: else fi };
+#endif
         atomic {
             touch(1);                                   /* core.unread = inboxNext */
             unread[me] = 0;
@@ -98,43 +100,56 @@ inline drain(me) {
         ;
         if :: me == 1 -> post(2) :: me == 2 -> post(1) :: else fi
 #endif
-    :: unread[me] == ITEM && !old                       /* the batch was used up before it */
+    :: unread[me] != 0 && !old                          /* the batch was used up before it */
     :: unread[me] == 0
     fi;
-#ifdef EPOCH_LATE
-    seen[me] = epoch;
-#endif
     atomic {
         if
-#ifndef QUIET_FIRST
-        :: unread[me] == 0 -> quiet[me] = seen[me]      /* core.quiet.store(core.unreadEpoch) */
-#endif
+        :: unread[me] == 0 && isOdd[me] ->              /* core.lists.store(core.lists + 1) */
+            isOdd[me] = 0;
+            if :: need[me] > 0 -> need[me]-- :: else fi
         :: else
         fi;
         if
 #ifndef NO_RETURN
-        :: old || unread[me] != 0 -> ipi[me] = 1        /* M.interrupt(core.id) */
+        :: old || unread[me] != 0 -> ipi[me] = 1        /* alert(core, core.id) */
 #else
-        :: unread[me] != 0 -> ipi[me] = 1
+        :: unread[me] != 0 && !old -> ipi[me] = 1
 #endif
         :: else
         fi;
-        old = 0
+        old = 0;
+        leave(me)
     }
 }
+
+#ifdef NO_INTERRUPT
+#define interrupt(to) skip
+#else
+#define interrupt(to) ipi[to] = 1
+#endif
 
 /* Inbox.swift: post */
 inline post(to) {
     atomic { was = queued; queued = 1 };                /* inboxQueued.exchange(1) */
     if
-    :: !was -> inbox[to] = 1; ipi[to] = 1
+    :: !was -> inbox[to] = ITEM; interrupt(to)
     :: else
     fi;
     was = 0
 }
 
+/* The same of another object. */
+inline postOther(to) {
+    atomic { if :: inbox[to] == 0 -> inbox[to] = OTHERS :: else fi };
+    interrupt(to)
+}
+
 /* An operation on the slot, say `signal`. */
 inline operation(me) {
+#ifndef NO_BARRIER
+    enter(me);                                          /* inside = number, DMB */
+#endif
     h = slotHeader;                                     /* the header: kind, rights, version */
     if
     :: kindOf(h) == NOTIFICATION ->
@@ -146,6 +161,9 @@ inline operation(me) {
 #endif
         if
         :: again == h ->
+#ifdef NO_BARRIER
+            enter(me);                                  /* in the store buffer so long */
+#endif
             touch(o);                                   /* bits.set(bits), the sink */
             if
             :: post(0)
@@ -153,23 +171,38 @@ inline operation(me) {
             :: me != 2 -> post(2)
             :: skip
             fi;
+#ifdef LEAVE_EARLY
+            atomic { leave(me) };
+#endif
             touch(o)
         :: else                                         /* badCapability */
         fi
     :: else
+#if defined(FAIR)
+        -> if :: me == 1 -> postOther(2) :: skip fi
+#else
+        -> if :: me == 1 && !isLate -> isLate = 1; postOther(2) :: skip fi
+#endif
     fi;
-    h = 0; o = 0; again = 0
+    atomic { leave(me); h = 0; o = 0; again = 0 }
 }
+
+/* advanceGrace, stage `none`, on core `me`: the look at each other core is a step. */
+inline look(c, me) {
+    atomic { hasLeft[c] = (c == me) || !inside[c] }     /* awaited = other == core ? 0 : other.inside.load() */
+}
+inline begin(me) { look(0, me); look(1, me); look(2, me); stage = 1 }
 
 inline worker(me) {
     do
     :: ipi[me] -> ipi[me] = 0; drain(me)
     :: !ipi[me] -> operation(me)
 #ifndef FAIR
-    :: me == 2 && !ipi[me] && !hasRevoked ->            /* another revoker counts up too */
+    :: me == 2 && !ipi[me] && !hasRevoked ->            /* another revoker */
         hasRevoked = 1;
-        atomic { epoch = epoch + 1 };
-        ipi[0] = 1; ipi[1] = 1; ipi[2] = 1
+        atomic { !lock -> lock = 1; inside[me] = 1 };
+        if :: stage == 0 -> begin(me) :: else fi;
+        atomic { lock = 0; leave(me) }
 #endif
     od
 }
@@ -193,28 +226,106 @@ inline publish() {
 #endif
 }
 
+/* isDrained: two loads. */
+inline drained(c) {
+#ifdef LISTS_FIRST
+    isEmpty = !isOdd[c]; isEmpty = isEmpty && inbox[c] == 0
+#else
+    isEmpty = inbox[c] == 0; isEmpty = isEmpty && !isOdd[c]
+#endif
+}
+
+/* advanceGrace, from stage `leaving` to `draining`. */
+inline count(c) {
+    drained(c);
+#ifdef ONE_LIST
+    atomic { need[c] = (isEmpty -> 0 : 1) }
+#else
+    atomic { need[c] = (isEmpty -> 0 : (isOdd[c] -> 2 : 1)) }   /* (other.lists.load() + 3) & ~1 */
+#endif
+}
+
+inline waitFor(c) {
+    if
+#ifdef EMPTY_ONLY
+    :: true -> drained(c)
+#else
+    :: need[c] == 0
+    :: else -> drained(c)
+#endif
+    fi;
+    if
+#ifdef EMPTY_ONLY
+    :: isEmpty -> need[c] = 0
+    :: else -> need[c] = 1
+#else
+    :: need[c] != 0 && isEmpty -> need[c] = 0
+    :: else
+#endif
+    fi
+}
+
+#ifdef FLAG_ONLY
+#define left(c) (!inside[c])
+#else
+#define left(c) hasLeft[c]
+#endif
+
+inline advance() {
+    atomic { !lock -> lock = 1 };
+    if :: stage == 0 -> begin(0) :: else fi;
+    if
+#ifdef NO_LEAVING
+    :: stage == 1 ->
+#else
+    :: stage == 1 && hasLeft[0] && left(1) && left(2) ->
+#endif
+        count(0); count(1); count(2);
+        stage = 2
+    :: else
+    fi;
+    if
+    :: stage == 2 ->
+        waitFor(0); waitFor(1); waitFor(2);
+#ifdef OWN_INBOX
+        need[0] = 0;
+#endif
+#ifdef NO_DRAINING
+        need[0] = 0; need[1] = 0; need[2] = 0;
+#endif
+        if
+        :: need[0] == 0 && need[1] == 0 && need[2] == 0 -> atomic { stage = 0; ended = ended + 1 }
+        :: else
+        fi
+    :: else
+    fi;
+    lock = 0
+}
+
 active proctype core0() {
-    byte goal, round; bit old, was, isFilled;
-    slotHeader = header(1, FREE);                       /* revoke: kind none, the next version */
-    do
-    :: round == ROUNDS -> break
-    :: else ->
-        round++;
-        atomic { epoch = epoch + 1; goal = epoch };     /* board.epoch.add(1) */
-#ifndef NO_INTERRUPT
-#ifndef OWN_INBOX
-        ipi[0] = 1;
+    byte goal; bit old, was, isFilled, isEmpty;
+    atomic { !lock -> lock = 1 };
+#ifdef SNAP_FIRST
+    if :: stage == 0 -> begin(0) :: else fi;
+    goal = ended + 1;
+    slotHeader = header(1, FREE);
+#else
+    slotHeader = header(1, FREE);                       /* revoke: kind none, the next version; DMB */
+#ifdef JOIN
+    goal = ended + 1;
+#else
+    goal = ended + (stage == 0 -> 1 : 2);               /* hasGracePassed */
 #endif
-        ipi[1] = 1; ipi[2] = 1;                         /* M.interrupt, each core */
 #endif
-        do                                              /* `again`: the caller runs and repeats the operation */
-        :: ipi[0] -> ipi[0] = 0; drain(0)
-        :: !isFilled -> isFilled = 1; publish()
-        :: ownIsQuiet(goal) && quiet[1] >= goal && quiet[2] >= goal -> break    /* core.quiet.load(), each */
-        od
+    lock = 0;
+    do                                                  /* `again`: the caller runs and repeats the operation */
+    :: ipi[0] -> ipi[0] = 0; drain(0)
+    :: !isFilled -> isFilled = 1; publish()
+    :: ended < goal && !ipi[0] -> advance()
+    :: ended >= goal -> break
     od;
     /* reuse: the region's memory is turned into something else. */
-    assert(!inbox[0] && !inbox[1] && !inbox[2]);
+    assert(inbox[0] != ITEM && inbox[1] != ITEM && inbox[2] != ITEM);
     assert(unread[0] != ITEM && unread[1] != ITEM && unread[2] != ITEM);
     atomic { reused = 1; finished = 1 };
     do

@@ -9,14 +9,19 @@
  * `queued` of the own core is a plain store and stays in its store buffer until its next read-modify-write, as in
  * notification.pml. So does `isDirty.store(1)` of `touch`: until the `requests.set` that follows.
  *
- * Claims, in `watch`, when nothing moves any more: the virtual CPU sleeps; no interrupt that is enabled is pending, in the
+ * Claims, in `watch`, when nothing moves any more: the virtual CPU sleeps (with SPINS the guest never does); no interrupt that is enabled is pending, in the
  * words or in a list register; each was taken after it was pended last.
  */
 // check: pass
 // check: pass -DDISABLE
-// check: fail -DDIRTY_LATE     synchronise clears isDirty after it has looked
-// check: fail -DDIRTY_FIRST    pend sets isDirty before it sets the bit
+// check: pass -DSPINS
+// check: fail -DSPINS -DDIRTY_LATE     synchronise clears isDirty after it has looked
+// check: fail -DSPINS -DDIRTY_FIRST    pend sets isDirty before it sets the bit
 // check: fail -DSKIP_DIRTY     pend believes isDirty alone, whatever the bit was
+// check: fail -DMASK_FIRST     pend looks whether the interrupt is enabled before it sets the bit
+// check: fail -DENABLE_BLIND   enable looks whether the interrupt is pending before it sets the bit
+// check: fail -DSPINS -DNO_END  an edge that comes while its interrupt is active stays in the words, and its end signals nothing
+// check: fail -DDISABLE -DSLEEPS_ON  what the maintenance interrupt places does not end the sleep
 // check: fail -DREQUESTS_FIRST drainInbox takes the requests before it clears the flag
 // check: fail -DLISTED_COUNTS  what a list register had when it was last read keeps an IPI from ending the sleep
 // check: fail -DLISTED_STAYS   an edge that comes while its list register is in use is dropped
@@ -26,6 +31,7 @@ bit isOn[2];                            /* .enabled (a word of Promela's own) */
 bit isDirty;                            /* .isDirty */
 bit listed[2];                          /* .listed; list register n is interrupt n's */
 bit lrPending[2], lrActive[2];          /* ICH_LR<n>_EL2 */
+bit lrEnd[2];                           /* its EOI bit: the end brings a maintenance interrupt */
 bit requests;                           /* ContextRequest.interrupts in ExecutionContext.requests */
 bit queued;                             /* .inboxQueued */
 bit buffered;                           /* the own core has stored 0 there, and memory does not know yet */
@@ -44,15 +50,33 @@ inline pend(i) {
 #ifdef DIRTY_FIRST
     isDirty = 1;
 #endif
-    atomic { before = pending[i]; pending[i] = 1; fresh[i] = 1 };   /* let before = pending.set(bit) */
+#ifdef MASK_FIRST
+    seen = isOn[i];
+#endif
+    atomic { before = pending[i]; pending[i] = 1; fresh[i] = 1 };   /* pending.set(bit) */
 #ifdef SKIP_DIRTY
-    before = 1;
+    before = isDirty;
 #endif
     if
-    :: before && isDirty                                /* if before & bit != 0, isDirty.load() != 0 { return } */
-    :: else -> touch()
+    :: before                                           /* guard before & bit == 0 else { return } */
+    :: else -> touchIfDeliverable(i)
     fi;
-    before = 0
+    before = 0; seen = 0
+}
+
+/* VirtualInterrupts+Changes.swift: touch(ifDeliverable:), after a change of a word. */
+inline touchIfDeliverable(i) {
+#ifndef DIRTY_FIRST
+    isDirty = 1;                                        /* isDirty.store(1) */
+#endif
+#ifndef MASK_FIRST
+    seen = pending[i]; seen = seen && isOn[i];          /* wanted: pending.load(), enabled.load() */
+#endif
+    if
+    :: seen -> touch()
+    :: else
+    fi;
+    seen = 0
 }
 
 /* VirtualInterrupts+Changes.swift: touch */
@@ -95,7 +119,7 @@ inline synchronise() {
 
 inline harvest(i) {
     if
-    :: listed[i] && !lrPending[i] && !lrActive[i] -> listed[i] = 0      /* register.isFree: release */
+    :: listed[i] && !lrPending[i] && !lrActive[i] -> atomic { listed[i] = 0; lrEnd[i] = 0 }  /* register.isFree: release */
     :: lrPending[i] ->
         if                                              /* register.isPending, !mayStayPending: takeBack */
         :: !isOn[i] ->
@@ -114,10 +138,15 @@ inline merge(i) {
     if
     :: isOn[i] ->                                    /* isForwarded */
         if
-        :: pending[i] ->                                /* pending.load() & bit != 0 */
-            atomic { flush(); pending[i] = 0 };         /* pending.clear(bit) */
-#ifndef LISTED_STAYS
-            lrPending[i] = 1                            /* addPending */
+        :: pending[i] && lrPending[i] ->                /* pending.load() & bit != 0, register.isPending */
+            atomic { flush(); pending[i] = 0 }          /* pending.clear(bit) */
+        :: pending[i] && !lrPending[i] ->
+#ifdef LISTED_STAYS
+            atomic { flush(); pending[i] = 0 }
+#elif !defined(NO_END)
+            lrEnd[i] = 1                                /* signalEnd: it stays pending in the words */
+#else
+            skip
 #endif
         :: else
         fi
@@ -130,8 +159,9 @@ inline place(i) {
     look(i);
     if
     :: found ->
+        listed[i] = 1;
         atomic { flush(); pending[i] = 0 };             /* pending.clear(bit) */
-        atomic { listed[i] = 1; lrPending[i] = 1 }      /* M.setListRegister */
+        lrPending[i] = 1                                /* M.setListRegister */
     :: else
     fi
 }
@@ -197,25 +227,40 @@ inline drain() {
     resume()
 }
 
+/* With SPINS: the guest has something to take or to end. */
+#ifdef SPINS
+#define guestMoves (lrActive[0] || lrActive[1] || lrPending[0] || lrPending[1])
+#else
+#define guestMoves true
+#endif
+
 active proctype own() {
     bit asked, found;
     isOn[0] = 1;
 endIdle:
     do
     :: atomic { ipi -> ipi = 0 }; drain()
-    :: !asleep ->
+    :: (lrEnd[0] && !lrPending[0] && !lrActive[0]) || (lrEnd[1] && !lrPending[1] && !lrActive[1]) ->
+        isDirty = 1; synchronise();                     /* maintain */
+#ifndef SLEEPS_ON
+        if :: lrPending[0] || lrPending[1] -> asleep = 0 :: else fi;
+#endif
+        resume()
+    :: !asleep && guestMoves ->
         if                                              /* what the guest does, between interrupts */
         :: atomic { lrPending[0] && !lrActive[0] -> lrPending[0] = 0; lrActive[0] = 1; fresh[0] = 0 }   /* ICC_IAR1 */
         :: atomic { lrPending[1] && !lrActive[1] -> lrPending[1] = 0; lrActive[1] = 1; fresh[1] = 0 }
         :: atomic { lrActive[0] -> lrActive[0] = 0 }    /* ICC_EOIR1 */
         :: atomic { lrActive[1] -> lrActive[1] = 0 }
+#ifndef SPINS
         :: !lrActive[0] && !lrActive[1] -> waitForInterrupt()
+#endif
         fi
     od
 }
 
 active proctype device1() {
-    bit before, was;
+    bit before, was, seen;
     pend(0);
 #ifdef DISABLE
     pend(0)
@@ -225,20 +270,30 @@ active proctype device1() {
 }
 
 active proctype device2() {
-    bit before, was;
+    bit before, was, seen;
 #ifndef DISABLE
     pend(0)
 #endif
 }
 
-/* A monitor on another core: the guest has written to its distributor. `change`, then touch. */
+/* A monitor on another core: the guest has written to its distributor. `change`. */
 active proctype monitor() {
-    bit was;
+    bit was, seen;
 #ifdef DISABLE
-    isOn[0] = 0; touch();
-    isOn[0] = 1; touch()
+    isOn[0] = 0;                                        /* enabled.clear(mask) */
+    seen = pending[0]; seen = seen || listed[0];
+    if
+    :: seen -> touch()
+    :: else -> isDirty = 1
+    fi;
+    isOn[0] = 1; touchIfDeliverable(0)
+#elif defined(ENABLE_BLIND)
+    seen = pending[1];
+    isOn[1] = 1;
+    isDirty = 1;
+    if :: seen -> touch() :: else fi
 #else
-    isOn[1] = 1; touch()
+    isOn[1] = 1; touchIfDeliverable(1)
 #endif
 }
 
@@ -251,7 +306,9 @@ end:
 
 active proctype watch() {
     timeout;
+#ifndef SPINS
     assert(asleep);
+#endif
     assert(!pending[0] && !pending[1]);
     assert(!lrPending[0] && !lrPending[1]);
     assert(!fresh[0] && !fresh[1]);

@@ -1,0 +1,124 @@
+import ABI
+
+// Grace periods: the time from a removal until no core uses what was removed.
+//
+// A core looks objects up without a lock and uses them until it leaves the kernel. Meanwhile it may have put them into
+// an inbox. So a grace period has two stages. First each core that is inside must leave; entries are bounded, so none
+// is interrupted for that. Then each inbox list must be worked off whose items were posted before; each
+// poster has interrupted the receiver, or will.
+//
+// The order that this needs (DDI 0487, B2.3). A core that enters stores `inside`, then DMB, then looks up; a revoker
+// removes, then DMB, then loads `inside`. Both barriers order a store before a later load, so either the revoker sees
+// the core inside, or the core's look-ups see the removal. A core that leaves stores 0 with release after its last use,
+// and the revoker's load acquires it.
+
+/// Numbered grace periods, one after another, which all revokers share: each advances the one under way when it comes.
+/// Under the lock.
+struct GracePeriods {
+    enum Stage: UInt8 {
+        case none
+        /// Cores that were inside must leave the kernel.
+        case leaving
+        /// What was in inboxes then must be worked off.
+        case draining
+    }
+
+    /// How many have ended.
+    var ended: UInt64
+    var stage: Stage
+    /// For each core: the entry that it must leave, or the value that its `lists` must reach; 0: nothing is awaited of
+    /// it.
+    var awaited: InlineArray<8, UInt64>
+}
+
+extension Kernel {
+    // MARK: Entering and leaving
+
+    /// Begins an entry, as the vectors do in assembly: what this core looks up from here on counts as in use until
+    /// `leave`.
+    @inline(__always)
+    public static func enter(_ core: Ref<Core>) {
+        core.pointee.entries = core.pointee.entries &+ 1
+        core.pointee.inside.relaxedStore(core.pointee.entries)
+        M.orderAll()
+    }
+
+    /// Ends an entry: this core uses nothing any more that it has looked up.
+    @inline(__always)
+    public static func leave(_ core: Ref<Core>) { core.pointee.inside.store(0) }
+
+    // MARK: Waiting
+
+    /// Whether a grace period has passed since the last descendant of `slot` was removed. Does what can be done for it
+    /// now: at most two periods, with a look at each core for each stage.
+    static func hasGracePassed(_ core: Ref<Core>, _ slot: Ref<Capability>) -> Bool {
+        let board = M.board
+        guard board.pointee.coreCount > 1 else { return isDrained(core) }
+        if slot.pointee.extra >> Revocation.graceShift == 0 {
+            // One that is under way may have begun before the removal.
+            let next = board.pointee.grace.ended &+ (board.pointee.grace.stage == .none ? 1 : 2)
+            slot.pointee.extra = slot.pointee.extra & ((1 << Revocation.graceShift) &- 1) | next << Revocation.graceShift
+        }
+        let awaited = slot.pointee.extra >> Revocation.graceShift
+        while board.pointee.grace.ended < awaited {
+            guard advanceGrace(core) else { return false }
+        }
+        return true
+    }
+
+    /// Begins a period if none is under way. True: it has ended.
+    private static func advanceGrace(_ core: Ref<Core>) -> Bool {
+        let board = M.board
+        if board.pointee.grace.stage == .none {
+            M.orderAll()
+            forEachCore { index, other in
+                // This entry uses nothing that it has not looked up under the lock.
+                board.pointee.grace.awaited[index] = other == core ? 0 : other.pointee.inside.load()
+            }
+            board.pointee.grace.stage = .leaving
+        }
+        if board.pointee.grace.stage == .leaving {
+            guard isFinished(hasLeft) else { return false }
+            forEachCore { index, other in
+                board.pointee.grace.awaited[index] = isDrained(other) ? 0 : (other.pointee.lists.load() &+ 3) & ~1
+            }
+            board.pointee.grace.stage = .draining
+        }
+        guard isFinished(hasDrained) else { return false }
+        board.pointee.grace.stage = .none
+        board.pointee.grace.ended = board.pointee.grace.ended &+ 1
+        return true
+    }
+
+    /// Whether no core is awaited any more. A core that once did its part need not do it again.
+    @inline(__always)
+    private static func isFinished(_ hasDone: (Ref<Core>, UInt64) -> Bool) -> Bool {
+        let board = M.board
+        var isFinished = true
+        forEachCore { index, other in
+            let awaited = board.pointee.grace.awaited[index]
+            guard awaited != 0 else { return }
+            if hasDone(other, awaited) { board.pointee.grace.awaited[index] = 0 } else { isFinished = false }
+        }
+        return isFinished
+    }
+
+    private static func hasLeft(_ other: Ref<Core>, _ entry: UInt64) -> Bool { other.pointee.inside.load() != entry }
+
+    /// A list that was taken out after the stage began has been worked off; or there is none.
+    private static func hasDrained(_ other: Ref<Core>, _ lists: UInt64) -> Bool {
+        other.pointee.lists.load() >= lists || isDrained(other)
+    }
+
+    /// Whether nothing is left of what was posted before. In this order: `lists` is odd from before `inbox` becomes 0.
+    private static func isDrained(_ other: Ref<Core>) -> Bool {
+        other.pointee.inbox.load() == 0 && other.pointee.lists.load() & 1 == 0
+    }
+
+    @inline(__always)
+    private static func forEachCore(_ body: (Int, Ref<Core>) -> Void) {
+        for index in 0..<min(Int(M.board.pointee.coreCount), CoreID.maximum) {
+            if let other = M.board.pointee.cores[index] { body(index, other) }
+        }
+    }
+}
