@@ -1,21 +1,22 @@
 /* A call, its reply, and its end before the reply: a bit of the caller's abort mask, or `ContextControl.abort`.
  *
- * What is modelled: Kernel+Call.swift (call, send, transfer, sendLater, reply, wait), Notification.swift (raise, deliver),
- * Kernel+Abort.swift (endCall, abortCall, goOn), Kernel+Helping.swift (leaveOrphan). Calls stay on their core, so
- * everything but the bits and the inbox is the home core's alone: a kernel entry is one step there, cut only where it looks
- * at the bits. The inbox is a set here; notification.pml shows that its list keeps that promise. Here a context runs if
- * some time that is in use leads to it; helping.pml shows that the run queue keeps that promise. See README.md.
+ * What is modelled: Kernel+Call.swift (call, send, transfer, sendLater, reply, wait), Notification.swift (raise,
+ * deliver), Kernel+Abort.swift (endCall, abortCall, goOn), Kernel+Helping.swift (leaveOrphan). Calls stay on their
+ * core, so everything but the bits and the inbox is the home core's alone: a kernel entry is one step there, cut only
+ * where it looks at the bits. The inbox is a set here; notification.pml shows that its list keeps that promise. Here
+ * a context runs if some time that is in use leads to it; helping.pml shows that the run queue keeps that promise.
+ * See README.md.
  *
- * Three threads of the home core: X calls S twice, S calls T. X and S have a notification each, with bit 1 in the abort mask and
- * bit 2 outside it. Two other cores raise bits, which the home core finds in its inbox, and so do interrupts of the home
- * core; one asks for X's call to be aborted. S and T may never answer. With BUDGET, the times of S and T have a budget,
- * both may be busy on their own time at first, and X calls once.
+ * Three threads of the home core: X calls S twice, S calls T. X and S have a notification each, with bit 1 in the
+ * abort mask and bit 2 outside it. Two other cores raise bits, which the home core finds in its inbox, and so do
+ * interrupts of the home core; one asks for X's call to be aborted. S and T may never answer. With BUDGET, the times
+ * of S and T have a budget, both may be busy on their own time at first, and X calls once.
  *
- * Claims. In `check`, after every entry: a server serves only a context that is calling it; a context that waits does not
- * use its own time; a server whose caller has gone uses its own time only if that has a budget or if bits came for the
- * server. In `finish`: one outcome for each call. In `watch`, when nothing moves any more: nobody is still calling with a
- * bit of its mask raised; every bit is heard or still there, and its thread uses its own time then; an orphan is left
- * unfinished only if nobody calls it.
+ * Claims. In `check`, after every entry: a server serves only a context that is calling it; a context that waits does
+ * not use its own time; a server whose caller has gone uses its own time only if that has a budget or if bits came
+ * for the server. In `finish`: one outcome for each call. In `watch`, when nothing moves any more: nobody is still
+ * calling with a bit of its mask raised; every bit is heard or still there, and its thread uses its own time then; an
+ * orphan is left unfinished only if nobody calls it.
  */
 // check: pass
 // check: pass -DBUDGET

@@ -1,29 +1,31 @@
 /* Helping: whose time runs whom on one core.
  *
- * What is modelled: Kernel+Helping.swift, Kernel+Schedule.swift (makeReady, schedule, takeNext), Kernel+Call.swift (send,
- * reply, wait), Kernel+Abort.swift, begin and stop, deliver, the end of a budget and of a period, and the fast paths
- * (callFast, replyWaitFast, wakeFast, waitFast). One core owns all of that, so a kernel entry is one step. Another core
- * raises S's bits, and this core finds them in its inbox later. See README.md.
+ * What is modelled: Kernel+Helping.swift, Kernel+Schedule.swift (makeReady, schedule, takeNext), Kernel+Call.swift
+ * (send, reply, wait), Kernel+Abort.swift, begin and stop, deliver, the end of a budget and of a period, and the fast
+ * paths (callFast, replyWaitFast, wakeFast, waitFast). One core owns all of that, so a kernel entry is one step.
+ * Another core raises S's bits, and this core finds them in its inbox later. See README.md.
  *
- * Five threads; the number is the priority of a thread's own time. L is a client with a budget, P spins and signals S, S
- * is a server, T is a server that S and H call, H is a client. P, S and H have a notification each; its bit may be in the
- * abort mask of H and of S. Calls, replies, signals, aborts, stops and starts of S and T come in any number and order.
+ * Five threads; the number is the priority of a thread's own time. L is a client with a budget, P spins and signals
+ * S, S is a server, T is a server that S and H call, H is a client. P, S and H have a notification each; its bit may
+ * be in the abort mask of H and of S. Calls, replies, signals, aborts, stops and starts of S and T come in any number
+ * and order.
  *
  * Claims, after every entry (`check`):
  *  lost      time that leads to a ready context, and is not used up, has the core or is queued
  *  end       the core runs the end of the chain of the time that has the core
  *  twice     time that has the core is in no queue, and only time of an owner that is ready or calling is in use
- *  orphan    a server whose caller has gone uses its own time only if that has a budget, or if bits came for the server
- *  inversion no chain that leads to a ready context is more urgent than the time that has the core; while H calls, the
- *            core runs the end of H's chain and nothing else
+ *  orphan    a server whose caller has gone uses its own time only if that has a budget, or if bits came for the
+ *            server
+ *  inversion no chain that leads to a ready context is more urgent than the time that has the core; while H calls,
+ *            the core runs the end of H's chain and nothing else
  *  news      a thread that has been told of bits uses its own time
  * With FAIR: each call of H ends. Servers reply in finitely many steps there; P may spin for ever, and outranks L.
  *
- * The known limit: time of a caller that queues may stay parked until its call is taken, when its chain led to a stopped
- * context once (`excused`). Starting T brings back its callers and the callers whom those serve; it does not bring back
- * H that queues at S. With STRICT there is no excuse, and with STOPS the progress of H is claimed although T stops and
- * starts: the checks show that both fail. CURE shows that both hold if begin and goOn bring back all the parked time of
- * the core.
+ * The known limit: time of a caller that queues may stay parked until its call is taken, when its chain led to a
+ * stopped context once (`excused`). Starting T brings back its callers and the callers whom those serve; it does not
+ * bring back H that queues at S. With STRICT there is no excuse, and with STOPS the progress of H is claimed although
+ * T stops and starts: the checks show that both fail. CURE shows that both hold if begin and goOn bring back all the
+ * parked time of the core.
  */
 // check: pass
 // check: pass -DBUDGET        S has a budget of its own
