@@ -1,28 +1,34 @@
-/* A call, its reply, and what ends it before: a bit of the caller's abort mask, or `ContextControl.abort`.
+/* A call, its reply, and its end before the reply: a bit of the caller's abort mask, or `ContextControl.abort`.
  *
- * What is modelled: Kernel+Call.swift (call, send, transfer, sendLater, reply, wait), Notification.swift (raise, deliver),
- * and the abort itself. Calls stay on their core, so everything but the bits and the inbox is the home core's alone: a
- * kernel entry is one step there, cut only where it looks at the bits. The inbox is a set here; that its list keeps that
- * promise is shown in notification.pml. See README.md.
+ * What is modelled: Kernel+Call.swift (call, send, transfer, sendLater, reply, wait), Notification.swift (raise,
+ * deliver), Kernel+Abort.swift (endCall, abortCall, goOn), Kernel+Helping.swift (leaveOrphan). Calls stay on their
+ * core, so everything but the bits and the inbox is the home core's alone: a kernel entry is one step there, cut only
+ * where it looks at the bits. The inbox is a set here; notification.pml shows that its list keeps that promise. Here
+ * a context runs if some time that is in use leads to it; helping.pml shows that the run queue keeps that promise.
+ * See README.md.
  *
- * Three threads of the home core: X calls S, S calls T. X and S have a notification each, with bit 1 in the abort mask and
- * bit 2 outside it. Two other cores raise bits, and so do interrupts of the home core; one asks for X's call to be aborted.
- * S and T may never answer. With OWN_TIME, S and T have scheduling contexts of their own.
+ * Three threads of the home core: X calls S twice, S calls T. X and S have a notification each, with bit 1 in the
+ * abort mask and bit 2 outside it. Two other cores raise bits, which the home core finds in its inbox, and so do
+ * interrupts of the home core; one asks for X's call to be aborted. S and T may never answer. With BUDGET, the times
+ * of S and T have a budget, both may be busy on their own time at first, and X calls once.
  *
- * Claims. In `check`, after every entry: whom a server serves is calling that server; no scheduling context is held
- * twice; a caller that goes on has its time back. In `finish`: one outcome for each call. In `watch`, when nothing moves
- * any more: nobody is still calling with a bit of its mask raised, and every bit is heard or still there.
+ * Claims. In `check`, after every entry: a server serves only a context that is calling it; a context that waits does
+ * not use its own time; a server whose caller has gone uses its own time only if that has a budget or if bits came
+ * for the server. In `finish`: one outcome for each call. In `watch`, when nothing moves any more: nobody is still
+ * calling with a bit of its mask raised; every bit is heard or still there, and its thread uses its own time then; an
+ * orphan is left unfinished only if nobody calls it.
  */
 // check: pass
-// check: pass -DOWN_TIME
+// check: pass -DBUDGET
 // check: fail -DFIRST_ONLY   raise posts only if no bit was set before: a bit outside the mask hides one inside
 // check: fail -DFAST_SIGNAL  a signal on the home core leaves a calling thread alone (the guard of signalFast)
 // check: fail -DNO_CHECK     call does not look for bits that came before
 // check: fail -DKEEP_CALLER  abort leaves the server with its caller
 // check: fail -DEAT_BITS     abort clears the bits
 // check: fail -DKEEP_QUEUED  abort leaves the caller in the server's queue
-// check: fail -DOWN_TIME -DGIVE_AWAY   reply hands on whatever time the server runs on, even its own
-// check: fail -DSHALLOW      abort takes the time from the server, not from the end of the chain
+// check: fail -DORPHAN       an orphan goes on on its own time, which has no limit
+// check: fail -DKEEP_OWN     a server that waits keeps the time that bits brought
+// check: fail -DNO_OWN       bits bring no own time to a thread that serves: an orphan never hears of them
 
 #define X 0
 #define S 1
@@ -35,6 +41,14 @@
 #define CALLING 2
 #define DONE 3                          /* X has made all its calls */
 
+#ifdef BUDGET
+#define hasBudget true                  /* the own time of S, and of T */
+#define CALLS 1                         /* how often X calls */
+#else
+#define hasBudget false
+#define CALLS 2
+#endif
+
 byte bits[2];                           /* Notification.bits of X and S */
 bit  queued[2];                         /* Notification.inboxQueued */
 bit  inbox[2];                          /* is in the home core's inbox */
@@ -45,51 +59,34 @@ byte state[3];                          /* ExecutionContext.state */
 byte server[4];                         /* .server (index NONE is a place to write to and never read) */
 byte caller[4];                         /* .caller */
 bit  inQueue[3];                        /* is in server.callers */
-bit  lends[3];                          /* queues, and the end of the server's chain has its time */
-byte time[4];                           /* .scheduling: 0 none, else whose: 1 X's, 2 S's, 3 T's */
-byte own[3];                            /* .home */
+bit  own[3];                            /* .usesOwnTime */
 
 /* Of the proof. */
 bit  open[3];                           /* has called, without an outcome yet */
 bit  hangs[3];                          /* never answers */
+bit  orphan[3];                         /* its caller has gone, and it has not waited since */
+bit  news[3];                           /* bits came since it last waited */
 byte raised[2];
 byte heard[2];
 byte calls;                             /* of X */
 
-/* The end of the chain that `from` is in: who has the time that was lent to `from`. It goes on through a call that
- * queues, if that has lent its time to a server that had none. */
-inline findEnd(from) {
-    end = from;
-#ifndef SHALLOW
-    do
-    :: state[end] == CALLING && (caller[server[end]] == end || lends[end]) -> end = server[end]
-    :: else -> break
-    od
-#endif
-}
+/* The chain of calls that leads from time that is in use to c: Kernel+Helping.swift, beneficiary. */
+#define leadsTo(c, s) (state[c] == CALLING && server[c] == s)
+#define helpedS (own[S] || (leadsTo(X, S) && own[X]))
+#define helpedT (own[T] || (leadsTo(S, T) && helpedS))
+#define helped(c) ((c == X && own[X]) || (c == S && helpedS) || (c == T && helpedT))
+#define runs(c) (state[c] == READY && helped(c) && !hangs[c])
 
-/* send: state = .calling; then transfer, or sendLater. A server that has no time gets the queueing caller's. */
+/* send: state = .calling; then transfer, or sendLater. */
 inline send(c, s) {
     state[c] = CALLING; server[c] = s; open[c] = 1;
     if
     :: state[s] == WAITING -> transfer(c, s)
-    :: else ->
-        inQueue[c] = 1;
-        findEnd(s);
-        if
-        :: time[end] == 0 && state[end] == READY -> time[end] = time[c]; time[c] = 0; lends[c] = 1
-        :: else
-        fi
+    :: else -> inQueue[c] = 1
     fi
 }
 
-inline transfer(c, s) {
-    state[s] = READY; caller[s] = c;
-    if
-    :: lends[c] -> lends[c] = 0         /* the server has its time already */
-    :: else -> time[s] = time[c]; time[c] = 0
-    fi
-}
+inline transfer(c, s) { state[s] = READY; caller[s] = c }
 
 /* The outcome of a call: there must be just one. */
 inline finish(c) {
@@ -97,7 +94,7 @@ inline finish(c) {
     open[c] = 0; server[c] = NONE; state[c] = READY
 }
 
-/* reply of s to its caller: gives back what was lent, not what is the server's own. */
+/* reply of s to its caller. */
 inline reply(s) {
     if
     :: caller[s] != NONE ->
@@ -105,64 +102,58 @@ inline reply(s) {
         assert(server[who] == s);
         caller[s] = NONE;
         finish(who);
-        if
-#ifndef GIVE_AWAY
-        :: time[s] == own[s] && time[s] != 0 -> time[who] = own[who]
-#endif
-        :: else -> time[who] = time[s]; time[s] = 0
-        fi;
-        if :: time[who] == 0 -> time[who] = own[who] :: else fi;
         who = 0
-    :: else                             /* badState: its caller has been aborted */
+    :: else                             /* replyToNobody: its caller has been aborted */
     fi
 }
 
-/* wait of s: the first queued caller, else sleep. */
+/* wait of s: bits that are pending, else the first queued caller, else sleep. */
 inline wait(s, first) {
-    state[s] = WAITING;
+    orphan[s] = 0;
     if
-    :: inQueue[first] && server[first] == s -> inQueue[first] = 0;
-        if :: !lends[first] -> time[s] = 0 :: else fi;
-        transfer(first, s)
-    :: else -> time[s] = 0
+    :: s == S && bits[S] != 0 -> hear(S); own[S] = 1                /* useOwnTime */
+    :: else ->
+        state[s] = WAITING; news[s] = 0;
+#ifndef KEEP_OWN
+        own[s] = 0;                                                 /* restOwnTime */
+#endif
+        if
+        :: inQueue[first] && server[first] == s -> inQueue[first] = 0; transfer(first, s)
+        :: else
+        fi
     fi
 }
 
-/* The abort: c's call ends. Its time comes back from the end of the chain, which goes on on time of its own chain. */
+inline hear(n) { heard[n] = heard[n] | bits[n]; bits[n] = 0 }
+
+/* abortCall: c's call ends. c's time was its own throughout, and runs c again; a server at work for c is an orphan. */
 inline abort(c) {
     if
     :: state[c] == CALLING ->
         serv = server[c];
-        findEnd(serv);
         if
-        :: time[c] == 0 && (lends[c] || caller[serv] == c) && time[end] != own[end] ->
-            time[c] = time[end]; time[end] = 0;
-            lends[S] = 0                /* whoever queues below has nothing to lend any more */
-        :: else
-        fi;
+        :: caller[serv] == c ->
 #ifndef KEEP_CALLER
-        if :: caller[serv] == c -> caller[serv] = NONE :: else fi;
+            caller[serv] = NONE;
 #endif
+            orphan[serv] = 1;
+#ifdef ORPHAN
+            own[serv] = 1
+#else
+            if :: hasBudget -> own[serv] = 1 :: else fi             /* leaveOrphan */
+#endif
+        :: else ->
 #ifndef KEEP_QUEUED
-        inQueue[c] = 0;
+            inQueue[c] = 0
 #endif
-        lends[c] = 0;
+        fi;
         finish(c);
-        if :: time[c] == 0 -> time[c] = own[c] :: else fi;
-        /* The chain below goes on on the first own time from its end upwards, if there is any. */
-        who = end;
-        do
-        :: time[end] != 0 -> break
-        :: time[end] == 0 && own[who] != 0 && state[who] != DONE -> time[end] = own[who]; break
-        :: time[end] == 0 && own[who] == 0 && caller[who] != NONE -> who = caller[who]
-        :: time[end] == 0 && own[who] == 0 && caller[who] == NONE -> break
-        od;
-        who = 0; serv = 0; end = 0
+        serv = 0
     :: else
     fi
 }
 
-/* Notification.swift: deliver, with the abort: on the home core, in a kernel entry. Bits stay. */
+/* Notification.swift: deliver, on the home core, in a kernel entry. Bits that end a call stay. */
 inline deliver(n) {
     if
     :: (bits[n] & MASK) != 0 ->
@@ -170,6 +161,13 @@ inline deliver(n) {
         if :: state[n] == CALLING -> bits[n] = 0 :: else fi;
 #endif
         abort(n)
+    :: else
+    fi;
+    if
+    :: state[n] == WAITING && bits[n] != 0 -> hear(n); state[n] = READY; own[n] = 1
+#ifndef NO_OWN
+    :: state[n] != WAITING && state[n] != DONE && bits[n] != 0 -> own[n] = 1
+#endif
     :: else
     fi;
     check()
@@ -180,16 +178,10 @@ inline check() {
     assert(caller[T] == NONE || (state[caller[T]] == CALLING && server[caller[T]] == T && !inQueue[caller[T]]));
     assert(!inQueue[X] || (state[X] == CALLING && server[X] == S));
     assert(!inQueue[S] || (state[S] == CALLING && server[S] == T));
-    assert(time[X] == 0 || (time[X] != time[S] && time[X] != time[T]));
-    assert(time[S] == 0 || time[S] != time[T]);
-    assert(state[X] == CALLING || time[X] == 1);
-    /* Whose time somebody else has is calling. */
-    assert(state[X] == CALLING || (time[S] != 1 && time[T] != 1));
-    assert(state[S] == CALLING || time[T] != 2);
-    assert(time[S] != 3 && time[X] < 2);
-    assert(state[S] != WAITING || (caller[S] == NONE && time[S] == 0));
-    assert(state[T] != WAITING || (caller[T] == NONE && time[T] == 0));
-    end = 0
+    assert(state[S] != WAITING || (caller[S] == NONE && !own[S]));
+    assert(state[T] != WAITING || (caller[T] == NONE && !own[T]));
+    assert(!orphan[S] || !own[S] || news[S] || hasBudget);
+    assert(!orphan[T] || !own[T] || hasBudget)
 }
 
 /* Inbox.swift: drainInbox, of notification n. */
@@ -207,19 +199,16 @@ inline take(n) {
     fi
 }
 
-#define runs(c) (state[c] == READY && time[c] != 0 && !hangs[c])
-
 active proctype home() {
-    byte end, who, serv; bit took, early = 1;
+    byte who, serv; bit took, early = 1;
     atomic {
         server[X] = NONE; server[S] = NONE; server[T] = NONE;
         caller[X] = NONE; caller[S] = NONE; caller[T] = NONE;
-        own[X] = 1; time[X] = 1;
-#ifdef OWN_TIME
-        own[S] = 2; own[T] = 3;
+        own[X] = 1;
+#ifdef BUDGET
         /* S may be busy on its own time when X calls. */
-        if :: state[S] = WAITING :: time[S] = 2 fi;
-        if :: state[T] = WAITING :: time[T] = 3 fi;
+        if :: state[S] = WAITING :: own[S] = 1 fi;
+        if :: state[T] = WAITING :: own[T] = 1 fi;
 #else
         state[S] = WAITING; state[T] = WAITING;
 #endif
@@ -236,15 +225,15 @@ endIdle:
         atomic { deliver(X) }
 #endif
     /* X calls, or takes its bits, or is done. */
-    :: atomic { runs(X) && calls < 2 -> calls++ };
+    :: atomic { runs(X) && calls < CALLS -> calls++ };
         if
 #ifndef NO_CHECK
         :: (bits[X] & MASK) != 0                        /* bits already there: `aborted` at once */
 #endif
         :: else -> atomic { send(X, S); check() }
         fi
-    :: atomic { runs(X) && bits[X] != 0 -> heard[X] = heard[X] | bits[X]; bits[X] = 0 }     /* poll */
-    :: atomic { runs(X) && calls == 2 -> state[X] = DONE }
+    :: atomic { runs(X) && bits[X] != 0 -> hear(X) }     /* poll */
+    :: atomic { runs(X) && calls == CALLS -> state[X] = DONE; own[X] = 0 }
     /* S calls T while it serves X, or answers and waits. */
     :: runs(S) && caller[S] != NONE ->
         if
@@ -255,14 +244,14 @@ endIdle:
         fi;
         if :: runs(S) -> atomic { reply(S); wait(S, X); check() } :: else fi
     :: atomic { runs(S) -> reply(S); wait(S, X); check() }
-    :: atomic { runs(S) && bits[S] != 0 -> heard[S] = heard[S] | bits[S]; bits[S] = 0 }
+    :: atomic { runs(S) && bits[S] != 0 -> hear(S) }                            /* poll */
     :: atomic { runs(T) -> reply(T); wait(T, S); check() }
     od
 }
 
 /* Notification.swift: raise on another core; Inbox.swift: post. */
 inline raise(n, b) {
-    atomic { before = bits[n]; bits[n] = bits[n] | b; raised[n] = raised[n] | b };
+    atomic { before = bits[n]; bits[n] = bits[n] | b; raised[n] = raised[n] | b; news[n] = 1 };
     if
 #ifdef FIRST_ONLY
     :: before == 0 ->
@@ -299,6 +288,8 @@ active proctype watch() {
     assert(!(state[S] == CALLING && (bits[S] & MASK)));
     assert((heard[X] | bits[X]) == raised[X]);
     assert((heard[S] | bits[S]) == raised[S]);
+    assert(bits[S] == 0 || own[S]);
     assert(open[X] == (state[X] == CALLING));
+    assert(!orphan[S] || hangs[S] || hangs[T] || state[X] == DONE);
     assert(!ipi && !inbox[X] && !inbox[S])
 }

@@ -87,19 +87,20 @@ inline push(n) {
 inline raiseRemotely(n, b) {
     atomic { before = bits[n]; bits[n] = bits[n] | b }; /* let before = bits.set(bits) */
     if
-    :: before == 0 -> post(n)                           /* if before == 0 { post(...) } */
+    :: (b & ~before) != 0 -> post(n)                    /* if bits & ~before != 0 { post(...) } */
     :: else
     fi;
     before = 0; was = 0
 }
 
-/* The same on the sink's core; then `deliver` if it waits. */
+/* The same on the sink's core; then `deliver`, unless the thread uses its own time already. */
 inline raiseHere(n, b) {
     atomic { flush(); bits[n] = bits[n] | b };          /* bits.set(bits) */
-    deliver(n)                                          /* if thread.state == .waiting { tell(core, notification) } */
+    deliver(n)                                          /* if !thread.usesOwnTime ... { tell(core, notification) } */
 }
 
-/* Notification.swift: deliver */
+/* Notification.swift: deliver. A thread that does not wait uses its own time from then on, and takes the bits when it
+ * waits: helping.pml. */
 inline deliver(n) {
     if
     :: waiting[n] ->                                    /* guard ... state == .waiting */

@@ -69,7 +69,7 @@ inline start() {
 inline begin() {
     own();
     if
-    :: !isReady -> running = 1; isReady = 1             /* running.store(1); state = .ready; makeReady */
+    :: !isReady -> running = 1; isReady = 1             /* running.store(1); state = .ready; useOwnTime, readyQueue */
     :: else                                             /* guard state == .stopped */
     fi;
     starting = 0
@@ -104,7 +104,7 @@ inline stopHere() {
     :: isReady ->
         own();
         stopping = 1;
-        isReady = 0;                                    /* off the run queue; state = .stopped */
+        isReady = 0;                                    /* state = .stopped; restOwnTime: off the run queue */
 #ifdef RUNNING_EARLY
         running = 0;
 #endif

@@ -1,0 +1,597 @@
+/* Helping: whose time runs whom on one core.
+ *
+ * What is modelled: Kernel+Helping.swift, Kernel+Schedule.swift (makeReady, schedule, takeNext), Kernel+Call.swift
+ * (send, reply, wait), Kernel+Abort.swift, begin and stop, deliver, the end of a budget and of a period, and the fast
+ * paths (callFast, replyWaitFast, wakeFast, waitFast). One core owns all of that, so a kernel entry is one step.
+ * Another core raises S's bits, and this core finds them in its inbox later. See README.md.
+ *
+ * Five threads; the number is the priority of a thread's own time. L is a client with a budget, P spins and signals
+ * S, S is a server, T is a server that S and H call, H is a client. P, S and H have a notification each; its bit may
+ * be in the abort mask of H and of S. Calls, replies, signals, aborts, stops and starts of S and T come in any number
+ * and order.
+ *
+ * Claims, after every entry (`check`):
+ *  lost      time that leads to a ready context, and is not used up, has the core or is queued
+ *  end       the core runs the end of the chain of the time that has the core
+ *  twice     time that has the core is in no queue, and only time of an owner that is ready or calling is in use
+ *  orphan    a server whose caller has gone uses its own time only if that has a budget, or if bits came for the
+ *            server
+ *  inversion no chain that leads to a ready context is more urgent than the time that has the core; while H calls,
+ *            the core runs the end of H's chain and nothing else
+ *  news      a thread that has been told of bits uses its own time
+ * With FAIR: each call of H ends. Servers reply in finitely many steps there; P may spin for ever, and outranks L.
+ *
+ * The known limit: time of a caller that queues may stay parked until its call is taken, when its chain led to a
+ * stopped context once (`excused`). Starting T brings back its callers and the callers whom those serve; it does not
+ * bring back H that queues at S. With STRICT there is no excuse, and with STOPS the progress of H is claimed although
+ * T stops and starts: the checks show that both fail. CURE shows that both hold if begin and goOn bring back all the
+ * parked time of the core.
+ */
+// check: pass
+// check: pass -DBUDGET        S has a budget of its own
+// check: pass -DSTRICT -DCURE
+// check: pass fair
+// check: pass fair -DSTOPS -DCURE
+// check: fail -DSTRICT        the known limit
+// check: fail fair -DSTOPS    the known limit: H waits for ever, while P spins
+// check: fail -DNO_TAKEN      wait takes a call without readyCallers
+// check: fail -DNO_ENDED      a call that was aborted ends without readyCallers
+// check: fail -DNO_QUEUE      begin leaves the time of those that queue parked
+// check: fail -DNO_RENEW      a new period does not bring the time back
+// check: fail -DKEEP_OWN      wait leaves usesOwnTime set
+// check: fail -DNO_NEWS       bits wake a thread that waits, and bring no own time to one that serves
+// check: fail -DFAST_OWN      the fast reply is taken although the server uses its own time
+// check: fail -DFAST_QUEUE    the fast reply is taken although a caller queues
+// check: fail -DFAST_CHAIN    the fast wait does not ask whether the next owner is ready
+// check: fail -DORPHAN        an orphan goes on on its own time, which has no limit
+// check: fail -DSHORT         beneficiary stops one link early
+// check: fail -DSERVED_ONLY   the time of a caller that queues helps nobody
+// check: fail -DNO_MUST       a caller that queues does not make the core choose again
+// check: fail fair -DSERVED_ONLY   the classic inversion: P spins, and L never lets S reply
+
+#define L 0
+#define P 1
+#define S 2
+#define T 3
+#define H 4
+#define NONE 5
+
+#define STOPPED 0                       /* RunState */
+#define READY 1
+#define WAITING 2
+#define CALLING 3
+
+#ifdef SHORT
+#define MAX 1
+#else
+#define MAX 2                           /* maximumDepth: as long as the longest chain here, H -> S -> T */
+#endif
+
+byte state[5];                          /* ExecutionContext.state */
+byte server[5] = NONE;                        /* .server */
+byte caller[5] = NONE;                        /* .caller */
+bit  own[5];                            /* .usesOwnTime */
+bit  stops[5];                          /* .stopsOnReply */
+chan callers[2] = [2] of { byte };      /* .callers, of S and T */
+
+byte queue;                             /* Core.runQueue: bit t is set: t's time is queued */
+bit  usedUp[5];                         /* SchedulingContext.isExhausted */
+byte time = NONE;                       /* Core.scheduling: whose time has the core */
+byte current = NONE;                    /* Core.current */
+bit  mustSchedule;
+
+bit  bits[5];                           /* Notification.bits, of S and H */
+bit  mask[5];                           /* .abortMask: whether the bit ends a call */
+bit  inbox;                             /* S's notification is in the core's inbox */
+
+/* Of the proof. */
+bit  orphan[5];                         /* its caller has gone, and it has not waited since */
+bit  news[5];                           /* bits came since it last waited */
+bit  parked[5];                         /* its time has left the queue because the chain led to a stopped context */
+#ifdef FAIR
+byte left = 3;                          /* aborts, stops and signals that may still come */
+bit  asked;                             /* S has called T for its present caller */
+#endif
+
+/* Places for the work of one entry; 0 between entries. */
+byte ben, steps, top, link, who, serv, whom, n;
+bit  deep;
+
+#define isQueued(t) ((queue >> (t)) & 1)
+#ifdef BUDGET
+#define hasBudget(t) ((t) == L || (t) == S)
+#else
+#define hasBudget(t) ((t) == L)
+#endif
+#define isServer(t) ((t) == S || (t) == T)
+#define queueOf(s) callers[(s) - S]
+
+/* The conditions of the fast paths, and of deliver. */
+#ifdef FAST_OWN
+#define mayReplyFast(s) (len(queueOf(s)) == 0 && bits[s] == 0)
+#elif defined(FAST_QUEUE)
+#define mayReplyFast(s) (!own[s] && bits[s] == 0)
+#else
+#define mayReplyFast(s) (!own[s] && len(queueOf(s)) == 0 && bits[s] == 0)
+#endif
+#ifdef FAST_CHAIN
+#define goesOnItself(t) true
+#else
+#define goesOnItself(t) (state[t] == READY)
+#endif
+#define queues(s) (isServer(s) && len(queueOf(s)) != 0)
+#define mayGetFast(t) (t != NONE && goesOnItself(t) && !hasBudget(t))
+#define mayWaitFast(s) (bits[s] == 0 && !queues(s) && mayGetFast(top) && !hasBudget(time))
+#define mayWakeFast(c) (c > time && (top == NONE || top < c) && !hasBudget(c) && !hasBudget(time))
+#ifdef NO_NEWS
+#define mayHear(c) (!own[c] && state[c] == WAITING)
+#else
+#define mayHear(c) (!own[c] && state[c] != STOPPED)
+#endif
+
+/* MARK: Kernel+Helping.swift */
+
+inline beneficiary(t) {
+    ben = t; steps = 0;
+    do
+#ifdef SERVED_ONLY
+    :: state[ben] == CALLING && steps < MAX && caller[server[ben]] == ben -> ben = server[ben]; steps++
+#else
+    :: state[ben] == CALLING && steps < MAX -> ben = server[ben]; steps++
+#endif
+    :: else -> break
+    od;
+    if :: own[t] && state[ben] == READY :: else -> ben = NONE fi;
+    steps = 0
+}
+
+inline useOwnTime(c) { own[c] = 1; makeReady(c) }
+
+inline restOwnTime(c) {
+    own[c] = 0; parked[c] = 0;
+    queue = queue & ~(1 << c);
+    if :: time == c -> releaseCore() :: else fi
+}
+
+inline readyCallers(c) {
+    mustSchedule = 1;
+    link = c;
+    do
+    :: link != NONE ->
+        if :: own[link] -> makeReady(link) :: else fi;
+        link = caller[link]
+    :: else -> break
+    od;
+    link = 0
+}
+
+/* readyQueue: of a context that has been started. */
+inline readyQueue(s) {
+    n = len(queueOf(s));
+    do
+    :: n > 0 -> queueOf(s)?whom; queueOf(s)!whom; readyCallers(whom); n--
+    :: else -> break
+    od;
+    whom = 0
+}
+
+/* The cure of the known limit: all the parked time of the core comes back. */
+inline readyParked() {
+    whom = 0;
+    do
+    :: whom < NONE -> if :: parked[whom] -> makeReady(whom) :: else fi; whom++
+    :: else -> break
+    od;
+    whom = 0; mustSchedule = 1
+}
+
+inline leaveOrphan(s) {
+    mustSchedule = 1; orphan[s] = 1;
+    if
+#ifndef ORPHAN
+    :: hasBudget(s) -> useOwnTime(s)
+#else
+    :: true -> useOwnTime(s)
+#endif
+    :: else
+    fi
+}
+
+/* MARK: Kernel+Schedule.swift */
+
+inline makeReady(t) {
+    if
+    :: !isQueued(t) && time != t && !usedUp[t] ->
+        queue = queue | (1 << t); parked[t] = 0;
+        if :: time == NONE || t > time -> mustSchedule = 1 :: else fi
+    :: else
+    fi
+}
+
+inline releaseCore() { time = NONE; current = NONE; mustSchedule = 1 }
+
+inline highest() {
+    top = NONE;
+    if :: isQueued(4) -> top = 4 :: else ->
+    if :: isQueued(3) -> top = 3 :: else ->
+    if :: isQueued(2) -> top = 2 :: else ->
+    if :: isQueued(1) -> top = 1 :: else ->
+    if :: isQueued(0) -> top = 0 :: else fi fi fi fi fi
+}
+
+/* The end of a chain of any length; whether a link of it queues, and whether one before the last does. */
+inline follow(t) {
+    link = t; n = 0; deep = 0;
+    do
+    :: state[link] == CALLING ->
+        deep = n;
+        n = n || caller[server[link]] != link;
+        link = server[link]
+    :: else -> break
+    od
+}
+
+/* Time that leads nowhere is left out of the queue. */
+inline park(t) { follow(t); parked[t] = state[link] == STOPPED; link = 0; n = 0; deep = 0 }
+
+/* The end of each entry: resume, schedule. */
+inline resume() {
+    if
+    :: mustSchedule ->
+        mustSchedule = 0;
+        ben = NONE;
+        if :: time != NONE -> beneficiary(time) :: else fi;
+        highest();
+        if
+        :: ben != NONE && (top == NONE || top < time) -> current = ben
+        :: else ->
+            if :: ben != NONE -> queue = queue | (1 << time) :: time != NONE && ben == NONE -> park(time) :: else fi;
+            time = NONE;
+            takeNext()
+        fi;
+        ben = 0; top = 0
+    :: else
+    fi;
+    check()
+}
+
+/* takeNext, takeNextInChain; here one entry parks whatever it finds. */
+inline takeNext() {
+    current = NONE;
+    do
+    :: queue != 0 && time == NONE ->
+        highest();
+        queue = queue & ~(1 << top);
+        beneficiary(top);
+        if :: ben != NONE -> time = top; current = ben :: else -> park(top) fi
+    :: else -> break
+    od
+}
+
+/* MARK: Kernel+Call.swift */
+
+inline send(c, s) {
+    state[c] = CALLING; server[c] = s;
+    if
+    :: state[s] == WAITING -> transfer(c, s); current = s                       /* switchTo; callFast is the same */
+    :: else ->
+        queueOf(s)!c;
+#ifndef NO_MUST
+        mustSchedule = 1
+#endif
+    fi
+}
+
+inline transfer(c, s) { state[s] = READY; caller[s] = c }
+
+/* Of S and H, and of T, which has no notification. */
+inline wait(s) {
+    mustSchedule = 1;
+    if
+    :: bits[s] != 0 -> bits[s] = 0; orphan[s] = 0; useOwnTime(s)
+    :: else ->
+        state[s] = WAITING; orphan[s] = 0; news[s] = 0;
+#ifndef KEEP_OWN
+        restOwnTime(s);
+#endif
+        if
+        :: queues(s) ->
+            queueOf(s)?who; transfer(who, s);
+#ifndef NO_TAKEN
+            readyCallers(who);
+#endif
+            who = 0
+        :: else
+        fi
+    fi
+}
+
+/* waitFast, else replyWait that only waits. */
+inline waitOnly(s) {
+    highest();
+    if
+    :: mayWaitFast(s) ->
+        state[s] = WAITING; own[s] = 0; orphan[s] = 0; news[s] = 0;
+        queue = queue & ~(1 << top);
+        time = top; current = top
+    :: else -> wait(s)
+    fi;
+    top = 0
+}
+
+/* reply, then replyWaitFast's switch or finishReply. */
+inline reply(s, waits) {
+    who = caller[s];
+    assert(state[who] == CALLING && server[who] == s);
+    caller[s] = NONE; server[who] = NONE; state[who] = READY;
+    if
+    :: waits && !stops[who] && mayReplyFast(s) ->
+        state[s] = WAITING; news[s] = 0; current = who; who = 0
+    :: else ->
+        if :: stops[who] -> finishStop(who) :: else -> readyCallers(who) fi;
+        who = 0;
+        mustSchedule = 1;
+        if :: waits -> wait(s) :: else -> useOwnTime(s) fi
+    fi
+}
+
+inline replyWait(s) {
+    if
+    :: caller[s] != NONE -> reply(s, 1)
+    :: else -> waitOnly(s)                                                      /* replyToNobody, or wait */
+    fi
+}
+
+/* MARK: Kernel+Abort.swift, begin and stop */
+
+inline endCall(c) {
+    serv = server[c]; server[c] = NONE;
+    mustSchedule = 1;
+    if
+    :: caller[serv] == c -> caller[serv] = NONE; leaveOrphan(serv)
+    :: else -> queueOf(serv)??eval(c)
+    fi;
+    serv = 0
+}
+
+inline abortCall(c) {
+    endCall(c);
+    if
+    :: stops[c] -> finishStop(c)                                                /* goOn */
+    :: else ->
+        state[c] = READY;
+#ifdef CURE
+        if :: own[c] -> makeReady(c) :: else fi; readyParked()
+#elif !defined(NO_ENDED)
+        readyCallers(c)
+#endif
+    fi
+}
+
+inline finishStop(c) {
+    leaveHardware(c);
+    /* abandonCaller */
+    serv = c;
+    do
+    :: caller[serv] != NONE ->
+        whom = caller[serv];
+        caller[serv] = NONE; server[whom] = NONE;
+        if
+        :: stops[whom] -> leaveHardware(whom); serv = whom
+        :: else -> state[whom] = READY; readyCallers(whom)                      /* goOn; caller[serv] is NONE now */
+        fi
+    :: else -> break
+    od;
+    serv = 0; whom = 0
+}
+
+inline leaveHardware(c) {
+    stops[c] = 0; state[c] = STOPPED; orphan[c] = 0; news[c] = 0;
+    restOwnTime(c);
+    mustSchedule = 1;
+    if :: current == c -> current = NONE :: else fi
+}
+
+inline stop(c) {
+    if
+    :: state[c] == CALLING && caller[server[c]] == c -> stops[c] = 1
+    :: state[c] == CALLING && caller[server[c]] != c -> endCall(c); finishStop(c)
+    :: state[c] == READY || state[c] == WAITING -> finishStop(c)
+    :: else
+    fi
+}
+
+inline begin(c) {
+    if :: state[c] == CALLING -> stops[c] = 0 :: else fi;
+    if
+    :: state[c] == STOPPED ->
+        state[c] = READY;
+        useOwnTime(c);
+#ifdef CURE
+        readyParked();
+#elif !defined(NO_QUEUE)
+        readyQueue(c);
+#endif
+        /* Of the proof: whose chain only served callers lie before the started server has no excuse. */
+        whom = 0;
+        do
+        :: whom < NONE -> follow(whom); if :: link == c && !deep -> parked[whom] = 0 :: else fi; whom++
+        :: else -> break
+        od;
+        whom = 0; link = 0; n = 0; deep = 0
+    :: else
+    fi
+}
+
+/* MARK: Notification.swift */
+
+/* raise on this core, or the inbox: deliver. */
+inline deliver(c) {
+    if :: state[c] == CALLING && bits[c] && mask[c] -> abortCall(c) :: else fi;
+    if
+    :: bits[c] != 0 && mayHear(c) ->
+        if :: state[c] == WAITING -> bits[c] = 0; state[c] = READY :: else fi;
+        useOwnTime(c)
+    :: else
+    fi
+}
+
+/* signal by P: wakeFast, else raise. */
+inline signal(c) {
+    highest();
+    news[c] = 1;
+    if
+    :: state[c] == WAITING && bits[c] == 0 && mayWakeFast(c) ->
+        state[c] = READY; own[c] = 1;
+        queue = queue | (1 << time);
+        time = c; current = c
+    :: else -> bits[c] = 1; deliver(c)
+    fi;
+    top = 0
+}
+
+/* Kernel+Budget.swift: renewBudgets */
+inline renew(t) {
+    usedUp[t] = 0;
+#ifndef NO_RENEW
+    if :: own[t] -> makeReady(t) :: else fi
+#endif
+}
+
+/* MARK: Claims */
+
+#ifdef STRICT
+#define excused 0
+#else
+#define excused (parked[who] && n)
+#endif
+
+inline check() {
+#ifndef FAIR
+    assert((time == NONE) == (current == NONE));
+    if
+    :: time != NONE ->
+        follow(time);
+        assert(current == link && state[link] == READY);                        /* end */
+        assert(own[time] && !isQueued(time) && !usedUp[time]);                  /* twice */
+        assert(!orphan[time] || news[time] || hasBudget(time))                  /* orphan */
+    :: else
+    fi;
+    who = 0;
+    do
+    :: who < NONE ->
+        follow(who);
+        assert(!own[who] || state[who] == READY || state[who] == CALLING);
+        assert(!isQueued(who) || (own[who] && !usedUp[who]));
+        if
+        :: own[who] && !usedUp[who] && state[link] == READY && !excused ->
+            assert(time == who || isQueued(who));                               /* lost */
+            assert(time != NONE && time >= who)                                 /* inversion */
+        :: else
+        fi;
+        assert(bits[who] == 0 || (who == S && inbox) || own[who] || state[who] == STOPPED);      /* news */
+        who++
+    :: else -> break
+    od;
+    who = H; follow(H);
+    assert(state[link] != READY || current == link || excused);                 /* inversion, as H sees it */
+    link = 0; who = 0; n = 0; deep = 0
+#else
+    skip
+#endif
+}
+
+/* MARK: Who does what */
+
+#define isAborting(c) (bits[c] && mask[c])
+
+/* What runs makes kernel entries. A thread that does nothing spins; P does little else. */
+proctype home() {
+    do
+    :: d_step { current == L -> send(L, S); resume() }
+#ifdef FAIR
+    :: current == P
+#else
+    :: d_step { current == P && bits[S] == 0 -> signal(S); resume() }
+#endif
+    :: d_step { current == H && !isAborting(H) -> send(H, S); resume() }
+    :: d_step { current == H && !isAborting(H) -> send(H, T); resume() }
+    :: d_step { current == H -> waitOnly(H); resume() }
+    :: d_step { current == P -> waitOnly(P); resume() }
+#ifdef FAIR
+    :: d_step { current == S && !isAborting(S) && !asked -> asked = 1; send(S, T); resume() }
+    :: d_step { current == S -> asked = 0; replyWait(S); resume() }
+#else
+    :: d_step { current == S && !isAborting(S) -> send(S, T); resume() }
+    :: d_step { current == S -> replyWait(S); resume() }
+    :: d_step { current == S && caller[S] != NONE -> reply(S, 0); resume() }
+    :: d_step { current == S && bits[S] != 0 -> bits[S] = 0; resume() }         /* poll */
+#endif
+    :: d_step { current == T -> replyWait(T); resume() }
+    od
+}
+
+/* Another core raises S's bits, and tells this core; timers of this core raise H's and P's. */
+proctype signals() {
+endSignals:
+    do
+#ifdef FAIR
+    :: d_step { left > 0 && !bits[S] -> left--; bits[S] = 1; news[S] = 1; inbox = 1 }
+    :: d_step { left > 0 && !bits[H] -> left--; bits[H] = 1; deliver(H); resume() }
+    :: d_step { state[H] == WAITING -> bits[H] = 1; deliver(H); resume() }
+#else
+    :: d_step { !bits[S] -> bits[S] = 1; news[S] = 1; inbox = 1 }
+    :: d_step { !bits[H] -> bits[H] = 1; deliver(H); resume() }
+#endif
+    :: d_step { state[P] == WAITING -> bits[P] = 1; deliver(P); resume() }
+    od
+}
+
+/* The inbox's interrupt; the end of a budget, and of a period. */
+proctype interrupts() {
+endInterrupts:
+    do
+    :: d_step { inbox -> inbox = 0; deliver(S); resume() }
+#ifndef FAIR
+    :: d_step { time != NONE && hasBudget(time) -> usedUp[time] = 1; releaseCore(); resume() }
+    :: d_step { usedUp[L] -> renew(L); resume() }
+    :: d_step { usedUp[S] -> renew(S); resume() }
+#endif
+    od
+}
+
+/* Somebody who may stop and start the servers, and abort calls. */
+proctype controller() {
+endController:
+    do
+#ifdef FAIR
+#ifdef STOPS
+    :: d_step { left > 0 && state[T] != STOPPED -> left--; stop(T); resume() }
+    :: d_step { left > 0 && state[S] != STOPPED -> left--; stop(S); resume() }
+#endif
+    :: d_step { left > 0 && state[L] == CALLING -> left--; abortCall(L); resume() }
+#else
+    :: d_step { state[T] != STOPPED -> stop(T); resume() }
+    :: d_step { state[S] != STOPPED && !stops[S] -> stop(S); resume() }
+    :: d_step { state[L] == CALLING -> abortCall(L); resume() }
+    :: d_step { state[S] == CALLING -> abortCall(S); resume() }
+#endif
+    :: d_step { state[T] == STOPPED -> begin(T); resume() }
+    :: d_step { state[S] == STOPPED || stops[S] -> begin(S); resume() }
+    od
+}
+
+init {
+    atomic {
+        state[L] = READY; state[P] = WAITING; state[S] = WAITING; state[T] = WAITING; state[H] = READY;
+        useOwnTime(L); useOwnTime(H);
+        if :: mask[H] = 1 :: skip fi;
+        if :: mask[S] = 1 :: skip fi;
+        resume();
+        run home(); run signals(); run interrupts(); run controller()
+    }
+}
+
+#ifdef FAIR
+ltl served { [] (state[H] == CALLING -> <> (state[H] != CALLING)) }
+#endif
