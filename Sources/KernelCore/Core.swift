@@ -23,6 +23,7 @@ public struct Core: ~Copyable {
     public var mustSchedule: Bool
     let translationWord: AtomicWord
     public var runQueue: RunQueue
+    public var parked: ParkedTime
     public var notificationTimers: TimerQueue<Notification>
     public var contextTimers: TimerQueue<ExecutionContext>
     /// Scheduling contexts that wait for a new budget.

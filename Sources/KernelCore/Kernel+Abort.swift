@@ -27,7 +27,7 @@ extension Kernel {
     static func goOn(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         guard context.pointee.stopsOnReply == 0 else { return finishStop(core, context) }
         context.pointee.state = .ready
-        readyCallers(core, of: context)
+        reviveParked(core)
     }
 
     /// `contextControl.abort`: a thread's call ends with `aborted`; a fault or exit that is being served leaves its context
@@ -107,9 +107,12 @@ extension Kernel {
         if server != stopped { rest(core, server) }
     }
 
+    /// How many callers of a server that is destroyed one entry dismisses.
+    private static var dismissBatch: Int { 8 }
+
     /// Callers that queue at a server that is destroyed get `dead`. False: some are left.
     static func dismissCallers(_ core: Ref<Core>, _ server: Ref<ExecutionContext>) -> Bool {
-        for _ in 0..<queueBatch {
+        for _ in 0..<dismissBatch {
             guard let caller = server.pointee.callers.removeFirst() else { return true }
             caller.pointee.server = nil
             if caller.pointee.callKind == .message {

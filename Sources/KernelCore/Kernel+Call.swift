@@ -135,7 +135,7 @@ extension Kernel {
             reply(core, server, caller, form)
             if shape.bits != 0, caller.pointee.callKind == .message { transferMore(server, caller, shape) }
             if form & (ReplyForm.wait | ReplyForm.leaveStopped | ReplyForm.refuse) == ReplyForm.wait,
-                !server.pointee.usesOwnTime, canWaitSimply(server)
+                !server.pointee.usesOwnTime, canWaitSimply(server), core.pointee.parked.head == nil
             {
                 server.pointee.state = .waiting
                 return switchTo(core, caller)
@@ -199,7 +199,7 @@ extension Kernel {
         if caller.pointee.state == .stopped {
             finishStop(core, caller)
         } else {
-            readyCallers(core, of: caller)
+            reviveParked(core)
         }
         core.pointee.mustSchedule = true
         if form & ReplyForm.wait != 0 { return wait(core, server) }
@@ -221,7 +221,6 @@ extension Kernel {
         guard let caller = server.pointee.callers.removeFirst() else { return }
         transfer(caller, server, badge: caller.pointee.messageBadge, caller.pointee.message)
         if caller.pointee.shape.bits != 0 { transferMore(caller, server, caller.pointee.shape) }
-        readyCallers(core, of: caller)
     }
 
     // MARK: Registers

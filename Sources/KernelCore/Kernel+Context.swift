@@ -233,7 +233,7 @@ extension Kernel {
         context.pointee.running.store(1)
         context.pointee.state = .ready
         useOwnTime(core, context)
-        readyQueue(core, of: context)
+        reviveParked(core)
     }
 
     /// Stops a context, on its own core. One whose call is being served stops when the reply comes.

@@ -8,7 +8,8 @@ import ABI
 // is made or answered: the paths of calls touch no scheduling context at all.
 //
 // A chain has at most `maximumDepth` links. Time whose chain is longer, or ends at a stopped context, leaves the run queue when it is
-// found so ("parked"). `readyCallers` brings it back: when the owner's call is taken or ends, or when the server is started.
+// found so, and is parked on its core. `reviveParked` has it looked at again after each event by which a chain can lead further: a
+// context starts, or a call ends.
 
 extension Kernel {
     /// Returns the context that this time runs: its owner, or the end of the chain of calls that the owner waits for. Nil if none can run.
@@ -42,34 +43,35 @@ extension Kernel {
         context.pointee.usesOwnTime = false
         guard let home = context.pointee.home else { return }
         core.pointee.runQueue.remove(home)
+        if home.pointee.isParked { core.pointee.parked.remove(home) }
         if core.pointee.scheduling == home { releaseCore(core) }
     }
 
-    /// Brings back the parked time of those for whom a context works: its own, its caller's, that one's caller's.
-    ///
-    /// Callers that queue at one of these stay parked until they are taken. Work: at most `maximumDepth` links.
-    static func readyCallers(_ core: Ref<Core>, of context: Ref<ExecutionContext>) {
+    /// Has the core look again at all time that was parked until now, because a chain may lead further than before.
+    static func reviveParked(_ core: Ref<Core>) {
         core.pointee.mustSchedule = true
-        var link: Ref<ExecutionContext>? = context
-        for _ in 0...maximumDepth {
-            guard let helper = link else { return }
-            if helper.pointee.usesOwnTime, let home = helper.pointee.home { makeReady(core, home) }
-            link = helper.pointee.caller
-        }
+        core.pointee.parked.due = core.pointee.parked.count
     }
 
-    /// Brings back the parked time of the first callers that queue at a context that has been started.
-    static func readyQueue(_ core: Ref<Core>, of server: Ref<ExecutionContext>) {
-        var link = server.pointee.callers.head
-        for _ in 0..<queueBatch {
-            guard let caller = link else { return }
-            readyCallers(core, of: caller)
-            link = caller.pointee.next
+    /// Puts some of the parked time that is due back into the run queue. If more is due, the core interrupts itself to go on.
+    @inline(never)
+    static func reviveSome(_ core: Ref<Core>) {
+        for _ in 0..<parkBatch {
+            guard core.pointee.parked.due > 0, let time = core.pointee.parked.head else {
+                core.pointee.parked.due = 0
+                return
+            }
+            core.pointee.parked.due &-= 1
+            core.pointee.parked.remove(time)
+            core.pointee.runQueue.append(time)
         }
+        guard core.pointee.parked.due > 0 else { return }
+        core.pointee.mustSchedule = true
+        M.interrupt(core.pointee.id)
     }
 
-    /// How many queued callers one entry looks at.
-    static var queueBatch: Int { 8 }
+    /// How much time one entry parks, or brings back.
+    static var parkBatch: Int { 8 }
 
     /// Decides on whose time a server goes on whose caller has gone: on that of later callers, which have to queue behind the rest of
     /// this work. A server with a budget of its own may use that, too; one without does not, or clients that abort their calls

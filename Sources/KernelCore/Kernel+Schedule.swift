@@ -23,6 +23,7 @@ extension Kernel {
         guard !scheduling.pointee.isQueued, core.pointee.scheduling != scheduling, !scheduling.pointee.isExhausted else {
             return
         }
+        if scheduling.pointee.isParked { core.pointee.parked.remove(scheduling) }
         if first {
             core.pointee.runQueue.prepend(scheduling)
         } else {
@@ -41,6 +42,7 @@ extension Kernel {
     @inline(never)
     static func schedule(_ core: Ref<Core>) {
         core.pointee.mustSchedule = false
+        if core.pointee.parked.due != 0 { reviveSome(core) }
         if let running = core.pointee.scheduling {
             let beneficiary = beneficiary(of: running)
             if let beneficiary, core.pointee.runQueue.highest <= Int(running.pointee.priority) {
@@ -49,8 +51,10 @@ extension Kernel {
             }
             let now = M.now
             charge(core, now)
-            if running.pointee.isExhausted || beneficiary == nil {
-                // It comes back when its period ends, or when its owner's call goes on.
+            if running.pointee.isExhausted {
+                // It comes back when its period ends.
+            } else if beneficiary == nil {
+                core.pointee.parked.append(running)
             } else if running.pointee.left == Ticks(0) {
                 core.pointee.runQueue.append(running)
             } else {
@@ -63,7 +67,6 @@ extension Kernel {
 
     /// Gives the core, which nobody has, to the most urgent time that leads to a context that can run.
     private static func takeNext(_ core: Ref<Core>, _ now: Ticks) {
-        core.pointee.mustSchedule = false
         guard let next = core.pointee.runQueue.removeFirst(), let owner = next.pointee.context else {
             core.pointee.current = nil
             return updateDeadline(core)
@@ -84,6 +87,7 @@ extension Kernel {
                 return updateDeadline(core)
             }
             if let context = beneficiary(of: next) { return give(core, to: next, context, now) }
+            core.pointee.parked.append(next)
             link = core.pointee.runQueue.removeFirst()
         }
         if let link { core.pointee.runQueue.prepend(link) }
@@ -104,9 +108,6 @@ extension Kernel {
         updateDeadline(core)
         switchTo(core, context)
     }
-
-    /// How much time that leads nowhere one entry parks.
-    private static var parkBatch: Int { 8 }
 
     /// Books the time since the running scheduling context got the core.
     private static func charge(_ core: Ref<Core>, _ now: Ticks) {

@@ -8,6 +8,8 @@ public struct SchedulingContext: ~Copyable {
     /// The time that the kernel starts root on: whoever has it may give others any.
     public var isAllTime: Bool
     public var isQueued: Bool
+    /// In its core's `ParkedTime`: its owner waits, and no chain leads from there to a context that can run.
+    public var isParked: Bool
     /// Ticks at a time when equals want to run.
     public var slice: Ticks
     /// What is left of the slice; 0: a new one begins. Preemption does not renew it, or equals would starve.
@@ -21,6 +23,7 @@ public struct SchedulingContext: ~Copyable {
     /// When it last got the core.
     public var since: Ticks
     let contextLink: SharedRef<ExecutionContext>
+    /// Neighbours in the run queue or among the parked.
     public var next: Ref<SchedulingContext>?
     public var previous: Ref<SchedulingContext>?
 
@@ -82,6 +85,33 @@ extension SchedulingContext {
     }
     /// The next overrun is told. After a change of `overrun`: an overrun that is counted later finds the new one.
     func armOverrun() { _ = overrunToldWord.exchange(0) }
+}
+
+/// The scheduling contexts of one core that lead to no context that can run, in no particular order: see Kernel+Helping.swift.
+public struct ParkedTime {
+    var head: Ref<SchedulingContext>?
+    var tail: Ref<SchedulingContext>?
+    var count: UInt32
+    /// How many of them, from `head` on, are to be looked at again.
+    var due: UInt32
+
+    mutating func append(_ item: Ref<SchedulingContext>) {
+        item.pointee.isParked = true
+        item.pointee.next = nil
+        item.pointee.previous = tail
+        if let tail { tail.pointee.next = item } else { head = item }
+        tail = item
+        count &+= 1
+    }
+
+    mutating func remove(_ item: Ref<SchedulingContext>) {
+        let next = item.pointee.next
+        let previous = item.pointee.previous
+        if let previous { previous.pointee.next = next } else { head = next }
+        if let next { next.pointee.previous = previous } else { tail = previous }
+        item.pointee.isParked = false
+        count &-= 1
+    }
 }
 
 /// The scheduling contexts of one core that are ready and not running, by priority, first come first served.

@@ -131,22 +131,12 @@ extension Invariants {
         guard context.pointee.usesOwnTime else { return }
         require(state == .ready || state == .calling, "a context is \(state) and uses its time")
         guard let time = context.pointee.home else { return require(false, "a context uses time that it does not have") }
-        guard Kernel<ModelMachine>.beneficiary(of: time) != nil, !queuesSomewhere(context) else { return }
+        guard Kernel<ModelMachine>.beneficiary(of: time) != nil else { return }
         let core = cores[context.pointee.core.index]
+        let isToBeLookedAt = time.pointee.isParked && core.pointee.mustSchedule
         require(
-            time.pointee.isQueued || core.pointee.scheduling == time || time.pointee.isExhausted,
+            time.pointee.isQueued || core.pointee.scheduling == time || time.pointee.isExhausted || isToBeLookedAt,
             "time leads to a context that can run and never will")
-    }
-
-    /// Whether a link of its chain waits in a queue: its time may have been parked until it is taken.
-    private func queuesSomewhere(_ context: Ref<ExecutionContext>) -> Bool {
-        var link = context
-        for _ in 0..<16 {
-            guard link.pointee.state == .calling, let server = link.pointee.server else { return false }
-            if server.pointee.caller != link { return true }
-            link = server
-        }
-        return true
     }
 
     private mutating func checkParts(_ context: Ref<ExecutionContext>) {
@@ -258,7 +248,9 @@ extension Invariants {
         require(time.pointee.remaining <= time.pointee.budget, "more is left of a budget than there is")
         require(time.pointee.budget <= time.pointee.period || time.pointee.budget == Ticks(0), "a budget beyond its period")
         require(time.pointee.isExhausted == time.pointee.timer.isArmed, "time is used up and waits for no new budget")
-        require(!(time.pointee.isExhausted && time.pointee.isQueued), "time is used up and queued")
+        require(!(time.pointee.isExhausted && (time.pointee.isQueued || time.pointee.isParked)), "time is used up and queued")
+        require(!(time.pointee.isParked && time.pointee.isQueued), "time is parked and queued")
+        require(!time.pointee.isParked || time.pointee.context?.pointee.usesOwnTime == true, "time is parked and not in use")
         guard let context = time.pointee.context else { return require(!time.pointee.isQueued, "queued time is nobody's") }
         guard isLive(context.address, .thread, .virtualCPU) else { return require(false, "time of a context that is gone") }
         require(context.pointee.home == time, "time knows a context that does not know it")

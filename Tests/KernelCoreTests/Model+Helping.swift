@@ -19,16 +19,6 @@ extension KernelModel {
         return link.state == .ready ? link : nil
     }
 
-    /// Whether a link of the chain waits in a queue: the kernel may have parked the owner's time until its call is taken.
-    private func queuesSomewhere(_ owner: ModelThread) -> Bool {
-        var link = owner
-        while link.state == .calling, let server = link.server {
-            if server.caller !== link { return true }
-            link = server
-        }
-        return false
-    }
-
     /// The kernel runs the end of the chain of the time that has the core, and none that is more urgent waits.
     func compareWhoRuns(_ core: Int, _ kernelCore: Ref<Core>) {
         // It is to go on parking time that leads nowhere.
@@ -45,7 +35,7 @@ extension KernelModel {
                 broken.append("core \(core) does not run the end of the chain of its time")
             }
         }
-        let waiting = owners.filter { !queuesSomewhere($0) }.compactMap { $0.time?.priority }.max()
+        let waiting = owners.compactMap { $0.time?.priority }.max()
         guard let waiting, waiting > running?.time?.priority ?? 0 || running == nil else { return }
         broken.append("core \(core): time of priority \(waiting) waits")
     }
