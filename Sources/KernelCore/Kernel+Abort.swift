@@ -12,7 +12,7 @@ extension Kernel {
         core.pointee.mustSchedule = true
         guard server.pointee.caller == caller else { return server.pointee.callers.remove(caller) }
         server.pointee.caller = nil
-        server.pointee.depth = 0
+        // Its depth stays until it waits again: later callers help with the rest, which may nest as deep as before.
         leaveOrphan(core, server)
     }
 
@@ -107,13 +107,16 @@ extension Kernel {
         if server != stopped { rest(core, server) }
     }
 
-    /// How many callers of a server that is destroyed one entry dismisses.
+    /// How many contexts one entry takes out of their calls, or a few more, because a server is destroyed.
     private static var dismissBatch: Int { 8 }
 
     /// Callers that queue at a server that is destroyed get `dead`. False: some are left.
     static func dismissCallers(_ core: Ref<Core>, _ server: Ref<ExecutionContext>) -> Bool {
-        for _ in 0..<dismissBatch {
+        var contexts = 0
+        while contexts < dismissBatch {
             guard let caller = server.pointee.callers.removeFirst() else { return true }
+            // Those that a caller serves may stop with it.
+            contexts &+= 1 &+ Int(caller.pointee.depth)
             caller.pointee.server = nil
             if caller.pointee.callKind == .message {
                 caller.pointee.frame.x[0] = Status.dead.rawValue

@@ -117,6 +117,7 @@ extension Kernel {
         server.pointee.state = .ready
         server.pointee.caller = caller
         server.pointee.depth = caller.pointee.depth &+ 1
+        server.pointee.wasNotified = false
     }
 
     /// `replyWait`: answers the present caller, waits for the next call or notification, or both.
@@ -207,12 +208,15 @@ extension Kernel {
         if server.pointee.home != nil { useOwnTime(core, server) } else { finishStop(core, server) }
     }
 
-    /// Waits: takes a notification that is pending, else the first queued caller, else sleeps.
+    /// Waits: takes a notification that is pending, or the first queued caller, or else sleeps. When both are there they take turns, so
+    /// that a flood of bits keeps no caller waiting.
     private static func wait(_ core: Ref<Core>, _ server: Ref<ExecutionContext>) {
         core.pointee.mustSchedule = true
-        if let notification = server.pointee.notification, server.pointee.home != nil,
-            notification.pointee.bits.relaxedLoad() != 0
-        {
+        server.pointee.depth = 0
+        let hasBits = isNotified(server)
+        let isCallersTurn = server.pointee.wasNotified && server.pointee.callers.head != nil
+        if hasBits, !isCallersTurn, let notification = server.pointee.notification {
+            server.pointee.wasNotified = true
             answer(server, .notified, tag: notification.pointee.bits.exchange(0))
             return useOwnTime(core, server)
         }
@@ -221,6 +225,13 @@ extension Kernel {
         guard let caller = server.pointee.callers.removeFirst() else { return }
         transfer(caller, server, badge: caller.pointee.messageBadge, caller.pointee.message)
         if caller.pointee.shape.bits != 0 { transferMore(caller, server, caller.pointee.shape) }
+        if hasBits { useOwnTime(core, server) }
+    }
+
+    /// Whether bits are pending that the thread can take: one without time of its own takes none.
+    private static func isNotified(_ server: Ref<ExecutionContext>) -> Bool {
+        guard server.pointee.home != nil, let notification = server.pointee.notification else { return false }
+        return notification.pointee.bits.relaxedLoad() != 0
     }
 
     // MARK: Registers

@@ -232,6 +232,7 @@ extension Kernel {
         if context.pointee.isVirtualCPU { M.forgetInstructions() }
         context.pointee.running.store(1)
         context.pointee.state = .ready
+        context.pointee.depth = 0
         useOwnTime(core, context)
         reviveParked(core)
     }

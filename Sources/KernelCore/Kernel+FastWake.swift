@@ -57,6 +57,7 @@ extension Kernel {
         book(running, now)
         server.pointee.state = .waiting
         server.pointee.usesOwnTime = false
+        server.pointee.depth = 0
         core.pointee.runQueue.remove(next)
         begin(core, next, now)
         switchToThread(core, context)

@@ -77,6 +77,7 @@ extension KernelModel {
         server.state = .ready
         server.caller = caller
         server.depth = caller.depth + 1
+        server.wasNotified = false
         server.expected = (Status.ok.rawValue | transferMore(caller, server, caller.shape), caller.badge)
     }
 
@@ -145,7 +146,10 @@ extension KernelModel {
     }
 
     private func wait(_ server: ModelThread) {
-        if let notification = server.notification, server.scheduling != nil, notification.bits != 0 {
+        server.depth = 0
+        let bits = server.scheduling != nil ? server.notification?.bits ?? 0 : 0
+        if let notification = server.notification, bits != 0, !server.wasNotified || server.callers.isEmpty {
+            server.wasNotified = true
             server.expected = (Status.notified.rawValue, notification.bits)
             notification.bits = 0
             server.usesOwnTime = true
@@ -155,5 +159,6 @@ extension KernelModel {
         server.usesOwnTime = false
         guard !server.callers.isEmpty else { return }
         transfer(server.callers.removeFirst(), server)
+        server.usesOwnTime = bits != 0
     }
 }

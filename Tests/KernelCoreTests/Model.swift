@@ -204,7 +204,6 @@ final class KernelModel {
         caller.server = nil
         if server.caller === caller {
             server.caller = nil
-            server.depth = 0
             // An orphan uses no time of its own that has no limit.
             if server.time?.hasBudget == true { server.usesOwnTime = true }
         } else {
@@ -272,6 +271,7 @@ final class KernelModel {
         guard thread.state == .stopped, thread.isConfigured, thread.scheduling != nil else { return }
         thread.state = .ready
         thread.usesOwnTime = true
+        thread.depth = 0
         thread.time?.wasUsed = true
         thread.expected = nil
     }

@@ -76,6 +76,8 @@ final class ModelThread: ModelObject {
     var isConfigured = false
     /// Its own time runs it, or the server that it waits for.
     var usesOwnTime = false
+    /// When it waited it got bits since its last call: a caller is next.
+    var wasNotified = false
     /// Its core is fixed.
     var isPlaced = false
     var core = 0
