@@ -37,6 +37,11 @@ let programs: [Program] = [
     .component("PageReader", at: "Tests/Programs/PageReader"),
     .component("BadPager", at: "Tests/Programs/BadPager"),
     .component("Poser", at: "Tests/Programs/Poser"),
+    .component("Inversion", at: "Tests/Programs/Inversion"),
+    .component("Launderer", at: "Tests/Programs/Launderer"),
+    .component("Share", at: "Tests/Programs/Share"),
+    .component("InterruptFlood", at: "Tests/Programs/InterruptFlood"),
+    .component("HostileMonitor", at: "Tests/Programs/HostileMonitor"),
     // Machines' programs: benchmarks and mischief.
     .guest("BenchGuest", at: "Bench/BenchGuest"),
     .guest("TestPageGuest", at: "Bench/TestPageGuest"),
@@ -50,6 +55,7 @@ let programs: [Program] = [
     .guest("HostileHypercalls", at: "Hostile/Hypercalls"),
     .guest("HostileRegisters", at: "Hostile/Registers"),
     .guest("HostileDevices", at: "Hostile/Devices"),
+    .guest("HostileBell", at: "Hostile/Bell"),
 ]
 
 /// Modules that both sides build.
