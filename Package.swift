@@ -40,6 +40,11 @@ let programs: [Program] = [
     .component("BadPager", at: "Tests/Programs/BadPager"),
     .component("Poser", at: "Tests/Programs/Poser"),
     .component("LateFault", at: "Tests/Programs/LateFault"),
+    .component("Inversion", at: "Tests/Programs/Inversion"),
+    .component("Launderer", at: "Tests/Programs/Launderer"),
+    .component("Share", at: "Tests/Programs/Share"),
+    .component("InterruptFlood", at: "Tests/Programs/InterruptFlood"),
+    .component("HostileMonitor", at: "Tests/Programs/HostileMonitor"),
     // Machines' programs: benchmarks and mischief.
     .guest("BenchGuest", at: "Bench/BenchGuest"),
     .guest("TestPageGuest", at: "Bench/TestPageGuest"),
@@ -58,6 +63,7 @@ let programs: [Program] = [
     .guest("HostileReset", at: "Hostile/Reset"),
     .guest("HostileContention", at: "Hostile/Contention"),
     .guest("ShareGuest", at: "Bench/ShareGuest"),
+    .guest("HostileBell", at: "Hostile/Bell"),
 ]
 
 /// Modules that both sides build.

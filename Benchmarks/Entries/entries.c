@@ -8,8 +8,13 @@
    vectors=OFFSET (of the exception vectors), output=FILE. The output is a `struct output`, always current: it is mapped, because
    the emulator is usually killed. `EntryRecords.swift` reads it.
 
-   Only the kernel's instructions are instrumented. It is found by where it lies in the board's RAM, because machines use the same
-   virtual addresses: QEMU's boot code runs first, at the start of RAM, and the kernel's first instruction next. */
+   On a board with several cores, the plugin also counts for each core what interrupts it and how much time that takes, in
+   instructions of that core alone. Under -icount the cores take turns on one thread of the host, and the sum of their
+   instructions is the virtual time.
+
+   Only the kernel's instructions are instrumented; with several cores, tenants' blocks as well. The kernel is found by where it
+   lies in the board's RAM, because machines use the same virtual addresses: QEMU's boot code runs first, at the start of RAM,
+   and the kernel's first instruction next. */
 #include "plugin.h"
 #include <fcntl.h>
 #include <pthread.h>
@@ -20,6 +25,9 @@
 
 /* The longest turn of a spin loop. */
 enum { MAXIMUM_TURN = 32 };
+
+/* Instructions of all cores together: a millisecond of virtual time under -icount shift=0. */
+enum { MILLISECOND = 1000000 };
 
 enum { MAXIMUM_FUNCTIONS = 2048, MAXIMUM_CORES = 8, PART_COUNT = 64, PATH_COUNT = 2048, OCTAVE_COUNT = 32 };
 
@@ -38,17 +46,37 @@ struct path {
     } parts[PART_COUNT];
 };
 
+/* One core of a board with several. */
+struct core_record {
+    /* Its instructions, in the kernel (waits for the lock included) and in tenants. */
+    uint64_t inside, outside;
+    /* Entries that an interrupt began while a tenant ran, and their instructions. */
+    uint64_t interrupts, interrupt_instructions;
+    /* The most interrupts within a millisecond of virtual time. */
+    uint64_t most_interrupts;
+    /* The most instructions of entries that followed each other without a tenant's instruction in between, and of which an
+       interrupt began one: that interrupt waited no longer. */
+    uint64_t longest_run;
+};
+
 struct output {
     uint64_t magic;
     uint64_t dropped;
     uint64_t octaves[KIND_COUNT][OCTAVE_COUNT];
     struct path paths[PATH_COUNT];
+    struct core_record cores[MAXIMUM_CORES];
 };
 
 struct core {
     enum kind kind;
     int is_inside;
     uint64_t count, waited;
+    /* Instructions since a tenant's last one, of entries that have ended. */
+    uint64_t run;
+    int run_has_interrupt;
+    /* The present millisecond, and the interrupts in it. */
+    uint64_t millisecond, interrupts;
+    struct core_record *record;
     /* The last YIELD, and `count` then. */
     const struct instruction *yield;
     uint64_t yielded;
@@ -71,10 +99,51 @@ static uint32_t functions[MAXIMUM_FUNCTIONS + 1], function_count;
 static struct instruction *instructions;
 static uint64_t vectors;
 static const char *boot_code, *kernel;
+/* Instructions of all cores. Exact under -icount only, where one thread of the host runs them all. */
+static uint64_t total;
+static int has_several_cores;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void count_total(uint64_t more)
+{
+    __atomic_store_n(&total, __atomic_load_n(&total, __ATOMIC_RELAXED) + more, __ATOMIC_RELAXED);
+}
+
+static void note_interrupt(struct core *core)
+{
+    uint64_t millisecond = __atomic_load_n(&total, __ATOMIC_RELAXED) / MILLISECOND;
+    if (core->millisecond != millisecond) {
+        core->millisecond = millisecond;
+        core->interrupts = 0;
+    }
+    core->interrupts++;
+    core->run_has_interrupt = 1;
+    core->record->interrupts++;
+    if (core->interrupts > core->record->most_interrupts)
+        core->record->most_interrupts = core->interrupts;
+}
+
+static void end_run(struct core *core)
+{
+    core->run = 0;
+    core->run_has_interrupt = 0;
+}
+
+static void note_end(struct core *core)
+{
+    if (core->kind == KIND_START)
+        return;
+    if (core->kind == KIND_INTERRUPT)
+        core->record->interrupt_instructions += core->count;
+    core->run += core->count;
+    if (core->run_has_interrupt && core->run > core->record->longest_run)
+        core->record->longest_run = core->run;
+}
 
 static void begin(struct core *core, enum kind kind)
 {
+    if (kind == KIND_INTERRUPT && has_several_cores)
+        note_interrupt(core);
     for (uint32_t i = 0; i < core->touched_count; i++)
         core->instructions[core->touched[i]] = 0;
     core->touched_count = 0;
@@ -122,6 +191,8 @@ static void end(struct core *core)
     if (!core->is_inside)
         return;
     core->is_inside = 0;
+    if (has_several_cores)
+        note_end(core);
     pthread_mutex_lock(&lock);
     output->octaves[core->kind][63 - __builtin_clzll(core->count | 1)]++;
     struct path *path = find_path(core);
@@ -149,6 +220,10 @@ static void execute(unsigned vcpu, void *data)
     if (instruction->begins >= 0)
         begin(core, (enum kind)instruction->begins);
     core->count++;
+    if (has_several_cores) {
+        core->record->inside++;
+        count_total(1);
+    }
     if (core->instructions[instruction->function]++ == 0)
         core->touched[core->touched_count++] = instruction->function;
     if (instruction->is_yield)
@@ -157,8 +232,18 @@ static void execute(unsigned vcpu, void *data)
         end(core);
     if (instruction->is_wait) {
         end(core);
+        end_run(core);
         begin(core, KIND_WAKE);
     }
+}
+
+/* A block of a tenant begins, with `data` instructions. */
+static void execute_tenant(unsigned vcpu, void *data)
+{
+    struct core *core = &cores[vcpu % MAXIMUM_CORES];
+    end_run(core);
+    core->record->outside += (uintptr_t)data;
+    count_total((uintptr_t)data);
 }
 
 static void locate_kernel(const char *address, uint64_t virtual_address)
@@ -172,13 +257,15 @@ static void locate_kernel(const char *address, uint64_t virtual_address)
 static void instrument(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
 {
     (void)id;
-    for (size_t i = 0; i < qemu_plugin_tb_n_insns(block); i++) {
+    size_t length = qemu_plugin_tb_n_insns(block), in_kernel = 0;
+    for (size_t i = 0; i < length; i++) {
         struct qemu_plugin_insn *instruction = qemu_plugin_tb_get_insn(block, i);
         const char *address = qemu_plugin_insn_haddr(instruction);
         if (kernel == NULL)
             locate_kernel(address, qemu_plugin_insn_vaddr(instruction));
         if (kernel == NULL || address < kernel || address >= kernel + functions[function_count])
             continue;
+        in_kernel++;
         struct instruction *record = &instructions[(address - kernel) / 4];
         uint32_t code;
         memcpy(&code, qemu_plugin_insn_data(instruction), sizeof code);
@@ -187,6 +274,8 @@ static void instrument(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
         record->is_yield = code == 0xD503203F;
         qemu_plugin_register_vcpu_insn_exec_cb(instruction, execute, QEMU_PLUGIN_CB_NO_REGS, record);
     }
+    if (has_several_cores && kernel != NULL && in_kernel == 0)
+        qemu_plugin_register_vcpu_tb_exec_cb(block, execute_tenant, QEMU_PLUGIN_CB_NO_REGS, (void *)length);
 }
 
 static int read_functions(const char *path)
@@ -214,8 +303,8 @@ static void mark_beginnings(void)
 
 PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
-    (void)info;
     int file = -1;
+    has_several_cores = info->system.maximum_cores > 1;
     for (int i = 0; i < argc; i++) {
         if (strncmp(argv[i], "functions=", 10) == 0 && read_functions(argv[i] + 10) != 0)
             return -1;
@@ -229,6 +318,8 @@ PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *in
     output = mmap(NULL, sizeof *output, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (output == MAP_FAILED)
         return -1;
+    for (int i = 0; i < MAXIMUM_CORES; i++)
+        cores[i].record = &output->cores[i];
     output->magic = 0x3153454952544E45;  /* "ENTRIES1" */
     mark_beginnings();
     qemu_plugin_register_vcpu_tb_trans_cb(id, instrument);

@@ -46,10 +46,11 @@ import Testing
 }
 
 @Suite struct EntryRecordTests {
-    /// As the plugin lays it out: magic, dropped, octaves, paths.
-    private func file(_ paths: [[UInt64]]) -> Data {
+    /// As the plugin lays it out: magic, dropped, octaves, paths, cores.
+    private func file(_ paths: [[UInt64]], core: [UInt64] = [0, 0, 0, 0, 0, 0]) -> Data {
         var words: [UInt64] = [0x3153_4549_5254_4E45, 0] + Array(repeating: 0, count: 5 * 32)
         for path in paths + Array(repeating: [], count: 2048 - paths.count) { words += path + Array(repeating: 0, count: 71 - path.count) }
+        words += core + Array(repeating: 0, count: 7 * 6)
         words[2 + 32 + 8] = 3
         return words.reduce(into: Data()) { data, word in withUnsafeBytes(of: word) { data.append(contentsOf: $0) } }
     }
@@ -65,6 +66,15 @@ import Testing
         #expect(path.parts.map(\.function) == [0x300])
         #expect(records.longest(.start) == 9000 && records.count(.synchronous) == 3)
         #expect(records.octaves[.synchronous]?[8] == 6)
+    }
+
+    @Test func coresOfSeveralRunsAreAdded() throws {
+        var records = EntryRecords()
+        try records.add(file([], core: [10, 20, 3, 9, 2, 5]))
+        try records.add(file([], core: [1, 2, 3, 4, 1, 8]))
+        let sum = EntryRecords.Core(
+            inside: 11, outside: 22, interrupts: 6, interruptInstructions: 13, mostInterrupts: 2, longestRun: 8)
+        #expect(records.cores[0] == sum && records.cores[0].wasSeen && !records.cores[1].wasSeen)
     }
 
     @Test func damagedFilesAreRefused() {

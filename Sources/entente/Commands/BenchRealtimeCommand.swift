@@ -1,3 +1,4 @@
+import ABI
 import ArgumentParser
 import Foundation
 import SystemImage
@@ -11,6 +12,13 @@ struct BenchRealtimeCommand: ParsableCommand {
             exact to the instruction. The machine's first process is Guests/Linux/realtime.c: it starts a load, and measures \
             in the same way what a SCHED_FIFO thread of Linux gets in that machine. Both histograms are printed. 100,000 \
             periods of 1 ms are 10^11 instructions.
+
+            With --neighbours, the loop then runs on core 0 of four, beside a machine that computes \
+            (Guests/Hostile/Spin), while a hostile component on each other core does in a loop all that might \
+            interrupt core 0 (Tests/Programs/InterruptFlood). The emulator executes the cores in turn, so this run's \
+            latencies hold the instructions of all four. What core 0 itself executes is counted apart: how often it is \
+            interrupted in a millisecond, and the longest run of entries into the kernel during which nothing urgent \
+            could have got the core.
             """)
 
     @Flag(help: "Print JSON instead of a table.")
@@ -21,6 +29,9 @@ struct BenchRealtimeCommand: ParsableCommand {
 
     @Flag(help: "Then measure the same Linux with the same load without Entente, too.")
     var bare = false
+
+    @Flag(help: "Then measure the loop with hostile components on three other cores, too.")
+    var neighbours = false
 
     @Option(help: ArgumentHelp("End after this time; by default in proportion to the periods.", valueName: "seconds"))
     var timeout: Int?
@@ -33,6 +44,7 @@ struct BenchRealtimeCommand: ParsableCommand {
         let benchmark = RealtimeBenchmark(workspace: try Workspace.current(), periods: periods)
         let limit = Duration.seconds(timeout ?? 300 + periods / 10)
         var result = try benchmark.run(timeout: limit)
+        if neighbours { result.neighbours = try benchmark.runBesideNeighbours(timeout: limit) }
         if bare { result.bare = try benchmark.runBare(timeout: limit) }
         print(try json ? BenchRow.json(result.rows) : result.text)
     }
@@ -53,10 +65,14 @@ struct RealtimeBenchmark {
         var linux: LatencyReport
         /// Linux without Entente.
         var bare: LatencyReport?
+        /// With hostile components on three other cores.
+        var neighbours: NeighbourReport?
     }
 
-    /// The system, and its machine alone on the bare emulator.
-    private func plan(isBare: Bool = false) throws -> (plan: BootPlan, machine: String) {
+    /// The system with the load in its machine.
+    ///
+    /// - Parameter loopPeriods: How many periods the loop measures, from its own start on.
+    private func manifest(loopPeriods: Int) throws -> (manifest: Manifest, machine: MachineDescription) {
         let file = workspace.root.appendingPathComponent("examples/realtime/system.yaml")
         var manifest = try Manifest.load(path: file.path)
         guard let described = manifest.machines.first else { throw Failure("\(file.path) describes no machine") }
@@ -65,10 +81,21 @@ struct RealtimeBenchmark {
         let microseconds = 1000
         machine.commandLine += " quiet kpti=off rdinit=/realtime -- \(microseconds) \(periods)"
         manifest.replace(machine)
-        manifest.setArguments([UInt64(microseconds), UInt64(periods + Self.bootPeriods)], of: Self.loop)
+        manifest.setArguments([UInt64(microseconds), UInt64(loopPeriods)], of: Self.loop)
         manifest.name = "bench-realtime"
-        let counter = "\(manifest.board.cpu)-arm-cpu.cntfrq=1000000000"
-        let options = try EmulatorOptions.parse(["--icount", "--qemu-argument", "-global", "--qemu-argument", counter])
+        return (manifest, machine)
+    }
+
+    /// Time follows the instructions, and a tick of the counter is one of them.
+    private func options(_ board: BoardDescription) throws -> EmulatorOptions {
+        let counter = "\(board.cpu)-arm-cpu.cntfrq=1000000000"
+        return try EmulatorOptions.parse(["--icount", "--qemu-argument", "-global", "--qemu-argument", counter])
+    }
+
+    /// The system, and its machine alone on the bare emulator.
+    private func plan(isBare: Bool = false) throws -> (plan: BootPlan, machine: String) {
+        let (manifest, machine) = try manifest(loopPeriods: periods + Self.bootPeriods)
+        let options = try options(manifest.board)
         let plan = isBare
             ? try BootPlan(bare: machine, of: manifest, workspace: workspace, options: options)
             : try BootPlan(manifest, workspace: workspace, options: options)
@@ -87,6 +114,38 @@ struct RealtimeBenchmark {
         let (plan, machine) = try plan(isBare: true)
         return try Progress.step("Measuring \(periods) periods on the bare emulator") {
             try listen(plan.start(workspace: workspace), to: [machine], timeout: timeout)[0]
+        }
+    }
+
+    /// The loop's periods beside neighbours. The emulator is slow where cores change after a few instructions.
+    private var neighbourPeriods: Int { min(periods, 1000) }
+
+    /// Measures the loop with a hostile component on each of three other cores.
+    ///
+    /// The machine is not Linux, but a program that ends its core's turns on the emulator after a few hundred
+    /// instructions: otherwise core 0 would have turns of up to a millisecond, in which its neighbours stand still. The
+    /// loop has no budget, because a budget counts virtual time, which also passes in the turns of other cores.
+    func runBesideNeighbours(timeout: Duration) throws -> NeighbourReport {
+        var (manifest, linux) = try manifest(loopPeriods: neighbourPeriods)
+        manifest.name = "bench-realtime-neighbours"
+        var machine = MachineDescription(name: linux.name)
+        (machine.guest, machine.memory) = (.target("HostileSpin"), 16 << 20)
+        manifest.replace(machine)
+        manifest.board.cores = 4
+        manifest.setAllowance(.unlimited, of: Self.loop)
+        for core in 1..<4 {
+            var flood = ComponentDescription(name: "flood\(core)", program: .target("InterruptFlood"))
+            (flood.core, flood.arguments) = (core, [NeighbourReport.attacks])
+            manifest.add(flood)
+        }
+        let folder = workspace.state.appendingPathComponent("entries-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let plan = try BootPlan(
+            manifest, workspace: workspace, options: options(manifest.board),
+            entries: EntryCounter(workspace: workspace, folder: folder))
+        return try Progress.step("Measuring \(neighbourPeriods) periods beside hostile neighbours") {
+            let latencies = try listen(plan.start(workspace: workspace), to: [Self.loop], timeout: timeout)[0]
+            return NeighbourReport(latencies: latencies, core: try EntryRecords(folder: folder).cores[0])
         }
     }
 
@@ -120,10 +179,23 @@ extension Manifest {
     }
 
     fileprivate mutating func setArguments(_ arguments: [UInt64], of name: String) {
-        for index in components.indices where components[index].name == name { components[index].arguments = arguments }
+        change(name) { $0.arguments = arguments }
+    }
+
+    fileprivate mutating func setAllowance(_ allowance: TimeAllowance, of name: String) {
+        change(name) { $0.allowance = allowance }
+    }
+
+    fileprivate mutating func add(_ component: ComponentDescription) {
+        components.append(component)
+        tenants.append(.component(component))
+    }
+
+    private mutating func change(_ name: String, _ body: (inout ComponentDescription) -> Void) {
+        for index in components.indices where components[index].name == name { body(&components[index]) }
         tenants = tenants.map { tenant in
             guard case .component(var component) = tenant, component.name == name else { return tenant }
-            component.arguments = arguments
+            body(&component)
             return .component(component)
         }
     }

@@ -44,6 +44,7 @@ struct LatencyReport: Equatable {
 extension RealtimeBenchmark.Result {
     var rows: [BenchRow] {
         control.rows("realtime.control") + linux.rows("realtime.linux-fifo") + (bare?.rows("realtime.linux-fifo.bare") ?? [])
+            + (neighbours?.rows ?? [])
     }
 
     /// A column for each.
@@ -64,6 +65,7 @@ extension RealtimeBenchmark.Result {
         lines += octaves.map { octave in
             line("  \(octave) to \(max(2 * octave, 1) - 1)", reports.map { "\($0.octaves[octave] ?? 0)" })
         }
+        if let neighbours { lines += ["", neighbours.text] }
         return lines.joined(separator: "\n")
     }
 }

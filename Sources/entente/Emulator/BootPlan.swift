@@ -9,13 +9,17 @@ struct BootPlan {
     var framing: ConsoleFraming
 
     /// The system on Entente; builds what is not built yet.
-    init(_ manifest: Manifest, workspace: Workspace, options: EmulatorOptions) throws {
+    ///
+    /// - Parameter entries: Counts entries into the kernel; by default the counter that the environment asks for.
+    init(_ manifest: Manifest, workspace: Workspace, options: EmulatorOptions, entries: EntryCounter? = nil) throws {
         var builder = SystemBuilder(workspace: workspace, manifest: manifest)
         if options.icount { builder.seed = .fixed }
         let system = try builder.build()
         name = manifest.name
         arguments = Emulator(manifest.board, options).arguments(boot: ["-kernel", system.image.path])
-        if let counter = EntryCounter.requested(in: workspace) { arguments += try counter.arguments(kernel: system.kernel) }
+        if let counter = entries ?? EntryCounter.requested(in: workspace) {
+            arguments += try counter.arguments(kernel: system.kernel)
+        }
         channels = system.channels
         framing = .multiplexed
     }

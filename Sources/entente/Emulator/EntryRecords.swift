@@ -29,7 +29,25 @@ struct EntryRecords {
         var parts: [(function: UInt64, instructions: UInt64)]
     }
 
+    /// A core of a board with several: what interrupts it, in its own instructions.
+    struct Core: Equatable {
+        /// In the kernel, and in tenants.
+        var inside: UInt64 = 0
+        var outside: UInt64 = 0
+        /// Entries that an interrupt began while a tenant ran.
+        var interrupts: UInt64 = 0
+        var interruptInstructions: UInt64 = 0
+        /// Within a millisecond of virtual time; exact under `-icount` only.
+        var mostInterrupts: UInt64 = 0
+        /// Of entries that followed each other without a tenant's instruction in between, and of which an interrupt
+        /// began one. That interrupt waited no longer.
+        var longestRun: UInt64 = 0
+
+        var wasSeen: Bool { outside > 0 }
+    }
+
     private(set) var paths: [UInt64: Path] = [:]
+    private(set) var cores = [Core](repeating: Core(), count: coreCount)
     /// Entries by the power of two below their length, of each kind.
     private(set) var octaves: [Kind: [UInt64]] = [:]
 
@@ -38,11 +56,14 @@ struct EntryRecords {
     private static let pathCount = 2048
     private static let partCount = 64
     private static let pathSize = 8 * (7 + partCount)
+    private static let coreCount = 8
+    private static let coreSize = 8 * 6
 
     /// Adds those of one run.
     mutating func add(_ data: Data) throws {
         let header = 16 + Kind.allCases.count * Self.octaveCount * 8
-        guard data.count == header + Self.pathCount * Self.pathSize, data.word(at: 0) == Self.magic else {
+        let size = header + Self.pathCount * Self.pathSize + Self.coreCount * Self.coreSize
+        guard data.count == size, data.word(at: 0) == Self.magic else {
             throw Failure("a file of entry records is damaged", remedy: "delete it, and run again")
         }
         for kind in Kind.allCases {
@@ -50,6 +71,18 @@ struct EntryRecords {
             octaves[kind] = zip(octaves[kind] ?? counts.map { _ in 0 }, counts).map(+)
         }
         for index in 0..<Self.pathCount { addPath(data, at: header + index * Self.pathSize) }
+        let cores = header + Self.pathCount * Self.pathSize
+        for index in 0..<Self.coreCount { addCore(index, data, at: cores + index * Self.coreSize) }
+    }
+
+    private mutating func addCore(_ index: Int, _ data: Data, at offset: Int) {
+        let words = (0..<6).map { data.word(at: offset + $0 * 8) }
+        cores[index].inside += words[0]
+        cores[index].outside += words[1]
+        cores[index].interrupts += words[2]
+        cores[index].interruptInstructions += words[3]
+        cores[index].mostInterrupts = max(cores[index].mostInterrupts, words[4])
+        cores[index].longestRun = max(cores[index].longestRun, words[5])
     }
 
     private mutating func addPath(_ data: Data, at offset: Int) {

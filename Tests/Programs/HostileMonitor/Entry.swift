@@ -1,0 +1,35 @@
+import ABI
+import Entente
+import RuntimeSupport
+
+// In a monitor's place: its machine has a virtual CPU on each core, and instead of serving them it changes all of
+// them in a loop, in every way that concerns the core to which they belong. The virtual CPUs never run.
+
+@c(entente_main)
+func ententeMain(_ argument: UInt64) {
+    let virtualCPUs = InitialSlot.firstVirtualCPU..<InitialSlot.firstVirtualCPU + 4
+    for slot in virtualCPUs {
+        virtualInterrupt(slot, .setEdge, 1, 0xFFFF_FFFF)
+        virtualInterrupt(slot, .enable, 1, 0xFFFF_FFFF)
+        virtualInterrupt(slot, .setForwarding, 0, 1)
+    }
+    var count: UInt64 = 0
+    while true {
+        for slot in virtualCPUs {
+            virtualInterrupt(slot, .setPending, 1, 0xFFFF_FFFF)
+            virtualInterrupt(slot, .clearPending, 1, 0xFFFF_FFFF)
+            virtualInterrupt(slot, .setPriority, 40, count % 16 << 4)
+            contextControl(slot, .stop)
+        }
+        // Ends the turn of the emulator's core: see InterruptFlood.
+        entente_spin_hint()
+        count += 1
+        // Later lines would only wake the console driver.
+        if count == 1000 { log("flood: round \(count)") }
+    }
+}
+
+@c(entente_thread_main)
+func ententeThreadMain(_ core: UInt64) {
+    while true { _ = replyWait(ReplyForm.wait) }
+}
