@@ -19,6 +19,7 @@
  *  inversion no chain that leads to a ready context is more urgent than the time that has the core; while H calls,
  *            the core runs the end of H's chain and nothing else
  *  news      a thread that has been told of bits uses its own time
+ *  funded    with NEAR, where a chain can be too long: some other time that is in use reaches its end
  * With FAIR: each call of H ends. Servers reply in finitely many steps there; P may spin for ever, and outranks L.
  *
  * The known limit: time of a caller that queues may stay parked until its call is taken, when its chain led to a
@@ -26,8 +27,14 @@
  * bring back H that queues at S. With STRICT there is no excuse, and with STOPS the progress of H is claimed although
  * T stops and starts: the checks show that both fail. CURE shows that both hold if begin and goOn bring back all the
  * parked time of the core.
+ *
+ * A second limit: an orphan's depth is 0 again, so that it may call one server more than when it served its caller. A
+ * caller that queues at the orphan, and alone funds it, is then too far from the end: with NEAR `funded` fails,
+ * and holds if endCall leaves the depth alone (KEEP_DEPTH).
  */
 // check: pass
+// check: pass -DNEAR -DKEEP_DEPTH
+// check: fail -DNEAR          the second limit
 // check: pass -DBUDGET        S has a budget of its own
 // check: pass -DSTRICT -DCURE
 // check: pass fair
@@ -61,15 +68,22 @@
 #define WAITING 2
 #define CALLING 3
 
-#ifdef SHORT
+/* maximumDepth: as long as the longest chain here, H -> S -> T; with NEAR one link less. */
+#ifdef NEAR
 #define MAX 1
 #else
-#define MAX 2                           /* maximumDepth: as long as the longest chain here, H -> S -> T */
+#define MAX 2
+#endif
+#ifdef SHORT
+#define HOPS 1
+#else
+#define HOPS MAX
 #endif
 
 byte state[5];                          /* ExecutionContext.state */
 byte server[5] = NONE;                        /* .server */
 byte caller[5] = NONE;                        /* .caller */
+byte depth[5];                          /* .depth */
 bit  own[5];                            /* .usesOwnTime */
 bit  stops[5];                          /* .stopsOnReply */
 chan callers[2] = [2] of { byte };      /* .callers, of S and T */
@@ -95,7 +109,7 @@ bit  asked;                             /* S has called T for its present caller
 
 /* Places for the work of one entry; 0 between entries. */
 byte ben, steps, top, link, who, serv, whom, n;
-bit  deep;
+bit  deep, isFunded; byte links, other;
 
 #define isQueued(t) ((queue >> (t)) & 1)
 #ifdef BUDGET
@@ -129,15 +143,25 @@ bit  deep;
 #define mayHear(c) (!own[c] && state[c] != STOPPED)
 #endif
 
+/* The depth of a server whose caller has gone. */
+#ifdef KEEP_DEPTH
+#define dropDepth(s) skip
+#else
+#define dropDepth(s) depth[s] = 0
+#endif
+/* call's check of the depth, and isInChain's of the length. */
+#define linksTo(s) (state[s] == CALLING -> 2 : 1)
+#define may(c, s) (depth[c] < MAX && linksTo(s) <= MAX)
+
 /* MARK: Kernel+Helping.swift */
 
 inline beneficiary(t) {
     ben = t; steps = 0;
     do
 #ifdef SERVED_ONLY
-    :: state[ben] == CALLING && steps < MAX && caller[server[ben]] == ben -> ben = server[ben]; steps++
+    :: state[ben] == CALLING && steps < HOPS && caller[server[ben]] == ben -> ben = server[ben]; steps++
 #else
-    :: state[ben] == CALLING && steps < MAX -> ben = server[ben]; steps++
+    :: state[ben] == CALLING && steps < HOPS -> ben = server[ben]; steps++
 #endif
     :: else -> break
     od;
@@ -219,12 +243,12 @@ inline highest() {
     if :: isQueued(0) -> top = 0 :: else fi fi fi fi fi
 }
 
-/* The end of a chain of any length; whether a link of it queues, and whether one before the last does. */
+/* The end of a chain of any length; whether a link queues, and whether one before the last does; the number of links. */
 inline follow(t) {
-    link = t; n = 0; deep = 0;
+    link = t; n = 0; deep = 0; links = 0;
     do
     :: state[link] == CALLING ->
-        deep = n;
+        deep = n; links++;
         n = n || caller[server[link]] != link;
         link = server[link]
     :: else -> break
@@ -232,7 +256,7 @@ inline follow(t) {
 }
 
 /* Time that leads nowhere is left out of the queue. */
-inline park(t) { follow(t); parked[t] = state[link] == STOPPED; link = 0; n = 0; deep = 0 }
+inline park(t) { follow(t); parked[t] = state[link] == STOPPED || links > MAX; link = 0; n = 0; deep = 0; links = 0 }
 
 /* The end of each entry: resume, schedule. */
 inline resume() {
@@ -282,15 +306,15 @@ inline send(c, s) {
     fi
 }
 
-inline transfer(c, s) { state[s] = READY; caller[s] = c }
+inline transfer(c, s) { state[s] = READY; caller[s] = c; depth[s] = depth[c] + 1 }
 
 /* Of S and H, and of T, which has no notification. */
 inline wait(s) {
     mustSchedule = 1;
     if
-    :: bits[s] != 0 -> bits[s] = 0; orphan[s] = 0; useOwnTime(s)
+    :: bits[s] != 0 -> bits[s] = 0; orphan[s] = 0; depth[s] = 0; useOwnTime(s)
     :: else ->
-        state[s] = WAITING; orphan[s] = 0; news[s] = 0;
+        state[s] = WAITING; depth[s] = 0; orphan[s] = 0; news[s] = 0;
 #ifndef KEEP_OWN
         restOwnTime(s);
 #endif
@@ -311,7 +335,7 @@ inline waitOnly(s) {
     highest();
     if
     :: mayWaitFast(s) ->
-        state[s] = WAITING; own[s] = 0; orphan[s] = 0; news[s] = 0;
+        state[s] = WAITING; depth[s] = 0; own[s] = 0; orphan[s] = 0; news[s] = 0;
         queue = queue & ~(1 << top);
         time = top; current = top
     :: else -> wait(s)
@@ -323,10 +347,10 @@ inline waitOnly(s) {
 inline reply(s, waits) {
     who = caller[s];
     assert(state[who] == CALLING && server[who] == s);
-    caller[s] = NONE; server[who] = NONE; state[who] = READY;
+    caller[s] = NONE; depth[s] = 0; server[who] = NONE; state[who] = READY;
     if
     :: waits && !stops[who] && mayReplyFast(s) ->
-        state[s] = WAITING; news[s] = 0; current = who; who = 0
+        state[s] = WAITING; depth[s] = 0; news[s] = 0; current = who; who = 0
     :: else ->
         if :: stops[who] -> finishStop(who) :: else -> readyCallers(who) fi;
         who = 0;
@@ -348,7 +372,7 @@ inline endCall(c) {
     serv = server[c]; server[c] = NONE;
     mustSchedule = 1;
     if
-    :: caller[serv] == c -> caller[serv] = NONE; leaveOrphan(serv)
+    :: caller[serv] == c -> caller[serv] = NONE; dropDepth(serv); leaveOrphan(serv)
     :: else -> queueOf(serv)??eval(c)
     fi;
     serv = 0
@@ -375,7 +399,7 @@ inline finishStop(c) {
     do
     :: caller[serv] != NONE ->
         whom = caller[serv];
-        caller[serv] = NONE; server[whom] = NONE;
+        caller[serv] = NONE; depth[serv] = 0; server[whom] = NONE;
         if
         :: stops[whom] -> leaveHardware(whom); serv = whom
         :: else -> state[whom] = READY; readyCallers(whom)                      /* goOn; caller[serv] is NONE now */
@@ -418,7 +442,7 @@ inline begin(c) {
         :: whom < NONE -> follow(whom); if :: link == c && !deep -> parked[whom] = 0 :: else fi; whom++
         :: else -> break
         od;
-        whom = 0; link = 0; n = 0; deep = 0
+        whom = 0; link = 0; n = 0; deep = 0; links = 0
     :: else
     fi
 }
@@ -484,18 +508,34 @@ inline check() {
         assert(!own[who] || state[who] == READY || state[who] == CALLING);
         assert(!isQueued(who) || (own[who] && !usedUp[who]));
         if
-        :: own[who] && !usedUp[who] && state[link] == READY && !excused ->
+        :: own[who] && !usedUp[who] && state[link] == READY && !excused && links <= MAX ->
             assert(time == who || isQueued(who));                               /* lost */
             assert(time != NONE && time >= who)                                 /* inversion */
         :: else
         fi;
+#ifdef NEAR
+        /* funded */
+        if
+        :: own[who] && !usedUp[who] && state[link] == READY && links > MAX ->
+            other = link;
+            whom = 0;
+            do
+            :: whom < NONE && !isFunded -> follow(whom); isFunded = own[whom] && link == other && links <= MAX; whom++
+            :: else -> break
+            od;
+            assert(isFunded);
+            whom = 0; isFunded = 0
+        :: else
+        fi;
+        other = 0;
+#endif
         assert(bits[who] == 0 || (who == S && inbox) || own[who] || state[who] == STOPPED);      /* news */
         who++
     :: else -> break
     od;
     who = H; follow(H);
-    assert(state[link] != READY || current == link || excused);                 /* inversion, as H sees it */
-    link = 0; who = 0; n = 0; deep = 0
+    assert(state[link] != READY || current == link || excused || links > MAX);                 /* inversion, as H sees it */
+    link = 0; who = 0; n = 0; deep = 0; links = 0; other = 0
 #else
     skip
 #endif
@@ -508,21 +548,21 @@ inline check() {
 /* What runs makes kernel entries. A thread that does nothing spins; P does little else. */
 proctype home() {
     do
-    :: d_step { current == L -> send(L, S); resume() }
+    :: d_step { current == L && may(L, S) -> send(L, S); resume() }
 #ifdef FAIR
     :: current == P
 #else
     :: d_step { current == P && bits[S] == 0 -> signal(S); resume() }
 #endif
-    :: d_step { current == H && !isAborting(H) -> send(H, S); resume() }
-    :: d_step { current == H && !isAborting(H) -> send(H, T); resume() }
+    :: d_step { current == H && !isAborting(H) && may(H, S) -> send(H, S); resume() }
+    :: d_step { current == H && !isAborting(H) && may(H, T) -> send(H, T); resume() }
     :: d_step { current == H -> waitOnly(H); resume() }
     :: d_step { current == P -> waitOnly(P); resume() }
 #ifdef FAIR
     :: d_step { current == S && !isAborting(S) && !asked -> asked = 1; send(S, T); resume() }
     :: d_step { current == S -> asked = 0; replyWait(S); resume() }
 #else
-    :: d_step { current == S && !isAborting(S) -> send(S, T); resume() }
+    :: d_step { current == S && !isAborting(S) && may(S, T) -> send(S, T); resume() }
     :: d_step { current == S -> replyWait(S); resume() }
     :: d_step { current == S && caller[S] != NONE -> reply(S, 0); resume() }
     :: d_step { current == S && bits[S] != 0 -> bits[S] = 0; resume() }         /* poll */
