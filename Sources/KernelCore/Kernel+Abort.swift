@@ -27,6 +27,7 @@ extension Kernel {
     static func goOn(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         guard context.pointee.stopsOnReply == 0 else { return finishStop(core, context) }
         context.pointee.state = .ready
+        core.pointee.mustSchedule = true
         reviveParked(core)
     }
 

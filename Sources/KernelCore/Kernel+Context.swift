@@ -47,8 +47,9 @@ extension Kernel {
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ context: Ref<ExecutionContext>, anew: Bool
     ) throws(Failure) {
         try exclusively { () throws(Failure) in
-            guard context.pointee.isConfigured, context.pointee.home != nil, !anew || isStopped(context) else { throw .badState }
-            if isStopped(context) { context.pointee.fault = .none }
+            let wasStopped = isStopped(context)
+            guard context.pointee.isConfigured, context.pointee.home != nil, !anew || wasStopped else { throw .badState }
+            if wasStopped { context.pointee.fault = .none }
             if anew {
                 context.pointee.frame.programCounter = caller.pointee.frame.x[2]
                 context.pointee.frame.stackPointer = caller.pointee.frame.x[3]
@@ -224,16 +225,20 @@ extension Kernel {
 
     /// The same, under the lock.
     static func begin(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
-        // Asked to stop when its call is answered: not any more.
-        if context.pointee.state == .calling { context.pointee.stopsOnReply = 0 }
+        guard context.pointee.state == .stopped else {
+            // Asked to stop when its call is answered: not any more.
+            if context.pointee.state == .calling { context.pointee.stopsOnReply = 0 }
+            return
+        }
         // Another core's request may have been on its way while a part of the context was taken away.
-        guard context.pointee.state == .stopped, context.pointee.isConfigured, context.pointee.home != nil else { return }
+        guard context.pointee.isConfigured, let home = context.pointee.home else { return }
         // Its memory may have been filled by somebody else's stores.
         if context.pointee.isVirtualCPU { M.forgetInstructions() }
         context.pointee.running.store(1)
         context.pointee.state = .ready
         context.pointee.depth = 0
-        useOwnTime(core, context)
+        context.pointee.usesOwnTime = true
+        makeReady(core, home)
         reviveParked(core)
     }
 

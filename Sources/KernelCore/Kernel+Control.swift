@@ -135,7 +135,7 @@ extension Kernel {
         scheduling.pointee.remaining = Ticks(budget)
         // The first period begins when it gets the core, which may be at once.
         scheduling.pointee.periodEnd = Ticks(0)
-        if isRunning { makeReady(core, scheduling, first: true) }
+        if isRunning { makeReady(core, scheduling) }
     }
 
     /// The end of a slice and of a period must lie in the future.

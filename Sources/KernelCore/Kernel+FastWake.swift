@@ -82,13 +82,12 @@ extension Kernel {
         running.pointee.left = Ticks(running.pointee.left.value &- min(used, running.pointee.left.value))
     }
 
-    /// A scheduling context without a budget gets the core.
+    /// A scheduling context without a budget gets the core from one that has none either: `budgetEnd` stays `.never`.
     @inline(__always)
     private static func begin(_ core: Ref<Core>, _ scheduling: Ref<SchedulingContext>, _ now: Ticks) {
         core.pointee.scheduling = scheduling
         scheduling.pointee.since = now
         if scheduling.pointee.left == Ticks(0) { scheduling.pointee.left = scheduling.pointee.slice }
         core.pointee.sliceEnd = now + scheduling.pointee.left
-        core.pointee.budgetEnd = .never
     }
 }

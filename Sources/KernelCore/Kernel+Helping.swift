@@ -48,7 +48,9 @@ extension Kernel {
     }
 
     /// Has the core look again at all time that was parked until now, because a chain may lead further than before.
+    @inline(__always)
     static func reviveParked(_ core: Ref<Core>) {
+        guard core.pointee.parked.count != 0 else { return }
         core.pointee.mustSchedule = true
         core.pointee.parked.due = core.pointee.parked.count
     }

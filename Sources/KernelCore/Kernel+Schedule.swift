@@ -19,16 +19,12 @@ extension Kernel {
     }
 
     /// Puts a scheduling context into the queue, and has the core reconsider if it is more urgent than who runs.
-    static func makeReady(_ core: Ref<Core>, _ scheduling: Ref<SchedulingContext>, first: Bool = false) {
+    static func makeReady(_ core: Ref<Core>, _ scheduling: Ref<SchedulingContext>) {
         guard !scheduling.pointee.isQueued, core.pointee.scheduling != scheduling, !scheduling.pointee.isExhausted else {
             return
         }
         if scheduling.pointee.isParked { core.pointee.parked.remove(scheduling) }
-        if first {
-            core.pointee.runQueue.prepend(scheduling)
-        } else {
-            core.pointee.runQueue.append(scheduling)
-        }
+        core.pointee.runQueue.append(scheduling)
         guard let running = core.pointee.scheduling else { return core.pointee.mustSchedule = true }
         if scheduling.pointee.priority > running.pointee.priority {
             core.pointee.mustSchedule = true
@@ -113,8 +109,15 @@ extension Kernel {
     private static func charge(_ core: Ref<Core>, _ now: Ticks) {
         guard let running = core.pointee.scheduling else { return }
         let used = now.value &- running.pointee.since.value
-        running.pointee.used = running.pointee.used + Ticks(used)
         running.pointee.left = Ticks(running.pointee.left.value &- min(used, running.pointee.left.value))
+        book(core, running, now)
+    }
+
+    /// The same, but for what is left of the slice.
+    @inline(__always)
+    private static func book(_ core: Ref<Core>, _ running: Ref<SchedulingContext>, _ now: Ticks) {
+        let used = now.value &- running.pointee.since.value
+        running.pointee.used = running.pointee.used + Ticks(used)
         running.pointee.since = now
         core.pointee.scheduling = nil
         if running.pointee.budget != Ticks(0) { chargeBudget(core, running, used, now) }
@@ -131,7 +134,7 @@ extension Kernel {
     static func rotate(_ core: Ref<Core>) {
         guard let running = core.pointee.scheduling else { return }
         let now = M.now
-        charge(core, now)
+        book(core, running, now)
         running.pointee.left = Ticks(0)
         if !running.pointee.isExhausted { core.pointee.runQueue.append(running) }
         takeNext(core, now)

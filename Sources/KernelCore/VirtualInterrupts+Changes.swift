@@ -26,10 +26,11 @@ extension Kernel {
         _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, ifDeliverable bits: UInt64, in word: Int
     ) {
         guest.pointee.isDirty.store(1)
+        let isOwn = context.pointee.core == core.pointee.id
         // Its own core is in the kernel already, and looks before it returns.
-        if context.pointee.core == core.pointee.id { return virtualInterruptsChanged(core, context) }
+        if isOwn, context.pointee.state != .waitingForInterrupt { return }
         guard wanted(guest, word) & bits != 0, guest.pointee.forwarding.load() != 0 else { return }
-        touch(core, context, guest)
+        if isOwn { wake(core, context) } else { touch(core, context, guest) }
     }
 
     /// Has the virtual CPU's core look at its interrupts again.

@@ -15,13 +15,20 @@ extension Kernel {
         if hasActiveOutside(guest) { deactivateLost(guest) }
         var isAnyLeft = true
         for _ in 0..<placements {
-            guard let interrupt = mostUrgent(guest) else {
+            guard let found = mostUrgent(guest) else {
                 isAnyLeft = false
                 break
             }
+            let hasRoom = (~guest.pointee.usedListRegisters[0]).trailingZeroBitCount < M.listRegisterCount
             // Less urgent than all that is pending in list registers: its turn comes when those are taken, even if
             // list registers stay in use by handlers that it may interrupt.
-            if !place(guest, interrupt) { break }
+            if !place(guest, found.interrupt) { break }
+            // Nothing else needs a second look, unless it was evicted: one that comes meanwhile makes the virtual CPU
+            // dirty again.
+            if found.isOnly, hasRoom {
+                isAnyLeft = false
+                break
+            }
         }
         M.setMaintenance(nonePending: isAnyLeft, lostEnd: hasActiveOutside(guest))
     }
@@ -112,7 +119,7 @@ extension Kernel {
     @inline(never)
     static func deactivateLost(_ guest: Ref<VirtualCPU>) {
         var lost = M.takeLostEnds()
-        while lost > 0, let interrupt = mostUrgent(guest, among: { $0.pointee.active[$1].load() }) {
+        while lost > 0, let interrupt = mostUrgent(guest, among: { $0.pointee.active[$1].load() })?.interrupt {
             let bit: UInt64 = 1 << UInt64(interrupt & 31)
             guest.pointee.active[Int(interrupt >> 5)].clear(bit)
             if interrupt < 32, VirtualInterrupts.hardwareMask & bit != 0 { M.deactivate(interrupt) }
@@ -160,7 +167,7 @@ extension Kernel {
         return false
     }
 
-    private static func mostUrgent(_ guest: Ref<VirtualCPU>) -> UInt32? {
+    private static func mostUrgent(_ guest: Ref<VirtualCPU>) -> Candidate? {
         guard guest.pointee.forwarding.load() != 0 else { return nil }
         return mostUrgent(guest, among: { deliverable($0, $1) })
     }
@@ -169,22 +176,30 @@ extension Kernel {
     @inline(__always)
     private static func mostUrgent(
         _ guest: Ref<VirtualCPU>, among candidates: (Ref<VirtualCPU>, Int) -> UInt64
-    ) -> UInt32? {
+    ) -> Candidate? {
         var best: UInt32?
         var bestPriority: UInt8 = 255
+        var isOnly = true
         for word in 0..<VirtualInterrupts.words {
             var bits = candidates(guest, word)
             while bits != 0 {
                 let interrupt = UInt32(word) &* 32 &+ UInt32(truncatingIfNeeded: bits.trailingZeroBitCount)
                 bits &= bits &- 1
                 let priority = guest.pointee.priority[Int(interrupt)]
+                if best != nil { isOnly = false }
                 if best == nil || priority < bestPriority {
                     best = interrupt
                     bestPriority = priority
                 }
             }
         }
-        return best
+        return best.map { Candidate(interrupt: $0, isOnly: isOnly) }
+    }
+
+    /// An interrupt that was found, and whether it was the only one.
+    private struct Candidate {
+        var interrupt: UInt32
+        var isOnly: Bool
     }
 
     /// Puts an interrupt into a list register; false if it must wait for one.
