@@ -12,7 +12,7 @@ extension Kernel {
         core.pointee.mustSchedule = true
         guard server.pointee.caller == caller else { return server.pointee.callers.remove(caller) }
         server.pointee.caller = nil
-        // Its depth stays until it waits again: later callers help with the rest, which may nest as deep as before.
+        // Its depth stays until it waits again or stops: later callers help with the rest, which may nest as deep as before.
         leaveOrphan(core, server)
     }
 
@@ -67,6 +67,7 @@ extension Kernel {
         context.pointee.state = .stopped
         leaveHardware(core, context)
         abandonCaller(core, context)
+        context.pointee.depth = 0
         rest(core, context)
     }
 

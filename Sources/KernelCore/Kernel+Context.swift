@@ -14,20 +14,22 @@ extension Kernel {
         case .stop:
             let context = try findContext(caller, slot)
             if context.pointee.isPlaced, try !isAtRestElsewhere(core, context) { stopOnRequest(core, context) }
+        case .setAbortMask:
+            // A thread decides itself which events end its calls, also without the right to manage it. Under the lock: no
+            // other core becomes the context's own meanwhile.
+            try exclusively { () throws(Failure) in
+                try setAbortMask(core, findContext(caller, slot, .write), caller.pointee.frame.x[2])
+            }
         case let form:
             // What is bound to a context is bound before it is destroyed, or not at all: it is looked up under the lock.
             try exclusively { () throws(Failure) in
-                // A thread decides itself which events end its calls, also without the right to manage it.
-                let right: Rights = form == .setAbortMask ? .write : .manage
-                let context = try findContext(caller, slot, right), word = caller.pointee.frame.x[2]
+                let context = try findContext(caller, slot), word = caller.pointee.frame.x[2]
                 switch form {
                 case .configure: try configure(caller, context)
                 case .status:
                     // A start that was asked for is seen as a request or as running, never as neither.
                     caller.pointee.frame.x[2] = (isStopped(context) ? ContextStatus.stopped : .running).rawValue
                 case .setAffinity: try setAffinity(context, word)
-                // No other core becomes the context's own meanwhile.
-                case .setAbortMask: try setAbortMask(core, context, word)
                 case .abort: try abort(core, context)
                 case .setMessagePage: try setMessagePage(core, caller, context)
                 case .bindStopped: try bindStopped(caller, context)
@@ -47,9 +49,12 @@ extension Kernel {
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ context: Ref<ExecutionContext>, anew: Bool
     ) throws(Failure) {
         try exclusively { () throws(Failure) in
-            let wasStopped = isStopped(context)
-            guard context.pointee.isConfigured, context.pointee.home != nil, !anew || wasStopped else { throw .badState }
-            if wasStopped { context.pointee.fault = .none }
+            guard context.pointee.isConfigured, context.pointee.home != nil else { throw .badState }
+            if isStopped(context) {
+                context.pointee.fault = .none
+            } else if anew {
+                throw .badState
+            }
             if anew {
                 context.pointee.frame.programCounter = caller.pointee.frame.x[2]
                 context.pointee.frame.stackPointer = caller.pointee.frame.x[3]
@@ -80,7 +85,8 @@ extension Kernel {
         guard isStopped(context) else { throw .badState }
         let parts = try Parts(caller)
         // Other cores go by its core without a lock, and it may be in that core's inbox: the first counts for ever.
-        guard !context.pointee.isPlaced || context.pointee.core == parts.core else { throw .wrongCore }
+        let wasPlaced = context.pointee.isPlaced
+        guard !wasPlaced || context.pointee.core == parts.core else { throw .wrongCore }
         let space = parts.space.pointee.target(AddressSpace.self)
         // A guest's own translations and a component's must not meet under one VMID.
         guard !(context.pointee.isVirtualCPU ? space.pointee.isComponents : space.pointee.isMachines) else { throw .badState }
@@ -106,7 +112,7 @@ extension Kernel {
         context.pointee.table = parts.table?.pointee.target(CapabilityTable.self)
         context.pointee.faultPortal = parts.faultPortal?.pointee.target(Portal.self)
         context.pointee.faultBadge = parts.faultPortal?.pointee.badge ?? 0
-        if !context.pointee.isPlaced { context.pointee.core = parts.core }
+        if !wasPlaced { context.pointee.core = parts.core }
         context.pointee.home?.pointee.context = nil
         context.pointee.home = parts.scheduling?.pointee.target(SchedulingContext.self)
         context.pointee.home?.pointee.context = context
@@ -236,7 +242,6 @@ extension Kernel {
         if context.pointee.isVirtualCPU { M.forgetInstructions() }
         context.pointee.running.store(1)
         context.pointee.state = .ready
-        context.pointee.depth = 0
         context.pointee.usesOwnTime = true
         makeReady(core, home)
         reviveParked(core)

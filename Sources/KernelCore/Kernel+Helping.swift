@@ -35,6 +35,7 @@ extension Kernel {
     static func useOwnTime(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         guard let home = context.pointee.home else { return }
         context.pointee.usesOwnTime = true
+        if home.pointee.isParked { core.pointee.parked.remove(home) }
         makeReady(core, home)
     }
 

@@ -18,12 +18,11 @@ extension Kernel {
         return current
     }
 
-    /// Puts a scheduling context into the queue, and has the core reconsider if it is more urgent than who runs.
+    /// Puts a scheduling context that is not parked into the queue, and has the core reconsider if it is more urgent than who runs.
     static func makeReady(_ core: Ref<Core>, _ scheduling: Ref<SchedulingContext>) {
         guard !scheduling.pointee.isQueued, core.pointee.scheduling != scheduling, !scheduling.pointee.isExhausted else {
             return
         }
-        if scheduling.pointee.isParked { core.pointee.parked.remove(scheduling) }
         core.pointee.runQueue.append(scheduling)
         guard let running = core.pointee.scheduling else { return core.pointee.mustSchedule = true }
         if scheduling.pointee.priority > running.pointee.priority {

@@ -225,6 +225,7 @@ final class KernelModel {
         thread.stopsOnReply = false
         thread.state = .stopped
         thread.usesOwnTime = false
+        thread.depth = 0
         if let told = thread.stopped?.object as? ModelNotification {
             told.bits |= thread.stoppedBits
             post(told, to: thread.core)
@@ -271,7 +272,6 @@ final class KernelModel {
         guard thread.state == .stopped, thread.isConfigured, thread.scheduling != nil else { return }
         thread.state = .ready
         thread.usesOwnTime = true
-        thread.depth = 0
         thread.time?.wasUsed = true
         thread.expected = nil
     }
