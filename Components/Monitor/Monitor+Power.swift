@@ -2,7 +2,7 @@ import ABI
 import Entente
 import VirtualPlatform
 
-// What a machine's firmware does for its virtual CPUs (PSCI, DEN0022). All of it runs on the calling virtual CPU's
+// The firmware of a machine, as far as single virtual CPUs need it (PSCI, DEN0022). All of it runs on the calling virtual CPU's
 // time.
 extension Monitor {
     @inline(never)

@@ -10,7 +10,7 @@ import VirtualPlatform
 // and at its priority while it serves the exit.
 
 extension Monitor {
-    /// What the first thread does next, when it has given the lock back.
+    /// The first thread's next step, once it has given the lock back.
     private enum Step {
         case nothing
         case lookAgain

@@ -3,7 +3,7 @@ import VirtualPlatform
 
 /// Where a machine is between its end and its next start, beside what `PowerController` decides.
 struct PowerCycle {
-    /// What follows when all virtual CPUs have stopped.
+    /// Whether the machine starts again once all virtual CPUs have stopped.
     var restarts = false
     /// How often the first thread has looked whether the serial port's last bytes are gone.
     var looks = 0

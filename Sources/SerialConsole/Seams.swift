@@ -1,4 +1,4 @@
-// What the console driver is made of, as its logic sees it. On the board these are registers and shared pages; tests
+// The parts of the console driver, as its logic sees them. On the board these are registers and shared pages; tests
 // put a port of finite speed and plain queues in their place.
 
 /// The board's serial port.

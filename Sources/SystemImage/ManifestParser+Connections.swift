@@ -48,7 +48,8 @@ extension ComponentParser {
 }
 
 extension ManifestParser {
-    /// Whoever a component uses is another component, on the same core: a call lends the caller's time, and stays on its core.
+    /// Reports whom a component cannot use: it calls other components of its own core only, because the caller's time, which
+    /// runs the server, does not leave its core.
     func checkConnections() {
         let components = declarations.compactMap { declaration -> ComponentDescription? in
             if case .component(let component) = declaration.tenant { component } else { nil }

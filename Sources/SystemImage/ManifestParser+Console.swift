@@ -8,7 +8,10 @@ extension ManifestParser {
     ///
     /// - Parameter manifest: The descriptions as they will run, after the command line has replaced the board.
     func checkConsoleDriver(of manifest: Manifest) {
-        for tenant in manifest.tenants where tenant.canStarveConsoleDriver(cores: manifest.board.cores) {
+        let urgent = manifest.tenants.filter { $0.canPreemptConsoleDriver(cores: manifest.board.cores) }
+        // Those that leave the driver its share one by one may not do so together.
+        let together = urgent.reduce(0) { $0 + ($1.leavesConsoleDriverItsShare ? $1.share : 0) }
+        for tenant in urgent where !tenant.leavesConsoleDriverItsShare || together > 1 - ConsoleDriver.allowance.share {
             guard let declaration = declarations.first(where: { $0.name == tenant.name }) else { continue }
             source.warn(
                 at: declaration.priorityMark ?? declaration.mark,
@@ -29,21 +32,28 @@ extension TenantDescription {
         }
     }
 
-    fileprivate func canStarveConsoleDriver(cores: Int) -> Bool {
+    fileprivate func canPreemptConsoleDriver(cores: Int) -> Bool {
         guard priority >= ConsoleDriver.priority else { return false }
         switch self {
         case .machine(let machine):
             return (0..<machine.cpus).contains { (machine.core + $0) % cores == ConsoleDriver.core }
         case .component(let component):
-            return component.core == ConsoleDriver.core && !component.allowance.leavesTime(for: ConsoleDriver.allowance)
+            return component.core == ConsoleDriver.core
+        }
+    }
+
+    fileprivate var leavesConsoleDriverItsShare: Bool { share <= 1 - ConsoleDriver.allowance.share }
+
+    /// The part of its core that it takes at most.
+    fileprivate var share: Double {
+        switch self {
+        case .machine: 1
+        case .component(let component): component.allowance.share
         }
     }
 }
 
 extension TimeAllowance {
-    /// Whether both fit one core: their shares are no more than the whole.
-    fileprivate func leavesTime(for other: TimeAllowance) -> Bool {
-        guard self != .unlimited else { return false }
-        return Double(budget) / Double(period) + Double(other.budget) / Double(other.period) <= 1
-    }
+    /// The part of a core that it allows.
+    fileprivate var share: Double { self == .unlimited ? 1 : Double(budget) / Double(period) }
 }

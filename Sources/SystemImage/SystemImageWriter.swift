@@ -83,7 +83,7 @@ public struct SystemImageWriter {
         }
     }
 
-    /// What a tenant shares with its servers: memory with each of them, and a page for the lives of both.
+    /// Returns how much a tenant shares with its servers: memory with each of them, and a page for the lives of both.
     private func sharedMemory(of tenant: Tenant) -> UInt64 {
         guard tenant.sharedSize > 0 else { return 0 }
         return UInt64(Set(tenant.connections.map(\.server)).count) * (tenant.sharedSize + ComponentLayout.livesSize)

@@ -31,12 +31,17 @@ public struct LoadingPlan {
         skipFinished()
     }
 
-    /// Whether there is no piece left.
-    public var isDone: Bool { segment >= segments.count }
+    /// Whether all pieces are filled: the one after the last was asked for. Each piece is filled before the next is
+    /// asked for, so the last one is not yet filled when `next` returns it.
+    public private(set) var isDone = false
 
-    /// Takes the next piece; nil: all is done.
+    /// Takes the next piece. The caller has filled the one before.
+    /// - Returns: Nil: all is done.
     public mutating func next() -> Piece? {
-        guard !isDone else { return nil }
+        guard segment < segments.count else {
+            isDone = true
+            return nil
+        }
         let start = offset
         let size = min(total - start, LoadingPlan.pieceSize)
         let piece: Piece
@@ -53,7 +58,7 @@ public struct LoadingPlan {
     private var total: UInt64 { segment < 0 ? memory : segments[segment] }
 
     private mutating func skipFinished() {
-        while !isDone, offset == total {
+        while segment < segments.count, offset == total {
             segment += 1
             offset = 0
         }

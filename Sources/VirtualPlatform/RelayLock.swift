@@ -10,7 +10,7 @@ import Synchronization
 /// All four are sequentially consistent, so that at least one of the two sees the other.
 public struct RelayLock: ~Copyable, Sendable {
     private let isHeld = Atomic<Bool>(false)
-    /// What waits. Only a holder takes bits out.
+    /// Bits that say what waits. Only a holder takes bits out.
     private let waiting = Atomic<UInt64>(0)
 
     public init() {}
@@ -20,8 +20,8 @@ public struct RelayLock: ~Copyable, Sendable {
     public func tryAcquire() -> Bool { !isHeld.exchange(true, ordering: .sequentiallyConsistent) }
 
     /// Gives the lock back.
-    /// - Returns: What waits, or nothing. If something does, the caller holds the lock again: it wakes them, then
-    ///   releases again. So what it decides about them is decided under the lock.
+    /// - Returns: The waiters, or none. If there are some, the caller holds the lock again: it wakes them, then
+    ///   releases again. So all decisions about them are made under the lock.
     @inline(__always)
     public func release() -> Waiters {
         isHeld.store(false, ordering: .sequentiallyConsistent)
@@ -48,7 +48,7 @@ public struct RelayLock: ~Copyable, Sendable {
     }
 }
 
-/// What waits for a machine's lock: virtual CPUs that were left stopped until it is free, and bits of the monitor's own
+/// The waiters for a machine's lock: virtual CPUs that were left stopped until it is free, and bits of the monitor's own
 /// notification.
 public struct Waiters: Equatable, Sendable {
     let word: UInt64

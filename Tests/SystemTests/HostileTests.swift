@@ -55,7 +55,7 @@ extension SystemTests {
             try system.wait(for: "contention round", on: "hostile", timeout: .seconds(10))
         }
 
-        /// What `ShareGuest` says next.
+        /// Returns the next line of `ShareGuest`.
         private func nextShare(of system: RunningSystem) throws -> (percent: Int, longestAbsence: Int) {
             let said = try system.wait(for: " us", on: "share")
             let match = try #require(said.firstMatch(of: /share: (\d+) percent, longest absence (\d+) us/))

@@ -10,7 +10,11 @@ import Testing
         for (index, size) in segments.enumerated() { sizes[index] = size }
         var plan = LoadingPlan(memory: clearing, holdsZeroes: holdsZeroes, segments: sizes)
         var pieces: [LoadingPlan.Piece] = []
-        while let next = plan.next() { pieces.append(next) }
+        while let next = plan.next() {
+            pieces.append(next)
+            // A monitor that took the plan for done here would start the guest too early.
+            #expect(!plan.isDone)
+        }
         #expect(plan.isDone)
         #expect(plan.next() == nil)
         return pieces
@@ -18,7 +22,7 @@ import Testing
 
     @Test func nothingToDo() {
         #expect(pieces(clearing: 0, []) == [])
-        #expect(LoadingPlan(memory: 0, holdsZeroes: true, segments: InlineArray(repeating: 0)).isDone)
+        #expect(!LoadingPlan(memory: 0, holdsZeroes: true, segments: InlineArray(repeating: 0)).isDone)
     }
 
     @Test func clearsBeforeItCopies() {

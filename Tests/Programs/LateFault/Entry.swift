@@ -38,7 +38,7 @@ private func faultBeforeTheBudgetEnds(_ budget: UInt64) {
     var margin: UInt64 = 0
     var isInTime = false
     while true {
-        // What the console driver does for this line must not come between the period's begin and the fault.
+        // The console driver's work for this line must not come between the period's begin and the fault.
         sayAttempt()
         let deadline = spinUntilTheNextPeriod() + budget - margin
         let wasInTime = spins(until: deadline)
