@@ -23,36 +23,39 @@
  * With FAIR: each call of H ends, although T and S stop and start, and bits for S come without end. Servers reply in
  * finitely many steps there; P may spin for ever, and outranks L.
  *
- * Here one entry parks and brings back any number of times. With PIECES an entry parks one and brings back one, and the
- * core interrupts itself to go on. `inversion` is claimed there only when the core has nothing left to look at, because
- * less urgent time runs until then.
+ * One kernel entry parks and brings back any amount of time here. With PIECES it parks and brings back the time of one
+ * thread, and the core interrupts itself to go on. `inversion` is claimed there only when the core has nothing left to
+ * look at, because less urgent time may run until then.
  */
 // check: pass
 // check: pass -DNEAR
-// check: pass -DBUDGET                S has a budget of its own
-// check: pass -DPIECES                parkBatch is 1
+// check: pass -DBUDGET                    S has a budget of its own
+// check: pass -DPIECES                    parkBatch is 1
 // check: pass fair
+// check: pass fair -DNEAR
 // check: pass fair -DPIECES
-// check: fail -DNO_REVIVE_BEGIN       begin leaves parked time parked
-// check: fail -DNO_REVIVE_END         goOn leaves it parked
-// check: fail -DNEAR -DNO_REVIVE_REPLY   finishReply leaves it parked
-// check: fail -DNEAR -DFAST_PARKED    the fast reply is taken although time is parked
-// check: fail -DPIECES -DNO_REST      reviveSome does not interrupt the core if more is due
-// check: fail -DNEAR -DORPHAN_DEPTH   an orphan's depth is 0 at once: it calls so deep that a caller cannot fund it
-// check: fail -DNO_RENEW              a new period does not bring the time back
-// check: fail -DKEEP_OWN              wait leaves usesOwnTime set
-// check: fail -DNO_NEWS               bits wake a thread that waits, and bring no own time to one that serves
-// check: fail -DNO_PENDING            a server that takes a call while bits are pending does not use its own time
-// check: fail -DFAST_OWN              the fast reply is taken although the server uses its own time
-// check: fail -DFAST_QUEUE            the fast reply is taken although a caller queues
-// check: fail -DFAST_CHAIN            the fast wait does not ask whether the next owner is ready
-// check: fail -DORPHAN                an orphan goes on on its own time, which has no limit
-// check: fail -DSHORT                 beneficiary stops one link early
-// check: fail -DSERVED_ONLY           the time of a caller that queues helps nobody
-// check: fail -DNO_MUST               a caller that queues does not make the core choose again
-// check: fail fair -DSERVED_ONLY      the classic inversion: P spins, and L never lets S reply
-// check: fail fair -DNO_REVIVE_BEGIN  H waits for ever, while P spins
-// check: fail fair -DBITS_FIRST       wait takes bits before callers each time: H waits for ever, while bits come
+// check: fail -DNO_REVIVE_BEGIN           begin leaves parked time parked
+// check: fail -DNO_REVIVE_END             goOn leaves it parked
+// check: fail -DNEAR -DNO_REVIVE_REPLY    finishReply leaves it parked
+// check: fail -DNEAR -DFAST_PARKED        the fast reply is taken although time is parked
+// check: fail -DPIECES -DNO_REST          reviveSome does not interrupt the core if more is due
+// check: fail -DNEAR -DORPHAN_DEPTH       an orphan's depth is 0 at once: it calls so deep that a caller cannot fund it
+// check: fail -DNO_RENEW                  a new period does not bring the time back
+// check: fail -DKEEP_OWN                  wait leaves usesOwnTime set
+// check: fail -DNO_NEWS                   bits wake a thread that waits, and bring no own time to one that serves
+// check: fail -DNO_PENDING                a server that takes a call while bits are pending does not use its own time
+// check: fail -DFAST_OWN                  the fast reply is taken although the server uses its own time
+// check: fail -DFAST_QUEUE                the fast reply is taken although a caller queues
+// check: fail -DFAST_CHAIN                the fast wait does not ask whether the next owner is ready
+// check: fail -DORPHAN                    an orphan goes on on its own time, which has no limit
+// check: fail -DSHORT                     beneficiary stops one link early
+// check: fail -DSERVED_ONLY               the time of a caller that queues helps nobody
+// check: fail -DNO_MUST                   a caller that queues does not make the core choose again
+// check: fail fair -DSERVED_ONLY          the classic inversion: P spins, and L never lets S reply
+// check: fail fair -DNO_REVIVE_BEGIN      H waits for ever, while P spins
+// check: fail fair -DNEAR -DFAST_PARKED   H waits for ever, because a reply leaves its time parked
+// check: fail fair -DNEAR -DORPHAN_DEPTH  H waits for ever at an orphan that nobody funds
+// check: fail fair -DBITS_FIRST           wait takes bits before callers each time: H waits for ever, while bits come
 
 #define L 0
 #define P 1
@@ -571,7 +574,7 @@ proctype home() {
     :: d_step { current == H -> waitOnly(H); resume() }
     :: d_step { current == P -> waitOnly(P); resume() }
 #ifdef FAIR
-    :: d_step { current == S && !isAborting(S) && !asked -> asked = 1; send(S, T); resume() }
+    :: d_step { current == S && !isAborting(S) && may(S, T) && !asked -> asked = 1; send(S, T); resume() }
     :: d_step { current == S -> asked = 0; replyWait(S); resume() }
 #else
     :: d_step { current == S && !isAborting(S) && may(S, T) -> send(S, T); resume() }
