@@ -20,6 +20,7 @@
  *            the core runs the end of H's chain and nothing else
  *  news      a thread that has been told of bits uses its own time, also while it serves a caller
  *  funded    with NEAR, where a chain can be too long: some other time that is in use reaches its end
+ *            (with more servers than here that does not hold: see README.md)
  * With FAIR: each call of H ends, although T and S stop and start, and bits for S come without end. Servers reply in
  * finitely many steps there; P may spin for ever, and outranks L.
  *
