@@ -16,7 +16,8 @@
  * not use its own time; a server whose caller has gone uses its own time only if that has a budget or if bits came
  * for the server. In `finish`: one outcome for each call. In `watch`, when nothing moves any more: nobody is still
  * calling with a bit of its mask raised; every bit is heard or still there, and its thread uses its own time then; an
- * orphan is left unfinished only if nobody calls it.
+ * orphan is left unfinished only if nobody calls it. Whose turn it is in `wait`, when bits and a caller are there, is
+ * a matter of progress: helping.pml shows what it is for. Here it brings S calls while bits are pending.
  */
 // check: pass
 // check: pass -DBUDGET
@@ -28,6 +29,7 @@
 // check: fail -DKEEP_QUEUED  abort leaves the caller in the server's queue
 // check: fail -DORPHAN       an orphan goes on on its own time, which has no limit
 // check: fail -DKEEP_OWN     a server that waits keeps the time that bits brought
+// check: fail -DNO_PENDING   a server that takes a call while bits are pending does not use its own time
 // check: fail -DNO_OWN       bits bring no own time to a thread that serves: an orphan never hears of them
 
 #define X 0
@@ -60,6 +62,7 @@ byte server[4];                         /* .server (index NONE is a place to wri
 byte caller[4];                         /* .caller */
 bit  inQueue[3];                        /* is in server.callers */
 bit  own[3];                            /* .usesOwnTime */
+bit  wasNotified;                       /* .wasNotified of S: it took bits when it last took something */
 
 /* Of the proof. */
 bit  open[3];                           /* has called, without an outcome yet */
@@ -86,7 +89,10 @@ inline send(c, s) {
     fi
 }
 
-inline transfer(c, s) { state[s] = READY; caller[s] = c }
+inline transfer(c, s) {
+    state[s] = READY; caller[s] = c;
+    if :: s == S -> wasNotified = 0 :: else fi
+}
 
 /* The outcome of a call: there must be just one. */
 inline finish(c) {
@@ -107,21 +113,28 @@ inline reply(s) {
     fi
 }
 
-/* wait of s: bits that are pending, else the first queued caller, else sleep. */
+/* wait of s: bits that are pending and the first queued caller, in turn; else sleep. */
 inline wait(s, first) {
     orphan[s] = 0;
+    hasBits = s == S && bits[S] != 0;
     if
-    :: s == S && bits[S] != 0 -> hear(S); own[S] = 1                /* useOwnTime */
+    :: hasBits && !(wasNotified && inQueue[first] && server[first] == s) ->
+        wasNotified = 1; hear(S); own[S] = 1                        /* useOwnTime */
     :: else ->
-        state[s] = WAITING; news[s] = 0;
+        state[s] = WAITING; news[s] = hasBits;
 #ifndef KEEP_OWN
         own[s] = 0;                                                 /* restOwnTime */
 #endif
         if
-        :: inQueue[first] && server[first] == s -> inQueue[first] = 0; transfer(first, s)
+        :: inQueue[first] && server[first] == s ->
+            inQueue[first] = 0; transfer(first, s);
+#ifndef NO_PENDING
+            if :: hasBits -> own[s] = 1 :: else fi                  /* useOwnTime */
+#endif
         :: else
         fi
-    fi
+    fi;
+    hasBits = 0
 }
 
 inline hear(n) { heard[n] = heard[n] | bits[n]; bits[n] = 0 }
@@ -200,7 +213,7 @@ inline take(n) {
 }
 
 active proctype home() {
-    byte who, serv; bit took, early = 1;
+    byte who, serv; bit took, hasBits, early = 1;
     atomic {
         server[X] = NONE; server[S] = NONE; server[T] = NONE;
         caller[X] = NONE; caller[S] = NONE; caller[T] = NONE;

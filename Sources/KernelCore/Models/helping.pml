@@ -11,50 +11,52 @@
  * and order.
  *
  * Claims, after every entry (`check`):
- *  lost      time that leads to a ready context, and is not used up, has the core or is queued
+ *  lost      time that leads to a ready context, and is not used up, has the core, or is queued, or is about to be
  *  end       the core runs the end of the chain of the time that has the core
  *  twice     time that has the core is in no queue, and only time of an owner that is ready or calling is in use
  *  orphan    a server whose caller has gone uses its own time only if that has a budget, or if bits came for the
  *            server
  *  inversion no chain that leads to a ready context is more urgent than the time that has the core; while H calls,
  *            the core runs the end of H's chain and nothing else
- *  news      a thread that has been told of bits uses its own time
+ *  news      a thread that has been told of bits uses its own time, also while it serves a caller
  *  funded    with NEAR, where a chain can be too long: some other time that is in use reaches its end
- * With FAIR: each call of H ends. Servers reply in finitely many steps there; P may spin for ever, and outranks L.
+ *            (with more servers than here that does not hold: see README.md)
+ * With FAIR: each call of H ends, although T and S stop and start, and bits for S come without end. Servers reply in
+ * finitely many steps there; P may spin for ever, and outranks L.
  *
- * The known limit: time of a caller that queues may stay parked until its call is taken, when its chain led to a
- * stopped context once (`excused`). Starting T brings back its callers and the callers whom those serve; it does not
- * bring back H that queues at S. With STRICT there is no excuse, and with STOPS the progress of H is claimed although
- * T stops and starts: the checks show that both fail. CURE shows that both hold if begin and goOn bring back all the
- * parked time of the core.
- *
- * A second limit: an orphan's depth is 0 again, so that it may call one server more than when it served its caller. A
- * caller that queues at the orphan, and alone funds it, is then too far from the end: with NEAR `funded` fails,
- * and holds if endCall leaves the depth alone (KEEP_DEPTH).
+ * One kernel entry parks and brings back any amount of time here. With PIECES it parks and brings back the time of one
+ * thread, and the core interrupts itself to go on. `inversion` is claimed there only when the core has nothing left to
+ * look at, because less urgent time may run until then.
  */
 // check: pass
-// check: pass -DNEAR -DKEEP_DEPTH
-// check: fail -DNEAR          the second limit
-// check: pass -DBUDGET        S has a budget of its own
-// check: pass -DSTRICT -DCURE
+// check: pass -DNEAR
+// check: pass -DBUDGET                    S has a budget of its own
+// check: pass -DPIECES                    parkBatch is 1
 // check: pass fair
-// check: pass fair -DSTOPS -DCURE
-// check: fail -DSTRICT        the known limit
-// check: fail fair -DSTOPS    the known limit: H waits for ever, while P spins
-// check: fail -DNO_TAKEN      wait takes a call without readyCallers
-// check: fail -DNO_ENDED      a call that was aborted ends without readyCallers
-// check: fail -DNO_QUEUE      begin leaves the time of those that queue parked
-// check: fail -DNO_RENEW      a new period does not bring the time back
-// check: fail -DKEEP_OWN      wait leaves usesOwnTime set
-// check: fail -DNO_NEWS       bits wake a thread that waits, and bring no own time to one that serves
-// check: fail -DFAST_OWN      the fast reply is taken although the server uses its own time
-// check: fail -DFAST_QUEUE    the fast reply is taken although a caller queues
-// check: fail -DFAST_CHAIN    the fast wait does not ask whether the next owner is ready
-// check: fail -DORPHAN        an orphan goes on on its own time, which has no limit
-// check: fail -DSHORT         beneficiary stops one link early
-// check: fail -DSERVED_ONLY   the time of a caller that queues helps nobody
-// check: fail -DNO_MUST       a caller that queues does not make the core choose again
-// check: fail fair -DSERVED_ONLY   the classic inversion: P spins, and L never lets S reply
+// check: pass fair -DNEAR
+// check: pass fair -DPIECES
+// check: fail -DNO_REVIVE_BEGIN           begin leaves parked time parked
+// check: fail -DNO_REVIVE_END             goOn leaves it parked
+// check: fail -DNEAR -DNO_REVIVE_REPLY    finishReply leaves it parked
+// check: fail -DNEAR -DFAST_PARKED        the fast reply is taken although time is parked
+// check: fail -DPIECES -DNO_REST          reviveSome does not interrupt the core if more is due
+// check: fail -DNEAR -DORPHAN_DEPTH       an orphan's depth is 0 at once: it calls so deep that a caller cannot fund it
+// check: fail -DNO_RENEW                  a new period does not bring the time back
+// check: fail -DKEEP_OWN                  wait leaves usesOwnTime set
+// check: fail -DNO_NEWS                   bits wake a thread that waits, and bring no own time to one that serves
+// check: fail -DNO_PENDING                a server that takes a call while bits are pending does not use its own time
+// check: fail -DFAST_OWN                  the fast reply is taken although the server uses its own time
+// check: fail -DFAST_QUEUE                the fast reply is taken although a caller queues
+// check: fail -DFAST_CHAIN                the fast wait does not ask whether the next owner is ready
+// check: fail -DORPHAN                    an orphan goes on on its own time, which has no limit
+// check: fail -DSHORT                     beneficiary stops one link early
+// check: fail -DSERVED_ONLY               the time of a caller that queues helps nobody
+// check: fail -DNO_MUST                   a caller that queues does not make the core choose again
+// check: fail fair -DSERVED_ONLY          the classic inversion: P spins, and L never lets S reply
+// check: fail fair -DNO_REVIVE_BEGIN      H waits for ever, while P spins
+// check: fail fair -DNEAR -DFAST_PARKED   H waits for ever, because a reply leaves its time parked
+// check: fail fair -DNEAR -DORPHAN_DEPTH  H waits for ever at an orphan that nobody funds
+// check: fail fair -DBITS_FIRST           wait takes bits before callers each time: H waits for ever, while bits come
 
 #define L 0
 #define P 1
@@ -86,9 +88,12 @@ byte caller[5] = NONE;                        /* .caller */
 byte depth[5];                          /* .depth */
 bit  own[5];                            /* .usesOwnTime */
 bit  stops[5];                          /* .stopsOnReply */
+bit  wasNotified;                       /* .wasNotified of S: it took bits when it last took something */
 chan callers[2] = [2] of { byte };      /* .callers, of S and T */
 
 byte queue;                             /* Core.runQueue: bit t is set: t's time is queued */
+byte parked;                            /* Core.parked: bit t is set: t's time is in the list */
+byte due;                               /* .due, as a set. The count is higher after some removals, never lower. */
 bit  usedUp[5];                         /* SchedulingContext.isExhausted */
 byte time = NONE;                       /* Core.scheduling: whose time has the core */
 byte current = NONE;                    /* Core.current */
@@ -101,17 +106,18 @@ bit  inbox;                             /* S's notification is in the core's inb
 /* Of the proof. */
 bit  orphan[5];                         /* its caller has gone, and it has not waited since */
 bit  news[5];                           /* bits came since it last waited */
-bit  parked[5];                         /* its time has left the queue because the chain led to a stopped context */
 #ifdef FAIR
 byte left = 3;                          /* aborts, stops and signals that may still come */
 bit  asked;                             /* S has called T for its present caller */
 #endif
 
 /* Places for the work of one entry; 0 between entries. */
-byte ben, steps, top, link, who, serv, whom, n;
-bit  deep, isFunded; byte links, other;
+byte ben, steps, top, last, who, serv, whom;
+bit  isFunded; byte links, other;
+bit  hasBits, isFast;
 
 #define isQueued(t) ((queue >> (t)) & 1)
+#define isDue(t) ((due >> (t)) & 1)
 #ifdef BUDGET
 #define hasBudget(t) ((t) == L || (t) == S)
 #else
@@ -121,12 +127,15 @@ bit  deep, isFunded; byte links, other;
 #define queueOf(s) callers[(s) - S]
 
 /* The conditions of the fast paths, and of deliver. */
+#define isEmpty(s) (len(queueOf(s)) == 0)
 #ifdef FAST_OWN
-#define mayReplyFast(s) (len(queueOf(s)) == 0 && bits[s] == 0)
+#define mayReplyFast(s) (isEmpty(s) && bits[s] == 0 && !parked)
 #elif defined(FAST_QUEUE)
-#define mayReplyFast(s) (!own[s] && bits[s] == 0)
+#define mayReplyFast(s) (!own[s] && bits[s] == 0 && !parked)
+#elif defined(FAST_PARKED)
+#define mayReplyFast(s) (!own[s] && isEmpty(s) && bits[s] == 0)
 #else
-#define mayReplyFast(s) (!own[s] && len(queueOf(s)) == 0 && bits[s] == 0)
+#define mayReplyFast(s) (!own[s] && isEmpty(s) && bits[s] == 0 && !parked)
 #endif
 #ifdef FAST_CHAIN
 #define goesOnItself(t) true
@@ -135,7 +144,7 @@ bit  deep, isFunded; byte links, other;
 #endif
 #define queues(s) (isServer(s) && len(queueOf(s)) != 0)
 #define mayGetFast(t) (t != NONE && goesOnItself(t) && !hasBudget(t))
-#define mayWaitFast(s) (bits[s] == 0 && !queues(s) && mayGetFast(top) && !hasBudget(time))
+#define mayWaitFast(s) (bits[s] == 0 && !queues(s) && !mustSchedule && mayGetFast(top) && !hasBudget(time))
 #define mayWakeFast(c) (c > time && (top == NONE || top < c) && !hasBudget(c) && !hasBudget(time))
 #ifdef NO_NEWS
 #define mayHear(c) (!own[c] && state[c] == WAITING)
@@ -143,11 +152,11 @@ bit  deep, isFunded; byte links, other;
 #define mayHear(c) (!own[c] && state[c] != STOPPED)
 #endif
 
-/* The depth of a server whose caller has gone. */
-#ifdef KEEP_DEPTH
-#define dropDepth(s) skip
+/* Whose turn it is in wait when bits are pending. */
+#ifdef BITS_FIRST
+#define isCallersTurn(s) false
 #else
-#define dropDepth(s) depth[s] = 0
+#define isCallersTurn(s) (wasNotified && queues(s))
 #endif
 /* call's check of the depth, and isInChain's of the length. */
 #define linksTo(s) (state[s] == CALLING -> 2 : 1)
@@ -172,41 +181,33 @@ inline beneficiary(t) {
 inline useOwnTime(c) { own[c] = 1; makeReady(c) }
 
 inline restOwnTime(c) {
-    own[c] = 0; parked[c] = 0;
-    queue = queue & ~(1 << c);
+    own[c] = 0;
+    queue = queue & ~(1 << c); unpark(c);
     if :: time == c -> releaseCore() :: else fi
 }
 
-inline readyCallers(c) {
-    mustSchedule = 1;
-    link = c;
-    do
-    :: link != NONE ->
-        if :: own[link] -> makeReady(link) :: else fi;
-        link = caller[link]
-    :: else -> break
-    od;
-    link = 0
-}
+inline park(t) { parked = parked | (1 << t) }
+inline unpark(t) { parked = parked & ~(1 << t); due = due & ~(1 << t) }
 
-/* readyQueue: of a context that has been started. */
-inline readyQueue(s) {
-    n = len(queueOf(s));
-    do
-    :: n > 0 -> queueOf(s)?whom; queueOf(s)!whom; readyCallers(whom); n--
-    :: else -> break
-    od;
-    whom = 0
-}
+inline reviveParked() { mustSchedule = 1; due = parked }
 
-/* The cure of the known limit: all the parked time of the core comes back. */
-inline readyParked() {
-    whom = 0;
+/* reviveSome: with PIECES, the least urgent comes first, which is the worst order. */
+inline reviveSome() {
     do
-    :: whom < NONE -> if :: parked[whom] -> makeReady(whom) :: else fi; whom++
+    :: due != 0 ->
+        whom = 0;
+        do :: !isDue(whom) -> whom++ :: else -> break od;
+        unpark(whom);
+        queue = queue | (1 << whom);
+        whom = 0;
+#ifdef PIECES
+#ifndef NO_REST
+        if :: due != 0 -> mustSchedule = 1 :: else fi;
+#endif
+        break
+#endif
     :: else -> break
-    od;
-    whom = 0; mustSchedule = 1
+    od
 }
 
 inline leaveOrphan(s) {
@@ -226,7 +227,8 @@ inline leaveOrphan(s) {
 inline makeReady(t) {
     if
     :: !isQueued(t) && time != t && !usedUp[t] ->
-        queue = queue | (1 << t); parked[t] = 0;
+        unpark(t);
+        queue = queue | (1 << t);
         if :: time == NONE || t > time -> mustSchedule = 1 :: else fi
     :: else
     fi
@@ -243,26 +245,21 @@ inline highest() {
     if :: isQueued(0) -> top = 0 :: else fi fi fi fi fi
 }
 
-/* The end of a chain of any length; whether a link queues, and whether one before the last does; the number of links. */
+/* The end of a chain of any length, and the number of its links. */
 inline follow(t) {
-    link = t; n = 0; deep = 0; links = 0;
+    last = t; links = 0;
     do
-    :: state[link] == CALLING ->
-        deep = n; links++;
-        n = n || caller[server[link]] != link;
-        link = server[link]
+    :: state[last] == CALLING -> last = server[last]; links++
     :: else -> break
     od
 }
 
-/* Time that leads nowhere is left out of the queue. */
-inline park(t) { follow(t); parked[t] = state[link] == STOPPED || links > MAX; link = 0; n = 0; deep = 0; links = 0 }
-
-/* The end of each entry: resume, schedule. */
+/* The end of each entry: resume, schedule. The fast paths have another end. */
 inline resume() {
     if
-    :: mustSchedule ->
+    :: mustSchedule && !isFast ->
         mustSchedule = 0;
+        reviveSome();
         ben = NONE;
         if :: time != NONE -> beneficiary(time) :: else fi;
         highest();
@@ -276,10 +273,11 @@ inline resume() {
         ben = 0; top = 0
     :: else
     fi;
+    isFast = 0;
     check()
 }
 
-/* takeNext, takeNextInChain; here one entry parks whatever it finds. */
+/* takeNext, takeNextInChain; without PIECES one entry parks whatever it finds. */
 inline takeNext() {
     current = NONE;
     do
@@ -287,7 +285,11 @@ inline takeNext() {
         highest();
         queue = queue & ~(1 << top);
         beneficiary(top);
-        if :: ben != NONE -> time = top; current = ben :: else -> park(top) fi
+        if :: ben != NONE -> time = top; current = ben :: else -> park(top) fi;
+#ifdef PIECES
+        if :: time == NONE && queue != 0 -> mustSchedule = 1 :: else fi;
+        break
+#endif
     :: else -> break
     od
 }
@@ -297,7 +299,7 @@ inline takeNext() {
 inline send(c, s) {
     state[c] = CALLING; server[c] = s;
     if
-    :: state[s] == WAITING -> transfer(c, s); current = s                       /* switchTo; callFast is the same */
+    :: state[s] == WAITING -> transfer(c, s); current = s; isFast = 1           /* switchTo; callFast is the same */
     :: else ->
         queueOf(s)!c;
 #ifndef NO_MUST
@@ -306,28 +308,35 @@ inline send(c, s) {
     fi
 }
 
-inline transfer(c, s) { state[s] = READY; caller[s] = c; depth[s] = depth[c] + 1 }
+inline transfer(c, s) {
+    state[s] = READY; caller[s] = c; depth[s] = depth[c] + 1;
+    if :: s == S -> wasNotified = 0 :: else fi
+}
 
 /* Of S and H, and of T, which has no notification. */
 inline wait(s) {
     mustSchedule = 1;
+    depth[s] = 0; orphan[s] = 0;
+    hasBits = bits[s];
     if
-    :: bits[s] != 0 -> bits[s] = 0; orphan[s] = 0; depth[s] = 0; useOwnTime(s)
+    :: hasBits && !isCallersTurn(s) ->
+        if :: s == S -> wasNotified = 1 :: else fi;
+        bits[s] = 0; useOwnTime(s)
     :: else ->
-        state[s] = WAITING; depth[s] = 0; orphan[s] = 0; news[s] = 0;
+        state[s] = WAITING; news[s] = hasBits;
 #ifndef KEEP_OWN
         restOwnTime(s);
 #endif
         if
         :: queues(s) ->
-            queueOf(s)?who; transfer(who, s);
-#ifndef NO_TAKEN
-            readyCallers(who);
+            queueOf(s)?who; transfer(who, s); who = 0;
+#ifndef NO_PENDING
+            if :: hasBits -> useOwnTime(s) :: else fi
 #endif
-            who = 0
         :: else
         fi
-    fi
+    fi;
+    hasBits = 0
 }
 
 /* waitFast, else replyWait that only waits. */
@@ -352,7 +361,13 @@ inline reply(s, waits) {
     :: waits && !stops[who] && mayReplyFast(s) ->
         state[s] = WAITING; depth[s] = 0; news[s] = 0; current = who; who = 0
     :: else ->
-        if :: stops[who] -> finishStop(who) :: else -> readyCallers(who) fi;
+        if :: stops[who] -> finishStop(who)
+#ifndef NO_REVIVE_REPLY
+        :: else -> reviveParked()
+#else
+        :: else
+#endif
+        fi;
         who = 0;
         mustSchedule = 1;
         if :: waits -> wait(s) :: else -> useOwnTime(s) fi
@@ -372,7 +387,12 @@ inline endCall(c) {
     serv = server[c]; server[c] = NONE;
     mustSchedule = 1;
     if
-    :: caller[serv] == c -> caller[serv] = NONE; dropDepth(serv); leaveOrphan(serv)
+    :: caller[serv] == c ->
+        caller[serv] = NONE;                                                    /* its depth stays until it waits */
+#ifdef ORPHAN_DEPTH
+        depth[serv] = 0;
+#endif
+        leaveOrphan(serv)
     :: else -> queueOf(serv)??eval(c)
     fi;
     serv = 0
@@ -381,15 +401,17 @@ inline endCall(c) {
 inline abortCall(c) {
     endCall(c);
     if
-    :: stops[c] -> finishStop(c)                                                /* goOn */
-    :: else ->
-        state[c] = READY;
-#ifdef CURE
-        if :: own[c] -> makeReady(c) :: else fi; readyParked()
-#elif !defined(NO_ENDED)
-        readyCallers(c)
-#endif
+    :: stops[c] -> finishStop(c)
+    :: else -> goOn(c)
     fi
+}
+
+/* The rest of goOn. */
+inline goOn(c) {
+    state[c] = READY;
+#ifndef NO_REVIVE_END
+    reviveParked()
+#endif
 }
 
 inline finishStop(c) {
@@ -402,7 +424,7 @@ inline finishStop(c) {
         caller[serv] = NONE; depth[serv] = 0; server[whom] = NONE;
         if
         :: stops[whom] -> leaveHardware(whom); serv = whom
-        :: else -> state[whom] = READY; readyCallers(whom)                      /* goOn; caller[serv] is NONE now */
+        :: else -> goOn(whom)                                                   /* caller[serv] is NONE now */
         fi
     :: else -> break
     od;
@@ -429,20 +451,11 @@ inline begin(c) {
     if :: state[c] == CALLING -> stops[c] = 0 :: else fi;
     if
     :: state[c] == STOPPED ->
-        state[c] = READY;
+        state[c] = READY; depth[c] = 0;
         useOwnTime(c);
-#ifdef CURE
-        readyParked();
-#elif !defined(NO_QUEUE)
-        readyQueue(c);
+#ifndef NO_REVIVE_BEGIN
+        reviveParked()
 #endif
-        /* Of the proof: whose chain only served callers lie before the started server has no excuse. */
-        whom = 0;
-        do
-        :: whom < NONE -> follow(whom); if :: link == c && !deep -> parked[whom] = 0 :: else fi; whom++
-        :: else -> break
-        od;
-        whom = 0; link = 0; n = 0; deep = 0; links = 0
     :: else
     fi
 }
@@ -468,7 +481,7 @@ inline signal(c) {
     :: state[c] == WAITING && bits[c] == 0 && mayWakeFast(c) ->
         state[c] = READY; own[c] = 1;
         queue = queue | (1 << time);
-        time = c; current = c
+        time = c; current = c; isFast = 1
     :: else -> bits[c] = 1; deliver(c)
     fi;
     top = 0
@@ -484,19 +497,22 @@ inline renew(t) {
 
 /* MARK: Claims */
 
-#ifdef STRICT
-#define excused 0
+/* Nothing is left for the core's interrupt of itself. */
+#ifdef PIECES
+#define settled (!mustSchedule)
 #else
-#define excused (parked[who] && n)
+#define settled true
 #endif
 
 inline check() {
 #ifndef FAIR
     assert((time == NONE) == (current == NONE));
+    assert(!settled || (!mustSchedule && !due));
+    assert((parked & queue) == 0 && (due & ~parked) == 0);
     if
     :: time != NONE ->
         follow(time);
-        assert(current == link && state[link] == READY);                        /* end */
+        assert(current == last && state[last] == READY);                        /* end */
         assert(own[time] && !isQueued(time) && !usedUp[time]);                  /* twice */
         assert(!orphan[time] || news[time] || hasBudget(time))                  /* orphan */
     :: else
@@ -508,19 +524,19 @@ inline check() {
         assert(!own[who] || state[who] == READY || state[who] == CALLING);
         assert(!isQueued(who) || (own[who] && !usedUp[who]));
         if
-        :: own[who] && !usedUp[who] && state[link] == READY && !excused && links <= MAX ->
-            assert(time == who || isQueued(who));                               /* lost */
-            assert(time != NONE && time >= who)                                 /* inversion */
+        :: own[who] && !usedUp[who] && state[last] == READY && links <= MAX ->
+            assert(time == who || isQueued(who) || isDue(who));                 /* lost */
+            assert(!settled || (time != NONE && time >= who))                   /* inversion */
         :: else
         fi;
 #ifdef NEAR
         /* funded */
         if
-        :: own[who] && !usedUp[who] && state[link] == READY && links > MAX ->
-            other = link;
+        :: own[who] && !usedUp[who] && state[last] == READY && links > MAX ->
+            other = last;
             whom = 0;
             do
-            :: whom < NONE && !isFunded -> follow(whom); isFunded = own[whom] && link == other && links <= MAX; whom++
+            :: whom < NONE && !isFunded -> follow(whom); isFunded = own[whom] && last == other && links <= MAX; whom++
             :: else -> break
             od;
             assert(isFunded);
@@ -534,8 +550,8 @@ inline check() {
     :: else -> break
     od;
     who = H; follow(H);
-    assert(state[link] != READY || current == link || excused || links > MAX);                 /* inversion, as H sees it */
-    link = 0; who = 0; n = 0; deep = 0; links = 0; other = 0
+    assert(!settled || state[last] != READY || current == last || links > MAX);     /* inversion, as H sees it */
+    last = 0; who = 0; links = 0; other = 0
 #else
     skip
 #endif
@@ -559,13 +575,13 @@ proctype home() {
     :: d_step { current == H -> waitOnly(H); resume() }
     :: d_step { current == P -> waitOnly(P); resume() }
 #ifdef FAIR
-    :: d_step { current == S && !isAborting(S) && !asked -> asked = 1; send(S, T); resume() }
+    :: d_step { current == S && !isAborting(S) && may(S, T) && !asked -> asked = 1; send(S, T); resume() }
     :: d_step { current == S -> asked = 0; replyWait(S); resume() }
 #else
     :: d_step { current == S && !isAborting(S) && may(S, T) -> send(S, T); resume() }
     :: d_step { current == S -> replyWait(S); resume() }
     :: d_step { current == S && caller[S] != NONE -> reply(S, 0); resume() }
-    :: d_step { current == S && bits[S] != 0 -> bits[S] = 0; resume() }         /* poll */
+    :: d_step { current == S && bits[S] != 0 -> bits[S] = 0; isFast = 1; resume() }         /* poll */
 #endif
     :: d_step { current == T -> replyWait(T); resume() }
     od
@@ -576,7 +592,7 @@ proctype signals() {
 endSignals:
     do
 #ifdef FAIR
-    :: d_step { left > 0 && !bits[S] -> left--; bits[S] = 1; news[S] = 1; inbox = 1 }
+    :: d_step { !bits[S] -> bits[S] = 1; inbox = 1 }
     :: d_step { left > 0 && !bits[H] -> left--; bits[H] = 1; deliver(H); resume() }
     :: d_step { state[H] == WAITING -> bits[H] = 1; deliver(H); resume() }
 #else
@@ -587,11 +603,12 @@ endSignals:
     od
 }
 
-/* The inbox's interrupt; the end of a budget, and of a period. */
+/* The inbox's interrupt, and the core's of itself; the end of a budget, and of a period. */
 proctype interrupts() {
 endInterrupts:
     do
     :: d_step { inbox -> inbox = 0; deliver(S); resume() }
+    :: d_step { mustSchedule -> resume() }
 #ifndef FAIR
     :: d_step { time != NONE && hasBudget(time) -> usedUp[time] = 1; releaseCore(); resume() }
     :: d_step { usedUp[L] -> renew(L); resume() }
@@ -605,10 +622,8 @@ proctype controller() {
 endController:
     do
 #ifdef FAIR
-#ifdef STOPS
     :: d_step { left > 0 && state[T] != STOPPED -> left--; stop(T); resume() }
     :: d_step { left > 0 && state[S] != STOPPED -> left--; stop(S); resume() }
-#endif
     :: d_step { left > 0 && state[L] == CALLING -> left--; abortCall(L); resume() }
 #else
     :: d_step { state[T] != STOPPED -> stop(T); resume() }

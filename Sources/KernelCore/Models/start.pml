@@ -69,7 +69,7 @@ inline start() {
 inline begin() {
     own();
     if
-    :: !isReady -> running = 1; isReady = 1             /* running.store(1); state = .ready; useOwnTime, readyQueue */
+    :: !isReady -> running = 1; isReady = 1             /* running.store(1); state = .ready; useOwnTime, reviveParked */
     :: else                                             /* guard state == .stopped */
     fi;
     starting = 0
