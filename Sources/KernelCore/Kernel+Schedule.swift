@@ -37,7 +37,7 @@ extension Kernel {
     @inline(never)
     static func schedule(_ core: Ref<Core>) {
         core.pointee.mustSchedule = false
-        if core.pointee.parked.due != 0 { reviveSome(core) }
+        if core.pointee.parked.due != 0 { lookAtParked(core) }
         if let running = core.pointee.scheduling {
             let beneficiary = beneficiary(of: running)
             if let beneficiary, core.pointee.runQueue.highest <= Int(running.pointee.priority) {

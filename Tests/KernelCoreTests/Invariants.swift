@@ -67,7 +67,8 @@ struct Invariants {
         let name = "core \(core.pointee.id.number)"
         guard let current = core.pointee.current else {
             require(core.pointee.scheduling == nil, "\(name): time is charged though nobody runs")
-            return require(core.pointee.runQueue.occupied == 0, "\(name) idles though somebody is ready")
+            // A core that has only parked time in this entry has interrupted itself to go on.
+            return require(core.pointee.runQueue.occupied == 0 || core.pointee.mustSchedule, "\(name) idles though somebody is ready")
         }
         require(current.pointee.state == .ready, "\(name) runs a context that is \(current.pointee.state)")
         require(current.pointee.core == core.pointee.id, "\(name) runs a context of another core")
