@@ -21,6 +21,8 @@ public struct Core: ~Copyable {
     public var isInGuest: Bool
     /// Somebody more urgent than `current` is ready.
     public var mustSchedule: Bool
+    /// True while `drainInbox` does what other cores have asked for.
+    var isTakingNews: Bool
     let translationWord: AtomicWord
     public var runQueue: RunQueue
     public var parked: ParkedTime

@@ -38,8 +38,9 @@ extension Kernel {
         guard let other = M.board.pointee.cores[target.index] else { return }
         let tagged = notification.address.value | InboxItem.notificationTag
         push(other, tagged) { notification.pointee.inboxNext = $0 }
-        // News of this core's own tenants is on their account.
-        if target == core.pointee.id { M.interrupt(target) } else { alert(core, target) }
+        // What this core's own tenants cause is on their account. What other cores cause here, such as the news of a
+        // stop, needs a share.
+        if target == core.pointee.id, !core.pointee.isTakingNews { M.interrupt(target) } else { alert(core, target) }
     }
 
     /// How many items one entry takes out.
@@ -47,6 +48,8 @@ extension Kernel {
 
     /// Works off this core's inbox, in pieces. Items that arrive meanwhile bring an interrupt of their own.
     public static func drainInbox(_ core: Ref<Core>) {
+        core.pointee.isTakingNews = true
+        defer { core.pointee.isTakingNews = false }
         performErrand(core)
         let isContinued = core.pointee.unread != 0
         if !isContinued, core.pointee.inbox.load() != 0 {

@@ -56,9 +56,23 @@ extension Kernel {
         core.pointee.parked.due = core.pointee.parked.count
     }
 
-    /// Puts some of the parked time that is due back into the run queue. If more is due, the core interrupts itself to go on.
+    /// Looks at some of the parked time that is due. Leaves it due while all of it is less urgent than the time that has
+    /// the core and keeps it, because otherwise its owners could prolong each start and each end of a call there by as
+    /// many entries as they like.
     @inline(never)
-    static func reviveSome(_ core: Ref<Core>) {
+    static func lookAtParked(_ core: Ref<Core>) {
+        if let running = core.pointee.scheduling, running.pointee.priority >= core.pointee.parked.limit,
+            core.pointee.runQueue.highest <= Int(running.pointee.priority), beneficiary(of: running) != nil
+        {
+            return core.pointee.mustSchedule = true
+        }
+        reviveSome(core)
+        // Time of the same priority may be among it. From now on the end of the slice matters.
+        updateDeadline(core)
+    }
+
+    /// Puts some of the parked time that is due back into the run queue. If more is due, the core interrupts itself to go on.
+    private static func reviveSome(_ core: Ref<Core>) {
         for _ in 0..<parkBatch {
             guard core.pointee.parked.due > 0, let time = core.pointee.parked.head else {
                 core.pointee.parked.due = 0

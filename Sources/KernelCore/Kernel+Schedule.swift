@@ -37,7 +37,7 @@ extension Kernel {
     @inline(never)
     static func schedule(_ core: Ref<Core>) {
         core.pointee.mustSchedule = false
-        if core.pointee.parked.due != 0 { reviveSome(core) }
+        if core.pointee.parked.due != 0 { lookAtParked(core) }
         if let running = core.pointee.scheduling {
             let beneficiary = beneficiary(of: running)
             if let beneficiary, core.pointee.runQueue.highest <= Int(running.pointee.priority) {
@@ -278,8 +278,13 @@ extension Kernel {
     @inline(never)
     public static func waitForInterrupt(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         guard let guest = context.pointee.guest else { return }
-        if guest.pointee.isDirty.relaxedLoad() != 0 { synchronise(guest) }
-        if hasPendingListed(guest) || hasDeliverable(guest) { return }
+        // The guest may have ended something since the kernel last looked. The maintenance interrupt that says so never
+        // comes if another virtual CPU is loaded now.
+        if guest.pointee.isDirty.relaxedLoad() != 0 || mayHaveDeliverable(guest) || hasActiveOutside(guest) {
+            synchronise(guest)
+            if hasDeliverable(guest) { return }
+        }
+        if hasPendingListed(guest) { return }
         context.pointee.state = .waitingForInterrupt
         // Nobody calls a virtual CPU: it runs on its own time.
         context.pointee.usesOwnTime = false

@@ -94,9 +94,13 @@ public struct ParkedTime {
     var count: UInt32
     /// How many of them, from `head` on, are to be looked at again.
     var due: UInt32
+    /// Exceeds the priority of each of them; 0 if there is none. It may be larger than necessary, because `remove` lowers
+    /// it only with the last one.
+    var limit: UInt8
 
     mutating func append(_ item: Ref<SchedulingContext>) {
         item.pointee.isParked = true
+        limit = max(limit, item.pointee.priority &+ 1)
         item.pointee.next = nil
         item.pointee.previous = tail
         if let tail { tail.pointee.next = item } else { head = item }
@@ -111,6 +115,7 @@ public struct ParkedTime {
         if let next { next.pointee.previous = previous } else { tail = previous }
         item.pointee.isParked = false
         count &-= 1
+        if count == 0 { limit = 0 }
     }
 }
 

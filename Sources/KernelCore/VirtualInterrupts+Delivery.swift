@@ -149,7 +149,10 @@ extension Kernel {
     /// Interrupts of a word that may wait to be delivered. `listed` does not count: what it says may have ended since.
     @inline(__always)
     static func wanted(_ guest: Ref<VirtualCPU>, _ word: Int) -> UInt64 {
-        (guest.pointee.pending[word].load() | guest.pointee.level[word].load() & ~guest.pointee.edge[word].load())
+        let pending = guest.pointee.pending[word].load()
+        let level = guest.pointee.level[word].load()
+        guard pending | level != 0 else { return 0 }
+        return (pending | level & ~guest.pointee.edge[word].load())
             & guest.pointee.enabled[word].load() & ~guest.pointee.active[word].load()
     }
 

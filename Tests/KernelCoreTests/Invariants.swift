@@ -67,8 +67,11 @@ struct Invariants {
         let name = "core \(core.pointee.id.number)"
         guard let current = core.pointee.current else {
             require(core.pointee.scheduling == nil, "\(name): time is charged though nobody runs")
-            return require(core.pointee.runQueue.occupied == 0, "\(name) idles though somebody is ready")
+            // A core that has only parked time in this entry has interrupted itself to go on.
+            return require(
+                core.pointee.runQueue.occupied == 0 || core.pointee.mustSchedule, "\(name) idles though somebody is ready")
         }
+        checkDeadline(core, name)
         require(current.pointee.state == .ready, "\(name) runs a context that is \(current.pointee.state)")
         require(current.pointee.core == core.pointee.id, "\(name) runs a context of another core")
         guard let scheduling = core.pointee.scheduling else {
@@ -81,6 +84,21 @@ struct Invariants {
         require(
             core.pointee.runQueue.highest <= Int(scheduling.pointee.priority),
             "\(name): somebody more urgent is ready")
+    }
+
+    /// Requires that the hardware timer is not too late for anything that it is for.
+    private mutating func checkDeadline(_ core: Ref<Core>, _ name: String) {
+        let deadline = core.pointee.deadline
+        require(deadline <= core.pointee.notificationTimers.soonest, "\(name): a notification's timer is forgotten")
+        require(deadline <= core.pointee.contextTimers.soonest, "\(name): the timer of a virtual CPU is forgotten")
+        require(deadline <= core.pointee.budgetTimers.soonest, "\(name): the end of a period is forgotten")
+        require(deadline <= Kernel<ModelMachine>.postponedDeadline(core), "\(name): a postponed interrupt is forgotten")
+        guard let scheduling = core.pointee.scheduling else { return }
+        require(scheduling.pointee.budget == Ticks(0) || deadline <= core.pointee.budgetEnd, "\(name): a budget has no end")
+        require(scheduling.pointee.budget != Ticks(0) || core.pointee.budgetEnd == .never, "\(name): a budget that nobody has")
+        require(
+            core.pointee.runQueue.highest != Int(scheduling.pointee.priority) || deadline <= core.pointee.sliceEnd,
+            "\(name): a slice has no end")
     }
 
     private mutating func checkRunQueue(_ core: Ref<Core>) {

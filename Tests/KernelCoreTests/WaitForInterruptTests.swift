@@ -182,6 +182,36 @@ private struct Machine {
         #expect(machine.core.acknowledge() == 33)
     }
 
+    /// The guest ends an interrupt that is pending again, and waits before the kernel takes the maintenance interrupt. At
+    /// once another virtual CPU is loaded, so that this interrupt never comes.
+    @Test(arguments: ["level", "edge", "without a list register"])
+    func anEndRightBeforeTheWaitIsSeen(kind: String) {
+        let bench = Bench()
+        let machine = Machine(bench: bench, priority: 6)
+        let other = Machine(bench: bench, priority: 5)
+        machine.control(.setEdge, 1, kind == "level" ? 0 : 0xFFFF_FFFF)
+        if kind == "level" { machine.control(.setLevel, 40, 1) }
+        let count = kind == "without a list register" ? 5 : 0
+        for step in 0..<count { machine.control(.setPriority, 41 + UInt64(step), UInt64(0x80 - 0x10 * step)) }
+        bench.sleepRoot()
+        machine.pend(40)
+        #expect(machine.core.acknowledge() == 40)
+        for step in 0..<count {
+            machine.pend(41 + UInt32(step))
+            #expect(machine.core.acknowledge() == 41 + UInt32(step))
+        }
+        machine.pend(40)
+        for step in (0..<count).reversed() {
+            machine.core.end(41 + UInt32(step))
+            bench.settle()
+        }
+        machine.core.end(40)
+        machine.wait()
+        bench.settle()
+        #expect(machine.runs && !other.runs)
+        #expect(machine.core.acknowledge() == 40)
+    }
+
     /// A timer's interrupt pends when its line says so: a monitor that raises it would have the kernel look for ever.
     @Test(arguments: [27, 30] as [UInt64])
     func theLevelOfATimerIsItsLines(interrupt: UInt64) {

@@ -1,0 +1,142 @@
+import ABI
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// Sequences that a hostile review of merged branches found. Helping, parked time, the news of stops, and the limit on
+/// interrupts were each written without the others.
+@Suite struct MergeReviewTests {
+    // MARK: Parked time
+
+    /// Time that was parked and leads on again takes turns with its equals, although whoever runs then keeps the core.
+    @Test func timeThatIsRevivedGetsItsSlice() {
+        let bench = Bench(cores: 2)
+        let monitor = bench.makeThread(priority: 10, core: 1)
+        let server = bench.makeThread(priority: 5, starts: false)
+        let portal = bench.makePortal(to: server)
+        let client = bench.makeThread(priority: 10), spinner = bench.makeThread(priority: 10)
+        bench.sleepRoot()
+        bench.call(portal, by: client)
+        #expect(bench.current() == spinner.context && client.context.pointee.home!.pointee.isParked)
+        bench.advance(3000)
+        bench.start(server, by: monitor.context)
+        bench.settle()
+        var turns = 0
+        for _ in 0..<10 {
+            bench.advance(1000)
+            if bench.current() == server.context { turns += 1 }
+        }
+        #expect(turns == 5, "a client of the same priority has the core half of the time")
+    }
+
+    /// Low tenants park as much time as they like. A more urgent thread does not pay for another look at it whenever a
+    /// context starts, or a call of its own ends.
+    @Test(arguments: [true, false])
+    func lowTimeIsNotRevivedAtTheCostOfHigh(isCalling: Bool) {
+        let bench = Bench(cores: 2)
+        let monitor = bench.makeThread(priority: 10, core: 1)
+        let dead = bench.makeThread(priority: 5, starts: false), started = bench.makeThread(priority: 4, starts: false)
+        let toDead = bench.makePortal(to: dead)
+        let server = bench.makeThread(priority: 25)
+        let portal = bench.makePortal(to: server)
+        let victim = bench.makeThread(priority: 29, notified: true)
+        let crowd = (0..<100).map { _ in bench.makeThread(priority: 3) }
+        bench.sleepRoot()
+        bench.wait(victim)
+        bench.wait(server)
+        for member in crowd { bench.call(toDead, by: member) }
+        bench.settleAll()
+        #expect(crowd.allSatisfy { $0.context.pointee.home!.pointee.isParked })
+        bench.raise(victim.notification)
+        #expect(bench.current() == victim.context)
+        let before = bench.core(0).pointee.entries
+        if isCalling {
+            bench.call(portal, by: victim)
+            bench.replyAndWait(server)
+        } else {
+            bench.start(started, by: monitor.context)
+        }
+        bench.settle()
+        #expect(bench.current() == victim.context)
+        #expect(bench.core(0).pointee.entries - before <= 4)
+        // Nothing is forgotten: once the victim waits, the queue is as the priorities say.
+        bench.wait(victim)
+        bench.settleAll()
+        if !isCalling { #expect(bench.current() == started.context) }
+        bench.raiseRoot()
+        bench.start(dead)
+        bench.sleepRoot()
+        bench.settleAll()
+        #expect(bench.current() == dead.context)
+    }
+
+    // MARK: The limit on interrupts
+
+    /// Stops that other cores ask for raise stopped-notifications through the core's own inbox: these count, too.
+    @Test func newsOfStopsIsWithinTheLimit() {
+        let bench = Bench(cores: 4)
+        bench.model.kernelBoard.pointee.millisecond = Ticks(1000)
+        bench.checksInvariants = false
+        let supervisor = bench.makeThread(priority: 3, notified: true)
+        let threads = (0..<24).map { _ in bench.makeThread(priority: 5) }
+        for thread in threads {
+            let told = bench.create(.notification)
+            bench.succeed(.notificationBind, told, form: NotificationBind.thread.rawValue, UInt64(supervisor.slot))
+            bench.succeed(.contextControl, thread.slot, form: ContextControl.bindStopped.rawValue, UInt64(told), 1)
+        }
+        let attackers = (1..<4).map { bench.makeThread(priority: 10, core: $0) }
+        let victim = bench.makeThread(priority: 31)
+        bench.advance(2000)
+        #expect(bench.current() == victim.context)
+        var most = 0
+        for _ in 0..<4 {
+            let before = bench.model.cores[0].interruptCount
+            for step in 0..<1000 {
+                bench.model.advance(by: 1)
+                for (index, attacker) in attackers.enumerated() {
+                    bench.settle(index + 1)
+                    let form = step & 1 == 0 ? ContextControl.stop : .start
+                    let thread = threads[index * 8 + step / 2 % 8]
+                    bench.operate(.contextControl, thread.slot, form: form.rawValue, by: attacker.context)
+                }
+                bench.settle()
+            }
+            most = max(most, bench.model.cores[0].interruptCount - before)
+        }
+        #expect(most > 0 && most <= 2 * Int(K.interruptsPerMillisecond))
+    }
+
+    /// News waits behind the other items of a busy core's inbox. Each interrupt works off one batch of them, and the
+    /// number of interrupts in a millisecond is limited (docs/caveats.md).
+    @Test func newsWaitsForWhatIsInTheInboxBeforeIt() {
+        let bench = Bench(cores: 4)
+        bench.model.kernelBoard.pointee.millisecond = Ticks(1000)
+        bench.checksInvariants = false
+        let crowd = (0..<200).map { _ in bench.makeThread(passive: true, starts: false) }
+        let bells = crowd.map { thread in
+            let bell = bench.create(.notification)
+            bench.succeed(.notificationBind, bell, form: NotificationBind.thread.rawValue, UInt64(thread.slot))
+            return bell
+        }
+        let sender = bench.makeThread(priority: 10, core: 1)
+        let hearer = bench.makeThread(priority: 20, notified: true), spinner = bench.makeThread(priority: 10)
+        bench.sleepRoot()
+        bench.wait(hearer)
+        bench.advance(5000)
+        #expect(bench.current() == spinner.context)
+        for bell in bells[0..<4] {
+            bench.succeed(.signal, bell, 1, by: sender.context)
+            bench.settle()
+        }
+        bench.succeed(.signal, hearer.notification, 1, by: sender.context)
+        for bell in bells[4...] { bench.succeed(.signal, bell, 1, by: sender.context) }
+        var ticks: UInt64 = 0
+        while bench.current() != hearer.context, ticks < 100_000 {
+            bench.advance(10)
+            ticks += 10
+        }
+        let perMillisecond = Int(K.interruptsPerMillisecond) / 4 * K.inboxBatch
+        #expect(ticks <= 1000 * UInt64(2 + crowd.count / perMillisecond), "\(ticks) ticks, of 1000 in a millisecond")
+    }
+}
