@@ -178,6 +178,42 @@ extension Bench {
         #expect(board.bench.current() == board.server.context)
     }
 
+    /// The same with a pager: a fault of 1 is being served when 10 begins to spin, and 25 faults.
+    @Test func aFaultInTheQueueHelpsThePager() {
+        let board = Served(clients: [1, 25], spinner: 10)
+        let bench = board.bench
+        bench.raiseRoot()
+        for client in board.clients { bench.configure(client, portal: board.portal) }
+        bench.sleepRoot()
+        board.start(board.clients[0])
+        bench.enter { K.exit($0, board.clients[0].context, Message(1)) }
+        #expect(bench.current() == board.server.context)
+        board.start(board.spinner)
+        #expect(bench.current() == board.spinner.context)
+        board.start(board.clients[1])
+        bench.enter { K.exit($0, board.clients[1].context, Message(2)) }
+        #expect(bench.current() == board.server.context && board.running == board.time(of: board.clients[1]))
+        bench.replyAndWait(board.server)
+        #expect(bench.answer(board.server.context).words[0] == 2)
+        bench.replyAndWait(board.server)
+        #expect(bench.current() == board.clients[1].context)
+    }
+
+    /// A caller whose slice ended while it was served goes behind its equals, also after an answer on the general path.
+    @Test func anAnswerRenewsNoSlice() {
+        let board = Served(clients: [10], spinner: 10)
+        let (bench, client) = (board.bench, board.clients[0])
+        board.start(client)
+        bench.call(board.portal, by: client)
+        board.start(board.spinner)
+        #expect(bench.current() == board.server.context)
+        bench.model.advance(by: 1000)  // the timer's interrupt has not been taken
+        bench.succeed(.replyWait, form: ReplyForm.reply, by: board.server.context)
+        bench.wait(board.server)
+        bench.settleAll()
+        #expect(bench.current() == board.spinner.context)
+    }
+
     // MARK: The chain's length
 
     @Test func aChainHasEightLinks() {
