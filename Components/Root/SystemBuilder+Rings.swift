@@ -3,9 +3,9 @@ import Entente
 import Supervision
 import Synchronization
 
-// The memory of rings belongs to a connection. Root makes it once, for each client with `shared` and each of its servers.
-// Each life of either end gets a mapping of its own, and no capability. So the memory outlives both ends, neither can take
-// it from the other, and a third tenant cannot get it.
+// The memory of rings belongs to a connection. Root makes it once, for each client with `shared` and each of its
+// servers. Each life of either end gets a mapping of its own, and no capability. So the memory outlives both ends,
+// neither can take it from the other, and a third tenant cannot get it.
 extension SystemBuilder {
     /// The memory that a client shares with its servers, and behind it the page in which root counts both ends' lives.
     mutating func prepareRings(_ record: TenantRecord, _ index: Int) {

@@ -41,8 +41,8 @@ public struct Core: ~Copyable {
     /// A node of the derivation tree that only this core may remove; 0: none.
     public let errand: AtomicWord
     /// Counts the beginnings and ends of inbox lists: odd from before this core takes a list out of `inbox` until it
-    /// has worked off the last item of it. A core that reads `inbox` as 0, and then this as even, knows that nothing is left
-    /// that was posted before.
+    /// has worked off the last item of it. A core that reads `inbox` as 0, and then this as even, knows that nothing is
+    /// left that was posted before.
     public let lists: AtomicWord
     /// Where the machine finds this core's interrupt controller registers.
     public var interruptController: PhysicalAddress
@@ -55,7 +55,8 @@ public struct Core: ~Copyable {
     var postponed: UInt64
     /// When the first of these shares renews, if there is one.
     var postponedUntil: Ticks
-    /// Where the fast path has raised bits, and found that it was bound anew: the general path tells whoever hears of them now.
+    /// Where the fast path has raised bits, and found that it was bound anew: the general path tells whoever hears of
+    /// them now.
     public var untold: Ref<Notification>?
     /// Counts beginnings and ends of `copy`.
     public let copies: AtomicWord

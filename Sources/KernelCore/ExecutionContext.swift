@@ -74,8 +74,8 @@ public struct ExecutionContext: ~Copyable {
     public var state: RunState
     public var callKind: CallKind
     public var isConfigured: Bool
-    /// Whether `home` takes part in scheduling, for this context or for the server that it waits for. False while the context
-    /// waits, is stopped, or serves a caller; true again while it serves once its notification has bits for it.
+    /// Whether `home` takes part in scheduling, for this context or for the server that it waits for. False while the
+    /// context waits, is stopped, or serves a caller; true again while it serves once its notification has bits for it.
     public var usesOwnTime: Bool
     /// In `wait` it got bits since its last call: if both are there, a caller is next.
     public var wasNotified: Bool

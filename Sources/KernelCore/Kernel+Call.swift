@@ -76,8 +76,8 @@ extension Kernel {
         _ message: Message, tag: UInt64
     ) {
         if isInChain(of: caller, server) {
-            // The server waits, directly or not, for this very caller, and the call could never be served; or the chain is so long
-            // that the caller could not help its end.
+            // The server waits, directly or not, for this very caller, and the call could never be served; or the chain
+            // is so long that the caller could not help its end.
             caller.pointee.state = .ready
             caller.pointee.server = nil
             if caller.pointee.callKind == .exit { return stopUnserved(core, caller, message) }
@@ -92,8 +92,8 @@ extension Kernel {
         core.pointee.mustSchedule = true
     }
 
-    /// Whether `server` is among those that wait for `caller`'s reply, or queues, with a chain of its own, at one of them; or more than
-    /// `maximumDepth` links lie between `caller` and the end of the chain.
+    /// Whether `server` is among those that wait for `caller`'s reply, or queues, with a chain of its own, at one of
+    /// them; or more than `maximumDepth` links lie between `caller` and the end of the chain.
     private static func isInChain(of caller: Ref<ExecutionContext>, _ server: Ref<ExecutionContext>) -> Bool {
         var link: Ref<ExecutionContext>? = server
         var steps: UInt8 = 0
@@ -208,8 +208,8 @@ extension Kernel {
         if server.pointee.home != nil { useOwnTime(core, server) } else { finishStop(core, server) }
     }
 
-    /// Waits: takes a notification that is pending, or the first queued caller, or else sleeps. When both are there they take turns, so
-    /// that a flood of bits keeps no caller waiting.
+    /// Waits: takes a notification that is pending, or the first queued caller, or else sleeps. When both are there
+    /// they take turns, so that a flood of bits keeps no caller waiting.
     private static func wait(_ core: Ref<Core>, _ server: Ref<ExecutionContext>) {
         core.pointee.mustSchedule = true
         server.pointee.depth = 0

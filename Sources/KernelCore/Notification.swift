@@ -144,8 +144,9 @@ extension Kernel {
         }
     }
 
-    /// Wakes the thread of a notification that has bits, if it waits; ends its call if the bits are of its abort mask. A thread that
-    /// serves a caller gets its own time beside the caller's, so that it comes to the bits soon. On the thread's core.
+    /// Wakes the thread of a notification that has bits, if it waits; ends its call if the bits are of its abort mask.
+    /// A thread that serves a caller gets its own time beside the caller's, so that it comes to the bits soon. On the
+    /// thread's core.
     private static func deliver(_ core: Ref<Core>, _ notification: Ref<Notification>, to thread: Ref<ExecutionContext>) {
         if thread.pointee.state == .calling, thread.pointee.callKind == .message, isAborting(thread) {
             abortCall(core, thread)

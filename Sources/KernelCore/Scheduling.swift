@@ -87,15 +87,16 @@ extension SchedulingContext {
     func armOverrun() { _ = overrunToldWord.exchange(0) }
 }
 
-/// The scheduling contexts of one core that lead to no context that can run, in no particular order: see Kernel+Helping.swift.
+/// The scheduling contexts of one core that lead to no context that can run, in no particular order: see
+/// Kernel+Helping.swift.
 public struct ParkedTime {
     var head: Ref<SchedulingContext>?
     var tail: Ref<SchedulingContext>?
     var count: UInt32
     /// How many of them, from `head` on, are to be looked at again.
     var due: UInt32
-    /// Exceeds the priority of each of them; 0 if there is none. It may be larger than necessary, because `remove` lowers
-    /// it only with the last one.
+    /// Exceeds the priority of each of them; 0 if there is none. It may be larger than necessary, because `remove`
+    /// lowers it only with the last one.
     var limit: UInt8
 
     mutating func append(_ item: Ref<SchedulingContext>) {

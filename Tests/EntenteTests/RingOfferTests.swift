@@ -61,7 +61,8 @@ import Testing
         }
     }
 
-    /// The next life finds the memory as it was left, and makes an empty ring of it, which the earlier ends leave alone.
+    /// The next life finds the memory as it was left, and makes an empty ring of it, which the earlier ends leave
+    /// alone.
     @Test func theNextLifeBeginsAnew() throws {
         try client.run { () throws in
             let ring = try SharedRing<UInt64>(size: 4096, raising: .number(9))

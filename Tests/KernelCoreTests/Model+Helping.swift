@@ -3,7 +3,8 @@ import MachineModel
 
 @testable import KernelCore
 
-// Whose time runs whom: the reference follows the chains of calls from every owner of time, and knows how urgent the most urgent one is.
+// Whose time runs whom: the reference follows the chains of calls from every owner of time, and knows how urgent the
+// most urgent one is.
 
 extension KernelModel {
     /// The context that a thread's own time runs; nil if none can run. At most eight links.

@@ -173,8 +173,8 @@ import Testing
         #expect(first.pointee.bits.load() == 1)
     }
 
-    /// One core counts two at a time, another asks when it is told, and only then: in between, or too early for the second,
-    /// which must be told again.
+    /// One core counts two at a time, another asks when it is told, and only then: in between, or too early for the
+    /// second, which must be told again.
     @Test func nothingIsLostBetweenTwoCores() {
         let bench = Bench(cores: 2)
         let slot = bench.makeScheduling(priority: 3, core: 1)

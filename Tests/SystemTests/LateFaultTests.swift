@@ -26,7 +26,8 @@ extension SystemTests {
             try system.wait(for: "heartbeat 3", on: "heartbeat")
         }
 
-        /// Twelve components die as often as they can: the least urgent one keeps what root's budget and the console driver leave.
+        /// Twelve components die as often as they can: the least urgent one keeps what root's budget and the console
+        /// driver leave.
         @Test func restartsWithoutEndLeaveTheCoreToOthers() throws {
             let endless = RestartDescription(
                 limit: 1, window: TimeSpan(milliseconds: 1), backoff: TimeSpan(milliseconds: 1),
