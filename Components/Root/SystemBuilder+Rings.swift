@@ -35,7 +35,8 @@ extension SystemBuilder {
         let address = windows + number * ComponentLayout.windowSize
         mapOwn(index, extent, address, size: size, .readWrite)
         mapOwn(
-            index, extent, address + ComponentLayout.ringLives, offset: size, size: ComponentLayout.livesSize, .readOnly)
+            index, extent, address + ComponentLayout.ringLives, offset: size, size: ComponentLayout.livesSize,
+            .readOnly)
     }
 
     /// Tells the peers of a tenant's rings that it has died.

@@ -30,7 +30,8 @@ extension Kernel {
         let now = M.now
         if core.pointee.shares[target.index & 7].end <= now {
             core.pointee.shares[target.index & 7] = InterruptShare(
-                end: now + M.board.pointee.millisecond, left: interruptsPerMillisecond / max(M.board.pointee.coreCount, 1))
+                end: now + M.board.pointee.millisecond,
+                left: interruptsPerMillisecond / max(M.board.pointee.coreCount, 1))
         }
         guard core.pointee.shares[target.index & 7].left > 0 else { return postpone(core, target) }
         core.pointee.shares[target.index & 7].left &-= 1
@@ -39,9 +40,8 @@ extension Kernel {
 
     /// Whether the virtual CPU that runs here is of the machine of `context`.
     private static func isOfSameMachine(_ core: Ref<Core>, _ context: Ref<ExecutionContext>?) -> Bool {
-        guard let context, let own = core.pointee.current, own.pointee.isVirtualCPU, let space = own.pointee.space else {
-            return false
-        }
+        guard let context, let own = core.pointee.current, own.pointee.isVirtualCPU, let space = own.pointee.space
+        else { return false }
         for number in 0..<16 where space.pointee.virtualCPUs[number] == context { return true }
         return false
     }

@@ -16,7 +16,9 @@ extension Kernel {
         guard context.pointee.isVirtualCPU == (form == .virtualInterrupt), context.pointee.isConfigured else {
             throw .badState
         }
-        guard form == .thread || interrupt < UInt64(VirtualInterrupts.count) && !VirtualInterrupts.isTimer(interrupt) else {
+        guard
+            form == .thread || interrupt < UInt64(VirtualInterrupts.count) && !VirtualInterrupts.isTimer(interrupt)
+        else {
             throw .badArgument
         }
         try mayGrow(source)

@@ -23,7 +23,8 @@ extension Kernel {
     /// later load-acquire).
     @inline(__always)
     private static func touch(
-        _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, ifDeliverable bits: UInt64, in word: Int
+        _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, ifDeliverable bits: UInt64,
+        in word: Int
     ) {
         guest.pointee.isDirty.store(1)
         let isOwn = context.pointee.core == core.pointee.id
@@ -116,13 +117,16 @@ extension Kernel {
         case .disable:
             let changed = mask & guest.pointee.enabled[index].clear(mask)
             // `listed` last: `place` sets it before it clears `pending`.
-            let used = guest.pointee.pending[index].load() | guest.pointee.level[index].load() | guest.pointee.listed[index]
+            let used =
+                guest.pointee.pending[index].load() | guest.pointee.level[index].load() | guest.pointee.listed[index]
             return changed == 0 ? .none : changed & used != 0 ? .now : .later
         case .setPending: return .gained(pendingMask & ~guest.pointee.pending[index].set(pendingMask), index)
         case .clearPending:
             let changed = pendingMask & guest.pointee.pending[index].clear(pendingMask)
             // In a list register it may still be pending: `harvest` takes it out, but only its own core may say so.
-            guard target.pointee.isPlaced, target.pointee.core == core.pointee.id else { return changed == 0 ? .none : .later }
+            guard target.pointee.isPlaced, target.pointee.core == core.pointee.id else {
+                return changed == 0 ? .none : .later
+            }
             guest.pointee.latched[index] = guest.pointee.latched[index] & ~pendingMask
             return .now
         case .setActive:

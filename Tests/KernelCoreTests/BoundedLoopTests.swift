@@ -31,8 +31,12 @@ import Testing
         #expect(bench.operate(.interruptControl, machine.slot, form: form, interrupt, 1).status == .badArgument)
         let notification = bench.create(.notification)
         let bind = NotificationBind.virtualInterrupt.rawValue
-        #expect(bench.operate(.notificationBind, notification, form: bind, UInt64(machine.slot), interrupt).status == .badArgument)
-        #expect(bench.operate(.notificationBind, notification, form: bind, UInt64(machine.slot), interrupt + 32).status == .ok)
+        #expect(
+            bench.operate(.notificationBind, notification, form: bind, UInt64(machine.slot), interrupt).status
+                == .badArgument)
+        #expect(
+            bench.operate(.notificationBind, notification, form: bind, UInt64(machine.slot), interrupt + 32).status
+                == .ok)
     }
 
     /// Another core pends everything again whenever the kernel has looked at something.

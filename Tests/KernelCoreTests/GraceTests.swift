@@ -78,7 +78,9 @@ import Testing
         K.enter(bench.core(1))
         #expect(revoke() == .again)
         bench.model.cores[1].run {
-            for sink in sinks { K.post(bench.core(1), bench.object(sink, as: KernelCore.Notification.self), to: CoreID(2)) }
+            for sink in sinks {
+                K.post(bench.core(1), bench.object(sink, as: KernelCore.Notification.self), to: CoreID(2))
+            }
             K.post(bench.core(1), object, to: CoreID(2))
         }
         K.leave(bench.core(1))

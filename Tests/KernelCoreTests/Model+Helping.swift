@@ -27,9 +27,13 @@ extension KernelModel {
         func isUsedUp(_ time: ModelTime) -> Bool {
             Ref<SchedulingContext>(at: PhysicalAddress(time.address)).pointee.isExhausted
         }
-        let owners = threads.filter { $0.core == core && $0.time.map { !isUsedUp($0) } ?? false && beneficiary(of: $0) != nil }
+        let owners = threads.filter {
+            $0.core == core && $0.time.map { !isUsedUp($0) } ?? false && beneficiary(of: $0) != nil
+        }
         let running = owners.first { $0.time?.address == kernelCore.pointee.scheduling?.address.value }
-        if kernelCore.pointee.scheduling != nil, running == nil { return broken.append("core \(core) runs on time that leads nowhere") }
+        if kernelCore.pointee.scheduling != nil, running == nil {
+            return broken.append("core \(core) runs on time that leads nowhere")
+        }
         if let running {
             let expected = beneficiary(of: running)
             if kernelCore.pointee.current?.address.value != expected?.address {
