@@ -77,7 +77,7 @@ extension SystemBuilder {
         }
     }
 
-    /// How many tenants share memory with this one.
+    /// Returns the number of tenants that share memory with this one.
     static func callerCount(_ server: TenantRecord) -> UInt64 {
         var count: UInt64 = 0
         for client in 0..<tenantCount where BootTable.tenant(client).sharedSize != 0 {
@@ -97,7 +97,7 @@ extension TenantRecord {
         return number
     }
 
-    /// Whether this connection has memory for rings.
+    /// Returns whether this connection has memory for rings.
     func hasWindow(_ number: Int) -> Bool {
         sharedSize != 0 && connections[number].server != 0 && window(of: number) == number
     }

@@ -49,14 +49,14 @@ public struct Core: ~Copyable {
     let switchesWord: AtomicWord
     /// What was taken out of `inbox` and is still to be looked at, the first item; 0: nothing.
     public var unread: UInt64
-    /// What this core may still send each core in the current millisecond: see `Kernel.alert`.
+    /// The interrupts that this core may still send each core in the current millisecond: see `Kernel.alert`.
     var shares: InlineArray<8, InterruptShare>
     /// Bit n: core n has not been interrupted yet, because this core's share there was used up.
     var postponed: UInt64
     /// When the first of these shares renews, if there is one.
     var postponedUntil: Ticks
-    /// Where the fast path has raised bits, and found that it was bound anew: the general path tells whoever hears of
-    /// them now.
+    /// The notification in which the fast path has raised bits, and found that its sink had changed. The general path
+    /// tells the new sink.
     public var untold: Ref<Notification>?
     /// Counts beginnings and ends of `copy`.
     public let copies: AtomicWord

@@ -7,7 +7,7 @@ import ABI
 // sender's own timer sends the interrupt as soon as the share renews. Items wait in the inbox meanwhile, and the
 // receiver takes them along if it looks there earlier.
 
-/// What one core may still send another.
+/// The interrupts that one core may still send another.
 struct InterruptShare {
     /// When the millisecond ends; a new one begins with the next interrupt.
     var end: Ticks
@@ -15,7 +15,8 @@ struct InterruptShare {
 }
 
 extension Kernel {
-    /// How many interrupts of this kind a core takes per millisecond, its own for the rest of a long inbox included.
+    /// The number of interrupts of this kind that a core takes per millisecond, its own for the rest of a long inbox
+    /// included.
     static var interruptsPerMillisecond: UInt8 { 16 }
 
     /// Has `target` look at its inbox: at once, or when this core's share of interrupts there renews.

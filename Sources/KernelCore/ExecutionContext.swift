@@ -47,7 +47,7 @@ public enum CallKind: UInt8 {
     case exit
 }
 
-/// What a context did when it stopped because nobody served its fault; `none` if it stopped for another reason.
+/// The fault or exit of a context that stopped because nobody served it; `none` if it stopped for another reason.
 public struct FaultRecord: Equatable {
     /// Kind and syndrome: the bits of an `ExitTag`; 0: nothing.
     public var tag: UInt64
@@ -82,7 +82,7 @@ public struct ExecutionContext: ~Copyable {
     let placed: SharedByte
     /// Other cores may go by it once `isPlaced`.
     public var core: CoreID
-    /// How many calls lie between this context and the first caller of its chain.
+    /// The number of calls between this context and the first caller of its chain.
     public var depth: UInt8
 
     public var space: Ref<AddressSpace>?

@@ -19,11 +19,11 @@ struct GracePeriods {
         case none
         /// Cores that were inside must leave the kernel.
         case leaving
-        /// What was in inboxes then must be worked off.
+        /// Each core must work off the items that were in its inbox when this stage began.
         case draining
     }
 
-    /// How many have ended.
+    /// The number of periods that have ended.
     var ended: UInt64
     var stage: Stage
     /// For each core: the entry that it must leave, or the value that its `lists` must reach; 0: nothing is awaited of
@@ -49,8 +49,8 @@ extension Kernel {
 
     // MARK: Waiting
 
-    /// Whether a grace period has passed since the last descendant of `slot` was removed. Does what can be done for it
-    /// now: at most two periods, with a look at each core for each stage.
+    /// Returns whether a grace period has passed since the last descendant of `slot` was removed. Advances the periods
+    /// as far as possible now: at most two, with a look at each core for each stage.
     static func hasGracePassed(_ core: Ref<Core>, _ slot: Ref<Capability>) -> Bool {
         let board = M.board
         guard board.pointee.coreCount > 1 else { return isDrained(core) }
@@ -111,7 +111,8 @@ extension Kernel {
         other.pointee.lists.load() >= lists || isDrained(other)
     }
 
-    /// Whether nothing is left of what was posted before. In this order: `lists` is odd from before `inbox` becomes 0.
+    /// Returns whether a core has worked off all items that were posted before. Reads `inbox` before `lists`, because
+    /// `lists` becomes odd before `inbox` becomes 0.
     private static func isDrained(_ other: Ref<Core>) -> Bool {
         other.pointee.inbox.load() == 0 && other.pointee.lists.load() & 1 == 0
     }

@@ -113,7 +113,7 @@ extension Kernel {
         if server != stopped { rest(core, server) }
     }
 
-    /// How many contexts one entry takes out of their calls, or a few more, because a server is destroyed.
+    /// The number of contexts that one entry takes out of their calls, or a few more, because a server is destroyed.
     private static var dismissBatch: Int { 8 }
 
     /// Callers that queue at a server that is destroyed get `dead`. False: some are left.

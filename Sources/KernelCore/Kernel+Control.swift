@@ -70,8 +70,8 @@ extension Kernel {
         throw .wrongCore
     }
 
-    /// How often a word is tried that other cores may change again and again: each of their changes takes an entry of
-    /// theirs.
+    /// The number of attempts at a word that other cores may change again and again. Each of their changes takes an
+    /// entry of theirs.
     static var attempts: Int { 8 }
 
     /// `scheduleControl`: see `ScheduleControl`.

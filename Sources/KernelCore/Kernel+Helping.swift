@@ -90,12 +90,12 @@ extension Kernel {
         M.interrupt(core.pointee.id)
     }
 
-    /// How much time one entry parks, or brings back.
+    /// The number of scheduling contexts that one entry parks, or brings back.
     static var parkBatch: Int { 8 }
 
-    /// Decides on whose time a server goes on whose caller has gone: on that of later callers, which have to queue
-    /// behind the rest of this work. A server with a budget of its own may use that, too; one without does not, or
-    /// clients that abort their calls would make the server's unlimited time their own.
+    /// Lets a server whose caller has gone use its own time for the rest of the request, if that time has a budget.
+    /// Otherwise only later callers, which have to queue behind the rest, run the server, because clients that abort
+    /// their calls could use up the server's unlimited time.
     static func leaveOrphan(_ core: Ref<Core>, _ server: Ref<ExecutionContext>) {
         core.pointee.mustSchedule = true
         guard let home = server.pointee.home, home.pointee.budget != Ticks(0) else { return }

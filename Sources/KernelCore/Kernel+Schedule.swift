@@ -19,7 +19,7 @@ extension Kernel {
     }
 
     /// Puts a scheduling context that is not parked into the queue, and has the core reconsider if it is more urgent
-    /// than who runs.
+    /// than the one that has the core.
     static func makeReady(_ core: Ref<Core>, _ scheduling: Ref<SchedulingContext>) {
         guard !scheduling.pointee.isQueued, core.pointee.scheduling != scheduling, !scheduling.pointee.isExhausted else {
             return
@@ -33,8 +33,8 @@ extension Kernel {
         }
     }
 
-    /// Chooses who runs. Time that had the core and still leads to a context that can run keeps the core if nobody is
-    /// more urgent; else it goes back to the queue, first of its equals unless its slice is over.
+    /// Chooses the context that runs. Time that had the core and still leads to a context that can run keeps the core
+    /// if nobody is more urgent; else it goes back to the queue, first of its equals unless its slice is over.
     @inline(never)
     static func schedule(_ core: Ref<Core>) {
         core.pointee.mustSchedule = false
@@ -140,8 +140,9 @@ extension Kernel {
         takeNext(core, now)
     }
 
-    /// Sets the hardware timer to the soonest of: a timer's deadline, the end of the slice if equals wait, the end of
-    /// the budget.
+    /// Sets the hardware timer to the soonest event of this core: the deadline of a notification's or context's timer, the
+    /// renewal of a budget, the renewal of a share for which an interrupt waits, the end of the running budget, or the
+    /// end of the slice if a scheduling context of the same priority waits.
     static func updateDeadline(_ core: Ref<Core>) {
         var deadline = min(core.pointee.notificationTimers.soonest, core.pointee.contextTimers.soonest)
         deadline = min(deadline, min(core.pointee.budgetTimers.soonest, postponedDeadline(core)))

@@ -78,7 +78,7 @@ extension SchedulingContext {
         overruns = overruns &+ 1
         return overrunToldWord.exchange(1) == 0
     }
-    /// How many there were, on any core; the next one is told.
+    /// Returns the number of overruns, on any core; the next one is told.
     func takeOverruns() -> UInt64 {
         armOverrun()
         return overruns
@@ -93,7 +93,7 @@ public struct ParkedTime {
     var head: Ref<SchedulingContext>?
     var tail: Ref<SchedulingContext>?
     var count: UInt32
-    /// How many of them, from `head` on, are to be looked at again.
+    /// The number of them, from `head` on, that are to be looked at again.
     var due: UInt32
     /// Exceeds the priority of each of them; 0 if there is none. It may be larger than necessary, because `remove`
     /// lowers it only with the last one.

@@ -90,7 +90,7 @@ extension Kernel {
         }
     }
 
-    /// What a change of a virtual CPU's interrupt state means for its core.
+    /// The consequence of a change of a virtual CPU's interrupt state for its core.
     private enum News {
         /// Nothing has changed.
         case none

@@ -43,7 +43,8 @@ extension Kernel {
         if context.pointee.state == .waitingForInterrupt, hasPendingListed(guest) { wake(core, context) }
     }
 
-    /// How many interrupts one call places: as many as there are list registers, and timers whose line is low again.
+    /// The number of interrupts that one call places: as many as there are list registers, and timers whose line is low
+    /// again.
     /// More come only if other cores pend more urgent ones meanwhile, and are then left to the next maintenance
     /// interrupt.
     static var placements: Int { 8 }

@@ -94,7 +94,7 @@ import Testing
         #expect(revoke() == .ok && isReused)
     }
 
-    /// Who posts without end does not hold the revoker up: lists that were taken out later count.
+    /// A core that posts without end does not hold the revoker up, because lists that were taken out later count.
     @Test func anInboxThatIsNeverEmptyIsNoHindrance() {
         let sinks = (0..<2).map { _ in bench.object(bench.create(.notification), as: KernelCore.Notification.self) }
         func post(_ index: Int) { bench.model.cores[1].run { K.post(bench.core(1), sinks[index], to: CoreID(2)) } }

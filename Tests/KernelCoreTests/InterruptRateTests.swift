@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// How often tenants of other cores can interrupt a core, whatever they do in a loop.
+/// The rate at which tenants of other cores can interrupt a core by any operation in a loop.
 @Suite struct InterruptRateTests {
     /// Ticks of the model's millisecond; an attack is one operation per tick and core.
     private static let millisecond: UInt64 = 1000
@@ -150,8 +150,8 @@ import Testing
         return core.interruptCount - before
     }
 
-    /// What the guest has masked, has not taken yet, or handles at the moment is not told again and again, without any
-    /// limit of the rate.
+    /// An interrupt that the guest has masked, has not taken yet, or handles at the moment is not told again and again,
+    /// even without a limit of the rate.
     @Test(arguments: ["disabled", "not forwarded", "pending", "active", "asleep", "active without a list register"])
     func whatCannotBeDeliveredInterruptsNobody(state: String) {
         let bench = Bench(cores: 2)
@@ -217,7 +217,7 @@ import Testing
 
     // MARK: Nothing is lost
 
-    /// What was postponed arrives when the millisecond ends, without anybody doing anything.
+    /// A postponed interrupt arrives when the millisecond ends, without anybody doing anything.
     @Test func nothingIsLost() {
         bench.checksInvariants = true
         let request = Request(operation: .signal, slot: thread.notification, words: [2])

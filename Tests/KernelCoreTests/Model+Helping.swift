@@ -3,8 +3,8 @@ import MachineModel
 
 @testable import KernelCore
 
-// Whose time runs whom: the reference follows the chains of calls from every owner of time, and knows how urgent the
-// most urgent one is.
+// The reference for helping. It follows the chains of calls from every owner of time to the context that the time runs,
+// and knows the priority of the most urgent one.
 
 extension KernelModel {
     /// The context that a thread's own time runs; nil if none can run. At most eight links.

@@ -39,7 +39,7 @@ import Testing
         #expect(bench.object(rootTime, as: SchedulingContext.self).pointee.used.value >= 5100)
     }
 
-    /// What is used is booked in full, before and after.
+    /// The kernel books all used time, before and after the change.
     @Test func nothingIsLostOrBookedTwice() {
         let before = bench.rootScheduling.pointee.used.value
         bench.advance(70)

@@ -42,7 +42,7 @@ extension SystemTests {
             #expect(try system.lines(of: "root").contains { $0.contains("back: ") })
         }
 
-        /// How long after the last announcement of a fault root has reported it.
+        /// Returns the time between the last announcement of a fault and root's report of it.
         private func delayOfReport(_ name: String) throws -> Double {
             let system = try RunningSystem("Tests/Systems/\(name).yaml", ["--icount"])
             try system.wait(for: "fault: late trap", on: "root", timeout: .seconds(240))

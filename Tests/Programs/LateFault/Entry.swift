@@ -31,7 +31,7 @@ func ententeMain(_ argument: UInt64) {
     }
 }
 
-/// How many ticks an attempt is earlier than the one before: fewer than a supervisor needs for its first operation.
+/// The ticks by which an attempt is earlier than the one before. A supervisor needs more for its first operation.
 private let step: UInt64 = 2
 
 private func faultBeforeTheBudgetEnds(_ budget: UInt64) {
