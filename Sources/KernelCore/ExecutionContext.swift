@@ -213,7 +213,7 @@ public struct ContextQueue {
 public struct Portal: ~Copyable {
     #if hasFeature(Embedded)
         // Plain, like a capability's words; without the lock `destination` reads them. The thread was configured under
-        // the lock before: who follows the link finds it so.
+        // the lock before, so that a core that follows the link finds it configured.
         public var server: Ref<ExecutionContext>?
         /// How often it was bound to a thread: tells a client that its server was replaced.
         public var generation: UInt64

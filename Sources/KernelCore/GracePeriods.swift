@@ -34,8 +34,8 @@ struct GracePeriods {
 extension Kernel {
     // MARK: Entering and leaving
 
-    /// Begins an entry, as the vectors do in assembly: what this core looks up from here on counts as in use until
-    /// `leave`.
+    /// Begins an entry, as the vectors do in assembly. Each object that this core looks up from here on counts as in
+    /// use until `leave`.
     @inline(__always)
     public static func enter(_ core: Ref<Core>) {
         core.pointee.entries = core.pointee.entries &+ 1

@@ -21,8 +21,7 @@ extension Kernel {
                 try setAbortMask(core, findContext(caller, slot, .write), caller.pointee.frame.x[2])
             }
         case let form:
-            // What is bound to a context is bound before it is destroyed, or not at all: it is looked up under the
-            // lock.
+            // The look-up is under the lock, so that nothing is bound to a context after it was destroyed.
             try exclusively { () throws(Failure) in
                 let context = try findContext(caller, slot), word = caller.pointee.frame.x[2]
                 switch form {

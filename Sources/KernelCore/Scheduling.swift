@@ -72,8 +72,8 @@ extension SchedulingContext {
         get { overrunsWord.relaxedLoad() }
         nonmutating set { overrunsWord.relaxedStore(newValue) }
     }
-    /// Counts an overrun, on its own core; true: somebody is to be told of it. The exchange comes after the count, and
-    /// in `takeOverruns` before it: who is not told of an overrun finds it in the count.
+    /// Counts an overrun, on its own core. Returns whether it is to be told. The exchange comes after the count, and in
+    /// `takeOverruns` before it, so that a reader that is not told of an overrun finds it in the count.
     func countOverrun() -> Bool {
         overruns = overruns &+ 1
         return overrunToldWord.exchange(1) == 0

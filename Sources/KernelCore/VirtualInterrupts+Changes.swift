@@ -8,8 +8,8 @@ extension Kernel {
     public static func pend(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ interrupt: UInt32) {
         guard let guest = context.pointee.guest, interrupt < VirtualInterrupts.count else { return }
         let bit: UInt64 = 1 << UInt64(interrupt & 31)
-        // One that was pending is no news: its core takes it after this, and whoever made it pending saw to it that its
-        // core looks.
+        // An interrupt that was pending is no news: its core takes it after this, and is told to look by the core that
+        // made it pending.
         guard guest.pointee.pending[Int(interrupt >> 5)].set(bit) & bit == 0 else { return }
         touch(core, context, guest, ifDeliverable: bit, in: Int(interrupt >> 5))
     }

@@ -34,7 +34,7 @@ extension Kernel {
     }
 
     /// The maintenance interrupt: the guest has ended something, or taken all that was pending. It may come when the
-    /// guest sleeps already: what is placed now ends the sleep.
+    /// guest sleeps already; then an interrupt that is placed now ends the sleep.
     public static func maintain(_ core: Ref<Core>) {
         guard let context = core.pointee.loaded, let guest = context.pointee.guest else { return }
         guest.pointee.isDirty.store(1)
@@ -147,7 +147,8 @@ extension Kernel {
             & ~guest.pointee.active[word].load() & ~guest.pointee.listed[word]
     }
 
-    /// Interrupts of a word that may wait to be delivered. `listed` does not count: what it says may have ended since.
+    /// Returns the interrupts of a word that may wait to be delivered. Ignores `listed`, because the guest may have
+    /// ended such an interrupt since.
     @inline(__always)
     static func wanted(_ guest: Ref<VirtualCPU>, _ word: Int) -> UInt64 {
         let pending = guest.pointee.pending[word].load()

@@ -20,7 +20,7 @@ import Testing
         bench.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value)
     }
 
-    /// A timer's interrupt pends when its line says so, whoever asks for it in whichever way.
+    /// A timer's interrupt pends when its line says so, and no operation changes that.
     @Test(arguments: [27, 30] as [UInt64])
     func nobodyPendsATimerByHand(interrupt: UInt64) {
         let machine = makeMachine()

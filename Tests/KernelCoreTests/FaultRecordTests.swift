@@ -5,7 +5,7 @@ import Testing
 @testable import KernelCore
 
 /// A fault that nobody serves stops its context and leaves a record, and the supervisor reads that on its own time.
-/// Nothing of it runs on the time of whoever faulted.
+/// Nothing of it runs on the time of the context that faulted.
 private struct Supervised {
     let bench = Bench()
     let watcher: UInt32

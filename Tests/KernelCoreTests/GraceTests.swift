@@ -43,7 +43,7 @@ import Testing
         #expect(interrupted == [0, 0, 0, 0])
     }
 
-    /// A core that enters again and again is not waited for: what it looks up now does not find what was removed.
+    /// A core that enters again is not waited for, because its later entries cannot find the removed object.
     @Test func aCoreThatComesBackIsNotWaitedFor() {
         K.enter(bench.core(2))
         #expect(revoke() == .again)

@@ -142,7 +142,7 @@ import Testing
         return bench.succeed(.scheduleControl, thread.scheduling, form: ScheduleControl.timeUsed.rawValue).words[1]
     }
 
-    /// Told once until somebody asks; what comes in between is in the count.
+    /// An overrun is told once until somebody asks; the overruns in between are in the count.
     @Test func anOverrunIsToldOnce() {
         let (thread, watcher) = overrunning()
         bench.advance(100)
@@ -178,6 +178,7 @@ import Testing
     @Test func nothingIsLostBetweenTwoCores() {
         let bench = Bench(cores: 2)
         let slot = bench.makeScheduling(priority: 3, core: 1)
+        // SAFETY: both threads touch only the words of the count, which are atomic.
         nonisolated(unsafe) let time = bench.object(slot, as: SchedulingContext.self)
         let rounds: UInt64 = 20_000
         let bell = RungBell(), end = Date() + 30
