@@ -1,8 +1,9 @@
 import ABI
 import Entente
 
-// Faults at the moment that is worst for the supervisor that has to report it. `Moment` lists them for argument 0. Run it
-// with --icount. Each attempt is a few instructions earlier than the one before, until one is not too late; the next faults.
+// Faults at the moment that is worst for the supervisor that has to report it. `Moment` lists them for argument 0. Run
+// it with --icount. Each attempt is a few instructions earlier than the one before, until one is not too late; the next
+// faults.
 
 /// When the component faults, by argument 0.
 private enum Moment: UInt64 {
