@@ -2,8 +2,8 @@ import ABI
 import Entente
 import VirtualPlatform
 
-// The firmware of a machine, as far as single virtual CPUs need it (PSCI, DEN0022). All of it runs on the calling virtual CPU's
-// time.
+// The firmware of a machine, as far as single virtual CPUs need it (PSCI, DEN0022). All of it runs on the calling
+// virtual CPU's time.
 extension Monitor {
     @inline(never)
     func hypercall(_ exit: Exit) -> Answer {

@@ -4,8 +4,8 @@ import VirtualPlatform
 
 // The machine as a whole: how it is stopped, waits for its next start, is loaded and starts.
 //
-// The first thread does all of it. It never waits for anything: it looks, and looks again a millisecond later. What
-// takes long, clearing and loading RAM, is charged to the machine: virtual CPU 0 is started at an address at which
+// The first thread does all of it. It never waits for anything: it looks, and looks again a millisecond later. The
+// machine pays for the work that takes long, clearing and loading RAM: virtual CPU 0 is started at an address at which
 // nothing lies, and faults there. Each fault pays for one piece, because the monitor runs on the virtual CPU's time
 // and at its priority while it serves the exit.
 
@@ -24,7 +24,7 @@ extension Monitor {
     /// Nothing is mapped there in any machine: its RAM begins at 1 GiB.
     private static let doorstep: UInt64 = 0
     private static var ticksPerMillisecond: UInt64 { Clock.frequency / 1000 }
-    /// How often the last bytes of output are looked after, and the room that the report needs.
+    /// The number of looks at the last bytes of output, and the room that the report needs.
     private static let maximumLooks = 100
     private static let reportSize: UInt32 = 512
 

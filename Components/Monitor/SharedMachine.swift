@@ -41,7 +41,8 @@ struct SharedMachine: ~Copyable {
 // MARK: - The lock
 
 extension SharedMachine {
-    /// How often a thread looks again before it gives up: some microseconds, longer than a holder that runs needs.
+    /// The number of times that a thread looks again before it gives up. They take some microseconds, which is longer
+    /// than a holder that runs needs.
     private static let patience = 1000
 
     /// Runs `body` while no other thread does. The kernel's operations may be called in it, but none that waits.

@@ -84,7 +84,8 @@ private enum ObjectSize {
 
 extension TenantRecord {
     /// Pages for the tables of the component's own space: image, stacks, configuration, console, devices and heap need about
-    /// ten, and one for each 2 MiB of program and heap, and for each peer with whom it shares memory; each GiB of guest RAM one, each module two for its ends that fill no 2 MiB.
+    /// ten, and one for each 2 MiB of program and heap, and for each peer with whom it shares memory; each GiB of guest
+    /// RAM one, each module two for its ends that fill no 2 MiB.
     var pageTables: UInt64 {
         var base = 15 + (paging.size >> 21) + (SystemBuilder.pagedFileTables(self)) + heapSize >> 21 + coreSpread
         base += windowCount + SystemBuilder.callerCount(self)

@@ -5,7 +5,8 @@ import Supervision
 // Components whose file another component pages in. The pager's portal is the client's fault portal; the pager has the client's
 // space, its file, and its own memory as an extent.
 extension SystemBuilder {
-    /// Where a thread's faults go: to its pager, or nowhere (0): then it stops, and root reads what it did.
+    /// Returns the portal for a thread's faults, which leads to its pager. Without a pager there is none (0), so that a
+    /// fault stops the thread, and root reads its record.
     mutating func faultPortal(of index: Int, thread number: Int) -> UInt32 {
         let record = BootTable.tenant(index)
         guard number == 0, let pager = record.pager else { return 0 }

@@ -3,9 +3,9 @@ import Entente
 import Supervision
 import Synchronization
 
-// The memory of rings belongs to a connection. Root makes it once, for each client with `shared` and each of its servers.
-// Each life of either end gets a mapping of its own, and no capability. So the memory outlives both ends, neither can take
-// it from the other, and a third tenant cannot get it.
+// The memory of rings belongs to a connection. Root makes it once, for each client with `shared` and each of its
+// servers. Each life of either end gets a mapping of its own, and no capability. So the memory outlives both ends,
+// neither can take it from the other, and a third tenant cannot get it.
 extension SystemBuilder {
     /// The memory that a client shares with its servers, and behind it the page in which root counts both ends' lives.
     mutating func prepareRings(_ record: TenantRecord, _ index: Int) {
@@ -35,7 +35,8 @@ extension SystemBuilder {
         let address = windows + number * ComponentLayout.windowSize
         mapOwn(index, extent, address, size: size, .readWrite)
         mapOwn(
-            index, extent, address + ComponentLayout.ringLives, offset: size, size: ComponentLayout.livesSize, .readOnly)
+            index, extent, address + ComponentLayout.ringLives, offset: size, size: ComponentLayout.livesSize,
+            .readOnly)
     }
 
     /// Tells the peers of a tenant's rings that it has died.
@@ -76,7 +77,7 @@ extension SystemBuilder {
         }
     }
 
-    /// How many tenants share memory with this one.
+    /// Returns the number of tenants that share memory with this one.
     static func callerCount(_ server: TenantRecord) -> UInt64 {
         var count: UInt64 = 0
         for client in 0..<tenantCount where BootTable.tenant(client).sharedSize != 0 {
@@ -96,7 +97,7 @@ extension TenantRecord {
         return number
     }
 
-    /// Whether this connection has memory for rings.
+    /// Returns whether this connection has memory for rings.
     func hasWindow(_ number: Int) -> Bool {
         sharedSize != 0 && connections[number].server != 0 && window(of: number) == number
     }

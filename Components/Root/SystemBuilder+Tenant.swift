@@ -78,8 +78,8 @@ extension SystemBuilder {
         let priority = isMachine ? min(record.priority + 1, 31) : record.priority
         for number in 0..<record.coreSpread { buildThread(number, record, index, priority: priority) }
         let main = tenants[index].threads[0]
-        // No `manage`: a thread that could stop itself, or have somebody else told of its end, would stay dead. The console
-        // driver, which root trusts, binds its thread to its calls and to its clock in turn.
+        // No `manage`: a thread that could stop itself, or have somebody else told of its end, would stay dead. The
+        // console driver, which root trusts, binds its thread to its calls and to its clock in turn.
         let isDriver = record.kind == TenantKind.consoleDriver.rawValue
         derive(main, into: tenants[index].table, InitialSlot.thread, rights: isDriver ? .all : .write)
         require(

@@ -4,7 +4,7 @@ import SerialConsole
 
 /// The registers of the board's PL011 (ARM DDI 0183).
 struct PL011: SerialPort {
-    /// How many bytes it takes before its flags must be read again.
+    /// The number of bytes that it takes before its flags must be read again.
     private var room = 0
 
     private enum Register {

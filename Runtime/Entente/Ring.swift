@@ -3,9 +3,9 @@
 //
 // Neither side believes the other. Its own counter is kept in memory of its own and only published; the peer's counter is read
 // once for each step, and a distance that cannot be ends the ring (`peerBroken`). An element is copied out before it is
-// looked at, and is checked like a message's parameters. So a hostile peer can lose or invent elements of this ring, and
-// wake its peer for nothing, and no more. The peer's death ends the ring too (`peerGone`): the memory stays, but the peer's
-// next life may use it for something else.
+// looked at, and is checked like a message's parameters. So a hostile peer can lose or invent elements of this ring,
+// and wake its peer for nothing, and no more. The peer's death ends the ring too (`peerGone`): the memory stays, but
+// the peer's next life may use it for something else.
 
 /// Where things lie in a ring's memory, in bytes. Each side writes cache lines of its own.
 public enum RingLayout {

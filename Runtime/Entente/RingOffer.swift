@@ -64,8 +64,8 @@ public struct SharedRing<Element: RingElement> {
     }
 }
 
-/// A ring as a parameter: its place in the memory that both components share, and what wakes the one that offers it. The
-/// server replies with a `Capability<Notification>` of its own, so that either side can wake the other.
+/// A ring as a parameter: its place in the memory that both components share, and what wakes the one that offers it.
+/// The server replies with a `Capability<Notification>` of its own, so that either side can wake the other.
 ///
 /// It is good for the server of its connection only. A server that hands it on hands on nothing: the receiver finds it
 /// malformed.

@@ -4,8 +4,8 @@ import ABI
 // counts these lives in a page that both ends can only read. So nothing that a peer does takes memory away, and an end
 // learns that its peer has died without asking it.
 
-/// Where a ring lies, in the one word that an offer takes in a message. All of it is the client's claim until `accept`
-/// has checked it.
+/// The place of a ring, in the one word that an offer takes in a message. All of it is the client's claim until
+/// `accept` has checked it.
 struct RingPlace {
     /// In bytes; multiples of 4 KiB.
     var offset: UInt64
@@ -71,11 +71,13 @@ struct RingWindow {
     /// Nil when that is not inside of it.
     func memory(at offset: UInt64, size part: UInt64) -> SharedMemory? {
         guard part <= size, offset <= size - part else { return nil }
+        // SAFETY: the guard has checked that the part lies inside of this window.
         return unsafe mapped(base + offset, part)
     }
 
-    /// How often this end of the connection has died.
+    /// Returns the present life of an end, by the count of its deaths.
     func life(of end: PeerLife.End) -> PeerLife {
+        // SAFETY: root maps a page with both counts at `ringLives` of each window, so these 16 bytes are there.
         PeerLife(lives: unsafe mapped(base + ComponentLayout.ringLives, 16), end: end)
     }
 
@@ -102,7 +104,7 @@ struct PeerLife {
     }
 
     var number: UInt32 { UInt32(truncatingIfNeeded: began) }
-    /// Whether the peer has died since. Only root writes what this reads.
+    /// Whether the peer has died since. Only root writes the count that this reads.
     var isOver: Bool { lives[offset] != began }
     mutating func renew() { began = lives[offset] }
 }

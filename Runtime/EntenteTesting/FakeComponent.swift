@@ -111,7 +111,8 @@ public class FakeComponent: @unchecked Sendable {
     /// Lets it call another by this name.
     @discardableResult
     public func connect(_ name: String, to server: FakeComponent) -> Portal {
-        precondition(connections.count < Connections.maximum, "a component has at most \(Connections.maximum) connections")
+        precondition(
+            connections.count < Connections.maximum, "a component has at most \(Connections.maximum) connections")
         let index = connections.count
         let slot = InitialSlot.firstConnection + UInt32(index)
         table[slot] = FakeObject(.portal(server), .write, badge: number)
@@ -128,7 +129,8 @@ public class FakeComponent: @unchecked Sendable {
     }
 
     private func share(with server: FakeComponent, window: UInt64) {
-        precondition(number < UInt64(Connections.maximumCallers), "at most 63 components of a fake kernel can share memory")
+        precondition(
+            number < UInt64(Connections.maximumCallers), "at most 63 components of a fake kernel can share memory")
         let connection = FakeConnection(self, server, size: sharedSize)
         connection.map(window: window)
         sharing.append(connection)

@@ -59,8 +59,8 @@ extension MessagePage {
     public static let own: UInt64 = 0x800
 }
 
-/// How often each end of a connection has died, as root counts it in a page beside the memory that both share: offsets
-/// of UInt64.
+/// Offsets of the counts, each a UInt64, of the deaths of a connection's ends. Root keeps them in a page beside the
+/// memory that both ends share.
 public enum RingLives {
     public static let client: UInt64 = 0
     public static let server: UInt64 = 8

@@ -246,7 +246,7 @@ public enum RegisterNumber {
     public static let stackPointer: UInt64 = 31
     public static let programCounter: UInt64 = 32
     public static let processorState: UInt64 = 33
-    /// Why the context stopped, if nobody served its fault: the bits of an `ExitTag`, else 0. Read-only.
+    /// The fault that stopped the context, if nobody served it: the bits of an `ExitTag`, else 0. Read-only.
     public static let faultTag: UInt64 = 34
     /// The address that belongs to `faultTag`. Read-only.
     public static let faultAddress: UInt64 = 35

@@ -161,7 +161,8 @@ public struct ComponentConfiguration {
     public var paging: InlineArray<8, PagingClient>
     /// Bytes in each window of `ComponentLayout.shared`.
     public var sharedSize: UInt64
-    /// Bytes in each window of `ComponentLayout.callers`, by the caller's number (its portal's badge); 0: it shares none.
+    /// Bytes in each window of `ComponentLayout.callers`, by the caller's number (its portal's badge); 0: it shares
+    /// none.
     public var callers: InlineArray<64, UInt64>
 }
 

@@ -9,8 +9,8 @@ public struct Capability: ~Copyable {
     public let header: AtomicWord
     #if hasFeature(Embedded)
         // Read and written as a pair, of which each half is whole (DDI 0487, B2.2.1): the compiler joins no two atomic accesses.
-        // Whoever has not the lock reads them by `Machine.readPair`: a compiler may repeat a plain load, after the
-        // check that it was current.
+        // A core that does not hold the lock reads them by `Machine.readPair`, because a compiler may repeat a plain
+        // load after the check that the pair was current.
         /// The object, or an extent's first byte. Of a mapping: the space's serial number and VMID.
         public var object: PhysicalAddress
         /// The badge, an extent's size in bytes, or where a mapping lies.
@@ -27,7 +27,7 @@ public struct Capability: ~Copyable {
     public var extra: UInt64
 
     public static let size: UInt64 = 64
-    /// Where `object` and `word` lie.
+    /// The offset of `object` and `word`.
     static let pair: UInt64 = 8
 
     @inline(__always) var kind: ObjectKind { CapabilityHeader(bits: header.relaxedLoad()).kind }

@@ -41,21 +41,22 @@ public struct Core: ~Copyable {
     /// A node of the derivation tree that only this core may remove; 0: none.
     public let errand: AtomicWord
     /// Counts the beginnings and ends of inbox lists: odd from before this core takes a list out of `inbox` until it
-    /// has worked off the last item of it. A core that reads `inbox` as 0, and then this as even, knows that nothing is left
-    /// that was posted before.
+    /// has worked off the last item of it. A core that reads `inbox` as 0, and then this as even, knows that nothing is
+    /// left that was posted before.
     public let lists: AtomicWord
     /// Where the machine finds this core's interrupt controller registers.
     public var interruptController: PhysicalAddress
     let switchesWord: AtomicWord
     /// What was taken out of `inbox` and is still to be looked at, the first item; 0: nothing.
     public var unread: UInt64
-    /// What this core may still send each core in the current millisecond: see `Kernel.alert`.
+    /// The interrupts that this core may still send each core in the current millisecond: see `Kernel.alert`.
     var shares: InlineArray<8, InterruptShare>
     /// Bit n: core n has not been interrupted yet, because this core's share there was used up.
     var postponed: UInt64
     /// When the first of these shares renews, if there is one.
     var postponedUntil: Ticks
-    /// Where the fast path has raised bits, and found that it was bound anew: the general path tells whoever hears of them now.
+    /// The notification in which the fast path has raised bits, and found that its sink had changed. The general path
+    /// tells the new sink.
     public var untold: Ref<Notification>?
     /// Counts beginnings and ends of `copy`.
     public let copies: AtomicWord

@@ -7,7 +7,7 @@ import ABI
 // sender's own timer sends the interrupt as soon as the share renews. Items wait in the inbox meanwhile, and the
 // receiver takes them along if it looks there earlier.
 
-/// What one core may still send another.
+/// The interrupts that one core may still send another.
 struct InterruptShare {
     /// When the millisecond ends; a new one begins with the next interrupt.
     var end: Ticks
@@ -15,7 +15,8 @@ struct InterruptShare {
 }
 
 extension Kernel {
-    /// How many interrupts of this kind a core takes per millisecond, its own for the rest of a long inbox included.
+    /// The number of interrupts of this kind that a core takes per millisecond, its own for the rest of a long inbox
+    /// included.
     static var interruptsPerMillisecond: UInt8 { 16 }
 
     /// Has `target` look at its inbox: at once, or when this core's share of interrupts there renews.
@@ -30,7 +31,8 @@ extension Kernel {
         let now = M.now
         if core.pointee.shares[target.index & 7].end <= now {
             core.pointee.shares[target.index & 7] = InterruptShare(
-                end: now + M.board.pointee.millisecond, left: interruptsPerMillisecond / max(M.board.pointee.coreCount, 1))
+                end: now + M.board.pointee.millisecond,
+                left: interruptsPerMillisecond / max(M.board.pointee.coreCount, 1))
         }
         guard core.pointee.shares[target.index & 7].left > 0 else { return postpone(core, target) }
         core.pointee.shares[target.index & 7].left &-= 1
@@ -39,9 +41,8 @@ extension Kernel {
 
     /// Whether the virtual CPU that runs here is of the machine of `context`.
     private static func isOfSameMachine(_ core: Ref<Core>, _ context: Ref<ExecutionContext>?) -> Bool {
-        guard let context, let own = core.pointee.current, own.pointee.isVirtualCPU, let space = own.pointee.space else {
-            return false
-        }
+        guard let context, let own = core.pointee.current, own.pointee.isVirtualCPU, let space = own.pointee.space
+        else { return false }
         for number in 0..<16 where space.pointee.virtualCPUs[number] == context { return true }
         return false
     }

@@ -47,7 +47,7 @@ public enum CallKind: UInt8 {
     case exit
 }
 
-/// What a context did when it stopped because nobody served its fault; `none` if it stopped for another reason.
+/// The fault or exit of a context that stopped because nobody served it; `none` if it stopped for another reason.
 public struct FaultRecord: Equatable {
     /// Kind and syndrome: the bits of an `ExitTag`; 0: nothing.
     public var tag: UInt64
@@ -74,15 +74,15 @@ public struct ExecutionContext: ~Copyable {
     public var state: RunState
     public var callKind: CallKind
     public var isConfigured: Bool
-    /// Whether `home` takes part in scheduling, for this context or for the server that it waits for. False while the context
-    /// waits, is stopped, or serves a caller; true again while it serves once its notification has bits for it.
+    /// Whether `home` takes part in scheduling, for this context or for the server that it waits for. False while the
+    /// context waits, is stopped, or serves a caller; true again while it serves once its notification has bits for it.
     public var usesOwnTime: Bool
     /// In `wait` it got bits since its last call: if both are there, a caller is next.
     public var wasNotified: Bool
     let placed: SharedByte
     /// Other cores may go by it once `isPlaced`.
     public var core: CoreID
-    /// How many calls lie between this context and the first caller of its chain.
+    /// The number of calls between this context and the first caller of its chain.
     public var depth: UInt8
 
     public var space: Ref<AddressSpace>?
@@ -213,7 +213,7 @@ public struct ContextQueue {
 public struct Portal: ~Copyable {
     #if hasFeature(Embedded)
         // Plain, like a capability's words; without the lock `destination` reads them. The thread was configured under
-        // the lock before: who follows the link finds it so.
+        // the lock before, so that a core that follows the link finds it configured.
         public var server: Ref<ExecutionContext>?
         /// How often it was bound to a thread: tells a client that its server was replaced.
         public var generation: UInt64

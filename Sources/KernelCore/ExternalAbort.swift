@@ -1,6 +1,7 @@
 // The abort that a machine takes when its monitor refuses an access.
 
-/// What a machine reads in ESR_EL1 when nothing answers at the address that it has accessed (DDI 0487, D19.2.37).
+/// The value that a machine reads in ESR_EL1 when nothing answers at the address that it has accessed (DDI 0487,
+/// D19.2.37).
 public struct ExternalAbort {
     public let syndrome: UInt64
     /// Whether FAR_EL1 holds the address of the access.

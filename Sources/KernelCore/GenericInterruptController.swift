@@ -1,5 +1,5 @@
-// What a GICv3's registers mean (IHI 0069H), apart from the registers themselves: tests on the host can see what the
-// emulator's GIC never says.
+// The meaning of a GICv3's registers (IHI 0069H). It is kept apart from the access to them, so that tests on the host
+// can try values that the emulator's GIC never has.
 
 public enum GenericInterruptController {
     /// From one redistributor to the next in memory: 128 KiB, or 256 KiB if it has the frames for virtual LPIs (GICv4).
@@ -8,7 +8,7 @@ public enum GenericInterruptController {
     @inline(__always)
     public static func redistributorStride(type: UInt64) -> UInt64 { type & 2 != 0 ? 0x4_0000 : 0x2_0000 }
 
-    /// How many active priorities registers each group has, each for 32 levels of preemption.
+    /// Returns the number of active priorities registers of each group, each for 32 levels of preemption.
     ///
     /// - Parameter type: ICH_VTR_EL2 (12.4.7), of which PREbits, the bits of preemption less one, is in bits 26 to 28.
     @inline(__always)

@@ -19,11 +19,11 @@ struct GracePeriods {
         case none
         /// Cores that were inside must leave the kernel.
         case leaving
-        /// What was in inboxes then must be worked off.
+        /// Each core must work off the items that were in its inbox when this stage began.
         case draining
     }
 
-    /// How many have ended.
+    /// The number of periods that have ended.
     var ended: UInt64
     var stage: Stage
     /// For each core: the entry that it must leave, or the value that its `lists` must reach; 0: nothing is awaited of
@@ -34,8 +34,8 @@ struct GracePeriods {
 extension Kernel {
     // MARK: Entering and leaving
 
-    /// Begins an entry, as the vectors do in assembly: what this core looks up from here on counts as in use until
-    /// `leave`.
+    /// Begins an entry, as the vectors do in assembly. Each object that this core looks up from here on counts as in
+    /// use until `leave`.
     @inline(__always)
     public static func enter(_ core: Ref<Core>) {
         core.pointee.entries = core.pointee.entries &+ 1
@@ -49,15 +49,16 @@ extension Kernel {
 
     // MARK: Waiting
 
-    /// Whether a grace period has passed since the last descendant of `slot` was removed. Does what can be done for it
-    /// now: at most two periods, with a look at each core for each stage.
+    /// Returns whether a grace period has passed since the last descendant of `slot` was removed. Advances the periods
+    /// as far as possible now: at most two, with a look at each core for each stage.
     static func hasGracePassed(_ core: Ref<Core>, _ slot: Ref<Capability>) -> Bool {
         let board = M.board
         guard board.pointee.coreCount > 1 else { return isDrained(core) }
         if slot.pointee.extra >> Revocation.graceShift == 0 {
             // One that is under way may have begun before the removal.
             let next = board.pointee.grace.ended &+ (board.pointee.grace.stage == .none ? 1 : 2)
-            slot.pointee.extra = slot.pointee.extra & ((1 << Revocation.graceShift) &- 1) | next << Revocation.graceShift
+            slot.pointee.extra =
+                slot.pointee.extra & ((1 << Revocation.graceShift) &- 1) | next << Revocation.graceShift
         }
         let awaited = slot.pointee.extra >> Revocation.graceShift
         while board.pointee.grace.ended < awaited {
@@ -110,7 +111,8 @@ extension Kernel {
         other.pointee.lists.load() >= lists || isDrained(other)
     }
 
-    /// Whether nothing is left of what was posted before. In this order: `lists` is odd from before `inbox` becomes 0.
+    /// Returns whether a core has worked off all items that were posted before. Reads `inbox` before `lists`, because
+    /// `lists` becomes odd before `inbox` becomes 0.
     private static func isDrained(_ other: Ref<Core>) -> Bool {
         other.pointee.inbox.load() == 0 && other.pointee.lists.load() & 1 == 0
     }

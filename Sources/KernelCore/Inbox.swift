@@ -38,8 +38,8 @@ extension Kernel {
         guard let other = M.board.pointee.cores[target.index] else { return }
         let tagged = notification.address.value | InboxItem.notificationTag
         push(other, tagged) { notification.pointee.inboxNext = $0 }
-        // What this core's own tenants cause is on their account. What other cores cause here, such as the news of a
-        // stop, needs a share.
+        // An interrupt that this core's own tenants cause needs no share, because it takes their own time. One that
+        // other cores cause here, such as the news of a stop, needs a share.
         if target == core.pointee.id, !core.pointee.isTakingNews { M.interrupt(target) } else { alert(core, target) }
     }
 

@@ -2,17 +2,20 @@ import ABI
 
 // Ending a call before its reply: aborted, stopped, or because one of the two is destroyed. All on the contexts' core.
 //
-// A caller's time is its own throughout (Kernel+Helping.swift): when its call ends, the same time runs the caller instead of the server.
+// A caller's time is its own throughout (Kernel+Helping.swift): when its call ends, the same time runs the caller
+// instead of the server.
 
 extension Kernel {
-    /// Takes a context that is `calling` out of its call. A server that was at work for it is an orphan: see `leaveOrphan`.
+    /// Takes a context that is `calling` out of its call. A server that was at work for it is an orphan: see
+    /// `leaveOrphan`.
     static func endCall(_ core: Ref<Core>, _ caller: Ref<ExecutionContext>) {
         guard let server = caller.pointee.server else { return }
         caller.pointee.server = nil
         core.pointee.mustSchedule = true
         guard server.pointee.caller == caller else { return server.pointee.callers.remove(caller) }
         server.pointee.caller = nil
-        // Its depth stays until it waits again or stops: later callers help with the rest, which may nest as deep as before.
+        // Its depth stays until it waits again or stops: later callers help with the rest, which may nest as deep as
+        // before.
         leaveOrphan(core, server)
     }
 
@@ -31,8 +34,8 @@ extension Kernel {
         reviveParked(core)
     }
 
-    /// `contextControl.abort`: a thread's call ends with `aborted`; a fault or exit that is being served leaves its context
-    /// stopped.
+    /// `contextControl.abort`: a thread's call ends with `aborted`; a fault or exit that is being served leaves its
+    /// context stopped.
     static func abort(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) throws(Failure) {
         guard context.pointee.core == core.pointee.id else { throw .wrongCore }
         guard context.pointee.state == .calling else { throw .badState }
@@ -61,7 +64,8 @@ extension Kernel {
         stop(core, context)
     }
 
-    /// Stops a context that waits for nobody any more: its time rests, and the caller that waits for its reply hears of it.
+    /// Stops a context that waits for nobody any more: its time rests, and the caller that waits for its reply hears of
+    /// it.
     static func finishStop(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         context.pointee.stopsOnReply = 0
         context.pointee.state = .stopped
@@ -71,8 +75,8 @@ extension Kernel {
         rest(core, context)
     }
 
-    /// Says last that a context is stopped. Once another core sees 0, that core may change the context. Only then is its
-    /// supervisor told, because one that looks earlier finds it running.
+    /// Says last that a context is stopped. Once another core sees 0, that core may change the context. Only then is
+    /// its supervisor told, because one that looks earlier finds it running.
     private static func rest(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         let told = look(context.pointee.stopped)
         context.pointee.running.store(0)
@@ -109,7 +113,7 @@ extension Kernel {
         if server != stopped { rest(core, server) }
     }
 
-    /// How many contexts one entry takes out of their calls, or a few more, because a server is destroyed.
+    /// The number of contexts that one entry takes out of their calls, or a few more, because a server is destroyed.
     private static var dismissBatch: Int { 8 }
 
     /// Callers that queue at a server that is destroyed get `dead`. False: some are left.

@@ -4,7 +4,8 @@ import ABI
 // ends. It pays for what its owner's servers do for the owner: a server never runs on more than somebody's time.
 
 extension Kernel {
-    /// Who gets the core now: a period that has ended gives a new budget.
+    /// Renews the budget of the scheduling context that gets the core if its period has ended, and sets `budgetEnd`.
+    /// Without a budget there is no such end.
     @inline(__always)
     static func beginBudget(_ core: Ref<Core>, _ scheduling: Ref<SchedulingContext>, _ now: Ticks) {
         guard scheduling.pointee.budget != Ticks(0) else {

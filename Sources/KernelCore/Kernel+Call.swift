@@ -38,15 +38,15 @@ extension Kernel {
         guard let server = context.pointee.faultPortal?.destination(M.self).server,
             server.pointee.core == core.pointee.id, context.pointee.depth < maximumDepth
         else { return stopUnserved(core, context, message) }
-        // Whoever serves a thread's fault may refuse, or die. A virtual CPU's exits are many, and come this way only at
-        // times.
+        // Keeps the record of a thread's fault already, because its server may refuse or die. A virtual CPU
+        // keeps none here, because its exits are many, and most of them take the fast path, which records nothing.
         if context.pointee.guest == nil { context.pointee.fault = FaultRecord(message) }
         context.pointee.callKind = .exit
         context.pointee.shape = MessageShape(bits: 0)
         send(core, context, server, badge: context.pointee.faultBadge, message, tag: context.pointee.frame.x[1])
     }
 
-    /// Nobody serves this context's fault: its supervisor is told, and reads the record on its own time.
+    /// Stops a context because nobody serves its fault. Its supervisor is told, and reads the record on its own time.
     private static func stopUnserved(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ message: Message) {
         context.pointee.fault = FaultRecord(message)
         stop(core, context)
@@ -76,8 +76,8 @@ extension Kernel {
         _ message: Message, tag: UInt64
     ) {
         if isInChain(of: caller, server) {
-            // The server waits, directly or not, for this very caller, and the call could never be served; or the chain is so long
-            // that the caller could not help its end.
+            // The server waits, directly or not, for this very caller, and the call could never be served; or the chain
+            // is so long that the caller could not help its end.
             caller.pointee.state = .ready
             caller.pointee.server = nil
             if caller.pointee.callKind == .exit { return stopUnserved(core, caller, message) }
@@ -92,8 +92,8 @@ extension Kernel {
         core.pointee.mustSchedule = true
     }
 
-    /// Whether `server` is among those that wait for `caller`'s reply, or queues, with a chain of its own, at one of them; or more than
-    /// `maximumDepth` links lie between `caller` and the end of the chain.
+    /// Whether `server` is among those that wait for `caller`'s reply, or queues, with a chain of its own, at one of
+    /// them; or more than `maximumDepth` links lie between `caller` and the end of the chain.
     private static func isInChain(of caller: Ref<ExecutionContext>, _ server: Ref<ExecutionContext>) -> Bool {
         var link: Ref<ExecutionContext>? = server
         var steps: UInt8 = 0
@@ -150,7 +150,8 @@ extension Kernel {
         wait(core, server)
     }
 
-    /// Whether whoever serves a thread's fault cannot cure it: the thread stops.
+    /// Returns whether a reply refuses a thread's fault, so that the thread must stop. A refused exit of a virtual CPU
+    /// does not stop it.
     @inline(__always)
     private static func isGivenUp(_ caller: Ref<ExecutionContext>, _ form: UInt32) -> Bool {
         form & ReplyForm.refuse != 0 && caller.pointee.callKind == .exit && caller.pointee.guest == nil
@@ -208,8 +209,8 @@ extension Kernel {
         if server.pointee.home != nil { useOwnTime(core, server) } else { finishStop(core, server) }
     }
 
-    /// Waits: takes a notification that is pending, or the first queued caller, or else sleeps. When both are there they take turns, so
-    /// that a flood of bits keeps no caller waiting.
+    /// Waits: takes a notification that is pending, or the first queued caller, or else sleeps. When both are there
+    /// they take turns, so that a flood of bits keeps no caller waiting.
     private static func wait(_ core: Ref<Core>, _ server: Ref<ExecutionContext>) {
         core.pointee.mustSchedule = true
         server.pointee.depth = 0
@@ -228,7 +229,7 @@ extension Kernel {
         if hasBits { useOwnTime(core, server) }
     }
 
-    /// Whether bits are pending that the thread can take: one without time of its own takes none.
+    /// Returns whether bits are pending that the thread can take. A thread without time of its own takes none.
     private static func isNotified(_ server: Ref<ExecutionContext>) -> Bool {
         guard server.pointee.home != nil, let notification = server.pointee.notification else { return false }
         return notification.pointee.bits.relaxedLoad() != 0

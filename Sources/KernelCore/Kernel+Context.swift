@@ -15,13 +15,13 @@ extension Kernel {
             let context = try findContext(caller, slot)
             if context.pointee.isPlaced, try !isAtRestElsewhere(core, context) { stopOnRequest(core, context) }
         case .setAbortMask:
-            // A thread decides itself which events end its calls, also without the right to manage it. Under the lock: no
-            // other core becomes the context's own meanwhile.
+            // A thread decides itself which events end its calls, also without the right to manage it. Under the lock:
+            // no other core becomes the context's own meanwhile.
             try exclusively { () throws(Failure) in
                 try setAbortMask(core, findContext(caller, slot, .write), caller.pointee.frame.x[2])
             }
         case let form:
-            // What is bound to a context is bound before it is destroyed, or not at all: it is looked up under the lock.
+            // The look-up is under the lock, so that nothing is bound to a context after it was destroyed.
             try exclusively { () throws(Failure) in
                 let context = try findContext(caller, slot), word = caller.pointee.frame.x[2]
                 switch form {

@@ -16,7 +16,9 @@ extension Kernel {
         guard context.pointee.isVirtualCPU == (form == .virtualInterrupt), context.pointee.isConfigured else {
             throw .badState
         }
-        guard form == .thread || interrupt < UInt64(VirtualInterrupts.count) && !VirtualInterrupts.isTimer(interrupt) else {
+        guard
+            form == .thread || interrupt < UInt64(VirtualInterrupts.count) && !VirtualInterrupts.isTimer(interrupt)
+        else {
             throw .badArgument
         }
         try mayGrow(source)
@@ -68,8 +70,8 @@ extension Kernel {
         throw .wrongCore
     }
 
-    /// How often a word is tried that other cores may change again and again: each of their changes takes an entry of
-    /// theirs.
+    /// The number of attempts at a word that other cores may change again and again. Each of their changes takes an
+    /// entry of theirs.
     static var attempts: Int { 8 }
 
     /// `scheduleControl`: see `ScheduleControl`.

@@ -2,17 +2,18 @@ import ABI
 
 // Helping: whose time runs whom.
 //
-// A scheduling context belongs to one context, its owner, for good. While the owner waits for a server, served or queued, the
-// scheduling context stays in the run queue, and when it gets the core the kernel follows owner -> server -> ... and runs the context
-// at the end. So a server has the sum of its callers' time and the highest of their priorities, and no time moves when a call
-// is made or answered: the paths of calls touch no scheduling context at all.
+// A scheduling context belongs to one context, its owner, for good. While the owner waits for a server, served or
+// queued, the scheduling context stays in the run queue, and when it gets the core the kernel follows owner -> server
+// -> ... and runs the context at the end. So a server has the sum of its callers' time and the highest of their
+// priorities, and no time moves when a call is made or answered: the paths of calls touch no scheduling context at all.
 //
-// A chain has at most `maximumDepth` links. Time whose chain is longer, or ends at a stopped context, leaves the run queue when it is
-// found so, and is parked on its core. `reviveParked` has it looked at again after each event by which a chain can lead further: a
-// context starts, or a call ends.
+// A chain has at most `maximumDepth` links. Time whose chain is longer, or ends at a stopped context, leaves the run
+// queue when it is found so, and is parked on its core. `reviveParked` has it looked at again after each event by which
+// a chain can lead further: a context starts, or a call ends.
 
 extension Kernel {
-    /// Returns the context that this time runs: its owner, or the end of the chain of calls that the owner waits for. Nil if none can run.
+    /// Returns the context that this time runs: its owner, or the end of the chain of calls that the owner waits for.
+    /// Nil if none can run.
     ///
     /// Work: at most `maximumDepth` links.
     @inline(__always)
@@ -39,7 +40,8 @@ extension Kernel {
         makeReady(core, home)
     }
 
-    /// Takes a context's own time off the core and out of the queue, because the context waits or has stopped, or serves a caller.
+    /// Takes a context's own time off the core and out of the queue, because the context waits or has stopped, or
+    /// serves a caller.
     static func restOwnTime(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         context.pointee.usesOwnTime = false
         guard let home = context.pointee.home else { return }
@@ -56,9 +58,9 @@ extension Kernel {
         core.pointee.parked.due = core.pointee.parked.count
     }
 
-    /// Looks at some of the parked time that is due. Leaves it due while all of it is less urgent than the time that has
-    /// the core and keeps it, because otherwise its owners could prolong each start and each end of a call there by as
-    /// many entries as they like.
+    /// Looks at some of the parked time that is due. Leaves it due while all of it is less urgent than the time that
+    /// has the core and keeps it, because otherwise its owners could prolong each start and each end of a call there by
+    /// as many entries as they like.
     @inline(never)
     static func lookAtParked(_ core: Ref<Core>) {
         if let running = core.pointee.scheduling, running.pointee.priority >= core.pointee.parked.limit,
@@ -71,7 +73,8 @@ extension Kernel {
         updateDeadline(core)
     }
 
-    /// Puts some of the parked time that is due back into the run queue. If more is due, the core interrupts itself to go on.
+    /// Puts some of the parked time that is due back into the run queue. If more is due, the core interrupts itself to
+    /// go on.
     private static func reviveSome(_ core: Ref<Core>) {
         for _ in 0..<parkBatch {
             guard core.pointee.parked.due > 0, let time = core.pointee.parked.head else {
@@ -87,12 +90,12 @@ extension Kernel {
         M.interrupt(core.pointee.id)
     }
 
-    /// How much time one entry parks, or brings back.
+    /// The number of scheduling contexts that one entry parks, or brings back.
     static var parkBatch: Int { 8 }
 
-    /// Decides on whose time a server goes on whose caller has gone: on that of later callers, which have to queue behind the rest of
-    /// this work. A server with a budget of its own may use that, too; one without does not, or clients that abort their calls
-    /// would make the server's unlimited time their own.
+    /// Lets a server whose caller has gone use its own time for the rest of the request, if that time has a budget.
+    /// Otherwise only later callers, which have to queue behind the rest, run the server, because clients that abort
+    /// their calls could use up the server's unlimited time.
     static func leaveOrphan(_ core: Ref<Core>, _ server: Ref<ExecutionContext>) {
         core.pointee.mustSchedule = true
         guard let home = server.pointee.home, home.pointee.budget != Ticks(0) else { return }

@@ -18,7 +18,8 @@ extension Kernel {
         return current
     }
 
-    /// Puts a scheduling context that is not parked into the queue, and has the core reconsider if it is more urgent than who runs.
+    /// Puts a scheduling context that is not parked into the queue, and has the core reconsider if it is more urgent
+    /// than the one that has the core.
     static func makeReady(_ core: Ref<Core>, _ scheduling: Ref<SchedulingContext>) {
         guard !scheduling.pointee.isQueued, core.pointee.scheduling != scheduling, !scheduling.pointee.isExhausted else {
             return
@@ -32,8 +33,8 @@ extension Kernel {
         }
     }
 
-    /// Chooses who runs. Time that had the core and still leads to a context that can run keeps the core if nobody is more urgent; else
-    /// it goes back to the queue, first of its equals unless its slice is over.
+    /// Chooses the context that runs. Time that had the core and still leads to a context that can run keeps the core
+    /// if nobody is more urgent; else it goes back to the queue, first of its equals unless its slice is over.
     @inline(never)
     static func schedule(_ core: Ref<Core>) {
         core.pointee.mustSchedule = false
@@ -71,8 +72,8 @@ extension Kernel {
         give(core, to: next, owner, now)
     }
 
-    /// The same when the owner of the most urgent time waits for a server. Time that leads nowhere is parked; if there is much of it,
-    /// the core interrupts itself to go on.
+    /// The same when the owner of the most urgent time waits for a server. Time that leads nowhere is parked; if there
+    /// is much of it, the core interrupts itself to go on.
     @inline(never)
     private static func takeNextInChain(_ core: Ref<Core>, _ first: Ref<SchedulingContext>, _ now: Ticks) {
         var link: Ref<SchedulingContext>? = first
@@ -139,7 +140,9 @@ extension Kernel {
         takeNext(core, now)
     }
 
-    /// Sets the hardware timer to the soonest of: a timer's deadline, the end of the slice if equals wait, the end of the budget.
+    /// Sets the hardware timer to the soonest event of this core: the deadline of a notification's or context's timer,
+    /// the renewal of a budget, the renewal of a share for which an interrupt waits, the end of the running budget, or
+    /// the end of the slice if a scheduling context of the same priority waits.
     static func updateDeadline(_ core: Ref<Core>) {
         var deadline = min(core.pointee.notificationTimers.soonest, core.pointee.contextTimers.soonest)
         deadline = min(deadline, min(core.pointee.budgetTimers.soonest, postponedDeadline(core)))
@@ -274,7 +277,8 @@ extension Kernel {
         M.loadFloatingPoint(context)
     }
 
-    /// WFI of a virtual CPU: sleeps unless an interrupt waits for it. Not inlined: its caller's other exits would save a register more.
+    /// WFI of a virtual CPU: sleeps unless an interrupt waits for it. Not inlined: its caller's other exits would save
+    /// a register more.
     @inline(never)
     public static func waitForInterrupt(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         guard let guest = context.pointee.guest else { return }

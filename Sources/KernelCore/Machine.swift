@@ -77,7 +77,7 @@ public protocol Machine: SendableMetatype {
     /// Both multiples of 64.
     static func zero(_ address: PhysicalAddress, size: UInt64)
     static func readWord(_ address: PhysicalAddress) -> UInt64
-    /// Two neighbouring words, each read once and whole, in no order: what other cores may change meanwhile.
+    /// Reads two neighbouring words, which other cores may change meanwhile, each once and whole, in no order.
     static func readPair(_ address: PhysicalAddress) -> (UInt64, UInt64)
     /// 8 bytes each.
     static func copyWords(from: PhysicalAddress, to: PhysicalAddress, count: UInt64)

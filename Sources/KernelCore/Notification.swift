@@ -144,8 +144,9 @@ extension Kernel {
         }
     }
 
-    /// Wakes the thread of a notification that has bits, if it waits; ends its call if the bits are of its abort mask. A thread that
-    /// serves a caller gets its own time beside the caller's, so that it comes to the bits soon. On the thread's core.
+    /// Wakes the thread of a notification that has bits, if it waits; ends its call if the bits are of its abort mask.
+    /// A thread that serves a caller gets its own time beside the caller's, so that it comes to the bits soon. On the
+    /// thread's core.
     private static func deliver(_ core: Ref<Core>, _ notification: Ref<Notification>, to thread: Ref<ExecutionContext>) {
         if thread.pointee.state == .calling, thread.pointee.callKind == .message, isAborting(thread) {
             abortCall(core, thread)
@@ -173,9 +174,9 @@ extension Kernel {
         bell.version.increment()
     }
 
-    /// What is raised; nil: nothing, or not at this address. Waits for a core that is changing it, which waits for
-    /// nobody meanwhile. A bell that was changed over and over during the look, an entry of another core each time,
-    /// counts as one that raises nothing.
+    /// Returns the bits that a bell raises, and the notification; nil if it raises nothing, or not at this address.
+    /// Waits for a core that is changing the bell, which waits for nobody meanwhile. A bell that was changed over and
+    /// over during the look, an entry of another core each time, counts as one that raises nothing.
     static func look(_ bell: borrowing Bell, address: UInt64 = 0) -> (notification: Ref<Notification>, bits: UInt64)? {
         for _ in 0..<attempts {
             let version = settledVersion(bell)

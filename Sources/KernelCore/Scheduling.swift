@@ -72,13 +72,13 @@ extension SchedulingContext {
         get { overrunsWord.relaxedLoad() }
         nonmutating set { overrunsWord.relaxedStore(newValue) }
     }
-    /// Counts an overrun, on its own core; true: somebody is to be told of it. The exchange comes after the count, and
-    /// in `takeOverruns` before it: who is not told of an overrun finds it in the count.
+    /// Counts an overrun, on its own core. Returns whether it is to be told. The exchange comes after the count, and in
+    /// `takeOverruns` before it, so that a reader that is not told of an overrun finds it in the count.
     func countOverrun() -> Bool {
         overruns = overruns &+ 1
         return overrunToldWord.exchange(1) == 0
     }
-    /// How many there were, on any core; the next one is told.
+    /// Returns the number of overruns, on any core; the next one is told.
     func takeOverruns() -> UInt64 {
         armOverrun()
         return overruns
@@ -87,15 +87,16 @@ extension SchedulingContext {
     func armOverrun() { _ = overrunToldWord.exchange(0) }
 }
 
-/// The scheduling contexts of one core that lead to no context that can run, in no particular order: see Kernel+Helping.swift.
+/// The scheduling contexts of one core that lead to no context that can run, in no particular order: see
+/// Kernel+Helping.swift.
 public struct ParkedTime {
     var head: Ref<SchedulingContext>?
     var tail: Ref<SchedulingContext>?
     var count: UInt32
-    /// How many of them, from `head` on, are to be looked at again.
+    /// The number of them, from `head` on, that are to be looked at again.
     var due: UInt32
-    /// Exceeds the priority of each of them; 0 if there is none. It may be larger than necessary, because `remove` lowers
-    /// it only with the last one.
+    /// Exceeds the priority of each of them; 0 if there is none. It may be larger than necessary, because `remove`
+    /// lowers it only with the last one.
     var limit: UInt8
 
     mutating func append(_ item: Ref<SchedulingContext>) {

@@ -8,8 +8,8 @@ extension Kernel {
     public static func pend(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ interrupt: UInt32) {
         guard let guest = context.pointee.guest, interrupt < VirtualInterrupts.count else { return }
         let bit: UInt64 = 1 << UInt64(interrupt & 31)
-        // One that was pending is no news: its core takes it after this, and whoever made it pending saw to it that its
-        // core looks.
+        // An interrupt that was pending is no news: its core takes it after this, and is told to look by the core that
+        // made it pending.
         guard guest.pointee.pending[Int(interrupt >> 5)].set(bit) & bit == 0 else { return }
         touch(core, context, guest, ifDeliverable: bit, in: Int(interrupt >> 5))
     }
@@ -23,7 +23,8 @@ extension Kernel {
     /// later load-acquire).
     @inline(__always)
     private static func touch(
-        _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, ifDeliverable bits: UInt64, in word: Int
+        _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, ifDeliverable bits: UInt64,
+        in word: Int
     ) {
         guest.pointee.isDirty.store(1)
         let isOwn = context.pointee.core == core.pointee.id
@@ -89,7 +90,7 @@ extension Kernel {
         }
     }
 
-    /// What a change of a virtual CPU's interrupt state means for its core.
+    /// The consequence of a change of a virtual CPU's interrupt state for its core.
     private enum News {
         /// Nothing has changed.
         case none
@@ -116,13 +117,16 @@ extension Kernel {
         case .disable:
             let changed = mask & guest.pointee.enabled[index].clear(mask)
             // `listed` last: `place` sets it before it clears `pending`.
-            let used = guest.pointee.pending[index].load() | guest.pointee.level[index].load() | guest.pointee.listed[index]
+            let used =
+                guest.pointee.pending[index].load() | guest.pointee.level[index].load() | guest.pointee.listed[index]
             return changed == 0 ? .none : changed & used != 0 ? .now : .later
         case .setPending: return .gained(pendingMask & ~guest.pointee.pending[index].set(pendingMask), index)
         case .clearPending:
             let changed = pendingMask & guest.pointee.pending[index].clear(pendingMask)
             // In a list register it may still be pending: `harvest` takes it out, but only its own core may say so.
-            guard target.pointee.isPlaced, target.pointee.core == core.pointee.id else { return changed == 0 ? .none : .later }
+            guard target.pointee.isPlaced, target.pointee.core == core.pointee.id else {
+                return changed == 0 ? .none : .later
+            }
             guest.pointee.latched[index] = guest.pointee.latched[index] & ~pendingMask
             return .now
         case .setActive:

@@ -34,7 +34,7 @@ extension Kernel {
     }
 
     /// The maintenance interrupt: the guest has ended something, or taken all that was pending. It may come when the
-    /// guest sleeps already: what is placed now ends the sleep.
+    /// guest sleeps already; then an interrupt that is placed now ends the sleep.
     public static func maintain(_ core: Ref<Core>) {
         guard let context = core.pointee.loaded, let guest = context.pointee.guest else { return }
         guest.pointee.isDirty.store(1)
@@ -43,7 +43,8 @@ extension Kernel {
         if context.pointee.state == .waitingForInterrupt, hasPendingListed(guest) { wake(core, context) }
     }
 
-    /// How many interrupts one call places: as many as there are list registers, and timers whose line is low again.
+    /// The number of interrupts that one call places: as many as there are list registers, and timers whose line is low
+    /// again.
     /// More come only if other cores pend more urgent ones meanwhile, and are then left to the next maintenance
     /// interrupt.
     static var placements: Int { 8 }
@@ -146,7 +147,8 @@ extension Kernel {
             & ~guest.pointee.active[word].load() & ~guest.pointee.listed[word]
     }
 
-    /// Interrupts of a word that may wait to be delivered. `listed` does not count: what it says may have ended since.
+    /// Returns the interrupts of a word that may wait to be delivered. Ignores `listed`, because the guest may have
+    /// ended such an interrupt since.
     @inline(__always)
     static func wanted(_ guest: Ref<VirtualCPU>, _ word: Int) -> UInt64 {
         let pending = guest.pointee.pending[word].load()

@@ -32,7 +32,7 @@ public final class ModelCore: @unchecked Sendable {
     private let isInterrupted = Atomic<Bool>(false)
     private let interruptions = Atomic<Int>(0)
 
-    /// What other cores do at a certain point of the kernel, for tests.
+    /// Actions of other cores at a certain point of the kernel, for tests.
     public var beforeTimerIsRead: (() -> Void)?
     public var betweenLoads: (() -> Void)?
 
@@ -73,7 +73,7 @@ public final class ModelCore: @unchecked Sendable {
         isInterrupted.store(true, ordering: .releasing)
     }
 
-    /// How often `interrupt` was called.
+    /// The number of calls of `interrupt`.
     public var interruptCount: Int { interruptions.load(ordering: .relaxed) }
 
     /// The physical interrupt that this core would take now.

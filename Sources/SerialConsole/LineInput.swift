@@ -6,7 +6,7 @@ import ABI
 /// the clock, the byte is dropped so that other clients get their input. Until that client makes room, its further
 /// bytes are dropped at once. Otherwise each of them would delay the others as long again.
 struct LineInput {
-    /// How many bytes one look takes from the port, which an emulator refills without end.
+    /// The number of bytes that one look takes from the port, because an emulator refills it without end.
     static let work = 256
 
     /// Input is left: a byte is held, or the port may have more.

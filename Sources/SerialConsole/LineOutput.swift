@@ -9,7 +9,7 @@ import ABI
 struct LineOutput {
     /// Bytes of one client before it is the next one's turn. A switch costs two bytes, so the line loses 1.5 % to them.
     static let turn = 128
-    /// How much one look does: a byte that is sent counts one, and so does a client that is asked for bytes.
+    /// The limit on the work of one look. A byte that is sent counts one, and so does a client that is asked for bytes.
     static let work = 2048
 
     /// Output is left that the line, or this look, had no room for.

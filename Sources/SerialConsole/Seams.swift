@@ -13,7 +13,7 @@ public protocol SerialPort {
 
 /// The clients' rings. Client N has channel N + 1 of the line.
 public protocol ConsoleClients {
-    /// How many clients there are; at most `ConsoleChannel.maximum`.
+    /// The number of clients; at most `ConsoleChannel.maximum`.
     var count: Int { get }
     /// Returns how many bytes of output a client has; at most `ConsoleRing.capacity`.
     func outputCount(of client: Int) -> UInt32

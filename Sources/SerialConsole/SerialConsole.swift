@@ -10,8 +10,9 @@ public struct SerialConsole {
     private var input: LineInput
 
     /// - Parameters:
-    ///   - clients: How many clients there are.
-    ///   - patience: How long input for a client that does not read delays that of the others, in ticks of the clock.
+    ///   - clients: The number of clients.
+    ///   - patience: The time for which input for a client that does not read may delay that of the others, in ticks
+    ///     of the clock.
     ///   - isRestarted: An earlier life of the driver may have died before it told a client of room.
     public init(clients: Int, patience: UInt64, isRestarted: Bool) {
         output = LineOutput(crowded: isRestarted ? ClientSet(count: clients) : ClientSet())

@@ -48,8 +48,8 @@ extension ComponentParser {
 }
 
 extension ManifestParser {
-    /// Reports whom a component cannot use: it calls other components of its own core only, because the caller's time, which
-    /// runs the server, does not leave its core.
+    /// Reports the servers that a component cannot use. It calls other components of its own core only, because the
+    /// caller's time, which runs the server, does not leave its core.
     func checkConnections() {
         let components = declarations.compactMap { declaration -> ComponentDescription? in
             if case .component(let component) = declaration.tenant { component } else { nil }

@@ -16,7 +16,8 @@ extension ManifestParser {
             source.warn(
                 at: declaration.priorityMark ?? declaration.mark,
                 "\(declaration.title) has priority \(tenant.priority) on core \(ConsoleDriver.core), "
-                    + "where the console driver has \(ConsoleDriver.priority): while it computes, no console prints and no key arrives",
+                    + "where the console driver has \(ConsoleDriver.priority): while it computes, no console prints "
+                    + "and no key arrives",
                 remedy: "give it a priority below \(ConsoleDriver.priority), "
                     + (declaration.isMachine
                         ? "or other cores" : "another core, or a 'budget' that leaves the driver its share"))

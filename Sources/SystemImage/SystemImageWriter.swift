@@ -71,7 +71,8 @@ public struct SystemImageWriter {
     private func checkMemory(imageSize: UInt64) throws(ImageError) {
         let available = board.ram.reduce(0) { $0 + $1.size }
         let tenantMemory = tenants.reduce(0) { sum, tenant in
-            sum + tenant.heapSize + sharedMemory(of: tenant) + tenant.program.memorySize + (tenant.machine?.memory.size ?? 0)
+            sum + tenant.heapSize + sharedMemory(of: tenant) + tenant.program.memorySize
+                + (tenant.machine?.memory.size ?? 0)
         }
         let needed = tenantMemory + imageSize + UInt64(kernel.flat.count) + Self.reserve
         guard needed <= available else {

@@ -6,8 +6,8 @@ import Synchronization
 /// The threads of a monitor run on different cores. A holder that was preempted may be off its core for as long as
 /// another tenant there likes, so that a thread that spun for it would burn its own core's time without bound.
 ///
-/// A waiter leaves its bits and then looks whether the lock is held; a holder releases the lock and then looks for bits.
-/// All four are sequentially consistent, so that at least one of the two sees the other.
+/// A waiter leaves its bits and then looks whether the lock is held; a holder releases the lock and then looks for
+/// bits. All four are sequentially consistent, so that at least one of the two sees the other.
 public struct RelayLock: ~Copyable, Sendable {
     private let isHeld = Atomic<Bool>(false)
     /// Bits that say what waits. Only a holder takes bits out.
@@ -48,8 +48,8 @@ public struct RelayLock: ~Copyable, Sendable {
     }
 }
 
-/// The waiters for a machine's lock: virtual CPUs that were left stopped until it is free, and bits of the monitor's own
-/// notification.
+/// The waiters for a machine's lock: virtual CPUs that were left stopped until it is free, and bits of the monitor's
+/// own notification.
 public struct Waiters: Equatable, Sendable {
     let word: UInt64
     private static let notificationShift: UInt64 = 16

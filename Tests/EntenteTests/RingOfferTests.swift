@@ -61,7 +61,8 @@ import Testing
         }
     }
 
-    /// The next life finds the memory as it was left, and makes an empty ring of it, which the earlier ends leave alone.
+    /// The next life finds the memory as it was left, and makes an empty ring of it, which the earlier ends leave
+    /// alone.
     @Test func theNextLifeBeginsAnew() throws {
         try client.run { () throws in
             let ring = try SharedRing<UInt64>(size: 4096, raising: .number(9))
@@ -119,7 +120,7 @@ import Testing
 
     // MARK: Offers that nobody may make
 
-    /// What `accept` says of an offer that `caller` makes.
+    /// Returns the error with which `accept` refuses an offer of `caller`; nil if it takes the offer.
     private func error(of place: RingPlace, from caller: FakeComponent) -> SharingError? {
         let offer = RingOffer<UInt64>(
             place: place, caller: caller.number, events: Capability(slot: InitialSlot.firstReceived))
@@ -151,7 +152,7 @@ import Testing
         #expect(RingPlace(word: word) == nil)
     }
 
-    /// Whatever a client claims: an error, or memory inside of what it shares with this server.
+    /// Each claim of a client ends in an error, or in memory inside of the window that it shares with this server.
     @Test(arguments: 0..<20 as Range<UInt64>)
     func noClaimReachesOutside(seed: UInt64) {
         var random = Seeded(seed)

@@ -20,7 +20,7 @@ import Testing
         bench.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value)
     }
 
-    /// A timer's interrupt pends when its line says so, whoever asks for it in whichever way.
+    /// A timer's interrupt pends when its line says so, and no operation changes that.
     @Test(arguments: [27, 30] as [UInt64])
     func nobodyPendsATimerByHand(interrupt: UInt64) {
         let machine = makeMachine()
@@ -31,8 +31,12 @@ import Testing
         #expect(bench.operate(.interruptControl, machine.slot, form: form, interrupt, 1).status == .badArgument)
         let notification = bench.create(.notification)
         let bind = NotificationBind.virtualInterrupt.rawValue
-        #expect(bench.operate(.notificationBind, notification, form: bind, UInt64(machine.slot), interrupt).status == .badArgument)
-        #expect(bench.operate(.notificationBind, notification, form: bind, UInt64(machine.slot), interrupt + 32).status == .ok)
+        #expect(
+            bench.operate(.notificationBind, notification, form: bind, UInt64(machine.slot), interrupt).status
+                == .badArgument)
+        #expect(
+            bench.operate(.notificationBind, notification, form: bind, UInt64(machine.slot), interrupt + 32).status
+                == .ok)
     }
 
     /// Another core pends everything again whenever the kernel has looked at something.

@@ -108,7 +108,8 @@ private struct Budgeted {
         #expect(bench.current() == board.thread.context)
     }
 
-    /// The caller's policy when its budget runs out in a server: the overrun ends its call, and the rest waits for its next budget.
+    /// The caller's policy when its budget runs out in a server: the overrun ends its call, and the rest waits for its
+    /// next budget.
     @Test func anOverrunMayAbortTheCall() {
         let board = Budgeted(priority: 10)
         let bench = board.bench
@@ -208,7 +209,8 @@ private struct Budgeted {
 
     // MARK: Handing time on
 
-    /// A region is memory, not time: who is not root makes no time that is more urgent than its own, elsewhere, or without its budget.
+    /// A region is memory, not time: a tenant other than root makes no time that is more urgent than its own,
+    /// elsewhere, or without its budget.
     @Test(arguments: [(0, 10, Status.ok), (0, 11, .noRights), (1, 5, .noRights)])
     func nobodyGivesMoreThanItsOwn(core: UInt64, priority: UInt64, status: Status) {
         let bench = Bench(cores: 2)

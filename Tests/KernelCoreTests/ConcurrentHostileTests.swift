@@ -153,7 +153,7 @@ private final class ConcurrentRun: @unchecked Sendable {
 
     /// What is broken when all is quiet.
     func broken() -> String? {
-        // What was postponed comes within a millisecond.
+        // Postponed interrupts come within a millisecond.
         for _ in 0..<10 { bench.advance(200) }
         if let found = difference() { return found }
         let region = bench.object(bench.region, as: Region.self)

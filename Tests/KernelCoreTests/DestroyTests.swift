@@ -84,7 +84,7 @@ private typealias Notification = KernelCore.Notification
         bench.sleepRoot()
         for client in clients {
             bench.call(portal, by: client)
-            bench.advance(1000)  // whoever queues helps the server until its slice is over
+            bench.advance(1000)  // a client that queues helps the server until its slice is over
         }
         bench.raiseRoot()
         bench.delete(clients[1].slot)

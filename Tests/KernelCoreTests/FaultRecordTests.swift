@@ -5,7 +5,7 @@ import Testing
 @testable import KernelCore
 
 /// A fault that nobody serves stops its context and leaves a record, and the supervisor reads that on its own time.
-/// Nothing of it runs on the time of whoever faulted.
+/// Nothing of it runs on the time of the context that faulted.
 private struct Supervised {
     let bench = Bench()
     let watcher: UInt32
@@ -63,7 +63,7 @@ private let tag: UInt64 = 5 << 56 | 0x9600_0000
         bench.model.advance(by: 1)
         board.expectRootHears()
         #expect(board.record(thread) == [tag, 0xDEAD_0000])
-        // Whatever root has to do, the budget of the one that faulted is not concerned.
+        // Root's work for the fault is not charged to the budget of the thread that faulted.
         bench.advance(500)
         #expect(bench.current() == bench.root)
     }
@@ -147,7 +147,7 @@ private let tag: UInt64 = 5 << 56 | 0x9600_0000
         #expect(board.record(client) == [tag, 0xDEAD_0000])
     }
 
-    /// What was cured is not what the thread died of.
+    /// A fault that was cured is not the one of which the thread died.
     @Test func aCuredFaultIsNoReason() {
         let board = Supervised(), bench = board.bench
         let (pager, client) = paged(board)
@@ -158,7 +158,7 @@ private let tag: UInt64 = 5 << 56 | 0x9600_0000
         #expect(client.state == .stopped && board.record(client) == [0, 0])
     }
 
-    // MARK: How long it lasts
+    // MARK: The end of a record
 
     @Test func aStartAndAResetForgetIt() {
         let board = Supervised(), bench = board.bench
@@ -244,8 +244,8 @@ private let tag: UInt64 = 5 << 56 | 0x9600_0000
         #expect(bench.operate(.poll, watcher).tag == 2)
     }
 
-    /// Whoever is told finds the thread at rest, on whichever core it looks: the word that says so is written before
-    /// the bits.
+    /// The supervisor that is told finds the thread at rest, on any core, because the kernel writes `running` before it
+    /// raises the bits.
     @Test func whatItIsMadeOfGoes() {
         let board = Supervised(), bench = board.bench
         let thread = bench.makeThread(priority: 10)

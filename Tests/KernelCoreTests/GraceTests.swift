@@ -43,7 +43,7 @@ import Testing
         #expect(interrupted == [0, 0, 0, 0])
     }
 
-    /// A core that enters again and again is not waited for: what it looks up now does not find what was removed.
+    /// A core that enters again is not waited for, because its later entries cannot find the removed object.
     @Test func aCoreThatComesBackIsNotWaitedFor() {
         K.enter(bench.core(2))
         #expect(revoke() == .again)
@@ -78,7 +78,9 @@ import Testing
         K.enter(bench.core(1))
         #expect(revoke() == .again)
         bench.model.cores[1].run {
-            for sink in sinks { K.post(bench.core(1), bench.object(sink, as: KernelCore.Notification.self), to: CoreID(2)) }
+            for sink in sinks {
+                K.post(bench.core(1), bench.object(sink, as: KernelCore.Notification.self), to: CoreID(2))
+            }
             K.post(bench.core(1), object, to: CoreID(2))
         }
         K.leave(bench.core(1))
@@ -92,7 +94,7 @@ import Testing
         #expect(revoke() == .ok && isReused)
     }
 
-    /// Who posts without end does not hold the revoker up: lists that were taken out later count.
+    /// A core that posts without end does not hold the revoker up, because lists that were taken out later count.
     @Test func anInboxThatIsNeverEmptyIsNoHindrance() {
         let sinks = (0..<2).map { _ in bench.object(bench.create(.notification), as: KernelCore.Notification.self) }
         func post(_ index: Int) { bench.model.cores[1].run { K.post(bench.core(1), sinks[index], to: CoreID(2)) } }

@@ -50,7 +50,8 @@ extension Bench {
         if budget != 0 {
             client.scheduling = create(.schedulingContext)
             succeed(
-                .scheduleControl, client.scheduling, form: ScheduleControl.configure.rawValue, 0, priority, 10_000, budget, 1000)
+                .scheduleControl, client.scheduling, form: ScheduleControl.configure.rawValue, 0, priority, 10_000,
+                budget, 1000)
             configure(client)
         }
         succeed(.contextControl, client.slot, form: ContextControl.setAbortMask.rawValue, 2)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// How often tenants of other cores can interrupt a core, whatever they do in a loop.
+/// The rate at which tenants of other cores can interrupt a core by any operation in a loop.
 @Suite struct InterruptRateTests {
     /// Ticks of the model's millisecond; an attack is one operation per tick and core.
     private static let millisecond: UInt64 = 1000
@@ -61,7 +61,8 @@ import Testing
                     guard bench.current(index + 1) == attacker.context else { continue }
                     let request = scripts[index][step % scripts[index].count]
                     bench.operate(
-                        attacker.context, request.operation.rawValue, Selector(slot: request.slot, form: request.form), request.words)
+                        attacker.context, request.operation.rawValue,
+                        Selector(slot: request.slot, form: request.form), request.words)
                 }
                 // The victim does not enter by itself, but takes what comes, so that nothing is joined.
                 bench.settle(0)
@@ -84,9 +85,13 @@ import Testing
         let before = bench.model.cores[0].interruptCount
         let most = attack { index in
             [
-                Request(operation: .derive, slot: interrupt, words: [UInt64(InitialSlot.table), UInt64(slots[index]), 15, 1]),
+                Request(
+                    operation: .derive, slot: interrupt,
+                    words: [UInt64(InitialSlot.table), UInt64(slots[index]), 15, 1]),
                 Request(operation: .revoke, slot: slots[index], form: RevokeForm.delete.rawValue),
-                Request(operation: .derive, slot: attackers[0].scheduling, words: [UInt64(InitialSlot.table), UInt64(slots[index]), 15]),
+                Request(
+                    operation: .derive, slot: attackers[0].scheduling,
+                    words: [UInt64(InitialSlot.table), UInt64(slots[index]), 15]),
                 Request(operation: .revoke, slot: attackers[0].scheduling),
             ]
         }
@@ -109,9 +114,12 @@ import Testing
     @Test func changesOfAMachineAreBounded() {
         let most = attack { _ in
             [
-                control(.setPending, 1, 0xFF), control(.clearPending, 1, 0xFF), control(.disable, 1, 0xFF), control(.enable, 1, 0xFF),
-                control(.setLevel, 50, 1), control(.setLevel, 50, 0), control(.setPriority, 40, 8), control(.setPriority, 40, 16),
-                control(.setActive, 1, 1), control(.clearActive, 1, 1), control(.setForwarding, 0, 0), control(.setForwarding, 0, 1),
+                control(.setPending, 1, 0xFF), control(.clearPending, 1, 0xFF),
+                control(.disable, 1, 0xFF), control(.enable, 1, 0xFF),
+                control(.setLevel, 50, 1), control(.setLevel, 50, 0),
+                control(.setPriority, 40, 8), control(.setPriority, 40, 16),
+                control(.setActive, 1, 1), control(.clearActive, 1, 1),
+                control(.setForwarding, 0, 0), control(.setForwarding, 0, 1),
             ]
         }
         #expect(most <= Self.bound)
@@ -142,8 +150,8 @@ import Testing
         return core.interruptCount - before
     }
 
-    /// What the guest has masked, has not taken yet, or handles at the moment is not told again and again, without any
-    /// limit of the rate.
+    /// An interrupt that the guest has masked, has not taken yet, or handles at the moment is not told again and again,
+    /// even without a limit of the rate.
     @Test(arguments: ["disabled", "not forwarded", "pending", "active", "asleep", "active without a list register"])
     func whatCannotBeDeliveredInterruptsNobody(state: String) {
         let bench = Bench(cores: 2)
@@ -157,7 +165,8 @@ import Testing
         control(.setForwarding, 0, state == "not forwarded" ? 0 : 1)
         if state == "active without a list register" { control(.setActive, 1, 1 << 8) }
         let sink = bench.create(.notification)
-        bench.succeed(.notificationBind, sink, form: NotificationBind.virtualInterrupt.rawValue, UInt64(machine.slot), 40)
+        bench.succeed(
+            .notificationBind, sink, form: NotificationBind.virtualInterrupt.rawValue, UInt64(machine.slot), 40)
         // A virtual CPU that does not run is told once.
         if state != "pending" { bench.sleepRoot() }
         if state == "asleep" { bench.waitForInterrupt(machine) }
@@ -187,8 +196,10 @@ import Testing
         let stopped = bench.makeThread(priority: 4, core: 0, starts: false)
         bench.sleepRoot()
         let changes: [(VirtualInterruptControl, UInt64, UInt64)] = [
-            (.setForwarding, 0, 1), (.enable, 1, 0xF), (.setEdge, 1, 0xF), (.setPriority, 33, 16), (.setPending, 1, 0x70), (.setLevel, 50, 1),
-            (.setActive, 1, 1), (.disable, 1, 0xF00), (.clearActive, 1, 0xF00), (.clearPending, 1, 0xF00), (.setLevel, 51, 0),
+            (.setForwarding, 0, 1), (.enable, 1, 0xF), (.setEdge, 1, 0xF), (.setPriority, 33, 16),
+            (.setPending, 1, 0x70), (.setLevel, 50, 1),
+            (.setActive, 1, 1), (.disable, 1, 0xF00), (.clearActive, 1, 0xF00), (.clearPending, 1, 0xF00),
+            (.setLevel, 51, 0),
         ]
         func repeatAll() {
             for (form, index, value) in changes {
@@ -206,7 +217,7 @@ import Testing
 
     // MARK: Nothing is lost
 
-    /// What was postponed arrives when the millisecond ends, without anybody doing anything.
+    /// A postponed interrupt arrives when the millisecond ends, without anybody doing anything.
     @Test func nothingIsLost() {
         bench.checksInvariants = true
         let request = Request(operation: .signal, slot: thread.notification, words: [2])

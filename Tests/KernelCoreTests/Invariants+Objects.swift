@@ -130,7 +130,9 @@ extension Invariants {
         // Else it waits, serves a caller, or is an orphan.
         guard context.pointee.usesOwnTime else { return }
         require(state == .ready || state == .calling, "a context is \(state) and uses its time")
-        guard let time = context.pointee.home else { return require(false, "a context uses time that it does not have") }
+        guard let time = context.pointee.home else {
+            return require(false, "a context uses time that it does not have")
+        }
         guard Kernel<ModelMachine>.beneficiary(of: time) != nil else { return }
         let core = cores[context.pointee.core.index]
         let isToBeLookedAt = time.pointee.isParked && core.pointee.mustSchedule
@@ -248,9 +250,13 @@ extension Invariants {
         require(time.pointee.remaining <= time.pointee.budget, "more is left of a budget than there is")
         require(time.pointee.budget <= time.pointee.period || time.pointee.budget == Ticks(0), "a budget beyond its period")
         require(time.pointee.isExhausted == time.pointee.timer.isArmed, "time is used up and waits for no new budget")
-        require(!(time.pointee.isExhausted && (time.pointee.isQueued || time.pointee.isParked)), "time is used up and queued")
+        require(
+            !(time.pointee.isExhausted && (time.pointee.isQueued || time.pointee.isParked)),
+            "time is used up and queued")
         require(!(time.pointee.isParked && time.pointee.isQueued), "time is parked and queued")
-        require(!time.pointee.isParked || time.pointee.context?.pointee.usesOwnTime == true, "time is parked and not in use")
+        require(
+            !time.pointee.isParked || time.pointee.context?.pointee.usesOwnTime == true,
+            "time is parked and not in use")
         guard let context = time.pointee.context else { return require(!time.pointee.isQueued, "queued time is nobody's") }
         guard isLive(context.address, .thread, .virtualCPU) else { return require(false, "time of a context that is gone") }
         require(context.pointee.home == time, "time knows a context that does not know it")

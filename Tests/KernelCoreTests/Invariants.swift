@@ -69,7 +69,8 @@ struct Invariants {
             require(core.pointee.scheduling == nil, "\(name): time is charged though nobody runs")
             // A core that has only parked time in this entry has interrupted itself to go on.
             return require(
-                core.pointee.runQueue.occupied == 0 || core.pointee.mustSchedule, "\(name) idles though somebody is ready")
+                core.pointee.runQueue.occupied == 0 || core.pointee.mustSchedule,
+                "\(name) idles though somebody is ready")
         }
         checkDeadline(core, name)
         require(current.pointee.state == .ready, "\(name) runs a context that is \(current.pointee.state)")
@@ -78,7 +79,8 @@ struct Invariants {
             return require(false, "\(name) runs on nobody's time")
         }
         require(
-            Kernel<ModelMachine>.beneficiary(of: scheduling) == current, "\(name) runs a context on time that does not lead to it")
+            Kernel<ModelMachine>.beneficiary(of: scheduling) == current,
+            "\(name) runs a context on time that does not lead to it")
         require(!scheduling.pointee.isQueued, "\(name): what has the core is queued")
         require(!scheduling.pointee.isExhausted, "\(name) runs on time that is used up")
         require(
@@ -94,8 +96,12 @@ struct Invariants {
         require(deadline <= core.pointee.budgetTimers.soonest, "\(name): the end of a period is forgotten")
         require(deadline <= Kernel<ModelMachine>.postponedDeadline(core), "\(name): a postponed interrupt is forgotten")
         guard let scheduling = core.pointee.scheduling else { return }
-        require(scheduling.pointee.budget == Ticks(0) || deadline <= core.pointee.budgetEnd, "\(name): a budget has no end")
-        require(scheduling.pointee.budget != Ticks(0) || core.pointee.budgetEnd == .never, "\(name): a budget that nobody has")
+        require(
+            scheduling.pointee.budget == Ticks(0) || deadline <= core.pointee.budgetEnd,
+            "\(name): a budget has no end")
+        require(
+            scheduling.pointee.budget != Ticks(0) || core.pointee.budgetEnd == .never,
+            "\(name): a budget that nobody has")
         require(
             core.pointee.runQueue.highest != Int(scheduling.pointee.priority) || deadline <= core.pointee.sliceEnd,
             "\(name): a slice has no end")

@@ -4,7 +4,8 @@ import Testing
 
 @testable import KernelCore
 
-/// Clients that arm a timer one tick ahead, call with an abort mask, are aborted, and repeat: a server's time is not theirs.
+/// Clients that arm a timer one tick ahead, call with an abort mask, are aborted, and repeat: a server's time is not
+/// theirs.
 @Suite struct LaunderingTests {
     /// Plays what is current for one step: clients attack, the server works on and never answers within a tick.
     private func step(_ board: Served, _ clients: [Tenant]) {

@@ -120,7 +120,9 @@ extension KernelModel {
                 return wait(server)
             }
             let shape = MessageShape(bits: request.selector.slot)
-            guard shape.isValid, !shape.hasLease, form & ReplyForm.leaveStopped == 0 else { return server.expected = (Status.badArgument.rawValue, nil) }
+            guard shape.isValid, !shape.hasLease, form & ReplyForm.leaveStopped == 0 else {
+                return server.expected = (Status.badArgument.rawValue, nil)
+            }
             reply(server, caller, form, shape)
             server.expected = (Status.ok.rawValue, nil)
             if form & ReplyForm.wait != 0 { wait(server) } else { server.usesOwnTime = true }

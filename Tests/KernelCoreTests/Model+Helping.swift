@@ -3,7 +3,8 @@ import MachineModel
 
 @testable import KernelCore
 
-// Whose time runs whom: the reference follows the chains of calls from every owner of time, and knows how urgent the most urgent one is.
+// The reference for helping. It follows the chains of calls from every owner of time to the context that the time runs,
+// and knows the priority of the most urgent one.
 
 extension KernelModel {
     /// The context that a thread's own time runs; nil if none can run. At most eight links.
@@ -26,9 +27,13 @@ extension KernelModel {
         func isUsedUp(_ time: ModelTime) -> Bool {
             Ref<SchedulingContext>(at: PhysicalAddress(time.address)).pointee.isExhausted
         }
-        let owners = threads.filter { $0.core == core && $0.time.map { !isUsedUp($0) } ?? false && beneficiary(of: $0) != nil }
+        let owners = threads.filter {
+            $0.core == core && $0.time.map { !isUsedUp($0) } ?? false && beneficiary(of: $0) != nil
+        }
         let running = owners.first { $0.time?.address == kernelCore.pointee.scheduling?.address.value }
-        if kernelCore.pointee.scheduling != nil, running == nil { return broken.append("core \(core) runs on time that leads nowhere") }
+        if kernelCore.pointee.scheduling != nil, running == nil {
+            return broken.append("core \(core) runs on time that leads nowhere")
+        }
         if let running {
             let expected = beneficiary(of: running)
             if kernelCore.pointee.current?.address.value != expected?.address {

@@ -84,7 +84,7 @@ final class ModelThread: ModelObject {
     var depth = 0
     var space, table, faultPortal, scheduling, messagePage, stopped: ModelNode?
     var pageOffset: UInt64 = 0
-    /// What `stopped` raises.
+    /// The bits that `stopped` raises.
     var stoppedBits: UInt64 = 0
     var notification: ModelNotification?
     var abortMask: UInt64 = 0

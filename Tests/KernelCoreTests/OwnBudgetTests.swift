@@ -39,7 +39,7 @@ import Testing
         #expect(bench.object(rootTime, as: SchedulingContext.self).pointee.used.value >= 5100)
     }
 
-    /// What is used is booked in full, before and after.
+    /// The kernel books all used time, before and after the change.
     @Test func nothingIsLostOrBookedTwice() {
         let before = bench.rootScheduling.pointee.used.value
         bench.advance(70)
@@ -142,7 +142,7 @@ import Testing
         return bench.succeed(.scheduleControl, thread.scheduling, form: ScheduleControl.timeUsed.rawValue).words[1]
     }
 
-    /// Told once until somebody asks; what comes in between is in the count.
+    /// An overrun is told once until somebody asks; the overruns in between are in the count.
     @Test func anOverrunIsToldOnce() {
         let (thread, watcher) = overrunning()
         bench.advance(100)
@@ -173,11 +173,12 @@ import Testing
         #expect(first.pointee.bits.load() == 1)
     }
 
-    /// One core counts two at a time, another asks when it is told, and only then: in between, or too early for the second,
-    /// which must be told again.
+    /// One core counts two at a time, another asks when it is told, and only then: in between, or too early for the
+    /// second, which must be told again.
     @Test func nothingIsLostBetweenTwoCores() {
         let bench = Bench(cores: 2)
         let slot = bench.makeScheduling(priority: 3, core: 1)
+        // SAFETY: both threads touch only the words of the count, which are atomic.
         nonisolated(unsafe) let time = bench.object(slot, as: SchedulingContext.self)
         let rounds: UInt64 = 20_000
         let bell = RungBell(), end = Date() + 30

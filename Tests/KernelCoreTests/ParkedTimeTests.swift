@@ -4,11 +4,13 @@ import Testing
 
 @testable import KernelCore
 
-/// Time that leads nowhere for a while, floods of bits, and the work of one entry when many contexts wait for one another.
+/// Time that leads nowhere for a while, floods of bits, and the work of one entry when many contexts wait for one
+/// another.
 @Suite struct ParkedTimeTests {
     // MARK: Time that is parked and forgotten
 
-    /// Low's server queues at an inner one that is stopped. High queues behind low, and its time is parked. Then the inner one goes on.
+    /// Low's server queues at an inner one that is stopped. High queues behind low, and its time is parked. Then the
+    /// inner one goes on.
     @Test(arguments: [true, false])
     func whoQueuesBehindAQueueHelpsAgain(isDestroyed: Bool) {
         let board = Served(server: 20, clients: [1, 25], spinner: 10)
@@ -58,8 +60,8 @@ import Testing
         #expect(bench.current() == board.server.context && board.running == board.time(of: high))
     }
 
-    /// A call to a thread that waits can be the ninth link of a chain that leads through a queue: then the time is parked as soon as the
-    /// core looks at it again.
+    /// A call to a thread that waits can be the ninth link of a chain that leads through a queue: then the time is parked
+    /// as soon as the core looks at it again.
     @Test(arguments: [true, false])
     func aNinthLinkIsParkedSoon(fast: Bool) {
         let bench = Bench()
@@ -85,7 +87,7 @@ import Testing
 
     // MARK: Bits
 
-    /// Whoever may raise bits in a server's notification makes every other caller of it wait, and pay: bits always come first.
+    /// A flood of bits in a server's notification delays a caller by one notification only: both take turns.
     @Test func aFloodOfBitsKeepsNoCallerWaiting() {
         let board = Served(server: 20, clients: [25], spinner: 10)
         let (bench, client) = (board.bench, board.clients[0])
@@ -103,8 +105,8 @@ import Testing
         #expect(handled <= 2 && board.used(by: client) <= 20, "\(handled) notifications before the call, at the caller's cost")
     }
 
-    /// The attack of `LaunderingTests` by a client that may also signal its server, as the peer of a ring may: bits bring the server's
-    /// own time, and its budget is the bound.
+    /// The attack of `LaunderingTests` by a client that may also signal its server, as the peer of a ring may: bits bring
+    /// the server's own time, and its budget is the bound.
     @Test func signalsDoNotLaunderMoreThanTheServersBudget() {
         let board = Served(server: 25, clients: [10], spinner: 5, budget: 10)
         let (bench, client) = (board.bench, board.clients[0])
@@ -154,7 +156,8 @@ import Testing
         return count
     }
 
-    /// Chains of eight threads that all use their own time: each calls the next, the last ones call `portal`. Root is current before and after.
+    /// Makes chains of eight threads that all use their own time: each calls the next, the last ones call `portal`. Root
+    /// is current before and after.
     private func makeChains(_ bench: Bench, _ count: Int, to portal: UInt32) -> [[Tenant]] {
         (0..<count).map { _ in
             var chain: [Tenant] = []

@@ -2,7 +2,7 @@ import Testing
 
 @testable import KernelCore
 
-/// What other hardware than the emulator's has: layouts and encodings of GICs, and what a refused access looks like.
+/// Features of hardware that the emulator lacks: layouts and encodings of GICs, and the syndrome of a refused access.
 @Suite struct SiliconTests {
     /// GICR_TYPER.VLPIS (IHI 0069H, 12.11.41): with GICv4 each redistributor has two more frames.
     @Test func redistributorsOfGICv4LieFurtherApart() {

@@ -182,8 +182,8 @@ private struct Machine {
         #expect(machine.core.acknowledge() == 33)
     }
 
-    /// The guest ends an interrupt that is pending again, and waits before the kernel takes the maintenance interrupt. At
-    /// once another virtual CPU is loaded, so that this interrupt never comes.
+    /// The guest ends an interrupt that is pending again, and waits before the kernel takes the maintenance interrupt.
+    /// At once another virtual CPU is loaded, so that this interrupt never comes.
     @Test(arguments: ["level", "edge", "without a list register"])
     func anEndRightBeforeTheWaitIsSeen(kind: String) {
         let bench = Bench()

@@ -26,7 +26,7 @@ struct FakePort: SerialPort {
     }
     mutating func receive() -> UInt8? { typed.isEmpty ? nil : typed.removeFirst() }
 
-    /// What each channel got, as the tool takes the line apart.
+    /// The bytes that each channel got, as the tool takes the line apart.
     var channels: [UInt8: [UInt8]] {
         var channels: [UInt8: [UInt8]] = [:]
         var (channel, sawEscape) = (UInt8(0), false)
@@ -51,7 +51,7 @@ struct FakePort: SerialPort {
 struct FakeClients: ConsoleClients {
     var outputs: [[UInt8]]
     var inputs: [[UInt8]]
-    /// How many bytes of input each takes before its ring is full.
+    /// The number of bytes of input that each client takes before its ring is full.
     var inputRoom: [Int]
     /// Clients that print whenever there is room.
     var talkers: Set<Int> = []

@@ -31,7 +31,8 @@ extension SystemTests {
             try system.wait(for: "fault: server trap", on: "root")
         }
 
-        /// A client that crashes, and one that takes back all that it can name, after the server has accepted their rings.
+        /// A client that crashes, and one that takes back all that it can name, after the server has accepted their
+        /// rings.
         @Test func aServerOutlivesItsClients() throws {
             let system = try RunningSystem("Tests/Systems/ledger-crash.yaml")
             try system.wait(for: "everything is taken back", on: "thief")

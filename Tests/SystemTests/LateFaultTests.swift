@@ -26,7 +26,8 @@ extension SystemTests {
             try system.wait(for: "heartbeat 3", on: "heartbeat")
         }
 
-        /// Twelve components die as often as they can: the least urgent one keeps what root's budget and the console driver leave.
+        /// Twelve components die as often as they can: the least urgent one keeps what root's budget and the console
+        /// driver leave.
         @Test func restartsWithoutEndLeaveTheCoreToOthers() throws {
             let endless = RestartDescription(
                 limit: 1, window: TimeSpan(milliseconds: 1), backoff: TimeSpan(milliseconds: 1),
@@ -41,7 +42,7 @@ extension SystemTests {
             #expect(try system.lines(of: "root").contains { $0.contains("back: ") })
         }
 
-        /// How long after the last announcement of a fault root has reported it.
+        /// Returns the time between the last announcement of a fault and root's report of it.
         private func delayOfReport(_ name: String) throws -> Double {
             let system = try RunningSystem("Tests/Systems/\(name).yaml", ["--icount"])
             try system.wait(for: "fault: late trap", on: "root", timeout: .seconds(240))

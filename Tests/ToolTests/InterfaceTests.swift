@@ -48,7 +48,10 @@ import Testing
         ("protocol A: Service { func f(", "1:29", "expected"),
         ("protocol A: Service {", "1:21", "the end of the file"),
         ("protocol A: Service { func f(_ x: Lease<Reading>, _ y: Lease<Writing>) }", "1:28", "2 leases"),
-        ("protocol A: Service { func f(_ x: Capability<Extent>, _ y: RingOffer<UInt64>, _ z: RingOffer<UInt64>) }", "1:28", "3 capabilities"),
+        (
+            "protocol A: Service { func f(_ x: Capability<Extent>, _ y: RingOffer<UInt64>, _ z: RingOffer<UInt64>) }",
+            "1:28", "3 capabilities"
+        ),
         ("protocol A: Service { func f(_ a: ShortText, _ b: ShortText, _ c: ShortText, _ d: ShortText) }", "1:28", "69 words"),
         ("protocol A: Service { func f() -> Lease<Reading> }", "1:28", "ends with its call"),
         ("protocol A: Service { func f() -> RingOffer<UInt64> }", "1:28", "in its caller's memory"),

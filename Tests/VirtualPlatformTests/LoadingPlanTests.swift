@@ -37,7 +37,8 @@ import Testing
     @Test func cleansWhatHoldsZeroes() {
         #expect(
             pieces(clearing: piece + 64, holdsZeroes: true, [128]) == [
-                .clean(offset: 0, size: piece), .clean(offset: piece, size: 64), .copy(segment: 0, offset: 0, size: 128),
+                .clean(offset: 0, size: piece), .clean(offset: piece, size: 64),
+                .copy(segment: 0, offset: 0, size: 128),
             ])
     }
 

@@ -166,7 +166,7 @@ import Testing
         #expect(perform(&power, Self.cpuOn, 1, Self.entry) == .turnOn(target: 1, entry: Self.entry, context: 0))
     }
 
-    /// Whoever waits for a moment must not go on after the machine, or the virtual CPU, has been turned off.
+    /// A virtual CPU that waits for a moment must not go on after it, or the machine, has been turned off.
     @Test func whoMayRun() {
         var power = PowerController(virtualCPUCount: 2, machine: .starting)
         #expect(power.mayRun(0) && !power.mayRun(1) && !power.mayRun(2))

@@ -30,8 +30,8 @@
     mrs     x3, spsr_el2
     stp     x2, x3, [sp, #FRAME_PC]
     mrs     x0, tpidr_el2
-    // Kernel.enter: what is looked up from here on counts as in use. x29 stays the tenant's: a backtrace ends where it
-    // leaves the stack.
+    // Kernel.enter: each object that is looked up from here on counts as in use. x29 stays the tenant's, so a backtrace
+    // ends where it leaves the stack.
     ldr     x2, [x0, #CORE_ENTRIES]
     add     x2, x2, #1
     stp     x2, x2, [x0, #CORE_INSIDE]

@@ -169,8 +169,8 @@ extension AArch64 {
         write_CSSELR_EL1(state.second)
     }
 
-    /// What machines can reach although it is hidden from them, and what nothing else traps: no machine finds what
-    /// another left.
+    /// Clears the registers that machines can reach, although they are hidden from them, because nothing traps the
+    /// access. Otherwise a machine would find values that another one left.
     private static func clearUnswitched() {
         let features = read_ID_AA64PFR0_EL1()
         // DISR_EL1, which is VDISR_EL2 for a machine, where there is FEAT_RAS.

@@ -96,8 +96,8 @@ extension AArch64 {
             guest.pointee.savedListRegisters[index] = register.bits
             setListRegister(index, .empty)
         }
-        // Whatever the words say: active timers would be the next machine's loss, and a monitor can change the words
-        // at any time.
+        // Deactivates the timers without a look at the words, because a monitor can change those at any time, and the
+        // next machine would get no interrupt of a timer that is still active.
         deactivate(27)
         deactivate(30)
         if guest.pointee.pending[0].relaxedLoad() & VirtualInterrupts.hardwareMask != 0 {

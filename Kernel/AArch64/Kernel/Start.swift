@@ -71,7 +71,8 @@ private func initialiseOptionalTraps() {
     if fineGrained != 0 { initialiseFineGrainedTraps(hasSecond: fineGrained > 1) }
     let features = read_ID_AA64PFR0_EL1()
     if features >> 40 & 15 != 0 || read_ID_AA64PFR1_EL1() >> 16 & 15 != 0 { initialisePartitioning() }
-    // What a machine finds in DISR_EL1, which is VDISR_EL2 for it, and in ESR_EL1 after a virtual SError.
+    // Clears the values that a machine finds in DISR_EL1, which is VDISR_EL2 for it, and in ESR_EL1 after a virtual
+    // SError.
     if features >> 28 & 15 != 0 {
         write_VDISR_EL2(0)
         write_VSESR_EL2(0)
@@ -81,7 +82,7 @@ private func initialiseOptionalTraps() {
 
 /// Zero means: no trap where the bit asks for one, and a trap where the bit's name begins with n and allows the access
 /// (D19.2.67 and on). The latter are the registers of extensions whose state the kernel does not switch: TPIDR2, PIR,
-/// POR, GCS, BRBE, ACCDATA and more. What must trap beyond these has its trap in HCR_EL2, CPTR_EL2 or MDCR_EL2.
+/// POR, GCS, BRBE, ACCDATA and more. Other registers that must trap do so by HCR_EL2, CPTR_EL2 or MDCR_EL2.
 private func initialiseFineGrainedTraps(hasSecond: Bool) {
     write_HFGRTR_EL2(0)
     write_HFGWTR_EL2(0)

@@ -71,7 +71,7 @@ struct RealtimeBenchmark {
 
     /// The system with the load in its machine.
     ///
-    /// - Parameter loopPeriods: How many periods the loop measures, from its own start on.
+    /// - Parameter loopPeriods: The number of periods that the loop measures, from its own start on.
     private func manifest(loopPeriods: Int) throws -> (manifest: Manifest, machine: MachineDescription) {
         let file = workspace.root.appendingPathComponent("examples/realtime/system.yaml")
         var manifest = try Manifest.load(path: file.path)

@@ -29,7 +29,7 @@ struct EntryRecords {
         var parts: [(function: UInt64, instructions: UInt64)]
     }
 
-    /// A core of a board with several: what interrupts it, in its own instructions.
+    /// The figures of one core of a board with several: the interrupts that it takes, in its own instructions.
     struct Core: Equatable {
         /// In the kernel, and in tenants.
         var inside: UInt64 = 0

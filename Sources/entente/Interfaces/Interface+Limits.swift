@@ -5,7 +5,10 @@ extension Interface.Method {
         let capabilities = types.reduce(0) { $0 + $1.capabilities }
         let words = types.reduce(1) { $0 + $1.words }
         if capabilities > 2 {
-            return ("takes \(capabilities) capabilities, and a message carries two", "take two, or make two methods of it; a RingOffer takes one")
+            return (
+                "takes \(capabilities) capabilities, and a message carries two",
+                "take two, or make two methods of it; a RingOffer takes one"
+            )
         }
         if types.count(where: \.isLease) > 1 {
             return ("takes \(types.count(where: \.isLease)) leases, and a message carries one", "make a method for each of them")
@@ -17,7 +20,10 @@ extension Interface.Method {
             return ("brings back '\(result)', and a lease ends with its call", "take a Lease<Writing>, which the server fills")
         }
         if let result, result.isRingOffer {
-            return ("brings back '\(result)', and a ring lies in its caller's memory", "let the caller make the ring, and take its offer as a parameter")
+            return (
+                "brings back '\(result)', and a ring lies in its caller's memory",
+                "let the caller make the ring, and take its offer as a parameter"
+            )
         }
         if name == "portal", parameters.isEmpty {
             return ("has the name of a client's property", "rename it")

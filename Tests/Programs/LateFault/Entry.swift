@@ -1,8 +1,9 @@
 import ABI
 import Entente
 
-// Faults at the moment that is worst for whoever has to report it. Argument 0 says at which: see `Moment`. Run it with
-// --icount. Each attempt is a few instructions earlier than the one before, until one is not too late; the next faults.
+// Faults at the moment that is worst for the supervisor that has to report it. `Moment` lists them for argument 0. Run
+// it with --icount. Each attempt is a few instructions earlier than the one before, until one is not too late; the next
+// faults.
 
 /// When the component faults, by argument 0.
 private enum Moment: UInt64 {
@@ -31,7 +32,7 @@ func ententeMain(_ argument: UInt64) {
     }
 }
 
-/// How many ticks an attempt is earlier than the one before: fewer than a supervisor needs for its first operation.
+/// The ticks by which an attempt is earlier than the one before. A supervisor needs more for its first operation.
 private let step: UInt64 = 2
 
 private func faultBeforeTheBudgetEnds(_ budget: UInt64) {

@@ -2,8 +2,8 @@ import ABI
 import Entente
 import RuntimeSupport
 
-// Measures how much of its core it gets. It reads the clock in a loop; what is longer between two readings than a
-// pass of the loop was somebody else's time. Every argument 0 milliseconds it says its share of the time since the
+// Measures how much of its core it gets. It reads the clock in a loop; time between two readings beyond a pass
+// of the loop was somebody else's. Every argument 0 milliseconds it says its share of the time since the
 // last line. With argument 1 it ends its core's turn on the emulator after so many readings (see InterruptFlood); the
 // turns of the other cores then look like somebody's time.
 

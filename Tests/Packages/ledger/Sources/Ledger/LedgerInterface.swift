@@ -8,7 +8,7 @@ public protocol LedgerInterface: Service {
     mutating func journal(_ ring: RingOffer<UInt64>) throws(LedgerError) -> Capability<Notification>
     /// Takes numbers out of this ring from now on.
     mutating func feed(_ ring: RingOffer<UInt64>) throws(LedgerError) -> Capability<Notification>
-    /// How many numbers came out of feeds.
+    /// Returns the number of elements that came out of feeds.
     mutating func fed() -> UInt64
 }
 
