@@ -2,9 +2,14 @@ import ABI
 
 /// What one core keeps for itself. Other cores touch `inbox` and `errand`, and read what is shared.
 public struct Core: ~Copyable {
+    #if !hasFeature(Embedded)
+        /// Stands before `inside` on the host, because the thread sanitizer takes a change in place of any field for a
+        /// change of the first word, and other cores read `inside`.
+        let changedInPlace: UInt64
+    #endif
     /// The number of the entry that this core is in; 0 while it runs a tenant or sleeps. Revokers on other cores read
-    /// it to find out whether the core still uses what it looked up (`GracePeriods`). First, because the entry code in
-    /// assembly writes it.
+    /// it to find out whether the core still uses what it looked up (`GracePeriods`). First on the board, because the
+    /// entry code in assembly writes it.
     public let inside: AtomicWord
     /// Counts entries. Second, because the entry code writes it together with `inside`.
     let entriesWord: AtomicWord

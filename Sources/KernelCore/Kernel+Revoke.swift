@@ -109,7 +109,7 @@ extension Kernel {
     }
 
     /// How many empty slots of such a table one entry passes over.
-    private static var dyingBatch: Int { 100 }
+    private static var dyingBatch: Int { 60 }
 
     /// Whether revoking this capability gives back memory.
     private static func isRegionInUse(_ slot: Ref<Capability>) -> Bool {

@@ -207,7 +207,7 @@ extension Kernel {
     @inline(__always)
     static func becomeCurrent(_ core: Ref<Core>, _ next: Ref<ExecutionContext>) {
         core.pointee.current = next
-        core.pointee.switches &+= 1
+        core.pointee.switches = core.pointee.switches &+ 1
         if let space = next.pointee.space, space.pointee.translation != core.pointee.translation {
             core.pointee.translation = space.pointee.translation
             M.setTranslation(space.pointee.translation)
