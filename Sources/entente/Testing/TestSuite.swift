@@ -26,7 +26,9 @@ struct TestSuite {
         if let sanitizer { arguments += ["--sanitize=\(sanitizer)"] }
         if sanitizer == "thread" {
             // They play all cores in turn on one thread: there is nothing to find, and it takes long.
-            arguments += ["--skip", "ModelTests", "--skip", "HostileComponentTests"]
+            for suite in ["ModelTests", "HostileComponentTests", "PathLockstepTests", "ParkedTimeTests"] {
+                arguments += ["--skip", suite]
+            }
         }
         let scratch = ".build/" + (sanitizer ?? "tests")
         // The test runner and Foundation leak a little at their end; what the code under test does wrong is still found.
