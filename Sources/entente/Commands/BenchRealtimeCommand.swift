@@ -16,7 +16,7 @@ struct BenchRealtimeCommand: ParsableCommand {
             With --neighbours, the loop then runs on core 0 of four, beside a machine that computes \
             (Guests/Hostile/Spin), while a hostile component on each other core does in a loop all that might \
             interrupt core 0 (Tests/Programs/InterruptFlood). The emulator executes the cores in turn, so this run's \
-            latencies hold the instructions of all four. What core 0 itself executes is counted apart: how often it is \
+            latencies hold the instructions of all four. Core 0's own instructions are counted apart: how often it is \
             interrupted in a millisecond, and the longest run of entries into the kernel during which nothing urgent \
             could have got the core.
             """)
