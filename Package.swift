@@ -66,13 +66,18 @@ let programs: [Program] = [
     .guest("HostileBell", at: "Hostile/Bell"),
 ]
 
+/// With ENTENTE_MUTANTS the sources are a copy that holds mutants (`./entente test --mutants`), and ask which is alive.
+let isMutated = Context.environment["ENTENTE_MUTANTS"] != nil
+let mutationSeam: [Target.Dependency] = isMutated ? ["MutationSeam"] : []
+let mutationTargets: [Target] = isMutated ? [.target(name: "MutationSeam", path: "Tests/Mutants/Seam")] : []
+
 /// Modules that both sides build.
 let shared: [Target] = [
     .target(name: "ABI"),
-    .target(name: "KernelCore", dependencies: ["ABI"], exclude: ["Models"]),
-    .target(name: "VirtualPlatform", dependencies: ["ABI", "Supervision"]),
-    .target(name: "Supervision", dependencies: ["ABI"]),
-    .target(name: "SerialConsole", dependencies: ["ABI"]),
+    .target(name: "KernelCore", dependencies: ["ABI"] + mutationSeam, exclude: ["Models"]),
+    .target(name: "VirtualPlatform", dependencies: ["ABI", "Supervision"] + mutationSeam),
+    .target(name: "Supervision", dependencies: ["ABI"] + mutationSeam),
+    .target(name: "SerialConsole", dependencies: ["ABI"] + mutationSeam),
 ]
 
 let boardTargets: [Target] = [
@@ -94,7 +99,7 @@ let coreTargets: [Target] = [
     .testTarget(name: "SerialConsoleTests", dependencies: ["SerialConsole", "ABI"]),
     .target(name: "MachineModel", dependencies: ["ABI", "KernelCore"]),
     // What components link, with a fake kernel.
-    .target(name: "Entente", dependencies: ["ABI"], path: "Runtime/Entente"),
+    .target(name: "Entente", dependencies: ["ABI"] + mutationSeam, path: "Runtime/Entente"),
     .target(name: "EntenteTesting", dependencies: ["ABI", "Entente"], path: "Runtime/EntenteTesting"),
     .testTarget(name: "EntenteTests", dependencies: ["ABI", "Entente", "EntenteTesting"]),
     .testTarget(
@@ -105,7 +110,10 @@ let toolTargets: [Target] = [
     .target(name: "SystemImage", dependencies: ["ABI", .product(name: "Yams", package: "Yams")]),
     .executableTarget(
         name: "entente",
-        dependencies: ["ABI", "SystemImage", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+        dependencies: [
+            "ABI", "SystemImage", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            .product(name: "Yams", package: "Yams"),
+        ]),
     .testTarget(
         name: "SystemImageTests", dependencies: ["SystemImage", "ABI", .product(name: "Yams", package: "Yams")]),
     .testTarget(name: "ToolTests", dependencies: ["entente", "ABI"]),
@@ -128,7 +136,7 @@ let package = Package(
             .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         ]
         : [],
-    targets: shared
+    targets: shared + mutationTargets
         + (isForBoard
             ? boardTargets
                 + programs.map { .target(name: $0.name, dependencies: $0.dependencies, path: $0.path) }

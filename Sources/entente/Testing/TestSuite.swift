@@ -88,6 +88,18 @@ struct TestSuite {
         record("Models") { try ModelCheck(workspace: workspace).run() }
     }
 
+    /// Mutants of the portable modules: the report goes to standard output.
+    mutating func checkMutants(_ areas: [MutantArea], sample: Int?, seed: UInt64) {
+        var check = MutantCheck(workspace: workspace, areas: areas)
+        check.sample = sample
+        check.seed = seed
+        record("Mutants") {
+            let report = try check.run()
+            print(report.text)
+            return report.result
+        }
+    }
+
     private mutating func runSwiftTests(_ title: String, _ arguments: [String], scratch: String, environment: [String: String]) {
         let workspace = workspace
         record(title) {
