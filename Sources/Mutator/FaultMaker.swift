@@ -114,15 +114,18 @@ final class FaultMaker: SyntaxVisitor {
 
     override func visit(_ node: FunctionCallExprSyntax) -> SyntaxVisitorContinueKind {
         let name = node.calledExpression.oneLine
-        // Traps and texts: they are there for whoever debugs.
-        if ["precondition", "assert", "fatalError", "preconditionFailure", "assertionFailure"].contains(name) {
-            return .skipChildren
-        }
+        if isTrap(node) { return .skipChildren }
         if name == "min" || name == "max" {
             let other = name == "min" ? "max" : "min"
             add(node, node.calledExpression.bytes, other, "\(node.oneLine) -> \(other)")
         }
         return .visitChildren
+    }
+
+    /// Traps are there for whoever debugs.
+    private func isTrap(_ node: FunctionCallExprSyntax) -> Bool {
+        ["precondition", "assert", "fatalError", "preconditionFailure", "assertionFailure"]
+            .contains(node.calledExpression.oneLine)
     }
 
     override func visit(_ node: StringLiteralExprSyntax) -> SyntaxVisitorContinueKind { .skipChildren }
@@ -152,7 +155,8 @@ final class FaultMaker: SyntaxVisitor {
                 // In an initialiser each property must be written.
                 return !body.isInitialiser && isAssignment(infix)
             }
-            return expression.is(FunctionCallExprSyntax.self) && !(isOnly && isValue(item))
+            guard let call = expression.as(FunctionCallExprSyntax.self), !isTrap(call) else { return false }
+            return !(isOnly && isValue(item))
         case .stmt(let statement):
             if statement.is(DeferStmtSyntax.self) || statement.is(ForStmtSyntax.self) { return true }
             let choice = statement.as(ExpressionStmtSyntax.self)?.expression.as(IfExprSyntax.self)
@@ -183,6 +187,7 @@ final class FaultMaker: SyntaxVisitor {
     /// writes what the other mentions.
     private func doOrdersMatter(_ first: CodeBlockItemSyntax, _ second: CodeBlockItemSyntax) -> Bool {
         guard case .expr(let one) = first.item, case .expr(let other) = second.item else { return false }
+        if [one, other].contains(where: { $0.as(FunctionCallExprSyntax.self).map(isTrap) ?? false }) { return false }
         let texts = [one.oneLine, other.oneLine]
         if texts.allSatisfy({ text in Self.ordered.contains { text.contains($0) } }) { return true }
         return writes(one, whatIsIn: texts[1]) || writes(other, whatIsIn: texts[0])

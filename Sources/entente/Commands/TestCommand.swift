@@ -62,6 +62,7 @@ struct TestCommand: ParsableCommand {
             suite.runHostTests(sanitizer: "address")
             suite.runHostTests(sanitizer: "thread", coreOnly: true)
         }
+        suite.checkMutants(MutantArea.allCases, sample: 150, seed: suite.workspace.seedOfCommit)
         suite.checkImages()
         if !hostOnly { suite.runSystemTests() }
     }

@@ -36,7 +36,8 @@ struct MutantCheck {
             }
         }
         return MutantReport(
-            outcomes: Array(zip(mutants, fates)), candidates: candidates.count, equivalent: equivalent.entries.count)
+            outcomes: Array(zip(mutants, fates)), candidates: candidates.count, equivalent: equivalent.entries.count,
+            seed: sample == nil ? nil : seed)
     }
 
     /// A reason for a mutant that is not made any more says nothing.

@@ -3,6 +3,8 @@ struct MutantReport {
     let outcomes: [(mutant: Mutant, fate: MutantFate)]
     let candidates: Int
     let equivalent: Int
+    /// Of the sample, if this is one.
+    var seed: UInt64?
 
     private var variants: [(mutant: Mutant, fate: MutantFate)] { outcomes.filter { $0.mutant.isVariant } }
     private var made: [(mutant: Mutant, fate: MutantFate)] { outcomes.filter { !$0.mutant.isVariant } }
@@ -26,6 +28,7 @@ struct MutantReport {
         }
         lines += row("all", made.map(\.fate))
         lines += row("by hand", variants.map(\.fate))
+        if let seed { lines.append("The seed of the sample is \(seed).") }
         lines.append("The operators make \(candidates) mutants; \(equivalent) are known to change nothing that matters.")
         return lines.joined(separator: "\n")
     }
