@@ -16,6 +16,8 @@ struct Request: Codable {
     }
 
     var files: [File]
+    /// False: only the list of mutants is wanted.
+    var isWriting: Bool
     var variants: [Variant]
     /// The keys of the mutants that are wanted; nil: all of them. Variants are made in any case.
     var wanted: [String]?
@@ -60,6 +62,7 @@ func run() throws {
         let text = try String(contentsOfFile: file.input, encoding: .utf8)
         let variants = request.variants.filter { $0.file == file.path }
         let output = try writer.mutate(text, of: file.path, variants: variants)
+        guard request.isWriting else { continue }
         // What has not changed keeps its date, so that it is not compiled again.
         if (try? String(contentsOfFile: file.output, encoding: .utf8)) != output {
             try output.write(toFile: file.output, atomically: true, encoding: .utf8)

@@ -6,7 +6,9 @@ struct MutatedPackage {
     private let mutator: Mutator
     private let copy: URL
     private let variants: [MutantVariants.Entry]
-    private var unwanted: Set<String> = []
+    /// The keys of the mutants that do not compile, also of earlier runs.
+    private var unwanted: Set<String>
+    private let uncompilable: URL
 
     init(workspace: Workspace, variants: [MutantVariants.Entry]) throws {
         self.workspace = workspace
@@ -15,26 +17,58 @@ struct MutatedPackage {
         copy = scratch.appendingPathComponent("package")
         try workspace.make(copy)
         mutator = try Mutator(workspace: workspace, scratch: scratch)
-        try Subprocess("rm", ["-rf"] + Self.parts.map { copy.appendingPathComponent($0).path }).run()
-        try Subprocess(
-            "cp", ["-a"] + Self.parts.map { workspace.root.appendingPathComponent($0).path } + [copy.path]
-        ).run()
+        uncompilable = scratch.appendingPathComponent("uncompilable.json")
+        unwanted = (try? JSONDecoder().decode(Set<String>.self, from: Data(contentsOf: uncompilable))) ?? []
+        try synchronise()
     }
 
     /// What the tests of the portable modules are built from.
     private static let parts = ["Package.swift", "Sources", "Runtime", "Tests"]
 
+    /// Brings the copy up to date. Files that are the same keep their dates, and the mutator writes those of the areas,
+    /// so a second run builds only what has changed.
+    private func synchronise() throws {
+        let files = try Self.files(below: workspace.root)
+        for file in try Self.files(below: copy).subtracting(files) {
+            try FileManager.default.removeItem(at: copy.appendingPathComponent(file))
+        }
+        for file in files where !MutantArea.allCases.contains(where: { file.hasPrefix($0.folder + "/") }) {
+            let target = copy.appendingPathComponent(file)
+            let data = try Data(contentsOf: workspace.root.appendingPathComponent(file))
+            if (try? Data(contentsOf: target)) == data { continue }
+            try workspace.make(target.deletingLastPathComponent())
+            try data.write(to: target)
+        }
+        try MutantArea.allCases.forEach { try workspace.make(copy.appendingPathComponent($0.folder)) }
+    }
+
+    private static func files(below root: URL) throws -> Set<String> {
+        try parts.reduce(into: ["Package.swift"]) { files, part in
+            let folder = root.appendingPathComponent(part)
+            let names = FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? []
+            for name in names where !name.hasPrefix(".") && !name.contains("/.") {
+                var isFolder: ObjCBool = false
+                let path = folder.appendingPathComponent(name).path
+                guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue else { continue }
+                files.insert(part + "/" + name)
+            }
+        }
+    }
+
     var program: URL { copy.appendingPathComponent(".build/release/EntentePackageTests.xctest") }
 
     /// All mutants that the operators make.
     func candidates(in areas: [MutantArea]) throws -> [Mutant] {
-        try mutator.make(request(areas, wanted: nil, variants: []))
+        var request = try request(wanted: nil)
+        request.isWriting = false
+        request.variants = []
+        return try mutator.make(request).filter { $0.area.map(areas.contains) ?? false }
     }
 
     /// Builds the tests with the mutants of these keys and all variants; returns the mutants that compile.
-    mutating func build(_ wanted: [String], in areas: [MutantArea]) throws -> [Mutant] {
+    mutating func build(_ wanted: [String]) throws -> [Mutant] {
         while true {
-            let mutants = try mutator.make(request(areas, wanted: wanted, variants: variants))
+            let mutants = try mutator.make(request(wanted: wanted))
             let messages = try compile()
             guard let messages else { return mutants }
             let bad = CompilerMessages(messages, below: copy.path).mutants(of: mutants)
@@ -43,13 +77,12 @@ struct MutatedPackage {
                 throw Failure("this does not compile: \(variant)\n" + messages.suffix(2000))
             }
             unwanted.formUnion(bad)
+            try JSONEncoder().encode(unwanted).write(to: uncompilable)
         }
     }
 
-    private func request(_ areas: [MutantArea], wanted: [String]?, variants: [MutantVariants.Entry]) throws -> Mutator.Request {
-        // Variants are of all areas, and files are mutated once.
-        let folders = variants.isEmpty ? areas : MutantArea.allCases
-        let files = try folders.flatMap { area in
+    private func request(wanted: [String]?) throws -> Mutator.Request {
+        let files = try MutantArea.allCases.flatMap { area in
             try FileManager.default.contentsOfDirectory(
                 at: workspace.root.appendingPathComponent(area.folder), includingPropertiesForKeys: nil
             ).filter { $0.pathExtension == "swift" }.map { area.folder + "/" + $0.lastPathComponent }.sorted()
@@ -60,6 +93,7 @@ struct MutatedPackage {
                     path: $0, input: workspace.root.appendingPathComponent($0).path,
                     output: copy.appendingPathComponent($0).path)
             },
+            isWriting: true,
             variants: variants.map { .init(file: $0.file, function: $0.in, old: $0.old, new: $0.new, key: $0.key) },
             wanted: wanted, unwanted: unwanted.sorted())
     }

@@ -18,6 +18,7 @@ struct Mutator {
         }
 
         var files: [File]
+        var isWriting: Bool
         var variants: [Variant]
         var wanted: [String]?
         var unwanted: [String]

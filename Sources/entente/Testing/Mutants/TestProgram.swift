@@ -30,12 +30,15 @@ struct TestProgram: Sendable {
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
         let filter = "^(" + tests.map(NSRegularExpression.escapedPattern(for:)).joined(separator: "|") + ")"
         process.arguments =
-            ["-c", "ulimit -c 0 -t \(max(2, Int(processorTime.rounded(.up)))); exec \"$0\" \"$@\"", path]
+            ["-c", "ulimit -c 0; ulimit -t \(max(2, Int(processorTime.rounded(.up)))); exec \"$0\" \"$@\"", path]
             + ["--testing-library", "swift-testing", "--no-parallel", "--filter", filter]
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        // Printing where it trapped takes longer than most runs.
+        process.environment = ProcessInfo.processInfo.environment
+            .merging(["SWIFT_BACKTRACE": "enable=no", "NO_COLOR": "1"]) { $1 }.merging(environment) { $1 }
         process.standardInput = FileHandle.nullDevice
+        // Failures are told on standard error.
         process.standardOutput = output.fileHandleForWriting
-        process.standardError = FileHandle.nullDevice
+        process.standardError = output.fileHandleForWriting
         try process.run()
         try output.fileHandleForWriting.close()
         let identifier = process.processIdentifier
@@ -61,10 +64,8 @@ struct TestProgram: Sendable {
             let data = output.availableData
             guard !data.isEmpty else { return nil }
             text += String(decoding: data, as: UTF8.self)
-            if let line = text.split(separator: "\n").first(where: { $0.hasPrefix("✘ Test ") && !$0.hasPrefix("✘ Test run") }) {
-                return String(line.dropFirst("✘ Test ".count).prefix { $0 != "(" })
-            }
-            text = String(text.suffix(from: text.lastIndex(of: "\n") ?? text.startIndex))
+            if let match = text.firstMatch(of: /✘(?:\x1b\[0m)? Test (?!run)([^( ]+)/) { return String(match.1) }
+            text = String(text.suffix(200))
         }
     }
 }
