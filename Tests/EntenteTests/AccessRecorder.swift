@@ -4,7 +4,7 @@ import Foundation
 
 /// Sees the accesses of one side of a ring, in their order, and lets the peer act before one of them.
 ///
-/// The peer's own accesses are not recorded. Every run of a test is the same, because nothing depends on a second thread.
+/// The peer's own accesses are not recorded. Every run of a test is the same, because there is no second thread.
 final class AccessRecorder: @unchecked Sendable {
     private(set) var accesses: [String] = []
     /// The peer acts before access number `peerStep`; nil: never.
@@ -15,7 +15,10 @@ final class AccessRecorder: @unchecked Sendable {
     /// Whether there were so many accesses that the peer's turn came.
     private(set) var peerHasActed = false
 
-    init(before peerStep: Int? = nil, naming name: @escaping (UInt) -> String = { _ in "" }, peer: @escaping () -> Void = {}) {
+    init(
+        before peerStep: Int? = nil, naming name: @escaping (UInt) -> String = { _ in "" },
+        peer: @escaping () -> Void = {}
+    ) {
         (self.peerStep, self.name, self.peer) = (peerStep, name, peer)
     }
 

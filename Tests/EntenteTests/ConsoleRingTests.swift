@@ -44,7 +44,7 @@ import EntenteTesting
             switch Int(address) - Int(bitPattern: base) - 4096 {
             case Int(ConsoleRing.head): "head"
             case Int(ConsoleRing.tail): "tail"
-            case let offset where offset >= Int(ConsoleRing.data) && offset < 4096: "byte \(offset - Int(ConsoleRing.data))"
+            case let offset where (1024..<4096).contains(offset): "byte \(offset - Int(ConsoleRing.data))"
             default: "nothing"
             }
         }

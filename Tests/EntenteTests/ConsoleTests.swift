@@ -104,13 +104,15 @@ import EntenteTesting
     }
 
     @Test func aLogsNumbersAreCutToTheirType() {
-        #expect(LogText("\(hex: Int8(-1)) \(hex: Int32(-2)) \(hex: Int64(-1))").text == "0xff 0xfffffffe 0xffffffffffffffff")
+        let narrow = LogText("\(hex: Int8(-1)) \(hex: Int32(-2)) \(hex: Int64(-1))")
+        #expect(narrow.text == "0xff 0xfffffffe 0xffffffffffffffff")
         #expect(LogText("\(hex: UInt8(5), width: 4) \(hex: UInt64.max, width: 2)").text == "0x0005 0xffffffffffffffff")
         #expect(LogText("\(-12, width: 4) \(Int8.min) \(false)").text == "-0012 -128 false")
     }
 
     @Test(arguments: [
-        (0, "[    0.000000] "), (999_999, "[    0.999999] "), (1_000_000, "[    1.000000] "), (9_000_016, "[    9.000016] "),
+        (0, "[    0.000000] "), (999_999, "[    0.999999] "), (1_000_000, "[    1.000000] "),
+        (9_000_016, "[    9.000016] "),
         (10_000_000, "[   10.000000] "), (99_000_000, "[   99.000000] "), (100_000_000, "[  100.000000] "),
         (1_000_000_000, "[ 1000.000000] "), (10_000_000_000, "[10000.000000] "), (123_456_000_000, "[123456.000000] "),
     ] as [(UInt64, String)])

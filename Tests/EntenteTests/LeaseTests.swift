@@ -50,7 +50,8 @@ import EntenteTesting
         for (offset, size) in [(0, 100), (99, 1), (50, 50), (1, 99)] {
             let copier = Copier([status(.ok)])
             #expect(read(100, at: offset, size: size, copier) == nil)
-            #expect(copier.asked.map { [$0[0], $0[1], $0[3]] } == [[UInt64(CopyForm.read.rawValue), UInt64(offset), UInt64(size)]])
+            let asked = copier.asked.map { [$0[0], $0[1], $0[3]] }
+            #expect(asked == [[UInt64(CopyForm.read.rawValue), UInt64(offset), UInt64(size)]])
         }
         for (offset, size) in [(0, 101), (100, 1), (51, 50), (-1, 1), (101, 0), (.max, 1), (.min, 1)] {
             let copier = Copier([status(.ok)])

@@ -10,7 +10,7 @@ import EntenteTesting
     /// Where a counter begins: at the wrap of 32 bits as well, and in the middle.
     static let starts: [UInt32] = [0, 1, 2, .max, .max - 3, .max - 7, 1 << 31, 1 << 31 - 2]
 
-    /// Distances from head to tail that a ring of four elements cannot have: more than it holds, and the tail before the head.
+    /// Distances from head to tail that a ring of four elements cannot have: more than it holds, or negative.
     static let lies: [UInt32] = [5, 6, 8, 1 << 31 - 1, 1 << 31, 1 << 31 + 1, .max - 4, .max - 1, .max]
 
     private typealias Operation = (name: String, run: (RingSides) throws -> Void)

@@ -49,7 +49,8 @@ import EntenteTesting
         let full = RingSides(count: 4)
         _ = try accesses(of: full, answering: true) { try $0.producer.willSleep() }
         let take = try accesses(of: full, answering: 0) { $0.take() }
-        #expect(take.suffix(2) == ["producerSleeps sequentiallyConsistent", "producerSleeps = 0 sequentiallyConsistent"])
+        #expect(
+            take.suffix(2) == ["producerSleeps sequentiallyConsistent", "producerSleeps = 0 sequentiallyConsistent"])
         #expect(component.raised == RingSides.consumerIsWoken.union(RingSides.producerIsWoken))
     }
 

@@ -10,7 +10,8 @@ import EntenteTesting
     /// Plays the peer before each access of an operation in turn, each time on a new ring.
     /// - Returns: how many accesses there were.
     private func play(
-        _ make: () -> RingSides, peer: @escaping (RingSides) -> Void, _ operation: (RingSides, AccessRecorder) throws -> Void
+        _ make: () -> RingSides, peer: @escaping (RingSides) -> Void,
+        _ operation: (RingSides, AccessRecorder) throws -> Void
     ) throws -> Int {
         try playingThePeerBeforeEachAccess { step in
             try component.run { () throws in

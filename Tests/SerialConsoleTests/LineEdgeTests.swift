@@ -46,7 +46,8 @@ private let half = Int(ConsoleRing.capacity / 2)
         clients.outputs[2] = [0x63]
         let bytes = look()
         #expect(
-            bytes == channelSwitch(1) + channelSwitch(1) + Array(repeating: escape, count: 256) + channelSwitch(2) + [0x63]
+            bytes == channelSwitch(1) + channelSwitch(1) + Array(repeating: escape, count: 256)
+                + channelSwitch(2) + [0x63]
                 + channelSwitch(1) + [0x62])
     }
 
@@ -147,7 +148,8 @@ private let half = Int(ConsoleRing.capacity / 2)
 
     @Test func aSetHoldsTheClientsThatWereInserted() {
         #expect(ClientSet().bits == 0 && ClientSet(count: 0).bits == 0 && ClientSet(count: 1).bits == 1)
-        #expect(ClientSet(count: 63).bits == .max >> 1 && ClientSet(count: 64).bits == .max && ClientSet(count: 65).bits == .max)
+        #expect(ClientSet(count: 63).bits == .max >> 1)
+        #expect(ClientSet(count: 64).bits == .max && ClientSet(count: 65).bits == .max)
         var set = ClientSet(bits: 0b100)
         set.insert(0)
         set.insert(63)
@@ -172,7 +174,10 @@ private let half = Int(ConsoleRing.capacity / 2)
     }
 
     @Test mutating func onlyTheClientsChannelsAreTaken() {
-        for (byte, client) in [(0x3F, nil), (0x40, nil), (0x41, 0), (0x43, 2), (0x44, nil), (0xFF, nil), (0, nil)] as [(UInt8, Int?)] {
+        let owners: [(UInt8, Int?)] = [
+            (0x3F, nil), (0x40, nil), (0x41, 0), (0x43, 2), (0x44, nil), (0xFF, nil), (0, nil),
+        ]
+        for (byte, client) in owners {
             clients.inputs = [[], [], []]
             port.typed = [escape, byte, 0x61]
             look(at: 0)
@@ -286,7 +291,8 @@ private let half = Int(ConsoleRing.capacity / 2)
             asked += 1
             return false
         }
-        for (moment, hasMore, total) in [(0, true, 1), (1, true, 1), (99, false, 1), (100, true, 2), (200, false, 3)] as [(UInt64, Bool, Int)] {
+        let steps: [(UInt64, Bool, Int)] = [(0, true, 1), (1, true, 1), (99, false, 1), (100, true, 2), (200, false, 3)]
+        for (moment, hasMore, total) in steps {
             _ = schedule.next(at: moment, hasMore: hasMore, takeCalls: take)
             #expect(asked == total)
         }
