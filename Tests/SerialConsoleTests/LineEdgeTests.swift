@@ -227,6 +227,8 @@ private let half = Int(ConsoleRing.capacity / 2)
         look(at: 1)
         #expect(clients.inputs[0] == [0x61, escape, 0x62] && !console.hasMore)
         #expect(clients.wakeUps[0] == 2)
+        look(at: 2)
+        #expect(clients.inputs[0] == [0x61, escape, 0x62] && clients.wakeUps[0] == 2)
     }
 
     /// Only the client that did not read is deaf; another one with a full ring is waited for.
