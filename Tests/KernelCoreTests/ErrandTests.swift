@@ -258,7 +258,8 @@ import Testing
         extent = bench.freeSlot()
         slot = bench.freeSlot()
         K.install(
-            CapabilityValue(kind: .extent, rights: .all, isDevice: false, object: PhysicalAddress(1 << 32), word: 1 << 24),
+            CapabilityValue(
+                kind: .extent, rights: .all, isDevice: false, object: PhysicalAddress(1 << 32), word: 1 << 24),
             in: bench.table, extent)
     }
 

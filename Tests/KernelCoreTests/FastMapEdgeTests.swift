@@ -24,13 +24,13 @@ private let end = Bench.tableSlots
         }
         // What lies behind the table looks like what is asked for.
         run.each { $0.forge($0.space) }
-        for x1 in [0, space, UInt64(side.weak), UInt64(side.last), wide, free, end, end + 1, 1 << 32 | space, 1 << 63 | space, .max] as [UInt64] {
+        let (weak, last) = (UInt64(side.weak), UInt64(side.last))
+        for x1 in [0, space, weak, last, wide, free, end, end + 1, 1 << 32 | space, 1 << 63 | space, .max] as [UInt64] {
             undo(run.map(x1, wide, page, page, page, free), free)
         }
         run.each { $0.forge($0.wide) }
-        for extent in [0, UInt64(side.odd), UInt64(side.small), UInt64(side.readOnly), UInt64(side.device), space, free, end, end + 1,
-            1 << 32 | wide, .max] as [UInt64]
-        {
+        let extents = [side.odd, side.small, side.readOnly, side.device].map { UInt64($0) }
+        for extent in extents + [0, space, free, end, end + 1, 1 << 32 | wide, .max] {
             for rights in [1, 3] as [UInt64] { undo(run.map(space, extent, page, page, page, free, rights: rights), free) }
         }
         run.each { $0.forge(nil) }
@@ -69,6 +69,22 @@ private let end = Bench.tableSlots
         }
         #expect(run.finish() == [])
         #expect(run.taken > 40 && run.declined > 100)
+    }
+
+    /// A block whose address, memory or both begin in its middle becomes pages, though its place in the table is free.
+    @Test func blocksThatAreNotAligned() {
+        var run = MemoryLockstep()
+        let side = run.general
+        let space = UInt64(side.space), wide = UInt64(side.wide), odd = UInt64(side.odd), free = UInt64(side.free)
+        for (extent, address, offset) in [
+            (odd, 2 * mega, 0), (wide, 3 * mega + page, 0), (wide, 4 * mega + page, page), (wide, 6 * mega, page),
+            (odd, 7 * mega, mega - page), (wide, 8 * mega, mega),
+        ] {
+            let status = run.map(space, extent, address, offset, mega, free)
+            #expect(status == (address >= 7 * mega ? .ok : .again))
+            while run.revoke(1 << 32 | free) == .again {}
+        }
+        #expect(run.finish() == [] && run.taken > 2)
     }
 
     /// Tables that are there or not, and what is mapped already, by pages and by blocks.

@@ -138,7 +138,9 @@ import Testing
         func create(_ slot: UInt64) -> Status? {
             bench.operate(.create, bench.region, form: UInt32(ObjectKind.notification.rawValue), 0, slot).status
         }
-        for slot in [0, 16, 17, 0xFFFF_FFFF, 1 << 32 | 3, .max] as [UInt64] { #expect(derive(table, slot) == .badCapability) }
+        for slot in [0, 16, 17, 0xFFFF_FFFF, 1 << 32 | 3, .max] as [UInt64] {
+            #expect(derive(table, slot) == .badCapability)
+        }
         #expect(derive(table, 15) == .ok && derive(table, 15) == .occupied)
         for slot in [0, Self.end, Self.end + 1, 1 << 32 | free, .max] as [UInt64] {
             #expect(derive(InitialSlot.table, slot) == .badCapability && create(slot) == .badCapability)
@@ -157,8 +159,8 @@ import Testing
         let header = behind.pointee.header.relaxedLoad()
         small.space = InitialSlot.space
         bench.succeed(
-            .contextControl, small.slot, form: ContextControl.configure.rawValue, UInt64(InitialSlot.space), UInt64(table), 0,
-            UInt64(small.scheduling), 0)
+            .contextControl, small.slot, form: ContextControl.configure.rawValue, UInt64(InitialSlot.space),
+            UInt64(table), 0, UInt64(small.scheduling), 0)
         bench.start(small)
         #expect(bench.current() == small.context)
         bench.succeed(.signal, 15, 1, by: small.context)

@@ -149,7 +149,8 @@ import Testing
         let machines = (0..<cores).map { bench.makeVirtualCPU(priority: 31, core: 1 - $0, space: home) }
         let extent = bench.freeSlot(), slot = bench.freeSlot(), large: UInt64 = 2 << 20
         K.install(
-            CapabilityValue(kind: .extent, rights: .all, isDevice: false, object: PhysicalAddress(1 << 32), word: 4 * large),
+            CapabilityValue(
+                kind: .extent, rights: .all, isDevice: false, object: PhysicalAddress(1 << 32), word: 4 * large),
             in: bench.table, extent)
         // Five pages before a border, two blocks, five pages behind.
         let start = large - 5 * Page.size, size = 2 * large + 10 * Page.size
