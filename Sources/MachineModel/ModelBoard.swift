@@ -74,3 +74,15 @@ public final class ModelBoard: @unchecked Sendable {
     /// What the kernel wrote to its console.
     public var console: [UInt8] { written.withLock { $0 } }
 }
+
+extension ModelBoard {
+    // MARK: Tenants without a kernel, for tests of the model itself
+
+    /// A tenant runs; nil stands for a component. Returns what it could hit in the TLB that is not its own.
+    public func run(_ translation: Translation, virtualCPU: UInt64?, core: CoreID) -> [ModelFault] {
+        withTranslations { $0.traces.run(translation, virtualCPU: virtualCPU, core: core) }
+    }
+
+    /// The tenant of a core runs no more.
+    public func enterKernel(core: CoreID) { withTranslations { $0.traces.enterKernel(core: core) } }
+}

@@ -35,6 +35,7 @@ public final class ModelCore: @unchecked Sendable {
     /// Actions of other cores at a certain point of the kernel, for tests.
     public var beforeTimerIsRead: (() -> Void)?
     public var betweenLoads: (() -> Void)?
+    public var whileWaiting: (() -> Void)?
 
     init(board: ModelBoard, kernelCore: Ref<Core>, id: CoreID, listRegisters: Int) {
         virtualInterface = VirtualInterface(listRegisters: listRegisters)
@@ -50,7 +51,8 @@ public final class ModelCore: @unchecked Sendable {
 
     /// Runs one kernel entry as this core, from the vectors to the return.
     public func enter<Result>(_ body: (Ref<Core>) -> Result) -> Result {
-        run {
+        board.withTranslations { $0.traces.enterKernel(core: id) }
+        return run {
             Kernel<ModelMachine>.enter(kernelCore)
             defer { Kernel<ModelMachine>.leave(kernelCore) }
             return body(kernelCore)
@@ -127,12 +129,15 @@ public final class ModelCore: @unchecked Sendable {
 
     /// A tenant's access; nil if it faults.
     public func access(_ address: GuestAddress) -> PhysicalAddress? {
-        board.withTranslations { $0.translate(translation, address, core: id)?.value }.map { PhysicalAddress($0) }
+        let translation = translation
+        guard let found = board.withTranslations({ $0.translate(translation, address, core: id) }) else { return nil }
+        if let fault = found.fault { board.report(fault) }
+        return PhysicalAddress(found.address)
     }
 
     // MARK: What must hold when a tenant runs
 
-    /// Reports what of the hardware is not the tenant's that the kernel wants to run.
+    /// Reports what of the hardware is not the tenant's that the kernel wants to run. From here on that tenant runs.
     public func check() {
         guard let context = kernelCore.pointee.current else { return }
         if let guest = context.pointee.guest {
@@ -142,6 +147,10 @@ public final class ModelCore: @unchecked Sendable {
         }
         if let space = context.pointee.space, space.pointee.translation != translation {
             board.report(.wrongTranslation)
+        }
+        let translation = translation, virtualCPU = context.pointee.guest == nil ? nil : context.address.value
+        for fault in board.withTranslations({ $0.traces.run(translation, virtualCPU: virtualCPU, core: id) }) {
+            board.report(fault)
         }
         if !floatingPointTraps, kernelCore.pointee.floatingPointOwner != context { board.report(.exposedFloatingPoint) }
     }

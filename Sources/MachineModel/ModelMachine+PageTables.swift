@@ -51,10 +51,15 @@ extension ModelMachine {
     public static func frame(of entry: PageTableEntry) -> PhysicalAddress { PhysicalAddress(entry.bits & addressMask) }
 
     public static func makeTranslation(root: PhysicalAddress, identifier: UInt16) -> Translation {
-        Translation(bits: UInt64(identifier) << 48 | root.value)
+        let translation = Translation(bits: UInt64(identifier) << 48 | root.value)
+        if let fault = core.board.withTranslations({ $0.traces.make(translation) }) { core.board.report(fault) }
+        return translation
     }
 
-    public static func setTranslation(_ translation: Translation) { core.translation = translation }
+    public static func setTranslation(_ translation: Translation) {
+        core.translation = translation
+        core.board.withTranslations { $0.traces.set(translation, core: core.id) }
+    }
 
     public static func invalidate(_ translation: Translation, _ address: GuestAddress) {
         core.board.withTranslations { $0.invalidate(translation, address) }
@@ -65,7 +70,7 @@ extension ModelMachine {
     }
 
     public static func invalidateLocally(_ translation: Translation) {
-        core.translation = translation
+        setTranslation(translation)
         core.board.withTranslations { $0.invalidateLocally(translation, core: core.id) }
     }
 }

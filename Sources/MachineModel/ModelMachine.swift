@@ -25,7 +25,10 @@ public enum ModelMachine: Board_Machine {
 
     // MARK: What cores see of each other
 
-    public static func relax() { sched_yield() }
+    public static func relax() {
+        current?.whileWaiting?()
+        sched_yield()
+    }
     /// The host's own atomics order what the model's cores share.
     public static func orderStores() {}
     public static func orderLoads() { current?.betweenLoads?() }
@@ -82,6 +85,8 @@ public enum ModelMachine: Board_Machine {
     // MARK: Registers
 
     public static func initialiseRegisters(_ context: Ref<ExecutionContext>) {
+        // Not with a reset: a virtual CPU that was reset invalidates its translations itself, as on a board.
+        if !context.pointee.isPlaced { core.board.withTranslations { $0.traces.make(virtualCPU: context.address.value) } }
         context.pointee.frame.processorState = context.pointee.isVirtualCPU ? 0x3C5 : 0
     }
 
