@@ -126,15 +126,17 @@ import Testing
                 caller = threads[number]
             }
             return Scene(
-                bench: bench, tenants: threads, caller: caller, operation: .call, selector: Selector(slot: portals[depth]))
+                bench: bench, tenants: threads, caller: caller, operation: .call,
+                selector: Selector(slot: portals[depth]))
         }.expect(isTaken: depth < 8)
     }
 
     @Test func aCallThatABitForbidsIsNot() {
         PathComparison { bench in
             let parts = Parts(bench)
+            let client = parts.client
             bench.succeed(
-                .contextControl, parts.client.slot, form: ContextControl.setAbortMask.rawValue, 2, by: parts.client.context)
+                .contextControl, client.slot, form: ContextControl.setAbortMask.rawValue, 2, by: client.context)
             bench.raise(parts.client.notification, 2)
             return parts.call()
         }.expect(isTaken: false, .aborted)
@@ -165,12 +167,14 @@ import Testing
     @Test func aPlainAnswerIsTaken() {
         PathComparison { Self.serve($0).answer() }.expect(isTaken: true)
         // Bits for exits alone, which mean nothing to a thread.
-        PathComparison { Self.serve($0).answer(ReplyForm.reply | ReplyForm.wait | ReplyForm.advance) }.expect(isTaken: true)
+        let form = ReplyForm.reply | ReplyForm.wait | ReplyForm.advance
+        PathComparison { Self.serve($0).answer(form) }.expect(isTaken: true)
     }
 
     @Test(arguments: [
         ReplyForm.reply, ReplyForm.reply | ReplyForm.wait | ReplyForm.refuse,
-        ReplyForm.reply | ReplyForm.wait | ReplyForm.leaveStopped, ReplyForm.reply | ReplyForm.wait | 1 << 31, ReplyForm.wait, 0,
+        ReplyForm.reply | ReplyForm.wait | ReplyForm.leaveStopped, ReplyForm.reply | ReplyForm.wait | 1 << 31,
+        ReplyForm.wait, 0,
     ]) func anAnswerOfAnotherFormIsNot(form: UInt32) {
         PathComparison { Self.serve($0).answer(form) }.expect(isTaken: false)
     }

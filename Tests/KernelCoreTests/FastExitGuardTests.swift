@@ -35,12 +35,8 @@ import Testing
         func answer(_ extra: UInt32 = 0) -> Scene {
             Scene(
                 bench: bench, tenants: tenants, caller: monitor,
-                selector: Selector(slot: 0, form: ReplyForm.reply | ReplyForm.wait | extra), words: [7, 8, 9, 10, 11, 12])
-        }
-
-        func bindPortal(to thread: Tenant) {
-            let portal = bench.object(bench.makePortal(to: thread), as: Portal.self)
-            machine.context.pointee.faultPortal = portal
+                selector: Selector(slot: 0, form: ReplyForm.reply | ReplyForm.wait | extra),
+                words: [7, 8, 9, 10, 11, 12])
         }
     }
 

@@ -44,8 +44,9 @@ import Testing
         }.expect(isTaken: true)
     }
 
-    @Test(arguments: [ReplyForm.wait | 1 << 31, ReplyForm.reply | ReplyForm.wait, 0, ReplyForm.wait | ReplyForm.advance])
-    func anotherFormIsNot(form: UInt32) {
+    @Test(arguments: [
+        ReplyForm.wait | 1 << 31, ReplyForm.reply | ReplyForm.wait, 0, ReplyForm.wait | ReplyForm.advance,
+    ]) func anotherFormIsNot(form: UInt32) {
         PathComparison { Parts($0).wait(form) }.expect(isTaken: false)
     }
 

@@ -129,7 +129,9 @@ import Testing
     // MARK: Order and slices
 
     @Test func prioritiesGoFromZeroToThirtyOne() {
-        let tenants = [0, 31, 1, 30, 16].map { (priority: UInt64) in bench.makeThread(priority: priority, core: 1, notified: true) }
+        let tenants = [0, 31, 1, 30, 16].map { (priority: UInt64) in
+            bench.makeThread(priority: priority, core: 1, notified: true)
+        }
         var order: [Int] = []
         while let current = bench.current(1) {
             let index = tenants.firstIndex { $0.context == current }!

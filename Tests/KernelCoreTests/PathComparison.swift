@@ -101,8 +101,8 @@ extension Scene {
     private func line(_ number: Int) -> String {
         let context = tenants[number].context
         var line =
-            "\(number): \(context.pointee.state) own \(context.pointee.usesOwnTime) serves \(index(context.pointee.caller)) "
-            + "waits for \(index(context.pointee.server)) depth \(context.pointee.depth) "
+            "\(number): \(context.pointee.state) own \(context.pointee.usesOwnTime) "
+            + "serves \(index(context.pointee.caller)) waits for \(index(context.pointee.server)) depth \(context.pointee.depth) "
             + "notified \(context.pointee.wasNotified) kind \(context.pointee.callKind) "
             + "stops \(context.pointee.stopsOnReply) at \(context.pointee.frame.programCounter) "
             // `x0` of a thread that waits is written when it goes on.

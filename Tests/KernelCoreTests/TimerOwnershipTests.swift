@@ -91,7 +91,8 @@ import Testing
 
     @Test func thePastExpiresAtOnceAndNeverNever() {
         bench.model.advance(by: 1000)
-        for (deadline, bit) in [(0, 1), (bench.model.now.value - 1, 2), (bench.model.now.value, 4)] as [(UInt64, UInt64)] {
+        let now = bench.model.now.value
+        for (deadline, bit) in [(0, 1), (now - 1, 2), (now, 4)] as [(UInt64, UInt64)] {
             #expect(set(deadline, bit) == .ok)
             bench.settle()
             let bits = bits
