@@ -155,6 +155,21 @@ import Testing
         }.expect(isTaken: true)
     }
 
+    /// An answer to a call is that of a call, also if the caller faulted before.
+    @Test func aCallAfterAFaultIsACall() {
+        PathComparison { bench in
+            let parts = Parts(bench)
+            bench.raiseRoot()
+            bench.stop(parts.client)
+            bench.configure(parts.client, portal: parts.portal)
+            bench.start(parts.client)
+            bench.sleepRoot()
+            bench.enter { K.exit($0, parts.client.context, Message(1)) }
+            bench.replyAndWait(parts.server)
+            return parts.call()
+        }.expect(isTaken: true)
+    }
+
     // MARK: Answers
 
     /// The server of `Parts` at work for the client.
