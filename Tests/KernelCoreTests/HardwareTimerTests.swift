@@ -152,7 +152,12 @@ import Testing
         let first = bench.makeThread(priority: 10, slice: 400)
         let second = bench.makeThread(priority: 10, slice: 300)
         bench.sleepRoot()
-        bench.advance(350)
+        bench.advance(250)
+        // It is preempted, and goes on with the rest of its slice.
+        bench.raiseRoot()
+        bench.sleepRoot()
+        #expect(bench.current() == first.context && deadline == after(150))
+        bench.advance(100)
         bench.succeed(.scheduleControl, form: ScheduleControl.yield.rawValue, by: first.context)
         let used = first.context.pointee.home!.pointee.used
         #expect(bench.current() == second.context && deadline == after(300) && used == Ticks(350))
