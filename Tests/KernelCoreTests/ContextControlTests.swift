@@ -80,7 +80,9 @@ import Testing
     @Test func aNewPortalHasItsOwnBadge() {
         let pager = bench.makeThread(), thread = bench.makeThread(starts: false)
         let portal = bench.makePortal(to: pager)
-        let portals: [(UInt32, UInt64)] = [(bench.badge(portal, 7), 7), (portal, 0), (bench.badge(portal, 9), 9), (0, 0)]
+        let portals: [(UInt32, UInt64)] = [
+            (bench.badge(portal, 7), 7), (portal, 0), (bench.badge(portal, 9), 9), (0, 0),
+        ]
         for (slot, badge) in portals {
             #expect(configure(thread, portal: slot) == .ok)
             let found = thread.context.pointee.faultBadge
