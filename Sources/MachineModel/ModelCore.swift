@@ -20,7 +20,8 @@ public final class ModelCore: @unchecked Sendable {
     public var threadRegister: UInt64 = 0
 
     // MARK: Time and interrupts
-    var deadline = Ticks.never
+    /// When this core's own timer interrupts.
+    public internal(set) var deadline = Ticks.never
     var timers = GuestTimers()
     var virtualInterface: VirtualInterface
     /// Private interrupts of this core that are active at the physical interface.

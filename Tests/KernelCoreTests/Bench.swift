@@ -27,6 +27,8 @@ final class Bench {
     var checksInvariants = true
     /// Whether operations try the fast path first, as the board's entry code does.
     var usesFastPath = true
+    /// Whether a fast path has done the last operation.
+    var hasUsedFastPath = false
 
     static let tableSlots: UInt64 = 1000
     static let rootPriority: UInt8 = 30
@@ -156,6 +158,7 @@ final class Bench {
             if let next { #expect(kernelCore.pointee.current == next) }
             return next != nil
         }
+        hasUsedFastPath = isDone
         if isDone { core.check() } else { return enter(index) { K.operate($0, caller) } }
         verify()
     }
