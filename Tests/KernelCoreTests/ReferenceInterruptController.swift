@@ -16,6 +16,8 @@ struct ReferenceInterruptController {
     static let count = 128
     var lines = Array(repeating: Line(), count: count)
     var isForwarding = false
+    /// ICC_PMR_EL1.
+    var priorityMask: UInt8 = 0xFF
     /// Group priorities that are being handled (bit p), as ICC_AP1R0 keeps them.
     private(set) var activePriorities: UInt64 = 0
 
@@ -31,6 +33,7 @@ struct ReferenceInterruptController {
         return lines.indices.filter {
             let line = lines[$0]
             return line.isEnabled && line.isPending && !line.isActive && Int(line.priority >> 3) < runningPriority
+                && line.priority < priorityMask
         }
     }
 
@@ -60,8 +63,19 @@ struct ReferenceInterruptController {
         return nil
     }
 
-    mutating func end(_ number: Int) {
-        activePriorities &= activePriorities &- 1
-        lines[number].isActive = false
+    /// The end's first half: other interrupts of the same priority can be taken.
+    mutating func drop() { activePriorities &= activePriorities &- 1 }
+
+    /// The end's second half: it can be taken again.
+    mutating func deactivate(_ number: Int) { lines[number].isActive = false }
+
+    /// The virtual CPU is reset; its monitor configures it as before, for the distributor is no part of it.
+    mutating func reset() {
+        activePriorities = 0
+        priorityMask = 0xFF
+        for number in lines.indices {
+            lines[number].isLatched = false
+            lines[number].isActive = false
+        }
     }
 }
