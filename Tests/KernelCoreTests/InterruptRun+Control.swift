@@ -14,6 +14,7 @@ extension InterruptRun {
     private func ask(_ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64 = 0) -> Answer {
         let answer: Answer
         switch controller {
+        case .root: answer = bench.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value)
         case .remote:
             answer = bench.succeed(
                 .interruptControl, machine.slot, form: form.rawValue, index, value, by: remote.context)
@@ -152,7 +153,10 @@ extension InterruptRun {
 
     /// Active, and in no list register.
     var activeOutside: [Int] {
-        (0..<128).filter { guest.pointee.active[$0 >> 5].load() >> UInt64($0 & 31) & 1 != 0 }
+        (0..<4).flatMap { word in
+            let active = guest.pointee.active[word].load()
+            return active == 0 ? [] : (0..<32).filter { active >> UInt64($0) & 1 != 0 }.map { word * 32 + $0 }
+        }
     }
 
     /// A virtual CPU that sleeps has nothing to do; one that runs has its timers in hardware. What is active in the

@@ -45,17 +45,21 @@ struct InterruptRun {
         server = bench.makeThread(priority: 8)
         machine = bench.makeVirtualCPU(priority: 5, portal: bench.makePortal(to: server))
         sibling = bench.makeVirtualCPU(priority: 7)
-        bench.sleepRoot()
-        bench.wait(monitor)
-        bench.wait(server)
-        bench.waitForInterrupt(sibling)
+        reference.numbers = InterruptScript.all.sorted()
         for number in InterruptScript.edgeInterrupts { reference.lines[number].isEdge = true }
         for number in InterruptScript.all {
             reference.lines[number].isEnabled = true
             reference.lines[number].priority = 0xA0
         }
         reference.isForwarding = true
+        controller = .root
         configure()
+        controller = .monitor
+        bench.sleepRoot()
+        bench.wait(monitor)
+        bench.wait(server)
+        bench.waitForInterrupt(sibling)
+        settle()
     }
 
     // MARK: What the outside does

@@ -45,6 +45,8 @@ enum InterruptStep: CustomStringConvertible {
         case exit
         /// A thread of another core.
         case remote
+        /// Before the start.
+        case root
     }
 
     var description: String {

@@ -14,6 +14,8 @@ struct ReferenceInterruptController {
     }
 
     static let count = 128
+    /// The interrupts that there are.
+    var numbers = Array(0..<count)
     var lines = Array(repeating: Line(), count: count)
     var isForwarding = false
     /// ICC_PMR_EL1.
@@ -30,14 +32,14 @@ struct ReferenceInterruptController {
     /// Interrupts that could be acknowledged now.
     var deliverable: [Int] {
         guard isForwarding else { return [] }
-        return lines.indices.filter {
+        return numbers.filter {
             let line = lines[$0]
             return line.isEnabled && line.isPending && !line.isActive && Int(line.priority >> 3) < runningPriority
                 && line.priority < priorityMask
         }
     }
 
-    var active: [Int] { lines.indices.filter { lines[$0].isActive } }
+    var active: [Int] { numbers.filter { lines[$0].isActive } }
 
     mutating func setLevel(_ number: Int, _ isHigh: Bool) {
         if isHigh, !lines[number].isHigh, lines[number].isEdge { lines[number].isLatched = true }
