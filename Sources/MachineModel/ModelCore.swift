@@ -124,6 +124,13 @@ public final class ModelCore: @unchecked Sendable {
     public func end(_ interrupt: UInt32) {
         if let physical = virtualInterface.end(interrupt) { activeInterrupts &= ~(1 << UInt64(physical)) }
     }
+    public func deactivate(_ interrupt: UInt32) {
+        if let physical = virtualInterface.deactivate(interrupt) { activeInterrupts &= ~(1 << UInt64(physical)) }
+    }
+    /// ICC_PMR_EL1 of the guest that is loaded.
+    public func setPriorityMask(_ mask: UInt8) { virtualInterface.priorityMask = mask }
+    /// ICC_CTLR_EL1.EOImode of the guest that is loaded.
+    public func setSeparatesEnd(_ isOn: Bool) { virtualInterface.separatesEnd = isOn }
     /// Programs a timer of the guest that is loaded; `.never` turns it off.
     public func setTimer(_ interrupt: UInt32, _ deadline: Ticks) { timers.set(interrupt, deadline) }
     public func isTimerAsserted(_ interrupt: UInt32) -> Bool { timers.isAsserted(interrupt, board.now) }

@@ -9,7 +9,8 @@ import Testing
     @Test(arguments: [false, true], [1, 2, 3, 4, 16])
     func theKernelLooksLikeAnInterruptController(nests: Bool, listRegisters: Int) {
         let first = ProcessInfo.processInfo.environment["ENTENTE_TEST_SEED"].flatMap { UInt64($0) } ?? 1
-        for seed in first..<first + (listRegisters == 4 ? 60 : 30) {
+        let count = ProcessInfo.processInfo.environment["ENTENTE_TEST_SEEDS"].flatMap { UInt64($0) }
+        for seed in first..<first + (count ?? (listRegisters == 4 ? 6 : 3)) {
             var generator = SeededGenerator(seed: seed)
             let script = InterruptScript.random(length: 250, nests: nests, &generator)
             guard let difference = InterruptRun.difference(script, listRegisters: listRegisters) else { continue }

@@ -158,6 +158,34 @@ import Testing
         #expect(bench.host.virtualCPUs[1].pending(1) == 0)
     }
 
+    /// Pending by ISPENDR while its line is high: the line may fall before it is taken at its new place.
+    @Test func aLatchBelowAHighLineMovesAlong() {
+        var bench = bench()
+        bench.devices.interrupts.setLine(InterruptID(40), high: true, &bench.host)
+        bench.setDistributor(0x204, 1 << 8)
+        bench.route(40, to: 1)
+        #expect(bench.host.virtualCPUs[0].latched[1] == 0)
+        bench.devices.interrupts.setLine(InterruptID(40), high: false, &bench.host)
+        #expect(bench.host.virtualCPUs[1].pending(1) == 1 << 8)
+    }
+
+    /// The line of an edge-triggered interrupt does not rise because the interrupt is routed, or its virtual CPU reset.
+    @Test func anEdgeThatWasTakenDoesNotComeAgain() {
+        var bench = bench()
+        bench.setDistributor(0xC08, 2 << 16)
+        bench.devices.interrupts.setLine(InterruptID(40), high: true, &bench.host)
+        #expect(bench.host.virtualCPUs[0].latched[1] == 1 << 8)
+        bench.host.virtualCPUs[0].latched[1] = 0
+        bench.route(40, to: 1)
+        #expect(bench.host.virtualCPUs[1].level[1] == 1 << 8)
+        #expect(bench.host.virtualCPUs[1].pending(1) == 0)
+        let latched = bench.devices.interrupts.latched(at: 1, &bench.host)
+        bench.host.virtualCPUs[1] = FakeHost.Interrupts()
+        bench.devices.interrupts.restore(1, latched, &bench.host)
+        #expect(bench.host.virtualCPUs[1].level[1] == 1 << 8)
+        #expect(bench.host.virtualCPUs[1].pending(1) == 0)
+    }
+
     @Test func anActiveInterruptStaysActiveWhereItWasTaken() {
         var bench = bench()
         bench.host.virtualCPUs[0].active[1] = 1 << 8
