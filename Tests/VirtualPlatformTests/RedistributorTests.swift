@@ -25,6 +25,10 @@ import Testing
         #expect(bench.load(Bench.redistributor(0, 0x14)) == 0)
         bench.store(Bench.redistributor(0, 0x14), 0b010)
         #expect(bench.load(Bench.redistributor(0, 0x14)) == 0b110)
+        // Its other bytes are reserved.
+        bench.store(Bench.redistributor(0, 0x15), 0, size: 1)
+        bench.store(Bench.redistributor(0, 0x16), 0, size: 2)
+        #expect(bench.load(Bench.redistributor(0, 0x14)) == 0b110)
     }
 
     @Test func privateInterruptsAreTheirVirtualCPUs() {
