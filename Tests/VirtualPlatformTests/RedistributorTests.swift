@@ -47,6 +47,16 @@ import Testing
         #expect(bench.host.virtualCPUs[1].active[0] == 0)
     }
 
+    @Test func aPrivateInterruptIsActiveAtItsOwnVirtualCPUOnly() {
+        var bench = Bench(virtualCPUs: 3)
+        for number in 0..<3 { bench.store(Bench.redistributor(number, 0x1_0300), 1 << UInt64(16 + number)) }
+        for number in 0..<3 {
+            #expect(bench.load(Bench.redistributor(number, 0x1_0300)) == 1 << UInt64(16 + number))
+        }
+        bench.store(Bench.redistributor(2, 0x1_0380), 0xFFFF_FFFF)
+        #expect(bench.host.virtualCPUs.map { $0.active[0] } == [1 << 16, 1 << 17, 0])
+    }
+
     @Test func softwareGeneratedInterruptsAreAlwaysEdgeTriggered() {
         var bench = Bench()
         #expect(bench.host.virtualCPUs[0].edge[0] == 0xFFFF)

@@ -113,7 +113,8 @@ private struct RegisterRun {
         // Interrupts that the accesses often meet.
         case 1: drive(32 + Int(below(16)), high: below(3) != 0)
         case 2: take(Int(below(UInt64(count))))
-        case 3 where below(3) == 0: reset(Int(below(UInt64(count))))
+        case 3 where below(3) == 0: readAll()
+        case 4 where below(4) == 0: reset(Int(below(UInt64(count))))
         default:
             let frame = frame()
             let size: UInt64 = 1 << below(4)
@@ -121,6 +122,18 @@ private struct RegisterRun {
             // An access that is not aligned now and then.
             let aligned = below(16) == 0 ? offset : offset & ~(size - 1)
             if below(3) == 0 { read(frame, aligned, size) } else { write(frame, aligned, size) }
+        }
+    }
+
+    /// All registers that may have changed.
+    private mutating func readAll() {
+        for register in 1...7 as ClosedRange<UInt64> {
+            for number in 0..<count {
+                read(Frame(virtualCPU: number, base: Bench.redistributor(number, 0x1_0000)), register << 7, 4)
+            }
+            for word in 0..<4 as Range<UInt64> {
+                read(Frame(virtualCPU: nil, base: PlatformMap.distributor), register << 7 + 4 * word, 4)
+            }
         }
     }
 
