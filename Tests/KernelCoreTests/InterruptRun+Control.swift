@@ -98,7 +98,8 @@ extension InterruptRun {
         reference.lines[number].isLatched = reference.lines[number].isLatched && controller == .remote && isHeld
     }
 
-    /// Priorities change while an interrupt rests; what happens otherwise is the implementation's choice (IHI 0069H, 4.8).
+    /// Priorities change while an interrupt rests; what happens otherwise is the implementation's choice (IHI 0069H,
+    /// 4.8).
     private mutating func setPriority(_ number: Int, _ value: UInt8) {
         followTimers()
         let line = reference.lines[number]

@@ -193,7 +193,9 @@ struct InterruptRun {
     /// Handles what there is; in the end nothing may be left.
     private mutating func drain(lowersLines: Bool) {
         if lowersLines {
-            for number in InterruptScript.levelInterrupts + InterruptScript.edgeInterrupts { play(.setLevel(number, false)) }
+            for number in InterruptScript.levelInterrupts + InterruptScript.edgeInterrupts {
+                play(.setLevel(number, false))
+            }
         }
         guard runs else { return }
         finishHandling()
@@ -201,7 +203,8 @@ struct InterruptRun {
             acknowledge()
             guard difference == nil, let taken = handled.last else { return }
             if InterruptScript.timers.contains(taken) { core.setTimer(UInt32(taken), .never) }
-            if reference.lines[taken].isHigh, !reference.lines[taken].isEdge, taken >= 32 { play(.setLevel(taken, false)) }
+            let line = reference.lines[taken]
+            if line.isHigh, !line.isEdge, taken >= 32 { play(.setLevel(taken, false)) }
             finishHandling()
         }
         difference = "interrupts do not end"

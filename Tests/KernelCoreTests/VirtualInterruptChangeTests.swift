@@ -158,7 +158,8 @@ import Testing
     /// `setActive` keeps an interrupt from coming, `clearActive` lets it come.
     @Test(arguments: [false, true]) func anActiveInterruptIsNotDelivered(remotely: Bool) {
         func set(_ form: VirtualInterruptControl, _ number: UInt64) {
-            if remotely { controlRemotely(form, number >> 5, bit(number)) } else { control(form, number >> 5, bit(number)) }
+            guard remotely else { return control(form, number >> 5, bit(number)) }
+            controlRemotely(form, number >> 5, bit(number))
         }
         set(.setActive, 40)
         set(.setPending, 40)

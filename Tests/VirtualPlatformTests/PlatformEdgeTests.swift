@@ -83,7 +83,8 @@ import Testing
         for isSigned in [false, true] {
             let syndrome: UInt64 =
                 0x24 << 26 | 1 << 24 | sizeLog << 22 | (isSigned ? 1 << 21 : 0) | 31 << 16 | (isWide ? 1 << 15 : 0)
-            let access = try #require(MemoryAccess(tag: ExitTag(.memoryAccess, syndrome: syndrome), address: 5, value: .max))
+            let tag = ExitTag(.memoryAccess, syndrome: syndrome)
+            let access = try #require(MemoryAccess(tag: tag, address: 5, value: .max))
             #expect(access.size == 1 << sizeLog && access.register == 31 && access.address == 5 && !access.isWrite)
             for value in [0, 1, 1 << (bits - 1), (1 << (bits - 1)) - 1, .max] as [UInt64] {
                 let low = bits == 64 ? value : value & (1 << bits - 1)

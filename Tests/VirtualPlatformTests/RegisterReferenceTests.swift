@@ -35,6 +35,10 @@ private struct RegisterRun {
             virtualCPU: number, isControl: isControl, base: Bench.redistributor(number, isControl ? 0 : 0x1_0000))
     }
 
+    private static let edges: [UInt64] = [
+        0x7F, 0x80, 0x3FC, 0x400, 0x7FC, 0x800, 0xBFC, 0xC00, 0xCFC, 0xD00, 0x60FC, 0x6400,
+    ]
+
     /// Registers that exist, their neighbours in both directions, and reserved ones.
     mutating func offset(_ frame: Frame) -> UInt64 {
         if frame.isControl { return below(4) == 0 ? 0xFFE0 + below(16) : below(32) }
@@ -46,7 +50,7 @@ private struct RegisterRun {
         case 3...9: return (1 + below(7)) << 7 + below(isShared ? 24 : 8)
         case 10...12: return 0x400 + below(isShared ? 140 : 40)
         case 13...14: return 0xC00 + below(isShared ? 40 : 12)
-        case 15: return [0x7F, 0x80, 0x3FC, 0x400, 0x7FC, 0x800, 0xBFC, 0xC00, 0xCFC, 0xD00, 0x60FC, 0x6400][Int(below(12))]
+        case 15: return Self.edges[Int(below(UInt64(Self.edges.count)))]
         default: return 0x6100 + below(0x30) + 0x100 * below(3)
         }
     }
@@ -109,7 +113,8 @@ private struct RegisterRun {
         // Interrupts that the accesses often meet.
         case 1: drive(32 + Int(below(16)), high: below(3) != 0)
         case 2: take(Int(below(UInt64(count))))
-        case 3 where below(3) == 0: reset(Int(below(UInt64(count))))
+        case 3 where below(3) == 0: readAll()
+        case 4 where below(4) == 0: reset(Int(below(UInt64(count))))
         default:
             let frame = frame()
             let size: UInt64 = 1 << below(4)
@@ -117,6 +122,18 @@ private struct RegisterRun {
             // An access that is not aligned now and then.
             let aligned = below(16) == 0 ? offset : offset & ~(size - 1)
             if below(3) == 0 { read(frame, aligned, size) } else { write(frame, aligned, size) }
+        }
+    }
+
+    /// All registers that may have changed.
+    private mutating func readAll() {
+        for register in 1...7 as ClosedRange<UInt64> {
+            for number in 0..<count {
+                read(Frame(virtualCPU: number, base: Bench.redistributor(number, 0x1_0000)), register << 7, 4)
+            }
+            for word in 0..<4 as Range<UInt64> {
+                read(Frame(virtualCPU: nil, base: PlatformMap.distributor), register << 7 + 4 * word, 4)
+            }
         }
     }
 
@@ -154,7 +171,8 @@ private struct RegisterRun {
 }
 
 extension ReferenceRegisters {
-    /// The kernel's state of a virtual CPU, as it should be. Of interrupts that it does not keep a priority means nothing.
+    /// The kernel's state of a virtual CPU, as it should be. A priority of an interrupt that it does not keep means
+    /// nothing.
     func host(_ virtualCPU: Int, priorities: [UInt8]) -> FakeHost.Interrupts {
         var host = FakeHost.Interrupts()
         host.forwards = groups & 2 != 0
@@ -191,7 +209,11 @@ extension ReferenceRegisters {
         var run = RegisterRun(virtualCPUs: 3, seed: 77)
         let distributor = RegisterRun.Frame(virtualCPU: nil, base: PlatformMap.distributor)
         let own = RegisterRun.Frame(virtualCPU: 1, base: Bench.redistributor(1, 0x1_0000))
-        for offset in [0, 0x6100, 0x63F8, 0x418, 0x478, 0xC00, 0xC18] as [UInt64] { tryLanes(&run, distributor, offset) }
+        let control = RegisterRun.Frame(virtualCPU: 1, isControl: true, base: Bench.redistributor(1, 0))
+        for _ in 0..<4 { tryLanes(&run, control, 0x10) }
+        for offset in [0, 0x6100, 0x63F8, 0x418, 0x478, 0xC00, 0xC18] as [UInt64] {
+            tryLanes(&run, distributor, offset)
+        }
         for offset in [0x400, 0x418, 0xC00] as [UInt64] { tryLanes(&run, own, offset) }
         for register in 1...7 as ClosedRange<UInt64> {
             tryLanes(&run, distributor, register << 7)
