@@ -1,4 +1,5 @@
 import KernelCore
+import SharedAccess
 import Synchronization
 
 /// The hardware of one core: what of a tenant is in it, its timer, its interrupts.
@@ -29,7 +30,7 @@ public final class ModelCore: @unchecked Sendable {
     var deviceLines: Set<UInt32> = []
     var activeDevices: Set<UInt32> = []
     var enabledDevices: Set<UInt32> = []
-    private let isInterrupted = Atomic<Bool>(false)
+    private let isInterrupted = SharedBool(false)
     private let interruptions = Atomic<Int>(0)
 
     /// Actions of other cores at a certain point of the kernel, for tests.
@@ -70,6 +71,8 @@ public final class ModelCore: @unchecked Sendable {
     /// Called by other cores, and by this one for the rest of its inbox.
     func interrupt() {
         interruptions.add(1, ordering: .relaxed)
+        // The kernel has a DSB before the interrupt.
+        ModelMachine.orderAll()
         isInterrupted.store(true, ordering: .releasing)
     }
 
@@ -91,7 +94,7 @@ public final class ModelCore: @unchecked Sendable {
         guard let number = pendingInterrupt else { return false }
         switch number {
         case Number.inbox:
-            isInterrupted.store(false, ordering: .releasing)
+            _ = isInterrupted.exchange(false, ordering: .acquiringAndReleasing)
             Kernel<ModelMachine>.drainInbox(kernelCore)
         case Number.maintenance: Kernel<ModelMachine>.maintain(kernelCore)
         case Number.hypervisorTimer: Kernel<ModelMachine>.timerExpired(kernelCore)
