@@ -37,7 +37,7 @@ public struct Scenario {
 }
 
 /// How far an exploration goes.
-public struct Extent {
+public struct Extent: Sendable {
     public var deviations: Int
     /// At most so many schedules, of those with the most deviations a sample.
     public var schedules: Int
@@ -53,6 +53,8 @@ public struct Extent {
 
     /// Whether the long form is asked for: `ENTENTE_INTERLEAVINGS=full`.
     public static var isFull: Bool { environment["ENTENTE_INTERLEAVINGS"] == "full" }
+    /// Whether each exploration prints how far it came: `ENTENTE_INTERLEAVINGS=full` or `report`.
+    public static var isReported: Bool { isFull || environment["ENTENTE_INTERLEAVINGS"] == "report" }
     static var environment: [String: String] { ProcessInfo.processInfo.environment }
 }
 
@@ -71,6 +73,13 @@ public struct Exploration {
     /// The most deviations up to which every schedule was played; -1: not even the usual one.
     public internal(set) var completeUpTo = -1
     public internal(set) var failure: Failure?
+    /// In milliseconds.
+    public internal(set) var duration = 0.0
+
+    public var summary: String {
+        "\(schedules) schedules, complete up to \(completeUpTo) deviations, \(accesses / max(1, schedules)) accesses each, "
+            + "\(Int(duration)) ms"
+    }
 }
 
 public enum Interleaving {
@@ -92,7 +101,9 @@ extension Scenario {
     public func explore(_ extent: Extent = Extent()) -> Exploration {
         if let text = Extent.environment["ENTENTE_SCHEDULE"], let schedule = Schedule(text) { return replay(schedule) }
         var explorer = Explorer(self, extent)
+        let start = Date()
         explorer.explore()
+        explorer.result.duration = -start.timeIntervalSinceNow * 1000
         return explorer.result
     }
 

@@ -58,6 +58,29 @@ public final class ModelCore: @unchecked Sendable {
         }
     }
 
+    /// Returns what puts this core's hardware back to how it is now.
+    func snapshot() -> () -> Void {
+        let translation = translation, loaded = loaded, isInGuest = isInGuest, traps = floatingPointTraps
+        let registers = (floatingPoint, systemRegister, threadRegister)
+        let deadline = deadline, timers = timers, interface = virtualInterface
+        let active = (activeInterrupts, activeDevices), devices = (deviceLines, enabledDevices)
+        let isPending = isInterrupted.load(ordering: .relaxed)
+        return { [self] in
+            self.translation = translation
+            self.loaded = loaded
+            self.isInGuest = isInGuest
+            floatingPointTraps = traps
+            (floatingPoint, systemRegister, threadRegister) = registers
+            self.deadline = deadline
+            self.timers = timers
+            virtualInterface = interface
+            (activeInterrupts, activeDevices) = active
+            (deviceLines, enabledDevices) = devices
+            isInterrupted.store(isPending, ordering: .relaxed)
+            interruptions.store(0, ordering: .relaxed)
+        }
+    }
+
     // MARK: Physical interrupts
 
     private enum Number {

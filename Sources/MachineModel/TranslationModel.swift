@@ -3,7 +3,7 @@ import KernelCore
 /// Page tables as hardware sees them: what is cached, and what must be invalidated before it may be made again.
 ///
 /// All cores share it under the board's lock.
-struct TranslationModel {
+struct TranslationModel: @unchecked Sendable {
     private struct CachedKey: Hashable {
         var core: UInt8
         var identifier: UInt16

@@ -1,0 +1,97 @@
+import ABI
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// A call, its reply, and its end before the reply: by a bit of the caller's abort mask, raised on other cores. The
+/// design is `Sources/KernelCore/Models/abort.pml`.
+@Suite struct InterleavingAbortTests {
+    private let scenario = KernelScenario(cores: 3)
+    /// X calls S, and S calls T; bit 1 is in the abort masks of X and S, bit 2 is not.
+    private let x: Tenant, s: Tenant, t: Tenant
+    private let toS: UInt32, toT: UInt32
+    private let others: [Tenant]
+
+    init() {
+        let bench = scenario.bench
+        t = bench.makeThread(priority: 20)
+        s = bench.makeThread(priority: 15, notified: true)
+        x = bench.makeThread(priority: 10, notified: true)
+        (toS, toT) = (bench.makePortal(to: s), bench.makePortal(to: t))
+        for tenant in [x, s] {
+            bench.succeed(.contextControl, tenant.slot, form: ContextControl.setAbortMask.rawValue, 1)
+        }
+        others = (1...2).map { bench.makeThread(priority: 10, core: $0) }
+        for (tenant, name) in [(x, "X"), (s, "S"), (t, "T")] { scenario.name(tenant.context, name) }
+        for (tenant, name) in [(x, "X's bits"), (s, "S's bits")] { scenario.name(notification(tenant), name) }
+        bench.sleepRoot()
+        bench.wait(t)
+        bench.wait(s)
+    }
+
+    private func notification(_ tenant: Tenant) -> Ref<KernelCore.Notification> {
+        scenario.bench.object(tenant.notification, as: KernelCore.Notification.self)
+    }
+
+    private func raise(_ bits: UInt64, _ tenant: Tenant) -> KernelScenario.Step { scenario.signal(tenant.notification, bits) }
+    private var answer: KernelScenario.Step { scenario.operation(.replyWait, form: ReplyForm.reply | ReplyForm.wait) }
+    private var poll: KernelScenario.Step { scenario.operation(.poll, x.notification) }
+
+    private func call(_ portal: UInt32) -> KernelScenario.Step {
+        let call = scenario.operation(.call, portal)
+        return { core, context in
+            // Each call has one outcome: counted here, checked at the end.
+            context.pointee.frame.x[21] &+= 1
+            call(core, context)
+        }
+    }
+
+    /// When nothing moves any more.
+    private func check(isAnswered: Bool) -> String? {
+        for tenant in [x, s] {
+            let bits = notification(tenant).pointee.bits.load()
+            if tenant.state == .calling, bits & 1 != 0 { return "calls though a bit of its mask is raised" }
+            if tenant.state == .waiting, bits != 0 { return "sleeps with bits" }
+            if bits != 0, tenant.state != .stopped, !tenant.context.pointee.usesOwnTime { return "bits bring no time" }
+        }
+        for server in [s, t] {
+            guard let caller = server.context.pointee.caller else { continue }
+            guard caller.pointee.state == .calling, caller.pointee.server == server.context else {
+                return "serves a caller that has gone on"
+            }
+        }
+        let bits = notification(x).pointee.bits.load()
+        return bits | scenario.heard(x.context) == 3 || !isAnswered ? nil : "X lost bits: \(bits)"
+    }
+
+    /// S answers or X is aborted, and the bits stay.
+    @Test func aCallHasOneOutcome() {
+        scenario.program(x.context, call(toS), call(toS))
+        scenario.endlessly(s.context, answer)
+        scenario.program(others[0].context, raise(2, x))
+        scenario.program(others[1].context, raise(1, x))
+        scenario.explore { [self] in check(isAnswered: true) }
+    }
+
+    /// S never answers: only the bit ends the call, whichever bits came before.
+    @Test func aServerThatHangsLosesItsCallerToABit() {
+        scenario.program(x.context, call(toS))
+        scenario.program(others[0].context, raise(2, x))
+        scenario.program(others[1].context, raise(1, x))
+        scenario.explore { [self] in
+            x.context.pointee.frame.x[0] == Status.aborted.rawValue ? check(isAnswered: true) : "not aborted"
+        }
+    }
+
+    /// X calls S, which calls T, which never answers. Both callers are aborted in either order.
+    @Test func aChainIsAbortedInEitherOrder() {
+        scenario.program(x.context, call(toS))
+        scenario.program(s.context, call(toT))
+        scenario.program(others[0].context, raise(1, x), raise(2, s))
+        scenario.program(others[1].context, raise(1, s), raise(2, x))
+        scenario.explore { [self] in
+            x.context.pointee.frame.x[0] == Status.aborted.rawValue ? check(isAnswered: true) : "X is not aborted"
+        }
+    }
+}

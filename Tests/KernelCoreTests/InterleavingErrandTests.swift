@@ -1,0 +1,68 @@
+import ABI
+import Interleaving
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// Errands: a revoker needs another core to end something of that core's, and leaves it a note. The design is
+/// `Sources/KernelCore/Models/errand.pml`.
+@Suite struct InterleavingErrandTests {
+    private let scenario = KernelScenario(cores: 3)
+    private let part: UInt32
+    /// A thread of core 1, made of `part`.
+    private let victim: UInt32
+    private let revokers: [Tenant]
+    private let local: Tenant
+
+    init() {
+        let bench = scenario.bench
+        part = bench.create(.region, 1 << 14)
+        victim = bench.freeSlot()
+        bench.succeed(.create, part, form: UInt32(ObjectKind.thread.rawValue), 0, UInt64(victim))
+        let context = bench.object(victim, as: ExecutionContext.self)
+        scenario.name(context, "victim")
+        let tenant = Tenant(context: context, slot: victim, scheduling: bench.makeScheduling(priority: 3, core: 1))
+        bench.configure(tenant, core: 1)
+        bench.start(tenant)
+        revokers = [0, 2].map { bench.makeThread(priority: 10, core: $0) }
+        local = bench.makeThread(priority: 20, core: 1)
+        bench.sleepRoot()
+    }
+
+    private var isReused: Bool {
+        let region = scenario.bench.object(part, as: Region.self)
+        return region.pointee.next == region.pointee.start
+    }
+
+    private func check(_ revokers: [Tenant]) -> String? {
+        for core in scenario.bench.model.cores where core.kernelCore.pointee.errand.load() != 0 { return "an errand is left" }
+        for revoker in revokers where revoker.context.pointee.frame.x[0] != Status.ok.rawValue {
+            return "a revoker was told \(revoker.context.pointee.frame.x[0])"
+        }
+        return scenario.bench.isEmpty(victim) ? nil : "the thread is left"
+    }
+
+    @Test func twoRevokersEndWhatOnlyAThirdCoreMayTouch() {
+        for revoker in revokers { scenario.program(revoker.context, scenario.untilDone(.revoke, part)) }
+        scenario.explore { [self] in check(revokers) ?? (isReused ? nil : "the memory is not free") }
+    }
+
+    /// A component of core 1 revokes as well and ends the thread itself, and core 2 puts something else into the slot: an errand that was
+    /// on its way must not end that.
+    @Test func anErrandDoesNotOutliveItsNode() {
+        let bench = scenario.bench
+        scenario.program(revokers[0].context, scenario.untilDone(.revoke, part))
+        scenario.program(local.context, scenario.untilDone(.revoke, part))
+        let create = scenario.operation(
+            .create, bench.region, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(victim))
+        scenario.program(revokers[1].context, create)
+        scenario.explore { [self] in
+            for core in bench.model.cores where core.kernelCore.pointee.errand.load() != 0 { return "an errand is left" }
+            if revokers[1].context.pointee.frame.x[0] == Status.ok.rawValue {
+                return bench.slot(victim).pointee.kind == .notification ? nil : "an errand has ended something else"
+            }
+            return nil
+        }
+    }
+}
