@@ -38,6 +38,7 @@ import Testing
         scenario.program(server.context, call(toLast))
         for tenant in [server, last] { scenario.endlessly(tenant.context, answer) }
         scenario.program(high.context, call(toServer))
+        scenario.endlessly(high.context, scenario.listening)
         scenario.program(other.context, scenario.signal(server.notification, 1), scenario.signal(high.notification, 1))
         scenario.program(other.context, scenario.signal(server.notification, 4))
         scenario.explore { [self] in
