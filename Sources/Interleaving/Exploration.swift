@@ -52,10 +52,13 @@ public struct Extent: Sendable {
     }
 
     /// Whether the long form is asked for: `ENTENTE_INTERLEAVINGS=full`.
-    public static var isFull: Bool { environment["ENTENTE_INTERLEAVINGS"] == "full" }
+    public static let isFull = mode == "full"
     /// Whether each exploration prints how far it came: `ENTENTE_INTERLEAVINGS=full` or `report`.
-    public static var isReported: Bool { isFull || environment["ENTENTE_INTERLEAVINGS"] == "report" }
-    static var environment: [String: String] { ProcessInfo.processInfo.environment }
+    public static let isReported = isFull || mode == "report"
+    static let isPrinted = mode == "print"
+    private static let mode = ProcessInfo.processInfo.environment["ENTENTE_INTERLEAVINGS"]
+    /// The schedule that is to be played instead of all others.
+    static let only = ProcessInfo.processInfo.environment["ENTENTE_SCHEDULE"].flatMap { Schedule($0) }
 }
 
 public struct Exploration {
@@ -99,7 +102,7 @@ public enum Interleaving {
 extension Scenario {
     /// Plays schedules until one fails or `extent` is done.
     public func explore(_ extent: Extent = Extent()) -> Exploration {
-        if let text = Extent.environment["ENTENTE_SCHEDULE"], let schedule = Schedule(text) { return replay(schedule) }
+        if let schedule = Extent.only { return replay(schedule) }
         var explorer = Explorer(self, extent)
         let start = Date()
         explorer.explore()
@@ -131,7 +134,7 @@ struct Explorer {
     /// Returns whether the schedule went well.
     @discardableResult
     mutating func play(_ schedule: Schedule, random: RandomPolicy? = nil) -> Bool {
-        if Extent.environment["ENTENTE_INTERLEAVINGS"] == "print" { print("schedule \(schedule)") }
+        if Extent.isPrinted { print("schedule \(schedule)") }
         scenario.reset()
         interleaver.run(schedule, random: random)
         result.schedules += 1

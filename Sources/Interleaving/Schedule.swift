@@ -1,6 +1,6 @@
 /// A place of a run at which it may go on in more than one way: an access, by its number in the run, and where of it.
-struct Point: Comparable, Hashable {
-    enum Part: Int {
+struct Point: Comparable, Hashable, Sendable {
+    enum Part: Int, Sendable {
         case before, value, after, blocked
     }
     var step: Int
@@ -13,14 +13,14 @@ struct Point: Comparable, Hashable {
 
 /// Where a run leaves the usual course: the core that runs goes on until it ends or waits, and each load returns the
 /// newest value.
-struct Deviation: Hashable {
+struct Deviation: Hashable, Sendable {
     var point: Point
     /// The core that goes on; of `.value`, how many stores the load looks back.
     var choice: Int
 }
 
 /// The deviations of a run, in its order.
-public struct Schedule: Hashable, CustomStringConvertible {
+public struct Schedule: Hashable, Sendable, CustomStringConvertible {
     var deviations: [Deviation] = []
 
     /// `4>1` core 1 goes on before access 4; `4+>1` after it; `4<2` access 4 returns the value two stores older than
