@@ -39,7 +39,7 @@ public struct Scenario {
 /// How far an exploration goes.
 public struct Extent: Sendable {
     public var deviations: Int
-    /// At most so many schedules, of those with the most deviations a sample.
+    /// The number of schedules with two deviations and more at most; of larger sets a sample. All with one are played.
     public var schedules: Int
     public var random: Int
     public var seed: UInt64
@@ -76,11 +76,15 @@ public struct Exploration {
     /// The most deviations up to which every schedule was played; -1: not even the usual one.
     public internal(set) var completeUpTo = -1
     public internal(set) var failure: Failure?
+    /// For each number of deviations, how many schedules there are to play.
+    public internal(set) var sizes: [Int] = []
+    /// How many of those were played that `Extent.schedules` bounds.
+    var sampled = 0
     /// In milliseconds.
     public internal(set) var duration = 0.0
 
     public var summary: String {
-        "\(schedules) schedules, complete up to \(completeUpTo) deviations, \(accesses / max(1, schedules)) accesses each, "
+        "\(schedules) schedules of \(sizes), complete up to \(completeUpTo) deviations, \(accesses / max(1, schedules)) accesses each, "
             + "\(Int(duration)) ms"
     }
 }
@@ -170,7 +174,7 @@ struct Explorer {
         }
         var level = [Schedule()]
         for depth in 0..<extent.deviations + 1 {
-            guard let next = playLevel(level) else { return }
+            guard let next = playLevel(level, limit: depth < 2 ? .max : extent.schedules - result.sampled) else { return }
             if next.isComplete { result.completeUpTo = depth }
             level = next.schedules
         }
@@ -180,18 +184,21 @@ struct Explorer {
     }
 
     /// Plays schedules with the same number of deviations. Returns those with one more; nil after a failure.
-    private mutating func playLevel(_ schedules: [Schedule]) -> (schedules: [Schedule], isComplete: Bool)? {
+    private mutating func playLevel(_ schedules: [Schedule], limit: Int) -> (schedules: [Schedule], isComplete: Bool)? {
         var waiting = schedules, next: [Schedule] = []
         var generator = RandomOrder(seed: extent.seed)
         var isComplete = true
-        let isSampled = waiting.count > extent.schedules - result.schedules
-        if isSampled { waiting.shuffle(using: &generator) }
+        if waiting.count > limit { waiting.shuffle(using: &generator) }
+        var played = 0
+        defer { if limit != .max { result.sampled += played } }
+        result.sizes.append(waiting.count)
         while let schedule = waiting.popLast() {
-            guard result.schedules < extent.schedules else {
+            guard played < limit else {
                 isComplete = false
                 break
             }
             guard play(schedule) else { return nil }
+            played += 1
             for option in interleaver.options {
                 let child = Schedule(schedule.deviations + [option.deviation])
                 if option.cost == 0 { waiting.append(child) } else { next.append(child) }

@@ -42,7 +42,8 @@ final class Interleaver: @unchecked Sendable {
     private var current = 0
     private var step = 0
     private var planned: [Point: Int] = [:]
-    private var lastPlanned = Point(step: -1, part: .before)
+    /// The deviations of the schedule that are still to come.
+    private var plannedLeft = 0
     private var policy: RandomPolicy?
     /// The number of stores of other cores since each core last waited.
     private var news: [Int] = []
@@ -103,7 +104,7 @@ final class Interleaver: @unchecked Sendable {
         isBehind = Array(repeating: false, count: count)
         step = 0
         planned = Dictionary(uniqueKeysWithValues: schedule.deviations.map { ($0.point, $0.choice) })
-        lastPlanned = schedule.deviations.last?.point ?? Point(step: -1, part: .before)
+        plannedLeft = planned.count
         policy = random
         isQuiet = false
         wholeDepth = 0
@@ -125,6 +126,7 @@ final class Interleaver: @unchecked Sendable {
     /// Returns what the schedule says, else the first alternative.
     private func choose(among alternatives: [Int], at point: Point, cost: Int) -> Int {
         if let choice = planned[point], alternatives.contains(choice) {
+            plannedLeft -= 1
             if choice != alternatives[0] { taken.append(Deviation(point: point, choice: choice)) }
             return choice
         }
@@ -134,7 +136,7 @@ final class Interleaver: @unchecked Sendable {
             if choice != alternatives[0] { taken.append(Deviation(point: point, choice: choice)) }
             return choice
         }
-        guard point > lastPlanned else { return alternatives[0] }
+        guard plannedLeft == 0 else { return alternatives[0] }
         for choice in alternatives.dropFirst() {
             options.append(Option(deviation: Deviation(point: point, choice: choice), cost: cost))
         }
@@ -142,7 +144,7 @@ final class Interleaver: @unchecked Sendable {
     }
 
     /// Another core may continue here, if it has to do with the location.
-    private func pause(_ core: Int, _ location: Int, isStore: Bool, _ part: Point.Part) {
+    private func pause(_ core: Int, _ location: Int, isStore: Bool, _ point: Point) {
         guard wholeDepth == 0 else { return }
         let involved = isStore ? loaders[location] | storers[location] : storers[location]
         guard involved & ~(1 << UInt8(core)) != 0 else { return }
@@ -151,7 +153,7 @@ final class Interleaver: @unchecked Sendable {
             let other = (core + offset) % count
             if involved & 1 << UInt8(other) != 0, states[other] == .ready { alternatives.append(other) }
         }
-        let next = choose(among: alternatives, at: Point(step: step, part: part), cost: 1)
+        let next = choose(among: alternatives, at: point, cost: 1)
         if next != core { handOver(from: core, to: next) }
     }
 
@@ -161,9 +163,12 @@ final class Interleaver: @unchecked Sendable {
         batons[core].wait()
     }
 
-    private func advance(_ core: Int) {
+    /// Returns the number of the next access, or of a wait.
+    @discardableResult
+    private func advance(_ core: Int) -> Int {
         step += 1
         if step > Self.stepLimit { giveUp("the run does not end") }
+        return step
     }
 
     /// Ends a run that cannot go on. Its threads wait for ever, because nothing can take them out of the kernel.
@@ -242,10 +247,10 @@ final class Interleaver: @unchecked Sendable {
     }
 
     func load(_ core: Int, _ place: SharedPlace, _ order: LoadOrder) -> UInt64 {
-        advance(core)
+        let step = advance(core)
         let location = location(place)
         loaders[location] |= 1 << UInt8(core)
-        pause(core, location, isStore: false, .before)
+        pause(core, location, isStore: false, Point(step: step, part: .before))
         memory.settle(location)
         let older = wholeDepth == 0 ? memory.olderCount(core, location, order) : 0
         var back = 0
@@ -254,34 +259,34 @@ final class Interleaver: @unchecked Sendable {
             if back != 0 { isBehind[core] = true }
         }
         let value = memory.load(core, location, order, back: back)
-        trace(core, place, back == 0 ? "loads" : "loads the old", value)
+        trace(core, step, place, back == 0 ? "loads" : "loads the old", value)
         return value
     }
 
     func store(_ core: Int, _ place: SharedPlace, _ value: UInt64, _ order: StoreOrder) {
-        advance(core)
+        let step = advance(core)
         let location = location(place)
         storers[location] |= 1 << UInt8(core)
-        pause(core, location, isStore: true, .before)
+        pause(core, location, isStore: true, Point(step: step, part: .before))
         memory.settle(location)
         memory.store(core, location, value, order)
-        trace(core, place, order == .release ? "releases" : "stores", value)
+        trace(core, step, place, order == .release ? "releases" : "stores", value)
         tell(core)
-        if order == .release { pause(core, location, isStore: true, .after) }
+        if order == .release { pause(core, location, isStore: true, Point(step: step, part: .after)) }
     }
 
     func update(_ core: Int, _ place: SharedPlace, _ change: (UInt64) -> UInt64?) -> UInt64 {
-        advance(core)
+        let step = advance(core)
         let location = location(place)
         loaders[location] |= 1 << UInt8(core)
         storers[location] |= 1 << UInt8(core)
-        pause(core, location, isStore: true, .before)
+        pause(core, location, isStore: true, Point(step: step, part: .before))
         memory.settle(location)
         let (old, isChanged) = memory.update(core, location, change)
-        trace(core, place, "exchanges \(hex(old)) for", memory.newest(location))
+        trace(core, step, place, "exchanges \(hex(old)) for", memory.newest(location))
         if isChanged {
             tell(core)
-            pause(core, location, isStore: true, .after)
+            pause(core, location, isStore: true, Point(step: step, part: .after))
         }
         return old
     }
@@ -303,7 +308,7 @@ final class Interleaver: @unchecked Sendable {
     func beginWhole() { wholeDepth += 1 }
     func endWhole() { wholeDepth -= 1 }
 
-    private func trace(_ core: Int, _ place: SharedPlace, _ text: String, _ value: UInt64) {
+    private func trace(_ core: Int, _ step: Int, _ place: SharedPlace, _ text: String, _ value: UInt64) {
         guard isTraced else { return }
         events.append(Event(step: step, core: core, text: "\(text) \(hex(value))", place: place))
     }

@@ -1,14 +1,10 @@
 /// A place of a run at which it may go on in more than one way: an access, by its number in the run, and where of it.
-struct Point: Comparable, Hashable, Sendable {
+struct Point: Hashable, Sendable {
     enum Part: Int, Sendable {
         case before, value, after, blocked
     }
     var step: Int
     var part: Part
-
-    static func < (left: Point, right: Point) -> Bool {
-        (left.step, left.part.rawValue) < (right.step, right.part.rawValue)
-    }
 }
 
 /// Where a run leaves the usual course: the core that runs goes on until it ends or waits, and each load returns the

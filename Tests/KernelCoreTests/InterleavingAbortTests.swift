@@ -48,7 +48,9 @@ import Testing
     }
 
     /// When nothing moves any more.
-    private func check(isAnswered: Bool) -> String? {
+    ///
+    /// - Parameter wasSignalled: bits came for S, which may use its own time from then on.
+    private func check(isAnswered: Bool, wasSignalled: Bool = false) -> String? {
         for tenant in [x, s] {
             let bits = notification(tenant).pointee.bits.load()
             if tenant.state == .calling, bits & 1 != 0 { return "calls though a bit of its mask is raised" }
@@ -56,7 +58,18 @@ import Testing
             if bits != 0, tenant.state != .stopped, !tenant.context.pointee.usesOwnTime { return "bits bring no time" }
         }
         for server in [s, t] {
-            guard let caller = server.context.pointee.caller else { continue }
+            if let queued = server.context.pointee.callers.head,
+                queued.pointee.state != .calling || queued.pointee.server != server.context
+            {
+                return "a caller that has gone on is in the queue"
+            }
+            guard let caller = server.context.pointee.caller else {
+                let hasNews = server.notification != 0 && notification(server).pointee.bits.load() != 0
+                if server.state == .ready, server.context.pointee.usesOwnTime, !hasNews, !wasSignalled {
+                    return "an orphan uses its own time"
+                }
+                continue
+            }
             guard caller.pointee.state == .calling, caller.pointee.server == server.context else {
                 return "serves a caller that has gone on"
             }
@@ -93,7 +106,8 @@ import Testing
         scenario.explore { [self] in
             // S may have been woken by its bits, and keep X from calling at all.
             guard x.context.pointee.frame.x[21] != 0 else { return nil }
-            return x.context.pointee.frame.x[0] == Status.aborted.rawValue ? check(isAnswered: true) : "X is not aborted"
+            return x.context.pointee.frame.x[0] == Status.aborted.rawValue 
+                ? check(isAnswered: true, wasSignalled: true) : "X is not aborted"
         }
     }
 }

@@ -46,6 +46,24 @@ import Testing
         scenario.explore { [self] in missing(7) }
     }
 
+    /// With two cores, so that each schedule with two deviations is played.
+    @Test func aSecondSignalOfTheOnlyOtherCoreIsNotLost() {
+        let scenario = KernelScenario(cores: 2)
+        let bench = scenario.bench
+        let listener = bench.makeThread(priority: 10, core: 0, notified: true)
+        let signaller = bench.makeThread(priority: 10, core: 1)
+        let object = bench.object(listener.notification, as: KernelCore.Notification.self)
+        scenario.name(object, "notification")
+        bench.sleepRoot()
+        scenario.endlessly(listener.context, scenario.listening)
+        scenario.program(
+            signaller.context, scenario.signal(listener.notification, 1), scenario.signal(listener.notification, 2))
+        scenario.explore {
+            guard listener.state == .waiting, object.pointee.bits.load() == 0 else { return "sleeps with bits" }
+            return scenario.heard(listener.context) == 3 ? nil : "heard \(scenario.heard(listener.context))"
+        }
+    }
+
     /// Two listeners on one core, so that the inbox is a list.
     @Test func anInboxOfTwoLosesNothing() {
         let bench = scenario.bench

@@ -193,5 +193,5 @@ final class KernelScenario {
 
 extension Extent {
     static let usual = isFull
-        ? Extent(deviations: 3, schedules: 40_000, random: 4000) : Extent(deviations: 2, schedules: 500, random: 40)
+        ? Extent(deviations: 3, schedules: 40_000, random: 4000) : Extent(deviations: 2, schedules: 250, random: 40)
 }
