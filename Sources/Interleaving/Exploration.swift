@@ -183,12 +183,26 @@ struct Explorer {
         }
     }
 
+    /// Half of a sample return old values, if there are so many: those find missing barriers.
+    private func sample(_ schedules: [Schedule], _ count: Int, _ generator: inout RandomOrder) -> [Schedule] {
+        var old = schedules.filter(\.returnsOldValues), new = schedules.filter { !$0.returnsOldValues }
+        old.shuffle(using: &generator)
+        new.shuffle(using: &generator)
+        let first = min(old.count, max(count / 2, count - new.count))
+        var sample = Array(new.dropFirst(count - first))
+        sample += old.dropFirst(first)
+        // The last ones are played first.
+        sample += new.prefix(count - first)
+        sample += old.prefix(first)
+        return sample
+    }
+
     /// Plays schedules with the same number of deviations. Returns those with one more; nil after a failure.
     private mutating func playLevel(_ schedules: [Schedule], limit: Int) -> (schedules: [Schedule], isComplete: Bool)? {
         var waiting = schedules, next: [Schedule] = []
         var generator = RandomOrder(seed: extent.seed)
         var isComplete = true
-        if waiting.count > limit { waiting.shuffle(using: &generator) }
+        if waiting.count > limit { waiting = sample(waiting, limit, &generator) }
         var played = 0
         defer { if limit != .max { result.sampled += played } }
         result.sizes.append(waiting.count)
@@ -199,6 +213,8 @@ struct Explorer {
             }
             guard play(schedule) else { return nil }
             played += 1
+            // Its children come of the schedule that switches later as well.
+            if interleaver.isRedundant, !Extent.isFull { continue }
             for option in interleaver.options {
                 let child = Schedule(schedule.deviations + [option.deviation])
                 if option.cost == 0 { waiting.append(child) } else { next.append(child) }

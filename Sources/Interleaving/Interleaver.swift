@@ -49,6 +49,10 @@ final class Interleaver: @unchecked Sendable {
     private var news: [Int] = []
     /// The core has returned an old value since it last waited.
     private var isBehind: [Bool] = []
+    /// The access before which the last deviation let another core go on.
+    private var interrupted: (core: Int, location: Int, isStore: Bool)?
+    /// Nothing that others did meanwhile had to do with that access, so that the same comes of a later switch.
+    private(set) var isRedundant = false
     private var isQuiet = false
     private var wholeDepth = 0
     private(set) var taken: [Deviation] = []
@@ -105,6 +109,8 @@ final class Interleaver: @unchecked Sendable {
         step = 0
         planned = Dictionary(uniqueKeysWithValues: schedule.deviations.map { ($0.point, $0.choice) })
         plannedLeft = planned.count
+        interrupted = nil
+        isRedundant = false
         policy = random
         isQuiet = false
         wholeDepth = 0
@@ -153,8 +159,22 @@ final class Interleaver: @unchecked Sendable {
             let other = (core + offset) % count
             if involved & 1 << UInt8(other) != 0, states[other] == .ready { alternatives.append(other) }
         }
+        let isLast = plannedLeft == 1
         let next = choose(among: alternatives, at: point, cost: 1)
-        if next != core { handOver(from: core, to: next) }
+        guard next != core else { return }
+        if isLast, plannedLeft == 0 {
+            isRedundant = true
+            if point.part == .before { interrupted = (core, location, isStore) }
+        }
+        handOver(from: core, to: next)
+        if interrupted?.core == core { interrupted = nil }
+    }
+
+    /// Notes that another access has to do with the one that was interrupted.
+    private func meet(_ location: Int, isStore: Bool) {
+        guard let access = interrupted, access.location == location, access.isStore || isStore else { return }
+        isRedundant = false
+        interrupted = nil
     }
 
     private func handOver(from core: Int, to next: Int) {
@@ -251,6 +271,7 @@ final class Interleaver: @unchecked Sendable {
         let location = location(place)
         loaders[location] |= 1 << UInt8(core)
         pause(core, location, isStore: false, Point(step: step, part: .before))
+        meet(location, isStore: false)
         memory.settle(location)
         let older = wholeDepth == 0 ? memory.olderCount(core, location, order) : 0
         var back = 0
@@ -268,6 +289,7 @@ final class Interleaver: @unchecked Sendable {
         let location = location(place)
         storers[location] |= 1 << UInt8(core)
         pause(core, location, isStore: true, Point(step: step, part: .before))
+        meet(location, isStore: true)
         memory.settle(location)
         memory.store(core, location, value, order)
         trace(core, step, place, order == .release ? "releases" : "stores", value)
@@ -281,6 +303,7 @@ final class Interleaver: @unchecked Sendable {
         loaders[location] |= 1 << UInt8(core)
         storers[location] |= 1 << UInt8(core)
         pause(core, location, isStore: true, Point(step: step, part: .before))
+        meet(location, isStore: true)
         memory.settle(location)
         let (old, isChanged) = memory.update(core, location, change)
         trace(core, step, place, "exchanges \(hex(old)) for", memory.newest(location))

@@ -30,6 +30,8 @@ public struct Schedule: Hashable, Sendable, CustomStringConvertible {
 
     init(_ deviations: [Deviation] = []) { self.deviations = deviations }
 
+    var returnsOldValues: Bool { deviations.contains { $0.point.part == .value } }
+
     /// Nil if `text` is not of the form of `description`.
     public init?(_ text: String) {
         guard text != "usual" else { return }

@@ -40,7 +40,8 @@ import Testing
 
     private func call(_ portal: UInt32) -> KernelScenario.Step {
         let call = scenario.operation(.call, portal)
-        return { core, context in
+        return { [scenario] core, context in
+            _ = scenario.heard(context)
             // Each call has one outcome: counted here, checked at the end.
             context.pointee.frame.x[21] &+= 1
             call(core, context)
@@ -108,6 +109,23 @@ import Testing
             guard x.context.pointee.frame.x[21] != 0 else { return nil }
             return x.context.pointee.frame.x[0] == Status.aborted.rawValue 
                 ? check(isAnswered: true, wasSignalled: true) : "X is not aborted"
+        }
+    }
+
+    /// X queues at S, which is at work for a less urgent caller, when the bit comes.
+    @Test func aCallerThatIsAbortedLeavesTheQueue() {
+        let bench = scenario.bench
+        bench.raiseRoot()
+        let first = bench.makeThread(priority: 5)
+        bench.sleepRoot()
+        scenario.program(first.context, call(toS))
+        scenario.program(x.context, scenario.listening, call(toS))
+        scenario.program(others[0].context, raise(2, x), raise(1, x))
+        scenario.explore { [self] in
+            guard x.context.pointee.frame.x[21] != 0, first.context.pointee.frame.x[21] != 0,
+                scenario.heard(x.context) & 1 == 0
+            else { return nil }
+            return x.context.pointee.frame.x[0] == Status.aborted.rawValue ? check(isAnswered: true) : "not aborted"
         }
     }
 }

@@ -65,8 +65,9 @@ import Testing
         }
     }
 
-    @Test func aThreadOfTheBindersCoreHearsOfEachBit() {
+    @Test(arguments: [true, false]) func aThreadOfTheBindersCoreHearsOfEachBit(usesFastPath: Bool) {
         let board = Board(cores: 2, threadOn: 1)
+        board.bench.usesFastPath = usesFastPath
         board.raiser(core: 0, 4, 8)
         board.bind(.thread)
         board.explore(raised: 12, lastIsThread: true)

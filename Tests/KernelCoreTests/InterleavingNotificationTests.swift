@@ -64,6 +64,26 @@ import Testing
         }
     }
 
+    /// The inbox has two items, the first of which is posted anew while it is worked off.
+    @Test func anItemThatIsPostedAnewLeavesTheListWhole() {
+        let scenario = KernelScenario(cores: 2)
+        let bench = scenario.bench
+        let listeners = (0...1).map { bench.makeThread(priority: 10 + UInt64($0), core: 0, notified: true) }
+        let signaller = bench.makeThread(priority: 10, core: 1)
+        bench.sleepRoot()
+        for listener in listeners.reversed() { bench.wait(listener) }
+        for listener in listeners { scenario.endlessly(listener.context, scenario.listening) }
+        scenario.program(
+            signaller.context, scenario.signal(listeners[0].notification, 1), scenario.signal(listeners[1].notification, 1),
+            scenario.signal(listeners[1].notification, 2))
+        scenario.explore {
+            for (listener, bits) in zip(listeners, [1, 3] as [UInt64]) where scenario.heard(listener.context) != bits {
+                return "heard \(scenario.heard(listener.context)) of \(bits)"
+            }
+            return nil
+        }
+    }
+
     /// Two listeners on one core, so that the inbox is a list.
     @Test func anInboxOfTwoLosesNothing() {
         let bench = scenario.bench

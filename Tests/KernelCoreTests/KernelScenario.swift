@@ -29,7 +29,8 @@ final class KernelScenario {
     private var bodies: [Int: (ModelCore) -> Void] = [:]
     private var names: [(address: UInt64, size: UInt64, name: String)] = []
     var checksInvariants = true
-    /// Invariants take longer than a schedule: the short form checks them after each eighth.
+    /// Invariants take longer than a schedule: the short form checks them after one of so many.
+    var invariantsEach = 8
     private var played = 0
     /// Done before each schedule, beside the restoring of memory.
     var atStart: () -> Void = {}
@@ -169,7 +170,7 @@ final class KernelScenario {
                 let faults = bench.model.takeFaults()
                 if !faults.isEmpty { return "faults: \(faults)" }
                 played += 1
-                guard checksInvariants, Extent.isFull || played % 8 == 1 else { return nil }
+                guard checksInvariants, Extent.isFull || played % invariantsEach == 0 else { return nil }
                 let broken = Invariants(bench).broken()
                 return broken.isEmpty ? nil : "invariants: \(broken)"
             },
@@ -179,10 +180,10 @@ final class KernelScenario {
     /// Plays the scenario's schedules; a failure is an issue of the test.
     @discardableResult
     func explore(
-        _ extent: Extent = Extent.usual, sourceLocation: SourceLocation = #_sourceLocation,
+        _ extent: Extent? = nil, sourceLocation: SourceLocation = #_sourceLocation,
         _ check: @escaping () -> String?
     ) -> Exploration {
-        let result = scenario(check).explore(extent)
+        let result = scenario(check).explore(extent ?? .usual(cores: bench.model.cores.count))
         if let failure = result.failure { Issue.record("\(failure)", sourceLocation: sourceLocation) }
         if Extent.isReported {
             print("interleavings: \(sourceLocation.fileName):\(sourceLocation.line)", result.summary)
@@ -192,6 +193,10 @@ final class KernelScenario {
 }
 
 extension Extent {
-    static let usual = isFull
-        ? Extent(deviations: 3, schedules: 40_000, random: 4000) : Extent(deviations: 2, schedules: 250, random: 40)
+    /// Two cores have so few schedules with two deviations that most of them fit.
+    static func usual(cores: Int) -> Extent {
+        isFull
+            ? Extent(deviations: 3, schedules: 40_000, random: 4000)
+            : Extent(deviations: 2, schedules: cores == 2 ? 800 : 150, random: 40)
+    }
 }
