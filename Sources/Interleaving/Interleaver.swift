@@ -297,7 +297,9 @@ final class Interleaver: @unchecked Sendable {
         if order == .release { pause(core, location, isStore: true, Point(step: step, part: .after)) }
     }
 
-    func update(_ core: Int, _ place: SharedPlace, _ change: (UInt64) -> UInt64?) -> UInt64 {
+    func update(
+        _ core: Int, _ place: SharedPlace, _ order: UpdateOrder, _ change: (UInt64) -> UInt64?
+    ) -> UInt64 {
         let step = advance(core)
         let location = location(place)
         loaders[location] |= 1 << UInt8(core)
@@ -305,7 +307,7 @@ final class Interleaver: @unchecked Sendable {
         pause(core, location, isStore: true, Point(step: step, part: .before))
         meet(location, isStore: true)
         memory.settle(location)
-        let (old, isChanged) = memory.update(core, location, change)
+        let (old, isChanged) = memory.update(core, location, order, change)
         trace(core, step, place, "exchanges \(hex(old)) for", memory.newest(location))
         if isChanged {
             tell(core)
@@ -353,8 +355,8 @@ final class CoreObserver: AccessObserver {
     override func store(_ place: SharedPlace, _ value: UInt64, _ order: StoreOrder) {
         interleaver.store(index, place, value, order)
     }
-    override func update(_ place: SharedPlace, _ change: (UInt64) -> UInt64?) -> UInt64 {
-        interleaver.update(index, place, change)
+    override func update(_ place: SharedPlace, _ order: UpdateOrder, _ change: (UInt64) -> UInt64?) -> UInt64 {
+        interleaver.update(index, place, order, change)
     }
     override func order(_ barrier: Barrier) { interleaver.order(index, barrier) }
     override func relax() { _ = interleaver.wait(index, as: .spinning) }

@@ -6,7 +6,7 @@ import SharedAccess
 // - A relaxed load returns any store that is not older than the view. An acquire load adds the view that came with the
 //   store to the core's own. A load of an address adds it for what lies behind that address alone.
 // - A release store takes the core's view along. A relaxed store takes along the stores before the last DMB ISHST.
-// - A read-modify-write acquires and releases, and reads the newest store.
+// - A read-modify-write loads the newest store.
 // - DMB ISH exchanges views with all cores that execute one. A store-release is seen by load-acquires of the same core,
 //   and everything before it, as RCsc demands: both are ordered like barriers.
 //
@@ -151,13 +151,17 @@ struct WeakMemory {
         cores[core].afterRelease = global
     }
 
-    /// Reads the newest store and acquires it; then stores what `change` returns, if anything.
-    mutating func update(_ core: Int, _ location: Int, _ change: (UInt64) -> UInt64?) -> (old: UInt64, isChanged: Bool) {
-        _ = olderCount(core, location, .acquire)
-        let old = load(core, location, .acquire, back: 0)
+    /// Loads the newest store; then stores what `change` returns, if anything.
+    mutating func update(
+        _ core: Int, _ location: Int, _ order: UpdateOrder, _ change: (UInt64) -> UInt64?
+    ) -> (old: UInt64, isChanged: Bool) {
+        _ = olderCount(core, location, order.acquires ? .acquire : .relaxed)
+        let before = histories[location].last!.view
+        let old = load(core, location, order.acquires ? .acquire : .relaxed, back: 0)
         guard let value = change(old) else { return (old, false) }
+        store(core, location, value, order.releases ? .release : .relaxed)
         // What the store before took along goes on with this one (a release sequence).
-        store(core, location, value, .release)
+        histories[location][histories[location].count - 1].view.join(before)
         return (old, true)
     }
 

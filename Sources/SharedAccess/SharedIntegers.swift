@@ -41,7 +41,7 @@ public struct SharedUInt64: ~Copyable, @unchecked Sendable {
         guard let observer = SharedAccess.observer else {
             return word.bitwiseOr(value, ordering: .sequentiallyConsistent)
         }
-        let old = UInt64(truncatingIfNeeded: observer.update(place) { UInt64(UInt64(truncatingIfNeeded: $0) | value) })
+        let old = UInt64(truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) { UInt64(UInt64(truncatingIfNeeded: $0) | value) })
         return (old, old | value)
     }
 
@@ -49,7 +49,7 @@ public struct SharedUInt64: ~Copyable, @unchecked Sendable {
         guard let observer = SharedAccess.observer else {
             return word.bitwiseAnd(value, ordering: .sequentiallyConsistent)
         }
-        let old = UInt64(truncatingIfNeeded: observer.update(place) { UInt64(UInt64(truncatingIfNeeded: $0) & value) })
+        let old = UInt64(truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) { UInt64(UInt64(truncatingIfNeeded: $0) & value) })
         return (old, old & value)
     }
 
@@ -57,7 +57,7 @@ public struct SharedUInt64: ~Copyable, @unchecked Sendable {
         guard let observer = SharedAccess.observer else {
             return word.wrappingAdd(value, ordering: .sequentiallyConsistent)
         }
-        let old = UInt64(truncatingIfNeeded: observer.update(place) { UInt64(UInt64(truncatingIfNeeded: $0) &+ value) })
+        let old = UInt64(truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) { UInt64(UInt64(truncatingIfNeeded: $0) &+ value) })
         return (old, old &+ value)
     }
 
@@ -65,7 +65,7 @@ public struct SharedUInt64: ~Copyable, @unchecked Sendable {
         guard let observer = SharedAccess.observer else {
             return word.exchange(value, ordering: .sequentiallyConsistent)
         }
-        return UInt64(truncatingIfNeeded: observer.update(place) { _ in UInt64(value) })
+        return UInt64(truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) { _ in UInt64(value) })
     }
 
     public func weakCompareExchange(
@@ -75,7 +75,7 @@ public struct SharedUInt64: ~Copyable, @unchecked Sendable {
             return word.weakCompareExchange(
                 expected: expected, desired: desired, ordering: .sequentiallyConsistent)
         }
-        let old = observer.update(place) { $0 == UInt64(expected) ? UInt64(desired) : nil }
+        let old = observer.update(place, UpdateOrder(ordering)) { $0 == UInt64(expected) ? UInt64(desired) : nil }
         return (old == UInt64(expected), UInt64(truncatingIfNeeded: old))
     }
 
@@ -121,7 +121,7 @@ public struct SharedUInt32: ~Copyable, @unchecked Sendable {
         guard let observer = SharedAccess.observer else {
             return word.bitwiseOr(value, ordering: .sequentiallyConsistent)
         }
-        let old = UInt32(truncatingIfNeeded: observer.update(place) { UInt64(UInt32(truncatingIfNeeded: $0) | value) })
+        let old = UInt32(truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) { UInt64(UInt32(truncatingIfNeeded: $0) | value) })
         return (old, old | value)
     }
 
@@ -129,7 +129,7 @@ public struct SharedUInt32: ~Copyable, @unchecked Sendable {
         guard let observer = SharedAccess.observer else {
             return word.bitwiseAnd(value, ordering: .sequentiallyConsistent)
         }
-        let old = UInt32(truncatingIfNeeded: observer.update(place) { UInt64(UInt32(truncatingIfNeeded: $0) & value) })
+        let old = UInt32(truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) { UInt64(UInt32(truncatingIfNeeded: $0) & value) })
         return (old, old & value)
     }
 
@@ -137,7 +137,7 @@ public struct SharedUInt32: ~Copyable, @unchecked Sendable {
         guard let observer = SharedAccess.observer else {
             return word.wrappingAdd(value, ordering: .sequentiallyConsistent)
         }
-        let old = UInt32(truncatingIfNeeded: observer.update(place) { UInt64(UInt32(truncatingIfNeeded: $0) &+ value) })
+        let old = UInt32(truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) { UInt64(UInt32(truncatingIfNeeded: $0) &+ value) })
         return (old, old &+ value)
     }
 
@@ -145,7 +145,7 @@ public struct SharedUInt32: ~Copyable, @unchecked Sendable {
         guard let observer = SharedAccess.observer else {
             return word.exchange(value, ordering: .sequentiallyConsistent)
         }
-        return UInt32(truncatingIfNeeded: observer.update(place) { _ in UInt64(value) })
+        return UInt32(truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) { _ in UInt64(value) })
     }
 
     public func weakCompareExchange(
@@ -155,7 +155,7 @@ public struct SharedUInt32: ~Copyable, @unchecked Sendable {
             return word.weakCompareExchange(
                 expected: expected, desired: desired, ordering: .sequentiallyConsistent)
         }
-        let old = observer.update(place) { $0 == UInt64(expected) ? UInt64(desired) : nil }
+        let old = observer.update(place, UpdateOrder(ordering)) { $0 == UInt64(expected) ? UInt64(desired) : nil }
         return (old == UInt64(expected), UInt32(truncatingIfNeeded: old))
     }
 
@@ -201,7 +201,7 @@ public struct SharedUInt8: ~Copyable, @unchecked Sendable {
         guard let observer = SharedAccess.observer else {
             return word.bitwiseOr(value, ordering: .sequentiallyConsistent)
         }
-        let old = UInt8(truncatingIfNeeded: observer.update(place) { UInt64(UInt8(truncatingIfNeeded: $0) | value) })
+        let old = UInt8(truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) { UInt64(UInt8(truncatingIfNeeded: $0) | value) })
         return (old, old | value)
     }
 
@@ -209,7 +209,7 @@ public struct SharedUInt8: ~Copyable, @unchecked Sendable {
         guard let observer = SharedAccess.observer else {
             return word.bitwiseAnd(value, ordering: .sequentiallyConsistent)
         }
-        let old = UInt8(truncatingIfNeeded: observer.update(place) { UInt64(UInt8(truncatingIfNeeded: $0) & value) })
+        let old = UInt8(truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) { UInt64(UInt8(truncatingIfNeeded: $0) & value) })
         return (old, old & value)
     }
 
@@ -217,7 +217,7 @@ public struct SharedUInt8: ~Copyable, @unchecked Sendable {
         guard let observer = SharedAccess.observer else {
             return word.wrappingAdd(value, ordering: .sequentiallyConsistent)
         }
-        let old = UInt8(truncatingIfNeeded: observer.update(place) { UInt64(UInt8(truncatingIfNeeded: $0) &+ value) })
+        let old = UInt8(truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) { UInt64(UInt8(truncatingIfNeeded: $0) &+ value) })
         return (old, old &+ value)
     }
 
@@ -225,7 +225,7 @@ public struct SharedUInt8: ~Copyable, @unchecked Sendable {
         guard let observer = SharedAccess.observer else {
             return word.exchange(value, ordering: .sequentiallyConsistent)
         }
-        return UInt8(truncatingIfNeeded: observer.update(place) { _ in UInt64(value) })
+        return UInt8(truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) { _ in UInt64(value) })
     }
 
     public func weakCompareExchange(
@@ -235,7 +235,7 @@ public struct SharedUInt8: ~Copyable, @unchecked Sendable {
             return word.weakCompareExchange(
                 expected: expected, desired: desired, ordering: .sequentiallyConsistent)
         }
-        let old = observer.update(place) { $0 == UInt64(expected) ? UInt64(desired) : nil }
+        let old = observer.update(place, UpdateOrder(ordering)) { $0 == UInt64(expected) ? UInt64(desired) : nil }
         return (old == UInt64(expected), UInt8(truncatingIfNeeded: old))
     }
 

@@ -40,7 +40,7 @@ import Testing
         /// Has core 0 revoke `part`, and use the memory for something else.
         func explore(sourceLocation: SourceLocation = #_sourceLocation) {
             bench.sleepRoot()
-            scenario.program(revoker.context, scenario.untilDone(.revoke, part), { [self] _, _ in reuse() })
+            scenario.program(revoker.context, scenario.untilDone(.revoke, part) { [self] in reuse() })
             scenario.explore(sourceLocation: sourceLocation) { [self] in
                 guard revoker.context.pointee.frame.x[0] == Status.ok.rawValue else {
                     return "not revoked: \(revoker.context.pointee.frame.x[0])"

@@ -23,6 +23,15 @@ import Testing
         machine.explore(pended: [true, false])
     }
 
+    /// The guest sleeps before the maintenance interrupt of its end comes, and meanwhile another core enables the edge
+    /// that waits.
+    @Test func anEndThatIsSeenAfterTheSleepBeginsEndsIt() {
+        let machine = Machine(cores: 2)
+        machine.sleepsAfterEnd()
+        machine.others(0, machine.control(.enable, 2))
+        machine.explore(pended: [true, false])
+    }
+
     @Test func noInterruptOfTwoCoresIsLost() {
         let machine = Machine(cores: 3)
         machine.sleeps()
@@ -97,6 +106,22 @@ private final class Machine {
     }
 
     func sleeps() { guest(spins: false) }
+
+    /// At first interrupt 33 is active and disabled, and another edge of it has come.
+    func sleepsAfterEnd() {
+        let core = scenario.bench.model.cores[0], raiser = scenario.bench.model.cores[1]
+        let device = scenario.bench.object(devices[0], as: KernelCore.Notification.self)
+        scenario.atStart = { [self] in
+            raiser.enter { K.raise($0, device, 1) }
+            core.run { Self.takeInterrupts(core) }
+            _ = core.acknowledge()
+            raiser.enter { K.raise($0, device, 1) }
+            core.run { Self.takeInterrupts(core) }
+            machine.guest.pointee.enabled[1].clear(2)
+        }
+        guest(spins: false, endsFirst: true)
+    }
+
     func spins() { guest(spins: true) }
     private var isSpinning = false
 
@@ -105,10 +130,14 @@ private final class Machine {
     }
 
     /// The guest: takes what it is interrupted for, ends it, and sleeps at once (or not, if it spins).
-    private func guest(spins: Bool) {
+    private func guest(spins: Bool, endsFirst: Bool = false) {
         isSpinning = spins
         let context = machine.context
         scenario.body(0) { core in
+            if endsFirst {
+                core.end(33)
+                KernelScenario.enter(core) { K.waitForInterrupt($0, context) }
+            }
             while true {
                 Self.takeInterrupts(core)
                 if core.kernelCore.pointee.current == context {

@@ -58,7 +58,7 @@ final class KernelScenario {
             context.pointee.frame.x[0] = operation.rawValue
             context.pointee.frame.x[1] = Selector(slot: slot, form: form).bits
             for place in 0..<6 { context.pointee.frame.x[2 + place] = place < words.count ? words[place] : 0 }
-            let isDone = core.enter { bench.doFast($0, context) != nil }
+            let isDone = bench.usesFastPath && core.enter { bench.doFast($0, context) != nil }
             if !isDone { Self.enter(core) { K.operate($0, context) } }
         }
     }
@@ -90,13 +90,15 @@ final class KernelScenario {
         context.pointee.frame.x[0] = Status.ok.rawValue
     }
 
-    /// An operation that is repeated until it is done, an entry each time.
-    func untilDone(_ operation: ABI.Operation, _ slot: UInt32, form: UInt32 = 0) -> Step {
+    /// An operation that is repeated until it is done, an entry each time, and what happens then, before any interrupt.
+    func untilDone(
+        _ operation: ABI.Operation, _ slot: UInt32, form: UInt32 = 0, then: @escaping () -> Void = {}
+    ) -> Step {
         let once = self.operation(operation, slot, form: form)
         return { core, context in
             while true {
                 once(core, context)
-                guard context.pointee.frame.x[0] == Status.again.rawValue else { return }
+                guard context.pointee.frame.x[0] == Status.again.rawValue else { return then() }
                 if core.pendingInterrupt == nil { ModelMachine.relax() }
                 while core.pendingInterrupt != nil { Self.enter(core) { _ in _ = core.takeInterrupt() } }
                 guard core.kernelCore.pointee.current == context else { return }
