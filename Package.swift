@@ -106,7 +106,8 @@ let coreTargets: [Target] = [
     .target(name: "EntenteTesting", dependencies: ["ABI", "Entente"], path: "Runtime/EntenteTesting"),
     .testTarget(name: "EntenteTests", dependencies: ["ABI", "Entente", "EntenteTesting"]),
     .testTarget(
-        name: "KernelCoreTests", dependencies: ["ABI", "KernelCore", "MachineModel", "Interleaving", "SharedAccess"], exclude: ["README.md"]),
+        name: "KernelCoreTests", dependencies: ["ABI", "KernelCore", "MachineModel", "Interleaving"],
+        exclude: ["README.md"]),
 ]
 
 let toolTargets: [Target] = [

@@ -11,8 +11,13 @@ import SharedAccess
 //
 // A run that leaves its usual course nowhere plays one core after the other. `explore` tries each way to leave it up to
 // `deviations` times: by going on with another core before an access or after a release, or by returning an older
-// value. Only at words that two cores touch, one of them by a store: other points make no difference. Then runs follow
-// that leave it at random. A failure names its schedule, which `ENTENTE_SCHEDULE` plays again, with a trace.
+// value. Only at words that two cores touch, one of them by a store: other points make no difference. The short form
+// adds no second deviation to a switch after which no other core had to do with the access that was put off, because
+// the same comes of a later switch. Then runs follow that leave the usual course at random. A failure names its
+// schedule, which `ENTENTE_SCHEDULE` plays again, with a trace.
+//
+// `reset` and `check` run while no core does, and outside of the exploration: their accesses are ordinary ones. A trap
+// ends the process before the schedule is printed; `ENTENTE_INTERLEAVINGS=print` prints each one before it is played.
 
 /// A few cores on shared words.
 public struct Scenario {
@@ -84,8 +89,8 @@ public struct Exploration {
     public internal(set) var duration = 0.0
 
     public var summary: String {
-        "\(schedules) schedules of \(sizes), complete up to \(completeUpTo) deviations, \(accesses / max(1, schedules)) accesses each, "
-            + "\(Int(duration)) ms"
+        "\(schedules) schedules of \(sizes), complete up to \(completeUpTo) deviations, "
+            + "\(accesses / max(1, schedules)) accesses each, \(Int(duration)) ms"
     }
 }
 
@@ -174,7 +179,8 @@ struct Explorer {
         }
         var level = [Schedule()]
         for depth in 0..<extent.deviations + 1 {
-            guard let next = playLevel(level, limit: depth < 2 ? .max : extent.schedules - result.sampled) else { return }
+            let limit = depth < 2 ? .max : extent.schedules - result.sampled
+            guard let next = playLevel(level, limit: limit) else { return }
             if next.isComplete { result.completeUpTo = depth }
             level = next.schedules
         }

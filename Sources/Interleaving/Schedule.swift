@@ -23,7 +23,8 @@ public struct Schedule: Hashable, Sendable, CustomStringConvertible {
     /// the newest; `4?1` core 1 goes on when a core waits or ends. Access 0 is the beginning.
     public var description: String {
         if deviations.isEmpty { return "usual" }
-        return deviations.map { "\($0.point.step)\(Self.signs[$0.point.part.rawValue])\($0.choice)" }.joined(separator: " ")
+        return deviations.map { "\($0.point.step)\(Self.signs[$0.point.part.rawValue])\($0.choice)" }
+            .joined(separator: " ")
     }
 
     private static let signs = [">", "<", "+>", "?"]

@@ -34,7 +34,9 @@ import Testing
         scenario.bench.object(tenant.notification, as: KernelCore.Notification.self)
     }
 
-    private func raise(_ bits: UInt64, _ tenant: Tenant) -> KernelScenario.Step { scenario.signal(tenant.notification, bits) }
+    private func raise(_ bits: UInt64, _ tenant: Tenant) -> KernelScenario.Step {
+        scenario.signal(tenant.notification, bits)
+    }
     private var answer: KernelScenario.Step { scenario.operation(.replyWait, form: ReplyForm.reply | ReplyForm.wait) }
     private var poll: KernelScenario.Step { scenario.operation(.poll, x.notification) }
 

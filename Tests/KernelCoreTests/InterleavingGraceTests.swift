@@ -42,9 +42,8 @@ import Testing
             bench.sleepRoot()
             scenario.program(revoker.context, scenario.untilDone(.revoke, part) { [self] in reuse() })
             scenario.explore(sourceLocation: sourceLocation) { [self] in
-                guard revoker.context.pointee.frame.x[0] == Status.ok.rawValue else {
-                    return "not revoked: \(revoker.context.pointee.frame.x[0])"
-                }
+                let status = revoker.context.pointee.frame.x[0]
+                guard status == Status.ok.rawValue else { return "not revoked: \(status)" }
                 guard object.word(0) == Self.mark, object.word(2) == Self.mark else {
                     return "a core uses memory that is something else"
                 }
@@ -88,7 +87,9 @@ import Testing
         let sinks = (0...K.inboxBatch).map { _ in board.bench.create(.notification) }
         let objects = sinks.map { board.bench.object($0, as: KernelCore.Notification.self) }
         board.scenario.atStart = {
-            board.bench.model.cores[0].run { for object in objects { K.post(board.bench.core(0), object, to: CoreID(1)) } }
+            board.bench.model.cores[0].run {
+                for object in objects { K.post(board.bench.core(0), object, to: CoreID(1)) }
+            }
             board.bench.model.cores[1].enter { _ in _ = board.bench.model.cores[1].takeInterrupt() }
             board.bench.model.cores[0].run { K.raise(board.bench.core(0), board.object, 1) }
         }

@@ -39,10 +39,11 @@ import Testing
         for tenant in [server, last] { scenario.endlessly(tenant.context, answer) }
         scenario.program(high.context, call(toServer))
         scenario.endlessly(high.context, scenario.listening)
-        scenario.program(other.context, scenario.signal(server.notification, 1), scenario.signal(high.notification, 1))
-        scenario.program(other.context, scenario.signal(server.notification, 4))
+        for (tenant, bits) in [(server, 1), (high, 1), (server, 4)] as [(Tenant, UInt64)] {
+            scenario.program(other.context, scenario.signal(tenant.notification, bits))
+        }
         scenario.explore { [self] in
-            guard server.state == .waiting, bits(server) == 0 else { return "bits of the server are left: \(server.state)" }
+            guard server.state == .waiting, bits(server) == 0 else { return "bits of the server are left" }
             for caller in [low, high] where caller.state == .calling { return "a caller is not served" }
             return nil
         }

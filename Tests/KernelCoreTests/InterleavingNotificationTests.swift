@@ -74,8 +74,8 @@ import Testing
         for listener in listeners.reversed() { bench.wait(listener) }
         for listener in listeners { scenario.endlessly(listener.context, scenario.listening) }
         scenario.program(
-            signaller.context, scenario.signal(listeners[0].notification, 1), scenario.signal(listeners[1].notification, 1),
-            scenario.signal(listeners[1].notification, 2))
+            signaller.context, scenario.signal(listeners[0].notification, 1),
+            scenario.signal(listeners[1].notification, 1), scenario.signal(listeners[1].notification, 2))
         scenario.explore {
             for (listener, bits) in zip(listeners, [1, 3] as [UInt64]) where scenario.heard(listener.context) != bits {
                 return "heard \(scenario.heard(listener.context)) of \(bits)"

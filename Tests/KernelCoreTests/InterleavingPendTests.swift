@@ -85,7 +85,8 @@ private final class Machine {
         devices = ([33, 34] as [UInt64]).map { number in
             let device = bench.create(.notification)
             bench.succeed(
-                .notificationBind, device, form: NotificationBind.virtualInterrupt.rawValue, UInt64(machine.slot), number)
+                .notificationBind, device, form: NotificationBind.virtualInterrupt.rawValue, UInt64(machine.slot),
+                number)
             return device
         }
         for (form, index, value) in [

@@ -33,8 +33,12 @@ import Testing
 
     private func check(runs: Bool?) -> String? {
         let context = subject.context
-        guard isRunning == (context.pointee.state != .stopped) else { return "says that it is \(isRunning ? "running" : "at rest")" }
-        guard context.pointee.requests.load() == 0, context.pointee.inboxQueued.load() == 0 else { return "a request is left" }
+        guard isRunning == (context.pointee.state != .stopped) else {
+            return isRunning ? "says that it runs" : "says that it is at rest"
+        }
+        guard context.pointee.requests.load() == 0, context.pointee.inboxQueued.load() == 0 else {
+            return "a request is left"
+        }
         if let runs, runs != isRunning { return runs ? "not started" : "not stopped" }
         return nil
     }

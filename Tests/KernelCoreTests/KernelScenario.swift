@@ -44,7 +44,9 @@ final class KernelScenario {
     // MARK: Programs
 
     /// Gives a context steps to do one after another, each when it is current.
-    func program(_ context: Ref<ExecutionContext>, _ steps: Step...) { programs[context.address.value, default: []] += steps }
+    func program(_ context: Ref<ExecutionContext>, _ steps: Step...) {
+        programs[context.address.value, default: []] += steps
+    }
 
     /// Has a context do this again and again, after its program: it waits for something in it.
     func endlessly(_ context: Ref<ExecutionContext>, _ step: @escaping Step) { endless[context.address.value] = step }
