@@ -66,6 +66,11 @@ let programs: [Program] = [
     .guest("HostileBell", at: "Hostile/Bell"),
 ]
 
+let isForBoard = Context.environment["ENTENTE_BOARD"] != nil
+/// What the words that cores share are made of on the host: optimised, because explorations make millions of accesses.
+let seam: [Target.Dependency] = isForBoard ? [] : ["SharedAccess"]
+let optimised: [SwiftSetting] = [.unsafeFlags(["-O"])]
+
 /// With ENTENTE_MUTANTS the sources are a copy that holds mutants (`./entente test --mutants`), and ask which is alive.
 let isMutated = Context.environment["ENTENTE_MUTANTS"] != nil
 let mutationSeam: [Target.Dependency] = isMutated ? ["MutationSeam"] : []
@@ -74,7 +79,7 @@ let mutationTargets: [Target] = isMutated ? [.target(name: "MutationSeam", path:
 /// Modules that both sides build.
 let shared: [Target] = [
     .target(name: "ABI"),
-    .target(name: "KernelCore", dependencies: ["ABI"] + mutationSeam, exclude: ["Models"]),
+    .target(name: "KernelCore", dependencies: ["ABI"] + seam + mutationSeam, exclude: ["Models"]),
     .target(name: "VirtualPlatform", dependencies: ["ABI", "Supervision"] + mutationSeam),
     .target(name: "Supervision", dependencies: ["ABI"] + mutationSeam),
     .target(name: "SerialConsole", dependencies: ["ABI"] + mutationSeam),
@@ -94,16 +99,20 @@ let boardTargets: [Target] = [
 
 /// The kernel's core and the virtual platform with their tests: no other package is needed for them.
 let coreTargets: [Target] = [
+    .target(name: "SharedAccess", swiftSettings: optimised),
+    .target(name: "Interleaving", dependencies: ["SharedAccess"], swiftSettings: optimised),
+    .testTarget(name: "InterleavingTests", dependencies: ["Interleaving", "SharedAccess"]),
     .testTarget(name: "VirtualPlatformTests", dependencies: ["VirtualPlatform"]),
     .testTarget(name: "SupervisionTests", dependencies: ["Supervision", "ABI"]),
     .testTarget(name: "SerialConsoleTests", dependencies: ["SerialConsole", "ABI"]),
-    .target(name: "MachineModel", dependencies: ["ABI", "KernelCore"]),
+    .target(name: "MachineModel", dependencies: ["ABI", "KernelCore", "SharedAccess"]),
     // What components link, with a fake kernel.
     .target(name: "Entente", dependencies: ["ABI"] + mutationSeam, path: "Runtime/Entente"),
     .target(name: "EntenteTesting", dependencies: ["ABI", "Entente"], path: "Runtime/EntenteTesting"),
     .testTarget(name: "EntenteTests", dependencies: ["ABI", "Entente", "EntenteTesting"]),
     .testTarget(
-        name: "KernelCoreTests", dependencies: ["ABI", "KernelCore", "MachineModel"], exclude: ["README.md"]),
+        name: "KernelCoreTests", dependencies: ["ABI", "KernelCore", "MachineModel", "Interleaving"],
+        exclude: ["README.md"]),
 ]
 
 let toolTargets: [Target] = [
@@ -120,7 +129,6 @@ let toolTargets: [Target] = [
     .testTarget(name: "SystemTests", dependencies: ["entente", "SystemImage"]),
 ]
 
-let isForBoard = Context.environment["ENTENTE_BOARD"] != nil
 /// ENTENTE_CORE leaves out the tool: a quick build of the portable core and its tests.
 let isCoreOnly = Context.environment["ENTENTE_CORE"] != nil
 let hasTool = !isForBoard && !isCoreOnly

@@ -1,4 +1,5 @@
 import KernelCore
+import SharedAccess
 import Synchronization
 
 /// A board: RAM, one to eight cores, a clock that stands still unless it is moved, and a record of what went wrong.
@@ -65,7 +66,7 @@ public final class ModelBoard: @unchecked Sendable {
     }
 
     func withTranslations<Result: Sendable>(_ body: (inout TranslationModel) -> Result) -> Result {
-        translationLock.withLock { _ in body(&translations) }
+        SharedAccess.whole { translationLock.withLock { _ in body(&translations) } }
     }
 
     // MARK: Console

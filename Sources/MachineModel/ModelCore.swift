@@ -1,4 +1,5 @@
 import KernelCore
+import SharedAccess
 import Synchronization
 
 /// The hardware of one core: what of a tenant is in it, its timer, its interrupts.
@@ -30,7 +31,7 @@ public final class ModelCore: @unchecked Sendable {
     var deviceLines: Set<UInt32> = []
     var activeDevices: Set<UInt32> = []
     var enabledDevices: Set<UInt32> = []
-    private let isInterrupted = Atomic<Bool>(false)
+    private let isInterrupted = SharedBool(false)
     private let interruptions = Atomic<Int>(0)
 
     /// Actions of other cores at a certain point of the kernel, for tests.
@@ -60,6 +61,29 @@ public final class ModelCore: @unchecked Sendable {
         }
     }
 
+    /// Returns what puts this core's hardware back to how it is now.
+    func snapshot() -> () -> Void {
+        let translation = translation, loaded = loaded, isInGuest = isInGuest, traps = floatingPointTraps
+        let registers = (floatingPoint, systemRegister, threadRegister)
+        let deadline = deadline, timers = timers, interface = virtualInterface
+        let active = (activeInterrupts, activeDevices), devices = (deviceLines, enabledDevices)
+        let isPending = isInterrupted.load(ordering: .relaxed)
+        return { [self] in
+            self.translation = translation
+            self.loaded = loaded
+            self.isInGuest = isInGuest
+            floatingPointTraps = traps
+            (floatingPoint, systemRegister, threadRegister) = registers
+            self.deadline = deadline
+            self.timers = timers
+            virtualInterface = interface
+            (activeInterrupts, activeDevices) = active
+            (deviceLines, enabledDevices) = devices
+            isInterrupted.store(isPending, ordering: .relaxed)
+            interruptions.store(0, ordering: .relaxed)
+        }
+    }
+
     // MARK: Physical interrupts
 
     private enum Number {
@@ -73,6 +97,8 @@ public final class ModelCore: @unchecked Sendable {
     /// Called by other cores, and by this one for the rest of its inbox.
     func interrupt() {
         interruptions.add(1, ordering: .relaxed)
+        // The kernel has a DSB before the interrupt.
+        ModelMachine.orderAll()
         isInterrupted.store(true, ordering: .releasing)
     }
 
@@ -94,7 +120,7 @@ public final class ModelCore: @unchecked Sendable {
         guard let number = pendingInterrupt else { return false }
         switch number {
         case Number.inbox:
-            isInterrupted.store(false, ordering: .releasing)
+            _ = isInterrupted.exchange(false, ordering: .acquiringAndReleasing)
             Kernel<ModelMachine>.drainInbox(kernelCore)
         case Number.maintenance: Kernel<ModelMachine>.maintain(kernelCore)
         case Number.hypervisorTimer: Kernel<ModelMachine>.timerExpired(kernelCore)

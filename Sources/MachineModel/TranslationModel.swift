@@ -3,8 +3,8 @@ import KernelCore
 /// Page tables as hardware sees them: what is cached, and what must be invalidated before it may be made again.
 ///
 /// All cores share it under the board's lock.
-struct TranslationModel {
-    private struct Key: Hashable {
+struct TranslationModel: @unchecked Sendable {
+    private struct CachedKey: Hashable {
         var core: UInt8
         var identifier: UInt16
         var page: UInt64
