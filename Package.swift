@@ -75,7 +75,7 @@ let optimised: [SwiftSetting] = [.unsafeFlags(["-O"])]
 let shared: [Target] = [
     .target(name: "ABI"),
     .target(name: "KernelCore", dependencies: ["ABI"] + seam, exclude: ["Models"]),
-    .target(name: "VirtualPlatform", dependencies: ["ABI", "Supervision"]),
+    .target(name: "VirtualPlatform", dependencies: ["ABI", "Supervision"] + seam),
     .target(name: "Supervision", dependencies: ["ABI"]),
     .target(name: "SerialConsole", dependencies: ["ABI"]),
 ]
@@ -97,14 +97,14 @@ let coreTargets: [Target] = [
     .target(name: "SharedAccess", swiftSettings: optimised),
     .target(name: "Interleaving", dependencies: ["SharedAccess"], swiftSettings: optimised),
     .testTarget(name: "InterleavingTests", dependencies: ["Interleaving", "SharedAccess"]),
-    .testTarget(name: "VirtualPlatformTests", dependencies: ["VirtualPlatform"]),
+    .testTarget(name: "VirtualPlatformTests", dependencies: ["VirtualPlatform", "Interleaving"]),
     .testTarget(name: "SupervisionTests", dependencies: ["Supervision", "ABI"]),
     .testTarget(name: "SerialConsoleTests", dependencies: ["SerialConsole", "ABI"]),
     .target(name: "MachineModel", dependencies: ["ABI", "KernelCore", "SharedAccess"]),
     // What components link, with a fake kernel.
-    .target(name: "Entente", dependencies: ["ABI"], path: "Runtime/Entente"),
+    .target(name: "Entente", dependencies: ["ABI"] + seam, path: "Runtime/Entente"),
     .target(name: "EntenteTesting", dependencies: ["ABI", "Entente"], path: "Runtime/EntenteTesting"),
-    .testTarget(name: "EntenteTests", dependencies: ["ABI", "Entente", "EntenteTesting"]),
+    .testTarget(name: "EntenteTests", dependencies: ["ABI", "Entente", "EntenteTesting", "Interleaving"]),
     .testTarget(
         name: "KernelCoreTests", dependencies: ["ABI", "KernelCore", "MachineModel", "Interleaving", "SharedAccess"], exclude: ["README.md"]),
 ]
