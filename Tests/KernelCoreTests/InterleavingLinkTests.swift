@@ -48,15 +48,14 @@ import Testing
 
     /// Core 1 takes `part` back, and makes a notification of its memory.
     private func takeBack() {
-        scenario.program(chief.context, scenario.untilDone(.revoke, part))
+        scenario.program(chief.context, scenario.untilAllIsDone(.revoke, part))
         scenario.program(
             chief.context,
             scenario.operation(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(fresh)))
     }
 
     private func explore(_ sourceLocation: SourceLocation = #_sourceLocation, _ check: @escaping () -> String?) {
-        let extent = Extent.isFull ? Extent.usual : Extent(deviations: 2, schedules: 250, random: 40)
-        scenario.explore(extent, sourceLocation: sourceLocation, check)
+        scenario.explore(.short, sourceLocation: sourceLocation, check)
     }
 
     /// What is made of the memory stays as it was made.

@@ -71,7 +71,7 @@ import Testing
                 .map, InitialSlot.space, page, address + Page.size, 0, Page.size, UInt64(Rights.readWrite.rawValue),
                 UInt64(slots[1])),
             scenario.operation(.revoke, slots[0], form: RevokeForm.delete.rawValue))
-        scenario.explore(Extent(deviations: 2, schedules: Extent.isFull ? 20_000 : 300, random: 40)) { [self] in
+        scenario.explore(.short) { [self] in
             guard mapper.context.pointee.frame.x[0] == Status.ok.rawValue, bench.isEmpty(slots[0]), !bench.isEmpty(slots[1])
             else { return "the page is not mapped anew" }
             return check(2)
@@ -91,11 +91,11 @@ import Testing
             scenario.program(
                 mapper.context,
                 scenario.operation(
-                    .map, InitialSlot.space, page, address + UInt64(index + 1) * Page.size, 0, Page.size, rights,
+                    .map, InitialSlot.space, page, address + UInt64(2 * index + 1) * Page.size, 0, Page.size, rights,
                     UInt64(slots[haveOneSlot ? 0 : index])))
         }
         let expected = haveOneSlot ? [Status.ok.rawValue, Status.occupied.rawValue].sorted() : [0, 0]
-        scenario.explore(Extent(deviations: 2, schedules: Extent.isFull ? 20_000 : 200, random: 40)) { [self] in
+        scenario.explore(.short) { [self] in
             let answers = mappers.map { $0.context.pointee.frame.x[0] }.sorted()
             return answers == expected ? check(0) : "the mappers were told \(answers)"
         }

@@ -57,9 +57,7 @@ import Testing
         scenario.program(
             revoker.context,
             scenario.untilDone(.create, part, form: UInt32(ObjectKind.addressSpace.rawValue), 3, UInt64(fresh)))
-        scenario.explore(
-            Extent.isFull ? .usual : Extent(deviations: 2, schedules: 200, random: 40), sourceLocation: sourceLocation
-        ) { [self] in
+        scenario.explore(.short, sourceLocation: sourceLocation) { [self] in
             guard revoker.context.pointee.frame.x[0] == Status.ok.rawValue, !scenario.bench.isEmpty(fresh) else {
                 return "not done: \(revoker.context.pointee.frame.x[0])"
             }
@@ -104,7 +102,7 @@ import Testing
 }
 
 extension KernelScenario {
-    /// An operation with words that is repeated until it is done.
+    /// An operation with words that is repeated until it is done, and waits for nobody meanwhile.
     func untilDone(_ operation: ABI.Operation, _ slot: UInt32, form: UInt32, _ first: UInt64, _ second: UInt64) -> Step {
         let once = self.operation(operation, slot, form: form, first, second)
         return { core, context in
@@ -112,4 +110,25 @@ extension KernelScenario {
                 && core.kernelCore.pointee.current == context
         }
     }
+
+    /// An operation that is done in pieces, and waits for other cores as well: they go on after each fourth piece.
+    func untilAllIsDone(_ operation: ABI.Operation, _ slot: UInt32, form: UInt32 = 0) -> Step {
+        let once = self.operation(operation, slot, form: form)
+        return { core, context in
+            var pieces = 0
+            while true {
+                once(core, context)
+                guard context.pointee.frame.x[0] == Status.again.rawValue else { return }
+                pieces += 1
+                if core.pendingInterrupt == nil, pieces % 4 == 0 { ModelMachine.relax() }
+                while core.pendingInterrupt != nil { Self.enter(core) { _ in _ = core.takeInterrupt() } }
+                guard core.kernelCore.pointee.current == context else { return }
+            }
+        }
+    }
+}
+
+extension Extent {
+    /// For scenarios of many accesses: a sample of what `usual` plays.
+    static let short = isFull ? usual : Extent(deviations: 2, schedules: 150, random: 30)
 }
