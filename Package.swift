@@ -80,7 +80,7 @@ let mutationTargets: [Target] = isMutated ? [.target(name: "MutationSeam", path:
 let shared: [Target] = [
     .target(name: "ABI"),
     .target(name: "KernelCore", dependencies: ["ABI"] + seam + mutationSeam, exclude: ["Models"]),
-    .target(name: "VirtualPlatform", dependencies: ["ABI", "Supervision"] + mutationSeam),
+    .target(name: "VirtualPlatform", dependencies: ["ABI", "Supervision"] + seam + mutationSeam),
     .target(name: "Supervision", dependencies: ["ABI"] + mutationSeam),
     .target(name: "SerialConsole", dependencies: ["ABI"] + mutationSeam),
 ]
@@ -102,14 +102,14 @@ let coreTargets: [Target] = [
     .target(name: "SharedAccess", swiftSettings: optimised),
     .target(name: "Interleaving", dependencies: ["SharedAccess"], swiftSettings: optimised),
     .testTarget(name: "InterleavingTests", dependencies: ["Interleaving", "SharedAccess"]),
-    .testTarget(name: "VirtualPlatformTests", dependencies: ["VirtualPlatform"]),
+    .testTarget(name: "VirtualPlatformTests", dependencies: ["VirtualPlatform", "Interleaving"]),
     .testTarget(name: "SupervisionTests", dependencies: ["Supervision", "ABI"]),
     .testTarget(name: "SerialConsoleTests", dependencies: ["SerialConsole", "ABI"]),
     .target(name: "MachineModel", dependencies: ["ABI", "KernelCore", "SharedAccess"]),
     // What components link, with a fake kernel.
-    .target(name: "Entente", dependencies: ["ABI"] + mutationSeam, path: "Runtime/Entente"),
+    .target(name: "Entente", dependencies: ["ABI"] + seam + mutationSeam, path: "Runtime/Entente"),
     .target(name: "EntenteTesting", dependencies: ["ABI", "Entente"], path: "Runtime/EntenteTesting"),
-    .testTarget(name: "EntenteTests", dependencies: ["ABI", "Entente", "EntenteTesting"]),
+    .testTarget(name: "EntenteTests", dependencies: ["ABI", "Entente", "EntenteTesting", "Interleaving"]),
     .testTarget(
         name: "KernelCoreTests", dependencies: ["ABI", "KernelCore", "MachineModel", "Interleaving"],
         exclude: ["README.md"]),

@@ -24,12 +24,10 @@ public struct RingEnd {
             (base + Int(ConsoleRing.tail)).assumingMemoryBound(to: Atomic<UInt32>.self))
     }
 
-    private func slot(_ counter: UInt32) -> UnsafeMutablePointer<UInt8> {
+    private func slot(_ counter: UInt32) -> SharedByte {
         // SAFETY: the remainder is below `capacity`, and data and capacity fit the page.
-        let byte = unsafe (base + Int(ConsoleRing.data) + Int(counter % ConsoleRing.capacity))
-            .assumingMemoryBound(to: UInt8.self)
-        unsafe willAccessByte(byte)
-        return unsafe byte
+        unsafe SharedByte(
+            (base + Int(ConsoleRing.data) + Int(counter % ConsoleRing.capacity)).assumingMemoryBound(to: UInt8.self))
     }
 
     /// Adds a byte; false when the ring is full (or its peer writes nonsense).

@@ -1,15 +1,16 @@
 import Synchronization
 
-// The words of memory that a peer shares. On the board a `SharedWord` is a pointer to an `Atomic` and nothing else.
-// On the host each access is shown to the test that runs it before it happens, so that a test can check order and
-// orderings, and play the peer between any two accesses.
+// The words of memory that a peer shares. On the board a `SharedWord` is a pointer to an `Atomic` and nothing else. On the
+// host each access is shown to the test that runs it before it happens, so that a test can check order and orderings, and
+// play the peer between any two accesses. The access itself can be a point of an exploration (`Sources/Interleaving`).
 
 #if hasFeature(Embedded)
     typealias SharedWord<Value: AtomicRepresentable> = UnsafePointer<Atomic<Value>>
 
-    /// Nothing on the board; on the host it shows an access that is not atomic.
-    @inline(__always) func willAccessByte(_ pointer: UnsafeMutablePointer<UInt8>) {}
+    typealias SharedByte = UnsafeMutablePointer<UInt8>
 #else
+    import SharedAccess
+
     /// One access to shared memory.
     struct SharedAccess: Equatable, Sendable {
         enum Ordering: Sendable {
@@ -32,9 +33,24 @@ import Synchronization
         }
     }
 
-    func willAccessByte(_ pointer: UnsafeMutablePointer<UInt8>) {
-        // SAFETY: as in `willHappen`.
-        unsafe SharedAccess.willHappen(pointer, .plain)
+    /// Stands in for a pointer to a byte that is accessed plainly, and shows each access.
+    @safe
+    struct SharedByte {
+        private let pointer: UnsafeMutablePointer<UInt8>
+        // SAFETY: as of `SharedWord`.
+        init(_ pointer: UnsafeMutablePointer<UInt8>) { unsafe self.pointer = unsafe pointer }
+        var pointee: UInt8 {
+            get {
+                // SAFETY: as in `willHappen`.
+                unsafe SharedAccess.willHappen(pointer, .plain)
+                return unsafe PlainByte(pointer).value
+            }
+            nonmutating set {
+                // SAFETY: as in `willHappen`.
+                unsafe SharedAccess.willHappen(pointer, .plain)
+                unsafe PlainByte(pointer).value = newValue
+            }
+        }
     }
 
     enum SharedLoadOrdering { case relaxed, acquiring, sequentiallyConsistent }
@@ -50,13 +66,18 @@ import Synchronization
     }
 
     extension SharedWord where Value == UInt32 {
+        private var word: UnsafePointer<SharedUInt32> {
+            // SAFETY: a `SharedUInt32` is an `Atomic` of this type and nothing else.
+            unsafe UnsafeRawPointer(atomic).assumingMemoryBound(to: SharedUInt32.self)
+        }
+
         func load(ordering: SharedLoadOrdering) -> Value {
             // SAFETY: see `init`.
             unsafe SharedAccess.willHappen(atomic, ordering.shown)
             return switch ordering {
-            case .relaxed: unsafe atomic.pointee.load(ordering: .relaxed)
-            case .acquiring: unsafe atomic.pointee.load(ordering: .acquiring)
-            case .sequentiallyConsistent: unsafe atomic.pointee.load(ordering: .sequentiallyConsistent)
+            case .relaxed: unsafe word.pointee.load(ordering: .relaxed)
+            case .acquiring: unsafe word.pointee.load(ordering: .acquiring)
+            case .sequentiallyConsistent: unsafe word.pointee.load(ordering: .sequentiallyConsistent)
             }
         }
 
@@ -64,21 +85,26 @@ import Synchronization
             // SAFETY: see `init`.
             unsafe SharedAccess.willHappen(atomic, ordering.shown, storing: UInt64(value))
             switch ordering {
-            case .relaxed: unsafe atomic.pointee.store(value, ordering: .relaxed)
-            case .releasing: unsafe atomic.pointee.store(value, ordering: .releasing)
-            case .sequentiallyConsistent: unsafe atomic.pointee.store(value, ordering: .sequentiallyConsistent)
+            case .relaxed: unsafe word.pointee.store(value, ordering: .relaxed)
+            case .releasing: unsafe word.pointee.store(value, ordering: .releasing)
+            case .sequentiallyConsistent: unsafe word.pointee.store(value, ordering: .sequentiallyConsistent)
             }
         }
     }
 
     extension SharedWord where Value == UInt64 {
+        private var word: UnsafePointer<SharedUInt64> {
+            // SAFETY: a `SharedUInt64` is an `Atomic` of this type and nothing else.
+            unsafe UnsafeRawPointer(atomic).assumingMemoryBound(to: SharedUInt64.self)
+        }
+
         func load(ordering: SharedLoadOrdering) -> Value {
             // SAFETY: see `init`.
             unsafe SharedAccess.willHappen(atomic, ordering.shown)
             return switch ordering {
-            case .relaxed: unsafe atomic.pointee.load(ordering: .relaxed)
-            case .acquiring: unsafe atomic.pointee.load(ordering: .acquiring)
-            case .sequentiallyConsistent: unsafe atomic.pointee.load(ordering: .sequentiallyConsistent)
+            case .relaxed: unsafe word.pointee.load(ordering: .relaxed)
+            case .acquiring: unsafe word.pointee.load(ordering: .acquiring)
+            case .sequentiallyConsistent: unsafe word.pointee.load(ordering: .sequentiallyConsistent)
             }
         }
 
@@ -86,9 +112,9 @@ import Synchronization
             // SAFETY: see `init`.
             unsafe SharedAccess.willHappen(atomic, ordering.shown, storing: UInt64(value))
             switch ordering {
-            case .relaxed: unsafe atomic.pointee.store(value, ordering: .relaxed)
-            case .releasing: unsafe atomic.pointee.store(value, ordering: .releasing)
-            case .sequentiallyConsistent: unsafe atomic.pointee.store(value, ordering: .sequentiallyConsistent)
+            case .relaxed: unsafe word.pointee.store(value, ordering: .relaxed)
+            case .releasing: unsafe word.pointee.store(value, ordering: .releasing)
+            case .sequentiallyConsistent: unsafe word.pointee.store(value, ordering: .sequentiallyConsistent)
             }
         }
     }

@@ -4,7 +4,7 @@ import KernelCore
 ///
 /// All cores share it under the board's lock.
 struct TranslationModel: @unchecked Sendable {
-    private struct CachedKey: Hashable {
+    private struct Key: Hashable {
         var core: UInt8
         var identifier: UInt16
         var page: UInt64
