@@ -41,7 +41,8 @@ import Testing
         for _ in 0..<1000 {
             if random.chance(2), !live.isEmpty {
                 let piece = live.remove(at: Int(random.below(UInt64(live.count))))
-                for offset in 0..<piece.size { #expect(piece.start.load(fromByteOffset: offset, as: UInt8.self) == piece.mark) }
+                let bytes = UnsafeRawBufferPointer(start: piece.start, count: piece.size)
+                #expect(bytes.allSatisfy { $0 == piece.mark })
                 heap.free(piece.start)
             } else {
                 let length = Int(random.below(random.chance(4) ? 4096 : 128))
