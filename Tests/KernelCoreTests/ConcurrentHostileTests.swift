@@ -2,6 +2,7 @@ import ABI
 import Foundation
 import MachineModel
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import KernelCore
@@ -11,10 +12,7 @@ import Testing
 /// What holds is looked at when all of them have stopped; then root takes everything back. Run it with `--sanitize=address`: memory that
 /// came back too early shows there as well as in what is broken.
 @Suite(.serialized) struct ConcurrentHostileTests {
-    private static let first = ProcessInfo.processInfo.environment["ENTENTE_TEST_SEED"].flatMap { UInt64($0) } ?? 1
-    private static let count = ProcessInfo.processInfo.environment["ENTENTE_TEST_SEEDS"].flatMap { UInt64($0) } ?? 6
-
-    @Test(arguments: first..<first + count)
+    @Test(arguments: TestLength.seeds(short: 2, long: 6))
     func coresThatRevokeWhatOthersUse(seed: UInt64) {
         let run = ConcurrentRun(seed: seed, cores: 3)
         run.play(steps: 3000)
@@ -72,7 +70,7 @@ private final class ConcurrentRun: @unchecked Sendable {
                 finished.signal()
             }.start()
         }
-        for _ in 0..<cores where finished.wait(timeout: .now() + 120) == .timedOut {
+        for _ in 0..<cores where !Patience.wait(for: finished) {
             Issue.record("a core waits for ever")
             return
         }

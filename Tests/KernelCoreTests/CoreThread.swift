@@ -1,6 +1,7 @@
 import Foundation
 import MachineModel
 import Synchronization
+import TestSupport
 
 @testable import KernelCore
 
@@ -31,8 +32,8 @@ final class CoreThread: @unchecked Sendable {
         thread.start()
     }
 
-    /// False if the core is not done after `seconds`: somebody sleeps who should have been woken.
-    func join(within seconds: Double) -> Bool { finished.wait(timeout: .now() + seconds) == .success }
+    /// Returns false if the core does not get done, because somebody sleeps who should have been woken.
+    func join() -> Bool { Patience.wait(for: finished) }
 
     /// Ends a thread that is not done: its board must not be used when the test is over.
     func cancel() { isCancelled.store(true, ordering: .relaxed) }

@@ -1,6 +1,7 @@
 import ABI
 import Foundation
 import MachineModel
+import TestSupport
 import Testing
 
 @testable import KernelCore
@@ -9,8 +10,7 @@ import Testing
 ///
 /// Run with `--sanitize=thread` to see accesses that nothing orders.
 @Suite(.serialized) struct CrossCoreTests {
-    private static let rounds = 3000
-    private static let patience = 30.0
+    private static let rounds = TestLength.count(short: 500, long: 3000)
 
     /// Puts an operation into a context's registers and does it.
     private static func operate(
@@ -25,10 +25,10 @@ import Testing
 
     private static func runAll(_ threads: [CoreThread], on bench: Bench) {
         for thread in threads { thread.start() }
-        for thread in threads where !thread.join(within: patience) {
+        for thread in threads where !thread.join() {
             Issue.record("a core waits for ever")
             for other in threads { other.cancel() }
-            _ = thread.join(within: patience)
+            _ = thread.join()
         }
         bench.verify()
     }

@@ -1,21 +1,17 @@
 import ABI
-import Foundation
 import MachineModel
+import TestSupport
 import Testing
 
 @testable import KernelCore
 
 /// Components that call every operation with every word, on a board that they may ruin for themselves only.
 ///
-/// A trap of the kernel ends the test run; `ENTENTE_TEST_SEED` sets the first seed. The invariants are checked after each
-/// operation.
+/// A trap of the kernel ends the test run. The invariants are checked after each operation.
 @Suite struct HostileComponentTests {
-    private static let seeds = ProcessInfo.processInfo.environment["ENTENTE_TEST_SEEDS"].flatMap { UInt64($0) } ?? 24
-
     @Test func randomOperationsNeitherTrapNorBreakInvariants() {
-        let first = ProcessInfo.processInfo.environment["ENTENTE_TEST_SEED"].flatMap { UInt64($0) } ?? 1
         var succeeded: Set<UInt64> = []
-        for seed in first..<first + Self.seeds {
+        for seed in TestLength.seeds(short: 8, long: 24) {
             var run = HostileRun(seed: seed)
             if let broken = run.play(steps: 400) ?? run.takeEverythingBack() {
                 Issue.record("seed \(seed): \(broken)")

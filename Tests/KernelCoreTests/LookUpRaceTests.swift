@@ -1,6 +1,7 @@
 import ABI
 import Foundation
 import MachineModel
+import TestSupport
 import Testing
 
 @testable import KernelCore
@@ -56,7 +57,7 @@ import Testing
         nonisolated(unsafe) let second = bench.model.cores[1]
         nonisolated(unsafe) let context = other.context
         var hits = 0
-        let rounds: UInt64 = 500
+        let rounds = UInt64(TestLength.count(short: 50, long: 500))
         final class Shared: @unchecked Sendable {
             let go = AtomicWord(0), ready = AtomicWord(0)
         }
@@ -113,7 +114,7 @@ import Testing
         let binder = bench.makeThread(priority: 20, core: 1)
         let second = bench.model.cores[1]
         nonisolated(unsafe) let context = binder.context
-        let rounds: UInt64 = 20_000
+        let rounds = UInt64(TestLength.count(short: 1000, long: 20_000))
         final class Shared: @unchecked Sendable {
             let go = AtomicWord(0), ready = AtomicWord(0)
         }
@@ -178,10 +179,16 @@ import Testing
             isOver.word.store(3)
         }
         thread.start()
-        var seen = (one: 0, other: 0, torn: 0)
+        var seen = (one: 0, other: 0, torn: 0, nothing: 0)
+        let looks = TestLength.count(short: 300, long: 2000)
         bench.model.cores[0].run {
-            while seen.one < 2000 || seen.other < 2000 {
-                guard let told = K.look(time.pointee.overrun) else { continue }
+            while seen.one < looks || seen.other < looks {
+                guard let told = K.look(time.pointee.overrun) else {
+                    seen.nothing += 1
+                    // The other thread may have no processor at the moment.
+                    if seen.nothing.isMultiple(of: 64) { sched_yield() }
+                    continue
+                }
                 if told.notification == one, told.bits == 1 {
                     seen.one += 1
                 } else if told.notification == other, told.bits == 0xFF {

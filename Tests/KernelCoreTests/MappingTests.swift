@@ -138,7 +138,7 @@ private let unmapBatch = K.unmapBatch * Page.size
     @Test func oneEntryOfARevocationTakesAwayFewPages() {
         let board = MapBench()
         let extent = board.extent(at: 4 * giga, size: giga)
-        let pages = K.unmapBatch, count: UInt64 = 32
+        let pages = K.unmapBatch, count: UInt64 = 8
         for number in 0..<count {
             board.map(extent, at: number * unmapBatch, size: unmapBatch, slot: board.bench.freeSlot())
         }

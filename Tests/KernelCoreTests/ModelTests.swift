@@ -1,26 +1,25 @@
 import ABI
 import Foundation
+import TestSupport
 import Testing
 
 @testable import KernelCore
 
 /// Random operations of several tenants on several cores, against the reference.
 ///
-/// `ENTENTE_TEST_OPERATIONS` says how many in all, `ENTENTE_TEST_SEED` the first seed. A failure prints its seed and the shortest script
+/// `ENTENTE_TEST_OPERATIONS` says how many in all, otherwise `TestLength` does. A failure prints its seed and the shortest script
 /// that still fails, which can be given to `ModelTests.difference`.
 @Suite struct ModelTests {
-    private static let environment = ProcessInfo.processInfo.environment
-    private static let operations = environment["ENTENTE_TEST_OPERATIONS"].flatMap { Int($0) } ?? 200_000
-    private static let firstSeed = environment["ENTENTE_TEST_SEED"].flatMap { UInt64($0) } ?? 1
+    private static let operations = TestLength.number("ENTENTE_TEST_OPERATIONS")
     private static let length = 4000
 
     @Test func theKernelDoesWhatTheReferenceSays() {
         // A run that only wants to be quick compares now and then; one that failed is played again with all comparisons.
-        let stride = Self.operations > 1_000_000 ? 8 : 4
+        let stride = Self.operations ?? 0 > 1_000_000 ? 8 : 4
         var done: [UInt64: Int] = [:]
         let begin = Date()
-        let scripts = (Self.operations + Self.length - 1) / Self.length
-        for seed in Self.firstSeed..<Self.firstSeed + UInt64(scripts) {
+        let scripts = Self.operations.map { ($0 + Self.length - 1) / Self.length } ?? TestLength.count(short: 8, long: 50)
+        for seed in TestLength.seeds(short: scripts, long: scripts) {
             var steps: [ModelStep] = []
             guard let difference = Self.play(seed, stride, &steps, &done) else { continue }
             let shortest = shrink(steps) { Self.difference($0, usesFastPath: seed % 4 != 0) != nil }

@@ -1,6 +1,7 @@
 import ABI
 import Foundation
 import MachineModel
+import TestSupport
 import Testing
 
 @testable import KernelCore
@@ -180,18 +181,19 @@ import Testing
         let slot = bench.makeScheduling(priority: 3, core: 1)
         // SAFETY: both threads touch only the words of the count, which are atomic.
         nonisolated(unsafe) let time = bench.object(slot, as: SchedulingContext.self)
-        let rounds: UInt64 = 20_000
-        let bell = RungBell(), end = Date() + 30
+        let rounds = UInt64(TestLength.count(short: 2000, long: 20_000))
+        let bell = RungBell(), end = Date() + Patience.seconds
         let finished = DispatchSemaphore(value: 0)
         Thread {
             for round in 1...rounds {
                 for _ in 0..<2 where time.pointee.countOverrun() { bell.word.store(1) }
-                while bell.seen.load() < 2 * round, Date() < end {}
+                while bell.seen.load() < 2 * round, Date() < end { sched_yield() }
             }
             finished.signal()
         }.start()
         while bell.seen.load() < 2 * rounds, Date() < end {
             for _ in 0..<100 where bell.word.exchange(0) != 0 { bell.seen.store(time.pointee.takeOverruns()) }
+            sched_yield()
         }
         finished.wait()
         #expect(bell.seen.load() == 2 * rounds)

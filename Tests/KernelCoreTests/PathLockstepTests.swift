@@ -1,5 +1,6 @@
 import ABI
 import MachineModel
+import TestSupport
 import Testing
 
 @testable import KernelCore
@@ -7,7 +8,7 @@ import Testing
 /// The fast paths against the general ones: the same operations leave the same state.
 @Suite struct PathLockstepTests {
     @Test func fastPathsDoTheSame() {
-        for seed in 1...12 as ClosedRange<UInt64> {
+        for seed in TestLength.seeds(short: 4, long: 24) {
             var run = Lockstep(seed: seed)
             if let difference = run.play(steps: 300) {
                 Issue.record("seed \(seed): \(difference)")
@@ -18,7 +19,7 @@ import Testing
 
     /// The most urgent time that leads to a thread that can run has the core, also that of callers that queue.
     @Test func noTimeIsForgotten() {
-        for seed in 1...12 as ClosedRange<UInt64> {
+        for seed in TestLength.seeds(short: 4, long: 24) {
             var run = Lockstep(seed: seed)
             run.looksForForgottenTime = true
             if let difference = run.play(steps: 300) {

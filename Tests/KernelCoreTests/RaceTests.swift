@@ -1,6 +1,7 @@
 import ABI
 import MachineModel
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import KernelCore
@@ -17,7 +18,7 @@ import Testing
         var words: [UInt64] = []
     }
 
-    private static let rounds = 1500
+    private static let rounds = TestLength.count(short: 200, long: 1500)
     private let bench = Bench(cores: 2)
     private let first: Tenant
     private let second: Tenant
@@ -44,10 +45,10 @@ import Testing
             }
         }
         for thread in threads { thread.start() }
-        for thread in threads where !thread.join(within: 60) {
+        for thread in threads where !thread.join() {
             Issue.record("a core waits for ever")
             for other in threads { other.cancel() }
-            _ = thread.join(within: 60)
+            _ = thread.join()
         }
         #expect(bench.model.takeFaults().isEmpty)
     }

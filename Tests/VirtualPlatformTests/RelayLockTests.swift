@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import VirtualPlatform
@@ -59,7 +60,7 @@ private final class CopyableLock: Sendable {
     /// Nobody's wake-up is lost, and no two work at once.
     @Test func noWakeUpIsLost() async {
         let shared = Shared()
-        let turns = 20_000
+        let turns = TestLength.count(short: 2000, long: 20_000)
         await withTaskGroup(of: Void.self) { group in
             for number in 0..<4 {
                 group.addTask {

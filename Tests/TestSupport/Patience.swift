@@ -1,0 +1,14 @@
+import Foundation
+
+/// The time after which a test gives up waiting for another thread.
+///
+/// It only ends a test that would hang. It is long, because a thread may wait for a processor while the machine is busy with
+/// something else, and that is no failure.
+public enum Patience {
+    public static let seconds = 300.0
+
+    /// Returns false if the semaphore was not signalled in time.
+    public static func wait(for semaphore: DispatchSemaphore) -> Bool {
+        semaphore.wait(timeout: .now() + seconds) == .success
+    }
+}
