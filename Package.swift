@@ -67,9 +67,8 @@ let programs: [Program] = [
 ]
 
 let isForBoard = Context.environment["ENTENTE_BOARD"] != nil
-/// What the words that cores share are made of on the host: optimised, because explorations make millions of accesses.
+/// What the words that cores share are made of on the host.
 let seam: [Target.Dependency] = isForBoard ? [] : ["SharedAccess"]
-let optimised: [SwiftSetting] = [.unsafeFlags(["-O"])]
 
 /// With ENTENTE_MUTANTS the sources are a copy that holds mutants (`./entente test --mutants`), and ask which is alive.
 let isMutated = Context.environment["ENTENTE_MUTANTS"] != nil
@@ -101,8 +100,8 @@ let boardTargets: [Target] = [
 let coreTargets: [Target] = [
     // What the tests of several modules share.
     .target(name: "TestSupport", path: "Tests/TestSupport"),
-    .target(name: "SharedAccess", swiftSettings: optimised),
-    .target(name: "Interleaving", dependencies: ["SharedAccess"], swiftSettings: optimised),
+    .target(name: "SharedAccess"),
+    .target(name: "Interleaving", dependencies: ["SharedAccess"]),
     .testTarget(name: "InterleavingTests", dependencies: ["Interleaving", "SharedAccess"]),
     .testTarget(name: "VirtualPlatformTests", dependencies: ["VirtualPlatform", "Interleaving", "TestSupport"]),
     .testTarget(name: "SupervisionTests", dependencies: ["Supervision", "ABI"]),
