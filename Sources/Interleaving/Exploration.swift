@@ -24,9 +24,9 @@ public struct Scenario {
     public var cores: Int
     public var reset: () -> Void
     public var body: (_ core: Int) -> Void
-    /// What is wrong at the end; nil if nothing is.
+    /// Returns the reason for which the end is wrong, or nil.
     public var check: () -> String?
-    /// A name for an address, in traces.
+    /// Returns a name for an address, for traces.
     public var name: (UInt) -> String?
 
     public init(

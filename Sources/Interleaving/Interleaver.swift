@@ -66,7 +66,7 @@ final class Interleaver: @unchecked Sendable {
     private(set) var isStuck = false
     var accessCount: Int { step }
 
-    /// Which cores have loaded and stored each location, in all runs so far.
+    /// The cores that have loaded and stored each location, in all runs so far: a bit for each.
     private var loaders: [UInt8] = []
     private var storers: [UInt8] = []
 

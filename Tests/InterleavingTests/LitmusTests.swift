@@ -223,7 +223,7 @@ final class Litmus: @unchecked Sendable {
 
     // MARK: Addresses
 
-    /// What lies behind a loaded address is not older than the address; other words may be.
+    /// The memory behind a loaded address is not older than the address; other words may be.
     @Test func anAddressOrdersWhatLiesBehindIt() {
         func reaches(behind: Bool) -> Bool {
             let words = words
