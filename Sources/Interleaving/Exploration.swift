@@ -180,7 +180,7 @@ struct Explorer {
         var level = Level(seed: extent.seed)
         level.add(Schedule())
         for depth in 0..<extent.deviations + 1 {
-            let limit = depth < 2 ? .max : extent.schedules - result.sampled
+            let limit = depth < 2 ? .max : max(0, extent.schedules - result.sampled)
             result.sizes.append(level.count)
             if level.count <= limit { result.completeUpTo = depth }
             guard let next = playLevel(level.sample(limit), isSampled: limit != .max) else { return }
