@@ -11,9 +11,9 @@ import SharedAccess
 //
 // A run that leaves its usual course nowhere plays one core after the other. `explore` tries each way to leave it up to
 // `deviations` times: by going on with another core before an access or after a release, or by returning an older
-// value. Only at words that two cores touch, one of them by a store: other points make no difference. The short form
-// adds no second deviation to a switch after which no other core had to do with the access that was put off, because
-// the same comes of a later switch. Then runs follow that leave the usual course at random. A failure names its
+// value. Only at words that two cores touch, one of them by a store: other points make no difference. No further
+// deviation is added to a switch after which no other core had to do with the access that was put off, because the same
+// comes of a later switch; in the short form neither to a switch after a store. Then runs follow that leave the usual course at random. A failure names its
 // schedule, which `ENTENTE_SCHEDULE` plays again, with a trace.
 //
 // `reset` and `check` run while no core does, and outside of the exploration: their accesses are ordinary ones. A trap
@@ -24,9 +24,9 @@ public struct Scenario {
     public var cores: Int
     public var reset: () -> Void
     public var body: (_ core: Int) -> Void
-    /// What is wrong at the end; nil if nothing is.
+    /// Returns the reason for which the end is wrong, or nil.
     public var check: () -> String?
-    /// A name for an address, in traces.
+    /// Returns a name for an address, for traces.
     public var name: (UInt) -> String?
 
     public init(
@@ -177,63 +177,72 @@ struct Explorer {
         for seed in 0..<8 {
             guard play(Schedule(), random: RandomPolicy(seed: extent.seed &+ UInt64(seed) &+ 1_000_000)) else { return }
         }
-        var level = [Schedule()]
+        var level = Level(seed: extent.seed)
+        level.add(Schedule())
         for depth in 0..<extent.deviations + 1 {
-            let limit = depth < 2 ? .max : extent.schedules - result.sampled
-            guard let next = playLevel(level, limit: limit) else { return }
-            if next.isComplete { result.completeUpTo = depth }
-            level = next.schedules
+            let limit = depth < 2 ? .max : max(0, extent.schedules - result.sampled)
+            result.sizes.append(level.count)
+            if level.count <= limit { result.completeUpTo = depth }
+            guard let next = playLevel(level.sample(limit), isSampled: limit != .max) else { return }
+            level = next
         }
         for seed in 0..<extent.random {
             guard play(Schedule(), random: RandomPolicy(seed: extent.seed &+ UInt64(seed))) else { return }
         }
     }
 
-    /// Half of a sample return old values, if there are so many: those find missing barriers.
-    private func sample(_ schedules: [Schedule], _ count: Int, _ generator: inout RandomOrder) -> [Schedule] {
-        var old = schedules.filter(\.returnsOldValues), new = schedules.filter { !$0.returnsOldValues }
-        old.shuffle(using: &generator)
-        new.shuffle(using: &generator)
-        let first = min(old.count, max(count / 2, count - new.count))
-        var sample = Array(new.dropFirst(count - first))
-        sample += old.dropFirst(first)
-        // The last ones are played first.
-        sample += new.prefix(count - first)
-        sample += old.prefix(first)
-        return sample
-    }
-
     /// Plays schedules with the same number of deviations. Returns those with one more; nil after a failure.
-    private mutating func playLevel(_ schedules: [Schedule], limit: Int) -> (schedules: [Schedule], isComplete: Bool)? {
-        var waiting = schedules, next: [Schedule] = []
-        var generator = RandomOrder(seed: extent.seed)
-        var isComplete = true
-        if waiting.count > limit { waiting = sample(waiting, limit, &generator) }
-        var played = 0
-        defer { if limit != .max { result.sampled += played } }
-        result.sizes.append(waiting.count)
+    private mutating func playLevel(_ schedules: [Schedule], isSampled: Bool) -> Level? {
+        var waiting = schedules, next = Level(seed: extent.seed)
         while let schedule = waiting.popLast() {
-            guard played < limit else {
-                isComplete = false
-                break
-            }
             guard play(schedule) else { return nil }
-            played += 1
+            if isSampled { result.sampled += 1 }
             // Its children come of the schedule that switches later as well.
-            if interleaver.isRedundant, !Extent.isFull { continue }
+            if interleaver.isRedundant || interleaver.endsAfterStore && !Extent.isFull { continue }
             for option in interleaver.options {
                 let child = Schedule(schedule.deviations + [option.deviation])
-                if option.cost == 0 { waiting.append(child) } else { next.append(child) }
+                if option.cost == 0 { waiting.append(child) } else { next.add(child) }
             }
         }
-        return (next, isComplete)
+        return next
+    }
+}
+
+/// The schedules with one number of deviations, or of too many a random part.
+private struct Level {
+    private static let capacity = 100_000
+
+    private(set) var count = 0
+    private var kept: [Schedule] = []
+    private var generator: RandomOrder
+
+    init(seed: UInt64) { generator = RandomOrder(state: seed | 1) }
+
+    mutating func add(_ schedule: Schedule) {
+        count += 1
+        if kept.count < Self.capacity {
+            kept.append(schedule)
+        } else {
+            let place = Int.random(in: 0..<count, using: &generator)
+            if place < Self.capacity { kept[place] = schedule }
+        }
+    }
+
+    /// Returns `limit` of them at most. Half of a sample return old values, if there are so many: those find missing
+    /// barriers.
+    mutating func sample(_ limit: Int) -> [Schedule] {
+        guard kept.count > limit else { return kept }
+        var old = kept.filter(\.returnsOldValues), new = kept.filter { !$0.returnsOldValues }
+        old.shuffle(using: &generator)
+        new.shuffle(using: &generator)
+        let first = min(old.count, max(limit / 2, limit - new.count))
+        return Array(new.prefix(limit - first)) + old.prefix(first)
     }
 }
 
 /// The order of a sample.
 private struct RandomOrder: RandomNumberGenerator {
     var state: UInt64
-    init(seed: UInt64) { state = seed | 1 }
     mutating func next() -> UInt64 {
         state ^= state << 13
         state ^= state >> 7

@@ -53,6 +53,8 @@ final class Interleaver: @unchecked Sendable {
     private var interrupted: (core: Int, location: Int, isStore: Bool)?
     /// Nothing that others did meanwhile had to do with that access, so that the same comes of a later switch.
     private(set) var isRedundant = false
+    /// The last deviation lets another core go on after a store, not before an access.
+    private(set) var endsAfterStore = false
     private var isQuiet = false
     private var wholeDepth = 0
     private(set) var taken: [Deviation] = []
@@ -64,7 +66,7 @@ final class Interleaver: @unchecked Sendable {
     private(set) var isStuck = false
     var accessCount: Int { step }
 
-    /// Which cores have loaded and stored each location, in all runs so far.
+    /// The cores that have loaded and stored each location, in all runs so far: a bit for each.
     private var loaders: [UInt8] = []
     private var storers: [UInt8] = []
 
@@ -111,6 +113,7 @@ final class Interleaver: @unchecked Sendable {
         plannedLeft = planned.count
         interrupted = nil
         isRedundant = false
+        endsAfterStore = false
         policy = random
         isQuiet = false
         wholeDepth = 0
@@ -163,8 +166,9 @@ final class Interleaver: @unchecked Sendable {
         let next = choose(among: alternatives, at: point, cost: 1)
         guard next != core else { return }
         if isLast, plannedLeft == 0 {
-            isRedundant = true
-            if point.part == .before { interrupted = (core, location, isStore) }
+            endsAfterStore = point.part == .after
+            isRedundant = !endsAfterStore
+            if isRedundant { interrupted = (core, location, isStore) }
         }
         handOver(from: core, to: next)
         if interrupted?.core == core { interrupted = nil }

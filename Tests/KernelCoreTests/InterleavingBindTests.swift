@@ -49,7 +49,7 @@ import Testing
             bench.object(notification, as: KernelCore.Notification.self).pointee.bits.load()
         }
 
-        /// Whoever hears of the notification in the end knows of each bit that nobody took before.
+        /// Requires that the last hearer knows of each bit that nobody took before.
         func explore(raised: UInt64, lastIsThread: Bool, sourceLocation: SourceLocation = #_sourceLocation) {
             bench.sleepRoot()
             scenario.explore(sourceLocation: sourceLocation) { [self] in

@@ -67,7 +67,7 @@ import Testing
         board.explore()
     }
 
-    /// What a core is about to post goes to another core's inbox, which must be worked off first.
+    /// Core 1 posts the notification to core 2, whose inbox must be worked off first.
     @Test func anInboxKeepsTheMemory() {
         let board = Board(cores: 3, sinkOn: 2)
         board.scenario.program(board.users[0].context, board.scenario.signal(board.victim, 1))

@@ -20,7 +20,7 @@ import Testing
         bench.sleepRoot()
     }
 
-    /// What is wrong if not all of `bits` were heard.
+    /// Returns the reason if not all of `bits` were heard.
     private func missing(_ bits: UInt64) -> String? {
         let heard = scenario.heard(listener.context)
         let object = scenario.bench.object(listener.notification, as: KernelCore.Notification.self)

@@ -54,7 +54,7 @@ import Testing
         scenario.explore { [self] in check(runs: true) }
     }
 
-    /// What is configured anew is at rest: nobody is about to start it, nobody is busy stopping it.
+    /// A context that is configured anew is at rest: nobody is about to start it, nobody is busy stopping it.
     @Test func whatIsConfiguredIsAtRest() {
         let bench = scenario.bench
         // They show time that is left in a queue of its former owner's core.

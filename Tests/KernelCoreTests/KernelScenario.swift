@@ -200,7 +200,7 @@ extension Extent {
     /// Two cores have so few schedules with two deviations that most of them fit.
     static func usual(cores: Int) -> Extent {
         isFull
-            ? Extent(deviations: 3, schedules: 40_000, random: 4000)
+            ? Extent(deviations: 3, schedules: 36_000, random: 2000)
             : Extent(deviations: 2, schedules: cores == 2 ? 800 : 150, random: 40)
     }
 }
