@@ -97,7 +97,7 @@ let coreTargets: [Target] = [
     .target(name: "SharedAccess", swiftSettings: optimised),
     .target(name: "Interleaving", dependencies: ["SharedAccess"], swiftSettings: optimised),
     .testTarget(name: "InterleavingTests", dependencies: ["Interleaving", "SharedAccess"]),
-    .testTarget(name: "VirtualPlatformTests", dependencies: ["VirtualPlatform", "Interleaving"]),
+    .testTarget(name: "VirtualPlatformTests", dependencies: ["VirtualPlatform", "Interleaving", "SharedAccess"]),
     .testTarget(name: "SupervisionTests", dependencies: ["Supervision", "ABI"]),
     .testTarget(name: "SerialConsoleTests", dependencies: ["SerialConsole", "ABI"]),
     .target(name: "MachineModel", dependencies: ["ABI", "KernelCore", "SharedAccess"]),

@@ -47,7 +47,7 @@ import Testing
             hang(0, 4, at: 8)
         }
         scenario.body(1) { _ in for address in [8, 16, 8] as [UInt64] { look(at: address) } }
-        scenario.explore { [self] in
+        scenario.explore(.deep) { [self] in
             for (index, found) in looks.found.enumerated() {
                 guard let (number, bits) = found else { continue }
                 guard index == 1 ? number == 1 && bits == 2 : number == 0 && (bits == 1 || bits == 4) else {

@@ -95,7 +95,7 @@ import Testing
                     UInt64(slots[haveOneSlot ? 0 : index])))
         }
         let expected = haveOneSlot ? [Status.ok.rawValue, Status.occupied.rawValue].sorted() : [0, 0]
-        scenario.explore(.short) { [self] in
+        scenario.explore(haveOneSlot ? .usual : .short) { [self] in
             let answers = mappers.map { $0.context.pointee.frame.x[0] }.sorted()
             return answers == expected ? check(0) : "the mappers were told \(answers)"
         }

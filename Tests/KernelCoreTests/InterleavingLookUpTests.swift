@@ -75,7 +75,7 @@ import Testing
     @Test func aLookUpFindsAllOfOneCapability() {
         refill([(0, .notification, .all), (1, .notification, .all), (2, .notification, .all)])
         lookUp(.notification, .write)
-        scenario.explore { [self] in check([0, 1, 2]) }
+        scenario.explore(.deep) { [self] in check([0, 1, 2]) }
     }
 
     @Test func aLookUpFindsNoObjectWithRightsOfAnother() {
@@ -102,7 +102,7 @@ import Testing
                 }
             }
         }
-        scenario.explore { [self] in check([0, 2]) }
+        scenario.explore(.deep) { [self] in check([0, 2]) }
     }
 
     /// A core that was told that the slot is empty, or what is in it, does not find what was there before.

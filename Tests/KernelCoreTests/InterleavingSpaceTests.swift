@@ -25,8 +25,7 @@ import Testing
             while bench.operate(.create, part, form: UInt32(kind.rawValue), parameter, UInt64(slot)).status == .again {}
         }
         create(.addressSpace, 3, space)
-        let thread = bench.freeSlot()
-        create(.thread, 0, thread)
+        let thread = bench.create(.thread)
         old = bench.object(space, as: AddressSpace.self).pointee.translation
         tenant = Tenant(
             context: bench.object(thread, as: ExecutionContext.self), slot: thread,
@@ -130,5 +129,7 @@ extension KernelScenario {
 
 extension Extent {
     /// For scenarios of many accesses: a sample of what `usual` plays.
-    static let short = isFull ? usual : Extent(deviations: 2, schedules: 150, random: 30)
+    static let short = isFull ? usual : Extent(deviations: 2, schedules: 120, random: 30)
+    /// For scenarios of few accesses, whose faults need three deviations.
+    static let deep = isFull ? usual : Extent(deviations: 2, schedules: 250, random: 600)
 }
