@@ -59,6 +59,16 @@ import Testing
         }
     }
 
+    /// As small as it can be, so that it is played to the end.
+    @Test func aLookDuringOneChangeFindsTheOldBellOrTheNewOne() {
+        scenario.body(0) { _ in hang(1, 2, at: 8) }
+        scenario.body(1) { _ in look(at: 8) }
+        scenario.explore(Extent(deviations: 3, schedules: 2500, random: 0)) { [self] in
+            guard let found = looks.found.first, let (number, bits) = found else { return "nothing found" }
+            return (number, bits) == (0, 1) || (number, bits) == (1, 2) ? nil : "notification \(number ?? -1) with bits \(bits)"
+        }
+    }
+
     /// A core that knows of the change, because it was told, looks at the new bell.
     @Test func aLookAfterTheChangeFindsTheNewBell() {
         let told = notifications[0]

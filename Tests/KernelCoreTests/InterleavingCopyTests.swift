@@ -99,8 +99,7 @@ import Testing
         context.pointee.frame.x[1] = Selector(slot: 0, form: form.rawValue).bits
         for (place, word) in [0, Self.mine, UInt64(8 * Self.count)].enumerated() { context.pointee.frame.x[2 + place] = word }
         KernelScenario.enter(core) { kernelCore in
-            // The first time there may have been news already.
-            for _ in 0..<2 { ModelMachine.relax() }
+            scenario.letOthersGoOn()
             K.operate(kernelCore, context)
         }
     }

@@ -27,8 +27,6 @@ import Testing
         var asks = false
         /// The disturber pends the edge when it is woken.
         var pends = false
-        /// Done first, as the rest of an earlier entry.
-        var before: (() -> Void)?
     }
 
     private enum Guest {
@@ -90,7 +88,6 @@ import Testing
     private func playGuest() {
         scenario.body(0) { core in
             let kind = plan.guest
-            if let before = plan.before { KernelScenario.enter(core) { _ in before() } }
             while true {
                 settle(core)
                 if core.kernelCore.pointee.current == machine.context, kind != .isMasked,
@@ -255,27 +252,39 @@ import Testing
         explore(.spins) { check(edges: 1...1, sleeps: false) }
     }
 
-    /// The guest's core looks at the interrupts at the very moment, for another reason.
-    @Test func anEdgeComesThoughItsCoreWasAboutToLook() {
+    // MARK: The core looks at that very moment
+
+    /// The guest's core looks for another reason: what it does not see leaves the virtual CPU dirty.
+    @Test func anEdgeThatCameTooLateForALookBringsAnother() {
         let guest = machine.guest
-        scenario.program(others[0].context, pend)
-        plan.before = { guest.pointee.isDirty.store(1) }
-        explore(.spins) { check(edges: 1...1, sleeps: false) }
+        scenario.bench.model.cores[0].run { guest.pointee.isDirty.store(1) }
+        scenario.body(0) { core in core.enter { _ in K.synchronise(guest) } }
+        scenario.body(1) { core in core.enter { K.pend($0, machine.context, Self.edgeNumber) } }
+        scenario.body(2) { _ in }
+        scenario.explore { [self] in
+            let isWaiting = guest.pointee.pending[1].load() == 2
+            guard isWaiting == listed.isEmpty else { return isWaiting ? "it is there twice" : "it is lost" }
+            return isWaiting && guest.pointee.isDirty.load() == 0 ? "nobody will look" : nil
+        }
     }
 
-    /// It was pended before, and its core is about to put it into a list register when it is disabled.
-    @Test func anEdgeThatIsDisabledWhileItIsPlacedWaits() {
+    /// An interrupt is disabled while its core puts it into a list register: its core is told to take it back.
+    @Test func anEdgeThatIsDisabledWhileItIsPlacedIsTakenBack() {
         let guest = machine.guest
-        scenario.program(others[0].context, control(.disable, 1, 2))
-        plan.before = {
+        scenario.bench.model.cores[0].run {
             guest.pointee.pending[1].set(2)
             guest.pointee.isDirty.store(1)
         }
-        explore(.isMasked) {
-            guard listed.isEmpty else { return "it is in a list register" }
-            return guest.pointee.pending[1].load() == 2 ? nil : "it is lost"
+        scenario.body(0) { core in core.enter { _ in K.synchronise(guest) } }
+        scenario.program(others[0].context, control(.disable, 1, 2))
+        scenario.body(2) { _ in }
+        scenario.explore { [self] in
+            let isTold = machine.context.pointee.requests.load() & ContextRequest.interrupts != 0
+            return listed.isEmpty || isTold ? nil : "it stays in its list register"
         }
     }
+
+    // MARK: A guest that is masked
 
     /// A guest that takes nothing for now: an interrupt that is disabled meanwhile is taken out of its list register.
     @Test func anEdgeThatIsDisabledBeforeItIsTakenWaits() {

@@ -54,8 +54,10 @@ import Testing
             scenario.operation(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(fresh)))
     }
 
-    private func explore(_ sourceLocation: SourceLocation = #_sourceLocation, _ check: @escaping () -> String?) {
-        scenario.explore(.short, sourceLocation: sourceLocation, check)
+    private func explore(
+        _ extent: Extent = .short, sourceLocation: SourceLocation = #_sourceLocation, _ check: @escaping () -> String?
+    ) {
+        scenario.explore(Extent.isFull ? .usual : extent, sourceLocation: sourceLocation, check)
     }
 
     /// What is made of the memory stays as it was made.
@@ -178,10 +180,10 @@ import Testing
 
     /// Core 2's thread gets a table of `part` with a notification, the space and a page in these slots. They are the
     /// last of many, because the table is emptied in pieces.
-    private static let bitsSlot: UInt64 = 120, spaceSlot: UInt64 = 121, pageSlot: UInt64 = 122
+    private static let bitsSlot: UInt64 = 37, spaceSlot: UInt64 = 38, pageSlot: UInt64 = 39
     private func giveTable() -> (bits: UInt32, page: UInt32) {
         let bench = scenario.bench
-        let table = make(.capabilityTable, 128)
+        let table = make(.capabilityTable, 40)
         bench.raiseRoot()
         let bits = bench.create(.notification)
         let page = bench.create(.extent, Page.size, alignment: Page.size)
@@ -222,7 +224,7 @@ import Testing
             other.context,
             scenario.operation(.map, UInt32(Self.spaceSlot), Self.pageSlot, 0x40_1000, 0, Page.size, UInt64(Rights.readWrite.rawValue), 6))
         takeBack()
-        explore { [self] in
+        explore(Extent(deviations: 1, schedules: 300, random: 30)) { [self] in
             let status = other.context.pointee.frame.x[0]
             guard [Status.ok, .badCapability, .badState].contains(where: { $0.rawValue == status }) else {
                 return "told \(status)"

@@ -91,8 +91,8 @@ import Testing
     }
 
     /// `findContext` looks for either of two kinds.
-    @Test func aContextIsFoundWithItsOwnRights() {
-        refill([(0, .thread, .all), (1, .thread, .read), (2, .virtualCPU, .all)])
+    @Test(arguments: [2, 3]) func aContextIsFoundWithItsOwnRights(count: Int) {
+        refill(Array([(0, .thread, .all), (1, .thread, .read), (2, .virtualCPU, .all)].prefix(count)))
         scenario.body(1) { core in
             core.enter { _ in
                 for _ in 0..<2 {
