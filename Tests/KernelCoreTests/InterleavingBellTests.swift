@@ -47,7 +47,7 @@ import Testing
             hang(0, 4, at: 8)
         }
         scenario.body(1) { _ in for address in [8, 16, 8] as [UInt64] { look(at: address) } }
-        scenario.explore { [self] in
+        scenario.explore(.deep) { [self] in
             for (index, found) in looks.found.enumerated() {
                 guard let (number, bits) = found else { continue }
                 guard index == 1 ? number == 1 && bits == 2 : number == 0 && (bits == 1 || bits == 4) else {
@@ -56,6 +56,16 @@ import Testing
             }
             let isBack = looks.found[0]?.1 == 4 && looks.found[2]?.1 != 4
             return isBack ? "an old bell after a new one" : nil
+        }
+    }
+
+    /// As small as it can be, so that it is played to the end.
+    @Test func aLookDuringOneChangeFindsTheOldBellOrTheNewOne() {
+        scenario.body(0) { _ in hang(1, 2, at: 8) }
+        scenario.body(1) { _ in look(at: 8) }
+        scenario.explore(Extent(deviations: 3, schedules: 2500, random: 0)) { [self] in
+            guard let found = looks.found.first, let (number, bits) = found else { return "nothing found" }
+            return (number, bits) == (0, 1) || (number, bits) == (1, 2) ? nil : "notification \(number ?? -1) with bits \(bits)"
         }
     }
 

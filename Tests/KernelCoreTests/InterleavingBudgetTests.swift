@@ -59,28 +59,56 @@ import Testing
         }
     }
 
-    /// Time that is renewed on its core is destroyed on another one, and its memory is used anew.
-    @Test func timeThatIsRenewedIsNotDestroyedMeanwhile() {
+    /// Time of core 1 whose budget is used up, without a context, at the end of its period: its core is about to
+    /// renew it. Returns its slot.
+    private func makeExpiring(of region: UInt32) -> UInt32 {
         let bench = scenario.bench
-        let part = bench.create(.region, 1 << 13), slot = bench.freeSlot(), fresh = bench.freeSlot()
-        bench.succeed(.create, part, form: UInt32(ObjectKind.schedulingContext.rawValue), 0, UInt64(slot))
-        bench.succeed(
-            .scheduleControl, slot, form: ScheduleControl.configure.rawValue, 1, 10, 1000, 100, 1000)
+        let slot = bench.freeSlot()
+        bench.succeed(.create, region, form: UInt32(ObjectKind.schedulingContext.rawValue), 0, UInt64(slot))
+        bench.succeed(.scheduleControl, slot, form: ScheduleControl.configure.rawValue, 1, 10, 1000, 100, 1000)
         let thread = bench.create(.thread)
         let user = Tenant(context: bench.object(thread, as: ExecutionContext.self), slot: thread, scheduling: slot)
         bench.configure(user, core: 1)
         bench.start(user)
         bench.advance(100)
-        let time = bench.object(slot, as: SchedulingContext.self)
-        let isExhausted = time.pointee.isExhausted
+        let time = bench.object(slot, as: SchedulingContext.self), isExhausted = time.pointee.isExhausted
         #expect(isExhausted)
-        // Nobody has it any more when its period ends.
         bench.delete(thread)
-        let chief = bench.makeThread(priority: 10)
-        bench.sleepRoot()
-        bench.model.advance(by: 1000)
-        #expect(bench.model.cores[1].pendingInterrupt != nil)
         scenario.name(time, "time")
+        return slot
+    }
+
+    private func passPeriod() {
+        scenario.bench.sleepRoot()
+        scenario.bench.model.advance(by: 1000)
+        #expect(scenario.bench.model.cores[1].pendingInterrupt != nil)
+    }
+
+    /// Time that is renewed on its core is configured anew on another one: all of it is as it was configured.
+    @Test func timeThatIsRenewedIsNotConfiguredMeanwhile() {
+        let bench = scenario.bench
+        let slot = makeExpiring(of: bench.region), time = bench.object(slot, as: SchedulingContext.self)
+        let chief = bench.makeThread(priority: 10)
+        passPeriod()
+        scenario.program(
+            chief.context,
+            scenario.operation(.scheduleControl, slot, form: ScheduleControl.configure.rawValue, 0, 5, 1000, 50, 500))
+        scenario.explore(.short) {
+            let status = chief.context.pointee.frame.x[0], isDone = status == Status.ok.rawValue
+            guard isDone || status == Status.badState.rawValue else { return "told \(status)" }
+            guard bench.core(1).pointee.budgetTimers.first == nil else { return "it is in a queue" }
+            let isNew = time.pointee.remaining == Ticks(50) && time.pointee.periodEnd == Ticks(0)
+            return isDone == isNew ? nil : "\(time.pointee.remaining) are left until \(time.pointee.periodEnd)"
+        }
+    }
+
+    /// Time that is renewed on its core is destroyed on another one, and its memory is used anew.
+    @Test func timeThatIsRenewedIsNotDestroyedMeanwhile() {
+        let bench = scenario.bench
+        let part = bench.create(.region, 1 << 13), fresh = bench.freeSlot()
+        _ = makeExpiring(of: part)
+        let chief = bench.makeThread(priority: 10)
+        passPeriod()
         scenario.program(chief.context, scenario.untilDone(.revoke, part))
         scenario.program(
             chief.context,

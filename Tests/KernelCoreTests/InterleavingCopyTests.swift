@@ -63,11 +63,16 @@ import Testing
     private func page(_ party: Party) -> PhysicalAddress { scenario.bench.slot(party.extent).pointee.object }
 
     /// The server copies, and core 1 takes the page of `victim` away, writes into it, and reads it again.
-    private func explore(_ form: CopyForm, _ victim: Party, sourceLocation: SourceLocation = #_sourceLocation) {
+    private func explore(
+        _ form: CopyForm, _ victim: Party, late: Bool = false, sourceLocation: SourceLocation = #_sourceLocation
+    ) {
         let page = page(victim)
-        scenario.program(
-            server.tenant.context,
-            scenario.operation(.copy, form: form.rawValue, 0, Self.mine, UInt64(8 * Self.count)), scenario.wait)
+        let copy = scenario.operation(.copy, form: form.rawValue, 0, Self.mine, UInt64(8 * Self.count))
+        if late {
+            scenario.body(0) { copyLate($0, form) }
+        } else {
+            scenario.program(server.tenant.context, copy, scenario.wait)
+        }
         var before: [UInt64] = []
         scenario.program(
             taker.context, scenario.untilDone(.revoke, victim.mapping, form: RevokeForm.delete.rawValue),
@@ -77,7 +82,7 @@ import Testing
                 if before != after { Interleaving.fail("the page has changed from \(before) to \(after)") }
                 for index in 0..<Self.count { ModelMachine.writeWord(page + UInt64(8 * index), Self.taken) }
             })
-        scenario.explore(.short, sourceLocation: sourceLocation) { [self] in
+        scenario.explore(sourceLocation: sourceLocation) { [self] in
             let memory = scenario.bench.memory(victim.extent)
             guard (0..<Self.count).allSatisfy({ memory[$0] == Self.taken }) else { return "written after it was taken" }
             let others = [client, server].map { scenario.bench.memory($0.extent) }.filter { $0 != memory }
@@ -86,6 +91,21 @@ import Testing
             return scenario.bench.isEmpty(victim.mapping) ? nil : "not taken: \(taker.context.pointee.frame.x[0])"
         }
     }
+
+    /// Enters the kernel, and lets the other core go on before it copies.
+    private func copyLate(_ core: ModelCore, _ form: CopyForm) {
+        let context = server.tenant.context
+        context.pointee.frame.x[0] = ABI.Operation.copy.rawValue
+        context.pointee.frame.x[1] = Selector(slot: 0, form: form.rawValue).bits
+        for (place, word) in [0, Self.mine, UInt64(8 * Self.count)].enumerated() { context.pointee.frame.x[2 + place] = word }
+        KernelScenario.enter(core) { kernelCore in
+            scenario.letOthersGoOn()
+            K.operate(kernelCore, context)
+        }
+    }
+
+    /// The page tables may be read late, after the count of copies was seen.
+    @Test func aCopyThatBeginsLateSeesThatThePageWasTaken() { explore(.write, client, late: true) }
 
     @Test func nothingIsWrittenIntoALeaseThatWasTaken() { explore(.write, client) }
     @Test func nothingIsReadOfALeaseThatWasTaken() { explore(.read, client) }

@@ -17,6 +17,25 @@ import Testing
     /// Its bits are 1 while the guest waits for the line of interrupt 35 to go low.
     private let device: Ref<KernelCore.Notification>
     private let others: [Tenant]
+    private let plan = Plan()
+
+    /// How the guest's core behaves.
+    private final class Plan {
+        /// How the guest waits.
+        var guest = Guest.sleeps
+        /// The guest has the device lower its line; else it waits until the line is low.
+        var asks = false
+        /// The disturber pends the edge when it is woken.
+        var pends = false
+    }
+
+    private enum Guest {
+        case sleeps
+        /// Runs on until it is interrupted.
+        case spins
+        /// The same, and takes no interrupt.
+        case isMasked
+    }
 
     private static let edgeNumber: UInt32 = 33, levelNumber: UInt32 = 35
 
@@ -66,17 +85,9 @@ import Testing
 
     // MARK: The guest's core
 
-    /// How the guest waits.
-    private enum Guest {
-        case sleeps
-        /// Runs on until it is interrupted.
-        case spins
-        /// The same, and takes no interrupt.
-        case isMasked
-    }
-
-    private func guest(_ kind: Guest, asks: Bool) {
+    private func playGuest() {
         scenario.body(0) { core in
+            let kind = plan.guest
             while true {
                 settle(core)
                 if core.kernelCore.pointee.current == machine.context, kind != .isMasked,
@@ -84,7 +95,7 @@ import Testing
                 {
                     let interrupt = core.acknowledge()
                     if interrupt < 1023 {
-                        serve(core, interrupt, asks: asks)
+                        serve(core, interrupt)
                     } else {
                         KernelScenario.enter(core) { K.waitForInterrupt($0, machine.context) }
                     }
@@ -102,16 +113,20 @@ import Testing
         while true {
             while core.pendingInterrupt != nil { KernelScenario.enter(core) { _ in _ = core.takeInterrupt() } }
             guard core.kernelCore.pointee.current == disturber.context else { return }
-            scenario.wait(core, disturber.context)
+            // The first time is its beginning; it pends the second time, when somebody has woken it.
+            disturber.context.pointee.frame.x[22] &+= 1
+            let isWoken = disturber.context.pointee.frame.x[22] == 2
+            (isWoken && plan.pends ? pend : scenario.wait)(core, disturber.context)
         }
     }
 
-    private func serve(_ core: ModelCore, _ interrupt: UInt32, asks: Bool) {
+    private func serve(_ core: ModelCore, _ interrupt: UInt32) {
         let place = 10 + Int(interrupt - Self.edgeNumber)
         machine.context.pointee.frame.x[place] &+= 1
         if interrupt == Self.levelNumber {
+            let asks = plan.asks
             if asks { device.pointee.bits.store(1) }
-            let isLow = { [asks] in asks ? device.pointee.bits.load() == 0 : machine.guest.pointee.level[1].load() & 8 == 0 }
+            let isLow = { asks ? device.pointee.bits.load() == 0 : machine.guest.pointee.level[1].load() & 8 == 0 }
             while !isLow(), Interleaving.wait(until: { core.pendingInterrupt != nil || isLow() }) { settle(core) }
         }
         // News may come while it is active.
@@ -140,10 +155,10 @@ import Testing
     }
 
     private func explore(
-        _ kind: Guest = .sleeps, asks: Bool = false, sourceLocation: SourceLocation = #_sourceLocation,
-        _ check: @escaping () -> String?
+        _ kind: Guest = .sleeps, sourceLocation: SourceLocation = #_sourceLocation, _ check: @escaping () -> String?
     ) {
-        guest(kind, asks: asks)
+        plan.guest = kind
+        playGuest()
         scenario.explore(.short, sourceLocation: sourceLocation, check)
     }
 
@@ -170,7 +185,8 @@ import Testing
     @Test func aLevelComesOnceForEachTimeItsLineGoesHigh() {
         for _ in 0..<2 { raiseAndLower(others[0].context) }
         scenario.program(others[1].context, disturb)
-        explore(asks: true) { check(edges: 0...0, levels: 2...2) }
+        plan.asks = true
+        explore { check(edges: 0...0, levels: 2...2) }
     }
 
     /// A line that goes low again at once may be missed; nothing is left of it.
@@ -226,6 +242,49 @@ import Testing
             count(36) == 1 ? check(edges: 1...1, sleeps: false) : "\(count(36)) of the second edge were taken"
         }
     }
+
+    /// A guest that runs on: the disturber pends the interrupt on the guest's own core.
+    @Test func anEdgeOfItsOwnCoreComesAtOnce() {
+        plan.pends = true
+        scenario.program(disturber.context, pend)
+        scenario.program(others[0].context, disturb)
+        scenario.program(others[1].context, disturb)
+        explore(.spins) { check(edges: 1...1, sleeps: false) }
+    }
+
+    // MARK: The core looks at that very moment
+
+    /// The guest's core looks for another reason: what it does not see leaves the virtual CPU dirty.
+    @Test func anEdgeThatCameTooLateForALookBringsAnother() {
+        let guest = machine.guest
+        scenario.bench.model.cores[0].run { guest.pointee.isDirty.store(1) }
+        scenario.body(0) { core in core.enter { _ in K.synchronise(guest) } }
+        scenario.body(1) { core in core.enter { K.pend($0, machine.context, Self.edgeNumber) } }
+        scenario.body(2) { _ in }
+        scenario.explore { [self] in
+            let isWaiting = guest.pointee.pending[1].load() == 2
+            guard isWaiting == listed.isEmpty else { return isWaiting ? "it is there twice" : "it is lost" }
+            return isWaiting && guest.pointee.isDirty.load() == 0 ? "nobody will look" : nil
+        }
+    }
+
+    /// An interrupt is disabled while its core puts it into a list register: its core is told to take it back.
+    @Test func anEdgeThatIsDisabledWhileItIsPlacedIsTakenBack() {
+        let guest = machine.guest
+        scenario.bench.model.cores[0].run {
+            guest.pointee.pending[1].set(2)
+            guest.pointee.isDirty.store(1)
+        }
+        scenario.body(0) { core in core.enter { _ in K.synchronise(guest) } }
+        scenario.program(others[0].context, control(.disable, 1, 2))
+        scenario.body(2) { _ in }
+        scenario.explore { [self] in
+            let isTold = machine.context.pointee.requests.load() & ContextRequest.interrupts != 0
+            return listed.isEmpty || isTold ? nil : "it stays in its list register"
+        }
+    }
+
+    // MARK: A guest that is masked
 
     /// A guest that takes nothing for now: an interrupt that is disabled meanwhile is taken out of its list register.
     @Test func anEdgeThatIsDisabledBeforeItIsTakenWaits() {

@@ -54,8 +54,10 @@ import Testing
             scenario.operation(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(fresh)))
     }
 
-    private func explore(_ sourceLocation: SourceLocation = #_sourceLocation, _ check: @escaping () -> String?) {
-        scenario.explore(.short, sourceLocation: sourceLocation, check)
+    private func explore(
+        _ extent: Extent = .short, sourceLocation: SourceLocation = #_sourceLocation, _ check: @escaping () -> String?
+    ) {
+        scenario.explore(Extent.isFull ? .usual(cores: 2) : extent, sourceLocation: sourceLocation, check)
     }
 
     /// What is made of the memory stays as it was made.
@@ -176,16 +178,18 @@ import Testing
         }
     }
 
-    /// Core 2's thread gets a table of `part` with a notification in slot 3, the space in slot 4 and a page in slot 5.
+    /// Core 2's thread gets a table of `part` with a notification, the space and a page in these slots. They are the
+    /// last of many, because the table is emptied in pieces.
+    private static let bitsSlot: UInt64 = 37, spaceSlot: UInt64 = 38, pageSlot: UInt64 = 39
     private func giveTable() -> (bits: UInt32, page: UInt32) {
         let bench = scenario.bench
-        let table = make(.capabilityTable, 8)
+        let table = make(.capabilityTable, 40)
         bench.raiseRoot()
         let bits = bench.create(.notification)
         let page = bench.create(.extent, Page.size, alignment: Page.size)
         let first = bench.create(.extent, Page.size, alignment: Page.size)
         for (place, source) in [bits, InitialSlot.space, page].enumerated() {
-            bench.succeed(.derive, source, UInt64(table), UInt64(3 + place), 15, 0, 0)
+            bench.succeed(.derive, source, UInt64(table), Self.bitsSlot + UInt64(place), 15, 0, 0)
         }
         // The tables for the page are there.
         bench.succeed(
@@ -203,7 +207,7 @@ import Testing
     /// The table of a thread that looks something up in it.
     @Test func aThreadLosesATableThatIsTaken() {
         let (bits, _) = giveTable()
-        scenario.program(other.context, scenario.signal(3, 1), scenario.signal(3, 2))
+        scenario.program(other.context, scenario.signal(UInt32(Self.bitsSlot), 1), scenario.signal(UInt32(Self.bitsSlot), 2))
         takeBack()
         explore { [self] in
             let told = scenario.bench.object(bits, as: KernelCore.Notification.self).pointee.bits.load()
@@ -218,9 +222,9 @@ import Testing
         _ = giveTable()
         scenario.program(
             other.context,
-            scenario.operation(.map, 4, 5, 0x40_1000, 0, Page.size, UInt64(Rights.readWrite.rawValue), 6))
+            scenario.operation(.map, UInt32(Self.spaceSlot), Self.pageSlot, 0x40_1000, 0, Page.size, UInt64(Rights.readWrite.rawValue), 6))
         takeBack()
-        explore { [self] in
+        explore(Extent(deviations: 1, schedules: 300, random: 30)) { [self] in
             let status = other.context.pointee.frame.x[0]
             guard [Status.ok, .badCapability, .badState].contains(where: { $0.rawValue == status }) else {
                 return "told \(status)"

@@ -78,6 +78,37 @@ import Testing
         }
     }
 
+    /// A fast path that has entered the kernel long before it tries the lock: it sees what the last holder has left.
+    @Test func anAttemptSeesWhatTheLastHolderHasLeft() {
+        let bench = scenario.bench
+        let page = UInt64(bench.create(.extent, 2 * Page.size, alignment: Page.size))
+        let slots = (0...1).map { _ in bench.freeSlot() }
+        let address: UInt64 = 0x40_0000, rights = UInt64(Rights.readWrite.rawValue)
+        bench.succeed(.map, InitialSlot.space, page, address, 0, Page.size, rights, UInt64(slots[1]))
+        let mappers = (1...2).map { bench.makeThread(priority: 10, core: $0) }
+        bench.sleepRoot()
+        scenario.program(
+            mappers[0].context,
+            scenario.operation(
+                .map, InitialSlot.space, page, address + 3 * Page.size, 0, Page.size, rights, UInt64(slots[0])))
+        scenario.body(2) { core in
+            let context = mappers[1].context
+            context.pointee.frame.x[0] = ABI.Operation.map.rawValue
+            context.pointee.frame.x[1] = Selector(slot: InitialSlot.space).bits
+            let words = [page, address + Page.size, 0, Page.size, rights, UInt64(slots[0])]
+            for (place, word) in words.enumerated() { context.pointee.frame.x[2 + place] = word }
+            KernelScenario.enter(core) { kernelCore in
+                scenario.letOthersGoOn()
+                if K.mapFast(context) == nil { K.operate(kernelCore, context) }
+            }
+        }
+        scenario.explore(.short) { [self] in
+            let answers = mappers.map { $0.context.pointee.frame.x[0] }.sorted()
+            let expected = [Status.ok.rawValue, Status.occupied.rawValue].sorted()
+            return answers == expected ? check(0) : "the mappers were told \(answers)"
+        }
+    }
+
     /// Two fast paths at once that want the same slot: one gets it, and the other one sees that it is taken.
     @Test(arguments: [true, false]) func twoAttemptsAtOnceDoNotMeet(haveOneSlot: Bool) {
         let bench = scenario.bench

@@ -75,7 +75,7 @@ import Testing
     @Test func aLookUpFindsAllOfOneCapability() {
         refill([(0, .notification, .all), (1, .notification, .all), (2, .notification, .all)])
         lookUp(.notification, .write)
-        scenario.explore { [self] in check([0, 1, 2]) }
+        scenario.explore(.deep) { [self] in check([0, 1, 2]) }
     }
 
     @Test func aLookUpFindsNoObjectWithRightsOfAnother() {
@@ -91,8 +91,8 @@ import Testing
     }
 
     /// `findContext` looks for either of two kinds.
-    @Test func aContextIsFoundWithItsOwnRights() {
-        refill([(0, .thread, .all), (1, .thread, .read), (2, .virtualCPU, .all)])
+    @Test(arguments: [2, 3]) func aContextIsFoundWithItsOwnRights(count: Int) {
+        refill(Array([(0, .thread, .all), (1, .thread, .read), (2, .virtualCPU, .all)].prefix(count)))
         scenario.body(1) { core in
             core.enter { _ in
                 for _ in 0..<2 {
@@ -102,7 +102,7 @@ import Testing
                 }
             }
         }
-        scenario.explore { [self] in check([0, 2]) }
+        scenario.explore(.deep) { [self] in check([0, 2]) }
     }
 
     /// A core that was told that the slot is empty, or what is in it, does not find what was there before.

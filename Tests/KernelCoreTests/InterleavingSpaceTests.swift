@@ -25,8 +25,7 @@ import Testing
             while bench.operate(.create, part, form: UInt32(kind.rawValue), parameter, UInt64(slot)).status == .again {}
         }
         create(.addressSpace, 3, space)
-        let thread = bench.freeSlot()
-        create(.thread, 0, thread)
+        let thread = bench.create(.thread)
         old = bench.object(space, as: AddressSpace.self).pointee.translation
         tenant = Tenant(
             context: bench.object(thread, as: ExecutionContext.self), slot: thread,
@@ -43,8 +42,11 @@ import Testing
 
     /// After the revocation: no core's hardware translates by the space, whose memory is free.
     private var verify: KernelScenario.Step {
-        { [scenario, old] _, context in
+        { [scenario, old, tenant = tenant.context] _, context in
             guard context.pointee.frame.x[0] == Status.ok.rawValue else { return }
+            for core in scenario.bench.model.cores where core.kernelCore.pointee.current == tenant {
+                Interleaving.fail("core \(core.kernelCore.pointee.id.number) runs what has no space")
+            }
             for core in scenario.bench.model.cores where core.translation == old {
                 Interleaving.fail("core \(core.kernelCore.pointee.id.number) translates by a space that is gone")
             }
@@ -102,6 +104,16 @@ import Testing
 }
 
 extension KernelScenario {
+    /// Inside of an entry: other cores go on for as long as they have something to do, unless a schedule says otherwise.
+    func letOthersGoOn() {
+        // There may have been news the first time.
+        var looks = 0
+        _ = Interleaving.wait(until: {
+            looks += 1
+            return looks > 2
+        })
+    }
+
     /// An operation with words that is repeated until it is done, and waits for nobody meanwhile.
     func untilDone(_ operation: ABI.Operation, _ slot: UInt32, form: UInt32, _ first: UInt64, _ second: UInt64) -> Step {
         let once = self.operation(operation, slot, form: form, first, second)
@@ -111,7 +123,7 @@ extension KernelScenario {
         }
     }
 
-    /// An operation that is done in pieces, and waits for other cores as well: they go on after each fourth piece.
+    /// An operation that is done in pieces, and waits for other cores as well: they go on after each second piece.
     func untilAllIsDone(_ operation: ABI.Operation, _ slot: UInt32, form: UInt32 = 0) -> Step {
         let once = self.operation(operation, slot, form: form)
         return { core, context in
@@ -120,7 +132,7 @@ extension KernelScenario {
                 once(core, context)
                 guard context.pointee.frame.x[0] == Status.again.rawValue else { return }
                 pieces += 1
-                if core.pendingInterrupt == nil, pieces % 4 == 0 { ModelMachine.relax() }
+                if core.pendingInterrupt == nil, pieces % 2 == 0 { ModelMachine.relax() }
                 while core.pendingInterrupt != nil { Self.enter(core) { _ in _ = core.takeInterrupt() } }
                 guard core.kernelCore.pointee.current == context else { return }
             }
@@ -130,5 +142,7 @@ extension KernelScenario {
 
 extension Extent {
     /// For scenarios of many accesses: a sample of what `usual` plays.
-    static let short = isFull ? usual : Extent(deviations: 2, schedules: 150, random: 30)
+    static let short = isFull ? usual(cores: 2) : Extent(deviations: 2, schedules: 120, random: 30)
+    /// For scenarios of few accesses, whose faults need three deviations.
+    static let deep = isFull ? usual(cores: 2) : Extent(deviations: 2, schedules: 250, random: 600)
 }

@@ -1,4 +1,5 @@
 import Interleaving
+import SharedAccess
 import Testing
 
 @testable import VirtualPlatform
@@ -9,6 +10,8 @@ import Testing
     private final class Crew {
         let lock = Holder()
         var holder: Int?
+        /// What the lock guards, by accesses that nothing else orders.
+        let count = SharedUInt64(0)
         var worked: [Int] = []
         var isWoken: [Bool]
         var failures: [String] = []
@@ -24,6 +27,7 @@ import Testing
             _ = lock.lock.tryAcquire()
             while !lock.lock.release().isNone {}
             holder = nil
+            count.store(0, ordering: .relaxed)
             worked = []
             failures = []
             isWoken = isWoken.map { _ in false }
@@ -38,6 +42,7 @@ import Testing
                 isWoken[thread] = false
             }
             enter(thread)
+            count.store(count.load(ordering: .relaxed) + 1, ordering: .relaxed)
             worked.append(thread)
             release(thread)
         }
@@ -65,12 +70,14 @@ import Testing
             body: { thread in for _ in 0..<turns { crew.work(thread) } },
             check: {
                 if let failure = crew.failures.first { return failure }
-                guard crew.worked.count == threads * turns else { return "worked: \(crew.worked)" }
+                guard crew.worked.count == threads * turns, crew.count.load(ordering: .relaxed) == threads * turns else {
+                    return "worked: \(crew.worked), counted: \(crew.count.load(ordering: .relaxed))"
+                }
                 guard crew.lock.lock.tryAcquire() else { return "the lock is held" }
                 return crew.lock.lock.release().isNone ? nil : "waiters are left"
             })
         let extent = Extent.isFull
-            ? Extent(deviations: 3, schedules: 40_000, random: 4000) : Extent(deviations: 2, schedules: 400, random: 40)
+            ? Extent(deviations: 3, schedules: 40_000, random: 4000) : Extent(deviations: 3, schedules: 500, random: 400)
         let result = scenario.explore(extent)
         if let failure = result.failure { Issue.record("\(failure)", sourceLocation: sourceLocation) }
         if Extent.isReported {
