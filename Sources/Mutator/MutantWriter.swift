@@ -5,6 +5,8 @@ import SwiftSyntax
 /// Writes files in which each body is a choice between its mutants and what it was.
 struct MutantWriter {
     private(set) var mutants: [Mutant] = []
+    /// Variants whose text was not found.
+    private(set) var lost: [Variant] = []
     private let wanted: Set<String>?
     private let unwanted: Set<String>
     private var functionCount = 0
@@ -29,9 +31,7 @@ struct MutantWriter {
             write(body, edits, of: path, into: &output)
             for (edit, key) in edits where key != nil { used.insert(key ?? edit.change) }
         }
-        if let lost = variants.first(where: { !used.contains($0.key) }) {
-            throw MutatorError(message: "\(path): no body of '\(lost.function)' has exactly once: \(lost.old)")
-        }
+        lost += variants.filter { !used.contains($0.key) }
         return output.finished(importing: "MutationSeam")
     }
 
@@ -63,20 +63,22 @@ struct MutantWriter {
             || body.name.hasSuffix("." + variant.function) || body.name.contains("." + variant.function + ".")
         else { return nil }
         let bytes = body.statements.bytes
-        let text = Array(source[bytes]), old = Array(variant.old.utf8)
-        guard text.count >= old.count, !old.isEmpty else { return nil }
-        let places = (0...text.count - old.count).filter { text[$0..<$0 + old.count].elementsEqual(old) }
+        let text = SpacedText(source), old = Array(variant.old.utf8)
+        let places = bytes.compactMap { start in text.end(of: old, from: start, before: bytes.upperBound).map { start..<$0 } }
         guard places.count == 1 else { return nil }
-        let start = bytes.lowerBound + places[0]
+        let start = places[0].lowerBound
         let line = converter.location(for: AbsolutePosition(utf8Offset: start)).line
         let shown = variant.new.isEmpty ? "nothing" : Syntax.oneLine(variant.new)
         let change = "\(Syntax.oneLine(variant.old)) -> \(shown)"
         return (
-            Edit(range: start..<start + old.count, replacement: variant.new, change: change, line: line), variant.key
+            Edit(range: places[0], replacement: variant.new, change: change, line: line), variant.key
         )
     }
 
     // MARK: Bodies
+
+    /// Whether a body that was one expression still is.
+    private func isOneStatement(_ text: String) -> Bool { Parser.parse(source: text).statements.count == 1 }
 
     private mutating func write(
         _ body: FunctionBody, _ edits: [(Edit, String?)], of path: String, into output: inout MutatedText
@@ -99,10 +101,8 @@ struct MutantWriter {
         for (edit, key) in chosen {
             output.append("case \(mutants.count + 1): do {\n")
             let first = output.lineCount
-            output.append(mark)
-            output.append(from: bytes.lowerBound, to: edit.range.lowerBound)
-            output.append(edit.replacement)
-            output.append(from: edit.range.upperBound, to: bytes.upperBound)
+            let text = output.text(of: bytes, with: edit)
+            output.append(isOneStatement(text) ? mark + text : text)
             mutants.append(
                 Mutant(
                     key: key, number: mutants.count + 1, functionNumber: functionCount, file: path, function: body.name,
@@ -147,6 +147,33 @@ private final class ReturnFinder: SyntaxVisitor {
     override func visit(_ node: ClosureExprSyntax) -> SyntaxVisitorContinueKind { .skipChildren }
 }
 
+/// Text in which a stretch of spaces and line ends counts as one space.
+private struct SpacedText {
+    private let bytes: [UInt8]
+
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    /// Where `wanted` ends if it begins at `start`.
+    func end(of wanted: [UInt8], from start: Int, before limit: Int) -> Int? {
+        var place = start, index = 0
+        while index < wanted.count {
+            guard place < limit else { return nil }
+            if Self.isSpace(wanted[index]) {
+                guard Self.isSpace(bytes[place]) else { return nil }
+                while index < wanted.count, Self.isSpace(wanted[index]) { index += 1 }
+                while index < wanted.count, place < limit, Self.isSpace(bytes[place]) { place += 1 }
+            } else {
+                guard bytes[place] == wanted[index] else { return nil }
+                index += 1
+                place += 1
+            }
+        }
+        return place
+    }
+
+    private static func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\n") }
+}
+
 /// The text of a file while it is written anew.
 struct MutatedText {
     private let source: [UInt8]
@@ -157,8 +184,13 @@ struct MutatedText {
 
     init(_ source: [UInt8]) { self.source = source }
 
+    /// A part of the source with an edit.
+    func text(of range: Range<Int>, with edit: Edit) -> String {
+        let before = source[range.lowerBound..<edit.range.lowerBound]
+        let after = source[edit.range.upperBound..<range.upperBound]
+        return String(decoding: before, as: UTF8.self) + edit.replacement + String(decoding: after, as: UTF8.self)
+    }
     mutating func append(_ text: String) { append(text.utf8) }
-    mutating func append(from start: Int, to end: Int) { append(source[start..<end]) }
     /// Goes on in the source where the last copy ended.
     mutating func copy(upTo end: Int) {
         append(source[copied..<end])

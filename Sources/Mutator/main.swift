@@ -68,6 +68,10 @@ func run() throws {
             try output.write(toFile: file.output, atomically: true, encoding: .utf8)
         }
     }
+    guard writer.lost.isEmpty else {
+        let list = writer.lost.map { "\($0.file): no body of '\($0.function)' has exactly once: \($0.old)" }
+        throw MutatorError(message: list.joined(separator: "\n"))
+    }
     try JSONEncoder().encode(writer.mutants).write(to: URL(fileURLWithPath: arguments[2]))
 }
 

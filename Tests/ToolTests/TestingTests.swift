@@ -59,6 +59,27 @@ import Testing
         let count = TestReport.count(inFile: text)
         #expect(count.tests == 8 && count.failures == 2 && count.skipped == 1)
     }
+
+    @Test func namesTheTestsThatFailed() {
+        let text = """
+            <testsuites><testsuite name="a">
+            <testcase classname="Core.CallTests" name="passes()" time="0.1" />
+            <testcase classname="Core.CallTests" name="fails(count:)" time="0.1">
+              <failure message="1 == 2" />
+            </testcase>
+            <testcase classname="Core.CallTests" name="isSkipped()" time="0.1">
+              <skipped />
+            </testcase>
+            </testsuite></testsuites>
+            """
+        #expect(TestReport.failedTests(inFile: text) == ["Core.CallTests/fails(count:)"])
+    }
+
+    @Test func countsFailuresByTest() {
+        #expect(RepeatedTests.table([:], runs: 3) == "    no test failed in 3 runs")
+        let table = RepeatedTests.table(["b": 1, "a": 1, "often": 2], runs: 3)
+        #expect(table == "    often: 2 of 3 runs\n    a: 1 of 3 runs\n    b: 1 of 3 runs")
+    }
 }
 
 @Suite struct ModelCheckTests {

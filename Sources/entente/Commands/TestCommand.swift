@@ -21,6 +21,9 @@ struct TestCommand: ParsableCommand {
     @Option(help: "Only play so many random operations against the reference model of the kernel, with the address sanitizer.")
     var operations: Int?
 
+    @Option(name: .customLong("repeat"), help: "Only run the tests on the host so often with one build, and count the failures by test.")
+    var runs: Int?
+
     @Flag(help: "Only check the models of the kernel's cross-core paths, with spin.")
     var models = false
 
@@ -45,6 +48,8 @@ struct TestCommand: ParsableCommand {
             suite.runKillTests(kills: kills)
         } else if let operations {
             suite.runOperations(operations)
+        } else if let runs {
+            suite.repeatHostTests(runs)
         } else if models {
             suite.checkModels()
         } else if mutants {
@@ -57,11 +62,12 @@ struct TestCommand: ParsableCommand {
 
     private func runAll(_ suite: inout TestSuite) {
         suite.checkModels()
-        suite.runHostTests()
+        // With the address sanitizer the full form finds the most; the thread sanitizer needs it for tests that race.
+        suite.runHostTests(isLong: noSanitizers)
         suite.runInterleavings()
         if !noSanitizers {
-            suite.runHostTests(sanitizer: "address")
-            suite.runHostTests(sanitizer: "thread", coreOnly: true)
+            suite.runHostTests(sanitizer: "address", isLong: true)
+            suite.runHostTests(sanitizer: "thread", isLong: true)
         }
         suite.checkMutants(MutantArea.allCases, sample: 150, seed: suite.workspace.seedOfCommit)
         suite.checkImages()

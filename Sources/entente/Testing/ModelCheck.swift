@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// Checks the models of the kernel's cross-core paths (`Sources/KernelCore/Models`) with spin.
 ///
@@ -6,8 +7,10 @@ import Foundation
 struct ModelCheck {
     /// Holds the models, `*.pml`.
     let folder: URL
-    /// For what spin and the compiler make.
+    /// For what spin and the compiler make, in a folder for each check.
     let scratch: URL
+    /// Checks at once: a verifier has one thread, and needs up to 2 GiB.
+    private static let width = min(ProcessInfo.processInfo.activeProcessorCount, 4)
 
     init(workspace: Workspace) {
         folder = workspace.root.appendingPathComponent("Sources/KernelCore/Models")
@@ -19,13 +22,16 @@ struct ModelCheck {
         let models = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
             .filter { $0.pathExtension == "pml" }.sorted { $0.path < $1.path }
         guard !models.isEmpty else { throw Failure("no models in \(folder.path)") }
-        for model in models {
-            let runs = ModelRun.runs(inModel: try String(contentsOf: model, encoding: .utf8))
-            let outcomes = try runs.map { ($0, try check(model, $0)) }
-            for (run, outcome) in outcomes {
+        try? FileManager.default.removeItem(at: scratch)
+        let plan = try models.map { ($0, ModelRun.runs(inModel: try String(contentsOf: $0, encoding: .utf8))) }
+        let outcomes = try checkAll(plan.flatMap { model, runs in runs.map { (model, $0) } })
+        var next = outcomes.startIndex
+        for (model, runs) in plan {
+            for (run, outcome) in zip(runs, outcomes[next...]) {
                 Progress.say("    \(model.lastPathComponent) \(run.title): \(outcome.text)")
                 if outcome.isAsExpected { result.passed += 1 } else { result.failed += 1 }
             }
+            next += runs.count
             // A model that is never checked, or cannot fail, shows nothing.
             for expectsError in [true, false] where !runs.contains(where: { $0.expectsError == expectsError }) {
                 Progress.say("    \(model.lastPathComponent): no check that must \(expectsError ? "fail" : "pass")")
@@ -35,19 +41,40 @@ struct ModelCheck {
         return result
     }
 
-    /// Makes a verifier of the model, runs it, and judges what it says.
-    private func check(_ model: URL, _ run: ModelRun) throws -> ModelOutcome {
-        try? FileManager.default.removeItem(at: scratch)
-        try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
+    /// Does several checks at once, and returns their outcomes in the order of the checks.
+    private func checkAll(_ checks: [(model: URL, run: ModelRun)]) throws -> [ModelOutcome] {
+        let outcomes = Mutex<[Int: Result<ModelOutcome, any Error>]>([:])
+        let queue = OperationQueue()
+        queue.maxConcurrentOperationCount = Self.width
+        for (index, check) in checks.enumerated() {
+            queue.addOperation {
+                let folder = scratch.appendingPathComponent("\(index)-\(check.model.lastPathComponent)")
+                let outcome = Result { try self.check(check.model, check.run, in: folder) }
+                outcomes.withLock { $0[index] = outcome }
+            }
+        }
+        queue.waitUntilAllOperationsAreFinished()
+        return try outcomes.withLock { all in try checks.indices.map { try all[$0]!.get() } }
+    }
+
+    /// Makes a verifier of the model, runs it, and judges what it says. The folder stays if that is not as expected.
+    private func check(_ model: URL, _ run: ModelRun, in folder: URL) throws -> ModelOutcome {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let start = ContinuousClock.now
-        _ = try Subprocess("spin", run.flags + ["-a", model.path], directory: scratch).text()
+        _ = try Subprocess("spin", run.flags + ["-a", model.path], directory: folder).text()
         // A deliberate error is found soon: there the time goes into the compiler.
         let optimisation = run.expectsError ? "-O0" : "-O2"
         let kind = run.isFair ? [] : ["-DSAFETY"]
-        _ = try Subprocess("gcc", [optimisation, "-w"] + kind + ["-o", "pan", "pan.c"], directory: scratch).text()
-        let verifier = scratch.appendingPathComponent("pan").path
-        let report = try Subprocess(verifier, ["-m1000000"] + (run.isFair ? ["-a", "-f"] : []), directory: scratch).text()
-        return ModelOutcome(report: report, run: run, duration: ContinuousClock.now - start)
+        _ = try Subprocess("gcc", [optimisation, "-w"] + kind + ["-o", "pan", "pan.c"], directory: folder).text()
+        let verifier = folder.appendingPathComponent("pan").path
+        let report = try Subprocess(verifier, ["-m1000000"] + (run.isFair ? ["-a", "-f"] : []), directory: folder).text()
+        var outcome = ModelOutcome(report: report, run: run, duration: ContinuousClock.now - start)
+        if outcome.isAsExpected {
+            try FileManager.default.removeItem(at: folder)
+        } else {
+            outcome.text += "; see \(folder.path)"
+        }
+        return outcome
     }
 }
 

@@ -19,8 +19,10 @@ struct TestSuite {
 
     /// The tests that need nothing but the host, with a sanitizer if one is named.
     ///
-    /// - Parameter coreOnly: without the tool's own tests: only the core has several threads.
-    mutating func runHostTests(sanitizer: String? = nil, coreOnly: Bool = false) {
+    /// A sanitizer's run leaves out the tool's own tests, because only the core has several threads and unsafe memory.
+    ///
+    /// - Parameter isLong: runs the long tests in their full form.
+    mutating func runHostTests(sanitizer: String? = nil, isLong: Bool) {
         let title = "Host tests" + (sanitizer.map { " with the \($0) sanitizer" } ?? "")
         var arguments = ["--skip", "SystemTests"]
         if let sanitizer { arguments += ["--sanitize=\(sanitizer)"] }
@@ -35,7 +37,8 @@ struct TestSuite {
         let scratch = ".build/" + (sanitizer ?? "tests")
         // The test runner and Foundation leak a little at their end; what the code under test does wrong is still found.
         var environment = ["ASAN_OPTIONS": "detect_leaks=0"]
-        if coreOnly { environment["ENTENTE_CORE"] = "1" }
+        if sanitizer != nil { environment["ENTENTE_CORE"] = "1" }
+        if isLong { environment["ENTENTE_TEST_LONG"] = "1" }
         runSwiftTests(title, arguments, scratch: scratch, environment: environment)
     }
 
@@ -45,6 +48,12 @@ struct TestSuite {
             "Interleavings", ["--filter", "Interleaving", "-c", "release", "-Xswiftc", "-enable-testing"],
             scratch: ".build/operations",
             environment: ["ENTENTE_CORE": "1", "ENTENTE_INTERLEAVINGS": "full"])
+    }
+
+    /// The host tests so often, to find those that fail now and then.
+    mutating func repeatHostTests(_ runs: Int) {
+        let workspace = workspace
+        record("\(runs) runs of the host tests") { try RepeatedTests(workspace: workspace, runs: runs).run() }
     }
 
     /// The tests that boot whole systems on QEMU, one after the other: two at once would only wait for each other.
@@ -158,9 +167,17 @@ struct TestReport {
         others = [folder.appendingPathComponent("\(name)-swift-testing.xml")]
     }
 
+    private var texts: [String] { ([file] + others).compactMap { try? String(contentsOf: $0, encoding: .utf8) } }
+
+    /// The tests that failed, each once.
+    var failedTests: [String] { Array(Set(texts.flatMap { TestReport.failedTests(inFile: $0) })).sorted() }
+
+    static func failedTests(inFile text: String) -> [String] {
+        text.matches(of: /<testcase classname="([^"]*)" name="([^"]*)"[^>]*[^>\/]>\s*<(?:failure|error)/).map { "\($0.1)/\($0.2)" }
+    }
+
     func result(named name: String) -> TestResult {
-        let texts = ([file] + others).compactMap { try? String(contentsOf: $0, encoding: .utf8) }
-        return texts.map { TestReport.count(inFile: $0) }.reduce(into: TestResult(name: name, passed: 0, failed: 0)) {
+        texts.map { TestReport.count(inFile: $0) }.reduce(into: TestResult(name: name, passed: 0, failed: 0)) {
             // A test with several arguments can fail more than once.
             $0.passed += max(0, $1.tests - $1.failures - $1.skipped)
             $0.failed += $1.failures

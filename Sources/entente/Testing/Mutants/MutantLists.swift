@@ -37,7 +37,7 @@ struct MutantVariants {
         /// A regular expression over the names of the tests.
         var tests: String
 
-        var key: String { "variant \(file) \(`in`): \(old) -> \(new)" }
+        var key: String { "variant \(file) \(`in`): \(old) -> \(new), for \(tests)" }
     }
 
     let entries: [Entry]
@@ -46,7 +46,11 @@ struct MutantVariants {
         let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
             .filter { $0.lastPathComponent.hasPrefix("variants") && $0.pathExtension == "yaml" }
             .sorted { $0.path < $1.path }
-        entries = try files.flatMap { try MutantLists.read([Entry].self, $0) }
+        entries = try files.flatMap { try MutantLists.read([Entry].self, $0) }.map { entry in
+            var entry = entry
+            entry.old = entry.old.trimmingCharacters(in: .whitespacesAndNewlines)
+            return entry
+        }
         let repeated = Dictionary(grouping: entries, by: \.key).first { $0.value.count > 1 }
         if let repeated { throw Failure("\(folder.path): this variant stands there twice: \(repeated.key)") }
     }

@@ -73,8 +73,9 @@ struct MutatedPackage {
             guard let messages else { return mutants }
             let bad = CompilerMessages(messages, below: copy.path).mutants(of: mutants)
             guard !bad.isEmpty else { throw Failure("the tests with mutants do not build:\n" + messages.suffix(4000)) }
-            if let variant = bad.first(where: { $0.hasPrefix("variant ") }) {
-                throw Failure("this does not compile: \(variant)\n" + messages.suffix(2000))
+            let wrong = bad.filter { $0.hasPrefix("variant ") }.sorted()
+            guard wrong.isEmpty else {
+                throw Failure("these do not compile:\n" + wrong.joined(separator: "\n") + "\n" + messages.suffix(4000))
             }
             unwanted.formUnion(bad)
             try JSONEncoder().encode(unwanted).write(to: uncompilable)
