@@ -1,5 +1,6 @@
 import ABI
 import EntenteTesting
+import Foundation
 import Interleaving
 import Testing
 
@@ -114,12 +115,13 @@ import Testing
         }
         deinit { base.deallocate() }
 
-        /// - Parameter waiting: bytes of 0xEE that wait in it.
+        /// - Parameter waiting: bytes that wait in it; as all others, they are 0xEE.
         func begin(_ waiting: Int) {
             base.initializeMemory(as: UInt8.self, repeating: 0, count: Int(ConsoleRing.size))
-            base.storeBytes(of: 0xFFFF_FFFF - 1, toByteOffset: Int(ConsoleRing.head), as: UInt32.self)
             base.storeBytes(of: 0xFFFF_FFFF - 1, toByteOffset: Int(ConsoleRing.tail), as: UInt32.self)
-            for _ in 0..<waiting { _ = end.put(0xEE) }
+            memset(base + Int(ConsoleRing.data), 0xEE, Int(ConsoleRing.capacity))
+            let head: UInt32 = 0xFFFF_FFFF - 1
+            base.storeBytes(of: head &+ UInt32(waiting), toByteOffset: Int(ConsoleRing.head), as: UInt32.self)
             (taken, put) = ([], [])
         }
     }

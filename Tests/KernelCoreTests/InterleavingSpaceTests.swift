@@ -40,6 +40,14 @@ import Testing
         scenario.name(bench.object(space, as: AddressSpace.self), "space")
     }
 
+    /// The tenant waits, and must not run once it was stopped.
+    private var stay: KernelScenario.Step {
+        { [scenario] core, context in
+            if context.pointee.state == .stopped { Interleaving.fail("it runs, and is stopped") }
+            scenario.wait(core, context)
+        }
+    }
+
     /// After the revocation: no core's hardware translates by the space, whose memory is free.
     private var verify: KernelScenario.Step {
         { [scenario, old, tenant = tenant.context] _, context in
@@ -74,13 +82,13 @@ import Testing
 
     /// Core 1 runs the tenant, or has run it last and sleeps.
     @Test func aCoreLeavesASpaceThatGoesAway() {
-        scenario.endlessly(tenant.context, scenario.wait)
+        scenario.endlessly(tenant.context, stay)
         explore()
     }
 
     /// Core 1 changes to another thread and back meanwhile.
     @Test func aCoreThatChangesItsSpaceMeanwhileLeavesIt() {
-        scenario.endlessly(tenant.context, scenario.wait)
+        scenario.endlessly(tenant.context, stay)
         scenario.endlessly(others[0].context, scenario.listening)
         scenario.program(others[1].context, scenario.signal(others[0].notification, 1))
         explore()
@@ -94,7 +102,7 @@ import Testing
         bench.succeed(
             .map, space, UInt64(extent), 0x10_0000, 0, Page.size, UInt64(Rights.readWrite.rawValue), UInt64(mapping))
         bench.sleepRoot()
-        scenario.endlessly(tenant.context, scenario.wait)
+        scenario.endlessly(tenant.context, stay)
         scenario.program(others[1].context, scenario.untilDone(.revoke, extent))
         explore { [self] in
             guard bench.isEmpty(mapping) else { return "a mapping is left" }
@@ -142,7 +150,7 @@ extension KernelScenario {
 
 extension Extent {
     /// For scenarios of many accesses: a sample of what `usual` plays.
-    static let short = isFull ? usual : Extent(deviations: 2, schedules: 120, random: 30)
+    static let short = isFull ? usual : Extent(deviations: 2, schedules: 80, random: 24)
     /// For scenarios of few accesses, whose faults need three deviations.
     static let deep = isFull ? usual : Extent(deviations: 2, schedules: 250, random: 600)
 }
