@@ -11,17 +11,22 @@ import SharedAccess
 //
 // A run that leaves its usual course nowhere plays one core after the other. `explore` tries each way to leave it up to
 // `deviations` times: by going on with another core before an access or after a release, or by returning an older
-// value. Only at words that two cores touch, one of them by a store: other points make no difference. Then runs follow
-// that leave it at random. A failure names its schedule, which `ENTENTE_SCHEDULE` plays again, with a trace.
+// value. Only at words that two cores touch, one of them by a store: other points make no difference. No further
+// deviation is added to a switch after which no other core had to do with the access that was put off, because the same
+// comes of a later switch; in the short form neither to a switch after a store. Then runs follow that leave the usual course at random. A failure names its
+// schedule, which `ENTENTE_SCHEDULE` plays again, with a trace.
+//
+// `reset` and `check` run while no core does, and outside of the exploration: their accesses are ordinary ones. A trap
+// ends the process before the schedule is printed; `ENTENTE_INTERLEAVINGS=print` prints each one before it is played.
 
 /// A few cores on shared words.
 public struct Scenario {
     public var cores: Int
     public var reset: () -> Void
     public var body: (_ core: Int) -> Void
-    /// What is wrong at the end; nil if nothing is.
+    /// Returns the reason for which the end is wrong, or nil.
     public var check: () -> String?
-    /// A name for an address, in traces.
+    /// Returns a name for an address, for traces.
     public var name: (UInt) -> String?
 
     public init(
@@ -39,7 +44,7 @@ public struct Scenario {
 /// How far an exploration goes.
 public struct Extent: Sendable {
     public var deviations: Int
-    /// At most so many schedules, of those with the most deviations a sample.
+    /// The number of schedules with two deviations and more at most; of larger sets a sample. All with one are played.
     public var schedules: Int
     public var random: Int
     public var seed: UInt64
@@ -52,10 +57,13 @@ public struct Extent: Sendable {
     }
 
     /// Whether the long form is asked for: `ENTENTE_INTERLEAVINGS=full`.
-    public static var isFull: Bool { environment["ENTENTE_INTERLEAVINGS"] == "full" }
+    public static let isFull = mode == "full"
     /// Whether each exploration prints how far it came: `ENTENTE_INTERLEAVINGS=full` or `report`.
-    public static var isReported: Bool { isFull || environment["ENTENTE_INTERLEAVINGS"] == "report" }
-    static var environment: [String: String] { ProcessInfo.processInfo.environment }
+    public static let isReported = isFull || mode == "report"
+    static let isPrinted = mode == "print"
+    private static let mode = ProcessInfo.processInfo.environment["ENTENTE_INTERLEAVINGS"]
+    /// The schedule that is to be played instead of all others.
+    static let only = ProcessInfo.processInfo.environment["ENTENTE_SCHEDULE"].flatMap { Schedule($0) }
 }
 
 public struct Exploration {
@@ -73,12 +81,16 @@ public struct Exploration {
     /// The most deviations up to which every schedule was played; -1: not even the usual one.
     public internal(set) var completeUpTo = -1
     public internal(set) var failure: Failure?
+    /// For each number of deviations, how many schedules there are to play.
+    public internal(set) var sizes: [Int] = []
+    /// How many of those were played that `Extent.schedules` bounds.
+    var sampled = 0
     /// In milliseconds.
     public internal(set) var duration = 0.0
 
     public var summary: String {
-        "\(schedules) schedules, complete up to \(completeUpTo) deviations, \(accesses / max(1, schedules)) accesses each, "
-            + "\(Int(duration)) ms"
+        "\(schedules) schedules of \(sizes), complete up to \(completeUpTo) deviations, "
+            + "\(accesses / max(1, schedules)) accesses each, \(Int(duration)) ms"
     }
 }
 
@@ -99,7 +111,7 @@ public enum Interleaving {
 extension Scenario {
     /// Plays schedules until one fails or `extent` is done.
     public func explore(_ extent: Extent = Extent()) -> Exploration {
-        if let text = Extent.environment["ENTENTE_SCHEDULE"], let schedule = Schedule(text) { return replay(schedule) }
+        if let schedule = Extent.only { return replay(schedule) }
         var explorer = Explorer(self, extent)
         let start = Date()
         explorer.explore()
@@ -131,7 +143,7 @@ struct Explorer {
     /// Returns whether the schedule went well.
     @discardableResult
     mutating func play(_ schedule: Schedule, random: RandomPolicy? = nil) -> Bool {
-        if Extent.environment["ENTENTE_INTERLEAVINGS"] == "print" { print("schedule \(schedule)") }
+        if Extent.isPrinted { print("schedule \(schedule)") }
         scenario.reset()
         interleaver.run(schedule, random: random)
         result.schedules += 1
@@ -165,11 +177,14 @@ struct Explorer {
         for seed in 0..<8 {
             guard play(Schedule(), random: RandomPolicy(seed: extent.seed &+ UInt64(seed) &+ 1_000_000)) else { return }
         }
-        var level = [Schedule()]
+        var level = Level(seed: extent.seed)
+        level.add(Schedule())
         for depth in 0..<extent.deviations + 1 {
-            guard let next = playLevel(level) else { return }
-            if next.isComplete { result.completeUpTo = depth }
-            level = next.schedules
+            let limit = depth < 2 ? .max : max(0, extent.schedules - result.sampled)
+            result.sizes.append(level.count)
+            if level.count <= limit { result.completeUpTo = depth }
+            guard let next = playLevel(level.sample(limit), isSampled: limit != .max) else { return }
+            level = next
         }
         for seed in 0..<extent.random {
             guard play(Schedule(), random: RandomPolicy(seed: extent.seed &+ UInt64(seed))) else { return }
@@ -177,31 +192,57 @@ struct Explorer {
     }
 
     /// Plays schedules with the same number of deviations. Returns those with one more; nil after a failure.
-    private mutating func playLevel(_ schedules: [Schedule]) -> (schedules: [Schedule], isComplete: Bool)? {
-        var waiting = schedules, next: [Schedule] = []
-        var generator = RandomOrder(seed: extent.seed)
-        var isComplete = true
-        let isSampled = waiting.count > extent.schedules - result.schedules
-        if isSampled { waiting.shuffle(using: &generator) }
+    private mutating func playLevel(_ schedules: [Schedule], isSampled: Bool) -> Level? {
+        var waiting = schedules, next = Level(seed: extent.seed)
         while let schedule = waiting.popLast() {
-            guard result.schedules < extent.schedules else {
-                isComplete = false
-                break
-            }
             guard play(schedule) else { return nil }
+            if isSampled { result.sampled += 1 }
+            // Its children come of the schedule that switches later as well.
+            if interleaver.isRedundant || interleaver.endsAfterStore && !Extent.isFull { continue }
             for option in interleaver.options {
                 let child = Schedule(schedule.deviations + [option.deviation])
-                if option.cost == 0 { waiting.append(child) } else { next.append(child) }
+                if option.cost == 0 { waiting.append(child) } else { next.add(child) }
             }
         }
-        return (next, isComplete)
+        return next
+    }
+}
+
+/// The schedules with one number of deviations, or of too many a random part.
+private struct Level {
+    private static let capacity = 100_000
+
+    private(set) var count = 0
+    private var kept: [Schedule] = []
+    private var generator: RandomOrder
+
+    init(seed: UInt64) { generator = RandomOrder(state: seed | 1) }
+
+    mutating func add(_ schedule: Schedule) {
+        count += 1
+        if kept.count < Self.capacity {
+            kept.append(schedule)
+        } else {
+            let place = Int.random(in: 0..<count, using: &generator)
+            if place < Self.capacity { kept[place] = schedule }
+        }
+    }
+
+    /// Returns `limit` of them at most. Half of a sample return old values, if there are so many: those find missing
+    /// barriers.
+    mutating func sample(_ limit: Int) -> [Schedule] {
+        guard kept.count > limit else { return kept }
+        var old = kept.filter(\.returnsOldValues), new = kept.filter { !$0.returnsOldValues }
+        old.shuffle(using: &generator)
+        new.shuffle(using: &generator)
+        let first = min(old.count, max(limit / 2, limit - new.count))
+        return Array(new.prefix(limit - first)) + old.prefix(first)
     }
 }
 
 /// The order of a sample.
 private struct RandomOrder: RandomNumberGenerator {
     var state: UInt64
-    init(seed: UInt64) { state = seed | 1 }
     mutating func next() -> UInt64 {
         state ^= state << 13
         state ^= state >> 7

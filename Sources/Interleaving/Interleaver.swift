@@ -42,12 +42,19 @@ final class Interleaver: @unchecked Sendable {
     private var current = 0
     private var step = 0
     private var planned: [Point: Int] = [:]
-    private var lastPlanned = Point(step: -1, part: .before)
+    /// The deviations of the schedule that are still to come.
+    private var plannedLeft = 0
     private var policy: RandomPolicy?
     /// The number of stores of other cores since each core last waited.
     private var news: [Int] = []
     /// The core has returned an old value since it last waited.
     private var isBehind: [Bool] = []
+    /// The access before which the last deviation let another core go on.
+    private var interrupted: (core: Int, location: Int, isStore: Bool)?
+    /// Nothing that others did meanwhile had to do with that access, so that the same comes of a later switch.
+    private(set) var isRedundant = false
+    /// The last deviation lets another core go on after a store, not before an access.
+    private(set) var endsAfterStore = false
     private var isQuiet = false
     private var wholeDepth = 0
     private(set) var taken: [Deviation] = []
@@ -59,7 +66,7 @@ final class Interleaver: @unchecked Sendable {
     private(set) var isStuck = false
     var accessCount: Int { step }
 
-    /// Which cores have loaded and stored each location, in all runs so far.
+    /// The cores that have loaded and stored each location, in all runs so far: a bit for each.
     private var loaders: [UInt8] = []
     private var storers: [UInt8] = []
 
@@ -103,7 +110,10 @@ final class Interleaver: @unchecked Sendable {
         isBehind = Array(repeating: false, count: count)
         step = 0
         planned = Dictionary(uniqueKeysWithValues: schedule.deviations.map { ($0.point, $0.choice) })
-        lastPlanned = schedule.deviations.last?.point ?? Point(step: -1, part: .before)
+        plannedLeft = planned.count
+        interrupted = nil
+        isRedundant = false
+        endsAfterStore = false
         policy = random
         isQuiet = false
         wholeDepth = 0
@@ -125,6 +135,7 @@ final class Interleaver: @unchecked Sendable {
     /// Returns what the schedule says, else the first alternative.
     private func choose(among alternatives: [Int], at point: Point, cost: Int) -> Int {
         if let choice = planned[point], alternatives.contains(choice) {
+            plannedLeft -= 1
             if choice != alternatives[0] { taken.append(Deviation(point: point, choice: choice)) }
             return choice
         }
@@ -134,7 +145,7 @@ final class Interleaver: @unchecked Sendable {
             if choice != alternatives[0] { taken.append(Deviation(point: point, choice: choice)) }
             return choice
         }
-        guard point > lastPlanned else { return alternatives[0] }
+        guard plannedLeft == 0 else { return alternatives[0] }
         for choice in alternatives.dropFirst() {
             options.append(Option(deviation: Deviation(point: point, choice: choice), cost: cost))
         }
@@ -142,7 +153,7 @@ final class Interleaver: @unchecked Sendable {
     }
 
     /// Another core may continue here, if it has to do with the location.
-    private func pause(_ core: Int, _ location: Int, isStore: Bool, _ part: Point.Part) {
+    private func pause(_ core: Int, _ location: Int, isStore: Bool, _ point: Point) {
         guard wholeDepth == 0 else { return }
         let involved = isStore ? loaders[location] | storers[location] : storers[location]
         guard involved & ~(1 << UInt8(core)) != 0 else { return }
@@ -151,8 +162,23 @@ final class Interleaver: @unchecked Sendable {
             let other = (core + offset) % count
             if involved & 1 << UInt8(other) != 0, states[other] == .ready { alternatives.append(other) }
         }
-        let next = choose(among: alternatives, at: Point(step: step, part: part), cost: 1)
-        if next != core { handOver(from: core, to: next) }
+        let isLast = plannedLeft == 1
+        let next = choose(among: alternatives, at: point, cost: 1)
+        guard next != core else { return }
+        if isLast, plannedLeft == 0 {
+            endsAfterStore = point.part == .after
+            isRedundant = !endsAfterStore
+            if isRedundant { interrupted = (core, location, isStore) }
+        }
+        handOver(from: core, to: next)
+        if interrupted?.core == core { interrupted = nil }
+    }
+
+    /// Notes that another access has to do with the one that was interrupted.
+    private func meet(_ location: Int, isStore: Bool) {
+        guard let access = interrupted, access.location == location, access.isStore || isStore else { return }
+        isRedundant = false
+        interrupted = nil
     }
 
     private func handOver(from core: Int, to next: Int) {
@@ -161,9 +187,12 @@ final class Interleaver: @unchecked Sendable {
         batons[core].wait()
     }
 
-    private func advance(_ core: Int) {
+    /// Returns the number of the next access, or of a wait.
+    @discardableResult
+    private func advance(_ core: Int) -> Int {
         step += 1
         if step > Self.stepLimit { giveUp("the run does not end") }
+        return step
     }
 
     /// Ends a run that cannot go on. Its threads wait for ever, because nothing can take them out of the kernel.
@@ -242,10 +271,11 @@ final class Interleaver: @unchecked Sendable {
     }
 
     func load(_ core: Int, _ place: SharedPlace, _ order: LoadOrder) -> UInt64 {
-        advance(core)
+        let step = advance(core)
         let location = location(place)
         loaders[location] |= 1 << UInt8(core)
-        pause(core, location, isStore: false, .before)
+        pause(core, location, isStore: false, Point(step: step, part: .before))
+        meet(location, isStore: false)
         memory.settle(location)
         let older = wholeDepth == 0 ? memory.olderCount(core, location, order) : 0
         var back = 0
@@ -254,34 +284,38 @@ final class Interleaver: @unchecked Sendable {
             if back != 0 { isBehind[core] = true }
         }
         let value = memory.load(core, location, order, back: back)
-        trace(core, place, back == 0 ? "loads" : "loads the old", value)
+        trace(core, step, place, back == 0 ? "loads" : "loads the old", value)
         return value
     }
 
     func store(_ core: Int, _ place: SharedPlace, _ value: UInt64, _ order: StoreOrder) {
-        advance(core)
+        let step = advance(core)
         let location = location(place)
         storers[location] |= 1 << UInt8(core)
-        pause(core, location, isStore: true, .before)
+        pause(core, location, isStore: true, Point(step: step, part: .before))
+        meet(location, isStore: true)
         memory.settle(location)
         memory.store(core, location, value, order)
-        trace(core, place, order == .release ? "releases" : "stores", value)
+        trace(core, step, place, order == .release ? "releases" : "stores", value)
         tell(core)
-        if order == .release { pause(core, location, isStore: true, .after) }
+        if order == .release { pause(core, location, isStore: true, Point(step: step, part: .after)) }
     }
 
-    func update(_ core: Int, _ place: SharedPlace, _ change: (UInt64) -> UInt64?) -> UInt64 {
-        advance(core)
+    func update(
+        _ core: Int, _ place: SharedPlace, _ order: UpdateOrder, _ change: (UInt64) -> UInt64?
+    ) -> UInt64 {
+        let step = advance(core)
         let location = location(place)
         loaders[location] |= 1 << UInt8(core)
         storers[location] |= 1 << UInt8(core)
-        pause(core, location, isStore: true, .before)
+        pause(core, location, isStore: true, Point(step: step, part: .before))
+        meet(location, isStore: true)
         memory.settle(location)
-        let (old, isChanged) = memory.update(core, location, change)
-        trace(core, place, "exchanges \(hex(old)) for", memory.newest(location))
+        let (old, isChanged) = memory.update(core, location, order, change)
+        trace(core, step, place, "exchanges \(hex(old)) for", memory.newest(location))
         if isChanged {
             tell(core)
-            pause(core, location, isStore: true, .after)
+            pause(core, location, isStore: true, Point(step: step, part: .after))
         }
         return old
     }
@@ -303,7 +337,7 @@ final class Interleaver: @unchecked Sendable {
     func beginWhole() { wholeDepth += 1 }
     func endWhole() { wholeDepth -= 1 }
 
-    private func trace(_ core: Int, _ place: SharedPlace, _ text: String, _ value: UInt64) {
+    private func trace(_ core: Int, _ step: Int, _ place: SharedPlace, _ text: String, _ value: UInt64) {
         guard isTraced else { return }
         events.append(Event(step: step, core: core, text: "\(text) \(hex(value))", place: place))
     }
@@ -325,8 +359,8 @@ final class CoreObserver: AccessObserver {
     override func store(_ place: SharedPlace, _ value: UInt64, _ order: StoreOrder) {
         interleaver.store(index, place, value, order)
     }
-    override func update(_ place: SharedPlace, _ change: (UInt64) -> UInt64?) -> UInt64 {
-        interleaver.update(index, place, change)
+    override func update(_ place: SharedPlace, _ order: UpdateOrder, _ change: (UInt64) -> UInt64?) -> UInt64 {
+        interleaver.update(index, place, order, change)
     }
     override func order(_ barrier: Barrier) { interleaver.order(index, barrier) }
     override func relax() { _ = interleaver.wait(index, as: .spinning) }

@@ -6,7 +6,7 @@ import SharedAccess
 // - A relaxed load returns any store that is not older than the view. An acquire load adds the view that came with the
 //   store to the core's own. A load of an address adds it for what lies behind that address alone.
 // - A release store takes the core's view along. A relaxed store takes along the stores before the last DMB ISHST.
-// - A read-modify-write acquires and releases, and reads the newest store.
+// - A read-modify-write loads the newest store.
 // - DMB ISH exchanges views with all cores that execute one. A store-release is seen by load-acquires of the same core,
 //   and everything before it, as RCsc demands: both are ordered like barriers.
 //
@@ -38,23 +38,23 @@ struct View {
 
 struct Store {
     var value: UInt64
-    /// What a load that acquires this store sees at least.
+    /// The view of a load that acquires this store.
     var view: View
 }
 
-/// What one core has seen and ordered.
+/// The stores that one core has seen and ordered.
 struct CoreView {
     /// No load returns an older store.
     var current = View()
-    /// What the core's relaxed loads would have acquired: `current` after DMB ISHLD.
+    /// The views that came with the core's relaxed loads as well: `current` after DMB ISHLD.
     var acquirable = View()
     /// The core's own stores, and what its store-releases took along.
     var stores = View()
-    /// What its relaxed stores take along.
+    /// The view that its relaxed stores take along.
     var released = View()
-    /// What its load-acquires see at least, because they come after its store-releases.
+    /// The oldest stores that its load-acquires see, because they come after its store-releases.
     var afterRelease = View()
-    /// What came with the addresses that it has loaded, and the memory behind them.
+    /// The views that came with the addresses that it has loaded, and the memory behind these.
     var behind = View()
     var reachable: [Range<UInt>] = []
 }
@@ -64,7 +64,7 @@ struct WeakMemory {
     private var numbers: [SharedPlace: Int] = [:]
     private var histories: [[Store]] = []
     private var cores: [CoreView]
-    /// What barriers exchange.
+    /// The view that barriers exchange.
     private var global = View()
 
     init(cores count: Int) { cores = Array(repeating: CoreView(), count: count) }
@@ -151,13 +151,17 @@ struct WeakMemory {
         cores[core].afterRelease = global
     }
 
-    /// Reads the newest store and acquires it; then stores what `change` returns, if anything.
-    mutating func update(_ core: Int, _ location: Int, _ change: (UInt64) -> UInt64?) -> (old: UInt64, isChanged: Bool) {
-        _ = olderCount(core, location, .acquire)
-        let old = load(core, location, .acquire, back: 0)
+    /// Loads the newest store; then stores what `change` returns, if anything.
+    mutating func update(
+        _ core: Int, _ location: Int, _ order: UpdateOrder, _ change: (UInt64) -> UInt64?
+    ) -> (old: UInt64, isChanged: Bool) {
+        _ = olderCount(core, location, order.acquires ? .acquire : .relaxed)
+        let before = histories[location].last!.view
+        let old = load(core, location, order.acquires ? .acquire : .relaxed, back: 0)
         guard let value = change(old) else { return (old, false) }
-        // What the store before took along goes on with this one (a release sequence).
-        store(core, location, value, .release)
+        store(core, location, value, order.releases ? .release : .relaxed)
+        // The view of the store before goes on with this one (a release sequence).
+        histories[location][histories[location].count - 1].view.join(before)
         return (old, true)
     }
 
@@ -180,7 +184,7 @@ struct WeakMemory {
 }
 
 extension SharedPlace {
-    /// What memory holds. The newest store is always there as well, for code that the exploration does not see.
+    /// The value in memory. The newest store is always there as well, for code that the exploration does not see.
     var value: UInt64 {
         get {
             let pointer = UnsafeRawPointer(bitPattern: address)!

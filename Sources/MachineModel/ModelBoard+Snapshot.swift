@@ -14,7 +14,8 @@ public final class BoardSnapshot {
         self.board = board
         let size = Int(Page.roundUp(end.value - board.memory.base.value))
         saved = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: Int(Page.size))
-        saved.copyMemory(from: UnsafeRawBufferPointer(start: PhysicalMemory.pointer(to: board.memory.base), count: size))
+        let memory = PhysicalMemory.pointer(to: board.memory.base)
+        saved.copyMemory(from: UnsafeRawBufferPointer(start: memory, count: size))
         cores = board.cores.map { $0.snapshot() }
         translations = board.withTranslations { $0 }
         clock = board.now.value

@@ -37,6 +37,17 @@ public enum StoreOrder {
     case relaxed, release
 }
 
+/// The order that a read-modify-write asks for.
+public struct UpdateOrder {
+    public var acquires: Bool
+    public var releases: Bool
+
+    init(_ ordering: AtomicUpdateOrdering) {
+        acquires = ordering != .relaxed && ordering != .releasing
+        releases = ordering != .relaxed && ordering != .acquiring
+    }
+}
+
 public enum Barrier {
     /// DMB ISHLD: loads before it, everything after it.
     case loads
@@ -51,8 +62,10 @@ open class AccessObserver {
     public init() {}
     open func load(_ place: SharedPlace, _ order: LoadOrder) -> UInt64 { fatalError("abstract") }
     open func store(_ place: SharedPlace, _ value: UInt64, _ order: StoreOrder) { fatalError("abstract") }
-    /// A read-modify-write that acquires and releases; `change` returns nil to leave the word. Returns the word before.
-    open func update(_ place: SharedPlace, _ change: (UInt64) -> UInt64?) -> UInt64 { fatalError("abstract") }
+    /// A read-modify-write; `change` returns nil to leave the word. Returns the word before.
+    open func update(_ place: SharedPlace, _ order: UpdateOrder, _ change: (UInt64) -> UInt64?) -> UInt64 {
+        fatalError("abstract")
+    }
     open func order(_ barrier: Barrier) { fatalError("abstract") }
     /// In a loop that waits for another core's store.
     open func relax() { fatalError("abstract") }

@@ -1,7 +1,11 @@
 import Synchronization
 
 // Stand-ins for `Synchronization.Atomic` whose accesses an exploration can play. They have the members that Entente
-// uses, with the same names, so that only the type's name differs between host and board.
+// uses, with the same names, so that only the type's name differs between host and board. One type for each width,
+// because `Atomic` has its operations for each width apart.
+//
+// Outside of explorations each read-modify-write is sequentially consistent, because the order must be known when it is
+// compiled. On the host that makes no difference.
 
 /// `Atomic<UInt64>`, observed.
 public struct SharedUInt64: ~Copyable, @unchecked Sendable {
@@ -17,7 +21,11 @@ public struct SharedUInt64: ~Copyable, @unchecked Sendable {
         if let observer = SharedAccess.observer {
             return UInt64(truncatingIfNeeded: observer.load(place, ordering == .relaxed ? .relaxed : .acquire))
         }
-        return ordering == .relaxed ? word.load(ordering: .relaxed) : word.load(ordering: .sequentiallyConsistent)
+        switch ordering {
+        case .relaxed: return word.load(ordering: .relaxed)
+        case .acquiring: return word.load(ordering: .acquiring)
+        default: return word.load(ordering: .sequentiallyConsistent)
+        }
     }
 
     public func store(_ value: UInt64, ordering: AtomicStoreOrdering) {
@@ -37,27 +45,42 @@ public struct SharedUInt64: ~Copyable, @unchecked Sendable {
         return word.load(ordering: .acquiring)
     }
 
-    public func bitwiseOr(_ value: UInt64, ordering: AtomicUpdateOrdering) -> (oldValue: UInt64, newValue: UInt64) {
+    public func bitwiseOr(
+        _ value: UInt64, ordering: AtomicUpdateOrdering
+    ) -> (oldValue: UInt64, newValue: UInt64) {
         guard let observer = SharedAccess.observer else {
             return word.bitwiseOr(value, ordering: .sequentiallyConsistent)
         }
-        let old = UInt64(truncatingIfNeeded: observer.update(place) { UInt64(UInt64(truncatingIfNeeded: $0) | value) })
+        let old = UInt64(
+            truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) {
+                UInt64(UInt64(truncatingIfNeeded: $0) | value)
+            })
         return (old, old | value)
     }
 
-    public func bitwiseAnd(_ value: UInt64, ordering: AtomicUpdateOrdering) -> (oldValue: UInt64, newValue: UInt64) {
+    public func bitwiseAnd(
+        _ value: UInt64, ordering: AtomicUpdateOrdering
+    ) -> (oldValue: UInt64, newValue: UInt64) {
         guard let observer = SharedAccess.observer else {
             return word.bitwiseAnd(value, ordering: .sequentiallyConsistent)
         }
-        let old = UInt64(truncatingIfNeeded: observer.update(place) { UInt64(UInt64(truncatingIfNeeded: $0) & value) })
+        let old = UInt64(
+            truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) {
+                UInt64(UInt64(truncatingIfNeeded: $0) & value)
+            })
         return (old, old & value)
     }
 
-    public func wrappingAdd(_ value: UInt64, ordering: AtomicUpdateOrdering) -> (oldValue: UInt64, newValue: UInt64) {
+    public func wrappingAdd(
+        _ value: UInt64, ordering: AtomicUpdateOrdering
+    ) -> (oldValue: UInt64, newValue: UInt64) {
         guard let observer = SharedAccess.observer else {
             return word.wrappingAdd(value, ordering: .sequentiallyConsistent)
         }
-        let old = UInt64(truncatingIfNeeded: observer.update(place) { UInt64(UInt64(truncatingIfNeeded: $0) &+ value) })
+        let old = UInt64(
+            truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) {
+                UInt64(UInt64(truncatingIfNeeded: $0) &+ value)
+            })
         return (old, old &+ value)
     }
 
@@ -65,7 +88,7 @@ public struct SharedUInt64: ~Copyable, @unchecked Sendable {
         guard let observer = SharedAccess.observer else {
             return word.exchange(value, ordering: .sequentiallyConsistent)
         }
-        return UInt64(truncatingIfNeeded: observer.update(place) { _ in UInt64(value) })
+        return UInt64(truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) { _ in UInt64(value) })
     }
 
     public func weakCompareExchange(
@@ -75,7 +98,7 @@ public struct SharedUInt64: ~Copyable, @unchecked Sendable {
             return word.weakCompareExchange(
                 expected: expected, desired: desired, ordering: .sequentiallyConsistent)
         }
-        let old = observer.update(place) { $0 == UInt64(expected) ? UInt64(desired) : nil }
+        let old = observer.update(place, UpdateOrder(ordering)) { $0 == UInt64(expected) ? UInt64(desired) : nil }
         return (old == UInt64(expected), UInt64(truncatingIfNeeded: old))
     }
 
@@ -103,7 +126,11 @@ public struct SharedUInt32: ~Copyable, @unchecked Sendable {
         if let observer = SharedAccess.observer {
             return UInt32(truncatingIfNeeded: observer.load(place, ordering == .relaxed ? .relaxed : .acquire))
         }
-        return ordering == .relaxed ? word.load(ordering: .relaxed) : word.load(ordering: .sequentiallyConsistent)
+        switch ordering {
+        case .relaxed: return word.load(ordering: .relaxed)
+        case .acquiring: return word.load(ordering: .acquiring)
+        default: return word.load(ordering: .sequentiallyConsistent)
+        }
     }
 
     public func store(_ value: UInt32, ordering: AtomicStoreOrdering) {
@@ -117,27 +144,42 @@ public struct SharedUInt32: ~Copyable, @unchecked Sendable {
         }
     }
 
-    public func bitwiseOr(_ value: UInt32, ordering: AtomicUpdateOrdering) -> (oldValue: UInt32, newValue: UInt32) {
+    public func bitwiseOr(
+        _ value: UInt32, ordering: AtomicUpdateOrdering
+    ) -> (oldValue: UInt32, newValue: UInt32) {
         guard let observer = SharedAccess.observer else {
             return word.bitwiseOr(value, ordering: .sequentiallyConsistent)
         }
-        let old = UInt32(truncatingIfNeeded: observer.update(place) { UInt64(UInt32(truncatingIfNeeded: $0) | value) })
+        let old = UInt32(
+            truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) {
+                UInt64(UInt32(truncatingIfNeeded: $0) | value)
+            })
         return (old, old | value)
     }
 
-    public func bitwiseAnd(_ value: UInt32, ordering: AtomicUpdateOrdering) -> (oldValue: UInt32, newValue: UInt32) {
+    public func bitwiseAnd(
+        _ value: UInt32, ordering: AtomicUpdateOrdering
+    ) -> (oldValue: UInt32, newValue: UInt32) {
         guard let observer = SharedAccess.observer else {
             return word.bitwiseAnd(value, ordering: .sequentiallyConsistent)
         }
-        let old = UInt32(truncatingIfNeeded: observer.update(place) { UInt64(UInt32(truncatingIfNeeded: $0) & value) })
+        let old = UInt32(
+            truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) {
+                UInt64(UInt32(truncatingIfNeeded: $0) & value)
+            })
         return (old, old & value)
     }
 
-    public func wrappingAdd(_ value: UInt32, ordering: AtomicUpdateOrdering) -> (oldValue: UInt32, newValue: UInt32) {
+    public func wrappingAdd(
+        _ value: UInt32, ordering: AtomicUpdateOrdering
+    ) -> (oldValue: UInt32, newValue: UInt32) {
         guard let observer = SharedAccess.observer else {
             return word.wrappingAdd(value, ordering: .sequentiallyConsistent)
         }
-        let old = UInt32(truncatingIfNeeded: observer.update(place) { UInt64(UInt32(truncatingIfNeeded: $0) &+ value) })
+        let old = UInt32(
+            truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) {
+                UInt64(UInt32(truncatingIfNeeded: $0) &+ value)
+            })
         return (old, old &+ value)
     }
 
@@ -145,7 +187,7 @@ public struct SharedUInt32: ~Copyable, @unchecked Sendable {
         guard let observer = SharedAccess.observer else {
             return word.exchange(value, ordering: .sequentiallyConsistent)
         }
-        return UInt32(truncatingIfNeeded: observer.update(place) { _ in UInt64(value) })
+        return UInt32(truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) { _ in UInt64(value) })
     }
 
     public func weakCompareExchange(
@@ -155,7 +197,7 @@ public struct SharedUInt32: ~Copyable, @unchecked Sendable {
             return word.weakCompareExchange(
                 expected: expected, desired: desired, ordering: .sequentiallyConsistent)
         }
-        let old = observer.update(place) { $0 == UInt64(expected) ? UInt64(desired) : nil }
+        let old = observer.update(place, UpdateOrder(ordering)) { $0 == UInt64(expected) ? UInt64(desired) : nil }
         return (old == UInt64(expected), UInt32(truncatingIfNeeded: old))
     }
 
@@ -183,7 +225,11 @@ public struct SharedUInt8: ~Copyable, @unchecked Sendable {
         if let observer = SharedAccess.observer {
             return UInt8(truncatingIfNeeded: observer.load(place, ordering == .relaxed ? .relaxed : .acquire))
         }
-        return ordering == .relaxed ? word.load(ordering: .relaxed) : word.load(ordering: .sequentiallyConsistent)
+        switch ordering {
+        case .relaxed: return word.load(ordering: .relaxed)
+        case .acquiring: return word.load(ordering: .acquiring)
+        default: return word.load(ordering: .sequentiallyConsistent)
+        }
     }
 
     public func store(_ value: UInt8, ordering: AtomicStoreOrdering) {
@@ -197,27 +243,42 @@ public struct SharedUInt8: ~Copyable, @unchecked Sendable {
         }
     }
 
-    public func bitwiseOr(_ value: UInt8, ordering: AtomicUpdateOrdering) -> (oldValue: UInt8, newValue: UInt8) {
+    public func bitwiseOr(
+        _ value: UInt8, ordering: AtomicUpdateOrdering
+    ) -> (oldValue: UInt8, newValue: UInt8) {
         guard let observer = SharedAccess.observer else {
             return word.bitwiseOr(value, ordering: .sequentiallyConsistent)
         }
-        let old = UInt8(truncatingIfNeeded: observer.update(place) { UInt64(UInt8(truncatingIfNeeded: $0) | value) })
+        let old = UInt8(
+            truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) {
+                UInt64(UInt8(truncatingIfNeeded: $0) | value)
+            })
         return (old, old | value)
     }
 
-    public func bitwiseAnd(_ value: UInt8, ordering: AtomicUpdateOrdering) -> (oldValue: UInt8, newValue: UInt8) {
+    public func bitwiseAnd(
+        _ value: UInt8, ordering: AtomicUpdateOrdering
+    ) -> (oldValue: UInt8, newValue: UInt8) {
         guard let observer = SharedAccess.observer else {
             return word.bitwiseAnd(value, ordering: .sequentiallyConsistent)
         }
-        let old = UInt8(truncatingIfNeeded: observer.update(place) { UInt64(UInt8(truncatingIfNeeded: $0) & value) })
+        let old = UInt8(
+            truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) {
+                UInt64(UInt8(truncatingIfNeeded: $0) & value)
+            })
         return (old, old & value)
     }
 
-    public func wrappingAdd(_ value: UInt8, ordering: AtomicUpdateOrdering) -> (oldValue: UInt8, newValue: UInt8) {
+    public func wrappingAdd(
+        _ value: UInt8, ordering: AtomicUpdateOrdering
+    ) -> (oldValue: UInt8, newValue: UInt8) {
         guard let observer = SharedAccess.observer else {
             return word.wrappingAdd(value, ordering: .sequentiallyConsistent)
         }
-        let old = UInt8(truncatingIfNeeded: observer.update(place) { UInt64(UInt8(truncatingIfNeeded: $0) &+ value) })
+        let old = UInt8(
+            truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) {
+                UInt64(UInt8(truncatingIfNeeded: $0) &+ value)
+            })
         return (old, old &+ value)
     }
 
@@ -225,7 +286,7 @@ public struct SharedUInt8: ~Copyable, @unchecked Sendable {
         guard let observer = SharedAccess.observer else {
             return word.exchange(value, ordering: .sequentiallyConsistent)
         }
-        return UInt8(truncatingIfNeeded: observer.update(place) { _ in UInt64(value) })
+        return UInt8(truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) { _ in UInt64(value) })
     }
 
     public func weakCompareExchange(
@@ -235,7 +296,7 @@ public struct SharedUInt8: ~Copyable, @unchecked Sendable {
             return word.weakCompareExchange(
                 expected: expected, desired: desired, ordering: .sequentiallyConsistent)
         }
-        let old = observer.update(place) { $0 == UInt64(expected) ? UInt64(desired) : nil }
+        let old = observer.update(place, UpdateOrder(ordering)) { $0 == UInt64(expected) ? UInt64(desired) : nil }
         return (old == UInt64(expected), UInt8(truncatingIfNeeded: old))
     }
 

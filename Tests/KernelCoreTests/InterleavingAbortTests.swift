@@ -34,13 +34,16 @@ import Testing
         scenario.bench.object(tenant.notification, as: KernelCore.Notification.self)
     }
 
-    private func raise(_ bits: UInt64, _ tenant: Tenant) -> KernelScenario.Step { scenario.signal(tenant.notification, bits) }
+    private func raise(_ bits: UInt64, _ tenant: Tenant) -> KernelScenario.Step {
+        scenario.signal(tenant.notification, bits)
+    }
     private var answer: KernelScenario.Step { scenario.operation(.replyWait, form: ReplyForm.reply | ReplyForm.wait) }
     private var poll: KernelScenario.Step { scenario.operation(.poll, x.notification) }
 
     private func call(_ portal: UInt32) -> KernelScenario.Step {
         let call = scenario.operation(.call, portal)
-        return { core, context in
+        return { [scenario] core, context in
+            _ = scenario.heard(context)
             // Each call has one outcome: counted here, checked at the end.
             context.pointee.frame.x[21] &+= 1
             call(core, context)
@@ -48,7 +51,9 @@ import Testing
     }
 
     /// When nothing moves any more.
-    private func check(isAnswered: Bool) -> String? {
+    ///
+    /// - Parameter wasSignalled: bits came for S, which may use its own time from then on.
+    private func check(isAnswered: Bool, wasSignalled: Bool = false) -> String? {
         for tenant in [x, s] {
             let bits = notification(tenant).pointee.bits.load()
             if tenant.state == .calling, bits & 1 != 0 { return "calls though a bit of its mask is raised" }
@@ -56,7 +61,18 @@ import Testing
             if bits != 0, tenant.state != .stopped, !tenant.context.pointee.usesOwnTime { return "bits bring no time" }
         }
         for server in [s, t] {
-            guard let caller = server.context.pointee.caller else { continue }
+            if let queued = server.context.pointee.callers.head,
+                queued.pointee.state != .calling || queued.pointee.server != server.context
+            {
+                return "a caller that has gone on is in the queue"
+            }
+            guard let caller = server.context.pointee.caller else {
+                let hasNews = server.notification != 0 && notification(server).pointee.bits.load() != 0
+                if server.state == .ready, server.context.pointee.usesOwnTime, !hasNews, !wasSignalled {
+                    return "an orphan uses its own time"
+                }
+                continue
+            }
             guard caller.pointee.state == .calling, caller.pointee.server == server.context else {
                 return "serves a caller that has gone on"
             }
@@ -91,7 +107,27 @@ import Testing
         scenario.program(others[0].context, raise(1, x), raise(2, s))
         scenario.program(others[1].context, raise(1, s), raise(2, x))
         scenario.explore { [self] in
-            x.context.pointee.frame.x[0] == Status.aborted.rawValue ? check(isAnswered: true) : "X is not aborted"
+            // S may have been woken by its bits, and keep X from calling at all.
+            guard x.context.pointee.frame.x[21] != 0 else { return nil }
+            return x.context.pointee.frame.x[0] == Status.aborted.rawValue 
+                ? check(isAnswered: true, wasSignalled: true) : "X is not aborted"
+        }
+    }
+
+    /// X queues at S, which is at work for a less urgent caller, when the bit comes.
+    @Test func aCallerThatIsAbortedLeavesTheQueue() {
+        let bench = scenario.bench
+        bench.raiseRoot()
+        let first = bench.makeThread(priority: 5)
+        bench.sleepRoot()
+        scenario.program(first.context, call(toS))
+        scenario.program(x.context, scenario.listening, call(toS))
+        scenario.program(others[0].context, raise(2, x), raise(1, x))
+        scenario.explore { [self] in
+            guard x.context.pointee.frame.x[21] != 0, first.context.pointee.frame.x[21] != 0,
+                scenario.heard(x.context) & 1 == 0
+            else { return nil }
+            return x.context.pointee.frame.x[0] == Status.aborted.rawValue ? check(isAnswered: true) : "not aborted"
         }
     }
 }

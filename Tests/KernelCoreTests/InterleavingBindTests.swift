@@ -1,4 +1,5 @@
 import ABI
+import Interleaving
 import MachineModel
 import Testing
 
@@ -6,59 +7,91 @@ import Testing
 
 /// Binding a notification anew while others raise it. The design is `Sources/KernelCore/Models/bind.pml`.
 @Suite struct InterleavingBindTests {
-    private let scenario = KernelScenario(cores: 3)
-    private let notification: UInt32
-    private let thread: Tenant
-    private let machine: Tenant
+    /// Core 1 binds while core 0 raises: a thread of either core, or a virtual CPU that does not run.
+    private final class Board {
+        let scenario: KernelScenario
+        let notification: UInt32
+        let thread: Tenant, machine: Tenant, binder: Tenant
+        var bench: Bench { scenario.bench }
 
-    /// Core 0 raises 1 and 2, and then its thread waits; core 2 raises 4 and 8.
-    init() {
-        let bench = scenario.bench
-        notification = bench.create(.notification)
-        thread = bench.makeThread(priority: 10, core: 0)
-        machine = bench.makeVirtualCPU(priority: 5, core: 0, starts: false)
-        scenario.name(bench.object(notification, as: KernelCore.Notification.self), "notification")
-        let raiser = bench.makeThread(priority: 10, core: 2)
-        bench.sleepRoot()
-        scenario.program(thread.context, scenario.signal(notification, 1), scenario.signal(notification, 2))
-        scenario.endlessly(thread.context, scenario.listening)
-        scenario.program(raiser.context, scenario.signal(notification, 4), scenario.signal(notification, 8))
-    }
+        /// - Parameter core: the thread's.
+        init(cores: Int, threadOn core: Int) {
+            scenario = KernelScenario(cores: cores)
+            let bench = scenario.bench
+            notification = bench.create(.notification)
+            thread = bench.makeThread(priority: 8, core: core)
+            machine = bench.makeVirtualCPU(priority: 5, core: 0, starts: false)
+            binder = bench.makeThread(priority: 10, core: 1)
+            scenario.name(bench.object(notification, as: KernelCore.Notification.self), "notification")
+            scenario.endlessly(thread.context, scenario.listening)
+        }
 
-    private func bind(_ tenant: Tenant, _ form: NotificationBind) -> KernelScenario.Step {
-        scenario.operation(.notificationBind, notification, form: form.rawValue, UInt64(tenant.slot), 33)
-    }
+        func raiser(core: Int, _ bits: UInt64...) {
+            let raiser = bench.makeThread(priority: 10, core: core)
+            for bit in bits { scenario.program(raiser.context, scenario.signal(notification, bit)) }
+            scenario.endlessly(raiser.context, scenario.wait)
+        }
 
-    private var bits: UInt64 {
-        scenario.bench.object(notification, as: KernelCore.Notification.self).pointee.bits.load()
-    }
+        func bind(_ forms: NotificationBind...) {
+            for form in forms {
+                let tenant = form == .thread ? thread : machine
+                scenario.program(
+                    binder.context,
+                    scenario.operation(.notificationBind, notification, form: form.rawValue, UInt64(tenant.slot), 33),
+                    { _, context in
+                        if context.pointee.frame.x[0] != Status.ok.rawValue { Interleaving.fail("not bound") }
+                    })
+            }
+            scenario.endlessly(binder.context, scenario.wait)
+        }
 
-    @Test func aThreadThatIsBoundHearsOfEachBit() {
-        let binder = binder()
-        scenario.program(binder.context, bind(thread, .thread))
-        scenario.explore { [self] in
-            guard binder.context.pointee.frame.x[0] == Status.ok.rawValue else { return "not bound" }
-            let heard = scenario.heard(thread.context)
-            guard thread.state != .waiting || bits == 0 else { return "sleeps with bits" }
-            return heard | bits == 15 ? nil : "heard \(heard), left \(bits)"
+        private var bits: UInt64 {
+            bench.object(notification, as: KernelCore.Notification.self).pointee.bits.load()
+        }
+
+        /// Requires that the last hearer knows of each bit that nobody took before.
+        func explore(raised: UInt64, lastIsThread: Bool, sourceLocation: SourceLocation = #_sourceLocation) {
+            bench.sleepRoot()
+            scenario.explore(sourceLocation: sourceLocation) { [self] in
+                let heard = scenario.heard(thread.context)
+                guard lastIsThread else {
+                    guard bits == 0 else { return "bits \(bits) are left with a virtual CPU" }
+                    let isPended = machine.guest.pointee.pending[1].load() & 2 != 0
+                    return isPended || heard == raised ? nil : "not interrupted"
+                }
+                guard thread.state != .waiting || bits == 0 else { return "sleeps with bits" }
+                return heard | bits == raised ? nil : "heard \(heard), left \(bits)"
+            }
         }
     }
 
-    @Test func aVirtualCPUThatIsBoundIsInterruptedForBitsThatNobodyTook() {
-        let binder = binder()
-        scenario.program(binder.context, bind(thread, .thread), bind(machine, .virtualInterrupt))
-        scenario.explore { [self] in
-            guard binder.context.pointee.frame.x[0] == Status.ok.rawValue else { return "not bound" }
-            guard bits == 0 else { return "bits \(bits) are left with a virtual CPU" }
-            let isPended = machine.guest.pointee.pending[1].load() & 2 != 0
-            return isPended || scenario.heard(thread.context) == 15 ? nil : "not interrupted"
-        }
+    @Test(arguments: [true, false]) func aThreadOfTheBindersCoreHearsOfEachBit(usesFastPath: Bool) {
+        let board = Board(cores: 2, threadOn: 1)
+        board.bench.usesFastPath = usesFastPath
+        board.raiser(core: 0, 4, 8)
+        board.bind(.thread)
+        board.explore(raised: 12, lastIsThread: true)
     }
 
-    private func binder() -> Tenant {
-        scenario.bench.raiseRoot()
-        let binder = scenario.bench.makeThread(priority: 10, core: 1)
-        scenario.bench.sleepRoot()
-        return binder
+    @Test func aThreadOfTheRaisersCoreHearsOfEachBit() {
+        let board = Board(cores: 2, threadOn: 0)
+        board.raiser(core: 0, 4, 8)
+        board.bind(.thread)
+        board.explore(raised: 12, lastIsThread: true)
+    }
+
+    @Test func aVirtualCPUIsInterruptedForBitsThatNobodyTook() {
+        let board = Board(cores: 2, threadOn: 0)
+        board.raiser(core: 0, 4)
+        board.bind(.thread, .virtualInterrupt)
+        board.explore(raised: 4, lastIsThread: false)
+    }
+
+    @Test func threeCoresLoseNoBitOverTwoBindings() {
+        let board = Board(cores: 3, threadOn: 0)
+        board.raiser(core: 0, 1, 2)
+        board.raiser(core: 2, 4, 8)
+        board.bind(.thread, .virtualInterrupt)
+        board.explore(raised: 15, lastIsThread: false)
     }
 }

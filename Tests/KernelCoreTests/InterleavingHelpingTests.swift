@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// Whose time runs whom on one core, while another core raises a server's bits. What one core does alone is not played
+/// Whose time runs whom on one core, while another core raises a server's bits. The steps of one core alone are not played
 /// here but in `HelpingTests`. The design is `Sources/KernelCore/Models/helping.pml`.
 @Suite struct InterleavingHelpingTests {
     private let scenario = KernelScenario(cores: 2)
@@ -38,10 +38,12 @@ import Testing
         scenario.program(server.context, call(toLast))
         for tenant in [server, last] { scenario.endlessly(tenant.context, answer) }
         scenario.program(high.context, call(toServer))
-        scenario.program(other.context, scenario.signal(server.notification, 1), scenario.signal(high.notification, 1))
-        scenario.program(other.context, scenario.signal(server.notification, 4))
+        scenario.endlessly(high.context, scenario.listening)
+        for (tenant, bits) in [(server, 1), (high, 1), (server, 4)] as [(Tenant, UInt64)] {
+            scenario.program(other.context, scenario.signal(tenant.notification, bits))
+        }
         scenario.explore { [self] in
-            guard server.state == .waiting, bits(server) == 0 else { return "bits of the server are left: \(server.state)" }
+            guard server.state == .waiting, bits(server) == 0 else { return "bits of the server are left" }
             for caller in [low, high] where caller.state == .calling { return "a caller is not served" }
             return nil
         }

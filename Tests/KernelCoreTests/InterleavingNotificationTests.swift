@@ -20,7 +20,7 @@ import Testing
         bench.sleepRoot()
     }
 
-    /// What is wrong if not all of `bits` were heard.
+    /// Returns the reason if not all of `bits` were heard.
     private func missing(_ bits: UInt64) -> String? {
         let heard = scenario.heard(listener.context)
         let object = scenario.bench.object(listener.notification, as: KernelCore.Notification.self)
@@ -44,6 +44,44 @@ import Testing
         scenario.program(signallers[0].context, scenario.signal(listener.notification, 2))
         scenario.program(signallers[1].context, scenario.signal(listener.notification, 4))
         scenario.explore { [self] in missing(7) }
+    }
+
+    /// With two cores, so that each schedule with two deviations is played.
+    @Test func aSecondSignalOfTheOnlyOtherCoreIsNotLost() {
+        let scenario = KernelScenario(cores: 2)
+        let bench = scenario.bench
+        let listener = bench.makeThread(priority: 10, core: 0, notified: true)
+        let signaller = bench.makeThread(priority: 10, core: 1)
+        let object = bench.object(listener.notification, as: KernelCore.Notification.self)
+        scenario.name(object, "notification")
+        bench.sleepRoot()
+        scenario.endlessly(listener.context, scenario.listening)
+        scenario.program(
+            signaller.context, scenario.signal(listener.notification, 1), scenario.signal(listener.notification, 2))
+        scenario.explore {
+            guard listener.state == .waiting, object.pointee.bits.load() == 0 else { return "sleeps with bits" }
+            return scenario.heard(listener.context) == 3 ? nil : "heard \(scenario.heard(listener.context))"
+        }
+    }
+
+    /// The inbox has two items, the first of which is posted anew while it is worked off.
+    @Test func anItemThatIsPostedAnewLeavesTheListWhole() {
+        let scenario = KernelScenario(cores: 2)
+        let bench = scenario.bench
+        let listeners = (0...1).map { bench.makeThread(priority: 10 + UInt64($0), core: 0, notified: true) }
+        let signaller = bench.makeThread(priority: 10, core: 1)
+        bench.sleepRoot()
+        for listener in listeners.reversed() { bench.wait(listener) }
+        for listener in listeners { scenario.endlessly(listener.context, scenario.listening) }
+        scenario.program(
+            signaller.context, scenario.signal(listeners[0].notification, 1),
+            scenario.signal(listeners[1].notification, 1), scenario.signal(listeners[1].notification, 2))
+        scenario.explore {
+            for (listener, bits) in zip(listeners, [1, 3] as [UInt64]) where scenario.heard(listener.context) != bits {
+                return "heard \(scenario.heard(listener.context)) of \(bits)"
+            }
+            return nil
+        }
     }
 
     /// Two listeners on one core, so that the inbox is a list.

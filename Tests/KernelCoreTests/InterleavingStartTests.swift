@@ -33,8 +33,12 @@ import Testing
 
     private func check(runs: Bool?) -> String? {
         let context = subject.context
-        guard isRunning == (context.pointee.state != .stopped) else { return "says that it is \(isRunning ? "running" : "at rest")" }
-        guard context.pointee.requests.load() == 0, context.pointee.inboxQueued.load() == 0 else { return "a request is left" }
+        guard isRunning == (context.pointee.state != .stopped) else {
+            return isRunning ? "says that it runs" : "says that it is at rest"
+        }
+        guard context.pointee.requests.load() == 0, context.pointee.inboxQueued.load() == 0 else {
+            return "a request is left"
+        }
         if let runs, runs != isRunning { return runs ? "not started" : "not stopped" }
         return nil
     }
@@ -50,9 +54,11 @@ import Testing
         scenario.explore { [self] in check(runs: true) }
     }
 
-    /// What is configured anew is at rest: nobody is about to start it, nobody is busy stopping it.
+    /// A context that is configured anew is at rest: nobody is about to start it, nobody is busy stopping it.
     @Test func whatIsConfiguredIsAtRest() {
         let bench = scenario.bench
+        // They show time that is left in a queue of its former owner's core.
+        scenario.invariantsEach = 1
         bench.raiseRoot()
         let other = bench.makeScheduling(priority: 4, core: 1)
         bench.sleepRoot()

@@ -29,6 +29,9 @@ final class KernelScenario {
     private var bodies: [Int: (ModelCore) -> Void] = [:]
     private var names: [(address: UInt64, size: UInt64, name: String)] = []
     var checksInvariants = true
+    /// Invariants take longer than a schedule: the short form checks them after one of so many.
+    var invariantsEach = 8
+    private var played = 0
     /// Done before each schedule, beside the restoring of memory.
     var atStart: () -> Void = {}
 
@@ -41,7 +44,9 @@ final class KernelScenario {
     // MARK: Programs
 
     /// Gives a context steps to do one after another, each when it is current.
-    func program(_ context: Ref<ExecutionContext>, _ steps: Step...) { programs[context.address.value, default: []] += steps }
+    func program(_ context: Ref<ExecutionContext>, _ steps: Step...) {
+        programs[context.address.value, default: []] += steps
+    }
 
     /// Has a context do this again and again, after its program: it waits for something in it.
     func endlessly(_ context: Ref<ExecutionContext>, _ step: @escaping Step) { endless[context.address.value] = step }
@@ -55,7 +60,7 @@ final class KernelScenario {
             context.pointee.frame.x[0] = operation.rawValue
             context.pointee.frame.x[1] = Selector(slot: slot, form: form).bits
             for place in 0..<6 { context.pointee.frame.x[2 + place] = place < words.count ? words[place] : 0 }
-            let isDone = core.enter { bench.doFast($0, context) != nil }
+            let isDone = bench.usesFastPath && core.enter { bench.doFast($0, context) != nil }
             if !isDone { Self.enter(core) { K.operate($0, context) } }
         }
     }
@@ -87,13 +92,15 @@ final class KernelScenario {
         context.pointee.frame.x[0] = Status.ok.rawValue
     }
 
-    /// An operation that is repeated until it is done, an entry each time.
-    func untilDone(_ operation: ABI.Operation, _ slot: UInt32, form: UInt32 = 0) -> Step {
+    /// An operation that is repeated until it is done, an entry each time, and what happens then, before any interrupt.
+    func untilDone(
+        _ operation: ABI.Operation, _ slot: UInt32, form: UInt32 = 0, then: @escaping () -> Void = {}
+    ) -> Step {
         let once = self.operation(operation, slot, form: form)
         return { core, context in
             while true {
                 once(core, context)
-                guard context.pointee.frame.x[0] == Status.again.rawValue else { return }
+                guard context.pointee.frame.x[0] == Status.again.rawValue else { return then() }
                 if core.pendingInterrupt == nil { ModelMachine.relax() }
                 while core.pendingInterrupt != nil { Self.enter(core) { _ in _ = core.takeInterrupt() } }
                 guard core.kernelCore.pointee.current == context else { return }
@@ -152,6 +159,7 @@ final class KernelScenario {
 
     /// The scenario, for `Scenario.explore` and `replay`.
     func scenario(_ check: @escaping () -> String?) -> Scenario {
+        bench.settleAll()
         let snapshot = BoardSnapshot(
             bench.model, upTo: bench.object(bench.region, as: Region.self).pointee.next + (64 << 10))
         return Scenario(
@@ -165,7 +173,8 @@ final class KernelScenario {
                 if let reason = check() { return reason }
                 let faults = bench.model.takeFaults()
                 if !faults.isEmpty { return "faults: \(faults)" }
-                guard checksInvariants else { return nil }
+                played += 1
+                guard checksInvariants, Extent.isFull || played % invariantsEach == 0 else { return nil }
                 let broken = Invariants(bench).broken()
                 return broken.isEmpty ? nil : "invariants: \(broken)"
             },
@@ -175,10 +184,10 @@ final class KernelScenario {
     /// Plays the scenario's schedules; a failure is an issue of the test.
     @discardableResult
     func explore(
-        _ extent: Extent = Extent.usual, sourceLocation: SourceLocation = #_sourceLocation,
+        _ extent: Extent? = nil, sourceLocation: SourceLocation = #_sourceLocation,
         _ check: @escaping () -> String?
     ) -> Exploration {
-        let result = scenario(check).explore(extent)
+        let result = scenario(check).explore(extent ?? .usual(cores: bench.model.cores.count))
         if let failure = result.failure { Issue.record("\(failure)", sourceLocation: sourceLocation) }
         if Extent.isReported {
             print("interleavings: \(sourceLocation.fileName):\(sourceLocation.line)", result.summary)
@@ -188,6 +197,10 @@ final class KernelScenario {
 }
 
 extension Extent {
-    static let usual = isFull
-        ? Extent(deviations: 3, schedules: 40_000, random: 4000) : Extent(deviations: 2, schedules: 500, random: 40)
+    /// Two cores have so few schedules with two deviations that most of them fit.
+    static func usual(cores: Int) -> Extent {
+        isFull
+            ? Extent(deviations: 3, schedules: 36_000, random: 2000)
+            : Extent(deviations: 2, schedules: cores == 2 ? 800 : 150, random: 40)
+    }
 }

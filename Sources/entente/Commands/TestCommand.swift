@@ -44,6 +44,7 @@ struct TestCommand: ParsableCommand {
     private func runAll(_ suite: inout TestSuite) {
         suite.checkModels()
         suite.runHostTests()
+        suite.runInterleavings()
         if !noSanitizers {
             suite.runHostTests(sanitizer: "address")
             suite.runHostTests(sanitizer: "thread", coreOnly: true)

@@ -25,8 +25,10 @@ struct TestSuite {
         var arguments = ["--skip", "SystemTests"]
         if let sanitizer { arguments += ["--sanitize=\(sanitizer)"] }
         if sanitizer == "thread" {
-            // They play all cores in turn on one thread: there is nothing to find, and it takes long.
-            for suite in ["ModelTests", "HostileComponentTests", "PathLockstepTests", "ParkedTimeTests"] {
+            // They play all cores in turn, so there is nothing to find, and it takes long.
+            for suite in [
+                "ModelTests", "HostileComponentTests", "PathLockstepTests", "ParkedTimeTests", "Interleaving", "LitmusTests",
+            ] {
                 arguments += ["--skip", suite]
             }
         }
@@ -35,6 +37,14 @@ struct TestSuite {
         var environment = ["ASAN_OPTIONS": "detect_leaks=0"]
         if coreOnly { environment["ENTENTE_CORE"] = "1" }
         runSwiftTests(title, arguments, scratch: scratch, environment: environment)
+    }
+
+    /// The long form of the explorations of interleavings, optimised.
+    mutating func runInterleavings() {
+        runSwiftTests(
+            "Interleavings", ["--filter", "Interleaving", "-c", "release", "-Xswiftc", "-enable-testing"],
+            scratch: ".build/operations",
+            environment: ["ENTENTE_CORE": "1", "ENTENTE_INTERLEAVINGS": "full"])
     }
 
     /// The tests that boot whole systems on QEMU, one after the other: two at once would only wait for each other.
