@@ -58,7 +58,7 @@ import Testing
     private func explore(
         _ extent: Extent = .short, sourceLocation: SourceLocation = #_sourceLocation, _ check: @escaping () -> String?
     ) {
-        scenario.explore(Extent.isFull ? .usual : extent, sourceLocation: sourceLocation, check)
+        scenario.explore(Extent.isFull ? .short : extent, sourceLocation: sourceLocation, check)
     }
 
     /// What is made of the memory stays as it was made.

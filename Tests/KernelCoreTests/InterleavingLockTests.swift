@@ -103,7 +103,7 @@ import Testing
                 if K.mapFast(context) == nil { K.operate(kernelCore, context) }
             }
         }
-        scenario.explore(Extent.isFull ? .usual : Extent(deviations: 2, schedules: 300, random: 40)) { [self] in
+        scenario.explore(Extent.isFull ? .short : Extent(deviations: 2, schedules: 300, random: 40)) { [self] in
             let answers = mappers.map { $0.context.pointee.frame.x[0] }.sorted()
             let expected = [Status.ok.rawValue, Status.occupied.rawValue].sorted()
             return answers == expected ? check(0) : "the mappers were told \(answers)"
@@ -127,7 +127,7 @@ import Testing
                     UInt64(slots[haveOneSlot ? 0 : index])))
         }
         let expected = haveOneSlot ? [Status.ok.rawValue, Status.occupied.rawValue].sorted() : [0, 0]
-        scenario.explore(Extent.isFull ? .usual : Extent(deviations: 2, schedules: 300, random: 40)) { [self] in
+        scenario.explore(Extent.isFull ? .short : Extent(deviations: 2, schedules: 300, random: 40)) { [self] in
             let answers = mappers.map { $0.context.pointee.frame.x[0] }.sorted()
             return answers == expected ? check(0) : "the mappers were told \(answers)"
         }

@@ -148,7 +148,7 @@ extension KernelScenario {
 
 extension Extent {
     /// For scenarios of many accesses: a sample of what `usual` plays.
-    static let short = isFull ? usual : Extent(deviations: 2, schedules: 80, random: 24)
+    static let short = isFull ? usual(cores: 3) : Extent(deviations: 2, schedules: 40, random: 24)
     /// For scenarios of few accesses, whose faults need three deviations.
-    static let deep = isFull ? usual : Extent(deviations: 2, schedules: 250, random: 600)
+    static let deep = isFull ? usual(cores: 2) : Extent(deviations: 2, schedules: 250, random: 500)
 }
