@@ -1,5 +1,6 @@
 import ABI
 import EntenteTesting
+import Foundation
 import Interleaving
 import Testing
 
@@ -52,7 +53,9 @@ import Testing
             producer.run {
                 for number in 1...count {
                     while true {
-                        guard let isPut = try? put.put(Point(x: number)) else { return failures.append("the producer is lost") }
+                        guard let isPut = try? put.put(Point(x: number)) else {
+                            return failures.append("the producer is lost")
+                        }
                         if isPut { break }
                         guard (try? put.willSleep()) == true else { continue }
                         guard isWoken(consumer) else { return failures.append("the producer sleeps for ever") }
@@ -114,12 +117,13 @@ import Testing
         }
         deinit { base.deallocate() }
 
-        /// - Parameter waiting: bytes of 0xEE that wait in it.
+        /// - Parameter waiting: bytes that wait in it; as all others, they are 0xEE.
         func begin(_ waiting: Int) {
             base.initializeMemory(as: UInt8.self, repeating: 0, count: Int(ConsoleRing.size))
-            base.storeBytes(of: 0xFFFF_FFFF - 1, toByteOffset: Int(ConsoleRing.head), as: UInt32.self)
             base.storeBytes(of: 0xFFFF_FFFF - 1, toByteOffset: Int(ConsoleRing.tail), as: UInt32.self)
-            for _ in 0..<waiting { _ = end.put(0xEE) }
+            memset(base + Int(ConsoleRing.data), 0xEE, Int(ConsoleRing.capacity))
+            let head: UInt32 = 0xFFFF_FFFF - 1
+            base.storeBytes(of: head &+ UInt32(waiting), toByteOffset: Int(ConsoleRing.head), as: UInt32.self)
             (taken, put) = ([], [])
         }
     }
@@ -145,7 +149,8 @@ import Testing
                 var rest: [UInt8] = []
                 while let byte = page.end.take() { rest.append(byte) }
                 let all = page.taken + rest
-                return all == Array(repeating: 0xEE, count: waiting) + page.put ? nil : "\(all.suffix(8)) for \(page.put)"
+                return all == Array(repeating: 0xEE, count: waiting) + page.put
+                    ? nil : "\(all.suffix(8)) for \(page.put)"
             })
         scenario.exploreHere(sourceLocation)
     }
@@ -157,7 +162,8 @@ import Testing
 extension Scenario {
     /// Plays the scenario's schedules; a failure is an issue of the test.
     func exploreHere(_ sourceLocation: SourceLocation) {
-        let extent = Extent.isFull
+        let extent =
+            Extent.isFull
             ? Extent(deviations: 3, schedules: 40_000, random: 4000) : Extent(deviations: 2, schedules: 400, random: 40)
         let result = explore(extent)
         if let failure = result.failure { Issue.record("\(failure)", sourceLocation: sourceLocation) }

@@ -65,7 +65,8 @@ import Testing
         scenario.body(1) { _ in look(at: 8) }
         scenario.explore(Extent(deviations: 3, schedules: 2500, random: 0)) { [self] in
             guard let found = looks.found.first, let (number, bits) = found else { return "nothing found" }
-            return (number, bits) == (0, 1) || (number, bits) == (1, 2) ? nil : "notification \(number ?? -1) with bits \(bits)"
+            return (number, bits) == (0, 1) || (number, bits) == (1, 2)
+                ? nil : "notification \(number ?? -1) with bits \(bits)"
         }
     }
 
@@ -135,7 +136,9 @@ import Testing
         scenario.explore { [self] in
             guard looks.found.count == 1, turns.asked <= K.attempts else { return "\(turns.asked) attempts" }
             // A bell that is found was seen late, but all of it.
-            guard let (number, bits) = looks.found[0] else { return turns.asked == K.attempts ? nil : "given up too early" }
+            guard let (number, bits) = looks.found[0] else {
+                return turns.asked == K.attempts ? nil : "given up too early"
+            }
             return number == Int(1 - bits & 1) ? nil : "found notification \(number ?? -1) with bits \(bits)"
         }
     }

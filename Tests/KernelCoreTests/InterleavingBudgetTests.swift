@@ -49,7 +49,8 @@ import Testing
         // What `chargeBudget` does.
         scenario.body(1) { _ in
             guard time.pointee.countOverrun() else { return }
-            found.append(K.look(time.pointee.overrun).flatMap { look in notifications.firstIndex { $0 == look.notification } })
+            found.append(
+                K.look(time.pointee.overrun).flatMap { look in notifications.firstIndex { $0 == look.notification } })
         }
         scenario.explore(.short) {
             guard let first = found.first else {

@@ -82,7 +82,7 @@ import Testing
                 if before != after { Interleaving.fail("the page has changed from \(before) to \(after)") }
                 for index in 0..<Self.count { ModelMachine.writeWord(page + UInt64(8 * index), Self.taken) }
             })
-        scenario.explore(sourceLocation: sourceLocation) { [self] in
+        scenario.explore(.short, sourceLocation: sourceLocation) { [self] in
             let memory = scenario.bench.memory(victim.extent)
             guard (0..<Self.count).allSatisfy({ memory[$0] == Self.taken }) else { return "written after it was taken" }
             let others = [client, server].map { scenario.bench.memory($0.extent) }.filter { $0 != memory }
@@ -97,7 +97,9 @@ import Testing
         let context = server.tenant.context
         context.pointee.frame.x[0] = ABI.Operation.copy.rawValue
         context.pointee.frame.x[1] = Selector(slot: 0, form: form.rawValue).bits
-        for (place, word) in [0, Self.mine, UInt64(8 * Self.count)].enumerated() { context.pointee.frame.x[2 + place] = word }
+        for (place, word) in [0, Self.mine, UInt64(8 * Self.count)].enumerated() {
+            context.pointee.frame.x[2 + place] = word
+        }
         KernelScenario.enter(core) { kernelCore in
             scenario.letOthersGoOn()
             K.operate(kernelCore, context)

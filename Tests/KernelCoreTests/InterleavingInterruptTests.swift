@@ -77,9 +77,11 @@ import Testing
     }
     /// Raises the line, and lowers it once the guest has asked for that.
     private func raiseAndLower(_ context: Ref<ExecutionContext>) {
-        scenario.program(context, line(true), { [device] _, _ in
-            _ = Interleaving.wait(until: { device.pointee.bits.load() != 0 })
-        })
+        scenario.program(
+            context, line(true),
+            { [device] _, _ in
+                _ = Interleaving.wait(until: { device.pointee.bits.load() != 0 })
+            })
         scenario.program(context, line(false), { [device] _, _ in device.pointee.bits.store(0) })
     }
 
@@ -145,7 +147,9 @@ import Testing
         guard edges.contains(count(Self.edgeNumber)) else { return "\(count(Self.edgeNumber)) edges were taken" }
         guard levels.contains(count(Self.levelNumber)) else { return "\(count(Self.levelNumber)) levels were taken" }
         guard sleeps == (machine.state == .waitingForInterrupt) else { return "sleeps or does not" }
-        guard guest.pointee.pending[1].load() == 0, guest.pointee.active[1].load() == 0 else { return "something is left" }
+        guard guest.pointee.pending[1].load() == 0, guest.pointee.active[1].load() == 0 else {
+            return "something is left"
+        }
         return listed.isEmpty ? nil : "list registers hold \(listed)"
     }
 

@@ -5,7 +5,8 @@ import Testing
 
 @testable import KernelCore
 
-/// Links of a context and of a portal that another core changes or takes away, while the context's own core follows them.
+/// Links of a context and of a portal that another core changes or takes away, while the context's own core follows
+/// them.
 @Suite struct InterleavingLinkTests {
     private let scenario = KernelScenario(cores: 3)
     private let part: UInt32, fresh: UInt32
@@ -57,7 +58,7 @@ import Testing
     private func explore(
         _ extent: Extent = .short, sourceLocation: SourceLocation = #_sourceLocation, _ check: @escaping () -> String?
     ) {
-        scenario.explore(Extent.isFull ? .usual(cores: 2) : extent, sourceLocation: sourceLocation, check)
+        scenario.explore(Extent.isFull ? .short : extent, sourceLocation: sourceLocation, check)
     }
 
     /// What is made of the memory stays as it was made.
@@ -65,7 +66,8 @@ import Testing
         guard chief.context.pointee.frame.x[0] == Status.ok.rawValue, !scenario.bench.isEmpty(fresh) else {
             return "not done: \(chief.context.pointee.frame.x[0])"
         }
-        let words = UnsafeBufferPointer(start: scenario.bench.memory(fresh), count: Int(KernelCore.Notification.size / 8))
+        let words = UnsafeBufferPointer(
+            start: scenario.bench.memory(fresh), count: Int(KernelCore.Notification.size / 8))
         return words.allSatisfy { $0 == 0 } ? nil : "memory is used that belongs to something else"
     }
 
@@ -100,7 +102,8 @@ import Testing
         }
     }
 
-    /// The server and its portal go away: a call has an answer, or nobody serves it, and nothing of either is used later.
+    /// The server and its portal go away: a call has an answer, or nobody serves it, and nothing of either is used
+    /// later.
     @Test func aCallToAServerThatGoesAwayEnds() {
         let bench = scenario.bench
         let slot = make(.thread)
@@ -136,7 +139,8 @@ import Testing
         let page = make(.extent, Page.size, alignment: Page.size)
         let own = bench.freeSlot()
         bench.raiseRoot()
-        bench.succeed(.create, bench.region, form: UInt32(ObjectKind.extent.rawValue), Page.size, UInt64(own), Page.size)
+        bench.succeed(
+            .create, bench.region, form: UInt32(ObjectKind.extent.rawValue), Page.size, UInt64(own), Page.size)
         bench.sleepRoot()
         for (tenant, extent) in [(servers[0], page), (client, own)] {
             succeed(
@@ -197,7 +201,8 @@ import Testing
             UInt64(bench.freeSlot()))
         bench.stop(other)
         bench.succeed(
-            .contextControl, other.slot, form: ContextControl.configure.rawValue, UInt64(InitialSlot.space), UInt64(table),
+            .contextControl, other.slot, form: ContextControl.configure.rawValue, UInt64(InitialSlot.space),
+            UInt64(table),
             0, UInt64(other.scheduling), 2)
         bench.start(other)
         bench.sleepRoot()
@@ -207,12 +212,15 @@ import Testing
     /// The table of a thread that looks something up in it.
     @Test func aThreadLosesATableThatIsTaken() {
         let (bits, _) = giveTable()
-        scenario.program(other.context, scenario.signal(UInt32(Self.bitsSlot), 1), scenario.signal(UInt32(Self.bitsSlot), 2))
+        scenario.program(
+            other.context, scenario.signal(UInt32(Self.bitsSlot), 1), scenario.signal(UInt32(Self.bitsSlot), 2))
         takeBack()
         explore { [self] in
             let told = scenario.bench.object(bits, as: KernelCore.Notification.self).pointee.bits.load()
             let status = other.context.pointee.frame.x[0]
-            guard status == (told & 2 != 0 ? Status.ok : .badCapability).rawValue else { return "told \(status), bits \(told)" }
+            guard status == (told & 2 != 0 ? Status.ok : .badCapability).rawValue else {
+                return "told \(status), bits \(told)"
+            }
             return checkFresh()
         }
     }
@@ -222,7 +230,9 @@ import Testing
         _ = giveTable()
         scenario.program(
             other.context,
-            scenario.operation(.map, UInt32(Self.spaceSlot), Self.pageSlot, 0x40_1000, 0, Page.size, UInt64(Rights.readWrite.rawValue), 6))
+            scenario.operation(
+                .map, UInt32(Self.spaceSlot), Self.pageSlot, 0x40_1000, 0, Page.size, UInt64(Rights.readWrite.rawValue),
+                6))
         takeBack()
         explore(Extent(deviations: 1, schedules: 300, random: 30)) { [self] in
             let status = other.context.pointee.frame.x[0]

@@ -72,7 +72,8 @@ import Testing
                 UInt64(slots[1])),
             scenario.operation(.revoke, slots[0], form: RevokeForm.delete.rawValue))
         scenario.explore(.short) { [self] in
-            guard mapper.context.pointee.frame.x[0] == Status.ok.rawValue, bench.isEmpty(slots[0]), !bench.isEmpty(slots[1])
+            guard mapper.context.pointee.frame.x[0] == Status.ok.rawValue, bench.isEmpty(slots[0]),
+                !bench.isEmpty(slots[1])
             else { return "the page is not mapped anew" }
             return check(2)
         }
@@ -102,7 +103,7 @@ import Testing
                 if K.mapFast(context) == nil { K.operate(kernelCore, context) }
             }
         }
-        scenario.explore(.short) { [self] in
+        scenario.explore(Extent.isFull ? .short : Extent(deviations: 2, schedules: 300, random: 40)) { [self] in
             let answers = mappers.map { $0.context.pointee.frame.x[0] }.sorted()
             let expected = [Status.ok.rawValue, Status.occupied.rawValue].sorted()
             return answers == expected ? check(0) : "the mappers were told \(answers)"
@@ -126,7 +127,7 @@ import Testing
                     UInt64(slots[haveOneSlot ? 0 : index])))
         }
         let expected = haveOneSlot ? [Status.ok.rawValue, Status.occupied.rawValue].sorted() : [0, 0]
-        scenario.explore(.short) { [self] in
+        scenario.explore(Extent.isFull ? .short : Extent(deviations: 2, schedules: 300, random: 40)) { [self] in
             let answers = mappers.map { $0.context.pointee.frame.x[0] }.sorted()
             return answers == expected ? check(0) : "the mappers were told \(answers)"
         }

@@ -57,7 +57,9 @@ import Testing
         scenario.body(1) { core in
             core.enter { _ in
                 for _ in 0..<2 {
-                    guard let found = try? K.find(scenario.bench.root, Selector(slot: slot), kind, rights) else { continue }
+                    guard let found = try? K.find(scenario.bench.root, Selector(slot: slot), kind, rights) else {
+                        continue
+                    }
                     self.found.values.append((found.object, found.word))
                 }
             }
@@ -66,7 +68,9 @@ import Testing
 
     private func check(_ allowed: [Int]) -> String? {
         for (object, word) in found.values {
-            guard let number = allowed.first(where: { objects[$0] == object }) else { return "an object without its rights" }
+            guard let number = allowed.first(where: { objects[$0] == object }) else {
+                return "an object without its rights"
+            }
             guard word == UInt64(number) else { return "object \(number) with the badge \(word)" }
         }
         return nil

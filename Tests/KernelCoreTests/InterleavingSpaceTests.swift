@@ -53,7 +53,9 @@ import Testing
         }
     }
 
-    private func explore(_ sourceLocation: SourceLocation = #_sourceLocation, _ check: @escaping () -> String? = { nil }) {
+    private func explore(
+        _ sourceLocation: SourceLocation = #_sourceLocation, _ check: @escaping () -> String? = { nil }
+    ) {
         scenario.program(revoker.context, scenario.untilDone(.revoke, part), verify)
         // A space with the same VMID, at the same place. A large object is cleared in pieces.
         scenario.program(
@@ -104,7 +106,8 @@ import Testing
 }
 
 extension KernelScenario {
-    /// Inside of an entry: other cores go on for as long as they have something to do, unless a schedule says otherwise.
+    /// Inside of an entry: other cores go on for as long as they have something to do, unless a schedule says
+    /// otherwise.
     func letOthersGoOn() {
         // There may have been news the first time.
         var looks = 0
@@ -115,10 +118,13 @@ extension KernelScenario {
     }
 
     /// An operation with words that is repeated until it is done, and waits for nobody meanwhile.
-    func untilDone(_ operation: ABI.Operation, _ slot: UInt32, form: UInt32, _ first: UInt64, _ second: UInt64) -> Step {
+    func untilDone(_ operation: ABI.Operation, _ slot: UInt32, form: UInt32, _ first: UInt64, _ second: UInt64) -> Step
+    {
         let once = self.operation(operation, slot, form: form, first, second)
         return { core, context in
-            repeat { once(core, context) } while context.pointee.frame.x[0] == Status.again.rawValue
+            repeat {
+                once(core, context)
+            } while context.pointee.frame.x[0] == Status.again.rawValue
                 && core.kernelCore.pointee.current == context
         }
     }
@@ -142,7 +148,7 @@ extension KernelScenario {
 
 extension Extent {
     /// For scenarios of many accesses: a sample of what `usual` plays.
-    static let short = isFull ? usual(cores: 2) : Extent(deviations: 2, schedules: 120, random: 30)
+    static let short = isFull ? usual(cores: 3) : Extent(deviations: 2, schedules: 40, random: 24)
     /// For scenarios of few accesses, whose faults need three deviations.
-    static let deep = isFull ? usual(cores: 2) : Extent(deviations: 2, schedules: 250, random: 600)
+    static let deep = isFull ? usual(cores: 2) : Extent(deviations: 2, schedules: 250, random: 500)
 }

@@ -25,7 +25,9 @@ import Testing
         bench.sleepRoot()
     }
 
-    private var set: KernelScenario.Step { scenario.operation(.timer, victim, form: TimerForm.set.rawValue, 1 << 60, 1) }
+    private var set: KernelScenario.Step {
+        scenario.operation(.timer, victim, form: TimerForm.set.rawValue, 1 << 60, 1)
+    }
     private var cancel: KernelScenario.Step { scenario.operation(.timer, victim, form: TimerForm.cancel.rawValue) }
 
     /// The numbers of the cores in whose queues the notification is.
@@ -108,7 +110,9 @@ import Testing
         scenario.explore(.short) { [self] in
             let notification = scenario.bench.object(victim, as: KernelCore.Notification.self)
             let isSet = users[0].context.pointee.frame.x[0] == Status.ok.rawValue
-            guard queues(notification) == (isSet ? [1] : []) else { return "it is in the queues of \(queues(notification))" }
+            guard queues(notification) == (isSet ? [1] : []) else {
+                return "it is in the queues of \(queues(notification))"
+            }
             return notification.pointee.bits.load() == 1 ? nil : "raised \(notification.pointee.bits.load())"
         }
     }

@@ -38,7 +38,9 @@ import Testing
             while !lock.lock.tryAcquire() {
                 // False: nobody holds it any more, so this thread does.
                 guard lock.lock.enlist(.virtualCPU(thread)) else { break }
-                guard Interleaving.wait(until: { isWoken[thread] }) else { return failures.append("\(thread) sleeps for ever") }
+                guard Interleaving.wait(until: { isWoken[thread] }) else {
+                    return failures.append("\(thread) sleeps for ever")
+                }
                 isWoken[thread] = false
             }
             enter(thread)
@@ -70,14 +72,17 @@ import Testing
             body: { thread in for _ in 0..<turns { crew.work(thread) } },
             check: {
                 if let failure = crew.failures.first { return failure }
-                guard crew.worked.count == threads * turns, crew.count.load(ordering: .relaxed) == threads * turns else {
+                guard crew.worked.count == threads * turns, crew.count.load(ordering: .relaxed) == threads * turns
+                else {
                     return "worked: \(crew.worked), counted: \(crew.count.load(ordering: .relaxed))"
                 }
                 guard crew.lock.lock.tryAcquire() else { return "the lock is held" }
                 return crew.lock.lock.release().isNone ? nil : "waiters are left"
             })
-        let extent = Extent.isFull
-            ? Extent(deviations: 3, schedules: 40_000, random: 4000) : Extent(deviations: 3, schedules: 500, random: 400)
+        let extent =
+            Extent.isFull
+            ? Extent(deviations: 3, schedules: 40_000, random: 4000)
+            : Extent(deviations: 3, schedules: 500, random: 400)
         let result = scenario.explore(extent)
         if let failure = result.failure { Issue.record("\(failure)", sourceLocation: sourceLocation) }
         if Extent.isReported {
