@@ -42,12 +42,11 @@ struct TestSuite {
         runSwiftTests(title, arguments, scratch: scratch, environment: environment)
     }
 
-    /// The long form of the explorations of interleavings, optimised.
+    /// The long form of the explorations of interleavings.
     mutating func runInterleavings() {
         runSwiftTests(
-            "Interleavings", ["--filter", "Interleaving", "-c", "release", "-Xswiftc", "-enable-testing"],
-            scratch: ".build/operations",
-            environment: ["ENTENTE_CORE": "1", "ENTENTE_INTERLEAVINGS": "full"])
+            "Interleavings", ["--filter", "Interleaving"], scratch: ".build/tests",
+            environment: ["ENTENTE_INTERLEAVINGS": "full"])
     }
 
     /// The host tests so often, to find those that fail now and then.
