@@ -51,7 +51,7 @@ struct MutantCheck {
         }
         guard lost.isEmpty else {
             throw Failure(
-                "Tests/Mutants/equivalent.yaml has \(lost.count) that no operator makes:\n"
+                "Tests/Mutants/equivalent*.yaml has \(lost.count) that no operator makes:\n"
                     + lost.map(\.key).joined(separator: "\n"), remedy: "remove them, or write them as the report does")
         }
     }
@@ -104,7 +104,10 @@ private final class TrialCounter: @unchecked Sendable {
     func count(_ mutant: Mutant, _ fate: MutantFate) {
         lock.withLock {
             done += 1
-            if !fate.isNoticed { survived += 1 }
+            if !fate.isNoticed {
+                survived += 1
+                Progress.say("    not noticed: \(mutant.file):\(mutant.line): \(mutant.change.prefix(200))")
+            }
             if done % 100 == 0 { Progress.say("    \(done) of \(total), \(survived) not noticed") }
         }
     }

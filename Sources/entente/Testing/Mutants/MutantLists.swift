@@ -1,7 +1,7 @@
 import Foundation
 import Yams
 
-/// Mutants that change nothing that matters, with the reasons (`Tests/Mutants/equivalent.yaml`).
+/// Mutants that change nothing that matters, with the reasons (`Tests/Mutants/equivalent*.yaml`).
 struct EquivalentMutants {
     struct Entry: Codable {
         var file: String
@@ -16,9 +16,9 @@ struct EquivalentMutants {
     let entries: [Entry]
 
     init(in folder: URL) throws {
-        entries = try MutantLists.read([Entry].self, folder.appendingPathComponent("equivalent.yaml"))
+        entries = try MutantLists.files("equivalent", in: folder).flatMap { try MutantLists.read([Entry].self, $0) }
         for entry in entries where entry.because.count < 10 {
-            throw Failure("equivalent.yaml: no reason is given for: \(entry.key)")
+            throw Failure("\(folder.path): no reason is given for: \(entry.key)")
         }
     }
 
@@ -43,10 +43,7 @@ struct MutantVariants {
     let entries: [Entry]
 
     init(in folder: URL) throws {
-        let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
-            .filter { $0.lastPathComponent.hasPrefix("variants") && $0.pathExtension == "yaml" }
-            .sorted { $0.path < $1.path }
-        entries = try files.flatMap { try MutantLists.read([Entry].self, $0) }.map { entry in
+        entries = try MutantLists.files("variants", in: folder).flatMap { try MutantLists.read([Entry].self, $0) }.map { entry in
             var entry = entry
             entry.old = entry.old.trimmingCharacters(in: .whitespacesAndNewlines)
             return entry
@@ -57,6 +54,12 @@ struct MutantVariants {
 }
 
 enum MutantLists {
+    /// The lists of one kind, in the order of their names.
+    static func files(_ kind: String, in folder: URL) throws -> [URL] {
+        try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+            .filter { $0.lastPathComponent.hasPrefix(kind) && $0.pathExtension == "yaml" }.sorted { $0.path < $1.path }
+    }
+
     static func read<Value: Decodable>(_ type: Value.Type, _ url: URL) throws -> Value {
         do {
             return try YAMLDecoder().decode(type, from: try String(contentsOf: url, encoding: .utf8))
