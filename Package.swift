@@ -66,13 +66,22 @@ let programs: [Program] = [
     .guest("HostileBell", at: "Hostile/Bell"),
 ]
 
+let isForBoard = Context.environment["ENTENTE_BOARD"] != nil
+/// What the words that cores share are made of on the host.
+let seam: [Target.Dependency] = isForBoard ? [] : ["SharedAccess"]
+
+/// With ENTENTE_MUTANTS the sources are a copy that holds mutants (`./entente test --mutants`), and ask which is alive.
+let isMutated = Context.environment["ENTENTE_MUTANTS"] != nil
+let mutationSeam: [Target.Dependency] = isMutated ? ["MutationSeam"] : []
+let mutationTargets: [Target] = isMutated ? [.target(name: "MutationSeam", path: "Tests/Mutants/Seam")] : []
+
 /// Modules that both sides build.
 let shared: [Target] = [
     .target(name: "ABI"),
-    .target(name: "KernelCore", dependencies: ["ABI"], exclude: ["Models"]),
-    .target(name: "VirtualPlatform", dependencies: ["ABI", "Supervision"]),
-    .target(name: "Supervision", dependencies: ["ABI"]),
-    .target(name: "SerialConsole", dependencies: ["ABI"]),
+    .target(name: "KernelCore", dependencies: ["ABI"] + seam + mutationSeam, exclude: ["Models"]),
+    .target(name: "VirtualPlatform", dependencies: ["ABI", "Supervision"] + seam + mutationSeam),
+    .target(name: "Supervision", dependencies: ["ABI"] + mutationSeam),
+    .target(name: "SerialConsole", dependencies: ["ABI"] + mutationSeam),
 ]
 
 let boardTargets: [Target] = [
@@ -91,16 +100,19 @@ let boardTargets: [Target] = [
 let coreTargets: [Target] = [
     // What the tests of several modules share.
     .target(name: "TestSupport", path: "Tests/TestSupport"),
-    .testTarget(name: "VirtualPlatformTests", dependencies: ["VirtualPlatform", "TestSupport"]),
+    .target(name: "SharedAccess"),
+    .target(name: "Interleaving", dependencies: ["SharedAccess"]),
+    .testTarget(name: "InterleavingTests", dependencies: ["Interleaving", "SharedAccess"]),
+    .testTarget(name: "VirtualPlatformTests", dependencies: ["VirtualPlatform", "Interleaving", "TestSupport"]),
     .testTarget(name: "SupervisionTests", dependencies: ["Supervision", "ABI"]),
     .testTarget(name: "SerialConsoleTests", dependencies: ["SerialConsole", "ABI"]),
-    .target(name: "MachineModel", dependencies: ["ABI", "KernelCore"]),
+    .target(name: "MachineModel", dependencies: ["ABI", "KernelCore", "SharedAccess"]),
     // What components link, with a fake kernel.
-    .target(name: "Entente", dependencies: ["ABI"], path: "Runtime/Entente"),
+    .target(name: "Entente", dependencies: ["ABI"] + seam + mutationSeam, path: "Runtime/Entente"),
     .target(name: "EntenteTesting", dependencies: ["ABI", "Entente"], path: "Runtime/EntenteTesting"),
-    .testTarget(name: "EntenteTests", dependencies: ["ABI", "Entente", "EntenteTesting"]),
+    .testTarget(name: "EntenteTests", dependencies: ["ABI", "Entente", "EntenteTesting", "Interleaving"]),
     .testTarget(
-        name: "KernelCoreTests", dependencies: ["ABI", "KernelCore", "MachineModel", "TestSupport"],
+        name: "KernelCoreTests", dependencies: ["ABI", "KernelCore", "MachineModel", "Interleaving", "TestSupport"],
         exclude: ["README.md"]),
 ]
 
@@ -108,14 +120,16 @@ let toolTargets: [Target] = [
     .target(name: "SystemImage", dependencies: ["ABI", .product(name: "Yams", package: "Yams")]),
     .executableTarget(
         name: "entente",
-        dependencies: ["ABI", "SystemImage", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+        dependencies: [
+            "ABI", "SystemImage", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            .product(name: "Yams", package: "Yams"),
+        ]),
     .testTarget(
         name: "SystemImageTests", dependencies: ["SystemImage", "ABI", .product(name: "Yams", package: "Yams")]),
     .testTarget(name: "ToolTests", dependencies: ["entente", "ABI"]),
     .testTarget(name: "SystemTests", dependencies: ["entente", "SystemImage"]),
 ]
 
-let isForBoard = Context.environment["ENTENTE_BOARD"] != nil
 /// ENTENTE_CORE leaves out the tool: a quick build of the portable core and its tests.
 let isCoreOnly = Context.environment["ENTENTE_CORE"] != nil
 let hasTool = !isForBoard && !isCoreOnly
@@ -141,7 +155,7 @@ let package = Package(
             .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         ]
         : [],
-    targets: shared
+    targets: shared + mutationTargets
         + (isForBoard
             ? boardTargets
                 + programs.map { .target(name: $0.name, dependencies: $0.dependencies, path: $0.path) }

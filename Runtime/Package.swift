@@ -20,7 +20,9 @@ let package = Package(
                 .target(name: "Entente", dependencies: ["ABI", "RuntimeSupport"], path: "Entente"),
             ]
             : [
-                .target(name: "Entente", dependencies: ["ABI"], path: "Entente")
+                // What shared words are made of on the host.
+                .target(name: "SharedAccess", path: "SharedAccess"),
+                .target(name: "Entente", dependencies: ["ABI", "SharedAccess"], path: "Entente"),
             ])
         + [.target(name: "EntenteTesting", dependencies: ["ABI", "Entente"], path: "EntenteTesting")]
 )

@@ -1,8 +1,4 @@
 import ABI
-import Synchronization
-
-/// Nobody empties the output ring: once a byte has waited in vain, those behind it do not wait before one has found room.
-private let hasWaitedInVain = Atomic<Bool>(false)
 
 /// This component's console: bytes out and in, by way of two rings that it shares with the console driver.
 ///
@@ -90,15 +86,18 @@ public struct Console {
     }
 
     public func putPatiently(_ byte: UInt8) {
-        let isHopeless = hasWaitedInVain.load(ordering: .relaxed)
+        let isHopeless = Seam.hasWaitedInVain
         var patience = isHopeless ? min(patience, 1) : patience
         while !output.put(byte) {
-            guard patience > 0 else { return hasWaitedInVain.store(true, ordering: .relaxed) }
+            guard patience > 0 else {
+                Seam.hasWaitedInVain = true
+                return
+            }
             patience -= 1
             flush()
             yield()
         }
-        if isHopeless { hasWaitedInVain.store(false, ordering: .relaxed) }
+        if isHopeless { Seam.hasWaitedInVain = false }
     }
 }
 

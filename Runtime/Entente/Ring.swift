@@ -81,8 +81,9 @@ public struct RingProducer<Element: RingElement>: ~Copyable {
     private let events: Events
     private let peer: PeerLife?
     public let capacity: UInt32
-    /// Elements put so far: what the memory says is never read back.
-    private var head: UInt32 = 0
+    /// Elements put so far: what the memory says is never read back. Tests begin near its
+    /// wrap; nothing else sets it.
+    var head: UInt32 = 0
     private var isBroken = false
 
     /// - Parameters:
@@ -146,7 +147,8 @@ public struct RingConsumer<Element: RingElement>: ~Copyable {
     private let events: Events
     private let peer: PeerLife?
     public let capacity: UInt32
-    private var tail: UInt32 = 0
+    /// Elements taken so far. Tests begin near its wrap; nothing else sets it.
+    var tail: UInt32 = 0
     private var isBroken = false
 
     /// - Parameters:

@@ -12,22 +12,22 @@ public struct RingEnd {
         unsafe base = UnsafeMutableRawPointer(bitPattern: UInt(page))!
     }
 
-    private var head: UnsafePointer<Atomic<UInt32>> {
+    private var head: SharedWord<UInt32> {
         // SAFETY: the offset lies in the page, aligned; only atomic accesses are made of it.
-        unsafe UnsafePointer(
+        unsafe SharedWord(
             (base + Int(ConsoleRing.head)).assumingMemoryBound(to: Atomic<UInt32>.self))
     }
 
-    private var tail: UnsafePointer<Atomic<UInt32>> {
+    private var tail: SharedWord<UInt32> {
         // SAFETY: as `head`.
-        unsafe UnsafePointer(
+        unsafe SharedWord(
             (base + Int(ConsoleRing.tail)).assumingMemoryBound(to: Atomic<UInt32>.self))
     }
 
-    private func slot(_ counter: UInt32) -> UnsafeMutablePointer<UInt8> {
+    private func slot(_ counter: UInt32) -> SharedByte {
         // SAFETY: the remainder is below `capacity`, and data and capacity fit the page.
-        unsafe (base + Int(ConsoleRing.data) + Int(counter % ConsoleRing.capacity))
-            .assumingMemoryBound(to: UInt8.self)
+        unsafe SharedByte(
+            (base + Int(ConsoleRing.data) + Int(counter % ConsoleRing.capacity)).assumingMemoryBound(to: UInt8.self))
     }
 
     /// Adds a byte; false when the ring is full (or its peer writes nonsense).

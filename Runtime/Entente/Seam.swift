@@ -5,8 +5,17 @@ import ABI
 
 #if hasFeature(Embedded)
     import RuntimeSupport
+    import Synchronization
+
+    private let hasWaitedInVain = Atomic<Bool>(false)
 
     enum Seam {
+        /// Whether a byte of output has waited in vain for room: until one has found room, those behind it do not wait.
+        @inline(__always) static var hasWaitedInVain: Bool {
+            get { Entente.hasWaitedInVain.load(ordering: .relaxed) }
+            set { Entente.hasWaitedInVain.store(newValue, ordering: .relaxed) }
+        }
+
         @inline(__always)
         static func invoke(_ operation: Operation, _ selector: Selector, _ words: Words) -> Answer {
             let back = entente_svc(
@@ -31,6 +40,9 @@ import ABI
         var counterFrequency: UInt64 { get }
         /// Where memory lies that stands for what a component has at this address; it stays there, and is not nil.
         func address(_ componentAddress: UInt64) -> UInt64
+        /// What the console keeps between two bytes of a component's life; false at its start. It belongs to the
+        /// component and not to the process, because the components of several tests live side by side.
+        var hasWaitedInVain: Bool { get set }
     }
 
     /// Who answers for the kernel.
@@ -48,6 +60,11 @@ import ABI
 
         static func invoke(_ operation: Operation, _ selector: Selector, _ words: Words) -> Answer {
             kernel.invoke(operation, selector, words)
+        }
+
+        static var hasWaitedInVain: Bool {
+            get { kernel.hasWaitedInVain }
+            set { kernel.hasWaitedInVain = newValue }
         }
 
         static var counter: UInt64 { kernel.counter }

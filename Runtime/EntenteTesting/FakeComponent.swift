@@ -15,6 +15,8 @@ public class FakeComponent: @unchecked Sendable {
     public private(set) var generation: UInt64 = 1
     /// How often it gave its time to its equals: while it waited for room on its console, say.
     public internal(set) var yields = 0
+    /// Whether its console has given up waiting for room; false when a life begins.
+    public var hasWaitedInVain = false
     /// The caller's memory, while it answers a call.
     var lease: FakeLease?
     /// What is mapped, by its address.
@@ -149,6 +151,7 @@ public class FakeComponent: @unchecked Sendable {
         stop()
         isAlive = true
         generation += 1
+        hasWaitedInVain = false
         pages.forgetRings()
         pages.configure { $0.earlierLives += 1 }
     }

@@ -132,8 +132,7 @@ public struct ExecutionContext: ~Copyable {
     public let requests: AtomicWord
     /// 1 while this is in its core's inbox.
     public let inboxQueued: AtomicWord
-    /// The next item of the inbox, tagged; written by whoever set `inboxQueued`.
-    public var inboxNext: UInt64
+    let inboxNextWord: AtomicWord
     public var timer: TimerLink<ExecutionContext>
 
     public static let size: UInt64 = 2048
@@ -142,6 +141,14 @@ public struct ExecutionContext: ~Copyable {
     public static var floatingPointOffset: UInt64 { UInt64(MemoryLayout<RegisterFrame>.size) }
 
     @inline(__always) public var isVirtualCPU: Bool { guest != nil }
+}
+
+extension ExecutionContext {
+    /// The next item of the inbox, tagged; written by whoever set `inboxQueued`.
+    @inline(__always) public var inboxNext: UInt64 {
+        get { inboxNextWord.relaxedLoad() }
+        nonmutating set { inboxNextWord.relaxedStore(newValue) }
+    }
 }
 
 // What other cores take from a context, or change of it, under the lock.

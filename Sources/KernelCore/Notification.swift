@@ -17,8 +17,7 @@ public struct Notification: ~Copyable {
     public let sink: AtomicWord
     /// 1 while this is in its core's inbox.
     public let inboxQueued: AtomicWord
-    /// The next item of the inbox, tagged; written by whoever set `inboxQueued`.
-    public var inboxNext: UInt64
+    let inboxNextWord: AtomicWord
     public var timer: TimerLink<Notification>
     /// What the timer raises.
     public var timerBits: UInt64
@@ -30,6 +29,11 @@ public struct Notification: ~Copyable {
     public static let size: UInt64 = 256
 
     @inline(__always) public var hearer: Hearer { Hearer(sink: sink.load()) }
+    /// The next item of the inbox, tagged; written by whoever set `inboxQueued`.
+    @inline(__always) public var inboxNext: UInt64 {
+        get { inboxNextWord.relaxedLoad() }
+        nonmutating set { inboxNextWord.relaxedStore(newValue) }
+    }
 }
 
 extension Hearer {

@@ -1,12 +1,16 @@
 import Synchronization
 
+#if !hasFeature(Embedded)
+    import SharedAccess
+#endif
+
 // What one core, or whoever has the lock, changes while other cores look at it without one.
 //
 // Each access is whole, and plain on the board: a relaxed load or store is one `ldr` or `str`. Where the order matters it says so.
 
 /// A link that other cores follow.
 public struct SharedRef<Object: ~Copyable>: ~Copyable {
-    let word: Atomic<UInt64>
+    let word: SharedUInt64
 
     /// What lies behind the link is not older than the link: on the board by the address dependency (DDI 0487, B2.3), elsewhere by an
     /// acquire, which the thread sanitizer understands.
@@ -14,7 +18,7 @@ public struct SharedRef<Object: ~Copyable>: ~Copyable {
         #if hasFeature(Embedded)
             Self.ref(word.load(ordering: .relaxed))
         #else
-            Self.ref(word.load(ordering: .acquiring))
+            Self.ref(word.loadAddress(span: MemoryLayout<Object>.size))
         #endif
     }
 
@@ -41,7 +45,7 @@ public struct SharedRefs<let count: Int, Object: ~Copyable>: ~Copyable {
 
 /// A byte that other cores read.
 public struct SharedByte: ~Copyable {
-    let byte: Atomic<UInt8>
+    let byte: SharedUInt8
 
     @inline(__always) public func load() -> UInt8 { byte.load(ordering: .acquiring) }
     @inline(__always) public func store(_ value: UInt8) { byte.store(value, ordering: .releasing) }

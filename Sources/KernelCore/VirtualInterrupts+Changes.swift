@@ -172,7 +172,8 @@ extension Kernel {
             let register = isLoaded ? M.listRegister(index) : ListRegister(bits: guest.pointee.savedListRegisters[index])
             guard Int(register.interrupt >> 5) == word else { continue }
             let bit: UInt64 = 1 << UInt64(register.interrupt & 31)
-            if register.isPending { pending |= bit }
+            // One that is there for its line alone is pending as long as that is high, which `level` says.
+            if register.isPending, register.isHardware || guest.pointee.latched[word] & bit != 0 { pending |= bit }
             if register.isActive { active |= bit }
         }
         caller.pointee.frame.x[2] = guest.pointee.enabled[word].load()

@@ -123,7 +123,6 @@ extension Kernel {
         while lost > 0, let interrupt = mostUrgent(guest, among: { $0.pointee.active[$1].load() })?.interrupt {
             let bit: UInt64 = 1 << UInt64(interrupt & 31)
             guest.pointee.active[Int(interrupt >> 5)].clear(bit)
-            if interrupt < 32, VirtualInterrupts.hardwareMask & bit != 0 { M.deactivate(interrupt) }
             lost &-= 1
         }
     }
@@ -255,8 +254,8 @@ extension Kernel {
         return victim
     }
 
-    /// A timer's only if there is no other: its end reaches the physical interrupt from a list register only, else
-    /// `deactivateLost` sees to it.
+    /// A timer's only if there is no other: its end reaches the physical interrupt from a list register only, so that
+    /// without one it may come once more.
     private static func leastUrgentActive() -> Int? {
         var victim: Int?
         var victimPriority: UInt8 = 0
@@ -282,7 +281,12 @@ extension Kernel {
         if register.isPending, register.isHardware || guest.pointee.latched[word] & bit != 0 {
             guest.pointee.pending[word].set(bit)
         }
-        if register.isActive { guest.pointee.active[word].set(bit) }
+        if register.isActive {
+            guest.pointee.active[word].set(bit)
+            // Neither the guest's end nor a monitor's `clearActive` reaches the physical interrupt from here. It may
+            // come once more before the guest has silenced its timer, and waits then.
+            if register.isHardware { M.deactivate(register.interrupt) }
+        }
         M.setListRegister(index, .empty)
         release(guest, index, word, bit)
     }

@@ -1,4 +1,5 @@
 import KernelCore
+import SharedAccess
 import Synchronization
 
 /// A board: RAM, one to eight cores, a clock that stands still unless it is moved, and a record of what went wrong.
@@ -65,7 +66,7 @@ public final class ModelBoard: @unchecked Sendable {
     }
 
     func withTranslations<Result: Sendable>(_ body: (inout TranslationModel) -> Result) -> Result {
-        translationLock.withLock { _ in body(&translations) }
+        SharedAccess.whole { translationLock.withLock { _ in body(&translations) } }
     }
 
     // MARK: Console
@@ -73,4 +74,16 @@ public final class ModelBoard: @unchecked Sendable {
     func write(_ byte: UInt8) { written.withLock { $0.append(byte) } }
     /// What the kernel wrote to its console.
     public var console: [UInt8] { written.withLock { $0 } }
+}
+
+extension ModelBoard {
+    // MARK: Tenants without a kernel, for tests of the model itself
+
+    /// A tenant runs; nil stands for a component. Returns what it could hit in the TLB that is not its own.
+    public func run(_ translation: Translation, virtualCPU: UInt64?, core: CoreID) -> [ModelFault] {
+        withTranslations { $0.traces.run(translation, virtualCPU: virtualCPU, core: core) }
+    }
+
+    /// The tenant of a core runs no more.
+    public func enterKernel(core: CoreID) { withTranslations { $0.traces.enterKernel(core: core) } }
 }

@@ -1,4 +1,5 @@
 import KernelCore
+import SharedAccess
 import Synchronization
 
 /// The hardware of one core: what of a tenant is in it, its timer, its interrupts.
@@ -20,7 +21,8 @@ public final class ModelCore: @unchecked Sendable {
     public var threadRegister: UInt64 = 0
 
     // MARK: Time and interrupts
-    var deadline = Ticks.never
+    /// When this core's own timer interrupts.
+    public internal(set) var deadline = Ticks.never
     var timers = GuestTimers()
     var virtualInterface: VirtualInterface
     /// Private interrupts of this core that are active at the physical interface.
@@ -29,12 +31,13 @@ public final class ModelCore: @unchecked Sendable {
     var deviceLines: Set<UInt32> = []
     var activeDevices: Set<UInt32> = []
     var enabledDevices: Set<UInt32> = []
-    private let isInterrupted = Atomic<Bool>(false)
+    private let isInterrupted = SharedBool(false)
     private let interruptions = Atomic<Int>(0)
 
     /// Actions of other cores at a certain point of the kernel, for tests.
     public var beforeTimerIsRead: (() -> Void)?
     public var betweenLoads: (() -> Void)?
+    public var whileWaiting: (() -> Void)?
 
     init(board: ModelBoard, kernelCore: Ref<Core>, id: CoreID, listRegisters: Int) {
         virtualInterface = VirtualInterface(listRegisters: listRegisters)
@@ -50,10 +53,34 @@ public final class ModelCore: @unchecked Sendable {
 
     /// Runs one kernel entry as this core, from the vectors to the return.
     public func enter<Result>(_ body: (Ref<Core>) -> Result) -> Result {
-        run {
+        board.withTranslations { $0.traces.enterKernel(core: id) }
+        return run {
             Kernel<ModelMachine>.enter(kernelCore)
             defer { Kernel<ModelMachine>.leave(kernelCore) }
             return body(kernelCore)
+        }
+    }
+
+    /// Returns what puts this core's hardware back to how it is now.
+    func snapshot() -> () -> Void {
+        let translation = translation, loaded = loaded, isInGuest = isInGuest, traps = floatingPointTraps
+        let registers = (floatingPoint, systemRegister, threadRegister)
+        let deadline = deadline, timers = timers, interface = virtualInterface
+        let active = (activeInterrupts, activeDevices), devices = (deviceLines, enabledDevices)
+        let isPending = isInterrupted.load(ordering: .relaxed)
+        return { [self] in
+            self.translation = translation
+            self.loaded = loaded
+            self.isInGuest = isInGuest
+            floatingPointTraps = traps
+            (floatingPoint, systemRegister, threadRegister) = registers
+            self.deadline = deadline
+            self.timers = timers
+            virtualInterface = interface
+            (activeInterrupts, activeDevices) = active
+            (deviceLines, enabledDevices) = devices
+            isInterrupted.store(isPending, ordering: .relaxed)
+            interruptions.store(0, ordering: .relaxed)
         }
     }
 
@@ -70,6 +97,8 @@ public final class ModelCore: @unchecked Sendable {
     /// Called by other cores, and by this one for the rest of its inbox.
     func interrupt() {
         interruptions.add(1, ordering: .relaxed)
+        // The kernel has a DSB before the interrupt.
+        ModelMachine.orderAll()
         isInterrupted.store(true, ordering: .releasing)
     }
 
@@ -91,7 +120,7 @@ public final class ModelCore: @unchecked Sendable {
         guard let number = pendingInterrupt else { return false }
         switch number {
         case Number.inbox:
-            isInterrupted.store(false, ordering: .releasing)
+            _ = isInterrupted.exchange(false, ordering: .acquiringAndReleasing)
             Kernel<ModelMachine>.drainInbox(kernelCore)
         case Number.maintenance: Kernel<ModelMachine>.maintain(kernelCore)
         case Number.hypervisorTimer: Kernel<ModelMachine>.timerExpired(kernelCore)
@@ -121,18 +150,28 @@ public final class ModelCore: @unchecked Sendable {
     public func end(_ interrupt: UInt32) {
         if let physical = virtualInterface.end(interrupt) { activeInterrupts &= ~(1 << UInt64(physical)) }
     }
+    public func deactivate(_ interrupt: UInt32) {
+        if let physical = virtualInterface.deactivate(interrupt) { activeInterrupts &= ~(1 << UInt64(physical)) }
+    }
+    /// ICC_PMR_EL1 of the guest that is loaded.
+    public func setPriorityMask(_ mask: UInt8) { virtualInterface.priorityMask = mask }
+    /// ICC_CTLR_EL1.EOImode of the guest that is loaded.
+    public func setSeparatesEnd(_ isOn: Bool) { virtualInterface.separatesEnd = isOn }
     /// Programs a timer of the guest that is loaded; `.never` turns it off.
     public func setTimer(_ interrupt: UInt32, _ deadline: Ticks) { timers.set(interrupt, deadline) }
     public func isTimerAsserted(_ interrupt: UInt32) -> Bool { timers.isAsserted(interrupt, board.now) }
 
     /// A tenant's access; nil if it faults.
     public func access(_ address: GuestAddress) -> PhysicalAddress? {
-        board.withTranslations { $0.translate(translation, address, core: id)?.value }.map { PhysicalAddress($0) }
+        let translation = translation
+        guard let found = board.withTranslations({ $0.translate(translation, address, core: id) }) else { return nil }
+        if let fault = found.fault { board.report(fault) }
+        return PhysicalAddress(found.address)
     }
 
     // MARK: What must hold when a tenant runs
 
-    /// Reports what of the hardware is not the tenant's that the kernel wants to run.
+    /// Reports what of the hardware is not the tenant's that the kernel wants to run. From here on that tenant runs.
     public func check() {
         guard let context = kernelCore.pointee.current else { return }
         if let guest = context.pointee.guest {
@@ -142,6 +181,10 @@ public final class ModelCore: @unchecked Sendable {
         }
         if let space = context.pointee.space, space.pointee.translation != translation {
             board.report(.wrongTranslation)
+        }
+        let translation = translation, virtualCPU = context.pointee.guest == nil ? nil : context.address.value
+        for fault in board.withTranslations({ $0.traces.run(translation, virtualCPU: virtualCPU, core: id) }) {
+            board.report(fault)
         }
         if !floatingPointTraps, kernelCore.pointee.floatingPointOwner != context { board.report(.exposedFloatingPoint) }
     }

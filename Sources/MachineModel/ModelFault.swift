@@ -10,6 +10,12 @@ public enum ModelFault: Error, Equatable, Sendable {
     case leftWithoutInvalidation(table: UInt64, index: UInt64)
     /// A translation that is cached differs from the tables when the kernel returns.
     case staleTranslation(identifier: UInt16, address: UInt64)
+    /// A tenant runs while its core's TLB may hold translations of another space, which had its VMID.
+    case anotherSpacesTranslation(identifier: UInt16, core: UInt8)
+    /// A tenant runs while its core's TLB may hold translations by another one's stage 1, under their common VMID.
+    case anotherVirtualCPUsTranslation(identifier: UInt16, core: UInt8)
+    /// A space got a VMID by which a core still translates.
+    case identifierInUse(UInt16)
     /// A table that was not zero was put into use.
     case tableNotZeroed(UInt64)
     /// A virtual CPU's registers were loaded over another's.

@@ -11,7 +11,7 @@ extension ModelMachine {
 
     /// Whoever follows the entry finds the table behind it cleared: on hardware by the address dependency.
     public static func readEntry(_ table: PhysicalAddress, _ index: UInt64) -> PageTableEntry {
-        PageTableEntry(bits: PhysicalMemory.word(at: table + index * 8).pointee.load())
+        PageTableEntry(bits: PhysicalMemory.word(at: table + index * 8).pointee.loadAddress(span: Int(Page.size)))
     }
 
     public static func writeEntry(_ table: PhysicalAddress, _ index: UInt64, _ entry: PageTableEntry) {
@@ -51,10 +51,15 @@ extension ModelMachine {
     public static func frame(of entry: PageTableEntry) -> PhysicalAddress { PhysicalAddress(entry.bits & addressMask) }
 
     public static func makeTranslation(root: PhysicalAddress, identifier: UInt16) -> Translation {
-        Translation(bits: UInt64(identifier) << 48 | root.value)
+        let translation = Translation(bits: UInt64(identifier) << 48 | root.value)
+        if let fault = core.board.withTranslations({ $0.traces.make(translation) }) { core.board.report(fault) }
+        return translation
     }
 
-    public static func setTranslation(_ translation: Translation) { core.translation = translation }
+    public static func setTranslation(_ translation: Translation) {
+        core.translation = translation
+        core.board.withTranslations { $0.traces.set(translation, core: core.id) }
+    }
 
     public static func invalidate(_ translation: Translation, _ address: GuestAddress) {
         core.board.withTranslations { $0.invalidate(translation, address) }
@@ -65,7 +70,7 @@ extension ModelMachine {
     }
 
     public static func invalidateLocally(_ translation: Translation) {
-        core.translation = translation
+        setTranslation(translation)
         core.board.withTranslations { $0.invalidateLocally(translation, core: core.id) }
     }
 }

@@ -43,13 +43,12 @@ extension ModelMachine {
         core.virtualInterface.isEnabled = true
         core.virtualInterface.activePriorities = guest.pointee.activePriorities[1]
         core.virtualInterface.control = guest.pointee.maintenance
+        core.virtualInterface.guestControl = guest.pointee.interfaceControl
         for index in 0..<listRegisterCount where guest.pointee.usedListRegisters[0] & 1 << UInt64(index) != 0 {
             let register = ListRegister(bits: guest.pointee.savedListRegisters[index])
             setListRegister(index, register)
             if register.isHardware, !register.isFree { setActive(register.interrupt) }
         }
-        let outside = guest.pointee.active[0].load() & VirtualInterrupts.hardwareMask
-        for number in [27, 30] as [UInt32] where outside & 1 << UInt64(number) != 0 { setActive(number) }
     }
 
     static func unloadVirtualInterface(_ guest: Ref<VirtualCPU>) {
@@ -61,6 +60,7 @@ extension ModelMachine {
         guest.pointee.pending[0].clear(VirtualInterrupts.hardwareMask)
         guest.pointee.activePriorities[1] = core.virtualInterface.activePriorities
         guest.pointee.maintenance = core.virtualInterface.control
+        guest.pointee.interfaceControl = core.virtualInterface.guestControl
         core.virtualInterface = VirtualInterface(listRegisters: listRegisterCount)
         // The timers are off: one that is still active would never interrupt again.
         for number in [27, 30] as [UInt32] where core.activeInterrupts & 1 << UInt64(number) != 0 {

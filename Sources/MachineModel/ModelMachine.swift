@@ -1,6 +1,7 @@
 import ABI
 import Foundation
 import KernelCore
+import SharedAccess
 import Synchronization
 
 /// The host's stand-in for the hardware: what the kernel runs on in tests.
@@ -25,11 +26,20 @@ public enum ModelMachine: Board_Machine {
 
     // MARK: What cores see of each other
 
-    public static func relax() { sched_yield() }
-    /// The host's own atomics order what the model's cores share.
-    public static func orderStores() {}
-    public static func orderLoads() { current?.betweenLoads?() }
-    public static func orderAll() { atomicMemoryFence(ordering: .sequentiallyConsistent) }
+    public static func relax() {
+        current?.whileWaiting?()
+        if !SharedAccess.relax() { sched_yield() }
+    }
+    // The host's own atomics order what the model's cores share, unless an exploration plays them.
+
+    public static func orderStores() { _ = SharedAccess.order(.stores) }
+    public static func orderLoads() {
+        current?.betweenLoads?()
+        _ = SharedAccess.order(.loads)
+    }
+    public static func orderAll() {
+        if !SharedAccess.order(.all) { atomicMemoryFence(ordering: .sequentiallyConsistent) }
+    }
     /// The model executes no instructions.
     public static func forgetInstructions() {}
 
@@ -82,6 +92,8 @@ public enum ModelMachine: Board_Machine {
     // MARK: Registers
 
     public static func initialiseRegisters(_ context: Ref<ExecutionContext>) {
+        // Not with a reset: a virtual CPU that was reset invalidates its translations itself, as on a board.
+        if !context.pointee.isPlaced { core.board.withTranslations { $0.traces.make(virtualCPU: context.address.value) } }
         context.pointee.frame.processorState = context.pointee.isVirtualCPU ? 0x3C5 : 0
     }
 
@@ -130,6 +142,7 @@ public enum ModelMachine: Board_Machine {
     // MARK: Memory and board
 
     public static func zero(_ address: PhysicalAddress, size: UInt64) {
+        SharedAccess.willZero(UInt(address.value), size: UInt(size))
         PhysicalMemory.pointer(to: address).update(repeating: 0, count: Int(size / 8))
     }
 
@@ -139,7 +152,7 @@ public enum ModelMachine: Board_Machine {
 
     /// Acquiring, which stands for the address dependency: see `SharedRef.load`.
     public static func readPair(_ address: PhysicalAddress) -> (UInt64, UInt64) {
-        (PhysicalMemory.word(at: address).pointee.load(), PhysicalMemory.word(at: address + 8).pointee.load())
+        (PhysicalMemory.word(at: address).pointee.loadAddress(), PhysicalMemory.word(at: address + 8).pointee.relaxedLoad())
     }
 
     /// Like a tenant's store.

@@ -4,7 +4,7 @@
     import Darwin
 #endif
 import KernelCore
-import Synchronization
+import SharedAccess
 
 /// The model's RAM: host memory whose addresses serve as physical addresses.
 ///
@@ -40,7 +40,7 @@ final class PhysicalMemory {
     }
 
     /// The same for a byte.
-    static func byte(at address: PhysicalAddress) -> UnsafePointer<Atomic<UInt8>> {
+    static func byte(at address: PhysicalAddress) -> UnsafePointer<SharedUInt8> {
         UnsafePointer(bitPattern: UInt(address.value))!
     }
 

@@ -3,8 +3,8 @@ import KernelCore
 /// Page tables as hardware sees them: what is cached, and what must be invalidated before it may be made again.
 ///
 /// All cores share it under the board's lock.
-struct TranslationModel {
-    private struct CachedKey: Hashable {
+struct TranslationModel: @unchecked Sendable {
+    private struct Key: Hashable {
         var core: UInt8
         var identifier: UInt16
         var page: UInt64
@@ -17,12 +17,21 @@ struct TranslationModel {
     }
     private struct Cached {
         var translation: Translation
+        var space: TranslationTraces.Space
         var entry: PageTableEntry
         var level: Int
     }
-    private var cached: [CachedKey: Cached] = [:]
+    private struct Combined {
+        var cached: Cached
+        var regime: TranslationTraces.Regime
+    }
+    /// What accesses have put into the TLBs: entries of stage 2 alone, and entries of both stages in one.
+    private var stage2: [Key: Cached] = [:]
+    private var combined: [Key: Combined] = [:]
     /// Entries that were broken and not invalidated, by their own address.
     private var broken: Set<UInt64> = []
+    /// What else may be in the TLBs.
+    var traces = TranslationTraces()
 
     // MARK: What the kernel does
 
@@ -42,40 +51,66 @@ struct TranslationModel {
         return before == entry ? nil : .replacedWithoutBreak(table: table.value, index: index)
     }
 
+    /// Forgets one intermediate address on all cores (`TLBI IPAS2E1IS`: all of the block that it lies in), and all entries
+    /// of both stages that the VMID has (`TLBI VMALLE1IS`), because those are not found by an intermediate address.
     mutating func invalidate(_ translation: Translation, _ address: GuestAddress) {
         for key in walk(translation, address).path { broken.remove(key) }
-        let identifier = UInt16(truncatingIfNeeded: translation.bits >> 48)
-        cached = cached.filter { key, value in
+        let identifier = Self.identifier(translation)
+        stage2 = stage2.filter { key, value in
             let span = Self.span(value.level)
             return key.identifier != identifier || key.page & ~(span - 1) != address.value & ~(span - 1)
         }
+        combined = combined.filter { $0.key.identifier != identifier }
+        traces.invalidateCombined(translation)
     }
 
+    /// Forgets all that the VMID has on all cores (`TLBI VMALLS12E1IS`).
     mutating func invalidateAll(_ translation: Translation) {
-        let identifier = UInt16(truncatingIfNeeded: translation.bits >> 48)
-        cached = cached.filter { $0.key.identifier != identifier }
+        if !broken.isEmpty { removeBroken(PhysicalAddress(translation.bits & ModelMachine.addressMask), level: 1) }
+        let identifier = Self.identifier(translation)
+        stage2 = stage2.filter { $0.key.identifier != identifier }
+        combined = combined.filter { $0.key.identifier != identifier }
+        traces.invalidateAll(translation)
     }
 
+    /// Forgets, on one core, the entries that a stage 1 of the VMID has a part in (`TLBI VMALLE1`).
     mutating func invalidateLocally(_ translation: Translation, core: CoreID) {
-        let identifier = UInt16(truncatingIfNeeded: translation.bits >> 48)
-        cached = cached.filter { $0.key.identifier != identifier || $0.key.core != core.number }
+        let identifier = Self.identifier(translation)
+        combined = combined.filter { $0.key.identifier != identifier || $0.key.core != core.number }
+        traces.invalidateCombined(translation, core: core)
     }
 
     // MARK: What tenants do
 
-    /// A tenant's access: the physical address, or nil if it faults.
-    mutating func translate(_ translation: Translation, _ address: GuestAddress, core: CoreID) -> PhysicalAddress? {
-        let key = CachedKey(
-            core: core.number, identifier: UInt16(truncatingIfNeeded: translation.bits >> 48),
-            page: address.value & ~(Page.size - 1))
-        if cached[key] == nil {
+    /// Translates a tenant's access to a physical address, or to nil if it faults. An entry in the TLB is used if its tags
+    /// match, whoever left it there; a fault says that it was another's.
+    mutating func translate(
+        _ translation: Translation, _ address: GuestAddress, core: CoreID
+    ) -> (address: UInt64, fault: ModelFault?)? {
+        let space = traces.space(translation), regime = traces.regime(core: core)
+        let key = Key(core: core.number, identifier: space.identifier, page: address.value & ~(Page.size - 1))
+        if let hit = combined[key] {
+            return (Self.place(hit.cached, address), Self.fault(hit.cached, space, core, isForeign: hit.regime != regime))
+        }
+        if stage2[key] == nil {
             let found = walk(translation, address)
             guard Self.isValid(found.entry) else { return nil }
-            cached[key] = Cached(translation: translation, entry: found.entry, level: found.level)
+            stage2[key] = Cached(translation: translation, space: space, entry: found.entry, level: found.level)
         }
-        let found = cached[key]!
-        let frame = found.entry.bits & ModelMachine.addressMask
-        return PhysicalAddress(frame | address.value & (Self.span(found.level) - 1))
+        let found = stage2[key]!
+        combined[key] = Combined(cached: found, regime: regime)
+        return (Self.place(found, address), Self.fault(found, space, core, isForeign: false))
+    }
+
+    private static func place(_ cached: Cached, _ address: GuestAddress) -> UInt64 {
+        cached.entry.bits & ModelMachine.addressMask | address.value & (span(cached.level) - 1)
+    }
+
+    private static func fault(
+        _ cached: Cached, _ space: TranslationTraces.Space, _ core: CoreID, isForeign: Bool
+    ) -> ModelFault? {
+        if cached.space != space { return .anotherSpacesTranslation(identifier: space.identifier, core: core.number) }
+        return isForeign ? .anotherVirtualCPUsTranslation(identifier: space.identifier, core: core.number) : nil
     }
 
     // MARK: What must hold when the kernel returns
@@ -85,10 +120,21 @@ struct TranslationModel {
             ModelFault.leftWithoutInvalidation(table: key & ~(Page.size - 1), index: key >> 3 & 511)
         }
         broken = []
-        for (key, value) in cached where walk(value.translation, GuestAddress(key.page)).entry != value.entry {
+        let all = stage2.merging(combined.mapValues { $0.cached }) { first, _ in first }
+        for (key, value) in all where walk(value.translation, GuestAddress(key.page)).entry != value.entry {
             found.append(.staleTranslation(identifier: key.identifier, address: key.page))
         }
         return found
+    }
+
+    private mutating func removeBroken(_ table: PhysicalAddress, level: Int) {
+        for index in 0..<512 as Range<UInt64> {
+            let place = table + index * 8
+            broken.remove(place.value)
+            guard level < 3 else { continue }
+            let entry = PageTableEntry(bits: PhysicalMemory.word(at: place).pointee.load())
+            if let next = ModelMachine.table(of: entry) { removeBroken(next, level: level + 1) }
+        }
     }
 
     private func walk(_ translation: Translation, _ address: GuestAddress) -> Walk {
@@ -107,6 +153,7 @@ struct TranslationModel {
         fatalError("the last level has no tables")
     }
 
+    private static func identifier(_ translation: Translation) -> UInt16 { UInt16(truncatingIfNeeded: translation.bits >> 48) }
     private static func isValid(_ entry: PageTableEntry) -> Bool { entry.bits & 1 != 0 }
     private static func span(_ level: Int) -> UInt64 { 1 << (12 + 9 * UInt64(3 - level)) }
 }

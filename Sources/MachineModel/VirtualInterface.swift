@@ -2,7 +2,7 @@ import KernelCore
 
 /// The virtual CPU interface of a GICv3 with 1 to 16 list registers (IHI 0069H, chapters 4.8 and 12.4).
 ///
-/// The guest uses group 1 with a priority mask that lets everything pass, EOImode 0, and no subpriorities.
+/// The guest uses group 1 and no subpriorities.
 struct VirtualInterface {
     /// What the guest reads when nothing can be acknowledged.
     static let spurious: UInt32 = 1023
@@ -12,6 +12,10 @@ struct VirtualInterface {
     /// Bit p: an interrupt of group priority p was acknowledged and not ended (ICH_AP1R0_EL2).
     var activePriorities: UInt64 = 0
     var isEnabled = false
+    /// ICC_PMR_EL1: what is not more urgent is not taken.
+    var priorityMask: UInt8 = 0xFF
+    /// ICC_CTLR_EL1.EOImode: the end drops the running priority only.
+    var separatesEnd = false
     var asksForNonePending = false
     var asksForLostEnds = false
     /// EOIcount: ends of interrupts that have no list register.
@@ -26,6 +30,15 @@ struct VirtualInterface {
             asksForNonePending = newValue & 1 != 0
             asksForLostEnds = newValue & 2 != 0
             lostEnds = Int(newValue >> 8)
+        }
+    }
+
+    /// What is kept of ICH_VMCR_EL2 while another virtual CPU is in. After a reset nothing is masked.
+    var guestControl: UInt64 {
+        get { UInt64(~priorityMask) | (separatesEnd ? 1 << 8 : 0) }
+        set {
+            priorityMask = ~UInt8(truncatingIfNeeded: newValue)
+            separatesEnd = newValue & 1 << 8 != 0
         }
     }
 
@@ -46,6 +59,7 @@ struct VirtualInterface {
         let pending = listRegisters.indices.filter { listRegisters[$0].isPending && !listRegisters[$0].isActive }
         return pending.min { listRegisters[$0].priority < listRegisters[$1].priority }
             .flatMap { Int(listRegisters[$0].priority >> 3) < runningPriority ? $0 : nil }
+            .flatMap { listRegisters[$0].priority < priorityMask ? $0 : nil }
     }
 
     /// Whether the virtual CPU's interrupt line is high.
@@ -60,11 +74,16 @@ struct VirtualInterface {
         return register.interrupt
     }
 
-    /// The guest writes ICC_EOIR1_EL1: drops the running priority and deactivates.
+    /// The guest writes ICC_EOIR1_EL1: drops the running priority, and deactivates unless that is `deactivate`'s.
     ///
     /// Returns the physical interrupt that ends with it.
     mutating func end(_ interrupt: UInt32) -> UInt32? {
         activePriorities &= activePriorities &- 1
+        return separatesEnd ? nil : deactivate(interrupt)
+    }
+
+    /// The guest writes ICC_DIR_EL1, after `end`.
+    mutating func deactivate(_ interrupt: UInt32) -> UInt32? {
         let found = listRegisters.indices.first {
             listRegisters[$0].isActive && listRegisters[$0].interrupt == interrupt
         }

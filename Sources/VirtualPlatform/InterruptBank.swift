@@ -190,29 +190,30 @@ extension InterruptBank {
         port.control(.setLevel, virtualCPU: virtualCPU, index: UInt64(interrupt.number), value: high ? 1 : 0)
     }
 
-    /// Pending bits that were latched, as opposed to following from a high line. The lines of private peripherals are
-    /// the kernel's to drive (the timers), so those that are level-sensitive count as lines.
-    private mutating func latched(_ pending: UInt32) -> UInt32 { pending & (isShared ? edge | ~lines : edge) }
-
     /// Gives an interrupt to another virtual CPU, with all but its active state (see `state`).
     ///
     /// It is disabled at its old place before its pending state is read there, and enabled at its new one last, so that
-    /// it is not taken at both. An event is never lost; one that is being acknowledged at the same moment may come
-    /// twice, which the architecture allows (IHI 0069, GICD_IROUTER).
+    /// it is not taken at both. Its line is low there by then, so that what is pending is latched. An event is never
+    /// lost; one that is being acknowledged at the same moment may come twice, which the architecture allows (IHI 0069,
+    /// GICD_IROUTER).
     mutating func move<Port: InterruptPort>(_ interrupt: InterruptID, to new: Int, _ port: inout Port) {
         let old = owner(of: interrupt.bit)
         guard new != old else { return }
         let bit = interrupt.bit
         if enabled & bit != 0 { control(.disable, old, bit, &port) }
-        let wasLatched = latched(port.state(ofWord: word, virtualCPU: old).pending) & bit != 0
-        if wasLatched { control(.clearPending, old, bit, &port) }
         if isHigh(interrupt) { sendLine(interrupt, high: false, to: old, &port) }
+        let wasLatched = port.state(ofWord: word, virtualCPU: old).pending & bit != 0
+        if wasLatched { control(.clearPending, old, bit, &port) }
 
         owners[old] &= ~bit
         owners[new] |= bit
         port.control(
             .setPriority, virtualCPU: new, index: UInt64(interrupt.number), value: UInt64(priorities[interrupt.place]))
-        if isHigh(interrupt) { sendLine(interrupt, high: true, to: new, &port) }
+        if isHigh(interrupt) {
+            sendLine(interrupt, high: true, to: new, &port)
+            // The kernel takes that for an edge, but the line has not changed.
+            if edge & bit != 0 { control(.clearPending, new, bit, &port) }
+        }
         if wasLatched { control(.setPending, new, bit, &port) }
         if enabled & bit != 0 { control(.enable, new, bit, &port) }
     }
@@ -223,26 +224,35 @@ extension InterruptBank {
         port.control(form, virtualCPU: virtualCPU, index: UInt64(word), value: UInt64(mask))
     }
 
-    /// What a virtual CPU's reset would lose: its latched interrupts.
+    /// What a virtual CPU's reset would lose: its latched interrupts. Lowers its lines, which `restore` raises again,
+    /// because a high one is pending too.
     mutating func latched<Port: InterruptPort>(at virtualCPU: Int, _ port: inout Port) -> UInt32 {
-        guard owners[virtualCPU] != 0 else { return 0 }
-        return latched(port.state(ofWord: word, virtualCPU: virtualCPU).pending) & owners[virtualCPU]
+        let owned = owners[virtualCPU]
+        guard owned != 0 else { return 0 }
+        sendHighLines(owned, high: false, to: virtualCPU, &port)
+        return port.state(ofWord: word, virtualCPU: virtualCPU).pending & owned
     }
 
-    /// Tells a virtual CPU that was reset all that this bank says of it.
+    /// Tells a virtual CPU that was reset all that this bank says of it. Lines come before triggers, because the kernel
+    /// takes the rise of an edge-triggered interrupt's line for an edge.
     mutating func restore<Port: InterruptPort>(_ virtualCPU: Int, latched: UInt32, _ port: inout Port) {
         let owned = owners[virtualCPU]
+        sendHighLines(owned, high: true, to: virtualCPU, &port)
         if isShared || owned != 0 { control(.setEdge, virtualCPU, edge, &port) }
-        for place in 0..<32 where owned >> UInt32(place) & 1 != 0 {
-            let interrupt = InterruptID(word << 5 | place)
-            if priorities[place] != 0 {
-                port.control(
-                    .setPriority, virtualCPU: virtualCPU, index: UInt64(interrupt.number),
-                    value: UInt64(priorities[place]))
-            }
-            if isHigh(interrupt) { sendLine(interrupt, high: true, to: virtualCPU, &port) }
+        for place in 0..<32 where owned >> UInt32(place) & 1 != 0 && priorities[place] != 0 {
+            port.control(
+                .setPriority, virtualCPU: virtualCPU, index: UInt64(word << 5 | place), value: UInt64(priorities[place]))
         }
         if latched != 0 { control(.setPending, virtualCPU, latched, &port) }
         if enabled & owned != 0 { control(.enable, virtualCPU, enabled & owned, &port) }
+    }
+
+    /// Tells a virtual CPU that those of its lines which are high are `high`.
+    private mutating func sendHighLines<Port: InterruptPort>(
+        _ owned: UInt32, high: Bool, to virtualCPU: Int, _ port: inout Port
+    ) {
+        for place in 0..<32 where (owned & lines) >> UInt32(place) & 1 != 0 {
+            sendLine(InterruptID(word << 5 | place), high: high, to: virtualCPU, &port)
+        }
     }
 }

@@ -76,7 +76,7 @@ extension InterruptController {
     }
 
     /// What the reset of a virtual CPU would lose in the kernel: to be fetched before it, and given to `restore` after
-    /// it.
+    /// it. Its lines are low in between.
     public mutating func latched<Port: InterruptPort>(at virtualCPU: Int, _ port: inout Port) -> LatchedInterrupts {
         var words = LatchedInterrupts()
         words.words[0] = redistributors[virtualCPU].latched(&port)

@@ -1,5 +1,13 @@
 import Synchronization
 
+#if hasFeature(Embedded)
+    typealias SharedBool = Atomic<Bool>
+    typealias SharedUInt64 = Atomic<UInt64>
+#else
+    // Each access of them can be a point at which another core continues: see `Sources/Interleaving`.
+    import SharedAccess
+#endif
+
 /// A lock for which nobody waits: a thread that finds it held leaves bits behind that say what waits, and the holder
 /// wakes what they name when it releases the lock.
 ///
@@ -9,9 +17,9 @@ import Synchronization
 /// A waiter leaves its bits and then looks whether the lock is held; a holder releases the lock and then looks for
 /// bits. All four are sequentially consistent, so that at least one of the two sees the other.
 public struct RelayLock: ~Copyable, Sendable {
-    private let isHeld = Atomic<Bool>(false)
+    private let isHeld = SharedBool(false)
     /// Bits that say what waits. Only a holder takes bits out.
-    private let waiting = Atomic<UInt64>(0)
+    private let waiting = SharedUInt64(0)
 
     public init() {}
 
@@ -43,7 +51,7 @@ public struct RelayLock: ~Copyable, Sendable {
     /// Leaves `waiters` to the holder.
     /// - Returns: False: nobody holds the lock any more. Then the caller does, and its `release` returns them.
     public func enlist(_ waiters: Waiters) -> Bool {
-        waiting.bitwiseOr(waiters.word, ordering: .sequentiallyConsistent)
+        _ = waiting.bitwiseOr(waiters.word, ordering: .sequentiallyConsistent)
         return isHeld.load(ordering: .sequentiallyConsistent) || !tryAcquire()
     }
 }

@@ -13,7 +13,8 @@ import Testing
         while let piece = heap.allocate(100) { pieces.append(piece) }
         #expect(pieces.count == 4096 / 128)
         #expect(heap.allocate(100) == nil)
-        for piece in pieces.shuffled() { heap.free(piece) }
+        var random = Seeded(1)
+        for piece in pieces.shuffled(using: &random) { heap.free(piece) }
         #expect(heap.used == 0)
         #expect(heap.allocate(size - 16) != nil)
     }

@@ -67,22 +67,9 @@ import EntenteTesting
         }
     }
 
-    private struct Point: RingElement, Equatable {
-        var x: UInt64
-        var y: UInt64
-        static var wordCount: Int { 2 }
-        func word(_ index: Int) -> UInt64 { index == 0 ? x : y }
-        init(x: UInt64) { (self.x, y) = (x, ~x) }
-        /// Words that do not belong together are none.
-        init?(words: RingWords) {
-            guard words[1] == ~words[0] else { return nil }
-            (x, y) = (words[0], words[1])
-        }
-    }
-
     @Test func twoThreadsLoseNothing() throws {
         let block = Block(256 + 16 * 16)
-        let count: UInt64 = 50_000
+        let count: UInt64 = 5_000
         let isDone = DispatchSemaphore(value: 0)
         Thread.detachNewThread {
             FakeKernel().component("producer").run {

@@ -165,7 +165,8 @@ extension Bench {
         let index = tenant.context.pointee.core.index
         #expect(current(index) == tenant.context)
         let core = model.cores[index]
-        if usesFastPath, core.enter({ K.exitFast($0, tenant.context, message) }) != nil {
+        hasUsedFastPath = usesFastPath && core.enter { K.exitFast($0, tenant.context, message) } != nil
+        if hasUsedFastPath {
             core.check()
             return verify()
         }

@@ -27,6 +27,8 @@ final class Bench {
     var checksInvariants = true
     /// Whether operations try the fast path first, as the board's entry code does.
     var usesFastPath = true
+    /// Whether a fast path has done the last operation.
+    var hasUsedFastPath = false
 
     static let tableSlots: UInt64 = 1000
     static let rootPriority: UInt8 = 30
@@ -148,20 +150,22 @@ final class Bench {
 
     /// The operation that is in the caller's registers.
     func perform(_ index: Int, _ caller: Ref<ExecutionContext>) {
-        let isReply = caller.pointee.frame.x[0] == ABI.Operation.replyWait.rawValue
         let core = model.cores[index]
         let isDone = usesFastPath && core.enter { kernelCore in
-            let next = isReply
-                ? K.replyWaitFast(kernelCore, caller) ?? K.waitFast(kernelCore, caller) : furtherFast(kernelCore, caller)
+            let next = doFast(kernelCore, caller)
             if let next { #expect(kernelCore.pointee.current == next) }
             return next != nil
         }
+        hasUsedFastPath = isDone
         if isDone { core.check() } else { return enter(index) { K.operate($0, caller) } }
         verify()
     }
 
-    /// The fast paths of everything but `replyWait`, in the order of the board's entry code.
-    private func furtherFast(_ core: Ref<Core>, _ caller: Ref<ExecutionContext>) -> Ref<ExecutionContext>? {
+    /// The fast paths, in the order of the board's entry code.
+    func doFast(_ core: Ref<Core>, _ caller: Ref<ExecutionContext>) -> Ref<ExecutionContext>? {
+        if caller.pointee.frame.x[0] == ABI.Operation.replyWait.rawValue {
+            return K.replyWaitFast(core, caller) ?? K.waitFast(core, caller)
+        }
         if let next = K.operateFast(core, caller) { return next }
         switch caller.pointee.frame.x[0] {
         case ABI.Operation.signal.rawValue: return K.wakeFast(core, caller)

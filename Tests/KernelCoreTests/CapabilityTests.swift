@@ -11,6 +11,8 @@ import Testing
         (.addressSpace, 0, 0), (.addressSpace, 4097, 0), (.addressSpace, .max, 0),
         (.extent, 0, 4096), (.extent, 4097, 4096), (.extent, 1 << 48, 4096), (.extent, .max & ~4095, 4096),
         (.extent, 4096, 0), (.extent, 4096, 2048), (.extent, 4096, 12288), (.extent, 4096, 1 << 31),
+        (.region, 0, 0), (.region, 4097, 0), (.region, 1 << 48, 0),
+        (.schedulingContext, 1, 0), (.schedulingContext, 0xFF, 0), (.schedulingContext, 32 << 8, 0),
         (.none, 0, 0), (.interrupt, 40, 0), (.system, 0, 0),
     ] as [(ObjectKind, UInt64, UInt64)])
     func wrongShapesAreRefused(kind: ObjectKind, parameter: UInt64, alignment: UInt64) {
@@ -20,6 +22,18 @@ import Testing
             .create, bench.region, form: UInt32(kind.rawValue), parameter, UInt64(slot), alignment)
         #expect(answer.status == .badArgument)
         #expect(bench.slot(slot).pointee.kind == .none)
+    }
+
+    /// The largest table and the largest space, and the extents' least and greatest alignment.
+    @Test(arguments: [
+        (ObjectKind.capabilityTable, CapabilityTable.maximumCount, 0), (.capabilityTable, 1, 0), (.addressSpace, 4096, 0),
+        (.extent, 4096, 4096), (.extent, 4096, 1 << 20), (.region, 4096, 0),
+        (.schedulingContext, 31 << 8, 0),
+    ] as [(ObjectKind, UInt64, UInt64)])
+    func shapesAtTheirLimits(kind: ObjectKind, parameter: UInt64, alignment: UInt64) {
+        let bench = Bench()
+        let object = bench.slot(bench.create(kind, parameter, alignment: alignment)).pointee.object
+        #expect(object.value & (max(alignment, 64) - 1) == 0)
     }
 
     @Test func kindsAreWholeNumbers() {

@@ -118,6 +118,28 @@ private struct Loan {
         #expect(Loan().copy(.read, offset: offset, address: address, size: size).0 == .badArgument)
     }
 
+    /// The last byte of a space is one, and nothing lies behind it.
+    @Test(arguments: [
+        (0, 1 << 39, 0, Status.badArgument), (0, (1 << 39) - 8, 8, .badAddress), (0, (1 << 39) - 8, 9, .badArgument),
+        (Loan.size - 1, Loan.mine, 1, .ok), (Loan.size - 1, Loan.mine, 2, .badArgument), (0, Loan.mine + 1, Loan.size - 1, .again),
+    ] as [(UInt64, UInt64, UInt64, Status)])
+    func rangesAtTheirEdges(offset: UInt64, address: UInt64, size: UInt64, status: Status) {
+        #expect(Loan().copy(.read, offset: offset, address: address, size: size).0 == status)
+    }
+
+    /// The count that others wait by is odd during a copy alone, however that ends.
+    @Test func beginningsAndEndsAreCounted() {
+        let loan = Loan()
+        let core = loan.bench.core(0)
+        for (address, status, count) in [
+            (Loan.mine, Status.ok, 2), (0x7000_0000, .badAddress, 4), (1 << 39, .badArgument, 4),
+        ] as [(UInt64, Status, UInt64)] {
+            #expect(loan.copy(.read, offset: 0, address: address, size: 8).0 == status)
+            let copies = core.pointee.copies.load()
+            #expect(copies == count)
+        }
+    }
+
     @Test func rightsOfTheLeaseCount() {
         let reading = Loan(rights: .read)
         #expect(reading.copy(.read, offset: 0, address: Loan.mine, size: 8).0 == .ok)

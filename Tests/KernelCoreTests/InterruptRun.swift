@@ -6,19 +6,25 @@ import Testing
 
 /// Plays a script on the kernel and on the reference at once, and stops at the first difference.
 struct InterruptRun {
-    private let bench: Bench
-    private let machine: Tenant
+    let bench: Bench
+    let machine: Tenant
     private let sibling: Tenant
-    private let monitor: Tenant
-    private let remote: Tenant
-    private var reference = ReferenceInterruptController()
+    let monitor: Tenant
+    /// Serves the machine's exits.
+    let server: Tenant
+    let remote: Tenant
+    var reference = ReferenceInterruptController()
+    var controller = InterruptStep.Controller.monitor
     /// What the guest is handling, last taken last.
-    private var handled: [Int] = []
+    var handled: [Int] = []
+    /// What the guest has ended, but not yet deactivated.
+    var dropped: [Int] = []
+    var separatesEnd = false
     /// Timers that were due and were set anew before they were taken: what is in a list register may come once more.
     private var withdrawn: Set<Int> = []
-    private(set) var difference: String?
+    var difference: String?
 
-    private var core: ModelCore { bench.model.cores[0] }
+    var core: ModelCore { bench.model.cores[0] }
 
     /// Returns what differs, or nil.
     static func difference(_ steps: [InterruptStep], listRegisters: Int = 4) -> String? {
@@ -27,7 +33,7 @@ struct InterruptRun {
             run.play(step)
             if let difference = run.difference { return "step \(place), \(step): \(difference)" }
         }
-        run.drain(lowersLines: true)
+        run.finish()
         return run.difference.map { "at the end: \($0)" }
     }
 
@@ -36,79 +42,41 @@ struct InterruptRun {
         bench.checksInvariants = false
         remote = bench.makeThread(priority: 10, core: 1)
         monitor = bench.makeThread(priority: 9, notified: true)
-        machine = bench.makeVirtualCPU(priority: 5)
+        server = bench.makeThread(priority: 8)
+        machine = bench.makeVirtualCPU(priority: 5, portal: bench.makePortal(to: server))
         sibling = bench.makeVirtualCPU(priority: 7)
-        bench.sleepRoot()
-        bench.wait(monitor)
-        bench.waitForInterrupt(sibling)
-        control(.setEdge, 0, 0xFFFF)
-        for number in InterruptScript.edgeInterrupts { edge(number) }
+        reference.numbers = InterruptScript.all.sorted()
+        for number in InterruptScript.edgeInterrupts { reference.lines[number].isEdge = true }
         for number in InterruptScript.all {
-            control(.enable, UInt64(number >> 5), 1 << UInt64(number & 31))
-            control(.setPriority, UInt64(number), 0xA0)
             reference.lines[number].isEnabled = true
             reference.lines[number].priority = 0xA0
         }
-        control(.setForwarding, 0, 1)
         reference.isForwarding = true
-    }
-
-    private mutating func edge(_ number: Int) {
-        reference.lines[number].isEdge = true
-        let mask = reference.lines.indices.filter { $0 >> 5 == number >> 5 && reference.lines[$0].isEdge }
-            .reduce(UInt64(0)) { $0 | 1 << UInt64($1 & 31) }
-        control(.setEdge, UInt64(number >> 5), mask)
+        controller = .root
+        configure()
+        controller = .monitor
+        bench.sleepRoot()
+        bench.wait(monitor)
+        bench.wait(server)
+        bench.waitForInterrupt(sibling)
+        settle()
     }
 
     // MARK: What the outside does
 
-    /// The monitor wakes, as it does for an exit, and writes the virtual CPU's interrupt state.
-    private func control(_ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64) {
-        bench.raise(monitor.notification)
-        bench.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value, by: monitor.context)
-        bench.wait(monitor)
-        settle()
-    }
-
-    private func controlRemotely(_ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64) {
-        bench.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value, by: remote.context)
-        settle()
-    }
-
-    /// Interrupts come before the guest's next instruction.
-    private func settle() { bench.settle(0) }
-
-    private mutating func play(_ step: InterruptStep) {
+    mutating func play(_ step: InterruptStep) {
         switch step {
         case .acknowledge: acknowledge()
         case .end: if let last = handled.last { end(last) }
         case .endOther(let place): if place < handled.count { end(handled[place]) }
-        case .setLevel(let number, let isHigh):
-            control(.setLevel, UInt64(number), isHigh ? 1 : 0)
-            reference.setLevel(number, isHigh)
-        case .pend(let number):
-            control(.setPending, UInt64(number >> 5), 1 << UInt64(number & 31))
-            reference.lines[number].isLatched = true
-        case .clearPending(let number):
-            control(.clearPending, UInt64(number >> 5), 1 << UInt64(number & 31))
-            reference.lines[number].isLatched = false
-        case .enable(let number, let isOn):
-            control(isOn ? .enable : .disable, UInt64(number >> 5), 1 << UInt64(number & 31))
-            reference.lines[number].isEnabled = isOn
-        case .setPriority(let number, let value): setPriority(number, value)
-        case .setForwarding(let isOn):
-            control(.setForwarding, 0, isOn ? 1 : 0)
-            reference.isForwarding = isOn
-        case .pendFromOtherCore(let number):
-            controlRemotely(.setPending, UInt64(number >> 5), 1 << UInt64(number & 31))
-            reference.lines[number].isLatched = true
-        default: playTime(step)
-        }
-        check()
-    }
-
-    private mutating func playTime(_ step: InterruptStep) {
-        switch step {
+        case .deactivate(let place): if place < dropped.count { deactivate(dropped[place]) }
+        case .controller(let controller): self.controller = controller
+        case .setMask(let mask) where runs:
+            core.setPriorityMask(mask)
+            reference.priorityMask = mask
+        case .setSeparatesEnd(let isOn) where runs && handled.isEmpty && dropped.isEmpty:
+            core.setSeparatesEnd(isOn)
+            separatesEnd = isOn
         case .setTimer(let number, let delay) where runs: set(number, Ticks(bench.model.now.value + delay))
         case .stopTimer(let number) where runs: set(number, .never)
         case .advance(let ticks):
@@ -116,14 +84,19 @@ struct InterruptRun {
             settle()
         case .preempt: preempt()
         case .waitForInterrupt: waitForInterrupt()
+        case .reset: reset()
         case .drain: drain(lowersLines: false)
-        default: break
+        default: playControl(step)
         }
+        check()
     }
+
+    /// Interrupts come before the guest's next instruction.
+    func settle() { bench.settle(0) }
 
     // MARK: What the guest does
 
-    private var runs: Bool { bench.current() == machine.context }
+    var runs: Bool { bench.current() == machine.context }
 
     private mutating func acknowledge() {
         guard runs else { return }
@@ -140,20 +113,37 @@ struct InterruptRun {
 
     private mutating func end(_ number: Int) {
         guard runs else { return }
+        let ended = separatesEnd ? nil : deactivated(by: number)
         core.end(UInt32(number))
-        reference.end(number)
+        reference.drop()
+        if let ended { reference.deactivate(ended) }
         handled.remove(at: handled.lastIndex(of: number)!)
+        if separatesEnd { dropped.append(number) } else if ended == nil { forgetLostEnds() }
         settle()
     }
 
-    /// Priorities change while an interrupt rests; what happens otherwise is the implementation's choice (IHI 0069H, 4.8).
-    private mutating func setPriority(_ number: Int, _ value: UInt8) {
-        followTimers()
-        let line = reference.lines[number]
-        guard !line.isPending, !line.isActive, !InterruptScript.timers.contains(number) else { return }
-        control(.setPriority, UInt64(number), UInt64(value))
-        reference.lines[number].priority = value
+    private mutating func deactivate(_ number: Int) {
+        guard runs else { return }
+        let ended = deactivated(by: number)
+        core.deactivate(UInt32(number))
+        if let ended { reference.deactivate(ended) }
+        dropped.remove(at: dropped.lastIndex(of: number)!)
+        if ended == nil { forgetLostEnds() }
+        settle()
     }
+
+    /// Hardware counts the ends of interrupts that have no list register, but does not say which they were: the kernel
+    /// takes the most urgent one that is active.
+    private func deactivated(by number: Int) -> Int? {
+        let isListed = listRegisters.contains { $0.isActive && $0.interrupt == UInt32(number) }
+        if isListed { return number }
+        return activeOutside.min {
+            (reference.lines[$0].priority, $0) < (reference.lines[$1].priority, $1)
+        }
+    }
+
+    /// The guest has ended what was not active any more. The kernel hears of that when it next looks, which is now.
+    private func forgetLostEnds() { bench.enter { K.maintain($0) } }
 
     private mutating func set(_ number: Int, _ deadline: Ticks) {
         if core.isTimerAsserted(UInt32(number)) { withdrawn.insert(number) }
@@ -162,7 +152,7 @@ struct InterruptRun {
     }
 
     /// The timers' lines; only those of a virtual CPU that is loaded are in hardware.
-    private mutating func followTimers() {
+    mutating func followTimers() {
         for number in InterruptScript.timers {
             reference.lines[number].isHigh = core.isTimerAsserted(UInt32(number))
         }
@@ -183,30 +173,54 @@ struct InterruptRun {
         settle()
     }
 
-    /// Whoever sleeps has nothing to do; whoever runs has its timers in hardware.
-    private mutating func check() {
-        guard difference == nil, !runs, machine.state == .waitingForInterrupt else { return }
-        let waiting = reference.deliverable
-        if !waiting.isEmpty { difference = "sleeps though \(waiting) can be taken" }
+    private mutating func reset() {
+        bench.raise(monitor.notification)
+        bench.stop(machine, by: monitor.context)
+        bench.succeed(.contextState, machine.slot, form: ContextState.reset.rawValue, by: monitor.context)
+        bench.wait(monitor)
+        reference.reset()
+        handled = []
+        dropped = []
+        withdrawn = []
+        separatesEnd = false
+        configure()
+        bench.raise(monitor.notification)
+        bench.start(machine, by: monitor.context)
+        bench.wait(monitor)
+        settle()
     }
 
     /// Handles what there is; in the end nothing may be left.
     private mutating func drain(lowersLines: Bool) {
         if lowersLines {
-            for number in InterruptScript.levelInterrupts { play(.setLevel(number, false)) }
+            for number in InterruptScript.levelInterrupts + InterruptScript.edgeInterrupts {
+                play(.setLevel(number, false))
+            }
         }
         guard runs else { return }
-        while let last = handled.last { end(last) }
+        finishHandling()
         for _ in 0..<200 {
             acknowledge()
             guard difference == nil, let taken = handled.last else { return }
             if InterruptScript.timers.contains(taken) { core.setTimer(UInt32(taken), .never) }
-            if reference.lines[taken].isHigh, !reference.lines[taken].isEdge, taken >= 32 {
-                control(.setLevel, UInt64(taken), 0)
-                reference.setLevel(taken, false)
-            }
-            end(taken)
+            let line = reference.lines[taken]
+            if line.isHigh, !line.isEdge, taken >= 32 { play(.setLevel(taken, false)) }
+            finishHandling()
         }
         difference = "interrupts do not end"
+    }
+
+    private mutating func finishHandling() {
+        while let last = handled.last, runs { end(last) }
+        while let last = dropped.last, runs { deactivate(last) }
+    }
+
+    /// In the end nothing is left, and what comes then comes as at the beginning.
+    private mutating func finish() {
+        play(.setMask(0xFF))
+        for number in reference.active { play(.clearActive(number)) }
+        handled = handled.filter { reference.lines[$0].isActive }
+        drain(lowersLines: true)
+        check()
     }
 }

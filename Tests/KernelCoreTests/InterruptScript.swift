@@ -13,15 +13,41 @@ enum InterruptStep: CustomStringConvertible {
     case enable(Int, Bool)
     case setPriority(Int, UInt8)
     case setForwarding(Bool)
+    case setActive(Int)
+    case clearActive(Int)
+    case setEdge(Int, Bool)
+    /// Asks the kernel what it knows of a word.
+    case read(Int)
+    /// From now on it is this one that changes the virtual CPU's interrupts.
+    case controller(Controller)
     case pendFromOtherCore(Int)
     case setTimer(Int, delay: UInt64)
     case stopTimer(Int)
     case advance(UInt64)
+    /// ICC_PMR_EL1.
+    case setMask(UInt8)
+    /// ICC_CTLR_EL1.EOImode, while the guest handles nothing.
+    case setSeparatesEnd(Bool)
+    /// Deactivates the n-th of those whose priority was dropped.
+    case deactivate(Int)
+    /// The virtual CPU is stopped, reset, configured as before and started.
+    case reset
     /// Another virtual CPU runs for a while.
     case preempt
     case waitForInterrupt
     /// Takes and ends everything that can be taken.
     case drain
+
+    enum Controller: Int {
+        /// A thread of the same core that a notification wakes.
+        case monitor
+        /// The server of the virtual CPU's exits, while it waits for the answer.
+        case exit
+        /// A thread of another core.
+        case remote
+        /// Before the start.
+        case root
+    }
 
     var description: String {
         switch self {
@@ -34,6 +60,15 @@ enum InterruptStep: CustomStringConvertible {
         case .enable(let number, let isOn): ".enable(\(number), \(isOn))"
         case .setPriority(let number, let value): ".setPriority(\(number), \(value))"
         case .setForwarding(let isOn): ".setForwarding(\(isOn))"
+        case .setActive(let number): ".setActive(\(number))"
+        case .clearActive(let number): ".clearActive(\(number))"
+        case .setEdge(let number, let isEdge): ".setEdge(\(number), \(isEdge))"
+        case .read(let word): ".read(\(word))"
+        case .controller(let controller): ".controller(.\(controller))"
+        case .setMask(let mask): ".setMask(\(mask))"
+        case .setSeparatesEnd(let isOn): ".setSeparatesEnd(\(isOn))"
+        case .deactivate(let place): ".deactivate(\(place))"
+        case .reset: ".reset"
         case .pendFromOtherCore(let number): ".pendFromOtherCore(\(number))"
         case .setTimer(let number, let delay): ".setTimer(\(number), delay: \(delay))"
         case .stopTimer(let number): ".stopTimer(\(number))"
@@ -66,13 +101,13 @@ enum InterruptScript {
 
     private static func step(_ nests: Bool, _ generator: inout SeededGenerator) -> InterruptStep {
         func any(_ numbers: [Int]) -> Int { numbers[generator.below(numbers.count)] }
-        switch generator.below(100) {
+        switch generator.below(120) {
         case 0..<18: return .acknowledge
         case 18..<32: return .end
         case 32..<34: return nests ? .endOther(generator.below(6)) : .end
         case 34..<52: return .setLevel(any(levelInterrupts + edgeInterrupts), generator.chance(60))
         case 52..<66: return .pend(any(pended))
-        case 66..<69: return .clearPending(any(pended))
+        case 66..<69: return .clearPending(any(all))
         case 69..<75: return .enable(any(all), generator.chance(60))
         case 75..<79: return .setPriority(any(all), UInt8(generator.below(nests ? 31 : 4) * 8))
         case 79..<80: return .setForwarding(generator.chance(70))
@@ -82,7 +117,24 @@ enum InterruptScript {
         case 89..<94: return .advance(UInt64(generator.below(200)))
         case 94..<96: return .preempt
         case 96: return .waitForInterrupt
-        default: return .drain
+        case 97..<100: return .drain
+        default: return rareStep(&generator)
+        }
+    }
+
+    private static func rareStep(_ generator: inout SeededGenerator) -> InterruptStep {
+        func any(_ numbers: [Int]) -> Int { numbers[generator.below(numbers.count)] }
+        switch generator.below(40) {
+        case 0..<3: return .setActive(any(all))
+        case 3..<9: return .clearActive(any(all))
+        case 9..<11: return .setEdge(any(levelInterrupts + edgeInterrupts), generator.chance(50))
+        case 11..<16: return .read(generator.below(4))
+        case 16..<24: return .controller(InterruptStep.Controller(rawValue: generator.below(3))!)
+        case 24..<26: return .setMask(UInt8(generator.below(32) * 8))
+        case 26..<28: return .setMask(0xFF)
+        case 28..<29: return .reset
+        case 29..<31: return .setSeparatesEnd(generator.chance(50))
+        default: return .deactivate(generator.below(4))
         }
     }
 }

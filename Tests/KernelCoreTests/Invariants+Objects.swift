@@ -232,7 +232,7 @@ extension Invariants {
             notification.sinkSourceBinding, of: notification.address,
             standsFor: object == nil ? nil : notification.address, "a notification's source")
         let owner = notification.pointee.timerOwner.load()
-        if notification.pointee.timer.isArmed { require(owner != 0, "a timer is armed and of no core") }
+        require(notification.pointee.timer.isArmed == (owner != 0), "a timer is armed and of no core, or the reverse")
     }
 
     /// No lost wake-up: bits and a thread that waits for them are together only while the thread's core is being told.

@@ -12,6 +12,8 @@ struct Invariants {
     /// Root's: where capabilities without a parent are.
     let table: Ref<CapabilityTable>
     let root: Ref<ExecutionContext>
+    /// To what each core's hardware timer is set.
+    private let hardwareDeadlines: [Ticks]
     private(set) var found: [String] = []
 
     // MARK: What the tree holds, filled by `walkTree`
@@ -32,6 +34,7 @@ struct Invariants {
         cores = bench.model.cores.map { $0.kernelCore }
         table = bench.table
         root = bench.root
+        hardwareDeadlines = bench.model.cores.map(\.deadline)
     }
 
     func broken() -> [String] {
@@ -41,7 +44,8 @@ struct Invariants {
         guard checker.found.isEmpty else { return checker.found }
         checker.checkCoresPointers()
         guard checker.found.isEmpty else { return checker.found }
-        for core in cores {
+        for (core, deadline) in zip(cores, hardwareDeadlines) {
+            checker.checkQueues(core, hardwareDeadline: deadline)
             checker.checkCurrent(core)
             checker.checkRunQueue(core)
             checker.checkTimers(core)
@@ -143,7 +147,7 @@ struct Invariants {
     }
 
     /// What waits in a queue of deadlines, whose shape is looked at on the way.
-    private mutating func items<Item: Timed & ~Copyable>(of queue: TimerQueue<Item>, _ name: String) -> [Ref<Item>] {
+    mutating func items<Item: Timed & ~Copyable>(of queue: TimerQueue<Item>, _ name: String) -> [Ref<Item>] {
         var found: [Ref<Item>] = []
         var rest = queue.first.map { [$0] } ?? []
         require(queue.first?.timer.parent == nil, "the first of the \(name) has a parent")

@@ -107,6 +107,33 @@ private let unmapBatch = K.unmapBatch * Page.size
         #expect(board.tablesUsed == 2)
     }
 
+    /// Also where the first of the tables' entries says nothing of this place.
+    @Test func aTableInThePlaceOfABlockIsUsed() {
+        let board = MapBench()
+        let extent = board.extent(at: 4 * giga, size: giga), slot = board.bench.freeSlot()
+        board.map(extent, at: mega, size: 0x1000, slot: slot)
+        #expect(board.unmap(slot) == .ok)
+        #expect(board.map(extent, at: mega, size: mega, slot: slot) == (.again, batch))
+    }
+
+    /// What was mapped before the tables ended is told, and has its capability.
+    @Test func tablesMayEndInTheMiddle() {
+        let board = MapBench(pages: 2)
+        let extent = board.extent(at: 4 * giga, size: giga), slot = board.bench.freeSlot()
+        #expect(board.map(extent, at: mega - 0x1000, size: 0x2000, slot: slot) == (.again, 0x1000))
+        #expect(board.seen(mega - 0x1000) == 4 * giga && board.seen(mega) == nil)
+        #expect(board.unmap(slot) == .ok && board.seen(mega - 0x1000) == nil)
+    }
+
+    /// Memory that nobody had is not zero, and a table must be.
+    @Test func tablesAreZeroedBeforeUse() {
+        let bench = Bench()
+        let region = bench.object(bench.region, as: Region.self)
+        UnsafeMutablePointer<UInt64>(bitPattern: UInt(region.pointee.next.value))!.update(repeating: .max, count: 8192)
+        let space = bench.create(.addressSpace, 4), extent = bench.create(.extent, 4096, alignment: 4096)
+        bench.succeed(.map, space, UInt64(extent), 0x1000, 0, 0x1000, 3, UInt64(bench.freeSlot()))
+    }
+
     /// Many mappings that each take work must not add up in one entry.
     @Test func oneEntryOfARevocationTakesAwayFewPages() {
         let board = MapBench()

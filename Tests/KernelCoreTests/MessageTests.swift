@@ -71,6 +71,42 @@ private struct Letters {
         }
     }
 
+    /// Words in registers are no more than registers have, and a lease that is not offered is not looked at.
+    @Test(arguments: [1, 6] as [UInt32])
+    func shortOnesStayShort(length: UInt32) {
+        let letters = Letters()
+        letters.sent[72] = .max
+        letters.bench.call(letters.portal, by: letters.client, shape: MessageShape(bits: length), 1)
+        #expect(letters.bench.current() == letters.server.context)
+        let arrival = letters.arrival(letters.server)
+        #expect(arrival.length == 0 && arrival.capabilities == 0 && !arrival.lease)
+    }
+
+    /// What else the page says is not sent.
+    @Test func asManyCapabilitiesAsTheShapeSays() {
+        let letters = Letters()
+        let bench = letters.bench
+        bench.raiseRoot()
+        let notification = bench.create(.notification), first = bench.freeSlot(), second = bench.freeSlot()
+        bench.sleepRoot()
+        letters.offer(0, notification)
+        letters.offer(1, notification)
+        letters.land(letters.received, first, second)
+        _ = letters.call(capabilities: 1)
+        #expect(letters.arrival(letters.server).capabilities == 1)
+        #expect(!bench.isEmpty(first) && bench.isEmpty(second))
+    }
+
+    /// A lease may end where the space ends.
+    @Test func aLeaseMayReachTheEnd() {
+        let letters = Letters()
+        letters.sent[72] = 4096
+        letters.sent[73] = AddressSpace.addressLimit - 4096
+        letters.sent[74] = 3
+        _ = letters.call(lease: true)
+        #expect(letters.arrival(letters.server).lease)
+    }
+
     @Test func answersMayBeLong() {
         let letters = Letters()
         _ = letters.call()

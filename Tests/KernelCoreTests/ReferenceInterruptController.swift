@@ -14,8 +14,12 @@ struct ReferenceInterruptController {
     }
 
     static let count = 128
+    /// The interrupts that there are.
+    var numbers = Array(0..<count)
     var lines = Array(repeating: Line(), count: count)
     var isForwarding = false
+    /// ICC_PMR_EL1.
+    var priorityMask: UInt8 = 0xFF
     /// Group priorities that are being handled (bit p), as ICC_AP1R0 keeps them.
     private(set) var activePriorities: UInt64 = 0
 
@@ -28,13 +32,14 @@ struct ReferenceInterruptController {
     /// Interrupts that could be acknowledged now.
     var deliverable: [Int] {
         guard isForwarding else { return [] }
-        return lines.indices.filter {
+        return numbers.filter {
             let line = lines[$0]
             return line.isEnabled && line.isPending && !line.isActive && Int(line.priority >> 3) < runningPriority
+                && line.priority < priorityMask
         }
     }
 
-    var active: [Int] { lines.indices.filter { lines[$0].isActive } }
+    var active: [Int] { numbers.filter { lines[$0].isActive } }
 
     mutating func setLevel(_ number: Int, _ isHigh: Bool) {
         if isHigh, !lines[number].isHigh, lines[number].isEdge { lines[number].isLatched = true }
@@ -60,8 +65,19 @@ struct ReferenceInterruptController {
         return nil
     }
 
-    mutating func end(_ number: Int) {
-        activePriorities &= activePriorities &- 1
-        lines[number].isActive = false
+    /// The end's first half: other interrupts of the same priority can be taken.
+    mutating func drop() { activePriorities &= activePriorities &- 1 }
+
+    /// The end's second half: it can be taken again.
+    mutating func deactivate(_ number: Int) { lines[number].isActive = false }
+
+    /// The virtual CPU is reset; its monitor configures it as before, for the distributor is no part of it.
+    mutating func reset() {
+        activePriorities = 0
+        priorityMask = 0xFF
+        for number in lines.indices {
+            lines[number].isLatched = false
+            lines[number].isActive = false
+        }
     }
 }

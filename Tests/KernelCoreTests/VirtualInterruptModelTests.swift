@@ -8,7 +8,7 @@ import Testing
     /// The emulator has four list registers; hardware may have 1 to 16.
     @Test(arguments: [false, true], [1, 2, 3, 4, 16])
     func theKernelLooksLikeAnInterruptController(nests: Bool, listRegisters: Int) {
-        for seed in TestLength.seeds(short: listRegisters == 4 ? 20 : 10, long: listRegisters == 4 ? 60 : 30) {
+        for seed in TestLength.seeds(short: listRegisters == 4 ? 6 : 3, long: listRegisters == 4 ? 60 : 30) {
             var generator = SeededGenerator(seed: seed)
             let script = InterruptScript.random(length: 250, nests: nests, &generator)
             guard let difference = InterruptRun.difference(script, listRegisters: listRegisters) else { continue }

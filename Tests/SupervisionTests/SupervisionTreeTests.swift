@@ -112,6 +112,7 @@ final class TestTree {
     deinit { memory.deallocate() }
 
     func add(_ part: PartID, _ policy: RestartPolicy, parent: PartID?) { tree.add(part, policy, parent: parent) }
+    func policy(of part: PartID) -> RestartPolicy { tree.policy(of: part) }
     func died(_ tenant: Int, at now: UInt64) -> SupervisionTree.Verdict { tree.died(tenant, at: now) }
     func started(_ tenant: Int) { tree.started(tenant) }
     func due(at now: UInt64) -> Int? { tree.due(at: now) }

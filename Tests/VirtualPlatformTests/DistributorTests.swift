@@ -158,6 +158,34 @@ import Testing
         #expect(bench.host.virtualCPUs[1].pending(1) == 0)
     }
 
+    /// Pending by ISPENDR while its line is high: the line may fall before it is taken at its new place.
+    @Test func aLatchBelowAHighLineMovesAlong() {
+        var bench = bench()
+        bench.devices.interrupts.setLine(InterruptID(40), high: true, &bench.host)
+        bench.setDistributor(0x204, 1 << 8)
+        bench.route(40, to: 1)
+        #expect(bench.host.virtualCPUs[0].latched[1] == 0)
+        bench.devices.interrupts.setLine(InterruptID(40), high: false, &bench.host)
+        #expect(bench.host.virtualCPUs[1].pending(1) == 1 << 8)
+    }
+
+    /// The line of an edge-triggered interrupt does not rise because the interrupt is routed, or its virtual CPU reset.
+    @Test func anEdgeThatWasTakenDoesNotComeAgain() {
+        var bench = bench()
+        bench.setDistributor(0xC08, 2 << 16)
+        bench.devices.interrupts.setLine(InterruptID(40), high: true, &bench.host)
+        #expect(bench.host.virtualCPUs[0].latched[1] == 1 << 8)
+        bench.host.virtualCPUs[0].latched[1] = 0
+        bench.route(40, to: 1)
+        #expect(bench.host.virtualCPUs[1].level[1] == 1 << 8)
+        #expect(bench.host.virtualCPUs[1].pending(1) == 0)
+        let latched = bench.devices.interrupts.latched(at: 1, &bench.host)
+        bench.host.virtualCPUs[1] = FakeHost.Interrupts()
+        bench.devices.interrupts.restore(1, latched, &bench.host)
+        #expect(bench.host.virtualCPUs[1].level[1] == 1 << 8)
+        #expect(bench.host.virtualCPUs[1].pending(1) == 0)
+    }
+
     @Test func anActiveInterruptStaysActiveWhereItWasTaken() {
         var bench = bench()
         bench.host.virtualCPUs[0].active[1] = 1 << 8
@@ -167,6 +195,37 @@ import Testing
         #expect(bench.distributor(0x304) == 1 << 8)
         bench.setDistributor(0x384, 1 << 8)
         #expect(bench.host.virtualCPUs[0].active[1] == 0)
+    }
+
+    /// The virtual CPU keeps none of the word's interrupts any more, but one is active there.
+    @Test func anActiveInterruptIsFoundThoughAllWereRoutedAway() {
+        var bench = bench()
+        bench.setDistributor(0x304, 1 << 8)
+        for interrupt in 32..<64 as Range<UInt64> { bench.route(interrupt, to: 2) }
+        #expect(bench.distributor(0x304) == 1 << 8)
+        bench.setDistributor(0x384, 1 << 8)
+        #expect(bench.host.virtualCPUs[0].active[1] == 0)
+    }
+
+    /// Each change tells the kernel no more than what is new to it.
+    @Test func whatChangesNothingIsNotTold() {
+        var bench = bench()
+        func controls(_ body: (inout Bench) -> Void) -> Int {
+            let before = bench.host.controls
+            body(&bench)
+            return bench.host.controls - before
+        }
+        #expect(controls { $0.setDistributor(0x428, 0xA7, size: 1) } == 0)
+        #expect(controls { $0.setDistributor(0x428, 0xA8, size: 1) } == 1)
+        #expect(controls { $0.setDistributor(0xC08, 1 << 16) } == 0)
+        #expect(controls { $0.setDistributor(0xC08, 2 << 16) } == 4)
+        #expect(controls { $0.route(40, to: 0) } == 0)
+        #expect(controls { $0.route(41, to: 1) } == 1)
+        #expect(controls { $0.route(40, to: 1) } == 3)
+        #expect(controls { $0.setDistributor(0x184, 0) } == 0)
+        #expect(controls { $0.setDistributor(0x284, 0) } == 0)
+        #expect(controls { $0.setDistributor(0x384, 0) } == 0)
+        #expect(controls { $0.devices.interrupts.setLine(InterruptID(40), high: false, &$0.host) } == 0)
     }
 
     @Test func anUnknownAffinityLeavesItWhereItIs() {

@@ -49,6 +49,8 @@ struct FakeHost: InterruptPort, SerialLine {
             let wasHigh = virtualCPUs[virtualCPU].level[place / 32] & bit != 0
             precondition(wasHigh != (value != 0), "the level did not change")
             virtualCPUs[virtualCPU].level[place / 32] ^= bit
+            let edge = virtualCPUs[virtualCPU].edge[place / 32]
+            if value != 0 { virtualCPUs[virtualCPU].latched[place / 32] |= bit & edge }
         case .setForwarding: virtualCPUs[virtualCPU].forwards = value != 0
         case .readWord, .readPriority: preconditionFailure("not a change")
         }

@@ -25,6 +25,10 @@ import Testing
         #expect(bench.load(Bench.redistributor(0, 0x14)) == 0)
         bench.store(Bench.redistributor(0, 0x14), 0b010)
         #expect(bench.load(Bench.redistributor(0, 0x14)) == 0b110)
+        // Its other bytes are reserved.
+        bench.store(Bench.redistributor(0, 0x15), 0, size: 1)
+        bench.store(Bench.redistributor(0, 0x16), 0, size: 2)
+        #expect(bench.load(Bench.redistributor(0, 0x14)) == 0b110)
     }
 
     @Test func privateInterruptsAreTheirVirtualCPUs() {
@@ -41,6 +45,16 @@ import Testing
         #expect(bench.load(Bench.redistributor(1, 0x1_0380)) == 1 << 27)
         bench.store(Bench.redistributor(1, 0x1_0380), 1 << 27)
         #expect(bench.host.virtualCPUs[1].active[0] == 0)
+    }
+
+    @Test func aPrivateInterruptIsActiveAtItsOwnVirtualCPUOnly() {
+        var bench = Bench(virtualCPUs: 3)
+        for number in 0..<3 { bench.store(Bench.redistributor(number, 0x1_0300), 1 << UInt64(16 + number)) }
+        for number in 0..<3 {
+            #expect(bench.load(Bench.redistributor(number, 0x1_0300)) == 1 << UInt64(16 + number))
+        }
+        bench.store(Bench.redistributor(2, 0x1_0380), 0xFFFF_FFFF)
+        #expect(bench.host.virtualCPUs.map { $0.active[0] } == [1 << 16, 1 << 17, 0])
     }
 
     @Test func softwareGeneratedInterruptsAreAlwaysEdgeTriggered() {

@@ -74,16 +74,7 @@ extension AArch64 {
             // The timer's end goes to the physical interrupt, which must be active for that.
             if register.isHardware, !register.isFree { setActive(register.interrupt) }
         }
-        // One that lost its list register: see `Kernel.deactivateLost`.
-        let outside = guest.pointee.active[0].relaxedLoad() & VirtualInterrupts.hardwareMask
-        if outside != 0 { holdTimers(outside) }
         write_ICH_HCR_EL2(guest.pointee.maintenance | enable)
-    }
-
-    @inline(never)
-    private static func holdTimers(_ interrupts: UInt64) {
-        if interrupts & 1 << 27 != 0 { setActive(27) }
-        if interrupts & 1 << 30 != 0 { setActive(30) }
     }
 
     /// List registers that are not in use are empty already.

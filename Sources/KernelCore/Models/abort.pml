@@ -6,6 +6,7 @@
  * where it looks at the bits. The inbox is a set here; notification.pml shows that its list keeps that promise. Here
  * a context runs if some time that is in use leads to it; helping.pml shows that the run queue keeps that promise.
  * See README.md.
+ * InterleavingAbortTests plays the same on the code.
  *
  * Three threads of the home core: X calls S twice, S calls T. X and S have a notification each, with bit 1 in the
  * abort mask and bit 2 outside it. Two other cores raise bits, which the home core finds in its inbox, and so do

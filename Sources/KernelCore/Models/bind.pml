@@ -2,6 +2,7 @@
  *
  * What is modelled: `bind` (Kernel+Control.swift), and of Notification.swift `raise` and `tell`, as far as they look at the sink; the
  * inbox between them is a set here (notification.pml has the list). See README.md.
+ * InterleavingBindTests plays the same on the code.
  *
  * The notification is nobody's, then a thread's, then a virtual CPU's: core 1 binds it twice. Core 2 raises two bits, the thread's
  * own core, 0, two more. Core 0's thread waits, or works for a while and then waits.

@@ -3,6 +3,7 @@
  * What is modelled: `revoke`, when it comes to a node (a capability or binding of the derivation tree) that only the core of
  * its context can end; that core's handler of the inbox interrupt; and another revoker that comes to the same node. Each
  * core has one errand slot, an atomic word with a node's address, set and done under the structure lock. See README.md.
+ * InterleavingErrandTests plays the same on the code.
  *
  * Two nodes belong to core 1. Cores 0 and 2 revoke what both are below of; so does a component of core 1, which can end
  * them at once. Core 1 may also lose interest in a node by itself (its thread has stopped): then any core can end it.

@@ -3,6 +3,7 @@
  * What is modelled: the lookup of a capability (`Kernel.find`), an operation that uses the object and may put it into
  * another core's inbox, `drainInbox`, and the grace periods of GracePeriods.swift: each core that was inside must leave, then each
  * inbox must be worked off. Nobody is interrupted for it, but by who posts. See README.md.
+ * InterleavingGraceTests plays the same on the code.
  * An entry of `drainInbox` takes the list out of the inbox, and works off some of it; the rest is `unread`, for further entries.
  *
  * Core 0 revokes. Cores 1 and 2 keep looking the slot up and using what they find; core 2 begins a period for a revocation of its own

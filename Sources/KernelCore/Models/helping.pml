@@ -4,6 +4,7 @@
  * (send, reply, wait), Kernel+Abort.swift, begin and stop, deliver, the end of a budget and of a period, and the fast
  * paths (callFast, replyWaitFast, wakeFast, waitFast). One core owns all of that, so a kernel entry is one step.
  * Another core raises S's bits, and this core finds them in its inbox later. See README.md.
+ * InterleavingHelpingTests plays the same on the code.
  *
  * Five threads; the number is the priority of a thread's own time. L is a client with a budget, P spins and signals
  * S, S is a server, T is a server that S and H call, H is a client. P, S and H have a notification each; its bit may

@@ -3,6 +3,7 @@
  * What is modelled: Notification.swift (raise, tell, deliver, poll), Inbox.swift (post, push, drainInbox),
  * Kernel+Call.swift (wait; canWaitSimply is its relaxed load). Each access of an AtomicWord is a step; a kernel entry
  * of the home core is a sequence of steps that no interrupt of its own breaks. See README.md.
+ * InterleavingNotificationTests plays the same on the code.
  *
  * Two notifications, each with a thread of its own, live on the home core; two other cores signal both. `queued` is
  * written by a plain store on the home core (AtomicWord.store, a release), which stays in that core's store buffer until

@@ -5,6 +5,7 @@
  * Kernel+Schedule.swift (waitForInterrupt, resume), Inbox.swift (post, drainInbox, handleRequests). Each access of an
  * AtomicWord is a step. One virtual CPU, alone on its core; two edge-triggered interrupts, and a list register for
  * each: what happens when they do not fit is the business of the tests with random scripts. See README.md.
+ * InterleavingPendTests plays the same on the code.
  *
  * `queued` of the own core is a plain store and stays in its store buffer until its next read-modify-write, as in
  * notification.pml. So does `isDirty.store(1)` of `touch`: until the `requests.set` that follows.

@@ -3,6 +3,7 @@
  * What is modelled: Kernel+Context.swift (start, begin, stop, isStopped, configure), VirtualInterrupts+Changes.swift (touch),
  * Inbox.swift (post, drainInbox, handleRequests). Each access of an AtomicWord, of `state`, of `core` and of
  * `isConfigured` is a step. See README.md.
+ * InterleavingStartTests plays the same on the code.
  *
  * One context, and a controller on each of two cores that configures it for a core of its choice, starts it, stops it, and
  * pends interrupts, in any order. With ONE only core 1's controller does, so that it is clear what was asked last.

@@ -27,6 +27,18 @@ struct TestCommand: ParsableCommand {
     @Flag(help: "Only check the models of the kernel's cross-core paths, with spin.")
     var models = false
 
+    @Flag(help: "Only make small faults in the portable modules, one at a time, and see whether the tests notice.")
+    var mutants = false
+
+    @Option(help: ArgumentHelp("With --mutants: only of this area (can be repeated).", valueName: "area"))
+    var area: [MutantArea] = []
+
+    @Option(help: "With --mutants: only so many of them, chosen by --seed; 0: only those that are written by hand.")
+    var sample: Int?
+
+    @Option(help: "With --mutants: chooses the sample.")
+    var seed: UInt64 = 1
+
     func run() throws {
         let workspace = try Workspace.current()
         if let path { return try ComponentPackage(folder: ComponentPackage.folder(path), workspace: workspace).test() }
@@ -40,6 +52,8 @@ struct TestCommand: ParsableCommand {
             suite.repeatHostTests(runs)
         } else if models {
             suite.checkModels()
+        } else if mutants {
+            suite.checkMutants(area.isEmpty ? MutantArea.allCases : area, sample: sample, seed: seed)
         } else {
             runAll(&suite)
         }
@@ -50,11 +64,15 @@ struct TestCommand: ParsableCommand {
         suite.checkModels()
         // With the address sanitizer the full form finds the most; the thread sanitizer needs it for tests that race.
         suite.runHostTests(isLong: noSanitizers)
+        suite.runInterleavings()
         if !noSanitizers {
             suite.runHostTests(sanitizer: "address", isLong: true)
             suite.runHostTests(sanitizer: "thread", isLong: true)
         }
+        suite.checkMutants(MutantArea.allCases, sample: 150, seed: suite.workspace.seedOfCommit)
         suite.checkImages()
         if !hostOnly { suite.runSystemTests() }
     }
 }
+
+extension MutantArea: ExpressibleByArgument {}

@@ -45,6 +45,12 @@ struct Workspace {
             guests: package.matches(of: /\.guest\("(\w+)"/).map { String($0.1) })
     }
 
+    /// A number that differs from commit to commit, and is the same for one; 1 where the sources have no history.
+    var seedOfCommit: UInt64 {
+        let name = try? Subprocess("git", ["-C", root.path, "rev-parse", "--short=8", "HEAD"]).text()
+        return name.flatMap { UInt64($0, radix: 16) } ?? 1
+    }
+
     func make(_ folder: URL) throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     }

@@ -47,6 +47,17 @@ struct Subprocess {
         return data
     }
 
+    /// Runs the program to its end, however that is; returns its status (of a signal: 128 and its number) and all that
+    /// it said.
+    func outcome() throws -> (status: Int32, text: String) {
+        let messages = try TemporaryFile()
+        defer { messages.remove() }
+        let process = try start(output: messages.handle, errors: messages.handle)
+        process.waitUntilExit()
+        let status = process.terminationStatus
+        return (process.terminationReason == .exit ? status : 128 + status, messages.text)
+    }
+
     /// `output()` as text, without the last line feed.
     func text() throws -> String {
         let text = String(decoding: try output(), as: UTF8.self)

@@ -27,8 +27,10 @@ struct TestSuite {
         var arguments = ["--skip", "SystemTests"]
         if let sanitizer { arguments += ["--sanitize=\(sanitizer)"] }
         if sanitizer == "thread" {
-            // They play all cores in turn on one thread: there is nothing to find, and it takes long.
-            for suite in ["ModelTests", "HostileComponentTests", "PathLockstepTests", "ParkedTimeTests"] {
+            // They play all cores in turn, so there is nothing to find, and it takes long.
+            for suite in [
+                "ModelTests", "HostileComponentTests", "PathLockstepTests", "ParkedTimeTests", "Interleaving", "LitmusTests",
+            ] {
                 arguments += ["--skip", suite]
             }
         }
@@ -38,6 +40,13 @@ struct TestSuite {
         if sanitizer != nil { environment["ENTENTE_CORE"] = "1" }
         if isLong { environment["ENTENTE_TEST_LONG"] = "1" }
         runSwiftTests(title, arguments, scratch: scratch, environment: environment)
+    }
+
+    /// The long form of the explorations of interleavings.
+    mutating func runInterleavings() {
+        runSwiftTests(
+            "Interleavings", ["--filter", "Interleaving"], scratch: ".build/tests",
+            environment: ["ENTENTE_INTERLEAVINGS": "full"])
     }
 
     /// The host tests so often, to find those that fail now and then.
@@ -95,6 +104,18 @@ struct TestSuite {
     mutating func checkModels() {
         let workspace = workspace
         record("Models") { try ModelCheck(workspace: workspace).run() }
+    }
+
+    /// Mutants of the portable modules: the report goes to standard output.
+    mutating func checkMutants(_ areas: [MutantArea], sample: Int?, seed: UInt64) {
+        var check = MutantCheck(workspace: workspace, areas: areas)
+        check.sample = sample
+        check.seed = seed
+        record("Mutants") {
+            let report = try check.run()
+            print(report.text)
+            return report.result
+        }
     }
 
     private mutating func runSwiftTests(_ title: String, _ arguments: [String], scratch: String, environment: [String: String]) {

@@ -1,0 +1,370 @@
+import Dispatch
+import Foundation
+import SharedAccess
+
+/// Runs the cores of a scenario one at a time, each in a host thread of its own, as a schedule says.
+///
+/// Only the thread that has the baton touches the state here; the controller waits until all have ended.
+final class Interleaver: @unchecked Sendable {
+    /// One way on that a run did not take.
+    struct Option {
+        var deviation: Deviation
+        var cost: Int
+    }
+
+    /// An access, for the trace of a failure.
+    struct Event {
+        var step: Int
+        var core: Int
+        var text: String
+        var place: SharedPlace?
+    }
+
+    enum State {
+        case ready
+        /// In a loop that waits for a store of another core.
+        case spinning
+        /// Waits for an interrupt, or for the end of all activity.
+        case idle
+        case finished
+    }
+
+    let count: Int
+    private let body: (Int) -> Void
+    private var batons: [DispatchSemaphore] = []
+    private let hasEnded = DispatchSemaphore(value: 0)
+    private var observers: [CoreObserver] = []
+    private var isClosed = false
+
+    // MARK: Of one run
+    private var memory: WeakMemory
+    private var states: [State] = []
+    private var current = 0
+    private var step = 0
+    private var planned: [Point: Int] = [:]
+    /// The deviations of the schedule that are still to come.
+    private var plannedLeft = 0
+    private var policy: RandomPolicy?
+    /// The number of stores of other cores since each core last waited.
+    private var news: [Int] = []
+    /// The core has returned an old value since it last waited.
+    private var isBehind: [Bool] = []
+    /// The access before which the last deviation let another core go on.
+    private var interrupted: (core: Int, location: Int, isStore: Bool)?
+    /// Nothing that others did meanwhile had to do with that access, so that the same comes of a later switch.
+    private(set) var isRedundant = false
+    /// The last deviation lets another core go on after a store, not before an access.
+    private(set) var endsAfterStore = false
+    private var isQuiet = false
+    private var wholeDepth = 0
+    private(set) var taken: [Deviation] = []
+    private(set) var options: [Option] = []
+    private(set) var failures: [String] = []
+    private(set) var events: [Event] = []
+    var isTraced = false
+    /// A run that cannot end leaves its threads behind.
+    private(set) var isStuck = false
+    var accessCount: Int { step }
+
+    /// The cores that have loaded and stored each location, in all runs so far: a bit for each.
+    private var loaders: [UInt8] = []
+    private var storers: [UInt8] = []
+
+    static let stepLimit = 20_000
+
+    init(cores: Int, body: @escaping (Int) -> Void) {
+        count = cores
+        self.body = body
+        memory = WeakMemory(cores: cores)
+        for index in 0..<cores {
+            batons.append(DispatchSemaphore(value: 0))
+            observers.append(CoreObserver(self, index))
+        }
+        for index in 0..<cores {
+            let thread = Thread { [self] in
+                SharedAccess.observeThread(by: observers[index])
+                while true {
+                    batons[index].wait()
+                    if isClosed { return }
+                    self.body(index)
+                    finish(index)
+                }
+            }
+            thread.stackSize = 1 << 20
+            thread.start()
+        }
+    }
+
+    /// Ends the threads. Those of a stuck run stay where they are.
+    func close() {
+        guard !isStuck else { return }
+        isClosed = true
+        for baton in batons { baton.signal() }
+    }
+
+    /// Plays one schedule from the beginning to the end of all cores.
+    func run(_ schedule: Schedule, random: RandomPolicy? = nil) {
+        memory.reset()
+        states = Array(repeating: .ready, count: count)
+        news = Array(repeating: 1, count: count)
+        isBehind = Array(repeating: false, count: count)
+        step = 0
+        planned = Dictionary(uniqueKeysWithValues: schedule.deviations.map { ($0.point, $0.choice) })
+        plannedLeft = planned.count
+        interrupted = nil
+        isRedundant = false
+        endsAfterStore = false
+        policy = random
+        isQuiet = false
+        wholeDepth = 0
+        taken = []
+        options = []
+        failures = []
+        events = []
+        SharedAccess.beginExploration()
+        current = choose(among: Array(0..<count), at: Point(step: 0, part: .blocked), cost: 0)
+        batons[current].signal()
+        hasEnded.wait()
+        SharedAccess.endExploration()
+    }
+
+    func fail(_ text: String) { failures.append(text) }
+
+    // MARK: Choices
+
+    /// Returns what the schedule says, else the first alternative.
+    private func choose(among alternatives: [Int], at point: Point, cost: Int) -> Int {
+        if let choice = planned[point], alternatives.contains(choice) {
+            plannedLeft -= 1
+            if choice != alternatives[0] { taken.append(Deviation(point: point, choice: choice)) }
+            return choice
+        }
+        guard alternatives.count > 1 else { return alternatives[0] }
+        if policy != nil {
+            let choice = policy!.choose(alternatives, isSwitch: point.part != .value, isForced: cost == 0)
+            if choice != alternatives[0] { taken.append(Deviation(point: point, choice: choice)) }
+            return choice
+        }
+        guard plannedLeft == 0 else { return alternatives[0] }
+        for choice in alternatives.dropFirst() {
+            options.append(Option(deviation: Deviation(point: point, choice: choice), cost: cost))
+        }
+        return alternatives[0]
+    }
+
+    /// Another core may continue here, if it has to do with the location.
+    private func pause(_ core: Int, _ location: Int, isStore: Bool, _ point: Point) {
+        guard wholeDepth == 0 else { return }
+        let involved = isStore ? loaders[location] | storers[location] : storers[location]
+        guard involved & ~(1 << UInt8(core)) != 0 else { return }
+        var alternatives = [core]
+        for offset in 1..<count {
+            let other = (core + offset) % count
+            if involved & 1 << UInt8(other) != 0, states[other] == .ready { alternatives.append(other) }
+        }
+        let isLast = plannedLeft == 1
+        let next = choose(among: alternatives, at: point, cost: 1)
+        guard next != core else { return }
+        if isLast, plannedLeft == 0 {
+            endsAfterStore = point.part == .after
+            isRedundant = !endsAfterStore
+            if isRedundant { interrupted = (core, location, isStore) }
+        }
+        handOver(from: core, to: next)
+        if interrupted?.core == core { interrupted = nil }
+    }
+
+    /// Notes that another access has to do with the one that was interrupted.
+    private func meet(_ location: Int, isStore: Bool) {
+        guard let access = interrupted, access.location == location, access.isStore || isStore else { return }
+        isRedundant = false
+        interrupted = nil
+    }
+
+    private func handOver(from core: Int, to next: Int) {
+        current = next
+        batons[next].signal()
+        batons[core].wait()
+    }
+
+    /// Returns the number of the next access, or of a wait.
+    @discardableResult
+    private func advance(_ core: Int) -> Int {
+        step += 1
+        if step > Self.stepLimit { giveUp("the run does not end") }
+        return step
+    }
+
+    /// Ends a run that cannot go on. Its threads wait for ever, because nothing can take them out of the kernel.
+    private func giveUp(_ text: String) -> Never {
+        isStuck = true
+        fail(text)
+        hasEnded.signal()
+        while true { sleep(1000) }
+    }
+
+    // MARK: Waiting
+
+    private func nextReady(after core: Int, cost: Int) -> Int? {
+        let ready = (1...count).map { (core + $0) % count }.filter { states[$0] == .ready }
+        return ready.isEmpty ? nil : choose(among: ready, at: Point(step: step, part: .blocked), cost: cost)
+    }
+
+    /// Finds a core that goes on when `core` does not; nil if all have finished.
+    private func successor(of core: Int, cost: Int) -> Int? {
+        if let next = nextReady(after: core, cost: cost) { return next }
+        if states.allSatisfy({ $0 == .finished }) { return nil }
+        guard !states.contains(.spinning), !isQuiet || states.contains(.idle) else {
+            giveUp("no core can go on: \(states.indices.map { "core \($0) is \(states[$0])" }.joined(separator: ", "))")
+        }
+        isQuiet = true
+        for index in states.indices where states[index] == .idle { states[index] = .ready }
+        return nextReady(after: core, cost: cost)
+    }
+
+    func wait(_ core: Int, as state: State) -> Bool {
+        advance(core)
+        if isQuiet, state == .idle { return false }
+        if isBehind[core] {
+            isBehind[core] = false
+            memory.catchUp(core)
+            return true
+        }
+        if news[core] != 0 {
+            news[core] = 0
+            return true
+        }
+        states[core] = state
+        if isTraced { events.append(Event(step: step, core: core, text: "waits", place: nil)) }
+        if let next = successor(of: core, cost: 1), next != core { handOver(from: core, to: next) }
+        news[core] = 0
+        return !(isQuiet && state == .idle)
+    }
+
+    private func finish(_ core: Int) {
+        advance(core)
+        states[core] = .finished
+        if let next = successor(of: core, cost: 0) {
+            current = next
+            batons[next].signal()
+        } else {
+            hasEnded.signal()
+        }
+    }
+
+    // MARK: Accesses
+
+    private func location(_ place: SharedPlace) -> Int {
+        let location = memory.number(place)
+        while loaders.count <= location {
+            loaders.append(0)
+            storers.append(0)
+        }
+        return location
+    }
+
+    private func tell(_ core: Int) {
+        for other in 0..<count where other != core {
+            news[other] += 1
+            if states[other] == .spinning || states[other] == .idle { states[other] = .ready }
+        }
+    }
+
+    func load(_ core: Int, _ place: SharedPlace, _ order: LoadOrder) -> UInt64 {
+        let step = advance(core)
+        let location = location(place)
+        loaders[location] |= 1 << UInt8(core)
+        pause(core, location, isStore: false, Point(step: step, part: .before))
+        meet(location, isStore: false)
+        memory.settle(location)
+        let older = wholeDepth == 0 ? memory.olderCount(core, location, order) : 0
+        var back = 0
+        if older > 0 {
+            back = choose(among: Array(0...min(older, 2)), at: Point(step: step, part: .value), cost: 1)
+            if back != 0 { isBehind[core] = true }
+        }
+        let value = memory.load(core, location, order, back: back)
+        trace(core, step, place, back == 0 ? "loads" : "loads the old", value)
+        return value
+    }
+
+    func store(_ core: Int, _ place: SharedPlace, _ value: UInt64, _ order: StoreOrder) {
+        let step = advance(core)
+        let location = location(place)
+        storers[location] |= 1 << UInt8(core)
+        pause(core, location, isStore: true, Point(step: step, part: .before))
+        meet(location, isStore: true)
+        memory.settle(location)
+        memory.store(core, location, value, order)
+        trace(core, step, place, order == .release ? "releases" : "stores", value)
+        tell(core)
+        if order == .release { pause(core, location, isStore: true, Point(step: step, part: .after)) }
+    }
+
+    func update(
+        _ core: Int, _ place: SharedPlace, _ order: UpdateOrder, _ change: (UInt64) -> UInt64?
+    ) -> UInt64 {
+        let step = advance(core)
+        let location = location(place)
+        loaders[location] |= 1 << UInt8(core)
+        storers[location] |= 1 << UInt8(core)
+        pause(core, location, isStore: true, Point(step: step, part: .before))
+        meet(location, isStore: true)
+        memory.settle(location)
+        let (old, isChanged) = memory.update(core, location, order, change)
+        trace(core, step, place, "exchanges \(hex(old)) for", memory.newest(location))
+        if isChanged {
+            tell(core)
+            pause(core, location, isStore: true, Point(step: step, part: .after))
+        }
+        return old
+    }
+
+    func order(_ core: Int, _ barrier: Barrier) {
+        memory.order(core, barrier)
+        if isTraced { events.append(Event(step: step, core: core, text: "orders \(barrier)", place: nil)) }
+    }
+
+    /// Plain stores of 0: each location that is known there gets one that nothing orders.
+    func zero(_ core: Int, _ address: UInt, _ size: UInt) {
+        for location in memory.places.indices where memory.places[location].address &- address < size {
+            memory.settle(location)
+            storers[location] |= 1 << UInt8(core)
+            memory.store(core, location, 0, .relaxed)
+        }
+    }
+
+    func beginWhole() { wholeDepth += 1 }
+    func endWhole() { wholeDepth -= 1 }
+
+    private func trace(_ core: Int, _ step: Int, _ place: SharedPlace, _ text: String, _ value: UInt64) {
+        guard isTraced else { return }
+        events.append(Event(step: step, core: core, text: "\(text) \(hex(value))", place: place))
+    }
+
+    private func hex(_ value: UInt64) -> String { String(value, radix: 16) }
+}
+
+/// The accesses of one core.
+final class CoreObserver: AccessObserver {
+    unowned let interleaver: Interleaver
+    let index: Int
+
+    init(_ interleaver: Interleaver, _ index: Int) {
+        self.interleaver = interleaver
+        self.index = index
+    }
+
+    override func load(_ place: SharedPlace, _ order: LoadOrder) -> UInt64 { interleaver.load(index, place, order) }
+    override func store(_ place: SharedPlace, _ value: UInt64, _ order: StoreOrder) {
+        interleaver.store(index, place, value, order)
+    }
+    override func update(_ place: SharedPlace, _ order: UpdateOrder, _ change: (UInt64) -> UInt64?) -> UInt64 {
+        interleaver.update(index, place, order, change)
+    }
+    override func order(_ barrier: Barrier) { interleaver.order(index, barrier) }
+    override func relax() { _ = interleaver.wait(index, as: .spinning) }
+    override func willZero(_ address: UInt, size: UInt) { interleaver.zero(index, address, size) }
+    override func beginWhole() { interleaver.beginWhole() }
+    override func endWhole() { interleaver.endWhole() }
+}

@@ -1,0 +1,206 @@
+import SharedAccess
+
+// Memory as cores see it that reorder their accesses as Armv8 allows (DDI 0487, B2.3), by views: each location has the
+// history of its stores, and each core a view, the oldest store of each location that its next load may return.
+//
+// - A relaxed load returns any store that is not older than the view. An acquire load adds the view that came with the
+//   store to the core's own. A load of an address adds it for what lies behind that address alone.
+// - A release store takes the core's view along. A relaxed store takes along the stores before the last DMB ISHST.
+// - A read-modify-write loads the newest store.
+// - DMB ISH exchanges views with all cores that execute one. A store-release is seen by load-acquires of the same core,
+//   and everything before it, as RCsc demands: both are ordered like barriers.
+//
+// Stores enter the histories in the order of their execution, so load buffering is left out, and a store never comes
+// before an older one of its location. docs/caveats.md has the rest of what this leaves out.
+
+/// The oldest visible store of each location, by the locations' numbers.
+struct View {
+    private(set) var times: [Int32] = []
+
+    subscript(_ location: Int) -> Int { location < times.count ? Int(times[location]) : 0 }
+
+    mutating func raise(_ location: Int, to time: Int) {
+        while times.count <= location { times.append(0) }
+        if times[location] < Int32(time) { times[location] = Int32(time) }
+    }
+
+    mutating func join(_ other: View) {
+        if times.isEmpty {
+            times = other.times
+            return
+        }
+        while times.count < other.times.count { times.append(0) }
+        for location in other.times.indices where times[location] < other.times[location] {
+            times[location] = other.times[location]
+        }
+    }
+}
+
+struct Store {
+    var value: UInt64
+    /// The view of a load that acquires this store.
+    var view: View
+}
+
+/// The stores that one core has seen and ordered.
+struct CoreView {
+    /// No load returns an older store.
+    var current = View()
+    /// The views that came with the core's relaxed loads as well: `current` after DMB ISHLD.
+    var acquirable = View()
+    /// The core's own stores, and what its store-releases took along.
+    var stores = View()
+    /// The view that its relaxed stores take along.
+    var released = View()
+    /// The oldest stores that its load-acquires see, because they come after its store-releases.
+    var afterRelease = View()
+    /// The views that came with the addresses that it has loaded, and the memory behind these.
+    var behind = View()
+    var reachable: [Range<UInt>] = []
+}
+
+struct WeakMemory {
+    private(set) var places: [SharedPlace] = []
+    private var numbers: [SharedPlace: Int] = [:]
+    private var histories: [[Store]] = []
+    private var cores: [CoreView]
+    /// The view that barriers exchange.
+    private var global = View()
+
+    init(cores count: Int) { cores = Array(repeating: CoreView(), count: count) }
+
+    /// Forgets all stores; the locations keep their numbers.
+    mutating func reset() {
+        for number in histories.indices { histories[number].removeAll(keepingCapacity: true) }
+        for index in cores.indices { cores[index] = CoreView() }
+        global = View()
+    }
+
+    mutating func number(_ place: SharedPlace) -> Int {
+        if let number = numbers[place] { return number }
+        places.append(place)
+        histories.append([])
+        numbers[place] = places.count - 1
+        return places.count - 1
+    }
+
+    /// Takes what memory holds into the history: the first value, or one that a plain store has left.
+    mutating func settle(_ location: Int) {
+        let value = places[location].value
+        if histories[location].last?.value != value { histories[location].append(Store(value: value, view: View())) }
+    }
+
+    func newest(_ location: Int) -> UInt64 { histories[location].last!.value }
+
+    // MARK: Loads
+
+    /// Returns how many older stores a load may return beside the newest.
+    mutating func olderCount(_ core: Int, _ location: Int, _ order: LoadOrder) -> Int {
+        if order == .acquire { cores[core].current.join(cores[core].afterRelease) }
+        let address = places[location].address
+        if cores[core].reachable.contains(where: { $0.contains(address) }) {
+            cores[core].current.raise(location, to: cores[core].behind[location])
+        }
+        return histories[location].count - 1 - cores[core].current[location]
+    }
+
+    /// Loads the store that is `back` stores older than the newest.
+    mutating func load(_ core: Int, _ location: Int, _ order: LoadOrder, back: Int) -> UInt64 {
+        let time = histories[location].count - 1 - back
+        let store = histories[location][time]
+        cores[core].current.raise(location, to: time)
+        cores[core].acquirable.raise(location, to: time)
+        cores[core].acquirable.join(store.view)
+        switch order {
+        case .relaxed: break
+        case .acquire: cores[core].current.join(store.view)
+        case .dependency(let span):
+            cores[core].behind.join(store.view)
+            let start = UInt(store.value & ~1)
+            if start != 0, start < UInt.max / 2, !cores[core].reachable.contains(start..<start + span) {
+                cores[core].reachable.append(start..<start + span)
+            }
+        }
+        return store.value
+    }
+
+    /// The core sees the newest store of everything: time has passed.
+    mutating func catchUp(_ core: Int) {
+        for location in histories.indices where !histories[location].isEmpty {
+            cores[core].current.raise(location, to: histories[location].count - 1)
+        }
+    }
+
+    // MARK: Stores
+
+    mutating func store(_ core: Int, _ location: Int, _ value: UInt64, _ order: StoreOrder) {
+        let time = histories[location].count
+        cores[core].current.raise(location, to: time)
+        cores[core].acquirable.raise(location, to: time)
+        cores[core].stores.raise(location, to: time)
+        var view = order == .release ? cores[core].current : cores[core].released
+        view.raise(location, to: time)
+        histories[location].append(Store(value: value, view: view))
+        places[location].value = value
+        if order == .release { afterRelease(core) }
+    }
+
+    private mutating func afterRelease(_ core: Int) {
+        cores[core].stores.join(cores[core].current)
+        global.join(cores[core].current)
+        cores[core].afterRelease = global
+    }
+
+    /// Loads the newest store; then stores what `change` returns, if anything.
+    mutating func update(
+        _ core: Int, _ location: Int, _ order: UpdateOrder, _ change: (UInt64) -> UInt64?
+    ) -> (old: UInt64, isChanged: Bool) {
+        _ = olderCount(core, location, order.acquires ? .acquire : .relaxed)
+        let before = histories[location].last!.view
+        let old = load(core, location, order.acquires ? .acquire : .relaxed, back: 0)
+        guard let value = change(old) else { return (old, false) }
+        store(core, location, value, order.releases ? .release : .relaxed)
+        // The view of the store before goes on with this one (a release sequence).
+        histories[location][histories[location].count - 1].view.join(before)
+        return (old, true)
+    }
+
+    // MARK: Barriers
+
+    mutating func order(_ core: Int, _ barrier: Barrier) {
+        switch barrier {
+        case .loads: cores[core].current.join(cores[core].acquirable)
+        case .stores: cores[core].released.join(cores[core].stores)
+        case .all:
+            cores[core].current.join(cores[core].acquirable)
+            cores[core].current.join(global)
+            cores[core].acquirable.join(cores[core].current)
+            global.join(cores[core].current)
+            cores[core].stores.join(cores[core].current)
+            cores[core].released = cores[core].current
+            cores[core].afterRelease = global
+        }
+    }
+}
+
+extension SharedPlace {
+    /// The value in memory. The newest store is always there as well, for code that the exploration does not see.
+    var value: UInt64 {
+        get {
+            let pointer = UnsafeRawPointer(bitPattern: address)!
+            switch width {
+            case 1: return UInt64(pointer.load(as: UInt8.self))
+            case 4: return UInt64(pointer.load(as: UInt32.self))
+            default: return pointer.load(as: UInt64.self)
+            }
+        }
+        nonmutating set {
+            let pointer = UnsafeMutableRawPointer(bitPattern: address)!
+            switch width {
+            case 1: pointer.storeBytes(of: UInt8(truncatingIfNeeded: newValue), as: UInt8.self)
+            case 4: pointer.storeBytes(of: UInt32(truncatingIfNeeded: newValue), as: UInt32.self)
+            default: pointer.storeBytes(of: newValue, as: UInt64.self)
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+import KernelCore
+
+/// What the cores' TLBs may hold of the tenants that ran, whether a test made them access memory or not.
+///
+/// Hardware may cache any translation of a tenant while it runs, and those of stage 2 as long as VTTBR_EL2 holds the
+/// table (DDI 0487, D8.13.1). The model assumes that it does: each tenant that runs leaves two traces in the TLB of its
+/// core, and a trace stays until an invalidation reaches it. A tenant that runs while another's trace would match its
+/// accesses is a fault of the kernel.
+struct TranslationTraces {
+    /// Whose stage-1 translations an entry has in it.
+    enum Regime: Hashable {
+        /// Components have no stage 1: each address means itself, for all of a space.
+        case flat
+        /// A virtual CPU's own tables, in one of its stays in a space.
+        case virtualCPU(stay: UInt64)
+    }
+
+    /// A space, told from an earlier one that had its VMID and its place.
+    struct Space: Hashable {
+        var bits: UInt64
+        var serial: UInt64
+        var identifier: UInt16 { UInt16(truncatingIfNeeded: bits >> 48) }
+    }
+
+    private struct Tag: Hashable {
+        var core: UInt8
+        var identifier: UInt16
+    }
+
+    /// What may be cached under one VMID on one core.
+    private struct Traces {
+        /// Entries of stage 2 alone: tagged by VMID and intermediate address.
+        var stage2: Set<Space> = []
+        /// Entries of both stages in one: tagged by VMID and virtual address.
+        var combined: [Regime: Space] = [:]
+    }
+
+    private struct Stay {
+        var number: UInt64
+        /// Nil: it has not run yet.
+        var space: Space?
+    }
+
+    private var traces: [Tag: Traces] = [:]
+    private var serials: [UInt64: UInt64] = [:]
+    private var stays: [UInt64: Stay] = [:]
+    /// Counts spaces and stays.
+    private var count: UInt64 = 0
+    /// What VTTBR_EL2 of each core holds.
+    private var current: [UInt8: Space] = [:]
+    /// Who runs on each core that is outside the kernel.
+    private var running: [UInt8: (space: Space, regime: Regime)] = [:]
+
+    // MARK: What the kernel does
+
+    /// Makes a space. Its VMID must be in no core's VTTBR_EL2.
+    mutating func make(_ translation: Translation) -> ModelFault? {
+        count += 1
+        serials[translation.bits] = count
+        let identifier = space(translation).identifier
+        guard current.values.contains(where: { $0.identifier == identifier }) else { return nil }
+        return .identifierInUse(identifier)
+    }
+
+    /// Makes a virtual CPU, perhaps where there was another.
+    mutating func make(virtualCPU address: UInt64) {
+        count += 1
+        stays[address] = Stay(number: count, space: nil)
+    }
+
+    mutating func set(_ translation: Translation, core: CoreID) { current[core.number] = space(translation) }
+
+    mutating func enterKernel(core: CoreID) { running[core.number] = nil }
+
+    /// Lets a tenant run; nil stands for a component. Returns what it could hit that is not its own.
+    mutating func run(_ translation: Translation, virtualCPU address: UInt64?, core: CoreID) -> [ModelFault] {
+        let space = space(translation)
+        let regime = address.map { self.regime(of: $0, in: space) } ?? Regime.flat
+        let tag = Tag(core: core.number, identifier: space.identifier)
+        let found = traces[tag] ?? Traces()
+        var faults: [ModelFault] = []
+        if found.stage2.contains(where: { $0 != space }) || found.combined.values.contains(where: { $0 != space }) {
+            faults.append(.anotherSpacesTranslation(identifier: space.identifier, core: core.number))
+        }
+        if found.combined.keys.contains(where: { $0 != regime }) {
+            faults.append(.anotherVirtualCPUsTranslation(identifier: space.identifier, core: core.number))
+        }
+        running[core.number] = (space, regime)
+        leaveTraces(core.number)
+        return faults
+    }
+
+    /// `TLBI VMALLS12E1IS`.
+    mutating func invalidateAll(_ translation: Translation) {
+        let identifier = space(translation).identifier
+        for tag in traces.keys where tag.identifier == identifier { traces[tag] = nil }
+        refill(identifier)
+    }
+
+    /// `TLBI VMALLE1IS`, after `TLBI IPAS2E1IS` of a single address, which leaves the other entries of stage 2.
+    mutating func invalidateCombined(_ translation: Translation) {
+        let identifier = space(translation).identifier
+        for tag in traces.keys where tag.identifier == identifier { traces[tag]?.combined = [:] }
+        refill(identifier)
+    }
+
+    /// `TLBI VMALLE1`.
+    mutating func invalidateCombined(_ translation: Translation, core: CoreID) {
+        traces[Tag(core: core.number, identifier: space(translation).identifier)]?.combined = [:]
+    }
+
+    // MARK: Who is who
+
+    func space(_ translation: Translation) -> Space {
+        Space(bits: translation.bits, serial: serials[translation.bits] ?? 0)
+    }
+
+    /// The regime of who runs on a core; `flat` if the model was not told.
+    func regime(core: CoreID) -> Regime { running[core.number]?.regime ?? .flat }
+
+    /// A virtual CPU that comes back to a space knows nothing of the translations that it left there.
+    private mutating func regime(of virtualCPU: UInt64, in space: Space) -> Regime {
+        if let stay = stays[virtualCPU], stay.space == nil || stay.space == space {
+            stays[virtualCPU]?.space = space
+            return .virtualCPU(stay: stay.number)
+        }
+        count += 1
+        stays[virtualCPU] = Stay(number: count, space: space)
+        return .virtualCPU(stay: count)
+    }
+
+    // MARK: What hardware caches by itself
+
+    private mutating func refill(_ identifier: UInt16) {
+        for (core, space) in current where space.identifier == identifier {
+            traces[Tag(core: core, identifier: identifier), default: Traces()].stage2.insert(space)
+        }
+        for (core, tenant) in running where tenant.space.identifier == identifier { leaveTraces(core) }
+    }
+
+    private mutating func leaveTraces(_ core: UInt8) {
+        guard let tenant = running[core] else { return }
+        let tag = Tag(core: core, identifier: tenant.space.identifier)
+        traces[tag, default: Traces()].stage2.insert(tenant.space)
+        traces[tag, default: Traces()].combined[tenant.regime] = tenant.space
+    }
+}

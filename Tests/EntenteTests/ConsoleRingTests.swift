@@ -1,0 +1,133 @@
+import ABI
+import Foundation
+import Testing
+
+@testable import Entente
+import EntenteTesting
+
+/// A console's ring: one page, whose counters the peer may set to anything.
+@Suite struct ConsoleRingTests {
+    private let page: Page
+    private let ring: RingEnd
+    private var capacity: UInt32 { ConsoleRing.capacity }
+
+    init() {
+        page = Page()
+        ring = RingEnd(page: page.address)
+    }
+
+    /// A page with guards around it.
+    private final class Page: @unchecked Sendable {
+        let base: UnsafeMutableRawPointer
+        init() {
+            base = .allocate(byteCount: 3 * 4096, alignment: 4096)
+            memset(base, 0xA5, 3 * 4096)
+            memset(base + 4096, 0, 4096)
+        }
+        deinit { base.deallocate() }
+
+        var address: UInt64 { UInt64(UInt(bitPattern: base + 4096)) }
+        var head: UInt32 {
+            get { base.load(fromByteOffset: 4096 + Int(ConsoleRing.head), as: UInt32.self) }
+            set { base.storeBytes(of: newValue, toByteOffset: 4096 + Int(ConsoleRing.head), as: UInt32.self) }
+        }
+        var tail: UInt32 {
+            get { base.load(fromByteOffset: 4096 + Int(ConsoleRing.tail), as: UInt32.self) }
+            set { base.storeBytes(of: newValue, toByteOffset: 4096 + Int(ConsoleRing.tail), as: UInt32.self) }
+        }
+        subscript(data offset: Int) -> UInt8 {
+            get { base.load(fromByteOffset: 4096 + Int(ConsoleRing.data) + offset, as: UInt8.self) }
+            set { base.storeBytes(of: newValue, toByteOffset: 4096 + Int(ConsoleRing.data) + offset, as: UInt8.self) }
+        }
+
+        func name(_ address: UInt) -> String {
+            switch Int(address) - Int(bitPattern: base) - 4096 {
+            case Int(ConsoleRing.head): "head"
+            case Int(ConsoleRing.tail): "tail"
+            case let offset where (1024..<4096).contains(offset): "byte \(offset - Int(ConsoleRing.data))"
+            default: "nothing"
+            }
+        }
+    }
+
+    /// - Parameter answer: what the operation must return.
+    private func accesses<Answer: Equatable>(answering answer: Answer, of body: () -> Answer) -> [String] {
+        let recorder = AccessRecorder(naming: page.name)
+        let returned = recorder.run(body)
+        #expect(returned == answer)
+        return recorder.accesses
+    }
+
+    private static let starts: [UInt32] = [0, 1, 2047, 2048, .max, .max - 1, .max - 2046, .max - 2047, 1 << 31]
+
+    @Test func theByteIsWrittenBeforeTheHead() {
+        (page.head, page.tail) = (2047, 2047)
+        #expect(
+            accesses(answering: true) { ring.put(7) }
+                == ["head relaxed", "tail acquiring", "byte 2047 plain", "head = 2048 releasing"])
+        #expect(
+            accesses(answering: 7) { ring.take() }
+                == ["tail relaxed", "head acquiring", "byte 2047 plain", "tail = 2048 releasing"])
+    }
+
+    @Test func aSideThatCannotGoOnWritesNothing() {
+        #expect(accesses(answering: nil) { ring.take() } == ["tail relaxed", "head acquiring"])
+        page.head = capacity
+        #expect(accesses(answering: false) { ring.put(7) } == ["head relaxed", "tail acquiring"])
+        #expect(accesses(answering: capacity) { ring.count } == ["head acquiring", "tail relaxed"])
+        #expect(accesses(answering: false) { ring.isEmpty } == ["head acquiring", "tail relaxed"])
+    }
+
+    @Test(arguments: starts)
+    func itHoldsItsCapacityAtEachCounter(first: UInt32) {
+        (page.head, page.tail) = (first, first)
+        #expect(ring.isEmpty && ring.count == 0)
+        for index in 0..<capacity { #expect(ring.put(UInt8(truncatingIfNeeded: index &* 3))) }
+        #expect(!ring.put(1) && ring.count == capacity && !ring.isEmpty)
+        #expect(page.head == first &+ capacity && page.tail == first)
+        for index in 0..<capacity { #expect(ring.take() == UInt8(truncatingIfNeeded: index &* 3)) }
+        #expect(ring.take() == nil && ring.isEmpty)
+        for offset in 0..<4096 {
+            #expect(page.base.load(fromByteOffset: offset, as: UInt8.self) == 0xA5)
+            #expect(page.base.load(fromByteOffset: 2 * 4096 + offset, as: UInt8.self) == 0xA5)
+        }
+    }
+
+    /// The head cannot be more than the capacity ahead of the tail.
+    @Test(arguments: starts, [2049, 2050, 4096, 1 << 31 - 1, 1 << 31, .max - 2048, .max - 1, .max] as [UInt32])
+    func anImpossibleDistanceIsNoBytes(tail: UInt32, distance: UInt32) {
+        (page.head, page.tail) = (tail &+ distance, tail)
+        #expect(ring.count == capacity)
+        #expect(accesses(answering: false) { ring.put(9) } == ["head relaxed", "tail acquiring"])
+        // The consumer gives up what it cannot have, and goes on behind it.
+        #expect(accesses(answering: nil) { ring.take() }.count == 3)
+        #expect(page.tail == page.head)
+        #expect(ring.put(5) && ring.take() == 5)
+    }
+
+    @Test func aByteAppearsAtOnce() {
+        final class Found { var byte: UInt8? }
+        let steps = playingThePeerBeforeEachAccess { step in
+            (page.head, page.tail) = (3, 3)
+            page[data: 3] = 1
+            let found = Found()
+            let recorder = AccessRecorder(before: step, naming: page.name) { found.byte = ring.take() }
+            #expect(recorder.run { ring.put(9) })
+            let late = ring.take()
+            #expect(found.byte == nil && late == 9, "before \(recorder.accesses)")
+            return recorder.peerHasActed
+        }
+        #expect(steps == 4)
+    }
+
+    @Test func aPlaceIsFreeOnceItHasBeenRead() {
+        let steps = playingThePeerBeforeEachAccess { step in
+            (page.head, page.tail) = (capacity, 0)
+            page[data: 0] = 1
+            let recorder = AccessRecorder(before: step, naming: page.name) { _ = ring.put(9) }
+            #expect(recorder.run { ring.take() } == 1, "before \(recorder.accesses)")
+            return recorder.peerHasActed
+        }
+        #expect(steps == 4)
+    }
+}

@@ -1,0 +1,225 @@
+import ABI
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// What a context may be made of, and starting it; its number in its machine; its registers.
+@Suite struct ContextControlTests {
+    private let bench = Bench(cores: 2)
+
+    private func control(_ tenant: Tenant, _ form: ContextControl, _ words: UInt64...) -> Status? {
+        bench.operate(
+            bench.root, ABI.Operation.contextControl.rawValue, Selector(slot: tenant.slot, form: form.rawValue), words
+        ).status
+    }
+
+    private func configure(
+        _ tenant: Tenant, space: UInt32? = nil, table: UInt32 = InitialSlot.table, portal: UInt32 = 0,
+        time: UInt32? = nil, core: UInt64 = 0
+    ) -> Status? {
+        control(
+            tenant, .configure, UInt64(space ?? tenant.space), UInt64(table), UInt64(portal),
+            UInt64(time ?? tenant.scheduling), core)
+    }
+
+    // MARK: Configuring
+
+    @Test func onlyAStoppedContextIsConfigured() {
+        let thread = bench.makeThread()
+        #expect(configure(thread) == .badState)
+        bench.stop(thread)
+        #expect(configure(thread) == .ok)
+    }
+
+    @Test func partsMustBeWhatTheyAreCalled() {
+        let thread = bench.makeThread(starts: false)
+        let bell = bench.create(.notification)
+        #expect(configure(thread, space: bell) == .badCapability)
+        #expect(configure(thread, table: bell) == .badCapability)
+        #expect(configure(thread, portal: bell) == .badCapability)
+        #expect(configure(thread, time: bell) == .badCapability)
+        #expect(configure(thread, space: 0) == .badCapability)
+        #expect(configure(thread, core: 2) == .badArgument)
+        #expect(configure(thread, core: .max) == .badArgument)
+        #expect(configure(thread, table: 0, time: 0) == .ok)
+        #expect(thread.context.pointee.table == nil && thread.context.pointee.home == nil)
+    }
+
+    /// Once it has a core it stays there, and so must its time and its pager.
+    @Test func everythingIsOfOneCore() {
+        let thread = bench.makeThread(starts: false)
+        let (far, pager) = (bench.makeScheduling(priority: 5, core: 1), bench.makeThread(core: 1))
+        #expect(configure(thread, time: far) == .wrongCore)
+        #expect(configure(thread, time: far, core: 1) == .wrongCore)
+        #expect(configure(thread, portal: bench.makePortal(to: pager)) == .wrongCore)
+        #expect(configure(thread, portal: bench.create(.portal)) == .ok, "it leads to nobody yet")
+        #expect(configure(thread, portal: bench.makePortal(to: bench.makeThread())) == .ok)
+    }
+
+    @Test func timeHasOneOwner() {
+        let first = bench.makeThread(starts: false), second = bench.makeThread(starts: false)
+        #expect(configure(first) == .ok, "its own again")
+        #expect(configure(second, time: first.scheduling) == .badState)
+        #expect(configure(first, time: bench.makeScheduling(priority: 3)) == .ok)
+        #expect(configure(second, time: first.scheduling) == .ok)
+        let time = bench.object(second.scheduling, as: SchedulingContext.self)
+        #expect(time.pointee.context == nil, "the time that was given up is nobody's")
+    }
+
+    @Test func machinesAndComponentsShareNoSpace() {
+        let machine = bench.makeVirtualCPU(starts: false), thread = bench.makeThread(starts: false)
+        let fresh = bench.create(.addressSpace, 8)
+        #expect(configure(machine, space: InitialSlot.space) == .badState)
+        #expect(configure(thread, space: machine.space) == .badState)
+        #expect(configure(thread, space: fresh) == .ok)
+        #expect(configure(machine, space: fresh) == .badState)
+    }
+
+    /// The badge of the portal is the context's name at its pager, and goes with it.
+    @Test func aNewPortalHasItsOwnBadge() {
+        let pager = bench.makeThread(), thread = bench.makeThread(starts: false)
+        let portal = bench.makePortal(to: pager)
+        let portals: [(UInt32, UInt64)] = [
+            (bench.badge(portal, 7), 7), (portal, 0), (bench.badge(portal, 9), 9), (0, 0),
+        ]
+        for (slot, badge) in portals {
+            #expect(configure(thread, portal: slot) == .ok)
+            let found = thread.context.pointee.faultBadge
+            #expect(found == badge && (thread.context.pointee.faultPortal == nil) == (slot == 0))
+        }
+    }
+
+    // MARK: Starting
+
+    @Test func startingNeedsTimeAndParts() {
+        let slot = bench.create(.thread)
+        let empty = Tenant(context: bench.object(slot, as: ExecutionContext.self), slot: slot, scheduling: 0)
+        #expect(control(empty, .start) == .badState && control(empty, .startAt) == .badState)
+        #expect(configure(empty) == .ok && control(empty, .start) == .badState)
+        #expect(empty.state == .stopped)
+        #expect(control(bench.makeThread(), .start) == .ok, "one that runs goes on")
+    }
+
+    @Test(arguments: [0, 1]) func startAtSaysWhere(core: Int) {
+        let thread = bench.makeThread(core: core, starts: false)
+        #expect(control(thread, .startAt, 0x1000, 0x2000, 3, 4) == .ok)
+        bench.settle(core)
+        let frame = thread.context.pointee.frame
+        #expect(frame.programCounter == 0x1000 && frame.stackPointer == 0x2000 && frame.x[0] == 3 && frame.x[1] == 4)
+        #expect(thread.state == .ready && control(thread, .startAt, 1, 2, 3, 4) == .badState)
+        #expect(thread.context.pointee.frame.programCounter == 0x1000)
+        bench.stop(thread)
+        bench.settle(core)
+        bench.start(thread)
+        #expect(thread.context.pointee.frame.programCounter == 0x1000, "a plain start leaves the registers")
+    }
+
+    @Test func statusTellsStoppedFromRunning() {
+        for core in 0...1 {
+            let thread = bench.makeThread(core: core, starts: false)
+            let status = { [bench] in
+                bench.succeed(.contextControl, thread.slot, form: ContextControl.status.rawValue).words[0]
+            }
+            #expect(status() == ContextStatus.stopped.rawValue)
+            bench.start(thread)
+            #expect(status() == ContextStatus.running.rawValue)
+            bench.stop(thread)
+            bench.settle(core)
+            #expect(status() == ContextStatus.stopped.rawValue)
+        }
+    }
+
+    // MARK: Numbers in a machine
+
+    @Test func aVirtualCPUHasOneNumber() {
+        let first = bench.makeVirtualCPU(affinity: 0, starts: false)
+        let second = bench.makeVirtualCPU(space: first.space, affinity: 15, starts: false)
+        let space = first.context.pointee.space!
+        #expect(control(second, .setAffinity, 0) == .occupied && control(second, .setAffinity, 16) == .badArgument)
+        #expect(space.pointee.virtualCPUs[15] == second.context)
+        #expect(control(second, .setAffinity, 1) == .ok)
+        #expect(space.pointee.virtualCPUs[15] == nil && space.pointee.virtualCPUs[1] == second.context)
+        let affinity = second.guest.pointee.affinity
+        #expect(affinity == 1)
+        #expect(control(bench.makeThread(starts: false), .setAffinity, 2) == .badState)
+        bench.start(second)
+        #expect(control(second, .setAffinity, 3) == .badState)
+        // In another machine it has no number.
+        bench.stop(second)
+        #expect(configure(second, space: bench.create(.addressSpace, 8)) == .ok)
+        #expect(space.pointee.virtualCPUs[1] == nil && space.pointee.virtualCPUs[0] == first.context)
+    }
+
+    // MARK: Registers
+
+    private func state(_ tenant: Tenant, _ form: ContextState, _ words: UInt64...) -> Answer {
+        bench.operate(
+            bench.root, ABI.Operation.contextState.rawValue, Selector(slot: tenant.slot, form: form.rawValue), words)
+    }
+
+    @Test(arguments: [0, 27, 30, 31, 32] as [UInt64]) func registersAreReadAsTheyWereWritten(number: UInt64) {
+        let thread = bench.makeThread(starts: false)
+        #expect(state(thread, .write, number, 1, 77).status == .ok)
+        let read = state(thread, .read, number, 1)
+        #expect(read.status == .ok && read.words[2] == 77)
+        let frame = thread.context.pointee.frame
+        let place = number < 31 ? frame.x[Int(number)] : number == 31 ? frame.stackPointer : frame.programCounter
+        #expect(place == 77)
+        bench.start(thread)
+        #expect(state(thread, .read, number, 1).status == .badState)
+        #expect(state(thread, .write, number, 1, 1).status == .badState)
+        #expect(state(thread, .reset).status == .badState)
+    }
+
+    @Test func fourAtATime() {
+        let thread = bench.makeThread(starts: false)
+        #expect(state(thread, .write, 29, 4, 1, 2, 3, 4).status == .ok)
+        #expect(state(thread, .read, 29, 4).words[2...] == [1, 2, 3, 4])
+        for count in [0, 5] as [UInt64] {
+            #expect(state(thread, .read, 0, count).status == .badArgument)
+            #expect(state(thread, .write, 0, count).status == .badArgument)
+        }
+        // Beyond the last, and what only virtual CPUs have.
+        for number in [36, RegisterNumber.system, RegisterNumber.system + 48, .max] {
+            #expect(state(thread, .read, number, 1).status == .badArgument)
+            #expect(state(thread, .write, number, 1).status == .badArgument)
+        }
+        #expect(state(thread, .write, RegisterNumber.processorState, 1, 5).status == .badArgument)
+        #expect(state(thread, .write, RegisterNumber.processorState, 1, 1 << 30).status == .ok)
+        let unknown = bench.operate(.contextState, thread.slot, form: 3, 0, 1).status
+        #expect(unknown == .unsupported)
+    }
+
+    @Test func countersOfAVirtualCPUAreReadWhileItRuns() {
+        let machine = bench.makeVirtualCPU(starts: false)
+        machine.guest.pointee.exits[0].relaxedStore(5)
+        machine.guest.pointee.system[47] = 6
+        #expect(state(machine, .read, RegisterNumber.system + 47, 1).words[2] == 6)
+        #expect(state(machine, .write, RegisterNumber.system + 47, 1, 1).status == .badArgument)
+        bench.start(machine)
+        #expect(state(machine, .read, RegisterNumber.counters, 1).words[2] == 5)
+        #expect(state(machine, .read, RegisterNumber.counters - 1, 2).status == .badState)
+        #expect(state(machine, .write, RegisterNumber.counters, 1, 1).status == .badState)
+    }
+
+    /// A reset leaves nothing but the place in the machine and the counters.
+    @Test func aResetForgets() {
+        let machine = bench.makeVirtualCPU(affinity: 3, starts: false)
+        let context = machine.context
+        for number in 0..<33 as Range<UInt64> { #expect(state(machine, .write, number, 1, 9).status == .ok) }
+        for index in 0..<64 { context.pointee.floatingPoint.registers[index] = 8 }
+        context.pointee.floatingPoint.control = 8
+        context.pointee.floatingPoint.status = 8
+        for index in 0..<48 { machine.guest.pointee.system[index] = 7 }
+        machine.guest.pointee.exits[1].relaxedStore(5)
+        #expect(state(machine, .reset).status == .ok)
+        let frame = context.pointee.frame
+        #expect((0..<31).allSatisfy { frame.x[$0] == 0 } && frame.stackPointer == 0 && frame.programCounter == 0)
+        #expect((0..<64).allSatisfy { context.pointee.floatingPoint.registers[$0] == 0 })
+        let (control, status) = (context.pointee.floatingPoint.control, context.pointee.floatingPoint.status)
+        #expect(control == 0 && status == 0 && (0..<48).allSatisfy { machine.guest.pointee.system[$0] == 0 })
+        let (affinity, state) = (machine.guest.pointee.affinity, frame.processorState)
+        #expect(affinity == 3 && machine.guest.pointee.exits[1].load() == 5 && state == 0x3C5)
+    }
+}

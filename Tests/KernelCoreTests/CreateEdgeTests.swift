@@ -1,0 +1,105 @@
+import ABI
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// What `create` makes, to the byte.
+@Suite struct CreateEdgeTests {
+    @Test func aRegionIsUsedToItsEnd() {
+        let bench = Bench()
+        let form = UInt32(ObjectKind.capabilityTable.rawValue)
+        // A region's own structure and a table's header take 64 bytes each.
+        for (count, status) in [(62, Status.ok), (63, .noMemory)] as [(UInt64, Status)] {
+            let part = bench.create(.region, Page.size), slot = bench.freeSlot()
+            #expect(bench.operate(.create, part, form: form, count, UInt64(slot)).status == status)
+            let region = bench.object(part, as: Region.self)
+            #expect((region.pointee.next == region.pointee.end) == (status == .ok))
+        }
+    }
+
+    /// The answer is what the object took, with the gap before it.
+    @Test func theBytesThatWereTakenAreTold() {
+        let bench = Bench()
+        let part = bench.create(.region, 1 << 16)
+        let region = bench.object(part, as: Region.self)
+        for (kind, parameter, alignment) in [
+            (.notification, 0, 0), (.extent, 4096, 4096), (.thread, 0, 0), (.extent, 4096, 8192),
+        ] as [(ObjectKind, UInt64, UInt64)] {
+            let before = region.pointee.next
+            let answer = bench.succeed(
+                .create, part, form: UInt32(kind.rawValue), parameter, UInt64(bench.freeSlot()), alignment)
+            #expect(answer.words[0] == region.pointee.next.value - before.value)
+        }
+    }
+
+    @Test func contextsStartWithTheirRegistersReset() {
+        let bench = Bench()
+        let machine = bench.object(bench.create(.virtualCPU), as: ExecutionContext.self)
+        #expect(machine.pointee.frame.processorState == 0x3C5)
+        #expect(machine.pointee.guest?.pointee.context == machine)
+        let thread = bench.object(bench.create(.thread), as: ExecutionContext.self)
+        #expect(thread.pointee.frame.processorState == 0 && thread.pointee.guest == nil)
+    }
+
+    @Test func timeIsOfTheCoreAndThePriorityThatAreNamed() {
+        let bench = Bench(cores: 2)
+        let time = bench.object(bench.create(.schedulingContext, 7 << 8 | 1), as: SchedulingContext.self)
+        #expect(time.pointee.core == CoreID(1) && time.pointee.priority == 7)
+        #expect(time.pointee.slice == Ticks(SchedulingContext.defaultSlice))
+    }
+
+    /// Only time that the giver has itself: its core, no more urgent, in slices no longer.
+    @Test func timeIsNoMoreThanItsGiverHas() {
+        let bench = Bench(cores: 2)
+        let giver = bench.makeThread(priority: 31, slice: 300)
+        #expect(bench.current() == giver.context)
+        let slot = bench.freeSlot()
+        func create(_ parameter: UInt64) -> Status? {
+            bench.operate(
+                .create, bench.region, form: UInt32(ObjectKind.schedulingContext.rawValue), parameter, UInt64(slot),
+                by: giver.context
+            ).status
+        }
+        #expect(create(10 << 8 | 1) != .ok)
+        #expect(create(10 << 8) == .ok)
+        #expect(bench.object(slot, as: SchedulingContext.self).pointee.slice == Ticks(300))
+    }
+
+    /// A portal's binding is growth below its thread, and leaves the thread that it was bound to before.
+    @Test func portalsHangBelowTheirThread() {
+        let bench = Bench()
+        let first = bench.makeThread(starts: false), second = bench.makeThread(starts: false)
+        let portal = bench.makePortal(to: first)
+        #expect(bench.slot(first.slot).pointee.firstChild != nil)
+        let bind = ContextControl.bindPortal.rawValue
+        bench.succeed(.contextControl, second.slot, form: bind, UInt64(portal))
+        #expect(bench.slot(first.slot).pointee.firstChild == nil && bench.slot(second.slot).pointee.firstChild != nil)
+        var deep = first.slot
+        for _ in 1..<K.maximumTreeDepth { deep = bench.derive(deep) }
+        let form = UInt32(ObjectKind.portal.rawValue)
+        let slot = UInt64(bench.freeSlot())
+        #expect(bench.operate(.create, bench.region, form: form, UInt64(deep), slot).status == .tooDeep)
+        #expect(bench.operate(.contextControl, deep, form: bind, UInt64(portal)).status == .tooDeep)
+    }
+
+    /// Another core empties and fills the slot between a look-up's two looks at it.
+    @Test func aSlotThatChangesDuringTheLookUpIsNotFound() {
+        let bench = Bench(cores: 2)
+        let first = bench.create(.notification), second = bench.create(.notification), copy = bench.derive(first)
+        let core = bench.model.cores[0]
+        core.betweenLoads = {
+            core.betweenLoads = nil
+            let node = bench.slot(copy)
+            K.erase(node)
+            K.publish(bench.slot(second).pointee.value, in: node, under: bench.slot(second))
+        }
+        bench.operate(.signal, copy, 4)
+        let (old, new) = (
+            bench.object(first, as: KernelCore.Notification.self), bench.object(second, as: KernelCore.Notification.self)
+        )
+        #expect(old.pointee.bits.load() == 0)
+        // The general path looks again and finds the new one.
+        #expect(new.pointee.bits.load() == 4)
+    }
+}

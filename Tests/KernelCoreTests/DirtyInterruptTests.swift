@@ -1,0 +1,58 @@
+import ABI
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// Interrupts that another core pends while a virtual CPU's own core brings its list registers up to date.
+@Suite struct DirtyInterruptTests {
+    private let bench = Bench(cores: 2)
+    private let machine: Tenant
+    private var model: ModelCore { bench.model.cores[0] }
+
+    init() {
+        machine = bench.makeVirtualCPU(priority: 5)
+        for form in [VirtualInterruptControl.setEdge, .enable] {
+            for word in 0..<2 as Range<UInt64> {
+                bench.succeed(.interruptControl, machine.slot, form: form.rawValue, word, 0xFFFF_FFFF)
+            }
+        }
+        bench.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.setForwarding.rawValue, 0, 1)
+        bench.sleepRoot()
+        #expect(bench.current() == machine.context)
+    }
+
+    /// Another core pends while this one looks at a timer, after it has looked at everything else.
+    @Test func whatComesDuringTheLookIsTakenNext() {
+        let context = machine.context, other = bench.model.cores[1]
+        var isPended = false
+        model.setTimer(27, bench.model.now)
+        model.beforeTimerIsRead = {
+            guard !isPended else { return }
+            isPended = true
+            other.enter { K.pend($0, context, 40) }
+        }
+        bench.settle(0)
+        model.beforeTimerIsRead = nil
+        #expect(isPended)
+        var taken: Set<UInt32> = []
+        while model.interruptLine {
+            let interrupt = model.acknowledge()
+            taken.insert(interrupt)
+            if interrupt == 27 { model.setTimer(27, .never) }
+            model.end(interrupt)
+        }
+        #expect(taken == [27, 40])
+        let isDirty = machine.guest.pointee.isDirty.load()
+        #expect(isDirty == 0)
+    }
+
+    /// News that is there when the virtual CPU goes on is taken before it does.
+    @Test func nothingIsLeftWhenItGoesOn() {
+        bench.enter(1) { K.pend($0, machine.context, 40) }
+        #expect(!model.interruptLine)
+        bench.settle(0)
+        let isDirty = machine.guest.pointee.isDirty.load()
+        #expect(isDirty == 0 && model.interruptLine && model.acknowledge() == 40)
+    }
+}

@@ -1,0 +1,296 @@
+import ABI
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// Errands: nodes that only another core may remove, several of them and on several cores.
+@Suite struct ErrandTests {
+    private let bench = Bench(cores: 4)
+    private let part: UInt32
+
+    init() { part = bench.create(.region, 1 << 18) }
+
+    /// A thread of `core` whose memory is of the region that is taken back.
+    private func makeThread(core: Int) -> Tenant {
+        let slot = bench.freeSlot()
+        bench.succeed(.create, part, form: UInt32(ObjectKind.thread.rawValue), 0, UInt64(slot))
+        let tenant = Tenant(
+            context: bench.object(slot, as: ExecutionContext.self), slot: slot,
+            scheduling: bench.makeScheduling(priority: 10, core: core))
+        bench.configure(tenant, core: core)
+        bench.start(tenant)
+        return tenant
+    }
+
+    private func errand(_ core: Int) -> UInt64 { bench.core(core).pointee.errand.load() }
+    private func address(_ slot: UInt32) -> UInt64 { bench.slot(slot).address.value }
+    private func revoke() -> Status? { bench.operate(.revoke, part).status }
+
+    /// The node goes with another one, whose revoker asked nobody for this one; the slot is filled again at once.
+    @Test(arguments: [1, 3])
+    func itEndsWithItsNode(core: Int) {
+        let helper = bench.makeThread(priority: 20, core: core), thread = makeThread(core: core)
+        #expect(revoke() == .again)
+        #expect(errand(core) == address(thread.slot))
+        let delete = RevokeForm.delete.rawValue
+        var status = Status.again as Status?
+        while status == .again { status = bench.operate(.revoke, thread.slot, form: delete, by: helper.context).status }
+        #expect(status == .ok && bench.isEmpty(thread.slot) && errand(core) == 0)
+        bench.succeed(.derive, helper.slot, UInt64(InitialSlot.table), UInt64(thread.slot), 15, by: helper.context)
+        #expect(bench.model.cores[core].pendingInterrupt != nil)
+        bench.settleAll()
+        #expect(!bench.isEmpty(thread.slot))
+        #expect(bench.revoke(part) == .ok && !bench.isEmpty(thread.slot))
+    }
+
+    /// Nodes of two cores at once: the end of one says nothing of the other.
+    @Test func eachCoreHasItsOwn() {
+        let threads = [makeThread(core: 3), makeThread(core: 2), makeThread(core: 1)]
+        let helper = bench.makeThread(priority: 20, core: 1)
+        #expect(revoke() == .again)
+        let first = (1..<4).first { errand($0) != 0 }!
+        let asked = threads.first { address($0.slot) == errand(first) }!
+        // Another revoker wants another core meanwhile.
+        let other = threads.first { $0.context.pointee.core.index == 2 + (first == 2 ? 1 : 0) }!
+        _ = bench.operate(.revoke, other.slot, form: RevokeForm.delete.rawValue, by: helper.context)
+        #expect(errand(other.context.pointee.core.index) == address(other.slot) || other.slot == asked.slot)
+        bench.settle(other.context.pointee.core.index)
+        #expect(bench.isEmpty(other.slot))
+        if other.slot != asked.slot { #expect(errand(first) == address(asked.slot)) }
+        #expect(bench.revoke(part) == .ok && threads.allSatisfy { bench.isEmpty($0.slot) })
+    }
+
+    /// The first one stays until it is done, and nobody interrupts the core again for the second.
+    @Test func aCoreHasOneAtATime() {
+        let first = makeThread(core: 1), helper = bench.makeThread(priority: 20, core: 2)
+        let second = bench.makeThread(core: 1)
+        #expect(revoke() == .again && errand(1) == address(first.slot))
+        let before = bench.model.cores[1].interruptCount
+        let delete = RevokeForm.delete.rawValue
+        for _ in 0..<3 {
+            #expect(bench.operate(.revoke, second.slot, form: delete, by: helper.context).status == .again)
+            #expect(revoke() == .again)
+        }
+        #expect(errand(1) == address(first.slot) && bench.model.cores[1].interruptCount == before)
+        bench.settle(1)
+        #expect(bench.isEmpty(first.slot) && !bench.isEmpty(second.slot) && errand(1) == 0)
+        bench.delete(second.slot)
+        #expect(bench.revoke(part) == .ok)
+    }
+
+    /// All of a core's nodes, one interrupt for each.
+    @Test func manyNodesOfManyCores() {
+        let threads = (0..<9).map { makeThread(core: 1 + $0 % 3) }
+        let before = bench.model.cores.map { $0.interruptCount }
+        #expect(bench.revoke(part) == .ok)
+        #expect(threads.allSatisfy { bench.isEmpty($0.slot) && $0.state == .stopped })
+        for core in 1..<4 {
+            #expect(bench.current(core) == nil && errand(core) == 0)
+            #expect(bench.model.cores[core].interruptCount - before[core] <= 6)
+        }
+    }
+
+    /// The node went while the core waited for the lock.
+    @Test func oneThatIsCalledOffWhileItsCoreWaitsIsNotDone() {
+        let thread = makeThread(core: 1)
+        #expect(revoke() == .again && errand(1) != 0)
+        let board = bench.model.kernelBoard, core = bench.model.cores[1]
+        let ticket = board.pointee.tickets.increment()
+        core.whileWaiting = {
+            bench.core(1).pointee.errand.store(0)
+            board.pointee.serving.store(ticket + 1)
+        }
+        core.enter { K.drainInbox($0) }
+        core.whileWaiting = nil
+        #expect(!bench.isEmpty(thread.slot) && thread.state == .ready)
+        #expect(board.pointee.tickets.load() == board.pointee.serving.load())
+        #expect(bench.revoke(part) == .ok)
+    }
+
+    /// Whatever the errand says, a capability with descendants stays.
+    @Test func whatHasDescendantsStays() {
+        let thread = bench.makeThread(core: 1)
+        let child = bench.derive(thread.slot)
+        bench.core(1).pointee.errand.store(address(thread.slot))
+        bench.enter(1) { K.drainInbox($0) }
+        #expect(!bench.isEmpty(thread.slot) && !bench.isEmpty(child) && errand(1) == 0)
+        bench.core(1).pointee.errand.store(address(child))
+        bench.enter(1) { K.drainInbox($0) }
+        #expect(!bench.isEmpty(thread.slot) && bench.isEmpty(child) && errand(1) == 0)
+    }
+}
+
+/// Grace periods when there is more than one item, list or period.
+@Suite struct GraceOfManyTests {
+    private typealias Notification = KernelCore.Notification
+    private let bench = Bench(cores: 4)
+    private let part: UInt32
+    private let region: Ref<Region>
+    private let inside: UInt32
+
+    init() {
+        part = bench.create(.region, 1 << 16)
+        inside = bench.freeSlot()
+        bench.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(inside))
+        region = bench.object(part, as: Region.self)
+    }
+
+    private func revoke() -> Status? { bench.operate(.revoke, part).status }
+    private var isReused: Bool { region.pointee.next == region.pointee.start }
+    private func makeSinks(_ count: Int) -> [Ref<Notification>] {
+        (0..<count).map { _ in bench.object(bench.create(.notification), as: Notification.self) }
+    }
+    private func post(_ notification: Ref<Notification>, to core: Int) {
+        bench.model.cores[1].run { K.post(bench.core(1), notification, to: CoreID(UInt8(core))) }
+    }
+    private func take(_ core: Int) { bench.enter(core) { _ in _ = bench.model.cores[core].takeInterrupt() } }
+
+    /// The core has half of one list in its hands while the next one collects, with what was removed in it.
+    @Test(arguments: [2, 3])
+    func theListAfterTheOneInHandIsWaitedFor(core: Int) {
+        let object = bench.object(inside, as: Notification.self)
+        for sink in makeSinks(K.inboxBatch + 1) { post(sink, to: core) }
+        take(core)
+        #expect(bench.core(core).pointee.unread != 0 && bench.core(core).pointee.lists.load() == 1)
+        let more = makeSinks(K.inboxBatch)
+        for sink in more { post(sink, to: core) }
+        post(object, to: core)
+        #expect(revoke() == .again && bench.isEmpty(inside))
+        // The rest of the first list.
+        take(core)
+        #expect(bench.core(core).pointee.unread == 0 && bench.core(core).pointee.lists.load() == 2)
+        #expect(revoke() == .again && !isReused)
+        // The second one, in two pieces, of which the last item was posted first.
+        take(core)
+        #expect(bench.core(core).pointee.unread != 0)
+        #expect(revoke() == .again && !isReused)
+        take(core)
+        #expect(bench.core(core).pointee.lists.load() == 4)
+        #expect(revoke() == .ok && isReused)
+    }
+
+    /// What comes after the stage began is nobody's hindrance, though the core has had an old list in hand.
+    @Test func aLaterListIsNotWaitedFor() {
+        for sink in makeSinks(K.inboxBatch + 1) { post(sink, to: 2) }
+        take(2)
+        #expect(revoke() == .again)
+        take(2)
+        let later = makeSinks(2 * K.inboxBatch + 1)
+        for sink in later { post(sink, to: 2) }
+        #expect(bench.core(2).pointee.inbox.load() != 0)
+        var rounds = 0
+        while revoke() == .again, rounds < 10 {
+            take(2)
+            rounds += 1
+        }
+        #expect(rounds <= 3 && isReused)
+    }
+
+    /// Each core that had something counts, also the last one.
+    @Test func everyCoresInboxCounts() {
+        let sinks = makeSinks(3)
+        for core in 1..<4 { post(sinks[core - 1], to: core) }
+        for core in [2, 1, 3] {
+            #expect(revoke() == .again && !isReused)
+            take(core)
+        }
+        #expect(revoke() == .ok && isReused)
+    }
+
+    /// The last core that was inside holds the period up until it has left; then all inboxes are looked at anew.
+    @Test func itemsOfOneThatLeavesLateAreWaitedFor() {
+        let object = bench.object(inside, as: Notification.self), filler = makeSinks(K.inboxBatch)
+        K.enter(bench.core(3))
+        #expect(revoke() == .again)
+        post(object, to: 2)
+        for sink in filler { post(sink, to: 2) }
+        #expect(revoke() == .again && !isReused)
+        K.leave(bench.core(3))
+        #expect(revoke() == .again && !isReused)
+        take(2)
+        #expect(bench.core(2).pointee.unread != 0)
+        #expect(revoke() == .again && !isReused, "half of the inbox is done")
+        take(2)
+        #expect(revoke() == .ok && isReused)
+    }
+
+    /// On one core alone, nothing is quiet before its own inbox is empty.
+    @Test func aSingleCoresInboxInPieces() {
+        let bench = Bench()
+        let part = bench.create(.region, 1 << 16), inside = bench.freeSlot()
+        bench.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(inside))
+        let region = bench.object(part, as: Region.self)
+        let sinks = (0..<2 * K.inboxBatch).map { _ in bench.object(bench.create(.notification), as: Notification.self) }
+        let object = bench.object(inside, as: Notification.self)
+        bench.model.cores[0].run { for sink in [object] + sinks { K.post(bench.core(0), sink, to: CoreID(0)) } }
+        for _ in 0..<3 {
+            #expect(bench.operate(.revoke, part).status == .again && region.pointee.next != region.pointee.start)
+            bench.enter { _ in _ = bench.model.cores[0].takeInterrupt() }
+        }
+        #expect(bench.core(0).pointee.unread == 0)
+        #expect(bench.operate(.revoke, part).status == .ok && region.pointee.next == region.pointee.start)
+    }
+
+    /// Two revokers, each with a period of its own to wait for; the numbers go on.
+    @Test func periodsAreNumbered() {
+        let board = bench.model.kernelBoard
+        let before = board.pointee.grace.ended
+        #expect(revoke() == .ok && board.pointee.grace.ended == before + 1)
+        bench.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(inside))
+        K.enter(bench.core(2))
+        #expect(revoke() == .again && board.pointee.grace.ended == before + 1)
+        K.leave(bench.core(2))
+        #expect(revoke() == .ok && board.pointee.grace.ended == before + 2)
+        #expect(revoke() == .ok && board.pointee.grace.ended == before + 2, "nothing was removed")
+    }
+}
+
+/// Cores that copy while pages are taken away.
+@Suite struct CopyWaitTests {
+    private let bench = Bench(cores: 4)
+    private let extent: UInt32
+    private let slot: UInt32
+    private let space: UInt32
+
+    init() {
+        space = bench.create(.addressSpace, 8)
+        extent = bench.freeSlot()
+        slot = bench.freeSlot()
+        K.install(
+            CapabilityValue(
+                kind: .extent, rights: .all, isDevice: false, object: PhysicalAddress(1 << 32), word: 1 << 24),
+            in: bench.table, extent)
+    }
+
+    private func map(_ size: UInt64) {
+        bench.succeed(.map, space, UInt64(extent), 0x1000, 0, size, 3, UInt64(slot))
+    }
+
+    /// Takes the mapping away while a core copies; returns how often its end was waited for. The pages must be gone before.
+    private func unmap(copying core: Int) -> Int {
+        var waits = 0
+        let target = bench.object(space, as: AddressSpace.self)
+        bench.model.cores[0].whileWaiting = {
+            waits += 1
+            #expect(K.leaf(target, GuestAddress(0x1000)) == nil)
+            if waits == 3 { bench.core(core).pointee.copies.increment() }
+        }
+        bench.operate(.revoke, slot, form: RevokeForm.delete.rawValue)
+        bench.model.cores[0].whileWaiting = nil
+        return waits
+    }
+
+    /// One page, on the fast path; then two, on the general one.
+    @Test(arguments: [1, 3], [0x1000, 0x2000] as [UInt64])
+    func aCopyThatIsUnderWayIsWaitedFor(core: Int, size: UInt64) {
+        map(size)
+        bench.core(core).pointee.copies.increment()
+        #expect(unmap(copying: core) == 3)
+        #expect(bench.isEmpty(slot))
+        // One that has ended is not.
+        map(size)
+        #expect(unmap(copying: core) == 0)
+        #expect(bench.isEmpty(slot))
+    }
+}

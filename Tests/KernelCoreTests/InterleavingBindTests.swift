@@ -1,0 +1,97 @@
+import ABI
+import Interleaving
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// Binding a notification anew while others raise it. The design is `Sources/KernelCore/Models/bind.pml`.
+@Suite struct InterleavingBindTests {
+    /// Core 1 binds while core 0 raises: a thread of either core, or a virtual CPU that does not run.
+    private final class Board {
+        let scenario: KernelScenario
+        let notification: UInt32
+        let thread: Tenant, machine: Tenant, binder: Tenant
+        var bench: Bench { scenario.bench }
+
+        /// - Parameter core: the thread's.
+        init(cores: Int, threadOn core: Int) {
+            scenario = KernelScenario(cores: cores)
+            let bench = scenario.bench
+            notification = bench.create(.notification)
+            thread = bench.makeThread(priority: 8, core: core)
+            machine = bench.makeVirtualCPU(priority: 5, core: 0, starts: false)
+            binder = bench.makeThread(priority: 10, core: 1)
+            scenario.name(bench.object(notification, as: KernelCore.Notification.self), "notification")
+            scenario.endlessly(thread.context, scenario.listening)
+        }
+
+        func raiser(core: Int, _ bits: UInt64...) {
+            let raiser = bench.makeThread(priority: 10, core: core)
+            for bit in bits { scenario.program(raiser.context, scenario.signal(notification, bit)) }
+            scenario.endlessly(raiser.context, scenario.wait)
+        }
+
+        func bind(_ forms: NotificationBind...) {
+            for form in forms {
+                let tenant = form == .thread ? thread : machine
+                scenario.program(
+                    binder.context,
+                    scenario.operation(.notificationBind, notification, form: form.rawValue, UInt64(tenant.slot), 33),
+                    { _, context in
+                        if context.pointee.frame.x[0] != Status.ok.rawValue { Interleaving.fail("not bound") }
+                    })
+            }
+            scenario.endlessly(binder.context, scenario.wait)
+        }
+
+        private var bits: UInt64 {
+            bench.object(notification, as: KernelCore.Notification.self).pointee.bits.load()
+        }
+
+        /// Requires that the last hearer knows of each bit that nobody took before.
+        func explore(raised: UInt64, lastIsThread: Bool, sourceLocation: SourceLocation = #_sourceLocation) {
+            bench.sleepRoot()
+            scenario.explore(sourceLocation: sourceLocation) { [self] in
+                let heard = scenario.heard(thread.context)
+                guard lastIsThread else {
+                    guard bits == 0 else { return "bits \(bits) are left with a virtual CPU" }
+                    let isPended = machine.guest.pointee.pending[1].load() & 2 != 0
+                    return isPended || heard == raised ? nil : "not interrupted"
+                }
+                guard thread.state != .waiting || bits == 0 else { return "sleeps with bits" }
+                return heard | bits == raised ? nil : "heard \(heard), left \(bits)"
+            }
+        }
+    }
+
+    @Test(arguments: [true, false]) func aThreadOfTheBindersCoreHearsOfEachBit(usesFastPath: Bool) {
+        let board = Board(cores: 2, threadOn: 1)
+        board.bench.usesFastPath = usesFastPath
+        board.raiser(core: 0, 4, 8)
+        board.bind(.thread)
+        board.explore(raised: 12, lastIsThread: true)
+    }
+
+    @Test func aThreadOfTheRaisersCoreHearsOfEachBit() {
+        let board = Board(cores: 2, threadOn: 0)
+        board.raiser(core: 0, 4, 8)
+        board.bind(.thread)
+        board.explore(raised: 12, lastIsThread: true)
+    }
+
+    @Test func aVirtualCPUIsInterruptedForBitsThatNobodyTook() {
+        let board = Board(cores: 2, threadOn: 0)
+        board.raiser(core: 0, 4)
+        board.bind(.thread, .virtualInterrupt)
+        board.explore(raised: 4, lastIsThread: false)
+    }
+
+    @Test func threeCoresLoseNoBitOverTwoBindings() {
+        let board = Board(cores: 3, threadOn: 0)
+        board.raiser(core: 0, 1, 2)
+        board.raiser(core: 2, 4, 8)
+        board.bind(.thread, .virtualInterrupt)
+        board.explore(raised: 15, lastIsThread: false)
+    }
+}

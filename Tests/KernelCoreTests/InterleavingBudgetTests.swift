@@ -1,0 +1,126 @@
+import ABI
+import Interleaving
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// Budgets that one core charges and renews, while another core asks for overruns or destroys the time.
+@Suite struct InterleavingBudgetTests {
+    private let scenario = KernelScenario(cores: 2)
+    private let counts = Counts()
+
+    private final class Counts {
+        var asked: [UInt64] = []
+    }
+
+    /// An overrun that is not in the count is told: the one who asked hears of it.
+    @Test func anOverrunIsCountedOrTold() {
+        let time = scenario.bench.object(scenario.bench.create(.schedulingContext), as: SchedulingContext.self)
+        scenario.name(time, "time")
+        scenario.atStart = { [counts] in counts.asked = [] }
+        scenario.body(0) { _ in for _ in 0..<2 { counts.asked.append(time.pointee.takeOverruns()) } }
+        scenario.body(1) { _ in for _ in 0..<3 { _ = time.pointee.countOverrun() } }
+        scenario.explore(.short) { [counts] in
+            guard counts.asked[0] <= counts.asked[1] else { return "the count went back" }
+            // 1: somebody was told after the last question, and will ask again.
+            let isTold = time.pointee.overrunToldWord.load() == 1
+            return counts.asked[1] == 3 || isTold ? nil : "\(counts.asked[1]) of 3 were counted, and nobody told"
+        }
+    }
+
+    /// An overrun after the binding of another notification is told there.
+    @Test func anOverrunIsToldToTheNotificationThatIsBound() {
+        let bench = scenario.bench
+        let slot = bench.create(.schedulingContext)
+        let time = bench.object(slot, as: SchedulingContext.self)
+        let slots = (0...1).map { _ in bench.create(.notification) }
+        let notifications = slots.map { bench.object($0, as: KernelCore.Notification.self) }
+        scenario.name(time, "time")
+        let bind = ScheduleControl.bindOverrun.rawValue
+        bench.succeed(.scheduleControl, slot, form: bind, UInt64(slots[0]), 1)
+        // Nobody has asked since.
+        _ = time.pointee.countOverrun()
+        let chief = bench.makeThread(priority: 10)
+        bench.sleepRoot()
+        scenario.program(chief.context, scenario.operation(.scheduleControl, slot, form: bind, UInt64(slots[1]), 1))
+        var found: [Int?] = []
+        scenario.atStart = { found = [] }
+        // What `chargeBudget` does.
+        scenario.body(1) { _ in
+            guard time.pointee.countOverrun() else { return }
+            found.append(
+                K.look(time.pointee.overrun).flatMap { look in notifications.firstIndex { $0 == look.notification } })
+        }
+        scenario.explore(.short) {
+            guard let first = found.first else {
+                return time.pointee.overrunToldWord.load() == 0 ? nil : "the next overrun will not be told either"
+            }
+            return first == 1 ? nil : "told the old one, or nobody"
+        }
+    }
+
+    /// Time of core 1 whose budget is used up, without a context, at the end of its period: its core is about to
+    /// renew it. Returns its slot.
+    private func makeExpiring(of region: UInt32) -> UInt32 {
+        let bench = scenario.bench
+        let slot = bench.freeSlot()
+        bench.succeed(.create, region, form: UInt32(ObjectKind.schedulingContext.rawValue), 0, UInt64(slot))
+        bench.succeed(.scheduleControl, slot, form: ScheduleControl.configure.rawValue, 1, 10, 1000, 100, 1000)
+        let thread = bench.create(.thread)
+        let user = Tenant(context: bench.object(thread, as: ExecutionContext.self), slot: thread, scheduling: slot)
+        bench.configure(user, core: 1)
+        bench.start(user)
+        bench.advance(100)
+        let time = bench.object(slot, as: SchedulingContext.self), isExhausted = time.pointee.isExhausted
+        #expect(isExhausted)
+        bench.delete(thread)
+        scenario.name(time, "time")
+        return slot
+    }
+
+    private func passPeriod() {
+        scenario.bench.sleepRoot()
+        scenario.bench.model.advance(by: 1000)
+        #expect(scenario.bench.model.cores[1].pendingInterrupt != nil)
+    }
+
+    /// Time that is renewed on its core is configured anew on another one: all of it is as it was configured.
+    @Test func timeThatIsRenewedIsNotConfiguredMeanwhile() {
+        let bench = scenario.bench
+        let slot = makeExpiring(of: bench.region), time = bench.object(slot, as: SchedulingContext.self)
+        let chief = bench.makeThread(priority: 10)
+        passPeriod()
+        scenario.program(
+            chief.context,
+            scenario.operation(.scheduleControl, slot, form: ScheduleControl.configure.rawValue, 0, 5, 1000, 50, 500))
+        scenario.explore(.short) {
+            let status = chief.context.pointee.frame.x[0], isDone = status == Status.ok.rawValue
+            guard isDone || status == Status.badState.rawValue else { return "told \(status)" }
+            guard bench.core(1).pointee.budgetTimers.first == nil else { return "it is in a queue" }
+            let isNew = time.pointee.remaining == Ticks(50) && time.pointee.periodEnd == Ticks(0)
+            return isDone == isNew ? nil : "\(time.pointee.remaining) are left until \(time.pointee.periodEnd)"
+        }
+    }
+
+    /// Time that is renewed on its core is destroyed on another one, and its memory is used anew.
+    @Test func timeThatIsRenewedIsNotDestroyedMeanwhile() {
+        let bench = scenario.bench
+        let part = bench.create(.region, 1 << 13), fresh = bench.freeSlot()
+        _ = makeExpiring(of: part)
+        let chief = bench.makeThread(priority: 10)
+        passPeriod()
+        scenario.program(chief.context, scenario.untilDone(.revoke, part))
+        scenario.program(
+            chief.context,
+            scenario.operation(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(fresh)))
+        scenario.explore(.short) {
+            guard chief.context.pointee.frame.x[0] == Status.ok.rawValue, !bench.isEmpty(fresh) else {
+                return "not done: \(chief.context.pointee.frame.x[0])"
+            }
+            guard bench.core(1).pointee.budgetTimers.first == nil else { return "a timer leads to what is gone" }
+            let words = UnsafeBufferPointer(start: bench.memory(fresh), count: Int(KernelCore.Notification.size / 8))
+            return words.allSatisfy { $0 == 0 } ? nil : "memory is used that belongs to something else"
+        }
+    }
+}

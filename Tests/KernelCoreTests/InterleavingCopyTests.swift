@@ -1,0 +1,122 @@
+import ABI
+import Interleaving
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// `copy` between two spaces, while another core takes a page away and uses the memory itself.
+@Suite struct InterleavingCopyTests {
+    private let scenario = KernelScenario(cores: 2)
+    private let server: Party, client: Party
+    private let taker: Tenant
+
+    /// A side of the copy: its thread, its page, and the mapping's slot.
+    private struct Party {
+        var tenant: Tenant
+        var extent: UInt32, mapping: UInt32
+    }
+
+    private static let theirs: UInt64 = 0x10_0000, mine: UInt64 = 0x20_0000
+    /// The words of the client's page and of the server's, and of the core that takes a page.
+    private static let lent: UInt64 = 0x1111, own: UInt64 = 0x2222, taken: UInt64 = 0x3333
+    private static let count = 2
+
+    init() {
+        let bench = scenario.bench
+        func make(_ priority: UInt64, _ address: UInt64, _ word: UInt64) -> Party {
+            var tenant = bench.makeThread(priority: priority, starts: false)
+            tenant.space = bench.create(.addressSpace, 8)
+            bench.configure(tenant)
+            let extent = bench.create(.extent, 2 * Page.size, alignment: Page.size), mapping = bench.freeSlot()
+            bench.succeed(
+                .map, tenant.space, UInt64(extent), address, 0, Page.size, UInt64(Rights.readWrite.rawValue),
+                UInt64(mapping))
+            bench.giveMessagePage(tenant)
+            bench.start(tenant)
+            for index in 0..<Self.count { bench.memory(extent)[index] = word }
+            return Party(tenant: tenant, extent: extent, mapping: mapping)
+        }
+        server = make(20, Self.mine, Self.own)
+        client = make(10, Self.theirs, Self.lent)
+        taker = bench.makeThread(priority: 10, core: 1)
+        let portal = bench.makePortal(to: server.tenant)
+        let page = bench.messagePage(client.tenant)
+        page[72] = Self.theirs
+        page[73] = Page.size
+        page[74] = UInt64(Rights.readWrite.rawValue)
+        bench.sleepRoot()
+        bench.wait(server.tenant)
+        bench.call(portal, by: client.tenant, shape: MessageShape(length: 0, lease: true))
+    }
+
+    /// Makes the mapping one of two pages, which the fast path does not take away.
+    private func lengthen(_ party: Party, _ address: UInt64) {
+        let bench = scenario.bench
+        bench.raiseRoot()
+        bench.succeed(
+            .map, party.tenant.space, UInt64(party.extent), address + Page.size, Page.size, Page.size,
+            UInt64(Rights.readWrite.rawValue), UInt64(party.mapping))
+        bench.sleepRoot()
+    }
+
+    private func page(_ party: Party) -> PhysicalAddress { scenario.bench.slot(party.extent).pointee.object }
+
+    /// The server copies, and core 1 takes the page of `victim` away, writes into it, and reads it again.
+    private func explore(
+        _ form: CopyForm, _ victim: Party, late: Bool = false, sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        let page = page(victim)
+        let copy = scenario.operation(.copy, form: form.rawValue, 0, Self.mine, UInt64(8 * Self.count))
+        if late {
+            scenario.body(0) { copyLate($0, form) }
+        } else {
+            scenario.program(server.tenant.context, copy, scenario.wait)
+        }
+        var before: [UInt64] = []
+        scenario.program(
+            taker.context, scenario.untilDone(.revoke, victim.mapping, form: RevokeForm.delete.rawValue),
+            { _, _ in
+                before = (0..<Self.count).map { ModelMachine.readWord(page + UInt64(8 * $0)) }
+                let after = (0..<Self.count).map { ModelMachine.readWord(page + UInt64(8 * $0)) }
+                if before != after { Interleaving.fail("the page has changed from \(before) to \(after)") }
+                for index in 0..<Self.count { ModelMachine.writeWord(page + UInt64(8 * index), Self.taken) }
+            })
+        scenario.explore(.short, sourceLocation: sourceLocation) { [self] in
+            let memory = scenario.bench.memory(victim.extent)
+            guard (0..<Self.count).allSatisfy({ memory[$0] == Self.taken }) else { return "written after it was taken" }
+            let others = [client, server].map { scenario.bench.memory($0.extent) }.filter { $0 != memory }
+            let isRead = others.contains { other in (0..<Self.count).contains { other[$0] == Self.taken } }
+            guard !isRead else { return "read after it was taken" }
+            return scenario.bench.isEmpty(victim.mapping) ? nil : "not taken: \(taker.context.pointee.frame.x[0])"
+        }
+    }
+
+    /// Enters the kernel, and lets the other core go on before it copies.
+    private func copyLate(_ core: ModelCore, _ form: CopyForm) {
+        let context = server.tenant.context
+        context.pointee.frame.x[0] = ABI.Operation.copy.rawValue
+        context.pointee.frame.x[1] = Selector(slot: 0, form: form.rawValue).bits
+        for (place, word) in [0, Self.mine, UInt64(8 * Self.count)].enumerated() {
+            context.pointee.frame.x[2 + place] = word
+        }
+        KernelScenario.enter(core) { kernelCore in
+            scenario.letOthersGoOn()
+            K.operate(kernelCore, context)
+        }
+    }
+
+    /// The page tables may be read late, after the count of copies was seen.
+    @Test func aCopyThatBeginsLateSeesThatThePageWasTaken() { explore(.write, client, late: true) }
+
+    @Test func nothingIsWrittenIntoALeaseThatWasTaken() { explore(.write, client) }
+    @Test func nothingIsReadOfALeaseThatWasTaken() { explore(.read, client) }
+    @Test func nothingIsWrittenIntoTheServersPageThatWasTaken() { explore(.read, server) }
+    @Test func nothingIsReadOfTheServersPageThatWasTaken() { explore(.write, server) }
+
+    /// The same on the general path.
+    @Test func nothingIsWrittenIntoALongLeaseThatWasTaken() {
+        lengthen(client, Self.theirs)
+        explore(.write, client)
+    }
+}

@@ -1,0 +1,65 @@
+import ABI
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// Whose time runs whom on one core, while another core raises a server's bits. The steps of one core alone are not played
+/// here but in `HelpingTests`. The design is `Sources/KernelCore/Models/helping.pml`.
+@Suite struct InterleavingHelpingTests {
+    private let scenario = KernelScenario(cores: 2)
+    private let low: Tenant, server: Tenant, last: Tenant, high: Tenant, other: Tenant
+    private let toServer: UInt32, toLast: UInt32
+
+    init() {
+        let bench = scenario.bench
+        low = bench.makeThread(priority: 2)
+        server = bench.makeThread(priority: 4, notified: true)
+        last = bench.makeThread(priority: 6)
+        high = bench.makeThread(priority: 8, notified: true)
+        (toServer, toLast) = (bench.makePortal(to: server), bench.makePortal(to: last))
+        bench.succeed(.contextControl, high.slot, form: ContextControl.setAbortMask.rawValue, 2)
+        other = bench.makeThread(priority: 10, core: 1)
+        bench.sleepRoot()
+        for tenant in [high, last, server] { bench.wait(tenant) }
+        scenario.name(bench.object(server.notification, as: KernelCore.Notification.self), "server's bits")
+    }
+
+    private var answer: KernelScenario.Step { scenario.operation(.replyWait, form: ReplyForm.reply | ReplyForm.wait) }
+    private func call(_ portal: UInt32) -> KernelScenario.Step { scenario.operation(.call, portal) }
+
+    private func bits(_ tenant: Tenant) -> UInt64 {
+        scenario.bench.object(tenant.notification, as: KernelCore.Notification.self).pointee.bits.load()
+    }
+
+    /// Bits for a server that serves, waits, or has a caller in its queue: it gets them and its callers their answers.
+    @Test func aServerHearsOfBitsAndItsCallersAreServed() {
+        scenario.program(low.context, call(toServer))
+        scenario.program(server.context, call(toLast))
+        for tenant in [server, last] { scenario.endlessly(tenant.context, answer) }
+        scenario.program(high.context, call(toServer))
+        scenario.endlessly(high.context, scenario.listening)
+        for (tenant, bits) in [(server, 1), (high, 1), (server, 4)] as [(Tenant, UInt64)] {
+            scenario.program(other.context, scenario.signal(tenant.notification, bits))
+        }
+        scenario.explore { [self] in
+            guard server.state == .waiting, bits(server) == 0 else { return "bits of the server are left" }
+            for caller in [low, high] where caller.state == .calling { return "a caller is not served" }
+            return nil
+        }
+    }
+
+    /// The wake-up of a more urgent client and the end of its call by a bit, while a chain runs.
+    @Test func aClientThatIsAbortedLeavesNoTimeBehind() {
+        scenario.program(low.context, call(toServer))
+        scenario.program(server.context, call(toLast))
+        for tenant in [server, last] { scenario.endlessly(tenant.context, answer) }
+        scenario.program(high.context, call(toServer))
+        scenario.endlessly(high.context, scenario.listening)
+        scenario.program(other.context, scenario.signal(high.notification, 1), scenario.signal(high.notification, 2))
+        scenario.explore { [self] in
+            guard high.state != .waiting || bits(high) == 0 else { return "sleeps with bits" }
+            return low.state == .calling ? "a caller is not served" : nil
+        }
+    }
+}

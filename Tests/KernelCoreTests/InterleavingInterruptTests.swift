@@ -1,0 +1,308 @@
+import ABI
+import Interleaving
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// Virtual interrupts of a virtual CPU that enters and leaves its core, while other cores change their state: none is
+/// lost, and none comes twice. `InterleavingPendTests` plays what the design model has.
+@Suite struct InterleavingInterruptTests {
+    private let scenario = KernelScenario(cores: 3)
+    private let machine: Tenant
+    /// A component that is more urgent than the machine: each signal takes the virtual CPU out of its core for a while.
+    private let disturber: Tenant
+    /// Pends interrupt 33, an edge.
+    private let edge: UInt32
+    /// Its bits are 1 while the guest waits for the line of interrupt 35 to go low.
+    private let device: Ref<KernelCore.Notification>
+    private let others: [Tenant]
+    private let plan = Plan()
+
+    /// How the guest's core behaves.
+    private final class Plan {
+        /// How the guest waits.
+        var guest = Guest.sleeps
+        /// The guest has the device lower its line; else it waits until the line is low.
+        var asks = false
+        /// The disturber pends the edge when it is woken.
+        var pends = false
+    }
+
+    private enum Guest {
+        case sleeps
+        /// Runs on until it is interrupted.
+        case spins
+        /// The same, and takes no interrupt.
+        case isMasked
+    }
+
+    private static let edgeNumber: UInt32 = 33, levelNumber: UInt32 = 35
+
+    init() {
+        let bench = scenario.bench
+        let machine = bench.makeVirtualCPU(priority: 5, core: 0)
+        self.machine = machine
+        disturber = bench.makeThread(priority: 10, core: 0, notified: true)
+        edge = bench.create(.notification)
+        device = bench.object(bench.create(.notification), as: KernelCore.Notification.self)
+        scenario.name(machine.guest, "guest")
+        scenario.name(machine.context, "context")
+        bench.succeed(
+            .notificationBind, edge, form: NotificationBind.virtualInterrupt.rawValue, UInt64(machine.slot),
+            UInt64(Self.edgeNumber))
+        for (form, index, value) in Self.beginning {
+            bench.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value)
+        }
+        others = (1...2).map { bench.makeThread(priority: 20, core: $0) }
+        bench.sleepRoot()
+    }
+
+    /// 33 and 36 are edges, 35 is a level; all are enabled.
+    private static var beginning: [(VirtualInterruptControl, UInt64, UInt64)] {
+        [
+            (.setEdge, 1, 2 | 16), (.enable, 1, 2 | 8 | 16), (.setForwarding, 0, 1),
+        ]
+    }
+
+    // MARK: Steps
+
+    private func control(_ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64) -> KernelScenario.Step {
+        scenario.operation(.interruptControl, machine.slot, form: form.rawValue, index, value)
+    }
+    private var pend: KernelScenario.Step { scenario.signal(edge, 1) }
+    private var disturb: KernelScenario.Step { scenario.signal(disturber.notification, 1) }
+    private func line(_ isHigh: Bool) -> KernelScenario.Step {
+        control(.setLevel, UInt64(Self.levelNumber), isHigh ? 1 : 0)
+    }
+    /// Raises the line, and lowers it once the guest has asked for that.
+    private func raiseAndLower(_ context: Ref<ExecutionContext>) {
+        scenario.program(
+            context, line(true),
+            { [device] _, _ in
+                _ = Interleaving.wait(until: { device.pointee.bits.load() != 0 })
+            })
+        scenario.program(context, line(false), { [device] _, _ in device.pointee.bits.store(0) })
+    }
+
+    // MARK: The guest's core
+
+    private func playGuest() {
+        scenario.body(0) { core in
+            let kind = plan.guest
+            while true {
+                settle(core)
+                if core.kernelCore.pointee.current == machine.context, kind != .isMasked,
+                    kind == .sleeps || core.interruptLine
+                {
+                    let interrupt = core.acknowledge()
+                    if interrupt < 1023 {
+                        serve(core, interrupt)
+                    } else {
+                        KernelScenario.enter(core) { K.waitForInterrupt($0, machine.context) }
+                    }
+                } else if !Interleaving.wait(until: {
+                    core.pendingInterrupt != nil || kind != .isMasked && core.interruptLine
+                }) {
+                    return
+                }
+            }
+        }
+    }
+
+    /// Takes what interrupts the core, and lets the disturber wait again.
+    private func settle(_ core: ModelCore) {
+        while true {
+            while core.pendingInterrupt != nil { KernelScenario.enter(core) { _ in _ = core.takeInterrupt() } }
+            guard core.kernelCore.pointee.current == disturber.context else { return }
+            // The first time is its beginning; it pends the second time, when somebody has woken it.
+            disturber.context.pointee.frame.x[22] &+= 1
+            let isWoken = disturber.context.pointee.frame.x[22] == 2
+            (isWoken && plan.pends ? pend : scenario.wait)(core, disturber.context)
+        }
+    }
+
+    private func serve(_ core: ModelCore, _ interrupt: UInt32) {
+        let place = 10 + Int(interrupt - Self.edgeNumber)
+        machine.context.pointee.frame.x[place] &+= 1
+        if interrupt == Self.levelNumber {
+            let asks = plan.asks
+            if asks { device.pointee.bits.store(1) }
+            let isLow = { asks ? device.pointee.bits.load() == 0 : machine.guest.pointee.level[1].load() & 8 == 0 }
+            while !isLow(), Interleaving.wait(until: { core.pendingInterrupt != nil || isLow() }) { settle(core) }
+        }
+        // News may come while it is active.
+        settle(core)
+        core.end(interrupt)
+    }
+
+    // MARK: What must hold
+
+    private func count(_ interrupt: UInt32) -> Int {
+        Int(machine.context.pointee.frame.x[10 + Int(interrupt - Self.edgeNumber)])
+    }
+
+    private func check(edges: ClosedRange<Int>, levels: ClosedRange<Int> = 0...0, sleeps: Bool = true) -> String? {
+        let guest = machine.guest
+        guard edges.contains(count(Self.edgeNumber)) else { return "\(count(Self.edgeNumber)) edges were taken" }
+        guard levels.contains(count(Self.levelNumber)) else { return "\(count(Self.levelNumber)) levels were taken" }
+        guard sleeps == (machine.state == .waitingForInterrupt) else { return "sleeps or does not" }
+        guard guest.pointee.pending[1].load() == 0, guest.pointee.active[1].load() == 0 else {
+            return "something is left"
+        }
+        return listed.isEmpty ? nil : "list registers hold \(listed)"
+    }
+
+    private var listed: [UInt32] {
+        scenario.bench.model.cores[0].run { (0..<4).map { ModelMachine.listRegister($0) } }
+            .filter { !$0.isFree }.map(\.interrupt)
+    }
+
+    private func explore(
+        _ kind: Guest = .sleeps, sourceLocation: SourceLocation = #_sourceLocation, _ check: @escaping () -> String?
+    ) {
+        plan.guest = kind
+        playGuest()
+        scenario.explore(.short, sourceLocation: sourceLocation, check)
+    }
+
+    /// The virtual CPU leaves its core and comes back twice.
+    @Test func anEdgeComesOnceWhileItsVirtualCPULeavesAndEnters() {
+        scenario.program(others[0].context, pend)
+        scenario.program(others[1].context, disturb, disturb)
+        explore { check(edges: 1...1) }
+    }
+
+    @Test func anEdgeThatIsDisabledMeanwhileComesOnce() {
+        scenario.program(others[0].context, pend)
+        scenario.program(others[1].context, control(.disable, 1, 2), control(.enable, 1, 2))
+        explore { check(edges: 1...1) }
+    }
+
+    @Test func anEdgeThatIsNotForwardedMeanwhileComesOnce() {
+        scenario.program(others[0].context, pend, disturb)
+        scenario.program(others[1].context, control(.setForwarding, 0, 0), control(.setForwarding, 0, 1))
+        explore { check(edges: 1...1) }
+    }
+
+    /// The device lowers its line before the guest has ended the interrupt, and raises it again.
+    @Test func aLevelComesOnceForEachTimeItsLineGoesHigh() {
+        for _ in 0..<2 { raiseAndLower(others[0].context) }
+        scenario.program(others[1].context, disturb)
+        plan.asks = true
+        explore { check(edges: 0...0, levels: 2...2) }
+    }
+
+    /// A line that goes low again at once may be missed; nothing is left of it.
+    @Test func aLineThatGoesLowLeavesNothing() {
+        scenario.program(others[0].context, line(true), line(false))
+        scenario.program(others[1].context, disturb)
+        explore { check(edges: 0...0, levels: 0...1) }
+    }
+
+    /// Two changes of other cores are both needed before the interrupt comes: the last of them tells the core.
+    @Test func theLastOfTwoChangesTellsTheCore() {
+        let bench = scenario.bench
+        bench.raiseRoot()
+        bench.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.setForwarding.rawValue, 0, 0)
+        bench.sleepRoot()
+        scenario.program(others[0].context, pend)
+        scenario.program(others[1].context, control(.setForwarding, 0, 1))
+        explore { check(edges: 1...1) }
+    }
+
+    /// An active interrupt that is pending as well comes when it is no longer active.
+    @Test func anEdgeThatWasActiveComesOnceItIsNot() {
+        let bench = scenario.bench
+        bench.raiseRoot()
+        bench.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.setActive.rawValue, 1, 2)
+        bench.sleepRoot()
+        scenario.program(others[0].context, pend)
+        scenario.program(others[1].context, control(.clearActive, 1, 2))
+        explore { check(edges: 1...1) }
+    }
+
+    /// A virtual CPU that is reset and started on one core while another one pends: after the reset nothing is in the
+    /// way of an interrupt, and none is there that nobody pended.
+    @Test func anEdgeComesAfterAReset() {
+        let bench = scenario.bench
+        bench.raiseRoot()
+        bench.stop(machine)
+        bench.sleepRoot()
+        let state = scenario.operation(.contextState, machine.slot, form: ContextState.reset.rawValue)
+        let start = scenario.operation(.contextControl, machine.slot, form: ContextControl.start.rawValue)
+        scenario.program(others[0].context, pend)
+        scenario.program(others[1].context, state)
+        for (form, index, value) in Self.beginning { scenario.program(others[1].context, control(form, index, value)) }
+        scenario.program(others[1].context, start, pend)
+        explore { check(edges: 1...2) }
+    }
+
+    /// Two cores pend interrupts of one word, of a guest that never sleeps: its core is interrupted for both.
+    @Test func edgesOfTwoCoresInterruptAGuestThatRuns() {
+        scenario.program(others[0].context, pend)
+        scenario.program(others[1].context, control(.setPending, 1, 16))
+        explore(.spins) {
+            count(36) == 1 ? check(edges: 1...1, sleeps: false) : "\(count(36)) of the second edge were taken"
+        }
+    }
+
+    /// A guest that runs on: the disturber pends the interrupt on the guest's own core.
+    @Test func anEdgeOfItsOwnCoreComesAtOnce() {
+        plan.pends = true
+        scenario.program(disturber.context, pend)
+        scenario.program(others[0].context, disturb)
+        scenario.program(others[1].context, disturb)
+        explore(.spins) { check(edges: 1...1, sleeps: false) }
+    }
+
+    // MARK: The core looks at that very moment
+
+    /// The guest's core looks for another reason: what it does not see leaves the virtual CPU dirty.
+    @Test func anEdgeThatCameTooLateForALookBringsAnother() {
+        let guest = machine.guest
+        scenario.bench.model.cores[0].run { guest.pointee.isDirty.store(1) }
+        scenario.body(0) { core in core.enter { _ in K.synchronise(guest) } }
+        scenario.body(1) { core in core.enter { K.pend($0, machine.context, Self.edgeNumber) } }
+        scenario.body(2) { _ in }
+        scenario.explore { [self] in
+            let isWaiting = guest.pointee.pending[1].load() == 2
+            guard isWaiting == listed.isEmpty else { return isWaiting ? "it is there twice" : "it is lost" }
+            return isWaiting && guest.pointee.isDirty.load() == 0 ? "nobody will look" : nil
+        }
+    }
+
+    /// An interrupt is disabled while its core puts it into a list register: its core is told to take it back.
+    @Test func anEdgeThatIsDisabledWhileItIsPlacedIsTakenBack() {
+        let guest = machine.guest
+        scenario.bench.model.cores[0].run {
+            guest.pointee.pending[1].set(2)
+            guest.pointee.isDirty.store(1)
+        }
+        scenario.body(0) { core in core.enter { _ in K.synchronise(guest) } }
+        scenario.program(others[0].context, control(.disable, 1, 2))
+        scenario.body(2) { _ in }
+        scenario.explore { [self] in
+            let isTold = machine.context.pointee.requests.load() & ContextRequest.interrupts != 0
+            return listed.isEmpty || isTold ? nil : "it stays in its list register"
+        }
+    }
+
+    // MARK: A guest that is masked
+
+    /// A guest that takes nothing for now: an interrupt that is disabled meanwhile is taken out of its list register.
+    @Test func anEdgeThatIsDisabledBeforeItIsTakenWaits() {
+        scenario.program(others[0].context, pend)
+        scenario.program(others[1].context, control(.disable, 1, 2))
+        explore(.isMasked) {
+            guard listed.isEmpty else { return "it is in a list register" }
+            return machine.guest.pointee.pending[1].load() == 2 ? nil : "it is lost"
+        }
+    }
+
+    @Test func aLineThatGoesLowBeforeItIsTakenIsNoInterrupt() {
+        scenario.program(others[0].context, line(true), line(false))
+        scenario.program(others[1].context, disturb)
+        explore(.isMasked) { check(edges: 0...0, sleeps: false) }
+    }
+}

@@ -1,0 +1,245 @@
+import ABI
+import Interleaving
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// Links of a context and of a portal that another core changes or takes away, while the context's own core follows
+/// them.
+@Suite struct InterleavingLinkTests {
+    private let scenario = KernelScenario(cores: 3)
+    private let part: UInt32, fresh: UInt32
+    /// Of core 0.
+    private let client: Tenant, servers: [Tenant]
+    private let chief: Tenant, other: Tenant
+
+    init() {
+        let bench = scenario.bench
+        part = bench.create(.region, 1 << 15)
+        fresh = bench.freeSlot()
+        servers = (0...1).map { _ in bench.makeThread(priority: 20) }
+        client = bench.makeThread(priority: 10)
+        chief = bench.makeThread(priority: 10, core: 1)
+        other = bench.makeThread(priority: 10, core: 2)
+        for (tenant, name) in [(client, "client"), (servers[0], "server"), (servers[1], "other server")] {
+            scenario.name(tenant.context, name)
+        }
+        bench.sleepRoot()
+        for server in servers { bench.wait(server) }
+    }
+
+    /// Root makes something of `part`; returns its slot.
+    private func make(_ kind: ObjectKind, _ parameter: UInt64 = 0, alignment: UInt64 = 0) -> UInt32 {
+        let bench = scenario.bench
+        let slot = bench.freeSlot()
+        bench.raiseRoot()
+        bench.succeed(.create, part, form: UInt32(kind.rawValue), parameter, UInt64(slot), alignment)
+        bench.sleepRoot()
+        return slot
+    }
+
+    private func succeed(_ operation: ABI.Operation, _ slot: UInt32, form: UInt32, _ words: UInt64...) {
+        let bench = scenario.bench
+        bench.raiseRoot()
+        let answer = bench.operate(bench.root, operation.rawValue, Selector(slot: slot, form: form), words)
+        #expect(answer.status == .ok)
+        bench.sleepRoot()
+    }
+
+    /// Core 1 takes `part` back, and makes a notification of its memory.
+    private func takeBack() {
+        scenario.program(chief.context, scenario.untilAllIsDone(.revoke, part))
+        scenario.program(
+            chief.context,
+            scenario.operation(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(fresh)))
+    }
+
+    private func explore(
+        _ extent: Extent = .short, sourceLocation: SourceLocation = #_sourceLocation, _ check: @escaping () -> String?
+    ) {
+        scenario.explore(Extent.isFull ? .short : extent, sourceLocation: sourceLocation, check)
+    }
+
+    /// What is made of the memory stays as it was made.
+    private func checkFresh() -> String? {
+        guard chief.context.pointee.frame.x[0] == Status.ok.rawValue, !scenario.bench.isEmpty(fresh) else {
+            return "not done: \(chief.context.pointee.frame.x[0])"
+        }
+        let words = UnsafeBufferPointer(
+            start: scenario.bench.memory(fresh), count: Int(KernelCore.Notification.size / 8))
+        return words.allSatisfy { $0 == 0 } ? nil : "memory is used that belongs to something else"
+    }
+
+    private var answer: KernelScenario.Step { scenario.operation(.replyWait, form: ReplyForm.reply | ReplyForm.wait) }
+
+    // MARK: Portals
+
+    /// Two calls, while the portal leads to one server and the other in turn: each gets one answer, and the generation
+    /// that came with a call never goes back.
+    @Test func aCallReachesOneOfTwoServers() {
+        let portal = make(.portal, UInt64(servers[0].slot))
+        scenario.name(scenario.bench.object(portal, as: Portal.self), "portal")
+        let call = scenario.operation(.call, portal)
+        scenario.program(client.context, call, call)
+        for server in servers {
+            scenario.endlessly(server.context) { core, context in
+                context.pointee.frame.x[21] &+= 1
+                answer(core, context)
+            }
+        }
+        for server in [servers[1], servers[0]] {
+            scenario.program(
+                chief.context,
+                scenario.operation(
+                    .contextControl, server.slot, form: ContextControl.bindPortal.rawValue, UInt64(portal)))
+        }
+        explore { [self] in
+            guard client.context.pointee.frame.x[0] & 0xFF == Status.ok.rawValue else { return "not answered" }
+            let calls = servers.map { $0.context.pointee.frame.x[21] }.reduce(0, &+)
+            guard servers.allSatisfy({ $0.state == .waiting }), calls == 2 else { return "\(calls) calls were served" }
+            return chief.context.pointee.frame.x[0] == Status.ok.rawValue ? nil : "not bound"
+        }
+    }
+
+    /// The server and its portal go away: a call has an answer, or nobody serves it, and nothing of either is used
+    /// later.
+    @Test func aCallToAServerThatGoesAwayEnds() {
+        let bench = scenario.bench
+        let slot = make(.thread)
+        let portal = make(.portal, 0)
+        bench.raiseRoot()
+        let server = Tenant(
+            context: bench.object(slot, as: ExecutionContext.self), slot: slot,
+            scheduling: bench.makeScheduling(priority: 20))
+        bench.configure(server)
+        bench.succeed(.contextControl, slot, form: ContextControl.bindPortal.rawValue, UInt64(portal))
+        bench.start(server)
+        bench.sleepRoot()
+        bench.wait(server)
+        let call = scenario.operation(.call, portal)
+        scenario.program(client.context, call, call)
+        scenario.endlessly(server.context, answer)
+        takeBack()
+        explore { [self] in
+            guard client.state != .calling else { return "calls for ever" }
+            let status = client.context.pointee.frame.x[0] & 0xFF
+            guard [Status.ok, .dead, .badCapability].contains(where: { $0.rawValue == status }) else {
+                return "was told \(status)"
+            }
+            return checkFresh()
+        }
+    }
+
+    // MARK: Links of a context
+
+    /// The server's message page is taken while a long message comes.
+    @Test func nothingIsWrittenIntoAMessagePageThatWasTaken() {
+        let bench = scenario.bench
+        let page = make(.extent, Page.size, alignment: Page.size)
+        let own = bench.freeSlot()
+        bench.raiseRoot()
+        bench.succeed(
+            .create, bench.region, form: UInt32(ObjectKind.extent.rawValue), Page.size, UInt64(own), Page.size)
+        bench.sleepRoot()
+        for (tenant, extent) in [(servers[0], page), (client, own)] {
+            succeed(
+                .contextControl, tenant.slot, form: ContextControl.setMessagePage.rawValue, UInt64(extent), 0)
+        }
+        bench.raiseRoot()
+        let portal = bench.makePortal(to: servers[0])
+        bench.sleepRoot()
+        for index in 0..<8 { bench.memory(own)[index] = 0x1111 }
+        scenario.program(
+            client.context, scenario.operation(.call, portal, form: MessageShape(length: 8).bits))
+        scenario.endlessly(servers[0].context, answer)
+        takeBack()
+        explore { [self] in
+            guard client.context.pointee.frame.x[0] & 0xFF == Status.ok.rawValue else { return "not answered" }
+            // The page began where the notification lies now, or behind it.
+            let region = bench.object(part, as: Region.self)
+            let start = UnsafeMutablePointer<UInt64>(bitPattern: UInt(region.pointee.start.value))!
+            let count = Int((region.pointee.zeroedTo.value - region.pointee.start.value) / 8)
+            guard (0..<count).allSatisfy({ start[$0] == 0 || $0 < Int(KernelCore.Notification.size / 8) }) else {
+                return "written after it was taken"
+            }
+            return checkFresh()
+        }
+    }
+
+    /// The notification of a thread that waits, and that another core signals.
+    @Test func aThreadLosesANotificationThatIsTaken() {
+        let bits = make(.notification)
+        succeed(.notificationBind, bits, form: NotificationBind.thread.rawValue, UInt64(client.slot))
+        scenario.endlessly(client.context, scenario.listening)
+        scenario.program(other.context, scenario.signal(bits, 1))
+        takeBack()
+        explore { [self] in
+            guard client.state == .waiting, client.context.pointee.notification == nil else { return "it has it still" }
+            let heard = scenario.heard(client.context)
+            guard heard == 0 || heard == 1 else { return "heard \(heard)" }
+            return checkFresh()
+        }
+    }
+
+    /// Core 2's thread gets a table of `part` with a notification, the space and a page in these slots. They are the
+    /// last of many, because the table is emptied in pieces.
+    private static let bitsSlot: UInt64 = 37, spaceSlot: UInt64 = 38, pageSlot: UInt64 = 39
+    private func giveTable() -> (bits: UInt32, page: UInt32) {
+        let bench = scenario.bench
+        let table = make(.capabilityTable, 40)
+        bench.raiseRoot()
+        let bits = bench.create(.notification)
+        let page = bench.create(.extent, Page.size, alignment: Page.size)
+        let first = bench.create(.extent, Page.size, alignment: Page.size)
+        for (place, source) in [bits, InitialSlot.space, page].enumerated() {
+            bench.succeed(.derive, source, UInt64(table), Self.bitsSlot + UInt64(place), 15, 0, 0)
+        }
+        // The tables for the page are there.
+        bench.succeed(
+            .map, InitialSlot.space, UInt64(first), 0x40_0000, 0, Page.size, UInt64(Rights.readWrite.rawValue),
+            UInt64(bench.freeSlot()))
+        bench.stop(other)
+        bench.succeed(
+            .contextControl, other.slot, form: ContextControl.configure.rawValue, UInt64(InitialSlot.space),
+            UInt64(table),
+            0, UInt64(other.scheduling), 2)
+        bench.start(other)
+        bench.sleepRoot()
+        return (bits, page)
+    }
+
+    /// The table of a thread that looks something up in it.
+    @Test func aThreadLosesATableThatIsTaken() {
+        let (bits, _) = giveTable()
+        scenario.program(
+            other.context, scenario.signal(UInt32(Self.bitsSlot), 1), scenario.signal(UInt32(Self.bitsSlot), 2))
+        takeBack()
+        explore { [self] in
+            let told = scenario.bench.object(bits, as: KernelCore.Notification.self).pointee.bits.load()
+            let status = other.context.pointee.frame.x[0]
+            guard status == (told & 2 != 0 ? Status.ok : .badCapability).rawValue else {
+                return "told \(status), bits \(told)"
+            }
+            return checkFresh()
+        }
+    }
+
+    /// The table of a thread that waits for the lock, in which it puts something into the table.
+    @Test func nothingIsPutIntoATableThatWasTaken() {
+        _ = giveTable()
+        scenario.program(
+            other.context,
+            scenario.operation(
+                .map, UInt32(Self.spaceSlot), Self.pageSlot, 0x40_1000, 0, Page.size, UInt64(Rights.readWrite.rawValue),
+                6))
+        takeBack()
+        explore(Extent(deviations: 1, schedules: 300, random: 30)) { [self] in
+            let status = other.context.pointee.frame.x[0]
+            guard [Status.ok, .badCapability, .badState].contains(where: { $0.rawValue == status }) else {
+                return "told \(status)"
+            }
+            return checkFresh()
+        }
+    }
+}

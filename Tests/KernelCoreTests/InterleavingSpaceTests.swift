@@ -1,0 +1,154 @@
+import ABI
+import Interleaving
+import Testing
+
+@testable import KernelCore
+@testable import MachineModel
+
+/// Spaces that are destroyed while other cores still translate by them.
+@Suite struct InterleavingSpaceTests {
+    private let scenario = KernelScenario(cores: 3)
+    private let part: UInt32, space: UInt32, fresh: UInt32
+    private let old: Translation
+    private let revoker: Tenant
+    /// Of core 1, in a space that goes away.
+    private let tenant: Tenant
+    private let others: [Tenant]
+
+    init() {
+        let bench = scenario.bench
+        let part = bench.create(.region, 1 << 16)
+        self.part = part
+        space = bench.freeSlot()
+        fresh = bench.freeSlot()
+        func create(_ kind: ObjectKind, _ parameter: UInt64, _ slot: UInt32) {
+            while bench.operate(.create, part, form: UInt32(kind.rawValue), parameter, UInt64(slot)).status == .again {}
+        }
+        create(.addressSpace, 3, space)
+        let thread = bench.create(.thread)
+        old = bench.object(space, as: AddressSpace.self).pointee.translation
+        tenant = Tenant(
+            context: bench.object(thread, as: ExecutionContext.self), slot: thread,
+            scheduling: bench.makeScheduling(priority: 10, core: 1), space: space)
+        bench.configure(tenant, core: 1)
+        bench.start(tenant)
+        revoker = bench.makeThread(priority: 10, core: 0)
+        others = (1...2).map { bench.makeThread(priority: $0 == 1 ? 20 : 10, core: $0, notified: true) }
+        bench.sleepRoot()
+        bench.wait(others[0])
+        scenario.name(tenant.context, "tenant")
+        scenario.name(bench.object(space, as: AddressSpace.self), "space")
+    }
+
+    /// After the revocation: no core's hardware translates by the space, whose memory is free.
+    private var verify: KernelScenario.Step {
+        { [scenario, old, tenant = tenant.context] _, context in
+            guard context.pointee.frame.x[0] == Status.ok.rawValue else { return }
+            for core in scenario.bench.model.cores where core.kernelCore.pointee.current == tenant {
+                Interleaving.fail("core \(core.kernelCore.pointee.id.number) runs what has no space")
+            }
+            for core in scenario.bench.model.cores where core.translation == old {
+                Interleaving.fail("core \(core.kernelCore.pointee.id.number) translates by a space that is gone")
+            }
+        }
+    }
+
+    private func explore(
+        _ sourceLocation: SourceLocation = #_sourceLocation, _ check: @escaping () -> String? = { nil }
+    ) {
+        scenario.program(revoker.context, scenario.untilDone(.revoke, part), verify)
+        // A space with the same VMID, at the same place. A large object is cleared in pieces.
+        scenario.program(
+            revoker.context,
+            scenario.untilDone(.create, part, form: UInt32(ObjectKind.addressSpace.rawValue), 3, UInt64(fresh)))
+        scenario.explore(.short, sourceLocation: sourceLocation) { [self] in
+            guard revoker.context.pointee.frame.x[0] == Status.ok.rawValue, !scenario.bench.isEmpty(fresh) else {
+                return "not done: \(revoker.context.pointee.frame.x[0])"
+            }
+            let space = scenario.bench.object(fresh, as: AddressSpace.self)
+            guard space.pointee.translation == old else { return "another VMID" }
+            for core in scenario.bench.model.cores where core.translation == old {
+                return "core \(core.kernelCore.pointee.id.number) translates by another space"
+            }
+            return check()
+        }
+    }
+
+    /// Core 1 runs the tenant, or has run it last and sleeps.
+    @Test func aCoreLeavesASpaceThatGoesAway() {
+        scenario.endlessly(tenant.context, scenario.wait)
+        explore()
+    }
+
+    /// Core 1 changes to another thread and back meanwhile.
+    @Test func aCoreThatChangesItsSpaceMeanwhileLeavesIt() {
+        scenario.endlessly(tenant.context, scenario.wait)
+        scenario.endlessly(others[0].context, scenario.listening)
+        scenario.program(others[1].context, scenario.signal(others[0].notification, 1))
+        explore()
+    }
+
+    /// Core 2 takes back memory that is mapped in the space.
+    @Test func memoryThatIsMappedThereIsTakenBackMeanwhile() {
+        let bench = scenario.bench
+        bench.raiseRoot()
+        let extent = bench.create(.extent, Page.size, alignment: Page.size), mapping = bench.freeSlot()
+        bench.succeed(
+            .map, space, UInt64(extent), 0x10_0000, 0, Page.size, UInt64(Rights.readWrite.rawValue), UInt64(mapping))
+        bench.sleepRoot()
+        scenario.endlessly(tenant.context, scenario.wait)
+        scenario.program(others[1].context, scenario.untilDone(.revoke, extent))
+        explore { [self] in
+            guard bench.isEmpty(mapping) else { return "a mapping is left" }
+            return others[1].context.pointee.frame.x[0] == Status.ok.rawValue ? nil : "the memory is not taken back"
+        }
+    }
+}
+
+extension KernelScenario {
+    /// Inside of an entry: other cores go on for as long as they have something to do, unless a schedule says
+    /// otherwise.
+    func letOthersGoOn() {
+        // There may have been news the first time.
+        var looks = 0
+        _ = Interleaving.wait(until: {
+            looks += 1
+            return looks > 2
+        })
+    }
+
+    /// An operation with words that is repeated until it is done, and waits for nobody meanwhile.
+    func untilDone(_ operation: ABI.Operation, _ slot: UInt32, form: UInt32, _ first: UInt64, _ second: UInt64) -> Step
+    {
+        let once = self.operation(operation, slot, form: form, first, second)
+        return { core, context in
+            repeat {
+                once(core, context)
+            } while context.pointee.frame.x[0] == Status.again.rawValue
+                && core.kernelCore.pointee.current == context
+        }
+    }
+
+    /// An operation that is done in pieces, and waits for other cores as well: they go on after each second piece.
+    func untilAllIsDone(_ operation: ABI.Operation, _ slot: UInt32, form: UInt32 = 0) -> Step {
+        let once = self.operation(operation, slot, form: form)
+        return { core, context in
+            var pieces = 0
+            while true {
+                once(core, context)
+                guard context.pointee.frame.x[0] == Status.again.rawValue else { return }
+                pieces += 1
+                if core.pendingInterrupt == nil, pieces % 2 == 0 { ModelMachine.relax() }
+                while core.pendingInterrupt != nil { Self.enter(core) { _ in _ = core.takeInterrupt() } }
+                guard core.kernelCore.pointee.current == context else { return }
+            }
+        }
+    }
+}
+
+extension Extent {
+    /// For scenarios of many accesses: a sample of what `usual` plays.
+    static let short = isFull ? usual(cores: 3) : Extent(deviations: 2, schedules: 40, random: 24)
+    /// For scenarios of few accesses, whose faults need three deviations.
+    static let deep = isFull ? usual(cores: 2) : Extent(deviations: 2, schedules: 250, random: 500)
+}

@@ -1,0 +1,105 @@
+import ABI
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// Starting, stopping and configuring a context from any core. The design is `Sources/KernelCore/Models/start.pml`.
+@Suite struct InterleavingStartTests {
+    private let scenario = KernelScenario(cores: 2)
+    private let subject: Tenant
+    private let chiefs: [Tenant]
+
+    /// The subject is core 1's, and is not started yet; each core has a chief that is more urgent.
+    init() {
+        let bench = scenario.bench
+        subject = bench.makeThread(priority: 3, core: 1, starts: false)
+        scenario.name(subject.context, "subject")
+        chiefs = (0...1).map { bench.makeThread(priority: 10, core: $0) }
+        bench.sleepRoot()
+    }
+
+    private func control(_ form: ContextControl) -> KernelScenario.Step {
+        scenario.operation(.contextControl, subject.slot, form: form.rawValue)
+    }
+    private func configure(_ core: UInt64) -> KernelScenario.Step {
+        scenario.operation(
+            .contextControl, subject.slot, form: ContextControl.configure.rawValue, UInt64(subject.space),
+            UInt64(InitialSlot.table), 0, UInt64(subject.scheduling), core)
+    }
+    private var sleep: KernelScenario.Step { scenario.wait }
+
+    private var isRunning: Bool { subject.context.pointee.running.load() != 0 }
+
+    private func check(runs: Bool?) -> String? {
+        let context = subject.context
+        guard isRunning == (context.pointee.state != .stopped) else {
+            return isRunning ? "says that it runs" : "says that it is at rest"
+        }
+        guard context.pointee.requests.load() == 0, context.pointee.inboxQueued.load() == 0 else {
+            return "a request is left"
+        }
+        if let runs, runs != isRunning { return runs ? "not started" : "not stopped" }
+        return nil
+    }
+
+    /// Asked by one core, the last request counts.
+    @Test func theLastRequestCounts() {
+        scenario.program(chiefs[0].context, control(.start), control(.stop), control(.start), control(.stop))
+        scenario.explore { [self] in check(runs: false) }
+    }
+
+    @Test func aStartAfterAStopCounts() {
+        scenario.program(chiefs[0].context, control(.start), control(.stop), control(.start))
+        scenario.explore { [self] in check(runs: true) }
+    }
+
+    /// A context that is configured anew is at rest: nobody is about to start it, nobody is busy stopping it.
+    @Test func whatIsConfiguredIsAtRest() {
+        let bench = scenario.bench
+        // They show time that is left in a queue of its former owner's core.
+        scenario.invariantsEach = 1
+        bench.raiseRoot()
+        let other = bench.makeScheduling(priority: 4, core: 1)
+        bench.sleepRoot()
+        let anew = scenario.operation(
+            .contextControl, subject.slot, form: ContextControl.configure.rawValue, UInt64(subject.space),
+            UInt64(InitialSlot.table), 0, UInt64(other), 1)
+        scenario.program(chiefs[0].context, control(.start), control(.stop), anew, control(.start))
+        scenario.program(chiefs[1].context, control(.start), control(.stop), sleep)
+        scenario.explore { [self] in check(runs: nil) }
+    }
+
+    /// Two chiefs ask for opposite things: one of both counts, and the subject is whole afterwards.
+    @Test func opposedRequestsLeaveItWhole() {
+        scenario.program(chiefs[0].context, control(.start), control(.stop))
+        scenario.program(chiefs[1].context, control(.stop), control(.start), sleep)
+        scenario.explore { [self] in check(runs: nil) }
+    }
+
+    /// A context that nobody has configured yet gets its core once, whoever configures it first.
+    @Test func aContextStaysOnItsFirstCore() {
+        let bench = scenario.bench
+        bench.raiseRoot()
+        let slot = bench.create(.thread)
+        let times = (0...1).map { bench.makeScheduling(priority: 3, core: $0) }
+        bench.sleepRoot()
+        let context = bench.object(slot, as: ExecutionContext.self)
+        func configure(_ core: Int) -> KernelScenario.Step {
+            scenario.operation(
+                .contextControl, slot, form: ContextControl.configure.rawValue, UInt64(subject.space),
+                UInt64(InitialSlot.table), 0, UInt64(times[core]), UInt64(core))
+        }
+        func control(_ form: ContextControl) -> KernelScenario.Step {
+            scenario.operation(.contextControl, slot, form: form.rawValue)
+        }
+        scenario.program(chiefs[0].context, configure(0), control(.start), control(.stop))
+        scenario.program(chiefs[1].context, control(.stop), configure(1), control(.start), sleep)
+        scenario.explore {
+            guard context.pointee.isConfigured, let home = context.pointee.home else { return "not configured" }
+            guard home.pointee.core == context.pointee.core else { return "its time is another core's" }
+            guard context.pointee.requests.load() == 0 else { return "a request is left" }
+            return (context.pointee.running.load() != 0) == (context.pointee.state != .stopped) ? nil : "not whole"
+        }
+    }
+}

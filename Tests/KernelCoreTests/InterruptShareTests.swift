@@ -1,0 +1,187 @@
+import ABI
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// The interrupts that one core may send another in a millisecond, tick by tick: how many, when the rest follows, and
+/// which need no share.
+@Suite struct InterruptShareTests {
+    private static let millisecond: UInt64 = 1000
+    private let bench: Bench
+    /// Of core 1: signals to threads of core 0.
+    private let sender: Tenant
+    /// Of core 0: runs, and is not to be disturbed.
+    private let runner: Tenant
+    /// Of core 0: none of them is urgent.
+    private let sinks: [Tenant]
+
+    init() { self.init(cores: 2) }
+
+    private init(cores: Int) {
+        let bench = Bench(cores: cores)
+        self.bench = bench
+        bench.checksInvariants = false
+        bench.model.kernelBoard.pointee.millisecond = Ticks(Self.millisecond)
+        sender = bench.makeThread(priority: 10, core: 1)
+        sinks = (0..<20).map { _ in bench.makeThread(priority: 3, core: 0, notified: true) }
+        runner = bench.makeThread(priority: 20, core: 0)
+        bench.sleepRoot()
+        bench.advance(3 * Self.millisecond)
+    }
+
+    private var interrupts: Int { bench.model.cores[0].interruptCount }
+    private func signal(_ sink: Int, by caller: Tenant? = nil) {
+        bench.succeed(.signal, sinks[sink].notification, 1, by: (caller ?? sender).context)
+    }
+
+    /// Sends signals, each of which core 0 takes before the next; returns how many interrupts it has taken.
+    private func flood(_ range: Range<Int>, by caller: Tenant? = nil) -> Int {
+        let before = interrupts
+        for sink in range {
+            signal(sink, by: caller)
+            bench.settle(0)
+        }
+        return interrupts - before
+    }
+
+    @Test func anEqualShareOfSixteen() {
+        #expect(flood(0..<8) == 8 && bench.model.cores[1].deadline == .never)
+        let end = bench.model.now + Ticks(Self.millisecond)
+        bench.model.advance(by: 10)
+        #expect(flood(8..<12) == 0)
+        #expect(bench.model.cores[1].deadline == end, "its own timer sends the rest")
+        bench.model.advance(by: 989)
+        #expect(flood(12..<13) == 0 && bench.model.cores[1].pendingInterrupt == nil)
+        bench.advance(1)
+        bench.settle(0)
+        // One interrupt brings all that has waited.
+        #expect(bench.model.cores[1].deadline == .never)
+        #expect(bench.core(1).pointee.postponed == 0 && bench.core(0).pointee.inbox.load() == 0)
+        // The new millisecond has begun with it.
+        #expect(flood(13..<20) == 7)
+    }
+
+    /// The interrupt with which a postponed one is sent counts in the new millisecond.
+    @Test func aMillisecondBeginsWithItsFirstInterrupt() {
+        #expect(flood(0..<9) == 8)
+        bench.advance(Self.millisecond)
+        bench.advance(500)
+        #expect(flood(9..<18) == 7)
+        bench.advance(499)
+        #expect(bench.core(1).pointee.postponed == 1)
+        bench.advance(1)
+        #expect(bench.core(1).pointee.postponed == 0)
+    }
+
+    @Test(arguments: [2, 4, 5]) func theShareDependsOnTheCores(cores: Int) {
+        let tests = InterruptShareTests(cores: cores)
+        #expect(tests.flood(0..<20) == 16 / cores)
+    }
+
+    /// Two cores have a share each, and one that has used its share up leaves the other its own.
+    @Test func eachSenderHasItsOwn() {
+        let tests = InterruptShareTests(cores: 4)
+        tests.bench.raiseRoot()
+        let second = tests.bench.makeThread(priority: 10, core: 2)
+        tests.bench.sleepRoot()
+        #expect(tests.flood(0..<8) == 4)
+        #expect(tests.flood(8..<16, by: second) == 4)
+    }
+
+    /// An idle core is interrupted for each, because that takes nobody's time.
+    @Test func anIdleCoreNeedsNoShare() {
+        bench.raiseRoot()
+        bench.stop(runner)
+        for sink in sinks { bench.stop(sink) }
+        bench.sleepRoot()
+        #expect(bench.current(0) == nil)
+        #expect(flood(0..<20) == 20)
+        let left = bench.core(1).pointee.shares[0].left
+        #expect(left == 0, "no share was taken")
+    }
+
+    /// Without a millisecond nothing is limited.
+    @Test func aBoardWithoutALimit() {
+        bench.model.kernelBoard.pointee.millisecond = Ticks(0)
+        #expect(flood(0..<20) == 20)
+    }
+
+    /// Interrupts for two cores are postponed, in either order; the shares renew at different times.
+    @Test(arguments: [true, false]) func theFirstShareThatRenewsSetsTheTimer(isFirstFirst: Bool) {
+        let tests = InterruptShareTests(cores: 4)
+        let bench = tests.bench, cores = bench.model.cores
+        bench.raiseRoot()
+        _ = bench.makeThread(priority: 20, core: 2)
+        let far = (0..<6).map { _ in bench.makeThread(priority: 3, core: 2, notified: true) }
+        bench.sleepRoot()
+        bench.advance(3 * Self.millisecond)
+        let signalFar = { (range: Range<Int>) in
+            for tenant in far[range] {
+                bench.succeed(.signal, tenant.notification, 1, by: tests.sender.context)
+                bench.settle(2)
+            }
+        }
+        let start = bench.model.now
+        _ = tests.flood(0..<4)
+        bench.model.advance(by: 300)
+        signalFar(0..<4)
+        #expect(cores[1].deadline == .never)
+        if isFirstFirst {
+            #expect(tests.flood(4..<5) == 0 && cores[1].deadline == start + Ticks(1000))
+            signalFar(4..<5)
+        } else {
+            signalFar(4..<5)
+            #expect(cores[1].deadline == start + Ticks(1300))
+            #expect(tests.flood(4..<5) == 0)
+        }
+        #expect(cores[1].deadline == start + Ticks(1000), "the sooner of the two")
+        bench.model.advance(by: 700)
+        bench.settle(1)
+        #expect(cores[0].pendingInterrupt != nil && cores[2].pendingInterrupt == nil)
+        #expect(cores[1].deadline == start + Ticks(1300), "the other one still waits")
+        bench.model.advance(by: 300)
+        bench.settle(1)
+        #expect(cores[2].pendingInterrupt != nil && cores[1].deadline == .never)
+    }
+
+    /// A receiver that looks at its inbox for another reason takes along what is postponed.
+    @Test func whatIsPostponedIsTakenAlong() {
+        #expect(flood(0..<9) == 8)
+        bench.enter(0) { K.drainInbox($0) }
+        #expect(bench.core(0).pointee.inbox.load() == 0)
+        bench.advance(Self.millisecond)
+        #expect(bench.core(1).pointee.postponed == 0)
+    }
+
+    /// A virtual CPU that runs may be interrupted by others of its machine as often as they like, and by nobody else.
+    /// While another one has its core, that one's time is taken.
+    @Test(arguments: [(true, true), (false, true), (true, false)])
+    func aMachineInterruptsItself(isSameMachine: Bool, isRunning: Bool) {
+        let bench = Bench(cores: 2)
+        bench.checksInvariants = false
+        bench.model.kernelBoard.pointee.millisecond = Ticks(Self.millisecond)
+        let space = bench.create(.addressSpace, 8)
+        let machines = (0..<2).map { core in
+            bench.makeVirtualCPU(
+                priority: 5, core: core, space: core == 0 || isSameMachine ? space : nil, affinity: UInt64(core))
+        }
+        let target = machines[0]
+        let urgent = isRunning ? target : bench.makeThread(priority: 20)
+        for form in [VirtualInterruptControl.setEdge, .enable] {
+            for word in 0..<4 as Range<UInt64> {
+                bench.succeed(.interruptControl, target.slot, form: form.rawValue, word, 0xFFFF_FFFF)
+            }
+        }
+        bench.succeed(.interruptControl, target.slot, form: VirtualInterruptControl.setForwarding.rawValue, 0, 1)
+        bench.sleepRoot()
+        bench.advance(3 * Self.millisecond)
+        #expect(bench.current(0) == urgent.context && bench.current(1) == machines[1].context)
+        let before = bench.model.cores[0].interruptCount
+        for interrupt in 40..<60 as Range<UInt32> {
+            bench.enter(1) { K.pend($0, target.context, interrupt) }
+            bench.settle(0)
+        }
+        #expect(bench.model.cores[0].interruptCount - before == (isSameMachine && isRunning ? 20 : 8))
+    }
+}

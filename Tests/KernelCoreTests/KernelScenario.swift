@@ -1,0 +1,206 @@
+import ABI
+import Interleaving
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// A small scenario on the real kernel, of which every interleaving is played (`Sources/Interleaving`).
+///
+/// A test sets a bench up, gives contexts a program each, and says what must hold at the end:
+///
+///     let scenario = KernelScenario(cores: 2)
+///     let sleeper = scenario.bench.makeThread(priority: 10, core: 1, notified: true)
+///     scenario.bench.wait(sleeper)
+///     scenario.program(scenario.bench.root, scenario.signal(sleeper.notification, 1))
+///     scenario.explore { sleeper.state == .ready ? nil : "the signal is lost" }
+///
+/// Each core runs in a host thread: it takes interrupts, does the next step of the context that is current, and ends
+/// when nothing moves any more. A step is one kernel entry. After each schedule the model's faults and the invariants
+/// are checked, then the memory is put back to what it was when `explore` was called.
+final class KernelScenario {
+    /// One kernel entry of a context that is current on this core.
+    typealias Step = (ModelCore, Ref<ExecutionContext>) -> Void
+
+    let bench: Bench
+    private var programs: [UInt64: [Step]] = [:]
+    private var endless: [UInt64: Step] = [:]
+    /// For each core, instead of programs.
+    private var bodies: [Int: (ModelCore) -> Void] = [:]
+    private var names: [(address: UInt64, size: UInt64, name: String)] = []
+    var checksInvariants = true
+    /// Invariants take longer than a schedule: the short form checks them after one of so many.
+    var invariantsEach = 8
+    private var played = 0
+    /// Done before each schedule, beside the restoring of memory.
+    var atStart: () -> Void = {}
+
+    init(cores: Int, listRegisters: Int = 4) {
+        bench = Bench(cores: cores, memory: 4 << 20, listRegisters: listRegisters)
+        for index in 0..<cores { name(bench.core(index), "core \(index)") }
+        name(bench.model.kernelBoard, "board")
+    }
+
+    // MARK: Programs
+
+    /// Gives a context steps to do one after another, each when it is current.
+    func program(_ context: Ref<ExecutionContext>, _ steps: Step...) {
+        programs[context.address.value, default: []] += steps
+    }
+
+    /// Has a context do this again and again, after its program: it waits for something in it.
+    func endlessly(_ context: Ref<ExecutionContext>, _ step: @escaping Step) { endless[context.address.value] = step }
+
+    /// Has a core do this instead of programs. It enters the kernel itself (`ModelCore.enter`).
+    func body(_ core: Int, _ body: @escaping (ModelCore) -> Void) { bodies[core] = body }
+
+    /// An operation, by the fast paths where they take it, as on the board.
+    func operation(_ operation: ABI.Operation, _ slot: UInt32 = 0, form: UInt32 = 0, _ words: UInt64...) -> Step {
+        { [bench] core, context in
+            context.pointee.frame.x[0] = operation.rawValue
+            context.pointee.frame.x[1] = Selector(slot: slot, form: form).bits
+            for place in 0..<6 { context.pointee.frame.x[2 + place] = place < words.count ? words[place] : 0 }
+            let isDone = bench.usesFastPath && core.enter { bench.doFast($0, context) != nil }
+            if !isDone { Self.enter(core) { K.operate($0, context) } }
+        }
+    }
+
+    func signal(_ notification: UInt32, _ bits: UInt64) -> Step { operation(.signal, notification, bits) }
+    var wait: Step { operation(.replyWait, form: ReplyForm.wait) }
+
+    /// Waits for bits, and keeps those that it has heard of before: see `heard`.
+    var listening: Step {
+        let wait = wait
+        return { core, context in
+            Self.note(context)
+            wait(core, context)
+        }
+    }
+
+    /// Returns the bits that a context has heard of in `listening`.
+    func heard(_ context: Ref<ExecutionContext>) -> UInt64 {
+        Self.note(context)
+        return context.pointee.frame.x[Self.heardPlace]
+    }
+
+    /// A register that no operation touches.
+    private static let heardPlace = 20
+
+    private static func note(_ context: Ref<ExecutionContext>) {
+        guard context.pointee.state == .ready, context.pointee.frame.x[0] == Status.notified.rawValue else { return }
+        context.pointee.frame.x[heardPlace] |= context.pointee.frame.x[1]
+        context.pointee.frame.x[0] = Status.ok.rawValue
+    }
+
+    /// An operation that is repeated until it is done, an entry each time, and what happens then, before any interrupt.
+    func untilDone(
+        _ operation: ABI.Operation, _ slot: UInt32, form: UInt32 = 0, then: @escaping () -> Void = {}
+    ) -> Step {
+        let once = self.operation(operation, slot, form: form)
+        return { core, context in
+            while true {
+                once(core, context)
+                guard context.pointee.frame.x[0] == Status.again.rawValue else { return then() }
+                if core.pendingInterrupt == nil { ModelMachine.relax() }
+                while core.pendingInterrupt != nil { Self.enter(core) { _ in _ = core.takeInterrupt() } }
+                guard core.kernelCore.pointee.current == context else { return }
+            }
+        }
+    }
+
+    /// One kernel entry, from the vectors to the return.
+    static func enter(_ core: ModelCore, _ body: (Ref<Core>) -> Void) {
+        core.enter { kernelCore in
+            body(kernelCore)
+            _ = K.resume(kernelCore)
+            core.check()
+        }
+    }
+
+    // MARK: Exploring
+
+    /// Names an object in traces.
+    func name<Object: ~Copyable>(_ object: Ref<Object>, _ text: String) {
+        names.append((object.address.value, UInt64(MemoryLayout<Object>.size), text))
+    }
+
+    private func name(of address: UInt) -> String? {
+        names.first { UInt64(address) &- $0.address < $0.size }
+            .map { "\($0.name) + \(UInt64(address) - $0.address)" }
+    }
+
+    /// Plays core `index` until nothing moves any more.
+    private func play(_ core: ModelCore, _ places: inout [UInt64: Int]) {
+        while true {
+            while core.pendingInterrupt != nil { Self.enter(core) { _ in _ = core.takeInterrupt() } }
+            if let context = core.kernelCore.pointee.current, let step = nextStep(context, &places) {
+                step(core, context)
+            } else if !Interleaving.wait(until: { core.pendingInterrupt != nil }) {
+                return
+            }
+        }
+    }
+
+    private func nextStep(_ context: Ref<ExecutionContext>, _ places: inout [UInt64: Int]) -> Step? {
+        let steps = programs[context.address.value] ?? [], place = places[context.address.value, default: 0]
+        guard place < steps.count else { return endless[context.address.value] }
+        places[context.address.value] = place + 1
+        return steps[place]
+    }
+
+    private func body(_ index: Int) {
+        let core = bench.model.cores[index]
+        core.run {
+            if let body = bodies[index] { return body(core) }
+            var places: [UInt64: Int] = [:]
+            play(core, &places)
+        }
+    }
+
+    /// The scenario, for `Scenario.explore` and `replay`.
+    func scenario(_ check: @escaping () -> String?) -> Scenario {
+        bench.settleAll()
+        let snapshot = BoardSnapshot(
+            bench.model, upTo: bench.object(bench.region, as: Region.self).pointee.next + (64 << 10))
+        return Scenario(
+            cores: bench.model.cores.count,
+            reset: { [self] in
+                snapshot.restore()
+                atStart()
+            },
+            body: { [self] in body($0) },
+            check: { [self] in
+                if let reason = check() { return reason }
+                let faults = bench.model.takeFaults()
+                if !faults.isEmpty { return "faults: \(faults)" }
+                played += 1
+                guard checksInvariants, Extent.isFull || played % invariantsEach == 0 else { return nil }
+                let broken = Invariants(bench).broken()
+                return broken.isEmpty ? nil : "invariants: \(broken)"
+            },
+            name: { [self] in name(of: $0) })
+    }
+
+    /// Plays the scenario's schedules; a failure is an issue of the test.
+    @discardableResult
+    func explore(
+        _ extent: Extent? = nil, sourceLocation: SourceLocation = #_sourceLocation,
+        _ check: @escaping () -> String?
+    ) -> Exploration {
+        let result = scenario(check).explore(extent ?? .usual(cores: bench.model.cores.count))
+        if let failure = result.failure { Issue.record("\(failure)", sourceLocation: sourceLocation) }
+        if Extent.isReported {
+            print("interleavings: \(sourceLocation.fileName):\(sourceLocation.line)", result.summary)
+        }
+        return result
+    }
+}
+
+extension Extent {
+    /// Two cores have so few schedules with two deviations that most of them fit.
+    static func usual(cores: Int) -> Extent {
+        isFull
+            ? Extent(deviations: 3, schedules: 36_000, random: 2000)
+            : Extent(deviations: 2, schedules: cores == 2 ? 800 : 150, random: 40)
+    }
+}

@@ -1,0 +1,202 @@
+import ABI
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// Two boards on which the same operations on memory happen: on one by the fast path where that takes them, on the other
+/// by the general path alone. Answers and states must be the same, and the fast path must take what it is for.
+struct MemoryLockstep {
+    /// Objects in root's table; their numbers are the same on both boards.
+    struct Side {
+        let bench: Bench
+        let space: UInt32
+        /// Extents of memory that nobody touches: aligned to 2 MiB; not aligned; three pages; fewer rights; registers.
+        let wide: UInt32, odd: UInt32, small: UInt32, readOnly: UInt32, device: UInt32
+        /// Spaces again: without the right to map, and in the table's last slot.
+        let weak: UInt32, last: UInt32
+        let free: UInt32, other: UInt32, blockFree: UInt32
+
+        init(cores: Int) {
+            let bench = Bench(cores: cores, memory: 2 << 20)
+            self.bench = bench
+            bench.usesFastPath = false
+            func extent(_ address: UInt64, _ size: UInt64, _ rights: Rights = .all, isDevice: Bool = false) -> UInt32 {
+                let slot = bench.freeSlot()
+                K.install(
+                    CapabilityValue(
+                        kind: .extent, rights: rights, isDevice: isDevice, object: PhysicalAddress(address), word: size),
+                    in: bench.table, slot)
+                return slot
+            }
+            space = bench.create(.addressSpace, 8)
+            wide = extent(4 << 30, 4 << 20)
+            odd = extent(5 << 30 | 0x1000, 4 << 20)
+            small = extent(6 << 30, 0x3000)
+            readOnly = extent(7 << 30, 0x3000, .readOnly)
+            device = extent(0x900_0000, 0x3000, isDevice: true)
+            weak = bench.derive(space, rights: [.read, .manage])
+            last = UInt32(Bench.tableSlots) - 1
+            bench.succeed(.derive, space, UInt64(InitialSlot.table), UInt64(last), 15, 0, 0)
+            free = bench.freeSlot()
+            other = bench.freeSlot()
+            blockFree = bench.freeSlot()
+            // Tables for the first 2 MiB, of whose pages the last is taken.
+            bench.succeed(.map, space, UInt64(wide), 0x1F_F000, 0, 0x1000, 3, UInt64(bench.freeSlot()))
+            bench.checksInvariants = false
+        }
+
+        var target: Ref<AddressSpace> { bench.object(space, as: AddressSpace.self) }
+        var root: Ref<ExecutionContext> { bench.root }
+
+        /// A node behind the table's end.
+        var behind: Ref<Capability> { Ref(at: bench.table.pointee.slots + Bench.tableSlots * Capability.size) }
+
+        /// Makes what lies behind the table look like what is in a slot, or empty.
+        func forge(_ slot: UInt32?) {
+            bench.model.cores[0].run { K.erase(behind) }
+            let source = slot.map { bench.slot($0) }
+            behind.pointee.object = source?.pointee.object ?? PhysicalAddress(0)
+            behind.pointee.word = source?.pointee.word ?? 0
+            behind.pointee.parent = nil
+            behind.pointee.firstChild = nil
+            behind.pointee.header.store(source?.pointee.header.relaxedLoad() ?? 0)
+        }
+
+        func describe(_ node: Ref<Capability>) -> String {
+            let header = CapabilityHeader(bits: node.pointee.header.relaxedLoad())
+            guard header.kind != .none else { return "empty" }
+            let isMemory = header.kind == .extent || header.kind == .mapping
+            return "\(header.kind) rights \(header.rights.rawValue) depth \(header.depth) "
+                + "flags \(header.bits >> 16 & 0xFFFF) word \(node.pointee.word) "
+                + "object \(isMemory ? node.pointee.object.value : 0) below \(number(node.pointee.parent))"
+        }
+
+        private func number(_ node: Ref<Capability>?) -> UInt64 {
+            node.map { ($0.address.value &- bench.table.pointee.slots.value) / Capability.size } ?? 0
+        }
+
+        func leaf(at address: UInt64) -> String {
+            guard address < AddressSpace.addressLimit, let leaf = K.leaf(target, GuestAddress(address)) else {
+                return "none"
+            }
+            return "\(bench.model.cores[0].run { ModelMachine.readEntry(leaf.table, leaf.index).bits }) for \(leaf.span)"
+        }
+
+        var tablesUsed: UInt64 { target.pointee.poolNext.value - target.pointee.root.value }
+
+        /// All slots, and all that is mapped.
+        var everything: [String] {
+            var lines = (1..<UInt32(Bench.tableSlots)).map { "\($0): \(describe(bench.slot($0)))" }
+            for page in 0..<1024 as Range<UInt64> { lines.append("\(page): \(leaf(at: page << 12))") }
+            return lines + ["tables \(tablesUsed)", "behind: \(describe(behind))"]
+        }
+    }
+
+    let sides: [Side]
+    private(set) var differences: [String] = []
+    /// How often the fast path has taken something.
+    private(set) var taken = 0
+    private(set) var declined = 0
+
+    init(cores: Int = 1) { sides = (0..<2).map { _ in Side(cores: cores) } }
+
+    var fast: Side { sides[0] }
+    var general: Side { sides[1] }
+
+    func each(_ body: (Side) -> Void) { for side in sides { body(side) } }
+
+    /// Whether the fast path is for this `map`: of one page or block, into tables that exist and an empty slot.
+    private struct Before {
+        var tables: UInt64
+        var isFree: Bool
+        init(_ side: Side, slot: UInt64) {
+            tables = side.tablesUsed
+            isFree = slot > 0 && slot < Bench.tableSlots && side.bench.isEmpty(UInt32(slot))
+        }
+    }
+
+    /// - Parameter x1: the selector, all 64 bits of it.
+    @discardableResult
+    mutating func map(
+        _ x1: UInt64, _ extent: UInt64, _ address: UInt64, _ offset: UInt64, _ size: UInt64, _ slot: UInt64,
+        rights: UInt64 = 3
+    ) -> Status? {
+        let before = Before(general, slot: slot)
+        let words = [extent, address, offset, size, rights, slot], name = "map \(x1): \(words)"
+        let (status, isTaken) = perform(.map, x1, words, name) { K.mapFast($0) != nil }
+        let isSimple = status == .ok && before.isFree && general.tablesUsed == before.tables
+            && (size == PageTable.span(3) || size == PageTable.span(2))
+            && K.leaf(general.target, GuestAddress(address))?.span == size
+        if isTaken != isSimple { differences.append("\(name): \(isTaken ? "" : "not ")by the fast path") }
+        compare(name) { side in
+            [side.leaf(at: address), side.leaf(at: address &+ size), "\(side.tablesUsed)", side.describe(side.behind)]
+                + [slot, extent, x1].filter { $0 < Bench.tableSlots && $0 != 0 }
+                .map { side.describe(side.bench.slot(UInt32($0))) }
+        }
+        return status
+    }
+
+    /// `revoke`; the fast path is for deleting a mapping of one page or block.
+    @discardableResult
+    mutating func revoke(_ x1: UInt64) -> Status? {
+        let slot = Selector(bits: x1).slot, name = "revoke \(x1)"
+        let node = slot > 0 && slot < Bench.tableSlots && general.root.pointee.table != nil ? general.bench.slot(slot) : nil
+        let place = node.flatMap { $0.pointee.kind == .mapping ? MappingPlace(word: $0.pointee.word) : nil }
+        let board = general.bench.model.kernelBoard
+        let space = place == nil ? nil : MappingPlace.space(of: node!, board)
+        let isLeaf = place.flatMap { place in space.flatMap { K.leaf($0, place.address)?.span == place.size } } ?? false
+        let isSimple = isLeaf && board.pointee.dyingTables == nil && Selector(bits: x1).form == RevokeForm.delete.rawValue
+        let (status, isTaken) = perform(.revoke, x1, [], name) { K.unmapFast($0) != nil }
+        if isTaken != isSimple { differences.append("\(name): \(isTaken ? "" : "not ")by the fast path") }
+        compare(name) { side in
+            [place.map { side.leaf(at: $0.address.value) } ?? "", "\(side.tablesUsed)", side.describe(side.behind)]
+                + (node == nil ? [] : [side.describe(side.bench.slot(slot))])
+        }
+        return status
+    }
+
+    /// The general path's answer, and whether the fast path took the operation on the first board.
+    private mutating func perform(
+        _ operation: ABI.Operation, _ x1: UInt64, _ words: [UInt64], _ name: String,
+        _ tryFast: (Ref<ExecutionContext>) -> Bool
+    ) -> (Status?, Bool) {
+        for side in sides {
+            let words = [operation.rawValue, x1] + words
+            for place in 0..<8 { side.root.pointee.frame.x[place] = place < words.count ? words[place] : 0 }
+        }
+        let asked = Self.frame(fast)
+        let core = fast.bench.model.cores[0]
+        let isTaken = core.enter { _ in tryFast(fast.root) }
+        if isTaken { core.check() }
+        if !isTaken, Self.frame(fast) != asked { differences.append("\(name): declined, and changed registers") }
+        let board = fast.bench.model.kernelBoard
+        if board.pointee.tickets.load() != board.pointee.serving.load() { differences.append("\(name): the lock is taken") }
+        if !isTaken { fast.bench.enter { K.operate($0, fast.root) } }
+        fast.bench.verify()
+        general.bench.enter { K.operate($0, general.root) }
+        if isTaken { taken += 1 } else { declined += 1 }
+        compare(name) { ["\(Self.frame($0))"] }
+        return (Status(rawValue: general.root.pointee.frame.x[0]), isTaken)
+    }
+
+    private static func frame(_ side: Side) -> [UInt64] { (0..<8).map { side.root.pointee.frame.x[$0] } }
+
+    private mutating func compare(_ name: String, _ state: (Side) -> [String]) {
+        let (first, second) = (state(fast), state(general))
+        for (fast, general) in zip(first, second) where fast != general {
+            differences.append("\(name)\n  fast    \(fast)\n  general \(general)")
+        }
+    }
+
+    /// The first differences, if there are any; at the end of a test, when all of both boards is compared.
+    mutating func finish() -> [String] {
+        compare("at the end") { $0.everything }
+        each { side in
+            side.forge(nil)
+            side.bench.checksInvariants = true
+            side.bench.verify()
+        }
+        return Array(differences.prefix(5))
+    }
+}

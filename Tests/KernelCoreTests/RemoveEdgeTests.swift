@@ -1,0 +1,165 @@
+import ABI
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// What goes with an object that is removed, and what must not.
+@Suite struct RemoveEdgeTests {
+    /// Another thread's end is no reason to forget whose registers are in the unit.
+    @Test func theOwnerOfTheFloatingPointUnitKeepsIt() {
+        let bench = Bench()
+        let owner = bench.makeThread(), other = bench.makeThread(starts: false)
+        bench.sleepRoot()
+        bench.enter { K.floatingPointTrap($0, owner.context) }
+        bench.model.cores[0].floatingPoint = 77
+        bench.raiseRoot()
+        bench.delete(other.slot)
+        #expect(bench.core(0).pointee.floatingPointOwner == owner.context)
+        bench.enter { K.floatingPointTrap($0, bench.root) }
+        #expect(owner.context.pointee.floatingPoint.registers[0] == 77)
+    }
+
+    /// Time that nobody uses is nobody's errand.
+    @Test func timeAtRestGoesAtOnce() {
+        let bench = Bench(cores: 2)
+        let time = bench.makeScheduling(priority: 5, core: 1)
+        let before = bench.model.cores[1].interruptCount
+        #expect(bench.operate(.revoke, time, form: RevokeForm.delete.rawValue).status == .ok)
+        #expect(bench.isEmpty(time) && bench.model.cores[1].interruptCount == before)
+    }
+
+    /// A line that rises after the interrupt, or what hears of it, was taken away.
+    @Test(arguments: [false, true])
+    func anInterruptThatIsGoneDoesNotCome(deletesNotification: Bool) {
+        let bench = Bench()
+        let notification = bench.create(.notification), interrupt = bench.freeSlot()
+        bench.succeed(
+            .system, InitialSlot.system, form: SystemForm.createInterrupt.rawValue, 40, UInt64(interrupt),
+            UInt64(bench.region))
+        bench.succeed(.interruptControl, interrupt, form: InterruptControl.bind.rawValue, UInt64(notification), 1)
+        bench.delete(deletesNotification ? notification : interrupt)
+        bench.model.cores[0].setDeviceLine(40, true)
+        #expect(bench.model.cores[0].pendingInterrupt == nil)
+    }
+
+    /// The first capability of a table lies in another one that is being emptied: both are emptied to their ends.
+    @Test func aTableThatDiesWithinADyingOne() {
+        let bench = Bench()
+        let outer = bench.create(.capabilityTable, 40), notification = bench.create(.notification)
+        let thread = bench.makeThread(priority: 31, starts: false)
+        bench.succeed(.derive, bench.region, UInt64(outer), 1, 15)
+        bench.succeed(
+            .contextControl, thread.slot, form: ContextControl.configure.rawValue, UInt64(InitialSlot.space),
+            UInt64(outer), 0, UInt64(thread.scheduling), 0)
+        for slot in [2, 20, 39] as [UInt64] { bench.succeed(.derive, notification, UInt64(outer), slot, 15) }
+        bench.start(thread)
+        bench.succeed(.create, 1, form: UInt32(ObjectKind.capabilityTable.rawValue), 40, 10, by: thread.context)
+        for slot in [1, 25, 39] as [UInt64] { bench.succeed(.derive, 2, 10, slot, 15, by: thread.context) }
+        bench.enter { K.forceStop($0, thread.context) }
+        #expect(bench.current() == bench.root)
+        bench.delete(outer)
+        #expect(bench.slot(notification).pointee.firstChild == nil)
+        #expect(bench.model.kernelBoard.pointee.dyingTables == nil)
+    }
+
+    /// Growth below what a table held could outrun its end.
+    @Test func nothingGrowsBelowWhatADyingTableHolds() {
+        let bench = Bench()
+        let table = bench.create(.capabilityTable, 16), notification = bench.create(.notification)
+        let thread = bench.makeThread(priority: 31, starts: false), child = bench.freeSlot()
+        bench.succeed(.derive, notification, UInt64(table), 1, 15)
+        bench.succeed(.derive, InitialSlot.table, UInt64(table), 2, 15)
+        bench.succeed(
+            .contextControl, thread.slot, form: ContextControl.configure.rawValue, UInt64(InitialSlot.space),
+            UInt64(table), 0, UInt64(thread.scheduling), 0)
+        bench.start(thread)
+        bench.succeed(.derive, 1, 2, UInt64(child), 15, by: thread.context)
+        bench.enter { K.forceStop($0, thread.context) }
+        for _ in 0..<20 { _ = bench.derive(child) }
+        for _ in 0..<2 { #expect(bench.operate(.revoke, table, form: RevokeForm.delete.rawValue).status == .again) }
+        #expect(!bench.isEmpty(child))
+        let growth = bench.operate(.derive, child, UInt64(InitialSlot.table), UInt64(bench.freeSlot()), 15)
+        #expect(growth.status == .badState)
+        _ = bench.derive(notification)
+        // Its slot is empty already: that it is being deleted is no answer to another question.
+        #expect(bench.isEmpty(table) && bench.operate(.revoke, table).status == .badCapability)
+        bench.delete(table)
+        #expect(bench.isEmpty(child))
+    }
+
+    @Test func emptySlotsOfATableArePassedOverQuickly() {
+        let bench = Bench()
+        let table = bench.create(.capabilityTable, 300)
+        var rounds = 1
+        while bench.operate(.revoke, table, form: RevokeForm.delete.rawValue).status == .again { rounds += 1 }
+        #expect((5...7).contains(rounds))
+    }
+
+    /// Whoever revokes what it is made of does no more once it is gone, on whatever it had begun.
+    @Test(arguments: [false, true])
+    func aRevokerThatRemovesItselfStopsThere(isTable: Bool) {
+        let bench = Bench()
+        let part = bench.create(.region, 1 << 17), notification = bench.freeSlot(), mine = bench.freeSlot()
+        bench.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(notification))
+        let kind = isTable ? ObjectKind.capabilityTable : .thread
+        bench.succeed(.create, part, form: UInt32(kind.rawValue), isTable ? 16 : 0, UInt64(mine))
+        let thread =
+            isTable
+            ? bench.makeThread(priority: 31, starts: false)
+            : Tenant(
+                context: bench.object(mine, as: ExecutionContext.self), slot: mine,
+                scheduling: bench.makeScheduling(priority: 31))
+        let table = isTable ? mine : InitialSlot.table
+        bench.succeed(
+            .contextControl, thread.slot, form: ContextControl.configure.rawValue, UInt64(InitialSlot.space),
+            UInt64(table), 0, UInt64(thread.scheduling), 0)
+        bench.start(thread)
+        #expect(bench.current() == thread.context)
+        if isTable {
+            // It finds the region that its table is of, as if that were in this very table.
+            bench.checksInvariants = false
+            thread.context.pointee.table = bench.table
+        }
+        bench.operate(.revoke, part, by: thread.context)
+        // Its table has been taken from it, or it is gone itself.
+        #expect(thread.context.pointee.table == nil || bench.isEmpty(mine))
+        #expect(bench.isEmpty(mine) != isTable && !bench.isEmpty(notification))
+        if isTable { bench.enter { K.forceStop($0, thread.context) } }
+        #expect(bench.revoke(part) == .ok && bench.isEmpty(notification))
+    }
+
+    /// The hardware timer is not left for what is gone.
+    @Test func timersGoWithWhatTheyAreFor() {
+        let bench = Bench()
+        let notification = bench.create(.notification), time = bench.create(.schedulingContext)
+        bench.succeed(.timer, notification, form: TimerForm.set.rawValue, bench.model.now.value + 500, 1)
+        #expect(bench.core(0).pointee.deadline != .never)
+        bench.delete(notification)
+        #expect(bench.core(0).pointee.deadline == .never)
+        bench.succeed(.scheduleControl, time, form: ScheduleControl.configure.rawValue, 0, 5, 1000, 100, 1000)
+        var thread = bench.makeThread(priority: 5, starts: false)
+        thread.scheduling = time
+        bench.configure(thread)
+        bench.start(thread)
+        bench.sleepRoot()
+        bench.advance(100)
+        bench.raiseRoot()
+        #expect(bench.core(0).pointee.deadline != .never)
+        bench.delete(time)
+        #expect(bench.core(0).pointee.deadline == .never)
+    }
+
+    /// What an object was bound to keeps no link into its memory.
+    @Test func bindingsGoWithTheObjectThatTheyLieIn() {
+        let bench = Bench()
+        let notification = bench.create(.notification), time = bench.makeScheduling(priority: 3)
+        let machine = bench.makeVirtualCPU(starts: false), thread = bench.makeThread(starts: false)
+        bench.succeed(.scheduleControl, time, form: ScheduleControl.bindOverrun.rawValue, UInt64(notification), 1)
+        bench.succeed(.doorbell, machine.space, 0x1000, UInt64(notification), 1)
+        bench.succeed(.contextControl, machine.slot, form: ContextControl.bindStopped.rawValue, UInt64(notification), 1)
+        let portal = bench.makePortal(to: thread)
+        for slot in [time, machine.slot, machine.space, portal] { bench.delete(slot) }
+        #expect(bench.slot(notification).pointee.firstChild == nil && bench.slot(thread.slot).pointee.firstChild == nil)
+    }
+}

@@ -1,0 +1,274 @@
+import ABI
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// One form of `interruptControl` each, and what the virtual CPU's core has to do for it.
+@Suite struct VirtualInterruptChangeTests {
+    private let bench: Bench
+    /// On core 0.
+    private let machine: Tenant
+    private let monitor: Tenant
+    /// On core 1.
+    private let remote: Tenant
+    private var core: ModelCore { bench.model.cores[0] }
+    private var guest: Ref<VirtualCPU> { machine.guest }
+
+    init() {
+        bench = Bench(cores: 2)
+        bench.checksInvariants = false
+        remote = bench.makeThread(priority: 10, core: 1)
+        monitor = bench.makeThread(priority: 9, notified: true)
+        machine = bench.makeVirtualCPU(priority: 5)
+        bench.sleepRoot()
+        bench.wait(monitor)
+        control(.setEdge, 0, 0xFFFF)
+        for word in 0..<4 as Range<UInt64> { control(.enable, word, 0xFFFF_FFFF) }
+        control(.setForwarding, 0, 1)
+        bench.settleAll()
+    }
+
+    // MARK: Who asks
+
+    @discardableResult
+    private func ask(_ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64 = 0) -> Answer {
+        bench.raise(monitor.notification)
+        let answer = bench.operate(
+            .interruptControl, machine.slot, form: form.rawValue, index, value, by: monitor.context)
+        bench.wait(monitor)
+        return answer
+    }
+
+    /// By the monitor, on the virtual CPU's core.
+    private func control(_ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64) {
+        #expect(ask(form, index, value).status == .ok)
+        bench.settle(0)
+    }
+
+    /// From the other core; returns whether the virtual CPU's core was interrupted for it.
+    @discardableResult
+    private func controlRemotely(_ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64) -> Bool {
+        let before = core.interruptCount
+        bench.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value, by: remote.context)
+        bench.model.advance(by: 1000)
+        bench.settle(1)
+        let isTold = core.interruptCount != before
+        bench.settle(0)
+        return isTold
+    }
+
+    private func bit(_ number: UInt64) -> UInt64 { 1 << (number & 31) }
+    private func pend(_ number: UInt64) { control(.setPending, number >> 5, bit(number)) }
+
+    private func take(_ number: UInt32) {
+        #expect(core.acknowledge() == number)
+        bench.settle(0)
+    }
+
+    private func end(_ number: UInt32) {
+        core.end(number)
+        bench.settle(0)
+    }
+
+    // MARK: Numbers
+
+    /// The first and the last of each kind and of each word.
+    @Test(arguments: [0, 15, 16, 31, 32, 63, 64, 95, 96, 127] as [UInt64])
+    func everyNumberPendsAndEnds(number: UInt64) {
+        pend(number)
+        #expect(ask(.readWord, number >> 5).words[1] == bit(number))
+        take(UInt32(number))
+        #expect(ask(.readWord, number >> 5).words[2] == bit(number))
+        end(UInt32(number))
+        #expect(core.acknowledge() == 1023)
+        guard number >= 16 else { return }
+        control(.setLevel, number, 1)
+        take(UInt32(number))
+        end(UInt32(number))
+        take(UInt32(number))
+        control(.setLevel, number, 0)
+        end(UInt32(number))
+        #expect(core.acknowledge() == 1023)
+        #expect((0..<4).allSatisfy { guest.pointee.listed[$0] == 0 })
+    }
+
+    /// A kernel entry on another core pends; a number that does not exist changes nothing.
+    @Test func anInterruptBeyondTheLastIsIgnored() {
+        bench.enter(1) { K.pend($0, machine.context, 127) }
+        bench.enter(1) { K.pend($0, machine.context, 128) }
+        bench.enter(1) { K.pend($0, machine.context, .max) }
+        bench.settle(0)
+        take(127)
+        end(127)
+        #expect(core.acknowledge() == 1023)
+    }
+
+    @Test func eachFormHasItsLimit() {
+        for form in [.enable, .disable, .setPending, .clearPending, .setActive, .clearActive, .setEdge, .readWord]
+            as [VirtualInterruptControl]
+        {
+            #expect(ask(form, 3).status == .ok)
+            #expect(ask(form, 4).status == .badArgument)
+            #expect(ask(form, .max).status == .badArgument)
+        }
+        for form in [.setPriority, .setLevel, .readPriority] as [VirtualInterruptControl] {
+            #expect(ask(form, 127).status == .ok)
+            #expect(ask(form, 128).status == .badArgument)
+        }
+        #expect(ask(.setForwarding, .max - 1, 1).status == .ok)
+        let thread = bench.operate(.interruptControl, remote.slot, form: 0, by: remote.context)
+        #expect(thread.status != .ok)
+        let unknown = bench.operate(.interruptControl, machine.slot, form: 12, by: remote.context)
+        #expect(unknown.status == .unsupported)
+    }
+
+    // MARK: Who is told
+
+    /// What changes nothing, or cannot be delivered, interrupts nobody; what may be delivered does.
+    @Test func onlyNewsThatCanBeDeliveredInterruptsTheOtherCore() {
+        #expect(!controlRemotely(.enable, 1, 0xFFFF_FFFF))
+        #expect(!controlRemotely(.setForwarding, 0, 1))
+        #expect(!controlRemotely(.setEdge, 1, 0))
+        #expect(!controlRemotely(.setPriority, 40, 0x80))
+        #expect(!controlRemotely(.setActive, 1, 0))
+        #expect(!controlRemotely(.setLevel, 40, 0))
+        #expect(!controlRemotely(.disable, 1, bit(40)))
+        #expect(!controlRemotely(.setPending, 1, bit(40)))
+        #expect(!controlRemotely(.setLevel, 41, 0))
+        #expect(!controlRemotely(.disable, 1, bit(41)))
+        #expect(!controlRemotely(.setLevel, 41, 1))
+        #expect(controlRemotely(.enable, 1, bit(40)))
+        #expect(!controlRemotely(.setPending, 1, 0))
+        take(40)
+        end(40)
+        #expect(controlRemotely(.enable, 1, bit(41)))
+        #expect(controlRemotely(.setLevel, 41, 0))
+        #expect(core.acknowledge() == 1023)
+        #expect(controlRemotely(.setPending, 1, bit(42)))
+        #expect(controlRemotely(.disable, 1, bit(42)))
+        #expect(core.acknowledge() == 1023)
+        #expect(controlRemotely(.setForwarding, 0, 0))
+        #expect(!controlRemotely(.enable, 1, bit(42)))
+        #expect(core.acknowledge() == 1023)
+        #expect(controlRemotely(.setForwarding, 0, 1))
+        take(42)
+    }
+
+    /// `setActive` keeps an interrupt from coming, `clearActive` lets it come.
+    @Test(arguments: [false, true]) func anActiveInterruptIsNotDelivered(remotely: Bool) {
+        func set(_ form: VirtualInterruptControl, _ number: UInt64) {
+            guard remotely else { return control(form, number >> 5, bit(number)) }
+            controlRemotely(form, number >> 5, bit(number))
+        }
+        set(.setActive, 40)
+        set(.setPending, 40)
+        #expect(core.acknowledge() == 1023)
+        #expect(ask(.readWord, 1).words[2] == bit(40))
+        #expect(ask(.readWord, 1).words[1] == bit(40))
+        set(.clearActive, 40)
+        take(40)
+        end(40)
+        #expect(ask(.readWord, 1).words[2] == 0)
+    }
+
+    /// The truth about an interrupt in a list register is there alone.
+    @Test func settingAListedInterruptActiveChangesNothing() {
+        pend(40)
+        control(.setActive, 1, bit(40) | bit(41))
+        #expect(guest.pointee.active[1].load() == bit(41))
+        take(40)
+        control(.setActive, 1, bit(40))
+        #expect(guest.pointee.active[1].load() == bit(41))
+        end(40)
+        pend(40)
+        take(40)
+        end(40)
+        control(.clearActive, 1, bit(41))
+        #expect(ask(.readWord, 1).words[2] == 0)
+    }
+
+    @Test func clearingReachesAListRegisterFromItsOwnCoreOnly() {
+        pend(40)
+        #expect(!controlRemotely(.clearPending, 1, bit(40)))
+        take(40)
+        end(40)
+        pend(40)
+        control(.clearPending, 1, bit(40))
+        #expect(core.acknowledge() == 1023)
+        // One that is pending again while it is active waits in the words, which every core can clear.
+        pend(40)
+        take(40)
+        pend(40)
+        controlRemotely(.clearPending, 1, bit(40))
+        end(40)
+        #expect(core.acknowledge() == 1023)
+    }
+
+    /// A timer is pending because of its line: a guest's write neither sets nor clears that, but for its neighbours.
+    @Test(arguments: [27, 30] as [UInt64], [false, true])
+    func aTimersPendingStateIsNotWritten(number: UInt64, isListed: Bool) {
+        if !isListed { control(.disable, 0, bit(number)) }
+        core.setTimer(UInt32(number), bench.model.now)
+        bench.settle(0)
+        control(.setPending, 0, bit(28))
+        control(.clearPending, 0, bit(number) | bit(28))
+        controlRemotely(.clearPending, 0, bit(number))
+        if !isListed { control(.enable, 0, bit(number)) }
+        take(UInt32(number))
+        core.setTimer(UInt32(number), .never)
+        end(UInt32(number))
+        control(.setPending, 0, bit(number))
+        #expect(guest.pointee.pending[0].load() & bit(number) == 0)
+        #expect(core.acknowledge() == 1023)
+        // The same bits of another word are no timers.
+        control(.setPending, 1, bit(number))
+        take(UInt32(number + 32))
+    }
+
+    // MARK: What a monitor reads
+
+    @Test func whatIsReadIsWhatWasWritten() {
+        control(.disable, 2, 0xF0)
+        control(.setEdge, 2, 0x5A5A_0000)
+        control(.setPriority, 64, 0x18)
+        let word = ask(.readWord, 2)
+        #expect(word.words[0] == 0xFFFF_FF0F)
+        #expect(word.words[3] == 0x5A5A_0000)
+        #expect(ask(.readPriority, 64).words[0] == 0x18)
+        #expect(ask(.readPriority, 65).words[0] == 0)
+    }
+
+    /// In a list register it is pending for its line alone, which has fallen since: a monitor that moved it as if it
+    /// were latched would invent an interrupt.
+    @Test func aFallenLineIsNotReadAsPending() {
+        control(.setLevel, 40, 1)
+        bench.raise(monitor.notification)
+        bench.succeed(
+            .interruptControl, machine.slot, form: VirtualInterruptControl.setLevel.rawValue, 40, 0, by: monitor.context)
+        let answer = bench.succeed(
+            .interruptControl, machine.slot, form: VirtualInterruptControl.readWord.rawValue, 1, by: monitor.context)
+        #expect(answer.words[1] == 0)
+        bench.wait(monitor)
+    }
+
+    /// Registers of a virtual CPU that is not loaded, or on another core, are read as they were saved.
+    @Test func stateIsReadWhereverTheVirtualCPUIs() {
+        for number in [40, 41] as [UInt64] { pend(number) }
+        take(40)
+        #expect(ask(.readWord, 1).words[1...2] == [bit(41), bit(40)])
+        func readRemotely() -> ArraySlice<UInt64> {
+            bench.succeed(
+                .interruptControl, machine.slot, form: VirtualInterruptControl.readWord.rawValue, 1, by: remote.context
+            ).words[1...2]
+        }
+        // Loaded elsewhere: both may still be pending.
+        #expect(readRemotely().first == bit(40) | bit(41))
+        bench.raise(monitor.notification)
+        bench.stop(machine, by: monitor.context)
+        bench.wait(monitor)
+        #expect(ask(.readWord, 1).words[1...2] == [bit(41), bit(40)])
+        #expect(readRemotely().last == bit(40))
+        #expect(ask(.readWord, 0).words[1...2] == [0, 0])
+    }
+}

@@ -1,0 +1,28 @@
+// What mutated sources ask: which mutant is alive. And they say which functions a run has reached. See ../README.md.
+import Foundation
+
+/// Returns the number of the mutant that is alive, 0 if none is, and notes that the function was reached.
+public func aliveMutant(in function: Int) -> Int {
+    unsafe reached[function] = 1
+    return alive
+}
+
+private let alive = Int(ProcessInfo.processInfo.environment["ENTENTE_MUTANT"] ?? "") ?? 0
+
+/// More functions than the project has.
+private let functionLimit = 1 << 16
+
+/// A byte for each function. Several threads may write one, always the same value.
+nonisolated(unsafe) private let reached: UnsafeMutablePointer<UInt8> = {
+    let bytes = UnsafeMutablePointer<UInt8>.allocate(capacity: functionLimit)
+    unsafe bytes.initialize(repeating: 0, count: functionLimit)
+    atexit { writeReached() }
+    return unsafe bytes
+}()
+
+/// Writes a byte for each function into the file that the environment names.
+private func writeReached() {
+    guard let path = ProcessInfo.processInfo.environment["ENTENTE_MUTANTS_REACHED"] else { return }
+    let bytes = unsafe Data(bytes: reached, count: functionLimit)
+    try? bytes.write(to: URL(fileURLWithPath: path))
+}

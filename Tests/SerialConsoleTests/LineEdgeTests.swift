@@ -1,0 +1,302 @@
+import ABI
+import Testing
+
+@testable import SerialConsole
+
+private let escape = ConsoleChannel.escape
+private func channelSwitch(_ client: Int) -> [UInt8] { [escape, ConsoleChannel.firstChannel + UInt8(client + 1)] }
+private let half = Int(ConsoleRing.capacity / 2)
+
+/// The very bytes on the line, and the limits of turns and looks.
+@Suite struct LineOutputEdgeTests {
+    private var clients = FakeClients(count: 3)
+    private var port = FakePort(depth: .max)
+    private var console = SerialConsole(clients: 3, patience: 10, isRestarted: false)
+
+    private mutating func look() -> [UInt8] {
+        let before = port.sent.count
+        console.look(&port, &clients, at: 0)
+        port.pass(.max)
+        return Array(port.sent[before...])
+    }
+
+    @Test mutating func aSpeakerIsNamedWhenItChanges() {
+        clients.outputs[1] = [0x61]
+        #expect(look() == channelSwitch(1) + channelSwitch(1) + [0x61], "twice at first")
+        clients.outputs[1] = [0x62]
+        #expect(look() == [0x62])
+        clients.outputs[2] = [0x63]
+        #expect(look() == channelSwitch(2) + [0x63])
+        clients.outputs = [[0x64], [0x65], [0x66]]
+        #expect(look() == channelSwitch(0) + [0x64] + channelSwitch(1) + [0x65] + channelSwitch(2) + [0x66])
+        #expect(look().isEmpty && !console.hasMore)
+    }
+
+    @Test mutating func turnsHaveTheirLength() {
+        for client in 0..<2 { clients.outputs[client] = Array(repeating: 0x61 + UInt8(client), count: 300) }
+        let runs = look().split(separator: escape).dropFirst().map { $0.dropFirst() }
+        // A switch begins each turn: its second byte is the channel.
+        #expect(runs.map(\.count) == [128, 128, 128, 128, 44, 44])
+        #expect(runs.map(\.first) == [0x62, 0x61, 0x62, 0x61, 0x62, 0x61])
+    }
+
+    /// An escape is one byte of a turn, and two on the line.
+    @Test mutating func anEscapeIsDoubled() {
+        clients.outputs[1] = Array(repeating: escape, count: 128) + [0x62]
+        clients.outputs[2] = [0x63]
+        let bytes = look()
+        #expect(
+            bytes == channelSwitch(1) + channelSwitch(1) + Array(repeating: escape, count: 256)
+                + channelSwitch(2) + [0x63]
+                + channelSwitch(1) + [0x62])
+    }
+
+    /// 2048 steps: four bytes of the first switch, two of each other, one question per turn, and the bytes.
+    @Test func theWorkOfALookIsCounted() {
+        var clients = FakeClients(count: ConsoleChannel.maximum)
+        clients.talkers = Set(0..<clients.count)
+        var port = FakePort(depth: .max)
+        var console = SerialConsole(clients: clients.count, patience: 10, isRestarted: false)
+        console.look(&port, &clients, at: 0)
+        port.pass(.max)
+        let turns = 1 + (LineOutput.work - (1 + 4 + LineOutput.turn) + 2 + LineOutput.turn) / (1 + 2 + LineOutput.turn)
+        #expect(port.sent.count == LineOutput.work - turns)
+    }
+
+    /// A byte more than a look sends is left for the next.
+    @Test mutating func whatALookDoesNotReachIsLeft() {
+        for (count, isLeft) in [(LineOutput.work - 20 - 35, false), (LineOutput.work, true)] {
+            clients.outputs[1] = Array(repeating: 0x61, count: count)
+            _ = look()
+            #expect(console.hasMore == isLeft && clients.outputs[1].isEmpty == !isLeft)
+        }
+        _ = look()
+        #expect(!console.hasMore && clients.outputs[1].isEmpty)
+    }
+
+    @Test mutating func aClientThatTakesItsOutputBackHoldsUpNobody() {
+        clients.liars = [0, 1]
+        clients.outputs[2] = Array("honest".utf8)
+        _ = look()
+        #expect(console.hasMore && port.channels == [3: Array("honest".utf8)])
+        clients.liars = []
+        _ = look()
+        #expect(!console.hasMore)
+    }
+
+    /// The bytes that a full line did not take go first, in their order.
+    @Test func aFullLineLosesNothing() {
+        var clients = FakeClients(count: 2)
+        clients.outputs = [[escape, 0x61, escape], [escape, escape, 0x62]]
+        var port = FakePort(depth: 1)
+        var console = SerialConsole(clients: 2, patience: 10, isRestarted: false)
+        let expected = channelSwitch(1) + channelSwitch(1) + [escape, escape, escape, escape, 0x62] + channelSwitch(0)
+            + [escape, escape, 0x61, escape, escape]
+        for count in 1...expected.count {
+            console.look(&port, &clients, at: 0)
+            #expect(console.hasMore == (count < expected.count))
+            port.pass(1)
+            #expect(port.sent == Array(expected.prefix(count)))
+        }
+    }
+
+    // MARK: Room
+
+    @Test(arguments: [(half - 1, 0), (half, 1), (half + 1, 1)])
+    func aRingThatWasHalfFullIsTold(count: Int, wakeUps: Int) {
+        var clients = FakeClients(count: 2)
+        clients.outputs[1] = Array(repeating: 0x61, count: count)
+        var port = FakePort(depth: .max)
+        var console = SerialConsole(clients: 2, patience: 10, isRestarted: false)
+        for _ in 0..<4 { console.look(&port, &clients, at: 0) }
+        #expect(clients.wakeUps == [0, wakeUps])
+    }
+
+    /// With half of it taken there is room: 1024 bytes are still too many, and 1023 are not.
+    @Test func roomIsLessThanHalf() {
+        var clients = FakeClients(count: 1)
+        clients.outputs[0] = Array(repeating: 0x61, count: half + 1)
+        // The four bytes of the switch, and one of the client.
+        var port = FakePort(depth: 5)
+        var console = SerialConsole(clients: 1, patience: 10, isRestarted: false)
+        console.look(&port, &clients, at: 0)
+        #expect(clients.outputs[0].count == half && clients.wakeUps == [0])
+        port.pass(1)
+        console.look(&port, &clients, at: 0)
+        #expect(clients.outputs[0].count == half - 1 && clients.wakeUps == [1])
+    }
+
+    @Test func aRestartedDriverTellsEachClientOnce() {
+        for count in [1, 2, ConsoleChannel.maximum] {
+            var clients = FakeClients(count: count)
+            var port = FakePort()
+            var console = SerialConsole(clients: count, patience: 10, isRestarted: true)
+            for _ in 0..<2 { console.look(&port, &clients, at: 0) }
+            #expect(clients.wakeUps == Array(repeating: 1, count: count))
+        }
+    }
+
+    @Test func aClientIsWokenOnceForInputAndRoom() {
+        var clients = FakeClients(count: 2)
+        clients.outputs[1] = Array(repeating: 0x61, count: half)
+        var port = FakePort(depth: .max)
+        port.type("in", to: 1)
+        var console = SerialConsole(clients: 2, patience: 10, isRestarted: false)
+        console.look(&port, &clients, at: 0)
+        #expect(clients.wakeUps == [0, 1] && clients.inputs[1] == Array("in".utf8))
+    }
+
+    @Test func aSetHoldsTheClientsThatWereInserted() {
+        #expect(ClientSet().bits == 0 && ClientSet(count: 0).bits == 0 && ClientSet(count: 1).bits == 1)
+        #expect(ClientSet(count: 63).bits == .max >> 1)
+        #expect(ClientSet(count: 64).bits == .max && ClientSet(count: 65).bits == .max)
+        var set = ClientSet(bits: 0b100)
+        set.insert(0)
+        set.insert(63)
+        set.remove(2)
+        #expect(set.bits == 1 << 63 | 1 && set.contains(63) && set.contains(0) && !set.contains(2))
+        #expect([set.removeFirst(), set.removeFirst(), set.removeFirst()] == [0, 63, nil])
+    }
+}
+
+/// Input: whose it is, how long it waits, and what is dropped.
+@Suite struct LineInputEdgeTests {
+    private var port = FakePort()
+    private var clients = FakeClients(count: 3)
+    private var console = SerialConsole(clients: 3, patience: 100, isRestarted: false)
+
+    private mutating func look(at moment: UInt64) { console.look(&port, &clients, at: moment) }
+
+    @Test mutating func inputBeforeTheFirstSwitchIsNobodys() {
+        port.typed = [0x61, escape, escape]
+        look(at: 0)
+        #expect(clients.inputs == [[], [], []] && clients.wakeUps == [0, 0, 0] && !console.hasMore)
+    }
+
+    @Test mutating func onlyTheClientsChannelsAreTaken() {
+        let owners: [(UInt8, Int?)] = [
+            (0x3F, nil), (0x40, nil), (0x41, 0), (0x43, 2), (0x44, nil), (0xFF, nil), (0, nil),
+        ]
+        for (byte, client) in owners {
+            clients.inputs = [[], [], []]
+            port.typed = [escape, byte, 0x61]
+            look(at: 0)
+            #expect(clients.inputs == (0..<3).map { $0 == client ? [0x61] : [] }, "\(byte)")
+        }
+    }
+
+    @Test mutating func anEscapeIsADoubleEscapeAlsoAcrossLooks() {
+        port.typed = channelSwitch(1) + [escape, escape, 0x61, escape]
+        look(at: 0)
+        port.typed = [escape, 0x62, escape]
+        look(at: 0)
+        port.typed = [0x41, 0x63]
+        look(at: 0)
+        #expect(clients.inputs == [[0x63], [escape, 0x61, escape, 0x62], []])
+    }
+
+    @Test mutating func aLookTakesSoMuchAndNoMore() {
+        for (count, hasMore) in [(LineInput.work - 1, false), (LineInput.work, true), (LineInput.work + 1, true)] {
+            port.typed = Array(repeating: 0x61, count: count)
+            look(at: 0)
+            #expect(console.hasMore == hasMore && port.typed.count == max(0, count - LineInput.work))
+            look(at: 0)
+            #expect(!console.hasMore && port.typed.isEmpty)
+        }
+    }
+
+    /// The patience begins when the byte is held, and not at the start of the clock.
+    @Test mutating func aHeldByteWaitsForItsPatience() {
+        clients.inputRoom[0] = 0
+        port.type("x", to: 0)
+        port.type("y", to: 1)
+        for moment in [1000, 1050, 1099] as [UInt64] {
+            look(at: moment)
+            #expect(console.hasMore && clients.inputs[1].isEmpty && clients.wakeUps == [0, 0, 0])
+        }
+        look(at: 1100)
+        #expect(!console.hasMore && clients.inputs == [[], [0x79], []] && clients.wakeUps == [0, 1, 0])
+    }
+
+    @Test mutating func aHeldByteComesFirstAndOnce() {
+        clients.inputRoom[0] = 1
+        port.typed = channelSwitch(0) + [0x61, escape, escape, 0x62]
+        look(at: 0)
+        #expect(clients.inputs[0] == [0x61] && console.hasMore)
+        clients.inputRoom[0] = 9
+        look(at: 1)
+        #expect(clients.inputs[0] == [0x61, escape, 0x62] && !console.hasMore)
+        #expect(clients.wakeUps[0] == 2)
+        look(at: 2)
+        #expect(clients.inputs[0] == [0x61, escape, 0x62] && clients.wakeUps[0] == 2)
+    }
+
+    /// Only the client that did not read is deaf; another one with a full ring is waited for.
+    @Test mutating func eachClientIsWaitedForOnItsOwn() {
+        clients.inputRoom = [0, 0, 9]
+        port.type("aa", to: 0)
+        port.type("b", to: 1)
+        port.type("c", to: 2)
+        look(at: 0)
+        look(at: 100)
+        #expect(console.hasMore && clients.inputs[2].isEmpty, "the second one is waited for as well")
+        look(at: 199)
+        #expect(clients.inputs[2].isEmpty)
+        look(at: 200)
+        #expect(clients.inputs == [[], [], [0x63]] && !console.hasMore)
+        // Both stay deaf until they have room.
+        port.type("a", to: 0)
+        port.type("b", to: 1)
+        look(at: 201)
+        #expect(!console.hasMore)
+        clients.inputRoom = [1, 0, 9]
+        port.type("ad", to: 0)
+        look(at: 202)
+        #expect(clients.inputs[0] == [0x61] && console.hasMore, "the first one has read, and is waited for again")
+    }
+
+    /// A client that reads just as its patience ends gets the byte, and is not deaf.
+    @Test mutating func roomAtTheLastMomentIsUsed() {
+        clients.inputRoom[0] = 0
+        port.type("ab", to: 0)
+        look(at: 0)
+        clients.inputRoom[0] = 1
+        look(at: 100)
+        #expect(clients.inputs[0] == [0x61] && console.hasMore, "'b' waits anew")
+        look(at: 199)
+        #expect(console.hasMore)
+        look(at: 200)
+        #expect(!console.hasMore)
+    }
+}
+
+@Suite struct LookScheduleEdgeTests {
+    @Test func aLookIsDueWhenItsIntervalIsOver() {
+        var schedule = LookSchedule(interval: 100)
+        #expect(schedule.next(at: 50, hasMore: false, takeCalls: { false }) == .look, "the first one is due at once")
+        #expect(schedule.next(at: 50, hasMore: true, takeCalls: { true }) == .sleep(until: 150))
+        #expect(schedule.next(at: 149, hasMore: true, takeCalls: { true }) == .sleep(until: 150))
+        #expect(schedule.next(at: 150, hasMore: true, takeCalls: { false }) == .look)
+        #expect(schedule.next(at: 250, hasMore: false, takeCalls: { false }) == .listen)
+        #expect(schedule.next(at: 250, hasMore: false, takeCalls: { true }) == .look)
+        #expect(schedule.next(at: 300, hasMore: false, takeCalls: { false }) == .sleep(until: 350))
+        schedule.heard()
+        #expect(schedule.next(at: 350, hasMore: false, takeCalls: { false }) == .look)
+        #expect(schedule.next(at: 450, hasMore: false, takeCalls: { false }) == .listen, "that call has been served")
+    }
+
+    /// Calls are taken with each look, and left while it sleeps, so that none is lost and none counts twice.
+    @Test func callsAreTakenWithTheLookThatServesThem() {
+        var schedule = LookSchedule(interval: 100)
+        var asked = 0
+        func take() -> Bool {
+            asked += 1
+            return false
+        }
+        let steps: [(UInt64, Bool, Int)] = [(0, true, 1), (1, true, 1), (99, false, 1), (100, true, 2), (200, false, 3)]
+        for (moment, hasMore, total) in steps {
+            _ = schedule.next(at: moment, hasMore: hasMore, takeCalls: take)
+            #expect(asked == total)
+        }
+    }
+}

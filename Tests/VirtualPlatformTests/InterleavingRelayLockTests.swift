@@ -1,0 +1,95 @@
+import Interleaving
+import SharedAccess
+import Testing
+
+@testable import VirtualPlatform
+
+/// The lock of a machine's state, for which nobody waits, on every interleaving of three threads.
+@Suite struct InterleavingRelayLockTests {
+    /// Threads that each do a piece of work under the lock; one that finds it held enlists itself and sleeps.
+    private final class Crew {
+        let lock = Holder()
+        var holder: Int?
+        /// What the lock guards, by accesses that nothing else orders.
+        let count = SharedUInt64(0)
+        var worked: [Int] = []
+        var isWoken: [Bool]
+        var failures: [String] = []
+
+        final class Holder {
+            let lock = RelayLock()
+        }
+
+        init(_ count: Int) { isWoken = Array(repeating: false, count: count) }
+
+        func begin() {
+            // A schedule that failed may have left it held.
+            _ = lock.lock.tryAcquire()
+            while !lock.lock.release().isNone {}
+            holder = nil
+            count.store(0, ordering: .relaxed)
+            worked = []
+            failures = []
+            isWoken = isWoken.map { _ in false }
+        }
+
+        /// Does this thread's work under the lock, now or when it is woken.
+        func work(_ thread: Int) {
+            while !lock.lock.tryAcquire() {
+                // False: nobody holds it any more, so this thread does.
+                guard lock.lock.enlist(.virtualCPU(thread)) else { break }
+                guard Interleaving.wait(until: { isWoken[thread] }) else {
+                    return failures.append("\(thread) sleeps for ever")
+                }
+                isWoken[thread] = false
+            }
+            enter(thread)
+            count.store(count.load(ordering: .relaxed) + 1, ordering: .relaxed)
+            worked.append(thread)
+            release(thread)
+        }
+
+        private func enter(_ thread: Int) {
+            if let holder { failures.append("\(thread) works beside \(holder)") }
+            holder = thread
+        }
+
+        private func release(_ thread: Int) {
+            while true {
+                holder = nil
+                let waiters = lock.lock.release()
+                if waiters.isNone { return }
+                enter(thread)
+                for other in isWoken.indices where waiters.contains(virtualCPU: other) { isWoken[other] = true }
+            }
+        }
+    }
+
+    private func explore(_ threads: Int, turns: Int, sourceLocation: SourceLocation = #_sourceLocation) {
+        let crew = Crew(threads)
+        let scenario = Scenario(
+            cores: threads, reset: { crew.begin() },
+            body: { thread in for _ in 0..<turns { crew.work(thread) } },
+            check: {
+                if let failure = crew.failures.first { return failure }
+                guard crew.worked.count == threads * turns, crew.count.load(ordering: .relaxed) == threads * turns
+                else {
+                    return "worked: \(crew.worked), counted: \(crew.count.load(ordering: .relaxed))"
+                }
+                guard crew.lock.lock.tryAcquire() else { return "the lock is held" }
+                return crew.lock.lock.release().isNone ? nil : "waiters are left"
+            })
+        let extent =
+            Extent.isFull
+            ? Extent(deviations: 3, schedules: 40_000, random: 4000)
+            : Extent(deviations: 3, schedules: 500, random: 400)
+        let result = scenario.explore(extent)
+        if let failure = result.failure { Issue.record("\(failure)", sourceLocation: sourceLocation) }
+        if Extent.isReported {
+            print("interleavings: \(sourceLocation.fileName):\(sourceLocation.line)", result.summary)
+        }
+    }
+
+    @Test func twoThreadsWorkOneAtATimeAndBothTwice() { explore(2, turns: 2) }
+    @Test func threeThreadsWorkOneAtATimeAndAllDo() { explore(3, turns: 1) }
+}

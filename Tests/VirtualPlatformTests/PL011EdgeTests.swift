@@ -1,0 +1,153 @@
+import Testing
+
+@testable import VirtualPlatform
+
+/// The serial port's FIFOs at their limits.
+@Suite struct PL011EdgeTests {
+    private static let data = PlatformMap.serial
+    private static let flags = PlatformMap.serial + 0x18
+    private static let lineControl = PlatformMap.serial + 0x2C
+    private static let levels = PlatformMap.serial + 0x34
+    private static let mask = PlatformMap.serial + 0x38
+    private static let raw = PlatformMap.serial + 0x3C
+    private static let clear = PlatformMap.serial + 0x44
+    private static let transmit: UInt64 = 1 << 5
+
+    private enum Flag {
+        static let busy: UInt64 = 1 << 3
+        static let receiveEmpty: UInt64 = 1 << 4
+        static let transmitFull: UInt64 = 1 << 5
+        static let receiveFull: UInt64 = 1 << 6
+        static let transmitEmpty: UInt64 = 1 << 7
+    }
+
+    private func bench(hasFIFOs: Bool = true) -> Bench {
+        var bench = Bench()
+        if hasFIFOs { bench.store(Self.lineControl, 0x10) }
+        return bench
+    }
+
+    private func isRaised(_ bench: inout Bench) -> Bool { bench.load(Self.raw)! & Self.transmit != 0 }
+
+    /// UARTIFLS.TXIFLSEL: one byte more than the threshold does not interrupt, and the step down to it does.
+    @Test(arguments: zip([0, 1, 2, 3, 4, 5, 6, 7, 0x3A] as [UInt64], [4, 8, 16, 24, 28, 16, 16, 16, 16]))
+    func theTransmitInterruptComesAtItsThreshold(levels: UInt64, threshold: Int) {
+        var bench = bench()
+        bench.store(Self.levels, levels)
+        bench.host.room = 0
+        for count in 1...threshold {
+            bench.store(Self.data, UInt64(count))
+            #expect(isRaised(&bench), "\(count) bytes")
+        }
+        bench.store(Self.data, 0)
+        #expect(!isRaised(&bench))
+        bench.host.room = 1
+        bench.devices.exchangeSerial(&bench.host)
+        #expect(isRaised(&bench))
+        // What drains further down is no news.
+        bench.store(Self.clear, Self.transmit)
+        bench.host.room = 2
+        bench.devices.exchangeSerial(&bench.host)
+        #expect(!isRaised(&bench))
+    }
+
+    @Test func withoutFIFOsTheThresholdIsEmpty() {
+        var bench = bench(hasFIFOs: false)
+        bench.store(Self.levels, 4)
+        bench.host.room = 0
+        bench.store(Self.data, 1)
+        #expect(!isRaised(&bench))
+        #expect(bench.load(Self.flags) == Flag.busy | Flag.transmitFull | Flag.receiveEmpty)
+        bench.host.room = 1
+        bench.devices.exchangeSerial(&bench.host)
+        #expect(isRaised(&bench))
+        #expect(bench.host.output == [1])
+    }
+
+    @Test func onlyItsOwnBitClearsTheTransmitInterrupt() {
+        var bench = bench()
+        bench.store(Self.data, 1)
+        bench.store(Self.clear, 0x7FF & ~Self.transmit)
+        #expect(isRaised(&bench))
+        bench.store(Self.clear, Self.transmit)
+        #expect(!isRaised(&bench))
+    }
+
+    /// The flags one byte before each limit, and at it.
+    @Test func flagsChangeAtTheLastByte() {
+        var bench = bench()
+        bench.host.room = 0
+        for byte in 0..<31 as Range<UInt64> { bench.store(Self.data, byte) }
+        #expect(bench.load(Self.flags) == Flag.busy | Flag.receiveEmpty)
+        bench.store(Self.data, 31)
+        #expect(bench.load(Self.flags) == Flag.busy | Flag.receiveEmpty | Flag.transmitFull)
+        bench.store(Self.data, 99)
+        bench.host.input = Array(repeating: 7, count: 31)
+        bench.devices.exchangeSerial(&bench.host)
+        #expect(bench.load(Self.flags) == Flag.busy | Flag.transmitFull)
+        bench.host.input = [7]
+        #expect(bench.load(Self.flags) == Flag.busy | Flag.transmitFull | Flag.receiveFull)
+        bench.host.room = 100
+        #expect(bench.load(Self.flags) == Flag.transmitEmpty | Flag.receiveFull)
+        #expect(bench.host.output == (0..<32).map { UInt8($0) })
+    }
+
+    /// Bytes go round the FIFO many times, with a few in it all the while.
+    @Test func bytesStayInOrderAroundTheFIFO() {
+        var bench = bench()
+        bench.host.room = 0
+        for byte in 0..<200 as Range<UInt64> {
+            bench.host.input.append(UInt8(byte))
+            bench.devices.exchangeSerial(&bench.host)
+            if byte >= 29 { #expect(bench.load(Self.data) == byte - 29) }
+            bench.store(Self.data, byte)
+            if byte >= 29 {
+                bench.host.room = 1
+                bench.devices.exchangeSerial(&bench.host)
+            }
+        }
+        #expect(bench.host.output == (0...170).map { UInt8($0) })
+    }
+
+    /// FIFOs that are disabled with bytes in them lose none.
+    @Test func bytesOfADisabledFIFOAreKept() {
+        var bench = bench()
+        bench.host.room = 0
+        for byte in 1...3 as ClosedRange<UInt64> { bench.store(Self.data, byte) }
+        bench.store(Self.lineControl, 0)
+        #expect(bench.load(Self.flags)! & Flag.transmitFull != 0)
+        bench.store(Self.data, 4)
+        bench.host.room = 9
+        bench.devices.exchangeSerial(&bench.host)
+        #expect(bench.host.output == [1, 2, 3])
+        #expect(isRaised(&bench))
+    }
+
+    /// A load of the data register makes room, which the next byte takes at once.
+    @Test func aReadByteMakesRoomForTheNext() {
+        var bench = bench(hasFIFOs: false)
+        bench.store(Self.mask, 1 << 4)
+        bench.host.input = [1, 2]
+        bench.devices.exchangeSerial(&bench.host)
+        #expect(bench.load(Self.data) == 1)
+        #expect(bench.host.input.isEmpty)
+        #expect(bench.host.virtualCPUs[0].level[1] == 2)
+        #expect(bench.load(Self.data) == 2)
+        #expect(bench.host.virtualCPUs[0].level[1] == 0)
+    }
+
+    /// No register forgets by the access to another.
+    @Test func registersThatAreNotThereReadAsZero() {
+        var bench = bench()
+        for offset in stride(from: 0x00, to: 0x1000, by: 4) where ![0, 0x44].contains(offset) {
+            bench.store(PlatformMap.serial + UInt64(offset), 0xFFFF_FFFF)
+        }
+        let kept: [Int: UInt64] = [
+            0x18: 0x90, 0x20: 0xFF, 0x24: 0xFFFF, 0x28: 0x3F, 0x2C: 0xFF, 0x30: 0xFF87, 0x34: 0x3F, 0x38: 0x7FF, 0x48: 7,
+            0xFE0: 0x11, 0xFE4: 0x10, 0xFE8: 0x34, 0xFF0: 0x0D, 0xFF4: 0xF0, 0xFF8: 0x05, 0xFFC: 0xB1,
+        ]
+        for offset in stride(from: 0x00, to: 0x1000, by: 4) {
+            #expect(bench.load(PlatformMap.serial + UInt64(offset)) == kept[offset, default: 0], "offset \(offset)")
+        }
+    }
+}
