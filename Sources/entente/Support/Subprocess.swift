@@ -25,6 +25,15 @@ struct Subprocess {
         try check(process, said: "")
     }
 
+    /// Runs the program with both its outputs in a file.
+    ///
+    /// - Throws: as `run()`.
+    func run(into file: FileHandle) throws {
+        let process = try start(output: file, errors: file)
+        process.waitUntilExit()
+        try check(process, said: "")
+    }
+
     /// Runs the program and returns its standard output; what it says on standard error is shown only if it fails.
     func output() throws -> Data {
         let output = Pipe()

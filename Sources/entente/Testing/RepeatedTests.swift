@@ -7,17 +7,10 @@ struct RepeatedTests {
     let workspace: Workspace
     let runs: Int
 
-    /// What one run of the tests left behind.
-    private struct Outcome {
-        /// Empty if all is well.
-        var failed: [String]
-        var output: String
-    }
-
     private var package: [String] {
         ["--package-path", workspace.root.path, "--scratch-path", workspace.root.appendingPathComponent(".build/tests").path]
     }
-    /// Holds the outputs of runs with failures, beside the outputs of earlier calls' runs only until those are removed.
+    /// Holds the outputs of the runs with failures.
     private var logs: URL { workspace.state.appendingPathComponent("repeated") }
 
     /// Prints each failure when it occurs, and the failures by test at the end; counts runs.
@@ -28,32 +21,34 @@ struct RepeatedTests {
         var failures: [String: Int] = [:]
         var result = TestResult(name: "\(runs) runs of the host tests", passed: 0, failed: 0)
         for run in 1...max(runs, 1) {
-            let outcome = runOnce()
-            guard !outcome.failed.isEmpty else {
+            let log = logs.appendingPathComponent("run-\(run).log")
+            let failed = try failedTests(loggingTo: log)
+            guard !failed.isEmpty else {
                 result.passed += 1
+                try FileManager.default.removeItem(at: log)
                 continue
             }
             result.failed += 1
-            let log = logs.appendingPathComponent("run-\(run).log")
-            try outcome.output.write(to: log, atomically: true, encoding: .utf8)
-            Progress.say("    run \(run): \(outcome.failed.joined(separator: ", ")); see \(log.path)")
-            for test in outcome.failed { failures[test, default: 0] += 1 }
+            Progress.say("    run \(run): \(failed.joined(separator: ", ")); see \(log.path)")
+            for test in failed { failures[test, default: 0] += 1 }
         }
         Progress.say(RepeatedTests.table(failures, runs: result.passed + result.failed))
         return result
     }
 
-    private func runOnce() -> Outcome {
+    /// Runs all tests once, and returns those that failed.
+    private func failedTests(loggingTo log: URL) throws -> [String] {
         let report = TestReport(folder: workspace.state, name: UUID().uuidString)
         defer { report.remove() }
         let arguments = ["test", "--skip-build", "--skip", "SystemTests", "--xunit-output", report.file.path]
+        try Data().write(to: log)
         do {
-            _ = try Subprocess("swift", arguments + package).output()
-            return Outcome(failed: [], output: "")
+            try Subprocess("swift", arguments + package).run(into: try FileHandle(forWritingTo: log))
+            return []
         } catch {
             let failed = report.failedTests
-            // A crash leaves no report behind, but what had begun and not ended.
-            return Outcome(failed: failed.isEmpty ? ["the run ended early"] : failed, output: "\(error)")
+            // A crash leaves no report behind.
+            return failed.isEmpty ? ["the run ended early"] : failed
         }
     }
 
