@@ -81,8 +81,7 @@ import Testing
 
     private func passPeriod() {
         scenario.bench.sleepRoot()
-        scenario.bench.model.advance(by: 1000)
-        #expect(scenario.bench.model.cores[1].pendingInterrupt != nil)
+        scenario.atStart = { [model = scenario.bench.model] in model.advance(by: 1000) }
     }
 
     /// Time that is renewed on its core is configured anew on another one: all of it is as it was configured.

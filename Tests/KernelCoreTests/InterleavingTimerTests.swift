@@ -104,7 +104,7 @@ import Testing
         bench.raiseRoot()
         bench.succeed(.timer, victim, form: TimerForm.set.rawValue, bench.model.now.value + 10, 1)
         bench.sleepRoot()
-        bench.model.advance(by: 20)
+        scenario.atStart = { bench.model.advance(by: 20) }
         scenario.program(
             users[0].context, scenario.operation(.timer, victim, form: TimerForm.set.rawValue, 1 << 60, 4))
         scenario.explore(.varied) { [self] in
