@@ -21,7 +21,7 @@ import Testing
         scenario.atStart = { [counts] in counts.asked = [] }
         scenario.body(0) { _ in for _ in 0..<2 { counts.asked.append(time.pointee.takeOverruns()) } }
         scenario.body(1) { _ in for _ in 0..<3 { _ = time.pointee.countOverrun() } }
-        scenario.explore(.short) { [counts] in
+        scenario.explore(.deep) { [counts] in
             guard counts.asked[0] <= counts.asked[1] else { return "the count went back" }
             // 1: somebody was told after the last question, and will ask again.
             let isTold = time.pointee.overrunToldWord.load() == 1
@@ -52,7 +52,7 @@ import Testing
             found.append(
                 K.look(time.pointee.overrun).flatMap { look in notifications.firstIndex { $0 == look.notification } })
         }
-        scenario.explore(.short) {
+        scenario.explore(.deep) {
             guard let first = found.first else {
                 return time.pointee.overrunToldWord.load() == 0 ? nil : "the next overrun will not be told either"
             }
@@ -81,8 +81,7 @@ import Testing
 
     private func passPeriod() {
         scenario.bench.sleepRoot()
-        scenario.bench.model.advance(by: 1000)
-        #expect(scenario.bench.model.cores[1].pendingInterrupt != nil)
+        scenario.atStart = { [model = scenario.bench.model] in model.advance(by: 1000) }
     }
 
     /// Time that is renewed on its core is configured anew on another one: all of it is as it was configured.
@@ -94,7 +93,7 @@ import Testing
         scenario.program(
             chief.context,
             scenario.operation(.scheduleControl, slot, form: ScheduleControl.configure.rawValue, 0, 5, 1000, 50, 500))
-        scenario.explore(.short) {
+        scenario.explore(.deep) {
             let status = chief.context.pointee.frame.x[0], isDone = status == Status.ok.rawValue
             guard isDone || status == Status.badState.rawValue else { return "told \(status)" }
             guard bench.core(1).pointee.budgetTimers.first == nil else { return "it is in a queue" }
@@ -114,7 +113,7 @@ import Testing
         scenario.program(
             chief.context,
             scenario.operation(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(fresh)))
-        scenario.explore(.short) {
+        scenario.explore(.deep) {
             guard chief.context.pointee.frame.x[0] == Status.ok.rawValue, !bench.isEmpty(fresh) else {
                 return "not done: \(chief.context.pointee.frame.x[0])"
             }

@@ -187,10 +187,11 @@ import Testing
 
     /// The device lowers its line before the guest has ended the interrupt, and raises it again.
     @Test func aLevelComesOnceForEachTimeItsLineGoesHigh() {
-        for _ in 0..<2 { raiseAndLower(others[0].context) }
+        let times = Extent.isFull ? 2 : 1
+        for _ in 0..<times { raiseAndLower(others[0].context) }
         scenario.program(others[1].context, disturb)
         plan.asks = true
-        explore { check(edges: 0...0, levels: 2...2) }
+        explore { check(edges: 0...0, levels: times...times) }
     }
 
     /// A line that goes low again at once may be missed; nothing is left of it.

@@ -149,6 +149,8 @@ extension KernelScenario {
 extension Extent {
     /// For scenarios of many accesses: a sample of what `usual` plays.
     static let short = isFull ? usual(cores: 3) : Extent(deviations: 2, schedules: 40, random: 24)
+    /// For scenarios whose faults lie between a store and plain accesses, which only random runs play in every way.
+    static let varied = isFull ? usual(cores: 3) : Extent(deviations: 2, schedules: 40, random: 250)
     /// For scenarios of few accesses, whose faults need three deviations.
     static let deep = isFull ? usual(cores: 2) : Extent(deviations: 2, schedules: 250, random: 500)
 }

@@ -40,7 +40,7 @@ import Testing
         scenario.program(
             revoker.context,
             scenario.operation(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(fresh)))
-        scenario.explore(.short) { [self] in
+        scenario.explore(.varied) { [self] in
             guard revoker.context.pointee.frame.x[0] == Status.ok.rawValue, !scenario.bench.isEmpty(fresh) else {
                 return "not done: \(revoker.context.pointee.frame.x[0])"
             }
@@ -71,7 +71,7 @@ import Testing
     /// One of both cores has it; the other one is told so.
     @Test func aTimerIsInTheQueueOfOneCore() {
         for user in users { scenario.program(user.context, cancel, set) }
-        scenario.explore(.short) { [self] in
+        scenario.explore(.varied) { [self] in
             let notification = scenario.bench.object(victim, as: KernelCore.Notification.self)
             let cores = queues(notification)
             guard cores.count == 1 else { return "it is in the queues of cores \(cores)" }
@@ -89,7 +89,7 @@ import Testing
     @Test func aTimerThatWasGivenBackIsTheNextCores() {
         scenario.program(users[0].context, set, cancel)
         scenario.program(users[1].context, set, set, set)
-        scenario.explore(.short) { [self] in
+        scenario.explore(.varied) { [self] in
             let notification = scenario.bench.object(victim, as: KernelCore.Notification.self)
             let cores = queues(notification)
             let isSet = users[1].context.pointee.frame.x[0] == Status.ok.rawValue
@@ -104,10 +104,10 @@ import Testing
         bench.raiseRoot()
         bench.succeed(.timer, victim, form: TimerForm.set.rawValue, bench.model.now.value + 10, 1)
         bench.sleepRoot()
-        bench.model.advance(by: 20)
+        scenario.atStart = { bench.model.advance(by: 20) }
         scenario.program(
             users[0].context, scenario.operation(.timer, victim, form: TimerForm.set.rawValue, 1 << 60, 4))
-        scenario.explore(.short) { [self] in
+        scenario.explore(.varied) { [self] in
             let notification = scenario.bench.object(victim, as: KernelCore.Notification.self)
             let isSet = users[0].context.pointee.frame.x[0] == Status.ok.rawValue
             guard queues(notification) == (isSet ? [1] : []) else {
