@@ -39,6 +39,12 @@ struct TestCommand: ParsableCommand {
     @Option(help: "With --mutants: chooses the sample.")
     var seed: UInt64 = 1
 
+    func validate() throws {
+        if let sample, sample < 0 { throw ValidationError("--sample must not be negative.") }
+        if let runs, runs < 1 { throw ValidationError("--repeat must be at least 1.") }
+        if !mutants, !area.isEmpty || sample != nil { throw ValidationError("--area and --sample go with --mutants.") }
+    }
+
     func run() throws {
         let workspace = try Workspace.current()
         if let path { return try ComponentPackage(folder: ComponentPackage.folder(path), workspace: workspace).test() }
