@@ -88,6 +88,50 @@ import Testing
         #expect(bench.isEmpty(child))
     }
 
+    /// What held nothing is nobody's: its end waits for no core, not even for one that stays in the kernel.
+    @Test func theEndOfAnEmptyTableWaitsForNobody() {
+        let bench = Bench(cores: 2)
+        let slot = bench.create(.capabilityTable, 100)
+        let table = bench.object(slot, as: CapabilityTable.self)
+        func delete() -> Status? { bench.operate(.revoke, slot, form: RevokeForm.delete.rawValue).status }
+        K.enter(bench.core(1))
+        #expect(delete() == .again && table.pointee.emptied == 0)
+        #expect(delete() == .again && table.pointee.emptied == 60)
+        #expect(delete() == .ok && table.pointee.emptied == 100)
+        K.leave(bench.core(1))
+    }
+
+    /// The bindings of a space's doorbells end where its root table begins, which looks like a capability here.
+    @Test func whatLiesBehindTheDoorbellsIsNone() {
+        let bench = Bench()
+        let space = bench.create(.addressSpace, 8), extent = bench.freeSlot()
+        K.install(
+            CapabilityValue(kind: .extent, rights: .all, isDevice: true, object: PhysicalAddress(1 << 32), word: 1 << 30),
+            in: bench.table, extent)
+        bench.checksInvariants = false
+        for (address, size) in [(0x1000, 0x1000), (3 << 30, 1 << 30)] as [(UInt64, UInt64)] {
+            bench.succeed(.map, space, UInt64(extent), address, 0, size, 3, UInt64(bench.freeSlot()))
+        }
+        let root = bench.object(space, as: AddressSpace.self).pointee.root
+        let before = (0..<8).map { ModelMachine.readEntry(root, $0).bits }
+        #expect(before[0] & 0xFF != 0 && before[3] & 0xFF != 0)
+        bench.delete(space)
+        #expect((0..<8).map { ModelMachine.readEntry(root, $0).bits } == before)
+    }
+
+    /// A thread that has the floating-point unit ends itself: whoever is next traps when it uses the unit.
+    @Test func theFloatingPointUnitOfOneThatEndsItself() {
+        let bench = Bench()
+        let thread = bench.makeThread(priority: 31)
+        bench.enter { K.floatingPointTrap($0, thread.context) }
+        bench.model.cores[0].floatingPoint = 77
+        bench.operate(.revoke, thread.slot, form: RevokeForm.delete.rawValue, by: thread.context)
+        #expect(bench.isEmpty(thread.slot) && bench.current() == bench.root)
+        #expect(bench.core(0).pointee.floatingPointOwner == nil)
+        bench.enter { K.floatingPointTrap($0, bench.root) }
+        #expect(bench.model.cores[0].floatingPoint == 0)
+    }
+
     @Test func emptySlotsOfATableArePassedOverQuickly() {
         let bench = Bench()
         let table = bench.create(.capabilityTable, 300)
