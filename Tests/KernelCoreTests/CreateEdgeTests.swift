@@ -103,6 +103,16 @@ import Testing
         #expect((0..<0x1200).allSatisfy { memory[$0] == 0 } && memory[0x1200] == 7)
     }
 
+    /// A badge is inherited by whoever asks for none, and stays.
+    @Test func aBadgeIsInherited() {
+        let bench = Bench()
+        let badged = bench.badge(bench.create(.notification), 0x33)
+        let child = bench.derive(badged)
+        #expect(bench.slot(child).pointee.badge == 0x33)
+        let answer = bench.operate(.derive, child, UInt64(InitialSlot.table), UInt64(bench.freeSlot()), 15, 0x33)
+        #expect(answer.status == .noRights)
+    }
+
     /// The same of a look-up that finds either kind of context.
     @Test func aContextThatChangesDuringTheLookUpIsNotFound() {
         let bench = Bench(cores: 2)

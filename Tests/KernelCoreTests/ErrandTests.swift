@@ -122,6 +122,13 @@ import Testing
         #expect(bench.revoke(part) == .ok)
     }
 
+    /// The lock is on no path of interrupts: without an errand a core does not even try it.
+    @Test func withoutAnErrandNobodyLocks() {
+        let board = bench.model.kernelBoard, before = board.pointee.tickets.load()
+        bench.enter(1) { K.drainInbox($0) }
+        #expect(board.pointee.tickets.load() == before)
+    }
+
     /// Whatever the errand says, a capability with descendants stays.
     @Test func whatHasDescendantsStays() {
         let thread = bench.makeThread(core: 1)

@@ -24,7 +24,8 @@ import Testing
     private func page(_ address: UInt64) -> (frame: UInt64, rights: Rights, isMemory: Bool)? {
         guard let leaf = K.leaf(space, GuestAddress(address)) else { return nil }
         let entry = ModelMachine.readEntry(leaf.table, leaf.index)
-        return (ModelMachine.frame(of: entry).value, ModelMachine.rights(of: entry), ModelMachine.isMemory(entry, .read))
+        let frame = ModelMachine.frame(of: entry).value
+        return (frame, ModelMachine.rights(of: entry), ModelMachine.isMemory(entry, .read))
     }
 
     /// More pages than one `map` does, in order, and no page more.
