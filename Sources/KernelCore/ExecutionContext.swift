@@ -6,13 +6,6 @@ public struct RegisterFrame {
     public var stackPointer: UInt64
     public var programCounter: UInt64
     public var processorState: UInt64
-
-    public init(processorState: UInt64) {
-        x = InlineArray(repeating: 0)
-        stackPointer = 0
-        programCounter = 0
-        self.processorState = processorState
-    }
 }
 
 /// FP and SIMD registers, moved when another context wants the unit.
@@ -20,12 +13,6 @@ public struct FloatingPointFrame {
     public var registers: InlineArray<64, UInt64>
     public var control: UInt64
     public var status: UInt64
-
-    public init() {
-        registers = InlineArray(repeating: 0)
-        control = 0
-        status = 0
-    }
 }
 
 /// Whether a context runs, and if not, for what it waits.

@@ -18,6 +18,8 @@ public enum ModelFault: Error, Equatable, Sendable {
     case identifierInUse(UInt16)
     /// A table that was not zero was put into use.
     case tableNotZeroed(UInt64)
+    /// Memory was zeroed that does not begin and end at a multiple of 64.
+    case zeroedUnevenly(address: UInt64, size: UInt64)
     /// A virtual CPU's registers were loaded over another's.
     case loadedOverAnother
     /// Registers were taken out that were not in hardware.

@@ -142,6 +142,9 @@ public enum ModelMachine: Board_Machine {
     // MARK: Memory and board
 
     public static func zero(_ address: PhysicalAddress, size: UInt64) {
+        if (address.value | size) % 64 != 0 {
+            core.board.report(.zeroedUnevenly(address: address.value, size: size))
+        }
         SharedAccess.willZero(UInt(address.value), size: UInt(size))
         PhysicalMemory.pointer(to: address).update(repeating: 0, count: Int(size / 8))
     }

@@ -83,6 +83,53 @@ import Testing
         #expect(bench.operate(.contextControl, deep, form: bind, UInt64(portal)).status == .tooDeep)
     }
 
+    /// Memory that nobody had comes as it is; what somebody had is zeroed, 16 KiB an entry.
+    @Test func whatSomebodyHadIsZeroedInPieces() {
+        let bench = Bench()
+        let part = bench.create(.region, 1 << 16), slot = bench.freeSlot()
+        let region = bench.object(part, as: Region.self), form = UInt32(ObjectKind.extent.rawValue)
+        func create() -> Status? {
+            bench.operate(.create, part, form: form, 0x9000, UInt64(slot), Page.size).status
+        }
+        #expect(create() == .ok)
+        let start = bench.slot(slot).pointee.object
+        let memory = bench.memory(slot)
+        #expect(region.pointee.zeroedTo <= start && bench.revoke(part) == .ok)
+        for index in 0...0x1200 { memory[index] = 7 }
+        for done in [0x4000, 0x8000] as [UInt64] {
+            #expect(create() == .again && region.pointee.zeroedTo == start + done)
+        }
+        #expect(create() == .ok && region.pointee.zeroedTo == start + 0x9000)
+        #expect((0..<0x1200).allSatisfy { memory[$0] == 0 } && memory[0x1200] == 7)
+    }
+
+    /// A badge is inherited by whoever asks for none, and stays.
+    @Test func aBadgeIsInherited() {
+        let bench = Bench()
+        let badged = bench.badge(bench.create(.notification), 0x33)
+        let child = bench.derive(badged)
+        #expect(bench.slot(child).pointee.badge == 0x33)
+        let answer = bench.operate(.derive, child, UInt64(InitialSlot.table), UInt64(bench.freeSlot()), 15, 0x33)
+        #expect(answer.status == .noRights)
+    }
+
+    /// The same of a look-up that finds either kind of context.
+    @Test func aContextThatChangesDuringTheLookUpIsNotFound() {
+        let bench = Bench(cores: 2)
+        let first = bench.makeThread(starts: false), second = bench.makeVirtualCPU(starts: false)
+        let copy = bench.derive(first.slot), core = bench.model.cores[0]
+        core.betweenLoads = {
+            core.betweenLoads = nil
+            let node = bench.slot(copy)
+            K.erase(node)
+            K.publish(bench.slot(second.slot).pointee.value, in: node, under: bench.slot(second.slot))
+        }
+        let status = ContextControl.status.rawValue
+        #expect(bench.operate(.contextControl, copy, form: status).status == .badCapability)
+        #expect(core.betweenLoads == nil)
+        #expect(bench.operate(.contextControl, copy, form: status).status == .ok)
+    }
+
     /// Another core empties and fills the slot between a look-up's two looks at it.
     @Test func aSlotThatChangesDuringTheLookUpIsNotFound() {
         let bench = Bench(cores: 2)

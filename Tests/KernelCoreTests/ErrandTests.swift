@@ -44,6 +44,20 @@ import Testing
         #expect(bench.revoke(part) == .ok && !bench.isEmpty(thread.slot))
     }
 
+    /// The same on the first core, whose errand is of another core's revoker.
+    @Test func itEndsWithItsNodeOnTheFirstCoreToo() {
+        let revoker = bench.makeThread(priority: 20, core: 1), thread = makeThread(core: 0)
+        #expect(bench.operate(.revoke, part, by: revoker.context).status == .again)
+        #expect(errand(0) == address(thread.slot))
+        while bench.operate(.revoke, thread.slot, form: RevokeForm.delete.rawValue).status == .again {}
+        #expect(bench.isEmpty(thread.slot) && errand(0) == 0)
+        bench.succeed(.derive, revoker.slot, UInt64(InitialSlot.table), UInt64(thread.slot), 15)
+        #expect(bench.model.cores[0].pendingInterrupt != nil)
+        bench.settleAll()
+        #expect(!bench.isEmpty(thread.slot))
+        #expect(bench.revoke(part, by: revoker.context) == .ok)
+    }
+
     /// Nodes of two cores at once: the end of one says nothing of the other.
     @Test func eachCoreHasItsOwn() {
         let threads = [makeThread(core: 3), makeThread(core: 2), makeThread(core: 1)]
@@ -106,6 +120,13 @@ import Testing
         #expect(!bench.isEmpty(thread.slot) && thread.state == .ready)
         #expect(board.pointee.tickets.load() == board.pointee.serving.load())
         #expect(bench.revoke(part) == .ok)
+    }
+
+    /// The lock is on no path of interrupts: without an errand a core does not even try it.
+    @Test func withoutAnErrandNobodyLocks() {
+        let board = bench.model.kernelBoard, before = board.pointee.tickets.load()
+        bench.enter(1) { K.drainInbox($0) }
+        #expect(board.pointee.tickets.load() == before)
     }
 
     /// Whatever the errand says, a capability with descendants stays.

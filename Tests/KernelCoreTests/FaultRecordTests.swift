@@ -158,6 +158,22 @@ private let tag: UInt64 = 5 << 56 | 0x9600_0000
         #expect(client.state == .stopped && board.record(client) == [0, 0])
     }
 
+    /// Its time is taken away while the fault is served; a record of a thread that has stopped already stays.
+    @Test func whatStopsForWantOfTimeHasNoRecord() {
+        let board = Supervised(), bench = board.bench
+        let (pager, served) = paged(board)
+        bench.raiseRoot()
+        bench.delete(served.scheduling)
+        #expect(served.state == .stopped && board.record(served) == [0, 0])
+        let other = Supervised()
+        let (refusing, refused) = paged(other)
+        other.bench.replyAndWait(refusing, extra: ReplyForm.refuse)
+        other.expectRootHears()
+        other.bench.delete(refused.scheduling)
+        #expect(other.record(refused) == [tag, 0xDEAD_0000])
+        #expect(pager.state != .stopped)
+    }
+
     // MARK: The end of a record
 
     @Test func aStartAndAResetForgetIt() {

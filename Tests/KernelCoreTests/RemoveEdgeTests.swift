@@ -88,6 +88,120 @@ import Testing
         #expect(bench.isEmpty(child))
     }
 
+    /// What held nothing is nobody's: its end waits for no core, not even for one that stays in the kernel.
+    @Test func theEndOfAnEmptyTableWaitsForNobody() {
+        let bench = Bench(cores: 2)
+        let slot = bench.create(.capabilityTable, 100)
+        let table = bench.object(slot, as: CapabilityTable.self)
+        func delete() -> Status? { bench.operate(.revoke, slot, form: RevokeForm.delete.rawValue).status }
+        K.enter(bench.core(1))
+        #expect(delete() == .again && table.pointee.emptied == 0)
+        #expect(delete() == .again && table.pointee.emptied == 60)
+        #expect(delete() == .ok && table.pointee.emptied == 100)
+        K.leave(bench.core(1))
+    }
+
+    /// One entry removes eight plain capabilities, or two that bring work.
+    @Test func oneEntryRemovesABatch() {
+        let bench = Bench()
+        func removed(_ slots: [UInt32], of parent: UInt32) -> Int {
+            #expect(bench.operate(.revoke, parent).status == .again)
+            let count = slots.count { bench.isEmpty($0) }
+            #expect(bench.revoke(parent) == .ok && slots.allSatisfy { bench.isEmpty($0) })
+            return count
+        }
+        let notification = bench.create(.notification), part = bench.create(.region, 1 << 16)
+        #expect(removed((0..<12).map { _ in bench.derive(notification) }, of: notification) == 8)
+        let objects = (0..<5).map { _ in bench.freeSlot() }
+        for slot in objects {
+            bench.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(slot))
+        }
+        #expect(removed(objects, of: part) == 2)
+        let extent = bench.create(.extent, 8 * Page.size, alignment: Page.size)
+        let space = bench.create(.addressSpace, 4), mappings = (0..<5).map { _ in bench.freeSlot() }
+        for (index, slot) in mappings.enumerated() {
+            bench.succeed(.map, space, UInt64(extent), UInt64(index) << 16, 0, Page.size, 3, UInt64(slot))
+        }
+        #expect(removed(mappings, of: extent) == 2)
+    }
+
+    /// A region that nobody derived gives its memory back, too; a child of it has none to give.
+    @Test func theRootOfTheTreeIsEmptied() {
+        let bench = Bench()
+        let region = bench.object(bench.region, as: Region.self), start = region.pointee.start
+        _ = bench.create(.notification)
+        let child = bench.derive(bench.region)
+        #expect(region.pointee.next != start)
+        #expect(bench.revoke(child) == .ok && region.pointee.next != start)
+        #expect(bench.revoke(bench.region) == .ok && region.pointee.next == start)
+    }
+
+    @Test func onlyTheDoorbellsOfWhatIsGoneGo() {
+        let bench = Bench()
+        let notifications = (0..<3).map { _ in bench.create(.notification) }, space = bench.create(.addressSpace, 1)
+        for (index, slot) in notifications.enumerated() {
+            bench.succeed(.doorbell, space, 0x1000 * UInt64(index + 1), UInt64(slot), 1)
+        }
+        let target = bench.object(space, as: AddressSpace.self)
+        bench.delete(notifications[1])
+        let told = (0..<8).compactMap { target.pointee.doorbells[$0].notification?.address }
+        #expect(told == [0, 2].map { bench.slot(notifications[$0]).pointee.object })
+    }
+
+    /// The VMIDs of a word, when all of the words before are taken.
+    @Test(arguments: 0..<4)
+    func aSpaceGivesItsIdentifierBack(word: Int) {
+        let bench = Bench(), board = bench.model.kernelBoard
+        bench.checksInvariants = false
+        for index in 0..<word { board.pointee.identifiers[index].set(.max) }
+        let before = (0..<4).map { board.pointee.identifiers[$0].load() }
+        for _ in 0..<2 {
+            let slot = bench.create(.addressSpace, 1)
+            let identifier = Int(bench.object(slot, as: AddressSpace.self).pointee.identifier)
+            // 0 is the kernel's, 1 root's.
+            #expect(identifier == word * 64 + (word == 0 ? 2 : 0))
+            bench.delete(slot)
+            #expect((0..<4).map { board.pointee.identifiers[$0].load() } == before)
+        }
+        board.pointee.identifiers[3].set(.max)
+        if word == 3 {
+            let form = UInt32(ObjectKind.addressSpace.rawValue), slot = UInt64(bench.freeSlot())
+            #expect(bench.operate(.create, bench.region, form: form, 1, slot).status == .noMemory)
+        }
+    }
+
+    /// The bindings of a space's doorbells end where its root table begins, which looks like a capability here.
+    @Test func whatLiesBehindTheDoorbellsIsNone() {
+        let bench = Bench()
+        let space = bench.create(.addressSpace, 8), extent = bench.freeSlot()
+        K.install(
+            CapabilityValue(
+                kind: .extent, rights: .all, isDevice: true, object: PhysicalAddress(1 << 32), word: 1 << 30),
+            in: bench.table, extent)
+        bench.checksInvariants = false
+        for (address, size) in [(0x1000, 0x1000), (3 << 30, 1 << 30)] as [(UInt64, UInt64)] {
+            bench.succeed(.map, space, UInt64(extent), address, 0, size, 3, UInt64(bench.freeSlot()))
+        }
+        let root = bench.object(space, as: AddressSpace.self).pointee.root
+        let before = (0..<8).map { ModelMachine.readEntry(root, $0).bits }
+        #expect(before[0] & 0xFF != 0 && before[3] & 0xFF != 0)
+        bench.delete(space)
+        #expect((0..<8).map { ModelMachine.readEntry(root, $0).bits } == before)
+    }
+
+    /// A thread that has the floating-point unit ends itself: whoever is next traps when it uses the unit.
+    @Test func theFloatingPointUnitOfOneThatEndsItself() {
+        let bench = Bench()
+        let thread = bench.makeThread(priority: 31)
+        bench.enter { K.floatingPointTrap($0, thread.context) }
+        bench.model.cores[0].floatingPoint = 77
+        bench.operate(.revoke, thread.slot, form: RevokeForm.delete.rawValue, by: thread.context)
+        #expect(bench.isEmpty(thread.slot) && bench.current() == bench.root)
+        #expect(bench.core(0).pointee.floatingPointOwner == nil)
+        bench.enter { K.floatingPointTrap($0, bench.root) }
+        #expect(bench.model.cores[0].floatingPoint == 0)
+    }
+
     @Test func emptySlotsOfATableArePassedOverQuickly() {
         let bench = Bench()
         let table = bench.create(.capabilityTable, 300)

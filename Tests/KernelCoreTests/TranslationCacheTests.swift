@@ -77,6 +77,19 @@ import Testing
         }
     }
 
+    /// One that shares their space, but not their core, goes while one of them runs.
+    @Test func virtualCPUsForgetEachOtherWhenOneElsewhereIsGone() {
+        let first = bench.makeVirtualCPU(), second = bench.makeVirtualCPU(space: first.space)
+        let helper = bench.makeThread(priority: 20, core: 1)
+        let third = bench.makeVirtualCPU(core: 1, space: first.space)
+        bench.sleepRoot()
+        let (now, next) = bench.current() == first.context ? (first, second) : (second, first)
+        bench.delete(third.slot, by: helper.context)
+        #expect(bench.current() == now.context)
+        bench.waitForInterrupt(now)
+        #expect(bench.current() == next.context)
+    }
+
     /// Each has the core in turn, and components between them.
     @Test func virtualCPUsThatTakeTurnsForgetEachOther() {
         let machines = [bench.makeVirtualCPU(core: 1)]

@@ -1,0 +1,49 @@
+import ABI
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// What a machine may ask the kernel itself.
+@Suite struct HypercallTests {
+    private let bench = Bench()
+    private let machine: Tenant
+    private let notification: UInt32
+
+    init() {
+        machine = bench.makeVirtualCPU()
+        notification = bench.create(.notification)
+        bench.sleepRoot()
+    }
+
+    /// Does it; returns `x0`. The other registers hold what they held, except `x2` of one that answers with a word.
+    private func hypercall(_ operation: ABI.Operation, _ slot: UInt32, _ word: UInt64 = 0) -> Status? {
+        #expect(bench.current() == machine.context)
+        let frame = machine.context
+        for index in 0..<31 { frame.pointee.frame.x[index] = 0x100 + UInt64(index) }
+        frame.pointee.frame.x[1] = Selector(slot: slot).bits
+        frame.pointee.frame.x[2] = word
+        bench.enter { K.hypercall($0, frame, operation: operation.rawValue) }
+        #expect(frame.pointee.frame.x[1] == Selector(slot: slot).bits)
+        #expect((3..<31).allSatisfy { frame.pointee.frame.x[$0] == 0x100 + UInt64($0) })
+        return Status(rawValue: frame.pointee.frame.x[0])
+    }
+
+    @Test func itRaisesAndTakesBits() {
+        #expect(hypercall(.signal, notification, 5) == .ok)
+        let object = bench.object(notification, as: KernelCore.Notification.self)
+        #expect(object.pointee.bits.load() == 5)
+        #expect(hypercall(.poll, notification) == .ok)
+        #expect(object.pointee.bits.load() == 0 && machine.context.pointee.frame.x[2] == 5)
+    }
+
+    @Test func whatItMayNotDoIsRefused() {
+        for operation in [ABI.Operation.signal, .poll] {
+            #expect(hypercall(operation, 0) == .badCapability)
+            #expect(hypercall(operation, machine.slot) == .badCapability)
+        }
+        for operation in [ABI.Operation.call, .replyWait, .copy, .create, .derive, .revoke, .map, .contextControl] {
+            #expect(hypercall(operation, notification) == .unsupported)
+        }
+    }
+}

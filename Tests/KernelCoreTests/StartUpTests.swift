@@ -1,0 +1,79 @@
+import ABI
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// What the start-up code uses to make root.
+@Suite struct StartUpTests {
+    private let bench = Bench()
+    private let space: Ref<AddressSpace>
+    private static let memory = PhysicalAddress(1 << 32)
+
+    init() {
+        // Root's memory has no capabilities for its mappings either.
+        bench.checksInvariants = false
+        space = bench.object(bench.create(.addressSpace, 4), as: AddressSpace.self)
+    }
+
+    private func map(_ address: UInt64, _ size: UInt64, _ rights: Rights) -> Bool {
+        bench.model.cores[0].run { K.mapAtStart(space, Self.memory, GuestAddress(address), size, rights) }
+    }
+
+    /// Where a page leads, and with which rights; nil if nothing is mapped there.
+    private func page(_ address: UInt64) -> (frame: UInt64, rights: Rights, isMemory: Bool)? {
+        guard let leaf = K.leaf(space, GuestAddress(address)) else { return nil }
+        let entry = ModelMachine.readEntry(leaf.table, leaf.index)
+        let frame = ModelMachine.frame(of: entry).value
+        return (frame, ModelMachine.rights(of: entry), ModelMachine.isMemory(entry, .read))
+    }
+
+    /// More pages than one `map` does, in order, and no page more.
+    @Test(arguments: [1, 15, 16, 17, 40] as [UInt64])
+    func allOfItIsMapped(count: UInt64) {
+        let start: UInt64 = 0x5000
+        #expect(map(start, count * Page.size, .readOnly))
+        for index in 0..<count {
+            guard let page = page(start + index * Page.size) else {
+                Issue.record("page \(index) is not mapped")
+                return
+            }
+            #expect(page.frame == Self.memory.value + index * Page.size && page.rights == .readOnly && page.isMemory)
+        }
+        #expect(page(start - Page.size) == nil && page(start + count * Page.size) == nil)
+        bench.verify()
+    }
+
+    /// The pool's four tables are two pairs.
+    @Test func tablesThatDoNotSufficeAreTold() {
+        #expect(map(0x1000, Page.size, .readWrite) && map(5 << 30 | 0x1000, 2 * Page.size, .readWrite))
+        #expect(!map(9 << 30 | 0x1000, Page.size, .readWrite))
+        // The first of these pages fits into the tables that exist, the second one does not.
+        #expect(!map(6 << 30 - Page.size, 2 * Page.size, .readWrite))
+        #expect(page(9 << 30 | 0x1000) == nil && page(6 << 30) == nil)
+    }
+
+    /// Memory that nobody had before comes as it is, to the last byte, and nothing of it is given twice.
+    @Test func aRegionIsWhatItWasGiven() {
+        let region = bench.object(bench.create(.region, Page.size), as: Region.self)
+        K.initialiseAtStart(region, from: Self.memory, to: Self.memory + 0x3000)
+        #expect(region.pointee.start == Self.memory && region.pointee.next == Self.memory)
+        #expect(region.pointee.end == Self.memory + 0x3000 && region.pointee.dirtyEnd == PhysicalAddress(0))
+    }
+
+    /// A capability that start-up code gives has no parent, and a slot beyond the table's end takes none.
+    @Test func whatIsInstalledHasNoParent() {
+        let slot = bench.freeSlot()
+        let value = CapabilityValue(
+            kind: .extent, rights: .readOnly, isDevice: true, object: Self.memory, word: 0x2000)
+        for number in [slot, 0, UInt32(Bench.tableSlots)] { K.install(value, in: bench.table, number) }
+        let node = bench.slot(slot)
+        #expect(node.pointee.kind == .extent && node.pointee.rights == .readOnly)
+        #expect(node.pointee.has(CapabilityHeader.device) && !node.pointee.has(CapabilityHeader.owner))
+        #expect(node.pointee.object == Self.memory && node.pointee.size == 0x2000 && node.pointee.parent == nil)
+        for number in [0, Bench.tableSlots] {
+            let behind = Ref<Capability>(at: bench.table.pointee.slots + number * Capability.size)
+            #expect(behind.pointee.isEmpty)
+        }
+    }
+}
