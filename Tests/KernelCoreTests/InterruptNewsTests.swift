@@ -107,6 +107,8 @@ import Testing
         bench.settleAll()
         tell(.setPending, 1, Self.bit, remotely: remotely)
         for value in [0, 1] as [UInt64] { tell(.setForwarding, 0, value, remotely: remotely) }
+        // It counts as stopped although its core has not heard of the news yet.
+        bench.succeed(.contextState, machine.slot, form: ContextState.read.rawValue, 0, 1, by: remote.context)
         bench.settleAll()
         #expect(machine.state == .stopped && bench.current() == nil)
     }
@@ -138,6 +140,20 @@ import Testing
         tell(.clearActive, 1, Self.bit, remotely: remotely)
         bench.settleAll()
         #expect(machine.state == .ready && core.acknowledge() == 40)
+    }
+
+    /// Nor does it end for the maintenance interrupt of an end that comes when the guest sleeps already.
+    @Test func aLateEndWakesNobody() {
+        tell(.setLevel, 40, 1)
+        bench.settleAll()
+        #expect(core.acknowledge() == 40)
+        tell(.setLevel, 40, 0)
+        bench.settleAll()
+        core.end(40)
+        bench.waitForInterrupt(machine)
+        #expect(machine.state == .waitingForInterrupt && core.pendingInterrupt != nil)
+        bench.settle(0)
+        #expect(machine.state == .waitingForInterrupt && core.pendingInterrupt == nil)
     }
 
     /// A change that need not interrupt the core is seen by its next entry all the same: what was placed while it was

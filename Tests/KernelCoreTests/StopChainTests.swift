@@ -49,4 +49,29 @@ import Testing
         bench.settle(0)
         #expect(target.state == .ready)
     }
+
+    /// Both are asked for before the context's core hears of either.
+    @Test func theLastOfAStartAndAStopCounts() {
+        let bench = Bench(cores: 2)
+        let remote = bench.makeThread(core: 1), target = bench.makeThread(priority: 5, starts: false)
+        for last in [ContextControl.stop, .start, .stop, .stop, .start, .start] {
+            for form in [last == .stop ? ContextControl.start : .stop, last] {
+                bench.succeed(.contextControl, target.slot, form: form.rawValue, by: remote.context)
+            }
+            bench.settle(0)
+            #expect(target.state == (last == .stop ? .stopped : .ready))
+        }
+    }
+
+    /// A virtual CPU keeps its number while it stays in its space, and leaves it with the space.
+    @Test func aNumberIsOfOneSpace() {
+        let bench = Bench()
+        var machine = bench.makeVirtualCPU(affinity: 3, starts: false)
+        let first = bench.object(machine.space, as: AddressSpace.self)
+        bench.configure(machine)
+        #expect(first.pointee.virtualCPUs[3] == machine.context)
+        machine.space = bench.create(.addressSpace, 8)
+        bench.configure(machine)
+        #expect(first.pointee.virtualCPUs[3] == nil)
+    }
 }
