@@ -95,4 +95,29 @@ import Testing
         let script = priorities + masked + taken + [.preempt] + taken + [.setMask(0xFF)] + taken
         #expect(InterruptRun.difference(script, listRegisters: listRegisters) == nil)
     }
+
+    /// Of two that are active the less urgent one loses its list register, wherever that is; a timer only if there is
+    /// no other.
+    @Test(arguments: [(48, 48), (27, 49)]) func theLeastUrgentIsMoved(first: Int, moved: Int) {
+        var run = InterruptRun(listRegisters: 2)
+        // 64 has the first list register until the one to be taken first has the second.
+        let script: [InterruptStep] =
+            [.setPriority(64, 0xB0), .pend(64)]
+            + (first == 27 ? [.setTimer(27, delay: 0)] : [.pend(first)]) + [.acknowledge, .enable(64, false)]
+            + [.setPriority(49, 0x80), .pend(49), .acknowledge, .setPriority(1, 0x40), .pend(1)]
+        for step in script { run.play(step) }
+        #expect(run.difference == nil && run.activeOutside == [moved])
+    }
+
+    /// A line that has fallen leaves nothing behind, even if another interrupt of its word was latched. The line's
+    /// interrupt is moved, taken back, or left where it is meanwhile.
+    @Test func aFallenLineIsNotLatchedByItsNeighbour() {
+        let both: [InterruptStep] = [.setPriority(48, 0x90), .setLevel(33, true), .pend(48)]
+        let end: [InterruptStep] = [.acknowledge, .end, .acknowledge, .end, .acknowledge, .end, .acknowledge, .read(1)]
+        let moved = both + [.setPriority(1, 0x40), .pend(1), .setLevel(33, false)] + end
+        let takenBack = both + [.enable(33, false), .setLevel(33, false), .enable(33, true)] + end
+        for script in [moved, takenBack, both + [.setLevel(33, false)] + end] {
+            #expect(InterruptRun.difference(script, listRegisters: 2) == nil, "\(script)")
+        }
+    }
 }

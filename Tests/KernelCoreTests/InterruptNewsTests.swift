@@ -1,0 +1,219 @@
+import ABI
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// News of the interrupts of a virtual CPU that runs, sleeps, exits, has stopped or has no core yet.
+@Suite struct InterruptNewsTests {
+    private let bench = Bench(cores: 2)
+    /// On core 0.
+    private let machine: Tenant
+    /// Serves the machine's exits.
+    private let server: Tenant
+    private let monitor: Tenant
+    /// On core 1.
+    private let remote: Tenant
+    private var core: ModelCore { bench.model.cores[0] }
+
+    init() {
+        bench.checksInvariants = false
+        remote = bench.makeThread(priority: 10, core: 1)
+        monitor = bench.makeThread(priority: 9, notified: true)
+        server = bench.makeThread(priority: 8)
+        machine = bench.makeVirtualCPU(priority: 5, portal: bench.makePortal(to: server))
+        bench.sleepRoot()
+        bench.wait(monitor)
+        bench.wait(server)
+        for (form, index, value) in Self.beginning { tell(form, index, value) }
+        bench.settleAll()
+        #expect(bench.current() == machine.context)
+    }
+
+    typealias Change = (form: VirtualInterruptControl, index: UInt64, value: UInt64)
+
+    private static var beginning: [Change] {
+        [(.setEdge, 0, 0xFFFF), (.enable, 0, 0xFFFF_FFFF), (.enable, 1, 0xFFFF_FFFF), (.setForwarding, 0, 1)]
+    }
+    /// Interrupt 40 in its word.
+    private static let bit: UInt64 = 1 << 8
+
+    // MARK: Who asks
+
+    /// By the other core, or by the monitor on the virtual CPU's own core.
+    private func tell(
+        _ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64, remotely: Bool = true
+    ) {
+        if remotely {
+            bench.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value, by: remote.context)
+        } else {
+            bench.raise(monitor.notification)
+            bench.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value, by: monitor.context)
+            bench.wait(monitor)
+        }
+    }
+
+    /// An entry of the virtual CPU's core that is about something else.
+    private func look() -> Bool {
+        bench.enter { _ in }
+        return isDirty
+    }
+    private var isDirty: Bool { machine.guest.pointee.isDirty.load() != 0 }
+
+    // MARK: Tests
+
+    /// Core 0 is no core of a context that has none: it is not interrupted, and has nothing in its inbox.
+    @Test(arguments: [false, true]) func oneWithoutACoreIsChangedInSilence(remotely: Bool) {
+        bench.raiseRoot()
+        let slot = bench.create(.virtualCPU)
+        var fresh = Tenant(context: bench.object(slot, as: ExecutionContext.self), slot: slot, scheduling: 0)
+        let before = bench.model.cores.map(\.interruptCount)
+        let others: [Change] = [
+            (.setPending, 1, Self.bit | 1), (.clearPending, 1, 1), (.setActive, 1, 2), (.disable, 1, 4),
+            (.setLevel, 41, 1),
+        ]
+        for (form, index, value) in Self.beginning + others {
+            bench.succeed(
+                .interruptControl, slot, form: form.rawValue, index, value, by: remotely ? remote.context : nil)
+        }
+        #expect(bench.model.cores.map(\.interruptCount) == before)
+        #expect(fresh.guest.pointee.isDirty.load() != 0 && fresh.state == .stopped)
+        fresh.scheduling = bench.makeScheduling(priority: 5, core: 1)
+        fresh.space = bench.create(.addressSpace, 8)
+        bench.configure(fresh, core: 1)
+        bench.start(fresh)
+        bench.wait(remote)
+        #expect(bench.current(1) == fresh.context)
+        #expect(bench.model.cores[1].acknowledge() == 40)
+    }
+
+    /// Its own core is in the kernel already, and looks before the virtual CPU goes on.
+    @Test(arguments: [false, true]) func itsOwnCoreIsNotInterrupted(sleeps: Bool) {
+        if sleeps { bench.waitForInterrupt(machine) }
+        let before = core.interruptCount
+        let changes: [Change] = [
+            (.setForwarding, 0, 0), (.setForwarding, 0, 1), (.setPriority, 40, 8), (.setActive, 1, Self.bit),
+            (.setPending, 1, Self.bit), (.disable, 1, Self.bit), (.clearActive, 1, Self.bit), (.enable, 1, Self.bit),
+        ]
+        for (form, index, value) in changes { tell(form, index, value, remotely: false) }
+        #expect(core.interruptCount == before)
+        #expect(machine.context.pointee.requests.load() == 0)
+        #expect(machine.state == .ready && core.acknowledge() == 40)
+    }
+
+    /// News ends a virtual CPU's WFI, and nothing else that it waits for.
+    @Test(arguments: [false, true]) func newsDoesNotStartWhatHasStopped(remotely: Bool) {
+        bench.stop(machine, by: remote.context)
+        bench.settleAll()
+        tell(.setPending, 1, Self.bit, remotely: remotely)
+        for value in [0, 1] as [UInt64] { tell(.setForwarding, 0, value, remotely: remotely) }
+        // It counts as stopped although its core has not heard of the news yet.
+        bench.succeed(.contextState, machine.slot, form: ContextState.read.rawValue, 0, 1, by: remote.context)
+        bench.settleAll()
+        #expect(machine.state == .stopped && bench.current() == nil)
+    }
+
+    /// The same of one whose exit is being served.
+    @Test(arguments: [false, true]) func newsDoesNotAnswerAnExit(remotely: Bool) {
+        bench.exit(machine, Message(1))
+        tell(.setPending, 1, Self.bit, remotely: remotely)
+        for value in [0, 1] as [UInt64] { tell(.setForwarding, 0, value, remotely: remotely) }
+        bench.settleAll()
+        #expect(machine.state == .calling && bench.current() == server.context)
+        bench.replyAndWait(server)
+        #expect(bench.current() == machine.context && core.acknowledge() == 40)
+    }
+
+    /// WFI does not end for what cannot be taken.
+    @Test(arguments: [false, true]) func whatCannotBeTakenWakesNobody(remotely: Bool) {
+        bench.waitForInterrupt(machine)
+        let changes: [Change] = [
+            (.setForwarding, 0, 0), (.setPending, 1, Self.bit), (.disable, 1, Self.bit), (.setForwarding, 0, 1),
+            (.setEdge, 1, 0xF0_0000), (.setPriority, 40, 8), (.setActive, 1, Self.bit), (.enable, 1, Self.bit),
+            (.setPending, 2, 1), (.setLevel, 66, 1), (.setLevel, 66, 0), (.disable, 1, 1),
+        ]
+        for (form, index, value) in changes {
+            tell(form, index, value, remotely: remotely)
+            bench.settleAll()
+            #expect(machine.state == .waitingForInterrupt, "\(form) \(index) \(value)")
+        }
+        tell(.clearActive, 1, Self.bit, remotely: remotely)
+        bench.settleAll()
+        #expect(machine.state == .ready && core.acknowledge() == 40)
+    }
+
+    /// Nor does it end for the maintenance interrupt of an end that comes when the guest sleeps already.
+    @Test func aLateEndWakesNobody() {
+        tell(.setLevel, 40, 1)
+        bench.settleAll()
+        #expect(core.acknowledge() == 40)
+        tell(.setLevel, 40, 0)
+        bench.settleAll()
+        core.end(40)
+        bench.waitForInterrupt(machine)
+        #expect(machine.state == .waitingForInterrupt && core.pendingInterrupt != nil)
+        bench.settle(0)
+        #expect(machine.state == .waitingForInterrupt && core.pendingInterrupt == nil)
+    }
+
+    /// A change that need not interrupt the core is seen by its next entry all the same: what was placed while it was
+    /// made is taken back then.
+    @Test func whatCanWaitIsNotForgotten() {
+        tell(.disable, 1, 0xFF00)
+        tell(.setPending, 1, Self.bit)
+        tell(.setLevel, 41, 1)
+        let before = core.interruptCount
+        for (form, index, value) in [(.clearPending, 1, Self.bit), (.setLevel, 41, 0), (.disable, 1, 1)] as [Change] {
+            #expect(!look())
+            tell(form, index, value)
+            #expect(isDirty, "\(form)")
+        }
+        #expect(core.interruptCount == before)
+    }
+
+    /// Another interrupt of the same word that waits already is no news.
+    @Test func aNeighbourThatWaitsIsNoNews() {
+        tell(.disable, 1, Self.bit)
+        tell(.setLevel, 41, 1)
+        bench.settleAll()
+        let before = core.interruptCount
+        tell(.setPending, 1, Self.bit)
+        #expect(core.interruptCount == before)
+        tell(.enable, 1, Self.bit)
+        #expect(core.interruptCount > before)
+    }
+
+    /// Bits that a thread of another core has not taken yet are no news to it.
+    @Test func bitsThatAreThereInterruptNobody() {
+        bench.raiseRoot()
+        let runner = bench.makeThread(priority: 20, notified: true)
+        bench.sleepRoot()
+        #expect(bench.current() == runner.context)
+        let before = core.interruptCount
+        for (bits, count) in [(1, 1), (1, 1), (3, 2), (2, 2), (7, 3)] as [(UInt64, Int)] {
+            bench.succeed(.signal, runner.notification, bits, by: remote.context)
+            #expect(core.interruptCount == before + count)
+            bench.settle(0)
+        }
+    }
+
+    /// A word has 32 interrupts.
+    @Test func theUpperHalfOfAMaskMeansNothing() {
+        func words() -> [UInt64] {
+            let form = VirtualInterruptControl.readWord.rawValue
+            let answer = bench.succeed(.interruptControl, machine.slot, form: form, 3, by: remote.context)
+            return Array(answer.words[0..<4])
+        }
+        let forms: [VirtualInterruptControl] = [
+            .enable, .setPending, .setActive, .setEdge, .disable, .clearPending, .clearActive,
+        ]
+        for form in forms {
+            tell(form, 3, 0xFFFF_FFFF << 32)
+            #expect(words() == [0, 0, 0, 0], "\(form)")
+            bench.settleAll()
+        }
+        tell(.enable, 3, .max)
+        tell(.setActive, 3, .max)
+        #expect(words() == [0xFFFF_FFFF, 0, 0xFFFF_FFFF, 0])
+    }
+}
