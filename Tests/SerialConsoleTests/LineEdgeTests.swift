@@ -32,6 +32,15 @@ private let half = Int(ConsoleRing.capacity / 2)
         #expect(look().isEmpty && !console.hasMore)
     }
 
+    /// A look that finds nothing gives the turn to nobody.
+    @Test mutating func aLookForNothingChangesNoOrder() {
+        clients.outputs[1] = [0x61]
+        _ = look()
+        for _ in 0..<2 { #expect(look().isEmpty) }
+        clients.outputs = [[0x64], [0x65], [0x66]]
+        #expect(look() == channelSwitch(2) + [0x66] + channelSwitch(0) + [0x64] + channelSwitch(1) + [0x65])
+    }
+
     @Test mutating func turnsHaveTheirLength() {
         for client in 0..<2 { clients.outputs[client] = Array(repeating: 0x61 + UInt8(client), count: 300) }
         let runs = look().split(separator: escape).dropFirst().map { $0.dropFirst() }

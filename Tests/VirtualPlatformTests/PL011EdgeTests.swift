@@ -150,4 +150,32 @@ import Testing
             #expect(bench.load(PlatformMap.serial + UInt64(offset)) == kept[offset, default: 0], "offset \(offset)")
         }
     }
+
+    /// A register's write may make room, which waiting input takes at once; so does waiting output.
+    @Test func aWriteLooksAtTheWire() {
+        var bench = bench(hasFIFOs: false)
+        bench.host.input = [1, 2, 3]
+        bench.devices.exchangeSerial(&bench.host)
+        #expect(bench.host.input == [2, 3])
+        bench.host.room = 0
+        bench.store(Self.data, 9)
+        #expect(bench.host.input == [2, 3])
+        bench.host.room = 1
+        bench.store(Self.lineControl, 0x10)
+        #expect(bench.host.input.isEmpty && bench.host.output == [9])
+    }
+
+    /// A byte that is written goes behind those that wait, and all go out as soon as there is room.
+    @Test func aWrittenByteTakesTheWaitingOnesAlong() {
+        var bench = bench()
+        bench.host.room = 0
+        for byte in 1...32 as ClosedRange<UInt64> { bench.store(Self.data, byte) }
+        bench.host.room = 1
+        bench.store(Self.data, 33)
+        #expect(bench.host.output == [1])
+        bench.host.room = 100
+        bench.store(Self.data, 34)
+        #expect(bench.host.output == (1...34).map { UInt8($0) })
+        #expect(isRaised(&bench))
+    }
 }

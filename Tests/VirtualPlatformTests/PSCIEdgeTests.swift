@@ -166,4 +166,38 @@ import Testing
         power.finishStopping()
         #expect((0..<8).allSatisfy { power.state(of: $0) == .off })
     }
+
+    /// The table of states has no place behind the eighth.
+    @Test func theEighthVirtualCPUIsTheLast() {
+        var power = PowerController(virtualCPUCount: 8)
+        #expect(!power.mayRun(8))
+        #expect(perform(&power, Self.cpuOn, 8, 0x4000_0000) == result(-2))
+        #expect(perform(&power, Self.affinityInfo, 8) == result(-2))
+        for target in 1..<8 {
+            _ = perform(&power, Self.cpuOn, UInt64(target), 0x4000_0000)
+            #expect(!power.isSettled && !power.mayRun(target))
+            let isOn = power.finishTurningOn(target)
+            #expect(isOn && power.isSettled && power.mayRun(target))
+        }
+        for caller in [0, 7] {
+            #expect(perform(&power, Self.cpuOff, from: caller) == .turnOff)
+            #expect(!power.isSettled && !power.mayRun(caller))
+            power.finishTurningOff(caller)
+            #expect(power.isSettled && power.state(of: caller) == .off)
+        }
+        // One that is on is not turned off by an end that comes late.
+        power.finishTurningOff(6)
+        #expect(power.state(of: 6) == .on)
+        power.finishStopping()
+        #expect((0..<8).allSatisfy { power.state(of: $0) == .off } && power.machine == .off)
+    }
+
+    /// Whoever claims a virtual CPU past `perform` finds the same.
+    @Test func onlyARunningMachineTurnsOn() {
+        for machine in [.starting, .stopping, .off] as [PowerController.MachineState] {
+            var power = PowerController(virtualCPUCount: 2, machine: machine)
+            let status = power.beginTurningOn(1)
+            #expect(status == .denied && power.state(of: 1) == .off)
+        }
+    }
 }

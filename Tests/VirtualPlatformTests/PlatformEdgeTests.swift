@@ -26,6 +26,14 @@ import Testing
         }
     }
 
+    @Test func aStoreLoadsNothing() {
+        var bench = Bench()
+        for address in [PlatformMap.distributor, PlatformMap.serial, Bench.redistributor(0, 0x14)] {
+            let loaded = bench.devices.perform(MemoryAccess(address: address, size: 4, write: 0x41), &bench.host)
+            #expect(loaded == 0)
+        }
+    }
+
     @Test func eachRedistributorAnswersForItself() {
         var bench = Bench(virtualCPUs: 8)
         for number in 0..<8 {
@@ -71,6 +79,13 @@ import Testing
                 #expect(bytes[Int(place)] == (isWritten ? 0x11 * (place - offset + 1) : 0))
             }
         }
+    }
+
+    @Test func aTestsAccessFillsRegisterZero() {
+        let load = MemoryAccess(address: 4, size: 1, write: nil)
+        #expect(load.register == 0 && !load.isWrite && load.value == 0 && load.registerValue(0x1FF) == 0xFF)
+        let store = MemoryAccess(address: 4, size: 2, write: .max)
+        #expect(store.isWrite && store.value == 0xFFFF && store.address == 4 && store.size == 2)
     }
 
     @Test func aMaskHasTheBytesOfItsSize() {
@@ -159,5 +174,19 @@ import Testing
             #expect(!Waiters.notification(0xFFFF_FFFF_FFFF).contains(virtualCPU: number))
         }
         #expect(Waiters.none.isNone && Waiters.none.notificationBits == 0)
+    }
+
+    @Test(arguments: 0..<48 as Range<UInt64>) func aWaiterKeepsEachBitOfANotification(bit: UInt64) {
+        let waiter = Waiters.notification(1 << bit)
+        #expect(waiter.notificationBits == 1 << bit && !waiter.isNone)
+        #expect(!(0..<8).contains { waiter.contains(virtualCPU: $0) })
+    }
+
+    @Test func aPieceOfAMachinesMemoryIsAMebibyte() {
+        var plan = LoadingPlan(memory: 1 << 20 + 1, holdsZeroes: false, segments: InlineArray(repeating: 0))
+        var pieces: [LoadingPlan.Piece?] = []
+        for _ in 0..<4 { pieces.append(plan.next()) }
+        #expect(pieces == [.clear(offset: 0, size: 1 << 20), .clear(offset: 1 << 20, size: 1), nil, nil])
+        #expect(plan.isDone)
     }
 }
