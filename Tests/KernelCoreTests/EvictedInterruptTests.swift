@@ -98,15 +98,17 @@ import Testing
 
     /// Of two that are active the less urgent one loses its list register, wherever that is; a timer only if there is
     /// no other.
-    @Test(arguments: [(48, 48), (27, 49)]) func theLeastUrgentIsMoved(first: Int, moved: Int) {
+    @Test(arguments: [(48, 48), (27, 49)], [false, true])
+    func theLeastUrgentIsMoved(numbers: (first: Int, moved: Int), isFirstListed: Bool) {
         var run = InterruptRun(listRegisters: 2)
+        let first: InterruptStep = numbers.first == 27 ? .setTimer(27, delay: 0) : .pend(numbers.first)
         // 64 has the first list register until the one to be taken first has the second.
+        let isSecond: [InterruptStep] = [.setPriority(64, 0xB0), .pend(64), first, .acknowledge, .enable(64, false)]
         let script: [InterruptStep] =
-            [.setPriority(64, 0xB0), .pend(64)]
-            + (first == 27 ? [.setTimer(27, delay: 0)] : [.pend(first)]) + [.acknowledge, .enable(64, false)]
+            (isFirstListed ? [first, .acknowledge] : isSecond)
             + [.setPriority(49, 0x80), .pend(49), .acknowledge, .setPriority(1, 0x40), .pend(1)]
         for step in script { run.play(step) }
-        #expect(run.difference == nil && run.activeOutside == [moved])
+        #expect(run.difference == nil && run.activeOutside == [numbers.moved])
     }
 
     /// A line that has fallen leaves nothing behind, even if another interrupt of its word was latched. The line's
