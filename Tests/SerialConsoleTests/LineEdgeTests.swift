@@ -36,7 +36,7 @@ private let half = Int(ConsoleRing.capacity / 2)
     @Test mutating func aLookForNothingChangesNoOrder() {
         clients.outputs[1] = [0x61]
         _ = look()
-        for _ in 0..<2 { #expect(look().isEmpty) }
+        #expect(look().isEmpty)
         clients.outputs = [[0x64], [0x65], [0x66]]
         #expect(look() == channelSwitch(2) + [0x66] + channelSwitch(0) + [0x64] + channelSwitch(1) + [0x65])
     }

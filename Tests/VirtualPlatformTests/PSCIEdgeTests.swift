@@ -192,7 +192,7 @@ import Testing
         #expect((0..<8).allSatisfy { power.state(of: $0) == .off } && power.machine == .off)
     }
 
-    /// Whoever claims a virtual CPU past `perform` finds the same.
+    /// A claim that does not come through `perform` is refused as well.
     @Test func onlyARunningMachineTurnsOn() {
         for machine in [.starting, .stopping, .off] as [PowerController.MachineState] {
             var power = PowerController(virtualCPUCount: 2, machine: machine)
