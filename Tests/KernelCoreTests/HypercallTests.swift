@@ -27,7 +27,8 @@ import Testing
         let status = Status(rawValue: frame.pointee.frame.x[0])
         let isAnswer = operation == .poll && status == .ok
         #expect(isAnswer || frame.pointee.frame.x[1] == Selector(slot: slot).bits)
-        #expect(frame.pointee.frame.x[2] == word && (3..<31).allSatisfy { frame.pointee.frame.x[$0] == 0x100 + UInt64($0) })
+        #expect(frame.pointee.frame.x[2] == word)
+        #expect((3..<31).allSatisfy { frame.pointee.frame.x[$0] == 0x100 + UInt64($0) })
         return status
     }
 
