@@ -134,8 +134,8 @@ let toolTargets: [Target] = [
 let isCoreOnly = Context.environment["ENTENTE_CORE"] != nil
 let hasTool = !isForBoard && !isCoreOnly
 
-/// Optimises a debug build of the core and its tests with all assertions kept, because the tests then take a seventh of the
-/// time, and building them half as long again. ENTENTE_UNOPTIMISED leaves it out, for a debugger.
+/// Optimises a debug build of the core and its tests with all assertions kept, because the tests then take a seventh
+/// of the time, and building them half as long again. ENTENTE_UNOPTIMISED leaves it out, for a debugger.
 ///
 /// Components depend on the package in `Runtime`, because SwiftPM refuses such flags in a dependency.
 if !isForBoard, Context.environment["ENTENTE_UNOPTIMISED"] == nil {

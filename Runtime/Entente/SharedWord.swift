@@ -1,8 +1,9 @@
 import Synchronization
 
-// The words of memory that a peer shares. On the board a `SharedWord` is a pointer to an `Atomic` and nothing else. On the
-// host each access is shown to the test that runs it before it happens, so that a test can check order and orderings, and
-// play the peer between any two accesses. The access itself can be a point of an exploration (`Sources/Interleaving`).
+// The words of memory that a peer shares. On the board a `SharedWord` is a pointer to an `Atomic` and nothing else.
+// On the host each access is shown to the test that runs it before it happens, so that a test can check order and
+// orderings, and play the peer between any two accesses. The access itself can be a point of an exploration
+// (`Sources/Interleaving`).
 
 #if hasFeature(Embedded)
     typealias SharedWord<Value: AtomicRepresentable> = UnsafePointer<Atomic<Value>>

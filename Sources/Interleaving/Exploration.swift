@@ -13,8 +13,8 @@ import SharedAccess
 // `deviations` times: by going on with another core before an access or after a release, or by returning an older
 // value. Only at words that two cores touch, one of them by a store: other points make no difference. No further
 // deviation is added to a switch after which no other core had to do with the access that was put off, because the same
-// comes of a later switch; in the short form neither to a switch after a store. Then runs follow that leave the usual course at random. A failure names its
-// schedule, which `ENTENTE_SCHEDULE` plays again, with a trace.
+// comes of a later switch; in the short form neither to a switch after a store. Then runs follow that leave the usual
+// course at random. A failure names its schedule, which `ENTENTE_SCHEDULE` plays again, with a trace.
 //
 // `reset` and `check` run while no core does, and outside of the exploration: their accesses are ordinary ones. A trap
 // ends the process before the schedule is printed; `ENTENTE_INTERLEAVINGS=print` prints each one before it is played.

@@ -51,8 +51,9 @@ struct TranslationModel: @unchecked Sendable {
         return before == entry ? nil : .replacedWithoutBreak(table: table.value, index: index)
     }
 
-    /// Forgets one intermediate address on all cores (`TLBI IPAS2E1IS`: all of the block that it lies in), and all entries
-    /// of both stages that the VMID has (`TLBI VMALLE1IS`), because those are not found by an intermediate address.
+    /// Forgets one intermediate address on all cores (`TLBI IPAS2E1IS`: all of the block that it lies in), and all
+    /// entries of both stages that the VMID has (`TLBI VMALLE1IS`), because those are not found by an intermediate
+    /// address.
     mutating func invalidate(_ translation: Translation, _ address: GuestAddress) {
         for key in walk(translation, address).path { broken.remove(key) }
         let identifier = Self.identifier(translation)
@@ -82,8 +83,8 @@ struct TranslationModel: @unchecked Sendable {
 
     // MARK: What tenants do
 
-    /// Translates a tenant's access to a physical address, or to nil if it faults. An entry in the TLB is used if its tags
-    /// match, whoever left it there; a fault says that it was another's.
+    /// Translates a tenant's access to a physical address, or to nil if it faults. An entry in the TLB is used if its
+    /// tags match, whoever left it there; a fault says that it was another's.
     mutating func translate(
         _ translation: Translation, _ address: GuestAddress, core: CoreID
     ) -> (address: UInt64, fault: ModelFault?)? {

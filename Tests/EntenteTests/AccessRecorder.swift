@@ -22,7 +22,8 @@ final class AccessRecorder: @unchecked Sendable {
         (self.peerStep, self.name, self.peer) = (peerStep, name, peer)
     }
 
-    /// Runs `body` and sees its accesses. Not specialised, because the optimiser makes code that traps of a task-local value's scope then.
+    /// Runs `body` and sees its accesses. Not specialised, because the optimiser makes code that traps of a
+    /// task-local value's scope then.
     @inline(never) @_semantics("optimize.sil.specialize.generic.never")
     func run<Result>(_ body: () throws -> Result) rethrows -> Result {
         try SharedAccess.$observer.withValue({ self.see($0) }, operation: body)

@@ -288,7 +288,8 @@ import Testing
         bench.succeed(.map, space, UInt64(extent), 0x1000, 0, size, 3, UInt64(slot))
     }
 
-    /// Takes the mapping away while a core copies; returns how often its end was waited for. The pages must be gone before.
+    /// Takes the mapping away while a core copies; returns how often its end was waited for. The pages must be gone
+    /// before.
     private func unmap(copying core: Int) -> Int {
         var waits = 0
         let target = bench.object(space, as: AddressSpace.self)

@@ -4,8 +4,8 @@ import Testing
 
 @testable import KernelCore
 
-/// Whose time runs whom on one core, while another core raises a server's bits. The steps of one core alone are not played
-/// here but in `HelpingTests`. The design is `Sources/KernelCore/Models/helping.pml`.
+/// Whose time runs whom on one core, while another core raises a server's bits. The steps of one core alone are not
+/// played here but in `HelpingTests`. The design is `Sources/KernelCore/Models/helping.pml`.
 @Suite struct InterleavingHelpingTests {
     private let scenario = KernelScenario(cores: 2)
     private let low: Tenant, server: Tenant, last: Tenant, high: Tenant, other: Tenant

@@ -4,8 +4,8 @@ import Testing
 
 @testable import KernelCore
 
-/// Two boards on which the same operations on memory happen: on one by the fast path where that takes them, on the other
-/// by the general path alone. Answers and states must be the same, and the fast path must take what it is for.
+/// Two boards on which the same operations on memory happen: on one by the fast path where that takes them, on the
+/// other by the general path alone. Answers and states must be the same, and the fast path must take what it is for.
 struct MemoryLockstep {
     /// Objects in root's table; their numbers are the same on both boards.
     struct Side {

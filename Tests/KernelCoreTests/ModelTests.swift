@@ -7,8 +7,8 @@ import Testing
 
 /// Random operations of several tenants on several cores, against the reference.
 ///
-/// `ENTENTE_TEST_OPERATIONS` says how many in all, otherwise `TestLength` does. A failure prints its seed and the shortest script
-/// that still fails, which can be given to `ModelTests.difference`.
+/// `ENTENTE_TEST_OPERATIONS` says how many in all, otherwise `TestLength` does. A failure prints its seed and the
+/// shortest script that still fails, which can be given to `ModelTests.difference`.
 @Suite struct ModelTests {
     private static let operations = TestLength.number("ENTENTE_TEST_OPERATIONS")
     private static let length = 4000

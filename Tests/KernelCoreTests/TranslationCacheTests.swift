@@ -4,8 +4,8 @@ import Testing
 
 @testable import KernelCore
 
-/// What may be left in the cores' TLBs when spaces, virtual CPUs and mappings go. The bench takes the model's faults after
-/// each entry; a tenant that runs could hit all that the model still holds under its VMID.
+/// What may be left in the cores' TLBs when spaces, virtual CPUs and mappings go. The bench takes the model's faults
+/// after each entry; a tenant that runs could hit all that the model still holds under its VMID.
 @Suite struct TranslationCacheTests {
     private let bench = Bench(cores: 2)
 

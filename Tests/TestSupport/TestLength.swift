@@ -1,8 +1,10 @@
 import Foundation
 
-/// Says how much the long tests do: a short form by default, and the full form with `ENTENTE_TEST_LONG` in the environment.
+/// Says how much the long tests do: a short form by default, and the full form with `ENTENTE_TEST_LONG` in the
+/// environment.
 ///
-/// `./entente test` runs the full form. Both do the same in each run, and the short form is the beginning of the full one.
+/// `./entente test` runs the full form. Both do the same in each run, and the short form is the beginning of the full
+/// one.
 public enum TestLength {
     public static let isLong = ProcessInfo.processInfo.environment["ENTENTE_TEST_LONG"] != nil
 

@@ -132,7 +132,8 @@ struct CompilerMessages {
         }
     }
 
-    /// Of what is missing on a way through a body, such as a property that is not set, the compiler complains at the body's end.
+    /// Of what is missing on a way through a body, such as a property that is not set, the compiler complains at the
+    /// body's end.
     private func suspects(_ mutants: [Mutant], _ line: Int) -> [String] {
         guard let last = mutants.last(where: { $0.lastLine < line }) else { return [] }
         let body = mutants.filter { $0.functionNumber == last.functionNumber }
