@@ -67,7 +67,7 @@ let programs: [Program] = [
 ]
 
 let isForBoard = Context.environment["ENTENTE_BOARD"] != nil
-/// What the words that cores share are made of on the host.
+/// The module of the words that cores share, as the host has them.
 let seam: [Target.Dependency] = isForBoard ? [] : ["SharedAccess"]
 
 /// With ENTENTE_MUTANTS the sources are a copy that holds mutants (`./entente test --mutants`), and ask which is alive.
@@ -98,7 +98,7 @@ let boardTargets: [Target] = [
 
 /// The kernel's core and the virtual platform with their tests: no other package is needed for them.
 let coreTargets: [Target] = [
-    // What the tests of several modules share.
+    // Shared by the tests of several modules.
     .target(name: "TestSupport", path: "Tests/TestSupport"),
     .target(name: "SharedAccess"),
     .target(name: "Interleaving", dependencies: ["SharedAccess"]),

@@ -20,7 +20,7 @@ let package = Package(
                 .target(name: "Entente", dependencies: ["ABI", "RuntimeSupport"], path: "Entente"),
             ]
             : [
-                // What shared words are made of on the host.
+                // The host's shared words.
                 .target(name: "SharedAccess", path: "SharedAccess"),
                 .target(name: "Entente", dependencies: ["ABI", "SharedAccess"], path: "Entente"),
             ])

@@ -40,7 +40,7 @@ import ABI
         var counterFrequency: UInt64 { get }
         /// Where memory lies that stands for what a component has at this address; it stays there, and is not nil.
         func address(_ componentAddress: UInt64) -> UInt64
-        /// What the console keeps between two bytes of a component's life; false at its start. It belongs to the
+        /// The console's state between two bytes of a component's life; false at its start. It belongs to the
         /// component and not to the process, because the components of several tests live side by side.
         var hasWaitedInVain: Bool { get set }
     }

@@ -93,7 +93,9 @@ public enum ModelMachine: Board_Machine {
 
     public static func initialiseRegisters(_ context: Ref<ExecutionContext>) {
         // Not with a reset: a virtual CPU that was reset invalidates its translations itself, as on a board.
-        if !context.pointee.isPlaced { core.board.withTranslations { $0.traces.make(virtualCPU: context.address.value) } }
+        if !context.pointee.isPlaced {
+            core.board.withTranslations { $0.traces.make(virtualCPU: context.address.value) }
+        }
         context.pointee.frame.processorState = context.pointee.isVirtualCPU ? 0x3C5 : 0
     }
 
@@ -155,7 +157,10 @@ public enum ModelMachine: Board_Machine {
 
     /// Acquiring, which stands for the address dependency: see `SharedRef.load`.
     public static func readPair(_ address: PhysicalAddress) -> (UInt64, UInt64) {
-        (PhysicalMemory.word(at: address).pointee.loadAddress(), PhysicalMemory.word(at: address + 8).pointee.relaxedLoad())
+        (
+            PhysicalMemory.word(at: address).pointee.loadAddress(),
+            PhysicalMemory.word(at: address + 8).pointee.relaxedLoad()
+        )
     }
 
     /// Like a tenant's store.

@@ -25,12 +25,12 @@ struct TranslationModel: @unchecked Sendable {
         var cached: Cached
         var regime: TranslationTraces.Regime
     }
-    /// What accesses have put into the TLBs: entries of stage 2 alone, and entries of both stages in one.
+    /// The entries that accesses have put into the TLBs: of stage 2 alone, and of both stages in one.
     private var stage2: [Key: Cached] = [:]
     private var combined: [Key: Combined] = [:]
     /// Entries that were broken and not invalidated, by their own address.
     private var broken: Set<UInt64> = []
-    /// What else may be in the TLBs.
+    /// Further entries that may be in the TLBs.
     var traces = TranslationTraces()
 
     // MARK: What the kernel does
@@ -91,7 +91,8 @@ struct TranslationModel: @unchecked Sendable {
         let space = traces.space(translation), regime = traces.regime(core: core)
         let key = Key(core: core.number, identifier: space.identifier, page: address.value & ~(Page.size - 1))
         if let hit = combined[key] {
-            return (Self.place(hit.cached, address), Self.fault(hit.cached, space, core, isForeign: hit.regime != regime))
+            let fault = Self.fault(hit.cached, space, core, isForeign: hit.regime != regime)
+            return (Self.place(hit.cached, address), fault)
         }
         if stage2[key] == nil {
             let found = walk(translation, address)
@@ -154,7 +155,9 @@ struct TranslationModel: @unchecked Sendable {
         fatalError("the last level has no tables")
     }
 
-    private static func identifier(_ translation: Translation) -> UInt16 { UInt16(truncatingIfNeeded: translation.bits >> 48) }
+    private static func identifier(_ translation: Translation) -> UInt16 {
+        UInt16(truncatingIfNeeded: translation.bits >> 48)
+    }
     private static func isValid(_ entry: PageTableEntry) -> Bool { entry.bits & 1 != 0 }
     private static func span(_ level: Int) -> UInt64 { 1 << (12 + 9 * UInt64(3 - level)) }
 }

@@ -1,6 +1,6 @@
 import KernelCore
 
-/// What the cores' TLBs may hold of the tenants that ran, whether a test made them access memory or not.
+/// The entries that the cores' TLBs may hold of the tenants that ran, whether a test made them access memory or not.
 ///
 /// Hardware may cache any translation of a tenant while it runs, and those of stage 2 as long as VTTBR_EL2 holds the
 /// table (DDI 0487, D8.13.1). The model assumes that it does: each tenant that runs leaves two traces in the TLB of its
@@ -27,7 +27,7 @@ struct TranslationTraces {
         var identifier: UInt16
     }
 
-    /// What may be cached under one VMID on one core.
+    /// The translations that may be cached under one VMID on one core.
     private struct Traces {
         /// Entries of stage 2 alone: tagged by VMID and intermediate address.
         var stage2: Set<Space> = []
@@ -46,9 +46,9 @@ struct TranslationTraces {
     private var stays: [UInt64: Stay] = [:]
     /// Counts spaces and stays.
     private var count: UInt64 = 0
-    /// What VTTBR_EL2 of each core holds.
+    /// The value of VTTBR_EL2 of each core.
     private var current: [UInt8: Space] = [:]
-    /// Who runs on each core that is outside the kernel.
+    /// The tenant that runs on each core outside of the kernel.
     private var running: [UInt8: (space: Space, regime: Regime)] = [:]
 
     // MARK: What the kernel does

@@ -33,7 +33,7 @@ struct VirtualInterface {
         }
     }
 
-    /// What is kept of ICH_VMCR_EL2 while another virtual CPU is in. After a reset nothing is masked.
+    /// The part of ICH_VMCR_EL2 that is kept while another virtual CPU is in. After a reset nothing is masked.
     var guestControl: UInt64 {
         get { UInt64(~priorityMask) | (separatesEnd ? 1 << 8 : 0) }
         set {

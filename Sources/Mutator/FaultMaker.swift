@@ -53,7 +53,8 @@ final class FaultMaker: SyntaxVisitor {
 
     private func negate(_ condition: ExprSyntax) {
         // The operator makes the same fault.
-        if let infix = condition.as(InfixOperatorExprSyntax.self), ["==", "!="].contains(infix.operator.oneLine) { return }
+        let infix = condition.as(InfixOperatorExprSyntax.self)
+        if let infix, ["==", "!="].contains(infix.operator.oneLine) { return }
         if let prefix = condition.as(PrefixOperatorExprSyntax.self), prefix.operator.text == "!" {
             return add(condition, prefix.expression.trimmedDescription, "negate \(condition.oneLine)")
         }

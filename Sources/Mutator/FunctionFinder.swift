@@ -22,7 +22,9 @@ final class FunctionFinder: SyntaxVisitor {
 
     init() { super.init(viewMode: .sourceAccurate) }
 
-    private func add(_ name: String, _ statements: CodeBlockItemListSyntax, result: String?, isInitialiser: Bool = false) {
+    private func add(
+        _ name: String, _ statements: CodeBlockItemListSyntax, result: String?, isInitialiser: Bool = false
+    ) {
         guard !statements.isEmpty else { return }
         let hasResult = result != nil && result != "Void" && result != "()"
         bodies.append(
@@ -69,7 +71,9 @@ final class FunctionFinder: SyntaxVisitor {
     }
 
     override func visit(_ node: SubscriptDeclSyntax) -> SyntaxVisitorContinueKind {
-        if let block = node.accessorBlock { addAccessors("subscript", block, node.returnClause.type.trimmedDescription) }
+        if let block = node.accessorBlock {
+            addAccessors("subscript", block, node.returnClause.type.trimmedDescription)
+        }
         return .skipChildren
     }
 

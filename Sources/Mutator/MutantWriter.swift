@@ -64,7 +64,9 @@ struct MutantWriter {
         else { return nil }
         let bytes = body.statements.bytes
         let text = SpacedText(source), old = Array(variant.old.utf8)
-        let places = bytes.compactMap { start in text.end(of: old, from: start, before: bytes.upperBound).map { start..<$0 } }
+        let places = bytes.compactMap { start in
+            text.end(of: old, from: start, before: bytes.upperBound).map { start..<$0 }
+        }
         guard places.count == 1 else { return nil }
         let start = places[0].lowerBound
         let line = converter.location(for: AbsolutePosition(utf8Offset: start)).line

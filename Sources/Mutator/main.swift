@@ -63,7 +63,7 @@ func run() throws {
         let variants = request.variants.filter { $0.file == file.path }
         let output = try writer.mutate(text, of: file.path, variants: variants)
         guard request.isWriting else { continue }
-        // What has not changed keeps its date, so that it is not compiled again.
+        // A file that has not changed keeps its date, so that it is not compiled again.
         if (try? String(contentsOfFile: file.output, encoding: .utf8)) != output {
             try output.write(toFile: file.output, atomically: true, encoding: .utf8)
         }

@@ -224,7 +224,7 @@ extension InterruptBank {
         port.control(form, virtualCPU: virtualCPU, index: UInt64(word), value: UInt64(mask))
     }
 
-    /// What a virtual CPU's reset would lose: its latched interrupts. Lowers its lines, which `restore` raises again,
+    /// The latched interrupts of a virtual CPU, which its reset would lose. Lowers its lines, which `restore` raises again,
     /// because a high one is pending too.
     mutating func latched<Port: InterruptPort>(at virtualCPU: Int, _ port: inout Port) -> UInt32 {
         let owned = owners[virtualCPU]
@@ -241,7 +241,8 @@ extension InterruptBank {
         if isShared || owned != 0 { control(.setEdge, virtualCPU, edge, &port) }
         for place in 0..<32 where owned >> UInt32(place) & 1 != 0 && priorities[place] != 0 {
             port.control(
-                .setPriority, virtualCPU: virtualCPU, index: UInt64(word << 5 | place), value: UInt64(priorities[place]))
+                .setPriority, virtualCPU: virtualCPU, index: UInt64(word << 5 | place),
+                value: UInt64(priorities[place]))
         }
         if latched != 0 { control(.setPending, virtualCPU, latched, &port) }
         if enabled & owned != 0 { control(.enable, virtualCPU, enabled & owned, &port) }

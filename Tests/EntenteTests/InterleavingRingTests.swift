@@ -145,7 +145,7 @@ import Testing
                 guard old <= waiting, taken == Array(page.put.prefix(taken.count)) else {
                     return "taken \(page.taken), put \(page.put)"
                 }
-                // What is left comes out in order.
+                // The rest comes out in order.
                 var rest: [UInt8] = []
                 while let byte = page.end.take() { rest.append(byte) }
                 let all = page.taken + rest

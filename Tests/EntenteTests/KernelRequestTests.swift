@@ -3,7 +3,7 @@ import Testing
 
 @testable import Entente
 
-/// What each typed form asks of the kernel, and what it makes of the answer.
+/// Each typed form: its request to the kernel, and the result that it makes of the answer.
 @Suite struct KernelRequestTests {
     private typealias Request = ScriptedKernel.Request
     private let kernel = ScriptedKernel()

@@ -4,7 +4,7 @@ import Testing
 @testable import Entente
 import EntenteTesting
 
-/// What a message carries, at each limit: no word, capability or byte more than came is ever taken.
+/// The contents of a message at each limit: no word, capability or byte more than came is ever taken.
 @Suite struct MessageBoundsTests {
     private let component = FakeKernel().component("receiver")
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// What calls, answers and stops leave in contexts, beyond the answer itself.
+/// The state that calls, answers and stops leave in contexts, beyond the answer itself.
 @Suite struct CallRemainderTests {
     private let bench = Bench()
 
@@ -61,7 +61,7 @@ import Testing
         #expect((0..<31).map { client.context.pointee.frame.x[$0] } == before)
     }
 
-    /// What a server may not answer, which leaves its caller waiting.
+    /// Answers that a server may not give, and which leave its caller waiting.
     @Test(arguments: [
         (MessageShape(length: 7, lease: true).bits, ReplyForm.reply), (65, ReplyForm.reply), (3 << 8, ReplyForm.reply),
         (0, ReplyForm.reply | ReplyForm.leaveStopped),

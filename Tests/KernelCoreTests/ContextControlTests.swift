@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// What a context may be made of, and starting it; its number in its machine; its registers.
+/// The parts of a context, and starting it; its number in its machine; its registers.
 @Suite struct ContextControlTests {
     private let bench = Bench(cores: 2)
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// What `create` makes, to the byte.
+/// The objects that `create` makes, to the byte.
 @Suite struct CreateEdgeTests {
     @Test func aRegionIsUsedToItsEnd() {
         let bench = Bench()

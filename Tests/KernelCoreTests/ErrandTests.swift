@@ -191,7 +191,7 @@ import Testing
         #expect(revoke() == .ok && isReused)
     }
 
-    /// What comes after the stage began is nobody's hindrance, though the core has had an old list in hand.
+    /// Items that come after the stage began hinder nobody, though the core has had an old list in hand.
     @Test func aLaterListIsNotWaitedFor() {
         for sink in makeSinks(K.inboxBatch + 1) { post(sink, to: 2) }
         take(2)

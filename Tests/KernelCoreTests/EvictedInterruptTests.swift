@@ -86,7 +86,7 @@ import Testing
         #expect(InterruptRun.difference(script, listRegisters: listRegisters) == nil)
     }
 
-    /// What the guest's priority mask holds back waits, also over a switch.
+    /// An interrupt that the guest's priority mask holds back waits, also over a switch.
     @Test(arguments: [1, 2, 4, 16]) func maskedInterruptsWait(listRegisters: Int) {
         let numbers = [0, 1, 48, 49, 127]
         let priorities: [InterruptStep] = numbers.enumerated().map { .setPriority($1, UInt8(0x40 + 0x10 * $0)) }

@@ -22,7 +22,7 @@ private let end = Bench.tableSlots
             count += 1
             while run.revoke(1 << 32 | slot) == .again {}
         }
-        // What lies behind the table looks like what is asked for.
+        // The memory behind the table looks like the capability that is asked for.
         run.each { $0.forge($0.space) }
         let (weak, last) = (UInt64(side.weak), UInt64(side.last))
         for x1 in [0, space, weak, last, wide, free, end, end + 1, 1 << 32 | space, 1 << 63 | space, .max] as [UInt64] {

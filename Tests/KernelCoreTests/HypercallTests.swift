@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// What a machine may ask the kernel itself.
+/// The operations that a machine may ask of the kernel itself.
 @Suite struct HypercallTests {
     private let bench = Bench()
     private let machine: Tenant

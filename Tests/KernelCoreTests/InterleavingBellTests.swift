@@ -12,7 +12,7 @@ import Testing
     private let notifications: [Ref<KernelCore.Notification>]
     private let looks = Looks()
 
-    /// What a core saw: the number of the notification and the bits, or nothing.
+    /// The look of a core: the number of the notification and the bits, or nothing.
     private final class Looks {
         var found: [(Int?, UInt64)?] = []
     }

@@ -46,7 +46,7 @@ import Testing
         scenario.program(chief.context, scenario.operation(.scheduleControl, slot, form: bind, UInt64(slots[1]), 1))
         var found: [Int?] = []
         scenario.atStart = { found = [] }
-        // What `chargeBudget` does.
+        // The same as `chargeBudget` does.
         scenario.body(1) { _ in
             guard time.pointee.countOverrun() else { return }
             found.append(

@@ -61,7 +61,7 @@ import Testing
         scenario.explore(Extent.isFull ? .short : extent, sourceLocation: sourceLocation, check)
     }
 
-    /// What is made of the memory stays as it was made.
+    /// An object that is made of the memory stays as it was made.
     private func checkFresh() -> String? {
         guard chief.context.pointee.frame.x[0] == Status.ok.rawValue, !scenario.bench.isEmpty(fresh) else {
             return "not done: \(chief.context.pointee.frame.x[0])"

@@ -26,7 +26,7 @@ import Testing
         parent = bench.slot(bench.region)
         objects = (0...2).map { _ in bench.slot(bench.create(.notification)).pointee.object }
         scenario.name(node, "slot")
-        // What is put into the slot here is no child of what it stands for.
+        // The capability that is put into the slot here is no child of the one that it stands for.
         scenario.checksInvariants = false
         let found = found
         scenario.atStart = { found.values = [] }

@@ -17,7 +17,7 @@ struct InterruptRun {
     var controller = InterruptStep.Controller.monitor
     /// What the guest is handling, last taken last.
     var handled: [Int] = []
-    /// What the guest has ended, but not yet deactivated.
+    /// An interrupt that the guest has ended, but not yet deactivated.
     var dropped: [Int] = []
     var separatesEnd = false
     /// Timers that were due and were set anew before they were taken: what is in a list register may come once more.

@@ -154,7 +154,7 @@ import Testing
         var small = bench.makeThread(priority: 31, starts: false)
         bench.succeed(.derive, notification, UInt64(table), 15, 15)
         let inner = bench.object(table, as: CapabilityTable.self)
-        // What was made next lies behind it; here it looks like the last slot.
+        // The next object lies behind it; here it looks like the last slot.
         let behind = Ref<Capability>(at: inner.pointee.slots + 16 * Capability.size)
         let header = behind.pointee.header.relaxedLoad()
         small.space = InitialSlot.space

@@ -116,7 +116,7 @@ private let unmapBatch = K.unmapBatch * Page.size
         #expect(board.map(extent, at: mega, size: mega, slot: slot) == (.again, batch))
     }
 
-    /// What was mapped before the tables ended is told, and has its capability.
+    /// The pages that were mapped before the tables ended are told, and have their capability.
     @Test func tablesMayEndInTheMiddle() {
         let board = MapBench(pages: 2)
         let extent = board.extent(at: 4 * giga, size: giga), slot = board.bench.freeSlot()

@@ -82,7 +82,7 @@ private struct Letters {
         #expect(arrival.length == 0 && arrival.capabilities == 0 && !arrival.lease)
     }
 
-    /// What else the page says is not sent.
+    /// The rest of the page is not sent.
     @Test func asManyCapabilitiesAsTheShapeSays() {
         let letters = Letters()
         let bench = letters.bench

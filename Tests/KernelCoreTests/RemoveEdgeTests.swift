@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// What goes with an object that is removed, and what must not.
+/// Removing an object: all that goes with it, and all that must stay.
 @Suite struct RemoveEdgeTests {
     /// Another thread's end is no reason to forget whose registers are in the unit.
     @Test func theOwnerOfTheFloatingPointUnitKeepsIt() {
@@ -88,7 +88,7 @@ import Testing
         #expect(bench.isEmpty(child))
     }
 
-    /// What held nothing is nobody's: its end waits for no core, not even for one that stays in the kernel.
+    /// A table that held nothing is nobody's: its end waits for no core, not even for one that stays in the kernel.
     @Test func theEndOfAnEmptyTableWaitsForNobody() {
         let bench = Bench(cores: 2)
         let slot = bench.create(.capabilityTable, 100)
@@ -264,7 +264,7 @@ import Testing
         #expect(bench.core(0).pointee.deadline == .never)
     }
 
-    /// What an object was bound to keeps no link into its memory.
+    /// An object's former peer keeps no link into its memory.
     @Test func bindingsGoWithTheObjectThatTheyLieIn() {
         let bench = Bench()
         let notification = bench.create(.notification), time = bench.makeScheduling(priority: 3)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// What the start-up code uses to make root.
+/// The functions by which the start-up code makes root.
 @Suite struct StartUpTests {
     private let bench = Bench()
     private let space: Ref<AddressSpace>

@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// What may be left in the cores' TLBs when spaces, virtual CPUs and mappings go. The bench takes the model's faults
+/// The entries that may be left in the cores' TLBs when spaces, virtual CPUs and mappings go. The bench takes the model's faults
 /// after each entry; a tenant that runs could hit all that the model still holds under its VMID.
 @Suite struct TranslationCacheTests {
     private let bench = Bench(cores: 2)
@@ -144,7 +144,7 @@ import Testing
         }
     }
 
-    /// What it did to its tables elsewhere it did not invalidate here.
+    /// The changes that it made to its tables elsewhere were not invalidated here.
     @Test func aVirtualCPUThatComesBackFindsNothingOfItsFirstStay() {
         let machine = bench.makeVirtualCPU(core: 1), elsewhere = bench.create(.addressSpace, 1)
         for space in [elsewhere, machine.space, elsewhere] {

@@ -125,7 +125,7 @@ import Testing
 
     // MARK: Who is told
 
-    /// What changes nothing, or cannot be delivered, interrupts nobody; what may be delivered does.
+    /// A change without effect, or of an interrupt that cannot be delivered, interrupts nobody; any other does.
     @Test func onlyNewsThatCanBeDeliveredInterruptsTheOtherCore() {
         #expect(!controlRemotely(.enable, 1, 0xFFFF_FFFF))
         #expect(!controlRemotely(.setForwarding, 0, 1))

@@ -21,7 +21,9 @@ struct TestCommand: ParsableCommand {
     @Option(help: "Only play so many random operations against the reference model of the kernel, with the address sanitizer.")
     var operations: Int?
 
-    @Option(name: .customLong("repeat"), help: "Only run the tests on the host so often with one build, and count the failures by test.")
+    @Option(
+        name: .customLong("repeat"),
+        help: "Only run the tests on the host so often with one build, and count the failures by test.")
     var runs: Int?
 
     @Flag(help: "Only check the models of the kernel's cross-core paths, with spin.")

@@ -29,7 +29,8 @@ struct TestSuite {
         if sanitizer == "thread" {
             // They play all cores in turn, so there is nothing to find, and it takes long.
             for suite in [
-                "ModelTests", "HostileComponentTests", "PathLockstepTests", "ParkedTimeTests", "Interleaving", "LitmusTests",
+                "ModelTests", "HostileComponentTests", "PathLockstepTests", "ParkedTimeTests", "Interleaving",
+                "LitmusTests",
             ] {
                 arguments += ["--skip", suite]
             }

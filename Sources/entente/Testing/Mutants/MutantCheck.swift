@@ -63,7 +63,7 @@ struct MutantCheck {
     }
 }
 
-/// What becomes of one mutant.
+/// Decides the fate of one mutant.
 struct MutantTrial: Sendable {
     let program: TestProgram
     let reach: TestReach

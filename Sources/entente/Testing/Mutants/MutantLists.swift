@@ -43,7 +43,8 @@ struct MutantVariants {
     let entries: [Entry]
 
     init(in folder: URL) throws {
-        entries = try MutantLists.files("variants", in: folder).flatMap { try MutantLists.read([Entry].self, $0) }.map { entry in
+        let read = try MutantLists.files("variants", in: folder).flatMap { try MutantLists.read([Entry].self, $0) }
+        entries = read.map { entry in
             var entry = entry
             entry.old = entry.old.trimmingCharacters(in: .whitespacesAndNewlines)
             return entry

@@ -29,7 +29,7 @@ struct MutantReport {
         lines += row("all", made.map(\.fate))
         lines += row("by hand", variants.map(\.fate))
         if let seed { lines.append("The seed of the sample is \(seed).") }
-        lines.append("The operators make \(candidates) mutants; \(equivalent) are known to change nothing that matters.")
+        lines.append("The operators make \(candidates) mutants; \(equivalent) change nothing that matters.")
         return lines.joined(separator: "\n")
     }
 

@@ -22,7 +22,7 @@ struct MutatedPackage {
         try synchronise()
     }
 
-    /// What the tests of the portable modules are built from.
+    /// The folders that the tests of the portable modules are built from.
     private static let parts = ["Package.swift", "Sources", "Runtime", "Tests"]
 
     /// Brings the copy up to date. Files that are the same keep their dates, and the mutator writes those of the areas,
@@ -49,7 +49,8 @@ struct MutatedPackage {
             for name in names where !name.hasPrefix(".") && !name.contains("/.") {
                 var isFolder: ObjCBool = false
                 let path = folder.appendingPathComponent(name).path
-                guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue else { continue }
+                let isThere = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+                guard isThere, !isFolder.boolValue else { continue }
                 files.insert(part + "/" + name)
             }
         }
@@ -99,7 +100,7 @@ struct MutatedPackage {
             wanted: wanted, unwanted: unwanted.sorted())
     }
 
-    /// What the compiler says, nil if it has nothing to complain of. Optimised, because the tests run many times.
+    /// Builds the tests; returns the compiler's complaints, nil if it has none. Optimised, because the tests run many times.
     private func compile() throws -> String? {
         let build = Subprocess(
             "swift",
@@ -117,8 +118,9 @@ struct CompilerMessages {
 
     init(_ text: String, below folder: String) {
         errors = text.split(separator: "\n").compactMap { line in
-            guard line.hasPrefix(folder + "/"), let match = line.dropFirst(folder.count + 1).prefixMatch(of: /([^:]+):([0-9]+):[0-9]+: error:/)
-            else { return nil }
+            guard line.hasPrefix(folder + "/") else { return nil }
+            let rest = line.dropFirst(folder.count + 1)
+            guard let match = rest.prefixMatch(of: /([^:]+):([0-9]+):[0-9]+: error:/) else { return nil }
             return Int(match.2).map { (String(match.1), $0) }
         }
     }

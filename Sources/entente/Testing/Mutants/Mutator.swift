@@ -51,7 +51,8 @@ struct Mutator {
     }
 
     func make(_ request: Request) throws -> [Mutant] {
-        let input = scratch.appendingPathComponent("request.json"), output = scratch.appendingPathComponent("mutants.json")
+        let input = scratch.appendingPathComponent("request.json")
+        let output = scratch.appendingPathComponent("mutants.json")
         try JSONEncoder().encode(request).write(to: input)
         _ = try Subprocess(program.path, [input.path, output.path]).output()
         return try JSONDecoder().decode([Mutant].self, from: try Data(contentsOf: output))
