@@ -210,7 +210,7 @@ import Testing
         #expect((5...7).contains(rounds))
     }
 
-    /// Whoever revokes what it is made of does no more once it is gone, on whatever it had begun.
+    /// A revoker of its parts does no more once it is gone, on anything that it had begun.
     @Test(arguments: [false, true])
     func aRevokerThatRemovesItselfStopsThere(isTable: Bool) {
         let bench = Bench()

@@ -3,7 +3,7 @@ import Testing
 
 @testable import entente
 
-/// What surrounds the mutants: the compiler's complaints, the lists in the repository, the report.
+/// Tests the surroundings of the mutants: the compiler's complaints, the lists in the repository, the report.
 struct MutantTests {
     private func mutant(
         _ number: Int, _ change: String, lines: ClosedRange<Int>, function: Int = 1,

@@ -10,7 +10,7 @@ import Testing
     private final class Crew {
         let lock = Holder()
         var holder: Int?
-        /// What the lock guards, by accesses that nothing else orders.
+        /// The words that the lock guards, by accesses that nothing else orders.
         let count = SharedUInt64(0)
         var worked: [Int] = []
         var isWoken: [Bool]

@@ -18,7 +18,7 @@ private struct ToldPort: InterruptPort {
     }
 }
 
-/// What the kernel is told of a change, each step at its place: between two of them a virtual CPU may take what is
+/// The news of a change to the kernel, each step at its place: between two of them a virtual CPU may take what is
 /// pending.
 @Suite struct InterruptOrderTests {
     private func controller(_ count: Int) -> InterruptController { InterruptController(virtualCPUCount: count) }

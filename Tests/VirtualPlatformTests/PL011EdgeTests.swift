@@ -44,7 +44,7 @@ import Testing
         bench.host.room = 1
         bench.devices.exchangeSerial(&bench.host)
         #expect(isRaised(&bench))
-        // What drains further down is no news.
+        // Draining further down is no news.
         bench.store(Self.clear, Self.transmit)
         bench.host.room = 2
         bench.devices.exchangeSerial(&bench.host)

@@ -68,7 +68,7 @@ import Testing
         #expect(perform(&power, 0x8400_0004, 1 << 32 | 1, 1 << 32) == .resume(1))
     }
 
-    /// What each function says of a virtual CPU in each state.
+    /// The answer of each function for a virtual CPU in each state.
     @Test func everyStateOfATarget() {
         var power = PowerController(virtualCPUCount: 2)
         func ask() -> [FirmwareAction] {
@@ -138,7 +138,7 @@ import Testing
         #expect(!isOn)
         #expect(power.state(of: 1) == .off)
         #expect(power.isSettled)
-        // What was never claimed does not become on.
+        // A virtual CPU that was never claimed does not become on.
         let isOnNow = power.finishTurningOn(2)
         #expect(!isOnNow)
         #expect(power.state(of: 2) == .off)

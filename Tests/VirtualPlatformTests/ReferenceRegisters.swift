@@ -20,7 +20,7 @@ struct ReferenceRegisters {
     var shared = Array(repeating: Line(), count: 128)
     /// INTIDs 0…31 of each virtual CPU.
     var own: [[Line]]
-    /// What the kernel holds of each virtual CPU.
+    /// The state that the kernel holds of each virtual CPU.
     var latched: [[Bool]]
     var active: [[Bool]]
     var groups: UInt32 = 0

@@ -1,4 +1,4 @@
-// What mutated sources ask: which mutant is alive. And they say which functions a run has reached. See ../README.md.
+// Tells mutated sources which mutant is alive, and notes which functions a run has reached. See ../README.md.
 import Foundation
 
 /// Returns the number of the mutant that is alive, 0 if none is, and notes that the function was reached.
