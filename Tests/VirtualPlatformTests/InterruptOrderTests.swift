@@ -91,6 +91,24 @@ private struct ToldPort: InterruptPort {
         ])
     }
 
+    @Test func aResetVirtualCPUIsToldOfNoOtherOnesInterrupts() {
+        var port = ToldPort()
+        var controller = controller(2)
+        // INTID 40 and 41 are enabled, have priorities and high lines; 41 belongs to virtual CPU 1.
+        controller.writeDistributor(0x104, size: 4, 0x300, &port)
+        controller.writeDistributor(0x428, size: 4, 0xB0A0, &port)
+        controller.writeDistributor(0x6148, size: 8, 1, &port)
+        for number in [40, 41] { controller.setLine(InterruptID(number), high: true, &port) }
+        for (virtualCPU, bits) in [(0, 256), (1, 512)] {
+            port.told = []
+            controller.restore(virtualCPU, LatchedInterrupts(), &port)
+            let number = 40 + virtualCPU
+            #expect(port.told.filter { $0.hasPrefix("enable") } == ["enable \(virtualCPU) 1 \(bits)"])
+            #expect(port.told.filter { $0.hasPrefix("setLevel") } == ["setLevel \(virtualCPU) \(number) 1"])
+            #expect(port.told.filter { $0.hasPrefix("setPriority") }.count == 1)
+        }
+    }
+
     /// Each owner of some bits hears of these, and nobody of the others'.
     @Test func aBitIsToldToItsOwner() {
         var port = ToldPort()
