@@ -4,11 +4,13 @@ import Testing
 @testable import Entente
 
 /// Writes down what it hears, and keeps the first capability of each call whose first word is even.
-private protocol Recorder: Service {
+///
+/// It does not refine `Service`, because a protocol that does is an interface to `./entente generate`.
+private protocol Recorder {
     var heardOf: [String] { get set }
 }
 
-extension Recorder {
+extension Recorder where Self: Service {
     mutating func willAnswer(_ caller: UInt64) { heardOf.append("will \(caller)") }
 
     mutating func answer(_ message: inout IncomingMessage) -> OutgoingMessage {
@@ -25,12 +27,12 @@ extension Recorder {
     }
 }
 
-private struct Keeper: Recorder {
+private struct Keeper: Recorder, Service {
     var heardOf: [String] = []
     static var takesCapabilities: Bool { true }
 }
 
-private struct Plain: Recorder {
+private struct Plain: Recorder, Service {
     var heardOf: [String] = []
 }
 
