@@ -29,6 +29,9 @@ struct TestCommand: ParsableCommand {
     @Flag(help: "Only check the models of the kernel's cross-core paths, with spin.")
     var models = false
 
+    @Flag(help: "Only explore interleavings in their long form: some ten minutes.")
+    var interleavings = false
+
     @Flag(help: "Only make small faults in the portable modules, one at a time, and see whether the tests notice.")
     var mutants = false
 
@@ -60,6 +63,8 @@ struct TestCommand: ParsableCommand {
             suite.repeatHostTests(runs)
         } else if models {
             suite.checkModels()
+        } else if interleavings {
+            suite.runInterleavings()
         } else if mutants {
             suite.checkMutants(area.isEmpty ? MutantArea.allCases : area, sample: sample, seed: seed)
         } else {
@@ -72,7 +77,6 @@ struct TestCommand: ParsableCommand {
         suite.checkModels()
         // With the address sanitizer the full form finds the most; the thread sanitizer needs it for tests that race.
         suite.runHostTests(isLong: noSanitizers)
-        suite.runInterleavings()
         if !noSanitizers {
             suite.runHostTests(sanitizer: "address", isLong: true)
             suite.runHostTests(sanitizer: "thread", isLong: true)
