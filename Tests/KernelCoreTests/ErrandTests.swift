@@ -296,7 +296,7 @@ import Testing
         bench.model.cores[0].whileWaiting = {
             waits += 1
             #expect(K.leaf(target, GuestAddress(0x1000)) == nil)
-            if waits == 3 { bench.core(core).pointee.copies.increment() }
+            if waits == 3 { _ = bench.core(core).pointee.copies.increment() }
         }
         bench.operate(.revoke, slot, form: RevokeForm.delete.rawValue)
         bench.model.cores[0].whileWaiting = nil
@@ -307,7 +307,7 @@ import Testing
     @Test(arguments: [1, 3], [0x1000, 0x2000] as [UInt64])
     func aCopyThatIsUnderWayIsWaitedFor(core: Int, size: UInt64) {
         map(size)
-        bench.core(core).pointee.copies.increment()
+        _ = bench.core(core).pointee.copies.increment()
         #expect(unmap(copying: core) == 3)
         #expect(bench.isEmpty(slot))
         // One that has ended is not.
