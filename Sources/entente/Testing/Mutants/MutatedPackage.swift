@@ -28,8 +28,8 @@ struct MutatedPackage {
     /// Brings the copy up to date. Files that are the same keep their dates, and the mutator writes those of the areas,
     /// so a second run builds only what has changed.
     private func synchronise() throws {
-        let files = try Self.files(below: workspace.root)
-        for file in try Self.files(below: copy).subtracting(files) {
+        let files = Self.files(below: workspace.root)
+        for file in Self.files(below: copy).subtracting(files) {
             try FileManager.default.removeItem(at: copy.appendingPathComponent(file))
         }
         for file in files where !MutantArea.allCases.contains(where: { file.hasPrefix($0.folder + "/") }) {
@@ -42,8 +42,8 @@ struct MutatedPackage {
         try MutantArea.allCases.forEach { try workspace.make(copy.appendingPathComponent($0.folder)) }
     }
 
-    private static func files(below root: URL) throws -> Set<String> {
-        try parts.reduce(into: ["Package.swift"]) { files, part in
+    private static func files(below root: URL) -> Set<String> {
+        parts.reduce(into: ["Package.swift"]) { files, part in
             let folder = root.appendingPathComponent(part)
             let names = FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? []
             for name in names where !name.hasPrefix(".") && !name.contains("/.") {
