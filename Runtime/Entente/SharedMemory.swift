@@ -13,6 +13,7 @@ public struct SharedMemory: @unchecked Sendable {
     ///   - size: in bytes; what is beyond a multiple of 8 is not used.
     @unsafe public init(base: UnsafeMutableRawPointer, size: Int) {
         precondition(Int(bitPattern: base) & 7 == 0 && size >= 0, "shared memory must be aligned")
+        // SAFETY: the caller promises that the memory stays mapped; `wide` and `narrow` check each offset.
         unsafe self.base = unsafe base
         self.size = size & ~7
     }
@@ -20,11 +21,13 @@ public struct SharedMemory: @unchecked Sendable {
     /// The number of eight bytes at `offset`, a multiple of 8.
     @inline(__always)
     public subscript(offset: Int) -> UInt64 {
+        // SAFETY: `wide` checks that the word lies inside of the memory.
         get { unsafe wide(offset).pointee.load(ordering: .relaxed) }
         nonmutating set { unsafe wide(offset).pointee.store(newValue, ordering: .relaxed) }
     }
 
-    // Counters and flags. Sequential consistency is what the sleeping flags of a ring need.
+    // Counters and flags. The sleeping flags of a ring need sequential consistency.
+    // SAFETY (of the three): `narrow` checks that the word lies inside of the memory.
 
     @inline(__always) func acquire(_ offset: Int) -> UInt32 { unsafe narrow(offset).pointee.load(ordering: .acquiring) }
     @inline(__always) func load(_ offset: Int) -> UInt32 {

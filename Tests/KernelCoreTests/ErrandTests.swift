@@ -129,7 +129,7 @@ import Testing
         #expect(board.pointee.tickets.load() == before)
     }
 
-    /// Whatever the errand says, a capability with descendants stays.
+    /// A capability with descendants stays, even if an errand says otherwise.
     @Test func whatHasDescendantsStays() {
         let thread = bench.makeThread(core: 1)
         let child = bench.derive(thread.slot)

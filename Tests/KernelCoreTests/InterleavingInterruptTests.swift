@@ -291,7 +291,7 @@ import Testing
 
     // MARK: A guest that is masked
 
-    /// A guest that takes nothing for now: an interrupt that is disabled meanwhile is taken out of its list register.
+    /// A guest takes no interrupt here. One that is disabled meanwhile leaves its list register.
     @Test func anEdgeThatIsDisabledBeforeItIsTakenWaits() {
         scenario.program(others[0].context, pend)
         scenario.program(others[1].context, control(.disable, 1, 2))

@@ -29,7 +29,7 @@ struct TestCommand: ParsableCommand {
     @Flag(help: "Only check the models of the kernel's cross-core paths, with spin.")
     var models = false
 
-    @Flag(help: "Only explore interleavings in their long form: some ten minutes.")
+    @Flag(help: "Only explore interleavings in their long form, which takes minutes.")
     var interleavings = false
 
     @Flag(help: "Only make small faults in the portable modules, one at a time, and see whether the tests notice.")
