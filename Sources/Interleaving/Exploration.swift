@@ -60,6 +60,8 @@ public struct Extent: Sendable {
     public static let isFull = mode == "full"
     /// Whether each exploration prints how far it came: `ENTENTE_INTERLEAVINGS=full` or `report`.
     public static let isReported = isFull || mode == "report"
+    /// Whether one schedule is played instead of all.
+    public static var isReplay: Bool { only != nil }
     static let isPrinted = mode == "print"
     private static let mode = ProcessInfo.processInfo.environment["ENTENTE_INTERLEAVINGS"]
     /// The schedule that is to be played instead of all others.
@@ -104,6 +106,12 @@ public enum Interleaving {
         return true
     }
 
+    /// Other cores go on until all wait, unless the schedule says otherwise.
+    public static func letOthersGoOn() {
+        guard let observer = SharedAccess.observer as? CoreObserver else { return }
+        _ = observer.interleaver.wait(observer.index, as: .pausing)
+    }
+
     /// Reports, from inside of a body, that something is wrong.
     public static func fail(_ text: String) { (SharedAccess.observer as? CoreObserver)?.interleaver.fail(text) }
 }
@@ -111,7 +119,7 @@ public enum Interleaving {
 extension Scenario {
     /// Plays schedules until one fails or `extent` is done.
     public func explore(_ extent: Extent = Extent()) -> Exploration {
-        if let schedule = Extent.only { return replay(schedule) }
+        if let schedule = Extent.only { return replay(schedule, extent) }
         var explorer = Explorer(self, extent)
         let start = Date()
         explorer.explore()
@@ -119,11 +127,13 @@ extension Scenario {
         return explorer.result
     }
 
-    /// Plays one schedule.
-    public func replay(_ schedule: Schedule) -> Exploration {
-        var explorer = Explorer(self, Extent())
+    /// Plays one schedule that was found with this extent.
+    public func replay(_ schedule: Schedule, _ extent: Extent = Extent()) -> Exploration {
+        var explorer = Explorer(self, extent)
+        defer { explorer.interleaver.close() }
+        explorer.learn()
+        explorer.result = Exploration()
         explorer.play(schedule)
-        explorer.interleaver.close()
         return explorer.result
     }
 }
@@ -131,8 +141,10 @@ extension Scenario {
 struct Explorer {
     let scenario: Scenario
     let extent: Extent
-    let interleaver: Interleaver
+    var interleaver: Interleaver
     var result = Exploration()
+    /// Schedules were left out because they switch once more after a switch behind a store.
+    private var isShortened = false
 
     init(_ scenario: Scenario, _ extent: Extent) {
         self.scenario = scenario
@@ -159,7 +171,7 @@ struct Explorer {
 
     /// The accesses of a schedule that failed, played once more.
     private func trace(_ schedule: Schedule) -> String {
-        let again = Interleaver(cores: scenario.cores, body: scenario.body)
+        let again = Interleaver(cores: scenario.cores, body: scenario.body, knowing: interleaver)
         again.isTraced = true
         scenario.reset()
         again.run(schedule)
@@ -173,22 +185,41 @@ struct Explorer {
 
     mutating func explore() {
         defer { interleaver.close() }
-        // Runs at random show which words several cores touch.
-        for seed in 0..<8 {
-            guard play(Schedule(), random: RandomPolicy(seed: extent.seed &+ UInt64(seed) &+ 1_000_000)) else { return }
-        }
-        var level = Level(seed: extent.seed)
-        level.add(Schedule())
-        for depth in 0..<extent.deviations + 1 {
-            let limit = depth < 2 ? .max : max(0, extent.schedules - result.sampled)
-            result.sizes.append(level.count)
-            if level.count <= limit { result.completeUpTo = depth }
-            guard let next = playLevel(level.sample(limit), isSampled: limit != .max) else { return }
-            level = next
+        guard learn() else { return }
+        // Once more if a run has shown that further cores touch a word: runs before did not stop there.
+        for _ in 0..<4 {
+            let knowledge = interleaver.knowledge
+            guard playLevels() else { return }
+            if interleaver.knowledge == knowledge { break }
+            if result.completeUpTo > 0 { result.completeUpTo = 0 }
         }
         for seed in 0..<extent.random {
             guard play(Schedule(), random: RandomPolicy(seed: extent.seed &+ UInt64(seed))) else { return }
         }
+    }
+
+    /// Plays a few runs at random, which show what words several cores touch. Returns whether all went well.
+    @discardableResult
+    mutating func learn() -> Bool {
+        (0..<8).allSatisfy { play(Schedule(), random: RandomPolicy(seed: extent.seed &+ UInt64($0) &+ 1_000_000)) }
+    }
+
+    /// Plays the schedules with 0, 1, 2 … deviations. Returns whether all went well.
+    private mutating func playLevels() -> Bool {
+        var level = Level(seed: extent.seed)
+        level.add(Schedule())
+        result.completeUpTo = -1
+        result.sizes = []
+        result.sampled = 0
+        for depth in 0..<extent.deviations + 1 {
+            let limit = depth < 2 ? .max : max(0, extent.schedules - result.sampled)
+            let isWhole = level.count <= min(limit, Level.capacity) && result.completeUpTo == depth - 1
+            result.sizes.append(level.count)
+            guard let next = playLevel(level.sample(limit), isSampled: limit != .max) else { return false }
+            if isWhole, !isShortened || depth < 2 { result.completeUpTo = depth }
+            level = next
+        }
+        return true
     }
 
     /// Plays schedules with the same number of deviations. Returns those with one more; nil after a failure.
@@ -198,10 +229,19 @@ struct Explorer {
             guard play(schedule) else { return nil }
             if isSampled { result.sampled += 1 }
             // Its children come of the schedule that switches later as well.
-            if interleaver.isRedundant || interleaver.endsAfterStore && !Extent.isFull { continue }
+            if interleaver.isRedundant { continue }
+            guard Extent.isFull || !interleaver.endsAfterStore else {
+                isShortened = true
+                continue
+            }
             for option in interleaver.options {
                 let child = Schedule(schedule.deviations + [option.deviation])
-                if option.cost == 0 { waiting.append(child) } else { next.add(child) }
+                if option.cost != 0 {
+                    next.add(child)
+                } else {
+                    waiting.append(child)
+                    result.sizes[result.sizes.count - 1] += 1
+                }
             }
         }
         return next
@@ -210,7 +250,7 @@ struct Explorer {
 
 /// The schedules with one number of deviations, or of too many a random part.
 private struct Level {
-    private static let capacity = 100_000
+    static let capacity = 100_000
 
     private(set) var count = 0
     private var kept: [Schedule] = []

@@ -24,6 +24,8 @@ final class Interleaver: @unchecked Sendable {
         case ready
         /// In a loop that waits for a store of another core.
         case spinning
+        /// Lets the others go on until they all wait.
+        case pausing
         /// Waits for an interrupt, or for the end of all activity.
         case idle
         case finished
@@ -47,12 +49,14 @@ final class Interleaver: @unchecked Sendable {
     private var policy: RandomPolicy?
     /// The number of stores of other cores since each core last waited.
     private var news: [Int] = []
-    /// The core has returned an old value since it last waited.
-    private var isBehind: [Bool] = []
+    /// The locations of which each core has returned an old value since it last waited.
+    private var isBehind: [Set<Int>] = []
     /// The access before which the last deviation let another core go on.
     private var interrupted: (core: Int, location: Int, isStore: Bool)?
     /// Nothing that others did meanwhile had to do with that access, so that the same comes of a later switch.
     private(set) var isRedundant = false
+    /// The core whose access was put off to no effect, until its next point: only there can the later switch be.
+    private var owed: Int?
     /// The last deviation lets another core go on after a store, not before an access.
     private(set) var endsAfterStore = false
     private var isQuiet = false
@@ -69,13 +73,18 @@ final class Interleaver: @unchecked Sendable {
     /// The cores that have loaded and stored each location, in all runs so far: a bit for each.
     private var loaders: [UInt8] = []
     private var storers: [UInt8] = []
+    /// Counts what has become known of them: runs that were played before did not offer all points.
+    private(set) var knowledge = 0
 
     static let stepLimit = 20_000
 
-    init(cores: Int, body: @escaping (Int) -> Void) {
+    /// - Parameter other: one of the same scenario, whose knowledge of the locations this one begins with.
+    init(cores: Int, body: @escaping (Int) -> Void, knowing other: Interleaver? = nil) {
         count = cores
         self.body = body
-        memory = WeakMemory(cores: cores)
+        memory = other?.memory ?? WeakMemory(cores: cores)
+        loaders = other?.loaders ?? []
+        storers = other?.storers ?? []
         for index in 0..<cores {
             batons.append(DispatchSemaphore(value: 0))
             observers.append(CoreObserver(self, index))
@@ -97,7 +106,7 @@ final class Interleaver: @unchecked Sendable {
 
     /// Ends the threads. Those of a stuck run stay where they are.
     func close() {
-        guard !isStuck else { return }
+        guard !isStuck, !isClosed else { return }
         isClosed = true
         for baton in batons { baton.signal() }
     }
@@ -107,12 +116,13 @@ final class Interleaver: @unchecked Sendable {
         memory.reset()
         states = Array(repeating: .ready, count: count)
         news = Array(repeating: 1, count: count)
-        isBehind = Array(repeating: false, count: count)
+        isBehind = Array(repeating: [], count: count)
         step = 0
         planned = Dictionary(uniqueKeysWithValues: schedule.deviations.map { ($0.point, $0.choice) })
         plannedLeft = planned.count
         interrupted = nil
         isRedundant = false
+        owed = nil
         endsAfterStore = false
         policy = random
         isQuiet = false
@@ -126,6 +136,8 @@ final class Interleaver: @unchecked Sendable {
         batons[current].signal()
         hasEnded.wait()
         SharedAccess.endExploration()
+        // Of another scenario, or the same scenario did not do the same again.
+        if plannedLeft != 0, !isStuck, failures.isEmpty { fail("\(plannedLeft) deviations of the schedule were not met") }
     }
 
     func fail(_ text: String) { failures.append(text) }
@@ -152,15 +164,22 @@ final class Interleaver: @unchecked Sendable {
         return alternatives[0]
     }
 
-    /// Another core may continue here, if it has to do with the location.
+    /// Another core may continue here, if it has to do with the location, or if the schedule says so.
     private func pause(_ core: Int, _ location: Int, isStore: Bool, _ point: Point) {
-        guard wholeDepth == 0 else { return }
         let involved = isStore ? loaders[location] | storers[location] : storers[location]
-        guard involved & ~(1 << UInt8(core)) != 0 else { return }
+        let wanted = planned[point]
+        guard involved & ~(1 << UInt8(core)) != 0 || wanted != nil else { return }
+        if owed == core {
+            owed = nil
+            // There is no later switch.
+            if wholeDepth != 0 { isRedundant = false }
+        }
+        guard wholeDepth == 0 else { return }
         var alternatives = [core]
         for offset in 1..<count {
             let other = (core + offset) % count
-            if involved & 1 << UInt8(other) != 0, states[other] == .ready { alternatives.append(other) }
+            guard states[other] == .ready || states[other] == .pausing else { continue }
+            if involved & 1 << UInt8(other) != 0 || wanted == other { alternatives.append(other) }
         }
         let isLast = plannedLeft == 1
         let next = choose(among: alternatives, at: point, cost: 1)
@@ -171,7 +190,9 @@ final class Interleaver: @unchecked Sendable {
             if isRedundant { interrupted = (core, location, isStore) }
         }
         handOver(from: core, to: next)
-        if interrupted?.core == core { interrupted = nil }
+        guard interrupted?.core == core else { return }
+        interrupted = nil
+        if isRedundant { owed = core }
     }
 
     /// Notes that another access has to do with the one that was interrupted.
@@ -182,6 +203,7 @@ final class Interleaver: @unchecked Sendable {
     }
 
     private func handOver(from core: Int, to next: Int) {
+        states[next] = .ready
         current = next
         batons[next].signal()
         batons[core].wait()
@@ -214,8 +236,12 @@ final class Interleaver: @unchecked Sendable {
     private func successor(of core: Int, cost: Int) -> Int? {
         if let next = nextReady(after: core, cost: cost) { return next }
         if states.allSatisfy({ $0 == .finished }) { return nil }
-        guard !states.contains(.spinning), !isQuiet || states.contains(.idle) else {
+        guard !states.contains(.spinning), !isQuiet || states.contains(.idle) || states.contains(.pausing) else {
             giveUp("no core can go on: \(states.indices.map { "core \($0) is \(states[$0])" }.joined(separator: ", "))")
+        }
+        if let index = states.firstIndex(of: .pausing) {
+            states[index] = .ready
+            return nextReady(after: core, cost: cost)
         }
         isQuiet = true
         for index in states.indices where states[index] == .idle { states[index] = .ready }
@@ -225,12 +251,12 @@ final class Interleaver: @unchecked Sendable {
     func wait(_ core: Int, as state: State) -> Bool {
         advance(core)
         if isQuiet, state == .idle { return false }
-        if isBehind[core] {
-            isBehind[core] = false
-            memory.catchUp(core)
+        if state != .pausing, !isBehind[core].isEmpty {
+            memory.catchUp(core, isBehind[core])
+            isBehind[core] = []
             return true
         }
-        if news[core] != 0 {
+        if state != .pausing, news[core] != 0 {
             news[core] = 0
             return true
         }
@@ -254,11 +280,20 @@ final class Interleaver: @unchecked Sendable {
 
     // MARK: Accesses
 
-    private func location(_ place: SharedPlace) -> Int {
+    private func location(_ place: SharedPlace, _ core: Int, loads: Bool, stores: Bool) -> Int {
         let location = memory.number(place)
         while loaders.count <= location {
             loaders.append(0)
             storers.append(0)
+        }
+        let own: UInt8 = 1 << UInt8(core)
+        if loads, loaders[location] & own == 0 {
+            loaders[location] |= own
+            if storers[location] & ~own != 0 { knowledge += 1 }
+        }
+        if stores, storers[location] & own == 0 {
+            storers[location] |= own
+            if (loaders[location] | storers[location]) & ~own != 0 { knowledge += 1 }
         }
         return location
     }
@@ -272,29 +307,33 @@ final class Interleaver: @unchecked Sendable {
 
     func load(_ core: Int, _ place: SharedPlace, _ order: LoadOrder) -> UInt64 {
         let step = advance(core)
-        let location = location(place)
-        loaders[location] |= 1 << UInt8(core)
+        let location = location(place, core, loads: true, stores: false)
         pause(core, location, isStore: false, Point(step: step, part: .before))
         meet(location, isStore: false)
         memory.settle(location)
+        memory.touch(core, location, loads: true, stores: false)
         let older = wholeDepth == 0 ? memory.olderCount(core, location, order) : 0
-        var back = 0
-        if older > 0 {
-            back = choose(among: Array(0...min(older, 2)), at: Point(step: step, part: .value), cost: 1)
-            if back != 0 { isBehind[core] = true }
-        }
+        let back = lookBack(core, location, among: Array(0...max(0, min(older, 2))), step)
         let value = memory.load(core, location, order, back: back)
         trace(core, step, place, back == 0 ? "loads" : "loads the old", value)
         return value
     }
 
+    /// Returns by how many stores a load looks back.
+    private func lookBack(_ core: Int, _ location: Int, among alternatives: [Int], _ step: Int) -> Int {
+        guard alternatives.count > 1 else { return 0 }
+        let back = choose(among: alternatives, at: Point(step: step, part: .value), cost: 1)
+        if back != 0 { isBehind[core].insert(location) }
+        return back
+    }
+
     func store(_ core: Int, _ place: SharedPlace, _ value: UInt64, _ order: StoreOrder) {
         let step = advance(core)
-        let location = location(place)
-        storers[location] |= 1 << UInt8(core)
+        let location = location(place, core, loads: false, stores: true)
         pause(core, location, isStore: true, Point(step: step, part: .before))
         meet(location, isStore: true)
         memory.settle(location)
+        memory.touch(core, location, loads: false, stores: true)
         memory.store(core, location, value, order)
         trace(core, step, place, order == .release ? "releases" : "stores", value)
         tell(core)
@@ -305,12 +344,23 @@ final class Interleaver: @unchecked Sendable {
         _ core: Int, _ place: SharedPlace, _ order: UpdateOrder, _ change: (UInt64) -> UInt64?
     ) -> UInt64 {
         let step = advance(core)
-        let location = location(place)
-        loaders[location] |= 1 << UInt8(core)
-        storers[location] |= 1 << UInt8(core)
+        let location = location(place, core, loads: true, stores: true)
         pause(core, location, isStore: true, Point(step: step, part: .before))
         meet(location, isStore: true)
         memory.settle(location)
+        memory.touch(core, location, loads: true, stores: true)
+        var alternatives = [0]
+        if wholeDepth == 0 {
+            // One that changes nothing is a load.
+            alternatives += memory.olderValues(core, location, order).prefix(2).filter { change($0.value) == nil }
+                .map(\.back)
+        }
+        let back = lookBack(core, location, among: alternatives, step)
+        guard back == 0 else {
+            let old = memory.load(core, location, order.acquires ? .acquire : .relaxed, back: back)
+            trace(core, step, place, "does not exchange the old", old)
+            return old
+        }
         let (old, isChanged) = memory.update(core, location, order, change)
         trace(core, step, place, "exchanges \(hex(old)) for", memory.newest(location))
         if isChanged {
@@ -327,11 +377,22 @@ final class Interleaver: @unchecked Sendable {
 
     /// Plain stores of 0: each location that is known there gets one that nothing orders.
     func zero(_ core: Int, _ address: UInt, _ size: UInt) {
-        for location in memory.places.indices where memory.places[location].address &- address < size {
+        for number in memory.places.indices where memory.places[number].address &- address < size {
+            let location = location(memory.places[number], core, loads: false, stores: true)
             memory.settle(location)
-            storers[location] |= 1 << UInt8(core)
+            own(core, location)
+            memory.touch(core, location, loads: false, stores: true)
             memory.store(core, location, 0, .relaxed)
         }
+    }
+
+    /// The core is about to store plainly: each access of another core must be known to have ended.
+    func own(_ core: Int, _ place: SharedPlace) { own(core, memory.number(place)) }
+
+    private func own(_ core: Int, _ location: Int) {
+        guard wholeDepth == 0, let other = memory.unordered(core, location) else { return }
+        let address = memory.places[location].address
+        fail("core \(core) takes the word at \(String(address, radix: 16)), of which an access of core \(other) may not have ended")
     }
 
     func beginWhole() { wholeDepth += 1 }
@@ -365,6 +426,7 @@ final class CoreObserver: AccessObserver {
     override func order(_ barrier: Barrier) { interleaver.order(index, barrier) }
     override func relax() { _ = interleaver.wait(index, as: .spinning) }
     override func willZero(_ address: UInt, size: UInt) { interleaver.zero(index, address, size) }
+    override func willOwn(_ place: SharedPlace) { interleaver.own(index, place) }
     override func beginWhole() { interleaver.beginWhole() }
     override func endWhole() { interleaver.endWhole() }
 }

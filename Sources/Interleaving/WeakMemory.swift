@@ -4,11 +4,15 @@ import SharedAccess
 // history of its stores, and each core a view, the oldest store of each location that its next load may return.
 //
 // - A relaxed load returns any store that is not older than the view. An acquire load adds the view that came with the
-//   store to the core's own. A load of an address adds it for what lies behind that address alone.
+//   store to the core's own. A load of an address adds it for what lies behind that address alone, together with what
+//   that address was reached by.
 // - A release store takes the core's view along. A relaxed store takes along the stores before the last DMB ISHST.
 // - A read-modify-write loads the newest store.
 // - DMB ISH exchanges views with all cores that execute one. A store-release is seen by load-acquires of the same core,
 //   and everything before it, as RCsc demands: both are ordered like barriers.
+//
+// A view also says which accesses of each core have ended before, so that whoever takes memory that others used must be
+// ordered behind their last accesses, loads as well.
 //
 // Stores enter the histories in the order of their execution, so load buffering is left out, and a store never comes
 // before an older one of its location. docs/caveats.md has the rest of what this leaves out.
@@ -16,6 +20,8 @@ import SharedAccess
 /// The oldest visible store of each location, by the locations' numbers.
 struct View {
     private(set) var times: [Int32] = []
+    /// For each core the number of its last load, and of its last store, that has ended before.
+    var ended = (loads: SIMD4<Int32>.zero, stores: SIMD4<Int32>.zero)
 
     subscript(_ location: Int) -> Int { location < times.count ? Int(times[location]) : 0 }
 
@@ -25,6 +31,8 @@ struct View {
     }
 
     mutating func join(_ other: View) {
+        ended.loads = pointwiseMax(ended.loads, other.ended.loads)
+        ended.stores = pointwiseMax(ended.stores, other.ended.stores)
         if times.isEmpty {
             times = other.times
             return
@@ -54,9 +62,10 @@ struct CoreView {
     var released = View()
     /// The oldest stores that its load-acquires see, because they come after its store-releases.
     var afterRelease = View()
-    /// The views that came with the addresses that it has loaded, and the memory behind these.
-    var behind = View()
-    var reachable: [Range<UInt>] = []
+    /// The memory behind the addresses that it has loaded, and the views that came with these.
+    var reachable: [(range: Range<UInt>, view: View)] = []
+    /// The number of its accesses.
+    var accesses: Int32 = 0
 }
 
 struct WeakMemory {
@@ -66,6 +75,8 @@ struct WeakMemory {
     private var cores: [CoreView]
     /// The view that barriers exchange.
     private var global = View()
+    /// For each location, the number of each core's last load and store.
+    private var last: [(loads: SIMD4<Int32>, stores: SIMD4<Int32>)] = []
 
     init(cores count: Int) { cores = Array(repeating: CoreView(), count: count) }
 
@@ -73,6 +84,7 @@ struct WeakMemory {
     mutating func reset() {
         for number in histories.indices { histories[number].removeAll(keepingCapacity: true) }
         for index in cores.indices { cores[index] = CoreView() }
+        for number in last.indices { last[number] = (.zero, .zero) }
         global = View()
     }
 
@@ -80,6 +92,7 @@ struct WeakMemory {
         if let number = numbers[place] { return number }
         places.append(place)
         histories.append([])
+        last.append((.zero, .zero))
         numbers[place] = places.count - 1
         return places.count - 1
     }
@@ -98,10 +111,17 @@ struct WeakMemory {
     mutating func olderCount(_ core: Int, _ location: Int, _ order: LoadOrder) -> Int {
         if order == .acquire { cores[core].current.join(cores[core].afterRelease) }
         let address = places[location].address
-        if cores[core].reachable.contains(where: { $0.contains(address) }) {
-            cores[core].current.raise(location, to: cores[core].behind[location])
+        for (range, view) in cores[core].reachable where range.contains(address) {
+            cores[core].current.raise(location, to: view[location])
         }
         return histories[location].count - 1 - cores[core].current[location]
+    }
+
+    /// Returns the older stores that a read-modify-write may see if it changes nothing.
+    mutating func olderValues(_ core: Int, _ location: Int, _ order: UpdateOrder) -> [(back: Int, value: UInt64)] {
+        let count = olderCount(core, location, order.acquires ? .acquire : .relaxed)
+        guard count > 0 else { return [] }
+        return (1...count).map { ($0, histories[location][histories[location].count - 1 - $0].value) }
     }
 
     /// Loads the store that is `back` stores older than the newest.
@@ -114,20 +134,52 @@ struct WeakMemory {
         switch order {
         case .relaxed: break
         case .acquire: cores[core].current.join(store.view)
-        case .dependency(let span):
-            cores[core].behind.join(store.view)
-            let start = UInt(store.value & ~1)
-            if start != 0, start < UInt.max / 2, !cores[core].reachable.contains(start..<start + span) {
-                cores[core].reachable.append(start..<start + span)
-            }
+        case .dependency(let span, let mask):
+            let start = UInt(store.value & mask)
+            if start != 0, start < UInt.max / 2 { reach(core, start..<start + span, by: location, store.view) }
         }
         return store.value
     }
 
-    /// The core sees the newest store of everything: time has passed.
-    mutating func catchUp(_ core: Int) {
-        for location in histories.indices where !histories[location].isEmpty {
-            cores[core].current.raise(location, to: histories[location].count - 1)
+    /// The core has loaded the address of `range` from `location`.
+    private mutating func reach(_ core: Int, _ range: Range<UInt>, by location: Int, _ view: View) {
+        var view = view
+        let address = places[location].address
+        for link in cores[core].reachable where link.range.contains(address) { view.join(link.view) }
+        if let known = cores[core].reachable.firstIndex(where: { $0.range == range }) {
+            cores[core].reachable[known].view.join(view)
+        } else {
+            cores[core].reachable.append((range, view))
+        }
+    }
+
+    /// The core sees the newest stores of these locations: time has passed.
+    mutating func catchUp(_ core: Int, _ locations: Set<Int>) {
+        for location in locations { cores[core].current.raise(location, to: histories[location].count - 1) }
+    }
+
+    // MARK: The ends of accesses
+
+    /// Counts an access.
+    mutating func touch(_ core: Int, _ location: Int, loads: Bool, stores: Bool) {
+        cores[core].accesses += 1
+        let number = cores[core].accesses
+        if loads {
+            last[location].loads[core] = number
+            cores[core].current.ended.loads[core] = number
+        }
+        if stores {
+            last[location].stores[core] = number
+            cores[core].current.ended.stores[core] = number
+            cores[core].stores.ended.stores[core] = number
+        }
+    }
+
+    /// Returns a core whose last access of a location is not ordered before what `core` does now.
+    func unordered(_ core: Int, _ location: Int) -> Int? {
+        let ended = cores[core].current.ended, last = last[location]
+        return cores.indices.first {
+            $0 != core && (last.loads[$0] > ended.loads[$0] || last.stores[$0] > ended.stores[$0])
         }
     }
 

@@ -34,7 +34,9 @@ public struct AtomicWord: ~Copyable {
     #if !hasFeature(Embedded)
         /// A load of the address of an object of `span` bytes. Relaxed on the board, where what lies behind it is not
         /// older by the address dependency (DDI 0487, B2.3): see `SharedRef.load`.
-        @inline(__always) public func loadAddress(span: Int = 256) -> UInt64 { word.loadAddress(span: span) }
+        @inline(__always) public func loadAddress(span: Int = 256, mask: UInt64 = ~1) -> UInt64 {
+            word.loadAddress(span: span, mask: mask)
+        }
     #endif
     @inline(__always) func replace(_ expected: UInt64, by value: UInt64) -> Bool {
         word.weakCompareExchange(expected: expected, desired: value, ordering: .acquiringAndReleasing).exchanged

@@ -216,9 +216,9 @@ extension Kernel {
         server.pointee.depth = 0
         let hasBits = isNotified(server)
         let isCallersTurn = server.pointee.wasNotified && server.pointee.callers.head != nil
-        if hasBits, !isCallersTurn, let notification = server.pointee.notification {
+        if hasBits, !isCallersTurn, let bits = server.pointee.notification?.pointee.bits.exchange(0), bits != 0 {
             server.pointee.wasNotified = true
-            answer(server, .notified, tag: notification.pointee.bits.exchange(0))
+            answer(server, .notified, tag: bits)
             return useOwnTime(core, server)
         }
         server.pointee.state = .waiting

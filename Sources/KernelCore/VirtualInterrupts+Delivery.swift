@@ -70,8 +70,8 @@ extension Kernel {
                 guest.pointee.pending[word].load() & bit != 0
             {
                 if register.isPending {
-                    guest.pointee.pending[word].clear(bit)
                     guest.pointee.latched[word] = guest.pointee.latched[word] | bit
+                    guest.pointee.pending[word].clear(bit)
                 } else if !register.signalsEnd {
                     // It stays pending in the words, so that further edges are no news, and is placed when the guest
                     // has ended it.
@@ -220,10 +220,12 @@ extension Kernel {
         let priority = guest.pointee.priority[Int(interrupt)]
         guard let index = freeListRegister(guest, below: priority) else { return false }
         let isLevel = guest.pointee.edge[word].load() & bit == 0 && interrupt >= 16
-        // Before it stops being pending: see `change`, `disable`.
+        // Both before it stops being pending: see `change`, `disable`, `readWord`.
         guest.pointee.listed[word] = guest.pointee.listed[word] | bit
-        let wasPending = guest.pointee.pending[word].clear(bit) & bit
-        guest.pointee.latched[word] = guest.pointee.latched[word] & ~bit | wasPending
+        guest.pointee.latched[word] = guest.pointee.latched[word] | bit
+        if guest.pointee.pending[word].clear(bit) & bit == 0 {
+            guest.pointee.latched[word] = guest.pointee.latched[word] & ~bit
+        }
         guest.pointee.usedListRegisters[0] = guest.pointee.usedListRegisters[0] | 1 << UInt64(index)
         M.setListRegister(
             index, ListRegister(pending: interrupt, priority: priority, hardware: isHardware, signalsEnd: isLevel))

@@ -11,7 +11,8 @@ extension ModelMachine {
 
     /// Whoever follows the entry finds the table behind it cleared: on hardware by the address dependency.
     public static func readEntry(_ table: PhysicalAddress, _ index: UInt64) -> PageTableEntry {
-        PageTableEntry(bits: PhysicalMemory.word(at: table + index * 8).pointee.loadAddress(span: Int(Page.size)))
+        let word = PhysicalMemory.word(at: table + index * 8)
+        return PageTableEntry(bits: word.pointee.loadAddress(span: Int(Page.size), mask: addressMask))
     }
 
     public static func writeEntry(_ table: PhysicalAddress, _ index: UInt64, _ entry: PageTableEntry) {

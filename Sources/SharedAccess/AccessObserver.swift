@@ -28,8 +28,8 @@ public enum LoadOrder: Equatable {
     case relaxed
     case acquire
     /// Relaxed on the board, where the address dependency orders it before each access to the `span` bytes that the
-    /// loaded value points to.
-    case dependency(span: UInt)
+    /// loaded value, of which `mask` keeps the address, points to.
+    case dependency(span: UInt, mask: UInt64)
 }
 
 /// The order that a store asks for.
@@ -71,6 +71,8 @@ open class AccessObserver {
     open func relax() { fatalError("abstract") }
     /// The bytes from `address` on are about to be set to 0 by plain stores.
     open func willZero(_ address: UInt, size: UInt) { fatalError("abstract") }
+    /// The word is about to be stored by a plain store, because it is this core's alone.
+    open func willOwn(_ place: SharedPlace) { fatalError("abstract") }
     /// No other core continues until the matching `endWhole`.
     open func beginWhole() { fatalError("abstract") }
     open func endWhole() { fatalError("abstract") }

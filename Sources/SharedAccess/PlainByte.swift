@@ -16,6 +16,7 @@ public struct PlainByte {
         }
         nonmutating set {
             guard let observer = SharedAccess.observer else { return pointer.pointee = newValue }
+            observer.willOwn(place)
             observer.store(place, UInt64(newValue), .relaxed)
         }
     }

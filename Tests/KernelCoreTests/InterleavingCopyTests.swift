@@ -101,7 +101,7 @@ import Testing
             context.pointee.frame.x[2 + place] = word
         }
         KernelScenario.enter(core) { kernelCore in
-            scenario.letOthersGoOn()
+            Interleaving.letOthersGoOn()
             K.operate(kernelCore, context)
         }
     }

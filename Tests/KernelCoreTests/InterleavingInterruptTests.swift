@@ -306,4 +306,30 @@ import Testing
         scenario.program(others[1].context, disturb)
         explore(.isMasked) { check(edges: 0...0, sleeps: false) }
     }
+
+    // MARK: Looks from another core
+
+    /// A monitor on another core reads the word while the edge is put into a list register: it is pending throughout.
+    @Test(arguments: [true, false]) func anEdgeThatIsPlacedIsSeenToBePending(isSecond: Bool) {
+        let guest = machine.guest
+        scenario.bench.model.cores[0].run {
+            guest.pointee.pending[1].set(2)
+            guest.pointee.isDirty.store(1)
+        }
+        scenario.body(0) { core in
+            core.enter { _ in
+                K.synchronise(guest)
+                // Another edge while the first one waits in its list register.
+                guard isSecond else { return }
+                guest.pointee.pending[1].set(2)
+                guest.pointee.isDirty.store(1)
+                K.synchronise(guest)
+            }
+        }
+        scenario.program(others[0].context, control(.readWord, 1, 0))
+        scenario.body(2) { _ in }
+        scenario.explore { [self] in
+            others[0].context.pointee.frame.x[3] & 2 != 0 ? nil : "neither pending nor listed"
+        }
+    }
 }

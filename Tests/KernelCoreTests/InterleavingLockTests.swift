@@ -99,7 +99,7 @@ import Testing
             let words = [page, address + Page.size, 0, Page.size, rights, UInt64(slots[0])]
             for (place, word) in words.enumerated() { context.pointee.frame.x[2 + place] = word }
             KernelScenario.enter(core) { kernelCore in
-                scenario.letOthersGoOn()
+                Interleaving.letOthersGoOn()
                 if K.mapFast(context) == nil { K.operate(kernelCore, context) }
             }
         }

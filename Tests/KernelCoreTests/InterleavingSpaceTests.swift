@@ -106,17 +106,6 @@ import Testing
 }
 
 extension KernelScenario {
-    /// Inside of an entry: other cores go on for as long as they have something to do, unless a schedule says
-    /// otherwise.
-    func letOthersGoOn() {
-        // There may have been news the first time.
-        var looks = 0
-        _ = Interleaving.wait(until: {
-            looks += 1
-            return looks > 2
-        })
-    }
-
     /// An operation with words that is repeated until it is done, and waits for nobody meanwhile.
     func untilDone(_ operation: ABI.Operation, _ slot: UInt32, form: UInt32, _ first: UInt64, _ second: UInt64) -> Step
     {
