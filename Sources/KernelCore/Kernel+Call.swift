@@ -217,9 +217,13 @@ extension Kernel {
         let hasBits = isNotified(server)
         let isCallersTurn = server.pointee.wasNotified && server.pointee.callers.head != nil
         if hasBits, !isCallersTurn, let notification = server.pointee.notification {
-            server.pointee.wasNotified = true
-            answer(server, .notified, tag: notification.pointee.bits.exchange(0))
-            return useOwnTime(core, server)
+            let bits = notification.pointee.bits.exchange(0)
+            // None are left if another core has polled them meanwhile.
+            if bits != 0 {
+                server.pointee.wasNotified = true
+                answer(server, .notified, tag: bits)
+                return useOwnTime(core, server)
+            }
         }
         server.pointee.state = .waiting
         restOwnTime(core, server)

@@ -1,4 +1,5 @@
 import ABI
+import Interleaving
 import MachineModel
 import Testing
 
@@ -61,6 +62,27 @@ import Testing
         scenario.explore {
             guard listener.state == .waiting, object.pointee.bits.load() == 0 else { return "sleeps with bits" }
             return scenario.heard(listener.context) == 3 ? nil : "heard \(scenario.heard(listener.context))"
+        }
+    }
+
+    /// Another core polls the bits away while the listener's core brings the news of them.
+    @Test func aPollOfAnotherCoreWakesNobodyForNothing() {
+        let scenario = KernelScenario(cores: 2)
+        let bench = scenario.bench
+        let listener = bench.makeThread(priority: 10, core: 0, notified: true)
+        let poller = bench.makeThread(priority: 10, core: 1)
+        bench.sleepRoot()
+        scenario.endlessly(listener.context) { core, context in
+            let frame = context.pointee.frame
+            if frame.x[0] == Status.notified.rawValue, frame.x[1] == 0 { Interleaving.fail("woken for nothing") }
+            scenario.listening(core, context)
+        }
+        scenario.program(
+            poller.context, scenario.signal(listener.notification, 1), scenario.operation(.poll, listener.notification),
+            { _, context in context.pointee.frame.x[21] = context.pointee.frame.x[1] })
+        scenario.explore {
+            let heard = scenario.heard(listener.context), polled = poller.context.pointee.frame.x[21]
+            return heard ^ polled == 1 ? nil : "heard \(heard), polled \(polled)"
         }
     }
 
