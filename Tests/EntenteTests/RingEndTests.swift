@@ -57,6 +57,36 @@ import Testing
         }
     }
 
+    /// A peer whose capability names no events is raised by the lowest one.
+    @Test func aPeerWithoutEventsIsRaisedAllTheSame() throws {
+        let own = Capability<Notification>(slot: InitialSlot.notification)
+        let ring = try client.run { () throws in try SharedRing<UInt64>(size: 4096, raising: .number(9)) }
+        func expectWoken(_ end: String) {
+            #expect(Notification.own.poll() == Events(bits: 1), "\(end)")
+            RingLayout.begin(ring.memory)
+        }
+        try client.run { () throws in
+            var producer = ring.producer(waking: own), consumer = ring.consumer(waking: own)
+            ring.memory.store(1, RingLayout.consumerSleeps)
+            #expect(try producer.put(1))
+            #expect(Notification.own.poll() == Events(bits: 1))
+            ring.memory.store(1, RingLayout.producerSleeps)
+            _ = try consumer.take()
+            expectWoken("the client's producer")
+        }
+        let offer = RingOffer<UInt64>(place: ring.offer.place, caller: client.number, events: own)
+        let accepted = try server.run { () throws in try offer.accept() }
+        try client.run { () throws in
+            var producer = accepted.producer(), consumer = accepted.consumer()
+            ring.memory.store(1, RingLayout.consumerSleeps)
+            #expect(try producer.put(1))
+            #expect(Notification.own.poll() == Events(bits: 1))
+            ring.memory.store(1, RingLayout.producerSleeps)
+            _ = try consumer.take()
+            expectWoken("the server's producer")
+        }
+    }
+
     /// What the next life of a server puts is not taken for that of the one before.
     @Test func aClientTakesNothingOfAnotherLife() throws {
         try client.run { () throws in
