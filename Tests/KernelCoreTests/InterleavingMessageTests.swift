@@ -31,7 +31,7 @@ import Testing
             core.enter { _ in try? K.prepareShape(context, MessageShape(length: 0, lease: true)) }
         }
         scenario.body(1) { _ in
-            ModelMachine.writeWord(sent + MessagePage.lease, AddressSpace.addressLimit - 0x2000)
+            ModelMachine.writeWord(sent + MessagePage.lease, AddressSpace.addressLimit - 0x1000)
             ModelMachine.writeWord(sent + (MessagePage.lease + 8), AddressSpace.addressLimit)
         }
         scenario.explore {
