@@ -76,8 +76,8 @@ public struct Console {
 
     public func write(hex number: UInt64) {
         write("0x")
-        var shift = 60
-        while shift > 0 && number >> UInt64(shift) == 0 { shift -= 4 }
+        // Four bits a digit, from the first that is not 0.
+        var shift = max(60 - number.leadingZeroBitCount & ~3, 0)
         while shift >= 0 {
             let digit = UInt8(truncatingIfNeeded: number >> UInt64(shift) & 15)
             putPatiently(digit < 10 ? 0x30 + digit : 0x57 + digit)

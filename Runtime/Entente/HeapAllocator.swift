@@ -32,9 +32,10 @@ struct HeapAllocator {
         var offset = 0
         while offset < self.size {
             let piece = pieceSize(offset)
-            if !isUsed(offset), let gap = gap(at: offset, alignment: alignment), gap + needed <= piece {
+            let skipped = gap(at: offset, alignment: alignment)
+            if !isUsed(offset), skipped + needed <= piece {
                 // SAFETY: only handed on; the piece lies in the block, is free and long enough.
-                return unsafe take(offset, gap: gap, needed: needed)
+                return unsafe take(offset, gap: skipped, needed: needed)
             }
             offset += piece
         }
@@ -43,12 +44,8 @@ struct HeapAllocator {
 
     /// Takes a piece back. Anything but the address of a piece in use is a fault of the caller, and stops it.
     mutating func free(_ pointer: UnsafeMutableRawPointer) {
-        // SAFETY: the pointer is only compared with the block's, and must turn out to be that of a piece in use.
-        guard let base = unsafe base else { fatalError("freed what was never allocated") }
-        let offset = unsafe pointer - base - Self.header
-        guard offset >= 0, offset < size, offset & 15 == 0, isUsed(offset), pieceSize(offset) <= size - offset else {
-            fatalError("freed what is not in use")
-        }
+        // SAFETY: only handed on.
+        guard let offset = unsafe pieceInUse(pointer) else { fatalError("freed what is not in use") }
         used -= pieceSize(offset)
         var start = offset
         var length = pieceSize(offset)
@@ -63,14 +60,22 @@ struct HeapAllocator {
         tellNext(start)
     }
 
-    /// Bytes from the piece's start to the header of what is allocated in it: 0, or room for a free piece of its own.
-    private func gap(at offset: Int, alignment: Int) -> Int? {
-        // SAFETY: only its number is looked at.
+    /// Returns where the piece in use begins whose address this is; nil if there is none.
+    func pieceInUse(_ pointer: UnsafeMutableRawPointer) -> Int? {
+        // SAFETY: the pointer is only compared with the block's; headers are looked at inside of the block alone.
         guard let base = unsafe base else { return nil }
-        let address = Int(bitPattern: base) + offset + Self.header
-        let (rounded, overflow) = address.addingReportingOverflow(alignment - 1)
-        guard !overflow else { return nil }
-        return (rounded & ~(alignment - 1)) - address
+        let offset = unsafe pointer - base - Self.header
+        guard offset >= 0, offset < size, offset & 15 == 0, isUsed(offset), pieceSize(offset) <= size - offset else {
+            return nil
+        }
+        return offset
+    }
+
+    /// Bytes from the piece's start to the header of what is allocated in it: 0, or room for a free piece of its own.
+    private func gap(at offset: Int, alignment: Int) -> Int {
+        // SAFETY: only its number is looked at.
+        let address = unsafe Int(bitPattern: base) + offset + Self.header
+        return (0 &- address) & (alignment - 1)
     }
 
     private mutating func take(_ offset: Int, gap: Int, needed: Int) -> UnsafeMutableRawPointer? {

@@ -216,6 +216,7 @@ extension Kernel {
         server.pointee.depth = 0
         let hasBits = isNotified(server)
         let isCallersTurn = server.pointee.wasNotified && server.pointee.callers.head != nil
+        // None are left if another core has polled them meanwhile.
         if hasBits, !isCallersTurn, let bits = server.pointee.notification?.pointee.bits.exchange(0), bits != 0 {
             server.pointee.wasNotified = true
             answer(server, .notified, tag: bits)

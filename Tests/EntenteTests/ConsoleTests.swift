@@ -96,7 +96,7 @@ import EntenteTesting
 
     @Test(arguments: [
         (0, "0x0"), (9, "0x9"), (10, "0xa"), (15, "0xf"), (16, "0x10"), (0xFEDC_BA98_7654_3210, "0xfedcba9876543210"),
-        (1 << 60, "0x1000000000000000"), (0xFFF, "0xfff"),
+        (1 << 60, "0x1000000000000000"), (0xFFF, "0xfff"), (1, "0x1"), (1 << 59, "0x800000000000000"), (255, "0xff"),
     ] as [(UInt64, String)])
     func hexadecimalNumbersHaveNoZerosInFront(number: UInt64, text: String) {
         #expect(written { $0.write(hex: number) } == text)
@@ -119,6 +119,16 @@ import EntenteTesting
     func aLineBeginsWithTheTime(microseconds: UInt64, text: String) {
         kernel.advance(by: .microseconds(microseconds))
         #expect(written { $0.beginLine() } == text)
+    }
+
+    /// A line is not left in the ring until somebody else has something to say.
+    @Test func theDriverIsToldOfEachLine() {
+        let scripted = ScriptedKernel()
+        scripted.run([]) {
+            log("one")
+            log("two")
+        }
+        #expect(scripted.asked == Array(repeating: .init(.signal, InitialSlot.consoleOutput, 0, [1]), count: 2))
     }
 
     @Test func aNameEndsAtItsFirstZero() {

@@ -155,4 +155,43 @@ private final class Block {
         #expect(heap.allocate(16, alignment: 1024) == block.base + 16)
         #expect(heap.allocate(16, alignment: 1) == block.base + 48)
     }
+
+    /// A size without memory is none.
+    @Test func nothingIsHadOfNoMemory() {
+        var heap = HeapAllocator(base: nil, size: 1024)
+        #expect(heap.size == 0 && heap.allocate(16) == nil && heap.used == 0)
+        #expect(heap.pieceInUse(Block(64).base) == nil)
+    }
+
+    /// Only the address of a piece in use is taken back: no other one that a header seems to stand in front of.
+    @Test func onlyWhatIsInUseIsTakenBack() {
+        let block = Block(256)
+        var heap = HeapAllocator(base: block.base, size: block.size)
+        for (size, start) in [(64, 0), (48, 80), (96, 144)] { #expect(heap.allocate(size) == block.base + start + 16) }
+        heap.free(block.base + 80 + 16)
+        let pieces = [0, 80, 144]
+        func words() -> [Int?] {
+            stride(from: -64, to: 256 + 64, by: 8).map { heap.pieceInUse(block.base + $0 + 16) }
+        }
+        let places = stride(from: -64, to: 256 + 64, by: 8)
+        // What the pieces hold, and what lies outside, is as a header that is longer than the rest; then one without
+        // length, which would fit anywhere outside.
+        for isLong in [true, false] {
+            for place in places where !pieces.contains(place) && !pieces.contains(place - 8) {
+                let isOutside = place < 0 || place >= 256
+                if !isLong && !isOutside && place & 15 == 0 { continue }
+                let size = isLong ? max(256 - place, 0) / 16 * 16 + 16 : 0
+                block.base.storeBytes(of: size | 1, toByteOffset: place, as: Int.self)
+            }
+            #expect(words() == places.map { [0, 144].contains($0) ? $0 : nil })
+        }
+    }
+
+    @Test func aPieceThatIsTheWholeBlockIsInUse() {
+        let block = Block(128)
+        var heap = HeapAllocator(base: block.base, size: block.size)
+        #expect(heap.pieceInUse(block.base + 16) == nil)
+        #expect(heap.allocate(112) == block.base + 16)
+        #expect(heap.pieceInUse(block.base + 16) == 0)
+    }
 }

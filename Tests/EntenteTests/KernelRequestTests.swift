@@ -51,6 +51,9 @@ import Testing
     @Test func eventsAreBits() {
         let both = Events(bits: 5).union(Events(bits: 6))
         #expect(both == Events(bits: 7) && both.contains(Events(bits: 4)) && !both.contains(Events(bits: 8)))
+        #expect(Events(bits: 4).contains(both) && !Events(bits: 0).contains(both), "one of several is enough")
+        let one = Notification(slot: 9).capability(raising: .number(3))
+        #expect(one == Capability(slot: 9, rights: .write, badge: 8), "a peer may raise these, and do nothing else")
         for number in 0..<64 as Range<UInt64> { #expect(Events.number(number).bits == 1 << number) }
     }
 

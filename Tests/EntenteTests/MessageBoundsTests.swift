@@ -96,6 +96,11 @@ import EntenteTesting
                 for slot in [first + 4, first + 9].prefix(Int(count)) { #expect(message.takeCapability() == slot) }
                 #expect(message.takeCapability() == nil)
             }
+            // A lease beside it is no further capability.
+            MessageMemory.current.receiveSlots = UInt64(first + 4) | UInt64(first + 9) << 32
+            let raw = ArrivalBits.lease | 1 << ArrivalBits.capabilitiesShift
+            var message = IncomingMessage(Answer(rawStatus: raw), caller: 0)
+            #expect(message.hasLease && message.takeCapability() == first + 4 && message.takeCapability() == nil)
         }
     }
 

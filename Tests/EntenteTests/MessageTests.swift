@@ -71,6 +71,13 @@ import Testing
             var taken = ShortText.take(from: &text)
             taken?.append(0x21)
             #expect(taken?[2] == 0x21)
+            // The same in a word that is not the first.
+            for count in [9, 15, 17, 31] as [UInt64] {
+                var text = IncomingMessage(Answer(rawStatus: 0, words: Words(count, .max, .max, .max, .max)), caller: 0)
+                var taken = ShortText.take(from: &text)
+                taken?.append(0x21)
+                #expect(taken?[Int(count) - 1] == 0xFF && taken?[Int(count)] == 0x21)
+            }
         }
     }
 
@@ -102,6 +109,20 @@ import Testing
             #expect(Notification(capability).raise() == .badCapability)
         }
         #expect(server.service.events == Events(bits: 8))
+    }
+
+    /// A receiver may do with a capability what the sender says, though the sender itself may do more.
+    @Test func capabilitiesArriveWithTheirRights() throws {
+        try client.run { () throws in
+            try example.watch(Capability(slot: InitialSlot.notification, rights: .write))
+            let watcher = Notification(try #require(server.service.watchers.last))
+            Notification.own.raise(Events(bits: 6))
+            server.run {
+                #expect(watcher.raise(Events(bits: 8)) == .ok)
+                #expect(watcher.poll() == Events(bits: 0))
+            }
+            #expect(Notification.own.poll() == Events(bits: 14))
+        }
     }
 
     @Test func aDeadServerIsAnErrorWithItsGeneration() throws {

@@ -124,6 +124,34 @@ import Testing
         }
     }
 
+    /// A capability that a result holds stays, and one of a result that is malformed does not, however it was asked for.
+    @Test(arguments: [false, true], [false, true])
+    func whatWasTakenStaysWithItsResult(forCapabilities: Bool, isWhole: Bool) {
+        kernel.run([answer(.ok, 0, isWhole ? 1 : 0, capabilities: 1), answer(.ok)]) {
+            let page = MessageMemory.current
+            page.usedSlots = 0
+            ReceivedSlots.prepare()
+            let message = OutgoingMessage(7)
+            let found =
+                forCapabilities
+                ? try? portal.callForCapabilities(message, result: Picky.self, failure: ExampleError.self)
+                : try? portal.call(message, result: Picky.self, failure: ExampleError.self)
+            #expect(found?.slot == (isWhole ? UInt32(first) : nil))
+            #expect(page.usedSlots == (isWhole ? 1 : 0))
+        }
+        #expect(kernel.asked.count == (isWhole ? 1 : 2))
+    }
+
+    /// Takes a capability, and is malformed unless the word behind it is 1.
+    private struct Picky: Parameter {
+        var slot: UInt32
+        func append(to message: inout OutgoingMessage) {}
+        static func take(from message: inout IncomingMessage) -> Picky? {
+            guard let slot = message.takeCapability(), message.takeWord() == 1 else { return nil }
+            return Picky(slot: slot)
+        }
+    }
+
     @Test func aNameIsTheWholeName() {
         var named = kernel.run([]) { Configuration.current.connections[0] }
         for (index, byte) in "abc".utf8.enumerated() { named.name[index] = byte }

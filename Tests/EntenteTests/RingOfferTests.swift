@@ -172,6 +172,10 @@ import Testing
         poor.run {
             #expect(throws: SharingError.noMemory) { try SharedRing<UInt64>(size: 4096, raising: .number(9)) }
         }
+        // Also if it has nobody to share with.
+        kernel.component("lonely").run {
+            #expect(throws: SharingError.noMemory) { try SharedRing<UInt64>(size: 4096, raising: .number(9)) }
+        }
     }
 
     /// Two clients name the same place, and mean two pieces of memory.

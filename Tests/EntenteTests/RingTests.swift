@@ -139,6 +139,29 @@ import EntenteTesting
         }
     }
 
+    /// An element that is none is gone as well: its place is free, and a producer that waits for one hears of it.
+    @Test func aMalformedElementIsTaken() throws {
+        try kernel.component("both").run { () throws in
+            let sides = RingSides(count: 4)
+            #expect(try sides.producer.willSleep())
+            sides.block.memory[RingLayout.data] = 77
+            guard case .malformed = try sides.consumer.take() else {
+                Issue.record("words that do not belong together were an element")
+                return
+            }
+            #expect(Notification.own.poll() == RingSides.producerIsWoken)
+            #expect(try sides.producer.room() == 1 && sides.consumer.count() == 3)
+            for number in 1..<4 as Range<UInt64> { #expect(sides.take() == number) }
+        }
+    }
+
+    @Test func sharedMemoryHasWholeWords() {
+        for size in [0, 7, 8, 15, 16, 23] {
+            let memory = unsafe SharedMemory(base: Block(64).base, size: size)
+            #expect(memory.size == size / 8 * 8)
+        }
+    }
+
     @Test func aBrokenPeerStaysBroken() {
         let block = Block(4096)
         kernel.component("honest").run {

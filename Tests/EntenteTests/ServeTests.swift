@@ -36,6 +36,17 @@ private struct Plain: Recorder, Service {
     var heardOf: [String] = []
 }
 
+/// Takes two capabilities of each call, and answers with an outcome.
+private struct Taker: Service {
+    var outcome: UInt64
+    var taken: [UInt32?] = []
+    init(outcome: UInt64) { self.outcome = outcome }
+    mutating func answer(_ message: inout IncomingMessage) -> OutgoingMessage {
+        taken = [message.takeCapability(), message.takeCapability()]
+        return OutgoingMessage(outcome)
+    }
+}
+
 private struct Silent: Service {
     mutating func answer(_ message: inout IncomingMessage) -> OutgoingMessage { .unknownMethod }
 }
@@ -103,6 +114,24 @@ private struct Silent: Service {
                     #expect(MessageMemory.current.usedSlots == (word == 2 ? 1 : 0))
                 }
                 #expect(kernel.asked.map { UInt64($0.slot) - first } == released)
+            }
+        }
+    }
+
+    /// A method that has taken capabilities keeps them when it throws, and nothing stays of a request that is malformed:
+    /// in none of the slots.
+    @Test func whatAMethodTookStaysUnlessTheRequestIsMalformed() {
+        for index in 0..<UInt64(InitialSlot.receivedCount) - 1 {
+            for (outcome, kept) in [(Outcome.failed, 0b11), (Outcome.done, 0b11), (Outcome.malformed, 0)] as [(UInt64, UInt64)] {
+                var service = Taker(outcome: outcome)
+                kernel.run([answer(.ok), answer(.ok)]) {
+                    MessageMemory.current.usedSlots = 0
+                    MessageMemory.current.receiveSlots = slots(index, index + 1)
+                    _ = service.reply(to: answer(.ok, tag: 5, 1, capabilities: 2))
+                    #expect(service.taken == [UInt32(first + index), UInt32(first + index + 1)])
+                    #expect(MessageMemory.current.usedSlots == kept << index)
+                }
+                #expect(kernel.asked.map { UInt64($0.slot) - first } == (kept == 0 ? [index, index + 1] : []))
             }
         }
     }

@@ -70,6 +70,40 @@ import Testing
         #expect(revoke() == .ok && isReused)
     }
 
+    /// The same if the cores have left already, and a list is being worked off. The next period is late enough: a core
+    /// that enters after it has begun is not waited for.
+    @Test func aPeriodThatDrainsIsTooEarly() {
+        let other = bench.create(.region, 1 << 16), inside = bench.freeSlot()
+        bench.succeed(.create, other, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(inside))
+        let sink = bench.object(bench.create(.notification), as: KernelCore.Notification.self)
+        bench.model.cores[1].run { K.post(bench.core(1), sink, to: CoreID(3)) }
+        #expect(bench.operate(.revoke, other).status == .again)
+        #expect(bench.model.kernelBoard.pointee.grace.stage == .draining)
+        K.enter(bench.core(2))
+        #expect(revoke() == .again)
+        bench.settle(3)
+        #expect(bench.operate(.revoke, other).status == .ok)
+        #expect(revoke() == .again && !isReused)
+        K.enter(bench.core(1))
+        K.leave(bench.core(2))
+        #expect(revoke() == .ok && isReused)
+        K.leave(bench.core(1))
+    }
+
+    /// On the largest board, too.
+    @Test func eachOfEightCoresIsWaitedFor() {
+        let bench = Bench(cores: CoreID.maximum)
+        let part = bench.create(.region, 1 << 16)
+        for index in 1..<CoreID.maximum {
+            let inside = bench.freeSlot()
+            bench.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(inside))
+            K.enter(bench.core(index))
+            #expect(bench.operate(.revoke, part).status == .again, "core \(index)")
+            K.leave(bench.core(index))
+            #expect(bench.operate(.revoke, part).status == .ok)
+        }
+    }
+
     /// Core 1 was inside, with the notification in its hands, and posts it to core 2 before it leaves.
     @Test(arguments: [1, 2])
     func whatWasPostedMeanwhileIsWaitedFor(rounds: Int) {

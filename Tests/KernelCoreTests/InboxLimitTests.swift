@@ -72,4 +72,44 @@ import Testing
         let perMillisecond = Int(K.interruptsPerMillisecond) / 4 * K.inboxBatch
         #expect(ticks <= 1000 * UInt64(2 + crowd.count / perMillisecond), "\(ticks) ticks, of 1000 in a millisecond")
     }
+
+    /// Two cores, of which core 0 may not interrupt itself any more in this millisecond.
+    private func exhausted() -> (bench: Bench, post: (Int, Int) -> Void) {
+        let bench = Bench(cores: 2)
+        bench.checksInvariants = false
+        bench.model.kernelBoard.pointee.millisecond = Ticks(1000)
+        bench.core(0).pointee.shares[0] = InterruptShare(end: bench.model.now + Ticks(1000), left: 0)
+        func post(_ index: Int, _ count: Int) {
+            let sinks = (0..<count).map { _ in bench.object(bench.create(.notification), as: KernelCore.Notification.self) }
+            bench.model.cores[index].run { for sink in sinks { K.post(bench.core(index), sink, to: CoreID(0)) } }
+        }
+        return (bench, post)
+    }
+
+    /// An entry takes eight items. The interrupts for the rest count as this core's own.
+    @Test func theRestOfALongInboxIsWithinTheLimit() {
+        for (count, isLeft) in [(8, false), (9, true)] {
+            let (bench, post) = exhausted()
+            let core = bench.model.cores[0]
+            post(1, count)
+            bench.enter { _ in _ = core.takeInterrupt() }
+            #expect((core.kernelCore.pointee.unread != 0) == isLeft && core.pendingInterrupt == nil)
+            bench.advance(999)
+            #expect((core.kernelCore.pointee.unread != 0) == isLeft)
+            bench.advance(1)
+            #expect(core.kernelCore.pointee.unread == 0)
+        }
+    }
+
+    /// News that this core's own tenants cause comes at once, also after it has worked off what other cores sent.
+    @Test func newsOfItsOwnTenantsNeedsNoShare() {
+        let (bench, post) = exhausted()
+        for _ in 0..<2 {
+            post(0, 1)
+            #expect(bench.model.cores[0].pendingInterrupt != nil)
+            bench.settle()
+            post(1, 1)
+            bench.settle()
+        }
+    }
 }

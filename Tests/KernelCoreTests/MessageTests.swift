@@ -220,6 +220,19 @@ private struct Letters {
         #expect(letters.arrival(letters.server).capabilities == 0 && bench.isEmpty(second))
     }
 
+    @Test func eachHasItsOwnBadge() {
+        let letters = Letters()
+        let bench = letters.bench
+        bench.raiseRoot()
+        let notification = bench.create(.notification), first = bench.freeSlot(), second = bench.freeSlot()
+        bench.sleepRoot()
+        letters.offer(0, notification, badge: 0x55)
+        letters.offer(1, notification, badge: 0x66)
+        letters.land(letters.received, first, second)
+        _ = letters.call(capabilities: 2)
+        #expect(bench.slot(first).pointee.badge == 0x55 && bench.slot(second).pointee.badge == 0x66)
+    }
+
     /// What the receiver has no room for stays away; those before it have come.
     @Test func whatHasNoPlaceStaysAway() {
         let letters = Letters()

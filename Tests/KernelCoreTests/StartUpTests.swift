@@ -61,6 +61,15 @@ import Testing
         #expect(region.pointee.end == Self.memory + 0x3000 && region.pointee.dirtyEnd == PhysicalAddress(0))
     }
 
+    /// The space of a component, in which no virtual CPU may run.
+    @Test func rootsSpaceIsAComponents() {
+        let machine = bench.create(.virtualCPU), time = bench.makeScheduling(priority: 5)
+        let answer = bench.operate(
+            .contextControl, machine, form: ContextControl.configure.rawValue, UInt64(InitialSlot.space),
+            UInt64(InitialSlot.table), 0, UInt64(time), 0)
+        #expect(answer.status == .badState)
+    }
+
     /// A capability that start-up code gives has no parent, and a slot beyond the table's end takes none.
     @Test func whatIsInstalledHasNoParent() {
         let slot = bench.freeSlot()

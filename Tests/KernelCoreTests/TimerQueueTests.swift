@@ -14,6 +14,24 @@ import Testing
         (0..<count).map { _ in Ref(at: bench.model.take(KernelCore.Notification.size)) }
     }
 
+    /// Returns what of the queue is not as a leftist heap must be; nil if all of it is.
+    private func shape(_ queue: TimerQueue<KernelCore.Notification>, _ all: [Item]) -> String? {
+        var reached = 0
+        var rest: [(item: Item, parent: Item?)] = queue.first.map { [($0, nil)] } ?? []
+        while let (item, parent) = rest.popLast() {
+            reached += 1
+            let timer = item.pointee.timer
+            let left = timer.left?.pointee.timer.rank ?? 0, right = timer.right?.pointee.timer.rank ?? 0
+            guard timer.isArmed, timer.parent == parent else { return "a link is wrong" }
+            guard left >= right, timer.rank == right + 1 else { return "ranks \(left) and \(right) below \(timer.rank)" }
+            guard parent == nil || parent!.pointee.timer.deadline <= timer.deadline else { return "the order is wrong" }
+            rest += [timer.left, timer.right].compactMap { $0 }.map { ($0, item) }
+        }
+        let links = all.filter { !$0.pointee.timer.isArmed }.map { $0.pointee.timer }
+        guard links.allSatisfy({ $0.parent == nil && $0.left == nil && $0.right == nil }) else { return "a link is left" }
+        return reached == all.filter { $0.pointee.timer.isArmed }.count ? nil : "not all are reached"
+    }
+
     /// Against a plain array, which is sorted anew for each question.
     @Test(arguments: 1...20 as ClosedRange<UInt64>)
     func soonestIsFirstWhateverComesAndGoes(seed: UInt64) {
@@ -42,6 +60,7 @@ import Testing
             }
             #expect(queue.soonest == expected.map { $0.pointee.timer.deadline }.min() ?? .never)
             #expect(expected.allSatisfy { $0.pointee.timer.isArmed })
+            #expect(shape(queue, all) == nil)
         }
         var last = Ticks(0)
         while let item = queue.removeExpired(.never) {

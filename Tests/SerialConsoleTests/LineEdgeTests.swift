@@ -145,6 +145,19 @@ private let half = Int(ConsoleRing.capacity / 2)
         }
     }
 
+    /// A client that has room is told, and the others are told when they have some.
+    @Test func eachClientIsToldInItsTurn() {
+        var clients = FakeClients(count: 3)
+        for client in 0..<2 { clients.outputs[client] = Array(repeating: 0x61, count: half) }
+        var port = FakePort(depth: 0)
+        var console = SerialConsole(clients: 3, patience: 10, isRestarted: true)
+        for (empty, wakeUps) in [(nil, [0, 0, 1]), (1, [0, 1, 1]), (0, [1, 1, 1])] as [(Int?, [Int])] {
+            if let empty { clients.outputs[empty] = [] }
+            console.look(&port, &clients, at: 0)
+            #expect(clients.wakeUps == wakeUps)
+        }
+    }
+
     @Test func aClientIsWokenOnceForInputAndRoom() {
         var clients = FakeClients(count: 2)
         clients.outputs[1] = Array(repeating: 0x61, count: half)

@@ -47,6 +47,20 @@ import Testing
         #expect(policy.delay(afterRestarts: 16) == delays.last)
     }
 
+    /// Up to the last restart that a window may hold, and in the tree as well.
+    @Test func eachOfSixteenRestartsWaitsTwiceAsLong() {
+        let policy = policy(limit: 16, backoff: 1, backoffLimit: .max)
+        let tree = TestTree(tenants: 1, groups: 0)
+        tree.add(.tenant(0), policy, parent: nil)
+        for earlier in 0..<16 {
+            #expect(policy.delay(afterRestarts: earlier) == 1 << UInt64(earlier))
+            #expect(tree.died(0, at: 5) == .restart(.tenant(0), number: earlier + 1, delay: 1 << UInt64(earlier)))
+            #expect(tree.state(ofTenant: 0) == .waiting(until: 5 + 1 << UInt64(earlier)))
+            tree.started(0)
+        }
+        #expect(policy.delay(afterRestarts: 16) == 1 << 16 && tree.died(0, at: 5) == .escalateToBoard(.tenant(0)))
+    }
+
     // MARK: Windows
 
     @Test func aRestartCountsUntilItsWindowIsOver() {
