@@ -299,15 +299,15 @@ import Testing
         }
     }
 
-    /// The same of a line that falls while its core puts the interrupt into a list register.
-    @Test func aLineThatFallsWhileItIsPlacedIsTakenBack() {
+    /// The same of a line that falls, or whose interrupt is disabled, while its core puts that into a list register.
+    @Test(arguments: [false, true]) func aLineThatFallsWhileItIsPlacedIsTakenBack(isDisabled: Bool) {
         let guest = machine.guest
         scenario.bench.model.cores[0].run {
             guest.pointee.level[1].set(8)
             guest.pointee.isDirty.store(1)
         }
         scenario.body(0) { core in core.enter { _ in K.synchronise(guest) } }
-        scenario.program(others[0].context, line(false))
+        scenario.program(others[0].context, isDisabled ? control(.disable, 1, 8) : line(false))
         scenario.body(2) { _ in }
         scenario.explore { [self] in
             let isTold = machine.context.pointee.requests.load() & ContextRequest.interrupts != 0

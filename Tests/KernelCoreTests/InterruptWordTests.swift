@@ -99,7 +99,7 @@ import Testing
             (.enable, 1, bit(40)), (.setPending, 1, bit(40)), (.setLevel, 41, 1), (.setActive, 1, bit(42)),
             (.clearActive, 1, bit(43)), (.clearActive, 1, bit(40)), (.disable, 1, bit(44)), (.disable, 1, bit(46)),
             (.clearPending, 1, bit(45)), (.setPending, 1, bit(44)), (.setLevel, 47, 0), (.setEdge, 1, 0),
-            (.setForwarding, 0, 1), (.setForwarding, 0, 3), (.setPriority, 40, 0),
+            (.setForwarding, 0, 1), (.setForwarding, 0, 3), (.setForwarding, 0, 1), (.setPriority, 40, 0),
         ]
         for (form, index, value) in changes {
             let isTold = isTold(form, index, value)
@@ -180,6 +180,11 @@ import Testing
         tell(.setLevel, 40, 0)
         #expect(guest.pointee.listed[1] == bit(40) | bit(42))
         #expect(read(1)[1] == bit(42))
+        // What waits in the words is pending for every core.
+        tell(.disable, 1, bit(44))
+        tell(.setPending, 1, bit(44))
+        #expect(read(1)[1] == bit(42) | bit(44))
+        tell(.clearPending, 1, bit(44))
         look()
         tell(.setLevel, 40, 1)
         tell(.setPriority, 40, 0)

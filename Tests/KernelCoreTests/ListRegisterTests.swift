@@ -89,9 +89,43 @@ import Testing
         // Equals do not take it away.
         pend(32)
         #expect(listed == [41, 40, 33, 43])
+        // The same of levels.
+        let levels = ListRegisterTests()
+        for number in [71, 70] as [UInt64] {
+            levels.tell(.setLevel, number, 1)
+            levels.look()
+        }
+        levels.tell(.disable, of: 77)
+        levels.look()
+        #expect(levels.listed == [71, 70, nil, nil])
         tell(.setPriority, 34, 0x78)
         pend(34)
         #expect(listed.contains(34) && listed.count { [41, 40, 33, 43].contains($0) } == 3)
+    }
+
+    /// A list register that has become free says nothing about an interrupt in another one.
+    @Test func aFreeListRegisterIsNobodys() {
+        pend(40, 0)
+        #expect(core.acknowledge() == 40)
+        core.end(40)
+        for word in [1, 2] as [UInt64] {
+            tell(.disable, of: 32 * word)
+            tell(.setPending, of: 32 * word + 1)
+            look()
+            #expect(guest.pointee.listed[0] == 1 && listed.contains(0))
+        }
+    }
+
+    /// An interrupt that has lost its list register to a more urgent one comes after that.
+    @Test func aPendingInterruptThatWasMovedComesNext() {
+        let tests = ListRegisterTests(listRegisters: 1)
+        tests.tell(.setPriority, 40, 0x90)
+        tests.pend(40, 41)
+        #expect(tests.core.acknowledge() == 41)
+        tests.bench.settle(0)
+        tests.core.end(41)
+        tests.bench.settle(0)
+        #expect(tests.core.acknowledge() == 40)
     }
 
     /// A monitor may write a priority that a guest cannot.
