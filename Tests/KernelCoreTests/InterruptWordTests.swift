@@ -42,7 +42,8 @@ import Testing
     // MARK: Who asks
 
     private func tell(
-        _ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64, remotely: Bool = true, of tenant: Tenant? = nil
+        _ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64, remotely: Bool = true,
+        of tenant: Tenant? = nil
     ) {
         let slot = (tenant ?? machine).slot
         if remotely {

@@ -121,7 +121,9 @@ import Testing
                 let waiters = lock.lock.release()
                 if waiters.isNone { return }
                 for number in 0..<2 where waiters.contains(virtualCPU: number) {
-                    if words[number].value.load(ordering: .relaxed) != 1 { failures.append("what \(number) wrote is not seen") }
+                    if words[number].value.load(ordering: .relaxed) != 1 {
+                        failures.append("what \(number) wrote is not seen")
+                    }
                     woken[number] = true
                 }
             }
