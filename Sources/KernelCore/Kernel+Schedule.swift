@@ -283,10 +283,9 @@ extension Kernel {
     public static func waitForInterrupt(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         guard let guest = context.pointee.guest else { return }
         // The guest may have ended something since the kernel last looked. The maintenance interrupt that says so never
-        // comes if another virtual CPU is loaded now.
+        // comes if another virtual CPU is loaded now. What other cores pend after this look wakes the virtual CPU.
         if guest.pointee.isDirty.relaxedLoad() != 0 || mayHaveDeliverable(guest) || hasActiveOutside(guest) {
             synchronise(guest)
-            if hasDeliverable(guest) { return }
         }
         if hasPendingListed(guest) { return }
         context.pointee.state = .waitingForInterrupt

@@ -91,5 +91,4 @@ public struct ListRegister: Equatable {
     /// Whether the guest's end of it brings a maintenance interrupt. A hardware interrupt's end goes elsewhere.
     @inline(__always) public var signalsEnd: Bool { bits & Self.endBit != 0 }
     @inline(__always) mutating func signalEnd() { bits |= Self.endBit }
-    @inline(__always) var withoutPending: ListRegister { ListRegister(bits: bits & ~Self.pendingBit) }
 }

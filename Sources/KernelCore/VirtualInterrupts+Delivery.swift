@@ -82,18 +82,14 @@ extension Kernel {
         }
     }
 
-    /// Makes a list register's interrupt not pending; what was pending by itself waits in the words.
+    /// Takes a pending interrupt out of its list register; what was pending by itself waits in the words. It is not
+    /// active, because nothing puts both states into a list register.
     private static func takeBack(
         _ guest: Ref<VirtualCPU>, _ index: Int, _ register: ListRegister, _ word: Int, _ bit: UInt64
     ) {
         if register.isHardware || guest.pointee.latched[word] & bit != 0 { guest.pointee.pending[word].set(bit) }
-        guest.pointee.latched[word] = guest.pointee.latched[word] & ~bit
-        if register.isActive {
-            M.setListRegister(index, register.withoutPending)
-        } else {
-            M.setListRegister(index, .empty)
-            release(guest, index, word, bit)
-        }
+        M.setListRegister(index, .empty)
+        release(guest, index, word, bit)
     }
 
     @inline(__always)
@@ -164,13 +160,6 @@ extension Kernel {
         return false
     }
 
-    /// Whether anything waits to be delivered, in list registers or outside.
-    static func hasDeliverable(_ guest: Ref<VirtualCPU>) -> Bool {
-        guard guest.pointee.forwarding.load() != 0 else { return false }
-        for word in 0..<VirtualInterrupts.words where deliverable(guest, word) != 0 { return true }
-        return false
-    }
-
     private static func mostUrgent(_ guest: Ref<VirtualCPU>) -> Candidate? {
         guard guest.pointee.forwarding.load() != 0 else { return nil }
         return mostUrgent(guest, among: { deliverable($0, $1) })
@@ -233,19 +222,19 @@ extension Kernel {
     }
 
     /// A free list register; if there is none, that of the least urgent pending interrupt below `priority`, or, when all
-    /// are active, of the least urgent active one, whose state moves into the words.
+    /// are active, of the least urgent active one, whose state moves into the words. `harvest` has freed those that the
+    /// guest has ended.
     private static func freeListRegister(_ guest: Ref<VirtualCPU>, below priority: UInt8) -> Int? {
         let free = ~guest.pointee.usedListRegisters[0]
         let index = free.trailingZeroBitCount
         if index < M.listRegisterCount { return index }
         var victim: Int?
-        var victimPriority: UInt8 = 0
+        var victimPriority = priority
         var allActive = true
         for index in 0..<M.listRegisterCount {
             let register = M.listRegister(index)
-            if register.isFree { continue }
             allActive = allActive && register.isActive
-            if !register.isActive, register.priority > priority, victim == nil || register.priority > victimPriority {
+            if !register.isActive, register.priority > victimPriority {
                 victim = index
                 victimPriority = register.priority
             }
@@ -256,7 +245,7 @@ extension Kernel {
         return victim
     }
 
-    /// A timer's only if there is no other: its end reaches the physical interrupt from a list register only, so that
+    /// All are active. A timer's only if there is no other: its end reaches the physical interrupt from a list register only, so that
     /// without one it may come once more.
     private static func leastUrgentActive() -> Int? {
         var victim: Int?
@@ -264,7 +253,7 @@ extension Kernel {
         var victimIsHardware = true
         for index in 0..<M.listRegisterCount {
             let register = M.listRegister(index)
-            if register.isFree || register.isHardware && !victimIsHardware { continue }
+            if register.isHardware && !victimIsHardware { continue }
             if victim == nil || victimIsHardware && !register.isHardware || register.priority > victimPriority {
                 victim = index
                 victimPriority = register.priority

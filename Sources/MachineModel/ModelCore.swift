@@ -159,6 +159,8 @@ public final class ModelCore: @unchecked Sendable {
     public func setSeparatesEnd(_ isOn: Bool) { virtualInterface.separatesEnd = isOn }
     /// Programs a timer of the guest that is loaded; `.never` turns it off.
     public func setTimer(_ interrupt: UInt32, _ deadline: Ticks) { timers.set(interrupt, deadline) }
+    /// Whether a private interrupt is active at the physical interface.
+    public func isActive(_ interrupt: UInt32) -> Bool { activeInterrupts & 1 << UInt64(interrupt) != 0 }
     public func isTimerAsserted(_ interrupt: UInt32) -> Bool { timers.isAsserted(interrupt, board.now) }
 
     /// A tenant's access; nil if it faults.

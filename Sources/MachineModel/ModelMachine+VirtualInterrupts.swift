@@ -52,9 +52,9 @@ extension ModelMachine {
     }
 
     static func unloadVirtualInterface(_ guest: Ref<VirtualCPU>) {
-        for index in 0..<listRegisterCount {
-            let register = listRegister(index)
-            guest.pointee.savedListRegisters[index] = register.bits
+        // Others keep what was saved last, as on the board.
+        for index in 0..<listRegisterCount where guest.pointee.usedListRegisters[0] & 1 << UInt64(index) != 0 {
+            guest.pointee.savedListRegisters[index] = listRegister(index).bits
         }
         for number in [27, 30] as [UInt32] { deactivate(number) }
         guest.pointee.pending[0].clear(VirtualInterrupts.hardwareMask)

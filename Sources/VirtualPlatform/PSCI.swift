@@ -144,7 +144,7 @@ extension PowerController {
         guard level <= 3 else { return .resume(PSCIStatus.invalidParameters) }
         guard level == 0 else {
             // All virtual CPUs share the affinity levels above 0, and the caller is on.
-            let above = affinity >> (8 * min(level, 3))
+            let above = affinity >> (8 * level)
             return .resume(above == 0 ? PSCIStatus.success : .invalidParameters)
         }
         guard affinity < UInt64(virtualCPUCount) else { return .resume(PSCIStatus.invalidParameters) }

@@ -201,26 +201,36 @@ import Testing
         explore { check(edges: 0...0, levels: 0...1) }
     }
 
-    /// Two changes of other cores are both needed before the interrupt comes: the last of them tells the core.
-    @Test func theLastOfTwoChangesTellsTheCore() {
-        let bench = scenario.bench
-        bench.raiseRoot()
-        bench.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.setForwarding.rawValue, 0, 0)
-        bench.sleepRoot()
-        scenario.program(others[0].context, pend)
-        scenario.program(others[1].context, control(.setForwarding, 0, 1))
-        explore { check(edges: 1...1) }
+    /// The two changes that an interrupt needs, each by a core of its own.
+    enum Pair: CaseIterable, Sendable {
+        case pendAndForward, pendAndEnable, pendAndDeactivate, raiseAndForward, raiseAndEnable, raiseAndDeactivate
     }
 
-    /// An active interrupt that is pending as well comes when it is no longer active.
-    @Test func anEdgeThatWasActiveComesOnceItIsNot() {
+    /// Two changes of other cores are both needed before the interrupt comes: the last of them tells the core, even if
+    /// that has looked after the first.
+    @Test(arguments: Pair.allCases, [false, true]) func theLastOfTwoChangesTellsTheCore(pair: Pair, isPendFirst: Bool) {
+        let bit: UInt64, isLine: Bool
+        switch pair {
+        case .pendAndForward, .pendAndEnable, .pendAndDeactivate: (bit, isLine) = (2, false)
+        case .raiseAndForward, .raiseAndEnable, .raiseAndDeactivate: (bit, isLine) = (8, true)
+        }
+        let hindrance: (VirtualInterruptControl, UInt64, UInt64), other: KernelScenario.Step
+        switch pair {
+        case .pendAndForward, .raiseAndForward:
+            (hindrance, other) = ((.setForwarding, 0, 0), control(.setForwarding, 0, 1))
+        case .pendAndEnable, .raiseAndEnable: (hindrance, other) = ((.disable, 1, bit), control(.enable, 1, bit))
+        case .pendAndDeactivate, .raiseAndDeactivate:
+            (hindrance, other) = ((.setActive, 1, bit), control(.clearActive, 1, bit))
+        }
         let bench = scenario.bench
         bench.raiseRoot()
-        bench.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.setActive.rawValue, 1, 2)
+        bench.succeed(.interruptControl, machine.slot, form: hindrance.0.rawValue, hindrance.1, hindrance.2)
         bench.sleepRoot()
-        scenario.program(others[0].context, pend)
-        scenario.program(others[1].context, control(.clearActive, 1, 2))
-        explore { check(edges: 1...1) }
+        let pender = others[isPendFirst ? 0 : 1].context
+        if isLine { raiseAndLower(pender) } else { scenario.program(pender, pend) }
+        plan.asks = isLine
+        scenario.program(others[isPendFirst ? 1 : 0].context, other)
+        explore { check(edges: isLine ? 0...0 : 1...1, levels: isLine ? 1...1 : 0...0) }
     }
 
     /// A virtual CPU that is reset and started on one core while another one pends: after the reset nothing is in the
@@ -282,6 +292,22 @@ import Testing
         }
         scenario.body(0) { core in core.enter { _ in K.synchronise(guest) } }
         scenario.program(others[0].context, control(.disable, 1, 2))
+        scenario.body(2) { _ in }
+        scenario.explore { [self] in
+            let isTold = machine.context.pointee.requests.load() & ContextRequest.interrupts != 0
+            return listed.isEmpty || isTold ? nil : "it stays in its list register"
+        }
+    }
+
+    /// The same of a line that falls, or whose interrupt is disabled, while its core puts that into a list register.
+    @Test(arguments: [false, true]) func aLineThatFallsWhileItIsPlacedIsTakenBack(isDisabled: Bool) {
+        let guest = machine.guest
+        scenario.bench.model.cores[0].run {
+            guest.pointee.level[1].set(8)
+            guest.pointee.isDirty.store(1)
+        }
+        scenario.body(0) { core in core.enter { _ in K.synchronise(guest) } }
+        scenario.program(others[0].context, isDisabled ? control(.disable, 1, 8) : line(false))
         scenario.body(2) { _ in }
         scenario.explore { [self] in
             let isTold = machine.context.pointee.requests.load() & ContextRequest.interrupts != 0

@@ -156,6 +156,19 @@ import Testing
         #expect(machine.state == .waitingForInterrupt && core.pendingInterrupt == nil)
     }
 
+    /// The maintenance interrupt of an end comes while the virtual CPU's exit is served, and answers nothing.
+    @Test func aLateEndAnswersNoExit() {
+        tell(.setLevel, 40, 1)
+        bench.settleAll()
+        #expect(core.acknowledge() == 40)
+        core.end(40)
+        bench.exit(machine, Message(1))
+        bench.settle(0)
+        #expect(machine.state == .calling && bench.current() == server.context)
+        bench.replyAndWait(server)
+        #expect(bench.current() == machine.context && core.acknowledge() == 40)
+    }
+
     /// A change that need not interrupt the core is seen by its next entry all the same: what was placed while it was
     /// made is taken back then.
     @Test func whatCanWaitIsNotForgotten() {

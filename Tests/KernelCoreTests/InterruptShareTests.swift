@@ -154,6 +154,136 @@ import Testing
         #expect(bench.core(1).pointee.postponed == 0)
     }
 
+    // MARK: Cores 4 to 7
+
+    /// Cores 0 and 4 run urgent threads; a thread of core 1 signals to threads of both that are not urgent.
+    private struct Far {
+        let tests = InterruptShareTests(cores: 8)
+        let sinks: [Tenant]
+        var bench: Bench { tests.bench }
+
+        init(isBusy: Bool = true) {
+            let bench = tests.bench
+            bench.raiseRoot()
+            sinks = (0..<8).map { _ in bench.makeThread(priority: 3, core: 4, notified: true, starts: isBusy) }
+            if isBusy { _ = bench.makeThread(priority: 20, core: 4) }
+            bench.sleepRoot()
+            bench.advance(3 * InterruptShareTests.millisecond)
+        }
+
+        /// Returns how many interrupts core 4 has taken.
+        func flood(_ range: Range<Int>) -> Int {
+            let before = bench.model.cores[4].interruptCount
+            for sink in sinks[range] {
+                bench.succeed(.signal, sink.notification, 1, by: tests.sender.context)
+                bench.settle(4)
+            }
+            return bench.model.cores[4].interruptCount - before
+        }
+    }
+
+    /// The share for core 4 is not that for core 0, whichever of them is used up first.
+    @Test func aFarCoreHasAShareOfItsOwn() {
+        let far = Far()
+        #expect(far.flood(0..<4) == 2)
+        #expect(far.bench.core(1).pointee.postponed == 1 << 4)
+        #expect(far.tests.flood(0..<4) == 2)
+        #expect(far.bench.core(1).pointee.postponed == 1 << 4 | 1)
+        let other = Far()
+        #expect(other.tests.flood(0..<4) == 2)
+        #expect(other.flood(0..<4) == 2)
+    }
+
+    /// What is postponed for core 4 goes there as soon as the share for it renews, and not before.
+    @Test(arguments: [true, false]) func whatIsPostponedForAFarCoreReachesIt(isFarFirst: Bool) {
+        let far = Far(), bench = far.bench, cores = bench.model.cores
+        let first = isFarFirst ? 4 : 0
+        let flood = { (isFar: Bool) in _ = isFar ? far.flood(0..<3) : far.tests.flood(0..<3) }
+        flood(isFarFirst)
+        bench.model.advance(by: 300)
+        flood(!isFarFirst)
+        bench.model.advance(by: 700)
+        bench.settle(1)
+        #expect(cores[first].pendingInterrupt != nil && cores[4 - first].pendingInterrupt == nil)
+        #expect(bench.core(1).pointee.postponed == 1 << UInt64(4 - first))
+        bench.model.advance(by: 300)
+        bench.settle(1)
+        #expect(cores[4 - first].pendingInterrupt != nil && bench.core(1).pointee.postponed == 0)
+    }
+
+    /// Whether a core is idle is asked of that core.
+    @Test func anIdleFarCoreNeedsNoShare() {
+        let far = Far(isBusy: false), bench = far.bench, target = CoreID(4)
+        let before = bench.model.cores[4].interruptCount
+        for _ in 0..<10 { bench.enter(1) { K.alert($0, target) } }
+        #expect(bench.model.cores[4].interruptCount - before == 10)
+        let busy = Far()
+        busy.bench.raiseRoot()
+        for tenant in busy.tests.sinks + [busy.tests.runner] { busy.bench.stop(tenant) }
+        busy.bench.sleepRoot()
+        #expect(busy.bench.current(0) == nil)
+        #expect(busy.flood(0..<8) == 2)
+    }
+
+    /// For the rest of a long inbox a core interrupts itself within the same limit.
+    @Test func aCoreInterruptsItselfSixteenTimes() {
+        let bench = Bench()
+        bench.model.kernelBoard.pointee.millisecond = Ticks(Self.millisecond)
+        bench.advance(3 * Self.millisecond)
+        let before = bench.model.cores[0].interruptCount
+        for _ in 0..<20 { bench.enter { K.alert($0, CoreID(0)) } }
+        #expect(bench.model.cores[0].interruptCount - before == 16)
+    }
+
+    // MARK: Machines
+
+    /// A component's signals to a virtual CPU that runs have their share as any other, and so have those of a core on
+    /// which nobody runs.
+    @Test(arguments: [false, true]) func onlyAVirtualCPUOfTheMachineNeedsNoShare(isSenderIdle: Bool) {
+        let bench = Bench(cores: 2)
+        bench.checksInvariants = false
+        bench.model.kernelBoard.pointee.millisecond = Ticks(Self.millisecond)
+        let machine = makeTarget(bench, space: bench.create(.addressSpace, 8), affinity: 0)
+        if !isSenderIdle { _ = bench.makeThread(priority: 5, core: 1) }
+        bench.sleepRoot()
+        bench.advance(3 * Self.millisecond)
+        #expect(bench.current(0) == machine.context && (bench.current(1) == nil) == isSenderIdle)
+        #expect(pendTwenty(bench, machine) == 8)
+    }
+
+    /// The machine's virtual CPUs are all of those that it may have.
+    @Test(arguments: [(0, 1), (1, 0), (7, 8), (8, 2), (15, 14), (2, 15)] as [(UInt64, UInt64)])
+    func everyVirtualCPUIsOfItsMachine(target: UInt64, sender: UInt64) {
+        let bench = Bench(cores: 2)
+        bench.checksInvariants = false
+        bench.model.kernelBoard.pointee.millisecond = Ticks(Self.millisecond)
+        let space = bench.create(.addressSpace, 8)
+        let machine = makeTarget(bench, space: space, affinity: target)
+        _ = bench.makeVirtualCPU(priority: 5, core: 1, space: space, affinity: sender)
+        bench.sleepRoot()
+        bench.advance(3 * Self.millisecond)
+        #expect(pendTwenty(bench, machine) == 20)
+    }
+
+    private func makeTarget(_ bench: Bench, space: UInt32, affinity: UInt64) -> Tenant {
+        let machine = bench.makeVirtualCPU(priority: 5, space: space, affinity: affinity)
+        for form in [VirtualInterruptControl.setEdge, .enable] {
+            bench.succeed(.interruptControl, machine.slot, form: form.rawValue, 1, 0xFFFF_FFFF)
+        }
+        bench.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.setForwarding.rawValue, 0, 1)
+        return machine
+    }
+
+    /// By core 1; returns how many interrupts core 0 has taken for them.
+    private func pendTwenty(_ bench: Bench, _ machine: Tenant) -> Int {
+        let before = bench.model.cores[0].interruptCount
+        for interrupt in 40..<60 as Range<UInt32> {
+            bench.enter(1) { K.pend($0, machine.context, interrupt) }
+            bench.settle(0)
+        }
+        return bench.model.cores[0].interruptCount - before
+    }
+
     /// A virtual CPU that runs may be interrupted by others of its machine as often as they like, and by nobody else.
     /// While another one has its core, that one's time is taken.
     @Test(arguments: [(true, true), (false, true), (true, false)])

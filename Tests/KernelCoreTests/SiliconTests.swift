@@ -39,6 +39,35 @@ import Testing
         #expect(targets(0xF << 24 | 1 << 28 | 1 << 63 | 1) == 1)
     }
 
+    /// IRM means all but the sender, whichever of the 16 that is.
+    @Test func aBroadcastLeavesOutItsSenderAlone() {
+        for sender in 0..<16 as Range<UInt8> {
+            let targets = GenericInterruptController.targets(of: 1 << 40 | 3, sender: sender)
+            #expect(targets == 0xFFFF & ~(1 << UInt64(sender)))
+        }
+    }
+
+    /// ICH_LR<n>_EL2 (12.4.5): state 63 and 62, HW 61, group 60, priority 55…48, pINTID 44…32 or EOI 41, vINTID.
+    @Test func aListRegisterHasItsFields() {
+        func bits(_ number: UInt32, _ priority: UInt8, hardware: Bool = false, signalsEnd: Bool = false) -> UInt64 {
+            ListRegister(pending: number, priority: priority, hardware: hardware, signalsEnd: signalsEnd).bits
+        }
+        #expect(bits(127, 0xF8) == 1 << 62 | 1 << 60 | 0xF8 << 48 | 127)
+        #expect(bits(33, 0, signalsEnd: true) == 1 << 62 | 1 << 60 | 1 << 41 | 33)
+        #expect(bits(27, 0x10, hardware: true) == 1 << 62 | 1 << 61 | 1 << 60 | 0x10 << 48 | 27 << 32 | 27)
+        #expect(bits(30, 0, hardware: true, signalsEnd: true) == 1 << 62 | 1 << 61 | 1 << 60 | 30 << 32 | 30)
+        let states = [0, 1, 2, 3].map { ListRegister(bits: $0 << 62 | 1 << 60 | 0xFF << 48 | 0xFFFF_FFFF) }
+        #expect(states.map(\.isFree) == [true, false, false, false])
+        #expect(states.map(\.isPending) == [false, true, false, true])
+        #expect(states.map(\.isActive) == [false, false, true, true])
+        #expect(states.allSatisfy { !$0.isHardware && !$0.signalsEnd && $0.priority == 0xFF && $0.interrupt == .max })
+        var register = ListRegister(bits: 1 << 61 | 5)
+        #expect(register.isHardware && register.isFree && register.interrupt == 5)
+        register.signalEnd()
+        #expect(register.signalsEnd && register.bits == 1 << 61 | 1 << 41 | 5)
+        #expect(ListRegister.empty.bits == 0)
+    }
+
     /// ESR_EL1 of a refused access (DDI 0487, D19.2.37), by ESR_EL2 of the exit.
     @Test func aRefusedAccessBecomesTheAbortThatABoardWouldRaise() {
         let load = ExternalAbort(exit: 0x24 << 26 | 1 << 25 | 1 << 24 | 3 << 16 | 7, fromEL0: false)

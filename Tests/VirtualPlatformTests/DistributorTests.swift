@@ -91,6 +91,25 @@ import Testing
         #expect(bench.host.virtualCPUs[0] == Bench().host.virtualCPUs[0])
     }
 
+    /// Registers are laid out for 1020 INTIDs and more; those that do not exist do not stand for others.
+    @Test func registersOfInterruptsThatDoNotExistDoNothing() {
+        var bench = Bench(virtualCPUs: 2)
+        let before = bench.host
+        for offset in stride(from: 0x80, to: 0x6000, by: 4) as StrideTo<UInt64> {
+            let word: UInt64? =
+                switch offset {
+                case 0x80..<0x400: offset >> 2 & 31
+                case 0x400..<0x800: (offset - 0x400) >> 5
+                case 0xC00..<0xD00: (offset - 0xC00) >> 3
+                default: nil
+                }
+            if let word, (1...3).contains(word) { continue }
+            bench.setDistributor(offset, 0xFFFF_FFFF)
+            #expect(bench.distributor(offset) == 0, "offset \(offset)")
+        }
+        #expect(bench.host.controls == before.controls && bench.host.virtualCPUs == before.virtualCPUs)
+    }
+
     @Test func misalignedAccessesDoNothing() {
         var bench = Bench()
         bench.setDistributor(0x102, 0xFFFF_FFFF)
@@ -226,6 +245,35 @@ import Testing
         #expect(controls { $0.setDistributor(0x284, 0) } == 0)
         #expect(controls { $0.setDistributor(0x384, 0) } == 0)
         #expect(controls { $0.devices.interrupts.setLine(InterruptID(40), high: false, &$0.host) } == 0)
+    }
+
+    /// A reset virtual CPU gets back what it keeps, and nothing that was pending for interrupts of others.
+    @Test func onlyTheVirtualCPUsOwnLatchesAreRestored() {
+        var bench = bench()
+        bench.route(41, to: 1)
+        bench.host.virtualCPUs[1].latched[1] = 1 << 8 | 1 << 9 | 1 << 20
+        bench.host.virtualCPUs[1].latched[0] = 1 << 20
+        let latched = bench.devices.interrupts.latched(at: 1, &bench.host)
+        bench.host.virtualCPUs[1] = FakeHost.Interrupts()
+        bench.devices.interrupts.restore(1, latched, &bench.host)
+        #expect(bench.host.virtualCPUs[1].latched == [1 << 20, 1 << 9, 0, 0])
+    }
+
+    /// Each shared interrupt's configuration goes to the virtual CPU that keeps it, whichever that is.
+    @Test func everyVirtualCPUMayKeepAnInterrupt() {
+        var bench = Bench(virtualCPUs: 8)
+        for number in (0..<8).reversed() as ReversedCollection<Range<Int>> {
+            bench.route(40, to: UInt64(number))
+            bench.setDistributor(0x428, UInt64(8 * (number + 1)), size: 1)
+            bench.setDistributor(0x204, 1 << 8)
+            #expect(bench.distributor(0x204) == 1 << 8)
+            #expect(bench.host.virtualCPUs.map { $0.latched[1] } == (0..<8).map { $0 == number ? 1 << 8 : 0 })
+            #expect(bench.host.virtualCPUs[number].priorities[40] == UInt8(8 * (number + 1)))
+            bench.devices.interrupts.setLine(InterruptID(40), high: true, &bench.host)
+            #expect(bench.host.virtualCPUs.map { $0.level[1] } == (0..<8).map { $0 == number ? 1 << 8 : 0 })
+            bench.devices.interrupts.setLine(InterruptID(40), high: false, &bench.host)
+            bench.setDistributor(0x284, 1 << 8)
+        }
     }
 
     @Test func anUnknownAffinityLeavesItWhereItIs() {

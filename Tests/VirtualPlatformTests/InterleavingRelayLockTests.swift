@@ -92,4 +92,65 @@ import Testing
 
     @Test func twoThreadsWorkOneAtATimeAndBothTwice() { explore(2, turns: 2) }
     @Test func threeThreadsWorkOneAtATimeAndAllDo() { explore(3, turns: 1) }
+
+    // MARK: A holder that finds waiters
+
+    /// A lock that thread 0 holds, and for which a waiter has left its bit.
+    private final class Held {
+        let lock = Crew.Holder()
+        /// What waiters have written before they left their bits.
+        let words = [Word(), Word()]
+        var woken: [Bool] = []
+        final class Word {
+            let value = SharedUInt64(0)
+        }
+        var failures: [String] = []
+
+        func begin() {
+            _ = lock.lock.tryAcquire()
+            while !lock.lock.release().isNone {}
+            _ = lock.lock.tryAcquire()
+            _ = lock.lock.enlist(.virtualCPU(7))
+            for word in words { word.value.store(0, ordering: .relaxed) }
+            woken = [false, false]
+            failures = []
+        }
+
+        func release() {
+            while true {
+                let waiters = lock.lock.release()
+                if waiters.isNone { return }
+                for number in 0..<2 where waiters.contains(virtualCPU: number) {
+                    if words[number].value.load(ordering: .relaxed) != 1 {
+                        failures.append("what \(number) wrote is not seen")
+                    }
+                    woken[number] = true
+                }
+            }
+        }
+
+        /// Works if the lock is free, else leaves a bit.
+        func visit(_ number: Int) {
+            words[number].value.store(1, ordering: .relaxed)
+            if !lock.lock.tryAcquire(), lock.lock.enlist(.virtualCPU(number)) { return }
+            woken[number] = true
+            release()
+        }
+    }
+
+    /// While a holder looks for waiters, another thread takes the lock and them, and a third one leaves its bit: nobody
+    /// is left behind, and what waiters have written is seen by the thread that takes their bits.
+    @Test func whoComesWhileWaitersAreTakenIsWoken() {
+        let held = Held()
+        let scenario = Scenario(
+            cores: 3, reset: { held.begin() },
+            body: { thread in if thread == 0 { held.release() } else { held.visit(thread - 1) } },
+            check: {
+                if let failure = held.failures.first { return failure }
+                return held.woken == [true, true] ? nil : "woken: \(held.woken)"
+            })
+        let result = scenario.explore(Extent(deviations: 2, schedules: 2000, random: Extent.isFull ? 4000 : 100))
+        if let failure = result.failure { Issue.record("\(failure)") }
+        if Extent.isReported { print("interleavings:", result.summary) }
+    }
 }

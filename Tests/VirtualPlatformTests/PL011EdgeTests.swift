@@ -178,4 +178,45 @@ import Testing
         #expect(bench.host.output == (1...34).map { UInt8($0) })
         #expect(isRaised(&bench))
     }
+
+    /// A machine is not turned off before its last byte is on the wire.
+    @Test(arguments: [false, true]) func aByteThatWaitsIsTransmitting(hasFIFOs: Bool) {
+        var bench = bench(hasFIFOs: hasFIFOs)
+        #expect(!bench.devices.serial.isTransmitting)
+        bench.host.room = 0
+        bench.store(Self.data, 1)
+        #expect(bench.devices.serial.isTransmitting)
+        bench.host.room = 1
+        bench.devices.exchangeSerial(&bench.host)
+        #expect(!bench.devices.serial.isTransmitting)
+        bench.host.room = 1
+        bench.store(Self.data, 2)
+        #expect(!bench.devices.serial.isTransmitting)
+    }
+
+    /// A wire whose reader makes room between two attempts.
+    private struct BusyWire: SerialLine {
+        /// What the next attempts find.
+        var rooms: [Bool]
+        var output: [UInt8] = []
+
+        mutating func transmit(_ byte: UInt8) -> Bool {
+            guard rooms.isEmpty || rooms.removeFirst() else { return false }
+            output.append(byte)
+            return true
+        }
+        mutating func receive() -> UInt8? { nil }
+    }
+
+    /// A byte does not overtake those that wait, whenever room comes.
+    @Test func bytesStayInOrderHoweverRoomComes() {
+        for pattern in 0..<64 {
+            var wire = BusyWire(rooms: (0..<6).map { pattern >> $0 & 1 != 0 })
+            var serial = PL011()
+            serial.write(0x2C, 0x10, &wire)
+            for byte in 1...4 as ClosedRange<UInt32> { serial.write(0, byte, &wire) }
+            for _ in 0..<8 { serial.exchange(&wire) }
+            #expect(wire.output == [1, 2, 3, 4], "\(pattern)")
+        }
+    }
 }

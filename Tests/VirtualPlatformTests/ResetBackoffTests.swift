@@ -33,6 +33,24 @@ import Testing
         #expect(backoff.reset(at: 20_100) == 100)
     }
 
+    /// The window begins when the machine runs again, however long it has waited; and what came before is forgiven as a
+    /// whole.
+    @Test(arguments: 1...9) func aLoopIsForgivenAfterTheWindow(resets: Int) {
+        for isForgiven in [false, true] {
+            var backoff = backoff()
+            var start: UInt64 = 50
+            var last: UInt64 = 0
+            for _ in 0..<resets {
+                last = backoff.reset(at: start)
+                start += last
+            }
+            let delay = backoff.reset(at: start + (isForgiven ? 10_000 : 9999))
+            #expect(delay == (isForgiven ? 0 : resets == 1 ? 100 : min(2 * last, 5000)))
+            guard isForgiven else { continue }
+            #expect(backoff.reset(at: start + 10_001) == 100)
+        }
+    }
+
     /// Of all its time a machine that only resets may cost its core the work of so many resets.
     @Test func inAnHourThereAreFewResets() {
         var backoff = backoff()

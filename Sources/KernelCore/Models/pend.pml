@@ -1,7 +1,7 @@
 /* Virtual interrupts: pend and enable on other cores against WFI, synchronise and acknowledgement on the own core.
  *
  * What is modelled: VirtualInterrupts+Changes.swift (pend, touch, virtualInterruptsChanged, wake; `change` for enable and
- * disable), VirtualInterrupts+Delivery.swift (synchronise, harvest, takeBack, place, mayHaveDeliverable, hasDeliverable),
+ * disable), VirtualInterrupts+Delivery.swift (synchronise, harvest, takeBack, place, mayHaveDeliverable),
  * Kernel+Schedule.swift (waitForInterrupt, resume), Inbox.swift (post, drainInbox, handleRequests). Each access of an
  * AtomicWord is a step. One virtual CPU, alone on its core; two edge-triggered interrupts, and a list register for
  * each: what happens when they do not fit is the business of the tests with random scripts. See README.md.
@@ -126,7 +126,7 @@ inline harvest(i) {
         :: !isOn[i] ->
             atomic { flush(); pending[i] = 1 };         /* pending.set(bit) */
             lrPending[i] = 0;
-            if :: !lrActive[i] -> listed[i] = 0 :: else fi
+            listed[i] = 0                               /* release: what is pending is not active */
         :: else -> merge(i)
         fi
     :: listed[i] && !lrPending[i] && lrActive[i] -> merge(i)
@@ -183,13 +183,7 @@ inline waitForInterrupt() {
     fi;
     if
     :: lrPending[0] || lrPending[1]                     /* hasPendingListed */
-    :: else ->                                          /* hasDeliverable */
-        look(0);
-        if :: !found -> look(1) :: else fi;
-        if
-        :: !found -> asleep = 1                         /* state = .waitingForInterrupt */
-        :: else
-        fi
+    :: else -> asleep = 1                               /* state = .waitingForInterrupt */
     fi;
     resume()
 }
