@@ -110,6 +110,39 @@ import Testing
         #expect(set(thread.scheduling) == .noRights, "its own has a budget now")
     }
 
+    /// Time in slices that are longer than the giver's is not the giver's to change.
+    @Test(arguments: [(300, Status.noRights), (999, .noRights), (1000, .ok), (1001, .ok)] as [(UInt64, Status)])
+    func budgetsOfLongerSlicesAreNotGiven(slice: UInt64, status: Status) {
+        let time = bench.makeScheduling(priority: 5, slice: 1000), giver = bench.makeThread(priority: 31, slice: slice)
+        #expect(bench.current() == giver.context)
+        #expect(setBudget(time, 100, 1000, by: giver) == status)
+        // Nor is it when a part of its slice is used up.
+        bench.object(time, as: SchedulingContext.self).pointee.left = Ticks(1)
+        #expect(setBudget(time, 100, 1000, by: giver) == status)
+    }
+
+    /// A server that runs on its client's time changes its own, which it does not use now.
+    @Test func aServerSetsItsOwnBudgetOnItsClientsTime() {
+        let server = bench.makeThread(priority: 20), client = bench.makeThread(priority: 10)
+        let portal = bench.makePortal(to: server)
+        bench.sleepRoot()
+        bench.wait(server)
+        bench.call(portal, by: client)
+        #expect(bench.current() == server.context)
+        let lent = bench.core(0).pointee.scheduling
+        #expect(lent == client.context.pointee.home)
+        bench.advance(10)
+        #expect(setBudget(server.scheduling, 100, 1000, by: server) == .ok)
+        #expect(bench.current() == server.context && bench.core(0).pointee.scheduling == lent)
+        #expect(server.context.pointee.home?.pointee.budget == Ticks(100))
+        bench.replyAndWait(server)
+        #expect(bench.current() == client.context && bench.core(0).pointee.scheduling == lent)
+        bench.advance(2000)
+        #expect(bench.current() == client.context)
+        bench.raiseRoot()
+        let used = bench.succeed(.scheduleControl, client.scheduling, form: ScheduleControl.timeUsed.rawValue).words[0]
+        #expect(used == 2010)
+    }
     // MARK: Overruns
 
     /// A thread with 100 ticks of each 1000, whose overruns root is told of.

@@ -239,6 +239,9 @@ import Testing
         // Its table has been taken from it, or it is gone itself.
         #expect(thread.context.pointee.table == nil || bench.isEmpty(mine))
         #expect(bench.isEmpty(mine) != isTable && !bench.isEmpty(notification))
+        // The revocation is not over: the memory of what is left is not given out again.
+        let region = bench.object(part, as: Region.self), extra = bench.slot(part).pointee.extra
+        #expect(region.pointee.next != region.pointee.start && extra & Revocation.inProgress != 0)
         if isTable { bench.enter { K.forceStop($0, thread.context) } }
         #expect(bench.revoke(part) == .ok && bench.isEmpty(notification))
     }
@@ -275,5 +278,20 @@ import Testing
         let portal = bench.makePortal(to: thread)
         for slot in [time, machine.slot, machine.space, portal] { bench.delete(slot) }
         #expect(bench.slot(notification).pointee.firstChild == nil && bench.slot(thread.slot).pointee.firstChild == nil)
+    }
+
+    /// Bits wait for the next thread when the one that was to hear of them goes.
+    @Test(arguments: [false, true]) func bitsOutliveTheThreadThatHearsOfThem(deletesThread: Bool) {
+        let bench = Bench()
+        let first = bench.makeThread(priority: 10, notified: true), notification = first.notification
+        bench.succeed(.signal, notification, 6)
+        if deletesThread { bench.delete(first.slot) }
+        #expect(bench.object(notification, as: KernelCore.Notification.self).pointee.bits.load() == 6)
+        let second = bench.makeThread(priority: 20)
+        bench.succeed(.notificationBind, notification, form: NotificationBind.thread.rawValue, UInt64(second.slot))
+        bench.sleepRoot()
+        #expect(bench.current() == second.context)
+        let heard = bench.wait(second)
+        #expect(heard.status == .notified && heard.tag == 6)
     }
 }
