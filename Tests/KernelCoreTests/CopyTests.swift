@@ -229,6 +229,24 @@ private struct Loan {
         #expect(loan.copy(form, offset: offset, address: address, size: 32) == (.badAddress, 16, isOwn ? 0 : 1))
         #expect(bench.memory(extent)[0] == 7)
     }
+    /// Pages that lie in another order in memory: each byte goes to the page that is its own.
+    @Test(arguments: [0, 1, 2, 7] as [UInt64], [1, 2, 3, 16] as [UInt64])
+    func pagesThatAreNotNeighbours(offset: UInt64, before: UInt64) {
+        let loan = Loan(), bench = loan.bench, place: UInt64 = 0x5000_0000
+        bench.raiseRoot()
+        for (index, page) in [6, 2, 4].enumerated() {
+            bench.succeed(
+                .map, loan.server.space, UInt64(loan.own), place + UInt64(index) * Page.size, UInt64(page) * Page.size,
+                Page.size, 3, UInt64(bench.freeSlot()))
+        }
+        bench.sleepRoot()
+        #expect(loan.copy(.read, offset: offset, address: place + Page.size - before, size: 32).0 == .ok)
+        let from = UnsafeRawPointer(bench.memory(loan.lent)) + Int(offset), own = UnsafeRawPointer(bench.memory(loan.own))
+        for index in 0..<32 {
+            let to = index < before ? 7 * Int(Page.size) - Int(before) + index : 2 * Int(Page.size) + index - Int(before)
+            #expect(own.load(fromByteOffset: to, as: UInt8.self) == from.load(fromByteOffset: index, as: UInt8.self))
+        }
+    }
     @Test func theLeaseEndsWithTheCall() {
         let loan = Loan()
         loan.bench.succeed(.replyWait, form: ReplyForm.reply, by: loan.server.context)

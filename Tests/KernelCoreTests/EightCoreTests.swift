@@ -53,6 +53,28 @@ import Testing
         #expect(bench.core(core).pointee.translation != last)
     }
 
+    /// The same of the first core, by a revoker of another one.
+    @Test func aSpaceIsLeftByTheFirstCore() {
+        let helper = bench.makeThread(priority: 20, core: 4)
+        var thread = bench.makeThread(starts: false)
+        thread.space = bench.create(.addressSpace, 1)
+        bench.configure(thread)
+        bench.start(thread)
+        bench.sleepRoot()
+        let last = bench.object(thread.space, as: AddressSpace.self).pointee.translation
+        #expect(bench.core(0).pointee.translation == last)
+        bench.delete(thread.slot, by: helper.context)
+        bench.delete(thread.space, by: helper.context)
+        #expect(bench.core(0).pointee.translation != last)
+    }
+
+    /// Counters are of cores that there are, whatever else the number says.
+    @Test(arguments: [0, 7, 8, 9, 1 << 32, .max] as [UInt64]) func countersOfEightCores(core: UInt64) {
+        let status = bench.operate(
+            .system, InitialSlot.system, form: SystemForm.readCounter.rawValue, core, SystemCounter.switches.rawValue
+        ).status
+        #expect(status == (core < 8 ? .ok : .badArgument))
+    }
     /// The timer that one core has set is neither taken by another one nor left in the first one's queue.
     @Test(arguments: [(4, 0), (0, 4), (5, 1), (7, 3), (6, 7)]) func aTimerIsOfOneCore(core: Int, other: Int) {
         let callers = [core, other].map { $0 == 0 ? bench.root : bench.makeThread(priority: 10, core: $0).context }

@@ -201,4 +201,27 @@ private let memory = 4 * giga
         #expect((0..<4).map { board.pointee.identifiers[$0].load() } == before)
         #expect(unmap(other) == .ok && frame(page) == nil)
     }
+
+    /// Also of an extent that is larger than a space.
+    @Test(arguments: [(0, 1 << 39 | page), (page, 1 << 39), (0, 1 << 40), (giga, 1 << 40)] as [(UInt64, UInt64)])
+    func noMappingIsLargerThanASpace(address: UInt64, size: UInt64) {
+        let wide = bench.freeSlot(), slot = bench.freeSlot()
+        K.install(
+            CapabilityValue(kind: .extent, rights: .all, isDevice: false, object: PhysicalAddress(1 << 41), word: 1 << 41),
+            in: bench.table, wide)
+        #expect(map(at: address, size: size, slot: slot, of: wide).0 == .badArgument && bench.isEmpty(slot))
+    }
+
+    /// The first VMID that is free, and no other one is taken with it; 0 is the kernel's, and root has 1.
+    @Test func aSpaceTakesOneIdentifier() {
+        let board = bench.model.kernelBoard
+        #expect(bench.object(InitialSlot.space, as: AddressSpace.self).pointee.identifier == 1)
+        #expect(board.pointee.spaces[0] == nil && board.pointee.identifiers[0].load() & ~1 == 0b110)
+        bench.checksInvariants = false
+        for number in 3..<48 where number != 33 { board.pointee.identifiers[0].set(1 << UInt64(number)) }
+        let before = board.pointee.identifiers[0].load()
+        let slot = bench.create(.addressSpace, 1)
+        #expect(bench.object(slot, as: AddressSpace.self).pointee.identifier == 33)
+        #expect(board.pointee.identifiers[0].load() == before | 1 << 33)
+    }
 }

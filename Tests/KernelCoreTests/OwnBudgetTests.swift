@@ -76,6 +76,7 @@ import Testing
         #expect(bench.current() == other.context)
         bench.raiseRoot()
         #expect(setBudget(thread.scheduling, 200, 1000) == .badState, "used up")
+        #expect(setBudget(thread.scheduling, 1001, 1000) == .badState, "whatever is asked for")
         bench.sleepRoot()
         bench.advance(900)
         #expect(bench.current() == thread.context)
@@ -142,6 +143,23 @@ import Testing
         bench.raiseRoot()
         let used = bench.succeed(.scheduleControl, client.scheduling, form: ScheduleControl.timeUsed.rawValue).words[0]
         #expect(used == 2010)
+    }
+    /// A new budget begins a new period, whatever is left of the one before.
+    @Test func aNewBudgetBeginsANewPeriod() {
+        let thread = bench.makeThread(priority: 10), other = bench.makeThread(priority: 5)
+        #expect(setBudget(thread.scheduling, 100, 1000) == .ok)
+        bench.sleepRoot()
+        bench.advance(50)
+        bench.raiseRoot()
+        bench.advance(850)
+        #expect(setBudget(thread.scheduling, 100, 1000) == .ok)
+        bench.sleepRoot()
+        bench.advance(100)
+        #expect(bench.current() == other.context, "used up at once")
+        bench.advance(899)
+        #expect(bench.current() == other.context)
+        bench.advance(1)
+        #expect(bench.current() == thread.context)
     }
     // MARK: Overruns
 

@@ -294,4 +294,36 @@ import Testing
         let heard = bench.wait(second)
         #expect(heard.status == .notified && heard.tag == 6)
     }
+
+    /// The table that goes with a capability is emptied by another revoker meanwhile.
+    @Test func whoDeletesATableHearsOfItsEnd() {
+        let bench = Bench()
+        let table = bench.create(.capabilityTable, 100), other = bench.create(.notification)
+        #expect(bench.operate(.revoke, table, form: RevokeForm.delete.rawValue).status == .again)
+        #expect(bench.isEmpty(table) && bench.model.kernelBoard.pointee.dyingTables != nil)
+        #expect(bench.revoke(other) == .ok && bench.model.kernelBoard.pointee.dyingTables == nil)
+        #expect(bench.operate(.revoke, table, form: RevokeForm.delete.rawValue).status == .ok)
+        #expect(bench.operate(.revoke, table, form: RevokeForm.delete.rawValue).status == .badCapability)
+    }
+
+    /// A capability that was being revoked, but not deleted, goes with its ancestor: nobody is told that it was deleted.
+    @Test func aSlotThatWasEmptiedForAnAncestorIsEmpty() {
+        let bench = Bench()
+        let notification = bench.create(.notification), child = bench.derive(notification)
+        for _ in 0..<12 { _ = bench.derive(child) }
+        #expect(bench.operate(.revoke, child).status == .again)
+        #expect(bench.revoke(notification) == .ok && bench.isEmpty(child))
+        #expect(bench.operate(.revoke, child, form: RevokeForm.delete.rawValue).status == .badCapability)
+    }
+
+    /// Other cores may have looked up a capability that is removed, of whatever kind, and use it until they leave.
+    @Test(arguments: [ObjectKind.notification, .extent, .portal]) func removedCapabilitiesWaitForOtherCores(kind: ObjectKind) {
+        let bench = Bench(cores: 2)
+        let slot = kind == .extent ? bench.create(.extent, Page.size, alignment: Page.size) : bench.create(kind)
+        let child = bench.derive(slot)
+        K.enter(bench.core(1))
+        for _ in 0..<3 { #expect(bench.operate(.revoke, slot).status == .again && bench.isEmpty(child)) }
+        K.leave(bench.core(1))
+        #expect(bench.operate(.revoke, slot).status == .ok)
+    }
 }
