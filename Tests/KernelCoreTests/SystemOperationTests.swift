@@ -64,17 +64,7 @@ import Testing
         #expect(answer.words[0] == 77)
     }
 
-    /// These end the model's process, as they end the board's work.
-    @Test func theBoardIsSwitchedOffAndReset() async {
-        await #expect(processExitsWith: .failure) {
-            Bench().operate(.system, InitialSlot.system, form: SystemForm.powerOff.rawValue)
-        }
-        await #expect(processExitsWith: .failure) {
-            Bench().operate(.system, InitialSlot.system, form: SystemForm.reset.rawValue)
-        }
-    }
-
-    /// What is bound to hear of a notification is what the form says, configured, and an interrupt that there is.
+    /// The hearer is of the form's kind and configured, and the interrupt is one that there is.
     @Test func theHearerMustFitTheForm() {
         let thread = bench.makeThread(starts: false), machine = bench.makeVirtualCPU(starts: false)
         let raw = bench.create(.thread), notification = bench.create(.notification)
