@@ -7,10 +7,9 @@ public struct PhysicalAddress: Equatable, Comparable {
 }
 
 /// A byte in a tenant's space: a component's address, or a machine's guest-physical one.
-public struct GuestAddress: Equatable, Comparable {
+public struct GuestAddress: Equatable {
     public var value: UInt64
     @inline(__always) public init(_ value: UInt64) { self.value = value }
-    @inline(__always) public static func < (left: Self, right: Self) -> Bool { left.value < right.value }
     @inline(__always) public static func + (left: Self, right: UInt64) -> Self { Self(left.value &+ right) }
 }
 

@@ -70,9 +70,7 @@ extension Kernel {
 
     /// Nobody hears of the notification any more.
     static func unbindSink(_ notification: Ref<Notification>) {
-        if case .thread(let thread) = notification.pointee.hearer, thread.pointee.notification == notification {
-            thread.pointee.notification = nil
-        }
+        if case .thread(let thread) = notification.pointee.hearer { thread.pointee.notification = nil }
         notification.pointee.sink.store(0)
         erase(notification.sinkBinding)
         erase(notification.sinkSourceBinding)

@@ -1,5 +1,7 @@
 import ABI
+import Foundation
 import MachineModel
+import SharedAccess
 import Testing
 
 @testable import KernelCore
@@ -69,6 +71,75 @@ import Testing
         }
         let told = core.run { K.look(bell.pointee.doorbells[0], address: 64) != nil }
         core.betweenLoads = nil
-        #expect(!told && looks == K.attempts)
+        #expect(!told && looks == 8)
+    }
+
+    /// Plays one host thread's accesses to memory, and changes an object's word before each attempt to replace it.
+    private final class Contender: AccessObserver {
+        let object: Range<UInt>
+        private(set) var attempts = 0
+
+        init(_ object: Range<UInt>) { self.object = object }
+
+        private func pointer<Word>(_ place: SharedPlace, _ type: Word.Type) -> UnsafeMutablePointer<Word> {
+            UnsafeMutablePointer(bitPattern: place.address)!
+        }
+        private func read(_ place: SharedPlace) -> UInt64 {
+            place.width == 8 ? pointer(place, UInt64.self).pointee : UInt64(pointer(place, UInt8.self).pointee)
+        }
+        private func write(_ place: SharedPlace, _ value: UInt64) {
+            if place.width == 8 {
+                pointer(place, UInt64.self).pointee = value
+            } else {
+                pointer(place, UInt8.self).pointee = UInt8(truncatingIfNeeded: value)
+            }
+        }
+
+        override func load(_ place: SharedPlace, _ order: LoadOrder) -> UInt64 { read(place) }
+        override func store(_ place: SharedPlace, _ value: UInt64, _ order: StoreOrder) { write(place, value) }
+        override func update(
+            _ place: SharedPlace, _ order: UpdateOrder, _ change: (UInt64) -> UInt64?
+        ) -> UInt64 {
+            let isContended = object.contains(place.address) && attempts < 1000
+            if isContended {
+                // Another core takes it and gives it back, before and after the attempt.
+                attempts += 1
+                write(place, 2)
+            }
+            let old = read(place)
+            if let new = change(old) { write(place, new) }
+            if isContended { write(place, 0) }
+            return old
+        }
+        override func order(_ barrier: Barrier) {}
+        override func relax() {}
+        override func willZero(_ address: UInt, size: UInt) {}
+        override func beginWhole() {}
+        override func endWhole() {}
+    }
+
+    /// Another core takes a notification's timer and gives it back again and again.
+    @Test(arguments: [false, true]) func aTimerThatIsClaimedAgainAndAgainIsLeft(destroys: Bool) async {
+        let slot = bench.create(.notification)
+        nonisolated(unsafe) let notification = bench.object(slot, as: KernelCore.Notification.self)
+        nonisolated(unsafe) let bench = bench
+        // The timer's owner is the only word of the structure that these operations replace.
+        let start = UInt(notification.address.value)
+        nonisolated(unsafe) let contender = Contender(start..<start + UInt(KernelCore.Notification.bindings))
+        nonisolated(unsafe) var status: Status?
+        // A host thread of its own, so that no other test's accesses are observed.
+        let thread = Thread {
+            SharedAccess.observeThread(by: contender)
+            status = destroys
+                ? bench.operate(.revoke, slot, form: RevokeForm.delete.rawValue).status
+                : bench.operate(.timer, slot, form: TimerForm.set.rawValue, 1000, 1).status
+        }
+        SharedAccess.beginExploration()
+        thread.start()
+        while !thread.isFinished { sched_yield() }
+        SharedAccess.endExploration()
+        #expect(status == (destroys ? .again : .wrongCore) && contender.attempts == 8)
+        #expect(bench.core(0).pointee.notificationTimers.first == nil && !bench.isEmpty(slot))
+        bench.delete(slot)
     }
 }

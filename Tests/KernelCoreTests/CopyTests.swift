@@ -184,6 +184,69 @@ private struct Loan {
         #expect(loan.copy(.read, offset: 0, address: 0x4000_0000, size: 8) == (.badAddress, 0, 0))
     }
 
+    /// A block of 2 MiB: the page in it that is meant, on either side and in either direction.
+    @Test(arguments: [true, false], [0, 0x1000, 0x2340, 0x1F_F000] as [UInt64])
+    func pagesOfABlock(isReading: Bool, offset: UInt64) {
+        let form = isReading ? CopyForm.read : .write
+        let loan = Loan(), bench = loan.bench, mega: UInt64 = 2 << 20, block: UInt64 = 0x4000_0000
+        bench.raiseRoot()
+        let extents = [loan.server, loan.client].map { tenant in
+            let extent = bench.create(.extent, mega, alignment: mega)
+            bench.succeed(.map, tenant.space, UInt64(extent), block, 0, mega, 3, UInt64(bench.freeSlot()))
+            let leaf = K.leaf(bench.object(tenant.space, as: AddressSpace.self), GuestAddress(block))
+            #expect(leaf?.span == mega)
+            for place in 0..<512 { bench.memory(extent)[place * 512] = 0 }
+            return extent
+        }
+        bench.sleepRoot()
+        loan.client.context.pointee.lease.address = GuestAddress(block)
+        loan.client.context.pointee.lease.size = mega
+        // The same place of the block that is written, and the other end of the one that is read.
+        let (from, to) = isReading ? (extents[1], extents[0]) : (extents[0], extents[1])
+        let mirror = (mega - 0x1000 - offset) & ~7
+        bench.memory(from)[Int((isReading ? offset : mirror) / 8)] = 0x1234
+        bench.memory(to)[Int((isReading ? mirror : offset) / 8)] = 0x5678
+        #expect(loan.copy(form, offset: offset, address: block + mirror, size: 8).0 == .ok)
+        #expect(bench.memory(to)[Int((isReading ? mirror : offset) / 8)] == 0x1234)
+    }
+
+    /// The second page that one entry reaches is looked at like the first one.
+    @Test(arguments: [true, false], [false, true]) func rightsOfEachPageCount(isReading: Bool, isOwn: Bool) {
+        let form = isReading ? CopyForm.read : .write
+        let loan = Loan(), bench = loan.bench
+        bench.raiseRoot()
+        // Behind the eight pages of either side lies one with fewer rights.
+        let isTarget = isReading == isOwn, tenant = isOwn ? loan.server : loan.client
+        let extent = bench.create(.extent, Page.size, alignment: Page.size), start = isOwn ? Loan.mine : Loan.theirs
+        let rights = isTarget ? Rights.read : Rights(rawValue: 0)
+        bench.succeed(
+            .map, tenant.space, UInt64(extent), start + Loan.size, 0, Page.size, UInt64(rights.rawValue),
+            UInt64(bench.freeSlot()))
+        bench.memory(extent)[0] = 7
+        bench.sleepRoot()
+        loan.client.context.pointee.lease.size = Loan.size + Page.size
+        let (offset, address) = isOwn ? (0, Loan.mine + Loan.size - 16) : (Loan.size - 16, Loan.mine)
+        #expect(loan.copy(form, offset: offset, address: address, size: 32) == (.badAddress, 16, isOwn ? 0 : 1))
+        #expect(bench.memory(extent)[0] == 7)
+    }
+    /// Pages that lie in another order in memory: each byte goes to the page that is its own.
+    @Test(arguments: [0, 1, 2, 7] as [UInt64], [1, 2, 3, 16] as [UInt64])
+    func pagesThatAreNotNeighbours(offset: UInt64, before: UInt64) {
+        let loan = Loan(), bench = loan.bench, place: UInt64 = 0x5000_0000
+        bench.raiseRoot()
+        for (index, page) in [6, 2, 4].enumerated() {
+            bench.succeed(
+                .map, loan.server.space, UInt64(loan.own), place + UInt64(index) * Page.size, UInt64(page) * Page.size,
+                Page.size, 3, UInt64(bench.freeSlot()))
+        }
+        bench.sleepRoot()
+        #expect(loan.copy(.read, offset: offset, address: place + Page.size - before, size: 32).0 == .ok)
+        let from = UnsafeRawPointer(bench.memory(loan.lent)) + Int(offset), own = UnsafeRawPointer(bench.memory(loan.own))
+        for index in 0..<32 {
+            let to = index < before ? 7 * Int(Page.size) - Int(before) + index : 2 * Int(Page.size) + index - Int(before)
+            #expect(own.load(fromByteOffset: to, as: UInt8.self) == from.load(fromByteOffset: index, as: UInt8.self))
+        }
+    }
     @Test func theLeaseEndsWithTheCall() {
         let loan = Loan()
         loan.bench.succeed(.replyWait, form: ReplyForm.reply, by: loan.server.context)

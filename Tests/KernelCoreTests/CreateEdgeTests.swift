@@ -103,6 +103,52 @@ import Testing
         #expect((0..<0x1200).allSatisfy { memory[$0] == 0 } && memory[0x1200] == 7)
     }
 
+    /// Nobody has given it a badge, nor said that it is a device's: a capability of it may get a badge.
+    @Test func whatIsMadeHasNoBadge() {
+        let bench = Bench()
+        let interrupt = bench.freeSlot()
+        bench.succeed(
+            .system, InitialSlot.system, form: SystemForm.createInterrupt.rawValue, 40, UInt64(interrupt),
+            UInt64(bench.region))
+        let kinds = [.thread, .virtualCPU, .portal, .schedulingContext, .notification] as [ObjectKind]
+        let objects = kinds.map { bench.create($0) }
+            + [bench.create(.capabilityTable, 1), bench.create(.addressSpace, 1), bench.create(.region, Page.size)]
+        for slot in objects + [interrupt] {
+            #expect(bench.slot(slot).pointee.badge == 0 && !bench.slot(slot).pointee.value.isDevice)
+            #expect(bench.slot(bench.badge(slot, 7)).pointee.badge == 7)
+        }
+    }
+
+    /// The largest use of a region counts, not the last one: all of what anybody had is zeroed for the next.
+    @Test(arguments: [[8, 1], [1, 8], [8, 1, 2], [8, 1, 1, 1], [4, 8, 2]] as [[UInt64]], [false, true])
+    func whatAnybodyHadIsZeroed(uses: [UInt64], isInner: Bool) {
+        let bench = Bench()
+        let part = bench.create(.region, 1 << 16), slot = bench.freeSlot()
+        func create(_ kind: ObjectKind, _ size: UInt64, in slot: UInt32, of region: UInt32) {
+            var status = Status.again as Status?
+            while status == .again {
+                status = bench.operate(
+                    .create, region, form: UInt32(kind.rawValue), size, UInt64(slot), kind == .extent ? Page.size : 0
+                ).status
+            }
+            #expect(status == .ok)
+        }
+        func fill() -> UnsafeMutableBufferPointer<UInt64> {
+            UnsafeMutableBufferPointer(start: bench.memory(slot), count: Int(bench.slot(slot).pointee.size / 8))
+        }
+        for pages in uses {
+            create(.extent, pages * Page.size, in: slot, of: part)
+            fill().update(repeating: 7)
+            #expect(bench.revoke(part) == .ok)
+        }
+        var source = part
+        if isInner {
+            source = bench.freeSlot()
+            create(.region, 12 * Page.size, in: source, of: part)
+        }
+        create(.extent, 10 * Page.size, in: slot, of: source)
+        #expect(fill().allSatisfy { $0 == 0 })
+    }
     /// A badge is inherited by whoever asks for none, and stays.
     @Test func aBadgeIsInherited() {
         let bench = Bench()

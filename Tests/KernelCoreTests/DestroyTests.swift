@@ -109,6 +109,9 @@ private typealias Notification = KernelCore.Notification
         }
         bench.wait(server)
         bench.raiseRoot()
+        // It takes no caller any more between the entries that this takes.
+        #expect(bench.operate(.revoke, server.slot, form: RevokeForm.delete.rawValue).status == .again)
+        #expect(server.state == .stopped && !server.context.pointee.isConfigured)
         bench.delete(server.slot)
         for client in clients {
             #expect(client.state == .ready)

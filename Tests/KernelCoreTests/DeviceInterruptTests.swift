@@ -85,4 +85,43 @@ import Testing
             core.setDeviceLine(number, false)
         }
     }
+
+    /// A driver that has started anew does not know whether its last interrupt was acknowledged.
+    @Test(arguments: [false, true]) func aDriverThatBindsAgainHearsOfTheNext(isAcknowledged: Bool) {
+        for bits in [5, 6] as [UInt64] {
+            bind(to: notification, bits)
+            #expect(pulse() == bits)
+            if isAcknowledged { acknowledge() }
+        }
+    }
+
+    /// Numbers that differ in one bit are interrupts of their own.
+    @Test(arguments: [(40, 168), (63, 127), (33, 97), (34, 162), (255, 127), (254, 126)] as [(UInt32, UInt32)])
+    func numbersAreTakenInFull(first: UInt32, second: UInt32) {
+        let board = bench.model.kernelBoard, core = bench.model.cores[0]
+        var slots: [UInt32] = []
+        for (number, bits) in [(first, 1), (second, 2)] as [(UInt32, UInt64)] {
+            let slot = number == 40 ? interrupt : bench.freeSlot()
+            if number != 40 {
+                bench.succeed(
+                    .system, InitialSlot.system, form: SystemForm.createInterrupt.rawValue, UInt64(number), UInt64(slot),
+                    UInt64(bench.region))
+            }
+            bench.succeed(.interruptControl, slot, form: InterruptControl.bind.rawValue, UInt64(notification), bits)
+            slots.append(slot)
+        }
+        func pulse(_ number: UInt32) -> UInt64 {
+            core.setDeviceLine(number, true)
+            bench.settle()
+            core.setDeviceLine(number, false)
+            return bench.operate(.poll, notification).tag
+        }
+        #expect(pulse(first) == 1 && pulse(second) == 2)
+        bench.succeed(.interruptControl, slots[1], form: InterruptControl.acknowledge.rawValue)
+        #expect(pulse(second) == 2 && pulse(first) == 0, "only one of them was acknowledged")
+        bench.delete(slots[0])
+        #expect((0..<256).allSatisfy { (board.pointee.interrupts[$0] != nil) == ($0 == second || $0 == 40 && first != 40) })
+        bench.succeed(.interruptControl, slots[1], form: InterruptControl.acknowledge.rawValue)
+        #expect(pulse(first) == 0 && pulse(second) == 2)
+    }
 }

@@ -29,6 +29,26 @@ import Testing
         #expect(ExecutionContext.bindings + count * Capability.size <= ExecutionContext.size)
     }
 
+    /// One behind the other, the first where the structure ends, so that none lies in the memory of the next object.
+    @Test func bindingsLieWhereTheyFit() {
+        let place = PhysicalAddress(1 << 20)
+        let context = Ref<ExecutionContext>(at: place), space = Ref<AddressSpace>(at: place)
+        let roles = (NodeRole.space.rawValue...NodeRole.stopped.rawValue).compactMap { NodeRole(rawValue: $0) }
+        for (index, role) in roles.enumerated() {
+            let offset = ExecutionContext.bindings + UInt64(index) * Capability.size
+            #expect(context.binding(role).address == place + offset)
+        }
+        for index in 0..<8 {
+            #expect(space.doorbellBinding(index).address == place + (AddressSpace.bindings + UInt64(index) * Capability.size))
+        }
+        #expect(AddressSpace.bindings + 8 * Capability.size == AddressSpace.headerSize)
+    }
+    @Test(arguments: [
+        (0, 0), (1, 4096), (2, 4096), (3, 4096), (4095, 4096), (4096, 4096), (4097, 8192), (4098, 8192),
+    ] as [(UInt64, UInt64)])
+    func sizesAreRoundedUpToPages(size: UInt64, pages: UInt64) {
+        #expect(Page.roundUp(size) == pages && Page.isAligned(pages) && Page.isAligned(size) == (size == pages))
+    }
     @Test func savedRegistersLieWhereTheEntryCodeFindsThem() {
         #expect(MemoryLayout<RegisterFrame>.size == 34 * 8)
         #expect(ExecutionContext.floatingPointOffset == 34 * 8)

@@ -76,6 +76,7 @@ import Testing
         #expect(bench.current() == other.context)
         bench.raiseRoot()
         #expect(setBudget(thread.scheduling, 200, 1000) == .badState, "used up")
+        #expect(setBudget(thread.scheduling, 1001, 1000) == .badState, "whatever is asked for")
         bench.sleepRoot()
         bench.advance(900)
         #expect(bench.current() == thread.context)
@@ -110,6 +111,56 @@ import Testing
         #expect(set(thread.scheduling) == .noRights, "its own has a budget now")
     }
 
+    /// Time in slices that are longer than the giver's is not the giver's to change.
+    @Test(arguments: [(300, Status.noRights), (999, .noRights), (1000, .ok), (1001, .ok)] as [(UInt64, Status)])
+    func budgetsOfLongerSlicesAreNotGiven(slice: UInt64, status: Status) {
+        let time = bench.makeScheduling(priority: 5, slice: 1000), giver = bench.makeThread(priority: 31, slice: slice)
+        #expect(bench.current() == giver.context)
+        #expect(setBudget(time, 100, 1000, by: giver) == status)
+        // Nor is it when a part of its slice is used up.
+        bench.object(time, as: SchedulingContext.self).pointee.left = Ticks(1)
+        #expect(setBudget(time, 100, 1000, by: giver) == status)
+    }
+
+    /// A server that runs on its client's time changes its own, which it does not use now.
+    @Test func aServerSetsItsOwnBudgetOnItsClientsTime() {
+        let server = bench.makeThread(priority: 20), client = bench.makeThread(priority: 10)
+        let portal = bench.makePortal(to: server)
+        bench.sleepRoot()
+        bench.wait(server)
+        bench.call(portal, by: client)
+        #expect(bench.current() == server.context)
+        let lent = bench.core(0).pointee.scheduling
+        #expect(lent == client.context.pointee.home)
+        bench.advance(10)
+        #expect(setBudget(server.scheduling, 100, 1000, by: server) == .ok)
+        #expect(bench.current() == server.context && bench.core(0).pointee.scheduling == lent)
+        #expect(server.context.pointee.home?.pointee.budget == Ticks(100))
+        bench.replyAndWait(server)
+        #expect(bench.current() == client.context && bench.core(0).pointee.scheduling == lent)
+        bench.advance(2000)
+        #expect(bench.current() == client.context)
+        bench.raiseRoot()
+        let used = bench.succeed(.scheduleControl, client.scheduling, form: ScheduleControl.timeUsed.rawValue).words[0]
+        #expect(used == 2010)
+    }
+    /// A new budget begins a new period, whatever is left of the one before.
+    @Test func aNewBudgetBeginsANewPeriod() {
+        let thread = bench.makeThread(priority: 10), other = bench.makeThread(priority: 5)
+        #expect(setBudget(thread.scheduling, 100, 1000) == .ok)
+        bench.sleepRoot()
+        bench.advance(50)
+        bench.raiseRoot()
+        bench.advance(850)
+        #expect(setBudget(thread.scheduling, 100, 1000) == .ok)
+        bench.sleepRoot()
+        bench.advance(100)
+        #expect(bench.current() == other.context, "used up at once")
+        bench.advance(899)
+        #expect(bench.current() == other.context)
+        bench.advance(1)
+        #expect(bench.current() == thread.context)
+    }
     // MARK: Overruns
 
     /// A thread with 100 ticks of each 1000, whose overruns root is told of.

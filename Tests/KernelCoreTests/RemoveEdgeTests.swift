@@ -239,6 +239,9 @@ import Testing
         // Its table has been taken from it, or it is gone itself.
         #expect(thread.context.pointee.table == nil || bench.isEmpty(mine))
         #expect(bench.isEmpty(mine) != isTable && !bench.isEmpty(notification))
+        // The revocation is not over: the memory of what is left is not given out again.
+        let region = bench.object(part, as: Region.self), extra = bench.slot(part).pointee.extra
+        #expect(region.pointee.next != region.pointee.start && extra & Revocation.inProgress != 0)
         if isTable { bench.enter { K.forceStop($0, thread.context) } }
         #expect(bench.revoke(part) == .ok && bench.isEmpty(notification))
     }
@@ -275,5 +278,52 @@ import Testing
         let portal = bench.makePortal(to: thread)
         for slot in [time, machine.slot, machine.space, portal] { bench.delete(slot) }
         #expect(bench.slot(notification).pointee.firstChild == nil && bench.slot(thread.slot).pointee.firstChild == nil)
+    }
+
+    /// Bits wait for the next thread when the one that was to hear of them goes.
+    @Test(arguments: [false, true]) func bitsOutliveTheThreadThatHearsOfThem(deletesThread: Bool) {
+        let bench = Bench()
+        let first = bench.makeThread(priority: 10, notified: true), notification = first.notification
+        bench.succeed(.signal, notification, 6)
+        if deletesThread { bench.delete(first.slot) }
+        #expect(bench.object(notification, as: KernelCore.Notification.self).pointee.bits.load() == 6)
+        let second = bench.makeThread(priority: 20)
+        bench.succeed(.notificationBind, notification, form: NotificationBind.thread.rawValue, UInt64(second.slot))
+        bench.sleepRoot()
+        #expect(bench.current() == second.context)
+        let heard = bench.wait(second)
+        #expect(heard.status == .notified && heard.tag == 6)
+    }
+
+    /// The table that goes with a capability is emptied by another revoker meanwhile.
+    @Test func whoDeletesATableHearsOfItsEnd() {
+        let bench = Bench()
+        let table = bench.create(.capabilityTable, 100), other = bench.create(.notification)
+        #expect(bench.operate(.revoke, table, form: RevokeForm.delete.rawValue).status == .again)
+        #expect(bench.isEmpty(table) && bench.model.kernelBoard.pointee.dyingTables != nil)
+        #expect(bench.revoke(other) == .ok && bench.model.kernelBoard.pointee.dyingTables == nil)
+        #expect(bench.operate(.revoke, table, form: RevokeForm.delete.rawValue).status == .ok)
+        #expect(bench.operate(.revoke, table, form: RevokeForm.delete.rawValue).status == .badCapability)
+    }
+
+    /// A capability that was being revoked, but not deleted, goes with its ancestor: nobody is told that it was deleted.
+    @Test func aSlotThatWasEmptiedForAnAncestorIsEmpty() {
+        let bench = Bench()
+        let notification = bench.create(.notification), child = bench.derive(notification)
+        for _ in 0..<12 { _ = bench.derive(child) }
+        #expect(bench.operate(.revoke, child).status == .again)
+        #expect(bench.revoke(notification) == .ok && bench.isEmpty(child))
+        #expect(bench.operate(.revoke, child, form: RevokeForm.delete.rawValue).status == .badCapability)
+    }
+
+    /// Other cores may have looked up a capability that is removed, of whatever kind, and use it until they leave.
+    @Test(arguments: [ObjectKind.notification, .extent, .portal]) func removedCapabilitiesWaitForOtherCores(kind: ObjectKind) {
+        let bench = Bench(cores: 2)
+        let slot = kind == .extent ? bench.create(.extent, Page.size, alignment: Page.size) : bench.create(kind)
+        let child = bench.derive(slot)
+        K.enter(bench.core(1))
+        for _ in 0..<3 { #expect(bench.operate(.revoke, slot).status == .again && bench.isEmpty(child)) }
+        K.leave(bench.core(1))
+        #expect(bench.operate(.revoke, slot).status == .ok)
     }
 }

@@ -54,4 +54,59 @@ import Testing
         #expect(bench.operate(.system, InitialSlot.thread, form: form, 0, 0).status == .badCapability)
         #expect(bench.operate(.system, InitialSlot.system, form: 5).status == .unsupported)
     }
+
+    /// Each counter of the only core.
+    @Test func aSingleCoreHasBothCounters() {
+        let bench = Bench()
+        bench.core(0).pointee.switches = 77
+        let answer = bench.succeed(
+            .system, InitialSlot.system, form: SystemForm.readCounter.rawValue, 0, SystemCounter.switches.rawValue)
+        #expect(answer.words[0] == 77)
+    }
+
+    /// The hearer is of the form's kind and configured, and the interrupt is one that there is.
+    @Test func theHearerMustFitTheForm() {
+        let thread = bench.makeThread(starts: false), machine = bench.makeVirtualCPU(starts: false)
+        let raw = bench.create(.thread), notification = bench.create(.notification)
+        func bind(_ form: NotificationBind, _ hearer: UInt32, _ interrupt: UInt64) -> Status? {
+            bench.operate(.notificationBind, notification, form: form.rawValue, UInt64(hearer), interrupt).status
+        }
+        #expect(bind(.thread, machine.slot, 0) == .badState && bind(.virtualInterrupt, thread.slot, 40) == .badState)
+        #expect(bind(.thread, raw, 0) == .badState)
+        let count = UInt64(VirtualInterrupts.count)
+        for number in [count, count + 1, 1 << 32 | 40] as [UInt64] {
+            #expect(bind(.virtualInterrupt, machine.slot, number) == .badArgument)
+        }
+        #expect(bind(.virtualInterrupt, machine.slot, count - 1) == .ok)
+        for number in [27, 1000] as [UInt64] { #expect(bind(.thread, thread.slot, number) == .ok, "no interrupt is meant") }
+    }
+
+    /// A form that there is not is told only to who holds the interrupt.
+    @Test func formsOfInterrupts() {
+        let interrupt = bench.freeSlot(), notification = bench.create(.notification)
+        #expect(system(.createInterrupt, [40, UInt64(interrupt), UInt64(bench.region)]).status == .ok)
+        for form in [2, 77] as [UInt32] {
+            #expect(bench.operate(.interruptControl, interrupt, form: form).status == .unsupported)
+            #expect(bench.operate(.interruptControl, notification, form: form).status == .badCapability)
+        }
+    }
+
+    /// Somebody looked the notification up before it was destroyed.
+    @Test func theTimerOfADestroyedNotificationIsNobodys() {
+        bench.checksInvariants = false
+        let slot = bench.create(.notification)
+        bench.object(slot, as: KernelCore.Notification.self).pointee.timerOwner.store(KernelCore.Notification.timerEnded)
+        #expect(bench.operate(.timer, slot, form: TimerForm.set.rawValue, 1000, 1).status == .badCapability)
+    }
+
+    /// An interrupt is made of memory that somebody had before.
+    @Test func aNewInterruptIsUnbound() {
+        let part = bench.create(.region, 1 << 16), slot = bench.freeSlot()
+        bench.succeed(.create, part, form: UInt32(ObjectKind.extent.rawValue), 8192, UInt64(slot), Page.size)
+        let region = bench.object(part, as: Region.self)
+        #expect(bench.revoke(part) == .ok)
+        UnsafeMutablePointer<UInt64>(bitPattern: UInt(region.pointee.start.value))!.update(repeating: 8, count: 64)
+        #expect(system(.createInterrupt, [41, UInt64(slot), UInt64(part)]).status == .ok)
+        #expect(bench.object(slot, as: Interrupt.self).pointee.bell.notification == nil)
+    }
 }
