@@ -179,9 +179,7 @@ public final class ModelCore: @unchecked Sendable {
         } else if isInGuest {
             board.report(.wrongTenant)
         }
-        if let space = context.pointee.space, space.pointee.translation != translation {
-            board.report(.wrongTranslation)
-        }
+        if context.pointee.space?.pointee.translation != translation { board.report(.wrongTranslation) }
         let translation = translation, virtualCPU = context.pointee.guest == nil ? nil : context.address.value
         for fault in board.withTranslations({ $0.traces.run(translation, virtualCPU: virtualCPU, core: id) }) {
             board.report(fault)
