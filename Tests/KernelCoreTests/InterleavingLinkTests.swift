@@ -93,9 +93,18 @@ import Testing
         // Keeps the generation that came with each answer.
         for place in 22...23 {
             scenario.program(
-                client.context, call, { _, context in context.pointee.frame.x[place] = context.pointee.frame.x[1] })
+                client.context, call,
+                { _, context in
+                    context.pointee.frame.x[place] = context.pointee.frame.x[1]
+                    // The second server's number is 1, and it was bound by the second binding.
+                    if context.pointee.frame.x[2] == 1, context.pointee.frame.x[1] < 2 {
+                        Interleaving.fail("an old generation with a new server")
+                    }
+                })
         }
-        for server in servers {
+        for (number, server) in servers.enumerated() {
+            let answer = scenario.operation(
+                .replyWait, form: ReplyForm.reply | ReplyForm.wait, UInt64(number))
             scenario.endlessly(server.context) { core, context in
                 context.pointee.frame.x[21] &+= 1
                 answer(core, context)
