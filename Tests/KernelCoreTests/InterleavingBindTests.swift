@@ -23,7 +23,11 @@ import Testing
             machine = bench.makeVirtualCPU(priority: 5, core: 0, starts: false)
             binder = bench.makeThread(priority: 10, core: 1)
             scenario.name(bench.object(notification, as: KernelCore.Notification.self), "notification")
-            scenario.endlessly(thread.context, scenario.listening)
+            let listening = scenario.listening
+            scenario.endlessly(thread.context) { core, context in
+                if context.pointee.frame.x[0] == Status.notified.rawValue { context.pointee.frame.x[21] &+= 1 }
+                listening(core, context)
+            }
         }
 
         func raiser(core: Int, _ bits: UInt64...) {
@@ -50,10 +54,16 @@ import Testing
         }
 
         /// Requires that the last hearer knows of each bit that nobody took before.
-        func explore(raised: UInt64, lastIsThread: Bool, sourceLocation: SourceLocation = #_sourceLocation) {
+        ///
+        /// - Parameter hearings: how often the thread may be notified.
+        func explore(
+            raised: UInt64, lastIsThread: Bool, hearings: UInt64 = .max,
+            sourceLocation: SourceLocation = #_sourceLocation
+        ) {
             bench.sleepRoot()
             scenario.explore(sourceLocation: sourceLocation) { [self] in
                 let heard = scenario.heard(thread.context)
+                guard thread.context.pointee.frame.x[21] <= hearings else { return "heard of it again" }
                 guard lastIsThread else {
                     guard bits == 0 else { return "bits \(bits) are left with a virtual CPU" }
                     let isPended = machine.guest.pointee.pending[1].load() & 2 != 0
@@ -85,6 +95,27 @@ import Testing
         board.raiser(core: 0, 4)
         board.bind(.thread, .virtualInterrupt)
         board.explore(raised: 4, lastIsThread: false)
+    }
+
+    /// A timer raises bits, which no fast path does, while another core binds its notification anew.
+    @Test func aTimersBitsReachTheNewHearer() {
+        let board = Board(cores: 2, threadOn: 0)
+        let bench = board.bench
+        bench.succeed(
+            .notificationBind, board.notification, form: NotificationBind.thread.rawValue, UInt64(board.thread.slot))
+        bench.succeed(.timer, board.notification, form: TimerForm.set.rawValue, bench.model.now.value + 10, 4)
+        board.scenario.atStart = { bench.model.advance(by: 20) }
+        board.bind(.virtualInterrupt)
+        board.explore(raised: 4, lastIsThread: false)
+    }
+
+    /// The binder's core tells the thread of a bit before the raiser looks at the sink again.
+    @Test(arguments: [true, false]) func aThreadHearsOfABitOnce(usesFastPath: Bool) {
+        let board = Board(cores: 2, threadOn: 1)
+        board.bench.usesFastPath = usesFastPath
+        board.raiser(core: 0, 4)
+        board.bind(.thread)
+        board.explore(raised: 4, lastIsThread: true, hearings: 1)
     }
 
     @Test func threeCoresLoseNoBitOverTwoBindings() {

@@ -44,20 +44,21 @@ import Testing
             scenario.explore(sourceLocation: sourceLocation) { [self] in
                 let status = revoker.context.pointee.frame.x[0]
                 guard status == Status.ok.rawValue else { return "not revoked: \(status)" }
-                guard object.word(0) == Self.mark, object.word(2) == Self.mark else {
+                guard Self.words.allSatisfy({ object.word($0) == Self.mark }) else {
                     return "a core uses memory that is something else"
                 }
                 return nil
             }
         }
 
-        /// Plain accesses, because they are no part of the kernel. Words 0 and 2 are the bits and `inboxQueued`.
+        private static let words = 0..<Int(KernelCore.Notification.size / 8)
+
+        /// Plain accesses, because they are no part of the kernel.
         private func reuse() {
             for core in bench.model.cores where core.kernelCore.hasInInbox(object) {
                 Interleaving.fail("the inbox of core \(core.id.number) holds memory that is something else")
             }
-            object.setWord(0, Self.mark)
-            object.setWord(2, Self.mark)
+            for place in Self.words { object.setWord(place, Self.mark) }
         }
     }
 

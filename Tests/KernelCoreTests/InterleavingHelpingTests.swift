@@ -25,7 +25,14 @@ import Testing
         scenario.name(bench.object(server.notification, as: KernelCore.Notification.self), "server's bits")
     }
 
-    private var answer: KernelScenario.Step { scenario.operation(.replyWait, form: ReplyForm.reply | ReplyForm.wait) }
+    /// Answers, and keeps the bits of which the context has heard.
+    private var answer: KernelScenario.Step {
+        let answer = scenario.operation(.replyWait, form: ReplyForm.reply | ReplyForm.wait)
+        return { [scenario] core, context in
+            _ = scenario.heard(context)
+            answer(core, context)
+        }
+    }
     private func call(_ portal: UInt32) -> KernelScenario.Step { scenario.operation(.call, portal) }
 
     private func bits(_ tenant: Tenant) -> UInt64 {
@@ -35,7 +42,12 @@ import Testing
     /// Bits for a server that serves, waits, or has a caller in its queue: it gets them and its callers their answers.
     @Test func aServerHearsOfBitsAndItsCallersAreServed() {
         scenario.program(low.context, call(toServer))
-        scenario.program(server.context, call(toLast))
+        // A call would overwrite what the server has heard.
+        let callLast = call(toLast)
+        scenario.program(server.context, { [scenario] core, context in
+            _ = scenario.heard(context)
+            callLast(core, context)
+        })
         for tenant in [server, last] { scenario.endlessly(tenant.context, answer) }
         scenario.program(high.context, call(toServer))
         scenario.endlessly(high.context, scenario.listening)
@@ -44,6 +56,7 @@ import Testing
         }
         scenario.explore { [self] in
             guard server.state == .waiting, bits(server) == 0 else { return "bits of the server are left" }
+            guard scenario.heard(server.context) == 5 else { return "heard \(scenario.heard(server.context))" }
             for caller in [low, high] where caller.state == .calling { return "a caller is not served" }
             return nil
         }
@@ -51,6 +64,8 @@ import Testing
 
     /// The wake-up of a more urgent client and the end of its call by a bit, while a chain runs.
     @Test func aClientThatIsAbortedLeavesNoTimeBehind() {
+        // They look at the queues of time.
+        scenario.invariantsEach = 1
         scenario.program(low.context, call(toServer))
         scenario.program(server.context, call(toLast))
         for tenant in [server, last] { scenario.endlessly(tenant.context, answer) }

@@ -13,10 +13,11 @@ import Testing
     /// Of core 0.
     private let client: Tenant, servers: [Tenant]
     private let chief: Tenant, other: Tenant
+    private static let size = 1 << 15
 
     init() {
         let bench = scenario.bench
-        part = bench.create(.region, 1 << 15)
+        part = bench.create(.region, UInt64(Self.size))
         fresh = bench.freeSlot()
         servers = (0...1).map { _ in bench.makeThread(priority: 20) }
         client = bench.makeThread(priority: 10)
@@ -47,9 +48,11 @@ import Testing
         bench.sleepRoot()
     }
 
-    /// Core 1 takes `part` back, and makes a notification of its memory.
+    /// Core 1 takes `part` back, and makes a notification of its memory. All of it is 0 from then on.
     private func takeBack() {
-        scenario.program(chief.context, scenario.untilAllIsDone(.revoke, part))
+        let words = words
+        scenario.program(
+            chief.context, scenario.untilAllIsDone(.revoke, part) { words.update(repeating: 0) })
         scenario.program(
             chief.context,
             scenario.operation(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(fresh)))
@@ -61,13 +64,19 @@ import Testing
         scenario.explore(Extent.isFull ? .short : extent, sourceLocation: sourceLocation, check)
     }
 
-    /// An object that is made of the memory stays as it was made.
+    /// All memory of `part`.
+    private var words: UnsafeMutableBufferPointer<UInt64> {
+        let region = scenario.bench.object(part, as: Region.self)
+        let start = region.pointee.start.value, end = region.pointee.end.value
+        return UnsafeMutableBufferPointer(
+            start: UnsafeMutablePointer(bitPattern: UInt(start)), count: Int(end &- start) / 8)
+    }
+
+    /// The memory stays as it was when it was taken back.
     private func checkFresh() -> String? {
         guard chief.context.pointee.frame.x[0] == Status.ok.rawValue, !scenario.bench.isEmpty(fresh) else {
             return "not done: \(chief.context.pointee.frame.x[0])"
         }
-        let words = UnsafeBufferPointer(
-            start: scenario.bench.memory(fresh), count: Int(KernelCore.Notification.size / 8))
         return words.allSatisfy { $0 == 0 } ? nil : "memory is used that belongs to something else"
     }
 
@@ -80,9 +89,22 @@ import Testing
     @Test func aCallReachesOneOfTwoServers() {
         let portal = make(.portal, UInt64(servers[0].slot))
         scenario.name(scenario.bench.object(portal, as: Portal.self), "portal")
-        let call = scenario.operation(.call, portal)
-        scenario.program(client.context, call, call)
-        for server in servers {
+        let call = scenario.operation(.call, portal), object = scenario.bench.object(portal, as: Portal.self)
+        // Keeps the generation that came with each answer.
+        for place in 22...23 {
+            scenario.program(
+                client.context, call,
+                { _, context in
+                    context.pointee.frame.x[place] = context.pointee.frame.x[1]
+                    // The second server's number is 1, and it was bound by the second binding.
+                    if context.pointee.frame.x[2] == 1, context.pointee.frame.x[1] < 2 {
+                        Interleaving.fail("an old generation with a new server")
+                    }
+                })
+        }
+        for (number, server) in servers.enumerated() {
+            let answer = scenario.operation(
+                .replyWait, form: ReplyForm.reply | ReplyForm.wait, UInt64(number))
             scenario.endlessly(server.context) { core, context in
                 context.pointee.frame.x[21] &+= 1
                 answer(core, context)
@@ -98,6 +120,10 @@ import Testing
             guard client.context.pointee.frame.x[0] & 0xFF == Status.ok.rawValue else { return "not answered" }
             let calls = servers.map { $0.context.pointee.frame.x[21] }.reduce(0, &+)
             guard servers.allSatisfy({ $0.state == .waiting }), calls == 2 else { return "\(calls) calls were served" }
+            let generations = [1, client.context.pointee.frame.x[22], client.context.pointee.frame.x[23], 3]
+            guard object.pointee.generation == 3, generations == generations.sorted() else {
+                return "the generation goes back: \(generations)"
+            }
             return chief.context.pointee.frame.x[0] == Status.ok.rawValue ? nil : "not bound"
         }
     }
@@ -156,13 +182,6 @@ import Testing
         takeBack()
         explore { [self] in
             guard client.context.pointee.frame.x[0] & 0xFF == Status.ok.rawValue else { return "not answered" }
-            // The page began where the notification lies now, or behind it.
-            let region = bench.object(part, as: Region.self)
-            let start = UnsafeMutablePointer<UInt64>(bitPattern: UInt(region.pointee.start.value))!
-            let count = Int((region.pointee.zeroedTo.value - region.pointee.start.value) / 8)
-            guard (0..<count).allSatisfy({ start[$0] == 0 || $0 < Int(KernelCore.Notification.size / 8) }) else {
-                return "written after it was taken"
-            }
             return checkFresh()
         }
     }
@@ -178,6 +197,30 @@ import Testing
             guard client.state == .waiting, client.context.pointee.notification == nil else { return "it has it still" }
             let heard = scenario.heard(client.context)
             guard heard == 0 || heard == 1 else { return "heard \(heard)" }
+            return checkFresh()
+        }
+    }
+
+    /// The time of a thread that is in another core's run queue: only that core takes it out.
+    @Test func timeThatIsTakenIsInNoRunQueue() {
+        let bench = scenario.bench
+        let slot = make(.schedulingContext), time = bench.object(slot, as: SchedulingContext.self)
+        succeed(.scheduleControl, slot, form: ScheduleControl.configure.rawValue, 2, 5, 1000)
+        bench.raiseRoot()
+        let thread = bench.create(.thread)
+        let owner = Tenant(context: bench.object(thread, as: ExecutionContext.self), slot: thread, scheduling: slot)
+        bench.configure(owner, core: 2)
+        bench.start(owner)
+        bench.sleepRoot()
+        scenario.name(time, "time")
+        // `other` is more urgent and keeps core 2, so that the time stays in the queue.
+        takeBack()
+        explore { [self] in
+            guard owner.state == .stopped, owner.context.pointee.home == nil else { return "it has its time still" }
+            let core = bench.core(2)
+            guard core.pointee.runQueue.heads[5] == nil, core.pointee.scheduling != time,
+                core.pointee.parked.head != time
+            else { return "a queue leads to time that is gone" }
             return checkFresh()
         }
     }

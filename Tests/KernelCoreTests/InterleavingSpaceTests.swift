@@ -88,6 +88,17 @@ import Testing
         explore()
     }
 
+    /// Core 1 comes back to the tenant while its space is taken: the tenant does not run in the space that was there
+    /// before.
+    @Test func aContextThatHasNoSpaceIsNotResumed() {
+        let bench = scenario.bench
+        let bits = bench.object(others[0].notification, as: KernelCore.Notification.self)
+        scenario.atStart = { bench.model.cores[2].run { K.raise(bench.core(2), bits, 1) } }
+        scenario.endlessly(tenant.context, scenario.wait)
+        scenario.endlessly(others[0].context, scenario.listening)
+        explore()
+    }
+
     /// Core 2 takes back memory that is mapped in the space.
     @Test func memoryThatIsMappedThereIsTakenBackMeanwhile() {
         let bench = scenario.bench
@@ -119,13 +130,17 @@ extension KernelScenario {
     }
 
     /// An operation that is done in pieces, and waits for other cores as well: they go on after each second piece.
-    func untilAllIsDone(_ operation: ABI.Operation, _ slot: UInt32, form: UInt32 = 0) -> Step {
+    ///
+    /// - Parameter then: is done at the end, before any interrupt.
+    func untilAllIsDone(
+        _ operation: ABI.Operation, _ slot: UInt32, form: UInt32 = 0, then: @escaping () -> Void = {}
+    ) -> Step {
         let once = self.operation(operation, slot, form: form)
         return { core, context in
             var pieces = 0
             while true {
                 once(core, context)
-                guard context.pointee.frame.x[0] == Status.again.rawValue else { return }
+                guard context.pointee.frame.x[0] == Status.again.rawValue else { return then() }
                 pieces += 1
                 if core.pendingInterrupt == nil, pieces % 2 == 0 { ModelMachine.relax() }
                 while core.pendingInterrupt != nil { Self.enter(core) { _ in _ = core.takeInterrupt() } }

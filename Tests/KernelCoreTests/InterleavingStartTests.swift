@@ -31,6 +31,11 @@ import Testing
 
     private var isRunning: Bool { subject.context.pointee.running.load() != 0 }
 
+    /// The answers that were seen over an exploration.
+    private final class Answers {
+        var seen: Set<UInt64> = []
+    }
+
     private func check(runs: Bool?) -> String? {
         let context = subject.context
         guard isRunning == (context.pointee.state != .stopped) else {
@@ -54,6 +59,23 @@ import Testing
         scenario.explore { [self] in check(runs: true) }
     }
 
+    /// The inbox holds two contexts, the first of which is posted anew while the inbox is worked off.
+    @Test func aContextThatIsPostedAnewLeavesTheListWhole() {
+        let bench = scenario.bench
+        bench.raiseRoot()
+        let second = bench.makeThread(priority: 4, core: 1, starts: false)
+        bench.sleepRoot()
+        scenario.name(second.context, "second")
+        func control(_ form: ContextControl) -> KernelScenario.Step {
+            scenario.operation(.contextControl, second.slot, form: form.rawValue)
+        }
+        scenario.program(chiefs[0].context, self.control(.start), control(.start), control(.stop))
+        scenario.explore { [self] in
+            guard second.state == .stopped, second.context.pointee.requests.load() == 0 else { return "not stopped" }
+            return check(runs: true)
+        }
+    }
+
     /// A context that is configured anew is at rest: nobody is about to start it, nobody is busy stopping it.
     @Test func whatIsConfiguredIsAtRest() {
         let bench = scenario.bench
@@ -65,9 +87,13 @@ import Testing
         let anew = scenario.operation(
             .contextControl, subject.slot, form: ContextControl.configure.rawValue, UInt64(subject.space),
             UInt64(InitialSlot.table), 0, UInt64(other), 1)
-        scenario.program(chiefs[0].context, control(.start), control(.stop), anew, control(.start))
+        let answers = Answers()
+        let keep: KernelScenario.Step = { _, context in answers.seen.insert(context.pointee.frame.x[0]) }
+        scenario.program(chiefs[0].context, control(.start), control(.stop), anew, keep, control(.start))
         scenario.program(chiefs[1].context, control(.start), control(.stop), sleep)
         scenario.explore { [self] in check(runs: nil) }
+        // Over all schedules: one that always fails would pass.
+        #expect(answers.seen == [Status.ok.rawValue, Status.badState.rawValue])
     }
 
     /// Two chiefs ask for opposite things: one of both counts, and the subject is whole afterwards.
@@ -93,9 +119,17 @@ import Testing
         func control(_ form: ContextControl) -> KernelScenario.Step {
             scenario.operation(.contextControl, slot, form: form.rawValue)
         }
-        scenario.program(chiefs[0].context, configure(0), control(.start), control(.stop))
-        scenario.program(chiefs[1].context, control(.stop), configure(1), control(.start), sleep)
-        scenario.explore {
+        // Keeps what a chief was told of its attempt.
+        let keep: KernelScenario.Step = { _, context in context.pointee.frame.x[21] = context.pointee.frame.x[0] }
+        scenario.program(chiefs[0].context, configure(0), keep, control(.start), control(.stop))
+        scenario.program(chiefs[1].context, control(.stop), configure(1), keep, control(.start), sleep)
+        scenario.explore { [self] in
+            let told = chiefs.map { $0.context.pointee.frame.x[21] }, core = context.pointee.core.index
+            guard told[core & 1] == Status.ok.rawValue else { return "its first core was told \(told)" }
+            // The second attempt comes to a context that has a core, and perhaps runs.
+            guard [Status.wrongCore, .badState].contains(where: { $0.rawValue == told[1 - core & 1] }) else {
+                return "the other core was told \(told)"
+            }
             guard context.pointee.isConfigured, let home = context.pointee.home else { return "not configured" }
             guard home.pointee.core == context.pointee.core else { return "its time is another core's" }
             guard context.pointee.requests.load() == 0 else { return "a request is left" }

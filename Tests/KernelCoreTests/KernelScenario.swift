@@ -28,6 +28,10 @@ final class KernelScenario {
     /// For each core, instead of programs.
     private var bodies: [Int: (ModelCore) -> Void] = [:]
     private var names: [(address: UInt64, size: UInt64, name: String)] = []
+    /// How many steps of each context's program a core has played, by the core.
+    private let progress: [Progress]
+    /// A program may end early, because its context stops, or waits for ever.
+    var mayEndEarly = false
     var checksInvariants = true
     /// Invariants take longer than a schedule: the short form checks them after one of so many.
     var invariantsEach = 8
@@ -35,7 +39,12 @@ final class KernelScenario {
     /// Done before each schedule, beside the restoring of memory.
     var atStart: () -> Void = {}
 
+    private final class Progress {
+        var steps: [UInt64: Int] = [:]
+    }
+
     init(cores: Int, listRegisters: Int = 4) {
+        progress = (0..<cores).map { _ in Progress() }
         bench = Bench(cores: cores, memory: 4 << 20, listRegisters: listRegisters)
         for index in 0..<cores { name(bench.core(index), "core \(index)") }
         name(bench.model.kernelBoard, "board")
@@ -134,10 +143,10 @@ final class KernelScenario {
     }
 
     /// Plays core `index` until nothing moves any more.
-    private func play(_ core: ModelCore, _ places: inout [UInt64: Int]) {
+    private func play(_ core: ModelCore, _ progress: Progress) {
         while true {
             while core.pendingInterrupt != nil { Self.enter(core) { _ in _ = core.takeInterrupt() } }
-            if let context = core.kernelCore.pointee.current, let step = nextStep(context, &places) {
+            if let context = core.kernelCore.pointee.current, let step = nextStep(context, progress) {
                 step(core, context)
             } else if !Interleaving.wait(until: { core.pendingInterrupt != nil }) {
                 return
@@ -145,19 +154,34 @@ final class KernelScenario {
         }
     }
 
-    private func nextStep(_ context: Ref<ExecutionContext>, _ places: inout [UInt64: Int]) -> Step? {
-        let steps = programs[context.address.value] ?? [], place = places[context.address.value, default: 0]
+    private func nextStep(_ context: Ref<ExecutionContext>, _ progress: Progress) -> Step? {
+        let steps = programs[context.address.value] ?? [], place = progress.steps[context.address.value, default: 0]
         guard place < steps.count else { return endless[context.address.value] }
-        places[context.address.value] = place + 1
+        progress.steps[context.address.value] = place + 1
         return steps[place]
+    }
+
+    /// Returns the reason if a step was never played: what it shows was not tried then.
+    private func unplayed() -> String? {
+        guard !mayEndEarly else { return nil }
+        for (address, steps) in programs {
+            let core = Ref<ExecutionContext>(at: PhysicalAddress(address)).pointee.core.index
+            guard bodies[core] == nil else { continue }
+            let played = progress[core].steps[address, default: 0]
+            if played < steps.count {
+                let name = name(of: UInt(address)) ?? "a context"
+                return "\(name) of core \(core) played \(played) of \(steps.count) steps"
+            }
+        }
+        return nil
     }
 
     private func body(_ index: Int) {
         let core = bench.model.cores[index]
         core.run {
             if let body = bodies[index] { return body(core) }
-            var places: [UInt64: Int] = [:]
-            play(core, &places)
+            progress[index].steps = [:]
+            play(core, progress[index])
         }
     }
 
@@ -174,7 +198,7 @@ final class KernelScenario {
             },
             body: { [self] in body($0) },
             check: { [self] in
-                if let reason = check() { return reason }
+                if let reason = check() ?? unplayed() { return reason }
                 let faults = bench.model.takeFaults()
                 if !faults.isEmpty { return "faults: \(faults)" }
                 played += 1

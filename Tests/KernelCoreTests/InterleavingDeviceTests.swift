@@ -1,0 +1,186 @@
+import ABI
+import Interleaving
+import Testing
+
+@testable import KernelCore
+@testable import MachineModel
+
+/// Bells that devices and guests ring on one core, while another core binds them anew, takes them away, and makes
+/// something else of their memory.
+@Suite struct InterleavingDeviceTests {
+    private let scenario = KernelScenario(cores: 2)
+    private let part: UInt32
+    /// Of core 0.
+    private let chief: Tenant
+    /// Out of memory that stays.
+    private let kept: UInt32, other: UInt32
+
+    private static let number: UInt32 = 40
+    private static let address: UInt64 = 0x9000
+
+    init() {
+        let bench = scenario.bench
+        part = bench.create(.region, 1 << 13)
+        chief = bench.makeThread(priority: 10, core: 0)
+        kept = bench.create(.notification)
+        other = bench.create(.notification)
+        // The model's interrupts are routed to the core that binds them, and here they come to core 1 nevertheless.
+        scenario.checksInvariants = false
+    }
+
+    private func bits(_ notification: UInt32) -> UInt64 {
+        scenario.bench.object(notification, as: KernelCore.Notification.self).pointee.bits.load()
+    }
+
+    private func makePart(_ kind: ObjectKind) -> UInt32 {
+        let slot = scenario.bench.freeSlot()
+        scenario.bench.succeed(.create, part, form: UInt32(kind.rawValue), 0, UInt64(slot))
+        return slot
+    }
+
+    /// Core 0 takes `part` back; then something else is in its memory that would ring `other` if it were a bell.
+    private func takeBack(bellAt place: Int = 1) {
+        let bench = scenario.bench
+        let start = bench.object(part, as: Region.self).pointee.start
+        let decoy = bench.object(other, as: KernelCore.Notification.self).address.value
+        scenario.program(
+            chief.context,
+            scenario.untilDone(.revoke, part) {
+                let words = UnsafeMutablePointer<UInt64>(bitPattern: UInt(start.value))!
+                for (offset, word) in [2, decoy, 0x80, Self.address].enumerated() { words[place + offset] = word }
+            })
+    }
+
+    private func explore(
+        sourceLocation: SourceLocation = #_sourceLocation, _ check: @escaping () -> String? = { nil }
+    ) {
+        scenario.bench.sleepRoot()
+        scenario.explore(sourceLocation: sourceLocation) { [self] in
+            let status = chief.context.pointee.frame.x[0]
+            return status == Status.ok.rawValue ? check() : "told \(status)"
+        }
+    }
+
+    // MARK: Physical interrupts
+
+    /// Creates the interrupt out of a region; returns its slot.
+    private func makeInterrupt(of region: UInt32) -> UInt32 {
+        let bench = scenario.bench
+        let slot = bench.freeSlot()
+        bench.succeed(
+            .system, InitialSlot.system, form: SystemForm.createInterrupt.rawValue, UInt64(Self.number), UInt64(slot),
+            UInt64(region))
+        scenario.name(bench.object(slot, as: Interrupt.self), "interrupt")
+        return slot
+    }
+
+    private func bindInterrupt(_ slot: UInt32, to notification: UInt32, _ bits: UInt64) {
+        scenario.bench.succeed(
+            .interruptControl, slot, form: InterruptControl.bind.rawValue, UInt64(notification), bits)
+    }
+
+    /// An interrupt that core 1 has acknowledged.
+    private func interrupt() {
+        scenario.body(1) { core in core.enter { K.boundInterrupt($0, Self.number) } }
+    }
+
+    @Test func anInterruptRingsNothingOfMemoryThatWasTaken() {
+        bindInterrupt(makeInterrupt(of: part), to: kept, 1)
+        takeBack()
+        interrupt()
+        explore { [self] in
+            guard bits(other) == 0 else { return "memory is a bell that is something else" }
+            return bits(kept) <= 1 ? nil : "told \(bits(kept))"
+        }
+    }
+
+    /// The interrupt stays, and the notification goes.
+    @Test func anInterruptTellsNoNotificationThatWasTaken() {
+        let bench = scenario.bench
+        let interrupt = makeInterrupt(of: bench.region), victim = makePart(.notification)
+        scenario.name(bench.object(victim, as: KernelCore.Notification.self), "victim")
+        bindInterrupt(interrupt, to: victim, 1)
+        scenario.program(chief.context, scenario.untilDone(.revoke, part))
+        let fresh = bench.freeSlot()
+        scenario.program(
+            chief.context,
+            scenario.operation(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(fresh)))
+        self.interrupt()
+        explore {
+            bench.isUntouched(fresh, size: KernelCore.Notification.size) ? nil : "an interrupt tells other memory"
+        }
+    }
+
+    /// It is bound to another notification, with other bits.
+    @Test func anInterruptTellsOneOfTwoBindings() {
+        let slot = makeInterrupt(of: scenario.bench.region)
+        bindInterrupt(slot, to: kept, 1)
+        scenario.program(
+            chief.context,
+            scenario.operation(
+                .interruptControl, slot, form: InterruptControl.bind.rawValue, UInt64(other), 2))
+        interrupt()
+        explore { [self] in
+            let told = (bits(kept), bits(other))
+            return told == (1, 0) || told == (0, 2) || told == (0, 0) ? nil : "told \(told)"
+        }
+    }
+
+    // MARK: Doorbells
+
+    private func hang(
+        _ space: UInt32, _ notification: UInt32, _ bits: UInt64, at address: UInt64
+    ) -> KernelScenario.Step {
+        scenario.operation(.doorbell, space, address, UInt64(notification), bits)
+    }
+
+    private func ring(_ space: UInt32, after isTime: (() -> Bool)? = nil) {
+        let object = scenario.bench.object(space, as: AddressSpace.self)
+        scenario.name(object, "space")
+        scenario.body(1) { core in
+            if let isTime, !Interleaving.wait(until: isTime) { return }
+            let isTaken = core.enter { K.ring($0, object, GuestAddress(Self.address)) }
+            if isTime != nil, !isTaken { Interleaving.fail("no doorbell at the address") }
+        }
+    }
+
+    /// Two doorbells are hung; then core 1 is told to ring the second one.
+    @Test func aDoorbellRingsOnceItWasHung() {
+        let bench = scenario.bench
+        let space = bench.create(.addressSpace, 3), news = bench.create(.notification)
+        scenario.program(
+            chief.context, hang(space, other, 2, at: Self.address + 8), hang(space, kept, 4, at: Self.address),
+            scenario.signal(news, 1))
+        ring(space) { [self] in bits(news) != 0 }
+        explore { [self] in (bits(kept), bits(other)) == (4, 0) ? nil : "told \(bits(kept)), \(bits(other))" }
+    }
+
+    /// A doorbell is taken down, and another one is hung in its place.
+    @Test func aDoorbellOfAnotherAddressDoesNotRing() {
+        let bench = scenario.bench
+        let space = bench.create(.addressSpace, 3), victim = makePart(.notification)
+        let object = bench.object(victim, as: KernelCore.Notification.self)
+        bench.succeed(.doorbell, space, Self.address, UInt64(victim), 1)
+        scenario.program(
+            chief.context, scenario.untilDone(.revoke, victim), hang(space, other, 2, at: Self.address + 8))
+        ring(space)
+        explore { [self] in
+            guard bits(other) == 0 else { return "another address rings" }
+            return object.pointee.bits.load() <= 1 ? nil : "told \(object.pointee.bits.load())"
+        }
+    }
+
+    @Test func aDoorbellTellsNoNotificationThatWasTaken() {
+        let bench = scenario.bench
+        let space = bench.create(.addressSpace, 3), victim = makePart(.notification), fresh = bench.freeSlot()
+        scenario.name(bench.object(victim, as: KernelCore.Notification.self), "victim")
+        bench.succeed(.doorbell, space, Self.address, UInt64(victim), 1)
+        scenario.program(
+            chief.context, scenario.untilDone(.revoke, part),
+            scenario.operation(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(fresh)))
+        ring(space)
+        explore {
+            bench.isUntouched(fresh, size: KernelCore.Notification.size) ? nil : "a doorbell tells other memory"
+        }
+    }
+}

@@ -1,0 +1,172 @@
+import ABI
+import Interleaving
+import Testing
+
+@testable import KernelCore
+@testable import MachineModel
+
+/// Inter-processor interrupts of a machine whose virtual CPUs come and go, and exits and faults whose server goes.
+@Suite struct InterleavingMachineTests {
+    private let scenario = KernelScenario(cores: 2)
+    private let part: UInt32
+    /// Of core 1: takes away, starts and numbers.
+    private let chief: Tenant
+    private static let size = 1 << 14
+
+    init() {
+        let bench = scenario.bench
+        part = bench.create(.region, UInt64(Self.size))
+        chief = bench.makeThread(priority: 20, core: 1)
+    }
+
+    private func make(_ kind: ObjectKind, _ parameter: UInt64 = 0) -> UInt32 {
+        let bench = scenario.bench, slot = bench.freeSlot()
+        while bench.operate(.create, part, form: UInt32(kind.rawValue), parameter, UInt64(slot)).status == .again {}
+        return slot
+    }
+
+    /// All memory of `part`.
+    private var words: UnsafeMutableBufferPointer<UInt64> {
+        let region = scenario.bench.object(part, as: Region.self)
+        let start = region.pointee.start.value, end = region.pointee.end.value
+        return UnsafeMutableBufferPointer(
+            start: UnsafeMutablePointer(bitPattern: UInt(start)), count: Int(end &- start) / 8)
+    }
+
+    /// Core 1 takes `part` back. All of it is 0 from then on.
+    private func takeBack() {
+        let words = words
+        scenario.program(
+            chief.context, scenario.untilAllIsDone(.revoke, part) { words.update(repeating: 0) })
+    }
+
+    private func checkFresh() -> String? {
+        guard chief.context.pointee.frame.x[0] == Status.ok.rawValue else {
+            return "not done: \(chief.context.pointee.frame.x[0])"
+        }
+        return words.allSatisfy { $0 == 0 } ? nil : "memory is used that belongs to something else"
+    }
+
+    // MARK: Inter-processor interrupts
+
+    /// A virtual CPU of core 1 and of the machine in `space`, with a number; interrupt 3 is an edge that is enabled.
+    private func makeVirtualCPU(_ slot: UInt32, in space: UInt32, number: UInt64?) -> Tenant {
+        let bench = scenario.bench
+        let tenant = Tenant(
+            context: bench.object(slot, as: ExecutionContext.self), slot: slot,
+            scheduling: bench.makeScheduling(priority: 5, core: 1), space: space)
+        bench.configure(tenant, core: 1)
+        if let number { bench.succeed(.contextControl, slot, form: ContextControl.setAffinity.rawValue, number) }
+        for (form, value) in [(.enable, 8), (.setForwarding, 1)] as [(VirtualInterruptControl, UInt64)] {
+            bench.succeed(.interruptControl, slot, form: form.rawValue, 0, value)
+        }
+        return tenant
+    }
+
+    /// Core 0 sends an interrupt to the virtual CPU with number 1, as the board's handler of ICC_SGI1R_EL1 does.
+    private func send(in space: UInt32, after isTime: (() -> Bool)? = nil) {
+        let object = scenario.bench.object(space, as: AddressSpace.self)
+        scenario.name(object, "space")
+        scenario.body(0) { core in
+            if let isTime { _ = Interleaving.wait(until: isTime) }
+            core.enter { if let target = object.pointee.virtualCPUs[1] { K.pend($0, target, 3) } }
+        }
+    }
+
+    @Test(arguments: [false, true]) func anInterruptToAVirtualCPUThatGoesTouchesNothingElse(isLate: Bool) {
+        let bench = scenario.bench
+        let space = bench.create(.addressSpace, 8), news = bench.create(.notification)
+        let machine = makeVirtualCPU(make(.virtualCPU), in: space, number: 1)
+        bench.start(machine)
+        bench.sleepRoot()
+        scenario.name(machine.context, "context")
+        scenario.name(machine.guest, "guest")
+        takeBack()
+        scenario.program(chief.context, scenario.signal(news, 1))
+        let told = bench.object(news, as: KernelCore.Notification.self)
+        send(in: space, after: isLate ? { told.pointee.bits.load() != 0 } : nil)
+        scenario.explore(.short) { [self] in checkFresh() }
+    }
+
+    /// The number goes from one virtual CPU to another: the interrupt reaches one of both, or nobody.
+    @Test func anInterruptReachesOneVirtualCPUWithTheNumber() {
+        let bench = scenario.bench
+        let space = bench.create(.addressSpace, 8)
+        let old = makeVirtualCPU(bench.create(.virtualCPU), in: space, number: 1)
+        let new = makeVirtualCPU(bench.create(.virtualCPU), in: space, number: nil)
+        bench.sleepRoot()
+        let affinity = ContextControl.setAffinity.rawValue
+        for (tenant, number) in [(old, 2), (new, 1)] as [(Tenant, UInt64)] {
+            scenario.program(
+                chief.context, scenario.operation(.contextControl, tenant.slot, form: affinity, number),
+                { _, context in
+                    if context.pointee.frame.x[0] != Status.ok.rawValue { Interleaving.fail("not numbered") }
+                })
+        }
+        send(in: space)
+        scenario.explore {
+            let pended = [old, new].map { $0.guest.pointee.pending[0].load() }
+            return pended == [8, 0] || pended == [0, 8] || pended == [0, 0] ? nil : "pended \(pended)"
+        }
+    }
+
+    // MARK: Exits and faults
+
+    /// A server in `part`, of core 0, that waits.
+    private func makeServer() -> Tenant {
+        let bench = scenario.bench, slot = make(.thread)
+        let server = Tenant(
+            context: bench.object(slot, as: ExecutionContext.self), slot: slot,
+            scheduling: bench.makeScheduling(priority: 25))
+        bench.configure(server)
+        bench.start(server)
+        scenario.name(server.context, "server")
+        return server
+    }
+
+    /// The server of a context's exits goes away, with its portal or without: each exit is answered, or the context
+    /// has stopped and its record says why.
+    @Test(arguments: [(false, true), (true, true), (false, false), (true, false)])
+    func anExitIsServedOrStopsItsContext(isVirtualCPU: Bool, portalIsKept: Bool) {
+        let bench = scenario.bench
+        let server = makeServer()
+        let portal: UInt32
+        if portalIsKept {
+            portal = bench.makePortal(to: server)
+        } else {
+            portal = make(.portal, UInt64(server.slot))
+        }
+        scenario.name(bench.object(portal, as: KernelCore.Portal.self), "portal")
+        let client: Tenant
+        if isVirtualCPU {
+            client = bench.makeVirtualCPU(priority: 10, portal: portal)
+        } else {
+            client = bench.makeThread(priority: 10, starts: false)
+            bench.configure(client, portal: portal)
+            bench.start(client)
+        }
+        scenario.name(client.context, "client")
+        bench.sleepRoot()
+        scenario.endlessly(
+            server.context, scenario.operation(.replyWait, form: ReplyForm.reply | ReplyForm.wait))
+        let message = Message(0x5600_0000, 0x4000, 0, 0, 0, 0)
+        for _ in 0..<2 {
+            scenario.program(client.context, { core, context in
+                if isVirtualCPU, core.enter({ K.exitFast($0, context, message) }) != nil { return core.check() }
+                KernelScenario.enter(core) { K.exit($0, context, message) }
+            })
+        }
+        takeBack()
+        // A client that has stopped plays no second exit.
+        scenario.mayEndEarly = true
+        scenario.explore(.short) { [self] in
+            switch client.state {
+            case .ready: break
+            case .stopped where client.context.pointee.fault.tag != 0: break
+            case .stopped where isVirtualCPU: break
+            default: return "is \(client.state)"
+            }
+            return checkFresh()
+        }
+    }
+}

@@ -1,0 +1,82 @@
+import ABI
+import Interleaving
+import MachineModel
+import Testing
+
+@testable import KernelCore
+
+/// Threads and scheduling contexts that a core looks up without the lock, while another core takes them back and makes
+/// something else of their memory: the kernel uses them no longer than their memory is theirs.
+@Suite struct InterleavingReuseTests {
+    private let scenario = KernelScenario(cores: 2)
+    private let part: UInt32, victim: UInt32
+    private static let size = 1 << 13
+
+    init() {
+        let bench = scenario.bench
+        part = bench.create(.region, UInt64(Self.size))
+        victim = bench.freeSlot()
+    }
+
+    private func make(_ kind: ObjectKind) {
+        scenario.bench.succeed(.create, part, form: UInt32(kind.rawValue), 0, UInt64(victim))
+    }
+
+    /// Core 0 takes `part` back and clears its memory, while core 1 does something with the victim.
+    private func explore(
+        _ steps: KernelScenario.Step..., isKnown: @escaping (UInt64) -> Bool,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        let bench = scenario.bench
+        let region = bench.object(part, as: Region.self)
+        let start = UInt(region.pointee.start.value), size = region.pointee.end.value &- region.pointee.start.value
+        let words = UnsafeMutableBufferPointer<UInt64>(
+            start: UnsafeMutablePointer(bitPattern: start), count: Int(size) / 8)
+        let revoker = bench.makeThread(priority: 10, core: 0), user = bench.makeThread(priority: 10, core: 1)
+        bench.sleepRoot()
+        scenario.program(
+            revoker.context,
+            scenario.untilDone(.revoke, part) {
+                words.update(repeating: 0)
+                for core in bench.model.cores {
+                    let item = core.kernelCore.pointee.unread
+                    if item &- UInt64(start) < size { Interleaving.fail("an inbox holds other memory") }
+                }
+            })
+        for step in steps {
+            scenario.program(user.context, step, { _, context in
+                let status = context.pointee.frame.x[0]
+                if !isKnown(status) { Interleaving.fail("told \(status)") }
+            })
+        }
+        scenario.explore(.short, sourceLocation: sourceLocation) {
+            guard revoker.context.pointee.frame.x[0] == Status.ok.rawValue else { return "not revoked" }
+            return words.allSatisfy { $0 == 0 } ? nil : "memory is used that is something else"
+        }
+    }
+
+    private static func isAnswer(_ status: UInt64) -> Bool {
+        status == Status.ok.rawValue || status == Status.badCapability.rawValue
+    }
+
+    /// Core 1 stops a thread of its own core or of core 0, or starts it.
+    @Test(arguments: [0, 1]) func aThreadThatGoesIsStoppedOrNotFound(core: Int) {
+        let bench = scenario.bench
+        make(.thread)
+        let thread = Tenant(
+            context: bench.object(victim, as: ExecutionContext.self), slot: victim,
+            scheduling: bench.makeScheduling(priority: 3, core: core))
+        bench.configure(thread, core: core)
+        bench.start(thread)
+        scenario.name(thread.context, "thread")
+        let stop = scenario.operation(.contextControl, victim, form: ContextControl.stop.rawValue)
+        explore(stop, stop, isKnown: Self.isAnswer)
+    }
+
+    @Test func timeThatGoesIsAskedForItsUseOrNotFound() {
+        make(.schedulingContext)
+        scenario.name(scenario.bench.object(victim, as: SchedulingContext.self), "time")
+        let ask = scenario.operation(.scheduleControl, victim, form: ScheduleControl.timeUsed.rawValue)
+        explore(ask, ask, isKnown: Self.isAnswer)
+    }
+}
