@@ -1,4 +1,5 @@
 import ABI
+import Interleaving
 import MachineModel
 import Testing
 
@@ -93,7 +94,7 @@ import Testing
         scenario.program(chiefs[1].context, control(.start), control(.stop), sleep)
         scenario.explore { [self] in check(runs: nil) }
         // Over all schedules: one that always fails would pass.
-        #expect(answers.seen == [Status.ok.rawValue, Status.badState.rawValue])
+        #expect(Extent.isReplay || answers.seen == [Status.ok.rawValue, Status.badState.rawValue])
     }
 
     /// Two chiefs ask for opposite things: one of both counts, and the subject is whole afterwards.
