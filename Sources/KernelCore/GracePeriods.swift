@@ -57,7 +57,7 @@ extension Kernel {
         if slot.pointee.extra >> Revocation.graceShift == 0 {
             // One that is under way may have begun before the removal.
             let next = board.pointee.grace.ended &+ (board.pointee.grace.stage == .none ? 1 : 2)
-            slot.pointee.extra |= next << Revocation.graceShift
+            slot.mark(next << Revocation.graceShift)
         }
         let awaited = slot.pointee.extra >> Revocation.graceShift
         while board.pointee.grace.ended < awaited {

@@ -245,8 +245,8 @@ extension Kernel {
         return victim
     }
 
-    /// All are active. A timer's only if there is no other: its end reaches the physical interrupt from a list register only, so that
-    /// without one it may come once more.
+    /// All are active. A timer's only if there is no other: its end reaches the physical interrupt from a list register
+    /// only, so that without one it may come once more.
     private static func leastUrgentActive() -> Int? {
         var victim: Int?
         var victimPriority: UInt8 = 0
