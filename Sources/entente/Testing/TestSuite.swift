@@ -30,7 +30,7 @@ struct TestSuite {
             // They play all cores in turn, so there is nothing to find, and it takes long.
             for suite in [
                 "ModelTests", "HostileComponentTests", "PathLockstepTests", "ParkedTimeTests", "Interleaving",
-                "LitmusTests",
+                "LitmusTests", "ExplorerTests", "SharedWordTests",
             ] {
                 arguments += ["--skip", suite]
             }
