@@ -127,16 +127,20 @@ import Testing
         let start = UInt(notification.address.value)
         nonisolated(unsafe) let contender = Contender(start..<start + UInt(KernelCore.Notification.bindings))
         nonisolated(unsafe) var status: Status?
+        // A lock, so that the thread sanitizer sees that the thread has ended.
+        let lock = NSLock()
+        nonisolated(unsafe) var hasEnded = false
         // A host thread of its own, so that no other test's accesses are observed.
         let thread = Thread {
             SharedAccess.observeThread(by: contender)
             status = destroys
                 ? bench.operate(.revoke, slot, form: RevokeForm.delete.rawValue).status
                 : bench.operate(.timer, slot, form: TimerForm.set.rawValue, 1000, 1).status
+            lock.withLock { hasEnded = true }
         }
         SharedAccess.beginExploration()
         thread.start()
-        while !thread.isFinished { sched_yield() }
+        while !lock.withLock({ hasEnded }) || !thread.isFinished { sched_yield() }
         SharedAccess.endExploration()
         #expect(status == (destroys ? .again : .wrongCore) && contender.attempts == 8)
         #expect(bench.core(0).pointee.notificationTimers.first == nil && !bench.isEmpty(slot))
