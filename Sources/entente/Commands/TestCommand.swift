@@ -81,7 +81,7 @@ struct TestCommand: ParsableCommand {
             suite.runHostTests(sanitizer: "address", isLong: true)
             suite.runHostTests(sanitizer: "thread", isLong: true)
         }
-        suite.checkMutants(MutantArea.allCases, sample: 150, seed: suite.workspace.seedOfCommit)
+        suite.checkMutants(MutantArea.allCases, sample: 100, seed: suite.workspace.seedOfCommit)
         suite.checkImages()
         if !hostOnly { suite.runSystemTests() }
     }
