@@ -137,7 +137,9 @@ final class Interleaver: @unchecked Sendable {
         hasEnded.wait()
         SharedAccess.endExploration()
         // Of another scenario, or the same scenario did not do the same again.
-        if plannedLeft != 0, !isStuck, failures.isEmpty { fail("\(plannedLeft) deviations of the schedule were not met") }
+        if plannedLeft != 0, !isStuck, failures.isEmpty {
+            fail("\(plannedLeft) deviations of the schedule were not met")
+        }
     }
 
     func fail(_ text: String) { failures.append(text) }
@@ -392,7 +394,8 @@ final class Interleaver: @unchecked Sendable {
     private func own(_ core: Int, _ location: Int) {
         guard wholeDepth == 0, let other = memory.unordered(core, location) else { return }
         let address = memory.places[location].address
-        fail("core \(core) takes the word at \(String(address, radix: 16)), of which an access of core \(other) may not have ended")
+        fail(
+            "core \(core) takes the word at \(hex(UInt64(address))), of which an access of core \(other) may not have ended")
     }
 
     func beginWhole() { wholeDepth += 1 }

@@ -283,7 +283,8 @@ extension Kernel {
     public static func waitForInterrupt(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         guard let guest = context.pointee.guest else { return }
         // The guest may have ended something since the kernel last looked. The maintenance interrupt that says so never
-        // comes if another virtual CPU is loaded now. What other cores pend after this look wakes the virtual CPU.
+        // comes if another virtual CPU is loaded now. An interrupt that another core pends after this look wakes the
+        // virtual CPU.
         if guest.pointee.isDirty.relaxedLoad() != 0 || mayHaveDeliverable(guest) || hasActiveOutside(guest) {
             synchronise(guest)
         }

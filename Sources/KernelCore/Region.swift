@@ -38,7 +38,8 @@ extension Kernel {
     /// Where the object will lie; nothing is taken yet.
     static func place(_ region: Ref<Region>, _ shape: Shape) throws(Failure) -> PhysicalAddress {
         let start = (region.pointee.next.value &+ shape.alignment &- 1) & ~(shape.alignment &- 1)
-        guard start <= region.pointee.end.value, shape.size <= region.pointee.end.value &- start else { throw .noMemory }
+        guard start <= region.pointee.end.value, shape.size <= region.pointee.end.value &- start
+        else { throw .noMemory }
         return PhysicalAddress(start)
     }
 

@@ -41,7 +41,9 @@ public struct SharedUInt64: ~Copyable, @unchecked Sendable {
 
     /// A load of an address, by which the caller reaches `span` bytes. Bits that are not in `mask` say something else.
     public func loadAddress(span: Int, mask: UInt64 = ~1) -> UInt64 {
-        if let observer = SharedAccess.observer { return observer.load(place, .dependency(span: UInt(span), mask: mask)) }
+        if let observer = SharedAccess.observer {
+            return observer.load(place, .dependency(span: UInt(span), mask: mask))
+        }
         return word.load(ordering: .acquiring)
     }
 

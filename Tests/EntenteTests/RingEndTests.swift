@@ -16,7 +16,7 @@ import Testing
         example = ExampleClient(client.connect("example", to: server))
     }
 
-    /// What the server has heard since the last call.
+    /// The bits that the server has heard since the last call.
     private func heardByServer() -> Events {
         defer { server.service.events = Events(bits: 0) }
         return server.service.events
@@ -87,7 +87,7 @@ import Testing
         }
     }
 
-    /// What the next life of a server puts is not taken for that of the one before.
+    /// Elements of a server's next life are not taken for those of the one before.
     @Test func aClientTakesNothingOfAnotherLife() throws {
         try client.run { () throws in
             let ring = try SharedRing<UInt64>(size: 4096, raising: .number(9))

@@ -3,7 +3,7 @@ import SharedAccess
 import Synchronization
 import Testing
 
-/// What the explorer promises of schedules: that it plays them again, and that it leaves none out that differs.
+/// The explorer's promises about schedules: that it plays them again, and that it leaves none out that differs.
 @Suite struct ExplorerTests {
     private let words = Litmus()
 
@@ -68,7 +68,7 @@ import Testing
         #expect(result.failure == nil)
     }
 
-    /// Which words cores share is known only after a run that went a rare way.
+    /// The explorer learns that cores share a word only from a run that went a rare way.
     @Test func aWordThatIsRarelyTouchedIsAPointToo() {
         // Core 1 touches y only if it comes between the two accesses of core 0.
         let result = scenario([

@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// What an answer to an exit or a fault does to the context that exited, on the fast path and on the general one.
+/// The effects of an answer to an exit or a fault on the context, on the fast path and on the general one.
 ///
 /// Tests that compare both paths do not see what both leave out.
 @Suite struct ExitReplyTests {

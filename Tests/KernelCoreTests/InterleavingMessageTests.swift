@@ -5,7 +5,7 @@ import Testing
 
 @testable import KernelCore
 
-/// What of a message another core can change while it is sent: the sender's page is looked at once.
+/// A sender's page is looked at once, so that another core that changes it meanwhile gains nothing.
 @Suite struct InterleavingMessageTests {
     private let scenario = KernelScenario(cores: 2)
     private let sender: Tenant, receiver: Tenant

@@ -194,7 +194,7 @@ import Testing
         #expect(other.flood(0..<4) == 2)
     }
 
-    /// What is postponed for core 4 goes there as soon as the share for it renews, and not before.
+    /// A postponed interrupt for core 4 goes there as soon as the share for it renews, and not before.
     @Test(arguments: [true, false]) func whatIsPostponedForAFarCoreReachesIt(isFarFirst: Bool) {
         let far = Far(), bench = far.bench, cores = bench.model.cores
         let first = isFarFirst ? 4 : 0

@@ -181,7 +181,7 @@ import Testing
         tell(.setLevel, 40, 0)
         #expect(guest.pointee.listed[1] == bit(40) | bit(42))
         #expect(read(1)[1] == bit(42))
-        // What waits in the words is pending for every core.
+        // An interrupt that waits in the words is pending for every core.
         tell(.disable, 1, bit(44))
         tell(.setPending, 1, bit(44))
         #expect(read(1)[1] == bit(42) | bit(44))

@@ -202,7 +202,8 @@ final class KernelScenario {
                 let faults = bench.model.takeFaults()
                 if !faults.isEmpty { return "faults: \(faults)" }
                 played += 1
-                guard checksInvariants, Extent.isFull || Extent.isReplay || played % invariantsEach == 0 else { return nil }
+                guard checksInvariants, Extent.isFull || Extent.isReplay || played % invariantsEach == 0
+                else { return nil }
                 let broken = Invariants(bench).broken()
                 return broken.isEmpty ? nil : "invariants: \(broken)"
             },
@@ -219,7 +220,8 @@ final class KernelScenario {
         if let failure = result.failure {
             Issue.record("\(failure)", sourceLocation: sourceLocation)
         } else if result.completeUpTo < 1, !Extent.isReplay {
-            Issue.record("not all schedules with one deviation were played: \(result.summary)", sourceLocation: sourceLocation)
+            Issue.record(
+                "not all schedules with one deviation were played: \(result.summary)", sourceLocation: sourceLocation)
         }
         if Extent.isReported {
             print("interleavings: \(sourceLocation.fileName):\(sourceLocation.line)", result.summary)

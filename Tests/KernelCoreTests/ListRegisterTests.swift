@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// Which interrupts have list registers, which lose theirs, and for what the kernel asks to be interrupted.
+/// The choice of interrupts that get list registers or lose theirs, and when the kernel asks to be interrupted.
 @Suite struct ListRegisterTests {
     private let bench: Bench
     /// On core 0.
@@ -79,7 +79,7 @@ import Testing
         #expect(tests.core.acknowledge() == 1023)
     }
 
-    /// What is pending keeps its place while others come, unless a more urgent one has no other.
+    /// A pending interrupt keeps its place while others come, unless a more urgent one has no other.
     @Test func aPendingInterruptKeepsItsListRegister() {
         pend(41, 40, 33)
         #expect(listed == [41, 40, 33, nil])

@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// Who may raise a notification's bits and take them, and as which interrupt they come.
+/// The rights to raise a notification's bits and to take them, and the interrupt as which they come.
 @Suite struct NotificationEdgeTests {
     @Test func raisingAndTakingAreDifferentRights() {
         let bench = Bench()

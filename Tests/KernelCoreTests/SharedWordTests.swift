@@ -4,8 +4,8 @@ import Testing
 
 @testable import KernelCore
 
-/// What each kind of shared word promises about the accesses around it, by all interleavings of two cores. The paths of
-/// the kernel build on it.
+/// The promises of each kind of shared word about the accesses around it, by all interleavings of two cores. The paths
+/// of the kernel build on them.
 @Suite struct SharedWordTests {
     /// A word that carries news, in each form, and what was written before the news.
     private struct Words: ~Copyable {
@@ -94,7 +94,7 @@ import Testing
         #expect(losesData(data: words, publish: { $0.pointee.byte.store(1) }, look: { $0.pointee.byte.relaxedLoad() == 1 }))
     }
 
-    /// What lies behind a link was written before the link; other words may be older.
+    /// The memory behind a link was written before the link; other words may be older.
     @Test func aLinkIsSeenAfterWhatLiesBehindIt() {
         let object = object
         let look: (Ref<Words>) -> Bool = { $0.pointee.link.load() != nil }
