@@ -4,8 +4,8 @@ import Testing
 
 @testable import KernelCore
 
-/// What each change of a virtual CPU's interrupts is to its core, whatever it was before; what other cores read of
-/// them; and what a reset leaves.
+/// The news that each change of a virtual CPU's interrupts is to its core, the words that other cores read, and the
+/// state that a reset leaves.
 @Suite struct InterruptWordTests {
     private let bench = Bench(cores: 2)
     /// On core 0.
@@ -125,7 +125,7 @@ import Testing
         #expect(!isTold(.setPriority, 40, 0x20))
     }
 
-    /// Whatever comes last, a virtual CPU that sleeps wakes when it has something to take.
+    /// A virtual CPU that sleeps wakes when it has something to take, in whatever order that came about.
     @Test(arguments: 0..<7, [false, true]) func theLastChangeEndsTheSleep(last: Int, remotely: Bool) {
         let ready: [Change] = [(.setPending, 1, bit(40))]
         let line: [Change] = [(.setEdge, 1, bit(40)), (.setLevel, 40, 1), (.clearPending, 1, bit(40))]

@@ -98,7 +98,7 @@ import Testing
     /// A lock that thread 0 holds, and for which a waiter has left its bit.
     private final class Held {
         let lock = Crew.Holder()
-        /// What waiters have written before they left their bits.
+        /// The words that waiters have written before they left their bits.
         let words = [Word(), Word()]
         var woken: [Bool] = []
         final class Word {

@@ -196,7 +196,7 @@ import Testing
 
     /// A wire whose reader makes room between two attempts.
     private struct BusyWire: SerialLine {
-        /// What the next attempts find.
+        /// The values that the next attempts find.
         var rooms: [Bool]
         var output: [UInt8] = []
 
