@@ -32,12 +32,32 @@ struct ComponentPackage {
         let text = try String(contentsOf: folder.appendingPathComponent("Package.swift"), encoding: .utf8)
         if text.contains("\"/\(ComponentPackage.linkName)\"") { try link() }
         dropStalePlans()
+        dropOutputOfLostPackages()
         for (what, url) in try GeneratedInterfaces(package: folder).update() { Progress.say("==> \(what.capitalized) \(url.relativePath)") }
     }
 
     /// Where its programs for the board are built, and its tests for the host.
     var boardScratch: URL { workspace.crossBuild.appendingPathComponent("packages/\(key)") }
-    private var hostScratch: URL { workspace.state.appendingPathComponent("packages/\(key)") }
+    private var hostScratch: URL { workspace.packages.appendingPathComponent(key) }
+
+    /// The file in a scratch folder that names the package.
+    private static let placeName = "package.place"
+
+    /// Deletes the output of packages that are not where they were, because it takes some 80 MB for each, and nobody would
+    /// look for it; notes where this package is.
+    private func dropOutputOfLostPackages() {
+        let manager = FileManager.default
+        for scratch in [boardScratch, hostScratch] {
+            try? workspace.make(scratch)
+            try? Data(folder.path.utf8).write(to: scratch.appendingPathComponent(Self.placeName))
+            let parent = scratch.deletingLastPathComponent()
+            for name in (try? manager.contentsOfDirectory(atPath: parent.path)) ?? [] {
+                let other = parent.appendingPathComponent(name)
+                let place = try? String(contentsOf: other.appendingPathComponent(Self.placeName), encoding: .utf8)
+                if let place, !manager.fileExists(atPath: place) { try? manager.removeItem(at: other) }
+            }
+        }
+    }
 
     /// SwiftPM does not look behind the link `Runtime/ABI` for files that came or went. Without its plan it looks again.
     private func dropStalePlans() {
