@@ -64,6 +64,7 @@ let programs: [Program] = [
     .guest("HostileContention", at: "Hostile/Contention"),
     .guest("ShareGuest", at: "Bench/ShareGuest"),
     .guest("HostileBell", at: "Hostile/Bell"),
+    .guest("DebugGuest", at: "Debug"),
 ]
 
 let isForBoard = Context.environment["ENTENTE_BOARD"] != nil

@@ -21,7 +21,11 @@ public struct Core: ~Copyable {
     public var loaded: Ref<ExecutionContext>?
     /// The context whose FP registers are in hardware.
     public var floatingPointOwner: Ref<ExecutionContext>?
-    public var floatingPointTraps: Bool
+    /// What is switched lazily, as bits of `Laziness`.
+    var lazy: UInt8
+    /// The virtual CPU whose breakpoints and watchpoints are in hardware, if that says so, too
+    /// (`DebugRegisters.isInHardware`). Only compared, because it may be gone.
+    var debugOwner: Ref<ExecutionContext>?
     /// Hardware is set up for a virtual CPU (`loaded`), not for a component.
     public var isInGuest: Bool
     /// Somebody more urgent than `current` is ready.
@@ -76,6 +80,11 @@ public struct Core: ~Copyable {
     @inline(__always) public var translation: Translation {
         get { Translation(bits: translationWord.relaxedLoad()) }
         nonmutating set { translationWord.relaxedStore(newValue.bits) }
+    }
+    /// Whether the next use of floating point by a tenant traps.
+    @inline(__always) public var floatingPointTraps: Bool {
+        get { lazy & Laziness.floatingPointTraps != 0 }
+        set { lazy = lazy & ~Laziness.floatingPointTraps | (newValue ? Laziness.floatingPointTraps : 0) }
     }
     @inline(__always) public var entries: UInt64 {
         get { entriesWord.relaxedLoad() }

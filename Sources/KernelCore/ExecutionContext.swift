@@ -6,6 +6,14 @@ public struct RegisterFrame {
     public var stackPointer: UInt64
     public var programCounter: UInt64
     public var processorState: UInt64
+
+    /// The instruction at the program counter counts as executed. Of software step, it is the one that is stepped
+    /// (PSTATE.SS, bit 21, is 0 behind it: DDI 0487, D2.12).
+    @inline(__always)
+    public mutating func skipInstruction() {
+        programCounter &+= 4
+        processorState &= ~(1 << 21)
+    }
 }
 
 /// FP and SIMD registers, moved when another context wants the unit.

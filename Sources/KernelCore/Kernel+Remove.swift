@@ -117,6 +117,7 @@ extension Kernel {
             core.pointee.floatingPointTraps = true
             M.setFloatingPointTrap(true)
         }
+        if core.pointee.debugOwner == context { core.pointee.debugOwner = nil }
         leaveSpace(core, context)
         context.pointee.home?.pointee.context = nil
         for role in NodeRole.space.rawValue...NodeRole.stopped.rawValue {

@@ -203,7 +203,7 @@ extension Kernel {
         becomeCurrent(core, next)
     }
 
-    /// The part of a switch that all contexts share: translation table and floating point trap.
+    /// The part of a switch that all contexts share: translation table, floating point trap and debug exceptions.
     @inline(__always)
     static func becomeCurrent(_ core: Ref<Core>, _ next: Ref<ExecutionContext>) {
         core.pointee.current = next
@@ -212,11 +212,8 @@ extension Kernel {
             core.pointee.translation = space.pointee.translation
             M.setTranslation(space.pointee.translation)
         }
-        let traps = core.pointee.floatingPointOwner != next
-        if traps != core.pointee.floatingPointTraps {
-            core.pointee.floatingPointTraps = traps
-            M.setFloatingPointTrap(traps)
-        }
+        let traps: UInt8 = core.pointee.floatingPointOwner != next ? Laziness.floatingPointTraps : 0
+        if traps != core.pointee.lazy { switchLazily(core, next, traps: traps) }
     }
 
     @inline(__always)
@@ -235,6 +232,7 @@ extension Kernel {
         core.pointee.loaded = next
         forgetSibling(core, next)
         M.load(guest)
+        if guest.pointee.debug.armed != 0 { enterDebugging(core, next, guest) }
     }
 
     /// Virtual CPUs of a machine have one VMID: on a core that they share each would hit the other's TLB entries.

@@ -41,6 +41,12 @@ public protocol Machine: SendableMetatype {
     static func loadFloatingPoint(_ context: Ref<ExecutionContext>)
     /// Whether the next use of floating point by a tenant traps.
     static func setFloatingPointTrap(_ traps: Bool)
+    /// How many breakpoints and watchpoints this core has.
+    static var debugFeatures: DebugFeatures { get }
+    /// Writes a register of a breakpoint or watchpoint; returns what hardware keeps of the value.
+    static func exchangeComparator(_ comparator: DebugComparator, _ value: UInt64) -> UInt64
+    /// Which debug exceptions tenants cause from now on: MDSCR_EL1; 0: none.
+    static func armDebugging(_ control: UInt64)
     /// The deadline of a virtual CPU's timers as saved: the earlier of those that can interrupt.
     static func timerDeadline(_ guest: Ref<VirtualCPU>) -> Ticks
     /// A context's registers as the architecture resets them; they are zero.

@@ -8,6 +8,7 @@ import ABI
 public struct VirtualCPU: ~Copyable {
     /// EL1 system registers while not in hardware; which is which is the architecture's business.
     public var system: InlineArray<48, UInt64>
+    public var debug: DebugRegisters
     /// The context that this belongs to.
     public var context: Ref<ExecutionContext>?
     /// Aff0 of VMPIDR_EL2.
@@ -46,8 +47,8 @@ public struct VirtualCPU: ~Copyable {
     public static let offset: UInt64 = ExecutionContext.size
     /// The whole object.
     public static let size: UInt64 = 2 * ExecutionContext.size
-    /// What `system` takes, which comes first.
-    static let systemSize: UInt64 = 48 * 8
+    /// What `system` and `debug` take, which come first.
+    static let systemSize: UInt64 = 48 * 8 + DebugRegisters.size
 }
 
 /// The numbers of virtual interrupts.

@@ -17,6 +17,9 @@ public final class ModelCore: @unchecked Sendable {
     public var floatingPoint: UInt64 = 0
     /// Stands for all EL1 registers that are exchanged.
     public var systemRegister: UInt64 = 0
+    /// Breakpoints and watchpoints, by `DebugComparator.index`, and MDSCR_EL1.
+    public internal(set) var comparators = [UInt64](repeating: 0, count: 64)
+    public internal(set) var debugControl: UInt64 = 0
     /// TPIDR_EL0 of components.
     public var threadRegister: UInt64 = 0
 
@@ -67,13 +70,14 @@ public final class ModelCore: @unchecked Sendable {
         let registers = (floatingPoint, systemRegister, threadRegister)
         let deadline = deadline, timers = timers, interface = virtualInterface
         let active = (activeInterrupts, activeDevices), devices = (deviceLines, enabledDevices)
-        let isPending = isInterrupted.load(ordering: .relaxed)
+        let isPending = isInterrupted.load(ordering: .relaxed), debugging = (comparators, debugControl)
         return { [self] in
             self.translation = translation
             self.loaded = loaded
             self.isInGuest = isInGuest
             floatingPointTraps = traps
             (floatingPoint, systemRegister, threadRegister) = registers
+            (comparators, debugControl) = debugging
             self.deadline = deadline
             self.timers = timers
             virtualInterface = interface
@@ -187,5 +191,18 @@ public final class ModelCore: @unchecked Sendable {
             board.report(fault)
         }
         if !floatingPointTraps, kernelCore.pointee.floatingPointOwner != context { board.report(.exposedFloatingPoint) }
+        checkDebugging(context.pointee.guest)
+    }
+
+    /// Debug exceptions are those that the tenant has asked for, at its own breakpoints and watchpoints.
+    private func checkDebugging(_ guest: Ref<VirtualCPU>?) {
+        let armed = guest?.pointee.debug.armed ?? 0
+        if debugControl != armed { board.report(.wrongDebugging) }
+        guard let guest, armed != 0 else { return }
+        for index in 0..<64 {
+            guard let bank = DebugComparator.Bank(rawValue: UInt8(index / 16)) else { continue }
+            let comparator = DebugComparator(bank, index % 16)
+            if guest.pointee.debug[comparator] != comparators[index] { board.report(.wrongDebugging) }
+        }
     }
 }

@@ -32,6 +32,8 @@ public enum ModelFault: Error, Equatable, Sendable {
     case wrongTranslation
     /// A tenant uses another's floating-point registers without a trap.
     case exposedFloatingPoint
+    /// A tenant runs with debug exceptions that it has not asked for, or at another's addresses.
+    case wrongDebugging
     /// A list register was written that holds the same interrupt as another.
     case listedTwice(interrupt: UInt32)
     /// An interrupt is active in hardware and nobody will deactivate it.

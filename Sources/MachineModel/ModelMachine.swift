@@ -89,6 +89,20 @@ public enum ModelMachine: Board_Machine {
 
     public static func setFloatingPointTrap(_ traps: Bool) { core.floatingPointTraps = traps }
 
+    // MARK: Debugging
+
+    /// Six breakpoints, four watchpoints, two of the breakpoints context-aware: what most cores have.
+    public static let debugFeatures = DebugFeatures(bits: 6 | 5 << 12 | 3 << 20 | 1 << 28)
+
+    /// Keeps what a core keeps of a value: the lowest two bits of addresses are zero.
+    public static func exchangeComparator(_ comparator: DebugComparator, _ value: UInt64) -> UInt64 {
+        let isAddress = comparator.bank == .breakpointValue || comparator.bank == .watchpointValue
+        core.comparators[comparator.index] = isAddress ? value & ~3 : value
+        return core.comparators[comparator.index]
+    }
+
+    public static func armDebugging(_ control: UInt64) { core.debugControl = control }
+
     // MARK: Registers
 
     public static func initialiseRegisters(_ context: Ref<ExecutionContext>) {
@@ -115,7 +129,7 @@ public enum ModelMachine: Board_Machine {
             context.pointee.guest?.pointee.system[SystemRegisterPlace.refused] &+= 1
             return
         }
-        if form & ReplyForm.advance != 0 { context.pointee.frame.programCounter &+= 4 }
+        if form & ReplyForm.advance != 0 { context.pointee.frame.skipInstruction() }
         let register = Int(form >> ReplyForm.registerShift & 31)
         if form & ReplyForm.writeRegister != 0, register < 31 { context.pointee.frame.x[register] = words.w0 }
         if form & ReplyForm.writeArguments != 0 {

@@ -67,6 +67,15 @@ uint64_t guest_attempt(uint64_t entry, uint64_t ticks, uint64_t masks);
 /* x0 at the end of the last attempt that came back. */
 uint64_t guest_attempt_result(void);
 
+/* Runs code at `entry` with the processor state `state` and these two registers, MMU off, until it takes an exception.
+   The code must not touch the stack. Returns ESR_EL1; guest_probe_result gives what else the exception left. */
+uint64_t guest_probe(uint64_t entry, uint64_t state, uint64_t x0, uint64_t x1);
+#define GUEST_PROBE_PC 0
+#define GUEST_PROBE_ADDRESS 1
+#define GUEST_PROBE_STATE 2
+#define GUEST_PROBE_X0 3
+uint64_t guest_probe_result(uint64_t n);
+
 /* A page-aligned buffer of 64 KiB for generated code; after writing it, guest_publish_code makes it executable. */
 uint64_t guest_code_buffer(void);
 void guest_publish_code(uint64_t address, uint64_t size);

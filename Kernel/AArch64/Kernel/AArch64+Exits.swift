@@ -10,7 +10,7 @@ extension AArch64 {
         _ context: Ref<ExecutionContext>, form: UInt32, words: Message, isLoaded: Bool
     ) {
         if form & ReplyForm.refuse != 0 { return refuse(context, isLoaded: isLoaded) }
-        if form & ReplyForm.advance != 0 { context.pointee.frame.programCounter &+= 4 }
+        if form & ReplyForm.advance != 0 { context.pointee.frame.skipInstruction() }
         if form & ReplyForm.writeRegister != 0 {
             let register = Int(form >> ReplyForm.registerShift & 31)
             if register < 31 { context.pointee.frame.x[register] = words.w0 }

@@ -9,6 +9,8 @@ typealias EntenteKernel = Kernel<AArch64>
 /// Exception classes of ESR_EL2 (DDI 0487, D19.2.40).
 private enum ExceptionClass {
     static let waitFor: UInt64 = 0x01
+    static let coprocessor14: UInt64 = 0x05
+    static let coprocessor14Pair: UInt64 = 0x0C
     static let floatingPoint: UInt64 = 0x07
     static let supervisorCall: UInt64 = 0x15
     static let hypervisorCall: UInt64 = 0x16
@@ -213,15 +215,18 @@ enum GuestExit {
             TrappedRegister(syndrome: syndrome).handle(core, context, guest)
         case ExceptionClass.waitFor:
             count(guest, .waitForInterrupt)
-            context.pointee.frame.programCounter &+= 4
+            context.pointee.frame.skipInstruction()
             EntenteKernel.waitForInterrupt(core, context)
         case ExceptionClass.floatingPoint:
             count(guest, .floatingPoint)
             EntenteKernel.floatingPointTrap(core, context)
         case ExceptionClass.secureMonitorCall:
-            context.pointee.frame.programCounter &+= 4
+            context.pointee.frame.skipInstruction()
             hypercall(core, context, guest, syndrome)
         case ExceptionClass.instructionAbort: instructionFetch(core, context, guest, syndrome)
+        case ExceptionClass.coprocessor14, ExceptionClass.coprocessor14Pair:
+            count(guest, .systemRegister)
+            CoprocessorTrap.handle(context, syndrome)
         default: AArch64.raiseUndefined(context)
         }
     }
@@ -280,7 +285,7 @@ enum GuestExit {
         if tag.isPlainStore, let space = context.pointee.space, space.pointee.doorbellCount != 0,
             EntenteKernel.ring(core, space, address)
         {
-            context.pointee.frame.programCounter &+= 4
+            context.pointee.frame.skipInstruction()
             return
         }
         noteDataAbort(guest, syndrome)

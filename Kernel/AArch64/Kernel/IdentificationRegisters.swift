@@ -1,4 +1,5 @@
 import Hardware
+import KernelCore
 
 /// What a machine reads from the identification registers: those of the core, without what has state that the kernel
 /// does not keep, or that it does not pass on: EL2 and EL3, SVE, SME, MTE, pointer authentication, PMU, trace, RAS,
@@ -9,7 +10,7 @@ enum IdentificationRegisters {
         switch crm {
         case 1, 2, 3: aarch32(crm, op2)
         case 4: processorFeatures(op2)
-        case 5: op2 == 0 ? debugFeatures : 0
+        case 5: op2 == 0 ? AArch64.debugFeatures.ofMachine : 0
         case 6: instructionSet(op2)
         case 7: memoryModel(op2)
         default: 0
@@ -33,9 +34,6 @@ enum IdentificationRegisters {
         default: return 0
         }
     }
-
-    /// Debug architecture v8 with the least that it allows: two breakpoints, two watchpoints. No PMU, no trace.
-    private static let debugFeatures: UInt64 = 6 | 1 << 12 | 1 << 20
 
     private static func instructionSet(_ op2: UInt64) -> UInt64 {
         switch op2 {
@@ -67,7 +65,7 @@ enum IdentificationRegisters {
         switch (crm, op2) {
         case (1, 0): read_ID_PFR0_EL1() & ~(15 << 28)  // no RAS
         case (1, 1): read_ID_PFR1_EL1() & ~(15 << 12 | 15 << 4)  // no virtualization, no security extension
-        case (1, 2): read_ID_DFR0_EL1() & 0xF  // no PMU, no trace
+        case (1, 2): AArch64.debugFeatures.ofMachine & 0xF  // no PMU, no trace
         case (1, 4): read_ID_MMFR0_EL1()
         case (1, 5): read_ID_MMFR1_EL1()
         case (1, 6): read_ID_MMFR2_EL1()

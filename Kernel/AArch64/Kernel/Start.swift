@@ -41,9 +41,10 @@ private func initialiseCore(_ core: CoreID) {
     // Stage 2 is never on without a table: until the first tenant it is the empty one, of VMID 0, which no space gets.
     write_VTTBR_EL2(address_of_kernel_empty_table())
     write_HSTR_EL2(0)
-    // Debug, PMU, profiling and trace registers trap (TDRA, TDOSA, TDA, TPM, TPMCR, TPMS, TTRF); HPMN stays.
+    // Debug, PMU, profiling and trace registers trap (TDRA, TDOSA, TDA, TPM, TPMCR, TPMS, TTRF); HPMN stays. Debug
+    // exceptions of a machine go to the machine (TDE is 0).
     write_MDCR_EL2(read_MDCR_EL2() & 0x1F | 1 << 11 | 1 << 10 | 1 << 9 | 1 << 6 | 1 << 5 | 1 << 14 | 1 << 19)
-    write_MDSCR_EL1(0)
+    AArch64.initialiseDebugging()
     initialiseOptionalTraps()
     let physicalRange = min(read_ID_AA64MMFR0_EL1() & 15, 5)
     // 39 bits from level 1, 4 KiB, inner shareable, write-back (DDI 0487, D19.2.153).

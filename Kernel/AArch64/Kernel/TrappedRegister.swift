@@ -6,7 +6,7 @@ import KernelCore
 struct TrappedRegister {
     let syndrome: UInt64
 
-    private var isRead: Bool { syndrome & 1 != 0 }
+    var isRead: Bool { syndrome & 1 != 0 }
     private var register: Int { Int(syndrome >> 5 & 31) }
     /// Op0, Op1, CRn, CRm, Op2 as in the syndrome, without register and direction.
     private var encoding: UInt64 { syndrome & 0x3F_FC1E }
@@ -43,24 +43,25 @@ struct TrappedRegister {
             return finish(context, reading: answer)
         }
         if encoding == Self.systemRegisterEnable { return finish(context, reading: 7) }
-        // Debug registers (hardware breakpoints, OS lock) and the auxiliary control register read as zero and ignore
-        // writes; so do cache operations by set and way, which say nothing about a machine's memory.
-        if op0 == 2 || encoding == Self.auxiliaryControl || op0 == 1 { return finish(context, reading: 0) }
+        if op0 == 2, accessDebugRegister(core, context, guest) { return }
+        // The auxiliary control register reads as zero and ignores writes; so do cache operations by set and way, which
+        // say nothing about a machine's memory.
+        if encoding == Self.auxiliaryControl || op0 == 1 { return finish(context, reading: 0) }
         AArch64.raiseUndefined(context)
     }
 
-    private func finish(_ context: Ref<ExecutionContext>, reading answer: UInt64) {
+    func finish(_ context: Ref<ExecutionContext>, reading answer: UInt64) {
         if isRead, register < 31 { context.pointee.frame.x[register] = answer }
         advance(context)
     }
 
     @inline(__always)
-    private func value(_ context: Ref<ExecutionContext>) -> UInt64 {
+    func value(_ context: Ref<ExecutionContext>) -> UInt64 {
         register < 31 ? context.pointee.frame.x[register] : 0
     }
 
     @inline(__always)
-    private func advance(_ context: Ref<ExecutionContext>) { context.pointee.frame.programCounter &+= 4 }
+    private func advance(_ context: Ref<ExecutionContext>) { context.pointee.frame.skipInstruction() }
 }
 
 enum AArch64Guest {

@@ -25,9 +25,11 @@ final class RunningSystem {
     ///   - path: A manifest, or a folder with a `system.yaml`, relative to the repository.
     ///   - arguments: As after `entente run`: `["--cores", "2"]`.
     ///   - restart: Replaces every policy of the manifest, and the console driver's.
+    ///   - programs: Programs of `Guests/Linux` that the machines named get in their root folder.
     ///   - breaking: A function of the kernel whose first instruction becomes an undefined one: a kernel bug to order.
     init(
-        _ path: String, _ arguments: [String] = [], restart: RestartDescription? = nil, breaking function: String? = nil
+        _ path: String, _ arguments: [String] = [], restart: RestartDescription? = nil,
+        programs: [String: String] = [:], breaking function: String? = nil
     ) throws {
         let options = try RunCommand.parse([Repository.file(path).path] + arguments)
         let workspace = Workspace(root: Repository.root)
@@ -35,6 +37,12 @@ final class RunningSystem {
         if let restart {
             for index in manifest.tenants.indices { manifest.tenants[index].restart = restart }
             manifest.consoleDriverRestart = restart
+        }
+        for index in manifest.tenants.indices {
+            guard case .machine(let machine) = manifest.tenants[index], let program = programs[machine.name] else { continue }
+            let changed = try LinuxWorkload(workspace: workspace, name: program).added(to: machine)
+            manifest.tenants[index] = .machine(changed)
+            manifest.machines = manifest.machines.map { $0.name == changed.name ? changed : $0 }
         }
         name = manifest.name
         tenants = manifest.tenants

@@ -95,6 +95,8 @@ SYSTEM_REGISTER(SPSR_EL1)
 SYSTEM_REGISTER(CSSELR_EL1)
 SYSTEM_REGISTER(CNTKCTL_EL1)
 SYSTEM_REGISTER(MDSCR_EL1)
+SYSTEM_REGISTER(OSDLR_EL1)
+INLINE void write_OSLAR_EL1(uint64_t value) { __asm__ volatile("msr OSLAR_EL1, %0" ::"r"(value) : "memory"); }
 SYSTEM_REGISTER_ENCODED(TPIDR2_EL0, "S3_3_C13_C0_5")
 SYSTEM_REGISTER(CNTV_CTL_EL0)
 SYSTEM_REGISTER(CNTV_CVAL_EL0)
@@ -151,6 +153,7 @@ READ_ONLY_REGISTER(CNTFRQ_EL0)
 READ_ONLY_REGISTER(CTR_EL0)
 READ_ONLY_REGISTER(ID_AA64PFR0_EL1)
 READ_ONLY_REGISTER(ID_AA64PFR1_EL1)
+READ_ONLY_REGISTER(ID_AA64DFR0_EL1)
 READ_ONLY_REGISTER(ID_AA64ISAR0_EL1)
 READ_ONLY_REGISTER(ID_AA64ISAR1_EL1)
 READ_ONLY_REGISTER_ENCODED(ID_AA64ISAR2_EL1, "S3_0_C0_C6_2")
@@ -159,7 +162,6 @@ READ_ONLY_REGISTER(ID_AA64MMFR1_EL1)
 READ_ONLY_REGISTER(ID_AA64MMFR2_EL1)
 READ_ONLY_REGISTER(ID_PFR0_EL1)
 READ_ONLY_REGISTER(ID_PFR1_EL1)
-READ_ONLY_REGISTER(ID_DFR0_EL1)
 READ_ONLY_REGISTER(ID_MMFR0_EL1)
 READ_ONLY_REGISTER(ID_MMFR1_EL1)
 READ_ONLY_REGISTER(ID_MMFR2_EL1)
@@ -263,12 +265,13 @@ INLINE uint64_t psci_call(uint64_t function, uint64_t a1, uint64_t a2, uint64_t 
     return x0;
 }
 
-/* In assembly: Memory.S, FloatingPoint.S, Boot.S. */
+/* In assembly: Memory.S, FloatingPoint.S, Debug.S, Boot.S. */
 void memory_zero(uint64_t address, uint64_t size);
 void *memcpy(void *to, const void *from, unsigned long size);
 INLINE void memory_copy(uint64_t to, uint64_t from, uint64_t size) { memcpy((void *)to, (const void *)from, size); }
 void floating_point_save(uint64_t frame);
 void floating_point_load(uint64_t frame);
+uint64_t debug_exchange(uint64_t index, uint64_t value);
 
 /* Addresses of the linker's symbols, as the kernel was loaded. */
 #define SYMBOL(name)                                                                                                   \

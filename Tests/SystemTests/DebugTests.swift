@@ -1,0 +1,29 @@
+import Foundation
+import Testing
+
+extension SystemTests {
+    /// Machines that debug themselves, on one core: two with a program that knows what it must meet where, and Linux
+    /// with what a debugger asks of it.
+    @Suite(.serialized) struct DebugTests {
+        @Test(arguments: ["cortex-a57", "max"]) func machinesStepBreakAndWatch(cpu: String) throws {
+            let system = try RunningSystem("Tests/Systems/debug.yaml", ["--cpu", cpu], programs: ["debian": "debug"])
+            for machine in ["left", "right"] {
+                let said = try system.wait(for: "hostile: debug round 5", on: machine, timeout: .seconds(120))
+                #expect(!said.contains("debug: wrong"), "\(said)")
+                // As the bare board says it.
+                #expect(said.contains("debug: version, breakpoints, watchpoints, context \(cpu == "max" ? 9 : 6) 5 3 1"))
+                #expect(said.contains("debug: steps 4 8 12 16 20 28 32 36 40 44"))
+                #expect(said.contains("debug: DBGDIDR 890687488"))
+            }
+            let (status, output) = try system.run("/debug", on: "debian", timeout: .seconds(120))
+            #expect(output == "debug: steps 2000\ndebug: breakpoint 100\ndebug: watchpoint 100\ndebug: steps 2000\n")
+            #expect(status == 0)
+            for machine in ["left", "right"] {
+                try system.forget(machine)
+                let said = try system.wait(for: "hostile: debug round", on: machine)
+                #expect(!said.contains("debug: wrong"), "\(said)")
+            }
+            try system.wait(for: "heartbeat", on: "heartbeat", timeout: .seconds(5))
+        }
+    }
+}
