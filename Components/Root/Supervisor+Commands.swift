@@ -2,7 +2,7 @@ import ABI
 import Entente
 import Supervision
 
-// Root's console takes commands: `kill NAME`, `restarts`, `help`. Only who holds the board's serial line can type there.
+// Root's console takes commands: `kill NAME`, `restarts`, `machine NAME`, `help`. Only who holds the board's serial line can type there.
 extension Supervisor {
     mutating func readCommands() {
         while let byte = Console().take() {
@@ -24,7 +24,9 @@ extension Supervisor {
         case .nothing: break
         case .kill(let name): kill(name)
         case .restarts: listTenants()
-        case .help: say("kill NAME: as if it had died; restarts: everything and how often it died\n")
+        case .machine(let name): describe(name)
+        case .help:
+            say("kill NAME: as if it had died; restarts: everything and how often it died; machine NAME: its state\n")
         case .unknown: say("unknown command; 'help' lists them\n")
         }
     }
@@ -39,6 +41,15 @@ extension Supervisor {
                 console.write("\n")
             }
             return died(tenant)
+        }
+        say("nothing has that name; 'restarts' lists the names\n")
+    }
+
+    private func describe(_ name: InlineArray<32, UInt8>) {
+        for tenant in 0..<SystemBuilder.tenantCount where isSame(BootTable.tenant(tenant).name, name) {
+            guard BootTable.tenant(tenant).kind == TenantKind.machine.rawValue else { return say("it is no machine\n") }
+            guard builder.tenants[tenant].isAlive else { return say("its monitor is dead\n") }
+            return describeMachine(tenant)
         }
         say("nothing has that name; 'restarts' lists the names\n")
     }

@@ -20,8 +20,7 @@ extension SystemBuilder {
         tenants[index].machineSpace = space
         let portals = buildPortals(index)
         for number in 0..<record.machine.virtualCPUs {
-            let virtualCPU = buildVirtualCPU(number, record, index, portals)
-            if number == 0 { tenants[index].firstVirtualCPU = virtualCPU }
+            buildVirtualCPU(number, record, index, portals)
         }
     }
 
@@ -48,7 +47,7 @@ extension SystemBuilder {
 
     private mutating func buildVirtualCPU(
         _ number: UInt64, _ record: TenantRecord, _ index: Int, _ portals: InlineArray<8, UInt32>
-    ) -> UInt32 {
+    ) {
         let core = record.core(of: number)
         let virtualCPU = create(.virtualCPU, for: index)
         let scheduling = create(.schedulingContext, for: index)
@@ -59,7 +58,8 @@ extension SystemBuilder {
         configure(virtualCPU, space: tenants[index].machineSpace, table: 0, portal: portal, scheduling, core)
         require(contextControl(virtualCPU, .setAffinity, Words(number)), "cannot number a virtual CPU")
         derive(virtualCPU, into: tenants[index].table, InitialSlot.firstVirtualCPU + UInt32(number))
-        return virtualCPU
+        tenants[index].virtualCPUs[Int(number)] = virtualCPU
+        tenants[index].virtualTimes[Int(number)] = scheduling
     }
 
     // MARK: Events between machines
@@ -79,7 +79,7 @@ extension SystemBuilder {
                 invoke(
                     .notificationBind,
                     Selector(slot: tenants[sender].eventLine, form: NotificationBind.virtualInterrupt.rawValue),
-                    Words(UInt64(tenants[index].firstVirtualCPU), MachineEvent.interrupt)),
+                    Words(UInt64(tenants[index].virtualCPUs[0]), MachineEvent.interrupt)),
                 "cannot bind a machine's event")
         }
     }

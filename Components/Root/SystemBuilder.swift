@@ -143,7 +143,9 @@ struct Tenant {
     var heap: UInt32 = 0
     /// Of a machine.
     var machineSpace: UInt32 = 0
-    var firstVirtualCPU: UInt32 = 0
+    var virtualCPUs = InlineArray<8, UInt32>(repeating: 0)
+    /// The scheduling context of each of them.
+    var virtualTimes = InlineArray<8, UInt32>(repeating: 0)
 
     /// The scheduling context of its main thread, if that has a budget; and the overruns of this life that were reported.
     var time: UInt32 = 0

@@ -43,6 +43,7 @@ public struct CommandLine {
         if matches(verb, "help"), argument.isEmpty { return .help }
         if matches(verb, "restarts"), argument.isEmpty { return .restarts }
         if matches(verb, "kill"), !argument.isEmpty { return .kill(name(argument)) }
+        if matches(verb, "machine"), !argument.isEmpty { return .machine(name(argument)) }
         return .unknown
     }
 
@@ -52,6 +53,8 @@ public struct CommandLine {
         case restarts
         /// A name as in the image's records, padded with zeros.
         case kill(InlineArray<32, UInt8>)
+        /// What the kernel knows of a machine of this name.
+        case machine(InlineArray<32, UInt8>)
         case unknown
     }
 

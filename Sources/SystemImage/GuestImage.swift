@@ -19,6 +19,8 @@ public struct GuestImage: Sendable {
     /// By ascending address, without overlaps.
     public let modules: [Module]
     public let entry: UInt64
+    /// Whether the file is an arm64 Image, as Linux is.
+    public let isLinux: Bool
     /// The first address behind the memory that the kernel needs before it manages memory by itself.
     public let end: UInt64
 
@@ -41,6 +43,7 @@ public struct GuestImage: Sendable {
                 remedy: "begin it at a multiple of 2MiB")
         }
         let (data, kind) = try Self.unpacked(kernel, try GuestKernelKind(of: kernel, format: format), decompress)
+        isLinux = kind != .flat && kind != .elf
         switch kind {
         case .flat:
             let start = ramBase + Self.flatOffset

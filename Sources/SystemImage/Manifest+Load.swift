@@ -8,9 +8,11 @@ extension Manifest {
     ///   - path: The manifest's file. Errors name it as it is given here.
     ///   - programs: Nil: whoever builds them will see which there are.
     ///   - overrides: What replaces the manifest's board, after the manifest was checked against its own.
+    ///   - inspect: Looks at a machine's files, as far as they are there, and says what is wrong with them.
     /// - Throws: `Diagnostics` with everything that is wrong with it.
     public static func load(
-        path: String, programs: KnownPrograms? = nil, overriding overrides: BoardOverrides = BoardOverrides()
+        path: String, programs: KnownPrograms? = nil, overriding overrides: BoardOverrides = BoardOverrides(),
+        inspecting inspect: (MachineDescription) -> [MachineFinding] = { _ in [] }
     ) throws(Diagnostics) -> Manifest {
         let source = ManifestSource(path: path, programs: programs)
         guard let root = source.parse() else { throw Diagnostics(all: source.diagnostics) }
@@ -19,6 +21,9 @@ extension Manifest {
         if source.diagnostics.isEmpty { parser.apply(overrides, to: &manifest) }
         guard source.diagnostics.isEmpty else { throw Diagnostics(all: source.diagnostics) }
         parser.checkConsoleDriver(of: manifest)
+        parser.checkPriorities(of: manifest)
+        parser.checkMachines(of: manifest, inspect)
+        guard source.diagnostics.isEmpty else { throw Diagnostics(all: source.diagnostics) }
         manifest.warnings = Diagnostics(all: source.warnings).all
         return manifest
     }
@@ -125,7 +130,7 @@ struct ManifestParser {
                 eventPeerMark: section.node("event-peer")?.mark,
                 restartMark: section.has("restart") ? section.mark(of: "restart") : nil, usesMarks: usesMarks(section),
                 pagedMark: section.has("paged") ? section.mark(of: "paged") : nil,
-                priorityMark: section.node("priority")?.mark))
+                priorityMark: section.node("priority")?.mark, marks: section.marks))
     }
 
     private func usesMarks(_ section: ManifestSection) -> [String: Mark] {
@@ -149,6 +154,8 @@ struct TenantDeclaration {
     var usesMarks: [String: Mark] = [:]
     var pagedMark: Mark?
     var priorityMark: Mark?
+    /// Where the value of each key stands.
+    var marks: [String: Mark] = [:]
 
     var name: String { tenant.name }
     var title: String { "\(isMachine ? "machine" : "component") '\(name)'" }

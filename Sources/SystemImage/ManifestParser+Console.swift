@@ -26,7 +26,7 @@ extension ManifestParser {
 }
 
 extension TenantDescription {
-    fileprivate var priority: Int {
+    var priority: Int {
         switch self {
         case .machine(let machine): machine.priority
         case .component(let component): component.priority
@@ -34,12 +34,14 @@ extension TenantDescription {
     }
 
     fileprivate func canPreemptConsoleDriver(cores: Int) -> Bool {
-        guard priority >= ConsoleDriver.priority else { return false }
+        priority >= ConsoleDriver.priority && self.cores(of: cores).contains(ConsoleDriver.core)
+    }
+
+    /// The cores of the board's `count` on which it runs.
+    func cores(of count: Int) -> Set<Int> {
         switch self {
-        case .machine(let machine):
-            return (0..<machine.cpus).contains { (machine.core + $0) % cores == ConsoleDriver.core }
-        case .component(let component):
-            return component.core == ConsoleDriver.core
+        case .machine(let machine): Set((0..<machine.cpus).map { (machine.core + $0) % count })
+        case .component(let component): [component.core]
         }
     }
 

@@ -48,6 +48,9 @@ struct ManifestSection {
 
     func node(_ key: String) -> Node? { values[key]?.value }
 
+    /// Where the value of each key stands.
+    var marks: [String: Mark] { values.compactMapValues(\.value.mark) }
+
     /// Where the key stands, or the section when it is missing.
     func mark(of key: String) -> Mark? { values[key]?.key.mark ?? mark }
 

@@ -48,6 +48,7 @@ struct RunCommand: ParsableCommand {
         let channel = try attachedChannel(among: boot.channels)
         Progress.say("==> Booting '\(manifest.name)' on QEMU")
         let session = try boot.start(workspace: workspace)
+        session.watchSilence(of: channel)
         let limit = timeout.map { Duration.seconds($0) }
         let status: Int32
         if let command {

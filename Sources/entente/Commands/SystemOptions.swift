@@ -33,7 +33,8 @@ struct SystemOptions: ParsableArguments {
     func manifest(in workspace: Workspace) throws -> Manifest {
         let manifest = try Manifest.load(
             path: file(in: workspace), programs: workspace.boardPrograms(),
-            overriding: BoardOverrides(cpu: cpu, cores: cores, memory: bytes()))
+            overriding: BoardOverrides(cpu: cpu, cores: cores, memory: bytes()),
+            inspecting: MachineInspection(workspace: workspace).findings)
         for warning in manifest.warnings { Progress.say(warning.description) }
         return manifest
     }

@@ -28,6 +28,8 @@ final class Session {
     private let multiplexer = ConsoleMultiplexer()
     private var splitters: [UInt8: LineSplitter] = [:]
     private var pacer = InputPacer()
+    /// Asks about the machine that the user is attached to when it says nothing.
+    private var silence: (watch: SilenceWatch, channel: UInt8)?
 
     init(arguments: [String], channels: [Channel], framing: ConsoleFraming, logs: URL) throws {
         self.channels = channels
@@ -51,18 +53,37 @@ final class Session {
         }
     }
 
+    /// Has root asked about a machine that says nothing; on the bare board there is no root.
+    func watchSilence(of machine: Channel?) {
+        guard case .multiplexed = framing, let machine else { return }
+        silence = (SilenceWatch(machine: machine.name), machine.number)
+    }
+
     /// Waits until something happens or `timeout` is over, and says what; nothing after a timeout or a signal.
     func wait(timeout: Duration, watching descriptor: Int32? = nil) -> [Event] {
         var polled = [pollfd(fd: process.outputDescriptor, events: Int16(POLLIN), revents: 0)]
         if let descriptor { polled.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)) }
-        let patience = pacer.untilNext.map { min($0, timeout) } ?? timeout
+        let patience = [pacer.untilNext, silence?.watch.untilNext()].compactMap(\.self).reduce(timeout, min)
         let count = poll(&polled, nfds_t(polled.count), max(0, patience.milliseconds))
         if let burst = pacer.next() { pacer.sent(process.write(burst)) }
-        guard count > 0 else { return [] }
+        guard count > 0 else { return silenceEvents() }
         var events: [Event] = []
         if polled.count > 1, polled[1].revents != 0 { events.append(.readable) }
         if polled[0].revents != 0 { events += readOutput() }
-        return events
+        return events + silenceEvents()
+    }
+
+    private func silenceEvents() -> [Event] {
+        guard let actions = silence?.watch.due() else { return [] }
+        return actions.compactMap { action in
+            switch action {
+            case .ask(let text):
+                type(text.utf8, to: ConsoleChannel.root)
+                return nil
+            case .say(let text):
+                return .line(channel: ConsoleChannel.root, text: "[entente: \(text)]")
+            }
+        }
     }
 
     private func readOutput() -> [Event] {
@@ -75,8 +96,10 @@ final class Session {
         }
         return pieces.flatMap { piece in
             logs.write(piece.bytes, of: piece.channel)
+            if piece.channel == silence?.channel { silence?.watch.heardMachine() }
             let lines = splitters[piece.channel, default: LineSplitter()].take(piece.bytes)
             let output = Event.output(channel: piece.channel, bytes: piece.bytes)
+            if piece.channel == ConsoleChannel.root { lines.forEach { silence?.watch.heardRoot($0) } }
             return [output] + lines.map { Event.line(channel: piece.channel, text: stamped($0, of: piece.channel)) }
         }
     }

@@ -10,22 +10,13 @@ struct MachineDeviceTree {
     /// Entropy for the guest's random number generator: without it the generator of Linux stays unready for long, and
     /// every system call that asks it takes a detour.
     var seed: Seed = .random
-    /// Source that is added behind; it may refer to the labels below.
+    /// What is added to it, which may refer to the labels below.
     var overlay: URL?
 
     enum Seed {
         case random
         /// The same at each boot, for runs that are compared.
         case fixed
-    }
-
-    /// The flattened device tree.
-    func compiled(workspace: Workspace) throws -> Data {
-        try workspace.make(workspace.state)
-        let file = workspace.state.appendingPathComponent("machine-\(ProcessInfo.processInfo.processIdentifier).dts")
-        defer { try? FileManager.default.removeItem(at: file) }
-        try Data(source.utf8).write(to: file)
-        return try Subprocess("dtc", ["-q", "-I", "dts", "-O", "dtb", file.path]).output()
     }
 
     var source: String {
@@ -93,7 +84,6 @@ struct MachineDeviceTree {
                 clock-names = "uartclk", "apb_pclk";
             };
         };
-        \(overlay.map { "/include/ \(MachineDeviceTree.quoted($0.path))\n" } ?? "")
         """
     }
 
