@@ -64,6 +64,8 @@ let programs: [Program] = [
     .guest("HostileContention", at: "Hostile/Contention"),
     .guest("ShareGuest", at: "Bench/ShareGuest"),
     .guest("HostileBell", at: "Hostile/Bell"),
+    // The same program on the bare emulator and in a machine.
+    .guest("AccessGuest", at: "Differential/Accesses"),
 ]
 
 let isForBoard = Context.environment["ENTENTE_BOARD"] != nil
