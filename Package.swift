@@ -65,6 +65,8 @@ let programs: [Program] = [
     .guest("ShareGuest", at: "Bench/ShareGuest"),
     .guest("HostileBell", at: "Hostile/Bell"),
     .guest("DebugGuest", at: "Debug"),
+    // The same program on the bare emulator and in a machine.
+    .guest("AccessGuest", at: "Differential/Accesses"),
 ]
 
 let isForBoard = Context.environment["ENTENTE_BOARD"] != nil

@@ -1,6 +1,7 @@
 import ABI
 import Entente
 import RuntimeSupport
+import Synchronization
 import VirtualPlatform
 
 /// What root tells of the machine, and loading it into its RAM.
@@ -54,6 +55,21 @@ struct MachineDescription {
             entente_copy_blocks(segment.address + offset, ComponentLayout.modules + segment.offset + offset, size)
             entente_clean_to_memory(segment.address + offset, size)
         }
+    }
+
+    /// Returns 8 bytes of the machine's RAM as memory holds them, because the guest may have its caches off; nil if
+    /// there is no RAM.
+    /// - Parameter address: guest-physical, from anywhere: also from the guest's own tables.
+    func word(at address: UInt64) -> UInt64? {
+        let offset = address &- memory.base
+        guard address & 7 == 0, address >= memory.base, offset < memory.size, memory.size - offset >= 8 else {
+            return nil
+        }
+        entente_clean_to_memory(address, 8)
+        // SAFETY: root has mapped all of the machine's RAM there, for as long as the monitor lives. The guest may
+        // change the word at any time, so that it is read once, atomically.
+        let word = unsafe UnsafePointer<Atomic<UInt64>>(bitPattern: UInt(address)).unsafelyUnwrapped
+        return unsafe word.pointee.load(ordering: .relaxed)
     }
 
     func writeName(to console: Console) {

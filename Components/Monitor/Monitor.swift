@@ -109,11 +109,6 @@ extension Monitor {
         return replyWait(ReplyForm.wait)
     }
 
-    @inline(never)
-    private func undescribedAccess(_ exit: Exit) -> Answer {
-        replyWait(MemoryAccess.isCacheMaintenance(exit.tag) ? Reply.advance : Reply.refuse)
-    }
-
     /// What the kernel leaves to its monitor is of no use to this machine: it reads as zero and writes nothing.
     @inline(never)
     private func systemRegister(_ exit: Exit) -> Answer {

@@ -250,8 +250,19 @@ public enum RegisterNumber {
     public static let faultTag: UInt64 = 34
     /// The address that belongs to `faultTag`. Read-only.
     public static let faultAddress: UInt64 = 35
-    /// The EL1 system registers of a virtual CPU, in the order of `SystemRegister`.
+    /// `SP_EL1` of a virtual CPU.
+    public static let privilegedStackPointer: UInt64 = 36
+    /// The EL1 system registers of a virtual CPU, in the order of `SystemRegister`; read-only.
     public static let system: UInt64 = 64
+    /// SCTLR_EL1, TTBR0_EL1, TTBR1_EL1 and TCR_EL1.
+    public static let systemControl: UInt64 = system + 0
+    public static let lowTable: UInt64 = system + 5
+    public static let highTable: UInt64 = system + 6
+    public static let translationControl: UInt64 = system + 7
+    /// FAR_EL2 of the memory access or fetch that waits for its answer.
+    public static let exitFaultAddress: UInt64 = system + 40
+    /// The halves of `V0…V31`, the low one first: 64 registers.
+    public static let vectors: UInt64 = 192
 }
 
 /// Forms of `contextState`.

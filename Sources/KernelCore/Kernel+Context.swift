@@ -276,7 +276,8 @@ extension Kernel {
         stop(core, context)
     }
 
-    /// `contextState`: see `ContextState`. Exit counters may be read at any time, all else of a stopped context only.
+    /// `contextState`: see `ContextState`. Exit counters may be read at any time, all else of a context that is stopped,
+    /// or that waits for the caller's answer to its fault or exit.
     static func contextState(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
     ) throws(Failure) {
@@ -292,12 +293,14 @@ extension Kernel {
         }
         guard count >= 1, count <= 4 else { throw .badArgument }
         try exclusively { () throws(Failure) in
-            guard isStopped(context) || (form == .read && first >= RegisterNumber.counters) else { throw .badState }
+            guard isStopped(context) || isServed(context, by: caller) || (form == .read && isCounter(first)) else {
+                throw .badState
+            }
             for step in 0..<Int(count) {
                 let number = first &+ UInt64(step)
                 switch form {
-                case .write: try write(context, number, caller.pointee.frame.x[4 &+ step])
-                case .read: caller.pointee.frame.x[4 &+ step] = try read(context, number)
+                case .write: try write(core, context, number, caller.pointee.frame.x[4 &+ step])
+                case .read: caller.pointee.frame.x[4 &+ step] = try read(core, context, number)
                 default: throw .unsupported
                 }
             }
@@ -317,39 +320,5 @@ extension Kernel {
         M.zero(guest.address, size: VirtualCPU.systemSize)
         forgetInterrupts(guest)
         M.initialiseRegisters(context)
-    }
-
-    private static func write(
-        _ context: Ref<ExecutionContext>, _ number: UInt64, _ value: UInt64
-    ) throws(Failure) {
-        switch number {
-        case 0...30: context.pointee.frame.x[Int(number)] = value
-        case RegisterNumber.stackPointer: context.pointee.frame.stackPointer = value
-        case RegisterNumber.programCounter: context.pointee.frame.programCounter = value
-        case RegisterNumber.processorState:
-            guard M.isPermitted(processorState: value, ofVirtualCPU: context.pointee.isVirtualCPU) else {
-                throw .badArgument
-            }
-            context.pointee.frame.processorState = value
-        default: throw .badArgument
-        }
-    }
-
-    private static func read(_ context: Ref<ExecutionContext>, _ number: UInt64) throws(Failure) -> UInt64 {
-        switch number {
-        case 0...30: return context.pointee.frame.x[Int(number)]
-        case RegisterNumber.stackPointer: return context.pointee.frame.stackPointer
-        case RegisterNumber.programCounter: return context.pointee.frame.programCounter
-        case RegisterNumber.processorState: return context.pointee.frame.processorState
-        case RegisterNumber.faultTag: return context.pointee.fault.tag
-        case RegisterNumber.faultAddress: return context.pointee.fault.address
-        case RegisterNumber.system..<(RegisterNumber.system + 48):
-            guard let guest = context.pointee.guest else { throw .badArgument }
-            return guest.pointee.system[Int(number &- RegisterNumber.system)]
-        case RegisterNumber.counters..<(RegisterNumber.counters + UInt64(ExitCounter.count)):
-            guard let guest = context.pointee.guest else { throw .badArgument }
-            return guest.pointee.exits[Int(number &- RegisterNumber.counters)].relaxedLoad()
-        default: throw .badArgument
-        }
     }
 }

@@ -37,6 +37,11 @@ public protocol Machine: SendableMetatype {
     static func load(_ guest: Ref<VirtualCPU>)
     /// Takes them out; timers and virtual interface are quiet afterwards.
     static func unload(_ guest: Ref<VirtualCPU>)
+    /// Copies the loaded virtual CPU's system registers, which stay in hardware, to where `unload` puts them.
+    static func keepSystemRegisters(_ guest: Ref<VirtualCPU>)
+    /// A virtual CPU's SP_EL1. `isLoaded`: it is in this core's hardware.
+    static func stackPointer(_ guest: Ref<VirtualCPU>, isLoaded: Bool) -> UInt64
+    static func setStackPointer(_ guest: Ref<VirtualCPU>, _ value: UInt64, isLoaded: Bool)
     static func saveFloatingPoint(_ context: Ref<ExecutionContext>)
     static func loadFloatingPoint(_ context: Ref<ExecutionContext>)
     /// Whether the next use of floating point by a tenant traps.

@@ -75,6 +75,26 @@ public enum ModelMachine: Board_Machine {
         core.loaded = nil
     }
 
+    public static func keepSystemRegisters(_ guest: Ref<VirtualCPU>) {
+        if core.loaded != guest { core.board.report(.wrongTenant) }
+        guest.pointee.system[SystemRegisterPlace.exchanged] = core.systemRegister
+    }
+
+    /// The model's one system register.
+    public static func stackPointer(_ guest: Ref<VirtualCPU>, isLoaded: Bool) -> UInt64 {
+        if isLoaded != (core.loaded == guest) { core.board.report(.wrongTenant) }
+        return isLoaded ? core.systemRegister : guest.pointee.system[SystemRegisterPlace.exchanged]
+    }
+
+    public static func setStackPointer(_ guest: Ref<VirtualCPU>, _ value: UInt64, isLoaded: Bool) {
+        if isLoaded != (core.loaded == guest) { core.board.report(.wrongTenant) }
+        if isLoaded {
+            core.systemRegister = value
+        } else {
+            guest.pointee.system[SystemRegisterPlace.exchanged] = value
+        }
+    }
+
     public static func timerDeadline(_ guest: Ref<VirtualCPU>) -> Ticks { GuestTimers.soonest(guest) }
 
     // MARK: Floating point

@@ -16,7 +16,7 @@ public struct MemoryAccess {
     let isWide: Bool
 
     /// Decodes a `memoryAccess` exit; nil when the syndrome does not describe the instruction (ISV is 0: a pair, a
-    /// vector register, write-back, or a table walk), which no device can answer.
+    /// vector register, write-back, or a table walk). `LoadStore` describes most of these.
     @inline(__always)
     public init?(tag: ExitTag, address: UInt64, value: UInt64) {
         guard tag.hasValidAccess else { return nil }
@@ -43,7 +43,13 @@ public struct MemoryAccess {
     /// What the load's register holds afterwards: the low `size` bytes of `loaded`, extended as the instruction says.
     @inline(__always)
     public func registerValue(_ loaded: UInt64) -> UInt64 {
-        guard signExtends else { return loaded & MemoryAccess.mask(size: size) }
+        MemoryAccess.extended(loaded, size: size, signExtends: signExtends, isWide: isWide)
+    }
+
+    /// Extends the low `size` bytes of `loaded` to a register: with zeroes, or with the sign to 64 or 32 bits.
+    @inline(__always)
+    static func extended(_ loaded: UInt64, size: UInt64, signExtends: Bool, isWide: Bool) -> UInt64 {
+        guard signExtends else { return loaded & mask(size: size) }
         let unused = 64 &- size &* 8
         let extended = UInt64(bitPattern: Int64(bitPattern: loaded &<< unused) &>> Int64(bitPattern: unused))
         return isWide ? extended : extended & 0xFFFF_FFFF
@@ -56,4 +62,10 @@ public struct MemoryAccess {
     /// Cache maintenance on a device's address faults like a store, but there is nothing to maintain (ISS.CM).
     @inline(__always)
     public static func isCacheMaintenance(_ tag: ExitTag) -> Bool { tag.syndrome & 1 << 8 != 0 }
+
+    /// Whether an instruction's own access met unmapped memory, so that it can be decoded: no table walk of the guest
+    /// (ISS.S1PTW), and no fault but of translation (ISS.DFSC).
+    public static func isOfInstruction(_ tag: ExitTag) -> Bool {
+        tag.syndrome & 1 << 7 == 0 && tag.syndrome & 0x3C == 0x04
+    }
 }

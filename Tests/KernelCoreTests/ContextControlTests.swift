@@ -181,7 +181,7 @@ import Testing
             #expect(state(thread, .write, 0, count).status == .badArgument)
         }
         // Beyond the last, and what only virtual CPUs have.
-        for number in [36, RegisterNumber.system, RegisterNumber.system + 48, .max] {
+        for number in [36, 37, RegisterNumber.system, RegisterNumber.system + 48, 136, 191, 256, .max] {
             #expect(state(thread, .read, number, 1).status == .badArgument)
             #expect(state(thread, .write, number, 1).status == .badArgument)
         }

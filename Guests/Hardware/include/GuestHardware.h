@@ -89,3 +89,12 @@ uint64_t guest_access_code(uint64_t n);
 void guest_set_vectors(uint64_t address);
 /* Jumps to `entry` with the registers of attempts, and does not return. */
 void guest_jump(uint64_t entry) __attribute__((noreturn));
+
+/* Runs code at `entry` at EL1, with registers from `state`, until it takes an exception, and puts the registers back:
+   x0…x30, the stack pointer that it uses, then v0…v31, 768 bytes in all. Returns ESR_EL1. */
+uint64_t guest_execute(uint64_t entry, uint64_t *state, uint64_t processor_state);
+/* TTBR0_EL1, TTBR1_EL1 and TCR_EL1, and the MMU and the caches on; memory attributes 0 is device, 1 is normal memory. */
+void guest_translate(uint64_t low, uint64_t high, uint64_t configuration);
+void guest_stop_translation(void);
+/* ID_AA64MMFR0_EL1. */
+uint64_t guest_memory_features(void);

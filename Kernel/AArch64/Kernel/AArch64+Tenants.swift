@@ -180,7 +180,7 @@ extension AArch64 {
         if read_ID_AA64PFR1_EL1() >> 24 & 15 != 0, read_ID_AA64MMFR0_EL1() >> 56 & 15 == 0 { write_TPIDR2_EL0(0) }
     }
 
-    private static func unloadSystemRegisters(_ guest: Ref<VirtualCPU>) {
+    static func unloadSystemRegisters(_ guest: Ref<VirtualCPU>) {
         keep(guest, SystemRegister.ttbr0, read_TTBR0_EL1(), read_TTBR1_EL1())
         guest.pointee.system[SystemRegister.tcr] = read_TCR_EL1()
         keep(guest, SystemRegister.esr, read_ESR_EL1(), read_AFSR0_EL1())

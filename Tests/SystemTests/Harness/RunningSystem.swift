@@ -26,10 +26,11 @@ final class RunningSystem {
     ///   - arguments: As after `entente run`: `["--cores", "2"]`.
     ///   - restart: Replaces every policy of the manifest, and the console driver's.
     ///   - programs: Programs of `Guests/Linux` that the machines named get in their root folder.
+    ///   - machine: Runs this machine alone, on the bare emulator.
     ///   - breaking: A function of the kernel whose first instruction becomes an undefined one: a kernel bug to order.
     init(
         _ path: String, _ arguments: [String] = [], restart: RestartDescription? = nil,
-        programs: [String: String] = [:], breaking function: String? = nil
+        programs: [String: String] = [:], bare machine: String? = nil, breaking function: String? = nil
     ) throws {
         let options = try RunCommand.parse([Repository.file(path).path] + arguments)
         let workspace = Workspace(root: Repository.root)
@@ -46,6 +47,14 @@ final class RunningSystem {
         }
         name = manifest.name
         tenants = manifest.tenants
+        if let machine {
+            guard let description = manifest.machines.first(where: { $0.name == machine }) else {
+                throw SystemFailure(description: "\(path) has no machine '\(machine)'")
+            }
+            session = try BootPlan(bare: description, of: manifest, workspace: workspace, options: options.emulator)
+                .start(workspace: workspace)
+            return
+        }
         var plan = try BootPlan(manifest, workspace: workspace, options: options.emulator)
         if let function { try plan.breakKernel(at: function, workspace: workspace) }
         session = try plan.start(workspace: workspace)

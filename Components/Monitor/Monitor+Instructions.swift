@@ -1,0 +1,115 @@
+import ABI
+import Entente
+import VirtualPlatform
+
+// Accesses to devices that the syndrome does not describe: the monitor finds the instruction in the guest's memory,
+// decodes it, and performs it in the virtual CPU's place, on its time. That takes some 40 operations of the kernel and
+// 64 accesses at most.
+
+extension Monitor {
+    private enum Outcome {
+        case done
+        case noDevice
+        case stopping
+    }
+
+    @inline(never)
+    func undescribedAccess(_ exit: Exit) -> Answer {
+        if MemoryAccess.isCacheMaintenance(exit.tag) { return replyWait(Reply.advance) }
+        var registers = ExitRegisters(exit)
+        guard MemoryAccess.isOfInstruction(exit.tag), let instruction = instruction(of: exit, registers) else {
+            return replyWait(Reply.refuse)
+        }
+        var transfer = Transfer(instruction, &registers)
+        guard
+            let first = transfer.physicalAddress(
+                faultAddress: registers.faultAddress, physicalAddress: exit.words.w1, isWrite: exit.tag.isWrite)
+        else { return replyWait(Reply.refuse) }
+        switch perform(&transfer, at: first) {
+        case nil: return repeatLater(exit)
+        case .done:
+            transfer.finish(&registers)
+            return replyWait(Reply.advance)
+        case .noDevice: return replyWait(Reply.refuse)
+        case .stopping: return replyWait(Reply.leaveStopped | ReplyForm.wait)
+        }
+    }
+
+    /// Nil: another thread keeps the machine's lock, and nothing has been done.
+    private func perform(_ transfer: inout Transfer, at address: UInt64) -> Outcome? {
+        var host = KernelHost()
+        var duty = OutputBatch.Duty.none
+        let outcome: Outcome? = SharedMachine.withLock { state in
+            guard state.power.machine == .running else { return .stopping }
+            let isDone = transfer.perform(at: address) { state.devices.perform($0, &host) }
+            if !host.written.isNothing { duty = state.output.add(host.written) }
+            return isDone ? .done : .noDevice
+        }
+        if duty != .none { perform(duty) }
+        return outcome
+    }
+
+    /// Finds and decodes the instruction. The guest can change it, and its tables, at any time.
+    private func instruction(of exit: Exit, _ registers: ExitRegisters) -> LoadStore? {
+        let state = registers.processorState
+        let stage = registers.translation
+        guard !state.isAArch32, !stage.isBigEndian(atEL0: state.isEL0), exit.words.w3 & 3 == 0,
+            let address = stage.physicalAddress(ofInstructionAt: exit.words.w3, { machine.word(at: $0) }),
+            let word = machine.word(at: address & ~7)
+        else { return nil }
+        return LoadStore(UInt32(truncatingIfNeeded: word >> (address & 4 == 0 ? 0 : 32)))
+    }
+}
+
+/// The registers of a virtual CPU whose exit the thread serves. The kernel gives them to nobody else meanwhile.
+private struct ExitRegisters: RegisterFile {
+    private let slot: UInt32
+    private let program: UInt64
+
+    init(_ exit: Exit) {
+        slot = InitialSlot.firstVirtualCPU + UInt32(truncatingIfNeeded: exit.virtualCPU)
+        program = exit.words.w3
+    }
+
+    var processorState: ProcessorState {
+        ProcessorState(bits: readRegister(slot, RegisterNumber.processorState))
+    }
+
+    var faultAddress: UInt64 { readRegister(slot, RegisterNumber.exitFaultAddress) }
+
+    var translation: StageOne {
+        StageOne(
+            control: readRegister(slot, RegisterNumber.systemControl),
+            configuration: readRegister(slot, RegisterNumber.translationControl),
+            lowTable: readRegister(slot, RegisterNumber.lowTable),
+            highTable: readRegister(slot, RegisterNumber.highTable))
+    }
+
+    private var stackPointerNumber: UInt64 {
+        processorState.usesPrivilegedStack ? RegisterNumber.privilegedStackPointer : RegisterNumber.stackPointer
+    }
+
+    func general(_ number: UInt32) -> UInt64 { readRegister(slot, UInt64(number)) }
+    func setGeneral(_ number: UInt32, _ value: UInt64) { set(UInt64(number), value) }
+    func stackPointer() -> UInt64 { readRegister(slot, stackPointerNumber) }
+    func setStackPointer(_ value: UInt64) { set(stackPointerNumber, value) }
+    func programCounter() -> UInt64 { program }
+    func vector(_ register: UInt32, half: Int) -> UInt64 { readRegister(slot, vectorNumber(register, half)) }
+    func setVector(_ register: UInt32, half: Int, _ value: UInt64) { set(vectorNumber(register, half), value) }
+
+    private func vectorNumber(_ register: UInt32, _ half: Int) -> UInt64 {
+        RegisterNumber.vectors + UInt64(register) * 2 + UInt64(half)
+    }
+
+    private func set(_ number: UInt64, _ value: UInt64) { writeRegisters(slot, first: number, count: 1, value) }
+}
+
+/// PSTATE as SPSR_EL2 holds it.
+private struct ProcessorState {
+    let bits: UInt64
+
+    var isAArch32: Bool { bits & 0x10 != 0 }
+    var isEL0: Bool { bits & 0xC == 0 }
+    /// EL1h.
+    var usesPrivilegedStack: Bool { bits & 0xF == 5 }
+}
