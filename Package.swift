@@ -42,6 +42,7 @@ let programs: [Program] = [
     .component("LateFault", at: "Tests/Programs/LateFault"),
     .component("Inversion", at: "Tests/Programs/Inversion"),
     .component("Launderer", at: "Tests/Programs/Launderer"),
+    .component("RegionEcho", at: "Tests/Programs/RegionEcho"),
     .component("Share", at: "Tests/Programs/Share"),
     .component("InterruptFlood", at: "Tests/Programs/InterruptFlood"),
     .component("HostileMonitor", at: "Tests/Programs/HostileMonitor"),
@@ -62,6 +63,7 @@ let programs: [Program] = [
     .guest("HostileLineFeeds", at: "Hostile/LineFeeds"),
     .guest("HostileReset", at: "Hostile/Reset"),
     .guest("HostileContention", at: "Hostile/Contention"),
+    .guest("RegionGuest", at: "Bench/RegionGuest"),
     .guest("ShareGuest", at: "Bench/ShareGuest"),
     .guest("HostileBell", at: "Hostile/Bell"),
 ]
