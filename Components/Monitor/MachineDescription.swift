@@ -72,6 +72,14 @@ struct MachineDescription {
         return unsafe word.pointee.load(ordering: .relaxed)
     }
 
+    /// Whether the address lies in the doorbell page of a region that the machine shares.
+    func isDoorbell(_ address: UInt64) -> Bool {
+        let offset = address &- SharedRegions.doorbells
+        guard offset < UInt64(SharedRegions.maximum) * SharedRegions.doorbellSize else { return false }
+        // SAFETY: see `init`.
+        return unsafe configuration.pointee.regions[Int(offset / SharedRegions.doorbellSize)].size != 0
+    }
+
     func writeName(to console: Console) {
         // SAFETY: see `init`.
         let name = unsafe configuration.pointee.name

@@ -92,7 +92,11 @@ extension Monitor {
         case .loaded(let value):
             if access.isWrite { return replyWait(Reply.advance) }
             return replyWait(Reply.register(access.register), Words(access.registerValue(value)))
-        case .noDevice: return replyWait(Reply.refuse)
+        case .noDevice:
+            guard machine.isDoorbell(access.address) else { return replyWait(Reply.refuse) }
+            // Nobody hears it: the other end is dead at the moment, or this is no store to its first word.
+            return access.isWrite
+                ? replyWait(Reply.advance) : replyWait(Reply.register(access.register), Words(0))
         case .stopping: return replyWait(Reply.leaveStopped | ReplyForm.wait)
         }
     }

@@ -31,6 +31,7 @@ extension SystemBuilder {
         fill(&configuration.paging, pager: index)
         configuration.sharedSize = record.sharedSize
         fill(&configuration.callers, server: index)
+        fill(&configuration.regions, index)
         if record.kind == TenantKind.machine.rawValue { fill(&configuration.machine, record) }
     }
 

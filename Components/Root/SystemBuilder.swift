@@ -17,6 +17,10 @@ struct SystemBuilder: ~Copyable {
     /// The pages of root's own console.
     var console: UInt32 = 0
     var tenants: FixedTable<Tenant>
+    /// The memory of each shared region, by number.
+    var regions = InlineArray<8, UInt32>(repeating: 0)
+    /// What tells the machine at each end of a region, and which lives of both ends its bell leads between.
+    var bells = InlineArray<8, RegionBells>(repeating: RegionBells())
 
     static var tenantCount: Int { min(BootTable.tenantCount, ConsoleChannel.maximum - 2) }
     static let consoleDriver = 0
@@ -31,6 +35,7 @@ struct SystemBuilder: ~Copyable {
     mutating func build() {
         buildRoot()
         // Portals first: a tenant may lead its faults to one that comes later.
+        prepareRegions()
         for index in 0..<SystemBuilder.tenantCount { tenants[index].portal = memory.create(.portal) }
         for index in 0..<SystemBuilder.tenantCount {
             prepare(index)
@@ -78,6 +83,8 @@ struct SystemBuilder: ~Copyable {
         connectRings(of: index)
         connectPaging(of: index)
         connectEvents(index)
+        tenants[index].isConnected = true
+        connectRegions(of: index)
     }
 
     func start(_ index: Int) {
@@ -90,6 +97,7 @@ struct SystemBuilder: ~Copyable {
     /// Destroys a tenant. What others have of it vanishes; its memory waits for its next life.
     mutating func tearDown(_ index: Int) {
         tenants[index].isAlive = false
+        tenants[index].isConnected = false
         if index == SystemBuilder.consoleDriver { rootConsole.driver(isDead: true) }
         tenants[index].estate?.endLife()
         tenants[index].threadCount = 0
@@ -134,6 +142,8 @@ struct Tenant {
 
     // What each life has anew.
     var isAlive = false
+    /// What it shares with others is bound, so that peers may be bound to it.
+    var isConnected = false
     var table: UInt32 = 0
     var space: UInt32 = 0
     var notification: UInt32 = 0

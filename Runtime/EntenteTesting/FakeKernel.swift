@@ -20,6 +20,8 @@ public final class FakeKernel: @unchecked Sendable {
     private var deadlines: [Deadline] = []
     private var plans: [(ticks: UInt64, action: () -> Void)] = []
     private var components: UInt64 = 0
+    /// How many shared memories there are.
+    var regions = 0
 
     public init() {}
 

@@ -18,9 +18,11 @@ public struct ImageHeader {
     public var groupOffset: UInt64
     /// `OnFailure`: what the board does when what is at the top of the supervision tree can be restarted no more.
     public var onFailure: UInt64
+    /// By number.
+    public var regions: InlineArray<8, SharedRegionRecord>
 
     public static let magic: UInt64 = 0x3145_544E_4554_4E45  // "ENTENTE1"
-    public static let version: UInt64 = 2
+    public static let version: UInt64 = 3
     public static let alignment: UInt64 = 0x1_0000
 }
 
@@ -164,6 +166,8 @@ public struct ComponentConfiguration {
     /// Bytes in each window of `ComponentLayout.callers`, by the caller's number (its portal's badge); 0: it shares
     /// none.
     public var callers: InlineArray<64, UInt64>
+    /// The shared regions that a component is an end of, by number.
+    public var regions: InlineArray<8, SharedRegionEnd>
 }
 
 /// What root tells a monitor.

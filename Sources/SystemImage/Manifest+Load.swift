@@ -60,13 +60,25 @@ struct ManifestParser {
         checkConnections()
         checkPaging()
         let order = startOrder()
-        checkMemory(board.memory)
+        let sharedMemory = sharedMemory()
+        checkMemory(board.memory, shared: sharedMemory.reduce(0) { $0 + $1.size })
         let tenants = declarations.map(\.tenant)
-        return Manifest(
+        var manifest = Manifest(
             name: name, board: board, root: root,
             machines: tenants.compactMap { if case .machine(let machine) = $0 { machine } else { nil } },
             components: tenants.compactMap { if case .component(let component) = $0 { component } else { nil } },
             tenants: order.map { tenants[$0] }, groups: groups.map(\.group), file: file)
+        manifest.sharedMemory = sharedMemory
+        return manifest
+    }
+
+    /// Tells a machine of a region that it is an end of.
+    mutating func share(_ end: SharedMemoryEnd, with name: String) {
+        for index in declarations.indices where declarations[index].name == name {
+            guard case .machine(var machine) = declarations[index].tenant else { continue }
+            machine.sharedMemory.append(end)
+            declarations[index].tenant = .machine(machine)
+        }
     }
 
     /// By default that of the manifest's folder.

@@ -16,6 +16,8 @@ public struct Manifest: Sendable {
     public var tenants: [TenantDescription]
     /// In the order of the file.
     public var groups: [GroupDescription]
+    /// In the order of the file.
+    public var sharedMemory: [SharedMemoryDescription] = []
     /// How the console driver is restarted, which the manifest does not name.
     public var consoleDriverRestart = RestartDescription.tenant
     /// The manifest's file.
@@ -83,6 +85,8 @@ public struct MachineDescription: Sendable, Equatable {
     public var after: [String] = []
     /// A device tree source overlay that is applied to the machine's device tree.
     public var deviceTree: URL?
+    /// Those of the manifest's shared memories of which it is an end.
+    public var sharedMemory: [SharedMemoryEnd] = []
     public var restart = RestartDescription.tenant
 
     public init(name: String) { self.name = name }

@@ -2,7 +2,7 @@ import ABI
 
 /// The keys that a manifest may hold, part by part. `Schemas/manifest.schema.json` has the same; a test compares them.
 enum ManifestKeys {
-    static let system = ["system", "board", "root", "machines", "components", "groups"]
+    static let system = ["system", "board", "root", "machines", "components", "groups", "shared-memory"]
     static let board = ["name", "cpu", "cores", "memory", "on-failure"]
     static let machine = [
         "guest", "flavour", "kernel", "initrd", "format", "command-line", "memory", "cpus", "priority", "core",
@@ -12,6 +12,7 @@ enum ManifestKeys {
     static let program = ["target"]
     static let component = ["target", "package", "memory", "priority", "core", "budget", "period", "arguments", "uses", "shared", "paged", "after", "restart"]
     static let paged = ["by", "file"]
+    static let sharedMemory = ["size", "between"]
     static let group = ["members", "restart"]
     static let restart = ["limit", "within", "backoff", "backoff-limit", "on-limit"]
 }

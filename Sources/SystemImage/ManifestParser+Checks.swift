@@ -123,7 +123,7 @@ extension ManifestParser {
 
     /// The board's memory against what is known before anything is built. The image writer counts again, with all
     /// files and programs.
-    func checkMemory(_ available: UInt64) {
+    func checkMemory(_ available: UInt64, shared: UInt64) {
         var machines: UInt64 = 0
         var components: UInt64 = 0
         var files: UInt64 = 0
@@ -139,7 +139,7 @@ extension ManifestParser {
             }
         }
         let parts: [(String, UInt64)] = [
-            ("machines", machines), ("components", components), ("their files", files.aligned(to: 1024)),
+            ("machines", machines), ("components", components), ("shared memory", shared), ("their files", files.aligned(to: 1024)),
             ("the system itself", SystemImageWriter.reserve),
         ].filter { $0.1 > 0 }
         let sum = parts.reduce(UInt64(0)) { $0.addingSaturated($1.1) }
@@ -164,7 +164,7 @@ extension ManifestParser {
         if let cpu = overrides.cpu { manifest.board.cpu = cpu }
         if let memory = overrides.memory {
             manifest.board.memory = memory
-            checkMemory(memory)
+            checkMemory(memory, shared: manifest.sharedMemory.reduce(0) { $0 + $1.size })
         }
         guard let cores = overrides.cores, cores > 0 else { return }
         manifest.board.cores = cores

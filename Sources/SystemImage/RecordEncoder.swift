@@ -40,6 +40,14 @@ struct PlacedModule {
     var address: UInt64
 }
 
+/// A shared region whose ends are known by the indices of their tenants.
+struct PlacedRegion {
+    var name: String
+    var size: UInt64
+    /// Two.
+    var ends: [Int]
+}
+
 extension RecordEncoder {
     mutating func board(_ board: Board) {
         word(UInt64(board.coreAffinities.count))
@@ -134,7 +142,7 @@ extension RecordEncoder {
 
     mutating func header(
         size: UInt64, board described: Board, root: PlacedProgram, tenantCount: Int, tenantOffset: UInt64,
-        groupCount: Int, groupOffset: UInt64, onFailure: OnFailure
+        groupCount: Int, groupOffset: UInt64, onFailure: OnFailure, regions: [PlacedRegion] = []
     ) {
         word(ImageHeader.magic)
         word(ImageHeader.version)
@@ -146,5 +154,10 @@ extension RecordEncoder {
         word(UInt64(groupCount))
         word(groupOffset)
         word(onFailure.rawValue)
+        for index in 0..<SharedRegions.maximum {
+            name(index < regions.count ? regions[index].name : "", size: SharedRegions.nameSize)
+            word(index < regions.count ? regions[index].size : 0)
+            for end in 0..<2 { word(index < regions.count ? UInt64(regions[index].ends[end] + 1) : 0) }
+        }
     }
 }

@@ -11,6 +11,8 @@ public struct SystemImageWriter {
     /// Their members are tenants and groups, by name.
     public var groups: [GroupDescription] = []
     public var onFailure = OnFailure.goOn
+    /// Their ends are tenants, by name.
+    public var sharedMemory: [SharedMemoryDescription] = []
 
     static let pageSize: UInt64 = 4096
     /// Bytes that the kernel, root, the drivers, the monitors and all page tables need beside what is counted.
@@ -47,13 +49,24 @@ public struct SystemImageWriter {
         var image = RecordEncoder()
         image.header(
             size: size, board: board, root: placedRoot, tenantCount: tenants.count, tenantOffset: tenantOffset,
-            groupCount: groups.count, groupOffset: groupOffset, onFailure: onFailure)
+            groupCount: groups.count, groupOffset: groupOffset, onFailure: onFailure,
+            regions: try sharedMemory.map { region throws(ImageError) in try placed(region) })
         return kernel.joined(
             with: contents.joined(records: image.data + records.data), alignment: Int(ImageHeader.alignment))
     }
 
     private func eventPeer(of tenant: Tenant) -> Int? {
         tenant.machine?.eventPeer.flatMap { peer in tenants.firstIndex { $0.name == peer } }
+    }
+
+    private func placed(_ region: SharedMemoryDescription) throws(ImageError) -> PlacedRegion {
+        let ends = region.ends.compactMap { name in tenants.firstIndex { $0.name == name && $0.kind != .consoleDriver } }
+        guard ends.count == 2, ends[0] != ends[1], SharedMemoryDescription.sizes.contains(region.size),
+            region.size.isMultiple(ofSize: Self.pageSize), sharedMemory.count <= SharedMemoryDescription.maximum
+        else {
+            throw ImageError("the shared memory '\(region.name)' has no two ends, or a size that is not possible", remedy: "correct it")
+        }
+        return PlacedRegion(name: region.name, size: region.size, ends: ends)
     }
 
     private func parent(of name: String) -> Int? { groups.firstIndex { $0.members.contains(name) } }
@@ -74,7 +87,8 @@ public struct SystemImageWriter {
             sum + tenant.heapSize + sharedMemory(of: tenant) + tenant.program.memorySize
                 + (tenant.machine?.memory.size ?? 0)
         }
-        let needed = tenantMemory + imageSize + UInt64(kernel.flat.count) + Self.reserve
+        let regions = sharedMemory.reduce(0) { $0 + $1.size }
+        let needed = tenantMemory + regions + imageSize + UInt64(kernel.flat.count) + Self.reserve
         guard needed <= available else {
             throw ImageError(
                 "machines and components (\(rounded(tenantMemory))), the image with their files (\(rounded(imageSize)))"

@@ -16,6 +16,20 @@ import Testing
     }
 
     /// Whoever knows which programs there are has the others refused.
+    @Test func machinesLearnOfTheirSharedMemory() throws {
+        let manifest = try valid("shared-memory")
+        #expect(manifest.sharedMemory.map(\.name) == ["frames", "events", "both"])
+        #expect(manifest.sharedMemory.map(\.ends) == [["left", "camera"], ["camera", "right"], ["left", "right"]])
+        #expect(manifest.machines[0].sharedMemory == [
+            SharedMemoryEnd(name: "frames", number: 0, size: 16 << 20), SharedMemoryEnd(name: "both", number: 2, size: 1 << 20),
+        ])
+        #expect(manifest.machines[1].sharedMemory.map(\.number) == [1, 2])
+        #expect(manifest.tenants.contains(.machine(manifest.machines[1])))
+        // They count among what the board's memory has to hold: 158 MiB and two pages.
+        let error = #expect(throws: Diagnostics.self) { try valid("shared-memory", BoardOverrides(memory: 152 << 20)) }
+        #expect(error?.description.contains("shared memory (17412KiB)") == true)
+    }
+
     @Test func programsThatAreNotThereAreRefused() {
         let path = Repository.manifests.appendingPathComponent("valid/everything.yaml").path
         let error = #expect(throws: Diagnostics.self) {

@@ -22,6 +22,7 @@ import Testing
         #expect(keys(parts["machine"]) == ManifestKeys.machine.sorted())
         #expect(keys(parts["component"]) == ManifestKeys.component.sorted())
         #expect(keys(parts["group"]) == ManifestKeys.group.sorted())
+        #expect(keys(parts["sharedMemory"]) == ManifestKeys.sharedMemory.sorted())
         #expect(keys(parts["restart"]) == ManifestKeys.restart.sorted())
     }
 
@@ -66,6 +67,7 @@ import Testing
         "not-a-mapping", "just-text", "on-failure", "restart-limit", "restart-on-limit", "restart-time-unit",
         "restart-time-number", "restart-unknown-key", "group-empty", "group-member-type", "group-unknown-key",
         "group-list", "group-name",
+        "shared-memory-ends", "shared-memory-self", "shared-memory-keys", "shared-memory-list", "shared-memory-nine",
         "budget-alone", "period-alone", "budget-unit", "period-unit",
     ])
     func refusesWhatTheParserRefuses(name: String) throws {

@@ -53,6 +53,9 @@ struct SchemaValidator {
         case "maxLength": return verdict(Double((value as? String)?.count ?? 0) <= Self.number(rule))
         case "maxItems": return verdict(Double((value as? [Any])?.count ?? 0) <= Self.number(rule))
         case "minItems": return verdict(Double((value as? [Any])?.count ?? .max) >= Self.number(rule))
+        case "uniqueItems":
+            let texts = (value as? [Any] ?? []).map { "\($0)" }
+            return verdict(rule as? Bool != true || Set(texts).count == texts.count)
         case "maxProperties": return verdict(Double(object?.count ?? 0) <= Self.number(rule))
         case "minimum": return verdict((value as? Double).map { $0 >= Self.number(rule) } ?? true)
         case "maximum": return verdict((value as? Double).map { $0 <= Self.number(rule) } ?? true)

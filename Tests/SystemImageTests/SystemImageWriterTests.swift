@@ -117,6 +117,28 @@ import Testing
         }
     }
 
+    @Test func sharedRegionsAreNamesSizesAndNumbers() throws {
+        var writer = try writer()
+        writer.sharedMemory = [
+            SharedMemoryDescription(name: "a", size: 4096, ends: ["debian", "beat"]),
+            SharedMemoryDescription(name: "bc", size: 1 << 20, ends: ["beat", "other"]),
+        ]
+        let image = try writer.write()[imageStart...]
+        let regions = MemoryLayout<ImageHeader>.offset(of: \.regions)!
+        let words = { (index: Int) in
+            [0, 32, 40, 48].map { image.word(at: regions + index * MemoryLayout<SharedRegionRecord>.stride + $0) }
+        }
+        #expect(words(0) == [0x61, 4096, 3, 2] && words(1) == [0x6362, 1 << 20, 2, 4] && words(2) == [0, 0, 0, 0])
+        for ends in [["debian", "debian"], ["debian", "nobody"], ["debian"], ["debian", "serial"]] {
+            writer.sharedMemory = [SharedMemoryDescription(name: "a", size: 4096, ends: ends)]
+            #expect(throws: ImageError.self) { try writer.write() }
+        }
+        for size in [0, 4097, 32 << 20] as [UInt64] {
+            writer.sharedMemory = [SharedMemoryDescription(name: "a", size: size, ends: ["debian", "beat"])]
+            #expect(throws: ImageError.self) { try writer.write() }
+        }
+    }
+
     @Test func connectionsAreNamesAndNumbers() throws {
         var writer = try writer()
         var second = writer.tenants[1]

@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 import Testing
 
 @testable import entente
@@ -87,6 +88,22 @@ private enum CpioReader {
         let source = tree { $0.initrd = 0x4800_0000..<0x4810_0000 }.source
         #expect(source.contains("linux,initrd-start = <0x0 0x48000000>;"))
         #expect(source.contains("linux,initrd-end = <0x0 0x48100000>;"))
+    }
+
+    @Test func namesSharedMemory() throws {
+        #expect(!tree().source.contains("reserved-memory"))
+        let folder = TemporaryFolder()
+        let file = folder.url.appendingPathComponent("machine.dtb")
+        let shared = tree { $0.sharedMemory = [SharedMemoryEnd(name: "frames", number: 2, size: 1 << 20)] }
+        try shared.compiled(workspace: Workspace(root: folder.url)).write(to: file)
+        func property(_ node: String, _ name: String, _ form: String = "x") throws -> String {
+            try Subprocess("fdtget", ["-t", form, file.path, node, name]).text()
+        }
+        #expect(try property("/reserved-memory/frames@22000000", "reg") == "0 22000000 0 100000")
+        #expect(try property("/frames@b012000", "reg") == "0 b012000 0 1000 0 22000000 0 100000")
+        #expect(try property("/frames@b012000", "interrupts") == "0 12 1")
+        #expect(try property("/frames@b012000", "compatible", "s") == "entente,shared-memory generic-uio")
+        #expect(try property("/frames@b012000", "memory-region") == property("/reserved-memory/frames@22000000", "phandle"))
     }
 
     @Test func quotesTheCommandLine() {

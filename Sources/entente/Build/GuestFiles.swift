@@ -40,7 +40,7 @@ extension MachineDescription {
     func deviceTree(initrd: Range<UInt64>?, seed: MachineDeviceTree.Seed) -> MachineDeviceTree {
         MachineDeviceTree(
             memory: MachineImage.ramBase...(MachineImage.ramBase + memory - 1), cpus: cpus, commandLine: commandLine,
-            initrd: initrd, seed: seed, overlay: deviceTree)
+            initrd: initrd, seed: seed, sharedMemory: sharedMemory, overlay: deviceTree)
     }
 }
 

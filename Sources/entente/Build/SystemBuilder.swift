@@ -37,6 +37,7 @@ struct SystemBuilder {
                 kernel: try named(kernelFile) { try KernelImage(elf: Data(contentsOf: kernelFile)) }, board: try board(),
                 root: try program(rootFile), tenants: [driver] + tenants)
             (writer.groups, writer.onFailure) = (manifest.groups, manifest.board.onFailure)
+            writer.sharedMemory = manifest.sharedMemory
             try workspace.make(workspace.systems)
             let image = workspace.systems.appendingPathComponent("\(manifest.name).img")
             try writer.write().write(to: image)

@@ -33,6 +33,9 @@ struct RunCommand: ParsableCommand {
     @Flag(help: "Boot the machine on the bare board, without Entente: for comparisons.")
     var bare = false
 
+    @Flag(help: "Build what is needed, print the command line of QEMU for this run, and do not run it.")
+    var printCommand = false
+
     func validate() throws {
         if let timeout, timeout < 1 { throw ValidationError("--timeout needs at least 1 second") }
         if let until, until.isEmpty { throw ValidationError("--until needs a text; an empty one is in no line") }
@@ -45,6 +48,7 @@ struct RunCommand: ParsableCommand {
         let boot = bare
             ? try BootPlan(bare: try machineDescription(of: manifest), of: manifest, workspace: workspace, options: emulator)
             : try BootPlan(manifest, workspace: workspace, options: emulator)
+        if printCommand { return print(boot.commandLine) }
         let channel = try attachedChannel(among: boot.channels)
         Progress.say("==> Booting '\(manifest.name)' on QEMU")
         let session = try boot.start(workspace: workspace)

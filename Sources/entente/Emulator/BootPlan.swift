@@ -44,6 +44,9 @@ struct BootPlan {
         framing = .single(0)
     }
 
+    /// The command that runs QEMU so, as a person pastes it into a shell. Its consoles share the one line.
+    var commandLine: String { ([Emulator.program] + arguments).map(\.quotedForShell).joined(separator: " ") }
+
     func start(workspace: Workspace) throws -> Session {
         try Session(
             arguments: arguments, channels: channels, framing: framing,

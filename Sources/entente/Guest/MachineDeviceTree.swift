@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 
 /// The device tree of a machine: the devices of QEMU's `virt` machine that a machine has, as source for dtc.
 struct MachineDeviceTree {
@@ -10,6 +11,7 @@ struct MachineDeviceTree {
     /// Entropy for the guest's random number generator: without it the generator of Linux stays unready for long, and
     /// every system call that asks it takes a detour.
     var seed: Seed = .random
+    var sharedMemory: [SharedMemoryEnd] = []
     /// What is added to it, which may refer to the labels below.
     var overlay: URL?
 
@@ -83,7 +85,7 @@ struct MachineDeviceTree {
                 clocks = <&clock>, <&clock>;
                 clock-names = "uartclk", "apb_pclk";
             };
-        };
+        \(sharedMemorySource)        };
         """
     }
 
@@ -116,9 +118,9 @@ struct MachineDeviceTree {
         return words.map { MachineDeviceTree.hex(UInt64($0)) }.joined(separator: " ")
     }
 
-    private static func cells(_ value: UInt64) -> String { "\(hex(value >> 32)) \(hex(value & 0xFFFF_FFFF))" }
+    static func cells(_ value: UInt64) -> String { "\(hex(value >> 32)) \(hex(value & 0xFFFF_FFFF))" }
 
-    private static func hex(_ value: UInt64, prefix: String = "0x") -> String { prefix + String(value, radix: 16) }
+    static func hex(_ value: UInt64, prefix: String = "0x") -> String { prefix + String(value, radix: 16) }
 
     /// A string of the dts language.
     static func quoted(_ text: String) -> String {
