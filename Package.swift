@@ -28,6 +28,7 @@ let programs: [Program] = [
     .component("Control"),
     // In root's place: measures the kernel.
     .component("Primitives", at: "Benchmarks/Primitives"),
+    .component("StartTime", at: "Benchmarks/StartTime"),
     // In a monitor's place: a machine with the benchmarks' test page.
     .component("TestMonitor", at: "Benchmarks/TestMonitor", and: ["MachineMonitor"]),
     .component("Pager"),

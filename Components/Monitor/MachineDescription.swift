@@ -25,36 +25,56 @@ struct MachineDescription {
     var entry: UInt64 { machine.entry }
     var argument: UInt64 { machine.argument }
     var restarts: Bool { machine.restarts != 0 }
-    /// Whether its RAM holds what an earlier life of the machine and its monitor left.
-    var hasLivedBefore: Bool {
-        // SAFETY: see `init`.
-        unsafe configuration.pointee.earlierLives != 0
-    }
     var virtualCPUCount: Int {
         Int(min(max(machine.virtualCPUs, 1), UInt64(PlatformMap.maximumVirtualCPUs)))
     }
 
     /// Returns how the machine's RAM is filled, piece by piece.
-    /// - Parameter afterLife: whether RAM holds what an earlier life of the machine left; root gives it zeroed.
-    func loadingPlan(afterLife: Bool) -> LoadingPlan {
+    /// - Parameter maps: whether it is to be mapped, too.
+    func loadingPlan(maps: Bool) -> LoadingPlan {
         var sizes = InlineArray<8, UInt64>(repeating: 0)
         for index in 0..<machine.segments.count { sizes[index] = machine.segments[index].size }
-        return LoadingPlan(memory: memory.size, holdsZeroes: !afterLife, segments: sizes)
+        return LoadingPlan(memory: memory.size, maps: maps, segments: sizes)
     }
 
     /// Fills a piece of the machine's RAM and writes it to memory, because the guest starts with its caches off: a line
     /// that is written back later would destroy what the guest has stored.
-    func fill(_ piece: LoadingPlan.Piece) {
+    /// - Returns: False: the piece cannot be mapped.
+    func fill(_ piece: LoadingPlan.Piece) -> Bool {
         switch piece {
-        case .clear(let offset, let size):
-            entente_zero_blocks(memory.base + offset, size)
-            entente_clean_to_memory(memory.base + offset, size)
-        case .clean(let offset, let size): entente_clean_to_memory(memory.base + offset, size)
+        case .map(let offset, let size):
+            let own = Rights(rawValue: Rights.read.rawValue | Rights.write.rawValue)
+            guard map(offset, size, into: InitialSlot.space, own, InitialSlot.ownMapping) else { return false }
+            clear(offset, size)
+            // Last, so that the machine cannot see what others have left there.
+            return map(offset, size, into: InitialSlot.machineSpace, .all, InitialSlot.machineMapping)
+        case .clear(let offset, let size): clear(offset, size)
         case .copy(let index, let offset, let size):
             let segment = machine.segments[index]
             entente_copy_blocks(segment.address + offset, ComponentLayout.modules + segment.offset + offset, size)
             entente_clean_to_memory(segment.address + offset, size)
         }
+        return true
+    }
+
+    private func clear(_ offset: UInt64, _ size: UInt64) {
+        entente_zero_blocks(memory.base + offset, size)
+        entente_clean_to_memory(memory.base + offset, size)
+    }
+
+    /// Maps a piece of RAM where the machine has it, as the continuation of the mapping in `slot`.
+    private func map(_ offset: UInt64, _ size: UInt64, into space: UInt32, _ rights: Rights, _ slot: UInt32) -> Bool {
+        var done: UInt64 = 0
+        while done < size {
+            let answer = invoke(
+                .map, Selector(slot: space),
+                Words(
+                    UInt64(InitialSlot.machineMemory), memory.base + offset + done, offset + done, size - done,
+                    UInt64(rights.rawValue), UInt64(slot)))
+            guard answer.status == .ok || answer.status == .again else { return false }
+            done += answer.words.w0
+        }
+        return true
     }
 
     /// Returns 8 bytes of the machine's RAM as memory holds them, because the guest may have its caches off; nil if

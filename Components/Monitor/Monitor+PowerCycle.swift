@@ -30,7 +30,7 @@ extension Monitor {
 
     /// Starts the machine for the first time in this life of the monitor.
     func start() {
-        if SharedMachine.withLock({ beginLoading(&$0, afterLife: machine.hasLivedBefore) }) != true {
+        if SharedMachine.withLock({ beginLoading(&$0, maps: true) }) != true {
             report(" cannot start\r\n")
         }
     }
@@ -73,7 +73,7 @@ extension Monitor {
                 setAlarm(in: dueAt &- now)
                 return .nothing
             }
-            return beginLoading(&state, afterLife: true) ? .nothing : .cannotStart
+            return beginLoading(&state, maps: false) ? .nothing : .cannotStart
         }
     }
 
@@ -94,7 +94,7 @@ extension Monitor {
         let delay = state.cycle.backoff.reset(at: now)
         state.cycle.dueAt = now &+ delay
         if delay > 0 { return .wait(delay) }
-        return beginLoading(&state, afterLife: true) ? .nothing : .cannotStart
+        return beginLoading(&state, maps: false) ? .nothing : .cannotStart
     }
 
     /// Returns whether the console driver has taken the last bytes and there is room for the report. After a tenth of
@@ -111,11 +111,13 @@ extension Monitor {
     // MARK: The start
 
     /// Resets every virtual CPU, and starts the first at the doorstep. Every virtual CPU must be stopped.
+    /// - Parameter maps: whether RAM is not mapped yet, because this is the machine's first start in this life of the
+    ///   monitor.
     /// - Returns: False: the kernel does not start it.
-    private func beginLoading(_ state: inout SharedMachine.State, afterLife: Bool) -> Bool {
+    private func beginLoading(_ state: inout SharedMachine.State, maps: Bool) -> Bool {
         var cycle = PowerCycle()
         cycle.backoff = state.cycle.backoff
-        cycle.loading = machine.loadingPlan(afterLife: afterLife)
+        cycle.loading = machine.loadingPlan(maps: maps)
         state = SharedMachine.State(virtualCPUCount: machine.virtualCPUCount, cycle)
         var host = KernelHost()
         for number in 0..<machine.virtualCPUCount {
@@ -140,8 +142,10 @@ extension Monitor {
         case nil: return repeatLater(exit)
         case .fault: return replyWait(Reply.refuse)
         case .load(let piece):
-            machine.fill(piece)
-            return replyWait(ReplyForm.reply | ReplyForm.wait)
+            if machine.fill(piece) { return replyWait(ReplyForm.reply | ReplyForm.wait) }
+            _ = replyWait(Reply.leaveStopped)
+            report(" cannot start\r\n")
+            return replyWait(ReplyForm.wait)
         case .finished:
             _ = replyWait(Reply.leaveStopped)
             continuePowerCycle()

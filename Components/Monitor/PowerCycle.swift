@@ -10,5 +10,5 @@ struct PowerCycle {
     /// The time at which the machine, which is off, starts again.
     var dueAt: UInt64?
     var backoff = ResetBackoff(ticksPerMillisecond: Clock.frequency / 1000)
-    var loading = LoadingPlan(memory: 0, holdsZeroes: true, segments: InlineArray(repeating: 0))
+    var loading = LoadingPlan(memory: 0, maps: false, segments: InlineArray(repeating: 0))
 }

@@ -3,19 +3,19 @@ import Entente
 import Supervision
 
 extension SystemBuilder {
-    /// A machine's RAM outlives it: its monitor clears what an earlier life has left, on the machine's time.
+    /// A machine's RAM outlives it. Root does not touch it, because everybody waits for root: the machine's monitor
+    /// maps and clears it on the machine's time.
     mutating func prepareMachine(_ record: TenantRecord, _ index: Int) {
-        tenants[index].memory = memory.clearedExtent(record.machine.memory.size, alignment: 1 << 21)
+        tenants[index].memory = memory.create(.extent, record.machine.memory.size, alignment: 1 << 21)
         if record.machine.eventPeer != 0 { tenants[index].eventLine = memory.create(.notification) }
     }
 
-    /// A machine: RAM that its monitor sees as well, a space of its own, virtual CPUs whose exits are calls of the monitor's
-    /// threads.
+    /// A machine: a space of its own, virtual CPUs whose exits are calls of the monitor's threads. The monitor maps RAM
+    /// into that space and its own.
     mutating func buildMachine(_ record: TenantRecord, _ index: Int) {
         let space = create(.addressSpace, record.machinePageTables, for: index)
-        let ram = record.machine.memory
-        map(space, tenants[index].memory, ram.base, size: ram.size, .all, in: takeSlot(for: index))
-        mapOwn(index, tenants[index].memory, ram.base, size: ram.size, .readWrite)
+        derive(tenants[index].memory, into: tenants[index].table, InitialSlot.machineMemory)
+        derive(space, into: tenants[index].table, InitialSlot.machineSpace, rights: .write)
         mapModules(record.machine, index)
         tenants[index].machineSpace = space
         let portals = buildPortals(index)

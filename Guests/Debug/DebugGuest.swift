@@ -6,8 +6,8 @@ import HostileSupport
 /// bare emulator and in a machine, and in two machines of one core at once.
 ///
 /// In each round it steps through instructions of which a monitor or the kernel performs some, meets its own breakpoint
-/// and watchpoint, and gives way to the other machine, which has its own. `debug: wrong NAME VALUES` says what was not as
-/// it has to be.
+/// and watchpoint, and gives way to the other machine, which has its own. `debug: wrong NAME VALUES` says what was not
+/// as it has to be.
 @c(guest_main)
 public func guestMain() {
     DebugGuest.identify()
@@ -209,7 +209,8 @@ private enum DebugGuest {
         while guest_counter() < end { guest_spin_hint() }
         let kind = run(kernelState, 0, watched, at: 0x200)
         if kind != Class.watchpoint { say("watchpoint after others", kind, offset) }
-        if get(breakpointValue(1)) != code + 0x100 + broken { say("breakpoint after others", get(breakpointValue(1)), 0) }
+        let place = get(breakpointValue(1))
+        if place != code + 0x100 + broken { say("breakpoint after others", place, 0) }
         if get(watchpointControl(1)) != 0x1FF3 { say("control after others", get(watchpointControl(1)), 0) }
         set(control, 0)
         let end2 = guest_counter() + guest_counter_frequency() / 50

@@ -31,6 +31,12 @@ public enum InitialSlot {
     }
 
     // A monitor: thread, own notification and portals per core; virtual CPUs by number.
+    /// Of a monitor: the machine's RAM and its space, and where the mappings of that RAM go in the monitor's own space
+    /// and in the machine's.
+    public static let machineMemory: UInt32 = 12
+    public static let machineSpace: UInt32 = 13
+    public static let ownMapping: UInt32 = 14
+    public static let machineMapping: UInt32 = 15
     public static let firstVirtualCPU: UInt32 = 16
 
     // A driver.

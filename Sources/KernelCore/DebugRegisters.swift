@@ -1,4 +1,4 @@
-// The debug registers of a virtual CPU, and the names by which its machine reaches them (DDI 0487, chapter D2 and D19.3).
+// The debug registers of a virtual CPU, and the names by which its machine reaches them (DDI 0487, D2 and D19.3).
 //
 // Every access of a machine traps (MDCR_EL2.TDA, TDOSA, TDRA), because only a trap tells the kernel that a machine has
 // begun to debug. So memory always holds what the machine wrote, and hardware holds at most a copy: nothing has to be
@@ -107,7 +107,9 @@ public enum DebugRegister: Equatable {
     public init?(op1: UInt64, crn: UInt64, crm: UInt64, op2: UInt64, _ features: DebugFeatures) {
         switch (op1, crn, op2) {
         case (0, 0, 4...7):
-            guard let bank = DebugComparator.Bank(rawValue: UInt8(op2 & 3)), crm < features.count(bank) else { return nil }
+            guard let bank = DebugComparator.Bank(rawValue: UInt8(op2 & 3)), crm < features.count(bank) else {
+                return nil
+            }
             self = .comparator(DebugComparator(bank, Int(crm)))
         case (0, 0, 0), (0, 0, 2): self.init(control: crm, op2)
         case (0, 1, _): self.init(lock: crm, op2)
@@ -174,9 +176,9 @@ public struct DebugFeatures: Sendable {
     /// no profiling.
     public var ofMachine: UInt64 { bits & (15 << 12 | 15 << 20 | 15 << 28 | 15 << 36) | version }
 
-    /// DBGDIDR, which AArch32 processes can read (G8.3.10): the same numbers, and SE_imp and nSUHD_imp, which a board's
-    /// core has even where software cannot use EL3.
+    /// DBGDIDR, which AArch32 processes can read (G8.3.10): the same numbers, v8.0, and SE_imp and nSUHD_imp, which a
+    /// board's core has even where software cannot use EL3. It is what the emulator's boards say, whatever their version.
     public var ofProcess: UInt64 {
-        field(20) << 28 | field(12) << 24 | field(28) << 20 | min(version, 8) << 16 | 0xD000
+        field(20) << 28 | field(12) << 24 | field(28) << 20 | 6 << 16 | 0xD000
     }
 }

@@ -49,7 +49,7 @@ public struct GuestImage: Sendable {
             let start = ramBase + Self.flatOffset
             (modules, entry, end) = ([Module(address: start, data: data)], start, start + UInt64(data.count))
         case .elf:
-            (modules, entry, end) = try Self.elf(data)
+            (modules, entry, end) = try Self.elf(data, ramBase)
         default:
             let header = try ARM64ImageHeader(data)
             let (start, overflow) = ramBase.addingReportingOverflow(header.textOffset)
@@ -85,12 +85,14 @@ public struct GuestImage: Sendable {
         return (plain, inner)
     }
 
-    private static func elf(_ data: Data) throws(ImageError) -> ([Module], entry: UInt64, end: UInt64) {
+    private static func elf(_ data: Data, _ ramBase: UInt64) throws(ImageError) -> ([Module], entry: UInt64, end: UInt64) {
         let file = try ELFFile(data)
         let segments = file.segments.sorted { $0.physicalAddress < $1.physicalAddress }
-        guard segments.count <= maximumModules else {
+        let modules = try Self.modules(segments, file, ramBase)
+        guard modules.count <= maximumModules else {
             throw ImageError(
-                "the kernel's ELF file has \(segments.count) segments to load, and \(maximumModules) are possible",
+                "the kernel's ELF file has \(modules.count) segments to load that lie apart, and "
+                    + "\(maximumModules) are possible",
                 remedy: "merge them in its linker script, or name a flat binary with 'format: flat'")
         }
         // The entry is a virtual address; the machine starts with its MMU off.
@@ -100,17 +102,43 @@ public struct GuestImage: Sendable {
         }) {
             entry = home.physicalAddress + (file.entry - home.virtualAddress)
         }
-        let modules = segments.map { segment in module(segment, file) }
         let end = segments.map { $0.physicalAddress + $0.memorySize }.max() ?? 0
         return (modules, entry, end)
     }
 
-    /// What a segment has in the file; the rest of it is RAM that is zero when the machine starts.
-    private static func module(_ segment: ELFFile.Segment, _ file: ELFFile) -> Module {
-        let address = segment.physicalAddress & ~7
-        var data = Data(count: Int(segment.physicalAddress - address))
-        data.append(file.contents(of: segment))
-        return Module(address: address, data: data)
+    /// Modules that are nearer than this become one. A monitor copies blocks of 64 bytes, and modules begin at
+    /// multiples of 8, so that of two that touch each would overwrite an end of the other.
+    private static let smallestGap: UInt64 = 64
+
+    /// What segments have in the file, by ascending address, wherever they begin and end; the rest of them is RAM that
+    /// is zero when the machine starts, and so is what lies between two that become one.
+    private static func modules(
+        _ segments: [ELFFile.Segment], _ file: ELFFile, _ ramBase: UInt64
+    ) throws(ImageError) -> [Module] {
+        var modules: [Module] = []
+        for segment in segments where segment.fileSize > 0 {
+            let last = modules.count - 1
+            let end = last < 0 ? 0 : modules[last].address + UInt64(modules[last].data.count)
+            guard segment.physicalAddress >= end else {
+                throw misplaced(segment.physicalAddress, below: end, ramBase)
+            }
+            if last >= 0, segment.physicalAddress - end < smallestGap {
+                modules[last].data.append(Data(count: Int(segment.physicalAddress - end)))
+                modules[last].data.append(file.contents(of: segment))
+            } else {
+                let address = segment.physicalAddress & ~7
+                let padding = Data(count: Int(segment.physicalAddress - address))
+                modules.append(Module(address: address, data: padding + file.contents(of: segment)))
+            }
+        }
+        return modules
+    }
+
+    private static func misplaced(_ address: UInt64, below limit: UInt64, _ ramBase: UInt64) -> ImageError {
+        ImageError(
+            "the kernel's part for \(hex(address)) lies below \(hex(limit)), where "
+                + (limit == ramBase ? "RAM begins" : "the part before it ends"),
+            remedy: "link the kernel for RAM from \(hex(ramBase)) on, without overlaps")
     }
 
     private static func check(
@@ -119,10 +147,7 @@ public struct GuestImage: Sendable {
         var lowest = base
         for module in modules {
             guard module.address >= lowest else {
-                throw ImageError(
-                    "the kernel's part for \(hex(module.address)) lies below \(hex(lowest)), where "
-                        + (lowest == base ? "RAM begins" : "the part before it ends"),
-                    remedy: "link the kernel for RAM from \(hex(base)) on, without overlaps")
+                throw misplaced(module.address, below: lowest, base)
             }
             lowest = module.address + UInt64(module.data.count)
         }

@@ -1,32 +1,32 @@
 /// Divides the filling of a machine's RAM into pieces, so that each can be charged to the machine: first all RAM is
-/// cleared, or only cleaned to memory if it holds zeroes, then each segment is copied.
+/// cleared, and mapped before that if it is not mapped yet, then each segment is copied.
 public struct LoadingPlan {
     public enum Piece: Equatable {
         /// `offset` is from the start of RAM.
         case clear(offset: UInt64, size: UInt64)
-        /// The same of RAM that holds zeroes, but perhaps in the caches only.
-        case clean(offset: UInt64, size: UInt64)
+        /// The same of RAM that is to be mapped first.
+        case map(offset: UInt64, size: UInt64)
         /// `offset` is from the start of the segment.
         case copy(segment: Int, offset: UInt64, size: UInt64)
     }
 
-    /// No piece is larger. All but the last of a segment are multiples of it.
-    public static let pieceSize: UInt64 = 1 << 20
+    /// No piece is larger, and all but the last of a segment have this size: what one entry of a page table maps.
+    public static let pieceSize: UInt64 = 2 << 20
 
     private let memory: UInt64
-    private let holdsZeroes: Bool
+    private let maps: Bool
     private let segments: InlineArray<8, UInt64>
-    /// -1: RAM is being cleared or cleaned.
+    /// -1: RAM is being cleared.
     private var segment = -1
     private var offset: UInt64 = 0
 
     /// - Parameters:
     ///   - memory: bytes of RAM; 0: none is cleared.
-    ///   - holdsZeroes: whether RAM holds zeroes already.
+    ///   - maps: whether RAM is to be mapped, too.
     ///   - segments: bytes of each; 0: it does not exist.
-    public init(memory: UInt64, holdsZeroes: Bool, segments: InlineArray<8, UInt64>) {
+    public init(memory: UInt64, maps: Bool, segments: InlineArray<8, UInt64>) {
         self.memory = memory
-        self.holdsZeroes = holdsZeroes
+        self.maps = maps
         self.segments = segments
         skipFinished()
     }
@@ -48,7 +48,7 @@ public struct LoadingPlan {
         if segment >= 0 {
             piece = .copy(segment: segment, offset: start, size: size)
         } else {
-            piece = holdsZeroes ? .clean(offset: start, size: size) : .clear(offset: start, size: size)
+            piece = maps ? .map(offset: start, size: size) : .clear(offset: start, size: size)
         }
         offset += size
         skipFinished()

@@ -213,7 +213,7 @@ import Testing
         let core = DebugFeatures(bits: 0xF0F5_F00F_1030_5F18 | 0xF << 36)
         #expect(core.ofMachine == 0xF0_1030_5008)
         #expect(core.breakpoints == 6 && core.watchpoints == 4 && !core.hasDoubleLock)
-        #expect(core.ofProcess == 0x3518_D000)
+        #expect(core.ofProcess == 0x3516_D000)
         #expect(DebugFeatures(bits: 7).ofMachine == 6, "no host extensions")
         #expect(DebugFeatures(bits: 11).ofMachine == 9 && DebugFeatures(bits: 11).hasDoubleLock)
         #expect(DebugFeatures(bits: 6 | 5 << 12 | 3 << 20 | 1 << 28).ofProcess == 0x3516_D000)
@@ -221,7 +221,9 @@ import Testing
 
     // MARK: AArch32 processes
 
-    private func read(_ crn: UInt64, _ crm: UInt64, opc1: UInt64 = 0, opc2: UInt64 = 0, isRead: Bool = true) -> UInt64? {
+    private func read(
+        _ crn: UInt64, _ crm: UInt64, opc1: UInt64 = 0, opc2: UInt64 = 0, isRead: Bool = true
+    ) -> UInt64? {
         let syndrome = 5 << 26 | 1 << 25 | opc2 << 17 | opc1 << 14 | crn << 10 | 3 << 5 | crm << 1 | (isRead ? 1 : 0)
         let access = DebugCoprocessorAccess(syndrome: syndrome, state: 0x10)
         #expect(access.first == 3 && access.second == nil && access.isExecuted)
@@ -245,7 +247,8 @@ import Testing
             { _, z, _, _ in z }, { _, z, _, _ in !z }, { _, _, c, _ in c }, { _, _, c, _ in !c },
             { n, _, _, _ in n }, { n, _, _, _ in !n }, { _, _, _, v in v }, { _, _, _, v in !v },
             { _, z, c, _ in c && !z }, { _, z, c, _ in !c || z }, { n, _, _, v in n == v }, { n, _, _, v in n != v },
-            { n, z, _, v in n == v && !z }, { n, z, _, v in n != v || z }, { _, _, _, _ in true }, { _, _, _, _ in true },
+            { n, z, _, v in n == v && !z }, { n, z, _, v in n != v || z },
+            { _, _, _, _ in true }, { _, _, _, _ in true },
         ]
         for (number, rule) in rules.enumerated() {
             for flags in 0..<16 as Range<UInt64> {

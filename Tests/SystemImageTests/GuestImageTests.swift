@@ -85,6 +85,44 @@ import Testing
         #expect(image.end == base + 0x10_1004)
     }
 
+    /// Segments that begin and end anywhere, one of them at the byte behind another: each byte of RAM is what the file
+    /// says, and zero elsewhere, also where a monitor copies whole blocks.
+    @Test(arguments: [1, 2, 4, 8, 16, 63, 64, 65, 4096] as [UInt64], [1, 7, 61, 64, 130])
+    func elfSegmentsBeginAtAnyMultiple(of alignment: UInt64, length: Int) throws {
+        let start = base + 0x8_0000
+        for gap in 0..<3 as Range<UInt64> {
+            var expected: [UInt8] = []
+            var segments: [ELFBuilder.Segment] = []
+            for number in 0..<5 as Range<UInt8> {
+                let next = (UInt64(expected.count) + alignment - 1) / alignment
+                let begin = (next + gap * UInt64(number % 2)) * alignment
+                let data = Data(repeating: number + 1, count: length + 3 * Int(number))
+                expected += [UInt8](repeating: 0, count: Int(begin) - expected.count) + data
+                segments.append(
+                    .init(flags: 6, address: 0xFFFF_0000_0000_0000 + begin, physical: start + begin, data: data))
+            }
+            // One that has nothing in the file, behind the others' last byte.
+            let end = UInt64(expected.count)
+            segments.append(.init(flags: 6, address: 0x1000, physical: start + end, data: Data(), memorySize: 3))
+            let loaded = try image(ELFBuilder(entry: start, segments: segments.reversed()).build())
+            let memory = Self.loaded(loaded.modules, from: start, count: expected.count + 64)
+            #expect(memory == expected + [UInt8](repeating: 0, count: 64))
+            #expect(loaded.end == start + end + 3)
+        }
+    }
+
+    /// What a monitor makes of cleared RAM: blocks of 64 bytes, in the order of the modules.
+    private static func loaded(_ modules: [GuestImage.Module], from start: UInt64, count: Int) -> [UInt8] {
+        var memory = [UInt8](repeating: 0, count: count + 4096)
+        for module in modules {
+            #expect(module.address % 8 == 0)
+            let blocks = module.data + Data(count: (64 - module.data.count % 64) % 64)
+            let place = Int(module.address - start)
+            memory.replaceSubrange(place..<place + blocks.count, with: blocks)
+        }
+        return Array(memory[..<count])
+    }
+
     @Test func refusesAnELFOutsideRAM() {
         func elf(_ physical: UInt64, count: Int = 1) -> Data {
             ELFBuilder(

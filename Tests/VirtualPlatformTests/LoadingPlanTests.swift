@@ -5,10 +5,10 @@ import Testing
 @Suite struct LoadingPlanTests {
     private let piece = LoadingPlan.pieceSize
 
-    private func pieces(clearing: UInt64, holdsZeroes: Bool = false, _ segments: [UInt64]) -> [LoadingPlan.Piece] {
+    private func pieces(clearing: UInt64, maps: Bool = false, _ segments: [UInt64]) -> [LoadingPlan.Piece] {
         var sizes = InlineArray<8, UInt64>(repeating: 0)
         for (index, size) in segments.enumerated() { sizes[index] = size }
-        var plan = LoadingPlan(memory: clearing, holdsZeroes: holdsZeroes, segments: sizes)
+        var plan = LoadingPlan(memory: clearing, maps: maps, segments: sizes)
         var pieces: [LoadingPlan.Piece] = []
         while let next = plan.next() {
             pieces.append(next)
@@ -22,7 +22,7 @@ import Testing
 
     @Test func nothingToDo() {
         #expect(pieces(clearing: 0, []) == [])
-        #expect(!LoadingPlan(memory: 0, holdsZeroes: true, segments: InlineArray(repeating: 0)).isDone)
+        #expect(!LoadingPlan(memory: 0, maps: true, segments: InlineArray(repeating: 0)).isDone)
     }
 
     @Test func clearsBeforeItCopies() {
@@ -34,10 +34,10 @@ import Testing
             ])
     }
 
-    @Test func cleansWhatHoldsZeroes() {
+    @Test func mapsWhatItClears() {
         #expect(
-            pieces(clearing: piece + 64, holdsZeroes: true, [128]) == [
-                .clean(offset: 0, size: piece), .clean(offset: piece, size: 64),
+            pieces(clearing: piece + 64, maps: true, [128]) == [
+                .map(offset: 0, size: piece), .map(offset: piece, size: 64),
                 .copy(segment: 0, offset: 0, size: 128),
             ])
     }
@@ -48,7 +48,7 @@ import Testing
         var copied = [UInt64](repeating: 0, count: 8)
         for next in pieces(clearing: clearing, Array(repeating: size, count: 8)) {
             switch next {
-            case .clean: Issue.record("nothing is to be cleaned")
+            case .map: Issue.record("nothing is to be mapped")
             case .clear(let offset, let size):
                 #expect(offset == cleared && size > 0 && size <= piece)
                 cleared += size

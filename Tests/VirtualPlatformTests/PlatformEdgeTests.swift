@@ -182,11 +182,11 @@ import Testing
         #expect(!(0..<8).contains { waiter.contains(virtualCPU: $0) })
     }
 
-    @Test func aPieceOfAMachinesMemoryIsAMebibyte() {
-        var plan = LoadingPlan(memory: 1 << 20 + 1, holdsZeroes: false, segments: InlineArray(repeating: 0))
+    @Test func aPieceOfAMachinesMemoryIsABlockOfItsTables() {
+        var plan = LoadingPlan(memory: 2 << 20 + 1, maps: false, segments: InlineArray(repeating: 0))
         var pieces: [LoadingPlan.Piece?] = []
         for _ in 0..<4 { pieces.append(plan.next()) }
-        #expect(pieces == [.clear(offset: 0, size: 1 << 20), .clear(offset: 1 << 20, size: 1), nil, nil])
+        #expect(pieces == [.clear(offset: 0, size: 2 << 20), .clear(offset: 2 << 20, size: 1), nil, nil])
         #expect(plan.isDone)
     }
 }
