@@ -11,9 +11,9 @@ struct RegionBells {
     var boundReceiver = InlineArray<2, UInt64>(repeating: 0)
 }
 
-// Shared regions. Root makes their memory once; each life of either end gets mappings of its own, and no capability of the
-// memory, so that neither end can take it from the other. A bell is bound when both ends are there, and again when an
-// end that it hangs on has a new life.
+// Shared regions. Root makes their memory once; each life of either end gets mappings of its own, and no capability of
+// the memory, so that neither end can take it from the other. A bell is bound when both ends are there, and again when
+// an end that it hangs on has a new life.
 extension SystemBuilder {
     static func region(_ number: Int) -> SharedRegionRecord { BootTable.header.regions[number] }
 
@@ -112,8 +112,8 @@ extension SystemBuilder {
                     Words(SharedRegions.doorbell(number), UInt64(target), bits)), "cannot bind a region's doorbell")
         } else {
             // The badge is what is raised, whatever the component says.
-            derive(
-                target, into: tenants[from].table, SharedRegions.firstBell + UInt32(number), rights: .write, badge: bits)
+            let slot = SharedRegions.firstBell + UInt32(number)
+            derive(target, into: tenants[from].table, slot, rights: .write, badge: bits)
         }
     }
 
