@@ -52,8 +52,7 @@ struct EstateDemand {
         objects += ObjectSize.table(slots: SystemBuilder.tableSlots) + ObjectSize.notification
         objects += record.coreSpread * (ObjectSize.thread + ObjectSize.schedulingContext)
         if record.kind == TenantKind.machine.rawValue { addMachine(record) }
-        // A mapping in it for each shared region.
-        slots += UInt32(SharedRegions.maximum)
+        slots += SystemBuilder.regionCount(record)
         // The console driver has a mapping for each client, root included, and a clock.
         if record.kind == TenantKind.consoleDriver.rawValue {
             slots += UInt32(SystemBuilder.tenantCount + 1) + 1
@@ -90,7 +89,7 @@ extension TenantRecord {
     /// RAM one, each module two for its ends that fill no 2 MiB.
     var pageTables: UInt64 {
         var base = 15 + (paging.size >> 21) + (SystemBuilder.pagedFileTables(self)) + heapSize >> 21 + coreSpread
-        base += SystemBuilder.regionTables + windowCount + SystemBuilder.callerCount(self)
+        base += (kind == TenantKind.machine.rawValue ? 0 : SystemBuilder.regionTables(self)) + windowCount + SystemBuilder.callerCount(self)
         for index in 0..<4 { base += program.segments[index].memorySize >> 21 }
         guard kind == TenantKind.machine.rawValue else { return base }
         var modules: UInt64 = 0
@@ -99,5 +98,5 @@ extension TenantRecord {
     }
 
     /// Those of its machine's space.
-    var machinePageTables: UInt64 { 4 + SystemBuilder.regionTables + machine.memory.size >> 30 }
+    var machinePageTables: UInt64 { 4 + SystemBuilder.regionTables(self) + machine.memory.size >> 30 }
 }

@@ -11,9 +11,9 @@ struct RegionBells {
     var boundReceiver = InlineArray<2, UInt64>(repeating: 0)
 }
 
-// Shared regions. Root makes their memory once; each life of either end gets mappings of its own, and no capability of the
-// memory, so that neither end can take it from the other. A bell is bound when both ends are there, and again when an
-// end that it hangs on has a new life.
+// Shared regions. Root makes their memory once; each life of either end gets mappings of its own, and no capability of
+// the memory, so that neither end can take it from the other. A bell is bound when both ends are there, and again when
+// an end that it hangs on has a new life.
 extension SystemBuilder {
     static func region(_ number: Int) -> SharedRegionRecord { BootTable.header.regions[number] }
 
@@ -26,19 +26,33 @@ extension SystemBuilder {
         BootTable.tenant(index).kind == TenantKind.machine.rawValue
     }
 
-    /// Page tables that the regions of one tenant need at most: one of 2 MiB entries for all of a machine's or for each of
-    /// a component's, and those of 4 KiB entries.
-    static var regionTables: UInt64 {
+    /// Returns how many regions a tenant is an end of: each takes a slot for a mapping in its space.
+    static func regionCount(_ record: TenantRecord) -> UInt32 {
+        var count: UInt32 = 0
+        for number in 0..<SharedRegions.maximum where isEnd(record, of: number) { count += 1 }
+        return count
+    }
+
+    /// Returns how many page tables a tenant's regions need at most: one of 2 MiB entries and those of 4 KiB entries.
+    static func regionTables(_ record: TenantRecord) -> UInt64 {
         var tables: UInt64 = 0
-        for number in 0..<SharedRegions.maximum where region(number).size != 0 {
-            tables += 2 + (region(number).size + 0x1F_FFFF) >> 21
+        for number in 0..<SharedRegions.maximum where isEnd(record, of: number) {
+            tables += 1 + (region(number).size + 0x1F_FFFF) >> 21
         }
         return tables
     }
 
+    private static func isEnd(_ record: TenantRecord, of number: Int) -> Bool {
+        guard region(number).size != 0 else { return false }
+        for end in 0..<2 where isSame(BootTable.tenant(tenant(at: end, of: number)).name, record.name) { return true }
+        return false
+    }
+
     mutating func prepareRegions() {
         for number in 0..<SharedRegions.maximum where SystemBuilder.region(number).size != 0 {
-            regions[number] = memory.clearedExtent(SystemBuilder.region(number).size)
+            let size = SystemBuilder.region(number).size
+            // Large entries serve what is large.
+            regions[number] = memory.clearedExtent(size, alignment: size >= 1 << 21 ? 1 << 21 : 4096)
             for end in 0..<2 where SystemBuilder.isMachine(SystemBuilder.tenant(at: end, of: number)) {
                 bells[number].lines[end] = memory.create(.notification)
             }
@@ -98,8 +112,8 @@ extension SystemBuilder {
                     Words(SharedRegions.doorbell(number), UInt64(target), bits)), "cannot bind a region's doorbell")
         } else {
             // The badge is what is raised, whatever the component says.
-            derive(
-                target, into: tenants[from].table, SharedRegions.firstBell + UInt32(number), rights: .write, badge: bits)
+            let slot = SharedRegions.firstBell + UInt32(number)
+            derive(target, into: tenants[from].table, slot, rights: .write, badge: bits)
         }
     }
 

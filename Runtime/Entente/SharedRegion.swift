@@ -25,8 +25,8 @@ public struct SharedRegion: Sendable {
             guard end.size > 0, end.isNamed(name) else { continue }
             self.number = number
             let address = SharedRegions.componentAddress(number)
-            // SAFETY: root mapped the region there, of this size, before it started this component, and it stays as long
-            // as the component lives.
+            // SAFETY: root mapped the region there, of this size, before it started this component, and it stays as
+            // long as the component lives.
             memory = unsafe SharedMemory(
                 base: UnsafeMutableRawPointer(bitPattern: UInt(Seam.address(address))).unsafelyUnwrapped,
                 size: Int(end.size))

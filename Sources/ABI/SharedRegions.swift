@@ -15,7 +15,7 @@ public enum SharedRegions {
     /// The slot in which a component has the peer's bell of region N.
     public static let firstBell: UInt32 = 40
 
-    /// A machine sees region N at `machineMemory + N * maximumSize`, where QEMU's `virt` has PCIe, which no machine has.
+    /// A machine sees region N at `machineMemory + N * maximumSize`. QEMU's `virt` has PCIe there, and no machine has.
     public static let machineMemory: UInt64 = 0x2000_0000
     /// A store to `doorbells + N * 4096` rings the peer.
     public static let doorbells: UInt64 = 0x0B01_0000

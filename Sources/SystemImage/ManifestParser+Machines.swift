@@ -39,7 +39,8 @@ extension ManifestParser {
             let starved = manifest.tenants.filter {
                 $0.priority < machine.priority && !$0.cores(of: manifest.board.cores).isDisjoint(with: cores)
             }
-            guard let least = starved.map(\.priority).min(), let declaration = declarations.first(where: { $0.name == machine.name })
+            guard let least = starved.map(\.priority).min(),
+                let declaration = declarations.first(where: { $0.name == machine.name })
             else { continue }
             let names = enumerated(starved.map { "'\($0.name)' (\($0.priority))" })
             let pronoun = starved.count == 1 ? "that does" : "those do"

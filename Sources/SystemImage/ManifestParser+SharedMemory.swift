@@ -103,7 +103,8 @@ extension ManifestParser {
                 let name = node.text ?? node.kindDescription
                 source.report(
                     at: node, "\(section.title) is for '\(name.shortened)', and nothing has that name",
-                    remedy: name.nearest(in: names).map { "did you mean '\($0)'?" } ?? "possible are \(enumerated(names))")
+                    remedy: name.nearest(in: names).map { "did you mean '\($0)'?" }
+                        ?? "possible are \(enumerated(names))")
                 continue
             }
             ends.append(name)

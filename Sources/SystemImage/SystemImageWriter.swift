@@ -64,7 +64,9 @@ public struct SystemImageWriter {
         guard ends.count == 2, ends[0] != ends[1], SharedMemoryDescription.sizes.contains(region.size),
             region.size.isMultiple(ofSize: Self.pageSize), sharedMemory.count <= SharedMemoryDescription.maximum
         else {
-            throw ImageError("the shared memory '\(region.name)' has no two ends, or a size that is not possible", remedy: "correct it")
+            throw ImageError(
+                "the shared memory '\(region.name)' has no two ends, or a size that is not possible",
+                remedy: "name two machines or components, and 4KiB to 16MiB")
         }
         return PlacedRegion(name: region.name, size: region.size, ends: ends)
     }

@@ -1,5 +1,7 @@
 import Testing
 
+@testable import entente
+
 extension SystemTests {
     /// Memory with a doorbell between Debian and a component, a bare machine and the component, and both machines.
     @Suite(.serialized) struct SharedMemoryTests {
@@ -27,6 +29,18 @@ extension SystemTests {
             #expect(try system.run("devmem 0x0b010000 32 1", on: "debian").status == 0)
             try system.wait(for: "life 2", on: "echo")
             #expect(try ring(0, with: 50, in: system).contains("0x00000033"))
+            try checkReport(of: "debian", in: system)
+        }
+
+        /// What `SilenceWatch` reads is what root writes; here, because a system with a machine is up.
+        private func checkReport(of machine: String, in system: RunningSystem) throws {
+            try system.type("machine \(machine)\n", on: "root")
+            try system.wait(for: " floatingPoint ", on: "root")
+            try system.wait(for: "\n", on: "root")
+            let report = try system.lines(of: "root").compactMap { ProcessorReport(line: $0, machine: machine) }.last
+            #expect(report?.isStopped == false && report?.exits.count == 8)
+            #expect(report?.exits["memory", default: 0] ?? 0 > 100 && report?.exits["wait", default: 0] ?? 0 > 0)
+            #expect(report?.usedMilliseconds ?? 0 > 0)
         }
 
         private func ring(_ number: Int, with value: Int, in system: RunningSystem) throws -> String {

@@ -7,8 +7,8 @@ struct DebugCommand: ParsableCommand {
         commandName: "debug",
         abstract: "Boots a system on QEMU and opens gdb on one part of it.",
         discussion: """
-            NAME is a component, a machine (its kernel), MACHINE.monitor, 'root', 'serial' or 'kernel'. The board waits \
-            before its first instruction; 'continue' starts it, Ctrl-C stops it wherever it is. gdb has the symbols of \
+            NAME is a component, a machine (its kernel), MACHINE.monitor, 'root', 'serial' or 'kernel'. The board \
+            waits before its first instruction; 'continue' starts it, Ctrl-C stops it wherever it is. gdb has the symbols of \
             NAME, and each breakpoint and watchpoint gets a condition, so that it stops in NAME's address space and \
             privilege level only: others may have the same addresses. The consoles go to .entente/logs/SYSTEM.
             """)
@@ -29,13 +29,15 @@ struct DebugCommand: ParsableCommand {
     func run() throws {
         guard let gdb = Subprocess.find(DebugCommand.debugger) else {
             throw Failure(
-                "the program '\(DebugCommand.debugger)' is not installed", remedy: "start the tool by ./entente, which installs it")
+                "the program '\(DebugCommand.debugger)' is not installed",
+                remedy: "start the tool by ./entente, which installs it")
         }
         let workspace = try Workspace.current()
         let manifest = try system.manifest(in: workspace)
         var options = EmulatorOptions()
         (options.icount, options.gdb) = (false, false)
-        let socket = FileManager.default.temporaryDirectory.appendingPathComponent("entente-\(UUID().uuidString.prefix(8)).gdb")
+        let socket = FileManager.default.temporaryDirectory
+            .appendingPathComponent("entente-\(UUID().uuidString.prefix(8)).gdb")
         options.extraArguments = ["-S", "-gdb", "unix:\(socket.path),server=on,wait=off"]
         let boot = try BootPlan(manifest, workspace: workspace, options: options)
         let target = try DebugTarget(
@@ -46,7 +48,8 @@ struct DebugCommand: ParsableCommand {
         defer {
             for file in [socket, script] { try? FileManager.default.removeItem(at: file) }
         }
-        Progress.say("==> Booting '\(manifest.name)' on QEMU, stopped; its consoles go to \(workspace.logs.appendingPathComponent(boot.name).path)")
+        let logs = workspace.logs.appendingPathComponent(boot.name).path
+        Progress.say("==> Booting '\(manifest.name)' on QEMU, stopped; its consoles go to \(logs)")
         let listener = ConsoleListener(try boot.start(workspace: workspace))
         defer { listener.end() }
         try DebugCommand.wait(for: socket)

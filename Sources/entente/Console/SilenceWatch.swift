@@ -2,8 +2,8 @@ import Foundation
 
 /// Asks root about a machine that has said nothing since the board started, and tells the user what root knows.
 ///
-/// It types `machine NAME` at root's console twice, four seconds apart, because the difference tells a machine that computes
-/// from one that waits. It asks once in a session, and never after the machine's first byte.
+/// It types `machine NAME` at root's console twice, four seconds apart, because the difference tells a machine that
+/// computes from one that waits. It asks once in a session, and never after the machine's first byte.
 struct SilenceWatch {
     enum Action: Equatable {
         case ask(String)
@@ -45,8 +45,8 @@ struct SilenceWatch {
 
     /// Takes a line of root's console; those that are no answer are not looked at.
     mutating func heardRoot(_ line: String) {
-        guard state != .ended, state != .listening, let report = ProcessorReport(line: line, machine: machine) else { return }
-        answers.append(report)
+        guard state != .ended, state != .listening else { return }
+        if let report = ProcessorReport(line: line, machine: machine) { answers.append(report) }
     }
 
     /// What is to be done at this moment.
@@ -90,7 +90,8 @@ struct SilenceWatch {
 
     private var noAnswer: [String] {
         [
-            "'\(machine)' has said nothing for \(SilenceWatch.patience.components.seconds) s, and root does not answer either",
+            "'\(machine)' has said nothing for \(SilenceWatch.patience.components.seconds) s, "
+                + "and root does not answer either",
             "try: priorities below 30 for what runs on core 0, where root and the console driver work",
         ]
     }
@@ -107,7 +108,7 @@ struct ProcessorReport: Equatable {
 
     init?(line: String, machine: String) {
         guard let start = line.range(of: "machine: \(machine) cpu ") else { return nil }
-        let words = line[start.upperBound...].split(whereSeparator: { $0 == " " || $0 == "," || $0 == ":" }).map(String.init)
+        let words = line[start.upperBound...].split(whereSeparator: { " ,:".contains($0) }).map(String.init)
         guard words.count > 3, let used = words.firstIndex(of: "used"), let list = words.firstIndex(of: "exits"),
             used + 1 < words.count, let milliseconds = Int(words[used + 1])
         else { return nil }

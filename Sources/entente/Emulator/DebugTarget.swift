@@ -17,7 +17,9 @@ struct DebugTarget {
     /// Where QEMU loads the kernel: an Image without a text offset goes to 2 MiB above the start of RAM.
     static let kernelBase: UInt64 = 0x4020_0000
 
-    init(named name: String, in manifest: Manifest, channels: [Channel], symbols: URL?, workspace: Workspace) throws {
+    init(
+        named name: String, in manifest: Manifest, channels: [Channel], symbols: URL?, workspace: Workspace
+    ) throws {
         let spaces = DebugTarget.spaces(of: manifest)
         if name == "kernel" {
             self.symbols = symbols ?? channels[named: name]?.program
@@ -27,7 +29,8 @@ struct DebugTarget {
         }
         guard let space = spaces[name] else {
             let names = spaces.keys.sorted() + ["kernel"]
-            throw Failure("the system has no part named '\(name)'", remedy: "take one of: \(names.joined(separator: ", "))")
+            throw Failure(
+                "the system has no part named '\(name)'", remedy: "take one of: \(names.joined(separator: ", "))")
         }
         let machine = manifest.machines.first { $0.name == name }
         // EL0, or for a machine EL1 and EL0.
@@ -57,13 +60,19 @@ struct DebugTarget {
         return spaces
     }
 
+    /// Reads the symbols without gdb's warnings that it has no debugging information of the compiler's own C modules.
+    private func symbolCommand(_ file: URL) -> String {
+        let command = (offset == 0 ? "file " : "symbol-file -o \(offset) ") + file.path.quotedForGDB
+        return "python gdb.execute(\(command.quotedForGDB), to_string=True)"
+    }
+
     /// Commands for gdb. The program sees to it that each breakpoint has the condition, also one that the user changes.
     func script(socket: URL) -> String {
         """
         set confirm off
         set complaints 0
         set architecture aarch64
-        \(symbols.map { (offset == 0 ? "file " : "symbol-file -o \(offset) ") + $0.path.quotedForGDB } ?? "")
+        \(symbols.map(symbolCommand) ?? "")
         target remote \(socket.path)
         python
         import gdb
@@ -126,7 +135,7 @@ extension MachineDescription {
 }
 
 extension String {
-    /// As one word of gdb's command language.
+    /// As one word of gdb's command language, and as a text of Python's.
     fileprivate var quotedForGDB: String {
         "\"" + replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }

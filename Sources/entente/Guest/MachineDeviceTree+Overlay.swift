@@ -14,14 +14,14 @@ extension MachineDeviceTree {
         defer { try? FileManager.default.removeItem(at: folder) }
         let compiler = DeviceTreeCompiler(folder: folder)
         guard let overlay else { return try compiler.compile(source, name: "machine") }
+        let labelled = { try compiler.compile(source, name: "machine", withLabels: true) }
         switch try DeviceTreeOverlayKind(of: overlay) {
         case .compiled:
-            return try compiler.apply(overlay, to: compiler.compile(source, name: "machine", withLabels: true), named: overlay)
+            return try compiler.apply(overlay, to: labelled(), named: overlay)
         case .overlay:
             let compiled = folder.appendingPathComponent("overlay.dtbo")
             try compiler.compile(overlay, to: compiled)
-            return try compiler.apply(
-                compiled, to: compiler.compile(source, name: "machine", withLabels: true), named: overlay)
+            return try compiler.apply(compiled, to: labelled(), named: overlay)
         case .source:
             let joined = source + "/include/ \(MachineDeviceTree.quoted(overlay.path))\n"
             return try compiler.compile(joined, name: "machine", including: overlay)

@@ -26,7 +26,9 @@ enum ForegroundProcess {
         var child: pid_t = 0
         let error = posix_spawn(&child, program, nil, &attributes, words + [nil], environ)
         guard error == 0 else {
-            throw Failure("'\(program)' cannot be started: \(String(cString: strerror(error)))", remedy: "check that it is installed")
+            throw Failure(
+                "'\(program)' cannot be started: \(String(cString: strerror(error)))",
+                remedy: "check that it is installed")
         }
         var status: Int32 = 0
         while waitpid(child, &status, 0) < 0 {
