@@ -55,7 +55,7 @@ struct RunCommand: ParsableCommand {
                 throw Failure("the system '\(manifest.name)' has no machine that could run a command",
                               remedy: "add one to the manifest, or leave out --exec")
             }
-            status = try CommandSession(session: session, machine: channel, command: command).run(timeout: limit ?? .seconds(120))
+            status = try CommandSession(session: session, machine: channel, command: RawArguments.bytes(of: command)).run(timeout: limit ?? .seconds(120))
         } else {
             status = try TerminalSession(session: session, attachTo: channel, until: until).run(timeout: limit)
         }

@@ -4,7 +4,7 @@ import Foundation
 struct CommandSession {
     let session: Session
     let machine: Channel
-    let command: String
+    let command: [UInt8]
 
     /// - Returns: The command's exit status.
     /// - Throws: `Failure` when the time is over or the board goes off before the command has ended.

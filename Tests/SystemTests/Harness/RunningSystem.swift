@@ -81,7 +81,7 @@ final class RunningSystem {
     func run(_ command: String, on machine: String, timeout: Duration = .seconds(60)) throws -> (status: Int32, output: String) {
         let channel = try number(of: machine)
         let deadline = ContinuousClock.now + timeout
-        var remote = RemoteCommand(command)
+        var remote = RemoteCommand(command.utf8)
         var output: [UInt8] = []
         // The prompt may have come while somebody waited for something else.
         var actions = remote.heard(unread[channel] ?? [])
