@@ -14,9 +14,16 @@ struct Entente: ParsableCommand {
 
     /// Errors are shown as they describe themselves, and end the tool with their own status.
     static func main() {
+        StandardStreams.endWhenClosed()
         do {
-            var command = try parseAsRoot()
-            try command.run()
+            do {
+                var command = try parseAsRoot()
+                try command.run()
+            } catch let code as ExitCode {
+                try StandardStreams.finish()
+                throw code
+            }
+            try StandardStreams.finish()
         } catch let failure as Failure {
             Progress.say("entente: error: \(failure)")
             Foundation.exit(failure.status)

@@ -100,12 +100,7 @@ final class TerminalSession {
     private func announce(_ text: String) { showLog("[entente: \(text)]") }
 
     private func write(_ bytes: [UInt8], to descriptor: Int32) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0 && errno != EINTR && errno != EAGAIN { return }
-            rest = rest.dropFirst(max(0, count))
-        }
+        try? StandardStreams.write(bytes, to: descriptor)
     }
 
     // MARK: Input
