@@ -17,6 +17,8 @@ struct SystemBuilder {
     let workspace: Workspace
     let manifest: Manifest
     var seed = MachineDeviceTree.Seed.random
+    /// Where the image goes, if it is that of a run.
+    var imageOfRun: URL?
 
     private static let kernel = "Kernel"
 
@@ -37,9 +39,9 @@ struct SystemBuilder {
                 kernel: try named(kernelFile) { try KernelImage(elf: Data(contentsOf: kernelFile)) }, board: try board(),
                 root: try program(rootFile), tenants: [driver] + tenants)
             (writer.groups, writer.onFailure) = (manifest.groups, manifest.board.onFailure)
-            try workspace.make(workspace.systems)
-            let image = workspace.systems.appendingPathComponent("\(manifest.name).img")
-            try writer.write().write(to: image)
+            let image = imageOfRun ?? workspace.systems.appendingPathComponent("\(manifest.name)-\(manifest.file.placeKey).img")
+            try workspace.make(image.deletingLastPathComponent())
+            try writer.write().writeWhole(to: image)
             return image
         }
         let channels = channels(kernel: kernelFile, root: rootFile, driver: driverFile, tenants: programs)
@@ -98,7 +100,12 @@ struct SystemBuilder {
         try workspace.make(workspace.boards)
         let emulator = Emulator(manifest.board)
         let tree = workspace.boards.appendingPathComponent("\(emulator.boardName).dtb")
-        if !FileManager.default.fileExists(atPath: tree.path) { try emulator.dumpDeviceTree(to: tree) }
+        if !FileManager.default.fileExists(atPath: tree.path) {
+            let part = workspace.boards.appendingPathComponent(".\(UUID().uuidString).dtb")
+            defer { try? FileManager.default.removeItem(at: part) }
+            try emulator.dumpDeviceTree(to: part)
+            try Data(contentsOf: part).writeWhole(to: tree)
+        }
         return try named(tree) { try Board(deviceTree: tree) { try Subprocess("fdtget", $0).text() } }
     }
 

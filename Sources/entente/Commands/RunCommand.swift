@@ -8,7 +8,7 @@ struct RunCommand: ParsableCommand {
         abstract: "Boots a system on QEMU and attaches to a machine's console.",
         discussion: """
             At the console, Ctrl-A X leaves and Ctrl-A ? lists the other keys. What each console says is kept in \
-            .entente/logs/SYSTEM/NAME.log.
+            .entente/logs/SYSTEM/NAME.log; of a second run at the same time in SYSTEM.2, and so on.
 
             With --exec, the machine's shell runs one command: its output, and nothing else, goes to standard output, \
             and its exit status becomes that of the tool. The command's standard input is empty. Other exit statuses: \
@@ -46,7 +46,7 @@ struct RunCommand: ParsableCommand {
             ? try BootPlan(bare: try machineDescription(of: manifest), of: manifest, workspace: workspace, options: emulator)
             : try BootPlan(manifest, workspace: workspace, options: emulator)
         let channel = try attachedChannel(among: boot.channels)
-        Progress.say("==> Booting '\(manifest.name)' on QEMU")
+        Progress.say("==> Booting '\(manifest.name)' on QEMU; what each console says is kept in \(boot.place.logs.shortPath)")
         let session = try boot.start(workspace: workspace)
         let limit = timeout.map { Duration.seconds($0) }
         let status: Int32

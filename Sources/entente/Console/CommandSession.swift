@@ -46,6 +46,6 @@ struct CommandSession {
         let what = remote.isRunning
             ? "the command did not end within \(seconds) s"
             : "no shell answered at the console of '\(machine.name)' within \(seconds) s"
-        return Failure(what, remedy: "allow more time by --timeout, or look at the console's log", status: ExitStatus.timeout)
+        return Failure(what, remedy: "allow more time by --timeout, or look at \(session.place.log(of: machine).shortPath)", status: ExitStatus.timeout)
     }
 }

@@ -21,6 +21,8 @@ final class Session {
     let channels: [Channel]
     private let process: EmulatorProcess
     private let framing: ConsoleFraming
+    /// Kept for as long as the session may write there.
+    let place: RunPlace
     private let logs: ConsoleLogs
     private let symboliser: Symboliser
     private let start = ContinuousClock.now
@@ -29,10 +31,11 @@ final class Session {
     private var splitters: [UInt8: LineSplitter] = [:]
     private var pacer = InputPacer()
 
-    init(arguments: [String], channels: [Channel], framing: ConsoleFraming, logs: URL) throws {
+    init(arguments: [String], channels: [Channel], framing: ConsoleFraming, place: RunPlace) throws {
         self.channels = channels
         self.framing = framing
-        self.logs = try ConsoleLogs(folder: logs, channels: channels)
+        self.place = place
+        logs = try ConsoleLogs(folder: place.logs, channels: channels)
         symboliser = Symboliser(channels: channels)
         process = try EmulatorProcess(arguments: arguments)
     }

@@ -38,7 +38,7 @@ final class RunningSystem {
         }
         name = manifest.name
         tenants = manifest.tenants
-        var plan = try BootPlan(manifest, workspace: workspace, options: options.emulator)
+        let plan = try BootPlan(manifest, workspace: workspace, options: options.emulator)
         if let function { try plan.breakKernel(at: function, workspace: workspace) }
         session = try plan.start(workspace: workspace)
     }
