@@ -8,7 +8,7 @@ struct Entente: ParsableCommand {
         commandName: "entente",
         abstract: "Builds, runs and tests systems of machines and components on the Entente kernel.",
         subcommands: [
-            RunCommand.self, BuildCommand.self, CheckCommand.self, TestCommand.self, BenchCommand.self, NewCommand.self,
+            RunCommand.self, ConsoleCommand.self, RestartCommand.self, BuildCommand.self, CheckCommand.self, TestCommand.self, BenchCommand.self, NewCommand.self,
             GenerateCommand.self,
         ])
 

@@ -17,6 +17,8 @@ struct SystemBuilder {
     let workspace: Workspace
     let manifest: Manifest
     var seed = MachineDeviceTree.Seed.random
+    /// Of the terminal at which the system will run.
+    var terminal: TerminalSize?
     /// Where the image goes, if it is that of a run.
     var imageOfRun: URL?
 
@@ -39,7 +41,8 @@ struct SystemBuilder {
                 kernel: try named(kernelFile) { try KernelImage(elf: Data(contentsOf: kernelFile)) }, board: try board(),
                 root: try program(rootFile), tenants: [driver] + tenants)
             (writer.groups, writer.onFailure) = (manifest.groups, manifest.board.onFailure)
-            let image = imageOfRun ?? workspace.systems.appendingPathComponent("\(manifest.name)-\(manifest.file.placeKey).img")
+            let name = "\(manifest.name)-\(manifest.file.placeKey).img"
+            let image = imageOfRun ?? workspace.systems.appendingPathComponent(name)
             try workspace.make(image.deletingLastPathComponent())
             try writer.write().writeWhole(to: image)
             return image
@@ -62,7 +65,7 @@ struct SystemBuilder {
     private func tenant(_ description: TenantDescription, programFile: URL) throws -> Tenant {
         switch description {
         case .machine(let machine):
-            let image = try named(manifest.file, machine.name) { try machine.image(workspace: workspace, seed: seed) }
+            let image = try named(manifest.file, machine.name) { try machine.image(workspace: workspace, seed: seed, terminal: terminal) }
             return Tenant(
                 kind: .machine, name: machine.name, program: try program(programFile), priority: machine.priority,
                 core: machine.core, machine: image, restart: machine.restart)

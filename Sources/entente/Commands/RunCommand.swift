@@ -24,6 +24,9 @@ struct RunCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The machine to attach to, instead of the first.", valueName: "name"))
     var machine: String?
 
+    @Option(help: ArgumentHelp("The console to attach to: of root, of a component, of a machine.", valueName: "name"))
+    var console: String?
+
     @Option(help: ArgumentHelp("End after this time; with --exec, the default is 120.", valueName: "seconds"))
     var timeout: Int?
 
@@ -36,6 +39,9 @@ struct RunCommand: ParsableCommand {
     func validate() throws {
         if let timeout, timeout < 1 { throw ValidationError("--timeout needs at least 1 second") }
         if let until, until.isEmpty { throw ValidationError("--until needs a text; an empty one is in no line") }
+        if console != nil, machine != nil || command != nil || bare {
+            throw ValidationError("--console says what to attach to; leave out --machine, --exec and --bare with it")
+        }
         if until != nil, command != nil { throw ValidationError("--until and --exec say each when to end; give one of them") }
     }
 
@@ -70,6 +76,12 @@ struct RunCommand: ParsableCommand {
     }
 
     private func attachedChannel(among channels: [Channel]) throws -> Channel? {
+        if let console {
+            guard let found = channels[named: console] else {
+                throw Failure("the system has no console named '\(console)'", remedy: "take one of: \(channels.map(\.name).joined(separator: ", "))")
+            }
+            return found
+        }
         guard let machine else { return channels.machines.first }
         guard let found = channels.machines[named: machine] else { throw noMachine(channels.machines.map(\.name)) }
         return found

@@ -30,12 +30,14 @@ final class Session {
     private let multiplexer = ConsoleMultiplexer()
     private var splitters: [UInt8: LineSplitter] = [:]
     private var pacer = InputPacer()
+    private let control: ControlServer
 
     init(arguments: [String], channels: [Channel], framing: ConsoleFraming, place: RunPlace) throws {
         self.channels = channels
         self.framing = framing
         self.place = place
         logs = try ConsoleLogs(folder: place.logs, channels: channels)
+        control = try ControlServer(place: place, channels: channels)
         symboliser = Symboliser(channels: channels)
         process = try EmulatorProcess(arguments: arguments)
     }
@@ -57,13 +59,16 @@ final class Session {
     /// Waits until something happens or `timeout` is over, and says what; nothing after a timeout or a signal.
     func wait(timeout: Duration, watching descriptor: Int32? = nil) -> [Event] {
         var polled = [pollfd(fd: process.outputDescriptor, events: Int16(POLLIN), revents: 0)]
-        if let descriptor { polled.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)) }
+        if let descriptor, !pacer.isFull { polled.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)) }
+        let others = polled.count
+        polled += control.polled(takesInput: !pacer.isFull)
         let patience = pacer.untilNext.map { min($0, timeout) } ?? timeout
         let count = poll(&polled, nfds_t(polled.count), max(0, patience.milliseconds))
         if let burst = pacer.next() { pacer.sent(process.write(burst)) }
         guard count > 0 else { return [] }
+        for input in control.serve(polled[others...]) { type(input.bytes, to: input.channel) }
         var events: [Event] = []
-        if polled.count > 1, polled[1].revents != 0 { events.append(.readable) }
+        if others > 1, polled[1].revents != 0 { events.append(.readable) }
         if polled[0].revents != 0 { events += readOutput() }
         return events
     }
@@ -78,6 +83,7 @@ final class Session {
         }
         return pieces.flatMap { piece in
             logs.write(piece.bytes, of: piece.channel)
+            control.said(piece.bytes, by: piece.channel)
             let lines = splitters[piece.channel, default: LineSplitter()].take(piece.bytes)
             let output = Event.output(channel: piece.channel, bytes: piece.bytes)
             return [output] + lines.map { Event.line(channel: piece.channel, text: stamped($0, of: piece.channel)) }
@@ -114,6 +120,9 @@ struct InputPacer {
     static let pause = Duration.milliseconds(3)
 
     mutating func add(_ bytes: [UInt8]) { waiting += bytes }
+
+    /// Whether so much waits that more would wait for seconds.
+    var isFull: Bool { waiting.count > 1 << 14 }
 
     /// How long until the next bytes may go; nil when there are none.
     var untilNext: Duration? { waiting.isEmpty ? nil : max(.zero, earliest - .now) }

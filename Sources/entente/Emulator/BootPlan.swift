@@ -14,7 +14,7 @@ struct BootPlan {
     /// - Parameter entries: Counts entries into the kernel; by default the counter that the environment asks for.
     init(_ manifest: Manifest, workspace: Workspace, options: EmulatorOptions, entries: EntryCounter? = nil) throws {
         var builder = SystemBuilder(workspace: workspace, manifest: manifest)
-        if options.icount { builder.seed = .fixed }
+        if options.icount { builder.seed = .fixed } else { builder.terminal = TerminalMode.size }
         place = try RunPlace(manifest.name, workspace: workspace)
         builder.imageOfRun = place.image
         let system = try builder.build()
@@ -30,7 +30,7 @@ struct BootPlan {
     /// comparison compares nothing but the kernel below.
     init(bare machine: MachineDescription, of manifest: Manifest, workspace: Workspace, options: EmulatorOptions) throws {
         let files = try GuestFiles(of: machine, workspace: workspace)
-        let tree = try machine.deviceTree(initrd: nil, seed: options.icount ? .fixed : .random).compiled(workspace: workspace)
+        let tree = try machine.deviceTree(initrd: nil, seed: options.icount ? .fixed : .random, terminal: options.icount ? nil : TerminalMode.size).compiled(workspace: workspace)
         place = try RunPlace("\(manifest.name).bare", workspace: workspace)
         let treeFile = place.image
         try tree.writeWhole(to: treeFile)

@@ -12,6 +12,10 @@ struct MachineDeviceTree {
     var seed: Seed = .random
     /// Source that is added behind; it may refer to the labels below.
     var overlay: URL?
+    /// The machine's name, by which the Debian guest calls itself.
+    var name: String?
+    /// The size of the terminal at the machine's console; a serial line cannot tell it.
+    var terminal: TerminalSize?
 
     enum Seed {
         case random
@@ -42,7 +46,7 @@ struct MachineDeviceTree {
             chosen {
                 stdout-path = "/pl011@9000000";
                 bootargs = \(MachineDeviceTree.quoted(commandLine));
-        \(chosenInitrd)        rng-seed = <\(seedCells)>;
+        \(chosenInitrd)\(chosenConsole)        rng-seed = <\(seedCells)>;
             };
 
             memory@\(MachineDeviceTree.hex(memory.lowerBound, prefix: "")) {
@@ -116,6 +120,11 @@ struct MachineDeviceTree {
                     linux,initrd-end = <\(MachineDeviceTree.cells(initrd.upperBound))>;
 
             """
+    }
+
+    private var chosenConsole: String {
+        let name = name.map { "        entente,name = \(MachineDeviceTree.quoted($0));\n" } ?? ""
+        return name + (terminal.map { "        entente,terminal = \"\($0.sttyArguments)\";\n" } ?? "")
     }
 
     private var seedCells: String {
