@@ -8,6 +8,10 @@ struct ComponentPackage {
     /// The folder of a package that a user names.
     static func folder(_ path: String) throws -> URL {
         let url = URL(fileURLWithPath: path).standardizedFileURL
+        guard FileManager.default.fileExists(atPath: url.path) else {
+            throw Failure("\(path): there is no such folder",
+                          remedy: "correct the path, or make a package with ./entente new component NAME")
+        }
         guard FileManager.default.fileExists(atPath: url.appendingPathComponent("Package.swift").path) else {
             throw Failure("\(path): there is no Package.swift",
                           remedy: "name the folder of a component's package; ./entente new component NAME makes one")
