@@ -15,6 +15,37 @@ enum ManifestKeys {
     static let sharedMemory = ["size", "between"]
     static let group = ["members", "restart"]
     static let restart = ["limit", "within", "backoff", "backoff-limit", "on-limit"]
+
+    /// What other systems call the same thing.
+    private static let synonyms: [(key: String, names: [String])] = [
+        ("command-line", ["cmdline", "bootargs", "append", "kernel-args", "args", "cmd-line"]),
+        ("arguments", ["args", "argv", "parameters"]),
+        ("device-tree", ["dtb", "dts", "dtbo", "overlay", "fdt", "devicetree"]),
+        ("memory", ["ram", "mem", "heap", "memory-size", "size"]),
+        ("cpus", ["vcpus", "smp", "cores", "cpu"]),
+        ("cores", ["cpus", "smp", "vcpus", "processors"]),
+        ("cpu", ["model", "cpu-model", "processor"]),
+        ("kernel", ["image", "bzimage", "binary", "elf", "vmlinuz", "file"]),
+        ("initrd", ["initramfs", "ramdisk", "rootfs"]),
+        ("guest", ["os", "distribution", "distro"]),
+        ("target", ["program", "binary", "executable", "elf", "image"]),
+        ("package", ["path", "folder", "source"]),
+        ("core", ["affinity", "pin", "cpu", "pcpu"]),
+        ("priority", ["prio", "nice"]),
+        ("uses", ["needs", "clients", "connects", "depends-on"]),
+        ("after", ["depends", "depends-on", "requires"]),
+        ("machines", ["vms", "guests", "virtual-machines", "domains"]),
+        ("components", ["services", "servers", "tasks", "programs"]),
+        ("system", ["name"]),
+        ("board", ["platform", "hardware"]),
+    ]
+
+    /// The key of `known` that somebody had in mind who wrote `name`; nil when none is near.
+    static func meant(by name: String, among known: [String]) -> String? {
+        let word = name.lowercased().replacing("_", with: "-")
+        if known.contains(word) { return word }
+        return synonyms.first { known.contains($0.key) && $0.names.contains(word) }?.key ?? name.nearest(in: known)
+    }
 }
 
 extension BoardDescription {
@@ -26,6 +57,14 @@ extension BoardDescription {
     public static let coreCounts = 1...Board.maximumCores
     static let memoryGranule: UInt64 = 2 << 20
     static let memorySizes: ClosedRange<UInt64> = (64 << 20)...(255 << 30)
+
+    /// What a size of the board's memory conflicts with; nil if with nothing.
+    public static func conflict(ofMemory bytes: UInt64) -> String? {
+        guard memorySizes.contains(bytes) else {
+            return "outside \(ByteSize(bytes: memorySizes.lowerBound)) to \(ByteSize(bytes: memorySizes.upperBound))"
+        }
+        return bytes.isMultiple(of: memoryGranule) ? nil : "which is no multiple of \(ByteSize(bytes: memoryGranule))"
+    }
 }
 
 extension MachineDescription {

@@ -123,7 +123,12 @@ extension ManifestParser {
 
     /// The board's memory against what is known before anything is built. The image writer counts again, with all
     /// files and programs.
-    func checkMemory(_ available: UInt64, shared: UInt64) {
+    ///
+    /// - Parameter remedy: What to do, if so much is needed; by default to the manifest.
+    func checkMemory(
+        _ available: UInt64, shared: UInt64,
+        remedy: (ByteSize) -> String = { "raise 'memory' of the board to \($0), or give the machines less" }
+    ) {
         var machines: UInt64 = 0
         var components: UInt64 = 0
         var files: UInt64 = 0
@@ -150,8 +155,7 @@ extension ManifestParser {
             at: boardMark ?? system.mark(of: section),
             enumerated(parts.map { "\($0.0) (\(ByteSize(bytes: $0.1)))" })
                 + " need more than the board's \(ByteSize(bytes: available))",
-            remedy: "raise 'memory' of the board to \(ByteSize(bytes: sum.aligned(to: 64 << 20))), "
-                + "or give the machines less")
+            remedy: remedy(ByteSize(bytes: sum.aligned(to: 64 << 20))))
     }
 
     private func fileSize(_ file: URL) -> UInt64 {
@@ -164,7 +168,9 @@ extension ManifestParser {
         if let cpu = overrides.cpu { manifest.board.cpu = cpu }
         if let memory = overrides.memory {
             manifest.board.memory = memory
-            checkMemory(memory, shared: manifest.sharedMemory.reduce(0) { $0 + $1.size })
+            checkMemory(memory, shared: manifest.sharedMemory.reduce(0) { $0 + $1.size }) {
+                "raise --memory to \($0), or give the machines less"
+            }
         }
         guard let cores = overrides.cores, cores > 0 else { return }
         manifest.board.cores = cores

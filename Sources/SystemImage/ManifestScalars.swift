@@ -27,6 +27,17 @@ extension Node {
         return scalar.string
     }
 
+    /// What to do about an argument of a component that is no whole number.
+    var remedyForArgument: String {
+        let example = "write a whole number from 0 to \(UInt64.max)"
+        guard let scalar else { return example }
+        switch tag.rawValue {
+        case Tag.Name.str.rawValue where UInt64(scalar.string) != nil: return "write it without quotes: \(scalar.string)"
+        case Tag.Name.float.rawValue: return example + "; a fraction is passed in a smaller unit, 1.5 ms as 1500 us"
+        default: return example
+        }
+    }
+
     /// A scalar that YAML takes as a whole number which is not negative.
     var wholeNumber: UInt64? {
         guard let scalar, tag.rawValue == Tag.Name.int.rawValue else { return nil }

@@ -40,7 +40,9 @@ struct ManifestSection {
 
     private func reportUnknown(_ key: Node, _ known: [String]) {
         let name = key.scalar?.string ?? key.kindDescription
-        let remedy = name.nearest(in: known).map { "did you mean '\($0)'?" } ?? "keys here are \(enumerated(known))"
+        let remedy = name == "<<"
+            ? "write the keys out: a manifest may repeat a value by '*NAME', and merges no mappings"
+            : ManifestKeys.meant(by: name, among: known).map { "did you mean '\($0)'?" } ?? "keys here are \(enumerated(known))"
         source.report(at: key, "unknown key '\(name.shortened)' in \(title)", remedy: remedy)
     }
 
@@ -114,13 +116,14 @@ struct ManifestSection {
         return bytes
     }
 
-    func choice(_ key: String, of choices: [String], default standard: String) -> String {
+    /// - Parameter advice: Stands behind the remedy, if what somebody wants may be no choice at all.
+    func choice(_ key: String, of choices: [String], default standard: String, otherwise advice: String = "") -> String {
         guard has(key), let text = text(key) else { return standard }
         guard choices.contains(text) else {
             let guess = text.nearest(in: choices).map { "did you mean '\($0)'? " } ?? ""
             let possible = choices.count == 1 ? "possible is \(choices[0])" : "possible are \(enumerated(choices))"
             report(
-                at: key, "'\(key)' of \(title) is '\(text.shortened)', which is not known", remedy: guess + possible)
+                at: key, "'\(key)' of \(title) is '\(text.shortened)', which is not known", remedy: guess + possible + advice)
             return standard
         }
         return text
@@ -137,7 +140,9 @@ struct ManifestSection {
     }
 
     /// A path, relative to the manifest's folder. Reports one where nothing is.
-    func path(_ key: String, folder isFolder: Bool = false) -> URL? {
+    ///
+    /// - Parameter advice: Stands behind the remedy then.
+    func path(_ key: String, folder isFolder: Bool = false, otherwise advice: String = "") -> URL? {
         guard has(key), let text = text(key) else { return nil }
         let url = URL(fileURLWithPath: text, relativeTo: source.folder).absoluteURL.standardizedFileURL
         var isDirectory: ObjCBool = false
@@ -146,7 +151,7 @@ struct ManifestSection {
             let what = isFolder ? "folder" : "file"
             report(
                 at: key, "'\(key)' of \(title) names '\(text.shortened)', and there is no such \(what)",
-                remedy: "correct the path, which begins at the manifest's folder")
+                remedy: "correct the path, which begins at the manifest's folder" + advice)
             return nil
         }
         guard isDirectory.boolValue == isFolder else {

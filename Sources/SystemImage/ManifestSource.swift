@@ -77,7 +77,9 @@ final class ManifestSource {
             let exists = FileManager.default.fileExists(atPath: path)
             report(
                 at: nil, exists ? "the manifest cannot be read" : "there is no such file",
-                remedy: "name the path of a readable system.yaml")
+                remedy: exists
+                    ? "make it readable to your account"
+                    : "name a manifest, or a folder with a system.yaml; './entente new component NAME' makes such a folder")
             return nil
         }
         guard data.count <= Self.maximumSize else {

@@ -27,7 +27,9 @@ struct MachineParser {
 
     private func guest() -> GuestSource {
         guard section.has("kernel") else {
-            _ = section.choice("guest", of: ["debian"], default: "debian")
+            _ = section.choice(
+                "guest", of: ["debian"], default: "debian",
+                otherwise: "; another system starts from its own files: write 'kernel: FILE', and 'initrd: FILE', instead of 'guest'")
             for key in ["initrd", "format"] where section.has(key) {
                 section.report(
                     at: key, "\(section.title) has '\(key)' but no 'kernel' that it belongs to",
@@ -155,7 +157,8 @@ struct ComponentParser {
     }
 
     private func package() -> ProgramSource? {
-        guard let folder = section.path("package", folder: true) else { return nil }
+        let advice = "; './entente new component NAME' makes a package"
+        guard let folder = section.path("package", folder: true, otherwise: advice) else { return nil }
         guard FileManager.default.fileExists(atPath: folder.appendingPathComponent("Package.swift").path) else {
             section.report(
                 at: "package", "'package' of \(section.title) names a folder without a Package.swift",
@@ -181,7 +184,7 @@ struct ComponentParser {
                     at: node,
                     "an argument of \(section.title) is \(node.kindDescription), but a whole number of 64 "
                         + "bits is expected",
-                    remedy: "write a number that is not negative")
+                    remedy: node.remedyForArgument)
                 continue
             }
             arguments.append(number)

@@ -8,15 +8,22 @@ struct Entente: ParsableCommand {
         commandName: "entente",
         abstract: "Builds, runs and tests systems of machines and components on the Entente kernel.",
         subcommands: [
-            RunCommand.self, DebugCommand.self, BuildCommand.self, CheckCommand.self, TestCommand.self,
-            BenchCommand.self, NewCommand.self, GenerateCommand.self, DocsCommand.self, CleanCommand.self,
+            RunCommand.self, ConsoleCommand.self, RestartCommand.self, DebugCommand.self, BuildCommand.self, CheckCommand.self,
+            TestCommand.self, BenchCommand.self, NewCommand.self, GenerateCommand.self, DocsCommand.self, CleanCommand.self,
         ])
 
     /// Errors are shown as they describe themselves, and end the tool with their own status.
     static func main() {
+        StandardStreams.endWhenClosed()
         do {
-            var command = try parseAsRoot()
-            try command.run()
+            do {
+                var command = try parseAsRoot()
+                try command.run()
+            } catch let code as ExitCode {
+                try StandardStreams.finish()
+                throw code
+            }
+            try StandardStreams.finish()
         } catch let failure as Failure {
             Progress.say("entente: error: \(failure)")
             Foundation.exit(failure.status)

@@ -73,15 +73,18 @@ struct CrossBuild {
         let name = program.deletingPathExtension().lastPathComponent
         // A source that changes while it is compiled must count as newer than the program.
         let start = Date()
-        try Progress.step("Building \(name) for the board") {
-            let toolset = workspace.root.appendingPathComponent(toolset)
-            try Subprocess(
-                "swift", buildArguments(product: product, package: package, scratch: scratch, toolset: toolset),
-                environment: ["ENTENTE_BOARD": "1", "ENTENTE_ROOT": workspace.root.path]).run()
-            try workspace.make(program.deletingLastPathComponent())
-            let archive = scratch.appendingPathComponent("aarch64-none-none-elf/release/lib\(product).a")
-            try link([archive.path] + libraries, as: role, to: program)
-            try FileManager.default.setAttributes([.modificationDate: start], ofItemAtPath: program.path)
+        // Another run must not link an archive that this one is writing.
+        try workspace.exclusively("build", "builds programs") {
+            try Progress.step("Building \(name) for the board") {
+                let toolset = workspace.root.appendingPathComponent(toolset)
+                try Subprocess(
+                    "swift", buildArguments(product: product, package: package, scratch: scratch, toolset: toolset),
+                    environment: ["ENTENTE_BOARD": "1", "ENTENTE_ROOT": workspace.root.path]).run()
+                try workspace.make(program.deletingLastPathComponent())
+                let archive = scratch.appendingPathComponent("aarch64-none-none-elf/release/lib\(product).a")
+                try link([archive.path] + libraries, as: role, to: program)
+                try FileManager.default.setAttributes([.modificationDate: start], ofItemAtPath: program.path)
+            }
         }
     }
 

@@ -25,7 +25,9 @@ struct GuestFiles {
 
 extension MachineDescription {
     /// The machine with everything that lies in its RAM when it starts.
-    func image(workspace: Workspace, seed: MachineDeviceTree.Seed) throws -> MachineImage {
+    func image(
+        workspace: Workspace, seed: MachineDeviceTree.Seed, terminal: TerminalSize? = nil
+    ) throws -> MachineImage {
         let files = try GuestFiles(of: self, workspace: workspace)
         let initrd = try files.initrd.map { try Data(contentsOf: $0) }
         let kernel = try GuestImage(
@@ -33,14 +35,17 @@ extension MachineDescription {
             decompress: { try Subprocess.decompressed($0, in: workspace.state) })
         let layout = try GuestLayout(
             image: kernel, initrdSize: initrd?.count, ramBase: MachineImage.ramBase, ramSize: memory)
-        let tree = try deviceTree(initrd: layout.initrdRange, seed: seed).compiled(workspace: workspace)
+        let tree = try deviceTree(initrd: layout.initrdRange, seed: seed, terminal: terminal).compiled(workspace: workspace)
         return try MachineImage(self, layout: layout, initrd: initrd, deviceTree: tree)
     }
 
-    func deviceTree(initrd: Range<UInt64>?, seed: MachineDeviceTree.Seed) -> MachineDeviceTree {
+    func deviceTree(
+        initrd: Range<UInt64>?, seed: MachineDeviceTree.Seed, terminal: TerminalSize? = nil
+    ) -> MachineDeviceTree {
         MachineDeviceTree(
             memory: MachineImage.ramBase...(MachineImage.ramBase + memory - 1), cpus: cpus, commandLine: commandLine,
-            initrd: initrd, seed: seed, sharedMemory: sharedMemory, overlay: deviceTree)
+            initrd: initrd, seed: seed, sharedMemory: sharedMemory, overlay: deviceTree, name: name,
+            terminal: terminal)
     }
 }
 

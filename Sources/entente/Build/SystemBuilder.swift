@@ -17,6 +17,10 @@ struct SystemBuilder {
     let workspace: Workspace
     let manifest: Manifest
     var seed = MachineDeviceTree.Seed.random
+    /// Of the terminal at which the system will run.
+    var terminal: TerminalSize?
+    /// Where the image goes, if it is that of a run.
+    var imageOfRun: URL?
 
     private static let kernel = "Kernel"
 
@@ -38,9 +42,10 @@ struct SystemBuilder {
                 root: try program(rootFile), tenants: [driver] + tenants)
             (writer.groups, writer.onFailure) = (manifest.groups, manifest.board.onFailure)
             writer.sharedMemory = manifest.sharedMemory
-            try workspace.make(workspace.systems)
-            let image = workspace.systems.appendingPathComponent("\(manifest.name).img")
-            try writer.write().write(to: image)
+            let name = "\(manifest.name)-\(manifest.file.placeKey).img"
+            let image = imageOfRun ?? workspace.systems.appendingPathComponent(name)
+            try workspace.make(image.deletingLastPathComponent())
+            try writer.write().writeWhole(to: image)
             return image
         }
         let channels = channels(kernel: kernelFile, root: rootFile, driver: driverFile, tenants: programs)
@@ -61,7 +66,7 @@ struct SystemBuilder {
     private func tenant(_ description: TenantDescription, programFile: URL) throws -> Tenant {
         switch description {
         case .machine(let machine):
-            let image = try named(manifest.file, machine.name) { try machine.image(workspace: workspace, seed: seed) }
+            let image = try named(manifest.file, machine.name) { try machine.image(workspace: workspace, seed: seed, terminal: terminal) }
             return Tenant(
                 kind: .machine, name: machine.name, program: try program(programFile), priority: machine.priority,
                 core: machine.core, machine: image, restart: machine.restart)
@@ -99,7 +104,12 @@ struct SystemBuilder {
         try workspace.make(workspace.boards)
         let emulator = Emulator(manifest.board)
         let tree = workspace.boards.appendingPathComponent("\(emulator.boardName).dtb")
-        if !FileManager.default.fileExists(atPath: tree.path) { try emulator.dumpDeviceTree(to: tree) }
+        if !FileManager.default.fileExists(atPath: tree.path) {
+            let part = workspace.boards.appendingPathComponent(".\(UUID().uuidString).dtb")
+            defer { try? FileManager.default.removeItem(at: part) }
+            try emulator.dumpDeviceTree(to: part)
+            try Data(contentsOf: part).writeWhole(to: tree)
+        }
         return try named(tree) { try Board(deviceTree: tree) { try Subprocess("fdtget", $0).text() } }
     }
 

@@ -8,7 +8,7 @@ struct RunCommand: ParsableCommand {
         abstract: "Boots a system on QEMU and attaches to a machine's console.",
         discussion: """
             At the console, Ctrl-A X leaves and Ctrl-A ? lists the other keys. What each console says is kept in \
-            .entente/logs/SYSTEM/NAME.log.
+            .entente/logs/SYSTEM/NAME.log; of a second run at the same time in SYSTEM.2, and so on.
 
             With --exec, the machine's shell runs one command: its output, and nothing else, goes to standard output, \
             and its exit status becomes that of the tool. The command's standard input is empty. Other exit statuses: \
@@ -23,6 +23,9 @@ struct RunCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("The machine to attach to, instead of the first.", valueName: "name"))
     var machine: String?
+
+    @Option(help: ArgumentHelp("The console to attach to: of root, of a component, of a machine.", valueName: "name"))
+    var console: String?
 
     @Option(help: ArgumentHelp("End after this time; with --exec, the default is 120.", valueName: "seconds"))
     var timeout: Int?
@@ -39,6 +42,9 @@ struct RunCommand: ParsableCommand {
     func validate() throws {
         if let timeout, timeout < 1 { throw ValidationError("--timeout needs at least 1 second") }
         if let until, until.isEmpty { throw ValidationError("--until needs a text; an empty one is in no line") }
+        if console != nil, machine != nil || command != nil || bare {
+            throw ValidationError("--console says what to attach to; leave out --machine, --exec and --bare with it")
+        }
         if until != nil, command != nil { throw ValidationError("--until and --exec say each when to end; give one of them") }
     }
 
@@ -50,7 +56,7 @@ struct RunCommand: ParsableCommand {
             : try BootPlan(manifest, workspace: workspace, options: emulator)
         if printCommand { return print(boot.commandLine) }
         let channel = try attachedChannel(among: boot.channels)
-        Progress.say("==> Booting '\(manifest.name)' on QEMU")
+        Progress.say("==> Booting '\(manifest.name)' on QEMU; what each console says is kept in \(boot.place.logs.shortPath)")
         let session = try boot.start(workspace: workspace)
         session.watchSilence(of: channel)
         let limit = timeout.map { Duration.seconds($0) }
@@ -60,7 +66,7 @@ struct RunCommand: ParsableCommand {
                 throw Failure("the system '\(manifest.name)' has no machine that could run a command",
                               remedy: "add one to the manifest, or leave out --exec")
             }
-            status = try CommandSession(session: session, machine: channel, command: command).run(timeout: limit ?? .seconds(120))
+            status = try CommandSession(session: session, machine: channel, command: RawArguments.bytes(of: command)).run(timeout: limit ?? .seconds(120))
         } else {
             status = try TerminalSession(session: session, attachTo: channel, until: until).run(timeout: limit)
         }
@@ -75,6 +81,12 @@ struct RunCommand: ParsableCommand {
     }
 
     private func attachedChannel(among channels: [Channel]) throws -> Channel? {
+        if let console {
+            guard let found = channels[named: console] else {
+                throw Failure("the system has no console named '\(console)'", remedy: "take one of: \(channels.map(\.name).joined(separator: ", "))")
+            }
+            return found
+        }
         guard let machine else { return channels.machines.first }
         guard let found = channels.machines[named: machine] else { throw noMachine(channels.machines.map(\.name)) }
         return found

@@ -24,6 +24,17 @@ struct SystemOptions: ParsableArguments {
         if let cores, !BoardDescription.coreCounts.contains(cores) {
             throw ValidationError("--cores is \(cores), and a board has \(BoardDescription.coreCounts.lowerBound) to \(BoardDescription.coreCounts.upperBound)")
         }
+        if let memory {
+            guard let size = ByteSize(memory) else {
+                throw ValidationError(
+                    "--memory is '\(memory)', which is no size; write a whole number with its unit, for example 512MiB or 2GiB")
+            }
+            if let conflict = BoardDescription.conflict(ofMemory: size.bytes) {
+                let unit = memory.allSatisfy(\.isNumber) ? " bytes" : ""
+                throw ValidationError(
+                    "--memory is \(memory)\(unit), \(conflict); write for example --memory 512MiB or 2GiB")
+            }
+        }
         if let cpu, !BoardDescription.cpuModels.contains(cpu) {
             throw ValidationError("--cpu is '\(cpu)', which is not known; possible are \(BoardDescription.cpuModels.joined(separator: ", "))")
         }
@@ -33,7 +44,7 @@ struct SystemOptions: ParsableArguments {
     func manifest(in workspace: Workspace) throws -> Manifest {
         let manifest = try Manifest.load(
             path: file(in: workspace), programs: workspace.boardPrograms(),
-            overriding: BoardOverrides(cpu: cpu, cores: cores, memory: bytes()),
+            overriding: BoardOverrides(cpu: cpu, cores: cores, memory: memory.flatMap(ByteSize.init)?.bytes),
             inspecting: MachineInspection(workspace: workspace).findings)
         for warning in manifest.warnings { Progress.say(warning.description) }
         return manifest
@@ -44,13 +55,5 @@ struct SystemOptions: ParsableArguments {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else { return path }
         return URL(fileURLWithPath: path).appendingPathComponent("system.yaml").relativePath
-    }
-
-    private func bytes() throws -> UInt64? {
-        guard let memory else { return nil }
-        guard let size = ByteSize(memory) else {
-            throw ValidationError("'\(memory)' is no size; write for example 512MiB or 2GiB")
-        }
-        return size.bytes
     }
 }

@@ -32,6 +32,7 @@ final class ConsoleLogs {
     private var files: [UInt8: FileHandle] = [:]
 
     init(folder: URL, channels: [Channel]) throws {
+        // A run that ended before has left its own.
         try? FileManager.default.removeItem(at: folder)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         for channel in channels {

@@ -4,7 +4,7 @@ import Foundation
 struct CommandSession {
     let session: Session
     let machine: Channel
-    let command: String
+    let command: [UInt8]
 
     /// - Returns: The command's exit status.
     /// - Throws: `Failure` when the time is over or the board goes off before the command has ended.
@@ -25,27 +25,27 @@ struct CommandSession {
                 }
             }
             for action in actions {
-                if let status = perform(action) { return status }
+                if let status = try perform(action) { return status }
             }
         }
         throw Failure("interrupted", status: ExitStatus.connectionLost)
     }
 
-    private func perform(_ action: RemoteCommand.Action) -> Int32? {
+    private func perform(_ action: RemoteCommand.Action) throws -> Int32? {
         switch action {
         case .type(let bytes): session.type(bytes, to: machine.number)
-        case .output(let bytes): FileHandle.standardOutput.write(Data(bytes))
+        case .output(let bytes): try StandardStreams.write(bytes)
         case .finished(let status): return status
         }
         return nil
     }
 
     private func timeIsOver(_ remote: RemoteCommand, _ timeout: Duration) -> Failure {
-        FileHandle.standardOutput.write(Data(remote.keptBack))
+        try? StandardStreams.write(remote.keptBack)
         let seconds = timeout.components.seconds
         let what = remote.isRunning
             ? "the command did not end within \(seconds) s"
             : "no shell answered at the console of '\(machine.name)' within \(seconds) s"
-        return Failure(what, remedy: "allow more time by --timeout, or look at the console's log", status: ExitStatus.timeout)
+        return Failure(what, remedy: "allow more time by --timeout, or look at \(session.place.log(of: machine).shortPath)", status: ExitStatus.timeout)
     }
 }

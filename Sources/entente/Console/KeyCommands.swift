@@ -1,4 +1,4 @@
-/// Separates what a user types to a machine from what he types to the tool, which Ctrl-A introduces.
+/// Separates what a user types to a console from what he types to the tool, which Ctrl-A introduces.
 struct KeyCommands {
     enum Action: Equatable {
         case type([UInt8])
@@ -7,7 +7,20 @@ struct KeyCommands {
         /// Counted from 1.
         case machine(Int)
         case toggleLogs
+        /// Type the command that tells a shell the terminal's size.
+        case typeSize
         case help
+        /// A command needs a console's name: this much of it is typed.
+        case ask(Question, typed: String)
+        case answer(Question, name: String)
+        /// The user has thought better of it.
+        case forget
+    }
+
+    enum Question: Equatable {
+        case attach
+        case restart
+        case mute
     }
 
     static let prefix: UInt8 = 0x01
@@ -15,17 +28,26 @@ struct KeyCommands {
         "Ctrl-A X       leave: the board is switched off",
         "Ctrl-A N       go to the next machine's console",
         "Ctrl-A 1…9     go to the console of the machine with this number",
-        "Ctrl-A L       show or hide the lines of the kernel and the components",
+        "Ctrl-A C       go to any console, of root or a component as well: asks for its name",
+        "Ctrl-A R       restart a machine or a component, though it hangs: asks for its name",
+        "Ctrl-A L       show or hide the lines of the other consoles",
+        "Ctrl-A M       show or hide the lines of one console: asks for its name",
+        "Ctrl-A W       type 'stty', with the terminal's size, at the console's shell: after the window has changed",
         "Ctrl-A Ctrl-A  type Ctrl-A",
         "Ctrl-A ?       this list",
     ]
 
     private var isPrefixed = false
+    private var question: Question?
+    private var name = ""
+    private static let longestName = 64
 
     mutating func take(_ bytes: some Sequence<UInt8>) -> [Action] {
         var actions: [Action] = []
         for byte in bytes {
-            if isPrefixed {
+            if let question {
+                actions.append(answer(to: question, byte))
+            } else if isPrefixed {
                 isPrefixed = false
                 if let action = action(for: byte) { actions.append(action) }
             } else if byte == KeyCommands.prefix {
@@ -39,15 +61,40 @@ struct KeyCommands {
         return actions
     }
 
-    private func action(for byte: UInt8) -> Action? {
+    private mutating func action(for byte: UInt8) -> Action? {
         switch byte {
         case KeyCommands.prefix: .type([byte])
         case UInt8(ascii: "x"), UInt8(ascii: "X"): .quit
         case UInt8(ascii: "n"), UInt8(ascii: "N"): .nextMachine
         case UInt8(ascii: "l"), UInt8(ascii: "L"): .toggleLogs
+        case UInt8(ascii: "w"), UInt8(ascii: "W"): .typeSize
+        case UInt8(ascii: "c"), UInt8(ascii: "C"): ask(.attach)
+        case UInt8(ascii: "r"), UInt8(ascii: "R"): ask(.restart)
+        case UInt8(ascii: "m"), UInt8(ascii: "M"): ask(.mute)
         case UInt8(ascii: "1")...UInt8(ascii: "9"): .machine(Int(byte - UInt8(ascii: "0")))
         case UInt8(ascii: "?"), UInt8(ascii: "h"), UInt8(ascii: "H"): .help
         default: nil
         }
+    }
+
+    private mutating func ask(_ question: Question) -> Action {
+        (self.question, name) = (question, "")
+        return .ask(question, typed: "")
+    }
+
+    private mutating func answer(to question: Question, _ byte: UInt8) -> Action {
+        switch byte {
+        case 0x0A, 0x0D:
+            self.question = nil
+            return .answer(question, name: name)
+        // Ctrl-A, Ctrl-C, Ctrl-D, Ctrl-G and Escape.
+        case KeyCommands.prefix, 0x03, 0x04, 0x07, 0x1B:
+            self.question = nil
+            return .forget
+        case 0x08, 0x7F: if !name.isEmpty { name.removeLast() }
+        case 0x21...0x7E: if name.utf8.count < KeyCommands.longestName { name.append(Character(Unicode.Scalar(byte))) }
+        default: break
+        }
+        return .ask(question, typed: name)
     }
 }

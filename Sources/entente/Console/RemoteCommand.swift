@@ -4,7 +4,8 @@ import Foundation
 /// of what the console says.
 ///
 /// A console is a poor wire: it echoes, it changes line ends, it mixes in the kernel's messages, and it drops what
-/// comes too fast. So the command travels as base64, in pieces that are acknowledged one by one, and the output comes
+/// comes too fast. So the command travels as base64, in pieces. The shell acknowledges each with the length that it has
+/// by then, because a piece that lost a byte would still decode, to another command. The output comes
 /// back with output processing off, between two marks that the shell computes and that the echo therefore does not hold.
 ///
 /// The machine needs a shell with `printf`, `base64` and `stty` in its PATH.
@@ -20,8 +21,8 @@ struct RemoteCommand {
         case waitingForPrompt
         /// The shell was asked for a sign of life.
         case greeting
-        /// This piece was sent.
-        case sending(Int)
+        /// This piece was sent; perhaps again, because the shell had another length behind it.
+        case sending(Int, again: Bool = false)
         case starting
         case running
         case finished
@@ -40,9 +41,13 @@ struct RemoteCommand {
     static let pieceSize = 512
     private static let memory = 1 << 16
 
-    init(_ command: String, token: String = "e" + String(UInt32.random(in: 0x1000_0000 ... .max), radix: 16)) {
+    /// - Parameter command: Any bytes but zero, which no argument of a program can hold.
+    init(
+        _ command: some Sequence<UInt8>,
+        token: String = "e" + String(UInt32.random(in: 0x1000_0000 ... .max), radix: 16)
+    ) {
         self.token = token
-        var rest = Data(command.utf8).base64EncodedString()[...]
+        var rest = Data(command).base64EncodedString()[...]
         var pieces: [Substring] = []
         repeat {
             pieces.append(rest.prefix(RemoteCommand.pieceSize))
@@ -86,7 +91,9 @@ struct RemoteCommand {
         case .waitingForPrompt, .greeting:
             state = .waitingForPrompt
             return [type("")]
-        case .sending, .starting, .running, .finished: return []
+        // The end of a line was lost, or the answer was.
+        case .sending(let number, let isAgain): return [type("")] + resend(number, isAgain)
+        case .starting, .running, .finished: return []
         }
     }
 
@@ -102,8 +109,9 @@ struct RemoteCommand {
         case .greeting:
             guard drop(through: "\(token)hello") else { return nil }
             return send(0)
-        case .sending(let number):
-            guard drop(through: "\(token)got\(number).") else { return nil }
+        case .sending(let number, let isAgain):
+            guard let length = takeAnswer(to: number) else { return nil }
+            guard length == pieces[...number].reduce(0, { $0 + $1.utf8.count }) else { return resend(number, isAgain) }
             return number + 1 < pieces.count ? send(number + 1) : start()
         case .starting:
             guard drop(through: "\(token)begin\n") else { return nil }
@@ -118,13 +126,32 @@ struct RemoteCommand {
 
     private mutating func send(_ number: Int) -> [Action] {
         state = .sending(number)
-        let variable = number == 0 ? "" : "$_c"
-        return [type("_c=\(variable)\(pieces[number]);\(answer("got\(number)."))")]
+        // What was there before the piece stays in another variable.
+        let (former, variable) = number == 0 ? ("", "") : ("$_c", "${_c}")
+        return [type("_p=\(former);_c=\(variable)\(pieces[number]);\(answer("got\(number).${#_c}."))")]
+    }
+
+    /// Sends a piece again; if that has not helped, all pieces, because what was there before it may be damaged as well.
+    private mutating func resend(_ number: Int, _ isAgain: Bool) -> [Action] {
+        guard number > 0, !isAgain else { return send(0) }
+        state = .sending(number, again: true)
+        return [type("_c=${_p}\(pieces[number]);\(answer("got\(number).${#_c}."))")]
+    }
+
+    /// Takes the length that the shell has after a piece; nil until all of the answer is there.
+    private mutating func takeAnswer(to number: Int) -> Int? {
+        guard let mark = heard.firstRange(of: Array("\(token)got\(number).".utf8)),
+            let end = heard[mark.upperBound...].firstIndex(of: UInt8(ascii: "."))
+        else { return nil }
+        defer { heard.removeFirst(end + 1) }
+        return Int(String(decoding: heard[mark.upperBound..<end], as: UTF8.self)) ?? -1
     }
 
     private mutating func start() -> [Action] {
         state = .starting
-        let run = "sh -c \"$(printf %s $_c|base64 -d)\" </dev/null"
+        // A substitution drops the line feeds at its end, so another character stands there.
+        let decode = "_c=\"$(printf %s \"$_c\"|base64 -d;printf .)\""
+        let run = "\(decode);sh -c \"${_c%.}\" </dev/null"
         return [type("stty -opost;\(answer("begin"));\(run);printf '\\n%s%s %d\\n' \(token) end $?;stty opost")]
     }
 

@@ -21,6 +21,8 @@ final class Session {
     let channels: [Channel]
     private let process: EmulatorProcess
     private let framing: ConsoleFraming
+    /// Kept for as long as the session may write there.
+    let place: RunPlace
     private let logs: ConsoleLogs
     private let symboliser: Symboliser
     private let start = ContinuousClock.now
@@ -30,11 +32,14 @@ final class Session {
     private var pacer = InputPacer()
     /// Asks about the machine that the user is attached to when it says nothing.
     private var silence: (watch: SilenceWatch, channel: UInt8)?
+    private let control: ControlServer
 
-    init(arguments: [String], channels: [Channel], framing: ConsoleFraming, logs: URL) throws {
+    init(arguments: [String], channels: [Channel], framing: ConsoleFraming, place: RunPlace) throws {
         self.channels = channels
         self.framing = framing
-        self.logs = try ConsoleLogs(folder: logs, channels: channels)
+        self.place = place
+        logs = try ConsoleLogs(folder: place.logs, channels: channels)
+        control = try ControlServer(place: place, channels: channels)
         symboliser = Symboliser(channels: channels)
         process = try EmulatorProcess(arguments: arguments)
     }
@@ -62,13 +67,16 @@ final class Session {
     /// Waits until something happens or `timeout` is over, and says what; nothing after a timeout or a signal.
     func wait(timeout: Duration, watching descriptor: Int32? = nil) -> [Event] {
         var polled = [pollfd(fd: process.outputDescriptor, events: Int16(POLLIN), revents: 0)]
-        if let descriptor { polled.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)) }
+        if let descriptor, !pacer.isFull { polled.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)) }
+        let others = polled.count
+        polled += control.polled(takesInput: !pacer.isFull)
         let patience = [pacer.untilNext, silence?.watch.untilNext()].compactMap(\.self).reduce(timeout, min)
         let count = poll(&polled, nfds_t(polled.count), max(0, patience.milliseconds))
         if let burst = pacer.next() { pacer.sent(process.write(burst)) }
         guard count > 0 else { return silenceEvents() }
+        for input in control.serve(polled[others...]) { type(input.bytes, to: input.channel) }
         var events: [Event] = []
-        if polled.count > 1, polled[1].revents != 0 { events.append(.readable) }
+        if others > 1, polled[1].revents != 0 { events.append(.readable) }
         if polled[0].revents != 0 { events += readOutput() }
         return events + silenceEvents()
     }
@@ -97,6 +105,7 @@ final class Session {
         return pieces.flatMap { piece in
             logs.write(piece.bytes, of: piece.channel)
             if piece.channel == silence?.channel { silence?.watch.heardMachine() }
+            control.said(piece.bytes, by: piece.channel)
             let lines = splitters[piece.channel, default: LineSplitter()].take(piece.bytes)
             let output = Event.output(channel: piece.channel, bytes: piece.bytes)
             if piece.channel == ConsoleChannel.root { lines.forEach { silence?.watch.heardRoot($0) } }
@@ -134,6 +143,9 @@ struct InputPacer {
     static let pause = Duration.milliseconds(3)
 
     mutating func add(_ bytes: [UInt8]) { waiting += bytes }
+
+    /// Whether so much waits that more would wait for seconds.
+    var isFull: Bool { waiting.count > 1 << 14 }
 
     /// How long until the next bytes may go; nil when there are none.
     var untilNext: Duration? { waiting.isEmpty ? nil : max(.zero, earliest - .now) }

@@ -2,6 +2,16 @@
     import Glibc
 #endif
 
+/// Of a terminal, in characters.
+struct TerminalSize: Equatable {
+    var rows: UInt16
+    var columns: UInt16
+
+    /// What stty(1) takes.
+    var sttyArguments: String { "rows \(rows) cols \(columns)" }
+    var sttyCommand: String { "stty \(sttyArguments)" }
+}
+
 /// The user's terminal in raw mode, and back in its old mode however the tool ends.
 enum TerminalMode {
     nonisolated(unsafe) private static var saved = termios()
@@ -11,6 +21,14 @@ enum TerminalMode {
 
     static var inputIsTerminal: Bool { isatty(STDIN_FILENO) == 1 }
     static var outputIsTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
+    /// The size of the terminal that a user sees and types at, if there is one and it has a size.
+    static var size: TerminalSize? {
+        var size = winsize()
+        guard inputIsTerminal, outputIsTerminal, ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 else { return nil }
+        guard size.ws_row > 0, size.ws_col > 0 else { return nil }
+        return TerminalSize(rows: size.ws_row, columns: size.ws_col)
+    }
 
     /// From now on keys arrive one by one, unchanged and without echo.
     static func enterRaw() {

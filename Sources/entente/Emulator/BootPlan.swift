@@ -3,7 +3,8 @@ import SystemImage
 
 /// Everything that it takes to start a system on the emulator.
 struct BootPlan {
-    var name: String
+    /// What this run alone writes.
+    let place: RunPlace
     var arguments: [String]
     var channels: [Channel]
     var framing: ConsoleFraming
@@ -13,9 +14,10 @@ struct BootPlan {
     /// - Parameter entries: Counts entries into the kernel; by default the counter that the environment asks for.
     init(_ manifest: Manifest, workspace: Workspace, options: EmulatorOptions, entries: EntryCounter? = nil) throws {
         var builder = SystemBuilder(workspace: workspace, manifest: manifest)
-        if options.icount { builder.seed = .fixed }
+        if options.icount { builder.seed = .fixed } else { builder.terminal = TerminalMode.size }
+        place = try RunPlace(manifest.name, workspace: workspace)
+        builder.imageOfRun = place.image
         let system = try builder.build()
-        name = manifest.name
         arguments = Emulator(manifest.board, options).arguments(boot: ["-kernel", system.image.path])
         if let counter = entries ?? EntryCounter.requested(in: workspace) {
             arguments += try counter.arguments(kernel: system.kernel)
@@ -28,17 +30,16 @@ struct BootPlan {
     /// comparison compares nothing but the kernel below.
     init(bare machine: MachineDescription, of manifest: Manifest, workspace: Workspace, options: EmulatorOptions) throws {
         let files = try GuestFiles(of: machine, workspace: workspace)
-        let tree = try machine.deviceTree(initrd: nil, seed: options.icount ? .fixed : .random).compiled(workspace: workspace)
-        try workspace.make(workspace.systems)
-        let treeFile = workspace.systems.appendingPathComponent("\(manifest.name).\(machine.name).dtb")
-        try tree.write(to: treeFile)
+        let tree = try machine.deviceTree(initrd: nil, seed: options.icount ? .fixed : .random, terminal: options.icount ? nil : TerminalMode.size).compiled(workspace: workspace)
+        place = try RunPlace("\(manifest.name).bare", workspace: workspace)
+        let treeFile = place.image
+        try tree.writeWhole(to: treeFile)
 
         var emulator = Emulator(manifest.board, options)
         emulator.hasVirtualization = false
         (emulator.cores, emulator.memory) = (machine.cpus, machine.memory)
         var boot = ["-kernel", files.kernel.path, "-dtb", treeFile.path, "-append", machine.commandLine]
         if let initrd = files.initrd { boot += ["-initrd", initrd.path] }
-        name = "\(manifest.name).bare"
         arguments = emulator.arguments(boot: boot)
         channels = [Channel(name: machine.name, kind: .machine, number: 0, program: nil)]
         framing = .single(0)
@@ -48,9 +49,7 @@ struct BootPlan {
     var commandLine: String { ([Emulator.program] + arguments).map(\.quotedForShell).joined(separator: " ") }
 
     func start(workspace: Workspace) throws -> Session {
-        try Session(
-            arguments: arguments, channels: channels, framing: framing,
-            logs: workspace.logs.appendingPathComponent(name))
+        try Session(arguments: arguments, channels: channels, framing: framing, place: place)
     }
 }
 

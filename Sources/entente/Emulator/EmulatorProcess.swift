@@ -28,7 +28,15 @@ final class EmulatorProcess {
         try process.run()
         let descriptor = inputDescriptor
         _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
-        signal(SIGPIPE, SIG_IGN)
+        Self.present = process.processIdentifier
+    }
+
+    /// The emulator that runs, if one does.
+    nonisolated(unsafe) private static var present: Int32 = 0
+
+    /// Switches the board off; a signal handler may call it.
+    static func endPresent() {
+        if present > 0 { kill(present, SIGKILL) }
     }
 
     var inputDescriptor: Int32 { input.fileHandleForWriting.fileDescriptor }
@@ -49,12 +57,25 @@ final class EmulatorProcess {
     /// Writes as much as the pipe takes and says how much that was.
     func write(_ bytes: ArraySlice<UInt8>) -> Int {
         let descriptor = inputDescriptor
-        return max(0, bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) })
+        // An emulator that has just ended must not end the tool: its last words are still to be read.
+        var pipeSignal = sigset_t()
+        var former = sigset_t()
+        sigemptyset(&pipeSignal)
+        sigaddset(&pipeSignal, SIGPIPE)
+        pthread_sigmask(SIG_BLOCK, &pipeSignal, &former)
+        defer { pthread_sigmask(SIG_SETMASK, &former, nil) }
+        let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+        if count < 0, errno == EPIPE {
+            var atOnce = timespec()
+            sigtimedwait(&pipeSignal, nil, &atOnce)
+        }
+        return max(0, count)
     }
 
     /// The status with which QEMU ended by itself.
     func waitForEnd() -> Int32 {
         process.waitUntilExit()
+        Self.present = 0
         return process.terminationStatus
     }
 
@@ -63,5 +84,6 @@ final class EmulatorProcess {
         guard process.isRunning else { return }
         kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
+        Self.present = 0
     }
 }

@@ -13,11 +13,15 @@ struct DebianGuest {
 
     /// Fetches what is not there yet, and (re)builds the initial file system, which takes a few milliseconds.
     func prepare() throws {
-        if !isFetched {
-            try Progress.step("Fetching Debian's arm64 kernel (\(flavour.package)) and busybox") { try fetch() }
-        }
+        if !isFetched { try workspace.exclusively("debian", "fetches Debian's kernel") { try fetchOnce() } }
         let image = try Initramfs(busybox: Data(contentsOf: busybox)).archive()
-        if (try? Data(contentsOf: initrd)) != image { try image.write(to: initrd) }
+        if (try? Data(contentsOf: initrd)) != image { try image.writeWhole(to: initrd) }
+    }
+
+    /// Another run of the tool may have fetched it while this one waited.
+    private func fetchOnce() throws {
+        if isFetched { return }
+        try Progress.step("Fetching Debian's arm64 kernel (\(flavour.package)) and busybox") { try fetch() }
     }
 
     private var isFetched: Bool {

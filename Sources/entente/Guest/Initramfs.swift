@@ -60,9 +60,11 @@ struct Initramfs {
             mkdir /dev/pts /dev/shm
             mount -t devpts devpts /dev/pts
             mount -t tmpfs tmpfs /dev/shm
-            hostname debian
+            # What the tool says of this machine. Its text ends with a zero byte and no line feed.
+            said() { line=; read -r line 2>/dev/null <"/proc/device-tree/chosen/entente,$1"; echo "${line:-$2}"; }
+            hostname "$(said name debian)"
             # A serial line has no size; programs that fill the screen want one.
-            stty rows 24 cols 80
+            stty $(said terminal 'rows 24 cols 80')
             dmesg -n 4
             echo
             echo "Linux $(uname -r), $(nproc) CPU(s), $(free -m | awk '/^Mem/ {print $2}') MiB. 'poweroff' ends this machine, 'reboot' restarts it."

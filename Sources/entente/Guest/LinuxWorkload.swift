@@ -39,7 +39,7 @@ struct LinuxWorkload {
         archive.add(file: name, contents: try build(), permissions: 0o755)
         let initrd = workspace.guests.appendingPathComponent("\(name).cpio")
         let base = try files.initrd.map { try Data(contentsOf: $0) } ?? Data()
-        try (base + archive.finished()).write(to: initrd)
+        try (base + archive.finished()).writeWhole(to: initrd)
         var changed = machine
         changed.guest = .files(kernel: files.kernel, initrd: initrd, format: files.format)
         return changed

@@ -14,6 +14,10 @@ struct MachineDeviceTree {
     var sharedMemory: [SharedMemoryEnd] = []
     /// What is added to it, which may refer to the labels below.
     var overlay: URL?
+    /// The machine's name, by which the Debian guest calls itself.
+    var name: String?
+    /// The size of the terminal at the machine's console; a serial line cannot tell it.
+    var terminal: TerminalSize?
 
     enum Seed {
         case random
@@ -35,7 +39,7 @@ struct MachineDeviceTree {
             chosen {
                 stdout-path = "/pl011@9000000";
                 bootargs = \(MachineDeviceTree.quoted(commandLine));
-        \(chosenInitrd)        rng-seed = <\(seedCells)>;
+        \(chosenInitrd)\(chosenConsole)        rng-seed = <\(seedCells)>;
             };
 
             memory@\(MachineDeviceTree.hex(memory.lowerBound, prefix: "")) {
@@ -108,6 +112,11 @@ struct MachineDeviceTree {
                     linux,initrd-end = <\(MachineDeviceTree.cells(initrd.upperBound))>;
 
             """
+    }
+
+    private var chosenConsole: String {
+        let name = name.map { "        entente,name = \(MachineDeviceTree.quoted($0));\n" } ?? ""
+        return name + (terminal.map { "        entente,terminal = \"\($0.sttyArguments)\";\n" } ?? "")
     }
 
     private var seedCells: String {

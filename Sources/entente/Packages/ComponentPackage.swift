@@ -8,6 +8,10 @@ struct ComponentPackage {
     /// The folder of a package that a user names.
     static func folder(_ path: String) throws -> URL {
         let url = URL(fileURLWithPath: path).standardizedFileURL
+        guard FileManager.default.fileExists(atPath: url.path) else {
+            throw Failure("\(path): there is no such folder",
+                          remedy: "correct the path, or make a package with ./entente new component NAME")
+        }
         guard FileManager.default.fileExists(atPath: url.appendingPathComponent("Package.swift").path) else {
             throw Failure("\(path): there is no Package.swift",
                           remedy: "name the folder of a component's package; ./entente new component NAME makes one")
@@ -16,13 +20,7 @@ struct ComponentPackage {
     }
 
     /// Tells packages apart that have the same name at different places.
-    var key: String {
-        // FNV-1a: the same at each run, which Swift's own hashes are not.
-        let hash = folder.standardizedFileURL.path.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) {
-            ($0 ^ UInt64($1)) &* 0x100_0000_01B3
-        }
-        return "\(folder.lastPathComponent)-\(String(hash, radix: 16))"
-    }
+    var key: String { "\(folder.lastPathComponent)-\(folder.placeKey)" }
 
     /// The link by which a plain `swift test` finds Entente; the package's `.gitignore` names it.
     static let linkName = ".entente"

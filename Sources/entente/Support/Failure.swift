@@ -21,17 +21,38 @@ struct Failure: Error, CustomStringConvertible {
 
 extension Failure {
     /// What Foundation says of a file, in words.
-    init(_ error: CocoaError) {
+    ///
+    /// - Parameter file: The file as the user knows it, if another was written for it.
+    init(_ error: CocoaError, of file: URL? = nil) {
         let cause = (error.underlying as? POSIXError)?.code ?? (error.underlying as NSError?).flatMap {
             $0.domain == NSPOSIXErrorDomain ? POSIXErrorCode(rawValue: Int32($0.code)) : nil
         }
-        let path = error.filePath ?? error.url?.path ?? "a file"
+        let path = file?.path ?? error.filePath ?? error.url?.path ?? "a file"
         switch error.code {
         case .fileReadInapplicableStringEncoding, .fileReadCorruptFile, .fileReadUnknownStringEncoding:
             self.init("\(path) is not UTF-8 text", remedy: "save it as UTF-8")
         default:
             let reason = cause.map { String(cString: strerror($0.rawValue)) } ?? error.localizedDescription
-            self.init("\(path): \(reason)", remedy: "correct the path, or make the file or folder accessible")
+            self.init("\(path): \(reason)", remedy: Failure.remedy(for: cause))
+        }
+    }
+
+    /// What a call of the system that has just failed says of a file.
+    static func ofCall(_ code: Int32 = errno, on file: URL) -> Failure {
+        Failure("\(file.path): \(String(cString: strerror(code)))", remedy: remedy(for: POSIXErrorCode(rawValue: code)))
+    }
+
+    static let remedyForFullDisk = "free some space there, or send it to another disk"
+
+    static func remedy(for cause: POSIXErrorCode?) -> String {
+        switch cause {
+        case .ENOSPC, .EDQUOT: remedyForFullDisk
+        case .EROFS: "the file system is mounted read-only; take a place that can be written"
+        case .EACCES, .EPERM: "make the file or folder accessible to your account"
+        case .EMFILE, .ENFILE: "raise the limit of open files (ulimit -n)"
+        case .EIO: "the disk reports an error; look at the system's log"
+        case .ENOENT, .ENOTDIR, .EISDIR, .ENAMETOOLONG, .ELOOP: "correct the path"
+        default: "correct the path, or make the file or folder accessible"
         }
     }
 }

@@ -13,7 +13,8 @@ enum Progress {
     }
 
     static func say(_ line: String) {
-        FileHandle.standardError.write(Data((line + "\n").utf8))
+        // Nothing could say that standard error does not work.
+        try? StandardStreams.write((line + "\n").utf8, to: STDERR_FILENO)
     }
 }
 

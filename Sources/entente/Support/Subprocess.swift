@@ -111,7 +111,11 @@ private struct TemporaryFile {
     init() throws {
         url = FileManager.default.temporaryDirectory.appendingPathComponent("entente-\(UUID().uuidString)")
         guard FileManager.default.createFile(atPath: url.path, contents: nil) else {
-            throw Failure("cannot create the file \(url.path)", remedy: "make the folder writable, or set TMPDIR to one that is")
+            let code = errno
+            throw Failure(
+                "cannot create the file \(url.path): \(String(cString: strerror(code)))",
+                remedy: [ENOSPC, EDQUOT].contains(code)
+                    ? "free some space there, or set TMPDIR to a folder that has some" : "make the folder writable, or set TMPDIR to one that is")
         }
         handle = try FileHandle(forWritingTo: url)
     }

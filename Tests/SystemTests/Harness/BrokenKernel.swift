@@ -4,20 +4,18 @@ import SystemImage
 @testable import entente
 
 extension BootPlan {
-    /// Boots a copy of the image in which a function of the kernel begins with `udf #0`.
+    /// Lets a function of the kernel begin with `udf #0`, in the image that this run alone has.
     ///
     /// The kernel is linked at 0 and lies at the start of the image, so a symbol's address is its place in the file.
-    mutating func breakKernel(at function: String, workspace: Workspace) throws {
+    func breakKernel(at function: String, workspace: Workspace) throws {
         let program = try CrossBuild(workspace: workspace).program("Kernel", as: .kernel)
         let symbols = try SymbolTable(elf: Data(contentsOf: program)).symbols
         guard let symbol = symbols.first(where: { $0.name == function }),
             let kernel = arguments.firstIndex(of: "-kernel")
         else { throw SystemFailure(description: "the kernel has no function '\(function)'") }
         let image = URL(fileURLWithPath: arguments[kernel + 1])
-        let copy = image.deletingPathExtension().appendingPathExtension("broken.img")
         var bytes = try Data(contentsOf: image)
         bytes.replaceSubrange(Int(symbol.address)..<Int(symbol.address) + 4, with: [0, 0, 0, 0])
-        try bytes.write(to: copy)
-        arguments[kernel + 1] = copy.path
+        try bytes.write(to: image)
     }
 }

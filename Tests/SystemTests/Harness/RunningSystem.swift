@@ -55,9 +55,31 @@ final class RunningSystem {
                 .start(workspace: workspace)
             return
         }
-        var plan = try BootPlan(manifest, workspace: workspace, options: options.emulator)
+        let plan = try BootPlan(manifest, workspace: workspace, options: options.emulator)
         if let function { try plan.breakKernel(at: function, workspace: workspace) }
         session = try plan.start(workspace: workspace)
+    }
+
+    /// By which other runs of the tool find it.
+    var place: String { session.place.name }
+    var logs: URL { session.place.logs }
+
+    /// Runs the tool beside the system, which goes on meanwhile.
+    func whileItRuns(tool arguments: [String], input: String = "") throws -> (status: Int32, output: String, errors: String) {
+        let process = Process()
+        process.executableURL = Repository.file("entente")
+        process.arguments = arguments
+        let (feed, output, errors) = (Pipe(), Pipe(), Pipe())
+        (process.standardInput, process.standardOutput, process.standardError) = (feed, output, errors)
+        try process.run()
+        try feed.fileHandleForWriting.write(contentsOf: Data(input.utf8))
+        try feed.fileHandleForWriting.close()
+        // What these commands say fits a pipe.
+        while process.isRunning {
+            for event in session.wait(timeout: .milliseconds(50)) { keep(event) }
+        }
+        let texts = [output, errors].map { String(decoding: $0.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self) }
+        return (process.terminationStatus, texts[0], texts[1])
     }
 
     /// The last lines that a console has said, as the tool shows them.
@@ -98,7 +120,7 @@ final class RunningSystem {
     func run(_ command: String, on machine: String, timeout: Duration = .seconds(60)) throws -> (status: Int32, output: String) {
         let channel = try number(of: machine)
         let deadline = ContinuousClock.now + timeout
-        var remote = RemoteCommand(command)
+        var remote = RemoteCommand(command.utf8)
         var output: [UInt8] = []
         // The prompt may have come while somebody waited for something else.
         var actions = remote.heard(unread[channel] ?? [])

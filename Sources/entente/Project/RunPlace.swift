@@ -1,0 +1,84 @@
+import Foundation
+
+/// The files that one run of a system writes. Another run does not touch them while this one lasts, even if its system
+/// has the same name.
+final class RunPlace: Sendable {
+    /// The system's name; for a second run at the same time with `.2` behind it, and so on.
+    let name: String
+    /// A file for each console.
+    let logs: URL
+    /// What the board boots.
+    let image: URL
+    /// By which other runs of the tool reach this one.
+    let control: URL
+    private let lock: FileLock
+
+    /// Runs of systems with one name that may last at the same time.
+    static let most = 99
+
+    /// Takes the first place that no run has.
+    init(_ system: String, workspace: Workspace) throws {
+        for number in 1...Self.most {
+            let name = number == 1 ? system : "\(system).\(number)"
+            guard let lock = try FileLock.take(workspace.runs.appendingPathComponent("\(name).lock")) else { continue }
+            self.name = name
+            self.lock = lock
+            logs = workspace.logs.appendingPathComponent(name)
+            image = workspace.runs.appendingPathComponent("\(name).img")
+            control = workspace.runs.appendingPathComponent("\(name).control")
+            Self.removeWhatDeadRunsLeft(in: workspace.runs)
+            return
+        }
+        throw Failure(
+            "\(Self.most) systems named '\(system)' run already", remedy: "end some of them, or give this one another name")
+    }
+
+    func log(of console: Channel) -> URL { logs.appendingPathComponent("\(console.name).log") }
+
+    deinit { Self.remove(name, in: image.deletingLastPathComponent()) }
+
+    /// An image may be as large as its guests, and nobody looks for it here.
+    private static func remove(_ name: String, in runs: URL) {
+        for suffix in ["img", "control"] {
+            try? FileManager.default.removeItem(at: runs.appendingPathComponent("\(name).\(suffix)"))
+        }
+    }
+
+    /// A run that was killed could not clean up.
+    private static func removeWhatDeadRunsLeft(in runs: URL) {
+        for file in (try? FileManager.default.contentsOfDirectory(atPath: runs.path)) ?? [] where file.hasSuffix(".lock") {
+            guard let lock = try? FileLock.take(runs.appendingPathComponent(file)) else { continue }
+            withExtendedLifetime(lock) { remove(String(file.dropLast(".lock".count)), in: runs) }
+        }
+    }
+}
+
+extension Workspace {
+    /// What runs need as long as they last.
+    var runs: URL { state.appendingPathComponent("runs") }
+
+    /// Does what only one run of the tool may do at a time.
+    ///
+    /// - Parameter work: What it is, for another that waits: "builds programs".
+    func exclusively<Result>(_ name: String, _ work: String, _ body: () throws -> Result) throws -> Result {
+        let lock = try FileLock.wait(for: runs.appendingPathComponent("\(name).exclusive"), because: work)
+        return try withExtendedLifetime(lock) { try body() }
+    }
+}
+
+extension URL {
+    /// The path as a person would write it from the current folder.
+    var shortPath: String {
+        let current = FileManager.default.currentDirectoryPath
+        return path.hasPrefix(current + "/") ? String(path.dropFirst(current.count + 1)) : path
+    }
+
+    /// Tells files of one name at different places apart.
+    var placeKey: String {
+        // FNV-1a: the same at each run, which Swift's own hashes are not.
+        let hash = standardizedFileURL.path.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) {
+            ($0 ^ UInt64($1)) &* 0x100_0000_01B3
+        }
+        return String(hash, radix: 16)
+    }
+}

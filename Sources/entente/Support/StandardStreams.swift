@@ -1,0 +1,53 @@
+import Foundation
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// The tool's own outputs, which may be closed, full or slow.
+enum StandardStreams {
+    /// Lets a write to an output that nobody reads any more end the tool as it ends other programs: without a word, by
+    /// SIGPIPE (status 141 in a shell), with the board off and the terminal as it was.
+    ///
+    /// A handler serves `print` and all other writes alike, and those that are still to be written.
+    static func endWhenClosed() {
+        signal(SIGPIPE) { number in
+            TerminalMode.restore()
+            EmulatorProcess.endPresent()
+            signal(number, SIG_DFL)
+            raise(number)
+        }
+    }
+
+    /// Writes all bytes, however long the reader takes.
+    ///
+    /// - Throws: `Failure` if that is impossible, as on a full disk.
+    static func write(_ bytes: some Sequence<UInt8>, to descriptor: Int32 = STDOUT_FILENO) throws {
+        var rest = Array(bytes)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count >= 0 {
+                rest = rest.dropFirst(count)
+            } else if errno == EAGAIN {
+                // Somebody else has set the terminal so.
+                var polled = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                poll(&polled, 1, 1000)
+            } else if errno != EINTR {
+                throw failure(of: descriptor)
+            }
+        }
+    }
+
+    /// Sees to it that what was printed has arrived; `print` does not say whether it has.
+    static func finish() throws {
+        guard fflush(nil) == 0 else { throw failure(of: STDOUT_FILENO) }
+    }
+
+    private static func failure(of descriptor: Int32) -> Failure {
+        let error = errno
+        let name = descriptor == STDOUT_FILENO ? "standard output" : "standard error"
+        return Failure(
+            "\(name): \(String(cString: strerror(error)))",
+            remedy: error == ENOSPC ? Failure.remedyForFullDisk : "send it to a place that takes it")
+    }
+}

@@ -1,0 +1,65 @@
+import Foundation
+import Testing
+
+@testable import entente
+
+/// The conversation of `--exec` with shells as they are, rather than with an idea of one.
+@Suite struct RealShellTests {
+    /// Lengths around a piece's 384 bytes, and beyond what one line of a terminal holds.
+    @Test(arguments: RealShell.all, [1, 383, 384, 385, 4_096, 100_000])
+    func commandsOfAnyLengthRun(shell: [String], length: Int) throws {
+        let comment = String(repeating: "x", count: length)
+        let command = length == 1 ? ":" : "echo $((\(length)+1)) #\(comment)".prefix(length)
+        #expect(command.utf8.count == length)
+        let result = try RealShell(shell).run(Array(command.utf8))
+        #expect(String(decoding: result.output, as: UTF8.self) == (length == 1 ? "" : "\(length + 1)\n"))
+        #expect(result.status == 0)
+    }
+
+    /// The whole command arrives: its last byte decides the status.
+    @Test(arguments: RealShell.all)
+    func theEndOfALongCommandCounts(shell: [String]) throws {
+        let command = String(repeating: ":;", count: 5_000) + "exit 9"
+        #expect(try RealShell(shell).run(Array(command.utf8)).status == 9)
+    }
+
+    /// All bytes but zero, which no argument can hold, inside of quotes; the quote itself is written as '\''.
+    @Test(arguments: RealShell.all)
+    func everyByteArrives(shell: [String]) throws {
+        let bytes = (1...255).map { UInt8($0) }
+        let quoted = bytes.flatMap { $0 == UInt8(ascii: "'") ? Array("'\\''".utf8) : [$0] }
+        let command = Array("printf %s '".utf8) + quoted + Array("' | od -An -v -tx1 | tr -d ' \\n'".utf8)
+        let result = try RealShell(shell).run(command)
+        #expect(String(decoding: result.output, as: UTF8.self) == bytes.map { String(format: "%02x", $0) }.joined())
+    }
+
+    @Test(arguments: RealShell.all, [
+        "echo \"a 'b' \\\"c\\\"\" $(echo d) `echo e`\necho two; # three\n\n",
+        "cat <<'E'\n$HOME `x` \\\nE\n", "\n\n\necho last\n\n", "echo a\\\nb", "printf '%s|' \"$#\"",
+        "for i in 1 2\ndo echo $i\ndone",
+    ])
+    func scriptsDoAsTheyDoInAFile(shell: [String], script: String) throws {
+        let expected = try Subprocess(shell[0], shell.dropFirst().dropLast() + ["-c", script]).output()
+        let result = try RealShell(shell).run(Array(script.utf8))
+        #expect(String(decoding: result.output, as: UTF8.self) == String(decoding: expected, as: UTF8.self))
+        #expect(result.status == 0)
+    }
+
+    /// A console that loses a byte now and then delays a command, and does not change it.
+    @Test(arguments: RealShell.all)
+    func aByteThatIsLostChangesNoCommand(shell: [String]) throws {
+        let command = "x='" + String(repeating: "0123456789", count: 200) + "'; echo ${#x}"
+        let result = try RealShell(shell, losing: 2_501).run(Array(command.utf8), patience: .seconds(100))
+        #expect(String(decoding: result.output, as: UTF8.self) == "2000\n")
+    }
+}
+
+@Suite struct RawArgumentTests {
+    @Test func bytesThatAreNoTextArriveAsTheyAre() {
+        let command: [UInt8] = [0x61, 0xFF, 0x3D, 0x80, 0x62]
+        let text = String(decoding: command, as: UTF8.self)
+        #expect(RawArguments.bytes(of: text, among: [Array("run".utf8), Array("--exec".utf8), command]) == command)
+        #expect(RawArguments.bytes(of: text, among: [Array("--exec=".utf8) + command]) == command)
+        #expect(RawArguments.bytes(of: "plain", among: []) == Array("plain".utf8))
+    }
+}

@@ -1,0 +1,81 @@
+import Foundation
+import Testing
+
+@testable import entente
+
+/// A folder of its own for each test.
+func makeWorkspace() throws -> Workspace {
+    let root = FileManager.default.temporaryDirectory.appendingPathComponent("entente-tests-\(UUID().uuidString)")
+    let workspace = Workspace(root: root)
+    try workspace.make(root)
+    return workspace
+}
+
+@Suite struct RunPlaceTests {
+    private let console = Channel(name: "root", kind: .root, number: 1)
+
+    /// Systems of one name, or one system twice: no file belongs to both.
+    @Test func runsAtTheSameTimeShareNothing() throws {
+        let workspace = try makeWorkspace()
+        defer { try? FileManager.default.removeItem(at: workspace.root) }
+        let first = try RunPlace("system", workspace: workspace)
+        let second = try RunPlace("system", workspace: workspace)
+        #expect([first.name, second.name] == ["system", "system.2"])
+        #expect(Set([first.image, second.image, first.logs, second.logs, first.control, second.control]).count == 6)
+        try Data([1]).write(to: first.image)
+        let log = try ConsoleLogs(folder: first.logs, channels: [console])
+        log.write([0x61], of: 1)
+        _ = try ConsoleLogs(folder: second.logs, channels: [console])
+        #expect(try Data(contentsOf: first.log(of: console)) == Data([0x61]))
+    }
+
+    @Test func aPlaceIsFreeAfterItsRun() throws {
+        let workspace = try makeWorkspace()
+        defer { try? FileManager.default.removeItem(at: workspace.root) }
+        var place: RunPlace? = try RunPlace("system", workspace: workspace)
+        let image = try #require(place?.image)
+        try Data([1]).write(to: image)
+        place = nil
+        #expect(!FileManager.default.fileExists(atPath: image.path))
+        #expect(try RunPlace("system", workspace: workspace).name == "system")
+    }
+
+    /// A run that was killed leaves its image behind, and the next one finds it.
+    @Test func whatADeadRunLeftGoes() throws {
+        let workspace = try makeWorkspace()
+        defer { try? FileManager.default.removeItem(at: workspace.root) }
+        let running = try RunPlace("other", workspace: workspace)
+        try Data([1]).write(to: running.image)
+        for file in ["dead.lock", "dead.img"] { try Data([1]).write(to: workspace.runs.appendingPathComponent(file)) }
+        _ = try RunPlace("system", workspace: workspace)
+        #expect(!FileManager.default.fileExists(atPath: workspace.runs.appendingPathComponent("dead.img").path))
+        #expect(FileManager.default.fileExists(atPath: running.image.path))
+    }
+
+    @Test func tooManyAreRefused() throws {
+        let workspace = try makeWorkspace()
+        defer { try? FileManager.default.removeItem(at: workspace.root) }
+        let places = try (1...RunPlace.most).map { _ in try RunPlace("system", workspace: workspace) }
+        let failure = #expect(throws: Failure.self) { try RunPlace("system", workspace: workspace) }
+        #expect(failure?.problem == "99 systems named 'system' run already")
+        #expect(places.count == RunPlace.most)
+    }
+
+    /// A reader sees the old file or the new one, however the moments fall.
+    @Test func filesAreWrittenWhole() throws {
+        let workspace = try makeWorkspace()
+        defer { try? FileManager.default.removeItem(at: workspace.root) }
+        let file = workspace.root.appendingPathComponent("file")
+        let texts = [Data(repeating: 1, count: 1 << 20), Data(repeating: 2, count: 1 << 20)]
+        try texts[0].writeWhole(to: file)
+        DispatchQueue.concurrentPerform(iterations: 2) { role in
+            for turn in 0..<30 {
+                if role == 0 { try? texts[turn & 1].writeWhole(to: file) } else {
+                    let seen = try? Data(contentsOf: file)
+                    #expect(seen == texts[0] || seen == texts[1])
+                }
+            }
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: workspace.root.path) == ["file"])
+    }
+}
