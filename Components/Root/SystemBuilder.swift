@@ -17,6 +17,8 @@ struct SystemBuilder: ~Copyable {
     /// The pages of root's own console.
     var console: UInt32 = 0
     var tenants: FixedTable<Tenant>
+    /// Seeds the random numbers of each life of each tenant.
+    private var random: RandomSource
 
     static var tenantCount: Int { min(BootTable.tenantCount, ConsoleChannel.maximum - 2) }
     static let consoleDriver = 0
@@ -24,6 +26,8 @@ struct SystemBuilder: ~Copyable {
     /// - Parameter memory: has room for the tenants at `address`.
     init(_ memory: consuming Memory, tenantsAt address: UInt64) {
         self.memory = memory
+        // SAFETY: root has one thread, which set it before.
+        random = RandomSource(seed: unsafe BootTable.seed)
         tenants = FixedTable(at: UInt(address), count: SystemBuilder.tenantCount, repeating: Tenant())
     }
 
@@ -38,6 +42,12 @@ struct SystemBuilder: ~Copyable {
         }
         for index in 0..<SystemBuilder.tenantCount { connect(index) }
         memory.settle()
+    }
+
+    /// Returns random bits that nobody else gets. The counter makes them differ where the boot loader left none.
+    mutating func nextSeed() -> InlineArray<4, UInt64> {
+        random.mix(Clock.now)
+        return random.next()
     }
 
     // MARK: One tenant

@@ -83,13 +83,4 @@ public enum Heap {
         if character == 0x0A { console.flush() }
         return character
     }
-
-    /// Seeds of hash tables. No secret: the same at each start would do as well.
-    @c(arc4random_buf)
-    public func hashSeed(_ buffer: UnsafeMutableRawPointer, _ size: Int) {
-        for index in 0..<size {
-            // SAFETY: the caller names `size` bytes of its own.
-            unsafe buffer.storeBytes(of: UInt8(truncatingIfNeeded: index &* 151 &+ 43), toByteOffset: index, as: UInt8.self)
-        }
-    }
 #endif

@@ -164,6 +164,8 @@ public struct ComponentConfiguration {
     /// Bytes in each window of `ComponentLayout.callers`, by the caller's number (its portal's badge); 0: it shares
     /// none.
     public var callers: InlineArray<64, UInt64>
+    /// Random bits, others for each life of each tenant: see `RandomSource`.
+    public var seed: InlineArray<4, UInt64>
 }
 
 /// What root tells a monitor.
