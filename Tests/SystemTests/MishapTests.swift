@@ -22,6 +22,21 @@ extension SystemTests {
             // The same program with a larger stack.
             try system.wait(for: "all is well", on: "deeper")
             #expect(!report.contains("fault: deeper"))
+            try system.type("kill numbers\n", on: "root")
+            try system.wait(for: "back: numbers, life 2", on: "root")
+            try system.wait(for: "all is well", on: "others")
+            try system.wait(for: "generation: 3", on: "numbers")
+            let numbers = try system.lines(of: "numbers") + system.lines(of: "others")
+            // Two components, one of them in two lives: no number comes twice.
+            let random = numbers.flatMap { $0.matches(of: /(random|and|hash) 0x([0-9a-f]+)/).map { $0.2 } }
+            #expect(random.count == 9 && Set(random).count == 9, "\(random)")
+            #expect(numbers.count { $0.hasSuffix("texts turn 7 true false 1") } == 3)
+            let expected = "numbers \(1.5) \(0.1 + 0.2) \(Float(1) / 3) \(-0.0) \(Double.infinity) dead(generation: 3)"
+            #expect(numbers.count { $0.hasSuffix(expected) } == 3)
+            let math = "math \(6.0.squareRoot()) \((-6.0).truncatingRemainder(dividingBy: 0.7)) \(6.0.remainder(dividingBy: 3.5))"
+            #expect(numbers.count { $0.hasSuffix(math) } == 3)
+            let read = "read \(Double("6.025e-3")!) \(Float("0.6")!) -1.0 \(Float(6).squareRoot())"
+            #expect(numbers.count { $0.hasSuffix(read) } == 3)
         }
     }
 }

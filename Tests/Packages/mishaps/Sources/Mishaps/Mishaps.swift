@@ -10,6 +10,7 @@ public func goWrong(_ number: Int) {
     case 3: fatalError("three, as in \(numbers.count)")
     case 4: use(depth(of: 3000))
     case 5: use(UInt8(number * 100))
+    case 6: sayNumbers()
     default: break
     }
 }
@@ -27,3 +28,15 @@ private func depth(of turns: Int) -> Int {
 private func use(_ number: some FixedWidthInteger) { log("got \(number)" as LogText, if: number == 3000) }
 
 private func log(_ text: @autoclosure () -> LogText, if condition: Bool) { if condition { log(text()) } }
+
+/// What differs at each start, and what is the same on the board as on the host.
+private func sayNumbers() {
+    log("random \(hex: UInt64.random(in: 0 ... .max)) and \(hex: UInt64.random(in: 0 ... .max))")
+    log("hash \(hex: "text".hashValue)")
+    let key: ShortText = "turn 7"
+    log("texts \(key) \("\(key)" == "turn 7") \("\(key)" == "\("turn 8" as ShortText)") \([key: 1][key] ?? 0)")
+    let six = Double(Configuration.current.arguments[0])
+    log("math \(six.squareRoot()) \((-six).truncatingRemainder(dividingBy: 0.7)) \(six.remainder(dividingBy: 3.5))")
+    log("read \(Double("\(six)25e-3") ?? 0) \(Float("0.\(Int(six))") ?? 0) \(Double("six") ?? -1) \(Float(six).squareRoot())")
+    log("numbers \(1.5) \(0.1 + 0.2) \(Float(1) / 3) \("\(-0.0)") \(Double.infinity) \(CallError<Never>.dead(generation: 3))")
+}
