@@ -6,6 +6,9 @@ enum BootTable {
     /// Where root sees the image; set before anything else.
     nonisolated(unsafe) static var address: UInt64 = 0
 
+    /// Random bits of the boot loader's; zeros when it left none. Set before anything else.
+    nonisolated(unsafe) static var seed = InlineArray<4, UInt64>(repeating: 0)
+
     static var header: ImageHeader {
         // SAFETY: the kernel mapped the image there, read-only, and checked magic and version.
         unsafe UnsafePointer<ImageHeader>(bitPattern: UInt(address)).unsafelyUnwrapped.pointee

@@ -7,9 +7,12 @@ struct FaultReport {
     private let tag: ExitTag
     private let address: UInt64
     private let programCounter: UInt64
+    /// The thread's number among those of its tenant, which says where its stack lies.
+    private let number: UInt64
 
-    init(tenant: Int, thread: UInt32) {
+    init(tenant: Int, thread: UInt32, number: Int) {
         self.tenant = tenant
+        self.number = UInt64(number)
         tag = ExitTag(bits: readRegister(thread, RegisterNumber.faultTag))
         address = readRegister(thread, RegisterNumber.faultAddress)
         programCounter = readRegister(thread, RegisterNumber.programCounter)
@@ -25,7 +28,11 @@ struct FaultReport {
                 console.write(" stopped without a fault, pc ")
             } else {
                 console.write(" ")
-                console.write(cause(tag.syndrome))
+                if hasOverflowed {
+                    writeOverflow(on: console)
+                } else {
+                    console.write(cause(tag.syndrome))
+                }
                 console.write(" address ")
                 console.write(hex: address)
                 console.write(" esr ")
@@ -35,6 +42,25 @@ struct FaultReport {
             console.write(hex: programCounter)
             console.write("\n")
             console.flush()
+        }
+    }
+
+    private var stackSize: UInt64 { BootTable.tenant(tenant).program.stackSize }
+
+    /// Whether the thread accessed what lies below its stack and above the place of the next one. Nothing is mapped
+    /// there, so a function with a large frame, which passes the page below the stack, is noticed as well.
+    private var hasOverflowed: Bool {
+        guard tag.syndrome >> 26 == 0x24 else { return false }
+        let top = ComponentLayout.stackTop - number * ComponentLayout.stackStride
+        return address >= top - ComponentLayout.stackStride && address < top - stackSize
+    }
+
+    private func writeOverflow(on console: Console) {
+        console.write("stack overflow: ")
+        console.write(decimal: stackSize >> 10)
+        console.write("KiB are used up")
+        if BootTable.tenant(tenant).kind == TenantKind.component.rawValue {
+            console.write(" (key 'stack' of the manifest enlarges it)")
         }
     }
 

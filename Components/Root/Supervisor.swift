@@ -157,7 +157,7 @@ extension SystemBuilder {
             let thread = tenants[index].threads[number]
             let answer = contextControl(thread, .status)
             guard answer.status == .ok, answer.words.w0 == ContextStatus.stopped.rawValue else { continue }
-            FaultReport(tenant: index, thread: thread).write()
+            FaultReport(tenant: index, thread: thread, number: number).write()
         }
     }
 }

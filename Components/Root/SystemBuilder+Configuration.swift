@@ -7,12 +7,15 @@ extension SystemBuilder {
     mutating func writeConfiguration(_ record: TenantRecord, _ index: Int) {
         let page = clearedExtent(ComponentLayout.configurationSize, for: index)
         let lives = tenants[index].lives
+        let seed = nextSeed()
         memory.withView(of: page, size: ComponentLayout.configurationSize) { address in
             // SAFETY: root just mapped the page there, cleared, and it is larger than the structure.
             let configuration = unsafe UnsafeMutablePointer<ComponentConfiguration>(bitPattern: UInt(address))
                 .unsafelyUnwrapped
             // SAFETY: as above.
             unsafe SystemBuilder.fill(&configuration.pointee, record, index, lives: lives)
+            // SAFETY: as above.
+            unsafe configuration.pointee.seed = seed
         }
         mapOwn(index, page, ComponentLayout.configuration, size: ComponentLayout.configurationSize, .readOnly)
     }

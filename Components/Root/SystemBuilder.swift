@@ -21,6 +21,8 @@ struct SystemBuilder: ~Copyable {
     var regions = InlineArray<8, UInt32>(repeating: 0)
     /// What tells the machine at each end of a region, and which lives of both ends its bell leads between.
     var bells = InlineArray<8, RegionBells>(repeating: RegionBells())
+    /// Seeds the random numbers of each life of each tenant.
+    private var random: RandomSource
 
     static var tenantCount: Int { min(BootTable.tenantCount, ConsoleChannel.maximum - 2) }
     static let consoleDriver = 0
@@ -28,6 +30,8 @@ struct SystemBuilder: ~Copyable {
     /// - Parameter memory: has room for the tenants at `address`.
     init(_ memory: consuming Memory, tenantsAt address: UInt64) {
         self.memory = memory
+        // SAFETY: root has one thread, which set it before.
+        random = RandomSource(seed: unsafe BootTable.seed)
         tenants = FixedTable(at: UInt(address), count: SystemBuilder.tenantCount, repeating: Tenant())
     }
 
@@ -43,6 +47,12 @@ struct SystemBuilder: ~Copyable {
         }
         for index in 0..<SystemBuilder.tenantCount { connect(index) }
         memory.settle()
+    }
+
+    /// Returns random bits that nobody else gets. The counter makes them differ where the boot loader left none.
+    mutating func nextSeed() -> InlineArray<4, UInt64> {
+        random.mix(Clock.now)
+        return random.next()
     }
 
     // MARK: One tenant

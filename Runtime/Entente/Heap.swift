@@ -61,7 +61,7 @@ public enum Heap {
         // SAFETY: the compiler's runtime passes a result that it owns, and sizes that it keeps to.
         guard let pointer = unsafe Heap.allocate(size, alignment: alignment) else {
             log("out of memory: \(size) bytes asked for, \(Heap.used) of \(Heap.size) in use; raise 'memory' in the manifest")
-            fatalError("out of memory")
+            fatalError()
         }
         // SAFETY: as above.
         unsafe result.pointee = unsafe pointer
@@ -82,14 +82,5 @@ public enum Heap {
         console.putPatiently(UInt8(truncatingIfNeeded: character))
         if character == 0x0A { console.flush() }
         return character
-    }
-
-    /// Seeds of hash tables. No secret: the same at each start would do as well.
-    @c(arc4random_buf)
-    public func hashSeed(_ buffer: UnsafeMutableRawPointer, _ size: Int) {
-        for index in 0..<size {
-            // SAFETY: the caller names `size` bytes of its own.
-            unsafe buffer.storeBytes(of: UInt8(truncatingIfNeeded: index &* 151 &+ 43), toByteOffset: index, as: UInt8.self)
-        }
     }
 #endif

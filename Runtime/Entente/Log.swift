@@ -46,7 +46,8 @@ public struct LogText: ExpressibleByStringInterpolation {
     }
 
     public struct StringInterpolation: StringInterpolationProtocol {
-        fileprivate var text = LogText()
+        private(set) var text = LogText()
+        mutating func append(_ byte: UInt8) { text.append(byte) }
         public init(literalCapacity: Int, interpolationCount: Int) {}
 
         public mutating func appendLiteral(_ literal: StaticString) { text.append(literal) }

@@ -6,6 +6,12 @@ import ABI
 public protocol Parameter {
     @inline(__always) func append(to message: inout OutgoingMessage)
     @inline(__always) static func take(from message: inout IncomingMessage) -> Self?
+    /// As a log shows it: the server's own error in a `CallError`, for example. An enum shows its raw value.
+    var logText: LogText { get }
+}
+
+extension Parameter {
+    public var logText: LogText { "…" }
 }
 
 /// A message on its way out. Six words travel in registers and cost nothing but being there; what is beyond them lies in

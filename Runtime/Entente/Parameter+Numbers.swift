@@ -13,6 +13,10 @@ extension Int64: Parameter {
     }
 }
 
+extension Parameter where Self: FixedWidthInteger {
+    public var logText: LogText { "\(self)" }
+}
+
 /// Numbers that are narrower than a word, sign-extended where they have a sign.
 public protocol NarrowParameter: Parameter, FixedWidthInteger {}
 
@@ -36,6 +40,23 @@ extension Int32: NarrowParameter {}
 extension UInt: NarrowParameter {}
 extension Int: NarrowParameter {}
 
+#if !NO_FLOAT
+    /// The bits as IEEE 754 has them: any of them are a number, or none.
+    extension Double: Parameter {
+        @inline(__always) public func append(to message: inout OutgoingMessage) { message.append(bitPattern) }
+        @inline(__always) public static func take(from message: inout IncomingMessage) -> Double? {
+            message.takeWord().map { Double(bitPattern: $0) }
+        }
+    }
+
+    extension Float: Parameter {
+        @inline(__always) public func append(to message: inout OutgoingMessage) { message.append(UInt64(bitPattern)) }
+        @inline(__always) public static func take(from message: inout IncomingMessage) -> Float? {
+            UInt32.take(from: &message).map { Float(bitPattern: $0) }
+        }
+    }
+#endif
+
 extension Bool: Parameter {
     @inline(__always) public func append(to message: inout OutgoingMessage) { message.append(self ? 1 : 0) }
     @inline(__always) public static func take(from message: inout IncomingMessage) -> Bool? {
@@ -51,6 +72,7 @@ extension Parameter where Self: RawRepresentable, RawValue: Parameter {
         guard let value = RawValue.take(from: &message) else { return nil }
         return Self(rawValue: value)
     }
+    public var logText: LogText { rawValue.logText }
 }
 
 /// The error of a method that throws none.
@@ -81,7 +103,7 @@ public struct ShortText: Parameter {
         }
     }
 
-    /// With numbers in it: `ShortText("call \(number)")`. A plain literal is the other one.
+    /// What is beyond the capacity is cut off.
     @_disfavoredOverload
     public init(_ text: LogText) { for index in 0..<text.count { append(text[index]) } }
 
@@ -116,7 +138,18 @@ public struct ShortText: Parameter {
     }
 }
 
-extension ShortText: Equatable {
+/// `"get"` and `"call \(number)"`. What is beyond the capacity is cut off.
+extension ShortText: ExpressibleByStringInterpolation {
+    public init(stringLiteral text: StaticString) { self.init(text) }
+    public init(stringInterpolation: LogText.StringInterpolation) { self.init(stringInterpolation.text) }
+}
+
+extension ShortText: Hashable {
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(count)
+        for index in 0..<(count + 7) / 8 { hasher.combine(bytes[index]) }
+    }
+
     public static func == (left: ShortText, right: ShortText) -> Bool {
         guard left.count == right.count else { return false }
         for index in 0..<left.count where left[index] != right[index] { return false }

@@ -105,7 +105,7 @@ extension Portal {
     public init(named name: StaticString) {
         guard let portal = Portal(ifNamed: name) else {
             log("this component uses '\(name)', and its manifest connects nothing of that name (key 'uses')")
-            fatalError("no such connection")
+            fatalError()
         }
         self = portal
     }

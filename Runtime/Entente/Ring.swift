@@ -6,6 +6,10 @@
 // looked at, and is checked like a message's parameters. So a hostile peer can lose or invent elements of this ring,
 // and wake its peer for nothing, and no more. The peer's death ends the ring too (`peerGone`): the memory stays, but
 // the peer's next life may use it for something else.
+//
+// A position takes memory from the heap, so programs without one have no rings.
+
+#if !NO_HEAP
 
 /// Where things lie in a ring's memory, in bytes. Each side writes cache lines of its own.
 public enum RingLayout {
@@ -74,17 +78,35 @@ public enum Taken<Element> {
     case empty
 }
 
-/// The side that puts.
-public struct RingProducer<Element: RingElement>: ~Copyable {
+/// How far one side of a ring has come. It lies in that side's own memory, and all ends that are made of one ring share
+/// it: so each of them goes on where the one before has stopped.
+final class RingPosition {
+    /// Elements put so far, modulo 2³².
+    var head: UInt32 = 0
+    /// Elements taken so far, modulo 2³².
+    var tail: UInt32 = 0
+    /// Whether the peer's counter has been impossible.
+    var isBroken = false
+}
+
+/// The side that puts. Copies share their position, so one can be kept wherever it is needed.
+public struct RingProducer<Element: RingElement> {
     private let memory: SharedMemory
     private let consumer: Notification
     private let events: Events
     private let peer: PeerLife?
+    private let position: RingPosition
     public let capacity: UInt32
     /// Elements put so far: what the memory says is never read back. Tests begin near its
     /// wrap; nothing else sets it.
-    var head: UInt32 = 0
-    private var isBroken = false
+    var head: UInt32 {
+        get { position.head }
+        nonmutating set { position.head = newValue }
+    }
+    private var isBroken: Bool {
+        get { position.isBroken }
+        nonmutating set { position.isBroken = newValue }
+    }
 
     /// - Parameters:
     ///   - consumer: raised, with `events`, when the consumer sleeps and something comes.
@@ -92,16 +114,20 @@ public struct RingProducer<Element: RingElement>: ~Copyable {
         self.init(memory, consumer: consumer, events: events, peer: nil)
     }
 
-    init(_ memory: SharedMemory, consumer: Notification, events: Events, peer: PeerLife?) {
+    init(
+        _ memory: SharedMemory, consumer: Notification, events: Events, peer: PeerLife?,
+        at position: RingPosition = RingPosition()
+    ) {
         self.memory = memory
         self.peer = peer
+        self.position = position
         self.consumer = consumer
         self.events = events
         capacity = RingLayout.capacity(of: memory, wordCount: Element.wordCount)
     }
 
     /// Puts an element; false when the ring is full.
-    public mutating func put(_ element: Element) throws(RingError) -> Bool {
+    public func put(_ element: Element) throws(RingError) -> Bool {
         guard try room() > 0 else { return false }
         let at = RingLayout.data + Int(head & (capacity &- 1)) * 8 * Element.wordCount
         for index in 0..<Element.wordCount { memory[at + 8 * index] = element.word(index) }
@@ -117,7 +143,7 @@ public struct RingProducer<Element: RingElement>: ~Copyable {
     }
 
     /// Elements that can be put now.
-    public mutating func room() throws(RingError) -> UInt32 {
+    public func room() throws(RingError) -> UInt32 {
         try requirePeer()
         let waiting = head &- memory.acquire(RingLayout.tail)
         if waiting > capacity { isBroken = true }
@@ -126,7 +152,7 @@ public struct RingProducer<Element: RingElement>: ~Copyable {
     }
 
     /// True: the consumer will raise this side's notification when it takes something. False: there is room already.
-    public mutating func willSleep() throws(RingError) -> Bool {
+    public func willSleep() throws(RingError) -> Bool {
         try requirePeer()
         memory.store(1, RingLayout.producerSleeps)
         guard try room() > 0 else { return true }
@@ -140,16 +166,23 @@ public struct RingProducer<Element: RingElement>: ~Copyable {
     }
 }
 
-/// The side that takes.
-public struct RingConsumer<Element: RingElement>: ~Copyable {
+/// The side that takes. Copies share their position, so one can be kept wherever it is needed.
+public struct RingConsumer<Element: RingElement> {
     private let memory: SharedMemory
     private let producer: Notification
     private let events: Events
     private let peer: PeerLife?
+    private let position: RingPosition
     public let capacity: UInt32
     /// Elements taken so far. Tests begin near its wrap; nothing else sets it.
-    var tail: UInt32 = 0
-    private var isBroken = false
+    var tail: UInt32 {
+        get { position.tail }
+        nonmutating set { position.tail = newValue }
+    }
+    private var isBroken: Bool {
+        get { position.isBroken }
+        nonmutating set { position.isBroken = newValue }
+    }
 
     /// - Parameters:
     ///   - producer: raised, with `events`, when the producer sleeps and there is room.
@@ -157,16 +190,20 @@ public struct RingConsumer<Element: RingElement>: ~Copyable {
         self.init(memory, producer: producer, events: events, peer: nil)
     }
 
-    init(_ memory: SharedMemory, producer: Notification, events: Events, peer: PeerLife?) {
+    init(
+        _ memory: SharedMemory, producer: Notification, events: Events, peer: PeerLife?,
+        at position: RingPosition = RingPosition()
+    ) {
         self.memory = memory
         self.peer = peer
+        self.position = position
         self.producer = producer
         self.events = events
         capacity = RingLayout.capacity(of: memory, wordCount: Element.wordCount)
     }
 
     /// Takes the oldest element.
-    public mutating func take() throws(RingError) -> Taken<Element> {
+    public func take() throws(RingError) -> Taken<Element> {
         guard try count() > 0 else { return .empty }
         let at = RingLayout.data + Int(tail & (capacity &- 1)) * 8 * Element.wordCount
         var words = RingWords()
@@ -184,7 +221,7 @@ public struct RingConsumer<Element: RingElement>: ~Copyable {
     }
 
     /// Elements that wait; at most `capacity`.
-    public mutating func count() throws(RingError) -> UInt32 {
+    public func count() throws(RingError) -> UInt32 {
         try requirePeer()
         let waiting = memory.acquire(RingLayout.head) &- tail
         if waiting > capacity { isBroken = true }
@@ -193,7 +230,7 @@ public struct RingConsumer<Element: RingElement>: ~Copyable {
     }
 
     /// True: the producer will raise this side's notification when it puts something. False: something waits already.
-    public mutating func willSleep() throws(RingError) -> Bool {
+    public func willSleep() throws(RingError) -> Bool {
         try requirePeer()
         memory.store(1, RingLayout.consumerSleeps)
         guard try count() == 0 else {
@@ -208,3 +245,5 @@ public struct RingConsumer<Element: RingElement>: ~Copyable {
         if let peer, peer.isOver { throw .peerGone }
     }
 }
+
+#endif

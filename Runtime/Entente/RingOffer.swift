@@ -12,6 +12,8 @@ public enum SharingError: Error, Equatable {
     case refused(Status)
 }
 
+#if !NO_HEAP
+
 /// A ring that this component makes in the memory that it shares with a server (`shared` in the manifest), and offers
 /// to that server.
 ///
@@ -19,7 +21,7 @@ public enum SharingError: Error, Equatable {
 public struct SharedRing<Element: RingElement> {
     public let memory: SharedMemory
     /// A parameter of the call that hands it over.
-    public let offer: RingOffer<Element>
+    public private(set) var offer: RingOffer<Element>
     private var server: PeerLife
 
     /// - Parameters:
@@ -45,20 +47,22 @@ public struct SharedRing<Element: RingElement> {
         RingLayout.begin(memory)
     }
 
-    /// The side that puts. `peer` came with the server's reply.
+    /// The side that puts. `peer` came with the server's reply. A second one goes on where the first has stopped.
     public func producer(waking peer: Capability<Notification>) -> RingProducer<Element> {
-        RingProducer(memory, consumer: Notification(peer), events: Events(bits: 1), peer: server)
+        RingProducer(memory, consumer: Notification(peer), events: Events(bits: 1), peer: server, at: offer.position)
     }
 
-    /// The side that takes.
+    /// The side that takes. A second one goes on where the first has stopped.
     public func consumer(waking peer: Capability<Notification>) -> RingConsumer<Element> {
-        RingConsumer(memory, producer: Notification(peer), events: Events(bits: 1), peer: server)
+        RingConsumer(memory, producer: Notification(peer), events: Events(bits: 1), peer: server, at: offer.position)
     }
 
     /// Empties the ring for the server's next life: offer it again, and then make a new end.
     ///
     /// The life of the server that accepted it before must be over (`RingError.peerGone`), otherwise both are broken.
     public mutating func renew() {
+        // Ends of the life before keep theirs, and are told that their peer is gone.
+        offer.position = RingPosition()
         server.renew()
         RingLayout.begin(memory)
     }
@@ -74,6 +78,8 @@ public struct RingOffer<Element: RingElement>: Parameter {
     /// The number of the component that offers, as root gave it; 0 on the side that made the offer.
     let caller: UInt64
     let events: Capability<Notification>
+    /// Of this side: it does not travel.
+    fileprivate(set) var position = RingPosition()
     /// In bytes. `accept` checks it against what both share.
     public var size: UInt64 { place.size }
 
@@ -118,12 +124,16 @@ public struct AcceptedRing<Element: RingElement> {
         self.client = client
     }
 
+    /// The side that puts. A second one goes on where the first has stopped.
     public func producer() -> RingProducer<Element> {
-        RingProducer(memory, consumer: Notification(offer.events), events: Events(bits: 1), peer: client)
+        RingProducer(
+            memory, consumer: Notification(offer.events), events: Events(bits: 1), peer: client, at: offer.position)
     }
 
+    /// The side that takes. A second one goes on where the first has stopped.
     public func consumer() -> RingConsumer<Element> {
-        RingConsumer(memory, producer: Notification(offer.events), events: Events(bits: 1), peer: client)
+        RingConsumer(
+            memory, producer: Notification(offer.events), events: Events(bits: 1), peer: client, at: offer.position)
     }
 
     /// Whether the client that offered it has died. Its ends then throw `peerGone`, and a server `release`s it.
@@ -133,3 +143,5 @@ public struct AcceptedRing<Element: RingElement> {
     /// they would wake nobody, or the owner of what came into that slot.
     public func release() { offer.release() }
 }
+
+#endif

@@ -168,6 +168,8 @@ public struct ComponentConfiguration {
     public var callers: InlineArray<64, UInt64>
     /// The shared regions that a component is an end of, by number.
     public var regions: InlineArray<8, SharedRegionEnd>
+    /// Random bits, others for each life of each tenant: see `RandomSource`.
+    public var seed: InlineArray<4, UInt64>
 }
 
 /// What root tells a monitor.

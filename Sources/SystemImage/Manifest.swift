@@ -106,6 +106,8 @@ public struct ComponentDescription: Sendable, Equatable {
     public var program: ProgramSource
     /// Bytes of memory beyond the program's own; a multiple of 4 KiB.
     public var memory: UInt64 = 64 << 10
+    /// Bytes of its stack; a multiple of 4 KiB.
+    public var stack = Program.defaultStackSize
     /// 0…31, 31 most urgent.
     public var priority = 16
     public var core = 0

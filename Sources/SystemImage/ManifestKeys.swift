@@ -10,7 +10,7 @@ enum ManifestKeys {
     ]
     /// Where a program of this repository is named.
     static let program = ["target"]
-    static let component = ["target", "package", "memory", "priority", "core", "budget", "period", "arguments", "uses", "shared", "paged", "after", "restart"]
+    static let component = ["target", "package", "memory", "stack", "priority", "core", "budget", "period", "arguments", "uses", "shared", "paged", "after", "restart"]
     static let paged = ["by", "file"]
     static let sharedMemory = ["size", "between"]
     static let group = ["members", "restart"]
@@ -77,6 +77,8 @@ extension MachineDescription {
 extension ComponentDescription {
     static let memoryGranule = Program.pageSize
     static let memorySizes: ClosedRange<UInt64> = 0...(1 << 30)
+    /// The page below the largest one is still unmapped, so that an overflow is noticed.
+    static let stackSizes: ClosedRange<UInt64> = Program.pageSize...(ComponentLayout.stackStride - Program.pageSize)
     static let sharedSizes: ClosedRange<UInt64> = 0...ComponentLayout.maximumShared
 }
 

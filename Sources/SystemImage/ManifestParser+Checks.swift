@@ -140,7 +140,7 @@ extension ManifestParser {
                     for file in [kernel, initrd].compactMap({ $0 }) { files = files.addingSaturated(fileSize(file)) }
                 }
             case .component(let component):
-                components = components.addingSaturated(component.memory)
+                components = components.addingSaturated(component.memory + Program.beyondDefaultStack(component.stack))
             }
         }
         let parts: [(String, UInt64)] = [

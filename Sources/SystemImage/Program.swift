@@ -21,6 +21,9 @@ public struct Program: Sendable {
     public var stackSize: UInt64 = Self.defaultStackSize
 
     public static let defaultStackSize: UInt64 = 32 << 10
+    /// Returns what a stack takes beyond the default, which the memory of the system itself includes.
+    static func beyondDefaultStack(_ size: UInt64) -> UInt64 { max(size, defaultStackSize) - defaultStackSize }
+
     static let pageSize: UInt64 = 4096
     static let maximumSegments = 4
 

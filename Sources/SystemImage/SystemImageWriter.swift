@@ -87,6 +87,7 @@ public struct SystemImageWriter {
         let available = board.ram.reduce(0) { $0 + $1.size }
         let tenantMemory = tenants.reduce(0) { sum, tenant in
             sum + tenant.heapSize + sharedMemory(of: tenant) + tenant.program.memorySize
+                + Program.beyondDefaultStack(tenant.program.stackSize)
                 + (tenant.machine?.memory.size ?? 0)
         }
         let regions = sharedMemory.reduce(0) { $0 + $1.size }

@@ -117,6 +117,9 @@ struct ComponentParser {
         component.memory = section.size(
             "memory", in: ComponentDescription.memorySizes, multipleOf: ComponentDescription.memoryGranule,
             default: component.memory)
+        component.stack = section.size(
+            "stack", in: ComponentDescription.stackSizes, multipleOf: ComponentDescription.memoryGranule,
+            default: component.stack)
         component.priority = section.number("priority", in: Tenant.priorities, default: component.priority)
         component.core = section.core(of: cores)
         component.allowance = section.timeAllowance()

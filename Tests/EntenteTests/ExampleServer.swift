@@ -70,7 +70,7 @@ struct ExampleServer: ExampleInterface {
 
     mutating func drain() -> UInt64 {
         guard let ring else { return 0 }
-        var consumer = ring.consumer()
+        let consumer = ring.consumer()
         var sum: UInt64 = 0
         while case .element(let element)? = try? consumer.take() { sum &+= element }
         _ = try? consumer.willSleep()

@@ -26,9 +26,9 @@ import Testing
     @Test func aClientThatPutsAndItsServerWakeEachOther() throws {
         try client.run { () throws in
             let ring = try SharedRing<UInt64>(size: 4096, raising: .number(9))
-            var producer = ring.producer(waking: try example.stream(ring.offer))
+            let producer = ring.producer(waking: try example.stream(ring.offer))
             let accepted = try #require(server.service.ring)
-            var consumer = accepted.consumer()
+            let consumer = accepted.consumer()
             try server.run { () throws in #expect(try consumer.willSleep()) }
             #expect(try producer.put(1))
             #expect(heardByServer() == .number(7) && Notification.own.poll() == Events(bits: 0))
@@ -42,9 +42,9 @@ import Testing
     @Test func aClientThatTakesAndItsServerWakeEachOther() throws {
         try client.run { () throws in
             let ring = try SharedRing<UInt64>(size: 4096, raising: .number(9))
-            var consumer = ring.consumer(waking: try example.stream(ring.offer))
+            let consumer = ring.consumer(waking: try example.stream(ring.offer))
             let accepted = try #require(server.service.ring)
-            var producer = accepted.producer()
+            let producer = accepted.producer()
             #expect(try consumer.willSleep())
             try server.run { () throws in #expect(try producer.put(1)) }
             #expect(Notification.own.poll() == .number(9) && heardByServer() == Events(bits: 0))
@@ -66,7 +66,7 @@ import Testing
             RingLayout.begin(ring.memory)
         }
         try client.run { () throws in
-            var producer = ring.producer(waking: own), consumer = ring.consumer(waking: own)
+            let producer = ring.producer(waking: own), consumer = ring.consumer(waking: own)
             ring.memory.store(1, RingLayout.consumerSleeps)
             #expect(try producer.put(1))
             #expect(Notification.own.poll() == Events(bits: 1))
@@ -77,7 +77,7 @@ import Testing
         let offer = RingOffer<UInt64>(place: ring.offer.place, caller: client.number, events: own)
         let accepted = try server.run { () throws in try offer.accept() }
         try client.run { () throws in
-            var producer = accepted.producer(), consumer = accepted.consumer()
+            let producer = accepted.producer(), consumer = accepted.consumer()
             ring.memory.store(1, RingLayout.consumerSleeps)
             #expect(try producer.put(1))
             #expect(Notification.own.poll() == Events(bits: 1))
@@ -91,7 +91,7 @@ import Testing
     @Test func aClientTakesNothingOfAnotherLife() throws {
         try client.run { () throws in
             let ring = try SharedRing<UInt64>(size: 4096, raising: .number(9))
-            var consumer = ring.consumer(waking: try example.stream(ring.offer))
+            let consumer = ring.consumer(waking: try example.stream(ring.offer))
             #expect(try consumer.count() == 0)
             server.restart()
             ring.memory.store(1, RingLayout.head)
@@ -135,7 +135,7 @@ import Testing
                     server.restart()
                 })
                 recorder.run { ring.renew() }
-                var consumer = ring.consumer(waking: peer)
+                let consumer = ring.consumer(waking: peer)
                 let count = try? consumer.count()
                 #expect(count == 0 || count == nil && recorder.peerHasActed)
                 return recorder.peerHasActed

@@ -153,8 +153,8 @@ import EntenteTesting
     @Test func aRingWithoutPlacesTakesNothing() throws {
         let block = RingBlock(RingLayout.data + 8)
         try component.run { () throws in
-            var producer = RingProducer<Point>(block.memory, consumer: .own)
-            var consumer = RingConsumer<Point>(block.memory, producer: .own)
+            let producer = RingProducer<Point>(block.memory, consumer: .own)
+            let consumer = RingConsumer<Point>(block.memory, producer: .own)
             #expect(try !producer.put(Point(x: 1)) && producer.room() == 0)
             guard case .empty = try consumer.take() else {
                 Issue.record("something came")

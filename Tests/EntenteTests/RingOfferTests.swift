@@ -22,7 +22,7 @@ import Testing
             for _ in 0..<14 {
                 let ring = try SharedRing<UInt64>(size: 4096, raising: .number(9))
                 let peer = try example.stream(ring.offer)
-                var producer = ring.producer(waking: peer)
+                let producer = ring.producer(waking: peer)
                 for number in 1...100 as ClosedRange<UInt64> { #expect(try producer.put(number)) }
                 #expect(try example.drain() == 5050)
                 #expect(try producer.put(1))
@@ -39,13 +39,13 @@ import Testing
         let ring = try client.run { () throws in try SharedRing<UInt64>(size: 4096, raising: .number(9)) }
         try client.run { () throws in
             let peer = try example.stream(ring.offer)
-            var producer = ring.producer(waking: peer)
+            let producer = ring.producer(waking: peer)
             #expect(try producer.put(5))
         }
         try server.run { () throws in
             let accepted = try #require(server.service.ring)
-            var consumer = accepted.consumer()
-            var producer = accepted.producer()
+            let consumer = accepted.consumer()
+            let producer = accepted.producer()
             #expect(!accepted.isOver)
             #expect(try consumer.count() == 1)
             client.stop()
@@ -66,18 +66,18 @@ import Testing
     @Test func theNextLifeBeginsAnew() throws {
         try client.run { () throws in
             let ring = try SharedRing<UInt64>(size: 4096, raising: .number(9))
-            var producer = ring.producer(waking: try example.stream(ring.offer))
+            let producer = ring.producer(waking: try example.stream(ring.offer))
             for number in 1...7 as ClosedRange<UInt64> { #expect(try producer.put(number)) }
         }
         let earlier = try #require(server.service.ring)
         client.restart()
         try client.run { () throws in
             let ring = try SharedRing<UInt64>(size: 4096, raising: .number(9))
-            var producer = ring.producer(waking: try example.stream(ring.offer))
+            let producer = ring.producer(waking: try example.stream(ring.offer))
             #expect(try producer.room() == producer.capacity)
             #expect(try producer.put(40))
             server.run {
-                var consumer = earlier.consumer()
+                let consumer = earlier.consumer()
                 #expect(throws: RingError.peerGone) { _ = try consumer.take() }
             }
             #expect(try example.drain() == 40)
@@ -98,7 +98,7 @@ import Testing
     @Test func aClientLearnsThatItsServerHasDied() throws {
         try client.run { () throws in
             var ring = try SharedRing<UInt64>(size: 4096, raising: .number(9))
-            var producer = ring.producer(waking: try example.stream(ring.offer))
+            let producer = ring.producer(waking: try example.stream(ring.offer))
             for number in 1...7 as ClosedRange<UInt64> { #expect(try producer.put(number)) }
             server.stop()
             #expect(throws: RingError.peerGone) { try producer.put(8) }
@@ -185,7 +185,7 @@ import Testing
             try component.run { () throws in
                 let ring = try SharedRing<UInt64>(size: 4096, raising: .number(9))
                 let example = ExampleClient(named: "example")
-                var producer = ring.producer(waking: try example.stream(ring.offer))
+                let producer = ring.producer(waking: try example.stream(ring.offer))
                 #expect(try producer.put(number))
                 #expect(try example.drain() == number)
             }
@@ -202,7 +202,7 @@ import Testing
             }
             let ring = try SharedRing<UInt64>(size: 4096, with: toOther, raising: .number(9))
             #expect(throws: CallError<ExampleError>.failed(.badRing)) { try example.stream(ring.offer) }
-            var producer = ring.producer(waking: try ExampleClient(toOther).stream(ring.offer))
+            let producer = ring.producer(waking: try ExampleClient(toOther).stream(ring.offer))
             #expect(try producer.put(3))
             #expect(try ExampleClient(toOther).drain() == 3)
         }
@@ -215,7 +215,7 @@ import Testing
             let first = try SharedRing<UInt64>(size: 4096, raising: .number(9))
             let second = try SharedRing<UInt64>(size: 4096, with: again, raising: .number(9))
             #expect(second.offer.place.offset == first.offer.place.offset + 4096)
-            var producer = second.producer(waking: try ExampleClient(again).stream(second.offer))
+            let producer = second.producer(waking: try ExampleClient(again).stream(second.offer))
             #expect(try producer.put(3))
             #expect(try example.drain() == 3)
         }

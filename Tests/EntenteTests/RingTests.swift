@@ -25,8 +25,8 @@ import EntenteTesting
         let block = Block(256 + 8 * 8)
         let component = kernel.component("both")
         try component.run { () throws in
-            var producer = RingProducer<UInt64>(block.memory, consumer: .own, events: .number(1))
-            var consumer = RingConsumer<UInt64>(block.memory, producer: .own, events: .number(2))
+            let producer = RingProducer<UInt64>(block.memory, consumer: .own, events: .number(1))
+            let consumer = RingConsumer<UInt64>(block.memory, producer: .own, events: .number(2))
             #expect(producer.capacity == 8)
             for round in 0..<100 as Range<UInt64> {
                 for index in 0..<8 as Range<UInt64> { #expect(try producer.put(round * 8 + index)) }
@@ -50,8 +50,8 @@ import EntenteTesting
         let block = Block(4096)
         let component = kernel.component("both")
         try component.run { () throws in
-            var producer = RingProducer<UInt64>(block.memory, consumer: .own, events: .number(1))
-            var consumer = RingConsumer<UInt64>(block.memory, producer: .own, events: .number(2))
+            let producer = RingProducer<UInt64>(block.memory, consumer: .own, events: .number(1))
+            let consumer = RingConsumer<UInt64>(block.memory, producer: .own, events: .number(2))
             _ = try producer.put(1)
             #expect(Notification.own.poll() == Events(bits: 0))
             #expect(try !consumer.willSleep())
@@ -73,7 +73,7 @@ import EntenteTesting
         let isDone = DispatchSemaphore(value: 0)
         Thread.detachNewThread {
             FakeKernel().component("producer").run {
-                var producer = RingProducer<Point>(block.memory, consumer: .own)
+                let producer = RingProducer<Point>(block.memory, consumer: .own)
                 var next: UInt64 = 0
                 while next < count {
                     if (try? producer.put(Point(x: next))) == true { next += 1 } else { sched_yield() }
@@ -82,7 +82,7 @@ import EntenteTesting
             isDone.signal()
         }
         FakeKernel().component("consumer").run {
-            var consumer = RingConsumer<Point>(block.memory, producer: .own)
+            let consumer = RingConsumer<Point>(block.memory, producer: .own)
             var next: UInt64 = 0
             while next < count {
                 switch try? consumer.take() {
@@ -110,8 +110,8 @@ import EntenteTesting
         memset(guarded.base + 64, 0, size)
         let memory = unsafe SharedMemory(base: guarded.base + 64, size: size)
         kernel.component("honest").run {
-            var producer = RingProducer<Point>(memory, consumer: .own)
-            var consumer = RingConsumer<Point>(memory, producer: .own)
+            let producer = RingProducer<Point>(memory, consumer: .own)
+            let consumer = RingConsumer<Point>(memory, producer: .own)
             for step in 0..<2000 as Range<UInt64> {
                 if random.chance(3) { scribble(memory, &random) }
                 switch random.below(4) {
@@ -165,7 +165,7 @@ import EntenteTesting
     @Test func aBrokenPeerStaysBroken() {
         let block = Block(4096)
         kernel.component("honest").run {
-            var consumer = RingConsumer<UInt64>(block.memory, producer: .own)
+            let consumer = RingConsumer<UInt64>(block.memory, producer: .own)
             block.memory.store(100_000, RingLayout.head)
             #expect(throws: RingError.peerBroken) { try consumer.count() }
             block.memory.store(0, RingLayout.head)

@@ -59,7 +59,7 @@ import Testing
         #expect(manifest.machines[1].deviceTree?.lastPathComponent == "readme.txt")
         let component = try #require(manifest.components.first)
         #expect(component.program == .target("Heartbeat"))
-        #expect(component.memory == 128 << 10 && component.priority == 31 && component.core == 1)
+        #expect(component.memory == 128 << 10 && component.stack == 64 << 10 && component.priority == 31 && component.core == 1)
         #expect(component.arguments == [1, .max])
     }
 

@@ -25,6 +25,7 @@ start:
     mrs     x1, CurrentEL
     cmp     x1, #(2 << 2)
     b.ne    halt                        // started without EL2: nothing can be done here
+    mov     x19, x0                     // nothing before kernel_main changes it
     bl      forget_image                // no line of a boot loader's may come over the stores that follow
     bl      relocate
     adrp    x1, kernel_core_areas + CORE_OFFSET
@@ -36,6 +37,7 @@ start:
     bl      kernel_build_tables         // MMU off: touches only aligned words
     bl      forget_image                // nor hide them from the caches' users
     bl      enable_mmu
+    mov     x0, x19
     bl      kernel_main
     b       kernel_resume               // x0: the context to run
 

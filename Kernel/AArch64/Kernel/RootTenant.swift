@@ -9,7 +9,7 @@ enum RootTenant {
     private static let tablePages: UInt64 = 48
     private static var slots: UInt64 { InitialSlot.rootSlots(tenants: BootImage.header.pointee.tenantCount) }
 
-    static func create(on core: Ref<Core>) {
+    static func create(on core: Ref<Core>, seed: InlineArray<4, UInt64>) {
         var memory = BootMemory()
         let table = memory.table(slots)
         let space = memory.space(tablePages)
@@ -17,6 +17,7 @@ enum RootTenant {
         mapProgram(space, &memory)
         mapImage(space)
         let thread = memory.thread(table, space)
+        for index in 0..<4 { thread.pointee.frame.x[2 &+ index] = seed[index] }
         install(table, .capabilityTable, table.address, InitialSlot.table)
         install(table, .addressSpace, space.address, InitialSlot.space)
         install(table, .thread, thread.address, InitialSlot.thread)

@@ -4,9 +4,10 @@ import KernelCore
 
 // From the first Swift instruction to the first instruction of root.
 
-/// On the boot core, MMU on. Returns the context to run: root.
+/// On the boot core, MMU on, with the device tree's address. Returns the context to run: root.
 @c(kernel_main)
-func kernelMain() -> UInt64 {
+func kernelMain(_ deviceTree: UInt64) -> UInt64 {
+    let seed = BootSeed.read(deviceTree: deviceTree)
     let board = AArch64.board
     let count = BootImage.header.pointee.board.coreCount
     board.pointee.coreCount = UInt8(count)
@@ -21,7 +22,7 @@ func kernelMain() -> UInt64 {
     board.pointee.millisecond = Ticks(read_CNTFRQ_EL0() / 1000)
     EntenteKernel.enter(AArch64.core)
     startCores(count)
-    RootTenant.create(on: AArch64.core)
+    RootTenant.create(on: AArch64.core, seed: seed)
     return finish(AArch64.core)
 }
 

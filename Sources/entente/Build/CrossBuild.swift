@@ -97,7 +97,11 @@ struct CrossBuild {
 
     private func link(_ files: [String], as role: Role, to program: URL) throws {
         let arguments = role.linkerArguments + ["-o", program.path] + files
-        try Subprocess("ld.lld", arguments, directory: workspace.root).run()
+        let linker = Subprocess("ld.lld", arguments, directory: workspace.root)
+        let (status, text) = try linker.outcome()
+        guard status != 0 else { return }
+        let name = program.deletingPathExtension().lastPathComponent
+        throw UndefinedSymbols(linker: text).failure(of: name) ?? Failure("ld.lld ended with status \(status):\n\(text)")
     }
 
     /// Asking SwiftPM whether anything changed takes seconds for each program; looking at the sources' dates takes none.

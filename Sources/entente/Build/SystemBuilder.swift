@@ -75,6 +75,7 @@ struct SystemBuilder {
                 kind: .component, name: component.name, program: try program(programFile), priority: component.priority,
                 core: component.core, heapSize: component.memory, arguments: component.arguments,
                 allowance: component.allowance, restart: component.restart)
+            tenant.program.stackSize = component.stack
             tenant.connections = component.uses
             if let paged = component.paged {
                 tenant.paged = (pager: paged.pager, file: try Data(contentsOf: paged.file))

@@ -30,7 +30,8 @@ final class Symboliser {
     private func names(of addresses: [UInt64], in channel: Channel) -> String {
         guard let program = channel.program, let table = table(of: program) else { return "" }
         return addresses.map { address in
-            "\n    0x\(String(address, radix: 16)) \(table.symbol(at: address) ?? "??")\(place(of: address, in: program))"
+            let place = place(of: address, in: program).map { " at \($0)" } ?? ""
+            return "\n    0x\(String(address, radix: 16)) \(table.symbol(at: address) ?? "??")\(place)"
         }.joined()
     }
 
@@ -41,13 +42,10 @@ final class Symboliser {
         return table
     }
 
-    /// The line of source, where the program holds that.
-    private func place(of address: UInt64, in program: URL) -> String {
-        let arguments = ["--obj=\(program.path)", "--no-inlines", "--functions=none", "--basenames", "0x\(String(address, radix: 16))"]
-        guard let place = try? Subprocess("llvm-symbolizer", arguments).text().split(separator: "\n").first,
-            !place.hasPrefix("??")
-        else { return "" }
-        return " at \(place)"
+    /// Returns the place in the sources, where the program holds that, and why a trap is there.
+    private func place(of address: UInt64, in program: URL) -> TrapPlace? {
+        let arguments = ["--obj=\(program.path)", "--inlines", "--basenames", "0x\(String(address, radix: 16))"]
+        return (try? Subprocess("llvm-symbolizer", arguments).text()).flatMap(TrapPlace.init(symbolizer:))
     }
 
     /// The hexadecimal numbers with `0x` in a text.

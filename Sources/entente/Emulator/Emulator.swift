@@ -26,7 +26,8 @@ struct Emulator {
         var arguments = ["-M", machine] + board
         arguments += ["-monitor", "none", "-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"]
         arguments += boot
-        if countsInstructions { arguments += ["-icount", "shift=0,sleep=off"] }
+        // The board's random seed would make runs differ, too.
+        if countsInstructions { arguments += ["-icount", "shift=0,sleep=off", "-seed", "1"] }
         if waitsForDebugger { arguments += ["-s", "-S"] }
         return arguments + extraArguments
     }

@@ -51,5 +51,41 @@ extension String {
 
     private static let numbers: Set<String> = [
         "Bool", "Int", "Int8", "Int16", "Int32", "Int64", "UInt", "UInt8", "UInt16", "UInt32", "UInt64",
+        "Float", "Double",
     ]
+
+    /// What to take instead of a type of the standard library's that no message carries; nil for all others.
+    var remedyForUnsendable: String? {
+        let bare = hasPrefix("Swift.") ? dropFirst("Swift.".count) : self[...]
+        switch bare.prefix(while: { $0 != "<" }) {
+        case "String", "Substring", "StaticString", "Character", "LogText":
+            return "use ShortText, which holds up to 128 bytes, or lend longer text with Lease<Reading>"
+        case "Array", "ArraySlice", "ContiguousArray", "InlineArray", "Set", "Dictionary", "Data", "Span":
+            return "lend its numbers with Lease<Reading>, or send them through a ring (RingOffer)"
+        case "Optional":
+            return "bring back a Bool beside it, or throw an error where there is none"
+        case "Float16", "Float80": return "use Float or Double"
+        case "Int128", "UInt128": return "use two of UInt64"
+        case "Any", "AnyObject", "Error": return "name the type"
+        default: return nil
+        }
+    }
+}
+
+extension Interface {
+    /// What stands in front of a method and does not belong there; nil where nothing does.
+    static func excessInFront(_ token: SwiftLexer.Token) -> (problem: String, remedy: String)? {
+        switch token.text {
+        case "@":
+            (
+                "has an attribute, and its client would not have it",
+                "remove it; a caller that does not need a result writes '_ = try client.method()'"
+            )
+        case "static", "class": ("has a '\(token.text)' method, and only a server answers calls", "remove '\(token.text)'")
+        case "nonmutating": ("has a 'nonmutating' method, which is what a method is anyway", "remove 'nonmutating'")
+        case "public", "internal", "private", "fileprivate", "package":
+            ("has a '\(token.text)' method, and a protocol's methods are as visible as it is", "remove '\(token.text)'")
+        default: nil
+        }
+    }
 }

@@ -81,6 +81,9 @@ struct InterfaceParser {
         var methods: [Interface.Method] = []
         while !skip("}") {
             _ = skip("mutating")
+            if let excess = current.flatMap(Interface.excessInFront) {
+                throw problem("the interface '\(interface)' \(excess.problem)", remedy: excess.remedy)
+            }
             guard skip("func") else {
                 throw problem(
                     "the interface '\(interface)' holds '\(current?.text ?? "the end of the file")', and an interface holds methods only",
@@ -102,7 +105,11 @@ struct InterfaceParser {
     }
 
     private mutating func method() throws(Diagnostic) -> Interface.Method {
+        let first = current
         let name = try word("a method's name")
+        guard name != "mutating" else {
+            throw problem("'mutating' stands behind 'func'", at: first, remedy: "write it in front: 'mutating func'")
+        }
         guard skip("(") else {
             throw problem("'\(name)' is followed by '\(current?.text ?? "")', and a method of an interface is not generic",
                           remedy: "name its types")
@@ -116,15 +123,16 @@ struct InterfaceParser {
         if current?.text == "async" {
             throw problem("'\(name)' is async, and a call waits for its reply", remedy: "remove 'async'")
         }
+        let effect = current
         if skip("throws") {
             guard skip("(") else {
-                throw problem("'\(name)' throws any error, and a message carries one type of error",
+                throw problem("'\(name)' throws any error, and a message carries one type of error", at: effect,
                               remedy: "name it: 'throws(\(name.prefix(1).uppercased() + name.dropFirst())Error)'")
             }
-            method.failure = try type()
+            method.failure = try messageType()
             _ = skip(")")
         }
-        if skip("->") { method.result = try type() }
+        if skip("->") { method.result = try messageType() }
         if method.result == "Void" { method.result = nil }
         return method
     }
@@ -133,7 +141,26 @@ struct InterfaceParser {
         let first = try word("a parameter's name")
         let name = current?.text == ":" ? first : try word("a parameter's name")
         guard skip(":") else { throw problem("the type of '\(name)' is expected", remedy: "write '\(name): UInt64'") }
-        return Interface.Parameter(label: first == "_" ? nil : first, name: name, type: try type())
+        let type = try messageType()
+        if current?.text == "=" {
+            throw problem("'\(name)' has a default value, and a protocol's methods have none",
+                          remedy: "remove it, and extend the client with a method that leaves '\(name)' out")
+        }
+        if current?.text == "." {
+            throw problem("'\(name)' takes any number of values, and a message has a fixed shape",
+                          remedy: "lend them with Lease<Reading>")
+        }
+        return Interface.Parameter(label: first == "_" ? nil : first, name: name, type: type)
+    }
+
+    /// The type of a parameter, a result or an error, unless it is known that no message carries it.
+    private mutating func messageType() throws(Diagnostic) -> String {
+        let place = current
+        let type = try type()
+        if let remedy = type.remedyForUnsendable {
+            throw problem("no message carries '\(type)'", at: place, remedy: remedy)
+        }
+        return type
     }
 
     /// A named type with its generic arguments. Tuples, functions and optionals do not travel in messages.
@@ -143,7 +170,9 @@ struct InterfaceParser {
             throw problem("'\(current?.text ?? "")' begins no type that a message can carry", remedy: remedy)
         }
         var text = try word("a type")
-        while skip(".") { text += "." + (try word("a type")) }
+        while current?.text == ".", index + 1 < tokens.count, tokens[index + 1].isWord, skip(".") {
+            text += "." + (try word("a type"))
+        }
         if skip("<") {
             var arguments: [String] = []
             repeat { arguments.append(try type()) } while skip(",")

@@ -49,7 +49,7 @@ public struct ExchangeServer: ExchangeInterface {
 
     public mutating func drained() -> UInt64 {
         guard let ring else { return 0 }
-        var consumer = ring.consumer()
+        let consumer = ring.consumer()
         var sum: UInt64 = 0
         while case .element(let element)? = try? consumer.take() { sum &+= element }
         return sum

@@ -36,7 +36,7 @@ private func stream(to server: ExchangeClient) {
         log("no ring")
         return
     }
-    var producer = ring.producer(waking: peer)
+    let producer = ring.producer(waking: peer)
     var put: UInt64 = 0
     while (try? producer.put(put + 1)) == true { put += 1 }
     let sum = (try? server.drained()) ?? 0

@@ -49,8 +49,8 @@ public func feedForEver(_ ledger: LedgerClient) {
         if let peer = try? ledger.feed(ring.offer) {
             offers += 1
             log("offer \(offers) is taken")
-            var producer = ring.producer(waking: peer)
-            let error = feed(&producer, alarm)
+            let producer = ring.producer(waking: peer)
+            let error = feed(producer, alarm)
             log("fed until \(error == .peerGone ? "the ledger died" : "the ring broke" as StaticString)")
             peer.release()
         } else {
@@ -62,7 +62,7 @@ public func feedForEver(_ ledger: LedgerClient) {
 }
 
 /// Returns when the ring is over.
-private func feed(_ producer: inout RingProducer<UInt64>, _ alarm: Alarm) -> RingError {
+private func feed(_ producer: RingProducer<UInt64>, _ alarm: Alarm) -> RingError {
     var number: UInt64 = 0
     do throws(RingError) {
         while true {

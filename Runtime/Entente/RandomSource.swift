@@ -1,0 +1,87 @@
+import ABI
+
+/// Random numbers out of a seed: the ChaCha20 block function (RFC 8439) with a key that replaces itself at each step. Who
+/// sees all that a source has given learns nothing of what it gave before or gives to others.
+public struct RandomSource {
+    private var key: InlineArray<8, UInt32>
+
+    public init(seed: InlineArray<4, UInt64>) {
+        key = InlineArray<8, UInt32>(repeating: 0)
+        for index in 0..<4 {
+            key[2 * index] = UInt32(truncatingIfNeeded: seed[index])
+            key[2 * index + 1] = UInt32(truncatingIfNeeded: seed[index] >> 32)
+        }
+    }
+
+    /// Returns the next 256 bits.
+    public mutating func next() -> InlineArray<4, UInt64> {
+        let block = RandomSource.block(key: key, counter: 0, nonce: InlineArray<3, UInt32>(repeating: 0))
+        var words = InlineArray<4, UInt64>(repeating: 0)
+        for index in 0..<8 { key[index] = block[index] }
+        for index in 0..<4 { words[index] = UInt64(block[8 + 2 * index]) | UInt64(block[9 + 2 * index]) << 32 }
+        return words
+    }
+
+    /// Mixes a number into what follows; it can make the source better, and never worse.
+    public mutating func mix(_ number: UInt64) {
+        key[0] ^= UInt32(truncatingIfNeeded: number)
+        key[1] ^= UInt32(truncatingIfNeeded: number >> 32)
+        _ = next()
+    }
+
+    /// The block function (RFC 8439, 2.3).
+    static func block(
+        key: InlineArray<8, UInt32>, counter: UInt32, nonce: InlineArray<3, UInt32>
+    ) -> InlineArray<16, UInt32> {
+        var start = InlineArray<16, UInt32>(repeating: 0)
+        (start[0], start[1], start[2], start[3]) = (0x6170_7865, 0x3320_646E, 0x7962_2D32, 0x6B20_6574)
+        for index in 0..<8 { start[4 + index] = key[index] }
+        start[12] = counter
+        for index in 0..<3 { start[13 + index] = nonce[index] }
+        var state = start
+        for _ in 0..<10 {
+            for column in 0..<4 { quarterRound(&state, column, 4 + column, 8 + column, 12 + column) }
+            for column in 0..<4 {
+                quarterRound(&state, column, 4 + (column + 1) % 4, 8 + (column + 2) % 4, 12 + (column + 3) % 4)
+            }
+        }
+        for index in 0..<16 { state[index] &+= start[index] }
+        return state
+    }
+
+    private static func quarterRound(_ state: inout InlineArray<16, UInt32>, _ a: Int, _ b: Int, _ c: Int, _ d: Int) {
+        state[a] &+= state[b]
+        state[d] = rotated(state[d] ^ state[a], by: 16)
+        state[c] &+= state[d]
+        state[b] = rotated(state[b] ^ state[c], by: 12)
+        state[a] &+= state[b]
+        state[d] = rotated(state[d] ^ state[a], by: 8)
+        state[c] &+= state[d]
+        state[b] = rotated(state[b] ^ state[c], by: 7)
+    }
+
+    private static func rotated(_ word: UInt32, by bits: UInt32) -> UInt32 { word << bits | word >> (32 - bits) }
+}
+
+#if hasFeature(Embedded)
+    // SAFETY: a component has one thread (docs/caveats.md); a monitor, which has more, asks for no random numbers.
+    nonisolated(unsafe) private var source: RandomSource? = nil
+
+    /// Random bytes for the standard library: `Int.random(in:)` and all others, and the seeds of hash tables. Root gives
+    /// each life of a component a seed of its own (docs/components.md says where it comes from).
+    @c(arc4random_buf)
+    public func fillRandomly(_ buffer: UnsafeMutableRawPointer, _ size: Int) {
+        // SAFETY: one thread, see `source`.
+        var random = unsafe source ?? RandomSource(seed: Configuration.current.seed)
+        for start in stride(from: 0, to: size, by: 32) {
+            let words = random.next()
+            for index in 0..<min(32, size - start) {
+                let byte = UInt8(truncatingIfNeeded: words[index / 8] >> UInt64(index % 8 * 8))
+                // SAFETY: the caller names `size` bytes of its own.
+                unsafe buffer.storeBytes(of: byte, toByteOffset: start + index, as: UInt8.self)
+            }
+        }
+        // SAFETY: one thread, see `source`.
+        unsafe source = random
+    }
+#endif

@@ -1,0 +1,14 @@
+// double sqrt(double), float sqrtf(float): the standard library calls them for squareRoot(), and they are one instruction.
+    .section .text.sqrt, "ax"
+    .global sqrt
+    .type sqrt, %function
+sqrt:
+    fsqrt   d0, d0
+    ret
+
+    .section .text.sqrtf, "ax"
+    .global sqrtf
+    .type sqrtf, %function
+sqrtf:
+    fsqrt   s0, s0
+    ret

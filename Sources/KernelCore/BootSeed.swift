@@ -1,0 +1,93 @@
+/// The random bits that a boot loader leaves in the board's device tree: 32 bytes of the property `rng-seed` of `/chosen`.
+///
+/// The device tree is the boot loader's, which is trusted; all the same the walk ends at the tree's end and reads
+/// nothing beyond `limit`, so a damaged tree gives no seed and does no harm.
+public enum BootSeed {
+    private enum Token {
+        static let beginNode: UInt32 = 1
+        static let endNode: UInt32 = 2
+        static let property: UInt32 = 3
+        static let nothing: UInt32 = 4
+    }
+
+    /// - Parameters:
+    ///   - limit: how many bytes may be read; a multiple of 8.
+    ///   - word: reads the eight bytes at an offset, a multiple of 8, as a little-endian number.
+    /// - Returns: nil when there is no tree, or none with such a property.
+    public static func find(limit: UInt64, word: (UInt64) -> UInt64) -> InlineArray<4, UInt64>? {
+        guard limit >= 40 else { return nil }
+        let tree = Tree(limit: limit)
+        guard tree.cell(0, word) == 0xD00D_FEED else { return nil }
+        let start = UInt64(tree.cell(8, word))
+        let end = start &+ UInt64(tree.cell(36, word))
+        guard start & 3 == 0, end <= limit else { return nil }
+        return search(tree, from: start, to: end, strings: UInt64(tree.cell(12, word)), word)
+    }
+
+    private static func search(
+        _ tree: Tree, from start: UInt64, to end: UInt64, strings: UInt64, _ word: (UInt64) -> UInt64
+    ) -> InlineArray<4, UInt64>? {
+        var at = start
+        var depth = 0
+        var isChosen = false
+        // Each turn goes on by four bytes at least.
+        while at &+ 4 <= end {
+            let token = tree.cell(at, word)
+            at = at &+ 4
+            switch token {
+            case Token.beginNode:
+                depth = depth &+ 1
+                // "chosen" and a zero, padded to two cells.
+                isChosen = depth == 2 && tree.cell(at, word) == 0x6368_6F73 && tree.cell(at &+ 4, word) == 0x656E_0000
+                while at < end, !hasZeroByte(tree.cell(at, word)) { at = at &+ 4 }
+                at = at &+ 4
+            case Token.endNode:
+                depth = depth &- 1
+                isChosen = false
+            case Token.property:
+                let size = UInt64(tree.cell(at, word))
+                let name = strings &+ UInt64(tree.cell(at &+ 4, word))
+                let value = at &+ 8
+                at = value &+ (size &+ 3) & ~3
+                guard isChosen, size >= 32, at <= end, tree.isSeed(name, word) else { continue }
+                return tree.seed(value, word)
+            case Token.nothing: continue
+            default: return nil
+            }
+        }
+        return nil
+    }
+
+    private static func hasZeroByte(_ cell: UInt32) -> Bool { (cell &- 0x0101_0101) & ~cell & 0x8080_8080 != 0 }
+
+    /// Reads a tree in its numbers of 32 bits, which are big-endian.
+    private struct Tree {
+        let limit: UInt64
+
+        /// What lies beyond the limit reads as zeros.
+        func cell(_ offset: UInt64, _ word: (UInt64) -> UInt64) -> UInt32 {
+            guard offset &+ 4 <= limit else { return 0 }
+            return UInt32(truncatingIfNeeded: word(offset & ~7) >> (offset & 4 &* 8)).byteSwapped
+        }
+
+        /// Whether the string at `offset` is `rng-seed`.
+        func isSeed(_ offset: UInt64, _ word: (UInt64) -> UInt64) -> Bool {
+            var text: UInt64 = 0
+            for index in 0..<8 as Range<UInt64> { text = text << 8 | UInt64(byte(offset &+ index, word)) }
+            return text == 0x726E_672D_7365_6564 && byte(offset &+ 8, word) == 0
+        }
+
+        private func byte(_ offset: UInt64, _ word: (UInt64) -> UInt64) -> UInt8 {
+            UInt8(truncatingIfNeeded: cell(offset & ~3, word) >> (24 &- 8 &* UInt32(truncatingIfNeeded: offset & 3)))
+        }
+
+        func seed(_ offset: UInt64, _ word: (UInt64) -> UInt64) -> InlineArray<4, UInt64> {
+            var seed = InlineArray<4, UInt64>(repeating: 0)
+            for index in 0..<4 {
+                let at = offset &+ 8 &* UInt64(index)
+                seed[index] = UInt64(cell(at, word)) << 32 | UInt64(cell(at &+ 4, word))
+            }
+            return seed
+        }
+    }
+}

@@ -1,0 +1,13 @@
+// swift-tools-version: 6.2
+// A component that goes wrong in the ways in which a program of a newcomer does.
+import PackageDescription
+
+let package = Package(
+    name: "mishaps",
+    products: [.library(name: "MishapsImage", type: .static, targets: ["MishapsProgram"])],
+    dependencies: [.package(name: "Entente", path: (Context.environment["ENTENTE_ROOT"] ?? "../../..") + "/Runtime")],
+    targets: [
+        .target(name: "Mishaps", dependencies: [.product(name: "Entente", package: "Entente")]),
+        .target(name: "MishapsProgram", dependencies: ["Mishaps", .product(name: "Entente", package: "Entente")]),
+    ]
+)
