@@ -38,7 +38,8 @@ struct CleanCommand: ParsableCommand {
     private func folders(of workspace: Workspace) -> [URL] {
         if packages { return [workspace.packages, workspace.crossBuild.appendingPathComponent("packages")] }
         if all { return [workspace.build, workspace.state] }
-        let kept = [workspace.logs, workspace.debian].map(\.lastPathComponent)
+        // Runs remove what they leave; one may be going on.
+        let kept = [workspace.logs, workspace.debian, workspace.runs].map(\.lastPathComponent)
         let names = (try? FileManager.default.contentsOfDirectory(atPath: workspace.state.path)) ?? []
         return [workspace.build]
             + names.sorted().filter { !kept.contains($0) }.map { workspace.state.appendingPathComponent($0) }

@@ -48,7 +48,7 @@ struct DebugCommand: ParsableCommand {
         defer {
             for file in [socket, script] { try? FileManager.default.removeItem(at: file) }
         }
-        let logs = workspace.logs.appendingPathComponent(boot.name).path
+        let logs = boot.place.logs.path
         Progress.say("==> Booting '\(manifest.name)' on QEMU, stopped; its consoles go to \(logs)")
         let listener = ConsoleListener(try boot.start(workspace: workspace))
         defer { listener.end() }

@@ -52,8 +52,10 @@ struct RunCommand: ParsableCommand {
         let workspace = try Workspace.current()
         let manifest = try system.manifest(in: workspace)
         let boot = bare
-            ? try BootPlan(bare: try machineDescription(of: manifest), of: manifest, workspace: workspace, options: emulator)
-            : try BootPlan(manifest, workspace: workspace, options: emulator)
+            ? try BootPlan(
+                bare: try machineDescription(of: manifest), of: manifest, workspace: workspace, options: emulator,
+                keepsFiles: printCommand)
+            : try BootPlan(manifest, workspace: workspace, options: emulator, keepsFiles: printCommand)
         if printCommand { return print(boot.commandLine) }
         let channel = try attachedChannel(among: boot.channels)
         Progress.say("==> Booting '\(manifest.name)' on QEMU; what each console says is kept in \(boot.place.logs.shortPath)")

@@ -11,12 +11,17 @@ struct BootPlan {
 
     /// The system on Entente; builds what is not built yet.
     ///
-    /// - Parameter entries: Counts entries into the kernel; by default the counter that the environment asks for.
-    init(_ manifest: Manifest, workspace: Workspace, options: EmulatorOptions, entries: EntryCounter? = nil) throws {
+    /// - Parameters:
+    ///   - entries: Counts entries into the kernel; by default the counter that the environment asks for.
+    ///   - keepsFiles: leaves the image where `build` does, for whoever boots it later.
+    init(
+        _ manifest: Manifest, workspace: Workspace, options: EmulatorOptions, entries: EntryCounter? = nil,
+        keepsFiles: Bool = false
+    ) throws {
         var builder = SystemBuilder(workspace: workspace, manifest: manifest)
         if options.icount { builder.seed = .fixed } else { builder.terminal = TerminalMode.size }
         place = try RunPlace(manifest.name, workspace: workspace)
-        builder.imageOfRun = place.image
+        builder.imageOfRun = keepsFiles ? nil : place.image
         let system = try builder.build()
         arguments = Emulator(manifest.board, options).arguments(boot: ["-kernel", system.image.path])
         if let counter = entries ?? EntryCounter.requested(in: workspace) {
@@ -28,11 +33,18 @@ struct BootPlan {
 
     /// One machine of it, on the bare board: QEMU's own loader and devices, the machine's own device tree, so that a
     /// comparison compares nothing but the kernel below.
-    init(bare machine: MachineDescription, of manifest: Manifest, workspace: Workspace, options: EmulatorOptions) throws {
+    init(
+        bare machine: MachineDescription, of manifest: Manifest, workspace: Workspace, options: EmulatorOptions,
+        keepsFiles: Bool = false
+    ) throws {
         let files = try GuestFiles(of: machine, workspace: workspace)
-        let tree = try machine.deviceTree(initrd: nil, seed: options.icount ? .fixed : .random, terminal: options.icount ? nil : TerminalMode.size).compiled(workspace: workspace)
+        let tree = try machine.deviceTree(
+            initrd: nil, seed: options.icount ? .fixed : .random, terminal: options.icount ? nil : TerminalMode.size
+        ).compiled(workspace: workspace)
         place = try RunPlace("\(manifest.name).bare", workspace: workspace)
-        let treeFile = place.image
+        let kept = workspace.systems.appendingPathComponent("\(manifest.name).bare.dtb")
+        if keepsFiles { try workspace.make(workspace.systems) }
+        let treeFile = keepsFiles ? kept : place.image
         try tree.writeWhole(to: treeFile)
 
         var emulator = Emulator(manifest.board, options)
