@@ -8,8 +8,9 @@ struct Entente: ParsableCommand {
         commandName: "entente",
         abstract: "Builds, runs and tests systems of machines and components on the Entente kernel.",
         subcommands: [
-            RunCommand.self, ConsoleCommand.self, RestartCommand.self, BuildCommand.self, CheckCommand.self, TestCommand.self, BenchCommand.self, NewCommand.self,
-            GenerateCommand.self,
+            RunCommand.self, ConsoleCommand.self, RestartCommand.self, BuildCommand.self, CheckCommand.self,
+            TestCommand.self, BenchCommand.self, NewCommand.self, GenerateCommand.self, DocsCommand.self,
+            CleanCommand.self,
         ])
 
     /// Errors are shown as they describe themselves, and end the tool with their own status.
