@@ -46,10 +46,22 @@ final class RunPlace: Sendable {
 
     /// A run that was killed could not clean up.
     private static func removeWhatDeadRunsLeft(in runs: URL) {
-        for file in (try? FileManager.default.contentsOfDirectory(atPath: runs.path)) ?? [] where file.hasSuffix(".lock") {
-            guard let lock = try? FileLock.take(runs.appendingPathComponent(file)) else { continue }
-            withExtendedLifetime(lock) { remove(String(file.dropLast(".lock".count)), in: runs) }
+        for name in names(in: runs) {
+            guard let lock = try? FileLock.take(runs.appendingPathComponent("\(name).lock")) else { continue }
+            withExtendedLifetime(lock) { remove(name, in: runs) }
         }
+    }
+
+    /// The systems that run now.
+    static func present(in workspace: Workspace) -> [String] {
+        names(in: workspace.runs).filter { name in
+            do { return try FileLock.take(workspace.runs.appendingPathComponent("\(name).lock")) == nil } catch { return false }
+        }
+    }
+
+    private static func names(in runs: URL) -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: runs.path)) ?? []).filter { $0.hasSuffix(".lock") }
+            .map { String($0.dropLast(".lock".count)) }.sorted()
     }
 }
 
