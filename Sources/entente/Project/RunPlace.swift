@@ -7,9 +7,9 @@ final class RunPlace: Sendable {
     let name: String
     /// A file for each console.
     let logs: URL
-    /// What the board boots.
+    /// The file that the board boots.
     let image: URL
-    /// By which other runs of the tool reach this one.
+    /// The socket through which other runs of the tool reach this one.
     let control: URL
     private let lock: FileLock
 
@@ -66,12 +66,12 @@ final class RunPlace: Sendable {
 }
 
 extension Workspace {
-    /// What runs need as long as they last.
+    /// The files that runs need as long as they last.
     var runs: URL { state.appendingPathComponent("runs") }
 
     /// Does what only one run of the tool may do at a time.
     ///
-    /// - Parameter work: What it is, for another that waits: "builds programs".
+    /// - Parameter work: Names it for another that waits: "builds programs".
     func exclusively<Result>(_ name: String, _ work: String, _ body: () throws -> Result) throws -> Result {
         let lock = try FileLock.wait(for: runs.appendingPathComponent("\(name).exclusive"), because: work)
         return try withExtendedLifetime(lock) { try body() }
