@@ -16,7 +16,7 @@ enum ManifestKeys {
     static let group = ["members", "restart"]
     static let restart = ["limit", "within", "backoff", "backoff-limit", "on-limit"]
 
-    /// What other systems call the same thing.
+    /// Names that other systems give to the same thing.
     private static let synonyms: [(key: String, names: [String])] = [
         ("command-line", ["cmdline", "bootargs", "append", "kernel-args", "args", "cmd-line"]),
         ("arguments", ["args", "argv", "parameters"]),
@@ -58,7 +58,7 @@ extension BoardDescription {
     static let memoryGranule: UInt64 = 2 << 20
     static let memorySizes: ClosedRange<UInt64> = (64 << 20)...(255 << 30)
 
-    /// What a size of the board's memory conflicts with; nil if with nothing.
+    /// Says which rule a size of the board's memory breaks; nil if none.
     public static func conflict(ofMemory bytes: UInt64) -> String? {
         guard memorySizes.contains(bytes) else {
             return "outside \(ByteSize(bytes: memorySizes.lowerBound)) to \(ByteSize(bytes: memorySizes.upperBound))"

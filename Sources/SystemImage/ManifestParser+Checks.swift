@@ -124,7 +124,7 @@ extension ManifestParser {
     /// The board's memory against what is known before anything is built. The image writer counts again, with all
     /// files and programs.
     ///
-    /// - Parameter remedy: What to do, if so much is needed; by default to the manifest.
+    /// - Parameter remedy: Says what to do if so much is needed; by default to the manifest.
     func checkMemory(
         _ available: UInt64, shared: UInt64,
         remedy: (ByteSize) -> String = { "raise 'memory' of the board to \($0), or give the machines less" }

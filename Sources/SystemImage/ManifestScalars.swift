@@ -27,7 +27,7 @@ extension Node {
         return scalar.string
     }
 
-    /// What to do about an argument of a component that is no whole number.
+    /// The remedy for an argument of a component that is no whole number.
     var remedyForArgument: String {
         let example = "write a whole number from 0 to \(UInt64.max)"
         guard let scalar else { return example }

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension SystemTests {
-    /// What a user and a script do with the consoles of a running system.
+    /// Uses the consoles of a running system as users and scripts do.
     @Suite(.serialized) struct ConsoleUseTests {
         /// Commands of all lengths and bytes with the guest's own shell; the machines' names; a machine that hangs, restarted by
         /// a script.

@@ -215,7 +215,7 @@ private final class Answer {
     func outcome(of bytes: [UInt8]) -> RestartAnswer.Outcome? { answer.heard(bytes) }
 }
 
-/// What one thread tells another.
+/// A flag that one thread sets for another.
 private final class Flag: @unchecked Sendable {
     private let lock = NSLock()
     private var value = false

@@ -93,7 +93,7 @@ final class RealShell {
         }
     }
 
-    /// What has come within a tenth of a second.
+    /// Returns the shell's output of the next tenth of a second.
     private func read() -> [UInt8] {
         var polled = pollfd(fd: terminal, events: Int16(POLLIN), revents: 0)
         guard poll(&polled, 1, 100) > 0 else { return [] }

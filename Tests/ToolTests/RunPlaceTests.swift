@@ -35,7 +35,9 @@ func makeWorkspace() throws -> Workspace {
         var place: RunPlace? = try RunPlace("system", workspace: workspace)
         let image = try #require(place?.image)
         try Data([1]).write(to: image)
+        #expect(RunPlace.present(in: workspace) == ["system"])
         place = nil
+        #expect(RunPlace.present(in: workspace).isEmpty)
         #expect(!FileManager.default.fileExists(atPath: image.path))
         #expect(try RunPlace("system", workspace: workspace).name == "system")
     }

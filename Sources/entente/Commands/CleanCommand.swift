@@ -25,6 +25,11 @@ struct CleanCommand: ParsableCommand {
 
     func run() throws {
         let workspace = try Workspace.current()
+        let running = RunPlace.present(in: workspace)
+        guard running.isEmpty else {
+            throw Failure(
+                "these systems run and use what would be deleted: \(running.joined(separator: ", "))", remedy: "end them first")
+        }
         var bytes = 0
         for folder in folders(of: workspace) where FileManager.default.fileExists(atPath: folder.path) {
             let size = FileManager.default.allocatedSize(below: folder)

@@ -5,7 +5,7 @@ import Foundation
     import Glibc
 #endif
 
-/// Which of the running systems a command is about.
+/// Names one of the running systems.
 struct RunningSystemOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The system's name as its run says it; not needed if only one runs.", valueName: "name"))
     var system: String?

@@ -35,7 +35,7 @@ final class ConsoleClient {
 
     func type(_ bytes: some Sequence<UInt8>) throws { try StandardStreams.write(bytes, to: socket) }
 
-    /// What the console says next: nothing if it is silent for so long, nil at the system's end.
+    /// Returns the console's next output: nothing if it is silent for so long, nil at the system's end.
     func read(patience: Duration) -> [UInt8]? {
         var polled = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
         guard poll(&polled, 1, max(0, patience.milliseconds)) > 0 else { return [] }

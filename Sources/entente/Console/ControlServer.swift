@@ -41,7 +41,7 @@ final class ControlServer {
 
     deinit { close(socket) }
 
-    /// What poll(2) shall watch.
+    /// Returns the descriptors that poll(2) shall watch.
     ///
     /// - Parameter takesInput: Whether bytes of clients can be typed now; until then they stay where they are.
     func polled(takesInput: Bool) -> [pollfd] {

@@ -20,7 +20,7 @@ struct LineFilter {
     }
 
     private(set) var mode = Mode.booting
-    /// What the user said of single consoles.
+    /// The user's own choice for single consoles.
     private var isShown: [UInt8: Bool] = [:]
 
     func verdict(on channel: Channel) -> Verdict {

@@ -126,7 +126,7 @@ struct RemoteCommand {
 
     private mutating func send(_ number: Int) -> [Action] {
         state = .sending(number)
-        // What was there before the piece stays in another variable.
+        // Another variable keeps the text before the piece.
         let (former, variable) = number == 0 ? ("", "") : ("$_c", "${_c}")
         return [type("_p=\(former);_c=\(variable)\(pieces[number]);\(answer("got\(number).${#_c}."))")]
     }

@@ -7,7 +7,7 @@ struct TerminalSize: Equatable {
     var rows: UInt16
     var columns: UInt16
 
-    /// What stty(1) takes.
+    /// The size as arguments of stty(1).
     var sttyArguments: String { "rows \(rows) cols \(columns)" }
     var sttyCommand: String { "stty \(sttyArguments)" }
 }

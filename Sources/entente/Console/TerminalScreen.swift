@@ -4,12 +4,12 @@ import Foundation
     import Glibc
 #endif
 
-/// What a user sees: the attached console's bytes as they come, and whole lines of others in between.
+/// The user's screen: the attached console's bytes as they come, and whole lines of others in between.
 struct TerminalScreen {
     let isRaw: Bool
     /// The attached console's unfinished line: it is shown again after another line has taken its place.
     private var unfinished: [UInt8] = []
-    /// What came while a question stood on the screen.
+    /// Output that came while a question stood on the screen.
     private var held: [(bytes: [UInt8], isLine: Bool)] = []
     private var heldSize = 0
     private(set) var isAsking = false

@@ -3,7 +3,7 @@ import SystemImage
 
 /// Everything that it takes to start a system on the emulator.
 struct BootPlan {
-    /// What this run alone writes.
+    /// The files that this run alone writes.
     let place: RunPlace
     var arguments: [String]
     var channels: [Channel]

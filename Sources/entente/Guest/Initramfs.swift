@@ -60,7 +60,7 @@ struct Initramfs {
             mkdir /dev/pts /dev/shm
             mount -t devpts devpts /dev/pts
             mount -t tmpfs tmpfs /dev/shm
-            # What the tool says of this machine. Its text ends with a zero byte and no line feed.
+            # Prints a text of the tool about this machine. It ends with a zero byte and no line feed.
             said() { line=; read -r line 2>/dev/null <"/proc/device-tree/chosen/entente,$1"; echo "${line:-$2}"; }
             hostname "$(said name debian)"
             # A serial line has no size; programs that fill the screen want one.

@@ -7,9 +7,9 @@ final class RunPlace: Sendable {
     let name: String
     /// A file for each console.
     let logs: URL
-    /// What the board boots.
+    /// The file that the board boots.
     let image: URL
-    /// By which other runs of the tool reach this one.
+    /// The socket through which other runs of the tool reach this one.
     let control: URL
     private let lock: FileLock
 
@@ -46,20 +46,32 @@ final class RunPlace: Sendable {
 
     /// A run that was killed could not clean up.
     private static func removeWhatDeadRunsLeft(in runs: URL) {
-        for file in (try? FileManager.default.contentsOfDirectory(atPath: runs.path)) ?? [] where file.hasSuffix(".lock") {
-            guard let lock = try? FileLock.take(runs.appendingPathComponent(file)) else { continue }
-            withExtendedLifetime(lock) { remove(String(file.dropLast(".lock".count)), in: runs) }
+        for name in names(in: runs) {
+            guard let lock = try? FileLock.take(runs.appendingPathComponent("\(name).lock")) else { continue }
+            withExtendedLifetime(lock) { remove(name, in: runs) }
         }
+    }
+
+    /// The systems that run now.
+    static func present(in workspace: Workspace) -> [String] {
+        names(in: workspace.runs).filter { name in
+            do { return try FileLock.take(workspace.runs.appendingPathComponent("\(name).lock")) == nil } catch { return false }
+        }
+    }
+
+    private static func names(in runs: URL) -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: runs.path)) ?? []).filter { $0.hasSuffix(".lock") }
+            .map { String($0.dropLast(".lock".count)) }.sorted()
     }
 }
 
 extension Workspace {
-    /// What runs need as long as they last.
+    /// The files that runs need as long as they last.
     var runs: URL { state.appendingPathComponent("runs") }
 
     /// Does what only one run of the tool may do at a time.
     ///
-    /// - Parameter work: What it is, for another that waits: "builds programs".
+    /// - Parameter work: Names it for another that waits: "builds programs".
     func exclusively<Result>(_ name: String, _ work: String, _ body: () throws -> Result) throws -> Result {
         let lock = try FileLock.wait(for: runs.appendingPathComponent("\(name).exclusive"), because: work)
         return try withExtendedLifetime(lock) { try body() }

@@ -37,7 +37,7 @@ extension Failure {
         }
     }
 
-    /// What a call of the system that has just failed says of a file.
+    /// Describes why a call of the system about a file has just failed.
     static func ofCall(_ code: Int32 = errno, on file: URL) -> Failure {
         Failure("\(file.path): \(String(cString: strerror(code)))", remedy: remedy(for: POSIXErrorCode(rawValue: code)))
     }

@@ -60,7 +60,7 @@ final class RunningSystem {
         session = try plan.start(workspace: workspace)
     }
 
-    /// By which other runs of the tool find it.
+    /// The name by which other runs of the tool find it.
     var place: String { session.place.name }
     var logs: URL { session.place.logs }
 
@@ -74,7 +74,7 @@ final class RunningSystem {
         try process.run()
         try feed.fileHandleForWriting.write(contentsOf: Data(input.utf8))
         try feed.fileHandleForWriting.close()
-        // What these commands say fits a pipe.
+        // The output of these commands fits a pipe.
         while process.isRunning {
             for event in session.wait(timeout: .milliseconds(50)) { keep(event) }
         }
