@@ -18,10 +18,13 @@ extension SystemTests {
         }
 
         @Test func theProgramCounterOfAFaultHasAName() throws {
-            let system = try RunningSystem("Tests/Systems/crash.yaml")
-            try system.wait(for: "fault: power", on: "root")
+            let system = try RunningSystem("examples/crash")
+            try system.wait(for: "limit: crash stays stopped", on: "root")
             let reports = try system.lines(of: "root")
-            #expect(reports.contains { $0.contains("fault: trap") && $0.contains("entente_main") })
+            #expect(reports.contains { $0.contains("fault: crash") && $0.contains("entente_main") })
+            #expect(reports.contains { $0.contains("restart: crash, 3 of 3") })
+            try system.forget("heartbeat")
+            try system.wait(for: "heartbeat", on: "heartbeat", timeout: .seconds(5))
         }
 
         @Test func aKernelBugIsReportedWithABacktrace() throws {

@@ -54,7 +54,7 @@ extension SystemTests {
         /// hears, and the neighbour, which is less urgent, misses nothing.
         @Test(arguments: ["hang", "empty"])
         func aPagerThatDoesNoGoodHurtsOnlyItsClient(mischief: String) throws {
-            let system = try boot("paging-\(mischief)")
+            let system = try mischief == "hang" ? RunningSystem("examples/pager-hangs") : boot("paging-\(mischief)")
             try system.wait(for: "overrun: reader has used up its budget", on: "root")
             try expectSteady(system)
             #expect(throws: (any Error).self) { try system.wait(for: "pass", on: "reader", timeout: .milliseconds(200)) }

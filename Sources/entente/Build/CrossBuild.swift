@@ -16,13 +16,22 @@ struct CrossBuild {
         /// A bare program for a machine.
         case guest
 
+        private var linkerScript: String {
+            switch self {
+            case .kernel: "Kernel/AArch64/kernel.ld"
+            case .component: "Runtime/component.ld"
+            case .guest: "Guests/guest.ld"
+            }
+        }
+
+        /// Files that the program depends on beside its sources, below the repository's root.
+        fileprivate var inputs: [String] { ["Package.swift", CrossBuild.toolset, linkerScript] }
+
         fileprivate var linkerArguments: [String] {
-            let common = ["--gc-sections", "-z", "max-page-size=4096", "--undefined=_start"]
+            let common = ["-T", linkerScript, "--gc-sections", "-z", "max-page-size=4096", "--undefined=_start"]
             return switch self {
-            case .kernel:
-                ["-pie", "--no-dynamic-linker", "-T", "Kernel/AArch64/kernel.ld", "--orphan-handling=error"] + common
-            case .component: ["-T", "Runtime/component.ld"] + common
-            case .guest: ["-T", "Guests/guest.ld"] + common
+            case .kernel: ["-pie", "--no-dynamic-linker", "--orphan-handling=error"] + common
+            case .component, .guest: common
             }
         }
     }
@@ -32,10 +41,12 @@ struct CrossBuild {
     /// - Returns: Its ELF file.
     func program(_ name: String, as role: Role = .component) throws -> URL {
         let program = workspace.programs.appendingPathComponent("\(name).elf")
-        if isFresh(program) { return program }
+        let product = "\(name)Image"
+        let inputs = try PackageSources(workspace: workspace).inputs(ofProduct: product) + role.inputs
+        if isFresh(program, inputs) { return program }
         try build(
-            program, role, product: "\(name)Image", package: workspace.root, scratch: workspace.crossBuild,
-            toolset: "Kernel/toolset.json")
+            program, role, product: product, package: workspace.package, scratch: workspace.crossBuild,
+            toolset: CrossBuild.toolset)
         return program
     }
 
@@ -91,18 +102,16 @@ struct CrossBuild {
     }
 
     /// Asking SwiftPM whether anything changed takes seconds for each program; looking at the sources' dates takes none.
-    private func isFresh(_ program: URL) -> Bool {
+    private func isFresh(_ program: URL, _ inputs: [String]) -> Bool {
         guard let built = program.modified else { return false }
-        return CrossBuild.inputs.allSatisfy { path in
-            let input = workspace.root.appendingPathComponent(path)
-            return (FileManager.default.newest(below: input) ?? .distantPast) < built
+        let compiler = Subprocess.find("swift").map { URL(fileURLWithPath: $0).resolvingSymlinksInPath() }
+        return (inputs.map(workspace.root.appendingPathComponent) + [compiler].compactMap(\.self)).allSatisfy {
+            (FileManager.default.newest(below: $0) ?? .distantPast) < built
         }
     }
 
-    private static let inputs = [
-        "Package.swift", "Kernel", "Runtime", "Components", "Benchmarks", "Guests", "Tests/Programs", "Sources/ABI", "Sources/KernelCore",
-        "Sources/VirtualPlatform",
-    ]
+    /// Of all programs of this repository.
+    fileprivate static let toolset = "Kernel/toolset.json"
 }
 
 extension URL {

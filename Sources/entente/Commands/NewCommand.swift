@@ -18,13 +18,22 @@ struct NewComponentCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The folder in which the package's own folder is made. Default: the current one.", valueName: "folder"))
     var path = "."
 
+    @Option(help: ArgumentHelp(
+        "The folder of another component's package: the new one is a client that calls it.", valueName: "package"))
+    var uses: String?
+
     func run() throws {
         let workspace = try Workspace.current()
-        let template = try ComponentTemplate(name: name)
+        var template = try ComponentTemplate(name: name)
         let folder = URL(fileURLWithPath: path).appendingPathComponent(name).standardizedFileURL
         guard !FileManager.default.fileExists(atPath: folder.path) else {
             throw Failure("\(folder.path): this is where '\(name)' would go, and something is there already",
                           remedy: "take another name, or another place with --path FOLDER, or remove what is there")
+        }
+        if let uses {
+            let other = ComponentPackage(folder: try ComponentPackage.folder(uses), workspace: workspace)
+            try other.prepare()
+            template.client = ClientTemplate(using: try other.offered(), from: folder, to: other.folder)
         }
         for (file, text) in template.files {
             let url = folder.appendingPathComponent(file)

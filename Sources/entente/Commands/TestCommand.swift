@@ -41,13 +41,19 @@ struct TestCommand: ParsableCommand {
     @Option(help: "With --mutants: only so many of them, chosen by --seed; 0: only those that are written by hand.")
     var sample: Int?
 
-    @Option(help: "With --mutants: chooses the sample.")
+    @Option(help: "With --mutants: only so many of those that are written by hand, chosen by --seed.")
+    var variants: Int?
+
+    @Option(help: "With --mutants: chooses the samples.")
     var seed: UInt64 = 1
 
     func validate() throws {
         if let sample, sample < 0 { throw ValidationError("--sample must not be negative.") }
+        if let variants, variants < 0 { throw ValidationError("--variants must not be negative.") }
         if let runs, runs < 1 { throw ValidationError("--repeat must be at least 1.") }
-        if !mutants, !area.isEmpty || sample != nil { throw ValidationError("--area and --sample go with --mutants.") }
+        if !mutants, !area.isEmpty || sample != nil || variants != nil {
+            throw ValidationError("--area, --sample and --variants go with --mutants.")
+        }
     }
 
     func run() throws {
@@ -66,7 +72,7 @@ struct TestCommand: ParsableCommand {
         } else if interleavings {
             suite.runInterleavings()
         } else if mutants {
-            suite.checkMutants(area.isEmpty ? MutantArea.allCases : area, sample: sample, seed: seed)
+            suite.checkMutants(area.isEmpty ? MutantArea.allCases : area, sample: sample, variants: variants, seed: seed)
         } else {
             runAll(&suite)
         }
@@ -81,7 +87,7 @@ struct TestCommand: ParsableCommand {
             suite.runHostTests(sanitizer: "address", isLong: true)
             suite.runHostTests(sanitizer: "thread", isLong: true)
         }
-        suite.checkMutants(MutantArea.allCases, sample: 100, seed: suite.workspace.seedOfCommit)
+        suite.checkMutants(MutantArea.allCases, sample: 80, variants: 150, seed: suite.workspace.seedOfCommit)
         suite.checkImages()
         if !hostOnly { suite.runSystemTests() }
     }

@@ -33,6 +33,15 @@ struct GeneratedInterfaces {
         }
     }
 
+    /// The interfaces that the sources declare.
+    func interfaces() throws -> [(file: URL, interface: Interface)] {
+        try sources().flatMap { source in
+            let text = try String(contentsOf: source, encoding: .utf8)
+            guard text.contains("Service") else { return [(file: URL, interface: Interface)]() }
+            return try InterfaceParser.interfaces(in: text, file: source.relativePath).map { (source, $0) }
+        }
+    }
+
     /// Modules that a file imports, whichever way.
     static func imports(of text: String) -> [String] {
         text.matches(

@@ -32,12 +32,32 @@ struct ComponentPackage {
         let text = try String(contentsOf: folder.appendingPathComponent("Package.swift"), encoding: .utf8)
         if text.contains("\"/\(ComponentPackage.linkName)\"") { try link() }
         dropStalePlans()
+        dropOutputOfLostPackages()
         for (what, url) in try GeneratedInterfaces(package: folder).update() { Progress.say("==> \(what.capitalized) \(url.relativePath)") }
     }
 
     /// Where its programs for the board are built, and its tests for the host.
     var boardScratch: URL { workspace.crossBuild.appendingPathComponent("packages/\(key)") }
-    private var hostScratch: URL { workspace.state.appendingPathComponent("packages/\(key)") }
+    private var hostScratch: URL { workspace.packages.appendingPathComponent(key) }
+
+    /// The file in a scratch folder that names the package.
+    private static let placeName = "package.place"
+
+    /// Deletes the output of packages that are not where they were, because it takes some 80 MB for each, and nobody would
+    /// look for it; notes where this package is.
+    private func dropOutputOfLostPackages() {
+        let manager = FileManager.default
+        for scratch in [boardScratch, hostScratch] {
+            try? workspace.make(scratch)
+            try? Data(folder.path.utf8).write(to: scratch.appendingPathComponent(Self.placeName))
+            let parent = scratch.deletingLastPathComponent()
+            for name in (try? manager.contentsOfDirectory(atPath: parent.path)) ?? [] {
+                let other = parent.appendingPathComponent(name)
+                let place = try? String(contentsOf: other.appendingPathComponent(Self.placeName), encoding: .utf8)
+                if let place, !manager.fileExists(atPath: place) { try? manager.removeItem(at: other) }
+            }
+        }
+    }
 
     /// SwiftPM does not look behind the link `Runtime/ABI` for files that came or went. Without its plan it looks again.
     private func dropStalePlans() {
@@ -61,12 +81,7 @@ struct ComponentPackage {
 
     /// The product that becomes its program.
     func imageProduct() throws -> String {
-        let text = try Subprocess(
-            "swift",
-            ["package", "--package-path", folder.path, "--scratch-path", hostScratch.path, "describe", "--type", "json"],
-            environment: ["ENTENTE_ROOT": workspace.root.path]
-        ).output()
-        let products = try JSONDecoder().decode(Description.self, from: text).products
+        let products = try description().products
             .filter { $0.name.hasSuffix("Image") && $0.type.library == ["static"] }.map(\.name)
         guard let product = products.first else {
             throw Failure("the package \(folder.path) has no static library product with a name that ends in 'Image'",
@@ -77,6 +92,36 @@ struct ComponentPackage {
                           remedy: "let one of them end in 'Image', and make a package of its own for each other program")
         }
         return product
+    }
+
+    /// The interface that others call, with the module and the product that they import.
+    func offered() throws -> OfferedInterface {
+        let found = try GeneratedInterfaces(package: folder).interfaces().filter { $0.interface.isPublic }
+        guard let first = found.first else {
+            throw Failure("the package \(folder.path) has no public interface",
+                          remedy: "declare one: public protocol NAMEInterface: Service { … }")
+        }
+        let description = try description()
+        let path = first.file.path.dropFirst(folder.path.count + 1)
+        guard let target = description.targets.first(where: { path.hasPrefix($0.path + "/") })?.name,
+            let product = description.products.first(where: {
+                $0.type.library != nil && !$0.name.hasSuffix("Image") && $0.targets.contains(target)
+            })
+        else {
+            throw Failure("no library product of the package \(folder.path) holds its interface \(first.interface.name)",
+                          remedy: "add '.library(name: \"NAME\", targets: [\"NAME\"])' to its products")
+        }
+        return OfferedInterface(
+            package: description.name, product: product.name, module: target, interface: first.interface)
+    }
+
+    private func description() throws -> Description {
+        let text = try Subprocess(
+            "swift",
+            ["package", "--package-path", folder.path, "--scratch-path", hostScratch.path, "describe", "--type", "json"],
+            environment: ["ENTENTE_ROOT": workspace.root.path]
+        ).output()
+        return try JSONDecoder().decode(Description.self, from: text)
     }
 
     /// Runs its tests on the host.
@@ -101,9 +146,25 @@ struct ComponentPackage {
         struct Product: Decodable {
             var name: String
             var type: Kind
+            var targets: [String]
+        }
+        struct Target: Decodable {
+            var name: String
+            /// Below the package's folder.
+            var path: String
         }
         /// `{"library": ["static"]}`, or another key.
         struct Kind: Decodable { var library: [String]? }
+        var name: String
         var products: [Product]
+        var targets: [Target]
     }
+}
+
+/// An interface of another package, as a client's package names it.
+struct OfferedInterface {
+    var package: String
+    var product: String
+    var module: String
+    var interface: Interface
 }

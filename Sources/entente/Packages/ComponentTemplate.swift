@@ -6,6 +6,8 @@ struct ComponentTemplate {
     let name: String
     /// The Swift module with its logic.
     let module: String
+    /// What it calls, if it is a client.
+    var client: ClientTemplate?
 
     /// Modules that a component's program contains already.
     private static let takenModules = [
@@ -40,9 +42,8 @@ struct ComponentTemplate {
 
     /// Paths inside of the package, and what is there.
     var files: [(path: String, text: String)] {
-        [
-            ("Package.swift", fill(ComponentTemplate.package)),
-            (".gitignore", ".build/\n.entente\n"),
+        if let client { return common(client.package) + client.sources(module).map { ($0.path, fill($0.text)) } }
+        return common(ComponentTemplate.package) + [
             ("README.md", fill(ComponentTemplate.readme)),
             ("system.yaml", fill(ComponentTemplate.system)),
             ("Sources/\(module)/\(module)Interface.swift", fill(ComponentTemplate.interface)),
@@ -50,6 +51,10 @@ struct ComponentTemplate {
             ("Sources/\(module)Program/Entry.swift", fill(ComponentTemplate.entry)),
             ("Tests/\(module)Tests/\(module)Tests.swift", fill(ComponentTemplate.tests)),
         ]
+    }
+
+    private func common(_ package: String) -> [(path: String, text: String)] {
+        [("Package.swift", fill(package)), (".gitignore", ".build/\n.entente\n")]
     }
 
     private func fill(_ text: String) -> String {

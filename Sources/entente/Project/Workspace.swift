@@ -4,24 +4,39 @@ import SystemImage
 /// Where the project's sources lie and where the tool puts what it makes.
 struct Workspace {
     let root: URL
+    /// SwiftPM's output: the tool, the tests, the programs of the board. May be deleted at any time.
+    let build: URL
+    /// Everything else that the tool makes. May be deleted at any time.
+    let state: URL
+    /// The package as SwiftPM is to see it, which writes a file beside `Package.swift`: the checkout, or a folder of links
+    /// to its parts.
+    let package: URL
 
-    /// Everything that the tool makes, other than SwiftPM's own build folder; may be deleted at any time.
-    var state: URL { root.appendingPathComponent(".entente") }
     var images: URL { state.appendingPathComponent("images") }
     var programs: URL { state.appendingPathComponent("programs") }
     var systems: URL { state.appendingPathComponent("systems") }
     var boards: URL { state.appendingPathComponent("boards") }
     var guests: URL { state.appendingPathComponent("guests") }
+    var packages: URL { state.appendingPathComponent("packages") }
     var logs: URL { state.appendingPathComponent("logs") }
     var debian: URL { state.appendingPathComponent("debian") }
-    var crossBuild: URL { root.appendingPathComponent(".build/aarch64") }
+    var crossBuild: URL { build.appendingPathComponent("aarch64") }
 
-    init(root: URL) { self.root = root }
+    /// - Parameter output: the folder of the output; nil: the checkout itself.
+    init(root: URL, output: URL? = nil) {
+        self.root = root
+        build = output?.appendingPathComponent("build") ?? root.appendingPathComponent(".build")
+        state = output?.appendingPathComponent("state") ?? root.appendingPathComponent(".entente")
+        package = output?.appendingPathComponent("package") ?? root
+    }
 
-    /// The workspace of the running tool: named by `ENTENTE_ROOT`, or the package around the tool's own file.
+    /// The workspace of the running tool: named by `ENTENTE_ROOT`, or the package around the tool's own file. The script
+    /// `entente` decides where the output goes, and names it by `ENTENTE_OUTPUT_HERE` if that is not the checkout.
     static func current() throws -> Workspace {
-        if let path = ProcessInfo.processInfo.environment["ENTENTE_ROOT"] {
-            return Workspace(root: URL(fileURLWithPath: path))
+        let environment = ProcessInfo.processInfo.environment
+        if let path = environment["ENTENTE_ROOT"] {
+            let output = environment["ENTENTE_OUTPUT_HERE"].map { URL(fileURLWithPath: $0) }
+            return Workspace(root: URL(fileURLWithPath: path), output: output)
         }
         var folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
         while folder.path != "/" {

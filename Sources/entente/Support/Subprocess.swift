@@ -68,7 +68,7 @@ struct Subprocess {
     /// because others in PATH may be too old for what it makes.
     static func find(_ program: String) -> String? {
         if program.contains("/") { return FileManager.default.isExecutableFile(atPath: program) ? program : nil }
-        if ["llvm-", "ld.lld", "clang"].contains(where: program.hasPrefix), let swift = find("swift") {
+        if ["llvm-", "ld.lld", "clang", "docc"].contains(where: program.hasPrefix), let swift = find("swift") {
             let sibling = URL(fileURLWithPath: swift).resolvingSymlinksInPath().deletingLastPathComponent()
                 .appendingPathComponent(program).path
             if FileManager.default.isExecutableFile(atPath: sibling) { return sibling }

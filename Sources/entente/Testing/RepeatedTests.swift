@@ -8,7 +8,7 @@ struct RepeatedTests {
     let runs: Int
 
     private var package: [String] {
-        ["--package-path", workspace.root.path, "--scratch-path", workspace.root.appendingPathComponent(".build/tests").path]
+        ["--package-path", workspace.package.path, "--scratch-path", workspace.build.appendingPathComponent("tests").path]
     }
     /// Holds the outputs of the runs with failures.
     private var logs: URL { workspace.state.appendingPathComponent("repeated") }

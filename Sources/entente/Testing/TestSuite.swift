@@ -35,7 +35,7 @@ struct TestSuite {
                 arguments += ["--skip", suite]
             }
         }
-        let scratch = ".build/" + (sanitizer ?? "tests")
+        let scratch = sanitizer ?? "tests"
         // The test runner and Foundation leak a little at their end; what the code under test does wrong is still found.
         var environment = ["ASAN_OPTIONS": "detect_leaks=0"]
         if sanitizer != nil { environment["ENTENTE_CORE"] = "1" }
@@ -46,7 +46,7 @@ struct TestSuite {
     /// The long form of the explorations of interleavings.
     mutating func runInterleavings() {
         runSwiftTests(
-            "Interleavings", ["--filter", "Interleaving"], scratch: ".build/tests",
+            "Interleavings", ["--filter", "Interleaving"], scratch: "tests",
             environment: ["ENTENTE_INTERLEAVINGS": "full"])
     }
 
@@ -59,14 +59,14 @@ struct TestSuite {
     /// The tests that boot whole systems on QEMU, one after the other: two at once would only wait for each other.
     mutating func runSystemTests() {
         runSwiftTests(
-            "System tests", ["--filter", "SystemTests", "--no-parallel"], scratch: ".build/tests",
+            "System tests", ["--filter", "SystemTests", "--no-parallel"], scratch: "tests",
             environment: ["ENTENTE_SYSTEM_TESTS": "1", "ENTENTE_ROOT": workspace.root.path])
     }
 
     /// The nightly run: every part of every example killed so often.
     mutating func runKillTests(kills: Int) {
         runSwiftTests(
-            "\(kills) kills", ["--filter", "KillTests", "--no-parallel"], scratch: ".build/tests",
+            "\(kills) kills", ["--filter", "KillTests", "--no-parallel"], scratch: "tests",
             environment: [
                 "ENTENTE_SYSTEM_TESTS": "1", "ENTENTE_ROOT": workspace.root.path, "ENTENTE_KILLS": "\(kills)",
             ])
@@ -79,7 +79,7 @@ struct TestSuite {
             [
                 "--filter", "ModelTests.theKernelDoesWhatTheReferenceSays", "--sanitize=address", "-c", "release", "-Xswiftc",
                 "-enable-testing",
-            ], scratch: ".build/operations",
+            ], scratch: "operations",
             environment: [
                 "ASAN_OPTIONS": "detect_leaks=0", "ENTENTE_CORE": "1", "ENTENTE_TEST_OPERATIONS": "\(count)",
             ])
@@ -108,9 +108,10 @@ struct TestSuite {
     }
 
     /// Mutants of the portable modules: the report goes to standard output.
-    mutating func checkMutants(_ areas: [MutantArea], sample: Int?, seed: UInt64) {
+    mutating func checkMutants(_ areas: [MutantArea], sample: Int?, variants: Int? = nil, seed: UInt64) {
         var check = MutantCheck(workspace: workspace, areas: areas)
         check.sample = sample
+        check.variantSample = variants
         check.seed = seed
         record("Mutants") {
             let report = try check.run()
@@ -125,8 +126,8 @@ struct TestSuite {
             try workspace.make(workspace.state)
             let report = TestReport(folder: workspace.state, name: UUID().uuidString)
             defer { report.remove() }
-            let all = ["test", "--package-path", workspace.root.path]
-                + ["--scratch-path", workspace.root.appendingPathComponent(scratch).path]
+            let all = ["test", "--package-path", workspace.package.path]
+                + ["--scratch-path", workspace.build.appendingPathComponent(scratch).path]
                 + ["--xunit-output", report.file.path] + arguments
             do {
                 try Subprocess("swift", all, environment: environment).run()

@@ -6,6 +6,9 @@ struct MutantCheck {
     var areas: [MutantArea] = MutantArea.allCases
     /// How many mutants to take, beside those that are written by hand; nil: all.
     var sample: Int?
+    /// How many of those that are written by hand to try; nil: all. All are made, because one whose text no longer
+    /// occurs is an error.
+    var variantSample: Int?
     var seed: UInt64 = 1
 
     func run() throws -> MutantReport {
@@ -17,17 +20,19 @@ struct MutantCheck {
         }
         let candidates = try package.candidates(in: areas)
         try check(equivalent, candidates)
-        let wanted = choose(candidates.map(\.key).filter { !equivalent.keys.contains($0) })
-        let mutants = try Progress.step("Building the tests with \(wanted.count + variants.count) mutants") {
+        let wanted = choose(sample, of: candidates.map(\.key).filter { !equivalent.keys.contains($0) })
+        let made = try Progress.step("Building the tests with \(wanted.count + variants.count) mutants") {
             try package.build(wanted)
         }
         let program = TestProgram(path: package.program.path)
         let reach = try Progress.step("Running each test by itself") {
-            try TestReach(program, scratch: workspace.root.appendingPathComponent(".build/mutants"))
+            try TestReach(program, scratch: workspace.build.appendingPathComponent("mutants"))
         }
         for name in reach.unreliable { Progress.say("    \(name) fails without a mutant, and is left out") }
         guard reach.unreliable.count < 10 else { throw Failure("too many tests fail without a mutant") }
         let byKey = Dictionary(uniqueKeysWithValues: variants.map { ($0.key, $0) })
+        let tried = Set(choose(variantSample, of: variants.map(\.key)))
+        let mutants = made.filter { byKey[$0.key] == nil || tried.contains($0.key) }
         let trial = MutantTrial(program: program, reach: reach)
         let counter = TrialCounter(total: mutants.count)
         let fates = try Progress.step("Trying \(mutants.count) mutants") {
@@ -56,10 +61,10 @@ struct MutantCheck {
         }
     }
 
-    private func choose(_ keys: [String]) -> [String] {
-        guard let sample, sample < keys.count else { return keys }
+    private func choose(_ number: Int?, of keys: [String]) -> [String] {
+        guard let number, number < keys.count else { return keys }
         var generator = SeededGenerator(seed: seed)
-        return Array(keys.shuffled(using: &generator).prefix(sample))
+        return Array(keys.shuffled(using: &generator).prefix(number))
     }
 }
 

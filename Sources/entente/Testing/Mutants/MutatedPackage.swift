@@ -13,7 +13,7 @@ struct MutatedPackage {
     init(workspace: Workspace, variants: [MutantVariants.Entry]) throws {
         self.workspace = workspace
         self.variants = variants
-        let scratch = workspace.root.appendingPathComponent(".build/mutants")
+        let scratch = workspace.build.appendingPathComponent("mutants")
         copy = scratch.appendingPathComponent("package")
         try workspace.make(copy)
         mutator = try Mutator(workspace: workspace, scratch: scratch)

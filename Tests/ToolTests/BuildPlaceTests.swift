@@ -1,0 +1,174 @@
+import Foundation
+import Testing
+
+@testable import entente
+
+private let root = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+/// An empty folder that is deleted at the end.
+private func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("entente-test-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    return try body(folder.resolvingSymlinksInPath())
+}
+
+@Suite struct PackageSourcesTests {
+    private static func description(ofBoard isForBoard: Bool) throws -> PackageSources.Description {
+        try withFolder { folder in
+            let text = try Subprocess(
+                "swift",
+                ["package", "--package-path", root.path, "--scratch-path", folder.path, "describe", "--type", "json"],
+                environment: isForBoard ? ["ENTENTE_BOARD": "1"] : [:]
+            ).output()
+            return try JSONDecoder().decode(PackageSources.Description.self, from: text)
+        }
+    }
+
+    /// Each module that a program's sources import, directly or through other modules, is among its inputs.
+    @Test func namesTheFoldersOfAllModulesThatAProgramImports() throws {
+        let description = try Self.description(ofBoard: true)
+        let folders = Dictionary(uniqueKeysWithValues: description.targets.map { ($0.name, $0.path) })
+        for product in description.products {
+            let inputs = try #require(description.folders(ofProduct: product.name))
+            for input in inputs {
+                for module in try Self.imports(below: root.appendingPathComponent(input)) {
+                    guard let folder = folders[module] else { continue }
+                    #expect(inputs.contains(folder), "\(product.name): \(input) imports \(module)")
+                }
+            }
+        }
+        #expect(try #require(description.folders(ofProduct: "RootImage")).contains("Sources/Supervision"))
+        #expect(description.folders(ofProduct: "NoImage") == nil)
+    }
+
+    /// The script looks at dates alone, so that it need not start SwiftPM; its list must be what SwiftPM builds from.
+    @Test func theScriptKnowsTheSourcesOfTheTool() throws {
+        let inputs = try #require(try Self.description(ofBoard: false).folders(ofProduct: "entente"))
+        let script = try String(contentsOf: root.appendingPathComponent("entente"), encoding: .utf8)
+        let list = try #require(script.firstMatch(of: /Sources\/\{([\w,]+)\}/))
+        #expect(Set(list.1.split(separator: ",").map { "Sources/\($0)" }) == Set(inputs))
+    }
+
+    private static func imports(below folder: URL) throws -> Set<String> {
+        let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)?.compactMap { $0 as? URL } ?? []
+        return try files.filter { $0.pathExtension == "swift" }.reduce(into: []) { modules, file in
+            let text = try String(contentsOf: file, encoding: .utf8)
+            modules.formUnion(text.matches(of: /(?m)^(?:@\w+ )?import (\w+)/).map { String($0.1) })
+        }
+    }
+}
+
+/// Where the script `entente` puts its output, tried with a compiler that only notes how it was called.
+@Suite struct OutputPlaceTests {
+    /// A checkout that holds the script alone, beside a `swift` that makes a tool which prints where it was told to work.
+    private struct Checkout {
+        let folder: URL
+        let programs: URL
+
+        init(in parent: URL) throws {
+            folder = parent.appendingPathComponent("checkout")
+            programs = parent.appendingPathComponent("programs")
+            for source in ["Sources/ABI", "Sources/SystemImage", "Sources/entente"] {
+                try FileManager.default.createDirectory(
+                    at: folder.appendingPathComponent(source), withIntermediateDirectories: true)
+            }
+            try Data().write(to: folder.appendingPathComponent("Package.swift"))
+            try FileManager.default.copyItem(
+                at: root.appendingPathComponent("entente"), to: folder.appendingPathComponent("entente"))
+            try write("swift", """
+                while [[ $1 != --scratch-path ]]; do [[ $1 != --package-path ]] || package=$2; shift; done
+                [[ -e $package/Package.swift ]] || exit 1
+                touch "$package/Package.resolved"
+                mkdir -p "$2/release"
+                echo '#!/bin/bash' >"$2/release/entente"
+                echo 'echo "$ENTENTE_ROOT|${ENTENTE_OUTPUT_HERE:-}"' >>"$2/release/entente"
+                chmod +x "$2/release/entente"
+                """)
+            // Nothing is installed here, whatever this machine lacks.
+            try write("ldconfig", "echo 'libcurl.so.4 libxml2.so.2 libsqlite3.so.0 libncurses.so.6 '")
+            for name in ["git", "ld.gold", "qemu-system-aarch64", "dtc", "fdtget", "setpriv", "apt-get"] {
+                try write(name, "")
+            }
+        }
+
+        private func write(_ name: String, _ text: String) throws {
+            let file = programs.appendingPathComponent(name)
+            try FileManager.default.createDirectory(at: programs, withIntermediateDirectories: true)
+            try Data("#!/bin/bash\n\(text)\n".utf8).write(to: file)
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file.path)
+        }
+
+        /// - Returns: What the tool printed (the checkout, `|`, the output's place), and what the script said.
+        func run(at place: URL? = nil, _ environment: [String: String] = [:]) throws -> (tool: String, said: String) {
+            let script = (place ?? folder).appendingPathComponent("entente").path
+            let all = environment.map { "\($0)=\($1)" } + ["PATH=\(programs.path):/usr/bin:/bin", "bash", script, "run"]
+            let (status, text) = try Subprocess("env", ["-u", "ENTENTE_OUTPUT", "-u", "ENTENTE_OUTPUT_HERE"] + all).outcome()
+            #expect(status == 0, "\(text)")
+            let lines = text.split(separator: "\n").map(String.init)
+            return (lines.last ?? "", lines.dropLast().joined(separator: "\n"))
+        }
+
+        func has(_ path: String) -> Bool {
+            FileManager.default.fileExists(atPath: folder.appendingPathComponent(path).path)
+        }
+    }
+
+    @Test func outputGoesIntoTheCheckout() throws {
+        try withFolder { parent in
+            let checkout = try Checkout(in: parent)
+            #expect(try checkout.run().tool == "\(checkout.folder.path)|")
+            #expect(checkout.has(".build/release/entente"))
+            // Nothing is built a second time.
+            #expect(try checkout.run().said == "")
+        }
+    }
+
+    @Test func aVariableMovesTheOutput() throws {
+        try withFolder { parent in
+            let checkout = try Checkout(in: parent)
+            let base = parent.appendingPathComponent("elsewhere")
+            let tool = try checkout.run(["ENTENTE_OUTPUT": base.path]).tool
+            #expect(tool.hasPrefix("\(checkout.folder.path)|\(base.path)/checkout-"))
+            for made in [".build", ".entente", "Package.resolved"] { #expect(!checkout.has(made), "\(made)") }
+        }
+    }
+
+    /// The superuser may write anywhere, so this runs as somebody else if it can.
+    @Test(.enabled(if: geteuid() == 0)) func outputOfACheckoutThatCannotBeWrittenGoesToTheCache() throws {
+        try withFolder { parent in
+            let checkout = try Checkout(in: parent)
+            let cache = parent.appendingPathComponent("cache")
+            try FileManager.default.createDirectory(at: cache, withIntermediateDirectories: true)
+            try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: cache.path)
+            let (status, text) = try Subprocess(
+                "setpriv",
+                ["--reuid=65534", "--clear-groups", "env", "-u", "ENTENTE_OUTPUT", "XDG_CACHE_HOME=\(cache.path)"]
+                    + ["PATH=\(checkout.programs.path):/usr/bin:/bin", "bash", "\(checkout.folder.path)/entente", "run"]
+            ).outcome()
+            #expect(status == 0, "\(text)")
+            #expect(text.split(separator: "\n").last?.contains("|\(cache.path)/entente/checkout-") == true, "\(text)")
+        }
+    }
+
+    /// Compilers leave absolute paths in their output, which then names files that are not there.
+    @Test func aCheckoutThatMovedIsBuiltAnew() throws {
+        try withFolder { parent in
+            let checkout = try Checkout(in: parent)
+            _ = try checkout.run()
+            let old = parent.appendingPathComponent("checkout/.build/old")
+            try Data().write(to: old)
+            let copy = parent.appendingPathComponent("copy")
+            try FileManager.default.copyItem(at: checkout.folder, to: copy)
+            let (tool, said) = try checkout.run(at: copy)
+            #expect(tool == "\(copy.path)|")
+            #expect(said.contains("made for a checkout at \(checkout.folder.path)"))
+            #expect(!FileManager.default.fileExists(atPath: copy.appendingPathComponent(".build/old").path))
+            #expect(try checkout.run(at: copy).said == "")
+            // The first one has lost nothing.
+            #expect(try checkout.run().said == "")
+            #expect(FileManager.default.fileExists(atPath: old.path))
+        }
+    }
+}
