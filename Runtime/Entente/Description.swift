@@ -101,8 +101,8 @@ extension LogText.StringInterpolation {
         )
         @_transparent
         public mutating func appendInterpolation<Value>(_ value: Value) {
-            // The compiler has no cast for the board: it refuses this at the place where the value is interpolated.
-            if let value = value as? any CustomStringConvertible { appendLiteral(value.description) }
+            // The compiler has no such conversion for the board: it refuses it where the value is interpolated.
+            withExtendedLifetime(value as Any) {}
         }
     }
 #endif

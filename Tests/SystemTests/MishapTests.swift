@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 extension SystemTests {
@@ -22,10 +23,9 @@ extension SystemTests {
             // The same program with a larger stack.
             try system.wait(for: "all is well", on: "deeper")
             #expect(!report.contains("fault: deeper"))
+            for console in ["numbers", "others"] { try system.wait(for: "all is well", on: console) }
             try system.type("kill numbers\n", on: "root")
-            try system.wait(for: "back: numbers, life 2", on: "root")
-            try system.wait(for: "all is well", on: "others")
-            try system.wait(for: "generation: 3", on: "numbers")
+            try system.wait(for: "all is well", on: "numbers")
             let numbers = try system.lines(of: "numbers") + system.lines(of: "others")
             // Two components, one of them in two lives: no number comes twice.
             let random = numbers.flatMap { $0.matches(of: /(random|and|hash) 0x([0-9a-f]+)/).map { $0.2 } }
@@ -37,6 +37,64 @@ extension SystemTests {
             #expect(numbers.count { $0.hasSuffix(math) } == 3)
             let read = "read \(Double("6.025e-3")!) \(Float("0.6")!) -1.0 \(Float(6).squareRoot())"
             #expect(numbers.count { $0.hasSuffix(read) } == 3)
+        }
+
+        /// What the board could not do is refused at its place when the component is built.
+        @Test func whatTheBoardCannotDoIsRefused() throws {
+            let cases: [(code: String, said: [String])] = [
+                (
+                    #"func show() -> String { "\([1])" }"#,
+                    ["error: cannot use a value of protocol type", "make it CustomStringConvertible"]
+                ),
+                (
+                    #"struct Pair { var a = 1 }; func show() -> String { "\(Pair())" }"#,
+                    ["error: cannot use a value of protocol type", "write its parts"]
+                ),
+                (
+                    #"@_extern(c, "sin") func sin(_ x: Double) -> Double; func show() -> String { "\(sin(Double(Heap.used)))" }"#,
+                    ["the program 'Mishaps' calls 'sin'", "What Embedded Swift lacks"]
+                ),
+            ]
+            // Always the same place, so that what was built before is used again.
+            let folder = Repository.file(".entente/tests/mishaps")
+            for (code, said) in cases {
+                let output = try build(with: code, in: folder)
+                for text in ["Mishaps.swift:"] + said { #expect(output.contains(text), "\(output.suffix(3000))") }
+            }
+        }
+
+        /// Builds the package of the mishaps with a function `show()` more, and returns what the tool says when it fails.
+        private func build(with code: String, in folder: URL) throws -> String {
+            try? FileManager.default.removeItem(at: folder)
+            try FileManager.default.createDirectory(
+                at: folder.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try FileManager.default.copyItem(at: Repository.file("Tests/Packages/mishaps"), to: folder)
+            try change("Sources/Mishaps/Mishaps.swift", in: folder) {
+                $0.replacing("goWrong(_ number: Int) {", with: "goWrong(_ number: Int) {\n    log(show())") + code + "\n"
+            }
+            try change("Package.swift", in: folder) {
+                $0.replacing(
+                    "package: \"Entente\")]),\n        .target(name: \"MishapsProgram\"",
+                    with: "package: \"Entente\")], swiftSettings: [.enableExperimentalFeature(\"Extern\")]),\n"
+                        + "        .target(name: \"MishapsProgram\"")
+            }
+            try "components: {mishap: {package: .}}\n".write(
+                to: folder.appendingPathComponent("system.yaml"), atomically: true, encoding: .utf8)
+            let process = Process()
+            process.executableURL = Repository.file("entente")
+            process.arguments = ["build", folder.path]
+            let pipe = Pipe()
+            (process.standardOutput, process.standardError) = (pipe, pipe)
+            try process.run()
+            let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 1)
+            return output
+        }
+
+        private func change(_ path: String, in folder: URL, _ body: (String) -> String) throws {
+            let file = folder.appendingPathComponent(path)
+            try body(String(contentsOf: file, encoding: .utf8)).write(to: file, atomically: true, encoding: .utf8)
         }
     }
 }
