@@ -3,7 +3,7 @@ import Entente
 import VirtualPlatform
 
 /// What the devices act upon: the kernel's virtual interrupts, and the machine's console.
-struct KernelHost: InterruptPort, SerialLine {
+struct KernelHost: InterruptPort, SerialLine, TimeSource {
     private var console: Console { Console() }
     private(set) var written = OutputBatch.Written()
 
@@ -37,4 +37,11 @@ struct KernelHost: InterruptPort, SerialLine {
     private static let lineFeed: UInt8 = 0x0A
 
     mutating func receive() -> UInt8? { console.take() }
+
+    /// A board without a clock has started in 1970.
+    func seconds() -> UInt32 {
+        MachineDescription.own.boardSeconds ?? UInt32(truncatingIfNeeded: Clock.now / Clock.frequency)
+    }
+
+    func askForWatch() { signal(InitialSlot.notification, bits: Monitor.Wake.clock) }
 }

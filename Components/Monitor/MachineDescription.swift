@@ -77,6 +77,15 @@ struct MachineDescription {
         return true
     }
 
+    /// The board's PL031: seconds since 1970; nil if there is none.
+    var boardSeconds: UInt32? {
+        guard machine.seesClock != 0 else { return nil }
+        // SAFETY: root has mapped the clock's registers there, read-only, for as long as the monitor lives. RTCDR, the
+        // first, can be read at any time.
+        let data = unsafe UnsafePointer<Atomic<UInt32>>(bitPattern: UInt(ComponentLayout.devices)).unsafelyUnwrapped
+        return unsafe data.pointee.load(ordering: .relaxed)
+    }
+
     /// Returns 8 bytes of the machine's RAM as memory holds them, because the guest may have its caches off; nil if
     /// there is no RAM.
     /// - Parameter address: guest-physical, from anywhere: also from the guest's own tables.

@@ -12,6 +12,8 @@ extension Monitor {
         static let outputDeadline: UInt64 = 2
         /// From a thread or the timer: the machine is on its way off, or to its next start.
         static let power: UInt64 = 4
+        /// From a thread or the timer: the clock's alarm may be due.
+        static let clock: UInt64 = 8
     }
 
     /// Runs on the monitor's own time, one priority above the machine's. So each of these is a bounded piece of work.
@@ -20,6 +22,7 @@ extension Monitor {
         if bits & Wake.console != 0 { exchangeSerial() }
         if bits & Wake.outputDeadline != 0 { endOutputDeadline() }
         if bits & Wake.power != 0 { continuePowerCycle() }
+        if bits & Wake.clock != 0 { watchAlarm() }
     }
 
     /// Lets the serial port see that its wire has changed.
@@ -58,7 +61,21 @@ extension Monitor {
         }
         guard let ended else { return SharedMachine.whenFree(.notification(Wake.outputDeadline)) }
         if ended.isDue { Console().flush() }
-        // It may have stood in the way of the power cycle's own deadline.
-        if !ended.isRunning { signal(InitialSlot.notification, bits: Wake.power) }
+        // It may have stood in the way of the power cycle's own deadline, or of the alarm's.
+        if ended.isRunning { watchAlarm() } else { signal(InitialSlot.notification, bits: Wake.power) }
+    }
+
+    /// Looks at the clock's alarm, and sets the timer for the next look: once in a sixteenth of a second at most, but
+    /// for the looks that follow an output deadline, which has taken the timer.
+    private func watchAlarm() {
+        var host = KernelHost()
+        let found: (sixteenths: UInt64?, isTimerTaken: Bool)? = SharedMachine.withLock { state in
+            guard state.power.machine == .running else { return (nil, false) }
+            return (state.devices.watchAlarm(&host), state.output.isDeadlineSet)
+        }
+        guard let found else { return SharedMachine.whenFree(.notification(Wake.clock)) }
+        // An output deadline leads here when it passes.
+        guard let sixteenths = found.sixteenths, !found.isTimerTaken else { return }
+        setTimer(InitialSlot.notification, deadline: Clock.now &+ sixteenths * Clock.frequency / 16, bits: Wake.clock)
     }
 }

@@ -118,7 +118,8 @@ extension Monitor {
         var cycle = PowerCycle()
         cycle.backoff = state.cycle.backoff
         cycle.loading = machine.loadingPlan(maps: maps)
-        state = SharedMachine.State(virtualCPUCount: machine.virtualCPUCount, cycle)
+        state = SharedMachine.State(
+            virtualCPUCount: machine.virtualCPUCount, clock: state.devices.clock, cycle)
         var host = KernelHost()
         for number in 0..<machine.virtualCPUCount {
             VirtualCPU(number: number).reset()

@@ -18,8 +18,9 @@ struct SharedMachine: ~Copyable {
         var output = OutputBatch()
         var cycle: PowerCycle
 
-        init(virtualCPUCount: Int, _ cycle: PowerCycle) {
-            devices = PlatformDevices(virtualCPUCount: virtualCPUCount)
+        /// - Parameter clock: of the machine's life before.
+        init(virtualCPUCount: Int, clock: PL031 = PL031(), _ cycle: PowerCycle) {
+            devices = PlatformDevices(virtualCPUCount: virtualCPUCount, clock: clock)
             power = PowerController(virtualCPUCount: virtualCPUCount, machine: .starting)
             self.cycle = cycle
         }

@@ -60,5 +60,6 @@ extension SystemBuilder {
         machine.restarts = record.machine.restarts
         machine.segments = segments
         machine.cores = cores
+        machine.seesClock = BootTable.header.board.clock.size
     }
 }

@@ -17,6 +17,12 @@ extension SystemBuilder {
         derive(tenants[index].memory, into: tenants[index].table, InitialSlot.machineMemory)
         derive(space, into: tenants[index].table, InitialSlot.machineSpace, rights: .write)
         mapModules(record.machine, index)
+        let board = BootTable.header.board
+        if board.clock.size != 0 {
+            mapOwn(
+                index, InitialSlot.devices, ComponentLayout.devices, offset: board.clock.base - board.devices.base,
+                size: board.clock.size, .readOnly)
+        }
         tenants[index].machineSpace = space
         let portals = buildPortals(index)
         for number in 0..<record.machine.virtualCPUs {

@@ -45,6 +45,8 @@ public struct BoardRecord {
     public var serial: MemoryRange
     /// The serial port's interrupt number (INTID).
     public var serialInterrupt: UInt64
+    /// The PL031 real time clock; empty if the board has none that lies in `devices`.
+    public var clock: MemoryRange
 }
 
 /// A component's program: up to four segments at `ComponentLayout.image` and above.
@@ -183,4 +185,6 @@ public struct MachineConfiguration {
     public var segments: InlineArray<8, GuestSegment>
     /// The core of each virtual CPU.
     public var cores: InlineArray<8, UInt64>
+    /// Not 0: the monitor can read the board's PL031 at `ComponentLayout.devices`.
+    public var seesClock: UInt64
 }

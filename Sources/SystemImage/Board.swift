@@ -15,6 +15,8 @@ public struct Board: Sendable {
     public var serial: MemoryRange
     /// The serial port's interrupt number (INTID).
     public var serialInterrupt: UInt64
+    /// The registers of a PL031 real time clock, which monitors may read; nil if there is none among `devices`.
+    public var clock: MemoryRange? = nil
 
     static let maximumCores = 8
     fileprivate static let maximumRanges = 4
@@ -45,10 +47,11 @@ extension Board {
         else {
             throw ImageError("the board has no PL011 serial port", remedy: "use a board with one, such as virt")
         }
+        let devices = try Self.gap(around: serial, avoiding: ram + registers)
         self.init(
-            coreAffinities: try Self.cores(tree), ram: ram,
-            devices: try Self.gap(around: serial, avoiding: ram + registers), distributor: registers[0],
-            redistributors: registers[1], serial: serial, serialInterrupt: try Self.interrupt(tree, of: port))
+            coreAffinities: try Self.cores(tree), ram: ram, devices: devices, distributor: registers[0],
+            redistributors: registers[1], serial: serial, serialInterrupt: try Self.interrupt(tree, of: port),
+            clock: try Self.clock(tree, nodes, compatible, cells, among: devices))
     }
 
     private static func cores(_ tree: DeviceTree) throws(ImageError) -> [UInt64] {
@@ -90,6 +93,21 @@ extension Board {
         let chosen = nodes.contains("/chosen") ? try tree.strings("stdout-path", of: ["/chosen"])[0].first : nil
         let path = chosen?.prefix { $0 != ":" }
         return ports.first { $0 == path ?? "" } ?? ports.first
+    }
+
+    /// The first PL031 whose page lies in `devices`.
+    private static func clock(
+        _ tree: DeviceTree, _ nodes: [String], _ compatible: [[String]], _ cells: DeviceTree.Cells,
+        among devices: MemoryRange
+    ) throws(ImageError) -> MemoryRange? {
+        for (node, names) in zip(nodes, compatible) where names.contains("arm,pl031") {
+            guard let base = try tree.ranges(of: node, cells: cells).first?.base else { continue }
+            let size: UInt64 = 4096
+            if base % size == 0, base >= devices.base, base - devices.base + size <= devices.size {
+                return MemoryRange(base: base, size: size)
+            }
+        }
+        return nil
     }
 
     /// The first interrupt of `node` as an INTID: shared ones begin at 32, a core's private ones at 16.

@@ -58,6 +58,7 @@ extension RecordEncoder {
         range(board.redistributors)
         range(board.serial)
         word(board.serialInterrupt)
+        range(board.clock ?? MemoryRange(base: 0, size: 0))
     }
 
     mutating func program(_ placed: PlacedProgram) {

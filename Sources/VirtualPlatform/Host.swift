@@ -23,6 +23,14 @@ public struct InterruptWordState {
     }
 }
 
+/// The board's time, which a machine's clock follows.
+public protocol TimeSource {
+    /// Seconds since 1970, as the board's own clock counts them.
+    mutating func seconds() -> UInt32
+    /// Has `PlatformDevices.watchAlarm` called soon.
+    mutating func askForWatch()
+}
+
 /// The two directions of a serial port's wire.
 public protocol SerialLine {
     /// Sends a byte; false when there is no room now.

@@ -24,7 +24,7 @@ public struct OutputBatch {
 
     /// Bytes that nobody was told of.
     private var untold = 0
-    private var isDeadlineSet = false
+    public private(set) var isDeadlineSet = false
 
     private static let limit = 512
 

@@ -9,6 +9,10 @@ public enum PlatformMap {
     public static let serialSize: UInt64 = 0x1000
     /// The PL011's combined interrupt (SPI 1), level-sensitive.
     public static let serialInterrupt = InterruptID(33)
+    public static let clock: UInt64 = 0x0901_0000
+    public static let clockSize: UInt64 = 0x1000
+    /// The PL031's alarm (SPI 2), level-sensitive.
+    public static let clockInterrupt = InterruptID(34)
 
     public static let maximumVirtualCPUs = 8
     /// INTIDs 0…127: as many as the kernel keeps for each virtual CPU.

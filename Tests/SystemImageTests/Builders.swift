@@ -121,6 +121,7 @@ extension Board {
             devices: MemoryRange(base: 0x0900_0000, size: 0x3700_0000),
             distributor: MemoryRange(base: 0x0800_0000, size: 0x1_0000),
             redistributors: MemoryRange(base: 0x080A_0000, size: 0xF6_0000),
-            serial: MemoryRange(base: 0x0900_0000, size: 0x1000), serialInterrupt: 33)
+            serial: MemoryRange(base: 0x0900_0000, size: 0x1000), serialInterrupt: 33,
+            clock: MemoryRange(base: 0x0901_0000, size: 0x1000))
     }
 }

@@ -69,6 +69,8 @@ import Testing
         #expect(image.word(at: board + MemoryLayout<BoardRecord>.offset(of: \.redistributors)!) == 0x080A_0000)
         #expect(image.word(at: board + MemoryLayout<BoardRecord>.offset(of: \.serial)! + 8) == 0x1000)
         #expect(image.word(at: board + MemoryLayout<BoardRecord>.offset(of: \.serialInterrupt)!) == 33)
+        #expect(image.word(at: board + MemoryLayout<BoardRecord>.offset(of: \.clock)!) == 0x0901_0000)
+        #expect(image.word(at: board + MemoryLayout<BoardRecord>.offset(of: \.clock)! + 8) == 0x1000)
         let root = MemoryLayout<ImageHeader>.offset(of: \.root)!
         #expect(image.word(at: root + MemoryLayout<ProgramRecord>.offset(of: \.entry)!) == 0x20_0000)
         #expect(image.word(at: root + MemoryLayout<ProgramRecord>.offset(of: \.stackSize)!) == Program.defaultStackSize)

@@ -3,7 +3,7 @@ import ABI
 @testable import VirtualPlatform
 
 /// Stands in for the kernel's interrupt state and for the console.
-struct FakeHost: InterruptPort, SerialLine {
+struct FakeHost: InterruptPort, SerialLine, TimeSource {
     /// What the kernel keeps of one virtual CPU.
     struct Interrupts: Equatable {
         var enabled = [UInt32](repeating: 0, count: 4)
@@ -67,6 +67,12 @@ struct FakeHost: InterruptPort, SerialLine {
         output.append(byte)
         return true
     }
+
+    /// The board's time, and how often a look at the alarm was asked for.
+    var time: UInt32 = 1_700_000_000
+    var watches = 0
+    func seconds() -> UInt32 { time }
+    mutating func askForWatch() { watches += 1 }
 
     mutating func receive() -> UInt8? { input.isEmpty ? nil : input.removeFirst() }
 }

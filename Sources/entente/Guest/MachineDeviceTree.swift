@@ -89,6 +89,14 @@ struct MachineDeviceTree {
                 clocks = <&clock>, <&clock>;
                 clock-names = "uartclk", "apb_pclk";
             };
+
+            pl031@9010000 {
+                compatible = "arm,pl031", "arm,primecell";
+                reg = <0 0x09010000 0 0x1000>;
+                interrupts = <0 2 4>;
+                clocks = <&clock>;
+                clock-names = "apb_pclk";
+            };
         \(sharedMemorySource)        };
         """
     }
