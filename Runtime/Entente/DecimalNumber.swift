@@ -2,7 +2,7 @@
 // is nearest to what the text says, the even one of two (IEEE 754, 5.12.2), so it is the same as the host's, bit for bit.
 
 #if !NO_FLOAT && !NO_HEAP
-    /// What a binary format holds.
+    /// The limits of a binary floating-point format.
     struct FloatingFormat {
         /// Bits of the significand, the leading one included.
         var precision: Int
@@ -65,8 +65,7 @@
         }
     }
 
-    /// A number as its text says it: digits, less those behind 800, times ten to a power, or two to one if they are
-    /// hexadecimal.
+    /// A number that was read from a text: its first 800 digits, times a power of ten. Hexadecimal digits have a power of two.
     struct DecimalNumber {
         private var isNegative = false
         private var digits = WholeNumber()

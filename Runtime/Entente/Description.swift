@@ -63,7 +63,7 @@ extension LogText.StringInterpolation {
     }
 
     extension ShortText {
-        /// Nil when the text has more than `capacity` bytes of UTF-8: what was cut off could be equal to another.
+        /// Returns nil when the text has more than `capacity` bytes of UTF-8, because texts that were cut off could be equal.
         public init?(_ text: some StringProtocol) {
             self.init()
             for byte in text.utf8 {

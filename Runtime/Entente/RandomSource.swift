@@ -1,7 +1,7 @@
 import ABI
 
-/// Random numbers out of a seed: the ChaCha20 block function (RFC 8439) with a key that replaces itself at each step. Who
-/// sees all that a source has given learns nothing of what it gave before or gives to others.
+/// Random numbers out of a seed: the ChaCha20 block function (RFC 8439) with a key that replaces itself at each step, so
+/// that the numbers of one receiver tell nothing about those before them or those of another receiver.
 public struct RandomSource {
     private var key: InlineArray<8, UInt32>
 
@@ -22,7 +22,7 @@ public struct RandomSource {
         return words
     }
 
-    /// Mixes a number into what follows; it can make the source better, and never worse.
+    /// Mixes a number into the key. A number that somebody knows does not make the source worse.
     public mutating func mix(_ number: UInt64) {
         key[0] ^= UInt32(truncatingIfNeeded: number)
         key[1] ^= UInt32(truncatingIfNeeded: number >> 32)

@@ -1,5 +1,5 @@
-// What the standard library asks a C library for when a program divides floating-point numbers with a remainder. Both
-// results are exact, so they are the same as the host's, bit for bit.
+// The functions that the standard library expects of a C library for division with a remainder. Both results are exact, so
+// they are the same as the host's, bit for bit.
 
 #if !NO_FLOAT
     enum ExactRemainder {

@@ -1,7 +1,7 @@
 /// The random bits that a boot loader leaves in the board's device tree: 32 bytes of the property `rng-seed` of `/chosen`.
 ///
-/// The device tree is the boot loader's, which is trusted; all the same the walk ends at the tree's end and reads
-/// nothing beyond `limit`, so a damaged tree gives no seed and does no harm.
+/// The kernel trusts the boot loader, which made the device tree. The walk ends at the tree's end all the same, and reads
+/// nothing beyond `limit`, so that a damaged tree gives no seed and does no harm.
 public enum BootSeed {
     private enum Token {
         static let beginNode: UInt32 = 1
@@ -64,7 +64,7 @@ public enum BootSeed {
     private struct Tree {
         let limit: UInt64
 
-        /// What lies beyond the limit reads as zeros.
+        /// Returns 0 for an offset beyond the limit.
         func cell(_ offset: UInt64, _ word: (UInt64) -> UInt64) -> UInt32 {
             guard offset &+ 4 <= limit else { return 0 }
             return UInt32(truncatingIfNeeded: word(offset & ~7) >> (offset & 4 &* 8)).byteSwapped

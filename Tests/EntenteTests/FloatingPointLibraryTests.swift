@@ -3,7 +3,7 @@ import Testing
 
 @testable import Entente
 
-/// What stands in for a C library, against the host's.
+/// Compares the functions that stand in for a C library with the host's.
 @Suite struct FloatingPointLibraryTests {
     /// Numbers of all sizes, many of them at the edges of the format.
     private static func numbers(_ count: Int, _ seed: UInt64) -> [Double] {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Entente
 
-/// Texts of the kit: what a component prints, and what travels in a message.
+/// Texts of the kit, in logs and in messages.
 @Suite struct TextTests {
     private let component = FakeKernel().component("texts")
 

@@ -39,7 +39,7 @@ extension SystemTests {
             #expect(numbers.count { $0.hasSuffix(read) } == 3)
         }
 
-        /// What the board could not do is refused at its place when the component is built.
+        /// The build of a component refuses at its place what the board could not do.
         @Test func whatTheBoardCannotDoIsRefused() throws {
             let cases: [(code: String, said: [String])] = [
                 (

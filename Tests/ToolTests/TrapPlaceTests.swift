@@ -2,7 +2,7 @@ import Testing
 
 @testable import entente
 
-/// What `llvm-symbolizer` prints of programs for the board, and what a user is told.
+/// Checks the text for a user against output of `llvm-symbolizer` for programs of the board.
 @Suite struct TrapPlaceTests {
     private func told(_ text: String) -> String? { TrapPlace(symbolizer: text)?.description }
 

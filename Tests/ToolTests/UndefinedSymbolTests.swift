@@ -2,7 +2,7 @@ import Testing
 
 @testable import entente
 
-/// What `ld.lld` says of a program that needs more than there is, and what the user is told.
+/// Checks the text for a user against messages of `ld.lld`.
 @Suite struct UndefinedSymbolTests {
     private let text = """
         ld.lld: error: undefined symbol: __stack_chk_guard

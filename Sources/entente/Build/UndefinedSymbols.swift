@@ -1,4 +1,4 @@
-/// What a program needs and nothing on the board has, out of the linker's messages.
+/// The symbols that a program needs and nothing on the board has, as the linker reports them.
 struct UndefinedSymbols {
     struct Symbol: Equatable {
         var name: String
@@ -20,7 +20,7 @@ struct UndefinedSymbols {
         }
     }
 
-    /// What to tell the user; nil when the linker did not end for such a reason.
+    /// Returns the message for the user, or nil when the linker failed for another reason.
     func failure(of program: String) -> Failure? {
         guard let first = symbols.first(where: { $0.place != nil }) ?? symbols.first else { return nil }
         let place = first.place.map { "\($0): " } ?? ""

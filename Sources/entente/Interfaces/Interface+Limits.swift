@@ -54,7 +54,7 @@ extension String {
         "Float", "Double",
     ]
 
-    /// What to take instead of a type of the standard library's that no message carries; nil for all others.
+    /// Returns the remedy for a type of the standard library that no message carries; nil for all other types.
     var remedyForUnsendable: String? {
         let bare = hasPrefix("Swift.") ? dropFirst("Swift.".count) : self[...]
         switch bare.prefix(while: { $0 != "<" }) {
@@ -73,7 +73,7 @@ extension String {
 }
 
 extension Interface {
-    /// What stands in front of a method and does not belong there; nil where nothing does.
+    /// Returns the problem with a word in front of a method that does not belong there; nil where there is none.
     static func excessInFront(_ token: SwiftLexer.Token) -> (problem: String, remedy: String)? {
         switch token.text {
         case "@":

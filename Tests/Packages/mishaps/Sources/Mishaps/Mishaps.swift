@@ -1,6 +1,6 @@
 import Entente
 
-/// What the component does wrong, by its argument. A test names the lines of this file.
+/// Goes wrong in the way that the argument names. A test knows the lines of this file.
 public func goWrong(_ number: Int) {
     let numbers = [1, 2, 3]
     switch number {
@@ -29,7 +29,7 @@ private func use(_ number: some FixedWidthInteger) { log("got \(number)" as LogT
 
 private func log(_ text: @autoclosure () -> LogText, if condition: Bool) { if condition { log(text()) } }
 
-/// What differs at each start, and what is the same on the board as on the host.
+/// Logs numbers that differ at each start, and texts that are the same as on the host.
 private func sayNumbers() {
     log("random \(hex: UInt64.random(in: 0 ... .max)) and \(hex: UInt64.random(in: 0 ... .max))")
     log("hash \(hex: "text".hashValue)")
