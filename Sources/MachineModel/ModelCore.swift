@@ -20,6 +20,8 @@ public final class ModelCore: @unchecked Sendable {
     /// Breakpoints and watchpoints, by `DebugComparator.index`, and MDSCR_EL1.
     public internal(set) var comparators = [UInt64](repeating: 0, count: 64)
     public internal(set) var debugControl: UInt64 = 0
+    /// How often the kernel has written a breakpoint's or watchpoint's register.
+    public internal(set) var comparatorWrites = 0
     /// TPIDR_EL0 of components.
     public var threadRegister: UInt64 = 0
 

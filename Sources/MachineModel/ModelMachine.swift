@@ -117,6 +117,7 @@ public enum ModelMachine: Board_Machine {
     /// Keeps what a core keeps of a value: the lowest two bits of addresses are zero.
     public static func exchangeComparator(_ comparator: DebugComparator, _ value: UInt64) -> UInt64 {
         let isAddress = comparator.bank == .breakpointValue || comparator.bank == .watchpointValue
+        core.comparatorWrites += 1
         core.comparators[comparator.index] = isAddress ? value & ~3 : value
         return core.comparators[comparator.index]
     }

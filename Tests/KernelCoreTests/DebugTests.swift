@@ -103,6 +103,21 @@ import Testing
         #expect(core.comparators[3] == 0x3000 && core.comparators[0] == 0)
     }
 
+    /// Hardware keeps a machine's comparators while others run that do not debug.
+    @Test func comparatorsAreLoadedOnce() {
+        let machine = makeMachine().machine, other = makeMachine().machine
+        bench.sleepRoot()
+        breakAt(0x1000, machine)
+        let written = core.comparatorWrites
+        for _ in 0..<2 {
+            bench.advance(100)
+            #expect(bench.current() == other.context)
+            bench.advance(100)
+            #expect(bench.current() == machine.context)
+        }
+        #expect(core.comparatorWrites == written)
+    }
+
     @Test func floatingPointIsSwitchedBesideIt() {
         let (machine, monitor) = makeMachine()
         bench.sleepRoot()
