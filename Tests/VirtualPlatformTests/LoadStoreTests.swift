@@ -3,20 +3,29 @@ import Testing
 @testable import VirtualPlatform
 
 @Suite struct LoadStoreTests {
+    /// A row's bits without the row, which holds objects whose counts would take most of the time.
+    private struct Key {
+        var mask: UInt32
+        var value: UInt32
+        var row: Int
+    }
+
     /// Rows that agree in the bits 31…21, because a look at all rows for each word would take minutes.
-    nonisolated(unsafe) private static let buckets: [[LoadStoreRow]] = {
-        var buckets = [[LoadStoreRow]](repeating: [], count: 1 << 11)
-        for row in LoadStoreRow.all {
+    private static let buckets: [[Key]] = {
+        var buckets = [[Key]](repeating: [], count: 1 << 11)
+        for (index, row) in LoadStoreRow.all.enumerated() {
             let (mask, value) = (row.mask >> 21, row.value >> 21)
-            for place in 0..<UInt32(1 << 11) where place & mask == value { buckets[Int(place)].append(row) }
+            for place in 0..<UInt32(1 << 11) where place & mask == value {
+                buckets[Int(place)].append(Key(mask: row.mask, value: row.value, row: index))
+            }
         }
         return buckets
     }()
 
     private func compare(_ word: UInt32) -> String? {
-        let bucket = Self.buckets[Int(word >> 21)]
-        let row = bucket.first { $0.matches(word) }
-        if row != nil, bucket.count(where: { $0.matches(word) }) > 1 { return "two rows" }
+        let matching = Self.buckets[Int(word >> 21)].filter { word & $0.mask == $0.value }
+        if matching.count > 1 { return "two rows" }
+        let row = matching.first.map { LoadStoreRow.all[$0.row] }
         let expected = row?.meaning(of: word)
         let decoded = LoadStore(word)
         guard decoded != expected else { return nil }
