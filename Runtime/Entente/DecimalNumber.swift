@@ -1,5 +1,6 @@
 // `Double("1.5")` and `Float("1.5")`: the standard library asks a C library to read the text. The result is the number that
-// is nearest to what the text says, the even one of two (IEEE 754, 5.12.2), so it is the same as the host's, bit for bit.
+// is nearest to what the text says, the even one of two (IEEE 754, 5.12.2), so it is the same as the host's, bit for
+// bit.
 
 #if !NO_FLOAT && !NO_HEAP
     /// The limits of a binary floating-point format.
@@ -48,7 +49,8 @@
             guard !isLess(than: other) else { return false }
             var borrow: Int64 = 0
             for index in pieces.indices {
-                let difference = Int64(pieces[index]) - (index < other.pieces.count ? Int64(other.pieces[index]) : 0) + borrow
+                let part = index < other.pieces.count ? Int64(other.pieces[index]) : 0
+                let difference = Int64(pieces[index]) - part + borrow
                 pieces[index] = UInt32(truncatingIfNeeded: difference)
                 borrow = difference >> 32
             }
@@ -65,7 +67,8 @@
         }
     }
 
-    /// A number that was read from a text: its first 800 digits, times a power of ten. Hexadecimal digits have a power of two.
+    /// A number that was read from a text: its first 800 digits, times a power of ten. Hexadecimal digits have a
+    /// power of two.
     struct DecimalNumber {
         private var isNegative = false
         private var digits = WholeNumber()
@@ -193,8 +196,11 @@
             return (quotient, rest.pieces.isEmpty)
         }
 
-        /// Rounds `quotient` times two to the power of `power` to an even last bit; its lowest bits are one or two too many.
-        private static func compose(_ quotient: UInt64, _ isExact: Bool, _ power: Int, _ format: FloatingFormat) -> Double {
+        /// Rounds `quotient` times two to the power of `power` to an even last bit; its lowest bits are one or two
+        /// too many.
+        private static func compose(
+            _ quotient: UInt64, _ isExact: Bool, _ power: Int, _ format: FloatingFormat
+        ) -> Double {
             let bits = 64 - quotient.leadingZeroBitCount
             // The highest of two estimates of the leading bit was taken, so there may be one bit more than needed.
             let extra = max(bits - format.precision, format.minimumExponent - power)

@@ -1,7 +1,7 @@
 import ABI
 
-// Texts of the kit's values. A log shows the same on the host and on the board; a value that could not be shown on the board
-// does not compile into a text there.
+// Texts of the kit's values. A log shows the same on the host and on the board; a value that could not be shown on
+// the board does not compile into a text there.
 
 extension Status {
     fileprivate var word: StaticString {
@@ -63,7 +63,8 @@ extension LogText.StringInterpolation {
     }
 
     extension ShortText {
-        /// Returns nil when the text has more than `capacity` bytes of UTF-8, because texts that were cut off could be equal.
+        /// Returns nil when the text has more than `capacity` bytes of UTF-8, because texts that were cut off could
+        /// be equal.
         public init?(_ text: some StringProtocol) {
             self.init()
             for byte in text.utf8 {
@@ -93,8 +94,9 @@ extension LogText.StringInterpolation {
 
 #if hasFeature(Embedded) && !NO_HEAP
     extension DefaultStringInterpolation {
-        /// Refuses a value that does not describe itself. The standard library's own form, which this one hides, would put
-        /// the same words in the place of every such value, so texts that differ on the host would be equal on the board.
+        /// Refuses a value that does not describe itself. The standard library's own form, which this one hides,
+        /// would put the same words in the place of every such value, so texts that differ on the host would be equal
+        /// on the board.
         @available(
             *, deprecated,
             message: "a component cannot make a text of this value: write its parts, or make it CustomStringConvertible"

@@ -1,5 +1,5 @@
-// The functions of Failure.swift with a text that is composed when it is needed, which takes memory from the heap. Programs
-// of this repository have none, and are built with NO_HEAP.
+// The functions of Failure.swift with a text that is composed when it is needed, which takes memory from the heap.
+// Programs of this repository have none, and are built with NO_HEAP.
 
 #if hasFeature(Embedded) && !NO_HEAP
     /// Writes the same with a text that was composed, which takes memory from the heap.

@@ -1,7 +1,7 @@
 import ABI
 
-/// Random numbers out of a seed: the ChaCha20 block function (RFC 8439) with a key that replaces itself at each step, so
-/// that the numbers of one receiver tell nothing about those before them or those of another receiver.
+/// Random numbers out of a seed: the ChaCha20 block function (RFC 8439) with a key that replaces itself at each step,
+/// so that the numbers of one receiver tell nothing about those before them or those of another receiver.
 public struct RandomSource {
     private var key: InlineArray<8, UInt32>
 
@@ -67,8 +67,8 @@ public struct RandomSource {
     // SAFETY: a component has one thread (docs/caveats.md); a monitor, which has more, asks for no random numbers.
     nonisolated(unsafe) private var source: RandomSource? = nil
 
-    /// Random bytes for the standard library: `Int.random(in:)` and all others, and the seeds of hash tables. Root gives
-    /// each life of a component a seed of its own (docs/components.md says where it comes from).
+    /// Random bytes for the standard library: `Int.random(in:)` and all others, and the seeds of hash tables. Root
+    /// gives each life of a component a seed of its own (docs/components.md says where it comes from).
     @c(arc4random_buf)
     public func fillRandomly(_ buffer: UnsafeMutableRawPointer, _ size: Int) {
         // SAFETY: one thread, see `source`.

@@ -1,5 +1,5 @@
-// The functions that the standard library expects of a C library for division with a remainder. Both results are exact, so
-// they are the same as the host's, bit for bit.
+// The functions that the standard library expects of a C library for division with a remainder. Both results are
+// exact, so they are the same as the host's, bit for bit.
 
 #if !NO_FLOAT
     enum ExactRemainder {
@@ -19,7 +19,8 @@
             return Double(sign: x.sign, exponent: 0, significand: rest.value)
         }
 
-        /// Returns `x` less the multiple of `y` that is nearest, the even one of two: C's `remainder` (IEEE 754, 5.3.1).
+        /// Returns `x` less the multiple of `y` that is nearest, the even one of two: C's `remainder` (IEEE 754,
+        /// 5.3.1).
         static func nearest(_ x: Double, _ y: Double) -> Double {
             guard x.isFinite, !y.isNaN, y != 0 else { return .nan }
             guard y.isFinite else { return x }

@@ -1,7 +1,8 @@
-/// The random bits that a boot loader leaves in the board's device tree: 32 bytes of the property `rng-seed` of `/chosen`.
+/// The random bits that a boot loader leaves in the board's device tree: 32 bytes of the property `rng-seed` of
+/// `/chosen`.
 ///
-/// The kernel trusts the boot loader, which made the device tree. The walk ends at the tree's end all the same, and reads
-/// nothing beyond `limit`, so that a damaged tree gives no seed and does no harm.
+/// The kernel trusts the boot loader, which made the device tree. The walk ends at the tree's end all the same, and
+/// reads nothing beyond `limit`, so that a damaged tree gives no seed and does no harm.
 public enum BootSeed {
     private enum Token {
         static let beginNode: UInt32 = 1
