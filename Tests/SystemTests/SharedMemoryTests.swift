@@ -24,8 +24,9 @@ extension SystemTests {
             #expect(guest.contains("0x00000015"))
             try system.wait(for: "region 2: 20", on: "guest")
 
-            // The memory outlives the component; while nobody is there to hear, a ring does no harm.
+            // The memory outlives the component; while nobody is there to hear, for 2 s, a ring does no harm.
             try system.type("kill echo\n", on: "root")
+            try system.wait(for: "in 2000 ms", on: "root")
             #expect(try system.run("devmem 0x0b010000 32 1", on: "debian").status == 0)
             try system.wait(for: "life 2", on: "echo")
             #expect(try ring(0, with: 50, in: system).contains("0x00000033"))
