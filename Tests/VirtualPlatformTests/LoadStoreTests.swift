@@ -3,18 +3,23 @@ import Testing
 @testable import VirtualPlatform
 
 @Suite struct LoadStoreTests {
-    /// Rows that agree in the bits 31…21, because a look at all rows for each word would take minutes.
+    /// Rows that agree in the bits 31…16, because a look at all rows for each word would take minutes.
     nonisolated(unsafe) private static let buckets: [[LoadStoreRow]] = {
-        var buckets = [[LoadStoreRow]](repeating: [], count: 1 << 11)
+        var buckets = [[LoadStoreRow]](repeating: [], count: 1 << 16)
         for row in LoadStoreRow.all {
-            let (mask, value) = (row.mask >> 21, row.value >> 21)
-            for place in 0..<UInt32(1 << 11) where place & mask == value { buckets[Int(place)].append(row) }
+            let free = ~row.mask >> 16
+            var part = free
+            while true {
+                buckets[Int(row.value >> 16 | part)].append(row)
+                if part == 0 { break }
+                part = (part - 1) & free
+            }
         }
         return buckets
     }()
 
     private func compare(_ word: UInt32) -> String? {
-        let bucket = Self.buckets[Int(word >> 21)]
+        let bucket = Self.buckets[Int(word >> 16)]
         let row = bucket.first { $0.matches(word) }
         if row != nil, bucket.count(where: { $0.matches(word) }) > 1 { return "two rows" }
         let expected = row?.meaning(of: word)
@@ -38,7 +43,8 @@ import Testing
     }
 
     @Test func everyRegisterIsDecoded() {
-        for row in LoadStoreRow.all {
+        // Of the rows that name the register of a step, one for each instruction.
+        for row in LoadStoreRow.all where !row.name.contains("post ") || row.name.hasSuffix("post 5") {
             for number in UInt32(0)..<32 {
                 for word in [number, number << 5, number << 10, number << 16].map({ row.value | $0 & ~row.mask }) {
                     if let fault = compare(word) { Issue.record("\(String(word, radix: 16)): \(fault)") }
