@@ -154,6 +154,15 @@ extension Kernel {
         return .gain(bit, word: word)
     }
 
+    /// The timers of the loaded virtual CPU whose lines are high. They are pending for that, enabled, active or not
+    /// (IHI 0069, 4.1.2: a level-sensitive interrupt).
+    private static var assertedTimers: UInt64 {
+        var lines: UInt64 = 0
+        if M.isTimerAsserted(27) { lines |= 1 << 27 }
+        if M.isTimerAsserted(30) { lines |= 1 << 30 }
+        return lines
+    }
+
     /// The list registers of a virtual CPU that is loaded on another core cannot be read from here: what was pending when it
     /// was put into one counts as pending, what was last saved as active counts as active (docs/caveats.md).
     private static func readWord(
@@ -176,6 +185,7 @@ extension Kernel {
             if register.isPending, register.isHardware || guest.pointee.latched[word] & bit != 0 { pending |= bit }
             if register.isActive { active |= bit }
         }
+        if word == 0, isLoaded { pending = pending & ~VirtualInterrupts.hardwareMask | assertedTimers }
         caller.pointee.frame.x[2] = guest.pointee.enabled[word].load()
         caller.pointee.frame.x[3] = pending
         caller.pointee.frame.x[4] = active

@@ -31,6 +31,21 @@ extension Kernel {
             }
         }
         M.setMaintenance(nonePending: isAnyLeft, lostEnd: hasActiveOutside(guest))
+        // The guest lowers a timer's line without an exit. So each entry looks, until the guest has taken the interrupt.
+        if guest.pointee.listed[0] & VirtualInterrupts.hardwareMask != 0, hasPendingTimer(guest) {
+            guest.pointee.isDirty.store(1)
+        }
+    }
+
+    /// Whether a list register holds a timer's interrupt that the guest has not taken.
+    private static func hasPendingTimer(_ guest: Ref<VirtualCPU>) -> Bool {
+        var rest = guest.pointee.usedListRegisters[0]
+        while rest != 0 {
+            let register = M.listRegister(rest.trailingZeroBitCount)
+            rest &= rest &- 1
+            if register.isHardware, register.isPending { return true }
+        }
+        return false
     }
 
     /// The maintenance interrupt: the guest has ended something, or taken all that was pending. It may come when the
@@ -98,13 +113,15 @@ extension Kernel {
         guest.pointee.usedListRegisters[0] = guest.pointee.usedListRegisters[0] & ~(1 << UInt64(index))
     }
 
-    /// A pending interrupt leaves its list register when it was disabled or its line went low before it was taken.
+    /// A pending interrupt leaves its list register when it was disabled or its line went low before it was taken. A
+    /// timer's line is asked, because nobody tells of it.
     private static func mayStayPending(
         _ guest: Ref<VirtualCPU>, _ register: ListRegister, _ word: Int, _ bit: UInt64
     ) -> Bool {
         guard isForwarded(guest, word, bit) else { return false }
         let level = guest.pointee.level[word].load() & ~guest.pointee.edge[word].load()
-        return register.isHardware || (guest.pointee.latched[word] | level) & bit != 0
+        if register.isHardware { return M.isTimerAsserted(register.interrupt) }
+        return (guest.pointee.latched[word] | level) & bit != 0
     }
 
     @inline(__always)

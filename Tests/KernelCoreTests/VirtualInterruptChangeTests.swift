@@ -226,6 +226,46 @@ import Testing
         take(UInt32(number + 32))
     }
 
+    // MARK: A timer's line
+
+    private func pendingTimers() -> UInt64 { ask(.readWord, 0).words[1] & (bit(27) | bit(30)) }
+
+    /// The guest lowers the line without an exit, before it takes the interrupt: with the next exit it is gone.
+    @Test(arguments: [27, 30] as [UInt64]) func aTimersInterruptFollowsItsLine(number: UInt64) {
+        core.setTimer(UInt32(number), bench.model.now)
+        bench.settle(0)
+        #expect(pendingTimers() == bit(number))
+        core.setTimer(UInt32(number), .never)
+        #expect(pendingTimers() == 0)
+        #expect(core.acknowledge() == 1023)
+        // It can come again.
+        core.setTimer(UInt32(number), bench.model.now)
+        bench.settle(0)
+        take(UInt32(number))
+        // Active, with its line high, it is pending, too.
+        #expect(pendingTimers() == bit(number))
+        #expect(ask(.readWord, 0).words[2] & bit(number) != 0)
+        core.setTimer(UInt32(number), .never)
+        #expect(pendingTimers() == 0)
+        end(UInt32(number))
+        #expect(core.acknowledge() == 1023)
+    }
+
+    /// A line says so of an interrupt that is disabled as well, and is not delivered.
+    @Test(arguments: [27, 30] as [UInt64]) func aDisabledTimerIsPendingWhileItsLineIsHigh(number: UInt64) {
+        control(.disable, 0, bit(number))
+        core.setTimer(UInt32(number), bench.model.now)
+        bench.settle(0)
+        #expect(pendingTimers() == bit(number) && core.acknowledge() == 1023)
+        core.setTimer(UInt32(number), .never)
+        #expect(pendingTimers() == 0)
+        control(.enable, 0, bit(number))
+        #expect(core.acknowledge() == 1023)
+        core.setTimer(UInt32(number), bench.model.now)
+        bench.settle(0)
+        take(UInt32(number))
+    }
+
     // MARK: What a monitor reads
 
     @Test func whatIsReadIsWhatWasWritten() {

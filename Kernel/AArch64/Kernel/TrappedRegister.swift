@@ -19,6 +19,8 @@ struct TrappedRegister {
     }
 
     private static let softwareInterrupt1 = encode(3, 0, 12, 11, 5)  // ICC_SGI1R_EL1
+    private static let softwareInterrupt0 = encode(3, 0, 12, 11, 7)  // ICC_SGI0R_EL1
+    private static let softwareInterruptAlias = encode(3, 0, 12, 11, 6)  // ICC_ASGI1R_EL1
     private static let auxiliaryControl = encode(3, 0, 1, 0, 1)
     private static let systemRegisterEnable = encode(3, 0, 12, 12, 5)  // ICC_SRE_EL1
 
@@ -43,6 +45,10 @@ struct TrappedRegister {
             return finish(context, reading: answer)
         }
         if encoding == Self.systemRegisterEnable { return finish(context, reading: 7) }
+        // Interrupts of group 0 and of another security state: there are none, so nobody gets them.
+        if !isRead, encoding == Self.softwareInterrupt0 || encoding == Self.softwareInterruptAlias {
+            return finish(context, reading: 0)
+        }
         if op0 == 2, accessDebugRegister(core, context, guest) { return }
         // The auxiliary control register reads as zero and ignores writes; so do cache operations by set and way, which
         // say nothing about a machine's memory.
