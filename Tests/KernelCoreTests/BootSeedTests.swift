@@ -49,7 +49,11 @@ import Testing
         var tree = Tree()
         tree.node("") { tree in
             tree.property("model", Array("a board".utf8))
-            tree.node("memory@40000000") { $0.property("rng-seed", [UInt8](repeating: 9, count: 32)) }
+            tree.node("memory@40000000") { tree in
+                tree.property("rng-seed", [UInt8](repeating: 9, count: 32))
+                // Only the node right below the root is the boot loader's.
+                tree.node("chosen") { $0.property("rng-seed", [UInt8](repeating: 7, count: 32)) }
+            }
             tree.node(node) { tree in
                 tree.property("stdout-path", Array("/pl011@9000000\0".utf8))
                 tree.node("module") { $0.property("rng-seed", [UInt8](repeating: 8, count: 32)) }
