@@ -92,13 +92,17 @@ extension Monitor {
         case .loaded(let value):
             if access.isWrite { return replyWait(Reply.advance) }
             return replyWait(Reply.register(access.register), Words(access.registerValue(value)))
-        case .noDevice:
-            guard machine.isDoorbell(access.address) else { return replyWait(Reply.refuse) }
-            // Nobody hears it: the other end is dead at the moment, or this is no store to its first word.
-            return access.isWrite
-                ? replyWait(Reply.advance) : replyWait(Reply.register(access.register), Words(0))
+        case .noDevice: return unclaimedAccess(access)
         case .stopping: return replyWait(Reply.leaveStopped | ReplyForm.wait)
         }
+    }
+
+    /// An access where no device is: refused, unless a region's doorbell page is there.
+    @inline(never)
+    private func unclaimedAccess(_ access: MemoryAccess) -> Answer {
+        guard machine.isDoorbell(access.address) else { return replyWait(Reply.refuse) }
+        // Nobody hears it: the other end is dead at the moment, or this is no store to its first word.
+        return access.isWrite ? replyWait(Reply.advance) : replyWait(Reply.register(access.register), Words(0))
     }
 
     /// Another thread keeps the machine's lock: leaves the virtual CPU stopped where it is until the lock is free. So
