@@ -69,11 +69,13 @@ extension Monitor {
     /// for the looks that follow an output deadline, which has taken the timer.
     private func watchAlarm() {
         var host = KernelHost()
-        let found: (sixteenths: UInt64?, isTimerTaken: Bool)? = SharedMachine.withLock { state in
-            guard state.power.machine == .running else { return (nil, false) }
-            return (state.devices.watchAlarm(&host), state.output.isDeadlineSet)
+        let found: (sixteenths: UInt64?, isTimerTaken: Bool, isRunning: Bool)? = SharedMachine.withLock { state in
+            guard state.power.machine == .running else { return (nil, false, false) }
+            return (state.devices.watchAlarm(&host), state.output.isDeadlineSet, true)
         }
         guard let found else { return SharedMachine.whenFree(.notification(Wake.clock)) }
+        // This core's timer may have stood in the way of the power cycle's own deadline.
+        if !found.isRunning { return signal(InitialSlot.notification, bits: Wake.power) }
         // An output deadline leads here when it passes.
         guard let sixteenths = found.sixteenths, !found.isTimerTaken else { return }
         setTimer(InitialSlot.notification, deadline: Clock.now &+ sixteenths * Clock.frequency / 16, bits: Wake.clock)

@@ -20,6 +20,8 @@ extension Monitor {
         guard MemoryAccess.isOfInstruction(exit.tag), let instruction = instruction(of: exit, registers) else {
             return replyWait(Reply.refuse)
         }
+        // The registers may hold another process's values, which this one would have trapped at.
+        if instruction.isVector, !registers.mayUseVectors { return replyWait(Reply.refuse) }
         var transfer = Transfer(instruction, &registers)
         guard
             let first = transfer.physicalAddress(
@@ -41,7 +43,10 @@ extension Monitor {
         var duty = OutputBatch.Duty.none
         let outcome: Outcome? = SharedMachine.withLock { state in
             guard state.power.machine == .running else { return .stopping }
-            let isDone = transfer.perform(at: address) { state.devices.perform($0, &host) }
+            let isDone = transfer.perform(at: address) {
+                // As `unclaimedAccess`; the kernel rings for plain stores only.
+                state.devices.perform($0, &host) ?? (machine.isDoorbell($0.address) ? 0 : nil)
+            }
             if !host.written.isNothing { duty = state.output.add(host.written) }
             return isDone ? .done : .noDevice
         }
@@ -83,6 +88,12 @@ private struct ExitRegisters: RegisterFile {
             configuration: readRegister(slot, RegisterNumber.translationControl),
             lowTable: readRegister(slot, RegisterNumber.lowTable),
             highTable: readRegister(slot, RegisterNumber.highTable))
+    }
+
+    /// CPACR_EL1.FPEN (DDI 0487, D17.2.33): 3 allows all, 1 all but EL0.
+    var mayUseVectors: Bool {
+        let enable = readRegister(slot, RegisterNumber.accessControl) >> 20 & 3
+        return enable == 3 || enable == 1 && !processorState.isEL0
     }
 
     private var stackPointerNumber: UInt64 {

@@ -56,7 +56,7 @@ extension Monitor {
     }
 
     /// Has `continuePowerCycle` called after `ticks`. If the timer still belongs to another core, for an output
-    /// deadline, that deadline passes within a millisecond and leads there, too.
+    /// deadline or the alarm, that deadline passes within a millisecond or a second and leads there, too.
     private func setAlarm(in ticks: UInt64) {
         setTimer(InitialSlot.notification, deadline: Clock.now &+ ticks, bits: Wake.power)
     }
@@ -64,7 +64,10 @@ extension Monitor {
     private func takeStep(_ state: inout SharedMachine.State) -> Step {
         switch state.power.machine {
         case .running: return .nothing
-        case .starting: return state.cycle.loading.isDone ? launch(&state) : .nothing
+        case .starting:
+            // A deadline that leads here may pass while the last piece is being filled; its end leads here again.
+            let isAtDoorstep = state.cycle.loading.isDone && VirtualCPU(number: 0).isStopped
+            return isAtDoorstep ? launch(&state) : .nothing
         case .stopping: return stop(&state)
         case .off:
             guard let dueAt = state.cycle.dueAt else { return .nothing }

@@ -254,8 +254,9 @@ public enum RegisterNumber {
     public static let privilegedStackPointer: UInt64 = 36
     /// The EL1 system registers of a virtual CPU, in the order of `SystemRegister`; read-only.
     public static let system: UInt64 = 64
-    /// SCTLR_EL1, TTBR0_EL1, TTBR1_EL1 and TCR_EL1.
+    /// SCTLR_EL1, CPACR_EL1, TTBR0_EL1, TTBR1_EL1 and TCR_EL1.
     public static let systemControl: UInt64 = system + 0
+    public static let accessControl: UInt64 = system + 1
     public static let lowTable: UInt64 = system + 5
     public static let highTable: UInt64 = system + 6
     public static let translationControl: UInt64 = system + 7
