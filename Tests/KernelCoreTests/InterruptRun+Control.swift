@@ -93,8 +93,6 @@ extension InterruptRun {
         let isLatched = guest.pointee.latched[number >> 5] >> UInt64(number & 31) & 1 != 0
         let isHeld = isLatched && listRegisters.contains { $0.isPending && $0.interrupt == UInt32(number) }
         control(.clearPending, bit: number)
-        // A timer's pending state is its line's.
-        guard !InterruptScript.timers.contains(number) else { return }
         reference.lines[number].isLatched = reference.lines[number].isLatched && controller == .remote && isHeld
     }
 
@@ -121,7 +119,10 @@ extension InterruptRun {
         if controller == .remote { controller = .monitor }
         let words = ask(.readWord, UInt64(word)).words
         controller = before
-        let timers: UInt64 = word == 0 ? VirtualInterrupts.hardwareMask : 0
+        // Of a virtual CPU that is not loaded the timers' lines are not known.
+        let isLoaded = core.kernelCore.pointee.loaded == machine.context
+        if isLoaded { followTimers() }
+        let timers: UInt64 = word == 0 && !isLoaded ? VirtualInterrupts.hardwareMask : 0
         let wanted = [
             mask(of: word) { $0.isEnabled }, mask(of: word) { $0.isPending } & ~timers,
             mask(of: word) { $0.isActive }, mask(of: word) { $0.isEdge },
