@@ -164,12 +164,13 @@ extension Kernel {
         return .gain(bit, word: word)
     }
 
-    /// The timers of the loaded virtual CPU whose lines are high. They are pending for that, enabled, active or not
-    /// (IHI 0069, 4.1.2: a level-sensitive interrupt).
-    private static var assertedTimers: UInt64 {
+    /// The timers whose lines are high. They are pending for that, enabled, active or not (IHI 0069, 4.1.2: a
+    /// level-sensitive interrupt). Time goes on for those of a virtual CPU that is not loaded.
+    private static func assertedTimers(_ guest: Ref<VirtualCPU>, isLoaded: Bool) -> UInt64 {
+        let now = isLoaded ? Ticks(0) : M.now
         var lines: UInt64 = 0
-        if M.isTimerAsserted(27) { lines |= 1 << 27 }
-        if M.isTimerAsserted(30) { lines |= 1 << 30 }
+        if isLoaded ? M.isTimerAsserted(27) : M.timerDeadline(guest, 27) <= now { lines |= 1 << 27 }
+        if isLoaded ? M.isTimerAsserted(30) : M.timerDeadline(guest, 30) <= now { lines |= 1 << 30 }
         return lines
     }
 
@@ -182,9 +183,9 @@ extension Kernel {
         var active = guest.pointee.active[word].load()
         let edge = guest.pointee.edge[word].load()
         let timers = word == 0 ? VirtualInterrupts.hardwareMask : 0
-        // Of a timer's line hardware knows more than `level`.
+        // Of a timer's line its registers know more than `level`.
         pending |= guest.pointee.level[word].load() & ~edge & ~timers
-        if isLoaded, word == 0 { pending |= assertedTimers }
+        if word == 0, !isElsewhere { pending |= assertedTimers(guest, isLoaded: isLoaded) }
         // Better an event twice than never: it may have been taken meanwhile.
         if isElsewhere { pending |= guest.pointee.listed[word] & (guest.pointee.latched[word] | timers) }
         var rest = guest.pointee.usedListRegisters[0]
@@ -195,8 +196,7 @@ extension Kernel {
             guard Int(register.interrupt >> 5) == word else { continue }
             let bit: UInt64 = 1 << UInt64(register.interrupt & 31)
             // One that is there for its line alone is pending as long as that is high.
-            let isTimerOfOther = register.isHardware && !isLoaded
-            if register.isPending, isTimerOfOther || guest.pointee.latched[word] & bit != 0 { pending |= bit }
+            if register.isPending, guest.pointee.latched[word] & bit != 0 { pending |= bit }
             if register.isActive { active |= bit }
         }
         caller.pointee.frame.x[2] = guest.pointee.enabled[word].load()

@@ -310,6 +310,21 @@ import Testing
         take(UInt32(number))
     }
 
+    /// Time goes on for the timers of a virtual CPU while another one is loaded.
+    @Test(arguments: [27, 30] as [UInt64], [false, true])
+    func aTimerFollowsItsLineWhileAnotherVirtualCPUIsLoaded(number: UInt64, isEnabled: Bool) {
+        if !isEnabled { control(.disable, 0, bit(number)) }
+        core.setTimer(UInt32(number), bench.model.now + Ticks(500))
+        bench.raiseRoot()
+        let other = bench.makeVirtualCPU(priority: 7)
+        bench.sleepRoot()
+        #expect(bench.current() == other.context)
+        #expect(pendingTimers() == 0)
+        bench.model.advance(by: 1000)
+        #expect(pendingTimers() == bit(number))
+        #expect(bench.current() == other.context)
+    }
+
     // MARK: What a monitor reads
 
     @Test func whatIsReadIsWhatWasWritten() {
