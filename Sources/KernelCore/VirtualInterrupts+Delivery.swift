@@ -65,6 +65,7 @@ extension Kernel {
     static var placements: Int { 8 }
 
     /// Frees list registers whose interrupt has ended, takes back what may no longer be pending, merges new edges.
+    @inline(__always)
     private static func harvest(_ guest: Ref<VirtualCPU>) {
         var rest = guest.pointee.usedListRegisters[0]
         while rest != 0 {
@@ -223,15 +224,21 @@ extension Kernel {
     }
 
     /// Puts an interrupt into a list register; false if it must wait for one.
+    @inline(__always)
     private static func place(_ guest: Ref<VirtualCPU>, _ interrupt: UInt32) -> Bool {
         let word = Int(interrupt >> 5)
         let bit: UInt64 = 1 << UInt64(interrupt & 31)
-        let isTimer = word == 0 && VirtualInterrupts.hardwareMask & bit != 0
-        // Only what was pended by hand comes without the timer's physical interrupt.
-        let isHardware = isTimer && isDue(guest, interrupt, bit)
-        if isTimer, !isHardware, guest.pointee.pending[0].load() & bit == 0 { return true }
+        var isHardware = false
+        if word == 0, VirtualInterrupts.hardwareMask & bit != 0 {
+            isHardware = takeDue(guest, interrupt, bit)
+            // What was pended by hand comes without the timer's physical interrupt.
+            if !isHardware, guest.pointee.pending[0].load() & bit == 0 { return true }
+        }
         let priority = guest.pointee.priority[Int(interrupt)]
-        guard let index = freeListRegister(guest, below: priority) else { return false }
+        guard let index = freeListRegister(guest, below: priority) else {
+            if isHardware { guest.pointee.level[0].set(bit) }
+            return false
+        }
         let isLevel = guest.pointee.edge[word].load() & bit == 0 && interrupt >= 16
         // Both before it stops being pending: see `change`, `disable`, `readWord`.
         guest.pointee.listed[word] = guest.pointee.listed[word] | bit
@@ -239,19 +246,18 @@ extension Kernel {
         if guest.pointee.pending[word].clear(bit) & bit == 0 {
             guest.pointee.latched[word] = guest.pointee.latched[word] & ~bit
         }
-        if isHardware { guest.pointee.level[0].clear(bit) }
         guest.pointee.usedListRegisters[0] = guest.pointee.usedListRegisters[0] | 1 << UInt64(index)
         M.setListRegister(
             index, ListRegister(pending: interrupt, priority: priority, hardware: isHardware, signalsEnd: isLevel))
         return true
     }
 
-    /// Returns whether a timer has interrupted and its line is still high. If the guest has moved its deadline meanwhile,
-    /// the timer may interrupt anew.
-    private static func isDue(_ guest: Ref<VirtualCPU>, _ interrupt: UInt32, _ bit: UInt64) -> Bool {
-        guard guest.pointee.level[0].load() & bit != 0 else { return false }
+    /// Returns whether a timer has interrupted and its line is still high; its physical interrupt is the caller's
+    /// then. If the guest has moved its deadline meanwhile, the timer may interrupt anew.
+    @inline(never)
+    private static func takeDue(_ guest: Ref<VirtualCPU>, _ interrupt: UInt32, _ bit: UInt64) -> Bool {
+        guard guest.pointee.level[0].clear(bit) & bit != 0 else { return false }
         if M.isTimerAsserted(interrupt) { return true }
-        guest.pointee.level[0].clear(bit)
         M.deactivate(interrupt)
         return false
     }
