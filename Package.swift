@@ -70,6 +70,7 @@ let programs: [Program] = [
     .guest("DebugGuest", at: "Debug"),
     // The same program on the bare emulator and in a machine.
     .guest("AccessGuest", at: "Differential/Accesses"),
+    .guest("InterruptGuest", at: "Differential/Interrupts"),
 ]
 
 let isForBoard = Context.environment["ENTENTE_BOARD"] != nil

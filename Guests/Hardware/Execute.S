@@ -144,6 +144,28 @@ function guest_memory_features
     mrs     x0, id_aa64mmfr0_el1
     ret
 
+function guest_interrupt_status
+    mrs     x0, isr_el1
+    ret
+
+// void guest_set_timer(uint64_t control): its compare value is in the past.
+function guest_set_timer
+    msr     cntv_cval_el0, xzr
+    msr     cntv_ctl_el0, x0
+    isb
+    ret
+
+function guest_set_physical_timer
+    msr     cntp_cval_el0, xzr
+    msr     cntp_ctl_el0, x0
+    isb
+    ret
+
+function guest_set_priority_mask
+    msr     icc_pmr_el1, x0
+    isb
+    ret
+
     .section .text.execute_vectors, "ax"
     .balign 2048
 execute_vectors:

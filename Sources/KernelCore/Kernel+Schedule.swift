@@ -259,7 +259,7 @@ extension Kernel {
         M.unload(guest)
         core.pointee.loaded = nil
         guard context.pointee.state == .waitingForInterrupt else { return }
-        let deadline = M.timerDeadline(guest)
+        let deadline = min(M.timerDeadline(guest, 27), M.timerDeadline(guest, 30))
         if deadline != .never {
             core.pointee.contextTimers.insert(context, at: deadline)
             updateDeadline(core)

@@ -52,8 +52,8 @@ public protocol Machine: SendableMetatype {
     static func exchangeComparator(_ comparator: DebugComparator, _ value: UInt64) -> UInt64
     /// Which debug exceptions tenants cause from now on: MDSCR_EL1; 0: none.
     static func armDebugging(_ control: UInt64)
-    /// The deadline of a virtual CPU's timers as saved: the earlier of those that can interrupt.
-    static func timerDeadline(_ guest: Ref<VirtualCPU>) -> Ticks
+    /// The deadline, as saved, of the virtual CPU's timer with this interrupt number; `.never` if it cannot interrupt.
+    static func timerDeadline(_ guest: Ref<VirtualCPU>, _ interrupt: UInt32) -> Ticks
     /// A context's registers as the architecture resets them; they are zero.
     static func initialiseRegisters(_ context: Ref<ExecutionContext>)
     /// Whether a tenant may have this processor state: its own exception levels, no other.

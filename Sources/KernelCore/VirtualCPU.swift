@@ -19,9 +19,9 @@ public struct VirtualCPU: ~Copyable {
     // MARK: Virtual interrupts
 
     public let enabled: InlineArray<4, AtomicWord>
-    /// Pending by an edge, a write to the distributor, or a timer.
+    /// Pending by an edge or a write to the distributor.
     public let pending: InlineArray<4, AtomicWord>
-    /// Input lines that are high.
+    /// Input lines that are high. A timer's: its physical interrupt is active, and in no list register.
     public let level: InlineArray<4, AtomicWord>
     public let edge: InlineArray<4, AtomicWord>
     /// Active and not in a list register.
@@ -81,6 +81,8 @@ public struct ListRegister: Equatable {
     static let activeBit: UInt64 = 1 << 63
     /// Of one that is not hardware's.
     private static let endBit: UInt64 = 1 << 41
+    /// Hardware's, and the number of the physical interrupt.
+    private static let hardwareBits: UInt64 = 1 << 61 | 0x1FFF << 32
 
     public static var empty: ListRegister { ListRegister(bits: 0) }
     @inline(__always) public var interrupt: UInt32 { UInt32(truncatingIfNeeded: bits) }
@@ -91,5 +93,6 @@ public struct ListRegister: Equatable {
     @inline(__always) public var isHardware: Bool { bits & 1 << 61 != 0 }
     /// Whether the guest's end of it brings a maintenance interrupt. A hardware interrupt's end goes elsewhere.
     @inline(__always) public var signalsEnd: Bool { bits & Self.endBit != 0 }
-    @inline(__always) mutating func signalEnd() { bits |= Self.endBit }
+    /// Has the guest's end bring a maintenance interrupt. It reaches no physical interrupt any more.
+    @inline(__always) mutating func signalEnd() { bits = bits & ~Self.hardwareBits | Self.endBit }
 }

@@ -14,6 +14,15 @@ extension Kernel {
         touch(core, context, guest, ifDeliverable: bit, in: Int(interrupt >> 5))
     }
 
+    /// A timer of the loaded virtual CPU has interrupted, because its line is high.
+    @inline(__always)
+    public static func timerIsDue(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ interrupt: UInt32) {
+        guard let guest = context.pointee.guest, interrupt < 32 else { return }
+        let bit: UInt64 = 1 << UInt64(interrupt)
+        guard guest.pointee.level[0].set(bit) & bit == 0 else { return }
+        touch(core, context, guest, ifDeliverable: bit, in: 0)
+    }
+
     /// Has the virtual CPU's core look at its interrupts again: at once if one of these can be delivered, else at its
     /// next own entry.
     ///
@@ -110,8 +119,6 @@ extension Kernel {
         _ value: UInt64
     ) -> News {
         let mask = value & 0xFFFF_FFFF
-        // A timer's pending state is its line's: it is neither set nor cleared by hand.
-        let pendingMask = index == 0 ? mask & ~VirtualInterrupts.hardwareMask : mask
         switch form {
         case .enable: return .gained(mask & ~guest.pointee.enabled[index].set(mask), index)
         case .disable:
@@ -120,20 +127,23 @@ extension Kernel {
             let used =
                 guest.pointee.pending[index].load() | guest.pointee.level[index].load() | guest.pointee.listed[index]
             return changed == 0 ? .none : changed & used != 0 ? .now : .later
-        case .setPending: return .gained(pendingMask & ~guest.pointee.pending[index].set(pendingMask), index)
+        case .setPending: return .gained(mask & ~guest.pointee.pending[index].set(mask), index)
         case .clearPending:
-            let changed = pendingMask & guest.pointee.pending[index].clear(pendingMask)
+            let changed = mask & guest.pointee.pending[index].clear(mask)
             // In a list register it may still be pending: `harvest` takes it out, but only its own core may say so.
             guard target.pointee.isPlaced, target.pointee.core == core.pointee.id else {
                 return changed == 0 ? .none : .later
             }
-            guest.pointee.latched[index] = guest.pointee.latched[index] & ~pendingMask
+            guest.pointee.latched[index] = guest.pointee.latched[index] & ~mask
             return .now
         case .setActive:
             let wanted = mask & ~guest.pointee.listed[index]
             return wanted & ~guest.pointee.active[index].set(wanted) == 0 ? .none : .now
         case .clearActive: return .gained(mask & guest.pointee.active[index].clear(mask), index)
-        case .setEdge: return guest.pointee.edge[index].exchange(mask) == mask ? .none : .now
+        case .setEdge:
+            // The timers' are level-sensitive, whatever a guest configures.
+            let edge = index == 0 ? mask & ~VirtualInterrupts.hardwareMask : mask
+            return guest.pointee.edge[index].exchange(edge) == edge ? .none : .now
         case .setPriority:
             let isSame = guest.pointee.priority[index] == UInt8(truncatingIfNeeded: value)
             guest.pointee.priority[index] = UInt8(truncatingIfNeeded: value)
@@ -154,12 +164,13 @@ extension Kernel {
         return .gain(bit, word: word)
     }
 
-    /// The timers of the loaded virtual CPU whose lines are high. They are pending for that, enabled, active or not
-    /// (IHI 0069, 4.1.2: a level-sensitive interrupt).
-    private static var assertedTimers: UInt64 {
+    /// The timers whose lines are high. They are pending for that, enabled, active or not (IHI 0069, 4.1.2: a
+    /// level-sensitive interrupt). Time goes on for those of a virtual CPU that is not loaded.
+    private static func assertedTimers(_ guest: Ref<VirtualCPU>, isLoaded: Bool) -> UInt64 {
+        let now = isLoaded ? Ticks(0) : M.now
         var lines: UInt64 = 0
-        if M.isTimerAsserted(27) { lines |= 1 << 27 }
-        if M.isTimerAsserted(30) { lines |= 1 << 30 }
+        if isLoaded ? M.isTimerAsserted(27) : M.timerDeadline(guest, 27) <= now { lines |= 1 << 27 }
+        if isLoaded ? M.isTimerAsserted(30) : M.timerDeadline(guest, 30) <= now { lines |= 1 << 30 }
         return lines
     }
 
@@ -171,9 +182,12 @@ extension Kernel {
         var pending = guest.pointee.pending[word].load()
         var active = guest.pointee.active[word].load()
         let edge = guest.pointee.edge[word].load()
-        pending |= guest.pointee.level[word].load() & ~edge
+        let timers = word == 0 ? VirtualInterrupts.hardwareMask : 0
+        // Of a timer's line its registers know more than `level`.
+        pending |= guest.pointee.level[word].load() & ~edge & ~timers
+        if word == 0, !isElsewhere { pending |= assertedTimers(guest, isLoaded: isLoaded) }
         // Better an event twice than never: it may have been taken meanwhile.
-        if isElsewhere { pending |= guest.pointee.listed[word] & guest.pointee.latched[word] }
+        if isElsewhere { pending |= guest.pointee.listed[word] & (guest.pointee.latched[word] | timers) }
         var rest = guest.pointee.usedListRegisters[0]
         while rest != 0 {
             let index = rest.trailingZeroBitCount & 15
@@ -181,11 +195,10 @@ extension Kernel {
             let register = isLoaded ? M.listRegister(index) : ListRegister(bits: guest.pointee.savedListRegisters[index])
             guard Int(register.interrupt >> 5) == word else { continue }
             let bit: UInt64 = 1 << UInt64(register.interrupt & 31)
-            // One that is there for its line alone is pending as long as that is high, which `level` says.
-            if register.isPending, register.isHardware || guest.pointee.latched[word] & bit != 0 { pending |= bit }
+            // One that is there for its line alone is pending as long as that is high.
+            if register.isPending, guest.pointee.latched[word] & bit != 0 { pending |= bit }
             if register.isActive { active |= bit }
         }
-        if word == 0, isLoaded { pending = pending & ~VirtualInterrupts.hardwareMask | assertedTimers }
         caller.pointee.frame.x[2] = guest.pointee.enabled[word].load()
         caller.pointee.frame.x[3] = pending
         caller.pointee.frame.x[4] = active

@@ -65,6 +65,7 @@ extension Kernel {
     static var placements: Int { 8 }
 
     /// Frees list registers whose interrupt has ended, takes back what may no longer be pending, merges new edges.
+    @inline(__always)
     private static func harvest(_ guest: Ref<VirtualCPU>) {
         var rest = guest.pointee.usedListRegisters[0]
         while rest != 0 {
@@ -81,13 +82,13 @@ extension Kernel {
             }
             if register.isPending, !mayStayPending(guest, register, word, bit) {
                 takeBack(guest, index, register, word, bit)
-            } else if !register.isHardware, isForwarded(guest, word, bit),
-                guest.pointee.pending[word].load() & bit != 0
-            {
+            } else if isForwarded(guest, word, bit), guest.pointee.pending[word].load() & bit != 0 {
                 if register.isPending {
                     guest.pointee.latched[word] = guest.pointee.latched[word] | bit
                     guest.pointee.pending[word].clear(bit)
                 } else if !register.signalsEnd {
+                    // The kernel has to deactivate a timer's physical interrupt then, for which `level` stands.
+                    if register.isHardware { guest.pointee.level[word].set(bit) }
                     // It stays pending in the words, so that further edges are no news, and is placed when the guest
                     // has ended it.
                     register.signalEnd()
@@ -102,9 +103,17 @@ extension Kernel {
     private static func takeBack(
         _ guest: Ref<VirtualCPU>, _ index: Int, _ register: ListRegister, _ word: Int, _ bit: UInt64
     ) {
-        if register.isHardware || guest.pointee.latched[word] & bit != 0 { guest.pointee.pending[word].set(bit) }
+        keepPending(guest, register, word, bit)
         M.setListRegister(index, .empty)
         release(guest, index, word, bit)
+    }
+
+    /// What is pending because its line is high need not be kept: the line says so as long as it is. But of a timer's
+    /// the physical interrupt is active, for which `level` stands.
+    @inline(__always)
+    private static func keepPending(_ guest: Ref<VirtualCPU>, _ register: ListRegister, _ word: Int, _ bit: UInt64) {
+        if register.isHardware { guest.pointee.level[word].set(bit) }
+        if guest.pointee.latched[word] & bit != 0 { guest.pointee.pending[word].set(bit) }
     }
 
     @inline(__always)
@@ -119,9 +128,11 @@ extension Kernel {
         _ guest: Ref<VirtualCPU>, _ register: ListRegister, _ word: Int, _ bit: UInt64
     ) -> Bool {
         guard isForwarded(guest, word, bit) else { return false }
-        let level = guest.pointee.level[word].load() & ~guest.pointee.edge[word].load()
+        if guest.pointee.latched[word] & bit != 0 { return true }
         if register.isHardware { return M.isTimerAsserted(register.interrupt) }
-        return (guest.pointee.latched[word] | level) & bit != 0
+        // A timer's without the physical one is there because it was latched.
+        if word == 0, VirtualInterrupts.hardwareMask & bit != 0 { return false }
+        return guest.pointee.level[word].load() & ~guest.pointee.edge[word].load() & bit != 0
     }
 
     @inline(__always)
@@ -213,18 +224,21 @@ extension Kernel {
     }
 
     /// Puts an interrupt into a list register; false if it must wait for one.
+    @inline(__always)
     private static func place(_ guest: Ref<VirtualCPU>, _ interrupt: UInt32) -> Bool {
         let word = Int(interrupt >> 5)
         let bit: UInt64 = 1 << UInt64(interrupt & 31)
-        let isHardware = word == 0 && VirtualInterrupts.hardwareMask & bit != 0
-        if isHardware, !M.isTimerAsserted(interrupt) {
-            // The guest has moved its deadline meanwhile: let the timer interrupt anew.
-            guest.pointee.pending[0].clear(bit)
-            M.deactivate(interrupt)
-            return true
+        var isHardware = false
+        if word == 0, VirtualInterrupts.hardwareMask & bit != 0 {
+            isHardware = takeDue(guest, interrupt, bit)
+            // What was pended by hand comes without the timer's physical interrupt.
+            if !isHardware, guest.pointee.pending[0].load() & bit == 0 { return true }
         }
         let priority = guest.pointee.priority[Int(interrupt)]
-        guard let index = freeListRegister(guest, below: priority) else { return false }
+        guard let index = freeListRegister(guest, below: priority) else {
+            if isHardware { guest.pointee.level[0].set(bit) }
+            return false
+        }
         let isLevel = guest.pointee.edge[word].load() & bit == 0 && interrupt >= 16
         // Both before it stops being pending: see `change`, `disable`, `readWord`.
         guest.pointee.listed[word] = guest.pointee.listed[word] | bit
@@ -236,6 +250,16 @@ extension Kernel {
         M.setListRegister(
             index, ListRegister(pending: interrupt, priority: priority, hardware: isHardware, signalsEnd: isLevel))
         return true
+    }
+
+    /// Returns whether a timer has interrupted and its line is still high; its physical interrupt is the caller's
+    /// then. If the guest has moved its deadline meanwhile, the timer may interrupt anew.
+    @inline(never)
+    private static func takeDue(_ guest: Ref<VirtualCPU>, _ interrupt: UInt32, _ bit: UInt64) -> Bool {
+        guard guest.pointee.level[0].clear(bit) & bit != 0 else { return false }
+        if M.isTimerAsserted(interrupt) { return true }
+        M.deactivate(interrupt)
+        return false
     }
 
     /// A free list register; if there is none, that of the least urgent pending interrupt below `priority`, or, when all
@@ -285,10 +309,7 @@ extension Kernel {
         let register = M.listRegister(index)
         let word = Int(register.interrupt >> 5) & 3
         let bit: UInt64 = 1 << UInt64(register.interrupt & 31)
-        // One that is pending because its line is high need not be kept: the line says so as long as it is.
-        if register.isPending, register.isHardware || guest.pointee.latched[word] & bit != 0 {
-            guest.pointee.pending[word].set(bit)
-        }
+        if register.isPending { keepPending(guest, register, word, bit) }
         if register.isActive {
             guest.pointee.active[word].set(bit)
             // Neither the guest's end nor a monitor's `clearActive` reaches the physical interrupt from here. It may

@@ -30,11 +30,11 @@ struct GuestTimers {
         self = GuestTimers()
     }
 
-    /// The earlier deadline of a virtual CPU that is not loaded.
-    static func soonest(_ guest: Ref<VirtualCPU>) -> Ticks {
-        min(
-            deadline(guest, Place.virtualControl, Place.virtualCompare),
-            deadline(guest, Place.physicalControl, Place.physicalCompare))
+    /// Of a virtual CPU that is not loaded.
+    static func deadline(_ guest: Ref<VirtualCPU>, _ interrupt: UInt32) -> Ticks {
+        interrupt == 27
+            ? deadline(guest, Place.virtualControl, Place.virtualCompare)
+            : deadline(guest, Place.physicalControl, Place.physicalCompare)
     }
 
     private static func deadline(_ guest: Ref<VirtualCPU>, _ control: Int, _ compare: Int) -> Ticks {

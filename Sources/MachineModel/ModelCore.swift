@@ -133,7 +133,7 @@ public final class ModelCore: @unchecked Sendable {
         case Number.virtualTimer, Number.physicalTimer:
             if let context = kernelCore.pointee.loaded {
                 activeInterrupts |= 1 << UInt64(number)
-                Kernel<ModelMachine>.pend(kernelCore, context, number)
+                Kernel<ModelMachine>.timerIsDue(kernelCore, context, number)
             } else {
                 board.report(.interruptStuck(number))
             }

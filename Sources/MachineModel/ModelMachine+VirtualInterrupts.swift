@@ -57,7 +57,7 @@ extension ModelMachine {
             guest.pointee.savedListRegisters[index] = listRegister(index).bits
         }
         for number in [27, 30] as [UInt32] { deactivate(number) }
-        guest.pointee.pending[0].clear(VirtualInterrupts.hardwareMask)
+        guest.pointee.level[0].clear(VirtualInterrupts.hardwareMask)
         guest.pointee.activePriorities[1] = core.virtualInterface.activePriorities
         guest.pointee.maintenance = core.virtualInterface.control
         guest.pointee.interfaceControl = core.virtualInterface.guestControl

@@ -95,7 +95,9 @@ public enum ModelMachine: Board_Machine {
         }
     }
 
-    public static func timerDeadline(_ guest: Ref<VirtualCPU>) -> Ticks { GuestTimers.soonest(guest) }
+    public static func timerDeadline(_ guest: Ref<VirtualCPU>, _ interrupt: UInt32) -> Ticks {
+        GuestTimers.deadline(guest, interrupt)
+    }
 
     // MARK: Floating point
 

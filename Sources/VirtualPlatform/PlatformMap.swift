@@ -14,6 +14,9 @@ public enum PlatformMap {
     /// The PL031's alarm (SPI 2), level-sensitive.
     public static let clockInterrupt = InterruptID(34)
 
+    /// The timers' private interrupts, 27 and 30. The kernel knows their lines.
+    public static let timers: UInt32 = 1 << 27 | 1 << 30
+
     public static let maximumVirtualCPUs = 8
     /// INTIDs 0…127: as many as the kernel keeps for each virtual CPU.
     public static let interruptCount = 128

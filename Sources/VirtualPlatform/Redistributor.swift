@@ -74,7 +74,10 @@ struct Redistributor {
         }
     }
 
-    mutating func latched<Port: InterruptPort>(_ port: inout Port) -> UInt32 { bank.latched(at: number, &port) }
+    /// Without the timers': what is pending because of a line would be latched by `restore`.
+    mutating func latched<Port: InterruptPort>(_ port: inout Port) -> UInt32 {
+        bank.latched(at: number, &port) & ~PlatformMap.timers
+    }
 
     mutating func restore<Port: InterruptPort>(latched: UInt32, _ port: inout Port) {
         bank.restore(number, latched: latched, &port)

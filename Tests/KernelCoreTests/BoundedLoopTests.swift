@@ -22,13 +22,12 @@ import Testing
         bench.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value)
     }
 
-    /// A timer's interrupt pends when its line says so, and no operation changes that.
+    /// A timer's line is the timer's alone, and level-sensitive.
     @Test(arguments: [27, 30] as [UInt64])
-    func nobodyPendsATimerByHand(interrupt: UInt64) {
+    func nobodyDrivesATimersLine(interrupt: UInt64) {
         let machine = makeMachine()
-        control(machine, .setPending, 0, 1 << interrupt | 1 << 5)
-        #expect(machine.guest.pointee.pending[0].load() == 1 << 5)
         control(machine, .setEdge, 0, 0xFFFF_FFFF)
+        #expect(machine.guest.pointee.edge[0].load() == 0xFFFF_FFFF & ~VirtualInterrupts.hardwareMask)
         let form = VirtualInterruptControl.setLevel.rawValue
         #expect(bench.operate(.interruptControl, machine.slot, form: form, interrupt, 1).status == .badArgument)
         let notification = bench.create(.notification)
@@ -50,9 +49,9 @@ import Testing
         var looks = 0
         core.beforeTimerIsRead = {
             looks += 1
-            if looks < 1000 { machine.guest.pointee.pending[0].set(VirtualInterrupts.hardwareMask) }
+            if looks < 1000 { machine.guest.pointee.level[0].set(VirtualInterrupts.hardwareMask) }
         }
-        machine.guest.pointee.pending[0].set(VirtualInterrupts.hardwareMask)
+        machine.guest.pointee.level[0].set(VirtualInterrupts.hardwareMask)
         core.enter { _ in K.synchronise(machine.guest) }
         core.beforeTimerIsRead = nil
         #expect(looks <= K.placements)

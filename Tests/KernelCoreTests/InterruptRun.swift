@@ -151,10 +151,13 @@ struct InterruptRun {
         settle()
     }
 
-    /// The timers' lines; only those of a virtual CPU that is loaded are in hardware.
+    /// The timers' lines, which only a loaded virtual CPU has in hardware.
     mutating func followTimers() {
+        let isLoaded = core.kernelCore.pointee.loaded == machine.context
         for number in InterruptScript.timers {
-            reference.lines[number].isHigh = core.isTimerAsserted(UInt32(number))
+            let deadline = core.run { ModelMachine.timerDeadline(guest, UInt32(number)) }
+            reference.lines[number].isHigh =
+                isLoaded ? core.isTimerAsserted(UInt32(number)) : deadline <= bench.model.now
         }
     }
 

@@ -106,7 +106,7 @@ enum InterruptScript {
         case 18..<32: return .end
         case 32..<34: return nests ? .endOther(generator.below(6)) : .end
         case 34..<52: return .setLevel(any(levelInterrupts + edgeInterrupts), generator.chance(60))
-        case 52..<66: return .pend(any(pended))
+        case 52..<66: return .pend(any(generator.chance(90) ? pended : timers))
         case 66..<69: return .clearPending(any(all))
         case 69..<75: return .enable(any(all), generator.chance(60))
         case 75..<79: return .setPriority(any(all), UInt8(generator.below(nests ? 31 : 4) * 8))

@@ -64,7 +64,10 @@ import Testing
         var register = ListRegister(bits: 1 << 61 | 5)
         #expect(register.isHardware && register.isFree && register.interrupt == 5)
         register.signalEnd()
-        #expect(register.signalsEnd && register.bits == 1 << 61 | 1 << 41 | 5)
+        #expect(register.signalsEnd && register.bits == 1 << 41 | 5)
+        var timer = ListRegister(pending: 27, priority: 0x10, hardware: true, signalsEnd: false)
+        timer.signalEnd()
+        #expect(timer.bits == 1 << 62 | 1 << 60 | 0x10 << 48 | 1 << 41 | 27)
         #expect(ListRegister.empty.bits == 0)
     }
 

@@ -9,7 +9,7 @@ extension SystemTests {
         /// Every kind of load and store on devices, with each translation that the core has.
         @Test(arguments: ["cortex-a53", "max"]) func aMachineDoesAsTheBoard(cpu: String) throws {
             let system = try RunningSystem("Tests/Systems/differential.yaml", ["--cpu", cpu])
-            for guest in ["accesses"] {
+            for guest in ["accesses", "interrupts"] {
                 let board = try bareLines(of: guest, cpu: cpu)
                 let machine = lines(try system.wait(for: "\(guest): end", on: guest, timeout: .seconds(120)), of: guest)
                 #expect(board.count > 10)

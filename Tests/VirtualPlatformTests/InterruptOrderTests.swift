@@ -91,6 +91,15 @@ private struct ToldPort: InterruptPort {
         ])
     }
 
+    /// A timer may have been pending because of its line, which is low behind the reset.
+    @Test func aResetVirtualCPUsTimersAreNotLatched() {
+        var port = ToldPort(pending: 1 << 27 | 1 << 30 | 1 << 28)
+        var controller = controller(2)
+        let latched = controller.latched(at: 1, &port)
+        #expect(latched.words[0] == 1 << 28)
+        #expect(controller.latched(at: 0, &port).words[1] == 1 << 27 | 1 << 30 | 1 << 28)
+    }
+
     @Test func aResetVirtualCPUIsToldOfNoOtherOnesInterrupts() {
         var port = ToldPort()
         var controller = controller(2)

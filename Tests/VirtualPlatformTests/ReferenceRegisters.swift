@@ -65,6 +65,8 @@ extension ReferenceRegisters {
     /// A virtual CPU is turned off and on: the interrupt controller is no part of it, but what is active is forgotten.
     mutating func reset(_ virtualCPU: Int) {
         active[virtualCPU] = Array(repeating: false, count: 128)
+        // The timers' are not kept, because what their lines say would be latched.
+        for number in [27, 30] { latched[virtualCPU][number] = false }
     }
 
     func isPending(_ number: Int, of virtualCPU: Int) -> Bool {

@@ -98,3 +98,11 @@ void guest_translate(uint64_t low, uint64_t high, uint64_t configuration);
 void guest_stop_translation(void);
 /* ID_AA64MMFR0_EL1. */
 uint64_t guest_memory_features(void);
+/* ISR_EL1. */
+uint64_t guest_interrupt_status(void);
+/* CNTV_CTL_EL0, with a compare value in the past: ENABLE raises the line, IMASK lowers it. */
+void guest_set_timer(uint64_t control);
+/* The same of CNTP_CTL_EL0. */
+void guest_set_physical_timer(uint64_t control);
+/* ICC_PMR_EL1. */
+void guest_set_priority_mask(uint64_t mask);

@@ -192,16 +192,13 @@ extension AArch64 {
         keep(guest, SystemRegister.spsr, read_SPSR_EL1(), read_CSSELR_EL1())
     }
 
-    /// Of the two timers, those that are enabled and not masked.
-    static func timerDeadline(_ guest: Ref<VirtualCPU>) -> Ticks {
-        var deadline = Ticks.never
-        if guest.pointee.system[SystemRegister.cntvControl] & 3 == 1 {
-            deadline = Ticks(guest.pointee.system[SystemRegister.cntvCompare])
-        }
-        if guest.pointee.system[SystemRegister.cntpControl] & 3 == 1 {
-            deadline = min(deadline, Ticks(guest.pointee.system[SystemRegister.cntpCompare]))
-        }
-        return deadline
+    /// One that is off or masked has none.
+    static func timerDeadline(_ guest: Ref<VirtualCPU>, _ interrupt: UInt32) -> Ticks {
+        let isVirtual = interrupt == 27
+        let control = isVirtual ? SystemRegister.cntvControl : SystemRegister.cntpControl
+        let compare = isVirtual ? SystemRegister.cntvCompare : SystemRegister.cntpCompare
+        guard guest.pointee.system[control] & 3 == 1 else { return .never }
+        return Ticks(guest.pointee.system[compare])
     }
 
     static func initialiseRegisters(_ context: Ref<ExecutionContext>) {

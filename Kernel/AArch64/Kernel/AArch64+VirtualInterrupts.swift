@@ -91,8 +91,8 @@ extension AArch64 {
         // next machine would get no interrupt of a timer that is still active.
         deactivate(27)
         deactivate(30)
-        if guest.pointee.pending[0].relaxedLoad() & VirtualInterrupts.hardwareMask != 0 {
-            guest.pointee.pending[0].clear(VirtualInterrupts.hardwareMask)
+        if guest.pointee.level[0].relaxedLoad() & VirtualInterrupts.hardwareMask != 0 {
+            guest.pointee.level[0].clear(VirtualInterrupts.hardwareMask)
         }
         guest.pointee.interfaceControl = read_ICH_VMCR_EL2()
         guest.pointee.activePriorities[0] = read_ICH_AP0R0_EL2()

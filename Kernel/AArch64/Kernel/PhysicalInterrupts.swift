@@ -47,7 +47,7 @@ enum PhysicalInterrupts {
     @inline(__always)
     private static func timerOfGuest(_ core: Ref<Core>, _ number: UInt32) {
         guard let context = core.pointee.loaded else { return AArch64.deactivate(number) }
-        EntenteKernel.pend(core, context, number)
+        EntenteKernel.timerIsDue(core, context, number)
     }
 
     // MARK: Setting up
