@@ -75,7 +75,10 @@ extension Monitor {
         }
         guard let found else { return SharedMachine.whenFree(.notification(Wake.clock)) }
         // This core's timer may have stood in the way of the power cycle's own deadline.
-        if !found.isRunning { return signal(InitialSlot.notification, bits: Wake.power) }
+        guard found.isRunning else {
+            signal(InitialSlot.notification, bits: Wake.power)
+            return
+        }
         // An output deadline leads here when it passes.
         guard let sixteenths = found.sixteenths, !found.isTimerTaken else { return }
         setTimer(InitialSlot.notification, deadline: Clock.now &+ sixteenths * Clock.frequency / 16, bits: Wake.clock)
