@@ -32,7 +32,8 @@ public struct GuestImage: Sendable {
     /// - Parameters:
     ///   - ramBase: Where the machine's RAM begins; a multiple of 2 MiB.
     ///   - ramSize: Bytes of RAM.
-    ///   - decompress: Turns gzip's format into what was compressed.
+    ///   - decompress: Turns gzip's format into what was compressed. An `ImageError` of it is passed on, because it may not
+    ///     be the file's fault.
     /// - Throws: `ImageError` when the file is no kernel for arm64, or does not fit into the RAM.
     public init(
         kernel: Data, format: Format = .auto, ramBase: UInt64, ramSize: UInt64, decompress: (Data) throws -> Data
@@ -73,6 +74,8 @@ public struct GuestImage: Sendable {
         let plain: Data
         do {
             plain = try decompress(Data(packed))
+        } catch let error as ImageError {
+            throw error
         } catch {
             throw ImageError("the kernel cannot be decompressed: \(error)", remedy: "copy the file again")
         }

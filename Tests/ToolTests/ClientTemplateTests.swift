@@ -18,7 +18,7 @@ import Testing
     @Test func callsTheFirstMethodWhoseParametersCanBeMadeUp() throws {
         let template = try Self.template("""
             public protocol CounterInterface: Service {
-                func name(_ text: ShortText) -> UInt64
+                func name(_ person: Person) -> UInt64
                 mutating func add(_ amount: UInt64, twice: Bool) throws(CounterError) -> UInt64
             }
             """)
@@ -34,6 +34,31 @@ import Testing
         #expect(logic.contains("try client.reset()\n"))
         #expect(logic.contains("CallError<Never>"))
         #expect(!logic.contains("let answer"))
+    }
+
+    @Test(arguments: [("ShortText", "ShortText(\"text\")"), ("Float", "1.5"), ("Double", "1.5"), ("Int8", "1")])
+    func valuesOfTheRuntimesTypesAreMadeUpAndLogged(type: String, value: String) throws {
+        let source = "public protocol CounterInterface: Service { func same(_ value: \(type)) -> \(type) }"
+        let logic = try Self.text(try Self.template(source), "Sources/Visitor/Visitor.swift")
+        #expect(logic.contains("let answer = try client.same(\(value))\n        log(\"same: \\(answer)\")"))
+    }
+
+    /// The board's compiler refuses to log what does not describe itself.
+    @Test func aResultOfAnotherTypeIsNotLogged() throws {
+        let template = try Self.template("public protocol CounterInterface: Service { func who() -> Person }")
+        let logic = try Self.text(template, "Sources/Visitor/Visitor.swift")
+        #expect(logic.contains("_ = try client.who()\n        log(\"who: done\")"))
+        #expect(!logic.contains("let answer"))
+    }
+
+    /// A test of a call that the template does not make would fail.
+    @Test func withoutACallNothingIsExpectedOfIt() throws {
+        let template = try Self.template("public protocol CounterInterface: Service { func add(_ person: Person) }")
+        #expect(try Self.text(template, "VisitorTests.swift").contains("#expect(component.lines == [])"))
+        let logic = try Self.text(template, "Sources/Visitor/Visitor.swift")
+        #expect(logic.contains("// Call it here") && !logic.contains("catch"))
+        let other = try Self.template("public protocol CounterInterface: Service { func reset() }")
+        #expect(try Self.text(other, "VisitorTests.swift").contains("#expect(component.lines == [\"counter is gone\"])"))
     }
 
     @Test func thePackageDependsOnTheOtherOneByARelativePath() throws {

@@ -30,6 +30,13 @@ private let consoles = [
         #expect(keys("\u{1}M\(key)x") == [.ask(.mute, typed: ""), .forget, .type([UInt8(ascii: "x")])])
     }
 
+    /// A console of another run has no other consoles to turn to: nothing may swallow what is typed behind such a key.
+    @Test(arguments: ["C", "R", "M", "N", "L", "1"])
+    func aConsoleAsksNothing(key: String) {
+        var keys = KeyCommands(use: .console)
+        #expect(keys.take("\u{1}\(key)y\u{1}x\u{1}?".utf8) == [.type([UInt8(ascii: "y")]), .quit, .help])
+    }
+
     /// Somebody's thumb on a key, or a paste: the name stays short, and nothing is typed at the machine.
     @Test func aNameIsBounded() {
         let actions = keys("\u{1}C" + String(repeating: "n", count: 1000))
@@ -162,6 +169,41 @@ private let consoles = [
         close(deaf)
     }
 
+    /// A run whose terminal is stopped serves nobody; neither a connection nor bytes to type wait for it without end.
+    @Test func aRunThatDoesNotAnswerIsSaidSo() throws {
+        let workspace = try makeWorkspace()
+        defer { try? FileManager.default.removeItem(at: workspace.root) }
+        let place = try RunPlace("system", workspace: workspace)
+        let server = try ControlServer(place: place, channels: consoles)
+        // More than the listener's queue holds.
+        for _ in 0..<12 {
+            let failure = #expect(throws: Failure.self) {
+                try ConsoleClient("root", of: nil, workspace: workspace, patience: .milliseconds(20))
+            }
+            #expect(failure?.problem.hasPrefix("the run of 'system' does not answer") == true)
+        }
+        let full = try (0..<12).compactMap { _ in try? LocalSocket.connect(to: place.control, patience: .milliseconds(20)) }
+        let failure = #expect(throws: Failure.self) {
+            try ConsoleClient("root", of: "system", workspace: workspace, patience: .milliseconds(20))
+        }
+        #expect(failure?.status == ExitStatus.timeout)
+        full.forEach { close($0) }
+        withExtendedLifetime(server) {}
+    }
+
+    /// The tool would end by SIGPIPE, without a word.
+    @Test func typingAtASystemThatEndedIsAnError() throws {
+        let workspace = try makeWorkspace()
+        defer { try? FileManager.default.removeItem(at: workspace.root) }
+        let place = try RunPlace("system", workspace: workspace)
+        var server: ControlServer? = try ControlServer(place: place, channels: consoles)
+        let console = Box<ConsoleClient>()
+        _ = try serve(try #require(server)) { console.value = try ConsoleClient("root", of: nil, workspace: workspace) }
+        server = nil
+        let failure = #expect(throws: Failure.self) { for _ in 0..<10 { try console.value?.type("x".utf8) } }
+        #expect(failure?.problem == "the system ended" && failure?.status == ExitStatus.connectionLost)
+    }
+
     @Test func systemsAreToldApart() throws {
         let workspace = try makeWorkspace()
         defer { try? FileManager.default.removeItem(at: workspace.root) }
@@ -183,13 +225,28 @@ private let consoles = [
         #expect(answer.outcome(of: Array(second.utf8)) == .back("back: left, life 2, built in 3 us"))
     }
 
-    @Test(arguments: [
-        "limit: left stays stopped", "it is dead already", "nothing has that name; 'restarts' lists the names",
-        "left is beyond its limit; limit: group pair stays stopped",
-    ])
-    func aRefusalIsOne(line: String) {
+    @Test(arguments: ["limit: left stays stopped", "left is beyond its limit; limit: group pair stays stopped"])
+    func oneThatStaysStoppedIsRecognised(line: String) {
+        let answer = Answer()
+        #expect(answer.outcome(of: Array("[ 1.0] \(line)\n".utf8)) == .stopped(line))
+    }
+
+    @Test func anUnknownNameIsRefused() {
+        let line = "nothing has that name; 'restarts' lists the names"
         let answer = Answer()
         #expect(answer.outcome(of: Array("[ 1.0] \(line)\n".utf8)) == .refused(line))
+    }
+
+    /// Root's list tells one that comes back from one that stays stopped; before root was asked it is somebody else's.
+    @Test(arguments: [
+        ("left: stays stopped, died 4 times", RestartAnswer.Outcome.stopped("left: stays stopped, died 4 times")),
+        ("left: waits for its restart, died 2 times", nil), ("left: runs, died 2 times", .back("left: runs, died 2 times")),
+    ])
+    func oneThatIsDeadIsWaitedForIfItComesBack(line: String, outcome: RestartAnswer.Outcome?) {
+        let answer = Answer()
+        #expect(answer.outcome(of: Array("\(line)\n".utf8)) == nil)
+        #expect(answer.outcome(of: Array("it is dead already\n".utf8)) == .dead)
+        #expect(answer.outcome(of: Array("leftover: stays stopped, died 1 times\n\(line)\n".utf8)) == outcome)
     }
 
     /// The group answers for it, and brings it back.
@@ -214,6 +271,9 @@ private final class Answer {
     private var answer = RestartAnswer(name: "left")
     func outcome(of bytes: [UInt8]) -> RestartAnswer.Outcome? { answer.heard(bytes) }
 }
+
+/// A value that one thread makes for another, which waits for it.
+private final class Box<Value>: @unchecked Sendable { var value: Value? }
 
 /// A flag that one thread sets for another.
 private final class Flag: @unchecked Sendable {

@@ -52,18 +52,20 @@ private enum CpioReader {
 
 @Suite struct InitramfsTests {
     private static let table = "\0[\0[[\0ash\0init\0mount\0sh\0\0rest\0"
+    private static let folder = URL(fileURLWithPath: "/elsewhere/debian/cloud")
 
     @Test func commandsComeFromBusyboxItself() throws {
-        #expect(try Initramfs.commands(of: Data("code\u{1}\u{2}\(Self.table)".utf8)) == ["[", "[[", "ash", "init", "mount", "sh"])
+        #expect(try Initramfs.commands(of: Data("code\u{1}\u{2}\(Self.table)".utf8), in: Self.folder) == ["[", "[[", "ash", "init", "mount", "sh"])
     }
 
     @Test func aFileThatIsNoBusyboxIsRefused() {
-        #expect(throws: Failure.self) { try Initramfs.commands(of: Data("no table".utf8)) }
-        #expect(throws: Failure.self) { try Initramfs.commands(of: Data("\0[\0[[\0ash\0zebra\0".utf8)) }
+        let failure = #expect(throws: Failure.self) { try Initramfs.commands(of: Data("no table".utf8), in: Self.folder) }
+        #expect(failure?.remedy == "delete the folder /elsewhere/debian/cloud, so that it is fetched again")
+        #expect(throws: Failure.self) { try Initramfs.commands(of: Data("\0[\0[[\0ash\0zebra\0".utf8), in: Self.folder) }
     }
 
     @Test func commandsAreLinksToBusybox() throws {
-        let entries = try CpioReader.entries(of: Initramfs(busybox: Data(Self.table.utf8)).archive())
+        let entries = try CpioReader.entries(of: Initramfs(busybox: Data(Self.table.utf8), folder: Self.folder).archive())
         let shell = try #require(entries.first { $0.name == "bin/sh" })
         #expect(shell.mode == 0o120777)
         #expect(shell.contents == Data("busybox".utf8))
@@ -143,5 +145,19 @@ private enum CpioReader {
     @Test func readsTheReleaseName() throws {
         #expect(try PrivateApt.releaseName(inFile: "NAME=x\nVERSION_CODENAME=bookworm\n") == "bookworm")
         #expect(throws: Failure.self) { try PrivateApt.releaseName(inFile: "NAME=x\n") }
+    }
+}
+
+@Suite struct FullDiskTests {
+    /// The user's file is well, and the remedy is not about it.
+    @Test func aFolderThatCannotBeWrittenIsNotTheKernelsFault() {
+        let kernel = Data([0x1F, 0x8B, 8, 0]) + Data(repeating: 0, count: 64)
+        let error = #expect(throws: ImageError.self) {
+            try GuestImage(
+                kernel: kernel, ramBase: 0x4000_0000, ramSize: 64 << 20,
+                decompress: { try Subprocess.decompressed($0, in: URL(fileURLWithPath: "/dev/null")) })
+        }
+        #expect(error?.problem.hasPrefix("/dev/null/compressed-") == true)
+        #expect(error?.remedy == "correct the path")
     }
 }

@@ -25,14 +25,14 @@ final class RealShell {
     private static let TIOCGPTN: UInt = 0x8004_5430
     private static let POSIX_SPAWN_SETSID: Int16 = 0x80
 
-    init(_ command: [String], losing loss: Int? = nil) throws {
+    init(_ command: [String], losing loss: Int? = nil, path: String = "/usr/bin:/bin") throws {
         self.loss = loss
         terminal = Glibc.open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
         var (lock, number): (Int32, UInt32) = (0, 0)
         guard terminal >= 0, ioctl(terminal, Self.TIOCSPTLCK, &lock) == 0, ioctl(terminal, Self.TIOCGPTN, &number) == 0 else {
             throw Failure("no pseudo-terminal: \(String(cString: strerror(errno)))")
         }
-        process = try Self.start(command, at: "/dev/pts/\(number)")
+        process = try Self.start(command, at: "/dev/pts/\(number)", path)
     }
 
     deinit {
@@ -43,7 +43,7 @@ final class RealShell {
 
     /// Starts a program in a session of its own, because a shell asks for the terminal that controls it: that is the first
     /// one which the leader of a session opens.
-    private static func start(_ command: [String], at terminal: String) throws -> pid_t {
+    private static func start(_ command: [String], at terminal: String, _ path: String) throws -> pid_t {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -53,7 +53,7 @@ final class RealShell {
         defer { posix_spawn_file_actions_destroy(&files) }
         posix_spawn_file_actions_addopen(&files, 0, terminal, O_RDWR, 0)
         for descriptor in [1, 2] as [Int32] { posix_spawn_file_actions_adddup2(&files, 0, descriptor) }
-        let environment = ["PATH=/usr/bin:/bin", "PS1=shell:/# ", "TERM=linux", "HOME=/nonexistent"]
+        let environment = ["PATH=\(path)", "PS1=shell:/# ", "TERM=linux", "HOME=/nonexistent"]
         let lists = [command, environment].map { $0.map { strdup($0) } + [nil] }
         defer { lists.joined().forEach { free($0) } }
         var process: pid_t = 0
@@ -74,6 +74,7 @@ final class RealShell {
                 case .type(let bytes): type(bytes)
                 case .output(let bytes): output += bytes
                 case .finished(let status): return (status, output)
+                case .undecodable: throw Failure("undecodable")
                 }
             }
             actions = remote.heard(read()) + remote.nudge()

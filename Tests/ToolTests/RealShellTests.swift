@@ -45,6 +45,35 @@ import Testing
         #expect(result.status == 0)
     }
 
+    /// A shell without base64, or with one that does not do its work, runs nothing: that is no success. Busybox has its
+    /// own and looks for no other.
+    @Test(arguments: RealShell.all.filter { !$0[0].hasSuffix("busybox") }, [nil, "#!/bin/sh\nprintf 'exit 3'\n"])
+    func aShellThatCannotDecodeIsNoSuccess(shell: [String], decoder: String?) throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("entente-path-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        for name in ["sh", "stty", "cat"] {
+            let file = try #require(Subprocess.find(name))
+            try FileManager.default.createSymbolicLink(atPath: folder.appendingPathComponent(name).path, withDestinationPath: file)
+        }
+        if let decoder {
+            let file = folder.appendingPathComponent("base64")
+            try Data(decoder.utf8).write(to: file)
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file.path)
+        }
+        let failure = #expect(throws: Failure.self) {
+            try RealShell(shell, path: folder.path).run(Array("echo done".utf8))
+        }
+        #expect(failure?.problem == "undecodable")
+    }
+
+    /// The check counts bytes, and leaves the command its locale.
+    @Test(arguments: RealShell.all)
+    func lettersOfMoreThanOneByteArrive(shell: [String]) throws {
+        let result = try RealShell(shell).run(Array("printf '\u{E4}\u{20AC}%s' \"$LC_ALL\"".utf8))
+        #expect(result.status == 0 && String(decoding: result.output, as: UTF8.self) == "\u{E4}\u{20AC}")
+    }
+
     /// A console that loses a byte now and then delays a command, and does not change it.
     @Test(arguments: RealShell.all)
     func aByteThatIsLostChangesNoCommand(shell: [String]) throws {

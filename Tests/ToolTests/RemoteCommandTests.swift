@@ -46,6 +46,7 @@ private struct FakeShell {
                 case .type(let bytes): wire += shell.answer(String(decoding: bytes.dropLast(), as: UTF8.self)).utf8
                 case .output(let bytes): output += bytes
                 case .finished(let status): return (String(decoding: output, as: UTF8.self), status)
+                case .undecodable: return (String(decoding: output, as: UTF8.self), nil)
                 }
             }
         }
@@ -82,8 +83,10 @@ private struct FakeShell {
         #expect(typed(after: "eTOKENgot1.1022.").hasPrefix("_p=;_c="))
         #expect(typed(after: "eTOKENgot0.512.").hasPrefix("_p=$_c;_c=${_c}"))
         #expect(typed(after: "eTOKENgot1.10").isEmpty)
+        #expect(remote.typed.map { [$0.bytes, $0.size] } == [384, 800])
         #expect(typed(after: "24.").hasPrefix("_p=$_c;_c=${_c}"))
         #expect(typed(after: "eTOKENgot2.1068.").hasPrefix("stty -opost"))
+        #expect(remote.typed == nil)
     }
 
     @Test func promptsAreRecognised() {

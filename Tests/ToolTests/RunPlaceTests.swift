@@ -35,9 +35,9 @@ func makeWorkspace() throws -> Workspace {
         var place: RunPlace? = try RunPlace("system", workspace: workspace)
         let image = try #require(place?.image)
         try Data([1]).write(to: image)
-        #expect(RunPlace.present(in: workspace) == ["system"])
+        #expect(try RunPlace.present(in: workspace) == ["system"])
         place = nil
-        #expect(RunPlace.present(in: workspace).isEmpty)
+        #expect(try RunPlace.present(in: workspace).isEmpty)
         #expect(!FileManager.default.fileExists(atPath: image.path))
         #expect(try RunPlace("system", workspace: workspace).name == "system")
     }
@@ -52,6 +52,20 @@ func makeWorkspace() throws -> Workspace {
         _ = try RunPlace("system", workspace: workspace)
         #expect(!FileManager.default.fileExists(atPath: workspace.runs.appendingPathComponent("dead.img").path))
         #expect(FileManager.default.fileExists(atPath: running.image.path))
+    }
+
+    /// Whoever looks for runs takes no place from one that begins in that moment.
+    @Test func lookingForRunsDisturbsNone() throws {
+        let workspace = try makeWorkspace()
+        defer { try? FileManager.default.removeItem(at: workspace.root) }
+        DispatchQueue.concurrentPerform(iterations: 3) { role in
+            for _ in 0..<200 {
+                if role == 0 { _ = try? RunPlace.present(in: workspace) } else {
+                    let name = "system\(role)"
+                    #expect((try? RunPlace(name, workspace: workspace).name) == name)
+                }
+            }
+        }
     }
 
     @Test func tooManyAreRefused() throws {
@@ -79,5 +93,52 @@ func makeWorkspace() throws -> Workspace {
             }
         }
         #expect(try FileManager.default.contentsOfDirectory(atPath: workspace.root.path) == ["file"])
+    }
+}
+
+@Suite struct CleanTests {
+    /// - Parameter isElsewhere: The output does not go into the checkout.
+    private func workspace(isElsewhere: Bool) throws -> Workspace {
+        let root = try makeWorkspace().root
+        let workspace = Workspace(root: root, output: isElsewhere ? root.appendingPathComponent("out") : nil)
+        for path in ["tool.lock", "runs/old.lock", "runs/build.exclusive", "runs/old.img", "programs/a.elf", "logs/a/b.log"] {
+            let file = workspace.state.appendingPathComponent(path)
+            try workspace.make(file.deletingLastPathComponent())
+            try Data([1]).write(to: file)
+        }
+        try workspace.make(workspace.build)
+        try workspace.make(workspace.package)
+        return workspace
+    }
+
+    private func files(of workspace: Workspace) throws -> Set<String> {
+        Set(try FileManager.default.subpathsOfDirectory(atPath: workspace.state.path))
+    }
+
+    private let locks: Set = [
+        "tool.lock", "runs", "runs/old.lock", "runs/build.exclusive", "runs/places.exclusive",
+    ]
+
+    /// A lock that is deleted while another run has it locks nobody out any more.
+    @Test(arguments: [false, true])
+    func locksStay(isElsewhere: Bool) throws {
+        let workspace = try workspace(isElsewhere: isElsewhere)
+        defer { try? FileManager.default.removeItem(at: workspace.root) }
+        try CleanCommand.parse([]).delete(in: workspace)
+        #expect(try files(of: workspace) == locks.union(["runs/old.img", "logs", "logs/a", "logs/a/b.log"]))
+        try CleanCommand.parse(["--all"]).delete(in: workspace)
+        #expect(try files(of: workspace) == locks)
+        #expect(!FileManager.default.fileExists(atPath: workspace.build.path))
+        #expect(FileManager.default.fileExists(atPath: workspace.package.path) == !isElsewhere)
+    }
+
+    @Test func aRunningSystemKeepsItsFiles() throws {
+        let workspace = try workspace(isElsewhere: false)
+        defer { try? FileManager.default.removeItem(at: workspace.root) }
+        let place = try RunPlace("system", workspace: workspace)
+        let failure = #expect(throws: Failure.self) { try CleanCommand.parse(["--all"]).delete(in: workspace) }
+        #expect(failure?.problem == "these systems run and use what would be deleted: system")
+        #expect(FileManager.default.fileExists(atPath: workspace.programs.path))
+        withExtendedLifetime(place) {}
     }
 }

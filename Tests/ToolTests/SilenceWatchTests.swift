@@ -7,7 +7,7 @@ import Testing
     private let start = ContinuousClock.now
     private var watch: SilenceWatch
 
-    init() { watch = SilenceWatch(machine: "d", started: start) }
+    init() { watch = SilenceWatch(machine: "d", log: "logs/d.log", started: start) }
 
     private func line(_ state: String, used: Int, memory: Int = 3, wait: Int = 0, machine: String = "d", cpu: Int = 0) -> String {
         "[    1.000000] root: machine: \(machine) cpu \(cpu) \(state), used \(used) ms, exits: hypercall 1 wait \(wait) register 0 "
@@ -18,10 +18,10 @@ import Testing
     private mutating func told(_ first: [String], _ second: [String]) -> [String] {
         #expect(watch.due(now: start + .seconds(19)) == [])
         #expect(watch.untilNext(now: start + .seconds(19)) == .seconds(1))
-        #expect(watch.due(now: start + .seconds(20)) == [.ask("machine d\n")])
+        #expect(watch.due(now: start + .seconds(20)) == [.ask("machine d")])
         first.forEach { watch.heardRoot($0) }
         #expect(watch.due(now: start + .seconds(23)) == [])
-        #expect(watch.due(now: start + .seconds(24)) == [.ask("machine d\n")])
+        #expect(watch.due(now: start + .seconds(24)) == [.ask("machine d")])
         second.forEach { watch.heardRoot($0) }
         let said = watch.due(now: start + .seconds(27))
         #expect(watch.untilNext() == nil && watch.due(now: start + .seconds(99)) == [])
@@ -32,14 +32,15 @@ import Testing
         let computes = told([line("runs", used: 100)], [line("runs", used: 1200)])
         #expect(computes.first?.hasPrefix("'d' has said nothing for 20 s: CPU 0 computes, has used 1200 ms and left its machine 9 times: 3 accesses") == true)
         #expect(computes.last?.contains("console=ttyAMA0") == true)
-        watch = SilenceWatch(machine: "d", started: start)
+        watch = SilenceWatch(machine: "d", log: "logs/d.log", started: start)
         #expect(told([line("runs", used: 100, wait: 7)], [line("runs", used: 101, wait: 8)]).first?.contains("CPU 0 waits for an interrupt") == true)
     }
 
     @Test mutating func oneThatIsOffOrNeverRanIsNamed() {
         let off = told([line("stopped", used: 100), line("stopped", used: 0, cpu: 1)], [line("stopped", used: 100), line("stopped", used: 0, cpu: 1)])
         #expect(off.first?.contains("CPU 0 is off") == true && off.first?.contains("CPU 1") == false)
-        watch = SilenceWatch(machine: "d", started: start)
+        #expect(off.last?.contains("and at logs/d.log, because") == true)
+        watch = SilenceWatch(machine: "d", log: "logs/d.log", started: start)
         let idle = "machine: d cpu 0 runs, used 0 ms, exits: hypercall 0 wait 0 monitor 0"
         #expect(told([idle], [idle]).last?.contains("'priority'") == true)
     }

@@ -46,7 +46,7 @@ struct CrossBuild {
         if isFresh(program, inputs) { return program }
         try build(
             program, role, product: product, package: workspace.package, scratch: workspace.crossBuild,
-            toolset: CrossBuild.toolset)
+            toolset: CrossBuild.toolset, isDone: { isFresh(program, inputs) })
         return program
     }
 
@@ -68,13 +68,15 @@ struct CrossBuild {
 
     private func build(
         _ program: URL, _ role: Role, product: String, package: URL, scratch: URL, toolset: String,
-        libraries: [String] = []
+        libraries: [String] = [], isDone: () -> Bool = { false }
     ) throws {
         let name = program.deletingPathExtension().lastPathComponent
-        // A source that changes while it is compiled must count as newer than the program.
-        let start = Date()
         // Another run must not link an archive that this one is writing.
         try workspace.exclusively("build", "builds programs") {
+            // The run that was waited for may have built it.
+            if isDone() { return }
+            // A source that changes while it is compiled must count as newer than the program.
+            let start = Date()
             try Progress.step("Building \(name) for the board") {
                 let toolset = workspace.root.appendingPathComponent(toolset)
                 try Subprocess(
@@ -82,8 +84,10 @@ struct CrossBuild {
                     environment: ["ENTENTE_BOARD": "1", "ENTENTE_ROOT": workspace.root.path]).run()
                 try workspace.make(program.deletingLastPathComponent())
                 let archive = scratch.appendingPathComponent("aarch64-none-none-elf/release/lib\(product).a")
-                try link([archive.path] + libraries, as: role, to: program)
-                try FileManager.default.setAttributes([.modificationDate: start], ofItemAtPath: program.path)
+                try program.replacedWhole { part in
+                    try link([archive.path] + libraries, as: role, to: part, named: name)
+                    try FileManager.default.setAttributes([.modificationDate: start], ofItemAtPath: part.path)
+                }
             }
         }
     }
@@ -95,12 +99,11 @@ struct CrossBuild {
         ]
     }
 
-    private func link(_ files: [String], as role: Role, to program: URL) throws {
+    private func link(_ files: [String], as role: Role, to program: URL, named name: String) throws {
         let arguments = role.linkerArguments + ["-o", program.path] + files
         let linker = Subprocess("ld.lld", arguments, directory: workspace.root)
         let (status, text) = try linker.outcome()
         guard status != 0 else { return }
-        let name = program.deletingPathExtension().lastPathComponent
         throw UndefinedSymbols(linker: text).failure(of: name) ?? Failure("ld.lld ended with status \(status):\n\(text)")
     }
 

@@ -58,7 +58,12 @@ extension Subprocess {
     static func decompressed(_ data: Data, in folder: URL) throws -> Data {
         let file = folder.appendingPathComponent("compressed-\(UUID().uuidString).gz")
         defer { try? FileManager.default.removeItem(at: file) }
-        try data.write(to: file)
+        do {
+            try data.write(to: file)
+        } catch let error as CocoaError {
+            let failure = Failure(error, of: file)
+            throw ImageError(failure.problem, remedy: failure.remedy ?? Failure.remedyForFullDisk)
+        }
         return try Subprocess("gzip", ["-dc", file.path]).output()
     }
 }

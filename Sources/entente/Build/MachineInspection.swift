@@ -19,7 +19,9 @@ struct MachineInspection {
         } catch let error as ImageError {
             return [MachineFinding(at: "device-tree", .error, error.problem, remedy: error.remedy)]
         } catch {
-            return [MachineFinding(at: "device-tree", .error, "\(error)", remedy: "mend the file")]
+            // The folder in which the tool works on it may be full.
+            let failure = (error as? Failure) ?? (error as? CocoaError).map { Failure($0) } ?? Failure("\(error)")
+            return [MachineFinding(at: "device-tree", .error, failure.problem, remedy: failure.remedy ?? "mend the file")]
         }
     }
 

@@ -23,31 +23,58 @@ struct CleanCommand: ParsableCommand {
         if packages, all { throw ValidationError("--packages and --all exclude each other.") }
     }
 
-    func run() throws {
-        let workspace = try Workspace.current()
-        let running = RunPlace.present(in: workspace)
+    func run() throws { try delete(in: try Workspace.current()) }
+
+    /// Holds the locks of all that writes there: the script's, which builds the tool, that of builds, and that of runs.
+    func delete(in workspace: Workspace) throws {
+        // A run that builds would be waited for, only to be found running.
+        try CleanCommand.refuse(try RunPlace.present(in: workspace))
+        let tool = try FileLock.wait(for: workspace.state.appendingPathComponent("tool.lock"), because: "builds the tool")
+        try withExtendedLifetime(tool) {
+            try workspace.exclusively("build", "builds programs") {
+                try RunPlace.whileNoneStarts(in: workspace) { running in
+                    try CleanCommand.refuse(running)
+                    try deleteAll(of: places(in: workspace))
+                }
+            }
+        }
+    }
+
+    private static func refuse(_ running: [String]) throws {
         guard running.isEmpty else {
             throw Failure(
                 "these systems run and use what would be deleted: \(running.joined(separator: ", "))", remedy: "end them first")
         }
+    }
+
+    private func deleteAll(of places: [URL]) throws {
         var bytes = 0
-        for folder in folders(of: workspace) where FileManager.default.fileExists(atPath: folder.path) {
-            let size = FileManager.default.allocatedSize(below: folder)
+        for place in places where FileManager.default.fileExists(atPath: place.path) {
+            let size = FileManager.default.allocatedSize(below: place)
             bytes += size
-            try FileManager.default.removeItem(at: folder)
-            print("\(folder.path): \(CleanCommand.megabytes(size))")
+            try FileManager.default.removeItem(at: place)
+            print("\(place.path): \(CleanCommand.megabytes(size))")
         }
         print("deleted: \(CleanCommand.megabytes(bytes))")
     }
 
-    private func folders(of workspace: Workspace) -> [URL] {
+    private func places(in workspace: Workspace) -> [URL] {
         if packages { return [workspace.packages, workspace.crossBuild.appendingPathComponent("packages")] }
-        if all { return [workspace.build, workspace.state] }
-        // Runs remove what they leave; one may be going on.
-        let kept = [workspace.logs, workspace.debian, workspace.runs].map(\.lastPathComponent)
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: workspace.state.path)) ?? []
-        return [workspace.build]
-            + names.sorted().filter { !kept.contains($0) }.map { workspace.state.appendingPathComponent($0) }
+        // Runs remove what they leave.
+        let kept = [workspace.runs] + (all ? [] : [workspace.logs, workspace.debian])
+        // Links to the sources, where the output lies elsewhere.
+        let links = workspace.package == workspace.root ? [] : [workspace.package]
+        return [workspace.build] + links
+            + CleanCommand.files(in: workspace.state).filter { !kept.map(\.path).contains($0.path) }
+            + (all ? CleanCommand.files(in: workspace.runs) : [])
+    }
+
+    /// What is in a folder, except files that are locks: another run that waits for a deleted one would get a lock that
+    /// nobody else asks for.
+    private static func files(in folder: URL) -> [URL] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        return names.sorted().filter { name in !["lock", "exclusive"].contains { name.hasSuffix(".\($0)") } }
+            .map(folder.appendingPathComponent)
     }
 
     static func megabytes(_ bytes: Int) -> String { "\((bytes + 500_000) / 1_000_000) MB" }

@@ -40,8 +40,11 @@ struct ConsoleCommand: ParsableCommand {
     }
 
     func run() throws {
-        let console = try ConsoleClient(name, of: system.system, workspace: Workspace.current())
-        let link = ConsoleLink(console: console, until: until, timeout: timeout.map { .seconds($0) })
+        let limit = timeout.map { Duration.seconds($0) }
+        let console = try ConsoleClient(
+            name, of: system.system, workspace: Workspace.current(),
+            patience: min(limit ?? ConsoleClient.patience, ConsoleClient.patience))
+        let link = ConsoleLink(console: console, until: until, timeout: limit)
         throw ExitCode(try link.run())
     }
 }
@@ -49,10 +52,11 @@ struct ConsoleCommand: ParsableCommand {
 struct RestartCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "restart",
-        abstract: "Restarts a machine or a component of a running system, dead or hung, and waits until it is back.",
+        abstract: "Restarts a machine or a component of a running system, though it hangs, and waits until it is back.",
         discussion: """
-            It counts as one of the deaths that the restart policy allows (docs/manifest.md). The status is 1 if it \
-            stays stopped.
+            One that is dead and will come back by itself is waited for; one that stays stopped needs a new run of the \
+            system. A restart counts as one of the deaths that the restart policy allows (docs/manifest.md). The status \
+            is 1 if it stays stopped.
             """)
 
     @Argument(help: ArgumentHelp("The machine or component.", valueName: "name"))
@@ -70,18 +74,25 @@ struct RestartCommand: ParsableCommand {
     func run() throws {
         let workspace = try Workspace.current()
         // Root takes whole names only, and the run knows them.
-        let whole = try ConsoleClient(name, of: system.system, workspace: workspace).name
-        let root = try ConsoleClient("root", of: system.system, workspace: workspace)
+        let deadline = ContinuousClock.now + .seconds(timeout)
+        let patience = min(.seconds(timeout), ConsoleClient.patience)
+        let whole = try ConsoleClient(name, of: system.system, workspace: workspace, patience: patience).name
+        let root = try ConsoleClient("root", of: system.system, workspace: workspace, patience: patience)
         try root.type(RootCommand.kill(whole))
         var answer = RestartAnswer(name: whole)
-        let deadline = ContinuousClock.now + .seconds(timeout)
         while ContinuousClock.now < deadline {
-            guard let said = root.read(patience: deadline - .now) else {
-                throw Failure("the system ended", status: ExitStatus.connectionLost)
-            }
+            guard let said = root.read(patience: deadline - .now) else { throw ConsoleClient.ended }
             switch answer.heard(said) {
             case .back(let line): return print(line)
-            case .refused(let line): throw Failure("root: \(line)")
+            // Root brings it back by itself, or never.
+            case .dead: try root.type(RootCommand.line("restarts"))
+            case .stopped(let line):
+                throw Failure(
+                    "root: \(line)",
+                    remedy: "start the system anew, or let its 'restart' in the manifest allow more deaths")
+            case .refused(let line):
+                throw Failure(
+                    "root: \(line)", remedy: "take a name of 'echo restarts | ./entente console root'")
             case nil: continue
             }
         }
@@ -96,10 +107,14 @@ struct RestartAnswer {
     enum Outcome: Equatable {
         case back(String)
         case refused(String)
+        /// It was dead already; root's list is to tell whether it comes back.
+        case dead
+        case stopped(String)
     }
 
     let name: String
     private var splitter = LineSplitter()
+    private var wasDead = false
 
     init(name: String) { self.name = name }
 
@@ -109,10 +124,16 @@ struct RestartAnswer {
             let text = line.hasPrefix("[") ? line.drop { $0 != "]" }.dropFirst().drop { $0 == " " } : line[...]
             let words = String(text).replacing("root: ", with: "")
             if words.hasPrefix("back: \(name),") { return .back(words) }
-            let refusals = [
-                "limit: \(name) ", "\(name) is beyond its limit; limit: ", "it is dead already", "nothing has that name",
-            ]
-            if refusals.contains(where: words.hasPrefix) { return .refused(words) }
+            if words.hasPrefix("nothing has that name") { return .refused(words) }
+            let stops = ["limit: \(name) ", "\(name) is beyond its limit; limit: "]
+            if stops.contains(where: words.hasPrefix) { return .stopped(words) }
+            if words.hasPrefix("it is dead already") {
+                wasDead = true
+                return .dead
+            }
+            if wasDead, words.hasPrefix("\(name): stays stopped") { return .stopped(words) }
+            // It came back in between.
+            if wasDead, words.hasPrefix("\(name): runs") { return .back(words) }
         }
         return nil
     }

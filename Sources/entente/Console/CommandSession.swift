@@ -36,6 +36,10 @@ struct CommandSession {
         case .type(let bytes): session.type(bytes, to: machine.number)
         case .output(let bytes): try StandardStreams.write(bytes)
         case .finished(let status): return status
+        case .undecodable:
+            throw Failure(
+                "the shell of '\(machine.name)' has no working 'base64', by which the command travels; nothing was run",
+                remedy: "add 'base64' to the PATH of that shell", status: ExitStatus.connectionLost)
         }
         return nil
     }
@@ -43,9 +47,15 @@ struct CommandSession {
     private func timeIsOver(_ remote: RemoteCommand, _ timeout: Duration) -> Failure {
         try? StandardStreams.write(remote.keptBack)
         let seconds = timeout.components.seconds
-        let what = remote.isRunning
-            ? "the command did not end within \(seconds) s"
-            : "no shell answered at the console of '\(machine.name)' within \(seconds) s"
-        return Failure(what, remedy: "allow more time by --timeout, or look at \(session.place.log(of: machine).shortPath)", status: ExitStatus.timeout)
+        let what = if let (bytes, size) = remote.typed {
+            "the command was still being typed after \(seconds) s: \(bytes) of \(size) bytes"
+        } else if remote.isRunning {
+            "the command did not end within \(seconds) s"
+        } else {
+            "no shell answered at the console of '\(machine.name)' within \(seconds) s"
+        }
+        return Failure(
+            what, remedy: "allow more time by --timeout, or look at \(session.place.log(of: machine).shortPath)",
+            status: ExitStatus.timeout)
     }
 }

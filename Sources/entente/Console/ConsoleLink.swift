@@ -10,7 +10,7 @@ final class ConsoleLink {
     private let end: [UInt8]?
     private let timeout: Duration?
     private let isRaw = TerminalMode.inputIsTerminal && TerminalMode.outputIsTerminal
-    private var keys = KeyCommands()
+    private var keys = KeyCommands(use: .console)
     private var inputIsOpen = true
     /// The last of what the console said, as far as it may hold the beginning of `end`.
     private var tail: [UInt8] = []
@@ -43,7 +43,7 @@ final class ConsoleLink {
             lastSign = .now
             if polled.count > 1, polled[1].revents != 0, try readInput() { return 0 }
             if polled[0].revents != 0 {
-                guard let said = console.read(patience: .zero) else { return ExitStatus.connectionLost }
+                guard let said = console.read(patience: .zero) else { throw ConsoleClient.ended }
                 try StandardStreams.write(said)
                 if holdsEnd(said) { return 0 }
             }
@@ -71,9 +71,14 @@ final class ConsoleLink {
             return false
         }
         for action in keys.take(buffer[..<count]) {
-            if action == .quit { return true }
-            if case .type(let bytes) = action { try console.type(bytes) }
-            if action == .typeSize, let size = TerminalMode.size { try console.type("\(size.sttyCommand)\n".utf8) }
+            switch action {
+            case .quit: return true
+            case .type(let bytes): try console.type(bytes)
+            case .typeSize: if let size = TerminalMode.size { try console.type("\(size.sttyCommand)\n".utf8) }
+            // In raw mode a line feed does not go back to the line's beginning.
+            case .help: Progress.say("\r\n" + KeyCommands.helpOfConsole.joined(separator: "\r\n") + "\r")
+            default: break
+            }
         }
         return false
     }

@@ -23,6 +23,9 @@ struct KeyCommands {
         case mute
     }
 
+    /// What the keys go to: only a whole session can turn from console to console.
+    enum Use { case session, console }
+
     static let prefix: UInt8 = 0x01
     static let help = [
         "Ctrl-A X       leave: the board is switched off",
@@ -37,10 +40,20 @@ struct KeyCommands {
         "Ctrl-A ?       this list",
     ]
 
+    static let helpOfConsole = [
+        "Ctrl-A X       leave: the system goes on",
+        "Ctrl-A W       type 'stty', with the terminal's size, at the console's shell: after the window has changed",
+        "Ctrl-A Ctrl-A  type Ctrl-A",
+        "Ctrl-A ?       this list",
+    ]
+
+    private let use: Use
     private var isPrefixed = false
     private var question: Question?
     private var name = ""
     private static let longestName = 64
+
+    init(use: Use = .session) { self.use = use }
 
     mutating func take(_ bytes: some Sequence<UInt8>) -> [Action] {
         var actions: [Action] = []
@@ -65,14 +78,15 @@ struct KeyCommands {
         switch byte {
         case KeyCommands.prefix: .type([byte])
         case UInt8(ascii: "x"), UInt8(ascii: "X"): .quit
+        case UInt8(ascii: "w"), UInt8(ascii: "W"): .typeSize
+        case UInt8(ascii: "?"), UInt8(ascii: "h"), UInt8(ascii: "H"): .help
+        case _ where use == .console: nil
         case UInt8(ascii: "n"), UInt8(ascii: "N"): .nextMachine
         case UInt8(ascii: "l"), UInt8(ascii: "L"): .toggleLogs
-        case UInt8(ascii: "w"), UInt8(ascii: "W"): .typeSize
         case UInt8(ascii: "c"), UInt8(ascii: "C"): ask(.attach)
         case UInt8(ascii: "r"), UInt8(ascii: "R"): ask(.restart)
         case UInt8(ascii: "m"), UInt8(ascii: "M"): ask(.mute)
         case UInt8(ascii: "1")...UInt8(ascii: "9"): .machine(Int(byte - UInt8(ascii: "0")))
-        case UInt8(ascii: "?"), UInt8(ascii: "h"), UInt8(ascii: "H"): .help
         default: nil
         }
     }

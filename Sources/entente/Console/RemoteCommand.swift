@@ -15,6 +15,8 @@ struct RemoteCommand {
         /// Bytes of the command's output.
         case output([UInt8])
         case finished(status: Int32)
+        /// The shell got another command out of the pieces than was sent, and has run nothing.
+        case undecodable
     }
 
     private enum State {
@@ -30,6 +32,8 @@ struct RemoteCommand {
 
     private let token: String
     private let pieces: [Substring]
+    /// Bytes of the command.
+    private let size: Int
     private var state = State.waitingForPrompt
     private var heard: [UInt8] = []
     /// When the machine said something, or was asked something, the last time.
@@ -47,7 +51,9 @@ struct RemoteCommand {
         token: String = "e" + String(UInt32.random(in: 0x1000_0000 ... .max), radix: 16)
     ) {
         self.token = token
-        var rest = Data(command).base64EncodedString()[...]
+        let bytes = Data(command)
+        size = bytes.count
+        var rest = bytes.base64EncodedString()[...]
         var pieces: [Substring] = []
         repeat {
             pieces.append(rest.prefix(RemoteCommand.pieceSize))
@@ -64,6 +70,12 @@ struct RemoteCommand {
 
     /// Output that was kept back because it could be the beginning of the mark behind the output.
     var keptBack: [UInt8] { isRunning ? heard : [] }
+
+    /// How many of the command's bytes the shell has; nil unless they are being typed.
+    var typed: (bytes: Int, size: Int)? {
+        guard case .sending(let number, _) = state else { return nil }
+        return (number * RemoteCommand.pieceSize / 4 * 3, size)
+    }
 
     /// Whether the shell has begun to run the command.
     var isRunning: Bool { if case .running = state { true } else { false } }
@@ -114,6 +126,10 @@ struct RemoteCommand {
             guard length == pieces[...number].reduce(0, { $0 + $1.utf8.count }) else { return resend(number, isAgain) }
             return number + 1 < pieces.count ? send(number + 1) : start()
         case .starting:
+            if drop(through: "\(token)undecoded\n") {
+                state = .finished
+                return [.undecodable]
+            }
             guard drop(through: "\(token)begin\n") else { return nil }
             state = .running
             return []
@@ -151,8 +167,11 @@ struct RemoteCommand {
         state = .starting
         // A substitution drops the line feeds at its end, so another character stands there.
         let decode = "_c=\"$(printf %s \"$_c\"|base64 -d;printf .)\""
-        let run = "\(decode);sh -c \"${_c%.}\" </dev/null"
-        return [type("stty -opost;\(answer("begin"));\(run);printf '\\n%s%s %d\\n' \(token) end $?;stty opost")]
+        // Without a working base64 nothing is left, and a shell runs nothing with success. The length is counted in bytes,
+        // in a process of its own so that the command keeps its locale.
+        let isWhole = "(LC_ALL=C;[ ${#_c} = \(size + 1) ])"
+        let run = "\(answer("begin"));sh -c \"${_c%.}\" </dev/null;printf '\\n%s%s %d\\n' \(token) end $?"
+        return [type("stty -opost;\(decode);if \(isWhole);then \(run);else \(answer("undecoded"));fi;stty opost")]
     }
 
     private mutating func takeOutput() -> [Action]? {

@@ -60,8 +60,8 @@ final class Session {
 
     /// Has root asked about a machine that says nothing; on the bare board there is no root.
     func watchSilence(of machine: Channel?) {
-        guard case .multiplexed = framing, let machine else { return }
-        silence = (SilenceWatch(machine: machine.name), machine.number)
+        guard case .multiplexed = framing, let machine, machine.kind == .machine else { return }
+        silence = (SilenceWatch(machine: machine.name, log: place.log(of: machine).shortPath), machine.number)
     }
 
     /// Waits until something happens or `timeout` is over, and says what; nothing after a timeout or a signal.
@@ -85,8 +85,8 @@ final class Session {
         guard let actions = silence?.watch.due() else { return [] }
         return actions.compactMap { action in
             switch action {
-            case .ask(let text):
-                type(text.utf8, to: ConsoleChannel.root)
+            case .ask(let command):
+                type(RootCommand.line(command), to: ConsoleChannel.root)
                 return nil
             case .say(let text):
                 return .line(channel: ConsoleChannel.root, text: "[entente: \(text)]")

@@ -6,6 +6,7 @@ import Foundation
 /// computes from one that waits. It asks once in a session, and never after the machine's first byte.
 struct SilenceWatch {
     enum Action: Equatable {
+        /// A command for root.
         case ask(String)
         case say(String)
     }
@@ -24,13 +25,16 @@ struct SilenceWatch {
     private static let interval = Duration.seconds(1)
 
     private let machine: String
+    /// The path of the machine's log.
+    private let log: String
     private let started: ContinuousClock.Instant
     private var state = State.listening
     private var deadline: ContinuousClock.Instant
     private var answers: [ProcessorReport] = []
 
-    init(machine: String, started: ContinuousClock.Instant = .now) {
+    init(machine: String, log: String, started: ContinuousClock.Instant = .now) {
         self.machine = machine
+        self.log = log
         self.started = started
         deadline = started + SilenceWatch.patience
     }
@@ -71,7 +75,7 @@ struct SilenceWatch {
 
     private mutating func ask(_ next: State, _ now: ContinuousClock.Instant) -> [Action] {
         (state, deadline, answers) = (next, now + SilenceWatch.answerTime, [])
-        return [.ask("machine \(machine)\n")]
+        return [.ask("machine \(machine)")]
     }
 
     private mutating func end(_ progress: [ProcessorProgress]) -> [Action] {
@@ -80,7 +84,7 @@ struct SilenceWatch {
         // Those that were never switched on say nothing about the machine.
         let shown = progress.enumerated().filter { $0.offset == 0 || $0.element.kind != .stopped }
         let known = shown.map { "CPU \($0.offset) \($0.element.text)" }.joined(separator: "; ")
-        return [.say("'\(machine)' has said nothing for \(seconds) s: \(known)"), .say("try: \(progress[0].remedy)")]
+        return [.say("'\(machine)' has said nothing for \(seconds) s: \(known)"), .say("try: \(progress[0].remedy(log: log))")]
     }
 
     private mutating func end(_ texts: [String]) -> [Action] {
@@ -157,10 +161,11 @@ struct ProcessorProgress {
             + "\(exits["wait", default: 0]) waits, \(exits["interrupt", default: 0]) interrupts"
     }
 
-    var remedy: String {
+    /// - Parameter log: The path of the machine's log.
+    func remedy(log: String) -> String {
         switch kind {
         case .stopped:
-            "look at root's lines and its log, because the machine has switched itself off or has failed"
+            "look at root's lines (Ctrl-A C root) and at \(log), because the machine has switched itself off or has failed"
         case .computes, .waits:
             "'console=ttyAMA0' on its command line, more 'memory', or for a program of your own its 'format' and the "
                 + "address for which it is linked; './entente debug SYSTEM NAME' shows where it is"

@@ -42,7 +42,8 @@ struct BootPlan {
             initrd: nil, seed: options.icount ? .fixed : .random, terminal: options.icount ? nil : TerminalMode.size
         ).compiled(workspace: workspace)
         place = try RunPlace("\(manifest.name).bare", workspace: workspace)
-        let kept = workspace.systems.appendingPathComponent("\(manifest.name).bare.dtb")
+        let kept = workspace.systems.appendingPathComponent(
+            "\(manifest.name)-\(machine.name)-\(manifest.file.placeKey).bare.dtb")
         if keepsFiles { try workspace.make(workspace.systems) }
         let treeFile = keepsFiles ? kept : place.image
         try tree.writeWhole(to: treeFile)

@@ -14,7 +14,7 @@ struct DebianGuest {
     /// Fetches what is not there yet, and (re)builds the initial file system, which takes a few milliseconds.
     func prepare() throws {
         if !isFetched { try workspace.exclusively("debian", "fetches Debian's kernel") { try fetchOnce() } }
-        let image = try Initramfs(busybox: Data(contentsOf: busybox)).archive()
+        let image = try Initramfs(busybox: Data(contentsOf: busybox), folder: folder).archive()
         if (try? Data(contentsOf: initrd)) != image { try image.writeWhole(to: initrd) }
     }
 

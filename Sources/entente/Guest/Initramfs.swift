@@ -3,6 +3,8 @@ import Foundation
 /// The initial file system of a Debian machine: busybox, a link for each of its commands, and four small files.
 struct Initramfs {
     let busybox: Data
+    /// Where it lies.
+    let folder: URL
 
     func archive() throws -> Data {
         var archive = CpioArchive()
@@ -12,7 +14,7 @@ struct Initramfs {
         archive.add(characterDevice: "dev/null", major: 1, minor: 3, permissions: 0o666)
         for path in ["sbin", "usr"] { archive.add(link: path, to: path == "usr" ? "/" : "bin") }
         archive.add(file: "bin/busybox", contents: busybox, permissions: 0o755)
-        for name in try Initramfs.commands(of: busybox) where name != "busybox" {
+        for name in try Initramfs.commands(of: busybox, in: folder) where name != "busybox" {
             archive.add(link: "bin/\(name)", to: "busybox")
         }
         archive.add(link: "init", to: "bin/busybox")
@@ -24,11 +26,11 @@ struct Initramfs {
 
     /// The commands that a busybox provides, as its own table of names says: busybox for another architecture cannot be
     /// asked here, and letting it make its links in the machine costs every boot a few million instructions.
-    static func commands(of busybox: Data) throws -> [String] {
+    static func commands(of busybox: Data, in folder: URL) throws -> [String] {
         // The table is sorted and each name ends with a zero byte; "[" and "[[" sort first.
         guard let start = busybox.range(of: Data("\0[\0[[\0".utf8)) else {
             throw Failure("the busybox of the guest holds no table of commands",
-                          remedy: "delete the folder .entente/debian, so that it is fetched again")
+                          remedy: "delete the folder \(folder.shortPath), so that it is fetched again")
         }
         var names: [String] = []
         for name in busybox[(start.lowerBound + 1)...].split(separator: 0, maxSplits: 1000, omittingEmptySubsequences: false) {
@@ -39,7 +41,7 @@ struct Initramfs {
         }
         guard names.contains("sh"), names.contains("init"), names.contains("mount") else {
             throw Failure("the busybox of the guest lacks one of the commands sh, init and mount",
-                          remedy: "delete the folder .entente/debian, so that it is fetched again")
+                          remedy: "delete the folder \(folder.shortPath), so that it is fetched again")
         }
         return names
     }

@@ -25,25 +25,27 @@ struct ClientTemplate {
         return (Array(repeating: "..", count: here.count - shared) + there.dropFirst(shared)).joined(separator: "/")
     }
 
-    /// The method that the template calls: the first one whose parameters have values that can be made up.
-    private var call: String {
-        let method = used.interface.methods.first { $0.parameters.allSatisfy { ClientTemplate.values[$0.type] != nil } }
-        guard let method else { return "// Call it here: client.METHOD(…)." }
+    /// The method that the template calls, if there is one whose parameters have values that can be made up.
+    private var method: Interface.Method? {
+        used.interface.methods.first { $0.parameters.allSatisfy { ClientTemplate.values[$0.type] != nil } }
+    }
+
+    private func call(_ method: Interface.Method) -> String {
         let arguments = method.parameters.map { parameter in
             (parameter.label.map { $0 + ": " } ?? "") + (ClientTemplate.values[parameter.type] ?? "")
         }
         let call = "try client.\(method.name)(\(arguments.joined(separator: ", ")))"
-        guard method.result != nil else { return call + "\n        log(\"\(method.name): done\")" }
+        guard let result = method.result else { return call + "\n        log(\"\(method.name): done\")" }
+        // A type of the other package may not describe itself on the board.
+        guard ClientTemplate.values[result] != nil else { return "_ = \(call)\n        log(\"\(method.name): done\")" }
         return "let answer = \(call)\n        log(\"\(method.name): \\(answer)\")"
     }
 
+    /// By type; a component can log each of them.
     private static let values = Dictionary(
-        uniqueKeysWithValues: ["", "8", "16", "32", "64"].flatMap { [("Int\($0)", "1"), ("UInt\($0)", "1")] } + [("Bool", "true")])
-
-    /// The error that the call of the template throws.
-    private var failure: String {
-        used.interface.methods.first { $0.parameters.allSatisfy { ClientTemplate.values[$0.type] != nil } }?.failure ?? "Never"
-    }
+        uniqueKeysWithValues: ["", "8", "16", "32", "64"].flatMap { [("Int\($0)", "1"), ("UInt\($0)", "1")] } + [
+            ("Bool", "true"), ("Float", "1.5"), ("Double", "1.5"), ("ShortText", "ShortText(\"text\")"),
+        ])
 
     var package: String {
         ComponentTemplate.package
@@ -116,13 +118,13 @@ struct ClientTemplate {
 
                 @Suite struct MODULETests {
                     /// In other tests serve whatever conforms to `\(used.interface.name)` under this name.
-                    @Test func saysThatItsServerIsGone() {
+                    @Test func \(method == nil ? "callsNothingYet" : "saysThatItsServerIsGone")() {
                         let kernel = FakeKernel()
                         let server = kernel.component("\(name)")
                         let component = kernel.component("NAME", uses: ["\(name)": server])
                         server.stop()
                         component.run { step(\(client)(named: "\(name)")) }
-                        #expect(component.lines == ["\(name) is gone"])
+                        #expect(component.lines == [\(method == nil ? "" : "\"\(name) is gone\"")])
                     }
                 }
                 """),
@@ -130,20 +132,34 @@ struct ClientTemplate {
     }
 
     private func logic(_ client: String) -> String {
-        """
+        guard let method else { return logicWithoutCall(client) }
+        return """
         import Entente
         import \(used.module)
 
         /// One step of the component's work: nothing in it knows whether it runs on a board or in a test.
         public func step(_ client: \(client)) {
-            do throws(CallError<\(failure)>) {
-                \(call)
+            do throws(CallError<\(method.failure ?? "Never")>) {
+                \(call(method))
             } catch {
                 switch error {
                 case .dead: log("\(name) is gone")
                 default: log("\(name) did not answer as it should")
                 }
             }
+        }
+        """
+    }
+
+    /// No value of a type of the other package can be made up.
+    private func logicWithoutCall(_ client: String) -> String {
+        """
+        import Entente
+        import \(used.module)
+
+        /// One step of the component's work: nothing in it knows whether it runs on a board or in a test.
+        public func step(_ client: \(client)) {
+            // Call it here: `try client.METHOD(…)`, which throws a `CallError` if the other component is dead.
         }
         """
     }

@@ -18,19 +18,29 @@ final class RunPlace: Sendable {
 
     /// Takes the first place that no run has.
     init(_ system: String, workspace: Workspace) throws {
-        for number in 1...Self.most {
-            let name = number == 1 ? system : "\(system).\(number)"
-            guard let lock = try FileLock.take(workspace.runs.appendingPathComponent("\(name).lock")) else { continue }
-            self.name = name
-            self.lock = lock
-            logs = workspace.logs.appendingPathComponent(name)
-            image = workspace.runs.appendingPathComponent("\(name).img")
-            control = workspace.runs.appendingPathComponent("\(name).control")
+        (name, lock) = try Self.exclusively(in: workspace) {
+            let free = try Self.takeFree(system, in: workspace.runs)
             Self.removeWhatDeadRunsLeft(in: workspace.runs)
-            return
+            return free
+        }
+        logs = workspace.logs.appendingPathComponent(name)
+        image = workspace.runs.appendingPathComponent("\(name).img")
+        control = workspace.runs.appendingPathComponent("\(name).control")
+    }
+
+    private static func takeFree(_ system: String, in runs: URL) throws -> (String, FileLock) {
+        for number in 1...most {
+            let name = number == 1 ? system : "\(system).\(number)"
+            if let lock = try FileLock.take(runs.appendingPathComponent("\(name).lock")) { return (name, lock) }
         }
         throw Failure(
-            "\(Self.most) systems named '\(system)' run already", remedy: "end some of them, or give this one another name")
+            "\(most) systems named '\(system)' run already", remedy: "end some of them, or give this one another name")
+    }
+
+    /// Keeps others from places meanwhile, because a look whether a place is free takes its lock for a moment: a run that
+    /// began in that moment would get another name.
+    private static func exclusively<Result>(in workspace: Workspace, _ body: () throws -> Result) throws -> Result {
+        try workspace.exclusively("places", "looks for the systems that run", body)
     }
 
     func log(of console: Channel) -> URL { logs.appendingPathComponent("\(console.name).log") }
@@ -53,9 +63,18 @@ final class RunPlace: Sendable {
     }
 
     /// The systems that run now.
-    static func present(in workspace: Workspace) -> [String] {
-        names(in: workspace.runs).filter { name in
-            do { return try FileLock.take(workspace.runs.appendingPathComponent("\(name).lock")) == nil } catch { return false }
+    static func present(in workspace: Workspace) throws -> [String] {
+        try whileNoneStarts(in: workspace) { $0 }
+    }
+
+    /// Passes on the systems that run now; none begins before the closure has ended.
+    static func whileNoneStarts<Result>(in workspace: Workspace, _ body: ([String]) throws -> Result) throws -> Result {
+        try exclusively(in: workspace) {
+            let running = names(in: workspace.runs).filter { name in
+                let lock = workspace.runs.appendingPathComponent("\(name).lock")
+                do { return try FileLock.take(lock) == nil } catch { return false }
+            }
+            return try body(running)
         }
     }
 

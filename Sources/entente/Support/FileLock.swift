@@ -19,12 +19,22 @@ final class FileLock: Sendable {
     /// Waits until nobody else has the lock, and says so after a moment.
     static func wait(for file: URL, because work: String) throws -> FileLock {
         let lock = try FileLock(opening: file)
-        if flock(lock.descriptor, LOCK_EX | LOCK_NB) != 0 {
+        var turns = 0
+        while flock(lock.descriptor, LOCK_EX | LOCK_NB) != 0 {
+            turns += 1
+            guard turns > silentTurns else {
+                usleep(20_000)
+                continue
+            }
             Progress.say("==> Waiting for another run of the tool, which \(work)")
             while flock(lock.descriptor, LOCK_EX) != 0 && errno == EINTR {}
+            break
         }
         return lock
     }
+
+    /// Of 20 ms each: most holders of a lock need it for less.
+    private static let silentTurns = 25
 
     private init(opening file: URL) throws {
         try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
@@ -36,17 +46,28 @@ final class FileLock: Sendable {
     deinit { close(descriptor) }
 }
 
+extension URL {
+    /// Replaces this file at once by another one beside it, which the closure writes: others who read it meanwhile see all
+    /// of the old one or all of the new one.
+    func replacedWhole(_ write: (URL) throws -> Void) throws {
+        let part = deletingLastPathComponent().appendingPathComponent(".\(lastPathComponent).\(UUID().uuidString)")
+        do {
+            try write(part)
+            guard rename(part.path, path) == 0 else { throw Failure.ofCall(on: self) }
+        } catch {
+            try? FileManager.default.removeItem(at: part)
+            throw error
+        }
+    }
+}
+
 extension Data {
     /// Writes a file that others may read meanwhile: they see all of the old one or all of the new one.
     func writeWhole(to file: URL) throws {
-        let part = file.deletingLastPathComponent()
-            .appendingPathComponent(".\(file.lastPathComponent).\(UUID().uuidString)")
         do {
-            try write(to: part)
-            guard rename(part.path, file.path) == 0 else { throw Failure.ofCall(on: file) }
-        } catch {
-            try? FileManager.default.removeItem(at: part)
-            throw (error as? CocoaError).map { Failure($0, of: file) } ?? error
+            try file.replacedWhole { try write(to: $0) }
+        } catch let error as CocoaError {
+            throw Failure(error, of: file)
         }
     }
 }

@@ -19,10 +19,23 @@ enum LocalSocket {
         return socket
     }
 
+    /// So many connections wait already that the listener cannot be at work.
+    struct Silent: Error {}
+
     /// Connects; nil if nobody listens there any more.
-    static func connect(to file: URL) throws -> Int32? {
+    ///
+    /// - Parameter patience: How long this call, and later each sending, may wait.
+    /// - Throws: `Silent` if the listener takes no connections.
+    static func connect(to file: URL, patience: Duration = .seconds(10)) throws -> Int32? {
         let socket = try made()
+        let milliseconds = Int(max(1, patience.milliseconds))
+        var limit = timeval(tv_sec: milliseconds / 1000, tv_usec: milliseconds % 1000 * 1000)
+        setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         guard try with(file, { Glibc.connect(socket, $0, $1) }) != 0 else { return socket }
+        if errno == EAGAIN {
+            close(socket)
+            throw Silent()
+        }
         guard [ECONNREFUSED, ENOENT].contains(errno) else { throw failure(file, closing: socket) }
         close(socket)
         return nil

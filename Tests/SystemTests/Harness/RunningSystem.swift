@@ -132,6 +132,7 @@ final class RunningSystem {
                 case .finished(let status):
                     unread[channel] = remote.leftOver
                     return (status, String(decoding: output, as: UTF8.self))
+                case .undecodable: throw failure("'\(machine)' has no working base64")
                 }
             }
             guard !hasEnded else { throw failure("the board went off while '\(machine)' ran '\(command)'") }
