@@ -29,6 +29,9 @@ struct TestCommand: ParsableCommand {
     @Flag(help: "Only check the models of the kernel's cross-core paths, with spin.")
     var models = false
 
+    @Flag(help: "Only check the board's images, and that the generated interfaces are current.")
+    var images = false
+
     @Flag(help: "Only explore interleavings in their long form, which takes minutes.")
     var interleavings = false
 
@@ -69,6 +72,8 @@ struct TestCommand: ParsableCommand {
             suite.repeatHostTests(runs)
         } else if models {
             suite.checkModels()
+        } else if images {
+            suite.checkImages()
         } else if interleavings {
             suite.runInterleavings()
         } else if mutants {
