@@ -2,7 +2,7 @@ import ABI
 import Entente
 import Supervision
 
-// What root knows of a machine: the kernel's state of its virtual CPUs. `machine NAME` at root's console shows it.
+// Reports a machine to root's console: the kernel's state of its virtual CPUs. `machine NAME` at root's console shows it.
 extension Supervisor {
     /// Writes a line for each virtual CPU, at most four.
     func describeMachine(_ tenant: Int) {

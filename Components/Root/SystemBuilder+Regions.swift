@@ -80,7 +80,7 @@ extension SystemBuilder {
             size: SystemBuilder.region(number).size, .readWrite, in: slot)
     }
 
-    /// What rings at this end raises an interrupt of the machine's first virtual CPU.
+    /// Has each ring at this end raise an interrupt of the machine's first virtual CPU.
     private func bindInterrupt(_ number: Int, _ end: Int, _ index: Int) {
         require(
             invoke(

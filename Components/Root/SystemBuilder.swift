@@ -19,7 +19,7 @@ struct SystemBuilder: ~Copyable {
     var tenants: FixedTable<Tenant>
     /// The memory of each shared region, by number.
     var regions = InlineArray<8, UInt32>(repeating: 0)
-    /// What tells the machine at each end of a region, and which lives of both ends its bell leads between.
+    /// The lines that tell the machine at each end of a region, and the lives of both ends between which its bell leads.
     var bells = InlineArray<8, RegionBells>(repeating: RegionBells())
     /// Seeds the random numbers of each life of each tenant.
     private var random: RandomSource
@@ -152,7 +152,7 @@ struct Tenant {
 
     // What each life has anew.
     var isAlive = false
-    /// What it shares with others is bound, so that peers may be bound to it.
+    /// Its shares with others are bound, so that peers may be bound to it.
     var isConnected = false
     var table: UInt32 = 0
     var space: UInt32 = 0

@@ -106,7 +106,7 @@ private enum DebugGuest {
         guest_probe(code + offset, state, x0, x1) >> 26
     }
 
-    /// Where the last exception came, from the start of the code.
+    /// The place of the last exception, from the start of the code.
     private static var offset: UInt64 { guest_probe_result(UInt64(GUEST_PROBE_PC)) &- code }
 
     // MARK: The tests

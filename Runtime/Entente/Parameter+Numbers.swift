@@ -103,11 +103,11 @@ public struct ShortText: Parameter {
         }
     }
 
-    /// What is beyond the capacity is cut off.
+    /// Text beyond the capacity is cut off.
     @_disfavoredOverload
     public init(_ text: LogText) { for index in 0..<text.count { append(text[index]) } }
 
-    /// What is beyond the capacity is cut off.
+    /// Text beyond the capacity is cut off.
     public mutating func append(_ byte: UInt8) {
         guard count < Self.capacity else { return }
         bytes[count / 8] |= UInt64(byte) << UInt64(count % 8 * 8)
@@ -138,7 +138,7 @@ public struct ShortText: Parameter {
     }
 }
 
-/// `"get"` and `"call \(number)"`. What is beyond the capacity is cut off.
+/// `"get"` and `"call \(number)"`. Text beyond the capacity is cut off.
 extension ShortText: ExpressibleByStringInterpolation {
     public init(stringLiteral text: StaticString) { self.init(text) }
     public init(stringInterpolation: LogText.StringInterpolation) { self.init(stringInterpolation.text) }

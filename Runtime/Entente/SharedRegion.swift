@@ -35,7 +35,7 @@ public struct SharedRegion: Sendable {
         return nil
     }
 
-    /// What is raised in this component's own notification when the other end rings. Rings between two looks are one.
+    /// The event that this component hears when the other end rings. Rings between two looks are one.
     public var rang: Events { .number(SharedRegions.firstEvent + UInt64(number)) }
 
     /// Rings the other end, after all stores to the memory that came before. A machine gets an interrupt, a component

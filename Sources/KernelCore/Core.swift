@@ -21,7 +21,7 @@ public struct Core: ~Copyable {
     public var loaded: Ref<ExecutionContext>?
     /// The context whose FP registers are in hardware.
     public var floatingPointOwner: Ref<ExecutionContext>?
-    /// What is switched lazily, as bits of `Laziness`.
+    /// The lazily switched state, as bits of `Laziness`.
     var lazy: UInt8
     /// The virtual CPU whose breakpoints and watchpoints are in hardware, if that says so, too
     /// (`DebugRegisters.isInHardware`). Only compared, because it may be gone.

@@ -4,7 +4,7 @@
 // begun to debug. So memory always holds what the machine wrote, and hardware holds at most a copy: nothing has to be
 // saved when another virtual CPU runs. Kernel+Debug.swift says when hardware gets the copy.
 
-/// What a virtual CPU keeps of its debug registers. Zero, with the OS lock set, is the state after a reset.
+/// A virtual CPU's debug registers. Zero, with the OS lock set, is the state after a reset.
 public struct DebugRegisters: ~Copyable {
     /// Breakpoints and watchpoints, by `DebugComparator.index`, and the places below.
     private var words: InlineArray<72, UInt64>
@@ -59,7 +59,7 @@ public struct DebugRegisters: ~Copyable {
         set { words[Place.isInHardware] = newValue ? 1 : 0 }
     }
 
-    /// What hardware is to obey: SS, KDE and MDE, unless one of the locks forbids debug exceptions (D2.2.1).
+    /// The bits that hardware is to obey: SS, KDE and MDE, unless one of the locks forbids debug exceptions (D2.2.1).
     var wanted: UInt64 { isLocked || isDoubleLocked ? 0 : control & DebugControl.exceptions }
 }
 
@@ -88,7 +88,7 @@ public struct DebugComparator: Equatable {
     /// 0 to 63.
     @inline(__always) public var index: Int { Int(bank.rawValue) &* 16 &+ number }
 
-    /// What of `value` a machine may set. Breakpoint types from 8 on (DBGBCR.BT, bit 23) compare with the VMID or with
+    /// Returns the bits of `value` that a machine may set. Breakpoint types from 8 on (DBGBCR.BT, bit 23) compare with the VMID or with
     /// CONTEXTIDR_EL2, which are the kernel's.
     func permitted(_ value: UInt64) -> UInt64 { bank == .breakpointControl ? value & ~(1 << 23) : value }
 }

@@ -8,7 +8,7 @@
 // one does. Nobody can see them meanwhile, because each access traps.
 
 extension Kernel {
-    /// What a machine reads from one of its debug registers.
+    /// Returns the value that a machine reads from one of its debug registers.
     public static func readDebug(_ guest: Ref<VirtualCPU>, _ register: DebugRegister) -> UInt64 {
         switch register {
         case .comparator(let comparator): guest.pointee.debug[comparator]

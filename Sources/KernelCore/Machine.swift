@@ -50,7 +50,7 @@ public protocol Machine: SendableMetatype {
     static var debugFeatures: DebugFeatures { get }
     /// Writes a register of a breakpoint or watchpoint; returns what hardware keeps of the value.
     static func exchangeComparator(_ comparator: DebugComparator, _ value: UInt64) -> UInt64
-    /// Which debug exceptions tenants cause from now on: MDSCR_EL1; 0: none.
+    /// Sets the debug exceptions that tenants cause from now on: MDSCR_EL1; 0: none.
     static func armDebugging(_ control: UInt64)
     /// The deadline, as saved, of the virtual CPU's timer with this interrupt number; `.never` if it cannot interrupt.
     static func timerDeadline(_ guest: Ref<VirtualCPU>, _ interrupt: UInt32) -> Ticks

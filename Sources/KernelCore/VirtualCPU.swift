@@ -47,7 +47,7 @@ public struct VirtualCPU: ~Copyable {
     public static let offset: UInt64 = ExecutionContext.size
     /// The whole object.
     public static let size: UInt64 = 2 * ExecutionContext.size
-    /// What `system` and `debug` take, which come first.
+    /// The size of `system` and `debug`, which come first.
     static let systemSize: UInt64 = 48 * 8 + DebugRegisters.size
 }
 

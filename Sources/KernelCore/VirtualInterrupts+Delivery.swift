@@ -108,7 +108,7 @@ extension Kernel {
         release(guest, index, word, bit)
     }
 
-    /// What is pending because its line is high need not be kept: the line says so as long as it is. But of a timer's
+    /// An interrupt that is pending because its line is high need not be kept: the line says so as long as it is. But of a timer's
     /// the physical interrupt is active, for which `level` stands.
     @inline(__always)
     private static func keepPending(_ guest: Ref<VirtualCPU>, _ register: ListRegister, _ word: Int, _ bit: UInt64) {
@@ -231,7 +231,7 @@ extension Kernel {
         var isHardware = false
         if word == 0, VirtualInterrupts.hardwareMask & bit != 0 {
             isHardware = takeDue(guest, interrupt, bit)
-            // What was pended by hand comes without the timer's physical interrupt.
+            // An interrupt that was pended by hand comes without the timer's physical interrupt.
             if !isHardware, guest.pointee.pending[0].load() & bit == 0 { return true }
         }
         let priority = guest.pointee.priority[Int(interrupt)]

@@ -53,7 +53,7 @@ public struct CommandLine {
         case restarts
         /// A name as in the image's records, padded with zeros.
         case kill(InlineArray<32, UInt8>)
-        /// What the kernel knows of a machine of this name.
+        /// Reports the kernel's state of a machine of this name.
         case machine(InlineArray<32, UInt8>)
         case unknown
     }

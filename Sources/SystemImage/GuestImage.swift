@@ -113,7 +113,7 @@ public struct GuestImage: Sendable {
     /// multiples of 8, so that of two that touch each would overwrite an end of the other.
     private static let smallestGap: UInt64 = 64
 
-    /// What segments have in the file, by ascending address, wherever they begin and end; the rest of them is RAM that
+    /// The segments' contents in the file, by ascending address, wherever they begin and end; the rest of them is RAM that
     /// is zero when the machine starts, and so is what lies between two that become one.
     private static func modules(
         _ segments: [ELFFile.Segment], _ file: ELFFile, _ ramBase: UInt64

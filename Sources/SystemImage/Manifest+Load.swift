@@ -166,7 +166,7 @@ struct TenantDeclaration {
     var usesMarks: [String: Mark] = [:]
     var pagedMark: Mark?
     var priorityMark: Mark?
-    /// Where the value of each key stands.
+    /// The place of each key's value.
     var marks: [String: Mark] = [:]
 
     var name: String { tenant.name }

@@ -54,7 +54,7 @@ extension ManifestParser {
 }
 
 extension MachineDescription {
-    /// What can be said without its files.
+    /// The findings that need none of its files.
     fileprivate var findings: [MachineFinding] {
         [consoleFinding, debianMemoryFinding].compactMap(\.self)
     }

@@ -30,7 +30,7 @@ public struct SharedMemoryEnd: Sendable, Equatable {
 }
 
 extension ManifestParser {
-    /// What is said below `shared-memory`; each machine learns of its own regions.
+    /// The entries below `shared-memory`; each machine learns of its own regions.
     mutating func sharedMemory() -> [SharedMemoryDescription] {
         guard let node = system.node("shared-memory"), !node.isEmpty else { return [] }
         guard let mapping = node.mapping else {

@@ -50,7 +50,7 @@ struct ManifestSection {
 
     func node(_ key: String) -> Node? { values[key]?.value }
 
-    /// Where the value of each key stands.
+    /// The place of each key's value.
     var marks: [String: Mark] { values.compactMapValues(\.value.mark) }
 
     /// Where the key stands, or the section when it is missing.

@@ -3,7 +3,7 @@
 /// It is always on, as in QEMU's model. A guest that sets it changes the difference between its own time and the
 /// board's. The alarm is looked at whenever the guest looks, and when the monitor's timer says that it may be due.
 public struct PL031 {
-    /// What is added to the board's seconds.
+    /// The difference that is added to the board's seconds.
     public private(set) var difference: UInt32
     private var load: UInt32 = 0
     private var match: UInt32 = 0

@@ -44,7 +44,7 @@ public struct StageOne {
     /// TCR_EL1.DS: descriptors of 52 bits with the granules of 4 and 16 KiB, which machines are not promised.
     fileprivate var hasWideDescriptors: Bool { configuration & 1 << 59 != 0 }
 
-    /// What the registers say of the lower or upper addresses.
+    /// The registers' fields for the lower or upper addresses.
     fileprivate struct Range {
         let table: UInt64
         /// TxSZ.

@@ -22,7 +22,7 @@ public struct Transfer {
     public let address: UInt64
     /// The new value of the base register, if it gets one.
     private let writeBack: UInt64?
-    /// What the slots hold, 16 bytes each.
+    /// The slots' contents, 16 bytes each.
     private var contents = InlineArray<8, UInt64>(repeating: 0)
 
     /// Reads the registers that address and data come from.

@@ -246,7 +246,7 @@ import Testing
         #expect(core.acknowledge() == 1023 && !core.isActive(UInt32(number)))
     }
 
-    /// What is latched while the interrupt is handled comes when that ends, and the line's comes behind it.
+    /// An interrupt that is latched while it is handled comes when that ends, and the line's comes behind it.
     @Test(arguments: [27, 30] as [UInt64], [(false, false), (false, true), (true, false), (true, true)])
     func aTimersInterruptIsLatchedWhileItIsActive(number: UInt64, lines: (byLine: Bool, isHighThen: Bool)) {
         let (byLine, isHighThen) = lines

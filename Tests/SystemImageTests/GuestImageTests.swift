@@ -111,7 +111,7 @@ import Testing
         }
     }
 
-    /// What a monitor makes of cleared RAM: blocks of 64 bytes, in the order of the modules.
+    /// The RAM that a monitor fills after clearing it: blocks of 64 bytes, in the order of the modules.
     private static func loaded(_ modules: [GuestImage.Module], from start: UInt64, count: Int) -> [UInt8] {
         var memory = [UInt8](repeating: 0, count: count + 4096)
         for module in modules {

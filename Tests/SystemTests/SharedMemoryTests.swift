@@ -33,7 +33,7 @@ extension SystemTests {
             try checkReport(of: "debian", in: system)
         }
 
-        /// What `SilenceWatch` reads is what root writes; here, because a system with a machine is up.
+        /// `SilenceWatch` reads root's own line; here, because a system with a machine is up.
         private func checkReport(of machine: String, in system: RunningSystem) throws {
             try system.type("machine \(machine)\n", on: "root")
             try system.wait(for: " floatingPoint ", on: "root")

@@ -60,7 +60,7 @@ private func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result
     }
 }
 
-/// Where the script `entente` puts its output, tried with a compiler that only notes how it was called.
+/// Tests the place that the script `entente` gives its output, tried with a compiler that only notes how it was called.
 @Suite struct OutputPlaceTests {
     /// A checkout that holds the script alone, beside a `swift` that makes a tool which prints where it was told to work.
     private struct Checkout {

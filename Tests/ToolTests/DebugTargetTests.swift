@@ -5,7 +5,7 @@ import Testing
 
 @testable import entente
 
-/// Which part of a system gdb is confined to.
+/// Tests to which part of a system gdb is confined.
 @Suite struct DebugTargetTests {
     private let folder = TemporaryFolder()
 

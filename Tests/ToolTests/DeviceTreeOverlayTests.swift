@@ -4,7 +4,7 @@ import Testing
 
 @testable import entente
 
-/// What `device-tree` names is an overlay in one of three forms, or the user is told that it is none.
+/// Tests that `device-tree` names an overlay in one of three forms, or the user is told that it is none.
 @Suite struct DeviceTreeOverlayTests {
     private let folder = TemporaryFolder()
 
@@ -74,7 +74,7 @@ import Testing
     }
 }
 
-/// What `check` says of files that a build would refuse, and where.
+/// Tests the errors of `check` for files that a build would refuse, and their places.
 @Suite struct MachineInspectionTests {
     private let folder = TemporaryFolder()
 

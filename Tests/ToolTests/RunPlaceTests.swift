@@ -54,7 +54,7 @@ func makeWorkspace() throws -> Workspace {
         #expect(FileManager.default.fileExists(atPath: running.image.path))
     }
 
-    /// Whoever looks for runs takes no place from one that begins in that moment.
+    /// A look for runs takes no place from one that begins in that moment.
     @Test func lookingForRunsDisturbsNone() throws {
         let workspace = try makeWorkspace()
         defer { try? FileManager.default.removeItem(at: workspace.root) }

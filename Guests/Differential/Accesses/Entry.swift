@@ -19,7 +19,7 @@ public func guestMain() {
     endLine()
 }
 
-/// What the instructions are executed under.
+/// The translation under which the instructions are executed.
 enum Translation: UInt32 {
     case off, blocks4K, pages4K, blocks16K, blocks64K
 

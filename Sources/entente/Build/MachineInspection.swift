@@ -5,7 +5,7 @@ import SystemImage
 struct MachineInspection {
     let workspace: Workspace
 
-    /// What is wrong with the files that exist already: those of a `guest` that has not been fetched, and programs that
+    /// Looks for faults in the files that exist already: those of a `guest` that has not been fetched, and programs that
     /// are not built yet, are left to the build.
     func findings(_ machine: MachineDescription) -> [MachineFinding] {
         deviceTreeFindings(machine) + layoutFindings(machine)
@@ -33,7 +33,7 @@ struct MachineInspection {
         do {
             image = try self.image(data, format, ramSize: machine.memory)
         } catch {
-            // What more RAM does not cure is wrong with the file itself.
+            // A fault that more RAM does not cure lies in the file itself.
             let isTooSmall = (try? self.image(data, format, ramSize: MachineInspection.plenty)) != nil
             return [
                 MachineFinding(at: isTooSmall ? "memory" : "kernel", .error, error.problem, remedy: error.remedy)

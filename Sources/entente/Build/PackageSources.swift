@@ -3,7 +3,7 @@ import Foundation
 /// Tells what a program of this repository is made of, as SwiftPM says it: the folders of its target and of all targets
 /// that this one depends on.
 struct PackageSources {
-    /// What `swift package describe` says of a package.
+    /// The output of `swift package describe`, as far as it is needed.
     struct Description: Decodable {
         struct Product: Decodable {
             var name: String

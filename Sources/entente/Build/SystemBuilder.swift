@@ -19,7 +19,7 @@ struct SystemBuilder {
     var seed = MachineDeviceTree.Seed.random
     /// Of the terminal at which the system will run.
     var terminal: TerminalSize?
-    /// Where the image goes, if it is that of a run.
+    /// The image's place, if it is that of a run.
     var imageOfRun: URL?
 
     private static let kernel = "Kernel"

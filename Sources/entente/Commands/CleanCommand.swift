@@ -69,7 +69,7 @@ struct CleanCommand: ParsableCommand {
             + (all ? CleanCommand.files(in: workspace.runs) : [])
     }
 
-    /// What is in a folder, except files that are locks: another run that waits for a deleted one would get a lock that
+    /// The contents of a folder, except files that are locks: another run that waits for a deleted one would get a lock that
     /// nobody else asks for.
     private static func files(in folder: URL) -> [URL] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
@@ -81,7 +81,7 @@ struct CleanCommand: ParsableCommand {
 }
 
 extension FileManager {
-    /// What a file, or everything in a folder, takes on the disk, in bytes. Links are not followed.
+    /// Returns the size on the disk of a file, or of everything in a folder, in bytes. Links are not followed.
     func allocatedSize(below url: URL) -> Int {
         let keys: Set<URLResourceKey> = [.totalFileAllocatedSizeKey]
         let size = { (url: URL) in (try? url.resourceValues(forKeys: keys))?.totalFileAllocatedSize ?? 0 }

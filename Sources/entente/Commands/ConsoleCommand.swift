@@ -16,7 +16,7 @@ struct ConsoleCommand: ParsableCommand {
         commandName: "console",
         abstract: "Uses a console of a system that another './entente run' has booted: of a machine, of a component, of root.",
         discussion: """
-            What the console says goes to standard output, and standard input is typed at it. At a terminal, Ctrl-A X \
+            The console's output goes to standard output, and standard input is typed at it. At a terminal, Ctrl-A X \
             leaves, and the system goes on. In a script it ends at the text of --until; without that, when the input \
             has ended and the console has been silent for a second.
 

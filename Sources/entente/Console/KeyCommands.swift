@@ -23,7 +23,7 @@ struct KeyCommands {
         case mute
     }
 
-    /// What the keys go to: only a whole session can turn from console to console.
+    /// The program that the keys go to: only a whole session can turn from console to console.
     enum Use { case session, console }
 
     static let prefix: UInt8 = 0x01

@@ -53,7 +53,7 @@ struct SilenceWatch {
         if let report = ProcessorReport(line: line, machine: machine) { answers.append(report) }
     }
 
-    /// What is to be done at this moment.
+    /// Returns the actions that are due at this moment.
     mutating func due(now: ContinuousClock.Instant = .now) -> [Action] {
         guard state != .ended, now >= deadline else { return [] }
         switch state {
@@ -101,7 +101,7 @@ struct SilenceWatch {
     }
 }
 
-/// What root says of a virtual CPU, as in `machine: debian cpu 0 runs, used 19345 ms, exits: … memory 22 monitor 12`.
+/// A line of root's about a virtual CPU, as in `machine: debian cpu 0 runs, used 19345 ms, exits: … memory 22 monitor 12`.
 struct ProcessorReport: Equatable {
     var isStopped: Bool
     var usedMilliseconds: Int
@@ -125,7 +125,7 @@ struct ProcessorReport: Equatable {
         }
     }
 
-    /// What has happened between two reports, four seconds apart.
+    /// Describes the change between two reports, four seconds apart.
     func progress(since earlier: ProcessorReport) -> ProcessorProgress {
         let kind: ProcessorProgress.Kind
         if isStopped {
@@ -141,7 +141,7 @@ struct ProcessorReport: Equatable {
     }
 }
 
-/// What a virtual CPU does, in the user's words.
+/// A virtual CPU's state, in the user's words.
 struct ProcessorProgress {
     enum Kind { case stopped, computes, waits, neverRan }
 

@@ -14,7 +14,7 @@ final class TerminalSession {
     private var filter = LineFilter()
     private var screen: TerminalScreen
     private var inputIsOpen = true
-    /// What each console said last, for the moment at which the user turns to it.
+    /// The last lines of each console, for the moment at which the user turns to it.
     private var recent: [UInt8: [UInt8]] = [:]
     /// Lines that wait for an empty prompt.
     private var waiting: [String] = []

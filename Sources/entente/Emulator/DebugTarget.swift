@@ -9,12 +9,12 @@ import SystemImage
 struct DebugTarget {
     /// The ELF file; nil: none is known.
     var symbols: URL?
-    /// What is added to the symbols' addresses.
+    /// The offset that is added to the symbols' addresses.
     var offset: UInt64 = 0
     /// A gdb expression that is true where the target runs.
     var condition: String
 
-    /// Where QEMU loads the kernel: an Image without a text offset goes to 2 MiB above the start of RAM.
+    /// The address at which QEMU loads the kernel: an Image without a text offset goes to 2 MiB above the start of RAM.
     static let kernelBase: UInt64 = 0x4020_0000
 
     init(

@@ -3,7 +3,7 @@ import Foundation
 /// The initial file system of a Debian machine: busybox, a link for each of its commands, and four small files.
 struct Initramfs {
     let busybox: Data
-    /// Where it lies.
+    /// Its place.
     let folder: URL
 
     func archive() throws -> Data {

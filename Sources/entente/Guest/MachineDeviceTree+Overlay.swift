@@ -63,7 +63,7 @@ enum DeviceTreeOverlayKind {
 
 /// Runs dtc and fdtoverlay, and turns what they say into errors at a place of the user's file.
 struct DeviceTreeCompiler {
-    /// Where files in between lie.
+    /// The folder of files in between.
     let folder: URL
 
     /// - Parameters:

@@ -12,7 +12,7 @@ struct MachineDeviceTree {
     /// every system call that asks it takes a detour.
     var seed: Seed = .random
     var sharedMemory: [SharedMemoryEnd] = []
-    /// What is added to it, which may refer to the labels below.
+    /// The source that is added to it, which may refer to the labels below.
     var overlay: URL?
     /// The machine's name, by which the Debian guest calls itself.
     var name: String?

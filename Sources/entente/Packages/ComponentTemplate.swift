@@ -6,7 +6,7 @@ struct ComponentTemplate {
     let name: String
     /// The Swift module with its logic.
     let module: String
-    /// What it calls, if it is a client.
+    /// The interface that it calls, if it is a client.
     var client: ClientTemplate?
 
     /// Modules that a component's program contains already.

@@ -14,7 +14,7 @@ enum ForegroundProcess {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
-        // What the tool ignores, its child would ignore, too.
+        // A signal that the tool ignores would be ignored by its child, too.
         var defaults = sigset_t()
         sigemptyset(&defaults)
         for number in [SIGINT, SIGPIPE, SIGQUIT] { sigaddset(&defaults, number) }
