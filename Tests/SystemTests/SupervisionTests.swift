@@ -50,6 +50,9 @@ extension SystemTests {
             try system.type("kill serial\n", on: "root")
             try system.wait(for: "console: squatter has taken slot 5", on: "root")
             try system.wait(for: "back: serial, life 2", on: "root")
+            // The slot of the region's bell is taken, too: the peer comes back, and the board goes on.
+            try system.type("kill peer\n", on: "root")
+            try system.wait(for: "back: peer, life 2", on: "root")
             try system.type("kill squatter\n", on: "root")
             try system.wait(for: "back: squatter, life 2", on: "root")
             try system.wait(for: "crash: now", on: "squatter")
