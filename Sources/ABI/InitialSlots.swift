@@ -7,8 +7,6 @@ public enum InitialSlot {
     public static let notification: UInt32 = 4
     /// Signals the console driver: output is waiting.
     public static let consoleOutput: UInt32 = 5
-    /// The console driver's clock: a notification that only its timer raises, bound to nobody at the start.
-    public static let clock: UInt32 = 6
 
     // Root only.
     public static let system: UInt32 = 8
@@ -23,12 +21,6 @@ public enum InitialSlot {
     public static let regionCount: UInt32 = 8
     /// What root may use as it likes.
     public static let firstFree: UInt32 = 64
-    public static let rootSlotsPerTenant: UInt32 = 96
-    /// Slots of root's table, those from 0 on included; the kernel makes it so large.
-    public static func rootSlots(tenants: UInt64) -> UInt64 {
-        // Each connection can need memory for rings, and two mappings of it for its server.
-        min(1000 &+ tenants &* (UInt64(rootSlotsPerTenant) &+ 2 &+ 3 &* UInt64(Connections.maximum)), 8192)
-    }
 
     // A monitor: thread, own notification and portals per core; virtual CPUs by number.
     /// Of a monitor: the machine's RAM and its space, and where the mappings of that RAM go in the monitor's own space
@@ -39,10 +31,11 @@ public enum InitialSlot {
     public static let machineMapping: UInt32 = 15
     public static let firstVirtualCPU: UInt32 = 16
 
-    // A driver.
-    public static let firstInterrupt: UInt32 = 16
-    /// The console driver: notifications that tell client N of input.
-    public static let firstConsoleInput: UInt32 = 64
+    /// A component: slots in which capabilities land that come with messages.
+    public static let firstReceived: UInt32 = 32
+    public static let receivedCount: UInt32 = 32
+    /// From here on the host tool assigns the slots of a tenant's table; their `Resource`s name them.
+    public static let firstAssigned: UInt32 = 64
 }
 
 /// Where things lie in a component's address space. Everything is a multiple of 4 KiB.
@@ -51,17 +44,16 @@ public enum ComponentLayout {
     /// Stacks grow down from here; that of core N ends at `stackTop - N * stackStride`. The page below each is unmapped.
     public static let stackTop: UInt64 = 0x1000_0000
     public static let stackStride: UInt64 = 0x0010_0000
-    /// The component's configuration, written by root, read-only: `ComponentConfiguration` or `MachineConfiguration`.
+    /// The component's `ComponentConfiguration`, read-only.
     public static let configuration: UInt64 = 0x1800_0000
     public static let configurationSize: UInt64 = 4096
-    /// The component's console: one `ConsoleRing` page for output, one for input. In the console driver, client N's
-    /// pair lies at `console + (N + 1) * 2 pages`.
+    /// The component's console: one `ConsoleRing` page for output, one for input.
     public static let console: UInt64 = 0x1A00_0000
     /// A driver's device registers.
     public static let devices: UInt64 = 0x2000_0000
     /// A monitor sees its machine's RAM at its guest-physical address.
     public static let guestMemory: UInt64 = 0x4000_0000
-    /// A monitor sees the image's modules of its machine here, read-only, in the order of `MachineConfiguration.segments`.
+    /// A monitor sees the image's modules of its machine from here on, read-only (`MachineConfiguration.segments`).
     public static let modules: UInt64 = 0x60_0000_0000
     /// Root sees the image here, or up to 2 MiB above, so that large page table entries serve: `x1` says where.
     public static let bootImage: UInt64 = 0x60_0000_0000

@@ -146,32 +146,21 @@ extension ComponentLayout {
     public static let heap: UInt64 = 0x3000_0000
 }
 
-/// What root tells every component, at `ComponentLayout.configuration`.
+/// What a component finds about itself at `ComponentLayout.configuration`; its `Resource`s lie behind it.
 public struct ComponentConfiguration {
     public var name: InlineArray<32, UInt8>
+    /// The console channel; 1 + the component's number, by which servers know it.
     public var channel: UInt64
     public var heapSize: UInt64
     public var arguments: InlineArray<8, UInt64>
-    /// The console driver: how many clients it has, channel 1 first. 0 for others.
-    public var consoleClients: UInt64
     /// The cores on which this tenant has a thread, as a mask.
     public var cores: UInt64
-    /// How often the supervisor has started it before.
+    /// How often the supervisor has started it before. Written by root.
     public var earlierLives: UInt64
-    public var machine: MachineConfiguration
-    /// Whom this component may call.
-    public var connections: InlineArray<8, Connection>
-    /// A pager: its clients, by number.
-    public var paging: InlineArray<8, PagingClient>
-    /// Bytes in each window of `ComponentLayout.shared`.
-    public var sharedSize: UInt64
-    /// Bytes in each window of `ComponentLayout.callers`, by the caller's number (its portal's badge); 0: it shares
-    /// none.
-    public var callers: InlineArray<64, UInt64>
-    /// The shared regions that a component is an end of, by number.
-    public var regions: InlineArray<8, SharedRegionEnd>
-    /// Random bits, others for each life of each tenant: see `RandomSource`.
+    /// Random bits, others for each life of each tenant: see `RandomSource`. Written by root.
     public var seed: InlineArray<4, UInt64>
+    public var resourceCount: UInt64
+    public var machine: MachineConfiguration
 }
 
 /// What root tells a monitor.
