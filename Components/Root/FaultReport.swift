@@ -3,16 +3,14 @@ import Entente
 
 /// A stopped thread of a tenant's, and what it did, as the kernel has recorded it.
 struct FaultReport {
-    private let tenant: Int
+    private let node: PlanNode
     private let tag: ExitTag
     private let address: UInt64
     private let programCounter: UInt64
-    /// The thread's number among those of its tenant, which says where its stack lies.
-    private let number: UInt64
 
-    init(tenant: Int, thread: UInt32, number: Int) {
-        self.tenant = tenant
-        self.number = UInt64(number)
+    init(_ node: PlanNode) {
+        self.node = node
+        let thread = UInt32(node.slot)
         tag = ExitTag(bits: readRegister(thread, RegisterNumber.faultTag))
         address = readRegister(thread, RegisterNumber.faultAddress)
         programCounter = readRegister(thread, RegisterNumber.programCounter)
@@ -23,7 +21,7 @@ struct FaultReport {
         rootConsole.use { console in
             console.beginLine()
             console.write(tag.bits == 0 ? "stop: " : "fault: ")
-            console.write(BootTable.tenant(tenant).name)
+            console.write(BootPlan.tenant(Int(node.owner) - 1).name)
             if tag.bits == 0 {
                 console.write(" stopped without a fault, pc ")
             } else {
@@ -45,23 +43,16 @@ struct FaultReport {
         }
     }
 
-    private var stackSize: UInt64 { BootTable.tenant(tenant).program.stackSize }
-
     /// Whether the thread accessed what lies below its stack and above the place of the next one. Nothing is mapped
     /// there, so a function with a large frame, which passes the page below the stack, is noticed as well.
     private var hasOverflowed: Bool {
-        guard tag.syndrome >> 26 == 0x24 else { return false }
-        let top = ComponentLayout.stackTop - number * ComponentLayout.stackStride
-        return address >= top - ComponentLayout.stackStride && address < top - stackSize
+        tag.syndrome >> 26 == 0x24 && address >= node.guardBase && address < node.stack.base
     }
 
     private func writeOverflow(on console: Console) {
         console.write("stack overflow: ")
-        console.write(decimal: stackSize >> 10)
-        console.write("KiB are used up")
-        if BootTable.tenant(tenant).kind == TenantKind.component.rawValue {
-            console.write(" (key 'stack' of the manifest enlarges it)")
-        }
+        console.write(decimal: node.stack.size >> 10)
+        console.write("KiB are used up (key 'stack' of the manifest enlarges a component's)")
     }
 
     /// The exception class in words (DDI 0487, D19.2.40).

@@ -2,68 +2,39 @@ import ABI
 import Entente
 import RuntimeSupport
 
-/// A range of slots of root's own table, handed out one by one.
-struct SlotRange {
-    private(set) var first: UInt32
-    private(set) var next: UInt32
-    private let end: UInt32
-
-    init(first: UInt32, count: UInt32) {
-        self.first = first
-        next = first
-        end = first + count
-    }
-
-    mutating func take() -> UInt32 {
-        guard next < end else { fail("root's slots do not suffice", .noMemory) }
-        next += 1
-        return next - 1
-    }
-
-    /// A range of its own, out of this one.
-    mutating func take(_ count: UInt32) -> SlotRange {
-        guard count <= end - next else { fail("root's slots do not suffice", .noMemory) }
-        next += count
-        return SlotRange(first: next - count, count: count)
-    }
-
-    /// The slots that were taken from `mark` on are free again; they must be empty.
-    mutating func giveBack(from mark: UInt32) { next = mark }
-}
-
-/// The board's RAM: what is made of it lives as long as the system. What tenants are made of comes out of their `Estate`.
+/// The board's RAM, and root's sight of what it prepares for others.
 struct Memory {
-    var slots: SlotRange
     var account = MemoryAccount()
     /// The mapping by which root sees, for a moment, memory that it prepares.
-    private let view: UInt32
+    private let view = InitialSlot.firstFree
 
-    init() {
-        slots = SlotRange(
-            first: InitialSlot.firstFree,
-            count: UInt32(InitialSlot.rootSlots(tenants: BootTable.header.tenantCount)) - InitialSlot.firstFree)
-        view = slots.take()
+    // MARK: Objects
+
+    /// Makes the object of a node.
+    /// - Parameter isFirst: whether its memory may come fresh out of the board's RAM, which the kernel does not clear.
+    mutating func create(_ node: PlanNode, isFirst: Bool) {
+        let kind = ObjectKind(rawValue: UInt8(truncatingIfNeeded: node.kind)) ?? .none
+        let answer = make(kind, node)
+        if isFirst { account.add(kind, node.parameter, taken: kind == .interrupt ? ObjectSize.interrupt : answer.words.w0, isOfEstate: node.region != 0) }
+        if isFirst, node.isCleared != 0 { clear(UInt32(node.slot), size: node.parameter) }
     }
 
-    /// An object of one of root's regions; its capability's slot. What is large comes out of the first region, which is the
-    /// largest and aligned; all else out of the others as long as they last.
-    mutating func create(_ kind: ObjectKind, _ parameter: UInt64 = 0, alignment: UInt64 = 4096) -> UInt32 {
-        let slot = slots.take()
-        let isLarge = kind == .extent && parameter >= 1 << 21
-        let answer = tryRegions(largestFirst: isLarge) { region in
-            Root.create(kind, parameter, of: region, in: slot, alignment: alignment)
+    private func make(_ kind: ObjectKind, _ node: PlanNode) -> Answer {
+        func create(of region: UInt32) -> Answer {
+            if kind == .interrupt {
+                return invokeUntilDone(
+                    .system, system(.createInterrupt), Words(node.parameter, node.slot, UInt64(region)))
+            }
+            return Root.create(kind, node.parameter, of: region, in: UInt32(node.slot), alignment: node.alignment)
         }
-        account.add(kind, parameter, taken: answer.words.w0)
-        return slot
-    }
-
-    /// The object of a physical interrupt; its capability's slot.
-    mutating func createInterrupt(_ number: UInt64) -> UInt32 {
-        let slot = slots.take()
-        _ = tryRegions(largestFirst: false) { region in
-            invokeUntilDone(.system, system(.createInterrupt), Words(number, UInt64(slot), UInt64(region)))
+        if node.region != 0 {
+            let answer = create(of: UInt32(node.region))
+            require(answer, "a tenant's memory does not suffice for its parts")
+            return answer
         }
-        return slot
+        // What is large comes out of the first region, which is the largest and aligned; all else out of the others as
+        // long as they last.
+        return tryRegions(largestFirst: kind == .extent && node.parameter >= 1 << 21, create)
     }
 
     /// Has each region try until one succeeds.
@@ -79,26 +50,32 @@ struct Memory {
     }
 
     /// Cuts all RAM that is left into regions whose sizes are powers of two, the largest first, and so learns how much it
-    /// is. Nothing else can be created of root's regions afterwards.
+    /// is. Nothing else can be created of the board's RAM afterwards.
     mutating func settle() {
-        for region in 0..<InitialSlot.regionCount { settle(InitialSlot.firstRegion + region) }
-    }
-
-    private mutating func settle(_ region: UInt32) {
-        var size: UInt64 = 1 << 40
-        while size >= 4096 {
-            let slot = slots.take()
-            // The same size fits again only if the board has more RAM than the largest.
-            if Root.create(.region, size, of: region, in: slot).status == .ok {
-                account.free += size
-            } else {
-                slots.giveBack(from: slot)
-                size >>= 1
+        var slot = UInt32(BootPlan.header.firstUnusedSlot)
+        for region in 0..<InitialSlot.regionCount {
+            var size: UInt64 = 1 << 40
+            while size >= 4096, slot < UInt32(BootPlan.header.rootSlots) {
+                // The same size fits again only if the board has more RAM than the largest.
+                if Root.create(.region, size, of: InitialSlot.firstRegion + region, in: slot).status == .ok {
+                    account.free += size
+                    slot += 1
+                } else {
+                    size >>= 1
+                }
             }
         }
     }
 
-    // MARK: Preparing memory
+    /// Makes and maps memory of root's own: the plan's first node and its first edge.
+    mutating func mapOwn(_ node: PlanNode, _ edge: PlanEdge) {
+        create(node, isFirst: true)
+        let (offset, size, rights) = (edge.words[3], edge.words[4], edge.words[5])
+        let status = map(edge[0], edge[1], edge.words[2], offset: offset, size: size, rights: rights, in: edge[6])
+        if status != .ok { fail("cannot map root's memory", status) }
+    }
+
+    // MARK: Contents
 
     /// What root sees at once: its page tables do for that, wherever the memory begins.
     private static let viewSize: UInt64 = 32 << 20
@@ -106,13 +83,16 @@ struct Memory {
     /// Lets root see a part of an extent, of at most `viewSize`, while `body` runs.
     func withView(of extent: UInt32, offset: UInt64 = 0, size: UInt64, _ body: (UInt64) -> Void) {
         // At a multiple of 1 GiB: large entries serve where the memory allows them.
-        map(InitialSlot.space, extent, ComponentLayout.workspace, offset: offset, size: size, .readWrite, in: view)
+        let rights = UInt64(Rights.readWrite.rawValue)
+        let status = map(
+            InitialSlot.space, extent, ComponentLayout.workspace, offset: offset, size: size, rights: rights, in: view)
+        if status != .ok { fail("cannot see memory that is to be prepared", status) }
         body(ComponentLayout.workspace)
         takeBack(view, .delete)
     }
 
     /// Clears memory that the kernel has not cleared: what comes out of a region for the first time.
-    func clear(_ extent: UInt32, size: UInt64) {
+    private func clear(_ extent: UInt32, size: UInt64) {
         var done: UInt64 = 0
         while done < size {
             let part = min(size - done, Memory.viewSize)
@@ -121,30 +101,16 @@ struct Memory {
         }
     }
 
-    /// Copies a piece of the image to an extent's start.
-    func copy(imageOffset: UInt64, size: UInt64, to extent: UInt32) {
+    /// Copies a piece of the image into an extent, at a multiple of 4 KiB.
+    func copy(imageOffset: UInt64, size: UInt64, to extent: UInt32, at offset: UInt64) {
+        precondition(imageOffset <= BootPlan.image.size && size <= BootPlan.image.size - imageOffset, "beyond the image")
         var done: UInt64 = 0
         while done < size {
             let part = min(size - done, Memory.viewSize)
-            withView(of: extent, offset: done, size: (part + 4095) & ~4095) { address in
-                entente_copy_blocks(address, BootTable.imageAddress + imageOffset + done, (part + 63) & ~63)
+            withView(of: extent, offset: offset + done, size: (part + 4095) & ~4095) { address in
+                entente_copy_blocks(address, BootPlan.imageAddress + imageOffset + done, (part + 63) & ~63)
             }
             done += part
         }
-    }
-
-    /// RAM that lives as long as the system, cleared.
-    mutating func clearedExtent(_ size: UInt64, alignment: UInt64 = 4096) -> UInt32 {
-        let extent = create(.extent, size, alignment: alignment)
-        clear(extent, size: size)
-        return extent
-    }
-
-    /// Memory of root's own, cleared, at `address`; the slot of its extent.
-    @discardableResult
-    mutating func mapOwn(_ address: UInt64, size: UInt64) -> UInt32 {
-        let extent = clearedExtent(size)
-        map(InitialSlot.space, extent, address, size: size, .readWrite, in: slots.take())
-        return extent
     }
 }

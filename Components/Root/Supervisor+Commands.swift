@@ -32,8 +32,8 @@ extension Supervisor {
     }
 
     private mutating func kill(_ name: InlineArray<32, UInt8>) {
-        for tenant in 0..<SystemBuilder.tenantCount where isSame(BootTable.tenant(tenant).name, name) {
-            guard builder.tenants[tenant].isAlive else { return say("it is dead already\n") }
+        for tenant in 0..<BootPlan.tenantCount where isSame(BootPlan.tenant(tenant).name, name) {
+            guard executor.tenants[tenant].isAlive else { return say("it is dead already\n") }
             rootConsole.use { console in
                 console.beginLine()
                 console.write("kill: ")
@@ -46,10 +46,10 @@ extension Supervisor {
     }
 
     private func describe(_ name: InlineArray<32, UInt8>) {
-        for tenant in 0..<SystemBuilder.tenantCount where isSame(BootTable.tenant(tenant).name, name) {
-            guard BootTable.tenant(tenant).kind == TenantKind.machine.rawValue else { return say("it is no machine\n") }
-            guard builder.tenants[tenant].isAlive else { return say("its monitor is dead\n") }
-            return describeMachine(tenant)
+        for tenant in 0..<BootPlan.tenantCount where isSame(BootPlan.tenant(tenant).name, name) {
+            guard executor.tenants[tenant].isAlive else { return say("it is dead\n") }
+            if !describeVirtualCPUs(of: tenant) { say("it is no machine\n") }
+            return
         }
         say("nothing has that name; 'restarts' lists the names\n")
     }
@@ -61,8 +61,8 @@ extension Supervisor {
 
     private func listTenants() {
         rootConsole.use { console in
-            for tenant in 0..<SystemBuilder.tenantCount {
-                console.write(BootTable.tenant(tenant).name)
+            for tenant in 0..<BootPlan.tenantCount {
+                console.write(BootPlan.tenant(tenant).name)
                 console.write(": ")
                 switch tree.state(ofTenant: tenant) {
                 case .running: console.write("runs")
@@ -70,7 +70,7 @@ extension Supervisor {
                 case .stopped, .absent: console.write("stays stopped")
                 }
                 console.write(", died ")
-                console.write(decimal: builder.tenants[tenant].lives)
+                console.write(decimal: executor.tenants[tenant].deaths)
                 console.write(" times\n")
             }
             console.flush()

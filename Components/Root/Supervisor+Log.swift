@@ -6,12 +6,12 @@ import Supervision
 extension Supervisor {
     func reportStart() {
         rootConsole.use { console in
-            builder.memory.account.write(to: console)
+            executor.memory.account.write(to: console)
             console.beginLine()
             console.write("root: starting ")
-            console.write(decimal: UInt64(BootTable.tenantCount))
+            console.write(decimal: UInt64(BootPlan.tenantCount))
             console.write(" tenants on ")
-            console.write(decimal: BootTable.coreCount)
+            console.write(decimal: BootPlan.image.board.coreCount)
             console.write(" cores\n")
             console.flush()
         }
@@ -51,9 +51,9 @@ extension Supervisor {
         rootConsole.use { console in
             console.beginLine()
             console.write("back: ")
-            console.write(BootTable.tenant(tenant).name)
+            console.write(BootPlan.tenant(tenant).name)
             console.write(", life ")
-            console.write(decimal: builder.tenants[tenant].lives + 1)
+            console.write(decimal: executor.tenants[tenant].deaths + 1)
             console.write(", built in ")
             console.write(decimal: ticks * 1_000_000 / Clock.frequency)
             console.write(" us\n")
@@ -64,15 +64,15 @@ extension Supervisor {
     /// `heartbeat is beyond its limit; `, when its group answers for it.
     private func writeWay(from tenant: Int, to part: PartID, _ console: Console) {
         guard part.tenant == nil else { return }
-        console.write(BootTable.tenant(tenant).name)
+        console.write(BootPlan.tenant(tenant).name)
         console.write(" is beyond its limit; ")
     }
 
     func writeName(of part: PartID, _ console: Console) {
-        if let tenant = part.tenant { return console.write(BootTable.tenant(tenant).name) }
+        if let tenant = part.tenant { return console.write(BootPlan.tenant(tenant).name) }
         guard let group = part.group else { return }
         console.write("group ")
-        console.write(BootTable.group(group).name)
+        console.write(BootPlan.group(group).name)
     }
 
     private func writeCount(_ number: Int, _ policy: RestartPolicy, _ console: Console) {
@@ -90,7 +90,7 @@ extension Supervisor {
     }
 
     private var boardsAnswer: StaticString {
-        switch OnFailure(rawValue: BootTable.header.onFailure) {
+        switch OnFailure(rawValue: BootPlan.header.onFailure) {
         case .reset: " is beyond its limit; the board resets"
         case .powerOff: " is beyond its limit; the board goes off"
         case .goOn, nil: " stays stopped; everything else goes on"

@@ -2,26 +2,27 @@ import ABI
 import Entente
 import Supervision
 
-// Reports a machine to root's console: the kernel's state of its virtual CPUs. `machine NAME` at root's console shows it.
+// Reports a tenant's virtual CPUs to root's console: the kernel's state of each. `machine NAME` there shows it.
 extension Supervisor {
-    /// Writes a line for each virtual CPU, at most four.
-    func describeMachine(_ tenant: Int) {
-        let record = BootTable.tenant(tenant)
-        guard builder.tenants[tenant].isAlive else { return }
-        for number in 0..<Int(min(record.machine.virtualCPUs, 8)) {
-            rootConsole.use { console in
-                console.beginLine()
+    /// Writes a line for each virtual CPU.
+    /// - Returns: False: the tenant has none.
+    func describeVirtualCPUs(of tenant: Int) -> Bool {
+        let record = BootPlan.tenant(tenant)
+        var number: UInt64 = 0
+        for index in record.nodes where BootPlan.node(index).kind == UInt64(ObjectKind.virtualCPU.rawValue) {
+            let node = BootPlan.node(index)
+            rootConsole.report { console in
                 console.write("machine: ")
                 console.write(record.name)
                 console.write(" cpu ")
-                console.write(decimal: UInt64(number))
-                writeState(of: builder.tenants[tenant].virtualCPUs[number], console)
-                writeTime(of: builder.tenants[tenant].virtualTimes[number], console)
-                writeExits(of: builder.tenants[tenant].virtualCPUs[number], console)
-                console.write("\n")
-                console.flush()
+                console.write(decimal: number)
+                writeState(of: UInt32(node.slot), console)
+                writeTime(of: UInt32(node.time), console)
+                writeExits(of: UInt32(node.slot), console)
             }
+            number += 1
         }
+        return number != 0
     }
 
     private func writeState(of virtualCPU: UInt32, _ console: Console) {
@@ -30,9 +31,7 @@ extension Supervisor {
     }
 
     private func writeTime(of scheduling: UInt32, _ console: Console) {
-        let ticks = invoke(
-            .scheduleControl, Selector(slot: scheduling, form: ScheduleControl.timeUsed.rawValue)
-        ).words.w0
+        let ticks = scheduleControl(scheduling, .timeUsed).words.w0
         console.write(", used ")
         console.write(decimal: ticks / (Clock.frequency / 1000))
         console.write(" ms, exits:")

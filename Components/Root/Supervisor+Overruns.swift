@@ -28,22 +28,24 @@ extension Supervisor {
     /// Asking is also what arms the kernel's bell again.
     mutating func reportOverruns() {
         overruns.begin(at: Clock.now)
-        for tenant in 0..<SystemBuilder.tenantCount where builder.tenants[tenant].time != 0 {
-            let count = invoke(
-                .scheduleControl,
-                Selector(slot: builder.tenants[tenant].time, form: ScheduleControl.timeUsed.rawValue)
-            ).words.w1
-            guard count != 0, count >= 2 * builder.tenants[tenant].reportedOverruns else { continue }
-            builder.tenants[tenant].reportedOverruns = count
-            rootConsole.use { console in
-                console.beginLine()
-                console.write("overrun: ")
-                console.write(BootTable.tenant(tenant).name)
-                console.write(" has used up its budget ")
-                console.write(decimal: count)
-                console.write(" times\n")
-                console.flush()
+        for tenant in 0..<BootPlan.tenantCount where executor.tenants[tenant].isAlive {
+            for index in BootPlan.tenant(tenant).edges {
+                let edge = BootPlan.edge(index)
+                if edge.kind == PlanEdgeKind.overrun.rawValue { reportOverruns(of: tenant, edge[0]) }
             }
+        }
+    }
+
+    private mutating func reportOverruns(of tenant: Int, _ time: UInt32) {
+        let count = scheduleControl(time, .timeUsed).words.w1
+        guard count != 0, count >= 2 * executor.tenants[tenant].reportedOverruns else { return }
+        executor.tenants[tenant].reportedOverruns = count
+        rootConsole.report { console in
+            console.write("overrun: ")
+            console.write(BootPlan.tenant(tenant).name)
+            console.write(" has used up its budget ")
+            console.write(decimal: count)
+            console.write(" times")
         }
     }
 }

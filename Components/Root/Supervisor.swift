@@ -2,47 +2,38 @@ import ABI
 import Entente
 import Supervision
 
-/// The bits of root's own notification.
-enum SupervisorEvent {
-    /// Some tenant's thread stopped.
-    static let death: UInt64 = 1
-    /// Root's console has input.
-    static let input: UInt64 = 2
-    /// A restart is due, or a look at the overruns.
-    static let due: UInt64 = 4
-    /// Some tenant has used up its budget.
-    static let overrun: UInt64 = 8
-}
-
-/// Starts the system from the image's table, and restarts what dies. `SupervisionTree` decides when and what, by the
-/// manifest's limits; `SystemBuilder` destroys and builds.
+/// Starts the system from its plan, and restarts what dies. `SupervisionTree` decides when and what, by the manifest's
+/// limits; `PlanExecutor` destroys and builds.
 ///
 /// Nobody calls root: a tenant's thread that faults stops, and root reads what it did. So nothing of root's work is
 /// done on a tenant's time, and once the tenants run, all of it is within root's own budget.
 struct Supervisor: ~Copyable {
-    var builder: SystemBuilder
+    var executor: PlanExecutor
     var tree: SupervisionTree
     var overruns = OverrunWatch()
     /// What is being typed at root's console.
     var line = CommandLine()
 
     init() {
-        guard BootTable.tenantCount > 0 else { fail("the image holds no tenant", .badArgument) }
-        let (tenants, groups) = (SystemBuilder.tenantCount, min(BootTable.groupCount, PartID.maximumGroups))
-        let tenantsSize = UInt64(FixedTable<Tenant>.size(tenants) + 15) & ~15
+        guard BootPlan.tenantCount > 0 else { fail("the image holds no tenant", .badArgument) }
+        let residue = BootPlan.imageAddress & 0x1F_FFFF
+        if residue != BootPlan.header.imageResidue { fail("the image lies elsewhere than its plan says", .badArgument) }
+        let (tenants, groups) = (BootPlan.tenantCount, min(BootPlan.groupCount, PartID.maximumGroups))
+        let tenantsSize = UInt64(FixedTable<TenantState>.size(tenants) + 15) & ~15
         let size = tenantsSize + UInt64(SupervisionTree.size(tenants: tenants, groups: groups))
+        guard size <= BootPlan.node(0).parameter else { fail("root's memory does not suffice", .noMemory) }
         var memory = Memory()
-        memory.mapOwn(ComponentLayout.heap, size: (size + 4095) & ~4095)
+        memory.mapOwn(BootPlan.node(0), BootPlan.edge(0))
         tree = SupervisionTree(at: UInt(ComponentLayout.heap + tenantsSize), tenants: tenants, groups: groups)
-        builder = SystemBuilder(memory, tenantsAt: ComponentLayout.heap)
+        executor = PlanExecutor(memory, tenantsAt: ComponentLayout.heap)
     }
 
     /// Does not return.
     mutating func run() {
-        builder.build()
+        executor.build()
         plantTree()
         reportStart()
-        for tenant in 0..<SystemBuilder.tenantCount { builder.start(tenant) }
+        for tenant in 0..<BootPlan.tenantCount { executor.start(tenant) }
         limitOwnTime()
         while true {
             let answer = replyWait(ReplyForm.wait)
@@ -63,18 +54,17 @@ struct Supervisor: ~Copyable {
     /// core at most, and 5 ms at a time.
     private func limitOwnTime() {
         require(
-            invoke(
-                .scheduleControl, Selector(slot: InitialSlot.time, form: ScheduleControl.setBudget.rawValue),
-                Words(Clock.frequency / 200, Clock.frequency / 50)), "cannot limit root's own time")
+            scheduleControl(InitialSlot.time, .setBudget, Words(Clock.frequency / 200, Clock.frequency / 50)),
+            "cannot limit root's own time")
     }
 
     /// The manifest's tree.
     private mutating func plantTree() {
-        for tenant in 0..<SystemBuilder.tenantCount {
-            plant(.tenant(tenant), BootTable.tenant(tenant).supervision)
+        for tenant in 0..<BootPlan.tenantCount {
+            plant(.tenant(tenant), BootPlan.tenant(tenant).supervision)
         }
-        for group in 0..<min(BootTable.groupCount, PartID.maximumGroups) {
-            plant(.group(group), BootTable.group(group).supervision)
+        for group in 0..<min(BootPlan.groupCount, PartID.maximumGroups) {
+            plant(.group(group), BootPlan.group(group).supervision)
         }
     }
 
@@ -88,9 +78,10 @@ struct Supervisor: ~Copyable {
 
     /// Looks at every thread: who says that something stopped need not say who, and may be late.
     private mutating func findDead() {
-        for tenant in 0..<SystemBuilder.tenantCount
-        where builder.tenants[tenant].isAlive && builder.hasStoppedThread(tenant) {
-            builder.reportStoppedThreads(tenant)
+        for tenant in 0..<BootPlan.tenantCount where executor.tenants[tenant].isAlive && hasStoppedThread(tenant) {
+            for index in BootPlan.tenant(tenant).nodes where isStoppedThread(BootPlan.node(index)) {
+                FaultReport(BootPlan.node(index)).write()
+            }
             died(tenant)
         }
     }
@@ -108,13 +99,13 @@ struct Supervisor: ~Copyable {
 
     /// Everything in the part, the last that started first.
     private mutating func tearDown(_ part: PartID) {
-        for tenant in (0..<SystemBuilder.tenantCount).reversed()
-        where builder.tenants[tenant].isAlive && tree.lies(.tenant(tenant), in: part) { builder.tearDown(tenant) }
+        for tenant in (0..<BootPlan.tenantCount).reversed()
+        where executor.tenants[tenant].isAlive && tree.lies(.tenant(tenant), in: part) { executor.tearDown(tenant) }
     }
 
     /// The top of the tree has given up: what the manifest's `on-failure` says.
     private func failBoard() {
-        let onFailure = BootTable.header.onFailure
+        let onFailure = BootPlan.header.onFailure
         guard onFailure == OnFailure.reset.rawValue || onFailure == OnFailure.powerOff.rawValue else { return }
         waitForConsole()
         invoke(.system, system(onFailure == OnFailure.reset.rawValue ? .reset : .powerOff))
@@ -126,10 +117,10 @@ struct Supervisor: ~Copyable {
     private mutating func restartWhatIsDue() {
         while let tenant = tree.due(at: Clock.now) {
             let begin = Clock.now
-            builder.construct(tenant)
-            builder.connect(tenant)
+            executor.construct(tenant)
+            executor.connect(tenant)
             tree.started(tenant)
-            builder.start(tenant)
+            executor.start(tenant)
             reportRestart(of: tenant, took: Clock.now - begin)
         }
     }
@@ -142,22 +133,15 @@ struct Supervisor: ~Copyable {
     }
 }
 
-extension SystemBuilder {
-    func hasStoppedThread(_ index: Int) -> Bool {
-        for number in 0..<tenants[index].threadCount {
-            let answer = contextControl(tenants[index].threads[number], .status)
-            if answer.status != .ok || answer.words.w0 == ContextStatus.stopped.rawValue { return true }
-        }
+extension Supervisor {
+    private func hasStoppedThread(_ tenant: Int) -> Bool {
+        for index in BootPlan.tenant(tenant).nodes where isStoppedThread(BootPlan.node(index)) { return true }
         return false
     }
 
-    /// Says what each thread that has stopped did.
-    func reportStoppedThreads(_ index: Int) {
-        for number in 0..<tenants[index].threadCount {
-            let thread = tenants[index].threads[number]
-            let answer = contextControl(thread, .status)
-            guard answer.status == .ok, answer.words.w0 == ContextStatus.stopped.rawValue else { continue }
-            FaultReport(tenant: index, thread: thread, number: number).write()
-        }
+    private func isStoppedThread(_ node: PlanNode) -> Bool {
+        guard node.kind == UInt64(ObjectKind.thread.rawValue) else { return false }
+        let answer = contextControl(UInt32(node.slot), .status)
+        return answer.status != .ok || answer.words.w0 == ContextStatus.stopped.rawValue
     }
 }

@@ -49,7 +49,7 @@ public enum ComponentLayout {
     public static let configurationSize: UInt64 = 4096
     /// The component's console: one `ConsoleRing` page for output, one for input.
     public static let console: UInt64 = 0x1A00_0000
-    /// A driver's device registers.
+    /// Up to the heap: small memory, for which the host tool chooses addresses. A monitor has the board's clock here.
     public static let devices: UInt64 = 0x2000_0000
     /// A monitor sees its machine's RAM at its guest-physical address.
     public static let guestMemory: UInt64 = 0x4000_0000
@@ -59,5 +59,7 @@ public enum ComponentLayout {
     public static let bootImage: UInt64 = 0x60_0000_0000
     /// Root maps memory that it prepares for others from here on.
     public static let workspace: UInt64 = 0x10_0000_0000
+    /// Large memory, for which the host tool chooses addresses.
+    public static let assigned: UInt64 = 0x70_0000_0000
     public static let end: UInt64 = 0x80_0000_0000
 }

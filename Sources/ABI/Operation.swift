@@ -351,6 +351,8 @@ public enum SystemForm: UInt32 {
     case readCounter = 3
     /// Writes `x2…x7`'s up to 40 bytes to the kernel's console (`x2`: how many bytes, `x3…x7` the bytes).
     case writeConsole = 4
+    /// `x2` an extent (`manage`): its physical address comes back in `x2`.
+    case extentAddress = 5
 }
 
 /// Counters that the kernel keeps of every core.

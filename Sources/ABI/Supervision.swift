@@ -10,6 +10,13 @@ public struct SupervisionRecord {
     public var onLimit: UInt64
     /// 0: the board; else 1 + the index of a group.
     public var parent: UInt64
+
+    public init(
+        limit: UInt64, window: UInt64, backoff: UInt64, backoffLimit: UInt64, onLimit: UInt64, parent: UInt64
+    ) {
+        (self.limit, self.window, self.backoff, self.backoffLimit) = (limit, window, backoff, backoffLimit)
+        (self.onLimit, self.parent) = (onLimit, parent)
+    }
 }
 
 /// What happens to a part that dies once more than its limit allows.
@@ -33,4 +40,10 @@ public struct GroupRecord {
     /// UTF-8, padded with zeros.
     public var name: InlineArray<32, UInt8>
     public var supervision: SupervisionRecord
+
+    public init(
+        name: InlineArray<32, UInt8>, supervision: SupervisionRecord
+    ) {
+        (self.name, self.supervision) = (name, supervision)
+    }
 }

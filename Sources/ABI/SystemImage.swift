@@ -10,20 +10,18 @@ public struct ImageHeader {
     public var size: UInt64
     public var board: BoardRecord
     public var root: ProgramRecord
-    public var tenantCount: UInt64
-    /// `TenantRecord`s, one behind the other.
-    public var tenantOffset: UInt64
-    /// `GroupRecord`s, one behind the other.
-    public var groupCount: UInt64
-    public var groupOffset: UInt64
-    /// `OnFailure`: what the board does when what is at the top of the supervision tree can be restarted no more.
-    public var onFailure: UInt64
-    /// By number.
-    public var regions: InlineArray<8, SharedRegionRecord>
+    public var plan: PlanHeader
 
     public static let magic: UInt64 = 0x3145_544E_4554_4E45  // "ENTENTE1"
-    public static let version: UInt64 = 3
+    public static let version: UInt64 = 4
     public static let alignment: UInt64 = 0x1_0000
+
+    public init(
+        magic: UInt64, version: UInt64, size: UInt64, board: BoardRecord, root: ProgramRecord, plan: PlanHeader
+    ) {
+        (self.magic, self.version, self.size, self.board) = (magic, version, size, board)
+        (self.root, self.plan) = (root, plan)
+    }
 }
 
 public struct MemoryRange: Sendable, Equatable {
@@ -43,10 +41,14 @@ public struct BoardRecord {
     public var distributor: MemoryRange
     public var redistributors: MemoryRange
     public var serial: MemoryRange
-    /// The serial port's interrupt number (INTID).
-    public var serialInterrupt: UInt64
-    /// The PL031 real time clock; empty if the board has none that lies in `devices`.
-    public var clock: MemoryRange
+
+    public init(
+        coreCount: UInt64, cores: InlineArray<8, UInt64>, ram: InlineArray<4, MemoryRange>, devices: MemoryRange,
+        distributor: MemoryRange, redistributors: MemoryRange, serial: MemoryRange
+    ) {
+        (self.coreCount, self.cores, self.ram, self.devices) = (coreCount, cores, ram, devices)
+        (self.distributor, self.redistributors, self.serial) = (distributor, redistributors, serial)
+    }
 }
 
 /// A component's program: up to four segments at `ComponentLayout.image` and above.
@@ -55,6 +57,12 @@ public struct ProgramRecord {
     public var entry: UInt64
     /// Bytes of stack for each thread; a multiple of 4 KiB, at most `ComponentLayout.stackStride - 4 KiB`.
     public var stackSize: UInt64
+
+    public init(
+        segments: InlineArray<4, ProgramSegment>, entry: UInt64, stackSize: UInt64
+    ) {
+        (self.segments, self.entry, self.stackSize) = (segments, entry, stackSize)
+    }
 }
 
 public struct ProgramSegment {
@@ -67,39 +75,13 @@ public struct ProgramSegment {
     public var address: UInt64
     /// `Rights` bits; a writable segment is copied, others are mapped from the image as they lie.
     public var rights: UInt64
-}
 
-public enum TenantKind: UInt64, Sendable {
-    case component = 1
-    /// The driver of the board's serial port; exactly one, the first tenant.
-    case consoleDriver = 2
-    /// A monitor with its machine.
-    case machine = 3
-}
-
-/// One tenant. Tenant N has console channel N + 2.
-public struct TenantRecord {
-    public var kind: UInt64
-    /// UTF-8, padded with zeros.
-    public var name: InlineArray<32, UInt8>
-    /// The component's program; for a machine its monitor's.
-    public var program: ProgramRecord
-    /// 0…31, 31 most urgent. A monitor runs at its machine's.
-    public var priority: UInt64
-    /// The core of a component; of a machine's first virtual CPU, the others follow round-robin.
-    public var core: UInt64
-    /// Bytes of private memory beyond the program, mapped at `heapAddress`; a multiple of 4 KiB.
-    public var heapSize: UInt64
-    public var machine: MachineRecord
-    /// A few words that the component finds in its configuration; what they mean is between it and the manifest.
-    public var arguments: InlineArray<8, UInt64>
-    public var supervision: SupervisionRecord
-    public var allowance: TimeAllowance
-    /// Whom it may call.
-    public var connections: InlineArray<8, ConnectionRecord>
-    public var paging: PagingRecord
-    /// Bytes of memory that it shares with each of its servers; a multiple of 4 KiB.
-    public var sharedSize: UInt64
+    public init(
+        offset: UInt64, fileSize: UInt64, memorySize: UInt64, address: UInt64, rights: UInt64
+    ) {
+        (self.offset, self.fileSize, self.memorySize, self.address) = (offset, fileSize, memorySize, address)
+        self.rights = rights
+    }
 }
 
 /// How much of its core a component may use: `budget` of every `period`, both in nanoseconds. 0 and 0: no limit.
@@ -110,20 +92,6 @@ public struct TimeAllowance: Sendable, Equatable {
     public static var unlimited: TimeAllowance { TimeAllowance(budget: 0, period: 0) }
 }
 
-/// A machine's virtual hardware and what lies in its RAM when it starts.
-public struct MachineRecord {
-    public var memory: MemoryRange
-    public var virtualCPUs: UInt64
-    public var entry: UInt64
-    /// `x0` of the boot CPU: the device tree's address, or 0.
-    public var argument: UInt64
-    public var segments: InlineArray<8, GuestSegment>
-    /// 1: SYSTEM_RESET restarts the machine; 0: it ends it.
-    public var restarts: UInt64
-    /// 0, or 1 + the index of the tenant whose machine this one can wake: see `MachineEvent`.
-    public var eventPeer: UInt64
-}
-
 /// How a machine wakes another: a store to `doorbell` raises `interrupt` in the other machine's first virtual CPU.
 public enum MachineEvent {
     /// Guest-physical address, in a part of the platform's map that is free on QEMU's `virt`.
@@ -132,14 +100,20 @@ public enum MachineEvent {
     public static let interrupt: UInt64 = 40
 }
 
-/// Bytes of the image that the monitor copies into guest RAM before each start.
+/// Bytes that the monitor copies into guest RAM before each start.
 public struct GuestSegment {
-    /// A multiple of 4 KiB, padded with zeros to one in the image.
+    /// Where the monitor sees them, relative to `ComponentLayout.modules`; padded with zeros to a multiple of 4 KiB.
     public var offset: UInt64
     /// 0: the record is unused.
     public var size: UInt64
     /// Guest-physical address, a multiple of 8.
     public var address: UInt64
+
+    public init(
+        offset: UInt64, size: UInt64, address: UInt64
+    ) {
+        (self.offset, self.size, self.address) = (offset, size, address)
+    }
 }
 
 extension ComponentLayout {
@@ -161,19 +135,41 @@ public struct ComponentConfiguration {
     public var seed: InlineArray<4, UInt64>
     public var resourceCount: UInt64
     public var machine: MachineConfiguration
+
+    public init(
+        name: InlineArray<32, UInt8>, channel: UInt64, heapSize: UInt64, arguments: InlineArray<8, UInt64>,
+        cores: UInt64, earlierLives: UInt64, seed: InlineArray<4, UInt64>, resourceCount: UInt64,
+        machine: MachineConfiguration
+    ) {
+        (self.name, self.channel, self.heapSize, self.arguments) = (name, channel, heapSize, arguments)
+        (self.cores, self.earlierLives, self.seed, self.resourceCount) = (cores, earlierLives, seed, resourceCount)
+        self.machine = machine
+    }
 }
 
-/// What root tells a monitor.
+/// What a monitor finds about its machine.
 public struct MachineConfiguration {
     public var memory: MemoryRange
     public var virtualCPUs: UInt64
     public var entry: UInt64
+    /// `x0` of the boot CPU: the device tree's address, or 0.
     public var argument: UInt64
+    /// 1: SYSTEM_RESET restarts the machine; 0: it ends it.
     public var restarts: UInt64
-    /// `offset` is relative to `ComponentLayout.modules`.
     public var segments: InlineArray<8, GuestSegment>
     /// The core of each virtual CPU.
     public var cores: InlineArray<8, UInt64>
     /// Not 0: the monitor can read the board's PL031 at `ComponentLayout.devices`.
     public var seesClock: UInt64
+    /// The shared regions whose doorbells the machine may ring, by number, as a mask.
+    public var doorbells: UInt64
+
+    public init(
+        memory: MemoryRange, virtualCPUs: UInt64, entry: UInt64, argument: UInt64, restarts: UInt64,
+        segments: InlineArray<8, GuestSegment>, cores: InlineArray<8, UInt64>, seesClock: UInt64, doorbells: UInt64
+    ) {
+        (self.memory, self.virtualCPUs, self.entry, self.argument) = (memory, virtualCPUs, entry, argument)
+        (self.restarts, self.segments, self.cores, self.seesClock) = (restarts, segments, cores, seesClock)
+        self.doorbells = doorbells
+    }
 }

@@ -267,6 +267,9 @@ extension Kernel {
             for index in 0..<Int(words.x[2]) {
                 M.writeConsole(UInt8(truncatingIfNeeded: words.x[3 &+ index >> 3] >> UInt64(index & 7 &* 8)))
             }
+        case .extentAddress:
+            let slot = Selector(slot: UInt32(truncatingIfNeeded: words.x[2]))
+            caller.pointee.frame.x[2] = try find(caller, slot, .extent, .manage).object.value
         case nil: throw .unsupported
         }
     }

@@ -36,11 +36,11 @@ extension ComponentParser {
             }
             connections.append(ConnectionDescription(name: name, server: server))
         }
-        guard connections.count <= Connections.maximum else {
+        guard connections.count <= Tenant.maximumConnections else {
             section.report(
                 at: "uses",
-                "\(section.title) uses \(connections.count) components, and \(Connections.maximum) are possible",
-                remedy: "remove \(connections.count - Connections.maximum) of them")
+                "\(section.title) uses \(connections.count) components, and \(Tenant.maximumConnections) are possible",
+                remedy: "remove \(connections.count - Tenant.maximumConnections) of them")
             return []
         }
         return connections

@@ -46,8 +46,8 @@ extension SystemImageWriter {
             (tenant.kind == .machine) == (tenant.machine != nil), "its kind and its hardware contradict each other",
             "give hardware to machines, and only to them")
         try require(
-            tenant.connections.count <= Connections.maximum, "it has \(tenant.connections.count) connections",
-            "use at most \(Connections.maximum)")
+            tenant.connections.count <= Tenant.maximumConnections, "it has \(tenant.connections.count) connections",
+            "use at most \(Tenant.maximumConnections)")
         for connection in tenant.connections {
             try require(
                 connection.server != tenant.name

@@ -28,58 +28,37 @@ public struct SystemImageWriter {
     /// The file: the kernel, zeros up to `ImageHeader.alignment`, and the image.
     ///
     /// - Throws: `ImageError` when the tenants contradict one another or the board.
-    public func write() throws(ImageError) -> Data {
+    public func write() throws(ImageError) -> Data { try planned().file }
+
+    /// The plan of the system.
+    ///
+    /// - Throws: As `write`.
+    public func plan() throws(ImageError) -> Plan { try planned().plan }
+
+    private func planned() throws(ImageError) -> (plan: Plan, file: Data) {
         try check()
-        let recordSize = UInt64(MemoryLayout<TenantRecord>.size)
-        let tenantOffset = UInt64(MemoryLayout<ImageHeader>.size)
-        let groupOffset = tenantOffset + recordSize * UInt64(tenants.count)
-        let groupSize = UInt64(MemoryLayout<GroupRecord>.size)
-        var contents = ImageContents(from: groupOffset + groupSize * UInt64(groups.count))
+        var contents = ImageContents(from: UInt64(MemoryLayout<ImageHeader>.size))
         let placedRoot = contents.place(root)
-        var records = RecordEncoder()
-        for tenant in tenants {
-            let program = contents.place(tenant.program)
-            let modules = (tenant.machine?.modules ?? []).map { contents.place($0) }
-            records.tenant(tenant, program: program, modules: modules, eventPeer: eventPeer(of: tenant),
-                parent: parent(of: tenant.name), servers: servers(of: tenant), paging: paging(of: tenant, &contents))
-        }
-        for group in groups { records.group(group, parent: parent(of: group.name)) }
-        let size = contents.end.aligned(to: ImageHeader.alignment)
+        var builder = PlanBuilder(
+            board: board, imageResidue: imageResidue, tenants: tenants, groups: groups, onFailure: onFailure,
+            sharedMemory: sharedMemory, contents: contents)
+        let plan = try builder.build()
+        contents = builder.contents
+        let records = PlanRecords(plan, at: contents.end, imageResidue: imageResidue)
+        let size = (contents.end + UInt64(records.data.count)).aligned(to: ImageHeader.alignment)
         try checkMemory(imageSize: size)
-        var image = RecordEncoder()
-        image.header(
-            size: size, board: board, root: placedRoot, tenantCount: tenants.count, tenantOffset: tenantOffset,
-            groupCount: groups.count, groupOffset: groupOffset, onFailure: onFailure,
-            regions: try sharedMemory.map { region throws(ImageError) in try placed(region) })
-        return kernel.joined(
-            with: contents.joined(records: image.data + records.data), alignment: Int(ImageHeader.alignment))
+        var header = Data()
+        header.append(
+            record: ImageHeader(
+                magic: ImageHeader.magic, version: ImageHeader.version, size: size, board: BoardRecord(board),
+                root: placedRoot, plan: records.header))
+        let image = contents.joined(header: header) + records.data
+        return (plan, kernel.joined(with: image, alignment: Int(ImageHeader.alignment)))
     }
 
-    private func eventPeer(of tenant: Tenant) -> Int? {
-        tenant.machine?.eventPeer.flatMap { peer in tenants.firstIndex { $0.name == peer } }
-    }
-
-    private func placed(_ region: SharedMemoryDescription) throws(ImageError) -> PlacedRegion {
-        let ends = region.ends.compactMap { name in tenants.firstIndex { $0.name == name && $0.kind != .consoleDriver } }
-        guard ends.count == 2, ends[0] != ends[1], SharedMemoryDescription.sizes.contains(region.size),
-            region.size.isMultiple(ofSize: Self.pageSize), sharedMemory.count <= SharedMemoryDescription.maximum
-        else {
-            throw ImageError(
-                "the shared memory '\(region.name)' has no two ends, or a size that is not possible",
-                remedy: "name two machines or components, and 4KiB to 16MiB")
-        }
-        return PlacedRegion(name: region.name, size: region.size, ends: ends)
-    }
-
-    private func parent(of name: String) -> Int? { groups.firstIndex { $0.members.contains(name) } }
-
-    private func servers(of tenant: Tenant) -> [Int] {
-        tenant.connections.compactMap { connection in tenants.firstIndex { $0.name == connection.server } }
-    }
-
-    private func paging(of tenant: Tenant, _ contents: inout ImageContents) -> PlacedFile? {
-        guard let paged = tenant.paged, let pager = tenants.firstIndex(where: { $0.name == paged.pager }) else { return nil }
-        return PlacedFile(pager: pager, offset: contents.place(paged.file), size: UInt64(paged.file.count))
+    /// A boot loader puts the kernel at a multiple of 2 MiB (Linux, arm64 boot protocol), and the image lies behind it.
+    private var imageResidue: UInt64 {
+        UInt64(kernel.flat.count).aligned(to: ImageHeader.alignment) % (1 << 21)
     }
 
     /// The board's memory against everything that lies in it.
@@ -87,7 +66,7 @@ public struct SystemImageWriter {
         let available = board.ram.reduce(0) { $0 + $1.size }
         let tenantMemory = tenants.reduce(0) { sum, tenant in
             sum + tenant.heapSize + sharedMemory(of: tenant) + tenant.program.memorySize
-                + Program.beyondDefaultStack(tenant.program.stackSize)
+                + tenant.dma.reduce(0) { $0 + $1.size } + Program.beyondDefaultStack(tenant.program.stackSize)
                 + (tenant.machine?.memory.size ?? 0)
         }
         let regions = sharedMemory.reduce(0) { $0 + $1.size }
@@ -110,7 +89,7 @@ public struct SystemImageWriter {
     private func rounded(_ bytes: UInt64) -> String { "\(bytes.aligned(to: 1 << 20) >> 20)MiB" }
 }
 
-/// The bytes behind the records, each at a multiple of 4 KiB. The same bytes are laid down once.
+/// The bytes behind the header, each at a multiple of 4 KiB. The same bytes are laid down once.
 struct ImageContents {
     private var pieces: [(offset: UInt64, data: Data)] = []
     private var places: [Data: UInt64] = [:]
@@ -128,16 +107,19 @@ struct ImageContents {
         return offset
     }
 
-    mutating func place(_ program: Program) -> PlacedProgram {
-        PlacedProgram(program: program, offsets: program.segments.map { place($0.imageData) })
+    mutating func place(_ program: Program) -> ProgramRecord {
+        let unused = ProgramSegment(offset: 0, fileSize: 0, memorySize: 0, address: 0, rights: 0)
+        var segments = InlineArray<4, ProgramSegment>(repeating: unused)
+        for (index, segment) in program.segments.enumerated() {
+            segments[index] = ProgramSegment(
+                offset: place(segment.imageData), fileSize: segment.imageSize, memorySize: segment.memorySize,
+                address: segment.address, rights: UInt64(segment.rights))
+        }
+        return ProgramRecord(segments: segments, entry: program.entry, stackSize: program.stackSize)
     }
 
-    mutating func place(_ module: GuestImage.Module) -> PlacedModule {
-        PlacedModule(offset: place(module.data), size: UInt64(module.data.count), address: module.address)
-    }
-
-    func joined(records: Data) -> Data {
-        var joined = records
+    func joined(header: Data) -> Data {
+        var joined = header
         joined.reserveCapacity(Int(end))
         for piece in pieces {
             joined.padWithZeros(to: Int(piece.offset))
@@ -148,9 +130,13 @@ struct ImageContents {
     }
 }
 
-/// A file that tenant `pager` pages in for another.
-struct PlacedFile {
-    var pager: Int
-    var offset: UInt64
-    var size: UInt64
+extension BoardRecord {
+    init(_ board: Board) {
+        var ram = InlineArray<4, MemoryRange>(repeating: MemoryRange(base: 0, size: 0))
+        for (index, range) in board.ram.enumerated() { ram[index] = range }
+        self.init(
+            coreCount: UInt64(board.coreAffinities.count), cores: InlineArray(words: board.coreAffinities), ram: ram,
+            devices: board.devices, distributor: board.distributor, redistributors: board.redistributors,
+            serial: board.serial)
+    }
 }

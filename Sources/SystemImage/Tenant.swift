@@ -16,12 +16,15 @@ public struct Tenant: Sendable {
     /// At most 8.
     public var arguments: [UInt64]
     public var allowance: TimeAllowance
-    /// Whom it may call, by the names of tenants; at most `Connections.maximum`.
+    /// Whom it may call, by the names of tenants; at most `Tenant.maximumConnections`.
     public var connections: [ConnectionDescription] = []
     /// The bytes of the file that another tenant pages in for it, and that tenant's name.
     public var paged: (pager: String, file: Data)?
     /// Bytes of memory that it may share with others; a multiple of 4 KiB.
     public var sharedSize: UInt64 = 0
+    /// Devices of the board that it drives, and memory that they may access.
+    public var devices: [DeviceDescription] = []
+    public var dma: [DMAMemoryDescription] = []
     /// For `TenantKind.machine` only.
     public var machine: MachineImage?
     public var restart: RestartDescription
@@ -29,6 +32,7 @@ public struct Tenant: Sendable {
     static let nameSize = 32
     static let priorities = 0...31
     static let maximumArguments = 8
+    static let maximumConnections = 32
     /// The kernel's, root's and the console driver's channels come out of the same numbers.
     static let maximumDeclared = ConsoleChannel.maximum - 3
 

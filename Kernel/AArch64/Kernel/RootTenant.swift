@@ -7,7 +7,7 @@ import KernelCore
 enum RootTenant {
     /// Pages for root's page tables.
     private static let tablePages: UInt64 = 48
-    private static var slots: UInt64 { InitialSlot.rootSlots(tenants: BootImage.header.pointee.tenantCount) }
+    private static var slots: UInt64 { BootImage.header.pointee.plan.rootSlots }
 
     static func create(on core: Ref<Core>, seed: InlineArray<4, UInt64>) {
         var memory = BootMemory()

@@ -1,0 +1,67 @@
+import ABI
+
+// Devices of the board: registers, an interrupt, and memory that the device may access.
+extension PlanBuilder {
+    /// What the manifest's `devices` and `dma` ask for.
+    mutating func addDevices(_ index: Int) {
+        for device in tenants[index].devices {
+            addRegisters(device.name, device.registers, of: index)
+            guard let interrupt = device.interrupt else { continue }
+            let bits = UInt64(1) << (TenantUsage.firstInterruptBit + UInt64(usage[index].interrupts))
+            addInterrupt(device.name, interrupt, of: index, raising: bits)
+            usage[index].interrupts += 1
+        }
+        for memory in tenants[index].dma { addDMA(memory, of: index) }
+    }
+
+    mutating func addRegisters(_ name: String, _ range: MemoryRange, of index: Int) {
+        let address = address(of: index, size: range.size)
+        add(
+            .map(
+                root.devices, space: plan.tenants[index].parts.space, address: address, offset: range.base - board.devices.base,
+                size: range.size, .readWrite), .device, of: index)
+        add(NamedResource(name: name, kind: .registers, address: address, size: range.size), of: index)
+    }
+
+    /// The object lasts: an interrupt exists once.
+    mutating func addInterrupt(_ name: String, _ number: UInt64, of index: Int, raising bits: UInt64) {
+        let parts = plan.tenants[index].parts
+        let interrupt = add(.interrupt, "interrupt-\(name)", of: index, number, lasts: true)
+        let slot = slot(of: index)
+        add(.capability(interrupt, table: parts.table, slot: slot, .all), .device, of: index)
+        add(.interrupt(interrupt, parts.notification, bits: bits), .device, of: index)
+        add(NamedResource(name: name, kind: .interrupt, slot: slot, number: bits), of: index)
+    }
+
+    /// It lasts, because the device may still write to it when its driver has died.
+    private mutating func addDMA(_ memory: DMAMemoryDescription, of index: Int) {
+        let extent = lastingMemory("dma-\(memory.name)", of: index, size: memory.size)
+        let address = address(of: index, size: memory.size)
+        add(
+            .map(
+                extent, space: plan.tenants[index].parts.space, address: address, offset: 0, size: memory.size, .readWrite),
+            .dma, of: index)
+        usage[index].dma.append((extent, plan.tenants[index].resources.count))
+        add(NamedResource(name: memory.name, kind: .dmaMemory, address: address, size: memory.size), of: index)
+    }
+}
+
+/// A device of the board that a component drives.
+public struct DeviceDescription: Sendable, Equatable {
+    /// What the component calls it.
+    public var name: String
+    public var registers: MemoryRange
+    /// INTID.
+    public var interrupt: UInt64?
+    public init(name: String, registers: MemoryRange, interrupt: UInt64?) {
+        (self.name, self.registers, self.interrupt) = (name, registers, interrupt)
+    }
+}
+
+/// Memory that devices of the board may access.
+public struct DMAMemoryDescription: Sendable, Equatable {
+    public var name: String
+    /// Bytes; a multiple of 4 KiB.
+    public var size: UInt64
+    public init(name: String, size: UInt64) { (self.name, self.size) = (name, size) }
+}

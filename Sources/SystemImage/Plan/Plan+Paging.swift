@@ -1,0 +1,74 @@
+import ABI
+import Foundation
+
+// Components whose file another component, their pager, brings into memory page by page. The pager's portal is the client's
+// fault portal; the pager has the client's space, its file, and its own memory as an extent.
+extension PlanBuilder {
+    private func pager(of index: Int) -> Int? {
+        guard let name = tenants[index].paged?.pager else { return nil }
+        return tenants.firstIndex { $0.name == name }
+    }
+
+    private func clients(of pager: Int) -> [Int] { tenants.indices.filter { self.pager(of: $0) == pager } }
+
+    /// The portal for a tenant's faults, as root's slot; without a pager 0, so that a fault stops the thread, and root
+    /// reads its record.
+    mutating func addFaultPortal(_ index: Int) -> UInt32 {
+        guard let pager = pager(of: index), let number = clients(of: pager).firstIndex(of: index) else { return 0 }
+        return addRootCapability(
+            plan.tenants[pager].parts.portal, badge: Paging.faultBadge | UInt64(number), .paging, of: index)
+    }
+
+    mutating func addPaging(_ index: Int) {
+        addFile(index)
+        let clients = clients(of: index)
+        guard !clients.isEmpty else { return }
+        let parts = plan.tenants[index].parts
+        let (frames, count) = (slot(of: index), min(tenants[index].heapSize >> 12, Paging.maximumFrames))
+        add(
+            .capability(
+                parts.memory, table: parts.table, slot: frames, .all, badge: usage[index].heapOffset,
+                size: tenants[index].heapSize), .paging, of: index)
+        add(
+            NamedResource(
+                name: "frames", kind: .frames, slot: frames, address: ComponentLayout.heap, size: tenants[index].heapSize,
+                number: UInt64(slot(of: index, count: UInt32(Paging.maximumFrames))), detail: count), of: index)
+        for (number, client) in clients.enumerated() { addClient(client, number, of: index) }
+    }
+
+    /// The place of a client's file in its own space: the pager maps it.
+    private mutating func addFile(_ index: Int) {
+        guard let paged = tenants[index].paged, pager(of: index) != nil else { return }
+        let size = UInt64(paged.file.count)
+        let address = fileAddress(of: index)
+        reservations[plan.tenants[index].parts.space, default: []]
+            .append(MappedRange(address: address, size: size.aligned(to: 4096)))
+        add(NamedResource(name: "file", kind: .file, address: address, size: size), of: index)
+    }
+
+    private mutating func fileAddress(of index: Int) -> UInt64 {
+        if let known = usage[index].fileAddress { return known }
+        let size = UInt64(tenants[index].paged?.file.count ?? 0).aligned(to: 4096)
+        // Its tables are of use for nothing else.
+        let address = address(of: index, size: size, residue: 0)
+        usage[index].fileAddress = address
+        return address
+    }
+
+    private mutating func addClient(_ client: Int, _ number: Int, of pager: Int) {
+        guard let file = tenants[client].paged?.file else { return }
+        let parts = plan.tenants[pager].parts
+        let image = contents.place(file)
+        let size = UInt64(file.count).aligned(to: 4096)
+        let address = address(of: pager, size: size, residue: (imageResidue + image) % (1 << 21))
+        let slot = slot(of: pager)
+        add(.map(root.image, space: parts.space, address: address, offset: image, size: size, .read), .paging, of: pager)
+        add(
+            .capability(plan.tenants[client].parts.space, table: parts.table, slot: slot, .write), .paging, of: pager,
+            with: client)
+        add(
+            NamedResource(
+                name: tenants[client].name, kind: .pagedClient, slot: slot, address: address, size: UInt64(file.count),
+                number: UInt64(number), detail: fileAddress(of: client)), of: pager)
+    }
+}

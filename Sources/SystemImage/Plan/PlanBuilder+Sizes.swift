@@ -1,0 +1,96 @@
+import ABI
+
+// The sizes of a tenant's objects, and the slots of root's table: known when all edges are there.
+extension PlanBuilder {
+    /// Slots of a tenant's table that the tenant may fill itself.
+    private static let spareSlots: UInt32 = 32
+
+    mutating func setSizes(_ index: Int) {
+        let parts = plan.tenants[index].parts
+        plan.nodes[parts.memory].parameter = usage[index].privateSize
+        plan.nodes[parts.table].parameter = UInt64(usage[index].nextSlot + Self.spareSlots)
+        for space in [parts.space, parts.machineSpace].compactMap(\.self) {
+            plan.nodes[space].parameter = pageTables(of: space)
+        }
+        // A region's own header comes first.
+        for (region, first) in [(parts.pages, ObjectSize.page), (parts.objects, ObjectSize.region)] {
+            let size = plan.nodes.lazy.filter { $0.region == region }.reduce(first) { $0 + $1.bytes }
+            plan.nodes[region].parameter = size.aligned(to: ObjectSize.page)
+        }
+    }
+
+    mutating func assignRootSlots() throws(ImageError) {
+        // The first is that of root's view of what it prepares.
+        var next = InitialSlot.firstFree + 1
+        func take() -> UInt32 {
+            defer { next += 1 }
+            return next
+        }
+        for id in plan.nodes.indices where plan.nodes[id].lasts && !plan.nodes[id].isGiven { plan.nodes[id].slot = take() }
+        assignMappings(of: .system, take)
+        for index in tenants.indices {
+            let first = next
+            for id in plan.nodes.indices where !plan.nodes[id].lasts && plan.nodes[id].owner == .tenant(index) {
+                plan.nodes[id].slot = take()
+            }
+            assignMappings(of: .tenant(index), take)
+            plan.tenants[index].slots = first..<next
+        }
+        plan.firstUnusedSlot = next
+        guard next + RootTable.spare <= RootTable.maximum else {
+            throw ImageError(
+                "the system needs \(next + RootTable.spare) capabilities of root's, and \(RootTable.maximum) are possible",
+                remedy: "remove machines or components")
+        }
+    }
+
+    /// Gives root's slots to an owner's mappings, and to its capabilities in root's own table.
+    private mutating func assignMappings(of owner: Plan.Owner, _ take: () -> UInt32) {
+        var known: [UInt32: UInt32] = [:]
+        func slot(_ provisional: UInt32) -> UInt32 {
+            guard provisional >= Self.provisional else { return provisional }
+            if known[provisional] == nil { known[provisional] = take() }
+            return known[provisional] ?? 0
+        }
+        for index in plan.edges.indices where plan.edges[index].owner == owner {
+            switch plan.edges[index].action {
+            case .map(let extent, let space, let address, let offset, let size, let rights, _):
+                plan.edges[index].action = .map(
+                    extent, space: space, address: address, offset: offset, size: size, rights, slot: take())
+            case .capability(let source, let table, let number, let rights, let badge, let size):
+                plan.edges[index].action = .capability(
+                    source, table: table, slot: slot(number), rights, badge: badge, size: size)
+            case .configure(let context, let space, let table, let portal, let time, let core):
+                plan.edges[index].action = .configure(
+                    context, space: space, table: table, portal: slot(portal), time: time, core: core)
+            default: break
+            }
+        }
+    }
+}
+
+/// Root's table.
+enum RootTable {
+    /// The kernel's tables are not larger.
+    static let maximum: UInt32 = 8192
+    /// For the regions into which root cuts what is left.
+    static let spare: UInt32 = 200
+}
+
+extension Plan.Node {
+    /// What the kernel takes for it from a region, without what alignment costs.
+    var bytes: UInt64 {
+        switch kind {
+        case .region, .extent: parameter
+        case .capabilityTable: ObjectSize.table + parameter * ObjectSize.capability
+        case .addressSpace: ObjectSize.addressSpace + parameter * ObjectSize.page
+        case .thread: ObjectSize.thread
+        case .virtualCPU: ObjectSize.virtualCPU
+        case .portal: ObjectSize.portal
+        case .schedulingContext: ObjectSize.schedulingContext
+        case .notification: ObjectSize.notification
+        case .interrupt: ObjectSize.interrupt
+        case .none, .system, .mapping: 0
+        }
+    }
+}

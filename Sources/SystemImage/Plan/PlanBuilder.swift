@@ -1,0 +1,209 @@
+import ABI
+import Foundation
+
+/// Makes the plan of a system. Each feature of a manifest is a rule, in a file of its own, that adds nodes, edges and
+/// resources; slots, sizes and addresses are chosen here and nowhere else.
+struct PlanBuilder {
+    let board: Board
+    /// The image's physical address modulo 2 MiB.
+    let imageResidue: UInt64
+    let tenants: [Tenant]
+    let groups: [GroupDescription]
+    let sharedMemory: [SharedMemoryDescription]
+    var contents: ImageContents
+    var plan = Plan()
+    /// Nodes that the kernel has made.
+    private(set) var root = RootNodes()
+    /// What each tenant has taken of its own: private memory, slots of its table, addresses.
+    var usage: [TenantUsage]
+    /// The tenants of capabilities in root's own table.
+    var rootCapabilities: [Int] = []
+    /// Who maps into a space later, without root.
+    var reservations: [Plan.NodeID: [MappedRange]] = [:]
+
+    struct RootNodes {
+        var table = 0, space = 0, thread = 0, devices = 0, image = 0, notification = 0, console = 0
+    }
+
+    init(
+        board: Board, imageResidue: UInt64, tenants: [Tenant], groups: [GroupDescription], onFailure: OnFailure,
+        sharedMemory: [SharedMemoryDescription], contents: ImageContents
+    ) {
+        (self.board, self.imageResidue, self.tenants) = (board, imageResidue, tenants)
+        (self.groups, self.sharedMemory, self.contents) = (groups, sharedMemory, contents)
+        usage = tenants.map { _ in TenantUsage() }
+        (plan.groups, plan.onFailure) = (groups, onFailure)
+    }
+
+    /// The plan, with everything that it puts into the image.
+    mutating func build() throws(ImageError) -> Plan {
+        addRoot()
+        for index in tenants.indices {
+            addTenant(index)
+            addMachineNodes(index)
+        }
+        addRootConsole()
+        for index in tenants.indices {
+            addProgram(index)
+            addConsole(index)
+            try addCalls(index)
+            addPaging(index)
+            if tenants[index].machine != nil { addMachine(index) }
+            addDevices(index)
+        }
+        // These bind to parts of other tenants, which must be configured by then.
+        for index in tenants.indices { addEvents(index) }
+        try addSharedMemory()
+        for index in tenants.indices { addConfiguration(index) }
+        for index in tenants.indices { setSizes(index) }
+        try assignRootSlots()
+        return plan
+    }
+
+    // MARK: Nodes and edges
+
+    @discardableResult
+    mutating func add(_ node: Plan.Node) -> Plan.NodeID {
+        plan.nodes.append(node)
+        return plan.nodes.count - 1
+    }
+
+    /// An object of a tenant's life, or one that lasts.
+    mutating func add(
+        _ kind: ObjectKind, _ name: String, of tenant: Int, _ parameter: UInt64 = 0, lasts: Bool = false,
+        alignment: UInt64 = 4096
+    ) -> Plan.NodeID {
+        let parts = plan.tenants[tenant].parts
+        let isPages = kind == .extent || kind == .addressSpace
+        return add(
+            Plan.Node(
+                name: "\(tenants[tenant].name)/\(name)", kind: kind, owner: .tenant(tenant), lasts: lasts,
+                parameter: parameter, alignment: alignment, region: lasts ? nil : isPages ? parts.pages : parts.objects))
+    }
+
+    mutating func add(_ action: Plan.Action, _ feature: Plan.Feature, of owner: Plan.Owner, with peer: Plan.Owner? = nil) {
+        plan.edges.append(Plan.Edge(owner: owner, peer: peer == owner ? nil : peer, feature: feature, action: action))
+    }
+
+    mutating func add(_ action: Plan.Action, _ feature: Plan.Feature, of tenant: Int, with peer: Int? = nil) {
+        add(action, feature, of: .tenant(tenant), with: peer.map { .tenant($0) })
+    }
+
+    mutating func add(_ resource: NamedResource, of tenant: Int) { plan.tenants[tenant].resources.append(resource) }
+
+    /// A free slot of a tenant's table.
+    mutating func slot(of tenant: Int, count: UInt32 = 1) -> UInt32 {
+        defer { usage[tenant].nextSlot += count }
+        return usage[tenant].nextSlot
+    }
+
+    /// Free addresses of a tenant's space. An unmapped page follows.
+    /// - Parameter residue: of the address modulo 2 MiB, for memory of which large page table entries can be made.
+    mutating func address(of tenant: Int, size: UInt64, residue: UInt64? = nil) -> UInt64 {
+        usage[tenant].take(size, residue: residue)
+    }
+
+    /// A part of a tenant's private memory, mapped at `address`: its offset in the extent.
+    mutating func privateMemory(
+        of tenant: Int, at address: UInt64, size: UInt64, _ rights: Rights, _ feature: Plan.Feature
+    ) -> UInt64 {
+        let offset = usage[tenant].privateSize
+        usage[tenant].privateSize += size
+        let parts = plan.tenants[tenant].parts
+        add(
+            .map(parts.memory, space: parts.space, address: address, offset: offset, size: size, rights), feature,
+            of: tenant)
+        return offset
+    }
+
+    /// Memory that lasts, mapped by those who call `map`.
+    mutating func lastingMemory(_ name: String, of tenant: Int, size: UInt64, alignment: UInt64 = 4096) -> Plan.NodeID {
+        add(.extent, name, of: tenant, size, lasts: true, alignment: alignment)
+    }
+
+    /// A capability in root's own table, for what a context is made of; its slot. `assignSlots` makes the slot known.
+    mutating func addRootCapability(
+        _ source: Plan.NodeID, badge: UInt64, _ feature: Plan.Feature, of tenant: Int
+    ) -> UInt32 {
+        rootCapabilities.append(tenant)
+        let number = Self.provisional + UInt32(rootCapabilities.count - 1)
+        add(.capability(source, table: root.table, slot: number, .all, badge: badge), feature, of: tenant)
+        return number
+    }
+
+    /// Root's slots that are not known yet are numbered from here on.
+    static let provisional: UInt32 = 1 << 24
+
+    // MARK: Root
+
+    /// The nodes that the kernel has made, and root's own memory and notification.
+    private mutating func addRoot() {
+        func given(_ kind: ObjectKind, _ name: String, _ slot: UInt32) -> Plan.Node {
+            Plan.Node(name: "root/\(name)", kind: kind, owner: .system, lasts: true, isGiven: true, slot: slot)
+        }
+        // Root's state of each part takes less.
+        let size = UInt64((tenants.count + groups.count) * 256).aligned(to: 4096)
+        let state = add(Plan.Node(name: "root/state", kind: .extent, owner: .system, lasts: true, parameter: size))
+        root.table = add(given(.capabilityTable, "table", InitialSlot.table))
+        root.space = add(given(.addressSpace, "space", InitialSlot.space))
+        root.thread = add(given(.thread, "thread", InitialSlot.thread))
+        root.devices = add(given(.extent, "devices", InitialSlot.devices))
+        root.image = add(given(.extent, "image", InitialSlot.image))
+        root.notification = add(Plan.Node(name: "root/notification", kind: .notification, owner: .system, lasts: true))
+        add(
+            .map(state, space: root.space, address: ComponentLayout.heap, offset: 0, size: size, .readWrite), .program,
+            of: .system)
+        add(
+            .capability(root.notification, table: root.table, slot: InitialSlot.notification, .all), .program,
+            of: .system)
+        add(.thread(root.notification, thread: root.thread), .program, of: .system)
+    }
+
+    private mutating func addRootConsole() {
+        let size = 2 * ConsoleRing.size
+        root.console = add(Plan.Node(name: "root/console", kind: .extent, owner: .system, lasts: true, parameter: size))
+        add(
+            .map(root.console, space: root.space, address: ComponentLayout.console, offset: 0, size: size, .readWrite),
+            .console, of: .system)
+    }
+}
+
+/// What a tenant has taken.
+struct TenantUsage {
+    var nextSlot = InitialSlot.firstAssigned
+    var privateSize: UInt64 = 0
+    /// Of its private memory: its heap.
+    var heapOffset: UInt64 = 0
+    var fileAddress: UInt64?
+    /// Of a machine: where its monitor sees its modules and the board's clock, and the regions whose doorbells it has.
+    var modules: [UInt64] = []
+    var clock: UInt64 = 0
+    var doorbells: UInt64 = 0
+    /// Interrupts that have bits of its notification.
+    var interrupts = 0
+    /// Memory for devices, with the index of its resource.
+    var dma: [(extent: Plan.NodeID, resource: Int)] = []
+    /// In a gigabyte that has a page table anyway.
+    private var next = ComponentLayout.devices
+    /// What is large, or does not fit there.
+    private var nextHigh = ComponentLayout.assigned
+
+    private static let large: UInt64 = 1 << 21
+    /// Bits of the notification below it are the program's own; those from `SharedRegions.firstEvent` on are regions'.
+    static let firstInterruptBit: UInt64 = 48
+
+    mutating func take(_ size: UInt64, residue: UInt64?) -> UInt64 {
+        let isLarge = residue != nil || size >= Self.large || next + size > ComponentLayout.heap
+        if !isLarge {
+            defer { next += size.aligned(to: 4096) + 4096 }
+            return next
+        }
+        let address = nextHigh + (residue ?? 0)
+        nextHigh = (address + size + 4096).aligned(to: Self.large)
+        return address
+    }
+}
+
+extension Rights {
+    static let readWrite: Rights = [.read, .write]
+}
