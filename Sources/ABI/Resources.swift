@@ -33,7 +33,7 @@ public struct Resource {
 }
 
 /// The kinds of resources, with the meaning of their words.
-public enum ResourceKind: UInt64, Sendable, CaseIterable {
+public enum ResourceKind: UInt64, Sendable {
     /// A portal that the component may call, in `slot`. `number`: the server's number. `address`, `size`: the memory for
     /// rings that both share. `detail`: the address of the page of `RingLives`.
     case portal = 1
