@@ -105,8 +105,7 @@ struct MachineDescription {
     func isDoorbell(_ address: UInt64) -> Bool {
         let offset = address &- SharedRegions.doorbells
         guard offset < UInt64(SharedRegions.maximum) * SharedRegions.doorbellSize else { return false }
-        // SAFETY: see `init`.
-        return unsafe configuration.pointee.regions[Int(offset / SharedRegions.doorbellSize)].size != 0
+        return machine.doorbells >> (offset / SharedRegions.doorbellSize) & 1 != 0
     }
 
     func writeName(to console: Console) {

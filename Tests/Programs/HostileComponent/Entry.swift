@@ -96,7 +96,7 @@ struct HostileCaller {
     private mutating func slot() -> UInt64 {
         switch next() % 8 {
         case 0...3: next() % 6
-        case 4: UInt64(InitialSlot.frames)
+        case 4: UInt64(InitialSlot.firstAssigned)
         case 5: HostileCaller.free + next() % 96
         case 6: HostileCaller.tableSlots + next() % 4
         default: next()
