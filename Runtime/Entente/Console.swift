@@ -2,8 +2,8 @@ import ABI
 
 /// This component's console: bytes out and in, by way of two rings that it shares with the console driver.
 ///
-/// Output that finds its ring full waits by yielding when `patience` allows it, and is dropped otherwise; what follows is dropped
-/// without another wait until there is room.
+/// Output that finds its ring full waits by yielding while `patience` allows it and the driver lives, and is dropped
+/// otherwise. The bytes behind it are dropped without another wait until there is room.
 public struct Console {
     public let output: RingEnd
     public let input: RingEnd
@@ -23,8 +23,10 @@ public struct Console {
 
     public func write(_ byte: UInt8) { putPatiently(byte) }
 
-    /// Tells the driver that there is output.
-    public func flush() { signal(doorbell) }
+    /// Tells the driver that there is output. Returns `badCapability` while there is no driver, because the driver's
+    /// notification dies with it.
+    @discardableResult
+    public func flush() -> Status { signal(doorbell) }
 
     /// Takes a byte of input, if there is one.
     public func take() -> UInt8? { input.take() }
@@ -89,12 +91,12 @@ public struct Console {
         let isHopeless = Seam.hasWaitedInVain
         var patience = isHopeless ? min(patience, 1) : patience
         while !output.put(byte) {
-            guard patience > 0 else {
+            // Nobody takes bytes while the driver is dead, and its next life makes room without being asked.
+            guard patience > 0, flush() != .badCapability else {
                 Seam.hasWaitedInVain = true
                 return
             }
             patience -= 1
-            flush()
             yield()
         }
         if isHopeless { Seam.hasWaitedInVain = false }

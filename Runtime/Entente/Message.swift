@@ -161,12 +161,14 @@ struct MessageMemory {
         nonmutating set { store(newValue, UInt32(MessagePage.own)) }
     }
 
-    /// Bytes of a window of shared memory that are given out.
-    func usedShared(_ window: UInt64) -> UInt64 { load(Self.usedShared(window)) }
-    func setUsedShared(_ window: UInt64, to bytes: UInt64) { store(bytes, Self.usedShared(window)) }
+    /// How many pieces of shared memory have room in the page for a count of their bytes.
+    static let accounts: UInt64 = (4096 - MessagePage.own - 8) / 8
+    /// Bytes of a piece of shared memory that are given out; `account` is below `accounts` (`RingWindow.account`).
+    func usedShared(_ account: UInt64) -> UInt64 { load(Self.place(of: account)) }
+    func setUsedShared(_ account: UInt64, to bytes: UInt64) { store(bytes, Self.place(of: account)) }
 
-    private static func usedShared(_ window: UInt64) -> UInt32 {
-        UInt32(MessagePage.own) + 8 + 8 * UInt32(window % UInt64(Connections.maximum))
+    private static func place(of account: UInt64) -> UInt32 {
+        UInt32(MessagePage.own) + 8 + 8 * UInt32(account % accounts)
     }
 
     private func load(_ offset: UInt32) -> UInt64 {

@@ -112,25 +112,7 @@ extension Portal {
 
     /// The portal that this component's manifest calls `name`, if there is one.
     public init?(ifNamed name: StaticString) {
-        let configuration = Configuration.current
-        for index in 0..<Connections.maximum {
-            let connection = configuration.connections[index]
-            guard connection.slot != 0, connection.isNamed(name) else { continue }
-            self.init(slot: UInt32(truncatingIfNeeded: connection.slot))
-            return
-        }
-        return nil
-    }
-}
-
-extension Connection {
-    func isNamed(_ text: StaticString) -> Bool {
-        let length = text.utf8CodeUnitCount
-        guard length < Connections.nameSize, name[length] == 0 else { return false }
-        for index in 0..<length {
-            // SAFETY: a StaticString's bytes are constants of the program, and `index` is below their number.
-            guard unsafe text.utf8Start[index] == name[index] else { return false }
-        }
-        return true
+        guard let resource = Configuration.resource(.portal, named: name) else { return nil }
+        self.init(slot: UInt32(truncatingIfNeeded: resource.slot))
     }
 }

@@ -29,20 +29,29 @@ public struct SharedRing<Element: RingElement> {
     ///   - portal: the connection of `uses` over which the ring is offered; not needed if there is only one.
     ///   - events: what the peer may raise here, when it put or took something and this side sleeps.
     public init(size: Int, with portal: Portal? = nil, raising events: Events) throws(SharingError) {
+        try self.init(size: size, in: RingWindow.ofConnection(portal), raising: events)
+    }
+
+    /// A ring in the memory that this component shares with the server that its manifest calls `server`, under `uses`.
+    /// Without such a server the component stops, with a line that says so.
+    public init(named server: StaticString, size: Int, raising events: Events) throws(SharingError) {
+        try self.init(size: size, in: RingWindow.ofConnection(Portal(named: server)), raising: events)
+    }
+
+    private init(size: Int, in window: RingWindow, raising events: Events) throws(SharingError) {
         let size = (UInt64(max(size, 1)) + 4095) & ~4095
-        let connection = try RingWindow.connection(portal)
-        let window = RingWindow(of: connection)
         let page = MessageMemory.current
-        let offset = page.usedShared(connection.window)
+        guard let account = window.account else { throw .noMemory }
+        let offset = page.usedShared(account)
         guard size <= ComponentLayout.maximumRing, let memory = window.memory(at: offset, size: size) else {
             throw .noMemory
         }
-        page.setUsedShared(connection.window, to: offset + size)
+        page.setUsedShared(account, to: offset + size)
         self.memory = memory
         server = window.life(of: .server)
         let life = window.life(of: .client).number
         offer = RingOffer(
-            place: RingPlace(offset: offset, size: size, server: connection.server, life: life), caller: 0,
+            place: RingPlace(offset: offset, size: size, server: window.peer, life: life), caller: 0,
             events: Notification.own.capability(raising: events))
         RingLayout.begin(memory)
     }

@@ -31,54 +31,64 @@ struct RingPlace {
     var word: UInt64 { offset >> 12 & 0xFFFF | (size >> 12 & 0xFF) << 16 | (server & 0xFF) << 24 | UInt64(life) << 32 }
 }
 
-/// The memory of one connection.
+/// The memory of one connection, as the resource of one of its ends names it.
 struct RingWindow {
-    private let base: UInt64
-    private let size: UInt64
+    private let resource: Resource
 
-    /// Client: the memory that it shares with a server.
-    init(of connection: Connection) {
-        base = ComponentLayout.shared + connection.window * ComponentLayout.windowSize
-        size = Configuration.current.sharedSize
-    }
+    /// - Parameter resource: a portal or a caller that shares memory with this component.
+    private init(of resource: Resource) { self.resource = resource }
 
     /// Server: the memory that this caller shares with it, if it shares any.
     init?(ofCaller caller: UInt64) {
-        size = Configuration.sharedSize(ofCaller: caller)
-        guard size > 0 else { return nil }
-        base = ComponentLayout.callers + caller * ComponentLayout.windowSize
+        for resource in Configuration.resources(of: .caller) where resource.number == caller {
+            self.init(of: resource)
+            return
+        }
+        return nil
+    }
+
+    /// Client: the memory of the connection that a portal belongs to; for nil, of the only server.
+    static func ofConnection(_ portal: Portal?) throws(SharingError) -> RingWindow {
+        var found: Resource?
+        for resource in Configuration.resources(of: .portal) {
+            if let portal, UInt64(portal.slot) != resource.slot { continue }
+            // Portals of one server have one memory.
+            if let found, found.address != resource.address { throw .severalServers }
+            found = resource
+        }
+        guard let found else { throw portal == nil ? .noMemory : .refused(.badCapability) }
+        guard found.size > 0 else { throw .noMemory }
+        return RingWindow(of: found)
     }
 
     /// This component's number, as its servers and clients know it.
     static var ownNumber: UInt64 { Configuration.current.channel - 1 }
 
-    /// Client: the connection that a portal belongs to; for nil, the only one.
-    static func connection(_ portal: Portal?) throws(SharingError) -> Connection {
-        let configuration = Configuration.current
-        guard configuration.sharedSize > 0 else { throw .noMemory }
-        var found: Connection?
-        for index in 0..<Connections.maximum {
-            let connection = configuration.connections[index]
-            guard connection.slot != 0 else { continue }
-            if let portal, UInt64(portal.slot) != connection.slot { continue }
-            if let found, found.window != connection.window { throw .severalServers }
-            found = connection
+    /// The peer's number.
+    var peer: UInt64 { resource.number }
+
+    /// The place in the message page where a client counts the bytes of this memory that it has given out: portals of
+    /// one server have one. Nil if the component has more portals than the page has room for.
+    var account: UInt64? {
+        var index: UInt64 = 0
+        for portal in Configuration.resources(of: .portal) {
+            if portal.address == resource.address { return index < MessageMemory.accounts ? index : nil }
+            index += 1
         }
-        guard let found else { throw .refused(.badCapability) }
-        return found
+        return nil
     }
 
     /// Nil when that is not inside of it.
     func memory(at offset: UInt64, size part: UInt64) -> SharedMemory? {
-        guard part <= size, offset <= size - part else { return nil }
+        guard part <= resource.size, offset <= resource.size - part else { return nil }
         // SAFETY: the guard has checked that the part lies inside of this window.
-        return unsafe mapped(base + offset, part)
+        return unsafe mapped(resource.address + offset, part)
     }
 
     /// Returns the present life of an end, by the count of its deaths.
     func life(of end: PeerLife.End) -> PeerLife {
-        // SAFETY: root maps a page with both counts at `ringLives` of each window, so these 16 bytes are there.
-        PeerLife(lives: unsafe mapped(base + ComponentLayout.ringLives, 16), end: end)
+        // SAFETY: root maps a page with both counts at `detail` of each such resource, so these 16 bytes are there.
+        PeerLife(lives: unsafe mapped(resource.detail, 16), end: end)
     }
 
     @unsafe private func mapped(_ address: UInt64, _ size: UInt64) -> SharedMemory {
@@ -107,11 +117,4 @@ struct PeerLife {
     /// Whether the peer has died since. Only root writes the count that this reads.
     var isOver: Bool { lives[offset] != began }
     mutating func renew() { began = lives[offset] }
-}
-
-extension Configuration {
-    /// Bytes that a caller shares with this component.
-    static func sharedSize(ofCaller caller: UInt64) -> UInt64 {
-        caller < UInt64(Connections.maximumCallers) ? current.callers[Int(caller)] : 0
-    }
 }

@@ -1,3 +1,4 @@
+import ABI
 import Synchronization
 
 /// Memory that another component has as well, and may change at any moment. Each access is one atomic load or store inside of
@@ -16,6 +17,14 @@ public struct SharedMemory: @unchecked Sendable {
         // SAFETY: the caller promises that the memory stays mapped; `wide` and `narrow` check each offset.
         unsafe self.base = unsafe base
         self.size = size & ~7
+    }
+
+    /// The memory of a resource.
+    // SAFETY: the caller promises that root has mapped it for the whole life of this component.
+    @unsafe init(of resource: Resource) {
+        unsafe self.init(
+            base: UnsafeMutableRawPointer(bitPattern: UInt(Seam.address(resource.address))).unsafelyUnwrapped,
+            size: Int(truncatingIfNeeded: resource.size))
     }
 
     /// The number of eight bytes at `offset`, a multiple of 8.

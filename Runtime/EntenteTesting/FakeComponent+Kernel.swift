@@ -127,7 +127,7 @@ extension FakeComponent: KernelStandIn {
         switch object.kind {
         case .notification(let component):
             component.raise(Events(bits: object.badge != 0 ? object.badge : words.w0))
-        case .consoleDriver: drainConsole()
+        case .consoleDriver: if isOutputTaken { drainConsole() }
         default: return answer(.badCapability)
         }
         return answer(.ok)

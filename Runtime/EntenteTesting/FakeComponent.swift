@@ -17,16 +17,19 @@ public class FakeComponent: @unchecked Sendable {
     public internal(set) var yields = 0
     /// Whether its console has given up waiting for room; false when a life begins.
     public var hasWaitedInVain = false
+    /// Whether the console driver takes the output when it is told to; false: the driver hangs.
+    public var isOutputTaken = true
     /// The caller's memory, while it answers a call.
     var lease: FakeLease?
     /// What is mapped, by its address.
     var windows: [UInt64: FakeMemory] = [:]
+    private var nextWindow: UInt64 = 0x50_0000_0000
+    private var nextSlot = InitialSlot.firstAssigned
     private var consoleBytes: [UInt8] = []
     private var abortMask: UInt64 = 0
     /// Its number for those that it calls, as `Service.willAnswer` hears it.
     public let number: UInt64
     private let sharedSize: UInt64
-    private var connections: [FakeComponent] = []
     /// Those in which it is an end and whose memory both share.
     private var sharing: [FakeConnection] = []
     /// Until when it may wait, and what happens then.
@@ -43,10 +46,9 @@ public class FakeComponent: @unchecked Sendable {
         table[InitialSlot.consoleOutput] = FakeObject(.consoleDriver, .write)
         table[InitialSlot.thread] = FakeObject(.thread, .all)
         pages.configure { configuration in
-            for (index, byte) in name.utf8.prefix(31).enumerated() { configuration.name[index] = byte }
+            configuration.name = FakePages.padded(name)
             for (index, argument) in arguments.enumerated() { configuration.arguments[index] = argument }
             configuration.heapSize = memory
-            configuration.sharedSize = shared
             configuration.channel = number + 1
         }
     }
@@ -113,30 +115,37 @@ public class FakeComponent: @unchecked Sendable {
     /// Lets it call another by this name.
     @discardableResult
     public func connect(_ name: String, to server: FakeComponent) -> Portal {
-        precondition(
-            connections.count < Connections.maximum, "a component has at most \(Connections.maximum) connections")
-        let index = connections.count
-        let slot = InitialSlot.firstConnection + UInt32(index)
-        table[slot] = FakeObject(.portal(server), .write, badge: number)
-        let earlier = connections.firstIndex { $0 === server }
-        pages.configure { configuration in
-            for (place, byte) in name.utf8.prefix(31).enumerated() { configuration.connections[index].name[place] = byte }
-            configuration.connections[index].slot = UInt64(slot)
-            configuration.connections[index].server = server.number
-            configuration.connections[index].window = UInt64(earlier ?? index)
+        let slot = insert(FakeObject(.portal(server), .write, badge: number))
+        let connection = sharedSize > 0 ? connection(to: server) : nil
+        pages.add(name) {
+            Resource(
+                name: $0, kind: .portal, slot: UInt64(slot), address: connection?.place.rings ?? 0,
+                size: connection?.size ?? 0, number: server.number, detail: connection?.place.lives ?? 0)
         }
-        connections.append(server)
-        if sharedSize > 0, earlier == nil { share(with: server, window: UInt64(index)) }
         return Portal(slot: slot)
     }
 
-    private func share(with server: FakeComponent, window: UInt64) {
-        precondition(
-            number < UInt64(Connections.maximumCallers), "at most 63 components of a fake kernel can share memory")
+    /// Returns the memory that it shares with a server: all connections to one server have the same.
+    private func connection(to server: FakeComponent) -> FakeConnection {
+        if let earlier = sharing.first(where: { $0.client === self && $0.server === server }) { return earlier }
         let connection = FakeConnection(self, server, size: sharedSize)
-        connection.map(window: window)
         sharing.append(connection)
         server.sharing.append(connection)
+        return connection
+    }
+
+    /// Puts an object into the next slot that a plan would assign.
+    func insert(_ object: FakeObject) -> UInt32 {
+        defer { nextSlot += 1 }
+        table[nextSlot] = object
+        return nextSlot
+    }
+
+    /// Maps memory at an address that a plan could have chosen.
+    func map(_ memory: FakeMemory) -> UInt64 {
+        defer { nextWindow += (memory.size + 0x20_0000) & ~0x1F_FFFF }
+        windows[nextWindow] = memory
+        return nextWindow
     }
 
     /// As if it had faulted: calls answer `dead`, and the rings that it shared are over.

@@ -6,18 +6,14 @@ extension FakeKernel {
     /// itself can stand for a machine.
     public func share(_ name: String, size: UInt64, between first: FakeComponent, _ second: FakeComponent) {
         precondition(regions < SharedRegions.maximum, "a system has at most \(SharedRegions.maximum) shared memories")
-        let number = regions
+        let bell = Events.number(SharedRegions.firstEvent + UInt64(regions)).bits
         regions += 1
         let memory = FakeMemory(size)
         for (own, peer) in [(first, second), (second, first)] {
-            own.windows[SharedRegions.componentAddress(number)] = memory
-            own.table[SharedRegions.firstBell + UInt32(number)] = FakeObject(
-                .notification(peer), .write, badge: 1 << (SharedRegions.firstEvent + UInt64(number)))
-            own.pages.configure { configuration in
-                for (place, byte) in name.utf8.prefix(31).enumerated() {
-                    configuration.regions[number].name[place] = byte
-                }
-                configuration.regions[number].size = size
+            let address = own.map(memory)
+            let slot = own.insert(FakeObject(.notification(peer), .write, badge: bell))
+            own.pages.add(name) {
+                Resource(name: $0, kind: .sharedMemory, slot: UInt64(slot), address: address, size: size, number: bell)
             }
         }
     }

@@ -23,24 +23,22 @@ final class FakeConnection {
     let server: FakeComponent
     private let rings: FakeMemory
     private let lives = FakeMemory(ComponentLayout.livesSize)
+    /// The places in the client's space.
+    let place: (rings: UInt64, lives: UInt64)
 
+    /// Maps the memory for both ends, and makes the client a resource of the server.
     init(_ client: FakeComponent, _ server: FakeComponent, size: UInt64) {
         (self.client, self.server) = (client, server)
         rings = FakeMemory(size)
+        place = (client.map(rings), client.map(lives))
+        let other = (rings: server.map(rings), lives: server.map(lives))
+        server.pages.add(client.name) {
+            Resource(
+                name: $0, kind: .caller, address: other.rings, size: size, number: client.number, detail: other.lives)
+        }
     }
 
-    /// Both ends see it: the client in the window of its connection, the server in that of its caller.
-    func map(window: UInt64) {
-        map(client, ComponentLayout.shared + window * ComponentLayout.windowSize)
-        map(server, ComponentLayout.callers + client.number * ComponentLayout.windowSize)
-        let (number, size) = (Int(client.number), rings.size)
-        server.pages.configure { $0.callers[number] = size }
-    }
-
-    private func map(_ component: FakeComponent, _ address: UInt64) {
-        component.windows[address] = rings
-        component.windows[address + ComponentLayout.ringLives] = lives
-    }
+    var size: UInt64 { rings.size }
 
     /// Tells the peer of a component that has died.
     func countDeath(of component: FakeComponent) {

@@ -1,17 +1,21 @@
 import ABI
 import Foundation
 
-/// The pages that root maps for a component: configuration, message page, console.
+/// The pages that root maps for every component: configuration with resources, message page, console.
 final class FakePages {
     private let base: UnsafeMutableRawPointer
     private static let pageSize = 4096
+    /// Pages for the configuration and the resources behind it.
+    private static let configurationPages = 1 + 8
+    private static let allPages = configurationPages + 3
     private static let places: [(address: UInt64, page: Int, pages: Int)] = [
-        (ComponentLayout.configuration, 0, 1), (ComponentLayout.messagePages, 1, 1), (ComponentLayout.console, 2, 2),
+        (ComponentLayout.configuration, 0, configurationPages),
+        (ComponentLayout.messagePages, configurationPages, 1), (ComponentLayout.console, configurationPages + 1, 2),
     ]
 
     init() {
-        base = UnsafeMutableRawPointer.allocate(byteCount: 4 * Self.pageSize, alignment: Self.pageSize)
-        memset(base, 0, 4 * Self.pageSize)
+        base = UnsafeMutableRawPointer.allocate(byteCount: Self.allPages * Self.pageSize, alignment: Self.pageSize)
+        memset(base, 0, Self.allPages * Self.pageSize)
     }
 
     deinit { base.deallocate() }
@@ -27,17 +31,40 @@ final class FakePages {
     }
 
     func configure(_ body: (inout ComponentConfiguration) -> Void) {
-        body(&base.assumingMemoryBound(to: ComponentConfiguration.self).pointee)
+        body(&configuration.pointee)
+    }
+
+    private var configuration: UnsafeMutablePointer<ComponentConfiguration> {
+        base.assumingMemoryBound(to: ComponentConfiguration.self)
+    }
+
+    /// Adds a resource of this name behind those that the component has.
+    func add(_ name: String, _ make: (InlineArray<32, UInt8>) -> Resource) {
+        let count = Int(configuration.pointee.resourceCount)
+        precondition(
+            (count + 1) * MemoryLayout<Resource>.stride <= (Self.configurationPages - 1) * Self.pageSize,
+            "a fake component has no room for another resource")
+        let table = (base + Self.pageSize).assumingMemoryBound(to: Resource.self)
+        table[count] = make(FakePages.padded(name))
+        configuration.pointee.resourceCount += 1
+    }
+
+    /// Returns a name as a resource holds it.
+    static func padded(_ name: String) -> InlineArray<32, UInt8> {
+        precondition(name.utf8.count < Resource.nameSize, "a name has at most 31 bytes")
+        var padded = InlineArray<32, UInt8>(repeating: 0)
+        for (index, byte) in name.utf8.enumerated() { padded[index] = byte }
+        return padded
     }
 
     /// A new life has given out nothing of the memory that it shares.
     func forgetRings() {
-        memset(message + Int(MessagePage.own) + 8, 0, 8 * Connections.maximum)
+        memset(message + Int(MessagePage.own) + 8, 0, Self.pageSize - Int(MessagePage.own) - 8)
     }
 
     // MARK: The message page
 
-    private var message: UnsafeMutableRawPointer { base + Self.pageSize }
+    private var message: UnsafeMutableRawPointer { base + Self.configurationPages * Self.pageSize }
 
     func copyWords(_ range: Range<Int>, from other: FakePages) {
         memcpy(message + range.lowerBound * 8, other.message + range.lowerBound * 8, range.count * 8)

@@ -11,9 +11,9 @@ import EntenteTesting
 
     init() { component = kernel.component("writer") }
 
-    /// The console of a component whose driver has died, with a full ring.
-    private func fullConsole(patience: Int) -> Console {
-        _ = revoke(InitialSlot.consoleOutput, .delete)
+    /// The console of a component whose driver hangs, with a full ring.
+    private func fullConsole(of component: FakeComponent, patience: Int) -> Console {
+        component.isOutputTaken = false
         var console = Console()
         while console.put(0x61) {}
         console.patience = patience
@@ -24,7 +24,7 @@ import EntenteTesting
 
     @Test func aByteYieldsAsOftenAsPatienceAllowsAndIsDropped() {
         component.run {
-            let console = fullConsole(patience: 5)
+            let console = fullConsole(of: component, patience: 5)
             console.write(0x62)
             #expect(component.yields == 5)
             // Those behind it try once.
@@ -47,6 +47,22 @@ import EntenteTesting
         }
     }
 
+    /// The driver's notification dies with it, so a component learns at once that nobody will take a byte.
+    @Test func aDeadDriverIsNotWaitedFor() {
+        component.run {
+            let console = fullConsole(of: component, patience: 5)
+            _ = revoke(InitialSlot.consoleOutput, .delete)
+            #expect(console.flush() == .badCapability)
+            console.write(0x62)
+            #expect(component.yields == 0 && component.hasWaitedInVain)
+            console.write(0x62)
+            #expect(component.yields == 0)
+        }
+        #expect(component.output == String(repeating: "a", count: Int(ConsoleRing.capacity)))
+        component.run { Console().write(0x63) }
+        #expect(component.output.last == "c" && !component.hasWaitedInVain, "there is room, whoever made it")
+    }
+
     @Test func theDriverIsToldWhenTheRingIsFull() {
         component.run {
             var console = Console()
@@ -60,19 +76,19 @@ import EntenteTesting
 
     /// Each component has a console of its own, and each life of a component waits anew.
     @Test func oneComponentsPatienceIsNotAnothers() {
-        component.run { fullConsole(patience: 5).write(0x62) }
+        component.run { fullConsole(of: component, patience: 5).write(0x62) }
         let other = kernel.component("other")
-        other.run { fullConsole(patience: 7).write(0x62) }
+        other.run { fullConsole(of: other, patience: 7).write(0x62) }
         #expect(other.yields == 7, "another's console was given up, and not this one's")
         _ = other.output
         other.run { Console().write(0x62) }
         component.run {
-            fullConsole(patience: 5).write(0x62)
+            fullConsole(of: component, patience: 5).write(0x62)
             #expect(component.yields == 6, "another's console has room again, and this one has not")
         }
         component.restart()
         component.run {
-            fullConsole(patience: 5).write(0x62)
+            fullConsole(of: component, patience: 5).write(0x62)
             #expect(component.yields == 11)
         }
     }

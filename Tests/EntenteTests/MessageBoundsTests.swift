@@ -58,7 +58,7 @@ import EntenteTesting
             page.setLease(address: 75, size: 76, rights: .write)
             page.receiveSlots = 77
             page.usedSlots = 78
-            for window in 0..<UInt64(Connections.maximum) { page.setUsedShared(window, to: 80 + window) }
+            for account in 0..<MessageMemory.accounts { page.setUsedShared(account, to: 80 + account) }
 
             let base = component.address(ComponentLayout.messagePages)
             // SAFETY: the offset lies in the fake component's message page.
@@ -74,8 +74,9 @@ import EntenteTesting
             #expect(word(MessagePage.lease + 16) == UInt64(Rights.write.rawValue))
             #expect(word(MessagePage.receiveSlots) == 77 && page.receiveSlots == 77)
             #expect(word(MessagePage.own) == 78 && page.usedSlots == 78)
-            for window in 0..<UInt64(Connections.maximum) {
-                #expect(word(MessagePage.own + 8 + 8 * window) == 80 + window && page.usedShared(window) == 80 + window)
+            for account in 0..<MessageMemory.accounts {
+                let place = MessagePage.own + 8 + 8 * account
+                #expect(word(place) == 80 + account && page.usedShared(account) == 80 + account)
             }
         }
     }

@@ -153,7 +153,7 @@ import Testing
     }
 
     @Test func aNameIsTheWholeName() {
-        var named = kernel.run([]) { Configuration.current.connections[0] }
+        var named = Resource(name: InlineArray<32, UInt8>(repeating: 0), kind: .portal)
         for (index, byte) in "abc".utf8.enumerated() { named.name[index] = byte }
         #expect(named.isNamed("abc") && !named.isNamed("ab") && !named.isNamed("abcd") && !named.isNamed("abd"))
         #expect(!named.isNamed("") && !named.isNamed("bbc"))

@@ -50,13 +50,43 @@ import Testing
         }
     }
 
-    /// The number of a caller is a place in a table.
-    @Test func nobodyBeyondTheTableSharesAnything() {
-        kernel.component("server").run {
-            for caller in [0, 63, 64, 65, .max] as [UInt64] {
-                #expect(Configuration.sharedSize(ofCaller: caller) == 0)
+    /// A caller's number finds the memory of this caller alone; a caller without `shared` has none.
+    @Test func aCallersNumberFindsItsMemory() throws {
+        let server = kernel.component("server", serving: ExampleServer())
+        let without = kernel.component("without", uses: ["example": server])
+        let clients = (0..<70).map { index in
+            kernel.component("client", uses: ["example": server], shared: UInt64(1 + index % 16) << 12)
+        }
+        server.run {
+            for client in clients { #expect(RingWindow(ofCaller: client.number) != nil) }
+            for caller in [0, server.number, without.number, clients[69].number + 1, .max] as [UInt64] {
                 #expect(RingWindow(ofCaller: caller) == nil)
             }
+            for (index, client) in clients.enumerated() {
+                let size = UInt64(1 + index % 16) << 12
+                let window = RingWindow(ofCaller: client.number)
+                #expect(window?.memory(at: 0, size: size) != nil && window?.memory(at: 0, size: size + 4096) == nil)
+                #expect(window?.memory(at: 4096, size: size) == nil)
+            }
+        }
+    }
+
+    /// Each server's memory is given out by itself, and a component with more portals than the message page has room
+    /// for shares nothing over those beyond.
+    @Test func eachServersMemoryHasItsAccount() throws {
+        let client = kernel.component("client", shared: 8192)
+        let servers = (0..<MessageMemory.accounts + 1).map { _ in kernel.component("server", serving: ExampleServer()) }
+        let portals = servers.enumerated().map { client.connect("server\($0)", to: $1) }
+        try client.run { () throws in
+            for portal in portals.dropLast() {
+                let ring = try SharedRing<UInt64>(size: 4096, with: portal, raising: .number(9))
+                #expect(ring.offer.place.offset == 0)
+            }
+            #expect(throws: SharingError.noMemory) {
+                try SharedRing<UInt64>(size: 4096, with: portals.last, raising: .number(9))
+            }
+            let ring = try SharedRing<UInt64>(named: "server7", size: 4096, raising: .number(9))
+            #expect(ring.offer.place.offset == 4096 && ring.offer.place.server == servers[7].number & 0xFF)
         }
     }
 
