@@ -6,14 +6,23 @@ import SerialConsole
 struct RingClients: ConsoleClients {
     let count: Int
 
-    init(count: Int) { self.count = min(count, ConsoleChannel.maximum) }
+    private let first: Int
 
-    private func page(_ client: Int) -> UInt64 { ComponentLayout.console + UInt64(client + 1) * 2 * ConsoleRing.size }
+    init() {
+        var (first, count) = (0, 0)
+        for index in 0..<Configuration.resources.count where Configuration.resources[index].kind == ResourceKind.consoleClient.rawValue {
+            if count == 0 { first = index }
+            count += 1
+        }
+        (self.first, self.count) = (first, min(count, ConsoleChannel.maximum))
+    }
+
+    private func page(_ client: Int) -> UInt64 { Configuration.resources[first + client].address }
     private func output(_ client: Int) -> RingEnd { RingEnd(page: page(client)) }
     private func input(_ client: Int) -> RingEnd { RingEnd(page: page(client) + ConsoleRing.size) }
 
     func outputCount(of client: Int) -> UInt32 { output(client).count }
     func take(from client: Int) -> UInt8? { output(client).take() }
     func put(_ byte: UInt8, to client: Int) -> Bool { input(client).put(byte) }
-    func wake(_ client: Int) { signal(InitialSlot.firstConsoleInput + UInt32(client)) }
+    func wake(_ client: Int) { signal(UInt32(Configuration.resources[first + client].slot)) }
 }

@@ -5,7 +5,7 @@ import SerialConsole
 /// Runs the console's logic by the clock, and hears calls only when there is nothing to do.
 ///
 /// The driver has two notifications, and its thread waits for one of them at a time. Clients and the port's interrupt
-/// raise bits of `InitialSlot.notification`; only the timer raises those of `InitialSlot.clock`. While the thread is
+/// raise bits of `InitialSlot.notification`; only the timer raises those of `UInt32(Configuration.resource(.notification, named: "clock")!.slot)`. While the thread is
 /// bound to the clock, a signal of a client sets a bit and wakes nobody, on this core or on another one.
 struct SerialDriver {
     private var console: SerialConsole
@@ -23,7 +23,7 @@ struct SerialDriver {
     }
 
     init(_ configuration: ComponentConfiguration) {
-        clients = RingClients(count: Int(configuration.consoleClients))
+        clients = RingClients()
         console = SerialConsole(
             clients: clients.count, patience: Interval.milliseconds(500).ticks,
             isRestarted: configuration.earlierLives > 0)
@@ -32,7 +32,6 @@ struct SerialDriver {
 
     mutating func run() -> Never {
         port.start()
-        interruptControl(.bind, Words(UInt64(InitialSlot.notification), Event.interrupt))
         while true {
             let step = schedule.next(at: Clock.now, hasMore: console.hasMore) { poll(InitialSlot.notification) != 0 }
             switch step {
@@ -50,8 +49,8 @@ struct SerialDriver {
     }
 
     private mutating func sleep(until deadline: UInt64) {
-        wait(on: InitialSlot.clock) {
-            setTimer(InitialSlot.clock, deadline: deadline, bits: Event.time)
+        wait(on: UInt32(Configuration.resource(.notification, named: "clock")!.slot)) {
+            setTimer(UInt32(Configuration.resource(.notification, named: "clock")!.slot), deadline: deadline, bits: Event.time)
         }
     }
 
@@ -83,6 +82,6 @@ struct SerialDriver {
     }
 
     private func interruptControl(_ form: InterruptControl, _ words: Words = Words()) {
-        invoke(.interruptControl, Selector(slot: InitialSlot.firstInterrupt, form: form.rawValue), words)
+        invoke(.interruptControl, Selector(slot: UInt32(Configuration.resource(.interrupt, named: "serial")!.slot), form: form.rawValue), words)
     }
 }
