@@ -46,6 +46,29 @@ public struct Notification: CapabilityKind, Equatable, Sendable {
     /// This component's own; `serve` and `Events.wait` hear of it.
     public static var own: Notification { Notification(slot: InitialSlot.notification) }
 
+    /// The further notification of this component that the host tool's plan calls `name`. Without one the component
+    /// stops, with a line that says so.
+    public init(named name: StaticString) {
+        guard let resource = Configuration.resource(.notification, named: name) else {
+            log("this component has no notification '\(name)'")
+            fatalError("no such notification")
+        }
+        self.init(of: resource)
+    }
+
+    /// The notification that a resource names: a peer's of which this component may raise bits, for example.
+    public init(of resource: Resource) { slot = UInt32(truncatingIfNeeded: resource.slot) }
+
+    /// Lets this component's thread hear of this notification, and of no other one, from now on: `Events.wait` and
+    /// `serve` wait for its bits. Those of the one before are kept, and `poll` fetches them. A component that may not
+    /// manage its thread gets `noRights`, and hears what it heard before.
+    public func listen() -> Status {
+        invoke(
+            .notificationBind, Selector(slot: slot, form: NotificationBind.thread.rawValue),
+            Words(UInt64(InitialSlot.thread))
+        ).status
+    }
+
     /// Raises bits, or those of the capability's badge if it has one. Never blocks.
     @inline(__always) @discardableResult
     public func raise(_ events: Events = Events(bits: 1)) -> Status { signal(slot, bits: events.bits) }

@@ -30,6 +30,11 @@ import ABI
 
         /// Where this component has what `ComponentLayout` puts at `address`.
         @inline(__always) static func address(_ address: UInt64) -> UInt64 { address }
+
+        static func orderDeviceAccesses() { entente_device_barrier() }
+
+        /// Copies whole pages; both places are this component's own, mapped and multiples of 4 KiB.
+        @unsafe static func copyPages(to: UInt64, from: UInt64, size: UInt64) { entente_copy_blocks(to, from, size) }
     }
 #else
     /// What answers on the host in the kernel's place; `EntenteTesting` has one.
@@ -43,6 +48,18 @@ import ABI
         /// The console's state between two bytes of a component's life; false at its start. It belongs to the
         /// component and not to the process, because the components of several tests live side by side.
         var hasWaitedInVain: Bool { get set }
+        /// Reads or writes the `width` bytes of a device's register at this address of the component.
+        func readRegister(at address: UInt64, width: Int) -> UInt64
+        func writeRegister(_ value: UInt64, at address: UInt64, width: Int)
+    }
+
+    extension KernelStandIn {
+        public func readRegister(at address: UInt64, width: Int) -> UInt64 {
+            fatalError("this stand-in for the kernel has no devices")
+        }
+        public func writeRegister(_ value: UInt64, at address: UInt64, width: Int) {
+            fatalError("this stand-in for the kernel has no devices")
+        }
     }
 
     /// Who answers for the kernel.
@@ -70,5 +87,13 @@ import ABI
         static var counter: UInt64 { kernel.counter }
         static var counterFrequency: UInt64 { kernel.counterFrequency }
         static func address(_ address: UInt64) -> UInt64 { kernel.address(address) }
+
+        static func orderDeviceAccesses() {}
+
+        @unsafe static func copyPages(to: UInt64, from: UInt64, size: UInt64) {
+            // SAFETY: the caller names memory of this component, for which the stand-in has memory of the same size.
+            unsafe UnsafeMutableRawPointer(bitPattern: UInt(address(to))).unsafelyUnwrapped.copyMemory(
+                from: UnsafeRawPointer(bitPattern: UInt(address(from))).unsafelyUnwrapped, byteCount: Int(size))
+        }
     }
 #endif

@@ -22,7 +22,7 @@ public struct SharedRegion: Sendable {
     /// The region that the manifest calls `name`, if there is one and this component is an end of it.
     public init?(ifNamed name: StaticString) {
         guard let resource = Configuration.resource(.sharedMemory, named: name) else { return nil }
-        bell = Notification(slot: UInt32(truncatingIfNeeded: resource.slot))
+        bell = Notification(of: resource)
         rang = Events(bits: resource.number)
         // SAFETY: the resource names memory that root mapped before it started this component, and never unmaps.
         memory = unsafe SharedMemory(of: resource)

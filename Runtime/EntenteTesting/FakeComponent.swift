@@ -9,7 +9,10 @@ public class FakeComponent: @unchecked Sendable {
     let pages = FakePages()
     var table: [UInt32: FakeObject] = [:]
     /// Raised in its own notification and not yet heard of.
-    public private(set) var raised = Events(bits: 0)
+    public var raised: Events { own.raised }
+    private(set) var own: FakeNotification!
+    /// The notification that its thread hears of.
+    var heard: FakeNotification!
     /// While it does not serve, calls to it answer `dead`.
     public private(set) var isAlive = true
     public private(set) var generation: UInt64 = 1
@@ -21,6 +24,8 @@ public class FakeComponent: @unchecked Sendable {
     public var isOutputTaken = true
     /// The caller's memory, while it answers a call.
     var lease: FakeLease?
+    /// The devices that it drives, by the address of their registers.
+    var devices: [UInt64: (size: UInt64, device: any FakeDevice)] = [:]
     /// What is mapped, by its address.
     var windows: [UInt64: FakeMemory] = [:]
     private var nextWindow: UInt64 = 0x50_0000_0000
@@ -42,7 +47,9 @@ public class FakeComponent: @unchecked Sendable {
         number = kernel.nextNumber()
         sharedSize = shared
         precondition(arguments.count <= 8, "a component has at most 8 arguments")
-        table[InitialSlot.notification] = FakeObject(.notification(self), .all)
+        own = FakeNotification(of: self)
+        heard = own
+        table[InitialSlot.notification] = FakeObject(.notification(own), .all)
         table[InitialSlot.consoleOutput] = FakeObject(.consoleDriver, .write)
         table[InitialSlot.thread] = FakeObject(.thread, .all)
         pages.configure { configuration in
@@ -107,10 +114,7 @@ public class FakeComponent: @unchecked Sendable {
     }
 
     /// Raises events in its own notification.
-    public func raise(_ events: Events) {
-        raised = raised.union(events)
-        hear()
-    }
+    public func raise(_ events: Events) { own.raise(events) }
 
     /// Lets it call another by this name.
     @discardableResult
@@ -132,6 +136,13 @@ public class FakeComponent: @unchecked Sendable {
         sharing.append(connection)
         server.sharing.append(connection)
         return connection
+    }
+
+    func equip(_ uses: [String: FakeComponent], _ devices: [String: any FakeDevice]) {
+        for (name, server) in uses.sorted(by: { $0.key < $1.key }) { connect(name, to: server) }
+        for (number, (name, device)) in devices.sorted(by: { $0.key < $1.key }).enumerated() {
+            attach(name, device, raising: .number(48 + UInt64(number)))
+        }
     }
 
     /// Puts an object into the next slot that a plan would assign.
@@ -161,6 +172,7 @@ public class FakeComponent: @unchecked Sendable {
         isAlive = true
         generation += 1
         hasWaitedInVain = false
+        heard = own
         pages.forgetRings()
         pages.configure { $0.earlierLives += 1 }
     }
@@ -170,13 +182,8 @@ public class FakeComponent: @unchecked Sendable {
     /// Answers a call that has arrived; nil: nobody serves.
     func answer(_ call: Answer) -> OutgoingMessage? { nil }
 
-    /// Events were raised.
+    /// Events were raised in the notification that it hears of.
     func hear() {}
-
-    func takeEvents() -> Events {
-        defer { raised = Events(bits: 0) }
-        return raised
-    }
 
     func drainConsole() {
         let ring = RingEnd(page: address(ComponentLayout.console))
@@ -184,35 +191,41 @@ public class FakeComponent: @unchecked Sendable {
     }
 
     func setAbortMask(_ mask: UInt64) { abortMask = mask }
-    var isAborting: Bool { raised.bits & abortMask != 0 }
+    var isAborting: Bool { heard.raised.bits & abortMask != 0 }
 
     /// Waits until something is raised; nil when nothing will be.
     func wait() -> Events? {
-        while raised.bits == 0 {
+        while heard.raised.bits == 0 {
             guard kernel.step(until: waitLimit) else {
                 whenOver?()
                 return nil
             }
         }
-        return takeEvents()
+        return heard.takeRaised()
     }
 }
 
 /// A component that serves calls whenever one comes.
 public final class FakeServer<S: Service>: FakeComponent, @unchecked Sendable {
-    /// What answers; a test looks into it, and may change it.
-    public var service: S
+    private var present: S?
 
-    init(_ name: String, service: S, arguments: [UInt64], memory: UInt64, shared: UInt64, kernel: FakeKernel) {
-        self.service = service
-        super.init(name, arguments: arguments, memory: memory, shared: shared, kernel: kernel)
-        run { if S.takesCapabilities { ReceivedSlots.prepare() } }
+    /// What answers; a test looks into it, and may change it.
+    public var service: S {
+        get { present! }
+        _modify { yield &present! }
+    }
+
+    func begin(serving service: () -> S) {
+        run {
+            present = service()
+            if S.takesCapabilities { ReceivedSlots.prepare() }
+        }
     }
 
     override func answer(_ call: Answer) -> OutgoingMessage? { run { service.reply(to: call) } }
 
     override func hear() {
-        let events = takeEvents()
+        let events = heard.takeRaised()
         run { service.hear(events) }
     }
 }
