@@ -1,4 +1,3 @@
-import ABI
 import Entente
 
 // A control loop: once a period it reads a sensor, computes and commands an actuator, whatever the machines beside it do. Here

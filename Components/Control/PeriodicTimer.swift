@@ -1,4 +1,3 @@
-import ABI
 import Entente
 
 /// Wakes its thread once a period: at multiples of the period, without drift.
@@ -11,7 +10,7 @@ struct PeriodicTimer {
     /// Periods that were over before their wake-up came.
     private(set) var missed: UInt64 = 0
 
-    private static let bit: UInt64 = 2
+    private let alarm = Alarm(raising: .number(1))
 
     struct WakeUp {
         /// The first thing that the thread saw.
@@ -27,13 +26,13 @@ struct PeriodicTimer {
 
     /// Sleeps until the next deadline. One that has passed already wakes at once.
     mutating func wait() -> WakeUp {
-        setTimer(InitialSlot.notification, deadline: deadline, bits: Self.bit)
+        alarm.set(at: Instant(ticks: deadline))
         var now: UInt64
-        var bits: UInt64
+        var events: Events
         repeat {
-            bits = replyWait(ReplyForm.wait).tag
+            events = Events.wait()
             now = Clock.now
-        } while bits & Self.bit == 0  // Console input raises a bit, too.
+        } while !events.contains(alarm.events)  // Console input raises an event, too.
         let latency = now - deadline
         count += 1
         missed += latency / period

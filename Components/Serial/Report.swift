@@ -1,4 +1,3 @@
-import ABI
 import Entente
 
 /// Counts the driver's work, and says the counts when a line is typed at the driver's own console:
@@ -16,18 +15,8 @@ struct Report {
         looks &+= 1
         var isAsked = false
         while let byte = console.take() { if byte == 0x0A || byte == 0x0D { isAsked = true } }
-        if isAsked, console.output.count + 200 < ConsoleRing.capacity { say() }
-    }
-
-    private func say() {
-        console.beginLine()
-        console.write("serial: ")
-        console.write(decimal: looks)
-        console.write(" looks, ")
-        console.write(decimal: wakeUps)
-        console.write(" wake-ups in ")
-        console.write(decimal: (Clock.now - start) * 1000 / Clock.frequency)
-        console.write(" ms\n")
-        console.flush()
+        guard isAsked, console.hasRoom(for: 200) else { return }
+        let milliseconds = (Clock.now - start) * 1000 / Clock.frequency
+        log("serial: \(looks) looks, \(wakeUps) wake-ups in \(milliseconds) ms")
     }
 }
