@@ -10,6 +10,9 @@ struct BuiltSystem {
     /// The kernel's ELF file.
     var kernel: URL
     var channels: [Channel]
+    /// Bytes of RAM of all machines, and of the files in the image that they start from.
+    var machineMemory: UInt64
+    var machineFiles: UInt64
 }
 
 /// Makes a system out of its manifest: builds the programs, gets the guests, and joins all in one image.
@@ -31,6 +34,7 @@ struct SystemBuilder {
         let driverFile = try cross.program(ConsoleDriver.target)
         let programs = try manifest.tenants.map { try programFile(of: $0, cross) }
 
+        var machines: (memory: UInt64, files: UInt64) = (0, 0)
         let image = try Progress.step("Joining the image of '\(manifest.name)'") {
             let driver = Tenant(
                 kind: .consoleDriver, name: ConsoleDriver.name, program: try program(driverFile),
@@ -42,6 +46,7 @@ struct SystemBuilder {
                 root: try program(rootFile), tenants: [driver] + tenants)
             (writer.groups, writer.onFailure) = (manifest.groups, manifest.board.onFailure)
             writer.sharedMemory = manifest.sharedMemory
+            machines = (writer.machineMemory, writer.machineFiles)
             let name = "\(manifest.name)-\(manifest.file.placeKey).img"
             let image = imageOfRun ?? workspace.systems.appendingPathComponent(name)
             try workspace.make(image.deletingLastPathComponent())
@@ -49,7 +54,9 @@ struct SystemBuilder {
             return image
         }
         let channels = channels(kernel: kernelFile, root: rootFile, driver: driverFile, tenants: programs)
-        return BuiltSystem(manifest: manifest, image: image, kernel: kernelFile, channels: channels)
+        return BuiltSystem(
+            manifest: manifest, image: image, kernel: kernelFile, channels: channels, machineMemory: machines.memory,
+            machineFiles: machines.files)
     }
 
     private func programFile(of tenant: TenantDescription, _ cross: CrossBuild) throws -> URL {
