@@ -1,6 +1,6 @@
 import Entente
 
-/// Wakes its thread once a period: at multiples of the period, without drift.
+/// Wakes its thread at multiples of the period, without drift.
 struct PeriodicTimer {
     /// Ticks.
     let period: UInt64
@@ -13,7 +13,7 @@ struct PeriodicTimer {
     private let alarm = Alarm(raising: .number(1))
 
     struct WakeUp {
-        /// The first thing that the thread saw.
+        /// The clock, as the thread read it first.
         var time: UInt64
         /// Ticks since the deadline.
         var latency: UInt64
@@ -24,7 +24,7 @@ struct PeriodicTimer {
         deadline = (Clock.now / period + 1) * period
     }
 
-    /// Sleeps until the next deadline. One that has passed already wakes at once.
+    /// Sleeps until the next deadline. If it has passed already, the thread wakes at once.
     mutating func wait() -> WakeUp {
         alarm.set(at: Instant(ticks: deadline))
         var now: UInt64

@@ -1,7 +1,7 @@
 import Entente
 
-/// Keeps the latencies and says them: a line every 1000 periods, and a report after the last. It never waits for the console: a
-/// turn writes one line at most, and only if the ring has room for it.
+/// Counts the latencies and logs them: a line every 1000 periods, and a report after the last. It never waits for the
+/// console, because a turn logs at most one line, and only if the ring has room for it.
 struct Reporter {
     private let periods: UInt64
     private let console = Console()
@@ -11,7 +11,7 @@ struct Reporter {
     private var isMeasuring = true
     private var step = Step.bucket(0)
 
-    /// What of the report comes next.
+    /// The part of the report that comes next.
     private enum Step {
         case bucket(Int)
         case summary, percentiles, end, silence
@@ -30,7 +30,7 @@ struct Reporter {
     /// - Parameter ticks: from a wake-up to the end of its turn.
     mutating func noteTurn(_ ticks: UInt64) { longestTurn = max(longestTurn, Self.nanoseconds(ticks)) }
 
-    /// On the emulator with counted instructions a nanosecond is an instruction.
+    /// With counted instructions, the emulator runs one instruction in a nanosecond.
     private static func nanoseconds(_ ticks: UInt64) -> UInt64 { ticks * 1_000_000_000 / Clock.frequency }
 
     // MARK: Lines

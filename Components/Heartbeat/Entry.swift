@@ -1,6 +1,6 @@
 import Entente
 
-// Prints a line once a second, for as long as it lives: the component that must go on when a machine does not.
+// Logs a line once a second. It shows that a component goes on when a machine beside it does not.
 // Argument 0: the period in milliseconds; 0 means 1000.
 
 @c(entente_main)

@@ -1,10 +1,11 @@
 import Entente
 
-// Pages files of the image into the spaces of its clients: it is their fault portal. There are fewer frames than pages; the
-// longest-mapped one makes room. A fault of any other kind is refused: the client stops, and its supervisor hears of it.
+// Maps pages of files into the spaces of its clients, whose fault portal it is. There are fewer frames than pages, so that
+// the page which has been mapped longest makes room. The pager refuses any other fault: the client stops, and its
+// supervisor hears of it.
 //
-// A client waits for nobody but this pager, on its own time; the kernel does not wait at all. A pager that was restarted begins with
-// nothing mapped, and its clients fault again.
+// A client waits for this pager alone, on the client's own time. A pager that was restarted has mapped nothing, and its
+// clients fault again.
 
 @c(entente_main)
 func ententeMain(_ argument: UInt64) {

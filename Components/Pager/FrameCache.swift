@@ -1,6 +1,6 @@
 import Entente
 
-/// The pager's frames: which page of which client each holds. First in, first out.
+/// Notes the client and the page that each frame holds. The frame that was filled first makes room first.
 struct FrameCache: FaultService {
     private struct Frame {
         var client: UInt64
@@ -38,7 +38,7 @@ struct FrameCache: FaultService {
     }
 
     private mutating func map(_ index: Int, _ fault: PageFault) -> Bool {
-        // What is left of a mapping in a space that is gone makes room by itself; one that is there must go first.
+        // The slot must be empty. A mapping in a space that is gone has left it already, and then this does nothing.
         pages.unmap(index)
         if pages.map(index, for: fault) { return true }
         frames[index].isUsed = false

@@ -1,6 +1,6 @@
 import Entente
 
-/// Counts the driver's work, and says the counts when a line is typed at the driver's own console:
+/// Counts the driver's work, and logs the counts when somebody types a line at the driver's own console:
 /// `serial: 1234 looks, 1300 wake-ups in 2000 ms`.
 struct Report {
     private var looks: UInt64 = 0
@@ -10,7 +10,7 @@ struct Report {
 
     mutating func noteWakeUp() { wakeUps &+= 1 }
 
-    /// Ends a look. The driver is a client of itself: its next look sends what it says here.
+    /// Ends a look. The driver is a client of itself, so that its next look sends the line that it logs here.
     mutating func answer() {
         looks &+= 1
         var isAsked = false

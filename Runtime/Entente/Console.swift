@@ -58,7 +58,7 @@ public struct Console {
         write("] ")
     }
 
-    /// A name that is padded with zeros.
+    /// Writes a name that is padded with zeros.
     public func write(_ name: InlineArray<32, UInt8>) {
         for index in 0..<32 where name[index] != 0 { putPatiently(name[index]) }
     }

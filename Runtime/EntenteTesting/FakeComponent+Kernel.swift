@@ -2,7 +2,7 @@ import ABI
 import Entente
 import Foundation
 
-/// What a slot of a fake component names.
+/// A capability of a fake component.
 struct FakeObject {
     enum Kind {
         case portal(FakeComponent)

@@ -16,7 +16,7 @@ public class FakeComponent: @unchecked Sendable {
     /// While it does not serve, calls to it answer `dead`.
     public private(set) var isAlive = true
     public private(set) var generation: UInt64 = 1
-    /// How often it gave its time to its equals: while it waited for room on its console, say.
+    /// How often it gave its time to its equals, for example while it waited for room on its console.
     public internal(set) var yields = 0
     /// Whether its console has given up waiting for room; false when a life begins.
     public var hasWaitedInVain = false
@@ -26,18 +26,18 @@ public class FakeComponent: @unchecked Sendable {
     var lease: FakeLease?
     /// The devices that it drives, by the address of their registers.
     var devices: [UInt64: (size: UInt64, device: any FakeDevice)] = [:]
-    /// What is mapped, by its address.
+    /// The memory that is mapped, by its address.
     var windows: [UInt64: FakeMemory] = [:]
     private var nextWindow: UInt64 = 0x50_0000_0000
     private var nextSlot = InitialSlot.firstAssigned
     private var consoleBytes: [UInt8] = []
     private var abortMask: UInt64 = 0
-    /// Its number for those that it calls, as `Service.willAnswer` hears it.
+    /// The number by which its servers know it (`Service.willAnswer`).
     public let number: UInt64
     private let sharedSize: UInt64
-    /// Those in which it is an end and whose memory both share.
+    /// The connections of which it is an end, and whose memory both ends share.
     private var sharing: [FakeConnection] = []
-    /// Until when it may wait, and what happens then.
+    /// The tick until which it may wait, and the action of that moment.
     private var waitLimit: UInt64 = 0
     private var whenOver: (() -> Void)?
 
@@ -60,7 +60,7 @@ public class FakeComponent: @unchecked Sendable {
         }
     }
 
-    // MARK: What a test does
+    // MARK: For tests
 
     /// Runs code as this component, on the caller's thread. Waiting goes on as long as alarms and plans are in store for it;
     /// when there is nothing more to wait for, `serve` returns and `Events.wait` brings nothing.
@@ -159,14 +159,14 @@ public class FakeComponent: @unchecked Sendable {
         return nextWindow
     }
 
-    /// As if it had faulted: calls answer `dead`, and the rings that it shared are over.
+    /// Ends its life as a fault does: calls answer `dead`, and the rings that it shared are over.
     public func stop() {
         guard isAlive else { return }
         isAlive = false
         for connection in sharing { connection.countDeath(of: self) }
     }
 
-    /// As if it had been restarted. Its state is what the test makes it; the memory that it shares holds what it held.
+    /// Begins a new life, as a restart does. Its state is up to the test; the memory that it shares keeps its contents.
     public func restart() {
         stop()
         isAlive = true
@@ -177,7 +177,7 @@ public class FakeComponent: @unchecked Sendable {
         pages.configure { $0.earlierLives += 1 }
     }
 
-    // MARK: What servers do
+    // MARK: For servers
 
     /// Answers a call that has arrived; nil: nobody serves.
     func answer(_ call: Answer) -> OutgoingMessage? { nil }
@@ -209,7 +209,7 @@ public class FakeComponent: @unchecked Sendable {
 public final class FakeServer<S: Service>: FakeComponent, @unchecked Sendable {
     private var present: S?
 
-    /// What answers; a test looks into it, and may change it.
+    /// The service that answers. A test may look into it, and change it.
     public var service: S {
         get { present! }
         _modify { yield &present! }
