@@ -2,13 +2,14 @@ import ABI
 import Entente
 import VirtualPlatform
 
-/// What the devices act upon: the kernel's virtual interrupts, and the machine's console.
-struct KernelHost: InterruptPort, SerialLine, TimeSource {
+/// The kernel's virtual interrupts, the machine's console and the board's time, as the devices see them.
+struct KernelHost: InterruptPort, DeviceHost {
     private var console: Console { Console() }
-    private(set) var written = OutputBatch.Written()
+    private let mayUseTimer: Bool
 
+    /// - Parameter mayUseTimer: false while the monitor's timer serves the machine's end or its next start.
     @inline(__always)
-    init() {}
+    init(mayUseTimer: Bool = true) { self.mayUseTimer = mayUseTimer }
 
     private static func slot(_ virtualCPU: Int) -> UInt32 {
         InitialSlot.firstVirtualCPU + UInt32(truncatingIfNeeded: virtualCPU)
@@ -24,19 +25,22 @@ struct KernelHost: InterruptPort, SerialLine, TimeSource {
             pending: UInt32(truncatingIfNeeded: words.w1), active: UInt32(truncatingIfNeeded: words.w2))
     }
 
-    mutating func transmit(_ byte: UInt8) -> Bool {
-        guard console.put(byte) else {
-            written.foundNoRoom = true
-            return false
-        }
-        written.count += 1
-        if byte == KernelHost.lineFeed { written.endsLine = true }
-        return true
+    func transmit(_ byte: UInt8) -> Bool { console.put(byte) }
+    func receive() -> UInt8? { console.take() }
+    func tellReader() { console.flush() }
+
+    /// A user sees output this much later at most: a thousandth of a second.
+    private static let momentsPerSecond: UInt64 = 1000
+
+    /// The timer may still belong to another core, and then nobody waits for a moment.
+    func askForMoment() -> Bool {
+        guard mayUseTimer else { return false }
+        let deadline = Clock.now &+ Clock.frequency / KernelHost.momentsPerSecond
+        return setTimer(InitialSlot.notification, deadline: deadline, bits: Monitor.Wake.moment) == .ok
     }
 
-    private static let lineFeed: UInt8 = 0x0A
-
-    mutating func receive() -> UInt8? { console.take() }
+    func ticks() -> UInt64 { Clock.now }
+    func ticksPerSecond() -> UInt64 { Clock.frequency }
 
     /// A board without a clock has started in 1970.
     func seconds() -> UInt32 {

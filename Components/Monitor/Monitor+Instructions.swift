@@ -40,18 +40,14 @@ extension Monitor {
     /// Nil: another thread keeps the machine's lock, and nothing has been done.
     private func perform(_ transfer: inout Transfer, at address: UInt64) -> Outcome? {
         var host = KernelHost()
-        var duty = OutputBatch.Duty.none
-        let outcome: Outcome? = SharedMachine.withLock { state in
+        return SharedMachine.withLock { state in
             guard state.power.machine == .running else { return .stopping }
             let isDone = transfer.perform(at: address) {
                 // As `unclaimedAccess`; the kernel rings for plain stores only.
                 state.devices.perform($0, &host) ?? (machine.isDoorbell($0.address) ? 0 : nil)
             }
-            if !host.written.isNothing { duty = state.output.add(host.written) }
             return isDone ? .done : .noDevice
         }
-        if duty != .none { perform(duty) }
-        return outcome
     }
 
     /// Finds and decodes the instruction. The guest can change it, and its tables, at any time.

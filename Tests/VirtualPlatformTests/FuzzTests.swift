@@ -75,7 +75,7 @@ struct SeededGenerator: RandomNumberGenerator {
             default:
                 bench.host.room = Int(generator.next() % 40)
                 if bench.host.input.count < 64 { bench.host.input.append(UInt8(truncatingIfNeeded: step)) }
-                bench.devices.exchangeSerial(&bench.host)
+                bench.devices.exchange(&bench.host)
             }
             if step % 16 == 0 { check(&bench, step) }
         }
