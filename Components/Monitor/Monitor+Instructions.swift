@@ -55,10 +55,10 @@ extension Monitor {
         let state = registers.processorState
         let stage = registers.translation
         guard !state.isAArch32, !stage.isBigEndian(atEL0: state.isEL0), exit.words.w3 & 3 == 0,
-            let address = stage.physicalAddress(ofInstructionAt: exit.words.w3, { machine.word(at: $0) }),
-            let word = machine.word(at: address & ~7)
+            let address = stage.physicalAddress(ofInstructionAt: exit.words.w3, { machine.ram.word(at: $0) }),
+            let word = machine.ram.instruction(at: address)
         else { return nil }
-        return LoadStore(UInt32(truncatingIfNeeded: word >> (address & 4 == 0 ? 0 : 32)))
+        return LoadStore(word)
     }
 }
 

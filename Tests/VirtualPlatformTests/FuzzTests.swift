@@ -90,7 +90,7 @@ struct SeededGenerator: RandomNumberGenerator {
             let functions: [UInt64] = [0x8400_0000, 0xC400_0000, 0x8000_0000, generator.next()]
             let function = functions[Int(generator.next() % 4)] | generator.next() % 0x14
             let call = FirmwareCall(function: function, value(&generator), value(&generator), value(&generator))
-            switch power.perform(call, from: 0, ram: ram) {
+            switch power.perform(call, from: 0, ram: GuestBounds(ram)) {
             case .turnOn(let target, let entry, _):
                 #expect((1..<4).contains(target))
                 #expect(entry &- ram.base < ram.size)
