@@ -32,11 +32,22 @@ struct KernelHost: InterruptPort, DeviceHost {
     /// A user sees output this much later at most: a thousandth of a second.
     private static let momentsPerSecond: UInt64 = 1000
 
-    /// The timer may still belong to another core, and then nobody waits for a moment.
+    /// The timer belongs to the core that has set it, which is the first thread's if a look at the time is due. A
+    /// thread of another core asks the first thread to set it.
     func askForMoment() -> Bool {
         guard mayUseTimer else { return false }
+        if !setMoment() { signal(InitialSlot.notification, bits: Monitor.Wake.wantsMoment) }
+        return true
+    }
+
+    func setMoment() -> Bool {
         let deadline = Clock.now &+ Clock.frequency / KernelHost.momentsPerSecond
         return setTimer(InitialSlot.notification, deadline: deadline, bits: Monitor.Wake.moment) == .ok
+    }
+
+    /// The first thread deals with it, on the monitor's own time.
+    func report(_ failure: MachineFailure) {
+        signal(InitialSlot.notification, bits: Monitor.Wake.bit(of: failure))
     }
 
     func ticks() -> UInt64 { Clock.now }
@@ -47,5 +58,5 @@ struct KernelHost: InterruptPort, DeviceHost {
         MachineDescription.own.boardSeconds ?? UInt32(truncatingIfNeeded: Clock.now / Clock.frequency)
     }
 
-    func askForWatch() { signal(InitialSlot.notification, bits: Monitor.Wake.clock) }
+    func askForWatch() { signal(InitialSlot.notification, bits: Monitor.Wake.time) }
 }

@@ -25,6 +25,14 @@ struct MachineDescription {
     var entry: UInt64 { machine.entry }
     var argument: UInt64 { machine.argument }
     var restarts: Bool { machine.restarts != 0 }
+    var diesOfPanic: Bool { machine.failureActions & FailureActions.diesOfPanic != 0 }
+
+    var options: PlatformOptions {
+        var options = PlatformOptions()
+        options.hasWatchdog = machine.failureActions & FailureActions.hasWatchdog != 0
+        return options
+    }
+
     var ram: GuestMemory<MappedRAM> { GuestMemory(memory, MappedRAM()) }
 
     var virtualCPUCount: Int {

@@ -14,15 +14,32 @@ extension Monitor {
         static let power: UInt64 = 4
         /// From a thread or the timer: a device has to see how late it is.
         static let time: UInt64 = 8
+        /// From a thread of another core: a device waits for a moment, and that core cannot set the timer.
+        static let wantsMoment: UInt64 = 128
+        /// From a thread: a device has noticed a failure of the machine.
+        static let panic: UInt64 = 16
+        static let crashLoaded: UInt64 = 32
+        static let hang: UInt64 = 64
+        static let failures = panic | crashLoaded | hang
+
+        static func bit(of failure: MachineFailure) -> UInt64 {
+            switch failure {
+            case .panicked: panic
+            case .crashLoaded: crashLoaded
+            case .hangs: hang
+            }
+        }
     }
 
     /// Runs on the monitor's own time, one priority above the machine's. So each of these is a bounded piece of work.
     @inline(never)
     func handleNotification(_ bits: UInt64) {
         if bits & Wake.console != 0 { exchange() }
-        if bits & Wake.moment != 0 { endMoment() }
+        // A timer that not even this core can set leads to `endMoment` by itself, and may have done so already.
+        if bits & Wake.moment != 0 || bits & Wake.wantsMoment != 0 && !KernelHost().setMoment() { endMoment() }
         if bits & Wake.power != 0 { continuePowerCycle() }
         if bits & Wake.time != 0 { watch() }
+        if bits & Wake.failures != 0 { handleFailures(bits) }
     }
 
     /// Lets the devices see that the other end of the console has changed.

@@ -186,7 +186,7 @@ extension Monitor {
     }
 
     /// Writes a line about the machine to its console.
-    private func report(_ what: StaticString) {
+    func report(_ what: StaticString) {
         let console = openReport()
         console.write(what)
         console.flush()

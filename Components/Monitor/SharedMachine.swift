@@ -17,8 +17,8 @@ struct SharedMachine: ~Copyable {
         var power: PowerController
         var cycle = PowerCycle()
 
-        init(virtualCPUCount: Int) {
-            devices = PlatformDevices(virtualCPUCount: virtualCPUCount)
+        init(virtualCPUCount: Int, _ options: PlatformOptions) {
+            devices = PlatformDevices(virtualCPUCount: virtualCPUCount, options: options)
             power = PowerController(virtualCPUCount: virtualCPUCount, machine: .starting)
         }
 
@@ -29,8 +29,8 @@ struct SharedMachine: ~Copyable {
         }
     }
 
-    init(virtualCPUCount: Int) {
-        state = State(virtualCPUCount: virtualCPUCount)
+    init(_ machine: MachineDescription) {
+        state = State(virtualCPUCount: machine.virtualCPUCount, machine.options)
     }
 
     /// Where the one instance lies; set once, before the first virtual CPU starts.

@@ -60,6 +60,7 @@ extension SystemBuilder {
         machine.restarts = record.machine.restarts
         machine.segments = segments
         machine.cores = cores
+        machine.failureActions = record.machine.failureActions
         machine.seesClock = BootTable.header.board.clock.size
     }
 }

@@ -22,7 +22,7 @@ public struct ImageHeader {
     public var regions: InlineArray<8, SharedRegionRecord>
 
     public static let magic: UInt64 = 0x3145_544E_4554_4E45  // "ENTENTE1"
-    public static let version: UInt64 = 3
+    public static let version: UInt64 = 4
     public static let alignment: UInt64 = 0x1_0000
 }
 
@@ -122,6 +122,8 @@ public struct MachineRecord {
     public var restarts: UInt64
     /// 0, or 1 + the index of the tenant whose machine this one can wake: see `MachineEvent`.
     public var eventPeer: UInt64
+    /// Bits of `FailureActions`.
+    public var failureActions: UInt64
 }
 
 /// How a machine wakes another: a store to `doorbell` raises `interrupt` in the other machine's first virtual CPU.
@@ -187,4 +189,6 @@ public struct MachineConfiguration {
     public var cores: InlineArray<8, UInt64>
     /// Not 0: the monitor can read the board's PL031 at `ComponentLayout.devices`.
     public var seesClock: UInt64
+    /// Bits of `FailureActions`.
+    public var failureActions: UInt64
 }

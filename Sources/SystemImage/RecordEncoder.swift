@@ -94,6 +94,7 @@ extension RecordEncoder {
         }
         word(machine?.restarts == true ? 1 : 0)
         word(eventPeer.map { UInt64($0 + 1) } ?? 0)
+        word(machine?.failureActions ?? 0)
     }
 
     mutating func supervision(_ restart: RestartDescription, parent: Int?) {

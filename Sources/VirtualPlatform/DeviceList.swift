@@ -3,7 +3,8 @@
 ///
 /// The list is a type, so that the compiler resolves every access to a comparison with constants and no device is
 /// copied to be changed. An enumeration with a device in each case would copy the device out and back.
-public typealias MachineDevices = Attached<PL011, Attached<PL031, NoDevices>>
+public typealias MachineDevices =
+    Attached<PL011, Attached<PL031, Attached<GenericWatchdog, Attached<PanicDevice, NoDevices>>>>
 
 /// Devices, one behind the other, each at its place on the bus.
 public protocol DeviceList {

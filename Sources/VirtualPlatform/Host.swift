@@ -48,5 +48,21 @@ public protocol SerialLine {
     mutating func askForMoment() -> Bool
 }
 
+/// A failure of a machine, as one of its devices has noticed it.
+public enum MachineFailure: Equatable, Sendable {
+    /// The guest says that it has panicked.
+    case panicked
+    /// The guest says that it has panicked and deals with it itself.
+    case crashLoaded
+    /// The guest did not answer its watchdog.
+    case hangs
+}
+
+/// The supervisor's ear for a machine.
+public protocol FailureListener {
+    /// Takes note of a failure. Acting on it may come later.
+    mutating func report(_ failure: MachineFailure)
+}
+
 /// The part of the host that devices see. It has no interrupts, because a device only sets the level of its line.
-public typealias DeviceHost = SerialLine & TimeSource
+public typealias DeviceHost = SerialLine & TimeSource & FailureListener

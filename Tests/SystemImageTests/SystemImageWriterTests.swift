@@ -102,6 +102,20 @@ import Testing
         #expect(image.word(at: machine + MemoryLayout<MachineRecord>.offset(of: \.restarts)!) == 1)
     }
 
+    @Test(arguments: [(false, false, 0), (true, false, 1), (false, true, 2), (true, true, 3)] as [(Bool, Bool, UInt64)])
+    func failuresOfAMachineAreBits(diesOfPanic: Bool, hasWatchdog: Bool, bits: UInt64) throws {
+        var description = MachineDescription(name: "debian")
+        (description.diesOfPanic, description.hasWatchdog) = (diesOfPanic, hasWatchdog)
+        var writer = try writer()
+        writer.tenants[2].machine?.failureActions = description.failureActions
+        let image = try writer.write()[imageStart...]
+        let word = image.word(
+            at: MemoryLayout<ImageHeader>.size + 2 * MemoryLayout<TenantRecord>.stride
+                + MemoryLayout<TenantRecord>.offset(of: \.machine)!
+                + MemoryLayout<MachineRecord>.offset(of: \.failureActions)!)
+        #expect(word == bits)
+    }
+
     @Test func anEventPeerIsTheOtherTenantsNumber() throws {
         var writer = try writer()
         writer.tenants[2].machine?.eventPeer = "other"

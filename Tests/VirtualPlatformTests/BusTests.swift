@@ -14,7 +14,8 @@ import Testing
             Placement(
                 base: PlatformMap.redistributors,
                 size: PlatformMap.redistributorStride * UInt64(PlatformMap.maximumVirtualCPUs), interrupt: nil))
-        placements.append(Placement(base: MachineEvent.doorbell, size: 8, interrupt: InterruptID(Int(MachineEvent.interrupt))))
+        let event = InterruptID(Int(MachineEvent.interrupt))
+        placements.append(Placement(base: MachineEvent.doorbell, size: 8, interrupt: event))
         for number in 0..<SharedRegions.maximum {
             placements.append(
                 Placement(

@@ -83,6 +83,9 @@ struct FakeHost: InterruptPort, DeviceHost {
     var counter: UInt64 = 1 << 40
     var frequency: UInt64 = 62_500_000
     var watches = 0
+    /// The failures that devices have reported.
+    var failures: [MachineFailure] = []
+    mutating func report(_ failure: MachineFailure) { failures.append(failure) }
     func seconds() -> UInt32 { time }
     func ticks() -> UInt64 { counter }
     func ticksPerSecond() -> UInt64 { frequency }
@@ -96,8 +99,10 @@ struct Bench {
     var devices: PlatformDevices
     var host: FakeHost
 
-    init(virtualCPUs count: Int = 1) {
-        devices = PlatformDevices(virtualCPUCount: count)
+    init(virtualCPUs count: Int = 1, hasWatchdog: Bool = false) {
+        var options = PlatformOptions()
+        options.hasWatchdog = hasWatchdog
+        devices = PlatformDevices(virtualCPUCount: count, options: options)
         host = FakeHost(virtualCPUs: count)
         for number in 0..<count { devices.interrupts.restore(number, LatchedInterrupts(), &host) }
     }
@@ -145,4 +150,5 @@ struct Bench {
 extension PlatformDevices {
     var serial: PL011 { devices.first }
     var clock: PL031 { devices.others.first }
+    var watchdog: GenericWatchdog { devices.others.others.first }
 }
