@@ -68,6 +68,8 @@ let programs: [Program] = [
     .guest("ShareGuest", at: "Bench/ShareGuest"),
     .guest("HostileBell", at: "Hostile/Bell"),
     .guest("DebugGuest", at: "Debug"),
+    .guest("PanicGuest", at: "Failures/Panic"),
+    .guest("HangGuest", at: "Failures/Hang"),
     // The same program on the bare emulator and in a machine.
     .guest("AccessGuest", at: "Differential/Accesses"),
     .guest("InterruptGuest", at: "Differential/Interrupts"),

@@ -2,13 +2,14 @@ import ABI
 import Entente
 import VirtualPlatform
 
-/// What the devices act upon: the kernel's virtual interrupts, and the machine's console.
-struct KernelHost: InterruptPort, SerialLine, TimeSource {
+/// The kernel's virtual interrupts, the machine's console and the board's time, as the devices see them.
+struct KernelHost: InterruptPort, DeviceHost {
     private var console: Console { Console() }
-    private(set) var written = OutputBatch.Written()
+    private let mayUseTimer: Bool
 
+    /// - Parameter mayUseTimer: false while the monitor's timer serves the machine's end or its next start.
     @inline(__always)
-    init() {}
+    init(mayUseTimer: Bool = true) { self.mayUseTimer = mayUseTimer }
 
     private static func slot(_ virtualCPU: Int) -> UInt32 {
         InitialSlot.firstVirtualCPU + UInt32(truncatingIfNeeded: virtualCPU)
@@ -24,24 +25,38 @@ struct KernelHost: InterruptPort, SerialLine, TimeSource {
             pending: UInt32(truncatingIfNeeded: words.w1), active: UInt32(truncatingIfNeeded: words.w2))
     }
 
-    mutating func transmit(_ byte: UInt8) -> Bool {
-        guard console.put(byte) else {
-            written.foundNoRoom = true
-            return false
-        }
-        written.count += 1
-        if byte == KernelHost.lineFeed { written.endsLine = true }
+    func transmit(_ byte: UInt8) -> Bool { console.put(byte) }
+    func receive() -> UInt8? { console.take() }
+    func tellReader() { console.flush() }
+
+    /// A user sees output this much later at most: a thousandth of a second.
+    private static let momentsPerSecond: UInt64 = 1000
+
+    /// The timer belongs to the core that has set it, which is the first thread's if a look at the time is due. A
+    /// thread of another core asks the first thread to set it.
+    func askForMoment() -> Bool {
+        guard mayUseTimer else { return false }
+        if !setMoment() { signal(InitialSlot.notification, bits: Monitor.Wake.wantsMoment) }
         return true
     }
 
-    private static let lineFeed: UInt8 = 0x0A
+    func setMoment() -> Bool {
+        let deadline = Clock.now &+ Clock.frequency / KernelHost.momentsPerSecond
+        return setTimer(InitialSlot.notification, deadline: deadline, bits: Monitor.Wake.moment) == .ok
+    }
 
-    mutating func receive() -> UInt8? { console.take() }
+    /// The first thread deals with it, on the monitor's own time.
+    func report(_ failure: MachineFailure) {
+        signal(InitialSlot.notification, bits: Monitor.Wake.bit(of: failure))
+    }
+
+    func ticks() -> UInt64 { Clock.now }
+    func ticksPerSecond() -> UInt64 { Clock.frequency }
 
     /// A board without a clock has started in 1970.
     func seconds() -> UInt32 {
         MachineDescription.own.boardSeconds ?? UInt32(truncatingIfNeeded: Clock.now / Clock.frequency)
     }
 
-    func askForWatch() { signal(InitialSlot.notification, bits: Monitor.Wake.clock) }
+    func askForWatch() { signal(InitialSlot.notification, bits: Monitor.Wake.time) }
 }

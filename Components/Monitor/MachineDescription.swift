@@ -25,6 +25,16 @@ struct MachineDescription {
     var entry: UInt64 { machine.entry }
     var argument: UInt64 { machine.argument }
     var restarts: Bool { machine.restarts != 0 }
+    var diesOfPanic: Bool { machine.failureActions & FailureActions.diesOfPanic != 0 }
+
+    var options: PlatformOptions {
+        var options = PlatformOptions()
+        options.hasWatchdog = machine.failureActions & FailureActions.hasWatchdog != 0
+        return options
+    }
+
+    var ram: GuestMemory<MappedRAM> { GuestMemory(memory, MappedRAM()) }
+
     var virtualCPUCount: Int {
         Int(min(max(machine.virtualCPUs, 1), UInt64(PlatformMap.maximumVirtualCPUs)))
     }
@@ -37,29 +47,23 @@ struct MachineDescription {
         return LoadingPlan(memory: memory.size, maps: maps, segments: sizes)
     }
 
-    /// Fills a piece of the machine's RAM and writes it to memory, because the guest starts with its caches off: a line
-    /// that is written back later would destroy what the guest has stored.
-    /// - Returns: False: the piece cannot be mapped.
+    /// Fills a piece of the machine's RAM.
+    /// - Returns: False: the piece cannot be mapped, or is not RAM.
     func fill(_ piece: LoadingPlan.Piece) -> Bool {
         switch piece {
         case .map(let offset, let size):
             let own = Rights(rawValue: Rights.read.rawValue | Rights.write.rawValue)
-            guard map(offset, size, into: InitialSlot.space, own, InitialSlot.ownMapping) else { return false }
-            clear(offset, size)
+            guard map(offset, size, into: InitialSlot.space, own, InitialSlot.ownMapping),
+                ram.clear(at: memory.base &+ offset, size: size)
+            else { return false }
             // Last, so that the machine cannot see what others have left there.
             return map(offset, size, into: InitialSlot.machineSpace, .all, InitialSlot.machineMapping)
-        case .clear(let offset, let size): clear(offset, size)
+        case .clear(let offset, let size): return ram.clear(at: memory.base &+ offset, size: size)
         case .copy(let index, let offset, let size):
             let segment = machine.segments[index]
-            entente_copy_blocks(segment.address + offset, ComponentLayout.modules + segment.offset + offset, size)
-            entente_clean_to_memory(segment.address + offset, size)
+            let source = ComponentLayout.modules + segment.offset + offset
+            return ram.fill(at: segment.address &+ offset, size: size, from: source)
         }
-        return true
-    }
-
-    private func clear(_ offset: UInt64, _ size: UInt64) {
-        entente_zero_blocks(memory.base + offset, size)
-        entente_clean_to_memory(memory.base + offset, size)
     }
 
     /// Maps a piece of RAM where the machine has it, as the continuation of the mapping in `slot`.
@@ -84,21 +88,6 @@ struct MachineDescription {
         // first, can be read at any time.
         let data = unsafe UnsafePointer<Atomic<UInt32>>(bitPattern: UInt(ComponentLayout.devices)).unsafelyUnwrapped
         return unsafe data.pointee.load(ordering: .relaxed)
-    }
-
-    /// Returns 8 bytes of the machine's RAM as memory holds them, because the guest may have its caches off; nil if
-    /// there is no RAM.
-    /// - Parameter address: guest-physical, from anywhere: also from the guest's own tables.
-    func word(at address: UInt64) -> UInt64? {
-        let offset = address &- memory.base
-        guard address & 7 == 0, address >= memory.base, offset < memory.size, memory.size - offset >= 8 else {
-            return nil
-        }
-        entente_clean_to_memory(address, 8)
-        // SAFETY: root has mapped all of the machine's RAM there, for as long as the monitor lives. The guest may
-        // change the word at any time, so that it is read once, atomically.
-        let word = unsafe UnsafePointer<Atomic<UInt64>>(bitPattern: UInt(address)).unsafelyUnwrapped
-        return unsafe word.pointee.load(ordering: .relaxed)
     }
 
     /// Whether the address lies in the doorbell page of a region that the machine shares.

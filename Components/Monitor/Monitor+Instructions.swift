@@ -40,18 +40,14 @@ extension Monitor {
     /// Nil: another thread keeps the machine's lock, and nothing has been done.
     private func perform(_ transfer: inout Transfer, at address: UInt64) -> Outcome? {
         var host = KernelHost()
-        var duty = OutputBatch.Duty.none
-        let outcome: Outcome? = SharedMachine.withLock { state in
+        return SharedMachine.withLock { state in
             guard state.power.machine == .running else { return .stopping }
             let isDone = transfer.perform(at: address) {
                 // As `unclaimedAccess`; the kernel rings for plain stores only.
                 state.devices.perform($0, &host) ?? (machine.isDoorbell($0.address) ? 0 : nil)
             }
-            if !host.written.isNothing { duty = state.output.add(host.written) }
             return isDone ? .done : .noDevice
         }
-        if duty != .none { perform(duty) }
-        return outcome
     }
 
     /// Finds and decodes the instruction. The guest can change it, and its tables, at any time.
@@ -59,10 +55,10 @@ extension Monitor {
         let state = registers.processorState
         let stage = registers.translation
         guard !state.isAArch32, !stage.isBigEndian(atEL0: state.isEL0), exit.words.w3 & 3 == 0,
-            let address = stage.physicalAddress(ofInstructionAt: exit.words.w3, { machine.word(at: $0) }),
-            let word = machine.word(at: address & ~7)
+            let address = stage.physicalAddress(ofInstructionAt: exit.words.w3, { machine.ram.word(at: $0) }),
+            let word = machine.ram.instruction(at: address)
         else { return nil }
-        return LoadStore(UInt32(truncatingIfNeeded: word >> (address & 4 == 0 ? 0 : 32)))
+        return LoadStore(word)
     }
 }
 

@@ -10,7 +10,7 @@ extension Monitor {
         let call = FirmwareCall(function: exit.words.w1, exit.words.w2, exit.words.w3, exit.words.w4)
         let action: FirmwareAction? = SharedMachine.withLock { state in
             Monitor.finishTurningOff(&state)
-            let action = state.power.perform(call, from: exit.virtualCPU, ram: machine.memory)
+            let action = state.power.perform(call, from: exit.virtualCPU, ram: GuestBounds(machine.memory))
             switch action {
             case .turnOn(let target, let entry, let context):
                 return .resume(turnOn(VirtualCPU(number: target), entry: entry, context: context, &state))

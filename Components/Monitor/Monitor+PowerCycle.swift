@@ -55,8 +55,8 @@ extension Monitor {
         }
     }
 
-    /// Has `continuePowerCycle` called after `ticks`. If the timer still belongs to another core, for an output
-    /// deadline or the alarm, that deadline passes within a millisecond or a second and leads there, too.
+    /// Has `continuePowerCycle` called after `ticks`. If the timer still belongs to another core, for a moment
+    /// or a look at the time, that deadline passes within a millisecond or a second and leads there, too.
     private func setAlarm(in ticks: UInt64) {
         setTimer(InitialSlot.notification, deadline: Clock.now &+ ticks, bits: Wake.power)
     }
@@ -103,10 +103,10 @@ extension Monitor {
     /// Returns whether the console driver has taken the last bytes and there is room for the report. After a tenth of
     /// a second the answer is yes in any case, because the driver may be dead.
     private func isDrained(_ state: inout SharedMachine.State) -> Bool {
-        var host = KernelHost()
-        state.devices.exchangeSerial(&host)
+        var host = KernelHost(mayUseTimer: false)
+        state.devices.exchange(&host)
         let room = UInt32(ConsoleRing.capacity) &- Console().output.count
-        if !state.devices.serial.isTransmitting && room >= Monitor.reportSize { return true }
+        if !state.devices.isBusy && room >= Monitor.reportSize { return true }
         state.cycle.looks += 1
         return state.cycle.looks > Monitor.maximumLooks
     }
@@ -121,8 +121,8 @@ extension Monitor {
         var cycle = PowerCycle()
         cycle.backoff = state.cycle.backoff
         cycle.loading = machine.loadingPlan(maps: maps)
-        state = SharedMachine.State(
-            virtualCPUCount: machine.virtualCPUCount, clock: state.devices.clock, cycle)
+        state.cycle = cycle
+        state.reset()
         var host = KernelHost()
         for number in 0..<machine.virtualCPUCount {
             VirtualCPU(number: number).reset()
@@ -186,7 +186,7 @@ extension Monitor {
     }
 
     /// Writes a line about the machine to its console.
-    private func report(_ what: StaticString) {
+    func report(_ what: StaticString) {
         let console = openReport()
         console.write(what)
         console.flush()

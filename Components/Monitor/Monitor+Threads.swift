@@ -7,7 +7,7 @@ extension Monitor {
     /// - Parameter serve: `serve()`, or a loop around `respond(to:)` for a machine that has more than the platform.
     package static func start(_ serve: (Monitor) -> Never) {
         let machine = MachineDescription.own
-        var state = SharedMachine(virtualCPUCount: machine.virtualCPUCount)
+        var state = SharedMachine(machine)
         // SAFETY: this function never returns, so the state on its stack lives as long as the monitor.
         unsafe withUnsafeMutablePointer(to: &state) { pointer in
             unsafe SharedMachine.publish(pointer)

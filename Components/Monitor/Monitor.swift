@@ -79,14 +79,11 @@ extension Monitor {
             return undescribedAccess(exit)
         }
         var host = KernelHost()
-        var duty = OutputBatch.Duty.none
         let outcome: Outcome? = SharedMachine.withLock { state in
             guard state.power.machine == .running else { return .stopping }
             guard let loaded = state.devices.perform(access, &host) else { return .noDevice }
-            if !host.written.isNothing { duty = state.output.add(host.written) }
             return .loaded(loaded)
         }
-        if duty != .none { perform(duty) }
         switch outcome {
         case nil: return repeatLater(exit)
         case .loaded(let value):

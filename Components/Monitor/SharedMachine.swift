@@ -15,19 +15,22 @@ struct SharedMachine: ~Copyable {
     struct State {
         var devices: PlatformDevices
         var power: PowerController
-        var output = OutputBatch()
-        var cycle: PowerCycle
+        var cycle = PowerCycle()
 
-        /// - Parameter clock: of the machine's life before.
-        init(virtualCPUCount: Int, clock: PL031 = PL031(), _ cycle: PowerCycle) {
-            devices = PlatformDevices(virtualCPUCount: virtualCPUCount, clock: clock)
+        init(virtualCPUCount: Int, _ options: PlatformOptions) {
+            devices = PlatformDevices(virtualCPUCount: virtualCPUCount, options: options)
             power = PowerController(virtualCPUCount: virtualCPUCount, machine: .starting)
-            self.cycle = cycle
+        }
+
+        /// Resets devices and power state for the machine's next start.
+        mutating func reset() {
+            devices.reset()
+            power = PowerController(virtualCPUCount: power.virtualCPUCount, machine: .starting)
         }
     }
 
-    init(virtualCPUCount: Int) {
-        state = State(virtualCPUCount: virtualCPUCount, PowerCycle())
+    init(_ machine: MachineDescription) {
+        state = State(virtualCPUCount: machine.virtualCPUCount, machine.options)
     }
 
     /// Where the one instance lies; set once, before the first virtual CPU starts.

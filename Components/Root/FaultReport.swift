@@ -55,6 +55,15 @@ struct FaultReport {
         console.write("KiB are used up (key 'stack' of the manifest enlarges a component's)")
     }
 
+    /// A monitor that ends with its machine says why in the instruction.
+    private func cause(ofBreak syndrome: UInt64) -> StaticString {
+        switch MachineEnd(syndrome: syndrome) {
+        case .panic: "machine panicked"
+        case .hang: "machine hangs, its watchdog expired"
+        case nil: "trap"
+        }
+    }
+
     /// The exception class in words (DDI 0487, D19.2.40).
     private func cause(_ syndrome: UInt64) -> StaticString {
         switch syndrome >> 26 {
@@ -65,7 +74,7 @@ struct FaultReport {
         case 0x22: "misaligned program counter"
         case 0x24: syndrome & 1 << 6 != 0 ? "store to unmapped memory" : "load from unmapped memory"
         case 0x26: "misaligned stack pointer"
-        case 0x3C: "trap"
+        case 0x3C: cause(ofBreak: syndrome)
         default: "exception"
         }
     }

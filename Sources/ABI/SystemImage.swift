@@ -163,13 +163,16 @@ public struct MachineConfiguration {
     public var seesClock: UInt64
     /// The shared regions whose doorbells the machine may ring, by number, as a mask.
     public var doorbells: UInt64
+    /// Bits of `FailureActions`.
+    public var failureActions: UInt64
 
     public init(
         memory: MemoryRange, virtualCPUs: UInt64, entry: UInt64, argument: UInt64, restarts: UInt64,
-        segments: InlineArray<8, GuestSegment>, cores: InlineArray<8, UInt64>, seesClock: UInt64, doorbells: UInt64
+        segments: InlineArray<8, GuestSegment>, cores: InlineArray<8, UInt64>, seesClock: UInt64, doorbells: UInt64,
+        failureActions: UInt64
     ) {
         (self.memory, self.virtualCPUs, self.entry, self.argument) = (memory, virtualCPUs, entry, argument)
         (self.restarts, self.segments, self.cores, self.seesClock) = (restarts, segments, cores, seesClock)
-        self.doorbells = doorbells
+        (self.doorbells, self.failureActions) = (doorbells, failureActions)
     }
 }

@@ -79,6 +79,10 @@ public struct MachineDescription: Sendable, Equatable {
     public var core = 0
     /// Whether a reset restarts the machine; otherwise it ends it.
     public var restarts = true
+    /// Whether a panic of the guest is a death of the machine; otherwise its console says so.
+    public var diesOfPanic = false
+    /// Whether it has a watchdog, which it dies of when that expires.
+    public var hasWatchdog = false
     /// The machine that this one can wake by a doorbell.
     public var eventPeer: String?
     /// Names of the machines and components that start before it.

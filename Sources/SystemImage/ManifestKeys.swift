@@ -6,7 +6,7 @@ enum ManifestKeys {
     static let board = ["name", "cpu", "cores", "memory", "on-failure"]
     static let machine = [
         "guest", "flavour", "kernel", "initrd", "format", "command-line", "memory", "cpus", "priority", "core",
-        "on-reset", "after", "device-tree", "monitor", "event-peer", "restart",
+        "on-reset", "on-panic", "watchdog", "after", "device-tree", "monitor", "event-peer", "restart",
     ]
     /// Where a program of this repository is named.
     static let program = ["target"]
@@ -27,6 +27,8 @@ enum ManifestKeys {
         ("cpu", ["model", "cpu-model", "processor"]),
         ("kernel", ["image", "bzimage", "binary", "elf", "vmlinuz", "file"]),
         ("initrd", ["initramfs", "ramdisk", "rootfs"]),
+        ("watchdog", ["wdt", "healthcheck", "on-hang"]),
+        ("on-panic", ["pvpanic", "panic", "on-crash"]),
         ("guest", ["os", "distribution", "distro"]),
         ("target", ["program", "binary", "executable", "elf", "image"]),
         ("package", ["path", "folder", "source"]),

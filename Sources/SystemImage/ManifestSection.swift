@@ -90,6 +90,16 @@ struct ManifestSection {
         return number
     }
 
+    /// `true` or `false`.
+    func flag(_ key: String, default standard: Bool) -> Bool {
+        guard let node = node(key) else { return standard }
+        guard node.scalar != nil, let value = node.bool else {
+            reportType(key, node, expected: "true or false", remedy: "write '\(key): \(!standard)', or leave it out")
+            return standard
+        }
+        return value
+    }
+
     func size(
         _ key: String, in range: ClosedRange<UInt64>, multipleOf granule: UInt64, default standard: UInt64
     ) -> UInt64 {

@@ -67,6 +67,8 @@ public struct MachineImage: Sendable {
     public var restarts: Bool
     /// The name of the machine that this one can wake.
     public var eventPeer: String?
+    /// Bits of `FailureActions`.
+    public var failureActions: UInt64
 
     static let maximumModules = 8
     /// Where the RAM of every machine begins, as on QEMU's board `virt`.
@@ -74,7 +76,7 @@ public struct MachineImage: Sendable {
 
     public init(
         memory: MemoryRange, virtualCPUs: Int, entry: UInt64, argument: UInt64, modules: [GuestImage.Module],
-        restarts: Bool, eventPeer: String? = nil
+        restarts: Bool, eventPeer: String? = nil, failureActions: UInt64 = 0
     ) {
         self.memory = memory
         self.virtualCPUs = virtualCPUs
@@ -83,6 +85,7 @@ public struct MachineImage: Sendable {
         self.modules = modules
         self.restarts = restarts
         self.eventPeer = eventPeer
+        self.failureActions = failureActions
     }
 
     /// The machine that `description` asks for, with `layout` filled in.
@@ -93,7 +96,15 @@ public struct MachineImage: Sendable {
             memory: MemoryRange(base: Self.ramBase, size: description.memory), virtualCPUs: description.cpus,
             entry: layout.image.entry, argument: layout.deviceTreeAddress,
             modules: try layout.modules(initrd: initrd, deviceTree: deviceTree), restarts: description.restarts,
-            eventPeer: description.eventPeer)
+            eventPeer: description.eventPeer,
+            failureActions: description.failureActions)
+    }
+}
+
+extension MachineDescription {
+    /// Bits of `FailureActions`.
+    var failureActions: UInt64 {
+        (diesOfPanic ? FailureActions.diesOfPanic : 0) | (hasWatchdog ? FailureActions.hasWatchdog : 0)
     }
 }
 

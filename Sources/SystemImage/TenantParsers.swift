@@ -17,6 +17,8 @@ struct MachineParser {
         machine.priority = section.number("priority", in: Tenant.priorities, default: machine.priority)
         machine.core = section.core(of: cores)
         machine.restarts = section.choice("on-reset", of: ["restart", "stop"], default: "restart") == "restart"
+        machine.diesOfPanic = section.choice("on-panic", of: ["report", "restart"], default: "report") == "restart"
+        machine.hasWatchdog = section.flag("watchdog", default: machine.hasWatchdog)
         machine.after = section.startsAfter()
         machine.deviceTree = section.path("device-tree")
         machine.monitor = section.program("monitor", default: machine.monitor)

@@ -23,11 +23,15 @@ public struct InterruptWordState {
     }
 }
 
-/// The board's time, which a machine's clock follows.
+/// The board's time, which a machine's clock and watchdog follow.
 public protocol TimeSource {
     /// Seconds since 1970, as the board's own clock counts them.
     mutating func seconds() -> UInt32
-    /// Has `PlatformDevices.watchAlarm` called soon.
+    /// The system counter, which the machine reads as well.
+    mutating func ticks() -> UInt64
+    /// The ticks of a second.
+    mutating func ticksPerSecond() -> UInt64
+    /// Has `PlatformDevices.watch` called soon.
     mutating func askForWatch()
 }
 
@@ -37,4 +41,28 @@ public protocol SerialLine {
     mutating func transmit(_ byte: UInt8) -> Bool
     /// The next byte that has come, if any.
     mutating func receive() -> UInt8?
+    /// Tells the reader of the wire that bytes have been sent.
+    mutating func tellReader()
+    /// Has `PlatformDevices.endMoment` called a moment later.
+    /// - Returns: False: nobody will call it.
+    mutating func askForMoment() -> Bool
 }
+
+/// A failure of a machine, as one of its devices has noticed it.
+public enum MachineFailure: Equatable, Sendable {
+    /// The guest says that it has panicked.
+    case panicked
+    /// The guest says that it has panicked and deals with it itself.
+    case crashLoaded
+    /// The guest did not answer its watchdog.
+    case hangs
+}
+
+/// The supervisor's ear for a machine.
+public protocol FailureListener {
+    /// Takes note of a failure. Acting on it may come later.
+    mutating func report(_ failure: MachineFailure)
+}
+
+/// The part of the host that devices see. It has no interrupts, because a device only sets the level of its line.
+public typealias DeviceHost = SerialLine & TimeSource & FailureListener

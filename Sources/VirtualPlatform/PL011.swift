@@ -16,6 +16,7 @@ public struct PL011 {
     private var fifoLevels: UInt32 = 0x12
     private var lowPower: UInt32 = 0
     private var dmaControl: UInt32 = 0
+    private var batch = OutputBatch()
 
     public init() {}
 
@@ -77,29 +78,67 @@ public struct PL011 {
 
 extension PL011 {
     /// Moves what the wire has and takes. Called when the wire may have changed, and before the guest looks.
+    @inline(__always)
     public mutating func exchange<Line: SerialLine>(_ line: inout Line) {
-        drain(&line)
+        if !transmitting.isEmpty { drain(&line) }
         while received.count < depth, let byte = line.receive() { received.append(byte) }
     }
 
+    @inline(never)
     private mutating func drain<Line: SerialLine>(_ line: inout Line) {
-        guard let oldest = transmitting.first else { return }
+        var written = OutputBatch.Written()
         let before = transmitting.count
-        var next: UInt8? = oldest
-        while let byte = next, line.transmit(byte) {
-            transmitting.removeFirst()
-            next = transmitting.first
-        }
+        while let byte = transmitting.first, written.send(byte, &line) { transmitting.removeFirst() }
         if before > transmitThreshold && transmitting.count <= transmitThreshold { isTransmitRaised = true }
+        announce(written, &line)
     }
 
     private mutating func transmit<Line: SerialLine>(_ byte: UInt8, _ line: inout Line) {
-        drain(&line)
-        if !transmitting.isEmpty || !line.transmit(byte) {
+        if !transmitting.isEmpty { drain(&line) }
+        var written = OutputBatch.Written()
+        if !transmitting.isEmpty || !written.send(byte, &line) {
             // A byte that is written to a full FIFO is lost, as in hardware.
             if transmitting.count < depth { transmitting.append(byte) }
         }
         isTransmitRaised = transmitting.count <= transmitThreshold
+        announce(written, &line)
+    }
+}
+
+// MARK: - The reader of the wire
+
+extension OutputBatch.Written {
+    /// Sends a byte; false when the wire takes no more.
+    @inline(__always)
+    fileprivate mutating func send<Line: SerialLine>(_ byte: UInt8, _ line: inout Line) -> Bool {
+        guard line.transmit(byte) else {
+            foundNoRoom = true
+            return false
+        }
+        count += 1
+        // A line feed.
+        if byte == 0x0A { endsLine = true }
+        return true
+    }
+}
+
+extension PL011 {
+    /// Whether bytes that were sent wait for `endMoment`, which tells the reader of them.
+    public var awaitsMoment: Bool { batch.isDeadlineSet }
+
+    @inline(__always)
+    private mutating func announce<Line: SerialLine>(_ written: OutputBatch.Written, _ line: inout Line) {
+        guard !written.isNothing else { return }
+        switch batch.add(written) {
+        case .none: return
+        case .tell: line.tellReader()
+        case .setDeadline: if !line.askForMoment() { endMoment(&line) }
+        }
+    }
+
+    /// Tells the reader of bytes that have waited for others to follow.
+    public mutating func endMoment<Line: SerialLine>(_ line: inout Line) {
+        if batch.deadlinePassed() { line.tellReader() }
     }
 }
 
@@ -170,5 +209,28 @@ extension PL011 {
         case 0x048: dmaControl = value & 7
         default: return
         }
+    }
+}
+
+// MARK: - On the bus
+
+extension PL011: Device {
+    public static var placement: Placement {
+        Placement(base: PlatformMap.serial, size: PlatformMap.serialSize, interrupt: PlatformMap.serialInterrupt)
+    }
+
+    public var isBusy: Bool { isTransmitting }
+
+    /// The upper half of a load of 8 bytes is zero.
+    @inline(__always)
+    public mutating func read<Host: DeviceHost>(_ offset: UInt64, size: UInt64, _ host: inout Host) -> UInt64 {
+        UInt64(read(offset, &host))
+    }
+
+    @inline(__always)
+    public mutating func write<Host: DeviceHost>(
+        _ offset: UInt64, size: UInt64, _ value: UInt64, _ host: inout Host
+    ) {
+        write(offset, UInt32(truncatingIfNeeded: value), &host)
     }
 }

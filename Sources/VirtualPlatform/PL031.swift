@@ -12,8 +12,11 @@ public struct PL031 {
     /// The time at which the alarm was set last, while it is still to come.
     private var armedAt: UInt32?
 
-    /// - Parameter difference: of an earlier life of the machine; 0: the board's time.
-    public init(difference: UInt32 = 0) { self.difference = difference }
+    /// - Parameter difference: of an earlier run of the machine; 0: the board's time.
+    public init(difference: UInt32) { self.difference = difference }
+
+    /// Makes a clock that shows the board's time.
+    public init() { self.init(difference: 0) }
 
     /// The state of its interrupt line.
     public var isInterrupting: Bool { isRaised && isUnmasked }
@@ -90,4 +93,32 @@ extension PL031 {
         default: return
         }
     }
+}
+
+// MARK: - On the bus
+
+extension PL031: Device {
+    public static var placement: Placement {
+        Placement(base: PlatformMap.clock, size: PlatformMap.clockSize, interrupt: PlatformMap.clockInterrupt)
+    }
+
+    /// An access of 8 bytes is two of 4.
+    public mutating func read<Host: DeviceHost>(_ offset: UInt64, size: UInt64, _ host: inout Host) -> UInt64 {
+        let low = UInt64(read(offset, &host))
+        return size == 8 ? low | UInt64(read(offset &+ 4, &host)) << 32 : low
+    }
+
+    public mutating func write<Host: DeviceHost>(
+        _ offset: UInt64, size: UInt64, _ value: UInt64, _ host: inout Host
+    ) {
+        write(offset, UInt32(truncatingIfNeeded: value), &host)
+        if size == 8 { write(offset &+ 4, UInt32(truncatingIfNeeded: value >> 32), &host) }
+    }
+
+    public func sixteenthsToUpdate<Host: DeviceHost>(_ host: inout Host) -> UInt64? {
+        secondsToAlarm(&host).map { $0 > 1 ? 16 : 1 }
+    }
+
+    /// The time that a guest has set lasts, as that of a clock with a battery does.
+    public func afterReset() -> PL031 { PL031(difference: difference) }
 }

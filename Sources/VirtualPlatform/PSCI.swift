@@ -85,7 +85,7 @@ extension PowerController {
 
     /// Decides a firmware call of a virtual CPU that is on. Functions that do not exist return NOT_SUPPORTED.
     /// - Parameter ram: where a virtual CPU may be started.
-    public mutating func perform(_ call: FirmwareCall, from caller: Int, ram: MemoryRange) -> FirmwareAction {
+    public mutating func perform(_ call: FirmwareCall, from caller: Int, ram: GuestBounds) -> FirmwareAction {
         guard machine == .running else { return .stop }
         switch call.function {
         case Function.smcccVersion: return .resume(PowerController.smcccVersion11)
@@ -130,10 +130,10 @@ extension PowerController {
         return .resume(call.arguments.0 & reserved == 0 ? PSCIStatus.success : .invalidParameters)
     }
 
-    private mutating func turnOn(_ call: FirmwareCall, ram: MemoryRange) -> FirmwareAction {
+    private mutating func turnOn(_ call: FirmwareCall, ram: GuestBounds) -> FirmwareAction {
         let (affinity, entry, context) = call.arguments
         guard affinity < UInt64(virtualCPUCount) else { return .resume(PSCIStatus.invalidParameters) }
-        guard entry & 3 == 0, entry &- ram.base < ram.size else { return .resume(PSCIStatus.invalidAddress) }
+        guard ram.range(at: entry, size: 4, alignedTo: 4) != nil else { return .resume(PSCIStatus.invalidAddress) }
         let status = beginTurningOn(Int(affinity))
         guard status == .success else { return .resume(status) }
         return .turnOn(target: Int(affinity), entry: entry, context: context)

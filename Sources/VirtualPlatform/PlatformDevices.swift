@@ -1,27 +1,44 @@
 import ABI
 
-/// The devices of one machine, as QEMU's `virt` board has them: who answers at which guest-physical address.
+/// The bus of one machine: the interrupt controller and the devices of QEMU's `virt` board, as one plain value.
+///
+/// It finds the window that holds an address, has the device perform the access, and brings the level of the device's
+/// line to the interrupt controller. A copy of the value is a snapshot of all of them.
 public struct PlatformDevices {
     public var interrupts: InterruptController
-    public private(set) var serial = PL011()
-    public private(set) var clock: PL031
-    /// Whether `watchAlarm` was asked for, or calls itself again. A guest that sets alarms without end costs the monitor
-    /// no more than that.
-    private var isWatched = false
-    /// Whether `watchAlarm` has been called since.
-    private var isWatching = false
+    private(set) var devices = MachineDevices()
+    private let options: PlatformOptions
+    private let virtualCPUCount: Int
+    private var look = Look.none
 
-    /// - Parameters:
-    ///   - virtualCPUCount: 1…`PlatformMap.maximumVirtualCPUs`.
-    ///   - clock: the clock of an earlier life of the machine.
-    public init(virtualCPUCount: Int, clock: PL031 = PL031()) {
+    /// When `watch` is called next. A guest that sets and clears deadlines without end causes one call of its own for
+    /// each that is due anyway, because the host is not asked again before the call that follows the answer to `asked`.
+    private enum Look: Equatable {
+        case none
+        /// The host was asked for it.
+        case asked
+        /// The host's timer leads there, so many sixteenths of a second after it was set.
+        case set(UInt64)
+    }
+
+    /// - Parameter virtualCPUCount: 1…`PlatformMap.maximumVirtualCPUs`.
+    public init(virtualCPUCount: Int, options: PlatformOptions = PlatformOptions()) {
+        self.virtualCPUCount = virtualCPUCount
+        self.options = options
         interrupts = InterruptController(virtualCPUCount: virtualCPUCount)
-        self.clock = PL031(difference: clock.difference)
+    }
+
+    /// Brings all devices to the state that they have after a reset of the machine. The kernel's state of every virtual
+    /// CPU must be as after its reset, too; `InterruptController.restore` then brings the two together.
+    public mutating func reset() {
+        interrupts = InterruptController(virtualCPUCount: virtualCPUCount)
+        devices.reset()
+        look = .none
     }
 
     /// Performs an access: the loaded value (zero for a store), or nil when no device lies at the address.
     @inline(__always)
-    public mutating func perform<Host: InterruptPort & SerialLine & TimeSource>(
+    public mutating func perform<Host: InterruptPort & DeviceHost>(
         _ access: MemoryAccess, _ host: inout Host
     ) -> UInt64? {
         let inDistributor = access.address &- PlatformMap.distributor
@@ -30,84 +47,63 @@ public struct PlatformDevices {
             interrupts.writeDistributor(inDistributor, size: access.size, access.value, &host)
             return 0
         }
+        // The serial port is the device that guests use most, so its code is here and that of others is not.
         let inSerial = access.address &- PlatformMap.serial
-        if inSerial < PlatformMap.serialSize { return performSerial(access, inSerial, &host) }
+        if inSerial < PlatformMap.serialSize {
+            return devices.performHere(access, inSerial, &interrupts, &host)
+        }
         return performOther(access, &host)
     }
 
-    /// Lets the serial port see what has changed at its wire.
-    public mutating func exchangeSerial<Host: InterruptPort & SerialLine>(_ host: inout Host) {
-        serial.exchange(&host)
-        interrupts.setLine(PlatformMap.serialInterrupt, high: serial.isInterrupting, &host)
-    }
-
-    @inline(__always)
-    private mutating func performSerial<Host: InterruptPort & SerialLine>(
-        _ access: MemoryAccess, _ offset: UInt64, _ host: inout Host
-    ) -> UInt64 {
-        var loaded: UInt64 = 0
-        if access.isWrite {
-            serial.write(offset, UInt32(truncatingIfNeeded: access.value), &host)
-        } else {
-            loaded = UInt64(serial.read(offset, &host))
-        }
-        interrupts.setLine(PlatformMap.serialInterrupt, high: serial.isInterrupting, &host)
-        return loaded
-    }
-
     @inline(never)
-    private mutating func performOther<Host: InterruptPort & TimeSource>(
+    private mutating func performOther<Host: InterruptPort & DeviceHost>(
         _ access: MemoryAccess, _ host: inout Host
     ) -> UInt64? {
-        let inClock = access.address &- PlatformMap.clock
-        if inClock < PlatformMap.clockSize { return performClock(access, inClock, &host) }
+        if let loaded = devices.others.perform(access, options, &interrupts, &host) {
+            if let sixteenths = devices.sixteenthsToUpdate(&host) { askForWatch(within: sixteenths, &host) }
+            return loaded
+        }
         let offset = access.address &- PlatformMap.redistributors
         if !access.isWrite { return interrupts.readRedistributor(offset, size: access.size, &host) }
         return interrupts.writeRedistributor(offset, size: access.size, access.value, &host) ? 0 : nil
     }
+
+    /// Lets the devices see what has changed at their wires.
+    public mutating func exchange<Host: InterruptPort & DeviceHost>(_ host: inout Host) {
+        devices.exchange(&interrupts, &host)
+    }
+
+    /// Ends the wait that a device asked for with `DeviceHost.askForMoment`.
+    public mutating func endMoment<Host: DeviceHost>(_ host: inout Host) { devices.endMoment(&host) }
+
+    /// Whether a device waits for `endMoment`.
+    public var awaitsMoment: Bool { devices.awaitsMoment }
+
+    /// Whether something that the guest has written is still on its way out.
+    public var isBusy: Bool { devices.isBusy }
 }
 
-// MARK: - The clock
+// MARK: - Time
 
 extension PlatformDevices {
-    /// An access of 8 bytes is two of 4.
-    private mutating func performClock<Host: InterruptPort & TimeSource>(
-        _ access: MemoryAccess, _ offset: UInt64, _ host: inout Host
-    ) -> UInt64 {
-        var loaded: UInt64 = 0
-        for part in 0..<(access.size == 8 ? 2 : 1) as Range<UInt64> {
-            let place = offset &+ 4 &* part
-            if access.isWrite {
-                clock.write(place, UInt32(truncatingIfNeeded: access.value >> (32 * part)), &host)
-            } else {
-                loaded |= UInt64(clock.read(place, &host)) << (32 * part)
-            }
-        }
-        updateClock(&host)
-        if !isWatched, clock.secondsToAlarm(&host) != nil {
-            (isWatched, isWatching) = (true, false)
+    private mutating func askForWatch<Host: DeviceHost>(within sixteenths: UInt64, _ host: inout Host) {
+        switch look {
+        case .asked: return
+        case .set(let pending) where pending <= sixteenths: return
+        case .none, .set:
+            look = .asked
             host.askForWatch()
         }
-        return loaded
     }
 
-    private mutating func updateClock<Host: InterruptPort & TimeSource>(_ host: inout Host) {
-        clock.update(&host)
-        interrupts.setLine(PlatformMap.clockInterrupt, high: clock.isInterrupting, &host)
-    }
-
-    /// Raises the alarm if its time has come.
+    /// Lets the devices see that time has passed.
     /// - Returns: When to be called again, in sixteenths of a second: one at least, a second at most; nil: not at all.
-    public mutating func watchAlarm<Host: InterruptPort & TimeSource>(_ host: inout Host) -> UInt64? {
-        guard isWatched else { return nil }
-        updateClock(&host)
-        let seconds = clock.secondsToAlarm(&host)
-        // The first call is followed by another in any case, because an access may ask for the first at any time.
-        if seconds == nil, isWatching {
-            isWatched = false
-            return nil
-        }
-        isWatching = true
-        return seconds ?? 1 > 1 ? 16 : 1
+    public mutating func watch<Host: InterruptPort & DeviceHost>(_ host: inout Host) -> UInt64? {
+        guard look != .none else { return nil }
+        devices.update(&interrupts, &host)
+        // A further look follows soon in any case, because an access may ask for another at any time.
+        let sixteenths = look == .asked ? 1 : devices.sixteenthsToUpdate(&host)
+        look = sixteenths.map { .set($0) } ?? .none
+        return sixteenths
     }
 }

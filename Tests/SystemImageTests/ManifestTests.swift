@@ -56,6 +56,8 @@ import Testing
         #expect(machine.commandLine == "console=ttyAMA0 quiet")
         #expect(machine.memory == 256 << 20 && machine.cpus == 4 && machine.priority == 8 && machine.core == 3)
         #expect(!machine.restarts && machine.after == ["beat", "second"])
+        #expect(machine.diesOfPanic && machine.hasWatchdog)
+        #expect(!manifest.machines[1].diesOfPanic && !manifest.machines[1].hasWatchdog)
         #expect(manifest.machines[1].deviceTree?.lastPathComponent == "readme.txt")
         let component = try #require(manifest.components.first)
         #expect(component.program == .target("Heartbeat"))

@@ -207,14 +207,8 @@ import Testing
         let records = try Records(writer)
         let plan = try writer.plan()
         let client = plan.tenants[3]
-        let images = plan.edges.compactMap { edge -> Int? in
-            guard case .contents(_, _, let image, let size) = edge.action, edge.owner == .tenant(3), size > 4096 else { return nil }
-            return Int(image)
-        }
-        let start = try #require(images.last)
-        let configuration = records.image.withUnsafeBytes {
-            $0.loadUnaligned(fromByteOffset: start, as: ComponentConfiguration.self)
-        }
+        let start = try #require(configurationPlace(of: 3, plan))
+        let configuration = try configuration(of: 3, writer)
         #expect(configuration.channel == 5 && configuration.heapSize == 0x1_0000 && configuration.cores == 1)
         #expect(configuration.resourceCount == UInt64(client.resources.count) && client.resources.count == 5)
         let offset = start + Int(ComponentLayout.resources - ComponentLayout.configuration)
@@ -235,6 +229,31 @@ import Testing
             return
         }
         Issue.record("no module is mapped")
+    }
+
+    @Test(arguments: [(false, false, 0), (true, false, 1), (false, true, 2), (true, true, 3)] as [(Bool, Bool, UInt64)])
+    func failuresOfAMachineAreBits(diesOfPanic: Bool, hasWatchdog: Bool, bits: UInt64) throws {
+        var description = MachineDescription(name: "one")
+        (description.diesOfPanic, description.hasWatchdog) = (diesOfPanic, hasWatchdog)
+        var writer = everything()
+        writer.tenants[1].machine?.failureActions = description.failureActions
+        #expect(try configuration(of: 1, writer).machine.failureActions == bits)
+    }
+
+    /// The configuration of a tenant, as it lies in the image.
+    private func configuration(of index: Int, _ writer: SystemImageWriter) throws -> ComponentConfiguration {
+        let start = try #require(try configurationPlace(of: index, writer.plan()))
+        return try Records(writer).image.withUnsafeBytes {
+            $0.loadUnaligned(fromByteOffset: start, as: ComponentConfiguration.self)
+        }
+    }
+
+    /// Of the contents that a tenant gets, the last.
+    private func configurationPlace(of index: Int, _ plan: Plan) -> Int? {
+        plan.edges.compactMap { edge -> Int? in
+            guard case .contents(_, _, let image, _) = edge.action, edge.owner == .tenant(index) else { return nil }
+            return Int(image)
+        }.last
     }
 
     @Test func endsOfSharedMemoryAreChecked() throws {

@@ -62,7 +62,7 @@ import Testing
         "wrong-unit", "zero-cpus", "five-cpus", "negative-cpus", "board-cores", "priority", "name-characters",
         "name-digit", "name-long", "name-reserved", "no-tenants", "guest-and-kernel", "flavour-and-kernel",
         "initrd-without-kernel", "kernel-target-key", "kernel-target-name", "kernel-target-missing", "root-target", "monitor-key",
-        "format-without-kernel", "guest", "flavour", "on-reset", "cpu-model", "board-name",
+        "format-without-kernel", "guest", "flavour", "on-reset", "on-panic", "watchdog", "cpu-model", "board-name",
         "target-and-package", "no-program", "target-name", "too-many-arguments", "argument-type", "command-line-long",
         "not-a-mapping", "just-text", "on-failure", "restart-limit", "restart-on-limit", "restart-time-unit",
         "restart-time-number", "restart-unknown-key", "group-empty", "group-member-type", "group-unknown-key",

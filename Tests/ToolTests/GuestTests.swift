@@ -73,6 +73,20 @@ private enum CpioReader {
     }
 }
 
+@Suite struct WatchdogDriversTests {
+    /// The archive replaces init's table, and holds what Debian has as a module.
+    @Test(arguments: [["watchdog.ko", "sbsa_gwdt.ko"], ["sbsa_gwdt.ko"]]) func loadsWhatIsThere(modules: [String]) throws {
+        let archive = WatchdogDrivers.archive(of: modules.map { ($0, Data($0.utf8)) })
+        // Without the trailer.
+        let entries = try CpioReader.entries(of: archive).dropLast()
+        #expect(entries.map(\.name) == ["lib"] + modules.map { "lib/\($0)" } + ["etc/watchdog", "etc/inittab"])
+        let table = try #require(entries.last).contents
+        #expect(String(decoding: table, as: UTF8.self) == Initramfs.inittab + "::once:/etc/watchdog\n")
+        let script = String(decoding: entries[entries.count - 2].contents, as: UTF8.self)
+        #expect(script.contains("for module in watchdog.ko sbsa_gwdt.ko; do") && entries[entries.count - 2].mode == 0o100755)
+    }
+}
+
 @Suite struct MachineDeviceTreeTests {
     private func tree(_ change: (inout MachineDeviceTree) -> Void = { _ in }) -> MachineDeviceTree {
         var tree = MachineDeviceTree(memory: 0x4000_0000...0x4FFF_FFFF, cpus: 2, commandLine: "console=ttyAMA0")
@@ -106,6 +120,21 @@ private enum CpioReader {
         #expect(try property("/frames@b012000", "interrupts") == "0 12 1")
         #expect(try property("/frames@b012000", "compatible", "s") == "entente,shared-memory generic-uio")
         #expect(try property("/frames@b012000", "memory-region") == property("/reserved-memory/frames@22000000", "phandle"))
+    }
+
+    @Test func namesTheDevicesOfFailures() throws {
+        #expect(!tree().source.contains("watchdog"))
+        let folder = TemporaryFolder()
+        let file = folder.url.appendingPathComponent("machine.dtb")
+        try tree { $0.hasWatchdog = true }.compiled(workspace: Workspace(root: folder.url)).write(to: file)
+        func property(_ node: String, _ name: String, _ form: String = "x") throws -> String {
+            try Subprocess("fdtget", ["-t", form, file.path, node, name]).text()
+        }
+        #expect(try property("/pvpanic-mmio@b100000", "compatible", "s") == "qemu,pvpanic-mmio")
+        #expect(try property("/pvpanic-mmio@b100000", "reg") == "0 b100000 0 2")
+        #expect(try property("/watchdog@b110000", "compatible", "s") == "arm,sbsa-gwdt")
+        #expect(try property("/watchdog@b110000", "reg") == "0 b110000 0 1000 0 b111000 0 1000")
+        #expect(try property("/watchdog@b110000", "interrupts") == "0 c 4")
     }
 
     @Test func quotesTheCommandLine() {

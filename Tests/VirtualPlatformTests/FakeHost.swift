@@ -3,7 +3,7 @@ import ABI
 @testable import VirtualPlatform
 
 /// Stands in for the kernel's interrupt state and for the console.
-struct FakeHost: InterruptPort, SerialLine, TimeSource {
+struct FakeHost: InterruptPort, DeviceHost {
     /// What the kernel keeps of one virtual CPU.
     struct Interrupts: Equatable {
         var enabled = [UInt32](repeating: 0, count: 4)
@@ -68,10 +68,27 @@ struct FakeHost: InterruptPort, SerialLine, TimeSource {
         return true
     }
 
-    /// The board's time, and how often a look at the alarm was asked for.
+    /// How often the reader was told of output, and a moment was asked for; whether moments are to be had.
+    var tellings = 0
+    var moments = 0
+    var hasMoments = true
+    mutating func tellReader() { tellings += 1 }
+    mutating func askForMoment() -> Bool {
+        moments += 1
+        return hasMoments
+    }
+
+    /// The board's time, the system counter, and how often a look at the time was asked for.
     var time: UInt32 = 1_700_000_000
+    var counter: UInt64 = 1 << 40
+    var frequency: UInt64 = 62_500_000
     var watches = 0
+    /// The failures that devices have reported.
+    var failures: [MachineFailure] = []
+    mutating func report(_ failure: MachineFailure) { failures.append(failure) }
     func seconds() -> UInt32 { time }
+    func ticks() -> UInt64 { counter }
+    func ticksPerSecond() -> UInt64 { frequency }
     mutating func askForWatch() { watches += 1 }
 
     mutating func receive() -> UInt8? { input.isEmpty ? nil : input.removeFirst() }
@@ -82,10 +99,21 @@ struct Bench {
     var devices: PlatformDevices
     var host: FakeHost
 
-    init(virtualCPUs count: Int = 1) {
-        devices = PlatformDevices(virtualCPUCount: count)
+    init(virtualCPUs count: Int = 1, hasWatchdog: Bool = false) {
+        var options = PlatformOptions()
+        options.hasWatchdog = hasWatchdog
+        devices = PlatformDevices(virtualCPUCount: count, options: options)
         host = FakeHost(virtualCPUs: count)
         for number in 0..<count { devices.interrupts.restore(number, LatchedInterrupts(), &host) }
+    }
+
+    /// Resets the machine, and the kernel's state of its virtual CPUs with it.
+    mutating func reset() {
+        devices.reset()
+        for number in host.virtualCPUs.indices {
+            host.virtualCPUs[number] = FakeHost.Interrupts()
+            devices.interrupts.restore(number, LatchedInterrupts(), &host)
+        }
     }
 
     /// Nil when there is no device.
@@ -117,4 +145,10 @@ struct Bench {
     mutating func route(_ interrupt: UInt64, to virtualCPU: UInt64) {
         setDistributor(0x6000 + 8 * interrupt, virtualCPU, size: 8)
     }
+}
+
+extension PlatformDevices {
+    var serial: PL011 { devices.first }
+    var clock: PL031 { devices.others.first }
+    var watchdog: GenericWatchdog { devices.others.others.first }
 }

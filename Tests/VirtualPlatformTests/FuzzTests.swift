@@ -28,6 +28,11 @@ struct SeededGenerator: RandomNumberGenerator {
         case 9...11:
             return Bench.redistributor(Int(generator.next() % 5), 0x1_0000 + generator.next() % 0xD00)
         case 12: return PlatformMap.serial &- 8 &+ generator.next() % 0x1010
+        case 13: return MachineWatchdog.control &- 8 &+ generator.next() % 0x2010
+        case 14:
+            if generator.next() % 8 == 0 { return MachinePanic.register + generator.next() % 4 }
+            let frame = MachineWatchdog.control + generator.next() % 2 * MachineWatchdog.frameSize
+            return frame + generator.next() % 0x20
         default: return PlatformMap.serial + generator.next() % 0x50
         }
     }
@@ -43,9 +48,17 @@ struct SeededGenerator: RandomNumberGenerator {
 
     /// What must hold whatever a guest wrote.
     private func check(_ bench: inout Bench, _ step: Int) {
-        let isHigh = bench.devices.serial.isInterrupting
-        let levels = bench.host.virtualCPUs.map { $0.level[1] >> 1 & 1 }
-        #expect(levels.reduce(0, +) == (isHigh ? 1 : 0), "step \(step): the serial port's line is at \(levels)")
+        let lines = [
+            (PlatformMap.serialInterrupt, bench.devices.serial.isInterrupting),
+            (InterruptID(Int(MachineWatchdog.interrupt)), bench.devices.watchdog.isInterrupting),
+        ]
+        for (interrupt, isHigh) in lines {
+            let levels = bench.host.virtualCPUs.map { $0.level[1] >> interrupt.place & 1 }
+            #expect(levels.reduce(0, +) == (isHigh ? 1 : 0), "step \(step): line \(interrupt) is at \(levels)")
+        }
+        // A guest that reports without end is heard once.
+        let failures = bench.host.failures
+        #expect([.panicked, .crashLoaded].allSatisfy { kind in failures.filter { $0 == kind }.count <= 1 })
         for word in 1..<4 {
             let enabled = UInt32(bench.distributor(0x100 + 4 * UInt64(word)))
             var union: UInt32 = 0
@@ -65,7 +78,7 @@ struct SeededGenerator: RandomNumberGenerator {
     @Test(arguments: [1, 2, 3, 4, 5, 6, 7, 8])
     func anyAccessIsSurvived(seed: UInt64) {
         var generator = SeededGenerator(state: seed)
-        var bench = Bench(virtualCPUs: Int(1 + seed % 4))
+        var bench = Bench(virtualCPUs: Int(1 + seed % 4), hasWatchdog: seed % 3 != 0)
         for step in 0..<20_000 {
             let address = address(&generator)
             let size: UInt64 = 1 << (generator.next() % 4)
@@ -75,7 +88,10 @@ struct SeededGenerator: RandomNumberGenerator {
             default:
                 bench.host.room = Int(generator.next() % 40)
                 if bench.host.input.count < 64 { bench.host.input.append(UInt8(truncatingIfNeeded: step)) }
-                bench.devices.exchangeSerial(&bench.host)
+                bench.devices.exchange(&bench.host)
+                bench.host.counter &+= generator.next() % (bench.host.frequency << (generator.next() % 24))
+                let sixteenths = bench.devices.watch(&bench.host)
+                #expect(sixteenths.map { (1...16).contains($0) } ?? true)
             }
             if step % 16 == 0 { check(&bench, step) }
         }
@@ -90,7 +106,7 @@ struct SeededGenerator: RandomNumberGenerator {
             let functions: [UInt64] = [0x8400_0000, 0xC400_0000, 0x8000_0000, generator.next()]
             let function = functions[Int(generator.next() % 4)] | generator.next() % 0x14
             let call = FirmwareCall(function: function, value(&generator), value(&generator), value(&generator))
-            switch power.perform(call, from: 0, ram: ram) {
+            switch power.perform(call, from: 0, ram: GuestBounds(ram)) {
             case .turnOn(let target, let entry, _):
                 #expect((1..<4).contains(target))
                 #expect(entry &- ram.base < ram.size)

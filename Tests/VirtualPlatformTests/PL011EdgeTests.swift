@@ -42,12 +42,12 @@ import Testing
         bench.store(Self.data, 0)
         #expect(!isRaised(&bench))
         bench.host.room = 1
-        bench.devices.exchangeSerial(&bench.host)
+        bench.devices.exchange(&bench.host)
         #expect(isRaised(&bench))
         // Draining further down is no news.
         bench.store(Self.clear, Self.transmit)
         bench.host.room = 2
-        bench.devices.exchangeSerial(&bench.host)
+        bench.devices.exchange(&bench.host)
         #expect(!isRaised(&bench))
     }
 
@@ -59,7 +59,7 @@ import Testing
         #expect(!isRaised(&bench))
         #expect(bench.load(Self.flags) == Flag.busy | Flag.transmitFull | Flag.receiveEmpty)
         bench.host.room = 1
-        bench.devices.exchangeSerial(&bench.host)
+        bench.devices.exchange(&bench.host)
         #expect(isRaised(&bench))
         #expect(bench.host.output == [1])
     }
@@ -83,7 +83,7 @@ import Testing
         #expect(bench.load(Self.flags) == Flag.busy | Flag.receiveEmpty | Flag.transmitFull)
         bench.store(Self.data, 99)
         bench.host.input = Array(repeating: 7, count: 31)
-        bench.devices.exchangeSerial(&bench.host)
+        bench.devices.exchange(&bench.host)
         #expect(bench.load(Self.flags) == Flag.busy | Flag.transmitFull)
         bench.host.input = [7]
         #expect(bench.load(Self.flags) == Flag.busy | Flag.transmitFull | Flag.receiveFull)
@@ -98,12 +98,12 @@ import Testing
         bench.host.room = 0
         for byte in 0..<200 as Range<UInt64> {
             bench.host.input.append(UInt8(byte))
-            bench.devices.exchangeSerial(&bench.host)
+            bench.devices.exchange(&bench.host)
             if byte >= 29 { #expect(bench.load(Self.data) == byte - 29) }
             bench.store(Self.data, byte)
             if byte >= 29 {
                 bench.host.room = 1
-                bench.devices.exchangeSerial(&bench.host)
+                bench.devices.exchange(&bench.host)
             }
         }
         #expect(bench.host.output == (0...170).map { UInt8($0) })
@@ -118,7 +118,7 @@ import Testing
         #expect(bench.load(Self.flags)! & Flag.transmitFull != 0)
         bench.store(Self.data, 4)
         bench.host.room = 9
-        bench.devices.exchangeSerial(&bench.host)
+        bench.devices.exchange(&bench.host)
         #expect(bench.host.output == [1, 2, 3])
         #expect(isRaised(&bench))
     }
@@ -128,7 +128,7 @@ import Testing
         var bench = bench(hasFIFOs: false)
         bench.store(Self.mask, 1 << 4)
         bench.host.input = [1, 2]
-        bench.devices.exchangeSerial(&bench.host)
+        bench.devices.exchange(&bench.host)
         #expect(bench.load(Self.data) == 1)
         #expect(bench.host.input.isEmpty)
         #expect(bench.host.virtualCPUs[0].level[1] == 2)
@@ -155,7 +155,7 @@ import Testing
     @Test func aWriteLooksAtTheWire() {
         var bench = bench(hasFIFOs: false)
         bench.host.input = [1, 2, 3]
-        bench.devices.exchangeSerial(&bench.host)
+        bench.devices.exchange(&bench.host)
         #expect(bench.host.input == [2, 3])
         bench.host.room = 0
         bench.store(Self.data, 9)
@@ -187,7 +187,7 @@ import Testing
         bench.store(Self.data, 1)
         #expect(bench.devices.serial.isTransmitting)
         bench.host.room = 1
-        bench.devices.exchangeSerial(&bench.host)
+        bench.devices.exchange(&bench.host)
         #expect(!bench.devices.serial.isTransmitting)
         bench.host.room = 1
         bench.store(Self.data, 2)
@@ -206,6 +206,8 @@ import Testing
             return true
         }
         mutating func receive() -> UInt8? { nil }
+        func tellReader() {}
+        func askForMoment() -> Bool { true }
     }
 
     /// A byte does not overtake those that wait, whenever room comes.

@@ -62,7 +62,7 @@ import Testing
         bench.host.room = 1
         #expect(bench.load(Self.flags) == 0x18)
         bench.host.room = 100
-        bench.devices.exchangeSerial(&bench.host)
+        bench.devices.exchange(&bench.host)
         #expect(bench.host.output == (0..<34).map { UInt8($0) })
         #expect(bench.load(Self.flags) == 0x90)
         #expect(!bench.devices.serial.isTransmitting)
@@ -82,7 +82,7 @@ import Testing
         for byte in UInt64(0)..<17 { bench.store(Self.data, byte) }
         #expect(!isInterrupting(bench))
         bench.host.room = 1
-        bench.devices.exchangeSerial(&bench.host)
+        bench.devices.exchange(&bench.host)
         #expect(isInterrupting(bench))
     }
 
@@ -91,7 +91,7 @@ import Testing
         bench.store(Self.data, 1)
         #expect(bench.load(Self.raw) == Self.transmit)
         bench.store(Self.clear, 0x7FF)
-        bench.devices.exchangeSerial(&bench.host)
+        bench.devices.exchange(&bench.host)
         #expect(bench.load(Self.raw) == 0)
     }
 
@@ -99,7 +99,7 @@ import Testing
         var bench = bench()
         bench.store(Self.mask, Self.receive | Self.receiveTimeout)
         bench.host.input = Array("ab".utf8)
-        bench.devices.exchangeSerial(&bench.host)
+        bench.devices.exchange(&bench.host)
         #expect(isInterrupting(bench))
         #expect(bench.load(Self.flags)! & 0x10 == 0)
         bench.store(Self.clear, 0x7FF)
@@ -116,7 +116,7 @@ import Testing
     @Test func inputThatFindsNoRoomWaitsInTheWire() {
         var bench = bench()
         bench.host.input = (0..<100).map { UInt8($0) }
-        bench.devices.exchangeSerial(&bench.host)
+        bench.devices.exchange(&bench.host)
         #expect(bench.host.input.count == 68)
         #expect(bench.load(Self.flags)! & 0x40 != 0)
         let read = (0..<100).map { _ in UInt8(bench.load(Self.data)!) }
@@ -126,7 +126,7 @@ import Testing
     @Test func withoutFIFOsOneByteIsHeld() {
         var bench = Bench()
         bench.host.input = [1, 2]
-        bench.devices.exchangeSerial(&bench.host)
+        bench.devices.exchange(&bench.host)
         #expect(bench.host.input == [2])
         bench.host.room = 0
         bench.store(Self.data, 7)
@@ -136,7 +136,7 @@ import Testing
     @Test func maskingLowersTheLine() {
         var bench = bench()
         bench.host.input = [1]
-        bench.devices.exchangeSerial(&bench.host)
+        bench.devices.exchange(&bench.host)
         #expect(!isInterrupting(bench))
         bench.store(Self.mask, Self.receive)
         #expect(isInterrupting(bench))
@@ -148,7 +148,7 @@ import Testing
     @Test func onlyFirstBytesOfRegistersAreRegisters() {
         var bench = bench()
         bench.host.input = [5]
-        bench.devices.exchangeSerial(&bench.host)
+        bench.devices.exchange(&bench.host)
         #expect(bench.load(Self.data + 1, size: 1) == 0)
         bench.store(Self.data + 2, 0x41, size: 2)
         #expect(bench.host.output.isEmpty)

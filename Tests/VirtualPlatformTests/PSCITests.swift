@@ -12,7 +12,7 @@ import Testing
         _ power: inout PowerController, _ function: UInt64, _ first: UInt64 = 0, _ second: UInt64 = 0,
         _ third: UInt64 = 0, from caller: Int = 0
     ) -> FirmwareAction {
-        power.perform(FirmwareCall(function: function, first, second, third), from: caller, ram: Self.ram)
+        power.perform(FirmwareCall(function: function, first, second, third), from: caller, ram: GuestBounds(Self.ram))
     }
 
     private func result(_ status: Int64) -> FirmwareAction { .resume(UInt64(bitPattern: status)) }

@@ -23,13 +23,16 @@ public func guestMain() {
 private func nextAddress(_ random: inout Random, _ size: UInt64) -> UInt64 {
     let base: UInt64
     let length: UInt64
-    switch random.next(below: 5) {
+    switch random.next(below: 7) {
     case 0: (base, length) = (0x0800_0000, 0x1_0000)
     // The first page of the distributor again: what is not reserved lies there.
     case 1: (base, length) = (0x0800_0000, 0x1000)
     case 2: (base, length) = (0x080A_0000, 0x2_0000)
     // Neighbours' redistributors, if this machine has more processors.
     case 3: (base, length) = (0x080C_0000, 0x6_0000)
+    // The device for panics, and a watchdog that this machine does not have.
+    case 4: (base, length) = (0x0B10_0000, 0x10)
+    case 5: (base, length) = (0x0B11_0000, 0x2000)
     default: (base, length) = (0x0900_0000, 0x1000)
     }
     let offset = random.next(below: length)

@@ -47,6 +47,18 @@ static inline __attribute__((always_inline)) void entente_spin_hint(void)
     __asm__ volatile("yield" ::: "memory");
 }
 
+/* Ends this component with a trap that says why (`MachineEnd`). */
+static inline __attribute__((always_inline, noreturn)) void entente_end_by_panic(void)
+{
+    __asm__ volatile("brk #0xe001");
+    __builtin_unreachable();
+}
+static inline __attribute__((always_inline, noreturn)) void entente_end_by_hang(void)
+{
+    __asm__ volatile("brk #0xe002");
+    __builtin_unreachable();
+}
+
 /* Nothing, and the compiler does not know: memory may have changed, `value` may have been used. Keeps measured loops whole. */
 static inline __attribute__((always_inline)) void entente_opaque(void)
 {

@@ -49,7 +49,8 @@ extension PlanBuilder {
             entry: machine?.entry ?? 0, argument: machine?.argument ?? 0, restarts: machine?.restarts == true ? 1 : 0,
             segments: segments,
             cores: InlineArray(words: (0..<(machine?.virtualCPUs ?? 0)).map { UInt64(core($0, of: index)) }),
-            seesClock: machine == nil ? 0 : usage[index].clock, doorbells: usage[index].doorbells)
+            seesClock: machine == nil ? 0 : usage[index].clock, doorbells: usage[index].doorbells,
+            failureActions: machine?.failureActions ?? 0)
     }
 }
 

@@ -13,7 +13,8 @@ struct GuestFiles {
         case .debian(let flavour):
             let guest = DebianGuest(workspace: workspace, flavour: flavour)
             try guest.prepare()
-            (kernel, initrd, format) = (guest.kernel, guest.initrd, .auto)
+            (kernel, format) = (guest.kernel, .auto)
+            initrd = machine.hasWatchdog ? try guest.initrdWithWatchdog() : guest.initrd
         case .files(let kernel, let initrd, let format):
             (self.kernel, self.initrd, self.format) = (kernel, initrd, format)
         case .target(let name):
@@ -45,7 +46,7 @@ extension MachineDescription {
         MachineDeviceTree(
             memory: MachineImage.ramBase...(MachineImage.ramBase + memory - 1), cpus: cpus, commandLine: commandLine,
             initrd: initrd, seed: seed, sharedMemory: sharedMemory, overlay: deviceTree, name: name,
-            terminal: terminal)
+            terminal: terminal, hasWatchdog: hasWatchdog)
     }
 }
 

@@ -9,13 +9,33 @@ struct DebianGuest {
     private var folder: URL { workspace.debian.appendingPathComponent(flavour.rawValue) }
     var kernel: URL { folder.appendingPathComponent("vmlinuz") }
     var initrd: URL { folder.appendingPathComponent("initrd.cpio") }
+    /// The same with Debian's driver of the machine's watchdog, and a program that answers it.
+    private var watchdogInitrd: URL { folder.appendingPathComponent("initrd-watchdog.cpio") }
+    private var modules: URL { folder.appendingPathComponent("modules") }
     private var busybox: URL { folder.appendingPathComponent("busybox") }
+
+    /// Returns the initial file system of a machine with a watchdog.
+    func initrdWithWatchdog() throws -> URL {
+        guard FileManager.default.fileExists(atPath: modules.appendingPathComponent(WatchdogDrivers.driver).path) else {
+            throw Failure(
+                "Debian's kernel package \(flavour.package) holds no \(WatchdogDrivers.driver), which 'watchdog: true' needs",
+                remedy: "remove 'watchdog', or name 'kernel:' and 'initrd:' files whose system answers it")
+        }
+        return watchdogInitrd
+    }
 
     /// Fetches what is not there yet, and (re)builds the initial file system, which takes a few milliseconds.
     func prepare() throws {
         if !isFetched { try workspace.exclusively("debian", "fetches Debian's kernel") { try fetchOnce() } }
         let image = try Initramfs(busybox: Data(contentsOf: busybox), folder: folder).archive()
         if (try? Data(contentsOf: initrd)) != image { try image.writeWhole(to: initrd) }
+        let drivers = try WatchdogDrivers.names.compactMap { name -> (String, Data)? in
+            let file = modules.appendingPathComponent(name)
+            return FileManager.default.fileExists(atPath: file.path) ? (name, try Data(contentsOf: file)) : nil
+        }
+        // Linux unpacks several archives in a row; a file of a later one replaces an earlier file.
+        let watched = image + WatchdogDrivers.archive(of: drivers)
+        if (try? Data(contentsOf: watchdogInitrd)) != watched { try watched.writeWhole(to: watchdogInitrd) }
     }
 
     /// Another run of the tool may have fetched it while this one waited.
@@ -25,7 +45,7 @@ struct DebianGuest {
     }
 
     private var isFetched: Bool {
-        [kernel, busybox].allSatisfy { FileManager.default.fileExists(atPath: $0.path) }
+        [kernel, busybox, modules].allSatisfy { FileManager.default.fileExists(atPath: $0.path) }
     }
 
     private func fetch() throws {
@@ -46,8 +66,19 @@ struct DebianGuest {
         let programs = unpacked.appendingPathComponent("busybox-static")
         // Newer releases of Debian keep all programs under /usr.
         try keep(["bin/busybox", "usr/bin/busybox"].map(programs.appendingPathComponent), as: busybox)
+        try keepModules(of: unpacked.appendingPathComponent(kernelPackage))
         let kernels = (try? FileManager.default.contentsOfDirectory(at: boot, includingPropertiesForKeys: nil)) ?? []
         try keep(kernels.filter { $0.lastPathComponent.hasPrefix("vmlinuz-") }, as: kernel)
+    }
+
+    /// Keeps the drivers that a machine may need. Those that Debian has built into the kernel have no file.
+    private func keepModules(of package: URL) throws {
+        try workspace.make(modules)
+        let contents = FileManager.default.enumerator(at: package, includingPropertiesForKeys: nil)
+        let files = contents?.allObjects ?? []
+        for case let file as URL in files where WatchdogDrivers.names.contains(file.lastPathComponent) {
+            try keep([file], as: modules.appendingPathComponent(file.lastPathComponent))
+        }
     }
 
     /// Moves the first of `candidates` that exists; the kernel comes last, so that half a fetch is not taken for a whole.

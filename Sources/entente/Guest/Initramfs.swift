@@ -46,14 +46,16 @@ struct Initramfs {
         return names
     }
 
-    private static let files = [
-        "etc/inittab": """
-            ::sysinit:/etc/start
-            ::respawn:/bin/cttyhack /bin/sh -l
-            ::ctrlaltdel:/bin/reboot
-            ::shutdown:/bin/sync
+    static let inittab = """
+        ::sysinit:/etc/start
+        ::respawn:/bin/cttyhack /bin/sh -l
+        ::ctrlaltdel:/bin/reboot
+        ::shutdown:/bin/sync
 
-            """,
+        """
+
+    private static let files = [
+        "etc/inittab": inittab,
         "etc/start": """
             #!/bin/sh
             mount -t proc proc /proc

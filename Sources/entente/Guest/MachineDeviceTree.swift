@@ -18,6 +18,7 @@ struct MachineDeviceTree {
     var name: String?
     /// The size of the terminal at the machine's console; a serial line cannot tell it.
     var terminal: TerminalSize?
+    var hasWatchdog = false
 
     enum Seed {
         case random
@@ -97,7 +98,7 @@ struct MachineDeviceTree {
                 clocks = <&clock>;
                 clock-names = "apb_pclk";
             };
-        \(sharedMemorySource)        };
+        \(failureDevices)\(sharedMemorySource)        };
         """
     }
 

@@ -1,0 +1,28 @@
+import RuntimeSupport
+import Synchronization
+import VirtualPlatform
+
+/// The machine's RAM as the monitor has it mapped: at its guest-physical address.
+///
+/// The guest starts with its caches off. A line that is written back later would destroy what the guest has stored by
+/// then, so that each write goes to memory at once.
+struct MappedRAM: GuestMemoryAccess {
+    func load(_ word: GuestRange) -> UInt64 {
+        entente_clean_to_memory(word.address, word.size)
+        // SAFETY: a `GuestRange` is RAM of the machine, all of which the monitor has mapped there for as long as it
+        // lives; `GuestMemory` has checked size and alignment. The guest may change the word at any time, so that it is
+        // read once, atomically.
+        let pointer = unsafe UnsafePointer<Atomic<UInt64>>(bitPattern: UInt(word.address)).unsafelyUnwrapped
+        return unsafe pointer.pointee.load(ordering: .relaxed)
+    }
+
+    func clear(_ range: GuestRange) {
+        entente_zero_blocks(range.address, range.size)
+        entente_clean_to_memory(range.address, range.size)
+    }
+
+    func fill(_ range: GuestRange, from source: UInt64) {
+        entente_copy_blocks(range.address, source, range.size)
+        entente_clean_to_memory(range.address, range.size)
+    }
+}

@@ -1,0 +1,84 @@
+import ABI
+import Entente
+import VirtualPlatform
+
+// The events of the monitor's own notification, which its first thread handles.
+extension Monitor {
+    /// The bits of the monitor's own notification.
+    enum Wake {
+        /// From the console driver: input has come, or room for output.
+        static let console: UInt64 = 1
+        /// From the timer: the moment that a device asked for has passed.
+        static let moment: UInt64 = 2
+        /// From a thread or the timer: the machine is on its way off, or to its next start.
+        static let power: UInt64 = 4
+        /// From a thread or the timer: a device has to see how late it is.
+        static let time: UInt64 = 8
+        /// From a thread of another core: a device waits for a moment, and that core cannot set the timer.
+        static let wantsMoment: UInt64 = 128
+        /// From a thread: a device has noticed a failure of the machine.
+        static let panic: UInt64 = 16
+        static let crashLoaded: UInt64 = 32
+        static let hang: UInt64 = 64
+        static let failures = panic | crashLoaded | hang
+
+        static func bit(of failure: MachineFailure) -> UInt64 {
+            switch failure {
+            case .panicked: panic
+            case .crashLoaded: crashLoaded
+            case .hangs: hang
+            }
+        }
+    }
+
+    /// Runs on the monitor's own time, one priority above the machine's. So each of these is a bounded piece of work.
+    @inline(never)
+    func handleNotification(_ bits: UInt64) {
+        if bits & Wake.console != 0 { exchange() }
+        // A timer that not even this core can set leads to `endMoment` by itself, and may have done so already.
+        if bits & Wake.moment != 0 || bits & Wake.wantsMoment != 0 && !KernelHost().setMoment() { endMoment() }
+        if bits & Wake.power != 0 { continuePowerCycle() }
+        if bits & Wake.time != 0 { watch() }
+        if bits & Wake.failures != 0 { handleFailures(bits) }
+    }
+
+    /// Lets the devices see that the other end of the console has changed.
+    private func exchange() {
+        let isDone: Void? = SharedMachine.withLock { state in
+            // The timer serves the power cycle while the machine does not run.
+            var host = KernelHost(mayUseTimer: state.power.machine == .running)
+            state.devices.exchange(&host)
+        }
+        if isDone == nil { SharedMachine.whenFree(.notification(Wake.console)) }
+    }
+
+    private func endMoment() {
+        let isRunning: Bool? = SharedMachine.withLock { state in
+            var host = KernelHost()
+            state.devices.endMoment(&host)
+            return state.power.machine == .running
+        }
+        guard let isRunning else { return SharedMachine.whenFree(.notification(Wake.moment)) }
+        // The moment may have taken the timer from the power cycle, or from the next look at the time.
+        if isRunning { watch() } else { signal(InitialSlot.notification, bits: Wake.power) }
+    }
+
+    /// Lets the devices see how late it is, and sets the timer for the next look: once in a sixteenth of a second at
+    /// most, except for the looks that follow a moment, which has taken the timer.
+    private func watch() {
+        let found: (sixteenths: UInt64?, isTimerTaken: Bool, isRunning: Bool)? = SharedMachine.withLock { state in
+            guard state.power.machine == .running else { return (nil, false, false) }
+            var host = KernelHost()
+            return (state.devices.watch(&host), state.devices.awaitsMoment, true)
+        }
+        guard let found else { return SharedMachine.whenFree(.notification(Wake.time)) }
+        // This core's timer may have stood in the way of the power cycle's own deadline.
+        guard found.isRunning else {
+            signal(InitialSlot.notification, bits: Wake.power)
+            return
+        }
+        // The end of the moment leads here.
+        guard let sixteenths = found.sixteenths, !found.isTimerTaken else { return }
+        setTimer(InitialSlot.notification, deadline: Clock.now &+ sixteenths * Clock.frequency / 16, bits: Wake.time)
+    }
+}

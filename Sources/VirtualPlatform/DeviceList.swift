@@ -1,0 +1,128 @@
+/// The devices of a machine beside its interrupt controller. To add one, write its type in a file of its own and add
+/// the type here.
+///
+/// The list is a type, so that the compiler resolves every access to a comparison with constants and no device is
+/// copied to be changed. An enumeration with a device in each case would copy the device out and back.
+public typealias MachineDevices =
+    Attached<PL011, Attached<PL031, Attached<GenericWatchdog, Attached<PanicDevice, NoDevices>>>>
+
+/// Devices, one behind the other, each at its place on the bus.
+public protocol DeviceList {
+    init()
+
+    /// Performs an access: the loaded value (zero for a store), or nil when no device lies at the address.
+    mutating func perform<Host: InterruptPort & DeviceHost>(
+        _ access: MemoryAccess, _ options: PlatformOptions, _ interrupts: inout InterruptController,
+        _ host: inout Host
+    ) -> UInt64?
+
+    mutating func exchange<Host: InterruptPort & DeviceHost>(
+        _ interrupts: inout InterruptController, _ host: inout Host)
+    mutating func endMoment<Host: DeviceHost>(_ host: inout Host)
+    mutating func update<Host: InterruptPort & DeviceHost>(
+        _ interrupts: inout InterruptController, _ host: inout Host)
+    mutating func reset()
+    func sixteenthsToUpdate<Host: DeviceHost>(_ host: inout Host) -> UInt64?
+    var awaitsMoment: Bool { get }
+    var isBusy: Bool { get }
+}
+
+/// A device before the others of a list. See `Device` for the functions, each of which asks all devices.
+public struct Attached<First: Device, Others: DeviceList>: DeviceList {
+    public private(set) var first = First()
+    public internal(set) var others = Others()
+
+    public init() {}
+
+    @inline(__always)
+    public mutating func perform<Host: InterruptPort & DeviceHost>(
+        _ access: MemoryAccess, _ options: PlatformOptions, _ interrupts: inout InterruptController,
+        _ host: inout Host
+    ) -> UInt64? {
+        let offset = access.address &- First.placement.base
+        guard offset < First.placement.size, First.isPresent(in: options) else {
+            return others.perform(access, options, &interrupts, &host)
+        }
+        return performHere(access, offset, &interrupts, &host)
+    }
+
+    /// - Parameter offset: of the access, which meets the first device.
+    @inline(__always)
+    mutating func performHere<Host: InterruptPort & DeviceHost>(
+        _ access: MemoryAccess, _ offset: UInt64, _ interrupts: inout InterruptController, _ host: inout Host
+    ) -> UInt64 {
+        var loaded: UInt64 = 0
+        if access.isWrite {
+            first.write(offset, size: access.size, access.value, &host)
+        } else {
+            loaded = first.read(offset, size: access.size, &host)
+        }
+        driveLine(&interrupts, &host)
+        return loaded
+    }
+
+    @inline(__always)
+    private mutating func driveLine<Host: InterruptPort>(
+        _ interrupts: inout InterruptController, _ host: inout Host
+    ) {
+        guard let interrupt = First.placement.interrupt else { return }
+        interrupts.setLine(interrupt, high: first.isInterrupting, &host)
+    }
+
+    public mutating func exchange<Host: InterruptPort & DeviceHost>(
+        _ interrupts: inout InterruptController, _ host: inout Host
+    ) {
+        first.exchange(&host)
+        driveLine(&interrupts, &host)
+        others.exchange(&interrupts, &host)
+    }
+
+    public mutating func endMoment<Host: DeviceHost>(_ host: inout Host) {
+        first.endMoment(&host)
+        others.endMoment(&host)
+    }
+
+    public mutating func update<Host: InterruptPort & DeviceHost>(
+        _ interrupts: inout InterruptController, _ host: inout Host
+    ) {
+        first.update(&host)
+        driveLine(&interrupts, &host)
+        others.update(&interrupts, &host)
+    }
+
+    public mutating func reset() {
+        first = first.afterReset()
+        others.reset()
+    }
+
+    public func sixteenthsToUpdate<Host: DeviceHost>(_ host: inout Host) -> UInt64? {
+        let here = first.sixteenthsToUpdate(&host)
+        guard let there = others.sixteenthsToUpdate(&host) else { return here }
+        return min(here ?? there, there)
+    }
+
+    public var awaitsMoment: Bool { first.awaitsMoment || others.awaitsMoment }
+    public var isBusy: Bool { first.isBusy || others.isBusy }
+}
+
+/// The end of a list of devices.
+public struct NoDevices: DeviceList {
+    public init() {}
+
+    public mutating func perform<Host: InterruptPort & DeviceHost>(
+        _ access: MemoryAccess, _ options: PlatformOptions, _ interrupts: inout InterruptController,
+        _ host: inout Host
+    ) -> UInt64? { nil }
+
+    public mutating func exchange<Host: InterruptPort & DeviceHost>(
+        _ interrupts: inout InterruptController, _ host: inout Host
+    ) {}
+    public mutating func endMoment<Host: DeviceHost>(_ host: inout Host) {}
+    public mutating func update<Host: InterruptPort & DeviceHost>(
+        _ interrupts: inout InterruptController, _ host: inout Host
+    ) {}
+    public mutating func reset() {}
+    public func sixteenthsToUpdate<Host: DeviceHost>(_ host: inout Host) -> UInt64? { nil }
+    public var awaitsMoment: Bool { false }
+    public var isBusy: Bool { false }
+}

@@ -1,0 +1,35 @@
+import ABI
+
+// The devices by which supervision hears that a guest has panicked or hangs. QEMU's `virt` has neither.
+extension MachineDeviceTree {
+    var failureDevices: String { panicDevice + (hasWatchdog ? watchdog : "") }
+
+    private var panicDevice: String {
+        let place = "\(MachineDeviceTree.cells(MachinePanic.register)) \(MachineDeviceTree.cells(MachinePanic.size))"
+        return """
+
+                pvpanic-mmio@\(MachineDeviceTree.hex(MachinePanic.register, prefix: "")) {
+                    compatible = "qemu,pvpanic-mmio";
+                    reg = <\(place)>;
+                };
+
+            """
+    }
+
+    /// The first range is the control frame, the second the refresh frame. Shared interrupts are numbered from 32 on;
+    /// 4 is a high level.
+    private var watchdog: String {
+        let frames = [MachineWatchdog.control, MachineWatchdog.control + MachineWatchdog.frameSize]
+            .map { "<\(MachineDeviceTree.cells($0)) \(MachineDeviceTree.cells(MachineWatchdog.frameSize))>" }
+        return """
+
+                watchdog@\(MachineDeviceTree.hex(MachineWatchdog.control, prefix: "")) {
+                    compatible = "arm,sbsa-gwdt";
+                    reg = \(frames.joined(separator: ", "));
+                    interrupts = <0 \(MachineWatchdog.interrupt - 32) 4>;
+                    timeout-sec = <30>;
+                };
+
+            """
+    }
+}
