@@ -166,15 +166,18 @@ public class FakeComponent: @unchecked Sendable {
         for connection in sharing { connection.countDeath(of: self) }
     }
 
-    /// Begins a new life, as a restart does. Its state is up to the test; the memory that it shares keeps its contents.
+    /// Begins a new life, as a restart does: nothing is raised, and the interrupts of its devices are bound anew. Its state
+    /// is up to the test; the memory that it shares keeps its contents.
     public func restart() {
         stop()
         isAlive = true
         generation += 1
         hasWaitedInVain = false
-        heard = own
         pages.forgetRings()
         pages.configure { $0.earlierLives += 1 }
+        heard = own
+        _ = own.takeRaised()
+        for (_, device) in devices.values { device.interrupt?.bind() }
     }
 
     // MARK: For servers

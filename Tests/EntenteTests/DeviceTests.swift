@@ -129,6 +129,19 @@ private final class Recorder: FakeDevice {
         }
     }
 
+    /// A driver that dies before it acknowledges leaves its next life no interrupt that never comes.
+    @Test func aNewLifeHearsOfTheInterrupt() {
+        let (device, silent) = (Recorder(), Recorder())
+        component.attach("uart", device)
+        component.attach("other", silent, raising: .number(49))
+        device.interrupt?.isAsserted = true
+        silent.interrupt?.pulse()
+        component.run { #expect(Events.wait() == Interrupt(named: "uart").events.union(.number(49))) }
+        component.raise(.number(3))
+        component.restart()
+        component.run { #expect(Events.wait() == Interrupt(named: "uart").events) }
+    }
+
     /// A service that drives devices is made when they are there, and hears of each one's interrupt.
     @Test func aServiceCanDriveDevices() {
         struct Driver: Service {
