@@ -10,7 +10,7 @@ enum ManifestKeys {
     ]
     /// Where a program of this repository is named.
     static let program = ["target"]
-    static let component = ["target", "package", "memory", "stack", "priority", "core", "budget", "period", "arguments", "uses", "shared", "paged", "after", "restart"]
+    static let component = ["target", "package", "memory", "stack", "priority", "core", "budget", "period", "arguments", "uses", "shared", "paged", "devices", "dma", "after", "restart"]
     static let paged = ["by", "file"]
     static let sharedMemory = ["size", "between"]
     static let group = ["members", "restart"]

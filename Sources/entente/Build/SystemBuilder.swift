@@ -88,6 +88,8 @@ struct SystemBuilder {
                 tenant.paged = (pager: paged.pager, file: try Data(contentsOf: paged.file))
             }
             tenant.sharedSize = component.shared
+            tenant.devices = try devices(of: component)
+            tenant.dma = component.dma
             return tenant
         }
     }
@@ -108,7 +110,22 @@ struct SystemBuilder {
 
     // MARK: The board
 
+    private func devices(of component: ComponentDescription) throws -> [DeviceDescription] {
+        guard !component.devices.isEmpty else { return [] }
+        let (tree, board) = (try boardTree(), try board())
+        return try component.devices.map { request in
+            try named(manifest.file, component.name) {
+                try board.device(request, deviceTree: tree) { try Subprocess("fdtget", $0).text() }
+            }
+        }
+    }
+
     private func board() throws -> Board {
+        let tree = try boardTree()
+        return try named(tree) { try Board(deviceTree: tree) { try Subprocess("fdtget", $0).text() } }
+    }
+
+    private func boardTree() throws -> URL {
         try workspace.make(workspace.boards)
         let emulator = Emulator(manifest.board)
         let tree = workspace.boards.appendingPathComponent("\(emulator.boardName).dtb")
@@ -118,7 +135,7 @@ struct SystemBuilder {
             try emulator.dumpDeviceTree(to: part)
             try Data(contentsOf: part).writeWhole(to: tree)
         }
-        return try named(tree) { try Board(deviceTree: tree) { try Subprocess("fdtget", $0).text() } }
+        return tree
     }
 
     // MARK: Consoles
