@@ -46,6 +46,8 @@ struct SystemBuilder {
                 root: try program(rootFile), tenants: [driver] + tenants)
             (writer.groups, writer.onFailure) = (manifest.groups, manifest.board.onFailure)
             writer.sharedMemory = manifest.sharedMemory
+            // A benchmark in root's place makes its own objects.
+            writer.furtherRootSlots = manifest.root == Manifest.standardRoot ? 0 : 1000
             machines = (writer.machineMemory, writer.machineFiles)
             let name = "\(manifest.name)-\(manifest.file.placeKey).img"
             let image = imageOfRun ?? workspace.systems.appendingPathComponent(name)
