@@ -37,6 +37,8 @@ public class FakeComponent: @unchecked Sendable {
     private let sharedSize: UInt64
     /// The connections of which it is an end, and whose memory both ends share.
     private var sharing: [FakeConnection] = []
+    /// How many calls of `run` are under way.
+    private(set) var depth = 0
     /// The tick until which it may wait, and the action of that moment.
     private var waitLimit: UInt64 = 0
     private var whenOver: (() -> Void)?
@@ -67,6 +69,11 @@ public class FakeComponent: @unchecked Sendable {
     @discardableResult
     public func run<Result>(_ body: () throws -> Result) rethrows -> Result {
         waitLimit = .max
+        depth += 1
+        defer {
+            depth -= 1
+            if depth == 0, heard.raised.bits != 0 { hear() }
+        }
         return try HostKernel.$current.withValue(self) { try body() }
     }
 
@@ -166,15 +173,18 @@ public class FakeComponent: @unchecked Sendable {
         for connection in sharing { connection.countDeath(of: self) }
     }
 
-    /// Begins a new life, as a restart does. Its state is up to the test; the memory that it shares keeps its contents.
+    /// Begins a new life, as a restart does: nothing is raised, and the interrupts of its devices are bound anew. Its state
+    /// is up to the test; the memory that it shares keeps its contents.
     public func restart() {
         stop()
         isAlive = true
         generation += 1
         hasWaitedInVain = false
-        heard = own
         pages.forgetRings()
         pages.configure { $0.earlierLives += 1 }
+        heard = own
+        _ = own.takeRaised()
+        for (_, device) in devices.values { device.interrupt?.bind() }
     }
 
     // MARK: For servers
@@ -224,7 +234,9 @@ public final class FakeServer<S: Service>: FakeComponent, @unchecked Sendable {
 
     override func answer(_ call: Answer) -> OutgoingMessage? { run { service.reply(to: call) } }
 
+    /// A component that is busy hears of events when it is done, as `serve` does.
     override func hear() {
+        guard depth == 0 else { return }
         let events = heard.takeRaised()
         run { service.hear(events) }
     }

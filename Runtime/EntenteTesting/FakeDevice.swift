@@ -95,6 +95,9 @@ public final class FakeInterrupt {
         deliver()
     }
 
+    /// Binds it for a new life of the driver. As in the kernel, what an earlier life left active is no longer.
+    func bind() { acknowledge() }
+
     private func deliver() {
         guard !isActive, isAsserted || isPending else { return }
         (isActive, isPending) = (true, false)

@@ -129,6 +129,19 @@ private final class Recorder: FakeDevice {
         }
     }
 
+    /// A driver that dies before it acknowledges leaves its next life no interrupt that never comes.
+    @Test func aNewLifeHearsOfTheInterrupt() {
+        let (device, silent) = (Recorder(), Recorder())
+        component.attach("uart", device)
+        component.attach("other", silent, raising: .number(49))
+        device.interrupt?.isAsserted = true
+        silent.interrupt?.pulse()
+        component.run { #expect(Events.wait() == Interrupt(named: "uart").events.union(.number(49))) }
+        component.raise(.number(3))
+        component.restart()
+        component.run { #expect(Events.wait() == Interrupt(named: "uart").events) }
+    }
+
     /// A service that drives devices is made when they are there, and hears of each one's interrupt.
     @Test func aServiceCanDriveDevices() {
         struct Driver: Service {
@@ -146,6 +159,31 @@ private final class Recorder: FakeDevice {
         second.interrupt?.pulse()
         first.interrupt?.pulse()
         #expect(driver.service.heard == ["b", "a"])
+    }
+
+    /// An interrupt that comes while the driver is busy is heard when it is done.
+    @Test func aBusyServiceHearsAfterwards() {
+        struct Driver: Service {
+            let interrupt = Interrupt(named: "uart")
+            var steps: [String] = []
+            mutating func begin() {
+                Registers(named: "uart")[.mask] = 1
+                steps.append("begun")
+            }
+            mutating func answer(_ message: inout IncomingMessage) -> OutgoingMessage { .unknownMethod }
+            mutating func heard(_ events: Events) {
+                steps.append("heard")
+                if steps.count < 4 { interrupt.acknowledge() }
+            }
+        }
+        final class Eager: FakeDevice {
+            var interrupt: FakeInterrupt?
+            func read(at offset: Int, width: Int) -> UInt64 { 0 }
+            func write(_ value: UInt64, at offset: Int, width: Int) { interrupt?.isAsserted = true }
+        }
+        let driver = kernel.component("server", serving: Driver(), devices: ["uart": Eager()])
+        driver.run { driver.service.begin() }
+        #expect(driver.service.steps == ["begun", "heard", "heard", "heard"])
     }
 
     // MARK: Memory for devices
