@@ -125,16 +125,26 @@ let coreTargets: [Target] = [
 
 let toolTargets: [Target] = [
     .target(name: "SystemImage", dependencies: ["ABI", .product(name: "Yams", package: "Yams")]),
-    .executableTarget(
-        name: "entente",
+    // What a user needs.
+    .target(
+        name: "Tool",
         dependencies: [
             "ABI", "SystemImage", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ]),
+    // For the work on this repository: benchmarks, the test runner, mutants, and checks.
+    .target(
+        name: "Workshop",
+        dependencies: [
+            "ABI", "SystemImage", "Tool", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             .product(name: "Yams", package: "Yams"),
         ]),
+    .executableTarget(
+        name: "entente",
+        dependencies: ["Tool", "Workshop", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
     .testTarget(
         name: "SystemImageTests", dependencies: ["SystemImage", "ABI", .product(name: "Yams", package: "Yams")]),
-    .testTarget(name: "ToolTests", dependencies: ["entente", "ABI"]),
-    .testTarget(name: "SystemTests", dependencies: ["entente", "SystemImage"]),
+    .testTarget(name: "ToolTests", dependencies: ["ABI", "SystemImage", "Tool", "Workshop"]),
+    .testTarget(name: "SystemTests", dependencies: ["SystemImage", "Tool", "Workshop"]),
 ]
 
 /// ENTENTE_CORE leaves out the tool: a quick build of the portable core and its tests.

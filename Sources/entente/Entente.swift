@@ -1,16 +1,15 @@
 import ArgumentParser
 import Foundation
 import SystemImage
+import Tool
+import Workshop
 
 @main
 struct Entente: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "entente",
         abstract: "Builds, runs and tests systems of machines and components on the Entente kernel.",
-        subcommands: [
-            RunCommand.self, ConsoleCommand.self, RestartCommand.self, DebugCommand.self, BuildCommand.self, CheckCommand.self,
-            TestCommand.self, BenchCommand.self, NewCommand.self, GenerateCommand.self, DocsCommand.self, CleanCommand.self,
-        ])
+        subcommands: UserCommands.all + WorkshopCommands.all)
 
     /// Errors are shown as they describe themselves, and end the tool with their own status.
     static func main() {

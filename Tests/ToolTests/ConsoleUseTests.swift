@@ -2,7 +2,8 @@ import ABI
 import Foundation
 import Testing
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 private let consoles = [
     Channel(name: "kernel", kind: .kernel, number: 0), Channel(name: "root", kind: .root, number: 1),

@@ -2,7 +2,8 @@ import Foundation
 import SystemImage
 import Testing
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 /// Tests that `device-tree` names an overlay in one of three forms, or the user is told that it is none.
 @Suite struct DeviceTreeOverlayTests {

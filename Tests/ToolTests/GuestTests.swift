@@ -2,7 +2,8 @@ import Foundation
 import SystemImage
 import Testing
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 @Suite struct CpioArchiveTests {
     /// The archive as the host's own cpio reads it.

@@ -1,6 +1,7 @@
 import Foundation
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 #if canImport(Glibc)
     import Glibc

@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 /// The conversation of `--exec` with shells as they are, rather than with an idea of one.
 @Suite struct RealShellTests {

@@ -1,0 +1,73 @@
+import Foundation
+import Tool
+
+/// For each test: how long it usually takes, and which functions it reaches.
+struct TestReach: Sendable {
+    struct Test: Sendable {
+        var name: String
+        var seconds: Double
+        var functions: Set<Int>
+    }
+
+    let tests: [Test]
+
+    /// Tests that failed without a mutant: they can notice nothing.
+    let unreliable: [String]
+
+    /// Runs each test by itself, without a mutant.
+    init(_ program: TestProgram, scratch: URL) throws {
+        let results = try Parallel.map(try program.list()) { name -> (name: String, test: Test?) in
+            let file = scratch.appendingPathComponent("reached-\(UUID().uuidString)")
+            defer { try? FileManager.default.removeItem(at: file) }
+            let start = ContinuousClock.now
+            let outcome = try program.run(
+                [name], environment: ["ENTENTE_MUTANTS_REACHED": file.path], processorTime: 120, time: 300)
+            guard outcome == .passed else { return (name, nil) }
+            // A test that reaches no function with mutants leaves none.
+            let bytes = (try? Data(contentsOf: file)) ?? Data()
+            let functions = bytes.indices.filter { bytes[$0] != 0 }.map { $0 - bytes.startIndex }
+            let seconds = (ContinuousClock.now - start).inSeconds
+            return (name, Test(name: name, seconds: seconds, functions: Set(functions)))
+        }
+        tests = results.compactMap(\.test)
+        unreliable = results.filter { $0.test == nil }.map(\.name)
+    }
+
+    /// The tests that reach a function, quick ones first, in at most two batches.
+    func batches(reaching function: Int) -> [[Test]] {
+        let reaching = tests.filter { $0.functions.contains(function) }.sorted { $0.seconds < $1.seconds }
+        let quick = reaching.prefix { $0.seconds < 0.1 }
+        return [Array(quick), Array(reaching.dropFirst(quick.count))].filter { !$0.isEmpty }
+    }
+}
+
+/// Work on all cores of the host.
+enum Parallel {
+    static func map<Item: Sendable, Result: Sendable>(
+        _ items: [Item], _ body: @escaping @Sendable (Item) throws -> Result
+    ) throws -> [Result] {
+        let results = Results<Result>(count: items.count)
+        let workers = max(1, ProcessInfo.processInfo.activeProcessorCount)
+        DispatchQueue.concurrentPerform(iterations: workers) { _ in
+            while let index = results.next() { results.set(index, Swift.Result { try body(items[index]) }) }
+        }
+        return try results.all()
+    }
+
+    private final class Results<Value: Sendable>: @unchecked Sendable {
+        private let lock = NSLock()
+        private var values: [Result<Value, any Error>?]
+        private var count = 0
+
+        init(count: Int) { values = Array(repeating: nil, count: count) }
+        func next() -> Int? {
+            lock.withLock {
+                guard count < values.count else { return nil }
+                count += 1
+                return count - 1
+            }
+        }
+        func set(_ index: Int, _ value: Result<Value, any Error>) { lock.withLock { values[index] = value } }
+        func all() throws -> [Value] { try values.map { try $0!.get() } }
+    }
+}
