@@ -103,6 +103,16 @@ let boardTargets: [Target] = [
     .target(name: "HostileSupport", dependencies: ["GuestHardware", "GuestSupport"], path: "Guests/Hostile/Support"),
 ]
 
+/// With ENTENTE_THREADS the core's tests are those that run several threads: the thread sanitizer finds nothing in others.
+let hasThreadTestsOnly = Context.environment["ENTENTE_THREADS"] != nil
+/// The tests of `KernelCoreTests` that run several threads, and what they need. A test checks that none is missing.
+let threadTests = [
+    "RaceTests", "OwnBudgetTests", "BoundedLoopTests", "CopyTests", "ConcurrentHostileTests", "CrossCoreTests",
+    "LookUpRaceTests", "CoreThread", "Bench", "Bench+Tenants", "Invariants", "Invariants+Objects", "Invariants+Queues",
+    "Invariants+Tree", "HostileWords", "SeededGenerator", "Counter",
+]
+let testsWithoutThreads = ["InterleavingTests", "SupervisionTests", "SerialConsoleTests"]
+
 /// The kernel's core and the virtual platform with their tests: no other package is needed for them.
 let coreTargets: [Target] = [
     // Shared by the tests of several modules.
@@ -120,7 +130,7 @@ let coreTargets: [Target] = [
     .testTarget(name: "EntenteTests", dependencies: ["ABI", "Entente", "EntenteTesting", "Interleaving"]),
     .testTarget(
         name: "KernelCoreTests", dependencies: ["ABI", "KernelCore", "MachineModel", "Interleaving", "TestSupport"],
-        exclude: ["README.md"]),
+        exclude: ["README.md"], sources: hasThreadTestsOnly ? threadTests.map { $0 + ".swift" } : nil),
 ]
 
 let toolTargets: [Target] = [
@@ -140,7 +150,9 @@ let toolTargets: [Target] = [
         ]),
     .executableTarget(
         name: "entente",
-        dependencies: ["Tool", "Workshop", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+        dependencies: [
+            "SystemImage", "Tool", "Workshop", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ]),
     .testTarget(
         name: "SystemImageTests", dependencies: ["SystemImage", "ABI", .product(name: "Yams", package: "Yams")]),
     .testTarget(name: "ToolTests", dependencies: ["ABI", "SystemImage", "Tool", "Workshop"]),
@@ -150,6 +162,8 @@ let toolTargets: [Target] = [
 /// ENTENTE_CORE leaves out the tool: a quick build of the portable core and its tests.
 let isCoreOnly = Context.environment["ENTENTE_CORE"] != nil
 let hasTool = !isForBoard && !isCoreOnly
+/// ENTENTE_TOOL leaves out the core instead: a quick build of the tool's tests and of the system tests.
+let isToolOnly = Context.environment["ENTENTE_TOOL"] != nil
 
 /// Optimises a debug build of the core and its tests with all assertions kept, because the tests then take a seventh
 /// of the time, and building them half as long again. ENTENTE_UNOPTIMISED leaves it out, for a debugger.
@@ -172,9 +186,12 @@ let package = Package(
             .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         ]
         : [],
-    targets: shared + mutationTargets
-        + (isForBoard
-            ? boardTargets
-                + programs.map { .target(name: $0.name, dependencies: $0.dependencies, path: $0.path) }
-            : coreTargets + (hasTool ? toolTargets : []))
+    targets: isToolOnly && hasTool
+        ? shared.filter { $0.name == "ABI" } + toolTargets
+        : shared + mutationTargets
+            + (isForBoard
+                ? boardTargets
+                    + programs.map { .target(name: $0.name, dependencies: $0.dependencies, path: $0.path) }
+                : coreTargets.filter { !hasThreadTestsOnly || !testsWithoutThreads.contains($0.name) }
+                    + (hasTool ? toolTargets : []))
 )

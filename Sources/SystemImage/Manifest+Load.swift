@@ -9,22 +9,22 @@ extension Manifest {
     ///   - programs: Nil: whoever builds them will see which there are.
     ///   - overrides: What replaces the manifest's board, after the manifest was checked against its own.
     ///   - inspect: Looks at a machine's files, as far as they are there, and says what is wrong with them.
-    /// - Throws: `Diagnostics` with everything that is wrong with it.
+    /// - Throws: `Failure` with everything that is wrong with it.
     public static func load(
         path: String, programs: KnownPrograms? = nil, overriding overrides: BoardOverrides = BoardOverrides(),
         inspecting inspect: (MachineDescription) -> [MachineFinding] = { _ in [] }
-    ) throws(Diagnostics) -> Manifest {
+    ) throws(Failure) -> Manifest {
         let source = ManifestSource(path: path, programs: programs)
-        guard let root = source.parse() else { throw Diagnostics(all: source.diagnostics) }
+        guard let root = source.parse() else { throw Failure(source.diagnostics) }
         var parser = ManifestParser(source: source, root: root)
         var manifest = parser.manifest(file: URL(fileURLWithPath: path))
         if source.diagnostics.isEmpty { parser.apply(overrides, to: &manifest) }
-        guard source.diagnostics.isEmpty else { throw Diagnostics(all: source.diagnostics) }
+        guard source.diagnostics.isEmpty else { throw Failure(source.diagnostics) }
         parser.checkConsoleDriver(of: manifest)
         parser.checkPriorities(of: manifest)
         parser.checkMachines(of: manifest, inspect)
-        guard source.diagnostics.isEmpty else { throw Diagnostics(all: source.diagnostics) }
-        manifest.warnings = Diagnostics(all: source.warnings).all
+        guard source.diagnostics.isEmpty else { throw Failure(source.diagnostics) }
+        manifest.warnings = source.warnings.sortedByPlace
         return manifest
     }
 }

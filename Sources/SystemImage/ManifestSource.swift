@@ -32,7 +32,7 @@ final class ManifestSource {
     }
 
     func report(line: Int, column: Int, _ problem: String, remedy: String) {
-        diagnostics.append(Diagnostic(file: path, line: line, column: column, problem: problem, remedy: remedy))
+        diagnostics.append(Diagnostic(problem, remedy: remedy, at: place(line, column)))
     }
 
     func report(at mark: Mark?, _ problem: String, remedy: String) {
@@ -40,10 +40,12 @@ final class ManifestSource {
     }
 
     func warn(at mark: Mark?, _ problem: String, remedy: String) {
-        var warning = Diagnostic(
-            file: path, line: mark?.line ?? 1, column: mark?.column ?? 1, problem: problem, remedy: remedy)
-        warning.severity = .warning
-        warnings.append(warning)
+        warnings.append(
+            Diagnostic(problem, remedy: remedy, at: place(mark?.line ?? 1, mark?.column ?? 1), severity: .warning))
+    }
+
+    private func place(_ line: Int, _ column: Int) -> Diagnostic.Place {
+        Diagnostic.Place(file: path, line: line, column: column)
     }
 
     func report(at node: Node, _ problem: String, remedy: String) {

@@ -82,7 +82,7 @@ struct MachineParser {
         do {
             _ = try GuestKernelKind(of: data, format: format)
         } catch {
-            section.report(at: "kernel", "'kernel' of \(section.title): \(error.problem)", remedy: error.remedy)
+            section.report(at: "kernel", "'kernel' of \(section.title): \(error.problem)", remedy: error.remedy ?? "name another")
         }
     }
 

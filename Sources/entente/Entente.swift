@@ -11,7 +11,7 @@ struct Entente: ParsableCommand {
         abstract: "Builds, runs and tests systems of machines and components on the Entente kernel.",
         subcommands: UserCommands.all + WorkshopCommands.all)
 
-    /// Errors are shown as they describe themselves, and end the tool with their own status.
+    /// Runs the command and prints the failure that ends it. No other function prints failures that end the tool.
     static func main() {
         StandardStreams.endWhenClosed()
         do {
@@ -23,19 +23,12 @@ struct Entente: ParsableCommand {
                 throw code
             }
             try StandardStreams.finish()
-        } catch let failure as Failure {
-            Progress.say("entente: error: \(failure)")
+        } catch let error where error is Failure || error is CocoaError {
+            let failure = Failure.of(error)
+            Progress.say(failure.description)
             Foundation.exit(failure.status)
-        } catch let diagnostics as Diagnostics {
-            Progress.say(diagnostics.description)
-            Foundation.exit(1)
-        } catch let error as ImageError {
-            Progress.say("entente: \(error)")
-            Foundation.exit(1)
-        } catch let error as CocoaError {
-            Progress.say("entente: error: \(Failure(error))")
-            Foundation.exit(1)
         } catch {
+            // The parser's own errors, its help, and exit codes.
             exit(withError: error)
         }
     }

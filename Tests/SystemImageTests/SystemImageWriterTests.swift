@@ -115,7 +115,7 @@ import Testing
         #expect(peers == [4, 0])
         for peer in ["debian", "beat", "nobody"] {
             writer.tenants[2].machine?.eventPeer = peer
-            #expect(throws: ImageError.self) { try writer.write() }
+            #expect(throws: Failure.self) { try writer.write() }
         }
     }
 
@@ -133,11 +133,11 @@ import Testing
         #expect(words(0) == [0x61, 4096, 3, 2] && words(1) == [0x6362, 1 << 20, 2, 4] && words(2) == [0, 0, 0, 0])
         for ends in [["debian", "debian"], ["debian", "nobody"], ["debian"], ["debian", "serial"]] {
             writer.sharedMemory = [SharedMemoryDescription(name: "a", size: 4096, ends: ends)]
-            #expect(throws: ImageError.self) { try writer.write() }
+            #expect(throws: Failure.self) { try writer.write() }
         }
         for size in [0, 4097, 32 << 20] as [UInt64] {
             writer.sharedMemory = [SharedMemoryDescription(name: "a", size: size, ends: ["debian", "beat"])]
-            #expect(throws: ImageError.self) { try writer.write() }
+            #expect(throws: Failure.self) { try writer.write() }
         }
     }
 
@@ -156,7 +156,7 @@ import Testing
         #expect(image.word(at: record + MemoryLayout<ConnectionRecord>.stride) == 0)
         for server in ["second", "debian", "nobody"] {
             writer.tenants[index].connections = [ConnectionDescription(name: "clock", server: server)]
-            #expect(throws: ImageError.self) { try writer.write() }
+            #expect(throws: Failure.self) { try writer.write() }
         }
     }
 
@@ -260,7 +260,7 @@ import Testing
         func problem(_ change: (inout SystemImageWriter) -> Void) throws -> String {
             var writer = try writer()
             change(&writer)
-            return #expect(throws: ImageError.self) { try writer.write() }?.problem ?? ""
+            return #expect(throws: Failure.self) { try writer.write() }?.problem ?? ""
         }
         #expect(try problem { $0.tenants.removeFirst() }.contains("console driver"))
         #expect(try problem { $0.tenants[1].kind = .consoleDriver }.contains("console driver"))
@@ -283,7 +283,7 @@ import Testing
     @Test func refusesWhatIsNoKernel() {
         func problem(_ segments: [ELFBuilder.Segment]) -> String {
             let elf = ELFBuilder(segments: segments).build()
-            return #expect(throws: ImageError.self) { try KernelImage(elf: elf) }?.problem ?? ""
+            return #expect(throws: Failure.self) { try KernelImage(elf: elf) }?.problem ?? ""
         }
         #expect(problem([.init(flags: 5, address: 0, data: Data(count: 100))]).contains("arm64 Image header"))
         #expect(problem([.init(flags: 5, address: 1 << 40, data: arm64Image())]).contains("beyond 16MiB"))

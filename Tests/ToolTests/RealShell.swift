@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 
 @testable import Tool
 @testable import Workshop

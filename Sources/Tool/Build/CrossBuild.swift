@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 
 /// Builds the programs that run on the board: the kernel, root, the monitor and the components.
 ///

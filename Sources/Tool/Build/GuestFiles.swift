@@ -61,9 +61,12 @@ extension Subprocess {
         do {
             try data.write(to: file)
         } catch let error as CocoaError {
-            let failure = Failure(error, of: file)
-            throw ImageError(failure.problem, remedy: failure.remedy ?? Failure.remedyForFullDisk)
+            throw Failure(error, of: file)
         }
-        return try Subprocess("gzip", ["-dc", file.path]).output()
+        do {
+            return try Subprocess("gzip", ["-dc", file.path]).output()
+        } catch let failure as Failure {
+            throw Failure("the kernel cannot be decompressed: \(failure.problem)", remedy: "copy the file again")
+        }
     }
 }

@@ -16,11 +16,9 @@ struct MachineInspection {
         do {
             _ = try machine.deviceTree(initrd: nil, seed: .fixed).compiled(workspace: workspace)
             return []
-        } catch let error as ImageError {
-            return [MachineFinding(at: "device-tree", .error, error.problem, remedy: error.remedy)]
         } catch {
             // The folder in which the tool works on it may be full.
-            let failure = (error as? Failure) ?? (error as? CocoaError).map { Failure($0) } ?? Failure("\(error)")
+            let failure = Failure.of(error)
             return [MachineFinding(at: "device-tree", .error, failure.problem, remedy: failure.remedy ?? "mend the file")]
         }
     }
@@ -36,7 +34,8 @@ struct MachineInspection {
             // A fault that more RAM does not cure lies in the file itself.
             let isTooSmall = (try? self.image(data, format, ramSize: MachineInspection.plenty)) != nil
             return [
-                MachineFinding(at: isTooSmall ? "memory" : "kernel", .error, error.problem, remedy: error.remedy)
+                MachineFinding(
+                    at: isTooSmall ? "memory" : "kernel", .error, error.problem, remedy: error.remedy ?? "mend the file")
             ]
         }
         let initrdSize = initrd.flatMap { FileManager.default.size(of: $0) }
@@ -45,14 +44,14 @@ struct MachineInspection {
                 image: image, initrdSize: initrdSize, ramBase: MachineImage.ramBase, ramSize: machine.memory)
         } catch {
             let key = UInt64(initrdSize ?? 0) > machine.memory ? "initrd" : "memory"
-            return [MachineFinding(at: key, .error, error.problem, remedy: error.remedy)]
+            return [MachineFinding(at: key, .error, error.problem, remedy: error.remedy ?? "mend the file")]
         }
         return [scarcity(machine, image, initrdSize: UInt64(initrdSize ?? 0))].compactMap(\.self)
     }
 
     private func image(
         _ data: Data, _ format: GuestImage.Format, ramSize: UInt64
-    ) throws(ImageError) -> GuestImage {
+    ) throws(Failure) -> GuestImage {
         try GuestImage(
             kernel: data, format: format, ramBase: MachineImage.ramBase, ramSize: ramSize,
             decompress: { try Subprocess.decompressed($0, in: workspace.state) })

@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 
 /// Tells what a program of this repository is made of, as SwiftPM says it: the folders of its target and of all targets
 /// that this one depends on.

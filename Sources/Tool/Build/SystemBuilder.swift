@@ -93,9 +93,9 @@ struct SystemBuilder {
     private func named<Result>(_ file: URL, _ part: String? = nil, _ body: () throws -> Result) throws -> Result {
         do {
             return try body()
-        } catch let error as ImageError {
+        } catch let error as Failure {
             let place = ([file.path] + [part].compactMap(\.self)).joined(separator: ": ")
-            throw Failure("\(place): \(error.problem)", remedy: error.remedy)
+            throw error.about(place)
         }
     }
 

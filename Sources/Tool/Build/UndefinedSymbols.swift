@@ -1,3 +1,5 @@
+import SystemImage
+
 /// The symbols that a program needs and nothing on the board has, as the linker reports them.
 struct UndefinedSymbols {
     struct Symbol: Equatable {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import SystemImage
 
 struct CleanCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

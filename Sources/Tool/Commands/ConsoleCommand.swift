@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import SystemImage
 
 #if canImport(Glibc)
     import Glibc

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import SystemImage
 
 struct DocsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

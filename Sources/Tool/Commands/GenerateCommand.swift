@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import SystemImage
 
 struct GenerateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

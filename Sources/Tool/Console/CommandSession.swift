@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 
 /// Runs one command in a machine of a running system: its output goes to standard output, all else to standard error.
 struct CommandSession {

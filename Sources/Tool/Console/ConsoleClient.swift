@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 
 #if canImport(Glibc)
     import Glibc
@@ -104,12 +105,11 @@ final class ConsoleClient {
         for file in files where file.hasSuffix(suffix) {
             let name = String(file.dropLast(suffix.count))
             let place = workspace.runs.appendingPathComponent(file)
-            do {
-                guard let socket = try LocalSocket.connect(to: place, patience: patience) else { continue }
-                running.append((name, socket))
-            } catch is LocalSocket.Silent {
-                // That another run is stopped is no reason to refuse this one.
-                if system == nil || system == name { throw silent(name) }
+            switch try LocalSocket.connect(to: place, patience: patience) {
+            case .open(let socket): running.append((name, socket))
+            case .absent: continue
+            // Another run that is stopped is no reason to refuse this one.
+            case .silent: if system == nil || system == name { throw silent(name) }
             }
         }
         running.sort { $0.name < $1.name }

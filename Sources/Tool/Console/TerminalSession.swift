@@ -1,5 +1,6 @@
 import ABI
 import Foundation
+import SystemImage
 
 #if canImport(Glibc)
     import Glibc

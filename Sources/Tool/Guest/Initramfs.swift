@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 
 /// The initial file system of a Debian machine: busybox, a link for each of its commands, and four small files.
 struct Initramfs {

@@ -6,7 +6,7 @@ import SystemImage
 extension MachineDeviceTree {
     /// The flattened device tree.
     ///
-    /// - Throws: `ImageError` when the overlay is none, or does not fit the machine's device tree.
+    /// - Throws: `Failure` when the overlay is none, or does not fit the machine's device tree.
     func compiled(workspace: Workspace) throws -> Data {
         try workspace.make(workspace.state)
         let folder = workspace.state.appendingPathComponent("device-tree-\(UUID().uuidString)")
@@ -43,14 +43,14 @@ enum DeviceTreeOverlayKind {
             return
         }
         guard let text = String(data: data, encoding: .utf8), !text.unicodeScalars.contains("\0") else {
-            throw ImageError(
+            throw Failure(
                 "'\(name)' is neither a device tree overlay nor source of one", remedy: DeviceTreeOverlayKind.remedy)
         }
         let code = text.replacing(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/, with: "")
         if code.contains("/plugin/") {
             self = .overlay
         } else if code.contains("/dts-v1/") {
-            throw ImageError(
+            throw Failure(
                 "'\(name)' is a whole device tree, no overlay: it has '/dts-v1/;' and no '/plugin/;'",
                 remedy: DeviceTreeOverlayKind.remedy)
         } else {
@@ -95,7 +95,7 @@ struct DeviceTreeCompiler {
         ).outcome()
         guard status == 0 else {
             let isUnknown = text.contains("FDT_ERR_NOTFOUND")
-            throw ImageError(
+            throw Failure(
                 "the overlay '\(file.lastPathComponent)' does not fit the machine's device tree: "
                     + (isUnknown ? "it refers to a label or a path that is not there" : text.oneLine),
                 remedy: isUnknown
@@ -112,7 +112,7 @@ struct DeviceTreeCompiler {
         // As in: Error: PATH:3.5-12 syntax error
         let place = text.firstMatch(of: /:(\d+)\.(\d+)[-0-9.]*:? *([^\n]*)/)
         let what = place.map { "line \($0.1), column \($0.2): \($0.3)" } ?? text.oneLine
-        throw ImageError(
+        throw Failure(
             "'\(file.lastPathComponent)' is no device tree source: \(what)", remedy: DeviceTreeOverlayKind.remedy)
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 
 /// apt with a state of its own: it reads the sources, the keys and the proxy settings of the user's system, checks
 /// signatures as the system does, and changes nothing outside its folder. It needs no rights.

@@ -9,14 +9,10 @@ struct InterfaceParser {
     private let tokens: [SwiftLexer.Token]
     private var index = 0
 
-    /// - Throws: `Diagnostics` for what an interface cannot hold.
-    static func interfaces(in source: String, file: String) throws(Diagnostics) -> [Interface] {
+    /// - Throws: `Failure` for what an interface cannot hold.
+    static func interfaces(in source: String, file: String) throws(Failure) -> [Interface] {
         var parser = InterfaceParser(file: file, tokens: SwiftLexer.tokens(of: source))
-        do {
-            return try parser.all()
-        } catch {
-            throw Diagnostics(all: [error])
-        }
+        return try parser.all()
     }
 
     private init(file: String, tokens: [SwiftLexer.Token]) {
@@ -32,13 +28,13 @@ struct InterfaceParser {
         return true
     }
 
-    private func problem(_ problem: String, at token: SwiftLexer.Token? = nil, remedy: String) -> Diagnostic {
+    private func problem(_ problem: String, at token: SwiftLexer.Token? = nil, remedy: String) -> Failure {
         let place = token ?? current ?? tokens.last
-        return Diagnostic(
-            file: file, line: place?.line ?? 1, column: place?.column ?? 1, problem: problem, remedy: remedy)
+        return Failure(
+            problem, remedy: remedy, at: Diagnostic.Place(file: file, line: place?.line ?? 1, column: place?.column ?? 1))
     }
 
-    private mutating func word(_ what: String) throws(Diagnostic) -> String {
+    private mutating func word(_ what: String) throws(Failure) -> String {
         guard let token = current, token.isWord else {
             throw problem("\(what) is expected, and not '\(current?.text ?? "the end of the file")'",
                           remedy: "declare methods as in 'func add(_ amount: UInt64) throws(CounterError) -> UInt64'")
@@ -47,7 +43,7 @@ struct InterfaceParser {
         return token.text
     }
 
-    private mutating func all() throws(Diagnostic) -> [Interface] {
+    private mutating func all() throws(Failure) -> [Interface] {
         var interfaces: [Interface] = []
         while index < tokens.count {
             let isPublic = index > 0 && tokens[index - 1].text == "public"
@@ -77,7 +73,7 @@ struct InterfaceParser {
         return interfaces
     }
 
-    private mutating func methods(of interface: String) throws(Diagnostic) -> [Interface.Method] {
+    private mutating func methods(of interface: String) throws(Failure) -> [Interface.Method] {
         var methods: [Interface.Method] = []
         while !skip("}") {
             _ = skip("mutating")
@@ -104,7 +100,7 @@ struct InterfaceParser {
         return methods
     }
 
-    private mutating func method() throws(Diagnostic) -> Interface.Method {
+    private mutating func method() throws(Failure) -> Interface.Method {
         let first = current
         let name = try word("a method's name")
         guard name != "mutating" else {
@@ -137,7 +133,7 @@ struct InterfaceParser {
         return method
     }
 
-    private mutating func parameter() throws(Diagnostic) -> Interface.Parameter {
+    private mutating func parameter() throws(Failure) -> Interface.Parameter {
         let first = try word("a parameter's name")
         let name = current?.text == ":" ? first : try word("a parameter's name")
         guard skip(":") else { throw problem("the type of '\(name)' is expected", remedy: "write '\(name): UInt64'") }
@@ -154,7 +150,7 @@ struct InterfaceParser {
     }
 
     /// The type of a parameter, a result or an error, unless it is known that no message carries it.
-    private mutating func messageType() throws(Diagnostic) -> String {
+    private mutating func messageType() throws(Failure) -> String {
         let place = current
         let type = try type()
         if let remedy = type.remedyForUnsendable {
@@ -164,7 +160,7 @@ struct InterfaceParser {
     }
 
     /// A named type with its generic arguments. Tuples, functions and optionals do not travel in messages.
-    private mutating func type() throws(Diagnostic) -> String {
+    private mutating func type() throws(Failure) -> String {
         let remedy = "use a number, Bool, ShortText, Lease<…>, Capability<…>, or a type of your own that is a Parameter"
         guard let token = current, token.isWord, !["inout", "any", "some", "borrowing", "consuming", "sending"].contains(token.text) else {
             throw problem("'\(current?.text ?? "")' begins no type that a message can carry", remedy: remedy)

@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 
 /// A Swift package of a component, outside of this repository.
 package struct ComponentPackage {

@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 
 /// The files that one run of a system writes. Another run does not touch them while this one lasts, even if its system
 /// has the same name.

@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 
 #if canImport(Glibc)
     import Glibc

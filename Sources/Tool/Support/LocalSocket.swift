@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 
 #if canImport(Glibc)
     import Glibc
@@ -19,26 +20,33 @@ enum LocalSocket {
         return socket
     }
 
-    /// So many connections wait already that the listener cannot be at work.
-    struct Silent: Error {}
+    /// The outcome of an attempt to connect.
+    enum Connection {
+        case open(Int32)
+        /// No process listens at the file any more.
+        case absent
+        /// So many connections wait already that the listener cannot be at work.
+        case silent
 
-    /// Connects; nil if nobody listens there any more.
+        var socket: Int32? { if case .open(let socket) = self { socket } else { nil } }
+    }
+
+    /// Connects to the process that listens at a file.
     ///
     /// - Parameter patience: How long this call, and later each sending, may wait.
-    /// - Throws: `Silent` if the listener takes no connections.
-    static func connect(to file: URL, patience: Duration = .seconds(10)) throws -> Int32? {
+    static func connect(to file: URL, patience: Duration = .seconds(10)) throws -> Connection {
         let socket = try made()
         let milliseconds = Int(max(1, patience.milliseconds))
         var limit = timeval(tv_sec: milliseconds / 1000, tv_usec: milliseconds % 1000 * 1000)
         setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        guard try with(file, { Glibc.connect(socket, $0, $1) }) != 0 else { return socket }
+        guard try with(file, { Glibc.connect(socket, $0, $1) }) != 0 else { return .open(socket) }
         if errno == EAGAIN {
             close(socket)
-            throw Silent()
+            return .silent
         }
         guard [ECONNREFUSED, ENOENT].contains(errno) else { throw failure(file, closing: socket) }
         close(socket)
-        return nil
+        return .absent
     }
 
     private static func made() throws -> Int32 {

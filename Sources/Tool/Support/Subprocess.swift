@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 
 /// A program that the tool runs to its end.
 package struct Subprocess {

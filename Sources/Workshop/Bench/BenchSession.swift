@@ -1,3 +1,4 @@
+import SystemImage
 import Tool
 
 /// Listens to a benchmark system until everyone who measures has said that it is done.

@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 import Tool
 
 /// Brings mutants to life one at a time, and sees whether the tests notice: `./entente test --mutants`.

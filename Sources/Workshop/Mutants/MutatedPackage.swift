@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 import Tool
 
 /// A copy of the package whose portable modules hold mutants: one test program for all of them.

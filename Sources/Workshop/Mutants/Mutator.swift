@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 import Tool
 
 /// The program that writes mutated sources (`Sources/Mutator`). It parses Swift with the modules that lie beside the

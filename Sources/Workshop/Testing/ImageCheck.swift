@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 import Tool
 
 /// Looks into the kernel's program for what must not be in it.

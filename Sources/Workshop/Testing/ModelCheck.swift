@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import SystemImage
 import Tool
 
 /// Checks the models of the kernel's cross-core paths (`Sources/KernelCore/Models`) with spin.

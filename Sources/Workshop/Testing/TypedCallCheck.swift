@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 import Tool
 
 /// Compares the code of a generated call with that of one written by hand: between the caller's entry and the SVC, and from

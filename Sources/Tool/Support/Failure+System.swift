@@ -1,26 +1,13 @@
 import Foundation
-
-/// A failure that ends a command: what is wrong, and what the user can do about it.
-package struct Failure: Error, CustomStringConvertible {
-    package var problem: String
-    package var remedy: String?
-    /// The exit status of the tool.
-    package var status: Int32
-
-    package init(_ problem: String, remedy: String? = nil, status: Int32 = 1) {
-        self.problem = problem
-        self.remedy = remedy
-        self.status = status
-    }
-
-    package var description: String {
-        guard let remedy else { return problem }
-        return "\(problem)\n  remedy: \(remedy)"
-    }
-}
+import SystemImage
 
 extension Failure {
-    /// What Foundation says of a file, in words.
+    /// Returns any error as a failure.
+    package static func of(_ error: any Error) -> Failure {
+        (error as? Failure) ?? (error as? CocoaError).map { Failure($0) } ?? Failure("\(error)")
+    }
+
+    /// Describes what Foundation could not do with a file.
     ///
     /// - Parameter file: The file as the user knows it, if another was written for it.
     package init(_ error: CocoaError, of file: URL? = nil) {
