@@ -38,7 +38,7 @@ struct ManifestParser {
 
     init(source: ManifestSource, root: Node) {
         self.source = source
-        system = ManifestSection(root, title: "the manifest", at: nil, keys: ManifestKeys.system, source: source)
+        system = ManifestSection(root, title: "the manifest", at: nil, part: .system, source: source)
     }
 
     mutating func manifest(file: URL) -> Manifest {
@@ -95,14 +95,12 @@ struct ManifestParser {
         var board = BoardDescription()
         guard let node = system.node("board") else { return board }
         let section = ManifestSection(
-            node, title: "the board", at: system.mark(of: "board"), keys: ManifestKeys.board, source: source)
-        board.name = section.choice("name", of: BoardDescription.boards, default: board.name)
-        board.cpu = section.choice("cpu", of: BoardDescription.cpuModels, default: board.cpu)
-        board.cores = section.number("cores", in: BoardDescription.coreCounts, default: board.cores)
-        board.memory = section.size(
-            "memory", in: BoardDescription.memorySizes, multipleOf: BoardDescription.memoryGranule,
-            default: board.memory)
-        let onFailure = section.choice("on-failure", of: BoardDescription.onFailures.map(\.name), default: "continue")
+            node, title: "the board", at: system.mark(of: "board"), part: .board, source: source)
+        board.name = section.choice("name")
+        board.cpu = section.choice("cpu")
+        board.cores = section.number("cores")
+        board.memory = section.size("memory")
+        let onFailure = section.choice("on-failure")
         board.onFailure = BoardDescription.onFailures.first { $0.name == onFailure }?.value ?? .goOn
         return board
     }
@@ -131,7 +129,7 @@ struct ManifestParser {
         checkName(name, of: kind, at: nameNode.mark)
         let section = ManifestSection(
             value, title: "\(kind) '\(name.shortened)'", at: nameNode.mark,
-            keys: isMachine ? ManifestKeys.machine : ManifestKeys.component, source: source)
+            part: isMachine ? .machine : .component, source: source)
         let tenant: TenantDescription =
             isMachine
             ? .machine(MachineParser(section: section, cores: cores).machine(name: name))

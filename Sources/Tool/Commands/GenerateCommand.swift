@@ -6,7 +6,10 @@ struct GenerateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "generate",
         abstract: "Writes the clients and servers of a package's interfaces: its protocols that refine 'Service'.",
-        discussion: "'run', 'build' and 'test' do this for the packages that they build.")
+        discussion: """
+            'run', 'build' and 'test' do this for the packages that they build. In this repository it also writes the \
+            manifest's schema and the tables of docs/manifest.md.
+            """)
 
     @Argument(help: ArgumentHelp("The package's folder. Default: this repository.", valueName: "folder"))
     var path: String?

@@ -1,10 +1,13 @@
 import Foundation
 import SystemImage
 
-/// The generated files of a package: beside each `NAME.swift` with interfaces a `NAME+Generated.swift`.
+/// The generated files of a package: beside each `NAME.swift` with interfaces a `NAME+Generated.swift`. This repository
+/// also has the manifest's schema and the tables of its document.
 package struct GeneratedInterfaces {
     /// Folders with Swift files.
     package let folders: [URL]
+    /// The root of this repository, if the package is that.
+    private let repository: URL?
 
     package struct File {
         package var url: URL
@@ -16,7 +19,9 @@ package struct GeneratedInterfaces {
     private static let suffix = "+Generated.swift"
 
     /// What there should be.
-    package func files() throws -> [File] {
+    package func files() throws -> [File] { try interfaceFiles() + (repository.map(Self.manifestFiles) ?? []) }
+
+    private func interfaceFiles() throws -> [File] {
         try sources().compactMap { source in
             guard let text = try? String(contentsOf: source, encoding: .utf8) else {
                 throw Failure("\(source.relativePath) cannot be read as UTF-8 text", remedy: "save it as UTF-8, or make it readable")
@@ -47,6 +52,19 @@ package struct GeneratedInterfaces {
         text.matches(
             of: /(?m)^(?:@\w+ +)*(?:(?:public|package|internal|fileprivate|private) +)?import +(?:(?:struct|class|enum|protocol|typealias|func|let|var) +)?(\w+)/
         ).map { String($0.1) }
+    }
+
+    /// Returns the files that are made of the description of the manifest's keys.
+    private static func manifestFiles(in root: URL) throws -> [File] {
+        let schema = root.appendingPathComponent("Schemas/manifest.schema.json")
+        let document = root.appendingPathComponent("docs/manifest.md")
+        let present = try String(contentsOf: document, encoding: .utf8)
+        let updated = try ManifestTables.updated(present)
+        let isStale = (try? String(contentsOf: schema, encoding: .utf8)) != ManifestSchema.text
+        return [
+            File(url: schema, text: ManifestSchema.text, isStale: isStale),
+            File(url: document, text: updated, isStale: present != updated),
+        ]
     }
 
     /// Generated files whose interface has gone or lies in another file now. Their clients would be declared twice.
@@ -81,10 +99,14 @@ package struct GeneratedInterfaces {
     }
 
     /// Those of a component's package.
-    package init(package folder: URL) { folders = ["Sources", "Tests"].map { folder.appendingPathComponent($0) } }
+    package init(package folder: URL) {
+        folders = ["Sources", "Tests"].map { folder.appendingPathComponent($0) }
+        repository = nil
+    }
 
     /// Those of this repository.
     package init(workspace: Workspace) {
+        repository = workspace.root
         folders = ["Components", "Benchmarks", "Tests/EntenteTests", "Tests/Programs", "Tests/Packages"].map {
             workspace.root.appendingPathComponent($0)
         }
