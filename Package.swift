@@ -140,6 +140,7 @@ let toolTargets: [Target] = [
         name: "Tool",
         dependencies: [
             "ABI", "SystemImage", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            .product(name: "Logging", package: "swift-log"),
         ]),
     // For the work on this repository: benchmarks, the test runner, mutants, and checks.
     .target(
@@ -155,7 +156,9 @@ let toolTargets: [Target] = [
         ]),
     .testTarget(
         name: "SystemImageTests", dependencies: ["SystemImage", "ABI", .product(name: "Yams", package: "Yams")]),
-    .testTarget(name: "ToolTests", dependencies: ["ABI", "SystemImage", "Tool", "Workshop"]),
+    .testTarget(
+        name: "ToolTests",
+        dependencies: ["ABI", "SystemImage", "Tool", "Workshop", .product(name: "Logging", package: "swift-log")]),
     .testTarget(name: "SystemTests", dependencies: ["SystemImage", "Tool", "Workshop"]),
 ]
 
@@ -183,6 +186,7 @@ let package = Package(
     dependencies: hasTool
         ? [
             .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+            .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
             .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         ]
         : [],

@@ -25,7 +25,7 @@ struct Entente: ParsableCommand {
             try StandardStreams.finish()
         } catch let error where error is Failure || error is CocoaError {
             let failure = Failure.of(error)
-            Progress.say(failure.description)
+            Progress.end(with: failure)
             Foundation.exit(failure.status)
         } catch {
             // The parser's own errors, its help, and exit codes.

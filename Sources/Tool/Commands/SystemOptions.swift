@@ -48,7 +48,7 @@ package struct SystemOptions: ParsableArguments {
             path: file(in: workspace), programs: workspace.boardPrograms(),
             overriding: BoardOverrides(cpu: cpu, cores: cores, memory: memory.flatMap(ByteSize.init)?.bytes),
             inspecting: MachineInspection(workspace: workspace).findings)
-        for warning in manifest.warnings { Progress.say(warning.description) }
+        for warning in manifest.warnings { Progress.warn(warning) }
         return manifest
     }
 

@@ -1,7 +1,24 @@
 import Foundation
+import Logging
+import SystemImage
 
-/// What the tool tells the user while it works: one line for each step, on standard error.
+/// Tells the user what the tool does: one line for each step, on standard error.
+///
+/// The environment's `ENTENTE_LOG` names the least important level that is shown, `notice` by default: steps have the
+/// level `notice`, doubts about a system `warning`, and the failure that ends the tool `error`.
 package enum Progress {
+    private static let log: Logger = {
+        var log = Logger(label: "entente") { _ in LineHandler() }
+        log.logLevel = level(named: ProcessInfo.processInfo.environment[variable])
+        return log
+    }()
+
+    static let variable = "ENTENTE_LOG"
+
+    static func level(named name: String?) -> Logger.Level {
+        name.flatMap { Logger.Level(rawValue: $0.lowercased()) } ?? .notice
+    }
+
     /// Announces a step that `body` does, and says how long it took when a person could have noticed.
     package static func step<Result>(_ title: String, _ body: () throws -> Result) rethrows -> Result {
         say("==> \(title)")
@@ -12,15 +29,33 @@ package enum Progress {
         return result
     }
 
-    package static func say(_ line: String) {
-        // Nothing could say that standard error does not work.
-        try? StandardStreams.write((line + "\n").utf8, to: STDERR_FILENO)
+    package static func say(_ line: String) { log.notice("\(line)") }
+
+    static func warn(_ warning: Diagnostic) { log.warning("\(warning)") }
+
+    /// Prints the failure that ends the tool.
+    package static func end(with failure: Failure) { log.error("\(failure)") }
+}
+
+/// Writes each message as it is, without time and level, because a person reads it at once.
+private struct LineHandler: LogHandler {
+    var logLevel = Logger.Level.notice
+    var metadata: Logger.Metadata = [:]
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        // No output is left to report that standard error does not work.
+        try? StandardStreams.write("\(event.message)\n".utf8, to: STDERR_FILENO)
     }
 }
 
 extension Duration {
     /// Seconds with one decimal.
-    package var seconds: String { String(format: "%.1f", Double(components.seconds) + Double(components.attoseconds) * 1e-18) }
+    package var seconds: String { String(format: "%.1f", inSeconds) }
 
     package var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
 
