@@ -10,7 +10,7 @@ import Testing
     /// The folders of each module, in an order in which a folder refers only to those before it.
     @Test(arguments: [
         ("Tool", ["Support", "Project", "Interfaces", "Packages", "Emulator", "Guest", "Build", "Console", "Boot", "Commands"]),
-        ("Workshop", ["Results", "Checks", "Bench", "Mutants", "Testing", "Commands"]),
+        ("Workshop", ["Support", "Checks", "Bench", "Mutants", "Testing", "Commands"]),
     ])
     func referencesPointDownwards(module: String, folders: [String]) throws {
         let check = try ReferenceCheck(folder: Self.sources.appendingPathComponent(module))

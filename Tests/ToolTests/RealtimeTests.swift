@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 import Testing
 
 @testable import Tool

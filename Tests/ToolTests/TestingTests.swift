@@ -141,3 +141,22 @@ import Testing
         #expect(symboliser.annotate("backtrace: 0x10", from: 9) == "backtrace: 0x10")
     }
 }
+
+@Suite struct FormatCheckTests {
+    @Test func findsLongLines() throws {
+        let folder = TemporaryFolder()
+        let fits = String(repeating: "é", count: 120)
+        _ = try folder.write("A.swift", "let a = 1\n// short\n\(fits)\n\(fits)x\n")
+        let found = try FormatCheck.longLines(below: folder.url)
+        #expect(found.map { $0.place?.line } == [4])
+        #expect(found.first?.problem == "the line has 121 characters, and 120 fit")
+    }
+
+    @Test func eachFolderIsThere() {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        for folder in FormatCheck.folders {
+            #expect(FileManager.default.fileExists(atPath: root.appendingPathComponent(folder).path), "\(folder)")
+        }
+    }
+}

@@ -13,7 +13,8 @@ struct BenchRow: Codable, Equatable {
 
     /// The row in a line `bench: NAME VALUE`, which may have a stamp in front.
     init?(line: String) {
-        guard let words = BenchRow.words(of: line), words.count == 2, let value = Double(words[1]), value.isFinite else { return nil }
+        guard let words = BenchRow.words(of: line), words.count == 2, let value = Double(words[1]), value.isFinite
+        else { return nil }
         (name, self.value) = (String(words[0]), value)
     }
 

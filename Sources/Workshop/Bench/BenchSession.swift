@@ -12,7 +12,9 @@ struct BenchSession {
         var waited = Set(session.channels.filter { speakers.contains($0.name) }.map(\.number))
         var rows: [BenchRow] = []
         while !waited.isEmpty {
-            guard ContinuousClock.now < deadline else { throw lacking(waited, "said 'bench: end' in time", ExitStatus.timeout) }
+            guard ContinuousClock.now < deadline else {
+                throw lacking(waited, "said 'bench: end' in time", ExitStatus.timeout)
+            }
             for event in session.wait(timeout: deadline - .now) {
                 switch event {
                 case .line(let channel, let text):
@@ -29,6 +31,7 @@ struct BenchSession {
 
     private func lacking(_ waited: Set<UInt8>, _ what: String, _ status: Int32) -> Failure {
         let names = session.channels.filter { waited.contains($0.number) }.map(\.name).joined(separator: ", ")
-        return Failure("not all that measure \(what): \(names)", remedy: "look at the consoles' lines above", status: status)
+        return Failure(
+            "not all that measure \(what): \(names)", remedy: "look at the consoles' lines above", status: status)
     }
 }

@@ -14,9 +14,11 @@ struct EntryCampaign {
     }
 
     private func runWorkload() throws {
-        let manifest = try Manifest.load(path: workspace.root.appendingPathComponent("Benchmarks/efficiency/system.yaml").path)
+        let manifest = try Manifest.load(
+            path: workspace.root.appendingPathComponent("Benchmarks/efficiency/system.yaml").path)
         let machine = try LinuxWorkload(workspace: workspace).added(to: manifest.machines[0])
-        _ = try WorkloadRunner(workspace: workspace, manifest: manifest, machine: machine, timeout: .seconds(600)).run("set")
+        _ = try WorkloadRunner(workspace: workspace, manifest: manifest, machine: machine, timeout: .seconds(600)).run(
+            "set")
     }
 
     /// Two machines boot on one core, and one of them restarts.

@@ -10,14 +10,18 @@ extension EntryRecords {
 
     var rows: [BenchRow] {
         Kind.allCases.filter { count($0) > 0 }.flatMap { kind in
-            [BenchRow("entries.\(kind).count", Double(count(kind)), unit: "entries"),
-             BenchRow("entries.\(kind).longest", Double(longest(kind)))]
+            [
+                BenchRow("entries.\(kind).count", Double(count(kind)), unit: "entries"),
+                BenchRow("entries.\(kind).longest", Double(longest(kind))),
+            ]
         } + [BenchRow("entries.longest-wait", Double(longestWait))]
     }
 
     func text(symbols: SymbolTable, top: Int) -> String {
         let kinds = Kind.allCases.filter { count($0) > 0 }
-        var lines = kinds.map { kind in "\(kind.title): \(count(kind)) entries, the longest of \(longest(kind)) instructions" }
+        var lines = kinds.map { kind in
+            "\(kind.title): \(count(kind)) entries, the longest of \(longest(kind)) instructions"
+        }
         lines.append("not counted there: waits for the kernel's lock, the longest of \(longestWait)")
         lines += ["", "entries of a length of"]
         for octave in 0..<32 {
@@ -27,8 +31,12 @@ extension EntryRecords {
         lines += ["", "the longest paths"]
         for path in longestFirst.prefix(top) {
             lines.append(
-                "  \(path.longest) instructions (\(path.kind.title), \(path.count) entries, mean \(path.total / path.count))")
-            lines += path.parts.prefix(6).map { "      \($0.instructions) in \(Self.shortName(symbols.symbol(at: $0.function)))" }
+                "  \(path.longest) instructions (\(path.kind.title), \(path.count) entries, "
+                    + "mean \(path.total / path.count))"
+            )
+            lines += path.parts.prefix(6).map {
+                "      \($0.instructions) in \(Self.shortName(symbols.symbol(at: $0.function)))"
+            }
         }
         return lines.joined(separator: "\n")
     }

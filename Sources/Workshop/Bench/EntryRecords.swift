@@ -93,7 +93,8 @@ struct EntryRecords {
             let part = data.word(at: offset + (7 + index) * 8)
             return (function: part & 0xFFFF_FFFF, instructions: part >> 32)
         }.sorted { $0.1 > $1.1 }
-        let path = Path(kind: kind, count: words[2], total: words[3], longest: words[4], longestWait: words[5], parts: parts)
+        let path = Path(
+            kind: kind, count: words[2], total: words[3], longest: words[4], longestWait: words[5], parts: parts)
         guard var known = paths[words[0]] else { return paths[words[0]] = path }
         known.count += path.count
         known.total += path.total

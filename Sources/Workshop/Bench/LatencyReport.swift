@@ -1,7 +1,8 @@
 import Foundation
 import Tool
 
-/// What a loop said of its wake-up latencies: lines `realtime: NAME VALUE …`, of `Components/Control` and `Guests/Linux/realtime.c`.
+/// Keeps the wake-up latencies that a loop reports: lines `realtime: NAME VALUE …`, of `Components/Control` and
+/// `Guests/Linux/realtime.c`.
 struct LatencyReport: Equatable {
     struct Bucket: Equatable {
         var start: UInt64
@@ -36,7 +37,10 @@ struct LatencyReport: Equatable {
 
     func rows(_ prefix: String) -> [BenchRow] {
         let named = Self.names.compactMap { name in
-            figures[name].map { BenchRow("\(prefix).\(name)", $0, unit: ["periods", "missed"].contains(name) ? "periods" : "instructions") }
+            figures[name].map {
+                BenchRow(
+                    "\(prefix).\(name)", $0, unit: ["periods", "missed"].contains(name) ? "periods" : "instructions")
+            }
         }
         return named + buckets.map { BenchRow("\(prefix).bucket.\($0.start)", Double($0.count), unit: "periods") }
     }

@@ -18,12 +18,15 @@ struct LinuxWorkload {
             let object = folder.appendingPathComponent("\(name).o").path
             try Subprocess(
                 "clang", LinuxWorkload.compilerArguments + ["-c", "Guests/Linux/\(name).c", "-o", object],
-                directory: workspace.root).run()
+                directory: workspace.root
+            ).run()
             return object
         }
         let program = folder.appendingPathComponent(name)
         try Subprocess(
-            "ld.lld", ["-m", "aarch64linux", "-static", "--gc-sections", "-z", "max-page-size=65536", "-o", program.path] + objects
+            "ld.lld",
+            ["-m", "aarch64linux", "-static", "--gc-sections", "-z", "max-page-size=65536", "-o", program.path]
+                + objects
         ).run()
         return try Data(contentsOf: program)
     }

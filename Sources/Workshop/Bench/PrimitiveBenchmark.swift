@@ -26,8 +26,8 @@ struct PrimitiveBenchmark {
 }
 
 extension Manifest {
-    /// Who measures, and says so in the end: tenants that are named for it; without a tenant the root program, which has
-    /// only the kernel's console.
+    /// The consoles of the programs that measure: tenants that are named for it; without a tenant the root program,
+    /// which has only the kernel's console.
     fileprivate var benchSpeakers: [String] {
         tenants.isEmpty ? ["kernel"] : tenants.map(\.name).filter { $0.hasPrefix("bench") }
     }

@@ -3,7 +3,8 @@ import Tool
 
 extension RealtimeBenchmark.Result {
     var rows: [BenchRow] {
-        control.rows("realtime.control") + linux.rows("realtime.linux-fifo") + (bare?.rows("realtime.linux-fifo.bare") ?? [])
+        control.rows("realtime.control") + linux.rows("realtime.linux-fifo")
+            + (bare?.rows("realtime.linux-fifo.bare") ?? [])
             + (neighbours?.rows ?? [])
     }
 

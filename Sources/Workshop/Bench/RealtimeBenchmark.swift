@@ -49,7 +49,8 @@ struct RealtimeBenchmark {
     private func plan(isBare: Bool = false) throws -> (plan: BootPlan, machine: String) {
         let (manifest, machine) = try manifest(loopPeriods: periods + Self.bootPeriods)
         let options = options(manifest.board)
-        let plan = isBare
+        let plan =
+            isBare
             ? try BootPlan(bare: machine, of: manifest, workspace: workspace, options: options)
             : try BootPlan(manifest, workspace: workspace, options: options)
         return (plan, machine.name)
@@ -111,7 +112,9 @@ struct RealtimeBenchmark {
             for event in session.wait(timeout: deadline - .now) {
                 switch event {
                 case .line(let channel, let text):
-                    if let name = session.channels.first(where: { $0.number == channel })?.name, let index = names.firstIndex(of: name) {
+                    if let name = session.channels.first(where: { $0.number == channel })?.name,
+                        let index = names.firstIndex(of: name)
+                    {
                         reports[index].hear(text)
                     }
                     if !text.contains("load: ") && !text.contains(" bucket ") { Progress.say(text) }

@@ -29,13 +29,16 @@ struct WorkloadRun {
     /// Each figure of both, and the ratio of the totals.
     static func comparison(of machine: WorkloadRun, with bare: WorkloadRun) -> [BenchRow] {
         let rows = machine.figures.flatMap { figure in
-            [BenchRow("guest.\(figure.name)", figure.value)] + (bare[figure.name].map { [BenchRow("guest.\(figure.name).bare", $0)] } ?? [])
+            [BenchRow("guest.\(figure.name)", figure.value)]
+                + (bare[figure.name].map { [BenchRow("guest.\(figure.name).bare", $0)] } ?? [])
         }
         guard let total = machine["total"], let bareTotal = bare["total"] else { return rows }
         return rows + [BenchRow("guest.efficiency", bareTotal / total, unit: "ratio")]
     }
 
     static func difference(_ more: WorkloadRun, _ less: WorkloadRun) -> [Figure] {
-        more.exits.map { figure in (figure.name, figure.value - (less.exits.first { $0.name == figure.name }?.value ?? 0)) }
+        more.exits.map { figure in
+            (figure.name, figure.value - (less.exits.first { $0.name == figure.name }?.value ?? 0))
+        }
     }
 }

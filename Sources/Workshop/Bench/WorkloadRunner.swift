@@ -17,7 +17,8 @@ struct WorkloadRunner {
         manifest.machines = [machine]
         manifest.tenants = [.machine(machine)]
         let options = BootOptions.deterministic
-        let plan = isBare
+        let plan =
+            isBare
             ? try BootPlan(bare: machine, of: manifest, workspace: workspace, options: options)
             : try BootPlan(manifest, workspace: workspace, options: options)
         return try Progress.step("Running '\(task)' on \(isBare ? "the bare emulator" : "Entente")") {
@@ -37,7 +38,9 @@ struct WorkloadRunner {
                     run.hear(text)
                     if text.contains("entente: machine \(machine.name) is off") { return run }
                 case .ended:
-                    guard isBare, run.isComplete else { throw Failure("the board went off before the workload had ended") }
+                    guard isBare, run.isComplete else {
+                        throw Failure("the board went off before the workload had ended")
+                    }
                     return run
                 case .output, .readable: break
                 }

@@ -23,7 +23,8 @@ struct ReferenceCheck {
         let sources = files.mapValues(Self.code)
         var homes: [Substring: String] = [:]
         for (path, text) in sources {
-            let declaration = /^(?:(?:public|package|final|indirect|@\w+)\s+)*(?:struct|class|enum|protocol|actor|typealias)\s+(\w+)/
+            let declaration =
+                /^(?:(?:public|package|final|indirect|@\w+)\s+)*(?:struct|class|enum|protocol|actor|typealias)\s+(\w+)/
             for match in text.matches(of: declaration.anchorsMatchLineEndings()) { homes[match.1] = path }
         }
         var found: Set<Reference> = []
@@ -47,7 +48,9 @@ struct ReferenceCheck {
     /// Returns the references to a folder that stands behind the referring file's own in the list, and those from or to
     /// a folder that is not in it.
     func upward(in folders: [String]) -> [Reference] {
-        func place(_ path: String) -> Int? { folders.firstIndex(of: path.split(separator: "/").dropLast().joined(separator: "/")) }
+        func place(_ path: String) -> Int? {
+            folders.firstIndex(of: path.split(separator: "/").dropLast().joined(separator: "/"))
+        }
         return references.filter { reference in
             guard let from = place(reference.from), let to = place(reference.to) else { return true }
             return from < to

@@ -8,9 +8,9 @@ struct BenchEfficiencyCommand: ParsableCommand {
         commandName: "efficiency",
         abstract: "Compares a Debian machine on Entente with the same on the bare emulator.",
         discussion: """
-            Same kernel, initial file system, command line and seed, with deterministic time (-icount shift=0). The machine \
-            runs the workload of Guests/Linux as its first process. guest.efficiency is the bare emulator's instructions for \
-            the workload divided by the machine's; exits are counted by the kernel, by kind.
+            Same kernel, initial file system, command line and seed, with deterministic time (-icount shift=0). The \
+            machine runs the workload of Guests/Linux as its first process. guest.efficiency is the bare emulator's \
+            instructions for the workload divided by the machine's; exits are counted by the kernel, by kind.
             """)
 
     @Flag(help: "Print JSON instead of a table.")
@@ -31,9 +31,12 @@ struct BenchEfficiencyCommand: ParsableCommand {
         let set = try runner.run("set")
         let boot = try runner.run("boot")
         let calls = try runner.run("calls")
-        let rows = WorkloadRun.comparison(of: set, with: bare)
+        let rows =
+            WorkloadRun.comparison(of: set, with: bare)
             + boot.exits.map { BenchRow("exits.boot.\($0.name)", $0.value, unit: "exits") }
-            + WorkloadRun.difference(calls, boot).map { BenchRow("exits.million-getppid.\($0.name)", $0.value, unit: "exits") }
+            + WorkloadRun.difference(calls, boot).map {
+                BenchRow("exits.million-getppid.\($0.name)", $0.value, unit: "exits")
+            }
         print(try json ? BenchRow.json(rows) : BenchRow.table(rows))
     }
 }

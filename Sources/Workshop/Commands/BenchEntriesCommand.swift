@@ -8,10 +8,11 @@ struct BenchEntriesCommand: ParsableCommand {
         commandName: "entries",
         abstract: "Counts the instructions of each entry into the kernel: all that time interrupts are off.",
         discussion: """
-            Boots the systems of 'bench primitives', a Debian machine with its workload, two machines on one core and 'bench \
-            realtime', with a plugin of QEMU that counts from the exception vector to the return. Entries that went through the \
-            same functions are one row. With \(EntryCounter.variable)=FOLDER in the environment every other command leaves its \
-            records in that folder, 'entente test' for example; --records shows them.
+            Boots the systems of 'bench primitives', a Debian machine with its workload, two machines on one core \
+            and 'bench realtime', with a plugin of QEMU that counts from the exception vector to the return. Entries \
+            that went through the same functions are one row. With \(EntryCounter.variable)=FOLDER in the \
+            environment every other command leaves its records in that folder, 'entente test' for example; --records \
+            shows them.
             """)
 
     @Flag(help: "Print JSON instead of a table.")
@@ -33,7 +34,8 @@ struct BenchEntriesCommand: ParsableCommand {
         }
         let found = try EntryRecords(folder: folder)
         guard !found.paths.isEmpty else {
-            throw Failure("no entries are recorded in \(folder.path)", remedy: "run something with \(EntryCounter.variable) set")
+            throw Failure(
+                "no entries are recorded in \(folder.path)", remedy: "run something with \(EntryCounter.variable) set")
         }
         let kernel = try CrossBuild(workspace: workspace).program("Kernel", as: .kernel)
         let symbols = try SymbolTable(elf: Data(contentsOf: kernel))

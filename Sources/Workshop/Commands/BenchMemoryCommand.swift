@@ -8,8 +8,8 @@ struct BenchMemoryCommand: ParsableCommand {
         commandName: "memory",
         abstract: "Says where the RAM of a board goes.",
         discussion: """
-            Boots the system until root has built it. memory.beside is all that is neither free, nor a machine's RAM, nor a \
-            file that machines start from (which stays in the image for restarts).
+            Boots the system until root has built it. memory.beside is all that is neither free, nor a machine's \
+            RAM, nor a file that machines start from (which stays in the image for restarts).
             """)
 
     @OptionGroup var system: SystemOptions
@@ -46,6 +46,7 @@ struct BenchMemoryCommand: ParsableCommand {
                 }
             }
         }
-        throw Failure("root did not build the system in time", remedy: "allow more by --timeout", status: ExitStatus.timeout)
+        throw Failure(
+            "root did not build the system in time", remedy: "allow more by --timeout", status: ExitStatus.timeout)
     }
 }

@@ -7,8 +7,8 @@ struct BenchPrimitivesCommand: ParsableCommand {
         abstract: "Counts the instructions of each primitive operation.",
         discussion: """
             Boots the benchmark systems in Benchmarks/primitives one after the other, with deterministic time \
-            (-icount shift=0): each instruction takes a nanosecond, and counters of cycles and time count instructions. \
-            Rows are what machines and components print as 'bench: NAME VALUE'.
+            (-icount shift=0): each instruction takes a nanosecond, and counters of cycles and time count \
+            instructions. Rows are what machines and components print as 'bench: NAME VALUE'.
             """)
 
     @Flag(help: "Print JSON instead of a table.")

@@ -4,7 +4,8 @@ import Tool
 
 struct TestCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "test", abstract: "Runs every test: on the host, of the models, of the images, and of whole systems on QEMU.",
+        commandName: "test",
+        abstract: "Runs every test: on the host, of the models, of the images, and of whole systems on QEMU.",
         discussion: "With the folder of a component's package, runs its tests and nothing else.")
 
     @Argument(help: ArgumentHelp("The folder of a component's package.", valueName: "folder"))
@@ -19,7 +20,10 @@ struct TestCommand: ParsableCommand {
     @Option(help: "Only kill every part of every example at random moments, so often, and see it come back.")
     var kills: Int?
 
-    @Option(help: "Only play so many random operations against the reference model of the kernel, with the address sanitizer.")
+    @Option(
+        help:
+            "Only play so many random operations against the reference model of the kernel, with the address sanitizer."
+    )
     var operations: Int?
 
     @Option(
@@ -32,6 +36,9 @@ struct TestCommand: ParsableCommand {
 
     @Flag(help: "Only check the board's images, and that the generated interfaces are current.")
     var images = false
+
+    @Flag(help: "Only run the tests that boot systems on QEMU.")
+    var systems = false
 
     @Flag(help: "Only explore interleavings in their long form, which takes minutes.")
     var interleavings = false
@@ -75,10 +82,13 @@ struct TestCommand: ParsableCommand {
             suite.checkModels()
         } else if images {
             suite.checkImages()
+        } else if systems {
+            suite.runSystemTests()
         } else if interleavings {
             suite.runInterleavings()
         } else if mutants {
-            suite.checkMutants(area.isEmpty ? MutantArea.allCases : area, sample: sample, variants: variants, seed: seed)
+            suite.checkMutants(
+                area.isEmpty ? MutantArea.allCases : area, sample: sample, variants: variants, seed: seed)
         } else {
             runAll(&suite)
         }
@@ -86,10 +96,14 @@ struct TestCommand: ParsableCommand {
     }
 
     private func runAll(_ suite: inout TestSuite) {
+        suite.checkFormat()
         suite.checkModels()
-        // With the address sanitizer the full form finds the most; the thread sanitizer needs it for tests that race.
-        suite.runHostTests(isLong: noSanitizers)
-        if !noSanitizers {
+        if noSanitizers {
+            suite.runHostTests(isLong: true)
+        } else {
+            suite.runToolTests()
+            // The core's tests run with a sanitizer only. With the address sanitizer the full form finds the most; the
+            // thread sanitizer needs it for tests that race.
             suite.runHostTests(sanitizer: "address", isLong: true)
             suite.runHostTests(sanitizer: "thread", isLong: true)
         }

@@ -102,7 +102,7 @@ struct MutatedPackage {
             wanted: wanted, unwanted: unwanted.sorted())
     }
 
-    /// Builds the tests; returns the compiler's complaints, nil if it has none. Optimised, because the tests run many times.
+    /// Builds the tests, optimised because they run many times. Returns the compiler's complaints, nil if it has none.
     private func compile() throws -> String? {
         let build = Subprocess(
             "swift",

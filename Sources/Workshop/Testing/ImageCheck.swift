@@ -34,12 +34,16 @@ struct ImageCheck {
         var found: [String] = []
         for line in text.split(separator: "\n") {
             // Older disassemblers show the marks between code and data ($x, $d) as if they were functions.
-            if line.hasSuffix(">:"), !line.hasSuffix("<$x>:"), !line.hasSuffix("<$d>:"), let name = line.firstIndex(of: "<") {
+            if line.hasSuffix(">:"), !line.hasSuffix("<$x>:"), !line.hasSuffix("<$d>:"),
+                let name = line.firstIndex(of: "<")
+            {
                 function = String(line[line.index(after: name)...].dropLast(2))
             } else if !vectorFunctions.contains(function), line.contains(":") {
                 // Names of branch targets and comments may look like registers.
                 let instruction = line.drop { $0 != ":" }.prefix { $0 != "<" }.split(separator: "//")[0]
-                if instruction.contains(/[\s,{\[][vqdshbz]([0-9]|[12][0-9]|3[01])(?![0-9A-Za-z_])/) { found.append("\(function): \(line)") }
+                if instruction.contains(/[\s,{\[][vqdshbz]([0-9]|[12][0-9]|3[01])(?![0-9A-Za-z_])/) {
+                    found.append("\(function): \(line)")
+                }
             }
         }
         return found

@@ -69,7 +69,8 @@ struct ModelCheck {
         let kind = run.isFair ? [] : ["-DSAFETY"]
         _ = try Subprocess("gcc", [optimisation, "-w"] + kind + ["-o", "pan", "pan.c"], directory: folder).text()
         let verifier = folder.appendingPathComponent("pan").path
-        let report = try Subprocess(verifier, ["-m1000000"] + (run.isFair ? ["-a", "-f"] : []), directory: folder).text()
+        let report = try Subprocess(verifier, ["-m1000000"] + (run.isFair ? ["-a", "-f"] : []), directory: folder)
+            .text()
         var outcome = ModelOutcome(report: report, run: run, duration: ContinuousClock.now - start)
         if outcome.isAsExpected {
             try FileManager.default.removeItem(at: folder)
@@ -82,8 +83,9 @@ struct ModelCheck {
 
 /// One check of a model: a line `// check: pass|fail [fair] [-DNAME...] [what is wrong]` in it.
 ///
-/// `fail`: with these definitions the model has a deliberate error, which must be found. `fair`: a liveness check, under weak fairness, of
-/// the model's `ltl` claim (which it has if FAIR is defined); else a check of assertions and deadlocks.
+/// `fail`: with these definitions the model has a deliberate error, which must be found. `fair`: a liveness check,
+/// under weak fairness, of the model's `ltl` claim (which it has if FAIR is defined); else a check of assertions and
+/// deadlocks.
 struct ModelRun: Equatable {
     var expectsError: Bool
     var isFair: Bool
@@ -108,7 +110,8 @@ struct ModelOutcome: Equatable {
     var text: String
 
     init(report: String, run: ModelRun, duration: Duration) {
-        let states = report.firstMatch(of: /(\S+) states, stored/).map { "\($0.1) states, \(duration.seconds) s" } ?? "no states"
+        let states =
+            report.firstMatch(of: /(\S+) states, stored/).map { "\($0.1) states, \(duration.seconds) s" } ?? "no states"
         let problem = ModelOutcome.problem(inReport: report)
         if run.expectsError {
             // Only a claim that is violated counts, not a search that was given up.
@@ -125,13 +128,16 @@ struct ModelOutcome: Equatable {
     private static func problem(inReport report: String) -> String? {
         if let violation = report.firstMatch(of: /pan:1: (.*)/) { return String(violation.1) }
         guard report.contains(/errors: 0\b/) else { return "the verifier did not come to its end" }
-        if let warning = report.firstMatch(of: /error: max search depth.*|Warning: Search not completed|pan: out of memory/) {
+        if let warning = report.firstMatch(
+            of: /error: max search depth.*|Warning: Search not completed|pan: out of memory/)
+        {
             return String(warning.0)
         }
         return unreachedClaim(inReport: report).map { "claim not reached: \($0)" }
     }
 
-    /// A claim (a statement of the process `watch`, or of a never claim) that no execution came to; `-end-` does not count.
+    /// Returns a claim (a statement of the process `watch`, or of a never claim) that no execution came to. `-end-`
+    /// does not count.
     static func unreachedClaim(inReport report: String) -> String? {
         var isClaim = false
         for line in report.split(separator: "\n") {

@@ -9,7 +9,10 @@ struct RepeatedTests {
     let runs: Int
 
     private var package: [String] {
-        ["--package-path", workspace.package.path, "--scratch-path", workspace.build.appendingPathComponent("tests").path]
+        [
+            "--package-path", workspace.package.path, "--scratch-path",
+            workspace.build.appendingPathComponent("tests").path,
+        ]
     }
     /// Holds the outputs of the runs with failures.
     private var logs: URL { workspace.state.appendingPathComponent("repeated") }

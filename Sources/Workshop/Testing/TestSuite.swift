@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 import Tool
 
 /// Runs every test of the project, goes on after failures, and counts.
@@ -18,28 +19,31 @@ struct TestSuite {
         return (rows + ["\(passed) passed, \(failed) failed"]).joined(separator: "\n")
     }
 
+    /// The tests of the tool and of its libraries.
+    mutating func runToolTests() {
+        runSwiftTests(
+            "Tool tests", ["--skip", "SystemTests"], scratch: "tests", environment: SystemTestRun.buildEnvironment)
+    }
+
     /// The tests that need nothing but the host, with a sanitizer if one is named.
     ///
     /// A sanitizer's run leaves out the tool's own tests, because only the core has several threads and unsafe memory.
+    /// The thread sanitizer's run leaves out the tests that have one thread.
     ///
     /// - Parameter isLong: runs the long tests in their full form.
     mutating func runHostTests(sanitizer: String? = nil, isLong: Bool) {
         let title = "Host tests" + (sanitizer.map { " with the \($0) sanitizer" } ?? "")
         var arguments = ["--skip", "SystemTests"]
         if let sanitizer { arguments += ["--sanitize=\(sanitizer)"] }
-        if sanitizer == "thread" {
-            // They play all cores in turn, so there is nothing to find, and it takes long.
-            for suite in [
-                "ModelTests", "HostileComponentTests", "PathLockstepTests", "ParkedTimeTests", "Interleaving",
-                "LitmusTests", "ExplorerTests", "SharedWordTests",
-            ] {
-                arguments += ["--skip", suite]
-            }
-        }
         let scratch = sanitizer ?? "tests"
-        // The test runner and Foundation leak a little at their end; what the code under test does wrong is still found.
+        // The test runner and Foundation leak a little at their end. Other errors of memory are still found.
         var environment = ["ASAN_OPTIONS": "detect_leaks=0"]
         if sanitizer != nil { environment["ENTENTE_CORE"] = "1" }
+        if sanitizer == "thread" {
+            environment["ENTENTE_THREADS"] = "1"
+            // They play all cores in turn.
+            arguments += ["--skip", "Interleaving"]
+        }
         if isLong { environment["ENTENTE_TEST_LONG"] = "1" }
         runSwiftTests(title, arguments, scratch: scratch, environment: environment)
     }
@@ -57,11 +61,10 @@ struct TestSuite {
         record("\(runs) runs of the host tests") { try RepeatedTests(workspace: workspace, runs: runs).run() }
     }
 
-    /// The tests that boot whole systems on QEMU, one after the other: two at once would only wait for each other.
+    /// The tests that boot whole systems on QEMU.
     mutating func runSystemTests() {
-        runSwiftTests(
-            "System tests", ["--filter", "SystemTests", "--no-parallel"], scratch: "tests",
-            environment: ["ENTENTE_SYSTEM_TESTS": "1", "ENTENTE_ROOT": workspace.root.path])
+        let run = SystemTestRun(workspace: workspace)
+        record(SystemTestRun.title) { try run.run() }
     }
 
     /// The nightly run: every part of every example killed so often.
@@ -78,7 +81,8 @@ struct TestSuite {
         runSwiftTests(
             "\(count) operations",
             [
-                "--filter", "ModelTests.theKernelDoesWhatTheReferenceSays", "--sanitize=address", "-c", "release", "-Xswiftc",
+                "--filter", "ModelTests.theKernelDoesWhatTheReferenceSays", "--sanitize=address", "-c", "release",
+                "-Xswiftc",
                 "-enable-testing",
             ], scratch: "operations",
             environment: [
@@ -102,6 +106,11 @@ struct TestSuite {
         }
     }
 
+    mutating func checkFormat() {
+        let workspace = workspace
+        record("Format") { try FormatCheck(workspace: workspace).run() }
+    }
+
     /// The models of the kernel's cross-core paths.
     mutating func checkModels() {
         let workspace = workspace
@@ -121,13 +130,16 @@ struct TestSuite {
         }
     }
 
-    private mutating func runSwiftTests(_ title: String, _ arguments: [String], scratch: String, environment: [String: String]) {
+    private mutating func runSwiftTests(
+        _ title: String, _ arguments: [String], scratch: String, environment: [String: String]
+    ) {
         let workspace = workspace
         record(title) {
             try workspace.make(workspace.state)
             let report = TestReport(folder: workspace.state, name: UUID().uuidString)
             defer { report.remove() }
-            let all = ["test", "--package-path", workspace.package.path]
+            let all =
+                ["test", "--package-path", workspace.package.path]
                 + ["--scratch-path", workspace.build.appendingPathComponent(scratch).path]
                 + ["--xunit-output", report.file.path] + arguments
             do {
@@ -147,7 +159,7 @@ struct TestSuite {
         do {
             results.append(try Progress.step(title, body))
         } catch {
-            Progress.say("\(title): error: \(error)")
+            Progress.say(Failure.of(error).about(title).description)
             results.append(TestResult(name: title, passed: 0, failed: 1))
         }
     }

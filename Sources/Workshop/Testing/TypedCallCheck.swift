@@ -2,8 +2,8 @@ import Foundation
 import SystemImage
 import Tool
 
-/// Compares the code of a generated call with that of one written by hand: between the caller's entry and the SVC, and from
-/// there to its return, there must be as many instructions.
+/// Compares the code of a generated call with that of one written by hand: between the caller's entry and the SVC, and
+/// from there to its return, there must be as many instructions.
 struct TypedCallCheck {
     /// `Benchmarks/Primitives`, which has both.
     let program: URL
@@ -25,8 +25,8 @@ struct TypedCallCheck {
         return TestResult(name: "Typed calls", passed: isEqual ? 1 : 0, failed: isEqual ? 0 : 1)
     }
 
-    /// The instructions up to the SVC, itself included, and those of the shortest way from there to a return: that of a call
-    /// that brings a result.
+    /// The instructions up to the SVC, itself included, and those of the shortest way from there to a return: that of a
+    /// call that brings a result.
     static func length(of function: String, inDisassembly text: String) -> Length? {
         let code = instructions(of: function, inDisassembly: text)
         guard let call = code.firstIndex(where: { $0.name == "svc" }) else { return nil }
@@ -39,7 +39,9 @@ struct TypedCallCheck {
             for index in front where code.indices.contains(index) && reached.insert(index).inserted {
                 if code[index].name == "ret" { return Length(beforeCall: call + 1, afterCall: count) }
                 if code[index].name != "b" { next.append(index + 1) }
-                if let target = code[index].target, let place = code.firstIndex(where: { $0.address == target }) { next.append(place) }
+                if let target = code[index].target, let place = code.firstIndex(where: { $0.address == target }) {
+                    next.append(place)
+                }
             }
             front = next
         }
@@ -60,7 +62,8 @@ struct TypedCallCheck {
             // The next function; the marks between code and data ($x) of older disassemblers are none.
             if line.isEmpty || (line.hasSuffix(">:") && !line.contains("<$")) { break }
             guard let match = line.firstMatch(of: /^\s*([0-9a-f]+):\s+(\S+)(.*)$/) else { continue }
-            let isBranch = match.2 == "b" || match.2.hasPrefix("b.") || match.2.hasPrefix("cb") || match.2.hasPrefix("tb")
+            let isBranch =
+                match.2 == "b" || match.2.hasPrefix("b.") || match.2.hasPrefix("cb") || match.2.hasPrefix("tb")
             let target = isBranch ? match.3.firstMatch(of: /0x([0-9a-f]+) </)?.1 : nil
             code.append(Instruction(address: match.1, name: match.2, target: target))
         }

@@ -17,7 +17,9 @@ struct TestReport {
     var failedTests: [String] { Array(Set(texts.flatMap { TestReport.failedTests(inFile: $0) })).sorted() }
 
     static func failedTests(inFile text: String) -> [String] {
-        text.matches(of: /<testcase classname="([^"]*)" name="([^"]*)"[^>]*[^>\/]>\s*<(?:failure|error)/).map { "\($0.1)/\($0.2)" }
+        text.matches(of: /<testcase classname="([^"]*)" name="([^"]*)"[^>]*[^>\/]>\s*<(?:failure|error)/).map {
+            "\($0.1)/\($0.2)"
+        }
     }
 
     func result(named name: String) -> TestResult {
