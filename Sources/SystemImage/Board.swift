@@ -1,7 +1,7 @@
 import ABI
 import Foundation
 
-/// What the kernel must know of the board.
+/// Holds the facts of the board that the kernel needs.
 public struct Board: Sendable {
     /// MPIDR_EL1 affinity bits of each core; the first is the boot core's. One to eight.
     public var coreAffinities: [UInt64]

@@ -27,9 +27,9 @@ public struct Diagnostic: Sendable, Equatable {
     public var severity: Severity
     /// Nil where no text that a person wrote is at fault. Then `problem` names the file, the program or the system.
     public var place: Place?
-    /// What conflicts with what.
+    /// The two things that conflict.
     public var problem: String
-    /// What to do about it. Nil if the problem says all that is known.
+    /// The step that removes the problem. Nil if the problem says all that is known.
     public var remedy: String?
 
     public init(

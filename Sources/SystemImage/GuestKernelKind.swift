@@ -1,6 +1,6 @@
 import Foundation
 
-/// What a machine's kernel file is, judged by its first bytes.
+/// The kind of a machine's kernel file, judged by its first bytes.
 enum GuestKernelKind: Equatable {
     case image
     case elf

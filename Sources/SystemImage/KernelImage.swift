@@ -2,7 +2,7 @@ import Foundation
 
 /// The hypervisor's kernel as a flat binary: its ELF segments as they lie in memory, zeroed data included.
 public struct KernelImage: Sendable {
-    /// What the boot loader loads, beginning with an arm64 Image header.
+    /// The bytes that the boot loader loads, beginning with an arm64 Image header.
     public let flat: Data
     /// Functions by link-time address; the kernel is linked at 0.
     public let symbols: SymbolTable

@@ -7,7 +7,7 @@ extension Manifest {
     /// - Parameters:
     ///   - path: The manifest's file. Errors name it as it is given here.
     ///   - programs: Nil: whoever builds them will see which there are.
-    ///   - overrides: What replaces the manifest's board, after the manifest was checked against its own.
+    ///   - overrides: Values that replace the manifest's board, after the manifest was checked against its own.
     ///   - inspect: Looks at a machine's files, as far as they are there, and says what is wrong with them.
     /// - Throws: `Failure` with everything that is wrong with it.
     public static func load(

@@ -3,7 +3,7 @@ import ABI
 /// A key that a manifest may hold: the one description of which the parser takes names, ranges and defaults, and of
 /// which `./entente generate` makes the schema and the tables of docs/manifest.md.
 struct ManifestKey: Sendable {
-    /// What may stand behind the key.
+    /// The kind of value that may stand behind a key.
     indirect enum Kind: Sendable {
         /// The name of the system.
         case name
@@ -59,7 +59,7 @@ struct ManifestPart: Sendable {
     var columns = ["default"]
     /// Whether everything in it has a default, so that nothing may stand behind the colon.
     var mayBeEmpty = true
-    /// What the schema says of several keys together.
+    /// The rules of the schema about several keys together.
     var rules: [(keyword: String, value: SchemaValue)] = []
 
     var names: [String] { keys.map(\.name) }

@@ -3,7 +3,7 @@ import Foundation
 import Yams
 
 extension ManifestSection {
-    /// What is said below `restart`.
+    /// Returns the policy below `restart`.
     func restart(default standard: RestartDescription) -> RestartDescription {
         var restart = standard
         guard let node = node("restart") else { return restart }
@@ -54,7 +54,7 @@ struct GroupDeclaration {
 }
 
 extension ManifestParser {
-    /// What is said below `groups`.
+    /// Returns the groups below `groups`.
     func groups() -> [GroupDeclaration] {
         guard let node = system.node("groups"), !node.isEmpty else { return [] }
         guard let mapping = node.mapping else {

@@ -5,7 +5,7 @@ import Yams
 /// the default, so that one run finds all errors.
 struct ManifestSection {
     let source: ManifestSource
-    /// What errors call it: `machine 'debian'`.
+    /// The name that errors use: `machine 'debian'`.
     let title: String
     /// Where the section's own name stands.
     let mark: Mark?

@@ -17,7 +17,7 @@ public struct KnownPrograms: Sendable {
 final class ManifestSource {
     /// The path as the user gave it.
     let path: String
-    /// What relative paths in the manifest are relative to.
+    /// The folder at which relative paths of the manifest begin.
     let folder: URL
     let programs: KnownPrograms?
     private(set) var diagnostics: [Diagnostic] = []
@@ -115,7 +115,8 @@ final class ManifestSource {
         }
     }
 
-    /// What YAML's reader stumbles over; its own position is of no use when text is not ASCII.
+    /// Returns the place of the first control character. The position that YAML's reader reports is wrong if text is not
+    /// ASCII.
     private func firstControlCharacter(in text: String) -> (line: Int, column: Int) {
         var (line, column) = (1, 1)
         for scalar in text.unicodeScalars {

@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 import Testing
 
 @testable import Tool
@@ -158,5 +159,31 @@ import Testing
         for folder in FormatCheck.folders {
             #expect(FileManager.default.fileExists(atPath: root.appendingPathComponent(folder).path), "\(folder)")
         }
+    }
+}
+
+@Suite struct SystemTestRunTests {
+    @Test func theLongestSuitesComeFirst() {
+        let tests = [
+            "SystemTests.SystemTests/FaultTests/a()", "SystemTests.SystemTests/KillTests/b(example:)",
+            "SystemTests.SystemTests/FaultTests/c()", "ToolTests.SystemTestRunTests/d()",
+            "SystemTests.SystemTests/BenchmarkTests/e()",
+        ]
+        #expect(SystemTestRun.suites(of: tests) == ["BenchmarkTests", "KillTests", "FaultTests"])
+        #expect(SystemTestRun.suites(of: []) == [])
+    }
+
+    /// A suite that is renamed would begin last.
+    @Test func theLongestSuitesExist() throws {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent("SystemTests")
+        let text = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".swift") }
+            .map { try String(contentsOf: folder.appendingPathComponent($0), encoding: .utf8) }.joined()
+        for suite in SystemTestRun.longest { #expect(text.contains("struct \(suite) "), "\(suite)") }
+    }
+
+    @Test func backgroundWorkReturnsAndThrows() throws {
+        #expect(try Background { 42 }.result() == 42)
+        #expect(throws: Failure.self) { try Background<Int> { throw Failure("no") }.result() }
     }
 }

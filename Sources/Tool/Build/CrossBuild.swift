@@ -10,7 +10,7 @@ package struct CrossBuild {
 
     package init(workspace: Workspace) { self.workspace = workspace }
 
-    /// What a program is linked as.
+    /// The kind of program that is linked.
     package enum Role {
         /// Position-independent at address 0, as a boot loader takes it.
         case kernel

@@ -54,7 +54,7 @@ extension GuestLayout {
 }
 
 extension Subprocess {
-    /// What gzip(1) makes of compressed data.
+    /// Returns the data that gzip(1) makes of compressed data.
     static func decompressed(_ data: Data, in folder: URL) throws -> Data {
         let file = folder.appendingPathComponent("compressed-\(UUID().uuidString).gz")
         defer { try? FileManager.default.removeItem(at: file) }

@@ -5,7 +5,7 @@ import SystemImage
 /// A system that is ready to boot.
 struct BuiltSystem {
     var manifest: Manifest
-    /// What QEMU boots.
+    /// The file that QEMU boots.
     var image: URL
     /// The kernel's ELF file.
     var kernel: URL

@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import SystemImage
 
-/// Which system a command is about.
+/// Names the system that a command is about.
 package struct SystemOptions: ParsableArguments {
     @Argument(
         help: ArgumentHelp(

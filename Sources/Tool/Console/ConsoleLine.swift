@@ -69,7 +69,7 @@ struct LineSplitter {
         return lines
     }
 
-    /// What has come since the last line feed, without carriage returns at its end.
+    /// The bytes since the last line feed, without carriage returns at their end.
     mutating func flush() -> String {
         defer { rest.removeAll(keepingCapacity: true) }
         return String(decoding: rest[..<((rest.lastIndex { $0 != 0x0D } ?? -1) + 1)], as: UTF8.self)

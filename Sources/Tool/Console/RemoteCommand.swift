@@ -65,7 +65,7 @@ struct RemoteCommand {
     /// Whether what the machine says is its own affair still, rather than part of this conversation.
     var isWaiting: Bool { if case .waitingForPrompt = state { true } else { false } }
 
-    /// What the machine said behind the command's end: the next prompt, or its beginning.
+    /// The bytes that the machine said behind the command's end: the next prompt, or its beginning.
     var leftOver: [UInt8] { if case .finished = state { heard } else { [] } }
 
     /// Output that was kept back because it could be the beginning of the mark behind the output.
@@ -185,7 +185,7 @@ struct RemoteCommand {
             let status = Int32(digits.trimmingCharacters(in: .whitespaces)) ?? ExitStatus.connectionLost
             return (output.isEmpty ? [] : [.output(output)]) + [.finished(status: status)]
         }
-        // What could be the beginning of the mark stays.
+        // Bytes that could be the beginning of the mark stay.
         let kept = (1..<mark.count).last { heard.suffix($0).elementsEqual(mark.prefix($0)) } ?? 0
         guard heard.count > kept else { return nil }
         defer { heard.removeFirst(heard.count - kept) }

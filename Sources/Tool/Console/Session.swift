@@ -113,7 +113,7 @@ package final class Session {
         }
     }
 
-    /// What stands in unfinished lines when the system ends may be the most interesting thing that it said.
+    /// Unfinished lines, when the system ends, may be the most interesting thing that it said.
     private func flushLines() -> [Event] {
         splitters.keys.sorted().compactMap { channel in
             guard let rest = splitters[channel]?.flush(), !rest.isEmpty else { return nil }
@@ -150,7 +150,7 @@ struct InputPacer {
     /// How long until the next bytes may go; nil when there are none.
     var untilNext: Duration? { waiting.isEmpty ? nil : max(.zero, earliest - .now) }
 
-    /// What may go now.
+    /// The bytes that may go now.
     func next() -> ArraySlice<UInt8>? {
         guard !waiting.isEmpty, ContinuousClock.now >= earliest else { return nil }
         return waiting.prefix(InputPacer.burst)

@@ -193,7 +193,7 @@ final class TerminalSession {
         let which = place.map { "machine \($0 + 1) of \(machines.count)" } ?? "console"
         try announce("\(which): \(console.name)" + (console.kind == .kernel ? "; the kernel takes no input" : ""))
         var said = recent[console.number, default: []]
-        // What was cut off in the middle of a line starts with the next one.
+        // Output that was cut off in the middle of a line starts with the next one.
         if said.count == TerminalScreen.recentSize { said = Array(said.drop { $0 != 0x0A }.dropFirst()) }
         try screen.turn(to: said)
     }

@@ -14,7 +14,7 @@ struct Emulator {
 
     static let program = "qemu-system-aarch64"
 
-    /// What the board's hardware depends on.
+    /// The arguments that decide the board's hardware.
     private var board: [String] {
         ["-cpu", cpu, "-smp", "\(cores)", "-m", "\(memory >> 20)M", "-display", "none", "-nodefaults"]
     }

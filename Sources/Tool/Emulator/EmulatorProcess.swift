@@ -44,7 +44,7 @@ final class EmulatorProcess {
     var outputDescriptor: Int32 { output.fileHandleForReading.fileDescriptor }
     var identifier: Int32 { process.processIdentifier }
 
-    /// What QEMU has written; nil at its end. Waits if there is nothing.
+    /// Returns the bytes that QEMU has written; nil at its end. Waits if there are none.
     func read() -> [UInt8]? {
         var buffer = [UInt8](repeating: 0, count: 16384)
         let descriptor = outputDescriptor

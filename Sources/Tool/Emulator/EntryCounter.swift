@@ -21,7 +21,7 @@ package struct EntryCounter {
         ProcessInfo.processInfo.environment[variable].map { EntryCounter(workspace: workspace, folder: URL(fileURLWithPath: $0)) }
     }
 
-    /// What QEMU needs to be told.
+    /// Returns the arguments that QEMU needs.
     package func arguments(kernel: URL) throws -> [String] {
         try workspace.make(folder)
         let plugin = try build()

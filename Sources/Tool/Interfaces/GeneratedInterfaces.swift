@@ -12,13 +12,13 @@ package struct GeneratedInterfaces {
     package struct File {
         package var url: URL
         package var text: String
-        /// What is there holds something else, or nothing is there.
+        /// Whether the file holds something else, or is missing.
         package var isStale: Bool
     }
 
     private static let suffix = "+Generated.swift"
 
-    /// What there should be.
+    /// Returns the files that there should be.
     package func files() throws -> [File] { try interfaceFiles() + (repository.map(Self.manifestFiles) ?? []) }
 
     private func interfaceFiles() throws -> [File] {
@@ -77,7 +77,7 @@ package struct GeneratedInterfaces {
     }
 
     /// Writes what is stale, and removes what is no interface's any more.
-    /// - Returns: What was done to which file.
+    /// - Returns: The files that changed, each with the change.
     @discardableResult
     package func update() throws -> [(what: String, url: URL)] {
         let stale = try files().filter(\.isStale)

@@ -1,5 +1,5 @@
 extension Interface.Method {
-    /// What of a method does not fit into a message, as far as the names of its types tell; nil: all fits.
+    /// Returns the part of a method that does not fit into a message, as far as the names of its types tell; nil: all fits.
     var excess: (problem: String, remedy: String)? {
         let types = parameters.map(\.type)
         let capabilities = types.reduce(0) { $0 + $1.capabilities }

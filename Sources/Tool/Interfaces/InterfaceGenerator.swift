@@ -1,6 +1,6 @@
 /// Writes the client and the server's side of an interface.
 ///
-/// What comes out is what a person would write by hand: words into registers, a call, words out of registers. All of it is
+/// The result is the code that a person would write by hand: words into registers, a call, words out of registers. All of it is
 /// inlined into its caller, so that nothing but the SVC is left.
 struct InterfaceGenerator {
     let interfaces: [Interface]

@@ -137,7 +137,7 @@ package struct ComponentPackage {
         ).run()
     }
 
-    /// What `String` needs to compare and to change case; it comes with the toolchain.
+    /// The library that `String` needs to compare and to change case; it comes with the toolchain.
     var unicodeTables: URL? {
         guard let path = Subprocess.find("swift") else { return nil }
         let library = URL(fileURLWithPath: path).resolvingSymlinksInPath().deletingLastPathComponent().deletingLastPathComponent()
@@ -145,7 +145,7 @@ package struct ComponentPackage {
         return FileManager.default.fileExists(atPath: library.path) ? library : nil
     }
 
-    /// What `swift package describe` says.
+    /// The output of `swift package describe`.
     private struct Description: Decodable {
         struct Product: Decodable {
             var name: String

@@ -17,7 +17,7 @@ extension ComponentTemplate {
             name: "NAME",
             products: [
                 .library(name: "MODULE", targets: ["MODULE"]),
-                // What the board runs; the tool links it.
+                // The program that the board runs; the tool links it.
                 .library(name: "MODULEImage", type: .static, targets: ["MODULEProgram"]),
             ],
             dependencies: [.package(name: "Entente", path: entente)],

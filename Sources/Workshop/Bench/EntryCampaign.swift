@@ -2,7 +2,7 @@ import Foundation
 import SystemImage
 import Tool
 
-/// What `bench entries` runs.
+/// Runs the systems of `bench entries`.
 struct EntryCampaign {
     let workspace: Workspace
 

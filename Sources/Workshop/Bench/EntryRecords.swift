@@ -2,7 +2,7 @@ import Foundation
 import SystemImage
 import Tool
 
-/// What the plugin in `Benchmarks/Entries` has counted; see `struct output` there.
+/// The counts of the plugin in `Benchmarks/Entries`; see `struct output` there.
 struct EntryRecords {
     enum Kind: Int, CaseIterable {
         case start, synchronous, interrupt, error, wake

@@ -7,7 +7,7 @@ struct LinuxWorkload {
     let workspace: Workspace
     /// Also that of its main source, and of its file in the machine's root folder.
     var name = "workload"
-    /// What it is made of beside that.
+    /// The names of its other sources.
     var parts = ["output"]
 
     /// - Returns: The program's ELF file.

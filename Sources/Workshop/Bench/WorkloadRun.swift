@@ -1,6 +1,6 @@
 import Tool
 
-/// What a run of the workload said.
+/// The figures that a run of the workload printed.
 struct WorkloadRun {
     typealias Figure = (name: String, value: Double)
     /// `workload: NAME VALUE` lines.

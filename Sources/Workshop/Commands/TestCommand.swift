@@ -40,6 +40,9 @@ struct TestCommand: ParsableCommand {
     @Flag(help: "Only run the tests that boot systems on QEMU.")
     var systems = false
 
+    @Option(help: ArgumentHelp("With --systems: only this suite (can be repeated).", valueName: "name"))
+    var suite: [String] = []
+
     @Flag(help: "Only explore interleavings in their long form, which takes minutes.")
     var interleavings = false
 
@@ -61,6 +64,7 @@ struct TestCommand: ParsableCommand {
     func validate() throws {
         if let sample, sample < 0 { throw ValidationError("--sample must not be negative.") }
         if let variants, variants < 0 { throw ValidationError("--variants must not be negative.") }
+        if !suite.isEmpty, !systems { throw ValidationError("--suite goes with --systems.") }
         if let runs, runs < 1 { throw ValidationError("--repeat must be at least 1.") }
         if !mutants, !area.isEmpty || sample != nil || variants != nil {
             throw ValidationError("--area, --sample and --variants go with --mutants.")
@@ -83,12 +87,14 @@ struct TestCommand: ParsableCommand {
         } else if images {
             suite.checkImages()
         } else if systems {
-            suite.runSystemTests()
+            suite.runSystemTests(self.suite)
         } else if interleavings {
             suite.runInterleavings()
         } else if mutants {
-            suite.checkMutants(
-                area.isEmpty ? MutantArea.allCases : area, sample: sample, variants: variants, seed: seed)
+            suite.check(
+                MutantCheck(
+                    workspace: workspace, areas: area.isEmpty ? MutantArea.allCases : area, sample: sample,
+                    variantSample: variants, seed: seed))
         } else {
             runAll(&suite)
         }
@@ -98,18 +104,23 @@ struct TestCommand: ParsableCommand {
     private func runAll(_ suite: inout TestSuite) {
         suite.checkFormat()
         suite.checkModels()
-        if noSanitizers {
-            suite.runHostTests(isLong: true)
-        } else {
-            suite.runToolTests()
-            // The core's tests run with a sanitizer only. With the address sanitizer the full form finds the most; the
-            // thread sanitizer needs it for tests that race.
-            suite.runHostTests(sanitizer: "address", isLong: true)
-            suite.runHostTests(sanitizer: "thread", isLong: true)
-        }
-        suite.checkMutants(MutantArea.allCases, sample: 80, variants: 150, seed: suite.workspace.seedOfCommit)
+        // Only those that are written by hand, because the suite fails for no others.
+        let mutants = MutantCheck(
+            workspace: suite.workspace, sample: 0, variantSample: 150, seed: suite.workspace.seedOfCommit)
+        suite.check(mutants, beside: runHostTests)
         suite.checkImages()
         if !hostOnly { suite.runSystemTests() }
+    }
+}
+
+extension TestCommand {
+    private func runHostTests(_ suite: inout TestSuite) {
+        if noSanitizers { return suite.runHostTests(isLong: true) }
+        suite.runToolTests()
+        // The core's tests run with a sanitizer only. With the address sanitizer the full form finds the most; the
+        // thread sanitizer needs it for tests that race.
+        suite.runHostTests(sanitizer: "address", isLong: true)
+        suite.runHostTests(sanitizer: "thread", isLong: true)
     }
 }
 

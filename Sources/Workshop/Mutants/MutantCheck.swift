@@ -3,7 +3,7 @@ import SystemImage
 import Tool
 
 /// Brings mutants to life one at a time, and sees whether the tests notice: `./entente test --mutants`.
-struct MutantCheck {
+struct MutantCheck: Sendable {
     let workspace: Workspace
     var areas: [MutantArea] = MutantArea.allCases
     /// How many mutants to take, beside those that are written by hand; nil: all.
@@ -13,7 +13,20 @@ struct MutantCheck {
     var variantSample: Int?
     var seed: UInt64 = 1
 
-    func run() throws -> MutantReport {
+    /// A test program that holds the mutants.
+    struct Prepared: Sendable {
+        var program: TestProgram
+        var mutants: [Mutant]
+        /// The variants among them that are tried, by their keys.
+        var variants: [String: MutantVariants.Entry]
+        var candidates: Int
+        var equivalent: Int
+    }
+
+    func run() throws -> MutantReport { try run(prepare()) }
+
+    /// Builds the test program. It has one thread most of the time, so that other work can go on beside it.
+    func prepare() throws -> Prepared {
         let folder = workspace.root.appendingPathComponent("Tests/Mutants")
         let variants = try MutantVariants(in: folder).entries
         let equivalent = try EquivalentMutants(in: folder)
@@ -26,15 +39,27 @@ struct MutantCheck {
         let made = try Progress.step("Building the tests with \(wanted.count + variants.count) mutants") {
             try package.build(wanted)
         }
-        let program = TestProgram(path: package.program.path)
-        let reach = try Progress.step("Running each test by itself") {
-            try TestReach(program, scratch: workspace.build.appendingPathComponent("mutants"))
+        let tried = Set(choose(variantSample, of: variants.map(\.key)))
+        let isVariant = Set(variants.map(\.key))
+        return Prepared(
+            program: TestProgram(path: package.program.path),
+            mutants: made.filter { !isVariant.contains($0.key) || tried.contains($0.key) },
+            variants: Dictionary(uniqueKeysWithValues: variants.filter { tried.contains($0.key) }.map { ($0.key, $0) }),
+            candidates: candidates.count, equivalent: equivalent.entries.count)
+    }
+
+    /// Tries each mutant.
+    func run(_ prepared: Prepared) throws -> MutantReport {
+        let (program, mutants, byKey) = (prepared.program, prepared.mutants, prepared.variants)
+        // Mutants that the operators make may be noticed by any test.
+        let hasVariantsOnly = mutants.count == byKey.count
+        let patterns = try hasVariantsOnly ? byKey.values.map { try Regex($0.tests) } : []
+        let tests = try program.list().filter { name in patterns.isEmpty || patterns.contains { name.contains($0) } }
+        let reach = try Progress.step("Running each of \(tests.count) tests by itself") {
+            try TestReach(program, tests: tests, scratch: workspace.build.appendingPathComponent("mutants"))
         }
         for name in reach.unreliable { Progress.say("    \(name) fails without a mutant, and is left out") }
         guard reach.unreliable.count < 10 else { throw Failure("too many tests fail without a mutant") }
-        let byKey = Dictionary(uniqueKeysWithValues: variants.map { ($0.key, $0) })
-        let tried = Set(choose(variantSample, of: variants.map(\.key)))
-        let mutants = made.filter { byKey[$0.key] == nil || tried.contains($0.key) }
         let trial = MutantTrial(program: program, reach: reach)
         let counter = TrialCounter(total: mutants.count)
         let fates = try Progress.step("Trying \(mutants.count) mutants") {
@@ -45,7 +70,7 @@ struct MutantCheck {
             }
         }
         return MutantReport(
-            outcomes: Array(zip(mutants, fates)), candidates: candidates.count, equivalent: equivalent.entries.count,
+            outcomes: Array(zip(mutants, fates)), candidates: prepared.candidates, equivalent: prepared.equivalent,
             seed: sample == nil ? nil : seed)
     }
 

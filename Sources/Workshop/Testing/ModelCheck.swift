@@ -104,7 +104,7 @@ struct ModelRun: Equatable {
     }
 }
 
-/// What a verifier has found.
+/// The finding of a verifier.
 struct ModelOutcome: Equatable {
     var isAsExpected: Bool
     var text: String

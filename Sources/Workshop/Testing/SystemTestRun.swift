@@ -9,6 +9,8 @@ import Tool
 /// nothing: each run of a system has its own files (`RunPlace`), and builds of programs wait for each other.
 struct SystemTestRun: Sendable {
     let workspace: Workspace
+    /// The names of the suites to run; empty: all.
+    var wanted: [String] = []
 
     static let title = "System tests"
     static let width = 2
@@ -27,8 +29,8 @@ struct SystemTestRun: Sendable {
         let package = ["--package-path", workspace.package.path, "--scratch-path", scratch]
         try Subprocess("swift", ["build", "--build-tests"] + package, environment: Self.buildEnvironment).run()
         let program = TestProgram(path: scratch + "/debug/EntentePackageTests.xctest")
-        let suites = Self.suites(of: try program.list())
-        guard !suites.isEmpty else { throw Failure("the test program holds no system tests") }
+        let suites = Self.suites(of: try program.list()).filter { wanted.isEmpty || wanted.contains($0) }
+        guard !suites.isEmpty else { throw Failure("the test program holds no such system tests") }
         try workspace.make(workspace.state)
         let results = try Parallel.map(suites, width: Self.width) { try run(suite: $0, of: program) }
         return results.reduce(into: TestResult(name: Self.title, passed: 0, failed: 0)) {

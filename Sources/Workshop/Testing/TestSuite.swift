@@ -62,8 +62,10 @@ struct TestSuite {
     }
 
     /// The tests that boot whole systems on QEMU.
-    mutating func runSystemTests() {
-        let run = SystemTestRun(workspace: workspace)
+    ///
+    /// - Parameter suites: The names of those to run; empty: all.
+    mutating func runSystemTests(_ suites: [String] = []) {
+        let run = SystemTestRun(workspace: workspace, wanted: suites)
         record(SystemTestRun.title) { try run.run() }
     }
 
@@ -118,16 +120,20 @@ struct TestSuite {
     }
 
     /// Mutants of the portable modules: the report goes to standard output.
-    mutating func checkMutants(_ areas: [MutantArea], sample: Int?, variants: Int? = nil, seed: UInt64) {
-        var check = MutantCheck(workspace: workspace, areas: areas)
-        check.sample = sample
-        check.variantSample = variants
-        check.seed = seed
-        record("Mutants") {
-            let report = try check.run()
-            print(report.text)
-            return report.result
-        }
+    mutating func check(_ mutants: MutantCheck) {
+        record("Mutants") { try TestSuite.result(of: mutants.run()) }
+    }
+
+    /// Does other work while the test program with the mutants is built, and then tries them.
+    mutating func check(_ mutants: MutantCheck, beside work: (inout TestSuite) -> Void) {
+        let preparation = Background { try mutants.prepare() }
+        work(&self)
+        record("Mutants") { try TestSuite.result(of: mutants.run(preparation.result())) }
+    }
+
+    private static func result(of report: MutantReport) -> TestResult {
+        print(report.text)
+        return report.result
     }
 
     private mutating func runSwiftTests(
