@@ -105,6 +105,16 @@ let boardTargets: [Target] = [
     .target(name: "HostileSupport", dependencies: ["GuestHardware", "GuestSupport"], path: "Guests/Hostile/Support"),
 ]
 
+/// With ENTENTE_THREADS the core's tests are those that run several threads: the thread sanitizer finds nothing in others.
+let hasThreadTestsOnly = Context.environment["ENTENTE_THREADS"] != nil
+/// The tests of `KernelCoreTests` that run several threads, and what they need. A test checks that none is missing.
+let threadTests = [
+    "RaceTests", "OwnBudgetTests", "BoundedLoopTests", "CopyTests", "ConcurrentHostileTests", "CrossCoreTests",
+    "LookUpRaceTests", "CoreThread", "Bench", "Bench+Tenants", "Invariants", "Invariants+Objects", "Invariants+Queues",
+    "Invariants+Tree", "HostileWords", "SeededGenerator", "Counter",
+]
+let testsWithoutThreads = ["InterleavingTests", "SupervisionTests", "SerialConsoleTests"]
+
 /// The kernel's core and the virtual platform with their tests: no other package is needed for them.
 let coreTargets: [Target] = [
     // Shared by the tests of several modules.
@@ -122,26 +132,43 @@ let coreTargets: [Target] = [
     .testTarget(name: "EntenteTests", dependencies: ["ABI", "Entente", "EntenteTesting", "Interleaving"]),
     .testTarget(
         name: "KernelCoreTests", dependencies: ["ABI", "KernelCore", "MachineModel", "Interleaving", "TestSupport"],
-        exclude: ["README.md"]),
+        exclude: ["README.md"], sources: hasThreadTestsOnly ? threadTests.map { $0 + ".swift" } : nil),
 ]
 
 let toolTargets: [Target] = [
     .target(name: "SystemImage", dependencies: ["ABI", .product(name: "Yams", package: "Yams")]),
+    // What a user needs.
+    .target(
+        name: "Tool",
+        dependencies: [
+            "ABI", "SystemImage", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            .product(name: "Logging", package: "swift-log"),
+        ]),
+    // For the work on this repository: benchmarks, the test runner, mutants, and checks.
+    .target(
+        name: "Workshop",
+        dependencies: [
+            "ABI", "SystemImage", "Tool", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            .product(name: "Yams", package: "Yams"),
+        ]),
     .executableTarget(
         name: "entente",
         dependencies: [
-            "ABI", "SystemImage", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            .product(name: "Yams", package: "Yams"),
+            "SystemImage", "Tool", "Workshop", .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]),
     .testTarget(
         name: "SystemImageTests", dependencies: ["SystemImage", "ABI", .product(name: "Yams", package: "Yams")]),
-    .testTarget(name: "ToolTests", dependencies: ["entente", "ABI"]),
-    .testTarget(name: "SystemTests", dependencies: ["entente", "SystemImage"]),
+    .testTarget(
+        name: "ToolTests",
+        dependencies: ["ABI", "SystemImage", "Tool", "Workshop", .product(name: "Logging", package: "swift-log")]),
+    .testTarget(name: "SystemTests", dependencies: ["SystemImage", "Tool", "Workshop"]),
 ]
 
 /// ENTENTE_CORE leaves out the tool: a quick build of the portable core and its tests.
 let isCoreOnly = Context.environment["ENTENTE_CORE"] != nil
 let hasTool = !isForBoard && !isCoreOnly
+/// ENTENTE_TOOL leaves out the core instead: a quick build of the tool's tests and of the system tests.
+let isToolOnly = Context.environment["ENTENTE_TOOL"] != nil
 
 /// Optimises a debug build of the core and its tests with all assertions kept, because the tests then take a seventh
 /// of the time, and building them half as long again. ENTENTE_UNOPTIMISED leaves it out, for a debugger.
@@ -161,12 +188,16 @@ let package = Package(
     dependencies: hasTool
         ? [
             .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+            .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
             .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         ]
         : [],
-    targets: shared + mutationTargets
-        + (isForBoard
-            ? boardTargets
-                + programs.map { .target(name: $0.name, dependencies: $0.dependencies, path: $0.path) }
-            : coreTargets + (hasTool ? toolTargets : []))
+    targets: isToolOnly && hasTool
+        ? shared.filter { $0.name == "ABI" } + toolTargets
+        : shared + mutationTargets
+            + (isForBoard
+                ? boardTargets
+                    + programs.map { .target(name: $0.name, dependencies: $0.dependencies, path: $0.path) }
+                : coreTargets.filter { !hasThreadTestsOnly || !testsWithoutThreads.contains($0.name) }
+                    + (hasTool ? toolTargets : []))
 )

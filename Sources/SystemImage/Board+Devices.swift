@@ -14,17 +14,17 @@ extension Board {
     /// Finds the device that a manifest asks for.
     ///
     /// - Parameters: as for `init(deviceTree:)`.
-    /// - Throws: `ImageError` when the board has no such device, or more than one, or when its registers are not those of
+    /// - Throws: `Failure` when the board has no such device, or more than one, or when its registers are not those of
     ///   a driver: the console driver's, the interrupt controller's, or on a page with them.
     public func device(
         _ request: DeviceRequest, deviceTree: URL, read: @escaping (_ arguments: [String]) throws -> String
-    ) throws(ImageError) -> DeviceDescription {
+    ) throws(Failure) -> DeviceDescription {
         let tree = DeviceTree(file: deviceTree, read: read)
         let nodes = try tree.children(of: "/").map { String($0.dropFirst()) }
         let matches = nodes.filter { $0 == request.node || $0.prefix { $0 != "@" } == request.node }
         guard let node = matches.first, matches.count == 1 else { throw notOne(request, matches, nodes) }
         guard let range = try tree.ranges(of: "/" + node, cells: tree.cells(of: "/")).first, mayDrive(range) else {
-            throw ImageError(
+            throw Failure(
                 "the device '\(node)' has no registers that a component may drive",
                 remedy: "name a device beside the serial port and the interrupt controller")
         }
@@ -40,14 +40,14 @@ extension Board {
         return range.size > 0 && isAmongDevices && !isSerial
     }
 
-    private func notOne(_ request: DeviceRequest, _ matches: [String], _ nodes: [String]) -> ImageError {
+    private func notOne(_ request: DeviceRequest, _ matches: [String], _ nodes: [String]) -> Failure {
         if matches.isEmpty {
             let near = request.node.nearest(in: nodes + nodes.map { String($0.prefix { $0 != "@" }) })
-            return ImageError(
+            return Failure(
                 "the board has no device '\(request.node)'",
                 remedy: near.map { "did you mean '\($0)'?" } ?? "name a node of its device tree, such as pl031")
         }
-        return ImageError(
+        return Failure(
             "the board has \(matches.count) devices '\(request.node)'", remedy: "name one of them with its address: \(matches[0])")
     }
 }

@@ -1,7 +1,7 @@
 import ABI
 import Foundation
 
-/// What the kernel must know of the board.
+/// Holds the facts of the board that the kernel needs.
 public struct Board: Sendable {
     /// MPIDR_EL1 affinity bits of each core; the first is the boot core's. One to eight.
     public var coreAffinities: [UInt64]
@@ -28,24 +28,24 @@ extension Board {
     /// - Parameters:
     ///   - deviceTree: The flattened device tree's file.
     ///   - read: Runs `fdtget` with the arguments it gets, and gives back its standard output.
-    /// - Throws: `ImageError` when the device tree describes no board that the kernel runs on.
-    public init(deviceTree: URL, read: @escaping (_ arguments: [String]) throws -> String) throws(ImageError) {
+    /// - Throws: `Failure` when the device tree describes no board that the kernel runs on.
+    public init(deviceTree: URL, read: @escaping (_ arguments: [String]) throws -> String) throws(Failure) {
         let tree = DeviceTree(file: deviceTree, read: read)
         let cells = try tree.cells(of: "/")
         let nodes = try tree.children(of: "/")
         let compatible = try tree.strings("compatible", of: nodes)
         let ram = try Self.ram(tree, nodes, cells)
         guard let controller = zip(nodes, compatible).first(where: { $0.1.contains("arm,gic-v3") })?.0 else {
-            throw ImageError("the board has no GICv3 interrupt controller", remedy: "start QEMU with gic-version=3")
+            throw Failure("the board has no GICv3 interrupt controller", remedy: "start QEMU with gic-version=3")
         }
         let registers = try tree.ranges(of: controller, cells: cells)
         guard registers.count >= 2 else {
-            throw ImageError("'\(controller)' lacks its redistributors", remedy: "check the board's device tree")
+            throw Failure("'\(controller)' lacks its redistributors", remedy: "check the board's device tree")
         }
         guard let port = try Self.serialPort(tree, nodes, compatible),
             let serial = try tree.ranges(of: port, cells: cells).first
         else {
-            throw ImageError("the board has no PL011 serial port", remedy: "use a board with one, such as virt")
+            throw Failure("the board has no PL011 serial port", remedy: "use a board with one, such as virt")
         }
         let devices = try Self.gap(around: serial, avoiding: ram + registers)
         self.init(
@@ -54,13 +54,13 @@ extension Board {
             clock: try Self.clock(tree, nodes, compatible, cells, among: devices))
     }
 
-    private static func cores(_ tree: DeviceTree) throws(ImageError) -> [UInt64] {
+    private static func cores(_ tree: DeviceTree) throws(Failure) -> [UInt64] {
         let cells = try tree.cells(of: "/cpus")
         let nodes = try tree.children(of: "/cpus")
         let types = try tree.strings("device_type", of: nodes)
         let cores = zip(nodes, types).filter { $0.1 == ["cpu"] }.map(\.0)
         guard (1...maximumCores).contains(cores.count) else {
-            throw ImageError(
+            throw Failure(
                 "the board has \(cores.count) cores", remedy: "use a board with 1 to \(maximumCores) cores")
         }
         var affinities: [UInt64] = []
@@ -72,14 +72,14 @@ extension Board {
 
     private static func ram(
         _ tree: DeviceTree, _ nodes: [String], _ cells: DeviceTree.Cells
-    ) throws(ImageError) -> [MemoryRange] {
+    ) throws(Failure) -> [MemoryRange] {
         let types = try tree.strings("device_type", of: nodes)
         var ram: [MemoryRange] = []
         for (node, type) in zip(nodes, types) where type == ["memory"] {
             ram += try tree.ranges(of: node, cells: cells).filter { $0.size > 0 }
         }
         guard (1...maximumRanges).contains(ram.count) else {
-            throw ImageError(
+            throw Failure(
                 "the board's RAM has \(ram.count) parts", remedy: "use a board with 1 to \(maximumRanges)")
         }
         return ram.sorted { $0.base < $1.base }
@@ -88,7 +88,7 @@ extension Board {
     /// The one that `/chosen` names, when it is a PL011; otherwise the first PL011.
     private static func serialPort(
         _ tree: DeviceTree, _ nodes: [String], _ compatible: [[String]]
-    ) throws(ImageError) -> String? {
+    ) throws(Failure) -> String? {
         let ports = zip(nodes, compatible).filter { $0.1.contains("arm,pl011") }.map(\.0)
         let chosen = nodes.contains("/chosen") ? try tree.strings("stdout-path", of: ["/chosen"])[0].first : nil
         let path = chosen?.prefix { $0 != ":" }
@@ -99,7 +99,7 @@ extension Board {
     private static func clock(
         _ tree: DeviceTree, _ nodes: [String], _ compatible: [[String]], _ cells: DeviceTree.Cells,
         among devices: MemoryRange
-    ) throws(ImageError) -> MemoryRange? {
+    ) throws(Failure) -> MemoryRange? {
         for (node, names) in zip(nodes, compatible) where names.contains("arm,pl031") {
             guard let base = try tree.ranges(of: node, cells: cells).first?.base else { continue }
             let size: UInt64 = 4096
@@ -111,20 +111,20 @@ extension Board {
     }
 
     /// The first interrupt of `node` as an INTID: shared ones begin at 32, a core's private ones at 16.
-    static func interrupt(_ tree: DeviceTree, of node: String) throws(ImageError) -> UInt64 {
+    static func interrupt(_ tree: DeviceTree, of node: String) throws(Failure) -> UInt64 {
         let words = try tree.words("interrupts", of: node)
         guard words.count >= 3, words[0] <= 1, words[1] < 988 else {
-            throw ImageError("'\(node)' has no interrupt that is known", remedy: "check the board's device tree")
+            throw Failure("'\(node)' has no interrupt that is known", remedy: "check the board's device tree")
         }
         return words[1] + (words[0] == 0 ? 32 : 16)
     }
 
     private static func gap(
         around range: MemoryRange, avoiding taken: [MemoryRange]
-    ) throws(ImageError) -> MemoryRange {
+    ) throws(Failure) -> MemoryRange {
         let end = range.base + range.size
         guard !taken.contains(where: { $0.base < end && range.base < $0.base + $0.size }) else {
-            throw ImageError(
+            throw Failure(
                 "the serial port at \(hex(range.base)) overlaps RAM or the interrupt controller",
                 remedy: "check the board's device tree")
         }

@@ -21,14 +21,14 @@ struct ByteReader {
         return data[start..<start + Int(size)]
     }
 
-    func byte(_ offset: UInt64) throws(ImageError) -> UInt8 { UInt8(try number(offset, 1)) }
-    func word16(_ offset: UInt64) throws(ImageError) -> UInt16 { UInt16(try number(offset, 2)) }
-    func word32(_ offset: UInt64) throws(ImageError) -> UInt32 { UInt32(try number(offset, 4)) }
-    func word64(_ offset: UInt64) throws(ImageError) -> UInt64 { try number(offset, 8) }
+    func byte(_ offset: UInt64) throws(Failure) -> UInt8 { UInt8(try number(offset, 1)) }
+    func word16(_ offset: UInt64) throws(Failure) -> UInt16 { UInt16(try number(offset, 2)) }
+    func word32(_ offset: UInt64) throws(Failure) -> UInt32 { UInt32(try number(offset, 4)) }
+    func word64(_ offset: UInt64) throws(Failure) -> UInt64 { try number(offset, 8) }
 
-    private func number(_ offset: UInt64, _ size: UInt64) throws(ImageError) -> UInt64 {
+    private func number(_ offset: UInt64, _ size: UInt64) throws(Failure) -> UInt64 {
         guard let bytes = slice(offset, size) else {
-            throw ImageError(
+            throw Failure(
                 "the file ends before byte \(offset), at \(count) bytes", remedy: "build or copy the file again")
         }
         return bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }

@@ -12,12 +12,12 @@ struct DeviceTree {
     let read: ([String]) throws -> String
 
     /// The paths of the nodes right below `node`.
-    func children(of node: String) throws(ImageError) -> [String] {
+    func children(of node: String) throws(Failure) -> [String] {
         let prefix = node == "/" ? "/" : node + "/"
         return try run(["-l", file.path, node]).split(separator: "\n").map { prefix + $0 }
     }
 
-    func cells(of node: String) throws(ImageError) -> Cells {
+    func cells(of node: String) throws(Failure) -> Cells {
         let counts = try numbers(["-t", "x", "-d", "2", file.path, node, "#address-cells"])
         let sizes = try numbers(["-t", "x", "-d", "1", file.path, node, "#size-cells"])
         guard counts.count == 1, sizes.count == 1, (1...2).contains(counts[0]), sizes[0] <= 2 else {
@@ -27,7 +27,7 @@ struct DeviceTree {
     }
 
     /// `property` of each of `nodes`; nothing where it is missing.
-    func strings(_ property: String, of nodes: [String]) throws(ImageError) -> [[String]] {
+    func strings(_ property: String, of nodes: [String]) throws(Failure) -> [[String]] {
         guard !nodes.isEmpty else { return [] }
         let output = try run(["-t", "s", "-d", "", file.path] + nodes.flatMap { [$0, property] })
         let lines = output.split(separator: "\n", omittingEmptySubsequences: false)
@@ -36,17 +36,17 @@ struct DeviceTree {
     }
 
     /// The 32-bit cells of `property`.
-    func words(_ property: String, of node: String) throws(ImageError) -> [UInt64] {
+    func words(_ property: String, of node: String) throws(Failure) -> [UInt64] {
         try numbers(["-t", "x", file.path, node, property])
     }
 
     /// Returns whether a node has a property of cells.
-    func has(_ property: String, _ node: String) throws(ImageError) -> Bool {
+    func has(_ property: String, _ node: String) throws(Failure) -> Bool {
         try run(["-t", "x", "-d", "none", file.path, node, property]).trimmingCharacters(in: .whitespacesAndNewlines) != "none"
     }
 
     /// The `reg` property as ranges.
-    func ranges(of node: String, cells: Cells) throws(ImageError) -> [MemoryRange] {
+    func ranges(of node: String, cells: Cells) throws(Failure) -> [MemoryRange] {
         let words = try words("reg", of: node)
         let stride = cells.address + cells.size
         guard words.count.isMultiple(of: stride) else { throw malformed(node, "reg") }
@@ -62,7 +62,7 @@ struct DeviceTree {
 
     static func number(_ cells: ArraySlice<UInt64>) -> UInt64 { cells.reduce(0) { $0 << 32 | $1 } }
 
-    private func numbers(_ arguments: [String]) throws(ImageError) -> [UInt64] {
+    private func numbers(_ arguments: [String]) throws(Failure) -> [UInt64] {
         let output = try run(arguments)
         var numbers: [UInt64] = []
         for word in output.split(whereSeparator: \.isWhitespace) {
@@ -74,18 +74,18 @@ struct DeviceTree {
         return numbers
     }
 
-    private func run(_ arguments: [String]) throws(ImageError) -> String {
+    private func run(_ arguments: [String]) throws(Failure) -> String {
         do {
             return try read(arguments)
         } catch {
-            throw ImageError(
-                "the device tree \(file.lastPathComponent) cannot be read: \(error)",
+            throw Failure(
+                "the device tree \(file.lastPathComponent) cannot be read: \((error as? Failure)?.problem ?? "\(error)")",
                 remedy: "check that it is a flattened device tree and that fdtget is installed")
         }
     }
 
-    private func malformed(_ node: String, _ property: String) -> ImageError {
-        ImageError(
+    private func malformed(_ node: String, _ property: String) -> Failure {
+        Failure(
             "'\(property)' of '\(node)' makes no sense in \(file.lastPathComponent)",
             remedy: "check the board's device tree")
     }

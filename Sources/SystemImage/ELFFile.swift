@@ -31,10 +31,10 @@ struct ELFFile {
 
     static func hasMagic(_ data: Data) -> Bool { data.starts(with: magic) }
 
-    init(_ data: Data) throws(ImageError) {
+    init(_ data: Data) throws(Failure) {
         reader = ByteReader(data)
         guard Self.hasMagic(data) else {
-            throw ImageError("the file does not begin with ELF's magic number", remedy: "give an ELF64 file")
+            throw Failure("the file does not begin with ELF's magic number", remedy: "give an ELF64 file")
         }
         guard data.count >= Self.headerSize else {
             throw Self.damaged("its header is cut off after \(data.count) bytes")
@@ -49,23 +49,23 @@ struct ELFFile {
         reader.slice(segment.offset, segment.fileSize) ?? Data()
     }
 
-    private static func checkIdentity(_ reader: ByteReader) throws(ImageError) {
+    private static func checkIdentity(_ reader: ByteReader) throws(Failure) {
         let fileClass = try reader.byte(4)
         let order = try reader.byte(5)
         let machine = try reader.word16(18)
         guard fileClass == 2 else {
-            throw ImageError("the ELF file is of class \(fileClass), not 64-bit", remedy: "build it for aarch64")
+            throw Failure("the ELF file is of class \(fileClass), not 64-bit", remedy: "build it for aarch64")
         }
         guard order == 1 else {
-            throw ImageError("the ELF file is big-endian", remedy: "build it for little-endian aarch64")
+            throw Failure("the ELF file is big-endian", remedy: "build it for little-endian aarch64")
         }
         guard machine == aarch64 else {
             let name = machineNames[machine] ?? "machine number \(machine)"
-            throw ImageError("the ELF file is for \(name), not for AArch64", remedy: "build it for aarch64")
+            throw Failure("the ELF file is for \(name), not for AArch64", remedy: "build it for aarch64")
         }
     }
 
-    private static func segments(_ reader: ByteReader) throws(ImageError) -> [Segment] {
+    private static func segments(_ reader: ByteReader) throws(Failure) -> [Segment] {
         let table = try reader.word64(32)
         let entrySize = UInt64(try reader.word16(54))
         let count = UInt64(try reader.word16(56))
@@ -80,7 +80,7 @@ struct ELFFile {
         return segments
     }
 
-    private static func segment(_ reader: ByteReader, at header: UInt64) throws(ImageError) -> Segment? {
+    private static func segment(_ reader: ByteReader, at header: UInt64) throws(Failure) -> Segment? {
         let segment = Segment(
             flags: try reader.word32(header + 4), offset: try reader.word64(header + 8),
             virtualAddress: try reader.word64(header + 16), physicalAddress: try reader.word64(header + 24),
@@ -99,7 +99,7 @@ struct ELFFile {
         return segment
     }
 
-    static func damaged(_ what: String) -> ImageError {
-        ImageError("the ELF file is damaged: \(what)", remedy: "build or copy it again")
+    static func damaged(_ what: String) -> Failure {
+        Failure("the ELF file is damaged: \(what)", remedy: "build or copy it again")
     }
 }

@@ -32,14 +32,14 @@ public struct GuestImage: Sendable {
     /// - Parameters:
     ///   - ramBase: Where the machine's RAM begins; a multiple of 2 MiB.
     ///   - ramSize: Bytes of RAM.
-    ///   - decompress: Turns gzip's format into what was compressed. An `ImageError` of it is passed on, because it may not
+    ///   - decompress: Turns gzip's format into what was compressed. An `Failure` of it is passed on, because it may not
     ///     be the file's fault.
-    /// - Throws: `ImageError` when the file is no kernel for arm64, or does not fit into the RAM.
+    /// - Throws: `Failure` when the file is no kernel for arm64, or does not fit into the RAM.
     public init(
         kernel: Data, format: Format = .auto, ramBase: UInt64, ramSize: UInt64, decompress: (Data) throws -> Data
-    ) throws(ImageError) {
+    ) throws(Failure) {
         guard ramBase.isMultiple(ofSize: Self.blockSize), !ramBase.addingReportingOverflow(ramSize).overflow else {
-            throw ImageError(
+            throw Failure(
                 "RAM of \(ByteSize(bytes: ramSize)) at \(hex(ramBase)) is misaligned or wraps around",
                 remedy: "begin it at a multiple of 2MiB")
         }
@@ -64,7 +64,7 @@ public struct GuestImage: Sendable {
     /// Removes compression, once: what comes out has to be an arm64 Image or an ELF file.
     private static func unpacked(
         _ data: Data, _ kind: GuestKernelKind, _ decompress: (Data) throws -> Data
-    ) throws(ImageError) -> (Data, GuestKernelKind) {
+    ) throws(Failure) -> (Data, GuestKernelKind) {
         let packed: Data
         switch kind {
         case .gzip: packed = data
@@ -74,26 +74,26 @@ public struct GuestImage: Sendable {
         let plain: Data
         do {
             plain = try decompress(Data(packed))
-        } catch let error as ImageError {
+        } catch let error as Failure {
             throw error
         } catch {
-            throw ImageError("the kernel cannot be decompressed: \(error)", remedy: "copy the file again")
+            throw Failure("the kernel cannot be decompressed: \(error)", remedy: "copy the file again")
         }
         let inner = try GuestKernelKind(of: plain, format: .auto)
         guard inner == .image || inner == .elf else {
-            throw ImageError(
+            throw Failure(
                 "the kernel is compressed more than once",
                 remedy: "decompress the file with gunzip and name the result")
         }
         return (plain, inner)
     }
 
-    private static func elf(_ data: Data, _ ramBase: UInt64) throws(ImageError) -> ([Module], entry: UInt64, end: UInt64) {
+    private static func elf(_ data: Data, _ ramBase: UInt64) throws(Failure) -> ([Module], entry: UInt64, end: UInt64) {
         let file = try ELFFile(data)
         let segments = file.segments.sorted { $0.physicalAddress < $1.physicalAddress }
         let modules = try Self.modules(segments, file, ramBase)
         guard modules.count <= maximumModules else {
-            throw ImageError(
+            throw Failure(
                 "the kernel's ELF file has \(modules.count) segments to load that lie apart, and "
                     + "\(maximumModules) are possible",
                 remedy: "merge them in its linker script, or name a flat binary with 'format: flat'")
@@ -117,7 +117,7 @@ public struct GuestImage: Sendable {
     /// is zero when the machine starts, and so is what lies between two that become one.
     private static func modules(
         _ segments: [ELFFile.Segment], _ file: ELFFile, _ ramBase: UInt64
-    ) throws(ImageError) -> [Module] {
+    ) throws(Failure) -> [Module] {
         var modules: [Module] = []
         for segment in segments where segment.fileSize > 0 {
             let last = modules.count - 1
@@ -137,8 +137,8 @@ public struct GuestImage: Sendable {
         return modules
     }
 
-    private static func misplaced(_ address: UInt64, below limit: UInt64, _ ramBase: UInt64) -> ImageError {
-        ImageError(
+    private static func misplaced(_ address: UInt64, below limit: UInt64, _ ramBase: UInt64) -> Failure {
+        Failure(
             "the kernel's part for \(hex(address)) lies below \(hex(limit)), where "
                 + (limit == ramBase ? "RAM begins" : "the part before it ends"),
             remedy: "link the kernel for RAM from \(hex(ramBase)) on, without overlaps")
@@ -146,7 +146,7 @@ public struct GuestImage: Sendable {
 
     private static func check(
         _ modules: [Module], from base: UInt64, end: UInt64, ramEnd: UInt64, size: UInt64
-    ) throws(ImageError) {
+    ) throws(Failure) {
         var lowest = base
         for module in modules {
             guard module.address >= lowest else {
@@ -155,7 +155,7 @@ public struct GuestImage: Sendable {
             lowest = module.address + UInt64(module.data.count)
         }
         guard max(end, lowest) <= ramEnd else {
-            throw ImageError(
+            throw Failure(
                 "the kernel needs memory up to \(hex(max(end, lowest))), but the machine's \(ByteSize(bytes: size)) of "
                     + "RAM end at \(hex(ramEnd))",
                 remedy: "give the machine more 'memory', at least "

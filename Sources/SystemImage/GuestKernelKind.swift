@@ -1,6 +1,6 @@
 import Foundation
 
-/// What a machine's kernel file is, judged by its first bytes.
+/// The kind of a machine's kernel file, judged by its first bytes.
 enum GuestKernelKind: Equatable {
     case image
     case elf
@@ -9,10 +9,10 @@ enum GuestKernelKind: Equatable {
     case compressedEFI(offset: UInt64, size: UInt64)
     case flat
 
-    /// - Throws: `ImageError` that says what the file is instead, as far as that can be seen.
-    init(of data: Data, format: GuestImage.Format) throws(ImageError) {
+    /// - Throws: `Failure` that says what the file is instead, as far as that can be seen.
+    init(of data: Data, format: GuestImage.Format) throws(Failure) {
         guard !data.isEmpty else {
-            throw ImageError("the kernel is empty", remedy: "name a file that holds an arm64 Image")
+            throw Failure("the kernel is empty", remedy: "name a file that holds an arm64 Image")
         }
         if format == .flat {
             self = .flat
@@ -31,7 +31,7 @@ enum GuestKernelKind: Equatable {
         }
     }
 
-    private static func compressedPayload(_ data: Data) throws(ImageError) -> (UInt64, UInt64)? {
+    private static func compressedPayload(_ data: Data) throws(Failure) -> (UInt64, UInt64)? {
         let reader = ByteReader(data)
         guard data.starts(with: Array("MZ".utf8)), reader.slice(4, 4) == Data("zimg".utf8) else { return nil }
         let offset = UInt64(try reader.word32(8))
@@ -41,15 +41,15 @@ enum GuestKernelKind: Equatable {
         }
         let compression = String(decoding: type.prefix { $0 != 0 }, as: UTF8.self)
         guard compression == "gzip" else {
-            throw ImageError(
+            throw Failure(
                 "the kernel is compressed with '\(compression)', and only gzip can be undone here",
                 remedy: "unpack it and name the arm64 Image inside")
         }
         return (offset, size)
     }
 
-    private static func foreign(_ data: Data) -> ImageError {
-        ImageError(
+    private static func foreign(_ data: Data) -> Failure {
+        Failure(
             "the kernel is no arm64 image: \(description(data))",
             remedy: "name an arm64 Image, a gzip-compressed one, or an ELF64 file for AArch64; a flat binary needs "
                 + "'format: flat'")
@@ -97,14 +97,14 @@ struct ARM64ImageHeader {
 
     static func hasMagic(_ data: Data) -> Bool { ByteReader(data).slice(56, 4) == Data(magic) }
 
-    init(_ data: Data) throws(ImageError) {
+    init(_ data: Data) throws(Failure) {
         guard data.count >= Self.size, Self.hasMagic(data) else { throw Self.damaged("its header is cut off") }
         let reader = ByteReader(data)
         let offset = try reader.word64(8)
         imageSize = try reader.word64(16)
         let flags = try reader.word64(24)
         guard flags & 1 == 0 else {
-            throw ImageError("the kernel is big-endian", remedy: "name a little-endian arm64 kernel")
+            throw Failure("the kernel is big-endian", remedy: "name a little-endian arm64 kernel")
         }
         textOffset = imageSize == 0 ? Self.oldTextOffset : offset
         guard textOffset.isMultiple(ofSize: 8) else {
@@ -117,7 +117,7 @@ struct ARM64ImageHeader {
         imageSize == 0 ? UInt64(fileSize) * 2 : max(imageSize, UInt64(fileSize))
     }
 
-    static func damaged(_ what: String) -> ImageError {
-        ImageError("the arm64 image is damaged: \(what)", remedy: "build or copy the kernel again")
+    static func damaged(_ what: String) -> Failure {
+        Failure("the arm64 image is damaged: \(what)", remedy: "build or copy the kernel again")
     }
 }

@@ -21,8 +21,8 @@ public struct GuestLayout: Sendable {
     ///   - initrdSize: Bytes of the initial RAM disk, or nil when there is none.
     ///   - ramBase: Where the machine's RAM begins; the same that `image` was made for.
     ///   - ramSize: Bytes of RAM.
-    /// - Throws: `ImageError` when they do not fit.
-    public init(image: GuestImage, initrdSize: Int?, ramBase: UInt64, ramSize: UInt64) throws(ImageError) {
+    /// - Throws: `Failure` when they do not fit.
+    public init(image: GuestImage, initrdSize: Int?, ramBase: UInt64, ramSize: UInt64) throws(Failure) {
         self.image = image
         self.initrdSize = UInt64(initrdSize ?? 0)
         var end = image.end.aligned(to: Self.granule)
@@ -32,7 +32,7 @@ public struct GuestLayout: Sendable {
         let ramEnd = ramBase + ramSize
         guard let slot = Self.deviceTreeSlot(above: end, ramEnd: ramEnd) else {
             let needed = end.aligned(to: GuestImage.blockSize) - ramBase + GuestImage.blockSize
-            throw ImageError(
+            throw Failure(
                 "kernel, initial RAM disk and device tree reach up to \(hex(end)) and beyond, but the machine's "
                     + "\(ByteSize(bytes: ramSize)) of RAM end at \(hex(ramEnd))",
                 remedy: "give the machine more 'memory'; \(ByteSize(bytes: needed)) hold them, and its system needs "
@@ -59,14 +59,14 @@ public struct GuestLayout: Sendable {
     /// - Parameters:
     ///   - initrd: As large as the layout was told.
     ///   - deviceTree: At most `deviceTreeCapacity` bytes.
-    public func modules(initrd: Data?, deviceTree: Data) throws(ImageError) -> [GuestImage.Module] {
+    public func modules(initrd: Data?, deviceTree: Data) throws(Failure) -> [GuestImage.Module] {
         guard UInt64(initrd?.count ?? 0) == initrdSize, (initrd == nil) == (initrdAddress == nil) else {
-            throw ImageError(
+            throw Failure(
                 "the initial RAM disk has \(initrd?.count ?? 0) bytes, but the device tree was made for \(initrdSize)",
                 remedy: "do not change the file while the system is built")
         }
         guard UInt64(deviceTree.count) <= deviceTreeCapacity else {
-            throw ImageError(
+            throw Failure(
                 "the device tree has \(deviceTree.count) bytes, and \(deviceTreeCapacity) are free for it",
                 remedy: "make the machine's device tree overlay smaller, or give the machine more 'memory'")
         }

@@ -2,7 +2,7 @@ import Foundation
 
 /// The hypervisor's kernel as a flat binary: its ELF segments as they lie in memory, zeroed data included.
 public struct KernelImage: Sendable {
-    /// What the boot loader loads, beginning with an arm64 Image header.
+    /// The bytes that the boot loader loads, beginning with an arm64 Image header.
     public let flat: Data
     /// Functions by link-time address; the kernel is linked at 0.
     public let symbols: SymbolTable
@@ -14,7 +14,7 @@ public struct KernelImage: Sendable {
     private static let flags: UInt64 = 0b1010
 
     /// - Parameter elf: Linked at 0, position-independent, with an arm64 Image header as its first bytes.
-    public init(elf: Data) throws(ImageError) {
+    public init(elf: Data) throws(Failure) {
         var flat = Data()
         for segment in try ELFFile(elf).segments.sorted(by: { $0.physicalAddress < $1.physicalAddress }) {
             let end = segment.physicalAddress + segment.memorySize
@@ -49,8 +49,8 @@ public struct KernelImage: Sendable {
         return joined
     }
 
-    private static func unfit(_ what: String) -> ImageError {
-        ImageError("the kernel's ELF file is unfit: \(what)", remedy: "link it with the kernel's linker script")
+    private static func unfit(_ what: String) -> Failure {
+        Failure("the kernel's ELF file is unfit: \(what)", remedy: "link it with the kernel's linker script")
     }
 }
 

@@ -7,24 +7,24 @@ extension Manifest {
     /// - Parameters:
     ///   - path: The manifest's file. Errors name it as it is given here.
     ///   - programs: Nil: whoever builds them will see which there are.
-    ///   - overrides: What replaces the manifest's board, after the manifest was checked against its own.
+    ///   - overrides: Values that replace the manifest's board, after the manifest was checked against its own.
     ///   - inspect: Looks at a machine's files, as far as they are there, and says what is wrong with them.
-    /// - Throws: `Diagnostics` with everything that is wrong with it.
+    /// - Throws: `Failure` with everything that is wrong with it.
     public static func load(
         path: String, programs: KnownPrograms? = nil, overriding overrides: BoardOverrides = BoardOverrides(),
         inspecting inspect: (MachineDescription) -> [MachineFinding] = { _ in [] }
-    ) throws(Diagnostics) -> Manifest {
+    ) throws(Failure) -> Manifest {
         let source = ManifestSource(path: path, programs: programs)
-        guard let root = source.parse() else { throw Diagnostics(all: source.diagnostics) }
+        guard let root = source.parse() else { throw Failure(source.diagnostics) }
         var parser = ManifestParser(source: source, root: root)
         var manifest = parser.manifest(file: URL(fileURLWithPath: path))
         if source.diagnostics.isEmpty { parser.apply(overrides, to: &manifest) }
-        guard source.diagnostics.isEmpty else { throw Diagnostics(all: source.diagnostics) }
+        guard source.diagnostics.isEmpty else { throw Failure(source.diagnostics) }
         parser.checkConsoleDriver(of: manifest)
         parser.checkPriorities(of: manifest)
         parser.checkMachines(of: manifest, inspect)
-        guard source.diagnostics.isEmpty else { throw Diagnostics(all: source.diagnostics) }
-        manifest.warnings = Diagnostics(all: source.warnings).all
+        guard source.diagnostics.isEmpty else { throw Failure(source.diagnostics) }
+        manifest.warnings = source.warnings.sortedByPlace
         return manifest
     }
 }
@@ -38,7 +38,7 @@ struct ManifestParser {
 
     init(source: ManifestSource, root: Node) {
         self.source = source
-        system = ManifestSection(root, title: "the manifest", at: nil, keys: ManifestKeys.system, source: source)
+        system = ManifestSection(root, title: "the manifest", at: nil, part: .system, source: source)
     }
 
     mutating func manifest(file: URL) -> Manifest {
@@ -95,14 +95,12 @@ struct ManifestParser {
         var board = BoardDescription()
         guard let node = system.node("board") else { return board }
         let section = ManifestSection(
-            node, title: "the board", at: system.mark(of: "board"), keys: ManifestKeys.board, source: source)
-        board.name = section.choice("name", of: BoardDescription.boards, default: board.name)
-        board.cpu = section.choice("cpu", of: BoardDescription.cpuModels, default: board.cpu)
-        board.cores = section.number("cores", in: BoardDescription.coreCounts, default: board.cores)
-        board.memory = section.size(
-            "memory", in: BoardDescription.memorySizes, multipleOf: BoardDescription.memoryGranule,
-            default: board.memory)
-        let onFailure = section.choice("on-failure", of: BoardDescription.onFailures.map(\.name), default: "continue")
+            node, title: "the board", at: system.mark(of: "board"), part: .board, source: source)
+        board.name = section.choice("name")
+        board.cpu = section.choice("cpu")
+        board.cores = section.number("cores")
+        board.memory = section.size("memory")
+        let onFailure = section.choice("on-failure")
         board.onFailure = BoardDescription.onFailures.first { $0.name == onFailure }?.value ?? .goOn
         return board
     }
@@ -131,7 +129,7 @@ struct ManifestParser {
         checkName(name, of: kind, at: nameNode.mark)
         let section = ManifestSection(
             value, title: "\(kind) '\(name.shortened)'", at: nameNode.mark,
-            keys: isMachine ? ManifestKeys.machine : ManifestKeys.component, source: source)
+            part: isMachine ? .machine : .component, source: source)
         let tenant: TenantDescription =
             isMachine
             ? .machine(MachineParser(section: section, cores: cores).machine(name: name))

@@ -39,7 +39,7 @@ public struct BoardDescription: Sendable, Equatable {
     public var cores = 1
     /// Bytes of RAM.
     public var memory: UInt64 = 1 << 30
-    /// What it does when the top of the supervision tree gives up.
+    /// The board's reaction when the top of the supervision tree gives up.
     public var onFailure = OnFailure.goOn
 
     public init() {}
@@ -177,7 +177,7 @@ public enum TenantDescription: Sendable, Equatable {
     }
 }
 
-/// What the command line changes about the manifest's board.
+/// Changes of the command line to the manifest's board.
 public struct BoardOverrides: Sendable {
     public var cpu: String?
     /// When there are fewer than in the manifest, a tenant's core is taken modulo this number.

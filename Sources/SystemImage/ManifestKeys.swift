@@ -1,21 +1,7 @@
 import ABI
 
-/// The keys that a manifest may hold, part by part. `Schemas/manifest.schema.json` has the same; a test compares them.
+/// Guesses the key that somebody had in mind. `ManifestPart` has the keys.
 enum ManifestKeys {
-    static let system = ["system", "board", "root", "machines", "components", "groups", "shared-memory"]
-    static let board = ["name", "cpu", "cores", "memory", "on-failure"]
-    static let machine = [
-        "guest", "flavour", "kernel", "initrd", "format", "command-line", "memory", "cpus", "priority", "core",
-        "on-reset", "on-panic", "watchdog", "after", "device-tree", "monitor", "event-peer", "restart",
-    ]
-    /// Where a program of this repository is named.
-    static let program = ["target"]
-    static let component = ["target", "package", "memory", "stack", "priority", "core", "budget", "period", "arguments", "uses", "shared", "paged", "devices", "dma", "after", "restart"]
-    static let paged = ["by", "file"]
-    static let sharedMemory = ["size", "between"]
-    static let group = ["members", "restart"]
-    static let restart = ["limit", "within", "backoff", "backoff-limit", "on-limit"]
-
     /// Names that other systems give to the same thing.
     private static let synonyms: [(key: String, names: [String])] = [
         ("command-line", ["cmdline", "bootargs", "append", "kernel-args", "args", "cmd-line"]),

@@ -50,7 +50,7 @@ extension ManifestParser {
         }
     }
 
-    /// Whoever a machine can wake is another machine.
+    /// Checks that each `event-peer` is another machine.
     func checkEventPeers() {
         let machines = declarations.filter(\.isMachine).map(\.name)
         for declaration in declarations {

@@ -3,7 +3,7 @@ import Yams
 
 /// A component that another one may call, under a name of the caller's choice.
 public struct ConnectionDescription: Sendable, Equatable {
-    /// What the client's program calls it.
+    /// The name that the client's program uses.
     public var name: String
     /// The component that serves.
     public var server: String

@@ -21,7 +21,7 @@ extension ComponentParser {
     func paged() -> PagedDescription? {
         guard let node = section.node("paged") else { return nil }
         let paging = ManifestSection(
-            node, title: "'paged' of \(section.title)", at: section.mark(of: "paged"), keys: ManifestKeys.paged,
+            node, title: "'paged' of \(section.title)", at: section.mark(of: "paged"), part: .paged,
             source: section.source)
         guard let pager = paging.text("by"), let file = paging.path("file") else {
             if node.mapping != nil, !paging.has("by") || !paging.has("file"), !paging.hasUnknownKeys {

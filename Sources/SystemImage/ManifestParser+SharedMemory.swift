@@ -78,7 +78,7 @@ extension ManifestParser {
         }
         checkName(name, of: "shared memory", at: nameNode.mark)
         let section = ManifestSection(
-            value, title: "shared memory '\(name.shortened)'", at: nameNode.mark, keys: ManifestKeys.sharedMemory,
+            value, title: "shared memory '\(name.shortened)'", at: nameNode.mark, part: .sharedMemory,
             source: source)
         guard section.isMapping, section.has("size"), section.has("between") else {
             if !section.hasUnknownKeys {
@@ -88,8 +88,7 @@ extension ManifestParser {
             }
             return nil
         }
-        let size = section.size(
-            "size", in: SharedMemoryDescription.sizes, multipleOf: Program.pageSize, default: 1 << 20)
+        let size = section.size("size", default: 1 << 20)
         return SharedMemoryDescription(name: name, size: size, ends: ends(section))
     }
 

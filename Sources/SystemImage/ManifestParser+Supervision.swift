@@ -3,18 +3,17 @@ import Foundation
 import Yams
 
 extension ManifestSection {
-    /// What is said below `restart`.
+    /// Returns the policy below `restart`.
     func restart(default standard: RestartDescription) -> RestartDescription {
         var restart = standard
         guard let node = node("restart") else { return restart }
         let section = ManifestSection(
-            node, title: "'restart' of \(title)", at: mark(of: "restart"), keys: ManifestKeys.restart, source: source)
-        restart.limit = section.number("limit", in: RestartDescription.limits, default: restart.limit)
+            node, title: "'restart' of \(title)", at: mark(of: "restart"), part: .restart, source: source)
+        restart.limit = section.number("limit", default: restart.limit)
         restart.window = section.time("within", default: restart.window)
         restart.backoff = section.time("backoff", default: restart.backoff)
         restart.backoffLimit = section.time("backoff-limit", default: max(restart.backoffLimit, restart.backoff))
-        restart.onLimit =
-            section.choice("on-limit", of: ["escalate", "stop"], default: "escalate") == "stop" ? .stop : .escalate
+        restart.onLimit = section.choice("on-limit") == "stop" ? .stop : .escalate
         if restart.backoffLimit < restart.backoff {
             section.report(
                 at: "backoff-limit",
@@ -55,7 +54,7 @@ struct GroupDeclaration {
 }
 
 extension ManifestParser {
-    /// What is said below `groups`.
+    /// Returns the groups below `groups`.
     func groups() -> [GroupDeclaration] {
         guard let node = system.node("groups"), !node.isEmpty else { return [] }
         guard let mapping = node.mapping else {
@@ -83,7 +82,7 @@ extension ManifestParser {
         }
         checkName(name, of: "group", at: nameNode.mark)
         let section = ManifestSection(
-            value, title: "group '\(name.shortened)'", at: nameNode.mark, keys: ManifestKeys.group, source: source)
+            value, title: "group '\(name.shortened)'", at: nameNode.mark, part: .group, source: source)
         let members = section.list("members", of: "names")
         if members.isEmpty, section.isMapping, !section.hasUnknownKeys {
             source.report(

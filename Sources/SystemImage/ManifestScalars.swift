@@ -2,7 +2,7 @@ import Foundation
 import Yams
 
 extension Node {
-    /// What the node is, in words for an error.
+    /// Names the kind of the node, in words for an error.
     var kindDescription: String {
         switch self {
         case .mapping: return "a mapping"

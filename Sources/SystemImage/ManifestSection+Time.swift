@@ -15,8 +15,8 @@ extension ManifestSection {
                 at: key, "\(title) has '\(key)' but no '\(other)', and one means nothing without the other",
                 remedy: "add '\(other)', or remove '\(key)'")
         }
-        guard let budget = time("budget", in: ComponentDescription.budgets, example: "100us"),
-            let period = time("period", in: ComponentDescription.periods, example: "1ms")
+        guard let budget = time("budget", example: "100us"),
+            let period = time("period", example: "1ms")
         else { return .unlimited }
         if budget > period {
             report(
@@ -29,7 +29,8 @@ extension ManifestSection {
     }
 
     /// Nanoseconds.
-    private func time(_ key: String, in range: ClosedRange<UInt64>, example: String) -> UInt64? {
+    private func time(_ key: String, example: String) -> UInt64? {
+        let range = durations(key)
         guard let node = node(key) else { return nil }
         let remedy = "write '\(key): \(example)', for example; units are ns, us, ms and s"
         guard let time = node.text.flatMap(TimeSpan.init) else {

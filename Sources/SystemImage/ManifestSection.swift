@@ -5,19 +5,23 @@ import Yams
 /// the default, so that one run finds all errors.
 struct ManifestSection {
     let source: ManifestSource
-    /// What errors call it: `machine 'debian'`.
+    /// The name that errors use: `machine 'debian'`.
     let title: String
     /// Where the section's own name stands.
     let mark: Mark?
     /// False when something else stands in its place, which has been reported.
     let isMapping: Bool
+    /// The keys that it may hold.
+    private let part: ManifestPart
     private(set) var hasUnknownKeys = false
     private var values: [String: (key: Node, value: Node)] = [:]
 
-    init(_ node: Node, title: String, at mark: Mark?, keys known: [String], source: ManifestSource) {
+    init(_ node: Node, title: String, at mark: Mark?, part: ManifestPart, source: ManifestSource) {
         self.source = source
         self.title = title
         self.mark = mark ?? node.mark
+        self.part = part
+        let known = part.names
         isMapping = node.mapping != nil
         guard let mapping = node.mapping else {
             // Nothing behind the colon: everything by default.
@@ -74,7 +78,16 @@ struct ManifestSection {
         return text
     }
 
-    func number(_ key: String, in range: ClosedRange<Int>, default standard: Int) -> Int {
+    /// Returns a number of the range that the key has.
+    ///
+    /// - Parameters:
+    ///   - narrower: A part of that range, where another key decides it.
+    ///   - standard: The default, where the key has none of its own.
+    func number(_ key: String, in narrower: ClosedRange<Int>? = nil, default standard: Int? = nil) -> Int {
+        guard case .number(let whole, let own) = part[key].kind, let standard = standard ?? own else {
+            preconditionFailure("'\(key)' is no number with a default")
+        }
+        let range = narrower ?? whole
         guard let node = node(key) else { return standard }
         let expected = "a whole number from \(range.lowerBound) to \(range.upperBound)"
         guard node.scalar != nil, let number = node.signedNumber else {
@@ -91,7 +104,8 @@ struct ManifestSection {
     }
 
     /// `true` or `false`.
-    func flag(_ key: String, default standard: Bool) -> Bool {
+    func flag(_ key: String) -> Bool {
+        guard case .flag(let standard) = part[key].kind else { preconditionFailure("'\(key)' is no flag") }
         guard let node = node(key) else { return standard }
         guard node.scalar != nil, let value = node.bool else {
             reportType(key, node, expected: "true or false", remedy: "write '\(key): \(!standard)', or leave it out")
@@ -100,9 +114,13 @@ struct ManifestSection {
         return value
     }
 
-    func size(
-        _ key: String, in range: ClosedRange<UInt64>, multipleOf granule: UInt64, default standard: UInt64
-    ) -> UInt64 {
+    /// Returns a number of bytes of the range that the key has.
+    ///
+    /// - Parameter standard: The default, where the key has none of its own.
+    func size(_ key: String, default standard: UInt64? = nil) -> UInt64 {
+        guard case .size(let range, let granule, let own) = part[key].kind, let standard = standard ?? own else {
+            preconditionFailure("'\(key)' is no size with a default")
+        }
         guard let node = node(key) else { return standard }
         let example = "write '\(key): \(ByteSize(bytes: standard))', for example; units are KiB, MiB and GiB"
         guard let bytes = node.byteSize else {
@@ -126,8 +144,13 @@ struct ManifestSection {
         return bytes
     }
 
+    /// Returns one of the key's choices.
+    ///
     /// - Parameter advice: Stands behind the remedy, if what somebody wants may be no choice at all.
-    func choice(_ key: String, of choices: [String], default standard: String, otherwise advice: String = "") -> String {
+    func choice(_ key: String, otherwise advice: String = "") -> String {
+        guard case .choice(let choices, let own) = part[key].kind, let standard = own else {
+            preconditionFailure("'\(key)' is no choice with a default")
+        }
         guard has(key), let text = text(key) else { return standard }
         guard choices.contains(text) else {
             let guess = text.nearest(in: choices).map { "did you mean '\($0)'? " } ?? ""
@@ -137,6 +160,12 @@ struct ManifestSection {
             return standard
         }
         return text
+    }
+
+    /// The range of a length of time.
+    func durations(_ key: String) -> ClosedRange<UInt64> {
+        guard case .duration(let range) = part[key].kind else { preconditionFailure("'\(key)' is no length of time") }
+        return range
     }
 
     /// The elements of a list; a single value counts as a list of one nowhere.

@@ -17,7 +17,7 @@ public struct KnownPrograms: Sendable {
 final class ManifestSource {
     /// The path as the user gave it.
     let path: String
-    /// What relative paths in the manifest are relative to.
+    /// The folder at which relative paths of the manifest begin.
     let folder: URL
     let programs: KnownPrograms?
     private(set) var diagnostics: [Diagnostic] = []
@@ -32,7 +32,7 @@ final class ManifestSource {
     }
 
     func report(line: Int, column: Int, _ problem: String, remedy: String) {
-        diagnostics.append(Diagnostic(file: path, line: line, column: column, problem: problem, remedy: remedy))
+        diagnostics.append(Diagnostic(problem, remedy: remedy, at: place(line, column)))
     }
 
     func report(at mark: Mark?, _ problem: String, remedy: String) {
@@ -40,10 +40,12 @@ final class ManifestSource {
     }
 
     func warn(at mark: Mark?, _ problem: String, remedy: String) {
-        var warning = Diagnostic(
-            file: path, line: mark?.line ?? 1, column: mark?.column ?? 1, problem: problem, remedy: remedy)
-        warning.severity = .warning
-        warnings.append(warning)
+        warnings.append(
+            Diagnostic(problem, remedy: remedy, at: place(mark?.line ?? 1, mark?.column ?? 1), severity: .warning))
+    }
+
+    private func place(_ line: Int, _ column: Int) -> Diagnostic.Place {
+        Diagnostic.Place(file: path, line: line, column: column)
     }
 
     func report(at node: Node, _ problem: String, remedy: String) {
@@ -113,7 +115,8 @@ final class ManifestSource {
         }
     }
 
-    /// What YAML's reader stumbles over; its own position is of no use when text is not ASCII.
+    /// Returns the place of the first control character. The position that YAML's reader reports is wrong if text is not
+    /// ASCII.
     private func firstControlCharacter(in text: String) -> (line: Int, column: Int) {
         var (line, column) = (1, 1)
         for scalar in text.unicodeScalars {

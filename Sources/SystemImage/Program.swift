@@ -28,9 +28,9 @@ public struct Program: Sendable {
     static let maximumSegments = 4
 
     /// - Parameter elf: An executable for AArch64, linked with `Runtime/component.ld`.
-    /// - Throws: `ImageError` when it is none, when a segment lies outside a component's program space, when two share
+    /// - Throws: `Failure` when it is none, when a segment lies outside a component's program space, when two share
     ///   a page, or when one is both writable and executable.
-    public init(elf: Data) throws(ImageError) {
+    public init(elf: Data) throws(Failure) {
         let file = try ELFFile(elf)
         let loaded = file.segments.sorted { $0.virtualAddress < $1.virtualAddress }
         guard loaded.count <= Self.maximumSegments else {
@@ -62,7 +62,7 @@ public struct Program: Sendable {
     /// Bytes of its memory: what it shares with the image, and what it has for itself.
     public var memorySize: UInt64 { segments.reduce(0) { $0 + $1.memorySize } }
 
-    private static func check(_ segment: ELFFile.Segment, after end: UInt64) throws(ImageError) {
+    private static func check(_ segment: ELFFile.Segment, after end: UInt64) throws(Failure) {
         let address = segment.virtualAddress
         guard address.isMultiple(ofSize: pageSize) else {
             throw unfit("the segment for \(hex(address)) does not begin on a page of 4 KiB")
@@ -93,8 +93,8 @@ public struct Program: Sendable {
         return rights.rawValue
     }
 
-    private static func unfit(_ what: String, remedy: String = "link it with Runtime/component.ld") -> ImageError {
-        ImageError("the program cannot be a component: \(what)", remedy: remedy)
+    private static func unfit(_ what: String, remedy: String = "link it with Runtime/component.ld") -> Failure {
+        Failure("the program cannot be a component: \(what)", remedy: remedy)
     }
 }
 

@@ -14,7 +14,7 @@ public struct SymbolTable: Sendable {
     public let symbols: [Symbol]
 
     /// Reads `.symtab`. A file without one gives an empty table.
-    public init(elf: Data) throws(ImageError) {
+    public init(elf: Data) throws(Failure) {
         let reader = try ELFFile(elf).reader
         let table = try reader.word64(40)
         let entrySize = UInt64(try reader.word16(58))
@@ -58,7 +58,7 @@ public struct SymbolTable: Sendable {
 
     private static func append(
         _ found: inout [Symbol], _ reader: ByteReader, section: UInt64, strings: UInt64
-    ) throws(ImageError) {
+    ) throws(Failure) {
         let offset = try reader.word64(section + 24)
         let size = try reader.word64(section + 32)
         guard reader.contains(offset, size),

@@ -2,30 +2,30 @@ import ABI
 
 extension SystemImageWriter {
     /// What kernel and root rely on, whoever made the tenants.
-    func check() throws(ImageError) {
+    func check() throws(Failure) {
         guard let driver = tenants.first, driver.kind == .consoleDriver,
             !tenants.dropFirst().contains(where: { $0.kind == .consoleDriver })
         else {
-            throw ImageError(
+            throw Failure(
                 "the system has no console driver in front, or more than one", remedy: "put exactly one in first place")
         }
         guard tenants.count <= Tenant.maximumDeclared + 1 else {
-            throw ImageError(
+            throw Failure(
                 "the system has \(tenants.count) tenants, and \(Tenant.maximumDeclared + 1) have a console",
                 remedy: "remove machines or components")
         }
         var names: Set<String> = []
         for tenant in tenants {
             guard names.insert(tenant.name).inserted else {
-                throw ImageError("two tenants are named '\(tenant.name)'", remedy: "rename one of them")
+                throw Failure("two tenants are named '\(tenant.name)'", remedy: "rename one of them")
             }
             try check(tenant)
         }
     }
 
-    private func check(_ tenant: Tenant) throws(ImageError) {
-        func require(_ condition: Bool, _ what: String, _ remedy: String) throws(ImageError) {
-            guard condition else { throw ImageError("'\(tenant.name)': \(what)", remedy: remedy) }
+    private func check(_ tenant: Tenant) throws(Failure) {
+        func require(_ condition: Bool, _ what: String, _ remedy: String) throws(Failure) {
+            guard condition else { throw Failure("'\(tenant.name)': \(what)", remedy: remedy) }
         }
         try require(
             (1...Tenant.nameSize).contains(tenant.name.utf8.count), "its name has \(tenant.name.utf8.count) bytes",
@@ -62,15 +62,15 @@ extension SystemImageWriter {
             "its event peer '\(peer)' is no other machine", "name another machine")
     }
 
-    private func check(_ machine: MachineImage, of name: String) throws(ImageError) {
+    private func check(_ machine: MachineImage, of name: String) throws(Failure) {
         guard machine.memory.size > 0, machine.memory.size.isMultiple(ofSize: GuestImage.blockSize),
             machine.memory.base.isMultiple(ofSize: GuestImage.blockSize)
-        else { throw ImageError("'\(name)': its RAM is no multiple of 2MiB", remedy: "round its 'memory' up") }
+        else { throw Failure("'\(name)': its RAM is no multiple of 2MiB", remedy: "round its 'memory' up") }
         guard MachineDescription.cpuCounts.contains(machine.virtualCPUs) else {
-            throw ImageError("'\(name)': it has \(machine.virtualCPUs) virtual CPUs", remedy: "use 1 to 4")
+            throw Failure("'\(name)': it has \(machine.virtualCPUs) virtual CPUs", remedy: "use 1 to 4")
         }
         guard machine.modules.count <= MachineImage.maximumModules else {
-            throw ImageError(
+            throw Failure(
                 "'\(name)': \(machine.modules.count) parts belong into its RAM, and \(MachineImage.maximumModules) can",
                 remedy: "merge segments of its kernel")
         }
@@ -79,7 +79,7 @@ extension SystemImageWriter {
             guard module.address >= machine.memory.base, module.address.isMultiple(ofSize: 8),
                 offset <= machine.memory.size, UInt64(module.data.count) <= machine.memory.size - offset
             else {
-                throw ImageError(
+                throw Failure(
                     "'\(name)': a part for \(hex(module.address)) lies outside its RAM or is misaligned",
                     remedy: "give the machine more 'memory'")
             }

@@ -30,15 +30,15 @@ public struct SystemImageWriter {
 
     /// The file: the kernel, zeros up to `ImageHeader.alignment`, and the image.
     ///
-    /// - Throws: `ImageError` when the tenants contradict one another or the board.
-    public func write() throws(ImageError) -> Data { try planned().file }
+    /// - Throws: `Failure` when the tenants contradict one another or the board.
+    public func write() throws(Failure) -> Data { try planned().file }
 
     /// The plan of the system.
     ///
     /// - Throws: As `write`.
-    public func plan() throws(ImageError) -> Plan { try planned().plan }
+    public func plan() throws(Failure) -> Plan { try planned().plan }
 
-    private func planned() throws(ImageError) -> (plan: Plan, file: Data) {
+    private func planned() throws(Failure) -> (plan: Plan, file: Data) {
         try check()
         var contents = ImageContents(from: UInt64(MemoryLayout<ImageHeader>.size))
         let placedRoot = contents.place(root)
@@ -48,7 +48,7 @@ public struct SystemImageWriter {
         let plan = try builder.build()
         contents = builder.contents
         if let fault = plan.faults(imageSize: contents.end).first {
-            throw ImageError("the plan contradicts itself: \(fault)", remedy: "report it, with the manifest")
+            throw Failure("the plan contradicts itself: \(fault)", remedy: "report it, with the manifest")
         }
         let records = PlanRecords(
             plan, at: contents.end, imageResidue: imageResidue, furtherRootSlots: furtherRootSlots)
@@ -69,7 +69,7 @@ public struct SystemImageWriter {
     }
 
     /// The board's memory against everything that lies in it.
-    private func checkMemory(imageSize: UInt64) throws(ImageError) {
+    private func checkMemory(imageSize: UInt64) throws(Failure) {
         let available = board.ram.reduce(0) { $0 + $1.size }
         let tenantMemory = tenants.reduce(0) { sum, tenant in
             sum + tenant.heapSize + sharedMemory(of: tenant) + tenant.program.memorySize
@@ -79,7 +79,7 @@ public struct SystemImageWriter {
         let regions = sharedMemory.reduce(0) { $0 + $1.size }
         let needed = tenantMemory + regions + imageSize + UInt64(kernel.flat.count) + Self.reserve
         guard needed <= available else {
-            throw ImageError(
+            throw Failure(
                 "machines and components (\(rounded(tenantMemory))), the image with their files (\(rounded(imageSize)))"
                     + " and the system itself (\(rounded(Self.reserve))) need \(rounded(needed)), but the board has "
                     + "\(rounded(available))",

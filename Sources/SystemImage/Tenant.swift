@@ -91,7 +91,7 @@ public struct MachineImage: Sendable {
     /// The machine that `description` asks for, with `layout` filled in.
     public init(
         _ description: MachineDescription, layout: GuestLayout, initrd: Data?, deviceTree: Data
-    ) throws(ImageError) {
+    ) throws(Failure) {
         self.init(
             memory: MemoryRange(base: Self.ramBase, size: description.memory), virtualCPUs: description.cpus,
             entry: layout.image.entry, argument: layout.deviceTreeAddress,

@@ -10,15 +10,13 @@ struct MachineParser {
         var machine = MachineDescription(name: name)
         machine.guest = guest()
         machine.commandLine = commandLine(default: machine.commandLine)
-        machine.memory = section.size(
-            "memory", in: MachineDescription.memoryGranule...BoardDescription.memorySizes.upperBound,
-            multipleOf: MachineDescription.memoryGranule, default: machine.memory)
-        machine.cpus = section.number("cpus", in: MachineDescription.cpuCounts, default: machine.cpus)
-        machine.priority = section.number("priority", in: Tenant.priorities, default: machine.priority)
+        machine.memory = section.size("memory")
+        machine.cpus = section.number("cpus")
+        machine.priority = section.number("priority")
         machine.core = section.core(of: cores)
-        machine.restarts = section.choice("on-reset", of: ["restart", "stop"], default: "restart") == "restart"
-        machine.diesOfPanic = section.choice("on-panic", of: ["report", "restart"], default: "report") == "restart"
-        machine.hasWatchdog = section.flag("watchdog", default: machine.hasWatchdog)
+        machine.restarts = section.choice("on-reset") == "restart"
+        machine.diesOfPanic = section.choice("on-panic") == "restart"
+        machine.hasWatchdog = section.flag("watchdog")
         machine.after = section.startsAfter()
         machine.deviceTree = section.path("device-tree")
         machine.monitor = section.program("monitor", default: machine.monitor)
@@ -30,14 +28,14 @@ struct MachineParser {
     private func guest() -> GuestSource {
         guard section.has("kernel") else {
             _ = section.choice(
-                "guest", of: ["debian"], default: "debian",
+                "guest",
                 otherwise: "; another system starts from its own files: write 'kernel: FILE', and 'initrd: FILE', instead of 'guest'")
             for key in ["initrd", "format"] where section.has(key) {
                 section.report(
                     at: key, "\(section.title) has '\(key)' but no 'kernel' that it belongs to",
                     remedy: "name the kernel's file with 'kernel:', or remove '\(key)'")
             }
-            let flavour = section.choice("flavour", of: DebianFlavour.allCases.map(\.rawValue), default: "cloud")
+            let flavour = section.choice("flavour")
             return .debian(flavour: DebianFlavour(rawValue: flavour) ?? .cloud)
         }
         for key in ["guest", "flavour"] where section.has(key) {
@@ -46,7 +44,7 @@ struct MachineParser {
                 remedy: "keep '\(key)' for Debian's kernel, or 'kernel' for a file of your own")
         }
         if let node = section.node("kernel"), node.mapping != nil { return builtGuest(node) }
-        let format = section.choice("format", of: GuestImage.Format.allCases.map(\.rawValue), default: "auto")
+        let format = section.choice("format")
         let initrd = section.path("initrd")
         guard let kernel = section.path("kernel") else { return .debian(flavour: .cloud) }
         let kernelFormat = GuestImage.Format(rawValue: format) ?? .auto
@@ -58,7 +56,7 @@ struct MachineParser {
     private func builtGuest(_ node: Node) -> GuestSource {
         let kernel = ManifestSection(
             node, title: "'kernel' of \(section.title)", at: section.mark(of: "kernel"),
-            keys: ManifestKeys.program, source: section.source)
+            part: .program, source: section.source)
         for key in ["initrd", "format"] where section.has(key) {
             section.report(
                 at: key, "\(section.title) has '\(key)', which a program of this repository does not take",
@@ -84,7 +82,7 @@ struct MachineParser {
         do {
             _ = try GuestKernelKind(of: data, format: format)
         } catch {
-            section.report(at: "kernel", "'kernel' of \(section.title): \(error.problem)", remedy: error.remedy)
+            section.report(at: "kernel", "'kernel' of \(section.title): \(error.problem)", remedy: error.remedy ?? "name another")
         }
     }
 
@@ -116,21 +114,15 @@ struct ComponentParser {
     func component(name: String) -> ComponentDescription {
         // Without a program something has been reported, and no manifest comes out.
         var component = ComponentDescription(name: name, program: program() ?? .target(""))
-        component.memory = section.size(
-            "memory", in: ComponentDescription.memorySizes, multipleOf: ComponentDescription.memoryGranule,
-            default: component.memory)
-        component.stack = section.size(
-            "stack", in: ComponentDescription.stackSizes, multipleOf: ComponentDescription.memoryGranule,
-            default: component.stack)
-        component.priority = section.number("priority", in: Tenant.priorities, default: component.priority)
+        component.memory = section.size("memory")
+        component.stack = section.size("stack")
+        component.priority = section.number("priority")
         component.core = section.core(of: cores)
         component.allowance = section.timeAllowance()
         component.arguments = arguments()
         component.uses = connections()
         component.paged = paged()
-        component.shared = section.size(
-            "shared", in: ComponentDescription.sharedSizes, multipleOf: ComponentDescription.memoryGranule,
-            default: component.shared)
+        component.shared = section.size("shared")
         if component.shared > 0, !section.has("uses") {
             section.report(
                 at: "shared", "\(section.title) shares memory with the components that it uses, and uses none",
@@ -206,7 +198,7 @@ extension ManifestSection {
         guard let node = node(key) else { return standard }
         let owner = title == "the manifest" ? "" : " of \(title)"
         let section = ManifestSection(
-            node, title: "'\(key)'\(owner)", at: mark(of: key), keys: ManifestKeys.program, source: source)
+            node, title: "'\(key)'\(owner)", at: mark(of: key), part: .program, source: source)
         return section.targetName(example: "a program such as \(standard)") ?? standard
     }
 
@@ -235,7 +227,7 @@ extension ManifestSection {
 
     func core(of cores: Int) -> Int {
         guard let number = node("core")?.signedNumber, number >= cores else {
-            return self.number("core", in: 0...(cores - 1), default: 0)
+            return self.number("core", in: 0...(cores - 1))
         }
         let (available, possible) =
             cores == 1 ? ("one core", "'core: 0'") : ("\(cores) cores", "a core from 0 to \(cores - 1)")

@@ -1,18 +1,17 @@
 import ArgumentParser
 import Foundation
 import SystemImage
+import Tool
+import Workshop
 
 @main
 struct Entente: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "entente",
         abstract: "Builds, runs and tests systems of machines and components on the Entente kernel.",
-        subcommands: [
-            RunCommand.self, ConsoleCommand.self, RestartCommand.self, DebugCommand.self, BuildCommand.self, CheckCommand.self,
-            TestCommand.self, BenchCommand.self, NewCommand.self, GenerateCommand.self, DocsCommand.self, CleanCommand.self,
-        ])
+        subcommands: UserCommands.all + WorkshopCommands.all)
 
-    /// Errors are shown as they describe themselves, and end the tool with their own status.
+    /// Runs the command and prints the failure that ends it. No other function prints failures that end the tool.
     static func main() {
         StandardStreams.endWhenClosed()
         do {
@@ -24,19 +23,12 @@ struct Entente: ParsableCommand {
                 throw code
             }
             try StandardStreams.finish()
-        } catch let failure as Failure {
-            Progress.say("entente: error: \(failure)")
+        } catch let error where error is Failure || error is CocoaError {
+            let failure = Failure.of(error)
+            Progress.end(with: failure)
             Foundation.exit(failure.status)
-        } catch let diagnostics as Diagnostics {
-            Progress.say(diagnostics.description)
-            Foundation.exit(1)
-        } catch let error as ImageError {
-            Progress.say("entente: \(error)")
-            Foundation.exit(1)
-        } catch let error as CocoaError {
-            Progress.say("entente: error: \(Failure(error))")
-            Foundation.exit(1)
         } catch {
+            // The parser's own errors, its help, and exit codes.
             exit(withError: error)
         }
     }

@@ -71,25 +71,25 @@ import Testing
 
     @Test func refusesABoardWithoutGICv3() {
         #expect { try board(source(controller: "arm,cortex-a15-gic")) } throws: {
-            ($0 as? ImageError)?.remedy == "start QEMU with gic-version=3"
+            ($0 as? Failure)?.remedy == "start QEMU with gic-version=3"
         }
     }
 
     @Test func refusesABoardWithoutSerialPort() {
-        #expect(throws: ImageError.self) { try board(source(serial: "ns16550a")) }
+        #expect(throws: Failure.self) { try board(source(serial: "ns16550a")) }
     }
 
     @Test func refusesASerialPortInsideRAM() {
-        #expect(throws: ImageError.self) { try board(source(serialBase: "0x40000000")) }
+        #expect(throws: Failure.self) { try board(source(serialBase: "0x40000000")) }
     }
 
     @Test func refusesTooManyCores() {
         let cores = (1...8).map { "cpu@\($0) { device_type = \"cpu\"; reg = <\($0)>; };" }.joined()
-        #expect(throws: ImageError.self) { try board(source(secondCore: cores)) }
+        #expect(throws: Failure.self) { try board(source(secondCore: cores)) }
     }
 
     @Test func refusesAFileThatIsNoDeviceTree() {
-        #expect(throws: ImageError.self) {
+        #expect(throws: Failure.self) {
             try Board(deviceTree: URL(fileURLWithPath: #filePath)) {
                 String(decoding: try run("fdtget", $0), as: UTF8.self)
             }

@@ -16,7 +16,7 @@ import Testing
     func isRefusedWithItsMessage(name: String) throws {
         let path = Repository.manifests.appendingPathComponent(name).path
         let expectedFile = URL(fileURLWithPath: path).deletingPathExtension().appendingPathExtension("expected")
-        let message = #expect(throws: Diagnostics.self) { try Manifest.load(path: path) }?.description ?? ""
+        let message = #expect(throws: Failure.self) { try Manifest.load(path: path) }?.description ?? ""
         let shown = message.replacingOccurrences(of: path, with: name) + "\n"
         if ProcessInfo.processInfo.environment["ENTENTE_UPDATE_EXPECTED"] != nil {
             try Data(shown.utf8).write(to: expectedFile)
@@ -25,7 +25,7 @@ import Testing
     }
 
     @Test func aMissingManifestIsReported() {
-        let error = #expect(throws: Diagnostics.self) { try Manifest.load(path: "no/such/system.yaml") }
+        let error = #expect(throws: Failure.self) { try Manifest.load(path: "no/such/system.yaml") }
         #expect(error?.description.hasPrefix("no/such/system.yaml:1:1: error: there is no such file") == true)
     }
 }

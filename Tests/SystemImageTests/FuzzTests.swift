@@ -21,7 +21,7 @@ import Testing
                 try consume(input)
                 accepted += 1
             } catch {
-                #expect(error is ImageError || error is Diagnostics, "round \(round): \(error)")
+                #expect(error is Failure, "round \(round): \(error)")
                 refused += 1
             }
         }

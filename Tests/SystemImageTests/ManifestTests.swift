@@ -26,13 +26,13 @@ import Testing
         #expect(manifest.machines[1].sharedMemory.map(\.number) == [1, 2])
         #expect(manifest.tenants.contains(.machine(manifest.machines[1])))
         // They count among what the board's memory has to hold: 158 MiB and two pages.
-        let error = #expect(throws: Diagnostics.self) { try valid("shared-memory", BoardOverrides(memory: 152 << 20)) }
+        let error = #expect(throws: Failure.self) { try valid("shared-memory", BoardOverrides(memory: 152 << 20)) }
         #expect(error?.description.contains("shared memory (17412KiB)") == true)
     }
 
     @Test func programsThatAreNotThereAreRefused() {
         let path = Repository.manifests.appendingPathComponent("valid/everything.yaml").path
-        let error = #expect(throws: Diagnostics.self) {
+        let error = #expect(throws: Failure.self) {
             try Manifest.load(path: path, programs: KnownPrograms(components: ["Root", "Monitor", "Heart"], guests: ["Heartbeat"]))
         }
         let text = error?.description ?? ""
@@ -147,13 +147,13 @@ import Testing
     }
 
     @Test func lessMemoryIsCheckedAgain() {
-        let error = #expect(throws: Diagnostics.self) { try valid("everything", BoardOverrides(memory: 512 << 20)) }
-        #expect(error?.all.count == 1)
+        let error = #expect(throws: Failure.self) { try valid("everything", BoardOverrides(memory: 512 << 20)) }
+        #expect(error?.diagnostics.count == 1)
     }
 
     @Test func errorsComeInTheOrderOfTheirLines() {
         let path = Repository.manifests.appendingPathComponent("several-errors.yaml").path
-        let lines = #expect(throws: Diagnostics.self) { try Manifest.load(path: path) }?.all.map(\.line) ?? []
+        let lines = #expect(throws: Failure.self) { try Manifest.load(path: path) }?.diagnostics.compactMap { $0.place?.line } ?? []
         #expect(lines.count >= 7 && lines == lines.sorted())
     }
 }

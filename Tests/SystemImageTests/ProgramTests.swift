@@ -8,7 +8,7 @@ import Testing
     private func problem(_ change: (inout ELFBuilder) -> Void) -> String {
         var builder = ELFBuilder.component
         change(&builder)
-        return #expect(throws: ImageError.self) { try Program(elf: builder.build()) }?.problem ?? ""
+        return #expect(throws: Failure.self) { try Program(elf: builder.build()) }?.problem ?? ""
     }
 
     @Test func takesTheSegmentsOfAnExecutable() throws {
@@ -31,8 +31,8 @@ import Testing
     }
 
     @Test func refusesOtherFiles() {
-        #expect(throws: ImageError.self) { try Program(elf: Data()) }
-        #expect(throws: ImageError.self) { try Program(elf: Data("#!/bin/sh\n".utf8)) }
+        #expect(throws: Failure.self) { try Program(elf: Data()) }
+        #expect(throws: Failure.self) { try Program(elf: Data("#!/bin/sh\n".utf8)) }
         #expect(problem { $0.machine = 62 }.contains("x86-64"))
         #expect(problem { $0.fileClass = 1 }.contains("64-bit"))
         #expect(problem { $0.order = 2 }.contains("big-endian"))
@@ -64,7 +64,7 @@ import Testing
     @Test func refusesEveryTruncation() {
         let whole = ELFBuilder.component.build()
         for length in 0..<whole.count {
-            #expect(throws: ImageError.self, "cut off after \(length) bytes") { try Program(elf: whole.prefix(length)) }
+            #expect(throws: Failure.self, "cut off after \(length) bytes") { try Program(elf: whole.prefix(length)) }
         }
     }
 

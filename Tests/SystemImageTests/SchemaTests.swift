@@ -14,37 +14,33 @@ import Testing
         ((schema as? [String: Any])?["properties"] as? [String: Any] ?? [:]).keys.sorted()
     }
 
-    @Test func hasTheKeysOfTheParser() throws {
-        let root = try schema().root
-        let parts = try #require(root["$defs"] as? [String: Any])
-        #expect(keys(root) == ManifestKeys.system.sorted())
-        #expect(keys(parts["board"]) == ManifestKeys.board.sorted())
-        #expect(keys(parts["machine"]) == ManifestKeys.machine.sorted())
-        #expect(keys(parts["component"]) == ManifestKeys.component.sorted())
-        #expect(keys(parts["group"]) == ManifestKeys.group.sorted())
-        #expect(keys(parts["sharedMemory"]) == ManifestKeys.sharedMemory.sorted())
-        #expect(keys(parts["restart"]) == ManifestKeys.restart.sorted())
+    /// `./entente generate` writes both.
+    @Test func theCommittedFilesAreGenerated() throws {
+        let schema = try String(contentsOf: Repository.root.appendingPathComponent("Schemas/manifest.schema.json"), encoding: .utf8)
+        #expect(schema == ManifestSchema.text, "run ./entente generate")
+        let document = try String(contentsOf: Repository.root.appendingPathComponent("docs/manifest.md"), encoding: .utf8)
+        #expect(try document == ManifestTables.updated(document), "run ./entente generate")
+        // The pager's two keys stand in one cell, and `program` is explained where it is used.
+        for part in ManifestPart.all where !["paged", "program"].contains(part.name) {
+            #expect(document.contains("<!-- keys of \(part.name) -->"), "\(part.name) has no table")
+        }
     }
 
-    @Test func hasTheLimitsOfTheParser() throws {
-        let validator = try schema()
-        let parts = try #require(validator.root["$defs"] as? [String: Any])
-        func property(_ part: String, _ key: String) -> [String: Any] {
-            let properties = (parts[part] as? [String: Any])?["properties"] as? [String: Any]
-            return properties?[key] as? [String: Any] ?? [:]
-        }
-        #expect(property("board", "cpu")["enum"] as? [String] == BoardDescription.cpuModels)
-        #expect(property("board", "name")["enum"] as? [String] == BoardDescription.boards)
-        #expect(property("board", "cores")["maximum"] as? Int == BoardDescription.coreCounts.upperBound)
-        #expect(property("machine", "cpus")["maximum"] as? Int == MachineDescription.cpuCounts.upperBound)
-        #expect(property("machine", "flavour")["enum"] as? [String] == DebianFlavour.allCases.map(\.rawValue))
-        #expect(property("machine", "format")["enum"] as? [String] == GuestImage.Format.allCases.map(\.rawValue))
-        #expect(property("component", "arguments")["maxItems"] as? Int == Tenant.maximumArguments)
-        #expect(property("board", "on-failure")["enum"] as? [String] == BoardDescription.onFailures.map(\.name))
-        #expect(property("restart", "limit")["maximum"] as? Int == RestartDescription.limits.upperBound)
-        let groups = (validator.root["properties"] as? [String: Any])?["groups"] as? [String: Any]
-        #expect(groups?["maxProperties"] as? Int == GroupDescription.maximum)
-        #expect((parts["name"] as? [String: Any])?["maxLength"] as? Int == TenantDescription.maximumName)
+    @Test func aTableIsReplacedBetweenItsMarks() throws {
+        let document = "before\n<!-- keys of sharedMemory -->\nold\n<!-- end -->\nafter\n"
+        #expect(try ManifestTables.updated(document) == """
+            before
+            <!-- keys of sharedMemory -->
+            | key | value |
+            | --- | --- |
+            | `size` | bytes of memory, 4KiB to 16MiB, a multiple of 4KiB |
+            | `between` | the names of both ends, in any order |
+            <!-- end -->
+            after
+
+            """)
+        #expect(throws: Failure.self) { try ManifestTables.updated("<!-- keys of nothing -->\n<!-- end -->") }
+        #expect(throws: Failure.self) { try ManifestTables.updated("<!-- keys of board -->\n") }
     }
 
     @Test(

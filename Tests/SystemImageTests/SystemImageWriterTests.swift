@@ -102,7 +102,7 @@ import Testing
         func problem(_ change: (inout SystemImageWriter) -> Void) throws -> String {
             var writer = try writer()
             change(&writer)
-            return #expect(throws: ImageError.self) { try writer.write() }?.problem ?? ""
+            return #expect(throws: Failure.self) { try writer.write() }?.problem ?? ""
         }
         #expect(try problem { $0.tenants.removeFirst() }.contains("console driver"))
         #expect(try problem { $0.tenants[1].kind = .consoleDriver }.contains("console driver"))
@@ -125,7 +125,7 @@ import Testing
     @Test func refusesWhatIsNoKernel() {
         func problem(_ segments: [ELFBuilder.Segment]) -> String {
             let elf = ELFBuilder(segments: segments).build()
-            return #expect(throws: ImageError.self) { try KernelImage(elf: elf) }?.problem ?? ""
+            return #expect(throws: Failure.self) { try KernelImage(elf: elf) }?.problem ?? ""
         }
         #expect(problem([.init(flags: 5, address: 0, data: Data(count: 100))]).contains("arm64 Image header"))
         #expect(problem([.init(flags: 5, address: 1 << 40, data: arm64Image())]).contains("beyond 16MiB"))

@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 extension SystemTests {
     /// What the primitives may cost, as `Benchmarks/ceilings.json` promises it.

@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 extension SystemTests {
     /// gdb on one of two components that run the same program at the same addresses.

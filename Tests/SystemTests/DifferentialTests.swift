@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 extension SystemTests {
     /// Programs that print the same in a machine as on the bare emulator, which stands for the board.

@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 // Nobody takes more than their share: the attacks of hostile tenants on others' time, as systems. Virtual time
 // follows the instructions (`--icount`), so that nothing here depends on the host's speed.

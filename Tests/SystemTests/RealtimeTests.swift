@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 extension SystemTests {
     /// Budgets, and what `Benchmarks/realtime.json` promises of a control loop beside a machine under full load.

@@ -1,6 +1,7 @@
 import Testing
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 extension SystemTests {
     /// Memory with a doorbell between Debian and a component, a bare machine and the component, and both machines.

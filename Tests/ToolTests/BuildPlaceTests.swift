@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 private let root = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
@@ -70,7 +71,7 @@ private func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result
         init(in parent: URL) throws {
             folder = parent.appendingPathComponent("checkout")
             programs = parent.appendingPathComponent("programs")
-            for source in ["Sources/ABI", "Sources/SystemImage", "Sources/entente"] {
+            for source in ["Sources/ABI", "Sources/SystemImage", "Sources/Tool", "Sources/Workshop", "Sources/entente"] {
                 try FileManager.default.createDirectory(
                     at: folder.appendingPathComponent(source), withIntermediateDirectories: true)
             }

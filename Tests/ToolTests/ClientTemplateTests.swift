@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 @Suite struct ClientTemplateTests {
     private static func template(_ source: String, from: String = "/w/visitor", to: String = "/w/counter") throws -> ClientTemplate {
@@ -68,11 +69,11 @@ import Testing
             ("/w/visitor", "/w/b/counter", "../b/counter"),
         ] {
             let template = try Self.template(source, from: from, to: to)
-            #expect(template.package.contains(".package(path: \"\(path)\")]"))
+            #expect(template.package(from: ComponentTemplate.package).contains(".package(path: \"\(path)\")]"))
             #expect(try Self.text(template, "system.yaml").contains("counter: {package: \(path)}"))
         }
         // Each of the three targets.
-        #expect(try Self.template(source).package.matches(of: /\.product\(name: "Counter", package: "counter"\)/).count == 3)
+        #expect(try Self.template(source).package(from: ComponentTemplate.package).matches(of: /\.product\(name: "Counter", package: "counter"\)/).count == 3)
     }
 }
 

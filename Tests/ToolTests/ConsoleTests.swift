@@ -1,7 +1,8 @@
 import ABI
 import Testing
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 @Suite struct ConsoleLineTests {
     /// A component cannot write over its name, or over another's line.

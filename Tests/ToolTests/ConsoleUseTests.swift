@@ -1,8 +1,10 @@
 import ABI
 import Foundation
+import SystemImage
 import Testing
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 private let consoles = [
     Channel(name: "kernel", kind: .kernel, number: 0), Channel(name: "root", kind: .root, number: 1),
@@ -149,13 +151,13 @@ private let consoles = [
         let server = try ControlServer(place: place, channels: consoles)
         let text = [UInt8](repeating: 0x61, count: 1 << 16)
         _ = try serve(server) {
-            let endless = try #require(try LocalSocket.connect(to: place.control))
+            let endless = try #require(try LocalSocket.connect(to: place.control).socket)
             try? StandardStreams.write([UInt8](repeating: 0x61, count: 200), to: endless)
             var byte: UInt8 = 0
             #expect(recv(endless, &byte, 1, 0) <= 0)
             close(endless)
         }
-        let deaf = try #require(try LocalSocket.connect(to: place.control))
+        let deaf = try #require(try LocalSocket.connect(to: place.control).socket)
         try StandardStreams.write("root\n".utf8, to: deaf)
         var polled = server.polled(takesInput: true)
         poll(&polled, nfds_t(polled.count), 1000)
@@ -182,7 +184,7 @@ private let consoles = [
             }
             #expect(failure?.problem.hasPrefix("the run of 'system' does not answer") == true)
         }
-        let full = try (0..<12).compactMap { _ in try? LocalSocket.connect(to: place.control, patience: .milliseconds(20)) }
+        let full = try (0..<12).compactMap { _ in try LocalSocket.connect(to: place.control, patience: .milliseconds(20)).socket }
         let failure = #expect(throws: Failure.self) {
             try ConsoleClient("root", of: "system", workspace: workspace, patience: .milliseconds(20))
         }

@@ -3,7 +3,8 @@ import Foundation
 import SystemImage
 import Testing
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 /// Tests to which part of a system gdb is confined.
 @Suite struct DebugTargetTests {

@@ -2,7 +2,8 @@ import Foundation
 import SystemImage
 import Testing
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 /// Tests that `device-tree` names an overlay in one of three forms, or the user is told that it is none.
 @Suite struct DeviceTreeOverlayTests {
@@ -67,7 +68,7 @@ import Testing
     ])
     func whatIsNoneIsRefused(text: String, problem: String) throws {
         let overlay = try folder.write("o.dtso", text)
-        let error = #expect(throws: ImageError.self) { try property("/", "model", with: overlay) }
+        let error = #expect(throws: Failure.self) { try property("/", "model", with: overlay) }
         #expect(error?.problem.contains(problem) == true, "\(error?.problem ?? "")")
         #expect(error?.problem.contains("'o.dtso'") == true)
         #expect(error?.problem.contains(folder.url.path) == false)
@@ -83,11 +84,16 @@ import Testing
         let workspace = Workspace(root: folder.url)
         try workspace.make(workspace.state)
         let inspection = MachineInspection(workspace: workspace)
+        func text(_ found: [Diagnostic]) -> [String] {
+            found.map { diagnostic in
+                let place = diagnostic.place.map { "\($0.line):\($0.column)" } ?? "?"
+                return "\(place) \(diagnostic.severity): \(diagnostic.problem) | \(diagnostic.remedy ?? "")"
+            }
+        }
         do {
-            let manifest = try Manifest.load(path: manifest.path, inspecting: inspection.findings)
-            return manifest.warnings.map { "\($0.line):\($0.column) \($0.severity.rawValue): \($0.problem) | \($0.remedy)" }
+            return text(try Manifest.load(path: manifest.path, inspecting: inspection.findings).warnings)
         } catch {
-            return error.all.map { "\($0.line):\($0.column) \($0.severity.rawValue): \($0.problem) | \($0.remedy)" }
+            return text(error.diagnostics)
         }
     }
 

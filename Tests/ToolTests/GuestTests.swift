@@ -2,7 +2,8 @@ import Foundation
 import SystemImage
 import Testing
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 @Suite struct CpioArchiveTests {
     /// The archive as the host's own cpio reads it.
@@ -181,7 +182,7 @@ private enum CpioReader {
     /// The user's file is well, and the remedy is not about it.
     @Test func aFolderThatCannotBeWrittenIsNotTheKernelsFault() {
         let kernel = Data([0x1F, 0x8B, 8, 0]) + Data(repeating: 0, count: 64)
-        let error = #expect(throws: ImageError.self) {
+        let error = #expect(throws: Failure.self) {
             try GuestImage(
                 kernel: kernel, ramBase: 0x4000_0000, ramSize: 64 << 20,
                 decompress: { try Subprocess.decompressed($0, in: URL(fileURLWithPath: "/dev/null")) })

@@ -2,7 +2,8 @@ import Foundation
 import SystemImage
 import Testing
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 @Suite struct InterfaceTests {
     private func parse(_ source: String) throws -> [Interface] {
@@ -75,7 +76,7 @@ import Testing
         ("protocol AInterface: Service {}\nprotocol AService: Service {}", "2:10", "both be 'AClient'"),
     ])
     func saysWhatCannotBe(source: String, place: String, problem: String) {
-        let error = #expect(throws: Diagnostics.self) { try parse(source) }
+        let error = #expect(throws: Failure.self) { try parse(source) }
         #expect(error?.description.hasPrefix("File.swift:\(place): error: ") == true, "\(error?.description ?? "")")
         #expect(error?.description.contains(problem) == true, "\(error?.description ?? "")")
     }

@@ -1,7 +1,9 @@
 import Foundation
+import SystemImage
 import Testing
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 /// Tests the surroundings of the mutants: the compiler's complaints, the lists in the repository, the report.
 struct MutantTests {

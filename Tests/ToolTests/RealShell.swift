@@ -1,6 +1,8 @@
 import Foundation
+import SystemImage
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 #if canImport(Glibc)
     import Glibc

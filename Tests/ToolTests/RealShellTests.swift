@@ -1,7 +1,9 @@
 import Foundation
+import SystemImage
 import Testing
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 /// The conversation of `--exec` with shells as they are, rather than with an idea of one.
 @Suite struct RealShellTests {

@@ -1,7 +1,9 @@
 import Foundation
+import SystemImage
 import Testing
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 @Suite struct LatencyReportTests {
     private func report() -> LatencyReport {

@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 /// A shell at a console as far as the conversation needs one: it echoes, prompts, and answers `printf`.
 private struct FakeShell {

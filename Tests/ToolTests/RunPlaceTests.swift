@@ -1,7 +1,9 @@
 import Foundation
+import SystemImage
 import Testing
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 /// A folder of its own for each test.
 func makeWorkspace() throws -> Workspace {
@@ -26,7 +28,7 @@ func makeWorkspace() throws -> Workspace {
         let log = try ConsoleLogs(folder: first.logs, channels: [console])
         log.write([0x61], of: 1)
         _ = try ConsoleLogs(folder: second.logs, channels: [console])
-        #expect(try Data(contentsOf: first.log(of: console)) == Data([0x61]))
+        #expect(try Data(contentsOf: first.log(ofConsole: console.name)) == Data([0x61]))
     }
 
     @Test func aPlaceIsFreeAfterItsRun() throws {

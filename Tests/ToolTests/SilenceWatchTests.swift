@@ -1,6 +1,7 @@
 import Testing
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 /// A machine that says nothing is asked about, and the user is told what it does.
 @Suite struct SilenceWatchTests {

@@ -1,7 +1,9 @@
 import Foundation
+import SystemImage
 import Testing
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 @Suite struct ImageCheckTests {
     @Test func findsVectorInstructions() {
@@ -138,5 +140,50 @@ import Testing
         let symboliser = Symboliser(channels: [Channel(name: "kernel", kind: .kernel, number: 0)])
         #expect(symboliser.annotate("panic: core 0", from: 0) == "panic: core 0")
         #expect(symboliser.annotate("backtrace: 0x10", from: 9) == "backtrace: 0x10")
+    }
+}
+
+@Suite struct FormatCheckTests {
+    @Test func findsLongLines() throws {
+        let folder = TemporaryFolder()
+        let fits = String(repeating: "é", count: 120)
+        _ = try folder.write("A.swift", "let a = 1\n// short\n\(fits)\n\(fits)x\n")
+        let found = try FormatCheck.longLines(below: folder.url)
+        #expect(found.map { $0.place?.line } == [4])
+        #expect(found.first?.problem == "the line has 121 characters, and 120 fit")
+    }
+
+    @Test func eachFolderIsThere() {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        for folder in FormatCheck.folders {
+            #expect(FileManager.default.fileExists(atPath: root.appendingPathComponent(folder).path), "\(folder)")
+        }
+    }
+}
+
+@Suite struct SystemTestRunTests {
+    @Test func theLongestSuitesComeFirst() {
+        let tests = [
+            "SystemTests.SystemTests/FaultTests/a()", "SystemTests.SystemTests/KillTests/b(example:)",
+            "SystemTests.SystemTests/FaultTests/c()", "ToolTests.SystemTestRunTests/d()",
+            "SystemTests.SystemTests/BenchmarkTests/e()",
+        ]
+        #expect(SystemTestRun.suites(of: tests) == ["BenchmarkTests", "KillTests", "FaultTests"])
+        #expect(SystemTestRun.suites(of: []) == [])
+    }
+
+    /// A suite that is renamed would begin last.
+    @Test func theLongestSuitesExist() throws {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent("SystemTests")
+        let text = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".swift") }
+            .map { try String(contentsOf: folder.appendingPathComponent($0), encoding: .utf8) }.joined()
+        for suite in SystemTestRun.longest { #expect(text.contains("struct \(suite) "), "\(suite)") }
+    }
+
+    @Test func backgroundWorkReturnsAndThrows() throws {
+        #expect(try Background { 42 }.result() == 42)
+        #expect(throws: Failure.self) { try Background<Int> { throw Failure("no") }.result() }
     }
 }

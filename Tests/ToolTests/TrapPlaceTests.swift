@@ -1,6 +1,7 @@
 import Testing
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 /// Checks the text for a user against output of `llvm-symbolizer` for programs of the board.
 @Suite struct TrapPlaceTests {

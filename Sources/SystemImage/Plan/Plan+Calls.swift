@@ -3,7 +3,7 @@ import ABI
 // Who may call whom (`uses`), and the memory for rings between the two (`shared`). The portal and the memory outlive both:
 // a server's next life is called through the same portal, and neither end can take the memory from the other.
 extension PlanBuilder {
-    mutating func addCalls(_ index: Int) throws(ImageError) {
+    mutating func addCalls(_ index: Int) throws(Failure) {
         var windows: [Int: NamedResource] = [:]
         for connection in tenants[index].connections {
             guard let server = tenants.firstIndex(where: { $0.name == connection.server }) else { continue }

@@ -15,7 +15,7 @@ extension PlanBuilder {
     }
 
     /// No page of registers and no interrupt has two drivers.
-    func checkDevices() throws(ImageError) {
+    func checkDevices() throws(Failure) {
         var (pages, interrupts): ([UInt64: String], [UInt64: String]) = ([:], [board.serialInterrupt: "the console driver"])
         for tenant in tenants {
             for device in tenant.devices {
@@ -30,9 +30,9 @@ extension PlanBuilder {
 
     private func claim(
         _ owners: inout [UInt64: String], _ number: UInt64, _ tenant: Tenant, _ what: String
-    ) throws(ImageError) {
+    ) throws(Failure) {
         guard let other = owners.updateValue(tenant.name, forKey: number), other != tenant.name else { return }
-        throw ImageError("'\(tenant.name)' and '\(other)' both drive \(what)", remedy: "give the devices to one of them")
+        throw Failure("'\(tenant.name)' and '\(other)' both drive \(what)", remedy: "give the devices to one of them")
     }
 
     mutating func addRegisters(_ name: String, _ range: MemoryRange, of index: Int) {

@@ -19,7 +19,7 @@ extension PlanBuilder {
         }
     }
 
-    mutating func assignRootSlots() throws(ImageError) {
+    mutating func assignRootSlots() throws(Failure) {
         // The first is that of root's view of what it prepares.
         var next = InitialSlot.firstFree + 1
         func take() -> UInt32 {
@@ -39,12 +39,12 @@ extension PlanBuilder {
         plan.firstUnusedSlot = next
         let spaces = plan.nodes.count { $0.kind == .addressSpace }
         guard spaces <= Tenant.maximumSpaces else {
-            throw ImageError(
+            throw Failure(
                 "the system needs \(spaces) address spaces, and \(Tenant.maximumSpaces) are possible",
                 remedy: "remove machines or components")
         }
         guard next + RootTable.spare <= RootTable.maximum else {
-            throw ImageError(
+            throw Failure(
                 "the system needs \(next + RootTable.spare) capabilities of root's, and \(RootTable.maximum) are possible",
                 remedy: "remove machines or components")
         }

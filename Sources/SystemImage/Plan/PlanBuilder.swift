@@ -36,7 +36,7 @@ struct PlanBuilder {
     }
 
     /// The plan, with everything that it puts into the image.
-    mutating func build() throws(ImageError) -> Plan {
+    mutating func build() throws(Failure) -> Plan {
         addRoot()
         try checkDevices()
         for index in tenants.indices {

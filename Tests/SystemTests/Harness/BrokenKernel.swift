@@ -1,7 +1,8 @@
 import Foundation
 import SystemImage
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 extension BootPlan {
     /// Lets a function of the kernel begin with `udf #0`, in the image that this run alone has.

@@ -1,7 +1,8 @@
 import Foundation
 import SystemImage
 
-@testable import entente
+@testable import Tool
+@testable import Workshop
 
 /// A system on the emulator under test: wait for text on its consoles, type, and run commands in its machines.
 ///
@@ -51,11 +52,11 @@ final class RunningSystem {
             guard let description = manifest.machines.first(where: { $0.name == machine }) else {
                 throw SystemFailure(description: "\(path) has no machine '\(machine)'")
             }
-            session = try BootPlan(bare: description, of: manifest, workspace: workspace, options: options.emulator)
+            session = try BootPlan(bare: description, of: manifest, workspace: workspace, options: options.emulator.boot)
                 .start(workspace: workspace)
             return
         }
-        let plan = try BootPlan(manifest, workspace: workspace, options: options.emulator)
+        let plan = try BootPlan(manifest, workspace: workspace, options: options.emulator.boot)
         if let function { try plan.breakKernel(at: function, workspace: workspace) }
         session = try plan.start(workspace: workspace)
     }

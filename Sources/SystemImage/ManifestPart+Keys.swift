@@ -1,0 +1,245 @@
+import ABI
+
+// Every key of the manifest. After a change, run './entente generate', which writes Schemas/manifest.schema.json and the
+// tables of docs/manifest.md.
+extension ManifestPart {
+    static let all = [system, board, machine, component, paged, sharedMemory, restart, group, program]
+
+    static let system = ManifestPart(
+        name: "system",
+        keys: [
+            .init("system", .name, "its name", columns: ["the name of the manifest's folder"]),
+            .init("board", .part("board"), "the board that the system runs on: see [below](#board)", columns: ["all defaults"]),
+            .init(
+                "root", .program(),
+                "`{target: NAME}`: the program of this repository that starts first and receives the whole board",
+                columns: ["`\(Manifest.standardRoot)`, which starts the machines and components"]),
+            .init("machines", .mapping(to: .part("machine")), "a mapping from names to machines", columns: ["none"]),
+            .init("components", .mapping(to: .part("component")), "a mapping from names to components", columns: ["none"]),
+            .init(
+                "groups", .mapping(to: .part("group"), maximum: GroupDescription.maximum),
+                "a mapping from names to groups that restart together, {range}: see [Restarts](#restarts)",
+                columns: ["none"]),
+            .init(
+                "shared-memory", .mapping(to: .part("sharedMemory"), maximum: SharedMemoryDescription.maximum),
+                "a mapping from names to memory that two share, {range}: see [Shared memory](#shared-memory)",
+                columns: ["none"]),
+        ],
+        rules: [("anyOf", .array(["machines", "components", "root"].map(SchemaValue.requires)))])
+
+    static let board = ManifestPart(
+        name: "board",
+        keys: [
+            .init(
+                "name", .choice(BoardDescription.boards, default: BoardDescription().name), "the emulator's board: {range} is QEMU's board of that name"),
+            .init("cpu", .choice(BoardDescription.cpuModels, default: BoardDescription().cpu), "the CPU model: {range}"),
+            .init("cores", .number(BoardDescription.coreCounts, default: BoardDescription().cores), "the number of cores"),
+            .init(
+                "memory",
+                .size(
+                    BoardDescription.memorySizes, multipleOf: BoardDescription.memoryGranule,
+                    default: BoardDescription().memory), "bytes of RAM"),
+            .init(
+                "on-failure", .choice(BoardDescription.onFailures.map(\.name), default: "continue"),
+                "what it does when a part of the system is beyond its limit and has no group to restart: `continue` "
+                    + "without that part, `reset`, or `power-off`"),
+        ])
+
+    private static let anyMachine = MachineDescription(name: "")
+    private static let anyComponent = ComponentDescription(name: "", program: .target(""))
+
+    static let machine = ManifestPart(
+        name: "machine",
+        keys: [
+            .init(
+                "guest", .choice(["debian"], default: "debian"),
+                "`debian`: Debian's kernel and a small system on busybox; the machine's name is its host name",
+                columns: ["`debian`, unless there is a `kernel`"]),
+            .init(
+                "flavour", .choice(DebianFlavour.allCases.map(\.rawValue), default: DebianFlavour.cloud.rawValue),
+                "which of Debian's kernels: `cloud` (linux-image-cloud-arm64) or `generic` (linux-image-arm64)"),
+            .init(
+                "kernel", .either(.file, .program()),
+                "the file of a kernel of your own, instead of `guest`; or `{target: NAME}`, a program of this repository "
+                    + "from below `Guests`"),
+            .init("initrd", .file, "the file of its initial RAM disk", columns: ["none"]),
+            .init(
+                "format", .choice(GuestImage.Format.allCases.map(\.rawValue), default: GuestImage.Format.auto.rawValue),
+                "how the kernel's file is read: {range}, see below"),
+            .init(
+                "command-line",
+                .text(maximumBytes: MachineDescription.maximumCommandLine, default: anyMachine.commandLine),
+                "the kernel's whole command line"),
+            .init(
+                "memory",
+                .size(
+                    MachineDescription.memoryGranule...BoardDescription.memorySizes.upperBound,
+                    multipleOf: MachineDescription.memoryGranule, default: anyMachine.memory), "bytes of RAM"),
+            .init("cpus", .number(MachineDescription.cpuCounts, default: anyMachine.cpus), "virtual CPUs"),
+            .init(
+                "priority", .number(Tenant.priorities, default: anyMachine.priority), "how urgent it is: {range}, 31 is the most urgent"),
+            .init("core", core, "the core of the first virtual CPU; the others follow round-robin"),
+            .init(
+                "on-reset", .choice(["restart", "stop"], default: "restart"),
+                "what a reset does: `restart` the machine in place, or `stop` it"),
+            .init(
+                "on-panic", .choice(["report", "restart"], default: "report"),
+                "what a panic of the guest does: `report` writes a line on the machine's console, `restart` makes the panic a "
+                    + "death of the machine; see [Panics and hangs](#panics-and-hangs)"),
+            .init(
+                "watchdog", .flag(default: false),
+                "`true`: the machine has a watchdog, and dies when that expires; see [Panics and hangs](#panics-and-hangs)"),
+            .init("after", names, "names of machines and components that start before it", columns: ["none"]),
+            .init(
+                "device-tree", .file, "a file that is applied to the machine's device tree: see below",
+                columns: ["none"]),
+            .init(
+                "monitor", .program(default: anyMachine.monitor),
+                "`{target: NAME}`: the program of this repository that emulates the machine's devices"),
+            .init(
+                "event-peer", .tenantName,
+                "the name of another machine that this one can wake: a store to 0x0B00_1000 raises interrupt 40 "
+                    + "(edge-triggered) in its first virtual CPU, with no monitor on the path", columns: ["none"]),
+            .init(
+                "restart", .part("restart"),
+                "what happens when its monitor dies, or it is killed: see [Restarts](#restarts)", columns: ["see there"]),
+        ],
+        rules: [
+            ("dependentRequired", .object([("initrd", .array([.text("kernel")])), ("format", .array([.text("kernel")]))])),
+            (
+                "not",
+                .object([("anyOf", .array([.requires("kernel", "guest"), .requires("kernel", "flavour")]))])
+            ),
+        ])
+
+    static let component = ManifestPart(
+        name: "component",
+        keys: [
+            .init("target", .target, "a program of this repository: the name of a folder below `Components`"),
+            .init(
+                "package", .folder,
+                "the folder of a Swift package of your own, instead of `target`: see [components.md](components.md)"),
+            .init(
+                "memory",
+                .size(
+                    ComponentDescription.memorySizes, multipleOf: ComponentDescription.memoryGranule,
+                    default: anyComponent.memory),
+                "bytes of memory beyond the program's own, {range}: what it allocates comes out of them"),
+            .init(
+                "stack",
+                .size(
+                    ComponentDescription.stackSizes, multipleOf: ComponentDescription.memoryGranule,
+                    default: anyComponent.stack),
+                "bytes of its stack, {range}; a component that needs more faults, and root says `stack overflow`"),
+            .init(
+                "priority", .number(Tenant.priorities, default: anyComponent.priority), "how urgent it is: {range}, 31 is the most urgent"),
+            .init("core", core, "the core that it runs on"),
+            .init(
+                "budget", .duration(ComponentDescription.budgets),
+                "how much time it may have in each `period`, {range} and at most the period; when it is used up, the "
+                    + "component is off the core until the period ends", columns: ["no limit"]),
+            .init("period", .duration(ComponentDescription.periods), "the length of a period, {range}; goes with `budget`"),
+            .init(
+                "arguments", .list(of: .word, counts: 0...Tenant.maximumArguments),
+                "up to \(Tenant.maximumArguments) numbers of 64 bits; what they mean is the component's affair",
+                columns: ["none"]),
+            .init(
+                "uses", .mapping(to: .tenantName, maximum: Tenant.maximumConnections),
+                "the components that it may call: `{NAME: COMPONENT}`, {range}; NAME is what the program asks for, COMPONENT "
+                    + "another component on the same core", columns: ["none"]),
+            .init(
+                "shared",
+                .size(
+                    ComponentDescription.sharedSizes, multipleOf: ComponentDescription.memoryGranule,
+                    default: anyComponent.shared),
+                "bytes of memory for rings that it shares with each component of `uses`, each apart from the others: {range}"),
+            .init(
+                "paged", .part("paged"),
+                "`{by: COMPONENT, file: PATH}`: a file of 1 byte to 64MiB that another component of the same core, with "
+                    + "`target: Pager`, brings in page by page; the program finds it as the resource `file`, read-only. The pager's `memory` "
+                    + "is what it has for frames, at most 64 pages, for up to 8 clients", columns: ["none"]),
+            .init(
+                "devices", .mapping(to: .text(), maximum: DeviceRequest.maximum),
+                "devices of the board that it drives: `{NAME: NODE}`, {range}; NAME is what the program asks for, NODE a node of "
+                    + "the board's device tree, such as `pl031` or `pl031@9010000`", columns: ["none"]),
+            .init(
+                "dma",
+                .mapping(
+                    to: .size(DMAMemoryDescription.sizes, multipleOf: Program.pageSize), maximum: DeviceRequest.maximum),
+                "memory that these devices may access: `{NAME: SIZE}`, {range}, each a multiple of 4KiB up to 64MiB. Without an "
+                    + "SMMU a device reaches all memory, so its driver is trusted with it", columns: ["none"]),
+            .init("after", names, "names of machines and components that start before it", columns: ["none"]),
+            .init(
+                "restart", .part("restart"), "what happens when it dies: see [Restarts](#restarts)", columns: ["see there"]),
+        ],
+        mayBeEmpty: false,
+        rules: [
+            ("oneOf", .array([.requires("target"), .requires("package")])),
+            ("dependentRequired", .object([("budget", .array([.text("period")])), ("period", .array([.text("budget")]))])),
+        ])
+
+    static let paged = ManifestPart(
+        name: "paged",
+        keys: [
+            .init("by", .tenantName, "the pager: a component of the same core"),
+            .init("file", .file, "the file; read-only"),
+        ],
+        columns: [], rules: [required("by", "file")])
+
+    static let sharedMemory = ManifestPart(
+        name: "sharedMemory",
+        keys: [
+            .init("size", .size(SharedMemoryDescription.sizes, multipleOf: Program.pageSize), "bytes of memory"),
+            .init(
+                "between", .list(of: .tenantName, counts: 2...2, isUnique: true), "the names of both ends, in any order"),
+        ],
+        columns: [], mayBeEmpty: false, rules: [required("size", "between")])
+
+    static let restart = ManifestPart(
+        name: "restart",
+        keys: [
+            .init(
+                "limit", .number(RestartDescription.limits), "how many restarts `within` may hold, {range}; 0 is none",
+                columns: defaults { "\($0.limit)" }),
+            .init(
+                "within", .time, "a length of time, up to \(RestartDescription.times.upperBound)",
+                columns: defaults { "`\($0.window)`" }),
+            .init(
+                "backoff", .time,
+                "how long the first restart waits; each further one `within` that time waits twice as long",
+                columns: defaults { "`\($0.backoff)`" }),
+            .init("backoff-limit", .time, "no restart waits longer", columns: defaults { "`\($0.backoffLimit)`" }),
+            .init(
+                "on-limit", .choice(["escalate", "stop"], default: "escalate"),
+                "what the death does that is one too many: `escalate`, or `stop`: it stays dead, and nothing else happens",
+                columns: defaults { _ in "`escalate`" }),
+        ],
+        columns: ["machine, component", "group"])
+
+    static let group = ManifestPart(
+        name: "group",
+        keys: [
+            .init(
+                "members", .list(of: .tenantName, counts: 1...Int.max),
+                "names of machines, components and groups; each belongs to one group at most"),
+            .init("restart", .part("restart"), "as above", columns: ["as above"]),
+        ],
+        mayBeEmpty: false, rules: [required("members")])
+
+    /// A mapping that names a program of this repository.
+    static let program = ManifestPart(
+        name: "program", keys: [.init("target", .target, "a program of this repository")], columns: [],
+        mayBeEmpty: false, rules: [required("target")])
+
+    private static let core = ManifestKey.Kind.number(0...(BoardDescription.coreCounts.upperBound - 1), default: 0)
+    private static let names = ManifestKey.Kind.list(of: .tenantName)
+
+    private static func required(_ keys: String...) -> (keyword: String, value: SchemaValue) {
+        ("required", .array(keys.map(SchemaValue.text)))
+    }
+
+    /// The defaults of a tenant's policy and of a group's.
+    private static func defaults(_ text: (RestartDescription) -> String) -> [String] {
+        [text(.tenant), text(.group)]
+    }
+}

@@ -1,0 +1,73 @@
+import Foundation
+import SystemImage
+
+/// The files that a machine starts from, read.
+package struct GuestFiles {
+    package var kernel: URL
+    package var initrd: URL?
+    package var format: GuestImage.Format
+
+    /// Finds the files, and fetches or builds those that the project provides.
+    package init(of machine: MachineDescription, workspace: Workspace) throws {
+        switch machine.guest {
+        case .debian(let flavour):
+            let guest = DebianGuest(workspace: workspace, flavour: flavour)
+            try guest.prepare()
+            (kernel, format) = (guest.kernel, .auto)
+            initrd = machine.hasWatchdog ? try guest.initrdWithWatchdog() : guest.initrd
+        case .files(let kernel, let initrd, let format):
+            (self.kernel, self.initrd, self.format) = (kernel, initrd, format)
+        case .target(let name):
+            kernel = try CrossBuild(workspace: workspace).program(name, as: .guest)
+            (initrd, format) = (nil, .auto)
+        }
+    }
+}
+
+extension MachineDescription {
+    /// The machine with everything that lies in its RAM when it starts.
+    func image(
+        workspace: Workspace, seed: MachineDeviceTree.Seed, terminal: TerminalSize? = nil
+    ) throws -> MachineImage {
+        let files = try GuestFiles(of: self, workspace: workspace)
+        let initrd = try files.initrd.map { try Data(contentsOf: $0) }
+        let kernel = try GuestImage(
+            kernel: Data(contentsOf: files.kernel), format: files.format, ramBase: MachineImage.ramBase, ramSize: memory,
+            decompress: { try Subprocess.decompressed($0, in: workspace.state) })
+        let layout = try GuestLayout(
+            image: kernel, initrdSize: initrd?.count, ramBase: MachineImage.ramBase, ramSize: memory)
+        let tree = try deviceTree(initrd: layout.initrdRange, seed: seed, terminal: terminal).compiled(workspace: workspace)
+        return try MachineImage(self, layout: layout, initrd: initrd, deviceTree: tree)
+    }
+
+    func deviceTree(
+        initrd: Range<UInt64>?, seed: MachineDeviceTree.Seed, terminal: TerminalSize? = nil
+    ) -> MachineDeviceTree {
+        MachineDeviceTree(
+            memory: MachineImage.ramBase...(MachineImage.ramBase + memory - 1), cpus: cpus, commandLine: commandLine,
+            initrd: initrd, seed: seed, sharedMemory: sharedMemory, overlay: deviceTree, name: name,
+            terminal: terminal, hasWatchdog: hasWatchdog)
+    }
+}
+
+extension GuestLayout {
+    var initrdRange: Range<UInt64>? { initrdAddress.map { $0..<($0 + initrdSize) } }
+}
+
+extension Subprocess {
+    /// Returns the data that gzip(1) makes of compressed data.
+    static func decompressed(_ data: Data, in folder: URL) throws -> Data {
+        let file = folder.appendingPathComponent("compressed-\(UUID().uuidString).gz")
+        defer { try? FileManager.default.removeItem(at: file) }
+        do {
+            try data.write(to: file)
+        } catch let error as CocoaError {
+            throw Failure(error, of: file)
+        }
+        do {
+            return try Subprocess("gzip", ["-dc", file.path]).output()
+        } catch let failure as Failure {
+            throw Failure("the kernel cannot be decompressed: \(failure.problem)", remedy: "copy the file again")
+        }
+    }
+}

@@ -1,0 +1,166 @@
+import ABI
+import Foundation
+import SystemImage
+
+/// A system that is ready to boot.
+struct BuiltSystem {
+    var manifest: Manifest
+    /// The file that QEMU boots.
+    var image: URL
+    /// The kernel's ELF file.
+    var kernel: URL
+    var channels: [Channel]
+    /// Bytes of RAM of all machines, and of the files in the image that they start from.
+    var machineMemory: UInt64
+    var machineFiles: UInt64
+}
+
+/// Makes a system out of its manifest: builds the programs, gets the guests, and joins all in one image.
+struct SystemBuilder {
+    let workspace: Workspace
+    let manifest: Manifest
+    var seed = MachineDeviceTree.Seed.random
+    /// Of the terminal at which the system will run.
+    var terminal: TerminalSize?
+    /// The image's place, if it is that of a run.
+    var imageOfRun: URL?
+
+    private static let kernel = "Kernel"
+
+    func build() throws -> BuiltSystem {
+        let cross = CrossBuild(workspace: workspace)
+        let kernelFile = try cross.program(SystemBuilder.kernel, as: .kernel)
+        let rootFile = try cross.program(manifest.root)
+        let driverFile = try cross.program(ConsoleDriver.target)
+        let programs = try manifest.tenants.map { try programFile(of: $0, cross) }
+
+        var machines: (memory: UInt64, files: UInt64) = (0, 0)
+        let image = try Progress.step("Joining the image of '\(manifest.name)'") {
+            let driver = Tenant(
+                kind: .consoleDriver, name: ConsoleDriver.name, program: try program(driverFile),
+                priority: ConsoleDriver.priority, core: ConsoleDriver.core, allowance: ConsoleDriver.allowance,
+                restart: manifest.consoleDriverRestart)
+            let tenants = try zip(manifest.tenants, programs).map { try tenant($0, programFile: $1) }
+            var writer = SystemImageWriter(
+                kernel: try named(kernelFile) { try KernelImage(elf: Data(contentsOf: kernelFile)) }, board: try board(),
+                root: try program(rootFile), tenants: [driver] + tenants)
+            (writer.groups, writer.onFailure) = (manifest.groups, manifest.board.onFailure)
+            writer.sharedMemory = manifest.sharedMemory
+            // A benchmark in root's place makes its own objects.
+            writer.furtherRootSlots = manifest.root == Manifest.standardRoot ? 0 : 1000
+            machines = (writer.machineMemory, writer.machineFiles)
+            let name = "\(manifest.name)-\(manifest.file.placeKey).img"
+            let image = imageOfRun ?? workspace.systems.appendingPathComponent(name)
+            try workspace.make(image.deletingLastPathComponent())
+            try writer.write().writeWhole(to: image)
+            return image
+        }
+        let channels = channels(kernel: kernelFile, root: rootFile, driver: driverFile, tenants: programs)
+        return BuiltSystem(
+            manifest: manifest, image: image, kernel: kernelFile, channels: channels, machineMemory: machines.memory,
+            machineFiles: machines.files)
+    }
+
+    private func programFile(of tenant: TenantDescription, _ cross: CrossBuild) throws -> URL {
+        switch tenant {
+        case .machine(let machine): return try cross.program(machine.monitor)
+        case .component(let component):
+            return switch component.program {
+            case .target(let name): try cross.program(name)
+            case .package(let folder): try cross.program(ofPackage: folder)
+            }
+        }
+    }
+
+    private func tenant(_ description: TenantDescription, programFile: URL) throws -> Tenant {
+        switch description {
+        case .machine(let machine):
+            let image = try named(manifest.file, machine.name) { try machine.image(workspace: workspace, seed: seed, terminal: terminal) }
+            return Tenant(
+                kind: .machine, name: machine.name, program: try program(programFile), priority: machine.priority,
+                core: machine.core, machine: image, restart: machine.restart)
+        case .component(let component):
+            var tenant = Tenant(
+                kind: .component, name: component.name, program: try program(programFile), priority: component.priority,
+                core: component.core, heapSize: component.memory, arguments: component.arguments,
+                allowance: component.allowance, restart: component.restart)
+            tenant.program.stackSize = component.stack
+            tenant.connections = component.uses
+            if let paged = component.paged {
+                tenant.paged = (pager: paged.pager, file: try Data(contentsOf: paged.file))
+            }
+            tenant.sharedSize = component.shared
+            tenant.devices = try devices(of: component)
+            tenant.dma = component.dma
+            return tenant
+        }
+    }
+
+    private func program(_ file: URL) throws -> Program {
+        try named(file) { try Program(elf: Data(contentsOf: file)) }
+    }
+
+    /// Errors of binaries do not know their file, so the place is added here.
+    private func named<Result>(_ file: URL, _ part: String? = nil, _ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch let error as Failure {
+            let place = ([file.path] + [part].compactMap(\.self)).joined(separator: ": ")
+            throw error.about(place)
+        }
+    }
+
+    // MARK: The board
+
+    private func devices(of component: ComponentDescription) throws -> [DeviceDescription] {
+        guard !component.devices.isEmpty else { return [] }
+        let (tree, board) = (try boardTree(), try board())
+        return try component.devices.map { request in
+            try named(manifest.file, component.name) {
+                try board.device(request, deviceTree: tree) { try Subprocess("fdtget", $0).text() }
+            }
+        }
+    }
+
+    private func board() throws -> Board {
+        let tree = try boardTree()
+        return try named(tree) { try Board(deviceTree: tree) { try Subprocess("fdtget", $0).text() } }
+    }
+
+    private func boardTree() throws -> URL {
+        try workspace.make(workspace.boards)
+        let emulator = Emulator(manifest.board)
+        let tree = workspace.boards.appendingPathComponent("\(emulator.boardName).dtb")
+        if !FileManager.default.fileExists(atPath: tree.path) {
+            let part = workspace.boards.appendingPathComponent(".\(UUID().uuidString).dtb")
+            defer { try? FileManager.default.removeItem(at: part) }
+            try emulator.dumpDeviceTree(to: part)
+            try Data(contentsOf: part).writeWhole(to: tree)
+        }
+        return tree
+    }
+
+    // MARK: Consoles
+
+    private func channels(kernel: URL, root: URL, driver: URL, tenants: [URL]) -> [Channel] {
+        var channels = [
+            Channel(name: "kernel", kind: .kernel, number: ConsoleChannel.kernel, program: kernel),
+            Channel(name: "root", kind: .root, number: ConsoleChannel.root, program: root),
+            Channel(name: ConsoleDriver.name, kind: .component, number: ConsoleChannel.root + 1, program: driver),
+        ]
+        for (tenant, program) in zip(manifest.tenants, tenants) {
+            let kind = if case .machine = tenant { Channel.Kind.machine } else { Channel.Kind.component }
+            channels.append(Channel(name: tenant.name, kind: kind, number: UInt8(channels.count), program: program))
+        }
+        return channels
+    }
+}
+
+extension Emulator {
+    init(_ board: BoardDescription) {
+        (cpu, cores, memory) = (board.cpu, board.cores, board.memory)
+    }
+
+    /// Tells boards with different hardware apart.
+    var boardName: String { "virt-\(cpu)-\(cores)-\(memory >> 20)M" }
+}

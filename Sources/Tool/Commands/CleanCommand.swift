@@ -1,0 +1,92 @@
+import ArgumentParser
+import Foundation
+import SystemImage
+
+struct CleanCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "clean", abstract: "Deletes what the tool has made, and says where it lay and how much it was.",
+        discussion: """
+            Without an option: all that is built, the tool as well; the next command builds it again. Logs and Debian's \
+            packages stay.
+
+            Output goes into the checkout (.build and .entente). If the variable ENTENTE_OUTPUT names a folder, it goes \
+            there instead, and if the checkout cannot be written to, into the folder entente of XDG_CACHE_HOME (or of \
+            ~/.cache): in each of them into a folder for this checkout.
+            """)
+
+    @Flag(help: "Only the output of components' packages.")
+    var packages = false
+
+    @Flag(help: "Logs and Debian's packages as well.")
+    var all = false
+
+    func validate() throws {
+        if packages, all { throw ValidationError("--packages and --all exclude each other.") }
+    }
+
+    func run() throws { try delete(in: try Workspace.current()) }
+
+    /// Holds the locks of all that writes there: the script's, which builds the tool, that of builds, and that of runs.
+    func delete(in workspace: Workspace) throws {
+        // A run that builds would be waited for, only to be found running.
+        try CleanCommand.refuse(try RunPlace.present(in: workspace))
+        let tool = try FileLock.wait(for: workspace.state.appendingPathComponent("tool.lock"), because: "builds the tool")
+        try withExtendedLifetime(tool) {
+            try workspace.exclusively("build", "builds programs") {
+                try RunPlace.whileNoneStarts(in: workspace) { running in
+                    try CleanCommand.refuse(running)
+                    try deleteAll(of: places(in: workspace))
+                }
+            }
+        }
+    }
+
+    private static func refuse(_ running: [String]) throws {
+        guard running.isEmpty else {
+            throw Failure(
+                "these systems run and use what would be deleted: \(running.joined(separator: ", "))", remedy: "end them first")
+        }
+    }
+
+    private func deleteAll(of places: [URL]) throws {
+        var bytes = 0
+        for place in places where FileManager.default.fileExists(atPath: place.path) {
+            let size = FileManager.default.allocatedSize(below: place)
+            bytes += size
+            try FileManager.default.removeItem(at: place)
+            print("\(place.path): \(CleanCommand.megabytes(size))")
+        }
+        print("deleted: \(CleanCommand.megabytes(bytes))")
+    }
+
+    private func places(in workspace: Workspace) -> [URL] {
+        if packages { return [workspace.packages, workspace.crossBuild.appendingPathComponent("packages")] }
+        // Runs remove what they leave.
+        let kept = [workspace.runs] + (all ? [] : [workspace.logs, workspace.debian])
+        // Links to the sources, where the output lies elsewhere.
+        let links = workspace.package == workspace.root ? [] : [workspace.package]
+        return [workspace.build] + links
+            + CleanCommand.files(in: workspace.state).filter { !kept.map(\.path).contains($0.path) }
+            + (all ? CleanCommand.files(in: workspace.runs) : [])
+    }
+
+    /// The contents of a folder, except files that are locks: another run that waits for a deleted one would get a lock that
+    /// nobody else asks for.
+    private static func files(in folder: URL) -> [URL] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        return names.sorted().filter { name in !["lock", "exclusive"].contains { name.hasSuffix(".\($0)") } }
+            .map(folder.appendingPathComponent)
+    }
+
+    static func megabytes(_ bytes: Int) -> String { "\((bytes + 500_000) / 1_000_000) MB" }
+}
+
+extension FileManager {
+    /// Returns the size on the disk of a file, or of everything in a folder, in bytes. Links are not followed.
+    func allocatedSize(below url: URL) -> Int {
+        let keys: Set<URLResourceKey> = [.totalFileAllocatedSizeKey]
+        let size = { (url: URL) in (try? url.resourceValues(forKeys: keys))?.totalFileAllocatedSize ?? 0 }
+        let files = enumerator(at: url, includingPropertiesForKeys: Array(keys))?.compactMap { $0 as? URL } ?? []
+        return files.reduce(size(url)) { $0 + size($1) }
+    }
+}

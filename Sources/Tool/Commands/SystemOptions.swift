@@ -1,0 +1,61 @@
+import ArgumentParser
+import Foundation
+import SystemImage
+
+/// Names the system that a command is about.
+package struct SystemOptions: ParsableArguments {
+    @Argument(
+        help: ArgumentHelp(
+            "The system's manifest, or a folder with a 'system.yaml'.", discussion: "Default: examples/debian/system.yaml",
+            valueName: "system"),
+        completion: .file(extensions: ["yaml"]))
+    var path: String?
+
+    @Option(help: "CPU model of the board, instead of the manifest's.")
+    var cpu: String?
+
+    @Option(help: "Cores of the board, instead of the manifest's.")
+    var cores: Int?
+
+    @Option(help: "Memory of the board, for example 512MiB or 2GiB, instead of the manifest's.")
+    var memory: String?
+
+    package init() {}
+
+    package func validate() throws {
+        if let cores, !BoardDescription.coreCounts.contains(cores) {
+            throw ValidationError("--cores is \(cores), and a board has \(BoardDescription.coreCounts.lowerBound) to \(BoardDescription.coreCounts.upperBound)")
+        }
+        if let memory {
+            guard let size = ByteSize(memory) else {
+                throw ValidationError(
+                    "--memory is '\(memory)', which is no size; write a whole number with its unit, for example 512MiB or 2GiB")
+            }
+            if let conflict = BoardDescription.conflict(ofMemory: size.bytes) {
+                let unit = memory.allSatisfy(\.isNumber) ? " bytes" : ""
+                throw ValidationError(
+                    "--memory is \(memory)\(unit), \(conflict); write for example --memory 512MiB or 2GiB")
+            }
+        }
+        if let cpu, !BoardDescription.cpuModels.contains(cpu) {
+            throw ValidationError("--cpu is '\(cpu)', which is not known; possible are \(BoardDescription.cpuModels.joined(separator: ", "))")
+        }
+    }
+
+    /// The manifest, checked; says its warnings.
+    package func manifest(in workspace: Workspace) throws -> Manifest {
+        let manifest = try Manifest.load(
+            path: file(in: workspace), programs: workspace.boardPrograms(),
+            overriding: BoardOverrides(cpu: cpu, cores: cores, memory: memory.flatMap(ByteSize.init)?.bytes),
+            inspecting: MachineInspection(workspace: workspace).findings)
+        for warning in manifest.warnings { Progress.warn(warning) }
+        return manifest
+    }
+
+    private func file(in workspace: Workspace) -> String {
+        let path = self.path ?? workspace.root.appendingPathComponent("examples/debian/system.yaml").path
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else { return path }
+        return URL(fileURLWithPath: path).appendingPathComponent("system.yaml").relativePath
+    }
+}

@@ -1,0 +1,87 @@
+import ABI
+
+/// Takes the one serial line apart into the consoles that share it (`ConsoleChannel`).
+struct ConsoleDemultiplexer {
+    /// Bytes of one console, in order.
+    struct Piece: Equatable {
+        var channel: UInt8
+        var bytes: [UInt8]
+    }
+
+    private var channel = ConsoleChannel.kernel
+    private var reader = ConsoleLineReader()
+
+    /// A piece for each run of bytes of one console; a switch that is cut in two by a read is kept for the next call.
+    mutating func take(_ bytes: some Sequence<UInt8>) -> [Piece] {
+        var pieces: [Piece] = []
+        for byte in bytes {
+            switch reader.take(byte) {
+            case .byte(let byte):
+                if pieces.last?.channel != channel { pieces.append(Piece(channel: channel, bytes: [])) }
+                pieces[pieces.count - 1].bytes.append(byte)
+            case .channel(let number): channel = number
+            // A damaged line must not end the session: what follows an unknown switch stays where it was.
+            case .unknownChannel, .nothing: break
+            }
+        }
+        return pieces
+    }
+}
+
+/// Puts input for several consoles onto the one serial line.
+struct ConsoleMultiplexer {
+    /// Each piece says whose it is: a switch that the line has lost must not send all that follows astray.
+    func encode(_ bytes: some Sequence<UInt8>, for destination: UInt8) -> [UInt8] {
+        var line: [UInt8] = []
+        ConsoleChannel.withSwitch(to: destination) { line.append($0) }
+        for byte in bytes { line += byte == ConsoleChannel.escape ? [byte, byte] : [byte] }
+        return line
+    }
+}
+
+/// Cuts a console's bytes into lines.
+struct LineSplitter {
+    private(set) var rest: [UInt8] = []
+    /// A console that never sends a line feed must not make the tool grow.
+    static let longest = 4096
+
+    mutating func take(_ bytes: [UInt8]) -> [String] {
+        var lines: [String] = []
+        for byte in bytes {
+            if byte == 0x0A || rest.count == LineSplitter.longest {
+                lines.append(flush())
+                if byte == 0x0A { continue }
+            }
+            rest.append(byte)
+        }
+        return lines
+    }
+
+    /// The bytes since the last line feed, without carriage returns at their end.
+    mutating func flush() -> String {
+        defer { rest.removeAll(keepingCapacity: true) }
+        return String(decoding: rest[..<((rest.lastIndex { $0 != 0x0D } ?? -1) + 1)], as: UTF8.self)
+    }
+}
+
+extension String {
+    /// With `^[` for an escape, and so on: a component's line must not move the terminal's cursor, or look like another's line.
+    var withVisibleControls: String {
+        guard unicodeScalars.contains(where: \.isHiddenControl) else { return self }
+        var text = ""
+        for scalar in unicodeScalars {
+            guard scalar.isHiddenControl else {
+                text.unicodeScalars.append(scalar)
+                continue
+            }
+            text += scalar.value < 0x80 ? "^\(Character(Unicode.Scalar(UInt8(scalar.value) ^ 0x40)))" : "?"
+        }
+        return text
+    }
+}
+
+extension Unicode.Scalar {
+    fileprivate var isHiddenControl: Bool {
+        (value < 0x20 && value != 0x0A && value != 0x09) || (0x7F...0x9F).contains(value)
+    }
+}

@@ -1,0 +1,163 @@
+import ABI
+import Foundation
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// A system that runs on the emulator, and its consoles. Used by one thread, which calls `wait` over and over.
+package final class Session {
+    package enum Event {
+        /// Bytes of a console as they came.
+        case output(channel: UInt8, bytes: [UInt8])
+        /// A whole line of a console, stamped and with its addresses symbolised, as it is shown among others.
+        case line(channel: UInt8, text: String)
+        /// The descriptor that `wait` was asked to watch has something to read, or has ended.
+        case readable
+        /// QEMU has ended, with this status.
+        case ended(Int32)
+    }
+
+    package let channels: [Channel]
+    private let process: EmulatorProcess
+    private let framing: ConsoleFraming
+    /// Kept for as long as the session may write there.
+    package let place: RunPlace
+    private let logs: ConsoleLogs
+    private let symboliser: Symboliser
+    private let start = ContinuousClock.now
+    private var demultiplexer = ConsoleDemultiplexer()
+    private let multiplexer = ConsoleMultiplexer()
+    private var splitters: [UInt8: LineSplitter] = [:]
+    private var pacer = InputPacer()
+    /// Asks about the machine that the user is attached to when it says nothing.
+    private var silence: (watch: SilenceWatch, channel: UInt8)?
+    private let control: ControlServer
+
+    init(arguments: [String], channels: [Channel], framing: ConsoleFraming, place: RunPlace) throws {
+        self.channels = channels
+        self.framing = framing
+        self.place = place
+        logs = try ConsoleLogs(folder: place.logs, channels: channels)
+        control = try ControlServer(place: place, channels: channels)
+        symboliser = Symboliser(channels: channels)
+        process = try EmulatorProcess(arguments: arguments)
+    }
+
+    deinit { process.end() }
+
+    package func end() { process.end() }
+
+    package var processIdentifier: Int32 { process.identifier }
+
+    /// Sends input to a console, as fast as the serial port of the board takes it.
+    package func type(_ bytes: some Sequence<UInt8>, to channel: UInt8) {
+        switch framing {
+        case .multiplexed: pacer.add(multiplexer.encode(bytes, for: channel))
+        case .single: pacer.add(Array(bytes))
+        }
+    }
+
+    /// Has root asked about a machine that says nothing; on the bare board there is no root.
+    package func watchSilence(of machine: Channel?) {
+        guard case .multiplexed = framing, let machine, machine.kind == .machine else { return }
+        silence = (SilenceWatch(machine: machine.name, log: place.log(ofConsole: machine.name).shortPath), machine.number)
+    }
+
+    /// Waits until something happens or `timeout` is over, and says what; nothing after a timeout or a signal.
+    package func wait(timeout: Duration, watching descriptor: Int32? = nil) -> [Event] {
+        var polled = [pollfd(fd: process.outputDescriptor, events: Int16(POLLIN), revents: 0)]
+        if let descriptor, !pacer.isFull { polled.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)) }
+        let others = polled.count
+        polled += control.polled(takesInput: !pacer.isFull)
+        let patience = [pacer.untilNext, silence?.watch.untilNext()].compactMap(\.self).reduce(timeout, min)
+        let count = poll(&polled, nfds_t(polled.count), max(0, patience.milliseconds))
+        if let burst = pacer.next() { pacer.sent(process.write(burst)) }
+        guard count > 0 else { return silenceEvents() }
+        for input in control.serve(polled[others...]) { type(input.bytes, to: input.channel) }
+        var events: [Event] = []
+        if others > 1, polled[1].revents != 0 { events.append(.readable) }
+        if polled[0].revents != 0 { events += readOutput() }
+        return events + silenceEvents()
+    }
+
+    private func silenceEvents() -> [Event] {
+        guard let actions = silence?.watch.due() else { return [] }
+        return actions.compactMap { action in
+            switch action {
+            case .ask(let command):
+                type(RootCommand.line(command), to: ConsoleChannel.root)
+                return nil
+            case .say(let text):
+                return .line(channel: ConsoleChannel.root, text: "[entente: \(text)]")
+            }
+        }
+    }
+
+    private func readOutput() -> [Event] {
+        guard let bytes = process.read() else {
+            return flushLines() + [.ended(process.waitForEnd())]
+        }
+        let pieces = switch framing {
+        case .multiplexed: demultiplexer.take(bytes)
+        case .single(let channel): [ConsoleDemultiplexer.Piece(channel: channel, bytes: bytes)]
+        }
+        return pieces.flatMap { piece in
+            logs.write(piece.bytes, of: piece.channel)
+            if piece.channel == silence?.channel { silence?.watch.heardMachine() }
+            control.said(piece.bytes, by: piece.channel)
+            let lines = splitters[piece.channel, default: LineSplitter()].take(piece.bytes)
+            let output = Event.output(channel: piece.channel, bytes: piece.bytes)
+            if piece.channel == ConsoleChannel.root { lines.forEach { silence?.watch.heardRoot($0) } }
+            return [output] + lines.map { Event.line(channel: piece.channel, text: stamped($0, of: piece.channel)) }
+        }
+    }
+
+    /// Unfinished lines, when the system ends, may be the most interesting thing that it said.
+    private func flushLines() -> [Event] {
+        splitters.keys.sorted().compactMap { channel in
+            guard let rest = splitters[channel]?.flush(), !rest.isEmpty else { return nil }
+            return .line(channel: channel, text: stamped(rest, of: channel))
+        }
+    }
+
+    private func stamped(_ line: String, of channel: UInt8) -> String {
+        let text = symboliser.annotate(line, from: channel)
+        let known = channels.first { $0.number == channel }
+        let name = known?.name ?? "channel \(channel)"
+        // Components stamp their own lines; a machine's lines bear the machine's time, which is another.
+        if text.hasPrefix("["), known?.kind != .machine, let end = text.firstIndex(of: "]") {
+            return "\(text[...end]) \(name):\(text[text.index(after: end)...])"
+        }
+        return String(format: "[%12.6f] ", (ContinuousClock.now - start).inSeconds) + "\(name): \(text)"
+    }
+}
+
+/// Lets input flow to the board no faster than a fast serial line would: the port has 32 bytes of buffer, its driver a
+/// few thousand, and what comes on top is lost there.
+struct InputPacer {
+    private var waiting: ArraySlice<UInt8> = []
+    private var earliest = ContinuousClock.now
+
+    static let burst = 32
+    static let pause = Duration.milliseconds(3)
+
+    mutating func add(_ bytes: [UInt8]) { waiting += bytes }
+
+    /// Whether so much waits that more would wait for seconds.
+    var isFull: Bool { waiting.count > 1 << 14 }
+
+    /// How long until the next bytes may go; nil when there are none.
+    var untilNext: Duration? { waiting.isEmpty ? nil : max(.zero, earliest - .now) }
+
+    /// The bytes that may go now.
+    func next() -> ArraySlice<UInt8>? {
+        guard !waiting.isEmpty, ContinuousClock.now >= earliest else { return nil }
+        return waiting.prefix(InputPacer.burst)
+    }
+
+    mutating func sent(_ count: Int) {
+        waiting = waiting.dropFirst(count)
+        earliest = .now + InputPacer.pause
+    }
+}

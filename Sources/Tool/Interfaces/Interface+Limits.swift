@@ -1,0 +1,91 @@
+extension Interface.Method {
+    /// Returns the part of a method that does not fit into a message, as far as the names of its types tell; nil: all fits.
+    var excess: (problem: String, remedy: String)? {
+        let types = parameters.map(\.type)
+        let capabilities = types.reduce(0) { $0 + $1.capabilities }
+        let words = types.reduce(1) { $0 + $1.words }
+        if capabilities > 2 {
+            return (
+                "takes \(capabilities) capabilities, and a message carries two",
+                "take two, or make two methods of it; a RingOffer takes one"
+            )
+        }
+        if types.count(where: \.isLease) > 1 {
+            return ("takes \(types.count(where: \.isLease)) leases, and a message carries one", "make a method for each of them")
+        }
+        if words > 64 {
+            return ("takes up to \(words) words, and a message carries 64", "make two methods of it, or lend the text with Lease<Reading>")
+        }
+        if let result, result.isLease {
+            return ("brings back '\(result)', and a lease ends with its call", "take a Lease<Writing>, which the server fills")
+        }
+        if let result, result.isRingOffer {
+            return (
+                "brings back '\(result)', and a ring lies in its caller's memory",
+                "let the caller make the ring, and take its offer as a parameter"
+            )
+        }
+        if name == "portal", parameters.isEmpty {
+            return ("has the name of a client's property", "rename it")
+        }
+        return nil
+    }
+}
+
+extension String {
+    /// Of a type: whether it is that of the runtime, with or without arguments.
+    private func isType(_ name: String) -> Bool {
+        let bare = hasPrefix("Entente.") ? dropFirst("Entente.".count) : self[...]
+        return bare == name || bare.hasPrefix(name + "<")
+    }
+
+    var isLease: Bool { isType("Lease") }
+
+    var isRingOffer: Bool { isType("RingOffer") }
+
+    /// How many capabilities a value of this type takes along.
+    var capabilities: Int { isType("Capability") || isRingOffer ? 1 : 0 }
+
+    /// How many words it takes at most, as far as that is known: a type of the user's may take none.
+    var words: Int { isType("ShortText") ? 17 : isLease || isRingOffer || String.numbers.contains(self) ? 1 : 0 }
+
+    private static let numbers: Set<String> = [
+        "Bool", "Int", "Int8", "Int16", "Int32", "Int64", "UInt", "UInt8", "UInt16", "UInt32", "UInt64",
+        "Float", "Double",
+    ]
+
+    /// Returns the remedy for a type of the standard library that no message carries; nil for all other types.
+    var remedyForUnsendable: String? {
+        let bare = hasPrefix("Swift.") ? dropFirst("Swift.".count) : self[...]
+        switch bare.prefix(while: { $0 != "<" }) {
+        case "String", "Substring", "StaticString", "Character", "LogText":
+            return "use ShortText, which holds up to 128 bytes, or lend longer text with Lease<Reading>"
+        case "Array", "ArraySlice", "ContiguousArray", "InlineArray", "Set", "Dictionary", "Data", "Span":
+            return "lend its numbers with Lease<Reading>, or send them through a ring (RingOffer)"
+        case "Optional":
+            return "bring back a Bool beside it, or throw an error where there is none"
+        case "Float16", "Float80": return "use Float or Double"
+        case "Int128", "UInt128": return "use two of UInt64"
+        case "Any", "AnyObject", "Error": return "name the type"
+        default: return nil
+        }
+    }
+}
+
+extension Interface {
+    /// Returns the problem with a word in front of a method that does not belong there; nil where there is none.
+    static func excessInFront(_ token: SwiftLexer.Token) -> (problem: String, remedy: String)? {
+        switch token.text {
+        case "@":
+            (
+                "has an attribute, and its client would not have it",
+                "remove it; a caller that does not need a result writes '_ = try client.method()'"
+            )
+        case "static", "class": ("has a '\(token.text)' method, and only a server answers calls", "remove '\(token.text)'")
+        case "nonmutating": ("has a 'nonmutating' method, which is what a method is anyway", "remove 'nonmutating'")
+        case "public", "internal", "private", "fileprivate", "package":
+            ("has a '\(token.text)' method, and a protocol's methods are as visible as it is", "remove '\(token.text)'")
+        default: nil
+        }
+    }
+}

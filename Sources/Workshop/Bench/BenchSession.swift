@@ -1,0 +1,37 @@
+import SystemImage
+import Tool
+
+/// Listens to a benchmark system until everyone who measures has said that it is done.
+struct BenchSession {
+    let session: Session
+    let speakers: [String]
+
+    func run(timeout: Duration) throws -> [BenchRow] {
+        defer { session.end() }
+        let deadline = ContinuousClock.now + timeout
+        var waited = Set(session.channels.filter { speakers.contains($0.name) }.map(\.number))
+        var rows: [BenchRow] = []
+        while !waited.isEmpty {
+            guard ContinuousClock.now < deadline else {
+                throw lacking(waited, "said 'bench: end' in time", ExitStatus.timeout)
+            }
+            for event in session.wait(timeout: deadline - .now) {
+                switch event {
+                case .line(let channel, let text):
+                    Progress.say(text)
+                    if let row = BenchRow(line: text) { rows.append(row) }
+                    if BenchRow.isEnd(line: text) { waited.remove(channel) }
+                case .ended: throw lacking(waited, "had said 'bench: end' when the board went off", 1)
+                case .output, .readable: break
+                }
+            }
+        }
+        return rows
+    }
+
+    private func lacking(_ waited: Set<UInt8>, _ what: String, _ status: Int32) -> Failure {
+        let names = session.channels.filter { waited.contains($0.number) }.map(\.name).joined(separator: ", ")
+        return Failure(
+            "not all that measure \(what): \(names)", remedy: "look at the consoles' lines above", status: status)
+    }
+}

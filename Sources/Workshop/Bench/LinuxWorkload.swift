@@ -1,0 +1,51 @@
+import Foundation
+import SystemImage
+import Tool
+
+/// A program of `Guests/Linux`: a static program for an arm64 Linux, without a C library.
+struct LinuxWorkload {
+    let workspace: Workspace
+    /// Also that of its main source, and of its file in the machine's root folder.
+    var name = "workload"
+    /// The names of its other sources.
+    var parts = ["output"]
+
+    /// - Returns: The program's ELF file.
+    func build() throws -> Data {
+        let folder = workspace.guests
+        try workspace.make(folder)
+        let objects = try ([name] + parts).map { name in
+            let object = folder.appendingPathComponent("\(name).o").path
+            try Subprocess(
+                "clang", LinuxWorkload.compilerArguments + ["-c", "Guests/Linux/\(name).c", "-o", object],
+                directory: workspace.root
+            ).run()
+            return object
+        }
+        let program = folder.appendingPathComponent(name)
+        try Subprocess(
+            "ld.lld",
+            ["-m", "aarch64linux", "-static", "--gc-sections", "-z", "max-page-size=65536", "-o", program.path]
+                + objects
+        ).run()
+        return try Data(contentsOf: program)
+    }
+
+    private static let compilerArguments = [
+        "--target=aarch64-linux-gnu", "-O2", "-ffreestanding", "-fno-builtin", "-nostdlibinc", "-fno-stack-protector",
+        "-fno-pic", "-mno-outline-atomics",
+    ]
+
+    /// Adds the program to a machine's initial file system, as /NAME: Linux unpacks several archives in a row.
+    func added(to machine: MachineDescription) throws -> MachineDescription {
+        let files = try GuestFiles(of: machine, workspace: workspace)
+        var archive = CpioArchive()
+        archive.add(file: name, contents: try build(), permissions: 0o755)
+        let initrd = workspace.guests.appendingPathComponent("\(name).cpio")
+        let base = try files.initrd.map { try Data(contentsOf: $0) } ?? Data()
+        try (base + archive.finished()).writeWhole(to: initrd)
+        var changed = machine
+        changed.guest = .files(kernel: files.kernel, initrd: initrd, format: files.format)
+        return changed
+    }
+}

@@ -1,0 +1,158 @@
+import ABI
+import Foundation
+import SystemImage
+import Tool
+
+/// `examples/realtime` with the load of `Guests/Linux/realtime.c`.
+struct RealtimeBenchmark {
+    let workspace: Workspace
+    var periods: Int
+
+    /// The component's name in the manifest.
+    static let loop = "control"
+    /// Periods that the machine takes to boot: the loop measures so many more, all of them counted.
+    static let bootPeriods = 2000
+
+    struct Result {
+        var control: LatencyReport
+        var linux: LatencyReport
+        /// Linux without Entente.
+        var bare: LatencyReport?
+        /// With hostile components on three other cores.
+        var neighbours: NeighbourReport?
+    }
+
+    /// The system with the load in its machine.
+    ///
+    /// - Parameter loopPeriods: The number of periods that the loop measures, from its own start on.
+    private func manifest(loopPeriods: Int) throws -> (manifest: Manifest, machine: MachineDescription) {
+        let file = workspace.root.appendingPathComponent("examples/realtime/system.yaml")
+        var manifest = try Manifest.load(path: file.path)
+        guard let described = manifest.machines.first else { throw Failure("\(file.path) describes no machine") }
+        let program = LinuxWorkload(workspace: workspace, name: "realtime", parts: ["load", "output"])
+        var machine = try program.added(to: described)
+        let microseconds = 1000
+        machine.commandLine += " quiet kpti=off rdinit=/realtime -- \(microseconds) \(periods)"
+        manifest.replace(machine)
+        manifest.setArguments([UInt64(microseconds), UInt64(loopPeriods)], of: Self.loop)
+        manifest.name = "bench-realtime"
+        return (manifest, machine)
+    }
+
+    /// Time follows the instructions, and a tick of the counter is one of them.
+    private func options(_ board: BoardDescription) -> BootOptions {
+        let counter = "\(board.cpu)-arm-cpu.cntfrq=1000000000"
+        return BootOptions(countsInstructions: true, extraArguments: ["-global", counter])
+    }
+
+    /// The system, and its machine alone on the bare emulator.
+    private func plan(isBare: Bool = false) throws -> (plan: BootPlan, machine: String) {
+        let (manifest, machine) = try manifest(loopPeriods: periods + Self.bootPeriods)
+        let options = options(manifest.board)
+        let plan =
+            isBare
+            ? try BootPlan(bare: machine, of: manifest, workspace: workspace, options: options)
+            : try BootPlan(manifest, workspace: workspace, options: options)
+        return (plan, machine.name)
+    }
+
+    func run(timeout: Duration) throws -> Result {
+        let (plan, machine) = try plan()
+        let reports = try Progress.step("Measuring \(periods) periods") {
+            try listen(plan.start(workspace: workspace), to: [Self.loop, machine], timeout: timeout)
+        }
+        return Result(control: reports[0], linux: reports[1])
+    }
+
+    func runBare(timeout: Duration) throws -> LatencyReport {
+        let (plan, machine) = try plan(isBare: true)
+        return try Progress.step("Measuring \(periods) periods on the bare emulator") {
+            try listen(plan.start(workspace: workspace), to: [machine], timeout: timeout)[0]
+        }
+    }
+
+    /// The loop's periods beside neighbours. The emulator is slow where cores change after a few instructions.
+    private var neighbourPeriods: Int { min(periods, 1000) }
+
+    /// Measures the loop with a hostile component on each of three other cores.
+    ///
+    /// The machine is not Linux, but a program that ends its core's turns on the emulator after a few hundred
+    /// instructions: otherwise core 0 would have turns of up to a millisecond, in which its neighbours stand still. The
+    /// loop has no budget, because a budget counts virtual time, which also passes in the turns of other cores.
+    func runBesideNeighbours(timeout: Duration) throws -> NeighbourReport {
+        var (manifest, linux) = try manifest(loopPeriods: neighbourPeriods)
+        manifest.name = "bench-realtime-neighbours"
+        var machine = MachineDescription(name: linux.name)
+        (machine.guest, machine.memory) = (.target("HostileSpin"), 16 << 20)
+        manifest.replace(machine)
+        manifest.board.cores = 4
+        manifest.setAllowance(.unlimited, of: Self.loop)
+        for core in 1..<4 {
+            var flood = ComponentDescription(name: "flood\(core)", program: .target("InterruptFlood"))
+            (flood.core, flood.arguments) = (core, [NeighbourReport.attacks])
+            manifest.add(flood)
+        }
+        let folder = workspace.state.appendingPathComponent("entries-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let plan = try BootPlan(
+            manifest, workspace: workspace, options: options(manifest.board),
+            entries: EntryCounter(workspace: workspace, folder: folder))
+        return try Progress.step("Measuring \(neighbourPeriods) periods beside hostile neighbours") {
+            let latencies = try listen(plan.start(workspace: workspace), to: [Self.loop], timeout: timeout)[0]
+            return NeighbourReport(latencies: latencies, core: try EntryRecords(folder: folder).cores[0])
+        }
+    }
+
+    /// Until all of them have reported.
+    private func listen(_ session: Session, to names: [String], timeout: Duration) throws -> [LatencyReport] {
+        defer { session.end() }
+        let deadline = ContinuousClock.now + timeout
+        var reports = names.map { _ in LatencyReport() }
+        while ContinuousClock.now < deadline {
+            for event in session.wait(timeout: deadline - .now) {
+                switch event {
+                case .line(let channel, let text):
+                    if let name = session.channels.first(where: { $0.number == channel })?.name,
+                        let index = names.firstIndex(of: name)
+                    {
+                        reports[index].hear(text)
+                    }
+                    if !text.contains("load: ") && !text.contains(" bucket ") { Progress.say(text) }
+                case .ended: throw Failure("the board went off before all had measured")
+                case .output, .readable: break
+                }
+            }
+            if reports.allSatisfy(\.isComplete) { return reports }
+        }
+        throw Failure("not all measured in time", remedy: "allow more by --timeout", status: ExitStatus.timeout)
+    }
+}
+
+extension Manifest {
+    fileprivate mutating func replace(_ machine: MachineDescription) {
+        machines = machines.map { $0.name == machine.name ? machine : $0 }
+        tenants = tenants.map { $0.name == machine.name ? .machine(machine) : $0 }
+    }
+
+    fileprivate mutating func setArguments(_ arguments: [UInt64], of name: String) {
+        change(name) { $0.arguments = arguments }
+    }
+
+    fileprivate mutating func setAllowance(_ allowance: TimeAllowance, of name: String) {
+        change(name) { $0.allowance = allowance }
+    }
+
+    fileprivate mutating func add(_ component: ComponentDescription) {
+        components.append(component)
+        tenants.append(.component(component))
+    }
+
+    private mutating func change(_ name: String, _ body: (inout ComponentDescription) -> Void) {
+        for index in components.indices where components[index].name == name { body(&components[index]) }
+        tenants = tenants.map { tenant in
+            guard case .component(var component) = tenant, component.name == name else { return tenant }
+            body(&component)
+            return .component(component)
+        }
+    }
+}

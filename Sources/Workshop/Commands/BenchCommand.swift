@@ -1,0 +1,13 @@
+import ArgumentParser
+import Foundation
+import SystemImage
+import Tool
+
+struct BenchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench", abstract: "Measures the system on the emulator, in instructions.",
+        subcommands: [
+            BenchPrimitivesCommand.self, BenchEfficiencyCommand.self, BenchMemoryCommand.self,
+            BenchRealtimeCommand.self, BenchEntriesCommand.self,
+        ])
+}

@@ -1,0 +1,127 @@
+import ArgumentParser
+import Foundation
+import Tool
+
+struct TestCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "test",
+        abstract: "Runs every test: on the host, of the models, of the images, and of whole systems on QEMU.",
+        discussion: "With the folder of a component's package, runs its tests and nothing else.")
+
+    @Argument(help: ArgumentHelp("The folder of a component's package.", valueName: "folder"))
+    var path: String?
+
+    @Flag(help: "Leave out the tests that boot systems on QEMU.")
+    var hostOnly = false
+
+    @Flag(help: "Leave out the runs with the address and thread sanitizers.")
+    var noSanitizers = false
+
+    @Option(help: "Only kill every part of every example at random moments, so often, and see it come back.")
+    var kills: Int?
+
+    @Option(
+        help:
+            "Only play so many random operations against the reference model of the kernel, with the address sanitizer."
+    )
+    var operations: Int?
+
+    @Option(
+        name: .customLong("repeat"),
+        help: "Only run the tests on the host so often with one build, and count the failures by test.")
+    var runs: Int?
+
+    @Flag(help: "Only check the models of the kernel's cross-core paths, with spin.")
+    var models = false
+
+    @Flag(help: "Only check the board's images, and that the generated interfaces are current.")
+    var images = false
+
+    @Flag(help: "Only run the tests that boot systems on QEMU.")
+    var systems = false
+
+    @Option(help: ArgumentHelp("With --systems: only this suite (can be repeated).", valueName: "name"))
+    var suite: [String] = []
+
+    @Flag(help: "Only explore interleavings in their long form, which takes minutes.")
+    var interleavings = false
+
+    @Flag(help: "Only make small faults in the portable modules, one at a time, and see whether the tests notice.")
+    var mutants = false
+
+    @Option(help: ArgumentHelp("With --mutants: only of this area (can be repeated).", valueName: "area"))
+    var area: [MutantArea] = []
+
+    @Option(help: "With --mutants: only so many of them, chosen by --seed; 0: only those that are written by hand.")
+    var sample: Int?
+
+    @Option(help: "With --mutants: only so many of those that are written by hand, chosen by --seed.")
+    var variants: Int?
+
+    @Option(help: "With --mutants: chooses the samples.")
+    var seed: UInt64 = 1
+
+    func validate() throws {
+        if let sample, sample < 0 { throw ValidationError("--sample must not be negative.") }
+        if let variants, variants < 0 { throw ValidationError("--variants must not be negative.") }
+        if !suite.isEmpty, !systems { throw ValidationError("--suite goes with --systems.") }
+        if let runs, runs < 1 { throw ValidationError("--repeat must be at least 1.") }
+        if !mutants, !area.isEmpty || sample != nil || variants != nil {
+            throw ValidationError("--area, --sample and --variants go with --mutants.")
+        }
+    }
+
+    func run() throws {
+        let workspace = try Workspace.current()
+        if let path { return try ComponentPackage(folder: ComponentPackage.folder(path), workspace: workspace).test() }
+        var suite = TestSuite(workspace: workspace)
+        defer { print(suite.summary) }
+        if let kills {
+            suite.runKillTests(kills: kills)
+        } else if let operations {
+            suite.runOperations(operations)
+        } else if let runs {
+            suite.repeatHostTests(runs)
+        } else if models {
+            suite.checkModels()
+        } else if images {
+            suite.checkImages()
+        } else if systems {
+            suite.runSystemTests(self.suite)
+        } else if interleavings {
+            suite.runInterleavings()
+        } else if mutants {
+            suite.check(
+                MutantCheck(
+                    workspace: workspace, areas: area.isEmpty ? MutantArea.allCases : area, sample: sample,
+                    variantSample: variants, seed: seed))
+        } else {
+            runAll(&suite)
+        }
+        if !suite.hasPassed { throw ExitCode(1) }
+    }
+
+    private func runAll(_ suite: inout TestSuite) {
+        suite.checkFormat()
+        suite.checkModels()
+        // Only those that are written by hand, because the suite fails for no others.
+        let mutants = MutantCheck(
+            workspace: suite.workspace, sample: 0, variantSample: 150, seed: suite.workspace.seedOfCommit)
+        suite.check(mutants, beside: runHostTests)
+        suite.checkImages()
+        if !hostOnly { suite.runSystemTests() }
+    }
+}
+
+extension TestCommand {
+    private func runHostTests(_ suite: inout TestSuite) {
+        if noSanitizers { return suite.runHostTests(isLong: true) }
+        suite.runToolTests()
+        // The core's tests run with a sanitizer only. With the address sanitizer the full form finds the most; the
+        // thread sanitizer needs it for tests that race.
+        suite.runHostTests(sanitizer: "address", isLong: true)
+        suite.runHostTests(sanitizer: "thread", isLong: true)
+    }
+}
+
+extension MutantArea: ExpressibleByArgument {}

@@ -1,0 +1,65 @@
+import Foundation
+import Tool
+
+/// Runs the host tests again and again with one build, and counts the failures of each test.
+///
+/// It finds tests that fail now and then, because of state that they share or of how busy the machine is.
+struct RepeatedTests {
+    let workspace: Workspace
+    let runs: Int
+
+    private var package: [String] {
+        [
+            "--package-path", workspace.package.path, "--scratch-path",
+            workspace.build.appendingPathComponent("tests").path,
+        ]
+    }
+    /// Holds the outputs of the runs with failures.
+    private var logs: URL { workspace.state.appendingPathComponent("repeated") }
+
+    /// Prints each failure when it occurs, and the failures by test at the end; counts runs.
+    func run() throws -> TestResult {
+        try Subprocess("swift", ["build", "--build-tests"] + package).run()
+        try? FileManager.default.removeItem(at: logs)
+        try workspace.make(logs)
+        var failures: [String: Int] = [:]
+        var result = TestResult(name: "\(runs) runs of the host tests", passed: 0, failed: 0)
+        for run in 1...max(runs, 1) {
+            let log = logs.appendingPathComponent("run-\(run).log")
+            let failed = try failedTests(loggingTo: log)
+            guard !failed.isEmpty else {
+                result.passed += 1
+                try FileManager.default.removeItem(at: log)
+                continue
+            }
+            result.failed += 1
+            Progress.say("    run \(run): \(failed.joined(separator: ", ")); see \(log.path)")
+            for test in failed { failures[test, default: 0] += 1 }
+        }
+        Progress.say(RepeatedTests.table(failures, runs: result.passed + result.failed))
+        return result
+    }
+
+    /// Runs all tests once, and returns those that failed.
+    private func failedTests(loggingTo log: URL) throws -> [String] {
+        let report = TestReport(folder: workspace.state, name: UUID().uuidString)
+        defer { report.remove() }
+        let arguments = ["test", "--skip-build", "--skip", "SystemTests", "--xunit-output", report.file.path]
+        try Data().write(to: log)
+        do {
+            try Subprocess("swift", arguments + package).run(into: try FileHandle(forWritingTo: log))
+            return []
+        } catch {
+            let failed = report.failedTests
+            // A crash leaves no report behind.
+            return failed.isEmpty ? ["the run ended early"] : failed
+        }
+    }
+
+    /// The failures by test, the most frequent first.
+    static func table(_ failures: [String: Int], runs: Int) -> String {
+        guard !failures.isEmpty else { return "    no test failed in \(runs) runs" }
+        return failures.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+            .map { "    \($0.key): \($0.value) of \(runs) runs" }.joined(separator: "\n")
+    }
+}
