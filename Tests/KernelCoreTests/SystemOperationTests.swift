@@ -52,7 +52,23 @@ import Testing
         let form = SystemForm.readCounter.rawValue
         #expect(bench.operate(.system, weak, form: form, 0, 0).status == .noRights)
         #expect(bench.operate(.system, InitialSlot.thread, form: form, 0, 0).status == .badCapability)
-        #expect(bench.operate(.system, InitialSlot.system, form: 5).status == .unsupported)
+        #expect(bench.operate(.system, InitialSlot.system, form: 6).status == .unsupported)
+    }
+
+    /// The address of an extent, of which a driver tells its device; nothing else has one.
+    @Test func anExtentHasAnAddress() {
+        let (first, second) = (bench.create(.extent, 8192), bench.create(.extent, 4096))
+        func address(_ slot: UInt32) -> UInt64 {
+            bench.succeed(
+                .system, InitialSlot.system, form: SystemForm.extentAddress.rawValue, UInt64(slot)
+            ).words[0]
+        }
+        #expect(address(first) % 4096 == 0 && address(second) == address(first) + 8192)
+        func status(_ slot: UInt32) -> Status? {
+            bench.operate(.system, InitialSlot.system, form: SystemForm.extentAddress.rawValue, UInt64(slot)).status
+        }
+        #expect(status(InitialSlot.thread) == .badCapability)
+        #expect(status(bench.derive(first, rights: [.read, .write])) == .noRights)
     }
 
     /// Each counter of the only core.
