@@ -6,6 +6,7 @@ import VirtualPlatform
 struct KernelHost: InterruptPort, DeviceHost {
     private var console: Console { Console() }
     private let mayUseTimer: Bool
+    private var mustTellReader = false
 
     /// - Parameter mayUseTimer: false while the monitor's timer serves the machine's end or its next start.
     @inline(__always)
@@ -27,7 +28,14 @@ struct KernelHost: InterruptPort, DeviceHost {
 
     func transmit(_ byte: UInt8) -> Bool { console.put(byte) }
     func receive() -> UInt8? { console.take() }
-    func tellReader() { console.flush() }
+    mutating func tellReader() { mustTellReader = true }
+
+    /// Does what devices have asked for and what must not be done under the machine's lock: the console driver is more
+    /// urgent than the machine, so that a thread which told it under the lock would be off its core with the lock held.
+    @inline(__always)
+    func finish() {
+        if mustTellReader { console.flush() }
+    }
 
     /// A user sees output this much later at most: a thousandth of a second.
     private static let momentsPerSecond: UInt64 = 1000

@@ -44,20 +44,23 @@ extension Monitor {
 
     /// Lets the devices see that the other end of the console has changed.
     private func exchange() {
-        let isDone: Void? = SharedMachine.withLock { state in
+        let host: KernelHost? = SharedMachine.withLock { state in
             // The timer serves the power cycle while the machine does not run.
             var host = KernelHost(mayUseTimer: state.power.machine == .running)
             state.devices.exchange(&host)
+            return host
         }
-        if isDone == nil { SharedMachine.whenFree(.notification(Wake.console)) }
+        guard let host else { return SharedMachine.whenFree(.notification(Wake.console)) }
+        host.finish()
     }
 
     private func endMoment() {
+        var host = KernelHost()
         let isRunning: Bool? = SharedMachine.withLock { state in
-            var host = KernelHost()
             state.devices.endMoment(&host)
             return state.power.machine == .running
         }
+        host.finish()
         guard let isRunning else { return SharedMachine.whenFree(.notification(Wake.moment)) }
         // The moment may have taken the timer from the power cycle, or from the next look at the time.
         if isRunning { watch() } else { signal(InitialSlot.notification, bits: Wake.power) }

@@ -40,7 +40,7 @@ extension Monitor {
     /// Nil: another thread keeps the machine's lock, and nothing has been done.
     private func perform(_ transfer: inout Transfer, at address: UInt64) -> Outcome? {
         var host = KernelHost()
-        return SharedMachine.withLock { state in
+        let outcome: Outcome? = SharedMachine.withLock { state in
             guard state.power.machine == .running else { return .stopping }
             let isDone = transfer.perform(at: address) {
                 // As `unclaimedAccess`; the kernel rings for plain stores only.
@@ -48,6 +48,8 @@ extension Monitor {
             }
             return isDone ? .done : .noDevice
         }
+        host.finish()
+        return outcome
     }
 
     /// Finds and decodes the instruction. The guest can change it, and its tables, at any time.

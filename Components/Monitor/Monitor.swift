@@ -84,6 +84,7 @@ extension Monitor {
             guard let loaded = state.devices.perform(access, &host) else { return .noDevice }
             return .loaded(loaded)
         }
+        host.finish()
         switch outcome {
         case nil: return repeatLater(exit)
         case .loaded(let value):

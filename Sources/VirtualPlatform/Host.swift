@@ -41,7 +41,7 @@ public protocol SerialLine {
     mutating func transmit(_ byte: UInt8) -> Bool
     /// The next byte that has come, if any.
     mutating func receive() -> UInt8?
-    /// Tells the reader of the wire that bytes have been sent.
+    /// Has the reader of the wire told that bytes have been sent, once the access is done.
     mutating func tellReader()
     /// Has `PlatformDevices.endMoment` called a moment later.
     /// - Returns: False: nobody will call it.
