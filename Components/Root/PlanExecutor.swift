@@ -84,14 +84,17 @@ struct PlanExecutor: ~Copyable {
         if status == .ok { return }
         // A table or space that a living tenant has used up, or the slot that it has filled, is that tenant's loss.
         if isStarting || edge.owner == edge.peer { fail("cannot execute an edge of the plan", status) }
-        rootConsole.report { line in
-            line.write("taken: ")
-            line.write(name(edge.owner))
-            line.write(" or ")
-            line.write(name(edge.peer))
-            line.write(" has filled slot ")
-            line.write(decimal: edge.words[2])
-            line.write(" of its table; what belongs there is missing until it restarts")
+        rootConsole.report { console in
+            console.write("taken: ")
+            console.write(name(edge.owner))
+            if edge.kind == PlanEdgeKind.capability.rawValue {
+                console.write(" has filled slot ")
+                console.write(decimal: edge.words[2])
+                console.write(" of its table")
+            } else {
+                console.write(" has used up its doorbells")
+            }
+            console.write("; what belongs there is missing until it restarts")
         }
     }
 

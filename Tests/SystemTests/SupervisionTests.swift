@@ -48,7 +48,7 @@ extension SystemTests {
             try system.wait(for: "crash: now", on: "squatter")
             try system.wait(for: "heartbeat 2", on: "heartbeat")
             try system.type("kill serial\n", on: "root")
-            try system.wait(for: "console: squatter has taken slot 5", on: "root")
+            try system.wait(for: "taken: squatter has filled slot 5", on: "root")
             try system.wait(for: "back: serial, life 2", on: "root")
             // The slot of the region's bell is taken, too: the peer comes back, and the board goes on.
             try system.type("kill peer\n", on: "root")
