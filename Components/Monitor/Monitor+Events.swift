@@ -14,14 +14,15 @@ extension Monitor {
         static let power: UInt64 = 4
         /// From a thread or the timer: a device has to see how late it is.
         static let time: UInt64 = 8
-        /// From a thread of another core: a device waits for a moment, and that core cannot set the timer.
-        static let wantsMoment: UInt64 = 128
         /// From a thread: a device has noticed a failure of the machine.
         static let panic: UInt64 = 16
         static let crashLoaded: UInt64 = 32
         static let hang: UInt64 = 64
+        /// From a thread of another core: a device waits for a moment, and that core cannot set the timer.
+        static let wantsMoment: UInt64 = 128
         static let failures = panic | crashLoaded | hang
 
+        /// Returns the bit by which a thread tells the first one of a failure.
         static func bit(of failure: MachineFailure) -> UInt64 {
             switch failure {
             case .panicked: panic

@@ -55,9 +55,10 @@ struct FaultReport {
         console.write("KiB are used up (key 'stack' of the manifest enlarges a component's)")
     }
 
-    /// A monitor that ends with its machine says why in the instruction.
+    /// Returns the reason that a monitor which ends with its machine has put into the instruction.
     private func cause(ofBreak syndrome: UInt64) -> StaticString {
-        switch MachineEnd(syndrome: syndrome) {
+        guard BootTable.tenant(tenant).kind == TenantKind.machine.rawValue else { return "trap" }
+        return switch MachineEnd(syndrome: syndrome) {
         case .panic: "machine panicked"
         case .hang: "machine hangs, its watchdog expired"
         case nil: "trap"

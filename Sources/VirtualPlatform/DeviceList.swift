@@ -10,6 +10,9 @@ public typealias MachineDevices =
 public protocol DeviceList {
     init()
 
+    /// Calls `body` with the window and the line of each device: the table of the bus.
+    static func forEachPlacement(_ body: (Placement) -> Void)
+
     /// Performs an access: the loaded value (zero for a store), or nil when no device lies at the address.
     mutating func perform<Host: InterruptPort & DeviceHost>(
         _ access: MemoryAccess, _ options: PlatformOptions, _ interrupts: inout InterruptController,
@@ -33,6 +36,11 @@ public struct Attached<First: Device, Others: DeviceList>: DeviceList {
     public internal(set) var others = Others()
 
     public init() {}
+
+    public static func forEachPlacement(_ body: (Placement) -> Void) {
+        body(First.placement)
+        Others.forEachPlacement(body)
+    }
 
     @inline(__always)
     public mutating func perform<Host: InterruptPort & DeviceHost>(
@@ -108,6 +116,7 @@ public struct Attached<First: Device, Others: DeviceList>: DeviceList {
 /// The end of a list of devices.
 public struct NoDevices: DeviceList {
     public init() {}
+    public static func forEachPlacement(_ body: (Placement) -> Void) {}
 
     public mutating func perform<Host: InterruptPort & DeviceHost>(
         _ access: MemoryAccess, _ options: PlatformOptions, _ interrupts: inout InterruptController,

@@ -58,7 +58,7 @@ public enum MachineFailure: Equatable, Sendable {
     case hangs
 }
 
-/// The supervisor's ear for a machine.
+/// The way by which a device tells the host of a failure of the machine.
 public protocol FailureListener {
     /// Takes note of a failure. Acting on it may come later.
     mutating func report(_ failure: MachineFailure)

@@ -60,7 +60,7 @@ import Testing
         #expect(state() == [1, 1, 1] && isHigh(bench))
         bench.store(Register.clear, 2)
         #expect(state() == [1, 1, 1] && isHigh(bench))
-        bench.store(Register.mask, 0)
+        bench.store(Register.mask, 0xFFFF_FFFE)
         #expect(state() == [0, 1, 0] && !isHigh(bench))
         bench.store(Register.mask, 1)
         #expect(state() == [1, 1, 1] && isHigh(bench))

@@ -68,7 +68,7 @@ import Testing
         var bench = Bench(hasWatchdog: true)
         bench.store(Register.control, .max)
         #expect(bench.load(Register.control) == 1 && !isHigh(bench) && bench.host.failures == [])
-        bench.store(Register.control, 0)
+        bench.store(Register.control, 0xFFFF_FFFE)
         #expect(bench.load(Register.control) == 0)
     }
 
