@@ -151,6 +151,18 @@ struct ManifestSection {
         return text
     }
 
+    /// Returns `true` or `false`.
+    func flag(_ key: String) -> Bool {
+        guard case .flag(let standard) = part[key].kind else { preconditionFailure("'\(key)' is no truth value") }
+        guard let node = node(key) else { return standard }
+        guard node.scalar != nil, let value = node.bool else {
+            reportType(
+                key, node, expected: "true or false", remedy: "write '\(key): \(!standard)', or leave it out")
+            return standard
+        }
+        return value
+    }
+
     /// The range of a length of time.
     func durations(_ key: String) -> ClosedRange<UInt64> {
         guard case .duration(let range) = part[key].kind else { preconditionFailure("'\(key)' is no length of time") }

@@ -69,7 +69,7 @@ extension ManifestKey.Kind {
         case .duration(let range):
             "\(TimeSpan(nanoseconds: range.lowerBound)) to \(TimeSpan(nanoseconds: range.upperBound))"
         case .choice(let choices, _): Self.alternatives(choices.map { "`\($0)`" })
-        case .mapping(_, let maximum): maximum.map { "up to \($0)" }
+        case .mapping(_, _, let maximum): maximum.map { "up to \($0)" }
         default: nil
         }
     }
@@ -80,6 +80,7 @@ extension ManifestKey.Kind {
         case .number(_, let standard): standard.map { "\($0)" }
         case .size(_, _, let standard): standard.map { $0 == 0 ? "0" : "`\(ByteSize(bytes: $0))`" }
         case .text(_, let standard), .choice(_, let standard), .program(let standard): standard.map { "`\($0)`" }
+        case .flag(let standard): "`\(standard)`"
         default: nil
         }
     }
