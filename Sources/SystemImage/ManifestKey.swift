@@ -20,7 +20,10 @@ struct ManifestKey: Sendable {
         /// A time of supervision, written with the unit ms, s or min.
         case time
         case choice([String], default: String? = nil)
+        /// A truth value.
         case flag(default: Bool)
+        /// A name that a program has for something, which may hold any characters.
+        case alias
         case file
         case folder
         /// `{target: NAME}`.
@@ -29,7 +32,7 @@ struct ManifestKey: Sendable {
         case target
         case list(of: Kind, counts: ClosedRange<Int>? = nil, isUnique: Bool = false)
         /// A mapping from names.
-        case mapping(to: Kind, maximum: Int? = nil)
+        case mapping(from: Kind = .tenantName, to: Kind, maximum: Int? = nil)
         /// A mapping whose keys the part of this name lists.
         case part(String)
         case either(Kind, Kind)

@@ -14,7 +14,7 @@ public enum ManifestSchema {
             ),
         ]
         members += self.members(of: ManifestPart.system)
-        members.append(("$defs", .object(values + parts.map { ($0.name, .object(self.members(of: $0))) })))
+        members.append(("$defs", .object(values + parts.map { ($0.name, definition(of: $0)) })))
         return SchemaValue.object(members).text() + "\n"
     }
 
@@ -71,6 +71,9 @@ public enum ManifestSchema {
         ])
     }
 
+    /// Returns the definition of a mapping whose keys are known.
+    static func definition(of part: ManifestPart) -> SchemaValue { .object(members(of: part)) }
+
     private static func members(of part: ManifestPart) -> [(String, SchemaValue)] {
         [
             ("type", part.mayBeEmpty && part.name != ManifestPart.system.name ? nullable : .text("object")),
@@ -102,8 +105,13 @@ public enum ManifestSchema {
         case .size: return reference("bytes")
         case .duration: return reference("duration")
         case .time: return reference("time")
-        case .choice(let choices, _): return [("enum", .array(choices.map(SchemaValue.text)))]
         case .flag: return [("type", .text("boolean"))]
+        case .alias:
+            return [
+                ("type", .text("string")), ("minLength", .number(1)),
+                ("maxLength", .number(UInt64(TenantDescription.maximumName))),
+            ]
+        case .choice(let choices, _): return [("enum", .array(choices.map(SchemaValue.text)))]
         case .file, .folder: return reference("path")
         case .program: return reference("program")
         case .target: return reference("targetName")
@@ -113,9 +121,9 @@ public enum ManifestSchema {
             if let counts, counts.lowerBound > 0 { members.append(("minItems", .number(UInt64(counts.lowerBound)))) }
             if let counts, counts.upperBound < .max { members.append(("maxItems", .number(UInt64(counts.upperBound)))) }
             return members + (isUnique ? [("uniqueItems", .bool(true))] : [])
-        case .mapping(let element, let maximum):
+        case .mapping(let name, let element, let maximum):
             return [
-                ("type", nullable), ("propertyNames", .reference("tenantName")),
+                ("type", nullable), ("propertyNames", .object(schema(of: name))),
                 ("additionalProperties", .object(schema(of: element))),
             ] + (maximum.map { [("maxProperties", .number(UInt64($0)))] } ?? [])
         case .either(let one, let other):

@@ -103,17 +103,6 @@ struct ManifestSection {
         return number
     }
 
-    /// `true` or `false`.
-    func flag(_ key: String) -> Bool {
-        guard case .flag(let standard) = part[key].kind else { preconditionFailure("'\(key)' is no flag") }
-        guard let node = node(key) else { return standard }
-        guard node.scalar != nil, let value = node.bool else {
-            reportType(key, node, expected: "true or false", remedy: "write '\(key): \(!standard)', or leave it out")
-            return standard
-        }
-        return value
-    }
-
     /// Returns a number of bytes of the range that the key has.
     ///
     /// - Parameter standard: The default, where the key has none of its own.
@@ -160,6 +149,18 @@ struct ManifestSection {
             return standard
         }
         return text
+    }
+
+    /// Returns `true` or `false`.
+    func flag(_ key: String) -> Bool {
+        guard case .flag(let standard) = part[key].kind else { preconditionFailure("'\(key)' is no truth value") }
+        guard let node = node(key) else { return standard }
+        guard node.scalar != nil, let value = node.bool else {
+            reportType(
+                key, node, expected: "true or false", remedy: "write '\(key): \(!standard)', or leave it out")
+            return standard
+        }
+        return value
     }
 
     /// The range of a length of time.

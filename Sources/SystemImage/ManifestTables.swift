@@ -69,7 +69,7 @@ extension ManifestKey.Kind {
         case .duration(let range):
             "\(TimeSpan(nanoseconds: range.lowerBound)) to \(TimeSpan(nanoseconds: range.upperBound))"
         case .choice(let choices, _): Self.alternatives(choices.map { "`\($0)`" })
-        case .mapping(_, let maximum): maximum.map { "up to \($0)" }
+        case .mapping(_, _, let maximum): maximum.map { "up to \($0)" }
         default: nil
         }
     }

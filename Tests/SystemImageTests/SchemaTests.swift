@@ -43,6 +43,41 @@ import Testing
         #expect(throws: Failure.self) { try ManifestTables.updated("<!-- keys of board -->\n") }
     }
 
+    /// Kinds that no key has yet, or that are easy to write wrongly.
+    @Test func eachKindHasItsSchemaAndItsText() {
+        let part = ManifestPart(
+            name: "part",
+            keys: [
+                .init("watched", .flag(default: false), "whether it is watched"),
+                .init("devices", .mapping(from: .alias, to: .text(), maximum: 8), "its devices, {range}", columns: ["none"]),
+                .init("size", .size(0...(1 << 20), multipleOf: 4096, default: 0), "bytes"),
+                .init("delay", .duration(1000...2000), "a delay"),
+            ])
+        #expect(ManifestSchema.definition(of: part).text() == """
+            {
+              "type": ["object", "null"],
+              "additionalProperties": false,
+              "properties": {
+                "watched": { "description": "Whether it is watched.", "type": "boolean", "default": false },
+                "devices": {
+                  "description": "Its devices, up to 8.",
+                  "type": ["object", "null"],
+                  "propertyNames": { "type": "string", "minLength": 1, "maxLength": 31 },
+                  "additionalProperties": { "type": "string" },
+                  "maxProperties": 8
+                },
+                "size": { "description": "Bytes, up to 1MiB, a multiple of 4KiB.", "$ref": "#/$defs/bytes", "default": 0 },
+                "delay": { "description": "A delay, 1us to 2us.", "$ref": "#/$defs/duration" }
+              }
+            }
+            """)
+        #expect(ManifestTables.table(of: part) == [
+            "| key | value | default |", "| --- | --- | --- |", "| `watched` | whether it is watched | `false` |",
+            "| `devices` | its devices, up to 8 | none |", "| `size` | bytes, up to 1MiB, a multiple of 4KiB | 0 |",
+            "| `delay` | a delay, 1us to 2us | |",
+        ])
+    }
+
     @Test(
         arguments: Repository.files(in: "examples", withExtension: "yaml")
             + Repository.files(in: "Tests/Manifests/valid", withExtension: "yaml"))

@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import Workshop
+
 extension SystemTests {
     /// The tool as a script uses it.
     @Suite(.serialized) struct CommandLineTests {
@@ -33,23 +35,13 @@ extension SystemTests {
             let (output, errors) = (Pipe(), Pipe())
             process.standardOutput = output
             process.standardError = errors
-            // Read beside, so that a full pipe stops nobody.
-            let said = Said()
-            errors.fileHandleForReading.readabilityHandler = { said.add($0.availableData) }
             try process.run()
+            // Read beside each other, so that a full pipe stops nobody, and to their ends, so that nothing is lost.
+            let messages = errors.fileHandleForReading
+            let said = Background { messages.readDataToEndOfFile() }
             let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
             process.waitUntilExit()
-            errors.fileHandleForReading.readabilityHandler = nil
-            return (process.terminationStatus, text, said.text)
+            return (process.terminationStatus, text, String(decoding: try said.result(), as: UTF8.self))
         }
     }
-}
-
-/// What a program says on standard error, collected by another thread.
-private final class Said: @unchecked Sendable {
-    private let lock = NSLock()
-    private var data = Data()
-
-    func add(_ more: Data) { lock.withLock { data += more } }
-    var text: String { lock.withLock { String(decoding: data, as: UTF8.self) } }
 }

@@ -182,6 +182,26 @@ import Testing
         for suite in SystemTestRun.longest { #expect(text.contains("struct \(suite) "), "\(suite)") }
     }
 
+    /// A suite that crashes writes no report, and must not look like a success.
+    @Test(arguments: [
+        ("<testsuite tests=\"3\" failures=\"1\">", 1, 2, 1), ("<testsuite tests=\"3\" failures=\"0\">", 0, 3, 0),
+        ("", 1, 0, 1), ("", 0, 0, 1), ("<testsuite tests=\"3\" failures=\"0\">", 134, 3, 1),
+    ])
+    func aSuiteFailsUnlessItSaysOtherwise(report: String, status: Int, passed: Int, failed: Int) throws {
+        let folder = TemporaryFolder()
+        let program = try folder.write("program", """
+            #!/bin/bash
+            while [[ $1 != --xunit-output ]]; do shift; done
+            [[ -z '\(report)' ]] || echo '\(report)' >"$2"
+            exit \(status)
+            """)
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: program.path)
+        let workspace = Workspace(root: folder.url)
+        try workspace.make(workspace.state)
+        let result = try SystemTestRun(workspace: workspace).run(suite: "A", of: TestProgram(path: program.path))
+        #expect(result == TestResult(name: "A", passed: passed, failed: failed))
+    }
+
     @Test func backgroundWorkReturnsAndThrows() throws {
         #expect(try Background { 42 }.result() == 42)
         #expect(throws: Failure.self) { try Background<Int> { throw Failure("no") }.result() }

@@ -46,7 +46,7 @@ struct SystemTestRun: Sendable {
         return longest.filter(names.contains) + names.subtracting(longest).sorted()
     }
 
-    private func run(suite: String, of program: TestProgram) throws -> TestResult {
+    func run(suite: String, of program: TestProgram) throws -> TestResult {
         let report = TestReport(folder: workspace.state, name: UUID().uuidString)
         defer { report.remove() }
         let start = ContinuousClock.now
