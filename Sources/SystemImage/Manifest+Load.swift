@@ -24,6 +24,8 @@ extension Manifest {
         parser.checkPriorities(of: manifest)
         parser.checkMachines(of: manifest, inspect)
         guard source.diagnostics.isEmpty else { throw Diagnostics(all: source.diagnostics) }
+        parser.checkCriticality(of: manifest)
+        guard source.diagnostics.isEmpty else { throw Diagnostics(all: source.diagnostics) }
         manifest.warnings = Diagnostics(all: source.warnings).all
         return manifest
     }
@@ -35,6 +37,7 @@ struct ManifestParser {
     let system: ManifestSection
     /// Machines and components in the order of the file, with the places that later checks point at.
     private(set) var declarations: [TenantDeclaration] = []
+    private(set) var groupDeclarations: [GroupDeclaration] = []
 
     init(source: ManifestSource, root: Node) {
         self.source = source
@@ -57,6 +60,7 @@ struct ManifestParser {
         checkEventPeers()
         let groups = groups()
         check(groups)
+        groupDeclarations = groups
         checkConnections()
         checkPaging()
         let order = startOrder()
@@ -69,6 +73,8 @@ struct ManifestParser {
             components: tenants.compactMap { if case .component(let component) = $0 { component } else { nil } },
             tenants: order.map { tenants[$0] }, groups: groups.map(\.group), file: file)
         manifest.sharedMemory = sharedMemory
+        for group in groups { manifest.levels[group.group.name] = group.criticality.description }
+        for declaration in declarations { manifest.levels[declaration.name] = declaration.criticality.description }
         return manifest
     }
 
@@ -142,7 +148,8 @@ struct ManifestParser {
                 eventPeerMark: section.node("event-peer")?.mark,
                 restartMark: section.has("restart") ? section.mark(of: "restart") : nil, usesMarks: usesMarks(section),
                 pagedMark: section.has("paged") ? section.mark(of: "paged") : nil,
-                priorityMark: section.node("priority")?.mark, marks: section.marks))
+                priorityMark: section.node("priority")?.mark, marks: section.marks,
+                criticality: section.criticality()))
     }
 
     private func usesMarks(_ section: ManifestSection) -> [String: Mark] {
@@ -168,6 +175,7 @@ struct TenantDeclaration {
     var priorityMark: Mark?
     /// The place of each key's value.
     var marks: [String: Mark] = [:]
+    var criticality = CriticalityDeclaration()
 
     var name: String { tenant.name }
     var title: String { "\(isMachine ? "machine" : "component") '\(name)'" }

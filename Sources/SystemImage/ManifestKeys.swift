@@ -6,14 +6,18 @@ enum ManifestKeys {
     static let board = ["name", "cpu", "cores", "memory", "on-failure"]
     static let machine = [
         "guest", "flavour", "kernel", "initrd", "format", "command-line", "memory", "cpus", "priority", "core",
-        "on-reset", "after", "device-tree", "monitor", "event-peer", "restart",
+        "on-reset", "after", "device-tree", "monitor", "event-peer", "restart", "criticality", "accept",
     ]
     /// Where a program of this repository is named.
     static let program = ["target"]
-    static let component = ["target", "package", "memory", "stack", "priority", "core", "budget", "period", "arguments", "uses", "shared", "paged", "after", "restart"]
+    static let component = [
+        "target", "package", "memory", "stack", "priority", "core", "budget", "period", "arguments", "uses", "shared", "paged", "after", "restart",
+        "criticality", "accept",
+    ]
     static let paged = ["by", "file"]
     static let sharedMemory = ["size", "between"]
-    static let group = ["members", "restart"]
+    static let group = ["members", "restart", "criticality", "accept"]
+    static let accept = ["from", "effect", "because"]
     static let restart = ["limit", "within", "backoff", "backoff-limit", "on-limit"]
 
     /// Names that other systems give to the same thing.
@@ -33,6 +37,7 @@ enum ManifestKeys {
         ("core", ["affinity", "pin", "cpu", "pcpu"]),
         ("priority", ["prio", "nice"]),
         ("uses", ["needs", "clients", "connects", "depends-on"]),
+        ("criticality", ["asil", "level", "integrity", "sil", "safety"]),
         ("after", ["depends", "depends-on", "requires"]),
         ("machines", ["vms", "guests", "virtual-machines", "domains"]),
         ("components", ["services", "servers", "tasks", "programs"]),

@@ -9,7 +9,7 @@ struct Entente: ParsableCommand {
         abstract: "Builds, runs and tests systems of machines and components on the Entente kernel.",
         subcommands: [
             RunCommand.self, ConsoleCommand.self, RestartCommand.self, DebugCommand.self, BuildCommand.self, CheckCommand.self,
-            TestCommand.self, BenchCommand.self, NewCommand.self, GenerateCommand.self, DocsCommand.self, CleanCommand.self,
+            PlanCommand.self,             TestCommand.self, BenchCommand.self, NewCommand.self, GenerateCommand.self, DocsCommand.self, CleanCommand.self,
         ])
 
     /// Errors are shown as they describe themselves, and end the tool with their own status.

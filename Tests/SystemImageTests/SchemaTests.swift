@@ -40,6 +40,7 @@ import Testing
         #expect(property("machine", "flavour")["enum"] as? [String] == DebianFlavour.allCases.map(\.rawValue))
         #expect(property("machine", "format")["enum"] as? [String] == GuestImage.Format.allCases.map(\.rawValue))
         #expect(property("component", "arguments")["maxItems"] as? Int == Tenant.maximumArguments)
+        #expect((parts["criticality"] as? [String: Any])?["enum"] as? [String] == Criticality.allCases.map(\.name))
         #expect(property("board", "on-failure")["enum"] as? [String] == BoardDescription.onFailures.map(\.name))
         #expect(property("restart", "limit")["maximum"] as? Int == RestartDescription.limits.upperBound)
         let groups = (validator.root["properties"] as? [String: Any])?["groups"] as? [String: Any]
@@ -68,7 +69,7 @@ import Testing
         "restart-time-number", "restart-unknown-key", "group-empty", "group-member-type", "group-unknown-key",
         "group-list", "group-name",
         "shared-memory-ends", "shared-memory-self", "shared-memory-keys", "shared-memory-list", "shared-memory-nine",
-        "budget-alone", "period-alone", "budget-unit", "period-unit",
+        "budget-alone", "period-alone", "budget-unit", "period-unit", "criticality-level", "accept-incomplete",
     ])
     func refusesWhatTheParserRefuses(name: String) throws {
         let file = Repository.manifests.appendingPathComponent(name + ".yaml")
