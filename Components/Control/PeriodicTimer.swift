@@ -1,7 +1,6 @@
-import ABI
 import Entente
 
-/// Wakes its thread once a period: at multiples of the period, without drift.
+/// Wakes its thread at multiples of the period, without drift.
 struct PeriodicTimer {
     /// Ticks.
     let period: UInt64
@@ -11,10 +10,10 @@ struct PeriodicTimer {
     /// Periods that were over before their wake-up came.
     private(set) var missed: UInt64 = 0
 
-    private static let bit: UInt64 = 2
+    private let alarm = Alarm(raising: .number(1))
 
     struct WakeUp {
-        /// The first thing that the thread saw.
+        /// The clock, as the thread read it first.
         var time: UInt64
         /// Ticks since the deadline.
         var latency: UInt64
@@ -25,15 +24,15 @@ struct PeriodicTimer {
         deadline = (Clock.now / period + 1) * period
     }
 
-    /// Sleeps until the next deadline. One that has passed already wakes at once.
+    /// Sleeps until the next deadline. If it has passed already, the thread wakes at once.
     mutating func wait() -> WakeUp {
-        setTimer(InitialSlot.notification, deadline: deadline, bits: Self.bit)
+        alarm.set(at: Instant(ticks: deadline))
         var now: UInt64
-        var bits: UInt64
+        var events: Events
         repeat {
-            bits = replyWait(ReplyForm.wait).tag
+            events = Events.wait()
             now = Clock.now
-        } while bits & Self.bit == 0  // Console input raises a bit, too.
+        } while !events.contains(alarm.events)  // Console input raises an event, too.
         let latency = now - deadline
         count += 1
         missed += latency / period

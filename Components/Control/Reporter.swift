@@ -1,8 +1,7 @@
-import ABI
 import Entente
 
-/// Keeps the latencies and says them: a line every 1000 periods, and a report after the last. It never waits for the console: a
-/// turn writes one line at most, and only if the ring has room for it.
+/// Counts the latencies and logs them: a line every 1000 periods, and a report after the last. It never waits for the
+/// console, because a turn logs at most one line, and only if the ring has room for it.
 struct Reporter {
     private let periods: UInt64
     private let console = Console()
@@ -12,7 +11,7 @@ struct Reporter {
     private var isMeasuring = true
     private var step = Step.bucket(0)
 
-    /// What of the report comes next.
+    /// The part of the report that comes next.
     private enum Step {
         case bucket(Int)
         case summary, percentiles, end, silence
@@ -31,67 +30,48 @@ struct Reporter {
     /// - Parameter ticks: from a wake-up to the end of its turn.
     mutating func noteTurn(_ ticks: UInt64) { longestTurn = max(longestTurn, Self.nanoseconds(ticks)) }
 
-    /// On the emulator with counted instructions a nanosecond is an instruction.
+    /// With counted instructions, the emulator runs one instruction in a nanosecond.
     private static func nanoseconds(_ ticks: UInt64) -> UInt64 { ticks * 1_000_000_000 / Clock.frequency }
 
     // MARK: Lines
 
-    private var hasRoom: Bool { console.output.count + 200 < ConsoleRing.capacity }
+    private var hasRoom: Bool { console.hasRoom(for: 200) }
 
     private func writeProgress(_ count: UInt64) {
         guard hasRoom else { return }
-        console.beginLine()
-        console.write("control:")
-        write(" periods ", count)
-        write(" missed ", missed)
-        write(" worst-ns ", latencies.greatest)
-        endLine()
+        log("control: periods \(count) missed \(missed) worst-ns \(latencies.greatest)")
     }
 
     private mutating func writeReport() {
         if case .bucket(let first) = step { skipEmptyBuckets(from: first) }
         if case .silence = step { return }
         guard hasRoom else { return }
-        console.beginLine()
-        console.write("realtime:")
+        log("realtime: \(takeStep())")
+    }
+
+    /// Returns the text of the present step, and goes on to the next one.
+    private mutating func takeStep() -> LogText {
         switch step {
         case .bucket(let bucket):
-            write(" bucket ", Histogram.lowerBound(of: bucket))
-            write(" count ", UInt64(latencies.count(in: bucket)))
             step = .bucket(bucket + 1)
+            return "bucket \(Histogram.lowerBound(of: bucket)) count \(latencies.count(in: bucket))"
         case .summary:
-            write(" periods ", latencies.count)
-            write(" missed ", missed)
-            write(" min ", latencies.least)
-            write(" mean ", latencies.mean)
-            write(" max ", latencies.greatest)
-            write(" longest-turn ", longestTurn)
             step = .percentiles
+            let range: LogText = "min \(latencies.least) mean \(latencies.mean) max \(latencies.greatest)"
+            return "periods \(latencies.count) missed \(missed) \(range) longest-turn \(longestTurn)"
         case .percentiles:
-            write(" p50 ", latencies.percentile(500_000))
-            write(" p99 ", latencies.percentile(990_000))
-            write(" p99.9 ", latencies.percentile(999_000))
             step = .end
+            let (half, most) = (latencies.percentile(500_000), latencies.percentile(990_000))
+            return "p50 \(half) p99 \(most) p99.9 \(latencies.percentile(999_000))"
         case .end, .silence:
-            console.write(" end")
             step = .silence
+            return "end"
         }
-        endLine()
     }
 
     private mutating func skipEmptyBuckets(from first: Int) {
         var bucket = first
         while bucket < Histogram.bucketCount, latencies.count(in: bucket) == 0 { bucket += 1 }
         step = bucket < Histogram.bucketCount ? .bucket(bucket) : .summary
-    }
-
-    private func write(_ name: StaticString, _ value: UInt64) {
-        console.write(name)
-        console.write(decimal: value)
-    }
-
-    private func endLine() {
-        console.write("\n")
-        console.flush()
     }
 }

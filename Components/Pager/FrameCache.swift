@@ -1,20 +1,19 @@
-import ABI
 import Entente
-import RuntimeSupport
 
-/// The pager's frames: which page of which client each holds. First in, first out.
-struct FrameCache {
+/// Notes the client and the page that each frame holds. The frame that was filled first makes room first.
+struct FrameCache: FaultService {
     private struct Frame {
         var client: UInt64
         var page: UInt64
         var isUsed: Bool
     }
+    private let pages = PageFrames(named: "frames")
     private var frames = InlineArray<64, Frame>(repeating: Frame(client: 0, page: 0, isUsed: false))
     private let count: Int
     /// The frame that makes room next.
     private var oldest = 0
 
-    init(frames: UInt64) { count = Int(min(frames, Paging.maximumFrames)) }
+    init() { count = min(pages.count, Int(Paging.maximumFrames)) }
 
     /// Brings a page in. False if there is no frame, or the client has gone meanwhile.
     mutating func provide(_ fault: PageFault) -> Bool {
@@ -23,42 +22,25 @@ struct FrameCache {
         if let index = holder(of: fault) { return map(index, fault) }
         let index = oldest
         oldest = (oldest + 1) % count
-        release(index)
-        entente_copy_blocks(
-            address(index), Paging.files + fault.client * Paging.fileStride + fault.page << 12, FrameCache.pageSize)
-        frames[index] = Frame(client: fault.client, page: fault.page, isUsed: true)
+        frames[index].isUsed = false
+        pages.unmap(index)
+        pages.fill(index, for: fault)
+        frames[index] = Frame(client: fault.client.number, page: fault.page, isUsed: true)
         return map(index, fault)
     }
 
-    private static let pageSize: UInt64 = 4096
-
-    private func address(_ index: Int) -> UInt64 { ComponentLayout.heap + UInt64(index) << 12 }
-    private func slot(_ index: Int) -> UInt32 { InitialSlot.firstFrameMapping + UInt32(index) }
-
     private func holder(of fault: PageFault) -> Int? {
         for index in 0..<count
-        where frames[index].isUsed && frames[index].client == fault.client && frames[index].page == fault.page {
+        where frames[index].isUsed && frames[index].client == fault.client.number && frames[index].page == fault.page {
             return index
         }
         return nil
     }
 
-    /// The frame is nobody's: whoever had it mapped faults at the next access.
-    private mutating func release(_ index: Int) {
-        frames[index].isUsed = false
-        revoke(slot(index), .delete)
-    }
-
     private mutating func map(_ index: Int, _ fault: PageFault) -> Bool {
-        // What is left of a mapping in a space that is gone makes room by itself; one that is there must go first.
-        revoke(slot(index), .delete)
-        let status = invokeUntilDone(
-            .map, Selector(slot: InitialSlot.firstPagedSpace + UInt32(fault.client)),
-            Words(
-                UInt64(InitialSlot.frames), Paging.file + fault.page << 12, UInt64(index) << 12, FrameCache.pageSize,
-                UInt64(Rights.read.rawValue), UInt64(slot(index)))
-        ).status
-        if status == .ok { return true }
+        // The slot must be empty. A mapping in a space that is gone has left it already, and then this does nothing.
+        pages.unmap(index)
+        if pages.map(index, for: fault) { return true }
         frames[index].isUsed = false
         return false
     }

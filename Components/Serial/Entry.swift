@@ -1,10 +1,9 @@
-import ABI
 import Entente
 
 // The console driver: owns the board's PL011 and shares it between the consoles of all tenants.
 
 @c(entente_main)
 func ententeMain(_ argument: UInt64) {
-    var driver = SerialDriver(Configuration.current)
+    var driver = SerialDriver()
     driver.run()
 }

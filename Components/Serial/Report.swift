@@ -1,7 +1,6 @@
-import ABI
 import Entente
 
-/// Counts the driver's work, and says the counts when a line is typed at the driver's own console:
+/// Counts the driver's work, and logs the counts when somebody types a line at the driver's own console:
 /// `serial: 1234 looks, 1300 wake-ups in 2000 ms`.
 struct Report {
     private var looks: UInt64 = 0
@@ -11,23 +10,13 @@ struct Report {
 
     mutating func noteWakeUp() { wakeUps &+= 1 }
 
-    /// Ends a look. The driver is a client of itself: its next look sends what it says here.
+    /// Ends a look. The driver is a client of itself, so that its next look sends the line that it logs here.
     mutating func answer() {
         looks &+= 1
         var isAsked = false
         while let byte = console.take() { if byte == 0x0A || byte == 0x0D { isAsked = true } }
-        if isAsked, console.output.count + 200 < ConsoleRing.capacity { say() }
-    }
-
-    private func say() {
-        console.beginLine()
-        console.write("serial: ")
-        console.write(decimal: looks)
-        console.write(" looks, ")
-        console.write(decimal: wakeUps)
-        console.write(" wake-ups in ")
-        console.write(decimal: (Clock.now - start) * 1000 / Clock.frequency)
-        console.write(" ms\n")
-        console.flush()
+        guard isAsked, console.hasRoom(for: 200) else { return }
+        let milliseconds = (Clock.now - start) * 1000 / Clock.frequency
+        log("serial: \(looks) looks, \(wakeUps) wake-ups in \(milliseconds) ms")
     }
 }

@@ -1,19 +1,30 @@
-import ABI
 import Entente
 import SerialConsole
 
-/// The clients' rings, as root mapped them; root itself is client 0.
+/// The clients' consoles. The host tool's plan names them one behind the other, in the order of their channels from 1
+/// on, so that client N is found without a search; root itself is client 0.
 struct RingClients: ConsoleClients {
+    private let table = Configuration.resources
+    private let first: Int
     let count: Int
 
-    init(count: Int) { self.count = min(count, ConsoleChannel.maximum) }
+    init() {
+        var (first, count) = (0, 0)
+        for index in 0..<table.count where table[index].kind == ResourceKind.consoleClient.rawValue {
+            if count == 0 { first = index }
+            precondition(
+                index == first + count && table[index].number == UInt64(count + 1), "the consoles are not in order")
+            count += 1
+        }
+        self.first = first
+        self.count = min(count, ConsoleChannel.maximum - 1)
+    }
 
-    private func page(_ client: Int) -> UInt64 { ComponentLayout.console + UInt64(client + 1) * 2 * ConsoleRing.size }
-    private func output(_ client: Int) -> RingEnd { RingEnd(page: page(client)) }
-    private func input(_ client: Int) -> RingEnd { RingEnd(page: page(client) + ConsoleRing.size) }
+    private func output(_ client: Int) -> RingEnd { RingEnd(page: table[first + client].address) }
+    private func input(_ client: Int) -> RingEnd { RingEnd(page: table[first + client].address + ConsoleRing.size) }
 
     func outputCount(of client: Int) -> UInt32 { output(client).count }
     func take(from client: Int) -> UInt8? { output(client).take() }
     func put(_ byte: UInt8, to client: Int) -> Bool { input(client).put(byte) }
-    func wake(_ client: Int) { signal(InitialSlot.firstConsoleInput + UInt32(client)) }
+    func wake(_ client: Int) { Notification(of: table[first + client]).raise() }
 }

@@ -1,43 +1,35 @@
-import ABI
 import Entente
 import SerialConsole
 
 /// Runs the console's logic by the clock, and hears calls only when there is nothing to do.
 ///
 /// The driver has two notifications, and its thread waits for one of them at a time. Clients and the port's interrupt
-/// raise bits of `InitialSlot.notification`; only the timer raises those of `InitialSlot.clock`. While the thread is
-/// bound to the clock, a signal of a client sets a bit and wakes nobody, on this core or on another one.
+/// raise bits of its own notification; only the timer raises those of `clock`. While the thread listens to the clock, a
+/// signal of a client sets a bit and wakes nobody, on this core or on another one.
 struct SerialDriver {
+    private let clock = Notification(named: "clock")
+    private let interrupt = Interrupt(named: "serial")
     private var console: SerialConsole
-    private var schedule: LookSchedule
+    private var schedule = LookSchedule(interval: Interval.milliseconds(1).ticks)
     private var port = PL011()
-    private var clients: RingClients
+    private var clients = RingClients()
     private var report = Report()
     /// The notification that the thread waits for.
-    private var bound = InitialSlot.notification
+    private var heard = Notification.own
 
-    /// Bits of the driver's notifications. Clients raise bit 0.
-    private enum Event {
-        static let interrupt: UInt64 = 2
-        static let time: UInt64 = 4
-    }
-
-    init(_ configuration: ComponentConfiguration) {
-        clients = RingClients(count: Int(configuration.consoleClients))
+    init() {
         console = SerialConsole(
             clients: clients.count, patience: Interval.milliseconds(500).ticks,
-            isRestarted: configuration.earlierLives > 0)
-        schedule = LookSchedule(interval: Interval.milliseconds(1).ticks)
+            isRestarted: Configuration.current.earlierLives > 0)
     }
 
     mutating func run() -> Never {
         port.start()
-        interruptControl(.bind, Words(UInt64(InitialSlot.notification), Event.interrupt))
         while true {
-            let step = schedule.next(at: Clock.now, hasMore: console.hasMore) { poll(InitialSlot.notification) != 0 }
+            let step = schedule.next(at: Clock.now, hasMore: console.hasMore) { Notification.own.poll().bits != 0 }
             switch step {
             case .look: look()
-            case .sleep(let deadline): sleep(until: deadline)
+            case .sleep(let deadline): sleep(until: Instant(ticks: deadline))
             case .listen: listen()
             }
         }
@@ -49,40 +41,31 @@ struct SerialDriver {
         report.answer()
     }
 
-    private mutating func sleep(until deadline: UInt64) {
-        wait(on: InitialSlot.clock) {
-            setTimer(InitialSlot.clock, deadline: deadline, bits: Event.time)
-        }
+    private mutating func sleep(until deadline: Instant) {
+        guard hear(clock) else { return }
+        Alarm(raising: .number(2), in: clock).set(at: deadline)
+        wait()
     }
 
     /// The port's interrupt stays active until here, so that the line calls the driver no more often than a client can.
     private mutating func listen() {
-        interruptControl(.acknowledge)
-        wait(on: InitialSlot.notification) {}
+        interrupt.acknowledge()
+        if hear(.own) { wait() }
         schedule.heard()
     }
 
-    /// Waits for bits of a notification; those that it has already end the wait at once.
-    private mutating func wait(on notification: UInt32, preparing: () -> Void) {
-        guard bind(notification) else { return }
-        preparing()
-        _ = replyWait(ReplyForm.wait)
+    /// Waits for bits of the notification that the thread hears; those that it has already end the wait at once.
+    private mutating func wait() {
+        _ = Events.wait()
         report.noteWakeUp()
     }
 
     /// Has the thread wait for this notification alone. False if the kernel refuses: then the caller must not wait,
     /// because nothing would wake it.
-    private mutating func bind(_ notification: UInt32) -> Bool {
-        if bound == notification { return true }
-        let answer = invoke(
-            .notificationBind, Selector(slot: notification, form: NotificationBind.thread.rawValue),
-            Words(UInt64(InitialSlot.thread)))
-        guard answer.has(.ok) else { return false }
-        bound = notification
+    private mutating func hear(_ notification: Notification) -> Bool {
+        if heard == notification { return true }
+        guard notification.listen() == .ok else { return false }
+        heard = notification
         return true
-    }
-
-    private func interruptControl(_ form: InterruptControl, _ words: Words = Words()) {
-        invoke(.interruptControl, Selector(slot: InitialSlot.firstInterrupt, form: form.rawValue), words)
     }
 }

@@ -5,11 +5,11 @@ public protocol CapabilityKind {}
 
 /// Names a capability that came with a message, or that goes with one. It is a typed parameter of interfaces.
 ///
-/// The type says what the sender means. The kernel knows what the capability is, and answers `badCapability` when a peer sent
-/// another kind.
+/// The type is the sender's claim. Only the kernel knows the capability's kind, and it answers `badCapability` when a peer
+/// has sent another one.
 public struct Capability<Kind: CapabilityKind>: Parameter, Equatable, Sendable {
     public let slot: UInt32
-    /// What a receiver may do with it.
+    /// The rights that a receiver gets.
     public var rights: Rights
     /// The receiver's badge; 0: that of this capability.
     public var badge: UInt64 = 0
@@ -37,23 +37,46 @@ public enum PortalTo<Interface>: CapabilityKind {}
 /// A piece of memory.
 public enum Extent: CapabilityKind {}
 
-/// A word of bits that can be raised from anywhere.
+/// A kernel object with 64 bits, which any core can raise and one thread hears.
 public struct Notification: CapabilityKind, Equatable, Sendable {
     public let slot: UInt32
     @inline(__always) public init(slot: UInt32) { self.slot = slot }
     public init(_ capability: Capability<Notification>) { slot = capability.slot }
 
-    /// This component's own; `serve` and `Events.wait` hear of it.
+    /// This component's own notification, which `serve` and `Events.wait` hear until `listen` says otherwise.
     public static var own: Notification { Notification(slot: InitialSlot.notification) }
+
+    /// The further notification of this component that the host tool's plan calls `name`. Without one the component
+    /// stops, with a line that says so.
+    public init(named name: StaticString) {
+        guard let resource = Configuration.resource(.notification, named: name) else {
+            log("this component has no notification '\(name)'")
+            fatalError("no such notification")
+        }
+        self.init(of: resource)
+    }
+
+    /// The notification that a resource names: a peer's of which this component may raise bits, for example.
+    public init(of resource: Resource) { slot = UInt32(truncatingIfNeeded: resource.slot) }
+
+    /// Lets this component's thread hear of this notification, and of no other one, from now on: `Events.wait` and
+    /// `serve` wait for its bits. Those of the one before are kept, and `poll` fetches them. A component that may not
+    /// manage its thread gets `noRights`, and hears what it heard before.
+    public func listen() -> Status {
+        invoke(
+            .notificationBind, Selector(slot: slot, form: NotificationBind.thread.rawValue),
+            Words(UInt64(InitialSlot.thread))
+        ).status
+    }
 
     /// Raises bits, or those of the capability's badge if it has one. Never blocks.
     @inline(__always) @discardableResult
     public func raise(_ events: Events = Events(bits: 1)) -> Status { signal(slot, bits: events.bits) }
 
-    /// Fetches and clears what is raised.
+    /// Fetches and clears the events that are raised.
     @inline(__always) public func poll() -> Events { Events(bits: Entente.poll(slot)) }
 
-    /// For a peer that may raise exactly these events and nothing else.
+    /// Returns a capability for a peer that may raise exactly these events.
     public func capability(raising events: Events) -> Capability<Notification> {
         Capability(slot: slot, rights: .write, badge: events.bits)
     }
@@ -64,9 +87,9 @@ public struct Events: Equatable, Sendable {
     public var bits: UInt64
     @inline(__always) public init(bits: UInt64) { self.bits = bits }
 
-    /// Something came from the console, or it has room again. The console driver raises it.
+    /// The console driver raises it when input has come, or when the output ring has room again.
     public static var console: Events { Events(bits: 1) }
-    /// One of the 63 that are this component's to use: 1…63.
+    /// Returns one of the events that this component may use, 1…63.
     public static func number(_ number: UInt64) -> Events { Events(bits: 1 << (number & 63)) }
 
     @inline(__always) public func contains(_ other: Events) -> Bool { bits & other.bits != 0 }
@@ -78,7 +101,8 @@ public struct Events: Equatable, Sendable {
         return answer.has(.notified) ? Events(bits: answer.tag) : Events(bits: 0)
     }
 
-    /// Calls end with `aborted` when one of these is raised, now or meanwhile; then they are still there to be heard.
+    /// Lets calls end with `aborted` when one of these events is raised already, or during the call. The events stay
+    /// raised, so that the component hears of them afterwards.
     @discardableResult
     public static func abortCalls(on events: Events) -> Status {
         contextControl(InitialSlot.thread, .setAbortMask, Words(events.bits)).status
@@ -104,7 +128,7 @@ public enum ReceivedSlots {
         slot >= InitialSlot.firstReceived && slot < InitialSlot.firstReceived + InitialSlot.receivedCount
     }
 
-    /// So many capabilities have just come: their slots are in use from now on.
+    /// Marks the slots of so many capabilities, which have just come, as used.
     /// - Returns: the slots, the first in the low half.
     @inline(never)
     static func land(_ count: Int) -> UInt64 {
@@ -123,7 +147,7 @@ public enum ReceivedSlots {
         while status == .again {
             status = invoke(.revoke, Selector(slot: slot, form: RevokeForm.delete.rawValue)).status
         }
-        // An empty slot is as good: the sender has taken the capability back, or is gone.
+        // The slot is empty if the sender has taken the capability back, or is gone.
         if status == .ok || status == .badCapability { MessageMemory.current.usedSlots &= ~(1 << UInt64(slot - InitialSlot.firstReceived)) }
     }
 }

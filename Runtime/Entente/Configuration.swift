@@ -21,7 +21,10 @@ extension Configuration {
 
     /// Returns the resource of this kind and name; nil if this component has none.
     public static func resource(_ kind: ResourceKind, named name: StaticString) -> Resource? {
-        for resource in resources(of: kind) where resource.isNamed(name) { return resource }
+        var candidates = resources(of: kind)
+        while let resource = candidates.next() {
+            if resource.isNamed(name) { return resource }
+        }
         return nil
     }
 
@@ -65,8 +68,10 @@ public struct ResourceTable {
     }
 }
 
-/// The resources of one kind: a sequence that allocates nothing.
-public struct ResourcesOfKind: Sequence, IteratorProtocol {
+/// The resources of one kind, one after the other.
+///
+/// On the host it is a `Sequence`. Embedded it is not, because that protocol's defaults would allocate.
+public struct ResourcesOfKind {
     private let table = Configuration.resources
     private let kind: ResourceKind
     private var position = 0
@@ -79,6 +84,10 @@ public struct ResourcesOfKind: Sequence, IteratorProtocol {
         return table[index]
     }
 }
+
+#if !hasFeature(Embedded)
+    extension ResourcesOfKind: Sequence, IteratorProtocol {}
+#endif
 
 extension Resource {
     /// Returns whether this is the resource's whole name. A name has at most 31 bytes, so that a zero ends it.

@@ -28,6 +28,9 @@ public struct Console {
     @discardableResult
     public func flush() -> Status { signal(doorbell) }
 
+    /// Returns whether so many bytes can be put now, so that writing them waits for nobody.
+    public func hasRoom(for count: Int) -> Bool { Int(output.count) + count <= Int(ConsoleRing.capacity) }
+
     /// Takes a byte of input, if there is one.
     public func take() -> UInt8? { input.take() }
 
@@ -55,7 +58,7 @@ public struct Console {
         write("] ")
     }
 
-    /// A name that is padded with zeros.
+    /// Writes a name that is padded with zeros.
     public func write(_ name: InlineArray<32, UInt8>) {
         for index in 0..<32 where name[index] != 0 { putPatiently(name[index]) }
     }

@@ -1,12 +1,12 @@
 import ABI
 
-/// What a request or a reply carries: numbers, capabilities, a lease.
+/// A value that a request or a reply carries: a number, a capability, a lease.
 ///
-/// Reading checks: whatever the peer sent, a value comes out that the type allows, or nil.
+/// `take` returns a value that the type allows, or nil, whatever the peer has sent.
 public protocol Parameter {
     @inline(__always) func append(to message: inout OutgoingMessage)
     @inline(__always) static func take(from message: inout IncomingMessage) -> Self?
-    /// As a log shows it: the server's own error in a `CallError`, for example. An enum shows its raw value.
+    /// The value as a log shows it, for example the server's own error in a `CallError`. An enum shows its raw value.
     var logText: LogText { get }
 }
 
@@ -14,15 +14,14 @@ extension Parameter {
     public var logText: LogText { "…" }
 }
 
-/// A message on its way out. Six words travel in registers and cost nothing but being there; what is beyond them lies in
-/// the thread's message page.
+/// A message to be sent. Six words travel in registers; further words lie in the thread's message page.
 public struct OutgoingMessage {
     public var words = Words()
     var count: UInt32 = 0
     var capabilities: UInt32 = 0
     var hasLease = false
 
-    /// A request, or a reply that begins with its outcome.
+    /// Begins a request with its method's number, or a reply with its outcome.
     @inline(__always) public init(_ first: UInt64) {
         words.w0 = first
         count = 1
@@ -41,14 +40,14 @@ public struct OutgoingMessage {
         count &+= 1
     }
 
-    /// A capability that the receiver gets a child of, with these rights.
+    /// Appends a capability: the receiver gets a child of it with these rights.
     public mutating func append(capability slot: UInt32, rights: Rights, badge: UInt64) {
         precondition(capabilities < 2, "a message carries two capabilities")
         MessageMemory.current.setCapability(capabilities, slot: slot, rights: rights, badge: badge)
         capabilities &+= 1
     }
 
-    /// Memory that the receiver may read or write until it replies.
+    /// Appends memory that the receiver may read or write until it replies.
     public mutating func append(leaseAt address: UInt64, size: UInt64, rights: Rights) {
         precondition(!hasLease, "a message carries one lease")
         MessageMemory.current.setLease(address: address, size: size, rights: rights)
@@ -60,23 +59,24 @@ public struct OutgoingMessage {
     }
 }
 
-/// A message that came: read from front to back.
+/// A message that has come. It is read from front to back.
 public struct IncomingMessage {
     public let words: Words
     /// `ArrivalBits`.
     let arrival: UInt64
-    /// Who called, as root named it: 0 in replies.
+    /// The caller's number, as root gave it; 0 in replies.
     public let caller: UInt64
     private var next: UInt32 = 0
     private var nextCapability: UInt32 = 0
-    /// Where the capabilities landed, as `MessageMemory.receiveSlots` was when they came: later calls change it.
+    /// The slots in which the capabilities landed. It is a copy of `MessageMemory.receiveSlots`, because later calls
+    /// change that word.
     private let landed: UInt64
 
     @inline(__always) init(_ answer: Answer, caller: UInt64) {
         words = answer.words
         arrival = answer.rawStatus
         self.caller = caller
-        // All of them are in use at once, whoever takes them: none may be offered again before it is released.
+        // All of their slots are in use at once, so that none is offered again before it is released.
         landed = answer.arrivedCapabilities == 0 ? 0 : ReceivedSlots.land(answer.arrivedCapabilities)
     }
 
@@ -96,7 +96,7 @@ public struct IncomingMessage {
         }
     }
 
-    /// The slot of the next capability that came.
+    /// Takes the next capability that has come, and returns its slot.
     public mutating func takeCapability() -> UInt32? {
         guard nextCapability < UInt32(truncatingIfNeeded: arrival >> ArrivalBits.capabilitiesShift & 3) else { return nil }
         let slot = UInt32(truncatingIfNeeded: landed >> (32 * UInt64(nextCapability & 1)))
@@ -106,7 +106,8 @@ public struct IncomingMessage {
 
     @inline(__always) var hasCapabilities: Bool { arrival >> ArrivalBits.capabilitiesShift & 3 != 0 }
 
-    /// Gives up the capabilities that came and that nobody took; or all, when nobody will have what was taken.
+    /// Releases the capabilities that nobody has taken. With `all` it releases the others, too, because the values that
+    /// were made of them are dropped.
     mutating func releaseCapabilities(all: Bool) {
         guard hasCapabilities else { return }
         if all { nextCapability = 0 }
@@ -123,7 +124,7 @@ struct MessageMemory {
     static let maximumWords: UInt32 = 64
     private let base: UnsafeMutableRawPointer
 
-    /// That of a component's only thread.
+    /// The page of a component's only thread.
     static var current: MessageMemory {
         // SAFETY: root mapped the page there before it started this component (ComponentLayout.messagePages).
         unsafe MessageMemory(
@@ -155,7 +156,8 @@ struct MessageMemory {
         nonmutating set { store(newValue, UInt32(MessagePage.receiveSlots)) }
     }
 
-    /// A mask of the received slots in use: it is kept beside what the kernel reads, so that each thread has its own.
+    /// A mask of the received slots in use. It lies beside the part that the kernel reads, so that each thread has its
+    /// own.
     var usedSlots: UInt64 {
         get { load(UInt32(MessagePage.own)) }
         nonmutating set { store(newValue, UInt32(MessagePage.own)) }

@@ -11,7 +11,7 @@ enum Outcome {
     static let failed: UInt64 = 3
 }
 
-/// Why a call brought no result.
+/// The reasons for which a call brings no result.
 public enum CallError<Failure: Error & Parameter>: Error {
     /// The server's own answer.
     case failed(Failure)
@@ -29,7 +29,7 @@ public enum CallError<Failure: Error & Parameter>: Error {
 
 extension CallError: Equatable where Failure: Equatable {}
 
-/// What leads to a server. It is only a name: copying it makes nothing.
+/// A way to a server. The value is only a name, so that copying it makes nothing.
 public struct Portal: Equatable, Sendable {
     public let slot: UInt32
 

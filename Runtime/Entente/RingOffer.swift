@@ -1,10 +1,10 @@
 import ABI
 
-/// Why memory could not be shared.
+/// The reasons for which memory cannot be shared.
 public enum SharingError: Error, Equatable {
     /// `shared` of the manifest is used up.
     case noMemory
-    /// This component uses several servers, and each has memory of its own: say with which one a ring is shared.
+    /// This component uses several servers, and each has memory of its own, so that the caller must name one.
     case severalServers
     /// The offer was not taken. `badCapability`: this component shares nothing with the one that offers, or the offer
     /// was made for another server. `badArgument`: the ring is not inside of what both share. `dead`: the life of the
@@ -27,7 +27,7 @@ public struct SharedRing<Element: RingElement> {
     /// - Parameters:
     ///   - size: bytes, rounded up to pages of 4 KiB; at most 64 KiB.
     ///   - portal: the connection of `uses` over which the ring is offered; not needed if there is only one.
-    ///   - events: what the peer may raise here, when it put or took something and this side sleeps.
+    ///   - events: the events that the peer may raise here when it has put or taken an element and this side sleeps.
     public init(size: Int, with portal: Portal? = nil, raising events: Events) throws(SharingError) {
         try self.init(size: size, in: RingWindow.ofConnection(portal), raising: events)
     }
@@ -77,7 +77,7 @@ public struct SharedRing<Element: RingElement> {
     }
 }
 
-/// A ring as a parameter: its place in the memory that both components share, and what wakes the one that offers it.
+/// A ring as a parameter: its place in the memory that both components share, and the notification of its maker.
 /// The server replies with a `Capability<Notification>` of its own, so that either side can wake the other.
 ///
 /// It is good for the server of its connection only. A server that hands it on hands on nothing: the receiver finds it
@@ -116,7 +116,7 @@ public struct RingOffer<Element: RingElement>: Parameter {
         return AcceptedRing(offer: self, memory: memory, client: client)
     }
 
-    /// Server: gives up what came, for an offer that it does not take.
+    /// Server: releases the capability of an offer that it does not accept.
     public func release() { events.release() }
 }
 

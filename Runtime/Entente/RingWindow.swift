@@ -40,7 +40,9 @@ struct RingWindow {
 
     /// Server: the memory that this caller shares with it, if it shares any.
     init?(ofCaller caller: UInt64) {
-        for resource in Configuration.resources(of: .caller) where resource.number == caller {
+        var callers = Configuration.resources(of: .caller)
+        while let resource = callers.next() {
+            guard resource.number == caller else { continue }
             self.init(of: resource)
             return
         }
@@ -50,7 +52,8 @@ struct RingWindow {
     /// Client: the memory of the connection that a portal belongs to; for nil, of the only server.
     static func ofConnection(_ portal: Portal?) throws(SharingError) -> RingWindow {
         var found: Resource?
-        for resource in Configuration.resources(of: .portal) {
+        var portals = Configuration.resources(of: .portal)
+        while let resource = portals.next() {
             if let portal, UInt64(portal.slot) != resource.slot { continue }
             // Portals of one server have one memory.
             if let found, found.address != resource.address { throw .severalServers }
@@ -71,7 +74,8 @@ struct RingWindow {
     /// one server have one. Nil if the component has more portals than the page has room for.
     var account: UInt64? {
         var index: UInt64 = 0
-        for portal in Configuration.resources(of: .portal) {
+        var portals = Configuration.resources(of: .portal)
+        while let portal = portals.next() {
             if portal.address == resource.address { return index < MessageMemory.accounts ? index : nil }
             index += 1
         }

@@ -1,7 +1,7 @@
 import ABI
 
-// The one place where this module meets what lies below it: the kernel on the board, whatever a test puts in its place on
-// the host. Everything else here is the same code on both.
+// The only place where this module differs between board and host: on the board the kernel lies below it, on the host a
+// stand-in of the test.
 
 #if hasFeature(Embedded)
     import RuntimeSupport
@@ -28,24 +28,41 @@ import ABI
         static var counter: UInt64 { entente_counter() }
         static var counterFrequency: UInt64 { entente_counter_frequency() }
 
-        /// Where this component has what `ComponentLayout` puts at `address`.
+        /// Returns the place of the memory that this component has at `address`.
         @inline(__always) static func address(_ address: UInt64) -> UInt64 { address }
+
+        static func orderDeviceAccesses() { entente_device_barrier() }
+
+        /// Copies whole pages; both places are this component's own, mapped and multiples of 4 KiB.
+        @unsafe static func copyPages(to: UInt64, from: UInt64, size: UInt64) { entente_copy_blocks(to, from, size) }
     }
 #else
-    /// What answers on the host in the kernel's place; `EntenteTesting` has one.
+    /// Answers on the host in the kernel's place; `EntenteTesting` has one.
     public protocol KernelStandIn: AnyObject, Sendable {
         func invoke(_ operation: Operation, _ selector: Selector, _ words: Words) -> Answer
         /// The system counter, and its ticks in a second.
         var counter: UInt64 { get }
         var counterFrequency: UInt64 { get }
-        /// Where memory lies that stands for what a component has at this address; it stays there, and is not nil.
+        /// Returns the place of the memory that stands for a component's memory at this address. It stays there.
         func address(_ componentAddress: UInt64) -> UInt64
         /// The console's state between two bytes of a component's life; false at its start. It belongs to the
         /// component and not to the process, because the components of several tests live side by side.
         var hasWaitedInVain: Bool { get set }
+        /// Reads or writes the `width` bytes of a device's register at this address of the component.
+        func readRegister(at address: UInt64, width: Int) -> UInt64
+        func writeRegister(_ value: UInt64, at address: UInt64, width: Int)
     }
 
-    /// Who answers for the kernel.
+    extension KernelStandIn {
+        public func readRegister(at address: UInt64, width: Int) -> UInt64 {
+            fatalError("this stand-in for the kernel has no devices")
+        }
+        public func writeRegister(_ value: UInt64, at address: UInt64, width: Int) {
+            fatalError("this stand-in for the kernel has no devices")
+        }
+    }
+
+    /// Holds the stand-in that answers for the kernel in the present task.
     public enum HostKernel {
         @TaskLocal public static var current: (any KernelStandIn)?
     }
@@ -70,5 +87,13 @@ import ABI
         static var counter: UInt64 { kernel.counter }
         static var counterFrequency: UInt64 { kernel.counterFrequency }
         static func address(_ address: UInt64) -> UInt64 { kernel.address(address) }
+
+        static func orderDeviceAccesses() {}
+
+        @unsafe static func copyPages(to: UInt64, from: UInt64, size: UInt64) {
+            // SAFETY: the caller names memory of this component, for which the stand-in has memory of the same size.
+            unsafe UnsafeMutableRawPointer(bitPattern: UInt(address(to))).unsafelyUnwrapped.copyMemory(
+                from: UnsafeRawPointer(bitPattern: UInt(address(from))).unsafelyUnwrapped, byteCount: Int(size))
+        }
     }
 #endif

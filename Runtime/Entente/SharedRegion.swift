@@ -2,8 +2,8 @@ import ABI
 import Synchronization
 
 /// Memory that this component shares with a machine or another component, as the manifest's `shared-memory` says, and a
-/// bell to ring the other end. What the two mean by its contents is their affair. The peer may change each byte at any
-/// moment, so each access is one atomic load or store of 8 bytes.
+/// bell to ring the other end. Both agree on the meaning of its contents by themselves. The peer may change each byte at
+/// any moment, so that each access is one atomic load or store of 8 bytes.
 public struct SharedRegion: Sendable {
     public let memory: SharedMemory
     private let bell: Notification
@@ -22,7 +22,7 @@ public struct SharedRegion: Sendable {
     /// The region that the manifest calls `name`, if there is one and this component is an end of it.
     public init?(ifNamed name: StaticString) {
         guard let resource = Configuration.resource(.sharedMemory, named: name) else { return nil }
-        bell = Notification(slot: UInt32(truncatingIfNeeded: resource.slot))
+        bell = Notification(of: resource)
         rang = Events(bits: resource.number)
         // SAFETY: the resource names memory that root mapped before it started this component, and never unmaps.
         memory = unsafe SharedMemory(of: resource)

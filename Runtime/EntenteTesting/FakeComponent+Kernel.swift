@@ -2,11 +2,12 @@ import ABI
 import Entente
 import Foundation
 
-/// What a slot of a fake component names.
+/// A capability of a fake component.
 struct FakeObject {
     enum Kind {
         case portal(FakeComponent)
-        case notification(FakeComponent)
+        case notification(FakeNotification)
+        case interrupt(FakeInterrupt)
         case consoleDriver
         case thread
     }
@@ -48,6 +49,8 @@ extension FakeComponent: KernelStandIn {
         case .copy: copy(selector, words)
         case .revoke: revoke(selector)
         case .contextControl: contextControl(selector, words)
+        case .notificationBind: bind(selector, words)
+        case .interruptControl: interruptControl(selector)
         case .scheduleControl where selector.form == ScheduleControl.yield.rawValue: yieldOnce()
         default: answer(.unsupported)
         }
@@ -125,8 +128,8 @@ extension FakeComponent: KernelStandIn {
         guard let object = table[selector.slot] else { return answer(.badCapability) }
         guard object.rights.contains(.write) else { return answer(.noRights) }
         switch object.kind {
-        case .notification(let component):
-            component.raise(Events(bits: object.badge != 0 ? object.badge : words.w0))
+        case .notification(let notification):
+            notification.raise(Events(bits: object.badge != 0 ? object.badge : words.w0))
         case .consoleDriver: if isOutputTaken { drainConsole() }
         default: return answer(.badCapability)
         }
@@ -134,20 +137,40 @@ extension FakeComponent: KernelStandIn {
     }
 
     private func poll(_ selector: Selector) -> Answer {
-        guard let object = table[selector.slot], case .notification(let component) = object.kind else {
+        guard let object = table[selector.slot], case .notification(let notification) = object.kind else {
             return answer(.badCapability)
         }
         guard object.rights.contains(.read) else { return answer(.noRights) }
-        return answer(.ok, tag: component.takeEvents().bits)
+        return answer(.ok, tag: notification.takeRaised().bits)
     }
 
     private func timer(_ selector: Selector, _ words: Words) -> Answer {
-        guard let object = table[selector.slot], case .notification(let component) = object.kind else {
+        guard let object = table[selector.slot], case .notification(let notification) = object.kind else {
             return answer(.badCapability)
         }
         guard object.rights.contains(.manage) else { return answer(.noRights) }
         let isSet = selector.form == TimerForm.set.rawValue
-        kernel.setDeadline(isSet ? words.w0 : nil, bits: words.w1, of: component)
+        kernel.setDeadline(isSet ? words.w0 : nil, bits: words.w1, of: notification)
+        return answer(.ok)
+    }
+
+    /// Lets its thread hear of a notification of its own, and of no other one.
+    private func bind(_ selector: Selector, _ words: Words) -> Answer {
+        guard selector.form == NotificationBind.thread.rawValue else { return answer(.unsupported) }
+        guard let object = table[selector.slot], case .notification(let notification) = object.kind,
+            words.w0 == UInt64(InitialSlot.thread)
+        else { return answer(.badCapability) }
+        guard object.rights.contains(.manage), notification.component === self else { return answer(.noRights) }
+        heard = notification
+        return answer(.ok)
+    }
+
+    private func interruptControl(_ selector: Selector) -> Answer {
+        guard let object = table[selector.slot], case .interrupt(let interrupt) = object.kind else {
+            return answer(.badCapability)
+        }
+        guard selector.form == InterruptControl.acknowledge.rawValue else { return answer(.unsupported) }
+        interrupt.acknowledge()
         return answer(.ok)
     }
 

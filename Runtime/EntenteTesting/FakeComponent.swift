@@ -9,11 +9,14 @@ public class FakeComponent: @unchecked Sendable {
     let pages = FakePages()
     var table: [UInt32: FakeObject] = [:]
     /// Raised in its own notification and not yet heard of.
-    public private(set) var raised = Events(bits: 0)
+    public var raised: Events { own.raised }
+    private(set) var own: FakeNotification!
+    /// The notification that its thread hears of.
+    var heard: FakeNotification!
     /// While it does not serve, calls to it answer `dead`.
     public private(set) var isAlive = true
     public private(set) var generation: UInt64 = 1
-    /// How often it gave its time to its equals: while it waited for room on its console, say.
+    /// How often it gave its time to its equals, for example while it waited for room on its console.
     public internal(set) var yields = 0
     /// Whether its console has given up waiting for room; false when a life begins.
     public var hasWaitedInVain = false
@@ -21,18 +24,20 @@ public class FakeComponent: @unchecked Sendable {
     public var isOutputTaken = true
     /// The caller's memory, while it answers a call.
     var lease: FakeLease?
-    /// What is mapped, by its address.
+    /// The devices that it drives, by the address of their registers.
+    var devices: [UInt64: (size: UInt64, device: any FakeDevice)] = [:]
+    /// The memory that is mapped, by its address.
     var windows: [UInt64: FakeMemory] = [:]
     private var nextWindow: UInt64 = 0x50_0000_0000
     private var nextSlot = InitialSlot.firstAssigned
     private var consoleBytes: [UInt8] = []
     private var abortMask: UInt64 = 0
-    /// Its number for those that it calls, as `Service.willAnswer` hears it.
+    /// The number by which its servers know it (`Service.willAnswer`).
     public let number: UInt64
     private let sharedSize: UInt64
-    /// Those in which it is an end and whose memory both share.
+    /// The connections of which it is an end, and whose memory both ends share.
     private var sharing: [FakeConnection] = []
-    /// Until when it may wait, and what happens then.
+    /// The tick until which it may wait, and the action of that moment.
     private var waitLimit: UInt64 = 0
     private var whenOver: (() -> Void)?
 
@@ -42,7 +47,9 @@ public class FakeComponent: @unchecked Sendable {
         number = kernel.nextNumber()
         sharedSize = shared
         precondition(arguments.count <= 8, "a component has at most 8 arguments")
-        table[InitialSlot.notification] = FakeObject(.notification(self), .all)
+        own = FakeNotification(of: self)
+        heard = own
+        table[InitialSlot.notification] = FakeObject(.notification(own), .all)
         table[InitialSlot.consoleOutput] = FakeObject(.consoleDriver, .write)
         table[InitialSlot.thread] = FakeObject(.thread, .all)
         pages.configure { configuration in
@@ -53,7 +60,7 @@ public class FakeComponent: @unchecked Sendable {
         }
     }
 
-    // MARK: What a test does
+    // MARK: For tests
 
     /// Runs code as this component, on the caller's thread. Waiting goes on as long as alarms and plans are in store for it;
     /// when there is nothing more to wait for, `serve` returns and `Events.wait` brings nothing.
@@ -107,10 +114,7 @@ public class FakeComponent: @unchecked Sendable {
     }
 
     /// Raises events in its own notification.
-    public func raise(_ events: Events) {
-        raised = raised.union(events)
-        hear()
-    }
+    public func raise(_ events: Events) { own.raise(events) }
 
     /// Lets it call another by this name.
     @discardableResult
@@ -134,6 +138,13 @@ public class FakeComponent: @unchecked Sendable {
         return connection
     }
 
+    func equip(_ uses: [String: FakeComponent], _ devices: [String: any FakeDevice]) {
+        for (name, server) in uses.sorted(by: { $0.key < $1.key }) { connect(name, to: server) }
+        for (number, (name, device)) in devices.sorted(by: { $0.key < $1.key }).enumerated() {
+            attach(name, device, raising: .number(48 + UInt64(number)))
+        }
+    }
+
     /// Puts an object into the next slot that a plan would assign.
     func insert(_ object: FakeObject) -> UInt32 {
         defer { nextSlot += 1 }
@@ -148,35 +159,31 @@ public class FakeComponent: @unchecked Sendable {
         return nextWindow
     }
 
-    /// As if it had faulted: calls answer `dead`, and the rings that it shared are over.
+    /// Ends its life as a fault does: calls answer `dead`, and the rings that it shared are over.
     public func stop() {
         guard isAlive else { return }
         isAlive = false
         for connection in sharing { connection.countDeath(of: self) }
     }
 
-    /// As if it had been restarted. Its state is what the test makes it; the memory that it shares holds what it held.
+    /// Begins a new life, as a restart does. Its state is up to the test; the memory that it shares keeps its contents.
     public func restart() {
         stop()
         isAlive = true
         generation += 1
         hasWaitedInVain = false
+        heard = own
         pages.forgetRings()
         pages.configure { $0.earlierLives += 1 }
     }
 
-    // MARK: What servers do
+    // MARK: For servers
 
     /// Answers a call that has arrived; nil: nobody serves.
     func answer(_ call: Answer) -> OutgoingMessage? { nil }
 
-    /// Events were raised.
+    /// Events were raised in the notification that it hears of.
     func hear() {}
-
-    func takeEvents() -> Events {
-        defer { raised = Events(bits: 0) }
-        return raised
-    }
 
     func drainConsole() {
         let ring = RingEnd(page: address(ComponentLayout.console))
@@ -184,35 +191,41 @@ public class FakeComponent: @unchecked Sendable {
     }
 
     func setAbortMask(_ mask: UInt64) { abortMask = mask }
-    var isAborting: Bool { raised.bits & abortMask != 0 }
+    var isAborting: Bool { heard.raised.bits & abortMask != 0 }
 
     /// Waits until something is raised; nil when nothing will be.
     func wait() -> Events? {
-        while raised.bits == 0 {
+        while heard.raised.bits == 0 {
             guard kernel.step(until: waitLimit) else {
                 whenOver?()
                 return nil
             }
         }
-        return takeEvents()
+        return heard.takeRaised()
     }
 }
 
 /// A component that serves calls whenever one comes.
 public final class FakeServer<S: Service>: FakeComponent, @unchecked Sendable {
-    /// What answers; a test looks into it, and may change it.
-    public var service: S
+    private var present: S?
 
-    init(_ name: String, service: S, arguments: [UInt64], memory: UInt64, shared: UInt64, kernel: FakeKernel) {
-        self.service = service
-        super.init(name, arguments: arguments, memory: memory, shared: shared, kernel: kernel)
-        run { if S.takesCapabilities { ReceivedSlots.prepare() } }
+    /// The service that answers. A test may look into it, and change it.
+    public var service: S {
+        get { present! }
+        _modify { yield &present! }
+    }
+
+    func begin(serving service: () -> S) {
+        run {
+            present = service()
+            if S.takesCapabilities { ReceivedSlots.prepare() }
+        }
     }
 
     override func answer(_ call: Answer) -> OutgoingMessage? { run { service.reply(to: call) } }
 
     override func hear() {
-        let events = takeEvents()
+        let events = heard.takeRaised()
         run { service.hear(events) }
     }
 }

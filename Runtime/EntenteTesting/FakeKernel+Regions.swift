@@ -11,7 +11,7 @@ extension FakeKernel {
         let memory = FakeMemory(size)
         for (own, peer) in [(first, second), (second, first)] {
             let address = own.map(memory)
-            let slot = own.insert(FakeObject(.notification(peer), .write, badge: bell))
+            let slot = own.insert(FakeObject(.notification(peer.own), .write, badge: bell))
             own.pages.add(name) {
                 Resource(name: $0, kind: .sharedMemory, slot: UInt64(slot), address: address, size: size, number: bell)
             }

@@ -27,7 +27,7 @@ public final class FakeKernel: @unchecked Sendable {
 
     struct Deadline {
         var ticks: UInt64
-        var component: FakeComponent
+        var notification: FakeNotification
         var bits: UInt64
     }
 
@@ -37,23 +37,24 @@ public final class FakeKernel: @unchecked Sendable {
     ///   - memory: bytes of its manifest's `memory`.
     ///   - uses: whom it may call, by the name that it has for them.
     ///   - shared: bytes of its manifest's `shared`.
+    ///   - devices: those of its manifest's `devices`, by the name that it has for them.
     public func component(
         _ name: String, arguments: [UInt64] = [], memory: UInt64 = 64 << 10, uses: [String: FakeComponent] = [:],
-        shared: UInt64 = 0
+        shared: UInt64 = 0, devices: [String: any FakeDevice] = [:]
     ) -> FakeComponent {
         let component = FakeComponent(name, arguments: arguments, memory: memory, shared: shared, kernel: self)
-        uses.sorted { $0.key < $1.key }.forEach { component.connect($0.key, to: $0.value) }
+        component.equip(uses, devices)
         return component
     }
 
-    /// A component that serves an interface.
+    /// A component that serves an interface. Its service is made by the component, which has all that it uses by then.
     public func component<S: Service>(
-        _ name: String, serving service: S, arguments: [UInt64] = [], memory: UInt64 = 64 << 10,
-        uses: [String: FakeComponent] = [:], shared: UInt64 = 0
+        _ name: String, serving service: @autoclosure () -> S, arguments: [UInt64] = [], memory: UInt64 = 64 << 10,
+        uses: [String: FakeComponent] = [:], shared: UInt64 = 0, devices: [String: any FakeDevice] = [:]
     ) -> FakeServer<S> {
-        let component = FakeServer(
-            name, service: service, arguments: arguments, memory: memory, shared: shared, kernel: self)
-        uses.sorted { $0.key < $1.key }.forEach { component.connect($0.key, to: $0.value) }
+        let component = FakeServer<S>(name, arguments: arguments, memory: memory, shared: shared, kernel: self)
+        component.equip(uses, devices)
+        component.begin(serving: service)
         return component
     }
 
@@ -83,14 +84,14 @@ public final class FakeKernel: @unchecked Sendable {
             plans.remove(at: plan).action()
         } else if let alarm {
             let due = deadlines.remove(at: alarm)
-            due.component.raise(Events(bits: due.bits))
+            due.notification.raise(Events(bits: due.bits))
         }
         return true
     }
 
-    func setDeadline(_ ticks: UInt64?, bits: UInt64, of component: FakeComponent) {
-        deadlines.removeAll { $0.component === component }
-        if let ticks { deadlines.append(Deadline(ticks: ticks, component: component, bits: bits)) }
+    func setDeadline(_ ticks: UInt64?, bits: UInt64, of notification: FakeNotification) {
+        deadlines.removeAll { $0.notification === notification }
+        if let ticks { deadlines.append(Deadline(ticks: ticks, notification: notification, bits: bits)) }
     }
 
     /// A number for a component; 0 is nobody's.

@@ -1,7 +1,7 @@
 import ABI
 import Foundation
 
-/// Memory that fake components share.
+/// Memory that fake components have mapped, alone or together.
 final class FakeMemory {
     let base: UnsafeMutableRawPointer
     let size: UInt64

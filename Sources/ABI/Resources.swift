@@ -7,7 +7,8 @@ public struct Resource {
     public var kind: UInt64
     /// A slot of the component's own table; 0: the resource has none.
     public var slot: UInt64
-    /// Memory in the component's own space; size 0: the resource has none. Both in bytes, multiples of 4 KiB.
+    /// Memory in the component's own space; size 0: the resource has none. Both in bytes, multiples of 4 KiB but for
+    /// registers and files.
     public var address: UInt64
     public var size: UInt64
     /// A number or bits: `ResourceKind` says which.

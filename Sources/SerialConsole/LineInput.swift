@@ -14,7 +14,7 @@ struct LineInput {
 
     /// Nobody's (-1): after a restart of the driver, input has no owner until the line names one.
     private var channel = -1
-    private var sawEscape = false
+    private var reader = ConsoleLineReader()
     /// The byte that found its client's ring full.
     private var held: UInt8?
     /// Ticks of the clock at which `held` is dropped.
@@ -50,17 +50,13 @@ struct LineInput {
     private mutating func accept<Clients: ConsoleClients>(
         _ byte: UInt8, _ clients: inout Clients, _ woken: inout ClientSet
     ) -> Bool {
-        if sawEscape {
-            sawEscape = false
-            if byte == ConsoleChannel.escape { return deliver(byte, &clients, &woken) }
-            channel = Int(byte) - Int(ConsoleChannel.firstChannel)
-            return true
+        switch reader.take(byte) {
+        case .byte(let byte): return deliver(byte, &clients, &woken)
+        case .channel(let number): channel = Int(number)
+        case .unknownChannel: channel = -1
+        case .nothing: break
         }
-        if byte == ConsoleChannel.escape {
-            sawEscape = true
-            return true
-        }
-        return deliver(byte, &clients, &woken)
+        return true
     }
 
     /// Puts the byte into the ring of the channel's client; bytes for a channel that nobody has are dropped.

@@ -7,7 +7,8 @@ import ABI
 /// the same client and the rest of its turn. If each look began with client 0, one talkative client of a low number
 /// would silence all others on a line that is slower than it.
 struct LineOutput {
-    /// Bytes of one client before it is the next one's turn. A switch costs two bytes, so the line loses 1.5 % to them.
+    /// Bytes of one client before it is the next one's turn. A switch costs two bytes, or
+    /// three for a client beyond the 59th, so the line loses at most 2.3 % to switches.
     static let turn = 128
     /// The limit on the work of one look. A byte that is sent counts one, and so does a client that is asked for bytes.
     static let work = 2048
@@ -86,8 +87,7 @@ struct LineOutput {
     }
 
     private mutating func appendSwitch(to channel: Int) {
-        unsent.append(ConsoleChannel.escape)
-        unsent.append(ConsoleChannel.firstChannel + UInt8(truncatingIfNeeded: channel))
+        ConsoleChannel.withSwitch(to: UInt8(truncatingIfNeeded: channel)) { unsent.append($0) }
     }
 
     /// Takes the next byte of the client whose turn it is; nil if a hostile client took it back.

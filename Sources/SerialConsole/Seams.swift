@@ -13,7 +13,7 @@ public protocol SerialPort {
 
 /// The clients' rings. Client N has channel N + 1 of the line.
 public protocol ConsoleClients {
-    /// The number of clients; at most `ConsoleChannel.maximum`.
+    /// The number of clients; at most `ConsoleChannel.maximum - 1`, because channel 0 is the kernel's.
     var count: Int { get }
     /// Returns how many bytes of output a client has; at most `ConsoleRing.capacity`.
     func outputCount(of client: Int) -> UInt32
@@ -25,24 +25,26 @@ public protocol ConsoleClients {
     mutating func wake(_ client: Int)
 }
 
-/// A set of clients, by their numbers: one word, because there are at most 60.
+/// A set of clients, by their numbers, which are below 256.
 struct ClientSet {
-    private(set) var bits: UInt64
+    private(set) var words = InlineArray<4, UInt64>(repeating: 0)
 
-    init(bits: UInt64 = 0) { self.bits = bits }
+    init() {}
 
     /// All clients from 0 up to `count`.
-    init(count: Int) { bits = count >= 64 ? .max : 1 << UInt64(count) &- 1 }
+    init(count: Int) { for client in 0..<count { insert(client) } }
 
-    func contains(_ client: Int) -> Bool { bits >> UInt64(client & 63) & 1 != 0 }
-    mutating func insert(_ client: Int) { bits |= 1 << UInt64(client & 63) }
-    mutating func remove(_ client: Int) { bits &= ~(1 << UInt64(client & 63)) }
+    func contains(_ client: Int) -> Bool { words[client >> 6] >> UInt64(client & 63) & 1 != 0 }
+    mutating func insert(_ client: Int) { words[client >> 6] |= 1 << UInt64(client & 63) }
+    mutating func remove(_ client: Int) { words[client >> 6] &= ~(1 << UInt64(client & 63)) }
 
     /// Removes the lowest client and returns it; nil if the set is empty.
     mutating func removeFirst() -> Int? {
-        guard bits != 0 else { return nil }
-        let client = bits.trailingZeroBitCount
-        bits &= bits &- 1
-        return client
+        for index in 0..<4 where words[index] != 0 {
+            let bit = words[index].trailingZeroBitCount
+            words[index] &= words[index] &- 1
+            return index << 6 | bit
+        }
+        return nil
     }
 }

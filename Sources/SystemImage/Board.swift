@@ -111,7 +111,7 @@ extension Board {
     }
 
     /// The first interrupt of `node` as an INTID: shared ones begin at 32, a core's private ones at 16.
-    private static func interrupt(_ tree: DeviceTree, of node: String) throws(ImageError) -> UInt64 {
+    static func interrupt(_ tree: DeviceTree, of node: String) throws(ImageError) -> UInt64 {
         let words = try tree.words("interrupts", of: node)
         guard words.count >= 3, words[0] <= 1, words[1] < 988 else {
             throw ImageError("'\(node)' has no interrupt that is known", remedy: "check the board's device tree")

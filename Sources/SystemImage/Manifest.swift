@@ -123,6 +123,9 @@ public struct ComponentDescription: Sendable, Equatable {
     public var paged: PagedDescription?
     /// Bytes of memory that it may share with those whom it calls; a multiple of 4 KiB.
     public var shared: UInt64 = 0
+    /// Devices of the board that it drives, and memory that they may access.
+    public var devices: [DeviceRequest] = []
+    public var dma: [DMAMemoryDescription] = []
     /// Names of the machines and components that start before it.
     public var after: [String] = []
     public var restart = RestartDescription.tenant

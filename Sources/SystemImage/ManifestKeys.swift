@@ -11,8 +11,8 @@ enum ManifestKeys {
     /// Where a program of this repository is named.
     static let program = ["target"]
     static let component = [
-        "target", "package", "memory", "stack", "priority", "core", "budget", "period", "arguments", "uses", "shared", "paged", "after", "restart",
-        "criticality", "accept",
+        "target", "package", "memory", "stack", "priority", "core", "budget", "period", "arguments", "uses", "shared", "paged", "devices", "dma",
+        "after", "restart", "criticality", "accept",
     ]
     static let paged = ["by", "file"]
     static let sharedMemory = ["size", "between"]

@@ -44,6 +44,9 @@ public struct SystemImageWriter {
             sharedMemory: sharedMemory, contents: contents)
         let plan = try builder.build()
         contents = builder.contents
+        if let fault = plan.faults(imageSize: contents.end).first {
+            throw ImageError("the plan contradicts itself: \(fault)", remedy: "report it, with the manifest")
+        }
         let records = PlanRecords(plan, at: contents.end, imageResidue: imageResidue)
         let size = (contents.end + UInt64(records.data.count)).aligned(to: ImageHeader.alignment)
         try checkMemory(imageSize: size)
@@ -84,6 +87,17 @@ public struct SystemImageWriter {
     private func sharedMemory(of tenant: Tenant) -> UInt64 {
         guard tenant.sharedSize > 0 else { return 0 }
         return UInt64(Set(tenant.connections.map(\.server)).count) * (tenant.sharedSize + ComponentLayout.livesSize)
+    }
+
+    /// Bytes of RAM of all machines.
+    public var machineMemory: UInt64 { tenants.reduce(0) { $0 + ($1.machine?.memory.size ?? 0) } }
+
+    /// Bytes of the image that are copied into machines: kernels, initial file systems, device trees. Machines may share
+    /// them.
+    public var machineFiles: UInt64 {
+        Set(tenants.flatMap { $0.machine?.modules ?? [] }.map(\.data)).reduce(0) {
+            $0 + UInt64($1.count).aligned(to: Self.pageSize)
+        }
     }
 
     private func rounded(_ bytes: UInt64) -> String { "\(bytes.aligned(to: 1 << 20) >> 20)MiB" }

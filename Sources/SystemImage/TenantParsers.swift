@@ -134,6 +134,8 @@ struct ComponentParser {
                 at: "shared", "\(section.title) shares memory with the components that it uses, and uses none",
                 remedy: "name them under 'uses', or remove 'shared'")
         }
+        component.devices = devices()
+        component.dma = dma()
         component.after = section.startsAfter()
         component.restart = section.restart(default: component.restart)
         return component

@@ -27,7 +27,7 @@ final class ScriptedKernel: KernelStandIn, @unchecked Sendable {
     var hasWaitedInVain = false
     var counter: UInt64 = 0
     var counterFrequency: UInt64 = 3
-    private let component = FakeKernel().component("scripted")
+    let component = FakeKernel().component("scripted")
 
     func address(_ componentAddress: UInt64) -> UInt64 { component.address(componentAddress) }
 

@@ -26,25 +26,37 @@ struct FakePort: SerialPort {
     }
     mutating func receive() -> UInt8? { typed.isEmpty ? nil : typed.removeFirst() }
 
-    /// The bytes that each channel got, as the tool takes the line apart.
+    /// The bytes that each channel got, as docs/abi.md takes the line apart.
     var channels: [UInt8: [UInt8]] {
         var channels: [UInt8: [UInt8]] = [:]
-        var (channel, sawEscape) = (UInt8(0), false)
-        for byte in sent {
-            if !sawEscape, byte == ConsoleChannel.escape { sawEscape = true; continue }
-            if sawEscape, byte != ConsoleChannel.escape {
-                channel = byte &- ConsoleChannel.firstChannel
-            } else {
+        var (channel, rest) = (UInt8(0), sent[...])
+        while let byte = rest.popFirst() {
+            guard byte == 0x1E else {
                 channels[channel, default: []].append(byte)
+                continue
             }
-            sawEscape = false
+            guard let next = rest.popFirst() else { break }
+            if next == 0x1E {
+                channels[channel, default: []].append(next)
+                continue
+            }
+            if next < 0x7C {
+                channel = next - 0x40
+            } else {
+                guard let low = rest.popFirst() else { break }
+                channel = (next - 0x7C) * 64 + (low - 0x40)
+            }
         }
         return channels
     }
 
-    mutating func type(_ text: String, to client: Int) {
-        typed += [ConsoleChannel.escape, ConsoleChannel.firstChannel + UInt8(client + 1)] + Array(text.utf8)
-    }
+    mutating func type(_ text: String, to client: Int) { typed += channelSwitch(client) + Array(text.utf8) }
+}
+
+/// The bytes by which the line switches to a client, as docs/abi.md has them.
+func channelSwitch(_ client: Int) -> [UInt8] {
+    let channel = UInt8(client + 1)
+    return channel < 60 ? [0x1E, 0x40 + channel] : [0x1E, 0x7C + channel / 64, 0x40 + channel % 64]
 }
 
 /// Clients with plain queues for rings.
@@ -72,7 +84,7 @@ struct FakeClients: ConsoleClients {
         talkers.contains(client) ? ConsoleRing.capacity : liars.contains(client) ? 1 : UInt32(outputs[client].count)
     }
     mutating func take(from client: Int) -> UInt8? {
-        if talkers.contains(client) { return UInt8(ascii: "a") + UInt8(client) }
+        if talkers.contains(client) { return UInt8(ascii: "a") &+ UInt8(client) }
         return outputs[client].isEmpty ? nil : outputs[client].removeFirst()
     }
     mutating func put(_ byte: UInt8, to client: Int) -> Bool {

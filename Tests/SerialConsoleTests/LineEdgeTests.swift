@@ -4,7 +4,6 @@ import Testing
 @testable import SerialConsole
 
 private let escape = ConsoleChannel.escape
-private func channelSwitch(_ client: Int) -> [UInt8] { [escape, ConsoleChannel.firstChannel + UInt8(client + 1)] }
 private let half = Int(ConsoleRing.capacity / 2)
 
 /// The very bytes on the line, and the limits of turns and looks.
@@ -62,7 +61,7 @@ private let half = Int(ConsoleRing.capacity / 2)
 
     /// 2048 steps: four bytes of the first switch, two of each other, one question per turn, and the bytes.
     @Test func theWorkOfALookIsCounted() {
-        var clients = FakeClients(count: ConsoleChannel.maximum)
+        var clients = FakeClients(count: 59)
         clients.talkers = Set(0..<clients.count)
         var port = FakePort(depth: .max)
         var console = SerialConsole(clients: clients.count, patience: 10, isRestarted: false)
@@ -136,7 +135,7 @@ private let half = Int(ConsoleRing.capacity / 2)
     }
 
     @Test func aRestartedDriverTellsEachClientOnce() {
-        for count in [1, 2, ConsoleChannel.maximum] {
+        for count in [1, 2, 64, 65, ConsoleChannel.maximum - 1] {
             var clients = FakeClients(count: count)
             var port = FakePort()
             var console = SerialConsole(clients: count, patience: 10, isRestarted: true)
@@ -169,15 +168,49 @@ private let half = Int(ConsoleRing.capacity / 2)
     }
 
     @Test func aSetHoldsTheClientsThatWereInserted() {
-        #expect(ClientSet().bits == 0 && ClientSet(count: 0).bits == 0 && ClientSet(count: 1).bits == 1)
-        #expect(ClientSet(count: 63).bits == .max >> 1)
-        #expect(ClientSet(count: 64).bits == .max && ClientSet(count: 65).bits == .max)
-        var set = ClientSet(bits: 0b100)
-        set.insert(0)
-        set.insert(63)
-        set.remove(2)
-        #expect(set.bits == 1 << 63 | 1 && set.contains(63) && set.contains(0) && !set.contains(2))
-        #expect([set.removeFirst(), set.removeFirst(), set.removeFirst()] == [0, 63, nil])
+        for count in [0, 1, 63, 64, 65, 128, 255, 256] {
+            var set = ClientSet(count: count)
+            #expect((0..<256).allSatisfy { set.contains($0) == ($0 < count) })
+            #expect((0..<count).allSatisfy { set.removeFirst() == $0 } && set.removeFirst() == nil)
+        }
+        var set = ClientSet()
+        for client in [2, 0, 255, 63, 64, 130, 63] { set.insert(client) }
+        for client in [2, 66, 1, 130, 254] { set.remove(client) }
+        #expect((0..<256).filter { set.contains($0) } == [0, 63, 64, 255])
+        #expect((0..<5).map { _ in set.removeFirst() } == [0, 63, 64, 255, nil])
+    }
+
+    /// Each channel up to 255 has its bytes on the line, in both directions.
+    @Test func everyClientHasItsChannel() {
+        let count = ConsoleChannel.maximum - 1
+        var clients = FakeClients(count: count)
+        for client in 0..<count { clients.outputs[client] = [escape, UInt8(client)] }
+        var port = FakePort(depth: .max)
+        for client in 0..<count { port.type("\(client)", to: client) }
+        var console = SerialConsole(clients: count, patience: 10, isRestarted: false)
+        var looks: UInt64 = 0
+        repeat {
+            console.look(&port, &clients, at: looks)
+            looks += 1
+        } while console.hasMore
+        port.pass(.max)
+        #expect(looks < 10)
+        for client in 0..<count {
+            #expect(port.channels[UInt8(client + 1)] == [escape, UInt8(client)])
+            #expect(clients.inputs[client] == Array("\(client)".utf8) && (1...2).contains(clients.wakeUps[client]))
+        }
+    }
+
+    /// However many clients there are, one of them that talks is not much slower for it.
+    @Test func silentClientsCostATalkerLittle() {
+        var clients = FakeClients(count: ConsoleChannel.maximum - 1)
+        clients.talkers = [200]
+        var port = FakePort(depth: .max)
+        var console = SerialConsole(clients: clients.count, patience: 10, isRestarted: false)
+        console.look(&port, &clients, at: 0)
+        port.pass(.max)
+        // A line of 115,200 baud takes 11 bytes in the time of a look.
+        #expect(port.sent.count > 50 * 11)
     }
 }
 
@@ -197,7 +230,7 @@ private let half = Int(ConsoleRing.capacity / 2)
 
     @Test mutating func onlyTheClientsChannelsAreTaken() {
         let owners: [(UInt8, Int?)] = [
-            (0x3F, nil), (0x40, nil), (0x41, 0), (0x43, 2), (0x44, nil), (0xFF, nil), (0, nil),
+            (0x3F, nil), (0x40, nil), (0x41, 0), (0x43, 2), (0x44, nil), (0x7B, nil), (0x80, nil), (0xFF, nil), (0, nil),
         ]
         for (byte, client) in owners {
             clients.inputs = [[], [], []]
@@ -205,6 +238,20 @@ private let half = Int(ConsoleRing.capacity / 2)
             look(at: 0)
             #expect(clients.inputs == (0..<3).map { $0 == client ? [0x61] : [] }, "\(byte)")
         }
+    }
+
+    /// A switch of two bytes may be cut by looks, and one that was cut for good is over with the next one.
+    @Test mutating func aWideSwitchIsReadByteByByte() {
+        var clients = FakeClients(count: 255)
+        var console = SerialConsole(clients: 255, patience: 100, isRestarted: false)
+        for byte in [escape, 0x7F, 0x7F, 0x61, escape, 0x7C, escape, 0x41, 0x62, escape, 0x7D, 0x40, 0x63] as [UInt8] {
+            port.typed = [byte]
+            console.look(&port, &clients, at: 0)
+        }
+        for bad in [0x3F, 0x80, 0] as [UInt8] { port.typed += [escape, 0x7E, bad, 0x64] }
+        console.look(&port, &clients, at: 0)
+        #expect(clients.inputs[254] == [0x61] && clients.inputs[0] == [0x62] && clients.inputs[63] == [0x63])
+        #expect(clients.inputs.map(\.count).reduce(0, +) == 3)
     }
 
     @Test mutating func anEscapeIsADoubleEscapeAlsoAcrossLooks() {

@@ -40,7 +40,7 @@ private let patience = 500 * millisecond
     }
 
     @Test func aLookEndsAlthoughClientsPrintWithoutEnd() {
-        var clients = FakeClients(count: ConsoleChannel.maximum)
+        var clients = FakeClients(count: ConsoleChannel.maximum - 1)
         clients.talkers = Set(0..<clients.count)
         var port = FakePort(depth: .max)
         var console = SerialConsole(clients: clients.count, patience: patience, isRestarted: false)
@@ -53,14 +53,14 @@ private let patience = 500 * millisecond
 
     /// The next look goes on where the last one stopped, also when the line was never full.
     @Test func allClientsGetTurnsWhenALookDoesNotReachThemAll() {
-        var clients = FakeClients(count: ConsoleChannel.maximum)
+        var clients = FakeClients(count: ConsoleChannel.maximum - 1)
         clients.talkers = Set(0..<clients.count)
         var port = FakePort(depth: .max)
         var console = SerialConsole(clients: clients.count, patience: patience, isRestarted: false)
-        for moment in 0..<UInt64(40) { console.look(&port, &clients, at: moment) }
+        for moment in 0..<UInt64(170) { console.look(&port, &clients, at: moment) }
         port.pass(.max)
         let channels = port.channels.values.map(\.count)
-        #expect(channels.count == ConsoleChannel.maximum)
+        #expect(channels.count == ConsoleChannel.maximum - 1)
         #expect(channels.max()! - channels.min()! <= LineOutput.turn)
     }
 

@@ -29,10 +29,22 @@ import Testing
         #expect(line.take([0x43, 0x61]) == [.init(channel: 3, bytes: [0x61])])
     }
 
-    @Test(arguments: [UInt8(0x00), 0x3F, 0x40 + UInt8(ConsoleChannel.maximum), 0xFF])
-    func anUnknownSwitchChangesNothing(byte: UInt8) {
+    @Test(arguments: [[0x00], [0x3F], [0x80], [0xFF], [0x7C, 0x3F], [0x7F, 0x80], [0x7D, 0x00]] as [[UInt8]])
+    func anUnknownSwitchChangesNothing(bytes: [UInt8]) {
         var line = ConsoleDemultiplexer()
-        #expect(line.take([0x1E, 0x42, 0x1E, byte, 0x61]) == [.init(channel: 2, bytes: [0x61])])
+        #expect(line.take([0x1E, 0x42, 0x1E] + bytes + [0x61]) == [.init(channel: 2, bytes: [0x61])])
+    }
+
+    /// The bytes of the switches at their borders, as docs/abi.md has them.
+    @Test func channelsFrom60OnTakeAByteMore() {
+        let switches: [(UInt8, [UInt8])] = [
+            (59, [0x7B]), (60, [0x7C, 0x7C]), (63, [0x7C, 0x7F]), (64, [0x7D, 0x40]), (128, [0x7E, 0x40]), (255, [0x7F, 0x7F]),
+        ]
+        for (channel, bytes) in switches {
+            #expect(ConsoleMultiplexer().encode([0x61], for: channel) == [0x1E] + bytes + [0x61])
+            var line = ConsoleDemultiplexer()
+            #expect(line.take([0x1E] + bytes + [0x61]) == [.init(channel: channel, bytes: [0x61])])
+        }
     }
 
     /// Whatever is encoded comes back, in pieces of any size.
@@ -43,7 +55,7 @@ import Testing
             var wire: [UInt8] = []
             var sent: [UInt8: [UInt8]] = [:]
             for _ in 0..<10 {
-                let channel = UInt8.random(in: 0..<8, using: &random)
+                let channel = UInt8.random(in: 56..<64, using: &random)
                 let bytes = (0..<Int.random(in: 1..<20, using: &random)).map { _ in UInt8.random(in: 0x1C...0x20, using: &random) }
                 sent[channel, default: []] += bytes
                 wire += encoder.encode(bytes, for: channel)

@@ -83,3 +83,28 @@ static inline __attribute__((always_inline)) void entente_write32(uint64_t addre
 {
     __asm__ volatile("str %w0, [%1]" ::"r"(value), "r"(address) : "memory");
 }
+static inline __attribute__((always_inline)) uint8_t entente_read8(uint64_t address)
+{
+    uint32_t value;
+    __asm__ volatile("ldrb %w0, [%1]" : "=r"(value) : "r"(address) : "memory");
+    return (uint8_t)value;
+}
+static inline __attribute__((always_inline)) uint16_t entente_read16(uint64_t address)
+{
+    uint32_t value;
+    __asm__ volatile("ldrh %w0, [%1]" : "=r"(value) : "r"(address) : "memory");
+    return (uint16_t)value;
+}
+static inline __attribute__((always_inline)) void entente_write8(uint64_t address, uint8_t value)
+{
+    __asm__ volatile("strb %w0, [%1]" ::"r"((uint32_t)value), "r"(address) : "memory");
+}
+static inline __attribute__((always_inline)) void entente_write16(uint64_t address, uint16_t value)
+{
+    __asm__ volatile("strh %w0, [%1]" ::"r"((uint32_t)value), "r"(address) : "memory");
+}
+/* Orders the accesses to memory before it and those to device registers behind it, and the other way round. */
+static inline __attribute__((always_inline)) void entente_device_barrier(void)
+{
+    __asm__ volatile("dsb sy" ::: "memory");
+}

@@ -26,7 +26,7 @@ extension TenantDescription {
             return Tenant(machine, program: .placeholder, image: .placeholder(machine))
         case .component(let component):
             do {
-                return try Tenant(component, program: .placeholder)
+                return try Tenant(component, program: .placeholder, devices: component.devices.enumerated().map { .placeholder($1, $0) })
             } catch {
                 throw ImageError("a file of component '\(component.name)' cannot be read: \(error)", remedy: "make it readable")
             }
@@ -49,7 +49,7 @@ extension Tenant {
     }
 
     /// - Throws: What Foundation throws if the component's paged file cannot be read.
-    public init(_ component: ComponentDescription, program: Program) throws {
+    public init(_ component: ComponentDescription, program: Program, devices: [DeviceDescription]) throws {
         self.init(
             kind: .component, name: component.name, program: program, priority: component.priority, core: component.core,
             heapSize: component.memory, arguments: component.arguments, allowance: component.allowance,
@@ -57,7 +57,7 @@ extension Tenant {
         self.program.stackSize = component.stack
         connections = component.uses
         if let file = component.paged { paged = (pager: file.pager, file: try Data(contentsOf: file.file)) }
-        sharedSize = component.shared
+        (sharedSize, self.devices, dma) = (component.shared, devices, component.dma)
     }
 }
 
@@ -93,6 +93,15 @@ extension MachineImage {
                 GuestImage.Module(address: ramBase, data: Data(repeating: 4, count: 64 << 10)),
                 GuestImage.Module(address: ramBase + machine.memory - (64 << 10), data: Data(repeating: 5, count: 4 << 10)),
             ], restarts: machine.restarts, eventPeer: machine.eventPeer)
+    }
+}
+
+extension DeviceDescription {
+    /// A page of registers and an interrupt, as each device of QEMU's board has at least.
+    fileprivate static func placeholder(_ request: DeviceRequest, _ number: Int) -> DeviceDescription {
+        DeviceDescription(
+            name: request.name, registers: MemoryRange(base: 0x0A00_0000 + 0x1000 * UInt64(number), size: 0x1000),
+            interrupt: 48 + UInt64(number))
     }
 }
 

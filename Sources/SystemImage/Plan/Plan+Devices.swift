@@ -14,13 +14,37 @@ extension PlanBuilder {
         for memory in tenants[index].dma { addDMA(memory, of: index) }
     }
 
+    /// No page of registers and no interrupt has two drivers.
+    func checkDevices() throws(ImageError) {
+        var (pages, interrupts): ([UInt64: String], [UInt64: String]) = ([:], [board.serialInterrupt: "the console driver"])
+        for tenant in tenants {
+            for device in tenant.devices {
+                for page in device.registers.base >> 12...(device.registers.base + device.registers.size - 1) >> 12 {
+                    try claim(&pages, page, tenant, "registers on a page with those of '\(device.name)'")
+                }
+                guard let interrupt = device.interrupt else { continue }
+                try claim(&interrupts, interrupt, tenant, "the interrupt of '\(device.name)'")
+            }
+        }
+    }
+
+    private func claim(
+        _ owners: inout [UInt64: String], _ number: UInt64, _ tenant: Tenant, _ what: String
+    ) throws(ImageError) {
+        guard let other = owners.updateValue(tenant.name, forKey: number), other != tenant.name else { return }
+        throw ImageError("'\(tenant.name)' and '\(other)' both drive \(what)", remedy: "give the devices to one of them")
+    }
+
     mutating func addRegisters(_ name: String, _ range: MemoryRange, of index: Int) {
-        let address = address(of: index, size: range.size)
+        // Whole pages are mapped, so a driver reaches what else lies on them.
+        let (inset, base) = (range.base & 4095, range.base & ~4095)
+        let size = (inset + range.size).aligned(to: 4096)
+        let address = address(of: index, size: size)
         add(
             .map(
-                root.devices, space: plan.tenants[index].parts.space, address: address, offset: range.base - board.devices.base,
-                size: range.size, .readWrite), .device, of: index)
-        add(NamedResource(name: name, kind: .registers, address: address, size: range.size), of: index)
+                root.devices, space: plan.tenants[index].parts.space, address: address, offset: base - board.devices.base,
+                size: size, .readWrite), .device, of: index)
+        add(NamedResource(name: name, kind: .registers, address: address + inset, size: range.size), of: index)
     }
 
     /// The object lasts: an interrupt exists once.

@@ -38,6 +38,7 @@ struct PlanBuilder {
     /// The plan, with everything that it puts into the image.
     mutating func build() throws(ImageError) -> Plan {
         addRoot()
+        try checkDevices()
         for index in tenants.indices {
             addTenant(index)
             addMachineNodes(index)

@@ -10,6 +10,9 @@ struct BuiltSystem {
     /// The kernel's ELF file.
     var kernel: URL
     var channels: [Channel]
+    /// Bytes of RAM of all machines, and of the files in the image that they start from.
+    var machineMemory: UInt64
+    var machineFiles: UInt64
 }
 
 /// Makes a system out of its manifest: builds the programs, gets the guests, and joins all in one image.
@@ -34,7 +37,9 @@ struct SystemBuilder {
             return image
         }
         let channels = channels(kernel: files.kernel, root: files.root, driver: files.driver, tenants: files.tenants)
-        return BuiltSystem(manifest: manifest, image: image, kernel: files.kernel, channels: channels)
+        return BuiltSystem(
+            manifest: manifest, image: image, kernel: files.kernel, channels: channels, machineMemory: writer.machineMemory,
+            machineFiles: writer.machineFiles)
     }
 
     /// The plan of the system as it will boot, with all programs built and all guests there.
@@ -79,7 +84,8 @@ struct SystemBuilder {
         case .machine(let machine):
             let image = try named(manifest.file, machine.name) { try machine.image(workspace: workspace, seed: seed, terminal: terminal) }
             return Tenant(machine, program: try program(programFile), image: image)
-        case .component(let component): return try Tenant(component, program: program(programFile))
+        case .component(let component):
+            return try Tenant(component, program: program(programFile), devices: devices(of: component))
         }
     }
 
@@ -99,7 +105,22 @@ struct SystemBuilder {
 
     // MARK: The board
 
+    private func devices(of component: ComponentDescription) throws -> [DeviceDescription] {
+        guard !component.devices.isEmpty else { return [] }
+        let (tree, board) = (try boardTree(), try board())
+        return try component.devices.map { request in
+            try named(manifest.file, component.name) {
+                try board.device(request, deviceTree: tree) { try Subprocess("fdtget", $0).text() }
+            }
+        }
+    }
+
     private func board() throws -> Board {
+        let tree = try boardTree()
+        return try named(tree) { try Board(deviceTree: tree) { try Subprocess("fdtget", $0).text() } }
+    }
+
+    private func boardTree() throws -> URL {
         try workspace.make(workspace.boards)
         let emulator = Emulator(manifest.board)
         let tree = workspace.boards.appendingPathComponent("\(emulator.boardName).dtb")
@@ -109,7 +130,7 @@ struct SystemBuilder {
             try emulator.dumpDeviceTree(to: part)
             try Data(contentsOf: part).writeWhole(to: tree)
         }
-        return try named(tree) { try Board(deviceTree: tree) { try Subprocess("fdtget", $0).text() } }
+        return tree
     }
 
     // MARK: Consoles

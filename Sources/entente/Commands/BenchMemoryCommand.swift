@@ -23,11 +23,23 @@ struct BenchMemoryCommand: ParsableCommand {
         let workspace = try Workspace.current()
         let plan = try BootPlan(
             system.manifest(in: workspace), workspace: workspace, options: EmulatorOptions.parse([]))
-        let parts = try account(plan.start(workspace: workspace))
+        let parts = split(try account(plan.start(workspace: workspace)), plan)
         let outside = ["total", "free", "machines", "files"]
         let beside = parts.filter { !outside.contains($0.name) }.reduce(0) { $0 + $1.value }
         let rows = (parts + [("beside", beside)]).map { BenchRow("memory.\($0.name)", $0.value, unit: "KiB") }
         print(try json ? BenchRow.json(rows) : BenchRow.table(rows))
+    }
+
+    /// Tells apart what root sees as one: memory of machines and components, files and programs in the image.
+    private func split(_ figures: [WorkloadRun.Figure], _ plan: BootPlan) -> [WorkloadRun.Figure] {
+        let (memory, files) = (Double(plan.machineMemory >> 10), Double((plan.machineFiles + 1023) >> 10))
+        return figures.flatMap { figure -> [WorkloadRun.Figure] in
+            switch figure.name {
+            case "image": [("files", files), ("programs", figure.value - files)]
+            case "extents": [("machines", memory), ("components", figure.value - memory)]
+            default: [figure]
+            }
+        }
     }
 
     /// The pairs of root's line.

@@ -9,35 +9,22 @@ struct ConsoleDemultiplexer {
     }
 
     private var channel = ConsoleChannel.kernel
-    private var isEscaped = false
+    private var reader = ConsoleLineReader()
 
     /// A piece for each run of bytes of one console; a switch that is cut in two by a read is kept for the next call.
     mutating func take(_ bytes: some Sequence<UInt8>) -> [Piece] {
         var pieces: [Piece] = []
         for byte in bytes {
-            if isEscaped {
-                isEscaped = false
-                if byte != ConsoleChannel.escape {
-                    select(byte)
-                    continue
-                }
-            } else if byte == ConsoleChannel.escape {
-                isEscaped = true
-                continue
-            }
-            if pieces.last?.channel == channel {
+            switch reader.take(byte) {
+            case .byte(let byte):
+                if pieces.last?.channel != channel { pieces.append(Piece(channel: channel, bytes: [])) }
                 pieces[pieces.count - 1].bytes.append(byte)
-            } else {
-                pieces.append(Piece(channel: channel, bytes: [byte]))
+            case .channel(let number): channel = number
+            // A damaged line must not end the session: what follows an unknown switch stays where it was.
+            case .unknownChannel, .nothing: break
             }
         }
         return pieces
-    }
-
-    private mutating func select(_ byte: UInt8) {
-        let number = byte &- ConsoleChannel.firstChannel
-        // A damaged line must not end the session: what follows an unknown switch stays where it was.
-        if number < ConsoleChannel.maximum { channel = number }
     }
 }
 
@@ -45,7 +32,8 @@ struct ConsoleDemultiplexer {
 struct ConsoleMultiplexer {
     /// Each piece says whose it is: a switch that the line has lost must not send all that follows astray.
     func encode(_ bytes: some Sequence<UInt8>, for destination: UInt8) -> [UInt8] {
-        var line = [ConsoleChannel.escape, ConsoleChannel.firstChannel + destination]
+        var line: [UInt8] = []
+        ConsoleChannel.withSwitch(to: destination) { line.append($0) }
         for byte in bytes { line += byte == ConsoleChannel.escape ? [byte, byte] : [byte] }
         return line
     }

@@ -8,6 +8,9 @@ struct BootPlan {
     var arguments: [String]
     var channels: [Channel]
     var framing: ConsoleFraming
+    /// Bytes of RAM of its machines, and of the files in the image that they start from.
+    var machineMemory: UInt64 = 0
+    var machineFiles: UInt64 = 0
 
     /// The system on Entente; builds what is not built yet.
     ///
@@ -29,6 +32,7 @@ struct BootPlan {
         }
         channels = system.channels
         framing = .multiplexed
+        (machineMemory, machineFiles) = (system.machineMemory, system.machineFiles)
     }
 
     /// One machine of it, on the bare board: QEMU's own loader and devices, the machine's own device tree, so that a

@@ -62,6 +62,6 @@ private func armTimer() {
 }
 
 private func stopOthers() {
-    for slot in 1..<InitialSlot.firstConnection where slot != InitialSlot.thread { contextControl(slot, .stop) }
+    for slot in 1..<InitialSlot.firstReceived where slot != InitialSlot.thread { contextControl(slot, .stop) }
     entente_spin_hint()
 }

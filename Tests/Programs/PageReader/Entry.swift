@@ -8,7 +8,7 @@ import RuntimeSupport
 
 @c(entente_main)
 func ententeMain(_ argument: UInt64) {
-    let console = Console()
+    let file = Configuration.resource(.file, named: "file")?.address ?? 0
     let pages = Configuration.current.arguments[0]
     let fatal = Configuration.current.arguments[1]
     let isAnyFile = Configuration.current.arguments[2] == 1
@@ -21,15 +21,11 @@ func ententeMain(_ argument: UInt64) {
             random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             let page = turn % 2 == 0 ? turn : random >> 33 % pages
             let word = page * 512 + random >> 40 % 512
-            let found = entente_read64(Paging.file + word * 8)
+            let found = entente_read64(file + word * 8)
             if !isAnyFile, found != word &* 0x9E37_79B9_7F4A_7C15 { wrong += 1 }
         }
-        console.beginLine()
-        console.write("pass ")
-        console.write(decimal: pass)
-        console.write(wrong == 0 ? " right\n" : " WRONG\n")
-        console.flush()
-        if pass == fatal { entente_write32(Paging.file, 1) }
+        log("pass \(pass) \(wrong == 0 ? "right" : "WRONG" as StaticString)")
+        if pass == fatal { entente_write32(file, 1) }
         sleep(milliseconds: isAnyFile ? 1000 : 50)
     }
 }

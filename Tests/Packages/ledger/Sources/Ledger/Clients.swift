@@ -33,7 +33,7 @@ public func takeBack(_ ledger: LedgerClient) {
         (try? ledger.journal(journal.offer)) != nil,
         let feed = try? SharedRing<UInt64>(size: 4096, raising: .number(2)), (try? ledger.feed(feed.offer)) != nil
     else { return log("no ring") }
-    for slot in 6..<160 as Range<UInt32> where slot < InitialSlot.firstConnection || slot > 47 {
+    for slot in 6..<160 as Range<UInt32> where slot != ledger.portal.slot {
         _ = revoke(slot, .descendants)
         _ = revoke(slot, .delete)
     }

@@ -1,0 +1,123 @@
+import ABI
+
+/// What a program may do with a register.
+public enum RegisterAccess: Sendable { case readOnly, writeOnly, readWrite }
+
+/// A number that a device takes or gives in one access: `UInt8`, `UInt16`, `UInt32` or `UInt64`.
+public protocol RegisterValue: FixedWidthInteger & UnsignedInteger & Sendable {
+    /// Makes one load of this width. The address is one of a device's registers, aligned to the width.
+    @unsafe static func load(register address: UInt64) -> Self
+    /// Makes one store of this width. The address is one of a device's registers, aligned to the width.
+    @unsafe static func store(_ value: Self, register address: UInt64)
+}
+
+/// The place of a register among those of its device: `Register<UInt32>(0x18, .readOnly)`.
+public struct Register<Value: RegisterValue>: Sendable {
+    /// In bytes from the device's first register; a multiple of the value's size.
+    public let offset: Int
+    public let access: RegisterAccess
+
+    @inline(__always) public init(_ offset: Int, _ access: RegisterAccess) {
+        self.offset = offset
+        self.access = access
+    }
+}
+
+/// The registers of a device of the board, which no other component has. An access is one load or store of the
+/// register's width: the compiler neither leaves it out nor merges or splits it.
+///
+/// Accesses reach the device in the order of the program. An access to memory is not ordered with them: see
+/// `DMAMemory.order`.
+@safe
+public struct Registers: Sendable {
+    private let base: UInt64
+    /// In bytes.
+    public let size: Int
+
+    /// The registers that the manifest calls `name`, under `devices`. Without them the component stops, with a line that
+    /// says so.
+    public init(named name: StaticString) {
+        guard let registers = Registers(ifNamed: name) else {
+            log("this component drives '\(name)', and its manifest gives it no such device (key 'devices')")
+            fatalError("no such registers")
+        }
+        self = registers
+    }
+
+    /// The registers that the manifest calls `name`, if there are any.
+    public init?(ifNamed name: StaticString) {
+        guard let resource = Configuration.resource(.registers, named: name) else { return nil }
+        base = resource.address
+        size = Int(truncatingIfNeeded: resource.size)
+    }
+
+    /// The register at an offset. Reading a register that can only be written is an error of the program, as is writing
+    /// one that can only be read, or leaving the device: the component stops.
+    public subscript<Value: RegisterValue>(_ register: Register<Value>) -> Value {
+        @inline(__always) get {
+            precondition(register.access != .writeOnly, "a register is read that can only be written")
+            // SAFETY: root mapped the registers before it started this component, and never unmaps them; `place` checks
+            // that this one is among them, and its alignment.
+            return unsafe Value.load(register: place(register))
+        }
+        @inline(__always) nonmutating set {
+            precondition(register.access != .readOnly, "a register is written that can only be read")
+            // SAFETY: as above.
+            unsafe Value.store(newValue, register: place(register))
+        }
+    }
+
+    @inline(__always) private func place<Value>(_ register: Register<Value>) -> UInt64 {
+        let (offset, width) = (register.offset, MemoryLayout<Value>.size)
+        precondition(offset >= 0 && offset & (width - 1) == 0 && offset <= size - width, "outside of the registers")
+        return base + UInt64(truncatingIfNeeded: offset)
+    }
+}
+
+#if hasFeature(Embedded)
+    import RuntimeSupport
+
+    // SAFETY (of the eight): the caller names a register of a device that is mapped.
+
+    extension UInt8: RegisterValue {
+        @unsafe @inline(__always) public static func load(register address: UInt64) -> UInt8 { entente_read8(address) }
+        @unsafe @inline(__always) public static func store(_ value: UInt8, register address: UInt64) {
+            entente_write8(address, value)
+        }
+    }
+
+    extension UInt16: RegisterValue {
+        @unsafe @inline(__always) public static func load(register address: UInt64) -> UInt16 { entente_read16(address) }
+        @unsafe @inline(__always) public static func store(_ value: UInt16, register address: UInt64) {
+            entente_write16(address, value)
+        }
+    }
+
+    extension UInt32: RegisterValue {
+        @unsafe @inline(__always) public static func load(register address: UInt64) -> UInt32 { entente_read32(address) }
+        @unsafe @inline(__always) public static func store(_ value: UInt32, register address: UInt64) {
+            entente_write32(address, value)
+        }
+    }
+
+    extension UInt64: RegisterValue {
+        @unsafe @inline(__always) public static func load(register address: UInt64) -> UInt64 { entente_read64(address) }
+        @unsafe @inline(__always) public static func store(_ value: UInt64, register address: UInt64) {
+            entente_write64(address, value)
+        }
+    }
+#else
+    extension RegisterValue {
+        public static func load(register address: UInt64) -> Self {
+            Self(truncatingIfNeeded: Seam.kernel.readRegister(at: address, width: MemoryLayout<Self>.size))
+        }
+        public static func store(_ value: Self, register address: UInt64) {
+            Seam.kernel.writeRegister(UInt64(value), at: address, width: MemoryLayout<Self>.size)
+        }
+    }
+
+    extension UInt8: RegisterValue {}
+    extension UInt16: RegisterValue {}
+    extension UInt32: RegisterValue {}
+    extension UInt64: RegisterValue {}
+#endif

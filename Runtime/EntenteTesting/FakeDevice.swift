@@ -1,0 +1,125 @@
+import ABI
+import Entente
+
+/// A device of a test: what its registers do when a driver reads or writes them. Each call is one access of the driver.
+///
+///     final class Lamp: FakeDevice {
+///         var interrupt: FakeInterrupt?
+///         var isOn = false
+///         func read(at offset: Int, width: Int) -> UInt64 { isOn ? 1 : 0 }
+///         func write(_ value: UInt64, at offset: Int, width: Int) { isOn = value & 1 != 0 }
+///         func burnOut() { interrupt?.isAsserted = true }
+///     }
+///     let lamp = Lamp()
+///     let driver = kernel.component("driver", devices: ["lamp": lamp])
+///     // Registers(named: "lamp") and Interrupt(named: "lamp") are there.
+public protocol FakeDevice: AnyObject {
+    /// Its interrupt, once a component drives it.
+    var interrupt: FakeInterrupt? { get set }
+    /// Returns what the driver reads from the `width` bytes at `offset`.
+    func read(at offset: Int, width: Int) -> UInt64
+    /// Takes what the driver writes to the `width` bytes at `offset`.
+    func write(_ value: UInt64, at offset: Int, width: Int)
+}
+
+extension FakeComponent {
+    /// Gives it the registers and the interrupt of a device, as a manifest's `devices` does.
+    /// - Parameters:
+    ///   - size: bytes of the registers.
+    ///   - events: what the driver hears of the interrupt.
+    public func attach(
+        _ name: String, _ device: some FakeDevice, size: Int = 4096, raising events: Events = .number(48)
+    ) {
+        let address = FakeDevices.firstAddress + UInt64(devices.count) << 20
+        devices[address] = (UInt64(size), device)
+        pages.add(name) { Resource(name: $0, kind: .registers, address: address, size: UInt64(size)) }
+        let interrupt = FakeInterrupt(of: self, raising: events)
+        let slot = insert(FakeObject(.interrupt(interrupt), .all))
+        pages.add(name) { Resource(name: $0, kind: .interrupt, slot: UInt64(slot), number: events.bits) }
+        device.interrupt = interrupt
+    }
+
+    /// Gives it memory that devices access, as a manifest's `dma` does.
+    public func addDMAMemory(_ name: String, size: UInt64, deviceAddress: UInt64 = 0x4800_0000) -> FakeDMAMemory {
+        let memory = FakeMemory(size)
+        let address = map(memory)
+        pages.add(name) { Resource(name: $0, kind: .dmaMemory, address: address, size: size, number: deviceAddress) }
+        return FakeDMAMemory(memory, deviceAddress: deviceAddress)
+    }
+
+    public func readRegister(at address: UInt64, width: Int) -> UInt64 {
+        let (device, offset) = device(at: address)
+        return device.read(at: offset, width: width)
+    }
+
+    public func writeRegister(_ value: UInt64, at address: UInt64, width: Int) {
+        let (device, offset) = device(at: address)
+        device.write(value, at: offset, width: width)
+    }
+
+    private func device(at address: UInt64) -> (any FakeDevice, Int) {
+        for (base, entry) in devices where base <= address && address - base < entry.size {
+            return (entry.device, Int(address - base))
+        }
+        fatalError("a component has no registers at 0x\(String(address, radix: 16))")
+    }
+}
+
+private enum FakeDevices { static let firstAddress: UInt64 = 0x2000_0000 }
+
+/// The interrupt of a fake device, as the kernel hands it on: once it has been raised it comes again only when the driver
+/// has acknowledged it.
+public final class FakeInterrupt {
+    private let component: FakeComponent
+    private let events: Events
+    /// The driver has heard of it, and has not acknowledged it yet.
+    public private(set) var isActive = false
+    /// It came once more while it was active.
+    private var isPending = false
+
+    init(of component: FakeComponent, raising events: Events) { (self.component, self.events) = (component, events) }
+
+    /// The level of the device's line: as long as it is true the interrupt comes again after each acknowledgement.
+    public var isAsserted = false {
+        didSet { deliver() }
+    }
+
+    /// Raises it once, as a device does whose interrupt is an edge.
+    public func pulse() {
+        isPending = true
+        deliver()
+    }
+
+    func acknowledge() {
+        isActive = false
+        deliver()
+    }
+
+    private func deliver() {
+        guard !isActive, isAsserted || isPending else { return }
+        (isActive, isPending) = (true, false)
+        component.raise(events)
+    }
+}
+
+/// Memory that a fake device accesses, as the test does in its place.
+public final class FakeDMAMemory {
+    private let memory: FakeMemory
+    /// Where the device sees the first byte.
+    public let deviceAddress: UInt64
+
+    init(_ memory: FakeMemory, deviceAddress: UInt64) { (self.memory, self.deviceAddress) = (memory, deviceAddress) }
+
+    /// The eight bytes at an address of the device, a multiple of 8.
+    public subscript(address: UInt64) -> UInt64 {
+        get { place(address).pointee }
+        set { place(address).pointee = newValue }
+    }
+
+    private func place(_ address: UInt64) -> UnsafeMutablePointer<UInt64> {
+        precondition(
+            address >= deviceAddress && address & 7 == 0 && address - deviceAddress <= memory.size - 8,
+            "a device accesses memory that it was not given")
+        return UnsafeMutablePointer(bitPattern: UInt(memory.address + address - deviceAddress))!
+    }
+}

@@ -1,0 +1,29 @@
+import Entente
+
+/// A notification of a fake component: its own one, or a further one (`FakeComponent.addNotification`).
+final class FakeNotification {
+    let component: FakeComponent
+    /// Raised and not yet heard of.
+    private(set) var raised = Events(bits: 0)
+
+    init(of component: FakeComponent) { self.component = component }
+
+    func raise(_ events: Events) {
+        raised = raised.union(events)
+        if component.heard === self { component.hear() }
+    }
+
+    func takeRaised() -> Events {
+        defer { raised = Events(bits: 0) }
+        return raised
+    }
+}
+
+extension FakeComponent {
+    /// Gives it a further notification, which raises nothing by itself: `Alarm(raising:in:)` and `Notification.listen`
+    /// use it.
+    public func addNotification(_ name: String) {
+        let slot = insert(FakeObject(.notification(FakeNotification(of: self)), .all))
+        pages.add(name) { Resource(name: $0, kind: .notification, slot: UInt64(slot)) }
+    }
+}

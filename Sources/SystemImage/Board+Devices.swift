@@ -1,0 +1,54 @@
+import ABI
+import Foundation
+
+/// A device of the board that a driver may be given.
+public struct BoardDevice: Sendable, Equatable {
+    /// `pl031@9010000`.
+    public var node: String
+    public var registers: MemoryRange
+    /// INTID of its first interrupt.
+    public var interrupt: UInt64?
+}
+
+extension Board {
+    /// Finds the device that a manifest asks for.
+    ///
+    /// - Parameters: as for `init(deviceTree:)`.
+    /// - Throws: `ImageError` when the board has no such device, or more than one, or when its registers are not those of
+    ///   a driver: the console driver's, the interrupt controller's, or on a page with them.
+    public func device(
+        _ request: DeviceRequest, deviceTree: URL, read: @escaping (_ arguments: [String]) throws -> String
+    ) throws(ImageError) -> DeviceDescription {
+        let tree = DeviceTree(file: deviceTree, read: read)
+        let nodes = try tree.children(of: "/").map { String($0.dropFirst()) }
+        let matches = nodes.filter { $0 == request.node || $0.prefix { $0 != "@" } == request.node }
+        guard let node = matches.first, matches.count == 1 else { throw notOne(request, matches, nodes) }
+        guard let range = try tree.ranges(of: "/" + node, cells: tree.cells(of: "/")).first, mayDrive(range) else {
+            throw ImageError(
+                "the device '\(node)' has no registers that a component may drive",
+                remedy: "name a device beside the serial port and the interrupt controller")
+        }
+        let interrupts = try tree.strings("interrupts", of: ["/" + node]).first ?? []
+        return DeviceDescription(
+            name: request.name, registers: range,
+            interrupt: interrupts.isEmpty ? nil : try Self.interrupt(tree, of: "/" + node))
+    }
+
+    private func mayDrive(_ range: MemoryRange) -> Bool {
+        let (first, last) = (range.base & ~4095, (range.base + max(range.size, 1) - 1) & ~4095)
+        let isAmongDevices = first >= devices.base && last - devices.base < devices.size
+        let isSerial = first < serial.base + serial.size && serial.base <= last
+        return range.size > 0 && isAmongDevices && !isSerial
+    }
+
+    private func notOne(_ request: DeviceRequest, _ matches: [String], _ nodes: [String]) -> ImageError {
+        if matches.isEmpty {
+            let near = request.node.nearest(in: nodes + nodes.map { String($0.prefix { $0 != "@" }) })
+            return ImageError(
+                "the board has no device '\(request.node)'",
+                remedy: near.map { "did you mean '\($0)'?" } ?? "name a node of its device tree, such as pl031")
+        }
+        return ImageError(
+            "the board has \(matches.count) devices '\(request.node)'", remedy: "name one of them with its address: \(matches[0])")
+    }
+}

@@ -1,0 +1,117 @@
+import ABI
+
+// What root relies on when it executes the plan. The rules uphold it; a rule that does not is found here, on the host,
+// before anything runs.
+extension Plan {
+    /// Every fault of the plan, in words for whoever wrote the rule.
+    func faults(imageSize: UInt64) -> [String] {
+        nameFaults + slotFaults + lifeFaults + tableFaults + mappingFaults + contentFaults(imageSize) + regionFaults
+    }
+
+    private var nameFaults: [String] {
+        Dictionary(grouping: nodes, by: \.name).filter { $0.value.count > 1 }.map { "two nodes are named \($0.key)" }.sorted()
+    }
+
+    /// Each of root's slots holds one thing.
+    private var slotFaults: [String] {
+        var holders: [UInt32: String] = [:]
+        var faults: [String] = []
+        func take(_ slot: UInt32, _ what: String) {
+            if slot == 0 || slot >= firstUnusedSlot { faults.append("\(what) has slot \(slot) of root's table") }
+            if let other = holders.updateValue(what, forKey: slot) { faults.append("\(what) and \(other) share slot \(slot)") }
+        }
+        for node in nodes { take(node.slot, node.name) }
+        for edge in edges {
+            if case .map(let extent, _, let address, _, _, _, let slot) = edge.action {
+                take(slot, "the mapping of \(nodes[extent].name) at \(hex(address))")
+            }
+        }
+        return faults
+    }
+
+    /// An edge lives no longer than anything that it touches.
+    private var lifeFaults: [String] {
+        edges.flatMap { edge in
+            edge.action.nodes.compactMap { id in
+                let node = nodes[id]
+                if node.lasts || node.owner == edge.owner || node.owner == edge.peer { return nil }
+                return "an edge of \(name(of: edge.owner)) (\(edge.feature.rawValue)) touches \(node.name), which may die before it"
+            }
+        }
+    }
+
+    /// Each slot of a tenant's table is filled once, and lies in the table.
+    private var tableFaults: [String] {
+        var filled: [NodeID: Set<UInt32>] = [:]
+        return edges.compactMap { edge in
+            guard case .capability(let source, let table, let slot, _, _, _) = edge.action else { return nil }
+            let limit = nodes[table].isGiven ? UInt64(firstUnusedSlot) : nodes[table].parameter
+            guard slot > 0, UInt64(slot) < limit else { return "\(nodes[source].name) goes to slot \(slot) of \(nodes[table].name)" }
+            guard filled[table, default: []].insert(slot).inserted else { return "slot \(slot) of \(nodes[table].name) is filled twice" }
+            return nil
+        }
+    }
+
+    /// Nothing is mapped where something is, nor beyond its memory.
+    private var mappingFaults: [String] {
+        var ranges: [NodeID: [Range<UInt64>]] = [:]
+        var faults: [String] = []
+        for edge in edges {
+            guard case .map(let extent, let space, let address, let offset, let size, _, _) = edge.action else { continue }
+            let what = "the mapping of \(nodes[extent].name) at \(hex(address))"
+            if size == 0 || (address | offset | size) & 4095 != 0 || address + size > ComponentLayout.end {
+                faults.append("\(what) has an impossible place")
+                continue
+            }
+            if !nodes[extent].isGiven, offset + size > nodes[extent].parameter { faults.append("\(what) is beyond its memory") }
+            ranges[space, default: []].append(address..<address + size)
+        }
+        for (space, ranges) in ranges {
+            let sorted = ranges.sorted { $0.lowerBound < $1.lowerBound }
+            for (lower, upper) in zip(sorted, sorted.dropFirst()) where upper.lowerBound < lower.upperBound {
+                faults.append("two mappings meet at \(hex(upper.lowerBound)) of \(nodes[space].name)")
+            }
+        }
+        return faults
+    }
+
+    private func contentFaults(_ imageSize: UInt64) -> [String] {
+        edges.compactMap { edge in
+            guard case .contents(let extent, let offset, let image, let size) = edge.action else { return nil }
+            let fits = image + size <= imageSize && offset + size.aligned(to: 64) <= nodes[extent].parameter && offset & 4095 == 0
+            return fits ? nil : "the contents of \(nodes[extent].name) at \(hex(offset)) do not fit"
+        }
+    }
+
+    /// What is made of a region fits into it.
+    private var regionFaults: [String] {
+        nodes.indices.filter { nodes[$0].kind == .region }.compactMap { region in
+            var next = ObjectSize.region
+            for node in nodes where node.region == region {
+                let isPages = node.kind == .extent || node.kind == .addressSpace
+                next = next.aligned(to: isPages ? ObjectSize.page : 64) + node.bytes
+            }
+            return next <= nodes[region].parameter ? nil : "\(nodes[region].name) is too small"
+        }
+    }
+}
+
+extension Plan.Action {
+    /// The nodes that it touches.
+    var nodes: [Plan.NodeID] {
+        switch self {
+        case .capability(let source, let table, _, _, _, _): [source, table]
+        case .map(let extent, let space, _, _, _, _, _): [extent, space]
+        case .configure(let context, let space, let table, _, let time, _):
+            [context, space, time] + [table].compactMap(\.self)
+        case .time(let time, _, _, _): [time]
+        case .stopped(let one, let two, _), .overrun(let one, let two, _), .interrupt(let one, let two, _): [one, two]
+        case .portal(let one, let two), .thread(let one, let two), .virtualInterrupt(let one, let two, _): [one, two]
+        case .doorbell(let space, _, let notification, _): [space, notification]
+        case .messagePage(let thread, let extent, _): [thread, extent]
+        case .affinity(let context, _), .registers(let context, _, _, _), .start(let context): [context]
+        case .contents(let extent, _, _, _), .lives(let extent, _, _), .seed(let extent, _): [extent]
+        case .physicalAddress(let extent, let target, _): [extent, target]
+        }
+    }
+}
