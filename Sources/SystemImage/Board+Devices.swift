@@ -28,10 +28,9 @@ extension Board {
                 "the device '\(node)' has no registers that a component may drive",
                 remedy: "name a device beside the serial port and the interrupt controller")
         }
-        let interrupts = try tree.strings("interrupts", of: ["/" + node]).first ?? []
         return DeviceDescription(
             name: request.name, registers: range,
-            interrupt: interrupts.isEmpty ? nil : try Self.interrupt(tree, of: "/" + node))
+            interrupt: try tree.has("interrupts", "/" + node) ? try Self.interrupt(tree, of: "/" + node) : nil)
     }
 
     private func mayDrive(_ range: MemoryRange) -> Bool {

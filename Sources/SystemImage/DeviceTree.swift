@@ -40,6 +40,11 @@ struct DeviceTree {
         try numbers(["-t", "x", file.path, node, property])
     }
 
+    /// Returns whether a node has a property of cells.
+    func has(_ property: String, _ node: String) throws(ImageError) -> Bool {
+        try run(["-t", "x", "-d", "none", file.path, node, property]).trimmingCharacters(in: .whitespacesAndNewlines) != "none"
+    }
+
     /// The `reg` property as ranges.
     func ranges(of node: String, cells: Cells) throws(ImageError) -> [MemoryRange] {
         let words = try words("reg", of: node)

@@ -25,6 +25,14 @@ extension ManifestParser {
     }
 
     func checkCount() {
+        // Root's, the console driver's, a component's: one each; a machine's and its monitor's.
+        let spaces = 2 + declarations.reduce(0) { $0 + ($1.isMachine ? 2 : 1) }
+        if spaces > Tenant.maximumSpaces, declarations.count <= Tenant.maximumDeclared {
+            source.report(
+                at: declarations[declarations.count - 1].mark,
+                "the system needs \(spaces) address spaces, two for each machine, and \(Tenant.maximumSpaces) are possible",
+                remedy: "remove machines or components")
+        }
         guard declarations.count > Tenant.maximumDeclared else { return }
         source.report(
             at: declarations[Tenant.maximumDeclared].mark,

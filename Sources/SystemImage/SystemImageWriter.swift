@@ -14,6 +14,9 @@ public struct SystemImageWriter {
     /// Their ends are tenants, by name.
     public var sharedMemory: [SharedMemoryDescription] = []
 
+    /// Further slots of root's table, for a program in root's place that fills them itself.
+    public var furtherRootSlots: UInt32 = 0
+
     static let pageSize: UInt64 = 4096
     /// Bytes that the kernel, root, the drivers, the monitors and all page tables need beside what is counted.
     static let reserve: UInt64 = 8 << 20
@@ -47,7 +50,8 @@ public struct SystemImageWriter {
         if let fault = plan.faults(imageSize: contents.end).first {
             throw ImageError("the plan contradicts itself: \(fault)", remedy: "report it, with the manifest")
         }
-        let records = PlanRecords(plan, at: contents.end, imageResidue: imageResidue)
+        let records = PlanRecords(
+            plan, at: contents.end, imageResidue: imageResidue, furtherRootSlots: furtherRootSlots)
         let size = (contents.end + UInt64(records.data.count)).aligned(to: ImageHeader.alignment)
         try checkMemory(imageSize: size)
         var header = Data()

@@ -35,6 +35,8 @@ public struct Tenant: Sendable {
     static let maximumConnections = 32
     /// The kernel's, root's and the console driver's channels come out of the same numbers.
     static let maximumDeclared = ConsoleChannel.maximum - 3
+    /// Each has a VMID of eight bits; 0 is nobody's.
+    static let maximumSpaces = 255
 
     public init(
         kind: TenantKind, name: String, program: Program, priority: Int, core: Int = 0, heapSize: UInt64 = 0,

@@ -7,14 +7,14 @@ struct PlanRecords {
     private(set) var header: PlanHeader
 
     /// - Parameter offset: of the records in the image; a multiple of 8.
-    init(_ plan: Plan, at offset: UInt64, imageResidue: UInt64) {
+    init(_ plan: Plan, at offset: UInt64, imageResidue: UInt64, furtherRootSlots: UInt32) {
         var records = PlanSorter(plan)
         records.sort()
         header = PlanHeader(
             nodes: PlanTable(count: 0, offset: 0), lastingNodes: UInt64(records.lastingNodes),
             edges: PlanTable(count: 0, offset: 0), systemEdges: UInt64(records.systemEdges),
             firstSharedEdge: UInt64(records.firstSharedEdge), tenants: PlanTable(count: 0, offset: 0),
-            groups: PlanTable(count: 0, offset: 0), rootSlots: UInt64(plan.firstUnusedSlot + RootTable.spare),
+            groups: PlanTable(count: 0, offset: 0), rootSlots: UInt64(plan.firstUnusedSlot + RootTable.spare + furtherRootSlots),
             firstUnusedSlot: UInt64(plan.firstUnusedSlot), imageResidue: imageResidue, onFailure: plan.onFailure.rawValue)
         header.nodes = append(records.nodes.map { PlanNode(plan.nodes[$0], in: plan) }, at: offset)
         header.edges = append(records.edges.map { PlanEdge(plan.edges[$0], in: plan) }, at: offset)

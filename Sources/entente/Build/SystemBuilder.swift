@@ -65,6 +65,8 @@ struct SystemBuilder {
             root: try program(files.root), tenants: [driver] + tenants)
         (writer.groups, writer.onFailure) = (manifest.groups, manifest.board.onFailure)
         writer.sharedMemory = manifest.sharedMemory
+        // A benchmark in root's place makes its own objects.
+        writer.furtherRootSlots = manifest.root == Manifest.standardRoot ? 0 : 1000
         return (files, writer)
     }
 
