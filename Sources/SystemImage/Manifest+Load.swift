@@ -8,10 +8,12 @@ extension Manifest {
     ///   - path: The manifest's file. Errors name it as it is given here.
     ///   - programs: Nil: whoever builds them will see which there are.
     ///   - overrides: What replaces the manifest's board, after the manifest was checked against its own.
+    ///   - isAsking: Whether harm by something less critical is an error.
     ///   - inspect: Looks at a machine's files, as far as they are there, and says what is wrong with them.
     /// - Throws: `Diagnostics` with everything that is wrong with it.
     public static func load(
         path: String, programs: KnownPrograms? = nil, overriding overrides: BoardOverrides = BoardOverrides(),
+        askingForCriticality isAsking: Bool = true,
         inspecting inspect: (MachineDescription) -> [MachineFinding] = { _ in [] }
     ) throws(Diagnostics) -> Manifest {
         let source = ManifestSource(path: path, programs: programs)
@@ -24,7 +26,7 @@ extension Manifest {
         parser.checkPriorities(of: manifest)
         parser.checkMachines(of: manifest, inspect)
         guard source.diagnostics.isEmpty else { throw Diagnostics(all: source.diagnostics) }
-        parser.checkCriticality(of: manifest)
+        if isAsking { parser.checkCriticality(of: manifest) }
         guard source.diagnostics.isEmpty else { throw Diagnostics(all: source.diagnostics) }
         manifest.warnings = Diagnostics(all: source.warnings).all
         return manifest

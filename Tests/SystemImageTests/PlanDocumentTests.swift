@@ -60,7 +60,10 @@ import Testing
         #expect(PlanDifference(from: new, to: new).description == "")
     }
 
-    @Test(arguments: ["", "{}", #"{"schema": "entente-plan", "system": "x"}"#, #"{"schema": "entente-plan", "system": "x", "version": 2}"#, "[1]"])
+    @Test(arguments: [
+        "", "{}", #"{"schema": "entente-plan", "system": "x"}"#,
+        #"{"schema": "entente-plan", "system": "x", "version": 2}"#, "[1]",
+    ])
     func anotherJSONIsRefused(text: String) {
         #expect(throws: ImageError.self) { try PlanDocument(json: Data(text.utf8)) }
     }

@@ -1,8 +1,9 @@
 import Yams
 
-/// How much harm the failure of a part does to people: the automotive safety integrity levels of ISO 26262, because
-/// the report speaks of freedom from interference in its terms. `QM` is for what has no safety requirement. Numbers would
-/// not say in which direction they count: level 1 is the lowest of IEC 61508 and A the highest of DO-178C.
+/// How much harm the failure of a part does to people, as an automotive safety integrity level of ISO 26262.
+///
+/// `QM` is for parts without a safety requirement. The names are those of ISO 26262 because the report speaks of freedom
+/// from interference in its terms. Numbers would not say in which direction they count.
 public enum Criticality: Int, CaseIterable, Comparable, Sendable {
     case qm, a, b, c, d
 
@@ -74,7 +75,8 @@ extension ManifestSection {
         let effect = section.choice("effect", of: effects, default: HarmEffect.stall.rawValue)
         guard let offender = section.text("from"), let reason = section.text("because") else { return nil }
         if !reason.contains(where: { !$0.isWhitespace }) {
-            section.report(at: "because", "'because' of \(section.title) is empty", remedy: "write why the harm is acceptable")
+            section.report(
+                at: "because", "'because' of \(section.title) is empty", remedy: "write why the harm is acceptable")
         }
         return HarmEffect(rawValue: effect).map { AcceptedHarm(offender: offender, effect: $0, reason: reason) }
     }

@@ -20,7 +20,11 @@ public struct HarmAnalysis: Sendable {
         rules.apply()
         links = rules.links
         bounds = rules.bounds
-        linksOfVictim = plan.tenants.indices.map { victim in rules.links.filter { $0.victim == victim } }
+        // What the manifest asks for says more than a capability that comes with it.
+        linksOfVictim = plan.tenants.indices.map { victim in
+            let links = rules.links.filter { $0.victim == victim }
+            return links.filter { !$0.isControl } + links.filter(\.isControl)
+        }
     }
 
     /// Everything that can be done to a tenant, ordered by effect and offender.
@@ -48,7 +52,9 @@ public struct HarmAnalysis: Sendable {
     }
 
     private func findings(victim: Int, _ effect: HarmEffect) -> [HarmFinding] {
-        var queue: [(question: Question, chain: [HarmLink])] = [(question(effect, victim), []), (.whoControls(victim), [])]
+        var queue: [(question: Question, chain: [HarmLink])] = [
+            (question(effect, victim), []), (.whoControls(victim), []),
+        ]
         var asked = Set(queue.map(\.question))
         var found: [Int: HarmFinding] = [:]
         var next = 0
@@ -58,7 +64,8 @@ public struct HarmAnalysis: Sendable {
             for link in answers(to: question) {
                 let longer = chain + [link]
                 if link.offender != victim, found[link.offender] == nil {
-                    found[link.offender] = HarmFinding(victim: victim, offender: link.offender, effect: effect, chain: longer)
+                    found[link.offender] = HarmFinding(
+                        victim: victim, offender: link.offender, effect: effect, chain: longer)
                 }
                 for further in followUps(of: link, question) where asked.insert(further).inserted {
                     queue.append((further, longer))

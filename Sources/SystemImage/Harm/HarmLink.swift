@@ -41,7 +41,8 @@ public struct HarmLink: Sendable {
         case bell
         /// Both run on this core; the offender has the first priority without a budget, the victim the second.
         case core(Int, Int, Int)
-        /// The offender serves this tenant, which has the first priority on this core without a budget, and runs on its time.
+        /// The offender runs on the time of this tenant, which it serves, and which has the first priority on this core
+        /// without a budget.
         case lentTime(of: Int, Int, Int, Int)
         /// The offender can wake this tenant, which has the first priority on this core without a budget.
         case wakes(Int, Int, Int, Int)

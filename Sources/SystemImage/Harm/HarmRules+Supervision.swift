@@ -16,10 +16,14 @@ extension HarmRules {
         while restart.onLimit == .escalate {
             guard let group = parent else {
                 guard plan.onFailure != .goOn else { return }
-                for victim in plan.tenants.indices { add(.end, of: victim, by: offender, .board(plan.onFailure), edges) }
+                for victim in plan.tenants.indices {
+                    add(.end, of: victim, by: offender, .board(plan.onFailure), edges)
+                }
                 return
             }
-            for victim in members(of: group) { add(.end, of: victim, by: offender, .group(plan.groups[group].name), edges) }
+            for victim in members(of: group) {
+                add(.end, of: victim, by: offender, .group(plan.groups[group].name), edges)
+            }
             restart = plan.groups[group].restart
             parent = plan.groups.firstIndex { $0.members.contains(plan.groups[group].name) }
         }

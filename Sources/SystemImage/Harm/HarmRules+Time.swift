@@ -46,7 +46,9 @@ extension HarmRules {
             let edges = [time.edge, least.edge]
             add(.stall, of: victim, by: time.tenant, .core(core, time.priority, least.priority), edges)
             for server in servers(of: time.tenant) {
-                add(.stall, of: victim, by: server, .lentTime(of: time.tenant, core, time.priority, least.priority), edges)
+                add(
+                    .stall, of: victim, by: server, .lentTime(of: time.tenant, core, time.priority, least.priority),
+                    edges)
             }
             for sender in Set(wakes.lazy.filter { $0.receiver == time.tenant }.map(\.sender)).sorted() {
                 add(.stall, of: victim, by: sender, .wakes(time.tenant, core, time.priority, least.priority), edges)
@@ -59,7 +61,9 @@ extension HarmRules {
         var servers: Set<Int> = []
         var rest = [client]
         while let next = rest.popLast() {
-            for call in calls where call.client == next && servers.insert(call.server).inserted { rest.append(call.server) }
+            for call in calls where call.client == next && servers.insert(call.server).inserted {
+                rest.append(call.server)
+            }
         }
         return servers.subtracting([client]).sorted()
     }
@@ -76,7 +80,9 @@ extension HarmRules {
                     TimeSpan(nanoseconds: time.allowance.budget), TimeSpan(nanoseconds: time.allowance.period)
                 )
                 bounds.append(
-                    HarmBound(victim: victim, offender: time.tenant, text: "takes at most \(budget) of each \(period) of core \(core)"))
+                    HarmBound(
+                        victim: victim, offender: time.tenant,
+                        text: "takes at most \(budget) of each \(period) of core \(core)"))
             }
         }
         guard isBelowRoot else { return }

@@ -91,7 +91,9 @@ struct HarmRules {
             add(.stall, of: holder, by: server, .call(connection(of: holder, edge)), [index])
             add(.change, of: holder, by: server, .lease, [index])
             add(.read, of: holder, by: server, .lease, [index])
-            if rights.contains(.manage) { addControl(of: server, by: holder, .capability(plan.nodes[source].name), [index]) }
+            if rights.contains(.manage) {
+                addControl(of: server, by: holder, .capability(plan.nodes[source].name), [index])
+            }
         case .notification:
             ring(from: holder, source, edge.feature, index)
             guard rights.contains(.manage), let owner = owner(source) else { return }

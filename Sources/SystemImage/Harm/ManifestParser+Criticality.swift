@@ -30,37 +30,20 @@ struct CriticalityCheck {
         checkNames()
         guard source.diagnostics.isEmpty else { return }
         var used: Set<[String]> = []
-        for victim in analysis.plan.tenants.indices where analysis.plan.tenants[victim].kind != .consoleDriver {
-            let level = manifest.criticality(of: analysis.plan.tenants[victim].name)
-            for finding in analysis.findings(victim: victim) where isOffence(finding, against: level) {
-                let exceptions = exceptions(to: finding)
-                used.formUnion(exceptions)
-                if exceptions.isEmpty { report(finding, level) }
+        for finding in analysis.findings where manifest.isOffence(finding, analysis.plan) {
+            let exceptions = manifest.exceptions(to: finding, analysis.plan)
+            used.formUnion(exceptions.map { [$0.part, "\($0.number)"] })
+            if exceptions.isEmpty {
+                report(finding, manifest.criticality(of: analysis.plan.tenants[finding.victim].name))
             }
         }
         reportUnused(used)
     }
 
-    /// The console driver is part of the platform, like the kernel and root.
-    private func isOffence(_ finding: HarmFinding, against level: Criticality) -> Bool {
-        let offender = analysis.plan.tenants[finding.offender]
-        return HarmEffect.checked.contains(finding.effect) && offender.kind != .consoleDriver
-            && manifest.criticality(of: offender.name) < level
-    }
-
-    /// The name of each part whose `accept` allows this, with the number of the exception.
-    private func exceptions(to finding: HarmFinding) -> [[String]] {
-        let (victim, offender) = (analysis.plan.tenants[finding.victim].name, analysis.plan.tenants[finding.offender].name)
-        let offenders = manifest.partsAround(offender)
-        return manifest.partsAround(victim).flatMap { part -> [[String]] in
-            let accepted = declarations[part]?.criticality.description.accepted ?? []
-            return accepted.indices.filter { accepted[$0].effect == finding.effect && offenders.contains(accepted[$0].offender) }
-                .map { [part, "\($0)"] }
-        }
-    }
-
     private func report(_ finding: HarmFinding, _ level: Criticality) {
-        let (victim, offender) = (analysis.plan.tenants[finding.victim].name, analysis.plan.tenants[finding.offender].name)
+        let (victim, offender) = (
+            analysis.plan.tenants[finding.victim].name, analysis.plan.tenants[finding.offender].name
+        )
         let parts = manifest.partsAround(victim)
         let home = parts.first { declarations[$0]?.criticality.description.level != nil } ?? victim
         source.report(
@@ -69,7 +52,8 @@ struct CriticalityCheck {
                 + "\(declarations[offender]?.title ?? offender) (\(manifest.criticality(of: offender).name)): "
                 + analysis.sentence(finding),
             remedy: analysis.remedy(finding)
-                + "; or write 'accept: [{from: \(offender), effect: \(finding.effect), because: \"…\"}]' for '\(victim)'")
+                + "; or write 'accept: [{from: \(offender), effect: \(finding.effect), because: \"…\"}]' for '\(victim)'"
+        )
     }
 
     private func checkNames() {
@@ -77,7 +61,8 @@ struct CriticalityCheck {
             for (accepted, mark) in zip(criticality.description.accepted, criticality.acceptedMarks)
             where declarations[accepted.offender] == nil {
                 source.report(
-                    at: mark, "'accept' of \(title) is about '\(accepted.offender.shortened)', and nothing has that name",
+                    at: mark,
+                    "'accept' of \(title) is about '\(accepted.offender.shortened)', and nothing has that name",
                     remedy: accepted.offender.nearest(in: declarations.keys.sorted()).map { "did you mean '\($0)'?" }
                         ?? "possible are \(enumerated(declarations.keys.sorted()))")
             }
@@ -86,7 +71,8 @@ struct CriticalityCheck {
 
     private func reportUnused(_ used: Set<[String]>) {
         for (name, (title, criticality)) in declarations.sorted(by: { $0.key < $1.key }) {
-            for (index, accepted) in criticality.description.accepted.enumerated() where !used.contains([name, "\(index)"]) {
+            for (index, accepted) in criticality.description.accepted.enumerated()
+            where !used.contains([name, "\(index)"]) {
                 source.report(
                     at: criticality.acceptedMarks[index],
                     "\(title) accepts '\(accepted.effect)' from '\(accepted.offender)', and needs no such exception",

@@ -1,8 +1,8 @@
 import ABI
 import Foundation
 
-// A plan that needs nothing to be built and nothing to be downloaded: programs, guests and the board are stand-ins of a fixed
-// size. Objects, capabilities, bindings and times are those of the real plan; only sizes and addresses that follow from
+// A plan that needs nothing to be built or downloaded, because programs, guests and the board are stand-ins of a fixed
+// size. Objects, capabilities, bindings and times are those of the real plan. Sizes and addresses that follow from
 // programs and guests differ.
 extension Manifest {
     /// Plans the system with stand-ins for what would have to be built.
@@ -26,9 +26,12 @@ extension TenantDescription {
             return Tenant(machine, program: .placeholder, image: .placeholder(machine))
         case .component(let component):
             do {
-                return try Tenant(component, program: .placeholder, devices: component.devices.enumerated().map { .placeholder($1, $0) })
+                return try Tenant(
+                    component, program: .placeholder,
+                    devices: component.devices.enumerated().map { .placeholder($1, $0) })
             } catch {
-                throw ImageError("a file of component '\(component.name)' cannot be read: \(error)", remedy: "make it readable")
+                throw ImageError(
+                    "a file of component '\(component.name)' cannot be read: \(error)", remedy: "make it readable")
             }
         }
     }
@@ -51,7 +54,8 @@ extension Tenant {
     /// - Throws: What Foundation throws if the component's paged file cannot be read.
     public init(_ component: ComponentDescription, program: Program, devices: [DeviceDescription]) throws {
         self.init(
-            kind: .component, name: component.name, program: program, priority: component.priority, core: component.core,
+            kind: .component, name: component.name, program: program, priority: component.priority,
+            core: component.core,
             heapSize: component.memory, arguments: component.arguments, allowance: component.allowance,
             restart: component.restart)
         self.program.stackSize = component.stack
@@ -88,10 +92,12 @@ extension MachineImage {
     /// A kernel at the start of RAM and a device tree at its end, both smaller than any real one.
     fileprivate static func placeholder(_ machine: MachineDescription) -> MachineImage {
         MachineImage(
-            memory: MemoryRange(base: ramBase, size: machine.memory), virtualCPUs: machine.cpus, entry: ramBase, argument: 0,
+            memory: MemoryRange(base: ramBase, size: machine.memory), virtualCPUs: machine.cpus, entry: ramBase,
+            argument: 0,
             modules: [
                 GuestImage.Module(address: ramBase, data: Data(repeating: 4, count: 64 << 10)),
-                GuestImage.Module(address: ramBase + machine.memory - (64 << 10), data: Data(repeating: 5, count: 4 << 10)),
+                GuestImage.Module(
+                    address: ramBase + machine.memory - (64 << 10), data: Data(repeating: 5, count: 4 << 10)),
             ], restarts: machine.restarts, eventPeer: machine.eventPeer)
     }
 }

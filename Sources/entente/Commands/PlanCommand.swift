@@ -8,8 +8,8 @@ struct PlanCommand: ParsableCommand {
         commandName: "plan",
         abstract: "Prints a system's plan: its objects and memory, and who has what of them.",
         discussion: """
-            Without --built nothing is built or downloaded: programs and guests are stand-ins of a fixed size, so that the plan \
-            changes with the manifest only. docs/manifest.md describes the text and the JSON.
+            Without --built nothing is built or downloaded: programs and guests are stand-ins of a fixed size, so that \
+            the plan changes with the manifest only. docs/manifest.md describes the text and the JSON.
             """)
 
     @OptionGroup var system: SystemOptions
@@ -47,7 +47,8 @@ struct PlanCommand: ParsableCommand {
     private func document(of system: SystemOptions, _ workspace: Workspace) throws -> PlanDocument {
         let manifest = try system.manifest(in: workspace)
         if built {
-            return PlanDocument(try SystemBuilder(workspace: workspace, manifest: manifest).plan(), system: manifest.name)
+            return PlanDocument(
+                try SystemBuilder(workspace: workspace, manifest: manifest).plan(), system: manifest.name)
         }
         return PlanDocument(try manifest.planWithPlaceholders(), system: manifest.name)
     }

@@ -32,7 +32,8 @@ public struct PlanDifference: CustomStringConvertible, Sendable {
 
     private static func sections(of text: String) throws(ImageError) -> [(title: String, lines: [String])] {
         let lines = text.split(separator: "\n").map(String.init)
-        guard let first = lines.first, first.hasPrefix("plan of '"), first.hasSuffix("version \(PlanDocument.version)") else {
+        guard let first = lines.first, first.hasPrefix("plan of '"), first.hasSuffix("version \(PlanDocument.version)")
+        else {
             throw ImageError(
                 "the file is no plan of version \(PlanDocument.version)",
                 remedy: "name a manifest, or a file that './entente plan' has written")

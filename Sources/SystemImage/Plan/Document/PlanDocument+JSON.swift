@@ -29,7 +29,10 @@ extension PlanDocument {
         self.init(system: system)
         for part in Part.allCases {
             for entry in root[part.rawValue] as? [[String: Any]] ?? [] {
-                add(entry.mapValues { value in (value as? String).map { .text($0) } ?? (value as? UInt64).map { .number($0) } }, to: part)
+                add(
+                    entry.mapValues { value in
+                        (value as? String).map { .text($0) } ?? (value as? UInt64).map { .number($0) }
+                    }, to: part)
             }
         }
         sort()

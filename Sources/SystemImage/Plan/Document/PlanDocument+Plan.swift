@@ -4,21 +4,32 @@ import ABI
 extension PlanDocument {
     public init(_ plan: Plan, system: String) {
         self.init(system: system)
-        add(["on-failure": .text(BoardDescription.onFailures.first { $0.value == plan.onFailure }?.name ?? "")], to: .board)
+        add(
+            ["on-failure": .text(BoardDescription.onFailures.first { $0.value == plan.onFailure }?.name ?? "")],
+            to: .board)
         for tenant in plan.tenants {
             add(plan.values(of: tenant), to: .tenants)
             for resource in tenant.resources { add(resource.values(of: tenant.name), to: .resources) }
         }
         for group in plan.groups { add(plan.values(of: group), to: .groups) }
         for node in plan.nodes { add(plan.values(of: node), to: .nodes) }
-        for edge in plan.edges {
-            var values = plan.values(of: edge.action)
-            values["owner"] = .text(plan.name(of: edge.owner))
-            values["peer"] = edge.peer.map { .text(plan.name(of: $0)) }
-            values["feature"] = .text(edge.feature.rawValue)
-            add(values, to: .edges)
-        }
+        for edge in plan.edges { add(plan.values(of: edge), to: .edges) }
         sort()
+    }
+}
+
+extension Plan {
+    /// An edge as the document shows it.
+    func text(ofEdge index: Int) -> String {
+        PlanDocument.Entry(values: values(of: edges[index]).compactMapValues(\.self)).text
+    }
+
+    fileprivate func values(of edge: Edge) -> Values {
+        var values = values(of: edge.action)
+        values["owner"] = .text(name(of: edge.owner))
+        values["peer"] = edge.peer.map { .text(name(of: $0)) }
+        values["feature"] = .text(edge.feature.rawValue)
+        return values
     }
 }
 
@@ -27,7 +38,8 @@ extension Plan {
 
     fileprivate func values(of tenant: TenantPlan) -> Values {
         var values: Values = [
-            "name": .text(tenant.name), "kind": .text(tenant.kind.rawValue.replacing(" ", with: "-")), "priority": .number(UInt64(tenant.priority)),
+            "name": .text(tenant.name), "kind": .text(tenant.kind.rawValue.replacing(" ", with: "-")),
+            "priority": .number(UInt64(tenant.priority)),
             "cores": .text(tenant.cores.map(String.init).joined(separator: ",")), "restart": .text("\(tenant.restart)"),
             "group": tenant.parent.map { .text(groups[$0].name) },
         ]
@@ -81,7 +93,8 @@ extension Plan {
         case .map(let extent, let space, let address, let offset, let size, let rights, _):
             return [
                 "kind": .text("map"), "object": name(extent), "space": name(space), "address": .hex(address),
-                "offset": isImage(extent) ? nil : .number(offset), "size": .number(size), "rights": .text(rights.letters),
+                "offset": isImage(extent) ? nil : .number(offset), "size": .number(size),
+                "rights": .text(rights.letters),
             ]
         case .configure(let context, let space, let table, let portal, let time, let core):
             let handler = handler(inSlot: portal)
@@ -112,7 +125,8 @@ extension Plan {
             ]
         case .doorbell(let space, let address, let notification, let bits):
             return [
-                "kind": .text("doorbell"), "space": name(space), "address": .hex(address), "notification": name(notification),
+                "kind": .text("doorbell"), "space": name(space), "address": .hex(address),
+                "notification": name(notification),
                 "bits": .hex(bits),
             ]
         case .start(let context): return ["kind": .text("start"), "object": name(context)]
@@ -125,7 +139,10 @@ extension Plan {
         func name(_ node: NodeID) -> PlanDocument.Value { .text(nodes[node].name) }
         switch action {
         case .messagePage(let thread, let extent, let offset):
-            return ["kind": .text("message-page"), "object": name(thread), "memory": name(extent), "offset": .number(offset)]
+            return [
+                "kind": .text("message-page"), "object": name(thread), "memory": name(extent),
+                "offset": .number(offset),
+            ]
         case .affinity(let virtualCPU, let number):
             return ["kind": .text("affinity"), "object": name(virtualCPU), "number": .number(number)]
         case .registers(let context, let first, let one, let two):
@@ -134,7 +151,9 @@ extension Plan {
                 "values": .text("0x\(String(one, radix: 16)),0x\(String(two, radix: 16))"),
             ]
         case .contents(let extent, let offset, _, let size):
-            return ["kind": .text("contents"), "object": name(extent), "offset": .number(offset), "size": .number(size)]
+            return [
+                "kind": .text("contents"), "object": name(extent), "offset": .number(offset), "size": .number(size),
+            ]
         case .lives(let extent, let offset, let atDeath):
             return [
                 "kind": .text("lives"), "object": name(extent), "offset": .number(offset),
@@ -144,7 +163,8 @@ extension Plan {
             return ["kind": .text("seed"), "object": name(extent), "offset": .number(offset)]
         case .physicalAddress(let extent, let target, let offset):
             return [
-                "kind": .text("physical-address"), "object": name(extent), "memory": name(target), "offset": .number(offset),
+                "kind": .text("physical-address"), "object": name(extent), "memory": name(target),
+                "offset": .number(offset),
             ]
         default: return [:]
         }

@@ -48,7 +48,8 @@ extension PlanDocument {
     static let keys = [
         "tenant", "owner", "feature", "kind", "name", "object", "peer", "lasts", "cores", "core", "priority", "budget",
         "period", "slots", "tables", "interrupt", "size", "alignment", "cleared", "space", "table", "slot", "thread",
-        "memory", "notification", "virtual-cpu", "handler", "handler-badge", "time", "rights", "badge", "bits", "address",
+        "memory", "notification", "virtual-cpu", "handler", "handler-badge", "time", "rights", "badge", "bits",
+        "address",
         "offset", "number", "detail", "first", "values", "at-death", "members", "restart", "group", "on-failure",
     ]
     /// Those whose numbers are bytes.
@@ -84,9 +85,10 @@ extension PlanDocument: CustomStringConvertible {
     }
 
     public var description: String {
-        ([Self.title(system)] + sections.map { section in
-            ([section.title + ":"] + section.lines.map { "  " + $0 }).joined(separator: "\n")
-        }).joined(separator: "\n\n") + "\n"
+        ([Self.title(system)]
+            + sections.map { section in
+                ([section.title + ":"] + section.lines.map { "  " + $0 }).joined(separator: "\n")
+            }).joined(separator: "\n\n") + "\n"
     }
 
     static func title(_ system: String) -> String { "plan of '\(system)', version \(version)" }
