@@ -45,6 +45,7 @@ let programs: [Program] = [
     .component("Launderer", at: "Tests/Programs/Launderer"),
     .component("RegionEcho", at: "Tests/Programs/RegionEcho"),
     .component("Share", at: "Tests/Programs/Share"),
+    .component("Hang", at: "Tests/Programs/Hang"),
     .component("InterruptFlood", at: "Tests/Programs/InterruptFlood"),
     .component("HostileMonitor", at: "Tests/Programs/HostileMonitor"),
     // Machines' programs: benchmarks and mischief.

@@ -13,6 +13,9 @@ public struct KernelImage: Sendable {
     /// Little-endian, pages of 4 KiB, anywhere in RAM.
     private static let flags: UInt64 = 0b1010
 
+    /// Bytes without symbols that no board boots.
+    init(flat: Data) { (self.flat, symbols) = (flat, SymbolTable()) }
+
     /// - Parameter elf: Linked at 0, position-independent, with an arm64 Image header as its first bytes.
     public init(elf: Data) throws(Failure) {
         var flat = Data()

@@ -8,10 +8,12 @@ extension Manifest {
     ///   - path: The manifest's file. Errors name it as it is given here.
     ///   - programs: Nil: whoever builds them will see which there are.
     ///   - overrides: Values that replace the manifest's board, after the manifest was checked against its own.
+    ///   - isAsking: Whether harm by something less critical is an error.
     ///   - inspect: Looks at a machine's files, as far as they are there, and says what is wrong with them.
     /// - Throws: `Failure` with everything that is wrong with it.
     public static func load(
         path: String, programs: KnownPrograms? = nil, overriding overrides: BoardOverrides = BoardOverrides(),
+        askingForCriticality isAsking: Bool = true,
         inspecting inspect: (MachineDescription) -> [MachineFinding] = { _ in [] }
     ) throws(Failure) -> Manifest {
         let source = ManifestSource(path: path, programs: programs)
@@ -24,6 +26,8 @@ extension Manifest {
         parser.checkPriorities(of: manifest)
         parser.checkMachines(of: manifest, inspect)
         guard source.diagnostics.isEmpty else { throw Failure(source.diagnostics) }
+        if isAsking { parser.checkCriticality(of: manifest) }
+        guard source.diagnostics.isEmpty else { throw Failure(source.diagnostics) }
         manifest.warnings = source.warnings.sortedByPlace
         return manifest
     }
@@ -35,6 +39,7 @@ struct ManifestParser {
     let system: ManifestSection
     /// Machines and components in the order of the file, with the places that later checks point at.
     private(set) var declarations: [TenantDeclaration] = []
+    private(set) var groupDeclarations: [GroupDeclaration] = []
 
     init(source: ManifestSource, root: Node) {
         self.source = source
@@ -57,6 +62,7 @@ struct ManifestParser {
         checkEventPeers()
         let groups = groups()
         check(groups)
+        groupDeclarations = groups
         checkConnections()
         checkPaging()
         let order = startOrder()
@@ -69,6 +75,8 @@ struct ManifestParser {
             components: tenants.compactMap { if case .component(let component) = $0 { component } else { nil } },
             tenants: order.map { tenants[$0] }, groups: groups.map(\.group), file: file)
         manifest.sharedMemory = sharedMemory
+        for group in groups { manifest.levels[group.group.name] = group.criticality.description }
+        for declaration in declarations { manifest.levels[declaration.name] = declaration.criticality.description }
         return manifest
     }
 
@@ -140,7 +148,8 @@ struct ManifestParser {
                 eventPeerMark: section.node("event-peer")?.mark,
                 restartMark: section.has("restart") ? section.mark(of: "restart") : nil, usesMarks: usesMarks(section),
                 pagedMark: section.has("paged") ? section.mark(of: "paged") : nil,
-                priorityMark: section.node("priority")?.mark, marks: section.marks))
+                priorityMark: section.node("priority")?.mark, marks: section.marks,
+                criticality: section.criticality()))
     }
 
     private func usesMarks(_ section: ManifestSection) -> [String: Mark] {
@@ -166,6 +175,7 @@ struct TenantDeclaration {
     var priorityMark: Mark?
     /// The place of each key's value.
     var marks: [String: Mark] = [:]
+    var criticality = CriticalityDeclaration()
 
     var name: String { tenant.name }
     var title: String { "\(isMachine ? "machine" : "component") '\(name)'" }

@@ -21,6 +21,7 @@ enum ManifestKeys {
         ("core", ["affinity", "pin", "cpu", "pcpu"]),
         ("priority", ["prio", "nice"]),
         ("uses", ["needs", "clients", "connects", "depends-on"]),
+        ("criticality", ["asil", "level", "integrity", "sil", "safety"]),
         ("after", ["depends", "depends-on", "requires"]),
         ("machines", ["vms", "guests", "virtual-machines", "domains"]),
         ("components", ["services", "servers", "tasks", "programs"]),

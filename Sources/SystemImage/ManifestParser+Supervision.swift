@@ -49,6 +49,7 @@ struct GroupDeclaration {
     /// Where the limit stands, or what comes nearest.
     var restartMark: Mark?
     var members: [Node]
+    var criticality = CriticalityDeclaration()
 
     var title: String { "group '\(group.name)'" }
 }
@@ -92,7 +93,8 @@ extension ManifestParser {
         var group = GroupDescription(name: name, members: members.compactMap(\.text))
         group.restart = section.restart(default: group.restart)
         return GroupDeclaration(
-            group: group, mark: nameNode.mark, restartMark: section.mark(of: "restart"), members: members)
+            group: group, mark: nameNode.mark, restartMark: section.mark(of: "restart"), members: members,
+            criticality: section.criticality())
     }
 
     // MARK: Checks

@@ -3,7 +3,7 @@ import ABI
 // Every key of the manifest. After a change, run './entente generate', which writes Schemas/manifest.schema.json and the
 // tables of docs/manifest.md.
 extension ManifestPart {
-    static let all = [system, board, machine, component, paged, sharedMemory, restart, group, program]
+    static let all = [system, board, machine, component, paged, sharedMemory, restart, group, accept, program]
 
     static let system = ManifestPart(
         name: "system",
@@ -103,6 +103,7 @@ extension ManifestPart {
             .init(
                 "restart", .part("restart"),
                 "what happens when its monitor dies, or it is killed: see [Restarts](#restarts)", columns: ["see there"]),
+            criticality, accepted,
         ],
         rules: [
             ("dependentRequired", .object([("initrd", .array([.text("kernel")])), ("format", .array([.text("kernel")]))])),
@@ -171,6 +172,7 @@ extension ManifestPart {
             .init("after", names, "names of machines and components that start before it", columns: ["none"]),
             .init(
                 "restart", .part("restart"), "what happens when it dies: see [Restarts](#restarts)", columns: ["see there"]),
+            criticality, accepted,
         ],
         mayBeEmpty: false,
         rules: [
@@ -223,8 +225,31 @@ extension ManifestPart {
                 "members", .list(of: .tenantName, counts: 1...Int.max),
                 "names of machines, components and groups; each belongs to one group at most"),
             .init("restart", .part("restart"), "as above", columns: ["as above"]),
+            .init(
+                "criticality", .choice(Criticality.allCases.map(\.name), default: Criticality.qm.name),
+                "how critical its members are, unless they say so themselves: {range}; see [Criticality](#criticality)",
+                columns: ["none"]),
+            accepted,
         ],
         mayBeEmpty: false, rules: [required("members")])
+
+    static let accept = ManifestPart(
+        name: "accept",
+        keys: [
+            .init("from", .tenantName, "the machine, component or group that can do the harm"),
+            .init(
+                "effect", .choice(HarmEffect.checked.map(\.rawValue), default: HarmEffect.stall.rawValue),
+                "what the harm is: {range}", columns: []),
+            .init("because", .text(), "why that is acceptable; not empty"),
+        ],
+        columns: [], mayBeEmpty: false, rules: [required("from", "effect", "because")])
+
+    private static let criticality = ManifestKey(
+        "criticality", .choice(Criticality.allCases.map(\.name), default: Criticality.qm.name),
+        "how critical it is: {range}; see [Criticality](#criticality)", columns: ["that of its group, else `QM`"])
+    private static let accepted = ManifestKey(
+        "accept", .list(of: .part("accept")), "the harm by something less critical that it accepts: see [Criticality](#criticality)",
+        columns: ["none"])
 
     /// A mapping that names a program of this repository.
     static let program = ManifestPart(

@@ -27,6 +27,11 @@ public struct Program: Sendable {
     static let pageSize: UInt64 = 4096
     static let maximumSegments = 4
 
+    /// A program without symbols. `SystemImageWriter` relies on what `init(elf:)` checks.
+    init(segments: [Segment], entry: UInt64) {
+        (self.segments, self.entry, symbols) = (segments, entry, SymbolTable())
+    }
+
     /// - Parameter elf: An executable for AArch64, linked with `Runtime/component.ld`.
     /// - Throws: `Failure` when it is none, when a segment lies outside a component's program space, when two share
     ///   a page, or when one is both writable and executable.

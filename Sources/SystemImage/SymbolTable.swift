@@ -13,6 +13,9 @@ public struct SymbolTable: Sendable {
     /// By ascending address.
     public let symbols: [Symbol]
 
+    /// An empty table.
+    init() { symbols = [] }
+
     /// Reads `.symtab`. A file without one gives an empty table.
     public init(elf: Data) throws(Failure) {
         let reader = try ELFFile(elf).reader

@@ -99,7 +99,7 @@ import Testing
         "restart-time-number", "restart-unknown-key", "group-empty", "group-member-type", "group-unknown-key",
         "group-list", "group-name",
         "shared-memory-ends", "shared-memory-self", "shared-memory-keys", "shared-memory-list", "shared-memory-nine",
-        "budget-alone", "period-alone", "budget-unit", "period-unit",
+        "budget-alone", "period-alone", "budget-unit", "period-unit", "criticality-level", "accept-incomplete",
     ])
     func refusesWhatTheParserRefuses(name: String) throws {
         let file = Repository.manifests.appendingPathComponent(name + ".yaml")

@@ -28,37 +28,46 @@ struct SystemBuilder {
     private static let kernel = "Kernel"
 
     func build() throws -> BuiltSystem {
-        let cross = CrossBuild(workspace: workspace)
-        let kernelFile = try cross.program(SystemBuilder.kernel, as: .kernel)
-        let rootFile = try cross.program(manifest.root)
-        let driverFile = try cross.program(ConsoleDriver.target)
-        let programs = try manifest.tenants.map { try programFile(of: $0, cross) }
-
-        var machines: (memory: UInt64, files: UInt64) = (0, 0)
+        let (files, writer) = try parts()
         let image = try Progress.step("Joining the image of '\(manifest.name)'") {
-            let driver = Tenant(
-                kind: .consoleDriver, name: ConsoleDriver.name, program: try program(driverFile),
-                priority: ConsoleDriver.priority, core: ConsoleDriver.core, allowance: ConsoleDriver.allowance,
-                restart: manifest.consoleDriverRestart)
-            let tenants = try zip(manifest.tenants, programs).map { try tenant($0, programFile: $1) }
-            var writer = SystemImageWriter(
-                kernel: try named(kernelFile) { try KernelImage(elf: Data(contentsOf: kernelFile)) }, board: try board(),
-                root: try program(rootFile), tenants: [driver] + tenants)
-            (writer.groups, writer.onFailure) = (manifest.groups, manifest.board.onFailure)
-            writer.sharedMemory = manifest.sharedMemory
-            // A benchmark in root's place makes its own objects.
-            writer.furtherRootSlots = manifest.root == Manifest.standardRoot ? 0 : 1000
-            machines = (writer.machineMemory, writer.machineFiles)
             let name = "\(manifest.name)-\(manifest.file.placeKey).img"
             let image = imageOfRun ?? workspace.systems.appendingPathComponent(name)
             try workspace.make(image.deletingLastPathComponent())
             try writer.write().writeWhole(to: image)
             return image
         }
-        let channels = channels(kernel: kernelFile, root: rootFile, driver: driverFile, tenants: programs)
+        let channels = channels(kernel: files.kernel, root: files.root, driver: files.driver, tenants: files.tenants)
         return BuiltSystem(
-            manifest: manifest, image: image, kernel: kernelFile, channels: channels, machineMemory: machines.memory,
-            machineFiles: machines.files)
+            manifest: manifest, image: image, kernel: files.kernel, channels: channels, machineMemory: writer.machineMemory,
+            machineFiles: writer.machineFiles)
+    }
+
+    /// The plan of the system as it will boot, with all programs built and all guests there.
+    func plan() throws -> Plan { try parts().writer.plan() }
+
+    private struct Files {
+        var kernel: URL
+        var root: URL
+        var driver: URL
+        var tenants: [URL]
+    }
+
+    /// Builds all programs, gets all guests, and gives them to the writer of the image.
+    private func parts() throws -> (files: Files, writer: SystemImageWriter) {
+        let cross = CrossBuild(workspace: workspace)
+        let files = Files(
+            kernel: try cross.program(SystemBuilder.kernel, as: .kernel), root: try cross.program(manifest.root),
+            driver: try cross.program(ConsoleDriver.target), tenants: try manifest.tenants.map { try programFile(of: $0, cross) })
+        let driver = Tenant(manifest.consoleDriverRestart, program: try program(files.driver))
+        let tenants = try zip(manifest.tenants, files.tenants).map { try tenant($0, programFile: $1) }
+        var writer = SystemImageWriter(
+            kernel: try named(files.kernel) { try KernelImage(elf: Data(contentsOf: files.kernel)) }, board: try board(),
+            root: try program(files.root), tenants: [driver] + tenants)
+        (writer.groups, writer.onFailure) = (manifest.groups, manifest.board.onFailure)
+        writer.sharedMemory = manifest.sharedMemory
+        // A benchmark in root's place makes its own objects.
+        writer.furtherRootSlots = manifest.root == Manifest.standardRoot ? 0 : 1000
+        return (files, writer)
     }
 
     private func programFile(of tenant: TenantDescription, _ cross: CrossBuild) throws -> URL {
@@ -76,23 +85,9 @@ struct SystemBuilder {
         switch description {
         case .machine(let machine):
             let image = try named(manifest.file, machine.name) { try machine.image(workspace: workspace, seed: seed, terminal: terminal) }
-            return Tenant(
-                kind: .machine, name: machine.name, program: try program(programFile), priority: machine.priority,
-                core: machine.core, machine: image, restart: machine.restart)
+            return Tenant(machine, program: try program(programFile), image: image)
         case .component(let component):
-            var tenant = Tenant(
-                kind: .component, name: component.name, program: try program(programFile), priority: component.priority,
-                core: component.core, heapSize: component.memory, arguments: component.arguments,
-                allowance: component.allowance, restart: component.restart)
-            tenant.program.stackSize = component.stack
-            tenant.connections = component.uses
-            if let paged = component.paged {
-                tenant.paged = (pager: paged.pager, file: try Data(contentsOf: paged.file))
-            }
-            tenant.sharedSize = component.shared
-            tenant.devices = try devices(of: component)
-            tenant.dma = component.dma
-            return tenant
+            return try Tenant(component, program: program(programFile), devices: devices(of: component))
         }
     }
 

@@ -1,16 +1,83 @@
 import ArgumentParser
 import Foundation
+import SystemImage
 
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "check", abstract: "Checks a system's manifest and says everything that is wrong with it.")
+        commandName: "check", abstract: "Checks a system's manifest and says everything that is wrong with it.",
+        discussion:
+            "With --explain, --graph or --report it also says who can harm whom: docs/manifest.md, \"Criticality\".")
 
     @OptionGroup var system: SystemOptions
 
+    @Option(help: ArgumentHelp("Say on whom this machine or component depends, and how.", valueName: "name"))
+    var explain: String?
+
+    @Option(
+        help: ArgumentHelp("Draw the system into this file, with graphviz.", valueName: "file.svg"), completion: .file()
+    )
+    var graph: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Write who can harm whom as a document, in the terms of ISO 26262-6, annex D.", valueName: "file.html"),
+        completion: .file())
+    var report: String?
+
     func run() throws {
-        let manifest = try system.manifest(in: Workspace.current())
-        print("\(manifest.file.relativePath): system '\(manifest.name)': "
-            + "\(manifest.machines.count) machine(s), \(manifest.components.count) component(s); no errors"
-            + (manifest.warnings.isEmpty ? "" : ", \(manifest.warnings.count) warning(s)"))
+        let workspace = try Workspace.current()
+        if explain != nil || graph != nil || report != nil { try analyse(workspace) }
+        let manifest = try system.manifest(in: workspace)
+        if explain == nil {
+            _ = try manifest.planWithPlaceholders()
+            print(
+                "\(manifest.file.relativePath): system '\(manifest.name)': "
+                    + "\(manifest.machines.count) machine(s), \(manifest.components.count) component(s); no errors"
+                    + (manifest.warnings.isEmpty ? "" : ", \(manifest.warnings.count) warning(s)"))
+        }
+    }
+
+    /// Shows what can harm what, also where that is an error, because the picture and the sentences help to cure it.
+    private func analyse(_ workspace: Workspace) throws {
+        let manifest = try system.manifest(in: workspace, askingForCriticality: false)
+        let analysis = HarmAnalysis(try manifest.planWithPlaceholders())
+        if let explain {
+            guard let victim = analysis.plan.tenants.firstIndex(where: { $0.name == explain }) else {
+                let names = analysis.plan.tenants.map(\.name)
+                throw Failure(
+                    "nothing in '\(manifest.name)' is named '\(explain)'",
+                    remedy: "name one of \(names.joined(separator: ", "))")
+            }
+            print(analysis.explanation(of: victim), terminator: "")
+        }
+        if let graph { try draw(analysis, manifest, to: URL(fileURLWithPath: graph)) }
+        if let report {
+            let document = HarmReport(
+                analysis: analysis, manifest: manifest, evidence: HarmEvidence(workspace, manifest))
+            try Data(document.html.utf8).writeWhole(to: URL(fileURLWithPath: report))
+        }
+    }
+
+    private func draw(_ analysis: HarmAnalysis, _ manifest: Manifest, to file: URL) throws {
+        var graph = SystemGraph(analysis, of: manifest)
+        let source = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).dot")
+        defer { try? FileManager.default.removeItem(at: source) }
+        try Data(graph.dot().utf8).write(to: source)
+        guard ProgramSearch.has("dot") else {
+            throw Failure(
+                "the program 'dot' of graphviz, which draws the picture, is not installed",
+                remedy: "apt-get install --no-install-recommends graphviz")
+        }
+        let svg = try Subprocess("dot", ["-Tsvg", source.path]).text()
+        try Data((SystemGraph.adapted(svg: svg) + "\n").utf8).writeWhole(to: file)
+    }
+}
+
+/// Looks for programs that only some commands need.
+enum ProgramSearch {
+    static func has(_ program: String) -> Bool {
+        (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").contains {
+            FileManager.default.isExecutableFile(atPath: "\($0)/\(program)")
+        }
     }
 }

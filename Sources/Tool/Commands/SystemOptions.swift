@@ -43,12 +43,13 @@ package struct SystemOptions: ParsableArguments {
     }
 
     /// The manifest, checked; says its warnings.
-    package func manifest(in workspace: Workspace) throws -> Manifest {
+    /// - Parameter isAsking: Whether harm by something less critical is an error; if not, warnings are not said either.
+    package func manifest(in workspace: Workspace, askingForCriticality isAsking: Bool = true) throws -> Manifest {
         let manifest = try Manifest.load(
             path: file(in: workspace), programs: workspace.boardPrograms(),
             overriding: BoardOverrides(cpu: cpu, cores: cores, memory: memory.flatMap(ByteSize.init)?.bytes),
-            inspecting: MachineInspection(workspace: workspace).findings)
-        for warning in manifest.warnings { Progress.warn(warning) }
+            askingForCriticality: isAsking, inspecting: MachineInspection(workspace: workspace).findings)
+        if isAsking { for warning in manifest.warnings { Progress.warn(warning) } }
         return manifest
     }
 

@@ -1,0 +1,86 @@
+import Yams
+
+/// How much harm the failure of a part does to people, as an automotive safety integrity level of ISO 26262.
+///
+/// `QM` is for parts without a safety requirement. The names are those of ISO 26262 because the report speaks of freedom
+/// from interference in its terms. Numbers would not say in which direction they count.
+public enum Criticality: Int, CaseIterable, Comparable, Sendable {
+    case qm, a, b, c, d
+
+    public var name: String { self == .qm ? "QM" : "\(self)".uppercased() }
+
+    public init?(name: String) {
+        guard let level = Self.allCases.first(where: { $0.name == name }) else { return nil }
+        self = level
+    }
+
+    public static func < (left: Criticality, right: Criticality) -> Bool { left.rawValue < right.rawValue }
+}
+
+/// A harm that the author of a manifest accepts: the exception to a rule, with its reason.
+public struct AcceptedHarm: Sendable, Equatable {
+    /// A machine, a component or a group.
+    public var offender: String
+    public var effect: HarmEffect
+    public var reason: String
+}
+
+/// What the manifest says about the criticality of a machine, a component or a group.
+public struct CriticalityDescription: Sendable, Equatable {
+    /// Nil: that of its group, and `QM` without one.
+    public var level: Criticality?
+    public var accepted: [AcceptedHarm] = []
+
+    public init() {}
+}
+
+/// As above, with the places that checks point at.
+struct CriticalityDeclaration {
+    var description = CriticalityDescription()
+    var mark: Mark?
+    /// Of each accepted harm.
+    var acceptedMarks: [Mark?] = []
+}
+
+extension ManifestSection {
+    /// `criticality` and `accept`.
+    func criticality() -> CriticalityDeclaration {
+        var declaration = CriticalityDeclaration()
+        declaration.mark = has("criticality") ? node("criticality")?.mark : mark
+        if has("criticality") {
+            declaration.description.level = Criticality(name: choice("criticality"))
+        }
+        for node in list("accept", of: "mappings") {
+            guard let accepted = accepted(node) else { continue }
+            declaration.description.accepted.append(accepted)
+            declaration.acceptedMarks.append(node.mark)
+        }
+        return declaration
+    }
+
+    private func accepted(_ node: Node) -> AcceptedHarm? {
+        let section = ManifestSection(
+            node, title: "'accept' of \(title)", at: node.mark, part: ManifestPart.accept, source: source)
+        guard section.isMapping else { return nil }
+        guard section.has("from"), section.has("effect"), section.has("because") else {
+            if !section.hasUnknownKeys {
+                source.report(
+                    at: node.mark, "\(section.title) needs 'from', 'effect' and 'because'",
+                    remedy: "write '{from: NAME, effect: stall, because: \"…\"}'")
+            }
+            return nil
+        }
+        let effect = section.choice("effect")
+        guard let offender = section.text("from"), let reason = section.text("because") else { return nil }
+        if !reason.contains(where: { !$0.isWhitespace }) {
+            section.report(
+                at: "because", "'because' of \(section.title) is empty", remedy: "write why the harm is acceptable")
+        }
+        return HarmEffect(rawValue: effect).map { AcceptedHarm(offender: offender, effect: $0, reason: reason) }
+    }
+}
+
+extension HarmEffect {
+    /// Those that a manifest's levels rule out. Reading is no failure of a safety function.
+    static let checked: [HarmEffect] = [.stall, .end, .change]
+}

@@ -1,0 +1,123 @@
+import ABI
+
+/// Says who can harm whom, and by which chain of facts, from the plan alone.
+///
+/// The offender may do anything that its capabilities allow, because its program may be wrong or hostile. Other tenants
+/// are taken to run their own programs, so they pass on a delay or a death, but they do not attack. The kernel and root
+/// are trusted. A machine is one tenant with its monitor.
+///
+/// The answer is an upper bound: a tenant that is not named cannot do it, and one that is named may be unable to.
+public struct HarmAnalysis: Sendable {
+    public let plan: Plan
+    public let links: [HarmLink]
+    /// Delays that have a bound.
+    public let bounds: [HarmBound]
+    private let linksOfVictim: [[HarmLink]]
+
+    public init(_ plan: Plan) {
+        self.plan = plan
+        var rules = HarmRules(plan)
+        rules.apply()
+        links = rules.links
+        bounds = rules.bounds
+        // What the manifest asks for says more than a capability that comes with it.
+        linksOfVictim = plan.tenants.indices.map { victim in
+            let links = rules.links.filter { $0.victim == victim }
+            return links.filter { !$0.isControl } + links.filter(\.isControl)
+        }
+    }
+
+    /// Everything that can be done to a tenant, ordered by effect and offender.
+    public func findings(victim: Int) -> [HarmFinding] { HarmEffect.allCases.flatMap { findings(victim: victim, $0) } }
+
+    /// Everything that can be done to anybody.
+    public var findings: [HarmFinding] { plan.tenants.indices.flatMap { findings(victim: $0) } }
+
+    public func finding(victim: Int, offender: Int, _ effect: HarmEffect) -> HarmFinding? {
+        findings(victim: victim, effect).first { $0.offender == offender }
+    }
+
+    // MARK: Chains
+
+    /// A question whose answers are all offenders.
+    private enum Question: Hashable {
+        case whoStalls(Int)
+        /// As above, without those who only take the core. The tenant is called by one whose time they cannot take,
+        /// and that caller lends it time.
+        case whoStallsByOtherThanTime(Int)
+        case whoEnds(Int)
+        case whoChanges(Int)
+        case whoReads(Int)
+        case whoControls(Int)
+    }
+
+    private func findings(victim: Int, _ effect: HarmEffect) -> [HarmFinding] {
+        var queue: [(question: Question, chain: [HarmLink])] = [
+            (question(effect, victim), []), (.whoControls(victim), []),
+        ]
+        var asked = Set(queue.map(\.question))
+        var found: [Int: HarmFinding] = [:]
+        var next = 0
+        while next < queue.count {
+            let (question, chain) = queue[next]
+            next += 1
+            for link in answers(to: question) {
+                let longer = chain + [link]
+                if link.offender != victim, found[link.offender] == nil {
+                    found[link.offender] = HarmFinding(
+                        victim: victim, offender: link.offender, effect: effect, chain: longer)
+                }
+                for further in followUps(of: link, question) where asked.insert(further).inserted {
+                    queue.append((further, longer))
+                }
+            }
+        }
+        return found.values.sorted { $0.offender < $1.offender }
+    }
+
+    private func question(_ effect: HarmEffect, _ victim: Int) -> Question {
+        switch effect {
+        case .stall: .whoStalls(victim)
+        case .end: .whoEnds(victim)
+        case .change: .whoChanges(victim)
+        case .read: .whoReads(victim)
+        }
+    }
+
+    private func answers(to question: Question) -> [HarmLink] {
+        switch question {
+        case .whoStalls(let victim): linksOfVictim[victim].filter { $0.effect == .stall }
+        case .whoStallsByOtherThanTime(let victim): linksOfVictim[victim].filter { $0.effect == .stall && !$0.isTime }
+        case .whoEnds(let victim): linksOfVictim[victim].filter { $0.effect == .end }
+        case .whoChanges(let victim): linksOfVictim[victim].filter { $0.effect == .change }
+        case .whoReads(let victim): linksOfVictim[victim].filter { $0.effect == .read }
+        case .whoControls(let victim): linksOfVictim[victim].filter(\.isControl)
+        }
+    }
+
+    /// The questions whose answers can do the same by way of this link's offender.
+    private func followUps(of link: HarmLink, _ question: Question) -> [Question] {
+        let offender = link.offender
+        switch question {
+        case .whoStalls, .whoStallsByOtherThanTime:
+            if link.isCall { return [.whoControls(offender), .whoStallsByOtherThanTime(offender), .whoEnds(offender)] }
+            if link.cause == .bell { return [.whoControls(offender), .whoStalls(offender), .whoEnds(offender)] }
+            return [.whoControls(offender)]
+        case .whoEnds:
+            // Only a death that brings about another one is passed on.
+            switch link.cause {
+            case .fault, .group, .board: return [.whoControls(offender), .whoEnds(offender)]
+            default: return [.whoControls(offender)]
+            }
+        case .whoChanges, .whoReads, .whoControls: return [.whoControls(offender)]
+        }
+    }
+}
+
+/// A delay that has a bound, so that it is no stall.
+public struct HarmBound: Sendable {
+    public var victim: Int
+    /// Nil: root.
+    public var offender: Int?
+    public var text: String
+}

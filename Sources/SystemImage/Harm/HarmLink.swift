@@ -1,0 +1,96 @@
+import ABI
+
+/// A way in which one tenant can harm another.
+public enum HarmEffect: String, CaseIterable, Sendable, Codable {
+    /// The victim stands still, or goes without a service, for as long as the offender likes.
+    case stall
+    /// The victim's life ends.
+    case end
+    /// The victim's memory or state, or memory that it shares, has other contents.
+    case change
+    /// The offender learns what the victim's memory holds, or memory that it shares.
+    case read
+
+    /// As a sentence needs it: "V can be … by O".
+    public var participle: String {
+        switch self {
+        case .stall: "stalled"
+        case .end: "ended"
+        case .change: "changed"
+        case .read: "read"
+        }
+    }
+}
+
+/// One step by which a tenant can harm another: a fact of the plan.
+public struct HarmLink: Sendable {
+    /// Indices of tenants.
+    public var victim: Int
+    public var offender: Int
+    public var effect: HarmEffect
+    public var cause: Cause
+    /// Indices of the plan's edges that show it.
+    public var edges: [Int]
+
+    public enum Cause: Hashable, Sendable {
+        /// The victim calls the offender by a connection of this name.
+        case call(String)
+        /// The offender serves the victim's faults.
+        case fault
+        /// The offender rings a bell for which the victim may wait.
+        case bell
+        /// Both run on this core; the offender has the first priority without a budget, the victim the second.
+        case core(Int, Int, Int)
+        /// The offender runs on the time of this tenant, which it serves, and which has the first priority on this core
+        /// without a budget.
+        case lentTime(of: Int, Int, Int, Int)
+        /// The offender can wake this tenant, which has the first priority on this core without a budget.
+        case wakes(Int, Int, Int, Int)
+        /// The budgets of everything that is as urgent on this core take all of it.
+        case budgets(Int)
+        /// The group restarts with both.
+        case group(String)
+        /// The board does this to everything when the offender is beyond its limit.
+        case board(OnFailure)
+        /// Both have this memory, and one of them writes it.
+        case memory(String)
+        /// The victim lends memory with its calls.
+        case lease
+        /// The offender has a capability to this object of the victim.
+        case capability(String)
+        /// The offender drives a device that may access all memory, because there is no IOMMU.
+        case device
+    }
+
+    /// Whether the offender can do all that the victim can do.
+    public var isControl: Bool {
+        switch cause {
+        case .capability, .device: true
+        default: false
+        }
+    }
+
+    /// Whether the victim waits for the offender, and lends its time meanwhile.
+    var isCall: Bool {
+        switch cause {
+        case .call, .fault: true
+        default: false
+        }
+    }
+
+    /// Whether the offender's core time is the matter.
+    var isTime: Bool {
+        switch cause {
+        case .core, .lentTime, .wakes, .budgets: true
+        default: false
+        }
+    }
+}
+
+/// A pair of tenants with an effect, and the shortest chain of links that leads from the victim to the offender.
+public struct HarmFinding: Sendable {
+    public var victim: Int
+    public var offender: Int
+    public var effect: HarmEffect
+    public var chain: [HarmLink]
+}

@@ -1,0 +1,98 @@
+import ABI
+
+// The cores: who can keep whom off, because nothing bounds the time of the more urgent one.
+extension HarmRules {
+    /// The time of a tenant's threads or virtual CPUs on a core.
+    private struct Time {
+        var tenant: Int
+        var core: Int
+        var priority: Int
+        var allowance: TimeAllowance
+        var edge: Int
+
+        var share: Double { allowance == .unlimited ? 0 : Double(allowance.budget) / Double(allowance.period) }
+    }
+
+    mutating func addTime() {
+        let times = plan.edges.indices.compactMap { index -> Time? in
+            guard case .time(let time, let core, let priority, let allowance) = plan.edges[index].action,
+                let tenant = owner(time)
+            else { return nil }
+            return Time(tenant: tenant, core: core, priority: priority, allowance: allowance, edge: index)
+        }
+        for victim in plan.tenants.indices {
+            for core in Set(times.lazy.filter { $0.tenant == victim }.map(\.core)).sorted() {
+                addTime(victim, core, times)
+            }
+        }
+    }
+
+    private mutating func addTime(_ victim: Int, _ core: Int, _ times: [Time]) {
+        let own = times.filter { $0.tenant == victim && $0.core == core }
+        guard let least = own.min(by: { $0.priority < $1.priority }) else { return }
+        let urgent = times.filter { $0.tenant != victim && $0.core == core && $0.priority >= least.priority }
+        addUnlimited(victim, core, least, mostUrgent(urgent.filter { $0.allowance == .unlimited }))
+        addLimited(victim, core, least, urgent.filter { $0.allowance != .unlimited })
+    }
+
+    /// One time for each tenant, because more would say the same.
+    private func mostUrgent(_ times: [Time]) -> [Time] {
+        Dictionary(grouping: times, by: \.tenant).values.compactMap { $0.max { $0.priority < $1.priority } }
+            .sorted { $0.tenant < $1.tenant }
+    }
+
+    private mutating func addUnlimited(_ victim: Int, _ core: Int, _ least: Time, _ urgent: [Time]) {
+        for time in urgent {
+            let edges = [time.edge, least.edge]
+            add(.stall, of: victim, by: time.tenant, .core(core, time.priority, least.priority), edges)
+            for server in servers(of: time.tenant) {
+                add(
+                    .stall, of: victim, by: server, .lentTime(of: time.tenant, core, time.priority, least.priority),
+                    edges)
+            }
+            for sender in Set(wakes.lazy.filter { $0.receiver == time.tenant }.map(\.sender)).sorted() {
+                add(.stall, of: victim, by: sender, .wakes(time.tenant, core, time.priority, least.priority), edges)
+            }
+        }
+    }
+
+    /// The tenants that run on the time of this one, because it calls them or they serve its faults, and so on.
+    private func servers(of client: Int) -> [Int] {
+        var servers: Set<Int> = []
+        var rest = [client]
+        while let next = rest.popLast() {
+            for call in calls where call.client == next && servers.insert(call.server).inserted {
+                rest.append(call.server)
+            }
+        }
+        return servers.subtracting([client]).sorted()
+    }
+
+    /// Budgets bound a delay as long as they leave something.
+    private mutating func addLimited(_ victim: Int, _ core: Int, _ least: Time, _ urgent: [Time]) {
+        let isBelowRoot = core == RootTime.core && least.priority <= RootTime.priority
+        let sum = urgent.reduce(isBelowRoot ? RootTime.share : 0) { $0 + $1.share }
+        for time in urgent {
+            if sum >= 1 {
+                add(.stall, of: victim, by: time.tenant, .budgets(core), [time.edge, least.edge])
+            } else {
+                let (budget, period) = (
+                    TimeSpan(nanoseconds: time.allowance.budget), TimeSpan(nanoseconds: time.allowance.period)
+                )
+                bounds.append(
+                    HarmBound(
+                        victim: victim, offender: time.tenant,
+                        text: "takes at most \(budget) of each \(period) of core \(core)"))
+            }
+        }
+        guard isBelowRoot else { return }
+        bounds.append(HarmBound(victim: victim, offender: nil, text: "takes at most a quarter of core \(core)"))
+    }
+}
+
+/// How root runs once the tenants do (docs/caveats.md, "Supervision").
+enum RootTime {
+    static let core = 0
+    static let priority = 30
+    static let share = 0.25
+}

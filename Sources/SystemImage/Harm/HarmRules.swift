@@ -1,0 +1,124 @@
+import ABI
+
+/// Finds the links between tenants, each from facts of the plan. The rules are in files by subject.
+struct HarmRules {
+    let plan: Plan
+    private(set) var links: [HarmLink] = []
+    var bounds: [HarmBound] = []
+    /// Who calls whom, for faults as well.
+    var calls: [(client: Int, server: Int)] = []
+    /// Who can wake whom.
+    var wakes: [(sender: Int, receiver: Int)] = []
+
+    init(_ plan: Plan) { self.plan = plan }
+
+    mutating func apply() {
+        for (index, edge) in plan.edges.enumerated() { apply(edge, index) }
+        addSharedMemory()
+        addDevices()
+        addSupervision()
+        addTime()
+    }
+
+    mutating func add(
+        _ effect: HarmEffect, of victim: Int, by offender: Int, _ cause: HarmLink.Cause, _ edges: [Int]
+    ) {
+        guard victim != offender else { return }
+        links.append(HarmLink(victim: victim, offender: offender, effect: effect, cause: cause, edges: edges))
+    }
+
+    /// Lets the offender do everything to the victim, and whatever the victim can do.
+    mutating func addControl(of victim: Int, by offender: Int, _ cause: HarmLink.Cause, _ edges: [Int]) {
+        for effect in HarmEffect.allCases { add(effect, of: victim, by: offender, cause, edges) }
+    }
+
+    /// The tenant to which a node belongs; nil: the system.
+    func owner(_ node: Plan.NodeID) -> Int? {
+        if case .tenant(let index) = plan.nodes[node].owner { index } else { nil }
+    }
+
+    /// The tenant whose thread serves a portal.
+    func server(of portal: Plan.NodeID) -> Int? {
+        for edge in plan.edges {
+            if case .portal(portal, let thread) = edge.action { return owner(thread) }
+        }
+        return owner(portal)
+    }
+
+    /// The tenants that hear of a notification.
+    func receivers(of notification: Plan.NodeID) -> Set<Int> {
+        var receivers: Set<Int> = []
+        for edge in plan.edges {
+            switch edge.action {
+            case .thread(notification, let thread): receivers.formUnion([owner(thread)].compactMap(\.self))
+            case .virtualInterrupt(notification, let virtualCPU, _):
+                receivers.formUnion([owner(virtualCPU)].compactMap(\.self))
+            default: break
+            }
+        }
+        return receivers.isEmpty ? Set([owner(notification)].compactMap(\.self)) : receivers
+    }
+
+    // MARK: Capabilities, faults and doorbells
+
+    private mutating func apply(_ edge: Plan.Edge, _ index: Int) {
+        switch edge.action {
+        case .capability(let source, let table, _, let rights, let badge, _):
+            guard let holder = owner(table) else { return }
+            apply(source, holder, rights, badge, edge, index)
+        case .configure(let context, _, _, let slot, _, _):
+            guard let client = owner(context), let handler = plan.handler(inSlot: slot),
+                let server = server(of: handler.portal), server != client
+            else { return }
+            calls.append((client, server))
+            add(.stall, of: client, by: server, .fault, [index])
+            add(.end, of: client, by: server, .fault, [index])
+            add(.change, of: client, by: server, .fault, [index])
+        case .doorbell(let space, _, let notification, _):
+            guard let sender = owner(space) else { return }
+            ring(from: sender, notification, edge.feature, index)
+        default: break
+        }
+    }
+
+    private mutating func apply(
+        _ source: Plan.NodeID, _ holder: Int, _ rights: Rights, _ badge: UInt64, _ edge: Plan.Edge, _ index: Int
+    ) {
+        switch plan.nodes[source].kind {
+        case .portal:
+            guard let server = server(of: source), server != holder else { return }
+            calls.append((holder, server))
+            add(.stall, of: holder, by: server, .call(connection(of: holder, edge)), [index])
+            add(.change, of: holder, by: server, .lease, [index])
+            add(.read, of: holder, by: server, .lease, [index])
+            if rights.contains(.manage) {
+                addControl(of: server, by: holder, .capability(plan.nodes[source].name), [index])
+            }
+        case .notification:
+            ring(from: holder, source, edge.feature, index)
+            guard rights.contains(.manage), let owner = owner(source) else { return }
+            addControl(of: owner, by: holder, .capability(plan.nodes[source].name), [index])
+        case .extent:
+            // Memory alone: what can be mapped counts as mapped.
+            break
+        case .addressSpace, .thread, .virtualCPU, .capabilityTable, .region, .schedulingContext, .interrupt:
+            guard let owner = owner(source), !rights.intersection([.write, .manage]).isEmpty else { return }
+            addControl(of: owner, by: holder, .capability(plan.nodes[source].name), [index])
+        case .none, .system, .mapping: break
+        }
+    }
+
+    private func connection(of client: Int, _ edge: Plan.Edge) -> String {
+        guard case .capability(_, _, let slot, _, _, _) = edge.action else { return "" }
+        return plan.tenants[client].resources.first { $0.kind == .portal && $0.slot == slot }?.name ?? ""
+    }
+
+    /// A sender that wakes receivers as often as it likes, and for whose news they may wait.
+    private mutating func ring(from sender: Int, _ notification: Plan.NodeID, _ feature: Plan.Feature, _ index: Int) {
+        for receiver in receivers(of: notification) where receiver != sender {
+            wakes.append((sender, receiver))
+            // Nobody has to wait for a console: output is dropped after a while, and input is looked for.
+            if feature != .console { add(.stall, of: receiver, by: sender, .bell, [index]) }
+        }
+    }
+}

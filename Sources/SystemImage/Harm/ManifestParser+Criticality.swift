@@ -1,0 +1,99 @@
+import Yams
+
+/// Checks that nothing can be harmed by something less critical.
+extension ManifestParser {
+    /// Reports harm that is neither ruled out nor accepted, and exceptions that are of no use. Does nothing if the
+    /// manifest has neither `criticality` nor `accept`.
+    func checkCriticality(of manifest: Manifest) {
+        guard manifest.levels.values.contains(where: { $0 != CriticalityDescription() }) else { return }
+        var parts: [String: (title: String, criticality: CriticalityDeclaration)] = [:]
+        for group in groupDeclarations { parts[group.group.name] = (group.title, group.criticality) }
+        for declaration in declarations { parts[declaration.name] = (declaration.title, declaration.criticality) }
+        do {
+            let analysis = HarmAnalysis(try manifest.planWithPlaceholders())
+            CriticalityCheck(analysis: analysis, manifest: manifest, source: source, declarations: parts).run()
+        } catch {
+            source.report(at: system.mark, "the system cannot be planned: \(error.problem)", remedy: error.remedy ?? "change the manifest")
+        }
+    }
+}
+
+/// Compares what the analysis found with the levels of the manifest.
+struct CriticalityCheck {
+    let analysis: HarmAnalysis
+    let manifest: Manifest
+    let source: ManifestSource
+    /// Of machines, components and groups, by name, with their titles.
+    let declarations: [String: (title: String, criticality: CriticalityDeclaration)]
+
+    func run() {
+        checkNames()
+        guard source.diagnostics.isEmpty else { return }
+        var used: Set<[String]> = []
+        for finding in analysis.findings where manifest.isOffence(finding, analysis.plan) {
+            let exceptions = manifest.exceptions(to: finding, analysis.plan)
+            used.formUnion(exceptions.map { [$0.part, "\($0.number)"] })
+            if exceptions.isEmpty {
+                report(finding, manifest.criticality(of: analysis.plan.tenants[finding.victim].name))
+            }
+        }
+        reportUnused(used)
+    }
+
+    private func report(_ finding: HarmFinding, _ level: Criticality) {
+        let (victim, offender) = (
+            analysis.plan.tenants[finding.victim].name, analysis.plan.tenants[finding.offender].name
+        )
+        let parts = manifest.partsAround(victim)
+        let home = parts.first { declarations[$0]?.criticality.description.level != nil } ?? victim
+        source.report(
+            at: declarations[home]?.criticality.mark,
+            "\(declarations[victim]?.title ?? victim) (\(level.name)) can be \(finding.effect.participle) by "
+                + "\(declarations[offender]?.title ?? offender) (\(manifest.criticality(of: offender).name)): "
+                + analysis.sentence(finding),
+            remedy: analysis.remedy(finding)
+                + "; or write 'accept: [{from: \(offender), effect: \(finding.effect), because: \"…\"}]' for '\(victim)'"
+        )
+    }
+
+    private func checkNames() {
+        for (_, (title, criticality)) in declarations.sorted(by: { $0.key < $1.key }) {
+            for (accepted, mark) in zip(criticality.description.accepted, criticality.acceptedMarks)
+            where declarations[accepted.offender] == nil {
+                source.report(
+                    at: mark,
+                    "'accept' of \(title) is about '\(accepted.offender.shortened)', and nothing has that name",
+                    remedy: accepted.offender.nearest(in: declarations.keys.sorted()).map { "did you mean '\($0)'?" }
+                        ?? "possible are \(enumerated(declarations.keys.sorted()))")
+            }
+        }
+    }
+
+    private func reportUnused(_ used: Set<[String]>) {
+        for (name, (title, criticality)) in declarations.sorted(by: { $0.key < $1.key }) {
+            for (index, accepted) in criticality.description.accepted.enumerated()
+            where !used.contains([name, "\(index)"]) {
+                source.report(
+                    at: criticality.acceptedMarks[index],
+                    "\(title) accepts '\(accepted.effect)' from '\(accepted.offender)', and needs no such exception",
+                    remedy: "remove it; an exception that stays behind would hide the next offence")
+            }
+        }
+    }
+}
+
+extension Manifest {
+    /// A machine's or component's level: its own, or that of the nearest group that has one.
+    public func criticality(of tenant: String) -> Criticality {
+        partsAround(tenant).lazy.compactMap { levels[$0]?.level }.first ?? .qm
+    }
+
+    /// The tenant and the groups around it, from the inside.
+    func partsAround(_ tenant: String) -> [String] {
+        var parts = [tenant]
+        while let group = groups.first(where: { $0.members.contains(parts.last ?? "") }), !parts.contains(group.name) {
+            parts.append(group.name)
+        }
+        return parts
+    }
+}

@@ -1,0 +1,227 @@
+import ABI
+
+/// A system as a picture, in the language of graphviz: tenants, calls, memory, interrupts and groups.
+public struct SystemGraph {
+    let plan: Plan
+    let levels: [Int: Criticality]
+    /// Offences by something less critical that are not accepted: their paths are red.
+    let offences: [HarmFinding]
+    private var lines: [String] = []
+
+    public init(_ analysis: HarmAnalysis, of manifest: Manifest) {
+        plan = analysis.plan
+        offences = manifest.offences(analysis)
+        let known = manifest.levels.values.contains { $0.level != nil }
+        levels =
+            known
+            ? Dictionary(
+                uniqueKeysWithValues: plan.tenants.indices.map {
+                    ($0, manifest.criticality(of: analysis.plan.tenants[$0].name))
+                })
+            : [:]
+    }
+
+    /// The text for graphviz's program `dot`.
+    public mutating func dot() -> String {
+        lines = [
+            "digraph system {", "  rankdir=LR; bgcolor=transparent; compound=true; nodesep=0.35; ranksep=0.9;",
+            "  node [fontname=\"Helvetica,Arial,sans-serif\" fontsize=12 shape=box style=\"filled,rounded\" fillcolor=\"#f6f8fa\" color=\"#57606a\" fontcolor=\"#1f2328\"];",
+            "  edge [fontname=\"Helvetica,Arial,sans-serif\" fontsize=10 color=\"#57606a\" fontcolor=\"#57606a\"];",
+        ]
+        addGroups(parent: nil, indent: "  ")
+        addDevices()
+        addCalls()
+        addMemory()
+        addConsoles()
+        addOffences()
+        return (lines + ["}"]).joined(separator: "\n") + "\n"
+    }
+
+    // MARK: Tenants and groups
+
+    private mutating func addGroups(parent: Int?, indent: String) {
+        for tenant in plan.tenants.indices where plan.tenants[tenant].parent == parent { addTenant(tenant, indent) }
+        for (index, group) in plan.groups.enumerated() where self.parent(of: index) == parent {
+            lines.append("\(indent)subgraph cluster_\(index) {")
+            lines.append(
+                "\(indent)  label=\"\(group.name): restarts together\"; class=group; style=\"rounded,dashed\"; color=\"#8250df\"; fontcolor=\"#8250df\"; fontname=\"Helvetica,Arial,sans-serif\"; fontsize=11;"
+            )
+            addGroups(parent: index, indent: indent + "  ")
+            lines.append("\(indent)}")
+        }
+    }
+
+    private func parent(of group: Int) -> Int? {
+        plan.groups.firstIndex { $0.members.contains(plan.groups[group].name) }
+    }
+
+    private mutating func addTenant(_ index: Int, _ indent: String) {
+        let tenant = plan.tenants[index]
+        let cores =
+            tenant.cores.count == 1
+            ? "core \(tenant.cores[0])" : "cores \(tenant.cores.map(String.init).joined(separator: ", "))"
+        let budget =
+            tenant.allowance == .unlimited
+            ? ""
+            : "\\n\(TimeSpan(nanoseconds: tenant.allowance.budget)) of each \(TimeSpan(nanoseconds: tenant.allowance.period))"
+        let level = tenant.kind == .consoleDriver ? "" : levels[index].map { " · \($0.name)" } ?? ""
+        let shape = tenant.kind == .machine ? "box3d" : "box"
+        let fill = tenant.kind == .machine ? "#ddf4ff" : tenant.kind == .consoleDriver ? "#eaeef2" : "#dafbe1"
+        lines.append(
+            "\(indent)t\(index) [shape=\(shape) fillcolor=\"\(fill)\" label=\"\(tenant.name)\(level)\\n\(tenant.kind.rawValue)\\n\(cores), priority \(tenant.priority)\(budget)\"];"
+        )
+    }
+
+    // MARK: Edges
+
+    private mutating func addDevices() {
+        for (index, tenant) in plan.tenants.enumerated() {
+            for resource in tenant.resources where resource.kind == .registers {
+                let hasInterrupt = tenant.resources.contains { $0.kind == .interrupt && $0.name == resource.name }
+                let node = "d\(index)_\(name(resource))"
+                let shape = "shape=component fillcolor=\"#fff8c5\" style=filled"
+                lines.append("  \(node) [\(shape) label=\"\(resource.name)\\ndevice\"];")
+                // The interrupt goes the other way.
+                let (label, end) = hasInterrupt ? ("registers, interrupt", "both") : ("registers", "forward")
+                lines.append("  t\(index) -> \(node) [label=\"\(label)\" dir=\(end)];")
+            }
+        }
+    }
+
+    private func name(_ resource: NamedResource) -> String {
+        String(resource.name.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" })
+    }
+
+    private mutating func addCalls() {
+        let rules = HarmRules(plan)
+        for (index, edge) in plan.edges.enumerated() {
+            switch edge.action {
+            case .capability(let portal, let table, let slot, _, _, _) where plan.nodes[portal].kind == .portal:
+                guard let client = rules.owner(table), let server = rules.server(of: portal), client != server else {
+                    continue
+                }
+                let resource = plan.tenants[client].resources.first { $0.kind == .portal && $0.slot == slot }
+                let rings = (resource?.size ?? 0) > 0 ? "\\nrings, \(ByteSize(bytes: resource?.size ?? 0))" : ""
+                lines.append(
+                    "  t\(client) -> t\(server) [label=\"calls \(resource?.name ?? "")\(rings)\"\(style(index, "#0969da"))];"
+                )
+            case .configure(let context, _, _, let slot, _, _):
+                guard let client = rules.owner(context), let handler = plan.handler(inSlot: slot),
+                    let server = rules.server(of: handler.portal), client != server
+                else { continue }
+                lines.append("  t\(client) -> t\(server) [label=\"faults\" style=dashed\(style(index, "#0969da"))];")
+            default: break
+            }
+        }
+    }
+
+    /// Memory that two tenants have, but for that of consoles and connections, which is drawn with them.
+    private mutating func addMemory() {
+        let rules = HarmRules(plan)
+        var known: Set<Plan.NodeID> = []
+        for (index, edge) in plan.edges.enumerated() {
+            switch edge.action {
+            case .map(let extent, let space, _, _, let size, _, _) where edge.feature == .sharedMemory:
+                guard let tenant = rules.owner(space) else { continue }
+                if known.insert(extent).inserted {
+                    let name = plan.nodes[extent].name.split(separator: "/").last ?? ""
+                    lines.append(
+                        "  m\(extent) [shape=cylinder fillcolor=\"#ffffff\" style=filled label=\"\(name)\\n\(ByteSize(bytes: size))\"];"
+                    )
+                }
+                lines.append("  t\(tenant) -> m\(extent) [dir=both label=\"memory, bell\"\(style(index, "#1a7f37"))];")
+            case .doorbell(let space, _, let notification, _) where edge.feature == .event:
+                guard let sender = rules.owner(space) else { continue }
+                for receiver in rules.receivers(of: notification).sorted() where receiver != sender {
+                    lines.append("  t\(sender) -> t\(receiver) [label=\"event\"\(style(index, "#1a7f37"))];")
+                }
+            default: break
+            }
+        }
+    }
+
+    /// Draws thin lines without a name, because every tenant has one.
+    private mutating func addConsoles() {
+        for index in plan.tenants.indices where plan.tenants[index].kind != .consoleDriver {
+            lines.append("  t\(index) -> t0 [style=dotted arrowhead=none];")
+        }
+    }
+
+    private func style(_ edge: Int, _ color: String) -> String {
+        let isOffending = offences.contains { $0.chain.contains { $0.edges.contains(edge) && !$0.isTime } }
+        return isOffending
+            ? " class=offence color=\"#cf222e\" fontcolor=\"#cf222e\" penwidth=2.5" : " color=\"\(color)\""
+    }
+
+    /// Paths that no other edge shows: the core, a group, the board.
+    private mutating func addOffences() {
+        var drawn: Set<String> = []
+        for link in offences.lazy.flatMap(\.chain) {
+            let label: String
+            switch link.cause {
+            case .core(let core, _, _), .lentTime(_, let core, _, _), .wakes(_, let core, _, _), .budgets(let core):
+                label = "can keep it off core \(core)"
+            case .group(let group): label = "restarts it with '\(group)'"
+            case .board: label = "resets the board"
+            case .device: label = "DMA"
+            default: continue
+            }
+            let line =
+                "  t\(link.offender) -> t\(link.victim) [label=\"\(label)\" class=offence color=\"#cf222e\" fontcolor=\"#cf222e\" style=dashed penwidth=2];"
+            if drawn.insert(line).inserted { lines.append(line) }
+        }
+    }
+
+    /// Makes graphviz's picture readable on a dark page as well, where the lines and labels are lighter.
+    public static func adapted(svg: String) -> String {
+        let style = """
+            <style>
+            .edge text, .cluster text { font-family: Helvetica, Arial, sans-serif }
+            @media (prefers-color-scheme: dark) {
+              .edge text { fill: #c9d1d9 } .edge path { stroke: #9ea7b3 } .edge polygon { stroke: #9ea7b3; fill: #9ea7b3 }
+              .cluster text { fill: #d2a8ff } .cluster path { stroke: #d2a8ff }
+              .offence text { fill: #ff7b72 } .offence path { stroke: #ff7b72 } .offence polygon { stroke: #ff7b72; fill: #ff7b72 }
+            }
+            </style>
+
+            """
+        guard let place = svg.range(of: "<g id=\"graph0\"") else { return svg }
+        // Graphviz names its own version in a comment, which would change the file with each release.
+        var text = svg
+        text.insert(contentsOf: style, at: place.lowerBound)
+        while let comment = text.range(of: "<!-- Generated by"),
+            let end = text[comment.lowerBound...].range(of: "-->\n")
+        {
+            text.removeSubrange(comment.lowerBound..<end.upperBound)
+        }
+        return text
+    }
+}
+
+extension Manifest {
+    /// Harm by something less critical that no exception allows.
+    public func offences(_ analysis: HarmAnalysis) -> [HarmFinding] {
+        analysis.findings.filter { isOffence($0, analysis.plan) && exceptions(to: $0, analysis.plan).isEmpty }
+    }
+
+    /// Says whether a finding is harm by something less critical. The console driver is part of the platform, like the
+    /// kernel and root.
+    public func isOffence(_ finding: HarmFinding, _ plan: Plan) -> Bool {
+        let (victim, offender) = (plan.tenants[finding.victim], plan.tenants[finding.offender])
+        return HarmEffect.checked.contains(finding.effect) && victim.kind != .consoleDriver
+            && offender.kind != .consoleDriver
+            && criticality(of: offender.name) < criticality(of: victim.name)
+    }
+
+    /// The parts whose `accept` allows a finding, each with the number of the exception.
+    public func exceptions(to finding: HarmFinding, _ plan: Plan) -> [(part: String, number: Int)] {
+        let offenders = partsAround(plan.tenants[finding.offender].name)
+        return partsAround(plan.tenants[finding.victim].name).flatMap { part -> [(String, Int)] in
+            let accepted = levels[part]?.accepted ?? []
+            return accepted.indices.filter {
+                accepted[$0].effect == finding.effect && offenders.contains(accepted[$0].offender)
+            }
+            .map { (part, $0) }
+        }
+    }
+}

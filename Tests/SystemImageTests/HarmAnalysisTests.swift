@@ -1,0 +1,251 @@
+import ABI
+import Foundation
+import Testing
+
+@testable import SystemImage
+
+/// Each way in which one tenant can harm another, in a system of its own, and beside it what is not a way.
+@Suite struct HarmAnalysisTests {
+    /// The harm that is possible, as `VICTIM EFFECT OFFENDER`, without that by the console driver.
+    private func harm(_ manifest: String) throws -> Set<String> {
+        let analysis = try analysis(manifest)
+        func name(_ tenant: Int) -> String { analysis.plan.tenants[tenant].name }
+        return Set(
+            analysis.findings.filter { ![$0.victim, $0.offender].contains(0) }
+                .map { "\(name($0.victim)) \($0.effect) \(name($0.offender))" })
+    }
+
+    private func analysis(_ text: String) throws -> HarmAnalysis {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = folder.appendingPathComponent("system.yaml")
+        try Data(text.utf8).write(to: file)
+        return HarmAnalysis(try Manifest.load(path: file.path, askingForCriticality: false).planWithPlaceholders())
+    }
+
+    // MARK: Time
+
+    @Test func theMoreUrgentStallsTheOther() throws {
+        let found = try harm("components: {a: {target: Heartbeat, priority: 5}, b: {target: Heartbeat, priority: 4}}")
+        #expect(found == ["b stall a"])
+    }
+
+    @Test func equalPrioritiesStallEachOther() throws {
+        #expect(try harm("components: {a: {target: Heartbeat}, b: {target: Heartbeat}}") == ["a stall b", "b stall a"])
+    }
+
+    @Test func anotherCoreIsOutOfReach() throws {
+        let found = try harm(
+            "board: {cores: 2}\ncomponents: {a: {target: Heartbeat, core: 1, priority: 31}, b: {target: Heartbeat}}")
+        #expect(found == [])
+    }
+
+    @Test func aBudgetBoundsTheDelay() throws {
+        let text =
+            "components: {a: {target: Heartbeat, priority: 5, budget: 1ms, period: 10ms}, b: {target: Heartbeat, priority: 4}}"
+        #expect(try harm(text) == [])
+        #expect(try analysis(text).bounds.contains { $0.victim == 2 && $0.offender == 1 })
+    }
+
+    /// Root takes a quarter of core 0 and the console driver a fifth: 60 % of a core are too much on core 0 alone.
+    @Test(arguments: [0, 1]) func budgetsThatTakeTheWholeCoreAreNone(core: Int) throws {
+        let found = try harm(
+            """
+            board: {cores: 2}
+            components:
+              a: {target: Heartbeat, core: \(core), priority: 5, budget: 6ms, period: 10ms}
+              b: {target: Heartbeat, core: \(core), priority: 4}
+            """)
+        #expect(found == (core == 0 ? ["b stall a"] : []))
+    }
+
+    /// A monitor is one more urgent than its machine.
+    @Test func machinesOfTheSameCoreStallEachOther() throws {
+        let machine = "{kernel: {target: BenchGuest}, memory: 64MiB"
+        #expect(try harm("machines: {a: \(machine)}, b: \(machine), priority: 9}}") == ["a stall b", "b stall a"])
+        #expect(try harm("machines: {a: \(machine)}, b: \(machine), priority: 10}}") == ["a stall b"])
+        #expect(try harm("board: {cores: 2}\nmachines: {a: \(machine)}, b: \(machine), core: 1}}") == [])
+    }
+
+    // MARK: Calls
+
+    @Test func aServerStallsItsClients() throws {
+        let found = try harm(
+            """
+            components:
+              client: {target: Caller, priority: 20, uses: {x: server}}
+              server: {target: Heartbeat, priority: 4}
+            """)
+        #expect(found == ["client stall server", "client change server", "client read server", "server stall client"])
+    }
+
+    /// The bystander is more urgent than the server, but not than the server's client, whose time the server gets.
+    @Test func aServerIsAsUrgentAsItsClients() throws {
+        let found = try harm(
+            """
+            components:
+              client: {target: Caller, priority: 20, uses: {x: server}}
+              bystander: {target: Heartbeat, priority: 10}
+              server: {target: Heartbeat, priority: 4}
+            """)
+        #expect(found.contains("bystander stall server"))
+        // The client lends the server its time, so the bystander cannot stall it by way of the server.
+        #expect(found.contains("server stall bystander") && !found.contains("client stall bystander"))
+    }
+
+    @Test func whatStallsAServerStallsItsClients() throws {
+        let analysis = try analysis(
+            """
+            components:
+              client: {target: Caller, priority: 20, uses: {x: middle}}
+              middle: {target: Caller, priority: 19, uses: {y: last}}
+              last: {target: Heartbeat, priority: 18}
+            """)
+        let finding = try #require(analysis.finding(victim: 1, offender: 3, .stall))
+        #expect(finding.chain.map(\.cause) == [.call("x"), .call("y")])
+        #expect(analysis.sentence(finding).contains("; 'middle' calls 'last'"))
+    }
+
+    // MARK: Paging
+
+    @Test func aPagerHasItsClientInItsHand() throws {
+        let manifest = Repository.root.appendingPathComponent("examples/pager-hangs/system.yaml")
+        let analysis = HarmAnalysis(try Manifest.load(path: manifest.path).planWithPlaceholders())
+        func index(_ name: String) -> Int { analysis.plan.tenants.firstIndex { $0.name == name } ?? -1 }
+        for effect in [HarmEffect.stall, .end, .change] {
+            #expect(analysis.finding(victim: index("reader"), offender: index("bad-pager"), effect) != nil)
+            #expect(analysis.finding(victim: index("reader"), offender: index("good-pager"), effect) == nil)
+        }
+        #expect(analysis.finding(victim: index("heartbeat"), offender: index("bad-pager"), .end) == nil)
+    }
+
+    // MARK: Memory
+
+    @Test func sharedMemoryIsChangedAndReadByBothEnds() throws {
+        let found = try harm(
+            """
+            board: {cores: 3}
+            components: {a: {target: Heartbeat}, b: {target: Heartbeat, core: 1}, c: {target: Heartbeat, core: 2}}
+            shared-memory: {m: {size: 4KiB, between: [a, b]}}
+            """)
+        #expect(found == ["a stall b", "a change b", "a read b", "b stall a", "b change a", "b read a"])
+    }
+
+    @Test func ringsAreSharedByClientAndServer() throws {
+        let found = try harm(
+            """
+            components:
+              client: {target: Caller, priority: 20, uses: {x: server}, shared: 4KiB}
+              server: {target: Heartbeat, priority: 4}
+            """)
+        #expect(found.isSuperset(of: ["server change client", "server read client", "client change server"]))
+    }
+
+    /// They map the same constants and the same clock, and neither can write them.
+    @Test func sameProgramsShareNothing() throws {
+        let found = try harm(
+            "board: {cores: 2}\nmachines: {a: {kernel: {target: BenchGuest}, memory: 64MiB}, b: {kernel: {target: BenchGuest}, memory: 64MiB, core: 1}}"
+        )
+        #expect(found == [])
+    }
+
+    @Test func anEventPeerMayBeWaitedFor() throws {
+        let found = try harm(
+            "board: {cores: 2}\nmachines: {a: {kernel: {target: BenchGuest}, memory: 64MiB, event-peer: b}, b: {kernel: {target: BenchGuest}, memory: 64MiB, core: 1}}"
+        )
+        #expect(found == ["b stall a"])
+    }
+
+    /// Without an IOMMU a device accesses all memory.
+    @Test func aDriverCanDoEverything() throws {
+        let found = try harm(
+            "board: {cores: 2}\ncomponents: {a: {target: Heartbeat, devices: {rtc: pl031}}, b: {target: Heartbeat, core: 1}}"
+        )
+        #expect(found == ["b stall a", "b end a", "b change a", "b read a"])
+    }
+
+    // MARK: Supervision
+
+    @Test(arguments: ["escalate", "stop"]) func aGroupRestartsAsAWhole(onLimit: String) throws {
+        let found = try harm(
+            """
+            board: {cores: 2}
+            components:
+              a: {target: Heartbeat, restart: {on-limit: \(onLimit)}}
+              b: {target: Heartbeat, core: 1, restart: {on-limit: stop}}
+            groups: {g: {members: [a, b]}}
+            """)
+        #expect(found == (onLimit == "stop" ? [] : ["b end a"]))
+    }
+
+    /// A group's own limit bounds what reaches the group around it.
+    @Test(arguments: ["escalate", "stop"]) func aGroupEscalatesToTheNext(onLimit: String) throws {
+        let found = try harm(
+            """
+            board: {cores: 3}
+            components:
+              a: {target: Heartbeat}
+              b: {target: Heartbeat, core: 1}
+              c: {target: Heartbeat, core: 2}
+            groups:
+              inner: {members: [a, b], restart: {on-limit: \(onLimit)}}
+              outer: {members: [inner, c]}
+            """)
+        #expect(found.contains("b end a") && found.contains("a end b") && found.contains("a end c"))
+        #expect(found.contains("c end a") == (onLimit == "escalate"))
+    }
+
+    @Test(arguments: ["continue", "reset", "power-off"]) func theBoardMayEndEverything(action: String) throws {
+        let found = try harm(
+            "board: {cores: 2, on-failure: \(action)}\ncomponents: {a: {target: Heartbeat}, b: {target: Heartbeat, core: 1}}"
+        )
+        #expect(found == (action == "continue" ? [] : ["a end b", "b end a"]))
+    }
+
+    // MARK: Sentences
+
+    @Test(arguments: PlanDocumentTests.examples) func explainsEveryTenant(file: URL) throws {
+        let analysis = HarmAnalysis(try Manifest.load(path: file.path).planWithPlaceholders())
+        for tenant in analysis.plan.tenants.indices {
+            let text = analysis.explanation(of: tenant)
+            #expect(text.contains("It can be changed by:") || text.contains("Nobody else can change it."))
+            #expect(!text.contains("''") && !text.contains("Optional"))
+        }
+    }
+
+    /// The document names each pair in each of annex D's topics.
+    @Test func reportsEveryPair() throws {
+        let file = Repository.root.appendingPathComponent("examples/two-machines/system.yaml")
+        let manifest = try Manifest.load(path: file.path)
+        let analysis = HarmAnalysis(try manifest.planWithPlaceholders())
+        let seen = FaultInjection(
+            offender: "first", fault: "killed", observations: [.init(victim: "second", effect: nil)], commit: "abc")
+        let html = HarmReport(
+            analysis: analysis, manifest: manifest,
+            evidence: HarmEvidence(versions: [("Tool", "1 < 2")], injections: [seen])
+        ).html
+        for topic in ["Timing and execution", "Memory", "Exchange of information"] {
+            #expect(html.contains("<h2>\(topic)</h2>"))
+        }
+        #expect(html.components(separatedBy: "<td>second</td><td>first</td>").count == 4)
+        #expect(html.contains("killed: went on") && html.contains("1 &lt; 2"))
+        #expect(html.contains("free from interference"))
+    }
+
+    @Test(arguments: PlanDocumentTests.examples) func drawsEveryTenant(file: URL) throws {
+        let manifest = try Manifest.load(path: file.path)
+        let analysis = HarmAnalysis(try manifest.planWithPlaceholders())
+        var graph = SystemGraph(analysis, of: manifest)
+        let dot = graph.dot()
+        for tenant in analysis.plan.tenants { #expect(dot.contains("label=\"\(tenant.name)")) }
+        #expect(!dot.contains("class=offence"))
+    }
+
+    @Test func marksOffendingPaths() throws {
+        let file = Repository.manifests.appendingPathComponent("criticality-chain.yaml")
+        let manifest = try Manifest.load(path: file.path, askingForCriticality: false)
+        var graph = SystemGraph(HarmAnalysis(try manifest.planWithPlaceholders()), of: manifest)
+        #expect(graph.dot().components(separatedBy: "class=offence").count > 2)
+    }
+}
