@@ -57,7 +57,7 @@ import Testing
 
     /// The address of an extent, of which a driver tells its device; nothing else has one.
     @Test func anExtentHasAnAddress() {
-        let (first, second) = (bench.create(.extent, 8192), bench.create(.extent, 4096))
+        let (first, second) = (bench.create(.extent, 8192, alignment: 4096), bench.create(.extent, 4096, alignment: 4096))
         func address(_ slot: UInt32) -> UInt64 {
             bench.succeed(
                 .system, InitialSlot.system, form: SystemForm.extentAddress.rawValue, UInt64(slot)

@@ -28,7 +28,7 @@ extension HarmEvidence {
     }
 
     /// The file in which the system tests leave what they have tried on a system.
-    static func file(_ workspace: Workspace, _ system: String) -> URL {
+    package static func file(_ workspace: Workspace, _ system: String) -> URL {
         workspace.state.appendingPathComponent("injections/\(system).json")
     }
 
