@@ -169,9 +169,12 @@ public struct HarmReport {
 
     /// Returns the faults of the offender that were tried, and how the element fared.
     private func injections(_ offender: Int, _ victim: Int, _ topic: Topic) -> String {
-        let (offender, victim) = (analysis.plan.tenants[offender].name, analysis.plan.tenants[victim].name)
-        let tried = evidence.injections.filter { $0.offender == offender }.compactMap { injection -> String? in
-            guard let seen = injection.observations.first(where: { $0.victim == victim }) else { return nil }
+        let (name, victimName) = (analysis.plan.tenants[offender].name, analysis.plan.tenants[victim].name)
+        let tried = evidence.injections.filter { $0.offender == name }.compactMap { injection -> String? in
+            guard let seen = injection.observations.first(where: { $0.victim == victimName }) else { return nil }
+            let finding = seen.effect.flatMap { analysis.finding(victim: victim, offender: offender, $0) }
+            // Stalls and ends are what the trials look for, so a victim that went on is no evidence for other topics.
+            guard (finding.map(topicOf) ?? .timing) == topic else { return nil }
             return "\(escaped(injection.fault)): " + (seen.effect.map { "was \($0.participle)" } ?? "went on")
         }
         return tried.isEmpty ? "not tried" : tried.joined(separator: "<br>")
