@@ -229,7 +229,9 @@ import Testing
             #expect(html.contains("<h2>\(topic)</h2>"))
         }
         #expect(html.components(separatedBy: "<td>second</td><td>first</td>").count == 4)
-        #expect(html.contains("killed: went on") && html.contains("1 &lt; 2"))
+        // It says nothing about memory that nobody stood still.
+        #expect(html.components(separatedBy: "killed: went on").count == 2)
+        #expect(html.contains("1 &lt; 2"))
         #expect(html.contains("free from interference"))
     }
 

@@ -39,7 +39,7 @@ private struct HarmTrial {
     private(set) var seen: Set<String> = []
     private(set) var surprises: [String] = []
 
-    /// Of the system that is made for it.
+    /// Harm that must be seen in `Tests/Systems/harm.yaml`, because otherwise the trials would show nothing.
     let mustHappen = [
         "client stall server", "low stall client", "low stall server", "listener stall ringer", "right end left",
         "left end right", "ringer stall listener", "left stall listener",
@@ -104,7 +104,7 @@ private struct HarmTrial {
 
     private func index(_ name: String) -> Int { analysis.plan.tenants.firstIndex { $0.name == name } ?? -1 }
 
-    /// Whether a part says nothing until the deadline; a machine is asked.
+    /// Returns whether a part says nothing until the deadline. A machine is asked, because it may have nothing to say.
     private func isSilent(_ name: String, until deadline: ContinuousClock.Instant) -> Bool {
         if machines.contains(name) { return (try? system.run("true", on: name, timeout: .seconds(10))) == nil }
         guard speakers.contains(name) else { return false }
@@ -112,7 +112,7 @@ private struct HarmTrial {
         return (try? system.wait(for: "\n", on: name, timeout: rest)) == nil
     }
 
-    /// How often each part has died, as root says.
+    /// Returns how often each part has died, as root says.
     private func deaths() throws -> [String: Int] {
         try system.forget("root")
         try system.type("restarts\n", on: "root")
@@ -148,7 +148,7 @@ private struct HarmTrial {
         while ContinuousClock.now < end { system.listen(for: end - .now) }
     }
 
-    /// The faults with their victims, and predictions of standing still or ending that never came true.
+    /// Lists the faults with their victims, and the predictions of stalls and ends that never came true.
     var summary: String {
         var lines = ["\(system.name):"]
         for injection in injections {

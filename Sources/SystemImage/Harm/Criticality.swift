@@ -1,6 +1,6 @@
 import Yams
 
-/// How much harm the failure of a part does to people, as an automotive safety integrity level of ISO 26262.
+/// Grades the harm that the failure of a part does to people, as an automotive safety integrity level of ISO 26262.
 ///
 /// `QM` is for parts without a safety requirement. The names are those of ISO 26262 because the report speaks of freedom
 /// from interference in its terms. Numbers would not say in which direction they count.
@@ -17,7 +17,7 @@ public enum Criticality: Int, CaseIterable, Comparable, Sendable {
     public static func < (left: Criticality, right: Criticality) -> Bool { left.rawValue < right.rawValue }
 }
 
-/// A harm that the author of a manifest accepts: the exception to a rule, with its reason.
+/// Records a harm that the author of a manifest accepts, with the reason.
 public struct AcceptedHarm: Sendable, Equatable {
     /// A machine, a component or a group.
     public var offender: String
@@ -25,25 +25,25 @@ public struct AcceptedHarm: Sendable, Equatable {
     public var reason: String
 }
 
-/// What the manifest says about the criticality of a machine, a component or a group.
+/// Holds the keys `criticality` and `accept` of a machine, a component or a group.
 public struct CriticalityDescription: Sendable, Equatable {
-    /// Nil: that of its group, and `QM` without one.
+    /// Nil if the part takes the level of its group, or `QM` without one.
     public var level: Criticality?
     public var accepted: [AcceptedHarm] = []
 
     public init() {}
 }
 
-/// As above, with the places that checks point at.
+/// Adds the places at which checks point to a `CriticalityDescription`.
 struct CriticalityDeclaration {
     var description = CriticalityDescription()
     var mark: Mark?
-    /// Of each accepted harm.
+    /// The place of each accepted harm.
     var acceptedMarks: [Mark?] = []
 }
 
 extension ManifestSection {
-    /// `criticality` and `accept`.
+    /// Reads the keys `criticality` and `accept`.
     func criticality() -> CriticalityDeclaration {
         var declaration = CriticalityDeclaration()
         declaration.mark = has("criticality") ? node("criticality")?.mark : mark
@@ -81,6 +81,6 @@ extension ManifestSection {
 }
 
 extension HarmEffect {
-    /// Those that a manifest's levels rule out. Reading is no failure of a safety function.
+    /// The effects that a manifest's levels rule out. Reading is none of them, because it fails no safety function.
     static let checked: [HarmEffect] = [.stall, .end, .change]
 }

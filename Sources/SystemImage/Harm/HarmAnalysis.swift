@@ -27,10 +27,10 @@ public struct HarmAnalysis: Sendable {
         }
     }
 
-    /// Everything that can be done to a tenant, ordered by effect and offender.
+    /// Returns everything that can be done to a tenant, ordered by effect and offender.
     public func findings(victim: Int) -> [HarmFinding] { HarmEffect.allCases.flatMap { findings(victim: victim, $0) } }
 
-    /// Everything that can be done to anybody.
+    /// Returns everything that any tenant can do to another.
     public var findings: [HarmFinding] { plan.tenants.indices.flatMap { findings(victim: $0) } }
 
     public func finding(victim: Int, offender: Int, _ effect: HarmEffect) -> HarmFinding? {
@@ -39,11 +39,11 @@ public struct HarmAnalysis: Sendable {
 
     // MARK: Chains
 
-    /// A question whose answers are all offenders.
+    /// Asks for the offenders that can do something to a tenant.
     private enum Question: Hashable {
         case whoStalls(Int)
-        /// As above, without those who only take the core. The tenant is called by one whose time they cannot take,
-        /// and that caller lends it time.
+        /// Leaves out offenders that only take the core, because the tenant's caller lends it time that they cannot
+        /// take.
         case whoStallsByOtherThanTime(Int)
         case whoEnds(Int)
         case whoChanges(Int)
@@ -95,7 +95,7 @@ public struct HarmAnalysis: Sendable {
         }
     }
 
-    /// The questions whose answers can do the same by way of this link's offender.
+    /// Returns the questions whose answers can do the same harm by way of this link's offender.
     private func followUps(of link: HarmLink, _ question: Question) -> [Question] {
         let offender = link.offender
         switch question {
@@ -114,10 +114,10 @@ public struct HarmAnalysis: Sendable {
     }
 }
 
-/// A delay that has a bound, so that it is no stall.
+/// Describes a delay that has a bound, so that it is no stall.
 public struct HarmBound: Sendable {
     public var victim: Int
-    /// Nil: root.
+    /// Nil if root causes the delay.
     public var offender: Int?
     public var text: String
 }

@@ -1,6 +1,6 @@
 import ABI
 
-/// A way in which one tenant can harm another.
+/// Names a way in which one tenant can harm another.
 public enum HarmEffect: String, CaseIterable, Sendable, Codable {
     /// The victim stands still, or goes without a service, for as long as the offender likes.
     case stall
@@ -11,7 +11,7 @@ public enum HarmEffect: String, CaseIterable, Sendable, Codable {
     /// The offender learns what the victim's memory holds, or memory that it shares.
     case read
 
-    /// As a sentence needs it: "V can be … by O".
+    /// The word for the sentence "V can be … by O".
     public var participle: String {
         switch self {
         case .stall: "stalled"
@@ -22,7 +22,7 @@ public enum HarmEffect: String, CaseIterable, Sendable, Codable {
     }
 }
 
-/// One step by which a tenant can harm another: a fact of the plan.
+/// Links an offender to a victim by one fact of the plan.
 public struct HarmLink: Sendable {
     /// Indices of tenants.
     public var victim: Int
@@ -87,7 +87,7 @@ public struct HarmLink: Sendable {
     }
 }
 
-/// A pair of tenants with an effect, and the shortest chain of links that leads from the victim to the offender.
+/// Names a victim, an offender and an effect, with the shortest chain of links that leads from one to the other.
 public struct HarmFinding: Sendable {
     public var victim: Int
     public var offender: Int

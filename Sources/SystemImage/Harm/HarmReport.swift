@@ -1,6 +1,6 @@
 import ABI
 
-/// What a report says about where the analysis and the faults come from.
+/// Tells the reader of a report where the analysis and the faults come from.
 public struct HarmEvidence: Sendable {
     /// Names with values: versions of the tool, the compiler and the emulator, and the hash of the image.
     public var versions: [(name: String, value: String)]
@@ -12,7 +12,7 @@ public struct HarmEvidence: Sendable {
     }
 }
 
-/// A fault that was tried on a running system, with its victims.
+/// Records a fault that was tried on a running system, with its victims.
 public struct FaultInjection: Codable, Sendable {
     /// The tenant that was killed or hung.
     public var offender: String
@@ -24,7 +24,7 @@ public struct FaultInjection: Codable, Sendable {
 
     public struct Observation: Codable, Sendable {
         public var victim: String
-        /// Nil: it went on.
+        /// Nil if the victim went on.
         public var effect: HarmEffect?
 
         public init(victim: String, effect: HarmEffect?) { (self.victim, self.effect) = (victim, effect) }
@@ -35,7 +35,7 @@ public struct FaultInjection: Codable, Sendable {
     }
 }
 
-/// The analysis as a document for a safety engineer: freedom from interference as ISO 26262-6, annex D, divides it.
+/// Writes the analysis as a document for a safety engineer, divided as ISO 26262-6, annex D, divides interference.
 public struct HarmReport {
     let analysis: HarmAnalysis
     let manifest: Manifest
@@ -45,7 +45,7 @@ public struct HarmReport {
         (self.analysis, self.manifest, self.evidence) = (analysis, manifest, evidence)
     }
 
-    /// Annex D's kinds of interference.
+    /// The kinds of interference of annex D.
     private enum Topic: String, CaseIterable {
         case timing = "Timing and execution"
         case memory = "Memory"
@@ -120,7 +120,7 @@ public struct HarmReport {
             + table(["Element", "Offender", "Claim", "Support from the plan", "Fault injection"], rows)
     }
 
-    /// Memory that both ends have on purpose is a way to exchange information; all other access to memory is not.
+    /// Counts memory that both ends have on purpose as a way to exchange information.
     private func topicOf(_ finding: HarmFinding) -> Topic {
         switch finding.effect {
         case .stall, .end:
@@ -167,11 +167,14 @@ public struct HarmReport {
         return "<ul>\(lines.joined())</ul>"
     }
 
-    /// The faults of the offender that were tried, and how the element fared. A fault is tried once for all topics.
+    /// Returns the faults of the offender that were tried, and how the element fared.
     private func injections(_ offender: Int, _ victim: Int, _ topic: Topic) -> String {
-        let (offender, victim) = (analysis.plan.tenants[offender].name, analysis.plan.tenants[victim].name)
-        let tried = evidence.injections.filter { $0.offender == offender }.compactMap { injection -> String? in
-            guard let seen = injection.observations.first(where: { $0.victim == victim }) else { return nil }
+        let (name, victimName) = (analysis.plan.tenants[offender].name, analysis.plan.tenants[victim].name)
+        let tried = evidence.injections.filter { $0.offender == name }.compactMap { injection -> String? in
+            guard let seen = injection.observations.first(where: { $0.victim == victimName }) else { return nil }
+            let finding = seen.effect.flatMap { analysis.finding(victim: victim, offender: offender, $0) }
+            // Stalls and ends are what the trials look for, so a victim that went on is no evidence for other topics.
+            guard (finding.map(topicOf) ?? .timing) == topic else { return nil }
             return "\(escaped(injection.fault)): " + (seen.effect.map { "was \($0.participle)" } ?? "went on")
         }
         return tried.isEmpty ? "not tried" : tried.joined(separator: "<br>")

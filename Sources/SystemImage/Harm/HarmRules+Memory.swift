@@ -2,7 +2,7 @@ import ABI
 
 // Memory that two tenants have, and devices that reach all of it.
 extension HarmRules {
-    /// A piece of an extent that a tenant has mapped, or may map.
+    /// Describes a piece of an extent that a tenant has mapped, or may map.
     private struct Share {
         var tenant: Int
         var range: Range<UInt64>
@@ -39,8 +39,8 @@ extension HarmRules {
         }
     }
 
-    /// A device that its driver programs can access all memory, and the plan does not say which devices do so. The
-    /// console driver's port is a PL011, which does not.
+    /// Lets each driver do everything, because the plan does not say which devices access memory. The console driver is
+    /// left out, because its port is a PL011, which accesses none.
     mutating func addDevices() {
         for (index, edge) in plan.edges.enumerated() {
             guard case .map(let extent, let space, _, _, _, let rights, _) = edge.action, let driver = owner(space),

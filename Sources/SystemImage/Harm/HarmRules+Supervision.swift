@@ -29,7 +29,7 @@ extension HarmRules {
         }
     }
 
-    /// The tenants of a group and of the groups in it.
+    /// Returns the tenants of a group and of the groups in it.
     func members(of group: Int) -> [Int] {
         plan.tenants.indices.filter { tenant in
             var parent = plan.tenants[tenant].parent

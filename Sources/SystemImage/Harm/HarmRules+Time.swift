@@ -2,7 +2,7 @@ import ABI
 
 // The cores: who can keep whom off, because nothing bounds the time of the more urgent one.
 extension HarmRules {
-    /// The time of a tenant's threads or virtual CPUs on a core.
+    /// Describes the time of one of a tenant's threads or virtual CPUs.
     private struct Time {
         var tenant: Int
         var core: Int
@@ -35,7 +35,7 @@ extension HarmRules {
         addLimited(victim, core, least, urgent.filter { $0.allowance != .unlimited })
     }
 
-    /// One time for each tenant, because more would say the same.
+    /// Returns one time for each tenant, because more would say the same.
     private func mostUrgent(_ times: [Time]) -> [Time] {
         Dictionary(grouping: times, by: \.tenant).values.compactMap { $0.max { $0.priority < $1.priority } }
             .sorted { $0.tenant < $1.tenant }
@@ -56,7 +56,7 @@ extension HarmRules {
         }
     }
 
-    /// The tenants that run on the time of this one, because it calls them or they serve its faults, and so on.
+    /// Returns the tenants that run on the time of this one, because it calls them, directly or through others.
     private func servers(of client: Int) -> [Int] {
         var servers: Set<Int> = []
         var rest = [client]
@@ -68,7 +68,7 @@ extension HarmRules {
         return servers.subtracting([client]).sorted()
     }
 
-    /// Budgets bound a delay as long as they leave something.
+    /// Adds bounds for tenants with budgets, or stalls if all budgets together take the whole core.
     private mutating func addLimited(_ victim: Int, _ core: Int, _ least: Time, _ urgent: [Time]) {
         let isBelowRoot = core == RootTime.core && least.priority <= RootTime.priority
         let sum = urgent.reduce(isBelowRoot ? RootTime.share : 0) { $0 + $1.share }
@@ -90,7 +90,7 @@ extension HarmRules {
     }
 }
 
-/// How root runs once the tenants do (docs/caveats.md, "Supervision").
+/// Describes how root runs once the tenants do (docs/caveats.md, "Supervision").
 enum RootTime {
     static let core = 0
     static let priority = 30

@@ -5,9 +5,9 @@ struct HarmRules {
     let plan: Plan
     private(set) var links: [HarmLink] = []
     var bounds: [HarmBound] = []
-    /// Who calls whom, for faults as well.
+    /// The pairs of which one calls the other, by `uses` or by a fault.
     var calls: [(client: Int, server: Int)] = []
-    /// Who can wake whom.
+    /// The pairs of which one can wake the other.
     var wakes: [(sender: Int, receiver: Int)] = []
 
     init(_ plan: Plan) { self.plan = plan }
@@ -32,12 +32,12 @@ struct HarmRules {
         for effect in HarmEffect.allCases { add(effect, of: victim, by: offender, cause, edges) }
     }
 
-    /// The tenant to which a node belongs; nil: the system.
+    /// Returns the tenant to which a node belongs, or nil if it is the system's.
     func owner(_ node: Plan.NodeID) -> Int? {
         if case .tenant(let index) = plan.nodes[node].owner { index } else { nil }
     }
 
-    /// The tenant whose thread serves a portal.
+    /// Returns the tenant whose thread serves a portal.
     func server(of portal: Plan.NodeID) -> Int? {
         for edge in plan.edges {
             if case .portal(portal, let thread) = edge.action { return owner(thread) }
@@ -45,7 +45,7 @@ struct HarmRules {
         return owner(portal)
     }
 
-    /// The tenants that hear of a notification.
+    /// Returns the tenants that hear of a notification.
     func receivers(of notification: Plan.NodeID) -> Set<Int> {
         var receivers: Set<Int> = []
         for edge in plan.edges {
@@ -113,7 +113,7 @@ struct HarmRules {
         return plan.tenants[client].resources.first { $0.kind == .portal && $0.slot == slot }?.name ?? ""
     }
 
-    /// A sender that wakes receivers as often as it likes, and for whose news they may wait.
+    /// Adds a sender that wakes receivers as often as it likes, and for whose news they may wait.
     private mutating func ring(from sender: Int, _ notification: Plan.NodeID, _ feature: Plan.Feature, _ index: Int) {
         for receiver in receivers(of: notification) where receiver != sender {
             wakes.append((sender, receiver))

@@ -23,7 +23,7 @@ struct CriticalityCheck {
     let analysis: HarmAnalysis
     let manifest: Manifest
     let source: ManifestSource
-    /// Of machines, components and groups, by name, with their titles.
+    /// The declarations of machines, components and groups, by name, with their titles.
     let declarations: [String: (title: String, criticality: CriticalityDeclaration)]
 
     func run() {
@@ -83,12 +83,12 @@ struct CriticalityCheck {
 }
 
 extension Manifest {
-    /// A machine's or component's level: its own, or that of the nearest group that has one.
+    /// Returns a machine's or component's own level, or that of the nearest group that has one.
     public func criticality(of tenant: String) -> Criticality {
         partsAround(tenant).lazy.compactMap { levels[$0]?.level }.first ?? .qm
     }
 
-    /// The tenant and the groups around it, from the inside.
+    /// Returns the tenant and the groups around it, from the inside.
     func partsAround(_ tenant: String) -> [String] {
         var parts = [tenant]
         while let group = groups.first(where: { $0.members.contains(parts.last ?? "") }), !parts.contains(group.name) {

@@ -1,6 +1,6 @@
 import ABI
 
-/// A system as a picture, in the language of graphviz: tenants, calls, memory, interrupts and groups.
+/// Draws a system in the language of graphviz, with its tenants, calls, memory, interrupts and groups.
 public struct SystemGraph {
     let plan: Plan
     let levels: [Int: Criticality]
@@ -21,7 +21,7 @@ public struct SystemGraph {
             : [:]
     }
 
-    /// The text for graphviz's program `dot`.
+    /// Returns the text for graphviz's program `dot`.
     public mutating func dot() -> String {
         lines = [
             "digraph system {", "  rankdir=LR; bgcolor=transparent; compound=true; nodesep=0.35; ranksep=0.9;",
@@ -115,7 +115,7 @@ public struct SystemGraph {
         }
     }
 
-    /// Memory that two tenants have, but for that of consoles and connections, which is drawn with them.
+    /// Adds memory that two tenants have, without that of consoles and connections, which is drawn with them.
     private mutating func addMemory() {
         let rules = HarmRules(plan)
         var known: Set<Plan.NodeID> = []
@@ -153,7 +153,7 @@ public struct SystemGraph {
             ? " class=offence color=\"#cf222e\" fontcolor=\"#cf222e\" penwidth=2.5" : " color=\"\(color)\""
     }
 
-    /// Paths that no other edge shows: the core, a group, the board.
+    /// Adds the paths that no other edge shows, because they lead through a core, a group or the board.
     private mutating func addOffences() {
         var drawn: Set<String> = []
         for link in offences.lazy.flatMap(\.chain) {
@@ -199,7 +199,7 @@ public struct SystemGraph {
 }
 
 extension Manifest {
-    /// Harm by something less critical that no exception allows.
+    /// Returns the harm by something less critical that no exception allows.
     public func offences(_ analysis: HarmAnalysis) -> [HarmFinding] {
         analysis.findings.filter { isOffence($0, analysis.plan) && exceptions(to: $0, analysis.plan).isEmpty }
     }
@@ -213,7 +213,7 @@ extension Manifest {
             && criticality(of: offender.name) < criticality(of: victim.name)
     }
 
-    /// The parts whose `accept` allows a finding, each with the number of the exception.
+    /// Returns the parts whose `accept` allows a finding, each with the number of the exception.
     public func exceptions(to finding: HarmFinding, _ plan: Plan) -> [(part: String, number: Int)] {
         let offenders = partsAround(plan.tenants[finding.offender].name)
         return partsAround(plan.tenants[finding.victim].name).flatMap { part -> [(String, Int)] in

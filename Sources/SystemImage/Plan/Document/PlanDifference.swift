@@ -1,6 +1,6 @@
 import Foundation
 
-/// The lines that two plans do not have in common, section by section.
+/// Holds the lines that two plans do not have in common, section by section.
 public struct PlanDifference: CustomStringConvertible, Sendable {
     struct Section: Sendable {
         var title: String

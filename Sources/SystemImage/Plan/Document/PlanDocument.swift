@@ -1,7 +1,7 @@
 import Foundation
 
-/// A plan in a form that people and programs read: entries with named values, in an order that does not depend on the
-/// order in which the plan was made.
+/// Shows a plan to people and programs as entries with named values, in an order that does not depend on the order in
+/// which the plan was made.
 ///
 /// It leaves out what changes without a reason that a reader cares about: root's slots, and places in the image.
 public struct PlanDocument: Equatable, Sendable {
