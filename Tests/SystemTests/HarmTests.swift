@@ -2,7 +2,7 @@ import Foundation
 import SystemImage
 import Testing
 
-@testable import entente
+@testable import Tool
 
 extension SystemTests {
     /// The analysis of who can harm whom, against systems that run: each part is killed and hung in turn, and whatever
