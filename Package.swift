@@ -106,7 +106,8 @@ let boardTargets: [Target] = [
     .target(name: "HostileSupport", dependencies: ["GuestHardware", "GuestSupport"], path: "Guests/Hostile/Support"),
 ]
 
-/// With ENTENTE_THREADS the core's tests are those that run several threads: the thread sanitizer finds nothing in others.
+/// With ENTENTE_THREADS the core's tests are those that run several threads: the thread sanitizer finds nothing in
+/// others.
 let hasThreadTestsOnly = Context.environment["ENTENTE_THREADS"] != nil
 /// The tests of `KernelCoreTests` that run several threads, and what they need. A test checks that none is missing.
 let threadTests = [

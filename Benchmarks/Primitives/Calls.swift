@@ -2,8 +2,8 @@ import ABI
 import Entente
 import RuntimeSupport
 
-/// Call and reply through a portal of a thread in another address space on the same core: the client calls in a loop, the
-/// server replies and waits in one operation. Two switches of address space a turn.
+/// Call and reply through a portal of a thread in another address space on the same core: the client calls in a loop,
+/// the server replies and waits in one operation. Two switches of address space a turn.
 func measureCalls(_ workshop: inout Workshop) {
     let silent = workshop.create(.portal, UInt64(workshop.thread(.silent)))
     require(call(silent), "call the silent server")

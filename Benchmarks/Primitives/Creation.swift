@@ -4,8 +4,8 @@ import RuntimeSupport
 
 // Making threads and components.
 
-/// A thread in an address space that exists: created with its time, configured, given its stack and entry, started. It is less
-/// urgent than who starts it, and so does not run yet.
+/// A thread in an address space that exists: created with its time, configured, given its stack and entry, started. It
+/// is less urgent than who starts it, and so does not run yet.
 func measureThreads(_ workshop: inout Workshop) {
     let turns: UInt64 = 64
     let first = workshop.reserveSlots(UInt32(2 &* turns))
@@ -25,7 +25,9 @@ func measureThreads(_ workshop: inout Workshop) {
     }
     require(failures == 0, "create a thread", status: .ok)
     report("thread.create", ticks: full &- empty, turns: turns)
-    for turn in 0..<2 &* UInt32(turns) { require(revoke(first &+ turn, .delete) == .ok, "delete a thread", status: .ok) }
+    for turn in 0..<2 &* UInt32(turns) {
+        require(revoke(first &+ turn, .delete) == .ok, "delete a thread", status: .ok)
+    }
 }
 
 /// Less urgent than the client.
@@ -36,7 +38,8 @@ private func create(_ kind: ObjectKind, _ slot: UInt32, _ parameter: UInt64 = 0)
         .create, Selector(slot: InitialSlot.firstRegion, form: UInt32(kind.rawValue)), Words(parameter, UInt64(slot)))
 }
 
-/// A component of its own: region, table, address space, the program out of the image, stack, time, thread; until it runs and says so.
+/// A component of its own: region, table, address space, the program out of the image, stack, time, thread; until it
+/// runs and says so.
 func measureComponent(_ workshop: inout Workshop) {
     let turns: UInt64 = 8
     let heard = workshop.create(.notification)

@@ -1,8 +1,8 @@
 import ABI
 import Entente
 
-// Measures the kernel's primitives. It starts in root's place, so everything is there to build what is measured: threads in
-// a second address space, notifications, a virtual CPU. Nothing else runs.
+// Measures the kernel's primitives. It starts in root's place, so everything is there to build what is measured:
+// threads in a second address space, notifications, a virtual CPU. Nothing else runs.
 
 /// The client of every measurement.
 @c(entente_main)

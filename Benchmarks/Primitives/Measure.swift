@@ -27,8 +27,8 @@ func ticks(_ turns: UInt64, _ body: (UInt64) -> Void) -> UInt64 {
     return Clock.now &- start
 }
 
-/// Prints a row `bench: NAME INSTRUCTIONS` with one decimal. Under `-icount shift=0` an instruction takes a nanosecond, so a
-/// tick of the counter of 62.5 MHz is 16 of them.
+/// Prints a row `bench: NAME INSTRUCTIONS` with one decimal. Under `-icount shift=0` an instruction takes a nanosecond,
+/// so a tick of the counter of 62.5 MHz is 16 of them.
 func report(_ name: StaticString, ticks: UInt64, turns: UInt64) {
     let tenths = (ticks &* (10_000_000_000 / Clock.frequency) &+ turns / 2) / turns
     write("bench: ")

@@ -17,7 +17,9 @@ func measureLongCalls(_ workshop: inout Workshop) {
     entente_write64(place, 7)
     let call = Selector(slot: portal, form: MessageShape(length: longest).bits)
     // The server adds 1 to the last word: it went there and came back.
-    require(invoke(.call, call).arrivedWords == longest && entente_read64(place) == 8, "get a long message back", status: .ok)
+    require(
+        invoke(.call, call).arrivedWords == longest && entente_read64(place) == 8, "get a long message back",
+        status: .ok)
     measure("ipc.call-reply.64w") { _ in invoke(.call, call) }
     require(entente_read64(place) == 8 &+ turnsOfMeasure &+ 1, "have every long message answered", status: .ok)
 }

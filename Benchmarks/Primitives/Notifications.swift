@@ -19,8 +19,8 @@ func measureNotifications(_ workshop: inout Workshop) {
     measureInjection(&workshop)
 }
 
-/// An interrupt of a virtual CPU, raised by a system call: a signal of a notification that is bound to it. The virtual CPU does
-/// not run, so that the figure is that of the call alone.
+/// An interrupt of a virtual CPU, raised by a system call: a signal of a notification that is bound to it. The virtual
+/// CPU does not run, so that the figure is that of the call alone.
 private func measureInjection(_ workshop: inout Workshop) {
     let interrupt: UInt64 = 40
     let virtualCPU = workshop.create(.virtualCPU)

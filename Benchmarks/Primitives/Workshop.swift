@@ -34,7 +34,8 @@ struct Workshop {
 
     /// An object; its capability's slot.
     mutating func create(
-        _ kind: ObjectKind, _ parameter: UInt64 = 0, alignment: UInt64 = 4096, of region: UInt32 = InitialSlot.firstRegion
+        _ kind: ObjectKind, _ parameter: UInt64 = 0, alignment: UInt64 = 4096,
+        of region: UInt32 = InitialSlot.firstRegion
     ) -> UInt32 {
         let slot = reserveSlots(1)
         let selector = Selector(slot: region, form: UInt32(kind.rawValue))
@@ -69,8 +70,8 @@ struct Workshop {
         return thread
     }
 
-    /// A component of its own, all of it out of one region, whose slot this returns. It is more urgent and so runs at once. Its
-    /// slots are used again.
+    /// A component of its own, all of it out of one region, whose slot this returns. It is more urgent and so runs at
+    /// once. Its slots are used again.
     mutating func buildComponent(_ role: Role, _ heard: UInt32) -> UInt32 {
         let before = nextSlot
         defer { nextSlot = before }
@@ -108,7 +109,8 @@ struct Workshop {
     }
 
     /// Read-only segments lie in the image; a writable one is copied, so that the spaces share nothing that changes.
-    private mutating func mapSegment(_ segment: ProgramSegment, _ image: UInt64, into space: UInt32, of region: UInt32) {
+    private mutating func mapSegment(_ segment: ProgramSegment, _ image: UInt64, into space: UInt32, of region: UInt32)
+    {
         let rights = Rights(rawValue: UInt8(truncatingIfNeeded: segment.rights))
         guard rights.contains(.write) else {
             map(

@@ -34,8 +34,8 @@ private enum TestPage: UInt64 {
     case handOver = 0x0B00_0008
     case absence = 0x0B00_0010
 
-    /// How often the monitor gives way for `absence`: longer than the other machine's two loops of 10,000 turns, and over
-    /// before its third loop ends.
+    /// How often the monitor gives way for `absence`: longer than the other machine's two loops of 10,000 turns, and
+    /// over before its third loop ends.
     static let absentTurns = 30_000
 
     /// The register that the machine loads from, if that is why this came.

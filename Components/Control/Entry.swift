@@ -1,9 +1,10 @@
 import Entente
 
-// A control loop: once a period it reads a sensor, computes and commands an actuator, whatever the machines beside it do.
-// It simulates the motor here; the driver of a real one would have `Registers`.
+// A control loop: once a period it reads a sensor, computes and commands an actuator, whatever the machines beside it
+// do. It simulates the motor here; the driver of a real one would have `Registers`.
 //
-// Argument 0: the period in microseconds (0: 1000). Argument 1: after how many periods the latencies are reported (0: 10,000).
+// Argument 0: the period in microseconds (0: 1000). Argument 1: after how many periods the latencies are reported (0:
+// 10,000).
 
 @c(entente_main)
 func ententeMain(_ argument: UInt64) {

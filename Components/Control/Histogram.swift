@@ -1,5 +1,5 @@
-/// Counts values in buckets whose width is a 32nd of their value or less: exact below 64, and never more than about 3 % off.
-/// `Guests/Linux/histogram.h` has the same.
+/// Counts values in buckets whose width is a 32nd of their value or less: exact below 64, and never more than about 3 %
+/// off. `Guests/Linux/histogram.h` has the same.
 struct Histogram {
     private var counts = InlineArray<928, UInt32>(repeating: 0)
     private(set) var count: UInt64 = 0

@@ -15,7 +15,11 @@ struct Memory {
     mutating func create(_ node: PlanNode, isFirst: Bool) {
         let kind = ObjectKind(rawValue: UInt8(truncatingIfNeeded: node.kind)) ?? .none
         let answer = make(kind, node)
-        if isFirst { account.add(kind, node.parameter, taken: kind == .interrupt ? ObjectSize.interrupt : answer.words.w0, isOfEstate: node.region != 0) }
+        if isFirst {
+            account.add(
+                kind, node.parameter, taken: kind == .interrupt ? ObjectSize.interrupt : answer.words.w0,
+                isOfEstate: node.region != 0)
+        }
         if isFirst, node.isCleared != 0 { clear(UInt32(node.slot), size: node.parameter) }
     }
 
@@ -49,8 +53,8 @@ struct Memory {
         fail("the board's RAM does not suffice: cannot create an object", status)
     }
 
-    /// Cuts all RAM that is left into regions whose sizes are powers of two, the largest first, and so learns how much it
-    /// is. Nothing else can be created of the board's RAM afterwards.
+    /// Cuts all RAM that is left into regions whose sizes are powers of two, the largest first, and so learns how much
+    /// it is. Nothing else can be created of the board's RAM afterwards.
     mutating func settle() {
         var slot = UInt32(BootPlan.header.firstUnusedSlot)
         for region in 0..<InitialSlot.regionCount {
@@ -103,7 +107,8 @@ struct Memory {
 
     /// Copies a piece of the image into an extent, at a multiple of 4 KiB.
     func copy(imageOffset: UInt64, size: UInt64, to extent: UInt32, at offset: UInt64) {
-        precondition(imageOffset <= BootPlan.image.size && size <= BootPlan.image.size - imageOffset, "beyond the image")
+        precondition(
+            imageOffset <= BootPlan.image.size && size <= BootPlan.image.size - imageOffset, "beyond the image")
         var done: UInt64 = 0
         while done < size {
             let part = min(size - done, Memory.viewSize)

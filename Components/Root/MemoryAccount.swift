@@ -29,8 +29,8 @@ struct MemoryAccount {
         if isOfEstate { lost -= taken }
     }
 
-    /// One line of `NAME KIBIBYTES` pairs. `kernel` is the remainder: the kernel with its data, root's own objects, which
-    /// the kernel made, and RAM that the kernel could not hand out.
+    /// One line of `NAME KIBIBYTES` pairs. `kernel` is the remainder: the kernel with its data, root's own objects,
+    /// which the kernel made, and RAM that the kernel could not hand out.
     func write(to console: Console) {
         let image = BootPlan.image
         var total: UInt64 = 0

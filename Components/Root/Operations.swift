@@ -13,7 +13,8 @@ func create(
 
 /// Maps a part of an extent into a space. `slot` of root's table receives the mapping.
 func map(
-    _ space: UInt32, _ extent: UInt32, _ address: UInt64, offset: UInt64 = 0, size: UInt64, rights: UInt64, in slot: UInt32
+    _ space: UInt32, _ extent: UInt32, _ address: UInt64, offset: UInt64 = 0, size: UInt64, rights: UInt64,
+    in slot: UInt32
 ) -> Status {
     var done: UInt64 = 0
     while done < size {

@@ -9,7 +9,8 @@ extension PlanExecutor {
         let words = edge.words
         switch PlanEdgeKind(rawValue: edge.kind) {
         case .capability: return invokeUntilDone(.derive, Selector(slot: edge[0]), edge.operands(from: 1)).status
-        case .map: return map(edge[0], edge[1], words[2], offset: words[3], size: words[4], rights: words[5], in: edge[6])
+        case .map:
+            return map(edge[0], edge[1], words[2], offset: words[3], size: words[4], rights: words[5], in: edge[6])
         case .configure: return contextControl(edge[0], .configure, edge.operands(from: 1)).status
         case .time: return configureTime(edge)
         case .stopped: return contextControl(edge[0], .bindStopped, edge.operands(from: 1)).status
@@ -30,7 +31,8 @@ extension PlanExecutor {
                 Words(words[1], 2, words[2], words[3])
             ).status
         case .contents: memory.copy(imageOffset: words[2], size: words[3], to: edge[0], at: words[1])
-        case .lives: write(edge.owner == PlanOwner.system ? 0 : tenants[Int(edge.owner) - 1].deaths, edge[0], at: words[1])
+        case .lives:
+            write(edge.owner == PlanOwner.system ? 0 : tenants[Int(edge.owner) - 1].deaths, edge[0], at: words[1])
         case .seed: writeSeed(edge)
         case .physicalAddress:
             let answer = invoke(.system, system(.extentAddress), Words(words[0]))

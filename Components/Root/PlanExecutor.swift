@@ -2,8 +2,8 @@ import ABI
 import Entente
 import Supervision
 
-/// Executes the plan. The first time all of it; when a tenant dies, root takes back what the tenant owned; when it starts
-/// again, root executes the tenant's part, and the edges that it shares with those who live.
+/// Executes the plan. The first time all of it; when a tenant dies, root takes back what the tenant owned; when it
+/// starts again, root executes the tenant's part, and the edges that it shares with those who live.
 struct PlanExecutor: ~Copyable {
     var memory: Memory
     var tenants: FixedTable<TenantState>

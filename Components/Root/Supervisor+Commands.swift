@@ -2,7 +2,8 @@ import ABI
 import Entente
 import Supervision
 
-// Root's console takes commands: `kill NAME`, `restarts`, `machine NAME`, `help`. Only who holds the board's serial line can type there.
+// Root's console takes commands: `kill NAME`, `restarts`, `machine NAME`, `help`. Only who holds the board's serial
+// line can type there.
 extension Supervisor {
     mutating func readCommands() {
         while let byte = Console().take() {

@@ -23,7 +23,7 @@ public enum SerialPort {
 public func write(_ text: StaticString) {
     text.withUTF8Buffer { buffer in
         // SAFETY: the buffer of a literal is valid for ever, and only its own elements are visited.
-        for unsafe byte in unsafe buffer { SerialPort.put(byte) }
+        for index in 0..<buffer.count { SerialPort.put(unsafe buffer[index]) }
     }
 }
 

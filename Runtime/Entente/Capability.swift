@@ -5,8 +5,8 @@ public protocol CapabilityKind {}
 
 /// Names a capability that came with a message, or that goes with one. It is a typed parameter of interfaces.
 ///
-/// The type is the sender's claim. Only the kernel knows the capability's kind, and it answers `badCapability` when a peer
-/// has sent another one.
+/// The type is the sender's claim. Only the kernel knows the capability's kind, and it answers `badCapability` when a
+/// peer has sent another one.
 public struct Capability<Kind: CapabilityKind>: Parameter, Equatable, Sendable {
     public let slot: UInt32
     /// The rights that a receiver gets.
@@ -148,6 +148,8 @@ public enum ReceivedSlots {
             status = invoke(.revoke, Selector(slot: slot, form: RevokeForm.delete.rawValue)).status
         }
         // The slot is empty if the sender has taken the capability back, or is gone.
-        if status == .ok || status == .badCapability { MessageMemory.current.usedSlots &= ~(1 << UInt64(slot - InitialSlot.firstReceived)) }
+        if status == .ok || status == .badCapability {
+            MessageMemory.current.usedSlots &= ~(1 << UInt64(slot - InitialSlot.firstReceived))
+        }
     }
 }

@@ -37,7 +37,7 @@ public struct Console {
     public func write(_ text: StaticString) {
         text.withUTF8Buffer { buffer in
             // SAFETY: the buffer is a constant of the program, and is not kept.
-            for unsafe byte in unsafe buffer { putPatiently(byte) }
+            for index in 0..<buffer.count { putPatiently(unsafe buffer[index]) }
         }
     }
 

@@ -7,7 +7,8 @@ public struct DMAMemory: Sendable {
     /// The address at which a device sees the first byte.
     public let deviceAddress: UInt64
 
-    /// The memory that the manifest calls `name`, under `dma`. Without it the component stops, with a line that says so.
+    /// The memory that the manifest calls `name`, under `dma`. Without it the component stops, with a line that says
+    /// so.
     public init(named name: StaticString) {
         guard let memory = DMAMemory(ifNamed: name) else {
             log("this component uses '\(name)', and its manifest gives it no such memory for devices (key 'dma')")

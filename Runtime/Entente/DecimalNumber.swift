@@ -1,6 +1,6 @@
-// `Double("1.5")` and `Float("1.5")`: the standard library asks a C library to read the text. The result is the number that
-// is nearest to what the text says, the even one of two (IEEE 754, 5.12.2), so it is the same as the host's, bit for
-// bit.
+// `Double("1.5")` and `Float("1.5")`: the standard library asks a C library to read the text. The result is the number
+// that is nearest to what the text says, the even one of two (IEEE 754, 5.12.2), so it is the same as the host's, bit
+// for bit.
 
 #if !NO_FLOAT && !NO_HEAP
     /// The limits of a binary floating-point format.

@@ -5,8 +5,8 @@ public struct OutOfMemory: Error, Equatable {
     public init() {}
 }
 
-/// This component's memory: `memory` of its manifest. Arrays, classes and strings come out of it. When it is used up, the
-/// component that asked says so and stops; nobody else notices.
+/// This component's memory: `memory` of its manifest. Arrays, classes and strings come out of it. When it is used up,
+/// the component that asked says so and stops; nobody else notices.
 public enum Heap {
     /// In bytes.
     public static var size: Int { Int(truncatingIfNeeded: Configuration.current.heapSize) }
@@ -29,8 +29,8 @@ public enum Heap {
         }
 
         static func allocate(_ bytes: Int, alignment: Int) -> UnsafeMutableRawPointer? {
-            // SAFETY: one thread, see `allocator`; root mapped `size` bytes at `ComponentLayout.heap` before this component started,
-            // and nothing else of it uses them.
+            // SAFETY: one thread, see `allocator`; root mapped `size` bytes at `ComponentLayout.heap` before this
+            // component started, and nothing else of it uses them.
             if unsafe allocator.size == 0 {
                 unsafe allocator = HeapAllocator(
                     base: UnsafeMutableRawPointer(bitPattern: UInt(ComponentLayout.heap)), size: size)
@@ -60,7 +60,9 @@ public enum Heap {
     ) -> CInt {
         // SAFETY: the compiler's runtime passes a result that it owns, and sizes that it keeps to.
         guard let pointer = unsafe Heap.allocate(size, alignment: alignment) else {
-            log("out of memory: \(size) bytes asked for, \(Heap.used) of \(Heap.size) in use; raise 'memory' in the manifest")
+            log(
+                "out of memory: \(size) bytes asked for, \(Heap.used) of \(Heap.size) in use; raise 'memory' in the manifest"
+            )
             fatalError()
         }
         // SAFETY: as above.

@@ -1,7 +1,7 @@
 /// Hands out pieces of one block of memory, and takes them back: first fit, neighbours that are free grow together.
 ///
-/// Each piece has a header of 16 bytes in front: its size with the header and whether it is in use, and the size of the piece
-/// before it. Work is linear in the number of pieces. It is for one thread.
+/// Each piece has a header of 16 bytes in front: its size with the header and whether it is in use, and the size of the
+/// piece before it. Work is linear in the number of pieces. It is for one thread.
 @safe
 struct HeapAllocator {
     private let base: UnsafeMutableRawPointer?
@@ -24,7 +24,8 @@ struct HeapAllocator {
     /// A piece of at least `size` bytes, or nil when there is none so large.
     /// - Parameter alignment: a power of two.
     mutating func allocate(_ size: Int, alignment: Int = 16) -> UnsafeMutableRawPointer? {
-        guard size >= 0, size <= self.size, alignment > 0, alignment <= self.size, alignment & (alignment - 1) == 0 else {
+        guard size >= 0, size <= self.size, alignment > 0, alignment <= self.size, alignment & (alignment - 1) == 0
+        else {
             return nil
         }
         let alignment = max(alignment, 16)

@@ -61,7 +61,8 @@ public func invokeUntilDone(_ operation: Operation, _ selector: Selector, _ word
     }
 }
 
-/// Takes back everything that was derived from, made of, bound or mapped by a capability; `.delete`: and the capability.
+/// Takes back everything that was derived from, made of, bound or mapped by a capability; `.delete`: and the
+/// capability.
 @discardableResult
 public func revoke(_ slot: UInt32, _ form: RevokeForm) -> Status {
     invokeUntilDone(.revoke, Selector(slot: slot, form: form.rawValue)).status

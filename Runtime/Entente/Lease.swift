@@ -17,10 +17,11 @@ public enum LeaseError: Error, Equatable {
     case ended
 }
 
-/// Memory of a caller that the server may copy from, or to, until it replies. The kernel checks each access, and ends the
-/// lease with the call.
+/// Memory of a caller that the server may copy from, or to, until it replies. The kernel checks each access, and ends
+/// the lease with the call.
 ///
-/// The caller makes one with `lending`; as a parameter of an interface it comes out on the server's side as the caller's lease.
+/// The caller makes one with `lending`; as a parameter of an interface it comes out on the server's side as the
+/// caller's lease.
 public struct Lease<Access: LeaseAccess>: Parameter {
     /// In bytes, as the caller says: an access beyond what it really lent is an error all the same.
     public let count: Int
@@ -66,7 +67,8 @@ extension Lease where Access == Reading {
     public static func lending<Element: FixedWidthInteger & BitwiseCopyable, Result, Failure: Error>(
         _ numbers: Span<Element>, to body: (Lease) throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        // SAFETY: the span outlives `body`, and the address goes to the kernel alone, which checks the server's accesses.
+        // SAFETY: the span outlives `body`, and the address goes to the kernel alone, which checks the server's
+        // accesses.
         try unsafe numbers.withUnsafeBytes { buffer throws(Failure) in
             try body(Lease(address: UInt64(UInt(bitPattern: buffer.baseAddress)), count: buffer.count))
         }
@@ -76,7 +78,8 @@ extension Lease where Access == Reading {
     public func read<Element: FixedWidthInteger & BitwiseCopyable>(
         into numbers: inout MutableSpan<Element>, at offset: Int = 0
     ) throws(LeaseError) {
-        // SAFETY: the kernel writes `count` bytes from the address on, which is the span's size, and any bytes are numbers.
+        // SAFETY: the kernel writes `count` bytes from the address on, which is the span's size, and any bytes are
+        // numbers.
         try unsafe numbers.withUnsafeMutableBytes { buffer throws(LeaseError) in
             try copy(.read, at: offset, UInt64(UInt(bitPattern: buffer.baseAddress)), buffer.count)
         }

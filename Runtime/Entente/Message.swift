@@ -98,7 +98,9 @@ public struct IncomingMessage {
 
     /// Takes the next capability that has come, and returns its slot.
     public mutating func takeCapability() -> UInt32? {
-        guard nextCapability < UInt32(truncatingIfNeeded: arrival >> ArrivalBits.capabilitiesShift & 3) else { return nil }
+        guard nextCapability < UInt32(truncatingIfNeeded: arrival >> ArrivalBits.capabilitiesShift & 3) else {
+            return nil
+        }
         let slot = UInt32(truncatingIfNeeded: landed >> (32 * UInt64(nextCapability & 1)))
         nextCapability &+= 1
         return ReceivedSlots.contains(slot) ? slot : nil
@@ -128,7 +130,8 @@ struct MessageMemory {
     static var current: MessageMemory {
         // SAFETY: root mapped the page there before it started this component (ComponentLayout.messagePages).
         unsafe MessageMemory(
-            base: UnsafeMutableRawPointer(bitPattern: UInt(Seam.address(ComponentLayout.messagePages))).unsafelyUnwrapped)
+            base: UnsafeMutableRawPointer(bitPattern: UInt(Seam.address(ComponentLayout.messagePages)))
+                .unsafelyUnwrapped)
     }
 
     func word(_ index: UInt32) -> UInt64 { load(UInt32(MessagePage.words) + index % Self.maximumWords * 8) }

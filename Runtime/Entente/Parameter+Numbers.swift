@@ -99,7 +99,7 @@ public struct ShortText: Parameter {
     public init(_ text: StaticString) {
         text.withUTF8Buffer { buffer in
             // SAFETY: the buffer is a constant of the program, and is not kept.
-            for unsafe byte in unsafe buffer { append(byte) }
+            for index in 0..<buffer.count { append(unsafe buffer[index]) }
         }
     }
 

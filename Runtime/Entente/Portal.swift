@@ -37,7 +37,8 @@ public struct Portal: Equatable, Sendable {
 
     /// Calls, and reads the reply's result. The generated clients do nothing else.
     ///
-    /// Inlined together with `OutgoingMessage.append` it comes down to loading the registers, SVC, and a test of `x0` and `x2`.
+    /// Inlined together with `OutgoingMessage.append` it comes down to loading the registers, SVC, and a test of `x0`
+    /// and `x2`.
     @inline(__always)
     public func call<Result: Parameter, Failure: Parameter & Error>(
         _ message: OutgoingMessage, result: Result.Type, failure: Failure.Type
@@ -68,9 +69,9 @@ public struct Portal: Equatable, Sendable {
     }
 }
 
-/// The result of a reply that does not lie in six registers, or what a call that brought none says. It is no part of the way
-/// that a good short call takes: not inlined, and handed the registers as they are, so that its caller need not put them into
-/// memory for it.
+/// The result of a reply that does not lie in six registers, or what a call that brought none says. It is no part of
+/// the way that a good short call takes: not inlined, and handed the registers as they are, so that its caller need not
+/// put them into memory for it.
 @inline(never)
 private func otherResult<Result: Parameter, Failure: Parameter & Error>(
     _ status: UInt64, _ tag: UInt64, _ w0: UInt64, _ w1: UInt64, _ w2: UInt64, _ w3: UInt64, _ w4: UInt64, _ w5: UInt64,
@@ -89,7 +90,8 @@ private func callError<Failure: Parameter & Error>(_ answer: Answer, _ failure: 
     switch answer.status {
     case .ok:
         // Without its capabilities, which are dealt with.
-        var reply = IncomingMessage(Answer(rawStatus: answer.rawStatus & ~ArrivalBits.capabilities, words: answer.words), caller: 0)
+        var reply = IncomingMessage(
+            Answer(rawStatus: answer.rawStatus & ~ArrivalBits.capabilities, words: answer.words), caller: 0)
         guard reply.takeWord() == Outcome.failed, let error = Failure.take(from: &reply) else { return .malformed }
         return .failed(error)
     case .dead: return .dead(generation: answer.tag)
@@ -100,8 +102,8 @@ private func callError<Failure: Parameter & Error>(_ answer: Answer, _ failure: 
 }
 
 extension Portal {
-    /// The portal that this component's manifest calls `name`, under `uses`. Without one the component stops, with a line that
-    /// says so: a system without it is not the one that the component was written for.
+    /// The portal that this component's manifest calls `name`, under `uses`. Without one the component stops, with a
+    /// line that says so: a system without it is not the one that the component was written for.
     public init(named name: StaticString) {
         guard let portal = Portal(ifNamed: name) else {
             log("this component uses '\(name)', and its manifest connects nothing of that name (key 'uses')")

@@ -34,8 +34,8 @@ public struct Registers: Sendable {
     /// In bytes.
     public let size: Int
 
-    /// The registers that the manifest calls `name`, under `devices`. Without them the component stops, with a line that
-    /// says so.
+    /// The registers that the manifest calls `name`, under `devices`. Without them the component stops, with a line
+    /// that says so.
     public init(named name: StaticString) {
         guard let registers = Registers(ifNamed: name) else {
             log("this component drives '\(name)', and its manifest gives it no such device (key 'devices')")
@@ -87,21 +87,27 @@ public struct Registers: Sendable {
     }
 
     extension UInt16: RegisterValue {
-        @unsafe @inline(__always) public static func load(register address: UInt64) -> UInt16 { entente_read16(address) }
+        @unsafe @inline(__always) public static func load(register address: UInt64) -> UInt16 {
+            entente_read16(address)
+        }
         @unsafe @inline(__always) public static func store(_ value: UInt16, register address: UInt64) {
             entente_write16(address, value)
         }
     }
 
     extension UInt32: RegisterValue {
-        @unsafe @inline(__always) public static func load(register address: UInt64) -> UInt32 { entente_read32(address) }
+        @unsafe @inline(__always) public static func load(register address: UInt64) -> UInt32 {
+            entente_read32(address)
+        }
         @unsafe @inline(__always) public static func store(_ value: UInt32, register address: UInt64) {
             entente_write32(address, value)
         }
     }
 
     extension UInt64: RegisterValue {
-        @unsafe @inline(__always) public static func load(register address: UInt64) -> UInt64 { entente_read64(address) }
+        @unsafe @inline(__always) public static func load(register address: UInt64) -> UInt64 {
+            entente_read64(address)
+        }
         @unsafe @inline(__always) public static func store(_ value: UInt64, register address: UInt64) {
             entente_write64(address, value)
         }

@@ -21,14 +21,15 @@ extension Service {
     @inline(__always) public mutating func heard(_ events: Events) {}
 }
 
-/// Serves calls and events, for good: on the board it does not return. On the host it returns when the fake kernel has no
-/// more events in store.
+/// Serves calls and events, for good: on the board it does not return. On the host it returns when the fake kernel has
+/// no more events in store.
 @inline(__always)
 public func serve<S: Service>(_ service: inout S) {
     if S.takesCapabilities { ReceivedSlots.prepare() }
     var answer = replyWait(ReplyForm.wait)
     while true {
-        // A message of six words and nothing else is the common case: what belongs to the others is kept out of its way.
+        // A message of six words and nothing else is the common case: what belongs to the others is kept out of its
+        // way.
         if answer.has(.ok) {
             let reply = service.reply(to: Answer(rawStatus: 0, tag: answer.tag, words: answer.words))
             answer = send(reply)

@@ -1,8 +1,8 @@
 import ABI
 import Synchronization
 
-/// Memory that another component has as well, and may change at any moment. Each access is one atomic load or store inside of
-/// its bounds, so whatever the peer does, a number comes out, and nothing else of this component changes.
+/// Memory that another component has as well, and may change at any moment. Each access is one atomic load or store
+/// inside of its bounds, so whatever the peer does, a number comes out, and nothing else of this component changes.
 @safe
 public struct SharedMemory: @unchecked Sendable {
     private let base: UnsafeMutableRawPointer

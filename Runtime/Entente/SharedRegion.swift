@@ -2,8 +2,8 @@ import ABI
 import Synchronization
 
 /// Memory that this component shares with a machine or another component, as the manifest's `shared-memory` says, and a
-/// bell to ring the other end. Both agree on the meaning of its contents by themselves. The peer may change each byte at
-/// any moment, so that each access is one atomic load or store of 8 bytes.
+/// bell to ring the other end. Both agree on the meaning of its contents by themselves. The peer may change each byte
+/// at any moment, so that each access is one atomic load or store of 8 bytes.
 public struct SharedRegion: Sendable {
     public let memory: SharedMemory
     private let bell: Notification

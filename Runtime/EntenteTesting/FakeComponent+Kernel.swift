@@ -33,7 +33,8 @@ extension FakeComponent: KernelStandIn {
     public var counter: UInt64 { kernel.ticks }
     public var counterFrequency: UInt64 { FakeKernel.frequency }
     public func address(_ componentAddress: UInt64) -> UInt64 {
-        if let window = windows.first(where: { $0.key <= componentAddress && componentAddress - $0.key < $0.value.size }) {
+        if let window = windows.first(where: { $0.key <= componentAddress && componentAddress - $0.key < $0.value.size }
+        ) {
             return window.value.address + (componentAddress - window.key)
         }
         return pages.address(componentAddress)
@@ -68,7 +69,9 @@ extension FakeComponent: KernelStandIn {
     // MARK: Calls
 
     private func call(_ selector: Selector, _ words: Words) -> Answer {
-        guard let object = table[selector.slot], case .portal(let server) = object.kind else { return answer(.badCapability) }
+        guard let object = table[selector.slot], case .portal(let server) = object.kind else {
+            return answer(.badCapability)
+        }
         guard object.rights.contains(.write) else { return answer(.noRights) }
         guard server.isAlive else { return answer(.dead, tag: server.generation) }
         guard !isAborting else { return answer(.aborted, tag: server.generation) }
@@ -93,7 +96,8 @@ extension FakeComponent: KernelStandIn {
             // With those behind it, as the kernel does.
             guard let object = table[sent.slot], slot != 0, receiver.table[slot] == nil else { break }
             receiver.table[slot] = FakeObject(
-                object.kind, object.rights.intersection(sent.rights), badge: object.badge != 0 ? object.badge : sent.badge)
+                object.kind, object.rights.intersection(sent.rights),
+                badge: object.badge != 0 ? object.badge : sent.badge)
             landed += 1
         }
         arrival |= landed << ArrivalBits.capabilitiesShift

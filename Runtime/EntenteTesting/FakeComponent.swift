@@ -64,8 +64,8 @@ public class FakeComponent: @unchecked Sendable {
 
     // MARK: For tests
 
-    /// Runs code as this component, on the caller's thread. Waiting goes on as long as alarms and plans are in store for it;
-    /// when there is nothing more to wait for, `serve` returns and `Events.wait` brings nothing.
+    /// Runs code as this component, on the caller's thread. Waiting goes on as long as alarms and plans are in store
+    /// for it; when there is nothing more to wait for, `serve` returns and `Events.wait` brings nothing.
     @discardableResult
     public func run<Result>(_ body: () throws -> Result) rethrows -> Result {
         waitLimit = .max
@@ -173,8 +173,8 @@ public class FakeComponent: @unchecked Sendable {
         for connection in sharing { connection.countDeath(of: self) }
     }
 
-    /// Begins a new life, as a restart does: nothing is raised, and the interrupts of its devices are bound anew. Its state
-    /// is up to the test; the memory that it shares keeps its contents.
+    /// Begins a new life, as a restart does: nothing is raised, and the interrupts of its devices are bound anew. Its
+    /// state is up to the test; the memory that it shares keeps its contents.
     public func restart() {
         stop()
         isAlive = true

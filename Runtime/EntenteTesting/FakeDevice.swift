@@ -67,8 +67,8 @@ extension FakeComponent {
 
 private enum FakeDevices { static let firstAddress: UInt64 = 0x2000_0000 }
 
-/// The interrupt of a fake device, as the kernel hands it on: once it has been raised it comes again only when the driver
-/// has acknowledged it.
+/// The interrupt of a fake device, as the kernel hands it on: once it has been raised it comes again only when the
+/// driver has acknowledged it.
 public final class FakeInterrupt {
     private let component: FakeComponent
     private let events: Events

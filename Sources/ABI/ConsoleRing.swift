@@ -67,7 +67,9 @@ public struct ConsoleLineReader {
         case .escaped:
             state = .text
             if byte == ConsoleChannel.escape { return .byte(byte) }
-            guard byte >= ConsoleChannel.widePrefix, byte < 0x80 else { return Self.channel(byte, ConsoleChannel.firstWide) }
+            guard byte >= ConsoleChannel.widePrefix, byte < 0x80 else {
+                return Self.channel(byte, ConsoleChannel.firstWide)
+            }
             state = .wide(byte << 6)
             return .nothing
         case .wide(let high):

@@ -41,7 +41,8 @@ public enum InitialSlot {
 /// Where things lie in a component's address space. Everything is a multiple of 4 KiB.
 public enum ComponentLayout {
     public static let image: UInt64 = 0x0020_0000
-    /// Stacks grow down from here; that of core N ends at `stackTop - N * stackStride`. The page below each is unmapped.
+    /// Stacks grow down from here; that of core N ends at `stackTop - N * stackStride`. The page below each is
+    /// unmapped.
     public static let stackTop: UInt64 = 0x1000_0000
     public static let stackStride: UInt64 = 0x0010_0000
     /// The component's `ComponentConfiguration`, read-only.

@@ -13,8 +13,8 @@ public struct ExitTag {
 
     // The fields of a data abort's syndrome.
     @inline(__always) public var hasValidAccess: Bool { bits & 1 << 24 != 0 }
-    /// A store that was translated to an address with nothing behind it: its syndrome is valid, it is no cache maintenance
-    /// and no access of the guest's own table walk.
+    /// A store that was translated to an address with nothing behind it: its syndrome is valid, it is no cache
+    /// maintenance and no access of the guest's own table walk.
     @inline(__always) public var isPlainStore: Bool {
         hasValidAccess && bits & (1 << 6 | 1 << 7 | 1 << 8) == 1 << 6 && bits & 0x3C == 4
     }
@@ -29,7 +29,8 @@ public struct ExitTag {
 
 /// Why a virtual CPU left its machine, or a thread its program. The words are those of `x3…x7`.
 public enum ExitKind: UInt64 {
-    /// A stage-2 data abort: `x3` guest-physical address (of the byte), `x4` the register's value (stores), `x5` program counter.
+    /// A stage-2 data abort: `x3` guest-physical address (of the byte), `x4` the register's value (stores), `x5`
+    /// program counter.
     case memoryAccess = 1
     /// HVC or SMC that the kernel does not answer: `x3…x6` are the guest's `x0…x3`, `x7` program counter.
     case hypercall = 2

@@ -193,7 +193,8 @@ public enum ReplyForm {
 
 /// Forms of `contextControl`.
 public enum ContextControl: UInt32 {
-    /// `x2` space, `x3` table (0: none), `x4` fault or exit portal (0: none), `x5` scheduling context (0: none), `x6` core.
+    /// `x2` space, `x3` table (0: none), `x4` fault or exit portal (0: none), `x5` scheduling context (0: none), `x6`
+    /// core.
     case configure = 0
     /// Makes a stopped context runnable.
     case start = 1
@@ -214,14 +215,15 @@ public enum ContextControl: UInt32 {
     case abort = 8
     /// `x2` portal (`manage`): it leads to this thread from now on, and its generation is one more.
     case bindPortal = 9
-    /// Makes a stopped context runnable at `x2` program counter, with `x3` stack pointer (`SP_EL0`), `x4` and `x5` in its `x0`
-    /// and `x1`.
+    /// Makes a stopped context runnable at `x2` program counter, with `x3` stack pointer (`SP_EL0`), `x4` and `x5` in
+    /// its `x0` and `x1`.
     case startAt = 10
 }
 
 /// Forms of `revoke` (`x1`: a capability).
 public enum RevokeForm: UInt32 {
-    /// Everything derived from it, made of it, bound or mapped by it. A region whose every child is gone is empty again.
+    /// Everything derived from it, made of it, bound or mapped by it. A region whose every child is gone is empty
+    /// again.
     case descendants = 0
     /// The same, and the capability itself; an object goes with the capability that `create` gave.
     case delete = 1
@@ -318,7 +320,8 @@ public enum VirtualInterruptControl: UInt32 {
 
 /// Forms of `timer` (`x1`: the notification).
 public enum TimerForm: UInt32 {
-    /// `x2` deadline in ticks of the system counter, `x3` bits to raise. An earlier deadline of this notification is replaced.
+    /// `x2` deadline in ticks of the system counter, `x3` bits to raise. An earlier deadline of this notification is
+    /// replaced.
     case set = 0
     case cancel = 1
 }

@@ -1,6 +1,6 @@
-// The plan of a system, as the image holds it: a graph whose nodes are kernel objects and memory, and whose edges say who
-// has what and what is bound to what. The host tool computes and checks it; root executes it. Slots are those of root's
-// table unless a word says otherwise; the host tool has assigned them.
+// The plan of a system, as the image holds it: a graph whose nodes are kernel objects and memory, and whose edges say
+// who has what and what is bound to what. The host tool computes and checks it; root executes it. Slots are those of
+// root's table unless a word says otherwise; the host tool has assigned them.
 
 /// A kernel object, a piece of memory included.
 public struct PlanNode {
@@ -25,7 +25,8 @@ public struct PlanNode {
     public var guardBase: UInt64
 
     public init(
-        kind: UInt64, owner: UInt64, slot: UInt64, region: UInt64, parameter: UInt64, alignment: UInt64, isCleared: UInt64,
+        kind: UInt64, owner: UInt64, slot: UInt64, region: UInt64, parameter: UInt64, alignment: UInt64,
+        isCleared: UInt64,
         time: UInt64, stack: MemoryRange, guardBase: UInt64
     ) {
         (self.kind, self.owner, self.slot, self.region) = (kind, owner, slot, region)
@@ -58,8 +59,8 @@ public struct PlanEdge {
 
 /// The kinds of edges with their words. All but the last four are one operation of the kernel.
 public enum PlanEdgeKind: UInt64, Sendable {
-    /// A capability to an object in somebody's table: source, table, slot in that table, rights, badge (of an extent: offset),
-    /// size (of an extent).
+    /// A capability to an object in somebody's table: source, table, slot in that table, rights, badge (of an extent:
+    /// offset), size (of an extent).
     case capability = 1
     /// Space, extent, address, offset, size, rights, root's slot of the mapping.
     case map = 2
@@ -105,7 +106,8 @@ public struct PlanHeader {
     /// memory of root's own, at `ComponentLayout.heap`, for the state of tenants and groups.
     public var nodes: PlanTable
     public var lastingNodes: UInt64
-    /// `PlanEdge`s: first those of the system, beginning with the mapping of that memory, then those of each tenant that touch nobody else, then all others.
+    /// `PlanEdge`s: first those of the system, beginning with the mapping of that memory, then those of each tenant
+    /// that touch nobody else, then all others.
     public var edges: PlanTable
     public var systemEdges: UInt64
     public var firstSharedEdge: UInt64
@@ -123,7 +125,8 @@ public struct PlanHeader {
 
     public init(
         nodes: PlanTable, lastingNodes: UInt64, edges: PlanTable, systemEdges: UInt64, firstSharedEdge: UInt64,
-        tenants: PlanTable, groups: PlanTable, rootSlots: UInt64, firstUnusedSlot: UInt64, imageResidue: UInt64, onFailure: UInt64
+        tenants: PlanTable, groups: PlanTable, rootSlots: UInt64, firstUnusedSlot: UInt64, imageResidue: UInt64,
+        onFailure: UInt64
     ) {
         (self.nodes, self.lastingNodes, self.edges) = (nodes, lastingNodes, edges)
         (self.systemEdges, self.firstSharedEdge) = (systemEdges, firstSharedEdge)
@@ -157,7 +160,8 @@ public struct TenantRecord {
     public var slotCount: UInt64
 
     public init(
-        name: InlineArray<32, UInt8>, supervision: SupervisionRecord, firstNode: UInt64, nodeCount: UInt64, firstEdge: UInt64,
+        name: InlineArray<32, UInt8>, supervision: SupervisionRecord, firstNode: UInt64, nodeCount: UInt64,
+        firstEdge: UInt64,
         edgeCount: UInt64, pages: UInt64, objects: UInt64, firstSlot: UInt64, slotCount: UInt64
     ) {
         (self.name, self.supervision) = (name, supervision)

@@ -35,18 +35,19 @@ public struct Resource {
 
 /// The kinds of resources, with the meaning of their words.
 public enum ResourceKind: UInt64, Sendable {
-    /// A portal that the component may call, in `slot`. `number`: the server's number. `address`, `size`: the memory for
-    /// rings that both share. `detail`: the address of the page of `RingLives`.
+    /// A portal that the component may call, in `slot`. `number`: the server's number. `address`, `size`: the memory
+    /// for rings that both share. `detail`: the address of the page of `RingLives`.
     case portal = 1
     /// A component that calls this one and shares memory for rings with it. `number`: the caller's number, which is the
     /// badge of its portal. `address`, `size`, `detail`: as for `portal`.
     case caller = 2
-    /// Memory that the component shares with a machine or another component. `slot`: the peer's bell. `number`: the bits
-    /// that the component hears when the peer rings.
+    /// Memory that the component shares with a machine or another component. `slot`: the peer's bell. `number`: the
+    /// bits that the component hears when the peer rings.
     case sharedMemory = 3
     /// The registers of a device.
     case registers = 4
-    /// A device's interrupt, in `slot`, bound to the component's own notification. `number`: the bits that it raises there.
+    /// A device's interrupt, in `slot`, bound to the component's own notification. `number`: the bits that it raises
+    /// there.
     case interrupt = 5
     /// Memory that a device may access. `number`: the address at which the device sees its first byte.
     case dmaMemory = 6

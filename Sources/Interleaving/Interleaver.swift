@@ -395,7 +395,8 @@ final class Interleaver: @unchecked Sendable {
         guard wholeDepth == 0, let other = memory.unordered(core, location) else { return }
         let address = memory.places[location].address
         fail(
-            "core \(core) takes the word at \(hex(UInt64(address))), of which an access of core \(other) may not have ended")
+            "core \(core) takes the word at \(hex(UInt64(address))), of which an access of core \(other) may not have ended"
+        )
     }
 
     func beginWhole() { wholeDepth += 1 }

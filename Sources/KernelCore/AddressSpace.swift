@@ -51,9 +51,10 @@ extension Kernel {
     /// How many leaf entries one `map` writes: the bound on its work.
     static var mapBatch: UInt64 { 16 }
 
-    /// `map`: `x1` space, `x2` extent, `x3` address, `x4` offset in the extent, `x5` size, `x6` rights, `x7` slot of the
-    /// caller's table: free, or holding a mapping that this one continues, or one of a space that is gone. Everything is a multiple of 4 KiB; 2 MiB and 1 GiB
-    /// entries are used where alignment allows. Back: `x2` bytes done, with `again` if that is not all.
+    /// `map`: `x1` space, `x2` extent, `x3` address, `x4` offset in the extent, `x5` size, `x6` rights, `x7` slot of
+    /// the caller's table: free, or holding a mapping that this one continues, or one of a space that is gone.
+    /// Everything is a multiple of 4 KiB; 2 MiB and 1 GiB entries are used where alignment allows. Back: `x2` bytes
+    /// done, with `again` if that is not all.
     static func map(_ caller: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
         guard selector.form == 0 else { throw .unsupported }
         let space = try findNode(caller, UInt64(selector.slot), .addressSpace, .write)
@@ -175,8 +176,8 @@ extension Kernel {
     /// How many leaf entries of a mapping one step takes away; each is invalidated on all cores.
     static var unmapBatch: UInt64 { 8 }
 
-    /// Takes away what a mapping mapped, a part at a time; the mapping's capability says what is left. Nothing is left to do
-    /// when the space is gone.
+    /// Takes away what a mapping mapped, a part at a time; the mapping's capability says what is left. Nothing is left
+    /// to do when the space is gone.
     static func unmap(_ mapping: Ref<Capability>) -> Progress {
         guard let space = MappingPlace.space(of: mapping, M.board) else { return .done }
         defer { awaitCopies() }
@@ -231,7 +232,8 @@ struct MapRequest {
     init(_ caller: Ref<ExecutionContext>) {
         self.init(
             address: GuestAddress(caller.pointee.frame.x[3]), offset: caller.pointee.frame.x[4],
-            size: caller.pointee.frame.x[5], rights: Rights(rawValue: UInt8(truncatingIfNeeded: caller.pointee.frame.x[6] & 7)))
+            size: caller.pointee.frame.x[5],
+            rights: Rights(rawValue: UInt8(truncatingIfNeeded: caller.pointee.frame.x[6] & 7)))
     }
 
     var isPossible: Bool {
@@ -262,8 +264,8 @@ struct MappingPlace {
         MappingPlace(address + bytes, size: size &- min(bytes, size))
     }
 
-    /// What names a space in a mapping's capability: its VMID in bits 0…7, its serial number above. The space may go away while
-    /// the mapping's capability exists.
+    /// What names a space in a mapping's capability: its VMID in bits 0…7, its serial number above. The space may go
+    /// away while the mapping's capability exists.
     @inline(__always) static func space(_ space: Ref<AddressSpace>) -> PhysicalAddress {
         PhysicalAddress(UInt64(space.pointee.identifier & 255) | space.pointee.serial << 8)
     }

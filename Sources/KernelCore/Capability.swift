@@ -1,16 +1,17 @@
 import ABI
 
-/// One node of the derivation tree: a slot of a capability table, or a binding that lies in the object that uses something.
+/// One node of the derivation tree: a slot of a capability table, or a binding that lies in the object that uses
+/// something.
 ///
-/// A node's children were made from it by `derive`, `create`, `map`, a message, or by binding what it names. Everything is
-/// changed under the lock of `Kernel.exclusively` only; see `CapabilityTable.find` for how it is read without.
+/// A node's children were made from it by `derive`, `create`, `map`, a message, or by binding what it names. Everything
+/// is changed under the lock of `Kernel.exclusively` only; see `CapabilityTable.find` for how it is read without.
 public struct Capability: ~Copyable {
     /// What it is, in one word: see `CapabilityHeader`.
     public let header: AtomicWord
     #if hasFeature(Embedded)
-        // Read and written as a pair, of which each half is whole (DDI 0487, B2.2.1): the compiler joins no two atomic accesses.
-        // A core that does not hold the lock reads them by `Machine.readPair`, because a compiler may repeat a plain
-        // load after the check that the pair was current.
+        // Read and written as a pair, of which each half is whole (DDI 0487, B2.2.1): the compiler joins no two atomic
+        // accesses. A core that does not hold the lock reads them by `Machine.readPair`, because a compiler may repeat
+        // a plain load after the check that the pair was current.
         /// The object, or an extent's first byte. Of a mapping: the space's serial number and VMID.
         public var object: PhysicalAddress
         /// The badge, an extent's size in bytes, or where a mapping lies.
@@ -82,8 +83,8 @@ public struct CapabilityValue {
     }
 }
 
-/// The first word of a node: does not change while it is filled. An empty one keeps its version, which each filling makes
-/// one more.
+/// The first word of a node: does not change while it is filled. An empty one keeps its version, which each filling
+/// makes one more.
 struct CapabilityHeader {
     var bits: UInt64
     @inline(__always) init(bits: UInt64) { self.bits = bits }
@@ -126,7 +127,8 @@ enum NodeRole: UInt8 {
     case space, table, faultPortal, scheduling, messagePage, stopped
     /// In a portal: the thread that it leads to.
     case server
-    /// In a notification: the thread or virtual CPU that hears of it; and, beside it, the capability by which it was bound.
+    /// In a notification: the thread or virtual CPU that hears of it; and, beside it, the capability by which it was
+    /// bound.
     case sink, sinkSource
     /// In an interrupt, a space's doorbell, a scheduling context: the notification that they raise.
     case interrupt, doorbell, overrun
@@ -158,9 +160,9 @@ public struct CapabilityTable: ~Copyable {
         return Ref(at: slots + UInt64(number) &* Capability.size)
     }
 
-    /// What is in a slot, if it is of `kind` and has all of `rights`. Takes no lock: another core may empty the slot and fill it
-    /// anew meanwhile, which the header's version shows; what was found then stays usable until this core leaves the kernel
-    /// (see `Kernel.hasGracePassed`).
+    /// What is in a slot, if it is of `kind` and has all of `rights`. Takes no lock: another core may empty the slot
+    /// and fill it anew meanwhile, which the header's version shows; what was found then stays usable until this core
+    /// leaves the kernel (see `Kernel.hasGracePassed`).
     @inline(__always)
     func find(
         _ number: UInt32, _ kind: ObjectKind, _ rights: Rights, read: (PhysicalAddress) -> (UInt64, UInt64),

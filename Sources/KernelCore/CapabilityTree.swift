@@ -6,10 +6,12 @@ extension Kernel {
     /// How far a node may be from the tree's root: the bound on walks up and down.
     static var maximumTreeDepth: UInt64 { 32 }
 
-    /// Whether something may be made below `parent`: not too deep, and nobody above is being revoked, or a holder could make
-    /// new descendants as fast as they are taken back.
+    /// Whether something may be made below `parent`: not too deep, and nobody above is being revoked, or a holder could
+    /// make new descendants as fast as they are taken back.
     static func mayGrow(_ parent: Ref<Capability>) throws(Failure) {
-        guard CapabilityHeader(bits: parent.pointee.header.relaxedLoad()).depth < maximumTreeDepth else { throw .tooDeep }
+        guard CapabilityHeader(bits: parent.pointee.header.relaxedLoad()).depth < maximumTreeDepth else {
+            throw .tooDeep
+        }
         var link: Ref<Capability>? = parent
         while let node = link {
             if node.pointee.extra & Revocation.inProgress != 0 { throw .badState }
@@ -41,9 +43,10 @@ extension Kernel {
         node.pointee.header.store(version | header | depth)
     }
 
-    /// Makes a binding, which lies in `holder`, a child of the capability to what is bound. One that was bound before has
-    /// been unbound.
-    static func bind(_ node: Ref<Capability>, _ role: NodeRole, in holder: PhysicalAddress, to parent: Ref<Capability>) {
+    /// Makes a binding, which lies in `holder`, a child of the capability to what is bound. One that was bound before
+    /// has been unbound.
+    static func bind(_ node: Ref<Capability>, _ role: NodeRole, in holder: PhysicalAddress, to parent: Ref<Capability>)
+    {
         let same = CapabilityHeader.valueMask & parent.pointee.header.relaxedLoad()
         fill(
             node, parent.pointee.object, parent.pointee.word, same | CapabilityHeader.of(role), under: parent,

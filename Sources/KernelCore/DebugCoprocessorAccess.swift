@@ -57,16 +57,17 @@ struct AArch32Condition {
 
     var holds: Bool {
         let n = state >> 31 & 1, z = state >> 30 & 1, c = state >> 29 & 1, v = state >> 28 & 1
-        let base = switch condition >> 1 {
-        case 0: z == 1
-        case 1: c == 1
-        case 2: n == 1
-        case 3: v == 1
-        case 4: c == 1 && z == 0
-        case 5: n == v
-        case 6: n == v && z == 0
-        default: true
-        }
+        let base =
+            switch condition >> 1 {
+            case 0: z == 1
+            case 1: c == 1
+            case 2: n == 1
+            case 3: v == 1
+            case 4: c == 1 && z == 0
+            case 5: n == v
+            case 6: n == v && z == 0
+            default: true
+            }
         return condition & 1 != 0 && condition != 15 ? !base : base
     }
 }

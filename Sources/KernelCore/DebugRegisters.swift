@@ -88,8 +88,8 @@ public struct DebugComparator: Equatable {
     /// 0 to 63.
     @inline(__always) public var index: Int { Int(bank.rawValue) &* 16 &+ number }
 
-    /// Returns the bits of `value` that a machine may set. Breakpoint types from 8 on (DBGBCR.BT, bit 23) compare with the VMID or with
-    /// CONTEXTIDR_EL2, which are the kernel's.
+    /// Returns the bits of `value` that a machine may set. Breakpoint types from 8 on (DBGBCR.BT, bit 23) compare with
+    /// the VMID or with CONTEXTIDR_EL2, which are the kernel's.
     func permitted(_ value: UInt64) -> UInt64 { bank == .breakpointControl ? value & ~(1 << 23) : value }
 }
 
@@ -177,7 +177,8 @@ public struct DebugFeatures: Sendable {
     public var ofMachine: UInt64 { bits & (15 << 12 | 15 << 20 | 15 << 28 | 15 << 36) | version }
 
     /// DBGDIDR, which AArch32 processes can read (G8.3.10): the same numbers, v8.0, and SE_imp and nSUHD_imp, which a
-    /// board's core has even where software cannot use EL3. It is what the emulator's boards say, whatever their version.
+    /// board's core has even where software cannot use EL3. It is what the emulator's boards say, whatever their
+    /// version.
     public var ofProcess: UInt64 {
         field(20) << 28 | field(12) << 24 | field(28) << 20 | 6 << 16 | 0xD000
     }

@@ -90,8 +90,8 @@ extension Kernel {
         let requests = context.pointee.requests.clear(ContextRequest.stop | ContextRequest.interrupts)
         act(core, context, requests & ~ContextRequest.start)
         guard requests & ContextRequest.start != 0 else { return }
-        // A start is taken under the lock: whoever holds that must not find a context that neither runs nor is about to.
-        // What came before it meanwhile is taken with it.
+        // A start is taken under the lock: whoever holds that must not find a context that neither runs nor is about
+        // to. What came before it meanwhile is taken with it.
         try? exclusively { () throws(Failure) in act(core, context, context.pointee.requests.exchange(0)) }
     }
 

@@ -1,7 +1,8 @@
 import ABI
 
-// Budgets: a scheduling context may use so many ticks in each period; when they are used up it is off the core until the period
-// ends. It pays for what its owner's servers do for the owner: a server never runs on more than somebody's time.
+// Budgets: a scheduling context may use so many ticks in each period; when they are used up it is off the core until
+// the period ends. It pays for what its owner's servers do for the owner: a server never runs on more than somebody's
+// time.
 
 extension Kernel {
     /// Renews the budget of the scheduling context that gets the core if its period has ended, and sets `budgetEnd`.

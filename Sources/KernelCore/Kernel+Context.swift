@@ -89,7 +89,9 @@ extension Kernel {
         guard !wasPlaced || context.pointee.core == parts.core else { throw .wrongCore }
         let space = parts.space.pointee.target(AddressSpace.self)
         // A guest's own translations and a component's must not meet under one VMID.
-        guard !(context.pointee.isVirtualCPU ? space.pointee.isComponents : space.pointee.isMachines) else { throw .badState }
+        guard !(context.pointee.isVirtualCPU ? space.pointee.isComponents : space.pointee.isMachines) else {
+            throw .badState
+        }
         if let time = parts.scheduling?.pointee.target(SchedulingContext.self) {
             guard time.pointee.core == parts.core else { throw .wrongCore }
             guard time.pointee.context == nil || time.pointee.context == context else { throw .badState }
@@ -276,8 +278,8 @@ extension Kernel {
         stop(core, context)
     }
 
-    /// `contextState`: see `ContextState`. Exit counters may be read at any time, all else of a context that is stopped,
-    /// or that waits for the caller's answer to its fault or exit.
+    /// `contextState`: see `ContextState`. Exit counters may be read at any time, all else of a context that is
+    /// stopped, or that waits for the caller's answer to its fault or exit.
     static func contextState(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
     ) throws(Failure) {
@@ -310,7 +312,9 @@ extension Kernel {
     private static func reset(_ context: Ref<ExecutionContext>) {
         context.pointee.fault = .none
         // The registers are the first members of the structure, and its size is no multiple of 64.
-        M.zero(context.address, size: UInt64(MemoryLayout<RegisterFrame>.size &+ MemoryLayout<FloatingPointFrame>.size) & ~63)
+        M.zero(
+            context.address,
+            size: UInt64(MemoryLayout<RegisterFrame>.size &+ MemoryLayout<FloatingPointFrame>.size) & ~63)
         context.pointee.floatingPoint.registers[62] = 0
         context.pointee.floatingPoint.registers[63] = 0
         context.pointee.floatingPoint.control = 0

@@ -145,12 +145,14 @@ extension Kernel {
         budget == 0 || (budget <= period && period < 1 << 62)
     }
 
-    /// Time is handed on, not made: nobody gives what is more urgent than its own, lasts longer at a time, or is on another core; nor does one that has a budget, which
-    /// would have as many as it likes. Root begins with all of it.
-    static func mayGive(_ caller: Ref<ExecutionContext>, core: UInt64, priority: UInt64, slice: UInt64) throws(Failure) {
+    /// Time is handed on, not made: nobody gives what is more urgent than its own, lasts longer at a time, or is on
+    /// another core; nor does one that has a budget, which would have as many as it likes. Root begins with all of it.
+    static func mayGive(_ caller: Ref<ExecutionContext>, core: UInt64, priority: UInt64, slice: UInt64) throws(Failure)
+    {
         guard let home = caller.pointee.home else { throw .noRights }
         guard !home.pointee.isAllTime else { return }
-        guard core == UInt64(home.pointee.core.number), priority <= UInt64(home.pointee.priority), slice <= home.pointee.slice.value,
+        guard core == UInt64(home.pointee.core.number), priority <= UInt64(home.pointee.priority),
+            slice <= home.pointee.slice.value,
             home.pointee.budget == Ticks(0)
         else { throw .noRights }
     }

@@ -1,7 +1,7 @@
 import ABI
 
-// `copy`: between a server and the lease of the caller that it serves. A bad address, on whichever side, is the error of
-// whoever invoked, so neither can make the other fault.
+// `copy`: between a server and the lease of the caller that it serves. A bad address, on whichever side, is the error
+// of whoever invoked, so neither can make the other fault.
 
 extension Kernel {
     /// Bytes that one entry copies at most: the bound on its work, with two walks for each page that is touched.
@@ -46,8 +46,8 @@ extension Kernel {
         if done < request.size { throw .again }
     }
 
-    /// A page was taken out of a page table: waits for other cores that may have looked it up before, and are copying. Each of them
-    /// is at most one `copyBatch` from its end, and waits for nobody meanwhile.
+    /// A page was taken out of a page table: waits for other cores that may have looked it up before, and are copying.
+    /// Each of them is at most one `copyBatch` from its end, and waits for nobody meanwhile.
     @inline(never)
     static func awaitCopies() {
         let count = Int(M.board.pointee.coreCount)

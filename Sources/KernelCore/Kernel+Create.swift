@@ -6,9 +6,10 @@ extension Kernel {
     /// `create`: `x1` region, form `ObjectKind`; `x2` parameter, `x3` free slot of the caller's table, `x4` alignment
     /// (extents: a power of two, at least 4 KiB). Back: `x2` bytes that the object took, alignment included.
     ///
-    /// The parameter is: a table's slots; a space's pages for tables; an extent's or a smaller region's bytes; the thread that a
-    /// portal leads to, which must be configured, or 0; a scheduling context's core, with its priority from bit 8 on; else unused. Memory that somebody had before is zeroed, in pieces
-    /// (`again`). Extents of memory that nobody had come as they are.
+    /// The parameter is: a table's slots; a space's pages for tables; an extent's or a smaller region's bytes; the
+    /// thread that a portal leads to, which must be configured, or 0; a scheduling context's core, with its priority
+    /// from bit 8 on; else unused. Memory that somebody had before is zeroed, in pieces (`again`). Extents of memory
+    /// that nobody had come as they are.
     static func create(_ caller: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
         let source = try findNode(caller, UInt64(selector.slot), .region, .manage)
         let parameter = caller.pointee.frame.x[2]

@@ -3,8 +3,8 @@ import ABI
 // Capabilities out of capabilities. Under the lock of `exclusively`.
 
 extension Kernel {
-    /// `derive`: `x1` capability, `x2` table that receives, `x3` free slot there, `x4` rights to keep, `x5` badge (or an
-    /// extent's offset), `x6` an extent's size (0: to its end). A badge that is set cannot be changed.
+    /// `derive`: `x1` capability, `x2` table that receives, `x3` free slot there, `x4` rights to keep, `x5` badge (or
+    /// an extent's offset), `x6` an extent's size (0: to its end). A badge that is set cannot be changed.
     static func derive(_ caller: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
         guard let source = caller.pointee.table?.pointee.slot(selector.slot), !source.pointee.isEmpty else {
             throw .badCapability

@@ -2,8 +2,8 @@ import ABI
 
 // The fast path of memory: `map` of one page or block into tables that exist, and `revoke` of such a mapping.
 //
-// Lists of checks, like Kernel+FastPath.swift: the first that fails leaves for the general path with nothing changed. The lock is
-// tried once; who finds it taken waits on the general path.
+// Lists of checks, like Kernel+FastPath.swift: the first that fails leaves for the general path with nothing changed.
+// The lock is tried once; who finds it taken waits on the general path.
 
 extension Kernel {
     /// `map`: see `Kernel.map`; returns the caller.
@@ -19,7 +19,8 @@ extension Kernel {
         let slot = node(table, caller.pointee.frame.x[7])
         let request = MapRequest(caller)
         // The table may have been taken away before the lock was there.
-        guard caller.pointee.table == table, names(space, .addressSpace, .write), names(extent, .extent, request.rights), slot.pointee.isEmpty,
+        guard caller.pointee.table == table, names(space, .addressSpace, .write),
+            names(extent, .extent, request.rights), slot.pointee.isEmpty,
             request.isPossible, request.offset <= extent.pointee.size,
             request.size <= extent.pointee.size &- request.offset, mayGrowSimply(extent),
             let place = emptyPlace(

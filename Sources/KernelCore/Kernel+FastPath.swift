@@ -79,7 +79,9 @@ extension Kernel {
         let selector = Selector(bits: server.pointee.frame.x[1])
         let form = selector.form
         // Reply and wait, no more than a plain answer of six words, and nobody has asked for the caller to stop.
-        guard selector.bits & (UInt64(ReplyForm.rare) << 32 | 0xFFFF_FFFF) == UInt64(ReplyForm.reply | ReplyForm.wait) << 32,
+        guard
+            selector.bits & (UInt64(ReplyForm.rare) << 32 | 0xFFFF_FFFF) == UInt64(ReplyForm.reply | ReplyForm.wait)
+                << 32,
             let caller = server.pointee.caller, caller.pointee.stopsOnReply == 0,
             !server.pointee.usesOwnTime, canWaitSimply(server), core.pointee.parked.head == nil
         else { return nil }

@@ -1,11 +1,11 @@
 import ABI
 
-// The fast path of a wake-up: a signal to a more urgent thread that waits, and waiting with nothing there, when nobody's slice or
-// budget is concerned.
+// The fast path of a wake-up: a signal to a more urgent thread that waits, and waiting with nothing there, when
+// nobody's slice or budget is concerned.
 //
-// As in Kernel+FastPath.swift, the first check that fails leaves for the general path with nothing changed. The hardware timer
-// is left alone: it may be set for the slice of who ran before, and then interrupts for nothing; it is never too late, because
-// who gets the core here has no budget and no equals.
+// As in Kernel+FastPath.swift, the first check that fails leaves for the general path with nothing changed. The
+// hardware timer is left alone: it may be set for the slice of who ran before, and then interrupts for nothing; it is
+// never too late, because who gets the core here has no budget and no equals.
 
 extension Kernel {
     /// A signal that wakes a thread of this core which is more urgent than who runs; returns that thread.

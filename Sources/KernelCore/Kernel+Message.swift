@@ -2,8 +2,8 @@ import ABI
 
 // What a message carries beyond six words: up to 64 words, two capabilities and a lease, by way of the message pages.
 //
-// A message page is memory of a thread's own extent, which the kernel reads and writes by its physical address: a transfer
-// cannot fault. What it says is looked at once, when it is used: its thread may change it meanwhile.
+// A message page is memory of a thread's own extent, which the kernel reads and writes by its physical address: a
+// transfer cannot fault. What it says is looked at once, when it is used: its thread may change it meanwhile.
 
 extension Kernel {
     /// Checks what the caller wants to send, before anything is changed.
@@ -27,7 +27,9 @@ extension Kernel {
         guard shape.hasLease else { return }
         let address = M.readWord(page + MessagePage.lease)
         let size = M.readWord(page + (MessagePage.lease &+ 8))
-        guard address < AddressSpace.addressLimit, size <= AddressSpace.addressLimit &- address else { throw .badArgument }
+        guard address < AddressSpace.addressLimit, size <= AddressSpace.addressLimit &- address else {
+            throw .badArgument
+        }
         caller.pointee.lease = Lease(
             address: GuestAddress(address), size: size,
             rights: Rights(rawValue: UInt8(truncatingIfNeeded: M.readWord(page + (MessagePage.lease &+ 16)) & 3)))
@@ -37,9 +39,11 @@ extension Kernel {
         UInt32(truncatingIfNeeded: M.readWord(page + (MessagePage.sentCapabilities &+ index &* 16)))
     }
 
-    /// Brings the rest of a message, and says in the receiver's `x0` what came. What the receiver has no room for stays away.
+    /// Brings the rest of a message, and says in the receiver's `x0` what came. What the receiver has no room for stays
+    /// away.
     @inline(never)
-    static func transferMore(_ sender: Ref<ExecutionContext>, _ receiver: Ref<ExecutionContext>, _ shape: MessageShape) {
+    static func transferMore(_ sender: Ref<ExecutionContext>, _ receiver: Ref<ExecutionContext>, _ shape: MessageShape)
+    {
         let from = sender.pointee.messagePage
         let to = receiver.pointee.messagePage
         var arrival: UInt64 = shape.hasLease ? ArrivalBits.lease : 0
@@ -59,7 +63,8 @@ extension Kernel {
 
     /// How many of the sender's capabilities have landed in the receiver's slots.
     private static func transferCapabilities(
-        _ sender: Ref<ExecutionContext>, _ from: PhysicalAddress, _ receiver: Ref<ExecutionContext>, _ to: PhysicalAddress,
+        _ sender: Ref<ExecutionContext>, _ from: PhysicalAddress, _ receiver: Ref<ExecutionContext>,
+        _ to: PhysicalAddress,
         _ count: UInt64
     ) -> UInt64 {
         var landed: UInt64 = 0
@@ -72,10 +77,11 @@ extension Kernel {
         return landed
     }
 
-    /// The pages are those that were there when the transfer began: another core may take them away meanwhile, and keeps their
-    /// memory until this core has left the kernel.
+    /// The pages are those that were there when the transfer began: another core may take them away meanwhile, and
+    /// keeps their memory until this core has left the kernel.
     private static func transferCapability(
-        _ sender: Ref<ExecutionContext>, _ from: PhysicalAddress, _ receiver: Ref<ExecutionContext>, _ to: PhysicalAddress,
+        _ sender: Ref<ExecutionContext>, _ from: PhysicalAddress, _ receiver: Ref<ExecutionContext>,
+        _ to: PhysicalAddress,
         _ index: UInt64
     ) throws(Failure) {
         let record = from + (MessagePage.sentCapabilities &+ index &* 16)

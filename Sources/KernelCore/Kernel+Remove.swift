@@ -85,7 +85,8 @@ extension Kernel {
 
     // MARK: Objects
 
-    /// Everything that was bound to the object is gone: bindings are children. What is left is what the object itself uses.
+    /// Everything that was bound to the object is gone: bindings are children. What is left is what the object itself
+    /// uses.
     private static func destroy(_ core: Ref<Core>, _ node: Ref<Capability>, _ kind: ObjectKind) -> Progress {
         switch kind {
         case .thread, .virtualCPU: return destroy(core, node.pointee.target(ExecutionContext.self))
@@ -139,7 +140,8 @@ extension Kernel {
     private static func destroy(_ core: Ref<Core>, _ space: Ref<AddressSpace>) -> Progress {
         // Its tables will be other memory soon: no core may still walk them.
         for index in 0..<Int(M.board.pointee.coreCount) {
-            guard let other = M.board.pointee.cores[index & 7], other.pointee.translation == space.pointee.translation else {
+            guard let other = M.board.pointee.cores[index & 7], other.pointee.translation == space.pointee.translation
+            else {
                 continue
             }
             guard other == core else { return .elsewhere(other.pointee.id) }

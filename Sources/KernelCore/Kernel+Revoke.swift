@@ -2,8 +2,8 @@ import ABI
 
 // Taking back what was delegated: everything below a node of the derivation tree, whoever holds it, in pieces.
 //
-// Leaves go first (`Kernel+Remove.swift` says what goes with each), so that nothing is without its ancestor in between. What
-// only another core may touch is an errand for that core. At the end the revoker waits for a grace period
+// Leaves go first (`Kernel+Remove.swift` says what goes with each), so that nothing is without its ancestor in between.
+// What only another core may touch is an errand for that core. At the end the revoker waits for a grace period
 // (`GracePeriods.swift`): then no core uses what it had looked up before.
 
 /// `Capability.extra` of a slot.
@@ -37,7 +37,8 @@ extension Kernel {
         guard let slot = caller.pointee.table?.pointee.slot(selector.slot) else { throw .badCapability }
         if slot.pointee.isEmpty {
             // Another core may have deleted it meanwhile, or a table that went with it must still be emptied.
-            guard form == .delete, slot.pointee.extra & Revocation.deleting != 0 || M.board.pointee.dyingTables != nil else {
+            guard form == .delete, slot.pointee.extra & Revocation.deleting != 0 || M.board.pointee.dyingTables != nil
+            else {
                 throw .badCapability
             }
         }
@@ -113,7 +114,8 @@ extension Kernel {
 
     /// Whether revoking this capability gives back memory.
     private static func isRegionInUse(_ slot: Ref<Capability>) -> Bool {
-        guard slot.pointee.kind == .region, slot.pointee.has(CapabilityHeader.owner) || slot.pointee.parent == nil else {
+        guard slot.pointee.kind == .region, slot.pointee.has(CapabilityHeader.owner) || slot.pointee.parent == nil
+        else {
             return false
         }
         let region = slot.pointee.target(Region.self)

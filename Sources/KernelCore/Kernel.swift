@@ -34,8 +34,8 @@ extension Kernel {
         }
     }
 
-    /// The operations that are not on the fast paths. They leave `x0` as `ok` unless they say otherwise. One that destroys its own
-    /// caller leaves an answer that nobody reads: the memory is still there.
+    /// The operations that are not on the fast paths. They leave `x0` as `ok` unless they say otherwise. One that
+    /// destroys its own caller leaves an answer that nobody reads: the memory is still there.
     @inline(__always)
     private static func operateSlowly(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
@@ -49,10 +49,12 @@ extension Kernel {
             case Operation.derive.rawValue: try exclusively { () throws(Failure) in try derive(caller, selector) }
             case Operation.revoke.rawValue: try exclusively { () throws(Failure) in try revoke(core, caller, selector) }
             case Operation.map.rawValue: try exclusively { () throws(Failure) in try map(caller, selector) }
-            case Operation.doorbell.rawValue: try exclusively { () throws(Failure) in try bindDoorbell(caller, selector) }
+            case Operation.doorbell.rawValue:
+                try exclusively { () throws(Failure) in try bindDoorbell(caller, selector) }
             case Operation.contextControl.rawValue: try contextControl(core, caller, selector)
             case Operation.contextState.rawValue: try contextState(core, caller, selector)
-            case Operation.notificationBind.rawValue: try exclusively { () throws(Failure) in try bind(core, caller, selector) }
+            case Operation.notificationBind.rawValue:
+                try exclusively { () throws(Failure) in try bind(core, caller, selector) }
             case Operation.timer.rawValue: try timer(core, caller, selector)
             case Operation.scheduleControl.rawValue: try scheduleControl(core, caller, selector)
             case Operation.interruptControl.rawValue: try interruptControl(core, caller, selector)
@@ -78,8 +80,8 @@ extension Kernel {
     /// Does something while no other core changes capabilities, regions, spaces or stopped contexts.
     ///
     /// The only lock of the kernel. It is on no path of calls, signals, exits or interrupts, and each holder's work is
-    /// bounded; cores are served in the order in which they came, so one waits at most for one such piece of work of each
-    /// other core.
+    /// bounded; cores are served in the order in which they came, so one waits at most for one such piece of work of
+    /// each other core.
     @inline(__always)
     static func exclusively(_ body: () throws(Failure) -> Void) throws(Failure) {
         let ticket = M.board.pointee.tickets.increment()
@@ -105,7 +107,8 @@ extension Kernel {
         guard let table = caller.pointee.table, slot < table.pointee.count, slot != 0 else { throw .badCapability }
         let node = Ref<Capability>(at: table.pointee.slots + slot &* Capability.size)
         let header = node.pointee.header.relaxedLoad()
-        guard header & (0xFF | UInt64(rights.rawValue) << 8) == UInt64(kind.rawValue) | UInt64(rights.rawValue) << 8 else {
+        guard header & (0xFF | UInt64(rights.rawValue) << 8) == UInt64(kind.rawValue) | UInt64(rights.rawValue) << 8
+        else {
             throw header & 0xFF == UInt64(kind.rawValue) ? .noRights : .badCapability
         }
         return node
@@ -117,7 +120,9 @@ extension Kernel {
     ) throws(Failure) -> Ref<ExecutionContext> {
         guard let node = caller.pointee.table?.pointee.slot(slot) else { throw .badCapability }
         let header = node.pointee.header.load()
-        guard header & 0xFF == UInt64(ObjectKind.thread.rawValue) || header & 0xFF == UInt64(ObjectKind.virtualCPU.rawValue)
+        guard
+            header & 0xFF == UInt64(ObjectKind.thread.rawValue)
+                || header & 0xFF == UInt64(ObjectKind.virtualCPU.rawValue)
         else { throw .badCapability }
         guard header >> 8 & UInt64(rights.rawValue) != 0 else { throw .noRights }
         let object = node.pointee.object

@@ -12,8 +12,8 @@ public enum Hearer {
 /// A word of bits that is OR-ed and never blocks.
 public struct Notification: ~Copyable {
     public let bits: AtomicWord
-    /// Who hears of them, in one word, because other cores look without a lock: the context's address; in bits 56…63 the
-    /// interrupt of a virtual CPU; bit 0 tells a virtual CPU. 0: nobody.
+    /// Who hears of them, in one word, because other cores look without a lock: the context's address; in bits 56…63
+    /// the interrupt of a virtual CPU; bit 0 tells a virtual CPU. 0: nobody.
     public let sink: AtomicWord
     /// 1 while this is in its core's inbox.
     public let inboxQueued: AtomicWord
@@ -43,7 +43,8 @@ extension Hearer {
     init(sink: UInt64) {
         guard sink != 0 else { self = .nobody; return }
         let context = Ref<ExecutionContext>(at: PhysicalAddress(sink & 0xFF_FFFF_FFFF_FFFE))
-        self = sink & Self.virtualTag == 0
+        self =
+            sink & Self.virtualTag == 0
             ? .thread(context) : .virtualInterrupt(context, UInt32(truncatingIfNeeded: sink >> 56))
     }
 
@@ -53,8 +54,8 @@ extension Hearer {
     }
 }
 
-/// Which bits something raises in which notification; of a doorbell, at which address. Changed under the lock, while other cores look
-/// at it without: they find all of it as it was together.
+/// Which bits something raises in which notification; of a doorbell, at which address. Changed under the lock, while
+/// other cores look at it without: they find all of it as it was together.
 public struct Bell: ~Copyable {
     /// Odd while it is being changed.
     let version: AtomicWord
@@ -99,8 +100,8 @@ extension Kernel {
 
     /// Raises bits and tells the sink, on whichever core it is.
     ///
-    /// Another core may bind the notification anew meanwhile. It writes the sink and then looks at the bits, here it is the other way
-    /// round: one of the two sees the other.
+    /// Another core may bind the notification anew meanwhile. It writes the sink and then looks at the bits, here it is
+    /// the other way round: one of the two sees the other.
     @inline(__always)
     static func raise(_ core: Ref<Core>, _ notification: Ref<Notification>, _ bits: UInt64) {
         let sink = notification.pointee.sink.load()
@@ -125,13 +126,15 @@ extension Kernel {
         }
     }
 
-    /// The same from where contexts and their times are only half changed: this core's inbox brings the news once they are whole.
+    /// The same from where contexts and their times are only half changed: this core's inbox brings the news once they
+    /// are whole.
     static func raiseLater(_ core: Ref<Core>, _ notification: Ref<Notification>, _ bits: UInt64) {
         notification.pointee.bits.set(bits)
         post(core, notification, to: core.pointee.id)
     }
 
-    /// Whoever hears of a notification that may have bits: a thread looks at them, on its core; a virtual CPU is interrupted.
+    /// Whoever hears of a notification that may have bits: a thread looks at them, on its core; a virtual CPU is
+    /// interrupted.
     @inline(never)
     static func tell(_ core: Ref<Core>, _ notification: Ref<Notification>) {
         switch notification.pointee.hearer {
@@ -151,7 +154,8 @@ extension Kernel {
     /// Wakes the thread of a notification that has bits, if it waits; ends its call if the bits are of its abort mask.
     /// A thread that serves a caller gets its own time beside the caller's, so that it comes to the bits soon. On the
     /// thread's core.
-    private static func deliver(_ core: Ref<Core>, _ notification: Ref<Notification>, to thread: Ref<ExecutionContext>) {
+    private static func deliver(_ core: Ref<Core>, _ notification: Ref<Notification>, to thread: Ref<ExecutionContext>)
+    {
         if thread.pointee.state == .calling, thread.pointee.callKind == .message, isAborting(thread) {
             abortCall(core, thread)
         }
@@ -169,7 +173,9 @@ extension Kernel {
 
     // MARK: Bells
 
-    static func hang(_ bell: borrowing Bell, _ notification: Ref<Notification>?, _ bits: UInt64 = 0, address: UInt64 = 0) {
+    static func hang(
+        _ bell: borrowing Bell, _ notification: Ref<Notification>?, _ bits: UInt64 = 0, address: UInt64 = 0
+    ) {
         bell.version.increment()
         M.orderStores()
         bell.link.store(notification)

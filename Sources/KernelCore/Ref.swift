@@ -10,7 +10,8 @@ public struct Ref<Object: ~Copyable>: Equatable {
     /// The object at `address`, which must be aligned and hold a valid `Object`.
     @inline(__always)
     public init(at address: PhysicalAddress) {
-        // SAFETY: the caller (object creation, capability lookup, the architecture's entry code) vouches for the object.
+        // SAFETY: the caller (object creation, capability lookup, the architecture's entry code) vouches for the
+        // object.
         unsafe pointer = UnsafeMutablePointer(bitPattern: UInt(address.value)).unsafelyUnwrapped
     }
 

@@ -43,10 +43,11 @@ extension Kernel {
         return PhysicalAddress(start)
     }
 
-    /// Zeroes what must be zero before the object may be made: what the kernel relies on, and what somebody else had before.
-    /// Throws `again` when it is not done yet; the region remembers.
+    /// Zeroes what must be zero before the object may be made: what the kernel relies on, and what somebody else had
+    /// before. Throws `again` when it is not done yet; the region remembers.
     static func clear(_ region: Ref<Region>, _ address: PhysicalAddress, _ shape: Shape) throws(Failure) {
-        let needed = shape.forgets
+        let needed =
+            shape.forgets
             ? max(address + shape.zeroed, min(address + shape.size, region.pointee.dirtyEnd)) : address + shape.zeroed
         // What was zeroed for another object counts only without a gap.
         if address < region.pointee.zeroedFrom || address > region.pointee.zeroedTo {

@@ -6,14 +6,15 @@ import Synchronization
 
 // What one core, or whoever has the lock, changes while other cores look at it without one.
 //
-// Each access is whole, and plain on the board: a relaxed load or store is one `ldr` or `str`. Where the order matters it says so.
+// Each access is whole, and plain on the board: a relaxed load or store is one `ldr` or `str`. Where the order matters
+// it says so.
 
 /// A link that other cores follow.
 public struct SharedRef<Object: ~Copyable>: ~Copyable {
     let word: SharedUInt64
 
-    /// What lies behind the link is not older than the link: on the board by the address dependency (DDI 0487, B2.3), elsewhere by an
-    /// acquire, which the thread sanitizer understands.
+    /// What lies behind the link is not older than the link: on the board by the address dependency (DDI 0487, B2.3),
+    /// elsewhere by an acquire, which the thread sanitizer understands.
     @inline(__always) public func load() -> Ref<Object>? {
         #if hasFeature(Embedded)
             Self.ref(word.load(ordering: .relaxed))
@@ -25,7 +26,9 @@ public struct SharedRef<Object: ~Copyable>: ~Copyable {
     /// What lies behind the link was written before.
     @inline(__always) public func store(_ object: Ref<Object>?) { word.store(Self.bits(object), ordering: .releasing) }
     /// The same of an object that all who look know already, or do not follow.
-    @inline(__always) public func relaxedStore(_ object: Ref<Object>?) { word.store(Self.bits(object), ordering: .relaxed) }
+    @inline(__always) public func relaxedStore(_ object: Ref<Object>?) {
+        word.store(Self.bits(object), ordering: .relaxed)
+    }
 
     @inline(__always) private static func ref(_ bits: UInt64) -> Ref<Object>? {
         bits == 0 ? nil : Ref(at: PhysicalAddress(bits))
@@ -54,8 +57,8 @@ public struct SharedByte: ~Copyable {
 }
 
 #if hasFeature(Embedded)
-    /// Words and bytes that other cores read, in no order. Plain memory, in which each access is whole (DDI 0487, B2.2.1): atomic ones the
-    /// compiler would neither join nor leave out.
+    /// Words and bytes that other cores read, in no order. Plain memory, in which each access is whole (DDI 0487,
+    /// B2.2.1): atomic ones the compiler would neither join nor leave out.
     public typealias SharedWords<let count: Int> = InlineArray<count, UInt64>
     public typealias SharedBytes<let count: Int> = InlineArray<count, UInt8>
 #else

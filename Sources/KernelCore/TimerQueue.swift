@@ -1,7 +1,7 @@
 /// An object that waits for a deadline.
 public protocol Timed: ~Copyable {
-    /// Where it stands. Not a property of the object that is changed in place: such a change counts, to the thread sanitizer, as one of the
-    /// object's first word, which other cores may be changing.
+    /// Where it stands. Not a property of the object that is changed in place: such a change counts, to the thread
+    /// sanitizer, as one of the object's first word, which other cores may be changing.
     static subscript(timerOf item: Ref<Self>) -> TimerLink<Self> { get set }
 }
 
@@ -23,8 +23,9 @@ public struct TimerLink<Item: ~Copyable> {
     var right: Ref<Item>?
 }
 
-/// Deadlines of one core: a leftist heap. Nobody is later than who stands below, and a right side is never longer than the left one
-/// beside it: with n deadlines it has at most log2(n + 1) steps, and an operation follows right sides only.
+/// Deadlines of one core: a leftist heap. Nobody is later than who stands below, and a right side is never longer than
+/// the left one beside it: with n deadlines it has at most log2(n + 1) steps, and an operation follows right sides
+/// only.
 public struct TimerQueue<Item: Timed & ~Copyable> {
     var first: Ref<Item>?
 

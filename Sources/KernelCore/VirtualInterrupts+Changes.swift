@@ -79,7 +79,9 @@ extension Kernel {
         let value = caller.pointee.frame.x[3]
         guard index < form.indexLimit else { throw .badArgument }
         // A timer's level is its line's.
-        guard form != .setLevel || index >= 32 || VirtualInterrupts.hardwareMask & 1 << index == 0 else { throw .badArgument }
+        guard form != .setLevel || index >= 32 || VirtualInterrupts.hardwareMask & 1 << index == 0 else {
+            throw .badArgument
+        }
         switch form {
         case .readWord:
             readWord(
@@ -115,7 +117,8 @@ extension Kernel {
     }
 
     private static func change(
-        _ core: Ref<Core>, _ target: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ form: VirtualInterruptControl, _ index: Int,
+        _ core: Ref<Core>, _ target: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ form: VirtualInterruptControl,
+        _ index: Int,
         _ value: UInt64
     ) -> News {
         let mask = value & 0xFFFF_FFFF
@@ -174,8 +177,8 @@ extension Kernel {
         return lines
     }
 
-    /// The list registers of a virtual CPU that is loaded on another core cannot be read from here: what was pending when it
-    /// was put into one counts as pending, what was last saved as active counts as active (docs/caveats.md).
+    /// The list registers of a virtual CPU that is loaded on another core cannot be read from here: what was pending
+    /// when it was put into one counts as pending, what was last saved as active counts as active (docs/caveats.md).
     private static func readWord(
         _ caller: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ word: Int, isLoaded: Bool, isElsewhere: Bool
     ) {
@@ -192,7 +195,8 @@ extension Kernel {
         while rest != 0 {
             let index = rest.trailingZeroBitCount & 15
             rest &= rest &- 1
-            let register = isLoaded ? M.listRegister(index) : ListRegister(bits: guest.pointee.savedListRegisters[index])
+            let register =
+                isLoaded ? M.listRegister(index) : ListRegister(bits: guest.pointee.savedListRegisters[index])
             guard Int(register.interrupt >> 5) == word else { continue }
             let bit: UInt64 = 1 << UInt64(register.interrupt & 31)
             // One that is there for its line alone is pending as long as that is high.
@@ -207,7 +211,8 @@ extension Kernel {
 }
 
 extension Kernel {
-    /// All of a stopped virtual CPU's interrupts as at the beginning. A word at a time: other cores may be changing them.
+    /// All of a stopped virtual CPU's interrupts as at the beginning. A word at a time: other cores may be changing
+    /// them.
     static func forgetInterrupts(_ guest: Ref<VirtualCPU>) {
         for word in 0..<VirtualInterrupts.words {
             guest.pointee.enabled[word].store(0)

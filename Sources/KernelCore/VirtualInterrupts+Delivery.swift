@@ -31,7 +31,8 @@ extension Kernel {
             }
         }
         M.setMaintenance(nonePending: isAnyLeft, lostEnd: hasActiveOutside(guest))
-        // The guest lowers a timer's line without an exit. So each entry looks, until the guest has taken the interrupt.
+        // The guest lowers a timer's line without an exit. So each entry looks, until the guest has taken the
+        // interrupt.
         if guest.pointee.listed[0] & VirtualInterrupts.hardwareMask != 0, hasPendingTimer(guest) {
             guest.pointee.isDirty.store(1)
         }
@@ -108,8 +109,8 @@ extension Kernel {
         release(guest, index, word, bit)
     }
 
-    /// An interrupt that is pending because its line is high need not be kept: the line says so as long as it is. But of a timer's
-    /// the physical interrupt is active, for which `level` stands.
+    /// An interrupt that is pending because its line is high need not be kept: the line says so as long as it is. But
+    /// of a timer's the physical interrupt is active, for which `level` stands.
     @inline(__always)
     private static func keepPending(_ guest: Ref<VirtualCPU>, _ register: ListRegister, _ word: Int, _ bit: UInt64) {
         if register.isHardware { guest.pointee.level[word].set(bit) }
@@ -262,9 +263,9 @@ extension Kernel {
         return false
     }
 
-    /// A free list register; if there is none, that of the least urgent pending interrupt below `priority`, or, when all
-    /// are active, of the least urgent active one, whose state moves into the words. `harvest` has freed those that the
-    /// guest has ended.
+    /// A free list register; if there is none, that of the least urgent pending interrupt below `priority`, or, when
+    /// all are active, of the least urgent active one, whose state moves into the words. `harvest` has freed those that
+    /// the guest has ended.
     private static func freeListRegister(_ guest: Ref<VirtualCPU>, below priority: UInt8) -> Int? {
         let free = ~guest.pointee.usedListRegisters[0]
         let index = free.trailingZeroBitCount

@@ -188,9 +188,12 @@ public enum ModelMachine: Board_Machine {
         PhysicalMemory.pointer(to: address).update(repeating: 0, count: Int(size / 8))
     }
 
-    // Tenants write into their message pages and leases whenever they like: these accesses race with theirs, as on hardware.
+    // Tenants write into their message pages and leases whenever they like: these accesses race with theirs, as on
+    // hardware.
 
-    public static func readWord(_ address: PhysicalAddress) -> UInt64 { PhysicalMemory.word(at: address).pointee.relaxedLoad() }
+    public static func readWord(_ address: PhysicalAddress) -> UInt64 {
+        PhysicalMemory.word(at: address).pointee.relaxedLoad()
+    }
 
     /// Acquiring, which stands for the address dependency: see `SharedRef.load`.
     public static func readPair(_ address: PhysicalAddress) -> (UInt64, UInt64) {

@@ -26,7 +26,8 @@ struct MutantWriter {
         var output = MutatedText(source)
         var used: Set<String> = []
         for body in finder.bodies {
-            let edits = faults(of: body, converter)
+            let edits =
+                faults(of: body, converter)
                 + variants.compactMap { variant in edit(for: variant, in: body, source, converter) }
             write(body, edits, of: path, into: &output)
             for (edit, key) in edits where key != nil { used.insert(key ?? edit.change) }
@@ -58,9 +59,10 @@ struct MutantWriter {
     private func edit(
         for variant: Variant, in body: FunctionBody, _ source: [UInt8], _ converter: SourceLocationConverter
     ) -> (Edit, String?)? {
-        guard body.baseName == variant.function[...] || body.name == variant.function
-            || body.name.hasPrefix(variant.function + ".")
-            || body.name.hasSuffix("." + variant.function) || body.name.contains("." + variant.function + ".")
+        guard
+            body.baseName == variant.function[...] || body.name == variant.function
+                || body.name.hasPrefix(variant.function + ".")
+                || body.name.hasSuffix("." + variant.function) || body.name.contains("." + variant.function + ".")
         else { return nil }
         let bytes = body.statements.bytes
         let text = SpacedText(source), old = Array(variant.old.utf8)

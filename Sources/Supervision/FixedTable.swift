@@ -1,5 +1,5 @@
-/// A fixed number of elements in memory that somebody provides. They are read and changed in place, whereas an `InlineArray`
-/// that is a member of something large is copied with it: a stack of a few pages would not do.
+/// A fixed number of elements in memory that somebody provides. They are read and changed in place, whereas an
+/// `InlineArray` that is a member of something large is copied with it: a stack of a few pages would not do.
 @safe
 public struct FixedTable<Element>: ~Copyable {
     private let base: UnsafeMutablePointer<Element>
@@ -8,8 +8,8 @@ public struct FixedTable<Element>: ~Copyable {
     /// How much memory `count` elements take.
     public static func size(_ count: Int) -> Int { max(count, 1) * MemoryLayout<Element>.stride }
 
-    /// - Parameter address: of at least `size(count)` bytes that are aligned to 16, that nobody else uses, and that live
-    ///   longer than the table.
+    /// - Parameter address: of at least `size(count)` bytes that are aligned to 16, that nobody else uses, and that
+    ///   live longer than the table.
     public init(at address: UInt, count: Int, repeating element: Element) {
         // SAFETY: the caller promises the memory.
         unsafe base = UnsafeMutablePointer(bitPattern: address).unsafelyUnwrapped

@@ -48,6 +48,7 @@ extension Board {
                 remedy: near.map { "did you mean '\($0)'?" } ?? "name a node of its device tree, such as pl031")
         }
         return Failure(
-            "the board has \(matches.count) devices '\(request.node)'", remedy: "name one of them with its address: \(matches[0])")
+            "the board has \(matches.count) devices '\(request.node)'",
+            remedy: "name one of them with its address: \(matches[0])")
     }
 }

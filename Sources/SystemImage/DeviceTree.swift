@@ -42,7 +42,8 @@ struct DeviceTree {
 
     /// Returns whether a node has a property of cells.
     func has(_ property: String, _ node: String) throws(Failure) -> Bool {
-        try run(["-t", "x", "-d", "none", file.path, node, property]).trimmingCharacters(in: .whitespacesAndNewlines) != "none"
+        try run(["-t", "x", "-d", "none", file.path, node, property]).trimmingCharacters(in: .whitespacesAndNewlines)
+            != "none"
     }
 
     /// The `reg` property as ranges.

@@ -32,8 +32,8 @@ public struct GuestImage: Sendable {
     /// - Parameters:
     ///   - ramBase: Where the machine's RAM begins; a multiple of 2 MiB.
     ///   - ramSize: Bytes of RAM.
-    ///   - decompress: Turns gzip's format into what was compressed. An `Failure` of it is passed on, because it may not
-    ///     be the file's fault.
+    ///   - decompress: Turns gzip's format into what was compressed. A `Failure` of it is passed on, because it may
+    ///     not be the file's fault.
     /// - Throws: `Failure` when the file is no kernel for arm64, or does not fit into the RAM.
     public init(
         kernel: Data, format: Format = .auto, ramBase: UInt64, ramSize: UInt64, decompress: (Data) throws -> Data
@@ -113,8 +113,8 @@ public struct GuestImage: Sendable {
     /// multiples of 8, so that of two that touch each would overwrite an end of the other.
     private static let smallestGap: UInt64 = 64
 
-    /// The segments' contents in the file, by ascending address, wherever they begin and end; the rest of them is RAM that
-    /// is zero when the machine starts, and so is what lies between two that become one.
+    /// The segments' contents in the file, by ascending address, wherever they begin and end; the rest of them is RAM
+    /// that is zero when the machine starts, and so is what lies between two that become one.
     private static func modules(
         _ segments: [ELFFile.Segment], _ file: ELFFile, _ ramBase: UInt64
     ) throws(Failure) -> [Module] {

@@ -40,8 +40,8 @@ struct ManifestKey: Sendable {
 
     var name: String
     var kind: Kind
-    /// One sentence without its full stop, in Markdown. `{range}` stands for the values that `kind` allows; without it they
-    /// stand at the end.
+    /// One sentence without its full stop, in Markdown. `{range}` stands for the values that `kind` allows; without it
+    /// they stand at the end.
     var text: String
     /// The further columns of the table. Nil: the default that `kind` has.
     var columns: [String]?

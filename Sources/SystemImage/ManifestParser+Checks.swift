@@ -152,7 +152,8 @@ extension ManifestParser {
             }
         }
         let parts: [(String, UInt64)] = [
-            ("machines", machines), ("components", components), ("shared memory", shared), ("their files", files.aligned(to: 1024)),
+            ("machines", machines), ("components", components), ("shared memory", shared),
+            ("their files", files.aligned(to: 1024)),
             ("the system itself", SystemImageWriter.reserve),
         ].filter { $0.1 > 0 }
         let sum = parts.reduce(UInt64(0)) { $0.addingSaturated($1.1) }

@@ -82,7 +82,8 @@ extension ManifestParser {
                 remedy: "give both the same 'core'")
         } else {
             let isMachine = declarations.contains { $0.name == connection.server && $0.isMachine }
-            let possible = others.isEmpty ? "remove it: there is no other component" : "possible are \(enumerated(others))"
+            let possible =
+                others.isEmpty ? "remove it: there is no other component" : "possible are \(enumerated(others))"
             source.report(
                 at: mark,
                 "\(declaration.title) uses '\(connection.server.shortened)', and "

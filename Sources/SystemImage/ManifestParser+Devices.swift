@@ -19,8 +19,10 @@ extension ComponentParser {
         pairs("devices", of: "a device's node, such as 'rtc: pl031'").compactMap { name, value in
             guard let node = value.text else {
                 section.source.report(
-                    at: value, "'devices' of \(section.title) holds \(value.kindDescription), but the name of a node is expected",
-                    remedy: "write 'devices: {NAME: NODE}', where NODE is a node of the board's device tree, such as pl031")
+                    at: value,
+                    "'devices' of \(section.title) holds \(value.kindDescription), but the name of a node is expected",
+                    remedy:
+                        "write 'devices: {NAME: NODE}', where NODE is a node of the board's device tree, such as pl031")
                 return nil
             }
             return DeviceRequest(name: name, node: node)
@@ -30,12 +32,16 @@ extension ComponentParser {
     /// `dma: {NAME: SIZE}`.
     func dma() -> [DMAMemoryDescription] {
         pairs("dma", of: "a size, such as 'buffers: 64KiB'").compactMap { name, value in
-            guard let size = value.byteSize, DMAMemoryDescription.sizes.contains(size), size.isMultiple(ofSize: Program.pageSize)
+            guard let size = value.byteSize, DMAMemoryDescription.sizes.contains(size),
+                size.isMultiple(ofSize: Program.pageSize)
             else {
                 let sizes = DMAMemoryDescription.sizes
                 section.source.report(
-                    at: value, "'\(name)' in 'dma' of \(section.title) is \(value.kindDescription), which is no possible size",
-                    remedy: "write a multiple of 4KiB from \(ByteSize(bytes: sizes.lowerBound)) to \(ByteSize(bytes: sizes.upperBound))")
+                    at: value,
+                    "'\(name)' in 'dma' of \(section.title) is \(value.kindDescription), which is no possible size",
+                    remedy:
+                        "write a multiple of 4KiB from \(ByteSize(bytes: sizes.lowerBound)) to \(ByteSize(bytes: sizes.upperBound))"
+                )
                 return nil
             }
             return DMAMemoryDescription(name: name, size: size)
@@ -47,20 +53,23 @@ extension ComponentParser {
         guard let node = section.node(key), !node.isEmpty else { return [] }
         guard let mapping = node.mapping else {
             section.source.report(
-                at: node, "'\(key)' of \(section.title) is \(node.kindDescription), but a mapping from names is expected",
+                at: node,
+                "'\(key)' of \(section.title) is \(node.kindDescription), but a mapping from names is expected",
                 remedy: "write '\(key): {NAME: ...}', where NAME is what the program calls \(what)")
             return []
         }
         guard mapping.count <= DeviceRequest.maximum else {
             section.report(
-                at: key, "'\(key)' of \(section.title) has \(mapping.count) entries, and \(DeviceRequest.maximum) are possible",
+                at: key,
+                "'\(key)' of \(section.title) has \(mapping.count) entries, and \(DeviceRequest.maximum) are possible",
                 remedy: "remove \(mapping.count - DeviceRequest.maximum) of them")
             return []
         }
         return mapping.compactMap { key, value in
             guard let name = key.text, (1...TenantDescription.maximumName).contains(name.utf8.count) else {
                 section.source.report(
-                    at: key, "a name in \(section.title) is \(key.kindDescription), but 1 to \(TenantDescription.maximumName) bytes of text are expected",
+                    at: key,
+                    "a name in \(section.title) is \(key.kindDescription), but 1 to \(TenantDescription.maximumName) bytes of text are expected",
                     remedy: "begin the name with a letter")
                 return nil
             }

@@ -29,7 +29,9 @@ extension ManifestSection {
         let example = "write '\(key): \(standard)', for example; units are ms, s and min"
         guard let time = node.scalar.flatMap({ TimeSpan($0.string) }), time.nanoseconds % 1_000_000 == 0 else {
             source.report(
-                at: node, "'\(key)' of \(title) is \(node.kindDescription), but a time in whole milliseconds is expected", remedy: example)
+                at: node,
+                "'\(key)' of \(title) is \(node.kindDescription), but a time in whole milliseconds is expected",
+                remedy: example)
             return standard
         }
         guard RestartDescription.times.contains(time) else {

@@ -1,7 +1,7 @@
 import ABI
 
-// Every key of the manifest. After a change, run './entente generate', which writes Schemas/manifest.schema.json and the
-// tables of docs/manifest.md.
+// Every key of the manifest. After a change, run './entente generate', which writes Schemas/manifest.schema.json and
+// the tables of docs/manifest.md.
 extension ManifestPart {
     static let all = [system, board, machine, component, paged, sharedMemory, restart, group, accept, program]
 
@@ -9,13 +9,16 @@ extension ManifestPart {
         name: "system",
         keys: [
             .init("system", .name, "its name", columns: ["the name of the manifest's folder"]),
-            .init("board", .part("board"), "the board that the system runs on: see [below](#board)", columns: ["all defaults"]),
+            .init(
+                "board", .part("board"), "the board that the system runs on: see [below](#board)",
+                columns: ["all defaults"]),
             .init(
                 "root", .program(),
                 "`{target: NAME}`: the program of this repository that starts first and receives the whole board",
                 columns: ["`\(Manifest.standardRoot)`, which starts the machines and components"]),
             .init("machines", .mapping(to: .part("machine")), "a mapping from names to machines", columns: ["none"]),
-            .init("components", .mapping(to: .part("component")), "a mapping from names to components", columns: ["none"]),
+            .init(
+                "components", .mapping(to: .part("component")), "a mapping from names to components", columns: ["none"]),
             .init(
                 "groups", .mapping(to: .part("group"), maximum: GroupDescription.maximum),
                 "a mapping from names to groups that restart together, {range}: see [Restarts](#restarts)",
@@ -31,9 +34,12 @@ extension ManifestPart {
         name: "board",
         keys: [
             .init(
-                "name", .choice(BoardDescription.boards, default: BoardDescription().name), "the emulator's board: {range} is QEMU's board of that name"),
-            .init("cpu", .choice(BoardDescription.cpuModels, default: BoardDescription().cpu), "the CPU model: {range}"),
-            .init("cores", .number(BoardDescription.coreCounts, default: BoardDescription().cores), "the number of cores"),
+                "name", .choice(BoardDescription.boards, default: BoardDescription().name),
+                "the emulator's board: {range} is QEMU's board of that name"),
+            .init(
+                "cpu", .choice(BoardDescription.cpuModels, default: BoardDescription().cpu), "the CPU model: {range}"),
+            .init(
+                "cores", .number(BoardDescription.coreCounts, default: BoardDescription().cores), "the number of cores"),
             .init(
                 "memory",
                 .size(
@@ -77,7 +83,8 @@ extension ManifestPart {
                     multipleOf: MachineDescription.memoryGranule, default: anyMachine.memory), "bytes of RAM"),
             .init("cpus", .number(MachineDescription.cpuCounts, default: anyMachine.cpus), "virtual CPUs"),
             .init(
-                "priority", .number(Tenant.priorities, default: anyMachine.priority), "how urgent it is: {range}, 31 is the most urgent"),
+                "priority", .number(Tenant.priorities, default: anyMachine.priority),
+                "how urgent it is: {range}, 31 is the most urgent"),
             .init("core", core, "the core of the first virtual CPU; the others follow round-robin"),
             .init(
                 "on-reset", .choice(["restart", "stop"], default: "restart"),
@@ -88,7 +95,8 @@ extension ManifestPart {
                     + "death of the machine; see [Panics and hangs](#panics-and-hangs)"),
             .init(
                 "watchdog", .flag(default: false),
-                "`true`: the machine has a watchdog, and dies when that expires; see [Panics and hangs](#panics-and-hangs)"),
+                "`true`: the machine has a watchdog, and dies when that expires; see [Panics and hangs](#panics-and-hangs)"
+            ),
             .init("after", names, "names of machines and components that start before it", columns: ["none"]),
             .init(
                 "device-tree", .file, "a file that is applied to the machine's device tree: see below",
@@ -102,11 +110,15 @@ extension ManifestPart {
                     + "(edge-triggered) in its first virtual CPU, with no monitor on the path", columns: ["none"]),
             .init(
                 "restart", .part("restart"),
-                "what happens when its monitor dies, or it is killed: see [Restarts](#restarts)", columns: ["see there"]),
+                "what happens when its monitor dies, or it is killed: see [Restarts](#restarts)", columns: ["see there"]
+            ),
             criticality, accepted,
         ],
         rules: [
-            ("dependentRequired", .object([("initrd", .array([.text("kernel")])), ("format", .array([.text("kernel")]))])),
+            (
+                "dependentRequired",
+                .object([("initrd", .array([.text("kernel")])), ("format", .array([.text("kernel")]))])
+            ),
             (
                 "not",
                 .object([("anyOf", .array([.requires("kernel", "guest"), .requires("kernel", "flavour")]))])
@@ -133,13 +145,16 @@ extension ManifestPart {
                     default: anyComponent.stack),
                 "bytes of its stack, {range}; a component that needs more faults, and root says `stack overflow`"),
             .init(
-                "priority", .number(Tenant.priorities, default: anyComponent.priority), "how urgent it is: {range}, 31 is the most urgent"),
+                "priority", .number(Tenant.priorities, default: anyComponent.priority),
+                "how urgent it is: {range}, 31 is the most urgent"),
             .init("core", core, "the core that it runs on"),
             .init(
                 "budget", .duration(ComponentDescription.budgets),
                 "how much time it may have in each `period`, {range} and at most the period; when it is used up, the "
                     + "component is off the core until the period ends", columns: ["no limit"]),
-            .init("period", .duration(ComponentDescription.periods), "the length of a period, {range}; goes with `budget`"),
+            .init(
+                "period", .duration(ComponentDescription.periods), "the length of a period, {range}; goes with `budget`"
+            ),
             .init(
                 "arguments", .list(of: .word, counts: 0...Tenant.maximumArguments),
                 "up to \(Tenant.maximumArguments) numbers of 64 bits; what they mean is the component's affair",
@@ -153,7 +168,8 @@ extension ManifestPart {
                 .size(
                     ComponentDescription.sharedSizes, multipleOf: ComponentDescription.memoryGranule,
                     default: anyComponent.shared),
-                "bytes of memory for rings that it shares with each component of `uses`, each apart from the others: {range}"),
+                "bytes of memory for rings that it shares with each component of `uses`, each apart from the others: {range}"
+            ),
             .init(
                 "paged", .part("paged"),
                 "`{by: COMPONENT, file: PATH}`: a file of 1 byte to 64MiB that another component of the same core, with "
@@ -171,13 +187,17 @@ extension ManifestPart {
                     + "SMMU a device reaches all memory, so its driver is trusted with it", columns: ["none"]),
             .init("after", names, "names of machines and components that start before it", columns: ["none"]),
             .init(
-                "restart", .part("restart"), "what happens when it dies: see [Restarts](#restarts)", columns: ["see there"]),
+                "restart", .part("restart"), "what happens when it dies: see [Restarts](#restarts)",
+                columns: ["see there"]),
             criticality, accepted,
         ],
         mayBeEmpty: false,
         rules: [
             ("oneOf", .array([.requires("target"), .requires("package")])),
-            ("dependentRequired", .object([("budget", .array([.text("period")])), ("period", .array([.text("budget")]))])),
+            (
+                "dependentRequired",
+                .object([("budget", .array([.text("period")])), ("period", .array([.text("budget")]))])
+            ),
         ])
 
     static let paged = ManifestPart(
@@ -193,7 +213,8 @@ extension ManifestPart {
         keys: [
             .init("size", .size(SharedMemoryDescription.sizes, multipleOf: Program.pageSize), "bytes of memory"),
             .init(
-                "between", .list(of: .tenantName, counts: 2...2, isUnique: true), "the names of both ends, in any order"),
+                "between", .list(of: .tenantName, counts: 2...2, isUnique: true), "the names of both ends, in any order"
+            ),
         ],
         columns: [], mayBeEmpty: false, rules: [required("size", "between")])
 
@@ -248,7 +269,8 @@ extension ManifestPart {
         "criticality", .choice(Criticality.allCases.map(\.name), default: Criticality.qm.name),
         "how critical it is: {range}; see [Criticality](#criticality)", columns: ["that of its group, else `QM`"])
     private static let accepted = ManifestKey(
-        "accept", .list(of: .part("accept")), "the harm by something less critical that it accepts: see [Criticality](#criticality)",
+        "accept", .list(of: .part("accept")),
+        "the harm by something less critical that it accepts: see [Criticality](#criticality)",
         columns: ["none"])
 
     /// A mapping that names a program of this repository.

@@ -32,7 +32,8 @@ extension Node {
         let example = "write a whole number from 0 to \(UInt64.max)"
         guard let scalar else { return example }
         switch tag.rawValue {
-        case Tag.Name.str.rawValue where UInt64(scalar.string) != nil: return "write it without quotes: \(scalar.string)"
+        case Tag.Name.str.rawValue where UInt64(scalar.string) != nil:
+            return "write it without quotes: \(scalar.string)"
         case Tag.Name.float.rawValue: return example + "; a fraction is passed in a smaller unit, 1.5 ms as 1500 us"
         default: return example
         }

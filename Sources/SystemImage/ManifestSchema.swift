@@ -78,7 +78,9 @@ public enum ManifestSchema {
         [
             ("type", part.mayBeEmpty && part.name != ManifestPart.system.name ? nullable : .text("object")),
             ("additionalProperties", .bool(false)),
-        ] + part.rules.map { ($0.keyword, $0.value) } + [("properties", .object(part.keys.map { ($0.name, property($0)) }))]
+        ] + part.rules.map { ($0.keyword, $0.value) } + [
+            ("properties", .object(part.keys.map { ($0.name, property($0)) }))
+        ]
     }
 
     private static let nullable = SchemaValue.array([.text("object"), .text("null")])

@@ -35,7 +35,8 @@ extension ManifestSection {
         let remedy = "write '\(key): \(example)', for example; units are ns, us, ms and s"
         guard let time = node.text.flatMap(TimeSpan.init) else {
             source.report(
-                at: node, "'\(key)' of \(title) is \(node.kindDescription), but a length of time with its unit is expected",
+                at: node,
+                "'\(key)' of \(title) is \(node.kindDescription), but a length of time with its unit is expected",
                 remedy: remedy)
             return nil
         }

@@ -44,9 +44,11 @@ struct ManifestSection {
 
     private func reportUnknown(_ key: Node, _ known: [String]) {
         let name = key.scalar?.string ?? key.kindDescription
-        let remedy = name == "<<"
+        let remedy =
+            name == "<<"
             ? "write the keys out: a manifest may repeat a value by '*NAME', and merges no mappings"
-            : ManifestKeys.meant(by: name, among: known).map { "did you mean '\($0)'?" } ?? "keys here are \(enumerated(known))"
+            : ManifestKeys.meant(by: name, among: known).map { "did you mean '\($0)'?" }
+                ?? "keys here are \(enumerated(known))"
         source.report(at: key, "unknown key '\(name.shortened)' in \(title)", remedy: remedy)
     }
 
@@ -145,7 +147,8 @@ struct ManifestSection {
             let guess = text.nearest(in: choices).map { "did you mean '\($0)'? " } ?? ""
             let possible = choices.count == 1 ? "possible is \(choices[0])" : "possible are \(enumerated(choices))"
             report(
-                at: key, "'\(key)' of \(title) is '\(text.shortened)', which is not known", remedy: guess + possible + advice)
+                at: key, "'\(key)' of \(title) is '\(text.shortened)', which is not known",
+                remedy: guess + possible + advice)
             return standard
         }
         return text

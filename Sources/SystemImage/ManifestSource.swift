@@ -81,7 +81,8 @@ final class ManifestSource {
                 at: nil, exists ? "the manifest cannot be read" : "there is no such file",
                 remedy: exists
                     ? "make it readable to your account"
-                    : "name a manifest, or a folder with a system.yaml; './entente new component NAME' makes such a folder")
+                    : "name a manifest, or a folder with a system.yaml; './entente new component NAME' makes such a folder"
+            )
             return nil
         }
         guard data.count <= Self.maximumSize else {
@@ -115,8 +116,8 @@ final class ManifestSource {
         }
     }
 
-    /// Returns the place of the first control character. The position that YAML's reader reports is wrong if text is not
-    /// ASCII.
+    /// Returns the place of the first control character. The position that YAML's reader reports is wrong if text is
+    /// not ASCII.
     private func firstControlCharacter(in text: String) -> (line: Int, column: Int) {
         var (line, column) = (1, 1)
         for scalar in text.unicodeScalars {

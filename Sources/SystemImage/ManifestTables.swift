@@ -13,7 +13,8 @@ public enum ManifestTables {
         while let line = rest.popFirst() {
             lines.append(line)
             guard let name = line.wholeMatch(of: /<!-- keys of (\w+) -->/)?.1 else { continue }
-            guard let part = ManifestPart.all.first(where: { $0.name == name }), let end = rest.firstIndex(of: "<!-- end -->")
+            guard let part = ManifestPart.all.first(where: { $0.name == name }),
+                let end = rest.firstIndex(of: "<!-- end -->")
             else {
                 throw Failure(
                     "docs/manifest.md has the line '\(line)', which begins no table",

@@ -10,7 +10,8 @@ public struct RestartDescription: Sendable, Equatable {
     public var backoffLimit: TimeSpan
     public var onLimit = OnLimit.escalate
 
-    /// A program that crashes at every start is given up after some three seconds; one that crashes now and then never is.
+    /// A program that crashes at every start is given up after some three seconds; one that crashes now and then never
+    /// is.
     public static let tenant = RestartDescription(
         limit: 5, window: TimeSpan(milliseconds: 10_000), backoff: TimeSpan(milliseconds: 100),
         backoffLimit: TimeSpan(milliseconds: 5000))

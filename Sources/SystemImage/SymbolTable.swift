@@ -72,8 +72,8 @@ public struct SymbolTable: Sendable {
             let kind = try reader.byte(entry + 4) & 15
             let section = try reader.word16(entry + 6)
             let nameOffset = UInt64(try reader.word32(entry))
-            // Functions, and the untyped labels of assembly, unless they mark data ($d) or code ($x), are undefined, or are
-            // numbers (SHN_ABS).
+            // Functions, and the untyped labels of assembly, unless they mark data ($d) or code ($x), are undefined, or
+            // are numbers (SHN_ABS).
             guard kind == 2 || kind == 0, section != 0, section != 0xFFF1, nameOffset < names.count else { continue }
             let tail = names[(names.startIndex + Int(nameOffset))...]
             let name = String(decoding: tail.prefix { $0 != 0 }, as: UTF8.self)

@@ -51,7 +51,9 @@ extension SystemImageWriter {
         for connection in tenant.connections {
             try require(
                 connection.server != tenant.name
-                    && tenants.contains { $0.name == connection.server && $0.kind == .component && $0.core == tenant.core },
+                    && tenants.contains {
+                        $0.name == connection.server && $0.kind == .component && $0.core == tenant.core
+                    },
                 "it uses '\(connection.server)', which is no other component of its core", "name another component")
         }
         guard let machine = tenant.machine else { return }

@@ -96,8 +96,8 @@ public struct SystemImageWriter {
     /// Bytes of RAM of all machines.
     public var machineMemory: UInt64 { tenants.reduce(0) { $0 + ($1.machine?.memory.size ?? 0) } }
 
-    /// Bytes of the image that are copied into machines: kernels, initial file systems, device trees. Machines may share
-    /// them.
+    /// Bytes of the image that are copied into machines: kernels, initial file systems, device trees. Machines may
+    /// share them.
     public var machineFiles: UInt64 {
         Set(tenants.flatMap { $0.machine?.modules ?? [] }.map(\.data)).reduce(0) {
             $0 + UInt64($1.count).aligned(to: Self.pageSize)

@@ -29,7 +29,9 @@ struct MachineParser {
         guard section.has("kernel") else {
             _ = section.choice(
                 "guest",
-                otherwise: "; another system starts from its own files: write 'kernel: FILE', and 'initrd: FILE', instead of 'guest'")
+                otherwise:
+                    "; another system starts from its own files: write 'kernel: FILE', and 'initrd: FILE', instead of 'guest'"
+            )
             for key in ["initrd", "format"] where section.has(key) {
                 section.report(
                     at: key, "\(section.title) has '\(key)' but no 'kernel' that it belongs to",
@@ -62,7 +64,8 @@ struct MachineParser {
                 at: key, "\(section.title) has '\(key)', which a program of this repository does not take",
                 remedy: "remove '\(key)', or name a file of your own with 'kernel: PATH'")
         }
-        guard let target = kernel.targetName(among: \.guests, example: "a folder below Guests, such as BenchGuest") else {
+        guard let target = kernel.targetName(among: \.guests, example: "a folder below Guests, such as BenchGuest")
+        else {
             if !kernel.has("target"), !kernel.hasUnknownKeys {
                 section.report(
                     at: "kernel", "\(kernel.title) names no program",
@@ -82,7 +85,8 @@ struct MachineParser {
         do {
             _ = try GuestKernelKind(of: data, format: format)
         } catch {
-            section.report(at: "kernel", "'kernel' of \(section.title): \(error.problem)", remedy: error.remedy ?? "name another")
+            section.report(
+                at: "kernel", "'kernel' of \(section.title): \(error.problem)", remedy: error.remedy ?? "name another")
         }
     }
 
@@ -151,7 +155,9 @@ struct ComponentParser {
                 remedy: "add 'target: NAME' for a program of this repository, or 'package: FOLDER' for one of your own")
             return nil
         }
-        guard let target = section.targetName(example: "a folder below Components, such as Heartbeat") else { return nil }
+        guard let target = section.targetName(example: "a folder below Components, such as Heartbeat") else {
+            return nil
+        }
         return .target(target)
     }
 

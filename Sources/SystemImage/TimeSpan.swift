@@ -16,7 +16,9 @@ public struct TimeSpan: Sendable, Equatable, Comparable, CustomStringConvertible
     public init?(_ text: String) {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         let suffix = text[digits.endIndex...].drop { $0 == " " }
-        guard let number = UInt64(digits), let unit = Self.units.first(where: { $0.suffix == suffix }) else { return nil }
+        guard let number = UInt64(digits), let unit = Self.units.first(where: { $0.suffix == suffix }) else {
+            return nil
+        }
         let (product, overflow) = number.multipliedReportingOverflow(by: unit.size)
         guard !overflow else { return nil }
         nanoseconds = product

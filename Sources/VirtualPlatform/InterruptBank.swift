@@ -224,8 +224,8 @@ extension InterruptBank {
         port.control(form, virtualCPU: virtualCPU, index: UInt64(word), value: UInt64(mask))
     }
 
-    /// The latched interrupts of a virtual CPU, which its reset would lose. Lowers its lines, which `restore` raises again,
-    /// because a high one is pending too.
+    /// The latched interrupts of a virtual CPU, which its reset would lose. Lowers its lines, which `restore` raises
+    /// again, because a high one is pending too.
     mutating func latched<Port: InterruptPort>(at virtualCPU: Int, _ port: inout Port) -> UInt32 {
         let owned = owners[virtualCPU]
         guard owned != 0 else { return 0 }

@@ -101,19 +101,24 @@ import EntenteTesting
         return component.output
     }
 
-    @Test(arguments: [
-        (0, 0, "0"), (9, 0, "9"), (10, 0, "10"), (.max, 0, "18446744073709551615"), (7, 3, "007"), (1234, 3, "1234"),
-        (1, 25, "00000000000000000001"), (5, -1, "5"), (999, 4, "0999"),
-    ] as [(UInt64, Int, String)])
+    @Test(
+        arguments: [
+            (0, 0, "0"), (9, 0, "9"), (10, 0, "10"), (.max, 0, "18446744073709551615"), (7, 3, "007"),
+            (1234, 3, "1234"),
+            (1, 25, "00000000000000000001"), (5, -1, "5"), (999, 4, "0999"),
+        ] as [(UInt64, Int, String)])
     func decimalNumbersHaveTheirWidth(number: UInt64, width: Int, text: String) {
         #expect(written { $0.write(decimal: number, width: width) } == text)
         component.run { #expect(LogText("\(number, width: width)").text == text) }
     }
 
-    @Test(arguments: [
-        (0, "0x0"), (9, "0x9"), (10, "0xa"), (15, "0xf"), (16, "0x10"), (0xFEDC_BA98_7654_3210, "0xfedcba9876543210"),
-        (1 << 60, "0x1000000000000000"), (0xFFF, "0xfff"), (1, "0x1"), (1 << 59, "0x800000000000000"), (255, "0xff"),
-    ] as [(UInt64, String)])
+    @Test(
+        arguments: [
+            (0, "0x0"), (9, "0x9"), (10, "0xa"), (15, "0xf"), (16, "0x10"),
+            (0xFEDC_BA98_7654_3210, "0xfedcba9876543210"),
+            (1 << 60, "0x1000000000000000"), (0xFFF, "0xfff"), (1, "0x1"), (1 << 59, "0x800000000000000"),
+            (255, "0xff"),
+        ] as [(UInt64, String)])
     func hexadecimalNumbersHaveNoZerosInFront(number: UInt64, text: String) {
         #expect(written { $0.write(hex: number) } == text)
         #expect(LogText("\(hex: number)").text == text)
@@ -126,12 +131,14 @@ import EntenteTesting
         #expect(LogText("\(-12, width: 4) \(Int8.min) \(false)").text == "-0012 -128 false")
     }
 
-    @Test(arguments: [
-        (0, "[    0.000000] "), (999_999, "[    0.999999] "), (1_000_000, "[    1.000000] "),
-        (9_000_016, "[    9.000016] "),
-        (10_000_000, "[   10.000000] "), (99_000_000, "[   99.000000] "), (100_000_000, "[  100.000000] "),
-        (1_000_000_000, "[ 1000.000000] "), (10_000_000_000, "[10000.000000] "), (123_456_000_000, "[123456.000000] "),
-    ] as [(UInt64, String)])
+    @Test(
+        arguments: [
+            (0, "[    0.000000] "), (999_999, "[    0.999999] "), (1_000_000, "[    1.000000] "),
+            (9_000_016, "[    9.000016] "),
+            (10_000_000, "[   10.000000] "), (99_000_000, "[   99.000000] "), (100_000_000, "[  100.000000] "),
+            (1_000_000_000, "[ 1000.000000] "), (10_000_000_000, "[10000.000000] "),
+            (123_456_000_000, "[123456.000000] "),
+        ] as [(UInt64, String)])
     func aLineBeginsWithTheTime(microseconds: UInt64, text: String) {
         kernel.advance(by: .microseconds(microseconds))
         #expect(written { $0.beginLine() } == text)

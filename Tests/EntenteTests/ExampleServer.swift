@@ -77,5 +77,7 @@ struct ExampleServer: ExampleInterface {
         return sum
     }
 
-    mutating func own(_ bits: UInt64) -> Capability<Notification> { Notification.own.capability(raising: Events(bits: bits)) }
+    mutating func own(_ bits: UInt64) -> Capability<Notification> {
+        Notification.own.capability(raising: Events(bits: bits))
+    }
 }

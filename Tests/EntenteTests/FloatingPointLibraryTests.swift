@@ -8,7 +8,9 @@ import Testing
     /// Numbers of all sizes, many of them at the edges of the format.
     private static func numbers(_ count: Int, _ seed: UInt64) -> [Double] {
         var generator = Seeded(seed)
-        let edges: [UInt64] = [0, 1, 2, 0x000F_FFFF_FFFF_FFFF, 0x0010_0000_0000_0000, 0x7FEF_FFFF_FFFF_FFFF, 0x7FF0_0000_0000_0000]
+        let edges: [UInt64] = [
+            0, 1, 2, 0x000F_FFFF_FFFF_FFFF, 0x0010_0000_0000_0000, 0x7FEF_FFFF_FFFF_FFFF, 0x7FF0_0000_0000_0000,
+        ]
         return (0..<count).map { index in
             var bits = index % 7 == 0 ? edges[Int(generator.next() % 7)] : generator.next()
             if index % 3 == 0 { bits = bits & 0x800F_FFFF_FFFF_FFFF | (1000 + generator.next() % 60) << 52 }
@@ -81,7 +83,8 @@ import Testing
         let middle = String(format: "%.1100f", Double.leastNormalMagnitude * 1.5 + Double.leastNonzeroMagnitude)
         for tail in ["", "1", "0", "0000000001"] {
             check(middle + tail)
-            check("1.0000000000000001110223024625156540423631668090820312500" + String(repeating: "0", count: 900) + tail)
+            check(
+                "1.0000000000000001110223024625156540423631668090820312500" + String(repeating: "0", count: 900) + tail)
             check("1.00000000000000011102230246251565404236316680908203124" + String(repeating: "9", count: 900) + tail)
         }
         check("1" + String(repeating: "0", count: 2_000) + "e-2000")

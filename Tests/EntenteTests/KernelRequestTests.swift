@@ -25,18 +25,19 @@ import Testing
             #expect(Notification(slot: 12).raise(Events(bits: 10)) == .noRights)
             #expect(Notification.own.poll() == Events(bits: 77))
         }
-        #expect(kernel.asked == [
-            Request(.signal, 7, 0, [1]), Request(.signal, 7, 0, [6]), Request(.poll, 7),
-            Request(.call, 8, 0, [1, 2, 3, 4, 5, 6]), Request(.replyWait, 0, 3, [9]),
-            Request(.interruptControl, 20, VirtualInterruptControl.setLevel.rawValue, [40, 1]),
-            Request(.contextControl, 21, ContextControl.start.rawValue, [5]),
-            Request(.contextState, 22, ContextState.write.rawValue, [3, 4, 10, 11, 12, 13]),
-            Request(.contextState, 22, ContextState.read.rawValue, [5, 1]),
-            Request(.timer, 4, TimerForm.set.rawValue, [99, 8]),
-            Request(.scheduleControl, 0, ScheduleControl.yield.rawValue),
-            Request(.contextControl, InitialSlot.thread, ContextControl.setAbortMask.rawValue, [6]),
-            Request(.signal, 12, 0, [10]), Request(.poll, InitialSlot.notification),
-        ])
+        #expect(
+            kernel.asked == [
+                Request(.signal, 7, 0, [1]), Request(.signal, 7, 0, [6]), Request(.poll, 7),
+                Request(.call, 8, 0, [1, 2, 3, 4, 5, 6]), Request(.replyWait, 0, 3, [9]),
+                Request(.interruptControl, 20, VirtualInterruptControl.setLevel.rawValue, [40, 1]),
+                Request(.contextControl, 21, ContextControl.start.rawValue, [5]),
+                Request(.contextState, 22, ContextState.write.rawValue, [3, 4, 10, 11, 12, 13]),
+                Request(.contextState, 22, ContextState.read.rawValue, [5, 1]),
+                Request(.timer, 4, TimerForm.set.rawValue, [99, 8]),
+                Request(.scheduleControl, 0, ScheduleControl.yield.rawValue),
+                Request(.contextControl, InitialSlot.thread, ContextControl.setAbortMask.rawValue, [6]),
+                Request(.signal, 12, 0, [10]), Request(.poll, InitialSlot.notification),
+            ])
     }
 
     @Test func eventsAreThoseOfANotification() {
@@ -139,11 +140,12 @@ import Testing
             #expect(Alarm(raising: Events(bits: 5), in: Notification(slot: 40)).cancel() == .badCapability)
             #expect(alarm.cancel() == .ok)
         }
-        #expect(kernel.asked == [
-            Request(.timer, InitialSlot.notification, TimerForm.set.rawValue, [9, 16]),
-            Request(.timer, InitialSlot.notification, TimerForm.set.rawValue, [106, 16]),
-            Request(.timer, 40, TimerForm.cancel.rawValue),
-            Request(.timer, InitialSlot.notification, TimerForm.cancel.rawValue),
-        ])
+        #expect(
+            kernel.asked == [
+                Request(.timer, InitialSlot.notification, TimerForm.set.rawValue, [9, 16]),
+                Request(.timer, InitialSlot.notification, TimerForm.set.rawValue, [106, 16]),
+                Request(.timer, 40, TimerForm.cancel.rawValue),
+                Request(.timer, InitialSlot.notification, TimerForm.cancel.rawValue),
+            ])
     }
 }

@@ -67,7 +67,8 @@ import EntenteTesting
         let copier = Copier([part(10), part(1), status(.ok)])
         #expect(read(100, at: 5, size: 80, copier) == nil)
         let own = try #require(copier.asked.first)[2]
-        #expect(copier.asked.map { Array($0.dropFirst()) } == [[5, own, 80], [15, own + 10, 70], [16, own + 11, 69]])
+        #expect(
+            copier.asked.map { Array($0.dropFirst()) } == [[5, own, 80], [15, own + 10, 70], [16, own + 11, 69]])
         // All in pieces, the last of which is not the end for the kernel.
         let pieces = Copier([part(40), part(40)])
         #expect(read(100, at: 0, size: 80, pieces) == nil && pieces.asked.count == 2)
@@ -92,9 +93,10 @@ import EntenteTesting
             #expect(throws: LeaseError.outOfRange) { try lease(100, Writing.self).write(bytes.span, at: 81) }
             #expect(throws: LeaseError.outOfRange) { try lease(100, Reading.self).word(at: 93) }
         }
-        #expect(copier.asked.map { [$0[0], $0[1], $0[3]] } == [
-            [UInt64(CopyForm.write.rawValue), 80, 20], [UInt64(CopyForm.read.rawValue), 92, 8],
-        ])
+        #expect(
+            copier.asked.map { [$0[0], $0[1], $0[3]] } == [
+                [UInt64(CopyForm.write.rawValue), 80, 20], [UInt64(CopyForm.read.rawValue), 92, 8],
+            ])
     }
 
     /// The rights in the message are those of the lease, and the size that of the numbers in bytes.

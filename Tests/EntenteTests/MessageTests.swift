@@ -85,10 +85,14 @@ import Testing
         let numbers: [UInt64] = Array(0..<1000)
         var buffer = [UInt8](repeating: 0, count: 10_000)
         try client.run { () throws in
-            let sum = try Lease<Reading>.lending(numbers.span) { lease throws(CallError<ExampleError>) in try example.sum(lease) }
+            let sum = try Lease<Reading>.lending(numbers.span) { lease throws(CallError<ExampleError>) in
+                try example.sum(lease)
+            }
             #expect(sum == 499_500)
             var span = buffer.mutableSpan
-            try Lease<Writing>.lending(&span) { lease throws(CallError<ExampleError>) in try example.fill(lease, with: 7) }
+            try Lease<Writing>.lending(&span) { lease throws(CallError<ExampleError>) in
+                try example.fill(lease, with: 7)
+            }
         }
         #expect(buffer.allSatisfy { $0 == 7 })
         #expect(server.service.calls == 2)
@@ -150,12 +154,16 @@ import Testing
     @Test func whatNobodyUnderstandsIsAnAnswer() {
         client.run {
             let portal = example.portal
-            #expect(throws: CallError<Never>.malformed) { try portal.call(OutgoingMessage(99), result: Nothing.self, failure: Never.self) }
+            #expect(throws: CallError<Never>.malformed) {
+                try portal.call(OutgoingMessage(99), result: Nothing.self, failure: Never.self)
+            }
             // A byte that is none, a flag that is none, a mode that is none.
             for words in [[300, 0, 0, 0], [1, 0, 2, 0], [1, 0, 0, 9], [1, 1 << 20, 0, 0]] as [[UInt64]] {
                 var message = OutgoingMessage(3)
                 for word in words { message.append(word) }
-                #expect(throws: CallError<Never>.malformed) { try portal.call(message, result: Int64.self, failure: Never.self) }
+                #expect(throws: CallError<Never>.malformed) {
+                    try portal.call(message, result: Int64.self, failure: Never.self)
+                }
             }
             // A lease that is not there.
             var message = OutgoingMessage(6)
@@ -175,7 +183,9 @@ import Testing
             for _ in 0..<500 {
                 var message = OutgoingMessage(random.below(14))
                 for _ in 0..<random.below(64) { message.append(random.chance(2) ? random.below(300) : random.next()) }
-                if random.chance(3) { message.append(capability: UInt32(random.below(40)), rights: .all, badge: random.next()) }
+                if random.chance(3) {
+                    message.append(capability: UInt32(random.below(40)), rights: .all, badge: random.next())
+                }
                 let answer = invoke(
                     .call, Selector(slot: example.portal.slot, form: message.shape.bits), message.words)
                 #expect(answer.status == .ok && answer.words.w0 <= 3)

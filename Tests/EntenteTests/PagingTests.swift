@@ -62,7 +62,8 @@ import Testing
         let load: UInt64 = 0x24 << 26 | 7
         var service = Recorder()
         let faults = [
-            Self.fault(5, Self.target + 8192), Self.fault(4, Self.target - 1), Self.fault(4, Self.target + 3 * 4096), Self.fault(4, .max), Self.fault(6, Self.target),
+            Self.fault(5, Self.target + 8192), Self.fault(4, Self.target - 1), Self.fault(4, Self.target + 3 * 4096),
+            Self.fault(4, .max), Self.fault(6, Self.target),
             Self.fault(4, Self.target, badge: 0), Self.fault(4, Self.target, badge: Paging.faultBadge << 1),
             Self.fault(4, Self.target, syndrome: load | 1 << 6), Self.fault(4, Self.target, syndrome: 0x20 << 26 | 7),
             Self.fault(4, Self.target, syndrome: 0x24 << 26 | 0xF), Self.fault(4, Self.target, syndrome: 0),

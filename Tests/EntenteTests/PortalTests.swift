@@ -124,7 +124,8 @@ import Testing
         }
     }
 
-    /// A capability that a result holds stays, and one of a result that is malformed does not, however it was asked for.
+    /// A capability that a result holds stays, and one of a result that is malformed does not, however it was asked
+    /// for.
     @Test(arguments: [false, true], [false, true])
     func whatWasTakenStaysWithItsResult(forCapabilities: Bool, isWhole: Bool) {
         kernel.run([answer(.ok, 0, isWhole ? 1 : 0, capabilities: 1), answer(.ok)]) {

@@ -121,7 +121,8 @@ import Testing
         #expect(steps >= 1)
     }
 
-    /// A server that puts something and dies while its client renews the ring: nothing of it is left, or the ring is over.
+    /// A server that puts something and dies while its client renews the ring: nothing of it is left, or the ring is
+    /// over.
     @Test func aRenewedRingIsEmptyOrOver() throws {
         let steps = try playingThePeerBeforeEachAccess { step in
             client.restart()
@@ -130,10 +131,12 @@ import Testing
                 let peer = Capability<Notification>(slot: InitialSlot.notification)
                 server.restart()
                 let memory = ring.memory
-                let recorder = AccessRecorder(before: step, peer: {
-                    memory.store(3, RingLayout.head)
-                    server.restart()
-                })
+                let recorder = AccessRecorder(
+                    before: step,
+                    peer: {
+                        memory.store(3, RingLayout.head)
+                        server.restart()
+                    })
                 recorder.run { ring.renew() }
                 let consumer = ring.consumer(waking: peer)
                 let count = try? consumer.count()

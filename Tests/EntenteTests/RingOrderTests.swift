@@ -43,7 +43,8 @@ import EntenteTesting
         let sides = RingSides()
         _ = try accesses(of: sides, answering: true) { try $0.consumer.willSleep() }
         let put = try accesses(of: sides, answering: true, put)
-        #expect(put.suffix(2) == ["consumerSleeps sequentiallyConsistent", "consumerSleeps = 0 sequentiallyConsistent"])
+        #expect(
+            put.suffix(2) == ["consumerSleeps sequentiallyConsistent", "consumerSleeps = 0 sequentiallyConsistent"])
         #expect(component.raised == RingSides.consumerIsWoken)
 
         let full = RingSides(count: 4)

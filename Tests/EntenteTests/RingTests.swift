@@ -99,8 +99,8 @@ import EntenteTesting
         isDone.wait()
     }
 
-    /// A peer that writes anything anywhere, at any moment: the honest side gets elements that its type allows, or an error,
-    /// and touches nothing beyond the ring's memory.
+    /// A peer that writes anything anywhere, at any moment: the honest side gets elements that its type allows, or an
+    /// error, and touches nothing beyond the ring's memory.
     @Test(arguments: 0..<40 as Range<UInt64>)
     func aHostilePeerHurtsNobody(seed: UInt64) {
         var random = Seeded(seed)
@@ -132,8 +132,9 @@ import EntenteTesting
     private func scribble(_ memory: SharedMemory, _ random: inout Seeded) {
         let places = [RingLayout.head, RingLayout.tail, RingLayout.consumerSleeps, RingLayout.producerSleeps]
         if random.chance(2) {
-            memory.store(random.chance(2) ? UInt32(random.below(64)) : UInt32(truncatingIfNeeded: random.next()),
-                         places[Int(random.below(4))])
+            memory.store(
+                random.chance(2) ? UInt32(random.below(64)) : UInt32(truncatingIfNeeded: random.next()),
+                places[Int(random.below(4))])
         } else {
             memory[Int(random.below(UInt64(memory.size / 8))) * 8] = random.next()
         }

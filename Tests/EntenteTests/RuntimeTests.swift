@@ -11,7 +11,9 @@ import Testing
     @Test func textIsFormattedWithoutAllocation() {
         let component = kernel.component("writer")
         component.run {
-            log("\(UInt64.max) \(Int64.min) \(0) \(7, width: 3) \(hex: UInt8(0xA)) \(hex: -1) \(true) \("name" as StaticString)")
+            log(
+                "\(UInt64.max) \(Int64.min) \(0) \(7, width: 3) \(hex: UInt8(0xA)) \(hex: -1) \(true) \("name" as StaticString)"
+            )
         }
         #expect(component.lines == ["18446744073709551615 -9223372036854775808 0 007 0xa 0xffffffffffffffff true name"])
     }

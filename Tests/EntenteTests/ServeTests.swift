@@ -70,9 +70,10 @@ private struct Silent: Service {
             answer(.ok, tag: 11, 4), answer(.ok, tag: 12, 7, count: 8), answer(.notified, tag: 6),
             answer(.ok, tag: 13, 10), answer(.notified, tag: 1), answer(.dead, tag: 5, 1),
         ]) { serve(&service) }
-        #expect(service.heardOf == [
-            "will 11", "4 of 11", "will 12", "7 of 12", "heard 6", "will 13", "10 of 13", "heard 1",
-        ])
+        #expect(
+            service.heardOf == [
+                "will 11", "4 of 11", "will 12", "7 of 12", "heard 6", "will 13", "10 of 13", "heard 1",
+            ])
         #expect(kernel.asked == [wait, reply(0, 5), reply(0, 8), wait, reply(2), wait])
         #expect(kernel.prepared.allSatisfy { $0 == 0 }, "it takes no capabilities")
     }
@@ -85,9 +86,10 @@ private struct Silent: Service {
         ]) { serve(&service) }
         let delete = Request(.revoke, UInt32(first + 2), RevokeForm.delete.rawValue)
         #expect(kernel.asked == [wait, reply(0, 3), reply(0, 4), wait, delete, reply(0, 5)])
-        #expect(kernel.prepared == [
-            slots(0, 1), slots(1, 2), slots(1, 2), slots(1, 2), slots(1, 2), slots(2, 3),
-        ])
+        #expect(
+            kernel.prepared == [
+                slots(0, 1), slots(1, 2), slots(1, 2), slots(1, 2), slots(1, 2), slots(2, 3),
+            ])
         kernel.run([]) { #expect(MessageMemory.current.usedSlots == 1 << 9 | 0b11) }
     }
 
@@ -118,11 +120,13 @@ private struct Silent: Service {
         }
     }
 
-    /// A method that has taken capabilities keeps them when it throws, and nothing stays of a request that is malformed:
-    /// in none of the slots.
+    /// A method that has taken capabilities keeps them when it throws, and nothing stays of a request that is
+    /// malformed: in none of the slots.
     @Test func whatAMethodTookStaysUnlessTheRequestIsMalformed() {
         for index in 0..<UInt64(InitialSlot.receivedCount) - 1 {
-            for (outcome, kept) in [(Outcome.failed, 0b11), (Outcome.done, 0b11), (Outcome.malformed, 0)] as [(UInt64, UInt64)] {
+            for (outcome, kept) in [(Outcome.failed, 0b11), (Outcome.done, 0b11), (Outcome.malformed, 0)]
+                as [(UInt64, UInt64)]
+            {
                 var service = Taker(outcome: outcome)
                 kernel.run([answer(.ok), answer(.ok)]) {
                     MessageMemory.current.usedSlots = 0

@@ -24,13 +24,16 @@ import Testing
         }
         camera.run {
             #expect(Events.wait() == SharedRegion(named: "frames").rang)
-            #expect(SharedRegion(named: "other").memory.size == 4096 && SharedRegion(named: "other").rang == .number(56))
+            #expect(
+                SharedRegion(named: "other").memory.size == 4096 && SharedRegion(named: "other").rang == .number(56))
         }
     }
 
     /// Names are compared whole, and a component has its own regions only.
     @Test func othersHaveNone() {
-        let (camera, viewer, other) = (kernel.component("camera"), kernel.component("viewer"), kernel.component("other"))
+        let (camera, viewer, other) = (
+            kernel.component("camera"), kernel.component("viewer"), kernel.component("other")
+        )
         kernel.share("frames", size: 4096, between: camera, viewer)
         other.run { #expect(!exists("frames")) }
         camera.run {

@@ -50,10 +50,11 @@ import Testing
             log("\(CallError<Never>.dead(generation: 3)) \(CallError<ExampleError>.failed(.badLease))")
             log("\(CallError<Never>.kernel(.wrongCore)) \(CallError<Never>.malformed) \(Status.noRights)")
         }
-        #expect(component.lines == [
-            "a string a c 1.5 -0.1 inf", "a string", String(repeating: "long ", count: 100),
-            "dead(generation: 3) failed(2)", "kernel(wrongCore) malformed noRights",
-        ])
+        #expect(
+            component.lines == [
+                "a string a c 1.5 -0.1 inf", "a string", String(repeating: "long ", count: 100),
+                "dead(generation: 3) failed(2)", "kernel(wrongCore) malformed noRights",
+            ])
     }
 
     /// A text is the same whichever way it is made.

@@ -316,7 +316,8 @@ final class Litmus: @unchecked Sendable {
                 },
                 {
                     let flag = ordering == .relaxed ? $0.y.load(ordering: .relaxed) : $0.y.load(ordering: .acquiring)
-                    let (isDone, old) = $0.x.weakCompareExchange(expected: 7, desired: 8, ordering: .acquiringAndReleasing)
+                    let (isDone, old) = $0.x.weakCompareExchange(
+                        expected: 7, desired: 8, ordering: .acquiringAndReleasing)
                     $0.seen[1] = [flag, old, isDone ? 1 : 0]
                 },
             ]) { $0[1] == [1, 0, 0] }

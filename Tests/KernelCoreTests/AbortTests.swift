@@ -48,7 +48,8 @@ private struct Abortable {
         board.byRoot { board.bench.succeed(.signal, board.client.notification, 2) }
         #expect(board.client.state == .ready && board.answer.status == .aborted && board.answer.tag == 1)
         // The bits stay.
-        #expect(board.bench.object(board.client.notification, as: KernelCore.Notification.self).pointee.bits.load() == 3)
+        #expect(
+            board.bench.object(board.client.notification, as: KernelCore.Notification.self).pointee.bits.load() == 3)
         // The server is an orphan: it goes on when somebody pays for it, and its answer reaches nobody.
         #expect(board.server.state == .ready && board.server.context.pointee.caller == nil)
         #expect(board.bench.current() == board.client.context)
@@ -198,7 +199,8 @@ private struct Abortable {
         local.call()
         local.byRoot { local.bench.succeed(.contextControl, local.client.slot, form: abort) }
         #expect(local.answer.status == .aborted && local.answer.tag == 1)
-        #expect(local.bench.object(local.client.notification, as: KernelCore.Notification.self).pointee.bits.load() == 0)
+        #expect(
+            local.bench.object(local.client.notification, as: KernelCore.Notification.self).pointee.bits.load() == 0)
     }
 
     /// A fault that is being served is given up: its context stays stopped.
@@ -298,7 +300,8 @@ private struct Abortable {
         let bench = Bench()
         let notification = bench.create(.notification)
         let badged = bench.freeSlot()
-        bench.succeed(.derive, notification, UInt64(InitialSlot.table), UInt64(badged), UInt64(Rights.write.rawValue), 1, 0)
+        bench.succeed(
+            .derive, notification, UInt64(InitialSlot.table), UInt64(badged), UInt64(Rights.write.rawValue), 1, 0)
         let thread = bench.makeThread(priority: 10)
         bench.succeed(.contextControl, thread.slot, form: ContextControl.bindStopped.rawValue, UInt64(badged), 0xFF00)
         bench.sleepRoot()

@@ -194,8 +194,11 @@ extension Bench {
     }
 
     /// Deletes a capability, which must succeed, and with it what depends on it.
-    func delete(_ slot: UInt32, by caller: Ref<ExecutionContext>? = nil, sourceLocation: SourceLocation = #_sourceLocation) {
-        #expect(revoke(slot, .delete, by: caller, sourceLocation: sourceLocation) == .ok, sourceLocation: sourceLocation)
+    func delete(
+        _ slot: UInt32, by caller: Ref<ExecutionContext>? = nil, sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        #expect(
+            revoke(slot, .delete, by: caller, sourceLocation: sourceLocation) == .ok, sourceLocation: sourceLocation)
         #expect(isEmpty(slot), sourceLocation: sourceLocation)
     }
 

@@ -151,11 +151,13 @@ final class Bench {
     /// The operation that is in the caller's registers.
     func perform(_ index: Int, _ caller: Ref<ExecutionContext>) {
         let core = model.cores[index]
-        let isDone = usesFastPath && core.enter { kernelCore in
-            let next = doFast(kernelCore, caller)
-            if let next { #expect(kernelCore.pointee.current == next) }
-            return next != nil
-        }
+        let isDone =
+            usesFastPath
+            && core.enter { kernelCore in
+                let next = doFast(kernelCore, caller)
+                if let next { #expect(kernelCore.pointee.current == next) }
+                return next != nil
+            }
         hasUsedFastPath = isDone
         if isDone { core.check() } else { return enter(index) { K.operate($0, caller) } }
         verify()
@@ -184,7 +186,8 @@ final class Bench {
     /// An operation by number of slot and form; the caller is root unless said otherwise.
     @discardableResult
     func operate(
-        _ operation: Operation, _ slot: UInt32 = 0, form: UInt32 = 0, _ words: UInt64..., by caller: Ref<ExecutionContext>? = nil,
+        _ operation: Operation, _ slot: UInt32 = 0, form: UInt32 = 0, _ words: UInt64...,
+        by caller: Ref<ExecutionContext>? = nil,
         sourceLocation: SourceLocation = #_sourceLocation
     ) -> Answer {
         operate(
@@ -195,7 +198,8 @@ final class Bench {
     /// An operation that must succeed.
     @discardableResult
     func succeed(
-        _ operation: Operation, _ slot: UInt32 = 0, form: UInt32 = 0, _ words: UInt64..., by caller: Ref<ExecutionContext>? = nil,
+        _ operation: Operation, _ slot: UInt32 = 0, form: UInt32 = 0, _ words: UInt64...,
+        by caller: Ref<ExecutionContext>? = nil,
         sourceLocation: SourceLocation = #_sourceLocation
     ) -> Answer {
         let answer = operate(

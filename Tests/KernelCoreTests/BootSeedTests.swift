@@ -10,8 +10,12 @@ import Testing
         var nodes: [UInt8] = []
         var strings: [UInt8] = []
 
-        static func cell(_ number: Int) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: number >> (24 - 8 * $0)) } }
-        private static func padded(_ bytes: [UInt8]) -> [UInt8] { bytes + [UInt8](repeating: 0, count: -bytes.count & 3) }
+        static func cell(_ number: Int) -> [UInt8] {
+            (0..<4).map { UInt8(truncatingIfNeeded: number >> (24 - 8 * $0)) }
+        }
+        private static func padded(_ bytes: [UInt8]) -> [UInt8] {
+            bytes + [UInt8](repeating: 0, count: -bytes.count & 3)
+        }
 
         mutating func node(_ name: String, _ body: (inout Tree) -> Void) {
             nodes += Tree.cell(1) + Tree.padded(Array(name.utf8) + [0])
@@ -26,14 +30,18 @@ import Testing
 
         var bytes: [UInt8] {
             let structure = nodes + Tree.cell(9)
-            let header = [0xD00D_FEED, 56 + structure.count + strings.count, 56, 56 + structure.count, 40, 17, 16, 0,
-                          strings.count, structure.count].flatMap(Tree.cell)
+            let header = [
+                0xD00D_FEED, 56 + structure.count + strings.count, 56, 56 + structure.count, 40, 17, 16, 0,
+                strings.count, structure.count,
+            ].flatMap(Tree.cell)
             return header + [UInt8](repeating: 0, count: 16) + structure + strings
         }
     }
 
     private static let value = (0..<32).map { UInt8($0 * 7 + 1) }
-    private static let expected = (0..<4).map { word in value[8 * word..<8 * word + 8].reduce(0 as UInt64) { $0 << 8 | UInt64($1) } }
+    private static let expected = (0..<4).map { word in
+        value[8 * word..<8 * word + 8].reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
+    }
 
     private func seed(_ bytes: [UInt8], limit: Int? = nil) -> [UInt64]? {
         var padded = bytes + [UInt8](repeating: 0, count: -bytes.count & 7)
@@ -95,8 +103,10 @@ import Testing
 
     /// A tree as the device tree compiler writes it.
     @Test func aCompiledTreeIsRead() throws {
-        let source = "/dts-v1/; / { chosen { a = \"b\"; rng-seed = [\(Self.value.map { String($0, radix: 16).leftPadded }.joined())]; }; };"
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("seed-\(UInt64.random(in: 0 ... .max))")
+        let source =
+            "/dts-v1/; / { chosen { a = \"b\"; rng-seed = [\(Self.value.map { String($0, radix: 16).leftPadded }.joined())]; }; };"
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "seed-\(UInt64.random(in: 0 ... .max))")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         let (text, blob) = (folder.appendingPathComponent("t.dts"), folder.appendingPathComponent("t.dtb"))

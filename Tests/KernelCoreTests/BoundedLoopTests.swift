@@ -132,7 +132,8 @@ import Testing
         // A host thread of its own, so that no other test's accesses are observed.
         let thread = Thread {
             SharedAccess.observeThread(by: contender)
-            status = destroys
+            status =
+                destroys
                 ? bench.operate(.revoke, slot, form: RevokeForm.delete.rawValue).status
                 : bench.operate(.timer, slot, form: TimerForm.set.rawValue, 1000, 1).status
             lock.withLock { hasEnded = true }

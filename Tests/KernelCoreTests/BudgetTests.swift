@@ -16,7 +16,8 @@ private struct Budgeted {
         var made = bench.makeThread(priority: priority, notified: true, starts: false)
         made.scheduling = bench.create(.schedulingContext)
         bench.succeed(
-            .scheduleControl, made.scheduling, form: ScheduleControl.configure.rawValue, 0, priority, 10_000, budget, period)
+            .scheduleControl, made.scheduling, form: ScheduleControl.configure.rawValue, 0, priority, 10_000, budget,
+            period)
         bench.configure(made)
         overruns = bench.create(.notification)
         bench.succeed(
@@ -175,11 +176,12 @@ private struct Budgeted {
         #expect(bench.current() == board.other.context && board.remaining() == 0)
     }
 
-    @Test(arguments: [
-        ([100, 1000], Status.ok), ([1000, 1000], .ok), ([0, 0], .ok), ([0, .max], .ok), ([1, 0], .badArgument),
-        ([1001, 1000], .badArgument), ([.max, .max], .badArgument), ([1 << 62, 1 << 62], .badArgument),
-        ([1, (1 << 62) - 1], .ok),
-    ] as [([UInt64], Status)])
+    @Test(
+        arguments: [
+            ([100, 1000], Status.ok), ([1000, 1000], .ok), ([0, 0], .ok), ([0, .max], .ok), ([1, 0], .badArgument),
+            ([1001, 1000], .badArgument), ([.max, .max], .badArgument), ([1 << 62, 1 << 62], .badArgument),
+            ([1, (1 << 62) - 1], .ok),
+        ] as [([UInt64], Status)])
     func configuringChecksBudgetAndPeriod(words: [UInt64], status: Status) {
         let bench = Bench()
         let slot = bench.create(.schedulingContext)
@@ -194,7 +196,9 @@ private struct Budgeted {
         bench.raiseRoot()
         let weak = bench.derive(board.overruns, rights: Rights(rawValue: 9))
         func bind(_ slot: UInt64) -> Status? {
-            bench.operate(.scheduleControl, board.thread.scheduling, form: ScheduleControl.bindOverrun.rawValue, slot, 1).status
+            bench.operate(
+                .scheduleControl, board.thread.scheduling, form: ScheduleControl.bindOverrun.rawValue, slot, 1
+            ).status
         }
         #expect(bind(UInt64(weak)) == .noRights)
         #expect(bind(UInt64(board.thread.slot)) == .badCapability)
@@ -219,12 +223,14 @@ private struct Budgeted {
         let time = bench.create(.schedulingContext, 5 << 8)
         bench.sleepRoot()
         let form = UInt32(ObjectKind.schedulingContext.rawValue)
-        let made = bench.operate(.create, bench.region, form: form, core | priority << 8, UInt64(slot), by: thread.context)
+        let made = bench.operate(
+            .create, bench.region, form: form, core | priority << 8, UInt64(slot), by: thread.context)
         #expect(made.status == status)
         // Nor does it last longer at a time than its own.
         if status == .ok {
             let long = bench.operate(
-                .scheduleControl, time, form: ScheduleControl.configure.rawValue, core, priority, 1001, by: thread.context)
+                .scheduleControl, time, form: ScheduleControl.configure.rawValue, core, priority, 1001,
+                by: thread.context)
             #expect(long.status == .noRights)
         }
         let configured = bench.operate(
@@ -236,12 +242,15 @@ private struct Budgeted {
         let bench = Bench()
         var thread = bench.makeThread(priority: 10, starts: false)
         thread.scheduling = bench.create(.schedulingContext)
-        bench.succeed(.scheduleControl, thread.scheduling, form: ScheduleControl.configure.rawValue, 0, 10, 10_000, 100, 1000)
+        bench.succeed(
+            .scheduleControl, thread.scheduling, form: ScheduleControl.configure.rawValue, 0, 10, 10_000, 100, 1000)
         bench.configure(thread)
         bench.start(thread)
         let slot = bench.freeSlot()
         bench.sleepRoot()
         let form = UInt32(ObjectKind.schedulingContext.rawValue)
-        #expect(bench.operate(.create, bench.region, form: form, 1 << 8, UInt64(slot), by: thread.context).status == .noRights)
+        #expect(
+            bench.operate(.create, bench.region, form: form, 1 << 8, UInt64(slot), by: thread.context).status
+                == .noRights)
     }
 }

@@ -62,10 +62,13 @@ import Testing
     }
 
     /// Answers that a server may not give, and which leave its caller waiting.
-    @Test(arguments: [
-        (MessageShape(length: 7, lease: true).bits, ReplyForm.reply), (65, ReplyForm.reply), (3 << 8, ReplyForm.reply),
-        (0, ReplyForm.reply | ReplyForm.leaveStopped),
-    ] as [(UInt32, UInt32)]) func answersAreChecked(shape: UInt32, form: UInt32) {
+    @Test(
+        arguments: [
+            (MessageShape(length: 7, lease: true).bits, ReplyForm.reply), (65, ReplyForm.reply),
+            (3 << 8, ReplyForm.reply),
+            (0, ReplyForm.reply | ReplyForm.leaveStopped),
+        ] as [(UInt32, UInt32)]) func answersAreChecked(shape: UInt32, form: UInt32)
+    {
         let (pager, client, portal) = makeFaulting()
         bench.sleep(pager)
         bench.call(portal, by: client)

@@ -5,16 +5,17 @@ import Testing
 @testable import KernelCore
 
 @Suite struct CreateTests {
-    @Test(arguments: [
-        // Kind, parameter, alignment.
-        (ObjectKind.capabilityTable, 0, 0), (.capabilityTable, 8193, 0), (.capabilityTable, .max, 0),
-        (.addressSpace, 0, 0), (.addressSpace, 4097, 0), (.addressSpace, .max, 0),
-        (.extent, 0, 4096), (.extent, 4097, 4096), (.extent, 1 << 48, 4096), (.extent, .max & ~4095, 4096),
-        (.extent, 4096, 0), (.extent, 4096, 2048), (.extent, 4096, 12288), (.extent, 4096, 1 << 31),
-        (.region, 0, 0), (.region, 4097, 0), (.region, 1 << 48, 0),
-        (.schedulingContext, 1, 0), (.schedulingContext, 0xFF, 0), (.schedulingContext, 32 << 8, 0),
-        (.none, 0, 0), (.interrupt, 40, 0), (.system, 0, 0),
-    ] as [(ObjectKind, UInt64, UInt64)])
+    @Test(
+        arguments: [
+            // Kind, parameter, alignment.
+            (ObjectKind.capabilityTable, 0, 0), (.capabilityTable, 8193, 0), (.capabilityTable, .max, 0),
+            (.addressSpace, 0, 0), (.addressSpace, 4097, 0), (.addressSpace, .max, 0),
+            (.extent, 0, 4096), (.extent, 4097, 4096), (.extent, 1 << 48, 4096), (.extent, .max & ~4095, 4096),
+            (.extent, 4096, 0), (.extent, 4096, 2048), (.extent, 4096, 12288), (.extent, 4096, 1 << 31),
+            (.region, 0, 0), (.region, 4097, 0), (.region, 1 << 48, 0),
+            (.schedulingContext, 1, 0), (.schedulingContext, 0xFF, 0), (.schedulingContext, 32 << 8, 0),
+            (.none, 0, 0), (.interrupt, 40, 0), (.system, 0, 0),
+        ] as [(ObjectKind, UInt64, UInt64)])
     func wrongShapesAreRefused(kind: ObjectKind, parameter: UInt64, alignment: UInt64) {
         let bench = Bench()
         let slot = bench.freeSlot()
@@ -25,11 +26,13 @@ import Testing
     }
 
     /// The largest table and the largest space, and the extents' least and greatest alignment.
-    @Test(arguments: [
-        (ObjectKind.capabilityTable, CapabilityTable.maximumCount, 0), (.capabilityTable, 1, 0), (.addressSpace, 4096, 0),
-        (.extent, 4096, 4096), (.extent, 4096, 1 << 20), (.region, 4096, 0),
-        (.schedulingContext, 31 << 8, 0),
-    ] as [(ObjectKind, UInt64, UInt64)])
+    @Test(
+        arguments: [
+            (ObjectKind.capabilityTable, CapabilityTable.maximumCount, 0), (.capabilityTable, 1, 0),
+            (.addressSpace, 4096, 0),
+            (.extent, 4096, 4096), (.extent, 4096, 1 << 20), (.region, 4096, 0),
+            (.schedulingContext, 31 << 8, 0),
+        ] as [(ObjectKind, UInt64, UInt64)])
     func shapesAtTheirLimits(kind: ObjectKind, parameter: UInt64, alignment: UInt64) {
         let bench = Bench()
         let object = bench.slot(bench.create(kind, parameter, alignment: alignment)).pointee.object
@@ -43,10 +46,11 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        (0, Status.badCapability), (UInt64(InitialSlot.table), .occupied), (1000, .badCapability),
-        (1 << 32 | 100, .badCapability), (.max, .badCapability), (999, .ok),
-    ] as [(UInt64, Status)])
+    @Test(
+        arguments: [
+            (0, Status.badCapability), (UInt64(InitialSlot.table), .occupied), (1000, .badCapability),
+            (1 << 32 | 100, .badCapability), (.max, .badCapability), (999, .ok),
+        ] as [(UInt64, Status)])
     func theReceivingSlotMustBeFree(slot: UInt64, status: Status) {
         let bench = Bench()
         let region = bench.object(bench.region, as: Region.self)
@@ -77,10 +81,13 @@ import Testing
         let left = (region.pointee.end.value - before.value) & ~4095
         let answer = bench.succeed(.create, bench.region, form: extent, left - 4096, 100, 4096)
         #expect(answer.words[0] == region.pointee.next.value - before.value)
-        while bench.operate(.create, bench.region, form: UInt32(ObjectKind.portal.rawValue), 3, UInt64(bench.freeSlot()))
-            .status == .ok {}
+        while bench.operate(
+            .create, bench.region, form: UInt32(ObjectKind.portal.rawValue), 3, UInt64(bench.freeSlot())
+        )
+        .status == .ok {}
         #expect(
-            bench.operate(.create, bench.region, form: UInt32(ObjectKind.virtualCPU.rawValue), 0, 998).status == .noMemory)
+            bench.operate(.create, bench.region, form: UInt32(ObjectKind.virtualCPU.rawValue), 0, 998).status
+                == .noMemory)
         #expect(region.pointee.next <= region.pointee.end)
     }
 
@@ -103,7 +110,9 @@ import Testing
         bench.checksInvariants = false
         var spaces = 1  // Root's own.
         var slot: UInt64 = 100
-        while bench.operate(.create, bench.region, form: UInt32(ObjectKind.addressSpace.rawValue), 1, slot).status == .ok {
+        while bench.operate(.create, bench.region, form: UInt32(ObjectKind.addressSpace.rawValue), 1, slot).status
+            == .ok
+        {
             spaces += 1
             slot += 1
         }
@@ -135,7 +144,9 @@ import Testing
 @Suite struct DeriveTests {
     private let bench = Bench()
 
-    private func derive(_ source: UInt32, rights: UInt64 = 15, _ first: UInt64 = 0, _ second: UInt64 = 0) -> (UInt32, Status?) {
+    private func derive(_ source: UInt32, rights: UInt64 = 15, _ first: UInt64 = 0, _ second: UInt64 = 0) -> (
+        UInt32, Status?
+    ) {
         let slot = bench.freeSlot()
         let answer = bench.operate(.derive, source, UInt64(InitialSlot.table), UInt64(slot), rights, first, second)
         return (slot, answer.status)
@@ -175,13 +186,14 @@ import Testing
         #expect(bench.slot(101).pointee.parent == bench.slot(bench.region))
     }
 
-    @Test(arguments: [
-        // Offset and size within 64 KiB; size 0 is the rest.
-        (0, 0, Status.ok), (0x1000, 0x2000, .ok), (0xF000, 0x1000, .ok), (0xF000, 0, .ok),
-        (0x10000, 0, .badArgument), (0x10000, 0x1000, .badArgument), (0xF000, 0x2000, .badArgument),
-        (0x800, 0x1000, .badArgument), (0, 0x800, .badArgument), (.max & ~0xFFF, 0x2000, .badArgument),
-        (0x1000, .max & ~0xFFF, .badArgument), (.max & ~0xFFF, 0, .badArgument),
-    ] as [(UInt64, UInt64, Status)])
+    @Test(
+        arguments: [
+            // Offset and size within 64 KiB; size 0 is the rest.
+            (0, 0, Status.ok), (0x1000, 0x2000, .ok), (0xF000, 0x1000, .ok), (0xF000, 0, .ok),
+            (0x10000, 0, .badArgument), (0x10000, 0x1000, .badArgument), (0xF000, 0x2000, .badArgument),
+            (0x800, 0x1000, .badArgument), (0, 0x800, .badArgument), (.max & ~0xFFF, 0x2000, .badArgument),
+            (0x1000, .max & ~0xFFF, .badArgument), (.max & ~0xFFF, 0, .badArgument),
+        ] as [(UInt64, UInt64, Status)])
     func extentsShrinkWithinTheirParent(offset: UInt64, size: UInt64, status: Status) {
         let extent = bench.create(.extent, 0x10000, alignment: 4096)
         let (child, answer) = derive(extent, offset, size)

@@ -9,8 +9,8 @@ import Testing
 
 /// Components that call every operation with every word, on several cores at once, a host thread for each.
 ///
-/// What holds is looked at when all of them have stopped; then root takes everything back. Run it with `--sanitize=address`: memory that
-/// came back too early shows there as well as in what is broken.
+/// What holds is looked at when all of them have stopped; then root takes everything back. Run it with
+/// `--sanitize=address`: memory that came back too early shows there as well as in what is broken.
 @Suite(.serialized) struct ConcurrentHostileTests {
     @Test(arguments: TestLength.seeds(short: 2, long: 6))
     func coresThatRevokeWhatOthersUse(seed: UInt64) {
@@ -36,13 +36,15 @@ private final class ConcurrentRun: @unchecked Sendable {
         bench.checksInvariants = false
         bench.model.kernelBoard.pointee.millisecond = Ticks(200)
         for index in 0..<3 * cores {
-            tenants.append(bench.makeThread(priority: 10 + UInt64(index % 3), core: index % cores, notified: true, starts: false))
+            tenants.append(
+                bench.makeThread(priority: 10 + UInt64(index % 3), core: index % cores, notified: true, starts: false))
         }
         for tenant in tenants { words.slots[.portal, default: []].append(bench.makePortal(to: tenant)) }
         for index in 0..<cores {
             tenants.append(
                 bench.makeVirtualCPU(
-                    priority: 8, core: index, portal: bench.makePortal(to: tenants[index]), affinity: UInt64(index), starts: false))
+                    priority: 8, core: index, portal: bench.makePortal(to: tenants[index]), affinity: UInt64(index),
+                    starts: false))
         }
         for _ in 0..<2 { words.slots[.extent, default: []].append(bench.create(.extent, 1 << 16, alignment: 4096)) }
         for tenant in tenants {

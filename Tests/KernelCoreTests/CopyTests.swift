@@ -19,7 +19,10 @@ private struct Loan {
     static let theirs: UInt64 = 0x10_0000, mine: UInt64 = 0x20_0000
     static let size: UInt64 = 8 * 4096
 
-    init(rights: Rights = .readWrite, lentRights: Rights = .readWrite, ownRights: Rights = .readWrite, size: UInt64 = size, cores: Int = 1) {
+    init(
+        rights: Rights = .readWrite, lentRights: Rights = .readWrite, ownRights: Rights = .readWrite,
+        size: UInt64 = size, cores: Int = 1
+    ) {
         let bench = Bench(cores: cores)
         self.bench = bench
         func make(_ priority: UInt64, _ address: UInt64, _ rights: Rights) -> (Tenant, UInt32, UInt32) {
@@ -67,7 +70,8 @@ private struct Loan {
         let loan = Loan()
         let (lent, own) = (loan.bench.memory(loan.lent), loan.bench.memory(loan.own))
         #expect(loan.copy(.read, offset: 16, address: Loan.mine + 8, size: 24) == (.ok, 24, Loan.mine + 8))
-        #expect((0..<6).map { own[$0] } == [0x2222_0000, 0x1111_0002, 0x1111_0003, 0x1111_0004, 0x2222_0004, 0x2222_0005])
+        #expect(
+            (0..<6).map { own[$0] } == [0x2222_0000, 0x1111_0002, 0x1111_0003, 0x1111_0004, 0x2222_0004, 0x2222_0005])
         #expect(loan.copy(.write, offset: 0, address: Loan.mine + 0x800, size: 8).0 == .ok)
         #expect(lent[0] == 0x2222_0100 && lent[1] == 0x1111_0001)
         // Single bytes, not aligned: two of the server's word become bytes 1 and 2 of the client's.
@@ -81,10 +85,14 @@ private struct Loan {
     func itCrossesPages(offset: UInt64, place: UInt64) {
         let loan = Loan()
         let size: UInt64 = 4096
-        #expect(loan.copy(.read, offset: offset, address: Loan.mine + place, size: size) == (.ok, size, Loan.mine + place))
+        #expect(
+            loan.copy(.read, offset: offset, address: Loan.mine + place, size: size) == (.ok, size, Loan.mine + place))
         let from = UnsafeRawPointer(loan.bench.memory(loan.lent)) + Int(offset)
         let to = UnsafeRawPointer(loan.bench.memory(loan.own)) + Int(place)
-        #expect((0..<Int(size)).allSatisfy { from.load(fromByteOffset: $0, as: UInt8.self) == to.load(fromByteOffset: $0, as: UInt8.self) })
+        #expect(
+            (0..<Int(size)).allSatisfy {
+                from.load(fromByteOffset: $0, as: UInt8.self) == to.load(fromByteOffset: $0, as: UInt8.self)
+            })
         let behind = (to + Int(size)).load(as: UInt8.self)
         #expect(behind == UInt8(truncatingIfNeeded: (0x2222_0000 + (place + size) / 8) >> ((place + size) % 8 * 8)))
     }
@@ -109,20 +117,25 @@ private struct Loan {
         #expect(Loan().copy(.read, offset: Loan.size, address: Loan.mine, size: 0) == (.ok, 0, Loan.mine))
     }
 
-    @Test(arguments: [
-        // Offset, own address, size.
-        (0, Loan.mine, Loan.size + 1), (Loan.size, Loan.mine, 1), (Loan.size + 1, Loan.mine, 0), (.max, Loan.mine, 2),
-        (1, Loan.mine, .max), (0, 1 << 39, 8), (0, (1 << 39) - 8, 16), (0, .max, 1),
-    ] as [(UInt64, UInt64, UInt64)])
+    @Test(
+        arguments: [
+            // Offset, own address, size.
+            (0, Loan.mine, Loan.size + 1), (Loan.size, Loan.mine, 1), (Loan.size + 1, Loan.mine, 0),
+            (.max, Loan.mine, 2),
+            (1, Loan.mine, .max), (0, 1 << 39, 8), (0, (1 << 39) - 8, 16), (0, .max, 1),
+        ] as [(UInt64, UInt64, UInt64)])
     func rangesAreChecked(offset: UInt64, address: UInt64, size: UInt64) {
         #expect(Loan().copy(.read, offset: offset, address: address, size: size).0 == .badArgument)
     }
 
     /// The last byte of a space is one, and nothing lies behind it.
-    @Test(arguments: [
-        (0, 1 << 39, 0, Status.badArgument), (0, (1 << 39) - 8, 8, .badAddress), (0, (1 << 39) - 8, 9, .badArgument),
-        (Loan.size - 1, Loan.mine, 1, .ok), (Loan.size - 1, Loan.mine, 2, .badArgument), (0, Loan.mine + 1, Loan.size - 1, .again),
-    ] as [(UInt64, UInt64, UInt64, Status)])
+    @Test(
+        arguments: [
+            (0, 1 << 39, 0, Status.badArgument), (0, (1 << 39) - 8, 8, .badAddress),
+            (0, (1 << 39) - 8, 9, .badArgument),
+            (Loan.size - 1, Loan.mine, 1, .ok), (Loan.size - 1, Loan.mine, 2, .badArgument),
+            (0, Loan.mine + 1, Loan.size - 1, .again),
+        ] as [(UInt64, UInt64, UInt64, Status)])
     func rangesAtTheirEdges(offset: UInt64, address: UInt64, size: UInt64, status: Status) {
         #expect(Loan().copy(.read, offset: offset, address: address, size: size).0 == status)
     }
@@ -175,7 +188,8 @@ private struct Loan {
         let loan = Loan()
         let device = loan.bench.freeSlot()
         K.install(
-            CapabilityValue(kind: .extent, rights: .all, isDevice: true, object: PhysicalAddress(0x900_0000), word: 4096),
+            CapabilityValue(
+                kind: .extent, rights: .all, isDevice: true, object: PhysicalAddress(0x900_0000), word: 4096),
             in: loan.bench.table, device)
         loan.bench.raiseRoot()
         loan.bench.succeed(
@@ -241,9 +255,11 @@ private struct Loan {
         }
         bench.sleepRoot()
         #expect(loan.copy(.read, offset: offset, address: place + Page.size - before, size: 32).0 == .ok)
-        let from = UnsafeRawPointer(bench.memory(loan.lent)) + Int(offset), own = UnsafeRawPointer(bench.memory(loan.own))
+        let from = UnsafeRawPointer(bench.memory(loan.lent)) + Int(offset),
+            own = UnsafeRawPointer(bench.memory(loan.own))
         for index in 0..<32 {
-            let to = index < before ? 7 * Int(Page.size) - Int(before) + index : 2 * Int(Page.size) + index - Int(before)
+            let to =
+                index < before ? 7 * Int(Page.size) - Int(before) + index : 2 * Int(Page.size) + index - Int(before)
             #expect(own.load(fromByteOffset: to, as: UInt8.self) == from.load(fromByteOffset: index, as: UInt8.self))
         }
     }
@@ -284,7 +300,8 @@ private struct Loan {
     @Test func formsAndCallers() {
         let loan = Loan()
         for form in [2, 3, .max] as [UInt32] {
-            #expect(loan.bench.operate(.copy, form: form, 0, Loan.mine, 8, by: loan.server.context).status == .unsupported)
+            #expect(
+                loan.bench.operate(.copy, form: form, 0, Loan.mine, 8, by: loan.server.context).status == .unsupported)
         }
         loan.bench.raiseRoot()
         #expect(loan.bench.operate(.copy, 0, Loan.mine, 8).status == .badState, "nobody's server")
@@ -321,7 +338,9 @@ private struct Loan {
                     let seen = (0..<512).map { lent[$0] }
                     for _ in 0..<200 { _ = state.late.load() }
                     if taken != Status.ok.rawValue || seen != (0..<512).map({ lent[$0] }) { state.late.store(1) }
-                    let words = [UInt64(extent), Loan.theirs, 0, Loan.size, UInt64(Rights.readWrite.rawValue), UInt64(mapping)]
+                    let words = [
+                        UInt64(extent), Loan.theirs, 0, Loan.size, UInt64(Rights.readWrite.rawValue), UInt64(mapping),
+                    ]
                     if operate(.map, Selector(slot: space), words) != Status.ok.rawValue { state.late.store(2) }
                 }
                 state.isOver.store(1)

@@ -111,7 +111,8 @@ import Testing
             .system, InitialSlot.system, form: SystemForm.createInterrupt.rawValue, 40, UInt64(interrupt),
             UInt64(bench.region))
         let kinds = [.thread, .virtualCPU, .portal, .schedulingContext, .notification] as [ObjectKind]
-        let objects = kinds.map { bench.create($0) }
+        let objects =
+            kinds.map { bench.create($0) }
             + [bench.create(.capabilityTable, 1), bench.create(.addressSpace, 1), bench.create(.region, Page.size)]
         for slot in objects + [interrupt] {
             #expect(bench.slot(slot).pointee.badge == 0 && !bench.slot(slot).pointee.value.isDevice)
@@ -127,9 +128,11 @@ import Testing
         func create(_ kind: ObjectKind, _ size: UInt64, in slot: UInt32, of region: UInt32) {
             var status = Status.again as Status?
             while status == .again {
-                status = bench.operate(
-                    .create, region, form: UInt32(kind.rawValue), size, UInt64(slot), kind == .extent ? Page.size : 0
-                ).status
+                status =
+                    bench.operate(
+                        .create, region, form: UInt32(kind.rawValue), size, UInt64(slot),
+                        kind == .extent ? Page.size : 0
+                    ).status
             }
             #expect(status == .ok)
         }
@@ -189,7 +192,8 @@ import Testing
         }
         bench.operate(.signal, copy, 4)
         let (old, new) = (
-            bench.object(first, as: KernelCore.Notification.self), bench.object(second, as: KernelCore.Notification.self)
+            bench.object(first, as: KernelCore.Notification.self),
+            bench.object(second, as: KernelCore.Notification.self)
         )
         #expect(old.pointee.bits.load() == 0)
         // The general path looks again and finds the new one.

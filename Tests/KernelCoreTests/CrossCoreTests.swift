@@ -145,7 +145,7 @@ import Testing
                         rounds.increment()
                         context.pointee.frame.x[1] = 0
                     }
-                    guard rounds.value == isAsked.value, rounds.value < Self.rounds else { 
+                    guard rounds.value == isAsked.value, rounds.value < Self.rounds else {
                         sched_yield()
                         return
                     }

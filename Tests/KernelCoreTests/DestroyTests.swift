@@ -46,7 +46,8 @@ private typealias Notification = KernelCore.Notification
         bench.start(thread)
         for _ in 0..<10 where bench.current(1) == thread.context {
             bench.operate(
-                .revoke, isTime ? thread.scheduling : thread.space, form: RevokeForm.delete.rawValue, by: thread.context)
+                .revoke, isTime ? thread.scheduling : thread.space, form: RevokeForm.delete.rawValue, by: thread.context
+            )
             bench.settleAll()
         }
         #expect(thread.state == .stopped && bench.current(1) == nil)
@@ -155,7 +156,8 @@ private typealias Notification = KernelCore.Notification
     @Test(arguments: [0, 1])
     func aVirtualCPUThatSleepsWithATimer(core: Int) {
         let bench = Bench(cores: 2)
-        let machine = bench.makeVirtualCPU(core: core, affinity: 2), other = bench.makeVirtualCPU(priority: 4, core: core)
+        let machine = bench.makeVirtualCPU(core: core, affinity: 2),
+            other = bench.makeVirtualCPU(priority: 4, core: core)
         if core == 0 { bench.sleepRoot() }
         bench.model.cores[core].setTimer(27, bench.model.now + Ticks(500))
         bench.waitForInterrupt(machine)
@@ -356,7 +358,8 @@ private typealias Notification = KernelCore.Notification
         bench.succeed(.doorbell, machine.space, 0x1000, UInt64(notification), 1)
         let interrupt = bench.freeSlot()
         bench.succeed(
-            .system, InitialSlot.system, form: SystemForm.createInterrupt.rawValue, 40, UInt64(interrupt), UInt64(bench.region))
+            .system, InitialSlot.system, form: SystemForm.createInterrupt.rawValue, 40, UInt64(interrupt),
+            UInt64(bench.region))
         bench.succeed(.interruptControl, interrupt, form: InterruptControl.bind.rawValue, UInt64(notification), 1)
         bench.delete(notification)
         #expect(bench.object(time, as: SchedulingContext.self).pointee.overrun.notification == nil)

@@ -104,7 +104,8 @@ import Testing
             let slot = number == 40 ? interrupt : bench.freeSlot()
             if number != 40 {
                 bench.succeed(
-                    .system, InitialSlot.system, form: SystemForm.createInterrupt.rawValue, UInt64(number), UInt64(slot),
+                    .system, InitialSlot.system, form: SystemForm.createInterrupt.rawValue, UInt64(number),
+                    UInt64(slot),
                     UInt64(bench.region))
             }
             bench.succeed(.interruptControl, slot, form: InterruptControl.bind.rawValue, UInt64(notification), bits)
@@ -120,7 +121,8 @@ import Testing
         bench.succeed(.interruptControl, slots[1], form: InterruptControl.acknowledge.rawValue)
         #expect(pulse(second) == 2 && pulse(first) == 0, "only one of them was acknowledged")
         bench.delete(slots[0])
-        #expect((0..<256).allSatisfy { (board.pointee.interrupts[$0] != nil) == ($0 == second || $0 == 40 && first != 40) })
+        #expect(
+            (0..<256).allSatisfy { (board.pointee.interrupts[$0] != nil) == ($0 == second || $0 == 40 && first != 40) })
         bench.succeed(.interruptControl, slots[1], form: InterruptControl.acknowledge.rawValue)
         #expect(pulse(first) == 0 && pulse(second) == 2)
     }

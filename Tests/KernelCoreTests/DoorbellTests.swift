@@ -30,7 +30,9 @@ import Testing
     private func expect(_ bells: [Int: UInt32], sourceLocation: SourceLocation = #_sourceLocation) {
         for bell in 0..<9 {
             let notification = bells[bell] ?? bells.values.first!
-            #expect(ring(address(bell), notification) == bells[bell].map { _ in 1 << UInt64(bell) }, sourceLocation: sourceLocation)
+            #expect(
+                ring(address(bell), notification) == bells[bell].map { _ in 1 << UInt64(bell) },
+                sourceLocation: sourceLocation)
         }
     }
 

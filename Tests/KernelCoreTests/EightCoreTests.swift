@@ -32,7 +32,9 @@ import Testing
     @Test func eachCoreDoesItsErrand() {
         let threads = Self.cores.map { bench.makeThread(core: $0) }
         for thread in threads { #expect(delete(thread.slot) == .again) }
-        for (core, thread) in zip(Self.cores, threads) { #expect(errands()[core] == bench.slot(thread.slot).address.value) }
+        for (core, thread) in zip(Self.cores, threads) {
+            #expect(errands()[core] == bench.slot(thread.slot).address.value)
+        }
         for (index, core) in Self.cores.enumerated().reversed() {
             bench.settle(core)
             #expect(threads.indices.allSatisfy { bench.isEmpty(threads[$0].slot) == ($0 >= index) })
@@ -133,7 +135,8 @@ import Testing
 
     /// One whose memory comes to hold another one finds nothing of it on any core.
     @Test(arguments: cores) func aVirtualCPUAtTheSamePlaceFindsNothing(core: Int) {
-        let part = bench.create(.region, 1 << 16), home = bench.create(.addressSpace, 1), away = bench.create(.addressSpace, 1)
+        let part = bench.create(.region, 1 << 16), home = bench.create(.addressSpace, 1),
+            away = bench.create(.addressSpace, 1)
         for _ in 0..<2 {
             let slot = bench.freeSlot()
             bench.succeed(.create, part, form: UInt32(ObjectKind.virtualCPU.rawValue), 0, UInt64(slot))

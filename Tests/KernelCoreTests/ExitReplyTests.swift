@@ -121,7 +121,8 @@ import Testing
     @Test func registersBehindTheLastOneAreNone() {
         let machine = bench.makeVirtualCPU(priority: 5, starts: false)
         let last = RegisterNumber.system + 48
-        for (number, count, status) in [(last - 1, 1, Status.ok), (last, 1, .badArgument), (last - 1, 2, .badArgument)] {
+        for (number, count, status) in [(last - 1, 1, Status.ok), (last, 1, .badArgument), (last - 1, 2, .badArgument)]
+        {
             let answer = bench.operate(
                 .contextState, machine.slot, form: ContextState.read.rawValue, number, UInt64(count), by: bench.root)
             #expect(answer.status == status)

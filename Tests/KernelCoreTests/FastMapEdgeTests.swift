@@ -31,7 +31,9 @@ private let end = Bench.tableSlots
         run.each { $0.forge($0.wide) }
         let extents = [side.odd, side.small, side.readOnly, side.device].map { UInt64($0) }
         for extent in extents + [0, space, free, end, end + 1, 1 << 32 | wide, .max] {
-            for rights in [1, 3] as [UInt64] { undo(run.map(space, extent, page, page, page, free, rights: rights), free) }
+            for rights in [1, 3] as [UInt64] {
+                undo(run.map(space, extent, page, page, page, free, rights: rights), free)
+            }
         }
         run.each { $0.forge(nil) }
         for slot in [0, free, end - 2, end - 1, end, end + 1, wide, 1 << 32 | free, .max] as [UInt64] {
@@ -95,7 +97,8 @@ private let end = Bench.tableSlots
         #expect(run.map(space, wide, mega, 0, mega, UInt64(side.blockFree)) == .ok)
         #expect(run.map(space, wide, mega, 0, mega, free) == .occupied)
         #expect(run.map(space, wide, mega + page, 0, page, free) == .occupied)
-        #expect(run.map(space, wide, 0, 0, mega, free) == .again, "small pages up to the one that is taken, or the batch")
+        #expect(
+            run.map(space, wide, 0, 0, mega, free) == .again, "small pages up to the one that is taken, or the batch")
         while run.revoke(1 << 32 | free) == .again {}
         #expect(run.map(space, wide, mega - page, 0, page, free) == .occupied)
         #expect(run.map(space, wide, mega - 2 * page, 0, page, free) == .ok)
@@ -144,7 +147,9 @@ private let end = Bench.tableSlots
         var run = MemoryLockstep(cores: cores)
         let side = run.general
         let space = UInt64(side.space), wide = UInt64(side.wide), free = UInt64(side.free)
-        for (address, size) in [(page, page), (mega, mega), (page, 2 * page), (page, 9 * page), (mega - 3 * page, 2 * page)] {
+        for (address, size) in [
+            (page, page), (mega, mega), (page, 2 * page), (page, 9 * page), (mega - 3 * page, 2 * page),
+        ] {
             for form in [0, 2, 3, .max, 1] as [UInt32] {
                 let status = run.map(space, wide, address, address, size, free)
                 #expect(status == (form == 0 ? .ok : .occupied))
@@ -190,7 +195,9 @@ private let end = Bench.tableSlots
             }
         }
         #expect(run.revoke(1 << 32 | free) == .ok)
-        run.each { if isReplaced { #expect(K.leaf($0.bench.object(slot, as: AddressSpace.self), GuestAddress(page)) != nil) } }
+        run.each {
+            if isReplaced { #expect(K.leaf($0.bench.object(slot, as: AddressSpace.self), GuestAddress(page)) != nil) }
+        }
         // A slot with what is left of such a mapping is as good as free.
         #expect(run.map(UInt64(side.space), wide, 3 * page, 0, page, UInt64(side.blockFree)) == .ok)
         #expect(run.finish() == [])
@@ -258,7 +265,8 @@ private let end = Bench.tableSlots
             _ = run.map(
                 any([side.space, side.space, side.space, side.weak, side.last].map { UInt64($0) }), extent,
                 any([page, 2 * page, mega - 2 * page, mega, mega + page, 2 * mega, 1 << 30, limit - page]),
-                any([0, 0, page, 2 * page, 3 * page, mega, 2 * mega]), any([page, page, page, 2 * page, mega]), any(slots),
+                any([0, 0, page, 2 * page, 3 * page, mega, 2 * mega]), any([page, page, page, 2 * page, mega]),
+                any(slots),
                 rights: any([1, 3, 3, 7]))
         }
         #expect(run.finish() == [])

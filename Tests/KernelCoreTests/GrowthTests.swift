@@ -124,7 +124,8 @@ import Testing
 @Suite struct GrowthMeanwhileTests {
     private let bench = Bench(cores: 2)
 
-    /// The objects of a region are gone already, but a core may still use one: nothing is made of the region until then.
+    /// The objects of a region are gone already, but a core may still use one: nothing is made of the region until
+    /// then.
     @Test(arguments: [false, true]) func ofARegionThatWaitsForACore(isDeleted: Bool) {
         let form = isDeleted ? RevokeForm.delete : .descendants
         let part = bench.create(.region, 1 << 16), slot = bench.freeSlot()
@@ -152,7 +153,8 @@ import Testing
         }
         #expect(bench.operate(.derive, thread.slot, UInt64(InitialSlot.table), UInt64(slot), 15).status == .badState)
         let portal = UInt32(ObjectKind.portal.rawValue)
-        #expect(bench.operate(.create, bench.region, form: portal, UInt64(thread.slot), UInt64(slot)).status == .badState)
+        #expect(
+            bench.operate(.create, bench.region, form: portal, UInt64(thread.slot), UInt64(slot)).status == .badState)
         for node in [thread.slot, mapping] { #expect(bench.revoke(node, .delete) == .ok && bench.isEmpty(node)) }
         // The slot of what is gone says nothing of the capability that it holds next.
         bench.succeed(.derive, bench.region, UInt64(InitialSlot.table), UInt64(thread.slot), 15)

@@ -44,7 +44,8 @@ struct HostileRun {
         bench.checksInvariants = false
         bench.usesFastPath = seed % 2 == 0
         for index in 0..<6 {
-            tenants.append(bench.makeThread(priority: 10 + UInt64(index % 3), core: index % 2, notified: index % 2 == 0))
+            tenants.append(
+                bench.makeThread(priority: 10 + UInt64(index % 3), core: index % 2, notified: index % 2 == 0))
         }
         for tenant in tenants { words.slots[.portal, default: []].append(bench.makePortal(to: tenant)) }
         words.slots[.portal]?.append(bench.create(.portal))
@@ -107,7 +108,9 @@ struct HostileRun {
             bench.settleAll()
             if let broken = broken() { return "taking everything back: \(broken)" }
             if answer.status == .again { continue }
-            guard answer.status == .ok else { return "taking everything back answers \(String(describing: answer.status))" }
+            guard answer.status == .ok else {
+                return "taking everything back answers \(String(describing: answer.status))"
+            }
             guard region.pointee.next == region.pointee.start else { return "memory was not given back" }
             let spaces = (0..<256).filter { bench.model.kernelBoard.pointee.spaces[$0] != nil }
             return spaces.count == 1 && bench.current(1) == nil ? nil : "something survived"
@@ -124,7 +127,8 @@ struct HostileRun {
         if generator.chance(30) { scribble() }
         if generator.chance(20) { bench.advance(UInt64(generator.below(3000))) }
         guard let context = bench.current(index) else { return wakeSomebody(index) }
-        log.append("core \(index), context \(tenants.firstIndex { $0.context == context } ?? -1), \(context.pointee.state)")
+        log.append(
+            "core \(index), context \(tenants.firstIndex { $0.context == context } ?? -1), \(context.pointee.state)")
         if context.pointee.isVirtualCPU { return stepGuest(index, context) }
         operate(index, context)
     }
@@ -138,7 +142,8 @@ struct HostileRun {
             if tenant.context.pointee.isVirtualCPU { K.pend(core, tenant.context, 5) }
             if tenant.context.pointee.isConfigured { K.start(core, tenant.context) }
         }
-        guard tenant.notification != 0, generator.chance(50), bench.slot(tenant.notification).pointee.kind == .notification
+        guard tenant.notification != 0, generator.chance(50),
+            bench.slot(tenant.notification).pointee.kind == .notification
         else { return }
         bench.raise(tenant.notification, 1, core: index)
     }

@@ -49,10 +49,12 @@ struct HostileWords {
         case .map where generator.chance(90): form = 0
         case .timer, .copy, .revoke: if generator.chance(90) { form &= 1 }
         case .call where generator.chance(80):
-            form = MessageShape(
-                length: generator.chance(50) ? 0 : UInt32(generator.below(66)), capabilities: UInt32(generator.below(3)),
-                lease: generator.chance(40)
-            ).bits
+            form =
+                MessageShape(
+                    length: generator.chance(50) ? 0 : UInt32(generator.below(66)),
+                    capabilities: UInt32(generator.below(3)),
+                    lease: generator.chance(40)
+                ).bits
         default: break
         }
         if operation == ABI.Operation.revoke.rawValue { return revocation(form, &generator) }
@@ -67,11 +69,12 @@ struct HostileWords {
 
     /// Mostly of what tenants made themselves, or the board would soon be empty.
     private func revocation(_ form: UInt32, _ generator: inout SeededGenerator) -> Request {
-        let slot = switch generator.below(40) {
-        case 0: anySlot(&generator)
-        case 1: UInt32(truncatingIfNeeded: noise(&generator))
-        default: UInt32(freeSlot(&generator))
-        }
+        let slot =
+            switch generator.below(40) {
+            case 0: anySlot(&generator)
+            case 1: UInt32(truncatingIfNeeded: noise(&generator))
+            default: UInt32(freeSlot(&generator))
+            }
         return Request(
             operation: ABI.Operation.revoke.rawValue, selector: Selector(slot: slot, form: form),
             words: Array(repeating: 0, count: 6))
@@ -94,21 +97,27 @@ struct HostileWords {
         case .create:
             (.slot(.region), [form == 6 ? .slot(.thread) : form == 10 ? .pages(8) : .upTo(20), .freeSlot, .pages(2)])
         case .derive:
-            (.slot(form & 1 == 0 ? .extent : form & 2 == 0 ? .notification : .region),
-             [.slot(.capabilityTable), .freeSlot, .any, .pages(20), .pages(20)])
+            (
+                .slot(form & 1 == 0 ? .extent : form & 2 == 0 ? .notification : .region),
+                [.slot(.capabilityTable), .freeSlot, .any, .pages(20), .pages(20)]
+            )
         case .map: (.slot(.addressSpace), [.slot(.extent), .pages(600), .pages(16), .pages(20), .upTo(8), .freeSlot])
         case .doorbell: (.slot(.addressSpace), [.pages(600), .slot(.notification), .any])
         case .contextControl:
-            (form & 1 == 0 ? .slot(.thread) : .slot(.virtualCPU),
-             contextControl(form))
+            (
+                form & 1 == 0 ? .slot(.thread) : .slot(.virtualCPU),
+                contextControl(form)
+            )
         case .contextState: (.slot(form & 1 == 0 ? .thread : .virtualCPU), [.upTo(140), .upTo(6)])
         case .notificationBind: (.slot(.notification), [.slot(form == 0 ? .thread : .virtualCPU), .upTo(140)])
         case .timer: (.slot(.notification), [.upTo(200_000), .any])
         case .scheduleControl:
-            (.slot(.schedulingContext),
-             form == 3
-                ? [.slot(.notification), .any]
-                : [.upTo(3), .upTo(40), .upTo(5000), form & 4 == 0 ? .upTo(1) : .upTo(3000), .upTo(9000)])
+            (
+                .slot(.schedulingContext),
+                form == 3
+                    ? [.slot(.notification), .any]
+                    : [.upTo(3), .upTo(40), .upTo(5000), form & 4 == 0 ? .upTo(1) : .upTo(3000), .upTo(9000)]
+            )
         case .interruptControl:
             (.slot(form < 2 ? .interrupt : .virtualCPU), [form < 2 ? .slot(.notification) : .upTo(130), .any])
         case .system:

@@ -80,7 +80,9 @@ import Testing
         bench.model.kernelBoard.pointee.millisecond = Ticks(1000)
         bench.core(0).pointee.shares[0] = InterruptShare(end: bench.model.now + Ticks(1000), left: 0)
         func post(_ index: Int, _ count: Int) {
-            let sinks = (0..<count).map { _ in bench.object(bench.create(.notification), as: KernelCore.Notification.self) }
+            let sinks = (0..<count).map { _ in
+                bench.object(bench.create(.notification), as: KernelCore.Notification.self)
+            }
             bench.model.cores[index].run { for sink in sinks { K.post(bench.core(index), sink, to: CoreID(0)) } }
         }
         return (bench, post)

@@ -111,7 +111,7 @@ import Testing
         scenario.explore { [self] in
             // S may have been woken by its bits, and keep X from calling at all.
             guard x.context.pointee.frame.x[21] != 0 else { return nil }
-            return x.context.pointee.frame.x[0] == Status.aborted.rawValue 
+            return x.context.pointee.frame.x[0] == Status.aborted.rawValue
                 ? check(isAnswered: true, wasSignalled: true) : "X is not aborted"
         }
     }

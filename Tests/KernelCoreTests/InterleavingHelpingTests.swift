@@ -44,10 +44,12 @@ import Testing
         scenario.program(low.context, call(toServer))
         // A call would overwrite what the server has heard.
         let callLast = call(toLast)
-        scenario.program(server.context, { [scenario] core, context in
-            _ = scenario.heard(context)
-            callLast(core, context)
-        })
+        scenario.program(
+            server.context,
+            { [scenario] core, context in
+                _ = scenario.heard(context)
+                callLast(core, context)
+            })
         for tenant in [server, last] { scenario.endlessly(tenant.context, answer) }
         scenario.program(high.context, call(toServer))
         scenario.endlessly(high.context, scenario.listening)

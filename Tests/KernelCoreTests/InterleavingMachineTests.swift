@@ -151,10 +151,12 @@ import Testing
             server.context, scenario.operation(.replyWait, form: ReplyForm.reply | ReplyForm.wait))
         let message = Message(0x5600_0000, 0x4000, 0, 0, 0, 0)
         for _ in 0..<2 {
-            scenario.program(client.context, { core, context in
-                if isVirtualCPU, core.enter({ K.exitFast($0, context, message) }) != nil { return core.check() }
-                KernelScenario.enter(core) { K.exit($0, context, message) }
-            })
+            scenario.program(
+                client.context,
+                { core, context in
+                    if isVirtualCPU, core.enter({ K.exitFast($0, context, message) }) != nil { return core.check() }
+                    KernelScenario.enter(core) { K.exit($0, context, message) }
+                })
         }
         takeBack()
         // A client that has stopped plays no second exit.

@@ -37,7 +37,9 @@ import Testing
         scenario.explore {
             let lease = context.pointee.lease
             // Nothing was lent if both words were already those of a lease that cannot be.
-            guard lease.size <= AddressSpace.addressLimit - lease.address.value else { return "a lease beyond the space" }
+            guard lease.size <= AddressSpace.addressLimit - lease.address.value else {
+                return "a lease beyond the space"
+            }
             return [0, 0x2000].contains(lease.size) ? nil : "a size that was not checked"
         }
     }

@@ -95,9 +95,11 @@ import Testing
         bench.raiseRoot()
         let binder = bench.makeThread(priority: 20, core: 0)
         bench.sleepRoot()
-        scenario.program(binder.context, step, { _, context in
-            if context.pointee.frame.x[0] == Status.ok.rawValue { context.pointee.frame.x[21] = 1 }
-        })
+        scenario.program(
+            binder.context, step,
+            { _, context in
+                if context.pointee.frame.x[0] == Status.ok.rawValue { context.pointee.frame.x[21] = 1 }
+            })
         scenario.endlessly(binder.context, scenario.wait)
         return binder.context
     }

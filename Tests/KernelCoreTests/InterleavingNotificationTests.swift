@@ -130,11 +130,13 @@ import Testing
     /// Signals of the listener's own core and polls, between those of others.
     @Test func pollsAndSignalsOfTheOwnCoreTakeTheirPart() {
         scenario.program(listener.context, scenario.signal(listener.notification, 16))
-        scenario.program(listener.context, { core, context in
-            // `poll` takes bits as `listening` does.
-            self.scenario.operation(.poll, self.listener.notification)(core, context)
-            context.pointee.frame.x[20] |= context.pointee.frame.x[1]
-        })
+        scenario.program(
+            listener.context,
+            { core, context in
+                // `poll` takes bits as `listening` does.
+                self.scenario.operation(.poll, self.listener.notification)(core, context)
+                context.pointee.frame.x[20] |= context.pointee.frame.x[1]
+            })
         listen()
         scenario.program(signallers[0].context, scenario.signal(listener.notification, 1))
         scenario.program(signallers[1].context, scenario.signal(listener.notification, 4))

@@ -44,10 +44,12 @@ import Testing
                 }
             })
         for step in steps {
-            scenario.program(user.context, step, { _, context in
-                let status = context.pointee.frame.x[0]
-                if !isKnown(status) { Interleaving.fail("told \(status)") }
-            })
+            scenario.program(
+                user.context, step,
+                { _, context in
+                    let status = context.pointee.frame.x[0]
+                    if !isKnown(status) { Interleaving.fail("told \(status)") }
+                })
         }
         scenario.explore(.short, sourceLocation: sourceLocation) {
             guard revoker.context.pointee.frame.x[0] == Status.ok.rawValue else { return "not revoked" }

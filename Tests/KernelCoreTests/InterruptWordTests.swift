@@ -256,7 +256,8 @@ import Testing
         bench.wait(monitor)
         for word in 0..<4 {
             let words = [
-                guest.pointee.enabled[word].load(), guest.pointee.pending[word].load(), guest.pointee.level[word].load(),
+                guest.pointee.enabled[word].load(), guest.pointee.pending[word].load(),
+                guest.pointee.level[word].load(),
                 guest.pointee.edge[word].load(), guest.pointee.active[word].load(), guest.pointee.listed[word],
                 guest.pointee.latched[word],
             ]

@@ -40,7 +40,8 @@ extension Invariants {
                 requireNotReused(context.address, .thread, .virtualCPU, "\(name): a context in the inbox")
                 tagged = context.pointee.inboxNext
             case .notification(let notification):
-                requireNotReused(notification.address, .notification, .notification, "\(name): a notification in the inbox")
+                requireNotReused(
+                    notification.address, .notification, .notification, "\(name): a notification in the inbox")
                 tagged = notification.pointee.inboxNext
             }
             count += 1
@@ -161,7 +162,8 @@ extension Invariants {
                 return require(false, "a thread's notification is gone")
             }
             require(
-                notification.pointee.sink.load() == Hearer.sink(thread: context), "a thread's notification tells another")
+                notification.pointee.sink.load() == Hearer.sink(thread: context),
+                "a thread's notification tells another")
         }
         if let home = context.pointee.home {
             require(home.pointee.core == context.pointee.core, "a context has time of another core")
@@ -212,7 +214,8 @@ extension Invariants {
     // MARK: The others
 
     private mutating func check(_ portal: Ref<Portal>) {
-        require(portal.serverBinding, of: portal.address, standsFor: portal.pointee.server?.address, "a portal's thread")
+        require(
+            portal.serverBinding, of: portal.address, standsFor: portal.pointee.server?.address, "a portal's thread")
     }
 
     private mutating func check(_ notification: Ref<KernelCore.Notification>) {
@@ -222,7 +225,8 @@ extension Invariants {
         case .thread(let thread):
             object = thread.address
             if isLive(thread.address, .thread) {
-                require(thread.pointee.notification == notification, "a thread hears of a notification that is not its own")
+                require(
+                    thread.pointee.notification == notification, "a thread hears of a notification that is not its own")
                 checkDelivered(notification, thread)
             }
         case .virtualInterrupt(let context, _): object = context.address
@@ -236,7 +240,8 @@ extension Invariants {
     }
 
     /// No lost wake-up: bits and a thread that waits for them are together only while the thread's core is being told.
-    private mutating func checkDelivered(_ notification: Ref<KernelCore.Notification>, _ thread: Ref<ExecutionContext>) {
+    private mutating func checkDelivered(_ notification: Ref<KernelCore.Notification>, _ thread: Ref<ExecutionContext>)
+    {
         guard notification.pointee.bits.load() != 0, notification.pointee.inboxQueued.load() == 0 else { return }
         require(thread.pointee.state != .waiting || thread.pointee.home == nil, "a wake-up was lost")
         let isAborting = notification.pointee.bits.load() & thread.pointee.abortMask != 0
@@ -246,9 +251,11 @@ extension Invariants {
 
     private mutating func check(_ time: Ref<SchedulingContext>) {
         require(
-            time.overrunBinding, of: time.address, standsFor: time.pointee.overrun.notification?.address, "told of overruns")
+            time.overrunBinding, of: time.address, standsFor: time.pointee.overrun.notification?.address,
+            "told of overruns")
         require(time.pointee.remaining <= time.pointee.budget, "more is left of a budget than there is")
-        require(time.pointee.budget <= time.pointee.period || time.pointee.budget == Ticks(0), "a budget beyond its period")
+        require(
+            time.pointee.budget <= time.pointee.period || time.pointee.budget == Ticks(0), "a budget beyond its period")
         require(time.pointee.isExhausted == time.pointee.timer.isArmed, "time is used up and waits for no new budget")
         require(
             !(time.pointee.isExhausted && (time.pointee.isQueued || time.pointee.isParked)),
@@ -257,15 +264,22 @@ extension Invariants {
         require(
             !time.pointee.isParked || time.pointee.context?.pointee.usesOwnTime == true,
             "time is parked and not in use")
-        guard let context = time.pointee.context else { return require(!time.pointee.isQueued, "queued time is nobody's") }
-        guard isLive(context.address, .thread, .virtualCPU) else { return require(false, "time of a context that is gone") }
+        guard let context = time.pointee.context else {
+            return require(!time.pointee.isQueued, "queued time is nobody's")
+        }
+        guard isLive(context.address, .thread, .virtualCPU) else {
+            return require(false, "time of a context that is gone")
+        }
         require(context.pointee.home == time, "time knows a context that does not know it")
     }
 
     private mutating func check(_ interrupt: Ref<Interrupt>) {
         require(
-            interrupt.binding, of: interrupt.address, standsFor: interrupt.pointee.bell.notification?.address, "an interrupt")
-        require(board.pointee.interrupts[Int(interrupt.pointee.number)] == interrupt, "an interrupt is not in the board's table")
+            interrupt.binding, of: interrupt.address, standsFor: interrupt.pointee.bell.notification?.address,
+            "an interrupt")
+        require(
+            board.pointee.interrupts[Int(interrupt.pointee.number)] == interrupt,
+            "an interrupt is not in the board's table")
     }
 
     private mutating func check(_ space: Ref<AddressSpace>) {
@@ -281,13 +295,15 @@ extension Invariants {
                 continue
             }
             require(context.pointee.space == space, "virtual CPU \(number) of a space is in another")
-            require(context.pointee.guest?.pointee.affinity == UInt8(number), "virtual CPU \(number) has another number")
+            require(
+                context.pointee.guest?.pointee.affinity == UInt8(number), "virtual CPU \(number) has another number")
         }
         require(board.pointee.spaces[Int(space.pointee.identifier & 255)] == space, "a space's VMID is another's")
     }
 
     private mutating func check(_ region: Ref<Region>) {
-        require(region.pointee.start <= region.pointee.next && region.pointee.next <= region.pointee.end, "a region's end")
+        require(
+            region.pointee.start <= region.pointee.next && region.pointee.next <= region.pointee.end, "a region's end")
         require(region.pointee.zeroedTo <= region.pointee.end, "a region is zeroed beyond its end")
         require(region.pointee.dirtyEnd <= region.pointee.end, "a region is in use beyond its end")
     }

@@ -3,14 +3,16 @@ import MachineModel
 
 @testable import KernelCore
 
-// No capability without its ancestor: the tree is walked from the capabilities that have no parent, and what is in a table
-// or in an object and was not met hangs in the air.
+// No capability without its ancestor: the tree is walked from the capabilities that have no parent, and what is in a
+// table or in an object and was not met hangs in the air.
 
 extension Invariants {
     mutating func walkTree() {
         var tables: [Ref<CapabilityTable>] = [table]
         for number in 1..<UInt32(table.pointee.count) {
-            guard let slot = table.pointee.slot(number), !slot.pointee.isEmpty, slot.pointee.parent == nil else { continue }
+            guard let slot = table.pointee.slot(number), !slot.pointee.isEmpty, slot.pointee.parent == nil else {
+                continue
+            }
             require(header(slot).depth == 0, "slot \(number) has no parent and a depth")
             walk(from: slot, &tables)
         }

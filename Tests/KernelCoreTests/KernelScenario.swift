@@ -69,11 +69,13 @@ final class KernelScenario {
             context.pointee.frame.x[0] = operation.rawValue
             context.pointee.frame.x[1] = Selector(slot: slot, form: form).bits
             for place in 0..<6 { context.pointee.frame.x[2 + place] = place < words.count ? words[place] : 0 }
-            let isDone = bench.usesFastPath && core.enter { kernelCore in
-                guard bench.doFast(kernelCore, context) != nil else { return false }
-                core.check()
-                return true
-            }
+            let isDone =
+                bench.usesFastPath
+                && core.enter { kernelCore in
+                    guard bench.doFast(kernelCore, context) != nil else { return false }
+                    core.check()
+                    return true
+                }
             if !isDone { Self.enter(core) { K.operate($0, context) } }
         }
     }

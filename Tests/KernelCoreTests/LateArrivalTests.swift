@@ -27,7 +27,8 @@ import Testing
         #expect(heard.status == .notified && heard.tag == 6)
     }
 
-    /// The same for a virtual CPU, which sleeps or was not asked yet; and for bits that a thread before it did not take.
+    /// The same for a virtual CPU, which sleeps or was not asked yet; and for bits that a thread before it did not
+    /// take.
     @Test(arguments: [0, 1], [false, true])
     func bitsFromBeforeTheBindingInterrupt(core: Int, wasAThreads: Bool) {
         let bench = Bench(cores: 2)
@@ -101,7 +102,8 @@ import Testing
         #expect(bench.revoke(part) == .ok)
     }
 
-    /// What is posted goes by a context's core, which its first configuration fixes: also when a part was taken away since.
+    /// What is posted goes by a context's core, which its first configuration fixes: also when a part was taken away
+    /// since.
     @Test func aContextKeepsItsCore() {
         let bench = Bench(cores: 3)
         let thread = bench.makeThread(core: 1, starts: false)
@@ -154,8 +156,8 @@ import Testing
         bench.delete(machine.slot)
     }
 
-    /// An object that was deleted by itself may be in another core's inbox; its memory must not come back before that core has
-    /// looked.
+    /// An object that was deleted by itself may be in another core's inbox; its memory must not come back before that
+    /// core has looked.
     @Test func memoryWaitsForCoresThatUseWhatWasInIt() {
         let bench = Bench(cores: 2)
         let thread = bench.makeThread(core: 1)
@@ -185,7 +187,8 @@ import Testing
         let thread = bench.makeThread(starts: false)
         func configure(_ tenant: Tenant, _ space: UInt32) -> Status? {
             bench.operate(
-                .contextControl, tenant.slot, form: ContextControl.configure.rawValue, UInt64(space), UInt64(InitialSlot.table), 0,
+                .contextControl, tenant.slot, form: ContextControl.configure.rawValue, UInt64(space),
+                UInt64(InitialSlot.table), 0,
                 UInt64(tenant.scheduling), 0
             ).status
         }
@@ -213,7 +216,8 @@ import Testing
         #expect(region.pointee.next == region.pointee.start)
     }
 
-    /// The fast path of a signal has raised the bits, and found that another core had bound the notification anew meanwhile.
+    /// The fast path of a signal has raised the bits, and found that another core had bound the notification anew
+    /// meanwhile.
     @Test func theGeneralPathTellsWhatTheFastPathCouldNot() {
         let bench = Bench()
         let thread = bench.makeThread(priority: 10, notified: true)

@@ -4,18 +4,20 @@ import Testing
 
 @testable import KernelCore
 
-/// A budget is found used up in the middle of another operation: the timer's interrupt is due, and something else came first. Whoever
-/// is told of the overrun acts on contexts that are whole.
+/// A budget is found used up in the middle of another operation: the timer's interrupt is due, and something else came
+/// first. Whoever is told of the overrun acts on contexts that are whole.
 @Suite struct LateOverrunTests {
     private func calling() -> (bench: Bench, client: Tenant, server: Tenant, other: Tenant) {
         let bench = Bench()
         var client = bench.makeThread(priority: 10, notified: true, starts: false)
         client.scheduling = bench.create(.schedulingContext)
-        bench.succeed(.scheduleControl, client.scheduling, form: ScheduleControl.configure.rawValue, 0, 10, 10_000, 100, 1000)
+        bench.succeed(
+            .scheduleControl, client.scheduling, form: ScheduleControl.configure.rawValue, 0, 10, 10_000, 100, 1000)
         bench.configure(client)
         bench.succeed(.contextControl, client.slot, form: ContextControl.setAbortMask.rawValue, 0x40)
         bench.succeed(
-            .scheduleControl, client.scheduling, form: ScheduleControl.bindOverrun.rawValue, UInt64(client.notification), 0x40)
+            .scheduleControl, client.scheduling, form: ScheduleControl.bindOverrun.rawValue,
+            UInt64(client.notification), 0x40)
         let other = bench.makeThread(priority: 5)
         let server = bench.makeThread(priority: 25)
         let portal = bench.makePortal(to: server)
@@ -42,10 +44,12 @@ import Testing
         let bench = Bench()
         var client = bench.makeThread(priority: 10, notified: true, starts: false)
         client.scheduling = bench.create(.schedulingContext)
-        bench.succeed(.scheduleControl, client.scheduling, form: ScheduleControl.configure.rawValue, 0, 10, 10_000, 100, 1000)
+        bench.succeed(
+            .scheduleControl, client.scheduling, form: ScheduleControl.configure.rawValue, 0, 10, 10_000, 100, 1000)
         bench.configure(client)
         bench.succeed(
-            .scheduleControl, client.scheduling, form: ScheduleControl.bindOverrun.rawValue, UInt64(client.notification), 0x40)
+            .scheduleControl, client.scheduling, form: ScheduleControl.bindOverrun.rawValue,
+            UInt64(client.notification), 0x40)
         let other = bench.makeThread(priority: 5)
         bench.start(client)
         bench.sleepRoot()
@@ -95,7 +99,8 @@ import Testing
         #expect(bench.current() != client.context && client.state == .stopped)
     }
 
-    /// Each thread that stops has somebody told, whose call is aborted by that, whose end stops the next: a chain as long as somebody likes.
+    /// Each thread that stops has somebody told, whose call is aborted by that, whose end stops the next: a chain as
+    /// long as somebody likes.
     @Test func oneStopIsBounded() {
         let bench = Bench()
         bench.checksInvariants = false

@@ -39,13 +39,16 @@ import Testing
             #expect(context.binding(role).address == place + offset)
         }
         for index in 0..<8 {
-            #expect(space.doorbellBinding(index).address == place + (AddressSpace.bindings + UInt64(index) * Capability.size))
+            #expect(
+                space.doorbellBinding(index).address == place
+                    + (AddressSpace.bindings + UInt64(index) * Capability.size))
         }
         #expect(AddressSpace.bindings + 8 * Capability.size == AddressSpace.headerSize)
     }
-    @Test(arguments: [
-        (0, 0), (1, 4096), (2, 4096), (3, 4096), (4095, 4096), (4096, 4096), (4097, 8192), (4098, 8192),
-    ] as [(UInt64, UInt64)])
+    @Test(
+        arguments: [
+            (0, 0), (1, 4096), (2, 4096), (3, 4096), (4095, 4096), (4096, 4096), (4097, 8192), (4098, 8192),
+        ] as [(UInt64, UInt64)])
     func sizesAreRoundedUpToPages(size: UInt64, pages: UInt64) {
         #expect(Page.roundUp(size) == pages && Page.isAligned(pages) && Page.isAligned(size) == (size == pages))
     }

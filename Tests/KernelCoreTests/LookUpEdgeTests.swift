@@ -205,7 +205,9 @@ import Testing
         #expect(status(.contextControl, machine.slot, form: control) == .ok)
         #expect(status(.contextControl, notification, form: control) == .badCapability)
         let bind = NotificationBind.thread.rawValue
-        #expect(status(.notificationBind, notification, form: bind, UInt64(weak(thread.slot, without: .manage))) == .noRights)
+        #expect(
+            status(.notificationBind, notification, form: bind, UInt64(weak(thread.slot, without: .manage)))
+                == .noRights)
         #expect(status(.notificationBind, notification, form: bind, UInt64(portal)) == .badCapability)
     }
 }

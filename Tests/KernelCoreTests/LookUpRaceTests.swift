@@ -43,7 +43,9 @@ import Testing
         let region = bench.object(part, as: Region.self)
         #expect(region.pointee.next == region.pointee.start)
         let child = bench.slot(notification).pointee.firstChild
-        let isInside = child.map { $0.address.value >= region.pointee.start.value && $0.address.value < region.pointee.end.value } ?? false
+        let isInside =
+            child.map { $0.address.value >= region.pointee.start.value && $0.address.value < region.pointee.end.value }
+            ?? false
         #expect(!isInside, "the tree leads into memory that is free again")
     }
 
@@ -124,7 +126,8 @@ import Testing
             second.run {
                 for round in 1...rounds {
                     context.pointee.frame.x[0] = ABI.Operation.notificationBind.rawValue
-                    context.pointee.frame.x[1] = Selector(slot: notification, form: NotificationBind.thread.rawValue).bits
+                    context.pointee.frame.x[1] =
+                        Selector(slot: notification, form: NotificationBind.thread.rawValue).bits
                     context.pointee.frame.x[2] = sleeperSlot
                     while shared.go.load() < round { sched_yield() }
                     for _ in 0..<Int(round &* 7 % 97) { _ = shared.go.load() }
@@ -136,7 +139,8 @@ import Testing
         thread.start()
         var lost = 0
         for round in 1...rounds {
-            bench.succeed(.notificationBind, notification, form: NotificationBind.thread.rawValue, UInt64(InitialSlot.thread))
+            bench.succeed(
+                .notificationBind, notification, form: NotificationBind.thread.rawValue, UInt64(InitialSlot.thread))
             _ = object.pointee.bits.exchange(0)
             shared.go.store(round)
             for _ in 0..<Int(round &* 13 % 211) { _ = shared.ready.load() }
@@ -165,7 +169,8 @@ import Testing
         let bench = Bench(cores: 2)
         nonisolated(unsafe) let one = bench.object(bench.create(.notification), as: KernelCore.Notification.self)
         nonisolated(unsafe) let other = bench.object(bench.create(.notification), as: KernelCore.Notification.self)
-        nonisolated(unsafe) let time = bench.object(bench.makeScheduling(priority: 5, core: 0), as: SchedulingContext.self)
+        nonisolated(unsafe) let time = bench.object(
+            bench.makeScheduling(priority: 5, core: 0), as: SchedulingContext.self)
         let isOver = AtomicFlag()
         nonisolated(unsafe) let core = bench.model.cores[1]
         let thread = Thread {

@@ -64,14 +64,18 @@ private let memory = 4 * giga
     func theRestBehindABlockIsNoBlock(block: UInt64, rest: UInt64) {
         let slot = bench.freeSlot()
         #expect(map(at: giga, size: block + rest, slot: slot) == (.ok, block + rest))
-        let pieces = Array(repeating: mega, count: Int(rest / mega)) + Array(repeating: page, count: Int(rest % mega / page))
+        let pieces =
+            Array(repeating: mega, count: Int(rest / mega)) + Array(repeating: page, count: Int(rest % mega / page))
         #expect(spans(giga, giga + block + rest + page) == [block] + pieces + [0])
-        #expect(frame(giga + block) == memory + block && MappingPlace(word: bench.slot(slot).pointee.word).size == block + rest)
+        #expect(
+            frame(giga + block) == memory + block
+                && MappingPlace(word: bench.slot(slot).pointee.word).size == block + rest)
         #expect(bench.revoke(slot, .delete) == .ok && spans(giga, giga + page) == [0])
     }
 
     /// Its pages' numbers have 27 bits; the last page of a space is taken away where it was mapped.
-    @Test(arguments: [1 << 31, 1 << 36, 1 << 37, 1 << 38, (1 << 38) + giga + mega + page, (1 << 39) - page] as [UInt64])
+    @Test(
+        arguments: [1 << 31, 1 << 36, 1 << 37, 1 << 38, (1 << 38) + giga + mega + page, (1 << 39) - page] as [UInt64])
     func mappingsAreTakenAwayWhereTheyLie(address: UInt64) {
         let low = bench.freeSlot(), slot = bench.freeSlot()
         let below = address & (1 << 30 - 1)
@@ -103,7 +107,8 @@ private let memory = 4 * giga
     /// A refused request must not use up the memory for tables, or a tenant could use up another one's.
     @Test func aRefusedMappingTakesNoTable() {
         let slot = bench.freeSlot(), other = bench.freeSlot()
-        #expect(map(at: 0, size: giga, slot: slot).0 == .ok && map(at: giga, size: mega, slot: bench.freeSlot()).0 == .ok)
+        #expect(
+            map(at: 0, size: giga, slot: slot).0 == .ok && map(at: giga, size: mega, slot: bench.freeSlot()).0 == .ok)
         let before = poolNext
         for address in [0, page, mega, giga - page, giga, giga + page, giga + mega - page] {
             #expect(map(at: address, size: page, slot: other).0 == .occupied && poolNext == before)
@@ -207,7 +212,8 @@ private let memory = 4 * giga
     func noMappingIsLargerThanASpace(address: UInt64, size: UInt64) {
         let wide = bench.freeSlot(), slot = bench.freeSlot()
         K.install(
-            CapabilityValue(kind: .extent, rights: .all, isDevice: false, object: PhysicalAddress(1 << 41), word: 1 << 41),
+            CapabilityValue(
+                kind: .extent, rights: .all, isDevice: false, object: PhysicalAddress(1 << 41), word: 1 << 41),
             in: bench.table, wide)
         #expect(map(at: address, size: size, slot: slot, of: wide).0 == .badArgument && bench.isEmpty(slot))
     }

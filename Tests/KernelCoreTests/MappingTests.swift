@@ -19,7 +19,8 @@ private struct MapBench {
     func extent(at address: UInt64, size: UInt64, rights: Rights = .all) -> UInt32 {
         let slot = bench.freeSlot()
         K.install(
-            CapabilityValue(kind: .extent, rights: rights, isDevice: false, object: PhysicalAddress(address), word: size),
+            CapabilityValue(
+                kind: .extent, rights: rights, isDevice: false, object: PhysicalAddress(address), word: size),
             in: bench.table, slot)
         return slot
     }
@@ -259,7 +260,8 @@ private let unmapBatch = K.unmapBatch * Page.size
         let extent = board.extent(at: 4 * giga, size: giga)
         let slot = board.bench.freeSlot()
         board.map(extent, at: 0, size: 0x1000, slot: slot)
-        let answer = board.bench.operate(.derive, slot, UInt64(InitialSlot.table), UInt64(board.bench.freeSlot()), 15, 0, 0)
+        let answer = board.bench.operate(
+            .derive, slot, UInt64(InitialSlot.table), UInt64(board.bench.freeSlot()), 15, 0, 0)
         #expect(answer.status == .noRights)
         #expect(board.map(slot, at: 0x2000, size: 0x1000).0 == .badCapability)
     }
@@ -292,12 +294,13 @@ private let unmapBatch = K.unmapBatch * Page.size
         #expect(board.map(extent, at: mega, size: mega).0 == .ok)
     }
 
-    @Test(arguments: [
-        // Address, offset, size.
-        (0x800, 0, 0x1000), (0, 0x800, 0x1000), (0, 0, 0x800), (0, 0, 0), (1 << 39, 0, 0x1000),
-        ((1 << 39) - 0x1000, 0, 0x2000), (0, 0, .max & ~0xFFF), (.max & ~0xFFF, 0, 0x1000),
-        (0, giga, 0x1000), (0, giga - 0x1000, 0x2000), (0, .max & ~0xFFF, 0x2000),
-    ] as [(UInt64, UInt64, UInt64)])
+    @Test(
+        arguments: [
+            // Address, offset, size.
+            (0x800, 0, 0x1000), (0, 0x800, 0x1000), (0, 0, 0x800), (0, 0, 0), (1 << 39, 0, 0x1000),
+            ((1 << 39) - 0x1000, 0, 0x2000), (0, 0, .max & ~0xFFF), (.max & ~0xFFF, 0, 0x1000),
+            (0, giga, 0x1000), (0, giga - 0x1000, 0x2000), (0, .max & ~0xFFF, 0x2000),
+        ] as [(UInt64, UInt64, UInt64)])
     func wrongRangesAreRefused(address: UInt64, offset: UInt64, size: UInt64) {
         let board = MapBench()
         let extent = board.extent(at: 4 * giga, size: giga)

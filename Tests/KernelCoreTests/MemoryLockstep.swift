@@ -80,7 +80,8 @@ struct MemoryLockstep {
             guard address < AddressSpace.addressLimit, let leaf = K.leaf(target, GuestAddress(address)) else {
                 return "none"
             }
-            return "\(bench.model.cores[0].run { ModelMachine.readEntry(leaf.table, leaf.index).bits }) for \(leaf.span)"
+            return
+                "\(bench.model.cores[0].run { ModelMachine.readEntry(leaf.table, leaf.index).bits }) for \(leaf.span)"
         }
 
         var tablesUsed: UInt64 { target.pointee.poolNext.value - target.pointee.root.value }
@@ -125,7 +126,8 @@ struct MemoryLockstep {
         let before = Before(general, slot: slot)
         let words = [extent, address, offset, size, rights, slot], name = "map \(x1): \(words)"
         let (status, isTaken) = perform(.map, x1, words, name) { K.mapFast($0) != nil }
-        let isSimple = status == .ok && before.isFree && general.tablesUsed == before.tables
+        let isSimple =
+            status == .ok && before.isFree && general.tablesUsed == before.tables
             && (size == PageTable.span(3) || size == PageTable.span(2))
             && K.leaf(general.target, GuestAddress(address))?.span == size
         if isTaken != isSimple { differences.append("\(name): \(isTaken ? "" : "not ")by the fast path") }
@@ -141,12 +143,14 @@ struct MemoryLockstep {
     @discardableResult
     mutating func revoke(_ x1: UInt64) -> Status? {
         let slot = Selector(bits: x1).slot, name = "revoke \(x1)"
-        let node = slot > 0 && slot < Bench.tableSlots && general.root.pointee.table != nil ? general.bench.slot(slot) : nil
+        let node =
+            slot > 0 && slot < Bench.tableSlots && general.root.pointee.table != nil ? general.bench.slot(slot) : nil
         let place = node.flatMap { $0.pointee.kind == .mapping ? MappingPlace(word: $0.pointee.word) : nil }
         let board = general.bench.model.kernelBoard
         let space = place == nil ? nil : MappingPlace.space(of: node!, board)
         let isLeaf = place.flatMap { place in space.flatMap { K.leaf($0, place.address)?.span == place.size } } ?? false
-        let isSimple = isLeaf && board.pointee.dyingTables == nil && Selector(bits: x1).form == RevokeForm.delete.rawValue
+        let isSimple =
+            isLeaf && board.pointee.dyingTables == nil && Selector(bits: x1).form == RevokeForm.delete.rawValue
         let (status, isTaken) = perform(.revoke, x1, [], name) { K.unmapFast($0) != nil }
         if isTaken != isSimple { differences.append("\(name): \(isTaken ? "" : "not ")by the fast path") }
         compare(name) { side in
@@ -171,7 +175,9 @@ struct MemoryLockstep {
         if isTaken { core.check() }
         if !isTaken, Self.frame(fast) != asked { differences.append("\(name): declined, and changed registers") }
         let board = fast.bench.model.kernelBoard
-        if board.pointee.tickets.load() != board.pointee.serving.load() { differences.append("\(name): the lock is taken") }
+        if board.pointee.tickets.load() != board.pointee.serving.load() {
+            differences.append("\(name): the lock is taken")
+        }
         if !isTaken { fast.bench.enter { K.operate($0, fast.root) } }
         fast.bench.verify()
         general.bench.enter { K.operate($0, general.root) }

@@ -27,7 +27,10 @@ private struct Letters {
         }
     }
 
-    func offer(_ index: Int, _ slot: UInt32, rights: UInt64 = 15, badge: UInt64 = 0, to page: UnsafeMutablePointer<UInt64>? = nil) {
+    func offer(
+        _ index: Int, _ slot: UInt32, rights: UInt64 = 15, badge: UInt64 = 0,
+        to page: UnsafeMutablePointer<UInt64>? = nil
+    ) {
         let page = page ?? sent
         page[64 + 2 * index] = UInt64(slot) | rights << 32
         page[65 + 2 * index] = badge
@@ -41,12 +44,14 @@ private struct Letters {
 
     func call(length: UInt32 = 0, capabilities: UInt32 = 0, lease: Bool = false) -> Answer {
         bench.call(
-            portal, by: client, shape: MessageShape(length: length, capabilities: capabilities, lease: lease), 1, 2, 3, 4, 5, 6)
+            portal, by: client, shape: MessageShape(length: length, capabilities: capabilities, lease: lease), 1, 2, 3,
+            4, 5, 6)
     }
 
     func reply(length: UInt32 = 0, capabilities: UInt32 = 0) {
         bench.operate(
-            .replyWait, MessageShape(length: length, capabilities: capabilities).bits, form: ReplyForm.reply | ReplyForm.wait,
+            .replyWait, MessageShape(length: length, capabilities: capabilities).bits,
+            form: ReplyForm.reply | ReplyForm.wait,
             6, 5, 4, 3, 2, 1, by: server.context)
     }
 
@@ -288,7 +293,9 @@ private struct Letters {
         #expect(isRefused || letters.arrival(letters.server).capabilities == 0)
     }
 
-    @Test(arguments: [(1 << 39, 0), ((1 << 39) - 8, 16), (.max, 1), (0, .max), (4096, (1 << 39) - 4095)] as [(UInt64, UInt64)])
+    @Test(
+        arguments: [(1 << 39, 0), ((1 << 39) - 8, 16), (.max, 1), (0, .max), (4096, (1 << 39) - 4095)]
+            as [(UInt64, UInt64)])
     func leasesAreChecked(address: UInt64, size: UInt64) {
         let letters = Letters()
         letters.sent[72] = address
@@ -316,7 +323,8 @@ private struct Letters {
         #expect(set(thread.slot, 0) == .badCapability)
         let device = bench.freeSlot()
         K.install(
-            CapabilityValue(kind: .extent, rights: .all, isDevice: true, object: PhysicalAddress(0x900_0000), word: 4096),
+            CapabilityValue(
+                kind: .extent, rights: .all, isDevice: true, object: PhysicalAddress(0x900_0000), word: 4096),
             in: bench.table, device)
         #expect(set(device, 0) == .badArgument)
         #expect(thread.context.pointee.messagePage == bench.slot(page).pointee.object + 0x1000)

@@ -43,7 +43,9 @@ extension KernelModel {
         let page = UnsafePointer<UInt64>(bitPattern: UInt(caller.page))!
         for index in 0..<Int(shape.capabilities) {
             let slot = page[64 + 2 * index] & 0xFFFF_FFFF
-            guard let table = caller.slots, slot > 0, slot < UInt64(table.slots.count), let node = table.slots[Int(slot)] else {
+            guard let table = caller.slots, slot > 0, slot < UInt64(table.slots.count),
+                let node = table.slots[Int(slot)]
+            else {
                 return [.badCapability]
             }
             guard node.has(.manage) else { return [.noRights] }
@@ -56,7 +58,8 @@ extension KernelModel {
 
     /// A call that has no errors.
     func call(_ caller: ModelThread, _ request: Request) {
-        guard case .node(let node) = look(caller, request.slot, .portal, .write), let portal = node.object as? ModelPortal,
+        guard case .node(let node) = look(caller, request.slot, .portal, .write),
+            let portal = node.object as? ModelPortal,
             let server = portal.server?.object as? ModelThread
         else { return }
         caller.shape = MessageShape(bits: request.selector.form)
@@ -95,12 +98,14 @@ extension KernelModel {
         let from = UnsafePointer<UInt64>(bitPattern: UInt(sender.page))!
         let to = UnsafePointer<UInt64>(bitPattern: UInt(receiver.page))!
         let slot = to[68] >> UInt64(32 * index) & 0xFFFF_FFFF
-        guard let table = receiver.slots, slot > 0, slot < UInt64(table.slots.count), table.slots[Int(slot)] == nil else {
+        guard let table = receiver.slots, slot > 0, slot < UInt64(table.slots.count), table.slots[Int(slot)] == nil
+        else {
             return false
         }
         let record = from[64 + 2 * index]
         let number = record & 0xFFFF_FFFF
-        guard let own = sender.slots, number > 0, number < UInt64(own.slots.count), let source = own.slots[Int(number)] else {
+        guard let own = sender.slots, number > 0, number < UInt64(own.slots.count), let source = own.slots[Int(number)]
+        else {
             return false
         }
         let child = derived(source, record >> 32, from[65 + 2 * index], 0)

@@ -22,7 +22,9 @@ extension KernelModel {
             let slot = Ref<Capability>(
                 at: PhysicalAddress(table.address + CapabilityTable.headerSize + UInt64(number) * Capability.size))
             // The system capability is root's from the start, and nothing here uses it.
-            require(slot.pointee.isEmpty || slot.pointee.kind == .system, "slot \(number) holds a \(slot.pointee.kind), and nobody put it there")
+            require(
+                slot.pointee.isEmpty || slot.pointee.kind == .system,
+                "slot \(number) holds a \(slot.pointee.kind), and nobody put it there")
         }
     }
 
@@ -75,7 +77,8 @@ extension KernelModel {
         require(place.size == mapped.count << Page.shift, "a mapping has another size")
         let space = Ref<AddressSpace>(at: PhysicalAddress(mapped.space.address))
         for page in mapped.first..<mapped.first + mapped.count {
-            guard let leaf = K.leaf(space, GuestAddress(page << Page.shift)), let expected = mapped.space.pages[page] else {
+            guard let leaf = K.leaf(space, GuestAddress(page << Page.shift)), let expected = mapped.space.pages[page]
+            else {
                 require(false, "page \(page) is not mapped")
                 continue
             }
@@ -109,7 +112,11 @@ extension KernelModel {
         }
         require(queue == thread.callers.map { $0.address }, "\(name): other callers queue")
         guard thread.state == .ready, let expected = thread.expected else { return }
-        require(kernel.pointee.frame.x[0] == expected.status, "\(name) finds \(kernel.pointee.frame.x[0]), not \(expected.status)")
-        if let tag = expected.tag { require(kernel.pointee.frame.x[1] == tag, "\(name) finds tag \(kernel.pointee.frame.x[1]), not \(tag)") }
+        require(
+            kernel.pointee.frame.x[0] == expected.status,
+            "\(name) finds \(kernel.pointee.frame.x[0]), not \(expected.status)")
+        if let tag = expected.tag {
+            require(kernel.pointee.frame.x[1] == tag, "\(name) finds tag \(kernel.pointee.frame.x[1]), not \(tag)")
+        }
     }
 }

@@ -22,7 +22,9 @@ extension KernelModel {
         case .start:
             guard thread.isConfigured, thread.scheduling != nil else { return .refused(.badState) }
             return Prediction(apply: { [self] _, _ in
-                if isHere { start(thread) } else {
+                if isHere {
+                    start(thread)
+                } else {
                     thread.asksToStart = true
                     post(thread)
                 }
@@ -31,7 +33,9 @@ extension KernelModel {
         case .startAt:
             guard thread.isStopped, thread.isConfigured, thread.scheduling != nil else { return .refused(.badState) }
             return Prediction(apply: { [self] _, _ in
-                if isHere { start(thread) } else {
+                if isHere {
+                    start(thread)
+                } else {
                     thread.asksToStart = true
                     post(thread)
                 }
@@ -41,7 +45,9 @@ extension KernelModel {
             // Nobody knows the core of a context that was never configured; it is stopped.
             guard thread.isPlaced else { return Prediction(apply: { _, _ in nil }) }
             return Prediction(apply: { [self] _, _ in
-                if isHere { stop(thread) } else {
+                if isHere {
+                    stop(thread)
+                } else {
                     thread.asksToStart = false
                     thread.asksToStop = true
                     post(thread)
@@ -68,7 +74,9 @@ extension KernelModel {
         case .abort:
             guard isHere else { return .refused(.wrongCore) }
             guard thread.state == .calling else { return .refused(.badState) }
-            return Prediction(apply: { [self] _, _ in abortCall(thread); return nil })
+            return Prediction(apply: { [self] _, _ in
+                abortCall(thread); return nil
+            })
         case .bindPortal:
             var errors = growthErrors(node)
             if !thread.isConfigured { errors.append(.badState) }
@@ -76,7 +84,10 @@ extension KernelModel {
             case .failed(let status): return Prediction(errors: errors + [status])
             case .node(let portal):
                 return Prediction(
-                    errors: errors, apply: { [self] _, _ in lead(portal.object as! ModelPortal, to: node); return nil })
+                    errors: errors,
+                    apply: { [self] _, _ in
+                        lead(portal.object as! ModelPortal, to: node); return nil
+                    })
             }
         case nil: return .refused(.unsupported)
         }
@@ -107,7 +118,8 @@ extension KernelModel {
     }
 
     private func predictMessagePage(_ caller: ModelThread, _ thread: ModelThread, _ request: Request) -> Prediction {
-        var prediction = predictBinding(caller, request.words[0], .extent, .readWrite, old: thread.messagePage) { [self] source in
+        var prediction = predictBinding(caller, request.words[0], .extent, .readWrite, old: thread.messagePage) {
+            [self] source in
             thread.messagePage = source.map { add(.part(thread, .messagePage), like: $0) }
             thread.pageOffset = request.words[1]
         }
@@ -203,7 +215,8 @@ extension KernelModel {
 
     func wouldTellOfOverruns(_ caller: ModelThread, _ request: Request) -> Bool {
         guard request.operation == Operation.scheduleControl.rawValue,
-            case .node(let node) = look(caller, request.slot, .schedulingContext, .manage), let time = node.object as? ModelTime
+            case .node(let node) = look(caller, request.slot, .schedulingContext, .manage),
+            let time = node.object as? ModelTime
         else { return false }
         switch ScheduleControl(rawValue: request.selector.form) {
         case .configure: return request.words[3] != 0 && time.overrun != nil
@@ -233,7 +246,8 @@ extension KernelModel {
             if !mayGive(caller, core: words[0], priority: words[1], slice: words[2]) { errors.append(.noRights) }
             return Prediction(
                 errors: time.wasUsed && !errors.isEmpty ? errors + [.badState] : errors,
-                possible: time.wasUsed ? [.badState] : [], apply: { _, _ in
+                possible: time.wasUsed ? [.badState] : [],
+                apply: { _, _ in
                     time.core = Int(words[0])
                     time.priority = words[1]
                     time.slice = words[2]

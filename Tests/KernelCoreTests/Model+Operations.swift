@@ -92,7 +92,9 @@ extension KernelModel {
 
     private func predictCopy(_ server: ModelThread, _ request: Request) -> Prediction {
         guard let form = CopyForm(rawValue: request.selector.form) else { return .refused(.unsupported) }
-        guard let caller = server.caller, caller.shape.hasLease, let lease = caller.lease else { return .refused(.badState) }
+        guard let caller = server.caller, caller.shape.hasLease, let lease = caller.lease else {
+            return .refused(.badState)
+        }
         let (offset, address, size) = (request.words[0], request.words[1], request.words[2])
         guard lease.rights.contains(form == .read ? .read : .write) else { return .refused(.noRights) }
         let limit = AddressSpace.addressLimit
@@ -102,7 +104,8 @@ extension KernelModel {
         var done: UInt64 = 0
         let (ownRight, theirRight): (Rights, Rights) = form == .read ? (.write, .read) : (.read, .write)
         while done < min(size, 4096) {
-            guard mayAccess(server, address + done, ownRight), mayAccess(caller, lease.address.value + offset + done, theirRight)
+            guard mayAccess(server, address + done, ownRight),
+                mayAccess(caller, lease.address.value + offset + done, theirRight)
             else { break }
             let own = 4096 - (address + done) % 4096, theirs = 4096 - (lease.address.value + offset + done) % 4096
             done += min(min(size, 4096) - done, min(own, theirs))
@@ -112,13 +115,17 @@ extension KernelModel {
             errors: isComplete ? [] : [.badAddress],
             apply: { [self] status, count in
                 guard count == done else { return "\(count) bytes were copied, not \(done)" }
-                guard isCopied(server, address, caller, lease.address.value + offset, done) else { return "other bytes came" }
+                guard isCopied(server, address, caller, lease.address.value + offset, done) else {
+                    return "other bytes came"
+                }
                 return status == (done < size ? .again : .ok) ? nil : "copied \(done) of \(size) and answered \(status)"
             })
     }
 
     /// Both sides hold the same bytes; not asked where they share a frame.
-    private func isCopied(_ one: ModelThread, _ start: UInt64, _ other: ModelThread, _ otherStart: UInt64, _ size: UInt64) -> Bool {
+    private func isCopied(
+        _ one: ModelThread, _ start: UInt64, _ other: ModelThread, _ otherStart: UInt64, _ size: UInt64
+    ) -> Bool {
         func frame(_ thread: ModelThread, _ address: UInt64) -> UInt64 {
             (thread.space?.object as? ModelSpace)?.pages[address >> Page.shift]?.frame ?? 0
         }
@@ -159,7 +166,9 @@ extension KernelModel {
         }
         var errors = growthErrors(node)
         if let status = free(caller.slots, slot) { errors.append(status) }
-        guard let (size, align) = shape(kind, parameter, alignment) else { return Prediction(errors: errors + [.badArgument]) }
+        guard let (size, align) = shape(kind, parameter, alignment) else {
+            return Prediction(errors: errors + [.badArgument])
+        }
         let address = (region.next + align - 1) & ~(align - 1)
         if address + size > region.end { errors.append(.noMemory) }
         var server: ModelNode?
@@ -191,8 +200,8 @@ extension KernelModel {
             })
     }
 
-    /// Time is no more urgent than that of who gives it, in slices no longer, on the same core, and not given by one with a budget; root
-    /// gives any.
+    /// Time is no more urgent than that of who gives it, in slices no longer, on the same core, and not given by one
+    /// with a budget; root gives any.
     func mayGive(_ caller: ModelThread, core: UInt64, priority: UInt64, slice: UInt64 = 0) -> Bool {
         guard let own = caller.time else { return false }
         return own.isAllTime
@@ -299,7 +308,8 @@ extension KernelModel {
             errors: errors,
             apply: { [self] _, _ in
                 add(
-                    .slot(target!, Int(request.words[1])), like: source, rights: child.rights, word: child.word, base: child.base)
+                    .slot(target!, Int(request.words[1])), like: source, rights: child.rights, word: child.word,
+                    base: child.base)
                 return nil
             })
     }
@@ -313,7 +323,11 @@ extension KernelModel {
         }
         guard let node = table.slots[Int(request.slot)] else {
             return form == .delete
-                ? Prediction(possible: [.badCapability, .again], apply: { [self] _, _ in follow(); return nil })
+                ? Prediction(
+                    possible: [.badCapability, .again],
+                    apply: { [self] _, _ in
+                        follow(); return nil
+                    })
                 : .refused(.badCapability)
         }
         let region = (node.isOwner || node.parent == nil) ? node.object as? ModelRegion : nil
@@ -364,7 +378,8 @@ extension KernelModel {
         // One of a space that is gone is as good as none.
         let isStale = mapping?.mapped.map { !$0.space.isAlive } ?? false
         if let found = mapping, !isStale {
-            let goesOn = found.mapped.map { $0.space === space && ($0.first + $0.count) << Page.shift == address } ?? false
+            let goesOn =
+                found.mapped.map { $0.space === space && ($0.first + $0.count) << Page.shift == address } ?? false
             if !goesOn || found.parent !== extent { errors.append(.occupied) }
         }
         let refuse: () -> Void = { [self] in if isStale { follow() } }
@@ -378,7 +393,9 @@ extension KernelModel {
             apply: { [self] status, done in
                 if isStale { erase(mapping) }
                 let isFull = kernelSpace.pointee.poolNext == kernelSpace.pointee.poolEnd
-                if done >> Page.shift != count, !isFull || done >> Page.shift > count { return "\(done) bytes were mapped" }
+                if done >> Page.shift != count, !isFull || done >> Page.shift > count {
+                    return "\(done) bytes were mapped"
+                }
                 if status != (done < size ? .again : .ok) { return "mapped \(done) of \(size) and answered \(status)" }
                 for page in 0..<done >> Page.shift {
                     space.pages[address >> Page.shift + page] = (extent.base + offset + page << Page.shift, rights)

@@ -4,9 +4,9 @@ import ABI
 
 /// What the kernel should do: the capability tree, the mappings, the notifications and the chains of calls.
 ///
-/// It says which answers an operation may give (`expect`), and changes itself accordingly when it was done. Who runs when is the
-/// kernel's to say; so is how far a revocation has come (`follow`): the reference says only what may vanish, and what must have
-/// vanished when the answer is `ok`.
+/// It says which answers an operation may give (`expect`), and changes itself accordingly when it was done. Who runs
+/// when is the kernel's to say; so is how far a revocation has come (`follow`): the reference says only what may
+/// vanish, and what must have vanished when the answer is `ok`.
 final class KernelModel {
     let coreCount: Int
     let roots: [ModelNode]
@@ -31,14 +31,18 @@ final class KernelModel {
         var errors: [Status] = node.depth >= 32 ? [.tooDeep] : []
         var link: ModelNode? = node
         while let above = link {
-            if case .slot = above.place, above.counterpart.pointee.extra & Revocation.inProgress != 0 { errors.append(.badState) }
+            if case .slot = above.place, above.counterpart.pointee.extra & Revocation.inProgress != 0 {
+                errors.append(.badState)
+            }
             link = above.parent
         }
         return errors
     }
 
     @discardableResult
-    func add(_ place: ModelNode.Place, like source: ModelNode, rights: UInt8? = nil, word: UInt64? = nil, base: UInt64? = nil)
+    func add(
+        _ place: ModelNode.Place, like source: ModelNode, rights: UInt8? = nil, word: UInt64? = nil, base: UInt64? = nil
+    )
         -> ModelNode
     {
         let node = ModelNode(
@@ -119,7 +123,9 @@ final class KernelModel {
                 goOn(caller)
             }
             thread.callers = []
-            for part in [thread.space, thread.table, thread.faultPortal, thread.scheduling, thread.messagePage, thread.stopped] {
+            for part in [
+                thread.space, thread.table, thread.faultPortal, thread.scheduling, thread.messagePage, thread.stopped,
+            ] {
                 erase(part)
             }
             threads.removeAll { $0 === thread }
@@ -169,8 +175,8 @@ final class KernelModel {
         var isBelow = isDoomed || node === revoked
         if case .slot(let table, _) = node.place {
             let extra = counterpart.pointee.extra
-            // One that is being deleted says so in its slot, and keeps it when it is emptied by another core. A mapping of a
-            // space that is gone is nothing.
+            // One that is being deleted says so in its slot, and keeps it when it is emptied by another core. A mapping
+            // of a space that is gone is nothing.
             isHere = isHere || !table.isAlive || extra & Revocation.deleting != 0
             isHere = isHere || node.mapped.map { !$0.space.isAlive } ?? false
             isBelow = isBelow || isHere || extra & Revocation.inProgress != 0

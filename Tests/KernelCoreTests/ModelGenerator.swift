@@ -62,7 +62,9 @@ struct ModelGenerator {
     }
 
     private func isAsleep(_ tenant: Int, _ slots: [ModelNode?]) -> Bool {
-        guard let thread = slots[Int(ModelSlots.base(tenant) + ModelSlots.thread)]?.object as? ModelThread else { return false }
+        guard let thread = slots[Int(ModelSlots.base(tenant) + ModelSlots.thread)]?.object as? ModelThread else {
+            return false
+        }
         return thread.isConfigured && thread.state == .stopped && !thread.asksToStart
     }
 
@@ -113,7 +115,8 @@ struct ModelGenerator {
     }
 
     private mutating func call(_ thread: ModelThread) -> Request {
-        let shape = random.chance(40)
+        let shape =
+            random.chance(40)
             ? MessageShape(bits: 0)
             : MessageShape(
                 length: UInt32(random.below(66)), capabilities: UInt32(random.below(random.chance(50) ? 1 : 3)),
@@ -134,9 +137,11 @@ struct ModelGenerator {
     private mutating func replyWait(_ thread: ModelThread) -> Request {
         var form = UInt32(thread.caller == nil ? 2 : 3)
         if random.chance(20) { form = UInt32(random.below(16)) }
-        let shape = random.chance(80)
+        let shape =
+            random.chance(80)
             ? MessageShape(bits: 0)
-            : MessageShape(length: UInt32(random.below(66)), capabilities: UInt32(random.below(3)), lease: random.chance(5))
+            : MessageShape(
+                length: UInt32(random.below(66)), capabilities: UInt32(random.below(3)), lease: random.chance(5))
         return request(.replyWait, shape.bits, form: form, random.next())
     }
 
@@ -149,7 +154,8 @@ struct ModelGenerator {
         case 22..<32:
             let source = slot(thread, nil)
             return request(
-                .derive, source, UInt64(slot(thread, .capabilityTable)), free(thread), random.chance(70) ? 15 : random.next(),
+                .derive, source, UInt64(slot(thread, .capabilityTable)), free(thread),
+                random.chance(70) ? 15 : random.next(),
                 random.chance(60) ? 0 : UInt64(random.below(5)) << (random.chance(50) ? 12 : 0),
                 random.chance(60) ? 0 : UInt64(random.below(4)) << 12)
         case 32..<40:
@@ -162,7 +168,8 @@ struct ModelGenerator {
                 .map, slot(thread, .addressSpace), form: random.chance(97) ? 0 : 1, UInt64(slot(thread, .extent)),
                 random.chance(97) ? UInt64(random.below(24)) << 12 : random.next(),
                 random.chance(97) ? UInt64(random.below(8)) << 12 : random.next(),
-                random.chance(97) ? UInt64(random.below(20)) << 12 : random.next(), UInt64(random.below(8)), free(thread))
+                random.chance(97) ? UInt64(random.below(20)) << 12 : random.next(), UInt64(random.below(8)),
+                free(thread))
         case 48..<55: return control(thread)
         case 55..<57: return request(.notificationBind, slot(thread, .notification), UInt64(slot(thread, .thread)))
         case 57..<59: return schedule(thread)
@@ -185,7 +192,8 @@ struct ModelGenerator {
         let form = random.chance(98) ? UInt32(kind.rawValue) : [0, 9, 11, 12, 13, 256, .max][random.below(7)]
         if form != kind.rawValue { kind = .none }
         return request(
-            .create, slot(thread, .region), form: form, parameter, free(thread), random.chance(95) ? 4096 : random.next())
+            .create, slot(thread, .region), form: form, parameter, free(thread),
+            random.chance(95) ? 4096 : random.next())
     }
 
     private mutating func control(_ thread: ModelThread) -> Request {
@@ -202,7 +210,8 @@ struct ModelGenerator {
         case .setAbortMask: words = [UInt64(random.below(4)), 0, 0, 0, 0, 0]
         case .setMessagePage:
             words = [
-                random.chance(10) ? 0 : UInt64(slot(thread, .extent)), random.chance(80) ? 0 : UInt64(random.below(3)) << 11,
+                random.chance(10) ? 0 : UInt64(slot(thread, .extent)),
+                random.chance(80) ? 0 : UInt64(random.below(3)) << 11,
                 0, 0, 0, 0,
             ]
         case .bindStopped: words = [random.chance(20) ? 0 : UInt64(slot(thread, .notification)), 1, 0, 0, 0, 0]
@@ -211,7 +220,8 @@ struct ModelGenerator {
         }
         return Request(
             operation: Operation.contextControl.rawValue,
-            selector: Selector(slot: target, form: random.chance(98) ? form.rawValue : 10 + UInt32(random.below(9))), words: words)
+            selector: Selector(slot: target, form: random.chance(98) ? form.rawValue : 10 + UInt32(random.below(9))),
+            words: words)
     }
 
     private mutating func schedule(_ thread: ModelThread) -> Request {
@@ -237,7 +247,8 @@ struct ModelGenerator {
         let isRoot = thread.core == 0 && (thread.slots?.slots.count ?? 0) > 100
         let range = isRoot ? 50..<200 : 1..<48
         if random.chance(6) {
-            return isRoot ? UInt32(range.lowerBound + random.below(range.count)) : UInt32(truncatingIfNeeded: random.next() % 60)
+            return isRoot
+                ? UInt32(range.lowerBound + random.below(range.count)) : UInt32(truncatingIfNeeded: random.next() % 60)
         }
         guard let slots = thread.slots?.slots else { return 1 }
         // One pass from a random place.
@@ -268,10 +279,13 @@ struct ModelGenerator {
         let thread = base + ModelSlots.thread
         switch random.below(6) {
         case 0, 1:
-            return .write(thread, 64 + 2 * random.below(2), UInt64(1 + random.below(46)) | UInt64(random.below(16)) << 32)
+            return .write(
+                thread, 64 + 2 * random.below(2), UInt64(1 + random.below(46)) | UInt64(random.below(16)) << 32)
         case 2: return .write(thread, 65 + 2 * random.below(2), random.chance(60) ? 0 : UInt64(random.below(3)) << 12)
         case 3: return .write(thread, 68, UInt64(22 + random.below(24)) | UInt64(22 + random.below(24)) << 32)
-        case 4: return .write(thread, 72 + random.below(2), random.chance(97) ? UInt64(random.below(0x2800)) : random.next())
+        case 4:
+            return .write(
+                thread, 72 + random.below(2), random.chance(97) ? UInt64(random.below(0x2800)) : random.next())
         default: return .write(thread, 74, random.chance(70) ? 3 : UInt64(random.below(4)))
         }
     }

@@ -42,13 +42,18 @@ final class ModelRun {
         let table = ModelTable(at: bench.table.address.value, count: Int(Bench.tableSlots))
         let region = bench.object(InitialSlot.firstRegion, as: Region.self)
         let objects: [(UInt32, ModelObject)] = [
-            (InitialSlot.table, table), (InitialSlot.space, ModelSpace(at: bench.slot(InitialSlot.space).pointee.object.value)),
+            (InitialSlot.table, table),
+            (InitialSlot.space, ModelSpace(at: bench.slot(InitialSlot.space).pointee.object.value)),
             (InitialSlot.thread, ModelThread(at: bench.root.address.value)),
             (
                 InitialSlot.firstRegion,
                 ModelRegion(
                     at: region.address.value, start: region.pointee.start.value, end: region.pointee.end.value, used: 0)
-            ), (ModelSlots.rootNotification, ModelNotification(at: bench.slot(ModelSlots.rootNotification).pointee.object.value)),
+            ),
+            (
+                ModelSlots.rootNotification,
+                ModelNotification(at: bench.slot(ModelSlots.rootNotification).pointee.object.value)
+            ),
         ]
         let roots = objects.map { slot, object in
             let node = ModelNode(
@@ -191,7 +196,8 @@ final class ModelRun {
     private func check(_ context: Ref<ExecutionContext>, _ errors: [Status], _ request: Request) {
         let status = Status(rawValue: context.pointee.frame.x[0])
         if let status, errors.contains(status) { return }
-        model.broken.append("\(ModelStep.operate(0, request, byRoot: false)) answers \(status.map { "\($0)" } ?? "?"), not \(errors)")
+        model.broken.append(
+            "\(ModelStep.operate(0, request, byRoot: false)) answers \(status.map { "\($0)" } ?? "?"), not \(errors)")
     }
 
     private func conclude(_ context: Ref<ExecutionContext>, _ prediction: Prediction, _ request: Request) {
@@ -204,7 +210,8 @@ final class ModelRun {
             return prediction.refuse()
         }
         guard let status, status == .ok || status == .again && [4, 7, 8].contains(request.operation) else {
-            model.broken.append("\(ModelStep.operate(0, request, byRoot: false)) answers \(status.map { "\($0)" } ?? "?"), not ok")
+            model.broken.append(
+                "\(ModelStep.operate(0, request, byRoot: false)) answers \(status.map { "\($0)" } ?? "?"), not ok")
             return
         }
         if status == .ok { done[request.operation, default: 0] += 1 }

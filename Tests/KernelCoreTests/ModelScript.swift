@@ -75,7 +75,9 @@ struct ModelTenantPlan {
                 operation: operation.rawValue, selector: Selector(slot: slot, form: form),
                 words: words + Array(repeating: 0, count: 6 - words.count)))
     }
-    private mutating func create(_ kind: ObjectKind, _ part: UInt32, _ parameter: UInt64 = 0, from region: UInt32? = nil) {
+    private mutating func create(
+        _ kind: ObjectKind, _ part: UInt32, _ parameter: UInt64 = 0, from region: UInt32? = nil
+    ) {
         add(
             .create, region ?? own(ModelSlots.region), form: UInt32(kind.rawValue), parameter, UInt64(own(part)),
             kind == .extent ? 4096 : 0)
@@ -128,12 +130,16 @@ struct ModelTenantPlan {
     private mutating func configure() {
         let core = UInt64(tenant % ModelSlots.cores)
         add(
-            .scheduleControl, own(ModelSlots.time), form: ScheduleControl.configure.rawValue, core, UInt64(10 + tenant / 2),
+            .scheduleControl, own(ModelSlots.time), form: ScheduleControl.configure.rawValue, core,
+            UInt64(10 + tenant / 2),
             1000, tenant == 3 ? 700 : 0, 2000)
         add(
-            .contextControl, own(ModelSlots.thread), form: ContextControl.configure.rawValue, UInt64(own(ModelSlots.space)),
+            .contextControl, own(ModelSlots.thread), form: ContextControl.configure.rawValue,
+            UInt64(own(ModelSlots.space)),
             UInt64(own(ModelSlots.table)), 0, UInt64(own(ModelSlots.time)), core)
-        add(.contextControl, own(ModelSlots.thread), form: ContextControl.bindPortal.rawValue, UInt64(own(ModelSlots.portal)))
+        add(
+            .contextControl, own(ModelSlots.thread), form: ContextControl.bindPortal.rawValue,
+            UInt64(own(ModelSlots.portal)))
         add(
             .notificationBind, own(ModelSlots.notification), form: NotificationBind.thread.rawValue,
             UInt64(own(ModelSlots.thread)))

@@ -14,11 +14,13 @@ import Testing
     private static let length = 4000
 
     @Test func theKernelDoesWhatTheReferenceSays() {
-        // A run that only wants to be quick compares now and then; one that failed is played again with all comparisons.
+        // A run that only wants to be quick compares now and then; one that failed is played again with all
+        // comparisons.
         let stride = Self.operations ?? 0 > 1_000_000 ? 8 : 4
         var done: [UInt64: Int] = [:]
         let begin = Date()
-        let scripts = Self.operations.map { ($0 + Self.length - 1) / Self.length } ?? TestLength.count(short: 8, long: 50)
+        let scripts =
+            Self.operations.map { ($0 + Self.length - 1) / Self.length } ?? TestLength.count(short: 8, long: 50)
         for seed in TestLength.seeds(short: scripts, long: scripts) {
             var steps: [ModelStep] = []
             guard let difference = Self.play(seed, stride, &steps, &done) else { continue }
@@ -33,9 +35,12 @@ import Testing
             return
         }
         let seconds = Date().timeIntervalSince(begin)
-        print("\(scripts * Self.length) steps in \(Int(seconds)) s: \(Int(Double(scripts * Self.length) / seconds)) a second")
+        print(
+            "\(scripts * Self.length) steps in \(Int(seconds)) s: \(Int(Double(scripts * Self.length) / seconds)) a second"
+        )
         let operations: [ABI.Operation] = [
-            .call, .replyWait, .signal, .poll, .copy, .create, .derive, .revoke, .map, .contextControl, .notificationBind,
+            .call, .replyWait, .signal, .poll, .copy, .create, .derive, .revoke, .map, .contextControl,
+            .notificationBind,
             .scheduleControl,
         ]
         print(operations.map { "\($0) \(done[$0.rawValue] ?? 0)" }.joined(separator: ", ") + " times done")
@@ -48,7 +53,9 @@ import Testing
     ) -> String? {
         let run = ModelRun(stride: stride, usesFastPath: seed % 4 != 0)
         var generator = ModelGenerator(seed: seed)
-        if let difference = run.broken(compares: true, checksInvariants: true) { return "at the beginning: \(difference)" }
+        if let difference = run.broken(compares: true, checksInvariants: true) {
+            return "at the beginning: \(difference)"
+        }
         for _ in 0..<length {
             let step = generator.next(run.model, current: run.currentThreads())
             steps.append(step)

@@ -24,7 +24,8 @@ import Testing
         let machine = bench.makeVirtualCPU(starts: false)
         let notification = bench.create(.notification)
         bench.succeed(
-            .notificationBind, notification, form: NotificationBind.virtualInterrupt.rawValue, UInt64(machine.slot), number)
+            .notificationBind, notification, form: NotificationBind.virtualInterrupt.rawValue, UInt64(machine.slot),
+            number)
         bench.succeed(.signal, notification, 1)
         let pending = (0..<4).map { machine.guest.pointee.pending[$0].load() }
         #expect(pending == (0..<4).map { $0 == Int(number / 32) ? 1 << (number % 32) : 0 })

@@ -82,10 +82,11 @@ import Testing
         #expect(bench.current() == thread.context)
     }
 
-    @Test(arguments: [
-        (100, 1000, Status.ok), (1000, 1000, .ok), (0, .max, .ok), (1001, 1000, .badArgument),
-        (1 << 62, 1 << 62, .badArgument),
-    ] as [(UInt64, UInt64, Status)])
+    @Test(
+        arguments: [
+            (100, 1000, Status.ok), (1000, 1000, .ok), (0, .max, .ok), (1001, 1000, .badArgument),
+            (1 << 62, 1 << 62, .badArgument),
+        ] as [(UInt64, UInt64, Status)])
     func budgetAndPeriodAreChecked(budget: UInt64, period: UInt64, status: Status) {
         #expect(setBudget(rootTime, budget, period) == status)
     }

@@ -60,8 +60,8 @@ import Testing
         #expect(bench.current() == board.server.context && board.running == board.time(of: high))
     }
 
-    /// A call to a thread that waits can be the ninth link of a chain that leads through a queue: then the time is parked
-    /// as soon as the core looks at it again.
+    /// A call to a thread that waits can be the ninth link of a chain that leads through a queue: then the time is
+    /// parked as soon as the core looks at it again.
     @Test(arguments: [true, false])
     func aNinthLinkIsParkedSoon(fast: Bool) {
         let bench = Bench()
@@ -102,11 +102,13 @@ import Testing
             bench.wait(board.server)
             handled += 1
         }
-        #expect(handled <= 2 && board.used(by: client) <= 20, "\(handled) notifications before the call, at the caller's cost")
+        #expect(
+            handled <= 2 && board.used(by: client) <= 20,
+            "\(handled) notifications before the call, at the caller's cost")
     }
 
-    /// The attack of `LaunderingTests` by a client that may also signal its server, as the peer of a ring may: bits bring
-    /// the server's own time, and its budget is the bound.
+    /// The attack of `LaunderingTests` by a client that may also signal its server, as the peer of a ring may: bits
+    /// bring the server's own time, and its budget is the bound.
     @Test func signalsDoNotLaunderMoreThanTheServersBudget() {
         let board = Served(server: 25, clients: [10], spinner: 5, budget: 10)
         let (bench, client) = (board.bench, board.clients[0])
@@ -126,7 +128,8 @@ import Testing
                     continue
                 }
                 bench.succeed(
-                    .timer, client.notification, form: TimerForm.set.rawValue, bench.model.now.value + 1, 2, by: client.context)
+                    .timer, client.notification, form: TimerForm.set.rawValue, bench.model.now.value + 1, 2,
+                    by: client.context)
                 bench.call(board.portal, by: client)
                 work = 0
             } else if current == board.server.context, work >= 100 {
@@ -156,15 +159,17 @@ import Testing
         return count
     }
 
-    /// Makes chains of eight threads that all use their own time: each calls the next, the last ones call `portal`. Root
-    /// is current before and after.
+    /// Makes chains of eight threads that all use their own time: each calls the next, the last ones call `portal`.
+    /// Root is current before and after.
     private func makeChains(_ bench: Bench, _ count: Int, to portal: UInt32) -> [[Tenant]] {
         (0..<count).map { _ in
             var chain: [Tenant] = []
             // All but the first wait for a call.
             for index in 0..<8 {
                 let thread = bench.makeThread(priority: 10, notified: true, starts: false)
-                if index == 7 { bench.succeed(.contextControl, thread.slot, form: ContextControl.setAbortMask.rawValue, 2) }
+                if index == 7 {
+                    bench.succeed(.contextControl, thread.slot, form: ContextControl.setAbortMask.rawValue, 2)
+                }
                 chain.append(thread)
                 guard index != 0 else { continue }
                 bench.start(thread)

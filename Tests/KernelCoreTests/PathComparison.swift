@@ -129,7 +129,8 @@ extension Scene {
             + "untold \(core.pointee.untold != nil) parked \(owners(from: core.pointee.parked.head)) "
             + "interrupts \(model.interruptCount)"
         if let time = core.pointee.scheduling {
-            line += " since \(time.pointee.since.value) to \(core.pointee.sliceEnd.value), \(core.pointee.budgetEnd.value)"
+            line +=
+                " since \(time.pointee.since.value) to \(core.pointee.sliceEnd.value), \(core.pointee.budgetEnd.value)"
         }
         for priority in 0..<32 where core.pointee.runQueue.heads[priority] != nil {
             line += " queue \(priority): \(owners(from: core.pointee.runQueue.heads[priority]))"

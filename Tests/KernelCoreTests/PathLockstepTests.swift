@@ -44,7 +44,9 @@ private struct Lockstep {
             for index in 0..<7 {
                 let priority = [5, 10, 10, 15, 20, 12, 25][index]
                 tenants.append(bench.makeClient(priority: UInt64(priority), budget: index >= 5 ? 100 : 0))
-                bench.succeed(.contextControl, tenants[index].slot, form: ContextControl.setAbortMask.rawValue, index % 3 == 0 ? 2 : 0)
+                bench.succeed(
+                    .contextControl, tenants[index].slot, form: ContextControl.setAbortMask.rawValue,
+                    index % 3 == 0 ? 2 : 0)
             }
             portals = tenants.map { bench.makePortal(to: $0) }
             for tenant in tenants { bench.start(tenant) }
@@ -61,7 +63,9 @@ private struct Lockstep {
         /// Everything that must be the same, by lines.
         var state: [String] {
             let core = bench.core(0)
-            var lines = ["current \(index(core.pointee.current)) time \(index(core.pointee.scheduling?.pointee.context))"]
+            var lines = [
+                "current \(index(core.pointee.current)) time \(index(core.pointee.scheduling?.pointee.context))"
+            ]
             for (number, tenant) in tenants.enumerated() {
                 let context = tenant.context, time = context.pointee.home!
                 let bits = bench.object(tenant.notification, as: KernelCore.Notification.self).pointee.bits.load()
@@ -71,7 +75,8 @@ private struct Lockstep {
                         + "queued \(time.pointee.isQueued) used \(time.pointee.used.value) left \(time.pointee.left.value) "
                         + "remaining \(time.pointee.remaining.value) exhausted \(time.pointee.isExhausted) "
                         // `x0` of a thread that waits is written when it goes on.
-                        + "x \((context.pointee.state == .waiting ? 1..<8 : 0..<8).map { context.pointee.frame.x[$0] })")
+                        + "x \((context.pointee.state == .waiting ? 1..<8 : 0..<8).map { context.pointee.frame.x[$0] })"
+                )
             }
             for priority in 0..<32 {
                 var next = core.pointee.runQueue.heads[priority]
@@ -90,7 +95,8 @@ private struct Lockstep {
             let running = bench.core(0).pointee.scheduling.map { Int($0.pointee.priority) } ?? -1
             return tenants.firstIndex {
                 let time = $0.context.pointee.home!
-                return !time.pointee.isExhausted && Int(time.pointee.priority) > running && K.beneficiary(of: time) != nil
+                return !time.pointee.isExhausted && Int(time.pointee.priority) > running
+                    && K.beneficiary(of: time) != nil
             }
         }
     }
@@ -120,15 +126,17 @@ private struct Lockstep {
 
     private mutating func step() {
         let current = sides[0].index(sides[0].bench.current())
-        let who = generator.below(7), bits = [1, 1, 2, 4][generator.below(4)] as UInt64, ticks = UInt64(generator.below(60))
+        let who = generator.below(7), bits = [1, 1, 2, 4][generator.below(4)] as UInt64,
+            ticks = UInt64(generator.below(60))
         let choice = generator.below(100)
         if current < 0 || choice < 8 {
             switch generator.below(3) {
-            case 0: each("root starts \(who)") { side in
-                side.bench.raiseRoot()
-                side.bench.start(side.tenants[who])
-                side.bench.sleepRoot()
-            }
+            case 0:
+                each("root starts \(who)") { side in
+                    side.bench.raiseRoot()
+                    side.bench.start(side.tenants[who])
+                    side.bench.sleepRoot()
+                }
             case 1: each("interrupt \(who) \(bits)") { $0.bench.raise($0.tenants[who].notification, bits) }
             default: each("\(ticks) ticks") { $0.bench.advance(ticks) }
             }
@@ -136,19 +144,25 @@ private struct Lockstep {
         }
         switch choice {
         case ..<30: operate(current, "call \(who)", .call) { Selector(slot: $0.portals[who]) }
-        case ..<55: operate(current, "reply and wait", .replyWait) { _ in Selector(slot: 0, form: ReplyForm.reply | ReplyForm.wait) }
+        case ..<55:
+            operate(current, "reply and wait", .replyWait) { _ in
+                Selector(slot: 0, form: ReplyForm.reply | ReplyForm.wait)
+            }
         case ..<63: operate(current, "wait", .replyWait) { _ in Selector(slot: 0, form: ReplyForm.wait) }
         case ..<66: operate(current, "reply", .replyWait) { _ in Selector(slot: 0, form: ReplyForm.reply) }
-        case ..<76: operate(current, "signal \(who) \(bits)", .signal, [bits]) { Selector(slot: $0.tenants[who].notification) }
+        case ..<76:
+            operate(current, "signal \(who) \(bits)", .signal, [bits]) { Selector(slot: $0.tenants[who].notification) }
         case ..<80: operate(current, "poll \(who)", .poll) { Selector(slot: $0.tenants[who].notification) }
-        case ..<84: operate(current, "yield", .scheduleControl) { _ in Selector(slot: 0, form: ScheduleControl.yield.rawValue) }
+        case ..<84:
+            operate(current, "yield", .scheduleControl) { _ in Selector(slot: 0, form: ScheduleControl.yield.rawValue) }
         case ..<87: control(current, "abort \(who)", .abort, who)
         case ..<89: control(current, "stop \(who)", .stop, who)
         case ..<92: control(current, "start \(who)", .start, who)
         case ..<95:
             each("\(current): timer \(who) in \(ticks)") { side in
                 _ = side.bench.operate(
-                    .timer, side.tenants[who].notification, form: TimerForm.set.rawValue, side.bench.model.now.value + ticks, bits,
+                    .timer, side.tenants[who].notification, form: TimerForm.set.rawValue,
+                    side.bench.model.now.value + ticks, bits,
                     by: side.tenants[current].context)
             }
         default: each("\(ticks) ticks") { $0.bench.advance(ticks) }
@@ -160,7 +174,8 @@ private struct Lockstep {
     }
 
     private mutating func operate(
-        _ current: Int, _ name: String, _ operation: ABI.Operation, _ words: [UInt64] = [], _ selector: (Side) -> Selector
+        _ current: Int, _ name: String, _ operation: ABI.Operation, _ words: [UInt64] = [],
+        _ selector: (Side) -> Selector
     ) {
         each("\(current): \(name)") { side in
             side.bench.operate(side.tenants[current].context, operation.rawValue, selector(side), words)

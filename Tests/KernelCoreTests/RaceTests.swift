@@ -8,8 +8,8 @@ import Testing
 
 /// What a core reads without a lock, and what another core does to it at the same time, each again and again.
 ///
-/// By themselves they only find a core that does not get done. Run them with `--sanitize=thread`, which sees accesses that nothing orders:
-/// random operations seldom meet in this way.
+/// By themselves they only find a core that does not get done. Run them with `--sanitize=thread`, which sees accesses
+/// that nothing orders: random operations seldom meet in this way.
 @Suite(.serialized) struct RaceTests {
     private struct Request {
         var operation: ABI.Operation
@@ -30,17 +30,23 @@ import Testing
     }
 
     /// Whoever is current does the next of the core's requests, unless `instead` has done something else with it.
-    private func play(_ ones: [Request], _ others: [Request], instead: @escaping (ModelCore, Ref<ExecutionContext>) -> Bool = { _, _ in false }) {
+    private func play(
+        _ ones: [Request], _ others: [Request],
+        instead: @escaping (ModelCore, Ref<ExecutionContext>) -> Bool = { _, _ in false }
+    ) {
         bench.sleepRoot()
         let done = [Steps(), Steps()]
         let threads = [ones, others].enumerated().map { index, requests in
-            CoreThread(bench.model.cores[index], isDone: { done.allSatisfy { $0.count >= Self.rounds } }) { core, context in
+            CoreThread(bench.model.cores[index], isDone: { done.allSatisfy { $0.count >= Self.rounds } }) {
+                core, context in
                 defer { done[index].next() }
                 guard !instead(core, context) else { return }
                 let request = requests[done[index].count % requests.count]
                 context.pointee.frame.x[0] = request.operation.rawValue
                 context.pointee.frame.x[1] = Selector(slot: request.slot, form: request.form).bits
-                for place in 0..<6 { context.pointee.frame.x[2 + place] = place < request.words.count ? request.words[place] : 0 }
+                for place in 0..<6 {
+                    context.pointee.frame.x[2 + place] = place < request.words.count ? request.words[place] : 0
+                }
                 if K.operateFast(core.kernelCore, context) == nil { K.operate(core.kernelCore, context) }
             }
         }
@@ -68,27 +74,38 @@ import Testing
 
     @Test func aCapabilityIsFoundWhileItsSlotIsEmptiedAndFilled() {
         let notification = bench.create(.notification), slot = bench.freeSlot()
-        play([Request(operation: .signal, slot: slot), Request(operation: .poll, slot: slot)], remakes(notification, in: slot))
+        play(
+            [Request(operation: .signal, slot: slot), Request(operation: .poll, slot: slot)],
+            remakes(notification, in: slot))
     }
 
     @Test func aContextIsFoundWhileItsSlotIsEmptiedAndFilled() {
         let slot = bench.freeSlot()
-        play([Request(operation: .contextControl, slot: slot, form: ContextControl.status.rawValue)], remakes(first.slot, in: slot, badges: [0]))
+        play(
+            [Request(operation: .contextControl, slot: slot, form: ContextControl.status.rawValue)],
+            remakes(first.slot, in: slot, badges: [0]))
     }
 
     @Test func aPortalIsCalledWhileItIsBoundAnew() {
         let server = bench.makeThread(priority: 12, core: 1)
         let portal = bench.makePortal(to: server)
-        play([Request(operation: .call, slot: portal)], [control(server, .bindPortal, UInt64(portal)), control(first, .bindPortal, UInt64(portal))])
+        play(
+            [Request(operation: .call, slot: portal)],
+            [control(server, .bindPortal, UInt64(portal)), control(first, .bindPortal, UInt64(portal))])
     }
 
     @Test func aNotificationIsRaisedWhileItIsBoundAnew() {
         let notification = bench.create(.notification)
         let bind = { (tenant: Tenant) in
-            Request(operation: .notificationBind, slot: notification, form: NotificationBind.thread.rawValue, words: [UInt64(tenant.slot)])
+            Request(
+                operation: .notificationBind, slot: notification, form: NotificationBind.thread.rawValue,
+                words: [UInt64(tenant.slot)])
         }
         play(
-            [Request(operation: .signal, slot: notification, words: [1]), control(first, .setAbortMask, 2), Request(operation: .call, slot: 0)],
+            [
+                Request(operation: .signal, slot: notification, words: [1]), control(first, .setAbortMask, 2),
+                Request(operation: .call, slot: 0),
+            ],
             [bind(first), bind(second), Request(operation: .signal, slot: notification, words: [1])])
     }
 
@@ -96,9 +113,13 @@ import Testing
         let notification = bench.create(.notification)
         let use = { Request(operation: .scheduleControl, slot: $0, form: ScheduleControl.timeUsed.rawValue) }
         play(
-            [Request(operation: .scheduleControl, slot: 0, form: ScheduleControl.yield.rawValue), use(second.scheduling)],
             [
-                use(first.scheduling), Request(operation: .scheduleControl, slot: 0, form: ScheduleControl.yield.rawValue),
+                Request(operation: .scheduleControl, slot: 0, form: ScheduleControl.yield.rawValue),
+                use(second.scheduling),
+            ],
+            [
+                use(first.scheduling),
+                Request(operation: .scheduleControl, slot: 0, form: ScheduleControl.yield.rawValue),
                 Request(operation: .scheduleControl, slot: first.scheduling, words: [0, 10, 1000]),
                 Request(
                     operation: .scheduleControl, slot: first.scheduling, form: ScheduleControl.bindOverrun.rawValue,
@@ -124,7 +145,8 @@ import Testing
                 Request(operation: .poll, slot: first.notification),
             ],
             [
-                overrun([UInt64(notification), 1]), Request(operation: .scheduleControl, slot: budget, words: [0, 11, 100, 50, 200]), overrun([]),
+                overrun([UInt64(notification), 1]),
+                Request(operation: .scheduleControl, slot: budget, words: [0, 11, 100, 50, 200]), overrun([]),
                 Request(operation: .scheduleControl, slot: budget, form: ScheduleControl.timeUsed.rawValue),
             ]
         ) { core, _ in
@@ -136,7 +158,8 @@ import Testing
     @Test func aContextIsStartedAndStoppedFromBothSides() {
         let other = bench.makeThread(priority: 8, core: 0)
         let requests = [
-            control(other, .stop), control(other, .status), control(other, .start), control(other, .setAbortMask, 1), control(other, .abort),
+            control(other, .stop), control(other, .status), control(other, .start), control(other, .setAbortMask, 1),
+            control(other, .abort),
             control(
                 other, .configure, UInt64(other.space), UInt64(InitialSlot.table), 0, UInt64(other.scheduling), 0),
             control(other, .startAt, 0),
@@ -150,7 +173,10 @@ import Testing
         let victim = bench.makeThread(priority: 20, core: 0)
         play(
             [control(victim, .start)],
-            [control(victim, .bindStopped, notification, 1), control(victim, .bindStopped, 0), control(victim, .bindStopped, notification, 2)]
+            [
+                control(victim, .bindStopped, notification, 1), control(victim, .bindStopped, 0),
+                control(victim, .bindStopped, notification, 2),
+            ]
         ) { core, context in
             guard context == victim.context else { return false }
             K.exit(core.kernelCore, context, Message(1))
@@ -162,7 +188,8 @@ import Testing
     @Test func aTableAPageAndAPortalGoWhileTheyAreUsed() {
         let victim = bench.makeThread(priority: 9, core: 1)
         let parts = [
-            bench.create(.capabilityTable, 16), bench.create(.extent, Page.size, alignment: Page.size), bench.makePortal(to: victim),
+            bench.create(.capabilityTable, 16), bench.create(.extent, Page.size, alignment: Page.size),
+            bench.makePortal(to: victim),
         ]
         bench.succeed(.derive, parts[2], UInt64(parts[0]), 3, 15)
         let copies = parts.map { _ in bench.freeSlot() }
@@ -172,11 +199,15 @@ import Testing
         }
         let unmake = copies.map { Request(operation: .revoke, slot: $0, form: RevokeForm.delete.rawValue) }
         let configure = control(
-            victim, .configure, UInt64(victim.space), UInt64(copies[0]), UInt64(copies[2]), UInt64(victim.scheduling), 1)
+            victim, .configure, UInt64(victim.space), UInt64(copies[0]), UInt64(copies[2]), UInt64(victim.scheduling), 1
+        )
         bench.stop(second)
         let turns = Steps()
         play(
-            make + [control(victim, .stop), status, status, status, configure, control(victim, .setMessagePage, UInt64(copies[1]))]
+            make + [
+                control(victim, .stop), status, status, status, configure,
+                control(victim, .setMessagePage, UInt64(copies[1])),
+            ]
                 + [control(victim, .start), status, status, status] + unmake,
             [Request(operation: .call, slot: 3, form: 8), Request(operation: .signal, slot: 3)]
         ) { core, context in
@@ -194,10 +225,14 @@ import Testing
             Request(operation: .interruptControl, slot: machine.slot, form: form.rawValue, words: words)
         }
         let requests = [
-            change(.setForwarding, [0, 1]), change(.enable, [1, .max]), change(.setEdge, [1, 0xFF]), change(.setPriority, [40, 8]),
-            change(.setPending, [1, 0xFFFF]), change(.readWord, [1]), change(.setActive, [1, 4]), change(.readPriority, [40]),
+            change(.setForwarding, [0, 1]), change(.enable, [1, .max]), change(.setEdge, [1, 0xFF]),
+            change(.setPriority, [40, 8]),
+            change(.setPending, [1, 0xFFFF]), change(.readWord, [1]), change(.setActive, [1, 4]),
+            change(.readPriority, [40]),
             change(.clearPending, [1, 6]), change(.clearActive, [1, 4]),
-            Request(operation: .contextState, slot: machine.slot, form: ContextState.read.rawValue, words: [RegisterNumber.counters, 4]),
+            Request(
+                operation: .contextState, slot: machine.slot, form: ContextState.read.rawValue,
+                words: [RegisterNumber.counters, 4]),
         ]
         bench.stop(first)
         play(requests, requests) { core, context in
@@ -214,10 +249,16 @@ import Testing
             Request(operation: .interruptControl, slot: machine.slot, form: form.rawValue, words: words)
         }
         play(
-            [Request(operation: .contextState, slot: machine.slot, form: ContextState.reset.rawValue), control(machine, .setAffinity, 3)],
             [
-                change(.setPending, [1, 0xFFFF]), change(.setPriority, [40, 8]), change(.readWord, [1]), change(.setLevel, [40, 1]),
-                Request(operation: .contextState, slot: machine.slot, form: ContextState.read.rawValue, words: [RegisterNumber.counters, 4]),
+                Request(operation: .contextState, slot: machine.slot, form: ContextState.reset.rawValue),
+                control(machine, .setAffinity, 3),
+            ],
+            [
+                change(.setPending, [1, 0xFFFF]), change(.setPriority, [40, 8]), change(.readWord, [1]),
+                change(.setLevel, [40, 1]),
+                Request(
+                    operation: .contextState, slot: machine.slot, form: ContextState.read.rawValue,
+                    words: [RegisterNumber.counters, 4]),
             ])
     }
 
@@ -227,7 +268,9 @@ import Testing
         play(
             [Request(operation: .scheduleControl, slot: 0, form: ScheduleControl.yield.rawValue), status],
             [
-                Request(operation: .create, slot: bench.region, form: UInt32(ObjectKind.addressSpace.rawValue), words: [1, UInt64(slot)]),
+                Request(
+                    operation: .create, slot: bench.region, form: UInt32(ObjectKind.addressSpace.rawValue),
+                    words: [1, UInt64(slot)]),
                 Request(operation: .revoke, slot: slot, form: RevokeForm.delete.rawValue),
             ])
     }
@@ -235,16 +278,24 @@ import Testing
     @Test func memoryIsCopiedWhileItIsMapped() {
         let extent = bench.create(.extent, 16 * Page.size, alignment: Page.size), slot = bench.freeSlot()
         play(
-            [Request(operation: .map, slot: InitialSlot.space, words: [UInt64(extent), 0x40_0000, 0, Page.size, 3, UInt64(bench.freeSlot())])],
             [
-                Request(operation: .map, slot: InitialSlot.space, words: [UInt64(extent), 0x80_0000, 0, Page.size, 3, UInt64(slot)]),
+                Request(
+                    operation: .map, slot: InitialSlot.space,
+                    words: [UInt64(extent), 0x40_0000, 0, Page.size, 3, UInt64(bench.freeSlot())])
+            ],
+            [
+                Request(
+                    operation: .map, slot: InitialSlot.space,
+                    words: [UInt64(extent), 0x80_0000, 0, Page.size, 3, UInt64(slot)]),
                 Request(operation: .revoke, slot: slot, form: RevokeForm.delete.rawValue),
             ])
     }
 
     @Test func countersAreReadWhileTheyCount() {
         let read = [0, 1].map {
-            Request(operation: .system, slot: InitialSlot.system, form: SystemForm.readCounter.rawValue, words: [$0, SystemCounter.switches.rawValue])
+            Request(
+                operation: .system, slot: InitialSlot.system, form: SystemForm.readCounter.rawValue,
+                words: [$0, SystemCounter.switches.rawValue])
         }
         play(read + [Request(operation: .scheduleControl, slot: 0, form: ScheduleControl.yield.rawValue)], read)
     }

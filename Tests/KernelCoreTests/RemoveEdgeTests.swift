@@ -306,7 +306,8 @@ import Testing
         #expect(bench.operate(.revoke, table, form: RevokeForm.delete.rawValue).status == .badCapability)
     }
 
-    /// A capability that was being revoked, but not deleted, goes with its ancestor: nobody is told that it was deleted.
+    /// A capability that was being revoked, but not deleted, goes with its ancestor: nobody is told that it was
+    /// deleted.
     @Test func aSlotThatWasEmptiedForAnAncestorIsEmpty() {
         let bench = Bench()
         let notification = bench.create(.notification), child = bench.derive(notification)
@@ -317,7 +318,9 @@ import Testing
     }
 
     /// Other cores may have looked up a capability that is removed, of whatever kind, and use it until they leave.
-    @Test(arguments: [ObjectKind.notification, .extent, .portal]) func removedCapabilitiesWaitForOtherCores(kind: ObjectKind) {
+    @Test(arguments: [ObjectKind.notification, .extent, .portal]) func removedCapabilitiesWaitForOtherCores(
+        kind: ObjectKind
+    ) {
         let bench = Bench(cores: 2)
         let slot = kind == .extent ? bench.create(.extent, Page.size, alignment: Page.size) : bench.create(kind)
         let child = bench.derive(slot)

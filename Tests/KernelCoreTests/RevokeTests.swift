@@ -195,7 +195,8 @@ private typealias Notification = KernelCore.Notification
         #expect(bench.object(bench.create(.addressSpace, 1), as: AddressSpace.self).pointee.identifier == 2)
     }
 
-    /// The mapping's capability stays behind when its space goes, and says nothing of the next space with the same VMID.
+    /// The mapping's capability stays behind when its space goes, and says nothing of the next space with the same
+    /// VMID.
     @Test func aMappingOfASpaceThatIsGoneIsNothing() {
         let bench = Bench()
         let extent = bench.create(.extent, 0x2000, alignment: 4096)
@@ -241,7 +242,8 @@ private typealias Notification = KernelCore.Notification
         #expect(bench.slot(notification).pointee.firstChild == nil)
     }
 
-    /// The first capability of an object lies in a table that goes: so does the object, and what was derived of it elsewhere.
+    /// The first capability of an object lies in a table that goes: so does the object, and what was derived of it
+    /// elsewhere.
     @Test func objectsGoWithTheirOwnersTable() {
         let bench = Bench(cores: 2)
         let table = bench.create(.capabilityTable, 40)
@@ -253,7 +255,8 @@ private typealias Notification = KernelCore.Notification
         bench.succeed(.derive, bench.region, UInt64(table), 1, 15, 0, 0)
         bench.succeed(.derive, InitialSlot.table, UInt64(table), 2, 15, 0, 0)
         bench.succeed(
-            .contextControl, thread.slot, form: ContextControl.configure.rawValue, UInt64(InitialSlot.space), UInt64(table),
+            .contextControl, thread.slot, form: ContextControl.configure.rawValue, UInt64(InitialSlot.space),
+            UInt64(table),
             0, UInt64(time), 1)
         bench.start(thread)
         let form = UInt32(ObjectKind.notification.rawValue)
@@ -280,14 +283,16 @@ private typealias Notification = KernelCore.Notification
         let region = bench.object(part, as: Region.self)
         let place = region.pointee.start.value + 64 + 100 * 64
         let forged = CapabilityHeader.make(
-            CapabilityValue(kind: .extent, rights: .all, isDevice: false, object: PhysicalAddress(0), word: 0), owner: false)
+            CapabilityValue(kind: .extent, rights: .all, isDevice: false, object: PhysicalAddress(0), word: 0),
+            owner: false)
         old[Int(place - base) / 8] = forged
         old[Int(place - base) / 8 + 1] = 0x4000_0000
         old[Int(place - base) / 8 + 2] = 1 << 30
         #expect(bench.revoke(part) == .ok)
         #expect(region.pointee.next == region.pointee.start)
         let first = bench.freeSlot(), second = bench.freeSlot()
-        let answer = bench.operate(.create, part, form: UInt32(ObjectKind.extent.rawValue), 64 << 10, UInt64(first), 64 << 10)
+        let answer = bench.operate(
+            .create, part, form: UInt32(ObjectKind.extent.rawValue), 64 << 10, UInt64(first), 64 << 10)
         #expect(answer.status == .again)
         bench.succeed(.create, part, form: UInt32(ObjectKind.capabilityTable.rawValue), 200, UInt64(second))
         let table = bench.object(second, as: CapabilityTable.self)
@@ -324,7 +329,8 @@ private typealias Notification = KernelCore.Notification
         let bench = Bench(cores: 2)
         let thread = bench.makeThread(core: 1)
         while bench.operate(.revoke, thread.slot, form: RevokeForm.delete.rawValue).status == .again,
-            bench.core(1).pointee.errand.load() == 0 { bench.settleAll() }
+            bench.core(1).pointee.errand.load() == 0
+        { bench.settleAll() }
         #expect(bench.core(1).pointee.errand.load() != 0)
         #expect(bench.operate(.revoke, thread.slot).status == .ok)
         bench.settleAll()

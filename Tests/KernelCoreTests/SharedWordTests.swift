@@ -56,8 +56,10 @@ import Testing
 
     @Test func aStoreIsSeenAfterWhatCameBeforeIt() {
         #expect(!losesData(data: words, publish: { $0.pointee.word.store(1) }, look: { $0.pointee.word.load() == 1 }))
-        #expect(losesData(data: words, publish: { $0.pointee.word.relaxedStore(1) }, look: { $0.pointee.word.load() == 1 }))
-        #expect(losesData(data: words, publish: { $0.pointee.word.store(1) }, look: { $0.pointee.word.relaxedLoad() == 1 }))
+        #expect(
+            losesData(data: words, publish: { $0.pointee.word.relaxedStore(1) }, look: { $0.pointee.word.load() == 1 }))
+        #expect(
+            losesData(data: words, publish: { $0.pointee.word.store(1) }, look: { $0.pointee.word.relaxedLoad() == 1 }))
     }
 
     @Test func aChangeIsSeenAfterWhatCameBeforeIt() {
@@ -90,8 +92,10 @@ import Testing
 
     @Test func aByteIsSeenAfterWhatCameBeforeIt() {
         #expect(!losesData(data: words, publish: { $0.pointee.byte.store(1) }, look: { $0.pointee.byte.load() == 1 }))
-        #expect(losesData(data: words, publish: { $0.pointee.byte.relaxedStore(1) }, look: { $0.pointee.byte.load() == 1 }))
-        #expect(losesData(data: words, publish: { $0.pointee.byte.store(1) }, look: { $0.pointee.byte.relaxedLoad() == 1 }))
+        #expect(
+            losesData(data: words, publish: { $0.pointee.byte.relaxedStore(1) }, look: { $0.pointee.byte.load() == 1 }))
+        #expect(
+            losesData(data: words, publish: { $0.pointee.byte.store(1) }, look: { $0.pointee.byte.relaxedLoad() == 1 }))
     }
 
     /// The memory behind a link was written before the link; other words may be older.

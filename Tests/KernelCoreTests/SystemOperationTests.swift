@@ -57,7 +57,9 @@ import Testing
 
     /// The address of an extent, of which a driver tells its device; nothing else has one.
     @Test func anExtentHasAnAddress() {
-        let (first, second) = (bench.create(.extent, 8192, alignment: 4096), bench.create(.extent, 4096, alignment: 4096))
+        let (first, second) = (
+            bench.create(.extent, 8192, alignment: 4096), bench.create(.extent, 4096, alignment: 4096)
+        )
         func address(_ slot: UInt32) -> UInt64 {
             bench.succeed(
                 .system, InitialSlot.system, form: SystemForm.extentAddress.rawValue, UInt64(slot)
@@ -94,7 +96,9 @@ import Testing
             #expect(bind(.virtualInterrupt, machine.slot, number) == .badArgument)
         }
         #expect(bind(.virtualInterrupt, machine.slot, count - 1) == .ok)
-        for number in [27, 1000] as [UInt64] { #expect(bind(.thread, thread.slot, number) == .ok, "no interrupt is meant") }
+        for number in [27, 1000] as [UInt64] {
+            #expect(bind(.thread, thread.slot, number) == .ok, "no interrupt is meant")
+        }
     }
 
     /// A form that there is not is told only to who holds the interrupt.
@@ -111,7 +115,8 @@ import Testing
     @Test func theTimerOfADestroyedNotificationIsNobodys() {
         bench.checksInvariants = false
         let slot = bench.create(.notification)
-        bench.object(slot, as: KernelCore.Notification.self).pointee.timerOwner.store(KernelCore.Notification.timerEnded)
+        bench.object(slot, as: KernelCore.Notification.self).pointee.timerOwner.store(
+            KernelCore.Notification.timerEnded)
         #expect(bench.operate(.timer, slot, form: TimerForm.set.rawValue, 1000, 1).status == .badCapability)
     }
 

@@ -23,12 +23,16 @@ import Testing
             let timer = item.pointee.timer
             let left = timer.left?.pointee.timer.rank ?? 0, right = timer.right?.pointee.timer.rank ?? 0
             guard timer.isArmed, timer.parent == parent else { return "a link is wrong" }
-            guard left >= right, timer.rank == right + 1 else { return "ranks \(left) and \(right) below \(timer.rank)" }
+            guard left >= right, timer.rank == right + 1 else {
+                return "ranks \(left) and \(right) below \(timer.rank)"
+            }
             guard parent == nil || parent!.pointee.timer.deadline <= timer.deadline else { return "the order is wrong" }
             rest += [timer.left, timer.right].compactMap { $0 }.map { ($0, item) }
         }
         let links = all.filter { !$0.pointee.timer.isArmed }.map { $0.pointee.timer }
-        guard links.allSatisfy({ $0.parent == nil && $0.left == nil && $0.right == nil }) else { return "a link is left" }
+        guard links.allSatisfy({ $0.parent == nil && $0.left == nil && $0.right == nil }) else {
+            return "a link is left"
+        }
         return reached == all.filter { $0.pointee.timer.isArmed }.count ? nil : "not all are reached"
     }
 

@@ -4,8 +4,8 @@ import Testing
 
 @testable import KernelCore
 
-/// The entries that may be left in the cores' TLBs when spaces, virtual CPUs and mappings go. The bench takes the model's faults
-/// after each entry; a tenant that runs could hit all that the model still holds under its VMID.
+/// The entries that may be left in the cores' TLBs when spaces, virtual CPUs and mappings go. The bench takes the
+/// model's faults after each entry; a tenant that runs could hit all that the model still holds under its VMID.
 @Suite struct TranslationCacheTests {
     private let bench = Bench(cores: 2)
 
@@ -174,7 +174,8 @@ import Testing
             if cores == 2 { bench.enter { K.begin($0, machines[1].context) } }
         }
         asRoot { bench.succeed(.map, home, UInt64(extent), start, start, size, 3, UInt64(slot)) }
-        let places = (0..<5).map { start + $0 * Page.size } + [large, 2 * large - 1, 3 * large - 8]
+        let places =
+            (0..<5).map { start + $0 * Page.size } + [large, 2 * large - 1, 3 * large - 8]
             + (0..<5).map { 3 * large + $0 * Page.size }
         func seen() -> [Int] {
             (0..<cores).map { core in

@@ -345,7 +345,8 @@ import Testing
         control(.setLevel, 40, 1)
         bench.raise(monitor.notification)
         bench.succeed(
-            .interruptControl, machine.slot, form: VirtualInterruptControl.setLevel.rawValue, 40, 0, by: monitor.context)
+            .interruptControl, machine.slot, form: VirtualInterruptControl.setLevel.rawValue, 40, 0, by: monitor.context
+        )
         let answer = bench.succeed(
             .interruptControl, machine.slot, form: VirtualInterruptControl.readWord.rawValue, 1, by: monitor.context)
         #expect(answer.words[1] == bit(41))

@@ -222,7 +222,8 @@ private struct Machine {
         let form = VirtualInterruptControl.setLevel.rawValue
         #expect(bench.operate(.interruptControl, machine.slot, form: form, interrupt, 1).status == .badArgument)
         #expect(bench.operate(.interruptControl, machine.slot, form: form, interrupt + 32, 1).status == .ok)
-        bench.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.setPending.rawValue, 0, 1 << interrupt)
+        bench.succeed(
+            .interruptControl, machine.slot, form: VirtualInterruptControl.setPending.rawValue, 0, 1 << interrupt)
         bench.sleepRoot()
         #expect(bench.current() == machine.context)
     }

@@ -98,7 +98,8 @@ private let half = Int(ConsoleRing.capacity / 2)
         clients.outputs = [[escape, 0x61, escape], [escape, escape, 0x62]]
         var port = FakePort(depth: 1)
         var console = SerialConsole(clients: 2, patience: 10, isRestarted: false)
-        let expected = channelSwitch(1) + channelSwitch(1) + [escape, escape, escape, escape, 0x62] + channelSwitch(0)
+        let expected =
+            channelSwitch(1) + channelSwitch(1) + [escape, escape, escape, escape, 0x62] + channelSwitch(0)
             + [escape, escape, 0x61, escape, escape]
         for count in 1...expected.count {
             console.look(&port, &clients, at: 0)
@@ -230,7 +231,8 @@ private let half = Int(ConsoleRing.capacity / 2)
 
     @Test mutating func onlyTheClientsChannelsAreTaken() {
         let owners: [(UInt8, Int?)] = [
-            (0x3F, nil), (0x40, nil), (0x41, 0), (0x43, 2), (0x44, nil), (0x7B, nil), (0x80, nil), (0xFF, nil), (0, nil),
+            (0x3F, nil), (0x40, nil), (0x41, 0), (0x43, 2), (0x44, nil), (0x7B, nil), (0x80, nil), (0xFF, nil),
+            (0, nil),
         ]
         for (byte, client) in owners {
             clients.inputs = [[], [], []]
@@ -362,7 +364,9 @@ private let half = Int(ConsoleRing.capacity / 2)
             asked += 1
             return false
         }
-        let steps: [(UInt64, Bool, Int)] = [(0, true, 1), (1, true, 1), (99, false, 1), (100, true, 2), (200, false, 3)]
+        let steps: [(UInt64, Bool, Int)] = [
+            (0, true, 1), (1, true, 1), (99, false, 1), (100, true, 2), (200, false, 3),
+        ]
         for (moment, hasMore, total) in steps {
             _ = schedule.next(at: moment, hasMore: hasMore, takeCalls: take)
             #expect(asked == total)

@@ -34,12 +34,13 @@ import Testing
     }
 
     /// The delays of the restarts of one window, and with them their sum.
-    @Test(arguments: [
-        (10, 9, [9, 9, 9]), (10, 10, [10, 10, 10]), (10, 19, [10, 19, 19]), (10, 20, [10, 20, 20]),
-        (10, 21, [10, 20, 21]),
-        (10, 40, [10, 20, 40, 40]), (10, 41, [10, 20, 40, 41, 41]), (10, 39, [10, 20, 39, 39]), (0, 40, [0, 0, 0]),
-        (10, 0, [0, 0]), (1, 1, [1, 1]), (1, 2, [1, 2, 2]), (1, 3, [1, 2, 3, 3]),
-    ] as [(UInt64, UInt64, [UInt64])])
+    @Test(
+        arguments: [
+            (10, 9, [9, 9, 9]), (10, 10, [10, 10, 10]), (10, 19, [10, 19, 19]), (10, 20, [10, 20, 20]),
+            (10, 21, [10, 20, 21]),
+            (10, 40, [10, 20, 40, 40]), (10, 41, [10, 20, 40, 41, 41]), (10, 39, [10, 20, 39, 39]), (0, 40, [0, 0, 0]),
+            (10, 0, [0, 0]), (1, 1, [1, 1]), (1, 2, [1, 2, 2]), (1, 3, [1, 2, 3, 3]),
+        ] as [(UInt64, UInt64, [UInt64])])
     func delaysDoubleUpToTheLimit(backoff: UInt64, limit: UInt64, delays: [UInt64]) {
         let policy = policy(limit: 16, backoff: backoff, backoffLimit: limit)
         #expect(delays.indices.map { policy.delay(afterRestarts: $0) } == delays)

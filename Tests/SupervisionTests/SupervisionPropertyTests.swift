@@ -15,10 +15,13 @@ import Testing
             let part = number < tenants ? PartID.tenant(number) : .group(number - tenants)
             // Only groups with higher numbers can be parents of groups: no circles.
             let first = number < tenants ? 0 : number - tenants + 1
-            let parent = first < groups && Bool.random(using: &random) ? PartID.group(Int.random(in: first..<groups, using: &random)) : nil
+            let parent =
+                first < groups && Bool.random(using: &random)
+                ? PartID.group(Int.random(in: first..<groups, using: &random)) : nil
             let policy = RestartPolicy(
                 limit: Int.random(in: 0...4, using: &random), window: UInt64.random(in: 1...400, using: &random),
-                backoff: UInt64.random(in: 0...20, using: &random), backoffLimit: UInt64.random(in: 0...60, using: &random),
+                backoff: UInt64.random(in: 0...20, using: &random),
+                backoffLimit: UInt64.random(in: 0...60, using: &random),
                 onLimit: Int.random(in: 0..<4, using: &random) == 0 ? .stop : .escalate)
             tree.add(part, policy, parent: parent)
             reference.add(part, policy, parent)

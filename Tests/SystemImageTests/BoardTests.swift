@@ -50,9 +50,10 @@ import Testing
         #expect(board.serial == MemoryRange(base: 0x0900_0000, size: 0x1000))
     }
 
-    @Test(arguments: [
-        ("0x9010000", 0x0901_0000), ("0x9010800", nil), ("0x7010000", nil), ("0x40000000", nil),
-    ] as [(String, UInt64?)])
+    @Test(
+        arguments: [
+            ("0x9010000", 0x0901_0000), ("0x9010800", nil), ("0x7010000", nil), ("0x40000000", nil),
+        ] as [(String, UInt64?)])
     func findsAClockAmongTheDevices(base: String, found: UInt64?) throws {
         let clock = "rtc@9010000 { compatible = \"arm,pl031\", \"arm,primecell\"; reg = <0 \(base) 0 0x1000>; };"
         let text = source().replacingOccurrences(of: "    cpus {", with: clock + " cpus {")

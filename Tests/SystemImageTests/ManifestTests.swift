@@ -20,9 +20,11 @@ import Testing
         let manifest = try valid("shared-memory")
         #expect(manifest.sharedMemory.map(\.name) == ["frames", "events", "both"])
         #expect(manifest.sharedMemory.map(\.ends) == [["left", "camera"], ["camera", "right"], ["left", "right"]])
-        #expect(manifest.machines[0].sharedMemory == [
-            SharedMemoryEnd(name: "frames", number: 0, size: 16 << 20), SharedMemoryEnd(name: "both", number: 2, size: 1 << 20),
-        ])
+        #expect(
+            manifest.machines[0].sharedMemory == [
+                SharedMemoryEnd(name: "frames", number: 0, size: 16 << 20),
+                SharedMemoryEnd(name: "both", number: 2, size: 1 << 20),
+            ])
         #expect(manifest.machines[1].sharedMemory.map(\.number) == [1, 2])
         #expect(manifest.tenants.contains(.machine(manifest.machines[1])))
         // They count among what the board's memory has to hold: 158 MiB and two pages.
@@ -33,7 +35,8 @@ import Testing
     @Test func programsThatAreNotThereAreRefused() {
         let path = Repository.manifests.appendingPathComponent("valid/everything.yaml").path
         let error = #expect(throws: Failure.self) {
-            try Manifest.load(path: path, programs: KnownPrograms(components: ["Root", "Monitor", "Heart"], guests: ["Heartbeat"]))
+            try Manifest.load(
+                path: path, programs: KnownPrograms(components: ["Root", "Monitor", "Heart"], guests: ["Heartbeat"]))
         }
         let text = error?.description ?? ""
         #expect(text.contains("is 'Heartbeat', and this repository has no such program"), "\(text)")
@@ -61,7 +64,9 @@ import Testing
         #expect(manifest.machines[1].deviceTree?.lastPathComponent == "readme.txt")
         let component = try #require(manifest.components.first)
         #expect(component.program == .target("Heartbeat"))
-        #expect(component.memory == 128 << 10 && component.stack == 64 << 10 && component.priority == 31 && component.core == 1)
+        #expect(
+            component.memory == 128 << 10 && component.stack == 64 << 10 && component.priority == 31
+                && component.core == 1)
         #expect(component.arguments == [1, .max])
     }
 
@@ -89,7 +94,9 @@ import Testing
     @Test func timesHaveUnits() {
         #expect(TimeSpan("250ms")?.milliseconds == 250 && TimeSpan("3 s")?.milliseconds == 3000)
         #expect(TimeSpan("2min")?.milliseconds == 120_000)
-        for text in ["", "5", "s", "-1s", "1.5s", "1h", "1s ", "99999999999999999999s"] { #expect(TimeSpan(text) == nil) }
+        for text in ["", "5", "s", "-1s", "1.5s", "1h", "1s ", "99999999999999999999s"] {
+            #expect(TimeSpan(text) == nil)
+        }
         #expect(["90s", "120s", "1ms", "0s"].map { TimeSpan($0)!.description } == ["90s", "2min", "1ms", "0ns"])
     }
 
@@ -107,9 +114,11 @@ import Testing
 
     @Test func connectionsNameOtherComponents() throws {
         let components = try valid("uses").components
-        #expect(components[0].uses == [
-            ConnectionDescription(name: "counter", server: "server"), ConnectionDescription(name: "other", server: "server"),
-        ])
+        #expect(
+            components[0].uses == [
+                ConnectionDescription(name: "counter", server: "server"),
+                ConnectionDescription(name: "other", server: "server"),
+            ])
         #expect(components[1].uses == [])
     }
 
@@ -153,7 +162,9 @@ import Testing
 
     @Test func errorsComeInTheOrderOfTheirLines() {
         let path = Repository.manifests.appendingPathComponent("several-errors.yaml").path
-        let lines = #expect(throws: Failure.self) { try Manifest.load(path: path) }?.diagnostics.compactMap { $0.place?.line } ?? []
+        let lines =
+            #expect(throws: Failure.self) { try Manifest.load(path: path) }?.diagnostics.compactMap { $0.place?.line }
+            ?? []
         #expect(lines.count >= 7 && lines == lines.sorted())
     }
 }

@@ -37,7 +37,8 @@ import Testing
     private func everything() -> SystemImageWriter {
         var (client, paged, pager) = (component("client"), component("paged"), component("pager"))
         client.connections = [
-            ConnectionDescription(name: "store", server: "server"), ConnectionDescription(name: "log", server: "server"),
+            ConnectionDescription(name: "store", server: "server"),
+            ConnectionDescription(name: "log", server: "server"),
             ConnectionDescription(name: "pages", server: "pager"),
         ]
         client.sharedSize = 0x8000
@@ -94,7 +95,11 @@ import Testing
         #expect(try faults { $0.nodes[$0.tenants[3].parts.objects].parameter -= 4096 }.contains("is too small"))
         #expect(try everything().plan().faults(imageSize: 1000).contains { $0.contains("do not fit") })
         let own = try everything().plan().edges.first { edge in
-            if case .map(_, _, ComponentLayout.console, _, _, _, _) = edge.action { edge.owner == .tenant(3) } else { false }
+            if case .map(_, _, ComponentLayout.console, _, _, _, _) = edge.action {
+                edge.owner == .tenant(3)
+            } else {
+                false
+            }
         }
         #expect(try faults { $0.edges.append(own!) }.contains("two mappings meet"))
     }
@@ -155,7 +160,8 @@ import Testing
         func table<Record>(_ table: PlanTable, as: Record.Type) -> [Record] {
             (0..<Int(table.count)).map { index in
                 image.withUnsafeBytes {
-                    $0.loadUnaligned(fromByteOffset: Int(table.offset) + index * MemoryLayout<Record>.stride, as: Record.self)
+                    $0.loadUnaligned(
+                        fromByteOffset: Int(table.offset) + index * MemoryLayout<Record>.stride, as: Record.self)
                 }
             }
         }
@@ -179,8 +185,14 @@ import Testing
             #expect(Int(tenant.firstNode) == node && Int(tenant.firstEdge) == edge)
             (node, edge) = (node + Int(tenant.nodeCount), edge + Int(tenant.edgeCount))
             let slots = tenant.firstSlot..<tenant.firstSlot + tenant.slotCount
-            #expect(records.nodes[Int(tenant.firstNode)..<node].allSatisfy { $0.owner == PlanOwner.tenant(index) && slots.contains($0.slot) })
-            #expect(records.edges[Int(tenant.firstEdge)..<edge].allSatisfy { $0.owner == PlanOwner.tenant(index) && $0.peer == $0.owner })
+            #expect(
+                records.nodes[Int(tenant.firstNode)..<node].allSatisfy {
+                    $0.owner == PlanOwner.tenant(index) && slots.contains($0.slot)
+                })
+            #expect(
+                records.edges[Int(tenant.firstEdge)..<edge].allSatisfy {
+                    $0.owner == PlanOwner.tenant(index) && $0.peer == $0.owner
+                })
         }
         #expect(node == records.nodes.count && edge == Int(plan.firstSharedEdge))
         #expect(plan.rootSlots == plan.firstUnusedSlot + UInt64(RootTable.spare))
@@ -225,13 +237,16 @@ import Testing
             guard case .map(_, _, let address, let offset, let size, _, _) = edge.action, edge.owner == .tenant(1),
                 address >= ComponentLayout.modules, address < ComponentLayout.assigned
             else { continue }
-            #expect(size == 8192 && image[Int(offset)] == 1 && image[Int(offset) + 4999] == 1 && image[Int(offset) + 5000] == 0)
+            #expect(
+                size == 8192 && image[Int(offset)] == 1 && image[Int(offset) + 4999] == 1
+                    && image[Int(offset) + 5000] == 0)
             return
         }
         Issue.record("no module is mapped")
     }
 
-    @Test(arguments: [(false, false, 0), (true, false, 1), (false, true, 2), (true, true, 3)] as [(Bool, Bool, UInt64)])
+    @Test(
+        arguments: [(false, false, 0), (true, false, 1), (false, true, 2), (true, true, 3)] as [(Bool, Bool, UInt64)])
     func failuresOfAMachineAreBits(diesOfPanic: Bool, hasWatchdog: Bool, bits: UInt64) throws {
         var description = MachineDescription(name: "one")
         (description.diesOfPanic, description.hasWatchdog) = (diesOfPanic, hasWatchdog)
@@ -286,7 +301,9 @@ import Testing
 @Suite struct PageTableTests {
     private func tables(_ ranges: [(UInt64, UInt64, UInt64?)]) -> UInt64 {
         var count = PageTableCount()
-        for (address, size, residue) in ranges { count.add(MappedRange(address: address, size: size, residue: residue)) }
+        for (address, size, residue) in ranges {
+            count.add(MappedRange(address: address, size: size, residue: residue))
+        }
         return count.count
     }
 

@@ -13,7 +13,9 @@ import Testing
         #expect(TimeSpan(text) == nil)
     }
 
-    @Test(arguments: [(0, "0ns"), (1, "1ns"), (100_000, "100us"), (1_000_000, "1ms"), (1_500_000, "1500us"), (3_000_000_000, "3s")])
+    @Test(arguments: [
+        (0, "0ns"), (1, "1ns"), (100_000, "100us"), (1_000_000, "1ms"), (1_500_000, "1500us"), (3_000_000_000, "3s"),
+    ])
     func writes(nanoseconds: UInt64, text: String) {
         #expect(TimeSpan(nanoseconds: nanoseconds).description == text)
     }

@@ -11,7 +11,8 @@ import Testing
     @Test(arguments: Repository.files(in: "Tests/Manifests/warnings", withExtension: "yaml"))
     func isAcceptedWithItsWarnings(file: URL) throws {
         let manifest = try Manifest.load(path: file.path)
-        let shown = manifest.warnings.map(\.description).joined(separator: "\n")
+        let shown =
+            manifest.warnings.map(\.description).joined(separator: "\n")
             .replacingOccurrences(of: file.path, with: file.lastPathComponent) + "\n"
         let expectedFile = file.deletingPathExtension().appendingPathExtension("expected")
         if ProcessInfo.processInfo.environment["ENTENTE_UPDATE_EXPECTED"] != nil {

@@ -7,7 +7,9 @@ extension SystemTests {
     /// The tool as a script uses it.
     @Suite(.serialized) struct CommandLineTests {
         @Test func execPrintsTheOutputAndNothingElse() throws {
-            let result = try entente(["run", "examples/debian", "--exec", "echo out; echo error >&2; exit 3", "--timeout", "120"])
+            let result = try entente([
+                "run", "examples/debian", "--exec", "echo out; echo error >&2; exit 3", "--timeout", "120",
+            ])
             #expect(result.output == "out\nerror\n")
             #expect(result.status == 3)
         }

@@ -4,20 +4,24 @@ import Testing
 extension SystemTests {
     /// Uses the consoles of a running system as users and scripts do.
     @Suite(.serialized) struct ConsoleUseTests {
-        /// Commands of all lengths and bytes with the guest's own shell, and a machine that hangs, restarted by a script.
+        /// Commands of all lengths and bytes with the guest's own shell, and a machine that hangs, restarted by a
+        /// script.
         ///
         /// `RealShellTests` has 100,000 bytes, which take half a minute on the line.
         @Test func scriptsReachEveryConsole() throws {
             let system = try RunningSystem("examples/debian")
             for length in [1, 384, 385, 4_096] {
-                let command = length == 1 ? ":" : String(("echo \(length) #" + String(repeating: "x", count: length)).prefix(length))
+                let command =
+                    length == 1
+                    ? ":" : String(("echo \(length) #" + String(repeating: "x", count: length)).prefix(length))
                 let result = try system.run(command, on: "debian", timeout: .seconds(60))
                 #expect(result.output == (length == 1 ? "" : "\(length)\n"))
                 #expect(result.status == 0)
             }
             // Each byte but zero that is text by itself; the quote as '\''.
             let text = (1...127).map { $0 == 0x27 ? "'\\''" : String(Unicode.Scalar(UInt8($0))) }.joined()
-            let bytes = try system.run("printf %s '\(text)' | od -An -v -tx1 | tr -d ' \\n'; echo\nexit 5\n", on: "debian")
+            let bytes = try system.run(
+                "printf %s '\(text)' | od -An -v -tx1 | tr -d ' \\n'; echo\nexit 5\n", on: "debian")
             #expect(bytes.output == (1...127).map { String(format: "%02x", $0) }.joined() + "\n")
             #expect(bytes.status == 5)
 
@@ -33,7 +37,8 @@ extension SystemTests {
             #expect(restarted.output.hasPrefix("back: debian, life 2, built in "))
             #expect(try system.run("hostname", on: "debian", timeout: .seconds(120)).output == "debian\n")
 
-            let asked = try system.whileItRuns(tool: ["console", "root", "--system", system.place], input: "restarts\n")
+            let asked = try system.whileItRuns(
+                tool: ["console", "root", "--system", system.place], input: "restarts\n")
             #expect(asked.output.contains("debian: runs, died 1 times"))
             let refused = try system.whileItRuns(tool: ["restart", "nobody", "--system", system.place])
             #expect(refused.status == 1)
@@ -74,8 +79,9 @@ extension SystemTests {
             for (system, name) in zip(systems, ["slow", "quick"]) {
                 let log = try String(contentsOf: system.logs.appendingPathComponent("\(name).log"), encoding: .utf8)
                 #expect(log.contains("heartbeat 1\n"))
-                #expect(try FileManager.default.contentsOfDirectory(atPath: system.logs.path).sorted()
-                    == ["kernel.log", "root.log", "serial.log", "\(name).log"].sorted())
+                #expect(
+                    try FileManager.default.contentsOfDirectory(atPath: system.logs.path).sorted()
+                        == ["kernel.log", "root.log", "serial.log", "\(name).log"].sorted())
             }
         }
     }

@@ -27,7 +27,8 @@ extension SystemTests {
 
         @Test func keepsOutputUnchanged() throws {
             let system = try RunningSystem("examples/debian")
-            let text = try system.run("printf 'a\\tb\\r\\n\\036\\001\\033[1m\\n'; yes entente | head -n 500 | md5sum", on: "debian")
+            let text = try system.run(
+                "printf 'a\\tb\\r\\n\\036\\001\\033[1m\\n'; yes entente | head -n 500 | md5sum", on: "debian")
             #expect(text.output == "a\tb\r\n\u{1E}\u{01}\u{1B}[1m\n" + "4d6edcc065ae5a1404899f8b074ee516  -\n")
         }
     }

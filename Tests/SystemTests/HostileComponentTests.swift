@@ -2,8 +2,8 @@ import Foundation
 import Testing
 
 extension SystemTests {
-    /// A component at EL0 that calls every operation with every kind of wrong argument: the kernel goes on, and the heartbeat beside
-    /// it says, bit for bit, what it says alone. Time is deterministic (`--icount`).
+    /// A component at EL0 that calls every operation with every kind of wrong argument: the kernel goes on, and the
+    /// heartbeat beside it says, bit for bit, what it says alone. Time is deterministic (`--icount`).
     @Suite(.serialized) struct HostileComponentTests {
         @Test func theHeartbeatDoesNotNotice() throws {
             let alone = try beats(of: try RunningSystem("Tests/Systems/quiet-component.yaml", ["--icount"]))

@@ -5,11 +5,13 @@ import Testing
 extension SystemTests {
     /// Every part of every example is killed at random moments, and comes back each time.
     ///
-    /// `ENTENTE_KILLS` says how often (`./entente test --kills 1000`), `ENTENTE_SEED` repeats the moments of an earlier run.
+    /// `ENTENTE_KILLS` says how often (`./entente test --kills 1000`), `ENTENTE_SEED` repeats the moments of an earlier
+    /// run.
     @Suite(.serialized) struct KillTests {
         static let kills = number("ENTENTE_KILLS") ?? 20
         static let seed = number("ENTENTE_SEED") ?? UInt64.random(in: 1 ... .max)
-        static let examples = ((try? FileManager.default.contentsOfDirectory(atPath: Repository.file("examples").path)) ?? [])
+        static let examples =
+            ((try? FileManager.default.contentsOfDirectory(atPath: Repository.file("examples").path)) ?? [])
             .filter { !$0.contains(".") && !dyingByThemselves.contains($0) }.sorted()
         /// Examples with parts that crash or hang on purpose.
         private static let dyingByThemselves = ["crash", "pager-hangs"]
@@ -87,13 +89,17 @@ private struct KilledSystem {
     func expectEverythingRuns() throws {
         try system.forget("root")
         try system.type("restarts\n", on: "root")
-        for victim in victims { try system.wait(for: "\(victim): runs, died \(lives[victim, default: 1] - 1) times", on: "root") }
+        for victim in victims {
+            try system.wait(for: "\(victim): runs, died \(lives[victim, default: 1] - 1) times", on: "root")
+        }
     }
 
     func expectMachinesWork() throws {
         for machine in machines {
             let answer = try system.run("echo alive", on: machine, timeout: .seconds(120))
-            guard answer.output == "alive\n" else { throw SystemFailure(description: "'\(machine)' said \(answer.output)") }
+            guard answer.output == "alive\n" else {
+                throw SystemFailure(description: "'\(machine)' said \(answer.output)")
+            }
         }
     }
 }

@@ -14,12 +14,14 @@ extension SystemTests {
             #expect(report.contains("Mishaps.swift:10:13: fatal error"))
             #expect(report.contains("Mishaps.swift:12:17: Not enough bits to represent the passed value"))
             #expect(report.contains(/fault: deep stack overflow: 32KiB are used up \(key 'stack' of the manifest/))
-            #expect(try system.lines(of: "condition").contains {
-                $0.hasSuffix("Mishaps/Mishaps.swift:9: Precondition failed: two is not enough")
-            })
-            #expect(try system.lines(of: "composed").contains {
-                $0.hasSuffix("Mishaps/Mishaps.swift:10: Fatal error: three, as in 3")
-            })
+            #expect(
+                try system.lines(of: "condition").contains {
+                    $0.hasSuffix("Mishaps/Mishaps.swift:9: Precondition failed: two is not enough")
+                })
+            #expect(
+                try system.lines(of: "composed").contains {
+                    $0.hasSuffix("Mishaps/Mishaps.swift:10: Fatal error: three, as in 3")
+                })
             // The same program with a larger stack.
             try system.wait(for: "all is well", on: "deeper")
             #expect(!report.contains("fault: deeper"))
@@ -33,7 +35,8 @@ extension SystemTests {
             #expect(numbers.count { $0.hasSuffix("texts turn 7 true false 1") } == 3)
             let expected = "numbers \(1.5) \(0.1 + 0.2) \(Float(1) / 3) \(-0.0) \(Double.infinity) dead(generation: 3)"
             #expect(numbers.count { $0.hasSuffix(expected) } == 3)
-            let math = "math \(6.0.squareRoot()) \((-6.0).truncatingRemainder(dividingBy: 0.7)) \(6.0.remainder(dividingBy: 3.5))"
+            let math =
+                "math \(6.0.squareRoot()) \((-6.0).truncatingRemainder(dividingBy: 0.7)) \(6.0.remainder(dividingBy: 3.5))"
             #expect(numbers.count { $0.hasSuffix(math) } == 3)
             let read = "read \(Double("6.025e-3")!) \(Float("0.6")!) -1.0 \(Float(6).squareRoot())"
             #expect(numbers.count { $0.hasSuffix(read) } == 3)
@@ -63,14 +66,16 @@ extension SystemTests {
             }
         }
 
-        /// Builds the package of the mishaps with a function `show()` more, and returns what the tool says when it fails.
+        /// Builds the package of the mishaps with a function `show()` more, and returns what the tool says when it
+        /// fails.
         private func build(with code: String, in folder: URL) throws -> String {
             try? FileManager.default.removeItem(at: folder)
             try FileManager.default.createDirectory(
                 at: folder.deletingLastPathComponent(), withIntermediateDirectories: true)
             try FileManager.default.copyItem(at: Repository.file("Tests/Packages/mishaps"), to: folder)
             try change("Sources/Mishaps/Mishaps.swift", in: folder) {
-                $0.replacing("goWrong(_ number: Int) {", with: "goWrong(_ number: Int) {\n    log(show())") + code + "\n"
+                $0.replacing("goWrong(_ number: Int) {", with: "goWrong(_ number: Int) {\n    log(show())") + code
+                    + "\n"
             }
             try change("Package.swift", in: folder) {
                 $0.replacing(

@@ -95,7 +95,8 @@ extension SystemTests {
             let file = Mutator.Request.File(
                 path: "Counter.swift", input: folder.appendingPathComponent("input.swift").path,
                 output: folder.appendingPathComponent("output.swift").path)
-            return try mutator.make(.init(files: [file], isWriting: true, variants: variants, wanted: wanted, unwanted: []))
+            return try mutator.make(
+                .init(files: [file], isWriting: true, variants: variants, wanted: wanted, unwanted: []))
         }
     }
 }

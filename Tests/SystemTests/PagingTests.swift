@@ -2,8 +2,9 @@ import Foundation
 import Testing
 
 extension SystemTests {
-    /// Demand paging by a component, and what its failure does: the kernel waits for nobody, so only the pager's clients stand still,
-    /// and their supervisor hears of it. This is the cure for liability inversion that the design claims.
+    /// Demand paging by a component, and what its failure does: the kernel waits for nobody, so only the pager's
+    /// clients stand still, and their supervisor hears of it. This is the cure for liability inversion that the design
+    /// claims.
     @Suite(.serialized) struct PagingTests {
         /// Word N of the file is N * 0x9E3779B97F4A7C15.
         private func makeFile() throws {
@@ -34,7 +35,8 @@ extension SystemTests {
                 try system.type("kill pager\n", on: "root")
                 try system.wait(for: "back: pager, life \(life)", on: "root")
                 try system.forget("reader")
-                // Either it did not touch the file meanwhile, or it stopped, its supervisor heard of it, and it begins anew.
+                // Either it did not touch the file meanwhile, or it stopped, its supervisor heard of it, and it begins
+                // anew.
                 for _ in 0..<3 { try system.wait(for: " right\n", on: "reader") }
             }
             try system.wait(for: "heartbeat", on: "heartbeat", timeout: .seconds(5))
@@ -50,18 +52,20 @@ extension SystemTests {
             #expect(try !system.wait(for: "pass 5 right", on: "reader").contains("WRONG"))
         }
 
-        /// Hung, or saying that all is well: the client faults or waits until it has used up its own budget, which its supervisor
-        /// hears, and the neighbour, which is less urgent, misses nothing.
+        /// Hung, or saying that all is well: the client faults or waits until it has used up its own budget, which its
+        /// supervisor hears, and the neighbour, which is less urgent, misses nothing.
         @Test(arguments: ["hang", "empty"])
         func aPagerThatDoesNoGoodHurtsOnlyItsClient(mischief: String) throws {
             let system = try mischief == "hang" ? RunningSystem("examples/pager-hangs") : boot("paging-\(mischief)")
             try system.wait(for: "overrun: reader has used up its budget", on: "root")
             try expectSteady(system)
-            #expect(throws: (any Error).self) { try system.wait(for: "pass", on: "reader", timeout: .milliseconds(200)) }
+            #expect(throws: (any Error).self) {
+                try system.wait(for: "pass", on: "reader", timeout: .milliseconds(200))
+            }
         }
 
-        /// Pretending that the loads are done: a pager decides what its client reads, and nobody else's reading or time. No supervisor
-        /// can hear of that (docs/caveats.md).
+        /// Pretending that the loads are done: a pager decides what its client reads, and nobody else's reading or
+        /// time. No supervisor can hear of that (docs/caveats.md).
         @Test func aPagerThatPretendsDeceivesOnlyItsClient() throws {
             let system = try boot("paging-rubbish")
             #expect(try !system.wait(for: "pass 3 WRONG", on: "reader").contains("right"))
@@ -79,7 +83,8 @@ extension SystemTests {
             for beat in 2...12 { try system.wait(for: "heartbeat \(beat)\n", on: "heartbeat", timeout: .seconds(5)) }
         }
 
-        /// What no page can cure: the pager refuses, the supervisor hears of the death, restarts up to the limit, and others go on.
+        /// What no page can cure: the pager refuses, the supervisor hears of the death, restarts up to the limit, and
+        /// others go on.
         @Test func aRefusedFaultIsADeath() throws {
             let system = try boot("paging-store")
             try system.wait(for: "restart: reader, 1 of 2", on: "root")

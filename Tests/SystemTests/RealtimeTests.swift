@@ -31,7 +31,9 @@ extension SystemTests {
                 let row = try #require(rows.first { $0.name == name }, "\(name) was not measured")
                 #expect(row.value <= ceiling, "\(name): \(row.value) of \(ceiling)")
             }
-            #expect(rows.contains(BenchRow("realtime.control.periods", Double(300 + RealtimeBenchmark.bootPeriods), unit: "periods")))
+            #expect(
+                rows.contains(
+                    BenchRow("realtime.control.periods", Double(300 + RealtimeBenchmark.bootPeriods), unit: "periods")))
             #expect(rows.contains(BenchRow("realtime.linux-fifo.periods", 300, unit: "periods")))
         }
     }

@@ -13,7 +13,8 @@ extension SystemTests {
             try system.wait(for: "region 1: 8", on: "guest")
 
             let tree = try system.run(
-                "ls /proc/device-tree/reserved-memory; cat /proc/device-tree/frames@b010000/compatible | tr '\\0' ' '", on: "debian",
+                "ls /proc/device-tree/reserved-memory; cat /proc/device-tree/frames@b010000/compatible | tr '\\0' ' '",
+                on: "debian",
                 timeout: .seconds(120))
             #expect(tree.output.contains("frames@20000000") && tree.output.contains("machines@22000000"))
             #expect(!tree.output.contains("letters"))

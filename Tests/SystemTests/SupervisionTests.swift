@@ -75,11 +75,14 @@ extension SystemTests {
             try system.type("kill first\n", on: "root")
             try system.wait(for: "back: first, life 2", on: "root")
             try system.wait(for: "Booting Linux", on: "first")
-            #expect(try system.run("cat /tmp/mark || echo none", on: "first", timeout: .seconds(120)).output.hasSuffix("none\n"))
+            #expect(
+                try system.run("cat /tmp/mark || echo none", on: "first", timeout: .seconds(120)).output.hasSuffix(
+                    "none\n"))
             #expect(try system.run("cat /tmp/mark", on: "second").output == "mark\n")
         }
 
-        /// The capability stays the same; the portal's generation tells of the restart, and the server's count begins anew.
+        /// The capability stays the same; the portal's generation tells of the restart, and the server's count begins
+        /// anew.
         @Test func aClientGoesOnWithTheNextLifeOfItsServer() throws {
             let system = try RunningSystem("Tests/Systems/restart-server.yaml")
             try system.wait(for: "generation 1, call 1\n", on: "client")

@@ -10,20 +10,25 @@ extension SystemTests {
             let text = try String(contentsOf: Repository.file(tutorial), encoding: .utf8)
             let blocks = text.matches(of: /(?s)```(sh|output)\n(.*?)```/)
             let script = "set -e\n" + blocks.filter { $0.1 == "sh" }.map { String($0.2) }.joined(separator: "\n")
-            let folder = FileManager.default.temporaryDirectory.appendingPathComponent("entente-tutorial-\(UUID().uuidString)")
+            let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+                "entente-tutorial-\(UUID().uuidString)")
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             defer { try? FileManager.default.removeItem(at: folder) }
             let (status, output) = try run(script, in: folder)
             #expect(status == 0, "\(output.suffix(4000))")
             for block in blocks where block.1 == "output" {
-                for line in block.2.split(separator: "\n") { #expect(output.contains(line), "'\(line)' is not in \(output.suffix(4000))") }
+                for line in block.2.split(separator: "\n") {
+                    #expect(output.contains(line), "'\(line)' is not in \(output.suffix(4000))")
+                }
             }
             // No build output in the packages.
             for package in packages {
-                let names = try FileManager.default.contentsOfDirectory(atPath: folder.appendingPathComponent(package).path)
-                #expect(Set(names).isSubset(of: [
-                    ".entente", ".gitignore", "Package.swift", "README.md", "Sources", "Tests", "system.yaml",
-                ]), "\(names)")
+                let names = try FileManager.default.contentsOfDirectory(
+                    atPath: folder.appendingPathComponent(package).path)
+                #expect(
+                    Set(names).isSubset(of: [
+                        ".entente", ".gitignore", "Package.swift", "README.md", "Sources", "Tests", "system.yaml",
+                    ]), "\(names)")
             }
             // A plain `swift test` finds Entente by the link. One package shows it.
             guard packages.contains("counter") else { return }
@@ -33,8 +38,10 @@ extension SystemTests {
         }
 
         @Test func newComponentsRefuseWhatIsThere() throws {
-            let folder = FileManager.default.temporaryDirectory.appendingPathComponent("entente-new-\(UUID().uuidString)")
-            try FileManager.default.createDirectory(at: folder.appendingPathComponent("here"), withIntermediateDirectories: true)
+            let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+                "entente-new-\(UUID().uuidString)")
+            try FileManager.default.createDirectory(
+                at: folder.appendingPathComponent("here"), withIntermediateDirectories: true)
             defer { try? FileManager.default.removeItem(at: folder) }
             let taken = try run("entente new component here", in: folder)
             #expect(taken.status == 1)

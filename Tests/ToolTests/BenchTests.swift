@@ -20,14 +20,17 @@ import Testing
     }
 
     @Test func pairsAreWordsAndNumbersInTurn() {
-        let pairs = WorkloadRun.pairs(in: "[ 1.0] root: memory in KiB: total 1024 free 7 odd", behind: "memory in KiB: ")
+        let pairs = WorkloadRun.pairs(
+            in: "[ 1.0] root: memory in KiB: total 1024 free 7 odd", behind: "memory in KiB: ")
         #expect(pairs.map(\.name) == ["total", "free"])
         #expect(pairs.map(\.value) == [1024, 7])
         #expect(WorkloadRun.pairs(in: "nothing here", behind: "memory in KiB: ").isEmpty)
     }
 
     @Test func runsAreCompared() {
-        let machine = run(["workload: loop 102.0", "workload: total 2000.0", "entente: machine debian exits: memory 9 hypercall 4"])
+        let machine = run([
+            "workload: loop 102.0", "workload: total 2000.0", "entente: machine debian exits: memory 9 hypercall 4",
+        ])
         let bare = run(["workload: loop 100.0", "workload: total 1900.0"])
         let rows = WorkloadRun.comparison(of: machine, with: bare)
         #expect(rows.contains(BenchRow("guest.loop.bare", 100)) && rows.contains(BenchRow("guest.loop", 102)))

@@ -53,7 +53,8 @@ private func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result
     }
 
     private static func imports(below folder: URL) throws -> Set<String> {
-        let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)?.compactMap { $0 as? URL } ?? []
+        let files =
+            FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)?.compactMap { $0 as? URL } ?? []
         return try files.filter { $0.pathExtension == "swift" }.reduce(into: []) { modules, file in
             let text = try String(contentsOf: file, encoding: .utf8)
             modules.formUnion(text.matches(of: /(?m)^(?:@\w+ )?import (\w+)/).map { String($0.1) })
@@ -63,7 +64,8 @@ private func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result
 
 /// Tests the place that the script `entente` gives its output, tried with a compiler that only notes how it was called.
 @Suite struct OutputPlaceTests {
-    /// A checkout that holds the script alone, beside a `swift` that makes a tool which prints where it was told to work.
+    /// A checkout that holds the script alone, beside a `swift` that makes a tool which prints where it was told to
+    /// work.
     private struct Checkout {
         let folder: URL
         let programs: URL
@@ -71,14 +73,17 @@ private func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result
         init(in parent: URL) throws {
             folder = parent.appendingPathComponent("checkout")
             programs = parent.appendingPathComponent("programs")
-            for source in ["Sources/ABI", "Sources/SystemImage", "Sources/Tool", "Sources/Workshop", "Sources/entente"] {
+            for source in ["Sources/ABI", "Sources/SystemImage", "Sources/Tool", "Sources/Workshop", "Sources/entente"]
+            {
                 try FileManager.default.createDirectory(
                     at: folder.appendingPathComponent(source), withIntermediateDirectories: true)
             }
             try Data().write(to: folder.appendingPathComponent("Package.swift"))
             try FileManager.default.copyItem(
                 at: root.appendingPathComponent("entente"), to: folder.appendingPathComponent("entente"))
-            try write("swift", """
+            try write(
+                "swift",
+                """
                 while [[ $1 != --scratch-path ]]; do [[ $1 != --package-path ]] || package=$2; shift; done
                 [[ -e $package/Package.swift ]] || exit 1
                 touch "$package/Package.resolved"
@@ -104,8 +109,10 @@ private func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result
         /// - Returns: What the tool printed (the checkout, `|`, the output's place), and what the script said.
         func run(at place: URL? = nil, _ environment: [String: String] = [:]) throws -> (tool: String, said: String) {
             let script = (place ?? folder).appendingPathComponent("entente").path
-            let all = environment.map { "\($0)=\($1)" } + ["PATH=\(programs.path):/usr/bin:/bin", "bash", script, "run"]
-            let (status, text) = try Subprocess("env", ["-u", "ENTENTE_OUTPUT", "-u", "ENTENTE_OUTPUT_HERE"] + all).outcome()
+            let all =
+                environment.map { "\($0)=\($1)" } + ["PATH=\(programs.path):/usr/bin:/bin", "bash", script, "run"]
+            let (status, text) = try Subprocess("env", ["-u", "ENTENTE_OUTPUT", "-u", "ENTENTE_OUTPUT_HERE"] + all)
+                .outcome()
             #expect(status == 0, "\(text)")
             let lines = text.split(separator: "\n").map(String.init)
             return (lines.last ?? "", lines.dropLast().joined(separator: "\n"))
@@ -146,7 +153,10 @@ private func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result
             let (status, text) = try Subprocess(
                 "setpriv",
                 ["--reuid=65534", "--clear-groups", "env", "-u", "ENTENTE_OUTPUT", "XDG_CACHE_HOME=\(cache.path)"]
-                    + ["PATH=\(checkout.programs.path):/usr/bin:/bin", "bash", "\(checkout.folder.path)/entente", "run"]
+                    + [
+                        "PATH=\(checkout.programs.path):/usr/bin:/bin", "bash", "\(checkout.folder.path)/entente",
+                        "run",
+                    ]
             ).outcome()
             #expect(status == 0, "\(text)")
             #expect(text.split(separator: "\n").last?.contains("|\(cache.path)/entente/checkout-") == true, "\(text)")

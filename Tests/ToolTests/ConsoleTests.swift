@@ -19,9 +19,11 @@ import Testing
     @Test func switchesChannelsAndKeepsLiteralEscapes() {
         var line = ConsoleDemultiplexer()
         let pieces = line.take([0x61, 0x1E, 0x42, 0x62, 0x1E, 0x1E, 0x63, 0x1E, 0x40, 0x64])
-        #expect(pieces == [
-            .init(channel: 0, bytes: [0x61]), .init(channel: 2, bytes: [0x62, 0x1E, 0x63]), .init(channel: 0, bytes: [0x64]),
-        ])
+        #expect(
+            pieces == [
+                .init(channel: 0, bytes: [0x61]), .init(channel: 2, bytes: [0x62, 0x1E, 0x63]),
+                .init(channel: 0, bytes: [0x64]),
+            ])
     }
 
     @Test func aSwitchMayBeCutInTwo() {
@@ -39,7 +41,8 @@ import Testing
     /// The bytes of the switches at their borders, as docs/abi.md has them.
     @Test func channelsFrom60OnTakeAByteMore() {
         let switches: [(UInt8, [UInt8])] = [
-            (59, [0x7B]), (60, [0x7C, 0x7C]), (63, [0x7C, 0x7F]), (64, [0x7D, 0x40]), (128, [0x7E, 0x40]), (255, [0x7F, 0x7F]),
+            (59, [0x7B]), (60, [0x7C, 0x7C]), (63, [0x7C, 0x7F]), (64, [0x7D, 0x40]), (128, [0x7E, 0x40]),
+            (255, [0x7F, 0x7F]),
         ]
         for (channel, bytes) in switches {
             #expect(ConsoleMultiplexer().encode([0x61], for: channel) == [0x1E] + bytes + [0x61])
@@ -57,7 +60,9 @@ import Testing
             var sent: [UInt8: [UInt8]] = [:]
             for _ in 0..<10 {
                 let channel = UInt8.random(in: 56..<64, using: &random)
-                let bytes = (0..<Int.random(in: 1..<20, using: &random)).map { _ in UInt8.random(in: 0x1C...0x20, using: &random) }
+                let bytes = (0..<Int.random(in: 1..<20, using: &random)).map { _ in
+                    UInt8.random(in: 0x1C...0x20, using: &random)
+                }
                 sent[channel, default: []] += bytes
                 wire += encoder.encode(bytes, for: channel)
             }
@@ -95,9 +100,10 @@ import Testing
 
     @Test func thePrefixIntroducesCommands() {
         var keys = KeyCommands()
-        #expect(keys.take([0x61, 0x01, UInt8(ascii: "n"), 0x62, 0x01, UInt8(ascii: "2"), 0x01]) == [
-            .type([0x61]), .nextMachine, .type([0x62]), .machine(2),
-        ])
+        #expect(
+            keys.take([0x61, 0x01, UInt8(ascii: "n"), 0x62, 0x01, UInt8(ascii: "2"), 0x01]) == [
+                .type([0x61]), .nextMachine, .type([0x62]), .machine(2),
+            ])
         #expect(keys.take([UInt8(ascii: "x")]) == [.quit])
     }
 

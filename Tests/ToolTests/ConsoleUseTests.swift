@@ -19,10 +19,12 @@ private let consoles = [
     }
 
     @Test func aCommandAsksForAName() {
-        #expect(keys("\u{1}Cro\u{7F}x\r!") == [
-            .ask(.attach, typed: ""), .ask(.attach, typed: "r"), .ask(.attach, typed: "ro"), .ask(.attach, typed: "r"),
-            .ask(.attach, typed: "rx"), .answer(.attach, name: "rx"), .type([UInt8(ascii: "!")]),
-        ])
+        #expect(
+            keys("\u{1}Cro\u{7F}x\r!") == [
+                .ask(.attach, typed: ""), .ask(.attach, typed: "r"), .ask(.attach, typed: "ro"),
+                .ask(.attach, typed: "r"),
+                .ask(.attach, typed: "rx"), .answer(.attach, name: "rx"), .type([UInt8(ascii: "!")]),
+            ])
         #expect(keys("\u{1}R\r") == [.ask(.restart, typed: ""), .answer(.restart, name: "")])
         #expect(keys("\u{1}w") == [.typeSize])
     }
@@ -136,7 +138,9 @@ private let consoles = [
         #expect(throws: Failure.self) { try ConsoleClient("root", of: nil, workspace: workspace) }
         let place = try RunPlace("system", workspace: workspace)
         _ = try serve(try ControlServer(place: place, channels: consoles)) {
-            let unknown = #expect(throws: Failure.self) { try ConsoleClient("nobody", of: "system", workspace: workspace) }
+            let unknown = #expect(throws: Failure.self) {
+                try ConsoleClient("nobody", of: "system", workspace: workspace)
+            }
             #expect(unknown?.problem.hasPrefix("no console is called 'nobody'; there are: kernel, root") == true)
             let other = #expect(throws: Failure.self) { try ConsoleClient("root", of: "other", workspace: workspace) }
             #expect(other?.problem == "no system named 'other' runs, but 'system'")
@@ -184,7 +188,9 @@ private let consoles = [
             }
             #expect(failure?.problem.hasPrefix("the run of 'system' does not answer") == true)
         }
-        let full = try (0..<12).compactMap { _ in try LocalSocket.connect(to: place.control, patience: .milliseconds(20)).socket }
+        let full = try (0..<12).compactMap { _ in
+            try LocalSocket.connect(to: place.control, patience: .milliseconds(20)).socket
+        }
         let failure = #expect(throws: Failure.self) {
             try ConsoleClient("root", of: "system", workspace: workspace, patience: .milliseconds(20))
         }
@@ -242,7 +248,8 @@ private let consoles = [
     /// Root's list tells one that comes back from one that stays stopped; before root was asked it is somebody else's.
     @Test(arguments: [
         ("left: stays stopped, died 4 times", RestartAnswer.Outcome.stopped("left: stays stopped, died 4 times")),
-        ("left: waits for its restart, died 2 times", nil), ("left: runs, died 2 times", .back("left: runs, died 2 times")),
+        ("left: waits for its restart, died 2 times", nil),
+        ("left: runs, died 2 times", .back("left: runs, died 2 times")),
     ])
     func oneThatIsDeadIsWaitedForIfItComesBack(line: String, outcome: RestartAnswer.Outcome?) {
         let answer = Answer()
@@ -254,8 +261,10 @@ private let consoles = [
     /// The group answers for it, and brings it back.
     @Test func theGroupMayAnswer() {
         let answer = Answer()
-        #expect(answer.outcome(of: Array("left is beyond its limit; restart: group pair, 1 of 3\nback: left, life 9, built\n".utf8))
-            == .back("back: left, life 9, built"))
+        #expect(
+            answer.outcome(
+                of: Array("left is beyond its limit; restart: group pair, 1 of 3\nback: left, life 9, built\n".utf8))
+                == .back("back: left, life 9, built"))
     }
 }
 

@@ -39,8 +39,9 @@ import Testing
     }
 
     @Test func symbolsAreThoseOfTheProgram() throws {
-        #expect(try target("a").script(socket: folder.url).contains(
-            #"gdb.execute("file \"/x/Some \\\"program\\\".elf\"", to_string=True)"#))
+        #expect(
+            try target("a").script(socket: folder.url).contains(
+                #"gdb.execute("file \"/x/Some \\\"program\\\".elf\"", to_string=True)"#))
         #expect(try target("kernel").script(socket: folder.url).contains("symbol-file -o 1075838976 "))
         #expect(try target("m.monitor").symbols != nil && target("m").symbols == nil)
         #expect(try target("n").symbols?.lastPathComponent == "EchoGuest.elf")

@@ -22,7 +22,8 @@ import Testing
     }
 
     @Test func plainSourceIsAdded() throws {
-        let overlay = try folder.write("o.dts", "/ { chosen { greeting = \"hello\"; }; };\n&serial { note = \"mine\"; };\n")
+        let overlay = try folder.write(
+            "o.dts", "/ { chosen { greeting = \"hello\"; }; };\n&serial { note = \"mine\"; };\n")
         #expect(try property("/chosen", "greeting", with: overlay) == "hello")
         #expect(try property("/pl011@9000000", "note", with: overlay) == "mine")
     }
@@ -115,7 +116,9 @@ import Testing
         try writeImage()
         let found = try messages("kernel: Image, memory: 2MiB")
         #expect(found.count == 1)
-        #expect(found.first?.hasPrefix("3:30 error: machine 'd': the kernel needs memory up to 0x41400000") == true, "\(found)")
+        #expect(
+            found.first?.hasPrefix("3:30 error: machine 'd': the kernel needs memory up to 0x41400000") == true,
+            "\(found)")
         #expect(found.first?.hasSuffix("at least 20MiB") == true, "\(found)")
     }
 
@@ -124,7 +127,9 @@ import Testing
         try Data(count: 65 << 20).write(to: folder.url.appendingPathComponent("initrd"))
         let found = try messages("kernel: Image, initrd: initrd, memory: 64MiB")
         #expect(found.count == 1)
-        #expect(found.first?.hasPrefix("3:30 error: machine 'd': kernel, initial RAM disk and device tree") == true, "\(found)")
+        #expect(
+            found.first?.hasPrefix("3:30 error: machine 'd': kernel, initial RAM disk and device tree") == true,
+            "\(found)")
     }
 
     @Test func scarceMemoryIsAWarning() throws {
@@ -147,7 +152,8 @@ import Testing
         try elf.write(to: folder.url.appendingPathComponent("kernel.elf"))
         let found = try messages("memory: 32MiB, kernel: kernel.elf")
         #expect(found.count == 1)
-        #expect(found.first?.hasPrefix("3:30 error: machine 'd': the kernel's part for 0x0 lies below") == true, "\(found)")
+        #expect(
+            found.first?.hasPrefix("3:30 error: machine 'd': the kernel's part for 0x0 lies below") == true, "\(found)")
     }
 
     @Test func aDeviceTreeThatIsNoneIsRefused() throws {
@@ -155,7 +161,8 @@ import Testing
         _ = try folder.write("o.dtso", "rubbish")
         let found = try messages("kernel: Image, memory: 64MiB, device-tree: o.dtso")
         #expect(found.count == 1)
-        #expect(found.first?.hasPrefix("3:50 error: machine 'd': 'o.dtso' is no device tree source") == true, "\(found)")
+        #expect(
+            found.first?.hasPrefix("3:50 error: machine 'd': 'o.dtso' is no device tree source") == true, "\(found)")
     }
 }
 

@@ -9,7 +9,13 @@ import Testing
 
     /// The folders of each module, in an order in which a folder refers only to those before it.
     @Test(arguments: [
-        ("Tool", ["Support", "Project", "Interfaces", "Packages", "Emulator", "Guest", "Build", "Console", "Boot", "Commands"]),
+        (
+            "Tool",
+            [
+                "Support", "Project", "Interfaces", "Packages", "Emulator", "Guest", "Build", "Console", "Boot",
+                "Commands",
+            ]
+        ),
         ("Workshop", ["Support", "Checks", "Bench", "Mutants", "Testing", "Commands"]),
     ])
     func referencesPointDownwards(module: String, folders: [String]) throws {
@@ -22,7 +28,8 @@ import Testing
     @Test func findsUpwardReferencesAndCircles() {
         let check = ReferenceCheck(files: [
             "Low/Base.swift": "package struct Base { let top: Top }",
-            "Low/Leaf.swift": "/// Not a reference: Top.\nenum Leaf { let text = \"Top\", code = \"\"\"\n    Top\n    \"\"\" }",
+            "Low/Leaf.swift":
+                "/// Not a reference: Top.\nenum Leaf { let text = \"Top\", code = \"\"\"\n    Top\n    \"\"\" }",
             "High/Top.swift": "final class Top: Base {}\nextension Leaf {}",
         ])
         #expect(check.references.map(\.type) == ["Base", "Leaf", "Top"])
@@ -33,7 +40,8 @@ import Testing
 
     @Test func readsWhatTextsInterpolate() {
         let check = ReferenceCheck(files: [
-            "A/One.swift": "struct One { let text = \"of \\(Two.name)\" }", "A/Two.swift": "struct Two { static let name = 1 }",
+            "A/One.swift": "struct One { let text = \"of \\(Two.name)\" }",
+            "A/Two.swift": "struct Two { static let name = 1 }",
         ])
         #expect(check.references.map(\.type) == ["Two"])
     }

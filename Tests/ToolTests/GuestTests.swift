@@ -37,14 +37,19 @@ private enum CpioReader {
             guard header.prefix(6) == Data("070701".utf8) else { throw Damaged() }
             let fields = try (0..<13).map { field -> UInt32 in
                 let start = offset + 6 + 8 * field
-                guard let value = UInt32(String(decoding: archive[start..<start + 8], as: UTF8.self), radix: 16) else { throw Damaged() }
+                guard let value = UInt32(String(decoding: archive[start..<start + 8], as: UTF8.self), radix: 16) else {
+                    throw Damaged()
+                }
                 return value
             }
             let nameEnd = offset + 110 + Int(fields[11])
             let name = String(decoding: archive[(offset + 110)..<(nameEnd - 1)], as: UTF8.self)
             let start = (nameEnd + 3) / 4 * 4
             let end = start + Int(fields[6])
-            entries.append(Entry(inode: fields[0], mode: fields[1], device: [fields[9], fields[10]], name: name, contents: archive[start..<end]))
+            entries.append(
+                Entry(
+                    inode: fields[0], mode: fields[1], device: [fields[9], fields[10]], name: name,
+                    contents: archive[start..<end]))
             offset = (end + 3) / 4 * 4
         }
         return entries
@@ -56,17 +61,25 @@ private enum CpioReader {
     private static let folder = URL(fileURLWithPath: "/elsewhere/debian/cloud")
 
     @Test func commandsComeFromBusyboxItself() throws {
-        #expect(try Initramfs.commands(of: Data("code\u{1}\u{2}\(Self.table)".utf8), in: Self.folder) == ["[", "[[", "ash", "init", "mount", "sh"])
+        #expect(
+            try Initramfs.commands(of: Data("code\u{1}\u{2}\(Self.table)".utf8), in: Self.folder) == [
+                "[", "[[", "ash", "init", "mount", "sh",
+            ])
     }
 
     @Test func aFileThatIsNoBusyboxIsRefused() {
-        let failure = #expect(throws: Failure.self) { try Initramfs.commands(of: Data("no table".utf8), in: Self.folder) }
+        let failure = #expect(throws: Failure.self) {
+            try Initramfs.commands(of: Data("no table".utf8), in: Self.folder)
+        }
         #expect(failure?.remedy == "delete the folder /elsewhere/debian/cloud, so that it is fetched again")
-        #expect(throws: Failure.self) { try Initramfs.commands(of: Data("\0[\0[[\0ash\0zebra\0".utf8), in: Self.folder) }
+        #expect(throws: Failure.self) {
+            try Initramfs.commands(of: Data("\0[\0[[\0ash\0zebra\0".utf8), in: Self.folder)
+        }
     }
 
     @Test func commandsAreLinksToBusybox() throws {
-        let entries = try CpioReader.entries(of: Initramfs(busybox: Data(Self.table.utf8), folder: Self.folder).archive())
+        let entries = try CpioReader.entries(
+            of: Initramfs(busybox: Data(Self.table.utf8), folder: Self.folder).archive())
         let shell = try #require(entries.first { $0.name == "bin/sh" })
         #expect(shell.mode == 0o120777)
         #expect(shell.contents == Data("busybox".utf8))
@@ -76,7 +89,9 @@ private enum CpioReader {
 
 @Suite struct WatchdogDriversTests {
     /// The archive replaces init's table, and holds what Debian has as a module.
-    @Test(arguments: [["watchdog.ko", "sbsa_gwdt.ko"], ["sbsa_gwdt.ko"]]) func loadsWhatIsThere(modules: [String]) throws {
+    @Test(arguments: [["watchdog.ko", "sbsa_gwdt.ko"], ["sbsa_gwdt.ko"]]) func loadsWhatIsThere(modules: [String])
+        throws
+    {
         let archive = WatchdogDrivers.archive(of: modules.map { ($0, Data($0.utf8)) })
         // Without the trailer.
         let entries = try CpioReader.entries(of: archive).dropLast()
@@ -84,7 +99,9 @@ private enum CpioReader {
         let table = try #require(entries.last).contents
         #expect(String(decoding: table, as: UTF8.self) == Initramfs.inittab + "::once:/etc/watchdog\n")
         let script = String(decoding: entries[entries.count - 2].contents, as: UTF8.self)
-        #expect(script.contains("for module in watchdog.ko sbsa_gwdt.ko; do") && entries[entries.count - 2].mode == 0o100755)
+        #expect(
+            script.contains("for module in watchdog.ko sbsa_gwdt.ko; do") && entries[entries.count - 2].mode == 0o100755
+        )
     }
 }
 
@@ -120,7 +137,8 @@ private enum CpioReader {
         #expect(try property("/frames@b012000", "reg") == "0 b012000 0 1000 0 22000000 0 100000")
         #expect(try property("/frames@b012000", "interrupts") == "0 12 1")
         #expect(try property("/frames@b012000", "compatible", "s") == "entente,shared-memory generic-uio")
-        #expect(try property("/frames@b012000", "memory-region") == property("/reserved-memory/frames@22000000", "phandle"))
+        #expect(
+            try property("/frames@b012000", "memory-region") == property("/reserved-memory/frames@22000000", "phandle"))
     }
 
     @Test func namesTheDevicesOfFailures() throws {
@@ -159,15 +177,17 @@ private enum CpioReader {
             http://other/apt/|nodistro|main
             http://other/apt/|bookworm-pgdg|main
             """
-        #expect(PrivateApt.sourceLines(targets: targets, release: "bookworm", options: ["arch=arm64"]) == [
-            "deb [arch=arm64] http://mirror/debian/ bookworm main",
-            "deb [arch=arm64] http://mirror/debian/ bookworm-updates main",
-            "deb [arch=arm64] http://mirror/debian-security/ bookworm-security main",
-        ])
+        #expect(
+            PrivateApt.sourceLines(targets: targets, release: "bookworm", options: ["arch=arm64"]) == [
+                "deb [arch=arm64] http://mirror/debian/ bookworm main",
+                "deb [arch=arm64] http://mirror/debian/ bookworm-updates main",
+                "deb [arch=arm64] http://mirror/debian-security/ bookworm-security main",
+            ])
     }
 
     @Test func findsTheVersionedKernel() {
-        let record = "Package: linux-image-arm64\nDepends: linux-image-6.1.0-9-arm64 (= 6.1.1-1), other\nDescription: x\n"
+        let record =
+            "Package: linux-image-arm64\nDepends: linux-image-6.1.0-9-arm64 (= 6.1.1-1), other\nDescription: x\n"
         #expect(PrivateApt.dependency(inRecord: record, startingWith: "linux-image-") == "linux-image-6.1.0-9-arm64")
         #expect(PrivateApt.dependency(inRecord: "Package: x\n", startingWith: "linux-image-") == nil)
     }

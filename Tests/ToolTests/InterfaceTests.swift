@@ -32,7 +32,10 @@ import Testing
         #expect(interface.methods[0].parameters.map(\.declaration) == ["_ amount: UInt64", "to other: UInt32"])
         #expect(interface.methods[0].failure == "CounterError")
         #expect(interface.methods[0].result == "UInt64")
-        #expect(interface.methods[2].parameters.map(\.type) == ["Lease<Reading>", "Entente.Capability<Entente.Notification>"])
+        #expect(
+            interface.methods[2].parameters.map(\.type) == [
+                "Lease<Reading>", "Entente.Capability<Entente.Notification>",
+            ])
         #expect(interface.methods[2].result == nil)
     }
 
@@ -68,7 +71,10 @@ import Testing
             "protocol A: Service { func f(_ x: Capability<Extent>, _ y: RingOffer<UInt64>, _ z: RingOffer<UInt64>) }",
             "1:28", "3 capabilities"
         ),
-        ("protocol A: Service { func f(_ a: ShortText, _ b: ShortText, _ c: ShortText, _ d: ShortText) }", "1:28", "69 words"),
+        (
+            "protocol A: Service { func f(_ a: ShortText, _ b: ShortText, _ c: ShortText, _ d: ShortText) }", "1:28",
+            "69 words"
+        ),
         ("protocol A: Service { func f() -> Lease<Reading> }", "1:28", "ends with its call"),
         ("protocol A: Service { func f() -> RingOffer<UInt64> }", "1:28", "in its caller's memory"),
         ("protocol A: Service { func portal() }", "1:28", "a client's property"),
@@ -84,7 +90,10 @@ import Testing
     @Test func namesDoNotCollide() throws {
         let interfaces = try parse("protocol A: Service { func f(for: UInt8, portal: UInt8, _ self: UInt8) }")
         let text = InterfaceGenerator(interfaces: interfaces, source: "A.swift", imports: []).text
-        for line in ["`for`.append(to: &_message)", "portal.append(to: &_message)", "self.portal.call(", "f(for: _p0, portal: _p1, _p2)"] {
+        for line in [
+            "`for`.append(to: &_message)", "portal.append(to: &_message)", "self.portal.call(",
+            "f(for: _p0, portal: _p1, _p2)",
+        ] {
             #expect(text.contains(line), "\(line)")
         }
     }
@@ -102,21 +111,26 @@ import Testing
         defer { try? FileManager.default.removeItem(at: folder) }
         let old = sources.appendingPathComponent("Old.swift")
         try "protocol A: Service { func f() }".write(to: old, atomically: true, encoding: .utf8)
-        try "// mine".write(to: sources.appendingPathComponent("Mine+Generated.swift"), atomically: true, encoding: .utf8)
+        try "// mine".write(
+            to: sources.appendingPathComponent("Mine+Generated.swift"), atomically: true, encoding: .utf8)
         let generated = GeneratedInterfaces(package: folder)
         #expect(try generated.update().map(\.what) == ["wrote"])
         try FileManager.default.moveItem(at: old, to: sources.appendingPathComponent("New.swift"))
         #expect(try generated.orphans().map(\.lastPathComponent) == ["Old+Generated.swift"])
         try generated.update()
-        #expect(try FileManager.default.contentsOfDirectory(atPath: sources.path).sorted()
-            == ["Mine+Generated.swift", "New+Generated.swift", "New.swift"])
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: sources.path).sorted()
+                == ["Mine+Generated.swift", "New+Generated.swift", "New.swift"])
     }
 
     /// Whatever the file holds, an interface or an error comes out.
     @Test(arguments: 0..<50 as Range<UInt64>)
     func anyTextEnds(seed: UInt64) {
         var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
-        let pieces = ["protocol ", "A", ": Service ", "{", "}", "func ", "f", "(", ")", ",", ":", "->", "throws", "<", ">", "\"", "/*", "*/", "//", "\n", "`", "_ ", "?", "\\"]
+        let pieces = [
+            "protocol ", "A", ": Service ", "{", "}", "func ", "f", "(", ")", ",", ":", "->", "throws", "<", ">", "\"",
+            "/*", "*/", "//", "\n", "`", "_ ", "?", "\\",
+        ]
         for _ in 0..<200 {
             var text = "protocol A: Service { func f("
             for _ in 0..<20 {
@@ -134,7 +148,8 @@ import Testing
     }
 
     private var root: URL {
-        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
     }
 }
 
@@ -144,7 +159,10 @@ import Testing
         #expect(try ComponentTemplate(name: "my-first_one").module == "MyFirstOne")
     }
 
-    @Test(arguments: ["", "9lives", "a b", "../x", "root", "serial", "entente", "ABI", "self", "any", String(repeating: "a", count: 40), "é"])
+    @Test(arguments: [
+        "", "9lives", "a b", "../x", "root", "serial", "entente", "ABI", "self", "any",
+        String(repeating: "a", count: 40), "é",
+    ])
     func refusesNames(name: String) {
         let failure = #expect(throws: Failure.self) { try ComponentTemplate(name: name) }
         #expect(failure?.remedy != nil)
@@ -153,7 +171,9 @@ import Testing
     @Test func namesMayHoldAPlaceholder() throws {
         let files = try ComponentTemplate(name: "myNAME").files
         #expect(files[0].text.contains("name: \"MyNAME\"") && files[0].text.contains("name: \"myNAME\","))
-        #expect(files.contains { $0.path == "Sources/MyNAME/MyNAMEServer.swift" && $0.text.contains("struct MyNAMEServer") })
+        #expect(
+            files.contains { $0.path == "Sources/MyNAME/MyNAMEServer.swift" && $0.text.contains("struct MyNAMEServer") }
+        )
     }
 
     @Test func pathsAreQuotedForAShell() {
@@ -169,16 +189,21 @@ import Testing
     }
 
     @Test func theRepositorysProgramsAreKnown() throws {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
         let programs = try Workspace(root: root).boardPrograms()
-        for name in ["Root", "Heartbeat", "Monitor", "Pager", "Crash"] { #expect(programs.components.contains(name), "\(name)") }
+        for name in ["Root", "Heartbeat", "Monitor", "Pager", "Crash"] {
+            #expect(programs.components.contains(name), "\(name)")
+        }
         #expect(programs.guests.contains("BenchGuest"))
         for name in ["Kernel", "KernelCore", "BenchGuest"] { #expect(!programs.components.contains(name), "\(name)") }
     }
 
     @Test func packagesOfOneNameAreApart() {
         let workspace = Workspace(root: URL(fileURLWithPath: "/x"))
-        let keys = ["/a/counter", "/b/counter"].map { ComponentPackage(folder: URL(fileURLWithPath: $0), workspace: workspace).key }
+        let keys = ["/a/counter", "/b/counter"].map {
+            ComponentPackage(folder: URL(fileURLWithPath: $0), workspace: workspace).key
+        }
         #expect(Set(keys).count == 2)
     }
 
@@ -195,7 +220,8 @@ import Testing
             0000000000200118 <entente_typed_call>:
               200118:      \tret
             """
-        #expect(TypedCallCheck.length(of: "entente_hand_call", inDisassembly: text) == .init(beforeCall: 2, afterCall: 2))
+        #expect(
+            TypedCallCheck.length(of: "entente_hand_call", inDisassembly: text) == .init(beforeCall: 2, afterCall: 2))
         #expect(TypedCallCheck.length(of: "entente_typed_call", inDisassembly: text) == nil)
         #expect(TypedCallCheck.length(of: "nothing", inDisassembly: text) == nil)
     }

@@ -33,7 +33,8 @@ struct MutantTests {
     /// A property that is not set on some way is missed at the end of the body.
     @Test func aComplaintBehindABodyIsAboutWhatLeavesSomethingOut() {
         let mutants = [
-            mutant(1, "leave out x = 1", lines: 10...12, function: 1), mutant(2, "return at once", lines: 15...17, function: 2),
+            mutant(1, "leave out x = 1", lines: 10...12, function: 1),
+            mutant(2, "return at once", lines: 15...17, function: 2),
             mutant(3, "a -> b", lines: 20...22, function: 2), mutant(4, "leave out y()", lines: 40...42, function: 3),
         ]
         let text = "/copy/Sources/KernelCore/Inbox.swift:30:1: error: missing return\n"
@@ -89,7 +90,8 @@ struct MutantTests {
         let report = MutantReport(
             outcomes: [
                 (mutant(1, "a -> b", lines: 1...1), .failed(test: "t")), (mutant(2, "c -> d", lines: 1...1), .survived),
-                (mutant(3, "e -> f", lines: 1...1, file: "Sources/Supervision/PartID.swift"), .endless), (variant, .unreached),
+                (mutant(3, "e -> f", lines: 1...1, file: "Sources/Supervision/PartID.swift"), .endless),
+                (variant, .unreached),
             ], candidates: 10, equivalent: 2)
         #expect(report.text.contains("Sources/KernelCore/Inbox.swift:7: in take(_:): c -> d"))
         #expect(!report.text.contains("a -> b"))

@@ -31,7 +31,8 @@ final class RealShell {
         self.loss = loss
         terminal = Glibc.open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
         var (lock, number): (Int32, UInt32) = (0, 0)
-        guard terminal >= 0, ioctl(terminal, Self.TIOCSPTLCK, &lock) == 0, ioctl(terminal, Self.TIOCGPTN, &number) == 0 else {
+        guard terminal >= 0, ioctl(terminal, Self.TIOCSPTLCK, &lock) == 0, ioctl(terminal, Self.TIOCGPTN, &number) == 0
+        else {
             throw Failure("no pseudo-terminal: \(String(cString: strerror(errno)))")
         }
         process = try Self.start(command, at: "/dev/pts/\(number)", path)
@@ -43,8 +44,8 @@ final class RealShell {
         close(terminal)
     }
 
-    /// Starts a program in a session of its own, because a shell asks for the terminal that controls it: that is the first
-    /// one which the leader of a session opens.
+    /// Starts a program in a session of its own, because a shell asks for the terminal that controls it: that is the
+    /// first one which the leader of a session opens.
     private static func start(_ command: [String], at terminal: String, _ path: String) throws -> pid_t {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -81,7 +82,9 @@ final class RealShell {
             }
             actions = remote.heard(read()) + remote.nudge()
         }
-        throw Failure("the shell did not end in \(patience); it said last: \(String(decoding: output.suffix(200), as: UTF8.self))")
+        throw Failure(
+            "the shell did not end in \(patience); it said last: \(String(decoding: output.suffix(200), as: UTF8.self))"
+        )
     }
 
     private func type(_ bytes: [UInt8]) {

@@ -35,11 +35,13 @@ import Testing
         #expect(String(decoding: result.output, as: UTF8.self) == bytes.map { String(format: "%02x", $0) }.joined())
     }
 
-    @Test(arguments: RealShell.all, [
-        "echo \"a 'b' \\\"c\\\"\" $(echo d) `echo e`\necho two; # three\n\n",
-        "cat <<'E'\n$HOME `x` \\\nE\n", "\n\n\necho last\n\n", "echo a\\\nb", "printf '%s|' \"$#\"",
-        "for i in 1 2\ndo echo $i\ndone",
-    ])
+    @Test(
+        arguments: RealShell.all,
+        [
+            "echo \"a 'b' \\\"c\\\"\" $(echo d) `echo e`\necho two; # three\n\n",
+            "cat <<'E'\n$HOME `x` \\\nE\n", "\n\n\necho last\n\n", "echo a\\\nb", "printf '%s|' \"$#\"",
+            "for i in 1 2\ndo echo $i\ndone",
+        ])
     func scriptsDoAsTheyDoInAFile(shell: [String], script: String) throws {
         let expected = try Subprocess(shell[0], shell.dropFirst().dropLast() + ["-c", script]).output()
         let result = try RealShell(shell).run(Array(script.utf8))
@@ -56,7 +58,8 @@ import Testing
         defer { try? FileManager.default.removeItem(at: folder) }
         for name in ["sh", "stty", "cat"] {
             let file = try #require(Subprocess.find(name))
-            try FileManager.default.createSymbolicLink(atPath: folder.appendingPathComponent(name).path, withDestinationPath: file)
+            try FileManager.default.createSymbolicLink(
+                atPath: folder.appendingPathComponent(name).path, withDestinationPath: file)
         }
         if let decoder {
             let file = folder.appendingPathComponent("base64")

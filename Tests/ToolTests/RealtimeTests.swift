@@ -11,7 +11,8 @@ import Testing
         for line in [
             "[    1.0] control: control: periods 1000 missed 0 worst-ns 9", "[    1.0] debian: realtime: begins",
             "[    1.0] control: realtime: bucket 0 count 1", "[    1.0] control: realtime: bucket 390 count 7",
-            "[    1.0] control: realtime: bucket 500 count 2", "[    1.0] control: realtime: periods 10 missed 0 min 0 mean 373 max 503",
+            "[    1.0] control: realtime: bucket 500 count 2",
+            "[    1.0] control: realtime: periods 10 missed 0 min 0 mean 373 max 503",
             "[    1.0] control: realtime: p50 391 p99.9 503",
         ] { report.hear(line) }
         return report
@@ -51,7 +52,9 @@ import Testing
     /// As the plugin lays it out: magic, dropped, octaves, paths, cores.
     private func file(_ paths: [[UInt64]], core: [UInt64] = [0, 0, 0, 0, 0, 0]) -> Data {
         var words: [UInt64] = [0x3153_4549_5254_4E45, 0] + Array(repeating: 0, count: 5 * 32)
-        for path in paths + Array(repeating: [], count: 2048 - paths.count) { words += path + Array(repeating: 0, count: 71 - path.count) }
+        for path in paths + Array(repeating: [], count: 2048 - paths.count) {
+            words += path + Array(repeating: 0, count: 71 - path.count)
+        }
         words += core + Array(repeating: 0, count: 7 * 6)
         words[2 + 32 + 8] = 3
         return words.reduce(into: Data()) { data, word in withUnsafeBytes(of: word) { data.append(contentsOf: $0) } }
@@ -59,7 +62,8 @@ import Testing
 
     @Test func pathsOfSeveralRunsAreAdded() throws {
         var records = EntryRecords()
-        try records.add(file([[77, 1, 2, 600, 400, 30, 2, 0x100 | 390 << 32, 0x200 | 10 << 32], [78, 0, 1, 9000, 9000, 0, 0]]))
+        try records.add(
+            file([[77, 1, 2, 600, 400, 30, 2, 0x100 | 390 << 32, 0x200 | 10 << 32], [78, 0, 1, 9000, 9000, 0, 0]]))
         try records.add(file([[77, 1, 1, 500, 500, 20, 1, 0x300 | 500 << 32]]))
         let path = try #require(records.longestFirst.first)
         #expect(records.longestFirst.count == 1, "start-up is nobody's wait")
@@ -86,7 +90,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("generic specialization <Kernel.AArch64> of static KernelCore.Kernel.(makeReady in _54419A)(KernelCore.Ref<X>) -> ()", "Kernel.makeReady"),
+        (
+            "generic specialization <Kernel.AArch64> of static KernelCore.Kernel.(makeReady in _54419A)(KernelCore.Ref<X>) -> ()",
+            "Kernel.makeReady"
+        ),
         ("(extension in Kernel):KernelCore.Kernel.map(X) -> Y", "Kernel.map"), ("memory_zero", "memory_zero"),
     ])
     func namesAreShort(name: String, short: String) {

@@ -29,12 +29,15 @@ private struct FakeShell {
     }
 
     private func joined(_ line: String, after word: String) -> String {
-        line.components(separatedBy: word).last!.split(separator: " ").dropFirst().map { $0.replacing(";", with: "") }.joined()
+        line.components(separatedBy: word).last!.split(separator: " ").dropFirst().map { $0.replacing(";", with: "") }
+            .joined()
     }
 }
 
 @Suite struct RemoteCommandTests {
-    private func converse(_ command: String, with shell: inout FakeShell, chunk: Int) -> (output: String, status: Int32?) {
+    private func converse(_ command: String, with shell: inout FakeShell, chunk: Int) -> (
+        output: String, status: Int32?
+    ) {
         var remote = RemoteCommand(command.utf8, token: "eTOKEN")
         var wire = Array("\r\nboot message\r\nshell:/# ".utf8)
         var output: [UInt8] = []
@@ -75,7 +78,9 @@ private struct FakeShell {
         var remote = RemoteCommand(String(repeating: "x", count: 800).utf8, token: "eTOKEN")
         _ = remote.heard(Array("# ".utf8))
         func typed(after text: String) -> String {
-            remote.heard(Array(text.utf8)).map { if case .type(let bytes) = $0 { String(decoding: bytes, as: UTF8.self) } else { "" } }.joined()
+            remote.heard(Array(text.utf8)).map {
+                if case .type(let bytes) = $0 { String(decoding: bytes, as: UTF8.self) } else { "" }
+            }.joined()
         }
         #expect(typed(after: "eTOKENhello").hasPrefix("_p=;_c="))
         #expect(typed(after: "eTOKENgot0.512.").hasPrefix("_p=$_c;_c=${_c}"))

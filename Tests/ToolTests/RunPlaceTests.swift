@@ -62,7 +62,9 @@ func makeWorkspace() throws -> Workspace {
         defer { try? FileManager.default.removeItem(at: workspace.root) }
         DispatchQueue.concurrentPerform(iterations: 3) { role in
             for _ in 0..<200 {
-                if role == 0 { _ = try? RunPlace.present(in: workspace) } else {
+                if role == 0 {
+                    _ = try? RunPlace.present(in: workspace)
+                } else {
                     let name = "system\(role)"
                     #expect((try? RunPlace(name, workspace: workspace).name) == name)
                 }
@@ -88,7 +90,9 @@ func makeWorkspace() throws -> Workspace {
         try texts[0].writeWhole(to: file)
         DispatchQueue.concurrentPerform(iterations: 2) { role in
             for turn in 0..<30 {
-                if role == 0 { try? texts[turn & 1].writeWhole(to: file) } else {
+                if role == 0 {
+                    try? texts[turn & 1].writeWhole(to: file)
+                } else {
                     let seen = try? Data(contentsOf: file)
                     #expect(seen == texts[0] || seen == texts[1])
                 }
@@ -103,7 +107,9 @@ func makeWorkspace() throws -> Workspace {
     private func workspace(isElsewhere: Bool) throws -> Workspace {
         let root = try makeWorkspace().root
         let workspace = Workspace(root: root, output: isElsewhere ? root.appendingPathComponent("out") : nil)
-        for path in ["tool.lock", "runs/old.lock", "runs/build.exclusive", "runs/old.img", "programs/a.elf", "logs/a/b.log"] {
+        for path in [
+            "tool.lock", "runs/old.lock", "runs/build.exclusive", "runs/old.img", "programs/a.elf", "logs/a/b.log",
+        ] {
             let file = workspace.state.appendingPathComponent(path)
             try workspace.make(file.deletingLastPathComponent())
             try Data([1]).write(to: file)

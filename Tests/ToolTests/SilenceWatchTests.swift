@@ -10,7 +10,9 @@ import Testing
 
     init() { watch = SilenceWatch(machine: "d", log: "logs/d.log", started: start) }
 
-    private func line(_ state: String, used: Int, memory: Int = 3, wait: Int = 0, machine: String = "d", cpu: Int = 0) -> String {
+    private func line(_ state: String, used: Int, memory: Int = 3, wait: Int = 0, machine: String = "d", cpu: Int = 0)
+        -> String
+    {
         "[    1.000000] root: machine: \(machine) cpu \(cpu) \(state), used \(used) ms, exits: hypercall 1 wait \(wait) register 0 "
             + "softwareInterrupt 0 interrupt 5 memory \(memory) floatingPoint 0 monitor 4"
     }
@@ -31,14 +33,21 @@ import Testing
 
     @Test mutating func oneThatComputesIsToldFromOneThatWaits() {
         let computes = told([line("runs", used: 100)], [line("runs", used: 1200)])
-        #expect(computes.first?.hasPrefix("'d' has said nothing for 20 s: CPU 0 computes, has used 1200 ms and left its machine 9 times: 3 accesses") == true)
+        #expect(
+            computes.first?.hasPrefix(
+                "'d' has said nothing for 20 s: CPU 0 computes, has used 1200 ms and left its machine 9 times: 3 accesses"
+            ) == true)
         #expect(computes.last?.contains("console=ttyAMA0") == true)
         watch = SilenceWatch(machine: "d", log: "logs/d.log", started: start)
-        #expect(told([line("runs", used: 100, wait: 7)], [line("runs", used: 101, wait: 8)]).first?.contains("CPU 0 waits for an interrupt") == true)
+        #expect(
+            told([line("runs", used: 100, wait: 7)], [line("runs", used: 101, wait: 8)]).first?.contains(
+                "CPU 0 waits for an interrupt") == true)
     }
 
     @Test mutating func oneThatIsOffOrNeverRanIsNamed() {
-        let off = told([line("stopped", used: 100), line("stopped", used: 0, cpu: 1)], [line("stopped", used: 100), line("stopped", used: 0, cpu: 1)])
+        let off = told(
+            [line("stopped", used: 100), line("stopped", used: 0, cpu: 1)],
+            [line("stopped", used: 100), line("stopped", used: 0, cpu: 1)])
         #expect(off.first?.contains("CPU 0 is off") == true && off.first?.contains("CPU 1") == false)
         #expect(off.last?.contains("and at logs/d.log, because") == true)
         watch = SilenceWatch(machine: "d", log: "logs/d.log", started: start)

@@ -105,7 +105,8 @@ import Testing
 
     @Test func judgesReports() {
         let good = "State-vector 60 byte, depth reached 9, errors: 0\n  12 states, stored\n"
-        let violated = "pan:1: assertion violated (x==1) (at depth 3)\nState-vector 60 byte, depth reached 9, errors: 1\n"
+        let violated =
+            "pan:1: assertion violated (x==1) (at depth 3)\nState-vector 60 byte, depth reached 9, errors: 1\n"
         #expect(isAsExpected(good, expectsError: false) && !isAsExpected(good, expectsError: true))
         #expect(!isAsExpected(violated, expectsError: false) && isAsExpected(violated, expectsError: true))
         #expect(!isAsExpected("error: max search depth too small\n" + good, expectsError: false))
@@ -146,11 +147,11 @@ import Testing
 @Suite struct FormatCheckTests {
     @Test func findsLongLines() throws {
         let folder = TemporaryFolder()
-        let fits = String(repeating: "é", count: 120)
-        _ = try folder.write("A.swift", "let a = 1\n// short\n\(fits)\n\(fits)x\n")
+        let fits = "// " + String(repeating: "é", count: 117)
+        _ = try folder.write("A.swift", "let a = 1\n// short\n\(fits)\n    \(fits)\nlet b = \"\(fits)\"\n")
         let found = try FormatCheck.longLines(below: folder.url)
         #expect(found.map { $0.place?.line } == [4])
-        #expect(found.first?.problem == "the line has 121 characters, and 120 fit")
+        #expect(found.first?.problem == "the line has 124 characters, and 120 fit")
     }
 
     @Test func eachFolderIsThere() {
@@ -189,7 +190,9 @@ import Testing
     ])
     func aSuiteFailsUnlessItSaysOtherwise(report: String, status: Int, passed: Int, failed: Int) throws {
         let folder = TemporaryFolder()
-        let program = try folder.write("program", """
+        let program = try folder.write(
+            "program",
+            """
             #!/bin/bash
             while [[ $1 != --xunit-output ]]; do shift; done
             [[ -z '\(report)' ]] || echo '\(report)' >"$2"

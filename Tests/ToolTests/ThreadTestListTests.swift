@@ -1,8 +1,8 @@
 import Foundation
 import Testing
 
-/// The thread sanitizer runs the tests that `Package.swift` lists. A test with threads that is missing there would never
-/// be looked at.
+/// The thread sanitizer runs the tests that `Package.swift` lists. A test with threads that is missing there would
+/// never be looked at.
 @Suite struct ThreadTestListTests {
     private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
@@ -13,7 +13,8 @@ import Testing
         return try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { name in
             guard name.hasSuffix(".swift") else { return false }
             let text = try String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8)
-            return text.contains(/\bThread( \{|\(\) \{|\(block)|\bCoreThread\(|\bconcurrentPerform\b|\bpthread_create\b/)
+            return text.contains(
+                /\bThread( \{|\(\) \{|\(block)|\bCoreThread\(|\bconcurrentPerform\b|\bpthread_create\b/)
         }
     }
 

@@ -35,10 +35,13 @@ import Testing
     }
 
     @Test func aReasonWithoutALineIsSaidAllTheSame() {
-        #expect(told("Swift runtime failure: String index is out of bounds\n<compiler-generated>:0:0\n$eSS5\nUser.swift:0:0")
-            == "String index is out of bounds")
-        #expect(told("$e26swift_unexpectedErrorTyped1t1EO_Tg5\n<compiler-generated>:0:0\n$e1t5tryityS2iF\nUser.swift:28:51")
-            == "User.swift:28:51: 'try!' met an error")
+        #expect(
+            told(
+                "Swift runtime failure: String index is out of bounds\n<compiler-generated>:0:0\n$eSS5\nUser.swift:0:0")
+                == "String index is out of bounds")
+        #expect(
+            told("$e26swift_unexpectedErrorTyped1t1EO_Tg5\n<compiler-generated>:0:0\n$e1t5tryityS2iF\nUser.swift:28:51")
+                == "User.swift:28:51: 'try!' met an error")
     }
 
     @Test func anAddressThatMeansNothingSaysNothing() {

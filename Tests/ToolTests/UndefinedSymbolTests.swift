@@ -20,7 +20,10 @@ import Testing
         let symbols = UndefinedSymbols(linker: text)
         #expect(symbols.symbols.map(\.name) == ["__stack_chk_guard", "sinf"])
         let failure = symbols.failure(of: "User")
-        #expect(failure?.problem == "User.swift:3: the program 'User' calls 'sinf' (and 1 more: __stack_chk_guard), which nothing on the board has")
+        #expect(
+            failure?.problem
+                == "User.swift:3: the program 'User' calls 'sinf' (and 1 more: __stack_chk_guard), which nothing on the board has"
+        )
         #expect(failure?.remedy?.contains("no C library") == true)
     }
 

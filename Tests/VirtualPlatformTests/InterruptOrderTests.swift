@@ -38,16 +38,18 @@ private struct ToldPort: InterruptPort {
         var controller = busy(4, &port)
         port = ToldPort(pending: 1 << 8)
         controller.writeDistributor(0x6140, size: 8, 1, &port)
-        #expect(port.told == [
-            "disable 0 1 256", "setLevel 0 40 0", "state 0 1", "clearPending 0 1 256", "setPriority 1 40 160",
-            "setLevel 1 40 1", "clearPending 1 1 256", "setPending 1 1 256", "enable 1 1 256",
-        ])
+        #expect(
+            port.told == [
+                "disable 0 1 256", "setLevel 0 40 0", "state 0 1", "clearPending 0 1 256", "setPriority 1 40 160",
+                "setLevel 1 40 1", "clearPending 1 1 256", "setPending 1 1 256", "enable 1 1 256",
+            ])
         port = ToldPort(pending: 0)
         controller.writeDistributor(0x6140, size: 8, 3, &port)
-        #expect(port.told == [
-            "disable 1 1 256", "setLevel 1 40 0", "state 1 1", "setPriority 3 40 160", "setLevel 3 40 1",
-            "clearPending 3 1 256", "enable 3 1 256",
-        ])
+        #expect(
+            port.told == [
+                "disable 1 1 256", "setLevel 1 40 0", "state 1 1", "setPriority 3 40 160", "setLevel 3 40 1",
+                "clearPending 3 1 256", "enable 3 1 256",
+            ])
     }
 
     @Test func ofAnInterruptAtRestOnlyThePriorityMoves() {
@@ -58,9 +60,10 @@ private struct ToldPort: InterruptPort {
         port = ToldPort()
         controller.setLine(InterruptID(40), high: true, &port)
         controller.writeDistributor(0x6140, size: 8, 0, &port)
-        #expect(port.told == [
-            "setLevel 1 40 1", "setLevel 1 40 0", "state 1 1", "setPriority 0 40 0", "setLevel 0 40 1",
-        ])
+        #expect(
+            port.told == [
+                "setLevel 1 40 1", "setLevel 1 40 0", "state 1 1", "setPriority 0 40 0", "setLevel 0 40 1",
+            ])
     }
 
     @Test func aResetVirtualCPUHearsOfItsLinesBeforeItsTriggers() {
@@ -70,25 +73,28 @@ private struct ToldPort: InterruptPort {
         controller.writeDistributor(0, size: 4, 2, &port)
         port = ToldPort(pending: 0x300)
         let latched = controller.latched(at: 0, &port)
-        #expect(port.told == [
-            "state 0 0", "setLevel 0 40 0", "setLevel 0 41 0", "state 0 1", "state 0 2", "state 0 3",
-        ])
+        #expect(
+            port.told == [
+                "state 0 0", "setLevel 0 40 0", "setLevel 0 41 0", "state 0 1", "state 0 2", "state 0 3",
+            ])
         port.told = []
         controller.restore(0, latched, &port)
-        #expect(port.told == [
-            "setEdge 0 0 65535", "setPending 0 0 768", "setLevel 0 40 1", "setLevel 0 41 1", "setEdge 0 1 256",
-            "setPriority 0 40 160", "setPending 0 1 768", "enable 0 1 256", "setEdge 0 2 0", "setPending 0 2 768",
-            "setEdge 0 3 0", "setPending 0 3 768", "setForwarding 0 0 1",
-        ])
+        #expect(
+            port.told == [
+                "setEdge 0 0 65535", "setPending 0 0 768", "setLevel 0 40 1", "setLevel 0 41 1", "setEdge 0 1 256",
+                "setPriority 0 40 160", "setPending 0 1 768", "enable 0 1 256", "setEdge 0 2 0", "setPending 0 2 768",
+                "setEdge 0 3 0", "setPending 0 3 768", "setForwarding 0 0 1",
+            ])
         // The other one keeps none of the shared interrupts.
         port.told = []
         let none = controller.latched(at: 1, &port)
         #expect(none.words[0] == 0x300 && none.words[1] == 0 && none.words[2] == 0 && none.words[3] == 0)
         controller.restore(1, LatchedInterrupts(), &port)
-        #expect(port.told == [
-            "state 1 0", "setEdge 1 0 65535", "setEdge 1 1 256", "setEdge 1 2 0", "setEdge 1 3 0",
-            "setForwarding 1 0 1",
-        ])
+        #expect(
+            port.told == [
+                "state 1 0", "setEdge 1 0 65535", "setEdge 1 1 256", "setEdge 1 2 0", "setEdge 1 3 0",
+                "setForwarding 1 0 1",
+            ])
     }
 
     /// A timer may have been pending because of its line, which is low behind the reset.
@@ -129,10 +135,11 @@ private struct ToldPort: InterruptPort {
         controller.writeDistributor(0x304, size: 4, 0x001, &port)
         controller.writeDistributor(0x104, size: 4, 0x101, &port)
         controller.writeDistributor(0x184, size: 4, 0x301, &port)
-        #expect(port.told == [
-            "setPending 0 1 1", "setPending 2 1 256", "clearPending 2 1 256", "setActive 0 1 1", "enable 0 1 1",
-            "enable 2 1 256", "disable 0 1 1", "disable 2 1 256",
-        ])
+        #expect(
+            port.told == [
+                "setPending 0 1 1", "setPending 2 1 256", "clearPending 2 1 256", "setActive 0 1 1", "enable 0 1 1",
+                "enable 2 1 256", "disable 0 1 1", "disable 2 1 256",
+            ])
         port = ToldPort()
         controller.writeDistributor(0x384, size: 4, 0x101, &port)
         #expect(port.told == ["clearActive 0 1 257", "clearActive 1 1 257", "clearActive 2 1 257"])

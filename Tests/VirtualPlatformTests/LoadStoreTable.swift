@@ -121,8 +121,10 @@ extension LoadStoreRow {
     }
 
     static var literals: [LoadStoreRow] {
-        [("00", false, 4, false), ("01", false, 8, false), ("10", false, 4, true), ("00", true, 4, false),
-            ("01", true, 8, false), ("10", true, 16, false)].map { size, isVector, bytes, isSigned in
+        [
+            ("00", false, 4, false), ("01", false, 8, false), ("10", false, 4, true), ("00", true, 4, false),
+            ("01", true, 8, false), ("10", true, 16, false),
+        ].map { size, isVector, bytes, isSigned in
             let pattern = "\(size) 011 \(isVector ? 1 : 0) 00 iiiiiiiiiiiiiiiiiii ttttt"
             return LoadStoreRow("ldr literal \(size) \(isVector)", pattern) {
                 LoadStore(

@@ -70,9 +70,10 @@ import Testing
     }
 
     /// Other instructions, and accesses that no device answers.
-    @Test(arguments: [
-        0xD503_201F, 0x885F_7C20, 0xC87F_0820, 0x88DF_FC20, 0x889F_FC20, 0xB820_0041, 0xF8A0_8041, 0x88A0_7C41,
-        0xF980_0020, 0xF880_0020, 0xD800_0000, 0x6900_0820, 0xD920_0820, 0xF820_0420, 0x0000_0000, 0xFFFF_FFFF,
-    ] as [UInt32])
+    @Test(
+        arguments: [
+            0xD503_201F, 0x885F_7C20, 0xC87F_0820, 0x88DF_FC20, 0x889F_FC20, 0xB820_0041, 0xF8A0_8041, 0x88A0_7C41,
+            0xF980_0020, 0xF880_0020, 0xD800_0000, 0x6900_0820, 0xD920_0820, 0xF820_0420, 0x0000_0000, 0xFFFF_FFFF,
+        ] as [UInt32])
     func othersAreNot(word: UInt32) { #expect(LoadStore(word) == nil) }
 }

@@ -53,7 +53,9 @@ import Testing
     /// As the same steps on the bare emulator gave it.
     @Test func theAlarmIsALevel() {
         var bench = Bench()
-        func state() -> [UInt64?] { [bench.load(Register.mask), bench.load(Register.raw), bench.load(Register.masked)] }
+        func state() -> [UInt64?] {
+            [bench.load(Register.mask), bench.load(Register.raw), bench.load(Register.masked)]
+        }
         bench.store(Register.mask, 0xFFFF_FFFF)
         #expect(state() == [1, 0, 0] && !isHigh(bench))
         bench.store(Register.match, 1_700_000_000)

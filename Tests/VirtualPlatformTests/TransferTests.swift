@@ -211,8 +211,9 @@ private enum Manual {
             #expect(first(fault, 0x0800_0420) == nil)
         }
         // Another address of the same page would be the guest's to choose.
-        #expect(try pair(at: 0x7000_0400).physicalAddress(
-            faultAddress: 0x7000_0420, physicalAddress: 0x0800_0420, isWrite: true) == nil)
+        #expect(
+            try pair(at: 0x7000_0400).physicalAddress(
+                faultAddress: 0x7000_0420, physicalAddress: 0x0800_0420, isWrite: true) == nil)
     }
 
     @Test func anAccessThatLeavesThePageIsRefused() throws {

@@ -191,10 +191,11 @@ import Testing
         #expect(bench.load(MachinePanic.register + 1, size: 1) == 0 && bench.load(MachinePanic.register + 2) == nil)
     }
 
-    @Test(arguments: [
-        (0, []), (1, [.panicked]), (2, [.crashLoaded]), (3, [.panicked, .crashLoaded]), (0xFC, []),
-        (0x101, [.panicked]), (.max, [.panicked, .crashLoaded]),
-    ] as [(UInt64, [MachineFailure])])
+    @Test(
+        arguments: [
+            (0, []), (1, [.panicked]), (2, [.crashLoaded]), (3, [.panicked, .crashLoaded]), (0xFC, []),
+            (0x101, [.panicked]), (.max, [.panicked, .crashLoaded]),
+        ] as [(UInt64, [MachineFailure])])
     func eventsAreReported(value: UInt64, failures: [MachineFailure]) {
         var bench = Bench()
         bench.store(MachinePanic.register, value)

@@ -2,8 +2,9 @@ import GuestHardware
 import GuestSupport
 import HostileSupport
 
-/// Executes garbage; after some rounds with the exception vectors in the garbage too, from where nothing comes back. Until then the words
-/// that would cut the way back are left out: `HostileRegisters` writes all registers, one at a time.
+/// Executes garbage; after some rounds with the exception vectors in the garbage too, from where nothing comes back.
+/// Until then the words that would cut the way back are left out: `HostileRegisters` writes all registers, one at a
+/// time.
 @c(guest_main)
 public func guestMain() {
     let roundsWithVectors: UInt64 = 20
@@ -42,7 +43,8 @@ private func fillBuffer(_ random: inout Random, sparing: Bool = true) {
     guest_publish_code(code, UInt64(GUEST_CODE_SIZE))
 }
 
-/// Whether this is a write to what an attempt needs to end: the vectors, the MMU that is off, and the way of the timer's interrupt.
+/// Whether this is a write to what an attempt needs to end: the vectors, the MMU that is off, and the way of the
+/// timer's interrupt.
 private func cutsTheWayBack(_ word: UInt32) -> Bool {
     switch word & 0xFFFF_FFE0 {
     case 0xD518_1000, 0xD518_C000: true  // SCTLR_EL1, VBAR_EL1

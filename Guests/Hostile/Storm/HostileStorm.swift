@@ -3,8 +3,8 @@ import GuestSupport
 import HostileSupport
 
 /// Floods its own processor with interrupts: all software interrupts at once, nested as deep as priorities allow: four
-/// times as many as there are list registers, and a timer that fires without pause. Says how many of the software interrupts never
-/// came.
+/// times as many as there are list registers, and a timer that fires without pause. Says how many of the software
+/// interrupts never came.
 @c(guest_main)
 public func guestMain() {
     forever("storm") { _, random in

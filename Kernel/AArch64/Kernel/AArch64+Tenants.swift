@@ -218,7 +218,6 @@ extension AArch64 {
 
     // MARK: Floating point
 
-
     static func saveFloatingPoint(_ context: Ref<ExecutionContext>) {
         setFloatingPointTrap(false)
         barrier_isb()

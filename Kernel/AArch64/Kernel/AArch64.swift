@@ -106,12 +106,14 @@ enum HypervisorControl {
     /// then.
     static let virtualError: UInt64 = 1 << 8  // VSE
 
-    static let guest = virtualMemory | setWayInvalidates | routeInterrupts | forceBroadcast | barriersInnerShareable
+    static let guest =
+        virtualMemory | setWayInvalidates | routeInterrupts | forceBroadcast | barriersInnerShareable
         | trapWaitForInterrupt | trapIdentification | trapSecureMonitorCall | trapImplementationDefined
         | trapAuxiliaryControl | trapSetWay | is64Bit | trapLimitedOrdering | trapErrorRecords
 
     /// DC makes memory Normal write-back without a stage 1; TGE routes every exception of EL0 here.
-    static let component = virtualMemory | setWayInvalidates | routeInterrupts | forceBroadcast
+    static let component =
+        virtualMemory | setWayInvalidates | routeInterrupts | forceBroadcast
         | barriersInnerShareable | defaultCacheable | trapSecureMonitorCall | trapImplementationDefined
         | trapGeneralExceptions | is64Bit
 }

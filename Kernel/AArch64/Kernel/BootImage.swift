@@ -17,7 +17,9 @@ enum BootImage {
     }
 
     static func check() {
-        if header.pointee.magic != ImageHeader.magic { panic("no image behind the kernel: magic", header.pointee.magic) }
+        if header.pointee.magic != ImageHeader.magic {
+            panic("no image behind the kernel: magic", header.pointee.magic)
+        }
         if header.pointee.version != ImageHeader.version { panic("image version", header.pointee.version) }
         let cores = header.pointee.board.coreCount
         if cores == 0 || cores > UInt64(CoreID.maximum) { panic("number of cores", cores) }

@@ -21,8 +21,8 @@ private enum ExceptionClass {
     static let dataAbort: UInt64 = 0x24
 }
 
-/// A synchronous exception of the tenant that ran on this core. The fast paths, or a jump to the general one: no call, and
-/// so no stack frame.
+/// A synchronous exception of the tenant that ran on this core. The fast paths, or a jump to the general one: no call,
+/// and so no stack frame.
 @c(kernel_synchronous)
 func kernelSynchronous(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     let core = Ref<Core>(at: PhysicalAddress(coreAddress))
@@ -190,10 +190,11 @@ private func componentFault(_ core: Ref<Core>, _ context: Ref<ExecutionContext>,
         return EntenteKernel.floatingPointTrap(core, context)
     }
     // FAR_EL2 belongs to this exception only in these classes; else it is some other tenant's.
-    let hasAddress = switch syndrome >> 26 {
-    case ExceptionClass.instructionAbort, ExceptionClass.misalignedPC, ExceptionClass.dataAbort: true
-    default: false
-    }
+    let hasAddress =
+        switch syndrome >> 26 {
+        case ExceptionClass.instructionAbort, ExceptionClass.misalignedPC, ExceptionClass.dataAbort: true
+        default: false
+        }
     EntenteKernel.exit(
         core, context,
         Message(

@@ -26,7 +26,8 @@ enum IdentificationRegisters {
         switch op2 {
         case 0:
             let value = read_ID_AA64PFR0_EL1()
-            // EL0, FP, AdvSIMD, DIT, CSV3 as they are; EL1 in AArch64 only; GICv3 system registers; CSV2 without scxtnum.
+            // EL0, FP, AdvSIMD, DIT, CSV3 as they are; EL1 in AArch64 only; GICv3 system registers; CSV2 without
+            // scxtnum.
             let speculation = min(value >> 56 & 15, 1) << 56
             return keep(value, field(0) | field(16) | field(20) | field(48) | field(60)) | 1 << 4 | 1 << 24
                 | speculation

@@ -24,7 +24,8 @@ enum PhysicalInterrupts {
     static func handleOne(_ core: Ref<Core>) -> Bool {
         let number = UInt32(truncatingIfNeeded: read_ICC_IAR1_EL1() & 0xFF_FFFF)
         if number >= 1020 { return false }
-        // What is read because of it is not older than it: another interrupt that comes before the acknowledgement is one with this.
+        // What is read because of it is not older than it: another interrupt that comes before the acknowledgement is
+        // one with this.
         barrier_dsb_sy()
         write_ICC_EOIR1_EL1(UInt64(number))
         switch number {

@@ -33,7 +33,8 @@ enum RootTenant {
         size: UInt64 = 0, rights: Rights = .all, isDevice: Bool = false
     ) {
         EntenteKernel.install(
-            CapabilityValue(kind: kind, rights: rights, isDevice: isDevice, object: object, word: size), in: table, slot)
+            CapabilityValue(kind: kind, rights: rights, isDevice: isDevice, object: object, word: size), in: table, slot
+        )
     }
 
     private static func installExtents(_ table: Ref<CapabilityTable>) {
@@ -171,8 +172,8 @@ private struct BootMemory {
         return thread
     }
 
-    /// The rest is root's to turn into objects: the large piece from a multiple of 2 MiB on, what lies before that, and the
-    /// other pieces.
+    /// The rest is root's to turn into objects: the large piece from a multiple of 2 MiB on, what lies before that, and
+    /// the other pieces.
     mutating func installRegions(_ table: Ref<CapabilityTable>) {
         let regions = take(Page.size)
         let large: UInt64 = 1 << 21
@@ -183,7 +184,8 @@ private struct BootMemory {
             let region = Ref<Region>(at: regions + count &* Region.size)
             EntenteKernel.initialiseAtStart(region, from: PhysicalAddress(base), to: PhysicalAddress(limit))
             EntenteKernel.install(
-                CapabilityValue(kind: .region, rights: .all, isDevice: false, object: region.address, word: 0), in: table,
+                CapabilityValue(kind: .region, rights: .all, isDevice: false, object: region.address, word: 0),
+                in: table,
                 InitialSlot.firstRegion &+ UInt32(count))
             count &+= 1
         }

@@ -2,8 +2,8 @@ import Yams
 
 /// Grades the harm that the failure of a part does to people, as an automotive safety integrity level of ISO 26262.
 ///
-/// `QM` is for parts without a safety requirement. The names are those of ISO 26262 because the report speaks of freedom
-/// from interference in its terms. Numbers would not say in which direction they count.
+/// `QM` is for parts without a safety requirement. The names are those of ISO 26262 because the report speaks of
+/// freedom from interference in its terms. Numbers would not say in which direction they count.
 public enum Criticality: Int, CaseIterable, Comparable, Sendable {
     case qm, a, b, c, d
 

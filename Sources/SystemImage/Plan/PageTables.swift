@@ -34,7 +34,8 @@ extension PlanBuilder {
     func pageTables(of space: Plan.NodeID) -> UInt64 {
         var count = PageTableCount()
         for edge in plan.edges {
-            guard case .map(let extent, let target, let address, let offset, let size, _, _) = edge.action, target == space
+            guard case .map(let extent, let target, let address, let offset, let size, _, _) = edge.action,
+                target == space
             else { continue }
             count.add(MappedRange(address: address, size: size, residue: residue(of: extent, offset)))
         }

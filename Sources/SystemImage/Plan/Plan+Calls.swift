@@ -1,7 +1,7 @@
 import ABI
 
-// Who may call whom (`uses`), and the memory for rings between the two (`shared`). The portal and the memory outlive both:
-// a server's next life is called through the same portal, and neither end can take the memory from the other.
+// Who may call whom (`uses`), and the memory for rings between the two (`shared`). The portal and the memory outlive
+// both: a server's next life is called through the same portal, and neither end can take the memory from the other.
 extension PlanBuilder {
     mutating func addCalls(_ index: Int) throws(Failure) {
         var windows: [Int: NamedResource] = [:]
@@ -47,7 +47,8 @@ extension PlanBuilder {
         add(.map(extent, space: space, address: address, offset: 0, size: size, .readWrite), .ring, of: index)
         add(
             .map(
-                extent, space: space, address: address + size, offset: size, size: ComponentLayout.livesSize, .read), .ring,
+                extent, space: space, address: address + size, offset: size, size: ComponentLayout.livesSize, .read),
+            .ring,
             of: index)
         return address
     }

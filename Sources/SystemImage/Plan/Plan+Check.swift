@@ -9,7 +9,8 @@ extension Plan {
     }
 
     private var nameFaults: [String] {
-        Dictionary(grouping: nodes, by: \.name).filter { $0.value.count > 1 }.map { "two nodes are named \($0.key)" }.sorted()
+        Dictionary(grouping: nodes, by: \.name).filter { $0.value.count > 1 }.map { "two nodes are named \($0.key)" }
+            .sorted()
     }
 
     /// Each of root's slots holds one thing.
@@ -18,7 +19,9 @@ extension Plan {
         var faults: [String] = []
         func take(_ slot: UInt32, _ what: String) {
             if slot == 0 || slot >= firstUnusedSlot { faults.append("\(what) has slot \(slot) of root's table") }
-            if let other = holders.updateValue(what, forKey: slot) { faults.append("\(what) and \(other) share slot \(slot)") }
+            if let other = holders.updateValue(what, forKey: slot) {
+                faults.append("\(what) and \(other) share slot \(slot)")
+            }
         }
         for node in nodes { take(node.slot, node.name) }
         for edge in edges {
@@ -35,7 +38,8 @@ extension Plan {
             edge.action.nodes.compactMap { id in
                 let node = nodes[id]
                 if node.lasts || node.owner == edge.owner || node.owner == edge.peer { return nil }
-                return "an edge of \(name(of: edge.owner)) (\(edge.feature.rawValue)) touches \(node.name), which may die before it"
+                return
+                    "an edge of \(name(of: edge.owner)) (\(edge.feature.rawValue)) touches \(node.name), which may die before it"
             }
         }
     }
@@ -46,8 +50,12 @@ extension Plan {
         return edges.compactMap { edge in
             guard case .capability(let source, let table, let slot, _, _, _) = edge.action else { return nil }
             let limit = nodes[table].isGiven ? UInt64(firstUnusedSlot) : nodes[table].parameter
-            guard slot > 0, UInt64(slot) < limit else { return "\(nodes[source].name) goes to slot \(slot) of \(nodes[table].name)" }
-            guard filled[table, default: []].insert(slot).inserted else { return "slot \(slot) of \(nodes[table].name) is filled twice" }
+            guard slot > 0, UInt64(slot) < limit else {
+                return "\(nodes[source].name) goes to slot \(slot) of \(nodes[table].name)"
+            }
+            guard filled[table, default: []].insert(slot).inserted else {
+                return "slot \(slot) of \(nodes[table].name) is filled twice"
+            }
             return nil
         }
     }
@@ -57,13 +65,17 @@ extension Plan {
         var ranges: [NodeID: [Range<UInt64>]] = [:]
         var faults: [String] = []
         for edge in edges {
-            guard case .map(let extent, let space, let address, let offset, let size, _, _) = edge.action else { continue }
+            guard case .map(let extent, let space, let address, let offset, let size, _, _) = edge.action else {
+                continue
+            }
             let what = "the mapping of \(nodes[extent].name) at \(hex(address))"
             if size == 0 || (address | offset | size) & 4095 != 0 || address + size > ComponentLayout.end {
                 faults.append("\(what) has an impossible place")
                 continue
             }
-            if !nodes[extent].isGiven, offset + size > nodes[extent].parameter { faults.append("\(what) is beyond its memory") }
+            if !nodes[extent].isGiven, offset + size > nodes[extent].parameter {
+                faults.append("\(what) is beyond its memory")
+            }
             ranges[space, default: []].append(address..<address + size)
         }
         for (space, ranges) in ranges {
@@ -78,7 +90,9 @@ extension Plan {
     private func contentFaults(_ imageSize: UInt64) -> [String] {
         edges.compactMap { edge in
             guard case .contents(let extent, let offset, let image, let size) = edge.action else { return nil }
-            let fits = image + size <= imageSize && offset + size.aligned(to: 64) <= nodes[extent].parameter && offset & 4095 == 0
+            let fits =
+                image + size <= imageSize && offset + size.aligned(to: 64) <= nodes[extent].parameter
+                && offset & 4095 == 0
             return fits ? nil : "the contents of \(nodes[extent].name) at \(hex(offset)) do not fit"
         }
     }

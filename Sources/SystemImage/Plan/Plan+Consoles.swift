@@ -10,7 +10,8 @@ extension PlanBuilder {
         let size = 2 * ConsoleRing.size
         let parts = plan.tenants[index].parts
         add(
-            .map(parts.console, space: parts.space, address: ComponentLayout.console, offset: 0, size: size, .readWrite),
+            .map(
+                parts.console, space: parts.space, address: ComponentLayout.console, offset: 0, size: size, .readWrite),
             .console, of: index)
         if index == driver {
             addPort()
@@ -37,7 +38,8 @@ extension PlanBuilder {
         let address = address(of: driver, size: size)
         let slot = slot(of: driver)
         add(
-            .map(console, space: parts.space, address: address, offset: 0, size: size, .readWrite), .console, of: driver)
+            .map(console, space: parts.space, address: address, offset: 0, size: size, .readWrite), .console, of: driver
+        )
         add(
             .capability(
                 notification, table: parts.table, slot: slot, .write,
@@ -45,7 +47,8 @@ extension PlanBuilder {
             with: client == .system ? nil : client)
         add(
             NamedResource(
-                name: name, kind: .consoleClient, slot: slot, address: address, size: size, number: channel), of: driver)
+                name: name, kind: .consoleClient, slot: slot, address: address, size: size, number: channel), of: driver
+        )
     }
 
     /// The board's serial port, and the driver's clock: a notification that only its timer raises.

@@ -16,7 +16,9 @@ extension PlanBuilder {
 
     /// No page of registers and no interrupt has two drivers.
     func checkDevices() throws(Failure) {
-        var (pages, interrupts): ([UInt64: String], [UInt64: String]) = ([:], [board.serialInterrupt: "the console driver"])
+        var (pages, interrupts): ([UInt64: String], [UInt64: String]) = (
+            [:], [board.serialInterrupt: "the console driver"]
+        )
         for tenant in tenants {
             for device in tenant.devices {
                 for page in device.registers.base >> 12...(device.registers.base + device.registers.size - 1) >> 12 {
@@ -42,7 +44,8 @@ extension PlanBuilder {
         let address = address(of: index, size: size)
         add(
             .map(
-                root.devices, space: plan.tenants[index].parts.space, address: address, offset: base - board.devices.base,
+                root.devices, space: plan.tenants[index].parts.space, address: address,
+                offset: base - board.devices.base,
                 size: size, .readWrite), .device, of: index)
         add(NamedResource(name: name, kind: .registers, address: address + inset, size: range.size), of: index)
     }
@@ -63,7 +66,8 @@ extension PlanBuilder {
         let address = address(of: index, size: memory.size)
         add(
             .map(
-                extent, space: plan.tenants[index].parts.space, address: address, offset: 0, size: memory.size, .readWrite),
+                extent, space: plan.tenants[index].parts.space, address: address, offset: 0, size: memory.size,
+                .readWrite),
             .dma, of: index)
         usage[index].dma.append((extent, plan.tenants[index].resources.count))
         add(NamedResource(name: memory.name, kind: .dmaMemory, address: address, size: memory.size), of: index)

@@ -1,8 +1,8 @@
 import ABI
 import Foundation
 
-// Machines: a space of its own, virtual CPUs whose exits are calls of the monitor's threads, RAM that outlives it, and the
-// doorbell by which it wakes its peer (`event-peer`).
+// Machines: a space of its own, virtual CPUs whose exits are calls of the monitor's threads, RAM that outlives it, and
+// the doorbell by which it wakes its peer (`event-peer`).
 extension PlanBuilder {
     mutating func addMachine(_ index: Int) {
         guard let machine = tenants[index].machine else { return }
@@ -44,7 +44,8 @@ extension PlanBuilder {
         usage[index].clock = address
         add(
             .map(
-                root.devices, space: plan.tenants[index].parts.space, address: address, offset: clock.base - board.devices.base,
+                root.devices, space: plan.tenants[index].parts.space, address: address,
+                offset: clock.base - board.devices.base,
                 size: clock.size, .read), .machine, of: index)
     }
 
@@ -61,7 +62,8 @@ extension PlanBuilder {
             guard size > 0 else { continue }
             add(
                 .map(
-                    root.image, space: plan.tenants[index].parts.space, address: address, offset: image, size: size, .read),
+                    root.image, space: plan.tenants[index].parts.space, address: address, offset: image, size: size,
+                    .read),
                 .machine, of: index)
         }
     }
@@ -93,7 +95,8 @@ extension PlanBuilder {
     /// The doorbell by which a machine wakes its peer, and the interrupt that the peer gets.
     mutating func addEvents(_ index: Int) {
         guard let name = tenants[index].machine?.eventPeer,
-            let peer = tenants.firstIndex(where: { $0.name == name }), let space = plan.tenants[index].parts.machineSpace,
+            let peer = tenants.firstIndex(where: { $0.name == name }),
+            let space = plan.tenants[index].parts.machineSpace,
             let target = plan.tenants[peer].parts.virtualCPUs.first
         else { return }
         let line = add(.notification, "event", of: index, lasts: true)

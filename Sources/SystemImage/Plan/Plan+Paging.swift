@@ -1,8 +1,8 @@
 import ABI
 import Foundation
 
-// Components whose file another component, their pager, brings into memory page by page. The pager's portal is the client's
-// fault portal; the pager has the client's space, its file, and its own memory as an extent.
+// Components whose file another component, their pager, brings into memory page by page. The pager's portal is the
+// client's fault portal; the pager has the client's space, its file, and its own memory as an extent.
 extension PlanBuilder {
     private func pager(of index: Int) -> Int? {
         guard let name = tenants[index].paged?.pager else { return nil }
@@ -31,7 +31,8 @@ extension PlanBuilder {
                 size: tenants[index].heapSize), .paging, of: index)
         add(
             NamedResource(
-                name: "frames", kind: .frames, slot: frames, address: ComponentLayout.heap, size: tenants[index].heapSize,
+                name: "frames", kind: .frames, slot: frames, address: ComponentLayout.heap,
+                size: tenants[index].heapSize,
                 number: UInt64(slot(of: index, count: UInt32(Paging.maximumFrames))), detail: count), of: index)
         for (number, client) in clients.enumerated() { addClient(client, number, of: index) }
     }
@@ -62,7 +63,9 @@ extension PlanBuilder {
         let size = UInt64(file.count).aligned(to: 4096)
         let address = address(of: pager, size: size, residue: (imageResidue + image) % (1 << 21))
         let slot = slot(of: pager)
-        add(.map(root.image, space: parts.space, address: address, offset: image, size: size, .read), .paging, of: pager)
+        add(
+            .map(root.image, space: parts.space, address: address, offset: image, size: size, .read), .paging, of: pager
+        )
         add(
             .capability(plan.tenants[client].parts.space, table: parts.table, slot: slot, .write), .paging, of: pager,
             with: client)

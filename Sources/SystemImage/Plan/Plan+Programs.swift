@@ -15,7 +15,8 @@ extension PlanBuilder {
         plan.tenants.append(
             TenantPlan(
                 name: tenant.name, kind: tenant.kind, priority: tenant.priority, core: tenant.core,
-                cores: (0..<threadCount).map { core($0, of: index) }, allowance: tenant.allowance, restart: tenant.restart,
+                cores: (0..<threadCount).map { core($0, of: index) }, allowance: tenant.allowance,
+                restart: tenant.restart,
                 parent: groups.firstIndex { $0.members.contains(tenant.name) }))
         var parts = TenantPlan.Parts()
         parts.pages = add(.region, "pages", of: index, lasts: true)
@@ -75,7 +76,9 @@ extension PlanBuilder {
             let rights = Rights(rawValue: segment.rights)
             guard rights.contains(.write) else {
                 add(
-                    .map(root.image, space: parts.space, address: segment.address, offset: image, size: segment.memorySize, rights),
+                    .map(
+                        root.image, space: parts.space, address: segment.address, offset: image,
+                        size: segment.memorySize, rights),
                     .program, of: index)
                 continue
             }
@@ -102,14 +105,16 @@ extension PlanBuilder {
         }
         let portal = number == 0 ? addFaultPortal(index) : 0
         add(
-            .configure(thread, space: parts.space, table: parts.table, portal: portal, time: time, core: core), .program,
+            .configure(thread, space: parts.space, table: parts.table, portal: portal, time: time, core: core),
+            .program,
             of: index)
         add(.stopped(thread, root.notification, bits: SupervisorEvent.death), .supervision, of: index)
         let stack = plan.nodes[thread].stack
         _ = privateMemory(of: index, at: stack.base, size: stack.size, .readWrite, .program)
         add(.registers(thread, first: 0, UInt64(number), UInt64(core)), .program, of: index)
         add(
-            .registers(thread, first: RegisterNumber.stackPointer, stack.base + stack.size, tenant.program.entry), .program,
+            .registers(thread, first: RegisterNumber.stackPointer, stack.base + stack.size, tenant.program.entry),
+            .program,
             of: index)
         add(.start(thread), .program, of: index)
     }

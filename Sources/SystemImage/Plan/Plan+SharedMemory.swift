@@ -1,8 +1,8 @@
 import ABI
 
-// Memory that two tenants share, each a machine or a component (`shared-memory`). Each life of either end gets a mapping
-// of its own, and no capability of the memory, so that neither end can take it from the other. A bell leads from each end
-// to the other.
+// Memory that two tenants share, each a machine or a component (`shared-memory`). Each life of either end gets a
+// mapping of its own, and no capability of the memory, so that neither end can take it from the other. A bell leads
+// from each end to the other.
 extension PlanBuilder {
     mutating func addSharedMemory() throws(Failure) {
         for (number, region) in sharedMemory.enumerated() {
@@ -50,7 +50,8 @@ extension PlanBuilder {
             : SharedRegions.machineAddress(number)
         add(
             .map(
-                extent, space: parts.machineSpace ?? parts.space, address: address, offset: 0, size: region.size, .readWrite),
+                extent, space: parts.machineSpace ?? parts.space, address: address, offset: 0, size: region.size,
+                .readWrite),
             .sharedMemory, of: end)
         return address
     }
@@ -69,10 +70,11 @@ extension PlanBuilder {
         let bits = line == nil ? event(number) : 1
         if let space = plan.tenants[end].parts.machineSpace {
             usage[end].doorbells |= 1 << UInt64(number)
-            // The monitor may have used up the doorbells of its machine's space; so it is bound to its peer in any case,
-            // and the machine goes without.
+            // The monitor may have used up the doorbells of its machine's space; so it is bound to its peer in any
+            // case, and the machine goes without.
             add(
-                .doorbell(space: space, address: SharedRegions.doorbell(number), target, bits: bits), .sharedMemory, of: end,
+                .doorbell(space: space, address: SharedRegions.doorbell(number), target, bits: bits), .sharedMemory,
+                of: end,
                 with: peer)
             return 0
         }

@@ -34,8 +34,8 @@ public struct Plan: Sendable {
         public var lasts: Bool
         /// The kernel makes it before root runs; root finds it in this slot.
         public var isGiven = false
-        /// As `create` takes it: bytes of an extent or a region, slots of a table, page tables of a space; the INTID of an
-        /// interrupt.
+        /// As `create` takes it: bytes of an extent or a region, slots of a table, page tables of a space; the INTID of
+        /// an interrupt.
         public var parameter: UInt64 = 0
         /// Of an extent: a power of two.
         public var alignment: UInt64 = 4096

@@ -57,7 +57,8 @@ extension PlanBuilder {
 extension Resource {
     init(_ resource: NamedResource) {
         self.init(
-            name: InlineArray(text: resource.name), kind: resource.kind, slot: UInt64(resource.slot), address: resource.address,
+            name: InlineArray(text: resource.name), kind: resource.kind, slot: UInt64(resource.slot),
+            address: resource.address,
             size: resource.size, number: resource.number, detail: resource.detail)
     }
 }

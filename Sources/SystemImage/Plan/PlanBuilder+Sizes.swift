@@ -26,7 +26,9 @@ extension PlanBuilder {
             defer { next += 1 }
             return next
         }
-        for id in plan.nodes.indices where plan.nodes[id].lasts && !plan.nodes[id].isGiven { plan.nodes[id].slot = take() }
+        for id in plan.nodes.indices where plan.nodes[id].lasts && !plan.nodes[id].isGiven {
+            plan.nodes[id].slot = take()
+        }
         assignMappings(of: .system, take)
         for index in tenants.indices {
             let first = next

@@ -79,10 +79,13 @@ struct PlanBuilder {
         return add(
             Plan.Node(
                 name: "\(tenants[tenant].name)/\(name)", kind: kind, owner: .tenant(tenant), lasts: lasts,
-                parameter: parameter, alignment: alignment, region: lasts ? nil : isPages ? parts.pages : parts.objects))
+                parameter: parameter, alignment: alignment, region: lasts ? nil : isPages ? parts.pages : parts.objects)
+        )
     }
 
-    mutating func add(_ action: Plan.Action, _ feature: Plan.Feature, of owner: Plan.Owner, with peer: Plan.Owner? = nil) {
+    mutating func add(
+        _ action: Plan.Action, _ feature: Plan.Feature, of owner: Plan.Owner, with peer: Plan.Owner? = nil
+    ) {
         plan.edges.append(Plan.Edge(owner: owner, peer: peer == owner ? nil : peer, feature: feature, action: action))
     }
 

@@ -14,8 +14,10 @@ struct PlanRecords {
             nodes: PlanTable(count: 0, offset: 0), lastingNodes: UInt64(records.lastingNodes),
             edges: PlanTable(count: 0, offset: 0), systemEdges: UInt64(records.systemEdges),
             firstSharedEdge: UInt64(records.firstSharedEdge), tenants: PlanTable(count: 0, offset: 0),
-            groups: PlanTable(count: 0, offset: 0), rootSlots: UInt64(plan.firstUnusedSlot + RootTable.spare + furtherRootSlots),
-            firstUnusedSlot: UInt64(plan.firstUnusedSlot), imageResidue: imageResidue, onFailure: plan.onFailure.rawValue)
+            groups: PlanTable(count: 0, offset: 0),
+            rootSlots: UInt64(plan.firstUnusedSlot + RootTable.spare + furtherRootSlots),
+            firstUnusedSlot: UInt64(plan.firstUnusedSlot), imageResidue: imageResidue,
+            onFailure: plan.onFailure.rawValue)
         header.nodes = append(records.nodes.map { PlanNode(plan.nodes[$0], in: plan) }, at: offset)
         header.edges = append(records.edges.map { PlanEdge(plan.edges[$0], in: plan) }, at: offset)
         header.tenants = append(
@@ -82,7 +84,8 @@ extension PlanNode {
     fileprivate init(_ node: Plan.Node, in plan: Plan) {
         func slot(_ node: Plan.NodeID?) -> UInt64 { node.map { UInt64(plan.nodes[$0].slot) } ?? 0 }
         self.init(
-            kind: UInt64(node.kind.rawValue), owner: node.owner.record, slot: UInt64(node.slot), region: slot(node.region),
+            kind: UInt64(node.kind.rawValue), owner: node.owner.record, slot: UInt64(node.slot),
+            region: slot(node.region),
             parameter: node.parameter, alignment: node.alignment,
             isCleared: node.kind == .extent && node.isCleared ? 1 : 0, time: slot(node.time), stack: node.stack,
             guardBase: node.guardBase)
@@ -93,7 +96,8 @@ extension PlanEdge {
     fileprivate init(_ edge: Plan.Edge, in plan: Plan) {
         let (kind, words) = edge.action.record(plan)
         self.init(
-            kind: kind, owner: edge.owner.record, peer: (edge.peer ?? edge.owner).record, words: InlineArray(words: words))
+            kind: kind, owner: edge.owner.record, peer: (edge.peer ?? edge.owner).record,
+            words: InlineArray(words: words))
     }
 }
 
@@ -119,7 +123,8 @@ extension Plan.Action {
             )
         case .time(let time, let core, let priority, let allowance):
             return (.time, [slot(time), UInt64(core), UInt64(priority), allowance.budget, allowance.period])
-        case .stopped(let context, let notification, let bits): return (.stopped, [slot(context), slot(notification), bits])
+        case .stopped(let context, let notification, let bits):
+            return (.stopped, [slot(context), slot(notification), bits])
         case .overrun(let time, let notification, let bits): return (.overrun, [slot(time), slot(notification), bits])
         case .portal(let portal, let thread): return (.portal, [slot(portal), slot(thread)])
         case .thread(let notification, let thread): return (.thread, [slot(notification), slot(thread)])
@@ -129,10 +134,13 @@ extension Plan.Action {
             return (.interrupt, [slot(interrupt), slot(notification), bits])
         case .doorbell(let space, let address, let notification, let bits):
             return (.doorbell, [slot(space), address, slot(notification), bits])
-        case .messagePage(let thread, let extent, let offset): return (.messagePage, [slot(thread), slot(extent), offset])
+        case .messagePage(let thread, let extent, let offset):
+            return (.messagePage, [slot(thread), slot(extent), offset])
         case .affinity(let virtualCPU, let number): return (.affinity, [slot(virtualCPU), number])
-        case .registers(let context, let first, let one, let two): return (.registers, [slot(context), first, one, two])
-        case .contents(let extent, let offset, let image, let size): return (.contents, [slot(extent), offset, image, size])
+        case .registers(let context, let first, let one, let two):
+            return (.registers, [slot(context), first, one, two])
+        case .contents(let extent, let offset, let image, let size):
+            return (.contents, [slot(extent), offset, image, size])
         case .lives(let extent, let offset, let atDeath): return (.lives, [slot(extent), offset, atDeath ? 1 : 0])
         case .seed(let extent, let offset): return (.seed, [slot(extent), offset])
         case .physicalAddress(let extent, let target, let offset):

@@ -43,7 +43,8 @@ package struct BootPlan {
     ) throws {
         let files = try GuestFiles(of: machine, workspace: workspace)
         let tree = try machine.deviceTree(
-            initrd: nil, seed: options.countsInstructions ? .fixed : .random, terminal: options.countsInstructions ? nil : TerminalMode.size
+            initrd: nil, seed: options.countsInstructions ? .fixed : .random,
+            terminal: options.countsInstructions ? nil : TerminalMode.size
         ).compiled(workspace: workspace)
         place = try RunPlace("\(manifest.name).bare", workspace: workspace)
         let kept = workspace.systems.appendingPathComponent(

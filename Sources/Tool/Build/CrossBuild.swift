@@ -55,13 +55,14 @@ package struct CrossBuild {
 
     /// Builds the program of another package: it has one static library product with a name that ends in `Image`.
     ///
-    /// SwiftPM looks for what has changed, because the package may depend on others. Nothing is written into the package but
-    /// the generated sides of its interfaces.
+    /// SwiftPM looks for what has changed, because the package may depend on others. Nothing is written into the
+    /// package but the generated sides of its interfaces.
     package func program(ofPackage folder: URL) throws -> URL {
         let package = ComponentPackage(folder: folder, workspace: workspace)
         try package.prepare()
         let product = try package.imageProduct()
-        let program = workspace.programs.appendingPathComponent("packages/\(package.key)/\(product.dropLast("Image".count)).elf")
+        let program = workspace.programs.appendingPathComponent(
+            "packages/\(package.key)/\(product.dropLast("Image".count)).elf")
         try build(
             program, .component, product: product, package: folder,
             scratch: package.boardScratch,
@@ -84,7 +85,8 @@ package struct CrossBuild {
                 let toolset = workspace.root.appendingPathComponent(toolset)
                 try Subprocess(
                     "swift", buildArguments(product: product, package: package, scratch: scratch, toolset: toolset),
-                    environment: ["ENTENTE_BOARD": "1", "ENTENTE_ROOT": workspace.root.path]).run()
+                    environment: ["ENTENTE_BOARD": "1", "ENTENTE_ROOT": workspace.root.path]
+                ).run()
                 try workspace.make(program.deletingLastPathComponent())
                 let archive = scratch.appendingPathComponent("aarch64-none-none-elf/release/lib\(product).a")
                 try program.replacedWhole { part in
@@ -107,10 +109,12 @@ package struct CrossBuild {
         let linker = Subprocess("ld.lld", arguments, directory: workspace.root)
         let (status, text) = try linker.outcome()
         guard status != 0 else { return }
-        throw UndefinedSymbols(linker: text).failure(of: name) ?? Failure("ld.lld ended with status \(status):\n\(text)")
+        throw UndefinedSymbols(linker: text).failure(of: name)
+            ?? Failure("ld.lld ended with status \(status):\n\(text)")
     }
 
-    /// Asking SwiftPM whether anything changed takes seconds for each program; looking at the sources' dates takes none.
+    /// Asking SwiftPM whether anything changed takes seconds for each program; looking at the sources' dates takes
+    /// none.
     private func isFresh(_ program: URL, _ inputs: [String]) -> Bool {
         guard let built = program.modified else { return false }
         let compiler = Subprocess.find("swift").map { URL(fileURLWithPath: $0).resolvingSymlinksInPath() }

@@ -32,11 +32,13 @@ extension MachineDescription {
         let files = try GuestFiles(of: self, workspace: workspace)
         let initrd = try files.initrd.map { try Data(contentsOf: $0) }
         let kernel = try GuestImage(
-            kernel: Data(contentsOf: files.kernel), format: files.format, ramBase: MachineImage.ramBase, ramSize: memory,
+            kernel: Data(contentsOf: files.kernel), format: files.format, ramBase: MachineImage.ramBase,
+            ramSize: memory,
             decompress: { try Subprocess.decompressed($0, in: workspace.state) })
         let layout = try GuestLayout(
             image: kernel, initrdSize: initrd?.count, ramBase: MachineImage.ramBase, ramSize: memory)
-        let tree = try deviceTree(initrd: layout.initrdRange, seed: seed, terminal: terminal).compiled(workspace: workspace)
+        let tree = try deviceTree(initrd: layout.initrdRange, seed: seed, terminal: terminal).compiled(
+            workspace: workspace)
         return try MachineImage(self, layout: layout, initrd: initrd, deviceTree: tree)
     }
 

@@ -5,8 +5,8 @@ import SystemImage
 struct MachineInspection {
     let workspace: Workspace
 
-    /// Looks for faults in the files that exist already: those of a `guest` that has not been fetched, and programs that
-    /// are not built yet, are left to the build.
+    /// Looks for faults in the files that exist already: those of a `guest` that has not been fetched, and programs
+    /// that are not built yet, are left to the build.
     func findings(_ machine: MachineDescription) -> [MachineFinding] {
         deviceTreeFindings(machine) + layoutFindings(machine)
     }
@@ -19,7 +19,9 @@ struct MachineInspection {
         } catch {
             // The folder in which the tool works on it may be full.
             let failure = Failure.of(error)
-            return [MachineFinding(at: "device-tree", .error, failure.problem, remedy: failure.remedy ?? "mend the file")]
+            return [
+                MachineFinding(at: "device-tree", .error, failure.problem, remedy: failure.remedy ?? "mend the file")
+            ]
         }
     }
 
@@ -35,7 +37,8 @@ struct MachineInspection {
             let isTooSmall = (try? self.image(data, format, ramSize: MachineInspection.plenty)) != nil
             return [
                 MachineFinding(
-                    at: isTooSmall ? "memory" : "kernel", .error, error.problem, remedy: error.remedy ?? "mend the file")
+                    at: isTooSmall ? "memory" : "kernel", .error, error.problem, remedy: error.remedy ?? "mend the file"
+                )
             ]
         }
         let initrdSize = initrd.flatMap { FileManager.default.size(of: $0) }

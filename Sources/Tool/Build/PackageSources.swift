@@ -48,7 +48,8 @@ struct PackageSources {
         let manifest = workspace.root.appendingPathComponent("Package.swift")
         let kept = workspace.programs.appendingPathComponent("package.json")
         if let written = kept.modified, let changed = manifest.modified, changed < written,
-           let description = try? JSONDecoder().decode(Description.self, from: Data(contentsOf: kept)) {
+            let description = try? JSONDecoder().decode(Description.self, from: Data(contentsOf: kept))
+        {
             return description
         }
         let start = Date()

@@ -38,7 +38,8 @@ struct SystemBuilder {
         }
         let channels = channels(kernel: files.kernel, root: files.root, driver: files.driver, tenants: files.tenants)
         return BuiltSystem(
-            manifest: manifest, image: image, kernel: files.kernel, channels: channels, machineMemory: writer.machineMemory,
+            manifest: manifest, image: image, kernel: files.kernel, channels: channels,
+            machineMemory: writer.machineMemory,
             machineFiles: writer.machineFiles)
     }
 
@@ -57,11 +58,13 @@ struct SystemBuilder {
         let cross = CrossBuild(workspace: workspace)
         let files = Files(
             kernel: try cross.program(SystemBuilder.kernel, as: .kernel), root: try cross.program(manifest.root),
-            driver: try cross.program(ConsoleDriver.target), tenants: try manifest.tenants.map { try programFile(of: $0, cross) })
+            driver: try cross.program(ConsoleDriver.target),
+            tenants: try manifest.tenants.map { try programFile(of: $0, cross) })
         let driver = Tenant(manifest.consoleDriverRestart, program: try program(files.driver))
         let tenants = try zip(manifest.tenants, files.tenants).map { try tenant($0, programFile: $1) }
         var writer = SystemImageWriter(
-            kernel: try named(files.kernel) { try KernelImage(elf: Data(contentsOf: files.kernel)) }, board: try board(),
+            kernel: try named(files.kernel) { try KernelImage(elf: Data(contentsOf: files.kernel)) },
+            board: try board(),
             root: try program(files.root), tenants: [driver] + tenants)
         (writer.groups, writer.onFailure) = (manifest.groups, manifest.board.onFailure)
         writer.sharedMemory = manifest.sharedMemory
@@ -84,7 +87,9 @@ struct SystemBuilder {
     private func tenant(_ description: TenantDescription, programFile: URL) throws -> Tenant {
         switch description {
         case .machine(let machine):
-            let image = try named(manifest.file, machine.name) { try machine.image(workspace: workspace, seed: seed, terminal: terminal) }
+            let image = try named(manifest.file, machine.name) {
+                try machine.image(workspace: workspace, seed: seed, terminal: terminal)
+            }
             return Tenant(machine, program: try program(programFile), image: image)
         case .component(let component):
             return try Tenant(component, program: program(programFile), devices: devices(of: component))

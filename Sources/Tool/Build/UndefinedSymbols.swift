@@ -16,7 +16,8 @@ struct UndefinedSymbols {
             if let name = line.firstMatch(of: /undefined symbol: (.+)$/)?.1 {
                 symbols.append(Symbol(name: String(name)))
             } else if let last = symbols.indices.last, symbols[last].place == nil,
-                let place = line.firstMatch(of: />>> referenced by ([^<: ]+:[1-9][0-9]*)/)?.1 {
+                let place = line.firstMatch(of: />>> referenced by ([^<: ]+:[1-9][0-9]*)/)?.1
+            {
                 symbols[last].place = String(place)
             }
         }
@@ -38,14 +39,16 @@ struct UndefinedSymbols {
     }
 
     private static let mathematics: Set<String> = [
-        "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "exp", "exp2", "exp10", "expm1", "log",
+        "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "exp", "exp2", "exp10", "expm1",
+        "log",
         "log2", "log10", "log1p", "pow", "cbrt", "hypot", "tgamma", "lgamma", "erf", "erfc",
     ]
 
     private static func remedy(_ name: String) -> String {
         let bare = name.hasSuffix("f") ? String(name.dropLast()) : name
         if mathematics.contains(name) || mathematics.contains(bare) {
-            return "a component has no C library; compute it with a table or a polynomial (docs/components.md, 'What Embedded Swift lacks')"
+            return
+                "a component has no C library; compute it with a table or a polynomial (docs/components.md, 'What Embedded Swift lacks')"
         }
         if name.contains("readLine") || name.hasPrefix("get") {
             return "take bytes with 'Console().take()'"

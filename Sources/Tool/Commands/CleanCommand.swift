@@ -30,7 +30,8 @@ struct CleanCommand: ParsableCommand {
     func delete(in workspace: Workspace) throws {
         // A run that builds would be waited for, only to be found running.
         try CleanCommand.refuse(try RunPlace.present(in: workspace))
-        let tool = try FileLock.wait(for: workspace.state.appendingPathComponent("tool.lock"), because: "builds the tool")
+        let tool = try FileLock.wait(
+            for: workspace.state.appendingPathComponent("tool.lock"), because: "builds the tool")
         try withExtendedLifetime(tool) {
             try workspace.exclusively("build", "builds programs") {
                 try RunPlace.whileNoneStarts(in: workspace) { running in
@@ -44,7 +45,8 @@ struct CleanCommand: ParsableCommand {
     private static func refuse(_ running: [String]) throws {
         guard running.isEmpty else {
             throw Failure(
-                "these systems run and use what would be deleted: \(running.joined(separator: ", "))", remedy: "end them first")
+                "these systems run and use what would be deleted: \(running.joined(separator: ", "))",
+                remedy: "end them first")
         }
     }
 
@@ -70,8 +72,8 @@ struct CleanCommand: ParsableCommand {
             + (all ? CleanCommand.files(in: workspace.runs) : [])
     }
 
-    /// The contents of a folder, except files that are locks: another run that waits for a deleted one would get a lock that
-    /// nobody else asks for.
+    /// The contents of a folder, except files that are locks: another run that waits for a deleted one would get a lock
+    /// that nobody else asks for.
     private static func files(in folder: URL) -> [URL] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
         return names.sorted().filter { name in !["lock", "exclusive"].contains { name.hasSuffix(".\($0)") } }

@@ -15,7 +15,8 @@ struct RunningSystemOptions: ParsableArguments {
 struct ConsoleCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "console",
-        abstract: "Uses a console of a system that another './entente run' has booted: of a machine, of a component, of root.",
+        abstract:
+            "Uses a console of a system that another './entente run' has booted: of a machine, of a component, of root.",
         discussion: """
             The console's output goes to standard output, and standard input is typed at it. At a terminal, Ctrl-A X \
             leaves, and the system goes on. In a script it ends at the text of --until; without that, when the input \
@@ -24,7 +25,9 @@ struct ConsoleCommand: ParsableCommand {
                 echo restarts | ./entente console root
             """)
 
-    @Argument(help: ArgumentHelp("The console: 'root', or the name of a machine or component, or its beginning.", valueName: "name"))
+    @Argument(
+        help: ArgumentHelp(
+            "The console: 'root', or the name of a machine or component, or its beginning.", valueName: "name"))
     var name: String
 
     @OptionGroup var system: RunningSystemOptions

@@ -9,7 +9,9 @@ struct DocsCommand: ParsableCommand {
             The pages are static: any web server shows them, such as 'python3 -m http.server --directory FOLDER'.
             """)
 
-    @Option(help: ArgumentHelp("Where the pages go. Default: reference, beside the tool's other output.", valueName: "folder"))
+    @Option(
+        help: ArgumentHelp(
+            "Where the pages go. Default: reference, beside the tool's other output.", valueName: "folder"))
     var output: String?
 
     /// Each has a page in `docs/reference` that groups its symbols.
@@ -31,7 +33,8 @@ struct DocsCommand: ParsableCommand {
                 + ["--synthesized-landing-page-name", "Entente", "--synthesized-landing-page-kind", "Component kit"]
                 + ["--output-path", output.path]
         ).run()
-        print("""
+        print(
+            """
             the reference is in \(output.path)
               python3 -m http.server --directory \(output.path.quotedForShell)    then open http://localhost:8000/documentation
             """)
@@ -45,7 +48,9 @@ struct DocsCommand: ParsableCommand {
             ["package", "--package-path", kit.path, "--scratch-path", scratch.path, "dump-symbol-graph"]
                 + ["--minimum-access-level", "public", "--skip-synthesized-members"]
         ).run()
-        let files = FileManager.default.enumerator(at: scratch, includingPropertiesForKeys: nil)?.compactMap { $0 as? URL }
+        let files = FileManager.default.enumerator(at: scratch, includingPropertiesForKeys: nil)?.compactMap {
+            $0 as? URL
+        }
         guard let found = files?.first(where: { $0.lastPathComponent == "Entente.symbols.json" }) else {
             throw Failure("the compiler left no description of the module Entente in \(scratch.path)")
         }
@@ -59,7 +64,8 @@ struct DocsCommand: ParsableCommand {
         try workspace.make(own)
         for name in try FileManager.default.contentsOfDirectory(atPath: graphs.path)
         where name.hasPrefix(module + ".") || name.hasPrefix(module + "@") {
-            try FileManager.default.copyItem(at: graphs.appendingPathComponent(name), to: own.appendingPathComponent(name))
+            try FileManager.default.copyItem(
+                at: graphs.appendingPathComponent(name), to: own.appendingPathComponent(name))
         }
         let archive = scratch.appendingPathComponent("\(module).doccarchive")
         try? FileManager.default.removeItem(at: archive)

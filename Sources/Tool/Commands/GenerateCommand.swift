@@ -18,7 +18,8 @@ struct GenerateCommand: ParsableCommand {
     var check = false
 
     func run() throws {
-        let generated = try path.map { GeneratedInterfaces(package: try ComponentPackage.folder($0)) }
+        let generated =
+            try path.map { GeneratedInterfaces(package: try ComponentPackage.folder($0)) }
             ?? GeneratedInterfaces(workspace: Workspace.current())
         guard check else {
             for (what, url) in try generated.update() { print("\(what) \(url.path)") }

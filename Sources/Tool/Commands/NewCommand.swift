@@ -11,16 +11,23 @@ struct NewComponentCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "component",
         abstract: "Makes a Swift package with a component: an interface, a server, its test and a system that runs it.",
-        discussion: "Then './entente run FOLDER' builds and boots it, and './entente test FOLDER' tests it on the host.")
+        discussion: "Then './entente run FOLDER' builds and boots it, and './entente test FOLDER' tests it on the host."
+    )
 
-    @Argument(help: ArgumentHelp("A letter, then letters, digits, '-' and '_': the package and the component are named so.", valueName: "name"))
+    @Argument(
+        help: ArgumentHelp(
+            "A letter, then letters, digits, '-' and '_': the package and the component are named so.",
+            valueName: "name"))
     var name: String
 
-    @Option(help: ArgumentHelp("The folder in which the package's own folder is made. Default: the current one.", valueName: "folder"))
+    @Option(
+        help: ArgumentHelp(
+            "The folder in which the package's own folder is made. Default: the current one.", valueName: "folder"))
     var path = "."
 
-    @Option(help: ArgumentHelp(
-        "The folder of another component's package: the new one is a client that calls it.", valueName: "package"))
+    @Option(
+        help: ArgumentHelp(
+            "The folder of another component's package: the new one is a client that calls it.", valueName: "package"))
     var uses: String?
 
     func run() throws {
@@ -28,8 +35,9 @@ struct NewComponentCommand: ParsableCommand {
         var template = try ComponentTemplate(name: name)
         let folder = URL(fileURLWithPath: path).appendingPathComponent(name).standardizedFileURL
         guard !FileManager.default.fileExists(atPath: folder.path) else {
-            throw Failure("\(folder.path): this is where '\(name)' would go, and something is there already",
-                          remedy: "take another name, or another place with --path FOLDER, or remove what is there")
+            throw Failure(
+                "\(folder.path): this is where '\(name)' would go, and something is there already",
+                remedy: "take another name, or another place with --path FOLDER, or remove what is there")
         }
         if let uses {
             let other = ComponentPackage(folder: try ComponentPackage.folder(uses), workspace: workspace)
@@ -42,7 +50,8 @@ struct NewComponentCommand: ParsableCommand {
             try text.write(to: url, atomically: true, encoding: .utf8)
         }
         try ComponentPackage(folder: folder, workspace: workspace).prepare()
-        print("""
+        print(
+            """
             made the component '\(name)' in \(folder.path)
               ./entente test \(folder.path.quotedForShell)    its tests, on the host
               ./entente run \(folder.path.quotedForShell)     the board with it; Ctrl-A X leaves

@@ -18,7 +18,9 @@ struct RunCommand: ParsableCommand {
     @OptionGroup var system: SystemOptions
     @OptionGroup var emulator: EmulatorOptions
 
-    @Option(name: .customLong("exec"), help: ArgumentHelp("Run one command with the machine's shell.", valueName: "command"))
+    @Option(
+        name: .customLong("exec"), help: ArgumentHelp("Run one command with the machine's shell.", valueName: "command")
+    )
     var command: String?
 
     @Option(help: ArgumentHelp("The machine to attach to, instead of the first.", valueName: "name"))
@@ -45,30 +47,36 @@ struct RunCommand: ParsableCommand {
         if console != nil, machine != nil || command != nil || bare {
             throw ValidationError("--console says what to attach to; leave out --machine, --exec and --bare with it")
         }
-        if until != nil, command != nil { throw ValidationError("--until and --exec say each when to end; give one of them") }
+        if until != nil, command != nil {
+            throw ValidationError("--until and --exec say each when to end; give one of them")
+        }
     }
 
     func run() throws {
         let workspace = try Workspace.current()
         let manifest = try system.manifest(in: workspace)
-        let boot = bare
+        let boot =
+            bare
             ? try BootPlan(
                 bare: try machineDescription(of: manifest), of: manifest, workspace: workspace, options: emulator.boot,
                 keepsFiles: printCommand)
             : try BootPlan(manifest, workspace: workspace, options: emulator.boot, keepsFiles: printCommand)
         if printCommand { return print(boot.commandLine) }
         let channel = try attachedChannel(among: boot.channels)
-        Progress.say("==> Booting '\(manifest.name)' on QEMU; what each console says is kept in \(boot.place.logs.shortPath)")
+        Progress.say(
+            "==> Booting '\(manifest.name)' on QEMU; what each console says is kept in \(boot.place.logs.shortPath)")
         let session = try boot.start(workspace: workspace)
         session.watchSilence(of: channel)
         let limit = timeout.map { Duration.seconds($0) }
         let status: Int32
         if let command {
             guard let channel else {
-                throw Failure("the system '\(manifest.name)' has no machine that could run a command",
-                              remedy: "add one to the manifest, or leave out --exec")
+                throw Failure(
+                    "the system '\(manifest.name)' has no machine that could run a command",
+                    remedy: "add one to the manifest, or leave out --exec")
             }
-            status = try CommandSession(session: session, machine: channel, command: RawArguments.bytes(of: command)).run(timeout: limit ?? .seconds(120))
+            status = try CommandSession(session: session, machine: channel, command: RawArguments.bytes(of: command))
+                .run(timeout: limit ?? .seconds(120))
         } else {
             status = try TerminalSession(session: session, attachTo: channel, until: until).run(timeout: limit)
         }
@@ -76,7 +84,9 @@ struct RunCommand: ParsableCommand {
     }
 
     private func machineDescription(of manifest: Manifest) throws -> MachineDescription {
-        guard let found = machine.map({ name in manifest.machines.first { $0.name == name } }) ?? manifest.machines.first else {
+        guard
+            let found = machine.map({ name in manifest.machines.first { $0.name == name } }) ?? manifest.machines.first
+        else {
             throw noMachine(manifest.machines.map(\.name))
         }
         return found
@@ -85,7 +95,9 @@ struct RunCommand: ParsableCommand {
     private func attachedChannel(among channels: [Channel]) throws -> Channel? {
         if let console {
             guard let found = channels[named: console] else {
-                throw Failure("the system has no console named '\(console)'", remedy: "take one of: \(channels.map(\.name).joined(separator: ", "))")
+                throw Failure(
+                    "the system has no console named '\(console)'",
+                    remedy: "take one of: \(channels.map(\.name).joined(separator: ", "))")
             }
             return found
         }
@@ -95,14 +107,18 @@ struct RunCommand: ParsableCommand {
     }
 
     private func noMachine(_ names: [String]) -> Failure {
-        Failure("the system has no machine named '\(machine ?? "")'",
-                remedy: names.isEmpty ? "add one to the manifest" : "take one of: \(names.joined(separator: ", "))")
+        Failure(
+            "the system has no machine named '\(machine ?? "")'",
+            remedy: names.isEmpty ? "add one to the manifest" : "take one of: \(names.joined(separator: ", "))")
     }
 }
 
 /// How QEMU runs.
 struct EmulatorOptions: ParsableArguments {
-    @Flag(help: "Let virtual time follow the instruction count, 1 ns each, and jump over idle time. Slower, and the same at each run.")
+    @Flag(
+        help:
+            "Let virtual time follow the instruction count, 1 ns each, and jump over idle time. Slower, and the same at each run."
+    )
     var icount = false
 
     @Flag(help: "Wait for a debugger on TCP port 1234 (QEMU's -s -S).")

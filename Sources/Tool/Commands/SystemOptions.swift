@@ -6,7 +6,8 @@ import SystemImage
 package struct SystemOptions: ParsableArguments {
     @Argument(
         help: ArgumentHelp(
-            "The system's manifest, or a folder with a 'system.yaml'.", discussion: "Default: examples/debian/system.yaml",
+            "The system's manifest, or a folder with a 'system.yaml'.",
+            discussion: "Default: examples/debian/system.yaml",
             valueName: "system"),
         completion: .file(extensions: ["yaml"]))
     var path: String?
@@ -24,12 +25,15 @@ package struct SystemOptions: ParsableArguments {
 
     package func validate() throws {
         if let cores, !BoardDescription.coreCounts.contains(cores) {
-            throw ValidationError("--cores is \(cores), and a board has \(BoardDescription.coreCounts.lowerBound) to \(BoardDescription.coreCounts.upperBound)")
+            throw ValidationError(
+                "--cores is \(cores), and a board has \(BoardDescription.coreCounts.lowerBound) to \(BoardDescription.coreCounts.upperBound)"
+            )
         }
         if let memory {
             guard let size = ByteSize(memory) else {
                 throw ValidationError(
-                    "--memory is '\(memory)', which is no size; write a whole number with its unit, for example 512MiB or 2GiB")
+                    "--memory is '\(memory)', which is no size; write a whole number with its unit, for example 512MiB or 2GiB"
+                )
             }
             if let conflict = BoardDescription.conflict(ofMemory: size.bytes) {
                 let unit = memory.allSatisfy(\.isNumber) ? " bytes" : ""
@@ -38,7 +42,9 @@ package struct SystemOptions: ParsableArguments {
             }
         }
         if let cpu, !BoardDescription.cpuModels.contains(cpu) {
-            throw ValidationError("--cpu is '\(cpu)', which is not known; possible are \(BoardDescription.cpuModels.joined(separator: ", "))")
+            throw ValidationError(
+                "--cpu is '\(cpu)', which is not known; possible are \(BoardDescription.cpuModels.joined(separator: ", "))"
+            )
         }
     }
 
@@ -56,7 +62,9 @@ package struct SystemOptions: ParsableArguments {
     private func file(in workspace: Workspace) -> String {
         let path = self.path ?? workspace.root.appendingPathComponent("examples/debian/system.yaml").path
         var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else { return path }
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
+            return path
+        }
         return URL(fileURLWithPath: path).appendingPathComponent("system.yaml").relativePath
     }
 }

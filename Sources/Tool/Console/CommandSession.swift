@@ -20,8 +20,10 @@ struct CommandSession {
             for event in session.wait(timeout: min(.seconds(1), deadline - .now)) {
                 switch event {
                 case .output(let channel, let bytes) where channel == machine.number: actions += remote.heard(bytes)
-                case .line(let channel, let text) where channel != machine.number || remote.isWaiting: Progress.say(text)
-                case .ended: throw Failure("the board went off before the command had ended", status: ExitStatus.connectionLost)
+                case .line(let channel, let text) where channel != machine.number || remote.isWaiting:
+                    Progress.say(text)
+                case .ended:
+                    throw Failure("the board went off before the command had ended", status: ExitStatus.connectionLost)
                 default: break
                 }
             }
@@ -48,15 +50,17 @@ struct CommandSession {
     private func timeIsOver(_ remote: RemoteCommand, _ timeout: Duration) -> Failure {
         try? StandardStreams.write(remote.keptBack)
         let seconds = timeout.components.seconds
-        let what = if let (bytes, size) = remote.typed {
-            "the command was still being typed after \(seconds) s: \(bytes) of \(size) bytes"
-        } else if remote.isRunning {
-            "the command did not end within \(seconds) s"
-        } else {
-            "no shell answered at the console of '\(machine.name)' within \(seconds) s"
-        }
+        let what =
+            if let (bytes, size) = remote.typed {
+                "the command was still being typed after \(seconds) s: \(bytes) of \(size) bytes"
+            } else if remote.isRunning {
+                "the command did not end within \(seconds) s"
+            } else {
+                "no shell answered at the console of '\(machine.name)' within \(seconds) s"
+            }
         return Failure(
-            what, remedy: "allow more time by --timeout, or look at \(session.place.log(ofConsole: machine.name).shortPath)",
+            what,
+            remedy: "allow more time by --timeout, or look at \(session.place.log(ofConsole: machine.name).shortPath)",
             status: ExitStatus.timeout)
     }
 }

@@ -65,7 +65,8 @@ struct LineSplitter {
 }
 
 extension String {
-    /// With `^[` for an escape, and so on: a component's line must not move the terminal's cursor, or look like another's line.
+    /// With `^[` for an escape, and so on: a component's line must not move the terminal's cursor, or look like
+    /// another's line.
     var withVisibleControls: String {
         guard unicodeScalars.contains(where: \.isHiddenControl) else { return self }
         var text = ""

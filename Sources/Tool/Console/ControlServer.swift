@@ -9,8 +9,8 @@ import Foundation
 /// A client sends a line with a console's name. The answer is a line with the name again, or one that begins with
 /// `error: `. From then on its bytes are typed at the console, and all that the console says comes back.
 ///
-/// The session's thread serves clients between its other work, and waits for none of them: one that does not read is cut
-/// off.
+/// The session's thread serves clients between its other work, and waits for none of them: one that does not read is
+/// cut off.
 final class ControlServer {
     /// Bytes to type, and the console.
     typealias Input = (channel: UInt8, bytes: [UInt8])

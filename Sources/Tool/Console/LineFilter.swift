@@ -1,8 +1,8 @@
 /// Decides when the lines of other consoles may stand between those of the attached one.
 ///
-/// While a machine boots all are shown. From its first prompt on a person reads and types there, and nothing may break into
-/// that: components' lines are hidden, and root's and the kernel's, which report faults and restarts, wait for an empty
-/// prompt.
+/// While a machine boots all are shown. From its first prompt on a person reads and types there, and nothing may break
+/// into that: components' lines are hidden, and root's and the kernel's, which report faults and restarts, wait for an
+/// empty prompt.
 struct LineFilter {
     enum Verdict: Equatable {
         case show

@@ -5,8 +5,8 @@ import Foundation
 ///
 /// A console is a poor wire: it echoes, it changes line ends, it mixes in the kernel's messages, and it drops what
 /// comes too fast. So the command travels as base64, in pieces. The shell acknowledges each with the length that it has
-/// by then, because a piece that lost a byte would still decode, to another command. The output comes
-/// back with output processing off, between two marks that the shell computes and that the echo therefore does not hold.
+/// by then, because a piece that lost a byte would still decode, to another command. The output comes back with output
+/// processing off, between two marks that the shell computes and that the echo therefore does not hold.
 ///
 /// The machine needs a shell with `printf`, `base64` and `stty` in its PATH.
 struct RemoteCommand {
@@ -147,7 +147,8 @@ struct RemoteCommand {
         return [type("_p=\(former);_c=\(variable)\(pieces[number]);\(answer("got\(number).${#_c}."))")]
     }
 
-    /// Sends a piece again; if that has not helped, all pieces, because what was there before it may be damaged as well.
+    /// Sends a piece again; if that has not helped, all pieces, because what was there before it may be damaged as
+    /// well.
     private mutating func resend(_ number: Int, _ isAgain: Bool) -> [Action] {
         guard number > 0, !isAgain else { return send(0) }
         state = .sending(number, again: true)
@@ -167,8 +168,8 @@ struct RemoteCommand {
         state = .starting
         // A substitution drops the line feeds at its end, so another character stands there.
         let decode = "_c=\"$(printf %s \"$_c\"|base64 -d;printf .)\""
-        // Without a working base64 nothing is left, and a shell runs nothing with success. The length is counted in bytes,
-        // in a process of its own so that the command keeps its locale.
+        // Without a working base64 nothing is left, and a shell runs nothing with success. The length is counted in
+        // bytes, in a process of its own so that the command keeps its locale.
         let isWhole = "(LC_ALL=C;[ ${#_c} = \(size + 1) ])"
         let run = "\(answer("begin"));sh -c \"${_c%.}\" </dev/null;printf '\\n%s%s %d\\n' \(token) end $?"
         return [type("stty -opost;\(decode);if \(isWhole);then \(run);else \(answer("undecoded"));fi;stty opost")]

@@ -61,7 +61,9 @@ package final class Session {
     /// Has root asked about a machine that says nothing; on the bare board there is no root.
     package func watchSilence(of machine: Channel?) {
         guard case .multiplexed = framing, let machine, machine.kind == .machine else { return }
-        silence = (SilenceWatch(machine: machine.name, log: place.log(ofConsole: machine.name).shortPath), machine.number)
+        silence = (
+            SilenceWatch(machine: machine.name, log: place.log(ofConsole: machine.name).shortPath), machine.number
+        )
     }
 
     /// Waits until something happens or `timeout` is over, and says what; nothing after a timeout or a signal.
@@ -98,10 +100,11 @@ package final class Session {
         guard let bytes = process.read() else {
             return flushLines() + [.ended(process.waitForEnd())]
         }
-        let pieces = switch framing {
-        case .multiplexed: demultiplexer.take(bytes)
-        case .single(let channel): [ConsoleDemultiplexer.Piece(channel: channel, bytes: bytes)]
-        }
+        let pieces =
+            switch framing {
+            case .multiplexed: demultiplexer.take(bytes)
+            case .single(let channel): [ConsoleDemultiplexer.Piece(channel: channel, bytes: bytes)]
+            }
         return pieces.flatMap { piece in
             logs.write(piece.bytes, of: piece.channel)
             if piece.channel == silence?.channel { silence?.watch.heardMachine() }

@@ -84,7 +84,10 @@ struct SilenceWatch {
         // Those that were never switched on say nothing about the machine.
         let shown = progress.enumerated().filter { $0.offset == 0 || $0.element.kind != .stopped }
         let known = shown.map { "CPU \($0.offset) \($0.element.text)" }.joined(separator: "; ")
-        return [.say("'\(machine)' has said nothing for \(seconds) s: \(known)"), .say("try: \(progress[0].remedy(log: log))")]
+        return [
+            .say("'\(machine)' has said nothing for \(seconds) s: \(known)"),
+            .say("try: \(progress[0].remedy(log: log))"),
+        ]
     }
 
     private mutating func end(_ texts: [String]) -> [Action] {
@@ -101,7 +104,8 @@ struct SilenceWatch {
     }
 }
 
-/// A line of root's about a virtual CPU, as in `machine: debian cpu 0 runs, used 19345 ms, exits: … memory 22 monitor 12`.
+/// A line of root's about a virtual CPU, as in `machine: debian cpu 0 runs, used 19345 ms, exits: … memory 22 monitor
+/// 12`.
 struct ProcessorReport: Equatable {
     var isStopped: Bool
     var usedMilliseconds: Int
@@ -149,12 +153,13 @@ struct ProcessorProgress {
     var report: ProcessorReport
 
     var text: String {
-        let what = switch kind {
-        case .stopped: "is off"
-        case .computes: "computes"
-        case .waits: "waits for an interrupt"
-        case .neverRan: "has never had its core"
-        }
+        let what =
+            switch kind {
+            case .stopped: "is off"
+            case .computes: "computes"
+            case .waits: "waits for an interrupt"
+            case .neverRan: "has never had its core"
+            }
         let exits = report.exits
         return what + ", has used \(report.usedMilliseconds) ms and left its machine \(report.allExits) times: "
             + "\(exits["memory", default: 0]) accesses, \(exits["hypercall", default: 0]) hypercalls, "

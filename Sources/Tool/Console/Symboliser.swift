@@ -13,7 +13,9 @@ final class Symboliser {
 
     /// The line, with what its addresses mean behind it.
     func annotate(_ line: String, from number: UInt8) -> String {
-        guard let channel = channels.first(where: { $0.number == number }), channel.kind != .machine else { return line }
+        guard let channel = channels.first(where: { $0.number == number }), channel.kind != .machine else {
+            return line
+        }
         if channel.kind == .kernel, let found = line.range(of: "backtrace:") {
             return line + names(of: Symboliser.addresses(in: line[found.upperBound...]), in: channel)
         }

@@ -90,7 +90,9 @@ final class TerminalSession {
     }
 
     private func heard(_ line: String, of number: UInt8) throws {
-        guard number != attached?.number, let channel = session.channels.first(where: { $0.number == number }) else { return }
+        guard number != attached?.number, let channel = session.channels.first(where: { $0.number == number }) else {
+            return
+        }
         // Without a terminal nobody types: the lines go to standard error, apart from the machine's.
         let verdict = screen.isRaw ? filter.verdict(on: channel) : channel.kind == .machine ? .hide : .show
         switch verdict {
@@ -135,11 +137,15 @@ final class TerminalSession {
         case .machine(let number):
             if machines.indices.contains(number - 1) { try attach(to: machines[number - 1]) }
         case .toggleLogs:
-            try announce(filter.toggle()
-                ? "other consoles' lines are shown"
-                : "other consoles' lines are hidden, but for faults and restarts; all go to \(session.place.logs.shortPath)")
+            try announce(
+                filter.toggle()
+                    ? "other consoles' lines are shown"
+                    : "other consoles' lines are hidden, but for faults and restarts; all go to \(session.place.logs.shortPath)"
+            )
         case .typeSize:
-            if let attached, let size = TerminalMode.size { session.type("\(size.sttyCommand)\n".utf8, to: attached.number) }
+            if let attached, let size = TerminalMode.size {
+                session.type("\(size.sttyCommand)\n".utf8, to: attached.number)
+            }
         case .help:
             for line in KeyCommands.help { try announce(line) }
         case .ask(let question, let typed):
@@ -169,7 +175,8 @@ final class TerminalSession {
             return try announce("consoles: " + consoles.map(\.name).joined(separator: ", "))
         }
         guard let console = name.isEmpty ? attached : consoles.meant(by: name) else {
-            return try announce("no console is called '\(name)'; there are: " + consoles.map(\.name).joined(separator: ", "))
+            return try announce(
+                "no console is called '\(name)'; there are: " + consoles.map(\.name).joined(separator: ", "))
         }
         switch question {
         case .attach: try attach(to: console)
@@ -181,7 +188,9 @@ final class TerminalSession {
     }
 
     private func restart(_ console: Channel) throws {
-        guard console.isTenant else { return try announce("'\(console.name)' cannot be restarted while the system runs") }
+        guard console.isTenant else {
+            return try announce("'\(console.name)' cannot be restarted while the system runs")
+        }
         answersAreDue = .now + .seconds(10)
         try announce("asking root to restart '\(console.name)'")
         session.type(RootCommand.kill(console.name), to: ConsoleChannel.root)

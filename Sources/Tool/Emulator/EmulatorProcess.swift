@@ -13,7 +13,9 @@ final class EmulatorProcess {
 
     init(arguments: [String]) throws {
         guard let qemu = Subprocess.find(Emulator.program) else {
-            throw Failure("the program '\(Emulator.program)' is not installed", remedy: "start the tool by ./entente, which installs it")
+            throw Failure(
+                "the program '\(Emulator.program)' is not installed",
+                remedy: "start the tool by ./entente, which installs it")
         }
         // A tool that is killed without warning must not leave an emulator behind.
         if let setpriv = Subprocess.find("setpriv") {

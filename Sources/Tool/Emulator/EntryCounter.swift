@@ -3,7 +3,8 @@ import SystemImage
 
 /// Has QEMU count the instructions of each entry into the kernel, by the plugin in `Benchmarks/Entries`.
 ///
-/// When `ENTENTE_ENTRIES` names a folder, every system that boots leaves its records there: of a benchmark, of a test, of anything.
+/// When `ENTENTE_ENTRIES` names a folder, every system that boots leaves its records there: of a benchmark, of a test,
+/// of anything.
 package struct EntryCounter {
     package let workspace: Workspace
     package let folder: URL
@@ -18,7 +19,9 @@ package struct EntryCounter {
 
     /// Nil unless somebody asked for it.
     package static func requested(in workspace: Workspace) -> EntryCounter? {
-        ProcessInfo.processInfo.environment[variable].map { EntryCounter(workspace: workspace, folder: URL(fileURLWithPath: $0)) }
+        ProcessInfo.processInfo.environment[variable].map {
+            EntryCounter(workspace: workspace, folder: URL(fileURLWithPath: $0))
+        }
     }
 
     /// Returns the arguments that QEMU needs.
@@ -42,12 +45,16 @@ package struct EntryCounter {
     private func build() throws -> URL {
         let source = workspace.root.appendingPathComponent("Benchmarks/Entries")
         let plugin = workspace.programs.appendingPathComponent("entries.so")
-        if let built = plugin.modified, let newest = FileManager.default.newest(below: source), newest < built { return plugin }
+        if let built = plugin.modified, let newest = FileManager.default.newest(below: source), newest < built {
+            return plugin
+        }
         try workspace.make(workspace.programs)
         try Subprocess(
             "clang",
-            ["-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-fvisibility=hidden", "-fuse-ld=lld", "-o", plugin.path,
-             source.appendingPathComponent("entries.c").path]
+            [
+                "-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-fvisibility=hidden", "-fuse-ld=lld", "-o", plugin.path,
+                source.appendingPathComponent("entries.c").path,
+            ]
         ).run()
         return plugin
     }

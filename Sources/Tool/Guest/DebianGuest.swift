@@ -50,8 +50,9 @@ struct DebianGuest {
 
     private func fetch() throws {
         guard Subprocess.find("apt-get") != nil, Subprocess.find("dpkg-deb") != nil else {
-            throw Failure("'guest: debian' is fetched through apt, which this system does not have",
-                          remedy: "name 'kernel:' and 'initrd:' files in the manifest instead")
+            throw Failure(
+                "'guest: debian' is fetched through apt, which this system does not have",
+                remedy: "name 'kernel:' and 'initrd:' files in the manifest instead")
         }
         let apt = PrivateApt(folder: workspace.debian.appendingPathComponent("apt"), architecture: "arm64")
         try apt.update()
@@ -81,11 +82,13 @@ struct DebianGuest {
         }
     }
 
-    /// Moves the first of `candidates` that exists; the kernel comes last, so that half a fetch is not taken for a whole.
+    /// Moves the first of `candidates` that exists; the kernel comes last, so that half a fetch is not taken for a
+    /// whole.
     private func keep(_ candidates: [URL], as destination: URL) throws {
         guard let found = candidates.first(where: { FileManager.default.fileExists(atPath: $0.path) }) else {
-            throw Failure("a package of Debian does not hold the file expected for \(destination.lastPathComponent)",
-                          remedy: "name 'kernel:' and 'initrd:' files in the manifest instead of 'guest: debian'")
+            throw Failure(
+                "a package of Debian does not hold the file expected for \(destination.lastPathComponent)",
+                remedy: "name 'kernel:' and 'initrd:' files in the manifest instead of 'guest: debian'")
         }
         try? FileManager.default.removeItem(at: destination)
         try FileManager.default.moveItem(at: found, to: destination)

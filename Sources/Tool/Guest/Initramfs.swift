@@ -30,19 +30,23 @@ struct Initramfs {
     static func commands(of busybox: Data, in folder: URL) throws -> [String] {
         // The table is sorted and each name ends with a zero byte; "[" and "[[" sort first.
         guard let start = busybox.range(of: Data("\0[\0[[\0".utf8)) else {
-            throw Failure("the busybox of the guest holds no table of commands",
-                          remedy: "delete the folder \(folder.shortPath), so that it is fetched again")
+            throw Failure(
+                "the busybox of the guest holds no table of commands",
+                remedy: "delete the folder \(folder.shortPath), so that it is fetched again")
         }
         var names: [String] = []
-        for name in busybox[(start.lowerBound + 1)...].split(separator: 0, maxSplits: 1000, omittingEmptySubsequences: false) {
+        for name in busybox[(start.lowerBound + 1)...].split(
+            separator: 0, maxSplits: 1000, omittingEmptySubsequences: false)
+        {
             guard !name.isEmpty, name.count < 32, name.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { break }
             let text = String(decoding: name, as: UTF8.self)
             if let last = names.last, !last.utf8.lexicographicallyPrecedes(text.utf8) { break }
             names.append(text)
         }
         guard names.contains("sh"), names.contains("init"), names.contains("mount") else {
-            throw Failure("the busybox of the guest lacks one of the commands sh, init and mount",
-                          remedy: "delete the folder \(folder.shortPath), so that it is fetched again")
+            throw Failure(
+                "the busybox of the guest lacks one of the commands sh, init and mount",
+                remedy: "delete the folder \(folder.shortPath), so that it is fetched again")
         }
         return names
     }
@@ -58,28 +62,28 @@ struct Initramfs {
     private static let files = [
         "etc/inittab": inittab,
         "etc/start": """
-            #!/bin/sh
-            mount -t proc proc /proc
-            mount -t sysfs sysfs /sys
-            mount -t devtmpfs devtmpfs /dev
-            mkdir /dev/pts /dev/shm
-            mount -t devpts devpts /dev/pts
-            mount -t tmpfs tmpfs /dev/shm
-            # Prints a text of the tool about this machine. It ends with a zero byte and no line feed.
-            said() { line=; read -r line 2>/dev/null <"/proc/device-tree/chosen/entente,$1"; echo "${line:-$2}"; }
-            hostname "$(said name debian)"
-            # A serial line has no size; programs that fill the screen want one.
-            stty $(said terminal 'rows 24 cols 80')
-            dmesg -n 4
-            echo
-            echo "Linux $(uname -r), $(nproc) CPU(s), $(free -m | awk '/^Mem/ {print $2}') MiB. 'poweroff' ends this machine, 'reboot' restarts it."
+        #!/bin/sh
+        mount -t proc proc /proc
+        mount -t sysfs sysfs /sys
+        mount -t devtmpfs devtmpfs /dev
+        mkdir /dev/pts /dev/shm
+        mount -t devpts devpts /dev/pts
+        mount -t tmpfs tmpfs /dev/shm
+        # Prints a text of the tool about this machine. It ends with a zero byte and no line feed.
+        said() { line=; read -r line 2>/dev/null <"/proc/device-tree/chosen/entente,$1"; echo "${line:-$2}"; }
+        hostname "$(said name debian)"
+        # A serial line has no size; programs that fill the screen want one.
+        stty $(said terminal 'rows 24 cols 80')
+        dmesg -n 4
+        echo
+        echo "Linux $(uname -r), $(nproc) CPU(s), $(free -m | awk '/^Mem/ {print $2}') MiB. 'poweroff' ends this machine, 'reboot' restarts it."
 
-            """,
+        """,
         "etc/profile": """
-            export PATH=/bin HOME=/root TERM=${TERM:-linux} PS1='\\h:\\w# '
-            cd
+        export PATH=/bin HOME=/root TERM=${TERM:-linux} PS1='\\h:\\w# '
+        cd
 
-            """,
+        """,
         "etc/passwd": "root::0:0:root:/root:/bin/sh\n",
         "etc/group": "root:x:0:\n",
     ]

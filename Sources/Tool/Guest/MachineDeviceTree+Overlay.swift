@@ -75,15 +75,19 @@ struct DeviceTreeCompiler {
         try Data(source.utf8).write(to: file)
         let search = including.map { ["-i", $0.deletingLastPathComponent().path] } ?? []
         try run(
-            "dtc", ["-q", "-I", "dts", "-O", "dtb"] + (withLabels ? ["-@"] : []) + search
+            "dtc",
+            ["-q", "-I", "dts", "-O", "dtb"] + (withLabels ? ["-@"] : []) + search
                 + ["-o", result.path, file.path], about: including ?? file)
         return try Data(contentsOf: result)
     }
 
     func compile(_ overlay: URL, to result: URL) throws {
         try run(
-            "dtc", ["-q", "-@", "-I", "dts", "-O", "dtb", "-i", overlay.deletingLastPathComponent().path,
-                "-o", result.path, overlay.path], about: overlay)
+            "dtc",
+            [
+                "-q", "-@", "-I", "dts", "-O", "dtb", "-i", overlay.deletingLastPathComponent().path,
+                "-o", result.path, overlay.path,
+            ], about: overlay)
     }
 
     func apply(_ overlay: URL, to tree: Data, named file: URL) throws -> Data {

@@ -129,10 +129,11 @@ struct MachineDeviceTree {
     }
 
     private var seedCells: String {
-        let words: [UInt32] = switch seed {
-        case .random: (0..<8).map { _ in UInt32.random(in: 0 ... .max) }
-        case .fixed: (1...8).map { 0x9E37_79B9 &* $0 }
-        }
+        let words: [UInt32] =
+            switch seed {
+            case .random: (0..<8).map { _ in UInt32.random(in: 0 ... .max) }
+            case .fixed: (1...8).map { 0x9E37_79B9 &* $0 }
+            }
         return words.map { MachineDeviceTree.hex(UInt64($0)) }.joined(separator: " ")
     }
 

@@ -21,15 +21,18 @@ struct PrivateApt {
     func dependency(of package: String, startingWith prefix: String) throws -> String {
         let record = try apt("apt-cache", ["show", "--no-all-versions", package]).text()
         guard let name = PrivateApt.dependency(inRecord: record, startingWith: prefix) else {
-            throw Failure("the package \(package) depends on no package named \(prefix)…",
-                          remedy: "name 'kernel:' and 'initrd:' files in the manifest instead of 'guest: debian'")
+            throw Failure(
+                "the package \(package) depends on no package named \(prefix)…",
+                remedy: "name 'kernel:' and 'initrd:' files in the manifest instead of 'guest: debian'")
         }
         return name
     }
 
     static func dependency(inRecord record: String, startingWith prefix: String) -> String? {
         for line in record.split(separator: "\n") where line.hasPrefix("Depends:") {
-            let names = line.dropFirst("Depends:".count).split(separator: ",").compactMap { $0.split(separator: " ").first }
+            let names = line.dropFirst("Depends:".count).split(separator: ",").compactMap {
+                $0.split(separator: " ").first
+            }
             if let name = names.first(where: { $0.hasPrefix(prefix) }) { return String(name) }
         }
         return nil
@@ -94,12 +97,14 @@ struct PrivateApt {
         let targets = try Subprocess("apt-get", ["indextargets", "--format", format, "Created-By: Packages"]).text()
         let release = try PrivateApt.releaseName(
             inFile: (try? String(contentsOfFile: "/etc/os-release", encoding: .utf8)) ?? "")
-        let signedBy = FileManager.default.fileExists(atPath: PrivateApt.keyring) ? "signed-by=\(PrivateApt.keyring)" : nil
+        let signedBy =
+            FileManager.default.fileExists(atPath: PrivateApt.keyring) ? "signed-by=\(PrivateApt.keyring)" : nil
         let lines = PrivateApt.sourceLines(
             targets: targets, release: release, options: ["arch=\(architecture)", signedBy].compactMap { $0 })
         guard !lines.isEmpty else {
-            throw Failure("apt has no source of Debian packages for the release '\(release)'",
-                          remedy: "name 'kernel:' and 'initrd:' files in the manifest instead of 'guest: debian'")
+            throw Failure(
+                "apt has no source of Debian packages for the release '\(release)'",
+                remedy: "name 'kernel:' and 'initrd:' files in the manifest instead of 'guest: debian'")
         }
         return lines + [""]
     }
@@ -121,8 +126,9 @@ struct PrivateApt {
     static func releaseName(inFile text: String) throws -> String {
         let key = "VERSION_CODENAME="
         guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix(key) }) else {
-            throw Failure("this system does not say which Debian release it is (/etc/os-release)",
-                          remedy: "name 'kernel:' and 'initrd:' files in the manifest instead of 'guest: debian'")
+            throw Failure(
+                "this system does not say which Debian release it is (/etc/os-release)",
+                remedy: "name 'kernel:' and 'initrd:' files in the manifest instead of 'guest: debian'")
         }
         return line.dropFirst(key.count).trimmingCharacters(in: CharacterSet(charactersIn: "\""))
     }

@@ -24,14 +24,17 @@ package struct GeneratedInterfaces {
     private func interfaceFiles() throws -> [File] {
         try sources().compactMap { source in
             guard let text = try? String(contentsOf: source, encoding: .utf8) else {
-                throw Failure("\(source.relativePath) cannot be read as UTF-8 text", remedy: "save it as UTF-8, or make it readable")
+                throw Failure(
+                    "\(source.relativePath) cannot be read as UTF-8 text",
+                    remedy: "save it as UTF-8, or make it readable")
             }
             guard text.contains("Service") else { return nil }
             let interfaces = try InterfaceParser.interfaces(in: text, file: source.relativePath)
             guard !interfaces.isEmpty else { return nil }
             let imports = GeneratedInterfaces.imports(of: text)
             let generated = InterfaceGenerator(
-                interfaces: interfaces, source: source.lastPathComponent, imports: imports).text
+                interfaces: interfaces, source: source.lastPathComponent, imports: imports
+            ).text
             let file = source.deletingPathExtension().path + GeneratedInterfaces.suffix
             let present = try? String(contentsOfFile: file, encoding: .utf8)
             return File(url: URL(fileURLWithPath: file), text: generated, isStale: present != generated)
@@ -50,7 +53,8 @@ package struct GeneratedInterfaces {
     /// Modules that a file imports, whichever way.
     static func imports(of text: String) -> [String] {
         text.matches(
-            of: /(?m)^(?:@\w+ +)*(?:(?:public|package|internal|fileprivate|private) +)?import +(?:(?:struct|class|enum|protocol|typealias|func|let|var) +)?(\w+)/
+            of:
+                /(?m)^(?:@\w+ +)*(?:(?:public|package|internal|fileprivate|private) +)?import +(?:(?:struct|class|enum|protocol|typealias|func|let|var) +)?(\w+)/
         ).map { String($0.1) }
     }
 

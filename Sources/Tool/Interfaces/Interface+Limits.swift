@@ -1,5 +1,6 @@
 extension Interface.Method {
-    /// Returns the part of a method that does not fit into a message, as far as the names of its types tell; nil: all fits.
+    /// Returns the part of a method that does not fit into a message, as far as the names of its types tell; nil: all
+    /// fits.
     var excess: (problem: String, remedy: String)? {
         let types = parameters.map(\.type)
         let capabilities = types.reduce(0) { $0 + $1.capabilities }
@@ -11,13 +12,22 @@ extension Interface.Method {
             )
         }
         if types.count(where: \.isLease) > 1 {
-            return ("takes \(types.count(where: \.isLease)) leases, and a message carries one", "make a method for each of them")
+            return (
+                "takes \(types.count(where: \.isLease)) leases, and a message carries one",
+                "make a method for each of them"
+            )
         }
         if words > 64 {
-            return ("takes up to \(words) words, and a message carries 64", "make two methods of it, or lend the text with Lease<Reading>")
+            return (
+                "takes up to \(words) words, and a message carries 64",
+                "make two methods of it, or lend the text with Lease<Reading>"
+            )
         }
         if let result, result.isLease {
-            return ("brings back '\(result)', and a lease ends with its call", "take a Lease<Writing>, which the server fills")
+            return (
+                "brings back '\(result)', and a lease ends with its call",
+                "take a Lease<Writing>, which the server fills"
+            )
         }
         if let result, result.isRingOffer {
             return (
@@ -81,7 +91,8 @@ extension Interface {
                 "has an attribute, and its client would not have it",
                 "remove it; a caller that does not need a result writes '_ = try client.method()'"
             )
-        case "static", "class": ("has a '\(token.text)' method, and only a server answers calls", "remove '\(token.text)'")
+        case "static", "class":
+            ("has a '\(token.text)' method, and only a server answers calls", "remove '\(token.text)'")
         case "nonmutating": ("has a 'nonmutating' method, which is what a method is anyway", "remove 'nonmutating'")
         case "public", "internal", "private", "fileprivate", "package":
             ("has a '\(token.text)' method, and a protocol's methods are as visible as it is", "remove '\(token.text)'")

@@ -1,7 +1,7 @@
 /// Writes the client and the server's side of an interface.
 ///
-/// The result is the code that a person would write by hand: words into registers, a call, words out of registers. All of it is
-/// inlined into its caller, so that nothing but the SVC is left.
+/// The result is the code that a person would write by hand: words into registers, a call, words out of registers. All
+/// of it is inlined into its caller, so that nothing but the SVC is left.
 struct InterfaceGenerator {
     let interfaces: [Interface]
     /// The file's name, for the first line.
@@ -16,6 +16,7 @@ struct InterfaceGenerator {
         let modules = Set(imports + ["Entente"]).sorted().map { "import \($0)" }
         let head = [
             "\(InterfaceGenerator.firstWords) from \(source). Do not edit: change that file, and generate again.",
+            "// swift-format-ignore-file",
         ]
         return (head + modules + interfaces.flatMap { [""] + client(of: $0) + [""] + server(of: $0) })
             .joined(separator: "\n") + "\n"
@@ -46,7 +47,8 @@ struct InterfaceGenerator {
         let arrow = method.result.map { " -> \($0)" } ?? ""
         let operation = method.result?.carriesCapability == true ? "callForCapabilities" : "call"
         // A parameter may be called 'portal', too.
-        let call = "try self.portal.\(operation)(_message, result: \(method.result ?? "Nothing").self, failure: \(failure).self)"
+        let call =
+            "try self.portal.\(operation)(_message, result: \(method.result ?? "Nothing").self, failure: \(failure).self)"
         return [
             "    @inline(__always)",
             "    \(access)func \(method.name)(\(parameters)) throws(CallError<\(failure)>)\(arrow) {",
@@ -83,7 +85,8 @@ struct InterfaceGenerator {
         }
         let call = "\(method.name)(\(arguments.joined(separator: ", ")))"
         let attempt = method.failure == nil ? call : "try \(call)"
-        let done = method.result == nil
+        let done =
+            method.result == nil
             ? ["\(attempt)", "return .done(Nothing())"] : ["return .done(\(attempt))"]
         guard let failure = method.failure else {
             return ["        case \(number):"] + takes + done.map { "            \($0)" }

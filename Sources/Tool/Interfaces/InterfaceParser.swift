@@ -2,8 +2,8 @@ import SystemImage
 
 /// Finds the interfaces of a Swift file: its protocols that refine `Service`.
 ///
-/// It reads declarations of methods and nothing more. Whether the types exist, and can travel in a message, the compiler says
-/// about the code that is generated.
+/// It reads declarations of methods and nothing more. Whether the types exist, and can travel in a message, the
+/// compiler says about the code that is generated.
 struct InterfaceParser {
     private let file: String
     private let tokens: [SwiftLexer.Token]
@@ -31,13 +31,15 @@ struct InterfaceParser {
     private func problem(_ problem: String, at token: SwiftLexer.Token? = nil, remedy: String) -> Failure {
         let place = token ?? current ?? tokens.last
         return Failure(
-            problem, remedy: remedy, at: Diagnostic.Place(file: file, line: place?.line ?? 1, column: place?.column ?? 1))
+            problem, remedy: remedy,
+            at: Diagnostic.Place(file: file, line: place?.line ?? 1, column: place?.column ?? 1))
     }
 
     private mutating func word(_ what: String) throws(Failure) -> String {
         guard let token = current, token.isWord else {
-            throw problem("\(what) is expected, and not '\(current?.text ?? "the end of the file")'",
-                          remedy: "declare methods as in 'func add(_ amount: UInt64) throws(CounterError) -> UInt64'")
+            throw problem(
+                "\(what) is expected, and not '\(current?.text ?? "the end of the file")'",
+                remedy: "declare methods as in 'func add(_ amount: UInt64) throws(CounterError) -> UInt64'")
         }
         index += 1
         return token.text
@@ -60,12 +62,15 @@ struct InterfaceParser {
             }
             guard inherits.contains("Service"), skip("{") else { continue }
             guard inherits.first == ":" else {
-                throw problem("the interface '\(name)' is generic, and a message's types are fixed", at: place, remedy: "name its types")
+                throw problem(
+                    "the interface '\(name)' is generic, and a message's types are fixed", at: place,
+                    remedy: "name its types")
             }
             let interface = Interface(name: name, isPublic: isPublic, methods: try methods(of: name))
             if let other = interfaces.first(where: { $0.clientName == interface.clientName }) {
                 throw problem(
-                    "the clients of '\(other.name)' and of '\(name)' would both be '\(interface.clientName)'", at: place,
+                    "the clients of '\(other.name)' and of '\(name)' would both be '\(interface.clientName)'",
+                    at: place,
                     remedy: "rename one of them")
             }
             interfaces.append(interface)
@@ -90,10 +95,14 @@ struct InterfaceParser {
             if let excess = method.excess {
                 throw problem("'\(method.name)' \(excess.problem)", at: place, remedy: excess.remedy)
             }
-            guard !methods.contains(where: { $0.name == method.name && $0.parameters.map(\.label) == method.parameters.map(\.label) })
+            guard
+                !methods.contains(where: {
+                    $0.name == method.name && $0.parameters.map(\.label) == method.parameters.map(\.label)
+                })
             else {
-                throw problem("the interface '\(interface)' has two methods '\(method.name)' with the same labels",
-                              remedy: "rename one of them")
+                throw problem(
+                    "the interface '\(interface)' has two methods '\(method.name)' with the same labels",
+                    remedy: "rename one of them")
             }
             methods.append(method)
         }
@@ -107,12 +116,15 @@ struct InterfaceParser {
             throw problem("'mutating' stands behind 'func'", at: first, remedy: "write it in front: 'mutating func'")
         }
         guard skip("(") else {
-            throw problem("'\(name)' is followed by '\(current?.text ?? "")', and a method of an interface is not generic",
-                          remedy: "name its types")
+            throw problem(
+                "'\(name)' is followed by '\(current?.text ?? "")', and a method of an interface is not generic",
+                remedy: "name its types")
         }
         var parameters: [Interface.Parameter] = []
         while !skip(")") {
-            if !parameters.isEmpty, !skip(",") { throw problem("a comma is expected in '\(name)'", remedy: "separate parameters by commas") }
+            if !parameters.isEmpty, !skip(",") {
+                throw problem("a comma is expected in '\(name)'", remedy: "separate parameters by commas")
+            }
             parameters.append(try parameter())
         }
         var method = Interface.Method(name: name, parameters: parameters)
@@ -122,8 +134,9 @@ struct InterfaceParser {
         let effect = current
         if skip("throws") {
             guard skip("(") else {
-                throw problem("'\(name)' throws any error, and a message carries one type of error", at: effect,
-                              remedy: "name it: 'throws(\(name.prefix(1).uppercased() + name.dropFirst())Error)'")
+                throw problem(
+                    "'\(name)' throws any error, and a message carries one type of error", at: effect,
+                    remedy: "name it: 'throws(\(name.prefix(1).uppercased() + name.dropFirst())Error)'")
             }
             method.failure = try messageType()
             _ = skip(")")
@@ -139,12 +152,14 @@ struct InterfaceParser {
         guard skip(":") else { throw problem("the type of '\(name)' is expected", remedy: "write '\(name): UInt64'") }
         let type = try messageType()
         if current?.text == "=" {
-            throw problem("'\(name)' has a default value, and a protocol's methods have none",
-                          remedy: "remove it, and extend the client with a method that leaves '\(name)' out")
+            throw problem(
+                "'\(name)' has a default value, and a protocol's methods have none",
+                remedy: "remove it, and extend the client with a method that leaves '\(name)' out")
         }
         if current?.text == "." {
-            throw problem("'\(name)' takes any number of values, and a message has a fixed shape",
-                          remedy: "lend them with Lease<Reading>")
+            throw problem(
+                "'\(name)' takes any number of values, and a message has a fixed shape",
+                remedy: "lend them with Lease<Reading>")
         }
         return Interface.Parameter(label: first == "_" ? nil : first, name: name, type: type)
     }
@@ -162,7 +177,9 @@ struct InterfaceParser {
     /// A named type with its generic arguments. Tuples, functions and optionals do not travel in messages.
     private mutating func type() throws(Failure) -> String {
         let remedy = "use a number, Bool, ShortText, Lease<…>, Capability<…>, or a type of your own that is a Parameter"
-        guard let token = current, token.isWord, !["inout", "any", "some", "borrowing", "consuming", "sending"].contains(token.text) else {
+        guard let token = current, token.isWord,
+            !["inout", "any", "some", "borrowing", "consuming", "sending"].contains(token.text)
+        else {
             throw problem("'\(current?.text ?? "")' begins no type that a message can carry", remedy: remedy)
         }
         var text = try word("a type")
@@ -172,7 +189,9 @@ struct InterfaceParser {
         if skip("<") {
             var arguments: [String] = []
             repeat { arguments.append(try type()) } while skip(",")
-            guard skip(">") else { throw problem("'>' is expected behind '\(text)'", remedy: "close the type's arguments") }
+            guard skip(">") else {
+                throw problem("'>' is expected behind '\(text)'", remedy: "close the type's arguments")
+            }
             text += "<\(arguments.joined(separator: ", "))>"
         }
         if current?.text == "?" || current?.text == "!" {

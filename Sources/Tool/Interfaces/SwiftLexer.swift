@@ -1,5 +1,5 @@
-/// Takes Swift source apart into words and punctuation, as far as reading an interface needs it: comments and the contents of
-/// strings are left out.
+/// Takes Swift source apart into words and punctuation, as far as reading an interface needs it: comments and the
+/// contents of strings are left out.
 struct SwiftLexer {
     struct Token: Equatable {
         var text: String
@@ -12,10 +12,14 @@ struct SwiftLexer {
 
     /// Words that are no expression without backticks.
     static let keywords: Set<String> = [
-        "Any", "Self", "as", "associatedtype", "break", "case", "catch", "class", "continue", "default", "defer", "deinit", "do",
-        "else", "enum", "extension", "fallthrough", "false", "fileprivate", "for", "func", "guard", "if", "import", "in", "init",
-        "inout", "internal", "is", "let", "nil", "operator", "private", "protocol", "public", "repeat", "rethrows", "return",
-        "self", "static", "struct", "subscript", "super", "switch", "throw", "throws", "true", "try", "typealias", "var", "where",
+        "Any", "Self", "as", "associatedtype", "break", "case", "catch", "class", "continue", "default", "defer",
+        "deinit", "do",
+        "else", "enum", "extension", "fallthrough", "false", "fileprivate", "for", "func", "guard", "if", "import",
+        "in", "init",
+        "inout", "internal", "is", "let", "nil", "operator", "private", "protocol", "public", "repeat", "rethrows",
+        "return",
+        "self", "static", "struct", "subscript", "super", "switch", "throw", "throws", "true", "try", "typealias",
+        "var", "where",
         "while",
     ]
 

@@ -58,15 +58,18 @@ struct ClientTemplate {
             )
             .replacing(
                 ".target(name: \"MODULE\", dependencies: [",
-                with: ".target(name: \"MODULE\", dependencies: [.product(name: \"\(used.product)\", package: \"\(name)\"), "
+                with:
+                    ".target(name: \"MODULE\", dependencies: [.product(name: \"\(used.product)\", package: \"\(name)\"), "
             )
             .replacing(
                 "\"MODULE\", .product(name: \"Entente\", package: \"Entente\"),\n",
                 with: "\"MODULE\", .product(name: \"Entente\", package: \"Entente\"),\n            "
-                    + "        .product(name: \"\(used.product)\", package: \"\(name)\"),\n")
+                    + "        .product(name: \"\(used.product)\", package: \"\(name)\"),\n"
+            )
             .replacing(
                 "dependencies: [\"MODULE\", .product(name: \"Entente\", package: \"Entente\")])",
-                with: "\n            dependencies: [\"MODULE\", .product(name: \"\(used.product)\", package: \"\(name)\"), "
+                with:
+                    "\n            dependencies: [\"MODULE\", .product(name: \"\(used.product)\", package: \"\(name)\"), "
                     + ".product(name: \"Entente\", package: \"Entente\")])"
             )
             .replacing("// The interface and the logic,", with: "// The logic,")
@@ -76,7 +79,9 @@ struct ClientTemplate {
     func sources(_ module: String) -> [(path: String, text: String)] {
         let client = used.interface.clientName
         return [
-            ("README.md", """
+            (
+                "README.md",
+                """
                 # NAME
 
                 A component for Entente that calls `\(name)`, made by `./entente new component NAME --uses \(path)`.
@@ -85,16 +90,22 @@ struct ClientTemplate {
                 - `Sources/MODULEProgram`: where it starts on the board
                 - `Tests/MODULETests`: tests that run on the host, with a fake kernel
                 - `system.yaml`: a system of both
-                """),
-            ("system.yaml", """
+                """
+            ),
+            (
+                "system.yaml",
+                """
                 # The system that './entente run' boots: a board with both components.
                 system: NAME
                 components:
                   \(name): {package: \(path)}
                   NAME: {package: ., uses: {\(name): \(name)}}
-                """),
+                """
+            ),
             ("Sources/\(module)/\(module).swift", logic(client)),
-            ("Sources/\(module)Program/Entry.swift", """
+            (
+                "Sources/\(module)Program/Entry.swift",
+                """
                 import Entente
                 import MODULE
                 import \(used.module)
@@ -110,8 +121,11 @@ struct ClientTemplate {
                         while !Events.wait().contains(alarm.events) {}
                     }
                 }
-                """),
-            ("Tests/\(module)Tests/\(module)Tests.swift", """
+                """
+            ),
+            (
+                "Tests/\(module)Tests/\(module)Tests.swift",
+                """
                 import Entente
                 import EntenteTesting
                 import Testing
@@ -130,28 +144,29 @@ struct ClientTemplate {
                         #expect(component.lines == [\(method == nil ? "" : "\"\(name) is gone\"")])
                     }
                 }
-                """),
+                """
+            ),
         ]
     }
 
     private func logic(_ client: String) -> String {
         guard let method else { return logicWithoutCall(client) }
         return """
-        import Entente
-        import \(used.module)
+            import Entente
+            import \(used.module)
 
-        /// One step of the component's work: nothing in it knows whether it runs on a board or in a test.
-        public func step(_ client: \(client)) {
-            do throws(CallError<\(method.failure ?? "Never")>) {
-                \(call(method))
-            } catch {
-                switch error {
-                case .dead: log("\(name) is gone")
-                default: log("\(name) did not answer as it should")
+            /// One step of the component's work: nothing in it knows whether it runs on a board or in a test.
+            public func step(_ client: \(client)) {
+                do throws(CallError<\(method.failure ?? "Never")>) {
+                    \(call(method))
+                } catch {
+                    switch error {
+                    case .dead: log("\(name) is gone")
+                    default: log("\(name) did not answer as it should")
+                    }
                 }
             }
-        }
-        """
+            """
     }
 
     /// No value of a type of the other package can be made up.

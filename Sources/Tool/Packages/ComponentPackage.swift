@@ -15,12 +15,14 @@ package struct ComponentPackage {
     package static func folder(_ path: String) throws -> URL {
         let url = URL(fileURLWithPath: path).standardizedFileURL
         guard FileManager.default.fileExists(atPath: url.path) else {
-            throw Failure("\(path): there is no such folder",
-                          remedy: "correct the path, or make a package with ./entente new component NAME")
+            throw Failure(
+                "\(path): there is no such folder",
+                remedy: "correct the path, or make a package with ./entente new component NAME")
         }
         guard FileManager.default.fileExists(atPath: url.appendingPathComponent("Package.swift").path) else {
-            throw Failure("\(path): there is no Package.swift",
-                          remedy: "name the folder of a component's package; ./entente new component NAME makes one")
+            throw Failure(
+                "\(path): there is no Package.swift",
+                remedy: "name the folder of a component's package; ./entente new component NAME makes one")
         }
         return url
     }
@@ -37,7 +39,9 @@ package struct ComponentPackage {
         if text.contains("\"/\(ComponentPackage.linkName)\"") { try link() }
         dropStalePlans()
         dropOutputOfLostPackages()
-        for (what, url) in try GeneratedInterfaces(package: folder).update() { Progress.say("==> \(what.capitalized) \(url.relativePath)") }
+        for (what, url) in try GeneratedInterfaces(package: folder).update() {
+            Progress.say("==> \(what.capitalized) \(url.relativePath)")
+        }
     }
 
     /// Where its programs for the board are built, and its tests for the host.
@@ -47,8 +51,8 @@ package struct ComponentPackage {
     /// The file in a scratch folder that names the package.
     private static let placeName = "package.place"
 
-    /// Deletes the output of packages that are not where they were, because it takes some 80 MB for each, and nobody would
-    /// look for it; notes where this package is.
+    /// Deletes the output of packages that are not where they were, because it takes some 80 MB for each, and nobody
+    /// would look for it; notes where this package is.
     private func dropOutputOfLostPackages() {
         let manager = FileManager.default
         for scratch in [boardScratch, hostScratch] {
@@ -63,7 +67,8 @@ package struct ComponentPackage {
         }
     }
 
-    /// SwiftPM does not look behind the link `Runtime/ABI` for files that came or went. Without its plan it looks again.
+    /// SwiftPM does not look behind the link `Runtime/ABI` for files that came or went. Without its plan it looks
+    /// again.
     private func dropStalePlans() {
         guard let changed = workspace.root.appendingPathComponent("Sources/ABI").modified else { return }
         for scratch in [boardScratch, hostScratch] {
@@ -88,12 +93,15 @@ package struct ComponentPackage {
         let products = try description().products
             .filter { $0.name.hasSuffix("Image") && $0.type.library == ["static"] }.map(\.name)
         guard let product = products.first else {
-            throw Failure("the package \(folder.path) has no static library product with a name that ends in 'Image'",
-                          remedy: "add '.library(name: \"NAMEImage\", type: .static, targets: [\"NAMEProgram\"])' to its products")
+            throw Failure(
+                "the package \(folder.path) has no static library product with a name that ends in 'Image'",
+                remedy: "add '.library(name: \"NAMEImage\", type: .static, targets: [\"NAMEProgram\"])' to its products"
+            )
         }
         guard products.count == 1 else {
-            throw Failure("the package \(folder.path) has several products that could be its program: \(products.joined(separator: ", "))",
-                          remedy: "let one of them end in 'Image', and make a package of its own for each other program")
+            throw Failure(
+                "the package \(folder.path) has several products that could be its program: \(products.joined(separator: ", "))",
+                remedy: "let one of them end in 'Image', and make a package of its own for each other program")
         }
         return product
     }
@@ -102,8 +110,9 @@ package struct ComponentPackage {
     func offered() throws -> OfferedInterface {
         let found = try GeneratedInterfaces(package: folder).interfaces().filter { $0.interface.isPublic }
         guard let first = found.first else {
-            throw Failure("the package \(folder.path) has no public interface",
-                          remedy: "declare one: public protocol NAMEInterface: Service { … }")
+            throw Failure(
+                "the package \(folder.path) has no public interface",
+                remedy: "declare one: public protocol NAMEInterface: Service { … }")
         }
         let description = try description()
         let path = first.file.path.dropFirst(folder.path.count + 1)
@@ -112,8 +121,9 @@ package struct ComponentPackage {
                 $0.type.library != nil && !$0.name.hasSuffix("Image") && $0.targets.contains(target)
             })
         else {
-            throw Failure("no library product of the package \(folder.path) holds its interface \(first.interface.name)",
-                          remedy: "add '.library(name: \"NAME\", targets: [\"NAME\"])' to its products")
+            throw Failure(
+                "no library product of the package \(folder.path) holds its interface \(first.interface.name)",
+                remedy: "add '.library(name: \"NAME\", targets: [\"NAME\"])' to its products")
         }
         return OfferedInterface(
             package: description.name, product: product.name, module: target, interface: first.interface)
@@ -122,7 +132,10 @@ package struct ComponentPackage {
     private func description() throws -> Description {
         let text = try Subprocess(
             "swift",
-            ["package", "--package-path", folder.path, "--scratch-path", hostScratch.path, "describe", "--type", "json"],
+            [
+                "package", "--package-path", folder.path, "--scratch-path", hostScratch.path, "describe", "--type",
+                "json",
+            ],
             environment: ["ENTENTE_ROOT": workspace.root.path]
         ).output()
         return try JSONDecoder().decode(Description.self, from: text)
@@ -140,7 +153,8 @@ package struct ComponentPackage {
     /// The library that `String` needs to compare and to change case; it comes with the toolchain.
     var unicodeTables: URL? {
         guard let path = Subprocess.find("swift") else { return nil }
-        let library = URL(fileURLWithPath: path).resolvingSymlinksInPath().deletingLastPathComponent().deletingLastPathComponent()
+        let library = URL(fileURLWithPath: path).resolvingSymlinksInPath().deletingLastPathComponent()
+            .deletingLastPathComponent()
             .appendingPathComponent("lib/swift/embedded/aarch64-none-none-elf/libswiftUnicodeDataTables.a")
         return FileManager.default.fileExists(atPath: library.path) ? library : nil
     }

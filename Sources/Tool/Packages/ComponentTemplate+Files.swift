@@ -5,7 +5,8 @@ extension ComponentTemplate {
         import Foundation
         import PackageDescription
 
-        // Where Entente's package lies. The tool says so by ENTENTE_ROOT, and leaves a link beside this file for a plain `swift test`.
+        // Where Entente's package lies. The tool says so by ENTENTE_ROOT, and leaves a link beside this file for a
+        // plain `swift test`.
         let entente = URL(
             fileURLWithPath: Context.environment["ENTENTE_ROOT"].map { $0 + "/Runtime" } ?? Context.packageDirectory + "/.entente"
         ).resolvingSymlinksInPath().path
@@ -38,8 +39,8 @@ extension ComponentTemplate {
     static let interface = """
         import Entente
 
-        // What this component offers to others. './entente generate' makes the client and the server's side of it, in the file
-        // beside this one; so do 'run', 'build' and 'test'.
+        // What this component offers to others. './entente generate' makes the client and the server's side of it, in
+        // the file beside this one; so do 'run', 'build' and 'test'.
 
         /// Counts.
         public protocol MODULEInterface: Service {

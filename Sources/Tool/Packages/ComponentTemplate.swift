@@ -11,18 +11,23 @@ struct ComponentTemplate {
 
     /// Modules that a component's program contains already.
     private static let takenModules = [
-        "ABI", "Entente", "EntenteTesting", "RuntimeSupport", "Swift", "Synchronization", "Foundation", "Testing", "Glibc",
+        "ABI", "Entente", "EntenteTesting", "RuntimeSupport", "Swift", "Synchronization", "Foundation", "Testing",
+        "Glibc",
         "Builtin", "XCTest",
     ]
 
     /// - Throws: A `Failure` that says what is wrong with the name.
     init(name: String) throws {
-        func refuse(_ why: String, _ remedy: String) -> Failure { Failure("'\(name)' cannot name a component: \(why)", remedy: remedy) }
+        func refuse(_ why: String, _ remedy: String) -> Failure {
+            Failure("'\(name)' cannot name a component: \(why)", remedy: remedy)
+        }
         let isAllowed = { (character: Character) in
             character.isASCII && (character.isLetter || character.isNumber || character == "-" || character == "_")
         }
         guard name.first?.isASCII == true, name.first?.isLetter == true, name.allSatisfy(isAllowed) else {
-            throw refuse("names begin with a letter and go on with letters, digits, '-' and '_'", "take a name such as 'counter'")
+            throw refuse(
+                "names begin with a letter and go on with letters, digits, '-' and '_'", "take a name such as 'counter'"
+            )
         }
         guard name.utf8.count <= TenantDescription.maximumName else {
             throw refuse("it has \(name.utf8.count) bytes, and \(TenantDescription.maximumName) fit", "shorten it")
@@ -32,7 +37,8 @@ struct ComponentTemplate {
         }
         module = name.split { $0 == "-" || $0 == "_" }.map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
         guard !ComponentTemplate.takenModules.contains(module) else {
-            throw refuse("its module would be '\(module)', which a component's program has already", "take another name")
+            throw refuse(
+                "its module would be '\(module)', which a component's program has already", "take another name")
         }
         guard !SwiftLexer.keywords.contains(module) else {
             throw refuse("its module would be '\(module)', which is a word of the language", "take another name")
@@ -42,7 +48,10 @@ struct ComponentTemplate {
 
     /// Paths inside of the package, and what is there.
     var files: [(path: String, text: String)] {
-        if let client { return common(client.package(from: ComponentTemplate.package)) + client.sources(module).map { ($0.path, fill($0.text)) } }
+        if let client {
+            return common(client.package(from: ComponentTemplate.package))
+                + client.sources(module).map { ($0.path, fill($0.text)) }
+        }
         return common(ComponentTemplate.package) + [
             ("README.md", fill(ComponentTemplate.readme)),
             ("system.yaml", fill(ComponentTemplate.system)),

@@ -38,8 +38,8 @@ package final class RunPlace: Sendable {
             "\(most) systems named '\(system)' run already", remedy: "end some of them, or give this one another name")
     }
 
-    /// Keeps others from places meanwhile, because a look whether a place is free takes its lock for a moment: a run that
-    /// began in that moment would get another name.
+    /// Keeps others from places meanwhile, because a look whether a place is free takes its lock for a moment: a run
+    /// that began in that moment would get another name.
     private static func exclusively<Result>(in workspace: Workspace, _ body: () throws -> Result) throws -> Result {
         try workspace.exclusively("places", "looks for the systems that run", body)
     }

@@ -8,8 +8,8 @@ package struct Workspace {
     package let build: URL
     /// Everything else that the tool makes. May be deleted at any time.
     package let state: URL
-    /// The package as SwiftPM is to see it, which writes a file beside `Package.swift`: the checkout, or a folder of links
-    /// to its parts.
+    /// The package as SwiftPM is to see it, which writes a file beside `Package.swift`: the checkout, or a folder of
+    /// links to its parts.
     package let package: URL
 
     package var images: URL { state.appendingPathComponent("images") }
@@ -30,8 +30,9 @@ package struct Workspace {
         package = output?.appendingPathComponent("package") ?? root
     }
 
-    /// The workspace of the running tool: named by `ENTENTE_ROOT`, or the package around the tool's own file. The script
-    /// `entente` decides where the output goes, and names it by `ENTENTE_OUTPUT_HERE` if that is not the checkout.
+    /// The workspace of the running tool: named by `ENTENTE_ROOT`, or the package around the tool's own file. The
+    /// script `entente` decides where the output goes, and names it by `ENTENTE_OUTPUT_HERE` if that is not the
+    /// checkout.
     package static func current() throws -> Workspace {
         let environment = ProcessInfo.processInfo.environment
         if let path = environment["ENTENTE_ROOT"] {
@@ -43,7 +44,8 @@ package struct Workspace {
             if isRoot(folder) { return Workspace(root: folder) }
             folder.deleteLastPathComponent()
         }
-        throw Failure("the tool does not lie in a checkout of Entente", remedy: "start it by ./entente, or set ENTENTE_ROOT")
+        throw Failure(
+            "the tool does not lie in a checkout of Entente", remedy: "start it by ./entente, or set ENTENTE_ROOT")
     }
 
     private static func isRoot(_ folder: URL) -> Bool {

@@ -11,9 +11,11 @@ extension Failure {
     ///
     /// - Parameter file: The file as the user knows it, if another was written for it.
     package init(_ error: CocoaError, of file: URL? = nil) {
-        let cause = (error.underlying as? POSIXError)?.code ?? (error.underlying as NSError?).flatMap {
-            $0.domain == NSPOSIXErrorDomain ? POSIXErrorCode(rawValue: Int32($0.code)) : nil
-        }
+        let cause =
+            (error.underlying as? POSIXError)?.code
+            ?? (error.underlying as NSError?).flatMap {
+                $0.domain == NSPOSIXErrorDomain ? POSIXErrorCode(rawValue: Int32($0.code)) : nil
+            }
         let path = file?.path ?? error.filePath ?? error.url?.path ?? "a file"
         switch error.code {
         case .fileReadInapplicableStringEncoding, .fileReadCorruptFile, .fileReadUnknownStringEncoding:

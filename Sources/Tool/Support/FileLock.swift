@@ -48,8 +48,8 @@ final class FileLock: Sendable {
 }
 
 extension URL {
-    /// Replaces this file at once by another one beside it, which the closure writes: others who read it meanwhile see all
-    /// of the old one or all of the new one.
+    /// Replaces this file at once by another one beside it, which the closure writes: others who read it meanwhile see
+    /// all of the old one or all of the new one.
     package func replacedWhole(_ write: (URL) throws -> Void) throws {
         let part = deletingLastPathComponent().appendingPathComponent(".\(lastPathComponent).\(UUID().uuidString)")
         do {

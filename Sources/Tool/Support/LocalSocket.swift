@@ -74,7 +74,8 @@ enum LocalSocket {
         address.sun_family = sa_family_t(AF_UNIX)
         let path = Array("/proc/self/fd/\(folder)/\(file.lastPathComponent)".utf8)
         guard path.count < MemoryLayout.size(ofValue: address.sun_path) else {
-            throw Failure("'\(file.lastPathComponent)' is too long for a socket", remedy: "give the system a shorter name")
+            throw Failure(
+                "'\(file.lastPathComponent)' is too long for a socket", remedy: "give the system a shorter name")
         }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path) }
         return withUnsafePointer(to: &address) {

@@ -82,7 +82,8 @@ package struct Subprocess {
 
     private func start(output: FileHandle, errors: FileHandle) throws -> Process {
         guard let path = Subprocess.find(program) else {
-            throw Failure("the program '\(program)' is not installed", remedy: "start the tool by ./entente, which installs it")
+            throw Failure(
+                "the program '\(program)' is not installed", remedy: "start the tool by ./entente, which installs it")
         }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
@@ -100,7 +101,9 @@ package struct Subprocess {
         guard process.terminationReason != .exit || process.terminationStatus != 0 else { return }
         let how = process.terminationReason == .exit ? "status" : "signal"
         let detail = messages.isEmpty ? "" : ":\n" + messages
-        throw Failure("'\(([program] + arguments).joined(separator: " "))' ended with \(how) \(process.terminationStatus)\(detail)")
+        throw Failure(
+            "'\(([program] + arguments).joined(separator: " "))' ended with \(how) \(process.terminationStatus)\(detail)"
+        )
     }
 }
 
@@ -116,7 +119,8 @@ private struct TemporaryFile {
             throw Failure(
                 "cannot create the file \(url.path): \(String(cString: strerror(code)))",
                 remedy: [ENOSPC, EDQUOT].contains(code)
-                    ? "free some space there, or set TMPDIR to a folder that has some" : "make the folder writable, or set TMPDIR to one that is")
+                    ? "free some space there, or set TMPDIR to a folder that has some"
+                    : "make the folder writable, or set TMPDIR to one that is")
         }
         handle = try FileHandle(forWritingTo: url)
     }

@@ -1,8 +1,8 @@
 import ABI
 import Entente
 
-// Pagers that do no good. Argument 0: 1 hangs, 2 says that all is well and maps nothing, 3 answers with bits that mean nothing here;
-// else it faults.
+// Pagers that do no good. Argument 0: 1 hangs, 2 says that all is well and maps nothing, 3 answers with bits that mean
+// nothing here; else it faults.
 
 @c(entente_main)
 func ententeMain(_ argument: UInt64) {
@@ -18,7 +18,8 @@ func ententeMain(_ argument: UInt64) {
         case 2: answer = replyWait(ReplyForm.reply | ReplyForm.wait)
         case 3:
             answer = replyWait(
-                ReplyForm.reply | ReplyForm.wait | ReplyForm.advance | ReplyForm.writeRegister | ReplyForm.writeArguments
+                ReplyForm.reply | ReplyForm.wait | ReplyForm.advance | ReplyForm.writeRegister
+                    | ReplyForm.writeArguments
                     | 31 << ReplyForm.registerShift, Words(~0, ~0, ~0, ~0, ~0, ~0))
         default: return
         }

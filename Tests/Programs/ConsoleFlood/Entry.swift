@@ -11,8 +11,8 @@ func ententeMain(_ argument: UInt64) {
     while true {
         text.withUTF8Buffer { buffer in
             // SAFETY: the buffer is a constant of the program, and is not kept.
-            for unsafe byte in unsafe buffer {
-                while !console.put(byte) { console.flush() }
+            for index in 0..<buffer.count {
+                while !console.put(unsafe buffer[index]) { console.flush() }
                 console.flush()
             }
         }

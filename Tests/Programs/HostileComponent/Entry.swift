@@ -2,10 +2,11 @@ import ABI
 import Entente
 import RuntimeSupport
 
-// A component that calls every operation with every kind of wrong argument, in rounds, for ever. Argument 0 is the seed: the same
-// seed makes the same calls, in the same order.
+// A component that calls every operation with every kind of wrong argument, in rounds, for ever. Argument 0 is the
+// seed: the same seed makes the same calls, in the same order.
 //
-// It spares only itself: it does not stop or delete its own thread, table, space and notification, or nobody would go on.
+// It spares only itself: it does not stop or delete its own thread, table, space and notification, or nobody would go
+// on.
 
 @c(entente_main)
 func ententeMain(_ argument: UInt64) {
@@ -55,7 +56,8 @@ struct HostileCaller {
         let words = Words(word(), word(), word(), word(), word(), word())
         guard let operation = Operation(rawValue: operation) else {
             let back = entente_svc(
-                operation, Selector(slot: slot, form: form).bits, words.w0, words.w1, words.w2, words.w3, words.w4, words.w5)
+                operation, Selector(slot: slot, form: form).bits, words.w0, words.w1, words.w2, words.w3, words.w4,
+                words.w5)
             return note(Answer(rawStatus: back.x0))
         }
         guard !isSuicide(operation, slot, form) else { return }
@@ -77,7 +79,8 @@ struct HostileCaller {
     private func isSuicide(_ operation: Operation, _ slot: UInt32, _ form: UInt32) -> Bool {
         switch operation {
         case .revoke: UInt64(slot) < HostileCaller.free
-        case .contextControl: form == ContextControl.stop.rawValue || form == ContextControl.setMessagePage.rawValue && slot == 0
+        case .contextControl:
+            form == ContextControl.stop.rawValue || form == ContextControl.setMessagePage.rawValue && slot == 0
         default: false
         }
     }

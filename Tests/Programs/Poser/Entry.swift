@@ -1,7 +1,8 @@
 import ABI
 import Entente
 
-// Calls the pager that it uses as if it were a fault of a client's, for every client and page, and says how often it was refused.
+// Calls the pager that it uses as if it were a fault of a client's, for every client and page, and says how often it
+// was refused.
 
 @c(entente_main)
 func ententeMain(_ argument: UInt64) {

@@ -41,7 +41,9 @@ final class RunningSystem {
             manifest.consoleDriverRestart = restart
         }
         for index in manifest.tenants.indices {
-            guard case .machine(let machine) = manifest.tenants[index], let program = programs[machine.name] else { continue }
+            guard case .machine(let machine) = manifest.tenants[index], let program = programs[machine.name] else {
+                continue
+            }
             let changed = try LinuxWorkload(workspace: workspace, name: program).added(to: machine)
             manifest.tenants[index] = .machine(changed)
             manifest.machines = manifest.machines.map { $0.name == changed.name ? changed : $0 }
@@ -52,8 +54,10 @@ final class RunningSystem {
             guard let description = manifest.machines.first(where: { $0.name == machine }) else {
                 throw SystemFailure(description: "\(path) has no machine '\(machine)'")
             }
-            session = try BootPlan(bare: description, of: manifest, workspace: workspace, options: options.emulator.boot)
-                .start(workspace: workspace)
+            session = try BootPlan(
+                bare: description, of: manifest, workspace: workspace, options: options.emulator.boot
+            )
+            .start(workspace: workspace)
             return
         }
         let plan = try BootPlan(manifest, workspace: workspace, options: options.emulator.boot)
@@ -66,7 +70,9 @@ final class RunningSystem {
     var logs: URL { session.place.logs }
 
     /// Runs the tool beside the system, which goes on meanwhile.
-    func whileItRuns(tool arguments: [String], input: String = "") throws -> (status: Int32, output: String, errors: String) {
+    func whileItRuns(tool arguments: [String], input: String = "") throws -> (
+        status: Int32, output: String, errors: String
+    ) {
         let process = Process()
         process.executableURL = Repository.file("entente")
         process.arguments = arguments
@@ -79,7 +85,9 @@ final class RunningSystem {
         while process.isRunning {
             for event in session.wait(timeout: .milliseconds(50)) { keep(event) }
         }
-        let texts = [output, errors].map { String(decoding: $0.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self) }
+        let texts = [output, errors].map {
+            String(decoding: $0.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        }
         return (process.terminationStatus, texts[0], texts[1])
     }
 
@@ -106,7 +114,9 @@ final class RunningSystem {
                 return String(decoding: taken, as: UTF8.self)
             }
             guard !hasEnded else { throw failure("the board went off before '\(console)' said '\(text)'") }
-            guard ContinuousClock.now < deadline else { throw failure("'\(console)' did not say '\(text)' in \(timeout)") }
+            guard ContinuousClock.now < deadline else {
+                throw failure("'\(console)' did not say '\(text)' in \(timeout)")
+            }
             listen(for: min(.milliseconds(200), deadline - .now))
         }
     }
@@ -118,7 +128,9 @@ final class RunningSystem {
     func type(_ text: String, on console: String) throws { session.type(text.utf8, to: try number(of: console)) }
 
     /// Runs a command with the shell that waits at a machine's console.
-    func run(_ command: String, on machine: String, timeout: Duration = .seconds(60)) throws -> (status: Int32, output: String) {
+    func run(_ command: String, on machine: String, timeout: Duration = .seconds(60)) throws -> (
+        status: Int32, output: String
+    ) {
         let channel = try number(of: machine)
         let deadline = ContinuousClock.now + timeout
         var remote = RemoteCommand(command.utf8)
@@ -137,7 +149,9 @@ final class RunningSystem {
                 }
             }
             guard !hasEnded else { throw failure("the board went off while '\(machine)' ran '\(command)'") }
-            guard ContinuousClock.now < deadline else { throw failure("'\(machine)' did not end '\(command)' in \(timeout)") }
+            guard ContinuousClock.now < deadline else {
+                throw failure("'\(machine)' did not end '\(command)' in \(timeout)")
+            }
             unread[channel] = []
             listen(for: min(.milliseconds(200), deadline - .now))
             actions = remote.heard(unread[channel] ?? []) + remote.nudge()
@@ -173,14 +187,16 @@ final class RunningSystem {
 
     private func number(of console: String) throws -> UInt8 {
         guard let channel = session.channels[named: console] else {
-            throw failure("the system has no console '\(console)', but: \(session.channels.map(\.name).joined(separator: ", "))")
+            throw failure(
+                "the system has no console '\(console)', but: \(session.channels.map(\.name).joined(separator: ", "))")
         }
         return channel.number
     }
 
     private func failure(_ what: String) -> SystemFailure {
         let lines = transcript.sorted { $0.key < $1.key }.flatMap(\.value)
-        return SystemFailure(description: (["\(name): \(what); the consoles' last lines:"] + lines).joined(separator: "\n  "))
+        return SystemFailure(
+            description: (["\(name): \(what); the consoles' last lines:"] + lines).joined(separator: "\n  "))
     }
 }
 

@@ -15,7 +15,9 @@ public func visit(_ server: ExchangeClient) {
     }
     do throws(CallError<ExchangeError>) {
         let numbers = [UInt64](repeating: 3, count: 1000)
-        let sum = try Lease<Reading>.lending(numbers.span) { lease throws(CallError<ExchangeError>) in try server.sum(lease) }
+        let sum = try Lease<Reading>.lending(numbers.span) { lease throws(CallError<ExchangeError>) in
+            try server.sum(lease)
+        }
         log("the sum is \(sum)")
         var bytes = [UInt8](repeating: 0, count: 10_000)
         var span = bytes.mutableSpan

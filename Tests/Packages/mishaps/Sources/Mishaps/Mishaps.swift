@@ -37,6 +37,10 @@ private func sayNumbers() {
     log("texts \(key) \("\(key)" == "turn 7") \("\(key)" == "\("turn 8" as ShortText)") \([key: 1][key] ?? 0)")
     let six = Double(Configuration.current.arguments[0])
     log("math \(six.squareRoot()) \((-six).truncatingRemainder(dividingBy: 0.7)) \(six.remainder(dividingBy: 3.5))")
-    log("read \(Double("\(six)25e-3") ?? 0) \(Float("0.\(Int(six))") ?? 0) \(Double("six") ?? -1) \(Float(six).squareRoot())")
-    log("numbers \(1.5) \(0.1 + 0.2) \(Float(1) / 3) \("\(-0.0)") \(Double.infinity) \(CallError<Never>.dead(generation: 3))")
+    log(
+        "read \(Double("\(six)25e-3") ?? 0) \(Float("0.\(Int(six))") ?? 0) \(Double("six") ?? -1) \(Float(six).squareRoot())"
+    )
+    log(
+        "numbers \(1.5) \(0.1 + 0.2) \(Float(1) / 3) \("\(-0.0)") \(Double.infinity) \(CallError<Never>.dead(generation: 3))"
+    )
 }
