@@ -29,25 +29,16 @@ struct MemoryAccount {
         if isOfEstate { lost -= taken }
     }
 
-    /// One line of `NAME KIBIBYTES` pairs. `kernel` is the remainder: the kernel with its data, root's own objects,
-    /// which the kernel made, and RAM that the kernel could not hand out.
-    func write(to console: Console) {
+    /// `NAME KIBIBYTES` pairs. `kernel` is the remainder: the kernel with its data, root's own objects, which the kernel
+    /// made, and RAM that the kernel could not hand out.
+    var text: LogText {
         let image = BootPlan.image
         var total: UInt64 = 0
         for index in 0..<4 { total += image.board.ram[index].size }
         let kernel = total - free - extents - tables - objects - lost - image.size
-        console.beginLine()
-        console.write("memory in KiB:")
-        let parts: InlineArray<8, (StaticString, UInt64)> = [
-            ("total", total), ("free", free), ("image", image.size), ("extents", extents), ("tables", tables),
-            ("objects", objects), ("lost", lost), ("kernel", kernel),
-        ]
-        for index in 0..<8 {
-            console.write(" ")
-            console.write(parts[index].0)
-            console.write(" ")
-            console.write(decimal: (parts[index].1 + 1023) / 1024)
-        }
-        console.write("\n")
+        func kib(_ bytes: UInt64) -> UInt64 { (bytes + 1023) / 1024 }
+        let given: LogText = "total \(kib(total)) free \(kib(free)) image \(kib(image.size)) extents \(kib(extents))"
+        let spent: LogText = "tables \(kib(tables)) objects \(kib(objects)) lost \(kib(lost)) kernel \(kib(kernel))"
+        return "memory in KiB: \(given) \(spent)"
     }
 }

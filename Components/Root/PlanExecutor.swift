@@ -84,18 +84,10 @@ struct PlanExecutor: ~Copyable {
         if status == .ok { return }
         // A table or space that a living tenant has used up, or the slot that it has filled, is that tenant's loss.
         if isStarting || edge.owner == edge.peer { fail("cannot execute an edge of the plan", status) }
-        rootConsole.report { console in
-            console.write("taken: ")
-            console.write(name(edge.owner))
-            if edge.kind == PlanEdgeKind.capability.rawValue {
-                console.write(" has filled slot ")
-                console.write(decimal: edge.words[2])
-                console.write(" of its table")
-            } else {
-                console.write(" has used up its doorbells")
-            }
-            console.write("; what belongs there is missing until it restarts")
-        }
+        let what: LogText =
+            edge.kind == PlanEdgeKind.capability.rawValue
+            ? "filled slot \(edge.words[2]) of its table" : "used up its doorbells"
+        log("taken: \(name: name(edge.owner)) has \(what); what belongs there is missing until it restarts")
     }
 
     private func name(_ owner: UInt64) -> InlineArray<32, UInt8> {

@@ -6,18 +6,19 @@ import Supervision
 // line can type there.
 extension Supervisor {
     mutating func readCommands() {
-        while let byte = Console().take() {
+        let console = Console()
+        while let byte = console.take() {
             switch line.accept(byte) {
             case .none: break
-            case .added: rootConsole.use { $0.write(byte) }
-            case .removed: rootConsole.use { $0.write("\u{8} \u{8}") }
+            case .added: console.write(byte)
+            case .removed: console.write("\u{8} \u{8}")
             case .ended:
-                rootConsole.use { $0.write("\n") }
+                console.write("\n")
                 perform(line.command)
                 line.clear()
             }
         }
-        rootConsole.use { $0.flush() }
+        console.flush()
     }
 
     private mutating func perform(_ command: CommandLine.Command) {
@@ -32,27 +33,26 @@ extension Supervisor {
         }
     }
 
-    private mutating func kill(_ name: InlineArray<32, UInt8>) {
+    /// The tenant of a name; nil if there is none, or if it is dead, which is said.
+    private func living(_ name: InlineArray<32, UInt8>) -> Int? {
         for tenant in 0..<BootPlan.tenantCount where isSame(BootPlan.tenant(tenant).name, name) {
-            guard executor.tenants[tenant].isAlive else { return say("it is dead already\n") }
-            rootConsole.use { console in
-                console.beginLine()
-                console.write("kill: ")
-                console.write(name)
-                console.write("\n")
-            }
-            return died(tenant)
+            if executor.tenants[tenant].isAlive { return tenant }
+            say("it is dead already\n")
+            return nil
         }
         say("nothing has that name; 'restarts' lists the names\n")
+        return nil
+    }
+
+    private mutating func kill(_ name: InlineArray<32, UInt8>) {
+        guard let tenant = living(name) else { return }
+        log("kill: \(name: name)")
+        died(tenant)
     }
 
     private func describe(_ name: InlineArray<32, UInt8>) {
-        for tenant in 0..<BootPlan.tenantCount where isSame(BootPlan.tenant(tenant).name, name) {
-            guard executor.tenants[tenant].isAlive else { return say("it is dead\n") }
-            if !describeVirtualCPUs(of: tenant) { say("it is no machine\n") }
-            return
-        }
-        say("nothing has that name; 'restarts' lists the names\n")
+        guard let tenant = living(name) else { return }
+        if !describeVirtualCPUs(of: tenant) { say("it is no machine\n") }
     }
 
     private func isSame(_ left: InlineArray<32, UInt8>, _ right: InlineArray<32, UInt8>) -> Bool {
@@ -61,27 +61,17 @@ extension Supervisor {
     }
 
     private func listTenants() {
-        rootConsole.use { console in
-            for tenant in 0..<BootPlan.tenantCount {
-                console.write(BootPlan.tenant(tenant).name)
-                console.write(": ")
-                switch tree.state(ofTenant: tenant) {
-                case .running: console.write("runs")
-                case .waiting: console.write("waits for its restart")
-                case .stopped, .absent: console.write("stays stopped")
-                }
-                console.write(", died ")
-                console.write(decimal: executor.tenants[tenant].deaths)
-                console.write(" times\n")
-            }
-            console.flush()
+        for tenant in 0..<BootPlan.tenantCount {
+            let deaths = executor.tenants[tenant].deaths
+            say("\(name: BootPlan.tenant(tenant).name): \(state(of: tenant)), died \(deaths) times\n")
         }
     }
 
-    private func say(_ text: StaticString) {
-        rootConsole.use { console in
-            console.write(text)
-            console.flush()
+    private func state(of tenant: Int) -> StaticString {
+        switch tree.state(ofTenant: tenant) {
+        case .running: "runs"
+        case .waiting: "waits for its restart"
+        case .stopped, .absent: "stays stopped"
         }
     }
 }

@@ -40,12 +40,6 @@ extension Supervisor {
         let count = scheduleControl(time, .timeUsed).words.w1
         guard count != 0, count >= 2 * executor.tenants[tenant].reportedOverruns else { return }
         executor.tenants[tenant].reportedOverruns = count
-        rootConsole.report { console in
-            console.write("overrun: ")
-            console.write(BootPlan.tenant(tenant).name)
-            console.write(" has used up its budget ")
-            console.write(decimal: count)
-            console.write(" times")
-        }
+        log("overrun: \(name: BootPlan.tenant(tenant).name) has used up its budget \(count) times")
     }
 }

@@ -58,6 +58,10 @@ public struct LogText: ExpressibleByStringInterpolation {
         public mutating func appendInterpolation(_ other: ShortText) {
             for index in 0..<other.count { text.append(other[index]) }
         }
+        /// A name that is padded with zeros.
+        public mutating func appendInterpolation(name: InlineArray<32, UInt8>) {
+            for index in 0..<32 where name[index] != 0 { text.append(name[index]) }
+        }
         public mutating func appendInterpolation(_ truth: Bool) { text.append(truth ? "true" : "false") }
 
         /// A whole number, with zeros in front up to `width` digits.

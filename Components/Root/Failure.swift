@@ -1,0 +1,17 @@
+import ABI
+import Entente
+
+/// A step of the start-up that failed: said on the kernel's console, because nothing else may work yet; then off.
+func fail(_ what: StaticString, _ status: Status) -> Never {
+    let text: LogText = "root: \(what): status \(status.rawValue)\n"
+    for index in 0..<text.count { invoke(.system, system(.writeConsole), Words(1, UInt64(text[index]))) }
+    invoke(.system, system(.powerOff))
+    while true {}
+}
+
+/// Writes to root's console, without the time in front.
+func say(_ text: LogText) {
+    let console = Console()
+    console.write(text: text)
+    console.flush()
+}
