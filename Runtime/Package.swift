@@ -1,6 +1,7 @@
-// swift-tools-version: 6.2 What components are made of, as a package of its own: components outside of this repository
-// depend on it, and on nothing else of it. With ENTENTE_BOARD in the environment it is built for the board, otherwise
-// for the host's tests. The package around it builds the same folders for its own programs.
+// swift-tools-version: 6.2
+// The package on which components outside of this repository depend, and on nothing else of it. With ENTENTE_BOARD in
+// the environment it is built for the board, otherwise for the host's tests. The package around it builds the same
+// folders for its own programs.
 import PackageDescription
 
 let isForBoard = Context.environment["ENTENTE_BOARD"] != nil
