@@ -86,7 +86,7 @@ struct MachineDescription {
         guard machine.seesClock != 0 else { return nil }
         // SAFETY: root has mapped the clock's registers there, read-only, for as long as the monitor lives. RTCDR, the
         // first, can be read at any time.
-        let data = unsafe UnsafePointer<Atomic<UInt32>>(bitPattern: UInt(ComponentLayout.devices)).unsafelyUnwrapped
+        let data = unsafe UnsafePointer<Atomic<UInt32>>(bitPattern: UInt(machine.seesClock)).unsafelyUnwrapped
         return unsafe data.pointee.load(ordering: .relaxed)
     }
 

@@ -50,7 +50,7 @@ struct Memory {
             // A board may have fewer regions than there are slots for them.
             if answer.status != .badCapability { status = answer.status }
         }
-        fail("the board's RAM does not suffice: cannot create an object", status)
+        fail(status == .noMemory ? "the board's RAM does not suffice" : "cannot create an object", status)
     }
 
     /// Cuts all RAM that is left into regions whose sizes are powers of two, the largest first, and so learns how much

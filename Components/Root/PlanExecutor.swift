@@ -82,8 +82,11 @@ struct PlanExecutor: ~Copyable {
         let edge = BootPlan.edge(index)
         let status = perform(edge)
         if status == .ok { return }
-        // A table or space that a living tenant has used up, or the slot that it has filled, is that tenant's loss.
+        // A tenant that lives may have filled the slot, or used up its space's doorbells: then it goes without.
         if isStarting || edge.owner == edge.peer { fail("cannot execute an edge of the plan", status) }
+        guard status == .occupied || status == .noMemory else {
+            return log("root: an edge of \(name: name(edge.owner)) failed with status \(status.rawValue)")
+        }
         let what: LogText =
             edge.kind == PlanEdgeKind.capability.rawValue
             ? "filled slot \(edge.words[2]) of its table" : "used up its doorbells"

@@ -50,7 +50,7 @@ public enum ComponentLayout {
     public static let configurationSize: UInt64 = 4096
     /// The component's console: one `ConsoleRing` page for output, one for input.
     public static let console: UInt64 = 0x1A00_0000
-    /// Up to the heap: small memory, for which the host tool chooses addresses. A monitor has the board's clock here.
+    /// Up to the heap: small memory, for which the host tool chooses addresses.
     public static let devices: UInt64 = 0x2000_0000
     /// A monitor sees its machine's RAM at its guest-physical address.
     public static let guestMemory: UInt64 = 0x4000_0000

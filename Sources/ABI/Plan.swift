@@ -170,6 +170,11 @@ public struct TenantRecord {
     }
 }
 
+/// The numbers (INTIDs) of interrupts that a driver can have.
+public enum Interrupts {
+    public static let ofDevices: Range<UInt64> = 32..<256
+}
+
 /// The bits of root's own notification.
 public enum SupervisorEvent {
     /// Some tenant's thread has stopped.

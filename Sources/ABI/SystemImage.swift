@@ -159,7 +159,7 @@ public struct MachineConfiguration {
     public var segments: InlineArray<8, GuestSegment>
     /// The core of each virtual CPU.
     public var cores: InlineArray<8, UInt64>
-    /// Not 0: the monitor can read the board's PL031 at `ComponentLayout.devices`.
+    /// Where the monitor can read the board's PL031; 0: nowhere.
     public var seesClock: UInt64
     /// The shared regions whose doorbells the machine may ring, by number, as a mask.
     public var doorbells: UInt64

@@ -199,7 +199,7 @@ extension Kernel {
                 erase(interrupt.binding)
                 bind(interrupt.binding, .interrupt, in: interrupt.address, to: notification)
                 hang(interrupt.pointee.bell, notification.pointee.target(Notification.self), caller.pointee.frame.x[3])
-                M.enableInterrupt(interrupt.pointee.number, on: core.pointee.id)
+                M.enableInterrupt(interrupt.pointee.number, on: home(of: notification, else: core))
             }
         case .acknowledge:
             M.deactivate(try find(caller, selector, .interrupt, .write).target(Interrupt.self).pointee.number)
@@ -207,6 +207,15 @@ extension Kernel {
             _ = try find(caller, selector, .interrupt, .write)
             throw .unsupported
         }
+    }
+
+    /// Returns the core of the thread that hears of a notification, so that an interrupt costs nobody else time; of a
+    /// notification without one the caller's.
+    private static func home(of notification: Ref<Capability>, else core: Ref<Core>) -> CoreID {
+        if case .thread(let thread) = notification.pointee.target(Notification.self).pointee.hearer {
+            return thread.pointee.core
+        }
+        return core.pointee.id
     }
 
     /// A physical interrupt that is bound: tells its notification. It stays active until the driver acknowledges it.

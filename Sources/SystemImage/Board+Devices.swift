@@ -34,10 +34,10 @@ extension Board {
     }
 
     private func mayDrive(_ range: MemoryRange) -> Bool {
-        let (first, last) = (range.base & ~4095, (range.base + max(range.size, 1) - 1) & ~4095)
+        guard range.size > 0, !range.base.addingReportingOverflow(range.size).overflow else { return false }
+        let (first, last) = (range.pages.lowerBound << 12, range.pages.upperBound << 12)
         let isAmongDevices = first >= devices.base && last - devices.base < devices.size
-        let isSerial = first < serial.base + serial.size && serial.base <= last
-        return range.size > 0 && isAmongDevices && !isSerial
+        return isAmongDevices && !range.pages.overlaps(serial.pages)
     }
 
     private func notOne(_ request: DeviceRequest, _ matches: [String], _ nodes: [String]) -> Failure {

@@ -72,6 +72,17 @@ import Testing
         #expect(bench.operate(.poll, other).tag == 2)
     }
 
+    /// Somebody else may bind it for a driver; the interrupt costs time on the driver's core alone.
+    @Test func itGoesToTheCoreOfItsHearer() {
+        let thread = bench.makeThread(core: 1, starts: false), heard = bench.create(.notification)
+        bench.succeed(.notificationBind, heard, form: NotificationBind.thread.rawValue, UInt64(thread.slot))
+        bind(to: heard, 4)
+        #expect(pulse() == 0)
+        #expect(bench.operate(.poll, heard).tag == 0)
+        _ = pulse(core: 1)
+        #expect(bench.operate(.poll, heard).tag == 4)
+    }
+
     /// One that the kernel knows nothing of, as a mistake of the firmware may bring, is not left active.
     @Test func anUnknownOneIsDeactivated() {
         let core = bench.model.cores[0]

@@ -31,6 +31,74 @@ import Testing
         #expect(found == ["b stall a"])
     }
 
+    /// Root would restart what dies, but has only priority 30.
+    @Test(arguments: [(30, 0), (31, 0), (31, 1)]) func whoIsMoreUrgentThanRootStallsAll(priority: Int, core: Int) throws
+    {
+        let found = try harm(
+            """
+            board: {cores: 3}
+            components:
+              a: {target: Heartbeat, core: \(core), priority: \(priority)}
+              b: {target: Heartbeat, core: 2}
+            """)
+        #expect(found == (priority == 31 && core == 0 ? ["b stall a"] : []))
+    }
+
+    @Test func aWatchdogMakesADeathOfAStall() throws {
+        func found(_ watchdog: Bool) throws -> Set<String> {
+            try harm(
+                """
+                machines: {m: {kernel: {target: BenchGuest}, memory: 64MiB, priority: 4, watchdog: \(watchdog)}}
+                components: {a: {target: Heartbeat, priority: 8}}
+                """)
+        }
+        #expect(try found(false) == ["m stall a"])
+        #expect(try found(true) == ["m stall a", "m end a"])
+    }
+
+    @Test func aServerWithoutABudgetNeedsItsClient() throws {
+        func found(_ limit: String) throws -> Bool {
+            try harm(
+                "components: {c: {target: Heartbeat, priority: 4, uses: {s: s}}, s: {target: Heartbeat\(limit)}}"
+            ).contains("s stall c")
+        }
+        #expect(try found(""))
+        #expect(try !found(", budget: 1ms, period: 10ms"))
+    }
+
+    /// The bells of rings travel in messages.
+    @Test func endsOfARingMayWaitForEachOther() throws {
+        func found(_ shared: String) throws -> Set<String> {
+            try harm(
+                """
+                board: {cores: 1}
+                components:
+                  c: {target: Heartbeat, priority: 20, budget: 10us, period: 100us, uses: {s: s}\(shared)}
+                  s: {target: Heartbeat, priority: 25, budget: 10us, period: 100us}
+                  v: {target: Heartbeat, priority: 10}
+                """)
+        }
+        #expect(try !found("").contains("s stall c"))
+        #expect(try found(", shared: 4KiB").isSuperset(of: ["s stall c", "c stall s"]))
+    }
+
+    /// `x` rings `r`, whose program may ring the urgent `u` for each ring.
+    @Test func wakesArePassedOn() throws {
+        let found = try harm(
+            """
+            board: {cores: 3}
+            components:
+              x: {target: Heartbeat, core: 1}
+              r: {target: Heartbeat, core: 2}
+              u: {target: Heartbeat, priority: 25}
+              v: {target: Heartbeat, priority: 10}
+            shared-memory:
+              xr: {size: 4KiB, between: [x, r]}
+              ru: {size: 4KiB, between: [r, u]}
+            """)
+        #expect(found.isSuperset(of: ["v stall u", "v stall r", "v stall x"]))
+    }
+
     @Test func equalPrioritiesStallEachOther() throws {
         #expect(try harm("components: {a: {target: Heartbeat}, b: {target: Heartbeat}}") == ["a stall b", "b stall a"])
     }

@@ -36,6 +36,13 @@ extension HarmAnalysis {
             return
                 "the budgets of \(offender) and of all else that is as urgent as \(victim) on core \(core) take "
                 + "the whole core"
+        case .root(let priority):
+            return
+                "\(offender) has priority \(priority) on root's core and no budget, so that \(victim) is not restarted"
+        case .orphan:
+            return
+                "\(victim) serves \(offender), has no budget, and stands still if \(offender) goes during a call, until "
+                + "somebody else calls"
         case .group(let group):
             return "group '\(group)' restarts with \(victim) when \(offender) has died more often than its limit allows"
         case .board(let action):
@@ -66,6 +73,8 @@ extension HarmAnalysis {
         case .core: return "give \(offender) a 'budget', a lower 'priority' than \(victim), or another 'core'"
         case .lentTime(let client, _, _, _), .wakes(let client, _, _, _):
             return "give \(name(client)) a 'budget', a lower 'priority' than \(victim), or another 'core'"
+        case .root: return "give \(offender) a 'budget', a 'priority' up to 30, or another 'core'"
+        case .orphan: return "give \(victim) a 'budget'"
         case .budgets(let core): return "make the budgets on core \(core) smaller"
         case .group(let group):
             return "take \(offender) out of group '\(group)', or write 'on-limit: stop' in its 'restart'"

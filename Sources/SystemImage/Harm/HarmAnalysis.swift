@@ -6,7 +6,8 @@ import ABI
 /// are taken to run their own programs, so they pass on a delay or a death, but they do not attack. The kernel and root
 /// are trusted. A machine is one tenant with its monitor.
 ///
-/// The answer is an upper bound: a tenant that is not named cannot do it, and one that is named may be unable to.
+/// The answer is meant as an upper bound: a tenant that is named may be unable to do it. docs/caveats.md lists what the
+/// analysis does not foresee.
 public struct HarmAnalysis: Sendable {
     public let plan: Plan
     public let links: [HarmLink]
@@ -52,9 +53,8 @@ public struct HarmAnalysis: Sendable {
     }
 
     private func findings(victim: Int, _ effect: HarmEffect) -> [HarmFinding] {
-        var queue: [(question: Question, chain: [HarmLink])] = [
-            (question(effect, victim), []), (.whoControls(victim), []),
-        ]
+        var queue: [(question: Question, chain: [HarmLink])] =
+            expanded([question(effect, victim), .whoControls(victim)]).map { ($0, []) }
         var asked = Set(queue.map(\.question))
         var found: [Int: HarmFinding] = [:]
         var next = 0
@@ -67,12 +67,20 @@ public struct HarmAnalysis: Sendable {
                     found[link.offender] = HarmFinding(
                         victim: victim, offender: link.offender, effect: effect, chain: longer)
                 }
-                for further in followUps(of: link, question) where asked.insert(further).inserted {
+                for further in expanded(followUps(of: link, question)) where asked.insert(further).inserted {
                     queue.append((further, longer))
                 }
             }
         }
         return found.values.sorted { $0.offender < $1.offender }
+    }
+
+    /// Adds that a machine with a watchdog dies of a stall.
+    private func expanded(_ questions: [Question]) -> [Question] {
+        questions.flatMap { question -> [Question] in
+            guard case .whoEnds(let tenant) = question, plan.tenants[tenant].hasWatchdog else { return [question] }
+            return [question, .whoStalls(tenant)]
+        }
     }
 
     private func question(_ effect: HarmEffect, _ victim: Int) -> Question {

@@ -48,6 +48,10 @@ public struct HarmLink: Sendable {
         case wakes(Int, Int, Int, Int)
         /// The budgets of everything that is as urgent on this core take all of it.
         case budgets(Int)
+        /// The offender has this priority on root's core and no budget, so that nothing is restarted.
+        case root(Int)
+        /// The victim serves the offender without a budget, and stands still when the offender goes during its call.
+        case orphan
         /// The group restarts with both.
         case group(String)
         /// The board does this to everything when the offender is beyond its limit.
@@ -81,7 +85,7 @@ public struct HarmLink: Sendable {
     /// Whether the offender's core time is the matter.
     var isTime: Bool {
         switch cause {
-        case .core, .lentTime, .wakes, .budgets: true
+        case .core, .lentTime, .wakes, .budgets, .root: true
         default: false
         }
     }

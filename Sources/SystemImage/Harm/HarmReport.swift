@@ -81,7 +81,7 @@ public struct HarmReport {
         <li>The kernel, root and the console driver are the platform. They are trusted at every level.</li>
         <li>An offender does anything that its capabilities allow. Other elements run their own programs.</li>
         <li>A machine and its monitor are one element.</li>
-        <li>The analysis is an upper bound. An element that it does not name as an offender cannot do the harm; one that it names may be unable to.</li>
+        <li>An element that is named as an offender may be unable to do the harm. docs/caveats.md of Entente lists the ways of harm that the analysis does not foresee.</li>
         <li>Side channels, the hardware and the host are out of scope.</li>
         </ul>
 

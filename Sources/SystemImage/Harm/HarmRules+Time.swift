@@ -20,6 +20,7 @@ extension HarmRules {
             else { return nil }
             return Time(tenant: tenant, core: core, priority: priority, allowance: allowance, edge: index)
         }
+        addRoot(times)
         for victim in plan.tenants.indices {
             for core in Set(times.lazy.filter { $0.tenant == victim }.map(\.core)).sorted() {
                 addTime(victim, core, times)
@@ -50,8 +51,36 @@ extension HarmRules {
                     .stall, of: victim, by: server, .lentTime(of: time.tenant, core, time.priority, least.priority),
                     edges)
             }
-            for sender in Set(wakes.lazy.filter { $0.receiver == time.tenant }.map(\.sender)).sorted() {
+            for sender in wakers(of: time.tenant) {
                 add(.stall, of: victim, by: sender, .wakes(time.tenant, core, time.priority, least.priority), edges)
+            }
+        }
+    }
+
+    /// Returns the tenants that can wake this one, directly, or through others that ring or are called.
+    private func wakers(of receiver: Int) -> [Int] {
+        var wakers: Set<Int> = []
+        var rest = wakes.filter { $0.receiver == receiver }.map(\.sender)
+        while let next = rest.popLast() {
+            guard next != receiver, wakers.insert(next).inserted else { continue }
+            // The console driver wakes its clients when it looks, which is once in a millisecond at most.
+            if plan.tenants[next].kind == .consoleDriver { continue }
+            rest += wakes.filter { $0.receiver == next }.map(\.sender)
+            rest += calls.filter { $0.server == next }.map(\.client)
+        }
+        return wakers.sorted()
+    }
+
+    /// Adds that nothing is restarted while a tenant more urgent than root has root's core.
+    private mutating func addRoot(_ times: [Time]) {
+        let urgent = times.filter {
+            $0.core == RootTime.core && $0.priority > RootTime.priority && $0.allowance == .unlimited
+        }
+        for time in mostUrgent(urgent) {
+            for offender in [time.tenant] + servers(of: time.tenant) {
+                for victim in plan.tenants.indices {
+                    add(.stall, of: victim, by: offender, .root(time.priority), [time.edge])
+                }
             }
         }
     }
@@ -74,7 +103,9 @@ extension HarmRules {
         let sum = urgent.reduce(isBelowRoot ? RootTime.share : 0) { $0 + $1.share }
         for time in urgent {
             if sum >= 1 {
-                add(.stall, of: victim, by: time.tenant, .budgets(core), [time.edge, least.edge])
+                for offender in [time.tenant] + servers(of: time.tenant) {
+                    add(.stall, of: victim, by: offender, .budgets(core), [time.edge, least.edge])
+                }
             } else {
                 let (budget, period) = (
                     TimeSpan(nanoseconds: time.allowance.budget), TimeSpan(nanoseconds: time.allowance.period)

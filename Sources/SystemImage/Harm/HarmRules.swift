@@ -89,6 +89,9 @@ struct HarmRules {
             guard let server = server(of: source), server != holder else { return }
             calls.append((holder, server))
             add(.stall, of: holder, by: server, .call(connection(of: holder, edge)), [index])
+            // A server without a budget has no time of its own for a request whose caller has gone.
+            if plan.tenants[server].allowance == .unlimited { add(.stall, of: server, by: holder, .orphan, [index]) }
+            if sharesMemory(holder, edge) { addRingBells(holder, server, index) }
             add(.change, of: holder, by: server, .lease, [index])
             add(.read, of: holder, by: server, .lease, [index])
             if rights.contains(.manage) {
@@ -105,6 +108,19 @@ struct HarmRules {
             guard let owner = owner(source), !rights.intersection([.write, .manage]).isEmpty else { return }
             addControl(of: owner, by: holder, .capability(plan.nodes[source].name), [index])
         case .none, .system, .mapping: break
+        }
+    }
+
+    /// Whether a connection has memory for rings. Their bells travel with messages, and are no edges of the plan.
+    private func sharesMemory(_ client: Int, _ edge: Plan.Edge) -> Bool {
+        guard case .capability(_, _, let slot, _, _, _) = edge.action else { return false }
+        return plan.tenants[client].resources.contains { $0.kind == .portal && $0.slot == slot && $0.size > 0 }
+    }
+
+    private mutating func addRingBells(_ one: Int, _ other: Int, _ index: Int) {
+        for (sender, receiver) in [(one, other), (other, one)] {
+            wakes.append((sender, receiver))
+            add(.stall, of: receiver, by: sender, .bell, [index])
         }
     }
 

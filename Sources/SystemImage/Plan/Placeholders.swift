@@ -98,7 +98,8 @@ extension MachineImage {
                 GuestImage.Module(address: ramBase, data: Data(repeating: 4, count: 64 << 10)),
                 GuestImage.Module(
                     address: ramBase + machine.memory - (64 << 10), data: Data(repeating: 5, count: 4 << 10)),
-            ], restarts: machine.restarts, eventPeer: machine.eventPeer)
+            ], restarts: machine.restarts, eventPeer: machine.eventPeer,
+            failureActions: machine.failureActions)
     }
 }
 

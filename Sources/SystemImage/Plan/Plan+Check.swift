@@ -5,7 +5,8 @@ import ABI
 extension Plan {
     /// Every fault of the plan, in words for whoever wrote the rule.
     func faults(imageSize: UInt64) -> [String] {
-        nameFaults + slotFaults + lifeFaults + tableFaults + mappingFaults + contentFaults(imageSize) + regionFaults
+        nameFaults + slotFaults + lifeFaults + peerFaults + numberFaults + tableFaults + mappingFaults
+            + contentFaults(imageSize) + regionFaults
     }
 
     private var nameFaults: [String] {
@@ -25,6 +26,11 @@ extension Plan {
         }
         for node in nodes { take(node.slot, node.name) }
         for edge in edges {
+            if case .capability(let source, let table, let slot, _, _, _) = edge.action, nodes[table].isGiven,
+                slot > InitialSlot.firstFree
+            {
+                take(slot, "a capability to \(nodes[source].name)")
+            }
             if case .map(let extent, _, let address, _, _, _, let slot) = edge.action {
                 take(slot, "the mapping of \(nodes[extent].name) at \(hex(address))")
             }
@@ -42,6 +48,38 @@ extension Plan {
                     "an edge of \(name(of: edge.owner)) (\(edge.feature.rawValue)) touches \(node.name), which may die before it"
             }
         }
+    }
+
+    /// An edge that touches two lives has a part of each, because it would otherwise outlive one of them and be executed
+    /// again beside itself.
+    private var peerFaults: [String] {
+        edges.filter { $0.peer != nil }.flatMap { edge in
+            [edge.owner, edge.peer ?? edge.owner].compactMap { end in
+                let isTouched = edge.action.nodes.contains {
+                    nodes[$0].owner == end && (!nodes[$0].lasts || end == .system)
+                }
+                return isTouched ? nil : "an edge of \(name(of: edge.owner)) touches no life of \(name(of: end))"
+            }
+        }
+    }
+
+    /// The limits of the kernel: an interrupt exists once, and objects have sizes.
+    private var numberFaults: [String] {
+        let interrupts = Dictionary(grouping: nodes.filter { $0.kind == .interrupt }, by: \.parameter)
+        let doorbells = Dictionary(
+            grouping: edges.compactMap { edge -> NodeID? in
+                if case .doorbell(let space, _, _, _) = edge.action { space } else { nil }
+            }, by: \.self)
+        let faults = interrupts.filter { $0.value.count > 1 || !Interrupts.ofDevices.contains($0.key) }.keys.sorted()
+            .map { "the interrupt \($0) is impossible, or exists twice" }
+        return faults
+            + doorbells.filter { $0.value.count > 8 }.keys.sorted().map { "\(nodes[$0].name) has too many doorbells" }
+            + nodes.filter { $0.kind == .addressSpace && !$0.isGiven && $0.parameter > 4096 }.map {
+                "\($0.name) is too large"
+            }
+            + nodes.filter { $0.kind == .capabilityTable && !$0.isGiven && $0.parameter > 8192 }.map {
+                "\($0.name) is too large"
+            }
     }
 
     /// Each slot of a tenant's table is filled once, and lies in the table.

@@ -16,15 +16,21 @@ extension PlanBuilder {
 
     /// No page of registers and no interrupt has two drivers.
     func checkDevices() throws(Failure) {
-        var (pages, interrupts): ([UInt64: String], [UInt64: String]) = (
-            [:], [board.serialInterrupt: "the console driver"]
-        )
+        var pages: [UInt64: String] = [:]
+        for page in board.serial.pages { pages[page] = ConsoleDriver.name }
+        var interrupts = [board.serialInterrupt: ConsoleDriver.name]
         for tenant in tenants {
             for device in tenant.devices {
-                for page in device.registers.base >> 12...(device.registers.base + device.registers.size - 1) >> 12 {
+                for page in device.registers.pages where pages[page] != tenant.name {
                     try claim(&pages, page, tenant, "registers on a page with those of '\(device.name)'")
                 }
                 guard let interrupt = device.interrupt else { continue }
+                guard Interrupts.ofDevices.contains(interrupt) else {
+                    throw Failure(
+                        "'\(tenant.name)': the interrupt \(interrupt) of '\(device.name)' is none of "
+                            + "\(Interrupts.ofDevices.lowerBound) to \(Interrupts.ofDevices.upperBound - 1)",
+                        remedy: "name another device")
+                }
                 try claim(&interrupts, interrupt, tenant, "the interrupt of '\(device.name)'")
             }
         }
@@ -33,7 +39,10 @@ extension PlanBuilder {
     private func claim(
         _ owners: inout [UInt64: String], _ number: UInt64, _ tenant: Tenant, _ what: String
     ) throws(Failure) {
-        guard let other = owners.updateValue(tenant.name, forKey: number), other != tenant.name else { return }
+        guard let other = owners.updateValue(tenant.name, forKey: number) else { return }
+        if other == tenant.name {
+            throw Failure("'\(other)' drives \(what) twice", remedy: "name each device once")
+        }
         throw Failure("'\(tenant.name)' and '\(other)' both drive \(what)", remedy: "give the devices to one of them")
     }
 
@@ -55,7 +64,8 @@ extension PlanBuilder {
         let parts = plan.tenants[index].parts
         let interrupt = add(.interrupt, "interrupt-\(name)", of: index, number, lasts: true)
         let slot = slot(of: index)
-        add(.capability(interrupt, table: parts.table, slot: slot, .all), .device, of: index)
+        // No `manage`: nobody else can be made its driver.
+        add(.capability(interrupt, table: parts.table, slot: slot, .write), .device, of: index)
         add(.interrupt(interrupt, parts.notification, bits: bits), .device, of: index)
         add(NamedResource(name: name, kind: .interrupt, slot: slot, number: bits), of: index)
     }
@@ -72,6 +82,11 @@ extension PlanBuilder {
         usage[index].dma.append((extent, plan.tenants[index].resources.count))
         add(NamedResource(name: memory.name, kind: .dmaMemory, address: address, size: memory.size), of: index)
     }
+}
+
+extension MemoryRange {
+    /// The numbers of the pages on which it lies.
+    var pages: ClosedRange<UInt64> { base >> 12...(base + max(size, 1) - 1) >> 12 }
 }
 
 /// A device of the board that a component drives.

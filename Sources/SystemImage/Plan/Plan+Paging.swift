@@ -9,6 +9,9 @@ extension PlanBuilder {
         return tenants.firstIndex { $0.name == name }
     }
 
+    /// The heap of a tenant: a pager's memory is what it has for frames.
+    func heapSize(of index: Int) -> UInt64 { clients(of: index).isEmpty ? tenants[index].heapSize : 0 }
+
     private func clients(of pager: Int) -> [Int] { tenants.indices.filter { self.pager(of: $0) == pager } }
 
     /// The portal for a tenant's faults, as root's slot; without a pager 0, so that a fault stops the thread, and root
@@ -24,16 +27,19 @@ extension PlanBuilder {
         let clients = clients(of: index)
         guard !clients.isEmpty else { return }
         let parts = plan.tenants[index].parts
-        let (frames, count) = (slot(of: index), min(tenants[index].heapSize >> 12, Paging.maximumFrames))
-        add(
-            .capability(
-                parts.memory, table: parts.table, slot: frames, .all, badge: usage[index].heapOffset,
-                size: tenants[index].heapSize), .paging, of: index)
-        add(
-            NamedResource(
-                name: "frames", kind: .frames, slot: frames, address: ComponentLayout.heap,
-                size: tenants[index].heapSize,
-                number: UInt64(slot(of: index, count: UInt32(Paging.maximumFrames))), detail: count), of: index)
+        let size = tenants[index].heapSize
+        if size > 0 {
+            let address = address(of: index, size: size)
+            let offset = privateMemory(of: index, at: address, size: size, .readWrite, .paging)
+            let (frames, count) = (slot(of: index), min(size >> 12, Paging.maximumFrames))
+            add(
+                .capability(parts.memory, table: parts.table, slot: frames, .all, badge: offset, size: size), .paging,
+                of: index)
+            add(
+                NamedResource(
+                    name: "frames", kind: .frames, slot: frames, address: address, size: size,
+                    number: UInt64(slot(of: index, count: UInt32(Paging.maximumFrames))), detail: count), of: index)
+        }
         for (number, client) in clients.enumerated() { addClient(client, number, of: index) }
     }
 

@@ -18,6 +18,8 @@ extension PlanBuilder {
                 cores: (0..<threadCount).map { core($0, of: index) }, allowance: tenant.allowance,
                 restart: tenant.restart,
                 parent: groups.firstIndex { $0.members.contains(tenant.name) }))
+        let failures = tenant.machine?.failureActions ?? 0
+        plan.tenants[index].hasWatchdog = failures & FailureActions.hasWatchdog != 0
         var parts = TenantPlan.Parts()
         parts.pages = add(.region, "pages", of: index, lasts: true)
         parts.objects = add(.region, "objects", of: index, lasts: true)
@@ -63,9 +65,8 @@ extension PlanBuilder {
         add(
             .capability(parts.notification, table: parts.table, slot: InitialSlot.notification, .all), .program,
             of: index)
-        guard tenants[index].heapSize > 0 else { return }
-        usage[index].heapOffset = privateMemory(
-            of: index, at: ComponentLayout.heap, size: tenants[index].heapSize, .readWrite, .program)
+        guard heapSize(of: index) > 0 else { return }
+        _ = privateMemory(of: index, at: ComponentLayout.heap, size: heapSize(of: index), .readWrite, .program)
     }
 
     /// Read-only segments are mapped where they lie in the image; writable ones get memory of their own.

@@ -24,7 +24,7 @@ extension PlanBuilder {
         // Large entries serve what is large.
         let extent = add(
             Plan.Node(
-                name: "shared/\(region.name)", kind: .extent, owner: .system, lasts: true, parameter: region.size,
+                name: "root/shared-\(region.name)", kind: .extent, owner: .system, lasts: true, parameter: region.size,
                 alignment: region.size >= 1 << 21 ? 1 << 21 : 4096))
         let lines = [first, second].map { addLine(of: region, number, to: $0) }
         for (end, peer, line) in [(first, second, lines[1]), (second, first, lines[0])] {
@@ -70,19 +70,16 @@ extension PlanBuilder {
         let bits = line == nil ? event(number) : 1
         if let space = plan.tenants[end].parts.machineSpace {
             usage[end].doorbells |= 1 << UInt64(number)
-            // The monitor may have used up the doorbells of its machine's space; so it is bound to its peer in any
-            // case, and the machine goes without.
             add(
                 .doorbell(space: space, address: SharedRegions.doorbell(number), target, bits: bits), .sharedMemory,
-                of: end,
-                with: peer)
+                of: end, with: line == nil ? peer : nil)
             return 0
         }
         let slot = slot(of: end)
         // The badge is what is raised, whatever the component says.
         add(
             .capability(target, table: plan.tenants[end].parts.table, slot: slot, .write, badge: bits), .sharedMemory,
-            of: end, with: peer)
+            of: end, with: line == nil ? peer : nil)
         return slot
     }
 }

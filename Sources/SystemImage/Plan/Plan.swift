@@ -109,6 +109,8 @@ public struct TenantPlan: Sendable {
     public var cores: [Int]
     public var allowance: TimeAllowance
     public var restart: RestartDescription
+    /// A machine that dies when its guest stands still.
+    public var hasWatchdog = false
     /// The index of its group.
     public var parent: Int?
     /// What it finds by name, in the order of its configuration.

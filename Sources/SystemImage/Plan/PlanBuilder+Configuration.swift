@@ -29,7 +29,7 @@ extension PlanBuilder {
     private func configuration(of index: Int) -> ComponentConfiguration {
         let tenant = tenants[index]
         return ComponentConfiguration(
-            name: InlineArray(text: tenant.name), channel: UInt64(index) + 2, heapSize: tenant.heapSize,
+            name: InlineArray(text: tenant.name), channel: UInt64(index) + 2, heapSize: heapSize(of: index),
             arguments: InlineArray(words: tenant.arguments),
             cores: plan.tenants[index].cores.reduce(0) { $0 | 1 << UInt64($1) }, earlierLives: 0,
             seed: InlineArray(repeating: 0), resourceCount: UInt64(plan.tenants[index].resources.count),

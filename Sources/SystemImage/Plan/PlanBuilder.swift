@@ -176,8 +176,6 @@ struct PlanBuilder {
 struct TenantUsage {
     var nextSlot = InitialSlot.firstAssigned
     var privateSize: UInt64 = 0
-    /// Of its private memory: its heap.
-    var heapOffset: UInt64 = 0
     var fileAddress: UInt64?
     /// Of a machine: where its monitor sees its modules and the board's clock, and the regions whose doorbells it has.
     var modules: [UInt64] = []
