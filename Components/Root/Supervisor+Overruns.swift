@@ -2,26 +2,6 @@ import ABI
 import Entente
 import Supervision
 
-/// When root looks at its tenants' budgets: at the first overrun at once, and then at most once a second. A tenant that
-/// root has not asked since its last overrun rings no more, so that each wakes root once a second at most, however
-/// often its budget runs out.
-struct OverrunWatch {
-    /// When root is to look, if there is news.
-    private(set) var deadline: UInt64?
-    /// No look before this.
-    private var earliest: UInt64 = 0
-
-    /// Some budget has run out.
-    mutating func noteNews() { deadline = earliest }
-
-    func isDue(at now: UInt64) -> Bool { deadline.map { $0 <= now } ?? false }
-
-    mutating func begin(at now: UInt64) {
-        deadline = nil
-        earliest = now + Clock.frequency
-    }
-}
-
 extension Supervisor {
     /// `overrun: reader has used up its budget 8 times`: said the first time, and each time that it is twice as often.
     ///

@@ -10,7 +10,7 @@ import Supervision
 struct Supervisor: ~Copyable {
     var executor: PlanExecutor
     var tree: SupervisionTree
-    var overruns = OverrunWatch()
+    var overruns = OverrunWatch(interval: Clock.frequency)
     /// What is being typed at root's console.
     var line = CommandLine()
 
@@ -60,9 +60,7 @@ struct Supervisor: ~Copyable {
 
     /// The manifest's tree.
     private mutating func plantTree() {
-        for tenant in 0..<BootPlan.tenantCount {
-            plant(.tenant(tenant), BootPlan.tenant(tenant).supervision)
-        }
+        for tenant in 0..<BootPlan.tenantCount { plant(.tenant(tenant), BootPlan.tenant(tenant).supervision) }
         for group in 0..<min(BootPlan.groupCount, PartID.maximumGroups) {
             plant(.group(group), BootPlan.group(group).supervision)
         }
