@@ -139,7 +139,7 @@ let coreTargets: [Target] = [
 
 let toolTargets: [Target] = [
     .target(name: "SystemImage", dependencies: ["ABI", .product(name: "Yams", package: "Yams")]),
-    // What a user needs.
+    // The commands for users.
     .target(
         name: "Tool",
         dependencies: [

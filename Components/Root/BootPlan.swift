@@ -3,7 +3,7 @@ import Entente
 
 /// The plan of the system, as the image holds it. The host tool has checked it; every index here is below its count.
 enum BootPlan {
-    /// Where root sees the image; set before anything else.
+    /// The address at which root sees the image; set before anything else.
     nonisolated(unsafe) static var address: UInt64 = 0
 
     /// Random bits of the boot loader's; zeros when it left none. Set before anything else.

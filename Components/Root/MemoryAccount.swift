@@ -11,7 +11,7 @@ struct MemoryAccount {
     private var tables: UInt64 = 0
     /// All other objects.
     private var objects: UInt64 = 0
-    /// What fell between two objects because the second had to be aligned, and what is left over in tenants' regions.
+    /// Bytes that alignment has lost between two objects, and those that are left over in tenants' regions.
     private var lost: UInt64 = 0
 
     /// - Parameters:
@@ -29,8 +29,8 @@ struct MemoryAccount {
         if isOfEstate { lost -= taken }
     }
 
-    /// `NAME KIBIBYTES` pairs. `kernel` is the remainder: the kernel with its data, root's own objects, which the kernel
-    /// made, and RAM that the kernel could not hand out.
+    /// `NAME KIBIBYTES` pairs. `kernel` is the remainder: the kernel with its data, root's own objects, which the
+    /// kernel made, and RAM that the kernel could not hand out.
     var text: LogText {
         let image = BootPlan.image
         var total: UInt64 = 0

@@ -39,7 +39,7 @@ struct PlanExecutor: ~Copyable {
         for index in record.edges { execute(index) }
     }
 
-    /// Binds what the tenant shares with others who live. Whoever is dead is bound when it comes back.
+    /// Binds what the tenant shares with others who live. A dead tenant is bound when it comes back.
     mutating func connect(_ tenant: Int) {
         let owner = PlanOwner.tenant(tenant)
         for index in BootPlan.sharedEdges {
@@ -56,14 +56,14 @@ struct PlanExecutor: ~Copyable {
         }
     }
 
-    /// Destroys a tenant. What others have of it vanishes; its memory and root's slots wait for its next life.
+    /// Destroys a tenant, with all that others have of it. Its memory and root's slots wait for its next life.
     mutating func tearDown(_ tenant: Int) {
         let record = BootPlan.tenant(tenant)
         tenants[tenant].isAlive = false
         // Time and contexts first: nothing runs any more while the rest goes.
         takeBack(UInt32(record.objects), .descendants)
         takeBack(UInt32(record.pages), .descendants)
-        // What was made of other things than its regions: mappings of the image, for example.
+        // The slots of things that are not made of its regions, such as mappings of the image.
         for slot in record.slots { takeBack(slot, .delete) }
         tenants[tenant].deaths += 1
         tenants[tenant].reportedOverruns = 0
@@ -98,7 +98,7 @@ struct PlanExecutor: ~Copyable {
     }
 }
 
-/// What root remembers of a tenant beside the plan.
+/// The state of a tenant that root keeps beside the plan.
 struct TenantState {
     var isAlive = false
     var deaths: UInt64 = 0

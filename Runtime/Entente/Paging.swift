@@ -114,7 +114,7 @@ public struct PageFrames {
     private func mapping(_ frame: Int) -> UInt32 { firstMapping + UInt32(truncatingIfNeeded: frame) }
 }
 
-/// What answers the faults of a pager's clients.
+/// Answers the faults of a pager's clients.
 public protocol FaultService {
     /// Brings the page in. False if it cannot: then the client stops, and its supervisor hears of it.
     mutating func provide(_ fault: PageFault) -> Bool

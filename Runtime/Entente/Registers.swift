@@ -1,6 +1,6 @@
 import ABI
 
-/// What a program may do with a register.
+/// The accesses that a register allows.
 public enum RegisterAccess: Sendable { case readOnly, writeOnly, readWrite }
 
 /// A number that a device takes or gives in one access: `UInt8`, `UInt16`, `UInt32` or `UInt64`.

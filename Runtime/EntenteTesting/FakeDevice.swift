@@ -108,7 +108,7 @@ public final class FakeInterrupt {
 /// Memory that a fake device accesses, as the test does in its place.
 public final class FakeDMAMemory {
     private let memory: FakeMemory
-    /// Where the device sees the first byte.
+    /// The address at which the device sees the first byte.
     public let deviceAddress: UInt64
 
     init(_ memory: FakeMemory, deviceAddress: UInt64) { (self.memory, self.deviceAddress) = (memory, deviceAddress) }

@@ -64,13 +64,13 @@ public enum PlanEdgeKind: UInt64, Sendable {
     case capability = 1
     /// Space, extent, address, offset, size, rights, root's slot of the mapping.
     case map = 2
-    /// What a context is made of: context, space, table, portal, scheduling context, core.
+    /// The parts of a context: context, space, table, portal, scheduling context, core.
     case configure = 3
     /// Scheduling context, core, priority, budget, period; both in nanoseconds.
     case time = 4
-    /// Who hears that a context has stopped: context, notification, bits.
+    /// The hearer of a context's stop: context, notification, bits.
     case stopped = 5
-    /// Who hears that a budget has run out: scheduling context, notification, bits.
+    /// The hearer of a budget's end: scheduling context, notification, bits.
     case overrun = 6
     /// The thread to which a portal leads: portal, thread.
     case portal = 7
@@ -78,7 +78,7 @@ public enum PlanEdgeKind: UInt64, Sendable {
     case thread = 8
     /// The interrupt that a notification raises in a machine: notification, virtual CPU, INTID.
     case virtualInterrupt = 9
-    /// Who hears of a device's interrupt: interrupt, notification, bits.
+    /// The hearer of a device's interrupt: interrupt, notification, bits.
     case interrupt = 10
     /// A store that raises a notification: space, guest address, notification, bits.
     case doorbell = 11
@@ -100,7 +100,7 @@ public enum PlanEdgeKind: UInt64, Sendable {
     case start = 19
 }
 
-/// Where the image holds the parts of the plan: counts, and offsets from the image's first byte, multiples of 8.
+/// The places of the plan's parts in the image: counts, and offsets from the image's first byte, multiples of 8.
 public struct PlanHeader {
     /// `PlanNode`s: first those that live as long as the system, then those of each tenant's life. The very first is
     /// memory of root's own, at `ComponentLayout.heap`, for the state of tenants and groups.

@@ -102,7 +102,8 @@ public enum MachineEvent {
 
 /// Bytes that the monitor copies into guest RAM before each start.
 public struct GuestSegment {
-    /// Where the monitor sees them, relative to `ComponentLayout.modules`; padded with zeros to a multiple of 4 KiB.
+    /// The address at which the monitor sees them, relative to `ComponentLayout.modules`; padded with zeros to a
+    /// multiple of 4 KiB.
     public var offset: UInt64
     /// 0: the record is unused.
     public var size: UInt64
@@ -120,7 +121,7 @@ extension ComponentLayout {
     public static let heap: UInt64 = 0x3000_0000
 }
 
-/// What a component finds about itself at `ComponentLayout.configuration`; its `Resource`s lie behind it.
+/// Describes a component to itself, at `ComponentLayout.configuration`; its `Resource`s lie behind it.
 public struct ComponentConfiguration {
     public var name: InlineArray<32, UInt8>
     /// The console channel; 1 + the component's number, by which servers know it.
@@ -147,7 +148,7 @@ public struct ComponentConfiguration {
     }
 }
 
-/// What a monitor finds about its machine.
+/// Describes a machine to its monitor.
 public struct MachineConfiguration {
     public var memory: MemoryRange
     public var virtualCPUs: UInt64
@@ -159,7 +160,7 @@ public struct MachineConfiguration {
     public var segments: InlineArray<8, GuestSegment>
     /// The core of each virtual CPU.
     public var cores: InlineArray<8, UInt64>
-    /// Where the monitor can read the board's PL031; 0: nowhere.
+    /// The address at which the monitor can read the board's PL031; 0: it cannot.
     public var seesClock: UInt64
     /// The shared regions whose doorbells the machine may ring, by number, as a mask.
     public var doorbells: UInt64

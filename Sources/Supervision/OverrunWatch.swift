@@ -1,6 +1,6 @@
 /// Decides when the supervisor looks at its tenants' budgets: at the first overrun at once, and then at most once in an
-/// interval. A tenant that nobody has asked since its last overrun rings no more, so that each wakes the supervisor once
-/// in an interval at most, however often its budget runs out.
+/// interval. A tenant that nobody has asked since its last overrun rings no more, so that each wakes the supervisor
+/// once in an interval at most, however often its budget runs out.
 public struct OverrunWatch {
     private let interval: UInt64
     /// The time of the next look, if there is news.

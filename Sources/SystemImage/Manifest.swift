@@ -18,7 +18,7 @@ public struct Manifest: Sendable {
     public var groups: [GroupDescription]
     /// In the order of the file.
     public var sharedMemory: [SharedMemoryDescription] = []
-    /// What machines, components and groups say of their criticality, by name.
+    /// The criticality of machines, components and groups, by name.
     public var levels: [String: CriticalityDescription] = [:]
     /// How the console driver is restarted, which the manifest does not name.
     public var consoleDriverRestart = RestartDescription.tenant

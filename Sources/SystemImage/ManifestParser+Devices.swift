@@ -3,7 +3,7 @@ import Yams
 
 /// A device of the board as a manifest names it: by its node's name in the device tree, with or without the address.
 public struct DeviceRequest: Sendable, Equatable {
-    /// What the component's program calls it.
+    /// The program's name for it.
     public var name: String
     /// `pl031`, or `pl031@9010000`.
     public var node: String

@@ -6,7 +6,7 @@
 ///
 /// Conforming takes `placement`, `read` and `write`; everything else has a default. `MachineDevices` lists the types.
 public protocol Device {
-    /// Where the device lies, and to which interrupt its line is wired.
+    /// The device's address, and the interrupt to which its line is wired.
     static var placement: Placement { get }
 
     /// Returns whether a machine with these options has the device.

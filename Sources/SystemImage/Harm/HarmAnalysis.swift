@@ -21,7 +21,7 @@ public struct HarmAnalysis: Sendable {
         rules.apply()
         links = rules.links
         bounds = rules.bounds
-        // What the manifest asks for says more than a capability that comes with it.
+        // A feature of the manifest says more than a capability that comes with it.
         linksOfVictim = plan.tenants.indices.map { victim in
             let links = rules.links.filter { $0.victim == victim }
             return links.filter { !$0.isControl } + links.filter(\.isControl)

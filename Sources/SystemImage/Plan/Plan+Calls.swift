@@ -1,7 +1,8 @@
 import ABI
 
-// Who may call whom (`uses`), and the memory for rings between the two (`shared`). The portal and the memory outlive
-// both: a server's next life is called through the same portal, and neither end can take the memory from the other.
+// The capabilities to call others (`uses`), and the memory for rings between the two (`shared`). The portal and the
+// memory outlive both: a server's next life is called through the same portal, and neither end can take the memory from
+// the other.
 extension PlanBuilder {
     mutating func addCalls(_ index: Int) throws(Failure) {
         var windows: [Int: NamedResource] = [:]

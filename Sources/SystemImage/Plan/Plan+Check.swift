@@ -1,6 +1,6 @@
 import ABI
 
-// What root relies on when it executes the plan. The rules uphold it; a rule that does not is found here, on the host,
+// The invariants on which root relies when it executes the plan. A rule that breaks one is found here, on the host,
 // before anything runs.
 extension Plan {
     /// Every fault of the plan, in words for whoever wrote the rule.
@@ -50,8 +50,8 @@ extension Plan {
         }
     }
 
-    /// An edge that touches two lives has a part of each, because it would otherwise outlive one of them and be executed
-    /// again beside itself.
+    /// An edge that touches two lives has a part of each, because it would otherwise outlive one of them and be
+    /// executed again beside itself.
     private var peerFaults: [String] {
         edges.filter { $0.peer != nil }.flatMap { edge in
             [edge.owner, edge.peer ?? edge.owner].compactMap { end in
@@ -135,7 +135,7 @@ extension Plan {
         }
     }
 
-    /// What is made of a region fits into it.
+    /// A region is as large as all that is made of it.
     private var regionFaults: [String] {
         nodes.indices.filter { nodes[$0].kind == .region }.compactMap { region in
             var next = ObjectSize.region

@@ -2,7 +2,7 @@ import ABI
 
 // Devices of the board: registers, an interrupt, and memory that the device may access.
 extension PlanBuilder {
-    /// What the manifest's `devices` and `dma` ask for.
+    /// Adds everything for the manifest's `devices` and `dma`.
     mutating func addDevices(_ index: Int) {
         for device in tenants[index].devices {
             addRegisters(device.name, device.registers, of: index)
@@ -91,7 +91,7 @@ extension MemoryRange {
 
 /// A device of the board that a component drives.
 public struct DeviceDescription: Sendable, Equatable {
-    /// What the component calls it.
+    /// The component's name for it.
     public var name: String
     public var registers: MemoryRange
     /// INTID.

@@ -1,7 +1,7 @@
 import ABI
 import Foundation
 
-// What every tenant has: memory of its own, a table, a space, threads with their time, a notification and a portal.
+// The parts of every tenant: memory of its own, a table, a space, threads with their time, a notification and a portal.
 extension PlanBuilder {
     var coreCount: Int { board.coreAffinities.count }
 

@@ -56,7 +56,8 @@ extension PlanBuilder {
         return address
     }
 
-    /// What tells an end that is a machine: a notification that outlives it, bound to an interrupt of it.
+    /// Adds the line that tells a machine of the region: a notification that outlives the machine, bound to one of its
+    /// interrupts.
     private mutating func addLine(of region: SharedMemoryDescription, _ number: Int, to end: Int) -> Plan.NodeID? {
         guard let first = plan.tenants[end].parts.virtualCPUs.first else { return nil }
         let line = add(.notification, "line-\(region.name)", of: end, lasts: true)

@@ -52,7 +52,7 @@ public struct Plan: Sendable {
         public var slot: UInt32 = 0
     }
 
-    /// What a manifest asks for when it causes an edge.
+    /// The features of a manifest that cause edges.
     public enum Feature: String, Sendable, CaseIterable {
         case program, budget, supervision, console, call, ring, sharedMemory = "shared-memory", paging, machine, event
         case device, dma
@@ -66,7 +66,7 @@ public struct Plan: Sendable {
         public var action: Action
     }
 
-    /// What an edge is, as `PlanEdgeKind`. Slots are those of the table that is named beside them.
+    /// The kind of an edge, as `PlanEdgeKind`. Slots are those of the table that is named beside them.
     public enum Action: Sendable {
         /// A capability. Of an extent `badge` and `size` are offset and size of the part.
         case capability(NodeID, table: NodeID, slot: UInt32, Rights, badge: UInt64 = 0, size: UInt64 = 0)
@@ -113,7 +113,7 @@ public struct TenantPlan: Sendable {
     public var hasWatchdog = false
     /// The index of its group.
     public var parent: Int?
-    /// What it finds by name, in the order of its configuration.
+    /// The things that it finds by name, in the order of its configuration.
     public internal(set) var resources: [NamedResource] = []
     public internal(set) var parts = Parts()
     /// Root's slots that its life fills.

@@ -1,7 +1,7 @@
 import ABI
 import Foundation
 
-// What a tenant reads about itself: its configuration, and behind it what it has, by name.
+// A tenant reads about itself in its configuration, and behind it in a table of the things that it has.
 extension PlanBuilder {
     mutating func addConfiguration(_ index: Int) {
         let parts = plan.tenants[index].parts

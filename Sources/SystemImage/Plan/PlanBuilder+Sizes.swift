@@ -86,7 +86,7 @@ enum RootTable {
 }
 
 extension Plan.Node {
-    /// What the kernel takes for it from a region, without what alignment costs.
+    /// Bytes that the kernel takes for it from a region, without those that alignment costs.
     var bytes: UInt64 {
         switch kind {
         case .region, .extent: parameter

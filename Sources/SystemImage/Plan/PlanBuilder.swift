@@ -14,11 +14,11 @@ struct PlanBuilder {
     var plan = Plan()
     /// Nodes that the kernel has made.
     private(set) var root = RootNodes()
-    /// What each tenant has taken of its own: private memory, slots of its table, addresses.
+    /// The use that each tenant has made of its own: private memory, slots of its table, addresses.
     var usage: [TenantUsage]
     /// The tenants of capabilities in root's own table.
     var rootCapabilities: [Int] = []
-    /// Who maps into a space later, without root.
+    /// The ranges of spaces that monitors and pagers map later, without root.
     var reservations: [Plan.NodeID: [MappedRange]] = [:]
 
     struct RootNodes {
@@ -172,7 +172,7 @@ struct PlanBuilder {
     }
 }
 
-/// What a tenant has taken.
+/// Counts slots, memory and addresses that a tenant uses.
 struct TenantUsage {
     var nextSlot = InitialSlot.firstAssigned
     var privateSize: UInt64 = 0
@@ -187,7 +187,7 @@ struct TenantUsage {
     var dma: [(extent: Plan.NodeID, resource: Int)] = []
     /// In a gigabyte that has a page table anyway.
     private var next = ComponentLayout.devices
-    /// What is large, or does not fit there.
+    /// The next address for memory that is large, or does not fit there.
     private var nextHigh = ComponentLayout.assigned
 
     private static let large: UInt64 = 1 << 21
