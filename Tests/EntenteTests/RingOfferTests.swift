@@ -212,7 +212,7 @@ import Testing
     @Test func aSecondConnectionToAServerHasTheFirstOnesMemory() throws {
         let again = client.connect("again", to: server)
         try client.run { () throws in
-            let first = try SharedRing<UInt64>(size: 4096, raising: .number(9))
+            let first = try SharedRing<UInt64>(size: 4096, with: example.portal, raising: .number(9))
             let second = try SharedRing<UInt64>(size: 4096, with: again, raising: .number(9))
             #expect(second.offer.place.offset == first.offer.place.offset + 4096)
             let producer = second.producer(waking: try ExampleClient(again).stream(second.offer))
