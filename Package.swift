@@ -20,17 +20,17 @@ struct Program {
 }
 
 let programs: [Program] = [
-    Program(name: "Kernel", path: "Kernel/AArch64/Kernel", dependencies: ["ABI", "KernelCore", "Hardware"]),
+    Program(name: "Kernel", path: "Kernel/AArch64/Program", dependencies: ["ABI", "KernelCore", "AArch64Support"]),
     .component("Root", and: ["Supervision"]),
     .component("Monitor", at: "Components/Monitor/Program", and: ["MachineMonitor"]),
     .component("Serial", and: ["SerialConsole"]),
     .component("Heartbeat"),
     .component("Control"),
     // In root's place: measures the kernel.
-    .component("Primitives", at: "Benchmarks/Primitives"),
-    .component("StartTime", at: "Benchmarks/StartTime"),
+    .component("Primitives", at: "Benchmarks/Programs/Primitives"),
+    .component("StartTime", at: "Benchmarks/Programs/StartTime"),
     // In a monitor's place: a machine with the benchmarks' test page.
-    .component("TestMonitor", at: "Benchmarks/TestMonitor", and: ["MachineMonitor"]),
+    .component("TestMonitor", at: "Benchmarks/Programs/TestMonitor", and: ["MachineMonitor"]),
     .component("Pager"),
     .component("Crash", at: "Tests/Programs/Crash"),
     .component("Caller", at: "Tests/Programs/Caller"),
@@ -87,17 +87,19 @@ let mutationTargets: [Target] = isMutated ? [.target(name: "MutationSeam", path:
 
 /// Modules that both sides build.
 let shared: [Target] = [
-    .target(name: "ABI"),
-    .target(name: "KernelCore", dependencies: ["ABI"] + seam + mutationSeam, exclude: ["Models"]),
-    .target(name: "VirtualPlatform", dependencies: ["ABI", "Supervision"] + seam + mutationSeam),
-    .target(name: "Supervision", dependencies: ["ABI"] + mutationSeam),
-    .target(name: "SerialConsole", dependencies: ["ABI"] + mutationSeam),
+    .target(name: "ABI", path: "Kit/ABI"),
+    .target(name: "KernelCore", dependencies: ["ABI"] + seam + mutationSeam, path: "Kernel/Core"),
+    .target(
+        name: "VirtualPlatform", dependencies: ["ABI", "Supervision"] + seam + mutationSeam,
+        path: "Machines/VirtualPlatform"),
+    .target(name: "Supervision", dependencies: ["ABI"] + mutationSeam, path: "Services/Supervision"),
+    .target(name: "SerialConsole", dependencies: ["ABI"] + mutationSeam, path: "Services/SerialConsole"),
 ]
 
 let boardTargets: [Target] = [
-    .target(name: "Hardware", path: "Kernel/AArch64/Hardware"),
-    .target(name: "RuntimeSupport", path: "Runtime/RuntimeSupport"),
-    .target(name: "Entente", dependencies: ["ABI", "RuntimeSupport"], path: "Runtime/Entente"),
+    .target(name: "AArch64Support", path: "Kernel/AArch64/Support"),
+    .target(name: "RuntimeSupport", path: "Kit/Support/AArch64"),
+    .target(name: "Entente", dependencies: ["ABI", "RuntimeSupport"], path: "Kit/Entente"),
     .target(
         name: "MachineMonitor", dependencies: ["ABI", "Entente", "VirtualPlatform"], path: "Components/Monitor",
         exclude: ["Program"]),
@@ -112,7 +114,8 @@ let hasThreadTestsOnly = Context.environment["ENTENTE_THREADS"] != nil
 /// The tests of `KernelCoreTests` that run several threads, and what they need. A test checks that none is missing.
 let threadTests = [
     "RaceTests", "OwnBudgetTests", "BoundedLoopTests", "CopyTests", "ConcurrentHostileTests", "CrossCoreTests",
-    "LookUpRaceTests", "CoreThread", "Bench", "Bench+Tenants", "Invariants", "Invariants+Objects", "Invariants+Queues",
+    "LookUpRaceTests", "CoreThread", "Fixture", "Fixture+Tenants", "Invariants", "Invariants+Objects",
+    "Invariants+Queues",
     "Invariants+Tree", "HostileWords", "SeededGenerator", "Counter",
 ]
 let testsWithoutThreads = ["InterleavingTests", "SupervisionTests", "SerialConsoleTests"]
@@ -121,43 +124,43 @@ let testsWithoutThreads = ["InterleavingTests", "SupervisionTests", "SerialConso
 let coreTargets: [Target] = [
     // Shared by the tests of several modules.
     .target(name: "TestSupport", path: "Tests/TestSupport"),
-    .target(name: "SharedAccess"),
-    .target(name: "Interleaving", dependencies: ["SharedAccess"]),
+    .target(name: "SharedAccess", path: "Kit/SharedAccess"),
+    .target(name: "Interleaving", dependencies: ["SharedAccess"], path: "Tests/Interleaving"),
     .testTarget(name: "InterleavingTests", dependencies: ["Interleaving", "SharedAccess"]),
     .testTarget(name: "VirtualPlatformTests", dependencies: ["VirtualPlatform", "Interleaving", "TestSupport"]),
     .testTarget(name: "SupervisionTests", dependencies: ["Supervision", "ABI"]),
     .testTarget(name: "SerialConsoleTests", dependencies: ["SerialConsole", "ABI"]),
-    .target(name: "MachineModel", dependencies: ["ABI", "KernelCore", "SharedAccess"]),
+    .target(name: "HardwareModel", dependencies: ["ABI", "KernelCore", "SharedAccess"], path: "Kernel/Model"),
     // What components link, with a fake kernel.
-    .target(name: "Entente", dependencies: ["ABI"] + seam + mutationSeam, path: "Runtime/Entente"),
-    .target(name: "EntenteTesting", dependencies: ["ABI", "Entente"], path: "Runtime/EntenteTesting"),
+    .target(name: "Entente", dependencies: ["ABI"] + seam + mutationSeam, path: "Kit/Entente"),
+    .target(name: "EntenteTesting", dependencies: ["ABI", "Entente"], path: "Kit/EntenteTesting"),
     .testTarget(name: "EntenteTests", dependencies: ["ABI", "Entente", "EntenteTesting", "Interleaving"]),
     .testTarget(
-        name: "KernelCoreTests", dependencies: ["ABI", "KernelCore", "MachineModel", "Interleaving", "TestSupport"],
+        name: "KernelCoreTests", dependencies: ["ABI", "KernelCore", "HardwareModel", "Interleaving", "TestSupport"],
         exclude: ["README.md"], sources: hasThreadTestsOnly ? threadTests.map { $0 + ".swift" } : nil),
 ]
 
 let toolTargets: [Target] = [
-    .target(name: "SystemImage", dependencies: ["ABI", .product(name: "Yams", package: "Yams")]),
+    .target(name: "SystemImage", dependencies: ["ABI", .product(name: "Yams", package: "Yams")], path: "System"),
     // The commands for users.
     .target(
         name: "Tool",
         dependencies: [
             "ABI", "SystemImage", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             .product(name: "Logging", package: "swift-log"),
-        ]),
+        ], path: "Tool", exclude: ["Program"]),
     // For the work on this repository: benchmarks, the test runner, mutants, and checks.
     .target(
         name: "Workshop",
         dependencies: [
             "ABI", "SystemImage", "Tool", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             .product(name: "Yams", package: "Yams"),
-        ]),
+        ], path: "Workshop", exclude: ["Mutator"]),
     .executableTarget(
         name: "entente",
         dependencies: [
             "SystemImage", "Tool", "Workshop", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        ]),
+        ], path: "Tool/Program"),
     .testTarget(
         name: "SystemImageTests", dependencies: ["SystemImage", "ABI", .product(name: "Yams", package: "Yams")]),
     .testTarget(

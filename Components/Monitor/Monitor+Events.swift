@@ -37,7 +37,7 @@ extension Monitor {
     func handleNotification(_ bits: UInt64) {
         if bits & Wake.console != 0 { exchange() }
         // A timer that not even this core can set leads to `endMoment` by itself, and may have done so already.
-        if bits & Wake.moment != 0 || bits & Wake.wantsMoment != 0 && !KernelHost().setMoment() { endMoment() }
+        if bits & Wake.moment != 0 || bits & Wake.wantsMoment != 0 && !KernelEnvironment().setMoment() { endMoment() }
         if bits & Wake.power != 0 { continuePowerCycle() }
         if bits & Wake.time != 0 { watch() }
         if bits & Wake.failures != 0 { handleFailures(bits) }
@@ -45,23 +45,23 @@ extension Monitor {
 
     /// Lets the devices see that the other end of the console has changed.
     private func exchange() {
-        let host: KernelHost? = SharedMachine.withLock { state in
+        let environment: KernelEnvironment? = SharedMachine.withLock { state in
             // The timer serves the power cycle while the machine does not run.
-            var host = KernelHost(mayUseTimer: state.power.machine == .running)
-            state.devices.exchange(&host)
-            return host
+            var environment = KernelEnvironment(mayUseTimer: state.power.machine == .running)
+            state.devices.exchange(&environment)
+            return environment
         }
-        guard let host else { return SharedMachine.whenFree(.notification(Wake.console)) }
-        host.finish()
+        guard let environment else { return SharedMachine.whenFree(.notification(Wake.console)) }
+        environment.finish()
     }
 
     private func endMoment() {
-        var host = KernelHost()
+        var environment = KernelEnvironment()
         let isRunning: Bool? = SharedMachine.withLock { state in
-            state.devices.endMoment(&host)
+            state.devices.endMoment(&environment)
             return state.power.machine == .running
         }
-        host.finish()
+        environment.finish()
         guard let isRunning else { return SharedMachine.whenFree(.notification(Wake.moment)) }
         // The moment may have taken the timer from the power cycle, or from the next look at the time.
         if isRunning { watch() } else { signal(InitialSlot.notification, bits: Wake.power) }
@@ -72,8 +72,8 @@ extension Monitor {
     private func watch() {
         let found: (sixteenths: UInt64?, isTimerTaken: Bool, isRunning: Bool)? = SharedMachine.withLock { state in
             guard state.power.machine == .running else { return (nil, false, false) }
-            var host = KernelHost()
-            return (state.devices.watch(&host), state.devices.awaitsMoment, true)
+            var environment = KernelEnvironment()
+            return (state.devices.watch(&environment), state.devices.awaitsMoment, true)
         }
         guard let found else { return SharedMachine.whenFree(.notification(Wake.time)) }
         // This core's timer may have stood in the way of the power cycle's own deadline.

@@ -39,16 +39,16 @@ extension Monitor {
 
     /// Nil: another thread keeps the machine's lock, and nothing has been done.
     private func perform(_ transfer: inout Transfer, at address: UInt64) -> Outcome? {
-        var host = KernelHost()
+        var environment = KernelEnvironment()
         let outcome: Outcome? = SharedMachine.withLock { state in
             guard state.power.machine == .running else { return .stopping }
             let isDone = transfer.perform(at: address) {
                 // As `unclaimedAccess`; the kernel rings for plain stores only.
-                state.devices.perform($0, &host) ?? (machine.isDoorbell($0.address) ? 0 : nil)
+                state.devices.perform($0, &environment) ?? (machine.isDoorbell($0.address) ? 0 : nil)
             }
             return isDone ? .done : .noDevice
         }
-        host.finish()
+        environment.finish()
         return outcome
     }
 

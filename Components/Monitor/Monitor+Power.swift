@@ -42,10 +42,10 @@ extension Monitor {
     private func turnOn(
         _ target: VirtualCPU, entry: UInt64, context: UInt64, _ state: inout SharedMachine.State
     ) -> UInt64 {
-        var host = KernelHost()
-        let latched = state.devices.interrupts.latched(at: target.number, &host)
+        var environment = KernelEnvironment()
+        let latched = state.devices.interrupts.latched(at: target.number, &environment)
         target.reset()
-        state.devices.interrupts.restore(target.number, latched, &host)
+        state.devices.interrupts.restore(target.number, latched, &environment)
         target.prepare(entry: entry, argument: context)
         var status = PSCIStatus.denied
         if state.power.finishTurningOn(target.number) {

@@ -103,8 +103,8 @@ extension Monitor {
     /// Returns whether the console driver has taken the last bytes and there is room for the report. After a tenth of
     /// a second the answer is yes in any case, because the driver may be dead.
     private func isDrained(_ state: inout SharedMachine.State) -> Bool {
-        var host = KernelHost(mayUseTimer: false)
-        state.devices.exchange(&host)
+        var environment = KernelEnvironment(mayUseTimer: false)
+        state.devices.exchange(&environment)
         let room = UInt32(ConsoleRing.capacity) &- Console().output.count
         if !state.devices.isBusy && room >= Monitor.reportSize { return true }
         state.cycle.looks += 1
@@ -123,10 +123,10 @@ extension Monitor {
         cycle.loading = machine.loadingPlan(maps: maps)
         state.cycle = cycle
         state.reset()
-        var host = KernelHost()
+        var environment = KernelEnvironment()
         for number in 0..<machine.virtualCPUCount {
             VirtualCPU(number: number).reset()
-            state.devices.interrupts.restore(number, LatchedInterrupts(), &host)
+            state.devices.interrupts.restore(number, LatchedInterrupts(), &environment)
         }
         let first = VirtualCPU(number: 0)
         first.prepare(entry: Monitor.doorstep, argument: 0)

@@ -78,13 +78,13 @@ extension Monitor {
         guard let access = MemoryAccess(tag: exit.tag, address: exit.words.w1, value: exit.words.w2) else {
             return undescribedAccess(exit)
         }
-        var host = KernelHost()
+        var environment = KernelEnvironment()
         let outcome: Outcome? = SharedMachine.withLock { state in
             guard state.power.machine == .running else { return .stopping }
-            guard let loaded = state.devices.perform(access, &host) else { return .noDevice }
+            guard let loaded = state.devices.perform(access, &environment) else { return .noDevice }
             return .loaded(loaded)
         }
-        host.finish()
+        environment.finish()
         switch outcome {
         case nil: return repeatLater(exit)
         case .loaded(let value):

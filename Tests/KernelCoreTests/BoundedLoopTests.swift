@@ -1,6 +1,6 @@
 import ABI
 import Foundation
-import MachineModel
+import HardwareModel
 import SharedAccess
 import Testing
 
@@ -8,10 +8,10 @@ import Testing
 
 /// Kernel loops over words that other cores write: each ends, whatever those do meanwhile.
 @Suite struct BoundedLoopTests {
-    private let bench = Bench(cores: 2)
+    private let fixture = Fixture(cores: 2)
 
     private func makeMachine() -> Tenant {
-        let machine = bench.makeVirtualCPU()
+        let machine = fixture.makeVirtualCPU()
         control(machine, .setForwarding, 0, 1)
         control(machine, .enable, 0, 0xFFFF_FFFF)
         control(machine, .enable, 1, 0xFFFF_FFFF)
@@ -19,7 +19,7 @@ import Testing
     }
 
     private func control(_ machine: Tenant, _ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64) {
-        bench.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value)
+        fixture.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value)
     }
 
     /// A timer's line is the timer's alone, and level-sensitive.
@@ -29,23 +29,23 @@ import Testing
         control(machine, .setEdge, 0, 0xFFFF_FFFF)
         #expect(machine.guest.pointee.edge[0].load() == 0xFFFF_FFFF & ~VirtualInterrupts.hardwareMask)
         let form = VirtualInterruptControl.setLevel.rawValue
-        #expect(bench.operate(.interruptControl, machine.slot, form: form, interrupt, 1).status == .badArgument)
-        let notification = bench.create(.notification)
+        #expect(fixture.operate(.interruptControl, machine.slot, form: form, interrupt, 1).status == .badArgument)
+        let notification = fixture.create(.notification)
         let bind = NotificationBind.virtualInterrupt.rawValue
         #expect(
-            bench.operate(.notificationBind, notification, form: bind, UInt64(machine.slot), interrupt).status
+            fixture.operate(.notificationBind, notification, form: bind, UInt64(machine.slot), interrupt).status
                 == .badArgument)
         #expect(
-            bench.operate(.notificationBind, notification, form: bind, UInt64(machine.slot), interrupt + 32).status
+            fixture.operate(.notificationBind, notification, form: bind, UInt64(machine.slot), interrupt + 32).status
                 == .ok)
     }
 
     /// Another core pends everything again whenever the kernel has looked at something.
     @Test func synchroniseEndsThoughOthersPendAgain() {
         let machine = makeMachine()
-        bench.sleepRoot()
-        #expect(bench.current() == machine.context)
-        let core = bench.model.cores[0]
+        fixture.sleepRoot()
+        #expect(fixture.current() == machine.context)
+        let core = fixture.model.cores[0]
         var looks = 0
         core.beforeTimerIsRead = {
             looks += 1
@@ -59,11 +59,11 @@ import Testing
 
     @Test func aBellThatIsRungAnewAgainAndAgainIsLeft() {
         let machine = makeMachine()
-        let notification = bench.object(bench.create(.notification), as: KernelCore.Notification.self)
-        let bell = bench.object(machine.space, as: AddressSpace.self)
-        bench.model.cores[0].run { K.hang(bell.pointee.doorbells[0], notification, 1, address: 64) }
+        let notification = fixture.object(fixture.create(.notification), as: KernelCore.Notification.self)
+        let bell = fixture.object(machine.space, as: AddressSpace.self)
+        fixture.model.cores[0].run { K.hang(bell.pointee.doorbells[0], notification, 1, address: 64) }
         var looks = 0
-        let core = bench.model.cores[0]
+        let core = fixture.model.cores[0]
         core.betweenLoads = {
             looks += 1
             if looks < 1000 { K.hang(bell.pointee.doorbells[0], notification, 1, address: 64) }
@@ -119,9 +119,9 @@ import Testing
 
     /// Another core takes a notification's timer and gives it back again and again.
     @Test(arguments: [false, true]) func aTimerThatIsClaimedAgainAndAgainIsLeft(destroys: Bool) async {
-        let slot = bench.create(.notification)
-        nonisolated(unsafe) let notification = bench.object(slot, as: KernelCore.Notification.self)
-        nonisolated(unsafe) let bench = bench
+        let slot = fixture.create(.notification)
+        nonisolated(unsafe) let notification = fixture.object(slot, as: KernelCore.Notification.self)
+        nonisolated(unsafe) let fixture = fixture
         // The timer's owner is the only word of the structure that these operations replace.
         let start = UInt(notification.address.value)
         nonisolated(unsafe) let contender = Contender(start..<start + UInt(KernelCore.Notification.bindings))
@@ -134,8 +134,8 @@ import Testing
             SharedAccess.observeThread(by: contender)
             status =
                 destroys
-                ? bench.operate(.revoke, slot, form: RevokeForm.delete.rawValue).status
-                : bench.operate(.timer, slot, form: TimerForm.set.rawValue, 1000, 1).status
+                ? fixture.operate(.revoke, slot, form: RevokeForm.delete.rawValue).status
+                : fixture.operate(.timer, slot, form: TimerForm.set.rawValue, 1000, 1).status
             lock.withLock { hasEnded = true }
         }
         SharedAccess.beginExploration()
@@ -143,7 +143,7 @@ import Testing
         while !lock.withLock({ hasEnded }) || !thread.isFinished { sched_yield() }
         SharedAccess.endExploration()
         #expect(status == (destroys ? .again : .wrongCore) && contender.attempts == 8)
-        #expect(bench.core(0).pointee.notificationTimers.first == nil && !bench.isEmpty(slot))
-        bench.delete(slot)
+        #expect(fixture.core(0).pointee.notificationTimers.first == nil && !fixture.isEmpty(slot))
+        fixture.delete(slot)
     }
 }

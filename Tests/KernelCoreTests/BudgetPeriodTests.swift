@@ -1,23 +1,23 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// When a budget renews, and what may be configured while it is used up.
 @Suite struct BudgetPeriodTests {
-    private let bench = Bench()
+    private let fixture = Fixture()
     /// 100 ticks in each 1000.
     private let thread: Tenant
     private let other: Tenant
     private let start: UInt64
 
     init() {
-        thread = bench.makeClient(priority: 20, budget: 100)
-        other = bench.makeThread(priority: 5, slice: 1 << 40)
-        bench.start(thread)
-        bench.sleepRoot()
-        start = bench.model.now.value
+        thread = fixture.makeClient(priority: 20, budget: 100)
+        other = fixture.makeThread(priority: 5, slice: 1 << 40)
+        fixture.start(thread)
+        fixture.sleepRoot()
+        start = fixture.model.now.value
     }
 
     private var time: Ref<SchedulingContext> { thread.context.pointee.home! }
@@ -25,11 +25,11 @@ import Testing
 
     /// Uses the budget up, and serves the timer so many ticks after the first period's end.
     private func renewLate(by ticks: UInt64) {
-        bench.advance(100)
-        #expect(bench.current() == other.context)
-        bench.model.advance(by: 900 + ticks)
-        bench.settle()
-        #expect(bench.current() == thread.context)
+        fixture.advance(100)
+        #expect(fixture.current() == other.context)
+        fixture.model.advance(by: 900 + ticks)
+        fixture.settle()
+        #expect(fixture.current() == thread.context)
     }
 
     /// The periods stay on the grid, also if a renewal comes late by less than a period.
@@ -37,16 +37,16 @@ import Testing
         renewLate(by: lateness)
         let remaining = time.pointee.remaining
         #expect(remaining == Ticks(100) && periodEnd == 2000)
-        bench.advance(100)
+        fixture.advance(100)
         if lateness > 900 {
             // The period ended while it ran.
-            return #expect(bench.current() == thread.context)
+            return #expect(fixture.current() == thread.context)
         }
-        #expect(bench.model.cores[0].deadline == Ticks(start + 2000))
-        bench.advance(899 - lateness)
-        #expect(bench.current() == other.context)
-        bench.advance(1)
-        #expect(bench.current() == thread.context)
+        #expect(fixture.model.cores[0].deadline == Ticks(start + 2000))
+        fixture.advance(899 - lateness)
+        #expect(fixture.current() == other.context)
+        fixture.advance(1)
+        #expect(fixture.current() == thread.context)
     }
 
     /// One that comes late by a period or more begins a new period, and brings one budget.
@@ -54,35 +54,35 @@ import Testing
         renewLate(by: lateness)
         let remaining = time.pointee.remaining
         #expect(remaining == Ticks(100) && periodEnd == 2000 + lateness)
-        bench.advance(99)
-        #expect(bench.current() == thread.context)
-        bench.advance(1)
-        #expect(bench.current() == other.context)
-        bench.advance(899)
-        #expect(bench.current() == other.context)
-        bench.advance(1)
-        #expect(bench.current() == thread.context)
+        fixture.advance(99)
+        #expect(fixture.current() == thread.context)
+        fixture.advance(1)
+        #expect(fixture.current() == other.context)
+        fixture.advance(899)
+        #expect(fixture.current() == other.context)
+        fixture.advance(1)
+        #expect(fixture.current() == thread.context)
     }
 
     /// Time that waited without being used up gets a new period when it runs again, from then on.
     @Test(arguments: [500, 899, 900, 5000] as [UInt64]) func aPeriodBeginsWhenItIsUsed(pause: UInt64) {
-        bench.advance(60)
-        bench.wait(thread)
-        bench.advance(pause + 40)
-        bench.raise(thread.notification)
+        fixture.advance(60)
+        fixture.wait(thread)
+        fixture.advance(pause + 40)
+        fixture.raise(thread.notification)
         let isNew = pause >= 900
         #expect(periodEnd == (isNew ? 1100 + pause : 1000))
-        bench.advance(isNew ? 99 : 39)
-        #expect(bench.current() == thread.context)
-        bench.advance(1)
+        fixture.advance(isNew ? 99 : 39)
+        #expect(fixture.current() == thread.context)
+        fixture.advance(1)
         // Of the second, the period has ended meanwhile.
-        #expect(bench.current() == (pause == 899 ? thread.context : other.context))
+        #expect(fixture.current() == (pause == 899 ? thread.context : other.context))
     }
 
     // MARK: Configuring
 
     private func configure(_ budget: UInt64 = 0) -> Status? {
-        bench.operate(
+        fixture.operate(
             .scheduleControl, thread.scheduling, form: ScheduleControl.configure.rawValue, 0, 20, 500, budget, budget
         ).status
     }
@@ -90,40 +90,40 @@ import Testing
     /// A thread that is given other time leaves time behind whose timer is queued. Until it expires, nobody may change
     /// what the timer will renew.
     @Test(arguments: [true, false]) func timeWhoseTimerIsQueuedIsNotConfigured(isDestroyed: Bool) {
-        bench.advance(100)
+        fixture.advance(100)
         let time = time
-        bench.raiseRoot()
-        bench.stop(thread)
+        fixture.raiseRoot()
+        fixture.stop(thread)
         if isDestroyed {
-            bench.delete(thread.slot)
+            fixture.delete(thread.slot)
         } else {
             var changed = thread
-            changed.scheduling = bench.makeScheduling(priority: 20)
-            bench.configure(changed)
+            changed.scheduling = fixture.makeScheduling(priority: 20)
+            fixture.configure(changed)
         }
         let hasOwner = time.pointee.context != nil
         #expect(!hasOwner)
         #expect(configure() == .badState)
-        bench.advance(899)
+        fixture.advance(899)
         #expect(configure() == .badState)
-        bench.advance(1)
+        fixture.advance(1)
         let isAtRest = time.pointee.isAtRest
         #expect(isAtRest && configure() == .ok)
-        #expect(bench.core(0).pointee.budgetTimers.first == nil)
+        #expect(fixture.core(0).pointee.budgetTimers.first == nil)
     }
 
     /// A new configuration begins with a whole budget and a new period.
     @Test func configuringBeginsAnew() {
-        bench.advance(60)
-        bench.raiseRoot()
-        bench.stop(thread)
+        fixture.advance(60)
+        fixture.raiseRoot()
+        fixture.stop(thread)
         var changed = thread
-        changed.scheduling = bench.makeScheduling(priority: 20)
-        bench.configure(changed)
+        changed.scheduling = fixture.makeScheduling(priority: 20)
+        fixture.configure(changed)
         #expect(configure(300) == .ok)
-        bench.configure(thread)
-        bench.start(thread)
-        bench.sleepRoot()
+        fixture.configure(thread)
+        fixture.start(thread)
+        fixture.sleepRoot()
         let (remaining, slice) = (time.pointee.remaining, time.pointee.slice)
         #expect(remaining == Ticks(300) && slice == Ticks(500) && periodEnd == 360)
     }
@@ -139,41 +139,41 @@ import Testing
     ]
 
     @Test(arguments: budgets) func aBudgetIsPartOfItsPeriod(words: [UInt64], status: Status) {
-        bench.raiseRoot()
-        let slot = bench.create(.schedulingContext)
-        let configured = bench.operate(
+        fixture.raiseRoot()
+        let slot = fixture.create(.schedulingContext)
+        let configured = fixture.operate(
             .scheduleControl, slot, form: ScheduleControl.configure.rawValue, 0, 3, 100, words[0], words[1])
         #expect(configured.status == status)
-        let set = bench.operate(
+        let set = fixture.operate(
             .scheduleControl, thread.scheduling, form: ScheduleControl.setBudget.rawValue, words[0], words[1])
         #expect(set.status == status)
     }
 
     @Test(arguments: configurations) func theOtherWordsHaveLimits(words: [UInt64], status: Status) {
-        bench.raiseRoot()
-        let slot = bench.create(.schedulingContext)
-        let answer = bench.operate(
+        fixture.raiseRoot()
+        let slot = fixture.create(.schedulingContext)
+        let answer = fixture.operate(
             .scheduleControl, slot, form: ScheduleControl.configure.rawValue, words[0], words[1], words[2])
         #expect(answer.status == status)
     }
 
     /// Nine budgets that renew at the same tick: eight in one entry, the last in the next.
     @Test func anEntryRenewsEight() {
-        bench.raiseRoot()
-        let others = (0..<9).map { _ in bench.makeClient(priority: 15, budget: 10) }
-        for tenant in others { bench.start(tenant) }
-        bench.stop(thread)
-        bench.sleepRoot()
+        fixture.raiseRoot()
+        let others = (0..<9).map { _ in fixture.makeClient(priority: 15, budget: 10) }
+        for tenant in others { fixture.start(tenant) }
+        fixture.stop(thread)
+        fixture.sleepRoot()
         // Each uses up its budget; all periods end at the same tick.
         for tenant in others { tenant.context.pointee.home!.pointee.periodEnd = Ticks(start + 1000) }
-        for _ in others { bench.advance(10) }
+        for _ in others { fixture.advance(10) }
         let isEmpty = { others.allSatisfy { $0.context.pointee.home!.pointee.isExhausted } }
-        #expect(isEmpty() && bench.current() == other.context)
-        bench.model.advance(by: start + 1000 - bench.model.now.value)
-        bench.enter { K.timerExpired($0) }
+        #expect(isEmpty() && fixture.current() == other.context)
+        fixture.model.advance(by: start + 1000 - fixture.model.now.value)
+        fixture.enter { K.timerExpired($0) }
         #expect(others.count { $0.context.pointee.home!.pointee.isExhausted } == 1)
-        #expect(bench.model.cores[0].deadline <= bench.model.now, "the rest interrupts at once")
-        bench.settle()
+        #expect(fixture.model.cores[0].deadline <= fixture.model.now, "the rest interrupts at once")
+        fixture.settle()
         #expect(others.count { $0.context.pointee.home!.pointee.isExhausted } == 0)
     }
 }

@@ -1,63 +1,63 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// The state that calls, answers and stops leave in contexts, beyond the answer itself.
 @Suite struct CallRemainderTests {
-    private let bench = Bench()
+    private let fixture = Fixture()
 
     /// A thread that faults to a pager, with pages for long messages.
     private func makeFaulting() -> (pager: Tenant, client: Tenant, portal: UInt32) {
-        let pager = bench.makeThread(priority: 20, notified: true)
-        let portal = bench.makePortal(to: pager)
-        let client = bench.makeThread(priority: 10, starts: false)
-        bench.configure(client, portal: portal)
-        bench.start(client)
+        let pager = fixture.makeThread(priority: 20, notified: true)
+        let portal = fixture.makePortal(to: pager)
+        let client = fixture.makeThread(priority: 10, starts: false)
+        fixture.configure(client, portal: portal)
+        fixture.start(client)
         for (number, tenant) in [pager, client].enumerated() {
-            let page = bench.giveMessagePage(tenant)
+            let page = fixture.giveMessagePage(tenant)
             for word in 0..<64 { page[word] = UInt64(1000 * number + word) }
         }
         return (pager, client, portal)
     }
 
-    private func fault(_ tenant: Tenant) { bench.enter { K.exit($0, tenant.context, Message(1, 2, 3, 4, 5, 6)) } }
+    private func fault(_ tenant: Tenant) { fixture.enter { K.exit($0, tenant.context, Message(1, 2, 3, 4, 5, 6)) } }
 
     /// A fault carries six words, also after a call that carried more, and whether its pager waits or is busy.
     @Test(arguments: [true, false]) func aFaultAfterALongCallIsShort(isWaiting: Bool) {
         let (pager, client, portal) = makeFaulting()
-        bench.sleep(pager)
-        bench.call(portal, by: client, shape: MessageShape(length: 10), 1)
-        let page = bench.messagePage(pager)
+        fixture.sleep(pager)
+        fixture.call(portal, by: client, shape: MessageShape(length: 10), 1)
+        let page = fixture.messagePage(pager)
         #expect(page[9] == 1009)
-        bench.replyAndWait(pager)
+        fixture.replyAndWait(pager)
         page[9] = 5
-        if !isWaiting { bench.raise(pager.notification) }
+        if !isWaiting { fixture.raise(pager.notification) }
         if isWaiting {
             fault(client)
         } else {
             // Less urgent than its pager, which runs: as if the fault came from another's time.
-            #expect(bench.current() == pager.context)
-            bench.enter { K.exit($0, client.context, Message(1, 2, 3, 4, 5, 6)) }
-            bench.wait(pager)
+            #expect(fixture.current() == pager.context)
+            fixture.enter { K.exit($0, client.context, Message(1, 2, 3, 4, 5, 6)) }
+            fixture.wait(pager)
         }
-        #expect(bench.current() == pager.context && page[9] == 5)
-        let answer = bench.answer(pager.context)
+        #expect(fixture.current() == pager.context && page[9] == 5)
+        let answer = fixture.answer(pager.context)
         #expect(answer.status == .ok && answer.words == [1, 2, 3, 4, 5, 6])
     }
 
     /// An answer to a fault carries no words, however long it says that it is.
     @Test func aLongAnswerToAFaultIsShort() {
         let (pager, client, _) = makeFaulting()
-        bench.sleep(pager)
+        fixture.sleep(pager)
         let before = (0..<31).map { client.context.pointee.frame.x[$0] }
         fault(client)
-        bench.messagePage(client)[9] = 5
-        bench.operate(
+        fixture.messagePage(client)[9] = 5
+        fixture.operate(
             pager.context, ABI.Operation.replyWait.rawValue,
             Selector(slot: MessageShape(length: 10).bits, form: ReplyForm.reply | ReplyForm.wait), [9, 9, 9])
-        #expect(bench.current() == client.context && bench.messagePage(client)[9] == 5)
+        #expect(fixture.current() == client.context && fixture.messagePage(client)[9] == 5)
         #expect((0..<31).map { client.context.pointee.frame.x[$0] } == before)
     }
 
@@ -70,41 +70,41 @@ import Testing
         ] as [(UInt32, UInt32)]) func answersAreChecked(shape: UInt32, form: UInt32)
     {
         let (pager, client, portal) = makeFaulting()
-        bench.sleep(pager)
-        bench.call(portal, by: client)
-        let answer = bench.operate(pager.context, ABI.Operation.replyWait.rawValue, Selector(slot: shape, form: form))
+        fixture.sleep(pager)
+        fixture.call(portal, by: client)
+        let answer = fixture.operate(pager.context, ABI.Operation.replyWait.rawValue, Selector(slot: shape, form: form))
         #expect(answer.status == .badArgument)
-        #expect(client.state == .calling && bench.current() == pager.context)
+        #expect(client.state == .calling && fixture.current() == pager.context)
     }
 
     /// Only a thread's fault that is refused stops it: not its call, and not a virtual CPU's exit.
     @Test(arguments: ["call", "fault", "exit"]) func refusing(kind: String) {
         let (pager, client, portal) = makeFaulting()
-        let machine = bench.makeVirtualCPU(priority: 5, portal: portal)
-        bench.sleep(pager)
+        let machine = fixture.makeVirtualCPU(priority: 5, portal: portal)
+        fixture.sleep(pager)
         switch kind {
-        case "call": bench.call(portal, by: client)
+        case "call": fixture.call(portal, by: client)
         case "fault": fault(client)
         default:
-            bench.stop(client, by: client.context)
-            bench.exit(machine, Message(9))
+            fixture.stop(client, by: client.context)
+            fixture.exit(machine, Message(9))
         }
-        bench.replyAndWait(pager, extra: ReplyForm.refuse)
+        fixture.replyAndWait(pager, extra: ReplyForm.refuse)
         let runs = kind == "exit" ? machine : client
-        #expect(kind == "fault" ? client.state == .stopped : bench.current() == runs.context)
-        if kind == "call" { #expect(bench.answer(client.context).status == .refused) }
+        #expect(kind == "fault" ? client.state == .stopped : fixture.current() == runs.context)
+        if kind == "call" { #expect(fixture.answer(client.context).status == .refused) }
         if kind == "fault" { #expect(client.context.pointee.running.load() == 0) }
     }
 
     /// The answer to a call that its server may give after its own stop was asked for.
     @Test func aStopInACallIsTakenBackByAStart() {
         let (pager, client, portal) = makeFaulting()
-        bench.sleep(pager)
-        bench.call(portal, by: client)
-        bench.stop(client, by: pager.context)
-        bench.start(client, by: pager.context)
-        bench.replyAndWait(pager)
-        #expect(bench.current() == client.context)
+        fixture.sleep(pager)
+        fixture.call(portal, by: client)
+        fixture.stop(client, by: pager.context)
+        fixture.start(client, by: pager.context)
+        fixture.replyAndWait(pager)
+        #expect(fixture.current() == client.context)
     }
 
     /// A context that stops says what it was waiting for, except one that faulted: that finds its registers again.
@@ -112,13 +112,13 @@ import Testing
         let (pager, client, portal) = makeFaulting()
         switch kind {
         case "wait":
-            bench.sleep(pager)
-            bench.wait(client)
+            fixture.sleep(pager)
+            fixture.wait(client)
         default:
-            bench.sleep(pager)
-            bench.raise(pager.notification)
+            fixture.sleep(pager)
+            fixture.raise(pager.notification)
             client.context.pointee.frame.x[0] = 77
-            bench.enter { core in
+            fixture.enter { core in
                 // On behalf of the client, which the pager has preempted.
                 if kind == "queue" {
                     client.context.pointee.frame.x[0] = ABI.Operation.call.rawValue
@@ -129,15 +129,15 @@ import Testing
                 }
             }
         }
-        bench.raiseRoot()
+        fixture.raiseRoot()
         #expect(client.state == (kind == "wait" ? .waiting : .calling))
-        bench.stop(client)
+        fixture.stop(client)
         let expected = kind == "fault in the queue" ? 77 : Status.dead.rawValue
         #expect(client.state == .stopped && client.context.pointee.frame.x[0] == expected)
         #expect(pager.context.pointee.callers.head == nil)
         // It stops for good, and begins anew with a whole chain before it.
-        bench.start(client)
-        bench.sleepRoot()
+        fixture.start(client)
+        fixture.sleepRoot()
         let (depth, stops) = (client.context.pointee.depth, client.context.pointee.stopsOnReply)
         #expect(depth == 0 && stops == 0)
     }
@@ -145,35 +145,35 @@ import Testing
     /// Bits that come while a server is at work are heard at its next wait, and then a caller is next.
     @Test func bitsAndCallersTakeTurns() {
         let (pager, client, portal) = makeFaulting()
-        let second = bench.makeThread(priority: 9)
-        bench.sleep(pager)
-        bench.raise(pager.notification, 1)
+        let second = fixture.makeThread(priority: 9)
+        fixture.sleep(pager)
+        fixture.raise(pager.notification, 1)
         // Both queue behind the bits.
         for tenant in [client, second] {
-            bench.enter { core in
+            fixture.enter { core in
                 tenant.context.pointee.frame.x[0] = ABI.Operation.call.rawValue
                 tenant.context.pointee.frame.x[1] = Selector(slot: portal).bits
                 K.operate(core, tenant.context)
             }
         }
-        bench.raise(pager.notification, 2)
-        bench.wait(pager)
-        let hears = { [bench] (bits: UInt64) in
-            let answer = bench.answer(pager.context)
+        fixture.raise(pager.notification, 2)
+        fixture.wait(pager)
+        let hears = { [fixture] (bits: UInt64) in
+            let answer = fixture.answer(pager.context)
             return answer.status == .notified && answer.tag == bits && pager.context.pointee.caller == nil
         }
         #expect(hears(2))
         for (caller, bits) in [(client, 4), (second, 8)] as [(Tenant, UInt64)] {
-            bench.raise(pager.notification, bits)
-            bench.wait(pager)
+            fixture.raise(pager.notification, bits)
+            fixture.wait(pager)
             #expect(pager.context.pointee.caller == caller.context, "bits were heard last, so a caller is next")
             let usesOwnTime = pager.context.pointee.usesOwnTime
             #expect(usesOwnTime, "bits are still there")
-            bench.replyAndWait(pager)
+            fixture.replyAndWait(pager)
             #expect(hears(bits))
         }
-        bench.raise(pager.notification, 16)
-        bench.wait(pager)
+        fixture.raise(pager.notification, 16)
+        fixture.wait(pager)
         #expect(hears(16), "no caller queues")
     }
 }

@@ -1,5 +1,5 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
@@ -17,12 +17,12 @@ import Testing
             (.none, 0, 0), (.interrupt, 40, 0), (.system, 0, 0),
         ] as [(ObjectKind, UInt64, UInt64)])
     func wrongShapesAreRefused(kind: ObjectKind, parameter: UInt64, alignment: UInt64) {
-        let bench = Bench()
-        let slot = bench.freeSlot()
-        let answer = bench.operate(
-            .create, bench.region, form: UInt32(kind.rawValue), parameter, UInt64(slot), alignment)
+        let fixture = Fixture()
+        let slot = fixture.freeSlot()
+        let answer = fixture.operate(
+            .create, fixture.region, form: UInt32(kind.rawValue), parameter, UInt64(slot), alignment)
         #expect(answer.status == .badArgument)
-        #expect(bench.slot(slot).pointee.kind == .none)
+        #expect(fixture.slot(slot).pointee.kind == .none)
     }
 
     /// The largest table and the largest space, and the extents' least and greatest alignment.
@@ -34,15 +34,15 @@ import Testing
             (.schedulingContext, 31 << 8, 0),
         ] as [(ObjectKind, UInt64, UInt64)])
     func shapesAtTheirLimits(kind: ObjectKind, parameter: UInt64, alignment: UInt64) {
-        let bench = Bench()
-        let object = bench.slot(bench.create(kind, parameter, alignment: alignment)).pointee.object
+        let fixture = Fixture()
+        let object = fixture.slot(fixture.create(kind, parameter, alignment: alignment)).pointee.object
         #expect(object.value & (max(alignment, 64) - 1) == 0)
     }
 
     @Test func kindsAreWholeNumbers() {
-        let bench = Bench()
+        let fixture = Fixture()
         for form in [12, 256 + UInt32(ObjectKind.thread.rawValue), .max] {
-            #expect(bench.operate(.create, bench.region, form: form, 0, 100).status == .badArgument)
+            #expect(fixture.operate(.create, fixture.region, form: form, 0, 100).status == .badArgument)
         }
     }
 
@@ -52,138 +52,141 @@ import Testing
             (1 << 32 | 100, .badCapability), (.max, .badCapability), (999, .ok),
         ] as [(UInt64, Status)])
     func theReceivingSlotMustBeFree(slot: UInt64, status: Status) {
-        let bench = Bench()
-        let region = bench.object(bench.region, as: Region.self)
+        let fixture = Fixture()
+        let region = fixture.object(fixture.region, as: Region.self)
         let before = region.pointee.next
         #expect(
-            bench.operate(.create, bench.region, form: UInt32(ObjectKind.thread.rawValue), 0, slot).status == status)
+            fixture.operate(.create, fixture.region, form: UInt32(ObjectKind.thread.rawValue), 0, slot).status == status
+        )
         if status != .ok { #expect(region.pointee.next == before) }
     }
 
     @Test func onlyARegionWithTheRightMakesObjects() {
-        let bench = Bench()
+        let fixture = Fixture()
         let form = UInt32(ObjectKind.thread.rawValue)
-        #expect(bench.operate(.create, InitialSlot.thread, form: form, 0, 100).status == .badCapability)
-        let weak = bench.freeSlot()
-        bench.succeed(.derive, bench.region, UInt64(InitialSlot.table), UInt64(weak), UInt64(Rights.readWrite.rawValue))
-        #expect(bench.operate(.create, weak, form: form, 0, 100).status == .noRights)
+        #expect(fixture.operate(.create, InitialSlot.thread, form: form, 0, 100).status == .badCapability)
+        let weak = fixture.freeSlot()
+        fixture.succeed(
+            .derive, fixture.region, UInt64(InitialSlot.table), UInt64(weak), UInt64(Rights.readWrite.rawValue))
+        #expect(fixture.operate(.create, weak, form: form, 0, 100).status == .noRights)
     }
 
     @Test func aRegionThatIsFullStaysAsItWas() {
-        let bench = Bench(memory: 2 << 20)
-        let region = bench.object(bench.region, as: Region.self)
+        let fixture = Fixture(memory: 2 << 20)
+        let region = fixture.object(fixture.region, as: Region.self)
         let extent = UInt32(ObjectKind.extent.rawValue)
         let before = region.pointee.next
-        #expect(bench.operate(.create, bench.region, form: extent, 4 << 20, 100, 4096).status == .noMemory)
-        #expect(bench.operate(.create, bench.region, form: extent, 4096, 100, 1 << 30).status == .noMemory)
+        #expect(fixture.operate(.create, fixture.region, form: extent, 4 << 20, 100, 4096).status == .noMemory)
+        #expect(fixture.operate(.create, fixture.region, form: extent, 4096, 100, 1 << 30).status == .noMemory)
         #expect(region.pointee.next == before)
-        #expect(bench.slot(100).pointee.kind == .none)
+        #expect(fixture.slot(100).pointee.kind == .none)
         let left = (region.pointee.end.value - before.value) & ~4095
-        let answer = bench.succeed(.create, bench.region, form: extent, left - 4096, 100, 4096)
+        let answer = fixture.succeed(.create, fixture.region, form: extent, left - 4096, 100, 4096)
         #expect(answer.words[0] == region.pointee.next.value - before.value)
-        while bench.operate(
-            .create, bench.region, form: UInt32(ObjectKind.portal.rawValue), 3, UInt64(bench.freeSlot())
+        while fixture.operate(
+            .create, fixture.region, form: UInt32(ObjectKind.portal.rawValue), 3, UInt64(fixture.freeSlot())
         )
         .status == .ok {}
         #expect(
-            bench.operate(.create, bench.region, form: UInt32(ObjectKind.virtualCPU.rawValue), 0, 998).status
+            fixture.operate(.create, fixture.region, form: UInt32(ObjectKind.virtualCPU.rawValue), 0, 998).status
                 == .noMemory)
         #expect(region.pointee.next <= region.pointee.end)
     }
 
     @Test func aPortalNeedsAThreadThatIsConfigured() {
-        let bench = Bench()
-        let thread = bench.create(.thread)
+        let fixture = Fixture()
+        let thread = fixture.create(.thread)
         let form = UInt32(ObjectKind.portal.rawValue)
-        let region = bench.object(bench.region, as: Region.self)
+        let region = fixture.object(fixture.region, as: Region.self)
         let before = region.pointee.next
-        #expect(bench.operate(.create, bench.region, form: form, UInt64(thread), 100).status == .badState)
-        #expect(bench.operate(.create, bench.region, form: form, UInt64(bench.region), 100).status == .badCapability)
-        #expect(bench.operate(.create, bench.region, form: form, .max, 100).status == .badCapability)
+        #expect(fixture.operate(.create, fixture.region, form: form, UInt64(thread), 100).status == .badState)
+        #expect(
+            fixture.operate(.create, fixture.region, form: form, UInt64(fixture.region), 100).status == .badCapability)
+        #expect(fixture.operate(.create, fixture.region, form: form, .max, 100).status == .badCapability)
         #expect(region.pointee.next == before)
-        #expect(bench.operate(.create, bench.region, form: form, 0, 100).status == .ok, "a portal to nobody")
-        #expect(bench.operate(.call, 100).status == .dead)
+        #expect(fixture.operate(.create, fixture.region, form: form, 0, 100).status == .ok, "a portal to nobody")
+        #expect(fixture.operate(.call, 100).status == .dead)
     }
 
     @Test func spacesEndWithTheIdentifiers() {
-        let bench = Bench()
-        bench.checksInvariants = false
+        let fixture = Fixture()
+        fixture.checksInvariants = false
         var spaces = 1  // Root's own.
         var slot: UInt64 = 100
-        while bench.operate(.create, bench.region, form: UInt32(ObjectKind.addressSpace.rawValue), 1, slot).status
+        while fixture.operate(.create, fixture.region, form: UInt32(ObjectKind.addressSpace.rawValue), 1, slot).status
             == .ok
         {
             spaces += 1
             slot += 1
         }
         #expect(spaces == 255)
-        #expect(bench.answer(bench.root).status == .noMemory)
-        let identifiers = Set((100..<UInt32(slot)).map { bench.object($0, as: AddressSpace.self).pointee.identifier })
+        #expect(fixture.answer(fixture.root).status == .noMemory)
+        let identifiers = Set((100..<UInt32(slot)).map { fixture.object($0, as: AddressSpace.self).pointee.identifier })
         #expect(identifiers.count == 254 && !identifiers.contains(0))
-        let region = bench.object(bench.region, as: Region.self)
+        let region = fixture.object(fixture.region, as: Region.self)
         let before = region.pointee.next
-        bench.operate(.create, bench.region, form: UInt32(ObjectKind.addressSpace.rawValue), 1, slot)
+        fixture.operate(.create, fixture.region, form: UInt32(ObjectKind.addressSpace.rawValue), 1, slot)
         #expect(region.pointee.next == before)
     }
 
     @Test func memoryOfObjectsIsZeroedBeforeUse() {
-        let bench = Bench()
-        let region = bench.object(bench.region, as: Region.self)
+        let fixture = Fixture()
+        let region = fixture.object(fixture.region, as: Region.self)
         let memory = UnsafeMutablePointer<UInt64>(bitPattern: UInt(region.pointee.next.value))!
         memory.update(repeating: .max, count: 4096)
-        let table = bench.create(.capabilityTable, 20)
-        let slots = bench.object(table, as: CapabilityTable.self)
+        let table = fixture.create(.capabilityTable, 20)
+        let slots = fixture.object(table, as: CapabilityTable.self)
         #expect((1..<20).allSatisfy { slots.pointee.slot($0)!.pointee.kind == .none })
-        let thread = bench.object(bench.create(.thread), as: ExecutionContext.self)
+        let thread = fixture.object(fixture.create(.thread), as: ExecutionContext.self)
         #expect(thread.pointee.state == .stopped && thread.pointee.table == nil)
-        let notification = bench.object(bench.create(.notification), as: KernelCore.Notification.self)
+        let notification = fixture.object(fixture.create(.notification), as: KernelCore.Notification.self)
         #expect(notification.pointee.bits.load() == 0 && !notification.pointee.timer.isArmed)
     }
 }
 
 @Suite struct DeriveTests {
-    private let bench = Bench()
+    private let fixture = Fixture()
 
     private func derive(_ source: UInt32, rights: UInt64 = 15, _ first: UInt64 = 0, _ second: UInt64 = 0) -> (
         UInt32, Status?
     ) {
-        let slot = bench.freeSlot()
-        let answer = bench.operate(.derive, source, UInt64(InitialSlot.table), UInt64(slot), rights, first, second)
+        let slot = fixture.freeSlot()
+        let answer = fixture.operate(.derive, source, UInt64(InitialSlot.table), UInt64(slot), rights, first, second)
         return (slot, answer.status)
     }
 
     @Test func rightsOnlyShrink() {
-        let notification = bench.create(.notification)
+        let notification = fixture.create(.notification)
         for first in 0..<UInt64(16) {
             let (child, _) = derive(notification, rights: first)
-            #expect(bench.slot(child).pointee.rights.rawValue == UInt8(first))
+            #expect(fixture.slot(child).pointee.rights.rawValue == UInt8(first))
             let (grandchild, status) = derive(child, rights: .max)
             let mayDerive = first & UInt64(Rights.manage.rawValue) != 0
             #expect(status == (mayDerive ? .ok : .noRights))
-            #expect(bench.slot(grandchild).pointee.rights.rawValue == (mayDerive ? UInt8(first) : 0))
+            #expect(fixture.slot(grandchild).pointee.rights.rawValue == (mayDerive ? UInt8(first) : 0))
         }
     }
 
     @Test func aBadgeIsSetOnce() {
-        let notification = bench.create(.notification)
+        let notification = fixture.create(.notification)
         let (badged, _) = derive(notification, 0x10)
         #expect(derive(badged, 0x20).1 == .noRights)
         let (copy, status) = derive(badged)
-        #expect(status == .ok && bench.slot(copy).pointee.badge == 0x10)
-        bench.succeed(.signal, copy, 0xFF)
-        #expect(bench.object(notification, as: KernelCore.Notification.self).pointee.bits.load() == 0x10)
+        #expect(status == .ok && fixture.slot(copy).pointee.badge == 0x10)
+        fixture.succeed(.signal, copy, 0xFF)
+        #expect(fixture.object(notification, as: KernelCore.Notification.self).pointee.bits.load() == 0x10)
     }
 
     /// Donating memory: both make objects of the same region.
     @Test func aRegionThatIsDerivedIsTheSameMemory() {
-        let (child, status) = derive(bench.region)
+        let (child, status) = derive(fixture.region)
         #expect(status == .ok)
         let form = UInt32(ObjectKind.notification.rawValue)
-        bench.succeed(.create, child, form: form, 0, 100)
-        bench.succeed(.create, bench.region, form: form, 0, 101)
-        #expect(bench.slot(101).pointee.object == bench.slot(100).pointee.object + KernelCore.Notification.size)
-        #expect(bench.slot(100).pointee.parent == bench.slot(child))
-        #expect(bench.slot(101).pointee.parent == bench.slot(bench.region))
+        fixture.succeed(.create, child, form: form, 0, 100)
+        fixture.succeed(.create, fixture.region, form: form, 0, 101)
+        #expect(fixture.slot(101).pointee.object == fixture.slot(100).pointee.object + KernelCore.Notification.size)
+        #expect(fixture.slot(100).pointee.parent == fixture.slot(child))
+        #expect(fixture.slot(101).pointee.parent == fixture.slot(fixture.region))
     }
 
     @Test(
@@ -195,19 +198,19 @@ import Testing
             (0x1000, .max & ~0xFFF, .badArgument), (.max & ~0xFFF, 0, .badArgument),
         ] as [(UInt64, UInt64, Status)])
     func extentsShrinkWithinTheirParent(offset: UInt64, size: UInt64, status: Status) {
-        let extent = bench.create(.extent, 0x10000, alignment: 4096)
+        let extent = fixture.create(.extent, 0x10000, alignment: 4096)
         let (child, answer) = derive(extent, offset, size)
         #expect(answer == status)
-        guard status == .ok else { return #expect(bench.slot(child).pointee.kind == .none) }
-        #expect(bench.slot(child).pointee.object == bench.slot(extent).pointee.object + offset)
-        #expect(bench.slot(child).pointee.size == (size == 0 ? 0x10000 - offset : size))
+        guard status == .ok else { return #expect(fixture.slot(child).pointee.kind == .none) }
+        #expect(fixture.slot(child).pointee.object == fixture.slot(extent).pointee.object + offset)
+        #expect(fixture.slot(child).pointee.size == (size == 0 ? 0x10000 - offset : size))
     }
 
     @Test func sourceTableAndSlotAreChecked() {
-        let notification = bench.create(.notification)
+        let notification = fixture.create(.notification)
         let table = UInt64(InitialSlot.table)
         func status(_ source: UInt32, _ words: UInt64...) -> Status? {
-            bench.operate(bench.root, Operation.derive.rawValue, Selector(slot: source), words).status
+            fixture.operate(fixture.root, Operation.derive.rawValue, Selector(slot: source), words).status
         }
         #expect(status(0, table, 500, 15, 0, 0) == .badCapability)
         #expect(status(501, table, 500, 15, 0, 0) == .badCapability)
@@ -222,15 +225,15 @@ import Testing
     }
 
     @Test func childrenHangInTheTree() {
-        let notification = bench.create(.notification)
+        let notification = fixture.create(.notification)
         let children = (0..<3).map { _ in derive(notification).0 }
         var found: Set<UInt32> = []
-        var next = bench.slot(notification).pointee.firstChild
+        var next = fixture.slot(notification).pointee.firstChild
         while let child = next {
-            found.insert(children.first { bench.slot($0) == child }!)
+            found.insert(children.first { fixture.slot($0) == child }!)
             next = child.pointee.nextSibling
         }
         #expect(found == Set(children))
-        #expect(bench.slot(notification).pointee.parent == bench.slot(bench.region))
+        #expect(fixture.slot(notification).pointee.parent == fixture.slot(fixture.region))
     }
 }

@@ -1,6 +1,6 @@
 import ABI
 import Foundation
-import MachineModel
+import HardwareModel
 import Synchronization
 import TestSupport
 import Testing
@@ -21,7 +21,7 @@ import Testing
 }
 
 private final class ConcurrentRun: @unchecked Sendable {
-    private let bench: Bench
+    private let fixture: Fixture
     private let cores: Int
     private let seed: UInt64
     private var words = HostileWords()
@@ -32,33 +32,34 @@ private final class ConcurrentRun: @unchecked Sendable {
     init(seed: UInt64, cores: Int) {
         self.seed = seed
         self.cores = cores
-        bench = Bench(cores: cores, memory: 32 << 20)
-        bench.checksInvariants = false
-        bench.model.kernelBoard.pointee.millisecond = Ticks(200)
+        fixture = Fixture(cores: cores, memory: 32 << 20)
+        fixture.checksInvariants = false
+        fixture.model.kernelBoard.pointee.millisecond = Ticks(200)
         for index in 0..<3 * cores {
             tenants.append(
-                bench.makeThread(priority: 10 + UInt64(index % 3), core: index % cores, notified: true, starts: false))
+                fixture.makeThread(priority: 10 + UInt64(index % 3), core: index % cores, notified: true, starts: false)
+            )
         }
-        for tenant in tenants { words.slots[.portal, default: []].append(bench.makePortal(to: tenant)) }
+        for tenant in tenants { words.slots[.portal, default: []].append(fixture.makePortal(to: tenant)) }
         for index in 0..<cores {
             tenants.append(
-                bench.makeVirtualCPU(
-                    priority: 8, core: index, portal: bench.makePortal(to: tenants[index]), affinity: UInt64(index),
+                fixture.makeVirtualCPU(
+                    priority: 8, core: index, portal: fixture.makePortal(to: tenants[index]), affinity: UInt64(index),
                     starts: false))
         }
-        for _ in 0..<2 { words.slots[.extent, default: []].append(bench.create(.extent, 1 << 16, alignment: 4096)) }
+        for _ in 0..<2 { words.slots[.extent, default: []].append(fixture.create(.extent, 1 << 16, alignment: 4096)) }
         for tenant in tenants {
             words.add(tenant)
             if tenant.notification != 0 { notifications.append(tenant.notification) }
             if !tenant.context.pointee.isVirtualCPU { words.slots[.extent, default: []].append(givePage(tenant)) }
         }
-        for tenant in tenants { bench.start(tenant) }
-        bench.sleepRoot()
+        for tenant in tenants { fixture.start(tenant) }
+        fixture.sleepRoot()
     }
 
     private func givePage(_ tenant: Tenant) -> UInt32 {
-        let page = bench.create(.extent, Page.size, alignment: Page.size)
-        bench.succeed(.contextControl, tenant.slot, form: ContextControl.setMessagePage.rawValue, UInt64(page), 0)
+        let page = fixture.create(.extent, Page.size, alignment: Page.size)
+        fixture.succeed(.contextControl, tenant.slot, form: ContextControl.setMessagePage.rawValue, UInt64(page), 0)
         return page
     }
 
@@ -68,7 +69,7 @@ private final class ConcurrentRun: @unchecked Sendable {
         let finished = DispatchSemaphore(value: 0)
         for index in 0..<cores {
             Thread { [self] in
-                bench.model.cores[index].run { self.playCore(index, steps) }
+                fixture.model.cores[index].run { self.playCore(index, steps) }
                 finished.signal()
             }.start()
         }
@@ -79,10 +80,10 @@ private final class ConcurrentRun: @unchecked Sendable {
     }
 
     private func playCore(_ index: Int, _ steps: Int) {
-        let core = bench.model.cores[index]
+        let core = fixture.model.cores[index]
         var random = SeededGenerator(seed: seed &* 64 &+ UInt64(index))
         for _ in 0..<steps {
-            if index == 0, random.chance(10) { bench.model.advance(by: UInt64(random.below(500))) }
+            if index == 0, random.chance(10) { fixture.model.advance(by: UInt64(random.below(500))) }
             K.enter(core.kernelCore)
             defer { K.leave(core.kernelCore) }
             takeInterrupts(core)
@@ -111,8 +112,8 @@ private final class ConcurrentRun: @unchecked Sendable {
     /// As a device's interrupt would; the capability is looked up as by a thread, whose objects may be going away.
     private func raiseSomething(_ core: ModelCore, _ random: inout SeededGenerator) {
         guard let slot = notifications.randomElement(using: &random),
-            let found = try? bench.table.pointee.find(
-                slot, .notification, .write, read: { ModelMachine.readPair($0) }, order: {})
+            let found = try? fixture.table.pointee.find(
+                slot, .notification, .write, read: { ModelHardware.readPair($0) }, order: {})
         else { return }
         K.raise(core.kernelCore, found.target(KernelCore.Notification.self), 1)
     }
@@ -143,7 +144,7 @@ private final class ConcurrentRun: @unchecked Sendable {
     private func scribble(_ context: Ref<ExecutionContext>, _ random: inout SeededGenerator) {
         let page = context.pointee.messagePage
         guard page.value != 0 else { return }
-        func write(_ place: UInt64, _ value: UInt64) { ModelMachine.writeWord(page + place * 8, value) }
+        func write(_ place: UInt64, _ value: UInt64) { ModelHardware.writeWord(page + place * 8, value) }
         write(64, words.freeSlot(&random) | UInt64(random.below(16)) << 32)
         write(65, 0)
         write(66, UInt64(words.anySlot(&random)) | 15 << 32)
@@ -154,19 +155,19 @@ private final class ConcurrentRun: @unchecked Sendable {
     /// What is broken when all is quiet.
     func broken() -> String? {
         // Postponed interrupts come within a millisecond.
-        for _ in 0..<10 { bench.advance(200) }
+        for _ in 0..<10 { fixture.advance(200) }
         if let found = difference() { return found }
-        let region = bench.object(bench.region, as: Region.self)
+        let region = fixture.object(fixture.region, as: Region.self)
         for _ in 0..<20_000 {
-            if bench.current() != bench.root {
-                bench.enter { core in
-                    guard self.bench.root.pointee.state != .ready else { return }
-                    self.bench.root.pointee.state = .ready
-                    K.useOwnTime(core, self.bench.root)
+            if fixture.current() != fixture.root {
+                fixture.enter { core in
+                    guard self.fixture.root.pointee.state != .ready else { return }
+                    self.fixture.root.pointee.state = .ready
+                    K.useOwnTime(core, self.fixture.root)
                 }
             }
-            let answer = bench.operate(.revoke, bench.region)
-            bench.advance(20)
+            let answer = fixture.operate(.revoke, fixture.region)
+            fixture.advance(20)
             if answer.status == .again { continue }
             if let found = difference() { return "taken back: \(found)" }
             return answer.status == .ok && region.pointee.next == region.pointee.start ? nil : "something survived"
@@ -175,7 +176,7 @@ private final class ConcurrentRun: @unchecked Sendable {
     }
 
     private func difference() -> String? {
-        let found = bench.model.takeFaults().map { "\($0)" } + Invariants(bench).broken()
+        let found = fixture.model.takeFaults().map { "\($0)" } + Invariants(fixture).broken()
         return found.isEmpty ? nil : "\(found.prefix(5))"
     }
 }

@@ -1,16 +1,16 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// The parts of a context, and starting it; its number in its machine; its registers.
 @Suite struct ContextControlTests {
-    private let bench = Bench(cores: 2)
+    private let fixture = Fixture(cores: 2)
 
     private func control(_ tenant: Tenant, _ form: ContextControl, _ words: UInt64...) -> Status? {
-        bench.operate(
-            bench.root, ABI.Operation.contextControl.rawValue, Selector(slot: tenant.slot, form: form.rawValue), words
+        fixture.operate(
+            fixture.root, ABI.Operation.contextControl.rawValue, Selector(slot: tenant.slot, form: form.rawValue), words
         ).status
     }
 
@@ -26,15 +26,15 @@ import Testing
     // MARK: Configuring
 
     @Test func onlyAStoppedContextIsConfigured() {
-        let thread = bench.makeThread()
+        let thread = fixture.makeThread()
         #expect(configure(thread) == .badState)
-        bench.stop(thread)
+        fixture.stop(thread)
         #expect(configure(thread) == .ok)
     }
 
     @Test func partsMustBeWhatTheyAreCalled() {
-        let thread = bench.makeThread(starts: false)
-        let bell = bench.create(.notification)
+        let thread = fixture.makeThread(starts: false)
+        let bell = fixture.create(.notification)
         #expect(configure(thread, space: bell) == .badCapability)
         #expect(configure(thread, table: bell) == .badCapability)
         #expect(configure(thread, portal: bell) == .badCapability)
@@ -48,28 +48,28 @@ import Testing
 
     /// Once it has a core it stays there, and so must its time and its pager.
     @Test func everythingIsOfOneCore() {
-        let thread = bench.makeThread(starts: false)
-        let (far, pager) = (bench.makeScheduling(priority: 5, core: 1), bench.makeThread(core: 1))
+        let thread = fixture.makeThread(starts: false)
+        let (far, pager) = (fixture.makeScheduling(priority: 5, core: 1), fixture.makeThread(core: 1))
         #expect(configure(thread, time: far) == .wrongCore)
         #expect(configure(thread, time: far, core: 1) == .wrongCore)
-        #expect(configure(thread, portal: bench.makePortal(to: pager)) == .wrongCore)
-        #expect(configure(thread, portal: bench.create(.portal)) == .ok, "it leads to nobody yet")
-        #expect(configure(thread, portal: bench.makePortal(to: bench.makeThread())) == .ok)
+        #expect(configure(thread, portal: fixture.makePortal(to: pager)) == .wrongCore)
+        #expect(configure(thread, portal: fixture.create(.portal)) == .ok, "it leads to nobody yet")
+        #expect(configure(thread, portal: fixture.makePortal(to: fixture.makeThread())) == .ok)
     }
 
     @Test func timeHasOneOwner() {
-        let first = bench.makeThread(starts: false), second = bench.makeThread(starts: false)
+        let first = fixture.makeThread(starts: false), second = fixture.makeThread(starts: false)
         #expect(configure(first) == .ok, "its own again")
         #expect(configure(second, time: first.scheduling) == .badState)
-        #expect(configure(first, time: bench.makeScheduling(priority: 3)) == .ok)
+        #expect(configure(first, time: fixture.makeScheduling(priority: 3)) == .ok)
         #expect(configure(second, time: first.scheduling) == .ok)
-        let time = bench.object(second.scheduling, as: SchedulingContext.self)
+        let time = fixture.object(second.scheduling, as: SchedulingContext.self)
         #expect(time.pointee.context == nil, "the time that was given up is nobody's")
     }
 
     @Test func machinesAndComponentsShareNoSpace() {
-        let machine = bench.makeVirtualCPU(starts: false), thread = bench.makeThread(starts: false)
-        let fresh = bench.create(.addressSpace, 8)
+        let machine = fixture.makeVirtualCPU(starts: false), thread = fixture.makeThread(starts: false)
+        let fresh = fixture.create(.addressSpace, 8)
         #expect(configure(machine, space: InitialSlot.space) == .badState)
         #expect(configure(thread, space: machine.space) == .badState)
         #expect(configure(thread, space: fresh) == .ok)
@@ -78,10 +78,10 @@ import Testing
 
     /// The badge of the portal is the context's name at its pager, and goes with it.
     @Test func aNewPortalHasItsOwnBadge() {
-        let pager = bench.makeThread(), thread = bench.makeThread(starts: false)
-        let portal = bench.makePortal(to: pager)
+        let pager = fixture.makeThread(), thread = fixture.makeThread(starts: false)
+        let portal = fixture.makePortal(to: pager)
         let portals: [(UInt32, UInt64)] = [
-            (bench.badge(portal, 7), 7), (portal, 0), (bench.badge(portal, 9), 9), (0, 0),
+            (fixture.badge(portal, 7), 7), (portal, 0), (fixture.badge(portal, 9), 9), (0, 0),
         ]
         for (slot, badge) in portals {
             #expect(configure(thread, portal: slot) == .ok)
@@ -93,39 +93,39 @@ import Testing
     // MARK: Starting
 
     @Test func startingNeedsTimeAndParts() {
-        let slot = bench.create(.thread)
-        let empty = Tenant(context: bench.object(slot, as: ExecutionContext.self), slot: slot, scheduling: 0)
+        let slot = fixture.create(.thread)
+        let empty = Tenant(context: fixture.object(slot, as: ExecutionContext.self), slot: slot, scheduling: 0)
         #expect(control(empty, .start) == .badState && control(empty, .startAt) == .badState)
         #expect(configure(empty) == .ok && control(empty, .start) == .badState)
         #expect(empty.state == .stopped)
-        #expect(control(bench.makeThread(), .start) == .ok, "one that runs goes on")
+        #expect(control(fixture.makeThread(), .start) == .ok, "one that runs goes on")
     }
 
     @Test(arguments: [0, 1]) func startAtSaysWhere(core: Int) {
-        let thread = bench.makeThread(core: core, starts: false)
+        let thread = fixture.makeThread(core: core, starts: false)
         #expect(control(thread, .startAt, 0x1000, 0x2000, 3, 4) == .ok)
-        bench.settle(core)
+        fixture.settle(core)
         let frame = thread.context.pointee.frame
         #expect(frame.programCounter == 0x1000 && frame.stackPointer == 0x2000 && frame.x[0] == 3 && frame.x[1] == 4)
         #expect(thread.state == .ready && control(thread, .startAt, 1, 2, 3, 4) == .badState)
         #expect(thread.context.pointee.frame.programCounter == 0x1000)
-        bench.stop(thread)
-        bench.settle(core)
-        bench.start(thread)
+        fixture.stop(thread)
+        fixture.settle(core)
+        fixture.start(thread)
         #expect(thread.context.pointee.frame.programCounter == 0x1000, "a plain start leaves the registers")
     }
 
     @Test func statusTellsStoppedFromRunning() {
         for core in 0...1 {
-            let thread = bench.makeThread(core: core, starts: false)
-            let status = { [bench] in
-                bench.succeed(.contextControl, thread.slot, form: ContextControl.status.rawValue).words[0]
+            let thread = fixture.makeThread(core: core, starts: false)
+            let status = { [fixture] in
+                fixture.succeed(.contextControl, thread.slot, form: ContextControl.status.rawValue).words[0]
             }
             #expect(status() == ContextStatus.stopped.rawValue)
-            bench.start(thread)
+            fixture.start(thread)
             #expect(status() == ContextStatus.running.rawValue)
-            bench.stop(thread)
-            bench.settle(core)
+            fixture.stop(thread)
+            fixture.settle(core)
             #expect(status() == ContextStatus.stopped.rawValue)
         }
     }
@@ -133,8 +133,8 @@ import Testing
     // MARK: Numbers in a machine
 
     @Test func aVirtualCPUHasOneNumber() {
-        let first = bench.makeVirtualCPU(affinity: 0, starts: false)
-        let second = bench.makeVirtualCPU(space: first.space, affinity: 15, starts: false)
+        let first = fixture.makeVirtualCPU(affinity: 0, starts: false)
+        let second = fixture.makeVirtualCPU(space: first.space, affinity: 15, starts: false)
         let space = first.context.pointee.space!
         #expect(control(second, .setAffinity, 0) == .occupied && control(second, .setAffinity, 16) == .badArgument)
         #expect(space.pointee.virtualCPUs[15] == second.context)
@@ -142,38 +142,38 @@ import Testing
         #expect(space.pointee.virtualCPUs[15] == nil && space.pointee.virtualCPUs[1] == second.context)
         let affinity = second.guest.pointee.affinity
         #expect(affinity == 1)
-        #expect(control(bench.makeThread(starts: false), .setAffinity, 2) == .badState)
-        bench.start(second)
+        #expect(control(fixture.makeThread(starts: false), .setAffinity, 2) == .badState)
+        fixture.start(second)
         #expect(control(second, .setAffinity, 3) == .badState)
         // In another machine it has no number.
-        bench.stop(second)
-        #expect(configure(second, space: bench.create(.addressSpace, 8)) == .ok)
+        fixture.stop(second)
+        #expect(configure(second, space: fixture.create(.addressSpace, 8)) == .ok)
         #expect(space.pointee.virtualCPUs[1] == nil && space.pointee.virtualCPUs[0] == first.context)
     }
 
     // MARK: Registers
 
     private func state(_ tenant: Tenant, _ form: ContextState, _ words: UInt64...) -> Answer {
-        bench.operate(
-            bench.root, ABI.Operation.contextState.rawValue, Selector(slot: tenant.slot, form: form.rawValue), words)
+        fixture.operate(
+            fixture.root, ABI.Operation.contextState.rawValue, Selector(slot: tenant.slot, form: form.rawValue), words)
     }
 
     @Test(arguments: [0, 27, 30, 31, 32] as [UInt64]) func registersAreReadAsTheyWereWritten(number: UInt64) {
-        let thread = bench.makeThread(starts: false)
+        let thread = fixture.makeThread(starts: false)
         #expect(state(thread, .write, number, 1, 77).status == .ok)
         let read = state(thread, .read, number, 1)
         #expect(read.status == .ok && read.words[2] == 77)
         let frame = thread.context.pointee.frame
         let place = number < 31 ? frame.x[Int(number)] : number == 31 ? frame.stackPointer : frame.programCounter
         #expect(place == 77)
-        bench.start(thread)
+        fixture.start(thread)
         #expect(state(thread, .read, number, 1).status == .badState)
         #expect(state(thread, .write, number, 1, 1).status == .badState)
         #expect(state(thread, .reset).status == .badState)
     }
 
     @Test func fourAtATime() {
-        let thread = bench.makeThread(starts: false)
+        let thread = fixture.makeThread(starts: false)
         #expect(state(thread, .write, 29, 4, 1, 2, 3, 4).status == .ok)
         #expect(state(thread, .read, 29, 4).words[2...] == [1, 2, 3, 4])
         for count in [0, 5] as [UInt64] {
@@ -187,17 +187,17 @@ import Testing
         }
         #expect(state(thread, .write, RegisterNumber.processorState, 1, 5).status == .badArgument)
         #expect(state(thread, .write, RegisterNumber.processorState, 1, 1 << 30).status == .ok)
-        let unknown = bench.operate(.contextState, thread.slot, form: 3, 0, 1).status
+        let unknown = fixture.operate(.contextState, thread.slot, form: 3, 0, 1).status
         #expect(unknown == .unsupported)
     }
 
     @Test func countersOfAVirtualCPUAreReadWhileItRuns() {
-        let machine = bench.makeVirtualCPU(starts: false)
+        let machine = fixture.makeVirtualCPU(starts: false)
         machine.guest.pointee.exits[0].relaxedStore(5)
         machine.guest.pointee.system[47] = 6
         #expect(state(machine, .read, RegisterNumber.system + 47, 1).words[2] == 6)
         #expect(state(machine, .write, RegisterNumber.system + 47, 1, 1).status == .badArgument)
-        bench.start(machine)
+        fixture.start(machine)
         #expect(state(machine, .read, RegisterNumber.counters, 1).words[2] == 5)
         #expect(state(machine, .read, RegisterNumber.counters - 1, 2).status == .badState)
         #expect(state(machine, .write, RegisterNumber.counters, 1, 1).status == .badState)
@@ -205,7 +205,7 @@ import Testing
 
     /// A reset leaves nothing but the place in the machine and the counters.
     @Test func aResetForgets() {
-        let machine = bench.makeVirtualCPU(affinity: 3, starts: false)
+        let machine = fixture.makeVirtualCPU(affinity: 3, starts: false)
         let context = machine.context
         for number in 0..<33 as Range<UInt64> { #expect(state(machine, .write, number, 1, 9).status == .ok) }
         for index in 0..<64 { context.pointee.floatingPoint.registers[index] = 8 }

@@ -1,6 +1,6 @@
 import ABI
 import Foundation
-import MachineModel
+import HardwareModel
 import TestSupport
 import Testing
 
@@ -8,7 +8,7 @@ import Testing
 
 /// A client that lends memory to a server, each in a space of its own; the server serves it.
 private struct Loan {
-    let bench: Bench
+    let fixture: Fixture
     let server: Tenant
     let client: Tenant
     let portal: UInt32
@@ -23,38 +23,38 @@ private struct Loan {
         rights: Rights = .readWrite, lentRights: Rights = .readWrite, ownRights: Rights = .readWrite,
         size: UInt64 = size, cores: Int = 1
     ) {
-        let bench = Bench(cores: cores)
-        self.bench = bench
+        let fixture = Fixture(cores: cores)
+        self.fixture = fixture
         func make(_ priority: UInt64, _ address: UInt64, _ rights: Rights) -> (Tenant, UInt32, UInt32) {
-            var tenant = bench.makeThread(priority: priority, starts: false)
-            tenant.space = bench.create(.addressSpace, 8)
-            bench.configure(tenant)
-            let extent = bench.create(.extent, Self.size, alignment: 4096), mapping = bench.freeSlot()
-            bench.succeed(
+            var tenant = fixture.makeThread(priority: priority, starts: false)
+            tenant.space = fixture.create(.addressSpace, 8)
+            fixture.configure(tenant)
+            let extent = fixture.create(.extent, Self.size, alignment: 4096), mapping = fixture.freeSlot()
+            fixture.succeed(
                 .map, tenant.space, UInt64(extent), address, 0, Self.size, UInt64(rights.rawValue), UInt64(mapping))
-            bench.giveMessagePage(tenant)
-            bench.start(tenant)
+            fixture.giveMessagePage(tenant)
+            fixture.start(tenant)
             return (tenant, extent, mapping)
         }
         (server, own, _) = make(20, Self.mine, ownRights)
         (client, lent, lentMapping) = make(10, Self.theirs, lentRights)
-        portal = bench.makePortal(to: server)
+        portal = fixture.makePortal(to: server)
         for index in 0..<Int(Self.size / 8) {
-            bench.memory(lent)[index] = 0x1111_0000 + UInt64(index)
-            bench.memory(own)[index] = 0x2222_0000 + UInt64(index)
+            fixture.memory(lent)[index] = 0x1111_0000 + UInt64(index)
+            fixture.memory(own)[index] = 0x2222_0000 + UInt64(index)
         }
-        let page = bench.messagePage(client)
+        let page = fixture.messagePage(client)
         page[72] = Self.theirs
         page[73] = size
         page[74] = UInt64(rights.rawValue)
-        bench.sleepRoot()
-        bench.wait(server)
-        bench.call(portal, by: client, shape: MessageShape(length: 0, lease: true))
+        fixture.sleepRoot()
+        fixture.wait(server)
+        fixture.call(portal, by: client, shape: MessageShape(length: 0, lease: true))
     }
 
     @discardableResult
     func copy(_ form: CopyForm, offset: UInt64, address: UInt64, size: UInt64) -> (Status?, UInt64, UInt64) {
-        let answer = bench.operate(.copy, form: form.rawValue, offset, address, size, by: server.context)
+        let answer = fixture.operate(.copy, form: form.rawValue, offset, address, size, by: server.context)
         return (answer.status, answer.words[0], answer.words[1])
     }
 }
@@ -68,7 +68,7 @@ private struct Loan {
 
     @Test func bytesGoBothWaysAndNowhereElse() {
         let loan = Loan()
-        let (lent, own) = (loan.bench.memory(loan.lent), loan.bench.memory(loan.own))
+        let (lent, own) = (loan.fixture.memory(loan.lent), loan.fixture.memory(loan.own))
         #expect(loan.copy(.read, offset: 16, address: Loan.mine + 8, size: 24) == (.ok, 24, Loan.mine + 8))
         #expect(
             (0..<6).map { own[$0] } == [0x2222_0000, 0x1111_0002, 0x1111_0003, 0x1111_0004, 0x2222_0004, 0x2222_0005])
@@ -87,8 +87,8 @@ private struct Loan {
         let size: UInt64 = 4096
         #expect(
             loan.copy(.read, offset: offset, address: Loan.mine + place, size: size) == (.ok, size, Loan.mine + place))
-        let from = UnsafeRawPointer(loan.bench.memory(loan.lent)) + Int(offset)
-        let to = UnsafeRawPointer(loan.bench.memory(loan.own)) + Int(place)
+        let from = UnsafeRawPointer(loan.fixture.memory(loan.lent)) + Int(offset)
+        let to = UnsafeRawPointer(loan.fixture.memory(loan.own)) + Int(place)
         #expect(
             (0..<Int(size)).allSatisfy {
                 from.load(fromByteOffset: $0, as: UInt8.self) == to.load(fromByteOffset: $0, as: UInt8.self)
@@ -109,7 +109,7 @@ private struct Loan {
             #expect(status == (done < Loan.size ? .again : .ok))
         }
         #expect(rounds == 8)
-        let (lent, own) = (loan.bench.memory(loan.lent), loan.bench.memory(loan.own))
+        let (lent, own) = (loan.fixture.memory(loan.lent), loan.fixture.memory(loan.own))
         #expect((0..<Int(Loan.size / 8)).allSatisfy { lent[$0] == own[$0] })
     }
 
@@ -143,7 +143,7 @@ private struct Loan {
     /// The count that others wait by is odd during a copy alone, however that ends.
     @Test func beginningsAndEndsAreCounted() {
         let loan = Loan()
-        let core = loan.bench.core(0)
+        let core = loan.fixture.core(0)
         for (address, status, count) in [
             (Loan.mine, Status.ok, 2), (0x7000_0000, .badAddress, 4), (1 << 39, .badArgument, 4),
         ] as [(UInt64, Status, UInt64)] {
@@ -186,15 +186,15 @@ private struct Loan {
     /// Only RAM: a device's registers are not read on anybody's behalf.
     @Test func devicesAreNoMemory() {
         let loan = Loan()
-        let device = loan.bench.freeSlot()
+        let device = loan.fixture.freeSlot()
         K.install(
             CapabilityValue(
                 kind: .extent, rights: .all, isDevice: true, object: PhysicalAddress(0x900_0000), word: 4096),
-            in: loan.bench.table, device)
-        loan.bench.raiseRoot()
-        loan.bench.succeed(
-            .map, loan.server.space, UInt64(device), 0x4000_0000, 0, 4096, 3, UInt64(loan.bench.freeSlot()))
-        loan.bench.sleepRoot()
+            in: loan.fixture.table, device)
+        loan.fixture.raiseRoot()
+        loan.fixture.succeed(
+            .map, loan.server.space, UInt64(device), 0x4000_0000, 0, 4096, 3, UInt64(loan.fixture.freeSlot()))
+        loan.fixture.sleepRoot()
         #expect(loan.copy(.read, offset: 0, address: 0x4000_0000, size: 8) == (.badAddress, 0, 0))
     }
 
@@ -202,61 +202,61 @@ private struct Loan {
     @Test(arguments: [true, false], [0, 0x1000, 0x2340, 0x1F_F000] as [UInt64])
     func pagesOfABlock(isReading: Bool, offset: UInt64) {
         let form = isReading ? CopyForm.read : .write
-        let loan = Loan(), bench = loan.bench, mega: UInt64 = 2 << 20, block: UInt64 = 0x4000_0000
-        bench.raiseRoot()
+        let loan = Loan(), fixture = loan.fixture, mega: UInt64 = 2 << 20, block: UInt64 = 0x4000_0000
+        fixture.raiseRoot()
         let extents = [loan.server, loan.client].map { tenant in
-            let extent = bench.create(.extent, mega, alignment: mega)
-            bench.succeed(.map, tenant.space, UInt64(extent), block, 0, mega, 3, UInt64(bench.freeSlot()))
-            let leaf = K.leaf(bench.object(tenant.space, as: AddressSpace.self), GuestAddress(block))
+            let extent = fixture.create(.extent, mega, alignment: mega)
+            fixture.succeed(.map, tenant.space, UInt64(extent), block, 0, mega, 3, UInt64(fixture.freeSlot()))
+            let leaf = K.leaf(fixture.object(tenant.space, as: AddressSpace.self), GuestAddress(block))
             #expect(leaf?.span == mega)
-            for place in 0..<512 { bench.memory(extent)[place * 512] = 0 }
+            for place in 0..<512 { fixture.memory(extent)[place * 512] = 0 }
             return extent
         }
-        bench.sleepRoot()
+        fixture.sleepRoot()
         loan.client.context.pointee.lease.address = GuestAddress(block)
         loan.client.context.pointee.lease.size = mega
         // The same place of the block that is written, and the other end of the one that is read.
         let (from, to) = isReading ? (extents[1], extents[0]) : (extents[0], extents[1])
         let mirror = (mega - 0x1000 - offset) & ~7
-        bench.memory(from)[Int((isReading ? offset : mirror) / 8)] = 0x1234
-        bench.memory(to)[Int((isReading ? mirror : offset) / 8)] = 0x5678
+        fixture.memory(from)[Int((isReading ? offset : mirror) / 8)] = 0x1234
+        fixture.memory(to)[Int((isReading ? mirror : offset) / 8)] = 0x5678
         #expect(loan.copy(form, offset: offset, address: block + mirror, size: 8).0 == .ok)
-        #expect(bench.memory(to)[Int((isReading ? mirror : offset) / 8)] == 0x1234)
+        #expect(fixture.memory(to)[Int((isReading ? mirror : offset) / 8)] == 0x1234)
     }
 
     /// The second page that one entry reaches is looked at like the first one.
     @Test(arguments: [true, false], [false, true]) func rightsOfEachPageCount(isReading: Bool, isOwn: Bool) {
         let form = isReading ? CopyForm.read : .write
-        let loan = Loan(), bench = loan.bench
-        bench.raiseRoot()
+        let loan = Loan(), fixture = loan.fixture
+        fixture.raiseRoot()
         // Behind the eight pages of either side lies one with fewer rights.
         let isTarget = isReading == isOwn, tenant = isOwn ? loan.server : loan.client
-        let extent = bench.create(.extent, Page.size, alignment: Page.size), start = isOwn ? Loan.mine : Loan.theirs
+        let extent = fixture.create(.extent, Page.size, alignment: Page.size), start = isOwn ? Loan.mine : Loan.theirs
         let rights = isTarget ? Rights.read : Rights(rawValue: 0)
-        bench.succeed(
+        fixture.succeed(
             .map, tenant.space, UInt64(extent), start + Loan.size, 0, Page.size, UInt64(rights.rawValue),
-            UInt64(bench.freeSlot()))
-        bench.memory(extent)[0] = 7
-        bench.sleepRoot()
+            UInt64(fixture.freeSlot()))
+        fixture.memory(extent)[0] = 7
+        fixture.sleepRoot()
         loan.client.context.pointee.lease.size = Loan.size + Page.size
         let (offset, address) = isOwn ? (0, Loan.mine + Loan.size - 16) : (Loan.size - 16, Loan.mine)
         #expect(loan.copy(form, offset: offset, address: address, size: 32) == (.badAddress, 16, isOwn ? 0 : 1))
-        #expect(bench.memory(extent)[0] == 7)
+        #expect(fixture.memory(extent)[0] == 7)
     }
     /// Pages that lie in another order in memory: each byte goes to the page that is its own.
     @Test(arguments: [0, 1, 2, 7] as [UInt64], [1, 2, 3, 16] as [UInt64])
     func pagesThatAreNotNeighbours(offset: UInt64, before: UInt64) {
-        let loan = Loan(), bench = loan.bench, place: UInt64 = 0x5000_0000
-        bench.raiseRoot()
+        let loan = Loan(), fixture = loan.fixture, place: UInt64 = 0x5000_0000
+        fixture.raiseRoot()
         for (index, page) in [6, 2, 4].enumerated() {
-            bench.succeed(
+            fixture.succeed(
                 .map, loan.server.space, UInt64(loan.own), place + UInt64(index) * Page.size, UInt64(page) * Page.size,
-                Page.size, 3, UInt64(bench.freeSlot()))
+                Page.size, 3, UInt64(fixture.freeSlot()))
         }
-        bench.sleepRoot()
+        fixture.sleepRoot()
         #expect(loan.copy(.read, offset: offset, address: place + Page.size - before, size: 32).0 == .ok)
-        let from = UnsafeRawPointer(bench.memory(loan.lent)) + Int(offset),
-            own = UnsafeRawPointer(bench.memory(loan.own))
+        let from = UnsafeRawPointer(fixture.memory(loan.lent)) + Int(offset),
+            own = UnsafeRawPointer(fixture.memory(loan.own))
         for index in 0..<32 {
             let to =
                 index < before ? 7 * Int(Page.size) - Int(before) + index : 2 * Int(Page.size) + index - Int(before)
@@ -265,60 +265,61 @@ private struct Loan {
     }
     @Test func theLeaseEndsWithTheCall() {
         let loan = Loan()
-        loan.bench.succeed(.replyWait, form: ReplyForm.reply, by: loan.server.context)
+        loan.fixture.succeed(.replyWait, form: ReplyForm.reply, by: loan.server.context)
         // The client is the less urgent of the two: the server goes on.
-        #expect(loan.bench.current() == loan.server.context)
+        #expect(loan.fixture.current() == loan.server.context)
         #expect(loan.copy(.read, offset: 0, address: Loan.mine, size: 8).0 == .badState)
-        loan.bench.wait(loan.server)
-        loan.bench.call(loan.portal, by: loan.client)
+        loan.fixture.wait(loan.server)
+        loan.fixture.call(loan.portal, by: loan.client)
         #expect(loan.copy(.read, offset: 0, address: Loan.mine, size: 8).0 == .badState, "one without a lease")
     }
 
     @Test func theLeaseEndsWhenTheCallerIsAborted() {
         let loan = Loan()
-        loan.bench.raiseRoot()
-        loan.bench.succeed(.contextControl, loan.client.slot, form: ContextControl.abort.rawValue)
-        loan.bench.sleepRoot()
+        loan.fixture.raiseRoot()
+        loan.fixture.succeed(.contextControl, loan.client.slot, form: ContextControl.abort.rawValue)
+        loan.fixture.sleepRoot()
         // The client's next call helps the server to its end.
-        loan.bench.call(loan.portal, by: loan.client)
-        #expect(loan.bench.current() == loan.server.context)
+        loan.fixture.call(loan.portal, by: loan.client)
+        #expect(loan.fixture.current() == loan.server.context)
         #expect(loan.copy(.write, offset: 0, address: Loan.mine, size: 8).0 == .badState)
     }
 
     /// What was lent was revoked meanwhile: the server learns that it is gone, and nothing else happens.
     @Test func theMemoryMayBeTakenAwayMeanwhile() {
         let loan = Loan()
-        loan.bench.raiseRoot()
-        #expect(loan.bench.revoke(loan.lent) == .ok)
-        loan.bench.sleepRoot()
+        loan.fixture.raiseRoot()
+        #expect(loan.fixture.revoke(loan.lent) == .ok)
+        loan.fixture.sleepRoot()
         #expect(loan.copy(.read, offset: 0, address: Loan.mine, size: 8) == (.badAddress, 0, 1))
-        loan.bench.raiseRoot()
-        loan.bench.delete(loan.server.space)
-        #expect(loan.client.state == .ready && loan.bench.answer(loan.client.context).status == .dead)
+        loan.fixture.raiseRoot()
+        loan.fixture.delete(loan.server.space)
+        #expect(loan.client.state == .ready && loan.fixture.answer(loan.client.context).status == .dead)
     }
 
     @Test func formsAndCallers() {
         let loan = Loan()
         for form in [2, 3, .max] as [UInt32] {
             #expect(
-                loan.bench.operate(.copy, form: form, 0, Loan.mine, 8, by: loan.server.context).status == .unsupported)
+                loan.fixture.operate(.copy, form: form, 0, Loan.mine, 8, by: loan.server.context).status == .unsupported
+            )
         }
-        loan.bench.raiseRoot()
-        #expect(loan.bench.operate(.copy, 0, Loan.mine, 8).status == .badState, "nobody's server")
+        loan.fixture.raiseRoot()
+        #expect(loan.fixture.operate(.copy, 0, Loan.mine, 8).status == .badState, "nobody's server")
     }
 
     /// Another core takes the pages away while a copy is under way: once they are gone, nothing more comes.
     @Test func whatWasTakenAwayIsNotWrittenAnyMore() {
         let loan = Loan(cores: 2)
-        let bench = loan.bench
-        bench.checksInvariants = false
-        bench.raiseRoot()
-        let taker = bench.makeThread(priority: 10, core: 1)
-        bench.settle(1)
-        bench.sleepRoot()
-        nonisolated(unsafe) let core = bench.model.cores[1]
+        let fixture = loan.fixture
+        fixture.checksInvariants = false
+        fixture.raiseRoot()
+        let taker = fixture.makeThread(priority: 10, core: 1)
+        fixture.settle(1)
+        fixture.sleepRoot()
+        nonisolated(unsafe) let core = fixture.model.cores[1]
         nonisolated(unsafe) let context = taker.context
-        nonisolated(unsafe) let lent = bench.memory(loan.lent)
+        nonisolated(unsafe) let lent = fixture.memory(loan.lent)
         let space = loan.client.space, extent = loan.lent, mapping = loan.lentMapping
         let state = Rounds(), end = Date() + Patience.seconds, rounds = UInt64(TestLength.count(short: 200, long: 400))
         @Sendable func operate(_ operation: ABI.Operation, _ selector: Selector, _ words: [UInt64] = []) -> UInt64 {
@@ -347,8 +348,8 @@ private struct Loan {
             }
         }
         thread.start()
-        let own = bench.memory(loan.own), server = loan.server.context
-        bench.model.cores[0].run {
+        let own = fixture.memory(loan.own), server = loan.server.context
+        fixture.model.cores[0].run {
             while state.isOver.load() == 0 {
                 for index in 0..<512 { own[index] = state.copies.load() }
                 server.pointee.frame.x[0] = ABI.Operation.copy.rawValue
@@ -356,7 +357,7 @@ private struct Loan {
                 server.pointee.frame.x[2] = 0
                 server.pointee.frame.x[3] = Loan.mine
                 server.pointee.frame.x[4] = 4096
-                K.operate(bench.core(0), server)
+                K.operate(fixture.core(0), server)
                 if server.pointee.frame.x[0] == Status.ok.rawValue { state.copies.count() }
             }
         }

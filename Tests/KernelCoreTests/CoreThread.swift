@@ -1,5 +1,5 @@
 import Foundation
-import MachineModel
+import HardwareModel
 import Synchronization
 import TestSupport
 

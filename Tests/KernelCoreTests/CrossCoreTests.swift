@@ -1,6 +1,6 @@
 import ABI
 import Foundation
-import MachineModel
+import HardwareModel
 import TestSupport
 import Testing
 
@@ -23,24 +23,24 @@ import Testing
         K.operate(core.kernelCore, context)
     }
 
-    private static func runAll(_ threads: [CoreThread], on bench: Bench) {
+    private static func runAll(_ threads: [CoreThread], on fixture: Fixture) {
         for thread in threads { thread.start() }
         for thread in threads where !thread.join() {
             Issue.record("a core waits for ever")
             for other in threads { other.cancel() }
             _ = thread.join()
         }
-        bench.verify()
+        fixture.verify()
     }
 
     /// Two threads on two cores wake each other in turn.
     @Test func signalsBackAndForthWakeEachTime() {
-        let bench = Bench(cores: 2)
-        let players = (0..<2).map { bench.makeThread(priority: 10, core: $0, notified: true) }
-        bench.sleepRoot()
+        let fixture = Fixture(cores: 2)
+        let players = (0..<2).map { fixture.makeThread(priority: 10, core: $0, notified: true) }
+        fixture.sleepRoot()
         let turns = (0..<2).map { _ in Counter() }
         let threads = (0..<2).map { index in
-            CoreThread(bench.model.cores[index], isDone: { turns[index].value >= Self.rounds }) { core, context in
+            CoreThread(fixture.model.cores[index], isDone: { turns[index].value >= Self.rounds }) { core, context in
                 let other = players[1 - index]
                 let heard = context.pointee.frame.x[0] == Status.notified.rawValue && context.pointee.frame.x[1] != 0
                 if heard || index == 0 && turns[0].value == 0 && !turns[0].hasBegun {
@@ -50,21 +50,21 @@ import Testing
                 Self.operate(core, context, .replyWait, Selector(slot: 0, form: ReplyForm.wait))
             }
         }
-        Self.runAll(threads, on: bench)
+        Self.runAll(threads, on: fixture)
     }
 
     /// Three cores signal one thread; each bit is heard as often as it can be told apart: at least once after its last.
     @Test func noBitOfManySignallersIsLost() {
-        let bench = Bench(cores: 4)
-        let listener = bench.makeThread(priority: 10, core: 0, notified: true)
-        let signallers = (1..<4).map { bench.makeThread(priority: 10, core: $0) }
+        let fixture = Fixture(cores: 4)
+        let listener = fixture.makeThread(priority: 10, core: 0, notified: true)
+        let signallers = (1..<4).map { fixture.makeThread(priority: 10, core: $0) }
         // A signaller waits for the listener's word before it raises its bit anew: one lost bit stops it.
         let acknowledged = (0..<3).map { _ in Counter() }
         let sent = (0..<3).map { _ in Counter() }
-        bench.sleepRoot()
+        fixture.sleepRoot()
         let isDone = { acknowledged.allSatisfy { $0.value >= Self.rounds } }
         var threads = [
-            CoreThread(bench.model.cores[0], isDone: isDone) { core, context in
+            CoreThread(fixture.model.cores[0], isDone: isDone) { core, context in
                 if context.pointee.frame.x[0] == Status.notified.rawValue {
                     for place in 0..<3 where context.pointee.frame.x[1] & 1 << UInt64(place) != 0 {
                         acknowledged[place].increment()
@@ -75,7 +75,7 @@ import Testing
         ]
         for (place, signaller) in signallers.enumerated() {
             threads.append(
-                CoreThread(bench.model.cores[place + 1], isDone: isDone) { core, context in
+                CoreThread(fixture.model.cores[place + 1], isDone: isDone) { core, context in
                     guard context == signaller.context, sent[place].value == acknowledged[place].value else {
                         sched_yield()
                         return
@@ -85,26 +85,26 @@ import Testing
                         core, context, .signal, Selector(slot: listener.notification), 1 << UInt64(place))
                 })
         }
-        Self.runAll(threads, on: bench)
+        Self.runAll(threads, on: fixture)
     }
 
     /// A virtual CPU sleeps and is pended from another core, which waits until the interrupt was taken.
     @Test func interruptsFromAnotherCoreEndTheSleep() {
-        let bench = Bench(cores: 2)
-        let machine = bench.makeVirtualCPU(priority: 5, core: 0)
-        bench.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.setEdge.rawValue, 1, 0xFF)
-        bench.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.enable.rawValue, 1, 0xFF)
-        bench.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.setForwarding.rawValue, 0, 1)
-        let sink = bench.create(.notification)
-        bench.succeed(
+        let fixture = Fixture(cores: 2)
+        let machine = fixture.makeVirtualCPU(priority: 5, core: 0)
+        fixture.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.setEdge.rawValue, 1, 0xFF)
+        fixture.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.enable.rawValue, 1, 0xFF)
+        fixture.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.setForwarding.rawValue, 0, 1)
+        let sink = fixture.create(.notification)
+        fixture.succeed(
             .notificationBind, sink, form: NotificationBind.virtualInterrupt.rawValue, UInt64(machine.slot), 33)
-        let device = bench.makeThread(priority: 10, core: 1)
-        bench.sleepRoot()
+        let device = fixture.makeThread(priority: 10, core: 1)
+        fixture.sleepRoot()
         let taken = Counter(), sent = Counter()
         let isDone = { taken.value >= Self.rounds }
         Self.runAll(
             [
-                CoreThread(bench.model.cores[0], isDone: isDone) { core, context in
+                CoreThread(fixture.model.cores[0], isDone: isDone) { core, context in
                     let interrupt = core.acknowledge()
                     if interrupt == 33 {
                         core.end(33)
@@ -112,7 +112,7 @@ import Testing
                     }
                     K.waitForInterrupt(core.kernelCore, context)
                 },
-                CoreThread(bench.model.cores[1], isDone: isDone) { core, context in
+                CoreThread(fixture.model.cores[1], isDone: isDone) { core, context in
                     guard context == device.context, sent.value == taken.value else {
                         sched_yield()
                         return
@@ -120,27 +120,27 @@ import Testing
                     sent.increment()
                     Self.operate(core, context, .signal, Selector(slot: sink), 1)
                 },
-            ], on: bench)
+            ], on: fixture)
     }
 
     /// One core starts a thread of another, which signals back and is stopped.
     @Test func startAndStopRequestsArrive() {
-        let bench = Bench(cores: 2)
-        let worker = bench.makeThread(priority: 10, core: 0, starts: false)
-        let chief = bench.makeThread(priority: 10, core: 1, notified: true)
-        bench.sleepRoot()
+        let fixture = Fixture(cores: 2)
+        let worker = fixture.makeThread(priority: 10, core: 0, starts: false)
+        let chief = fixture.makeThread(priority: 10, core: 1, notified: true)
+        fixture.sleepRoot()
         let rounds = Counter(), isAsked = Counter()
         let isDone = { rounds.value >= Self.rounds }
         Self.runAll(
             [
-                CoreThread(bench.model.cores[0], isDone: isDone) { core, context in
+                CoreThread(fixture.model.cores[0], isDone: isDone) { core, context in
                     if isAsked.value == rounds.value { return }
                     Self.operate(core, context, .signal, Selector(slot: chief.notification), 1)
                     Self.operate(
                         core, context, .contextControl,
                         Selector(slot: worker.slot, form: ContextControl.stop.rawValue))
                 },
-                CoreThread(bench.model.cores[1], isDone: isDone) { core, context in
+                CoreThread(fixture.model.cores[1], isDone: isDone) { core, context in
                     if context.pointee.frame.x[0] == Status.notified.rawValue, context.pointee.frame.x[1] != 0 {
                         rounds.increment()
                         context.pointee.frame.x[1] = 0
@@ -155,7 +155,7 @@ import Testing
                         Selector(slot: worker.slot, form: ContextControl.start.rawValue))
                     Self.operate(core, context, .replyWait, Selector(slot: 0, form: ReplyForm.wait))
                 },
-            ], on: bench)
+            ], on: fixture)
     }
 
 }

@@ -1,5 +1,5 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
@@ -7,15 +7,15 @@ import Testing
 /// A machine that debugs itself. After each entry the model checks that hardware takes debug exceptions only for the
 /// virtual CPU that runs, and at its own addresses.
 @Suite struct DebugTests {
-    private let bench = Bench(cores: 2)
-    private var core: ModelCore { bench.model.cores[0] }
+    private let fixture = Fixture(cores: 2)
+    private var core: ModelCore { fixture.model.cores[0] }
 
     private var floatingPointTraps: Bool { core.kernelCore.pointee.floatingPointTraps }
 
     private func write(_ tenant: Tenant, _ register: DebugRegister, _ value: UInt64) {
         let index = tenant.context.pointee.core.index
-        #expect(bench.current(index) == tenant.context)
-        bench.enter(index) { K.writeDebug($0, tenant.context, tenant.guest, register, value) }
+        #expect(fixture.current(index) == tenant.context)
+        fixture.enter(index) { K.writeDebug($0, tenant.context, tenant.guest, register, value) }
     }
 
     private func read(_ tenant: Tenant, _ register: DebugRegister) -> UInt64 { K.readDebug(tenant.guest, register) }
@@ -35,49 +35,51 @@ import Testing
 
     /// A virtual CPU whose monitor waits for its exits.
     private func makeMachine(priority: UInt64 = 5) -> (machine: Tenant, monitor: Tenant) {
-        let monitor = bench.makeThread(passive: true, starts: false)
-        bench.makeWaiting(monitor)
-        return (bench.makeVirtualCPU(priority: priority, slice: 100, portal: bench.makePortal(to: monitor)), monitor)
+        let monitor = fixture.makeThread(passive: true, starts: false)
+        fixture.makeWaiting(monitor)
+        return (
+            fixture.makeVirtualCPU(priority: priority, slice: 100, portal: fixture.makePortal(to: monitor)), monitor
+        )
     }
 
     // MARK: When hardware obeys
 
     @Test(arguments: [true, false]) func aMonitorIsNotDebuggedByItsMachine(fast: Bool) {
-        bench.usesFastPath = fast
+        fixture.usesFastPath = fast
         let (machine, monitor) = makeMachine()
-        bench.sleepRoot()
+        fixture.sleepRoot()
         breakAt(0x1000, machine)
         let armed = DebugControl.monitorEnable | DebugControl.kernelEnable
         #expect(core.debugControl == armed)
         for _ in 0..<3 {
-            bench.exit(machine, Message())
-            #expect(bench.hasUsedFastPath == fast)
+            fixture.exit(machine, Message())
+            #expect(fixture.hasUsedFastPath == fast)
             #expect(core.debugControl == 0)
-            bench.replyAndWait(monitor)
-            #expect(bench.hasUsedFastPath == fast)
+            fixture.replyAndWait(monitor)
+            #expect(fixture.hasUsedFastPath == fast)
             #expect(core.debugControl == armed)
         }
         write(machine, .control, 0)
-        bench.exit(machine, Message())
+        fixture.exit(machine, Message())
         let lazy = core.kernelCore.pointee.lazy
         #expect(lazy == Laziness.floatingPointTraps, "what nobody uses costs nothing")
     }
 
     @Test func machinesOfACoreDoNotMeetEachOthersBreakpoints() {
         let first = makeMachine().machine, second = makeMachine().machine
-        let idle = bench.makeThread(priority: 5, slice: 100)
-        bench.sleepRoot()
+        let idle = fixture.makeThread(priority: 5, slice: 100)
+        fixture.sleepRoot()
         for _ in 0..<9 {
-            if let tenant = [first, second].first(where: { $0.context == bench.current() }) {
+            if let tenant = [first, second].first(where: { $0.context == fixture.current() }) {
                 let address: UInt64 = tenant.context == first.context ? 0x1000 : 0x2000
                 if read(tenant, breakpoint(0)) == 0 { breakAt(address, tenant) }
                 #expect(read(tenant, breakpoint(0)) == address)
                 #expect(core.comparators[0] == address)
             } else {
-                #expect(bench.current() == idle.context)
+                #expect(fixture.current() == idle.context)
                 #expect(core.debugControl == 0)
             }
-            bench.advance(100)
+            fixture.advance(100)
         }
         #expect(read(first, breakpoint(0)) == 0x1000)
         #expect(read(second, breakpoint(0)) == 0x2000)
@@ -86,18 +88,18 @@ import Testing
     /// Registers that are set and not used stay where they are while another machine uses its own.
     @Test func whatIsNotArmedIsKeptAllTheSame() {
         let first = makeMachine().machine, second = makeMachine().machine
-        bench.sleepRoot()
-        #expect(bench.current() == first.context)
+        fixture.sleepRoot()
+        #expect(fixture.current() == first.context)
         write(first, breakpoint(3), 0x3000)
-        bench.advance(100)
+        fixture.advance(100)
         breakAt(0x2000, second)
-        bench.advance(100)
+        fixture.advance(100)
         #expect(core.debugControl == 0)
         write(first, breakpoint(4), 0x4000)
         #expect(core.comparators[3] == 0x3000 && core.comparators[4] == 0x4000, "written after a change of owner")
-        bench.advance(100)
+        fixture.advance(100)
         #expect(core.comparators[0] == 0x2000)
-        bench.advance(100)
+        fixture.advance(100)
         write(first, .osLockAccess, 0)
         write(first, .control, DebugControl.softwareStep)
         #expect(core.comparators[3] == 0x3000 && core.comparators[0] == 0)
@@ -106,27 +108,27 @@ import Testing
     /// Hardware keeps a machine's comparators while others run that do not debug.
     @Test func comparatorsAreLoadedOnce() {
         let machine = makeMachine().machine, other = makeMachine().machine
-        bench.sleepRoot()
+        fixture.sleepRoot()
         breakAt(0x1000, machine)
         let written = core.comparatorWrites
         for _ in 0..<2 {
-            bench.advance(100)
-            #expect(bench.current() == other.context)
-            bench.advance(100)
-            #expect(bench.current() == machine.context)
+            fixture.advance(100)
+            #expect(fixture.current() == other.context)
+            fixture.advance(100)
+            #expect(fixture.current() == machine.context)
         }
         #expect(core.comparatorWrites == written)
     }
 
     @Test func floatingPointIsSwitchedBesideIt() {
         let (machine, monitor) = makeMachine()
-        bench.sleepRoot()
+        fixture.sleepRoot()
         breakAt(0x1000, machine)
-        bench.enter { K.floatingPointTrap($0, machine.context) }
+        fixture.enter { K.floatingPointTrap($0, machine.context) }
         #expect(!floatingPointTraps)
-        bench.exit(machine, Message())
+        fixture.exit(machine, Message())
         #expect(floatingPointTraps)
-        bench.replyAndWait(monitor)
+        fixture.replyAndWait(monitor)
         #expect(!floatingPointTraps)
         #expect(core.debugControl != 0)
     }
@@ -135,16 +137,16 @@ import Testing
 
     @Test func aResetTurnsDebuggingOff() {
         let machine = makeMachine().machine
-        bench.sleepRoot()
+        fixture.sleepRoot()
         breakAt(0x1000, machine)
-        bench.raiseRoot()
-        bench.stop(machine)
-        bench.succeed(.contextState, machine.slot, form: ContextState.reset.rawValue)
+        fixture.raiseRoot()
+        fixture.stop(machine)
+        fixture.succeed(.contextState, machine.slot, form: ContextState.reset.rawValue)
         #expect(read(machine, breakpoint(0)) == 0 && read(machine, .control) == 0)
         #expect(read(machine, .osLockStatus) == 0b1010)
-        bench.start(machine)
-        bench.sleepRoot()
-        #expect(bench.current() == machine.context)
+        fixture.start(machine)
+        fixture.sleepRoot()
+        #expect(fixture.current() == machine.context)
         #expect(core.debugControl == 0)
         write(machine, .osLockAccess, 0)
         write(machine, .control, DebugControl.softwareStep)
@@ -153,10 +155,10 @@ import Testing
 
     @Test func anotherVirtualCPUInThatMemoryFindsNothing() {
         let machine = makeMachine().machine
-        bench.sleepRoot()
+        fixture.sleepRoot()
         breakAt(0x1000, machine)
-        bench.raiseRoot()
-        while bench.operate(.revoke, machine.slot, form: 1).status == .again { bench.settleAll() }
+        fixture.raiseRoot()
+        while fixture.operate(.revoke, machine.slot, form: 1).status == .again { fixture.settleAll() }
         let owner = core.kernelCore.pointee.debugOwner
         #expect(owner == nil)
     }
@@ -165,7 +167,7 @@ import Testing
 
     @Test func theLocksHoldDebugExceptionsBack() {
         let machine = makeMachine().machine
-        bench.sleepRoot()
+        fixture.sleepRoot()
         write(machine, .control, DebugControl.softwareStep | 1 << 12)
         #expect(core.debugControl == 0, "a reset locks")
         write(machine, .osLockAccess, 0)
@@ -181,7 +183,7 @@ import Testing
 
     @Test func registersKeepWhatHardwareKeeps() {
         let machine = makeMachine().machine
-        bench.sleepRoot()
+        fixture.sleepRoot()
         write(machine, breakpoint(2), 0xFFFF_0000_0000_1003)
         #expect(read(machine, breakpoint(2)) == 0xFFFF_0000_0000_1000)
         write(machine, breakpointControl(2), 0x00F0_E1E7)
@@ -197,7 +199,7 @@ import Testing
     }
 
     @Test func onlyRegistersThatExistHaveAName() {
-        let features = ModelMachine.debugFeatures
+        let features = ModelHardware.debugFeatures
         func name(_ op1: UInt64, _ crn: UInt64, _ crm: UInt64, _ op2: UInt64) -> DebugRegister? {
             DebugRegister(op1: op1, crn: crn, crm: crm, op2: op2, features)
         }
@@ -242,7 +244,7 @@ import Testing
         let syndrome = 5 << 26 | 1 << 25 | opc2 << 17 | opc1 << 14 | crn << 10 | 3 << 5 | crm << 1 | (isRead ? 1 : 0)
         let access = DebugCoprocessorAccess(syndrome: syndrome, state: 0x10)
         #expect(access.first == 3 && access.second == nil && access.isExecuted)
-        return access.answer(ModelMachine.debugFeatures)
+        return access.answer(ModelHardware.debugFeatures)
     }
 
     @Test func aProcessReadsItsFewRegisters() {
@@ -251,9 +253,9 @@ import Testing
         #expect(read(0, 2) == nil && read(0, 0, opc1: 1) == nil && read(0, 0, opc2: 1) == nil)
         #expect(read(0, 0, isRead: false) == nil && read(0, 5, isRead: false) == nil)
         let pair = DebugCoprocessorAccess(syndrome: 0x0C << 26 | 5 << 10 | 4 << 5 | 2 << 1 | 1, state: 0x10)
-        #expect(pair.first == 4 && pair.second == 5 && pair.answer(ModelMachine.debugFeatures) == 0)
+        #expect(pair.first == 4 && pair.second == 5 && pair.answer(ModelHardware.debugFeatures) == 0)
         let other = DebugCoprocessorAccess(syndrome: 0x0C << 26 | 3 << 1 | 1, state: 0x10)
-        #expect(other.answer(ModelMachine.debugFeatures) == nil)
+        #expect(other.answer(ModelHardware.debugFeatures) == nil)
     }
 
     /// Conditions by their number, and the flags N, Z, C, V for which they hold.
@@ -282,22 +284,22 @@ import Testing
 
     @Test func anInstructionThatTheMonitorPerformsIsStepped() {
         let (machine, monitor) = makeMachine()
-        bench.sleepRoot()
+        fixture.sleepRoot()
         let stepping: UInt64 = 1 << 21 | 0x5
         for (extra, counter, state) in [
             (ReplyForm.advance, 0x104 as UInt64, 0x5 as UInt64), (0, 0x100, stepping),
         ] {
             machine.context.pointee.frame.programCounter = 0x100
             machine.context.pointee.frame.processorState = stepping
-            bench.exit(machine, Message())
-            bench.replyAndWait(monitor, extra: extra)
+            fixture.exit(machine, Message())
+            fixture.replyAndWait(monitor, extra: extra)
             #expect(machine.context.pointee.frame.programCounter == counter)
             #expect(machine.context.pointee.frame.processorState == state)
         }
     }
 
     @Test func anITBlockMovesOn() {
-        var frame = bench.root.pointee.frame
+        var frame = fixture.root.pointee.frame
         // ITTT EQ: IT is 0b00000001 shifted in from the right.
         for (block, next) in [(0x04, 0x08), (0x1E, 0x1C), (0xB2, 0xA4), (0x08, 0), (0, 0)] as [(UInt64, UInt64)] {
             frame.programCounter = 0x8000

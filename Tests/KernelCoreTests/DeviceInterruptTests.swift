@@ -1,41 +1,41 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// Interrupts of devices: whom they reach, and that one without a driver does not come.
 @Suite struct DeviceInterruptTests {
-    private let bench = Bench(cores: 2)
+    private let fixture = Fixture(cores: 2)
     private let remote: Tenant
     private let notification: UInt32
     private let interrupt: UInt32
 
     init() {
-        remote = bench.makeThread(priority: 10, core: 1)
-        notification = bench.create(.notification)
-        interrupt = bench.freeSlot()
-        bench.succeed(
+        remote = fixture.makeThread(priority: 10, core: 1)
+        notification = fixture.create(.notification)
+        interrupt = fixture.freeSlot()
+        fixture.succeed(
             .system, InitialSlot.system, form: SystemForm.createInterrupt.rawValue, 40, UInt64(interrupt),
-            UInt64(bench.region))
+            UInt64(fixture.region))
     }
 
     private func bind(to notification: UInt32, _ bits: UInt64, by caller: Tenant? = nil) {
-        bench.succeed(
+        fixture.succeed(
             .interruptControl, interrupt, form: InterruptControl.bind.rawValue, UInt64(notification), bits,
             by: caller?.context)
     }
 
     private func acknowledge() {
-        bench.succeed(.interruptControl, interrupt, form: InterruptControl.acknowledge.rawValue)
+        fixture.succeed(.interruptControl, interrupt, form: InterruptControl.acknowledge.rawValue)
     }
 
     /// The device raises its line for a moment; returns what the notification got.
     private func pulse(core: Int = 0) -> UInt64 {
-        bench.model.cores[core].setDeviceLine(40, true)
-        bench.settleAll()
-        bench.model.cores[core].setDeviceLine(40, false)
-        return bench.operate(.poll, notification).tag
+        fixture.model.cores[core].setDeviceLine(40, true)
+        fixture.settleAll()
+        fixture.model.cores[core].setDeviceLine(40, false)
+        return fixture.operate(.poll, notification).tag
     }
 
     @Test func itComesAgainWhenTheDriverIsDone() {
@@ -51,47 +51,47 @@ import Testing
         bind(to: notification, 5)
         #expect(pulse() == 5)
         if isAcknowledged { acknowledge() }
-        bench.delete(deleted == "interrupt" ? interrupt : notification)
-        bench.model.cores[0].setDeviceLine(40, true)
-        #expect(bench.model.cores[0].pendingInterrupt == nil)
+        fixture.delete(deleted == "interrupt" ? interrupt : notification)
+        fixture.model.cores[0].setDeviceLine(40, true)
+        #expect(fixture.model.cores[0].pendingInterrupt == nil)
         // Not even if its driver acknowledges it late.
         if deleted == "notification" { acknowledge() }
-        #expect(bench.model.cores[0].pendingInterrupt == nil)
+        #expect(fixture.model.cores[0].pendingInterrupt == nil)
     }
 
     /// The next driver finds it as if there had been no other, on its own core.
     @Test(arguments: [false, true]) func itGoesToItsLastDriverOnly(isAcknowledged: Bool) {
-        let other = bench.create(.notification)
+        let other = fixture.create(.notification)
         bind(to: notification, 5)
         #expect(pulse() == 5)
         if isAcknowledged { acknowledge() }
         bind(to: other, 2, by: remote)
         #expect(pulse() == 0)
-        #expect(bench.operate(.poll, other).tag == 0)
+        #expect(fixture.operate(.poll, other).tag == 0)
         #expect(pulse(core: 1) == 0)
-        #expect(bench.operate(.poll, other).tag == 2)
+        #expect(fixture.operate(.poll, other).tag == 2)
     }
 
     /// Somebody else may bind it for a driver; the interrupt costs time on the driver's core alone.
     @Test func itGoesToTheCoreOfItsHearer() {
-        let thread = bench.makeThread(core: 1, starts: false), heard = bench.create(.notification)
-        bench.succeed(.notificationBind, heard, form: NotificationBind.thread.rawValue, UInt64(thread.slot))
+        let thread = fixture.makeThread(core: 1, starts: false), heard = fixture.create(.notification)
+        fixture.succeed(.notificationBind, heard, form: NotificationBind.thread.rawValue, UInt64(thread.slot))
         bind(to: heard, 4)
         #expect(pulse() == 0)
-        #expect(bench.operate(.poll, heard).tag == 0)
+        #expect(fixture.operate(.poll, heard).tag == 0)
         _ = pulse(core: 1)
-        #expect(bench.operate(.poll, heard).tag == 4)
+        #expect(fixture.operate(.poll, heard).tag == 4)
     }
 
     /// One that the kernel knows nothing of, as a mistake of the firmware may bring, is not left active.
     @Test func anUnknownOneIsDeactivated() {
-        let core = bench.model.cores[0]
+        let core = fixture.model.cores[0]
         for number in [41, 255, 256] as [UInt32] {
-            core.run { ModelMachine.enableInterrupt(number, on: core.id) }
+            core.run { ModelHardware.enableInterrupt(number, on: core.id) }
             core.setDeviceLine(number, true)
             for _ in 0..<2 {
                 #expect(core.pendingInterrupt == number)
-                bench.enter { _ in _ = core.takeInterrupt() }
+                fixture.enter { _ in _ = core.takeInterrupt() }
             }
             core.setDeviceLine(number, false)
         }
@@ -109,32 +109,32 @@ import Testing
     /// Numbers that differ in one bit are interrupts of their own.
     @Test(arguments: [(40, 168), (63, 127), (33, 97), (34, 162), (255, 127), (254, 126)] as [(UInt32, UInt32)])
     func numbersAreTakenInFull(first: UInt32, second: UInt32) {
-        let board = bench.model.kernelBoard, core = bench.model.cores[0]
+        let board = fixture.model.kernelBoard, core = fixture.model.cores[0]
         var slots: [UInt32] = []
         for (number, bits) in [(first, 1), (second, 2)] as [(UInt32, UInt64)] {
-            let slot = number == 40 ? interrupt : bench.freeSlot()
+            let slot = number == 40 ? interrupt : fixture.freeSlot()
             if number != 40 {
-                bench.succeed(
+                fixture.succeed(
                     .system, InitialSlot.system, form: SystemForm.createInterrupt.rawValue, UInt64(number),
                     UInt64(slot),
-                    UInt64(bench.region))
+                    UInt64(fixture.region))
             }
-            bench.succeed(.interruptControl, slot, form: InterruptControl.bind.rawValue, UInt64(notification), bits)
+            fixture.succeed(.interruptControl, slot, form: InterruptControl.bind.rawValue, UInt64(notification), bits)
             slots.append(slot)
         }
         func pulse(_ number: UInt32) -> UInt64 {
             core.setDeviceLine(number, true)
-            bench.settle()
+            fixture.settle()
             core.setDeviceLine(number, false)
-            return bench.operate(.poll, notification).tag
+            return fixture.operate(.poll, notification).tag
         }
         #expect(pulse(first) == 1 && pulse(second) == 2)
-        bench.succeed(.interruptControl, slots[1], form: InterruptControl.acknowledge.rawValue)
+        fixture.succeed(.interruptControl, slots[1], form: InterruptControl.acknowledge.rawValue)
         #expect(pulse(second) == 2 && pulse(first) == 0, "only one of them was acknowledged")
-        bench.delete(slots[0])
+        fixture.delete(slots[0])
         #expect(
             (0..<256).allSatisfy { (board.pointee.interrupts[$0] != nil) == ($0 == second || $0 == 40 && first != 40) })
-        bench.succeed(.interruptControl, slots[1], form: InterruptControl.acknowledge.rawValue)
+        fixture.succeed(.interruptControl, slots[1], form: InterruptControl.acknowledge.rawValue)
         #expect(pulse(first) == 0 && pulse(second) == 2)
     }
 }

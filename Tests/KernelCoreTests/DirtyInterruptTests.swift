@@ -1,39 +1,39 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// Interrupts that another core pends while a virtual CPU's own core brings its list registers up to date.
 @Suite struct DirtyInterruptTests {
-    private let bench = Bench(cores: 2)
+    private let fixture = Fixture(cores: 2)
     private let machine: Tenant
-    private var model: ModelCore { bench.model.cores[0] }
+    private var model: ModelCore { fixture.model.cores[0] }
 
     init() {
-        machine = bench.makeVirtualCPU(priority: 5)
+        machine = fixture.makeVirtualCPU(priority: 5)
         for form in [VirtualInterruptControl.setEdge, .enable] {
             for word in 0..<2 as Range<UInt64> {
-                bench.succeed(.interruptControl, machine.slot, form: form.rawValue, word, 0xFFFF_FFFF)
+                fixture.succeed(.interruptControl, machine.slot, form: form.rawValue, word, 0xFFFF_FFFF)
             }
         }
-        bench.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.setForwarding.rawValue, 0, 1)
-        bench.sleepRoot()
-        #expect(bench.current() == machine.context)
+        fixture.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.setForwarding.rawValue, 0, 1)
+        fixture.sleepRoot()
+        #expect(fixture.current() == machine.context)
     }
 
     /// Another core pends while this one looks at a timer: at its first look, or at one of those behind it, when it has
     /// looked at everything else.
     @Test(arguments: 1...8)
     func whatComesDuringTheLookIsTakenNext(look: Int) {
-        let context = machine.context, other = bench.model.cores[1]
+        let context = machine.context, other = fixture.model.cores[1]
         var looks = 0
-        model.setTimer(27, bench.model.now)
+        model.setTimer(27, fixture.model.now)
         model.beforeTimerIsRead = {
             looks += 1
             if looks == look { other.enter { K.pend($0, context, 40) } }
         }
-        bench.settle(0)
+        fixture.settle(0)
         model.beforeTimerIsRead = nil
         #expect(looks > 0)
         var taken: Set<UInt32> = []
@@ -45,16 +45,16 @@ import Testing
         }
         #expect(taken == (looks >= look ? [27, 40] : [27]))
         // Each entry looks at a timer's line until the guest has taken the interrupt; the next one finds that it has.
-        bench.enter { _ in }
+        fixture.enter { _ in }
         let isDirty = machine.guest.pointee.isDirty.load()
         #expect(isDirty == 0)
     }
 
     /// News that is there when the virtual CPU goes on is taken before it does.
     @Test func nothingIsLeftWhenItGoesOn() {
-        bench.enter(1) { K.pend($0, machine.context, 40) }
+        fixture.enter(1) { K.pend($0, machine.context, 40) }
         #expect(!model.interruptLine)
-        bench.settle(0)
+        fixture.settle(0)
         let isDirty = machine.guest.pointee.isDirty.load()
         #expect(isDirty == 0 && model.interruptLine && model.acknowledge() == 40)
     }

@@ -1,28 +1,28 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// The doorbells of a space: eight places, of which each is bound and freed by itself.
 @Suite struct DoorbellTests {
-    private let bench = Bench()
+    private let fixture = Fixture()
     private let space: UInt32
 
-    init() { space = bench.create(.addressSpace, 1) }
+    init() { space = fixture.create(.addressSpace, 1) }
 
     private func address(_ bell: Int) -> UInt64 { 0x1000 + 4 * UInt64(bell) }
 
     private func bind(_ bell: Int, to notification: UInt32) -> Status? {
-        bench.operate(.doorbell, space, address(bell), UInt64(notification), 1 << UInt64(bell)).status
+        fixture.operate(.doorbell, space, address(bell), UInt64(notification), 1 << UInt64(bell)).status
     }
 
     /// The bits that a store to a doorbell's address raises; nil: it is no doorbell.
     private func ring(_ address: UInt64, _ notification: UInt32) -> UInt64? {
-        let target = bench.object(space, as: AddressSpace.self)
+        let target = fixture.object(space, as: AddressSpace.self)
         var isDoorbell = false
-        bench.enter { isDoorbell = K.ring($0, target, GuestAddress(address)) }
-        let answer = bench.operate(.poll, notification)
+        fixture.enter { isDoorbell = K.ring($0, target, GuestAddress(address)) }
+        let answer = fixture.operate(.poll, notification)
         return isDoorbell ? answer.tag : nil
     }
 
@@ -37,7 +37,7 @@ import Testing
     }
 
     @Test func aSpaceHasEight() {
-        let notification = bench.create(.notification)
+        let notification = fixture.create(.notification)
         var bells: [Int: UInt32] = [:]
         for bell in 0..<8 {
             #expect(bind(bell, to: notification) == .ok)
@@ -56,26 +56,26 @@ import Testing
     func whoeverStaysIsHeard(gone: [Int]) {
         var bells: [Int: UInt32] = [:]
         for bell in 0..<4 {
-            bells[bell] = bench.create(.notification)
+            bells[bell] = fixture.create(.notification)
             #expect(bind(bell, to: bells[bell]!) == .ok)
         }
         for bell in gone {
-            bench.delete(bells.removeValue(forKey: bell)!)
+            fixture.delete(bells.removeValue(forKey: bell)!)
             expect(bells)
         }
         for bell in gone {
-            bells[bell + 4] = bench.create(.notification)
+            bells[bell + 4] = fixture.create(.notification)
             #expect(bind(bell + 4, to: bells[bell + 4]!) == .ok)
             expect(bells)
         }
-        #expect(bench.object(space, as: AddressSpace.self).pointee.doorbellCount == 4, "the places are used again")
+        #expect(fixture.object(space, as: AddressSpace.self).pointee.doorbellCount == 4, "the places are used again")
     }
 
     /// Doorbells are words of four bytes, anywhere.
     @Test(arguments: [0, 1, 2, 3, 4, 6, 7, 8, 1 << 39 | 4, .max - 3, .max] as [UInt64])
     func anAddressIsAligned(address: UInt64) {
-        let notification = bench.create(.notification)
-        let status = bench.operate(.doorbell, space, address, UInt64(notification), 5).status
+        let notification = fixture.create(.notification)
+        let status = fixture.operate(.doorbell, space, address, UInt64(notification), 5).status
         #expect(status == (address % 4 == 0 ? .ok : .badArgument))
         #expect(ring(address, notification) == (address % 4 == 0 ? 5 : nil))
     }

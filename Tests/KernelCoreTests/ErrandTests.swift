@@ -1,107 +1,109 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// Errands: nodes that only another core may remove, several of them and on several cores.
 @Suite struct ErrandTests {
-    private let bench = Bench(cores: 4)
+    private let fixture = Fixture(cores: 4)
     private let part: UInt32
 
-    init() { part = bench.create(.region, 1 << 18) }
+    init() { part = fixture.create(.region, 1 << 18) }
 
     /// A thread of `core` whose memory is of the region that is taken back.
     private func makeThread(core: Int) -> Tenant {
-        let slot = bench.freeSlot()
-        bench.succeed(.create, part, form: UInt32(ObjectKind.thread.rawValue), 0, UInt64(slot))
+        let slot = fixture.freeSlot()
+        fixture.succeed(.create, part, form: UInt32(ObjectKind.thread.rawValue), 0, UInt64(slot))
         let tenant = Tenant(
-            context: bench.object(slot, as: ExecutionContext.self), slot: slot,
-            scheduling: bench.makeScheduling(priority: 10, core: core))
-        bench.configure(tenant, core: core)
-        bench.start(tenant)
+            context: fixture.object(slot, as: ExecutionContext.self), slot: slot,
+            scheduling: fixture.makeScheduling(priority: 10, core: core))
+        fixture.configure(tenant, core: core)
+        fixture.start(tenant)
         return tenant
     }
 
-    private func errand(_ core: Int) -> UInt64 { bench.core(core).pointee.errand.load() }
-    private func address(_ slot: UInt32) -> UInt64 { bench.slot(slot).address.value }
-    private func revoke() -> Status? { bench.operate(.revoke, part).status }
+    private func errand(_ core: Int) -> UInt64 { fixture.core(core).pointee.errand.load() }
+    private func address(_ slot: UInt32) -> UInt64 { fixture.slot(slot).address.value }
+    private func revoke() -> Status? { fixture.operate(.revoke, part).status }
 
     /// The node goes with another one, whose revoker asked nobody for this one; the slot is filled again at once.
     @Test(arguments: [1, 3])
     func itEndsWithItsNode(core: Int) {
-        let helper = bench.makeThread(priority: 20, core: core), thread = makeThread(core: core)
+        let helper = fixture.makeThread(priority: 20, core: core), thread = makeThread(core: core)
         #expect(revoke() == .again)
         #expect(errand(core) == address(thread.slot))
         let delete = RevokeForm.delete.rawValue
         var status = Status.again as Status?
-        while status == .again { status = bench.operate(.revoke, thread.slot, form: delete, by: helper.context).status }
-        #expect(status == .ok && bench.isEmpty(thread.slot) && errand(core) == 0)
-        bench.succeed(.derive, helper.slot, UInt64(InitialSlot.table), UInt64(thread.slot), 15, by: helper.context)
-        #expect(bench.model.cores[core].pendingInterrupt != nil)
-        bench.settleAll()
-        #expect(!bench.isEmpty(thread.slot))
-        #expect(bench.revoke(part) == .ok && !bench.isEmpty(thread.slot))
+        while status == .again {
+            status = fixture.operate(.revoke, thread.slot, form: delete, by: helper.context).status
+        }
+        #expect(status == .ok && fixture.isEmpty(thread.slot) && errand(core) == 0)
+        fixture.succeed(.derive, helper.slot, UInt64(InitialSlot.table), UInt64(thread.slot), 15, by: helper.context)
+        #expect(fixture.model.cores[core].pendingInterrupt != nil)
+        fixture.settleAll()
+        #expect(!fixture.isEmpty(thread.slot))
+        #expect(fixture.revoke(part) == .ok && !fixture.isEmpty(thread.slot))
     }
 
     /// The same on the first core, whose errand is of another core's revoker.
     @Test func itEndsWithItsNodeOnTheFirstCoreToo() {
-        let revoker = bench.makeThread(priority: 20, core: 1), thread = makeThread(core: 0)
-        #expect(bench.operate(.revoke, part, by: revoker.context).status == .again)
+        let revoker = fixture.makeThread(priority: 20, core: 1), thread = makeThread(core: 0)
+        #expect(fixture.operate(.revoke, part, by: revoker.context).status == .again)
         #expect(errand(0) == address(thread.slot))
-        while bench.operate(.revoke, thread.slot, form: RevokeForm.delete.rawValue).status == .again {}
-        #expect(bench.isEmpty(thread.slot) && errand(0) == 0)
-        bench.succeed(.derive, revoker.slot, UInt64(InitialSlot.table), UInt64(thread.slot), 15)
-        #expect(bench.model.cores[0].pendingInterrupt != nil)
-        bench.settleAll()
-        #expect(!bench.isEmpty(thread.slot))
-        #expect(bench.revoke(part, by: revoker.context) == .ok)
+        while fixture.operate(.revoke, thread.slot, form: RevokeForm.delete.rawValue).status == .again {}
+        #expect(fixture.isEmpty(thread.slot) && errand(0) == 0)
+        fixture.succeed(.derive, revoker.slot, UInt64(InitialSlot.table), UInt64(thread.slot), 15)
+        #expect(fixture.model.cores[0].pendingInterrupt != nil)
+        fixture.settleAll()
+        #expect(!fixture.isEmpty(thread.slot))
+        #expect(fixture.revoke(part, by: revoker.context) == .ok)
     }
 
     /// Nodes of two cores at once: the end of one says nothing of the other.
     @Test func eachCoreHasItsOwn() {
         let threads = [makeThread(core: 3), makeThread(core: 2), makeThread(core: 1)]
-        let helper = bench.makeThread(priority: 20, core: 1)
+        let helper = fixture.makeThread(priority: 20, core: 1)
         #expect(revoke() == .again)
         let first = (1..<4).first { errand($0) != 0 }!
         let asked = threads.first { address($0.slot) == errand(first) }!
         // Another revoker wants another core meanwhile.
         let other = threads.first { $0.context.pointee.core.index == 2 + (first == 2 ? 1 : 0) }!
-        _ = bench.operate(.revoke, other.slot, form: RevokeForm.delete.rawValue, by: helper.context)
+        _ = fixture.operate(.revoke, other.slot, form: RevokeForm.delete.rawValue, by: helper.context)
         #expect(errand(other.context.pointee.core.index) == address(other.slot) || other.slot == asked.slot)
-        bench.settle(other.context.pointee.core.index)
-        #expect(bench.isEmpty(other.slot))
+        fixture.settle(other.context.pointee.core.index)
+        #expect(fixture.isEmpty(other.slot))
         if other.slot != asked.slot { #expect(errand(first) == address(asked.slot)) }
-        #expect(bench.revoke(part) == .ok && threads.allSatisfy { bench.isEmpty($0.slot) })
+        #expect(fixture.revoke(part) == .ok && threads.allSatisfy { fixture.isEmpty($0.slot) })
     }
 
     /// The first one stays until it is done, and nobody interrupts the core again for the second.
     @Test func aCoreHasOneAtATime() {
-        let first = makeThread(core: 1), helper = bench.makeThread(priority: 20, core: 2)
-        let second = bench.makeThread(core: 1)
+        let first = makeThread(core: 1), helper = fixture.makeThread(priority: 20, core: 2)
+        let second = fixture.makeThread(core: 1)
         #expect(revoke() == .again && errand(1) == address(first.slot))
-        let before = bench.model.cores[1].interruptCount
+        let before = fixture.model.cores[1].interruptCount
         let delete = RevokeForm.delete.rawValue
         for _ in 0..<3 {
-            #expect(bench.operate(.revoke, second.slot, form: delete, by: helper.context).status == .again)
+            #expect(fixture.operate(.revoke, second.slot, form: delete, by: helper.context).status == .again)
             #expect(revoke() == .again)
         }
-        #expect(errand(1) == address(first.slot) && bench.model.cores[1].interruptCount == before)
-        bench.settle(1)
-        #expect(bench.isEmpty(first.slot) && !bench.isEmpty(second.slot) && errand(1) == 0)
-        bench.delete(second.slot)
-        #expect(bench.revoke(part) == .ok)
+        #expect(errand(1) == address(first.slot) && fixture.model.cores[1].interruptCount == before)
+        fixture.settle(1)
+        #expect(fixture.isEmpty(first.slot) && !fixture.isEmpty(second.slot) && errand(1) == 0)
+        fixture.delete(second.slot)
+        #expect(fixture.revoke(part) == .ok)
     }
 
     /// All of a core's nodes, one interrupt for each.
     @Test func manyNodesOfManyCores() {
         let threads = (0..<9).map { makeThread(core: 1 + $0 % 3) }
-        let before = bench.model.cores.map { $0.interruptCount }
-        #expect(bench.revoke(part) == .ok)
-        #expect(threads.allSatisfy { bench.isEmpty($0.slot) && $0.state == .stopped })
+        let before = fixture.model.cores.map { $0.interruptCount }
+        #expect(fixture.revoke(part) == .ok)
+        #expect(threads.allSatisfy { fixture.isEmpty($0.slot) && $0.state == .stopped })
         for core in 1..<4 {
-            #expect(bench.current(core) == nil && errand(core) == 0)
-            #expect(bench.model.cores[core].interruptCount - before[core] <= 6)
+            #expect(fixture.current(core) == nil && errand(core) == 0)
+            #expect(fixture.model.cores[core].interruptCount - before[core] <= 6)
         }
     }
 
@@ -109,85 +111,85 @@ import Testing
     @Test func oneThatIsCalledOffWhileItsCoreWaitsIsNotDone() {
         let thread = makeThread(core: 1)
         #expect(revoke() == .again && errand(1) != 0)
-        let board = bench.model.kernelBoard, core = bench.model.cores[1]
+        let board = fixture.model.kernelBoard, core = fixture.model.cores[1]
         let ticket = board.pointee.tickets.increment()
         core.whileWaiting = {
-            bench.core(1).pointee.errand.store(0)
+            fixture.core(1).pointee.errand.store(0)
             board.pointee.serving.store(ticket + 1)
         }
         core.enter { K.drainInbox($0) }
         core.whileWaiting = nil
-        #expect(!bench.isEmpty(thread.slot) && thread.state == .ready)
+        #expect(!fixture.isEmpty(thread.slot) && thread.state == .ready)
         #expect(board.pointee.tickets.load() == board.pointee.serving.load())
-        #expect(bench.revoke(part) == .ok)
+        #expect(fixture.revoke(part) == .ok)
     }
 
     /// The lock is on no path of interrupts: without an errand a core does not even try it.
     @Test func withoutAnErrandNobodyLocks() {
-        let board = bench.model.kernelBoard, before = board.pointee.tickets.load()
-        bench.enter(1) { K.drainInbox($0) }
+        let board = fixture.model.kernelBoard, before = board.pointee.tickets.load()
+        fixture.enter(1) { K.drainInbox($0) }
         #expect(board.pointee.tickets.load() == before)
     }
 
     /// A capability with descendants stays, even if an errand says otherwise.
     @Test func whatHasDescendantsStays() {
-        let thread = bench.makeThread(core: 1)
-        let child = bench.derive(thread.slot)
-        bench.core(1).pointee.errand.store(address(thread.slot))
-        bench.enter(1) { K.drainInbox($0) }
-        #expect(!bench.isEmpty(thread.slot) && !bench.isEmpty(child) && errand(1) == 0)
-        bench.core(1).pointee.errand.store(address(child))
-        bench.enter(1) { K.drainInbox($0) }
-        #expect(!bench.isEmpty(thread.slot) && bench.isEmpty(child) && errand(1) == 0)
+        let thread = fixture.makeThread(core: 1)
+        let child = fixture.derive(thread.slot)
+        fixture.core(1).pointee.errand.store(address(thread.slot))
+        fixture.enter(1) { K.drainInbox($0) }
+        #expect(!fixture.isEmpty(thread.slot) && !fixture.isEmpty(child) && errand(1) == 0)
+        fixture.core(1).pointee.errand.store(address(child))
+        fixture.enter(1) { K.drainInbox($0) }
+        #expect(!fixture.isEmpty(thread.slot) && fixture.isEmpty(child) && errand(1) == 0)
     }
 }
 
 /// Grace periods when there is more than one item, list or period.
 @Suite struct GraceOfManyTests {
     private typealias Notification = KernelCore.Notification
-    private let bench = Bench(cores: 4)
+    private let fixture = Fixture(cores: 4)
     private let part: UInt32
     private let region: Ref<Region>
     private let inside: UInt32
 
     init() {
-        part = bench.create(.region, 1 << 16)
-        inside = bench.freeSlot()
-        bench.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(inside))
-        region = bench.object(part, as: Region.self)
+        part = fixture.create(.region, 1 << 16)
+        inside = fixture.freeSlot()
+        fixture.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(inside))
+        region = fixture.object(part, as: Region.self)
     }
 
-    private func revoke() -> Status? { bench.operate(.revoke, part).status }
+    private func revoke() -> Status? { fixture.operate(.revoke, part).status }
     private var isReused: Bool { region.pointee.next == region.pointee.start }
     private func makeSinks(_ count: Int) -> [Ref<Notification>] {
-        (0..<count).map { _ in bench.object(bench.create(.notification), as: Notification.self) }
+        (0..<count).map { _ in fixture.object(fixture.create(.notification), as: Notification.self) }
     }
     private func post(_ notification: Ref<Notification>, to core: Int) {
-        bench.model.cores[1].run { K.post(bench.core(1), notification, to: CoreID(UInt8(core))) }
+        fixture.model.cores[1].run { K.post(fixture.core(1), notification, to: CoreID(UInt8(core))) }
     }
-    private func take(_ core: Int) { bench.enter(core) { _ in _ = bench.model.cores[core].takeInterrupt() } }
+    private func take(_ core: Int) { fixture.enter(core) { _ in _ = fixture.model.cores[core].takeInterrupt() } }
 
     /// The core has half of one list in its hands while the next one collects, with what was removed in it.
     @Test(arguments: [2, 3])
     func theListAfterTheOneInHandIsWaitedFor(core: Int) {
-        let object = bench.object(inside, as: Notification.self)
+        let object = fixture.object(inside, as: Notification.self)
         for sink in makeSinks(K.inboxBatch + 1) { post(sink, to: core) }
         take(core)
-        #expect(bench.core(core).pointee.unread != 0 && bench.core(core).pointee.lists.load() == 1)
+        #expect(fixture.core(core).pointee.unread != 0 && fixture.core(core).pointee.lists.load() == 1)
         let more = makeSinks(K.inboxBatch)
         for sink in more { post(sink, to: core) }
         post(object, to: core)
-        #expect(revoke() == .again && bench.isEmpty(inside))
+        #expect(revoke() == .again && fixture.isEmpty(inside))
         // The rest of the first list.
         take(core)
-        #expect(bench.core(core).pointee.unread == 0 && bench.core(core).pointee.lists.load() == 2)
+        #expect(fixture.core(core).pointee.unread == 0 && fixture.core(core).pointee.lists.load() == 2)
         #expect(revoke() == .again && !isReused)
         // The second one, in two pieces, of which the last item was posted first.
         take(core)
-        #expect(bench.core(core).pointee.unread != 0)
+        #expect(fixture.core(core).pointee.unread != 0)
         #expect(revoke() == .again && !isReused)
         take(core)
-        #expect(bench.core(core).pointee.lists.load() == 4)
+        #expect(fixture.core(core).pointee.lists.load() == 4)
         #expect(revoke() == .ok && isReused)
     }
 
@@ -199,7 +201,7 @@ import Testing
         take(2)
         let later = makeSinks(2 * K.inboxBatch + 1)
         for sink in later { post(sink, to: 2) }
-        #expect(bench.core(2).pointee.inbox.load() != 0)
+        #expect(fixture.core(2).pointee.inbox.load() != 0)
         var rounds = 0
         while revoke() == .again, rounds < 10 {
             take(2)
@@ -221,16 +223,16 @@ import Testing
 
     /// The last core that was inside holds the period up until it has left; then all inboxes are looked at anew.
     @Test func itemsOfOneThatLeavesLateAreWaitedFor() {
-        let object = bench.object(inside, as: Notification.self), filler = makeSinks(K.inboxBatch)
-        K.enter(bench.core(3))
+        let object = fixture.object(inside, as: Notification.self), filler = makeSinks(K.inboxBatch)
+        K.enter(fixture.core(3))
         #expect(revoke() == .again)
         post(object, to: 2)
         for sink in filler { post(sink, to: 2) }
         #expect(revoke() == .again && !isReused)
-        K.leave(bench.core(3))
+        K.leave(fixture.core(3))
         #expect(revoke() == .again && !isReused)
         take(2)
-        #expect(bench.core(2).pointee.unread != 0)
+        #expect(fixture.core(2).pointee.unread != 0)
         #expect(revoke() == .again && !isReused, "half of the inbox is done")
         take(2)
         #expect(revoke() == .ok && isReused)
@@ -238,30 +240,32 @@ import Testing
 
     /// On one core alone, nothing is quiet before its own inbox is empty.
     @Test func aSingleCoresInboxInPieces() {
-        let bench = Bench()
-        let part = bench.create(.region, 1 << 16), inside = bench.freeSlot()
-        bench.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(inside))
-        let region = bench.object(part, as: Region.self)
-        let sinks = (0..<2 * K.inboxBatch).map { _ in bench.object(bench.create(.notification), as: Notification.self) }
-        let object = bench.object(inside, as: Notification.self)
-        bench.model.cores[0].run { for sink in [object] + sinks { K.post(bench.core(0), sink, to: CoreID(0)) } }
-        for _ in 0..<3 {
-            #expect(bench.operate(.revoke, part).status == .again && region.pointee.next != region.pointee.start)
-            bench.enter { _ in _ = bench.model.cores[0].takeInterrupt() }
+        let fixture = Fixture()
+        let part = fixture.create(.region, 1 << 16), inside = fixture.freeSlot()
+        fixture.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(inside))
+        let region = fixture.object(part, as: Region.self)
+        let sinks = (0..<2 * K.inboxBatch).map { _ in
+            fixture.object(fixture.create(.notification), as: Notification.self)
         }
-        #expect(bench.core(0).pointee.unread == 0)
-        #expect(bench.operate(.revoke, part).status == .ok && region.pointee.next == region.pointee.start)
+        let object = fixture.object(inside, as: Notification.self)
+        fixture.model.cores[0].run { for sink in [object] + sinks { K.post(fixture.core(0), sink, to: CoreID(0)) } }
+        for _ in 0..<3 {
+            #expect(fixture.operate(.revoke, part).status == .again && region.pointee.next != region.pointee.start)
+            fixture.enter { _ in _ = fixture.model.cores[0].takeInterrupt() }
+        }
+        #expect(fixture.core(0).pointee.unread == 0)
+        #expect(fixture.operate(.revoke, part).status == .ok && region.pointee.next == region.pointee.start)
     }
 
     /// Two revokers, each with a period of its own to wait for; the numbers go on.
     @Test func periodsAreNumbered() {
-        let board = bench.model.kernelBoard
+        let board = fixture.model.kernelBoard
         let before = board.pointee.grace.ended
         #expect(revoke() == .ok && board.pointee.grace.ended == before + 1)
-        bench.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(inside))
-        K.enter(bench.core(2))
+        fixture.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(inside))
+        K.enter(fixture.core(2))
         #expect(revoke() == .again && board.pointee.grace.ended == before + 1)
-        K.leave(bench.core(2))
+        K.leave(fixture.core(2))
         #expect(revoke() == .ok && board.pointee.grace.ended == before + 2)
         #expect(revoke() == .ok && board.pointee.grace.ended == before + 2, "nothing was removed")
     }
@@ -269,37 +273,37 @@ import Testing
 
 /// Cores that copy while pages are taken away.
 @Suite struct CopyWaitTests {
-    private let bench = Bench(cores: 4)
+    private let fixture = Fixture(cores: 4)
     private let extent: UInt32
     private let slot: UInt32
     private let space: UInt32
 
     init() {
-        space = bench.create(.addressSpace, 8)
-        extent = bench.freeSlot()
-        slot = bench.freeSlot()
+        space = fixture.create(.addressSpace, 8)
+        extent = fixture.freeSlot()
+        slot = fixture.freeSlot()
         K.install(
             CapabilityValue(
                 kind: .extent, rights: .all, isDevice: false, object: PhysicalAddress(1 << 32), word: 1 << 24),
-            in: bench.table, extent)
+            in: fixture.table, extent)
     }
 
     private func map(_ size: UInt64) {
-        bench.succeed(.map, space, UInt64(extent), 0x1000, 0, size, 3, UInt64(slot))
+        fixture.succeed(.map, space, UInt64(extent), 0x1000, 0, size, 3, UInt64(slot))
     }
 
     /// Takes the mapping away while a core copies; returns how often its end was waited for. The pages must be gone
     /// before.
     private func unmap(copying core: Int) -> Int {
         var waits = 0
-        let target = bench.object(space, as: AddressSpace.self)
-        bench.model.cores[0].whileWaiting = {
+        let target = fixture.object(space, as: AddressSpace.self)
+        fixture.model.cores[0].whileWaiting = {
             waits += 1
             #expect(K.leaf(target, GuestAddress(0x1000)) == nil)
-            if waits == 3 { _ = bench.core(core).pointee.copies.increment() }
+            if waits == 3 { _ = fixture.core(core).pointee.copies.increment() }
         }
-        bench.operate(.revoke, slot, form: RevokeForm.delete.rawValue)
-        bench.model.cores[0].whileWaiting = nil
+        fixture.operate(.revoke, slot, form: RevokeForm.delete.rawValue)
+        fixture.model.cores[0].whileWaiting = nil
         return waits
     }
 
@@ -307,12 +311,12 @@ import Testing
     @Test(arguments: [1, 3], [0x1000, 0x2000] as [UInt64])
     func aCopyThatIsUnderWayIsWaitedFor(core: Int, size: UInt64) {
         map(size)
-        _ = bench.core(core).pointee.copies.increment()
+        _ = fixture.core(core).pointee.copies.increment()
         #expect(unmap(copying: core) == 3)
-        #expect(bench.isEmpty(slot))
+        #expect(fixture.isEmpty(slot))
         // One that has ended is not.
         map(size)
         #expect(unmap(copying: core) == 0)
-        #expect(bench.isEmpty(slot))
+        #expect(fixture.isEmpty(slot))
     }
 }

@@ -1,5 +1,5 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
@@ -7,7 +7,7 @@ import Testing
 private let page = Page.size
 private let mega: UInt64 = 2 << 20
 private let limit = AddressSpace.addressLimit
-private let end = Bench.tableSlots
+private let end = Fixture.tableSlots
 
 /// Every bound of `mapFast` and `unmapFast` at its edge, against the general path.
 @Suite struct FastMapEdgeTests {
@@ -55,7 +55,7 @@ private let end = Bench.tableSlots
         let space = UInt64(side.space), free = UInt64(side.free)
         let addresses = [0, page, mega - page, mega, mega + page, limit - page, limit, 0x800, 1 << 30] as [UInt64]
         for extent in [side.small, side.wide, side.odd].map({ UInt64($0) }) {
-            let size = side.bench.slot(UInt32(extent)).pointee.size
+            let size = side.fixture.slot(UInt32(extent)).pointee.size
             for address in addresses {
                 for offset in [0, page, size - page, size, size + page, .max - 0xFFF, 0x800, mega] as [UInt64] {
                     for length in [page, mega] {
@@ -123,21 +123,21 @@ private let end = Bench.tableSlots
         var deepest: [UInt32] = []
         run.each { side in
             deepest = [side.wide]
-            while deepest.count < Int(K.maximumTreeDepth) + 1 { deepest.append(side.bench.derive(deepest.last!)) }
+            while deepest.count < Int(K.maximumTreeDepth) + 1 { deepest.append(side.fixture.derive(deepest.last!)) }
         }
         #expect(run.map(space, UInt64(deepest[32]), page, 0, page, free) == .tooDeep)
         #expect(run.map(space, UInt64(deepest[31]), page, 0, page, free) == .ok)
         #expect(run.revoke(1 << 32 | free) == .ok)
         run.each { side in
-            for _ in 0..<12 { _ = side.bench.derive(deepest[2]) }
-            #expect(side.bench.operate(.revoke, deepest[1]).status == .again)
+            for _ in 0..<12 { _ = side.fixture.derive(deepest[2]) }
+            #expect(side.fixture.operate(.revoke, deepest[1]).status == .again)
         }
-        let survivor = deepest[..<32].last { !side.bench.isEmpty($0) }!
-        for extent in [deepest[1], deepest[2], survivor] where !side.bench.isEmpty(extent) {
+        let survivor = deepest[..<32].last { !side.fixture.isEmpty($0) }!
+        for extent in [deepest[1], deepest[2], survivor] where !side.fixture.isEmpty(extent) {
             #expect(run.map(space, UInt64(extent), page, 0, page, free) == .badState)
         }
         #expect(run.map(space, UInt64(side.wide), page, 0, page, free) == .ok)
-        run.each { side in #expect(side.bench.revoke(deepest[1]) == .ok) }
+        run.each { side in #expect(side.fixture.revoke(deepest[1]) == .ok) }
         #expect(run.finish() == [])
     }
 
@@ -155,7 +155,7 @@ private let end = Bench.tableSlots
                 #expect(status == (form == 0 ? .ok : .occupied))
                 _ = run.revoke(UInt64(form) << 32 | free)
             }
-            while !side.bench.isEmpty(side.free) { _ = run.revoke(1 << 32 | free) }
+            while !side.fixture.isEmpty(side.free) { _ = run.revoke(1 << 32 | free) }
         }
         run.each { $0.forge($0.free) }
         for slot in [0, end, end + 1, 0xFFFF_FFFF] as [UInt64] {
@@ -183,20 +183,20 @@ private let end = Bench.tableSlots
         let side = run.general
         let wide = UInt64(side.wide), free = UInt64(side.free), other = UInt64(side.other)
         var slot: UInt32 = 0
-        run.each { slot = $0.bench.create(.addressSpace, 4) }
+        run.each { slot = $0.fixture.create(.addressSpace, 4) }
         for target in [free, UInt64(side.blockFree)] {
-            run.each { $0.bench.succeed(.map, slot, wide, target == free ? page : 2 * page, 0, page, 3, target) }
+            run.each { $0.fixture.succeed(.map, slot, wide, target == free ? page : 2 * page, 0, page, 3, target) }
         }
-        run.each { $0.bench.delete(slot) }
+        run.each { $0.fixture.delete(slot) }
         if isReplaced {
             run.each {
-                slot = $0.bench.create(.addressSpace, 4)
-                $0.bench.succeed(.map, slot, wide, page, 0, page, 3, other)
+                slot = $0.fixture.create(.addressSpace, 4)
+                $0.fixture.succeed(.map, slot, wide, page, 0, page, 3, other)
             }
         }
         #expect(run.revoke(1 << 32 | free) == .ok)
         run.each {
-            if isReplaced { #expect(K.leaf($0.bench.object(slot, as: AddressSpace.self), GuestAddress(page)) != nil) }
+            if isReplaced { #expect(K.leaf($0.fixture.object(slot, as: AddressSpace.self), GuestAddress(page)) != nil) }
         }
         // A slot with what is left of such a mapping is as good as free.
         #expect(run.map(UInt64(side.space), wide, 3 * page, 0, page, UInt64(side.blockFree)) == .ok)
@@ -209,30 +209,32 @@ private let end = Bench.tableSlots
         let side = run.general
         #expect(run.map(UInt64(side.space), UInt64(side.wide), page, 0, page, UInt64(side.free)) == .ok)
         run.each { side in
-            let table = side.bench.create(.capabilityTable, 200)
-            for slot in [1, 150] as [UInt64] { side.bench.succeed(.derive, side.small, UInt64(table), slot, 15, 0, 0) }
-            #expect(side.bench.operate(.revoke, table, form: RevokeForm.delete.rawValue).status == .again)
+            let table = side.fixture.create(.capabilityTable, 200)
+            for slot in [1, 150] as [UInt64] {
+                side.fixture.succeed(.derive, side.small, UInt64(table), slot, 15, 0, 0)
+            }
+            #expect(side.fixture.operate(.revoke, table, form: RevokeForm.delete.rawValue).status == .again)
         }
         while run.revoke(1 << 32 | UInt64(side.free)) == .again {}
-        #expect(side.bench.model.kernelBoard.pointee.dyingTables == nil)
+        #expect(side.fixture.model.kernelBoard.pointee.dyingTables == nil)
         #expect(run.finish() == [])
     }
 
     /// Another core has the lock: the fast path does not wait, and does nothing.
     @Test func aLockThatIsTakenIsLeftAlone() {
         var run = MemoryLockstep(cores: 2)
-        let side = run.fast, bench = side.bench, board = bench.model.kernelBoard
+        let side = run.fast, fixture = side.fixture, board = fixture.model.kernelBoard
         #expect(run.map(UInt64(side.space), UInt64(side.wide), page, 0, page, UInt64(side.free)) == .ok)
         let ticket = board.pointee.tickets.increment()
         func isTaken(_ words: [UInt64], _ body: (Ref<ExecutionContext>) -> Ref<ExecutionContext>?) -> Bool {
-            for place in 0..<8 { bench.root.pointee.frame.x[place] = place < words.count ? words[place] : 0 }
-            return bench.model.cores[0].enter { _ in body(bench.root) != nil }
+            for place in 0..<8 { fixture.root.pointee.frame.x[place] = place < words.count ? words[place] : 0 }
+            return fixture.model.cores[0].enter { _ in body(fixture.root) != nil }
         }
         let map = [8, UInt64(side.space), UInt64(side.wide), 2 * page, 0, page, 3, UInt64(side.other)]
         let unmap = [7, 1 << 32 | UInt64(side.free)]
         #expect(!isTaken(map) { K.mapFast($0) } && !isTaken(unmap) { K.unmapFast($0) })
         #expect(board.pointee.tickets.load() == ticket + 1 && board.pointee.serving.load() == ticket)
-        #expect(bench.isEmpty(side.other) && !bench.isEmpty(side.free))
+        #expect(fixture.isEmpty(side.other) && !fixture.isEmpty(side.free))
         board.pointee.serving.store(ticket + 1)
         #expect(isTaken(map) { K.mapFast($0) } && isTaken(unmap) { K.unmapFast($0) })
     }
@@ -244,7 +246,7 @@ private let end = Bench.tableSlots
         run.each { $0.root.pointee.table = nil }
         #expect(run.map(UInt64(side.space), UInt64(side.wide), 2 * page, 0, page, UInt64(side.other)) == .badCapability)
         #expect(run.revoke(1 << 32 | UInt64(side.free)) == .badCapability)
-        run.each { $0.root.pointee.table = $0.bench.table }
+        run.each { $0.root.pointee.table = $0.fixture.table }
         #expect(run.finish() == [])
     }
 

@@ -1,5 +1,5 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
@@ -9,41 +9,41 @@ import Testing
 @Suite struct FastWakeGuardTests {
     /// One that waits for its notification, and one that runs.
     private struct Parts {
-        let bench: Bench
+        let fixture: Fixture
         let waiter: Tenant
         let runner: Tenant
         var others: [Tenant] = []
 
-        init(_ bench: Bench, waiter priority: UInt64 = 20, waiterBudget: UInt64 = 0, runnerBudget: UInt64 = 0) {
-            self.bench = bench
-            waiter = bench.makeClient(priority: priority, budget: waiterBudget)
-            bench.start(waiter)
-            runner = bench.makeClient(priority: 10, budget: runnerBudget)
+        init(_ fixture: Fixture, waiter priority: UInt64 = 20, waiterBudget: UInt64 = 0, runnerBudget: UInt64 = 0) {
+            self.fixture = fixture
+            waiter = fixture.makeClient(priority: priority, budget: waiterBudget)
+            fixture.start(waiter)
+            runner = fixture.makeClient(priority: 10, budget: runnerBudget)
             // It waits before the other one starts, so that it may be less urgent.
-            bench.sleep(waiter)
-            bench.raiseRoot()
-            bench.start(runner)
-            bench.sleepRoot()
+            fixture.sleep(waiter)
+            fixture.raiseRoot()
+            fixture.start(runner)
+            fixture.sleepRoot()
         }
 
         func signal(_ bits: UInt64 = 4, slot: UInt32? = nil) -> Scene {
             Scene(
-                bench: bench, tenants: [waiter, runner] + others, caller: runner, operation: .signal,
+                fixture: fixture, tenants: [waiter, runner] + others, caller: runner, operation: .signal,
                 selector: Selector(slot: slot ?? waiter.notification), words: [bits])
         }
 
         func noMask() -> Parts {
-            bench.raiseRoot()
+            fixture.raiseRoot()
             for tenant in [waiter, runner] {
-                bench.succeed(.contextControl, tenant.slot, form: ContextControl.setAbortMask.rawValue, 0)
+                fixture.succeed(.contextControl, tenant.slot, form: ContextControl.setAbortMask.rawValue, 0)
             }
-            bench.sleepRoot()
+            fixture.sleepRoot()
             return self
         }
 
         var wait: Scene {
             Scene(
-                bench: bench, tenants: [waiter, runner] + others, caller: runner,
+                fixture: fixture, tenants: [waiter, runner] + others, caller: runner,
                 selector: Selector(slot: 0, form: ReplyForm.wait))
         }
     }
@@ -51,13 +51,13 @@ import Testing
     // MARK: A signal that wakes nobody
 
     @Test func aSignalToNobodyIsTaken() {
-        PathComparison { bench in
-            var parts = Parts(bench)
+        PathComparison { fixture in
+            var parts = Parts(fixture)
             parts.others = []
-            bench.raiseRoot()
-            let alone = bench.create(.notification)
-            let badged = bench.badge(alone, 0x80)
-            bench.sleepRoot()
+            fixture.raiseRoot()
+            let alone = fixture.create(.notification)
+            let badged = fixture.badge(alone, 0x80)
+            fixture.sleepRoot()
             var scene = parts.signal(1, slot: badged)
             scene.notifications = [alone]
             return scene
@@ -65,27 +65,27 @@ import Testing
     }
 
     @Test func aSignalToOneThatRunsIsTaken() {
-        PathComparison { bench in
-            let parts = Parts(bench).noMask()
+        PathComparison { fixture in
+            let parts = Parts(fixture).noMask()
             return parts.signal(slot: parts.runner.notification)
         }.expect(isTaken: true, .ok)
     }
 
     /// Its abort mask may end its call, so the general path looks.
     @Test func aSignalToOneWithAMaskIsNot() {
-        PathComparison { bench in
-            let parts = Parts(bench)
+        PathComparison { fixture in
+            let parts = Parts(fixture)
             return parts.signal(2, slot: parts.runner.notification)
         }.expect(isTaken: false, .ok)
-        PathComparison { bench in
-            var parts = Parts(bench)
-            bench.raiseRoot()
-            let server = bench.makeThread(priority: 22)
-            let portal = bench.makePortal(to: server)
-            let client = bench.makeClient(priority: 24)
-            bench.start(client)
-            bench.sleep(server)
-            bench.call(portal, by: client)
+        PathComparison { fixture in
+            var parts = Parts(fixture)
+            fixture.raiseRoot()
+            let server = fixture.makeThread(priority: 22)
+            let portal = fixture.makePortal(to: server)
+            let client = fixture.makeClient(priority: 24)
+            fixture.start(client)
+            fixture.sleep(server)
+            fixture.call(portal, by: client)
             parts.others = [server, client]
             var scene = parts.signal(2, slot: client.notification)
             scene.caller = server
@@ -94,42 +94,42 @@ import Testing
     }
 
     @Test func aSignalWithoutTheRightIsNot() {
-        PathComparison { bench in
-            let parts = Parts(bench)
-            bench.raiseRoot()
-            let read = bench.derive(parts.waiter.notification, rights: .read)
-            bench.sleepRoot()
+        PathComparison { fixture in
+            let parts = Parts(fixture)
+            fixture.raiseRoot()
+            let read = fixture.derive(parts.waiter.notification, rights: .read)
+            fixture.sleepRoot()
             return parts.signal(slot: read)
         }.expect(isTaken: false, .noRights)
     }
 
     /// Of another core, whether it waits there or runs.
     @Test(arguments: [true, false]) func aSignalToAnotherCoreIsNot(isWaiting: Bool) {
-        PathComparison(cores: 2) { bench in
-            var parts = Parts(bench)
-            bench.raiseRoot()
-            let far = bench.makeThread(priority: 25, core: 1, notified: true)
-            if isWaiting { bench.wait(far) }
-            bench.sleepRoot()
+        PathComparison(cores: 2) { fixture in
+            var parts = Parts(fixture)
+            fixture.raiseRoot()
+            let far = fixture.makeThread(priority: 25, core: 1, notified: true)
+            if isWaiting { fixture.wait(far) }
+            fixture.sleepRoot()
             parts.others = [far]
             return parts.signal(slot: far.notification)
         }.expect(isTaken: false, .ok)
     }
 
     @Test func aSignalToAMachineIsNot() {
-        PathComparison { bench in
-            var parts = Parts(bench)
-            bench.raiseRoot()
-            let machine = bench.makeVirtualCPU(priority: 25)
+        PathComparison { fixture in
+            var parts = Parts(fixture)
+            fixture.raiseRoot()
+            let machine = fixture.makeVirtualCPU(priority: 25)
             for form in [VirtualInterruptControl.setEdge, .enable] {
-                bench.succeed(.interruptControl, machine.slot, form: form.rawValue, 1, 0xFFFF_FFFF)
+                fixture.succeed(.interruptControl, machine.slot, form: form.rawValue, 1, 0xFFFF_FFFF)
             }
-            bench.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.setForwarding.rawValue, 0, 1)
-            let bell = bench.create(.notification)
-            bench.succeed(
+            fixture.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.setForwarding.rawValue, 0, 1)
+            let bell = fixture.create(.notification)
+            fixture.succeed(
                 .notificationBind, bell, form: NotificationBind.virtualInterrupt.rawValue, UInt64(machine.slot), 40)
-            bench.sleepRoot()
-            bench.waitForInterrupt(machine)
+            fixture.sleepRoot()
+            fixture.waitForInterrupt(machine)
             parts.others = [machine]
             var scene = parts.signal(slot: bell)
             scene.notifications = [bell]
@@ -141,37 +141,37 @@ import Testing
 
     @Test func aSignalThatWakesIsTaken() {
         PathComparison { Parts($0).signal() }.expect(isTaken: true)
-        PathComparison { bench in
-            let parts = Parts(bench)
-            bench.raiseRoot()
-            let badged = bench.badge(parts.waiter.notification, 0x40)
-            bench.sleepRoot()
+        PathComparison { fixture in
+            let parts = Parts(fixture)
+            fixture.raiseRoot()
+            let badged = fixture.badge(parts.waiter.notification, 0x40)
+            fixture.sleepRoot()
             return parts.signal(slot: badged)
         }.expect(isTaken: true)
     }
 
     /// The one that signals goes on before its equals, or behind them if its slice is over.
     @Test(arguments: [10, 999, 1000, 1001] as [UInt64]) func theSliceOfTheOneThatSignalsIsBooked(ticks: UInt64) {
-        PathComparison(afterTicks: ticks) { bench in
-            var parts = Parts(bench)
-            bench.raiseRoot()
-            parts.others = [bench.makeThread(priority: 10)]
-            bench.sleepRoot()
+        PathComparison(afterTicks: ticks) { fixture in
+            var parts = Parts(fixture)
+            fixture.raiseRoot()
+            parts.others = [fixture.makeThread(priority: 10)]
+            fixture.sleepRoot()
             return parts.signal()
         }.expect(isTaken: true)
     }
 
     /// The one that is woken has used a part of its slice before.
     @Test func theSliceOfTheOneThatIsWokenIsNotRenewed() {
-        PathComparison { bench in
-            var parts = Parts(bench)
-            bench.raise(parts.waiter.notification)
-            bench.advance(600)
-            bench.wait(parts.waiter)
-            #expect(bench.current() == parts.runner.context)
-            bench.raiseRoot()
-            parts.others = [bench.makeThread(priority: 20, notified: true)]
-            bench.sleep(parts.others[0])
+        PathComparison { fixture in
+            var parts = Parts(fixture)
+            fixture.raise(parts.waiter.notification)
+            fixture.advance(600)
+            fixture.wait(parts.waiter)
+            #expect(fixture.current() == parts.runner.context)
+            fixture.raiseRoot()
+            parts.others = [fixture.makeThread(priority: 20, notified: true)]
+            fixture.sleep(parts.others[0])
             return parts.signal()
         }.expect(isTaken: true)
     }
@@ -190,49 +190,49 @@ import Testing
 
     /// Bits of another core whose news has not come yet go along.
     @Test func olderBitsAreNot() {
-        PathComparison { bench in
-            let parts = Parts(bench)
-            bench.object(parts.waiter.notification, as: KernelCore.Notification.self).pointee.bits.set(8)
+        PathComparison { fixture in
+            let parts = Parts(fixture)
+            fixture.object(parts.waiter.notification, as: KernelCore.Notification.self).pointee.bits.set(8)
             return parts.signal()
         }.expect(isTaken: false)
     }
 
     /// The fast path has raised the bits already, and another core has taken them since.
     @Test func bitsThatAreThereAlreadyAreNot() {
-        PathComparison { bench in
-            let parts = Parts(bench)
-            bench.core(0).pointee.untold = bench.object(parts.waiter.notification, as: KernelCore.Notification.self)
+        PathComparison { fixture in
+            let parts = Parts(fixture)
+            fixture.core(0).pointee.untold = fixture.object(parts.waiter.notification, as: KernelCore.Notification.self)
             return parts.signal()
         }.expect(isTaken: false)
     }
 
     /// A server that is at work is not woken, but gets its own time.
     @Test func aServerAtWorkIsNot() {
-        PathComparison { bench in
-            var parts = Parts(bench)
-            bench.raiseRoot()
-            let portal = bench.makePortal(to: parts.waiter)
-            let client = bench.makeThread(priority: 5)
+        PathComparison { fixture in
+            var parts = Parts(fixture)
+            fixture.raiseRoot()
+            let portal = fixture.makePortal(to: parts.waiter)
+            let client = fixture.makeThread(priority: 5)
             parts.others = [client]
-            bench.stop(parts.runner)
-            bench.sleepRoot()
-            bench.call(portal, by: client)
-            bench.raiseRoot()
-            bench.start(parts.runner)
-            bench.sleepRoot()
-            #expect(bench.current() == parts.runner.context && parts.waiter.state == .ready)
+            fixture.stop(parts.runner)
+            fixture.sleepRoot()
+            fixture.call(portal, by: client)
+            fixture.raiseRoot()
+            fixture.start(parts.runner)
+            fixture.sleepRoot()
+            #expect(fixture.current() == parts.runner.context && parts.waiter.state == .ready)
             return parts.signal()
         }.expect(isTaken: false)
     }
 
     @Test func aThreadWithoutTimeIsNot() {
-        PathComparison { bench in
-            var parts = Parts(bench)
-            bench.raiseRoot()
-            let passive = bench.makeThread(notified: true, passive: true, starts: false)
-            bench.makeWaiting(passive)
+        PathComparison { fixture in
+            var parts = Parts(fixture)
+            fixture.raiseRoot()
+            let passive = fixture.makeThread(notified: true, passive: true, starts: false)
+            fixture.makeWaiting(passive)
             parts.others = [passive]
-            bench.sleepRoot()
+            fixture.sleepRoot()
             return parts.signal(slot: passive.notification)
         }.expect(isTaken: false)
     }

@@ -1,5 +1,5 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
@@ -7,24 +7,24 @@ import Testing
 /// When the memory of an object comes back: no core uses what it had looked up, no inbox holds it, and nobody was
 /// interrupted for it.
 @Suite struct GraceTests {
-    private let bench: Bench
+    private let fixture: Fixture
     private let part: UInt32
     private let notification: UInt32
     private let region: Ref<Region>
     private let before: [Int]
 
     init() {
-        bench = Bench(cores: 4)
-        part = bench.create(.region, 1 << 16)
-        notification = bench.freeSlot()
-        bench.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(notification))
-        region = bench.object(part, as: Region.self)
-        before = bench.model.cores.map { $0.interruptCount }
+        fixture = Fixture(cores: 4)
+        part = fixture.create(.region, 1 << 16)
+        notification = fixture.freeSlot()
+        fixture.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(notification))
+        region = fixture.object(part, as: Region.self)
+        before = fixture.model.cores.map { $0.interruptCount }
     }
 
-    private func revoke() -> Status? { bench.operate(.revoke, part).status }
+    private func revoke() -> Status? { fixture.operate(.revoke, part).status }
     private var isReused: Bool { region.pointee.next == region.pointee.start }
-    private var interrupted: [Int] { zip(bench.model.cores, before).map { $0.interruptCount - $1 } }
+    private var interrupted: [Int] { zip(fixture.model.cores, before).map { $0.interruptCount - $1 } }
 
     @Test func coresThatAreOutsideAreNotWaitedFor() {
         #expect(revoke() == .ok && isReused)
@@ -33,96 +33,96 @@ import Testing
 
     /// The others may run tenants meanwhile that never enter, or sleep.
     @Test func eachCoreThatWasInsideMustLeave() {
-        for index in 1..<4 { K.enter(bench.core(index)) }
-        #expect(revoke() == .again && bench.isEmpty(notification))
-        K.leave(bench.core(1))
-        K.leave(bench.core(3))
+        for index in 1..<4 { K.enter(fixture.core(index)) }
+        #expect(revoke() == .again && fixture.isEmpty(notification))
+        K.leave(fixture.core(1))
+        K.leave(fixture.core(3))
         for _ in 0..<5 { #expect(revoke() == .again && !isReused) }
-        K.leave(bench.core(2))
+        K.leave(fixture.core(2))
         #expect(revoke() == .ok && isReused)
         #expect(interrupted == [0, 0, 0, 0])
     }
 
     /// A core that enters again is not waited for, because its later entries cannot find the removed object.
     @Test func aCoreThatComesBackIsNotWaitedFor() {
-        K.enter(bench.core(2))
+        K.enter(fixture.core(2))
         #expect(revoke() == .again)
-        K.leave(bench.core(2))
-        K.enter(bench.core(2))
+        K.leave(fixture.core(2))
+        K.enter(fixture.core(2))
         #expect(revoke() == .ok && isReused)
-        K.leave(bench.core(2))
+        K.leave(fixture.core(2))
     }
 
     /// A period that another revoker has begun may have begun before the removal.
     @Test func aPeriodThatIsUnderWayIsTooEarly() {
-        let other = bench.create(.region, 1 << 16), inside = bench.freeSlot()
-        bench.succeed(.create, other, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(inside))
-        K.enter(bench.core(1))
-        #expect(bench.operate(.revoke, other).status == .again)
+        let other = fixture.create(.region, 1 << 16), inside = fixture.freeSlot()
+        fixture.succeed(.create, other, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(inside))
+        K.enter(fixture.core(1))
+        #expect(fixture.operate(.revoke, other).status == .again)
         // Comes too late for the first period, and looks the notification up before it is removed.
-        K.enter(bench.core(2))
+        K.enter(fixture.core(2))
         #expect(revoke() == .again)
-        K.leave(bench.core(1))
+        K.leave(fixture.core(1))
         #expect(revoke() == .again && !isReused)
-        #expect(bench.operate(.revoke, other).status == .ok)
+        #expect(fixture.operate(.revoke, other).status == .ok)
         #expect(revoke() == .again && !isReused)
-        K.leave(bench.core(2))
+        K.leave(fixture.core(2))
         #expect(revoke() == .ok && isReused)
     }
 
     /// The same if the cores have left already, and a list is being worked off. The next period is late enough: a core
     /// that enters after it has begun is not waited for.
     @Test func aPeriodThatDrainsIsTooEarly() {
-        let other = bench.create(.region, 1 << 16), inside = bench.freeSlot()
-        bench.succeed(.create, other, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(inside))
-        let sink = bench.object(bench.create(.notification), as: KernelCore.Notification.self)
-        bench.model.cores[1].run { K.post(bench.core(1), sink, to: CoreID(3)) }
-        #expect(bench.operate(.revoke, other).status == .again)
-        #expect(bench.model.kernelBoard.pointee.grace.stage == .draining)
-        K.enter(bench.core(2))
+        let other = fixture.create(.region, 1 << 16), inside = fixture.freeSlot()
+        fixture.succeed(.create, other, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(inside))
+        let sink = fixture.object(fixture.create(.notification), as: KernelCore.Notification.self)
+        fixture.model.cores[1].run { K.post(fixture.core(1), sink, to: CoreID(3)) }
+        #expect(fixture.operate(.revoke, other).status == .again)
+        #expect(fixture.model.kernelBoard.pointee.grace.stage == .draining)
+        K.enter(fixture.core(2))
         #expect(revoke() == .again)
-        bench.settle(3)
-        #expect(bench.operate(.revoke, other).status == .ok)
+        fixture.settle(3)
+        #expect(fixture.operate(.revoke, other).status == .ok)
         #expect(revoke() == .again && !isReused)
-        K.enter(bench.core(1))
-        K.leave(bench.core(2))
+        K.enter(fixture.core(1))
+        K.leave(fixture.core(2))
         #expect(revoke() == .ok && isReused)
-        K.leave(bench.core(1))
+        K.leave(fixture.core(1))
     }
 
     /// On the largest board, too.
     @Test func eachOfEightCoresIsWaitedFor() {
-        let bench = Bench(cores: CoreID.maximum)
-        let part = bench.create(.region, 1 << 16)
+        let fixture = Fixture(cores: CoreID.maximum)
+        let part = fixture.create(.region, 1 << 16)
         for index in 1..<CoreID.maximum {
-            let inside = bench.freeSlot()
-            bench.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(inside))
-            K.enter(bench.core(index))
-            #expect(bench.operate(.revoke, part).status == .again, "core \(index)")
-            K.leave(bench.core(index))
-            #expect(bench.operate(.revoke, part).status == .ok)
+            let inside = fixture.freeSlot()
+            fixture.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(inside))
+            K.enter(fixture.core(index))
+            #expect(fixture.operate(.revoke, part).status == .again, "core \(index)")
+            K.leave(fixture.core(index))
+            #expect(fixture.operate(.revoke, part).status == .ok)
         }
     }
 
     /// Core 1 was inside, with the notification in its hands, and posts it to core 2 before it leaves.
     @Test(arguments: [1, 2])
     func whatWasPostedMeanwhileIsWaitedFor(rounds: Int) {
-        let object = bench.object(notification, as: KernelCore.Notification.self)
-        let sinks = (0..<rounds * K.inboxBatch - 1).map { _ in bench.create(.notification) }
-        K.enter(bench.core(1))
+        let object = fixture.object(notification, as: KernelCore.Notification.self)
+        let sinks = (0..<rounds * K.inboxBatch - 1).map { _ in fixture.create(.notification) }
+        K.enter(fixture.core(1))
         #expect(revoke() == .again)
-        bench.model.cores[1].run {
+        fixture.model.cores[1].run {
             for sink in sinks {
-                K.post(bench.core(1), bench.object(sink, as: KernelCore.Notification.self), to: CoreID(2))
+                K.post(fixture.core(1), fixture.object(sink, as: KernelCore.Notification.self), to: CoreID(2))
             }
-            K.post(bench.core(1), object, to: CoreID(2))
+            K.post(fixture.core(1), object, to: CoreID(2))
         }
-        K.leave(bench.core(1))
+        K.leave(fixture.core(1))
         #expect(revoke() == .again && !isReused)
-        let core = bench.model.cores[2]
+        let core = fixture.model.cores[2]
         for round in 1...rounds {
             #expect(revoke() == .again && !isReused)
-            bench.enter(2) { _ in _ = core.takeInterrupt() }
+            fixture.enter(2) { _ in _ = core.takeInterrupt() }
             #expect((core.kernelCore.pointee.unread == 0) == (round == rounds))
         }
         #expect(revoke() == .ok && isReused)
@@ -130,32 +130,32 @@ import Testing
 
     /// A core that posts without end does not hold the revoker up, because lists that were taken out later count.
     @Test func anInboxThatIsNeverEmptyIsNoHindrance() {
-        let sinks = (0..<2).map { _ in bench.object(bench.create(.notification), as: KernelCore.Notification.self) }
-        func post(_ index: Int) { bench.model.cores[1].run { K.post(bench.core(1), sinks[index], to: CoreID(2)) } }
+        let sinks = (0..<2).map { _ in fixture.object(fixture.create(.notification), as: KernelCore.Notification.self) }
+        func post(_ index: Int) { fixture.model.cores[1].run { K.post(fixture.core(1), sinks[index], to: CoreID(2)) } }
         post(0)
         #expect(revoke() == .again)
         var status = Status.again as Status?
         for round in 1...3 {
-            bench.enter(2) { _ in _ = bench.model.cores[2].takeInterrupt() }
+            fixture.enter(2) { _ in _ = fixture.model.cores[2].takeInterrupt() }
             post(round & 1)
             status = revoke()
             if status == .ok { break }
         }
-        #expect(status == .ok && bench.core(2).pointee.inbox.load() != 0)
+        #expect(status == .ok && fixture.core(2).pointee.inbox.load() != 0)
     }
 
     /// The revoker's own core, too.
     @Test func itsOwnInboxCounts() {
-        let sink = bench.object(bench.create(.notification), as: KernelCore.Notification.self)
-        bench.model.cores[1].run { K.post(bench.core(1), sink, to: CoreID(0)) }
+        let sink = fixture.object(fixture.create(.notification), as: KernelCore.Notification.self)
+        fixture.model.cores[1].run { K.post(fixture.core(1), sink, to: CoreID(0)) }
         #expect(revoke() == .again && !isReused)
-        bench.settle(0)
+        fixture.settle(0)
         #expect(revoke() == .ok)
     }
 
     /// Entries are counted, and each has a number of its own while it lasts.
     @Test func entriesAreNumbered() {
-        let core = bench.core(3)
+        let core = fixture.core(3)
         let count = core.pointee.entries
         K.enter(core)
         #expect(core.pointee.inside.load() == count + 1 && core.pointee.entries == count + 1)
@@ -165,7 +165,7 @@ import Testing
 
     /// The entry code in assembly writes both words.
     @Test func theEntryCodeFindsItsWords() {
-        let core = bench.core(3)
+        let core = fixture.core(3)
         K.enter(core)
         // Behind the word that is there on the host only.
         let words = UnsafePointer<UInt64>(bitPattern: UInt(core.address.value))! + 1

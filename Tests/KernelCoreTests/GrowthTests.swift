@@ -1,5 +1,5 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
@@ -7,21 +7,21 @@ import Testing
 /// Each operation that makes a capability or a binding refuses to make it below one that is being revoked. Otherwise
 /// revoking need not end, and an object could be bound to something that is about to go.
 @Suite struct GrowthTests {
-    private let bench = Bench()
+    private let fixture = Fixture()
     private let thread: Tenant
     private let notification: UInt32
 
     init() {
-        bench.checksInvariants = false
-        thread = bench.makeThread(priority: 5, starts: false)
-        notification = bench.create(.notification)
+        fixture.checksInvariants = false
+        thread = fixture.makeThread(priority: 5, starts: false)
+        notification = fixture.create(.notification)
     }
 
     /// While a revocation of `node` is under way the operation is refused; when it is over it can be done.
     private func expectRefusal(
         below node: UInt32, sourceLocation: SourceLocation = #_sourceLocation, _ operation: () -> Answer
     ) {
-        let slot = bench.slot(node)
+        let slot = fixture.slot(node)
         slot.mark(Revocation.inProgress)
         #expect(operation().status == .badState, sourceLocation: sourceLocation)
         slot.pointee.extra = slot.pointee.extra & ~Revocation.inProgress
@@ -32,17 +32,17 @@ import Testing
     @Test func aSink() {
         for node in [notification, thread.slot] {
             expectRefusal(below: node) {
-                bench.operate(
+                fixture.operate(
                     .notificationBind, notification, form: NotificationBind.thread.rawValue, UInt64(thread.slot))
             }
         }
     }
 
     @Test func thePartsOfAContext() {
-        let portal = bench.makePortal(to: thread), table = bench.create(.capabilityTable, 16)
+        let portal = fixture.makePortal(to: thread), table = fixture.create(.capabilityTable, 16)
         for node in [InitialSlot.space, table, portal, thread.scheduling] {
             expectRefusal(below: node) {
-                bench.operate(
+                fixture.operate(
                     .contextControl, thread.slot, form: ContextControl.configure.rawValue, UInt64(InitialSlot.space),
                     UInt64(table), UInt64(portal), UInt64(thread.scheduling), 0)
             }
@@ -50,71 +50,71 @@ import Testing
     }
 
     @Test func whatAContextIsGivenLater() {
-        let extent = bench.create(.extent, Page.size, alignment: Page.size)
+        let extent = fixture.create(.extent, Page.size, alignment: Page.size)
         expectRefusal(below: extent) {
-            bench.operate(
+            fixture.operate(
                 .contextControl, thread.slot, form: ContextControl.setMessagePage.rawValue, UInt64(extent), 0)
         }
         expectRefusal(below: notification) {
-            bench.operate(
+            fixture.operate(
                 .contextControl, thread.slot, form: ContextControl.bindStopped.rawValue, UInt64(notification), 1)
         }
         expectRefusal(below: notification) {
-            bench.operate(
+            fixture.operate(
                 .scheduleControl, thread.scheduling, form: ScheduleControl.bindOverrun.rawValue, UInt64(notification),
                 1)
         }
     }
 
     @Test func interruptsAndDoorbells() {
-        let interrupt = bench.freeSlot()
-        expectRefusal(below: bench.region) {
-            bench.operate(
+        let interrupt = fixture.freeSlot()
+        expectRefusal(below: fixture.region) {
+            fixture.operate(
                 .system, InitialSlot.system, form: SystemForm.createInterrupt.rawValue, 40, UInt64(interrupt),
-                UInt64(bench.region))
+                UInt64(fixture.region))
         }
         expectRefusal(below: notification) {
-            bench.operate(
+            fixture.operate(
                 .interruptControl, interrupt, form: InterruptControl.bind.rawValue, UInt64(notification), 1)
         }
-        let space = bench.create(.addressSpace, 8)
-        expectRefusal(below: notification) { bench.operate(.doorbell, space, 0x1000, UInt64(notification), 1) }
+        let space = fixture.create(.addressSpace, 8)
+        expectRefusal(below: notification) { fixture.operate(.doorbell, space, 0x1000, UInt64(notification), 1) }
     }
 
     /// A portal's thread; the source of a derived capability.
     @Test func portalsAndDerivedCapabilities() {
-        let portal = bench.freeSlot(), child = bench.freeSlot()
+        let portal = fixture.freeSlot(), child = fixture.freeSlot()
         expectRefusal(below: thread.slot) {
-            bench.operate(
-                .create, bench.region, form: UInt32(ObjectKind.portal.rawValue), UInt64(thread.slot), UInt64(portal))
+            fixture.operate(
+                .create, fixture.region, form: UInt32(ObjectKind.portal.rawValue), UInt64(thread.slot), UInt64(portal))
         }
         expectRefusal(below: notification) {
-            bench.operate(.derive, notification, UInt64(InitialSlot.table), UInt64(child), 15)
+            fixture.operate(.derive, notification, UInt64(InitialSlot.table), UInt64(child), 15)
         }
     }
 
     /// Also below an object whose region, or the region around that, is being taken back.
     @Test(arguments: [false, true]) func objectsOfARegionThatIsTakenBack(usesFastPath: Bool) {
-        bench.usesFastPath = usesFastPath
-        let outer = bench.create(.region, 1 << 17), inner = bench.freeSlot(), extent = bench.freeSlot()
-        let space = bench.create(.addressSpace, 4), slot = bench.freeSlot()
-        bench.succeed(.create, outer, form: UInt32(ObjectKind.region.rawValue), 1 << 16, UInt64(inner))
-        bench.succeed(
+        fixture.usesFastPath = usesFastPath
+        let outer = fixture.create(.region, 1 << 17), inner = fixture.freeSlot(), extent = fixture.freeSlot()
+        let space = fixture.create(.addressSpace, 4), slot = fixture.freeSlot()
+        fixture.succeed(.create, outer, form: UInt32(ObjectKind.region.rawValue), 1 << 16, UInt64(inner))
+        fixture.succeed(
             .create, inner, form: UInt32(ObjectKind.extent.rawValue), 8 * Page.size, UInt64(extent), Page.size)
-        let part = bench.derive(extent)
+        let part = fixture.derive(extent)
         // The tables exist from now on, so that the fast path takes what is allowed.
-        bench.succeed(.map, space, UInt64(extent), 0, 0, Page.size, 3, UInt64(bench.freeSlot()))
+        fixture.succeed(.map, space, UInt64(extent), 0, 0, Page.size, 3, UInt64(fixture.freeSlot()))
         for node in [extent, inner, outer] {
             for source in [extent, part] {
                 expectRefusal(below: node) {
-                    bench.operate(.map, space, UInt64(source), Page.size, 0, Page.size, 3, UInt64(slot))
+                    fixture.operate(.map, space, UInt64(source), Page.size, 0, Page.size, 3, UInt64(slot))
                 }
-                #expect(bench.hasUsedFastPath == usesFastPath)
-                bench.delete(slot)
+                #expect(fixture.hasUsedFastPath == usesFastPath)
+                fixture.delete(slot)
                 expectRefusal(below: node) {
-                    bench.operate(.derive, source, UInt64(InitialSlot.table), UInt64(slot), 15)
+                    fixture.operate(.derive, source, UInt64(InitialSlot.table), UInt64(slot), 15)
                 }
-                bench.delete(slot)
+                fixture.delete(slot)
             }
         }
     }
@@ -122,42 +122,43 @@ import Testing
 
 /// The same, by revocations that are under way.
 @Suite struct GrowthMeanwhileTests {
-    private let bench = Bench(cores: 2)
+    private let fixture = Fixture(cores: 2)
 
     /// The objects of a region are gone already, but a core may still use one: nothing is made of the region until
     /// then.
     @Test(arguments: [false, true]) func ofARegionThatWaitsForACore(isDeleted: Bool) {
         let form = isDeleted ? RevokeForm.delete : .descendants
-        let part = bench.create(.region, 1 << 16), slot = bench.freeSlot()
+        let part = fixture.create(.region, 1 << 16), slot = fixture.freeSlot()
         let create = UInt32(ObjectKind.notification.rawValue)
-        bench.succeed(.create, part, form: create, 0, UInt64(slot))
-        bench.delete(slot)
-        K.enter(bench.core(1))
-        #expect(bench.operate(.revoke, part, form: form.rawValue).status == .again)
-        #expect(bench.operate(.create, part, form: create, 0, UInt64(slot)).status == .badState)
-        #expect(bench.operate(.derive, part, UInt64(InitialSlot.table), UInt64(slot), 15).status == .badState)
-        K.leave(bench.core(1))
-        #expect(bench.revoke(part, form) == .ok && bench.isEmpty(part) == isDeleted)
-        if !isDeleted { bench.succeed(.create, part, form: create, 0, UInt64(slot)) }
+        fixture.succeed(.create, part, form: create, 0, UInt64(slot))
+        fixture.delete(slot)
+        K.enter(fixture.core(1))
+        #expect(fixture.operate(.revoke, part, form: form.rawValue).status == .again)
+        #expect(fixture.operate(.create, part, form: create, 0, UInt64(slot)).status == .badState)
+        #expect(fixture.operate(.derive, part, UInt64(InitialSlot.table), UInt64(slot), 15).status == .badState)
+        K.leave(fixture.core(1))
+        #expect(fixture.revoke(part, form) == .ok && fixture.isEmpty(part) == isDeleted)
+        if !isDeleted { fixture.succeed(.create, part, form: create, 0, UInt64(slot)) }
     }
 
     /// An object that has no descendants waits for its own core, or for its next piece.
     @Test func ofACapabilityThatIsBeingDeleted() {
-        let thread = bench.makeThread(core: 1), extent = bench.create(.extent, 16 * Page.size, alignment: Page.size)
-        let space = bench.create(.addressSpace, 4), mapping = bench.freeSlot(), slot = bench.freeSlot()
-        bench.succeed(.map, space, UInt64(extent), 0, 0, 16 * Page.size, 3, UInt64(mapping))
+        let thread = fixture.makeThread(core: 1), extent = fixture.create(.extent, 16 * Page.size, alignment: Page.size)
+        let space = fixture.create(.addressSpace, 4), mapping = fixture.freeSlot(), slot = fixture.freeSlot()
+        fixture.succeed(.map, space, UInt64(extent), 0, 0, 16 * Page.size, 3, UInt64(mapping))
         for node in [thread.slot, mapping] {
-            #expect(bench.operate(.revoke, node, form: RevokeForm.delete.rawValue).status == .again)
-            let extra = bench.slot(node).pointee.extra
+            #expect(fixture.operate(.revoke, node, form: RevokeForm.delete.rawValue).status == .again)
+            let extra = fixture.slot(node).pointee.extra
             #expect(extra & Revocation.inProgress != 0 && extra & Revocation.deleting != 0)
         }
-        #expect(bench.operate(.derive, thread.slot, UInt64(InitialSlot.table), UInt64(slot), 15).status == .badState)
+        #expect(fixture.operate(.derive, thread.slot, UInt64(InitialSlot.table), UInt64(slot), 15).status == .badState)
         let portal = UInt32(ObjectKind.portal.rawValue)
         #expect(
-            bench.operate(.create, bench.region, form: portal, UInt64(thread.slot), UInt64(slot)).status == .badState)
-        for node in [thread.slot, mapping] { #expect(bench.revoke(node, .delete) == .ok && bench.isEmpty(node)) }
+            fixture.operate(.create, fixture.region, form: portal, UInt64(thread.slot), UInt64(slot)).status
+                == .badState)
+        for node in [thread.slot, mapping] { #expect(fixture.revoke(node, .delete) == .ok && fixture.isEmpty(node)) }
         // The slot of what is gone says nothing of the capability that it holds next.
-        bench.succeed(.derive, bench.region, UInt64(InitialSlot.table), UInt64(thread.slot), 15)
-        bench.succeed(.derive, thread.slot, UInt64(InitialSlot.table), UInt64(slot), 15)
+        fixture.succeed(.derive, fixture.region, UInt64(InitialSlot.table), UInt64(thread.slot), 15)
+        fixture.succeed(.derive, thread.slot, UInt64(InitialSlot.table), UInt64(slot), 15)
     }
 }

@@ -1,12 +1,12 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// A server, asleep in `replyWait`, with clients of some priorities, and a tenant that spins. Root sleeps.
 struct Served {
-    let bench: Bench
+    let fixture: Fixture
     let server: Tenant
     let clients: [Tenant]
     let spinner: Tenant
@@ -14,36 +14,36 @@ struct Served {
 
     /// - Parameter budget: of each client, in ticks of each 1000; 0: without limit.
     init(server priority: UInt64 = 20, clients priorities: [UInt64], spinner spinning: UInt64, budget: UInt64 = 0) {
-        let bench = Bench()
-        self.bench = bench
-        server = bench.makeThread(priority: priority, notified: true)
-        portal = bench.makePortal(to: server)
-        bench.sleepRoot()
-        bench.wait(server)
-        bench.raiseRoot()
-        spinner = bench.makeThread(priority: spinning, starts: false)
-        clients = priorities.map { bench.makeClient(priority: $0, budget: budget) }
-        bench.sleepRoot()
+        let fixture = Fixture()
+        self.fixture = fixture
+        server = fixture.makeThread(priority: priority, notified: true)
+        portal = fixture.makePortal(to: server)
+        fixture.sleepRoot()
+        fixture.wait(server)
+        fixture.raiseRoot()
+        spinner = fixture.makeThread(priority: spinning, starts: false)
+        clients = priorities.map { fixture.makeClient(priority: $0, budget: budget) }
+        fixture.sleepRoot()
     }
 
     /// Root, more urgent than all others, starts a tenant; then the most urgent one runs.
     func start(_ tenant: Tenant) {
-        bench.raiseRoot()
-        bench.start(tenant)
-        bench.sleepRoot()
+        fixture.raiseRoot()
+        fixture.start(tenant)
+        fixture.sleepRoot()
     }
 
     func time(of tenant: Tenant) -> Ref<SchedulingContext> { tenant.context.pointee.home! }
     /// The whole time that was used, up to now.
     func used(by tenant: Tenant) -> UInt64 {
         let time = time(of: tenant)
-        let isRunning = bench.core(0).pointee.scheduling == time
-        return time.pointee.used.value + (isRunning ? bench.model.now.value - time.pointee.since.value : 0)
+        let isRunning = fixture.core(0).pointee.scheduling == time
+        return time.pointee.used.value + (isRunning ? fixture.model.now.value - time.pointee.since.value : 0)
     }
-    var running: Ref<SchedulingContext>? { bench.core(0).pointee.scheduling }
+    var running: Ref<SchedulingContext>? { fixture.core(0).pointee.scheduling }
 }
 
-extension Bench {
+extension Fixture {
     /// A thread with a notification, an abort mask of 2, and perhaps a budget for each 1000 ticks.
     func makeClient(priority: UInt64, budget: UInt64 = 0) -> Tenant {
         var client = makeThread(priority: priority, notified: true, starts: false)
@@ -63,107 +63,107 @@ extension Bench {
     /// A server is at work for 1 when 10 begins to spin. 25 calls it and must not wait for 10 to end.
     @Test func aCallerInTheQueueHelpsTheServer() {
         let board = Served(clients: [1, 25], spinner: 10)
-        let (bench, low, high) = (board.bench, board.clients[0], board.clients[1])
+        let (fixture, low, high) = (board.fixture, board.clients[0], board.clients[1])
         board.start(low)
-        bench.call(board.portal, by: low)
-        #expect(bench.current() == board.server.context)
+        fixture.call(board.portal, by: low)
+        #expect(fixture.current() == board.server.context)
         board.start(board.spinner)
-        #expect(bench.current() == board.spinner.context, "the server has the priority of its caller")
+        #expect(fixture.current() == board.spinner.context, "the server has the priority of its caller")
         board.start(high)
-        bench.call(board.portal, by: high)
-        #expect(bench.current() == board.server.context && board.running == board.time(of: high))
-        bench.replyAndWait(board.server)
-        #expect(board.server.context.pointee.caller == high.context && bench.current() == board.server.context)
+        fixture.call(board.portal, by: high)
+        #expect(fixture.current() == board.server.context && board.running == board.time(of: high))
+        fixture.replyAndWait(board.server)
+        #expect(board.server.context.pointee.caller == high.context && fixture.current() == board.server.context)
         #expect(low.state == .ready)
-        bench.replyAndWait(board.server)
-        #expect(bench.current() == high.context)
+        fixture.replyAndWait(board.server)
+        #expect(fixture.current() == high.context)
     }
 
     /// The same through a second server, which the first has called.
     @Test func helpFollowsTheChain() {
         let board = Served(clients: [1, 25], spinner: 10)
-        let bench = board.bench
-        bench.raiseRoot()
-        let inner = bench.makeThread(priority: 22)
-        let toInner = bench.makePortal(to: inner)
-        bench.sleepRoot()
-        bench.wait(inner)
+        let fixture = board.fixture
+        fixture.raiseRoot()
+        let inner = fixture.makeThread(priority: 22)
+        let toInner = fixture.makePortal(to: inner)
+        fixture.sleepRoot()
+        fixture.wait(inner)
         board.start(board.clients[0])
-        bench.call(board.portal, by: board.clients[0])
-        bench.call(toInner, by: board.server)
+        fixture.call(board.portal, by: board.clients[0])
+        fixture.call(toInner, by: board.server)
         board.start(board.spinner)
         board.start(board.clients[1])
-        bench.call(board.portal, by: board.clients[1])
-        #expect(bench.current() == inner.context && board.running == board.time(of: board.clients[1]))
+        fixture.call(board.portal, by: board.clients[1])
+        #expect(fixture.current() == inner.context && board.running == board.time(of: board.clients[1]))
     }
 
     /// A server has the sum of its callers' time: one whose budget is used up leaves it to the others.
     @Test func theTimeOfCallersAddsUp() {
         let board = Served(clients: [11, 12, 13], spinner: 10, budget: 100)
-        let bench = board.bench
+        let fixture = board.fixture
         for client in board.clients {
-            bench.raiseRoot()
-            bench.start(client)
-            bench.sleepRoot()
-            bench.call(board.portal, by: client)
+            fixture.raiseRoot()
+            fixture.start(client)
+            fixture.sleepRoot()
+            fixture.call(board.portal, by: client)
         }
         board.start(board.spinner)
         let before = board.clients.map { board.used(by: $0) }.reduce(0, +)
         var served: UInt64 = 0
-        while bench.current() == board.server.context, served < 1000 {
-            bench.advance(10)
+        while fixture.current() == board.server.context, served < 1000 {
+            fixture.advance(10)
             served += 10
         }
-        #expect(before + served == 300 && bench.current() == board.spinner.context)
+        #expect(before + served == 300 && fixture.current() == board.spinner.context)
         #expect(board.used(by: board.server) <= 1)
     }
 
     /// Somebody else's exhausted budget does not keep a caller waiting.
     @Test func aBudgetThatIsUsedUpStopsNobodyElse() {
         let board = Served(clients: [15, 12], spinner: 10, budget: 100)
-        let (bench, first, second) = (board.bench, board.clients[0], board.clients[1])
+        let (fixture, first, second) = (board.fixture, board.clients[0], board.clients[1])
         board.start(first)
-        bench.advance(99)
-        bench.call(board.portal, by: first)
-        bench.advance(1)
-        #expect(first.state == .calling && bench.current() == nil, "the server has no time")
+        fixture.advance(99)
+        fixture.call(board.portal, by: first)
+        fixture.advance(1)
+        #expect(first.state == .calling && fixture.current() == nil, "the server has no time")
         board.start(second)
-        bench.call(board.portal, by: second)
-        #expect(bench.current() == board.server.context && board.running == board.time(of: second))
-        bench.replyAndWait(board.server)
-        #expect(board.server.context.pointee.caller == second.context && bench.current() == board.server.context)
+        fixture.call(board.portal, by: second)
+        #expect(fixture.current() == board.server.context && board.running == board.time(of: second))
+        fixture.replyAndWait(board.server)
+        #expect(board.server.context.pointee.caller == second.context && fixture.current() == board.server.context)
     }
 
     /// Its own notification brings a serving thread its own time and priority, until it waits again.
     @Test(arguments: [true, false])
     func bitsBringOwnTime(fast: Bool) {
         let board = Served(server: 20, clients: [1], spinner: 10)
-        let bench = board.bench
-        bench.usesFastPath = fast
+        let fixture = board.fixture
+        fixture.usesFastPath = fast
         board.start(board.clients[0])
-        bench.call(board.portal, by: board.clients[0])
+        fixture.call(board.portal, by: board.clients[0])
         board.start(board.spinner)
-        #expect(bench.current() == board.spinner.context)
-        bench.succeed(.signal, board.server.notification, 4, by: board.spinner.context)
-        #expect(bench.current() == board.server.context && board.running == board.time(of: board.server))
-        let heard = bench.replyAndWait(board.server)
-        #expect(heard.status == .notified && heard.tag == 4 && bench.current() == board.server.context)
-        bench.wait(board.server)
-        #expect(bench.current() == board.spinner.context)
+        #expect(fixture.current() == board.spinner.context)
+        fixture.succeed(.signal, board.server.notification, 4, by: board.spinner.context)
+        #expect(fixture.current() == board.server.context && board.running == board.time(of: board.server))
+        let heard = fixture.replyAndWait(board.server)
+        #expect(heard.status == .notified && heard.tag == 4 && fixture.current() == board.server.context)
+        fixture.wait(board.server)
+        #expect(fixture.current() == board.spinner.context)
         #expect(board.clients[0].state == .ready, "answered, and less urgent")
     }
 
     /// Bits that were fetched meanwhile leave nothing behind: the next answer is a plain one.
     @Test func polledBits() {
         let board = Served(clients: [1], spinner: 10)
-        let bench = board.bench
+        let fixture = board.fixture
         board.start(board.clients[0])
-        bench.call(board.portal, by: board.clients[0])
-        bench.raise(board.server.notification, 4)
+        fixture.call(board.portal, by: board.clients[0])
+        fixture.raise(board.server.notification, 4)
         #expect(board.running == board.time(of: board.server))
-        #expect(bench.operate(.poll, board.server.notification, by: board.server.context).tag == 4)
-        bench.replyAndWait(board.server)
-        #expect(bench.current() == board.clients[0].context && board.running == board.time(of: board.clients[0]))
+        #expect(fixture.operate(.poll, board.server.notification, by: board.server.context).tag == 4)
+        fixture.replyAndWait(board.server)
+        #expect(fixture.current() == board.clients[0].context && board.running == board.time(of: board.clients[0]))
         #expect(board.server.state == .waiting && !board.server.context.pointee.usesOwnTime)
     }
 
@@ -171,78 +171,78 @@ extension Bench {
     @Test(arguments: [true, false])
     func noBitsAreNoNews(fast: Bool) {
         let board = Served(clients: [1], spinner: 10)
-        board.bench.usesFastPath = fast
+        board.fixture.usesFastPath = fast
         board.start(board.spinner)
-        board.bench.succeed(.signal, board.server.notification, 0, by: board.spinner.context)
-        #expect(board.bench.current() == board.spinner.context && board.server.state == .waiting)
-        board.bench.succeed(.signal, board.server.notification, 1, by: board.spinner.context)
-        #expect(board.bench.current() == board.server.context)
+        board.fixture.succeed(.signal, board.server.notification, 0, by: board.spinner.context)
+        #expect(board.fixture.current() == board.spinner.context && board.server.state == .waiting)
+        board.fixture.succeed(.signal, board.server.notification, 1, by: board.spinner.context)
+        #expect(board.fixture.current() == board.server.context)
     }
 
     /// The same with a pager: a fault of 1 is being served when 10 begins to spin, and 25 faults.
     @Test func aFaultInTheQueueHelpsThePager() {
         let board = Served(clients: [1, 25], spinner: 10)
-        let bench = board.bench
-        bench.raiseRoot()
-        for client in board.clients { bench.configure(client, portal: board.portal) }
-        bench.sleepRoot()
+        let fixture = board.fixture
+        fixture.raiseRoot()
+        for client in board.clients { fixture.configure(client, portal: board.portal) }
+        fixture.sleepRoot()
         board.start(board.clients[0])
-        bench.enter { K.exit($0, board.clients[0].context, Message(1)) }
-        #expect(bench.current() == board.server.context)
+        fixture.enter { K.exit($0, board.clients[0].context, Message(1)) }
+        #expect(fixture.current() == board.server.context)
         board.start(board.spinner)
-        #expect(bench.current() == board.spinner.context)
+        #expect(fixture.current() == board.spinner.context)
         board.start(board.clients[1])
-        bench.enter { K.exit($0, board.clients[1].context, Message(2)) }
-        #expect(bench.current() == board.server.context && board.running == board.time(of: board.clients[1]))
-        bench.replyAndWait(board.server)
-        #expect(bench.answer(board.server.context).words[0] == 2)
-        bench.replyAndWait(board.server)
-        #expect(bench.current() == board.clients[1].context)
+        fixture.enter { K.exit($0, board.clients[1].context, Message(2)) }
+        #expect(fixture.current() == board.server.context && board.running == board.time(of: board.clients[1]))
+        fixture.replyAndWait(board.server)
+        #expect(fixture.answer(board.server.context).words[0] == 2)
+        fixture.replyAndWait(board.server)
+        #expect(fixture.current() == board.clients[1].context)
     }
 
     /// A caller whose slice ended while it was served goes behind its equals, also after an answer on the general path.
     @Test func anAnswerRenewsNoSlice() {
         let board = Served(clients: [10], spinner: 10)
-        let (bench, client) = (board.bench, board.clients[0])
+        let (fixture, client) = (board.fixture, board.clients[0])
         board.start(client)
-        bench.call(board.portal, by: client)
+        fixture.call(board.portal, by: client)
         board.start(board.spinner)
-        #expect(bench.current() == board.server.context)
-        bench.model.advance(by: 1000)  // the timer's interrupt has not been taken
-        bench.succeed(.replyWait, form: ReplyForm.reply, by: board.server.context)
-        bench.wait(board.server)
-        bench.settleAll()
-        #expect(bench.current() == board.spinner.context)
+        #expect(fixture.current() == board.server.context)
+        fixture.model.advance(by: 1000)  // the timer's interrupt has not been taken
+        fixture.succeed(.replyWait, form: ReplyForm.reply, by: board.server.context)
+        fixture.wait(board.server)
+        fixture.settleAll()
+        #expect(fixture.current() == board.spinner.context)
     }
 
     // MARK: The chain's length
 
     @Test func aChainHasEightLinks() {
-        let bench = Bench()
+        let fixture = Fixture()
         // Nobody waits for calls: each queues at the next.
-        let threads = (0..<10).map { bench.makeThread(priority: 20 - UInt64($0)) }
-        let portals = threads.map { bench.makePortal(to: $0) }
-        let late = bench.makeThread(priority: 21, starts: false)
-        bench.sleepRoot()
-        for index in 0..<8 { bench.call(portals[index + 1], by: threads[index]) }
+        let threads = (0..<10).map { fixture.makeThread(priority: 20 - UInt64($0)) }
+        let portals = threads.map { fixture.makePortal(to: $0) }
+        let late = fixture.makeThread(priority: 21, starts: false)
+        fixture.sleepRoot()
+        for index in 0..<8 { fixture.call(portals[index + 1], by: threads[index]) }
         // Eight links lead from the first to the ninth; a ninth link leads from one before the first.
-        #expect(bench.current() == threads[8].context)
-        #expect(bench.core(0).pointee.scheduling == threads[0].context.pointee.home)
-        bench.raiseRoot()
-        bench.start(late)
-        bench.sleepRoot()
-        #expect(bench.operate(.call, portals[0], by: late.context).status == .tooDeep)
+        #expect(fixture.current() == threads[8].context)
+        #expect(fixture.core(0).pointee.scheduling == threads[0].context.pointee.home)
+        fixture.raiseRoot()
+        fixture.start(late)
+        fixture.sleepRoot()
+        #expect(fixture.operate(.call, portals[0], by: late.context).status == .tooDeep)
         // The chain grows at its end: the first is too far away to help, and comes back when it is nearer.
-        bench.stop(late, by: late.context)
-        bench.call(portals[9], by: threads[8])
-        #expect(bench.current() == threads[9].context)
-        #expect(bench.core(0).pointee.scheduling == threads[1].context.pointee.home)
-        bench.wait(threads[9])
-        bench.replyAndWait(threads[9])
+        fixture.stop(late, by: late.context)
+        fixture.call(portals[9], by: threads[8])
+        #expect(fixture.current() == threads[9].context)
+        #expect(fixture.core(0).pointee.scheduling == threads[1].context.pointee.home)
+        fixture.wait(threads[9])
+        fixture.replyAndWait(threads[9])
         for index in (1..<9).reversed() {
-            #expect(bench.current() == threads[index].context)
-            bench.wait(threads[index])
-            bench.replyAndWait(threads[index])
+            #expect(fixture.current() == threads[index].context)
+            fixture.wait(threads[index])
+            fixture.replyAndWait(threads[index])
         }
         #expect(threads[0].state == .ready)
     }
@@ -252,53 +252,53 @@ extension Bench {
     /// Callers that queue at a server which has not started use no time; it serves all of them once it has.
     @Test(arguments: [1, 9, 40])
     func aServerThatStartsLater(count: Int) {
-        let bench = Bench()
-        let server = bench.makeThread(priority: 5, starts: false)
-        let portal = bench.makePortal(to: server)
-        let clients = (0..<count).map { _ in bench.makeThread(priority: 10) }
-        bench.sleepRoot()
-        for client in clients { bench.call(portal, by: client) }
-        bench.settleAll()
-        #expect(bench.current() == nil && bench.core(0).pointee.runQueue.occupied == 0)
-        bench.raiseRoot()
-        bench.start(server)
-        bench.sleepRoot()
-        #expect(bench.current() == server.context)
-        bench.wait(server)
+        let fixture = Fixture()
+        let server = fixture.makeThread(priority: 5, starts: false)
+        let portal = fixture.makePortal(to: server)
+        let clients = (0..<count).map { _ in fixture.makeThread(priority: 10) }
+        fixture.sleepRoot()
+        for client in clients { fixture.call(portal, by: client) }
+        fixture.settleAll()
+        #expect(fixture.current() == nil && fixture.core(0).pointee.runQueue.occupied == 0)
+        fixture.raiseRoot()
+        fixture.start(server)
+        fixture.sleepRoot()
+        #expect(fixture.current() == server.context)
+        fixture.wait(server)
         for client in clients {
-            #expect(bench.current() == server.context && server.context.pointee.caller == client.context)
-            bench.replyAndWait(server)
-            while bench.current() == client.context { bench.wait(client) }
+            #expect(fixture.current() == server.context && server.context.pointee.caller == client.context)
+            fixture.replyAndWait(server)
+            while fixture.current() == client.context { fixture.wait(client) }
         }
         #expect(server.state == .waiting)
     }
 
     /// One entry parks a bounded number, also when many callers lose their server at once; nobody else is kept waiting.
     @Test func aServerThatStopsWithManyCallers() {
-        let bench = Bench()
-        let server = bench.makeThread(priority: 5)
-        let portal = bench.makePortal(to: server)
-        let clients = (0..<40).map { _ in bench.makeThread(priority: 10) }
-        let other = bench.makeThread(priority: 3)
-        bench.sleepRoot()
+        let fixture = Fixture()
+        let server = fixture.makeThread(priority: 5)
+        let portal = fixture.makePortal(to: server)
+        let clients = (0..<40).map { _ in fixture.makeThread(priority: 10) }
+        let other = fixture.makeThread(priority: 3)
+        fixture.sleepRoot()
         for client in clients {
-            bench.call(portal, by: client)
-            bench.advance(1000)
+            fixture.call(portal, by: client)
+            fixture.advance(1000)
         }
-        bench.raiseRoot()
-        bench.stop(server)
-        bench.checksInvariants = false  // an entry may leave the core idle, to be interrupted at once
-        bench.sleepRoot()
-        #expect(bench.current() == nil && bench.model.cores[0].pendingInterrupt != nil)
-        bench.checksInvariants = true
+        fixture.raiseRoot()
+        fixture.stop(server)
+        fixture.checksInvariants = false  // an entry may leave the core idle, to be interrupted at once
+        fixture.sleepRoot()
+        #expect(fixture.current() == nil && fixture.model.cores[0].pendingInterrupt != nil)
+        fixture.checksInvariants = true
         var entries = 0
-        while bench.current() == nil, bench.model.cores[0].pendingInterrupt != nil, entries < 10 {
-            bench.checksInvariants = false
-            bench.enter { _ in _ = bench.model.cores[0].takeInterrupt() }
+        while fixture.current() == nil, fixture.model.cores[0].pendingInterrupt != nil, entries < 10 {
+            fixture.checksInvariants = false
+            fixture.enter { _ in _ = fixture.model.cores[0].takeInterrupt() }
             entries += 1
         }
-        bench.checksInvariants = true
-        #expect(bench.current() == other.context && entries == 5)
-        bench.verify()
+        fixture.checksInvariants = true
+        #expect(fixture.current() == other.context && entries == 5)
+        fixture.verify()
     }
 }

@@ -1,5 +1,5 @@
 import ABI
-import MachineModel
+import HardwareModel
 import TestSupport
 import Testing
 
@@ -31,7 +31,7 @@ import Testing
 /// One board and its hostile components.
 struct HostileRun {
     private var generator: SeededGenerator
-    private let bench = Bench(cores: 2, memory: 32 << 20)
+    private let fixture = Fixture(cores: 2, memory: 32 << 20)
     private var tenants: [Tenant] = []
     private var words = HostileWords()
     private var log: [String] = []
@@ -41,39 +41,40 @@ struct HostileRun {
 
     init(seed: UInt64) {
         generator = SeededGenerator(seed: seed)
-        bench.checksInvariants = false
-        bench.usesFastPath = seed % 2 == 0
+        fixture.checksInvariants = false
+        fixture.usesFastPath = seed % 2 == 0
         for index in 0..<6 {
             tenants.append(
-                bench.makeThread(priority: 10 + UInt64(index % 3), core: index % 2, notified: index % 2 == 0))
+                fixture.makeThread(priority: 10 + UInt64(index % 3), core: index % 2, notified: index % 2 == 0))
         }
-        for tenant in tenants { words.slots[.portal, default: []].append(bench.makePortal(to: tenant)) }
-        words.slots[.portal]?.append(bench.create(.portal))
+        for tenant in tenants { words.slots[.portal, default: []].append(fixture.makePortal(to: tenant)) }
+        words.slots[.portal]?.append(fixture.create(.portal))
         for tenant in tenants.dropLast() { giveMessagePage(tenant) }
         for index in 0..<3 {
             tenants.append(
-                bench.makeVirtualCPU(
-                    priority: 8, core: index % 2, portal: index == 2 ? 0 : UInt32(bench.makePortal(to: tenants[index])),
+                fixture.makeVirtualCPU(
+                    priority: 8, core: index % 2,
+                    portal: index == 2 ? 0 : UInt32(fixture.makePortal(to: tenants[index])),
                     affinity: UInt64(index)))
         }
-        for _ in 0..<2 { words.slots[.extent, default: []].append(bench.create(.extent, 1 << 16, alignment: 4096)) }
-        words.slots[.schedulingContext] = [bench.create(.schedulingContext)]
-        words.slots[.thread, default: []].append(bench.create(.thread))
-        words.slots[.virtualCPU, default: []].append(bench.create(.virtualCPU))
+        for _ in 0..<2 { words.slots[.extent, default: []].append(fixture.create(.extent, 1 << 16, alignment: 4096)) }
+        words.slots[.schedulingContext] = [fixture.create(.schedulingContext)]
+        words.slots[.thread, default: []].append(fixture.create(.thread))
+        words.slots[.virtualCPU, default: []].append(fixture.create(.virtualCPU))
         for tenant in tenants { words.add(tenant) }
-        bench.sleepRoot()
+        fixture.sleepRoot()
     }
 
     /// A page, which the thread also sees, at the same address as all others see theirs.
     private mutating func giveMessagePage(_ tenant: Tenant) {
-        let page = bench.create(.extent, Page.size, alignment: Page.size)
-        bench.stop(tenant)
-        bench.succeed(
+        let page = fixture.create(.extent, Page.size, alignment: Page.size)
+        fixture.stop(tenant)
+        fixture.succeed(
             .contextControl, tenant.slot, form: ContextControl.setMessagePage.rawValue, UInt64(page), 0)
-        bench.succeed(
+        fixture.succeed(
             .map, InitialSlot.space, UInt64(page), UInt64(messagePages.count) << Page.shift, 0, Page.size, 3,
-            UInt64(bench.freeSlot()))
-        bench.start(tenant)
+            UInt64(fixture.freeSlot()))
+        fixture.start(tenant)
         messagePages.append(tenant.context.pointee.messagePage)
         words.slots[.extent, default: []].append(page)
     }
@@ -90,43 +91,43 @@ struct HostileRun {
     }
 
     private func broken() -> String? {
-        let broken = bench.model.takeFaults().map { "\($0)" } + Invariants(bench).broken()
+        let broken = fixture.model.takeFaults().map { "\($0)" } + Invariants(fixture).broken()
         return broken.isEmpty ? nil : "\(broken) after\n" + log.suffix(8).joined(separator: "\n")
     }
 
     /// Whatever they did: root gets all memory back, and nothing is left of them.
     mutating func takeEverythingBack() -> String? {
-        bench.enter { core in
-            guard self.bench.root.pointee.state != .ready else { return }
-            self.bench.root.pointee.state = .ready
-            K.useOwnTime(core, self.bench.root)
+        fixture.enter { core in
+            guard self.fixture.root.pointee.state != .ready else { return }
+            self.fixture.root.pointee.state = .ready
+            K.useOwnTime(core, self.fixture.root)
         }
-        let region = bench.object(bench.region, as: Region.self)
+        let region = fixture.object(fixture.region, as: Region.self)
         for _ in 0..<20_000 {
-            while bench.current() != bench.root { bench.advance(1000) }
-            let answer = bench.operate(.revoke, bench.region)
-            bench.settleAll()
+            while fixture.current() != fixture.root { fixture.advance(1000) }
+            let answer = fixture.operate(.revoke, fixture.region)
+            fixture.settleAll()
             if let broken = broken() { return "taking everything back: \(broken)" }
             if answer.status == .again { continue }
             guard answer.status == .ok else {
                 return "taking everything back answers \(String(describing: answer.status))"
             }
             guard region.pointee.next == region.pointee.start else { return "memory was not given back" }
-            let spaces = (0..<256).filter { bench.model.kernelBoard.pointee.spaces[$0] != nil }
-            return spaces.count == 1 && bench.current(1) == nil ? nil : "something survived"
+            let spaces = (0..<256).filter { fixture.model.kernelBoard.pointee.spaces[$0] != nil }
+            return spaces.count == 1 && fixture.current(1) == nil ? nil : "something survived"
         }
         return "taking everything back does not end"
     }
 
     private func isAlive(_ tenant: Tenant) -> Bool {
-        let slot = bench.slot(tenant.slot)
+        let slot = fixture.slot(tenant.slot)
         return !slot.pointee.isEmpty && slot.pointee.object == tenant.context.address
     }
 
     private mutating func step(_ index: Int) {
         if generator.chance(30) { scribble() }
-        if generator.chance(20) { bench.advance(UInt64(generator.below(3000))) }
-        guard let context = bench.current(index) else { return wakeSomebody(index) }
+        if generator.chance(20) { fixture.advance(UInt64(generator.below(3000))) }
+        guard let context = fixture.current(index) else { return wakeSomebody(index) }
         log.append(
             "core \(index), context \(tenants.firstIndex { $0.context == context } ?? -1), \(context.pointee.state)")
         if context.pointee.isVirtualCPU { return stepGuest(index, context) }
@@ -138,14 +139,14 @@ struct HostileRun {
         log.append("core \(index) idles")
         let here = tenants.filter { isAlive($0) && $0.context.pointee.core.index == index }
         guard let tenant = here.randomElement(using: &generator) else { return }
-        bench.enter(index) { core in
+        fixture.enter(index) { core in
             if tenant.context.pointee.isVirtualCPU { K.pend(core, tenant.context, 5) }
             if tenant.context.pointee.isConfigured { K.start(core, tenant.context) }
         }
         guard tenant.notification != 0, generator.chance(50),
-            bench.slot(tenant.notification).pointee.kind == .notification
+            fixture.slot(tenant.notification).pointee.kind == .notification
         else { return }
-        bench.raise(tenant.notification, 1, core: index)
+        fixture.raise(tenant.notification, 1, core: index)
     }
 
     /// Tenants write what they like into message pages, at any time.
@@ -164,16 +165,16 @@ struct HostileRun {
 
     private mutating func stepGuest(_ index: Int, _ context: Ref<ExecutionContext>) {
         switch generator.below(4) {
-        case 0: bench.enter(index) { K.waitForInterrupt($0, context) }
-        case 1: bench.enter(index) { K.exit($0, context, Message(1, 2, 3, 4, 5, 6)) }
+        case 0: fixture.enter(index) { K.waitForInterrupt($0, context) }
+        case 1: fixture.enter(index) { K.exit($0, context, Message(1, 2, 3, 4, 5, 6)) }
         case 2:
-            let interrupt = bench.model.cores[index].acknowledge()
-            if interrupt != 1023 { bench.model.cores[index].end(interrupt) }
-            bench.settle(index)
+            let interrupt = fixture.model.cores[index].acknowledge()
+            if interrupt != 1023 { fixture.model.cores[index].end(interrupt) }
+            fixture.settle(index)
         default:
             context.pointee.frame.x[1] = Selector(slot: UInt32(generator.below(100))).bits
             let operation = UInt64(generator.below(20))
-            bench.enter(index) { K.hypercall($0, context, operation: operation) }
+            fixture.enter(index) { K.hypercall($0, context, operation: operation) }
         }
     }
 
@@ -183,7 +184,7 @@ struct HostileRun {
         context.pointee.frame.x[1] = request.selector.bits
         for place in 2...7 { context.pointee.frame.x[place] = request.words[place - 2] }
         log.append("  \(request)")
-        bench.perform(index, context)
+        fixture.perform(index, context)
         let status = Status(rawValue: context.pointee.frame.x[0] & 0xFF)
         log.append("  \(status.map { "\($0)" } ?? "?"), \(context.pointee.state)")
         if status == .ok { succeeded.insert(request.operation) }

@@ -1,29 +1,29 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// The operations that a machine may ask of the kernel itself.
 @Suite struct HypercallTests {
-    private let bench = Bench()
+    private let fixture = Fixture()
     private let machine: Tenant
     private let notification: UInt32
 
     init() {
-        machine = bench.makeVirtualCPU()
-        notification = bench.create(.notification)
-        bench.sleepRoot()
+        machine = fixture.makeVirtualCPU()
+        notification = fixture.create(.notification)
+        fixture.sleepRoot()
     }
 
     /// Does it; returns `x0`. The other registers hold what they held, except `x1` of one that answers with bits.
     private func hypercall(_ operation: ABI.Operation, _ slot: UInt32, _ word: UInt64 = 0) -> Status? {
-        #expect(bench.current() == machine.context)
+        #expect(fixture.current() == machine.context)
         let frame = machine.context
         for index in 0..<31 { frame.pointee.frame.x[index] = 0x100 + UInt64(index) }
         frame.pointee.frame.x[1] = Selector(slot: slot).bits
         frame.pointee.frame.x[2] = word
-        bench.enter { K.hypercall($0, frame, operation: operation.rawValue) }
+        fixture.enter { K.hypercall($0, frame, operation: operation.rawValue) }
         let status = Status(rawValue: frame.pointee.frame.x[0])
         let isAnswer = operation == .poll && status == .ok
         #expect(isAnswer || frame.pointee.frame.x[1] == Selector(slot: slot).bits)
@@ -34,7 +34,7 @@ import Testing
 
     @Test func itRaisesAndTakesBits() {
         #expect(hypercall(.signal, notification, 5) == .ok)
-        let object = bench.object(notification, as: KernelCore.Notification.self)
+        let object = fixture.object(notification, as: KernelCore.Notification.self)
         #expect(object.pointee.bits.load() == 5)
         #expect(hypercall(.poll, notification) == .ok)
         #expect(object.pointee.bits.load() == 0 && machine.context.pointee.frame.x[1] == 5)

@@ -1,5 +1,5 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
@@ -8,34 +8,34 @@ import Testing
 @Suite struct InboxLimitTests {
     /// Stops that other cores ask for raise stopped-notifications through the core's own inbox: these count, too.
     @Test func newsOfStopsIsWithinTheLimit() {
-        let bench = Bench(cores: 4)
-        bench.model.kernelBoard.pointee.millisecond = Ticks(1000)
-        bench.checksInvariants = false
-        let supervisor = bench.makeThread(priority: 3, notified: true)
-        let threads = (0..<24).map { _ in bench.makeThread(priority: 5) }
+        let fixture = Fixture(cores: 4)
+        fixture.model.kernelBoard.pointee.millisecond = Ticks(1000)
+        fixture.checksInvariants = false
+        let supervisor = fixture.makeThread(priority: 3, notified: true)
+        let threads = (0..<24).map { _ in fixture.makeThread(priority: 5) }
         for thread in threads {
-            let told = bench.create(.notification)
-            bench.succeed(.notificationBind, told, form: NotificationBind.thread.rawValue, UInt64(supervisor.slot))
-            bench.succeed(.contextControl, thread.slot, form: ContextControl.bindStopped.rawValue, UInt64(told), 1)
+            let told = fixture.create(.notification)
+            fixture.succeed(.notificationBind, told, form: NotificationBind.thread.rawValue, UInt64(supervisor.slot))
+            fixture.succeed(.contextControl, thread.slot, form: ContextControl.bindStopped.rawValue, UInt64(told), 1)
         }
-        let attackers = (1..<4).map { bench.makeThread(priority: 10, core: $0) }
-        let victim = bench.makeThread(priority: 31)
-        bench.advance(2000)
-        #expect(bench.current() == victim.context)
+        let attackers = (1..<4).map { fixture.makeThread(priority: 10, core: $0) }
+        let victim = fixture.makeThread(priority: 31)
+        fixture.advance(2000)
+        #expect(fixture.current() == victim.context)
         var most = 0
         for _ in 0..<4 {
-            let before = bench.model.cores[0].interruptCount
+            let before = fixture.model.cores[0].interruptCount
             for step in 0..<1000 {
-                bench.model.advance(by: 1)
+                fixture.model.advance(by: 1)
                 for (index, attacker) in attackers.enumerated() {
-                    bench.settle(index + 1)
+                    fixture.settle(index + 1)
                     let form = step & 1 == 0 ? ContextControl.stop : .start
                     let thread = threads[index * 8 + step / 2 % 8]
-                    bench.operate(.contextControl, thread.slot, form: form.rawValue, by: attacker.context)
+                    fixture.operate(.contextControl, thread.slot, form: form.rawValue, by: attacker.context)
                 }
-                bench.settle()
+                fixture.settle()
             }
-            most = max(most, bench.model.cores[0].interruptCount - before)
+            most = max(most, fixture.model.cores[0].interruptCount - before)
         }
         #expect(most > 0 && most <= 2 * Int(K.interruptsPerMillisecond))
     }
@@ -43,30 +43,30 @@ import Testing
     /// News waits behind the other items of a busy core's inbox. Each interrupt works off one batch of them, and the
     /// number of interrupts in a millisecond is limited (docs/caveats.md).
     @Test func newsWaitsForWhatIsInTheInboxBeforeIt() {
-        let bench = Bench(cores: 4)
-        bench.model.kernelBoard.pointee.millisecond = Ticks(1000)
-        bench.checksInvariants = false
-        let crowd = (0..<200).map { _ in bench.makeThread(passive: true, starts: false) }
+        let fixture = Fixture(cores: 4)
+        fixture.model.kernelBoard.pointee.millisecond = Ticks(1000)
+        fixture.checksInvariants = false
+        let crowd = (0..<200).map { _ in fixture.makeThread(passive: true, starts: false) }
         let bells = crowd.map { thread in
-            let bell = bench.create(.notification)
-            bench.succeed(.notificationBind, bell, form: NotificationBind.thread.rawValue, UInt64(thread.slot))
+            let bell = fixture.create(.notification)
+            fixture.succeed(.notificationBind, bell, form: NotificationBind.thread.rawValue, UInt64(thread.slot))
             return bell
         }
-        let sender = bench.makeThread(priority: 10, core: 1)
-        let hearer = bench.makeThread(priority: 20, notified: true), spinner = bench.makeThread(priority: 10)
-        bench.sleepRoot()
-        bench.wait(hearer)
-        bench.advance(5000)
-        #expect(bench.current() == spinner.context)
+        let sender = fixture.makeThread(priority: 10, core: 1)
+        let hearer = fixture.makeThread(priority: 20, notified: true), spinner = fixture.makeThread(priority: 10)
+        fixture.sleepRoot()
+        fixture.wait(hearer)
+        fixture.advance(5000)
+        #expect(fixture.current() == spinner.context)
         for bell in bells[0..<4] {
-            bench.succeed(.signal, bell, 1, by: sender.context)
-            bench.settle()
+            fixture.succeed(.signal, bell, 1, by: sender.context)
+            fixture.settle()
         }
-        bench.succeed(.signal, hearer.notification, 1, by: sender.context)
-        for bell in bells[4...] { bench.succeed(.signal, bell, 1, by: sender.context) }
+        fixture.succeed(.signal, hearer.notification, 1, by: sender.context)
+        for bell in bells[4...] { fixture.succeed(.signal, bell, 1, by: sender.context) }
         var ticks: UInt64 = 0
-        while bench.current() != hearer.context, ticks < 100_000 {
-            bench.advance(10)
+        while fixture.current() != hearer.context, ticks < 100_000 {
+            fixture.advance(10)
             ticks += 10
         }
         let perMillisecond = Int(K.interruptsPerMillisecond) / 4 * K.inboxBatch
@@ -74,44 +74,44 @@ import Testing
     }
 
     /// Two cores, of which core 0 may not interrupt itself any more in this millisecond.
-    private func exhausted() -> (bench: Bench, post: (Int, Int) -> Void) {
-        let bench = Bench(cores: 2)
-        bench.checksInvariants = false
-        bench.model.kernelBoard.pointee.millisecond = Ticks(1000)
-        bench.core(0).pointee.shares[0] = InterruptShare(end: bench.model.now + Ticks(1000), left: 0)
+    private func exhausted() -> (fixture: Fixture, post: (Int, Int) -> Void) {
+        let fixture = Fixture(cores: 2)
+        fixture.checksInvariants = false
+        fixture.model.kernelBoard.pointee.millisecond = Ticks(1000)
+        fixture.core(0).pointee.shares[0] = InterruptShare(end: fixture.model.now + Ticks(1000), left: 0)
         func post(_ index: Int, _ count: Int) {
             let sinks = (0..<count).map { _ in
-                bench.object(bench.create(.notification), as: KernelCore.Notification.self)
+                fixture.object(fixture.create(.notification), as: KernelCore.Notification.self)
             }
-            bench.model.cores[index].run { for sink in sinks { K.post(bench.core(index), sink, to: CoreID(0)) } }
+            fixture.model.cores[index].run { for sink in sinks { K.post(fixture.core(index), sink, to: CoreID(0)) } }
         }
-        return (bench, post)
+        return (fixture, post)
     }
 
     /// An entry takes eight items. The interrupts for the rest count as this core's own.
     @Test func theRestOfALongInboxIsWithinTheLimit() {
         for (count, isLeft) in [(8, false), (9, true)] {
-            let (bench, post) = exhausted()
-            let core = bench.model.cores[0]
+            let (fixture, post) = exhausted()
+            let core = fixture.model.cores[0]
             post(1, count)
-            bench.enter { _ in _ = core.takeInterrupt() }
+            fixture.enter { _ in _ = core.takeInterrupt() }
             #expect((core.kernelCore.pointee.unread != 0) == isLeft && core.pendingInterrupt == nil)
-            bench.advance(999)
+            fixture.advance(999)
             #expect((core.kernelCore.pointee.unread != 0) == isLeft)
-            bench.advance(1)
+            fixture.advance(1)
             #expect(core.kernelCore.pointee.unread == 0)
         }
     }
 
     /// News that this core's own tenants cause comes at once, also after it has worked off what other cores sent.
     @Test func newsOfItsOwnTenantsNeedsNoShare() {
-        let (bench, post) = exhausted()
+        let (fixture, post) = exhausted()
         for _ in 0..<2 {
             post(0, 1)
-            #expect(bench.model.cores[0].pendingInterrupt != nil)
-            bench.settle()
+            #expect(fixture.model.cores[0].pendingInterrupt != nil)
+            fixture.settle()
             post(1, 1)
-            bench.settle()
+            fixture.settle()
         }
     }
 }

@@ -1,11 +1,11 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// A call, its reply, and its end before the reply: by a bit of the caller's abort mask, raised on other cores. The
-/// design is `Sources/KernelCore/Models/abort.pml`.
+/// design is `Kernel/Proofs/abort.pml`.
 @Suite struct InterleavingAbortTests {
     private let scenario = KernelScenario(cores: 3)
     /// X calls S, and S calls T; bit 1 is in the abort masks of X and S, bit 2 is not.
@@ -14,24 +14,24 @@ import Testing
     private let others: [Tenant]
 
     init() {
-        let bench = scenario.bench
-        t = bench.makeThread(priority: 20)
-        s = bench.makeThread(priority: 15, notified: true)
-        x = bench.makeThread(priority: 10, notified: true)
-        (toS, toT) = (bench.makePortal(to: s), bench.makePortal(to: t))
+        let fixture = scenario.fixture
+        t = fixture.makeThread(priority: 20)
+        s = fixture.makeThread(priority: 15, notified: true)
+        x = fixture.makeThread(priority: 10, notified: true)
+        (toS, toT) = (fixture.makePortal(to: s), fixture.makePortal(to: t))
         for tenant in [x, s] {
-            bench.succeed(.contextControl, tenant.slot, form: ContextControl.setAbortMask.rawValue, 1)
+            fixture.succeed(.contextControl, tenant.slot, form: ContextControl.setAbortMask.rawValue, 1)
         }
-        others = (1...2).map { bench.makeThread(priority: 10, core: $0) }
+        others = (1...2).map { fixture.makeThread(priority: 10, core: $0) }
         for (tenant, name) in [(x, "X"), (s, "S"), (t, "T")] { scenario.name(tenant.context, name) }
         for (tenant, name) in [(x, "X's bits"), (s, "S's bits")] { scenario.name(notification(tenant), name) }
-        bench.sleepRoot()
-        bench.wait(t)
-        bench.wait(s)
+        fixture.sleepRoot()
+        fixture.wait(t)
+        fixture.wait(s)
     }
 
     private func notification(_ tenant: Tenant) -> Ref<KernelCore.Notification> {
-        scenario.bench.object(tenant.notification, as: KernelCore.Notification.self)
+        scenario.fixture.object(tenant.notification, as: KernelCore.Notification.self)
     }
 
     private func raise(_ bits: UInt64, _ tenant: Tenant) -> KernelScenario.Step {
@@ -120,10 +120,10 @@ import Testing
     @Test func aCallerThatIsAbortedLeavesTheQueue() {
         // X may keep the core.
         scenario.mayEndEarly = true
-        let bench = scenario.bench
-        bench.raiseRoot()
-        let first = bench.makeThread(priority: 5)
-        bench.sleepRoot()
+        let fixture = scenario.fixture
+        fixture.raiseRoot()
+        let first = fixture.makeThread(priority: 5)
+        fixture.sleepRoot()
         scenario.program(first.context, call(toS))
         scenario.program(x.context, scenario.listening, call(toS))
         scenario.program(others[0].context, raise(2, x), raise(1, x))

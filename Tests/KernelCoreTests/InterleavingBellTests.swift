@@ -1,6 +1,6 @@
 import ABI
 import Interleaving
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
@@ -18,10 +18,12 @@ import Testing
     }
 
     init() {
-        let bench = scenario.bench
-        let time = bench.object(bench.create(.schedulingContext), as: SchedulingContext.self)
+        let fixture = scenario.fixture
+        let time = fixture.object(fixture.create(.schedulingContext), as: SchedulingContext.self)
         self.time = time
-        notifications = (0...1).map { _ in bench.object(bench.create(.notification), as: KernelCore.Notification.self) }
+        notifications = (0...1).map { _ in
+            fixture.object(fixture.create(.notification), as: KernelCore.Notification.self)
+        }
         scenario.name(time, "bell's object")
         // The bell has no binding here.
         scenario.checksInvariants = false
@@ -32,7 +34,7 @@ import Testing
 
     private func hang(_ number: Int?, _ bits: UInt64, at address: UInt64) {
         let notification = number.map { notifications[$0] }
-        scenario.bench.model.cores[0].run { K.hang(time.pointee.overrun, notification, bits, address: address) }
+        scenario.fixture.model.cores[0].run { K.hang(time.pointee.overrun, notification, bits, address: address) }
     }
 
     private func look(at address: UInt64) {
@@ -108,7 +110,7 @@ import Testing
 
     /// A change comes during each attempt: after eight of them, the core waits no longer.
     @Test func aLookThatIsDisturbedOverAndOverEnds() {
-        let core = scenario.bench.model.cores[1]
+        let core = scenario.fixture.model.cores[1]
         final class Turns { var asked = 0, done = 0 }
         let turns = Turns(), before = scenario.atStart
         scenario.atStart = {

@@ -1,28 +1,28 @@
 import ABI
 import Interleaving
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
-/// Binding a notification anew while others raise it. The design is `Sources/KernelCore/Models/bind.pml`.
+/// Binding a notification anew while others raise it. The design is `Kernel/Proofs/bind.pml`.
 @Suite struct InterleavingBindTests {
     /// Core 1 binds while core 0 raises: a thread of either core, or a virtual CPU that does not run.
     private final class Board {
         let scenario: KernelScenario
         let notification: UInt32
         let thread: Tenant, machine: Tenant, binder: Tenant
-        var bench: Bench { scenario.bench }
+        var fixture: Fixture { scenario.fixture }
 
         /// - Parameter core: the thread's.
         init(cores: Int, threadOn core: Int) {
             scenario = KernelScenario(cores: cores)
-            let bench = scenario.bench
-            notification = bench.create(.notification)
-            thread = bench.makeThread(priority: 8, core: core)
-            machine = bench.makeVirtualCPU(priority: 5, core: 0, starts: false)
-            binder = bench.makeThread(priority: 10, core: 1)
-            scenario.name(bench.object(notification, as: KernelCore.Notification.self), "notification")
+            let fixture = scenario.fixture
+            notification = fixture.create(.notification)
+            thread = fixture.makeThread(priority: 8, core: core)
+            machine = fixture.makeVirtualCPU(priority: 5, core: 0, starts: false)
+            binder = fixture.makeThread(priority: 10, core: 1)
+            scenario.name(fixture.object(notification, as: KernelCore.Notification.self), "notification")
             let listening = scenario.listening
             scenario.endlessly(thread.context) { core, context in
                 if context.pointee.frame.x[0] == Status.notified.rawValue { context.pointee.frame.x[21] &+= 1 }
@@ -31,7 +31,7 @@ import Testing
         }
 
         func raiser(core: Int, _ bits: UInt64...) {
-            let raiser = bench.makeThread(priority: 10, core: core)
+            let raiser = fixture.makeThread(priority: 10, core: core)
             for bit in bits { scenario.program(raiser.context, scenario.signal(notification, bit)) }
             scenario.endlessly(raiser.context, scenario.wait)
         }
@@ -50,7 +50,7 @@ import Testing
         }
 
         private var bits: UInt64 {
-            bench.object(notification, as: KernelCore.Notification.self).pointee.bits.load()
+            fixture.object(notification, as: KernelCore.Notification.self).pointee.bits.load()
         }
 
         /// Requires that the last hearer knows of each bit that nobody took before.
@@ -60,7 +60,7 @@ import Testing
             raised: UInt64, lastIsThread: Bool, hearings: UInt64 = .max,
             sourceLocation: SourceLocation = #_sourceLocation
         ) {
-            bench.sleepRoot()
+            fixture.sleepRoot()
             scenario.explore(sourceLocation: sourceLocation) { [self] in
                 let heard = scenario.heard(thread.context)
                 guard thread.context.pointee.frame.x[21] <= hearings else { return "heard of it again" }
@@ -77,7 +77,7 @@ import Testing
 
     @Test(arguments: [true, false]) func aThreadOfTheBindersCoreHearsOfEachBit(usesFastPath: Bool) {
         let board = Board(cores: 2, threadOn: 1)
-        board.bench.usesFastPath = usesFastPath
+        board.fixture.usesFastPath = usesFastPath
         board.raiser(core: 0, 4, 8)
         board.bind(.thread)
         board.explore(raised: 12, lastIsThread: true)
@@ -100,11 +100,11 @@ import Testing
     /// A timer raises bits, which no fast path does, while another core binds its notification anew.
     @Test func aTimersBitsReachTheNewHearer() {
         let board = Board(cores: 2, threadOn: 0)
-        let bench = board.bench
-        bench.succeed(
+        let fixture = board.fixture
+        fixture.succeed(
             .notificationBind, board.notification, form: NotificationBind.thread.rawValue, UInt64(board.thread.slot))
-        bench.succeed(.timer, board.notification, form: TimerForm.set.rawValue, bench.model.now.value + 10, 4)
-        board.scenario.atStart = { bench.model.advance(by: 20) }
+        fixture.succeed(.timer, board.notification, form: TimerForm.set.rawValue, fixture.model.now.value + 10, 4)
+        board.scenario.atStart = { fixture.model.advance(by: 20) }
         board.bind(.virtualInterrupt)
         board.explore(raised: 4, lastIsThread: false)
     }
@@ -112,7 +112,7 @@ import Testing
     /// The binder's core tells the thread of a bit before the raiser looks at the sink again.
     @Test(arguments: [true, false]) func aThreadHearsOfABitOnce(usesFastPath: Bool) {
         let board = Board(cores: 2, threadOn: 1)
-        board.bench.usesFastPath = usesFastPath
+        board.fixture.usesFastPath = usesFastPath
         board.raiser(core: 0, 4)
         board.bind(.thread)
         board.explore(raised: 4, lastIsThread: true, hearings: 1)

@@ -1,6 +1,6 @@
 import ABI
 import Interleaving
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
@@ -16,7 +16,7 @@ import Testing
 
     /// An overrun that is not in the count is told: the one who asked hears of it.
     @Test func anOverrunIsCountedOrTold() {
-        let time = scenario.bench.object(scenario.bench.create(.schedulingContext), as: SchedulingContext.self)
+        let time = scenario.fixture.object(scenario.fixture.create(.schedulingContext), as: SchedulingContext.self)
         scenario.name(time, "time")
         scenario.atStart = { [counts] in counts.asked = [] }
         scenario.body(0) { _ in for _ in 0..<2 { counts.asked.append(time.pointee.takeOverruns()) } }
@@ -31,18 +31,18 @@ import Testing
 
     /// An overrun after the binding of another notification is told there.
     @Test func anOverrunIsToldToTheNotificationThatIsBound() {
-        let bench = scenario.bench
-        let slot = bench.create(.schedulingContext)
-        let time = bench.object(slot, as: SchedulingContext.self)
-        let slots = (0...1).map { _ in bench.create(.notification) }
-        let notifications = slots.map { bench.object($0, as: KernelCore.Notification.self) }
+        let fixture = scenario.fixture
+        let slot = fixture.create(.schedulingContext)
+        let time = fixture.object(slot, as: SchedulingContext.self)
+        let slots = (0...1).map { _ in fixture.create(.notification) }
+        let notifications = slots.map { fixture.object($0, as: KernelCore.Notification.self) }
         scenario.name(time, "time")
         let bind = ScheduleControl.bindOverrun.rawValue
-        bench.succeed(.scheduleControl, slot, form: bind, UInt64(slots[0]), 1)
+        fixture.succeed(.scheduleControl, slot, form: bind, UInt64(slots[0]), 1)
         // Nobody has asked since.
         _ = time.pointee.countOverrun()
-        let chief = bench.makeThread(priority: 10)
-        bench.sleepRoot()
+        let chief = fixture.makeThread(priority: 10)
+        fixture.sleepRoot()
         scenario.program(chief.context, scenario.operation(.scheduleControl, slot, form: bind, UInt64(slots[1]), 1))
         var found: [Int?] = []
         scenario.atStart = { found = [] }
@@ -63,32 +63,32 @@ import Testing
     /// Time of core 1 whose budget is used up, without a context, at the end of its period: its core is about to
     /// renew it. Returns its slot.
     private func makeExpiring(of region: UInt32) -> UInt32 {
-        let bench = scenario.bench
-        let slot = bench.freeSlot()
-        bench.succeed(.create, region, form: UInt32(ObjectKind.schedulingContext.rawValue), 0, UInt64(slot))
-        bench.succeed(.scheduleControl, slot, form: ScheduleControl.configure.rawValue, 1, 10, 1000, 100, 1000)
-        let thread = bench.create(.thread)
-        let user = Tenant(context: bench.object(thread, as: ExecutionContext.self), slot: thread, scheduling: slot)
-        bench.configure(user, core: 1)
-        bench.start(user)
-        bench.advance(100)
-        let time = bench.object(slot, as: SchedulingContext.self), isExhausted = time.pointee.isExhausted
+        let fixture = scenario.fixture
+        let slot = fixture.freeSlot()
+        fixture.succeed(.create, region, form: UInt32(ObjectKind.schedulingContext.rawValue), 0, UInt64(slot))
+        fixture.succeed(.scheduleControl, slot, form: ScheduleControl.configure.rawValue, 1, 10, 1000, 100, 1000)
+        let thread = fixture.create(.thread)
+        let user = Tenant(context: fixture.object(thread, as: ExecutionContext.self), slot: thread, scheduling: slot)
+        fixture.configure(user, core: 1)
+        fixture.start(user)
+        fixture.advance(100)
+        let time = fixture.object(slot, as: SchedulingContext.self), isExhausted = time.pointee.isExhausted
         #expect(isExhausted)
-        bench.delete(thread)
+        fixture.delete(thread)
         scenario.name(time, "time")
         return slot
     }
 
     private func passPeriod() {
-        scenario.bench.sleepRoot()
-        scenario.atStart = { [model = scenario.bench.model] in model.advance(by: 1000) }
+        scenario.fixture.sleepRoot()
+        scenario.atStart = { [model = scenario.fixture.model] in model.advance(by: 1000) }
     }
 
     /// Time that is renewed on its core is configured anew on another one: all of it is as it was configured.
     @Test func timeThatIsRenewedIsNotConfiguredMeanwhile() {
-        let bench = scenario.bench
-        let slot = makeExpiring(of: bench.region), time = bench.object(slot, as: SchedulingContext.self)
-        let chief = bench.makeThread(priority: 10)
+        let fixture = scenario.fixture
+        let slot = makeExpiring(of: fixture.region), time = fixture.object(slot, as: SchedulingContext.self)
+        let chief = fixture.makeThread(priority: 10)
         passPeriod()
         scenario.program(
             chief.context,
@@ -96,7 +96,7 @@ import Testing
         scenario.explore(.deep) {
             let status = chief.context.pointee.frame.x[0], isDone = status == Status.ok.rawValue
             guard isDone || status == Status.badState.rawValue else { return "told \(status)" }
-            guard bench.core(1).pointee.budgetTimers.first == nil else { return "it is in a queue" }
+            guard fixture.core(1).pointee.budgetTimers.first == nil else { return "it is in a queue" }
             let isNew = time.pointee.remaining == Ticks(50) && time.pointee.periodEnd == Ticks(0)
             return isDone == isNew ? nil : "\(time.pointee.remaining) are left until \(time.pointee.periodEnd)"
         }
@@ -104,21 +104,21 @@ import Testing
 
     /// Time that is renewed on its core is destroyed on another one, and its memory is used anew.
     @Test func timeThatIsRenewedIsNotDestroyedMeanwhile() {
-        let bench = scenario.bench
-        let part = bench.create(.region, 1 << 13), fresh = bench.freeSlot()
+        let fixture = scenario.fixture
+        let part = fixture.create(.region, 1 << 13), fresh = fixture.freeSlot()
         _ = makeExpiring(of: part)
-        let chief = bench.makeThread(priority: 10)
+        let chief = fixture.makeThread(priority: 10)
         passPeriod()
         scenario.program(chief.context, scenario.untilDone(.revoke, part))
         scenario.program(
             chief.context,
             scenario.operation(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(fresh)))
         scenario.explore(.deep) {
-            guard chief.context.pointee.frame.x[0] == Status.ok.rawValue, !bench.isEmpty(fresh) else {
+            guard chief.context.pointee.frame.x[0] == Status.ok.rawValue, !fixture.isEmpty(fresh) else {
                 return "not done: \(chief.context.pointee.frame.x[0])"
             }
-            guard bench.core(1).pointee.budgetTimers.first == nil else { return "a timer leads to what is gone" }
-            let words = UnsafeBufferPointer(start: bench.memory(fresh), count: Int(KernelCore.Notification.size / 8))
+            guard fixture.core(1).pointee.budgetTimers.first == nil else { return "a timer leads to what is gone" }
+            let words = UnsafeBufferPointer(start: fixture.memory(fresh), count: Int(KernelCore.Notification.size / 8))
             return words.allSatisfy { $0 == 0 } ? nil : "memory is used that belongs to something else"
         }
     }

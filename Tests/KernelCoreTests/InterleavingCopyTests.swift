@@ -1,6 +1,6 @@
 import ABI
 import Interleaving
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
@@ -23,44 +23,44 @@ import Testing
     private static let count = 2
 
     init() {
-        let bench = scenario.bench
+        let fixture = scenario.fixture
         func make(_ priority: UInt64, _ address: UInt64, _ word: UInt64) -> Party {
-            var tenant = bench.makeThread(priority: priority, starts: false)
-            tenant.space = bench.create(.addressSpace, 8)
-            bench.configure(tenant)
-            let extent = bench.create(.extent, 2 * Page.size, alignment: Page.size), mapping = bench.freeSlot()
-            bench.succeed(
+            var tenant = fixture.makeThread(priority: priority, starts: false)
+            tenant.space = fixture.create(.addressSpace, 8)
+            fixture.configure(tenant)
+            let extent = fixture.create(.extent, 2 * Page.size, alignment: Page.size), mapping = fixture.freeSlot()
+            fixture.succeed(
                 .map, tenant.space, UInt64(extent), address, 0, Page.size, UInt64(Rights.readWrite.rawValue),
                 UInt64(mapping))
-            bench.giveMessagePage(tenant)
-            bench.start(tenant)
-            for index in 0..<Self.count { bench.memory(extent)[index] = word }
+            fixture.giveMessagePage(tenant)
+            fixture.start(tenant)
+            for index in 0..<Self.count { fixture.memory(extent)[index] = word }
             return Party(tenant: tenant, extent: extent, mapping: mapping)
         }
         server = make(20, Self.mine, Self.own)
         client = make(10, Self.theirs, Self.lent)
-        taker = bench.makeThread(priority: 10, core: 1)
-        let portal = bench.makePortal(to: server.tenant)
-        let page = bench.messagePage(client.tenant)
+        taker = fixture.makeThread(priority: 10, core: 1)
+        let portal = fixture.makePortal(to: server.tenant)
+        let page = fixture.messagePage(client.tenant)
         page[72] = Self.theirs
         page[73] = Page.size
         page[74] = UInt64(Rights.readWrite.rawValue)
-        bench.sleepRoot()
-        bench.wait(server.tenant)
-        bench.call(portal, by: client.tenant, shape: MessageShape(length: 0, lease: true))
+        fixture.sleepRoot()
+        fixture.wait(server.tenant)
+        fixture.call(portal, by: client.tenant, shape: MessageShape(length: 0, lease: true))
     }
 
     /// Makes the mapping one of two pages, which the fast path does not take away.
     private func lengthen(_ party: Party, _ address: UInt64) {
-        let bench = scenario.bench
-        bench.raiseRoot()
-        bench.succeed(
+        let fixture = scenario.fixture
+        fixture.raiseRoot()
+        fixture.succeed(
             .map, party.tenant.space, UInt64(party.extent), address + Page.size, Page.size, Page.size,
             UInt64(Rights.readWrite.rawValue), UInt64(party.mapping))
-        bench.sleepRoot()
+        fixture.sleepRoot()
     }
 
-    private func page(_ party: Party) -> PhysicalAddress { scenario.bench.slot(party.extent).pointee.object }
+    private func page(_ party: Party) -> PhysicalAddress { scenario.fixture.slot(party.extent).pointee.object }
 
     /// The server copies, and core 1 takes the page of `victim` away, writes into it, and reads it again.
     private func explore(
@@ -77,18 +77,18 @@ import Testing
         scenario.program(
             taker.context, scenario.untilDone(.revoke, victim.mapping, form: RevokeForm.delete.rawValue),
             { _, _ in
-                before = (0..<Self.count).map { ModelMachine.readWord(page + UInt64(8 * $0)) }
-                let after = (0..<Self.count).map { ModelMachine.readWord(page + UInt64(8 * $0)) }
+                before = (0..<Self.count).map { ModelHardware.readWord(page + UInt64(8 * $0)) }
+                let after = (0..<Self.count).map { ModelHardware.readWord(page + UInt64(8 * $0)) }
                 if before != after { Interleaving.fail("the page has changed from \(before) to \(after)") }
-                for index in 0..<Self.count { ModelMachine.writeWord(page + UInt64(8 * index), Self.taken) }
+                for index in 0..<Self.count { ModelHardware.writeWord(page + UInt64(8 * index), Self.taken) }
             })
         scenario.explore(.short, sourceLocation: sourceLocation) { [self] in
-            let memory = scenario.bench.memory(victim.extent)
+            let memory = scenario.fixture.memory(victim.extent)
             guard (0..<Self.count).allSatisfy({ memory[$0] == Self.taken }) else { return "written after it was taken" }
-            let others = [client, server].map { scenario.bench.memory($0.extent) }.filter { $0 != memory }
+            let others = [client, server].map { scenario.fixture.memory($0.extent) }.filter { $0 != memory }
             let isRead = others.contains { other in (0..<Self.count).contains { other[$0] == Self.taken } }
             guard !isRead else { return "read after it was taken" }
-            return scenario.bench.isEmpty(victim.mapping) ? nil : "not taken: \(taker.context.pointee.frame.x[0])"
+            return scenario.fixture.isEmpty(victim.mapping) ? nil : "not taken: \(taker.context.pointee.frame.x[0])"
         }
     }
 

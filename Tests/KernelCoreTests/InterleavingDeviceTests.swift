@@ -3,7 +3,7 @@ import Interleaving
 import Testing
 
 @testable import KernelCore
-@testable import MachineModel
+@testable import HardwareModel
 
 /// Bells that devices and guests ring on one core, while another core binds them anew, takes them away, and makes
 /// something else of their memory.
@@ -19,30 +19,30 @@ import Testing
     private static let address: UInt64 = 0x9000
 
     init() {
-        let bench = scenario.bench
-        part = bench.create(.region, 1 << 13)
-        chief = bench.makeThread(priority: 10, core: 0)
-        kept = bench.create(.notification)
-        other = bench.create(.notification)
+        let fixture = scenario.fixture
+        part = fixture.create(.region, 1 << 13)
+        chief = fixture.makeThread(priority: 10, core: 0)
+        kept = fixture.create(.notification)
+        other = fixture.create(.notification)
         // The model's interrupts are routed to the core that binds them, and here they come to core 1 nevertheless.
         scenario.checksInvariants = false
     }
 
     private func bits(_ notification: UInt32) -> UInt64 {
-        scenario.bench.object(notification, as: KernelCore.Notification.self).pointee.bits.load()
+        scenario.fixture.object(notification, as: KernelCore.Notification.self).pointee.bits.load()
     }
 
     private func makePart(_ kind: ObjectKind) -> UInt32 {
-        let slot = scenario.bench.freeSlot()
-        scenario.bench.succeed(.create, part, form: UInt32(kind.rawValue), 0, UInt64(slot))
+        let slot = scenario.fixture.freeSlot()
+        scenario.fixture.succeed(.create, part, form: UInt32(kind.rawValue), 0, UInt64(slot))
         return slot
     }
 
     /// Core 0 takes `part` back; then something else is in its memory that would ring `other` if it were a bell.
     private func takeBack(bellAt place: Int = 1) {
-        let bench = scenario.bench
-        let start = bench.object(part, as: Region.self).pointee.start
-        let decoy = bench.object(other, as: KernelCore.Notification.self).address.value
+        let fixture = scenario.fixture
+        let start = fixture.object(part, as: Region.self).pointee.start
+        let decoy = fixture.object(other, as: KernelCore.Notification.self).address.value
         scenario.program(
             chief.context,
             scenario.untilDone(.revoke, part) {
@@ -54,7 +54,7 @@ import Testing
     private func explore(
         sourceLocation: SourceLocation = #_sourceLocation, _ check: @escaping () -> String? = { nil }
     ) {
-        scenario.bench.sleepRoot()
+        scenario.fixture.sleepRoot()
         scenario.explore(sourceLocation: sourceLocation) { [self] in
             let status = chief.context.pointee.frame.x[0]
             return status == Status.ok.rawValue ? check() : "told \(status)"
@@ -65,17 +65,17 @@ import Testing
 
     /// Creates the interrupt out of a region; returns its slot.
     private func makeInterrupt(of region: UInt32) -> UInt32 {
-        let bench = scenario.bench
-        let slot = bench.freeSlot()
-        bench.succeed(
+        let fixture = scenario.fixture
+        let slot = fixture.freeSlot()
+        fixture.succeed(
             .system, InitialSlot.system, form: SystemForm.createInterrupt.rawValue, UInt64(Self.number), UInt64(slot),
             UInt64(region))
-        scenario.name(bench.object(slot, as: Interrupt.self), "interrupt")
+        scenario.name(fixture.object(slot, as: Interrupt.self), "interrupt")
         return slot
     }
 
     private func bindInterrupt(_ slot: UInt32, to notification: UInt32, _ bits: UInt64) {
-        scenario.bench.succeed(
+        scenario.fixture.succeed(
             .interruptControl, slot, form: InterruptControl.bind.rawValue, UInt64(notification), bits)
     }
 
@@ -96,24 +96,24 @@ import Testing
 
     /// The interrupt stays, and the notification goes.
     @Test func anInterruptTellsNoNotificationThatWasTaken() {
-        let bench = scenario.bench
-        let interrupt = makeInterrupt(of: bench.region), victim = makePart(.notification)
-        scenario.name(bench.object(victim, as: KernelCore.Notification.self), "victim")
+        let fixture = scenario.fixture
+        let interrupt = makeInterrupt(of: fixture.region), victim = makePart(.notification)
+        scenario.name(fixture.object(victim, as: KernelCore.Notification.self), "victim")
         bindInterrupt(interrupt, to: victim, 1)
         scenario.program(chief.context, scenario.untilDone(.revoke, part))
-        let fresh = bench.freeSlot()
+        let fresh = fixture.freeSlot()
         scenario.program(
             chief.context,
             scenario.operation(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(fresh)))
         self.interrupt()
         explore {
-            bench.isUntouched(fresh, size: KernelCore.Notification.size) ? nil : "an interrupt tells other memory"
+            fixture.isUntouched(fresh, size: KernelCore.Notification.size) ? nil : "an interrupt tells other memory"
         }
     }
 
     /// It is bound to another notification, with other bits.
     @Test func anInterruptTellsOneOfTwoBindings() {
-        let slot = makeInterrupt(of: scenario.bench.region)
+        let slot = makeInterrupt(of: scenario.fixture.region)
         bindInterrupt(slot, to: kept, 1)
         scenario.program(
             chief.context,
@@ -135,7 +135,7 @@ import Testing
     }
 
     private func ring(_ space: UInt32, after isTime: (() -> Bool)? = nil) {
-        let object = scenario.bench.object(space, as: AddressSpace.self)
+        let object = scenario.fixture.object(space, as: AddressSpace.self)
         scenario.name(object, "space")
         scenario.body(1) { core in
             if let isTime, !Interleaving.wait(until: isTime) { return }
@@ -146,8 +146,8 @@ import Testing
 
     /// Two doorbells are hung; then core 1 is told to ring the second one.
     @Test func aDoorbellRingsOnceItWasHung() {
-        let bench = scenario.bench
-        let space = bench.create(.addressSpace, 3), news = bench.create(.notification)
+        let fixture = scenario.fixture
+        let space = fixture.create(.addressSpace, 3), news = fixture.create(.notification)
         scenario.program(
             chief.context, hang(space, other, 2, at: Self.address + 8), hang(space, kept, 4, at: Self.address),
             scenario.signal(news, 1))
@@ -157,10 +157,10 @@ import Testing
 
     /// A doorbell is taken down, and another one is hung in its place.
     @Test func aDoorbellOfAnotherAddressDoesNotRing() {
-        let bench = scenario.bench
-        let space = bench.create(.addressSpace, 3), victim = makePart(.notification)
-        let object = bench.object(victim, as: KernelCore.Notification.self)
-        bench.succeed(.doorbell, space, Self.address, UInt64(victim), 1)
+        let fixture = scenario.fixture
+        let space = fixture.create(.addressSpace, 3), victim = makePart(.notification)
+        let object = fixture.object(victim, as: KernelCore.Notification.self)
+        fixture.succeed(.doorbell, space, Self.address, UInt64(victim), 1)
         scenario.program(
             chief.context, scenario.untilDone(.revoke, victim), hang(space, other, 2, at: Self.address + 8))
         ring(space)
@@ -171,16 +171,16 @@ import Testing
     }
 
     @Test func aDoorbellTellsNoNotificationThatWasTaken() {
-        let bench = scenario.bench
-        let space = bench.create(.addressSpace, 3), victim = makePart(.notification), fresh = bench.freeSlot()
-        scenario.name(bench.object(victim, as: KernelCore.Notification.self), "victim")
-        bench.succeed(.doorbell, space, Self.address, UInt64(victim), 1)
+        let fixture = scenario.fixture
+        let space = fixture.create(.addressSpace, 3), victim = makePart(.notification), fresh = fixture.freeSlot()
+        scenario.name(fixture.object(victim, as: KernelCore.Notification.self), "victim")
+        fixture.succeed(.doorbell, space, Self.address, UInt64(victim), 1)
         scenario.program(
             chief.context, scenario.untilDone(.revoke, part),
             scenario.operation(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(fresh)))
         ring(space)
         explore {
-            bench.isUntouched(fresh, size: KernelCore.Notification.size) ? nil : "a doorbell tells other memory"
+            fixture.isUntouched(fresh, size: KernelCore.Notification.size) ? nil : "a doorbell tells other memory"
         }
     }
 }

@@ -1,12 +1,12 @@
 import ABI
 import Interleaving
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// Errands: a revoker needs another core to end something of that core's, and leaves it a note. The design is
-/// `Sources/KernelCore/Models/errand.pml`.
+/// `Kernel/Proofs/errand.pml`.
 @Suite struct InterleavingErrandTests {
     private let scenario = KernelScenario(cores: 3)
     private let part: UInt32
@@ -16,33 +16,33 @@ import Testing
     private let local: Tenant
 
     init() {
-        let bench = scenario.bench
-        part = bench.create(.region, 1 << 14)
-        victim = bench.freeSlot()
-        bench.succeed(.create, part, form: UInt32(ObjectKind.thread.rawValue), 0, UInt64(victim))
-        let context = bench.object(victim, as: ExecutionContext.self)
+        let fixture = scenario.fixture
+        part = fixture.create(.region, 1 << 14)
+        victim = fixture.freeSlot()
+        fixture.succeed(.create, part, form: UInt32(ObjectKind.thread.rawValue), 0, UInt64(victim))
+        let context = fixture.object(victim, as: ExecutionContext.self)
         scenario.name(context, "victim")
-        let tenant = Tenant(context: context, slot: victim, scheduling: bench.makeScheduling(priority: 3, core: 1))
-        bench.configure(tenant, core: 1)
-        bench.start(tenant)
-        revokers = [0, 2].map { bench.makeThread(priority: 10, core: $0) }
-        local = bench.makeThread(priority: 20, core: 1)
-        bench.sleepRoot()
+        let tenant = Tenant(context: context, slot: victim, scheduling: fixture.makeScheduling(priority: 3, core: 1))
+        fixture.configure(tenant, core: 1)
+        fixture.start(tenant)
+        revokers = [0, 2].map { fixture.makeThread(priority: 10, core: $0) }
+        local = fixture.makeThread(priority: 20, core: 1)
+        fixture.sleepRoot()
     }
 
     private var isReused: Bool {
-        let region = scenario.bench.object(part, as: Region.self)
+        let region = scenario.fixture.object(part, as: Region.self)
         return region.pointee.next == region.pointee.start
     }
 
-    private var hasErrand: Bool { scenario.bench.model.cores.contains { $0.kernelCore.pointee.errand.load() != 0 } }
+    private var hasErrand: Bool { scenario.fixture.model.cores.contains { $0.kernelCore.pointee.errand.load() != 0 } }
 
     private func check(_ revokers: [Tenant]) -> String? {
         if hasErrand { return "an errand is left" }
         for status in revokers.map({ $0.context.pointee.frame.x[0] }) where status != Status.ok.rawValue {
             return "a revoker was told \(status)"
         }
-        return scenario.bench.isEmpty(victim) ? nil : "the thread is left"
+        return scenario.fixture.isEmpty(victim) ? nil : "the thread is left"
     }
 
     @Test func twoRevokersEndWhatOnlyAThirdCoreMayTouch() {
@@ -53,16 +53,16 @@ import Testing
     /// A component of core 1 revokes as well and ends the thread itself, and core 2 puts something else into the slot.
     /// An errand that was on its way must not end that.
     @Test func anErrandDoesNotOutliveItsNode() {
-        let bench = scenario.bench
+        let fixture = scenario.fixture
         scenario.program(revokers[0].context, scenario.untilDone(.revoke, part))
         scenario.program(local.context, scenario.untilDone(.revoke, part))
         let create = scenario.operation(
-            .create, bench.region, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(victim))
+            .create, fixture.region, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(victim))
         scenario.program(revokers[1].context, create)
         scenario.explore { [self] in
             if hasErrand { return "an errand is left" }
             if revokers[1].context.pointee.frame.x[0] == Status.ok.rawValue {
-                return bench.slot(victim).pointee.kind == .notification ? nil : "an errand has ended something else"
+                return fixture.slot(victim).pointee.kind == .notification ? nil : "an errand has ended something else"
             }
             return nil
         }
@@ -71,34 +71,34 @@ import Testing
     /// Core 1 owns a notification's timer, and gives it up when an errand is already there. Core 0 ends the
     /// notification itself, and core 2 uses the slot.
     @Test func anErrandThatAnotherCoreHasDoneIsForgotten() {
-        let bench = scenario.bench
-        bench.raiseRoot()
-        let region = bench.create(.region, 1 << 13), slot = bench.freeSlot()
-        bench.succeed(.create, region, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(slot))
-        bench.sleepRoot()
-        let core = bench.model.cores[1]
+        let fixture = scenario.fixture
+        fixture.raiseRoot()
+        let region = fixture.create(.region, 1 << 13), slot = fixture.freeSlot()
+        fixture.succeed(.create, region, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(slot))
+        fixture.sleepRoot()
+        let core = fixture.model.cores[1]
         scenario.atStart = { [self] in
             // An entry of core 1 is under way meanwhile, so that it does the errand later.
             K.enter(core.kernelCore)
             core.run { K.perform(core.kernelCore, local.context, .timer, slot, TimerForm.set.rawValue, 1 << 60, 1) }
-            bench.model.cores[0].enter { K.perform($0, revokers[0].context, .revoke, region, 0) }
+            fixture.model.cores[0].enter { K.perform($0, revokers[0].context, .revoke, region, 0) }
             core.run { K.perform(core.kernelCore, local.context, .timer, slot, TimerForm.cancel.rawValue) }
             K.leave(core.kernelCore)
         }
         scenario.program(revokers[0].context, scenario.untilDone(.revoke, region))
         let create = scenario.operation(
-            .create, bench.region, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(slot))
+            .create, fixture.region, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(slot))
         scenario.program(revokers[1].context, create)
         scenario.explore { [self] in
             if hasErrand { return "an errand is left" }
             guard revokers[0].context.pointee.frame.x[0] == Status.ok.rawValue else { return "not revoked" }
             guard revokers[1].context.pointee.frame.x[0] == Status.ok.rawValue else { return nil }
-            return bench.slot(slot).pointee.kind == .notification ? nil : "an errand has ended something else"
+            return fixture.slot(slot).pointee.kind == .notification ? nil : "an errand has ended something else"
         }
     }
 }
 
-extension Kernel where M == ModelMachine {
+extension Kernel where M == ModelHardware {
     /// An operation in the middle of an entry.
     fileprivate static func perform(
         _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ operation: ABI.Operation, _ slot: UInt32, _ form: UInt32,

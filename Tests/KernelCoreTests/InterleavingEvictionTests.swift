@@ -3,7 +3,7 @@ import Interleaving
 import Testing
 
 @testable import KernelCore
-@testable import MachineModel
+@testable import HardwareModel
 
 /// A virtual CPU with one list register, so that interrupts take each other's place, while other cores pend them and
 /// change their state: none is lost, and none comes twice.
@@ -14,8 +14,8 @@ import Testing
     private static let first: UInt32 = 33, urgent: UInt32 = 34, level: UInt32 = 35
 
     init() {
-        let bench = scenario.bench
-        let machine = bench.makeVirtualCPU(priority: 5, core: 0)
+        let fixture = scenario.fixture
+        let machine = fixture.makeVirtualCPU(priority: 5, core: 0)
         self.machine = machine
         scenario.name(machine.guest, "guest")
         scenario.name(machine.context, "context")
@@ -24,10 +24,10 @@ import Testing
             (.setPriority, 35, 0x80), (.setForwarding, 0, 1),
         ]
         for (form, index, value) in beginning {
-            bench.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value)
+            fixture.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value)
         }
-        others = (1...2).map { bench.makeThread(priority: 10, core: $0) }
-        bench.sleepRoot()
+        others = (1...2).map { fixture.makeThread(priority: 10, core: $0) }
+        fixture.sleepRoot()
     }
 
     private func control(_ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64) -> KernelScenario.Step {
@@ -83,7 +83,7 @@ import Testing
             guard guest.pointee.pending[1].load() == 0, guest.pointee.active[1].load() == 0 else {
                 return "something is left"
             }
-            let isFree = scenario.bench.model.cores[0].run { ModelMachine.listRegister(0).isFree }
+            let isFree = scenario.fixture.model.cores[0].run { ModelHardware.listRegister(0).isFree }
             return isFree ? nil : "the list register is in use"
         }
     }

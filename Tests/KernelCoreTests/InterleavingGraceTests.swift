@@ -1,12 +1,12 @@
 import ABI
 import Interleaving
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// When the memory of a notification becomes something else, while other cores look the notification up, use it and put
-/// it into inboxes. The design is `Sources/KernelCore/Models/grace.pml`.
+/// it into inboxes. The design is `Kernel/Proofs/grace.pml`.
 @Suite struct InterleavingGraceTests {
     private final class Board {
         let scenario: KernelScenario
@@ -14,24 +14,24 @@ import Testing
         let object: Ref<KernelCore.Notification>
         let revoker: Tenant
         let users: [Tenant]
-        var bench: Bench { scenario.bench }
+        var fixture: Fixture { scenario.fixture }
 
         /// Core 0 revokes `part`, which the notification `victim` is made of; each other core has a user of it.
         init(cores: Int, sinkOn core: Int? = nil) {
             scenario = KernelScenario(cores: cores)
-            let bench = scenario.bench
-            part = bench.create(.region, 1 << 13)
-            victim = bench.freeSlot()
-            bench.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(victim))
-            object = bench.object(victim, as: KernelCore.Notification.self)
+            let fixture = scenario.fixture
+            part = fixture.create(.region, 1 << 13)
+            victim = fixture.freeSlot()
+            fixture.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(victim))
+            object = fixture.object(victim, as: KernelCore.Notification.self)
             scenario.name(object, "victim")
-            scenario.name(bench.slot(victim), "slot")
+            scenario.name(fixture.slot(victim), "slot")
             if let core {
-                let sink = bench.makeThread(priority: 3, core: core)
-                bench.succeed(.notificationBind, victim, form: NotificationBind.thread.rawValue, UInt64(sink.slot))
+                let sink = fixture.makeThread(priority: 3, core: core)
+                fixture.succeed(.notificationBind, victim, form: NotificationBind.thread.rawValue, UInt64(sink.slot))
             }
-            revoker = bench.makeThread(priority: 10, core: 0)
-            users = (1..<cores).map { bench.makeThread(priority: 10, core: $0) }
+            revoker = fixture.makeThread(priority: 10, core: 0)
+            users = (1..<cores).map { fixture.makeThread(priority: 10, core: $0) }
         }
 
         /// A word that stands for what the memory has become, which nobody else may touch.
@@ -39,7 +39,7 @@ import Testing
 
         /// Has core 0 revoke `part`, and use the memory for something else.
         func explore(sourceLocation: SourceLocation = #_sourceLocation) {
-            bench.sleepRoot()
+            fixture.sleepRoot()
             scenario.program(revoker.context, scenario.untilDone(.revoke, part) { [self] in reuse() })
             scenario.explore(sourceLocation: sourceLocation) { [self] in
                 let status = revoker.context.pointee.frame.x[0]
@@ -55,7 +55,7 @@ import Testing
 
         /// Plain accesses, because they are no part of the kernel.
         private func reuse() {
-            for core in bench.model.cores where core.kernelCore.hasInInbox(object) {
+            for core in fixture.model.cores where core.kernelCore.hasInInbox(object) {
                 Interleaving.fail("the inbox of core \(core.id.number) holds memory that is something else")
             }
             for place in Self.words { object.setWord(place, Self.mark) }
@@ -78,21 +78,23 @@ import Testing
     /// The notification is in core 1's inbox from the beginning.
     @Test func anInboxThatIsBeingWorkedOffKeepsTheMemory() {
         let board = Board(cores: 2, sinkOn: 1)
-        board.scenario.atStart = { board.bench.model.cores[0].run { K.raise(board.bench.core(0), board.object, 1) } }
+        board.scenario.atStart = {
+            board.fixture.model.cores[0].run { K.raise(board.fixture.core(0), board.object, 1) }
+        }
         board.explore()
     }
 
     /// It comes into core 1's inbox while an earlier list is still to be worked off there.
     @Test func aListThatWasTakenOutEarlierDoesNotCount() {
         let board = Board(cores: 2, sinkOn: 1)
-        let sinks = (0...K.inboxBatch).map { _ in board.bench.create(.notification) }
-        let objects = sinks.map { board.bench.object($0, as: KernelCore.Notification.self) }
+        let sinks = (0...K.inboxBatch).map { _ in board.fixture.create(.notification) }
+        let objects = sinks.map { board.fixture.object($0, as: KernelCore.Notification.self) }
         board.scenario.atStart = {
-            board.bench.model.cores[0].run {
-                for object in objects { K.post(board.bench.core(0), object, to: CoreID(1)) }
+            board.fixture.model.cores[0].run {
+                for object in objects { K.post(board.fixture.core(0), object, to: CoreID(1)) }
             }
-            board.bench.model.cores[1].enter { _ in _ = board.bench.model.cores[1].takeInterrupt() }
-            board.bench.model.cores[0].run { K.raise(board.bench.core(0), board.object, 1) }
+            board.fixture.model.cores[1].enter { _ in _ = board.fixture.model.cores[1].takeInterrupt() }
+            board.fixture.model.cores[0].run { K.raise(board.fixture.core(0), board.object, 1) }
         }
         board.explore()
     }
@@ -107,12 +109,12 @@ import Testing
     /// Another revoker's period has begun before the removal.
     @Test func aPeriodThatIsUnderWayDoesNotCount() {
         let board = Board(cores: 2)
-        let bench = board.bench
-        let other = bench.create(.region, 1 << 13), inside = bench.freeSlot()
-        bench.succeed(.create, other, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(inside))
-        K.enter(bench.core(1))
-        #expect(bench.operate(.revoke, other).status == .again)
-        K.leave(bench.core(1))
+        let fixture = board.fixture
+        let other = fixture.create(.region, 1 << 13), inside = fixture.freeSlot()
+        fixture.succeed(.create, other, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(inside))
+        K.enter(fixture.core(1))
+        #expect(fixture.operate(.revoke, other).status == .again)
+        K.leave(fixture.core(1))
         board.scenario.program(board.users[0].context, board.scenario.signal(board.victim, 1))
         board.explore()
     }
@@ -120,11 +122,11 @@ import Testing
     /// The slot is emptied and filled with another notification while core 1 looks: its look-up finds all of one.
     @Test func aSlotThatIsFilledAnewIsSeenAsAWhole() {
         let board = Board(cores: 2)
-        let scenario = board.scenario, bench = board.bench
-        let slot = bench.create(.notification)
-        let other = bench.object(slot, as: KernelCore.Notification.self)
+        let scenario = board.scenario, fixture = board.fixture
+        let slot = fixture.create(.notification)
+        let other = fixture.object(slot, as: KernelCore.Notification.self)
         scenario.name(other, "other")
-        bench.sleepRoot()
+        fixture.sleepRoot()
         // A badge tells whose bits were raised: what is seen with the wrong object raises its bits there.
         scenario.program(
             board.revoker.context, scenario.untilDone(.revoke, board.victim, form: RevokeForm.delete.rawValue),

@@ -1,28 +1,28 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// Whose time runs whom on one core, while another core raises a server's bits. The steps of one core alone are not
-/// played here but in `HelpingTests`. The design is `Sources/KernelCore/Models/helping.pml`.
+/// played here but in `HelpingTests`. The design is `Kernel/Proofs/helping.pml`.
 @Suite struct InterleavingHelpingTests {
     private let scenario = KernelScenario(cores: 2)
     private let low: Tenant, server: Tenant, last: Tenant, high: Tenant, other: Tenant
     private let toServer: UInt32, toLast: UInt32
 
     init() {
-        let bench = scenario.bench
-        low = bench.makeThread(priority: 2)
-        server = bench.makeThread(priority: 4, notified: true)
-        last = bench.makeThread(priority: 6)
-        high = bench.makeThread(priority: 8, notified: true)
-        (toServer, toLast) = (bench.makePortal(to: server), bench.makePortal(to: last))
-        bench.succeed(.contextControl, high.slot, form: ContextControl.setAbortMask.rawValue, 2)
-        other = bench.makeThread(priority: 10, core: 1)
-        bench.sleepRoot()
-        for tenant in [high, last, server] { bench.wait(tenant) }
-        scenario.name(bench.object(server.notification, as: KernelCore.Notification.self), "server's bits")
+        let fixture = scenario.fixture
+        low = fixture.makeThread(priority: 2)
+        server = fixture.makeThread(priority: 4, notified: true)
+        last = fixture.makeThread(priority: 6)
+        high = fixture.makeThread(priority: 8, notified: true)
+        (toServer, toLast) = (fixture.makePortal(to: server), fixture.makePortal(to: last))
+        fixture.succeed(.contextControl, high.slot, form: ContextControl.setAbortMask.rawValue, 2)
+        other = fixture.makeThread(priority: 10, core: 1)
+        fixture.sleepRoot()
+        for tenant in [high, last, server] { fixture.wait(tenant) }
+        scenario.name(fixture.object(server.notification, as: KernelCore.Notification.self), "server's bits")
     }
 
     /// Answers, and keeps the bits of which the context has heard.
@@ -36,7 +36,7 @@ import Testing
     private func call(_ portal: UInt32) -> KernelScenario.Step { scenario.operation(.call, portal) }
 
     private func bits(_ tenant: Tenant) -> UInt64 {
-        scenario.bench.object(tenant.notification, as: KernelCore.Notification.self).pointee.bits.load()
+        scenario.fixture.object(tenant.notification, as: KernelCore.Notification.self).pointee.bits.load()
     }
 
     /// Bits for a server that serves, waits, or has a caller in its queue: it gets them and its callers their answers.

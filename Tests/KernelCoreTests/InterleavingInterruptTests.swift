@@ -1,6 +1,6 @@
 import ABI
 import Interleaving
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
@@ -40,22 +40,22 @@ import Testing
     private static let edgeNumber: UInt32 = 33, levelNumber: UInt32 = 35
 
     init() {
-        let bench = scenario.bench
-        let machine = bench.makeVirtualCPU(priority: 5, core: 0)
+        let fixture = scenario.fixture
+        let machine = fixture.makeVirtualCPU(priority: 5, core: 0)
         self.machine = machine
-        disturber = bench.makeThread(priority: 10, core: 0, notified: true)
-        edge = bench.create(.notification)
-        device = bench.object(bench.create(.notification), as: KernelCore.Notification.self)
+        disturber = fixture.makeThread(priority: 10, core: 0, notified: true)
+        edge = fixture.create(.notification)
+        device = fixture.object(fixture.create(.notification), as: KernelCore.Notification.self)
         scenario.name(machine.guest, "guest")
         scenario.name(machine.context, "context")
-        bench.succeed(
+        fixture.succeed(
             .notificationBind, edge, form: NotificationBind.virtualInterrupt.rawValue, UInt64(machine.slot),
             UInt64(Self.edgeNumber))
         for (form, index, value) in Self.beginning {
-            bench.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value)
+            fixture.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value)
         }
-        others = (1...2).map { bench.makeThread(priority: 20, core: $0) }
-        bench.sleepRoot()
+        others = (1...2).map { fixture.makeThread(priority: 20, core: $0) }
+        fixture.sleepRoot()
     }
 
     /// 33 and 36 are edges, 35 is a level; all are enabled.
@@ -154,7 +154,7 @@ import Testing
     }
 
     private var listed: [UInt32] {
-        scenario.bench.model.cores[0].run { (0..<4).map { ModelMachine.listRegister($0) } }
+        scenario.fixture.model.cores[0].run { (0..<4).map { ModelHardware.listRegister($0) } }
             .filter { !$0.isFree }.map(\.interrupt)
     }
 
@@ -222,10 +222,10 @@ import Testing
         case .pendAndDeactivate, .raiseAndDeactivate:
             (hindrance, other) = ((.setActive, 1, bit), control(.clearActive, 1, bit))
         }
-        let bench = scenario.bench
-        bench.raiseRoot()
-        bench.succeed(.interruptControl, machine.slot, form: hindrance.0.rawValue, hindrance.1, hindrance.2)
-        bench.sleepRoot()
+        let fixture = scenario.fixture
+        fixture.raiseRoot()
+        fixture.succeed(.interruptControl, machine.slot, form: hindrance.0.rawValue, hindrance.1, hindrance.2)
+        fixture.sleepRoot()
         let pender = others[isPendFirst ? 0 : 1].context
         if isLine { raiseAndLower(pender) } else { scenario.program(pender, pend) }
         plan.asks = isLine
@@ -236,10 +236,10 @@ import Testing
     /// A virtual CPU that is reset and started on one core while another one pends: after the reset nothing is in the
     /// way of an interrupt, and none is there that nobody pended.
     @Test func anEdgeComesAfterAReset() {
-        let bench = scenario.bench
-        bench.raiseRoot()
-        bench.stop(machine)
-        bench.sleepRoot()
+        let fixture = scenario.fixture
+        fixture.raiseRoot()
+        fixture.stop(machine)
+        fixture.sleepRoot()
         let state = scenario.operation(.contextState, machine.slot, form: ContextState.reset.rawValue)
         let start = scenario.operation(.contextControl, machine.slot, form: ContextControl.start.rawValue)
         scenario.program(others[0].context, pend)
@@ -272,7 +272,7 @@ import Testing
     /// The guest's core looks for another reason: what it does not see leaves the virtual CPU dirty.
     @Test func anEdgeThatCameTooLateForALookBringsAnother() {
         let guest = machine.guest
-        scenario.bench.model.cores[0].run { guest.pointee.isDirty.store(1) }
+        scenario.fixture.model.cores[0].run { guest.pointee.isDirty.store(1) }
         scenario.body(0) { core in core.enter { _ in K.synchronise(guest) } }
         scenario.body(1) { core in core.enter { K.pend($0, machine.context, Self.edgeNumber) } }
         scenario.body(2) { _ in }
@@ -286,7 +286,7 @@ import Testing
     /// An interrupt is disabled while its core puts it into a list register: its core is told to take it back.
     @Test func anEdgeThatIsDisabledWhileItIsPlacedIsTakenBack() {
         let guest = machine.guest
-        scenario.bench.model.cores[0].run {
+        scenario.fixture.model.cores[0].run {
             guest.pointee.pending[1].set(2)
             guest.pointee.isDirty.store(1)
         }
@@ -302,7 +302,7 @@ import Testing
     /// The same of a line that falls, or whose interrupt is disabled, while its core puts that into a list register.
     @Test(arguments: [false, true]) func aLineThatFallsWhileItIsPlacedIsTakenBack(isDisabled: Bool) {
         let guest = machine.guest
-        scenario.bench.model.cores[0].run {
+        scenario.fixture.model.cores[0].run {
             guest.pointee.level[1].set(8)
             guest.pointee.isDirty.store(1)
         }
@@ -338,7 +338,7 @@ import Testing
     /// A monitor on another core reads the word while the edge is put into a list register: it is pending throughout.
     @Test(arguments: [true, false]) func anEdgeThatIsPlacedIsSeenToBePending(isSecond: Bool) {
         let guest = machine.guest
-        scenario.bench.model.cores[0].run {
+        scenario.fixture.model.cores[0].run {
             guest.pointee.pending[1].set(2)
             guest.pointee.isDirty.store(1)
         }

@@ -1,6 +1,6 @@
 import ABI
 import Interleaving
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
@@ -16,36 +16,36 @@ import Testing
     private static let size = 1 << 15
 
     init() {
-        let bench = scenario.bench
-        part = bench.create(.region, UInt64(Self.size))
-        fresh = bench.freeSlot()
-        servers = (0...1).map { _ in bench.makeThread(priority: 20) }
-        client = bench.makeThread(priority: 10)
-        chief = bench.makeThread(priority: 10, core: 1)
-        other = bench.makeThread(priority: 10, core: 2)
+        let fixture = scenario.fixture
+        part = fixture.create(.region, UInt64(Self.size))
+        fresh = fixture.freeSlot()
+        servers = (0...1).map { _ in fixture.makeThread(priority: 20) }
+        client = fixture.makeThread(priority: 10)
+        chief = fixture.makeThread(priority: 10, core: 1)
+        other = fixture.makeThread(priority: 10, core: 2)
         for (tenant, name) in [(client, "client"), (servers[0], "server"), (servers[1], "other server")] {
             scenario.name(tenant.context, name)
         }
-        bench.sleepRoot()
-        for server in servers { bench.wait(server) }
+        fixture.sleepRoot()
+        for server in servers { fixture.wait(server) }
     }
 
     /// Root makes something of `part`; returns its slot.
     private func make(_ kind: ObjectKind, _ parameter: UInt64 = 0, alignment: UInt64 = 0) -> UInt32 {
-        let bench = scenario.bench
-        let slot = bench.freeSlot()
-        bench.raiseRoot()
-        bench.succeed(.create, part, form: UInt32(kind.rawValue), parameter, UInt64(slot), alignment)
-        bench.sleepRoot()
+        let fixture = scenario.fixture
+        let slot = fixture.freeSlot()
+        fixture.raiseRoot()
+        fixture.succeed(.create, part, form: UInt32(kind.rawValue), parameter, UInt64(slot), alignment)
+        fixture.sleepRoot()
         return slot
     }
 
     private func succeed(_ operation: ABI.Operation, _ slot: UInt32, form: UInt32, _ words: UInt64...) {
-        let bench = scenario.bench
-        bench.raiseRoot()
-        let answer = bench.operate(bench.root, operation.rawValue, Selector(slot: slot, form: form), words)
+        let fixture = scenario.fixture
+        fixture.raiseRoot()
+        let answer = fixture.operate(fixture.root, operation.rawValue, Selector(slot: slot, form: form), words)
         #expect(answer.status == .ok)
-        bench.sleepRoot()
+        fixture.sleepRoot()
     }
 
     /// Core 1 takes `part` back, and makes a notification of its memory. All of it is 0 from then on.
@@ -66,7 +66,7 @@ import Testing
 
     /// All memory of `part`.
     private var words: UnsafeMutableBufferPointer<UInt64> {
-        let region = scenario.bench.object(part, as: Region.self)
+        let region = scenario.fixture.object(part, as: Region.self)
         let start = region.pointee.start.value, end = region.pointee.end.value
         return UnsafeMutableBufferPointer(
             start: UnsafeMutablePointer(bitPattern: UInt(start)), count: Int(end &- start) / 8)
@@ -74,7 +74,7 @@ import Testing
 
     /// The memory stays as it was when it was taken back.
     private func checkFresh() -> String? {
-        guard chief.context.pointee.frame.x[0] == Status.ok.rawValue, !scenario.bench.isEmpty(fresh) else {
+        guard chief.context.pointee.frame.x[0] == Status.ok.rawValue, !scenario.fixture.isEmpty(fresh) else {
             return "not done: \(chief.context.pointee.frame.x[0])"
         }
         return words.allSatisfy { $0 == 0 } ? nil : "memory is used that belongs to something else"
@@ -88,8 +88,8 @@ import Testing
     /// that came with a call never goes back.
     @Test func aCallReachesOneOfTwoServers() {
         let portal = make(.portal, UInt64(servers[0].slot))
-        scenario.name(scenario.bench.object(portal, as: Portal.self), "portal")
-        let call = scenario.operation(.call, portal), object = scenario.bench.object(portal, as: Portal.self)
+        scenario.name(scenario.fixture.object(portal, as: Portal.self), "portal")
+        let call = scenario.operation(.call, portal), object = scenario.fixture.object(portal, as: Portal.self)
         // Keeps the generation that came with each answer.
         for place in 22...23 {
             scenario.program(
@@ -131,18 +131,18 @@ import Testing
     /// The server and its portal go away: a call has an answer, or nobody serves it, and nothing of either is used
     /// later.
     @Test func aCallToAServerThatGoesAwayEnds() {
-        let bench = scenario.bench
+        let fixture = scenario.fixture
         let slot = make(.thread)
         let portal = make(.portal, 0)
-        bench.raiseRoot()
+        fixture.raiseRoot()
         let server = Tenant(
-            context: bench.object(slot, as: ExecutionContext.self), slot: slot,
-            scheduling: bench.makeScheduling(priority: 20))
-        bench.configure(server)
-        bench.succeed(.contextControl, slot, form: ContextControl.bindPortal.rawValue, UInt64(portal))
-        bench.start(server)
-        bench.sleepRoot()
-        bench.wait(server)
+            context: fixture.object(slot, as: ExecutionContext.self), slot: slot,
+            scheduling: fixture.makeScheduling(priority: 20))
+        fixture.configure(server)
+        fixture.succeed(.contextControl, slot, form: ContextControl.bindPortal.rawValue, UInt64(portal))
+        fixture.start(server)
+        fixture.sleepRoot()
+        fixture.wait(server)
         let call = scenario.operation(.call, portal)
         scenario.program(client.context, call, call)
         scenario.endlessly(server.context, answer)
@@ -161,21 +161,21 @@ import Testing
 
     /// The server's message page is taken while a long message comes.
     @Test func nothingIsWrittenIntoAMessagePageThatWasTaken() {
-        let bench = scenario.bench
+        let fixture = scenario.fixture
         let page = make(.extent, Page.size, alignment: Page.size)
-        let own = bench.freeSlot()
-        bench.raiseRoot()
-        bench.succeed(
-            .create, bench.region, form: UInt32(ObjectKind.extent.rawValue), Page.size, UInt64(own), Page.size)
-        bench.sleepRoot()
+        let own = fixture.freeSlot()
+        fixture.raiseRoot()
+        fixture.succeed(
+            .create, fixture.region, form: UInt32(ObjectKind.extent.rawValue), Page.size, UInt64(own), Page.size)
+        fixture.sleepRoot()
         for (tenant, extent) in [(servers[0], page), (client, own)] {
             succeed(
                 .contextControl, tenant.slot, form: ContextControl.setMessagePage.rawValue, UInt64(extent), 0)
         }
-        bench.raiseRoot()
-        let portal = bench.makePortal(to: servers[0])
-        bench.sleepRoot()
-        for index in 0..<8 { bench.memory(own)[index] = 0x1111 }
+        fixture.raiseRoot()
+        let portal = fixture.makePortal(to: servers[0])
+        fixture.sleepRoot()
+        for index in 0..<8 { fixture.memory(own)[index] = 0x1111 }
         scenario.program(
             client.context, scenario.operation(.call, portal, form: MessageShape(length: 8).bits))
         scenario.endlessly(servers[0].context, answer)
@@ -203,21 +203,21 @@ import Testing
 
     /// The time of a thread that is in another core's run queue: only that core takes it out.
     @Test func timeThatIsTakenIsInNoRunQueue() {
-        let bench = scenario.bench
-        let slot = make(.schedulingContext), time = bench.object(slot, as: SchedulingContext.self)
+        let fixture = scenario.fixture
+        let slot = make(.schedulingContext), time = fixture.object(slot, as: SchedulingContext.self)
         succeed(.scheduleControl, slot, form: ScheduleControl.configure.rawValue, 2, 5, 1000)
-        bench.raiseRoot()
-        let thread = bench.create(.thread)
-        let owner = Tenant(context: bench.object(thread, as: ExecutionContext.self), slot: thread, scheduling: slot)
-        bench.configure(owner, core: 2)
-        bench.start(owner)
-        bench.sleepRoot()
+        fixture.raiseRoot()
+        let thread = fixture.create(.thread)
+        let owner = Tenant(context: fixture.object(thread, as: ExecutionContext.self), slot: thread, scheduling: slot)
+        fixture.configure(owner, core: 2)
+        fixture.start(owner)
+        fixture.sleepRoot()
         scenario.name(time, "time")
         // `other` is more urgent and keeps core 2, so that the time stays in the queue.
         takeBack()
         explore { [self] in
             guard owner.state == .stopped, owner.context.pointee.home == nil else { return "it has its time still" }
-            let core = bench.core(2)
+            let core = fixture.core(2)
             guard core.pointee.runQueue.heads[5] == nil, core.pointee.scheduling != time,
                 core.pointee.parked.head != time
             else { return "a queue leads to time that is gone" }
@@ -229,26 +229,26 @@ import Testing
     /// last of many, because the table is emptied in pieces.
     private static let bitsSlot: UInt64 = 37, spaceSlot: UInt64 = 38, pageSlot: UInt64 = 39
     private func giveTable() -> (bits: UInt32, page: UInt32) {
-        let bench = scenario.bench
+        let fixture = scenario.fixture
         let table = make(.capabilityTable, 40)
-        bench.raiseRoot()
-        let bits = bench.create(.notification)
-        let page = bench.create(.extent, Page.size, alignment: Page.size)
-        let first = bench.create(.extent, Page.size, alignment: Page.size)
+        fixture.raiseRoot()
+        let bits = fixture.create(.notification)
+        let page = fixture.create(.extent, Page.size, alignment: Page.size)
+        let first = fixture.create(.extent, Page.size, alignment: Page.size)
         for (place, source) in [bits, InitialSlot.space, page].enumerated() {
-            bench.succeed(.derive, source, UInt64(table), Self.bitsSlot + UInt64(place), 15, 0, 0)
+            fixture.succeed(.derive, source, UInt64(table), Self.bitsSlot + UInt64(place), 15, 0, 0)
         }
         // The tables for the page are there.
-        bench.succeed(
+        fixture.succeed(
             .map, InitialSlot.space, UInt64(first), 0x40_0000, 0, Page.size, UInt64(Rights.readWrite.rawValue),
-            UInt64(bench.freeSlot()))
-        bench.stop(other)
-        bench.succeed(
+            UInt64(fixture.freeSlot()))
+        fixture.stop(other)
+        fixture.succeed(
             .contextControl, other.slot, form: ContextControl.configure.rawValue, UInt64(InitialSlot.space),
             UInt64(table),
             0, UInt64(other.scheduling), 2)
-        bench.start(other)
-        bench.sleepRoot()
+        fixture.start(other)
+        fixture.sleepRoot()
         return (bits, page)
     }
 
@@ -259,7 +259,7 @@ import Testing
             other.context, scenario.signal(UInt32(Self.bitsSlot), 1), scenario.signal(UInt32(Self.bitsSlot), 2))
         takeBack()
         explore { [self] in
-            let told = scenario.bench.object(bits, as: KernelCore.Notification.self).pointee.bits.load()
+            let told = scenario.fixture.object(bits, as: KernelCore.Notification.self).pointee.bits.load()
             let status = other.context.pointee.frame.x[0]
             guard status == (told & 2 != 0 ? Status.ok : .badCapability).rawValue else {
                 return "told \(status), bits \(told)"

@@ -1,6 +1,6 @@
 import ABI
 import Interleaving
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
@@ -20,7 +20,7 @@ import Testing
 
     init() {
         scenario = KernelScenario(cores: 3)
-        word = scenario.bench.object(scenario.bench.create(.notification), as: KernelCore.Notification.self)
+        word = scenario.fixture.object(scenario.fixture.create(.notification), as: KernelCore.Notification.self)
         scenario.name(word, "counter")
         let holders = holders
         scenario.atStart = { (holders.isHeld, holders.overlaps, holders.served) = (false, 0, []) }
@@ -32,7 +32,7 @@ import Testing
                 try? K.exclusively { () throws(Failure) in
                     if holders.isHeld { holders.overlaps += 1 }
                     holders.isHeld = true
-                    holders.served.append(ModelMachine.board.pointee.serving.load())
+                    holders.served.append(ModelHardware.board.pointee.serving.load())
                     word.pointee.bits.relaxedStore(word.pointee.bits.relaxedLoad() &+ 1)
                     holders.isHeld = false
                 }
@@ -44,7 +44,7 @@ import Testing
         guard holders.overlaps == 0 else { return "two at once" }
         guard word.pointee.bits.load() == count else { return "counted \(word.pointee.bits.load())" }
         guard holders.served == holders.served.sorted() else { return "served in the order \(holders.served)" }
-        let board = scenario.bench.model.kernelBoard
+        let board = scenario.fixture.model.kernelBoard
         return board.pointee.tickets.load() == board.pointee.serving.load() ? nil : "the lock is held"
     }
 
@@ -55,15 +55,15 @@ import Testing
 
     /// Core 2 maps and unmaps a page on the fast path, which tries the lock once.
     @Test func anAttemptSucceedsOnlyIfNobodyHoldsTheLock() {
-        let bench = scenario.bench
-        let page = UInt64(bench.create(.extent, Page.size, alignment: Page.size))
-        let slots = (0...1).map { _ in bench.freeSlot() }
+        let fixture = scenario.fixture
+        let page = UInt64(fixture.create(.extent, Page.size, alignment: Page.size))
+        let slots = (0...1).map { _ in fixture.freeSlot() }
         // The tables for the page are there from now on.
         let address: UInt64 = 0x40_0000
-        bench.succeed(
+        fixture.succeed(
             .map, InitialSlot.space, page, address, 0, Page.size, UInt64(Rights.readWrite.rawValue), UInt64(slots[0]))
-        let mapper = bench.makeThread(priority: 10, core: 2)
-        bench.sleepRoot()
+        let mapper = fixture.makeThread(priority: 10, core: 2)
+        fixture.sleepRoot()
         for core in 0..<2 { scenario.body(core) { hold($0, times: 1) } }
         scenario.program(
             mapper.context,
@@ -72,8 +72,8 @@ import Testing
                 UInt64(slots[1])),
             scenario.operation(.revoke, slots[0], form: RevokeForm.delete.rawValue))
         scenario.explore(.short) { [self] in
-            guard mapper.context.pointee.frame.x[0] == Status.ok.rawValue, bench.isEmpty(slots[0]),
-                !bench.isEmpty(slots[1])
+            guard mapper.context.pointee.frame.x[0] == Status.ok.rawValue, fixture.isEmpty(slots[0]),
+                !fixture.isEmpty(slots[1])
             else { return "the page is not mapped anew" }
             return check(2)
         }
@@ -81,13 +81,13 @@ import Testing
 
     /// A fast path that has entered the kernel long before it tries the lock: it sees what the last holder has left.
     @Test func anAttemptSeesWhatTheLastHolderHasLeft() {
-        let bench = scenario.bench
-        let page = UInt64(bench.create(.extent, 2 * Page.size, alignment: Page.size))
-        let slots = (0...1).map { _ in bench.freeSlot() }
+        let fixture = scenario.fixture
+        let page = UInt64(fixture.create(.extent, 2 * Page.size, alignment: Page.size))
+        let slots = (0...1).map { _ in fixture.freeSlot() }
         let address: UInt64 = 0x40_0000, rights = UInt64(Rights.readWrite.rawValue)
-        bench.succeed(.map, InitialSlot.space, page, address, 0, Page.size, rights, UInt64(slots[1]))
-        let mappers = (1...2).map { bench.makeThread(priority: 10, core: $0) }
-        bench.sleepRoot()
+        fixture.succeed(.map, InitialSlot.space, page, address, 0, Page.size, rights, UInt64(slots[1]))
+        let mappers = (1...2).map { fixture.makeThread(priority: 10, core: $0) }
+        fixture.sleepRoot()
         scenario.program(
             mappers[0].context,
             scenario.operation(
@@ -112,13 +112,13 @@ import Testing
 
     /// Two fast paths at once that want the same slot: one gets it, and the other one sees that it is taken.
     @Test(arguments: [true, false]) func twoAttemptsAtOnceDoNotMeet(haveOneSlot: Bool) {
-        let bench = scenario.bench
-        let page = UInt64(bench.create(.extent, 2 * Page.size, alignment: Page.size))
-        let slots = (0...2).map { _ in bench.freeSlot() }
+        let fixture = scenario.fixture
+        let page = UInt64(fixture.create(.extent, 2 * Page.size, alignment: Page.size))
+        let slots = (0...2).map { _ in fixture.freeSlot() }
         let address: UInt64 = 0x40_0000, rights = UInt64(Rights.readWrite.rawValue)
-        bench.succeed(.map, InitialSlot.space, page, address, 0, Page.size, rights, UInt64(slots[2]))
-        let mappers = (1...2).map { bench.makeThread(priority: 10, core: $0) }
-        bench.sleepRoot()
+        fixture.succeed(.map, InitialSlot.space, page, address, 0, Page.size, rights, UInt64(slots[2]))
+        let mappers = (1...2).map { fixture.makeThread(priority: 10, core: $0) }
+        fixture.sleepRoot()
         for (index, mapper) in mappers.enumerated() {
             scenario.program(
                 mapper.context,

@@ -1,6 +1,6 @@
 import ABI
 import Interleaving
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
@@ -20,11 +20,11 @@ import Testing
     }
 
     init() {
-        let bench = scenario.bench
-        slot = bench.freeSlot()
-        node = bench.slot(slot)
-        parent = bench.slot(bench.region)
-        objects = (0...2).map { _ in bench.slot(bench.create(.notification)).pointee.object }
+        let fixture = scenario.fixture
+        slot = fixture.freeSlot()
+        node = fixture.slot(slot)
+        parent = fixture.slot(fixture.region)
+        objects = (0...2).map { _ in fixture.slot(fixture.create(.notification)).pointee.object }
         scenario.name(node, "slot")
         // The capability that is put into the slot here is no child of the one that it stands for.
         scenario.checksInvariants = false
@@ -40,7 +40,7 @@ import Testing
 
     /// Core 0 empties the slot and fills it, for each of these.
     private func refill(_ values: [(Int, ObjectKind, Rights)]) {
-        scenario.bench.model.cores[0].run { fill(0, values[0].1, values[0].2) }
+        scenario.fixture.model.cores[0].run { fill(0, values[0].1, values[0].2) }
         scenario.body(0) { core in
             core.enter { _ in
                 for (number, kind, rights) in values.dropFirst() {
@@ -57,7 +57,7 @@ import Testing
         scenario.body(1) { core in
             core.enter { _ in
                 for _ in 0..<2 {
-                    guard let found = try? K.find(scenario.bench.root, Selector(slot: slot), kind, rights) else {
+                    guard let found = try? K.find(scenario.fixture.root, Selector(slot: slot), kind, rights) else {
                         continue
                     }
                     self.found.values.append((found.object, found.word))
@@ -100,7 +100,7 @@ import Testing
         scenario.body(1) { core in
             core.enter { _ in
                 for _ in 0..<2 {
-                    guard let found = try? K.findContext(scenario.bench.root, slot) else { continue }
+                    guard let found = try? K.findContext(scenario.fixture.root, slot) else { continue }
                     let number = objects.firstIndex(of: found.address).map(UInt64.init) ?? .max
                     self.found.values.append((found.address, number))
                 }
@@ -112,7 +112,7 @@ import Testing
     /// A core that was told that the slot is empty, or what is in it, does not find what was there before.
     @Test func aLookUpAfterTheRemovalFindsNothing() {
         let told = Ref<KernelCore.Notification>(at: objects[2])
-        scenario.bench.model.cores[0].run { fill(0) }
+        scenario.fixture.model.cores[0].run { fill(0) }
         scenario.body(0) { core in
             core.enter { _ in try? K.exclusively { () throws(Failure) in K.erase(node) } }
             told.pointee.bits.store(1)
@@ -120,7 +120,7 @@ import Testing
         scenario.body(1) { core in
             core.enter { _ in
                 let isTold = told.pointee.bits.load() != 0
-                let found = try? K.find(scenario.bench.root, Selector(slot: slot), .notification, .write)
+                let found = try? K.find(scenario.fixture.root, Selector(slot: slot), .notification, .write)
                 if isTold, let found { self.found.values.append((found.object, found.word)) }
             }
         }

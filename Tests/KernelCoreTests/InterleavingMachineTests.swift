@@ -3,7 +3,7 @@ import Interleaving
 import Testing
 
 @testable import KernelCore
-@testable import MachineModel
+@testable import HardwareModel
 
 /// Inter-processor interrupts of a machine whose virtual CPUs come and go, and exits and faults whose server goes.
 @Suite struct InterleavingMachineTests {
@@ -14,20 +14,20 @@ import Testing
     private static let size = 1 << 14
 
     init() {
-        let bench = scenario.bench
-        part = bench.create(.region, UInt64(Self.size))
-        chief = bench.makeThread(priority: 20, core: 1)
+        let fixture = scenario.fixture
+        part = fixture.create(.region, UInt64(Self.size))
+        chief = fixture.makeThread(priority: 20, core: 1)
     }
 
     private func make(_ kind: ObjectKind, _ parameter: UInt64 = 0) -> UInt32 {
-        let bench = scenario.bench, slot = bench.freeSlot()
-        while bench.operate(.create, part, form: UInt32(kind.rawValue), parameter, UInt64(slot)).status == .again {}
+        let fixture = scenario.fixture, slot = fixture.freeSlot()
+        while fixture.operate(.create, part, form: UInt32(kind.rawValue), parameter, UInt64(slot)).status == .again {}
         return slot
     }
 
     /// All memory of `part`.
     private var words: UnsafeMutableBufferPointer<UInt64> {
-        let region = scenario.bench.object(part, as: Region.self)
+        let region = scenario.fixture.object(part, as: Region.self)
         let start = region.pointee.start.value, end = region.pointee.end.value
         return UnsafeMutableBufferPointer(
             start: UnsafeMutablePointer(bitPattern: UInt(start)), count: Int(end &- start) / 8)
@@ -51,21 +51,21 @@ import Testing
 
     /// A virtual CPU of core 1 and of the machine in `space`, with a number; interrupt 3 is an edge that is enabled.
     private func makeVirtualCPU(_ slot: UInt32, in space: UInt32, number: UInt64?) -> Tenant {
-        let bench = scenario.bench
+        let fixture = scenario.fixture
         let tenant = Tenant(
-            context: bench.object(slot, as: ExecutionContext.self), slot: slot,
-            scheduling: bench.makeScheduling(priority: 5, core: 1), space: space)
-        bench.configure(tenant, core: 1)
-        if let number { bench.succeed(.contextControl, slot, form: ContextControl.setAffinity.rawValue, number) }
+            context: fixture.object(slot, as: ExecutionContext.self), slot: slot,
+            scheduling: fixture.makeScheduling(priority: 5, core: 1), space: space)
+        fixture.configure(tenant, core: 1)
+        if let number { fixture.succeed(.contextControl, slot, form: ContextControl.setAffinity.rawValue, number) }
         for (form, value) in [(.enable, 8), (.setForwarding, 1)] as [(VirtualInterruptControl, UInt64)] {
-            bench.succeed(.interruptControl, slot, form: form.rawValue, 0, value)
+            fixture.succeed(.interruptControl, slot, form: form.rawValue, 0, value)
         }
         return tenant
     }
 
     /// Core 0 sends an interrupt to the virtual CPU with number 1, as the board's handler of ICC_SGI1R_EL1 does.
     private func send(in space: UInt32, after isTime: (() -> Bool)? = nil) {
-        let object = scenario.bench.object(space, as: AddressSpace.self)
+        let object = scenario.fixture.object(space, as: AddressSpace.self)
         scenario.name(object, "space")
         scenario.body(0) { core in
             if let isTime { _ = Interleaving.wait(until: isTime) }
@@ -74,27 +74,27 @@ import Testing
     }
 
     @Test(arguments: [false, true]) func anInterruptToAVirtualCPUThatGoesTouchesNothingElse(isLate: Bool) {
-        let bench = scenario.bench
-        let space = bench.create(.addressSpace, 8), news = bench.create(.notification)
+        let fixture = scenario.fixture
+        let space = fixture.create(.addressSpace, 8), news = fixture.create(.notification)
         let machine = makeVirtualCPU(make(.virtualCPU), in: space, number: 1)
-        bench.start(machine)
-        bench.sleepRoot()
+        fixture.start(machine)
+        fixture.sleepRoot()
         scenario.name(machine.context, "context")
         scenario.name(machine.guest, "guest")
         takeBack()
         scenario.program(chief.context, scenario.signal(news, 1))
-        let told = bench.object(news, as: KernelCore.Notification.self)
+        let told = fixture.object(news, as: KernelCore.Notification.self)
         send(in: space, after: isLate ? { told.pointee.bits.load() != 0 } : nil)
         scenario.explore(.short) { [self] in checkFresh() }
     }
 
     /// The number goes from one virtual CPU to another: the interrupt reaches one of both, or nobody.
     @Test func anInterruptReachesOneVirtualCPUWithTheNumber() {
-        let bench = scenario.bench
-        let space = bench.create(.addressSpace, 8)
-        let old = makeVirtualCPU(bench.create(.virtualCPU), in: space, number: 1)
-        let new = makeVirtualCPU(bench.create(.virtualCPU), in: space, number: nil)
-        bench.sleepRoot()
+        let fixture = scenario.fixture
+        let space = fixture.create(.addressSpace, 8)
+        let old = makeVirtualCPU(fixture.create(.virtualCPU), in: space, number: 1)
+        let new = makeVirtualCPU(fixture.create(.virtualCPU), in: space, number: nil)
+        fixture.sleepRoot()
         let affinity = ContextControl.setAffinity.rawValue
         for (tenant, number) in [(old, 2), (new, 1)] as [(Tenant, UInt64)] {
             scenario.program(
@@ -114,12 +114,12 @@ import Testing
 
     /// A server in `part`, of core 0, that waits.
     private func makeServer() -> Tenant {
-        let bench = scenario.bench, slot = make(.thread)
+        let fixture = scenario.fixture, slot = make(.thread)
         let server = Tenant(
-            context: bench.object(slot, as: ExecutionContext.self), slot: slot,
-            scheduling: bench.makeScheduling(priority: 25))
-        bench.configure(server)
-        bench.start(server)
+            context: fixture.object(slot, as: ExecutionContext.self), slot: slot,
+            scheduling: fixture.makeScheduling(priority: 25))
+        fixture.configure(server)
+        fixture.start(server)
         scenario.name(server.context, "server")
         return server
     }
@@ -128,25 +128,25 @@ import Testing
     /// has stopped and its record says why.
     @Test(arguments: [(false, true), (true, true), (false, false), (true, false)])
     func anExitIsServedOrStopsItsContext(isVirtualCPU: Bool, portalIsKept: Bool) {
-        let bench = scenario.bench
+        let fixture = scenario.fixture
         let server = makeServer()
         let portal: UInt32
         if portalIsKept {
-            portal = bench.makePortal(to: server)
+            portal = fixture.makePortal(to: server)
         } else {
             portal = make(.portal, UInt64(server.slot))
         }
-        scenario.name(bench.object(portal, as: KernelCore.Portal.self), "portal")
+        scenario.name(fixture.object(portal, as: KernelCore.Portal.self), "portal")
         let client: Tenant
         if isVirtualCPU {
-            client = bench.makeVirtualCPU(priority: 10, portal: portal)
+            client = fixture.makeVirtualCPU(priority: 10, portal: portal)
         } else {
-            client = bench.makeThread(priority: 10, starts: false)
-            bench.configure(client, portal: portal)
-            bench.start(client)
+            client = fixture.makeThread(priority: 10, starts: false)
+            fixture.configure(client, portal: portal)
+            fixture.start(client)
         }
         scenario.name(client.context, "client")
-        bench.sleepRoot()
+        fixture.sleepRoot()
         scenario.endlessly(
             server.context, scenario.operation(.replyWait, form: ReplyForm.reply | ReplyForm.wait))
         let message = Message(0x5600_0000, 0x4000, 0, 0, 0, 0)

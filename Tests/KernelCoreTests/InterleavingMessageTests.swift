@@ -1,6 +1,6 @@
 import ABI
 import Interleaving
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
@@ -12,11 +12,11 @@ import Testing
     private let sent: PhysicalAddress, received: PhysicalAddress
 
     init() {
-        let bench = scenario.bench
-        sender = bench.makeThread(priority: 10)
-        receiver = bench.makeThread(priority: 20)
-        bench.giveMessagePage(sender)
-        bench.giveMessagePage(receiver)
+        let fixture = scenario.fixture
+        sender = fixture.makeThread(priority: 10)
+        receiver = fixture.makeThread(priority: 20)
+        fixture.giveMessagePage(sender)
+        fixture.giveMessagePage(receiver)
         sent = sender.context.pointee.messagePage
         received = receiver.context.pointee.messagePage
         scenario.checksInvariants = false
@@ -24,15 +24,15 @@ import Testing
 
     /// A lease that was found to lie in the space is the one that counts.
     @Test func aLeaseIsReadOnce() {
-        let page = scenario.bench.messagePage(sender)
+        let page = scenario.fixture.messagePage(sender)
         (page[72], page[73], page[74]) = (0x1000, 0x2000, 3)
         let context = sender.context, sent = sent
         scenario.body(0) { core in
             core.enter { _ in try? K.prepareShape(context, MessageShape(length: 0, lease: true)) }
         }
         scenario.body(1) { _ in
-            ModelMachine.writeWord(sent + MessagePage.lease, AddressSpace.addressLimit - 0x1000)
-            ModelMachine.writeWord(sent + (MessagePage.lease + 8), AddressSpace.addressLimit)
+            ModelHardware.writeWord(sent + MessagePage.lease, AddressSpace.addressLimit - 0x1000)
+            ModelHardware.writeWord(sent + (MessagePage.lease + 8), AddressSpace.addressLimit)
         }
         scenario.explore {
             let lease = context.pointee.lease
@@ -46,7 +46,7 @@ import Testing
 
     /// The page may be taken away meanwhile; its memory stays until this core has left the kernel.
     @Test func aPageIsLookedUpOnce() {
-        let page = scenario.bench.messagePage(sender)
+        let page = scenario.fixture.messagePage(sender)
         for index in 6..<8 { page[index] = 0x700 + UInt64(index) }
         let sender = sender.context, receiver = receiver.context, received = received
         scenario.body(0) { core in
@@ -54,7 +54,7 @@ import Testing
         }
         scenario.body(1) { _ in sender.pointee.messagePage = PhysicalAddress(0) }
         scenario.explore {
-            let words = (6..<8).map { ModelMachine.readWord(received + $0 * 8) }
+            let words = (6..<8).map { ModelHardware.readWord(received + $0 * 8) }
             let isThere = receiver.pointee.frame.x[0] >> ArrivalBits.lengthShift & 0x7F == 8
             return words == (isThere ? [0x706, 0x707] : [0, 0]) ? nil : "\(words)"
         }

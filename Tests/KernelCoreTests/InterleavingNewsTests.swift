@@ -1,6 +1,6 @@
 import ABI
 import Interleaving
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
@@ -15,16 +15,16 @@ import Testing
     private let chief: Tenant, subject: Tenant
 
     init() {
-        let bench = scenario.bench
-        listener = bench.makeThread(priority: 10, core: 0, notified: true)
-        chief = bench.makeThread(priority: 10, core: 1)
-        subject = bench.makeThread(priority: 5, core: 1)
+        let fixture = scenario.fixture
+        listener = fixture.makeThread(priority: 10, core: 0, notified: true)
+        chief = fixture.makeThread(priority: 10, core: 1)
+        subject = fixture.makeThread(priority: 5, core: 1)
         scenario.name(subject.context, "subject")
-        scenario.name(bench.object(listener.notification, as: KernelCore.Notification.self), "notification")
+        scenario.name(fixture.object(listener.notification, as: KernelCore.Notification.self), "notification")
     }
 
     private func bits(_ notification: UInt32) -> UInt64 {
-        scenario.bench.object(notification, as: KernelCore.Notification.self).pointee.bits.load()
+        scenario.fixture.object(notification, as: KernelCore.Notification.self).pointee.bits.load()
     }
 
     private func bindStopped(_ notification: UInt32, _ bits: UInt64) -> KernelScenario.Step {
@@ -32,7 +32,7 @@ import Testing
             .contextControl, subject.slot, form: ContextControl.bindStopped.rawValue, UInt64(notification), bits)
     }
     private func bell(_ notification: UInt32, _ bits: UInt64) {
-        scenario.bench.succeed(
+        scenario.fixture.succeed(
             .contextControl, subject.slot, form: ContextControl.bindStopped.rawValue, UInt64(notification), bits)
     }
     private var stop: KernelScenario.Step {
@@ -42,7 +42,7 @@ import Testing
     /// The notification is in the listener's core's inbox already, because of a signal.
     @Test func theNewsOfAStopIsNotLostBehindASignal() {
         bell(listener.notification, 2)
-        scenario.bench.sleepRoot()
+        scenario.fixture.sleepRoot()
         scenario.endlessly(listener.context, scenario.listening)
         scenario.program(chief.context, scenario.signal(listener.notification, 1), stop)
         scenario.explore { [self] in
@@ -56,7 +56,7 @@ import Testing
     /// Hearing of the stop, the listener finds the subject stopped, and starts it anew: once, because it is told once.
     @Test func aListenerThatIsToldOfAStopFindsItStopped() {
         bell(listener.notification, 2)
-        scenario.bench.sleepRoot()
+        scenario.fixture.sleepRoot()
         let start = scenario.operation(.contextControl, subject.slot, form: ContextControl.startAt.rawValue, 0x1000)
         let listening = scenario.listening
         scenario.endlessly(listener.context) { core, context in
@@ -75,10 +75,10 @@ import Testing
 
     /// The bell is bound anew while the subject stops: one of both notifications is told, with its own bits.
     @Test func aStopIsToldToOneOfTwoBindings() {
-        let bench = scenario.bench
-        let second = bench.create(.notification)
+        let fixture = scenario.fixture
+        let second = fixture.create(.notification)
         bell(listener.notification, 2)
-        bench.sleepRoot()
+        fixture.sleepRoot()
         scenario.endlessly(listener.context, scenario.listening)
         let binder = boundBy(bindStopped(second, 4))
         scenario.program(chief.context, stop)
@@ -91,10 +91,10 @@ import Testing
 
     /// Core 0's thread that binds, more urgent than the listener.
     private func boundBy(_ step: @escaping KernelScenario.Step) -> Ref<ExecutionContext> {
-        let bench = scenario.bench
-        bench.raiseRoot()
-        let binder = bench.makeThread(priority: 20, core: 0)
-        bench.sleepRoot()
+        let fixture = scenario.fixture
+        fixture.raiseRoot()
+        let binder = fixture.makeThread(priority: 20, core: 0)
+        fixture.sleepRoot()
         scenario.program(
             binder.context, step,
             { _, context in
@@ -106,40 +106,40 @@ import Testing
 
     /// The notification is taken while the subject stops, and its memory becomes another one.
     @Test func aStopTellsNothingThatWasTaken() {
-        let bench = scenario.bench
-        let part = bench.create(.region, 1 << 13), victim = bench.freeSlot(), fresh = bench.freeSlot()
+        let fixture = scenario.fixture
+        let part = fixture.create(.region, 1 << 13), victim = fixture.freeSlot(), fresh = fixture.freeSlot()
         let kind = UInt32(ObjectKind.notification.rawValue)
-        bench.succeed(.create, part, form: kind, 0, UInt64(victim))
-        scenario.name(bench.object(victim, as: KernelCore.Notification.self), "victim")
+        fixture.succeed(.create, part, form: kind, 0, UInt64(victim))
+        scenario.name(fixture.object(victim, as: KernelCore.Notification.self), "victim")
         bell(victim, 2)
-        bench.sleepRoot()
+        fixture.sleepRoot()
         scenario.program(
             listener.context, scenario.untilDone(.revoke, part),
             scenario.operation(.create, part, form: kind, 0, UInt64(fresh)))
         scenario.program(chief.context, stop)
         scenario.explore { [self] in
-            guard listener.context.pointee.frame.x[0] == Status.ok.rawValue, !bench.isEmpty(fresh) else {
+            guard listener.context.pointee.frame.x[0] == Status.ok.rawValue, !fixture.isEmpty(fresh) else {
                 return "not done: \(listener.context.pointee.frame.x[0])"
             }
             guard subject.state == .stopped else { return "not stopped" }
-            return bench.isUntouched(fresh, size: KernelCore.Notification.size) ? nil : "a stop tells other memory"
+            return fixture.isUntouched(fresh, size: KernelCore.Notification.size) ? nil : "a stop tells other memory"
         }
     }
 
     /// A budget is used up while another core binds another notification: one of both is told.
     @Test func anOverrunIsToldToOneOfTwoBindings() {
-        let bench = scenario.bench
-        let slots = (0...1).map { _ in bench.create(.notification) }
-        let scheduling = bench.create(.schedulingContext)
-        let time = bench.object(scheduling, as: SchedulingContext.self)
-        bench.succeed(
+        let fixture = scenario.fixture
+        let slots = (0...1).map { _ in fixture.create(.notification) }
+        let scheduling = fixture.create(.schedulingContext)
+        let time = fixture.object(scheduling, as: SchedulingContext.self)
+        fixture.succeed(
             .scheduleControl, scheduling, form: ScheduleControl.configure.rawValue, 1, 5, 1000, 100, 10_000)
         let bind = ScheduleControl.bindOverrun.rawValue
-        bench.succeed(.scheduleControl, scheduling, form: bind, UInt64(slots[0]), 1)
+        fixture.succeed(.scheduleControl, scheduling, form: bind, UInt64(slots[0]), 1)
         // Nobody has asked since.
         _ = time.pointee.countOverrun()
         scenario.name(time, "time")
-        bench.sleepRoot()
+        fixture.sleepRoot()
         scenario.program(
             listener.context, scenario.operation(.scheduleControl, scheduling, form: bind, UInt64(slots[1]), 2))
         scenario.checksInvariants = false
@@ -154,7 +154,7 @@ import Testing
     }
 }
 
-extension Bench {
+extension Fixture {
     /// Whether an object's memory is as it was made.
     func isUntouched(_ slot: UInt32, size: UInt64) -> Bool {
         UnsafeBufferPointer(start: memory(slot), count: Int(size / 8)).allSatisfy { $0 == 0 }

@@ -1,30 +1,30 @@
 import ABI
 import Interleaving
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// Signals from any core against wait and poll on the sink's core, with the inbox between them. The design is
-/// `Sources/KernelCore/Models/notification.pml`.
+/// `Kernel/Proofs/notification.pml`.
 @Suite struct InterleavingNotificationTests {
     private let scenario = KernelScenario(cores: 3)
     private let listener: Tenant
     private let signallers: [Tenant]
 
     init() {
-        let bench = scenario.bench
-        listener = bench.makeThread(priority: 10, core: 0, notified: true)
-        signallers = (1...2).map { bench.makeThread(priority: 10, core: $0) }
+        let fixture = scenario.fixture
+        listener = fixture.makeThread(priority: 10, core: 0, notified: true)
+        signallers = (1...2).map { fixture.makeThread(priority: 10, core: $0) }
         scenario.name(listener.context, "listener")
-        scenario.name(bench.object(listener.notification, as: KernelCore.Notification.self), "notification")
-        bench.sleepRoot()
+        scenario.name(fixture.object(listener.notification, as: KernelCore.Notification.self), "notification")
+        fixture.sleepRoot()
     }
 
     /// Returns the reason if not all of `bits` were heard.
     private func missing(_ bits: UInt64) -> String? {
         let heard = scenario.heard(listener.context)
-        let object = scenario.bench.object(listener.notification, as: KernelCore.Notification.self)
+        let object = scenario.fixture.object(listener.notification, as: KernelCore.Notification.self)
         guard listener.state != .waiting || object.pointee.bits.load() == 0 else { return "sleeps with bits" }
         guard heard == bits, object.pointee.inboxQueued.load() == 0 else { return "heard \(heard) of \(bits)" }
         return nil
@@ -50,12 +50,12 @@ import Testing
     /// With two cores, so that each schedule with two deviations is played.
     @Test func aSecondSignalOfTheOnlyOtherCoreIsNotLost() {
         let scenario = KernelScenario(cores: 2)
-        let bench = scenario.bench
-        let listener = bench.makeThread(priority: 10, core: 0, notified: true)
-        let signaller = bench.makeThread(priority: 10, core: 1)
-        let object = bench.object(listener.notification, as: KernelCore.Notification.self)
+        let fixture = scenario.fixture
+        let listener = fixture.makeThread(priority: 10, core: 0, notified: true)
+        let signaller = fixture.makeThread(priority: 10, core: 1)
+        let object = fixture.object(listener.notification, as: KernelCore.Notification.self)
         scenario.name(object, "notification")
-        bench.sleepRoot()
+        fixture.sleepRoot()
         scenario.endlessly(listener.context, scenario.listening)
         scenario.program(
             signaller.context, scenario.signal(listener.notification, 1), scenario.signal(listener.notification, 2))
@@ -68,10 +68,10 @@ import Testing
     /// Another core polls the bits away while the listener's core brings the news of them.
     @Test func aPollOfAnotherCoreWakesNobodyForNothing() {
         let scenario = KernelScenario(cores: 2)
-        let bench = scenario.bench
-        let listener = bench.makeThread(priority: 10, core: 0, notified: true)
-        let poller = bench.makeThread(priority: 10, core: 1)
-        bench.sleepRoot()
+        let fixture = scenario.fixture
+        let listener = fixture.makeThread(priority: 10, core: 0, notified: true)
+        let poller = fixture.makeThread(priority: 10, core: 1)
+        fixture.sleepRoot()
         scenario.endlessly(listener.context) { core, context in
             let frame = context.pointee.frame
             if frame.x[0] == Status.notified.rawValue, frame.x[1] == 0 { Interleaving.fail("woken for nothing") }
@@ -89,11 +89,11 @@ import Testing
     /// The inbox has two items, the first of which is posted anew while it is worked off.
     @Test func anItemThatIsPostedAnewLeavesTheListWhole() {
         let scenario = KernelScenario(cores: 2)
-        let bench = scenario.bench
-        let listeners = (0...1).map { bench.makeThread(priority: 10 + UInt64($0), core: 0, notified: true) }
-        let signaller = bench.makeThread(priority: 10, core: 1)
-        bench.sleepRoot()
-        for listener in listeners.reversed() { bench.wait(listener) }
+        let fixture = scenario.fixture
+        let listeners = (0...1).map { fixture.makeThread(priority: 10 + UInt64($0), core: 0, notified: true) }
+        let signaller = fixture.makeThread(priority: 10, core: 1)
+        fixture.sleepRoot()
+        for listener in listeners.reversed() { fixture.wait(listener) }
         for listener in listeners { scenario.endlessly(listener.context, scenario.listening) }
         scenario.program(
             signaller.context, scenario.signal(listeners[0].notification, 1),
@@ -108,10 +108,10 @@ import Testing
 
     /// Two listeners on one core, so that the inbox is a list.
     @Test func anInboxOfTwoLosesNothing() {
-        let bench = scenario.bench
-        bench.raiseRoot()
-        let second = bench.makeThread(priority: 12, core: 0, notified: true)
-        bench.sleepRoot()
+        let fixture = scenario.fixture
+        fixture.raiseRoot()
+        let second = fixture.makeThread(priority: 12, core: 0, notified: true)
+        fixture.sleepRoot()
         listen()
         scenario.endlessly(second.context, scenario.listening)
         scenario.program(signallers[0].context, scenario.signal(listener.notification, 1))
@@ -119,7 +119,7 @@ import Testing
         scenario.program(signallers[1].context, scenario.signal(second.notification, 4))
         scenario.program(signallers[1].context, scenario.signal(listener.notification, 4))
         scenario.explore { [self] in
-            let object = bench.object(second.notification, as: KernelCore.Notification.self)
+            let object = fixture.object(second.notification, as: KernelCore.Notification.self)
             guard second.state == .waiting, object.pointee.bits.load() == 0, scenario.heard(second.context) == 5 else {
                 return "the second heard \(scenario.heard(second.context))"
             }

@@ -1,12 +1,12 @@
 import ABI
 import Interleaving
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// Virtual interrupts that other cores pend, enable and disable, against WFI, acknowledgement and end on the virtual
-/// CPU's core. The design is `Sources/KernelCore/Models/pend.pml`.
+/// CPU's core. The design is `Kernel/Proofs/pend.pml`.
 @Suite struct InterleavingPendTests {
     @Test func anInterruptThatComesAgainIsTakenAgain() {
         let machine = Machine(cores: 2)
@@ -77,14 +77,14 @@ private final class Machine {
 
     init(cores: Int) {
         scenario = KernelScenario(cores: cores)
-        let bench = scenario.bench
-        let machine = bench.makeVirtualCPU(priority: 5, core: 0)
+        let fixture = scenario.fixture
+        let machine = fixture.makeVirtualCPU(priority: 5, core: 0)
         self.machine = machine
         scenario.name(machine.guest, "guest")
         scenario.name(machine.context, "context")
         devices = ([33, 34] as [UInt64]).map { number in
-            let device = bench.create(.notification)
-            bench.succeed(
+            let device = fixture.create(.notification)
+            fixture.succeed(
                 .notificationBind, device, form: NotificationBind.virtualInterrupt.rawValue, UInt64(machine.slot),
                 number)
             return device
@@ -92,10 +92,10 @@ private final class Machine {
         for (form, index, value) in [
             (VirtualInterruptControl.setEdge, 1, 6), (.enable, 1, 2), (.setForwarding, 0, 1),
         ] as [(VirtualInterruptControl, UInt64, UInt64)] {
-            bench.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value)
+            fixture.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value)
         }
-        others = (1..<cores).map { bench.makeThread(priority: 10, core: $0) }
-        bench.sleepRoot()
+        others = (1..<cores).map { fixture.makeThread(priority: 10, core: $0) }
+        fixture.sleepRoot()
     }
 
     func control(_ form: VirtualInterruptControl, _ value: UInt64) -> KernelScenario.Step {
@@ -110,8 +110,8 @@ private final class Machine {
 
     /// At first interrupt 33 is active and disabled, and another edge of it has come.
     func sleepsAfterEnd() {
-        let core = scenario.bench.model.cores[0], raiser = scenario.bench.model.cores[1]
-        let device = scenario.bench.object(devices[0], as: KernelCore.Notification.self)
+        let core = scenario.fixture.model.cores[0], raiser = scenario.fixture.model.cores[1]
+        let device = scenario.fixture.object(devices[0], as: KernelCore.Notification.self)
         scenario.atStart = { [self] in
             raiser.enter { K.raise($0, device, 1) }
             core.run { Self.takeInterrupts(core) }
@@ -163,7 +163,9 @@ private final class Machine {
             guard isSpinning || machine.state == .waitingForInterrupt else { return "does not sleep" }
             let mask = machine.guest.pointee.enabled[1].load()
             guard machine.guest.pointee.pending[1].load() & mask == 0 else { return "an interrupt is left pending" }
-            guard !scenario.bench.model.cores[0].interruptLine else { return "an interrupt is left in a list register" }
+            guard !scenario.fixture.model.cores[0].interruptLine else {
+                return "an interrupt is left in a list register"
+            }
             for number in 0...1 where pended[number] && machine.context.pointee.frame.x[10 + number] == 0 {
                 return "interrupt \(33 + number) is lost"
             }

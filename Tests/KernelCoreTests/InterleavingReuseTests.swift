@@ -1,6 +1,6 @@
 import ABI
 import Interleaving
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
@@ -13,13 +13,13 @@ import Testing
     private static let size = 1 << 13
 
     init() {
-        let bench = scenario.bench
-        part = bench.create(.region, UInt64(Self.size))
-        victim = bench.freeSlot()
+        let fixture = scenario.fixture
+        part = fixture.create(.region, UInt64(Self.size))
+        victim = fixture.freeSlot()
     }
 
     private func make(_ kind: ObjectKind) {
-        scenario.bench.succeed(.create, part, form: UInt32(kind.rawValue), 0, UInt64(victim))
+        scenario.fixture.succeed(.create, part, form: UInt32(kind.rawValue), 0, UInt64(victim))
     }
 
     /// Core 0 takes `part` back and clears its memory, while core 1 does something with the victim.
@@ -27,18 +27,18 @@ import Testing
         _ steps: KernelScenario.Step..., isKnown: @escaping (UInt64) -> Bool,
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
-        let bench = scenario.bench
-        let region = bench.object(part, as: Region.self)
+        let fixture = scenario.fixture
+        let region = fixture.object(part, as: Region.self)
         let start = UInt(region.pointee.start.value), size = region.pointee.end.value &- region.pointee.start.value
         let words = UnsafeMutableBufferPointer<UInt64>(
             start: UnsafeMutablePointer(bitPattern: start), count: Int(size) / 8)
-        let revoker = bench.makeThread(priority: 10, core: 0), user = bench.makeThread(priority: 10, core: 1)
-        bench.sleepRoot()
+        let revoker = fixture.makeThread(priority: 10, core: 0), user = fixture.makeThread(priority: 10, core: 1)
+        fixture.sleepRoot()
         scenario.program(
             revoker.context,
             scenario.untilDone(.revoke, part) {
                 words.update(repeating: 0)
-                for core in bench.model.cores {
+                for core in fixture.model.cores {
                     let item = core.kernelCore.pointee.unread
                     if item &- UInt64(start) < size { Interleaving.fail("an inbox holds other memory") }
                 }
@@ -63,13 +63,13 @@ import Testing
 
     /// Core 1 stops a thread of its own core or of core 0, or starts it.
     @Test(arguments: [0, 1]) func aThreadThatGoesIsStoppedOrNotFound(core: Int) {
-        let bench = scenario.bench
+        let fixture = scenario.fixture
         make(.thread)
         let thread = Tenant(
-            context: bench.object(victim, as: ExecutionContext.self), slot: victim,
-            scheduling: bench.makeScheduling(priority: 3, core: core))
-        bench.configure(thread, core: core)
-        bench.start(thread)
+            context: fixture.object(victim, as: ExecutionContext.self), slot: victim,
+            scheduling: fixture.makeScheduling(priority: 3, core: core))
+        fixture.configure(thread, core: core)
+        fixture.start(thread)
         scenario.name(thread.context, "thread")
         let stop = scenario.operation(.contextControl, victim, form: ContextControl.stop.rawValue)
         explore(stop, stop, isKnown: Self.isAnswer)
@@ -77,7 +77,7 @@ import Testing
 
     @Test func timeThatGoesIsAskedForItsUseOrNotFound() {
         make(.schedulingContext)
-        scenario.name(scenario.bench.object(victim, as: SchedulingContext.self), "time")
+        scenario.name(scenario.fixture.object(victim, as: SchedulingContext.self), "time")
         let ask = scenario.operation(.scheduleControl, victim, form: ScheduleControl.timeUsed.rawValue)
         explore(ask, ask, isKnown: Self.isAnswer)
     }

@@ -1,6 +1,6 @@
 import ABI
 import Interleaving
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
@@ -14,21 +14,21 @@ import Testing
     private static let millisecond: UInt64 = 1000
 
     init() {
-        let bench = scenario.bench
-        _ = bench.makeThread(priority: 5)
-        listeners = (0...1).map { bench.makeThread(priority: 10 + UInt64($0), notified: true) }
-        signallers = (1...2).map { bench.makeThread(priority: 10, core: $0) }
+        let fixture = scenario.fixture
+        _ = fixture.makeThread(priority: 5)
+        listeners = (0...1).map { fixture.makeThread(priority: 10 + UInt64($0), notified: true) }
+        signallers = (1...2).map { fixture.makeThread(priority: 10, core: $0) }
         for listener in listeners {
-            scenario.name(bench.object(listener.notification, as: KernelCore.Notification.self), "notification")
+            scenario.name(fixture.object(listener.notification, as: KernelCore.Notification.self), "notification")
             scenario.endlessly(listener.context, scenario.listening)
         }
-        bench.sleepRoot()
-        for listener in listeners.reversed() { bench.wait(listener) }
+        fixture.sleepRoot()
+        for listener in listeners.reversed() { fixture.wait(listener) }
         scenario.atStart = {
-            bench.model.kernelBoard.pointee.millisecond = Ticks(Self.millisecond)
+            fixture.model.kernelBoard.pointee.millisecond = Ticks(Self.millisecond)
             for index in 1...2 {
-                bench.core(index).pointee.shares[0] = InterruptShare(
-                    end: bench.model.now + Ticks(Self.millisecond), left: index == 1 ? 0 : 1)
+                fixture.core(index).pointee.shares[0] = InterruptShare(
+                    end: fixture.model.now + Ticks(Self.millisecond), left: index == 1 ? 0 : 1)
             }
         }
     }
@@ -37,19 +37,19 @@ import Testing
         scenario.signal(listeners[index].notification, bits)
     }
     private var timePasses: KernelScenario.Step {
-        { [scenario] _, _ in scenario.bench.model.advance(by: Self.millisecond) }
+        { [scenario] _, _ in scenario.fixture.model.advance(by: Self.millisecond) }
     }
 
     private func explore(heard: [UInt64], sourceLocation: SourceLocation = #_sourceLocation) {
         scenario.explore(sourceLocation: sourceLocation) { [self] in
             for (listener, bits) in zip(listeners, heard) {
-                let object = scenario.bench.object(listener.notification, as: KernelCore.Notification.self)
+                let object = scenario.fixture.object(listener.notification, as: KernelCore.Notification.self)
                 guard listener.state == .waiting, object.pointee.bits.load() == 0 else { return "sleeps with bits" }
                 guard scenario.heard(listener.context) == bits else {
                     return "heard \(scenario.heard(listener.context)) of \(bits)"
                 }
             }
-            let postponed = (1...2).map { scenario.bench.core($0).pointee.postponed }
+            let postponed = (1...2).map { scenario.fixture.core($0).pointee.postponed }
             return postponed == [0, 0] ? nil : "an interrupt is postponed for ever"
         }
     }

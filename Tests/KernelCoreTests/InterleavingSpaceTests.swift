@@ -3,7 +3,7 @@ import Interleaving
 import Testing
 
 @testable import KernelCore
-@testable import MachineModel
+@testable import HardwareModel
 
 /// Spaces that are destroyed while other cores still translate by them.
 @Suite struct InterleavingSpaceTests {
@@ -16,38 +16,39 @@ import Testing
     private let others: [Tenant]
 
     init() {
-        let bench = scenario.bench
-        let part = bench.create(.region, 1 << 16)
+        let fixture = scenario.fixture
+        let part = fixture.create(.region, 1 << 16)
         self.part = part
-        space = bench.freeSlot()
-        fresh = bench.freeSlot()
+        space = fixture.freeSlot()
+        fresh = fixture.freeSlot()
         func create(_ kind: ObjectKind, _ parameter: UInt64, _ slot: UInt32) {
-            while bench.operate(.create, part, form: UInt32(kind.rawValue), parameter, UInt64(slot)).status == .again {}
+            while fixture.operate(.create, part, form: UInt32(kind.rawValue), parameter, UInt64(slot)).status == .again
+            {}
         }
         create(.addressSpace, 3, space)
-        let thread = bench.create(.thread)
-        old = bench.object(space, as: AddressSpace.self).pointee.translation
+        let thread = fixture.create(.thread)
+        old = fixture.object(space, as: AddressSpace.self).pointee.translation
         tenant = Tenant(
-            context: bench.object(thread, as: ExecutionContext.self), slot: thread,
-            scheduling: bench.makeScheduling(priority: 10, core: 1), space: space)
-        bench.configure(tenant, core: 1)
-        bench.start(tenant)
-        revoker = bench.makeThread(priority: 10, core: 0)
-        others = (1...2).map { bench.makeThread(priority: $0 == 1 ? 20 : 10, core: $0, notified: true) }
-        bench.sleepRoot()
-        bench.wait(others[0])
+            context: fixture.object(thread, as: ExecutionContext.self), slot: thread,
+            scheduling: fixture.makeScheduling(priority: 10, core: 1), space: space)
+        fixture.configure(tenant, core: 1)
+        fixture.start(tenant)
+        revoker = fixture.makeThread(priority: 10, core: 0)
+        others = (1...2).map { fixture.makeThread(priority: $0 == 1 ? 20 : 10, core: $0, notified: true) }
+        fixture.sleepRoot()
+        fixture.wait(others[0])
         scenario.name(tenant.context, "tenant")
-        scenario.name(bench.object(space, as: AddressSpace.self), "space")
+        scenario.name(fixture.object(space, as: AddressSpace.self), "space")
     }
 
     /// After the revocation: no core's hardware translates by the space, whose memory is free.
     private var verify: KernelScenario.Step {
         { [scenario, old, tenant = tenant.context] _, context in
             guard context.pointee.frame.x[0] == Status.ok.rawValue else { return }
-            for core in scenario.bench.model.cores where core.kernelCore.pointee.current == tenant {
+            for core in scenario.fixture.model.cores where core.kernelCore.pointee.current == tenant {
                 Interleaving.fail("core \(core.kernelCore.pointee.id.number) runs what has no space")
             }
-            for core in scenario.bench.model.cores where core.translation == old {
+            for core in scenario.fixture.model.cores where core.translation == old {
                 Interleaving.fail("core \(core.kernelCore.pointee.id.number) translates by a space that is gone")
             }
         }
@@ -62,12 +63,12 @@ import Testing
             revoker.context,
             scenario.untilDone(.create, part, form: UInt32(ObjectKind.addressSpace.rawValue), 3, UInt64(fresh)))
         scenario.explore(.short, sourceLocation: sourceLocation) { [self] in
-            guard revoker.context.pointee.frame.x[0] == Status.ok.rawValue, !scenario.bench.isEmpty(fresh) else {
+            guard revoker.context.pointee.frame.x[0] == Status.ok.rawValue, !scenario.fixture.isEmpty(fresh) else {
                 return "not done: \(revoker.context.pointee.frame.x[0])"
             }
-            let space = scenario.bench.object(fresh, as: AddressSpace.self)
+            let space = scenario.fixture.object(fresh, as: AddressSpace.self)
             guard space.pointee.translation == old else { return "another VMID" }
-            for core in scenario.bench.model.cores where core.translation == old {
+            for core in scenario.fixture.model.cores where core.translation == old {
                 return "core \(core.kernelCore.pointee.id.number) translates by another space"
             }
             return check()
@@ -91,9 +92,9 @@ import Testing
     /// Core 1 comes back to the tenant while its space is taken: the tenant does not run in the space that was there
     /// before.
     @Test func aContextThatHasNoSpaceIsNotResumed() {
-        let bench = scenario.bench
-        let bits = bench.object(others[0].notification, as: KernelCore.Notification.self)
-        scenario.atStart = { bench.model.cores[2].run { K.raise(bench.core(2), bits, 1) } }
+        let fixture = scenario.fixture
+        let bits = fixture.object(others[0].notification, as: KernelCore.Notification.self)
+        scenario.atStart = { fixture.model.cores[2].run { K.raise(fixture.core(2), bits, 1) } }
         scenario.endlessly(tenant.context, scenario.wait)
         scenario.endlessly(others[0].context, scenario.listening)
         explore()
@@ -101,16 +102,16 @@ import Testing
 
     /// Core 2 takes back memory that is mapped in the space.
     @Test func memoryThatIsMappedThereIsTakenBackMeanwhile() {
-        let bench = scenario.bench
-        bench.raiseRoot()
-        let extent = bench.create(.extent, Page.size, alignment: Page.size), mapping = bench.freeSlot()
-        bench.succeed(
+        let fixture = scenario.fixture
+        fixture.raiseRoot()
+        let extent = fixture.create(.extent, Page.size, alignment: Page.size), mapping = fixture.freeSlot()
+        fixture.succeed(
             .map, space, UInt64(extent), 0x10_0000, 0, Page.size, UInt64(Rights.readWrite.rawValue), UInt64(mapping))
-        bench.sleepRoot()
+        fixture.sleepRoot()
         scenario.endlessly(tenant.context, scenario.wait)
         scenario.program(others[1].context, scenario.untilDone(.revoke, extent))
         explore { [self] in
-            guard bench.isEmpty(mapping) else { return "a mapping is left" }
+            guard fixture.isEmpty(mapping) else { return "a mapping is left" }
             return others[1].context.pointee.frame.x[0] == Status.ok.rawValue ? nil : "the memory is not taken back"
         }
     }
@@ -142,7 +143,7 @@ extension KernelScenario {
                 once(core, context)
                 guard context.pointee.frame.x[0] == Status.again.rawValue else { return then() }
                 pieces += 1
-                if core.pendingInterrupt == nil, pieces % 2 == 0 { ModelMachine.relax() }
+                if core.pendingInterrupt == nil, pieces % 2 == 0 { ModelHardware.relax() }
                 while core.pendingInterrupt != nil { Self.enter(core) { _ in _ = core.takeInterrupt() } }
                 guard core.kernelCore.pointee.current == context else { return }
             }

@@ -1,11 +1,11 @@
 import ABI
 import Interleaving
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
-/// Starting, stopping and configuring a context from any core. The design is `Sources/KernelCore/Models/start.pml`.
+/// Starting, stopping and configuring a context from any core. The design is `Kernel/Proofs/start.pml`.
 @Suite struct InterleavingStartTests {
     private let scenario = KernelScenario(cores: 2)
     private let subject: Tenant
@@ -13,11 +13,11 @@ import Testing
 
     /// The subject is core 1's, and is not started yet; each core has a chief that is more urgent.
     init() {
-        let bench = scenario.bench
-        subject = bench.makeThread(priority: 3, core: 1, starts: false)
+        let fixture = scenario.fixture
+        subject = fixture.makeThread(priority: 3, core: 1, starts: false)
         scenario.name(subject.context, "subject")
-        chiefs = (0...1).map { bench.makeThread(priority: 10, core: $0) }
-        bench.sleepRoot()
+        chiefs = (0...1).map { fixture.makeThread(priority: 10, core: $0) }
+        fixture.sleepRoot()
     }
 
     private func control(_ form: ContextControl) -> KernelScenario.Step {
@@ -62,10 +62,10 @@ import Testing
 
     /// The inbox holds two contexts, the first of which is posted anew while the inbox is worked off.
     @Test func aContextThatIsPostedAnewLeavesTheListWhole() {
-        let bench = scenario.bench
-        bench.raiseRoot()
-        let second = bench.makeThread(priority: 4, core: 1, starts: false)
-        bench.sleepRoot()
+        let fixture = scenario.fixture
+        fixture.raiseRoot()
+        let second = fixture.makeThread(priority: 4, core: 1, starts: false)
+        fixture.sleepRoot()
         scenario.name(second.context, "second")
         func control(_ form: ContextControl) -> KernelScenario.Step {
             scenario.operation(.contextControl, second.slot, form: form.rawValue)
@@ -79,12 +79,12 @@ import Testing
 
     /// A context that is configured anew is at rest: nobody is about to start it, nobody is busy stopping it.
     @Test func whatIsConfiguredIsAtRest() {
-        let bench = scenario.bench
+        let fixture = scenario.fixture
         // They show time that is left in a queue of its former owner's core.
         scenario.invariantsEach = 1
-        bench.raiseRoot()
-        let other = bench.makeScheduling(priority: 4, core: 1)
-        bench.sleepRoot()
+        fixture.raiseRoot()
+        let other = fixture.makeScheduling(priority: 4, core: 1)
+        fixture.sleepRoot()
         let anew = scenario.operation(
             .contextControl, subject.slot, form: ContextControl.configure.rawValue, UInt64(subject.space),
             UInt64(InitialSlot.table), 0, UInt64(other), 1)
@@ -106,12 +106,12 @@ import Testing
 
     /// A context that nobody has configured yet gets its core once, whoever configures it first.
     @Test func aContextStaysOnItsFirstCore() {
-        let bench = scenario.bench
-        bench.raiseRoot()
-        let slot = bench.create(.thread)
-        let times = (0...1).map { bench.makeScheduling(priority: 3, core: $0) }
-        bench.sleepRoot()
-        let context = bench.object(slot, as: ExecutionContext.self)
+        let fixture = scenario.fixture
+        fixture.raiseRoot()
+        let slot = fixture.create(.thread)
+        let times = (0...1).map { fixture.makeScheduling(priority: 3, core: $0) }
+        fixture.sleepRoot()
+        let context = fixture.object(slot, as: ExecutionContext.self)
         func configure(_ core: Int) -> KernelScenario.Step {
             scenario.operation(
                 .contextControl, slot, form: ContextControl.configure.rawValue, UInt64(subject.space),

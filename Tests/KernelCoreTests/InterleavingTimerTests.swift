@@ -1,6 +1,6 @@
 import ABI
 import Interleaving
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
@@ -14,15 +14,15 @@ import Testing
     private let users: [Tenant]
 
     init() {
-        let bench = scenario.bench
-        part = bench.create(.region, 1 << 13)
-        victim = bench.freeSlot()
-        fresh = bench.freeSlot()
-        bench.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(victim))
-        scenario.name(bench.object(victim, as: KernelCore.Notification.self), "notification")
-        revoker = bench.makeThread(priority: 10, core: 0)
-        users = (1...2).map { bench.makeThread(priority: 10, core: $0) }
-        bench.sleepRoot()
+        let fixture = scenario.fixture
+        part = fixture.create(.region, 1 << 13)
+        victim = fixture.freeSlot()
+        fresh = fixture.freeSlot()
+        fixture.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(victim))
+        scenario.name(fixture.object(victim, as: KernelCore.Notification.self), "notification")
+        revoker = fixture.makeThread(priority: 10, core: 0)
+        users = (1...2).map { fixture.makeThread(priority: 10, core: $0) }
+        fixture.sleepRoot()
     }
 
     private var set: KernelScenario.Step {
@@ -32,7 +32,7 @@ import Testing
 
     /// The numbers of the cores in whose queues the notification is.
     private func queues(_ notification: Ref<KernelCore.Notification>) -> [UInt64] {
-        (0..<3).filter { scenario.bench.core($0).pointee.notificationTimers.first == notification }.map(UInt64.init)
+        (0..<3).filter { scenario.fixture.core($0).pointee.notificationTimers.first == notification }.map(UInt64.init)
     }
 
     private func exploreEnd() {
@@ -41,10 +41,10 @@ import Testing
             revoker.context,
             scenario.operation(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(fresh)))
         scenario.explore(.varied) { [self] in
-            guard revoker.context.pointee.frame.x[0] == Status.ok.rawValue, !scenario.bench.isEmpty(fresh) else {
+            guard revoker.context.pointee.frame.x[0] == Status.ok.rawValue, !scenario.fixture.isEmpty(fresh) else {
                 return "not done: \(revoker.context.pointee.frame.x[0])"
             }
-            let object = scenario.bench.object(fresh, as: KernelCore.Notification.self)
+            let object = scenario.fixture.object(fresh, as: KernelCore.Notification.self)
             guard queues(object).isEmpty else { return "a core's timers lead to what is gone" }
             return object.pointee.timerOwner.load() == 0 ? nil : "memory is claimed that belongs to something else"
         }
@@ -72,7 +72,7 @@ import Testing
     @Test func aTimerIsInTheQueueOfOneCore() {
         for user in users { scenario.program(user.context, cancel, set) }
         scenario.explore(.varied) { [self] in
-            let notification = scenario.bench.object(victim, as: KernelCore.Notification.self)
+            let notification = scenario.fixture.object(victim, as: KernelCore.Notification.self)
             let cores = queues(notification)
             guard cores.count == 1 else { return "it is in the queues of cores \(cores)" }
             guard notification.pointee.timerOwner.load() == cores[0] + 1 else { return "it belongs to another core" }
@@ -90,7 +90,7 @@ import Testing
         scenario.program(users[0].context, set, cancel)
         scenario.program(users[1].context, set, set, set)
         scenario.explore(.varied) { [self] in
-            let notification = scenario.bench.object(victim, as: KernelCore.Notification.self)
+            let notification = scenario.fixture.object(victim, as: KernelCore.Notification.self)
             let cores = queues(notification)
             let isSet = users[1].context.pointee.frame.x[0] == Status.ok.rawValue
             guard cores == (isSet ? [2] : []) else { return "it is in the queues of cores \(cores)" }
@@ -100,15 +100,15 @@ import Testing
 
     /// A timer that has expired is free for another core, whose bits are for the next time.
     @Test func aTimerThatExpiresRaisesItsOwnBits() {
-        let bench = scenario.bench
-        bench.raiseRoot()
-        bench.succeed(.timer, victim, form: TimerForm.set.rawValue, bench.model.now.value + 10, 1)
-        bench.sleepRoot()
-        scenario.atStart = { bench.model.advance(by: 20) }
+        let fixture = scenario.fixture
+        fixture.raiseRoot()
+        fixture.succeed(.timer, victim, form: TimerForm.set.rawValue, fixture.model.now.value + 10, 1)
+        fixture.sleepRoot()
+        scenario.atStart = { fixture.model.advance(by: 20) }
         scenario.program(
             users[0].context, scenario.operation(.timer, victim, form: TimerForm.set.rawValue, 1 << 60, 4))
         scenario.explore(.varied) { [self] in
-            let notification = scenario.bench.object(victim, as: KernelCore.Notification.self)
+            let notification = scenario.fixture.object(victim, as: KernelCore.Notification.self)
             let isSet = users[0].context.pointee.frame.x[0] == Status.ok.rawValue
             guard queues(notification) == (isSet ? [1] : []) else {
                 return "it is in the queues of \(queues(notification))"

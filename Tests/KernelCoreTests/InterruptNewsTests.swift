@@ -1,12 +1,12 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// News of the interrupts of a virtual CPU that runs, sleeps, exits, has stopped or has no core yet.
 @Suite struct InterruptNewsTests {
-    private let bench = Bench(cores: 2)
+    private let fixture = Fixture(cores: 2)
     /// On core 0.
     private let machine: Tenant
     /// Serves the machine's exits.
@@ -14,20 +14,20 @@ import Testing
     private let monitor: Tenant
     /// On core 1.
     private let remote: Tenant
-    private var core: ModelCore { bench.model.cores[0] }
+    private var core: ModelCore { fixture.model.cores[0] }
 
     init() {
-        bench.checksInvariants = false
-        remote = bench.makeThread(priority: 10, core: 1)
-        monitor = bench.makeThread(priority: 9, notified: true)
-        server = bench.makeThread(priority: 8)
-        machine = bench.makeVirtualCPU(priority: 5, portal: bench.makePortal(to: server))
-        bench.sleepRoot()
-        bench.wait(monitor)
-        bench.wait(server)
+        fixture.checksInvariants = false
+        remote = fixture.makeThread(priority: 10, core: 1)
+        monitor = fixture.makeThread(priority: 9, notified: true)
+        server = fixture.makeThread(priority: 8)
+        machine = fixture.makeVirtualCPU(priority: 5, portal: fixture.makePortal(to: server))
+        fixture.sleepRoot()
+        fixture.wait(monitor)
+        fixture.wait(server)
         for (form, index, value) in Self.beginning { tell(form, index, value) }
-        bench.settleAll()
-        #expect(bench.current() == machine.context)
+        fixture.settleAll()
+        #expect(fixture.current() == machine.context)
     }
 
     typealias Change = (form: VirtualInterruptControl, index: UInt64, value: UInt64)
@@ -45,17 +45,17 @@ import Testing
         _ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64, remotely: Bool = true
     ) {
         if remotely {
-            bench.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value, by: remote.context)
+            fixture.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value, by: remote.context)
         } else {
-            bench.raise(monitor.notification)
-            bench.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value, by: monitor.context)
-            bench.wait(monitor)
+            fixture.raise(monitor.notification)
+            fixture.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value, by: monitor.context)
+            fixture.wait(monitor)
         }
     }
 
     /// An entry of the virtual CPU's core that is about something else.
     private func look() -> Bool {
-        bench.enter { _ in }
+        fixture.enter { _ in }
         return isDirty
     }
     private var isDirty: Bool { machine.guest.pointee.isDirty.load() != 0 }
@@ -64,32 +64,32 @@ import Testing
 
     /// Core 0 is no core of a context that has none: it is not interrupted, and has nothing in its inbox.
     @Test(arguments: [false, true]) func oneWithoutACoreIsChangedInSilence(remotely: Bool) {
-        bench.raiseRoot()
-        let slot = bench.create(.virtualCPU)
-        var fresh = Tenant(context: bench.object(slot, as: ExecutionContext.self), slot: slot, scheduling: 0)
-        let before = bench.model.cores.map(\.interruptCount)
+        fixture.raiseRoot()
+        let slot = fixture.create(.virtualCPU)
+        var fresh = Tenant(context: fixture.object(slot, as: ExecutionContext.self), slot: slot, scheduling: 0)
+        let before = fixture.model.cores.map(\.interruptCount)
         let others: [Change] = [
             (.setPending, 1, Self.bit | 1), (.clearPending, 1, 1), (.setActive, 1, 2), (.disable, 1, 4),
             (.setLevel, 41, 1),
         ]
         for (form, index, value) in Self.beginning + others {
-            bench.succeed(
+            fixture.succeed(
                 .interruptControl, slot, form: form.rawValue, index, value, by: remotely ? remote.context : nil)
         }
-        #expect(bench.model.cores.map(\.interruptCount) == before)
+        #expect(fixture.model.cores.map(\.interruptCount) == before)
         #expect(fresh.guest.pointee.isDirty.load() != 0 && fresh.state == .stopped)
-        fresh.scheduling = bench.makeScheduling(priority: 5, core: 1)
-        fresh.space = bench.create(.addressSpace, 8)
-        bench.configure(fresh, core: 1)
-        bench.start(fresh)
-        bench.wait(remote)
-        #expect(bench.current(1) == fresh.context)
-        #expect(bench.model.cores[1].acknowledge() == 40)
+        fresh.scheduling = fixture.makeScheduling(priority: 5, core: 1)
+        fresh.space = fixture.create(.addressSpace, 8)
+        fixture.configure(fresh, core: 1)
+        fixture.start(fresh)
+        fixture.wait(remote)
+        #expect(fixture.current(1) == fresh.context)
+        #expect(fixture.model.cores[1].acknowledge() == 40)
     }
 
     /// Its own core is in the kernel already, and looks before the virtual CPU goes on.
     @Test(arguments: [false, true]) func itsOwnCoreIsNotInterrupted(sleeps: Bool) {
-        if sleeps { bench.waitForInterrupt(machine) }
+        if sleeps { fixture.waitForInterrupt(machine) }
         let before = core.interruptCount
         let changes: [Change] = [
             (.setForwarding, 0, 0), (.setForwarding, 0, 1), (.setPriority, 40, 8), (.setActive, 1, Self.bit),
@@ -103,30 +103,30 @@ import Testing
 
     /// News ends a virtual CPU's WFI, and nothing else that it waits for.
     @Test(arguments: [false, true]) func newsDoesNotStartWhatHasStopped(remotely: Bool) {
-        bench.stop(machine, by: remote.context)
-        bench.settleAll()
+        fixture.stop(machine, by: remote.context)
+        fixture.settleAll()
         tell(.setPending, 1, Self.bit, remotely: remotely)
         for value in [0, 1] as [UInt64] { tell(.setForwarding, 0, value, remotely: remotely) }
         // It counts as stopped although its core has not heard of the news yet.
-        bench.succeed(.contextState, machine.slot, form: ContextState.read.rawValue, 0, 1, by: remote.context)
-        bench.settleAll()
-        #expect(machine.state == .stopped && bench.current() == nil)
+        fixture.succeed(.contextState, machine.slot, form: ContextState.read.rawValue, 0, 1, by: remote.context)
+        fixture.settleAll()
+        #expect(machine.state == .stopped && fixture.current() == nil)
     }
 
     /// The same of one whose exit is being served.
     @Test(arguments: [false, true]) func newsDoesNotAnswerAnExit(remotely: Bool) {
-        bench.exit(machine, Message(1))
+        fixture.exit(machine, Message(1))
         tell(.setPending, 1, Self.bit, remotely: remotely)
         for value in [0, 1] as [UInt64] { tell(.setForwarding, 0, value, remotely: remotely) }
-        bench.settleAll()
-        #expect(machine.state == .calling && bench.current() == server.context)
-        bench.replyAndWait(server)
-        #expect(bench.current() == machine.context && core.acknowledge() == 40)
+        fixture.settleAll()
+        #expect(machine.state == .calling && fixture.current() == server.context)
+        fixture.replyAndWait(server)
+        #expect(fixture.current() == machine.context && core.acknowledge() == 40)
     }
 
     /// WFI does not end for what cannot be taken.
     @Test(arguments: [false, true]) func whatCannotBeTakenWakesNobody(remotely: Bool) {
-        bench.waitForInterrupt(machine)
+        fixture.waitForInterrupt(machine)
         let changes: [Change] = [
             (.setForwarding, 0, 0), (.setPending, 1, Self.bit), (.disable, 1, Self.bit), (.setForwarding, 0, 1),
             (.setEdge, 1, 0xF0_0000), (.setPriority, 40, 8), (.setActive, 1, Self.bit), (.enable, 1, Self.bit),
@@ -134,39 +134,39 @@ import Testing
         ]
         for (form, index, value) in changes {
             tell(form, index, value, remotely: remotely)
-            bench.settleAll()
+            fixture.settleAll()
             #expect(machine.state == .waitingForInterrupt, "\(form) \(index) \(value)")
         }
         tell(.clearActive, 1, Self.bit, remotely: remotely)
-        bench.settleAll()
+        fixture.settleAll()
         #expect(machine.state == .ready && core.acknowledge() == 40)
     }
 
     /// Nor does it end for the maintenance interrupt of an end that comes when the guest sleeps already.
     @Test func aLateEndWakesNobody() {
         tell(.setLevel, 40, 1)
-        bench.settleAll()
+        fixture.settleAll()
         #expect(core.acknowledge() == 40)
         tell(.setLevel, 40, 0)
-        bench.settleAll()
+        fixture.settleAll()
         core.end(40)
-        bench.waitForInterrupt(machine)
+        fixture.waitForInterrupt(machine)
         #expect(machine.state == .waitingForInterrupt && core.pendingInterrupt != nil)
-        bench.settle(0)
+        fixture.settle(0)
         #expect(machine.state == .waitingForInterrupt && core.pendingInterrupt == nil)
     }
 
     /// The maintenance interrupt of an end comes while the virtual CPU's exit is served, and answers nothing.
     @Test func aLateEndAnswersNoExit() {
         tell(.setLevel, 40, 1)
-        bench.settleAll()
+        fixture.settleAll()
         #expect(core.acknowledge() == 40)
         core.end(40)
-        bench.exit(machine, Message(1))
-        bench.settle(0)
-        #expect(machine.state == .calling && bench.current() == server.context)
-        bench.replyAndWait(server)
-        #expect(bench.current() == machine.context && core.acknowledge() == 40)
+        fixture.exit(machine, Message(1))
+        fixture.settle(0)
+        #expect(machine.state == .calling && fixture.current() == server.context)
+        fixture.replyAndWait(server)
+        #expect(fixture.current() == machine.context && core.acknowledge() == 40)
     }
 
     /// A change that need not interrupt the core is seen by its next entry all the same: what was placed while it was
@@ -188,7 +188,7 @@ import Testing
     @Test func aNeighbourThatWaitsIsNoNews() {
         tell(.disable, 1, Self.bit)
         tell(.setLevel, 41, 1)
-        bench.settleAll()
+        fixture.settleAll()
         let before = core.interruptCount
         tell(.setPending, 1, Self.bit)
         #expect(core.interruptCount == before)
@@ -198,15 +198,15 @@ import Testing
 
     /// Bits that a thread of another core has not taken yet are no news to it.
     @Test func bitsThatAreThereInterruptNobody() {
-        bench.raiseRoot()
-        let runner = bench.makeThread(priority: 20, notified: true)
-        bench.sleepRoot()
-        #expect(bench.current() == runner.context)
+        fixture.raiseRoot()
+        let runner = fixture.makeThread(priority: 20, notified: true)
+        fixture.sleepRoot()
+        #expect(fixture.current() == runner.context)
         let before = core.interruptCount
         for (bits, count) in [(1, 1), (1, 1), (3, 2), (2, 2), (7, 3)] as [(UInt64, Int)] {
-            bench.succeed(.signal, runner.notification, bits, by: remote.context)
+            fixture.succeed(.signal, runner.notification, bits, by: remote.context)
             #expect(core.interruptCount == before + count)
-            bench.settle(0)
+            fixture.settle(0)
         }
     }
 
@@ -214,7 +214,7 @@ import Testing
     @Test func theUpperHalfOfAMaskMeansNothing() {
         func words() -> [UInt64] {
             let form = VirtualInterruptControl.readWord.rawValue
-            let answer = bench.succeed(.interruptControl, machine.slot, form: form, 3, by: remote.context)
+            let answer = fixture.succeed(.interruptControl, machine.slot, form: form, 3, by: remote.context)
             return Array(answer.words[0..<4])
         }
         let forms: [VirtualInterruptControl] = [
@@ -223,7 +223,7 @@ import Testing
         for form in forms {
             tell(form, 3, 0xFFFF_FFFF << 32)
             #expect(words() == [0, 0, 0, 0], "\(form)")
-            bench.settleAll()
+            fixture.settleAll()
         }
         tell(.enable, 3, .max)
         tell(.setActive, 3, .max)

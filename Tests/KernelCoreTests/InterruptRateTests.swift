@@ -1,5 +1,5 @@
 import ABI
-import MachineModel
+import HardwareModel
 import TestSupport
 import Testing
 
@@ -9,7 +9,7 @@ import Testing
 @Suite struct InterruptRateTests {
     /// Ticks of the model's millisecond; an attack is one operation per tick and core.
     private static let millisecond: UInt64 = 1000
-    private let bench: Bench
+    private let fixture: Fixture
     /// Runs on core 0, at the highest priority, and never enters the kernel by itself.
     private let victim: Tenant
     private let attackers: [Tenant]
@@ -21,23 +21,23 @@ import Testing
     private let sinks: [Tenant]
 
     init() {
-        let bench = Bench(cores: 4)
-        self.bench = bench
-        bench.model.kernelBoard.pointee.millisecond = Ticks(Self.millisecond)
-        bench.checksInvariants = false
-        thread = bench.makeThread(priority: 5, core: 0, notified: true)
-        machine = bench.makeVirtualCPU(priority: 4, core: 0)
+        let fixture = Fixture(cores: 4)
+        self.fixture = fixture
+        fixture.model.kernelBoard.pointee.millisecond = Ticks(Self.millisecond)
+        fixture.checksInvariants = false
+        thread = fixture.makeThread(priority: 5, core: 0, notified: true)
+        machine = fixture.makeVirtualCPU(priority: 4, core: 0)
         for form in [VirtualInterruptControl.setEdge, .enable] {
-            bench.succeed(.interruptControl, machine.slot, form: form.rawValue, 1, 0xFFFF_FFFF)
+            fixture.succeed(.interruptControl, machine.slot, form: form.rawValue, 1, 0xFFFF_FFFF)
         }
-        bench.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.setForwarding.rawValue, 0, 1)
-        sinks = (0..<40).map { _ in bench.makeThread(priority: 3, core: 0, notified: true) }
-        interrupt = bench.create(.notification)
-        bench.succeed(
+        fixture.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.setForwarding.rawValue, 0, 1)
+        sinks = (0..<40).map { _ in fixture.makeThread(priority: 3, core: 0, notified: true) }
+        interrupt = fixture.create(.notification)
+        fixture.succeed(
             .notificationBind, interrupt, form: NotificationBind.virtualInterrupt.rawValue, UInt64(machine.slot), 40)
-        attackers = (1..<4).map { bench.makeThread(priority: 10, core: $0) }
-        victim = bench.makeThread(priority: 31, core: 0)
-        bench.advance(2 * Self.millisecond)
+        attackers = (1..<4).map { fixture.makeThread(priority: 10, core: $0) }
+        victim = fixture.makeThread(priority: 31, core: 0)
+        fixture.advance(2 * Self.millisecond)
     }
 
     private struct Request {
@@ -49,28 +49,28 @@ import Testing
 
     /// Has each attacker repeat its requests for some milliseconds; returns the most interrupts of core 0 within one.
     private func attack(milliseconds: Int = 4, _ requests: (Int) -> [Request]) -> Int {
-        #expect(bench.current(0) == victim.context)
+        #expect(fixture.current(0) == victim.context)
         let scripts = attackers.indices.map(requests)
         var most = 0
         for _ in 0..<milliseconds {
-            let before = bench.model.cores[0].interruptCount
+            let before = fixture.model.cores[0].interruptCount
             for step in 0..<Int(Self.millisecond) {
-                bench.model.advance(by: 1)
+                fixture.model.advance(by: 1)
                 for (index, attacker) in attackers.enumerated() {
                     // Its own timer sends what was postponed.
-                    bench.settle(index + 1)
-                    guard bench.current(index + 1) == attacker.context else { continue }
+                    fixture.settle(index + 1)
+                    guard fixture.current(index + 1) == attacker.context else { continue }
                     let request = scripts[index][step % scripts[index].count]
-                    bench.operate(
+                    fixture.operate(
                         attacker.context, request.operation.rawValue,
                         Selector(slot: request.slot, form: request.form), request.words)
                 }
                 // The victim does not enter by itself, but takes what comes, so that nothing is joined.
-                bench.settle(0)
+                fixture.settle(0)
             }
-            most = max(most, bench.model.cores[0].interruptCount - before)
+            most = max(most, fixture.model.cores[0].interruptCount - before)
         }
-        #expect(bench.current(0) == victim.context)
+        #expect(fixture.current(0) == victim.context)
         return most
     }
 
@@ -82,8 +82,8 @@ import Testing
     }
 
     @Test func revocationInterruptsNobody() {
-        let slots = attackers.map { _ in bench.freeSlot() }
-        let before = bench.model.cores[0].interruptCount
+        let slots = attackers.map { _ in fixture.freeSlot() }
+        let before = fixture.model.cores[0].interruptCount
         let most = attack { index in
             [
                 Request(
@@ -96,7 +96,7 @@ import Testing
                 Request(operation: .revoke, slot: attackers[0].scheduling),
             ]
         }
-        #expect(most == 0 && bench.model.cores[0].interruptCount == before)
+        #expect(most == 0 && fixture.model.cores[0].interruptCount == before)
     }
 
     @Test func signalsAndStopsAreBounded() {
@@ -141,12 +141,12 @@ import Testing
 
     /// A neighbour rings a doorbell, or signals, a hundred times; returns how often the virtual CPU's core was
     /// interrupted.
-    private func ring(_ machine: Tenant, on bench: Bench, _ sink: UInt32, from ringer: Tenant) -> Int {
-        let core = bench.model.cores[0]
+    private func ring(_ machine: Tenant, on fixture: Fixture, _ sink: UInt32, from ringer: Tenant) -> Int {
+        let core = fixture.model.cores[0]
         let before = core.interruptCount
         for _ in 0..<100 {
-            bench.operate(ringer.context, Operation.signal.rawValue, Selector(slot: sink), [1])
-            bench.settle(0)
+            fixture.operate(ringer.context, Operation.signal.rawValue, Selector(slot: sink), [1])
+            fixture.settle(0)
         }
         return core.interruptCount - before
     }
@@ -155,47 +155,47 @@ import Testing
     /// even without a limit of the rate.
     @Test(arguments: ["disabled", "not forwarded", "pending", "active", "asleep", "active without a list register"])
     func whatCannotBeDeliveredInterruptsNobody(state: String) {
-        let bench = Bench(cores: 2)
-        let ringer = bench.makeThread(priority: 10, core: 1)
-        let machine = bench.makeVirtualCPU(priority: 4, core: 0)
+        let fixture = Fixture(cores: 2)
+        let ringer = fixture.makeThread(priority: 10, core: 1)
+        let machine = fixture.makeVirtualCPU(priority: 4, core: 0)
         func control(_ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64) {
-            bench.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value)
+            fixture.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value)
         }
         control(.setEdge, 1, 0xFFFF_FFFF)
         control(.enable, 1, state == "disabled" || state == "asleep" ? 0 : 0xFFFF_FFFF)
         control(.setForwarding, 0, state == "not forwarded" ? 0 : 1)
         if state == "active without a list register" { control(.setActive, 1, 1 << 8) }
-        let sink = bench.create(.notification)
-        bench.succeed(
+        let sink = fixture.create(.notification)
+        fixture.succeed(
             .notificationBind, sink, form: NotificationBind.virtualInterrupt.rawValue, UInt64(machine.slot), 40)
         // A virtual CPU that does not run is told once.
-        if state != "pending" { bench.sleepRoot() }
-        if state == "asleep" { bench.waitForInterrupt(machine) }
-        let core = bench.model.cores[0]
+        if state != "pending" { fixture.sleepRoot() }
+        if state == "asleep" { fixture.waitForInterrupt(machine) }
+        let core = fixture.model.cores[0]
         if state == "active" {
-            bench.operate(ringer.context, Operation.signal.rawValue, Selector(slot: sink), [1])
-            bench.settle(0)
+            fixture.operate(ringer.context, Operation.signal.rawValue, Selector(slot: sink), [1])
+            fixture.settle(0)
             #expect(core.acknowledge() == 40)
         }
-        let count = ring(machine, on: bench, sink, from: ringer)
+        let count = ring(machine, on: fixture, sink, from: ringer)
         #expect(count <= (state == "active" || state == "pending" ? 1 : 0))
         guard state == "active" else { return }
         // The guest's end brings what came meanwhile, once.
         core.run { core.end(40) }
-        bench.settle(0)
+        fixture.settle(0)
         #expect(core.acknowledge() == 40)
         core.run { core.end(40) }
-        bench.settle(0)
+        fixture.settle(0)
         #expect(core.acknowledge() == 1023)
     }
 
     /// A monitor on another core repeats itself.
     @Test func whatDoesNotChangeInterruptsNobody() {
-        let bench = Bench(cores: 2)
-        let monitor = bench.makeThread(priority: 10, core: 1)
-        let machine = bench.makeVirtualCPU(priority: 4, core: 0)
-        let stopped = bench.makeThread(priority: 4, core: 0, starts: false)
-        bench.sleepRoot()
+        let fixture = Fixture(cores: 2)
+        let monitor = fixture.makeThread(priority: 10, core: 1)
+        let machine = fixture.makeVirtualCPU(priority: 4, core: 0)
+        let stopped = fixture.makeThread(priority: 4, core: 0, starts: false)
+        fixture.sleepRoot()
         let changes: [(VirtualInterruptControl, UInt64, UInt64)] = [
             (.setForwarding, 0, 1), (.enable, 1, 0xF), (.setEdge, 1, 0xF), (.setPriority, 33, 16),
             (.setPending, 1, 0x70), (.setLevel, 50, 1),
@@ -204,31 +204,31 @@ import Testing
         ]
         func repeatAll() {
             for (form, index, value) in changes {
-                bench.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value, by: monitor.context)
-                bench.settle(0)
+                fixture.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value, by: monitor.context)
+                fixture.settle(0)
             }
-            bench.succeed(.contextControl, stopped.slot, form: ContextControl.stop.rawValue, by: monitor.context)
-            bench.settle(0)
+            fixture.succeed(.contextControl, stopped.slot, form: ContextControl.stop.rawValue, by: monitor.context)
+            fixture.settle(0)
         }
         repeatAll()
-        let before = bench.model.cores[0].interruptCount
+        let before = fixture.model.cores[0].interruptCount
         for _ in 0..<10 { repeatAll() }
-        #expect(bench.model.cores[0].interruptCount == before)
+        #expect(fixture.model.cores[0].interruptCount == before)
     }
 
     // MARK: Nothing is lost
 
     /// A postponed interrupt arrives when the millisecond ends, without anybody doing anything.
     @Test func nothingIsLost() {
-        bench.checksInvariants = TestLength.isLong
+        fixture.checksInvariants = TestLength.isLong
         let request = Request(operation: .signal, slot: thread.notification, words: [2])
         let poll = Request(operation: .poll, slot: thread.notification)
         _ = attack(milliseconds: 1) { _ in [request, poll] }
-        bench.checksInvariants = true
-        bench.operate(attackers[0].context, request.operation.rawValue, Selector(slot: request.slot), request.words)
-        bench.advance(Self.millisecond)
-        bench.settle(0)
-        #expect(thread.context.pointee.inboxQueued.load() == 0 && bench.core(0).pointee.inbox.load() == 0)
-        #expect((1..<4).allSatisfy { bench.core($0).pointee.postponed == 0 })
+        fixture.checksInvariants = true
+        fixture.operate(attackers[0].context, request.operation.rawValue, Selector(slot: request.slot), request.words)
+        fixture.advance(Self.millisecond)
+        fixture.settle(0)
+        #expect(thread.context.pointee.inboxQueued.load() == 0 && fixture.core(0).pointee.inbox.load() == 0)
+        #expect((1..<4).allSatisfy { fixture.core($0).pointee.postponed == 0 })
     }
 }

@@ -1,5 +1,5 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
@@ -14,20 +14,20 @@ extension InterruptRun {
     private func ask(_ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64 = 0) -> Answer {
         let answer: Answer
         switch controller {
-        case .root: answer = bench.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value)
+        case .root: answer = fixture.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value)
         case .remote:
-            answer = bench.succeed(
+            answer = fixture.succeed(
                 .interruptControl, machine.slot, form: form.rawValue, index, value, by: remote.context)
         case .exit where runs:
-            bench.exit(machine, Message(1))
-            answer = bench.succeed(
+            fixture.exit(machine, Message(1))
+            answer = fixture.succeed(
                 .interruptControl, machine.slot, form: form.rawValue, index, value, by: server.context)
-            bench.replyAndWait(server)
+            fixture.replyAndWait(server)
         case .exit, .monitor:
-            bench.raise(monitor.notification)
-            answer = bench.succeed(
+            fixture.raise(monitor.notification)
+            answer = fixture.succeed(
                 .interruptControl, machine.slot, form: form.rawValue, index, value, by: monitor.context)
-            bench.wait(monitor)
+            fixture.wait(monitor)
         }
         settle()
         return answer
@@ -145,7 +145,7 @@ extension InterruptRun {
         return (0..<16).compactMap { index in
             guard guest.pointee.usedListRegisters[0] >> UInt64(index) & 1 != 0 else { return nil }
             return isLoaded
-                ? core.run { ModelMachine.listRegister(index) }
+                ? core.run { ModelHardware.listRegister(index) }
                 : ListRegister(bits: guest.pointee.savedListRegisters[index])
         }
     }

@@ -1,12 +1,12 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// Plays a script on the kernel and on the reference at once, and stops at the first difference.
 struct InterruptRun {
-    let bench: Bench
+    let fixture: Fixture
     let machine: Tenant
     private let sibling: Tenant
     let monitor: Tenant
@@ -24,7 +24,7 @@ struct InterruptRun {
     private var withdrawn: Set<Int> = []
     var difference: String?
 
-    var core: ModelCore { bench.model.cores[0] }
+    var core: ModelCore { fixture.model.cores[0] }
 
     /// Returns what differs, or nil.
     static func difference(_ steps: [InterruptStep], listRegisters: Int = 4) -> String? {
@@ -38,13 +38,13 @@ struct InterruptRun {
     }
 
     init(listRegisters: Int) {
-        bench = Bench(cores: 2, listRegisters: listRegisters)
-        bench.checksInvariants = false
-        remote = bench.makeThread(priority: 10, core: 1)
-        monitor = bench.makeThread(priority: 9, notified: true)
-        server = bench.makeThread(priority: 8)
-        machine = bench.makeVirtualCPU(priority: 5, portal: bench.makePortal(to: server))
-        sibling = bench.makeVirtualCPU(priority: 7)
+        fixture = Fixture(cores: 2, listRegisters: listRegisters)
+        fixture.checksInvariants = false
+        remote = fixture.makeThread(priority: 10, core: 1)
+        monitor = fixture.makeThread(priority: 9, notified: true)
+        server = fixture.makeThread(priority: 8)
+        machine = fixture.makeVirtualCPU(priority: 5, portal: fixture.makePortal(to: server))
+        sibling = fixture.makeVirtualCPU(priority: 7)
         reference.numbers = InterruptScript.all.sorted()
         for number in InterruptScript.edgeInterrupts { reference.lines[number].isEdge = true }
         for number in InterruptScript.all {
@@ -55,10 +55,10 @@ struct InterruptRun {
         controller = .root
         configure()
         controller = .monitor
-        bench.sleepRoot()
-        bench.wait(monitor)
-        bench.wait(server)
-        bench.waitForInterrupt(sibling)
+        fixture.sleepRoot()
+        fixture.wait(monitor)
+        fixture.wait(server)
+        fixture.waitForInterrupt(sibling)
         settle()
     }
 
@@ -77,10 +77,10 @@ struct InterruptRun {
         case .setSeparatesEnd(let isOn) where runs && handled.isEmpty && dropped.isEmpty:
             core.setSeparatesEnd(isOn)
             separatesEnd = isOn
-        case .setTimer(let number, let delay) where runs: set(number, Ticks(bench.model.now.value + delay))
+        case .setTimer(let number, let delay) where runs: set(number, Ticks(fixture.model.now.value + delay))
         case .stopTimer(let number) where runs: set(number, .never)
         case .advance(let ticks):
-            bench.advance(ticks)
+            fixture.advance(ticks)
             settle()
         case .preempt: preempt()
         case .waitForInterrupt: waitForInterrupt()
@@ -92,11 +92,11 @@ struct InterruptRun {
     }
 
     /// Interrupts come before the guest's next instruction.
-    func settle() { bench.settle(0) }
+    func settle() { fixture.settle(0) }
 
     // MARK: What the guest does
 
-    var runs: Bool { bench.current() == machine.context }
+    var runs: Bool { fixture.current() == machine.context }
 
     private mutating func acknowledge() {
         guard runs else { return }
@@ -143,7 +143,7 @@ struct InterruptRun {
     }
 
     /// The guest has ended what was not active any more. The kernel hears of that when it next looks, which is now.
-    private func forgetLostEnds() { bench.enter { K.maintain($0) } }
+    private func forgetLostEnds() { fixture.enter { K.maintain($0) } }
 
     private mutating func set(_ number: Int, _ deadline: Ticks) {
         if core.isTimerAsserted(UInt32(number)) { withdrawn.insert(number) }
@@ -155,41 +155,41 @@ struct InterruptRun {
     mutating func followTimers() {
         let isLoaded = core.kernelCore.pointee.loaded == machine.context
         for number in InterruptScript.timers {
-            let deadline = core.run { ModelMachine.timerDeadline(guest, UInt32(number)) }
+            let deadline = core.run { ModelHardware.timerDeadline(guest, UInt32(number)) }
             reference.lines[number].isHigh =
-                isLoaded ? core.isTimerAsserted(UInt32(number)) : deadline <= bench.model.now
+                isLoaded ? core.isTimerAsserted(UInt32(number)) : deadline <= fixture.model.now
         }
     }
 
     private mutating func preempt() {
-        bench.enter { K.wake($0, sibling.context) }
-        guard bench.current() == sibling.context else { return difference = "the other virtual CPU does not run" }
-        bench.model.advance(by: 20)
+        fixture.enter { K.wake($0, sibling.context) }
+        guard fixture.current() == sibling.context else { return difference = "the other virtual CPU does not run" }
+        fixture.model.advance(by: 20)
         settle()
-        bench.waitForInterrupt(sibling)
+        fixture.waitForInterrupt(sibling)
         settle()
     }
 
     private mutating func waitForInterrupt() {
         guard runs else { return }
-        bench.waitForInterrupt(machine)
+        fixture.waitForInterrupt(machine)
         settle()
     }
 
     private mutating func reset() {
-        bench.raise(monitor.notification)
-        bench.stop(machine, by: monitor.context)
-        bench.succeed(.contextState, machine.slot, form: ContextState.reset.rawValue, by: monitor.context)
-        bench.wait(monitor)
+        fixture.raise(monitor.notification)
+        fixture.stop(machine, by: monitor.context)
+        fixture.succeed(.contextState, machine.slot, form: ContextState.reset.rawValue, by: monitor.context)
+        fixture.wait(monitor)
         reference.reset()
         handled = []
         dropped = []
         withdrawn = []
         separatesEnd = false
         configure()
-        bench.raise(monitor.notification)
-        bench.start(machine, by: monitor.context)
-        bench.wait(monitor)
+        fixture.raise(monitor.notification)
+        fixture.start(machine, by: monitor.context)
+        fixture.wait(monitor)
         settle()
     }
 

@@ -1,5 +1,5 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
@@ -7,7 +7,7 @@ import Testing
 /// The news that each change of a virtual CPU's interrupts is to its core, the words that other cores read, and the
 /// state that a reset leaves.
 @Suite struct InterruptWordTests {
-    private let bench = Bench(cores: 2)
+    private let fixture = Fixture(cores: 2)
     /// On core 0.
     private let machine: Tenant
     /// On core 0: as urgent as the machine.
@@ -15,22 +15,22 @@ import Testing
     private let monitor: Tenant
     /// On core 1.
     private let remote: Tenant
-    private var core: ModelCore { bench.model.cores[0] }
+    private var core: ModelCore { fixture.model.cores[0] }
     private var guest: Ref<VirtualCPU> { machine.guest }
 
     init() {
-        bench.checksInvariants = false
-        remote = bench.makeThread(priority: 10, core: 1)
-        monitor = bench.makeThread(priority: 9, notified: true)
-        machine = bench.makeVirtualCPU(priority: 5)
-        sibling = bench.makeVirtualCPU(priority: 7)
-        bench.sleepRoot()
-        bench.wait(monitor)
-        bench.waitForInterrupt(sibling)
+        fixture.checksInvariants = false
+        remote = fixture.makeThread(priority: 10, core: 1)
+        monitor = fixture.makeThread(priority: 9, notified: true)
+        machine = fixture.makeVirtualCPU(priority: 5)
+        sibling = fixture.makeVirtualCPU(priority: 7)
+        fixture.sleepRoot()
+        fixture.wait(monitor)
+        fixture.waitForInterrupt(sibling)
         for tenant in [machine, sibling] {
             for (form, index, value) in Self.beginning { tell(form, index, value, of: tenant) }
         }
-        bench.settleAll()
+        fixture.settleAll()
     }
 
     private typealias Change = (form: VirtualInterruptControl, index: UInt64, value: UInt64)
@@ -47,17 +47,17 @@ import Testing
     ) {
         let slot = (tenant ?? machine).slot
         if remotely {
-            bench.succeed(.interruptControl, slot, form: form.rawValue, index, value, by: remote.context)
+            fixture.succeed(.interruptControl, slot, form: form.rawValue, index, value, by: remote.context)
         } else {
-            bench.raise(monitor.notification)
-            bench.succeed(.interruptControl, slot, form: form.rawValue, index, value, by: monitor.context)
-            bench.wait(monitor)
+            fixture.raise(monitor.notification)
+            fixture.succeed(.interruptControl, slot, form: form.rawValue, index, value, by: monitor.context)
+            fixture.wait(monitor)
         }
     }
 
     private func look() {
-        bench.model.advance(by: 1000)
-        bench.settleAll()
+        fixture.model.advance(by: 1000)
+        fixture.settleAll()
     }
 
     /// From the other core; returns whether the virtual CPU's core was interrupted for it.
@@ -72,9 +72,9 @@ import Testing
         let form = VirtualInterruptControl.readWord.rawValue
         let slot = (tenant ?? machine).slot
         let reader = caller ?? remote
-        if reader.slot == monitor.slot { bench.raise(monitor.notification) }
-        let words = bench.succeed(.interruptControl, slot, form: form, word, by: reader.context).words
-        if reader.slot == monitor.slot { bench.wait(monitor) }
+        if reader.slot == monitor.slot { fixture.raise(monitor.notification) }
+        let words = fixture.succeed(.interruptControl, slot, form: form, word, by: reader.context).words
+        if reader.slot == monitor.slot { fixture.wait(monitor) }
         return Array(words[0..<4])
     }
 
@@ -137,7 +137,7 @@ import Testing
             [(.setForwarding, 0, 0)] + line + [(.setForwarding, 0, 1), (.setEdge, 1, 0)],
             [(.setForwarding, 0, 0)] + ready + [(.setEdge, 1, 2), (.setActive, 1, 4), (.setForwarding, 0, 1)],
         ]
-        bench.waitForInterrupt(machine)
+        fixture.waitForInterrupt(machine)
         for (form, index, value) in orders[last].dropLast() {
             tell(form, index, value, remotely: remotely)
             look()
@@ -154,7 +154,7 @@ import Testing
         tell(.setForwarding, 0, 0)
         tell(.setPending, 1, bit(40))
         if isActiveOutside { tell(.setActive, 1, bit(41)) }
-        bench.enter(0) { core in
+        fixture.enter(0) { core in
             K.drainInbox(core)
             K.waitForInterrupt(core, machine.context)
         }
@@ -167,7 +167,7 @@ import Testing
         for number in 0..<128 as Range<UInt64> { tell(.setPriority, number, 255 - number) }
         for number in 0..<128 as Range<UInt64> {
             let form = VirtualInterruptControl.readPriority.rawValue
-            let answer = bench.succeed(.interruptControl, machine.slot, form: form, number, by: remote.context)
+            let answer = fixture.succeed(.interruptControl, machine.slot, form: form, number, by: remote.context)
             #expect(answer.words[0] == 255 - number)
         }
     }
@@ -205,10 +205,10 @@ import Testing
     @Test func savedListRegistersAreTheVirtualCPUsOwn() {
         tell(.setPending, 1, bit(40))
         take(40)
-        bench.waitForInterrupt(machine)
+        fixture.waitForInterrupt(machine)
         tell(.setPending, 1, bit(41), of: sibling)
         look()
-        #expect(bench.current() == sibling.context && core.acknowledge() == 41)
+        #expect(fixture.current() == sibling.context && core.acknowledge() == 41)
         tell(.setPending, 1, bit(42), of: sibling)
         look()
         // Another core cannot tell whether it has been taken.
@@ -231,8 +231,8 @@ import Testing
 
     /// Nothing of what a virtual CPU had before is left.
     @Test func aResetLeavesNothing() {
-        bench.raise(monitor.notification)
-        bench.stop(machine, by: monitor.context)
+        fixture.raise(monitor.notification)
+        fixture.stop(machine, by: monitor.context)
         core.run {
             for word in 0..<4 {
                 guest.pointee.enabled[word].store(0xFFFF_FFFF)
@@ -251,9 +251,9 @@ import Testing
             guest.pointee.interfaceControl = .max
             guest.pointee.maintenance = .max
         }
-        bench.succeed(
+        fixture.succeed(
             .contextState, machine.slot, form: ContextState.reset.rawValue, by: monitor.context)
-        bench.wait(monitor)
+        fixture.wait(monitor)
         for word in 0..<4 {
             let words = [
                 guest.pointee.enabled[word].load(), guest.pointee.pending[word].load(),
@@ -277,16 +277,16 @@ import Testing
 
     /// A notification may stand for any interrupt but the timers', whose pending state is that of their lines.
     @Test func aNotificationIsNoTimer() {
-        bench.raiseRoot()
+        fixture.raiseRoot()
         for number in 0..<128 as Range<UInt64> {
-            let notification = bench.create(.notification)
-            let answer = bench.operate(
+            let notification = fixture.create(.notification)
+            let answer = fixture.operate(
                 .notificationBind, notification, form: NotificationBind.virtualInterrupt.rawValue, UInt64(machine.slot),
                 number)
             #expect(answer.status == ([27, 30].contains(number) ? .badArgument : .ok), "\(number)")
         }
         for number in 0..<128 as Range<UInt64> {
-            let answer = bench.operate(
+            let answer = fixture.operate(
                 .interruptControl, machine.slot, form: VirtualInterruptControl.setLevel.rawValue, number, 1)
             #expect(answer.status == ([27, 30].contains(number) ? .badArgument : .ok), "\(number)")
         }

@@ -1,5 +1,5 @@
 import ABI
-import MachineModel
+import HardwareModel
 
 @testable import KernelCore
 
@@ -134,7 +134,7 @@ extension Invariants {
         guard let time = context.pointee.home else {
             return require(false, "a context uses time that it does not have")
         }
-        guard Kernel<ModelMachine>.beneficiary(of: time) != nil else { return }
+        guard Kernel<ModelHardware>.beneficiary(of: time) != nil else { return }
         let core = cores[context.pointee.core.index]
         let isToBeLookedAt = time.pointee.isParked && core.pointee.mustSchedule
         require(
@@ -177,7 +177,7 @@ extension Invariants {
             require(caller.pointee.server == context, "a context serves one that waits for another")
             // More, once the first of a longer chain has left it.
             require(context.pointee.depth > caller.pointee.depth, "a server is not deeper than its caller")
-            require(context.pointee.depth <= Kernel<ModelMachine>.maximumDepth, "a chain of calls is too long")
+            require(context.pointee.depth <= Kernel<ModelHardware>.maximumDepth, "a chain of calls is too long")
         }
         checkCallers(context)
         guard context.pointee.state == .calling else {
@@ -347,11 +347,11 @@ extension Invariants {
         for index in 0..<512 where entries[index] != 0 {
             let entry = PageTableEntry(bits: entries[index])
             let address = base + UInt64(index) * PageTable.span(level)
-            if level < PageTable.lastLevel, let next = ModelMachine.table(of: entry) {
+            if level < PageTable.lastLevel, let next = ModelHardware.table(of: entry) {
                 collect(next, level: level + 1, base: address, &found)
             } else {
                 found[address] = (
-                    ModelMachine.frame(of: entry).value, PageTable.span(level), ModelMachine.rights(of: entry)
+                    ModelHardware.frame(of: entry).value, PageTable.span(level), ModelHardware.rights(of: entry)
                 )
             }
         }

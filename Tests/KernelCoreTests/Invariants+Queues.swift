@@ -1,4 +1,4 @@
-import MachineModel
+import HardwareModel
 
 @testable import KernelCore
 

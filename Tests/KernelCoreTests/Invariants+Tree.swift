@@ -1,5 +1,5 @@
 import ABI
-import MachineModel
+import HardwareModel
 
 @testable import KernelCore
 
@@ -88,7 +88,7 @@ extension Invariants {
     private mutating func checkChild(_ child: Ref<Capability>, of parent: Ref<Capability>) {
         let own = header(child), above = header(parent)
         require(own.depth == above.depth + 1, "\(own.kind): depth \(own.depth) below \(above.depth)")
-        require(own.depth <= Kernel<ModelMachine>.maximumTreeDepth, "\(own.kind) is too deep")
+        require(own.depth <= Kernel<ModelHardware>.maximumTreeDepth, "\(own.kind) is too deep")
         if own.bits & CapabilityHeader.owner != 0 {
             require(above.kind == .region, "\(own.kind) was made of a \(above.kind)")
             return

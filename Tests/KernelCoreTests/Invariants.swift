@@ -1,5 +1,5 @@
 import ABI
-import MachineModel
+import HardwareModel
 
 @testable import KernelCore
 
@@ -29,12 +29,12 @@ struct Invariants {
         var size: UInt64
     }
 
-    init(_ bench: Bench) {
-        board = bench.model.kernelBoard
-        cores = bench.model.cores.map { $0.kernelCore }
-        table = bench.table
-        root = bench.root
-        hardwareDeadlines = bench.model.cores.map(\.deadline)
+    init(_ fixture: Fixture) {
+        board = fixture.model.kernelBoard
+        cores = fixture.model.cores.map { $0.kernelCore }
+        table = fixture.table
+        root = fixture.root
+        hardwareDeadlines = fixture.model.cores.map(\.deadline)
     }
 
     func broken() -> [String] {
@@ -83,7 +83,7 @@ struct Invariants {
             return require(false, "\(name) runs on nobody's time")
         }
         require(
-            Kernel<ModelMachine>.beneficiary(of: scheduling) == current,
+            Kernel<ModelHardware>.beneficiary(of: scheduling) == current,
             "\(name) runs a context on time that does not lead to it")
         require(!scheduling.pointee.isQueued, "\(name): what has the core is queued")
         require(!scheduling.pointee.isExhausted, "\(name) runs on time that is used up")
@@ -98,7 +98,8 @@ struct Invariants {
         require(deadline <= core.pointee.notificationTimers.soonest, "\(name): a notification's timer is forgotten")
         require(deadline <= core.pointee.contextTimers.soonest, "\(name): the timer of a virtual CPU is forgotten")
         require(deadline <= core.pointee.budgetTimers.soonest, "\(name): the end of a period is forgotten")
-        require(deadline <= Kernel<ModelMachine>.postponedDeadline(core), "\(name): a postponed interrupt is forgotten")
+        require(
+            deadline <= Kernel<ModelHardware>.postponedDeadline(core), "\(name): a postponed interrupt is forgotten")
         guard let scheduling = core.pointee.scheduling else { return }
         require(
             scheduling.pointee.budget == Ticks(0) || deadline <= core.pointee.budgetEnd,

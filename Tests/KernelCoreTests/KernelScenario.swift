@@ -1,18 +1,18 @@
 import ABI
 import Interleaving
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
-/// A small scenario on the real kernel, of which every interleaving is played (`Sources/Interleaving`).
+/// A small scenario on the real kernel, of which every interleaving is played (`Tests/Interleaving`).
 ///
-/// A test sets a bench up, gives contexts a program each, and says what must hold at the end:
+/// A test sets a fixture up, gives contexts a program each, and says what must hold at the end:
 ///
 ///     let scenario = KernelScenario(cores: 2)
-///     let sleeper = scenario.bench.makeThread(priority: 10, core: 1, notified: true)
-///     scenario.bench.wait(sleeper)
-///     scenario.program(scenario.bench.root, scenario.signal(sleeper.notification, 1))
+///     let sleeper = scenario.fixture.makeThread(priority: 10, core: 1, notified: true)
+///     scenario.fixture.wait(sleeper)
+///     scenario.program(scenario.fixture.root, scenario.signal(sleeper.notification, 1))
 ///     scenario.explore { sleeper.state == .ready ? nil : "the signal is lost" }
 ///
 /// Each core runs in a host thread: it takes interrupts, does the next step of the context that is current, and ends
@@ -22,7 +22,7 @@ final class KernelScenario {
     /// One kernel entry of a context that is current on this core.
     typealias Step = (ModelCore, Ref<ExecutionContext>) -> Void
 
-    let bench: Bench
+    let fixture: Fixture
     private var programs: [UInt64: [Step]] = [:]
     private var endless: [UInt64: Step] = [:]
     /// For each core, instead of programs.
@@ -45,9 +45,9 @@ final class KernelScenario {
 
     init(cores: Int, listRegisters: Int = 4) {
         progress = (0..<cores).map { _ in Progress() }
-        bench = Bench(cores: cores, memory: 4 << 20, listRegisters: listRegisters)
-        for index in 0..<cores { name(bench.core(index), "core \(index)") }
-        name(bench.model.kernelBoard, "board")
+        fixture = Fixture(cores: cores, memory: 4 << 20, listRegisters: listRegisters)
+        for index in 0..<cores { name(fixture.core(index), "core \(index)") }
+        name(fixture.model.kernelBoard, "board")
     }
 
     // MARK: Programs
@@ -65,14 +65,14 @@ final class KernelScenario {
 
     /// An operation, by the fast paths where they take it, as on the board.
     func operation(_ operation: ABI.Operation, _ slot: UInt32 = 0, form: UInt32 = 0, _ words: UInt64...) -> Step {
-        { [bench] core, context in
+        { [fixture] core, context in
             context.pointee.frame.x[0] = operation.rawValue
             context.pointee.frame.x[1] = Selector(slot: slot, form: form).bits
             for place in 0..<6 { context.pointee.frame.x[2 + place] = place < words.count ? words[place] : 0 }
             let isDone =
-                bench.usesFastPath
+                fixture.usesFastPath
                 && core.enter { kernelCore in
-                    guard bench.doFast(kernelCore, context) != nil else { return false }
+                    guard fixture.doFast(kernelCore, context) != nil else { return false }
                     core.check()
                     return true
                 }
@@ -116,7 +116,7 @@ final class KernelScenario {
             while true {
                 once(core, context)
                 guard context.pointee.frame.x[0] == Status.again.rawValue else { return then() }
-                if core.pendingInterrupt == nil { ModelMachine.relax() }
+                if core.pendingInterrupt == nil { ModelHardware.relax() }
                 while core.pendingInterrupt != nil { Self.enter(core) { _ in _ = core.takeInterrupt() } }
                 guard core.kernelCore.pointee.current == context else { return }
             }
@@ -179,7 +179,7 @@ final class KernelScenario {
     }
 
     private func body(_ index: Int) {
-        let core = bench.model.cores[index]
+        let core = fixture.model.cores[index]
         core.run {
             if let body = bodies[index] { return body(core) }
             progress[index].steps = [:]
@@ -189,11 +189,11 @@ final class KernelScenario {
 
     /// The scenario, for `Scenario.explore` and `replay`.
     func scenario(_ check: @escaping () -> String?) -> Scenario {
-        bench.settleAll()
+        fixture.settleAll()
         let snapshot = BoardSnapshot(
-            bench.model, upTo: bench.object(bench.region, as: Region.self).pointee.next + (64 << 10))
+            fixture.model, upTo: fixture.object(fixture.region, as: Region.self).pointee.next + (64 << 10))
         return Scenario(
-            cores: bench.model.cores.count,
+            cores: fixture.model.cores.count,
             reset: { [self] in
                 snapshot.restore()
                 atStart()
@@ -201,12 +201,12 @@ final class KernelScenario {
             body: { [self] in body($0) },
             check: { [self] in
                 if let reason = check() ?? unplayed() { return reason }
-                let faults = bench.model.takeFaults()
+                let faults = fixture.model.takeFaults()
                 if !faults.isEmpty { return "faults: \(faults)" }
                 played += 1
                 guard checksInvariants, Extent.isFull || Extent.isReplay || played % invariantsEach == 0
                 else { return nil }
-                let broken = Invariants(bench).broken()
+                let broken = Invariants(fixture).broken()
                 return broken.isEmpty ? nil : "invariants: \(broken)"
             },
             name: { [self] in name(of: $0) })
@@ -218,7 +218,7 @@ final class KernelScenario {
         _ extent: Extent? = nil, sourceLocation: SourceLocation = #_sourceLocation,
         _ check: @escaping () -> String?
     ) -> Exploration {
-        let result = scenario(check).explore(extent ?? .usual(cores: bench.model.cores.count))
+        let result = scenario(check).explore(extent ?? .usual(cores: fixture.model.cores.count))
         if let failure = result.failure {
             Issue.record("\(failure)", sourceLocation: sourceLocation)
         } else if result.completeUpTo < 1, !Extent.isReplay {

@@ -1,5 +1,5 @@
 import ABI
-import MachineModel
+import HardwareModel
 import TestSupport
 import Testing
 
@@ -10,13 +10,14 @@ import Testing
 @Suite struct LaunderingTests {
     /// Plays what is current for one step: clients attack, the server works on and never answers within a tick.
     private func step(_ board: Served, _ clients: [Tenant]) {
-        let bench = board.bench
-        guard let client = clients.first(where: { $0.context == bench.current() }) else { return bench.advance(1) }
-        _ = bench.operate(.poll, client.notification, by: client.context)
-        bench.succeed(
-            .timer, client.notification, form: TimerForm.set.rawValue, bench.model.now.value + 1, 2, by: client.context)
-        bench.call(board.portal, by: client)
-        bench.advance(1)
+        let fixture = board.fixture
+        guard let client = clients.first(where: { $0.context == fixture.current() }) else { return fixture.advance(1) }
+        _ = fixture.operate(.poll, client.notification, by: client.context)
+        fixture.succeed(
+            .timer, client.notification, form: TimerForm.set.rawValue, fixture.model.now.value + 1, 2,
+            by: client.context)
+        fixture.call(board.portal, by: client)
+        fixture.advance(1)
     }
 
     @Test(arguments: [1, 2, 16])
@@ -26,9 +27,9 @@ import Testing
         let board = Served(server: 25, clients: Array(repeating: 10, count: count), spinner: 5, budget: 10)
         for client in board.clients { board.start(client) }
         board.start(board.spinner)
-        let (start, spun) = (board.bench.model.now.value, board.used(by: board.spinner))
-        while board.bench.model.now.value < start + periods * 1000 { step(board, board.clients) }
-        let passed = board.bench.model.now.value - start
+        let (start, spun) = (board.fixture.model.now.value, board.used(by: board.spinner))
+        while board.fixture.model.now.value < start + periods * 1000 { step(board, board.clients) }
+        let passed = board.fixture.model.now.value - start
         let attackers = board.clients.map { board.used(by: $0) }.reduce(0, +)
         #expect(board.used(by: board.server) <= 1, "an orphan uses no time of the server's")
         // The one that had begun counts too.
@@ -39,59 +40,59 @@ import Testing
     /// The next call has to fund what the last one left, and is then served.
     @Test func theNextCallFundsTheOrphan() {
         let board = Served(server: 25, clients: [10, 8], spinner: 5)
-        let (bench, attacker, other) = (board.bench, board.clients[0], board.clients[1])
+        let (fixture, attacker, other) = (board.fixture, board.clients[0], board.clients[1])
         board.start(attacker)
-        bench.call(board.portal, by: attacker, 1)
-        bench.raise(attacker.notification, 2)
-        #expect(bench.current() == attacker.context && board.server.state == .ready)
-        bench.wait(attacker)
-        bench.wait(attacker)
-        #expect(bench.current() == nil, "nobody pays")
+        fixture.call(board.portal, by: attacker, 1)
+        fixture.raise(attacker.notification, 2)
+        #expect(fixture.current() == attacker.context && board.server.state == .ready)
+        fixture.wait(attacker)
+        fixture.wait(attacker)
+        #expect(fixture.current() == nil, "nobody pays")
         // Somebody else pays for at most one such rest.
         board.start(other)
-        bench.call(board.portal, by: other, 2)
-        #expect(bench.current() == board.server.context && board.running == board.time(of: other))
-        bench.replyAndWait(board.server)
-        #expect(bench.answer(board.server.context).words[0] == 2 && bench.current() == board.server.context)
-        bench.replyAndWait(board.server)
-        #expect(bench.current() == other.context && bench.answer(other.context).status == .ok)
+        fixture.call(board.portal, by: other, 2)
+        #expect(fixture.current() == board.server.context && board.running == board.time(of: other))
+        fixture.replyAndWait(board.server)
+        #expect(fixture.answer(board.server.context).words[0] == 2 && fixture.current() == board.server.context)
+        fixture.replyAndWait(board.server)
+        #expect(fixture.current() == other.context && fixture.answer(other.context).status == .ok)
     }
 
     /// A server may have a budget of its own for it.
     @Test func aBudgetOfTheServersOwn() {
-        let bench = Bench()
-        let server = bench.makeClient(priority: 25, budget: 50)
-        let portal = bench.makePortal(to: server)
-        bench.start(server)
-        let client = bench.makeClient(priority: 10)
-        bench.sleepRoot()
-        bench.wait(server)
-        bench.raiseRoot()
-        bench.start(client)
-        bench.sleepRoot()
-        bench.call(portal, by: client)
-        bench.raise(client.notification, 2)
-        #expect(bench.current() == server.context, "on its own budget")
-        bench.advance(50)
-        #expect(bench.current() == client.context && server.context.pointee.home!.pointee.isExhausted)
+        let fixture = Fixture()
+        let server = fixture.makeClient(priority: 25, budget: 50)
+        let portal = fixture.makePortal(to: server)
+        fixture.start(server)
+        let client = fixture.makeClient(priority: 10)
+        fixture.sleepRoot()
+        fixture.wait(server)
+        fixture.raiseRoot()
+        fixture.start(client)
+        fixture.sleepRoot()
+        fixture.call(portal, by: client)
+        fixture.raise(client.notification, 2)
+        #expect(fixture.current() == server.context, "on its own budget")
+        fixture.advance(50)
+        #expect(fixture.current() == client.context && server.context.pointee.home!.pointee.isExhausted)
     }
 
     /// The first of a chain leaves: neither the server nor its own server uses time of its own.
     @Test func nestedServersAreOrphansTogether() {
         let board = Served(server: 25, clients: [10], spinner: 5)
-        let bench = board.bench
-        bench.raiseRoot()
-        let inner = bench.makeThread(priority: 26)
-        let toInner = bench.makePortal(to: inner)
-        bench.sleepRoot()
-        bench.wait(inner)
+        let fixture = board.fixture
+        fixture.raiseRoot()
+        let inner = fixture.makeThread(priority: 26)
+        let toInner = fixture.makePortal(to: inner)
+        fixture.sleepRoot()
+        fixture.wait(inner)
         board.start(board.clients[0])
-        bench.call(board.portal, by: board.clients[0])
-        bench.call(toInner, by: board.server)
-        bench.raise(board.clients[0].notification, 2)
-        #expect(bench.current() == board.clients[0].context)
-        bench.wait(board.clients[0])
-        bench.wait(board.clients[0])
-        #expect(bench.current() == nil && inner.state == .ready && board.server.state == .calling)
+        fixture.call(board.portal, by: board.clients[0])
+        fixture.call(toInner, by: board.server)
+        fixture.raise(board.clients[0].notification, 2)
+        #expect(fixture.current() == board.clients[0].context)
+        fixture.wait(board.clients[0])
+        fixture.wait(board.clients[0])
+        #expect(fixture.current() == nil && inner.state == .ready && board.server.state == .calling)
     }
 }

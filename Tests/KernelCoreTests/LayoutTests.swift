@@ -61,11 +61,11 @@ import Testing
     }
 
     @Test func zeroIsAContextThatIsStoppedAndACapabilityToNothing() {
-        let bench = Bench()
-        let context = Ref<ExecutionContext>(at: bench.model.take(4096))
+        let fixture = Fixture()
+        let context = Ref<ExecutionContext>(at: fixture.model.take(4096))
         #expect(context.pointee.state == .stopped)
         #expect(context.pointee.space == nil && context.pointee.caller == nil && context.pointee.guest == nil)
-        let slot = Ref<Capability>(at: bench.model.take(4096))
+        let slot = Ref<Capability>(at: fixture.model.take(4096))
         #expect(slot.pointee.kind == .none && slot.pointee.parent == nil)
     }
 }

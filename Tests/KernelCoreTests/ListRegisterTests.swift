@@ -1,40 +1,40 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// The choice of interrupts that get list registers or lose theirs, and when the kernel asks to be interrupted.
 @Suite struct ListRegisterTests {
-    private let bench: Bench
+    private let fixture: Fixture
     /// On core 0.
     private let machine: Tenant
     /// On core 1.
     private let remote: Tenant
-    private var core: ModelCore { bench.model.cores[0] }
+    private var core: ModelCore { fixture.model.cores[0] }
     private var guest: Ref<VirtualCPU> { machine.guest }
 
     init() { self.init(listRegisters: 4) }
 
     /// Interrupts below 64 are edges, the others levels.
     private init(listRegisters: Int) {
-        bench = Bench(cores: 2, listRegisters: listRegisters)
-        bench.checksInvariants = false
-        remote = bench.makeThread(priority: 10, core: 1)
-        machine = bench.makeVirtualCPU(priority: 5)
-        bench.sleepRoot()
+        fixture = Fixture(cores: 2, listRegisters: listRegisters)
+        fixture.checksInvariants = false
+        remote = fixture.makeThread(priority: 10, core: 1)
+        machine = fixture.makeVirtualCPU(priority: 5)
+        fixture.sleepRoot()
         for word in 0..<4 as Range<UInt64> {
             tell(.enable, word, 0xFFFF_FFFF)
             tell(.setEdge, word, word < 2 ? 0xFFFF_FFFF : 0)
         }
         for number in 0..<128 as Range<UInt64> { tell(.setPriority, number, 0x80) }
         tell(.setForwarding, 0, 1)
-        bench.settleAll()
+        fixture.settleAll()
     }
 
     /// By the other core; the virtual CPU's core does not look yet.
     private func tell(_ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64) {
-        bench.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value, by: remote.context)
+        fixture.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value, by: remote.context)
     }
     private func bit(_ number: UInt64) -> UInt64 { 1 << (number & 31) }
     private func tell(_ form: VirtualInterruptControl, of number: UInt64) { tell(form, number >> 5, bit(number)) }
@@ -46,18 +46,18 @@ import Testing
         }
     }
     private func look() {
-        bench.model.advance(by: 1000)
-        bench.settleAll()
+        fixture.model.advance(by: 1000)
+        fixture.settleAll()
     }
     /// By number of the list register.
     private var listed: [UInt32?] {
-        core.run { (0..<ModelMachine.listRegisterCount).map { ModelMachine.listRegister($0) } }
+        core.run { (0..<ModelHardware.listRegisterCount).map { ModelHardware.listRegister($0) } }
             .map { $0.isFree ? nil : $0.interrupt }
     }
     private var activeOutside: [UInt64] { (0..<4).map { guest.pointee.active[$0].load() } }
     private func words(_ word: UInt64) -> [UInt64] {
         let form = VirtualInterruptControl.readWord.rawValue
-        return bench.succeed(.interruptControl, machine.slot, form: form, word, by: remote.context).words
+        return fixture.succeed(.interruptControl, machine.slot, form: form, word, by: remote.context).words
     }
 
     // MARK: Placing
@@ -122,9 +122,9 @@ import Testing
         tests.tell(.setPriority, 40, 0x90)
         tests.pend(40, 41)
         #expect(tests.core.acknowledge() == 41)
-        tests.bench.settle(0)
+        tests.fixture.settle(0)
         tests.core.end(41)
-        tests.bench.settle(0)
+        tests.fixture.settle(0)
         #expect(tests.core.acknowledge() == 40)
     }
 
@@ -140,7 +140,7 @@ import Testing
         tell(.setPriority, timer, 0)
         tell(.setPriority, 40, 0x10)
         tell(.disable, of: timer)
-        core.setTimer(UInt32(timer), bench.model.now)
+        core.setTimer(UInt32(timer), fixture.model.now)
         look()
         core.setTimer(UInt32(timer), .never)
         pend(50)
@@ -186,7 +186,7 @@ import Testing
                 var register = ListRegister(
                     pending: entry.number, priority: entry.priority, hardware: entry.isTimer, signalsEnd: false)
                 if entry.isActive { register.bits ^= ListRegister.pendingBit | ListRegister.activeBit }
-                ModelMachine.setListRegister(index, register)
+                ModelHardware.setListRegister(index, register)
                 guest.pointee.priority[Int(entry.number)] = entry.priority
                 guest.pointee.listed[word] |= bit
                 guest.pointee.latched[word] |= bit
@@ -198,7 +198,7 @@ import Testing
     private func clear() {
         core.run {
             K.forgetInterrupts(guest)
-            for index in 0..<ModelMachine.listRegisterCount { ModelMachine.setListRegister(index, .empty) }
+            for index in 0..<ModelHardware.listRegisterCount { ModelHardware.setListRegister(index, .empty) }
             for word in 0..<4 { guest.pointee.enabled[word].store(0xFFFF_FFFF) }
             for word in 0..<2 { guest.pointee.edge[word].store(0xFFFF_FFFF) }
             guest.pointee.forwarding.store(1)
@@ -209,7 +209,7 @@ import Testing
     @Test(arguments: [1, 2, 3]) func theLeastUrgentLosesItsListRegister(listRegisters: Int) {
         let tests = ListRegisterTests(listRegisters: listRegisters)
         let timers: [UInt32] = [27, 30]
-        for number in timers { tests.core.setTimer(number, tests.bench.model.now) }
+        for number in timers { tests.core.setTimer(number, tests.fixture.model.now) }
         let orders: [[UInt8]] = [
             [0, 0x60, 0xA0], [0, 0xA0, 0x60], [0x60, 0, 0xA0], [0x60, 0xA0, 0], [0xA0, 0, 0x60], [0xA0, 0x60, 0],
         ]
@@ -260,7 +260,7 @@ import Testing
     /// A virtual interrupt is no physical one of that number, which may be active for somebody else.
     @Test func onlyATimersPhysicalInterruptIsDeactivated() {
         let tests = ListRegisterTests(listRegisters: 1)
-        tests.core.run { ModelMachine.setActive(5) }
+        tests.core.run { ModelHardware.setActive(5) }
         tests.pend(5)
         #expect(tests.core.acknowledge() == 5)
         tests.tell(.setPriority, 40, 0x10)

@@ -1,36 +1,36 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// Where tables end: what lies behind the last slot, or in slot 0, looks like a capability here and is none.
 @Suite struct LookUpEdgeTests {
-    private let bench = Bench(cores: 1, memory: 4 << 20)
+    private let fixture = Fixture(cores: 1, memory: 4 << 20)
     private let notification, portal, table, space, extent, time: UInt32
     private let thread: Tenant
     private let machine: Tenant
-    private static let end = UInt64(Bench.tableSlots)
+    private static let end = UInt64(Fixture.tableSlots)
 
     init() {
-        notification = bench.create(.notification)
-        portal = bench.create(.portal)
-        table = bench.create(.capabilityTable, 16)
-        space = bench.create(.addressSpace, 4)
-        extent = bench.create(.extent, Page.size, alignment: Page.size)
-        time = bench.makeScheduling(priority: 3)
-        thread = bench.makeThread(starts: false)
-        machine = bench.makeVirtualCPU(starts: false)
-        bench.checksInvariants = false
+        notification = fixture.create(.notification)
+        portal = fixture.create(.portal)
+        table = fixture.create(.capabilityTable, 16)
+        space = fixture.create(.addressSpace, 4)
+        extent = fixture.create(.extent, Page.size, alignment: Page.size)
+        time = fixture.makeScheduling(priority: 3)
+        thread = fixture.makeThread(starts: false)
+        machine = fixture.makeVirtualCPU(starts: false)
+        fixture.checksInvariants = false
     }
 
     private func node(_ number: UInt64) -> Ref<Capability> {
-        Ref(at: bench.table.pointee.slots + number * Capability.size)
+        Ref(at: fixture.table.pointee.slots + number * Capability.size)
     }
 
     /// Makes a node that is no slot look like what is in a slot.
     private func forge(_ number: UInt64, like slot: UInt32) {
-        let forged = node(number), real = bench.slot(slot)
+        let forged = node(number), real = fixture.slot(slot)
         forged.pointee.object = real.pointee.object
         forged.pointee.word = real.pointee.word
         forged.pointee.parent = nil
@@ -59,11 +59,11 @@ import Testing
     /// The slot in the selector.
     private func check(_ slot: UInt32, _ operation: ABI.Operation, form: UInt32 = 0, _ words: UInt64...) {
         check(slot, isWord: false, "\(operation) \(form)") {
-            bench.operate(bench.root, operation.rawValue, Selector(slot: UInt32($0), form: form), words)
+            fixture.operate(fixture.root, operation.rawValue, Selector(slot: UInt32($0), form: form), words)
         }
     }
 
-    private var free: UInt64 { UInt64(bench.freeSlot()) }
+    private var free: UInt64 { UInt64(fixture.freeSlot()) }
 
     @Test func theSelectorsSlot() {
         check(notification, .signal, 1)
@@ -72,7 +72,7 @@ import Testing
         check(notification, .timer, form: TimerForm.cancel.rawValue)
         check(notification, .revoke)
         check(notification, .derive, UInt64(InitialSlot.table), free, 15)
-        check(bench.region, .create, form: UInt32(ObjectKind.notification.rawValue), 0, free)
+        check(fixture.region, .create, form: UInt32(ObjectKind.notification.rawValue), 0, free)
         check(space, .map, UInt64(extent), 0x1000, 0, Page.size, 3, free)
         check(space, .doorbell, 0x1000, UInt64(notification), 1)
         check(thread.slot, .contextControl, form: ContextControl.status.rawValue)
@@ -80,18 +80,18 @@ import Testing
         check(notification, .notificationBind, form: NotificationBind.thread.rawValue, UInt64(thread.slot))
         check(time, .scheduleControl, form: ScheduleControl.configure.rawValue, 0, 3, 1000)
         check(machine.slot, .interruptControl, form: VirtualInterruptControl.setEdge.rawValue, 1, 1)
-        bench.verify()
+        fixture.verify()
     }
 
     @Test func slotsInWords() {
-        let root = bench.root
+        let root = fixture.root
         func operate(_ operation: ABI.Operation, _ slot: UInt32, form: UInt32 = 0, _ words: UInt64...) -> Answer {
-            bench.operate(root, operation.rawValue, Selector(slot: slot, form: form), words)
+            fixture.operate(root, operation.rawValue, Selector(slot: slot, form: form), words)
         }
         check(extent, "map's extent") { operate(.map, space, $0, 0x2000, 0, Page.size, 3, free) }
         check(table, "derive's table") { operate(.derive, notification, $0, 5, 15) }
         check(thread.slot, isOptional: true, "a portal's thread") {
-            operate(.create, bench.region, form: UInt32(ObjectKind.portal.rawValue), $0, free)
+            operate(.create, fixture.region, form: UInt32(ObjectKind.portal.rawValue), $0, free)
         }
         check(thread.slot, "bind's thread") {
             operate(.notificationBind, notification, form: NotificationBind.thread.rawValue, $0)
@@ -116,7 +116,7 @@ import Testing
 
     @Test func thePartsOfAContext() {
         func configure(_ space: UInt64, _ table: UInt64, _ portal: UInt64, _ time: UInt64) -> Answer {
-            bench.operate(
+            fixture.operate(
                 .contextControl, thread.slot, form: ContextControl.configure.rawValue, space, table, portal, time, 0)
         }
         let (home, own) = (UInt64(InitialSlot.space), UInt64(thread.scheduling))
@@ -128,15 +128,15 @@ import Testing
 
     /// Slots that receive: what lies behind a table is free memory, and stays so.
     @Test func placesThatReceive() {
-        let inner = bench.object(table, as: CapabilityTable.self)
+        let inner = fixture.object(table, as: CapabilityTable.self)
         #expect(inner.pointee.count == 16)
         let behind = Ref<Capability>(at: inner.pointee.slots + 16 * Capability.size)
         #expect(behind.pointee.kind == .none)
         func derive(_ table: UInt32, _ slot: UInt64) -> Status? {
-            bench.operate(.derive, notification, UInt64(table), slot, 15).status
+            fixture.operate(.derive, notification, UInt64(table), slot, 15).status
         }
         func create(_ slot: UInt64) -> Status? {
-            bench.operate(.create, bench.region, form: UInt32(ObjectKind.notification.rawValue), 0, slot).status
+            fixture.operate(.create, fixture.region, form: UInt32(ObjectKind.notification.rawValue), 0, slot).status
         }
         for slot in [0, 16, 17, 0xFFFF_FFFF, 1 << 32 | 3, .max] as [UInt64] {
             #expect(derive(table, slot) == .badCapability)
@@ -151,23 +151,23 @@ import Testing
 
     /// A thread whose table is a small one.
     @Test func aSmallTableEndsEarlier() {
-        var small = bench.makeThread(priority: 31, starts: false)
-        bench.succeed(.derive, notification, UInt64(table), 15, 15)
-        let inner = bench.object(table, as: CapabilityTable.self)
+        var small = fixture.makeThread(priority: 31, starts: false)
+        fixture.succeed(.derive, notification, UInt64(table), 15, 15)
+        let inner = fixture.object(table, as: CapabilityTable.self)
         // The next object lies behind it; here it looks like the last slot.
         let behind = Ref<Capability>(at: inner.pointee.slots + 16 * Capability.size)
         let header = behind.pointee.header.relaxedLoad()
         small.space = InitialSlot.space
-        bench.succeed(
+        fixture.succeed(
             .contextControl, small.slot, form: ContextControl.configure.rawValue, UInt64(InitialSlot.space),
             UInt64(table), 0, UInt64(small.scheduling), 0)
-        bench.start(small)
-        #expect(bench.current() == small.context)
-        bench.succeed(.signal, 15, 1, by: small.context)
+        fixture.start(small)
+        #expect(fixture.current() == small.context)
+        fixture.succeed(.signal, 15, 1, by: small.context)
         let (object, word) = (behind.pointee.object, behind.pointee.word)
-        behind.pointee.object = bench.slot(notification).pointee.object
+        behind.pointee.object = fixture.slot(notification).pointee.object
         behind.pointee.header.store(inner.pointee.slot(15)!.pointee.header.relaxedLoad())
-        #expect(bench.operate(.signal, 16, 1, by: small.context).status == .badCapability)
+        #expect(fixture.operate(.signal, 16, 1, by: small.context).status == .badCapability)
         behind.pointee.header.store(header)
         behind.pointee.object = object
         behind.pointee.word = word
@@ -176,31 +176,31 @@ import Testing
     /// All rights that are asked for must be there, on each way to a capability.
     @Test func eachRightIsAskedFor() {
         func weak(_ slot: UInt32, without right: Rights) -> UInt32 {
-            bench.derive(slot, rights: Rights(rawValue: Rights.all.rawValue & ~right.rawValue))
+            fixture.derive(slot, rights: Rights(rawValue: Rights.all.rawValue & ~right.rawValue))
         }
         func status(_ operation: ABI.Operation, _ slot: UInt32, form: UInt32 = 0, _ words: UInt64...) -> Status? {
-            bench.operate(bench.root, operation.rawValue, Selector(slot: slot, form: form), words).status
+            fixture.operate(fixture.root, operation.rawValue, Selector(slot: slot, form: form), words).status
         }
         for (right, operation) in [(Rights.write, ABI.Operation.signal), (.read, .poll)] {
             #expect(status(operation, weak(notification, without: right), 1) == .noRights)
-            #expect(status(operation, bench.derive(notification, rights: right), 1) == .ok)
+            #expect(status(operation, fixture.derive(notification, rights: right), 1) == .ok)
         }
         #expect(status(.call, weak(portal, without: .write)) == .noRights)
-        #expect(status(.call, bench.derive(portal, rights: .write)) == .dead)
+        #expect(status(.call, fixture.derive(portal, rights: .write)) == .dead)
         #expect(status(.derive, weak(notification, without: .manage), UInt64(InitialSlot.table), free, 15) == .noRights)
         let form = UInt32(ObjectKind.notification.rawValue)
-        #expect(status(.create, weak(bench.region, without: .manage), form: form, 0, free) == .noRights)
-        #expect(status(.create, bench.derive(bench.region, rights: .manage), form: form, 0, free) == .ok)
+        #expect(status(.create, weak(fixture.region, without: .manage), form: form, 0, free) == .noRights)
+        #expect(status(.create, fixture.derive(fixture.region, rights: .manage), form: form, 0, free) == .ok)
         #expect(status(.map, weak(space, without: .write), UInt64(extent), 0x1000, 0, Page.size, 3, free) == .noRights)
         for right in [Rights.read, .write, .execute] {
             let mine = UInt64(weak(extent, without: right))
             #expect(status(.map, space, mine, 0x1000, 0, Page.size, UInt64(right.rawValue), free) == .noRights)
             #expect(status(.map, space, mine, 0x1000, 0, Page.size, UInt64(7 & ~right.rawValue), free) == .ok)
-            #expect(bench.revoke(UInt32(mine)) == .ok)
+            #expect(fixture.revoke(UInt32(mine)) == .ok)
         }
         let control = ContextControl.status.rawValue
         #expect(status(.contextControl, weak(thread.slot, without: .manage), form: control) == .noRights)
-        #expect(status(.contextControl, bench.derive(thread.slot, rights: .manage), form: control) == .ok)
+        #expect(status(.contextControl, fixture.derive(thread.slot, rights: .manage), form: control) == .ok)
         // Of one kind of context or the other, and of nothing else.
         #expect(status(.contextControl, machine.slot, form: control) == .ok)
         #expect(status(.contextControl, notification, form: control) == .badCapability)

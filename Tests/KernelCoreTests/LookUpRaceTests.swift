@@ -1,6 +1,6 @@
 import ABI
 import Foundation
-import MachineModel
+import HardwareModel
 import TestSupport
 import Testing
 
@@ -10,14 +10,14 @@ import Testing
 @Suite struct LookUpRaceTests {
     /// Core 1 waits for the lock, in which what it wants to bind something to is destroyed.
     @Test func nothingIsBoundInsideOfWhatIsGone() {
-        let bench = Bench(cores: 2)
-        bench.checksInvariants = false
-        let notification = bench.create(.notification)
-        let part = bench.create(.region, 1 << 16)
-        let victim = bench.freeSlot()
-        bench.succeed(.create, part, form: UInt32(ObjectKind.thread.rawValue), 0, UInt64(victim))
-        let other = bench.makeThread(priority: 10, core: 1)
-        let board = bench.model.cores[0].run { ModelMachine.board }
+        let fixture = Fixture(cores: 2)
+        fixture.checksInvariants = false
+        let notification = fixture.create(.notification)
+        let part = fixture.create(.region, 1 << 16)
+        let victim = fixture.freeSlot()
+        fixture.succeed(.create, part, form: UInt32(ObjectKind.thread.rawValue), 0, UInt64(victim))
+        let other = fixture.makeThread(priority: 10, core: 1)
+        let board = fixture.model.cores[0].run { ModelHardware.board }
         // This core has the lock, as in the middle of a revocation.
         let ticket = board.pointee.tickets.increment()
         let frame = other.context
@@ -26,23 +26,23 @@ import Testing
         frame.pointee.frame.x[2] = UInt64(notification)
         frame.pointee.frame.x[3] = 1
         let done = DispatchSemaphore(value: 0)
-        nonisolated(unsafe) let second = bench.model.cores[1]
+        nonisolated(unsafe) let second = fixture.model.cores[1]
         let thread = Thread {
             second.run { K.operate(second.kernelCore, second.kernelCore.pointee.current!) }
             done.signal()
         }
         thread.start()
         while board.pointee.tickets.load() != ticket &+ 2 { sched_yield() }
-        bench.model.cores[0].run {
-            try? K.revoke(bench.core(0), bench.root, Selector(slot: part, form: RevokeForm.descendants.rawValue))
+        fixture.model.cores[0].run {
+            try? K.revoke(fixture.core(0), fixture.root, Selector(slot: part, form: RevokeForm.descendants.rawValue))
         }
-        #expect(bench.isEmpty(victim))
+        #expect(fixture.isEmpty(victim))
         board.pointee.serving.store(ticket &+ 1)
         done.wait()
-        #expect(bench.revoke(part) == .ok)
-        let region = bench.object(part, as: Region.self)
+        #expect(fixture.revoke(part) == .ok)
+        let region = fixture.object(part, as: Region.self)
         #expect(region.pointee.next == region.pointee.start)
-        let child = bench.slot(notification).pointee.firstChild
+        let child = fixture.slot(notification).pointee.firstChild
         let isInside =
             child.map { $0.address.value >= region.pointee.start.value && $0.address.value < region.pointee.end.value }
             ?? false
@@ -50,13 +50,13 @@ import Testing
     }
 
     @Test func noTimerIsSetWhileItsNotificationIsDestroyed() {
-        let bench = Bench(cores: 2)
-        bench.checksInvariants = false
-        let part = bench.create(.region, 1 << 16)
-        let victim = bench.freeSlot()
-        let other = bench.makeThread(priority: 10, core: 1)
-        let region = bench.object(part, as: Region.self)
-        nonisolated(unsafe) let second = bench.model.cores[1]
+        let fixture = Fixture(cores: 2)
+        fixture.checksInvariants = false
+        let part = fixture.create(.region, 1 << 16)
+        let victim = fixture.freeSlot()
+        let other = fixture.makeThread(priority: 10, core: 1)
+        let region = fixture.object(part, as: Region.self)
+        nonisolated(unsafe) let second = fixture.model.cores[1]
         nonisolated(unsafe) let context = other.context
         var hits = 0
         let rounds = UInt64(TestLength.count(short: 50, long: 500))
@@ -88,14 +88,15 @@ import Testing
         }
         thread.start()
         for round in 1...rounds {
-            bench.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(victim))
+            fixture.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(victim))
             shared.go.store(round)
             for _ in 0..<Int(round % 64) { sched_yield() }
-            while bench.operate(.revoke, part).status == .again, shared.ready.load() != round { sched_yield() }
+            while fixture.operate(.revoke, part).status == .again, shared.ready.load() != round { sched_yield() }
             while shared.ready.load() != round { sched_yield() }
-            bench.revoke(part)
-            bench.settle(1)
-            if region.pointee.next == region.pointee.start, let first = bench.core(1).pointee.notificationTimers.first,
+            fixture.revoke(part)
+            fixture.settle(1)
+            if region.pointee.next == region.pointee.start,
+                let first = fixture.core(1).pointee.notificationTimers.first,
                 first.address.value >= region.pointee.start.value, first.address.value < region.pointee.end.value
             {
                 hits += 1
@@ -107,14 +108,14 @@ import Testing
 
     /// A signal is under way while its notification is bound to a thread of another core.
     @Test func aSignalIsNotLostOverABinding() {
-        let bench = Bench(cores: 2)
-        bench.checksInvariants = false
-        let notification = bench.create(.notification)
-        let object = bench.object(notification, as: KernelCore.Notification.self)
-        let sleeper = bench.makeThread(priority: 10, core: 1)
-        bench.wait(sleeper)
-        let binder = bench.makeThread(priority: 20, core: 1)
-        let second = bench.model.cores[1]
+        let fixture = Fixture(cores: 2)
+        fixture.checksInvariants = false
+        let notification = fixture.create(.notification)
+        let object = fixture.object(notification, as: KernelCore.Notification.self)
+        let sleeper = fixture.makeThread(priority: 10, core: 1)
+        fixture.wait(sleeper)
+        let binder = fixture.makeThread(priority: 20, core: 1)
+        let second = fixture.model.cores[1]
         nonisolated(unsafe) let context = binder.context
         let rounds = UInt64(TestLength.count(short: 1000, long: 20_000))
         final class Shared: @unchecked Sendable {
@@ -139,19 +140,19 @@ import Testing
         thread.start()
         var lost = 0
         for round in 1...rounds {
-            bench.succeed(
+            fixture.succeed(
                 .notificationBind, notification, form: NotificationBind.thread.rawValue, UInt64(InitialSlot.thread))
             _ = object.pointee.bits.exchange(0)
             shared.go.store(round)
             for _ in 0..<Int(round &* 13 % 211) { _ = shared.ready.load() }
-            bench.model.cores[0].run {
-                bench.root.pointee.frame.x[0] = ABI.Operation.signal.rawValue
-                bench.root.pointee.frame.x[1] = Selector(slot: notification).bits
-                bench.root.pointee.frame.x[2] = 1
-                K.operate(bench.core(0), bench.root)
+            fixture.model.cores[0].run {
+                fixture.root.pointee.frame.x[0] = ABI.Operation.signal.rawValue
+                fixture.root.pointee.frame.x[1] = Selector(slot: notification).bits
+                fixture.root.pointee.frame.x[2] = 1
+                K.operate(fixture.core(0), fixture.root)
             }
             while shared.ready.load() != round { sched_yield() }
-            bench.settle(1)
+            fixture.settle(1)
             if sleeper.state == .waiting {
                 lost += 1
             } else {
@@ -166,13 +167,13 @@ import Testing
 
     /// Bits that may be raised in one notification are not raised in another that takes its place.
     @Test func aBellIsSeenAsAWhole() {
-        let bench = Bench(cores: 2)
-        nonisolated(unsafe) let one = bench.object(bench.create(.notification), as: KernelCore.Notification.self)
-        nonisolated(unsafe) let other = bench.object(bench.create(.notification), as: KernelCore.Notification.self)
-        nonisolated(unsafe) let time = bench.object(
-            bench.makeScheduling(priority: 5, core: 0), as: SchedulingContext.self)
+        let fixture = Fixture(cores: 2)
+        nonisolated(unsafe) let one = fixture.object(fixture.create(.notification), as: KernelCore.Notification.self)
+        nonisolated(unsafe) let other = fixture.object(fixture.create(.notification), as: KernelCore.Notification.self)
+        nonisolated(unsafe) let time = fixture.object(
+            fixture.makeScheduling(priority: 5, core: 0), as: SchedulingContext.self)
         let isOver = AtomicFlag()
-        nonisolated(unsafe) let core = bench.model.cores[1]
+        nonisolated(unsafe) let core = fixture.model.cores[1]
         let thread = Thread {
             core.run {
                 while !isOver.word.load().isMultiple(of: 2) {
@@ -186,7 +187,7 @@ import Testing
         thread.start()
         var seen = (one: 0, other: 0, torn: 0, nothing: 0)
         let looks = TestLength.count(short: 300, long: 2000)
-        bench.model.cores[0].run {
+        fixture.model.cores[0].run {
             while seen.one < looks || seen.other < looks {
                 guard let told = K.look(time.pointee.overrun) else {
                     seen.nothing += 1

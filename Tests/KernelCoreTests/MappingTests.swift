@@ -1,27 +1,27 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// A virtual CPU's space and extents to map into it.
 private struct MapBench {
-    let bench = Bench()
+    let fixture = Fixture()
     let space: UInt32
     let machine: Tenant
 
     init(pages: UInt64 = 16) {
-        space = bench.create(.addressSpace, pages)
-        machine = bench.makeVirtualCPU(space: space)
+        space = fixture.create(.addressSpace, pages)
+        machine = fixture.makeVirtualCPU(space: space)
     }
 
     /// An extent of memory that nobody touches, at any address.
     func extent(at address: UInt64, size: UInt64, rights: Rights = .all) -> UInt32 {
-        let slot = bench.freeSlot()
+        let slot = fixture.freeSlot()
         K.install(
             CapabilityValue(
                 kind: .extent, rights: rights, isDevice: false, object: PhysicalAddress(address), word: size),
-            in: bench.table, slot)
+            in: fixture.table, slot)
         return slot
     }
 
@@ -31,9 +31,9 @@ private struct MapBench {
         _ extent: UInt32, at address: UInt64, offset: UInt64 = 0, size: UInt64, rights: Rights = .readWrite,
         slot: UInt32 = 0
     ) -> (Status?, UInt64) {
-        let answer = bench.operate(
+        let answer = fixture.operate(
             .map, space, form: 0, UInt64(extent), address, offset, size, UInt64(rights.rawValue),
-            UInt64(slot == 0 ? bench.freeSlot() : slot))
+            UInt64(slot == 0 ? fixture.freeSlot() : slot))
         return (answer.status, answer.words[0])
     }
 
@@ -55,19 +55,19 @@ private struct MapBench {
     /// One entry of taking a mapping away.
     @discardableResult
     func unmap(_ slot: UInt32) -> Status? {
-        bench.operate(.revoke, slot, form: RevokeForm.delete.rawValue).status
+        fixture.operate(.revoke, slot, form: RevokeForm.delete.rawValue).status
     }
 
     /// What the machine sees at an address, as the hardware translates it.
     func seen(_ address: UInt64) -> UInt64? {
-        bench.sleepRoot()
-        #expect(bench.current() == machine.context)
-        defer { bench.raiseRoot() }
-        return bench.model.cores[0].access(GuestAddress(address))?.value
+        fixture.sleepRoot()
+        #expect(fixture.current() == machine.context)
+        defer { fixture.raiseRoot() }
+        return fixture.model.cores[0].access(GuestAddress(address))?.value
     }
 
     var tablesUsed: UInt64 {
-        let space = bench.object(space, as: AddressSpace.self)
+        let space = fixture.object(space, as: AddressSpace.self)
         return (space.pointee.poolNext.value - space.pointee.root.value) / Page.size - 1
     }
 }
@@ -98,7 +98,7 @@ private let unmapBatch = K.unmapBatch * Page.size
     @Test func smallPagesAreUsedWhereATableIs() {
         let board = MapBench()
         let extent = board.extent(at: 4 * giga, size: giga)
-        let first = board.bench.freeSlot(), second = board.bench.freeSlot()
+        let first = board.fixture.freeSlot(), second = board.fixture.freeSlot()
         board.map(extent, at: 0x1000, size: 0x1000, slot: first)
         #expect(board.unmap(first) == .ok)
         #expect(board.map(extent, at: 0, size: mega, slot: second) == (.again, batch))
@@ -111,7 +111,7 @@ private let unmapBatch = K.unmapBatch * Page.size
     /// Also where the first of the tables' entries says nothing of this place.
     @Test func aTableInThePlaceOfABlockIsUsed() {
         let board = MapBench()
-        let extent = board.extent(at: 4 * giga, size: giga), slot = board.bench.freeSlot()
+        let extent = board.extent(at: 4 * giga, size: giga), slot = board.fixture.freeSlot()
         board.map(extent, at: mega, size: 0x1000, slot: slot)
         #expect(board.unmap(slot) == .ok)
         #expect(board.map(extent, at: mega, size: mega, slot: slot) == (.again, batch))
@@ -120,7 +120,7 @@ private let unmapBatch = K.unmapBatch * Page.size
     /// The pages that were mapped before the tables ended are told, and have their capability.
     @Test func tablesMayEndInTheMiddle() {
         let board = MapBench(pages: 2)
-        let extent = board.extent(at: 4 * giga, size: giga), slot = board.bench.freeSlot()
+        let extent = board.extent(at: 4 * giga, size: giga), slot = board.fixture.freeSlot()
         #expect(board.map(extent, at: mega - 0x1000, size: 0x2000, slot: slot) == (.again, 0x1000))
         #expect(board.seen(mega - 0x1000) == 4 * giga && board.seen(mega) == nil)
         #expect(board.unmap(slot) == .ok && board.seen(mega - 0x1000) == nil)
@@ -128,11 +128,11 @@ private let unmapBatch = K.unmapBatch * Page.size
 
     /// Memory that nobody had is not zero, and a table must be.
     @Test func tablesAreZeroedBeforeUse() {
-        let bench = Bench()
-        let region = bench.object(bench.region, as: Region.self)
+        let fixture = Fixture()
+        let region = fixture.object(fixture.region, as: Region.self)
         UnsafeMutablePointer<UInt64>(bitPattern: UInt(region.pointee.next.value))!.update(repeating: .max, count: 8192)
-        let space = bench.create(.addressSpace, 4), extent = bench.create(.extent, 4096, alignment: 4096)
-        bench.succeed(.map, space, UInt64(extent), 0x1000, 0, 0x1000, 3, UInt64(bench.freeSlot()))
+        let space = fixture.create(.addressSpace, 4), extent = fixture.create(.extent, 4096, alignment: 4096)
+        fixture.succeed(.map, space, UInt64(extent), 0x1000, 0, 0x1000, 3, UInt64(fixture.freeSlot()))
     }
 
     /// Many mappings that each take work must not add up in one entry.
@@ -141,13 +141,13 @@ private let unmapBatch = K.unmapBatch * Page.size
         let extent = board.extent(at: 4 * giga, size: giga)
         let pages = K.unmapBatch, count: UInt64 = 8
         for number in 0..<count {
-            board.map(extent, at: number * unmapBatch, size: unmapBatch, slot: board.bench.freeSlot())
+            board.map(extent, at: number * unmapBatch, size: unmapBatch, slot: board.fixture.freeSlot())
         }
         func mapped() -> Int { (0..<count * pages).count { board.seen($0 * Page.size) != nil } }
         var before = mapped()
         #expect(before == Int(count * pages))
         while before > 0 {
-            let status = board.bench.operate(.revoke, extent, form: RevokeForm.descendants.rawValue).status
+            let status = board.fixture.operate(.revoke, extent, form: RevokeForm.descendants.rawValue).status
             let after = mapped()
             #expect(status == .again || after == 0)
             #expect(before - after <= 2 * Int(pages), "one entry took \(before - after) pages away")
@@ -167,18 +167,18 @@ private let unmapBatch = K.unmapBatch * Page.size
     @Test func longMappingsGoOnWhereTheyStopped() {
         let board = MapBench(pages: 8)
         let extent = board.extent(at: 4 * giga + 0x1000, size: 3 * mega)
-        let slot = board.bench.freeSlot()
+        let slot = board.fixture.freeSlot()
         #expect(board.mapAll(extent, at: giga, size: 3 * mega, slot: slot) == Int(3 * mega / batch))
-        let place = MappingPlace(word: board.bench.slot(slot).pointee.word)
+        let place = MappingPlace(word: board.fixture.slot(slot).pointee.word)
         #expect(place.address == GuestAddress(giga) && place.size == 3 * mega)
-        #expect(board.bench.slot(slot).pointee.parent == board.bench.slot(extent))
+        #expect(board.fixture.slot(slot).pointee.parent == board.fixture.slot(extent))
         #expect(board.unmap(slot) == .again)
         #expect(board.seen(giga) == nil && board.seen(giga + unmapBatch - 1) == nil)
         #expect(board.seen(giga + unmapBatch) == 4 * giga + 0x1000 + unmapBatch)
         var rounds = 1
         while board.unmap(slot) == .again { rounds += 1 }
         #expect(rounds == Int(3 * mega / unmapBatch) - 1)
-        #expect(board.bench.isEmpty(slot))
+        #expect(board.fixture.isEmpty(slot))
         #expect(board.seen(giga + 3 * mega - 1) == nil)
     }
 
@@ -186,15 +186,15 @@ private let unmapBatch = K.unmapBatch * Page.size
     @Test func onlyAMappingThatGoesOnMayBeInTheSlot() {
         let board = MapBench()
         let extent = board.extent(at: 4 * giga, size: giga)
-        let child = board.bench.freeSlot()
-        board.bench.succeed(.derive, extent, UInt64(InitialSlot.table), UInt64(child), 15, 0, 0)
-        let slot = board.bench.freeSlot()
+        let child = board.fixture.freeSlot()
+        board.fixture.succeed(.derive, extent, UInt64(InitialSlot.table), UInt64(child), 15, 0, 0)
+        let slot = board.fixture.freeSlot()
         #expect(board.map(extent, at: 0x1000, size: 0x1000, slot: slot).0 == .ok)
         #expect(board.map(extent, at: 0x3000, size: 0x1000, slot: slot).0 == .occupied)
         #expect(board.map(extent, at: 0x1000, size: 0x1000, slot: slot).0 == .occupied)
         #expect(board.map(child, at: 0x2000, size: 0x1000, slot: slot).0 == .occupied)
-        let other = board.bench.create(.addressSpace, 8)
-        let elsewhere = board.bench.operate(.map, other, UInt64(extent), 0x2000, 0, 0x1000, 3, UInt64(slot))
+        let other = board.fixture.create(.addressSpace, 8)
+        let elsewhere = board.fixture.operate(.map, other, UInt64(extent), 0x2000, 0, 0x1000, 3, UInt64(slot))
         #expect(elsewhere.status == .occupied)
         #expect(board.map(extent, at: 0x2000, size: 0x1000, slot: extent).0 == .occupied)
         #expect(board.map(extent, at: 0x2000, offset: 0x7000, size: 0x1000, slot: slot).0 == .ok)
@@ -206,7 +206,7 @@ private let unmapBatch = K.unmapBatch * Page.size
     func theSlotMustExist(slot: UInt64) {
         let board = MapBench()
         let extent = board.extent(at: 4 * giga, size: giga)
-        let answer = board.bench.operate(.map, board.space, UInt64(extent), 0, 0, 0x1000, 3, slot)
+        let answer = board.fixture.operate(.map, board.space, UInt64(extent), 0, 0, 0x1000, 3, slot)
         #expect(answer.status == .badCapability)
         #expect(board.tablesUsed == 0)
     }
@@ -227,7 +227,7 @@ private let unmapBatch = K.unmapBatch * Page.size
         let board = MapBench()
         let extent = board.extent(at: 4 * giga, size: giga)
         for (address, size) in [(0x1000, 0x1000), (mega, mega), (giga, giga)] {
-            let slot = board.bench.freeSlot()
+            let slot = board.fixture.freeSlot()
             board.map(extent, at: address, size: size, slot: slot)
             #expect(board.seen(address) == 4 * giga)
             #expect(board.seen(address + size - 1) == 4 * giga + size - 1)
@@ -243,7 +243,7 @@ private let unmapBatch = K.unmapBatch * Page.size
     @Test func aMappingGoesAsAWhole() {
         let board = MapBench()
         let extent = board.extent(at: 4 * giga, size: giga)
-        let slots = (0..<3).map { _ in board.bench.freeSlot() }
+        let slots = (0..<3).map { _ in board.fixture.freeSlot() }
         for (index, slot) in slots.enumerated() {
             board.map(extent, at: UInt64(index + 1) * mega, offset: UInt64(index) * mega, size: mega, slot: slot)
         }
@@ -258,10 +258,10 @@ private let unmapBatch = K.unmapBatch * Page.size
     @Test func aMappingIsNoExtent() {
         let board = MapBench()
         let extent = board.extent(at: 4 * giga, size: giga)
-        let slot = board.bench.freeSlot()
+        let slot = board.fixture.freeSlot()
         board.map(extent, at: 0, size: 0x1000, slot: slot)
-        let answer = board.bench.operate(
-            .derive, slot, UInt64(InitialSlot.table), UInt64(board.bench.freeSlot()), 15, 0, 0)
+        let answer = board.fixture.operate(
+            .derive, slot, UInt64(InitialSlot.table), UInt64(board.fixture.freeSlot()), 15, 0, 0)
         #expect(answer.status == .noRights)
         #expect(board.map(slot, at: 0x2000, size: 0x1000).0 == .badCapability)
     }
@@ -269,17 +269,17 @@ private let unmapBatch = K.unmapBatch * Page.size
     @Test func whatIsMappedGoesWithItsExtent() {
         let board = MapBench()
         let extent = board.extent(at: 4 * giga, size: giga)
-        let child = board.bench.freeSlot(), first = board.bench.freeSlot(), second = board.bench.freeSlot()
-        board.bench.succeed(.derive, extent, UInt64(InitialSlot.table), UInt64(child), 15, 0x4000, 0x2000)
+        let child = board.fixture.freeSlot(), first = board.fixture.freeSlot(), second = board.fixture.freeSlot()
+        board.fixture.succeed(.derive, extent, UInt64(InitialSlot.table), UInt64(child), 15, 0x4000, 0x2000)
         board.map(child, at: 0x1000, size: 0x2000, slot: first)
         board.map(extent, at: 0x8000, size: 0x1000, slot: second)
         #expect(board.seen(0x2000) == 4 * giga + 0x5000)
         #expect(board.unmap(child) == .ok)
-        #expect(board.bench.isEmpty(first) && board.bench.isEmpty(child))
+        #expect(board.fixture.isEmpty(first) && board.fixture.isEmpty(child))
         #expect(board.seen(0x1000) == nil && board.seen(0x2000) == nil)
         #expect(board.seen(0x8000) == 4 * giga)
-        #expect(board.bench.operate(.revoke, extent).status == .ok)
-        #expect(board.bench.isEmpty(second) && !board.bench.isEmpty(extent))
+        #expect(board.fixture.operate(.revoke, extent).status == .ok)
+        #expect(board.fixture.isEmpty(second) && !board.fixture.isEmpty(extent))
         #expect(board.seen(0x8000) == nil)
     }
 
@@ -312,7 +312,8 @@ private let unmapBatch = K.unmapBatch * Page.size
     func thereIsNoSecondForm(form: UInt32) {
         let board = MapBench()
         let extent = UInt64(board.extent(at: 4 * giga, size: giga))
-        #expect(board.bench.operate(.map, board.space, form: form, extent, 0, 0, 0x1000, 3, 100).status == .unsupported)
+        #expect(
+            board.fixture.operate(.map, board.space, form: form, extent, 0, 0, 0x1000, 3, 100).status == .unsupported)
     }
 
     @Test func rightsComeFromTheCapability() {
@@ -320,8 +321,8 @@ private let unmapBatch = K.unmapBatch * Page.size
         let extent = board.extent(at: 4 * giga, size: giga, rights: .readOnly)
         #expect(board.map(extent, at: 0, size: 0x1000).0 == .noRights)
         #expect(board.map(extent, at: 0, size: giga, rights: .readOnly).0 == .ok)
-        let root = board.bench.object(board.space, as: AddressSpace.self).pointee.root
-        #expect(ModelMachine.rights(of: ModelMachine.readEntry(root, 0)) == .readOnly)
+        let root = board.fixture.object(board.space, as: AddressSpace.self).pointee.root
+        #expect(ModelHardware.rights(of: ModelHardware.readEntry(root, 0)) == .readOnly)
         #expect(board.map(board.space, at: giga, size: 0x1000).0 == .badCapability)
     }
 
@@ -331,15 +332,15 @@ private let unmapBatch = K.unmapBatch * Page.size
         let extent = board.extent(at: 4 * giga, size: giga)
         board.map(extent, at: 0, size: giga)
         #expect(board.seen(0) == 4 * giga)
-        let space = board.bench.object(board.space, as: AddressSpace.self)
-        let model = board.bench.model
-        let other = ModelMachine.leafEntry(PhysicalAddress(8 * giga), level: 1, rights: .readWrite, device: false)
-        model.cores[0].run { ModelMachine.writeEntry(space.pointee.root, 0, other) }
+        let space = board.fixture.object(board.space, as: AddressSpace.self)
+        let model = board.fixture.model
+        let other = ModelHardware.leafEntry(PhysicalAddress(8 * giga), level: 1, rights: .readWrite, device: false)
+        model.cores[0].run { ModelHardware.writeEntry(space.pointee.root, 0, other) }
         let replaced = ModelFault.replacedWithoutBreak(table: space.pointee.root.value, index: 0)
         #expect(model.takeFaults() == [replaced, .staleTranslation(identifier: space.pointee.identifier, address: 0)])
-        model.cores[0].run { ModelMachine.writeEntry(space.pointee.root, 0, PageTableEntry(bits: 0)) }
+        model.cores[0].run { ModelHardware.writeEntry(space.pointee.root, 0, PageTableEntry(bits: 0)) }
         #expect(model.takeFaults().contains(.leftWithoutInvalidation(table: space.pointee.root.value, index: 0)))
-        model.cores[0].run { ModelMachine.invalidate(space.pointee.translation, GuestAddress(0)) }
+        model.cores[0].run { ModelHardware.invalidate(space.pointee.translation, GuestAddress(0)) }
         #expect(model.takeFaults() == [])
     }
 }

@@ -1,5 +1,5 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
@@ -9,7 +9,7 @@ import Testing
 struct MemoryLockstep {
     /// Objects in root's table; their numbers are the same on both boards.
     struct Side {
-        let bench: Bench
+        let fixture: Fixture
         let space: UInt32
         /// Extents of memory that nobody touches: aligned to 2 MiB; not aligned; three pages; fewer rights; registers.
         let wide: UInt32, odd: UInt32, small: UInt32, readOnly: UInt32, device: UInt32
@@ -18,44 +18,44 @@ struct MemoryLockstep {
         let free: UInt32, other: UInt32, blockFree: UInt32
 
         init(cores: Int) {
-            let bench = Bench(cores: cores, memory: 2 << 20)
-            self.bench = bench
-            bench.usesFastPath = false
+            let fixture = Fixture(cores: cores, memory: 2 << 20)
+            self.fixture = fixture
+            fixture.usesFastPath = false
             func extent(_ address: UInt64, _ size: UInt64, _ rights: Rights = .all, isDevice: Bool = false) -> UInt32 {
-                let slot = bench.freeSlot()
+                let slot = fixture.freeSlot()
                 K.install(
                     CapabilityValue(
                         kind: .extent, rights: rights, isDevice: isDevice, object: PhysicalAddress(address), word: size),
-                    in: bench.table, slot)
+                    in: fixture.table, slot)
                 return slot
             }
-            space = bench.create(.addressSpace, 8)
+            space = fixture.create(.addressSpace, 8)
             wide = extent(4 << 30, 4 << 20)
             odd = extent(5 << 30 | 0x1000, 4 << 20)
             small = extent(6 << 30, 0x3000)
             readOnly = extent(7 << 30, 0x3000, .readOnly)
             device = extent(0x900_0000, 0x3000, isDevice: true)
-            weak = bench.derive(space, rights: [.read, .manage])
-            last = UInt32(Bench.tableSlots) - 1
-            bench.succeed(.derive, space, UInt64(InitialSlot.table), UInt64(last), 15, 0, 0)
-            free = bench.freeSlot()
-            other = bench.freeSlot()
-            blockFree = bench.freeSlot()
+            weak = fixture.derive(space, rights: [.read, .manage])
+            last = UInt32(Fixture.tableSlots) - 1
+            fixture.succeed(.derive, space, UInt64(InitialSlot.table), UInt64(last), 15, 0, 0)
+            free = fixture.freeSlot()
+            other = fixture.freeSlot()
+            blockFree = fixture.freeSlot()
             // Tables for the first 2 MiB, of whose pages the last is taken.
-            bench.succeed(.map, space, UInt64(wide), 0x1F_F000, 0, 0x1000, 3, UInt64(bench.freeSlot()))
-            bench.checksInvariants = false
+            fixture.succeed(.map, space, UInt64(wide), 0x1F_F000, 0, 0x1000, 3, UInt64(fixture.freeSlot()))
+            fixture.checksInvariants = false
         }
 
-        var target: Ref<AddressSpace> { bench.object(space, as: AddressSpace.self) }
-        var root: Ref<ExecutionContext> { bench.root }
+        var target: Ref<AddressSpace> { fixture.object(space, as: AddressSpace.self) }
+        var root: Ref<ExecutionContext> { fixture.root }
 
         /// A node behind the table's end.
-        var behind: Ref<Capability> { Ref(at: bench.table.pointee.slots + Bench.tableSlots * Capability.size) }
+        var behind: Ref<Capability> { Ref(at: fixture.table.pointee.slots + Fixture.tableSlots * Capability.size) }
 
         /// Makes what lies behind the table look like what is in a slot, or empty.
         func forge(_ slot: UInt32?) {
-            bench.model.cores[0].run { K.erase(behind) }
-            let source = slot.map { bench.slot($0) }
+            fixture.model.cores[0].run { K.erase(behind) }
+            let source = slot.map { fixture.slot($0) }
             behind.pointee.object = source?.pointee.object ?? PhysicalAddress(0)
             behind.pointee.word = source?.pointee.word ?? 0
             behind.pointee.parent = nil
@@ -73,7 +73,7 @@ struct MemoryLockstep {
         }
 
         private func number(_ node: Ref<Capability>?) -> UInt64 {
-            node.map { ($0.address.value &- bench.table.pointee.slots.value) / Capability.size } ?? 0
+            node.map { ($0.address.value &- fixture.table.pointee.slots.value) / Capability.size } ?? 0
         }
 
         func leaf(at address: UInt64) -> String {
@@ -81,14 +81,14 @@ struct MemoryLockstep {
                 return "none"
             }
             return
-                "\(bench.model.cores[0].run { ModelMachine.readEntry(leaf.table, leaf.index).bits }) for \(leaf.span)"
+                "\(fixture.model.cores[0].run { ModelHardware.readEntry(leaf.table, leaf.index).bits }) for \(leaf.span)"
         }
 
         var tablesUsed: UInt64 { target.pointee.poolNext.value - target.pointee.root.value }
 
         /// All slots, and all that is mapped.
         var everything: [String] {
-            var lines = (1..<UInt32(Bench.tableSlots)).map { "\($0): \(describe(bench.slot($0)))" }
+            var lines = (1..<UInt32(Fixture.tableSlots)).map { "\($0): \(describe(fixture.slot($0)))" }
             for page in 0..<1024 as Range<UInt64> { lines.append("\(page): \(leaf(at: page << 12))") }
             return lines + ["tables \(tablesUsed)", "behind: \(describe(behind))"]
         }
@@ -113,7 +113,7 @@ struct MemoryLockstep {
         var isFree: Bool
         init(_ side: Side, slot: UInt64) {
             tables = side.tablesUsed
-            isFree = slot > 0 && slot < Bench.tableSlots && side.bench.isEmpty(UInt32(slot))
+            isFree = slot > 0 && slot < Fixture.tableSlots && side.fixture.isEmpty(UInt32(slot))
         }
     }
 
@@ -133,8 +133,8 @@ struct MemoryLockstep {
         if isTaken != isSimple { differences.append("\(name): \(isTaken ? "" : "not ")by the fast path") }
         compare(name) { side in
             [side.leaf(at: address), side.leaf(at: address &+ size), "\(side.tablesUsed)", side.describe(side.behind)]
-                + [slot, extent, x1].filter { $0 < Bench.tableSlots && $0 != 0 }
-                .map { side.describe(side.bench.slot(UInt32($0))) }
+                + [slot, extent, x1].filter { $0 < Fixture.tableSlots && $0 != 0 }
+                .map { side.describe(side.fixture.slot(UInt32($0))) }
         }
         return status
     }
@@ -144,9 +144,10 @@ struct MemoryLockstep {
     mutating func revoke(_ x1: UInt64) -> Status? {
         let slot = Selector(bits: x1).slot, name = "revoke \(x1)"
         let node =
-            slot > 0 && slot < Bench.tableSlots && general.root.pointee.table != nil ? general.bench.slot(slot) : nil
+            slot > 0 && slot < Fixture.tableSlots && general.root.pointee.table != nil
+            ? general.fixture.slot(slot) : nil
         let place = node.flatMap { $0.pointee.kind == .mapping ? MappingPlace(word: $0.pointee.word) : nil }
-        let board = general.bench.model.kernelBoard
+        let board = general.fixture.model.kernelBoard
         let space = place == nil ? nil : MappingPlace.space(of: node!, board)
         let isLeaf = place.flatMap { place in space.flatMap { K.leaf($0, place.address)?.span == place.size } } ?? false
         let isSimple =
@@ -155,7 +156,7 @@ struct MemoryLockstep {
         if isTaken != isSimple { differences.append("\(name): \(isTaken ? "" : "not ")by the fast path") }
         compare(name) { side in
             [place.map { side.leaf(at: $0.address.value) } ?? "", "\(side.tablesUsed)", side.describe(side.behind)]
-                + (node == nil ? [] : [side.describe(side.bench.slot(slot))])
+                + (node == nil ? [] : [side.describe(side.fixture.slot(slot))])
         }
         return status
     }
@@ -170,17 +171,17 @@ struct MemoryLockstep {
             for place in 0..<8 { side.root.pointee.frame.x[place] = place < words.count ? words[place] : 0 }
         }
         let asked = Self.frame(fast)
-        let core = fast.bench.model.cores[0]
+        let core = fast.fixture.model.cores[0]
         let isTaken = core.enter { _ in tryFast(fast.root) }
         if isTaken { core.check() }
         if !isTaken, Self.frame(fast) != asked { differences.append("\(name): declined, and changed registers") }
-        let board = fast.bench.model.kernelBoard
+        let board = fast.fixture.model.kernelBoard
         if board.pointee.tickets.load() != board.pointee.serving.load() {
             differences.append("\(name): the lock is taken")
         }
-        if !isTaken { fast.bench.enter { K.operate($0, fast.root) } }
-        fast.bench.verify()
-        general.bench.enter { K.operate($0, general.root) }
+        if !isTaken { fast.fixture.enter { K.operate($0, fast.root) } }
+        fast.fixture.verify()
+        general.fixture.enter { K.operate($0, general.root) }
         if isTaken { taken += 1 } else { declined += 1 }
         compare(name) { ["\(Self.frame($0))"] }
         return (Status(rawValue: general.root.pointee.frame.x[0]), isTaken)
@@ -200,8 +201,8 @@ struct MemoryLockstep {
         compare("at the end") { $0.everything }
         each { side in
             side.forge(nil)
-            side.bench.checksInvariants = true
-            side.bench.verify()
+            side.fixture.checksInvariants = true
+            side.fixture.verify()
         }
         return Array(differences.prefix(5))
     }

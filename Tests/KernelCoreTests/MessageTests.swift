@@ -1,12 +1,12 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// Client and server with message pages, the server waiting.
 private struct Letters {
-    let bench = Bench()
+    let fixture = Fixture()
     let server: Tenant
     let client: Tenant
     let portal: UInt32
@@ -14,13 +14,13 @@ private struct Letters {
     let received: UnsafeMutablePointer<UInt64>
 
     init() {
-        server = bench.makeThread(priority: 20)
-        client = bench.makeThread(priority: 10)
-        portal = bench.badge(bench.makePortal(to: server), 7)
-        received = bench.giveMessagePage(server)
-        sent = bench.giveMessagePage(client)
-        bench.sleepRoot()
-        bench.wait(server)
+        server = fixture.makeThread(priority: 20)
+        client = fixture.makeThread(priority: 10)
+        portal = fixture.badge(fixture.makePortal(to: server), 7)
+        received = fixture.giveMessagePage(server)
+        sent = fixture.giveMessagePage(client)
+        fixture.sleepRoot()
+        fixture.wait(server)
         for index in 0..<64 {
             sent[index] = 0xA00 + UInt64(index)
             received[index] = 0xB00 + UInt64(index)
@@ -43,13 +43,13 @@ private struct Letters {
     }
 
     func call(length: UInt32 = 0, capabilities: UInt32 = 0, lease: Bool = false) -> Answer {
-        bench.call(
+        fixture.call(
             portal, by: client, shape: MessageShape(length: length, capabilities: capabilities, lease: lease), 1, 2, 3,
             4, 5, 6)
     }
 
     func reply(length: UInt32 = 0, capabilities: UInt32 = 0) {
-        bench.operate(
+        fixture.operate(
             .replyWait, MessageShape(length: length, capabilities: capabilities).bits,
             form: ReplyForm.reply | ReplyForm.wait,
             6, 5, 4, 3, 2, 1, by: server.context)
@@ -66,8 +66,8 @@ private struct Letters {
     func longMessagesComeWhole(length: UInt32) {
         let letters = Letters()
         _ = letters.call(length: length)
-        #expect(letters.bench.current() == letters.server.context)
-        let heard = letters.bench.answer(letters.server.context)
+        #expect(letters.fixture.current() == letters.server.context)
+        let heard = letters.fixture.answer(letters.server.context)
         #expect(heard.tag == 7 && heard.words == [1, 2, 3, 4, 5, 6])
         #expect(letters.arrival(letters.server) == (UInt64(length), 0, false))
         for index in 0..<64 {
@@ -81,8 +81,8 @@ private struct Letters {
     func shortOnesStayShort(length: UInt32) {
         let letters = Letters()
         letters.sent[72] = .max
-        letters.bench.call(letters.portal, by: letters.client, shape: MessageShape(bits: length), 1)
-        #expect(letters.bench.current() == letters.server.context)
+        letters.fixture.call(letters.portal, by: letters.client, shape: MessageShape(bits: length), 1)
+        #expect(letters.fixture.current() == letters.server.context)
         let arrival = letters.arrival(letters.server)
         #expect(arrival.length == 0 && arrival.capabilities == 0 && !arrival.lease)
     }
@@ -90,16 +90,16 @@ private struct Letters {
     /// The rest of the page is not sent.
     @Test func asManyCapabilitiesAsTheShapeSays() {
         let letters = Letters()
-        let bench = letters.bench
-        bench.raiseRoot()
-        let notification = bench.create(.notification), first = bench.freeSlot(), second = bench.freeSlot()
-        bench.sleepRoot()
+        let fixture = letters.fixture
+        fixture.raiseRoot()
+        let notification = fixture.create(.notification), first = fixture.freeSlot(), second = fixture.freeSlot()
+        fixture.sleepRoot()
         letters.offer(0, notification)
         letters.offer(1, notification)
         letters.land(letters.received, first, second)
         _ = letters.call(capabilities: 1)
         #expect(letters.arrival(letters.server).capabilities == 1)
-        #expect(!bench.isEmpty(first) && bench.isEmpty(second))
+        #expect(!fixture.isEmpty(first) && fixture.isEmpty(second))
     }
 
     /// A lease may end where the space ends.
@@ -116,7 +116,7 @@ private struct Letters {
         let letters = Letters()
         _ = letters.call()
         letters.reply(length: 64)
-        #expect(letters.bench.current() == letters.client.context)
+        #expect(letters.fixture.current() == letters.client.context)
         #expect(letters.arrival(letters.client) == (64, 0, false))
         #expect(letters.sent[63] == 0xB00 + 63 && letters.sent[5] == 0xA05)
         #expect(letters.client.context.pointee.frame.x[1] == 1)
@@ -125,34 +125,35 @@ private struct Letters {
     @Test(arguments: [65, 127, 3 << 8, 1 << 7, 1 << 11, 1 << 31, .max] as [UInt32])
     func shapesAreChecked(bits: UInt32) {
         let letters = Letters()
-        let call = letters.bench.call(letters.portal, by: letters.client, shape: MessageShape(bits: bits))
+        let call = letters.fixture.call(letters.portal, by: letters.client, shape: MessageShape(bits: bits))
         #expect(call.status == .badArgument)
         #expect(letters.server.state == .waiting)
         _ = letters.call()
         let form = ReplyForm.reply | ReplyForm.wait
-        let answer = letters.bench.operate(.replyWait, bits, form: form, by: letters.server.context)
+        let answer = letters.fixture.operate(.replyWait, bits, form: form, by: letters.server.context)
         #expect(answer.status == .badArgument)
         #expect(letters.client.state == .calling)
         // An answer lends nothing.
         let lease = MessageShape(length: 0, lease: true).bits
-        #expect(letters.bench.operate(.replyWait, lease, form: form, by: letters.server.context).status == .badArgument)
+        #expect(
+            letters.fixture.operate(.replyWait, lease, form: form, by: letters.server.context).status == .badArgument)
     }
 
     /// A caller without a page cannot send one; a receiver without one gets the registers, and is told so.
     @Test func pagesAreNeeded() {
         let letters = Letters()
-        letters.bench.raiseRoot()
-        letters.bench.succeed(.contextControl, letters.server.slot, form: ContextControl.setMessagePage.rawValue, 0)
-        letters.bench.sleepRoot()
+        letters.fixture.raiseRoot()
+        letters.fixture.succeed(.contextControl, letters.server.slot, form: ContextControl.setMessagePage.rawValue, 0)
+        letters.fixture.sleepRoot()
         letters.offer(0, letters.portal)
         _ = letters.call(length: 20, capabilities: 1, lease: true)
         #expect(letters.arrival(letters.server) == (0, 0, true))
-        #expect(letters.bench.answer(letters.server.context).words == [1, 2, 3, 4, 5, 6])
+        #expect(letters.fixture.answer(letters.server.context).words == [1, 2, 3, 4, 5, 6])
         letters.reply(length: 20)
         #expect(letters.arrival(letters.client) == (0, 0, false))
-        letters.bench.raiseRoot()
-        letters.bench.succeed(.contextControl, letters.client.slot, form: ContextControl.setMessagePage.rawValue, 0)
-        letters.bench.sleepRoot()
+        letters.fixture.raiseRoot()
+        letters.fixture.succeed(.contextControl, letters.client.slot, form: ContextControl.setMessagePage.rawValue, 0)
+        letters.fixture.sleepRoot()
         #expect(letters.call(length: 20).status == .badState)
         #expect(letters.call(capabilities: 1).status == .badState)
         #expect(letters.call(lease: true).status == .badState)
@@ -161,18 +162,18 @@ private struct Letters {
     /// A caller that queues: what its page says when its turn comes counts.
     @Test func queuedMessagesComeWhole() {
         let letters = Letters()
-        let bench = letters.bench
-        bench.raiseRoot()
-        let other = bench.makeThread(priority: 25)
-        let page = bench.giveMessagePage(other)
-        bench.stop(other)
-        bench.sleepRoot()
+        let fixture = letters.fixture
+        fixture.raiseRoot()
+        let other = fixture.makeThread(priority: 25)
+        let page = fixture.giveMessagePage(other)
+        fixture.stop(other)
+        fixture.sleepRoot()
         _ = letters.call()
-        bench.raiseRoot()
-        bench.start(other)
-        bench.sleepRoot()
-        bench.call(letters.portal, by: other, shape: MessageShape(length: 21), 8)
-        #expect(other.state == .calling && bench.current() == letters.server.context)
+        fixture.raiseRoot()
+        fixture.start(other)
+        fixture.sleepRoot()
+        fixture.call(letters.portal, by: other, shape: MessageShape(length: 21), 8)
+        #expect(other.state == .calling && fixture.current() == letters.server.context)
         page[20] = 0xCAFE
         letters.reply()
         #expect(letters.server.context.pointee.caller == other.context)
@@ -184,66 +185,66 @@ private struct Letters {
 
     @Test func capabilitiesLandWithTheirRights() {
         let letters = Letters()
-        let bench = letters.bench
+        let fixture = letters.fixture
         let notification = letters.client.slot
-        let first = bench.freeSlot(), second = bench.freeSlot()
+        let first = fixture.freeSlot(), second = fixture.freeSlot()
         letters.offer(0, notification, rights: 9)
         letters.offer(1, letters.server.slot)
         letters.land(letters.received, first, second)
         _ = letters.call(capabilities: 2)
         #expect(letters.arrival(letters.server) == (0, 2, false))
-        #expect(bench.slot(first).pointee.kind == .thread && bench.slot(first).pointee.rights.rawValue == 9)
-        #expect(bench.slot(first).pointee.parent == bench.slot(notification))
-        #expect(bench.slot(second).pointee.object == letters.server.context.address)
+        #expect(fixture.slot(first).pointee.kind == .thread && fixture.slot(first).pointee.rights.rawValue == 9)
+        #expect(fixture.slot(first).pointee.parent == fixture.slot(notification))
+        #expect(fixture.slot(second).pointee.object == letters.server.context.address)
         // And back.
-        let third = bench.freeSlot()
+        let third = fixture.freeSlot()
         letters.offer(0, first, rights: 15, to: letters.received)
         letters.land(letters.sent, third)
         letters.reply(capabilities: 1)
         #expect(letters.arrival(letters.client) == (0, 1, false))
-        #expect(bench.slot(third).pointee.rights.rawValue == 9, "no right comes back")
-        #expect(bench.slot(third).pointee.parent == bench.slot(first))
-        bench.raiseRoot()
-        bench.delete(first)
-        #expect(bench.isEmpty(third))
+        #expect(fixture.slot(third).pointee.rights.rawValue == 9, "no right comes back")
+        #expect(fixture.slot(third).pointee.parent == fixture.slot(first))
+        fixture.raiseRoot()
+        fixture.delete(first)
+        #expect(fixture.isEmpty(third))
     }
 
     @Test func badgesAreSetOnce() {
         let letters = Letters()
-        let bench = letters.bench
-        bench.raiseRoot()
-        let notification = bench.create(.notification), first = bench.freeSlot(), second = bench.freeSlot()
-        bench.sleepRoot()
+        let fixture = letters.fixture
+        fixture.raiseRoot()
+        let notification = fixture.create(.notification), first = fixture.freeSlot(), second = fixture.freeSlot()
+        fixture.sleepRoot()
         letters.offer(0, notification, badge: 0x55)
         letters.land(letters.received, first, second)
         _ = letters.call(capabilities: 1)
-        #expect(bench.slot(first).pointee.badge == 0x55)
+        #expect(fixture.slot(first).pointee.badge == 0x55)
         letters.reply()
         letters.offer(0, first, badge: 0x66)
         letters.land(letters.received, second)
         _ = letters.call(capabilities: 1)
-        #expect(letters.arrival(letters.server).capabilities == 0 && bench.isEmpty(second))
+        #expect(letters.arrival(letters.server).capabilities == 0 && fixture.isEmpty(second))
     }
 
     @Test func eachHasItsOwnBadge() {
         let letters = Letters()
-        let bench = letters.bench
-        bench.raiseRoot()
-        let notification = bench.create(.notification), first = bench.freeSlot(), second = bench.freeSlot()
-        bench.sleepRoot()
+        let fixture = letters.fixture
+        fixture.raiseRoot()
+        let notification = fixture.create(.notification), first = fixture.freeSlot(), second = fixture.freeSlot()
+        fixture.sleepRoot()
         letters.offer(0, notification, badge: 0x55)
         letters.offer(1, notification, badge: 0x66)
         letters.land(letters.received, first, second)
         _ = letters.call(capabilities: 2)
-        #expect(bench.slot(first).pointee.badge == 0x55 && bench.slot(second).pointee.badge == 0x66)
+        #expect(fixture.slot(first).pointee.badge == 0x55 && fixture.slot(second).pointee.badge == 0x66)
     }
 
     /// What the receiver has no room for stays away; those before it have come.
     @Test func whatHasNoPlaceStaysAway() {
         let letters = Letters()
-        let bench = letters.bench
+        let fixture = letters.fixture
         let slot = letters.client.slot
-        let free = bench.freeSlot()
+        let free = fixture.freeSlot()
         for (first, second, count) in [
             (0, free, 0), (free, 0, 1), (free, free, 0), (slot, free, 0), (1000, free, 0), (.max, free, 0),
         ] as [(UInt32, UInt32, UInt64)] {
@@ -258,10 +259,10 @@ private struct Letters {
 
     @Test func whatIsSentIsCheckedBefore() {
         let letters = Letters()
-        let bench = letters.bench
-        bench.raiseRoot()
-        let weak = bench.derive(letters.client.slot, rights: .readWrite)
-        bench.sleepRoot()
+        let fixture = letters.fixture
+        fixture.raiseRoot()
+        let weak = fixture.derive(letters.client.slot, rights: .readWrite)
+        fixture.sleepRoot()
         for (slot, status) in [(0, .badCapability), (999, .badCapability), (.max, .badCapability), (weak, .noRights)]
             as [(UInt32, Status)]
         {
@@ -273,23 +274,23 @@ private struct Letters {
         // In an answer it stays away.
         _ = letters.call()
         letters.offer(0, weak, to: letters.received)
-        letters.land(letters.sent, bench.freeSlot())
+        letters.land(letters.sent, fixture.freeSlot())
         letters.reply(capabilities: 1)
         #expect(letters.arrival(letters.client).capabilities == 0)
-        #expect(letters.bench.answer(letters.client.context).words[0] == 6)
+        #expect(letters.fixture.answer(letters.client.context).words[0] == 6)
     }
 
     @Test func aMappingIsNotSent() {
         let letters = Letters()
-        let bench = letters.bench
-        bench.raiseRoot()
-        let extent = bench.create(.extent, 4096, alignment: 4096), mapping = bench.freeSlot()
-        bench.succeed(.map, InitialSlot.space, UInt64(extent), 0x1000, 0, 4096, 3, UInt64(mapping))
-        bench.sleepRoot()
+        let fixture = letters.fixture
+        fixture.raiseRoot()
+        let extent = fixture.create(.extent, 4096, alignment: 4096), mapping = fixture.freeSlot()
+        fixture.succeed(.map, InitialSlot.space, UInt64(extent), 0x1000, 0, 4096, 3, UInt64(mapping))
+        fixture.sleepRoot()
         letters.offer(0, mapping)
-        letters.land(letters.received, bench.freeSlot())
+        letters.land(letters.received, fixture.freeSlot())
         let answer = letters.call(capabilities: 1)
-        let isRefused = bench.current() == letters.client.context && answer.status == .noRights
+        let isRefused = fixture.current() == letters.client.context && answer.status == .noRights
         #expect(isRefused || letters.arrival(letters.server).capabilities == 0)
     }
 
@@ -308,33 +309,33 @@ private struct Letters {
     // MARK: The page itself
 
     @Test func thePageMustBeRAMThatMayBeReadAndWritten() {
-        let bench = Bench(cores: 2)
-        let thread = bench.makeThread()
-        let page = bench.create(.extent, 0x2000, alignment: 4096)
+        let fixture = Fixture(cores: 2)
+        let thread = fixture.makeThread()
+        let page = fixture.create(.extent, 0x2000, alignment: 4096)
         func set(_ extent: UInt32, _ offset: UInt64) -> Status? {
-            bench.operate(
+            fixture.operate(
                 .contextControl, thread.slot, form: ContextControl.setMessagePage.rawValue, UInt64(extent), offset
             ).status
         }
         #expect(set(page, 0x1000) == .ok)
-        #expect(thread.context.pointee.messagePage == bench.slot(page).pointee.object + 0x1000)
+        #expect(thread.context.pointee.messagePage == fixture.slot(page).pointee.object + 0x1000)
         for offset in [0x2000, 0x800, .max, .max & ~0xFFF] as [UInt64] { #expect(set(page, offset) == .badArgument) }
-        #expect(set(bench.derive(page, rights: Rights(rawValue: 9)), 0) == .noRights)
+        #expect(set(fixture.derive(page, rights: Rights(rawValue: 9)), 0) == .noRights)
         #expect(set(thread.slot, 0) == .badCapability)
-        let device = bench.freeSlot()
+        let device = fixture.freeSlot()
         K.install(
             CapabilityValue(
                 kind: .extent, rights: .all, isDevice: true, object: PhysicalAddress(0x900_0000), word: 4096),
-            in: bench.table, device)
+            in: fixture.table, device)
         #expect(set(device, 0) == .badArgument)
-        #expect(thread.context.pointee.messagePage == bench.slot(page).pointee.object + 0x1000)
+        #expect(thread.context.pointee.messagePage == fixture.slot(page).pointee.object + 0x1000)
         #expect(set(0, 0) == .ok)
         #expect(thread.context.pointee.messagePage == PhysicalAddress(0))
         // Of a thread that may be in the middle of a transfer only its own core may change it.
-        let other = bench.makeThread(core: 1)
+        let other = fixture.makeThread(core: 1)
         let form = ContextControl.setMessagePage.rawValue
-        #expect(bench.operate(.contextControl, other.slot, form: form, UInt64(page), 0).status == .wrongCore)
-        bench.stop(other)
-        #expect(bench.operate(.contextControl, other.slot, form: form, UInt64(page), 0).status == .ok)
+        #expect(fixture.operate(.contextControl, other.slot, form: form, UInt64(page), 0).status == .wrongCore)
+        fixture.stop(other)
+        #expect(fixture.operate(.contextControl, other.slot, form: form, UInt64(page), 0).status == .ok)
     }
 }

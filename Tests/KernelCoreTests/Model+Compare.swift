@@ -1,5 +1,5 @@
 import ABI
-import MachineModel
+import HardwareModel
 
 @testable import KernelCore
 
@@ -82,9 +82,9 @@ extension KernelModel {
                 require(false, "page \(page) is not mapped")
                 continue
             }
-            let entry = ModelMachine.readEntry(leaf.table, leaf.index)
-            require(ModelMachine.frame(of: entry).value == expected.frame, "page \(page) is another frame")
-            require(ModelMachine.rights(of: entry).rawValue == expected.rights, "page \(page) has other rights")
+            let entry = ModelHardware.readEntry(leaf.table, leaf.index)
+            require(ModelHardware.frame(of: entry).value == expected.frame, "page \(page) is another frame")
+            require(ModelHardware.rights(of: entry).rawValue == expected.rights, "page \(page) has other rights")
         }
     }
 

@@ -1,5 +1,5 @@
 import ABI
-import MachineModel
+import HardwareModel
 
 @testable import KernelCore
 

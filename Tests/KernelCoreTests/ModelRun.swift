@@ -1,11 +1,11 @@
 import ABI
-import MachineModel
+import HardwareModel
 
 @testable import KernelCore
 
 /// A board and the reference, side by side.
 final class ModelRun {
-    private let bench: Bench
+    private let fixture: Fixture
     let model: KernelModel
     private let cores: [ModelCore]
     /// Compare after so many steps.
@@ -16,14 +16,14 @@ final class ModelRun {
 
     init(stride: Int = 1, usesFastPath: Bool = true) {
         self.stride = stride
-        bench = Bench(cores: ModelSlots.cores, memory: 24 << 20)
-        bench.checksInvariants = false
-        bench.usesFastPath = usesFastPath
-        cores = bench.model.cores
+        fixture = Fixture(cores: ModelSlots.cores, memory: 24 << 20)
+        fixture.checksInvariants = false
+        fixture.usesFastPath = usesFastPath
+        cores = fixture.model.cores
         // In root's own page, behind its thread and its time: the rest of RAM is the region's.
-        let notification = bench.root.address + 3072
-        bench.install(.notification, notification, ModelSlots.rootNotification)
-        model = Self.reference(bench)
+        let notification = fixture.root.address + 3072
+        fixture.install(.notification, notification, ModelSlots.rootNotification)
+        model = Self.reference(fixture)
         perform(
             0,
             Request(
@@ -32,19 +32,19 @@ final class ModelRun {
         for tenant in 0..<ModelSlots.tenants {
             for request in ModelTenantPlan.steps(tenant, hasRegion: false) {
                 perform(0, request)
-                while bench.answer(bench.root).status == .again { perform(0, request) }
+                while fixture.answer(fixture.root).status == .again { perform(0, request) }
             }
         }
     }
 
     /// What root begins with.
-    private static func reference(_ bench: Bench) -> KernelModel {
-        let table = ModelTable(at: bench.table.address.value, count: Int(Bench.tableSlots))
-        let region = bench.object(InitialSlot.firstRegion, as: Region.self)
+    private static func reference(_ fixture: Fixture) -> KernelModel {
+        let table = ModelTable(at: fixture.table.address.value, count: Int(Fixture.tableSlots))
+        let region = fixture.object(InitialSlot.firstRegion, as: Region.self)
         let objects: [(UInt32, ModelObject)] = [
             (InitialSlot.table, table),
-            (InitialSlot.space, ModelSpace(at: bench.slot(InitialSlot.space).pointee.object.value)),
-            (InitialSlot.thread, ModelThread(at: bench.root.address.value)),
+            (InitialSlot.space, ModelSpace(at: fixture.slot(InitialSlot.space).pointee.object.value)),
+            (InitialSlot.thread, ModelThread(at: fixture.root.address.value)),
             (
                 InitialSlot.firstRegion,
                 ModelRegion(
@@ -52,7 +52,7 @@ final class ModelRun {
             ),
             (
                 ModelSlots.rootNotification,
-                ModelNotification(at: bench.slot(ModelSlots.rootNotification).pointee.object.value)
+                ModelNotification(at: fixture.slot(ModelSlots.rootNotification).pointee.object.value)
             ),
         ]
         let roots = objects.map { slot, object in
@@ -65,12 +65,12 @@ final class ModelRun {
         thread.table = roots[0]
         thread.space = roots[1]
         // Its time was not made by `create`.
-        let time = ModelTime(at: bench.rootScheduling.address.value)
+        let time = ModelTime(at: fixture.rootScheduling.address.value)
         time.isAllTime = true
-        time.priority = UInt64(Bench.rootPriority)
+        time.priority = UInt64(Fixture.rootPriority)
         thread.scheduling = ModelNode(
             .part(thread, .scheduling), .schedulingContext, rights: 15, object: time,
-            base: bench.rootScheduling.address.value, under: nil)
+            base: fixture.rootScheduling.address.value, under: nil)
         thread.isConfigured = true
         thread.isPlaced = true
         thread.state = .ready
@@ -95,7 +95,7 @@ final class ModelRun {
             // When a budget ends is not the reference's business: nobody is told.
             if !model.wouldTellOfOverruns(thread, request) { perform(core, request) }
         case .interrupts(let core): takeInterrupts(core)
-        case .advance(let ticks): bench.model.advance(by: ticks)
+        case .advance(let ticks): fixture.model.advance(by: ticks)
         case .raise(let core, let slot, let bits):
             if let notification = model.rootThread.slots?.slots[Int(slot)]?.object as? ModelNotification {
                 enter(core) { K.raise($0, Ref(at: PhysicalAddress(notification.address)), bits) }
@@ -120,9 +120,9 @@ final class ModelRun {
             model.compare(slots: ModelSlots.rootLimit)
             for core in cores.indices { model.compareWhoRuns(core, cores[core].kernelCore) }
             if checksInvariants || count % (32 * stride) == 0 {
-                model.broken += Invariants(bench).broken()
+                model.broken += Invariants(fixture).broken()
             }
-            for fault in bench.model.takeFaults() { model.broken.append("\(fault)") }
+            for fault in fixture.model.takeFaults() { model.broken.append("\(fault)") }
         }
         return model.broken.isEmpty ? nil : model.broken.prefix(5).joined(separator: "\n  ")
     }
@@ -182,7 +182,7 @@ final class ModelRun {
         let isReply = context.pointee.frame.x[0] == Operation.replyWait.rawValue
         core.run {
             let kernelCore = core.kernelCore
-            if bench.usesFastPath,
+            if fixture.usesFastPath,
                 (isReply ? K.replyWaitFast(kernelCore, context) : K.operateFast(kernelCore, context)) != nil
             {
                 return core.check()
@@ -230,14 +230,14 @@ final class ModelRun {
         for _ in 0..<5000 {
             if current(0) !== model.rootThread {
                 if let wrong = play(.raise(0, ModelSlots.rootNotification, 1)) { return wrong }
-                if current(0) !== model.rootThread { bench.model.advance(by: 1000) }
+                if current(0) !== model.rootThread { fixture.model.advance(by: 1000) }
             }
             perform(0, request)
-            let isDone = current(0) === model.rootThread && bench.answer(bench.root).status == .ok
+            let isDone = current(0) === model.rootThread && fixture.answer(fixture.root).status == .ok
             for core in 0..<ModelSlots.cores { takeInterrupts(core) }
             if let wrong = broken(compares: isDone, checksInvariants: isDone) { return wrong }
             guard isDone else { continue }
-            let region = bench.object(bench.region, as: Region.self)
+            let region = fixture.object(fixture.region, as: Region.self)
             return region.pointee.next == region.pointee.start && model.threads.count == 1 ? nil : "something survived"
         }
         return "taking everything back does not end"

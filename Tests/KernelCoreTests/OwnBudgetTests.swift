@@ -1,6 +1,6 @@
 import ABI
 import Foundation
-import MachineModel
+import HardwareModel
 import TestSupport
 import Testing
 
@@ -8,78 +8,78 @@ import Testing
 
 /// Budgets that are set while the time is in use, and overruns that are told once.
 @Suite struct OwnBudgetTests {
-    private let bench = Bench()
+    private let fixture = Fixture()
     private let rootTime: UInt32
 
     init() {
-        rootTime = bench.freeSlot()
-        bench.install(.schedulingContext, bench.rootScheduling.address, rootTime)
+        rootTime = fixture.freeSlot()
+        fixture.install(.schedulingContext, fixture.rootScheduling.address, rootTime)
     }
 
     private func setBudget(_ slot: UInt32, _ budget: UInt64, _ period: UInt64, by caller: Tenant? = nil) -> Status? {
-        bench.operate(
+        fixture.operate(
             .scheduleControl, slot, form: ScheduleControl.setBudget.rawValue, budget, period, by: caller?.context
         ).status
     }
 
     @Test func rootLimitsItself() {
-        let other = bench.makeThread(priority: 5)
-        bench.advance(5000)
+        let other = fixture.makeThread(priority: 5)
+        fixture.advance(5000)
         #expect(setBudget(rootTime, 100, 1000) == .ok)
-        #expect(bench.current() == bench.root, "and goes on")
-        bench.advance(99)
-        #expect(bench.current() == bench.root, "what it used before does not count")
-        bench.advance(1)
-        #expect(bench.current() == other.context)
-        bench.advance(899)
-        #expect(bench.current() == other.context)
-        bench.advance(1)
-        #expect(bench.current() == bench.root)
+        #expect(fixture.current() == fixture.root, "and goes on")
+        fixture.advance(99)
+        #expect(fixture.current() == fixture.root, "what it used before does not count")
+        fixture.advance(1)
+        #expect(fixture.current() == other.context)
+        fixture.advance(899)
+        #expect(fixture.current() == other.context)
+        fixture.advance(1)
+        #expect(fixture.current() == fixture.root)
         // It still gives time to others.
-        #expect(bench.makeThread(priority: 20).state == .ready)
-        #expect(bench.object(rootTime, as: SchedulingContext.self).pointee.used.value >= 5100)
+        #expect(fixture.makeThread(priority: 20).state == .ready)
+        #expect(fixture.object(rootTime, as: SchedulingContext.self).pointee.used.value >= 5100)
     }
 
     /// The kernel books all used time, before and after the change.
     @Test func nothingIsLostOrBookedTwice() {
-        let before = bench.rootScheduling.pointee.used.value
-        bench.advance(70)
+        let before = fixture.rootScheduling.pointee.used.value
+        fixture.advance(70)
         #expect(setBudget(rootTime, 100, 1000) == .ok)
-        bench.advance(30)
+        fixture.advance(30)
         #expect(setBudget(rootTime, 0, 0) == .ok)
-        bench.advance(400)
-        #expect(bench.current() == bench.root, "no limit again")
-        bench.sleepRoot()
-        #expect(bench.rootScheduling.pointee.used.value - before == 500)
+        fixture.advance(400)
+        #expect(fixture.current() == fixture.root, "no limit again")
+        fixture.sleepRoot()
+        #expect(fixture.rootScheduling.pointee.used.value - before == 500)
     }
 
     /// The old budget ends at this very moment: it counts, and nothing is given on top.
     @Test func aBudgetThatIsUsedUpCannotBeReplaced() {
         #expect(setBudget(rootTime, 100, 1000) == .ok)
-        bench.model.advance(by: 100)  // the timer's interrupt has not been taken
-        bench.root.pointee.frame.x[0] = 0
+        fixture.model.advance(by: 100)  // the timer's interrupt has not been taken
+        fixture.root.pointee.frame.x[0] = 0
         let status = setBudget(rootTime, 1000, 1000)
         #expect(status == .badState)
-        #expect(bench.current() == nil)
-        bench.advance(899)
-        #expect(bench.current() == nil)
-        bench.advance(1)
-        #expect(bench.current() == bench.root)
+        #expect(fixture.current() == nil)
+        fixture.advance(899)
+        #expect(fixture.current() == nil)
+        fixture.advance(1)
+        #expect(fixture.current() == fixture.root)
     }
 
     @Test func timeThatWaitsGetsItsBudgetToo() {
-        let thread = bench.makeThread(priority: 10), other = bench.makeThread(priority: 5)
+        let thread = fixture.makeThread(priority: 10), other = fixture.makeThread(priority: 5)
         #expect(setBudget(thread.scheduling, 100, 1000) == .ok)
-        bench.sleepRoot()
-        #expect(bench.current() == thread.context)
-        bench.advance(100)
-        #expect(bench.current() == other.context)
-        bench.raiseRoot()
+        fixture.sleepRoot()
+        #expect(fixture.current() == thread.context)
+        fixture.advance(100)
+        #expect(fixture.current() == other.context)
+        fixture.raiseRoot()
         #expect(setBudget(thread.scheduling, 200, 1000) == .badState, "used up")
         #expect(setBudget(thread.scheduling, 1001, 1000) == .badState, "whatever is asked for")
-        bench.sleepRoot()
-        bench.advance(900)
-        #expect(bench.current() == thread.context)
+        fixture.sleepRoot()
+        fixture.advance(900)
+        #expect(fixture.current() == thread.context)
     }
 
     @Test(
@@ -93,18 +93,18 @@ import Testing
 
     /// The rule for time that is given holds here, too, or a budget could be shaken off.
     @Test func nobodyGivesItselfMore() {
-        let bench = Bench(cores: 2)
-        let thread = bench.makeThread(priority: 10)
-        let urgent = bench.makeScheduling(priority: 20), far = bench.makeScheduling(priority: 5, core: 1)
-        let weak = bench.derive(thread.scheduling, rights: Rights(rawValue: 7))
+        let fixture = Fixture(cores: 2)
+        let thread = fixture.makeThread(priority: 10)
+        let urgent = fixture.makeScheduling(priority: 20), far = fixture.makeScheduling(priority: 5, core: 1)
+        let weak = fixture.derive(thread.scheduling, rights: Rights(rawValue: 7))
         func set(_ slot: UInt32) -> Status? {
-            bench.operate(
+            fixture.operate(
                 .scheduleControl, slot, form: ScheduleControl.setBudget.rawValue, 100, 1000, by: thread.context
             ).status
         }
-        let distant = bench.operate(.scheduleControl, far, form: ScheduleControl.setBudget.rawValue, 1, 1)
+        let distant = fixture.operate(.scheduleControl, far, form: ScheduleControl.setBudget.rawValue, 1, 1)
         #expect(distant.status == .wrongCore)
-        bench.sleepRoot()
+        fixture.sleepRoot()
         #expect(set(urgent) == .noRights)
         #expect(set(far) == .wrongCore)
         #expect(set(weak) == .noRights)
@@ -115,90 +115,92 @@ import Testing
     /// Time in slices that are longer than the giver's is not the giver's to change.
     @Test(arguments: [(300, Status.noRights), (999, .noRights), (1000, .ok), (1001, .ok)] as [(UInt64, Status)])
     func budgetsOfLongerSlicesAreNotGiven(slice: UInt64, status: Status) {
-        let time = bench.makeScheduling(priority: 5, slice: 1000), giver = bench.makeThread(priority: 31, slice: slice)
-        #expect(bench.current() == giver.context)
+        let time = fixture.makeScheduling(priority: 5, slice: 1000),
+            giver = fixture.makeThread(priority: 31, slice: slice)
+        #expect(fixture.current() == giver.context)
         #expect(setBudget(time, 100, 1000, by: giver) == status)
         // Nor is it when a part of its slice is used up.
-        bench.object(time, as: SchedulingContext.self).pointee.left = Ticks(1)
+        fixture.object(time, as: SchedulingContext.self).pointee.left = Ticks(1)
         #expect(setBudget(time, 100, 1000, by: giver) == status)
     }
 
     /// A server that runs on its client's time changes its own, which it does not use now.
     @Test func aServerSetsItsOwnBudgetOnItsClientsTime() {
-        let server = bench.makeThread(priority: 20), client = bench.makeThread(priority: 10)
-        let portal = bench.makePortal(to: server)
-        bench.sleepRoot()
-        bench.wait(server)
-        bench.call(portal, by: client)
-        #expect(bench.current() == server.context)
-        let lent = bench.core(0).pointee.scheduling
+        let server = fixture.makeThread(priority: 20), client = fixture.makeThread(priority: 10)
+        let portal = fixture.makePortal(to: server)
+        fixture.sleepRoot()
+        fixture.wait(server)
+        fixture.call(portal, by: client)
+        #expect(fixture.current() == server.context)
+        let lent = fixture.core(0).pointee.scheduling
         #expect(lent == client.context.pointee.home)
-        bench.advance(10)
+        fixture.advance(10)
         #expect(setBudget(server.scheduling, 100, 1000, by: server) == .ok)
-        #expect(bench.current() == server.context && bench.core(0).pointee.scheduling == lent)
+        #expect(fixture.current() == server.context && fixture.core(0).pointee.scheduling == lent)
         #expect(server.context.pointee.home?.pointee.budget == Ticks(100))
-        bench.replyAndWait(server)
-        #expect(bench.current() == client.context && bench.core(0).pointee.scheduling == lent)
-        bench.advance(2000)
-        #expect(bench.current() == client.context)
-        bench.raiseRoot()
-        let used = bench.succeed(.scheduleControl, client.scheduling, form: ScheduleControl.timeUsed.rawValue).words[0]
+        fixture.replyAndWait(server)
+        #expect(fixture.current() == client.context && fixture.core(0).pointee.scheduling == lent)
+        fixture.advance(2000)
+        #expect(fixture.current() == client.context)
+        fixture.raiseRoot()
+        let used = fixture.succeed(.scheduleControl, client.scheduling, form: ScheduleControl.timeUsed.rawValue).words[
+            0]
         #expect(used == 2010)
     }
     /// A new budget begins a new period, whatever is left of the one before.
     @Test func aNewBudgetBeginsANewPeriod() {
-        let thread = bench.makeThread(priority: 10), other = bench.makeThread(priority: 5)
+        let thread = fixture.makeThread(priority: 10), other = fixture.makeThread(priority: 5)
         #expect(setBudget(thread.scheduling, 100, 1000) == .ok)
-        bench.sleepRoot()
-        bench.advance(50)
-        bench.raiseRoot()
-        bench.advance(850)
+        fixture.sleepRoot()
+        fixture.advance(50)
+        fixture.raiseRoot()
+        fixture.advance(850)
         #expect(setBudget(thread.scheduling, 100, 1000) == .ok)
-        bench.sleepRoot()
-        bench.advance(100)
-        #expect(bench.current() == other.context, "used up at once")
-        bench.advance(899)
-        #expect(bench.current() == other.context)
-        bench.advance(1)
-        #expect(bench.current() == thread.context)
+        fixture.sleepRoot()
+        fixture.advance(100)
+        #expect(fixture.current() == other.context, "used up at once")
+        fixture.advance(899)
+        #expect(fixture.current() == other.context)
+        fixture.advance(1)
+        #expect(fixture.current() == thread.context)
     }
     // MARK: Overruns
 
     /// A thread with 100 ticks of each 1000, whose overruns root is told of.
     private func overrunning() -> (thread: Tenant, bits: Ref<KernelCore.Notification>) {
-        var thread = bench.makeThread(priority: 10, starts: false)
-        thread.scheduling = bench.create(.schedulingContext)
-        bench.succeed(
+        var thread = fixture.makeThread(priority: 10, starts: false)
+        thread.scheduling = fixture.create(.schedulingContext)
+        fixture.succeed(
             .scheduleControl, thread.scheduling, form: ScheduleControl.configure.rawValue, 0, 10, 10_000, 100, 1000)
-        bench.configure(thread)
-        let watcher = bench.create(.notification)
+        fixture.configure(thread)
+        let watcher = fixture.create(.notification)
         bindOverrun(thread, watcher)
-        bench.start(thread)
-        bench.sleepRoot()
-        return (thread, bench.object(watcher, as: KernelCore.Notification.self))
+        fixture.start(thread)
+        fixture.sleepRoot()
+        return (thread, fixture.object(watcher, as: KernelCore.Notification.self))
     }
 
     private func bindOverrun(_ thread: Tenant, _ watcher: UInt32) {
-        bench.succeed(
+        fixture.succeed(
             .scheduleControl, thread.scheduling, form: ScheduleControl.bindOverrun.rawValue, UInt64(watcher), 1)
     }
 
     /// From the end of a budget to that of the next.
     private func advanceOnePeriod() {
-        bench.advance(900)
-        bench.advance(100)
+        fixture.advance(900)
+        fixture.advance(100)
     }
 
     private func overruns(_ thread: Tenant) -> UInt64 {
-        bench.raiseRoot()
-        defer { bench.sleepRoot() }
-        return bench.succeed(.scheduleControl, thread.scheduling, form: ScheduleControl.timeUsed.rawValue).words[1]
+        fixture.raiseRoot()
+        defer { fixture.sleepRoot() }
+        return fixture.succeed(.scheduleControl, thread.scheduling, form: ScheduleControl.timeUsed.rawValue).words[1]
     }
 
     /// An overrun is told once until somebody asks; the overruns in between are in the count.
     @Test func anOverrunIsToldOnce() {
         let (thread, watcher) = overrunning()
-        bench.advance(100)
+        fixture.advance(100)
         #expect(watcher.pointee.bits.exchange(0) == 1)
         for _ in 0..<5 {
             advanceOnePeriod()
@@ -215,24 +217,24 @@ import Testing
     /// Another notification has been told nothing yet.
     @Test func aNewBindingIsTold() {
         let (thread, first) = overrunning()
-        bench.advance(100)
+        fixture.advance(100)
         #expect(first.pointee.bits.load() == 1)
-        bench.raiseRoot()
-        let other = bench.create(.notification)
+        fixture.raiseRoot()
+        let other = fixture.create(.notification)
         bindOverrun(thread, other)
-        bench.sleepRoot()
+        fixture.sleepRoot()
         advanceOnePeriod()
-        #expect(bench.object(other, as: KernelCore.Notification.self).pointee.bits.load() == 1)
+        #expect(fixture.object(other, as: KernelCore.Notification.self).pointee.bits.load() == 1)
         #expect(first.pointee.bits.load() == 1)
     }
 
     /// One core counts two at a time, another asks when it is told, and only then: in between, or too early for the
     /// second, which must be told again.
     @Test func nothingIsLostBetweenTwoCores() {
-        let bench = Bench(cores: 2)
-        let slot = bench.makeScheduling(priority: 3, core: 1)
+        let fixture = Fixture(cores: 2)
+        let slot = fixture.makeScheduling(priority: 3, core: 1)
         // SAFETY: both threads touch only the words of the count, which are atomic.
-        nonisolated(unsafe) let time = bench.object(slot, as: SchedulingContext.self)
+        nonisolated(unsafe) let time = fixture.object(slot, as: SchedulingContext.self)
         let rounds = UInt64(TestLength.count(short: 2000, long: 20_000))
         let bell = RungBell(), end = Date() + Patience.seconds
         let finished = DispatchSemaphore(value: 0)

@@ -1,5 +1,5 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
@@ -14,29 +14,29 @@ import Testing
     @Test(arguments: [true, false])
     func whoQueuesBehindAQueueHelpsAgain(isDestroyed: Bool) {
         let board = Served(server: 20, clients: [1, 25], spinner: 10)
-        let (bench, low, high) = (board.bench, board.clients[0], board.clients[1])
-        bench.raiseRoot()
-        let inner = bench.makeThread(priority: 22)
-        let toInner = bench.makePortal(to: inner)
-        bench.stop(inner)
-        bench.sleepRoot()
+        let (fixture, low, high) = (board.fixture, board.clients[0], board.clients[1])
+        fixture.raiseRoot()
+        let inner = fixture.makeThread(priority: 22)
+        let toInner = fixture.makePortal(to: inner)
+        fixture.stop(inner)
+        fixture.sleepRoot()
         board.start(low)
-        bench.call(board.portal, by: low)
-        bench.call(toInner, by: board.server)
+        fixture.call(board.portal, by: low)
+        fixture.call(toInner, by: board.server)
         board.start(board.spinner)
         board.start(high)
-        bench.call(board.portal, by: high)
-        #expect(bench.current() == board.spinner.context, "the chain ends at a stopped thread")
-        bench.raiseRoot()
+        fixture.call(board.portal, by: high)
+        #expect(fixture.current() == board.spinner.context, "the chain ends at a stopped thread")
+        fixture.raiseRoot()
         if isDestroyed {
-            bench.delete(inner.slot)
-            bench.sleepRoot()
-            #expect(bench.current() == board.server.context, "25 waits for a server, and 10 spins")
+            fixture.delete(inner.slot)
+            fixture.sleepRoot()
+            #expect(fixture.current() == board.server.context, "25 waits for a server, and 10 spins")
         } else {
-            bench.start(inner)
-            bench.sleepRoot()
-            bench.wait(inner)
-            #expect(bench.current() == inner.context, "25 waits for a server, and 10 spins")
+            fixture.start(inner)
+            fixture.sleepRoot()
+            fixture.wait(inner)
+            #expect(fixture.current() == inner.context, "25 waits for a server, and 10 spins")
         }
         #expect(board.running == board.time(of: high))
     }
@@ -44,45 +44,45 @@ import Testing
     /// The ninth caller of a server that was stopped and started is the most urgent one.
     @Test func theNinthCallerHelpsAgain() {
         let board = Served(server: 20, clients: Array(repeating: 1, count: 8) + [25], spinner: 10)
-        let (bench, high) = (board.bench, board.clients[8])
-        bench.raiseRoot()
-        bench.stop(board.server)
-        bench.sleepRoot()
+        let (fixture, high) = (board.fixture, board.clients[8])
+        fixture.raiseRoot()
+        fixture.stop(board.server)
+        fixture.sleepRoot()
         for client in board.clients {
             board.start(client)
-            bench.call(board.portal, by: client)
+            fixture.call(board.portal, by: client)
         }
         board.start(board.spinner)
         board.start(board.server)
-        bench.settleAll()
-        #expect(bench.current() == board.server.context)
-        bench.wait(board.server)
-        #expect(bench.current() == board.server.context && board.running == board.time(of: high))
+        fixture.settleAll()
+        #expect(fixture.current() == board.server.context)
+        fixture.wait(board.server)
+        #expect(fixture.current() == board.server.context && board.running == board.time(of: high))
     }
 
     /// A call to a thread that waits can be the ninth link of a chain that leads through a queue: then the time is
     /// parked as soon as the core looks at it again.
     @Test(arguments: [true, false])
     func aNinthLinkIsParkedSoon(fast: Bool) {
-        let bench = Bench()
-        bench.usesFastPath = fast
-        let last = bench.makeThread(priority: 5)
-        let toLast = bench.makePortal(to: last)
-        bench.sleepRoot()
-        bench.wait(last)
-        bench.raiseRoot()
-        let threads = (0..<9).map { bench.makeThread(priority: $0 == 0 ? 25 : 5) }
-        let portals = threads.map { bench.makePortal(to: $0) }
-        bench.sleepRoot()
-        for index in 0..<8 { bench.call(portals[index + 1], by: threads[index]) }
-        bench.checksInvariants = false
-        bench.call(toLast, by: threads[8])
-        #expect(bench.current() == last.context)
-        bench.raiseRoot()
-        bench.sleepRoot()
-        bench.checksInvariants = true
-        bench.verify()
-        #expect(bench.current() == last.context && threads[0].context.pointee.home!.pointee.isParked)
+        let fixture = Fixture()
+        fixture.usesFastPath = fast
+        let last = fixture.makeThread(priority: 5)
+        let toLast = fixture.makePortal(to: last)
+        fixture.sleepRoot()
+        fixture.wait(last)
+        fixture.raiseRoot()
+        let threads = (0..<9).map { fixture.makeThread(priority: $0 == 0 ? 25 : 5) }
+        let portals = threads.map { fixture.makePortal(to: $0) }
+        fixture.sleepRoot()
+        for index in 0..<8 { fixture.call(portals[index + 1], by: threads[index]) }
+        fixture.checksInvariants = false
+        fixture.call(toLast, by: threads[8])
+        #expect(fixture.current() == last.context)
+        fixture.raiseRoot()
+        fixture.sleepRoot()
+        fixture.checksInvariants = true
+        fixture.verify()
+        #expect(fixture.current() == last.context && threads[0].context.pointee.home!.pointee.isParked)
     }
 
     // MARK: Bits
@@ -90,16 +90,16 @@ import Testing
     /// A flood of bits in a server's notification delays a caller by one notification only: both take turns.
     @Test func aFloodOfBitsKeepsNoCallerWaiting() {
         let board = Served(server: 20, clients: [25], spinner: 10)
-        let (bench, client) = (board.bench, board.clients[0])
-        bench.raise(board.server.notification, 4)
+        let (fixture, client) = (board.fixture, board.clients[0])
+        fixture.raise(board.server.notification, 4)
         board.start(client)
-        bench.call(board.portal, by: client)
+        fixture.call(board.portal, by: client)
         var handled = 0
         while board.server.context.pointee.caller == nil, handled < 50 {
             // From another core, say, while the server handles the last bits on its caller's time.
-            bench.raise(board.server.notification, 4)
-            bench.advance(10)
-            bench.wait(board.server)
+            fixture.raise(board.server.notification, 4)
+            fixture.advance(10)
+            fixture.wait(board.server)
             handled += 1
         }
         #expect(
@@ -111,33 +111,33 @@ import Testing
     /// bring the server's own time, and its budget is the bound.
     @Test func signalsDoNotLaunderMoreThanTheServersBudget() {
         let board = Served(server: 25, clients: [10], spinner: 5, budget: 10)
-        let (bench, client) = (board.bench, board.clients[0])
-        bench.raiseRoot()
-        bench.succeed(.scheduleControl, board.server.scheduling, form: ScheduleControl.setBudget.rawValue, 50, 1000)
-        bench.sleepRoot()
+        let (fixture, client) = (board.fixture, board.clients[0])
+        fixture.raiseRoot()
+        fixture.succeed(.scheduleControl, board.server.scheduling, form: ScheduleControl.setBudget.rawValue, 50, 1000)
+        fixture.sleepRoot()
         board.start(client)
         board.start(board.spinner)
-        let start = bench.model.now.value
+        let start = fixture.model.now.value
         var work = 0
-        while bench.model.now.value < start + 20_000 {
-            let current = bench.current()
+        while fixture.model.now.value < start + 20_000 {
+            let current = fixture.current()
             if current == client.context {
-                _ = bench.operate(.poll, client.notification, by: client.context)
+                _ = fixture.operate(.poll, client.notification, by: client.context)
                 if board.server.state != .waiting, !board.server.context.pointee.usesOwnTime {
-                    bench.succeed(.signal, board.server.notification, 4, by: client.context)
+                    fixture.succeed(.signal, board.server.notification, 4, by: client.context)
                     continue
                 }
-                bench.succeed(
-                    .timer, client.notification, form: TimerForm.set.rawValue, bench.model.now.value + 1, 2,
+                fixture.succeed(
+                    .timer, client.notification, form: TimerForm.set.rawValue, fixture.model.now.value + 1, 2,
                     by: client.context)
-                bench.call(board.portal, by: client)
+                fixture.call(board.portal, by: client)
                 work = 0
             } else if current == board.server.context, work >= 100 {
                 // A request takes 100 ticks, and a notification none.
-                bench.wait(board.server)
+                fixture.wait(board.server)
                 continue
             }
-            bench.advance(1)
+            fixture.advance(1)
             if current == board.server.context { work += 1 }
         }
         let (served, paid) = (board.used(by: board.server), board.used(by: client))
@@ -147,10 +147,10 @@ import Testing
     // MARK: Work of one entry
 
     /// How much time is in the queue of core 0.
-    private func queued(_ bench: Bench) -> Int {
+    private func queued(_ fixture: Fixture) -> Int {
         var count = 0
         for priority in 0..<32 {
-            var next = bench.core(0).pointee.runQueue.heads[priority]
+            var next = fixture.core(0).pointee.runQueue.heads[priority]
             while let item = next {
                 count += 1
                 next = item.pointee.next
@@ -161,98 +161,101 @@ import Testing
 
     /// Makes chains of eight threads that all use their own time: each calls the next, the last ones call `portal`.
     /// Root is current before and after.
-    private func makeChains(_ bench: Bench, _ count: Int, to portal: UInt32) -> [[Tenant]] {
+    private func makeChains(_ fixture: Fixture, _ count: Int, to portal: UInt32) -> [[Tenant]] {
         (0..<count).map { _ in
             var chain: [Tenant] = []
             // All but the first wait for a call.
             for index in 0..<8 {
-                let thread = bench.makeThread(priority: 10, notified: true, starts: false)
+                let thread = fixture.makeThread(priority: 10, notified: true, starts: false)
                 if index == 7 {
-                    bench.succeed(.contextControl, thread.slot, form: ContextControl.setAbortMask.rawValue, 2)
+                    fixture.succeed(.contextControl, thread.slot, form: ContextControl.setAbortMask.rawValue, 2)
                 }
                 chain.append(thread)
                 guard index != 0 else { continue }
-                bench.start(thread)
-                bench.sleepRoot()
-                bench.settleAll()  // parked time is looked at in pieces
-                bench.wait(thread)
-                bench.raiseRoot()
+                fixture.start(thread)
+                fixture.sleepRoot()
+                fixture.settleAll()  // parked time is looked at in pieces
+                fixture.wait(thread)
+                fixture.raiseRoot()
             }
-            let portals = chain.map { bench.makePortal(to: $0) }
-            bench.start(chain[0])
-            bench.sleepRoot()
-            bench.settleAll()
-            for index in 0..<7 { bench.call(portals[index + 1], by: chain[index]) }
-            for thread in chain.dropFirst() { bench.raise(thread.notification, 4) }
-            bench.call(portal, by: chain[7])
-            bench.settleAll()
-            bench.raiseRoot()
+            let portals = chain.map { fixture.makePortal(to: $0) }
+            fixture.start(chain[0])
+            fixture.sleepRoot()
+            fixture.settleAll()
+            for index in 0..<7 { fixture.call(portals[index + 1], by: chain[index]) }
+            for thread in chain.dropFirst() { fixture.raise(thread.notification, 4) }
+            fixture.call(portal, by: chain[7])
+            fixture.settleAll()
+            fixture.raiseRoot()
             return chain
         }
     }
 
     /// Starting a server whose callers have long chains: work under the lock.
     @Test func aStartBringsBackLittle() {
-        let bench = Bench()
-        bench.checksInvariants = false
-        let server = bench.makeThread(priority: 5, starts: false)
-        _ = makeChains(bench, 8, to: bench.makePortal(to: server))
-        let before = queued(bench)
-        bench.succeed(.contextControl, server.slot, form: ContextControl.start.rawValue)
-        #expect(before == 0 && queued(bench) <= 17, "one entry queues \(queued(bench) - before) scheduling contexts")
+        let fixture = Fixture()
+        fixture.checksInvariants = false
+        let server = fixture.makeThread(priority: 5, starts: false)
+        _ = makeChains(fixture, 8, to: fixture.makePortal(to: server))
+        let before = queued(fixture)
+        fixture.succeed(.contextControl, server.slot, form: ContextControl.start.rawValue)
+        #expect(
+            before == 0 && queued(fixture) <= 17, "one entry queues \(queued(fixture) - before) scheduling contexts")
     }
 
     /// Eight timers of one tick abort eight calls, each at the end of a long chain.
     @Test func aTickBringsBackLittle() {
-        let bench = Bench()
-        bench.checksInvariants = false
-        let server = bench.makeThread(priority: 5, starts: false)
-        let chains = makeChains(bench, 8, to: bench.makePortal(to: server))
+        let fixture = Fixture()
+        fixture.checksInvariants = false
+        let server = fixture.makeThread(priority: 5, starts: false)
+        let chains = makeChains(fixture, 8, to: fixture.makePortal(to: server))
         for chain in chains {
-            bench.succeed(.timer, chain[7].notification, form: TimerForm.set.rawValue, bench.model.now.value + 10, 2)
+            fixture.succeed(
+                .timer, chain[7].notification, form: TimerForm.set.rawValue, fixture.model.now.value + 10, 2)
         }
-        let before = queued(bench)
-        bench.model.advance(by: 10)
-        bench.enter { _ in _ = bench.model.cores[0].takeInterrupt() }
-        #expect(before == 0 && queued(bench) <= 24, "one entry queues \(queued(bench) - before) scheduling contexts")
+        let before = queued(fixture)
+        fixture.model.advance(by: 10)
+        fixture.enter { _ in _ = fixture.model.cores[0].takeInterrupt() }
+        #expect(
+            before == 0 && queued(fixture) <= 24, "one entry queues \(queued(fixture) - before) scheduling contexts")
     }
 
     /// Destroying a server whose callers are faults of threads that serve faults, and so on.
     @Test func anEntryStopsFew() {
-        let bench = Bench()
-        bench.checksInvariants = false
-        let server = bench.makeThread(priority: 5, starts: false)
-        let toServer = bench.makePortal(to: server)
+        let fixture = Fixture()
+        fixture.checksInvariants = false
+        let server = fixture.makeThread(priority: 5, starts: false)
+        let toServer = fixture.makePortal(to: server)
         var all: [Tenant] = []
         for _ in 0..<8 {
             var portal = toServer
             var chain: [Tenant] = []
             // From the end.
             for index in 0..<8 {
-                let thread = bench.makeThread(priority: 10, starts: false)
-                bench.configure(thread, portal: portal)
-                portal = bench.makePortal(to: thread)
-                bench.start(thread)
-                bench.sleepRoot()
-                if index != 7 { bench.wait(thread) }
-                bench.raiseRoot()
+                let thread = fixture.makeThread(priority: 10, starts: false)
+                fixture.configure(thread, portal: portal)
+                portal = fixture.makePortal(to: thread)
+                fixture.start(thread)
+                fixture.sleepRoot()
+                if index != 7 { fixture.wait(thread) }
+                fixture.raiseRoot()
                 chain.append(thread)
             }
-            bench.sleepRoot()
+            fixture.sleepRoot()
             for thread in chain.reversed() {
-                #expect(bench.current() == thread.context)
-                bench.enter { K.exit($0, thread.context, Message(0, 0, 0, 0, 0, 0)) }
+                #expect(fixture.current() == thread.context)
+                fixture.enter { K.exit($0, thread.context, Message(0, 0, 0, 0, 0, 0)) }
             }
-            bench.settleAll()
-            bench.raiseRoot()
+            fixture.settleAll()
+            fixture.raiseRoot()
             all += chain
         }
         var most = 0
-        while !bench.isEmpty(server.slot) {
+        while !fixture.isEmpty(server.slot) {
             let before = all.filter { $0.state == .stopped }.count
-            _ = bench.operate(.revoke, server.slot, form: RevokeForm.delete.rawValue)
+            _ = fixture.operate(.revoke, server.slot, form: RevokeForm.delete.rawValue)
             most = max(most, all.filter { $0.state == .stopped }.count - before)
-            bench.settleAll()
+            fixture.settleAll()
         }
         #expect(most <= 16, "one entry stops \(most) contexts")
     }

@@ -1,12 +1,12 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// A board that is ready for one operation.
 struct Scene {
-    let bench: Bench
+    let fixture: Fixture
     /// Those whose states are compared, in the same order on both boards.
     var tenants: [Tenant]
     /// Notifications beside the tenants' own.
@@ -31,24 +31,24 @@ struct PathComparison {
     /// How the boards differ.
     private(set) var differences: [String] = []
 
-    init(cores: Int = 1, afterTicks ticks: UInt64 = 7, _ setUp: (Bench) -> Scene) {
+    init(cores: Int = 1, afterTicks ticks: UInt64 = 7, _ setUp: (Fixture) -> Scene) {
         let scenes = [true, false].map { isFast in
-            let bench = Bench(cores: cores)
-            bench.checksInvariants = false
-            let scene = setUp(bench)
-            bench.checksInvariants = true
-            bench.usesFastPath = isFast
-            bench.model.advance(by: ticks)
-            for core in bench.model.cores { core.threadRegister = 99 }
+            let fixture = Fixture(cores: cores)
+            fixture.checksInvariants = false
+            let scene = setUp(fixture)
+            fixture.checksInvariants = true
+            fixture.usesFastPath = isFast
+            fixture.model.advance(by: ticks)
+            for core in fixture.model.cores { core.threadRegister = 99 }
             scene.play()
             return scene
         }
-        isTaken = scenes[0].bench.hasUsedFastPath
-        status = scenes[1].bench.answer(scenes[1].caller.context).status
+        isTaken = scenes[0].fixture.hasUsedFastPath
+        status = scenes[1].fixture.answer(scenes[1].caller.context).status
         compare(scenes, "at once")
         requireTimersInTime(scenes)
         for step in 1...4 {
-            for scene in scenes { scene.bench.advance(300) }
+            for scene in scenes { scene.fixture.advance(300) }
             compare(scenes, "\(step * 300) ticks later")
         }
     }
@@ -61,7 +61,7 @@ struct PathComparison {
 
     /// A fast path may leave a timer that interrupts for nothing, but none that comes too late.
     private mutating func requireTimersInTime(_ scenes: [Scene]) {
-        for (fast, general) in zip(scenes[0].bench.model.cores, scenes[1].bench.model.cores)
+        for (fast, general) in zip(scenes[0].fixture.model.cores, scenes[1].fixture.model.cores)
         where fast.deadline > general.deadline {
             differences.append("the timer of core \(fast.id.number): \(fast.deadline), not \(general.deadline)")
         }
@@ -77,8 +77,8 @@ struct PathComparison {
 
 extension Scene {
     fileprivate func play() {
-        if let exit { return bench.exit(caller, exit) }
-        bench.operate(caller.context, operation.rawValue, selector, words)
+        if let exit { return fixture.exit(caller, exit) }
+        fixture.operate(caller.context, operation.rawValue, selector, words)
     }
 
     private func index(_ context: Ref<ExecutionContext>?) -> Int {
@@ -96,7 +96,7 @@ extension Scene {
     }
 
     /// Everything that must be the same, by lines.
-    fileprivate var state: [String] { tenants.indices.map(line) + bench.model.cores.map(line) + [bits] }
+    fileprivate var state: [String] { tenants.indices.map(line) + fixture.model.cores.map(line) + [bits] }
 
     private func line(_ number: Int) -> String {
         let context = tenants[number].context
@@ -114,7 +114,7 @@ extension Scene {
                 + "remaining \(time.pointee.remaining.value) exhausted \(time.pointee.isExhausted)"
         }
         if context.pointee.messagePage.value != 0 {
-            line += " page \((6..<9).map { bench.messagePage(tenants[number])[$0] })"
+            line += " page \((6..<9).map { fixture.messagePage(tenants[number])[$0] })"
         }
         if let guest = context.pointee.guest { line += " dirty \(guest.pointee.isDirty.load())" }
         return line
@@ -140,11 +140,11 @@ extension Scene {
 
     private var bits: String {
         let all = tenants.map(\.notification).filter { $0 != 0 } + notifications
-        return "bits \(all.map { bench.object($0, as: KernelCore.Notification.self).pointee.bits.load() })"
+        return "bits \(all.map { fixture.object($0, as: KernelCore.Notification.self).pointee.bits.load() })"
     }
 }
 
-extension Bench {
+extension Fixture {
     /// Root goes to sleep, and so do these, which are more urgent than all others. The first of the others runs then.
     func sleep(_ tenants: Tenant...) {
         sleepRoot()

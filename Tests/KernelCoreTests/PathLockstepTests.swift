@@ -1,5 +1,5 @@
 import ABI
-import MachineModel
+import HardwareModel
 import TestSupport
 import Testing
 
@@ -33,26 +33,26 @@ import Testing
 /// Two boards on which the same happens, with and without fast paths.
 private struct Lockstep {
     private struct Side {
-        let bench: Bench
+        let fixture: Fixture
         let tenants: [Tenant]
         let portals: [UInt32]
 
         init(fast: Bool) {
-            let bench = Bench()
-            self.bench = bench
+            let fixture = Fixture()
+            self.fixture = fixture
             var tenants: [Tenant] = []
             for index in 0..<7 {
                 let priority = [5, 10, 10, 15, 20, 12, 25][index]
-                tenants.append(bench.makeClient(priority: UInt64(priority), budget: index >= 5 ? 100 : 0))
-                bench.succeed(
+                tenants.append(fixture.makeClient(priority: UInt64(priority), budget: index >= 5 ? 100 : 0))
+                fixture.succeed(
                     .contextControl, tenants[index].slot, form: ContextControl.setAbortMask.rawValue,
                     index % 3 == 0 ? 2 : 0)
             }
-            portals = tenants.map { bench.makePortal(to: $0) }
-            for tenant in tenants { bench.start(tenant) }
+            portals = tenants.map { fixture.makePortal(to: $0) }
+            for tenant in tenants { fixture.start(tenant) }
             self.tenants = tenants
-            bench.sleepRoot()
-            bench.usesFastPath = fast
+            fixture.sleepRoot()
+            fixture.usesFastPath = fast
         }
 
         func index(_ context: Ref<ExecutionContext>?) -> Int {
@@ -62,13 +62,13 @@ private struct Lockstep {
 
         /// Everything that must be the same, by lines.
         var state: [String] {
-            let core = bench.core(0)
+            let core = fixture.core(0)
             var lines = [
                 "current \(index(core.pointee.current)) time \(index(core.pointee.scheduling?.pointee.context))"
             ]
             for (number, tenant) in tenants.enumerated() {
                 let context = tenant.context, time = context.pointee.home!
-                let bits = bench.object(tenant.notification, as: KernelCore.Notification.self).pointee.bits.load()
+                let bits = fixture.object(tenant.notification, as: KernelCore.Notification.self).pointee.bits.load()
                 lines.append(
                     "\(number): \(context.pointee.state) own \(context.pointee.usesOwnTime) serves \(index(context.pointee.caller)) "
                         + "waits for \(index(context.pointee.server)) depth \(context.pointee.depth) bits \(bits) "
@@ -92,7 +92,7 @@ private struct Lockstep {
 
         /// A tenant whose time leads to a thread that can run, and is more urgent than what runs.
         var forgotten: Int? {
-            let running = bench.core(0).pointee.scheduling.map { Int($0.pointee.priority) } ?? -1
+            let running = fixture.core(0).pointee.scheduling.map { Int($0.pointee.priority) } ?? -1
             return tenants.firstIndex {
                 let time = $0.context.pointee.home!
                 return !time.pointee.isExhausted && Int(time.pointee.priority) > running
@@ -125,7 +125,7 @@ private struct Lockstep {
     }
 
     private mutating func step() {
-        let current = sides[0].index(sides[0].bench.current())
+        let current = sides[0].index(sides[0].fixture.current())
         let who = generator.below(7), bits = [1, 1, 2, 4][generator.below(4)] as UInt64,
             ticks = UInt64(generator.below(60))
         let choice = generator.below(100)
@@ -133,12 +133,12 @@ private struct Lockstep {
             switch generator.below(3) {
             case 0:
                 each("root starts \(who)") { side in
-                    side.bench.raiseRoot()
-                    side.bench.start(side.tenants[who])
-                    side.bench.sleepRoot()
+                    side.fixture.raiseRoot()
+                    side.fixture.start(side.tenants[who])
+                    side.fixture.sleepRoot()
                 }
-            case 1: each("interrupt \(who) \(bits)") { $0.bench.raise($0.tenants[who].notification, bits) }
-            default: each("\(ticks) ticks") { $0.bench.advance(ticks) }
+            case 1: each("interrupt \(who) \(bits)") { $0.fixture.raise($0.tenants[who].notification, bits) }
+            default: each("\(ticks) ticks") { $0.fixture.advance(ticks) }
             }
             return
         }
@@ -160,12 +160,12 @@ private struct Lockstep {
         case ..<92: control(current, "start \(who)", .start, who)
         case ..<95:
             each("\(current): timer \(who) in \(ticks)") { side in
-                _ = side.bench.operate(
+                _ = side.fixture.operate(
                     .timer, side.tenants[who].notification, form: TimerForm.set.rawValue,
-                    side.bench.model.now.value + ticks, bits,
+                    side.fixture.model.now.value + ticks, bits,
                     by: side.tenants[current].context)
             }
-        default: each("\(ticks) ticks") { $0.bench.advance(ticks) }
+        default: each("\(ticks) ticks") { $0.fixture.advance(ticks) }
         }
     }
 
@@ -178,7 +178,7 @@ private struct Lockstep {
         _ selector: (Side) -> Selector
     ) {
         each("\(current): \(name)") { side in
-            side.bench.operate(side.tenants[current].context, operation.rawValue, selector(side), words)
+            side.fixture.operate(side.tenants[current].context, operation.rawValue, selector(side), words)
         }
     }
 
@@ -186,7 +186,7 @@ private struct Lockstep {
         log.append(name)
         for side in sides {
             body(side)
-            side.bench.settleAll()
+            side.fixture.settleAll()
         }
     }
 }

@@ -1,5 +1,5 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Synchronization
 import TestSupport
 import Testing
@@ -19,14 +19,14 @@ import Testing
     }
 
     private static let rounds = TestLength.count(short: 200, long: 1500)
-    private let bench = Bench(cores: 2)
+    private let fixture = Fixture(cores: 2)
     private let first: Tenant
     private let second: Tenant
 
     init() {
-        bench.checksInvariants = false
-        first = bench.makeThread(priority: 10, core: 0, notified: true)
-        second = bench.makeThread(priority: 10, core: 1, notified: true)
+        fixture.checksInvariants = false
+        first = fixture.makeThread(priority: 10, core: 0, notified: true)
+        second = fixture.makeThread(priority: 10, core: 1, notified: true)
     }
 
     /// Whoever is current does the next of the core's requests, unless `instead` has done something else with it.
@@ -34,10 +34,10 @@ import Testing
         _ ones: [Request], _ others: [Request],
         instead: @escaping (ModelCore, Ref<ExecutionContext>) -> Bool = { _, _ in false }
     ) {
-        bench.sleepRoot()
+        fixture.sleepRoot()
         let done = [Steps(), Steps()]
         let threads = [ones, others].enumerated().map { index, requests in
-            CoreThread(bench.model.cores[index], isDone: { done.allSatisfy { $0.count >= Self.rounds } }) {
+            CoreThread(fixture.model.cores[index], isDone: { done.allSatisfy { $0.count >= Self.rounds } }) {
                 core, context in
                 defer { done[index].next() }
                 guard !instead(core, context) else { return }
@@ -56,7 +56,7 @@ import Testing
             for other in threads { other.cancel() }
             _ = thread.join()
         }
-        #expect(bench.model.takeFaults().isEmpty)
+        #expect(fixture.model.takeFaults().isEmpty)
     }
 
     private func control(_ tenant: Tenant, _ form: ContextControl, _ words: UInt64...) -> Request {
@@ -73,29 +73,29 @@ import Testing
     }
 
     @Test func aCapabilityIsFoundWhileItsSlotIsEmptiedAndFilled() {
-        let notification = bench.create(.notification), slot = bench.freeSlot()
+        let notification = fixture.create(.notification), slot = fixture.freeSlot()
         play(
             [Request(operation: .signal, slot: slot), Request(operation: .poll, slot: slot)],
             remakes(notification, in: slot))
     }
 
     @Test func aContextIsFoundWhileItsSlotIsEmptiedAndFilled() {
-        let slot = bench.freeSlot()
+        let slot = fixture.freeSlot()
         play(
             [Request(operation: .contextControl, slot: slot, form: ContextControl.status.rawValue)],
             remakes(first.slot, in: slot, badges: [0]))
     }
 
     @Test func aPortalIsCalledWhileItIsBoundAnew() {
-        let server = bench.makeThread(priority: 12, core: 1)
-        let portal = bench.makePortal(to: server)
+        let server = fixture.makeThread(priority: 12, core: 1)
+        let portal = fixture.makePortal(to: server)
         play(
             [Request(operation: .call, slot: portal)],
             [control(server, .bindPortal, UInt64(portal)), control(first, .bindPortal, UInt64(portal))])
     }
 
     @Test func aNotificationIsRaisedWhileItIsBoundAnew() {
-        let notification = bench.create(.notification)
+        let notification = fixture.create(.notification)
         let bind = { (tenant: Tenant) in
             Request(
                 operation: .notificationBind, slot: notification, form: NotificationBind.thread.rawValue,
@@ -110,7 +110,7 @@ import Testing
     }
 
     @Test func timeIsReadAndChangedWhileItIsUsed() {
-        let notification = bench.create(.notification)
+        let notification = fixture.create(.notification)
         let use = { Request(operation: .scheduleControl, slot: $0, form: ScheduleControl.timeUsed.rawValue) }
         play(
             [
@@ -129,13 +129,13 @@ import Testing
 
     /// A thread whose budget runs out again and again; who hears of that changes.
     @Test func timeIsConfiguredWhileItsBudgetRunsOut() {
-        let notification = bench.create(.notification)
-        let budget = bench.create(.schedulingContext)
-        bench.succeed(.scheduleControl, budget, form: ScheduleControl.configure.rawValue, 0, 11, 100, 50, 200)
-        let slot = bench.create(.thread)
-        let tenant = Tenant(context: bench.object(slot, as: ExecutionContext.self), slot: slot, scheduling: budget)
-        bench.configure(tenant, core: 0)
-        bench.start(tenant)
+        let notification = fixture.create(.notification)
+        let budget = fixture.create(.schedulingContext)
+        fixture.succeed(.scheduleControl, budget, form: ScheduleControl.configure.rawValue, 0, 11, 100, 50, 200)
+        let slot = fixture.create(.thread)
+        let tenant = Tenant(context: fixture.object(slot, as: ExecutionContext.self), slot: slot, scheduling: budget)
+        fixture.configure(tenant, core: 0)
+        fixture.start(tenant)
         let overrun = { (words: [UInt64]) in
             Request(operation: .scheduleControl, slot: budget, form: ScheduleControl.bindOverrun.rawValue, words: words)
         }
@@ -150,13 +150,13 @@ import Testing
                 Request(operation: .scheduleControl, slot: budget, form: ScheduleControl.timeUsed.rawValue),
             ]
         ) { core, _ in
-            if core.id.index == 0 { bench.model.advance(by: 20) }
+            if core.id.index == 0 { fixture.model.advance(by: 20) }
             return false
         }
     }
 
     @Test func aContextIsStartedAndStoppedFromBothSides() {
-        let other = bench.makeThread(priority: 8, core: 0)
+        let other = fixture.makeThread(priority: 8, core: 0)
         let requests = [
             control(other, .stop), control(other, .status), control(other, .start), control(other, .setAbortMask, 1),
             control(other, .abort),
@@ -170,7 +170,7 @@ import Testing
     /// A fault of a thread that nobody serves, while it is said anew who hears of that.
     @Test func aContextFaultsWhileWhatHearsOfItIsBoundAnew() {
         let notification = UInt64(second.notification)
-        let victim = bench.makeThread(priority: 20, core: 0)
+        let victim = fixture.makeThread(priority: 20, core: 0)
         play(
             [control(victim, .start)],
             [
@@ -186,13 +186,13 @@ import Testing
 
     /// A thread that calls itself, in vain, with a long message, and faults.
     @Test func aTableAPageAndAPortalGoWhileTheyAreUsed() {
-        let victim = bench.makeThread(priority: 9, core: 1)
+        let victim = fixture.makeThread(priority: 9, core: 1)
         let parts = [
-            bench.create(.capabilityTable, 16), bench.create(.extent, Page.size, alignment: Page.size),
-            bench.makePortal(to: victim),
+            fixture.create(.capabilityTable, 16), fixture.create(.extent, Page.size, alignment: Page.size),
+            fixture.makePortal(to: victim),
         ]
-        bench.succeed(.derive, parts[2], UInt64(parts[0]), 3, 15)
-        let copies = parts.map { _ in bench.freeSlot() }
+        fixture.succeed(.derive, parts[2], UInt64(parts[0]), 3, 15)
+        let copies = parts.map { _ in fixture.freeSlot() }
         let status = control(victim, .status)
         let make = zip(parts, copies).map {
             Request(operation: .derive, slot: $0, words: [UInt64(InitialSlot.table), UInt64($1), 15])
@@ -201,7 +201,7 @@ import Testing
         let configure = control(
             victim, .configure, UInt64(victim.space), UInt64(copies[0]), UInt64(copies[2]), UInt64(victim.scheduling), 1
         )
-        bench.stop(second)
+        fixture.stop(second)
         let turns = Steps()
         play(
             make + [
@@ -220,7 +220,7 @@ import Testing
     }
 
     @Test func aVirtualCPUTakesInterruptsWhileTheyAreChanged() {
-        let machine = bench.makeVirtualCPU(priority: 5, core: 0)
+        let machine = fixture.makeVirtualCPU(priority: 5, core: 0)
         let change = { (form: VirtualInterruptControl, words: [UInt64]) in
             Request(operation: .interruptControl, slot: machine.slot, form: form.rawValue, words: words)
         }
@@ -234,7 +234,7 @@ import Testing
                 operation: .contextState, slot: machine.slot, form: ContextState.read.rawValue,
                 words: [RegisterNumber.counters, 4]),
         ]
-        bench.stop(first)
+        fixture.stop(first)
         play(requests, requests) { core, context in
             guard context == machine.context else { return false }
             let interrupt = core.acknowledge()
@@ -244,7 +244,7 @@ import Testing
     }
 
     @Test func aVirtualCPUIsResetWhileItsInterruptsAreChanged() {
-        let machine = bench.makeVirtualCPU(priority: 5, core: 0, starts: false)
+        let machine = fixture.makeVirtualCPU(priority: 5, core: 0, starts: false)
         let change = { (form: VirtualInterruptControl, words: [UInt64]) in
             Request(operation: .interruptControl, slot: machine.slot, form: form.rawValue, words: words)
         }
@@ -263,25 +263,25 @@ import Testing
     }
 
     @Test func spacesAreLeftWhileTheyGo() {
-        let slot = bench.freeSlot()
+        let slot = fixture.freeSlot()
         let status = control(first, .status)
         play(
             [Request(operation: .scheduleControl, slot: 0, form: ScheduleControl.yield.rawValue), status],
             [
                 Request(
-                    operation: .create, slot: bench.region, form: UInt32(ObjectKind.addressSpace.rawValue),
+                    operation: .create, slot: fixture.region, form: UInt32(ObjectKind.addressSpace.rawValue),
                     words: [1, UInt64(slot)]),
                 Request(operation: .revoke, slot: slot, form: RevokeForm.delete.rawValue),
             ])
     }
 
     @Test func memoryIsCopiedWhileItIsMapped() {
-        let extent = bench.create(.extent, 16 * Page.size, alignment: Page.size), slot = bench.freeSlot()
+        let extent = fixture.create(.extent, 16 * Page.size, alignment: Page.size), slot = fixture.freeSlot()
         play(
             [
                 Request(
                     operation: .map, slot: InitialSlot.space,
-                    words: [UInt64(extent), 0x40_0000, 0, Page.size, 3, UInt64(bench.freeSlot())])
+                    words: [UInt64(extent), 0x40_0000, 0, Page.size, 3, UInt64(fixture.freeSlot())])
             ],
             [
                 Request(

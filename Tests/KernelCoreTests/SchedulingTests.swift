@@ -1,131 +1,131 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 @Suite struct SchedulingTests {
     @Test func theMostUrgentRuns() {
-        let bench = Bench()
-        let low = bench.makeThread(priority: 3)
-        let high = bench.makeThread(priority: 7)
-        #expect(bench.current() == bench.root)
-        bench.sleepRoot()
-        #expect(bench.current() == high.context)
-        bench.wait(high)
-        #expect(bench.current() == low.context)
+        let fixture = Fixture()
+        let low = fixture.makeThread(priority: 3)
+        let high = fixture.makeThread(priority: 7)
+        #expect(fixture.current() == fixture.root)
+        fixture.sleepRoot()
+        #expect(fixture.current() == high.context)
+        fixture.wait(high)
+        #expect(fixture.current() == low.context)
     }
 
     @Test func equalsRunInTurnForASliceEach() {
-        let bench = Bench()
-        let threads = (0..<3).map { _ in bench.makeThread(priority: 3, slice: 100) }
-        bench.sleepRoot()
+        let fixture = Fixture()
+        let threads = (0..<3).map { _ in fixture.makeThread(priority: 3, slice: 100) }
+        fixture.sleepRoot()
         for turn in 0..<7 {
-            #expect(bench.current() == threads[turn % 3].context)
-            bench.advance(100)
+            #expect(fixture.current() == threads[turn % 3].context)
+            fixture.advance(100)
         }
     }
 
     @Test func oneAloneIsNotInterrupted() {
-        let bench = Bench()
-        _ = bench.makeThread(priority: 3, slice: 100)
-        bench.sleepRoot()
-        #expect(bench.core(0).pointee.deadline == .never)
+        let fixture = Fixture()
+        _ = fixture.makeThread(priority: 3, slice: 100)
+        fixture.sleepRoot()
+        #expect(fixture.core(0).pointee.deadline == .never)
     }
 
     @Test func whoIsPreemptedGoesOnBeforeItsEquals() {
-        let bench = Bench()
-        let first = bench.makeThread(priority: 3, slice: 100)
-        let second = bench.makeThread(priority: 3, slice: 100)
-        let urgent = bench.makeThread(priority: 9, notified: true)
-        bench.sleepRoot()
-        bench.wait(urgent)
-        #expect(bench.current() == first.context)
-        bench.raise(urgent.notification)
-        #expect(bench.current() == urgent.context)
-        bench.wait(urgent)
-        #expect(bench.current() == first.context)
-        bench.advance(100)
-        #expect(bench.current() == second.context)
+        let fixture = Fixture()
+        let first = fixture.makeThread(priority: 3, slice: 100)
+        let second = fixture.makeThread(priority: 3, slice: 100)
+        let urgent = fixture.makeThread(priority: 9, notified: true)
+        fixture.sleepRoot()
+        fixture.wait(urgent)
+        #expect(fixture.current() == first.context)
+        fixture.raise(urgent.notification)
+        #expect(fixture.current() == urgent.context)
+        fixture.wait(urgent)
+        #expect(fixture.current() == first.context)
+        fixture.advance(100)
+        #expect(fixture.current() == second.context)
     }
 
     /// Somebody urgent who runs more often than a slice is long must not give the same one of the equals a new slice
     /// each time.
     @Test func preemptionDoesNotRenewASlice() {
-        let bench = Bench()
-        _ = bench.makeThread(priority: 3, slice: 100)
-        let second = bench.makeThread(priority: 3, slice: 100)
-        let urgent = bench.makeThread(priority: 9, notified: true)
-        bench.sleepRoot()
-        bench.wait(urgent)
+        let fixture = Fixture()
+        _ = fixture.makeThread(priority: 3, slice: 100)
+        let second = fixture.makeThread(priority: 3, slice: 100)
+        let urgent = fixture.makeThread(priority: 9, notified: true)
+        fixture.sleepRoot()
+        fixture.wait(urgent)
         var hadTurn = false
         for _ in 0..<20 {
-            bench.advance(40)
-            hadTurn = hadTurn || bench.current() == second.context
-            bench.raise(urgent.notification)
-            bench.wait(urgent)
+            fixture.advance(40)
+            hadTurn = hadTurn || fixture.current() == second.context
+            fixture.raise(urgent.notification)
+            fixture.wait(urgent)
         }
         #expect(hadTurn)
     }
 
     @Test func yieldingGoesBehindTheEquals() {
-        let bench = Bench()
-        let first = bench.makeThread(priority: 3)
-        let second = bench.makeThread(priority: 3)
-        bench.sleepRoot()
-        bench.succeed(.scheduleControl, form: ScheduleControl.yield.rawValue, by: first.context)
-        #expect(bench.current() == second.context)
-        bench.succeed(.scheduleControl, form: ScheduleControl.yield.rawValue, by: second.context)
-        #expect(bench.current() == first.context)
+        let fixture = Fixture()
+        let first = fixture.makeThread(priority: 3)
+        let second = fixture.makeThread(priority: 3)
+        fixture.sleepRoot()
+        fixture.succeed(.scheduleControl, form: ScheduleControl.yield.rawValue, by: first.context)
+        #expect(fixture.current() == second.context)
+        fixture.succeed(.scheduleControl, form: ScheduleControl.yield.rawValue, by: second.context)
+        #expect(fixture.current() == first.context)
     }
 
     @Test func timeIsChargedToWhoRan() {
-        let bench = Bench()
-        let thread = bench.makeThread(priority: 3)
-        let idle = bench.makeThread(priority: 2)
-        bench.sleepRoot()
-        bench.advance(250)
-        bench.wait(thread)
-        bench.advance(50)
-        bench.wait(idle)
-        #expect(bench.object(thread.scheduling, as: SchedulingContext.self).pointee.used == Ticks(250))
-        #expect(bench.object(idle.scheduling, as: SchedulingContext.self).pointee.used == Ticks(50))
+        let fixture = Fixture()
+        let thread = fixture.makeThread(priority: 3)
+        let idle = fixture.makeThread(priority: 2)
+        fixture.sleepRoot()
+        fixture.advance(250)
+        fixture.wait(thread)
+        fixture.advance(50)
+        fixture.wait(idle)
+        #expect(fixture.object(thread.scheduling, as: SchedulingContext.self).pointee.used == Ticks(250))
+        #expect(fixture.object(idle.scheduling, as: SchedulingContext.self).pointee.used == Ticks(50))
     }
 
     @Test func timersRaiseInOrderAndMayBeReplacedOrCancelled() {
-        let bench = Bench()
-        let thread = bench.makeThread(priority: 3, notified: true)
-        let other = bench.create(.notification)
-        let never = bench.create(.notification)
+        let fixture = Fixture()
+        let thread = fixture.makeThread(priority: 3, notified: true)
+        let other = fixture.create(.notification)
+        let never = fixture.create(.notification)
         let set = TimerForm.set.rawValue
-        bench.succeed(.timer, thread.notification, form: set, bench.model.now.value + 500, 1)
-        bench.succeed(.timer, thread.notification, form: set, bench.model.now.value + 300, 2)
-        bench.succeed(.timer, other, form: set, bench.model.now.value + 200, 8)
-        bench.succeed(.timer, never, form: set, bench.model.now.value + 100, 16)
-        bench.succeed(.timer, never, form: TimerForm.cancel.rawValue)
-        bench.sleepRoot()
-        bench.wait(thread)
-        #expect(bench.current() == nil)
-        bench.advance(299)
-        #expect(bench.current() == nil)
-        #expect(bench.object(other, as: KernelCore.Notification.self).pointee.bits.load() == 8)
-        bench.advance(1)
-        #expect(bench.current() == thread.context)
-        #expect(bench.answer(thread.context).status == .notified)
-        #expect(bench.answer(thread.context).tag == 2)
-        bench.wait(thread)
-        bench.advance(1000)
-        #expect(bench.current() == nil)
-        #expect(bench.object(never, as: KernelCore.Notification.self).pointee.bits.load() == 0)
+        fixture.succeed(.timer, thread.notification, form: set, fixture.model.now.value + 500, 1)
+        fixture.succeed(.timer, thread.notification, form: set, fixture.model.now.value + 300, 2)
+        fixture.succeed(.timer, other, form: set, fixture.model.now.value + 200, 8)
+        fixture.succeed(.timer, never, form: set, fixture.model.now.value + 100, 16)
+        fixture.succeed(.timer, never, form: TimerForm.cancel.rawValue)
+        fixture.sleepRoot()
+        fixture.wait(thread)
+        #expect(fixture.current() == nil)
+        fixture.advance(299)
+        #expect(fixture.current() == nil)
+        #expect(fixture.object(other, as: KernelCore.Notification.self).pointee.bits.load() == 8)
+        fixture.advance(1)
+        #expect(fixture.current() == thread.context)
+        #expect(fixture.answer(thread.context).status == .notified)
+        #expect(fixture.answer(thread.context).tag == 2)
+        fixture.wait(thread)
+        fixture.advance(1000)
+        #expect(fixture.current() == nil)
+        #expect(fixture.object(never, as: KernelCore.Notification.self).pointee.bits.load() == 0)
     }
 
     @Test func aTimerInThePastRaisesAtOnce() {
-        let bench = Bench()
-        bench.model.advance(by: 1000)
-        let thread = bench.makeThread(priority: 3, notified: true)
-        bench.succeed(.timer, thread.notification, form: TimerForm.set.rawValue, 5, 1)
-        bench.settle()
-        #expect(bench.object(thread.notification, as: KernelCore.Notification.self).pointee.bits.load() == 1)
+        let fixture = Fixture()
+        fixture.model.advance(by: 1000)
+        let thread = fixture.makeThread(priority: 3, notified: true)
+        fixture.succeed(.timer, thread.notification, form: TimerForm.set.rawValue, 5, 1)
+        fixture.settle()
+        #expect(fixture.object(thread.notification, as: KernelCore.Notification.self).pointee.bits.load() == 1)
     }
 
     @Test(arguments: [
@@ -133,19 +133,19 @@ import Testing
         ([.max, 3, 100], .badArgument), ([0, 3, .max], .badArgument), ([0, 31, 1 << 40], .ok),
     ])
     func configuringChecksItsWords(words: [UInt64], status: Status) {
-        let bench = Bench()
-        let slot = bench.create(.schedulingContext)
+        let fixture = Fixture()
+        let slot = fixture.create(.schedulingContext)
         #expect(
-            bench.operate(
+            fixture.operate(
                 .scheduleControl, slot, form: ScheduleControl.configure.rawValue, words[0], words[1], words[2]
             ).status == status)
     }
 
     @Test func aSchedulingContextInUseIsNotReconfigured() {
-        let bench = Bench()
-        let thread = bench.makeThread()
+        let fixture = Fixture()
+        let thread = fixture.makeThread()
         #expect(
-            bench.operate(
+            fixture.operate(
                 .scheduleControl, thread.scheduling, form: ScheduleControl.configure.rawValue, 0, 3, 100
             ).status == .badState)
     }

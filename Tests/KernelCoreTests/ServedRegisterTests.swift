@@ -1,33 +1,33 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// The registers of a virtual CPU whose exit is being served: the server reads and writes them, and nobody else.
 @Suite struct ServedRegisterTests {
-    private let bench = Bench()
+    private let fixture = Fixture()
     private let monitor: Tenant
     private let machine: Tenant
 
     init() {
-        monitor = bench.makeThread(priority: 20)
-        machine = bench.makeVirtualCPU(priority: 5, portal: bench.makePortal(to: monitor))
-        bench.sleep(monitor)
+        monitor = fixture.makeThread(priority: 20)
+        machine = fixture.makeVirtualCPU(priority: 5, portal: fixture.makePortal(to: monitor))
+        fixture.sleep(monitor)
     }
 
     /// The virtual CPU uses floating point, if it has a value for that, and exits.
     private func exit(floatingPoint: UInt64? = nil) {
         if let floatingPoint {
-            bench.enter { K.floatingPointTrap($0, machine.context) }
-            bench.model.cores[0].floatingPoint = floatingPoint
+            fixture.enter { K.floatingPointTrap($0, machine.context) }
+            fixture.model.cores[0].floatingPoint = floatingPoint
         }
-        bench.model.cores[0].systemRegister = 0x51
-        bench.exit(machine, Message(9))
+        fixture.model.cores[0].systemRegister = 0x51
+        fixture.exit(machine, Message(9))
     }
 
     private func state(_ form: ContextState, _ words: UInt64..., by tenant: Tenant? = nil) -> Answer {
-        bench.operate(
+        fixture.operate(
             (tenant ?? monitor).context, ABI.Operation.contextState.rawValue,
             Selector(slot: machine.slot, form: form.rawValue), words)
     }
@@ -37,7 +37,7 @@ import Testing
         return answer.status == .ok ? answer.words[2] : nil
     }
 
-    private func ownsUnit(_ tenant: Tenant) -> Bool { bench.core(0).pointee.floatingPointOwner == tenant.context }
+    private func ownsUnit(_ tenant: Tenant) -> Bool { fixture.core(0).pointee.floatingPointOwner == tenant.context }
 
     @Test func theServerReadsAndWritesGeneralRegisters() {
         exit()
@@ -47,26 +47,26 @@ import Testing
         }
         #expect(machine.context.pointee.frame.x[30] == 130)
         #expect(state(.reset).status == .badState)
-        bench.replyAndWait(monitor, extra: ReplyForm.advance)
+        fixture.replyAndWait(monitor, extra: ReplyForm.advance)
         #expect(machine.context.pointee.frame.programCounter == 132 + 4 && machine.state == .ready)
         #expect(state(.read, 0, 1, by: machine).status == .badState)
     }
 
     @Test func nobodyElseDoes() {
         exit()
-        bench.raiseRoot()
-        #expect(bench.operate(.contextState, machine.slot, form: 0, 0, 1, 1).status == .badState)
-        #expect(bench.operate(.contextState, machine.slot, form: 1, 0, 1).status == .badState)
+        fixture.raiseRoot()
+        #expect(fixture.operate(.contextState, machine.slot, form: 0, 0, 1, 1).status == .badState)
+        #expect(fixture.operate(.contextState, machine.slot, form: 1, 0, 1).status == .badState)
     }
 
     /// A call is no exit: a server has no right to its client's registers by being called.
     @Test func aCallersRegistersStayItsOwn() {
-        bench.raiseRoot()
-        let client = bench.makeThread(priority: 6)
-        let portal = bench.makePortal(to: monitor)
-        bench.sleepRoot()
-        bench.call(portal, by: client)
-        let answer = bench.operate(
+        fixture.raiseRoot()
+        let client = fixture.makeThread(priority: 6)
+        let portal = fixture.makePortal(to: monitor)
+        fixture.sleepRoot()
+        fixture.call(portal, by: client)
+        let answer = fixture.operate(
             .contextState, client.slot, form: ContextState.read.rawValue, 0, 1, by: monitor.context)
         #expect(answer.status == .badState)
     }
@@ -74,14 +74,14 @@ import Testing
     /// They are in hardware while the monitor runs, unless another machine has come between.
     @Test(arguments: [true, false]) func systemRegistersAreThoseOfHardware(isLoaded: Bool) {
         exit()
-        if !isLoaded { bench.enter { K.unloadIfLoaded($0, machine.context) } }
+        if !isLoaded { fixture.enter { K.unloadIfLoaded($0, machine.context) } }
         let place = RegisterNumber.system + UInt64(SystemRegisterPlace.exchanged)
         #expect(read(place) == 0x51)
         #expect(state(.write, place, 1, 1).status == .badArgument)
         #expect(read(RegisterNumber.privilegedStackPointer) == 0x51)
         #expect(state(.write, RegisterNumber.privilegedStackPointer, 1, 0x52).status == .ok)
         #expect(read(place) == 0x52)
-        if isLoaded { #expect(bench.model.cores[0].systemRegister == 0x52) }
+        if isLoaded { #expect(fixture.model.cores[0].systemRegister == 0x52) }
     }
 
     @Test func vectorRegistersComeFromTheUnitAndGoBack() {
@@ -92,20 +92,20 @@ import Testing
         #expect(state(.write, RegisterNumber.vectors + 60, 4, 1, 2, 3, 4).status == .ok)
         #expect(state(.read, RegisterNumber.vectors + 60, 4).words[2...] == [1, 2, 3, 4])
         #expect(state(.write, RegisterNumber.vectors + 61, 4, 1, 2, 3, 4).status == .badArgument)
-        bench.replyAndWait(monitor, extra: ReplyForm.advance)
+        fixture.replyAndWait(monitor, extra: ReplyForm.advance)
         // The next use traps, and finds what was written.
-        let traps = bench.core(0).pointee.floatingPointTraps
+        let traps = fixture.core(0).pointee.floatingPointTraps
         #expect(traps)
-        bench.enter { K.floatingPointTrap($0, machine.context) }
-        #expect(bench.model.cores[0].floatingPoint == 0x78)
+        fixture.enter { K.floatingPointTrap($0, machine.context) }
+        #expect(fixture.model.cores[0].floatingPoint == 0x78)
     }
 
     /// Another tenant's registers stay in the unit.
     @Test func othersKeepTheUnit() {
         exit()
-        bench.enter { K.floatingPointTrap($0, monitor.context) }
-        bench.model.cores[0].floatingPoint = 0x79
+        fixture.enter { K.floatingPointTrap($0, monitor.context) }
+        fixture.model.cores[0].floatingPoint = 0x79
         #expect(read(RegisterNumber.vectors) == 0)
-        #expect(ownsUnit(monitor) && bench.model.cores[0].floatingPoint == 0x79)
+        #expect(ownsUnit(monitor) && fixture.model.cores[0].floatingPoint == 0x79)
     }
 }

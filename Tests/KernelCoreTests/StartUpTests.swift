@@ -1,31 +1,31 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// The functions by which the start-up code makes root.
 @Suite struct StartUpTests {
-    private let bench = Bench()
+    private let fixture = Fixture()
     private let space: Ref<AddressSpace>
     private static var memory: PhysicalAddress { PhysicalAddress(1 << 32) }
 
     init() {
         // Root's memory has no capabilities for its mappings either.
-        bench.checksInvariants = false
-        space = bench.object(bench.create(.addressSpace, 4), as: AddressSpace.self)
+        fixture.checksInvariants = false
+        space = fixture.object(fixture.create(.addressSpace, 4), as: AddressSpace.self)
     }
 
     private func map(_ address: UInt64, _ size: UInt64, _ rights: Rights) -> Bool {
-        bench.model.cores[0].run { K.mapAtStart(space, Self.memory, GuestAddress(address), size, rights) }
+        fixture.model.cores[0].run { K.mapAtStart(space, Self.memory, GuestAddress(address), size, rights) }
     }
 
     /// Where a page leads, and with which rights; nil if nothing is mapped there.
     private func page(_ address: UInt64) -> (frame: UInt64, rights: Rights, isMemory: Bool)? {
         guard let leaf = K.leaf(space, GuestAddress(address)) else { return nil }
-        let entry = ModelMachine.readEntry(leaf.table, leaf.index)
-        let frame = ModelMachine.frame(of: entry).value
-        return (frame, ModelMachine.rights(of: entry), ModelMachine.isMemory(entry, .read))
+        let entry = ModelHardware.readEntry(leaf.table, leaf.index)
+        let frame = ModelHardware.frame(of: entry).value
+        return (frame, ModelHardware.rights(of: entry), ModelHardware.isMemory(entry, .read))
     }
 
     /// More pages than one `map` does, in order, and no page more.
@@ -41,7 +41,7 @@ import Testing
             #expect(page.frame == Self.memory.value + index * Page.size && page.rights == .readOnly && page.isMemory)
         }
         #expect(page(start - Page.size) == nil && page(start + count * Page.size) == nil)
-        bench.verify()
+        fixture.verify()
     }
 
     /// The pool's four tables are two pairs.
@@ -55,7 +55,7 @@ import Testing
 
     /// Memory that nobody had before comes as it is, to the last byte, and nothing of it is given twice.
     @Test func aRegionIsWhatItWasGiven() {
-        let region = bench.object(bench.create(.region, Page.size), as: Region.self)
+        let region = fixture.object(fixture.create(.region, Page.size), as: Region.self)
         K.initialiseAtStart(region, from: Self.memory, to: Self.memory + 0x3000)
         #expect(region.pointee.start == Self.memory && region.pointee.next == Self.memory)
         #expect(region.pointee.end == Self.memory + 0x3000 && region.pointee.dirtyEnd == PhysicalAddress(0))
@@ -63,8 +63,8 @@ import Testing
 
     /// The space of a component, in which no virtual CPU may run.
     @Test func rootsSpaceIsAComponents() {
-        let machine = bench.create(.virtualCPU), time = bench.makeScheduling(priority: 5)
-        let answer = bench.operate(
+        let machine = fixture.create(.virtualCPU), time = fixture.makeScheduling(priority: 5)
+        let answer = fixture.operate(
             .contextControl, machine, form: ContextControl.configure.rawValue, UInt64(InitialSlot.space),
             UInt64(InitialSlot.table), 0, UInt64(time), 0)
         #expect(answer.status == .badState)
@@ -72,16 +72,16 @@ import Testing
 
     /// A capability that start-up code gives has no parent, and a slot beyond the table's end takes none.
     @Test func whatIsInstalledHasNoParent() {
-        let slot = bench.freeSlot()
+        let slot = fixture.freeSlot()
         let value = CapabilityValue(
             kind: .extent, rights: .readOnly, isDevice: true, object: Self.memory, word: 0x2000)
-        for number in [slot, 0, UInt32(Bench.tableSlots)] { K.install(value, in: bench.table, number) }
-        let node = bench.slot(slot)
+        for number in [slot, 0, UInt32(Fixture.tableSlots)] { K.install(value, in: fixture.table, number) }
+        let node = fixture.slot(slot)
         #expect(node.pointee.kind == .extent && node.pointee.rights == .readOnly)
         #expect(node.pointee.has(CapabilityHeader.device) && !node.pointee.has(CapabilityHeader.owner))
         #expect(node.pointee.object == Self.memory && node.pointee.size == 0x2000 && node.pointee.parent == nil)
-        for number in [0, Bench.tableSlots] {
-            let behind = Ref<Capability>(at: bench.table.pointee.slots + number * Capability.size)
+        for number in [0, Fixture.tableSlots] {
+            let behind = Ref<Capability>(at: fixture.table.pointee.slots + number * Capability.size)
             #expect(behind.pointee.kind == .none)
         }
     }

@@ -1,16 +1,16 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// The operations of `system` after which there is still a board.
 @Suite struct SystemOperationTests {
-    private let bench = Bench(cores: 2)
+    private let fixture = Fixture(cores: 2)
 
     private func system(_ form: SystemForm, _ words: [UInt64]) -> Answer {
-        bench.operate(
-            bench.root, ABI.Operation.system.rawValue, Selector(slot: InitialSlot.system, form: form.rawValue), words)
+        fixture.operate(
+            fixture.root, ABI.Operation.system.rawValue, Selector(slot: InitialSlot.system, form: form.rawValue), words)
     }
 
     /// 40 bytes in five registers, the first in the lowest bits.
@@ -18,15 +18,15 @@ import Testing
         let bytes = (0..<40 as Range<UInt64>).map { UInt8($0 + 0x41) }
         let words = (0..<5).map { word in (0..<8).reduce(0) { $0 | UInt64(bytes[word * 8 + $1]) << UInt64($1 * 8) } }
         #expect(system(.writeConsole, [count] + words).status == .ok)
-        #expect(bench.model.console == Array(bytes[..<Int(count)]))
+        #expect(fixture.model.console == Array(bytes[..<Int(count)]))
         #expect(system(.writeConsole, [41] + words).status == .badArgument)
-        #expect(bench.model.console.count == Int(count))
+        #expect(fixture.model.console.count == Int(count))
     }
 
     @Test func countersAreOfTheCoreThatIsNamed() {
         for core in [0, 1] as [UInt64] {
-            bench.core(Int(core)).pointee.entries = 1000 * (core + 1)
-            bench.core(Int(core)).pointee.switches = 500 * (core + 1)
+            fixture.core(Int(core)).pointee.entries = 1000 * (core + 1)
+            fixture.core(Int(core)).pointee.switches = 500 * (core + 1)
         }
         #expect(system(.readCounter, [1, SystemCounter.entries.rawValue]).words[0] == 2000)
         #expect(system(.readCounter, [1, SystemCounter.switches.rawValue]).words[0] == 1000)
@@ -38,7 +38,7 @@ import Testing
     /// Those that devices share begin at 32; there is one capability for each.
     @Test func interruptsHaveNumbers() {
         func create(_ number: UInt64) -> Status? {
-            system(.createInterrupt, [number, UInt64(bench.freeSlot()), UInt64(bench.region)]).status
+            system(.createInterrupt, [number, UInt64(fixture.freeSlot()), UInt64(fixture.region)]).status
         }
         for number in [0, 31, 256, 1 << 32 | 40] as [UInt64] { #expect(create(number) == .badArgument) }
         for number in [32, 255] as [UInt64] {
@@ -48,46 +48,46 @@ import Testing
     }
 
     @Test func theCapabilityAndTheFormAreChecked() {
-        let weak = bench.derive(InitialSlot.system, rights: .read)
+        let weak = fixture.derive(InitialSlot.system, rights: .read)
         let form = SystemForm.readCounter.rawValue
-        #expect(bench.operate(.system, weak, form: form, 0, 0).status == .noRights)
-        #expect(bench.operate(.system, InitialSlot.thread, form: form, 0, 0).status == .badCapability)
-        #expect(bench.operate(.system, InitialSlot.system, form: 6).status == .unsupported)
+        #expect(fixture.operate(.system, weak, form: form, 0, 0).status == .noRights)
+        #expect(fixture.operate(.system, InitialSlot.thread, form: form, 0, 0).status == .badCapability)
+        #expect(fixture.operate(.system, InitialSlot.system, form: 6).status == .unsupported)
     }
 
     /// The address of an extent, of which a driver tells its device; nothing else has one.
     @Test func anExtentHasAnAddress() {
         let (first, second) = (
-            bench.create(.extent, 8192, alignment: 4096), bench.create(.extent, 4096, alignment: 4096)
+            fixture.create(.extent, 8192, alignment: 4096), fixture.create(.extent, 4096, alignment: 4096)
         )
         func address(_ slot: UInt32) -> UInt64 {
-            bench.succeed(
+            fixture.succeed(
                 .system, InitialSlot.system, form: SystemForm.extentAddress.rawValue, UInt64(slot)
             ).words[0]
         }
         #expect(address(first) % 4096 == 0 && address(second) == address(first) + 8192)
         func status(_ slot: UInt32) -> Status? {
-            bench.operate(.system, InitialSlot.system, form: SystemForm.extentAddress.rawValue, UInt64(slot)).status
+            fixture.operate(.system, InitialSlot.system, form: SystemForm.extentAddress.rawValue, UInt64(slot)).status
         }
         #expect(status(InitialSlot.thread) == .badCapability)
-        #expect(status(bench.derive(first, rights: [.read, .write])) == .noRights)
+        #expect(status(fixture.derive(first, rights: [.read, .write])) == .noRights)
     }
 
     /// Each counter of the only core.
     @Test func aSingleCoreHasBothCounters() {
-        let bench = Bench()
-        bench.core(0).pointee.switches = 77
-        let answer = bench.succeed(
+        let fixture = Fixture()
+        fixture.core(0).pointee.switches = 77
+        let answer = fixture.succeed(
             .system, InitialSlot.system, form: SystemForm.readCounter.rawValue, 0, SystemCounter.switches.rawValue)
         #expect(answer.words[0] == 77)
     }
 
     /// The hearer is of the form's kind and configured, and the interrupt is one that there is.
     @Test func theHearerMustFitTheForm() {
-        let thread = bench.makeThread(starts: false), machine = bench.makeVirtualCPU(starts: false)
-        let raw = bench.create(.thread), notification = bench.create(.notification)
+        let thread = fixture.makeThread(starts: false), machine = fixture.makeVirtualCPU(starts: false)
+        let raw = fixture.create(.thread), notification = fixture.create(.notification)
         func bind(_ form: NotificationBind, _ hearer: UInt32, _ interrupt: UInt64) -> Status? {
-            bench.operate(.notificationBind, notification, form: form.rawValue, UInt64(hearer), interrupt).status
+            fixture.operate(.notificationBind, notification, form: form.rawValue, UInt64(hearer), interrupt).status
         }
         #expect(bind(.thread, machine.slot, 0) == .badState && bind(.virtualInterrupt, thread.slot, 40) == .badState)
         #expect(bind(.thread, raw, 0) == .badState)
@@ -103,31 +103,31 @@ import Testing
 
     /// A form that there is not is told only to who holds the interrupt.
     @Test func formsOfInterrupts() {
-        let interrupt = bench.freeSlot(), notification = bench.create(.notification)
-        #expect(system(.createInterrupt, [40, UInt64(interrupt), UInt64(bench.region)]).status == .ok)
+        let interrupt = fixture.freeSlot(), notification = fixture.create(.notification)
+        #expect(system(.createInterrupt, [40, UInt64(interrupt), UInt64(fixture.region)]).status == .ok)
         for form in [2, 77] as [UInt32] {
-            #expect(bench.operate(.interruptControl, interrupt, form: form).status == .unsupported)
-            #expect(bench.operate(.interruptControl, notification, form: form).status == .badCapability)
+            #expect(fixture.operate(.interruptControl, interrupt, form: form).status == .unsupported)
+            #expect(fixture.operate(.interruptControl, notification, form: form).status == .badCapability)
         }
     }
 
     /// Somebody looked the notification up before it was destroyed.
     @Test func theTimerOfADestroyedNotificationIsNobodys() {
-        bench.checksInvariants = false
-        let slot = bench.create(.notification)
-        bench.object(slot, as: KernelCore.Notification.self).pointee.timerOwner.store(
+        fixture.checksInvariants = false
+        let slot = fixture.create(.notification)
+        fixture.object(slot, as: KernelCore.Notification.self).pointee.timerOwner.store(
             KernelCore.Notification.timerEnded)
-        #expect(bench.operate(.timer, slot, form: TimerForm.set.rawValue, 1000, 1).status == .badCapability)
+        #expect(fixture.operate(.timer, slot, form: TimerForm.set.rawValue, 1000, 1).status == .badCapability)
     }
 
     /// An interrupt is made of memory that somebody had before.
     @Test func aNewInterruptIsUnbound() {
-        let part = bench.create(.region, 1 << 16), slot = bench.freeSlot()
-        bench.succeed(.create, part, form: UInt32(ObjectKind.extent.rawValue), 8192, UInt64(slot), Page.size)
-        let region = bench.object(part, as: Region.self)
-        #expect(bench.revoke(part) == .ok)
+        let part = fixture.create(.region, 1 << 16), slot = fixture.freeSlot()
+        fixture.succeed(.create, part, form: UInt32(ObjectKind.extent.rawValue), 8192, UInt64(slot), Page.size)
+        let region = fixture.object(part, as: Region.self)
+        #expect(fixture.revoke(part) == .ok)
         UnsafeMutablePointer<UInt64>(bitPattern: UInt(region.pointee.start.value))!.update(repeating: 8, count: 64)
         #expect(system(.createInterrupt, [41, UInt64(slot), UInt64(part)]).status == .ok)
-        #expect(bench.object(slot, as: Interrupt.self).pointee.bell.notification == nil)
+        #expect(fixture.object(slot, as: Interrupt.self).pointee.bell.notification == nil)
     }
 }

@@ -1,31 +1,31 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// Whose a notification's timer is, and what is left of it once it has been cancelled, has expired or is destroyed.
 @Suite struct TimerOwnershipTests {
-    private let bench = Bench(cores: 2)
+    private let fixture = Fixture(cores: 2)
     private let far: Tenant
     private let slot: UInt32
 
     init() {
-        far = bench.makeThread(priority: 5, core: 1)
-        slot = bench.create(.notification)
+        far = fixture.makeThread(priority: 5, core: 1)
+        slot = fixture.create(.notification)
     }
 
-    private var notification: Ref<KernelCore.Notification> { bench.object(slot, as: KernelCore.Notification.self) }
+    private var notification: Ref<KernelCore.Notification> { fixture.object(slot, as: KernelCore.Notification.self) }
     private var bits: UInt64 { notification.pointee.bits.load() }
-    private var deadlines: [Ticks] { bench.model.cores.map(\.deadline) }
+    private var deadlines: [Ticks] { fixture.model.cores.map(\.deadline) }
 
     private func set(_ deadline: UInt64, _ bits: UInt64 = 1, by caller: Ref<ExecutionContext>? = nil) -> Status? {
-        bench.operate(.timer, slot, form: TimerForm.set.rawValue, deadline, bits, by: caller).status
+        fixture.operate(.timer, slot, form: TimerForm.set.rawValue, deadline, bits, by: caller).status
     }
     private func cancel(by caller: Ref<ExecutionContext>? = nil) -> Status? {
-        bench.operate(.timer, slot, form: TimerForm.cancel.rawValue, by: caller).status
+        fixture.operate(.timer, slot, form: TimerForm.cancel.rawValue, by: caller).status
     }
-    private var soon: UInt64 { bench.model.now.value + 100 }
+    private var soon: UInt64 { fixture.model.now.value + 100 }
 
     /// While it is armed, only the core that has set it may change it.
     @Test func anArmedTimerIsItsCores() {
@@ -42,16 +42,16 @@ import Testing
         #expect(set(soon, 2, by: far.context) == .ok)
         #expect(deadlines == [.never, Ticks(soon)])
         #expect(set(soon) == .wrongCore)
-        bench.advance(100)
+        fixture.advance(100)
         #expect(bits == 2)
     }
 
     @Test func aTimerThatHasExpiredIsNobodys() {
         #expect(set(soon) == .ok)
-        bench.advance(100)
+        fixture.advance(100)
         #expect(bits == 1 && deadlines == [.never, .never])
         #expect(set(soon, 2, by: far.context) == .ok)
-        bench.advance(100)
+        fixture.advance(100)
         #expect(bits == 3)
         #expect(set(soon, 4) == .ok)
     }
@@ -65,14 +65,14 @@ import Testing
 
     /// A second deadline replaces the first, whether it is sooner or later, and so do the bits.
     @Test(arguments: [50, 150] as [UInt64]) func aTimerHasOneDeadline(second: UInt64) {
-        let now = bench.model.now.value
+        let now = fixture.model.now.value
         #expect(set(now + 100, 1) == .ok && set(now + second, 2) == .ok)
         #expect(deadlines[0] == Ticks(now + second))
-        bench.advance(second - 1)
+        fixture.advance(second - 1)
         #expect(bits == 0)
-        bench.advance(1)
+        fixture.advance(1)
         #expect(bits == 2)
-        bench.advance(500)
+        fixture.advance(500)
         #expect(bits == 2)
     }
 
@@ -80,27 +80,27 @@ import Testing
     @Test(arguments: [true, false]) func aDestroyedTimerDoesNothing(isFar: Bool) {
         #expect(set(soon, by: isFar ? far.context : nil) == .ok)
         let last = notification
-        bench.delete(slot)
+        fixture.delete(slot)
         let owner = last.pointee.timerOwner.load(), isArmed = last.pointee.timer.isArmed
         #expect(owner == KernelCore.Notification.timerEnded && !isArmed)
-        #expect(bench.core(isFar ? 1 : 0).pointee.notificationTimers.first == nil)
-        bench.advance(200)
+        #expect(fixture.core(isFar ? 1 : 0).pointee.notificationTimers.first == nil)
+        fixture.advance(200)
         let raised = last.pointee.bits.load()
         #expect(raised == 0 && deadlines == [.never, .never])
     }
 
     @Test func thePastExpiresAtOnceAndNeverNever() {
-        bench.model.advance(by: 1000)
-        let now = bench.model.now.value
+        fixture.model.advance(by: 1000)
+        let now = fixture.model.now.value
         for (deadline, bit) in [(0, 1), (now - 1, 2), (now, 4)] as [(UInt64, UInt64)] {
             #expect(set(deadline, bit) == .ok)
-            bench.settle()
+            fixture.settle()
             let bits = bits
             #expect(bits & bit != 0)
         }
         #expect(set(.max, 8) == .ok)
         #expect(deadlines == [.never, .never])
-        bench.advance(1 << 40)
+        fixture.advance(1 << 40)
         #expect(bits == 7)
         #expect(set(soon, by: far.context) == .wrongCore, "it is armed, though for ever")
         #expect(cancel() == .ok)
@@ -108,23 +108,23 @@ import Testing
 
     /// More timers expire at one tick than one entry serves.
     @Test func anEntryServesEight() {
-        let slots = (0..<9).map { _ in bench.create(.notification) }
+        let slots = (0..<9).map { _ in fixture.create(.notification) }
         let deadline = soon
-        for slot in slots { bench.succeed(.timer, slot, form: TimerForm.set.rawValue, deadline, 1) }
-        bench.model.advance(by: 100)
-        let raised = { [bench] in
-            slots.count { bench.object($0, as: KernelCore.Notification.self).pointee.bits.load() == 1 }
+        for slot in slots { fixture.succeed(.timer, slot, form: TimerForm.set.rawValue, deadline, 1) }
+        fixture.model.advance(by: 100)
+        let raised = { [fixture] in
+            slots.count { fixture.object($0, as: KernelCore.Notification.self).pointee.bits.load() == 1 }
         }
-        bench.enter { K.timerExpired($0) }
+        fixture.enter { K.timerExpired($0) }
         #expect(raised() == 8 && deadlines[0] == Ticks(deadline))
-        bench.settle()
+        fixture.settle()
         #expect(raised() == 9 && deadlines[0] == .never)
     }
 
     @Test func theRightToRaiseBitsIsNotEnough() {
-        let writer = bench.derive(slot, rights: .readWrite)
-        #expect(bench.operate(.timer, writer, form: TimerForm.set.rawValue, soon, 1).status == .noRights)
-        #expect(bench.operate(.timer, slot, form: 2, soon, 1).status == .unsupported)
+        let writer = fixture.derive(slot, rights: .readWrite)
+        #expect(fixture.operate(.timer, writer, form: TimerForm.set.rawValue, soon, 1).status == .noRights)
+        #expect(fixture.operate(.timer, slot, form: 2, soon, 1).status == .unsupported)
         #expect(set(soon, by: far.context) == .ok, "what was refused has claimed nothing")
     }
 }

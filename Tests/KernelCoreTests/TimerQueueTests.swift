@@ -1,5 +1,5 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
@@ -8,10 +8,10 @@ import Testing
     private typealias Item = Ref<KernelCore.Notification>
 
     /// Has the memory of the items.
-    private let bench = Bench()
+    private let fixture = Fixture()
 
     private func items(_ count: Int) -> [Item] {
-        (0..<count).map { _ in Ref(at: bench.model.take(KernelCore.Notification.size)) }
+        (0..<count).map { _ in Ref(at: fixture.model.take(KernelCore.Notification.size)) }
     }
 
     /// Returns what of the queue is not as a leftist heap must be; nil if all of it is.

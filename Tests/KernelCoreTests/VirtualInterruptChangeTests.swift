@@ -1,60 +1,60 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// One form of `interruptControl` each, and what the virtual CPU's core has to do for it.
 @Suite struct VirtualInterruptChangeTests {
-    private let bench: Bench
+    private let fixture: Fixture
     /// On core 0.
     private let machine: Tenant
     private let monitor: Tenant
     /// On core 1.
     private let remote: Tenant
-    private var core: ModelCore { bench.model.cores[0] }
+    private var core: ModelCore { fixture.model.cores[0] }
     private var guest: Ref<VirtualCPU> { machine.guest }
 
     init() {
-        bench = Bench(cores: 2)
-        bench.checksInvariants = false
-        remote = bench.makeThread(priority: 10, core: 1)
-        monitor = bench.makeThread(priority: 9, notified: true)
-        machine = bench.makeVirtualCPU(priority: 5)
-        bench.sleepRoot()
-        bench.wait(monitor)
+        fixture = Fixture(cores: 2)
+        fixture.checksInvariants = false
+        remote = fixture.makeThread(priority: 10, core: 1)
+        monitor = fixture.makeThread(priority: 9, notified: true)
+        machine = fixture.makeVirtualCPU(priority: 5)
+        fixture.sleepRoot()
+        fixture.wait(monitor)
         control(.setEdge, 0, 0xFFFF)
         for word in 0..<4 as Range<UInt64> { control(.enable, word, 0xFFFF_FFFF) }
         control(.setForwarding, 0, 1)
-        bench.settleAll()
+        fixture.settleAll()
     }
 
     // MARK: Who asks
 
     @discardableResult
     private func ask(_ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64 = 0) -> Answer {
-        bench.raise(monitor.notification)
-        let answer = bench.operate(
+        fixture.raise(monitor.notification)
+        let answer = fixture.operate(
             .interruptControl, machine.slot, form: form.rawValue, index, value, by: monitor.context)
-        bench.wait(monitor)
+        fixture.wait(monitor)
         return answer
     }
 
     /// By the monitor, on the virtual CPU's core.
     private func control(_ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64) {
         #expect(ask(form, index, value).status == .ok)
-        bench.settle(0)
+        fixture.settle(0)
     }
 
     /// From the other core; returns whether the virtual CPU's core was interrupted for it.
     @discardableResult
     private func controlRemotely(_ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64) -> Bool {
         let before = core.interruptCount
-        bench.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value, by: remote.context)
-        bench.model.advance(by: 1000)
-        bench.settle(1)
+        fixture.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value, by: remote.context)
+        fixture.model.advance(by: 1000)
+        fixture.settle(1)
         let isTold = core.interruptCount != before
-        bench.settle(0)
+        fixture.settle(0)
         return isTold
     }
 
@@ -63,12 +63,12 @@ import Testing
 
     private func take(_ number: UInt32) {
         #expect(core.acknowledge() == number)
-        bench.settle(0)
+        fixture.settle(0)
     }
 
     private func end(_ number: UInt32) {
         core.end(number)
-        bench.settle(0)
+        fixture.settle(0)
     }
 
     // MARK: Numbers
@@ -95,10 +95,10 @@ import Testing
 
     /// A kernel entry on another core pends; a number that does not exist changes nothing.
     @Test func anInterruptBeyondTheLastIsIgnored() {
-        bench.enter(1) { K.pend($0, machine.context, 127) }
-        bench.enter(1) { K.pend($0, machine.context, 128) }
-        bench.enter(1) { K.pend($0, machine.context, .max) }
-        bench.settle(0)
+        fixture.enter(1) { K.pend($0, machine.context, 127) }
+        fixture.enter(1) { K.pend($0, machine.context, 128) }
+        fixture.enter(1) { K.pend($0, machine.context, .max) }
+        fixture.settle(0)
         take(127)
         end(127)
         #expect(core.acknowledge() == 1023)
@@ -117,9 +117,9 @@ import Testing
             #expect(ask(form, 128).status == .badArgument)
         }
         #expect(ask(.setForwarding, .max - 1, 1).status == .ok)
-        let thread = bench.operate(.interruptControl, remote.slot, form: 0, by: remote.context)
+        let thread = fixture.operate(.interruptControl, remote.slot, form: 0, by: remote.context)
         #expect(thread.status != .ok)
-        let unknown = bench.operate(.interruptControl, machine.slot, form: 12, by: remote.context)
+        let unknown = fixture.operate(.interruptControl, machine.slot, form: 12, by: remote.context)
         #expect(unknown.status == .unsupported)
     }
 
@@ -209,8 +209,8 @@ import Testing
     @Test(arguments: [27, 30] as [UInt64], [false, true])
     func aTimersLineIsNotCleared(number: UInt64, isListed: Bool) {
         if !isListed { control(.disable, 0, bit(number)) }
-        core.setTimer(UInt32(number), bench.model.now)
-        bench.settle(0)
+        core.setTimer(UInt32(number), fixture.model.now)
+        fixture.settle(0)
         control(.setPending, 0, bit(28))
         control(.clearPending, 0, bit(number) | bit(28))
         controlRemotely(.clearPending, 0, bit(number))
@@ -227,8 +227,8 @@ import Testing
     /// A write latches a timer's interrupt, whatever its line does, until it is taken or cleared.
     @Test(arguments: [27, 30] as [UInt64], [false, true])
     func aTimersInterruptIsLatchedByAWrite(number: UInt64, isHigh: Bool) {
-        if isHigh { core.setTimer(UInt32(number), bench.model.now) }
-        bench.settle(0)
+        if isHigh { core.setTimer(UInt32(number), fixture.model.now) }
+        fixture.settle(0)
         control(.setPending, 0, bit(number))
         // Configured as edge-triggered it is treated the same.
         control(.setEdge, 0, 0xFFFF | bit(number))
@@ -250,12 +250,12 @@ import Testing
     @Test(arguments: [27, 30] as [UInt64], [(false, false), (false, true), (true, false), (true, true)])
     func aTimersInterruptIsLatchedWhileItIsActive(number: UInt64, lines: (byLine: Bool, isHighThen: Bool)) {
         let (byLine, isHighThen) = lines
-        if byLine { core.setTimer(UInt32(number), bench.model.now) } else { control(.setPending, 0, bit(number)) }
-        bench.settle(0)
+        if byLine { core.setTimer(UInt32(number), fixture.model.now) } else { control(.setPending, 0, bit(number)) }
+        fixture.settle(0)
         take(UInt32(number))
         control(.setPending, 0, bit(number))
-        core.setTimer(UInt32(number), isHighThen ? bench.model.now : .never)
-        bench.settle(0)
+        core.setTimer(UInt32(number), isHighThen ? fixture.model.now : .never)
+        fixture.settle(0)
         end(UInt32(number))
         take(UInt32(number))
         #expect(pendingTimers() == (isHighThen ? bit(number) : 0))
@@ -265,8 +265,8 @@ import Testing
         core.setTimer(UInt32(number), .never)
         end(UInt32(number))
         #expect(core.acknowledge() == 1023 && !core.isActive(UInt32(number)))
-        core.setTimer(UInt32(number), bench.model.now)
-        bench.settle(0)
+        core.setTimer(UInt32(number), fixture.model.now)
+        fixture.settle(0)
         take(UInt32(number))
     }
 
@@ -276,15 +276,15 @@ import Testing
 
     /// The guest lowers the line without an exit, before it takes the interrupt: with the next exit it is gone.
     @Test(arguments: [27, 30] as [UInt64]) func aTimersInterruptFollowsItsLine(number: UInt64) {
-        core.setTimer(UInt32(number), bench.model.now)
-        bench.settle(0)
+        core.setTimer(UInt32(number), fixture.model.now)
+        fixture.settle(0)
         #expect(pendingTimers() == bit(number))
         core.setTimer(UInt32(number), .never)
         #expect(pendingTimers() == 0)
         #expect(core.acknowledge() == 1023)
         // It can come again.
-        core.setTimer(UInt32(number), bench.model.now)
-        bench.settle(0)
+        core.setTimer(UInt32(number), fixture.model.now)
+        fixture.settle(0)
         take(UInt32(number))
         // Active, with its line high, it is pending, too.
         #expect(pendingTimers() == bit(number))
@@ -298,15 +298,15 @@ import Testing
     /// A line says so of an interrupt that is disabled as well, and is not delivered.
     @Test(arguments: [27, 30] as [UInt64]) func aDisabledTimerIsPendingWhileItsLineIsHigh(number: UInt64) {
         control(.disable, 0, bit(number))
-        core.setTimer(UInt32(number), bench.model.now)
-        bench.settle(0)
+        core.setTimer(UInt32(number), fixture.model.now)
+        fixture.settle(0)
         #expect(pendingTimers() == bit(number) && core.acknowledge() == 1023)
         core.setTimer(UInt32(number), .never)
         #expect(pendingTimers() == 0)
         control(.enable, 0, bit(number))
         #expect(core.acknowledge() == 1023)
-        core.setTimer(UInt32(number), bench.model.now)
-        bench.settle(0)
+        core.setTimer(UInt32(number), fixture.model.now)
+        fixture.settle(0)
         take(UInt32(number))
     }
 
@@ -314,15 +314,15 @@ import Testing
     @Test(arguments: [27, 30] as [UInt64], [false, true])
     func aTimerFollowsItsLineWhileAnotherVirtualCPUIsLoaded(number: UInt64, isEnabled: Bool) {
         if !isEnabled { control(.disable, 0, bit(number)) }
-        core.setTimer(UInt32(number), bench.model.now + Ticks(500))
-        bench.raiseRoot()
-        let other = bench.makeVirtualCPU(priority: 7)
-        bench.sleepRoot()
-        #expect(bench.current() == other.context)
+        core.setTimer(UInt32(number), fixture.model.now + Ticks(500))
+        fixture.raiseRoot()
+        let other = fixture.makeVirtualCPU(priority: 7)
+        fixture.sleepRoot()
+        #expect(fixture.current() == other.context)
         #expect(pendingTimers() == 0)
-        bench.model.advance(by: 1000)
+        fixture.model.advance(by: 1000)
         #expect(pendingTimers() == bit(number))
-        #expect(bench.current() == other.context)
+        #expect(fixture.current() == other.context)
     }
 
     // MARK: What a monitor reads
@@ -343,14 +343,14 @@ import Testing
     @Test func aFallenLineIsNotReadAsPending() {
         pend(41)
         control(.setLevel, 40, 1)
-        bench.raise(monitor.notification)
-        bench.succeed(
+        fixture.raise(monitor.notification)
+        fixture.succeed(
             .interruptControl, machine.slot, form: VirtualInterruptControl.setLevel.rawValue, 40, 0, by: monitor.context
         )
-        let answer = bench.succeed(
+        let answer = fixture.succeed(
             .interruptControl, machine.slot, form: VirtualInterruptControl.readWord.rawValue, 1, by: monitor.context)
         #expect(answer.words[1] == bit(41))
-        bench.wait(monitor)
+        fixture.wait(monitor)
     }
 
     /// Registers of a virtual CPU that is not loaded, or on another core, are read as they were saved.
@@ -359,15 +359,15 @@ import Testing
         take(40)
         #expect(ask(.readWord, 1).words[1...2] == [bit(41), bit(40)])
         func readRemotely() -> ArraySlice<UInt64> {
-            bench.succeed(
+            fixture.succeed(
                 .interruptControl, machine.slot, form: VirtualInterruptControl.readWord.rawValue, 1, by: remote.context
             ).words[1...2]
         }
         // Loaded elsewhere: both may still be pending.
         #expect(readRemotely().first == bit(40) | bit(41))
-        bench.raise(monitor.notification)
-        bench.stop(machine, by: monitor.context)
-        bench.wait(monitor)
+        fixture.raise(monitor.notification)
+        fixture.stop(machine, by: monitor.context)
+        fixture.wait(monitor)
         #expect(ask(.readWord, 1).words[1...2] == [bit(41), bit(40)])
         #expect(readRemotely().last == bit(40))
         #expect(ask(.readWord, 0).words[1...2] == [0, 0])

@@ -1,18 +1,18 @@
 import ABI
-import MachineModel
+import HardwareModel
 import Testing
 
 @testable import KernelCore
 
 /// One machine with interrupts 27 and 40 enabled; its monitor is a thread that the test plays.
 private struct Machine {
-    let bench: Bench
+    let fixture: Fixture
     let tenant: Tenant
-    var core: ModelCore { bench.model.cores[0] }
+    var core: ModelCore { fixture.model.cores[0] }
 
-    init(bench: Bench = Bench(), priority: UInt64 = 5) {
-        self.bench = bench
-        tenant = bench.makeVirtualCPU(priority: priority)
+    init(fixture: Fixture = Fixture(), priority: UInt64 = 5) {
+        self.fixture = fixture
+        tenant = fixture.makeVirtualCPU(priority: priority)
         control(.setForwarding, 0, 1)
         control(.enable, 0, 1 << 27 | 1 << 30 | 0xFFFF)
         control(.enable, 1, 0xFFFF_FFFF)
@@ -21,33 +21,33 @@ private struct Machine {
 
     /// By root, which must be current.
     func control(_ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64) {
-        bench.succeed(.interruptControl, tenant.slot, form: form.rawValue, index, value)
+        fixture.succeed(.interruptControl, tenant.slot, form: form.rawValue, index, value)
     }
 
-    func pend(_ interrupt: UInt32) { bench.enter { K.pend($0, tenant.context, interrupt) } }
-    func wait() { bench.waitForInterrupt(tenant) }
+    func pend(_ interrupt: UInt32) { fixture.enter { K.pend($0, tenant.context, interrupt) } }
+    func wait() { fixture.waitForInterrupt(tenant) }
     var sleeps: Bool { tenant.state == .waitingForInterrupt }
-    var runs: Bool { bench.current() == tenant.context }
+    var runs: Bool { fixture.current() == tenant.context }
 }
 
 @Suite struct WaitForInterruptTests {
     @Test func itSleepsUntilAnInterruptCanBeTaken() {
         let machine = Machine()
-        machine.bench.sleepRoot()
+        machine.fixture.sleepRoot()
         machine.wait()
-        #expect(machine.sleeps && machine.bench.current() == nil)
+        #expect(machine.sleeps && machine.fixture.current() == nil)
         machine.pend(40)
         #expect(machine.runs)
         #expect(machine.core.acknowledge() == 40)
         machine.core.end(40)
-        machine.bench.settle()
+        machine.fixture.settle()
         machine.wait()
         #expect(machine.sleeps)
     }
 
     @Test func itDoesNotSleepWhileOneIsPending() {
         let machine = Machine()
-        machine.bench.sleepRoot()
+        machine.fixture.sleepRoot()
         machine.pend(40)
         machine.wait()
         #expect(machine.runs)
@@ -56,13 +56,13 @@ private struct Machine {
     @Test func whatIsDisabledDoesNotWakeUntilItIsEnabled() {
         let machine = Machine()
         machine.control(.disable, 1, 1 << 8)
-        machine.bench.sleepRoot()
+        machine.fixture.sleepRoot()
         machine.wait()
         machine.pend(40)
         #expect(machine.sleeps)
-        machine.bench.raiseRoot()
+        machine.fixture.raiseRoot()
         machine.control(.enable, 1, 1 << 8)
-        machine.bench.sleepRoot()
+        machine.fixture.sleepRoot()
         #expect(machine.runs)
         #expect(machine.core.acknowledge() == 40)
     }
@@ -72,7 +72,7 @@ private struct Machine {
     @Test func anEndThatTheKernelHasNotSeenDoesNotHideTheNextInterrupt() {
         let machine = Machine()
         machine.control(.setEdge, 1, 0xFFFF_FFFF)
-        machine.bench.sleepRoot()
+        machine.fixture.sleepRoot()
         for _ in 0..<3 {
             machine.pend(40)
             #expect(machine.runs)
@@ -85,33 +85,33 @@ private struct Machine {
 
     @Test func itsOwnTimerWakesIt() {
         let machine = Machine()
-        machine.bench.sleepRoot()
-        machine.core.setTimer(27, machine.bench.model.now + Ticks(100))
+        machine.fixture.sleepRoot()
+        machine.core.setTimer(27, machine.fixture.model.now + Ticks(100))
         machine.wait()
-        machine.bench.advance(99)
+        machine.fixture.advance(99)
         #expect(machine.sleeps)
-        machine.bench.advance(1)
+        machine.fixture.advance(1)
         #expect(machine.runs)
         #expect(machine.core.acknowledge() == 27)
         machine.core.setTimer(27, .never)
         machine.core.end(27)
-        machine.bench.settle()
+        machine.fixture.settle()
         #expect(machine.core.pendingInterrupt == nil)
     }
 
     /// The kernel watches the timer of a virtual CPU that sleeps while another is in hardware.
     @Test(arguments: [27, 30] as [UInt32])
     func aTimerWakesItAlsoWhenAnotherIsLoaded(timer: UInt32) {
-        let bench = Bench()
-        let first = Machine(bench: bench, priority: 6)
-        let second = Machine(bench: bench, priority: 5)
-        bench.sleepRoot()
-        first.core.setTimer(timer, bench.model.now + Ticks(100))
+        let fixture = Fixture()
+        let first = Machine(fixture: fixture, priority: 6)
+        let second = Machine(fixture: fixture, priority: 5)
+        fixture.sleepRoot()
+        first.core.setTimer(timer, fixture.model.now + Ticks(100))
         first.wait()
         #expect(second.runs)
-        bench.advance(99)
+        fixture.advance(99)
         #expect(second.runs && first.sleeps)
-        bench.advance(1)
+        fixture.advance(1)
         #expect(first.runs)
         #expect(first.core.acknowledge() == timer)
         first.core.setTimer(timer, .never)
@@ -122,10 +122,10 @@ private struct Machine {
     }
 
     @Test func registersAndInterruptsOfEachStayItsOwn() {
-        let bench = Bench()
-        let first = Machine(bench: bench, priority: 6)
-        let second = Machine(bench: bench, priority: 5)
-        bench.sleepRoot()
+        let fixture = Fixture()
+        let first = Machine(fixture: fixture, priority: 6)
+        let second = Machine(fixture: fixture, priority: 5)
+        fixture.sleepRoot()
         first.core.systemRegister = 0x11
         first.pend(40)
         #expect(first.core.acknowledge() == 40)
@@ -142,20 +142,20 @@ private struct Machine {
         first.wait()
         #expect(second.runs && second.core.systemRegister == 0x22)
         second.core.end(41)
-        bench.settle()
+        fixture.settle()
         #expect(second.tenant.guest.pointee.usedListRegisters[0] == 0)
     }
 
     /// An interrupt that lost its list register while active is ended; before the kernel hears of it another virtual
     /// CPU comes in.
     @Test func anEndWithoutAListRegisterSurvivesASwitch() {
-        let bench = Bench()
-        let urgent = bench.makeThread(priority: 9, notified: true)
-        let other = Machine(bench: bench, priority: 6)
-        let machine = Machine(bench: bench, priority: 5)
+        let fixture = Fixture()
+        let urgent = fixture.makeThread(priority: 9, notified: true)
+        let other = Machine(fixture: fixture, priority: 6)
+        let machine = Machine(fixture: fixture, priority: 5)
         for step in 0..<6 { machine.control(.setPriority, 32 + UInt64(step), UInt64(0x80 - 0x10 * step)) }
-        bench.sleepRoot()
-        bench.wait(urgent)
+        fixture.sleepRoot()
+        fixture.wait(urgent)
         other.wait()
         for step in 0..<6 {
             machine.pend(32 + UInt32(step))
@@ -163,7 +163,7 @@ private struct Machine {
         }
         for step in (2..<6).reversed() {
             machine.core.end(32 + UInt32(step))
-            bench.settle()
+            fixture.settle()
         }
         machine.core.end(33)
         // The maintenance interrupt is pending, but another comes first.
@@ -173,9 +173,9 @@ private struct Machine {
         other.core.end(40)
         other.wait()
         #expect(machine.runs)
-        bench.settle()
+        fixture.settle()
         machine.core.end(32)
-        bench.settle()
+        fixture.settle()
         machine.pend(32)
         #expect(machine.core.acknowledge() == 32)
         machine.pend(33)
@@ -186,14 +186,14 @@ private struct Machine {
     /// At once another virtual CPU is loaded, so that this interrupt never comes.
     @Test(arguments: ["level", "edge", "without a list register"])
     func anEndRightBeforeTheWaitIsSeen(kind: String) {
-        let bench = Bench()
-        let machine = Machine(bench: bench, priority: 6)
-        let other = Machine(bench: bench, priority: 5)
+        let fixture = Fixture()
+        let machine = Machine(fixture: fixture, priority: 6)
+        let other = Machine(fixture: fixture, priority: 5)
         machine.control(.setEdge, 1, kind == "level" ? 0 : 0xFFFF_FFFF)
         if kind == "level" { machine.control(.setLevel, 40, 1) }
         let count = kind == "without a list register" ? 5 : 0
         for step in 0..<count { machine.control(.setPriority, 41 + UInt64(step), UInt64(0x80 - 0x10 * step)) }
-        bench.sleepRoot()
+        fixture.sleepRoot()
         machine.pend(40)
         #expect(machine.core.acknowledge() == 40)
         for step in 0..<count {
@@ -203,11 +203,11 @@ private struct Machine {
         machine.pend(40)
         for step in (0..<count).reversed() {
             machine.core.end(41 + UInt32(step))
-            bench.settle()
+            fixture.settle()
         }
         machine.core.end(40)
         machine.wait()
-        bench.settle()
+        fixture.settle()
         #expect(machine.runs && !other.runs)
         #expect(machine.core.acknowledge() == 40)
     }
@@ -215,16 +215,17 @@ private struct Machine {
     /// A timer's interrupt pends when its line says so: a monitor that raises it would have the kernel look for ever.
     @Test(arguments: [27, 30] as [UInt64])
     func theLevelOfATimerIsItsLines(interrupt: UInt64) {
-        let bench = Bench()
-        let machine = bench.makeVirtualCPU()
-        bench.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.setForwarding.rawValue, 0, 1)
-        bench.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.enable.rawValue, 0, 1 << interrupt)
+        let fixture = Fixture()
+        let machine = fixture.makeVirtualCPU()
+        fixture.succeed(.interruptControl, machine.slot, form: VirtualInterruptControl.setForwarding.rawValue, 0, 1)
+        fixture.succeed(
+            .interruptControl, machine.slot, form: VirtualInterruptControl.enable.rawValue, 0, 1 << interrupt)
         let form = VirtualInterruptControl.setLevel.rawValue
-        #expect(bench.operate(.interruptControl, machine.slot, form: form, interrupt, 1).status == .badArgument)
-        #expect(bench.operate(.interruptControl, machine.slot, form: form, interrupt + 32, 1).status == .ok)
-        bench.succeed(
+        #expect(fixture.operate(.interruptControl, machine.slot, form: form, interrupt, 1).status == .badArgument)
+        #expect(fixture.operate(.interruptControl, machine.slot, form: form, interrupt + 32, 1).status == .ok)
+        fixture.succeed(
             .interruptControl, machine.slot, form: VirtualInterruptControl.setPending.rawValue, 0, 1 << interrupt)
-        bench.sleepRoot()
-        #expect(bench.current() == machine.context)
+        fixture.sleepRoot()
+        #expect(fixture.current() == machine.context)
     }
 }

@@ -40,7 +40,7 @@ private func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result
                 }
             }
         }
-        #expect(try #require(description.folders(ofProduct: "RootImage")).contains("Sources/Supervision"))
+        #expect(try #require(description.folders(ofProduct: "RootImage")).contains("Services/Supervision"))
         #expect(description.folders(ofProduct: "NoImage") == nil)
     }
 
@@ -48,8 +48,8 @@ private func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result
     @Test func theScriptKnowsTheSourcesOfTheTool() throws {
         let inputs = try #require(try Self.description(ofBoard: false).folders(ofProduct: "entente"))
         let script = try String(contentsOf: root.appendingPathComponent("entente"), encoding: .utf8)
-        let list = try #require(script.firstMatch(of: /Sources\/\{([\w,]+)\}/))
-        #expect(Set(list.1.split(separator: ",").map { "Sources/\($0)" }) == Set(inputs))
+        let list = try #require(script.firstMatch(of: /Package\.swift,([\w,\/]+)\}/))
+        #expect(Set(list.1.split(separator: ",").map(String.init)) == Set(inputs.filter { !$0.hasPrefix("Tool/") }))
     }
 
     private static func imports(below folder: URL) throws -> Set<String> {
@@ -73,8 +73,7 @@ private func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result
         init(in parent: URL) throws {
             folder = parent.appendingPathComponent("checkout")
             programs = parent.appendingPathComponent("programs")
-            for source in ["Sources/ABI", "Sources/SystemImage", "Sources/Tool", "Sources/Workshop", "Sources/entente"]
-            {
+            for source in ["Kit/ABI", "System", "Tool", "Workshop"] {
                 try FileManager.default.createDirectory(
                     at: folder.appendingPathComponent(source), withIntermediateDirectories: true)
             }

@@ -93,7 +93,7 @@ import Testing
     /// The types and functions that a module declares publicly at its top, and no others.
     @Test(arguments: ["Entente", "EntenteTesting"])
     func listsEveryPublicNameOfItsModule(module: String) throws {
-        let folder = Self.root.appendingPathComponent("Runtime/\(module)")
+        let folder = Self.root.appendingPathComponent("Kit/\(module)")
         let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".swift") }
         let declared = try files.reduce(into: Set<String>()) { names, file in
             var text = try String(contentsOf: folder.appendingPathComponent(file), encoding: .utf8)

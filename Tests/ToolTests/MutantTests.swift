@@ -9,7 +9,7 @@ import Testing
 struct MutantTests {
     private func mutant(
         _ number: Int, _ change: String, lines: ClosedRange<Int>, function: Int = 1,
-        file: String = "Sources/KernelCore/Inbox.swift"
+        file: String = "Kernel/Core/Cores/Inbox.swift"
     ) -> Mutant {
         Mutant(
             key: "\(file) take(_:): \(change)", number: number, functionNumber: function, file: file,
@@ -22,10 +22,10 @@ struct MutantTests {
         let mutants = [mutant(1, "a", lines: 10...12), mutant(2, "b", lines: 15...17)]
         let text = """
             [1/2] Compiling
-            /copy/Sources/KernelCore/Inbox.swift:16:9: error: missing argument
-            /copy/Sources/KernelCore/Core.swift:11:9: error: something of another file
-            /elsewhere/Sources/KernelCore/Inbox.swift:11:9: error: something of another folder
-            /copy/Sources/KernelCore/Inbox.swift:11:9: warning: never read
+            /copy/Kernel/Core/Cores/Inbox.swift:16:9: error: missing argument
+            /copy/Kernel/Core/Scheduling/Core.swift:11:9: error: something of another file
+            /elsewhere/Kernel/Core/Cores/Inbox.swift:11:9: error: something of another folder
+            /copy/Kernel/Core/Cores/Inbox.swift:11:9: warning: never read
             """
         #expect(CompilerMessages(text, below: "/copy").mutants(of: mutants) == [mutants[1].key])
     }
@@ -37,7 +37,7 @@ struct MutantTests {
             mutant(2, "return at once", lines: 15...17, function: 2),
             mutant(3, "a -> b", lines: 20...22, function: 2), mutant(4, "leave out y()", lines: 40...42, function: 3),
         ]
-        let text = "/copy/Sources/KernelCore/Inbox.swift:30:1: error: missing return\n"
+        let text = "/copy/Kernel/Core/Cores/Inbox.swift:30:1: error: missing return\n"
         #expect(CompilerMessages(text, below: "/copy").mutants(of: mutants) == [mutants[1].key])
     }
 
@@ -90,10 +90,10 @@ struct MutantTests {
         let report = MutantReport(
             outcomes: [
                 (mutant(1, "a -> b", lines: 1...1), .failed(test: "t")), (mutant(2, "c -> d", lines: 1...1), .survived),
-                (mutant(3, "e -> f", lines: 1...1, file: "Sources/Supervision/PartID.swift"), .endless),
+                (mutant(3, "e -> f", lines: 1...1, file: "Services/Supervision/PartID.swift"), .endless),
                 (variant, .unreached),
             ], candidates: 10, equivalent: 2)
-        #expect(report.text.contains("Sources/KernelCore/Inbox.swift:7: in take(_:): c -> d"))
+        #expect(report.text.contains("Kernel/Core/Cores/Inbox.swift:7: in take(_:): c -> d"))
         #expect(!report.text.contains("a -> b"))
         #expect(report.text.contains("x -> y\n    no test reaches this function"))
         let rows = report.text.split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") }

@@ -36,88 +36,88 @@ import Testing
     /// A copy of the devices behaves as they do, whatever has happened to them, and is not changed with them.
     @Test(arguments: [1, 2, 3, 4]) func aCopyIsASnapshot(seed: UInt64) {
         var generator = SeededGenerator(state: seed)
-        var bench = Bench(virtualCPUs: 2)
-        for _ in 0..<500 { _ = step(&bench, &generator) }
-        let snapshot = bench
-        let first = continuation(of: &bench, generator)
+        var fixture = Fixture(virtualCPUs: 2)
+        for _ in 0..<500 { _ = step(&fixture, &generator) }
+        let snapshot = fixture
+        let first = continuation(of: &fixture, generator)
         var copy = snapshot
         let second = continuation(of: &copy, generator)
         #expect(first == second)
         // It has lived on: the copy was not what ran the first time.
-        var third = bench
+        var third = fixture
         #expect(continuation(of: &third, generator) != first)
     }
 
-    private func continuation(of bench: inout Bench, _ generator: SeededGenerator) -> [String] {
+    private func continuation(of fixture: inout Fixture, _ generator: SeededGenerator) -> [String] {
         var generator = generator
-        return (0..<200).map { _ in step(&bench, &generator) }
+        return (0..<200).map { _ in step(&fixture, &generator) }
     }
 
-    /// Makes one change, and returns all that the machine and the host can see of it.
-    private func step(_ bench: inout Bench, _ generator: inout SeededGenerator) -> String {
+    /// Makes one change, and returns all that the machine and the environment can see of it.
+    private func step(_ fixture: inout Fixture, _ generator: inout SeededGenerator) -> String {
         let placements = MachineDevices.placements
         let placement = placements[Int(generator.next() % UInt64(placements.count))]
         let address = placement.base + generator.next() % min(placement.size, 0x50)
         var seen: UInt64?
         switch generator.next() % 8 {
-        case 0...2: bench.store(address, generator.next() % 64)
-        case 3...4: seen = bench.load(address)
+        case 0...2: fixture.store(address, generator.next() % 64)
+        case 3...4: seen = fixture.load(address)
         case 5:
-            bench.host.room = Int(generator.next() % 20)
-            bench.host.input.append(UInt8(truncatingIfNeeded: generator.next()))
-            bench.devices.exchange(&bench.host)
+            fixture.environment.room = Int(generator.next() % 20)
+            fixture.environment.input.append(UInt8(truncatingIfNeeded: generator.next()))
+            fixture.devices.exchange(&fixture.environment)
         case 6:
-            bench.host.time &+= UInt32(generator.next() % 3)
-            bench.host.counter &+= generator.next() % bench.host.frequency
-            seen = bench.devices.watch(&bench.host)
-        default: bench.setDistributor(0x100 + generator.next() % 0x300 & ~3, generator.next())
+            fixture.environment.time &+= UInt32(generator.next() % 3)
+            fixture.environment.counter &+= generator.next() % fixture.environment.frequency
+            seen = fixture.devices.watch(&fixture.environment)
+        default: fixture.setDistributor(0x100 + generator.next() % 0x300 & ~3, generator.next())
         }
-        return "\(String(describing: seen)) \(bench.host)"
+        return "\(String(describing: seen)) \(fixture.environment)"
     }
 
     // MARK: The reader of the console
 
-    private func print(_ text: String, on bench: inout Bench) {
-        for byte in text.utf8 { bench.store(PlatformMap.serial, UInt64(byte)) }
+    private func print(_ text: String, on fixture: inout Fixture) {
+        for byte in text.utf8 { fixture.store(PlatformMap.serial, UInt64(byte)) }
     }
 
     @Test func aLineIsToldAtItsEnd() {
-        var bench = Bench()
-        print("hello", on: &bench)
-        #expect(bench.host.tellings == 0 && bench.host.moments == 1 && bench.devices.awaitsMoment)
-        print("\n", on: &bench)
-        #expect(bench.host.tellings == 1 && bench.host.moments == 1)
-        bench.devices.endMoment(&bench.host)
-        #expect(bench.host.tellings == 1 && !bench.devices.awaitsMoment)
+        var fixture = Fixture()
+        print("hello", on: &fixture)
+        #expect(fixture.environment.tellings == 0 && fixture.environment.moments == 1 && fixture.devices.awaitsMoment)
+        print("\n", on: &fixture)
+        #expect(fixture.environment.tellings == 1 && fixture.environment.moments == 1)
+        fixture.devices.endMoment(&fixture.environment)
+        #expect(fixture.environment.tellings == 1 && !fixture.devices.awaitsMoment)
     }
 
     @Test func aPromptIsToldAMomentLater() {
-        var bench = Bench()
-        print("# ", on: &bench)
-        #expect(bench.host.tellings == 0)
-        bench.devices.endMoment(&bench.host)
-        #expect(bench.host.tellings == 1)
+        var fixture = Fixture()
+        print("# ", on: &fixture)
+        #expect(fixture.environment.tellings == 0)
+        fixture.devices.endMoment(&fixture.environment)
+        #expect(fixture.environment.tellings == 1)
     }
 
     /// Without a timer each byte is told at once.
     @Test func withoutAMomentNothingWaits() {
-        var bench = Bench()
-        bench.host.hasMoments = false
-        print("# ", on: &bench)
-        #expect(bench.host.tellings == 2 && !bench.devices.awaitsMoment)
+        var fixture = Fixture()
+        fixture.environment.hasMoments = false
+        print("# ", on: &fixture)
+        #expect(fixture.environment.tellings == 2 && !fixture.devices.awaitsMoment)
     }
 
     /// A reader that is slow is told that the wire is full, and of the bytes that follow when there is room.
     @Test func aFullWireIsTold() {
-        var bench = Bench()
-        bench.host.room = 1
-        print("ab", on: &bench)
-        #expect(bench.host.output == [0x61] && bench.host.tellings == 1 && bench.devices.isBusy)
-        bench.host.room = 8
-        bench.devices.exchange(&bench.host)
-        #expect(bench.host.output == [0x61, 0x62] && !bench.devices.isBusy)
-        bench.devices.endMoment(&bench.host)
-        #expect(bench.host.tellings == 2)
+        var fixture = Fixture()
+        fixture.environment.room = 1
+        print("ab", on: &fixture)
+        #expect(fixture.environment.output == [0x61] && fixture.environment.tellings == 1 && fixture.devices.isBusy)
+        fixture.environment.room = 8
+        fixture.devices.exchange(&fixture.environment)
+        #expect(fixture.environment.output == [0x61, 0x62] && !fixture.devices.isBusy)
+        fixture.devices.endMoment(&fixture.environment)
+        #expect(fixture.environment.tellings == 2)
     }
 }
 

@@ -4,97 +4,97 @@ import Testing
 
 @Suite struct DistributorTests {
     @Test func saysWhatItIs() {
-        var bench = Bench()
-        #expect(bench.distributor(0x0000) == 0x50)
-        #expect(bench.distributor(0x0004) & 0x1F == 3)
-        #expect(bench.distributor(0x0004) >> 10 & 1 == 0)
-        #expect(bench.distributor(0xFFE8) >> 4 & 0xF == 3)
+        var fixture = Fixture()
+        #expect(fixture.distributor(0x0000) == 0x50)
+        #expect(fixture.distributor(0x0004) & 0x1F == 3)
+        #expect(fixture.distributor(0x0004) >> 10 & 1 == 0)
+        #expect(fixture.distributor(0xFFE8) >> 4 & 0xF == 3)
     }
 
     @Test func groupOneIsForwardedByEveryVirtualCPU() {
-        var bench = Bench(virtualCPUs: 3)
-        bench.setDistributor(0, 0x12)
-        #expect(bench.distributor(0) == 0x52)
-        #expect(bench.host.virtualCPUs.allSatisfy { $0.forwards })
-        let before = bench.host.controls
-        bench.setDistributor(0, 0x13)
-        #expect(bench.host.controls == before)
-        bench.setDistributor(0, 0)
-        #expect(!bench.host.virtualCPUs.contains { $0.forwards })
+        var fixture = Fixture(virtualCPUs: 3)
+        fixture.setDistributor(0, 0x12)
+        #expect(fixture.distributor(0) == 0x52)
+        #expect(fixture.environment.virtualCPUs.allSatisfy { $0.forwards })
+        let before = fixture.environment.controls
+        fixture.setDistributor(0, 0x13)
+        #expect(fixture.environment.controls == before)
+        fixture.setDistributor(0, 0)
+        #expect(!fixture.environment.virtualCPUs.contains { $0.forwards })
     }
 
     @Test func enablingReachesTheKernelOnce() {
-        var bench = Bench()
-        bench.setDistributor(0x104, 0b10)
-        #expect(bench.host.virtualCPUs[0].enabled[1] == 0b10)
-        #expect(bench.distributor(0x104) == 0b10)
-        #expect(bench.distributor(0x184) == 0b10)
-        let before = bench.host.controls
-        bench.setDistributor(0x104, 0b10)
-        #expect(bench.host.controls == before)
-        bench.setDistributor(0x184, 0b11)
-        #expect(bench.host.virtualCPUs[0].enabled[1] == 0)
-        #expect(bench.distributor(0x104) == 0)
+        var fixture = Fixture()
+        fixture.setDistributor(0x104, 0b10)
+        #expect(fixture.environment.virtualCPUs[0].enabled[1] == 0b10)
+        #expect(fixture.distributor(0x104) == 0b10)
+        #expect(fixture.distributor(0x184) == 0b10)
+        let before = fixture.environment.controls
+        fixture.setDistributor(0x104, 0b10)
+        #expect(fixture.environment.controls == before)
+        fixture.setDistributor(0x184, 0b11)
+        #expect(fixture.environment.virtualCPUs[0].enabled[1] == 0)
+        #expect(fixture.distributor(0x104) == 0)
     }
 
     @Test func pendingAndActiveAreTheKernels() {
-        var bench = Bench()
-        bench.setDistributor(0x204, 0x30)
-        bench.setDistributor(0x304, 0x40)
-        #expect(bench.host.virtualCPUs[0].latched[1] == 0x30)
-        #expect(bench.distributor(0x284) == 0x30)
-        #expect(bench.distributor(0x384) == 0x40)
-        bench.host.virtualCPUs[0].latched[1] = 0x10
-        #expect(bench.distributor(0x204) == 0x10)
-        bench.setDistributor(0x284, 0x10)
-        bench.setDistributor(0x384, 0x40)
-        #expect(bench.host.virtualCPUs[0].latched[1] == 0)
-        #expect(bench.host.virtualCPUs[0].active[1] == 0)
+        var fixture = Fixture()
+        fixture.setDistributor(0x204, 0x30)
+        fixture.setDistributor(0x304, 0x40)
+        #expect(fixture.environment.virtualCPUs[0].latched[1] == 0x30)
+        #expect(fixture.distributor(0x284) == 0x30)
+        #expect(fixture.distributor(0x384) == 0x40)
+        fixture.environment.virtualCPUs[0].latched[1] = 0x10
+        #expect(fixture.distributor(0x204) == 0x10)
+        fixture.setDistributor(0x284, 0x10)
+        fixture.setDistributor(0x384, 0x40)
+        #expect(fixture.environment.virtualCPUs[0].latched[1] == 0)
+        #expect(fixture.environment.virtualCPUs[0].active[1] == 0)
     }
 
     @Test func prioritiesHaveFiveBitsAndByteAccess() {
-        var bench = Bench()
-        bench.setDistributor(0x420, 0xFF80_A1C0)
-        #expect(bench.distributor(0x420) == 0xF880_A0C0)
-        bench.setDistributor(0x421, 0x18, size: 1)
-        #expect(bench.distributor(0x420) == 0xF880_18C0)
-        #expect(bench.distributor(0x423, size: 1) == 0xF8)
-        #expect(bench.distributor(0x422, size: 2) == 0xF880)
-        #expect(Array(bench.host.virtualCPUs[0].priorities[32..<36]) == [0xC0, 0x18, 0x80, 0xF8])
+        var fixture = Fixture()
+        fixture.setDistributor(0x420, 0xFF80_A1C0)
+        #expect(fixture.distributor(0x420) == 0xF880_A0C0)
+        fixture.setDistributor(0x421, 0x18, size: 1)
+        #expect(fixture.distributor(0x420) == 0xF880_18C0)
+        #expect(fixture.distributor(0x423, size: 1) == 0xF8)
+        #expect(fixture.distributor(0x422, size: 2) == 0xF880)
+        #expect(Array(fixture.environment.virtualCPUs[0].priorities[32..<36]) == [0xC0, 0x18, 0x80, 0xF8])
     }
 
     @Test func triggersAreToldToEveryVirtualCPU() {
-        var bench = Bench(virtualCPUs: 2)
+        var fixture = Fixture(virtualCPUs: 2)
         // INTIDs 48…63: 49 and 63 edge-triggered; the lower bits of the pairs are reserved.
-        bench.setDistributor(0xC0C, 0xC000_0008 | 0x1)
-        #expect(bench.distributor(0xC0C) == 0x8000_0008)
-        #expect(bench.host.virtualCPUs.allSatisfy { $0.edge[1] == 0x8002_0000 })
-        bench.setDistributor(0xC0C, 0, size: 1)
-        #expect(bench.distributor(0xC0C) == 0x8000_0000)
+        fixture.setDistributor(0xC0C, 0xC000_0008 | 0x1)
+        #expect(fixture.distributor(0xC0C) == 0x8000_0008)
+        #expect(fixture.environment.virtualCPUs.allSatisfy { $0.edge[1] == 0x8002_0000 })
+        fixture.setDistributor(0xC0C, 0, size: 1)
+        #expect(fixture.distributor(0xC0C) == 0x8000_0000)
     }
 
     @Test func groupsAreKept() {
-        var bench = Bench()
-        bench.setDistributor(0x84, 0xFFFF_FFFF)
-        bench.setDistributor(0x85, 0, size: 1)
-        #expect(bench.distributor(0x84) == 0xFFFF_00FF)
+        var fixture = Fixture()
+        fixture.setDistributor(0x84, 0xFFFF_FFFF)
+        fixture.setDistributor(0x85, 0, size: 1)
+        #expect(fixture.distributor(0x84) == 0xFFFF_00FF)
     }
 
     @Test func wordZeroAndReservedRegistersReadAsZero() {
-        var bench = Bench()
+        var fixture = Fixture()
         for offset: UInt64 in [
             0x80, 0x100, 0x110, 0x200, 0x400, 0x41C, 0x480, 0x800, 0xC00, 0xC04, 0xF00, 0x6000, 0x6400,
         ] {
-            bench.setDistributor(offset, 0xFFFF_FFFF)
-            #expect(bench.distributor(offset) == 0, "offset \(offset)")
+            fixture.setDistributor(offset, 0xFFFF_FFFF)
+            #expect(fixture.distributor(offset) == 0, "offset \(offset)")
         }
-        #expect(bench.host.virtualCPUs[0] == Bench().host.virtualCPUs[0])
+        #expect(fixture.environment.virtualCPUs[0] == Fixture().environment.virtualCPUs[0])
     }
 
     /// Registers are laid out for 1020 INTIDs and more; those that do not exist do not stand for others.
     @Test func registersOfInterruptsThatDoNotExistDoNothing() {
-        var bench = Bench(virtualCPUs: 2)
-        let before = bench.host
+        var fixture = Fixture(virtualCPUs: 2)
+        let before = fixture.environment
         for offset in stride(from: 0x80, to: 0x6000, by: 4) as StrideTo<UInt64> {
             let word: UInt64? =
                 switch offset {
@@ -104,135 +104,136 @@ import Testing
                 default: nil
                 }
             if let word, (1...3).contains(word) { continue }
-            bench.setDistributor(offset, 0xFFFF_FFFF)
-            #expect(bench.distributor(offset) == 0, "offset \(offset)")
+            fixture.setDistributor(offset, 0xFFFF_FFFF)
+            #expect(fixture.distributor(offset) == 0, "offset \(offset)")
         }
-        #expect(bench.host.controls == before.controls && bench.host.virtualCPUs == before.virtualCPUs)
+        #expect(
+            fixture.environment.controls == before.controls && fixture.environment.virtualCPUs == before.virtualCPUs)
     }
 
     @Test func misalignedAccessesDoNothing() {
-        var bench = Bench()
-        bench.setDistributor(0x102, 0xFFFF_FFFF)
-        bench.setDistributor(0x104, 0xFFFF_FFFF_FFFF_FFFF, size: 8)
-        #expect(bench.distributor(0x101, size: 2) == 0)
-        #expect(bench.host.virtualCPUs[0].enabled == [0, 0, 0, 0])
-        bench.setDistributor(0x108, 0xFFFF_FFFF_FFFF_FFFF, size: 8)
-        #expect(bench.distributor(0x108, size: 8) == .max)
-        #expect(bench.host.virtualCPUs[0].enabled == [0, 0, .max, .max])
+        var fixture = Fixture()
+        fixture.setDistributor(0x102, 0xFFFF_FFFF)
+        fixture.setDistributor(0x104, 0xFFFF_FFFF_FFFF_FFFF, size: 8)
+        #expect(fixture.distributor(0x101, size: 2) == 0)
+        #expect(fixture.environment.virtualCPUs[0].enabled == [0, 0, 0, 0])
+        fixture.setDistributor(0x108, 0xFFFF_FFFF_FFFF_FFFF, size: 8)
+        #expect(fixture.distributor(0x108, size: 8) == .max)
+        #expect(fixture.environment.virtualCPUs[0].enabled == [0, 0, .max, .max])
     }
 }
 
 @Suite struct RoutingTests {
     /// SPI 40, enabled, with a priority, at virtual CPU 0 of four.
-    private func bench() -> Bench {
-        var bench = Bench(virtualCPUs: 4)
-        bench.setDistributor(0x428, 0xA0, size: 1)
-        bench.setDistributor(0x104, 1 << 8)
-        return bench
+    private func fixture() -> Fixture {
+        var fixture = Fixture(virtualCPUs: 4)
+        fixture.setDistributor(0x428, 0xA0, size: 1)
+        fixture.setDistributor(0x104, 1 << 8)
+        return fixture
     }
 
     @Test func routesAreKeptInBothHalves() {
-        var bench = bench()
-        bench.setDistributor(0x6140, 0xFFFF_FFFF_FFFF_FFFF, size: 8)
-        #expect(bench.distributor(0x6140, size: 8) == 0xFF_00FF_FFFF)
-        bench.setDistributor(0x6144, 0)
-        #expect(bench.distributor(0x6140, size: 8) == 0x00FF_FFFF)
-        bench.setDistributor(0x6140, 2)
-        #expect(bench.distributor(0x6140, size: 8) == 2)
-        #expect(bench.host.virtualCPUs[2].enabled[1] == 1 << 8)
+        var fixture = fixture()
+        fixture.setDistributor(0x6140, 0xFFFF_FFFF_FFFF_FFFF, size: 8)
+        #expect(fixture.distributor(0x6140, size: 8) == 0xFF_00FF_FFFF)
+        fixture.setDistributor(0x6144, 0)
+        #expect(fixture.distributor(0x6140, size: 8) == 0x00FF_FFFF)
+        fixture.setDistributor(0x6140, 2)
+        #expect(fixture.distributor(0x6140, size: 8) == 2)
+        #expect(fixture.environment.virtualCPUs[2].enabled[1] == 1 << 8)
     }
 
     @Test func configurationMoves() {
-        var bench = bench()
-        bench.route(40, to: 3)
-        #expect(bench.host.virtualCPUs[0].enabled[1] == 0)
-        #expect(bench.host.virtualCPUs[3].enabled[1] == 1 << 8)
-        #expect(bench.host.virtualCPUs[3].priorities[40] == 0xA0)
-        #expect(bench.distributor(0x104) == 1 << 8)
-        bench.setDistributor(0x184, 1 << 8)
-        #expect(bench.host.virtualCPUs[3].enabled[1] == 0)
-        bench.setDistributor(0x428, 0x50, size: 1)
-        #expect(bench.host.virtualCPUs[3].priorities[40] == 0x50)
+        var fixture = fixture()
+        fixture.route(40, to: 3)
+        #expect(fixture.environment.virtualCPUs[0].enabled[1] == 0)
+        #expect(fixture.environment.virtualCPUs[3].enabled[1] == 1 << 8)
+        #expect(fixture.environment.virtualCPUs[3].priorities[40] == 0xA0)
+        #expect(fixture.distributor(0x104) == 1 << 8)
+        fixture.setDistributor(0x184, 1 << 8)
+        #expect(fixture.environment.virtualCPUs[3].enabled[1] == 0)
+        fixture.setDistributor(0x428, 0x50, size: 1)
+        #expect(fixture.environment.virtualCPUs[3].priorities[40] == 0x50)
     }
 
     @Test func aLatchedInterruptMovesOnce() {
-        var bench = bench()
-        bench.setDistributor(0xC08, 2 << 16)
-        bench.setDistributor(0x204, 1 << 8)
-        bench.route(40, to: 1)
-        #expect(bench.host.virtualCPUs[0].latched[1] == 0)
-        #expect(bench.host.virtualCPUs[1].latched[1] == 1 << 8)
-        #expect(bench.distributor(0x204) == 1 << 8)
+        var fixture = fixture()
+        fixture.setDistributor(0xC08, 2 << 16)
+        fixture.setDistributor(0x204, 1 << 8)
+        fixture.route(40, to: 1)
+        #expect(fixture.environment.virtualCPUs[0].latched[1] == 0)
+        #expect(fixture.environment.virtualCPUs[1].latched[1] == 1 << 8)
+        #expect(fixture.distributor(0x204) == 1 << 8)
     }
 
     @Test func aHighLineMovesAndIsNotLatched() {
-        var bench = bench()
-        bench.devices.interrupts.setLine(InterruptID(40), high: true, &bench.host)
-        #expect(bench.host.virtualCPUs[0].level[1] == 1 << 8)
-        bench.route(40, to: 1)
-        #expect(bench.host.virtualCPUs[0].pending(1) == 0)
-        #expect(bench.host.virtualCPUs[1].level[1] == 1 << 8)
-        #expect(bench.host.virtualCPUs[1].latched[1] == 0)
-        bench.devices.interrupts.setLine(InterruptID(40), high: false, &bench.host)
-        #expect(bench.host.virtualCPUs[1].pending(1) == 0)
+        var fixture = fixture()
+        fixture.devices.interrupts.setLine(InterruptID(40), high: true, &fixture.environment)
+        #expect(fixture.environment.virtualCPUs[0].level[1] == 1 << 8)
+        fixture.route(40, to: 1)
+        #expect(fixture.environment.virtualCPUs[0].pending(1) == 0)
+        #expect(fixture.environment.virtualCPUs[1].level[1] == 1 << 8)
+        #expect(fixture.environment.virtualCPUs[1].latched[1] == 0)
+        fixture.devices.interrupts.setLine(InterruptID(40), high: false, &fixture.environment)
+        #expect(fixture.environment.virtualCPUs[1].pending(1) == 0)
     }
 
     /// Pending by ISPENDR while its line is high: the line may fall before it is taken at its new place.
     @Test func aLatchBelowAHighLineMovesAlong() {
-        var bench = bench()
-        bench.devices.interrupts.setLine(InterruptID(40), high: true, &bench.host)
-        bench.setDistributor(0x204, 1 << 8)
-        bench.route(40, to: 1)
-        #expect(bench.host.virtualCPUs[0].latched[1] == 0)
-        bench.devices.interrupts.setLine(InterruptID(40), high: false, &bench.host)
-        #expect(bench.host.virtualCPUs[1].pending(1) == 1 << 8)
+        var fixture = fixture()
+        fixture.devices.interrupts.setLine(InterruptID(40), high: true, &fixture.environment)
+        fixture.setDistributor(0x204, 1 << 8)
+        fixture.route(40, to: 1)
+        #expect(fixture.environment.virtualCPUs[0].latched[1] == 0)
+        fixture.devices.interrupts.setLine(InterruptID(40), high: false, &fixture.environment)
+        #expect(fixture.environment.virtualCPUs[1].pending(1) == 1 << 8)
     }
 
     /// The line of an edge-triggered interrupt does not rise because the interrupt is routed, or its virtual CPU reset.
     @Test func anEdgeThatWasTakenDoesNotComeAgain() {
-        var bench = bench()
-        bench.setDistributor(0xC08, 2 << 16)
-        bench.devices.interrupts.setLine(InterruptID(40), high: true, &bench.host)
-        #expect(bench.host.virtualCPUs[0].latched[1] == 1 << 8)
-        bench.host.virtualCPUs[0].latched[1] = 0
-        bench.route(40, to: 1)
-        #expect(bench.host.virtualCPUs[1].level[1] == 1 << 8)
-        #expect(bench.host.virtualCPUs[1].pending(1) == 0)
-        let latched = bench.devices.interrupts.latched(at: 1, &bench.host)
-        bench.host.virtualCPUs[1] = FakeHost.Interrupts()
-        bench.devices.interrupts.restore(1, latched, &bench.host)
-        #expect(bench.host.virtualCPUs[1].level[1] == 1 << 8)
-        #expect(bench.host.virtualCPUs[1].pending(1) == 0)
+        var fixture = fixture()
+        fixture.setDistributor(0xC08, 2 << 16)
+        fixture.devices.interrupts.setLine(InterruptID(40), high: true, &fixture.environment)
+        #expect(fixture.environment.virtualCPUs[0].latched[1] == 1 << 8)
+        fixture.environment.virtualCPUs[0].latched[1] = 0
+        fixture.route(40, to: 1)
+        #expect(fixture.environment.virtualCPUs[1].level[1] == 1 << 8)
+        #expect(fixture.environment.virtualCPUs[1].pending(1) == 0)
+        let latched = fixture.devices.interrupts.latched(at: 1, &fixture.environment)
+        fixture.environment.virtualCPUs[1] = FakeEnvironment.Interrupts()
+        fixture.devices.interrupts.restore(1, latched, &fixture.environment)
+        #expect(fixture.environment.virtualCPUs[1].level[1] == 1 << 8)
+        #expect(fixture.environment.virtualCPUs[1].pending(1) == 0)
     }
 
     @Test func anActiveInterruptStaysActiveWhereItWasTaken() {
-        var bench = bench()
-        bench.host.virtualCPUs[0].active[1] = 1 << 8
-        bench.route(40, to: 2)
-        #expect(bench.host.virtualCPUs[0].active[1] == 1 << 8)
-        #expect(bench.host.virtualCPUs[2].active[1] == 0)
-        #expect(bench.distributor(0x304) == 1 << 8)
-        bench.setDistributor(0x384, 1 << 8)
-        #expect(bench.host.virtualCPUs[0].active[1] == 0)
+        var fixture = fixture()
+        fixture.environment.virtualCPUs[0].active[1] = 1 << 8
+        fixture.route(40, to: 2)
+        #expect(fixture.environment.virtualCPUs[0].active[1] == 1 << 8)
+        #expect(fixture.environment.virtualCPUs[2].active[1] == 0)
+        #expect(fixture.distributor(0x304) == 1 << 8)
+        fixture.setDistributor(0x384, 1 << 8)
+        #expect(fixture.environment.virtualCPUs[0].active[1] == 0)
     }
 
     /// The virtual CPU keeps none of the word's interrupts any more, but one is active there.
     @Test func anActiveInterruptIsFoundThoughAllWereRoutedAway() {
-        var bench = bench()
-        bench.setDistributor(0x304, 1 << 8)
-        for interrupt in 32..<64 as Range<UInt64> { bench.route(interrupt, to: 2) }
-        #expect(bench.distributor(0x304) == 1 << 8)
-        bench.setDistributor(0x384, 1 << 8)
-        #expect(bench.host.virtualCPUs[0].active[1] == 0)
+        var fixture = fixture()
+        fixture.setDistributor(0x304, 1 << 8)
+        for interrupt in 32..<64 as Range<UInt64> { fixture.route(interrupt, to: 2) }
+        #expect(fixture.distributor(0x304) == 1 << 8)
+        fixture.setDistributor(0x384, 1 << 8)
+        #expect(fixture.environment.virtualCPUs[0].active[1] == 0)
     }
 
     /// Each change tells the kernel no more than what is new to it.
     @Test func whatChangesNothingIsNotTold() {
-        var bench = bench()
-        func controls(_ body: (inout Bench) -> Void) -> Int {
-            let before = bench.host.controls
-            body(&bench)
-            return bench.host.controls - before
+        var fixture = fixture()
+        func controls(_ body: (inout Fixture) -> Void) -> Int {
+            let before = fixture.environment.controls
+            body(&fixture)
+            return fixture.environment.controls - before
         }
         #expect(controls { $0.setDistributor(0x428, 0xA7, size: 1) } == 0)
         #expect(controls { $0.setDistributor(0x428, 0xA8, size: 1) } == 1)
@@ -244,64 +245,64 @@ import Testing
         #expect(controls { $0.setDistributor(0x184, 0) } == 0)
         #expect(controls { $0.setDistributor(0x284, 0) } == 0)
         #expect(controls { $0.setDistributor(0x384, 0) } == 0)
-        #expect(controls { $0.devices.interrupts.setLine(InterruptID(40), high: false, &$0.host) } == 0)
+        #expect(controls { $0.devices.interrupts.setLine(InterruptID(40), high: false, &$0.environment) } == 0)
     }
 
     /// A reset virtual CPU gets back what it keeps, and nothing that was pending for interrupts of others.
     @Test func onlyTheVirtualCPUsOwnLatchesAreRestored() {
-        var bench = bench()
-        bench.route(41, to: 1)
-        bench.host.virtualCPUs[1].latched[1] = 1 << 8 | 1 << 9 | 1 << 20
-        bench.host.virtualCPUs[1].latched[0] = 1 << 20
-        let latched = bench.devices.interrupts.latched(at: 1, &bench.host)
-        bench.host.virtualCPUs[1] = FakeHost.Interrupts()
-        bench.devices.interrupts.restore(1, latched, &bench.host)
-        #expect(bench.host.virtualCPUs[1].latched == [1 << 20, 1 << 9, 0, 0])
+        var fixture = fixture()
+        fixture.route(41, to: 1)
+        fixture.environment.virtualCPUs[1].latched[1] = 1 << 8 | 1 << 9 | 1 << 20
+        fixture.environment.virtualCPUs[1].latched[0] = 1 << 20
+        let latched = fixture.devices.interrupts.latched(at: 1, &fixture.environment)
+        fixture.environment.virtualCPUs[1] = FakeEnvironment.Interrupts()
+        fixture.devices.interrupts.restore(1, latched, &fixture.environment)
+        #expect(fixture.environment.virtualCPUs[1].latched == [1 << 20, 1 << 9, 0, 0])
     }
 
     /// Each shared interrupt's configuration goes to the virtual CPU that keeps it, whichever that is.
     @Test func everyVirtualCPUMayKeepAnInterrupt() {
-        var bench = Bench(virtualCPUs: 8)
+        var fixture = Fixture(virtualCPUs: 8)
         for number in (0..<8).reversed() as ReversedCollection<Range<Int>> {
-            bench.route(40, to: UInt64(number))
-            bench.setDistributor(0x428, UInt64(8 * (number + 1)), size: 1)
-            bench.setDistributor(0x204, 1 << 8)
-            #expect(bench.distributor(0x204) == 1 << 8)
-            #expect(bench.host.virtualCPUs.map { $0.latched[1] } == (0..<8).map { $0 == number ? 1 << 8 : 0 })
-            #expect(bench.host.virtualCPUs[number].priorities[40] == UInt8(8 * (number + 1)))
-            bench.devices.interrupts.setLine(InterruptID(40), high: true, &bench.host)
-            #expect(bench.host.virtualCPUs.map { $0.level[1] } == (0..<8).map { $0 == number ? 1 << 8 : 0 })
-            bench.devices.interrupts.setLine(InterruptID(40), high: false, &bench.host)
-            bench.setDistributor(0x284, 1 << 8)
+            fixture.route(40, to: UInt64(number))
+            fixture.setDistributor(0x428, UInt64(8 * (number + 1)), size: 1)
+            fixture.setDistributor(0x204, 1 << 8)
+            #expect(fixture.distributor(0x204) == 1 << 8)
+            #expect(fixture.environment.virtualCPUs.map { $0.latched[1] } == (0..<8).map { $0 == number ? 1 << 8 : 0 })
+            #expect(fixture.environment.virtualCPUs[number].priorities[40] == UInt8(8 * (number + 1)))
+            fixture.devices.interrupts.setLine(InterruptID(40), high: true, &fixture.environment)
+            #expect(fixture.environment.virtualCPUs.map { $0.level[1] } == (0..<8).map { $0 == number ? 1 << 8 : 0 })
+            fixture.devices.interrupts.setLine(InterruptID(40), high: false, &fixture.environment)
+            fixture.setDistributor(0x284, 1 << 8)
         }
     }
 
     @Test func anUnknownAffinityLeavesItWhereItIs() {
-        var bench = bench()
-        bench.route(40, to: 1)
-        bench.route(40, to: 7)
-        #expect(bench.host.virtualCPUs[1].enabled[1] == 1 << 8)
-        #expect(bench.distributor(0x6140, size: 8) == 7)
+        var fixture = fixture()
+        fixture.route(40, to: 1)
+        fixture.route(40, to: 7)
+        #expect(fixture.environment.virtualCPUs[1].enabled[1] == 1 << 8)
+        #expect(fixture.distributor(0x6140, size: 8) == 7)
     }
 
     /// A virtual CPU that was turned off and on finds its interrupts as they were, though the kernel forgot them.
     @Test func restoreBringsBackWhatAResetLost() {
-        var bench = bench()
-        bench.setDistributor(0, 2)
-        bench.setDistributor(0xC08, 2 << 18)
-        bench.route(40, to: 1)
-        bench.route(41, to: 1)
-        bench.setDistributor(0x204, 1 << 9)
-        bench.devices.interrupts.setLine(InterruptID(40), high: true, &bench.host)
-        bench.store(Bench.redistributor(1, 0x1_0100), 1 << 27 | 1)
-        bench.store(Bench.redistributor(1, 0x1_041B), 0x80, size: 1)
-        bench.store(Bench.redistributor(1, 0x1_0200), 1)
+        var fixture = fixture()
+        fixture.setDistributor(0, 2)
+        fixture.setDistributor(0xC08, 2 << 18)
+        fixture.route(40, to: 1)
+        fixture.route(41, to: 1)
+        fixture.setDistributor(0x204, 1 << 9)
+        fixture.devices.interrupts.setLine(InterruptID(40), high: true, &fixture.environment)
+        fixture.store(Fixture.redistributor(1, 0x1_0100), 1 << 27 | 1)
+        fixture.store(Fixture.redistributor(1, 0x1_041B), 0x80, size: 1)
+        fixture.store(Fixture.redistributor(1, 0x1_0200), 1)
 
-        let before = bench.host.virtualCPUs[1]
-        let latched = bench.devices.interrupts.latched(at: 1, &bench.host)
-        bench.host.virtualCPUs[1] = FakeHost.Interrupts()
-        bench.devices.interrupts.restore(1, latched, &bench.host)
-        #expect(bench.host.virtualCPUs[1] == before)
+        let before = fixture.environment.virtualCPUs[1]
+        let latched = fixture.devices.interrupts.latched(at: 1, &fixture.environment)
+        fixture.environment.virtualCPUs[1] = FakeEnvironment.Interrupts()
+        fixture.devices.interrupts.restore(1, latched, &fixture.environment)
+        #expect(fixture.environment.virtualCPUs[1] == before)
         #expect(before.latched == [1, 1 << 9, 0, 0])
     }
 }

@@ -26,7 +26,7 @@ struct SeededGenerator: RandomNumberGenerator {
         case 7: return PlatformMap.distributor + 0x6100 + generator.next() % 0x300
         case 8: return PlatformMap.redistributors + generator.next() % 0x9_0000
         case 9...11:
-            return Bench.redistributor(Int(generator.next() % 5), 0x1_0000 + generator.next() % 0xD00)
+            return Fixture.redistributor(Int(generator.next() % 5), 0x1_0000 + generator.next() % 0xD00)
         case 12: return PlatformMap.serial &- 8 &+ generator.next() % 0x1010
         case 13: return MachineWatchdog.control &- 8 &+ generator.next() % 0x2010
         case 14:
@@ -47,53 +47,56 @@ struct SeededGenerator: RandomNumberGenerator {
     }
 
     /// What must hold whatever a guest wrote.
-    private func check(_ bench: inout Bench, _ step: Int) {
+    private func check(_ fixture: inout Fixture, _ step: Int) {
         let lines = [
-            (PlatformMap.serialInterrupt, bench.devices.serial.isInterrupting),
-            (InterruptID(Int(MachineWatchdog.interrupt)), bench.devices.watchdog.isInterrupting),
+            (PlatformMap.serialInterrupt, fixture.devices.serial.isInterrupting),
+            (InterruptID(Int(MachineWatchdog.interrupt)), fixture.devices.watchdog.isInterrupting),
         ]
         for (interrupt, isHigh) in lines {
-            let levels = bench.host.virtualCPUs.map { $0.level[1] >> interrupt.place & 1 }
+            let levels = fixture.environment.virtualCPUs.map { $0.level[1] >> interrupt.place & 1 }
             #expect(levels.reduce(0, +) == (isHigh ? 1 : 0), "step \(step): line \(interrupt) is at \(levels)")
         }
         // A guest that reports without end is heard once.
-        let failures = bench.host.failures
+        let failures = fixture.environment.failures
         #expect([.panicked, .crashLoaded].allSatisfy { kind in failures.filter { $0 == kind }.count <= 1 })
         for word in 1..<4 {
-            let enabled = UInt32(bench.distributor(0x100 + 4 * UInt64(word)))
+            let enabled = UInt32(fixture.distributor(0x100 + 4 * UInt64(word)))
             var union: UInt32 = 0
-            for (number, virtualCPU) in bench.host.virtualCPUs.enumerated() {
+            for (number, virtualCPU) in fixture.environment.virtualCPUs.enumerated() {
                 #expect(union & virtualCPU.enabled[word] == 0, "step \(step): enabled at two, the second is \(number)")
                 union |= virtualCPU.enabled[word]
             }
             #expect(union == enabled, "step \(step), word \(word): the kernel and the distributor disagree")
         }
-        for (number, virtualCPU) in bench.host.virtualCPUs.enumerated() {
-            #expect(bench.load(Bench.redistributor(number, 0x1_0100)) == UInt64(virtualCPU.enabled[0]))
+        for (number, virtualCPU) in fixture.environment.virtualCPUs.enumerated() {
+            #expect(fixture.load(Fixture.redistributor(number, 0x1_0100)) == UInt64(virtualCPU.enabled[0]))
             #expect(virtualCPU.edge[0] & 0xFFFF == 0xFFFF)
-            #expect(virtualCPU.forwards == (bench.distributor(0) & 2 != 0))
+            #expect(virtualCPU.forwards == (fixture.distributor(0) & 2 != 0))
         }
     }
 
     @Test(arguments: [1, 2, 3, 4, 5, 6, 7, 8])
     func anyAccessIsSurvived(seed: UInt64) {
         var generator = SeededGenerator(state: seed)
-        var bench = Bench(virtualCPUs: Int(1 + seed % 4), hasWatchdog: seed % 3 != 0)
+        var fixture = Fixture(virtualCPUs: Int(1 + seed % 4), hasWatchdog: seed % 3 != 0)
         for step in 0..<20_000 {
             let address = address(&generator)
             let size: UInt64 = 1 << (generator.next() % 4)
             switch generator.next() % 8 {
-            case 0...3: bench.store(address, value(&generator), size: size)
-            case 4...6: _ = bench.load(address, size: size)
+            case 0...3: fixture.store(address, value(&generator), size: size)
+            case 4...6: _ = fixture.load(address, size: size)
             default:
-                bench.host.room = Int(generator.next() % 40)
-                if bench.host.input.count < 64 { bench.host.input.append(UInt8(truncatingIfNeeded: step)) }
-                bench.devices.exchange(&bench.host)
-                bench.host.counter &+= generator.next() % (bench.host.frequency << (generator.next() % 24))
-                let sixteenths = bench.devices.watch(&bench.host)
+                fixture.environment.room = Int(generator.next() % 40)
+                if fixture.environment.input.count < 64 {
+                    fixture.environment.input.append(UInt8(truncatingIfNeeded: step))
+                }
+                fixture.devices.exchange(&fixture.environment)
+                fixture.environment.counter &+=
+                    generator.next() % (fixture.environment.frequency << (generator.next() % 24))
+                let sixteenths = fixture.devices.watch(&fixture.environment)
                 #expect(sixteenths.map { (1...16).contains($0) } ?? true)
             }
-            if step % 16 == 0 { check(&bench, step) }
+            if step % 16 == 0 { check(&fixture, step) }
         }
     }
 
@@ -123,13 +126,13 @@ struct SeededGenerator: RandomNumberGenerator {
     /// Every syndrome decodes to something that can be performed, or to nothing.
     @Test func anySyndromeIsSurvived() {
         var generator = SeededGenerator(state: 21)
-        var bench = Bench(virtualCPUs: 2)
+        var fixture = Fixture(virtualCPUs: 2)
         for _ in 0..<50_000 {
             let tag = ExitTag(.memoryAccess, syndrome: generator.next())
             guard
                 let access = MemoryAccess(tag: tag, address: address(&generator), value: generator.next())
             else { continue }
-            if let loaded = bench.devices.perform(access, &bench.host) { _ = access.registerValue(loaded) }
+            if let loaded = fixture.devices.perform(access, &fixture.environment) { _ = access.registerValue(loaded) }
         }
     }
 }

@@ -21,126 +21,126 @@ import Testing
         static let transmitEmpty: UInt64 = 1 << 7
     }
 
-    private func bench(hasFIFOs: Bool = true) -> Bench {
-        var bench = Bench()
-        if hasFIFOs { bench.store(Self.lineControl, 0x10) }
-        return bench
+    private func fixture(hasFIFOs: Bool = true) -> Fixture {
+        var fixture = Fixture()
+        if hasFIFOs { fixture.store(Self.lineControl, 0x10) }
+        return fixture
     }
 
-    private func isRaised(_ bench: inout Bench) -> Bool { bench.load(Self.raw)! & Self.transmit != 0 }
+    private func isRaised(_ fixture: inout Fixture) -> Bool { fixture.load(Self.raw)! & Self.transmit != 0 }
 
     /// UARTIFLS.TXIFLSEL: one byte more than the threshold does not interrupt, and the step down to it does.
     @Test(arguments: zip([0, 1, 2, 3, 4, 5, 6, 7, 0x3A] as [UInt64], [4, 8, 16, 24, 28, 16, 16, 16, 16]))
     func theTransmitInterruptComesAtItsThreshold(levels: UInt64, threshold: Int) {
-        var bench = bench()
-        bench.store(Self.levels, levels)
-        bench.host.room = 0
+        var fixture = fixture()
+        fixture.store(Self.levels, levels)
+        fixture.environment.room = 0
         for count in 1...threshold {
-            bench.store(Self.data, UInt64(count))
-            #expect(isRaised(&bench), "\(count) bytes")
+            fixture.store(Self.data, UInt64(count))
+            #expect(isRaised(&fixture), "\(count) bytes")
         }
-        bench.store(Self.data, 0)
-        #expect(!isRaised(&bench))
-        bench.host.room = 1
-        bench.devices.exchange(&bench.host)
-        #expect(isRaised(&bench))
+        fixture.store(Self.data, 0)
+        #expect(!isRaised(&fixture))
+        fixture.environment.room = 1
+        fixture.devices.exchange(&fixture.environment)
+        #expect(isRaised(&fixture))
         // Draining further down is no news.
-        bench.store(Self.clear, Self.transmit)
-        bench.host.room = 2
-        bench.devices.exchange(&bench.host)
-        #expect(!isRaised(&bench))
+        fixture.store(Self.clear, Self.transmit)
+        fixture.environment.room = 2
+        fixture.devices.exchange(&fixture.environment)
+        #expect(!isRaised(&fixture))
     }
 
     @Test func withoutFIFOsTheThresholdIsEmpty() {
-        var bench = bench(hasFIFOs: false)
-        bench.store(Self.levels, 4)
-        bench.host.room = 0
-        bench.store(Self.data, 1)
-        #expect(!isRaised(&bench))
-        #expect(bench.load(Self.flags) == Flag.busy | Flag.transmitFull | Flag.receiveEmpty)
-        bench.host.room = 1
-        bench.devices.exchange(&bench.host)
-        #expect(isRaised(&bench))
-        #expect(bench.host.output == [1])
+        var fixture = fixture(hasFIFOs: false)
+        fixture.store(Self.levels, 4)
+        fixture.environment.room = 0
+        fixture.store(Self.data, 1)
+        #expect(!isRaised(&fixture))
+        #expect(fixture.load(Self.flags) == Flag.busy | Flag.transmitFull | Flag.receiveEmpty)
+        fixture.environment.room = 1
+        fixture.devices.exchange(&fixture.environment)
+        #expect(isRaised(&fixture))
+        #expect(fixture.environment.output == [1])
     }
 
     @Test func onlyItsOwnBitClearsTheTransmitInterrupt() {
-        var bench = bench()
-        bench.store(Self.data, 1)
-        bench.store(Self.clear, 0x7FF & ~Self.transmit)
-        #expect(isRaised(&bench))
-        bench.store(Self.clear, Self.transmit)
-        #expect(!isRaised(&bench))
+        var fixture = fixture()
+        fixture.store(Self.data, 1)
+        fixture.store(Self.clear, 0x7FF & ~Self.transmit)
+        #expect(isRaised(&fixture))
+        fixture.store(Self.clear, Self.transmit)
+        #expect(!isRaised(&fixture))
     }
 
     /// The flags one byte before each limit, and at it.
     @Test func flagsChangeAtTheLastByte() {
-        var bench = bench()
-        bench.host.room = 0
-        for byte in 0..<31 as Range<UInt64> { bench.store(Self.data, byte) }
-        #expect(bench.load(Self.flags) == Flag.busy | Flag.receiveEmpty)
-        bench.store(Self.data, 31)
-        #expect(bench.load(Self.flags) == Flag.busy | Flag.receiveEmpty | Flag.transmitFull)
-        bench.store(Self.data, 99)
-        bench.host.input = Array(repeating: 7, count: 31)
-        bench.devices.exchange(&bench.host)
-        #expect(bench.load(Self.flags) == Flag.busy | Flag.transmitFull)
-        bench.host.input = [7]
-        #expect(bench.load(Self.flags) == Flag.busy | Flag.transmitFull | Flag.receiveFull)
-        bench.host.room = 100
-        #expect(bench.load(Self.flags) == Flag.transmitEmpty | Flag.receiveFull)
-        #expect(bench.host.output == (0..<32).map { UInt8($0) })
+        var fixture = fixture()
+        fixture.environment.room = 0
+        for byte in 0..<31 as Range<UInt64> { fixture.store(Self.data, byte) }
+        #expect(fixture.load(Self.flags) == Flag.busy | Flag.receiveEmpty)
+        fixture.store(Self.data, 31)
+        #expect(fixture.load(Self.flags) == Flag.busy | Flag.receiveEmpty | Flag.transmitFull)
+        fixture.store(Self.data, 99)
+        fixture.environment.input = Array(repeating: 7, count: 31)
+        fixture.devices.exchange(&fixture.environment)
+        #expect(fixture.load(Self.flags) == Flag.busy | Flag.transmitFull)
+        fixture.environment.input = [7]
+        #expect(fixture.load(Self.flags) == Flag.busy | Flag.transmitFull | Flag.receiveFull)
+        fixture.environment.room = 100
+        #expect(fixture.load(Self.flags) == Flag.transmitEmpty | Flag.receiveFull)
+        #expect(fixture.environment.output == (0..<32).map { UInt8($0) })
     }
 
     /// Bytes go round the FIFO many times, with a few in it all the while.
     @Test func bytesStayInOrderAroundTheFIFO() {
-        var bench = bench()
-        bench.host.room = 0
+        var fixture = fixture()
+        fixture.environment.room = 0
         for byte in 0..<200 as Range<UInt64> {
-            bench.host.input.append(UInt8(byte))
-            bench.devices.exchange(&bench.host)
-            if byte >= 29 { #expect(bench.load(Self.data) == byte - 29) }
-            bench.store(Self.data, byte)
+            fixture.environment.input.append(UInt8(byte))
+            fixture.devices.exchange(&fixture.environment)
+            if byte >= 29 { #expect(fixture.load(Self.data) == byte - 29) }
+            fixture.store(Self.data, byte)
             if byte >= 29 {
-                bench.host.room = 1
-                bench.devices.exchange(&bench.host)
+                fixture.environment.room = 1
+                fixture.devices.exchange(&fixture.environment)
             }
         }
-        #expect(bench.host.output == (0...170).map { UInt8($0) })
+        #expect(fixture.environment.output == (0...170).map { UInt8($0) })
     }
 
     /// FIFOs that are disabled with bytes in them lose none.
     @Test func bytesOfADisabledFIFOAreKept() {
-        var bench = bench()
-        bench.host.room = 0
-        for byte in 1...3 as ClosedRange<UInt64> { bench.store(Self.data, byte) }
-        bench.store(Self.lineControl, 0)
-        #expect(bench.load(Self.flags)! & Flag.transmitFull != 0)
-        bench.store(Self.data, 4)
-        bench.host.room = 9
-        bench.devices.exchange(&bench.host)
-        #expect(bench.host.output == [1, 2, 3])
-        #expect(isRaised(&bench))
+        var fixture = fixture()
+        fixture.environment.room = 0
+        for byte in 1...3 as ClosedRange<UInt64> { fixture.store(Self.data, byte) }
+        fixture.store(Self.lineControl, 0)
+        #expect(fixture.load(Self.flags)! & Flag.transmitFull != 0)
+        fixture.store(Self.data, 4)
+        fixture.environment.room = 9
+        fixture.devices.exchange(&fixture.environment)
+        #expect(fixture.environment.output == [1, 2, 3])
+        #expect(isRaised(&fixture))
     }
 
     /// A load of the data register makes room, which the next byte takes at once.
     @Test func aReadByteMakesRoomForTheNext() {
-        var bench = bench(hasFIFOs: false)
-        bench.store(Self.mask, 1 << 4)
-        bench.host.input = [1, 2]
-        bench.devices.exchange(&bench.host)
-        #expect(bench.load(Self.data) == 1)
-        #expect(bench.host.input.isEmpty)
-        #expect(bench.host.virtualCPUs[0].level[1] == 2)
-        #expect(bench.load(Self.data) == 2)
-        #expect(bench.host.virtualCPUs[0].level[1] == 0)
+        var fixture = fixture(hasFIFOs: false)
+        fixture.store(Self.mask, 1 << 4)
+        fixture.environment.input = [1, 2]
+        fixture.devices.exchange(&fixture.environment)
+        #expect(fixture.load(Self.data) == 1)
+        #expect(fixture.environment.input.isEmpty)
+        #expect(fixture.environment.virtualCPUs[0].level[1] == 2)
+        #expect(fixture.load(Self.data) == 2)
+        #expect(fixture.environment.virtualCPUs[0].level[1] == 0)
     }
 
     /// No register forgets by the access to another.
     @Test func registersThatAreNotThereReadAsZero() {
-        var bench = bench()
+        var fixture = fixture()
         for offset in stride(from: 0x00, to: 0x1000, by: 4) where ![0, 0x44].contains(offset) {
-            bench.store(PlatformMap.serial + UInt64(offset), 0xFFFF_FFFF)
+            fixture.store(PlatformMap.serial + UInt64(offset), 0xFFFF_FFFF)
         }
         let kept: [Int: UInt64] = [
             0x18: 0x90, 0x20: 0xFF, 0x24: 0xFFFF, 0x28: 0x3F, 0x2C: 0xFF, 0x30: 0xFF87, 0x34: 0x3F, 0x38: 0x7FF,
@@ -148,51 +148,51 @@ import Testing
             0xFE0: 0x11, 0xFE4: 0x10, 0xFE8: 0x34, 0xFF0: 0x0D, 0xFF4: 0xF0, 0xFF8: 0x05, 0xFFC: 0xB1,
         ]
         for offset in stride(from: 0x00, to: 0x1000, by: 4) {
-            #expect(bench.load(PlatformMap.serial + UInt64(offset)) == kept[offset, default: 0], "offset \(offset)")
+            #expect(fixture.load(PlatformMap.serial + UInt64(offset)) == kept[offset, default: 0], "offset \(offset)")
         }
     }
 
     /// A register's write may make room, which waiting input takes at once; so does waiting output.
     @Test func aWriteLooksAtTheWire() {
-        var bench = bench(hasFIFOs: false)
-        bench.host.input = [1, 2, 3]
-        bench.devices.exchange(&bench.host)
-        #expect(bench.host.input == [2, 3])
-        bench.host.room = 0
-        bench.store(Self.data, 9)
-        #expect(bench.host.input == [2, 3])
-        bench.host.room = 1
-        bench.store(Self.lineControl, 0x10)
-        #expect(bench.host.input.isEmpty && bench.host.output == [9])
+        var fixture = fixture(hasFIFOs: false)
+        fixture.environment.input = [1, 2, 3]
+        fixture.devices.exchange(&fixture.environment)
+        #expect(fixture.environment.input == [2, 3])
+        fixture.environment.room = 0
+        fixture.store(Self.data, 9)
+        #expect(fixture.environment.input == [2, 3])
+        fixture.environment.room = 1
+        fixture.store(Self.lineControl, 0x10)
+        #expect(fixture.environment.input.isEmpty && fixture.environment.output == [9])
     }
 
     /// A byte that is written goes behind those that wait, and all go out as soon as there is room.
     @Test func aWrittenByteTakesTheWaitingOnesAlong() {
-        var bench = bench()
-        bench.host.room = 0
-        for byte in 1...32 as ClosedRange<UInt64> { bench.store(Self.data, byte) }
-        bench.host.room = 1
-        bench.store(Self.data, 33)
-        #expect(bench.host.output == [1])
-        bench.host.room = 100
-        bench.store(Self.data, 34)
-        #expect(bench.host.output == (1...34).map { UInt8($0) })
-        #expect(isRaised(&bench))
+        var fixture = fixture()
+        fixture.environment.room = 0
+        for byte in 1...32 as ClosedRange<UInt64> { fixture.store(Self.data, byte) }
+        fixture.environment.room = 1
+        fixture.store(Self.data, 33)
+        #expect(fixture.environment.output == [1])
+        fixture.environment.room = 100
+        fixture.store(Self.data, 34)
+        #expect(fixture.environment.output == (1...34).map { UInt8($0) })
+        #expect(isRaised(&fixture))
     }
 
     /// A machine is not turned off before its last byte is on the wire.
     @Test(arguments: [false, true]) func aByteThatWaitsIsTransmitting(hasFIFOs: Bool) {
-        var bench = bench(hasFIFOs: hasFIFOs)
-        #expect(!bench.devices.serial.isTransmitting)
-        bench.host.room = 0
-        bench.store(Self.data, 1)
-        #expect(bench.devices.serial.isTransmitting)
-        bench.host.room = 1
-        bench.devices.exchange(&bench.host)
-        #expect(!bench.devices.serial.isTransmitting)
-        bench.host.room = 1
-        bench.store(Self.data, 2)
-        #expect(!bench.devices.serial.isTransmitting)
+        var fixture = fixture(hasFIFOs: hasFIFOs)
+        #expect(!fixture.devices.serial.isTransmitting)
+        fixture.environment.room = 0
+        fixture.store(Self.data, 1)
+        #expect(fixture.devices.serial.isTransmitting)
+        fixture.environment.room = 1
+        fixture.devices.exchange(&fixture.environment)
+        #expect(!fixture.devices.serial.isTransmitting)
+        fixture.environment.room = 1
+        fixture.store(Self.data, 2)
+        #expect(!fixture.devices.serial.isTransmitting)
     }
 
     /// A wire whose reader makes room between two attempts.

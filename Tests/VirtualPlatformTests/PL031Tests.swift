@@ -15,148 +15,149 @@ import Testing
         static let clear = data + 0x1C
     }
 
-    private func isHigh(_ bench: Bench) -> Bool { bench.host.virtualCPUs[0].level[1] & 1 << 2 != 0 }
+    private func isHigh(_ fixture: Fixture) -> Bool { fixture.environment.virtualCPUs[0].level[1] & 1 << 2 != 0 }
 
     @Test func itHasTheBoardsTime() {
-        var bench = Bench()
-        #expect(bench.load(Register.data) == 1_700_000_000)
-        bench.host.time += 5
-        #expect(bench.load(Register.data) == 1_700_000_005)
+        var fixture = Fixture()
+        #expect(fixture.load(Register.data) == 1_700_000_000)
+        fixture.environment.time += 5
+        #expect(fixture.load(Register.data) == 1_700_000_005)
     }
 
     @Test func aTimeThatWasSetGoesOn() {
-        var bench = Bench()
-        bench.store(Register.load, 1000)
-        #expect(bench.load(Register.data) == 1000 && bench.load(Register.load) == 1000)
-        bench.host.time += 7
-        #expect(bench.load(Register.data) == 1007 && bench.load(Register.load) == 1000)
-        bench.reset()
-        #expect(bench.load(Register.data) == 1007 && bench.load(Register.load) == 0)
+        var fixture = Fixture()
+        fixture.store(Register.load, 1000)
+        #expect(fixture.load(Register.data) == 1000 && fixture.load(Register.load) == 1000)
+        fixture.environment.time += 7
+        #expect(fixture.load(Register.data) == 1007 && fixture.load(Register.load) == 1000)
+        fixture.reset()
+        #expect(fixture.load(Register.data) == 1007 && fixture.load(Register.load) == 0)
     }
 
     @Test func identificationAndReservedRegisters() {
-        var bench = Bench()
-        let identification = (0..<8 as Range<UInt64>).map { bench.load(PlatformMap.clock + 0xFE0 + 4 * $0) }
+        var fixture = Fixture()
+        let identification = (0..<8 as Range<UInt64>).map { fixture.load(PlatformMap.clock + 0xFE0 + 4 * $0) }
         #expect(identification == [0x31, 0x10, 0x14, 0, 0x0D, 0xF0, 0x05, 0xB1])
-        bench.store(Register.control, 0)
-        #expect(bench.load(Register.control) == 1)
-        #expect(bench.load(Register.clear) == 0 && bench.load(PlatformMap.clock + 0x20) == 0)
-        #expect(bench.load(PlatformMap.clock + 0xFE0, size: 8) == 0x10_0000_0031)
-        bench.host.time = 0x1234_5678
-        let low = bench.load(Register.data, size: 1)
+        fixture.store(Register.control, 0)
+        #expect(fixture.load(Register.control) == 1)
+        #expect(fixture.load(Register.clear) == 0 && fixture.load(PlatformMap.clock + 0x20) == 0)
+        #expect(fixture.load(PlatformMap.clock + 0xFE0, size: 8) == 0x10_0000_0031)
+        fixture.environment.time = 0x1234_5678
+        let low = fixture.load(Register.data, size: 1)
         #expect(low == 0x78)
-        bench.store(Register.match, 0x1_0000_0007, size: 8)
-        #expect(bench.load(Register.match) == 7 && bench.load(Register.load) == 1 && bench.load(Register.data) == 1)
-        #expect(bench.load(PlatformMap.clock + 0x1000) == nil && bench.load(PlatformMap.clock - 4) == nil)
+        fixture.store(Register.match, 0x1_0000_0007, size: 8)
+        #expect(
+            fixture.load(Register.match) == 7 && fixture.load(Register.load) == 1 && fixture.load(Register.data) == 1)
+        #expect(fixture.load(PlatformMap.clock + 0x1000) == nil && fixture.load(PlatformMap.clock - 4) == nil)
     }
 
     /// As the same steps on the bare emulator gave it.
     @Test func theAlarmIsALevel() {
-        var bench = Bench()
+        var fixture = Fixture()
         func state() -> [UInt64?] {
-            [bench.load(Register.mask), bench.load(Register.raw), bench.load(Register.masked)]
+            [fixture.load(Register.mask), fixture.load(Register.raw), fixture.load(Register.masked)]
         }
-        bench.store(Register.mask, 0xFFFF_FFFF)
-        #expect(state() == [1, 0, 0] && !isHigh(bench))
-        bench.store(Register.match, 1_700_000_000)
-        #expect(state() == [1, 1, 1] && isHigh(bench))
-        bench.store(Register.clear, 2)
-        #expect(state() == [1, 1, 1] && isHigh(bench))
-        bench.store(Register.mask, 0xFFFF_FFFE)
-        #expect(state() == [0, 1, 0] && !isHigh(bench))
-        bench.store(Register.mask, 1)
-        #expect(state() == [1, 1, 1] && isHigh(bench))
-        bench.store(Register.clear, 1)
-        #expect(state() == [1, 0, 0] && !isHigh(bench))
+        fixture.store(Register.mask, 0xFFFF_FFFF)
+        #expect(state() == [1, 0, 0] && !isHigh(fixture))
+        fixture.store(Register.match, 1_700_000_000)
+        #expect(state() == [1, 1, 1] && isHigh(fixture))
+        fixture.store(Register.clear, 2)
+        #expect(state() == [1, 1, 1] && isHigh(fixture))
+        fixture.store(Register.mask, 0xFFFF_FFFE)
+        #expect(state() == [0, 1, 0] && !isHigh(fixture))
+        fixture.store(Register.mask, 1)
+        #expect(state() == [1, 1, 1] && isHigh(fixture))
+        fixture.store(Register.clear, 1)
+        #expect(state() == [1, 0, 0] && !isHigh(fixture))
     }
 
     @Test(arguments: [0, 3, .max - 1] as [UInt32]) func theAlarmComesAtItsTime(start: UInt32) {
-        var bench = Bench()
-        bench.host.time = start
-        bench.store(Register.mask, 1)
-        bench.store(Register.match, UInt64(start &+ 3))
-        #expect(bench.host.watches == 1)
+        var fixture = Fixture()
+        fixture.environment.time = start
+        fixture.store(Register.mask, 1)
+        fixture.store(Register.match, UInt64(start &+ 3))
+        #expect(fixture.environment.watches == 1)
         // The first look is followed by another soon, because the guest may set a nearer alarm meanwhile.
-        #expect(bench.devices.watch(&bench.host) == 1 && !isHigh(bench))
+        #expect(fixture.devices.watch(&fixture.environment) == 1 && !isHigh(fixture))
         for _ in 0..<2 {
-            #expect(bench.devices.watch(&bench.host) == 16 && !isHigh(bench))
-            bench.host.time &+= 1
+            #expect(fixture.devices.watch(&fixture.environment) == 16 && !isHigh(fixture))
+            fixture.environment.time &+= 1
         }
         // The last second has begun.
-        #expect(bench.devices.watch(&bench.host) == 1 && !isHigh(bench))
+        #expect(fixture.devices.watch(&fixture.environment) == 1 && !isHigh(fixture))
         // A look that comes late sees it, too.
-        bench.host.time &+= 4
-        #expect(bench.devices.watch(&bench.host) == nil && isHigh(bench))
-        #expect(bench.load(Register.raw) == 1)
-        bench.store(Register.clear, 1)
-        bench.host.time &+= 100
-        #expect(bench.load(Register.raw) == 0 && bench.devices.watch(&bench.host) == nil)
+        fixture.environment.time &+= 4
+        #expect(fixture.devices.watch(&fixture.environment) == nil && isHigh(fixture))
+        #expect(fixture.load(Register.raw) == 1)
+        fixture.store(Register.clear, 1)
+        fixture.environment.time &+= 100
+        #expect(fixture.load(Register.raw) == 0 && fixture.devices.watch(&fixture.environment) == nil)
     }
 
     /// Without a mask nobody needs to look: the guest sees it when it does.
     @Test func anAlarmThatIsMaskedIsFoundLater() {
-        var bench = Bench()
-        bench.store(Register.match, 1_700_000_002)
-        #expect(bench.host.watches == 0)
-        bench.host.time += 3
-        bench.store(Register.mask, 1)
-        #expect(isHigh(bench) && bench.load(Register.masked) == 1)
+        var fixture = Fixture()
+        fixture.store(Register.match, 1_700_000_002)
+        #expect(fixture.environment.watches == 0)
+        fixture.environment.time += 3
+        fixture.store(Register.mask, 1)
+        #expect(isHigh(fixture) && fixture.load(Register.masked) == 1)
     }
 
     /// Setting the time brings the alarm nearer.
     @Test func aTimeThatWasSetCountsForTheAlarm() {
-        var bench = Bench()
-        bench.store(Register.mask, 1)
-        bench.store(Register.match, 500)
-        bench.store(Register.load, 499)
-        #expect(!isHigh(bench))
-        bench.host.time += 1
-        _ = bench.devices.watch(&bench.host)
-        #expect(isHigh(bench))
+        var fixture = Fixture()
+        fixture.store(Register.mask, 1)
+        fixture.store(Register.match, 500)
+        fixture.store(Register.load, 499)
+        #expect(!isHigh(fixture))
+        fixture.environment.time += 1
+        _ = fixture.devices.watch(&fixture.environment)
+        #expect(isHigh(fixture))
     }
 
     /// A guest asks for the monitor's time once, not with each alarm that it sets.
     @Test func alarmsWithoutEndAskOnce() {
-        var bench = Bench()
-        bench.store(Register.mask, 1)
+        var fixture = Fixture()
+        fixture.store(Register.mask, 1)
         for round in 0..<100 as Range<UInt64> {
-            bench.store(Register.match, 1_700_000_100 + round)
-            bench.store(Register.mask, round % 2)
+            fixture.store(Register.match, 1_700_000_100 + round)
+            fixture.store(Register.mask, round % 2)
         }
-        #expect(bench.host.watches == 1)
+        #expect(fixture.environment.watches == 1)
         // The first look leads to another, also if the alarm is masked now.
-        bench.store(Register.mask, 0)
-        #expect(bench.devices.watch(&bench.host) == 1)
-        bench.store(Register.mask, 1)
-        #expect(bench.host.watches == 1)
-        bench.store(Register.mask, 0)
-        #expect(bench.devices.watch(&bench.host) == nil)
-        bench.store(Register.mask, 1)
-        #expect(bench.host.watches == 2)
+        fixture.store(Register.mask, 0)
+        #expect(fixture.devices.watch(&fixture.environment) == 1)
+        fixture.store(Register.mask, 1)
+        #expect(fixture.environment.watches == 1)
+        fixture.store(Register.mask, 0)
+        #expect(fixture.devices.watch(&fixture.environment) == nil)
+        fixture.store(Register.mask, 1)
+        #expect(fixture.environment.watches == 2)
     }
 
     /// An alarm nearer than the look that is due causes another look.
     @Test func aNearerAlarmAsksAgain() {
-        var bench = Bench()
-        bench.store(Register.mask, 1)
-        bench.store(Register.match, 1_700_000_100)
-        #expect(bench.devices.watch(&bench.host) == 1 && bench.devices.watch(&bench.host) == 16)
-        bench.store(Register.match, 1_700_000_050)
-        #expect(bench.host.watches == 1)
-        bench.store(Register.match, 1_700_000_001)
-        #expect(bench.host.watches == 2)
+        var fixture = Fixture()
+        fixture.store(Register.mask, 1)
+        fixture.store(Register.match, 1_700_000_100)
+        #expect(fixture.devices.watch(&fixture.environment) == 1 && fixture.devices.watch(&fixture.environment) == 16)
+        fixture.store(Register.match, 1_700_000_050)
+        #expect(fixture.environment.watches == 1)
+        fixture.store(Register.match, 1_700_000_001)
+        #expect(fixture.environment.watches == 2)
         // The answer to it is one look soon, however the guest changes its mind.
-        bench.store(Register.match, 1_700_000_100)
-        #expect(bench.devices.watch(&bench.host) == 1)
-        bench.store(Register.match, 1_700_000_001)
-        #expect(bench.host.watches == 2)
+        fixture.store(Register.match, 1_700_000_100)
+        #expect(fixture.devices.watch(&fixture.environment) == 1)
+        fixture.store(Register.match, 1_700_000_001)
+        #expect(fixture.environment.watches == 2)
     }
 
     @Test func aResetEndsTheLooks() {
-        var bench = Bench()
-        bench.store(Register.mask, 1)
-        bench.store(Register.match, 1_700_000_100)
-        bench.reset()
-        #expect(bench.devices.watch(&bench.host) == nil)
+        var fixture = Fixture()
+        fixture.store(Register.mask, 1)
+        fixture.store(Register.match, 1_700_000_100)
+        fixture.reset()
+        #expect(fixture.devices.watch(&fixture.environment) == nil)
     }
 }

@@ -9,38 +9,39 @@ import Testing
 
     /// The first and the last byte of each device, and their neighbours.
     @Test(arguments: [1, 2, 8]) func devicesEndWhereTheMapSays(virtualCPUs: Int) {
-        var bench = Bench(virtualCPUs: virtualCPUs)
+        var fixture = Fixture(virtualCPUs: virtualCPUs)
         let redistributors = UInt64(virtualCPUs) * 0x2_0000
         let extents: [(UInt64, UInt64)] = [
             (0x0800_0000, 0x1_0000), (0x080A_0000, redistributors), (0x0900_0000, 0x1000),
         ]
         for (base, size) in extents {
             for (address, isThere) in [(base - 1, false), (base, true), (base + size - 1, true), (base + size, false)] {
-                #expect((bench.load(address, size: 1) != nil) == isThere, "\(address)")
-                let isStored = bench.store(address, 0, size: 1)
+                #expect((fixture.load(address, size: 1) != nil) == isThere, "\(address)")
+                let isStored = fixture.store(address, 0, size: 1)
                 #expect(isStored == isThere, "\(address)")
             }
         }
         for address in [0, 0x4000_0000, 0x0801_0000, .max, 1 << 40 | 0x0900_0000] as [UInt64] {
-            #expect(bench.load(address) == nil)
+            #expect(fixture.load(address) == nil)
         }
     }
 
     @Test func aStoreLoadsNothing() {
-        var bench = Bench()
-        for address in [PlatformMap.distributor, PlatformMap.serial, Bench.redistributor(0, 0x14)] {
-            let loaded = bench.devices.perform(MemoryAccess(address: address, size: 4, write: 0x41), &bench.host)
+        var fixture = Fixture()
+        for address in [PlatformMap.distributor, PlatformMap.serial, Fixture.redistributor(0, 0x14)] {
+            let loaded = fixture.devices.perform(
+                MemoryAccess(address: address, size: 4, write: 0x41), &fixture.environment)
             #expect(loaded == 0)
         }
     }
 
     @Test func eachRedistributorAnswersForItself() {
-        var bench = Bench(virtualCPUs: 8)
+        var fixture = Fixture(virtualCPUs: 8)
         for number in 0..<8 {
-            #expect(bench.load(Bench.redistributor(number, 8), size: 8)! >> 32 == UInt64(number))
-            bench.store(Bench.redistributor(number, 0x1_0100), 1 << UInt64(number))
+            #expect(fixture.load(Fixture.redistributor(number, 8), size: 8)! >> 32 == UInt64(number))
+            fixture.store(Fixture.redistributor(number, 0x1_0100), 1 << UInt64(number))
         }
-        for number in 0..<8 { #expect(bench.host.virtualCPUs[number].enabled[0] == 1 << UInt32(number)) }
+        for number in 0..<8 { #expect(fixture.environment.virtualCPUs[number].enabled[0] == 1 << UInt32(number)) }
     }
 
     @Test(arguments: [0, 15, 16, 31, 32, 63, 64, 127]) func anInterruptHasItsWordAndBit(number: Int) {

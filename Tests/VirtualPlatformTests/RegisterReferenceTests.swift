@@ -5,14 +5,14 @@ import Testing
 
 /// Plays accesses and events on the devices and on the reference at once.
 private struct RegisterRun {
-    var bench: Bench
+    var fixture: Fixture
     var reference: ReferenceRegisters
     var generator: SeededGenerator
     let count: Int
 
     init(virtualCPUs count: Int, seed: UInt64) {
         self.count = count
-        bench = Bench(virtualCPUs: count)
+        fixture = Fixture(virtualCPUs: count)
         reference = ReferenceRegisters(count: count)
         generator = SeededGenerator(state: seed)
     }
@@ -32,7 +32,7 @@ private struct RegisterRun {
         let number = Int(below(UInt64(count)))
         let isControl = below(4) == 0
         return Frame(
-            virtualCPU: number, isControl: isControl, base: Bench.redistributor(number, isControl ? 0 : 0x1_0000))
+            virtualCPU: number, isControl: isControl, base: Fixture.redistributor(number, isControl ? 0 : 0x1_0000))
     }
 
     private static let edges: [UInt64] = [
@@ -81,14 +81,14 @@ private struct RegisterRun {
     }
 
     mutating func read(_ frame: Frame, _ offset: UInt64, _ size: UInt64) {
-        let loaded = bench.load(frame.base + offset, size: size)
+        let loaded = fixture.load(frame.base + offset, size: size)
         let wanted = expected(frame, offset, size)
         #expect(loaded == wanted, "\(frame), offset \(String(offset, radix: 16)), \(size) bytes")
     }
 
     mutating func write(_ frame: Frame, _ offset: UInt64, _ size: UInt64) {
         let value = value()
-        let isStored = bench.store(frame.base + offset, value, size: size)
+        let isStored = fixture.store(frame.base + offset, value, size: size)
         #expect(isStored)
         guard offset % size == 0 else { return }
         for first in stride(from: offset & ~3, to: offset + size, by: 4) {
@@ -129,7 +129,7 @@ private struct RegisterRun {
     private mutating func readAll() {
         for register in 1...7 as ClosedRange<UInt64> {
             for number in 0..<count {
-                read(Frame(virtualCPU: number, base: Bench.redistributor(number, 0x1_0000)), register << 7, 4)
+                read(Frame(virtualCPU: number, base: Fixture.redistributor(number, 0x1_0000)), register << 7, 4)
             }
             for word in 0..<4 as Range<UInt64> {
                 read(Frame(virtualCPU: nil, base: PlatformMap.distributor), register << 7 + 4 * word, 4)
@@ -138,7 +138,7 @@ private struct RegisterRun {
     }
 
     private mutating func drive(_ number: Int, high: Bool) {
-        bench.devices.interrupts.setLine(InterruptID(number), high: high, &bench.host)
+        fixture.devices.interrupts.setLine(InterruptID(number), high: high, &fixture.environment)
         reference.setLine(number, high)
     }
 
@@ -146,25 +146,25 @@ private struct RegisterRun {
     private mutating func take(_ virtualCPU: Int) {
         guard let number = reference.latched[virtualCPU].firstIndex(of: true) else { return }
         let bit: UInt32 = 1 << UInt32(number & 31)
-        bench.host.virtualCPUs[virtualCPU].latched[number >> 5] &= ~bit
-        bench.host.virtualCPUs[virtualCPU].active[number >> 5] |= bit
+        fixture.environment.virtualCPUs[virtualCPU].latched[number >> 5] &= ~bit
+        fixture.environment.virtualCPUs[virtualCPU].active[number >> 5] |= bit
         reference.latched[virtualCPU][number] = false
         reference.active[virtualCPU][number] = true
     }
 
     private mutating func reset(_ virtualCPU: Int) {
-        let latched = bench.devices.interrupts.latched(at: virtualCPU, &bench.host)
-        bench.host.virtualCPUs[virtualCPU] = FakeHost.Interrupts()
-        bench.devices.interrupts.restore(virtualCPU, latched, &bench.host)
+        let latched = fixture.devices.interrupts.latched(at: virtualCPU, &fixture.environment)
+        fixture.environment.virtualCPUs[virtualCPU] = FakeEnvironment.Interrupts()
+        fixture.devices.interrupts.restore(virtualCPU, latched, &fixture.environment)
         reference.reset(virtualCPU)
     }
 
     /// Whether the kernel was told of each virtual CPU what it should be.
     func check(_ step: Int) -> Bool {
-        for (number, host) in bench.host.virtualCPUs.enumerated() {
-            let wanted = reference.host(number, priorities: host.priorities)
-            #expect(host == wanted, "step \(step), virtual CPU \(number)")
-            if host != wanted { return false }
+        for (number, environment) in fixture.environment.virtualCPUs.enumerated() {
+            let wanted = reference.environment(number, priorities: environment.priorities)
+            #expect(environment == wanted, "step \(step), virtual CPU \(number)")
+            if environment != wanted { return false }
         }
         return true
     }
@@ -173,23 +173,23 @@ private struct RegisterRun {
 extension ReferenceRegisters {
     /// The kernel's state of a virtual CPU, as it should be. A priority of an interrupt that it does not keep means
     /// nothing.
-    func host(_ virtualCPU: Int, priorities: [UInt8]) -> FakeHost.Interrupts {
-        var host = FakeHost.Interrupts()
-        host.forwards = groups & 2 != 0
-        host.priorities = priorities
+    func environment(_ virtualCPU: Int, priorities: [UInt8]) -> FakeEnvironment.Interrupts {
+        var environment = FakeEnvironment.Interrupts()
+        environment.forwards = groups & 2 != 0
+        environment.priorities = priorities
         for number in 0..<128 {
             let line = line(number, of: virtualCPU)
             let bit: UInt32 = 1 << UInt32(number & 31)
             let word = number >> 5
-            if line.isEdge { host.edge[word] |= bit }
-            if latched[virtualCPU][number] { host.latched[word] |= bit }
-            if active[virtualCPU][number] { host.active[word] |= bit }
+            if line.isEdge { environment.edge[word] |= bit }
+            if latched[virtualCPU][number] { environment.latched[word] |= bit }
+            if active[virtualCPU][number] { environment.active[word] |= bit }
             guard line.owner == virtualCPU else { continue }
-            if line.isEnabled { host.enabled[word] |= bit }
-            if line.isHigh { host.level[word] |= bit }
-            host.priorities[number] = line.priority
+            if line.isEnabled { environment.enabled[word] |= bit }
+            if line.isHigh { environment.level[word] |= bit }
+            environment.priorities[number] = line.priority
         }
-        return host
+        return environment
     }
 }
 
@@ -208,8 +208,8 @@ extension ReferenceRegisters {
     @Test func everyLaneOfARegisterIsItsOwn() {
         var run = RegisterRun(virtualCPUs: 3, seed: 77)
         let distributor = RegisterRun.Frame(virtualCPU: nil, base: PlatformMap.distributor)
-        let own = RegisterRun.Frame(virtualCPU: 1, base: Bench.redistributor(1, 0x1_0000))
-        let control = RegisterRun.Frame(virtualCPU: 1, isControl: true, base: Bench.redistributor(1, 0))
+        let own = RegisterRun.Frame(virtualCPU: 1, base: Fixture.redistributor(1, 0x1_0000))
+        let control = RegisterRun.Frame(virtualCPU: 1, isControl: true, base: Fixture.redistributor(1, 0))
         for _ in 0..<4 { tryLanes(&run, control, 0x10) }
         for offset in [0, 0x6100, 0x63F8, 0x418, 0x478, 0xC00, 0xC18] as [UInt64] {
             tryLanes(&run, distributor, offset)

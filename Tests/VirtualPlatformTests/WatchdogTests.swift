@@ -18,88 +18,88 @@ import Testing
     private static let second: UInt64 = 62_500_000
 
     /// A watchdog with an offset of one second, enabled.
-    private func running() -> Bench {
-        var bench = Bench(hasWatchdog: true)
-        bench.store(Register.offset, Self.second)
-        bench.store(Register.control, 1)
-        return bench
+    private func running() -> Fixture {
+        var fixture = Fixture(hasWatchdog: true)
+        fixture.store(Register.offset, Self.second)
+        fixture.store(Register.control, 1)
+        return fixture
     }
 
-    private func isHigh(_ bench: Bench) -> Bool { bench.host.virtualCPUs[0].level[1] & 1 << 12 != 0 }
+    private func isHigh(_ fixture: Fixture) -> Bool { fixture.environment.virtualCPUs[0].level[1] & 1 << 12 != 0 }
 
     @Test func onlyAMachineThatWantsOneHasIt() {
-        var bench = Bench()
-        #expect(bench.load(Register.control) == nil && bench.load(Register.refresh) == nil)
-        #expect(bench.store(Register.control, 1) == false)
-        var other = Bench(hasWatchdog: true)
+        var fixture = Fixture()
+        #expect(fixture.load(Register.control) == nil && fixture.load(Register.refresh) == nil)
+        #expect(fixture.store(Register.control, 1) == false)
+        var other = Fixture(hasWatchdog: true)
         #expect(other.load(Register.control) == 0 && other.load(Register.refresh + 0xFFC) == 0)
         #expect(other.load(Register.control - 4) == nil && other.load(Register.refresh + 0x1000) == nil)
     }
 
     @Test func identification() {
-        var bench = Bench(hasWatchdog: true)
+        var fixture = Fixture(hasWatchdog: true)
         for register in [Register.identification, Register.refreshIdentification] {
-            #expect(bench.load(register) == 0x1_043B)
+            #expect(fixture.load(register) == 0x1_043B)
         }
     }
 
     @Test func theOffsetHas48Bits() {
-        var bench = Bench(hasWatchdog: true)
-        bench.store(Register.offset, .max)
-        bench.store(Register.offsetHigh, .max)
-        #expect(bench.load(Register.offset, size: 8) == 0xFFFF_FFFF_FFFF)
-        bench.store(Register.offset, 0x1_0000_0002, size: 8)
-        #expect(bench.load(Register.offset) == 2 && bench.load(Register.offsetHigh) == 1)
+        var fixture = Fixture(hasWatchdog: true)
+        fixture.store(Register.offset, .max)
+        fixture.store(Register.offsetHigh, .max)
+        #expect(fixture.load(Register.offset, size: 8) == 0xFFFF_FFFF_FFFF)
+        fixture.store(Register.offset, 0x1_0000_0002, size: 8)
+        #expect(fixture.load(Register.offset) == 2 && fixture.load(Register.offsetHigh) == 1)
         // Each half keeps the other.
-        bench.store(Register.offset, 3)
-        #expect(bench.load(Register.offset, size: 8) == 0x1_0000_0003)
-        bench.store(Register.compare, 7)
-        bench.store(Register.compareHigh, 9)
-        #expect(bench.load(Register.compare, size: 8) == 0x9_0000_0007)
+        fixture.store(Register.offset, 3)
+        #expect(fixture.load(Register.offset, size: 8) == 0x1_0000_0003)
+        fixture.store(Register.compare, 7)
+        fixture.store(Register.compareHigh, 9)
+        #expect(fixture.load(Register.compare, size: 8) == 0x9_0000_0007)
         // Part of a register writes nothing.
-        bench.store(Register.offset, 0xFF, size: 1)
-        bench.store(Register.offset, 0xFF, size: 2)
-        bench.store(Register.compare + 2, .max, size: 4)
-        #expect(bench.load(Register.offset, size: 8) == 0x1_0000_0003 && bench.load(Register.compare) == 7)
+        fixture.store(Register.offset, 0xFF, size: 1)
+        fixture.store(Register.offset, 0xFF, size: 2)
+        fixture.store(Register.compare + 2, .max, size: 4)
+        #expect(fixture.load(Register.offset, size: 8) == 0x1_0000_0003 && fixture.load(Register.compare) == 7)
     }
 
     /// WCS.EN alone can be written.
     @Test func aGuestCannotSetTheSignals() {
-        var bench = Bench(hasWatchdog: true)
-        bench.store(Register.control, .max)
-        #expect(bench.load(Register.control) == 1 && !isHigh(bench) && bench.host.failures == [])
-        bench.store(Register.control, 0xFFFF_FFFE)
-        #expect(bench.load(Register.control) == 0)
+        var fixture = Fixture(hasWatchdog: true)
+        fixture.store(Register.control, .max)
+        #expect(fixture.load(Register.control) == 1 && !isHigh(fixture) && fixture.environment.failures == [])
+        fixture.store(Register.control, 0xFFFF_FFFE)
+        #expect(fixture.load(Register.control) == 0)
     }
 
     @Test func theFirstStageInterruptsAndTheSecondEndsTheMachine() {
-        var bench = running()
-        let start = bench.host.counter
-        #expect(bench.load(Register.compare, size: 8) == start + Self.second)
-        bench.host.counter = start + Self.second
-        #expect(bench.load(Register.control) == 1 && !isHigh(bench))
-        bench.host.counter += 1
-        #expect(bench.load(Register.control) == 3 && isHigh(bench) && bench.host.failures == [])
-        #expect(bench.load(Register.compare, size: 8) == bench.host.counter + Self.second)
-        bench.host.counter += Self.second
-        #expect(bench.load(Register.control) == 3 && bench.host.failures == [])
-        bench.host.counter += 1
-        #expect(bench.load(Register.control) == 7 && isHigh(bench) && bench.host.failures == [.hangs])
+        var fixture = running()
+        let start = fixture.environment.counter
+        #expect(fixture.load(Register.compare, size: 8) == start + Self.second)
+        fixture.environment.counter = start + Self.second
+        #expect(fixture.load(Register.control) == 1 && !isHigh(fixture))
+        fixture.environment.counter += 1
+        #expect(fixture.load(Register.control) == 3 && isHigh(fixture) && fixture.environment.failures == [])
+        #expect(fixture.load(Register.compare, size: 8) == fixture.environment.counter + Self.second)
+        fixture.environment.counter += Self.second
+        #expect(fixture.load(Register.control) == 3 && fixture.environment.failures == [])
+        fixture.environment.counter += 1
+        #expect(fixture.load(Register.control) == 7 && isHigh(fixture) && fixture.environment.failures == [.hangs])
         // It is over: nothing is reported twice.
-        bench.host.counter += 10 * Self.second
-        #expect(bench.load(Register.control) == 7 && bench.devices.watch(&bench.host) != 16)
-        #expect(bench.host.failures == [.hangs])
+        fixture.environment.counter += 10 * Self.second
+        #expect(fixture.load(Register.control) == 7 && fixture.devices.watch(&fixture.environment) != 16)
+        #expect(fixture.environment.failures == [.hangs])
     }
 
     /// A look that comes late does not take the second stage from the guest.
     @Test func aLateLookBeginsTheSecondStage() {
-        var bench = running()
-        bench.host.counter += 100 * Self.second
-        _ = bench.devices.watch(&bench.host)
-        #expect(isHigh(bench) && bench.host.failures == [])
-        bench.host.counter += Self.second
-        _ = bench.devices.watch(&bench.host)
-        #expect(bench.host.failures == [])
+        var fixture = running()
+        fixture.environment.counter += 100 * Self.second
+        _ = fixture.devices.watch(&fixture.environment)
+        #expect(isHigh(fixture) && fixture.environment.failures == [])
+        fixture.environment.counter += Self.second
+        _ = fixture.devices.watch(&fixture.environment)
+        #expect(fixture.environment.failures == [])
     }
 
     /// WRR, WOR and WCS refresh, whatever is written; WCV does not.
@@ -109,47 +109,49 @@ import Testing
             (Register.offsetHigh, 0, true), (Register.control, 1, true), (Register.compareHigh, 0x100, false),
             (Register.identification, 0, false), (Register.refresh + 8, 0, false), (Register.refresh + 2, 0, false),
         ] as [(UInt64, UInt64, Bool)] {
-            var bench = running()
-            bench.host.counter += Self.second + 1
-            _ = bench.devices.watch(&bench.host)
-            #expect(isHigh(bench))
-            bench.host.counter += 3
-            bench.store(register, value)
-            #expect(isHigh(bench) != refreshes, "\(register)")
-            let compare = bench.load(Register.compare, size: 8)
-            #expect((compare == bench.host.counter + Self.second) == refreshes, "\(register)")
+            var fixture = running()
+            fixture.environment.counter += Self.second + 1
+            _ = fixture.devices.watch(&fixture.environment)
+            #expect(isHigh(fixture))
+            fixture.environment.counter += 3
+            fixture.store(register, value)
+            #expect(isHigh(fixture) != refreshes, "\(register)")
+            let compare = fixture.load(Register.compare, size: 8)
+            #expect((compare == fixture.environment.counter + Self.second) == refreshes, "\(register)")
         }
     }
 
     @Test func aGuestThatAnswersLives() {
-        var bench = running()
+        var fixture = running()
         for _ in 0..<100 {
-            bench.host.counter += Self.second * 3 / 2
-            _ = bench.devices.watch(&bench.host)
-            bench.store(Register.refresh, 0)
+            fixture.environment.counter += Self.second * 3 / 2
+            _ = fixture.devices.watch(&fixture.environment)
+            fixture.store(Register.refresh, 0)
         }
-        #expect(bench.host.failures == [] && !isHigh(bench))
-        bench.store(Register.control, 0)
-        bench.host.counter += 100 * Self.second
-        _ = bench.devices.watch(&bench.host)
-        _ = bench.devices.watch(&bench.host)
-        #expect(bench.devices.watch(&bench.host) == nil && bench.host.failures == [] && !isHigh(bench))
+        #expect(fixture.environment.failures == [] && !isHigh(fixture))
+        fixture.store(Register.control, 0)
+        fixture.environment.counter += 100 * Self.second
+        _ = fixture.devices.watch(&fixture.environment)
+        _ = fixture.devices.watch(&fixture.environment)
+        #expect(
+            fixture.devices.watch(&fixture.environment) == nil && fixture.environment.failures == [] && !isHigh(fixture)
+        )
     }
 
-    /// The host looks in time without an access of the guest's, and not more often than 16 times a second.
+    /// The environment looks in time without an access of the guest's, and not more often than 16 times a second.
     @Test func theHostLooksInTime() {
-        var bench = running()
-        #expect(bench.host.watches == 1)
-        let start = bench.host.counter
+        var fixture = running()
+        #expect(fixture.environment.watches == 1)
+        let start = fixture.environment.counter
         var looks = 0
-        while let sixteenths = bench.devices.watch(&bench.host), looks < 100 {
-            bench.host.counter += sixteenths * Self.second / 16
+        while let sixteenths = fixture.devices.watch(&fixture.environment), looks < 100 {
+            fixture.environment.counter += sixteenths * Self.second / 16
             looks += 1
         }
-        #expect(bench.host.failures == [.hangs])
-        let passed = bench.host.counter - start
+        #expect(fixture.environment.failures == [.hangs])
+        let passed = fixture.environment.counter - start
         #expect(passed > 2 * Self.second && passed <= 2 * Self.second + Self.second / 4 && looks < 34)
-        #expect(bench.host.watches == 1)
+        #expect(fixture.environment.watches == 1)
     }
 
     /// Deadlines in the past, at the end of the counter, and of no length.
@@ -158,16 +160,16 @@ import Testing
             for counter in [0, 1, 1 << 40, .max - 1, .max] as [UInt64] {
                 for offset in [0, 1, .max] as [UInt64] {
                     for frequency in [1, 1000, 62_500_000, 1 << 32] as [UInt64] {
-                        var bench = Bench(hasWatchdog: true)
-                        (bench.host.counter, bench.host.frequency) = (counter, frequency)
-                        bench.store(Register.offset, offset, size: 8)
-                        bench.store(Register.control, 1)
-                        bench.store(Register.compare, compare, size: 8)
+                        var fixture = Fixture(hasWatchdog: true)
+                        (fixture.environment.counter, fixture.environment.frequency) = (counter, frequency)
+                        fixture.store(Register.offset, offset, size: 8)
+                        fixture.store(Register.control, 1)
+                        fixture.store(Register.compare, compare, size: 8)
                         for _ in 0..<4 {
-                            let sixteenths = bench.devices.watch(&bench.host)
+                            let sixteenths = fixture.devices.watch(&fixture.environment)
                             #expect(sixteenths.map { (1...16).contains($0) } ?? true)
                         }
-                        #expect(bench.host.failures.count <= 1)
+                        #expect(fixture.environment.failures.count <= 1)
                     }
                 }
             }
@@ -175,20 +177,20 @@ import Testing
     }
 
     @Test func aResetOfTheMachineTurnsItOff() {
-        var bench = running()
-        bench.host.counter += Self.second + 1
-        _ = bench.devices.watch(&bench.host)
-        bench.reset()
-        #expect(bench.load(Register.control) == 0 && bench.load(Register.offset) == 0 && !isHigh(bench))
-        #expect(bench.devices.watch(&bench.host) == nil)
+        var fixture = running()
+        fixture.environment.counter += Self.second + 1
+        _ = fixture.devices.watch(&fixture.environment)
+        fixture.reset()
+        #expect(fixture.load(Register.control) == 0 && fixture.load(Register.offset) == 0 && !isHigh(fixture))
+        #expect(fixture.devices.watch(&fixture.environment) == nil)
     }
 }
 
 @Suite struct PanicDeviceTests {
     @Test func itKnowsTwoEvents() {
-        var bench = Bench()
-        for size in [1, 2, 4, 8] as [UInt64] { #expect(bench.load(MachinePanic.register, size: size) == 3) }
-        #expect(bench.load(MachinePanic.register + 1, size: 1) == 0 && bench.load(MachinePanic.register + 2) == nil)
+        var fixture = Fixture()
+        for size in [1, 2, 4, 8] as [UInt64] { #expect(fixture.load(MachinePanic.register, size: size) == 3) }
+        #expect(fixture.load(MachinePanic.register + 1, size: 1) == 0 && fixture.load(MachinePanic.register + 2) == nil)
     }
 
     @Test(
@@ -197,21 +199,21 @@ import Testing
             (0x101, [.panicked]), (.max, [.panicked, .crashLoaded]),
         ] as [(UInt64, [MachineFailure])])
     func eventsAreReported(value: UInt64, failures: [MachineFailure]) {
-        var bench = Bench()
-        bench.store(MachinePanic.register, value)
-        #expect(bench.host.failures == failures)
+        var fixture = Fixture()
+        fixture.store(MachinePanic.register, value)
+        #expect(fixture.environment.failures == failures)
         // Once.
-        bench.store(MachinePanic.register, value, size: 1)
-        #expect(bench.host.failures == failures && bench.load(MachinePanic.register, size: 1) == 3)
-        bench.reset()
-        bench.store(MachinePanic.register, value, size: 1)
-        #expect(bench.host.failures == failures + failures)
+        fixture.store(MachinePanic.register, value, size: 1)
+        #expect(fixture.environment.failures == failures && fixture.load(MachinePanic.register, size: 1) == 3)
+        fixture.reset()
+        fixture.store(MachinePanic.register, value, size: 1)
+        #expect(fixture.environment.failures == failures + failures)
     }
 
     @Test func otherBytesAreNoRegister() {
-        var bench = Bench()
-        #expect(bench.store(MachinePanic.register + 1, 1, size: 1) == true)
-        #expect(bench.store(MachinePanic.register + 2, 1, size: 1) == false)
-        #expect(bench.host.failures == [])
+        var fixture = Fixture()
+        #expect(fixture.store(MachinePanic.register + 1, 1, size: 1) == true)
+        #expect(fixture.store(MachinePanic.register + 2, 1, size: 1) == false)
+        #expect(fixture.environment.failures == [])
     }
 }

@@ -5,7 +5,7 @@ import PackageDescription
 let package = Package(
     name: "hoarder",
     products: [.library(name: "HoarderImage", type: .static, targets: ["HoarderProgram"])],
-    dependencies: [.package(name: "Entente", path: (Context.environment["ENTENTE_ROOT"] ?? "../../..") + "/Runtime")],
+    dependencies: [.package(name: "Entente", path: (Context.environment["ENTENTE_ROOT"] ?? "../../..") + "/Kit")],
     targets: [
         .target(name: "Hoarder", dependencies: [.product(name: "Entente", package: "Entente")]),
         .target(name: "HoarderProgram", dependencies: ["Hoarder", .product(name: "Entente", package: "Entente")]),

@@ -5,7 +5,7 @@ import PackageDescription
 let package = Package(
     name: "ledger",
     products: [.library(name: "LedgerImage", type: .static, targets: ["LedgerProgram"])],
-    dependencies: [.package(name: "Entente", path: (Context.environment["ENTENTE_ROOT"] ?? "../../..") + "/Runtime")],
+    dependencies: [.package(name: "Entente", path: (Context.environment["ENTENTE_ROOT"] ?? "../../..") + "/Kit")],
     targets: [
         .target(name: "Ledger", dependencies: [.product(name: "Entente", package: "Entente")]),
         .target(name: "LedgerProgram", dependencies: ["Ledger", .product(name: "Entente", package: "Entente")]),

@@ -5,7 +5,7 @@ import PackageDescription
 let package = Package(
     name: "mishaps",
     products: [.library(name: "MishapsImage", type: .static, targets: ["MishapsProgram"])],
-    dependencies: [.package(name: "Entente", path: (Context.environment["ENTENTE_ROOT"] ?? "../../..") + "/Runtime")],
+    dependencies: [.package(name: "Entente", path: (Context.environment["ENTENTE_ROOT"] ?? "../../..") + "/Kit")],
     targets: [
         .target(name: "Mishaps", dependencies: [.product(name: "Entente", package: "Entente")]),
         .target(name: "MishapsProgram", dependencies: ["Mishaps", .product(name: "Entente", package: "Entente")]),

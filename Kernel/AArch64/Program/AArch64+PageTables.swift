@@ -1,0 +1,101 @@
+import ABI
+import AArch64Support
+import KernelCore
+
+// Stage-2 descriptors (DDI 0487, D8.3) and the invalidation that goes with them.
+
+extension AArch64 {
+    private static let valid: UInt64 = 1
+    /// At levels 1 and 2: a table; at level 3: a page.
+    private static let tableOrPage: UInt64 = 2
+    private static let accessFlag: UInt64 = 1 << 10
+    private static let innerShareable: UInt64 = 3 << 8
+    private static let readable: UInt64 = 1 << 6
+    private static let writable: UInt64 = 1 << 7
+    private static let executeNever: UInt64 = 1 << 54
+    private static let normal: UInt64 = 0xF << 2
+    private static let device: UInt64 = 0x1 << 2  // Device-nGnRE
+    private static let addressMask: UInt64 = 0x0000_FFFF_FFFF_F000
+
+    static func readEntry(_ table: PhysicalAddress, _ index: UInt64) -> PageTableEntry {
+        PageTableEntry(bits: memory_read64(table.value &+ index &* 8))
+    }
+
+    static func writeEntry(_ table: PhysicalAddress, _ index: UInt64, _ entry: PageTableEntry) {
+        // The table that the entry links was cleared before a walker can come to it.
+        barrier_dsb_ishst()
+        memory_write64(table.value &+ index &* 8, entry.bits)
+        barrier_dsb_ishst()
+    }
+
+    static func tableEntry(_ table: PhysicalAddress) -> PageTableEntry {
+        PageTableEntry(bits: table.value | tableOrPage | valid)
+    }
+
+    static func leafEntry(
+        _ frame: PhysicalAddress, level: Int, rights: Rights, device isDevice: Bool
+    ) -> PageTableEntry {
+        var bits = frame.value | valid | accessFlag
+        bits |= level == 3 ? tableOrPage : 0
+        bits |= isDevice ? device : normal | innerShareable
+        bits |= rights.contains(.read) ? readable : 0
+        bits |= rights.contains(.write) ? writable : 0
+        bits |= rights.contains(.execute) && !isDevice ? 0 : executeNever
+        return PageTableEntry(bits: bits)
+    }
+
+    static func table(of entry: PageTableEntry) -> PhysicalAddress? {
+        entry.bits & 3 == 3 ? PhysicalAddress(entry.bits & addressMask) : nil
+    }
+
+    static func isMemory(_ entry: PageTableEntry, _ right: Rights) -> Bool {
+        guard entry.bits & normal == normal else { return false }
+        return (!right.contains(.read) || entry.bits & readable != 0)
+            && (!right.contains(.write) || entry.bits & writable != 0)
+    }
+
+    static func frame(of entry: PageTableEntry) -> PhysicalAddress { PhysicalAddress(entry.bits & addressMask) }
+
+    static func makeTranslation(root: PhysicalAddress, identifier: UInt16) -> Translation {
+        Translation(bits: UInt64(identifier) << 48 | root.value)
+    }
+
+    @inline(__always)
+    static func setTranslation(_ translation: Translation) { write_VTTBR_EL2(translation.bits) }
+
+    /// By address, then the combined stage-1 entries, which know no intermediate address (D8.13.5).
+    static func invalidate(_ translation: Translation, _ address: GuestAddress) {
+        let present = read_VTTBR_EL2()
+        write_VTTBR_EL2(translation.bits)
+        barrier_isb()
+        barrier_dsb_ishst()
+        tlbi_ipas2e1is(address.value >> 12)
+        barrier_dsb_ish()
+        tlbi_vmalle1is()
+        barrier_dsb_ish()
+        barrier_isb()
+        write_VTTBR_EL2(present)
+        barrier_isb()
+    }
+
+    /// Stage 1 and 2 of the VMID, on all cores (D8.13.5).
+    static func invalidateAll(_ translation: Translation) {
+        let present = read_VTTBR_EL2()
+        write_VTTBR_EL2(translation.bits)
+        barrier_isb()
+        barrier_dsb_ishst()
+        tlbi_vmalls12e1is()
+        barrier_dsb_ish()
+        write_VTTBR_EL2(present)
+        barrier_isb()
+    }
+
+    /// Two virtual CPUs of a machine that share a core share its TLB entries: each must forget the other's.
+    static func invalidateLocally(_ translation: Translation) {
+        write_VTTBR_EL2(translation.bits)
+        barrier_isb()
+        tlbi_vmalle1()
+        barrier_dsb_ish()
+        barrier_isb()
+    }
+}

@@ -1,0 +1,88 @@
+/// A device on a machine's bus: a plain value that answers accesses to its registers and sets the level of one
+/// interrupt line.
+///
+/// A device knows neither the interrupt controller nor other devices, and it takes no lock. So a copy of the value is a
+/// snapshot of the device. `PlatformDevices` finds the device of an address and wires its line to the controller.
+///
+/// Conforming takes `placement`, `read` and `write`; everything else has a default. `MachineDevices` lists the types.
+public protocol Device {
+    /// The device's address, and the interrupt to which its line is wired.
+    static var placement: Placement { get }
+
+    /// Returns whether a machine with these options has the device.
+    static func isPresent(in options: PlatformOptions) -> Bool
+
+    /// Makes the device as it is after the machine's first start.
+    init()
+
+    /// Loads `size` bytes, 1, 2, 4 or 8, at an offset into the window. The access need not be aligned.
+    mutating func read<Environment: DeviceEnvironment>(_ offset: UInt64, size: UInt64, _ environment: inout Environment)
+        -> UInt64
+
+    /// Stores the low `size` bytes of `value`; the other bytes of `value` are zero.
+    mutating func write<Environment: DeviceEnvironment>(
+        _ offset: UInt64, size: UInt64, _ value: UInt64, _ environment: inout Environment)
+
+    /// The level of its interrupt line.
+    var isInterrupting: Bool { get }
+
+    /// Takes note of a change at the other end of its wire.
+    mutating func exchange<Environment: DeviceEnvironment>(_ environment: inout Environment)
+
+    /// Ends the wait that the device asked for with `DeviceEnvironment.askForMoment`.
+    mutating func endMoment<Environment: DeviceEnvironment>(_ environment: inout Environment)
+
+    /// Whether the device waits for `endMoment`.
+    var awaitsMoment: Bool { get }
+
+    /// Whether something that the guest has written is still on its way out.
+    var isBusy: Bool { get }
+
+    /// Takes note of the time.
+    mutating func update<Environment: DeviceEnvironment>(_ environment: inout Environment)
+
+    /// Returns how long nobody has to call `update`, in sixteenths of a second, from 1 to 16; nil if time does not
+    /// matter to the device at present.
+    func sixteenthsToUpdate<Environment: DeviceEnvironment>(_ environment: inout Environment) -> UInt64?
+
+    /// Returns the device as it is after a reset of the machine.
+    func afterReset() -> Self
+}
+
+extension Device {
+    @inline(__always) public static func isPresent(in options: PlatformOptions) -> Bool { true }
+    @inline(__always) public var isInterrupting: Bool { false }
+    @inline(__always) public mutating func exchange<Environment: DeviceEnvironment>(_ environment: inout Environment) {}
+    @inline(__always) public mutating func endMoment<Environment: DeviceEnvironment>(_ environment: inout Environment) {
+    }
+    @inline(__always) public var awaitsMoment: Bool { false }
+    @inline(__always) public var isBusy: Bool { false }
+    @inline(__always) public mutating func update<Environment: DeviceEnvironment>(_ environment: inout Environment) {}
+    @inline(__always) public func sixteenthsToUpdate<Environment: DeviceEnvironment>(_ environment: inout Environment)
+        -> UInt64?
+    { nil }
+    public func afterReset() -> Self { Self() }
+}
+
+/// The wiring of a device.
+public struct Placement {
+    /// Guest-physical address of the window's first byte.
+    public let base: UInt64
+    public let size: UInt64
+    /// A shared interrupt, 32…127; nil: the device has no line.
+    public let interrupt: InterruptID?
+
+    @inline(__always)
+    public init(base: UInt64, size: UInt64, interrupt: InterruptID?) {
+        self.base = base
+        self.size = size
+        self.interrupt = interrupt
+    }
+}
+
+/// The choices of the manifest that change which devices a machine has.
+public struct PlatformOptions: Equatable, Sendable {
+    public var hasWatchdog = false
+
+    @inline(__always) public init() {}
+}

@@ -1,0 +1,188 @@
+import Foundation
+import SystemImage
+
+/// A Swift package of a component, outside of this repository.
+package struct ComponentPackage {
+    package let folder: URL
+    package let workspace: Workspace
+
+    package init(folder: URL, workspace: Workspace) {
+        self.folder = folder
+        self.workspace = workspace
+    }
+
+    /// The folder of a package that a user names.
+    package static func folder(_ path: String) throws -> URL {
+        let url = URL(fileURLWithPath: path).standardizedFileURL
+        guard FileManager.default.fileExists(atPath: url.path) else {
+            throw Failure(
+                "\(path): there is no such folder",
+                remedy: "correct the path, or make a package with ./entente new component NAME")
+        }
+        guard FileManager.default.fileExists(atPath: url.appendingPathComponent("Package.swift").path) else {
+            throw Failure(
+                "\(path): there is no Package.swift",
+                remedy: "name the folder of a component's package; ./entente new component NAME makes one")
+        }
+        return url
+    }
+
+    /// Tells packages apart that have the same name at different places.
+    var key: String { "\(folder.lastPathComponent)-\(folder.placeKey)" }
+
+    /// The link by which a plain `swift test` finds Entente; the package's `.gitignore` names it.
+    static let linkName = ".entente"
+
+    /// Brings up to date what the package's sources do not hold: the link, and the generated sides of its interfaces.
+    package func prepare() throws {
+        let text = try String(contentsOf: folder.appendingPathComponent("Package.swift"), encoding: .utf8)
+        if text.contains("\"/\(ComponentPackage.linkName)\"") { try link() }
+        dropStalePlans()
+        dropOutputOfLostPackages()
+        for (what, url) in try GeneratedInterfaces(package: folder).update() {
+            Progress.say("==> \(what.capitalized) \(url.relativePath)")
+        }
+    }
+
+    /// Where its programs for the board are built, and its tests for the host.
+    var boardScratch: URL { workspace.crossBuild.appendingPathComponent("packages/\(key)") }
+    private var hostScratch: URL { workspace.packages.appendingPathComponent(key) }
+
+    /// The file in a scratch folder that names the package.
+    private static let placeName = "package.place"
+
+    /// Deletes the output of packages that are not where they were, because it takes some 80 MB for each, and nobody
+    /// would look for it; notes where this package is.
+    private func dropOutputOfLostPackages() {
+        let manager = FileManager.default
+        for scratch in [boardScratch, hostScratch] {
+            try? workspace.make(scratch)
+            try? Data(folder.path.utf8).write(to: scratch.appendingPathComponent(Self.placeName))
+            let parent = scratch.deletingLastPathComponent()
+            for name in (try? manager.contentsOfDirectory(atPath: parent.path)) ?? [] {
+                let other = parent.appendingPathComponent(name)
+                let place = try? String(contentsOf: other.appendingPathComponent(Self.placeName), encoding: .utf8)
+                if let place, !manager.fileExists(atPath: place) { try? manager.removeItem(at: other) }
+            }
+        }
+    }
+
+    /// SwiftPM does not look behind the link `Kit/ABI` for files that came or went. Without its plan it looks
+    /// again.
+    private func dropStalePlans() {
+        guard let changed = workspace.root.appendingPathComponent("Kit/ABI").modified else { return }
+        for scratch in [boardScratch, hostScratch] {
+            for name in ["release.yaml", "debug.yaml"] {
+                let plan = scratch.appendingPathComponent(name)
+                if let planned = plan.modified, planned < changed { try? FileManager.default.removeItem(at: plan) }
+            }
+        }
+    }
+
+    private func link() throws {
+        let link = folder.appendingPathComponent(ComponentPackage.linkName).path
+        let target = workspace.root.appendingPathComponent("Kit").path
+        let present = try? FileManager.default.destinationOfSymbolicLink(atPath: link)
+        if present == target { return }
+        if present != nil { try FileManager.default.removeItem(atPath: link) }
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: target)
+    }
+
+    /// The product that becomes its program.
+    func imageProduct() throws -> String {
+        let products = try description().products
+            .filter { $0.name.hasSuffix("Image") && $0.type.library == ["static"] }.map(\.name)
+        guard let product = products.first else {
+            throw Failure(
+                "the package \(folder.path) has no static library product with a name that ends in 'Image'",
+                remedy: "add '.library(name: \"NAMEImage\", type: .static, targets: [\"NAMEProgram\"])' to its products"
+            )
+        }
+        guard products.count == 1 else {
+            throw Failure(
+                "the package \(folder.path) has several products that could be its program: \(products.joined(separator: ", "))",
+                remedy: "let one of them end in 'Image', and make a package of its own for each other program")
+        }
+        return product
+    }
+
+    /// The interface that others call, with the module and the product that they import.
+    func offered() throws -> OfferedInterface {
+        let found = try GeneratedInterfaces(package: folder).interfaces().filter { $0.interface.isPublic }
+        guard let first = found.first else {
+            throw Failure(
+                "the package \(folder.path) has no public interface",
+                remedy: "declare one: public protocol NAMEInterface: Service { … }")
+        }
+        let description = try description()
+        let path = first.file.path.dropFirst(folder.path.count + 1)
+        guard let target = description.targets.first(where: { path.hasPrefix($0.path + "/") })?.name,
+            let product = description.products.first(where: {
+                $0.type.library != nil && !$0.name.hasSuffix("Image") && $0.targets.contains(target)
+            })
+        else {
+            throw Failure(
+                "no library product of the package \(folder.path) holds its interface \(first.interface.name)",
+                remedy: "add '.library(name: \"NAME\", targets: [\"NAME\"])' to its products")
+        }
+        return OfferedInterface(
+            package: description.name, product: product.name, module: target, interface: first.interface)
+    }
+
+    private func description() throws -> Description {
+        let text = try Subprocess(
+            "swift",
+            [
+                "package", "--package-path", folder.path, "--scratch-path", hostScratch.path, "describe", "--type",
+                "json",
+            ],
+            environment: ["ENTENTE_ROOT": workspace.root.path]
+        ).output()
+        return try JSONDecoder().decode(Description.self, from: text)
+    }
+
+    /// Runs its tests on the host.
+    package func test() throws {
+        try prepare()
+        try Subprocess(
+            "swift", ["test", "--package-path", folder.path, "--scratch-path", hostScratch.path],
+            environment: ["ENTENTE_ROOT": workspace.root.path]
+        ).run()
+    }
+
+    /// The library that `String` needs to compare and to change case; it comes with the toolchain.
+    var unicodeTables: URL? {
+        guard let path = Subprocess.find("swift") else { return nil }
+        let library = URL(fileURLWithPath: path).resolvingSymlinksInPath().deletingLastPathComponent()
+            .deletingLastPathComponent()
+            .appendingPathComponent("lib/swift/embedded/aarch64-none-none-elf/libswiftUnicodeDataTables.a")
+        return FileManager.default.fileExists(atPath: library.path) ? library : nil
+    }
+
+    /// The output of `swift package describe`.
+    private struct Description: Decodable {
+        struct Product: Decodable {
+            var name: String
+            var type: Kind
+            var targets: [String]
+        }
+        struct Target: Decodable {
+            var name: String
+            /// Below the package's folder.
+            var path: String
+        }
+        /// `{"library": ["static"]}`, or another key.
+        struct Kind: Decodable { var library: [String]? }
+        var name: String
+        var products: [Product]
+        var targets: [Target]
+    }
+}
+
+/// An interface of another package, as a client's package names it.
+struct OfferedInterface {
+    var package: String
+    var product: String
+    var module: String
+    var interface: Interface
+}

@@ -1,0 +1,152 @@
+import Foundation
+import Synchronization
+import SystemImage
+import Tool
+
+/// Checks the models of the kernel's cross-core paths (`Kernel/Proofs`) with spin.
+///
+/// A model says by itself how it is to be checked: see `ModelRun`.
+struct ModelCheck {
+    /// Holds the models, `*.pml`.
+    let folder: URL
+    /// For what spin and the compiler make, in a folder for each check.
+    let scratch: URL
+    /// Checks at once: a verifier has one thread, and needs up to 2 GiB.
+    private static let width = min(ProcessInfo.processInfo.activeProcessorCount, 4)
+
+    init(workspace: Workspace) {
+        folder = workspace.root.appendingPathComponent("Kernel/Proofs")
+        scratch = workspace.state.appendingPathComponent("models")
+    }
+
+    func run() throws -> TestResult {
+        var result = TestResult(name: "Models", passed: 0, failed: 0)
+        let models = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+            .filter { $0.pathExtension == "pml" }.sorted { $0.path < $1.path }
+        guard !models.isEmpty else { throw Failure("no models in \(folder.path)") }
+        try? FileManager.default.removeItem(at: scratch)
+        let plan = try models.map { ($0, ModelRun.runs(inModel: try String(contentsOf: $0, encoding: .utf8))) }
+        let outcomes = try checkAll(plan.flatMap { model, runs in runs.map { (model, $0) } })
+        var next = outcomes.startIndex
+        for (model, runs) in plan {
+            for (run, outcome) in zip(runs, outcomes[next...]) {
+                Progress.say("    \(model.lastPathComponent) \(run.title): \(outcome.text)")
+                if outcome.isAsExpected { result.passed += 1 } else { result.failed += 1 }
+            }
+            next += runs.count
+            // A model that is never checked, or cannot fail, shows nothing.
+            for expectsError in [true, false] where !runs.contains(where: { $0.expectsError == expectsError }) {
+                Progress.say("    \(model.lastPathComponent): no check that must \(expectsError ? "fail" : "pass")")
+                result.failed += 1
+            }
+        }
+        return result
+    }
+
+    /// Does several checks at once, and returns their outcomes in the order of the checks.
+    private func checkAll(_ checks: [(model: URL, run: ModelRun)]) throws -> [ModelOutcome] {
+        let outcomes = Mutex<[Int: Result<ModelOutcome, any Error>]>([:])
+        let queue = OperationQueue()
+        queue.maxConcurrentOperationCount = Self.width
+        for (index, check) in checks.enumerated() {
+            queue.addOperation {
+                let folder = scratch.appendingPathComponent("\(index)-\(check.model.lastPathComponent)")
+                let outcome = Result { try self.check(check.model, check.run, in: folder) }
+                outcomes.withLock { $0[index] = outcome }
+            }
+        }
+        queue.waitUntilAllOperationsAreFinished()
+        return try outcomes.withLock { all in try checks.indices.map { try all[$0]!.get() } }
+    }
+
+    /// Makes a verifier of the model, runs it, and judges what it says. The folder stays if that is not as expected.
+    private func check(_ model: URL, _ run: ModelRun, in folder: URL) throws -> ModelOutcome {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let start = ContinuousClock.now
+        _ = try Subprocess("spin", run.flags + ["-a", model.path], directory: folder).text()
+        // A deliberate error is found soon: there the time goes into the compiler.
+        let optimisation = run.expectsError ? "-O0" : "-O2"
+        let kind = run.isFair ? [] : ["-DSAFETY"]
+        _ = try Subprocess("gcc", [optimisation, "-w"] + kind + ["-o", "pan", "pan.c"], directory: folder).text()
+        let verifier = folder.appendingPathComponent("pan").path
+        let report = try Subprocess(verifier, ["-m1000000"] + (run.isFair ? ["-a", "-f"] : []), directory: folder)
+            .text()
+        var outcome = ModelOutcome(report: report, run: run, duration: ContinuousClock.now - start)
+        if outcome.isAsExpected {
+            try FileManager.default.removeItem(at: folder)
+        } else {
+            outcome.text += "; see \(folder.path)"
+        }
+        return outcome
+    }
+}
+
+/// One check of a model: a line `// check: pass|fail [fair] [-DNAME...] [what is wrong]` in it.
+///
+/// `fail`: with these definitions the model has a deliberate error, which must be found. `fair`: a liveness check,
+/// under weak fairness, of the model's `ltl` claim (which it has if FAIR is defined); else a check of assertions and
+/// deadlocks.
+struct ModelRun: Equatable {
+    var expectsError: Bool
+    var isFair: Bool
+    var flags: [String]
+
+    var title: String { flags.isEmpty ? "as it is" : flags.joined(separator: " ") }
+
+    static func runs(inModel text: String) -> [ModelRun] {
+        text.split(separator: "\n").compactMap { line in
+            guard let match = line.wholeMatch(of: /\/\/ check: (pass|fail)( fair)?((?: +-D\S+)*).*/) else { return nil }
+            let isFair = match.2 != nil
+            return ModelRun(
+                expectsError: match.1 == "fail", isFair: isFair,
+                flags: (isFair ? ["-DFAIR"] : []) + match.3.split(separator: " ").map(String.init))
+        }
+    }
+}
+
+/// The finding of a verifier.
+struct ModelOutcome: Equatable {
+    var isAsExpected: Bool
+    var text: String
+
+    init(report: String, run: ModelRun, duration: Duration) {
+        let states =
+            report.firstMatch(of: /(\S+) states, stored/).map { "\($0.1) states, \(duration.seconds) s" } ?? "no states"
+        let problem = ModelOutcome.problem(inReport: report)
+        if run.expectsError {
+            // Only a claim that is violated counts, not a search that was given up.
+            let found = report.firstMatch(of: /pan:1: (assertion violated|acceptance cycle|invalid end state).*/)
+            isAsExpected = found != nil
+            text = found.map { "finds the error (\($0.0.dropFirst(7))); \(states)" } ?? "error not found; \(states)"
+        } else {
+            isAsExpected = problem == nil
+            text = problem.map { "error: \($0); \(states)" } ?? "no error; \(states)"
+        }
+    }
+
+    /// Why a report does not show that all is well.
+    private static func problem(inReport report: String) -> String? {
+        if let violation = report.firstMatch(of: /pan:1: (.*)/) { return String(violation.1) }
+        guard report.contains(/errors: 0\b/) else { return "the verifier did not come to its end" }
+        if let warning = report.firstMatch(
+            of: /error: max search depth.*|Warning: Search not completed|pan: out of memory/)
+        {
+            return String(warning.0)
+        }
+        return unreachedClaim(inReport: report).map { "claim not reached: \($0)" }
+    }
+
+    /// Returns a claim (a statement of the process `watch`, or of a never claim) that no execution came to. `-end-`
+    /// does not count.
+    static func unreachedClaim(inReport report: String) -> String? {
+        var isClaim = false
+        for line in report.split(separator: "\n") {
+            if line.hasPrefix("unreached in ") {
+                isClaim = line.hasSuffix(" watch") || line.hasPrefix("unreached in claim")
+            } else if isClaim, line.hasPrefix("\t"), line.contains(", state "), !line.contains("-end-") {
+                return line.trimmingCharacters(in: .whitespaces)
+            }
+        }
+        return nil
+    }
+}
