@@ -5,7 +5,7 @@ import VirtualPlatform
 extension Monitor {
     /// The first thread: loads the machine and starts it, then serves the exits of the virtual CPUs on its core.
     /// - Parameter serve: `serve()`, or a loop around `respond(to:)` for a machine that has more than the platform.
-    package static func start(_ serve: (Monitor) -> Never) {
+    public static func start(_ serve: (Monitor) -> Never) {
         let machine = MachineDescription.own
         var state = SharedMachine(machine)
         // SAFETY: this function never returns, so the state on its stack lives as long as the monitor.
@@ -19,5 +19,5 @@ extension Monitor {
 
     /// A further thread: serves the exits of the virtual CPUs on its core. None comes before the first thread has
     /// started one.
-    package static var further: Monitor { Monitor(machine: MachineDescription.own) }
+    public static var further: Monitor { Monitor(machine: MachineDescription.own) }
 }

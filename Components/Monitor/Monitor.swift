@@ -3,18 +3,18 @@ import Entente
 import VirtualPlatform
 
 /// One thread of a machine's monitor: takes the exits of the virtual CPUs on its core, emulates, replies.
-package struct Monitor {
+public struct Monitor {
     let machine: MachineDescription
 
     /// Serves for as long as the machine exists.
-    package func serve() -> Never {
+    public func serve() -> Never {
         var answer = replyWait(ReplyForm.wait)
         while true { answer = respond(to: answer) }
     }
 
     /// Deals with an exit or a notification, and waits for the next.
     @inline(__always)
-    package func respond(to answer: Answer) -> Answer {
+    public func respond(to answer: Answer) -> Answer {
         if answer.has(.ok) { return handle(Exit(answer)) }
         if answer.has(.notified) { handleNotification(answer.tag) }
         return replyWait(ReplyForm.wait)
