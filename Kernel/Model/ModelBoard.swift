@@ -26,8 +26,8 @@ public final class ModelBoard: @unchecked Sendable {
     private let written = Mutex<[UInt8]>([])
 
     /// - Parameters:
-    /// - memory: the bytes of RAM, a multiple of 4 KiB. Only touched pages cost host memory.
-    /// - listRegisters: the number of list registers of each core's virtual CPU interface, 1 to 16.
+    ///   - memory: the bytes of RAM, a multiple of 4 KiB. Only touched pages cost host memory.
+    ///   - listRegisters: the number of list registers of each core's virtual CPU interface, 1 to 16.
     public init(cores count: Int = 1, memory size: UInt64 = 64 << 20, listRegisters: Int = 4) {
         precondition((1...CoreID.maximum).contains(count))
         memory = PhysicalMemory(size: size)

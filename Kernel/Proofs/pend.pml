@@ -120,7 +120,7 @@ inline synchronise() {
 
 inline harvest(i) {
     if
-    :: listed[i] && !lrPending[i] && !lrActive[i] -> atomic { listed[i] = 0; lrEnd[i] = 0 }  /* register.isFree: release */
+    :: listed[i] && !lrPending[i] && !lrActive[i] -> atomic { listed[i] = 0; lrEnd[i] = 0 }  /* isFree: release */
     :: lrPending[i] ->
         if                                              /* register.isPending, !mayStayPending: takeBack */
         :: !isOn[i] ->

@@ -8,8 +8,8 @@ public struct ExternalAbort {
     public let hasAddress: Bool
 
     /// - Parameters:
-    /// - exit: ESR_EL2 of the access that left the machine.
-    /// - fromEL0: whether the machine's EL0 made the access.
+    ///   - exit: ESR_EL2 of the access that left the machine.
+    ///   - fromEL0: whether the machine's EL0 made the access.
     public init(exit: UInt64, fromEL0: Bool) {
         let isFetch = exit >> 26 == 0x20
         hasAddress = isFetch || exit >> 26 == 0x24

@@ -14,7 +14,7 @@ public enum BootSeed {
 
     /// Searches the tree for the seed.
     /// - Parameters:
-    /// - limit: the number of bytes that may be read; a multiple of 8.
+    ///   - limit: the number of bytes that may be read; a multiple of 8.
     ///   - word: reads the eight bytes at an offset, a multiple of 8, as a little-endian number.
     /// - Returns: nil when there is no tree, or none with such a property.
     public static func find(limit: UInt64, word: (UInt64) -> UInt64) -> InlineArray<4, UInt64>? {

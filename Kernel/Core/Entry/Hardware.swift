@@ -69,8 +69,9 @@ public protocol Hardware: SendableMetatype {
     static func isPermitted(processorState: UInt64, ofVirtualCPU: Bool) -> Bool
     /// Applies a monitor's reply to an exit.
     ///
-    /// - Parameters: - form: bits of `ReplyForm`. - isLoaded: whether this core's hardware holds the context's EL1
-    ///   registers.
+    /// - Parameters:
+    ///   - form: bits of `ReplyForm`.
+    ///   - isLoaded: whether this core's hardware holds the context's EL1 registers.
     static func finishExit(_ context: Ref<ExecutionContext>, form: UInt32, words: Message, isLoaded: Bool)
 
     // MARK: Virtual interrupts
