@@ -61,7 +61,7 @@ private func nextInstruction(_ random: inout Random) -> UInt32 {
     case 2, 3: return 0x3800_0000 | word & 0xC7FF_FFFF  // loads and stores
     case 4: return 0xD400_0000 | word & 0x1F_FFE3  // SVC, HVC, SMC, BRK
     case 5: return 0x1400_0000 | word & 0x3F  // short branches forwards
-    case 6: return 0x17FF_FFC0 | word & 0x3F  // and backwards
+    case 6: return 0x17FF_FFC0 | word & 0x3F  // short branches backwards
     case 7: return word & 0xFF == 0 ? 0xD69F_03E0 : 0x0800_0000 | word & 0xC0FF_FFFF  // ERET; exclusives
     default: return word
     }

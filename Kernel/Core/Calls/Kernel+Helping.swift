@@ -50,7 +50,7 @@ extension Kernel {
         if core.pointee.scheduling == home { releaseCore(core) }
     }
 
-    /// Has the core look again at all time that was parked until now, because a chain may lead further than before.
+    /// Makes the core look again at all time parked until now, because a chain may lead further than before.
     @inline(__always)
     static func reviveParked(_ core: Ref<Core>) {
         guard core.pointee.parked.count != 0 else { return }

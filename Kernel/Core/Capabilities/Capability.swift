@@ -91,11 +91,11 @@ struct CapabilityHeader {
     var bits: UInt64
     @inline(__always) init(bits: UInt64) { self.bits = bits }
 
-    /// Bits 0…7.
+    /// The kind, in bits 0…7.
     @inline(__always) var kind: ObjectKind { ObjectKind(rawValue: UInt8(truncatingIfNeeded: bits)) ?? .none }
-    /// Bits 8…15.
+    /// The rights, in bits 8…15.
     @inline(__always) var rights: Rights { Rights(rawValue: UInt8(truncatingIfNeeded: bits >> 8)) }
-    /// Bits 24…31.
+    /// The role, in bits 24…31.
     @inline(__always) var role: NodeRole { NodeRole(rawValue: UInt8(truncatingIfNeeded: bits >> 24)) ?? .slot }
     /// Bits 32…39: the distance from the tree's root.
     @inline(__always) var depth: UInt64 { bits >> 32 & 0xFF }

@@ -95,7 +95,7 @@ extension Kernel {
         case .readPriority: caller.pointee.frame.x[2] = UInt64(guest.pointee.priority[Int(index)])
         default:
             let news = change(core, target, guest, form, Int(truncatingIfNeeded: index), value)
-            // A virtual CPU without a core is looked at by the core that runs it first.
+            // The virtual CPU has no core yet. The core that runs it first will look at its interrupts.
             guard target.pointee.isPlaced else { return guest.pointee.isDirty.store(1) }
             switch news {
             case .none: break
@@ -108,9 +108,9 @@ extension Kernel {
 
     /// The consequence of a change of a virtual CPU's interrupt state for its core.
     private enum News {
-        /// The virtual CPU's own next entry is early enough.
+        /// Nothing has changed.
         case none
-        /// Its next own entry is early enough.
+        /// The virtual CPU's own next entry is early enough.
         case later
         /// These interrupts may have become deliverable.
         case gain(UInt64, word: Int)

@@ -19,8 +19,8 @@ extension Kernel {
         return current
     }
 
-    /// Puts a scheduling context that is not parked into the queue, and has the core reconsider if it is more urgent
-    /// than the one that has the core.
+    /// Puts a scheduling context that is not parked into the queue, and makes the core choose again if it is more
+    /// urgent than the one that has the core.
     static func makeReady(_ core: Ref<Core>, _ scheduling: Ref<SchedulingContext>) {
         guard !scheduling.pointee.isQueued, core.pointee.scheduling != scheduling, !scheduling.pointee.isExhausted
         else {

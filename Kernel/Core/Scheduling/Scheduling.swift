@@ -126,7 +126,7 @@ public struct ParkedTime {
     }
 }
 
-/// The scheduling contexts of one core that are ready and not running, by priority, first come first served.
+/// The scheduling contexts of one core that are ready and not running, by priority and order of arrival.
 public struct RunQueue {
     var heads: InlineArray<32, Ref<SchedulingContext>?>
     var tails: InlineArray<32, Ref<SchedulingContext>?>
