@@ -66,8 +66,8 @@ extension Kernel {
         stop(core, context)
     }
 
-    /// Stops a context that waits for no server any more. Its scheduling context leaves the core, and the caller that
-    /// waits for its reply is told.
+    /// Stops a context that waits for no server any more. Takes its scheduling context off the core, and ends the
+    /// call that it serves.
     static func finishStop(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         context.pointee.stopsOnReply = 0
         context.pointee.state = .stopped

@@ -50,8 +50,8 @@ extension Kernel {
         send(core, context, server, badge: context.pointee.faultBadge, message, tag: context.pointee.frame.x[1])
     }
 
-    /// Stops a context because nobody serves its fault. Its supervisor is told, and reads the record on the
-    /// supervisor's time.
+    /// Stops a context because no server handles its fault. The stop raises its supervisor's notification, and the
+    /// supervisor reads the record on its own time.
     private static func stopUnserved(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ message: Message) {
         context.pointee.fault = FaultRecord(message)
         stop(core, context)

@@ -79,8 +79,8 @@ extension Kernel {
     ) -> Ref<ExecutionContext>? {
         let selector = Selector(bits: server.pointee.frame.x[1])
         let form = selector.form
-        // The operation is reply and wait, the answer is a plain one of six words, and nobody has asked the caller to
-        // stop.
+        // The operation is reply and wait, the answer is a plain one of six words, and no stop of the caller was
+        // requested.
         guard
             selector.bits & (UInt64(ReplyForm.rare) << 32 | 0xFFFF_FFFF) == UInt64(ReplyForm.reply | ReplyForm.wait)
                 << 32,
@@ -101,8 +101,8 @@ extension Kernel {
         return caller
     }
 
-    /// Performs a signal that wakes nobody, because the notification has no sink or its sink is a thread of this core
-    /// that runs on its own time.
+    /// Performs a signal that wakes no context, because the notification has no sink or its sink is a thread of this
+    /// core that runs on its own time.
     @inline(__always)
     private static func signalFast(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
@@ -121,7 +121,7 @@ extension Kernel {
         let bits = found.badge != 0 ? found.badge : caller.pointee.frame.x[2]
         notification.pointee.bits.set(bits)
         guard notification.pointee.sink.load() == sink else {
-            // Another core has bound the notification anew, before it could see the bits.
+            // Another core has changed the sink before it could see the bits.
             core.pointee.untold = notification
             return nil
         }

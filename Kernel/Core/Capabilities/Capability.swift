@@ -165,8 +165,8 @@ public struct CapabilityTable: ~Copyable {
 
     /// Returns the content of a slot if it is of `kind` and has all of `rights`.
     ///
-    /// Takes no lock. Another core may empty the slot and fill it anew meanwhile, which the header's version reveals.
-    /// The object stays usable until this core leaves the kernel (see `Kernel.hasGracePassed`).
+    /// Takes no lock. Another core may empty the slot and fill it again meanwhile, which the header's version
+    /// reveals. The object stays usable until this core leaves the kernel (see `Kernel.hasGracePassed`).
     @inline(__always)
     func find(
         _ number: UInt32, _ kind: ObjectKind, _ rights: Rights, read: (PhysicalAddress) -> (UInt64, UInt64),

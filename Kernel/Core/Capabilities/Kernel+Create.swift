@@ -11,10 +11,15 @@ extension Kernel {
     /// and `x4` the alignment of an extent (a power of two, at least 4 KiB). Returns in `x2` the bytes that the
     /// object took, alignment included.
     ///
-    /// The parameter is a table's number of slots; the number of a space's pages for tables; the size in bytes of an
-    /// extent or a smaller region; the thread to which a portal leads, which must be configured, or 0; or a
-    /// scheduling context's core, with its priority from bit 8 on. Other kinds ignore it. Memory that another owner
-    /// had before is zeroed in pieces (`again`). Extents of memory that no tenant had before are not zeroed.
+    /// The meaning of the parameter depends on the kind; other kinds ignore it:
+    /// - table: the number of slots
+    /// - space: the number of pages for tables
+    /// - extent, region: the size in bytes
+    /// - portal: the thread to which it leads, which must be configured, or 0
+    /// - scheduling context: the core, with the priority from bit 8 on
+    ///
+    /// Memory that another owner had before is zeroed in pieces (`again`). Extents of memory that no tenant had
+    /// before are not zeroed.
     static func create(_ caller: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
         let source = try findNode(caller, UInt64(selector.slot), .region, .manage)
         let parameter = caller.pointee.frame.x[2]

@@ -3,7 +3,7 @@ import ABI
 // Revocation: the kernel removes all descendants of a node of the derivation tree, in pieces, regardless of their
 // holders.
 //
-// Leaves go first (`Kernel+Remove.swift` says which state goes with each), so that no node is ever without its
+// Leaves go first (`Kernel+Remove.swift` removes the state that depends on each), so that no node is ever without its
 // ancestors. A node that only another core may touch becomes an errand for that core. At the end the revoker waits
 // for a grace period (`GracePeriods.swift`), after which no core uses an object that it had looked up before.
 
@@ -15,7 +15,8 @@ enum Revocation {
     static let hasRemoved: UInt64 = 2
     /// Set while the capability itself is being deleted. An empty slot with this bit was deleted by another core.
     static let deleting: UInt64 = 8
-    /// The lowest bit of the number of the grace period that must have ended; 0: none was requested yet.
+    /// The lowest bit of the number of the grace period that must have ended. The number is 0 before one was
+    /// requested.
     static let graceShift: UInt64 = 8
 }
 
@@ -60,7 +61,8 @@ extension Kernel {
         guard form == .delete, !slot.pointee.isEmpty else { return }
         slot.pointee.extra = Revocation.inProgress | Revocation.deleting
         try removeOne(core, slot, &steps)
-        // A revoker that is told `again` finds an empty slot next time. The bit makes that call succeed at the end.
+        // A revoker that gets the answer `again` finds an empty slot next time. The bit makes that call succeed at
+        // the end.
         if caller.pointee.isConfigured, M.board.pointee.dyingTables != nil {
             slot.pointee.extra = Revocation.deleting
             throw .again
@@ -127,7 +129,7 @@ extension Kernel {
         return region.pointee.next != region.pointee.start
     }
 
-    /// Frees all memory of a region once no object is left in it. Objects that are made there anew are zeroed first.
+    /// Frees all memory of a region once no object is left in it. Memory of later objects is zeroed first.
     private static func emptyRegion(_ slot: Ref<Capability>) {
         guard isRegionInUse(slot) else { return }
         let region = slot.pointee.target(Region.self)

@@ -32,7 +32,8 @@ public struct DebugRegisters: ~Copyable {
         get { words[Place.control] }
         set { words[Place.control] = newValue }
     }
-    /// The part of `control` that hardware obeys while the virtual CPU runs; 0: only BRK causes debug exceptions.
+    /// The part of `control` that hardware obeys while the virtual CPU runs. If it is 0, only BRK causes debug
+    /// exceptions.
     @inline(__always) public internal(set) var armed: UInt64 {
         get { words[Place.armed] }
         set { words[Place.armed] = newValue }

@@ -45,7 +45,7 @@ public enum CallKind: UInt8 {
 
 /// The fault or exit of a context that stopped because no server handled it; `none` if it stopped for another reason.
 public struct FaultRecord: Equatable {
-    /// Kind and syndrome: the bits of an `ExitTag`; 0: none.
+    /// Kind and syndrome, as the bits of an `ExitTag`; 0 if there is no fault.
     public var tag: UInt64
     public var address: UInt64
 
@@ -61,7 +61,8 @@ public struct FaultRecord: Equatable {
 }
 
 /// A thread (EL0) or a virtual CPU (EL1 and EL0 behind stage 2). It belongs to one core. Only that core touches it,
-/// except for the atomic fields, and for changes to a stopped context under the lock.
+/// except for the atomic fields, and for changes to a stopped context under the lock. Kernel+Context.swift
+/// configures, starts and stops contexts; Calls/ and Scheduling/ change `state` otherwise.
 public struct ExecutionContext: ~Copyable {
     /// The first field, because the entry code saves registers at the context's own address.
     public var frame: RegisterFrame

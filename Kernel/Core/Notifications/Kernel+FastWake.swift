@@ -27,7 +27,7 @@ extension Kernel {
             notification.pointee.bits.relaxedLoad() == 0, core.pointee.untold == nil
         else { return nil }
         let bits = found.badge != 0 ? found.badge : caller.pointee.frame.x[2]
-        // A signal without bits wakes nobody.
+        // A signal without bits wakes no thread.
         guard bits != 0 else { return nil }
         caller.pointee.frame.x[0] = Status.ok.rawValue
         answer(thread, .notified, tag: bits)

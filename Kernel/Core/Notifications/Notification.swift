@@ -15,8 +15,8 @@ public enum Hearer {
 /// Kernel/Proofs/notification.pml and bind.pml check signals and the binding of a sink.
 public struct Notification: ~Copyable {
     public let bits: AtomicWord
-    /// The receiver in one word, because other cores read it without a lock: the context's address; in bits 56…63 the
-    /// interrupt of a virtual CPU; bit 0 is set for a virtual CPU. 0: nobody.
+    /// The receiver in one word, because other cores read it without a lock: the context's address, with bit 0 set
+    /// and the interrupt in bits 56…63 for a virtual CPU. The word is 0 if there is no receiver.
     public let sink: AtomicWord
     /// 1 while the notification is in its core's inbox.
     public let inboxQueued: AtomicWord
@@ -24,8 +24,8 @@ public struct Notification: ~Copyable {
     public var timer: TimerLink<Notification>
     /// The bits that the timer raises.
     public var timerBits: UInt64
-    /// The number of the core whose queue may hold the timer, plus 1; 0: no core's; `timerEnded`: the notification is
-    /// destroyed.
+    /// The number of the core whose queue may hold the timer, plus 1; 0 if there is none. `timerEnded` marks a
+    /// destroyed notification.
     public let timerOwner: AtomicWord
 
     static let timerEnded = UInt64.max
@@ -104,8 +104,9 @@ extension Kernel {
 
     /// Raises bits and tells the sink, on any core.
     ///
-    /// Another core may bind the notification anew meanwhile. That core writes the sink and then reads the bits,
-    /// whereas this one writes the bits and then reads the sink. So at least one of the two sees the other's store.
+    /// Another core may bind the notification to another sink meanwhile. That core writes the sink and then reads the
+    /// bits, whereas this one writes the bits and then reads the sink. So at least one of the two sees the other's
+    /// store.
     @inline(__always)
     static func raise(_ core: Ref<Core>, _ notification: Ref<Notification>, _ bits: UInt64) {
         let sink = notification.pointee.sink.load()
@@ -191,8 +192,9 @@ extension Kernel {
 
     /// Returns the bits that a bell raises, and the notification; nil if it raises nothing, or not at this address.
     ///
-    /// Waits while another core changes the bell, because that core waits for nobody meanwhile. A bell that other
-    /// cores change in each of the attempts, at the cost of an entry each, counts as one that raises nothing.
+    /// Waits while another core changes the bell, because that core does not wait for any other meanwhile. A bell
+    /// that other cores change in each of the attempts, at the cost of an entry each, counts as one that raises
+    /// nothing.
     static func look(_ bell: borrowing Bell, address: UInt64 = 0) -> (notification: Ref<Notification>, bits: UInt64)? {
         for _ in 0..<attempts {
             let version = settledVersion(bell)

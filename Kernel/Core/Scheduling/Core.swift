@@ -49,7 +49,7 @@ public struct Core: ~Copyable {
     public var budgetEnd: Ticks
     /// Objects of this core that other cores have changed; see `InboxItem`.
     public let inbox: AtomicWord
-    /// A node of the derivation tree that only this core may remove; 0: none.
+    /// A node of the derivation tree that only this core may remove; 0 if there is none.
     public let errand: AtomicWord
     /// The count of beginnings and ends of inbox lists. It is odd from before this core takes a list out of `inbox`
     /// until it has worked off the last item of the list. A core that reads `inbox` as 0, and then `lists` as even,
@@ -58,7 +58,7 @@ public struct Core: ~Copyable {
     /// The address of this core's interrupt controller registers.
     public var interruptController: PhysicalAddress
     let switchesWord: AtomicWord
-    /// The first item that was taken out of `inbox` and not yet handled; 0: none.
+    /// The first item that was taken out of `inbox` and not yet handled; 0 if there is none.
     public var unread: UInt64
     /// The interrupts that this core may still send to each core in the current millisecond; see `Kernel.alert`.
     var shares: InlineArray<8, InterruptShare>
@@ -106,7 +106,7 @@ public struct Board: ~Copyable {
     public let identifiers: InlineArray<4, AtomicWord>
     /// The grace periods. Requires the lock.
     var grace: GracePeriods
-    /// A millisecond of the board's counter; 0: interrupts to other cores are not limited.
+    /// A millisecond of the board's counter; 0 if interrupts to other cores are not limited.
     public var millisecond: Ticks
     /// Tables that no tenant has any more and that still hold capabilities. Requires the lock.
     var dyingTables: Ref<CapabilityTable>?

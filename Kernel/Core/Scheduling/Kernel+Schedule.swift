@@ -143,9 +143,11 @@ extension Kernel {
         takeNext(core, now)
     }
 
-    /// Sets the hardware timer to the soonest event of this core: the deadline of a notification's or context's timer,
-    /// the renewal of a budget, the renewal of a share for which an interrupt waits, the end of the running budget, or
-    /// the end of the slice if a scheduling context of the same priority waits.
+    /// Sets the hardware timer to the soonest event of this core:
+    /// - the deadline of a notification's or context's timer
+    /// - the renewal of a budget, or of a share for which an interrupt waits
+    /// - the end of the running budget
+    /// - the end of the slice, if a scheduling context of the same priority waits
     static func updateDeadline(_ core: Ref<Core>) {
         var deadline = min(core.pointee.notificationTimers.soonest, core.pointee.contextTimers.soonest)
         deadline = min(deadline, min(core.pointee.budgetTimers.soonest, postponedDeadline(core)))

@@ -14,8 +14,8 @@ public struct SchedulingContext: ~Copyable {
     public var isParked: Bool
     /// The ticks after which another scheduling context of the same priority gets the core.
     public var slice: Ticks
-    /// The rest of the slice; 0: a new one begins. Preemption does not renew it, because otherwise equals would
-    /// starve.
+    /// The rest of the slice. If it is 0, a new slice begins. Preemption does not renew it, because otherwise equals
+    /// would starve.
     public var left: Ticks
     #if hasFeature(Embedded)
         /// The ticks used until `since`. Written as a pair with `left`; see `Capability.object`.
@@ -31,7 +31,7 @@ public struct SchedulingContext: ~Copyable {
     public var previous: Ref<SchedulingContext>?
 
     // MARK: Budget
-    /// The ticks in each period; 0: no limit.
+    /// The ticks in each period; 0 if there is no limit.
     public var budget: Ticks
     public var period: Ticks
     /// The rest of the budget.
@@ -76,20 +76,20 @@ extension SchedulingContext {
         get { overrunsWord.relaxedLoad() }
         nonmutating set { overrunsWord.relaxedStore(newValue) }
     }
-    /// Counts an overrun, on the scheduling context's own core. Returns whether the overrun must be told. This
-    /// function counts before it exchanges, and `takeOverruns` exchanges before it reads the count, so that a reader
-    /// that is not told of an overrun finds it in the count.
+    /// Counts an overrun, on the scheduling context's own core. Returns whether the notification must report the
+    /// overrun. This function counts before it exchanges, and `takeOverruns` exchanges before it reads the count, so
+    /// that a reader whose notification does not report an overrun finds it in the count.
     func countOverrun() -> Bool {
         overruns = overruns &+ 1
         return overrunToldWord.exchange(1) == 0
     }
-    /// Returns the number of overruns, on any core. The next overrun is told.
+    /// Returns the number of overruns, on any core. The notification will report the next overrun.
     func takeOverruns() -> UInt64 {
         armOverrun()
         return overruns
     }
-    /// Makes the next overrun be told. Called after a change of `overrun`, so that an overrun counted later finds the
-    /// new notification.
+    /// Makes the notification report the next overrun. Called after a change of `overrun`, so that an overrun counted
+    /// later finds the new notification.
     func armOverrun() { _ = overrunToldWord.exchange(0) }
 }
 

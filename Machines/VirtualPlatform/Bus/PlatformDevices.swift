@@ -13,8 +13,8 @@ public struct PlatformDevices {
     private var look = Look.none
 
     /// The time of the next call of `watch`. A guest that sets and clears deadlines without end causes only one
-    /// additional call for each call that is due anyway, because the bus does not ask the environment again before
-    /// the call that follows `asked`.
+    /// additional call for each regular one. The bus asks the environment again only after the call that follows
+    /// `asked`.
     private enum Look: Equatable {
         case none
         /// The bus has asked the environment for a call.

@@ -1,5 +1,6 @@
-/// A load or store instruction of AArch64 that a device can answer although the syndrome of its data abort does not
-/// describe it (ISV is 0), because it moves several registers or vector registers, or writes its base register back.
+/// A load or store instruction of AArch64 that the syndrome of its data abort does not describe (ISV is 0), because
+/// it moves several registers or vector registers, or writes its base register back. A device can answer it all the
+/// same.
 ///
 /// The instruction moves `elementCount` elements of `elementSize` bytes between memory, where they lie side by side,
 /// and up to four registers, its *slots*. LoadStore+Decode.swift decodes instructions, and `Transfer` performs them.
