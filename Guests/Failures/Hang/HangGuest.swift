@@ -6,7 +6,7 @@ import GuestSupport
 public func guestMain() {
     SerialPort.initialize()
     InterruptController.initialize()
-    // The offset is long enough for a busy host, because a refresh after the second stage comes too late for the
+    // The offset is long enough for a busy host. A refresh that comes later than the second stage does not save the
     // machine.
     let offset = guest_counter_frequency() / 2
     Watchdog.start(offset: offset)

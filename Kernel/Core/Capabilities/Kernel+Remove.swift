@@ -3,7 +3,7 @@ import ABI
 // Removal of single nodes of the derivation tree: a binding, a mapping, or an object. All functions require the lock
 // of `exclusively`.
 //
-// `Kernel+Revoke.swift` calls `remove` for each leaf, on the core that may touch the object.
+// `Kernel+Revoke.swift` calls `remove` for each node without children, on the core that may touch the object.
 
 extension Kernel {
     /// Removes a node that has no children, and the state that depends on it. The work is bounded; the result tells

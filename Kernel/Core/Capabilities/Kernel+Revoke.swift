@@ -3,9 +3,10 @@ import ABI
 // Revocation: the kernel removes all descendants of a node of the derivation tree, in pieces, regardless of their
 // holders.
 //
-// Leaves go first (`Kernel+Remove.swift` removes the state that depends on each), so that no node is ever without its
-// ancestors. A node that only another core may touch becomes an errand for that core. At the end the revoker waits
-// for a grace period (`GracePeriods.swift`), after which no core uses an object that it had looked up before.
+// Nodes without children go first, so that no node is ever without its ancestors. `Kernel+Remove.swift` removes the
+// state that depends on a node. A node that only another core may touch becomes an errand for that core. At the end
+// the revoker waits for a grace period (`GracePeriods.swift`), after which no core uses an object that it had looked
+// up before.
 
 /// The bits of `Capability.extra` of a slot.
 enum Revocation {

@@ -67,7 +67,7 @@ extension Kernel {
         } catch { caller.pointee.frame.x[0] = error.status.rawValue }
     }
 
-    /// Performs an operation that a machine may use by HVC. The vectors have reduced `x0` to the operation number.
+    /// Performs an operation that a machine may use by HVC. The caller has reduced `x0` to the operation number.
     public static func hypercall(_ core: Ref<Core>, _ caller: Ref<ExecutionContext>, operation: UInt64) {
         let selector = Selector(bits: caller.pointee.frame.x[1])
         caller.pointee.frame.x[0] = Status.ok.rawValue

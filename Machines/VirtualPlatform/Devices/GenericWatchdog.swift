@@ -27,7 +27,7 @@ public struct GenericWatchdog {
     private static let offsetBits: UInt64 = 1 << 48 - 1
     private static let enable: UInt32 = 1
 
-    /// W_IIDR: JEP106 code of Arm, architecture version 1, as in QEMU's model.
+    /// W_IIDR: JEP106 code of Arm, architecture version 1, as in QEMU's device.
     private static let identification: UInt32 = 0x1_043B
 
     private mutating func refresh<Environment: DeviceEnvironment>(_ environment: inout Environment) {

@@ -2,8 +2,8 @@
 ///
 /// The device has no baud rate: a byte is on the wire as soon as the wire takes it, and the receive time-out follows
 /// the last byte at once. Input for which the FIFO has no room waits in the wire, so that no byte is lost. Like
-/// QEMU's model, the device works before it was enabled, and raises the receive interrupt for the first byte,
-/// regardless of UARTIFLS.
+/// QEMU's device, it works before it was enabled, and raises the receive interrupt for the first byte, regardless of
+/// UARTIFLS.
 public struct PL011 {
     private var received = ByteFIFO()
     private var transmitting = ByteFIFO()

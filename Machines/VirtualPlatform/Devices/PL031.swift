@@ -1,6 +1,6 @@
 /// The PL031 real time clock (Arm DDI 0224): the board's time in seconds, and an alarm.
 ///
-/// It is always on, as in QEMU's model. A guest that sets it changes the difference between its own time and the
+/// The clock is always on, as in QEMU. A guest that sets it changes the difference between its own time and the
 /// board's. The device checks the alarm whenever the guest accesses it, and when the monitor's timer may have reached
 /// the alarm.
 public struct PL031 {

@@ -151,7 +151,7 @@ extension Distributor {
 
 /// The identification of distributor and redistributors.
 enum GICIdentification {
-    /// GICD_IIDR, GICR_IIDR: JEP106 code of Arm, as in QEMU's model.
+    /// GICD_IIDR, GICR_IIDR: JEP106 code of Arm, as in QEMU's device.
     static let implementer: UInt32 = 0x43B
     /// GICD_PIDR2, GICR_PIDR2: ArchRev 3 (GICv3).
     static let architecture: UInt32 = 0x3B
