@@ -1,7 +1,7 @@
 import ABI
 
 extension SystemImageWriter {
-    /// What kernel and root rely on, whoever made the tenants.
+    /// Checks the conditions on which kernel and root rely, for tenants of any origin.
     func check() throws(Failure) {
         guard let driver = tenants.first, driver.kind == .consoleDriver,
             !tenants.dropFirst().contains(where: { $0.kind == .consoleDriver })

@@ -1,11 +1,11 @@
 import ABI
 import Yams
 
-/// A component that another one may call, under a name of the caller's choice.
+/// A component that another one may call, under a name that the caller chooses.
 public struct ConnectionDescription: Sendable, Equatable {
     /// The name that the client's program uses.
     public var name: String
-    /// The component that serves.
+    /// The name of the server.
     public var server: String
 
     public init(name: String, server: String) {
@@ -15,7 +15,8 @@ public struct ConnectionDescription: Sendable, Equatable {
 }
 
 extension ComponentParser {
-    /// `uses: {NAME: COMPONENT}`. Whether the components exist is checked when all are known.
+    /// Returns the connections of `uses: {NAME: COMPONENT}`. A later check finds names of components that do not
+    /// exist.
     func connections() -> [ConnectionDescription] {
         guard let node = section.node("uses"), !node.isEmpty else { return [] }
         guard let mapping = node.mapping else {
@@ -48,8 +49,8 @@ extension ComponentParser {
 }
 
 extension ManifestParser {
-    /// Reports the servers that a component cannot use. It calls other components of its own core only, because the
-    /// caller's time, which runs the server, does not leave its core.
+    /// Reports the servers that a component cannot use. A component can only call components of its own core, because
+    /// the caller's time, on which the server runs, does not leave its core.
     func checkConnections() {
         let components = declarations.compactMap { declaration -> ComponentDescription? in
             if case .component(let component) = declaration.tenant { component } else { nil }

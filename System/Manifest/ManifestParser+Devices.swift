@@ -5,7 +5,7 @@ import Yams
 public struct DeviceRequest: Sendable, Equatable {
     /// The program's name for it.
     public var name: String
-    /// `pl031`, or `pl031@9010000`.
+    /// The name of the node: `pl031`, or `pl031@9010000`.
     public var node: String
 
     public init(name: String, node: String) { (self.name, self.node) = (name, node) }
@@ -14,7 +14,8 @@ public struct DeviceRequest: Sendable, Equatable {
 }
 
 extension ComponentParser {
-    /// `devices: {NAME: NODE}`. Whether the board has the device is known when its device tree is.
+    /// Returns the devices of `devices: {NAME: NODE}`. A later check of the device tree finds devices that the board
+    /// lacks.
     func devices() -> [DeviceRequest] {
         pairs("devices", of: "a device's node, such as 'rtc: pl031'").compactMap { name, value in
             guard let node = value.text else {
@@ -29,7 +30,7 @@ extension ComponentParser {
         }
     }
 
-    /// `dma: {NAME: SIZE}`.
+    /// Returns the memories of `dma: {NAME: SIZE}`.
     func dma() -> [DMAMemoryDescription] {
         pairs("dma", of: "a size, such as 'buffers: 64KiB'").compactMap { name, value in
             guard let size = value.byteSize, DMAMemoryDescription.sizes.contains(size),
@@ -48,7 +49,7 @@ extension ComponentParser {
         }
     }
 
-    /// The pairs of a mapping from names; what is none is reported.
+    /// Returns the pairs of a mapping from names, and reports an entry that is no such pair.
     private func pairs(_ key: String, of what: String) -> [(String, Node)] {
         guard let node = section.node(key), !node.isEmpty else { return [] }
         guard let mapping = node.mapping else {

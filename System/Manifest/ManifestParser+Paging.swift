@@ -3,7 +3,7 @@ import Yams
 
 /// A file that another component, the pager, brings into this one's memory page by page.
 public struct PagedDescription: Sendable, Equatable {
-    /// The component that pages.
+    /// The name of the component that pages.
     public var pager: String
     public var file: URL
 
@@ -12,12 +12,13 @@ public struct PagedDescription: Sendable, Equatable {
         self.file = file
     }
 
-    /// A pager sees each client's file in a gigabyte of its own.
+    /// The sizes of a file. A pager sees each client's file in its own range of addresses.
     static let sizes: ClosedRange<UInt64> = 1...(64 << 20)
 }
 
 extension ComponentParser {
-    /// `paged: {by: COMPONENT, file: PATH}`. Whether the component exists is checked when all are known.
+    /// Returns the description of `paged: {by: COMPONENT, file: PATH}`. A later check finds a component that does not
+    /// exist.
     func paged() -> PagedDescription? {
         guard let node = section.node("paged") else { return nil }
         let paging = ManifestSection(
@@ -43,7 +44,7 @@ extension ComponentParser {
 }
 
 extension ManifestParser {
-    /// A pager is another component on the same core: a fault is a call.
+    /// Checks that each pager is another component on the same core, because a fault is a call.
     func checkPaging() {
         let components = declarations.compactMap { declaration -> ComponentDescription? in
             if case .component(let component) = declaration.tenant { component } else { nil }

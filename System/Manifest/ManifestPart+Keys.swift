@@ -285,7 +285,7 @@ extension ManifestPart {
         ("required", .array(keys.map(SchemaValue.text)))
     }
 
-    /// The defaults of a tenant's policy and of a group's.
+    /// Returns the defaults of a tenant's policy and of a group's.
     private static func defaults(_ text: (RestartDescription) -> String) -> [String] {
         [text(.tenant), text(.group)]
     }

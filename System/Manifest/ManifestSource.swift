@@ -1,10 +1,10 @@
 import Foundation
 import Yams
 
-/// The names behind `target:` that there are.
+/// The programs that `target:` can name.
 public struct KnownPrograms: Sendable {
     public var components: [String]
-    /// Programs for machines.
+    /// The programs for machines.
     public var guests: [String]
 
     public init(components: [String], guests: [String]) {
@@ -13,7 +13,7 @@ public struct KnownPrograms: Sendable {
     }
 }
 
-/// The manifest's text, and what has been found wrong with it so far.
+/// The manifest's text, and the faults that were found in it so far.
 final class ManifestSource {
     /// The path as the user gave it.
     let path: String
@@ -52,7 +52,7 @@ final class ManifestSource {
         report(at: node.mark, problem, remedy: remedy)
     }
 
-    /// The document's root; nil when there is none, which has been reported then.
+    /// Returns the document's root, or reports its absence and returns nil.
     func parse() -> Node? {
         guard let text = contents() else { return nil }
         do {
@@ -116,8 +116,8 @@ final class ManifestSource {
         }
     }
 
-    /// Returns the place of the first control character. The position that YAML's reader reports is wrong if text is
-    /// not ASCII.
+    /// Returns the place of the first control character, because the position that YAML's reader reports is wrong if
+    /// the text is not ASCII.
     private func firstControlCharacter(in text: String) -> (line: Int, column: Int) {
         var (line, column) = (1, 1)
         for scalar in text.unicodeScalars {
@@ -142,7 +142,7 @@ final class ManifestSource {
         return "check indentation, colons, quotes and brackets here and in the line above"
     }
 
-    /// Yams tells where a key stands first; the user needs the place where it comes back.
+    /// Reports a repeated key. Yams gives the place of the first one, but the user needs that of the second.
     private func report(duplicate key: String, first: Mark, in text: String) {
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         let spellings = [key, "'\(key)'", "\"\(key)\""].map { $0 + ":" }

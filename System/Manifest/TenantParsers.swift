@@ -54,7 +54,7 @@ struct MachineParser {
         return .files(kernel: kernel, initrd: initrd, format: kernelFormat)
     }
 
-    /// `kernel: {target: NAME}`: a program that the tool builds.
+    /// Reads `kernel: {target: NAME}`, which names a program that the tool builds.
     private func builtGuest(_ node: Node) -> GuestSource {
         let kernel = ManifestSection(
             node, title: "'kernel' of \(section.title)", at: section.mark(of: "kernel"),
@@ -116,7 +116,7 @@ struct ComponentParser {
     let cores: Int
 
     func component(name: String) -> ComponentDescription {
-        // Without a program something has been reported, and no manifest comes out.
+        // If there is no program, the parser has reported it, and no manifest results.
         var component = ComponentDescription(name: name, program: program() ?? .target(""))
         component.memory = section.size("memory")
         component.stack = section.size("stack")
@@ -148,7 +148,7 @@ struct ComponentParser {
         }
         if section.has("package") { return package() }
         guard section.has("target") else {
-            // The unknown key may well be a misspelt 'target'.
+            // The unknown key may be a misspelt 'target'.
             guard !section.hasUnknownKeys else { return nil }
             section.source.report(
                 at: section.mark, "\(section.title) names no program",
@@ -199,7 +199,7 @@ struct ComponentParser {
 }
 
 extension ManifestSection {
-    /// The program named by `key: {target: NAME}`.
+    /// Returns the program of `key: {target: NAME}`.
     func program(_ key: String, default standard: String) -> String {
         guard let node = node(key) else { return standard }
         let owner = title == "the manifest" ? "" : " of \(title)"
@@ -208,7 +208,7 @@ extension ManifestSection {
         return section.targetName(example: "a program such as \(standard)") ?? standard
     }
 
-    /// The name behind `target:`; nil if there is none, or if it is none, which is reported.
+    /// Returns the name of `target:`. Returns nil if there is none, or if it is no name, which it reports.
     func targetName(
         among known: KeyPath<KnownPrograms, [String]> = \.components, example: String
     ) -> String? {
@@ -243,7 +243,7 @@ extension ManifestSection {
         return 0
     }
 
-    /// The names alone; whether they exist is checked when all are known.
+    /// Returns the names alone. A later check finds names that do not exist.
     func startsAfter() -> [String] {
         guard let sequence = node("after")?.sequence else { return [] }
         return sequence.compactMap(\.text)
