@@ -50,7 +50,7 @@ public struct Notification: CapabilityKind, Equatable, Sendable {
     /// with a log line if there is none.
     public init(named name: StaticString) {
         guard let resource = Configuration.resource(.notification, named: name) else {
-            log("this component has no notification '\(name)'")
+            log("this component uses the notification '\(name)', but its plan has none of that name")
             fatalError("no such notification")
         }
         self.init(of: resource)

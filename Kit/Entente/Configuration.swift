@@ -46,14 +46,14 @@ public struct ResourceTable {
     }
 
     public subscript(index: Int) -> Resource {
-        precondition(index >= 0 && index < count, "a component has no such resource")
+        precondition(index >= 0 && index < count, "the component has no resource of this index")
         // SAFETY: the precondition holds, and nobody writes into the table while this component lives.
         return unsafe first[index]
     }
 
     /// Returns the kind of the resource `index` without copying the rest of it.
     fileprivate func kind(at index: Int) -> UInt64 {
-        precondition(index >= 0 && index < count, "a component has no such resource")
+        precondition(index >= 0 && index < count, "the component has no resource of this index")
         // SAFETY: as in `subscript`.
         return unsafe first[index].kind
     }

@@ -11,7 +11,7 @@ public struct DMAMemory: Sendable {
     /// none.
     public init(named name: StaticString) {
         guard let memory = DMAMemory(ifNamed: name) else {
-            log("this component uses '\(name)', and its manifest gives it no such memory for devices (key 'dma')")
+            log("this component uses '\(name)', but its manifest has no such memory for devices: add it under 'dma'")
             fatalError("no such memory")
         }
         self = memory

@@ -100,7 +100,7 @@ extension LogText.StringInterpolation {
         /// equal on the board.
         @available(
             *, deprecated,
-            message: "a component cannot make a text of this value: write its parts, or make it CustomStringConvertible"
+            message: "a component has no text for this value: write its parts, or make it CustomStringConvertible"
         )
         @_transparent
         public mutating func appendInterpolation<Value>(_ value: Value) {

@@ -61,7 +61,7 @@ public enum Heap {
         // SAFETY: the compiler's runtime passes a result that it owns, and sizes that it keeps to.
         guard let pointer = unsafe Heap.allocate(size, alignment: alignment) else {
             log(
-                "out of memory: \(size) bytes asked for, \(Heap.used) of \(Heap.size) in use; raise 'memory' in the manifest"
+                "out of memory: needs \(size) bytes, but \(Heap.used) of \(Heap.size) are in use; raise 'memory' in the manifest"
             )
             fatalError()
         }

@@ -49,7 +49,9 @@ struct HeapAllocator {
     /// Frees a piece. Stops the component if `pointer` is not the address of a piece in use.
     mutating func free(_ pointer: UnsafeMutableRawPointer) {
         // SAFETY: only handed on.
-        guard let offset = unsafe pieceInUse(pointer) else { fatalError("freed what is not in use") }
+        guard let offset = unsafe pieceInUse(pointer) else {
+            fatalError("the component freed memory that is not in use")
+        }
         used -= pieceSize(offset)
         var start = offset
         var length = pieceSize(offset)

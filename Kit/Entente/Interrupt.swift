@@ -12,7 +12,9 @@ public struct Interrupt: Sendable {
     /// log line if there is none.
     public init(named name: StaticString) {
         guard let interrupt = Interrupt(ifNamed: name) else {
-            log("this component drives '\(name)', and its manifest gives it no interrupt of that name (key 'devices')")
+            log(
+                "this component uses the interrupt of '\(name)', but its manifest gives it no such interrupt (key 'devices')"
+            )
             fatalError("no such interrupt")
         }
         self = interrupt

@@ -42,14 +42,14 @@ public struct OutgoingMessage {
 
     /// Appends a capability. The receiver gets a child of it with these rights.
     public mutating func append(capability slot: UInt32, rights: Rights, badge: UInt64) {
-        precondition(capabilities < 2, "a message carries two capabilities")
+        precondition(capabilities < 2, "a message carries at most two capabilities")
         MessageMemory.current.setCapability(capabilities, slot: slot, rights: rights, badge: badge)
         capabilities &+= 1
     }
 
     /// Appends memory that the receiver may access, as `rights` say, until it replies.
     public mutating func append(leaseAt address: UInt64, size: UInt64, rights: Rights) {
-        precondition(!hasLease, "a message carries one lease")
+        precondition(!hasLease, "a message carries at most one lease")
         MessageMemory.current.setLease(address: address, size: size, rights: rights)
         hasLease = true
     }
@@ -137,7 +137,7 @@ struct MessageMemory {
     func word(_ index: UInt32) -> UInt64 { load(UInt32(MessagePage.words) + index % Self.maximumWords * 8) }
 
     func setWord(_ index: UInt32, to value: UInt64) {
-        precondition(index < Self.maximumWords, "a message has 64 words")
+        precondition(index < Self.maximumWords, "a message has at most 64 words")
         store(value, UInt32(MessagePage.words) + index * 8)
     }
 

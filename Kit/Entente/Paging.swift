@@ -76,7 +76,9 @@ public struct PageFrames {
     /// none.
     public init(named name: StaticString) {
         guard let resource = Configuration.resource(.frames, named: name) else {
-            log("this component pages nobody, and has no frames '\(name)' (key 'paged' of its clients)")
+            log(
+                "this component uses the frames '\(name)', but no component names it as its pager: add 'paged' to a client"
+            )
             fatalError("no such frames")
         }
         memory = resource.address
@@ -88,7 +90,7 @@ public struct PageFrames {
     /// Copies the page that a client needs into a frame. The frame must be mapped nowhere, because otherwise the
     /// client that has it mapped would read the bytes of another page.
     public func fill(_ frame: Int, for fault: PageFault) {
-        precondition(frame >= 0 && frame < count, "a pager has no such frame")
+        precondition(frame >= 0 && frame < count, "the pager has no frame of this number")
         // SAFETY: both pages are mapped: the frame is below `count`, and a fault lies inside of its file, which is
         // filled up to whole pages.
         unsafe Seam.copyPages(
@@ -98,7 +100,7 @@ public struct PageFrames {
     /// Maps a frame at the address of a client's fault, for loads only. Returns false if the client has died, or if
     /// its space has no room. A frame can be mapped in one place at a time.
     public func map(_ frame: Int, for fault: PageFault) -> Bool {
-        precondition(frame >= 0 && frame < count, "a pager has no such frame")
+        precondition(frame >= 0 && frame < count, "the pager has no frame of this number")
         return invokeUntilDone(
             .map, Selector(slot: fault.client.space),
             Words(
@@ -109,7 +111,7 @@ public struct PageFrames {
 
     /// Unmaps a frame if it is mapped. The client that had it mapped then faults at its next access.
     public func unmap(_ frame: Int) {
-        precondition(frame >= 0 && frame < count, "a pager has no such frame")
+        precondition(frame >= 0 && frame < count, "the pager has no frame of this number")
         revoke(mapping(frame), .delete)
     }
 

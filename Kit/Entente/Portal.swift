@@ -108,7 +108,7 @@ extension Portal {
     /// line if there is none, because the component was not written for such a system.
     public init(named name: StaticString) {
         guard let portal = Portal(ifNamed: name) else {
-            log("this component uses '\(name)', and its manifest connects nothing of that name (key 'uses')")
+            log("this component calls '\(name)', but its manifest has no such connection: add it under 'uses'")
             fatalError()
         }
         self = portal

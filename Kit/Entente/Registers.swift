@@ -39,7 +39,7 @@ public struct Registers: Sendable {
     /// there are none.
     public init(named name: StaticString) {
         guard let registers = Registers(ifNamed: name) else {
-            log("this component drives '\(name)', and its manifest gives it no such device (key 'devices')")
+            log("this component drives '\(name)', but its manifest has no such device: add it under 'devices'")
             fatalError("no such registers")
         }
         self = registers
@@ -56,13 +56,13 @@ public struct Registers: Sendable {
     /// names an offset outside of the device, because each of these is a mistake of the program.
     public subscript<Value: RegisterValue>(_ register: Register<Value>) -> Value {
         @inline(__always) get {
-            precondition(register.access != .writeOnly, "a register is read that can only be written")
+            precondition(register.access != .writeOnly, "the component reads a register that can only be written")
             // SAFETY: root mapped the registers before it started this component, and never unmaps them; `place` checks
             // that this one is among them, and its alignment.
             return unsafe Value.load(register: place(register))
         }
         @inline(__always) nonmutating set {
-            precondition(register.access != .readOnly, "a register is written that can only be read")
+            precondition(register.access != .readOnly, "the component writes a register that can only be read")
             // SAFETY: as above.
             unsafe Value.store(newValue, register: place(register))
         }
@@ -70,7 +70,9 @@ public struct Registers: Sendable {
 
     @inline(__always) private func place<Value>(_ register: Register<Value>) -> UInt64 {
         let (offset, width) = (register.offset, MemoryLayout<Value>.size)
-        precondition(offset >= 0 && offset & (width - 1) == 0 && offset <= size - width, "outside of the registers")
+        precondition(
+            offset >= 0 && offset & (width - 1) == 0 && offset <= size - width,
+            "the component accesses a register outside of its device")
         return base + UInt64(truncatingIfNeeded: offset)
     }
 }

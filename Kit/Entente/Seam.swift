@@ -71,7 +71,8 @@ import ABI
     enum Seam {
         static var kernel: any KernelStandIn {
             guard let kernel = HostKernel.current else {
-                fatalError("nothing stands in for the kernel: run this inside of FakeKernel.run { … } (EntenteTesting)")
+                fatalError(
+                    "no stand-in for the kernel: run this code inside of FakeComponent.run { … } (EntenteTesting)")
             }
             return kernel
         }

@@ -51,13 +51,17 @@ public struct SharedMemory: @unchecked Sendable {
     }
 
     @inline(__always) private func wide(_ offset: Int) -> SharedWord<UInt64> {
-        precondition(offset >= 0 && offset & 7 == 0 && offset <= size - 8, "outside of the shared memory")
+        precondition(
+            offset >= 0 && offset & 7 == 0 && offset <= size - 8,
+            "the component accesses an offset outside of the shared memory")
         // SAFETY: inside of the memory, aligned, and only atomic accesses are made of it.
         return unsafe SharedWord((base + offset).assumingMemoryBound(to: Atomic<UInt64>.self))
     }
 
     @inline(__always) private func narrow(_ offset: Int) -> SharedWord<UInt32> {
-        precondition(offset >= 0 && offset & 7 == 0 && offset <= size - 8, "outside of the shared memory")
+        precondition(
+            offset >= 0 && offset & 7 == 0 && offset <= size - 8,
+            "the component accesses an offset outside of the shared memory")
         // SAFETY: as in `wide`.
         return unsafe SharedWord((base + offset).assumingMemoryBound(to: Atomic<UInt32>.self))
     }

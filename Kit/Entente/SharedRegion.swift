@@ -13,7 +13,7 @@ public struct SharedRegion: Sendable {
     /// Finds the region that the manifest calls `name`. Stops the component with a log line if there is none.
     public init(named name: StaticString) {
         guard let region = SharedRegion(ifNamed: name) else {
-            log("this component shares '\(name)', and its manifest has nothing of that name (key 'shared-memory')")
+            log("this component shares '\(name)', but its manifest has no such memory: add it under 'shared-memory'")
             fatalError("no such shared memory")
         }
         self = region

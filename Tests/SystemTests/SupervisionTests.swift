@@ -112,9 +112,9 @@ extension SystemTests {
             let system = try RunningSystem("Tests/Systems/restart-limit.yaml")
             try system.wait(for: "limit: crash", on: "root")
             try system.type("kill crash\n", on: "root")
-            try system.wait(for: "it is dead already", on: "root")
+            try system.wait(for: "this tenant is dead already", on: "root")
             try system.type("kill nobody\n", on: "root")
-            try system.wait(for: "nothing has that name", on: "root")
+            try system.wait(for: "no tenant has this name", on: "root")
             try system.type("reboot\n", on: "root")
             try system.wait(for: "unknown command", on: "root")
         }

@@ -240,7 +240,7 @@ private let consoles = [
     }
 
     @Test func anUnknownNameIsRefused() {
-        let line = "nothing has that name; 'restarts' lists the names"
+        let line = "no tenant has this name; 'restarts' lists the names"
         let answer = Answer()
         #expect(answer.outcome(of: Array("[ 1.0] \(line)\n".utf8)) == .refused(line))
     }
@@ -254,7 +254,7 @@ private let consoles = [
     func oneThatIsDeadIsWaitedForIfItComesBack(line: String, outcome: RestartAnswer.Outcome?) {
         let answer = Answer()
         #expect(answer.outcome(of: Array("\(line)\n".utf8)) == nil)
-        #expect(answer.outcome(of: Array("it is dead already\n".utf8)) == .dead)
+        #expect(answer.outcome(of: Array("this tenant is dead already\n".utf8)) == .dead)
         #expect(answer.outcome(of: Array("leftover: stays stopped, died 1 times\n\(line)\n".utf8)) == outcome)
     }
 

@@ -128,10 +128,10 @@ struct RestartAnswer {
             let text = line.hasPrefix("[") ? line.drop { $0 != "]" }.dropFirst().drop { $0 == " " } : line[...]
             let words = String(text).replacing("root: ", with: "")
             if words.hasPrefix("back: \(name),") { return .back(words) }
-            if words.hasPrefix("nothing has that name") { return .refused(words) }
+            if words.hasPrefix("no tenant has this name") { return .refused(words) }
             let stops = ["limit: \(name) ", "\(name) is beyond its limit; limit: "]
             if stops.contains(where: words.hasPrefix) { return .stopped(words) }
-            if words.hasPrefix("it is dead already") {
+            if words.hasPrefix("this tenant is dead already") {
                 wasDead = true
                 return .dead
             }
