@@ -37,7 +37,7 @@ struct CheckCommand: ParsableCommand {
         }
     }
 
-    /// Shows what can harm what, also where that is an error, because the picture and the sentences help to cure it.
+    /// Shows the analysis, also if it is an error, because the picture and the sentences help to remove the cause.
     private func analyse(_ workspace: Workspace) throws {
         let manifest = try system.manifest(in: workspace, askingForCriticality: false)
         let analysis = HarmAnalysis(try manifest.planWithPlaceholders())
@@ -73,7 +73,7 @@ struct CheckCommand: ParsableCommand {
     }
 }
 
-/// Looks for programs that only some commands need.
+/// Searches for programs that only some commands need.
 enum ProgramSearch {
     static func has(_ program: String) -> Bool {
         (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").contains {

@@ -26,9 +26,9 @@ struct CleanCommand: ParsableCommand {
 
     func run() throws { try delete(in: try Workspace.current()) }
 
-    /// Holds the locks of all that writes there: the script's, which builds the tool, that of builds, and that of runs.
+    /// Holds the locks of everyone that writes there: the script that builds the tool, builds of programs, and runs.
     func delete(in workspace: Workspace) throws {
-        // A run that builds would be waited for, only to be found running.
+        // This check comes first, because waiting for a run's build would only end in the same refusal.
         try CleanCommand.refuse(try RunPlace.present(in: workspace))
         let tool = try FileLock.wait(
             for: workspace.state.appendingPathComponent("tool.lock"), because: "builds the tool")
@@ -63,17 +63,17 @@ struct CleanCommand: ParsableCommand {
 
     private func places(in workspace: Workspace) -> [URL] {
         if packages { return [workspace.packages, workspace.crossBuild.appendingPathComponent("packages")] }
-        // Runs remove what they leave.
+        // Runs remove their own files.
         let kept = [workspace.runs] + (all ? [] : [workspace.logs, workspace.debian])
-        // Links to the sources, where the output lies elsewhere.
+        // These are links to the sources, if the output lies outside of the checkout.
         let links = workspace.package == workspace.root ? [] : [workspace.package]
         return [workspace.build] + links
             + CleanCommand.files(in: workspace.state).filter { !kept.map(\.path).contains($0.path) }
             + (all ? CleanCommand.files(in: workspace.runs) : [])
     }
 
-    /// The contents of a folder, except files that are locks: another run that waits for a deleted one would get a lock
-    /// that nobody else asks for.
+    /// Returns the contents of a folder without the files of locks. If one of those were deleted, a run that waits for
+    /// it would get a lock that no other run asks for.
     private static func files(in folder: URL) -> [URL] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
         return names.sorted().filter { name in !["lock", "exclusive"].contains { name.hasSuffix(".\($0)") } }
@@ -84,7 +84,7 @@ struct CleanCommand: ParsableCommand {
 }
 
 extension FileManager {
-    /// Returns the size on the disk of a file, or of everything in a folder, in bytes. Links are not followed.
+    /// Returns the size on the disk of a file, or of everything in a folder, in bytes. It does not follow links.
     func allocatedSize(below url: URL) -> Int {
         let keys: Set<URLResourceKey> = [.totalFileAllocatedSizeKey]
         let size = { (url: URL) in (try? url.resourceValues(forKeys: keys))?.totalFileAllocatedSize ?? 0 }

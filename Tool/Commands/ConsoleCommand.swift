@@ -6,7 +6,7 @@ import SystemImage
     import Glibc
 #endif
 
-/// Names one of the running systems.
+/// The options that name one of the running systems.
 struct RunningSystemOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The system's name as its run says it; not needed if only one runs.", valueName: "name"))
     var system: String?
@@ -77,7 +77,7 @@ struct RestartCommand: ParsableCommand {
 
     func run() throws {
         let workspace = try Workspace.current()
-        // Root takes whole names only, and the run knows them.
+        // Root takes whole names only, and only the run knows them.
         let deadline = ContinuousClock.now + .seconds(timeout)
         let patience = min(.seconds(timeout), ConsoleClient.patience)
         let whole = try ConsoleClient(name, of: system.system, workspace: workspace, patience: patience).name
@@ -88,7 +88,7 @@ struct RestartCommand: ParsableCommand {
             guard let said = root.read(patience: deadline - .now) else { throw ConsoleClient.ended }
             switch answer.heard(said) {
             case .back(let line): return print(line)
-            // Root brings it back by itself, or never.
+            // Root may be about to restart it, so the command asks for its state.
             case .dead: try root.type(RootCommand.line("restarts"))
             case .stopped(let line):
                 throw Failure(
@@ -106,12 +106,12 @@ struct RestartCommand: ParsableCommand {
     }
 }
 
-/// Finds root's answer to `kill` among all that root says.
+/// Finds root's answer to `kill` in root's output.
 struct RestartAnswer {
     enum Outcome: Equatable {
         case back(String)
         case refused(String)
-        /// It was dead already; root's list is to tell whether it comes back.
+        /// The tenant was dead already. Root's list tells if it comes back.
         case dead
         case stopped(String)
     }
@@ -124,7 +124,7 @@ struct RestartAnswer {
 
     mutating func heard(_ bytes: [UInt8]) -> Outcome? {
         for line in splitter.take(bytes) {
-            // Behind root's time.
+            // The text follows root's time.
             let text = line.hasPrefix("[") ? line.drop { $0 != "]" }.dropFirst().drop { $0 == " " } : line[...]
             let words = String(text).replacing("root: ", with: "")
             if words.hasPrefix("back: \(name),") { return .back(words) }
@@ -136,7 +136,7 @@ struct RestartAnswer {
                 return .dead
             }
             if wasDead, words.hasPrefix("\(name): stays stopped") { return .stopped(words) }
-            // It came back in between.
+            // The tenant has come back meanwhile.
             if wasDead, words.hasPrefix("\(name): runs") { return .back(words) }
         }
         return nil

@@ -14,7 +14,7 @@ struct DocsCommand: ParsableCommand {
             "Where the pages go. Default: reference, beside the tool's other output.", valueName: "folder"))
     var output: String?
 
-    /// Each has a page in `docs/reference` that groups its symbols.
+    /// The modules with a reference. Each has a page in `docs/reference` that groups its symbols.
     private static let modules = ["Entente", "EntenteTesting"]
 
     func run() throws {
@@ -40,7 +40,9 @@ struct DocsCommand: ParsableCommand {
             """)
     }
 
-    /// - Returns: The folder of the compiler's descriptions of the modules.
+    /// Writes the compiler's descriptions of the modules.
+    ///
+    /// - Returns: the folder of the descriptions.
     private func symbolGraphs(_ workspace: Workspace, _ scratch: URL) throws -> URL {
         let kit = workspace.package.appendingPathComponent("Kit")
         try Subprocess(
@@ -58,7 +60,7 @@ struct DocsCommand: ParsableCommand {
     }
 
     private func archive(of module: String, _ graphs: URL, _ workspace: Workspace, _ scratch: URL) throws -> URL {
-        // DocC makes one archive of all the descriptions in a folder.
+        // DocC makes one archive from all descriptions in a folder.
         let own = scratch.appendingPathComponent("\(module)-symbols")
         try? FileManager.default.removeItem(at: own)
         try workspace.make(own)

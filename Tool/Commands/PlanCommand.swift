@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import SystemImage
 
-/// `./entente plan`: the objects, memory and capabilities of a system, as the host computes them.
+/// Prints the objects, memory and capabilities of a system, as the host computes them (`./entente plan`).
 struct PlanCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",

@@ -113,7 +113,7 @@ struct RunCommand: ParsableCommand {
     }
 }
 
-/// How QEMU runs.
+/// The options of QEMU.
 struct EmulatorOptions: ParsableArguments {
     @Flag(
         help:

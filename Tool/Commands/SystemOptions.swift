@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import SystemImage
 
-/// Names the system that a command is about.
+/// The argument and the options that name the system of a command.
 package struct SystemOptions: ParsableArguments {
     @Argument(
         help: ArgumentHelp(
@@ -48,8 +48,10 @@ package struct SystemOptions: ParsableArguments {
         }
     }
 
-    /// The manifest, checked; says its warnings.
-    /// - Parameter isAsking: Whether harm by something less critical is an error; if not, warnings are not said either.
+    /// Returns the checked manifest, and prints its warnings.
+    ///
+    /// - Parameter isAsking: true if harm by a less critical part is an error. Without it the tool prints no warnings
+    ///   either.
     package func manifest(in workspace: Workspace, askingForCriticality isAsking: Bool = true) throws -> Manifest {
         let manifest = try Manifest.load(
             path: file(in: workspace), programs: workspace.boardPrograms(),

@@ -1,6 +1,6 @@
 extension Interface.Method {
-    /// Returns the part of a method that does not fit into a message, as far as the names of its types tell; nil: all
-    /// fits.
+    /// The part of a method that does not fit into a message, as far as the names of its types show it; nil if
+    /// everything fits.
     var excess: (problem: String, remedy: String)? {
         let types = parameters.map(\.type)
         let capabilities = types.reduce(0) { $0 + $1.capabilities }
@@ -43,7 +43,7 @@ extension Interface.Method {
 }
 
 extension String {
-    /// Of a type: whether it is that of the runtime, with or without arguments.
+    /// Returns true if the text names the runtime's type `name`, with or without arguments.
     private func isType(_ name: String) -> Bool {
         let bare = hasPrefix("Entente.") ? dropFirst("Entente.".count) : self[...]
         return bare == name || bare.hasPrefix(name + "<")
@@ -53,10 +53,10 @@ extension String {
 
     var isRingOffer: Bool { isType("RingOffer") }
 
-    /// How many capabilities a value of this type takes along.
+    /// The number of capabilities that a value of this type carries.
     var capabilities: Int { isType("Capability") || isRingOffer ? 1 : 0 }
 
-    /// How many words it takes at most, as far as that is known: a type of the user's may take none.
+    /// The number of words that a value takes, at least: a type of the user's counts as none.
     var words: Int { isType("ShortText") ? 17 : isLease || isRingOffer || String.numbers.contains(self) ? 1 : 0 }
 
     private static let numbers: Set<String> = [
@@ -64,7 +64,7 @@ extension String {
         "Float", "Double",
     ]
 
-    /// Returns the remedy for a type of the standard library that no message carries; nil for all other types.
+    /// The remedy for a type of the standard library that no message carries, or nil for all other types.
     var remedyForUnsendable: String? {
         let bare = hasPrefix("Swift.") ? dropFirst("Swift.".count) : self[...]
         switch bare.prefix(while: { $0 != "<" }) {
@@ -83,7 +83,7 @@ extension String {
 }
 
 extension Interface {
-    /// Returns the problem with a word in front of a method that does not belong there; nil where there is none.
+    /// Returns the problem with a word in front of a method, or nil if the word may be there.
     static func excessInFront(_ token: SwiftLexer.Token) -> (problem: String, remedy: String)? {
         switch token.text {
         case "@":

@@ -2,14 +2,16 @@ import SystemImage
 
 /// Finds the interfaces of a Swift file: its protocols that refine `Service`.
 ///
-/// It reads declarations of methods and nothing more. Whether the types exist, and can travel in a message, the
-/// compiler says about the code that is generated.
+/// It reads declarations of methods and nothing more. The compiler finds types that do not exist or cannot travel in a
+/// message when it compiles the generated code.
 struct InterfaceParser {
     private let file: String
     private let tokens: [SwiftLexer.Token]
     private var index = 0
 
-    /// - Throws: `Failure` for what an interface cannot hold.
+    /// Returns the interfaces of a source.
+    ///
+    /// - Throws: `Failure` for a declaration that an interface cannot hold.
     static func interfaces(in source: String, file: String) throws(Failure) -> [Interface] {
         var parser = InterfaceParser(file: file, tokens: SwiftLexer.tokens(of: source))
         return try parser.all()
@@ -164,7 +166,8 @@ struct InterfaceParser {
         return Interface.Parameter(label: first == "_" ? nil : first, name: name, type: type)
     }
 
-    /// The type of a parameter, a result or an error, unless it is known that no message carries it.
+    /// Reads the type of a parameter, a result or an error. It refuses a type that no message carries, if it knows the
+    /// type.
     private mutating func messageType() throws(Failure) -> String {
         let place = current
         let type = try type()
@@ -174,7 +177,7 @@ struct InterfaceParser {
         return type
     }
 
-    /// A named type with its generic arguments. Tuples, functions and optionals do not travel in messages.
+    /// Reads a named type with its generic arguments. Tuples, functions and optionals do not travel in messages.
     private mutating func type() throws(Failure) -> String {
         let remedy = "use a number, Bool, ShortText, Lease<…>, Capability<…>, or a type of your own that is a Parameter"
         guard let token = current, token.isWord,

@@ -1,15 +1,15 @@
 import Foundation
 import SystemImage
 
-/// Where the project's sources lie and where the tool puts what it makes.
+/// The places of the project's sources and of the tool's output.
 package struct Workspace {
     package let root: URL
-    /// SwiftPM's output: the tool, the tests, the programs of the board. May be deleted at any time.
+    /// The output of SwiftPM: the tool, the tests, the programs of the board. A user may delete it at any time.
     package let build: URL
-    /// Everything else that the tool makes. May be deleted at any time.
+    /// All other output of the tool. A user may delete it at any time.
     package let state: URL
-    /// The package as SwiftPM is to see it, which writes a file beside `Package.swift`: the checkout, or a folder of
-    /// links to its parts.
+    /// The package for SwiftPM, which writes a file beside `Package.swift`: the checkout, or a folder of links to its
+    /// parts.
     package let package: URL
 
     package var images: URL { state.appendingPathComponent("images") }
@@ -22,7 +22,9 @@ package struct Workspace {
     package var debian: URL { state.appendingPathComponent("debian") }
     package var crossBuild: URL { build.appendingPathComponent("aarch64") }
 
-    /// - Parameter output: the folder of the output; nil: the checkout itself.
+    /// Names the places.
+    ///
+    /// - Parameter output: the folder of the output; nil for the checkout itself.
     package init(root: URL, output: URL? = nil) {
         self.root = root
         build = output?.appendingPathComponent("build") ?? root.appendingPathComponent(".build")
@@ -30,9 +32,9 @@ package struct Workspace {
         package = output?.appendingPathComponent("package") ?? root
     }
 
-    /// The workspace of the running tool: named by `ENTENTE_ROOT`, or the package around the tool's own file. The
-    /// script `entente` decides where the output goes, and names it by `ENTENTE_OUTPUT_HERE` if that is not the
-    /// checkout.
+    /// Returns the workspace of the running tool: the folder that `ENTENTE_ROOT` names, or the package around the
+    /// tool's own file. The script `entente` chooses the place of the output, and names it by `ENTENTE_OUTPUT_HERE` if
+    /// that is not the checkout.
     package static func current() throws -> Workspace {
         let environment = ProcessInfo.processInfo.environment
         if let path = environment["ENTENTE_ROOT"] {
@@ -54,7 +56,7 @@ package struct Workspace {
         }
     }
 
-    /// The programs for the board that the package declares.
+    /// Returns the programs for the board that the package declares.
     package func boardPrograms() throws -> KnownPrograms {
         let package = try String(contentsOf: root.appendingPathComponent("Package.swift"), encoding: .utf8)
         return KnownPrograms(
@@ -62,7 +64,7 @@ package struct Workspace {
             guests: package.matches(of: /\.guest\("(\w+)"/).map { String($0.1) })
     }
 
-    /// A number that differs from commit to commit, and is the same for one; 1 where the sources have no history.
+    /// A number that differs from commit to commit, and stays the same for one; 1 if the sources have no history.
     package var seedOfCommit: UInt64 {
         let name = try? Subprocess("git", ["-C", root.path, "rev-parse", "--short=8", "HEAD"]).text()
         return name.flatMap { UInt64($0, radix: 16) } ?? 1

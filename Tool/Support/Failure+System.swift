@@ -7,9 +7,9 @@ extension Failure {
         (error as? Failure) ?? (error as? CocoaError).map { Failure($0) } ?? Failure("\(error)")
     }
 
-    /// Describes what Foundation could not do with a file.
+    /// Describes an error of Foundation about a file.
     ///
-    /// - Parameter file: The file as the user knows it, if another was written for it.
+    /// - Parameter file: the file that the user knows, if the tool worked on another one in its place.
     package init(_ error: CocoaError, of file: URL? = nil) {
         let cause =
             (error.underlying as? POSIXError)?.code
@@ -26,7 +26,7 @@ extension Failure {
         }
     }
 
-    /// Describes why a call of the system about a file has just failed.
+    /// Describes the reason for which a system call about a file has just failed.
     package static func ofCall(_ code: Int32 = errno, on file: URL) -> Failure {
         Failure("\(file.path): \(String(cString: strerror(code)))", remedy: remedy(for: POSIXErrorCode(rawValue: code)))
     }
@@ -46,7 +46,7 @@ extension Failure {
     }
 }
 
-/// Exit statuses beyond 0, 1 and those of the guest's own commands. The values are those of timeout(1) and ssh(1).
+/// The exit statuses beyond 0, 1 and those of the guest's own commands. The values are those of timeout(1) and ssh(1).
 package enum ExitStatus {
     package static let timeout: Int32 = 124
     package static let connectionLost: Int32 = 255
