@@ -1,7 +1,7 @@
 import SystemImage
 import Tool
 
-/// Listens to a benchmark system until everyone who measures has said that it is done.
+/// Listens to a benchmark system until each of its programs has reported its end.
 struct BenchSession {
     let session: Session
     let speakers: [String]

@@ -2,7 +2,7 @@ import Foundation
 import SystemImage
 import Tool
 
-/// Checks that sources are written as swift-format writes them, with the configuration `.swift-format`.
+/// Checks that sources have the layout of swift-format with the configuration `.swift-format`.
 struct FormatCheck {
     let workspace: Workspace
 
@@ -35,8 +35,8 @@ struct FormatCheck {
         return result
     }
 
-    /// Characters that fit a line. swift-format wraps code, but neither comments nor texts. Texts may be longer, so
-    /// that a person finds a message by searching for it.
+    /// The number of characters that fit a line. swift-format wraps code, but neither comments nor texts. Texts may be
+    /// longer, so that a person finds a message by searching for it.
     static let width = 120
 
     private static func isLongComment(_ line: Substring) -> Bool {

@@ -104,7 +104,7 @@ struct TestCommand: ParsableCommand {
     private func runAll(_ suite: inout TestSuite) {
         suite.checkFormat()
         suite.checkModels()
-        // Only those that are written by hand, because the suite fails for no others.
+        // Only the mutants that are written by hand are tried, because the suite fails for no others.
         let mutants = MutantCheck(
             workspace: suite.workspace, sample: 0, variantSample: 150, seed: suite.workspace.seedOfCommit)
         suite.check(mutants, beside: runHostTests)
@@ -117,8 +117,8 @@ extension TestCommand {
     private func runHostTests(_ suite: inout TestSuite) {
         if noSanitizers { return suite.runHostTests(isLong: true) }
         suite.runToolTests()
-        // The core's tests run with a sanitizer only. With the address sanitizer the full form finds the most; the
-        // thread sanitizer needs it for tests that race.
+        // The core's tests run with a sanitizer only. With the address sanitizer the full form finds the most, and the
+        // thread sanitizer needs it for tests with races.
         suite.runHostTests(sanitizer: "address", isLong: true)
         suite.runHostTests(sanitizer: "thread", isLong: true)
     }

@@ -3,7 +3,7 @@ import SystemImage
 import Yams
 import Tool
 
-/// Mutants that change nothing that matters, with the reasons (`Tests/Mutants/equivalent*.yaml`).
+/// The mutants that change nothing that matters, with the reasons (`Tests/Mutants/equivalent*.yaml`).
 struct EquivalentMutants {
     struct Entry: Codable {
         var file: String
@@ -27,7 +27,7 @@ struct EquivalentMutants {
     var keys: Set<String> { Set(entries.map(\.key)) }
 }
 
-/// Mutants that somebody wrote by hand, each with the tests that must notice it (`Tests/Mutants/variants*.yaml`).
+/// The mutants that a person wrote, each with the tests that must notice it (`Tests/Mutants/variants*.yaml`).
 struct MutantVariants {
     struct Entry: Codable {
         var file: String
@@ -57,7 +57,7 @@ struct MutantVariants {
 }
 
 enum MutantLists {
-    /// The lists of one kind, in the order of their names.
+    /// Returns the lists of one kind, in the order of their names.
     static func files(_ kind: String, in folder: URL) throws -> [URL] {
         try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
             .filter { $0.lastPathComponent.hasPrefix(kind) && $0.pathExtension == "yaml" }.sorted { $0.path < $1.path }
