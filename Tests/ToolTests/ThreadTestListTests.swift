@@ -1,8 +1,8 @@
 import Foundation
 import Testing
 
-/// The thread sanitizer runs the tests that `Package.swift` lists. A test with threads that is missing there would
-/// never be looked at.
+/// The thread sanitizer runs the tests that `Package.swift` lists. It would never check a test with threads that is
+/// missing there.
 @Suite struct ThreadTestListTests {
     private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
