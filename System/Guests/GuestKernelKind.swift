@@ -44,7 +44,7 @@ enum GuestKernelKind: Equatable {
         let compression = String(decoding: type.prefix { $0 != 0 }, as: UTF8.self)
         guard compression == "gzip" else {
             throw Failure(
-                "the kernel is compressed with '\(compression)', and only gzip can be undone here",
+                "the kernel is compressed with '\(compression)', but the tool can only decompress gzip",
                 remedy: "unpack it and name the arm64 Image inside")
         }
         return (offset, size)
@@ -52,7 +52,7 @@ enum GuestKernelKind: Equatable {
 
     private static func foreign(_ data: Data) -> Failure {
         Failure(
-            "the kernel is no arm64 image: \(description(data))",
+            "the kernel is not an arm64 image: \(description(data))",
             remedy: "name an arm64 Image, a gzip-compressed one, or an ELF64 file for AArch64; a flat binary needs "
                 + "'format: flat'")
     }
@@ -79,7 +79,7 @@ enum GuestKernelKind: Equatable {
             return "it is a text file"
         }
         guard data.count >= ARM64ImageHeader.size else {
-            return "it is \(data.count) bytes long, and the header alone has \(ARM64ImageHeader.size)"
+            return "it is \(data.count) bytes long, but the header alone has \(ARM64ImageHeader.size)"
         }
         return "the magic number 'ARM\\x64' is not at byte 56"
     }

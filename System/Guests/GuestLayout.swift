@@ -70,7 +70,7 @@ public struct GuestLayout: Sendable {
         }
         guard UInt64(deviceTree.count) <= deviceTreeCapacity else {
             throw Failure(
-                "the device tree has \(deviceTree.count) bytes, and \(deviceTreeCapacity) are free for it",
+                "the device tree has \(deviceTree.count) bytes, but only \(deviceTreeCapacity) are free for it",
                 remedy: "make the machine's device tree overlay smaller, or give the machine more 'memory'")
         }
         var modules = image.modules

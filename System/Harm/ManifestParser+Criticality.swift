@@ -64,9 +64,9 @@ struct CriticalityCheck {
             where declarations[accepted.offender] == nil {
                 source.report(
                     at: mark,
-                    "'accept' of \(title) is about '\(accepted.offender.shortened)', and nothing has that name",
+                    "'accept' of \(title) is about '\(accepted.offender.shortened)', but no machine, component or group has that name",
                     remedy: accepted.offender.nearest(in: declarations.keys.sorted()).map { "did you mean '\($0)'?" }
-                        ?? "possible are \(enumerated(declarations.keys.sorted()))")
+                        ?? "choose from \(enumerated(declarations.keys.sorted()))")
             }
         }
     }
@@ -77,8 +77,8 @@ struct CriticalityCheck {
             where !used.contains([name, "\(index)"]) {
                 source.report(
                     at: criticality.acceptedMarks[index],
-                    "\(title) accepts '\(accepted.effect)' from '\(accepted.offender)', and needs no such exception",
-                    remedy: "remove it; an exception that stays behind would hide the next offence")
+                    "\(title) accepts '\(accepted.effect)' from '\(accepted.offender)', but needs no such exception",
+                    remedy: "remove it, because it would hide the next such harm")
             }
         }
     }

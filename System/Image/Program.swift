@@ -41,7 +41,7 @@ public struct Program: Sendable {
         let file = try ELFFile(elf)
         let loaded = file.segments.sorted { $0.virtualAddress < $1.virtualAddress }
         guard loaded.count <= Self.maximumSegments else {
-            throw Self.unfit("it has \(loaded.count) segments, and \(Self.maximumSegments) are possible")
+            throw Self.unfit("it has \(loaded.count) segments, but at most \(Self.maximumSegments) are possible")
         }
         var segments: [Segment] = []
         var end = ComponentLayout.image
@@ -85,7 +85,8 @@ public struct Program: Sendable {
         guard address <= limit, segment.memorySize <= limit - address else {
             throw unfit(
                 "the segment for \(hex(address)) reaches beyond \(hex(limit)), where the stacks begin",
-                remedy: "make its static data smaller; what is large comes out of 'memory' of the manifest")
+                remedy:
+                    "make its static data smaller, or allocate large data, for which 'memory' of the manifest provides")
         }
         guard !(segment.isWritable && segment.isExecutable) else {
             throw unfit("the segment for \(hex(address)) is both writable and executable")

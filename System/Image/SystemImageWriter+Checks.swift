@@ -73,7 +73,7 @@ extension SystemImageWriter {
         }
         guard machine.modules.count <= MachineImage.maximumModules else {
             throw Failure(
-                "'\(name)': \(machine.modules.count) parts belong into its RAM, and \(MachineImage.maximumModules) can",
+                "'\(name)': \(machine.modules.count) parts belong into its RAM, but at most \(MachineImage.maximumModules) can",
                 remedy: "merge segments of its kernel")
         }
         for module in machine.modules {

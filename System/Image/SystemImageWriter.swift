@@ -49,7 +49,9 @@ public struct SystemImageWriter {
         let plan = try builder.build()
         contents = builder.contents
         if let fault = plan.faults(imageSize: contents.end).first {
-            throw Failure("the plan contradicts itself: \(fault)", remedy: "report it, with the manifest")
+            throw Failure(
+                "the plan contradicts itself: \(fault)",
+                remedy: "report this fault of Entente together with the manifest")
         }
         let records = PlanRecords(
             plan, at: contents.end, imageResidue: imageResidue, furtherRootSlots: furtherRootSlots)

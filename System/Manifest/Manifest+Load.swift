@@ -54,7 +54,7 @@ struct ManifestParser {
         let root = system.program("root", default: Manifest.standardRoot)
         if declarations.isEmpty, root == Manifest.standardRoot, source.diagnostics.isEmpty {
             source.report(
-                at: system.mark, "the manifest starts nothing",
+                at: system.mark, "the manifest has neither a machine nor a component",
                 remedy: "name at least one machine below 'machines:' or one component below 'components:'")
         }
         checkCount()

@@ -10,7 +10,7 @@ extension ManifestParser {
         if name.utf8.count > TenantDescription.maximumName {
             source.report(
                 at: mark,
-                "the name '\(name.shortened)' has \(name.utf8.count) bytes, and \(TenantDescription.maximumName) fit",
+                "the name '\(name.shortened)' has \(name.utf8.count) bytes, but at most \(TenantDescription.maximumName) fit",
                 remedy: "shorten it")
         } else if name.first?.isLetter != true || !name.allSatisfy(isAllowed) {
             source.report(
@@ -30,7 +30,7 @@ extension ManifestParser {
         if spaces > Tenant.maximumSpaces, declarations.count <= Tenant.maximumDeclared {
             source.report(
                 at: declarations[declarations.count - 1].mark,
-                "the system needs \(spaces) address spaces, two for each machine, and \(Tenant.maximumSpaces) are possible",
+                "the system needs \(spaces) address spaces, two for each machine, but at most \(Tenant.maximumSpaces) are possible",
                 remedy: "remove machines or components")
         }
         guard declarations.count > Tenant.maximumDeclared else { return }
@@ -61,7 +61,7 @@ extension ManifestParser {
                 at: declaration.eventPeerMark,
                 peer == machine.name
                     ? "\(declaration.title) is its own 'event-peer'"
-                    : "'event-peer' of \(declaration.title) is '\(peer.shortened)', and no machine has that name",
+                    : "'event-peer' of \(declaration.title) is '\(peer.shortened)', but no machine has that name",
                 remedy: others.isEmpty ? "remove it: there is no other machine" : "name one of \(enumerated(others))")
         }
     }
@@ -99,9 +99,10 @@ extension ManifestParser {
             }
             guard let other = names.firstIndex(of: name) else {
                 let others = names.filter { $0 != declaration.name }
-                let possible = others.isEmpty ? "remove it: there is no other" : "possible are \(enumerated(others))"
+                let possible = others.isEmpty ? "remove it: there is no other" : "choose from \(enumerated(others))"
                 source.report(
-                    at: node, "\(declaration.title) starts after '\(name.shortened)', and nothing has that name",
+                    at: node,
+                    "\(declaration.title) starts after '\(name.shortened)', but no machine or component has that name",
                     remedy: name.nearest(in: others).map { "did you mean '\($0)'?" } ?? possible)
                 return nil
             }

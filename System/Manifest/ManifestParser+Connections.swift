@@ -23,7 +23,7 @@ extension ComponentParser {
             section.source.report(
                 at: node,
                 "'uses' of \(section.title) is \(node.kindDescription), but a mapping from names to components is expected",
-                remedy: "write 'uses: {NAME: COMPONENT}', where NAME is what the program calls it")
+                remedy: "write 'uses: {NAME: COMPONENT}', where NAME is the program's name for it")
             return []
         }
         var connections: [ConnectionDescription] = []
@@ -40,7 +40,7 @@ extension ComponentParser {
         guard connections.count <= Tenant.maximumConnections else {
             section.report(
                 at: "uses",
-                "\(section.title) uses \(connections.count) components, and \(Tenant.maximumConnections) are possible",
+                "\(section.title) uses \(connections.count) components, but at most \(Tenant.maximumConnections) are possible",
                 remedy: "remove \(connections.count - Tenant.maximumConnections) of them")
             return []
         }
@@ -73,18 +73,18 @@ extension ManifestParser {
         if connection.server == client.name {
             source.report(
                 at: mark, "\(declaration.title) uses itself as '\(connection.name)'",
-                remedy: "a call to oneself would wait for ever; call the function")
+                remedy: "a call to itself would wait for ever: call the function directly")
         } else if let server = components.first(where: { $0.name == connection.server }) {
             guard server.core != client.core else { return }
             source.report(
                 at: mark,
                 "\(declaration.title) on core \(client.core) uses '\(server.name)' on core \(server.core), "
-                    + "and calls stay on their core",
+                    + "but calls stay on their core",
                 remedy: "give both the same 'core'")
         } else {
             let isMachine = declarations.contains { $0.name == connection.server && $0.isMachine }
             let possible =
-                others.isEmpty ? "remove it: there is no other component" : "possible are \(enumerated(others))"
+                others.isEmpty ? "remove it: there is no other component" : "choose from \(enumerated(others))"
             source.report(
                 at: mark,
                 "\(declaration.title) uses '\(connection.server.shortened)', and "

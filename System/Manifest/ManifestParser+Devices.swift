@@ -39,7 +39,7 @@ extension ComponentParser {
                 let sizes = DMAMemoryDescription.sizes
                 section.source.report(
                     at: value,
-                    "'\(name)' in 'dma' of \(section.title) is \(value.kindDescription), which is no possible size",
+                    "'\(name)' in 'dma' of \(section.title) is \(value.kindDescription), which is not a possible size",
                     remedy:
                         "write a multiple of 4KiB from \(ByteSize(bytes: sizes.lowerBound)) to \(ByteSize(bytes: sizes.upperBound))"
                 )
@@ -56,13 +56,13 @@ extension ComponentParser {
             section.source.report(
                 at: node,
                 "'\(key)' of \(section.title) is \(node.kindDescription), but a mapping from names is expected",
-                remedy: "write '\(key): {NAME: ...}', where NAME is what the program calls \(what)")
+                remedy: "write '\(key): {NAME: ...}', where NAME is the program's name for \(what)")
             return []
         }
         guard mapping.count <= DeviceRequest.maximum else {
             section.report(
                 at: key,
-                "'\(key)' of \(section.title) has \(mapping.count) entries, and \(DeviceRequest.maximum) are possible",
+                "'\(key)' of \(section.title) has \(mapping.count) entries, but at most \(DeviceRequest.maximum) are possible",
                 remedy: "remove \(mapping.count - DeviceRequest.maximum) of them")
             return []
         }

@@ -73,7 +73,7 @@ extension MachineDescription {
         return MachineFinding(
             at: "command-line", .warning,
             "the command line has 'console=\(last)', and the only console of a machine is a PL011, "
-                + "'\(Self.consoleName)': it would say nothing",
+                + "'\(Self.consoleName)': its console would stay silent",
             remedy: "write 'console=\(Self.consoleName)', or leave it out")
     }
 
@@ -83,7 +83,7 @@ extension MachineDescription {
         guard case .debian(let flavour) = guest, memory < flavour.leastMemory else { return nil }
         return MachineFinding(
             at: "memory", .warning,
-            "Debian's kernel (\(flavour.rawValue)) does not start in \(ByteSize(bytes: memory)), and says nothing",
+            "Debian's kernel (\(flavour.rawValue)) does not start in \(ByteSize(bytes: memory)), and its console stays silent",
             remedy: "give the machine at least \(ByteSize(bytes: flavour.leastMemory)), better "
                 + "\(ByteSize(bytes: MachineDescription(name: "").memory))")
     }

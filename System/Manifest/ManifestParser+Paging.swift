@@ -59,7 +59,7 @@ extension ManifestParser {
                 let others = components.map(\.name).filter { $0 != client.name }
                 source.report(
                     at: mark,
-                    "\(declaration.title) is paged by '\(paged.pager.shortened)', and "
+                    "\(declaration.title) is paged by '\(paged.pager.shortened)', but "
                         + (paged.pager == client.name ? "that is itself" : "no component has that name"),
                     remedy: paged.pager.nearest(in: others).map { "did you mean '\($0)'?" }
                         ?? "name a component with 'target: Pager'")
@@ -69,7 +69,7 @@ extension ManifestParser {
             if pager.core != client.core {
                 source.report(
                     at: mark,
-                    "\(declaration.title) on core \(client.core) is paged by '\(pager.name)' on core \(pager.core), and faults "
+                    "\(declaration.title) on core \(client.core) is paged by '\(pager.name)' on core \(pager.core), but faults "
                         + "stay on their core",
                     remedy: "give both the same 'core'")
             } else if pager.paged != nil {
@@ -78,7 +78,8 @@ extension ManifestParser {
                     remedy: "a pager must not wait for another one: remove its 'paged'")
             } else if clients[pager.name]! > 8 {
                 source.report(
-                    at: mark, "\(declaration.title) is the ninth that '\(pager.name)' pages, and 8 are possible",
+                    at: mark,
+                    "\(declaration.title) is the ninth client of '\(pager.name)', but a pager serves at most 8",
                     remedy: "add another pager")
             }
         }

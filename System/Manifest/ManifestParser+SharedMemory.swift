@@ -44,7 +44,7 @@ extension ManifestParser {
         if regions.count > SharedMemoryDescription.maximum {
             system.report(
                 at: "shared-memory",
-                "the system has \(regions.count) shared memories, and \(SharedMemoryDescription.maximum) are possible",
+                "the system has \(regions.count) shared memories, but at most \(SharedMemoryDescription.maximum) are possible",
                 remedy: "remove \(regions.count - SharedMemoryDescription.maximum) of them")
             return []
         }
@@ -65,7 +65,7 @@ extension ManifestParser {
             else { continue }
             source.report(
                 at: declaration.eventPeerMark,
-                "\(declaration.title) has an 'event-peer' and eight shared memories, and eight doorbells are possible",
+                "\(declaration.title) has an 'event-peer' and eight shared memories, but at most eight doorbells are possible",
                 remedy: "remove 'event-peer', and use the doorbell of a shared memory")
         }
     }
@@ -102,9 +102,9 @@ extension ManifestParser {
             guard let name = node.text, names.contains(name) else {
                 let name = node.text ?? node.kindDescription
                 source.report(
-                    at: node, "\(section.title) is for '\(name.shortened)', and nothing has that name",
+                    at: node, "\(section.title) is for '\(name.shortened)', but no machine or component has that name",
                     remedy: name.nearest(in: names).map { "did you mean '\($0)'?" }
-                        ?? "possible are \(enumerated(names))")
+                        ?? "choose from \(enumerated(names))")
                 continue
             }
             ends.append(name)

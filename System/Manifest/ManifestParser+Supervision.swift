@@ -70,7 +70,7 @@ extension ManifestParser {
         if groups.count > GroupDescription.maximum {
             source.report(
                 at: groups[GroupDescription.maximum].mark,
-                "the system has \(groups.count) groups, and \(GroupDescription.maximum) are possible",
+                "the system has \(groups.count) groups, but at most \(GroupDescription.maximum) are possible",
                 remedy: "remove \(groups.count - GroupDescription.maximum) of them")
         }
         return groups
@@ -136,9 +136,10 @@ extension ManifestParser {
                 guard names.contains(name) else {
                     let others = names.filter { $0 != declaration.group.name }
                     source.report(
-                        at: node, "\(declaration.title) has the member '\(name.shortened)', and nothing has that name",
+                        at: node,
+                        "\(declaration.title) has the member '\(name.shortened)', but no machine, component or group has that name",
                         remedy: name.nearest(in: others).map { "did you mean '\($0)'?" }
-                            ?? "possible are \(enumerated(others))")
+                            ?? "choose from \(enumerated(others))")
                     continue
                 }
                 if let home = homes[name] {

@@ -12,7 +12,7 @@ extension ManifestSection {
     func timeAllowance() -> TimeAllowance {
         for (key, other) in [("budget", "period"), ("period", "budget")] where has(key) && !has(other) {
             report(
-                at: key, "\(title) has '\(key)' but no '\(other)', and one means nothing without the other",
+                at: key, "\(title) has '\(key)' but no '\(other)', but each needs the other",
                 remedy: "add '\(other)', or remove '\(key)'")
         }
         guard let budget = time("budget", example: "100us"),

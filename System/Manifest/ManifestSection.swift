@@ -145,9 +145,9 @@ struct ManifestSection {
         guard has(key), let text = text(key) else { return standard }
         guard choices.contains(text) else {
             let guess = text.nearest(in: choices).map { "did you mean '\($0)'? " } ?? ""
-            let possible = choices.count == 1 ? "possible is \(choices[0])" : "possible are \(enumerated(choices))"
+            let possible = choices.count == 1 ? "possible is \(choices[0])" : "choose from \(enumerated(choices))"
             report(
-                at: key, "'\(key)' of \(title) is '\(text.shortened)', which is not known",
+                at: key, "'\(key)' of \(title) is '\(text.shortened)', which is not a known value",
                 remedy: guess + possible + advice)
             return standard
         }
@@ -193,7 +193,7 @@ struct ManifestSection {
         guard exists, !text.isEmpty else {
             let what = isFolder ? "folder" : "file"
             report(
-                at: key, "'\(key)' of \(title) names '\(text.shortened)', and there is no such \(what)",
+                at: key, "'\(key)' of \(title) names '\(text.shortened)', but there is no such \(what)",
                 remedy: "correct the path, which begins at the manifest's folder" + advice)
             return nil
         }

@@ -87,7 +87,7 @@ final class ManifestSource {
         }
         guard data.count <= Self.maximumSize else {
             report(
-                at: nil, "the manifest has \(data.count) bytes, and no manifest is longer than \(Self.maximumSize)",
+                at: nil, "the manifest has \(data.count) bytes, but at most \(Self.maximumSize) are possible",
                 remedy: "name a YAML file, not a binary")
             return nil
         }
@@ -103,16 +103,17 @@ final class ManifestSource {
         case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
             .composer(let context, let problem, let mark, _):
             report(
-                at: mark, "this is no valid YAML: " + (context.map { $0.text + ", " } ?? "") + problem,
+                at: mark, "the file is not valid YAML: " + (context.map { $0.text + ", " } ?? "") + problem,
                 remedy: remedy(for: problem))
         case .duplicatedKeysInMapping(let duplicates, let context):
             report(duplicate: duplicates.first ?? "", first: context.mark, in: text)
         case .reader(let problem, _, _, _):
             let (line, column) = firstControlCharacter(in: text)
             report(
-                line: line, column: column, "this is no valid YAML: \(problem)", remedy: "remove what is no text here")
+                line: line, column: column, "the file is not valid YAML: \(problem)",
+                remedy: "remove the characters that are not text")
         default:
-            report(at: nil, "this is no valid YAML: \(error)", remedy: "see docs/manifest.md for the format")
+            report(at: nil, "the file is not valid YAML: \(error)", remedy: "see docs/manifest.md for the format")
         }
     }
 
@@ -136,7 +137,7 @@ final class ManifestSource {
             return "indent with spaces, not with tabs, and put text with special characters in quotes"
         }
         if problem.contains("expected a single document") || problem.contains("document") {
-            return "keep one document in the file: remove what follows '---'"
+            return "keep one document in the file: remove the text behind '---'"
         }
         if problem.contains("alias") { return "define the anchor before it is used" }
         return "check indentation, colons, quotes and brackets here and in the line above"
@@ -152,7 +153,8 @@ final class ManifestSource {
         }
         report(
             line: again.map { $0 + 1 } ?? first.line, column: first.column,
-            again == nil ? "'\(key)' stands twice in this mapping" : "'\(key)' stands already in line \(first.line)",
+            again == nil
+                ? "this mapping has the key '\(key)' twice" : "the key '\(key)' is already in line \(first.line)",
             remedy: "rename or remove one of them")
     }
 }

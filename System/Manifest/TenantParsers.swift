@@ -42,7 +42,7 @@ struct MachineParser {
         }
         for key in ["guest", "flavour"] where section.has(key) {
             section.report(
-                at: key, "\(section.title) has '\(key)' beside 'kernel', and one excludes the other",
+                at: key, "\(section.title) has '\(key)' beside 'kernel', but one excludes the other",
                 remedy: "keep '\(key)' for Debian's kernel, or 'kernel' for a file of your own")
         }
         if let node = section.node("kernel"), node.mapping != nil { return builtGuest(node) }
@@ -101,7 +101,7 @@ struct MachineParser {
         guard text.utf8.count <= MachineDescription.maximumCommandLine else {
             section.report(
                 at: "command-line",
-                "'command-line' of \(section.title) has \(text.utf8.count) bytes, and Linux takes "
+                "'command-line' of \(section.title) has \(text.utf8.count) bytes, but Linux takes "
                     + "\(MachineDescription.maximumCommandLine)",
                 remedy: "shorten it")
             return standard
@@ -129,7 +129,7 @@ struct ComponentParser {
         component.shared = section.size("shared")
         if component.shared > 0, !section.has("uses") {
             section.report(
-                at: "shared", "\(section.title) shares memory with the components that it uses, and uses none",
+                at: "shared", "\(section.title) shares memory with the components that it uses, but uses none",
                 remedy: "name them under 'uses', or remove 'shared'")
         }
         component.devices = devices()
@@ -142,7 +142,7 @@ struct ComponentParser {
     private func program() -> ProgramSource? {
         if section.has("target"), section.has("package") {
             section.report(
-                at: "package", "\(section.title) has both 'target' and 'package', and runs one program",
+                at: "package", "\(section.title) has both 'target' and 'package', but runs one program",
                 remedy: "keep 'target' for a program of this repository, or 'package' for one of your own")
             return nil
         }
@@ -178,7 +178,7 @@ struct ComponentParser {
         guard nodes.count <= Tenant.maximumArguments else {
             section.report(
                 at: "arguments",
-                "\(section.title) has \(nodes.count) arguments, and \(Tenant.maximumArguments) are possible",
+                "\(section.title) has \(nodes.count) arguments, but at most \(Tenant.maximumArguments) are possible",
                 remedy: "remove \(nodes.count - Tenant.maximumArguments) of them")
             return []
         }
@@ -218,13 +218,14 @@ extension ManifestSection {
         }
         guard target.first?.isLetter == true, target.allSatisfy(isAllowed) else {
             report(
-                at: "target", "'target' of \(title) is '\(target.shortened)', which is no name of a Swift target",
+                at: "target",
+                "'target' of \(title) is '\(target.shortened)', which cannot be the name of a Swift target",
                 remedy: "name \(example)")
             return nil
         }
         if let programs = source.programs?[keyPath: known], !programs.contains(target) {
             report(
-                at: "target", "'target' of \(title) is '\(target.shortened)', and this repository has no such program",
+                at: "target", "'target' of \(title) is '\(target.shortened)', but this repository has no such program",
                 remedy: target.nearest(in: programs).map { "did you mean '\($0)'?" } ?? "name \(example)")
             return nil
         }

@@ -31,7 +31,7 @@ struct DebugTarget {
         guard let space = spaces[name] else {
             let names = spaces.keys.sorted() + ["kernel"]
             throw Failure(
-                "the system has no part named '\(name)'", remedy: "take one of: \(names.joined(separator: ", "))")
+                "the system has no part named '\(name)'", remedy: "choose from: \(names.joined(separator: ", "))")
         }
         let machine = manifest.machines.first { $0.name == name }
         // A component runs at EL0, and a machine at EL1 and EL0.

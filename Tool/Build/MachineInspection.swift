@@ -72,7 +72,7 @@ struct MachineInspection {
             "its \(ByteSize(bytes: machine.memory)) hardly suffice for its kernel "
                 + "(\(ByteSize(bytes: (image.end - MachineImage.ramBase).rounded(to: 1 << 20))))"
                 + (initrdSize > 0 ? ", its initial RAM disk packed and unpacked" : "")
-                + " and 24MiB to work with: it may die without a word",
+                + " and 24MiB to work with: it may stop without a message",
             remedy: "give it at least \(ByteSize(bytes: needed.rounded(to: 16 << 20)))")
     }
 

@@ -31,7 +31,7 @@ struct UndefinedSymbols {
         let place = first.place.map { "\($0): " } ?? ""
         let others = symbols.count > 1 ? " (and \(symbols.count - 1) more: \(names(but: first)))" : ""
         return Failure(
-            "\(place)the program '\(program)' calls '\(first.name)'\(others), which nothing on the board has",
+            "\(place)the program '\(program)' calls '\(first.name)'\(others), which no library of the board has",
             remedy: UndefinedSymbols.remedy(first.name))
     }
 

@@ -4,7 +4,8 @@ import SystemImage
 
 struct CleanCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "clean", abstract: "Deletes what the tool has made, and says where it lay and how much it was.",
+        commandName: "clean",
+        abstract: "Deletes the output of the tool, and reports the places and sizes of the deleted files.",
         discussion: """
             Without an option: all that is built, the tool as well; the next command builds it again. Logs and Debian's \
             packages stay.
@@ -14,10 +15,10 @@ struct CleanCommand: ParsableCommand {
             ~/.cache): in each of them into a folder for this checkout.
             """)
 
-    @Flag(help: "Only the output of components' packages.")
+    @Flag(help: "Delete only the output of components' packages.")
     var packages = false
 
-    @Flag(help: "Logs and Debian's packages as well.")
+    @Flag(help: "Delete logs and Debian's packages as well.")
     var all = false
 
     func validate() throws {
@@ -45,7 +46,7 @@ struct CleanCommand: ParsableCommand {
     private static func refuse(_ running: [String]) throws {
         guard running.isEmpty else {
             throw Failure(
-                "these systems run and use what would be deleted: \(running.joined(separator: ", "))",
+                "these systems run and use the files that would be deleted: \(running.joined(separator: ", "))",
                 remedy: "end them first")
         }
     }

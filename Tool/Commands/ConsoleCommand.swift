@@ -8,7 +8,8 @@ import SystemImage
 
 /// The options that name one of the running systems.
 struct RunningSystemOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The system's name as its run says it; not needed if only one runs.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp("The system's name as its run prints it; not needed if only one runs.", valueName: "name"))
     var system: String?
 }
 
@@ -16,7 +17,7 @@ struct ConsoleCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "console",
         abstract:
-            "Uses a console of a system that another './entente run' has booted: of a machine, of a component, of root.",
+            "Connects to a console of a system that another './entente run' has booted: of a machine, of a component, of root.",
         discussion: """
             The console's output goes to standard output, and standard input is typed at it. At a terminal, Ctrl-A X \
             leaves, and the system goes on. In a script it ends at the text of --until; without that, when the input \
@@ -27,12 +28,13 @@ struct ConsoleCommand: ParsableCommand {
 
     @Argument(
         help: ArgumentHelp(
-            "The console: 'root', or the name of a machine or component, or its beginning.", valueName: "name"))
+            "The console: 'root', the name of a machine or component, or the beginning of such a name.",
+            valueName: "name"))
     var name: String
 
     @OptionGroup var system: RunningSystemOptions
 
-    @Option(help: ArgumentHelp("End well as soon as the console says this.", valueName: "text"))
+    @Option(help: ArgumentHelp("End with success as soon as the console prints this text.", valueName: "text"))
     var until: String?
 
     @Option(help: ArgumentHelp("End with status 124 after this time.", valueName: "seconds"))
@@ -40,7 +42,9 @@ struct ConsoleCommand: ParsableCommand {
 
     func validate() throws {
         if let timeout, timeout < 1 { throw ValidationError("--timeout needs at least 1 second") }
-        if let until, until.isEmpty { throw ValidationError("--until needs a text; an empty one is always there") }
+        if let until, until.isEmpty {
+            throw ValidationError("--until needs a text, because an empty one would match at once")
+        }
     }
 
     func run() throws {
@@ -56,7 +60,8 @@ struct ConsoleCommand: ParsableCommand {
 struct RestartCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "restart",
-        abstract: "Restarts a machine or a component of a running system, though it hangs, and waits until it is back.",
+        abstract:
+            "Restarts a machine or a component of a running system, even if it hangs, and waits until it is back.",
         discussion: """
             One that is dead and will come back by itself is waited for; one that stays stopped needs a new run of the \
             system. A restart counts as one of the deaths that the restart policy allows (docs/manifest.md). The status \
@@ -93,15 +98,15 @@ struct RestartCommand: ParsableCommand {
             case .stopped(let line):
                 throw Failure(
                     "root: \(line)",
-                    remedy: "start the system anew, or let its 'restart' in the manifest allow more deaths")
+                    remedy: "start the system again, or let its 'restart' in the manifest allow more deaths")
             case .refused(let line):
                 throw Failure(
-                    "root: \(line)", remedy: "take a name of 'echo restarts | ./entente console root'")
+                    "root: \(line)", remedy: "choose a name that 'echo restarts | ./entente console root' lists")
             case nil: continue
             }
         }
         throw Failure(
-            "'\(whole)' was not back within \(timeout) s", remedy: "allow more time by --timeout",
+            "'\(whole)' did not come back within \(timeout) s", remedy: "allow more time by --timeout",
             status: ExitStatus.timeout)
     }
 }

@@ -18,7 +18,9 @@ struct DebugCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("What to debug.", valueName: "name"))
     var name: String
 
-    @Option(help: ArgumentHelp("An ELF file with the symbols, for a machine whose kernel has none.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "An ELF file with the symbols of a machine whose own kernel file has none.", valueName: "file"))
     var symbols: String?
 
     @Option(

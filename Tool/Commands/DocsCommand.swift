@@ -4,14 +4,14 @@ import SystemImage
 
 struct DocsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "docs", abstract: "Makes the reference of the component kit, with DocC.",
+        commandName: "docs", abstract: "Makes the reference of the component kit, by DocC.",
         discussion: """
             The pages are static: any web server shows them, such as 'python3 -m http.server --directory FOLDER'.
             """)
 
     @Option(
         help: ArgumentHelp(
-            "Where the pages go. Default: reference, beside the tool's other output.", valueName: "folder"))
+            "The folder for the pages. Default: reference, beside the tool's other output.", valueName: "folder"))
     var output: String?
 
     /// The modules with a reference. Each has a page in `docs/reference` that groups its symbols.

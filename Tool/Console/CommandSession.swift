@@ -43,7 +43,7 @@ struct CommandSession {
         case .finished(let status): return status
         case .undecodable:
             throw Failure(
-                "the shell of '\(machine.name)' has no working 'base64', by which the command travels; nothing was run",
+                "the shell of '\(machine.name)' has no working 'base64', which the tool needs to send the command, so that the command was not run",
                 remedy: "add 'base64' to the PATH of that shell", status: ExitStatus.connectionLost)
         }
         return nil

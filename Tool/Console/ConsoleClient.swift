@@ -30,7 +30,7 @@ final class ConsoleClient {
             try Self.send(Array("\(console)\n".utf8), to: socket, of: run)
             answer = try Self.readLine(from: socket, of: run, until: .now + patience)
             guard !answer.hasPrefix("error: ") else {
-                throw Failure(String(answer.dropFirst("error: ".count)), remedy: "take one of these names")
+                throw Failure(String(answer.dropFirst("error: ".count)), remedy: "choose from these names")
             }
         } catch {
             close(socket)

@@ -104,7 +104,7 @@ final class ControlServer {
         let name = String(decoding: client.line[..<end], as: UTF8.self)
         guard let channel = channels.meant(by: name) else {
             let names = channels.map(\.name).joined(separator: ", ")
-            send(Array("error: no console is called '\(name)'; there are: \(names)\n".utf8), to: client)
+            send(Array("error: no console has the name '\(name)'; the consoles are: \(names)\n".utf8), to: client)
             drop(client)
             return []
         }

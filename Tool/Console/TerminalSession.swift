@@ -44,7 +44,7 @@ final class TerminalSession {
         TerminalMode.catchInterruptions()
         if screen.isRaw { TerminalMode.enterRaw() }
         defer { TerminalMode.restore() }
-        if screen.isRaw { try announce("Ctrl-A X leaves, Ctrl-A ? lists what else there is") }
+        if screen.isRaw { try announce("Ctrl-A X leaves, Ctrl-A ? lists all commands") }
         let deadline = timeout.map { ContinuousClock.now + $0 }
         while !TerminalMode.wasInterrupted {
             let patience = deadline.map { $0 - .now } ?? .seconds(3600)
@@ -179,7 +179,7 @@ final class TerminalSession {
         }
         guard let console = name.isEmpty ? attached : consoles.meant(by: name) else {
             return try announce(
-                "no console is called '\(name)'; there are: " + consoles.map(\.name).joined(separator: ", "))
+                "no console has the name '\(name)'; the consoles are: " + consoles.map(\.name).joined(separator: ", "))
         }
         switch question {
         case .attach: try attach(to: console)

@@ -7,31 +7,31 @@ extension Interface.Method {
         let words = types.reduce(1) { $0 + $1.words }
         if capabilities > 2 {
             return (
-                "takes \(capabilities) capabilities, and a message carries two",
+                "takes \(capabilities) capabilities, but a message carries at most two",
                 "take two, or make two methods of it; a RingOffer takes one"
             )
         }
         if types.count(where: \.isLease) > 1 {
             return (
-                "takes \(types.count(where: \.isLease)) leases, and a message carries one",
+                "takes \(types.count(where: \.isLease)) leases, but a message carries at most one",
                 "make a method for each of them"
             )
         }
         if words > 64 {
             return (
-                "takes up to \(words) words, and a message carries 64",
+                "takes up to \(words) words, but a message carries at most 64",
                 "make two methods of it, or lend the text with Lease<Reading>"
             )
         }
         if let result, result.isLease {
             return (
-                "brings back '\(result)', and a lease ends with its call",
+                "returns '\(result)', but a lease ends with its call",
                 "take a Lease<Writing>, which the server fills"
             )
         }
         if let result, result.isRingOffer {
             return (
-                "brings back '\(result)', and a ring lies in its caller's memory",
+                "returns '\(result)', but a ring lies in its caller's memory",
                 "let the caller make the ring, and take its offer as a parameter"
             )
         }
@@ -73,7 +73,7 @@ extension String {
         case "Array", "ArraySlice", "ContiguousArray", "InlineArray", "Set", "Dictionary", "Data", "Span":
             return "lend its numbers with Lease<Reading>, or send them through a ring (RingOffer)"
         case "Optional":
-            return "bring back a Bool beside it, or throw an error where there is none"
+            return "return a Bool beside it, or throw an error if there is none"
         case "Float16", "Float80": return "use Float or Double"
         case "Int128", "UInt128": return "use two of UInt64"
         case "Any", "AnyObject", "Error": return "name the type"
@@ -88,14 +88,18 @@ extension Interface {
         switch token.text {
         case "@":
             (
-                "has an attribute, and its client would not have it",
+                "has an attribute, which its client would lack",
                 "remove it; a caller that does not need a result writes '_ = try client.method()'"
             )
         case "static", "class":
-            ("has a '\(token.text)' method, and only a server answers calls", "remove '\(token.text)'")
-        case "nonmutating": ("has a 'nonmutating' method, which is what a method is anyway", "remove 'nonmutating'")
+            ("has a '\(token.text)' method, but only a server answers calls", "remove '\(token.text)'")
+        case "nonmutating":
+            ("has a 'nonmutating' method, although every method is one without the word", "remove 'nonmutating'")
         case "public", "internal", "private", "fileprivate", "package":
-            ("has a '\(token.text)' method, and a protocol's methods are as visible as it is", "remove '\(token.text)'")
+            (
+                "has a '\(token.text)' method, but a protocol's methods are as visible as the protocol",
+                "remove '\(token.text)'"
+            )
         default: nil
         }
     }

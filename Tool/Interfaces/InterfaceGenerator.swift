@@ -27,12 +27,12 @@ struct InterfaceGenerator {
     private func client(of interface: Interface) -> [String] {
         let access = interface.isPublic ? "public " : ""
         var lines = [
-            "/// Calls a `\(interface.name)` behind a portal.",
+            "/// Calls a server of `\(interface.name)` over a portal.",
             "\(access)struct \(interface.clientName): Sendable {",
             "    \(access)let portal: Portal",
             "",
             "    @inline(__always) \(access)init(_ portal: Portal) { self.portal = portal }",
-            "    /// The portal that this component's manifest calls `name`, under `uses`.",
+            "    /// Finds the portal that this component's manifest calls `name`, under `uses`.",
             "    \(access)init(named name: StaticString) { portal = Portal(named: name) }",
         ]
         for (index, method) in interface.methods.enumerated() {

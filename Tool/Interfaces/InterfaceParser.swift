@@ -65,7 +65,7 @@ struct InterfaceParser {
             guard inherits.contains("Service"), skip("{") else { continue }
             guard inherits.first == ":" else {
                 throw problem(
-                    "the interface '\(name)' is generic, and a message's types are fixed", at: place,
+                    "the interface '\(name)' is generic, but a message's types are fixed", at: place,
                     remedy: "name its types")
             }
             let interface = Interface(name: name, isPublic: isPublic, methods: try methods(of: name))
@@ -89,7 +89,7 @@ struct InterfaceParser {
             }
             guard skip("func") else {
                 throw problem(
-                    "the interface '\(interface)' holds '\(current?.text ?? "the end of the file")', and an interface holds methods only",
+                    "the interface '\(interface)' holds '\(current?.text ?? "the end of the file")', but an interface holds methods only",
                     remedy: "move it into an extension of the protocol, or make it a 'mutating func'")
             }
             let place = current
@@ -119,7 +119,7 @@ struct InterfaceParser {
         }
         guard skip("(") else {
             throw problem(
-                "'\(name)' is followed by '\(current?.text ?? "")', and a method of an interface is not generic",
+                "'\(name)' is followed by '\(current?.text ?? "")', but a method of an interface is not generic",
                 remedy: "name its types")
         }
         var parameters: [Interface.Parameter] = []
@@ -131,13 +131,13 @@ struct InterfaceParser {
         }
         var method = Interface.Method(name: name, parameters: parameters)
         if current?.text == "async" {
-            throw problem("'\(name)' is async, and a call waits for its reply", remedy: "remove 'async'")
+            throw problem("'\(name)' is async, but a call waits for its reply", remedy: "remove 'async'")
         }
         let effect = current
         if skip("throws") {
             guard skip("(") else {
                 throw problem(
-                    "'\(name)' throws any error, and a message carries one type of error", at: effect,
+                    "'\(name)' throws any error, but a message carries one type of error", at: effect,
                     remedy: "name it: 'throws(\(name.prefix(1).uppercased() + name.dropFirst())Error)'")
             }
             method.failure = try messageType()
@@ -155,12 +155,12 @@ struct InterfaceParser {
         let type = try messageType()
         if current?.text == "=" {
             throw problem(
-                "'\(name)' has a default value, and a protocol's methods have none",
+                "'\(name)' has a default value, but a protocol's methods have none",
                 remedy: "remove it, and extend the client with a method that leaves '\(name)' out")
         }
         if current?.text == "." {
             throw problem(
-                "'\(name)' takes any number of values, and a message has a fixed shape",
+                "'\(name)' takes any number of values, but a message has a fixed shape",
                 remedy: "lend them with Lease<Reading>")
         }
         return Interface.Parameter(label: first == "_" ? nil : first, name: name, type: type)
@@ -198,7 +198,7 @@ struct InterfaceParser {
             text += "<\(arguments.joined(separator: ", "))>"
         }
         if current?.text == "?" || current?.text == "!" {
-            throw problem("'\(text)?' is optional, and a message carries a value or none", remedy: remedy)
+            throw problem("'\(text)?' is optional, but a message has no form for a missing value", remedy: remedy)
         }
         return text
     }

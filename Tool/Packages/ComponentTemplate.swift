@@ -40,7 +40,8 @@ struct ComponentTemplate {
         module = name.split { $0 == "-" || $0 == "_" }.map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
         guard !ComponentTemplate.takenModules.contains(module) else {
             throw refuse(
-                "its module would be '\(module)', which a component's program has already", "take another name")
+                "its module would be '\(module)', which every component's program contains already", "take another name"
+            )
         }
         guard !SwiftLexer.keywords.contains(module) else {
             throw refuse("its module would be '\(module)', which is a word of the language", "take another name")

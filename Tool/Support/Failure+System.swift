@@ -36,10 +36,10 @@ extension Failure {
     package static func remedy(for cause: POSIXErrorCode?) -> String {
         switch cause {
         case .ENOSPC, .EDQUOT: remedyForFullDisk
-        case .EROFS: "the file system is mounted read-only; take a place that can be written"
+        case .EROFS: "the file system is mounted read-only; choose a writable place"
         case .EACCES, .EPERM: "make the file or folder accessible to your account"
         case .EMFILE, .ENFILE: "raise the limit of open files (ulimit -n)"
-        case .EIO: "the disk reports an error; look at the system's log"
+        case .EIO: "the disk reports an error; see the system's log"
         case .ENOENT, .ENOTDIR, .EISDIR, .ENAMETOOLONG, .ELOOP: "correct the path"
         default: "correct the path, or make the file or folder accessible"
         }

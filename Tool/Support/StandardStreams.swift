@@ -36,6 +36,6 @@ package enum StandardStreams {
         let name = descriptor == STDOUT_FILENO ? "standard output" : "standard error"
         return Failure(
             "\(name): \(String(cString: strerror(error)))",
-            remedy: error == ENOSPC ? Failure.remedyForFullDisk : "send it to a place that takes it")
+            remedy: error == ENOSPC ? Failure.remedyForFullDisk : "send it to a file or a program that accepts it")
     }
 }

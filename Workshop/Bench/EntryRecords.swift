@@ -65,7 +65,7 @@ struct EntryRecords {
         let header = 16 + Kind.allCases.count * Self.octaveCount * 8
         let size = header + Self.pathCount * Self.pathSize + Self.coreCount * Self.coreSize
         guard data.count == size, data.word(at: 0) == Self.magic else {
-            throw Failure("a file of entry records is damaged", remedy: "delete it, and run again")
+            throw Failure("a file of entry records is damaged", remedy: "delete it, and run the system again")
         }
         for kind in Kind.allCases {
             let counts = (0..<Self.octaveCount).map { data.word(at: 16 + (kind.rawValue * Self.octaveCount + $0) * 8) }

@@ -118,13 +118,14 @@ struct RealtimeBenchmark {
                         reports[index].hear(text)
                     }
                     if !text.contains("load: ") && !text.contains(" bucket ") { Progress.say(text) }
-                case .ended: throw Failure("the board went off before all had measured")
+                case .ended: throw Failure("the board went off before all measurements were done")
                 case .output, .readable: break
                 }
             }
             if reports.allSatisfy(\.isComplete) { return reports }
         }
-        throw Failure("not all measured in time", remedy: "allow more by --timeout", status: ExitStatus.timeout)
+        throw Failure(
+            "not all measurements were done in time", remedy: "allow more by --timeout", status: ExitStatus.timeout)
     }
 }
 

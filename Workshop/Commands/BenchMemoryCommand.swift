@@ -6,7 +6,7 @@ import Tool
 struct BenchMemoryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "memory",
-        abstract: "Says where the RAM of a board goes.",
+        abstract: "Reports the uses of a board's RAM.",
         discussion: """
             Boots the system until root has built it. memory.beside is all that is neither free, nor a machine's \
             RAM, nor a file that machines start from (which stays in the image for restarts).

@@ -83,8 +83,9 @@ struct MutantCheck: Sendable {
         }
         guard lost.isEmpty else {
             throw Failure(
-                "Tests/Mutants/equivalent*.yaml has \(lost.count) that no operator makes:\n"
-                    + lost.map(\.key).joined(separator: "\n"), remedy: "remove them, or write them as the report does")
+                "Tests/Mutants/equivalent*.yaml lists \(lost.count) mutants that no operator makes:\n"
+                    + lost.map(\.key).joined(separator: "\n"),
+                remedy: "remove them, or write them as the report prints them")
         }
     }
 

@@ -20,7 +20,7 @@ struct EquivalentMutants {
     init(in folder: URL) throws {
         entries = try MutantLists.files("equivalent", in: folder).flatMap { try MutantLists.read([Entry].self, $0) }
         for entry in entries where entry.because.count < 10 {
-            throw Failure("\(folder.path): no reason is given for: \(entry.key)")
+            throw Failure("\(folder.path): this mutant has no reason: \(entry.key)")
         }
     }
 
@@ -52,7 +52,7 @@ struct MutantVariants {
             return entry
         }
         let repeated = Dictionary(grouping: entries, by: \.key).first { $0.value.count > 1 }
-        if let repeated { throw Failure("\(folder.path): this variant stands there twice: \(repeated.key)") }
+        if let repeated { throw Failure("\(folder.path): this variant occurs twice: \(repeated.key)") }
     }
 }
 

@@ -17,7 +17,7 @@ struct ImageCheck {
         let checks = [
             ("FP or SIMD instructions outside the vector switch", ImageCheck.vectorInstructions(inDisassembly: text)),
             ("address translations", ImageCheck.addressTranslations(inDisassembly: text)),
-            ("registers left as reset leaves them", ImageCheck.unwrittenRegisters(inDisassembly: text)),
+            ("registers that the kernel does not set after reset", ImageCheck.unwrittenRegisters(inDisassembly: text)),
             ("allocator symbols", try allocatorSymbols()),
         ]
         for (title, found) in checks {

@@ -128,7 +128,7 @@ struct ModelOutcome: Equatable {
     /// Returns the reason for which a report does not prove success, or nil.
     private static func problem(inReport report: String) -> String? {
         if let violation = report.firstMatch(of: /pan:1: (.*)/) { return String(violation.1) }
-        guard report.contains(/errors: 0\b/) else { return "the verifier did not come to its end" }
+        guard report.contains(/errors: 0\b/) else { return "the verifier did not finish" }
         if let warning = report.firstMatch(
             of: /error: max search depth.*|Warning: Search not completed|pan: out of memory/)
         {

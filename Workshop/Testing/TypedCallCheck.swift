@@ -17,7 +17,7 @@ struct TypedCallCheck {
         let text = try Subprocess("llvm-objdump", ["-d", "--no-show-raw-insn", program.path]).text()
         guard let typed = TypedCallCheck.length(of: "entente_typed_call", inDisassembly: text),
             let hand = TypedCallCheck.length(of: "entente_hand_call", inDisassembly: text)
-        else { throw Failure("the disassembly of \(program.path) has not the two calls to compare") }
+        else { throw Failure("the disassembly of \(program.path) lacks one of the two calls to compare") }
         Progress.say(
             "a typed call has \(typed.beforeCall) instructions up to the SVC and \(typed.afterCall) behind it; by hand "
                 + "\(hand.beforeCall) and \(hand.afterCall)")
