@@ -39,7 +39,8 @@ public enum Heap {
         }
 
         static func release(_ pointer: UnsafeMutableRawPointer) {
-            // SAFETY: one thread; whoever frees has the pointer from `allocate` (the compiler's runtime, `require`).
+            // SAFETY: one thread; the callers (the compiler's runtime, `require`) pass a pointer that `allocate`
+            // returned.
             unsafe allocator.free(pointer)
         }
     #else

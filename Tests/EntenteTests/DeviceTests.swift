@@ -228,7 +228,7 @@ private final class Recorder: FakeDevice {
         }
     }
 
-    // MARK: What the kernel is asked
+    // MARK: Requests to the kernel
 
     @Test func theKernelIsAskedForWhatTheResourcesName() {
         let scripted = ScriptedKernel()

@@ -57,7 +57,7 @@ import Testing
             ])
     }
 
-    /// A text is the same whichever way it is made.
+    /// A text is the same for each way to make it.
     @Test func errorsReadTheSameInStrings() {
         for error: CallError<ExampleError> in [
             .failed(.overflow), .dead(generation: 9), .aborted, .refused, .malformed, .kernel(.again),

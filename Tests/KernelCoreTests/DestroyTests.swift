@@ -235,7 +235,7 @@ private typealias Notification = KernelCore.Notification
         #expect(fixture.operate(.poll, watcher).tag == 0x10)
     }
 
-    // MARK: What a context is made of
+    // MARK: Parts of a context
 
     @Test(arguments: [NodeRole.space, .scheduling, .table, .faultPortal, .messagePage, .stopped])
     func aPartOfAContext(role: NodeRole) {

@@ -107,7 +107,7 @@ extension Fixture {
         return fresh
     }
 
-    // MARK: What tenants do often
+    // MARK: Frequent actions of tenants
 
     /// Puts root to sleep until `wakeRoot`, so that others get its core.
     func sleepRoot() {

@@ -136,7 +136,7 @@ import Testing
         core.end(interrupt)
     }
 
-    // MARK: What must hold
+    // MARK: Conditions
 
     private func count(_ interrupt: UInt32) -> Int {
         Int(machine.context.pointee.frame.x[10 + Int(interrupt - Self.edgeNumber)])

@@ -38,7 +38,7 @@ import Testing
     /// The bit of interrupt 40 in its word.
     private static let bit: UInt64 = 1 << 8
 
-    // MARK: Who asks
+    // MARK: Sources of news
 
     /// Tells the virtual CPU of a change, by the other core, or by the monitor on the virtual CPU's own core.
     private func tell(

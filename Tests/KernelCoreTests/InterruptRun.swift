@@ -62,7 +62,7 @@ struct InterruptRun {
         settle()
     }
 
-    // MARK: What the outside does
+    // MARK: Steps of the outside
 
     mutating func play(_ step: InterruptStep) {
         switch step {
@@ -94,7 +94,7 @@ struct InterruptRun {
     /// Interrupts come before the guest's next instruction.
     func settle() { fixture.settle(0) }
 
-    // MARK: What the guest does
+    // MARK: Steps of the guest
 
     var runs: Bool { fixture.current() == machine.context }
 

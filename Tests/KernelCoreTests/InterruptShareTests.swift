@@ -183,7 +183,7 @@ import Testing
         }
     }
 
-    /// The share for core 4 is not that for core 0, whichever of them is used up first.
+    /// The share for core 4 differs from that for core 0, even if one of them is used up first.
     @Test func aFarCoreHasAShareOfItsOwn() {
         let far = Far()
         #expect(far.flood(0..<4) == 2)

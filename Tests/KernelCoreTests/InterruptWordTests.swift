@@ -39,7 +39,7 @@ import Testing
     }
     private func bit(_ number: UInt64) -> UInt64 { 1 << (number & 31) }
 
-    // MARK: Who asks
+    // MARK: Sources of changes
 
     private func tell(
         _ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64, remotely: Bool = true,
@@ -161,7 +161,7 @@ import Testing
         #expect(machine.state == .waitingForInterrupt)
     }
 
-    // MARK: What is read
+    // MARK: Reading
 
     @Test func everyInterruptHasItsPriority() {
         for number in 0..<128 as Range<UInt64> { tell(.setPriority, number, 255 - number) }

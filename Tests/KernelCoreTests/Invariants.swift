@@ -17,7 +17,7 @@ struct Invariants {
     private let hardwareDeadlines: [Ticks]
     private(set) var found: [String] = []
 
-    // MARK: What the tree holds, filled by `walkTree`
+    // MARK: Contents of the tree, filled by `walkTree`
 
     /// Every node that can be reached from one without a parent.
     var nodes: Set<UInt64> = []
@@ -66,7 +66,7 @@ struct Invariants {
         if !condition { found.append(message()) }
     }
 
-    // MARK: Who runs
+    // MARK: Running contexts
 
     private mutating func checkCurrent(_ core: Ref<Core>) {
         let name = "core \(core.pointee.id.number)"

@@ -7,7 +7,7 @@ import Testing
 
 /// A small scenario on the real kernel, of which every interleaving is played (`Tests/Interleaving`).
 ///
-/// A test sets a fixture up, gives contexts a program each, and says what must hold at the end:
+/// A test sets up a fixture, gives a program to each context, and checks a condition at the end:
 ///
 ///     let scenario = KernelScenario(cores: 2)
 ///     let sleeper = scenario.fixture.makeThread(priority: 10, core: 1, notified: true)
@@ -15,9 +15,9 @@ import Testing
 ///     scenario.program(scenario.fixture.root, scenario.signal(sleeper.notification, 1))
 ///     scenario.explore { sleeper.state == .ready ? nil : "the signal is lost" }
 ///
-/// Each core runs in a host thread: it takes interrupts, does the next step of the context that is current, and ends
-/// when nothing moves any more. A step is one kernel entry. After each schedule the model's faults and the invariants
-/// are checked, then the memory is put back to what it was when `explore` was called.
+/// Each core runs in a host thread. It takes interrupts, does the next step of the current context, and ends
+/// after all activity has ended. A step is one kernel entry. Each schedule ends with a check of the model's faults and
+/// of the invariants, and then the memory gets back its contents from the call of `explore`.
 final class KernelScenario {
     /// One kernel entry of a context that is current on this core.
     typealias Step = (ModelCore, Ref<ExecutionContext>) -> Void

@@ -161,7 +161,7 @@ import Testing
         #expect(listed == [nil, nil, nil, nil] && core.acknowledge() == 1023)
     }
 
-    // MARK: Who loses a list register
+    // MARK: Loss of a list register
 
     private struct Entry {
         var number: UInt32
@@ -241,7 +241,7 @@ import Testing
         #expect(failures.isEmpty, "\(failures.prefix(3))")
     }
 
-    // MARK: What is active without one
+    // MARK: Active without a list register
 
     /// The kernel learns of several ends at once.
     @Test func everyLostEndCounts() {
@@ -271,7 +271,7 @@ import Testing
         #expect(tests.core.isActive(5))
     }
 
-    // MARK: What interrupts the core
+    // MARK: Interrupts of the core
 
     /// The guest takes and ends interrupts without a kernel entry while nothing waits for a list register.
     @Test func nothingIsAskedForWhereNothingWaits() {

@@ -64,7 +64,7 @@ final class KernelModel {
         if case .slot(let table, let number) = node.place { table.slots[number] = nil }
     }
 
-    // MARK: What goes with a node
+    // MARK: Removal with a node
 
     /// Removes a node without descendants, on the core of its object.
     func remove(_ node: ModelNode) {

@@ -29,7 +29,7 @@ import Testing
         fixture.settleAll()
     }
 
-    // MARK: Who asks
+    // MARK: Sources of changes
 
     @discardableResult
     private func ask(_ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64 = 0) -> Answer {
@@ -123,7 +123,7 @@ import Testing
         #expect(unknown.status == .unsupported)
     }
 
-    // MARK: Who is told
+    // MARK: Receivers of news
 
     /// A change without effect, or of an interrupt that cannot be delivered, interrupts no core; any other change does.
     @Test func onlyNewsThatCanBeDeliveredInterruptsTheOtherCore() {
@@ -325,7 +325,7 @@ import Testing
         #expect(fixture.current() == other.context)
     }
 
-    // MARK: What a monitor reads
+    // MARK: Reading by a monitor
 
     @Test func whatIsReadIsWhatWasWritten() {
         control(.disable, 2, 0xF0)

@@ -104,7 +104,7 @@ import Testing
         #expect(try faults { $0.edges.append(own!) }.contains("two mappings meet"))
     }
 
-    // MARK: What tenants find
+    // MARK: Resources of tenants
 
     private func resource(_ plan: Plan, _ tenant: String, _ kind: ResourceKind, _ name: String) -> NamedResource? {
         plan.tenants.first { $0.name == tenant }?.resources.first { $0.kind == kind && $0.name == name }

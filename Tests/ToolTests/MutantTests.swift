@@ -16,7 +16,7 @@ struct MutantTests {
             function: "take(_:)", line: 7, change: change, firstLine: lines.lowerBound, lastLine: lines.upperBound)
     }
 
-    // MARK: What does not compile
+    // MARK: Mutants that do not compile
 
     @Test func aComplaintIsAboutTheMutantOnItsLine() {
         let mutants = [mutant(1, "a", lines: 10...12), mutant(2, "b", lines: 15...17)]

@@ -85,7 +85,7 @@ private struct FakeShell {
         #expect(typed(after: "eTOKENhello").hasPrefix("_p=;_c="))
         #expect(typed(after: "eTOKENgot0.512.").hasPrefix("_p=$_c;_c=${_c}"))
         #expect(typed(after: "eTOKENgot1.1023.").hasPrefix("_c=${_p}"))
-        // That has not helped, so the conversation begins anew.
+        // The second attempt has not helped, so the conversation begins anew.
         #expect(typed(after: "eTOKENgot1.1022.").hasPrefix("_p=;_c="))
         #expect(typed(after: "eTOKENgot0.512.").hasPrefix("_p=$_c;_c=${_c}"))
         #expect(typed(after: "eTOKENgot1.10").isEmpty)

@@ -4,13 +4,14 @@ import SystemImage
 @testable import Tool
 @testable import Workshop
 
-/// A system on the emulator under test: wait for text on its consoles, type, and run commands in its machines.
+/// A system on the emulator under test. A test waits for text on its consoles, types, and runs commands in its
+/// machines.
 ///
 ///     let system = try RunningSystem("examples/two-machines")
 ///     try system.wait(for: "heartbeat 3", on: "heartbeat")
 ///     #expect(try system.run("nproc", on: "left").output == "1\n")
 ///
-/// What cannot be had in time throws `SystemFailure`, which shows what the consoles said last.
+/// A wait that takes too long throws `SystemFailure`, which shows the last output of the consoles.
 final class RunningSystem {
     let name: String
     let tenants: [TenantDescription]
@@ -22,13 +23,15 @@ final class RunningSystem {
     private static let transcriptLength = 30
     private(set) var hasEnded = false
 
+    /// Boots a system.
+    ///
     /// - Parameters:
-    ///   - path: A manifest, or a folder with a `system.yaml`, relative to the repository.
-    ///   - arguments: As after `entente run`: `["--cores", "2"]`.
-    ///   - restart: Replaces every policy of the manifest, and the console driver's.
-    ///   - programs: Programs of `Guests/Linux` that the machines named get in their root folder.
-    ///   - machine: Runs this machine alone, on the bare emulator.
-    ///   - breaking: A function of the kernel whose first instruction becomes an undefined one: a kernel bug to order.
+    ///   - path: a manifest, or a folder with a `system.yaml`, relative to the repository.
+    ///   - arguments: the arguments behind `entente run`: `["--cores", "2"]`.
+    ///   - restart: replaces every policy of the manifest, and the console driver's.
+    ///   - programs: the programs of `Guests/Linux` that the named machines get in their root folder.
+    ///   - machine: the machine that runs alone, on the bare emulator.
+    ///   - breaking: a function of the kernel whose first instruction becomes undefined, as a kernel bug on purpose.
     init(
         _ path: String, _ arguments: [String] = [], restart: RestartDescription? = nil,
         programs: [String: String] = [:], bare machine: String? = nil, breaking function: String? = nil
