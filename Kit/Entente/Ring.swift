@@ -62,6 +62,7 @@
         public subscript(_ index: Int) -> UInt64 { storage[index] }
     }
 
+    /// The reason why a ring is over.
     public enum RingError: Error, Equatable {
         /// The peer's counter is impossible. The ring is of no more use until both sides begin anew.
         case peerBroken
@@ -109,7 +110,9 @@
         }
 
         /// - Parameters:
-        ///   - consumer: raised, with `events`, when the consumer sleeps and something comes.
+        ///   - memory: the ring's, which the consumer sees, too.
+        ///   - consumer: raised when the consumer sleeps and something comes.
+        ///   - events: what the consumer hears then.
         public init(_ memory: SharedMemory, consumer: Notification, events: Events = Events(bits: 1)) {
             self.init(memory, consumer: consumer, events: events, peer: nil)
         }
@@ -186,7 +189,9 @@
         }
 
         /// - Parameters:
-        ///   - producer: raised, with `events`, when the producer sleeps and there is room.
+        ///   - memory: the ring's, which the producer sees, too.
+        ///   - producer: raised when the producer sleeps and there is room.
+        ///   - events: what the producer hears then.
         public init(_ memory: SharedMemory, producer: Notification, events: Events = Events(bits: 1)) {
             self.init(memory, producer: producer, events: events, peer: nil)
         }

@@ -25,6 +25,8 @@ public protocol FakeDevice: AnyObject {
 extension FakeComponent {
     /// Gives it the registers and the interrupt of a device, as a manifest's `devices` does.
     /// - Parameters:
+    ///   - name: the name that the component has for the device.
+    ///   - device: the fake that answers for the registers.
     ///   - size: bytes of the registers.
     ///   - events: what the driver hears of the interrupt.
     public func attach(

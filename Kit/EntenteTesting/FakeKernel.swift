@@ -33,6 +33,7 @@ public final class FakeKernel: @unchecked Sendable {
 
     /// A component that serves nobody.
     /// - Parameters:
+    ///   - name: the name that others' manifests have for it.
     ///   - arguments: those of its manifest.
     ///   - memory: bytes of its manifest's `memory`.
     ///   - uses: whom it may call, by the name that it has for them.

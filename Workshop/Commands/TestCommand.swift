@@ -37,6 +37,9 @@ struct TestCommand: ParsableCommand {
     @Flag(help: "Only check the board's images, and that the generated interfaces are current.")
     var images = false
 
+    @Flag(help: "Only make the reference of the component kit, and check that DocC warns of nothing.")
+    var reference = false
+
     @Flag(help: "Only run the tests that boot systems on QEMU.")
     var systems = false
 
@@ -84,6 +87,8 @@ struct TestCommand: ParsableCommand {
             suite.repeatHostTests(runs)
         } else if models {
             suite.checkModels()
+        } else if reference {
+            suite.checkReference()
         } else if images {
             suite.checkImages()
         } else if systems {
@@ -103,6 +108,7 @@ struct TestCommand: ParsableCommand {
 
     private func runAll(_ suite: inout TestSuite) {
         suite.checkFormat()
+        suite.checkReference()
         suite.checkModels()
         // Only those that are written by hand, because the suite fails for no others.
         let mutants = MutantCheck(
