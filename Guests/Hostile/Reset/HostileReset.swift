@@ -2,8 +2,8 @@ import GuestHardware
 import GuestSupport
 import HostileSupport
 
-/// Asks for a reset as soon as it runs, and its monitor clears its RAM and loads it again, for ever. It ends for good
-/// if it finds what it has left in RAM before the reset.
+/// Requests a reset as soon as it runs, so that its monitor clears its RAM and loads it again, for ever. It ends for
+/// good if it finds in RAM the data of its run before the reset.
 @c(guest_main)
 public func guestMain() {
     guard leavesMarks() else {

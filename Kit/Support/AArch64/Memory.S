@@ -1,5 +1,5 @@
 // Memory functions. The compiler calls memset, memcpy, memmove and memcmp; the *_blocks forms move much at once.
-
+#if defined(__aarch64__) && !defined(__linux__) && !defined(__APPLE__)
     .macro function name
     .section .text.\name, "ax"
     .global \name
@@ -128,15 +128,15 @@ function entente_clean_to_memory
 3:  dsb     sy
     ret
 
-// The two functions below store and clean in one pass. They take 128 bytes, two lines of 64, with no arithmetic: x0
-// arrives at the first quarter, then at the fourth, and stores it there; x4 stores the two in between. So x0 lies in each
-// line when all of it has been stored, and DC takes any address in a line. Larger lines are cleaned several times.
-// What they cannot take, smaller lines among it, goes to the functions above.
+// The two functions below store and clean in one pass. They take 128 bytes, two lines of 64, without any arithmetic: x0
+// moves to the first quarter, then to the fourth, and stores each; x4 stores the two quarters between them. So x0 lies in
+// each of the lines once all of it has been stored, and DC takes any address in a line. Larger lines are cleaned several
+// times. Smaller lines, addresses inside a line and the bytes after the last turn are left to the functions above.
 
     .equ    turn, 2048
 
-// Leaves for `other` unless lines have 64 bytes or more and x0 is at the start of one; else sets x0, x4 and x5 for the
-// pass. Uses x3.
+// Branches to `other` unless lines have at least 64 bytes and x0 is a multiple of 64. Otherwise sets x0, x4 and x5 for
+// the pass. Uses x3.
     .macro  begin_pass other
     mrs     x3, ctr_el0
     ubfx    x3, x3, #16, #4
@@ -169,7 +169,7 @@ function entente_zero_to_memory
     b.hs    1b
 2:  add     x0, x0, #32
     add     x1, x1, #turn
-3:  mov     x5, x0                      // the rest; nothing of it is left alone, and the DSB is there
+3:  mov     x5, x0                      // the remaining bytes, which may be none; the DSB for all follows them
     mov     x6, x1
     mov     x7, x30
     bl      entente_zero_blocks
@@ -204,3 +204,4 @@ function entente_copy_to_memory
     mov     x1, x6
     mov     x30, x7
     b       entente_clean_to_memory
+#endif

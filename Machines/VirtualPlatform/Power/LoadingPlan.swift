@@ -1,32 +1,34 @@
 import ABI
 
-/// Divides the filling of a machine's RAM into pieces, so that each can be charged to the machine: first all RAM is
-/// cleared, and mapped before that if it is not mapped yet, then each segment is copied. Pieces that a segment
-/// overwrites are not cleared.
+/// Divides the filling of a machine's RAM into pieces, so that each can be charged to the machine. First all RAM is
+/// cleared, except the pieces that a segment overwrites, and mapped before that if it is not mapped yet. Then each
+/// segment is copied.
 public struct LoadingPlan {
     public enum Piece: Equatable {
-        /// `offset` is from the start of RAM.
+        /// Clear a piece of RAM; `offset` is from the start of RAM.
         case clear(offset: UInt64, size: UInt64)
-        /// The same of RAM that is to be mapped first; `clears` is false if a segment will overwrite all of it.
+        /// Map a piece of RAM, and clear it unless a segment will overwrite all of it.
         case map(offset: UInt64, size: UInt64, clears: Bool)
-        /// `offset` is from the start of the segment.
+        /// Copy a piece of a segment; `offset` is from the start of the segment.
         case copy(segment: Int, offset: UInt64, size: UInt64)
     }
 
-    /// No piece is larger, and all but the last of a segment have this size: what one entry of a page table maps.
+    /// The size of all pieces except the last one of RAM or a segment, which may be smaller. One entry of a page
+    /// table maps as much.
     public static let pieceSize: UInt64 = 2 << 20
 
     private let memory: MemoryRange
     private let maps: Bool
     private let segments: InlineArray<8, MemoryRange>
-    /// -1: RAM is being cleared.
+    /// The segment that is being copied; -1 while RAM is being cleared.
     private var segment = -1
     private var offset: UInt64 = 0
 
+    /// Makes a plan.
     /// - Parameters:
-    ///   - memory: the machine's RAM; of size 0: none is cleared.
-    ///   - maps: whether RAM is to be mapped, too.
-    ///   - segments: the guest-physical addresses that each fills; of size 0: it does not exist.
+    ///   - memory: the machine's RAM; of size 0 if none is cleared.
+    ///   - maps: whether RAM must be mapped as well.
+    ///   - segments: the guest-physical addresses that each segment fills; of size 0 if it does not exist.
     public init(memory: MemoryRange, maps: Bool, segments: InlineArray<8, MemoryRange>) {
         self.memory = memory
         self.maps = maps
@@ -34,12 +36,12 @@ public struct LoadingPlan {
         skipFinished()
     }
 
-    /// Whether all pieces are filled: the one after the last was asked for. Each piece is filled before the next is
-    /// asked for, so the last one is not yet filled when `next` returns it.
+    /// True once all pieces are filled. The caller fills each piece before it asks for the next one, so that the last
+    /// piece is not yet filled when `next` returns it.
     public private(set) var isDone = false
 
-    /// Takes the next piece. The caller has filled the one before.
-    /// - Returns: Nil: all is done.
+    /// Takes the next piece. The caller has filled the previous one.
+    /// - Returns: Nil if all pieces are filled.
     public mutating func next() -> Piece? {
         guard segment < segments.count else {
             isDone = true
@@ -62,7 +64,7 @@ public struct LoadingPlan {
 
     private var total: UInt64 { segment < 0 ? memory.size : segments[segment].size }
 
-    /// Goes on to the next piece that has something to be done.
+    /// Moves to the next piece that has work left.
     private mutating func skipFinished() {
         if segment < 0, !maps { skipOverwritten() }
         while segment < segments.count, offset == total {
@@ -71,9 +73,9 @@ public struct LoadingPlan {
         }
     }
 
-    // MARK: What a segment overwrites
+    // MARK: Pieces that a segment overwrites
 
-    /// Steps over the whole pieces that one segment overwrites, and then those of a segment that continues it.
+    /// Steps over the whole pieces that a segment overwrites, and then over those of a segment that continues it.
     private mutating func skipOverwritten() {
         for _ in segments.indices {
             guard let index = segment(over: offset, LoadingPlan.pieceSize) else { return }
