@@ -93,9 +93,8 @@ public struct LoadingPlan {
     /// Returns whether a segment covers this part of RAM.
     private func overwrites(_ index: Int, _ offset: UInt64, _ size: UInt64) -> Bool {
         let segment = segments[index]
-        let start = memory.base &+ offset
-        guard segment.base <= start, offset <= memory.size, memory.size &- offset >= size else { return false }
-        let skipped = start &- segment.base
+        // If the segment begins later, the difference wraps, and is larger than any segment.
+        let skipped = memory.base &+ offset &- segment.base
         return segment.size >= skipped && segment.size &- skipped >= size
     }
 }
