@@ -117,7 +117,7 @@ struct MutatedPackage {
 
     /// Builds the tests, optimised because they run many times. Returns the compiler's complaints, nil if it has none.
     ///
-    /// The build has the lowest priority, so that tests which boot systems keep their time limits beside it. It makes no
+    /// The build has the lowest priority, so that tests that boot systems keep their time limits beside it. It makes no
     /// debug information, because nobody debugs the program.
     private func compile() throws -> String? {
         let build = Subprocess(
