@@ -42,21 +42,24 @@ struct MachineDescription {
     /// Returns the division of the filling of RAM into pieces.
     /// - Parameter maps: whether RAM must be mapped as well.
     func loadingPlan(maps: Bool) -> LoadingPlan {
-        var sizes = InlineArray<8, UInt64>(repeating: 0)
-        for index in 0..<machine.segments.count { sizes[index] = machine.segments[index].size }
-        return LoadingPlan(memory: memory.size, maps: maps, segments: sizes)
+        var segments = InlineArray<8, MemoryRange>(repeating: MemoryRange(base: 0, size: 0))
+        for index in machine.segments.indices {
+            let segment = machine.segments[index]
+            segments[index] = MemoryRange(base: segment.address, size: segment.size)
+        }
+        return LoadingPlan(memory: memory, maps: maps, segments: segments)
     }
 
     /// Fills a piece of the machine's RAM.
     /// - Returns: False if the piece cannot be mapped, or is not RAM.
     func fill(_ piece: LoadingPlan.Piece) -> Bool {
         switch piece {
-        case .map(let offset, let size):
+        case .map(let offset, let size, let clears):
             let own = Rights(rawValue: Rights.read.rawValue | Rights.write.rawValue)
-            guard map(offset, size, into: InitialSlot.space, own, InitialSlot.ownMapping),
-                ram.clear(at: memory.base &+ offset, size: size)
-            else { return false }
-            // Maps the piece for the machine last, so that the machine cannot see data that others have left there.
+            guard map(offset, size, into: InitialSlot.space, own, InitialSlot.ownMapping) else { return false }
+            if clears, !ram.clear(at: memory.base &+ offset, size: size) { return false }
+            // Maps the piece for the machine last, so that the machine cannot see data that others have left there. A
+            // piece that is not cleared is overwritten as a whole before the machine starts.
             return map(offset, size, into: InitialSlot.machineSpace, .all, InitialSlot.machineMapping)
         case .clear(let offset, let size): return ram.clear(at: memory.base &+ offset, size: size)
         case .copy(let index, let offset, let size):

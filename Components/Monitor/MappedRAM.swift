@@ -17,12 +17,10 @@ struct MappedRAM: GuestMemoryAccess {
     }
 
     func clear(_ range: GuestRange) {
-        entente_zero_blocks(range.address, range.size)
-        entente_clean_to_memory(range.address, range.size)
+        entente_zero_to_memory(range.address, range.size)
     }
 
     func fill(_ range: GuestRange, from source: UInt64) {
-        entente_copy_blocks(range.address, source, range.size)
-        entente_clean_to_memory(range.address, range.size)
+        entente_copy_to_memory(range.address, source, range.size)
     }
 }

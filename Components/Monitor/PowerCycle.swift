@@ -1,3 +1,4 @@
+import ABI
 import Entente
 import VirtualPlatform
 
@@ -10,5 +11,7 @@ struct PowerCycle {
     /// The time at which the machine, which is off, starts again.
     var dueAt: UInt64?
     var backoff = ResetBackoff(ticksPerMillisecond: Clock.frequency / 1000)
-    var loading = LoadingPlan(memory: 0, maps: false, segments: InlineArray(repeating: 0))
+    var loading = LoadingPlan(
+        memory: MemoryRange(base: 0, size: 0), maps: false,
+        segments: InlineArray(repeating: MemoryRange(base: 0, size: 0)))
 }

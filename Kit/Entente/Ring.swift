@@ -63,6 +63,7 @@
         public subscript(_ index: Int) -> UInt64 { storage[index] }
     }
 
+    /// The reason why a ring is over.
     public enum RingError: Error, Equatable {
         /// The peer's counter is impossible. The ring stays unusable until both sides begin anew.
         case peerBroken
@@ -112,7 +113,9 @@
         /// Makes the end of a ring in `memory`.
         ///
         /// - Parameters:
+        ///   - memory: the ring's memory, which the consumer maps as well.
         ///   - consumer: the notification in which `put` raises `events` if the consumer sleeps.
+        ///   - events: the events that wake the consumer.
         public init(_ memory: SharedMemory, consumer: Notification, events: Events = Events(bits: 1)) {
             self.init(memory, consumer: consumer, events: events, peer: nil)
         }
@@ -191,7 +194,9 @@
         /// Makes the end of a ring in `memory`.
         ///
         /// - Parameters:
+        ///   - memory: the ring's memory, which the producer maps as well.
         ///   - producer: the notification in which `take` raises `events` if the producer sleeps.
+        ///   - events: the events that wake the producer.
         public init(_ memory: SharedMemory, producer: Notification, events: Events = Events(bits: 1)) {
             self.init(memory, producer: producer, events: events, peer: nil)
         }

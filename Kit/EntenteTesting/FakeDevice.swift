@@ -26,6 +26,8 @@ extension FakeComponent {
     /// Gives the component the registers and the interrupt of a device, as a manifest's `devices` does.
     ///
     /// - Parameters:
+    ///   - name: the component's name for the device.
+    ///   - device: the fake that answers accesses to the registers.
     ///   - size: the size of the registers in bytes.
     ///   - events: the events that the interrupt raises in the driver's notification.
     public func attach(

@@ -34,6 +34,7 @@ public final class FakeKernel: @unchecked Sendable {
     /// Makes a component that serves no interface.
     ///
     /// - Parameters:
+    ///   - name: the name that other components' manifests have for it.
     ///   - arguments: the arguments of its manifest.
     ///   - memory: `memory` of its manifest, in bytes.
     ///   - uses: the servers that it may call, by the names in its manifest.

@@ -32,7 +32,8 @@ extension SystemTests {
             #expect(!said.contains(/lost [1-9]/))
         }
 
-        /// The monitor clears 256 MiB for each reset, on the machine's time, and not without end.
+        /// The monitor clears 256 MiB for each reset, on the machine's time, and not without end. The guest asks for no
+        /// more resets if it finds RAM that was not cleared.
         @Test func aMachineThatResetsForEverTakesNoMoreThanItsShare() throws {
             let system = try RunningSystem("Tests/Systems/hostile-reset.yaml", ["--icount"])
             for _ in 0..<8 {

@@ -184,7 +184,9 @@ import Testing
     }
 
     @Test func aPieceOfAMachinesMemoryIsABlockOfItsTables() {
-        var plan = LoadingPlan(memory: 2 << 20 + 1, maps: false, segments: InlineArray(repeating: 0))
+        let nothing = MemoryRange(base: 0, size: 0)
+        var plan = LoadingPlan(
+            memory: MemoryRange(base: 0, size: 2 << 20 + 1), maps: false, segments: InlineArray(repeating: nothing))
         var pieces: [LoadingPlan.Piece?] = []
         for _ in 0..<4 { pieces.append(plan.next()) }
         #expect(pieces == [.clear(offset: 0, size: 2 << 20), .clear(offset: 2 << 20, size: 1), nil, nil])

@@ -108,6 +108,11 @@ struct TestSuite {
         record("Format") { try FormatCheck(workspace: workspace).run() }
     }
 
+    mutating func checkReference() {
+        let workspace = workspace
+        record("Reference") { try KitReferenceCheck(workspace: workspace).run() }
+    }
+
     /// The models of the kernel's cross-core paths.
     mutating func checkModels() {
         let workspace = workspace

@@ -75,6 +75,9 @@ void entente_zero_blocks(uint64_t address, uint64_t size);
 void entente_copy_blocks(uint64_t to, uint64_t from, uint64_t size);
 /* Cleans (and invalidates) [address, address + size) to the point of coherency. */
 void entente_clean_to_memory(uint64_t address, uint64_t size);
+/* Do the same as zero_blocks or copy_blocks and then clean_to_memory, in one pass. Addresses are multiples of 8. */
+void entente_zero_to_memory(uint64_t address, uint64_t size);
+void entente_copy_to_memory(uint64_t to, uint64_t from, uint64_t size);
 /* Access a device register once, with the named width. The compiler neither merges nor splits the access. */
 static inline __attribute__((always_inline)) uint32_t entente_read32(uint64_t address)
 {
