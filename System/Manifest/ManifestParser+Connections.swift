@@ -51,9 +51,7 @@ extension ManifestParser {
     /// Reports the servers that a component cannot use. It calls other components of its own core only, because the
     /// caller's time, which runs the server, does not leave its core.
     func checkConnections() {
-        let components = declarations.compactMap { declaration -> ComponentDescription? in
-            if case .component(let component) = declaration.tenant { component } else { nil }
-        }
+        let components = declarations.compactMap(\.tenant.component)
         for declaration in declarations {
             guard case .component(let client) = declaration.tenant else { continue }
             for connection in client.uses {

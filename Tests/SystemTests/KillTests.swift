@@ -60,7 +60,7 @@ private struct KilledSystem {
         system = try RunningSystem(path, restart: KilledSystem.endless)
         let names = system.tenants.map(\.name)
         victims = ["serial"] + names
-        machines = system.tenants.compactMap { if case .machine(let machine) = $0 { machine.name } else { nil } }
+        machines = system.tenants.compactMap(\.machine?.name)
         for name in names {
             // Who says nothing at its start is taken at root's word later.
             guard let line = try? system.wait(for: "\n", on: name, timeout: .seconds(20)) else { continue }

@@ -46,7 +46,6 @@ final class RunningSystem {
             }
             let changed = try LinuxWorkload(workspace: workspace, name: program).added(to: machine)
             manifest.tenants[index] = .machine(changed)
-            manifest.machines = manifest.machines.map { $0.name == changed.name ? changed : $0 }
         }
         name = manifest.name
         tenants = manifest.tenants
