@@ -145,7 +145,7 @@ public enum ModelHardware: BoardHardware {
 
     /// A refused exit leaves its mark in the syndrome's place; the rest is as on hardware.
     public static func finishExit(
-        _ context: Ref<ExecutionContext>, form: UInt32, words: Message, isLoaded: Bool
+        _ context: Ref<ExecutionContext>, form: UInt32, words: Words, isLoaded: Bool
     ) {
         if isLoaded != (core.loaded != nil && core.loaded == context.pointee.guest) { core.board.report(.wrongTenant) }
         if form & ReplyForm.refuse != 0 {

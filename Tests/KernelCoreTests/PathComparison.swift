@@ -16,7 +16,7 @@ struct Scene {
     var selector = Selector(bits: 0)
     var words: [UInt64] = []
     /// An exit of the caller, a virtual CPU, in place of an operation.
-    var exit: Message?
+    var exit: Words?
 }
 
 /// One operation on two boards that are set up alike: on one the fast paths may take it, the other has none.

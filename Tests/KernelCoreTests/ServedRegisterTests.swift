@@ -23,7 +23,7 @@ import Testing
             fixture.model.cores[0].floatingPoint = floatingPoint
         }
         fixture.model.cores[0].systemRegister = 0x51
-        fixture.exit(machine, Message(9))
+        fixture.exit(machine, Words(9))
     }
 
     private func state(_ form: ContextState, _ words: UInt64..., by tenant: Tenant? = nil) -> Answer {
