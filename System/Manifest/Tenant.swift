@@ -70,7 +70,6 @@ public struct MachineImage: Sendable {
     /// Bits of `FailureActions`.
     public var failureActions: UInt64
 
-    static let maximumModules = 8
     /// Where the RAM of every machine begins, as on QEMU's board `virt`.
     public static let ramBase: UInt64 = ComponentLayout.guestMemory
 

@@ -4,7 +4,7 @@ import ABI
 // memory outlive both: a server's next life is called through the same portal, and neither end can take the memory from
 // the other.
 extension PlanBuilder {
-    mutating func addCalls(_ index: Int) throws(Failure) {
+    mutating func addCalls(_ index: Int) {
         var windows: [Int: NamedResource] = [:]
         for connection in tenants[index].connections {
             guard let server = tenants.firstIndex(where: { $0.name == connection.server }) else { continue }

@@ -47,14 +47,14 @@ struct PlanBuilder {
         for index in tenants.indices {
             addProgram(index)
             addConsole(index)
-            try addCalls(index)
+            addCalls(index)
             addPaging(index)
             if tenants[index].machine != nil { addMachine(index) }
             addDevices(index)
         }
         // These bind to parts of other tenants, which must be configured by then.
         for index in tenants.indices { addEvents(index) }
-        try addSharedMemory()
+        addSharedMemory()
         for index in tenants.indices { addConfiguration(index) }
         for index in tenants.indices { setSizes(index) }
         try assignRootSlots()
