@@ -1,23 +1,7 @@
 import Foundation
 import Tool
 
-/// One small fault in the project's sources, as the program `Workshop/Mutator` makes it.
-struct Mutant: Codable, Equatable {
-    /// Names it: file, function and change. The same as long as the function's text is the same.
-    var key: String
-    /// The number that brings it to life: `ENTENTE_MUTANT`.
-    var number: Int
-    /// The number of its function, for `TestReach`.
-    var functionNumber: Int
-    /// The path below the project's root.
-    var file: String
-    var function: String
-    var line: Int
-    var change: String
-    /// The lines of the mutated file on which it stands, from 1.
-    var firstLine: Int
-    var lastLine: Int
-
+extension Mutant {
     var area: MutantArea? { MutantArea.allCases.first { file.hasPrefix($0.folder + "/") } }
 }
 
