@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import Tool
 
 extension SystemTests {
     /// Components on both cores and a machine call the console driver without end: it takes its share of the core and
@@ -33,7 +34,7 @@ extension SystemTests {
 
         /// Three tenths of the core are its own and a fifth the driver's at most. Before, the two took 79 %.
         @Test func aBudgetIsNotMultipliedByCallingTheDriver() throws {
-            let system = try RunningSystem("Tests/Systems/console-budget.yaml", ["--icount"])
+            let system = try RunningSystem("Tests/Systems/console-budget.yaml", options: .deterministic)
             var shares: [Int] = []
             while shares.count < 10 {
                 let said = try system.wait(for: "%\n", on: "meter")

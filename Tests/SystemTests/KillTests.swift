@@ -58,9 +58,9 @@ private struct KilledSystem {
 
     init(_ path: String) throws {
         system = try RunningSystem(path, restart: KilledSystem.endless)
-        let names = system.tenants.map(\.name)
+        let names = system.manifest.tenants.map(\.name)
         victims = ["serial"] + names
-        machines = system.tenants.compactMap(\.machine?.name)
+        machines = system.manifest.machines.map(\.name)
         for name in names {
             // Who says nothing at its start is taken at root's word later.
             guard let line = try? system.wait(for: "\n", on: name, timeout: .seconds(20)) else { continue }

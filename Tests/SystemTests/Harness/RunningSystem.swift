@@ -12,8 +12,8 @@ import SystemImage
 ///
 /// What cannot be had in time throws `SystemFailure`, which shows what the consoles said last.
 final class RunningSystem {
-    let name: String
-    let tenants: [TenantDescription]
+    let manifest: Manifest
+    var name: String { manifest.name }
     private let session: Session
     /// What each console said and nobody has waited for yet.
     private var unread: [UInt8: [UInt8]] = [:]
@@ -24,18 +24,18 @@ final class RunningSystem {
 
     /// - Parameters:
     ///   - path: A manifest, or a folder with a `system.yaml`, relative to the repository.
-    ///   - arguments: As after `entente run`: `["--cores", "2"]`.
+    ///   - overrides: Replace parts of the manifest's board.
     ///   - restart: Replaces every policy of the manifest, and the console driver's.
     ///   - programs: Programs of `Guests/Linux` that the machines named get in their root folder.
     ///   - machine: Runs this machine alone, on the bare emulator.
     ///   - breaking: A function of the kernel whose first instruction becomes an undefined one: a kernel bug to order.
     init(
-        _ path: String, _ arguments: [String] = [], restart: RestartDescription? = nil,
-        programs: [String: String] = [:], bare machine: String? = nil, breaking function: String? = nil
+        _ path: String, board overrides: BoardOverrides = BoardOverrides(), options: BootOptions = BootOptions(),
+        restart: RestartDescription? = nil, programs: [String: String] = [:], bare machine: String? = nil,
+        breaking function: String? = nil
     ) throws {
-        let options = try RunCommand.parse([Repository.file(path).path] + arguments)
         let workspace = Workspace(root: Repository.root)
-        var manifest = try options.system.manifest(in: workspace)
+        var manifest = try workspace.manifest(at: Repository.file(path).path, overriding: overrides)
         if let restart {
             for index in manifest.tenants.indices { manifest.tenants[index].restart = restart }
             manifest.consoleDriverRestart = restart
@@ -47,19 +47,16 @@ final class RunningSystem {
             let changed = try LinuxWorkload(workspace: workspace, name: program).added(to: machine)
             manifest.tenants[index] = .machine(changed)
         }
-        name = manifest.name
-        tenants = manifest.tenants
+        self.manifest = manifest
         if let machine {
             guard let description = manifest.machines.first(where: { $0.name == machine }) else {
                 throw SystemFailure(description: "\(path) has no machine '\(machine)'")
             }
-            session = try BootPlan(
-                bare: description, of: manifest, workspace: workspace, options: options.emulator.boot
-            )
-            .start(workspace: workspace)
+            session = try BootPlan(bare: description, of: manifest, workspace: workspace, options: options)
+                .start(workspace: workspace)
             return
         }
-        let plan = try BootPlan(manifest, workspace: workspace, options: options.emulator.boot)
+        let plan = try BootPlan(manifest, workspace: workspace, options: options)
         if let function { try plan.breakKernel(at: function, workspace: workspace) }
         session = try plan.start(workspace: workspace)
     }
