@@ -50,7 +50,7 @@ extension Supervisor {
         }
     }
 
-    /// Gives the driver a moment to send what is in root's ring.
+    /// Gives the driver a moment to send what is in root's queue.
     func waitForConsole() {
         let deadline = Clock.now + Clock.frequency / 5
         while !Console().output.isEmpty, Clock.now < deadline { yield() }

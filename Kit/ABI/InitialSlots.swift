@@ -48,7 +48,7 @@ public enum ComponentLayout {
     /// The component's `ComponentConfiguration`, read-only.
     public static let configuration: UInt64 = 0x1800_0000
     public static let configurationSize: UInt64 = 4096
-    /// The component's console: one `ConsoleRing` page for output, one for input.
+    /// The component's console: one `ConsoleQueue` page for output, one for input.
     public static let console: UInt64 = 0x1A00_0000
     /// Up to the heap: small memory, for which the host tool chooses addresses.
     public static let devices: UInt64 = 0x2000_0000

@@ -53,7 +53,7 @@ public enum ResourceKind: UInt64, Sendable {
     case dmaMemory = 6
     /// A further notification of the component's own, in `slot`.
     case notification = 7
-    /// A client of the console driver. `number`: its channel. `address`: its output ring's page, then its input ring's.
+    /// A client of the console driver. `number`: its channel. `address`: its output queue's page, then its input queue's.
     /// `slot`: its notification.
     case consoleClient = 8
     /// A file that a pager brings into memory, at `address`. `size` is not rounded up.

@@ -1,24 +1,24 @@
 import ABI
 
-/// This component's console: bytes out and in, by way of two rings that it shares with the console driver.
+/// This component's console: bytes out and in, by way of two queues that it shares with the console driver.
 ///
-/// Output that finds its ring full waits by yielding while `patience` allows it and the driver lives, and is dropped
+/// Output that finds its queue full waits by yielding while `patience` allows it and the driver lives, and is dropped
 /// otherwise. The bytes behind it are dropped without another wait until there is room.
 public struct Console {
-    public let output: RingEnd
-    public let input: RingEnd
+    public let output: ConsoleQueueEnd
+    public let input: ConsoleQueueEnd
     let doorbell: UInt32
-    /// How often a byte that finds the ring full yields before it is dropped.
+    /// How often a byte that finds the queue full yields before it is dropped.
     public var patience = 100_000
 
     /// The console that root prepared for this component.
     public init() {
-        output = RingEnd(page: Seam.address(ComponentLayout.console))
-        input = RingEnd(page: Seam.address(ComponentLayout.console + ConsoleRing.size))
+        output = ConsoleQueueEnd(page: Seam.address(ComponentLayout.console))
+        input = ConsoleQueueEnd(page: Seam.address(ComponentLayout.console + ConsoleQueue.size))
         doorbell = InitialSlot.consoleOutput
     }
 
-    /// Puts a byte into the output ring; false when it is full.
+    /// Puts a byte into the output queue; false when it is full.
     public func put(_ byte: UInt8) -> Bool { output.put(byte) }
 
     public func write(_ byte: UInt8) { putPatiently(byte) }
@@ -29,7 +29,7 @@ public struct Console {
     public func flush() -> Status { signal(doorbell) }
 
     /// Returns whether so many bytes can be put now, so that writing them waits for nobody.
-    public func hasRoom(for count: Int) -> Bool { Int(output.count) + count <= Int(ConsoleRing.capacity) }
+    public func hasRoom(for count: Int) -> Bool { Int(output.count) + count <= Int(ConsoleQueue.capacity) }
 
     /// Takes a byte of input, if there is one.
     public func take() -> UInt8? { input.take() }

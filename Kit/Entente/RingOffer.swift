@@ -52,7 +52,7 @@ public enum SharingError: Error, Equatable {
             server = window.life(of: .server)
             let life = window.life(of: .client).number
             offer = RingOffer(
-                place: RingPlace(offset: offset, size: size, server: window.peer, life: life), caller: 0,
+                range: RingRange(offset: offset, size: size, server: window.peer, life: life), caller: 0,
                 events: Notification.own.capability(raising: events))
             RingLayout.begin(memory)
         }
@@ -87,36 +87,36 @@ public enum SharingError: Error, Equatable {
     /// It is good for the server of its connection only. A server that hands it on hands on nothing: the receiver finds
     /// it malformed.
     public struct RingOffer<Element: RingElement>: Parameter {
-        let place: RingPlace
+        let range: RingRange
         /// The number of the component that offers, as root gave it; 0 on the side that made the offer.
         let caller: UInt64
         let events: Capability<Notification>
         /// Of this side: it does not travel.
         fileprivate(set) var position = RingPosition()
         /// In bytes. `accept` checks it against what both share.
-        public var size: UInt64 { place.size }
+        public var size: UInt64 { range.size }
 
         public func append(to message: inout OutgoingMessage) {
-            message.append(caller == 0 ? place.word : 0)
+            message.append(caller == 0 ? range.word : 0)
             events.append(to: &message)
         }
 
         public static func take(from message: inout IncomingMessage) -> RingOffer? {
             // A reply has no caller whose memory it could be.
-            guard let word = message.takeWord(), let place = RingPlace(word: word), message.caller != 0,
+            guard let word = message.takeWord(), let range = RingRange(word: word), message.caller != 0,
                 let events = Capability<Notification>.take(from: &message)
             else { return nil }
-            return RingOffer(place: place, caller: message.caller, events: events)
+            return RingOffer(range: range, caller: message.caller, events: events)
         }
 
         /// Server: begins to use the ring. After an error the offer is still there: `release` it.
         public func accept() throws(SharingError) -> AcceptedRing<Element> {
-            guard place.server == RingWindow.ownNumber, let window = RingWindow(ofCaller: caller) else {
+            guard range.server == RingWindow.ownNumber, let window = RingWindow(ofCaller: caller) else {
                 throw .refused(.badCapability)
             }
-            guard let memory = window.memory(at: place.offset, size: place.size) else { throw .refused(.badArgument) }
+            guard let memory = window.memory(at: range.offset, size: range.size) else { throw .refused(.badArgument) }
             let client = window.life(of: .client)
-            guard client.number == place.life else { throw .refused(.dead) }
+            guard client.number == range.life else { throw .refused(.dead) }
             return AcceptedRing(offer: self, memory: memory, client: client)
         }
 

@@ -6,7 +6,7 @@ import ABI
 
 /// The place of a ring, in the one word that an offer takes in a message. All of it is the client's claim until
 /// `accept` has checked it.
-struct RingPlace {
+struct RingRange {
     /// In bytes; multiples of 4 KiB.
     var offset: UInt64
     var size: UInt64

@@ -14,7 +14,7 @@ import Synchronization
 // as well, and goes on.
 
 /// A shared word: its address, and its width in bytes.
-public struct SharedPlace: Hashable {
+public struct SharedLocation: Hashable {
     public var address: UInt
     public var width: Int
     @inlinable public init(address: UInt, width: Int) {
@@ -60,10 +60,10 @@ public enum Barrier {
 /// Plays the accesses of the host threads of one exploration.
 open class AccessObserver {
     public init() {}
-    open func load(_ place: SharedPlace, _ order: LoadOrder) -> UInt64 { fatalError("abstract") }
-    open func store(_ place: SharedPlace, _ value: UInt64, _ order: StoreOrder) { fatalError("abstract") }
+    open func load(_ place: SharedLocation, _ order: LoadOrder) -> UInt64 { fatalError("abstract") }
+    open func store(_ place: SharedLocation, _ value: UInt64, _ order: StoreOrder) { fatalError("abstract") }
     /// A read-modify-write; `change` returns nil to leave the word. Returns the word before.
-    open func update(_ place: SharedPlace, _ order: UpdateOrder, _ change: (UInt64) -> UInt64?) -> UInt64 {
+    open func update(_ place: SharedLocation, _ order: UpdateOrder, _ change: (UInt64) -> UInt64?) -> UInt64 {
         fatalError("abstract")
     }
     open func order(_ barrier: Barrier) { fatalError("abstract") }
@@ -72,7 +72,7 @@ open class AccessObserver {
     /// The bytes from `address` on are about to be set to 0 by plain stores.
     open func willZero(_ address: UInt, size: UInt) { fatalError("abstract") }
     /// The word is about to be stored by a plain store, because it is this core's alone.
-    open func willOwn(_ place: SharedPlace) { fatalError("abstract") }
+    open func willOwn(_ place: SharedLocation) { fatalError("abstract") }
     /// No other core continues until the matching `endWhole`.
     open func beginWhole() { fatalError("abstract") }
     open func endWhole() { fatalError("abstract") }

@@ -13,8 +13,8 @@ public struct SharedUInt64: ~Copyable, @unchecked Sendable {
 
     public init(_ value: UInt64) { word = Atomic(value) }
 
-    private var place: SharedPlace {
-        withUnsafePointer(to: self) { SharedPlace(address: UInt(bitPattern: $0), width: 8) }
+    private var place: SharedLocation {
+        withUnsafePointer(to: self) { SharedLocation(address: UInt(bitPattern: $0), width: 8) }
     }
 
     public func load(ordering: AtomicLoadOrdering) -> UInt64 {
@@ -120,8 +120,8 @@ public struct SharedUInt32: ~Copyable, @unchecked Sendable {
 
     public init(_ value: UInt32) { word = Atomic(value) }
 
-    private var place: SharedPlace {
-        withUnsafePointer(to: self) { SharedPlace(address: UInt(bitPattern: $0), width: 4) }
+    private var place: SharedLocation {
+        withUnsafePointer(to: self) { SharedLocation(address: UInt(bitPattern: $0), width: 4) }
     }
 
     public func load(ordering: AtomicLoadOrdering) -> UInt32 {
@@ -219,8 +219,8 @@ public struct SharedUInt8: ~Copyable, @unchecked Sendable {
 
     public init(_ value: UInt8) { word = Atomic(value) }
 
-    private var place: SharedPlace {
-        withUnsafePointer(to: self) { SharedPlace(address: UInt(bitPattern: $0), width: 1) }
+    private var place: SharedLocation {
+        withUnsafePointer(to: self) { SharedLocation(address: UInt(bitPattern: $0), width: 1) }
     }
 
     public func load(ordering: AtomicLoadOrdering) -> UInt8 {

@@ -2,7 +2,7 @@ import ABI
 
 /// Takes the line apart: gives each received byte to the client of its channel.
 ///
-/// A byte that finds its client's ring full is held, and what follows waits in the port. After `patience`, measured by
+/// A byte that finds its client's queue full is held, and what follows waits in the port. After `patience`, measured by
 /// the clock, the byte is dropped so that other clients get their input. Until that client makes room, its further
 /// bytes are dropped at once. Otherwise each of them would delay the others as long again.
 struct LineInput {
@@ -15,13 +15,13 @@ struct LineInput {
     /// Nobody's (-1): after a restart of the driver, input has no owner until the line names one.
     private var channel = -1
     private var reader = ConsoleLineReader()
-    /// The byte that found its client's ring full.
+    /// The byte that found its client's queue full.
     private var held: UInt8?
     /// Ticks of the clock at which `held` is dropped.
     private var deadline: UInt64 = 0
     /// Ticks that a held byte waits.
     private let patience: UInt64
-    /// Clients that a byte was dropped of, and whose ring has had no room since.
+    /// Clients that a byte was dropped of, and whose queue has had no room since.
     private var deaf = ClientSet()
 
     init(patience: UInt64) { self.patience = patience }
@@ -59,7 +59,7 @@ struct LineInput {
         return true
     }
 
-    /// Puts the byte into the ring of the channel's client; bytes for a channel that nobody has are dropped.
+    /// Puts the byte into the queue of the channel's client; bytes for a channel that nobody has are dropped.
     private mutating func deliver<Clients: ConsoleClients>(
         _ byte: UInt8, _ clients: inout Clients, _ woken: inout ClientSet
     ) -> Bool {

@@ -23,7 +23,7 @@ struct LineOutput {
     private var channel = -1
     /// Bytes that go first: the rest of an escape or of a channel switch.
     private var unsent = ByteQueue()
-    /// Clients whose ring was at least half full when their last turn began. They may wait for room.
+    /// Clients whose queue was at least half full when their last turn began. They may wait for room.
     private var crowded: ClientSet
 
     /// - Parameter crowded: The clients that may wait for room from the start: after a restart of the driver, all.
@@ -36,7 +36,7 @@ struct LineOutput {
         hasMore = transfer(&port, &clients)
         var waiting = crowded
         while let client = waiting.removeFirst() {
-            guard client < clients.count, clients.outputCount(of: client) < ConsoleRing.capacity / 2 else { continue }
+            guard client < clients.count, clients.outputCount(of: client) < ConsoleQueue.capacity / 2 else { continue }
             crowded.remove(client)
             woken.insert(client)
         }
@@ -68,7 +68,7 @@ struct LineOutput {
             work -= 1
             let count = clients.outputCount(of: current)
             guard count > 0 else { continue }
-            if count >= ConsoleRing.capacity / 2 { crowded.insert(current) }
+            if count >= ConsoleQueue.capacity / 2 { crowded.insert(current) }
             left = Self.turn
             selectChannel(current + 1)
             return true

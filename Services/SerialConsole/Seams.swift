@@ -11,15 +11,15 @@ public protocol SerialPort {
     mutating func receive() -> UInt8?
 }
 
-/// The clients' rings. Client N has channel N + 1 of the line.
+/// The clients' queues. Client N has channel N + 1 of the line.
 public protocol ConsoleClients {
     /// The number of clients; at most `ConsoleChannel.maximum - 1`, because channel 0 is the kernel's.
     var count: Int { get }
-    /// Returns how many bytes of output a client has; at most `ConsoleRing.capacity`.
+    /// Returns how many bytes of output a client has; at most `ConsoleQueue.capacity`.
     func outputCount(of client: Int) -> UInt32
     /// Takes a byte of a client's output; nil if there is none.
     mutating func take(from client: Int) -> UInt8?
-    /// Gives a client a byte of input; false if its ring is full.
+    /// Gives a client a byte of input; false if its queue is full.
     mutating func put(_ byte: UInt8, to client: Int) -> Bool
     /// Tells a client that input came, or that there is room for output.
     mutating func wake(_ client: Int)

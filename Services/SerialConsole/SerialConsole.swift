@@ -1,6 +1,6 @@
 import ABI
 
-/// The logic of the console driver: moves bytes between the board's serial port and the clients' rings.
+/// The logic of the console driver: moves bytes between the board's serial port and the clients' queues.
 /// `ConsoleChannel` says how they share the line.
 ///
 /// One `look` is a bounded piece of work, whatever clients and line do meanwhile: it sends and receives a bounded

@@ -164,7 +164,7 @@ struct PlanBuilder {
     }
 
     private mutating func addRootConsole() {
-        let size = 2 * ConsoleRing.size
+        let size = 2 * ConsoleQueue.size
         root.console = add(Plan.Node(name: "root/console", kind: .extent, owner: .system, lasts: true, parameter: size))
         add(
             .map(root.console, space: root.space, address: ComponentLayout.console, offset: 0, size: size, .readWrite),

@@ -69,8 +69,8 @@ struct CoreView {
 }
 
 struct WeakMemory {
-    private(set) var places: [SharedPlace] = []
-    private var numbers: [SharedPlace: Int] = [:]
+    private(set) var places: [SharedLocation] = []
+    private var numbers: [SharedLocation: Int] = [:]
     private var histories: [[Store]] = []
     private var cores: [CoreView]
     /// The view that barriers exchange.
@@ -88,7 +88,7 @@ struct WeakMemory {
         global = View()
     }
 
-    mutating func number(_ place: SharedPlace) -> Int {
+    mutating func number(_ place: SharedLocation) -> Int {
         if let number = numbers[place] { return number }
         places.append(place)
         histories.append([])
@@ -235,7 +235,7 @@ struct WeakMemory {
     }
 }
 
-extension SharedPlace {
+extension SharedLocation {
     /// The value in memory. The newest store is always there as well, for code that the exploration does not see.
     var value: UInt64 {
         get {

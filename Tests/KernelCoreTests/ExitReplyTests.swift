@@ -48,7 +48,7 @@ import Testing
     @Test(arguments: [true, false]) func aRefusedExitDoesNotStopTheMachine(waits: Bool) {
         let (monitor, machine) = exitedMachine(fast: false)
         let expected = registers(machine)
-        let refused = SystemRegisterPlace.refused, before = machine.guest.pointee.system[refused]
+        let refused = SystemRegisterIndex.refused, before = machine.guest.pointee.system[refused]
         fixture.operate(
             .replyWait, form: ReplyForm.reply | ReplyForm.refuse | (waits ? ReplyForm.wait : 0), by: monitor.context)
         #expect(machine.guest.pointee.system[refused] == before + 1)

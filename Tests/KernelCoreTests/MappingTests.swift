@@ -5,7 +5,7 @@ import Testing
 @testable import KernelCore
 
 /// A virtual CPU's space and extents to map into it.
-private struct MapBench {
+private struct MapFixture {
     let fixture = Fixture()
     let space: UInt32
     let machine: Tenant
@@ -81,7 +81,7 @@ private let unmapBatch = K.unmapBatch * Page.size
 
 @Suite struct MappingTests {
     @Test func largeEntriesAreUsedWhereAddressesAllow() {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: 2 * giga)
         #expect(board.map(extent, at: giga, size: giga) == (.ok, giga))
         #expect(board.tablesUsed == 0)
@@ -96,7 +96,7 @@ private let unmapBatch = K.unmapBatch * Page.size
     }
 
     @Test func smallPagesAreUsedWhereATableIs() {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga)
         let first = board.fixture.freeSlot(), second = board.fixture.freeSlot()
         board.map(extent, at: 0x1000, size: 0x1000, slot: first)
@@ -110,7 +110,7 @@ private let unmapBatch = K.unmapBatch * Page.size
 
     /// Also where the first of the tables' entries says nothing of this place.
     @Test func aTableInThePlaceOfABlockIsUsed() {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga), slot = board.fixture.freeSlot()
         board.map(extent, at: mega, size: 0x1000, slot: slot)
         #expect(board.unmap(slot) == .ok)
@@ -119,7 +119,7 @@ private let unmapBatch = K.unmapBatch * Page.size
 
     /// The pages that were mapped before the tables ended are told, and have their capability.
     @Test func tablesMayEndInTheMiddle() {
-        let board = MapBench(pages: 2)
+        let board = MapFixture(pages: 2)
         let extent = board.extent(at: 4 * giga, size: giga), slot = board.fixture.freeSlot()
         #expect(board.map(extent, at: mega - 0x1000, size: 0x2000, slot: slot) == (.again, 0x1000))
         #expect(board.seen(mega - 0x1000) == 4 * giga && board.seen(mega) == nil)
@@ -137,7 +137,7 @@ private let unmapBatch = K.unmapBatch * Page.size
 
     /// Many mappings that each take work must not add up in one entry.
     @Test func oneEntryOfARevocationTakesAwayFewPages() {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga)
         let pages = K.unmapBatch, count: UInt64 = 8
         for number in 0..<count {
@@ -158,18 +158,18 @@ private let unmapBatch = K.unmapBatch * Page.size
     }
 
     @Test func aMisalignedPairFallsBackToPages() {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga + 0x1000, size: mega)
         #expect(board.map(extent, at: mega, size: mega).0 == .again)
         #expect(board.seen(mega) == 4 * giga + 0x1000)
     }
 
     @Test func longMappingsGoOnWhereTheyStopped() {
-        let board = MapBench(pages: 8)
+        let board = MapFixture(pages: 8)
         let extent = board.extent(at: 4 * giga + 0x1000, size: 3 * mega)
         let slot = board.fixture.freeSlot()
         #expect(board.mapAll(extent, at: giga, size: 3 * mega, slot: slot) == Int(3 * mega / batch))
-        let place = MappingPlace(word: board.fixture.slot(slot).pointee.word)
+        let place = MappedRange(word: board.fixture.slot(slot).pointee.word)
         #expect(place.address == GuestAddress(giga) && place.size == 3 * mega)
         #expect(board.fixture.slot(slot).pointee.parent == board.fixture.slot(extent))
         #expect(board.unmap(slot) == .again)
@@ -184,7 +184,7 @@ private let unmapBatch = K.unmapBatch * Page.size
 
     /// Of the same extent, in the same space, and where it ends; else the slot is simply taken.
     @Test func onlyAMappingThatGoesOnMayBeInTheSlot() {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga)
         let child = board.fixture.freeSlot()
         board.fixture.succeed(.derive, extent, UInt64(InitialSlot.table), UInt64(child), 15, 0, 0)
@@ -204,7 +204,7 @@ private let unmapBatch = K.unmapBatch * Page.size
 
     @Test(arguments: [0, 1000, 1 << 32 | 100, .max] as [UInt64])
     func theSlotMustExist(slot: UInt64) {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga)
         let answer = board.fixture.operate(.map, board.space, UInt64(extent), 0, 0, 0x1000, 3, slot)
         #expect(answer.status == .badCapability)
@@ -212,7 +212,7 @@ private let unmapBatch = K.unmapBatch * Page.size
     }
 
     @Test func mappingOverAMappingIsRefused() {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga)
         board.map(extent, at: 0, size: mega)
         #expect(board.map(extent, at: 0, size: mega).0 == .occupied)
@@ -224,7 +224,7 @@ private let unmapBatch = K.unmapBatch * Page.size
     }
 
     @Test func theMachineForgetsWhatIsUnmapped() {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga)
         for (address, size) in [(0x1000, 0x1000), (mega, mega), (giga, giga)] {
             let slot = board.fixture.freeSlot()
@@ -241,7 +241,7 @@ private let unmapBatch = K.unmapBatch * Page.size
 
     /// Large entries too; and nothing beside it.
     @Test func aMappingGoesAsAWhole() {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga)
         let slots = (0..<3).map { _ in board.fixture.freeSlot() }
         for (index, slot) in slots.enumerated() {
@@ -256,7 +256,7 @@ private let unmapBatch = K.unmapBatch * Page.size
 
     /// It says where an extent lies in one space: there is nothing in it to hand on, and nothing to map.
     @Test func aMappingIsNoExtent() {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga)
         let slot = board.fixture.freeSlot()
         board.map(extent, at: 0, size: 0x1000, slot: slot)
@@ -267,7 +267,7 @@ private let unmapBatch = K.unmapBatch * Page.size
     }
 
     @Test func whatIsMappedGoesWithItsExtent() {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga)
         let child = board.fixture.freeSlot(), first = board.fixture.freeSlot(), second = board.fixture.freeSlot()
         board.fixture.succeed(.derive, extent, UInt64(InitialSlot.table), UInt64(child), 15, 0x4000, 0x2000)
@@ -284,7 +284,7 @@ private let unmapBatch = K.unmapBatch * Page.size
     }
 
     @Test func tablesEndWithThePool() {
-        let board = MapBench(pages: 2)
+        let board = MapFixture(pages: 2)
         let extent = board.extent(at: 4 * giga, size: giga)
         #expect(board.map(extent, at: 0, size: 0x1000).0 == .ok)
         #expect(board.map(extent, at: giga, size: 0x1000).0 == .noMemory)
@@ -302,7 +302,7 @@ private let unmapBatch = K.unmapBatch * Page.size
             (0, giga, 0x1000), (0, giga - 0x1000, 0x2000), (0, .max & ~0xFFF, 0x2000),
         ] as [(UInt64, UInt64, UInt64)])
     func wrongRangesAreRefused(address: UInt64, offset: UInt64, size: UInt64) {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga)
         #expect(board.map(extent, at: address, offset: offset, size: size).0 == .badArgument)
         #expect(board.tablesUsed == 0)
@@ -310,14 +310,14 @@ private let unmapBatch = K.unmapBatch * Page.size
 
     @Test(arguments: [1, 2, .max] as [UInt32])
     func thereIsNoSecondForm(form: UInt32) {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = UInt64(board.extent(at: 4 * giga, size: giga))
         #expect(
             board.fixture.operate(.map, board.space, form: form, extent, 0, 0, 0x1000, 3, 100).status == .unsupported)
     }
 
     @Test func rightsComeFromTheCapability() {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga, rights: .readOnly)
         #expect(board.map(extent, at: 0, size: 0x1000).0 == .noRights)
         #expect(board.map(extent, at: 0, size: giga, rights: .readOnly).0 == .ok)
@@ -328,7 +328,7 @@ private let unmapBatch = K.unmapBatch * Page.size
 
     /// The model sees what it is there to see.
     @Test func theModelNoticesWhatHardwareWouldNotForgive() {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga)
         board.map(extent, at: 0, size: giga)
         #expect(board.seen(0) == 4 * giga)

@@ -75,7 +75,7 @@ import Testing
     @Test(arguments: [true, false]) func systemRegistersAreThoseOfHardware(isLoaded: Bool) {
         exit()
         if !isLoaded { fixture.enter { K.unloadIfLoaded($0, machine.context) } }
-        let place = RegisterNumber.system + UInt64(SystemRegisterPlace.exchanged)
+        let place = RegisterNumber.system + UInt64(SystemRegisterIndex.exchanged)
         #expect(read(place) == 0x51)
         #expect(state(.write, place, 1, 1).status == .badArgument)
         #expect(read(RegisterNumber.privilegedStackPointer) == 0x51)

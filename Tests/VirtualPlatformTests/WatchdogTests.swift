@@ -139,7 +139,7 @@ import Testing
     }
 
     /// The environment looks in time without an access of the guest's, and not more often than 16 times a second.
-    @Test func theHostLooksInTime() {
+    @Test func theMonitorLooksInTime() {
         var fixture = running()
         #expect(fixture.environment.watches == 1)
         let start = fixture.environment.counter

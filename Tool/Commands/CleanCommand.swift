@@ -29,12 +29,12 @@ struct CleanCommand: ParsableCommand {
     /// Holds the locks of all that writes there: the script's, which builds the tool, that of builds, and that of runs.
     func delete(in workspace: Workspace) throws {
         // A run that builds would be waited for, only to be found running.
-        try CleanCommand.refuse(try RunPlace.present(in: workspace))
+        try CleanCommand.refuse(try RunFiles.present(in: workspace))
         let tool = try FileLock.wait(
             for: workspace.state.appendingPathComponent("tool.lock"), because: "builds the tool")
         try withExtendedLifetime(tool) {
             try workspace.exclusively("build", "builds programs") {
-                try RunPlace.whileNoneStarts(in: workspace) { running in
+                try RunFiles.whileNoneStarts(in: workspace) { running in
                     try CleanCommand.refuse(running)
                     try deleteAll(of: places(in: workspace))
                 }

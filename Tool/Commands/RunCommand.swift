@@ -64,7 +64,7 @@ struct RunCommand: ParsableCommand {
         if printCommand { return print(boot.commandLine) }
         let channel = try attachedChannel(among: boot.channels)
         Progress.say(
-            "==> Booting '\(manifest.name)' on QEMU; what each console says is kept in \(boot.place.logs.shortPath)")
+            "==> Booting '\(manifest.name)' on QEMU; what each console says is kept in \(boot.files.logs.shortPath)")
         let session = try boot.start(workspace: workspace)
         session.watchSilence(of: channel)
         let limit = timeout.map { Duration.seconds($0) }

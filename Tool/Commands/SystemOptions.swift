@@ -41,9 +41,9 @@ package struct SystemOptions: ParsableArguments {
                     "--memory is \(memory)\(unit), \(conflict); write for example --memory 512MiB or 2GiB")
             }
         }
-        if let cpu, !BoardDescription.cpuModels.contains(cpu) {
+        if let cpu, !BoardDescription.cpuNames.contains(cpu) {
             throw ValidationError(
-                "--cpu is '\(cpu)', which is not known; possible are \(BoardDescription.cpuModels.joined(separator: ", "))"
+                "--cpu is '\(cpu)', which is not known; possible are \(BoardDescription.cpuNames.joined(separator: ", "))"
             )
         }
     }

@@ -28,7 +28,7 @@ package struct ComponentPackage {
     }
 
     /// Tells packages apart that have the same name at different places.
-    var key: String { "\(folder.lastPathComponent)-\(folder.placeKey)" }
+    var key: String { "\(folder.lastPathComponent)-\(folder.pathKey)" }
 
     /// The link by which a plain `swift test` finds Entente; the package's `.gitignore` names it.
     static let linkName = ".entente"

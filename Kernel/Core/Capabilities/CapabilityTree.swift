@@ -71,7 +71,7 @@ extension Kernel {
     }
 
     /// A descendant without children of its own; nil if there is no descendant. At most `maximumTreeDepth` steps.
-    static func leaf(below node: Ref<Capability>) -> Ref<Capability>? {
+    static func childlessNode(below node: Ref<Capability>) -> Ref<Capability>? {
         guard var found = node.pointee.firstChild else { return nil }
         while let child = found.pointee.firstChild { found = child }
         return found

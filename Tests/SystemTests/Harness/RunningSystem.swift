@@ -62,8 +62,8 @@ final class RunningSystem {
     }
 
     /// The name by which other runs of the tool find it.
-    var place: String { session.place.name }
-    var logs: URL { session.place.logs }
+    var runName: String { session.files.name }
+    var logs: URL { session.files.logs }
 
     /// Runs the tool beside the system, which goes on meanwhile.
     func whileItRuns(tool arguments: [String], input: String = "") throws -> (

@@ -3,7 +3,7 @@ import SystemImage
 
 /// The files that one run of a system writes. Another run does not touch them while this one lasts, even if its system
 /// has the same name.
-package final class RunPlace: Sendable {
+package final class RunFiles: Sendable {
     /// The system's name; for a second run at the same time with `.2` behind it, and so on.
     package let name: String
     /// A file for each console.
@@ -17,7 +17,7 @@ package final class RunPlace: Sendable {
     /// Runs of systems with one name that may last at the same time.
     static let most = 99
 
-    /// Takes the first place that no run has.
+    /// Takes the first name that no run has.
     init(_ system: String, workspace: Workspace) throws {
         (name, lock) = try Self.exclusively(in: workspace) {
             let free = try Self.takeFree(system, in: workspace.runs)
@@ -38,7 +38,7 @@ package final class RunPlace: Sendable {
             "\(most) systems named '\(system)' run already", remedy: "end some of them, or give this one another name")
     }
 
-    /// Keeps others from places meanwhile, because a look whether a place is free takes its lock for a moment: a run
+    /// Keeps others from names meanwhile, because a look whether a name is free takes its lock for a moment: a run
     /// that began in that moment would get another name.
     private static func exclusively<Result>(in workspace: Workspace, _ body: () throws -> Result) throws -> Result {
         try workspace.exclusively("places", "looks for the systems that run", body)
@@ -105,8 +105,8 @@ extension URL {
         return path.hasPrefix(current + "/") ? String(path.dropFirst(current.count + 1)) : path
     }
 
-    /// Tells files of one name at different places apart.
-    package var placeKey: String {
+    /// Tells files of one name in different folders apart.
+    package var pathKey: String {
         // FNV-1a: the same at each run, which Swift's own hashes are not.
         let hash = standardizedFileURL.path.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) {
             ($0 ^ UInt64($1)) &* 0x100_0000_01B3

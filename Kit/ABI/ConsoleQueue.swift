@@ -2,7 +2,7 @@
 ///
 /// Offsets are in bytes from the page's start. Both counters only grow (modulo 2³²); each has one writer. The reader
 /// treats a distance over `capacity` as a hostile peer: it discards what is there and takes `head` as its `tail`.
-public enum ConsoleRing {
+public enum ConsoleQueue {
     public static let size: UInt64 = 4096
     /// UInt32, written by the producer, with release ordering after the bytes.
     public static let head: UInt64 = 0
