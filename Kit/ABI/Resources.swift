@@ -69,6 +69,4 @@ public enum ResourceKind: UInt64, Sendable {
 extension ComponentLayout {
     /// The component's resources: as many `Resource`s as its configuration says, one behind the other.
     public static let resources: UInt64 = configuration + configurationSize
-    /// Bytes that configuration and resources may take together.
-    public static let maximumConfiguration: UInt64 = 1 << 20
 }

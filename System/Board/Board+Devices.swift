@@ -1,15 +1,6 @@
 import ABI
 import Foundation
 
-/// A device of the board that a driver may be given.
-public struct BoardDevice: Sendable, Equatable {
-    /// `pl031@9010000`.
-    public var node: String
-    public var registers: MemoryRange
-    /// INTID of its first interrupt.
-    public var interrupt: UInt64?
-}
-
 extension Board {
     /// Finds the device that a manifest asks for.
     ///
