@@ -1,4 +1,4 @@
-// Shared by the assembly files of this folder.
+// Macros of the assembly files of this folder.
 #include "../../Kit/Support/AArch64/Assembly.h"
 
     .macro load_address register, symbol

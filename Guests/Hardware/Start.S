@@ -4,7 +4,7 @@
 
 #define STACK_SIZE 0x4000
 
-// The first instruction: MMU off, interrupts masked, on the boot CPU.
+// The first instruction. The processor is the boot CPU, with the MMU off and interrupts masked.
     .section .text.start, "ax"
     .global _start
 _start:

@@ -1,18 +1,19 @@
 import GuestHardware
 import GuestSupport
 
-/// Answers its watchdog for a while, also late enough to see its first signal, and then hangs with interrupts masked.
+/// Answers its watchdog for a while, sometimes only after its first signal, and then hangs with interrupts masked.
 @c(guest_main)
 public func guestMain() {
     SerialPort.initialize()
     InterruptController.initialize()
-    // Long enough for a host that is busy: a refresh that comes later than the second stage ends the machine.
+    // The offset is long enough for a busy host. A refresh that comes later than the second stage does not save the
+    // machine.
     let offset = guest_counter_frequency() / 2
     Watchdog.start(offset: offset)
     var isAnswered = true
     for round in 0..<4 as Range<UInt64> {
         let end = guest_counter() + offset / 4
-        // Each second time it waits for the first signal.
+        // Each second time the guest waits for the first signal.
         while round % 2 == 0 ? guest_counter() < end : !Watchdog.hasSignalled { guest_spin_hint() }
         Watchdog.refresh()
         if Watchdog.hasSignalled { isAnswered = false }

@@ -2,7 +2,7 @@
 #define COPIES_MUCH
 #include "../../../Kit/Support/AArch64/MemoryFunctions.h"
 
-// void memory_zero(uint64_t address, uint64_t size): both multiples of 64; Normal memory.
+// void memory_zero(uint64_t address, uint64_t size): zeroes Normal memory; both are multiples of 64.
 function memory_zero
     mrs     x2, dczid_el0
     cmp     x2, #4                      // blocks of 64 bytes, not prohibited

@@ -1,4 +1,5 @@
 // Memory functions. The *_blocks forms move much at once, with vector registers.
+#if defined(__aarch64__) && !defined(__linux__) && !defined(__APPLE__)
 #include "MemoryFunctions.h"
 
 // void entente_zero_blocks(uint64_t address, uint64_t size)
@@ -61,3 +62,4 @@ function entente_clean_to_memory
     b       2b
 3:  dsb     sy
     ret
+#endif
