@@ -1,14 +1,14 @@
 import ABI
 import Synchronization
 
-/// One end of a `ConsoleQueue`. Put or take, depending on the side that this component has.
+/// One end of a `ConsoleQueue`. This component's side decides if it may put or take.
 @safe
 public struct ConsoleQueueEnd {
     let base: UnsafeMutableRawPointer
 
-    /// A queue whose page lies at `page` in this component's space.
+    /// Uses the queue whose page lies at address `page` in this component's space.
     public init(page: UInt64) {
-        // SAFETY: root mapped a page of queue there, and it stays mapped (ComponentLayout.console).
+        // SAFETY: root mapped the queue's page there, and it stays mapped (ComponentLayout.console).
         unsafe base = UnsafeMutableRawPointer(bitPattern: UInt(page))!
     }
 
@@ -30,7 +30,7 @@ public struct ConsoleQueueEnd {
             (base + Int(ConsoleQueue.data) + Int(counter % ConsoleQueue.capacity)).assumingMemoryBound(to: UInt8.self))
     }
 
-    /// Adds a byte; false when the queue is full (or its peer writes nonsense).
+    /// Puts a byte. Returns false if the queue is full, or if its peer has written an impossible counter.
     public func put(_ byte: UInt8) -> Bool {
         // SAFETY: see the accessors.
         let at = unsafe head.pointee.load(ordering: .relaxed)
@@ -40,7 +40,7 @@ public struct ConsoleQueueEnd {
         return true
     }
 
-    /// Takes a byte, if there is one.
+    /// Takes a byte, or returns nil if there is none.
     public func take() -> UInt8? {
         // SAFETY: see the accessors.
         let at = unsafe tail.pointee.load(ordering: .relaxed)
@@ -56,7 +56,7 @@ public struct ConsoleQueueEnd {
         return byte
     }
 
-    /// How many bytes wait in it; at most `ConsoleQueue.capacity`, whatever the peer writes.
+    /// The number of bytes that wait; at most `ConsoleQueue.capacity`, for any counter that the peer writes.
     public var count: UInt32 {
         // SAFETY: see the accessors.
         let distance = unsafe head.pointee.load(ordering: .acquiring) &- tail.pointee.load(ordering: .relaxed)

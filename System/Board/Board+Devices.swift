@@ -5,8 +5,9 @@ extension Board {
     /// Finds the device that a manifest asks for.
     ///
     /// - Parameters: as for `init(deviceTree:)`.
-    /// - Throws: `Failure` when the board has no such device, or more than one, or when its registers are not those of
-    ///   a driver: the console driver's, the interrupt controller's, or on a page with them.
+    /// - Throws: `Failure` if the board has no such device or more than one. Also if a component must not drive its
+    ///   registers, because they belong to the console driver or the interrupt controller, or lie on a page with
+    ///   those.
     public func device(
         _ request: DeviceRequest, deviceTree: URL, read: @escaping (_ arguments: [String]) throws -> String
     ) throws(Failure) -> DeviceDescription {

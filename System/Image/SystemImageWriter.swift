@@ -9,19 +9,20 @@ public struct SystemImageWriter {
     public var kernel: KernelImage
     public var board: Board
     public var root: Program
-    /// In start order; the first is the console driver, the only one of its kind.
+    /// The tenants in the order of their start. The first is the console driver, the only one of its kind.
     public var tenants: [Tenant]
-    /// Their members are tenants and groups, by name.
+    /// The groups. Their members are tenants and groups, by name.
     public var groups: [GroupDescription] = []
     public var onFailure = OnFailure.goOn
-    /// Their ends are tenants, by name.
+    /// The shared memories. Their ends are tenants, by name.
     public var sharedMemory: [SharedMemoryDescription] = []
 
-    /// Further slots of root's table, for a program in root's place that fills them itself.
+    /// The number of further slots of root's table, for a program in root's place that fills them itself.
     public var furtherRootSlots: UInt32 = 0
 
     static let pageSize: UInt64 = 4096
-    /// Bytes that the kernel, root, the drivers, the monitors and all page tables need beside what is counted.
+    /// The bytes that the kernel, root, the drivers, the monitors and all page tables need beside those that are
+    /// counted.
     static let reserve: UInt64 = 8 << 20
 
     public init(kernel: KernelImage, board: Board, root: Program, tenants: [Tenant]) {
@@ -31,14 +32,14 @@ public struct SystemImageWriter {
         self.tenants = tenants
     }
 
-    /// The file: the kernel, zeros up to `ImageHeader.alignment`, and the image.
+    /// Returns the file: the kernel, zeros up to `ImageHeader.alignment`, and the image.
     ///
     /// - Throws: `Failure` when the tenants do not fit into the board.
     public func write() throws(Failure) -> Data { try planned().file }
 
-    /// The plan of the system.
+    /// Returns the plan of the system.
     ///
-    /// - Throws: As `write`.
+    /// - Throws: as `write`.
     public func plan() throws(Failure) -> Plan { try planned().plan }
 
     private func planned() throws(Failure) -> (plan: Plan, file: Data) {
@@ -50,7 +51,9 @@ public struct SystemImageWriter {
         let plan = try builder.build()
         contents = builder.contents
         if let fault = plan.faults(imageSize: contents.end).first {
-            throw Failure("the plan contradicts itself: \(fault)", remedy: "report it, with the manifest")
+            throw Failure(
+                "the plan contradicts itself: \(fault)",
+                remedy: "report this fault of Entente together with the manifest")
         }
         let records = PlanRecords(
             plan, at: contents.end, imageResidue: imageResidue, furtherRootSlots: furtherRootSlots)
@@ -65,12 +68,13 @@ public struct SystemImageWriter {
         return (plan, kernel.joined(with: image, alignment: Int(ImageHeader.alignment)))
     }
 
-    /// A boot loader puts the kernel at a multiple of 2 MiB (Linux, arm64 boot protocol), and the image lies behind it.
+    /// The image's address modulo 2 MiB. A boot loader puts the kernel at a multiple of 2 MiB (Linux, arm64 boot
+    /// protocol), and the image lies behind the kernel.
     private var imageResidue: UInt64 {
         UInt64(kernel.flat.count).aligned(to: ImageHeader.alignment) % (1 << 21)
     }
 
-    /// The board's memory against everything that lies in it.
+    /// Checks that the board's memory has room for everything that lies in it.
     private func checkMemory(imageSize: UInt64) throws(Failure) {
         let available = board.ram.reduce(0) { $0 + $1.size }
         let tenantMemory = tenants.reduce(0) { sum, tenant in
@@ -89,17 +93,18 @@ public struct SystemImageWriter {
         }
     }
 
-    /// Returns how much a tenant shares with its servers: memory with each of them, and a page for the lives of both.
+    /// Returns the bytes that a tenant shares with its servers: its memory with each of them, and a page for the
+    /// lives of both.
     private func sharedMemory(of tenant: Tenant) -> UInt64 {
         guard tenant.sharedSize > 0 else { return 0 }
         return UInt64(Set(tenant.connections.map(\.server)).count) * (tenant.sharedSize + ComponentLayout.livesSize)
     }
 
-    /// Bytes of RAM of all machines.
+    /// The RAM of all machines, in bytes.
     public var machineMemory: UInt64 { tenants.reduce(0) { $0 + ($1.machine?.memory.size ?? 0) } }
 
-    /// Bytes of the image that are copied into machines: kernels, initial file systems, device trees. Machines may
-    /// share them.
+    /// The bytes of the image that monitors copy into machines: kernels, initial file systems, device trees. Machines
+    /// may share them.
     public var machineFiles: UInt64 {
         Set(tenants.flatMap { $0.machine?.modules ?? [] }.map(\.data)).reduce(0) {
             $0 + UInt64($1.count).aligned(to: Self.pageSize)
@@ -109,7 +114,7 @@ public struct SystemImageWriter {
     private func rounded(_ bytes: UInt64) -> String { "\(bytes.aligned(to: 1 << 20) >> 20)MiB" }
 }
 
-/// The bytes behind the header, each at a multiple of 4 KiB. The same bytes are laid down once.
+/// The bytes behind the header, each piece at a multiple of 4 KiB. Equal pieces are stored once.
 struct ImageContents {
     private var pieces: [(offset: UInt64, data: Data)] = []
     private var places: [Data: UInt64] = [:]

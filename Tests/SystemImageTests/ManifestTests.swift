@@ -15,7 +15,7 @@ import Testing
         #expect(throws: Never.self) { try Manifest.load(path: file.path) }
     }
 
-    /// Whoever knows which programs there are has the others refused.
+    /// The parser refuses unknown programs if the caller gives the known ones.
     @Test func machinesLearnOfTheirSharedMemory() throws {
         let manifest = try valid("shared-memory")
         #expect(manifest.sharedMemory.map(\.name) == ["frames", "events", "both"])
@@ -26,7 +26,7 @@ import Testing
                 SharedMemoryEnd(name: "both", number: 2, size: 1 << 20),
             ])
         #expect(manifest.machines[1].sharedMemory.map(\.number) == [1, 2])
-        // They count among what the board's memory has to hold: 158 MiB and two pages.
+        // The board's memory must hold the regions, too: 158 MiB and two pages.
         let error = #expect(throws: Failure.self) { try valid("shared-memory", BoardOverrides(memory: 152 << 20)) }
         #expect(error?.description.contains("shared memory (17412KiB)") == true)
     }
@@ -38,7 +38,7 @@ import Testing
                 path: path, programs: KnownPrograms(components: ["Root", "Monitor", "Heart"], guests: ["Heartbeat"]))
         }
         let text = error?.description ?? ""
-        #expect(text.contains("is 'Heartbeat', and this repository has no such program"), "\(text)")
+        #expect(text.contains("is 'Heartbeat', but this repository has no such program"), "\(text)")
     }
 
     @Test func nothingMeansTheDefaults() throws {

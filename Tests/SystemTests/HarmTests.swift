@@ -5,17 +5,17 @@ import Testing
 @testable import Tool
 
 extension SystemTests {
-    /// The analysis of who can harm whom, against systems that run: each part is killed and hung in turn, and whatever
-    /// stands still or dies must have been predicted.
+    /// Compares the harm analysis with systems that run. Each part is killed and hung in turn, and the analysis must
+    /// have predicted each part that stands still or dies.
     @Suite(.serialized) struct HarmTests {
-        /// The system with one of each way, and examples whose parts can be made to hang.
+        /// The systems are one with each kind of harm, and examples whose parts can be made to hang.
         @Test(arguments: ["Tests/Systems/harm.yaml", "examples/two-machines", "examples/pager-hangs"])
         func everyVictimIsPredicted(path: String) throws {
             var trial = try HarmTrial(path)
             try trial.tryEverything()
             print(trial.summary)
             #expect(trial.surprises.isEmpty, "\(trial.surprises.joined(separator: "\n"))")
-            // The trials would show nothing if nobody ever came to harm.
+            // The trials would prove nothing if they never observed harm.
             if path.hasSuffix("harm.yaml") {
                 for expected in trial.mustHappen { #expect(trial.seen.contains(expected), "nobody saw: \(expected)") }
             }
@@ -24,22 +24,22 @@ extension SystemTests {
     }
 }
 
-/// Kills and hangs the parts of one system, and keeps what became of the others.
+/// Kills and hangs the parts of one system, and records the effects on the others.
 private struct HarmTrial {
     private let system: RunningSystem
     private let analysis: HarmAnalysis
     private let names: [String]
     private let machines: Set<String>
-    /// Components that say something all the time. Others cannot be seen to stand still.
+    /// The components that print all the time. A test cannot see others stand still.
     private let speakers: Set<String>
-    /// Whether the components hang when they are told to.
+    /// True if the components hang on request.
     private let isHanging: Bool
     private var injections: [FaultInjection] = []
-    /// Harm that was seen: `VICTIM EFFECT OFFENDER`.
+    /// The harm that was observed: `VICTIM EFFECT OFFENDER`.
     private(set) var seen: Set<String> = []
     private(set) var surprises: [String] = []
 
-    /// Harm that must be seen in `Tests/Systems/harm.yaml`, because otherwise the trials would show nothing.
+    /// The harm that must occur in `Tests/Systems/harm.yaml`, because the trials would otherwise prove nothing.
     let mustHappen = [
         "client stall server", "low stall client", "low stall server", "listener stall ringer", "right end left",
         "left end right", "ringer stall listener", "left stall listener",
@@ -75,11 +75,11 @@ private struct HarmTrial {
     private mutating func inject(_ fault: String, _ offender: String, _ action: () throws -> Void) throws {
         let before = try deaths()
         try action()
-        // What was on its way arrives, and is forgotten.
+        // Output that was on its way arrives and is dropped.
         listen(for: .milliseconds(400))
         for name in names { try system.forget(name) }
         var observations: [FaultInjection.Observation] = []
-        // Parts that speak every 200 ms are heard before the offender comes back after 1.5 s.
+        // Parts print every 200 ms, so they print before the offender comes back after 1.5 s.
         let deadline = ContinuousClock.now + (isHanging ? .milliseconds(1000) : .seconds(4))
         let silent = names.filter { $0 != offender && isSilent($0, until: deadline) }
         let after = try deaths()
@@ -103,7 +103,8 @@ private struct HarmTrial {
 
     private func index(_ name: String) -> Int { analysis.plan.tenants.firstIndex { $0.name == name } ?? -1 }
 
-    /// Returns whether a part says nothing until the deadline. A machine is asked, because it may have nothing to say.
+    /// Returns true if a part prints nothing until the deadline. A machine is asked, because it may have nothing to
+    /// print.
     private func isSilent(_ name: String, until deadline: ContinuousClock.Instant) -> Bool {
         if machines.contains(name) { return (try? system.run("true", on: name, timeout: .seconds(10))) == nil }
         guard speakers.contains(name) else { return false }
@@ -111,7 +112,7 @@ private struct HarmTrial {
         return (try? system.wait(for: "\n", on: name, timeout: rest)) == nil
     }
 
-    /// Returns how often each part has died, as root says.
+    /// Returns the number of deaths of each part, from root's list.
     private func deaths() throws -> [String: Int] {
         try system.forget("root")
         try system.type("restarts\n", on: "root")
@@ -129,7 +130,7 @@ private struct HarmTrial {
         return deaths
     }
 
-    /// Makes everything well again, so that the next fault begins with a system that works.
+    /// Restores the system, so that the next fault begins with one that works.
     private func restore(_ offender: String, hasBeenKilled: Bool) throws {
         if !hasBeenKilled { try system.type("kill \(offender)\n", on: "root") }
         for name in names { try system.forget(name) }

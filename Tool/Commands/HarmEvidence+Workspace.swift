@@ -27,7 +27,7 @@ extension HarmEvidence {
             ], injections: Self.injections(workspace, manifest.name))
     }
 
-    /// The file in which the system tests leave what they have tried on a system.
+    /// Returns the file in which the system tests record the faults that they have tried on a system.
     package static func file(_ workspace: Workspace, _ system: String) -> URL {
         workspace.state.appendingPathComponent("injections/\(system).json")
     }

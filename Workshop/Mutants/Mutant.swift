@@ -5,7 +5,7 @@ extension Mutant {
     var area: MutantArea? { MutantArea.allCases.first { file.hasPrefix($0.folder + "/") } }
 }
 
-/// The portable modules that mutants are made of.
+/// The portable modules that get mutants.
 enum MutantArea: String, CaseIterable, Codable {
     case kernel, platform, runtime, supervision, console
 
@@ -21,9 +21,9 @@ enum MutantArea: String, CaseIterable, Codable {
     }
 }
 
-/// How a mutant was noticed, or that it was not.
+/// The way in which a test noticed a mutant, or the reason why none did.
 enum MutantFate: Equatable {
-    /// A test failed, the first to do so; or the run trapped or did not end.
+    /// This test was the first to fail. In the next two cases the run trapped, or did not end.
     case failed(test: String)
     case trapped
     case endless

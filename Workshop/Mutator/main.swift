@@ -1,6 +1,6 @@
-// Makes mutants of source files: copies of each function's body with one small fault each, of which one at a time can
-// be brought to life while the program runs. `./entente test --mutants` compiles this program with the modules for
-// parsing Swift that lie beside the compiler, and calls it; see Tests/Mutants/README.md.
+// Makes mutants of source files: copies of each function's body with one small fault each, one of which can be
+// activated while the program runs. `./entente test --mutants` compiles this program with the modules for parsing Swift
+// that lie beside the compiler, and calls it. Tests/Mutants/README.md describes the lists.
 //
 //     mutator REQUEST.json RESULT.json
 //

@@ -38,7 +38,7 @@ function entente_copy_blocks
     b.hi    3b
 4:  ret
 
-// void entente_clean_to_memory(uint64_t address, uint64_t size): by the smallest line of any cache.
+// void entente_clean_to_memory(uint64_t address, uint64_t size). The step is the smallest line of any cache.
 function entente_clean_to_memory
     mrs     x2, ctr_el0
     ubfx    x2, x2, #16, #4
@@ -47,7 +47,7 @@ function entente_clean_to_memory
     add     x1, x0, x1
     sub     x3, x2, #1
     bic     x0, x0, x3
-    sub     x4, x1, x2, lsl #3          // eight lines a turn, while there are as many
+    sub     x4, x1, x2, lsl #3          // eight lines in each turn, while there are as many
 1:  cmp     x0, x4
     b.hi    2f
     .rept   8

@@ -1,8 +1,8 @@
 import ABI
 import Entente
 
-// Pagers that do no good. Argument 0: 1 hangs, 2 says that all is well and maps nothing, 3 answers with bits that mean
-// nothing here; else it faults.
+// Pagers that fail their clients. With argument 0, 1 hangs, 2 claims success and maps nothing, and 3 answers with bits
+// that have no meaning here. Any other one faults.
 
 @c(entente_main)
 func ententeMain(_ argument: UInt64) {

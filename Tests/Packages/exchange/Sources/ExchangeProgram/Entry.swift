@@ -1,7 +1,7 @@
 import Entente
 import Exchange
 
-/// Argument 0: 0 serves, 1 visits.
+/// Serves if argument 0 is 0, and visits if it is 1.
 @c(entente_main)
 public func main(_ argument: UInt64) {
     if Configuration.current.arguments[0] == 1 {
