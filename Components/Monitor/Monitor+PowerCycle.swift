@@ -105,7 +105,7 @@ extension Monitor {
     private func isDrained(_ state: inout SharedMachine.State) -> Bool {
         var environment = KernelEnvironment(mayUseTimer: false)
         state.devices.exchange(&environment)
-        let room = UInt32(ConsoleRing.capacity) &- Console().output.count
+        let room = UInt32(ConsoleQueue.capacity) &- Console().output.count
         if !state.devices.isBusy && room >= Monitor.reportSize { return true }
         state.cycle.looks += 1
         return state.cycle.looks > Monitor.maximumLooks

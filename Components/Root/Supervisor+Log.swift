@@ -50,7 +50,7 @@ extension Supervisor {
         }
     }
 
-    /// Waits a moment, in which the driver can send the bytes in root's ring.
+    /// Waits a moment, in which the driver can send the bytes in root's queue.
     func waitForConsole() {
         let deadline = Clock.now + Clock.frequency / 5
         while !Console().output.isEmpty, Clock.now < deadline { yield() }

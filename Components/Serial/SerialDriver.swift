@@ -12,7 +12,7 @@ struct SerialDriver {
     private var console: SerialConsole
     private var schedule = LookSchedule(interval: Interval.milliseconds(1).ticks)
     private var port = PL011()
-    private var clients = RingClients()
+    private var clients = QueueClients()
     private var report = Report()
     /// The notification for which the thread waits.
     private var heard = Notification.own

@@ -10,30 +10,12 @@
     // Loads x0…x29 from the table at x30.
     .macro load_registers
     ldp     x0, x1, [x30]
-    ldp     x2, x3, [x30, #16]
-    ldp     x4, x5, [x30, #32]
-    ldp     x6, x7, [x30, #48]
-    ldp     x8, x9, [x30, #64]
-    ldp     x10, x11, [x30, #80]
-    ldp     x12, x13, [x30, #96]
-    ldp     x14, x15, [x30, #112]
-    ldp     x16, x17, [x30, #128]
-    ldp     x18, x19, [x30, #144]
-    ldp     x20, x21, [x30, #160]
-    ldp     x22, x23, [x30, #176]
-    ldp     x24, x25, [x30, #192]
-    ldp     x26, x27, [x30, #208]
-    ldp     x28, x29, [x30, #224]
+    general_registers ldp, x30
     .endm
 
 // uint64_t guest_attempt(uint64_t entry, uint64_t ticks, uint64_t masks)
 function guest_attempt
-    stp     x29, x30, [sp, #-96]!
-    stp     x27, x28, [sp, #16]
-    stp     x25, x26, [sp, #32]
-    stp     x23, x24, [sp, #48]
-    stp     x21, x22, [sp, #64]
-    stp     x19, x20, [sp, #80]
+    save_preserved_registers
     load_address x3, saved_stack
     mov     x4, sp
     str     x4, [x3]
@@ -107,12 +89,7 @@ finish_attempt:
     ldr     x0, [x0]
     mov     sp, x0
     mov     x0, x1
-    ldp     x19, x20, [sp, #80]
-    ldp     x21, x22, [sp, #64]
-    ldp     x23, x24, [sp, #48]
-    ldp     x25, x26, [sp, #32]
-    ldp     x27, x28, [sp, #16]
-    ldp     x29, x30, [sp], #96
+    restore_preserved_registers
     ret
 
 // void guest_jump(uint64_t entry): jumps with the attempt's registers, and does not return.

@@ -11,51 +11,9 @@
 #define STATE_VECTORS       256
 #define FPEN                (3 << 20)
 
-    .macro vectors operation, base
-    \operation  q0, q1, [\base]
-    \operation  q2, q3, [\base, #32]
-    \operation  q4, q5, [\base, #64]
-    \operation  q6, q7, [\base, #96]
-    \operation  q8, q9, [\base, #128]
-    \operation  q10, q11, [\base, #160]
-    \operation  q12, q13, [\base, #192]
-    \operation  q14, q15, [\base, #224]
-    \operation  q16, q17, [\base, #256]
-    \operation  q18, q19, [\base, #288]
-    \operation  q20, q21, [\base, #320]
-    \operation  q22, q23, [\base, #352]
-    \operation  q24, q25, [\base, #384]
-    \operation  q26, q27, [\base, #416]
-    \operation  q28, q29, [\base, #448]
-    \operation  q30, q31, [\base, #480]
-    .endm
-
-    // Loads or stores x2…x29.
-    .macro generals operation, base
-    \operation  x2, x3, [\base, #16]
-    \operation  x4, x5, [\base, #32]
-    \operation  x6, x7, [\base, #48]
-    \operation  x8, x9, [\base, #64]
-    \operation  x10, x11, [\base, #80]
-    \operation  x12, x13, [\base, #96]
-    \operation  x14, x15, [\base, #112]
-    \operation  x16, x17, [\base, #128]
-    \operation  x18, x19, [\base, #144]
-    \operation  x20, x21, [\base, #160]
-    \operation  x22, x23, [\base, #176]
-    \operation  x24, x25, [\base, #192]
-    \operation  x26, x27, [\base, #208]
-    \operation  x28, x29, [\base, #224]
-    .endm
-
 // uint64_t guest_execute(uint64_t entry, uint64_t *state, uint64_t processor_state)
 function guest_execute
-    stp     x29, x30, [sp, #-96]!
-    stp     x27, x28, [sp, #16]
-    stp     x25, x26, [sp, #32]
-    stp     x23, x24, [sp, #48]
-    stp     x21, x22, [sp, #64]
-    stp     x19, x20, [sp, #80]
+    save_preserved_registers
     load_address x3, execute_stack
     mov     x4, sp
     str     x4, [x3]
@@ -69,14 +27,14 @@ function guest_execute
     msr     cpacr_el1, x3
     isb
     add     x3, x1, #STATE_VECTORS
-    vectors ldp, x3
+    vector_registers ldp, x3
     ldr     x3, [x1, #STATE_SP]
     tbz     x2, #0, 1f
     mov     sp, x3
     b       2f
 1:  msr     sp_el0, x3
 2:  mov     x30, x1
-    generals ldp, x30
+    general_registers ldp, x30
     ldp     x0, x1, [x30]
     ldr     x30, [x30, #STATE_LINK]
     eret
@@ -85,7 +43,7 @@ executed:
     msr     tpidr_el1, x0
     load_address x0, execute_state
     ldr     x0, [x0]
-    generals stp, x0
+    general_registers stp, x0
     str     x30, [x0, #STATE_LINK]
     mrs     x2, tpidr_el1
     stp     x2, x1, [x0]
@@ -95,7 +53,7 @@ executed:
     mrs     x3, sp_el0
 1:  str     x3, [x0, #STATE_SP]
     add     x3, x0, #STATE_VECTORS
-    vectors stp, x3
+    vector_registers stp, x3
     load_address x0, guest_vectors
     msr     vbar_el1, x0
     load_address x0, execute_stack
@@ -103,12 +61,7 @@ executed:
     mov     sp, x0
     mrs     x0, esr_el1
     isb
-    ldp     x19, x20, [sp, #80]
-    ldp     x21, x22, [sp, #64]
-    ldp     x23, x24, [sp, #48]
-    ldp     x25, x26, [sp, #32]
-    ldp     x27, x28, [sp, #16]
-    ldp     x29, x30, [sp], #96
+    restore_preserved_registers
     ret
 
 // void guest_translate(uint64_t low, uint64_t high, uint64_t configuration)

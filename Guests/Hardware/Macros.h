@@ -1,14 +1,28 @@
 // Macros of the assembly files of this folder.
-    .macro function name
-    .section .text.\name, "ax"
-    .global \name
-    .balign 16
-\name:
-    .endm
+#include "../../Kit/Support/AArch64/Assembly.h"
 
     .macro load_address register, symbol
     adrp    \register, \symbol
     add     \register, \register, :lo12:\symbol
+    .endm
+
+// The registers that a function must preserve (x19…x30), on the stack.
+    .macro save_preserved_registers
+    stp     x29, x30, [sp, #-96]!
+    stp     x27, x28, [sp, #16]
+    stp     x25, x26, [sp, #32]
+    stp     x23, x24, [sp, #48]
+    stp     x21, x22, [sp, #64]
+    stp     x19, x20, [sp, #80]
+    .endm
+
+    .macro restore_preserved_registers
+    ldp     x19, x20, [sp, #80]
+    ldp     x21, x22, [sp, #64]
+    ldp     x23, x24, [sp, #48]
+    ldp     x25, x26, [sp, #32]
+    ldp     x27, x28, [sp, #16]
+    ldp     x29, x30, [sp], #96
     .endm
 
 // The system registers of the GIC's CPU interface, which not every assembler knows by name.

@@ -4,12 +4,7 @@
 
 // uint64_t guest_probe(uint64_t entry, uint64_t state, uint64_t x0, uint64_t x1)
 function guest_probe
-    stp     x29, x30, [sp, #-96]!
-    stp     x27, x28, [sp, #16]
-    stp     x25, x26, [sp, #32]
-    stp     x23, x24, [sp, #48]
-    stp     x21, x22, [sp, #64]
-    stp     x19, x20, [sp, #80]
+    save_preserved_registers
     msr     elr_el1, x0
     msr     spsr_el1, x1
     load_address x4, probe_vectors
@@ -32,12 +27,7 @@ probe_caught:
     load_address x2, guest_vectors
     msr     vbar_el1, x2
     isb
-    ldp     x19, x20, [sp, #80]
-    ldp     x21, x22, [sp, #64]
-    ldp     x23, x24, [sp, #48]
-    ldp     x25, x26, [sp, #32]
-    ldp     x27, x28, [sp, #16]
-    ldp     x29, x30, [sp], #96
+    restore_preserved_registers
     ret
 
 function guest_probe_result

@@ -72,33 +72,8 @@ function guest_clear_bytes
     b       1b
 2:  ret
 
-// The functions that the compiler calls. They work byte by byte, because guests measure exits, not memory.
-function memset
-    mov     x3, x0
-1:  cbz     x2, 2f
-    strb    w1, [x3], #1
-    sub     x2, x2, #1
-    b       1b
-2:  ret
-
-function memcpy
-    mov     x3, x0
-1:  cbz     x2, 2f
-    ldrb    w4, [x1], #1
-    strb    w4, [x3], #1
-    sub     x2, x2, #1
-    b       1b
-2:  ret
-
-function memmove
-    cmp     x0, x1
-    b.ls    memcpy
-1:  cbz     x2, 2f
-    sub     x2, x2, #1
-    ldrb    w4, [x1, x2]
-    strb    w4, [x0, x2]
-    b       1b
-2:  ret
+#define MEMORY_IS_DEVICE
+#include "../../Kit/Support/AArch64/MemoryFunctions.h"
 
     .section .bss.guest_stack, "aw", %nobits
     .balign 4096

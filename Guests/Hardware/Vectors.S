@@ -1,5 +1,6 @@
 // The exception vectors of well-behaved guests. An interrupt saves the whole integer state, like the test kernels
 // with which the figures are compared, and calls guest_handle_exception(vector, frame, ESR_EL1).
+// The kernel has vectors of its own, because it saves into a context at EL2 and not on a stack at EL1.
 #if defined(__aarch64__)
 #include "Macros.h"
 
@@ -10,20 +11,7 @@
 
     .macro save_frame
     stp     x0, x1, [sp, #-FRAME_SIZE]!
-    stp     x2, x3, [sp, #16]
-    stp     x4, x5, [sp, #32]
-    stp     x6, x7, [sp, #48]
-    stp     x8, x9, [sp, #64]
-    stp     x10, x11, [sp, #80]
-    stp     x12, x13, [sp, #96]
-    stp     x14, x15, [sp, #112]
-    stp     x16, x17, [sp, #128]
-    stp     x18, x19, [sp, #144]
-    stp     x20, x21, [sp, #160]
-    stp     x22, x23, [sp, #176]
-    stp     x24, x25, [sp, #192]
-    stp     x26, x27, [sp, #208]
-    stp     x28, x29, [sp, #224]
+    general_registers stp, sp
     add     x1, sp, #FRAME_SIZE
     stp     x30, x1, [sp, #FRAME_LR]
     mrs     x1, elr_el1
@@ -39,20 +27,7 @@
     msr     spsr_el1, x2
     msr     elr_el1, x1
     ldr     x30, [sp, #FRAME_LR]
-    ldp     x28, x29, [sp, #224]
-    ldp     x26, x27, [sp, #208]
-    ldp     x24, x25, [sp, #192]
-    ldp     x22, x23, [sp, #176]
-    ldp     x20, x21, [sp, #160]
-    ldp     x18, x19, [sp, #144]
-    ldp     x16, x17, [sp, #128]
-    ldp     x14, x15, [sp, #112]
-    ldp     x12, x13, [sp, #96]
-    ldp     x10, x11, [sp, #80]
-    ldp     x8, x9, [sp, #64]
-    ldp     x6, x7, [sp, #48]
-    ldp     x4, x5, [sp, #32]
-    ldp     x2, x3, [sp, #16]
+    general_registers ldp, sp
     ldp     x0, x1, [sp], #FRAME_SIZE
     .endm
 

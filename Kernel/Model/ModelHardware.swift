@@ -63,7 +63,7 @@ public enum ModelHardware: BoardHardware {
     public static func load(_ guest: Ref<VirtualCPU>) {
         if core.loaded != nil { core.board.report(.loadedOverAnother) }
         core.loaded = guest
-        core.systemRegister = guest.pointee.system[SystemRegisterPlace.exchanged]
+        core.systemRegister = guest.pointee.system[SystemRegisterIndex.exchanged]
         loadVirtualInterface(guest)
         core.timers.load(guest)
     }
@@ -72,20 +72,20 @@ public enum ModelHardware: BoardHardware {
         if core.loaded != guest || core.isInGuest { core.board.report(.unloadedAbsent) }
         core.timers.unload(guest)
         unloadVirtualInterface(guest)
-        guest.pointee.system[SystemRegisterPlace.exchanged] = core.systemRegister
+        guest.pointee.system[SystemRegisterIndex.exchanged] = core.systemRegister
         core.systemRegister = 0
         core.loaded = nil
     }
 
     public static func keepSystemRegisters(_ guest: Ref<VirtualCPU>) {
         if core.loaded != guest { core.board.report(.wrongTenant) }
-        guest.pointee.system[SystemRegisterPlace.exchanged] = core.systemRegister
+        guest.pointee.system[SystemRegisterIndex.exchanged] = core.systemRegister
     }
 
     /// Returns the model's one system register.
     public static func stackPointer(_ guest: Ref<VirtualCPU>, isLoaded: Bool) -> UInt64 {
         if isLoaded != (core.loaded == guest) { core.board.report(.wrongTenant) }
-        return isLoaded ? core.systemRegister : guest.pointee.system[SystemRegisterPlace.exchanged]
+        return isLoaded ? core.systemRegister : guest.pointee.system[SystemRegisterIndex.exchanged]
     }
 
     public static func setStackPointer(_ guest: Ref<VirtualCPU>, _ value: UInt64, isLoaded: Bool) {
@@ -93,7 +93,7 @@ public enum ModelHardware: BoardHardware {
         if isLoaded {
             core.systemRegister = value
         } else {
-            guest.pointee.system[SystemRegisterPlace.exchanged] = value
+            guest.pointee.system[SystemRegisterIndex.exchanged] = value
         }
     }
 
@@ -146,13 +146,13 @@ public enum ModelHardware: BoardHardware {
         return processorState & ~(flags | 0x3DF) == 0 && [0, 4, 5].contains(processorState & 0x1F)
     }
 
-    /// Counts a refused exit in `SystemRegisterPlace.refused`, and applies other replies as on hardware.
+    /// Counts a refused exit in `SystemRegisterIndex.refused`, and applies other replies as on hardware.
     public static func finishExit(
-        _ context: Ref<ExecutionContext>, form: UInt32, words: Message, isLoaded: Bool
+        _ context: Ref<ExecutionContext>, form: UInt32, words: Words, isLoaded: Bool
     ) {
         if isLoaded != (core.loaded != nil && core.loaded == context.pointee.guest) { core.board.report(.wrongTenant) }
         if form & ReplyForm.refuse != 0 {
-            context.pointee.guest?.pointee.system[SystemRegisterPlace.refused] &+= 1
+            context.pointee.guest?.pointee.system[SystemRegisterIndex.refused] &+= 1
             return
         }
         if form & ReplyForm.advance != 0 { context.pointee.frame.skipInstruction() }
@@ -228,7 +228,7 @@ public enum ModelHardware: BoardHardware {
 }
 
 /// Indices in `VirtualCPU.system` that the model uses besides those of the timers.
-public enum SystemRegisterPlace {
+public enum SystemRegisterIndex {
     /// A word that stands for all EL1 registers that are exchanged.
     public static let exchanged = 5
     /// The number of refused exits.

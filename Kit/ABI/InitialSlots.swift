@@ -49,7 +49,7 @@ public enum ComponentLayout {
     /// The address of the component's `ComponentConfiguration`, which the component can only read.
     public static let configuration: UInt64 = 0x1800_0000
     public static let configurationSize: UInt64 = 4096
-    /// The address of the component's console: one `ConsoleRing` page for output, and behind it one for input.
+    /// The address of the component's console: one `ConsoleQueue` page for output, and behind it one for input.
     public static let console: UInt64 = 0x1A00_0000
     /// The start of the part for small memory, which ends at the heap. The host tool chooses addresses in it.
     public static let devices: UInt64 = 0x2000_0000

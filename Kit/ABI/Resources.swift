@@ -53,8 +53,8 @@ public enum ResourceKind: UInt64, Sendable {
     case dmaMemory = 6
     /// A further notification of the component's own, in `slot`.
     case notification = 7
-    /// A client of the console driver. `number`: its channel. `address`: the page of its output ring; the page of its
-    /// input ring follows. `slot`: its notification.
+    /// A client of the console driver. `number`: its channel. `address`: the page of its output queue; the page of its
+    /// input queue follows. `slot`: its notification.
     case consoleClient = 8
     /// A file that a pager brings into memory, at `address`. `size` is not rounded up.
     case file = 9
@@ -69,6 +69,4 @@ public enum ResourceKind: UInt64, Sendable {
 extension ComponentLayout {
     /// The address of the component's resources. They lie one behind the other, as many as the configuration says.
     public static let resources: UInt64 = configuration + configurationSize
-    /// The size in bytes of configuration and resources together, at most.
-    public static let maximumConfiguration: UInt64 = 1 << 20
 }

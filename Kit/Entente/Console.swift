@@ -1,26 +1,26 @@
 import ABI
 
-/// The console of this component, which sends and receives bytes by two rings that it shares with the console driver.
+/// The console of this component, which sends and receives bytes by two queues that it shares with the console driver.
 ///
-/// A byte of output that finds the ring full waits: the component yields up to `patience` times while the driver
+/// A byte of output that finds the queue full waits: the component yields up to `patience` times while the driver
 /// lives. If there is still no room, the console drops that byte, and drops later bytes without a wait until there is
 /// room again.
 public struct Console {
-    public let output: RingEnd
-    public let input: RingEnd
+    public let output: ConsoleQueueEnd
+    public let input: ConsoleQueueEnd
     let doorbell: UInt32
-    /// The number of times that the component yields for a byte that finds the ring full, before the console drops
+    /// The number of times that the component yields for a byte that finds the queue full, before the console drops
     /// the byte.
     public var patience = 100_000
 
-    /// Uses the rings that root prepared for this component.
+    /// Uses the queues that root prepared for this component.
     public init() {
-        output = RingEnd(page: Seam.address(ComponentLayout.console))
-        input = RingEnd(page: Seam.address(ComponentLayout.console + ConsoleRing.size))
+        output = ConsoleQueueEnd(page: Seam.address(ComponentLayout.console))
+        input = ConsoleQueueEnd(page: Seam.address(ComponentLayout.console + ConsoleQueue.size))
         doorbell = InitialSlot.consoleOutput
     }
 
-    /// Puts a byte into the output ring. Returns false if the ring is full.
+    /// Puts a byte into the output queue. Returns false if the queue is full.
     public func put(_ byte: UInt8) -> Bool { output.put(byte) }
 
     public func write(_ byte: UInt8) { putPatiently(byte) }
@@ -30,8 +30,8 @@ public struct Console {
     @discardableResult
     public func flush() -> Status { signal(doorbell) }
 
-    /// Returns true if the ring has room for `count` bytes, so that the component can write them without a wait.
-    public func hasRoom(for count: Int) -> Bool { Int(output.count) + count <= Int(ConsoleRing.capacity) }
+    /// Returns true if the queue has room for `count` bytes, so that the component can write them without a wait.
+    public func hasRoom(for count: Int) -> Bool { Int(output.count) + count <= Int(ConsoleQueue.capacity) }
 
     /// Takes a byte of input, or returns nil if there is none.
     public func take() -> UInt8? { input.take() }

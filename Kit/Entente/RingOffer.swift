@@ -53,7 +53,7 @@ public enum SharingError: Error, Equatable {
             server = window.life(of: .server)
             let life = window.life(of: .client).number
             offer = RingOffer(
-                place: RingPlace(offset: offset, size: size, server: window.peer, life: life), caller: 0,
+                range: RingRange(offset: offset, size: size, server: window.peer, life: life), caller: 0,
                 events: Notification.own.capability(raising: events))
             RingLayout.begin(memory)
         }
@@ -90,37 +90,37 @@ public enum SharingError: Error, Equatable {
     /// Only the server of the ring's connection can use it. If that server passes the offer on, the receiver finds it
     /// malformed.
     public struct RingOffer<Element: RingElement>: Parameter {
-        let place: RingPlace
+        let range: RingRange
         /// The number of the client, which root assigned; 0 on the side that made the offer.
         let caller: UInt64
         let events: Capability<Notification>
         /// The progress of this side, which does not travel with the message.
         fileprivate(set) var position = RingPosition()
         /// The size in bytes. `accept` checks it against the shared memory.
-        public var size: UInt64 { place.size }
+        public var size: UInt64 { range.size }
 
         public func append(to message: inout OutgoingMessage) {
-            message.append(caller == 0 ? place.word : 0)
+            message.append(caller == 0 ? range.word : 0)
             events.append(to: &message)
         }
 
         public static func take(from message: inout IncomingMessage) -> RingOffer? {
             // A reply has no caller, so there is no memory that a ring in it could belong to.
-            guard let word = message.takeWord(), let place = RingPlace(word: word), message.caller != 0,
+            guard let word = message.takeWord(), let range = RingRange(word: word), message.caller != 0,
                 let events = Capability<Notification>.take(from: &message)
             else { return nil }
-            return RingOffer(place: place, caller: message.caller, events: events)
+            return RingOffer(range: range, caller: message.caller, events: events)
         }
 
         /// Begins to use the ring; only the server calls it. After an error the server still has the offer, and
         /// `release`s it.
         public func accept() throws(SharingError) -> AcceptedRing<Element> {
-            guard place.server == RingWindow.ownNumber, let window = RingWindow(ofCaller: caller) else {
+            guard range.server == RingWindow.ownNumber, let window = RingWindow(ofCaller: caller) else {
                 throw .refused(.badCapability)
             }
-            guard let memory = window.memory(at: place.offset, size: place.size) else { throw .refused(.badArgument) }
+            guard let memory = window.memory(at: range.offset, size: range.size) else { throw .refused(.badArgument) }
             let client = window.life(of: .client)
-            guard client.number == place.life else { throw .refused(.dead) }
+            guard client.number == range.life else { throw .refused(.dead) }
             return AcceptedRing(offer: self, memory: memory, client: client)
         }
 

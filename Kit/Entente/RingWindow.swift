@@ -6,7 +6,7 @@ import ABI
 
 /// The place of a ring, in the one word of an offer in a message. The whole word is the client's claim until `accept`
 /// has checked it.
-struct RingPlace {
+struct RingRange {
     /// The offset in the connection's memory. It and `size` are in bytes, and multiples of 4 KiB.
     var offset: UInt64
     var size: UInt64

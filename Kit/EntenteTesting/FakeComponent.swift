@@ -115,7 +115,7 @@ public class FakeComponent: @unchecked Sendable {
 
     /// Types a text at its console.
     public func type(_ text: String) {
-        let input = RingEnd(page: address(ComponentLayout.console + ConsoleRing.size))
+        let input = ConsoleQueueEnd(page: address(ComponentLayout.console + ConsoleQueue.size))
         for byte in text.utf8 { _ = input.put(byte) }
         raise(.console)
     }
@@ -196,7 +196,7 @@ public class FakeComponent: @unchecked Sendable {
     func hear() {}
 
     func drainConsole() {
-        let ring = RingEnd(page: address(ComponentLayout.console))
+        let ring = ConsoleQueueEnd(page: address(ComponentLayout.console))
         while let byte = ring.take() { consoleBytes.append(byte) }
     }
 

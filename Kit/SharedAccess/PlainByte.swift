@@ -8,7 +8,7 @@
 
         public init(_ pointer: UnsafeMutablePointer<UInt8>) { self.pointer = pointer }
 
-        private var place: SharedPlace { SharedPlace(address: UInt(bitPattern: pointer), width: 1) }
+        private var place: SharedLocation { SharedLocation(address: UInt(bitPattern: pointer), width: 1) }
 
         public var value: UInt8 {
             get {

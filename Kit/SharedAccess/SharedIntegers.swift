@@ -14,8 +14,8 @@
 
         public init(_ value: UInt64) { word = Atomic(value) }
 
-        private var place: SharedPlace {
-            withUnsafePointer(to: self) { SharedPlace(address: UInt(bitPattern: $0), width: 8) }
+        private var place: SharedLocation {
+            withUnsafePointer(to: self) { SharedLocation(address: UInt(bitPattern: $0), width: 8) }
         }
 
         public func load(ordering: AtomicLoadOrdering) -> UInt64 {
@@ -122,8 +122,8 @@
 
         public init(_ value: UInt32) { word = Atomic(value) }
 
-        private var place: SharedPlace {
-            withUnsafePointer(to: self) { SharedPlace(address: UInt(bitPattern: $0), width: 4) }
+        private var place: SharedLocation {
+            withUnsafePointer(to: self) { SharedLocation(address: UInt(bitPattern: $0), width: 4) }
         }
 
         public func load(ordering: AtomicLoadOrdering) -> UInt32 {
@@ -221,8 +221,8 @@
 
         public init(_ value: UInt8) { word = Atomic(value) }
 
-        private var place: SharedPlace {
-            withUnsafePointer(to: self) { SharedPlace(address: UInt(bitPattern: $0), width: 1) }
+        private var place: SharedLocation {
+            withUnsafePointer(to: self) { SharedLocation(address: UInt(bitPattern: $0), width: 1) }
         }
 
         public func load(ordering: AtomicLoadOrdering) -> UInt8 {

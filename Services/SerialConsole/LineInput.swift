@@ -2,7 +2,7 @@ import ABI
 
 /// Distributes the bytes of the line to the clients of their channels.
 ///
-/// If the ring of a byte's client is full, the driver holds the byte, and the bytes behind it wait in the port. After
+/// If the queue of a byte's client is full, the driver holds the byte, and the bytes behind it wait in the port. After
 /// `patience` ticks of the clock the driver drops the byte, so that the other clients get their input. It drops
 /// further bytes for that client at once until the client makes room. Otherwise each of them would delay the others
 /// as long again.
@@ -17,13 +17,13 @@ struct LineInput {
     /// one.
     private var channel = -1
     private var reader = ConsoleLineReader()
-    /// The byte that found its client's ring full.
+    /// The byte that found its client's queue full.
     private var held: UInt8?
     /// The tick of the clock at which the driver drops `held`.
     private var deadline: UInt64 = 0
     /// The number of ticks that a held byte waits.
     private let patience: UInt64
-    /// The clients that have lost a byte, and whose ring has had no room since then.
+    /// The clients that have lost a byte, and whose queue has had no room since then.
     private var deaf = ClientSet()
 
     init(patience: UInt64) { self.patience = patience }
@@ -61,7 +61,7 @@ struct LineInput {
         return true
     }
 
-    /// Puts a byte into the ring of the channel's client, or drops it if the channel has no client.
+    /// Puts a byte into the queue of the channel's client, or drops it if the channel has no client.
     private mutating func deliver<Clients: ConsoleClients>(
         _ byte: UInt8, _ clients: inout Clients, _ woken: inout ClientSet
     ) -> Bool {

@@ -25,7 +25,7 @@ struct LineOutput {
     private var channel = -1
     /// The bytes that go first: the rest of an escape or of a channel switch.
     private var unsent = ByteQueue()
-    /// The clients whose ring was at least half full when their last turn began. These clients may wait for room.
+    /// The clients whose queue was at least half full when their last turn began. These clients may wait for room.
     private var crowded: ClientSet
 
     /// Begins with client 0.
@@ -42,7 +42,7 @@ struct LineOutput {
         hasMore = transfer(&port, &clients)
         var waiting = crowded
         while let client = waiting.removeFirst() {
-            guard client < clients.count, clients.outputCount(of: client) < ConsoleRing.capacity / 2 else { continue }
+            guard client < clients.count, clients.outputCount(of: client) < ConsoleQueue.capacity / 2 else { continue }
             crowded.remove(client)
             woken.insert(client)
         }
@@ -74,7 +74,7 @@ struct LineOutput {
             work -= 1
             let count = clients.outputCount(of: current)
             guard count > 0 else { continue }
-            if count >= ConsoleRing.capacity / 2 { crowded.insert(current) }
+            if count >= ConsoleQueue.capacity / 2 { crowded.insert(current) }
             left = Self.turn
             selectChannel(current + 1)
             return true

@@ -1,4 +1,4 @@
-// The port and the rings, as the logic of the console driver sees them. On the board these are registers and shared
+// The port and the queues, as the logic of the console driver sees them. On the board these are registers and shared
 // pages. Tests replace them by a port of finite speed and plain queues.
 
 /// The board's serial port.
@@ -11,15 +11,15 @@ public protocol SerialPort {
     mutating func receive() -> UInt8?
 }
 
-/// The clients' rings. Client N has channel N + 1 of the line.
+/// The clients' queues. Client N has channel N + 1 of the line.
 public protocol ConsoleClients {
     /// The number of clients; at most `ConsoleChannel.maximum - 1`, because channel 0 is the kernel's.
     var count: Int { get }
-    /// Returns the number of bytes of output that a client has; at most `ConsoleRing.capacity`.
+    /// Returns the number of bytes of output that a client has; at most `ConsoleQueue.capacity`.
     func outputCount(of client: Int) -> UInt32
     /// Takes a byte of a client's output, or returns nil if there is none.
     mutating func take(from client: Int) -> UInt8?
-    /// Gives a client a byte of input. Returns false if the client's ring is full.
+    /// Gives a client a byte of input. Returns false if the client's queue is full.
     mutating func put(_ byte: UInt8, to client: Int) -> Bool
     /// Signals a client that input came, or that there is room for output.
     mutating func wake(_ client: Int)

@@ -1,6 +1,6 @@
 import ABI
 
-/// The logic of the console driver, which moves bytes between the board's serial port and the clients' rings.
+/// The logic of the console driver, which moves bytes between the board's serial port and the clients' queues.
 /// `ConsoleChannel` describes the channels of the line.
 ///
 /// One `look` is a bounded piece of work for any behaviour of clients and line. It sends and receives a bounded

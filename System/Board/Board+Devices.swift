@@ -1,15 +1,6 @@
 import ABI
 import Foundation
 
-/// A device of the board that a component may drive.
-public struct BoardDevice: Sendable, Equatable {
-    /// The name of its node in the device tree, such as `pl031@9010000`.
-    public var node: String
-    public var registers: MemoryRange
-    /// The INTID of its first interrupt.
-    public var interrupt: UInt64?
-}
-
 extension Board {
     /// Finds the device that a manifest asks for.
     ///

@@ -71,8 +71,6 @@ struct ManifestParser {
         let tenants = declarations.map(\.tenant)
         var manifest = Manifest(
             name: name, board: board, root: root,
-            machines: tenants.compactMap { if case .machine(let machine) = $0 { machine } else { nil } },
-            components: tenants.compactMap { if case .component(let component) = $0 { component } else { nil } },
             tenants: order.map { tenants[$0] }, groups: groups.map(\.group), file: file)
         manifest.sharedMemory = sharedMemory
         for group in groups { manifest.levels[group.group.name] = group.criticality.description }
@@ -144,7 +142,7 @@ struct ManifestParser {
             : .component(ComponentParser(section: section, cores: cores).component(name: name))
         declarations.append(
             TenantDeclaration(
-                tenant: tenant, mark: nameNode.mark, after: section.list("after", of: "names"), isMachine: isMachine,
+                tenant: tenant, mark: nameNode.mark, after: section.list("after", of: "names"),
                 eventPeerMark: section.node("event-peer")?.mark,
                 restartMark: section.has("restart") ? section.mark(of: "restart") : nil, usesMarks: usesMarks(section),
                 pagedMark: section.has("paged") ? section.mark(of: "paged") : nil,
@@ -166,7 +164,6 @@ struct TenantDeclaration {
     var tenant: TenantDescription
     var mark: Mark?
     var after: [Node]
-    var isMachine: Bool
     var eventPeerMark: Mark?
     var restartMark: Mark?
     /// The places of the names of the connections' servers.
@@ -178,6 +175,7 @@ struct TenantDeclaration {
     var criticality = CriticalityDeclaration()
 
     var name: String { tenant.name }
+    var isMachine: Bool { tenant.machine != nil }
     var title: String { "\(isMachine ? "machine" : "component") '\(name)'" }
     var position: (Int, Int) { (mark?.line ?? 0, mark?.column ?? 0) }
 }

@@ -7,10 +7,6 @@ public struct Manifest: Sendable {
     public var board: BoardDescription
     /// The program of this repository that starts first and receives everything that the kernel does not need.
     public var root = Manifest.standardRoot
-    /// The machines, in the order of the file.
-    public var machines: [MachineDescription]
-    /// The components, in the order of the file.
-    public var components: [ComponentDescription]
     /// The machines and components in the order of their start. That is the order of the file, unless `after` asks
     /// for another. The console driver starts before all of them, and is not in the list.
     public var tenants: [TenantDescription]
@@ -29,6 +25,11 @@ public struct Manifest: Sendable {
 
     /// The program that starts the machines and components.
     public static let standardRoot = "Root"
+
+    /// The machines among the tenants, in the order in which they start.
+    public var machines: [MachineDescription] { tenants.compactMap(\.machine) }
+    /// The components among the tenants, in the order in which they start.
+    public var components: [ComponentDescription] { tenants.compactMap(\.component) }
 }
 
 /// The board on which the system runs.
@@ -145,34 +146,51 @@ public enum TenantDescription: Sendable, Equatable {
     case machine(MachineDescription)
     case component(ComponentDescription)
 
-    public var name: String {
-        switch self {
-        case .machine(let machine): machine.name
-        case .component(let component): component.name
-        }
+    public var name: String { self[\.name, \.name] }
+
+    /// Nil for a component.
+    public var machine: MachineDescription? {
+        if case .machine(let machine) = self { machine } else { nil }
     }
 
-    public var after: [String] {
-        switch self {
-        case .machine(let machine): machine.after
-        case .component(let component): component.after
-        }
+    /// Nil for a machine.
+    public var component: ComponentDescription? {
+        if case .component(let component) = self { component } else { nil }
+    }
+
+    public var after: [String] { self[\.after, \.after] }
+
+    public var priority: Int { self[\.priority, \.priority] }
+
+    /// The core of a component, or of a machine's first virtual CPU.
+    public var core: Int {
+        get { self[\.core, \.core] }
+        set { self[\.core, \.core] = newValue }
     }
 
     public var restart: RestartDescription {
+        get { self[\.restart, \.restart] }
+        set { self[\.restart, \.restart] = newValue }
+    }
+
+    /// A key that machines and components both have.
+    private subscript<Value>(
+        machinePath: WritableKeyPath<MachineDescription, Value>,
+        componentPath: WritableKeyPath<ComponentDescription, Value>
+    ) -> Value {
         get {
             switch self {
-            case .machine(let machine): machine.restart
-            case .component(let component): component.restart
+            case .machine(let machine): machine[keyPath: machinePath]
+            case .component(let component): component[keyPath: componentPath]
             }
         }
         set {
             switch self {
             case .machine(var machine):
-                machine.restart = newValue
+                machine[keyPath: machinePath] = newValue
                 self = .machine(machine)
             case .component(var component):
-                component.restart = newValue
+                component[keyPath: componentPath] = newValue
                 self = .component(component)
             }
         }

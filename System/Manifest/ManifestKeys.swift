@@ -39,7 +39,7 @@ enum ManifestKeys {
 
 extension BoardDescription {
     static let boards = ["virt"]
-    public static let cpuModels = ["cortex-a53", "cortex-a57", "cortex-a72", "cortex-a76", "neoverse-n1", "max"]
+    public static let cpuNames = ["cortex-a53", "cortex-a57", "cortex-a72", "cortex-a76", "neoverse-n1", "max"]
     static let onFailures: [(name: String, value: OnFailure)] = [
         ("continue", .goOn), ("reset", .reset), ("power-off", .powerOff),
     ]

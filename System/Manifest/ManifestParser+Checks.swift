@@ -185,22 +185,7 @@ extension ManifestParser {
         }
         guard let cores = overrides.cores, cores > 0 else { return }
         manifest.board.cores = cores
-        for index in manifest.machines.indices { manifest.machines[index].core %= cores }
-        for index in manifest.components.indices { manifest.components[index].core %= cores }
-        for index in manifest.tenants.indices { manifest.tenants[index].fold(onto: cores) }
-    }
-}
-
-extension TenantDescription {
-    fileprivate mutating func fold(onto cores: Int) {
-        switch self {
-        case .machine(var machine):
-            machine.core %= cores
-            self = .machine(machine)
-        case .component(var component):
-            component.core %= cores
-            self = .component(component)
-        }
+        for index in manifest.tenants.indices { manifest.tenants[index].core %= cores }
     }
 }
 

@@ -52,9 +52,7 @@ extension ManifestParser {
     /// Reports the servers that a component cannot use. A component can only call components of its own core, because
     /// the caller's time, on which the server runs, does not leave its core.
     func checkConnections() {
-        let components = declarations.compactMap { declaration -> ComponentDescription? in
-            if case .component(let component) = declaration.tenant { component } else { nil }
-        }
+        let components = declarations.compactMap(\.tenant.component)
         for declaration in declarations {
             guard case .component(let client) = declaration.tenant else { continue }
             for connection in client.uses {

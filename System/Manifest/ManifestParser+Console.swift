@@ -26,13 +26,6 @@ extension ManifestParser {
 }
 
 extension TenantDescription {
-    var priority: Int {
-        switch self {
-        case .machine(let machine): machine.priority
-        case .component(let component): component.priority
-        }
-    }
-
     fileprivate func canPreemptConsoleDriver(cores: Int) -> Bool {
         priority >= ConsoleDriver.priority && self.cores(of: cores).contains(ConsoleDriver.core)
     }

@@ -46,9 +46,7 @@ extension ComponentParser {
 extension ManifestParser {
     /// Checks that each pager is another component on the same core, because a fault is a call.
     func checkPaging() {
-        let components = declarations.compactMap { declaration -> ComponentDescription? in
-            if case .component(let component) = declaration.tenant { component } else { nil }
-        }
+        let components = declarations.compactMap(\.tenant.component)
         var clients: [String: Int] = [:]
         for declaration in declarations {
             guard case .component(let client) = declaration.tenant, let paged = client.paged else { continue }

@@ -37,7 +37,7 @@ extension ManifestPart {
                 "name", .choice(BoardDescription.boards, default: BoardDescription().name),
                 "the emulator's board: {range} is QEMU's board of that name"),
             .init(
-                "cpu", .choice(BoardDescription.cpuModels, default: BoardDescription().cpu), "the CPU model: {range}"),
+                "cpu", .choice(BoardDescription.cpuNames, default: BoardDescription().cpu), "the CPU model: {range}"),
             .init(
                 "cores", .number(BoardDescription.coreCounts, default: BoardDescription().cores), "the number of cores"),
             .init(

@@ -71,7 +71,6 @@ public struct MachineImage: Sendable {
     /// The bits of `FailureActions`.
     public var failureActions: UInt64
 
-    static let maximumModules = 8
     /// The start of the RAM of every machine, as on QEMU's `virt` board.
     public static let ramBase: UInt64 = ComponentLayout.guestMemory
 

@@ -4,7 +4,7 @@ import ABI
 // and the memory outlive both. A client calls the server's next life through the same portal, and neither end can
 // take the memory from the other.
 extension PlanBuilder {
-    mutating func addCalls(_ index: Int) throws(Failure) {
+    mutating func addCalls(_ index: Int) {
         var windows: [Int: NamedResource] = [:]
         for connection in tenants[index].connections {
             guard let server = tenants.firstIndex(where: { $0.name == connection.server }) else { continue }

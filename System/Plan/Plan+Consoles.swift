@@ -1,13 +1,13 @@
 import ABI
 
-// Each tenant has a console: two rings that the client shares with the console driver. Their memory outlives both.
+// Each tenant has a console: two queues that the client shares with the console driver. Their memory outlives both.
 // The capabilities by which they wake each other belong to the lives of both.
 extension PlanBuilder {
     /// The index of the driver, which is the first tenant.
     private var driver: Int { 0 }
 
     mutating func addConsole(_ index: Int) {
-        let size = 2 * ConsoleRing.size
+        let size = 2 * ConsoleQueue.size
         let parts = plan.tenants[index].parts
         add(
             .map(
@@ -34,7 +34,7 @@ extension PlanBuilder {
         _ name: String, channel: UInt64, _ console: Plan.NodeID, _ client: Plan.Owner, _ notification: Plan.NodeID
     ) {
         let parts = plan.tenants[driver].parts
-        let size = 2 * ConsoleRing.size
+        let size = 2 * ConsoleQueue.size
         let address = address(of: driver, size: size)
         let slot = slot(of: driver)
         add(

@@ -26,7 +26,7 @@ extension PlanBuilder {
         parts.objects = add(.region, "objects", of: index, lasts: true)
         plan.tenants[index].parts = parts
         parts.portal = add(.portal, "portal", of: index, lasts: true)
-        parts.console = lastingMemory("console", of: index, size: 2 * ConsoleRing.size)
+        parts.console = lastingMemory("console", of: index, size: 2 * ConsoleQueue.size)
         parts.table = add(.capabilityTable, "table", of: index)
         parts.space = add(.addressSpace, "space", of: index)
         parts.memory = add(.extent, "memory", of: index)

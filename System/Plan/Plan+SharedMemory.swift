@@ -4,17 +4,10 @@ import ABI
 // mapping of its own, and no capability to the memory, so that neither end can take it from the other. Each end can
 // ring the other.
 extension PlanBuilder {
-    mutating func addSharedMemory() throws(Failure) {
+    mutating func addSharedMemory() {
         for (number, region) in sharedMemory.enumerated() {
             let ends = region.ends.compactMap { name in
                 tenants.firstIndex { $0.name == name && $0.kind != .consoleDriver }
-            }
-            guard ends.count == 2, ends[0] != ends[1], SharedMemoryDescription.sizes.contains(region.size),
-                region.size.isMultiple(ofSize: 4096), number < SharedMemoryDescription.maximum
-            else {
-                throw Failure(
-                    "the shared memory '\(region.name)' has no two ends, or a size that is not possible",
-                    remedy: "name two machines or components, and 4KiB to 16MiB")
             }
             add(region, number, ends[0], ends[1])
         }

@@ -39,12 +39,6 @@ extension PlanBuilder {
             plan.tenants[index].slots = first..<next
         }
         plan.firstUnusedSlot = next
-        let spaces = plan.nodes.count { $0.kind == .addressSpace }
-        guard spaces <= Tenant.maximumSpaces else {
-            throw Failure(
-                "the system needs \(spaces) address spaces, but at most \(Tenant.maximumSpaces) are possible",
-                remedy: "remove machines or components")
-        }
         guard next + RootTable.spare <= RootTable.maximum else {
             throw Failure(
                 "the system needs \(next + RootTable.spare) capabilities of root's, but at most \(RootTable.maximum) are possible",

@@ -47,14 +47,14 @@ struct PlanBuilder {
         for index in tenants.indices {
             addProgram(index)
             addConsole(index)
-            try addCalls(index)
+            addCalls(index)
             addPaging(index)
             if tenants[index].machine != nil { addMachine(index) }
             addDevices(index)
         }
         // These rules bind to parts of other tenants, which must be configured by then.
         for index in tenants.indices { addEvents(index) }
-        try addSharedMemory()
+        addSharedMemory()
         for index in tenants.indices { addConfiguration(index) }
         for index in tenants.indices { setSizes(index) }
         try assignRootSlots()
@@ -166,7 +166,7 @@ struct PlanBuilder {
     }
 
     private mutating func addRootConsole() {
-        let size = 2 * ConsoleRing.size
+        let size = 2 * ConsoleQueue.size
         root.console = add(Plan.Node(name: "root/console", kind: .extent, owner: .system, lasts: true, parameter: size))
         add(
             .map(root.console, space: root.space, address: ComponentLayout.console, offset: 0, size: size, .readWrite),

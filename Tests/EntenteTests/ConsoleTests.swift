@@ -35,7 +35,7 @@ import EntenteTesting
             hasty.write(0x62)
             #expect(component.yields == 6)
         }
-        #expect(component.output == String(repeating: "a", count: Int(ConsoleRing.capacity)))
+        #expect(component.output == String(repeating: "a", count: Int(ConsoleQueue.capacity)))
         component.run {
             var console = Console()
             console.patience = 5
@@ -58,7 +58,7 @@ import EntenteTesting
             console.write(0x62)
             #expect(component.yields == 0)
         }
-        #expect(component.output == String(repeating: "a", count: Int(ConsoleRing.capacity)))
+        #expect(component.output == String(repeating: "a", count: Int(ConsoleQueue.capacity)))
         component.run { Console().write(0x63) }
         #expect(component.output.last == "c" && !component.hasWaitedInVain, "there is room, whoever made it")
     }

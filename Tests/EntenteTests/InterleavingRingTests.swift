@@ -103,16 +103,17 @@ import Testing
 }
 
 /// The console's ring, which has no sleepers: nothing is lost or invented.
-@Suite struct InterleavingConsoleRingTests {
+@Suite struct InterleavingConsoleQueueTests {
     /// A page with a ring that is nearly full, so that the producer comes to its limit.
     private final class Page: @unchecked Sendable {
-        let base = UnsafeMutableRawPointer.allocate(byteCount: Int(ConsoleRing.size), alignment: Int(ConsoleRing.size))
-        let end: RingEnd
+        let base = UnsafeMutableRawPointer.allocate(
+            byteCount: Int(ConsoleQueue.size), alignment: Int(ConsoleQueue.size))
+        let end: ConsoleQueueEnd
         var taken: [UInt8] = []
         var put: [UInt8] = []
 
         init() {
-            end = RingEnd(page: UInt64(UInt(bitPattern: base)))
+            end = ConsoleQueueEnd(page: UInt64(UInt(bitPattern: base)))
             begin(0)
         }
         deinit { base.deallocate() }
@@ -121,11 +122,11 @@ import Testing
         ///
         /// - Parameter waiting: the number of bytes that wait in it. All bytes are 0xEE.
         func begin(_ waiting: Int) {
-            base.initializeMemory(as: UInt8.self, repeating: 0, count: Int(ConsoleRing.size))
-            base.storeBytes(of: 0xFFFF_FFFF - 1, toByteOffset: Int(ConsoleRing.tail), as: UInt32.self)
-            memset(base + Int(ConsoleRing.data), 0xEE, Int(ConsoleRing.capacity))
+            base.initializeMemory(as: UInt8.self, repeating: 0, count: Int(ConsoleQueue.size))
+            base.storeBytes(of: 0xFFFF_FFFF - 1, toByteOffset: Int(ConsoleQueue.tail), as: UInt32.self)
+            memset(base + Int(ConsoleQueue.data), 0xEE, Int(ConsoleQueue.capacity))
             let head: UInt32 = 0xFFFF_FFFF - 1
-            base.storeBytes(of: head &+ UInt32(waiting), toByteOffset: Int(ConsoleRing.head), as: UInt32.self)
+            base.storeBytes(of: head &+ UInt32(waiting), toByteOffset: Int(ConsoleQueue.head), as: UInt32.self)
             (taken, put) = ([], [])
         }
     }
@@ -139,7 +140,7 @@ import Testing
                     for byte in 1...4 as ClosedRange<UInt8> where page.end.put(byte) { page.put.append(byte) }
                 } else {
                     for _ in 0..<takes { if let byte = page.end.take() { page.taken.append(byte) } }
-                    if page.end.count > ConsoleRing.capacity { page.taken.append(0) }
+                    if page.end.count > ConsoleQueue.capacity { page.taken.append(0) }
                 }
             },
             check: {
@@ -158,7 +159,7 @@ import Testing
     }
 
     @Test func bytesComeOutWholeAndInOrder() { explore(waiting: 0, takes: 3) }
-    @Test func aFullRingTakesNothingOverWhatWaits() { explore(waiting: Int(ConsoleRing.capacity) - 1, takes: 3) }
+    @Test func aFullRingTakesNothingOverWhatWaits() { explore(waiting: Int(ConsoleQueue.capacity) - 1, takes: 3) }
 }
 
 extension Scenario {

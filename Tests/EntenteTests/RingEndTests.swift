@@ -74,7 +74,7 @@ import Testing
             _ = try consumer.take()
             expectWoken("the client's producer")
         }
-        let offer = RingOffer<UInt64>(place: ring.offer.place, caller: client.number, events: own)
+        let offer = RingOffer<UInt64>(range: ring.offer.range, caller: client.number, events: own)
         let accepted = try server.run { () throws in try offer.accept() }
         try client.run { () throws in
             let producer = accepted.producer(), consumer = accepted.consumer()
@@ -105,11 +105,11 @@ import Testing
     @Test func aRingOfADyingClientIsOver() throws {
         let steps = try playingThePeerBeforeEachAccess { step in
             client.restart()
-            let place = try client.run { () throws in
-                try SharedRing<UInt64>(size: 4096, raising: .number(9)).offer.place
+            let range = try client.run { () throws in
+                try SharedRing<UInt64>(size: 4096, raising: .number(9)).offer.range
             }
             let offer = RingOffer<UInt64>(
-                place: place, caller: client.number, events: Capability(slot: InitialSlot.firstReceived))
+                range: range, caller: client.number, events: Capability(slot: InitialSlot.firstReceived))
             let recorder = AccessRecorder(before: step, peer: { client.stop() })
             server.run {
                 let accepted = try? recorder.run { () throws in try offer.accept() }

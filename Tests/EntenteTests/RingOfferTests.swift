@@ -91,7 +91,7 @@ import Testing
         client.run {
             #expect(throws: CallError<ExampleError>.failed(.badRing)) { try example.stream(ring.offer) }
         }
-        #expect(error(of: ring.offer.place, from: client) == .refused(.dead))
+        #expect(error(of: ring.offer.range, from: client) == .refused(.dead))
     }
 
     // MARK: The server ends
@@ -122,9 +122,9 @@ import Testing
     // MARK: Offers that nobody may make
 
     /// Returns the error by which `accept` refuses an offer of `caller`, or nil if it accepts the offer.
-    private func error(of place: RingPlace, from caller: FakeComponent) -> SharingError? {
+    private func error(of range: RingRange, from caller: FakeComponent) -> SharingError? {
         let offer = RingOffer<UInt64>(
-            place: place, caller: caller.number, events: Capability(slot: InitialSlot.firstReceived))
+            range: range, caller: caller.number, events: Capability(slot: InitialSlot.firstReceived))
         return server.run {
             do throws(SharingError) {
                 _ = try offer.accept()
@@ -135,22 +135,22 @@ import Testing
         }
     }
 
-    private func place(_ offset: UInt64, _ size: UInt64) -> RingPlace {
-        RingPlace(offset: offset, size: size, server: server.number, life: 0)
+    private func range(_ offset: UInt64, _ size: UInt64) -> RingRange {
+        RingRange(offset: offset, size: size, server: server.number, life: 0)
     }
 
     @Test func anOfferLiesInsideOfWhatBothShare() {
-        #expect(error(of: place(0, 64 << 10), from: client) == nil)
-        #expect(error(of: place(60 << 10, 4096), from: client) == nil)
+        #expect(error(of: range(0, 64 << 10), from: client) == nil)
+        #expect(error(of: range(60 << 10, 4096), from: client) == nil)
         let outside: [(UInt64, UInt64)] = [(4096, 64 << 10), (64 << 10, 4096), (0xFFFF << 12, 4096), (60 << 10, 8192)]
         for (offset, size) in outside {
-            #expect(error(of: place(offset, size), from: client) == .refused(.badArgument))
+            #expect(error(of: range(offset, size), from: client) == .refused(.badArgument))
         }
     }
 
     @Test(arguments: [0, 1 << 24, 17 << 16, 0xFF << 16, 0xFFFF] as [UInt64])
     func aSizeThatNoRingHasIsMalformed(word: UInt64) {
-        #expect(RingPlace(word: word) == nil)
+        #expect(RingRange(word: word) == nil)
     }
 
     /// Each claim of a client ends in an error, or in memory inside of the window that it shares with this server.
@@ -159,17 +159,17 @@ import Testing
         var random = Seeded(seed)
         for _ in 0..<500 {
             let word = random.next() & (random.chance(2) ? .max : 0x11F_001F)
-            guard let place = RingPlace(word: word) else { continue }
-            #expect(RingPlace(word: place.word)?.word == place.word)
-            if error(of: place, from: client) == nil {
-                #expect(place.offset + place.size <= 64 << 10 && place.life == 0 && place.server == server.number)
+            guard let range = RingRange(word: word) else { continue }
+            #expect(RingRange(word: range.word)?.word == range.word)
+            if error(of: range, from: client) == nil {
+                #expect(range.offset + range.size <= 64 << 10 && range.life == 0 && range.server == server.number)
             }
         }
     }
 
     @Test func aClientThatSharesNothingOffersNothing() {
         let poor = kernel.component("poor", uses: ["example": server])
-        #expect(error(of: place(0, 4096), from: poor) == .refused(.badCapability))
+        #expect(error(of: range(0, 4096), from: poor) == .refused(.badCapability))
         poor.run {
             #expect(throws: SharingError.noMemory) { try SharedRing<UInt64>(size: 4096, raising: .number(9)) }
         }
@@ -215,7 +215,7 @@ import Testing
         try client.run { () throws in
             let first = try SharedRing<UInt64>(size: 4096, with: example.portal, raising: .number(9))
             let second = try SharedRing<UInt64>(size: 4096, with: again, raising: .number(9))
-            #expect(second.offer.place.offset == first.offer.place.offset + 4096)
+            #expect(second.offer.range.offset == first.offer.range.offset + 4096)
             let producer = second.producer(waking: try ExampleClient(again).stream(second.offer))
             #expect(try producer.put(3))
             #expect(try example.drain() == 3)
@@ -227,7 +227,7 @@ import Testing
         let onward = ExampleClient(server.connect("third", to: third))
         let ring = try client.run { () throws in try SharedRing<UInt64>(size: 4096, raising: .number(9)) }
         server.run {
-            let received = RingOffer<UInt64>(place: ring.offer.place, caller: client.number, events: ring.offer.events)
+            let received = RingOffer<UInt64>(range: ring.offer.range, caller: client.number, events: ring.offer.events)
             #expect(throws: CallError<ExampleError>.malformed) { try onward.stream(received) }
         }
     }

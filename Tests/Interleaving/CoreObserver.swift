@@ -10,17 +10,17 @@ final class CoreObserver: AccessObserver {
         self.index = index
     }
 
-    override func load(_ place: SharedPlace, _ order: LoadOrder) -> UInt64 { interleaver.load(index, place, order) }
-    override func store(_ place: SharedPlace, _ value: UInt64, _ order: StoreOrder) {
+    override func load(_ place: SharedLocation, _ order: LoadOrder) -> UInt64 { interleaver.load(index, place, order) }
+    override func store(_ place: SharedLocation, _ value: UInt64, _ order: StoreOrder) {
         interleaver.store(index, place, value, order)
     }
-    override func update(_ place: SharedPlace, _ order: UpdateOrder, _ change: (UInt64) -> UInt64?) -> UInt64 {
+    override func update(_ place: SharedLocation, _ order: UpdateOrder, _ change: (UInt64) -> UInt64?) -> UInt64 {
         interleaver.update(index, place, order, change)
     }
     override func order(_ barrier: Barrier) { interleaver.order(index, barrier) }
     override func relax() { _ = interleaver.wait(index, as: .spinning) }
     override func willZero(_ address: UInt, size: UInt) { interleaver.zero(index, address, size) }
-    override func willOwn(_ place: SharedPlace) { interleaver.own(index, place) }
+    override func willOwn(_ place: SharedLocation) { interleaver.own(index, place) }
     override func beginWhole() { interleaver.beginWhole() }
     override func endWhole() { interleaver.endWhole() }
 }

@@ -17,7 +17,7 @@ final class Interleaver: @unchecked Sendable {
         var step: Int
         var core: Int
         var text: String
-        var place: SharedPlace?
+        var place: SharedLocation?
     }
 
     enum State {
@@ -286,7 +286,7 @@ final class Interleaver: @unchecked Sendable {
 
     // MARK: Accesses
 
-    private func location(_ place: SharedPlace, _ core: Int, loads: Bool, stores: Bool) -> Int {
+    private func location(_ place: SharedLocation, _ core: Int, loads: Bool, stores: Bool) -> Int {
         let location = memory.number(place)
         while loaders.count <= location {
             loaders.append(0)
@@ -311,7 +311,7 @@ final class Interleaver: @unchecked Sendable {
         }
     }
 
-    func load(_ core: Int, _ place: SharedPlace, _ order: LoadOrder) -> UInt64 {
+    func load(_ core: Int, _ place: SharedLocation, _ order: LoadOrder) -> UInt64 {
         let step = advance(core)
         let location = location(place, core, loads: true, stores: false)
         pause(core, location, isStore: false, Point(step: step, part: .before))
@@ -333,7 +333,7 @@ final class Interleaver: @unchecked Sendable {
         return back
     }
 
-    func store(_ core: Int, _ place: SharedPlace, _ value: UInt64, _ order: StoreOrder) {
+    func store(_ core: Int, _ place: SharedLocation, _ value: UInt64, _ order: StoreOrder) {
         let step = advance(core)
         let location = location(place, core, loads: false, stores: true)
         pause(core, location, isStore: true, Point(step: step, part: .before))
@@ -347,7 +347,7 @@ final class Interleaver: @unchecked Sendable {
     }
 
     func update(
-        _ core: Int, _ place: SharedPlace, _ order: UpdateOrder, _ change: (UInt64) -> UInt64?
+        _ core: Int, _ place: SharedLocation, _ order: UpdateOrder, _ change: (UInt64) -> UInt64?
     ) -> UInt64 {
         let step = advance(core)
         let location = location(place, core, loads: true, stores: true)
@@ -393,7 +393,7 @@ final class Interleaver: @unchecked Sendable {
     }
 
     /// Notes a plain store of the core. Each access of another core to the word must be known to have ended.
-    func own(_ core: Int, _ place: SharedPlace) { own(core, memory.number(place)) }
+    func own(_ core: Int, _ place: SharedLocation) { own(core, memory.number(place)) }
 
     private func own(_ core: Int, _ location: Int) {
         guard wholeDepth == 0, let other = memory.unordered(core, location) else { return }
@@ -406,7 +406,7 @@ final class Interleaver: @unchecked Sendable {
     func beginWhole() { wholeDepth += 1 }
     func endWhole() { wholeDepth -= 1 }
 
-    private func trace(_ core: Int, _ step: Int, _ place: SharedPlace, _ text: String, _ value: UInt64) {
+    private func trace(_ core: Int, _ step: Int, _ place: SharedLocation, _ text: String, _ value: UInt64) {
         guard isTraced else { return }
         events.append(Event(step: step, core: core, text: "\(text) \(hex(value))", place: place))
     }

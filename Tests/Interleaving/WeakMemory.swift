@@ -70,8 +70,8 @@ struct CoreView {
 }
 
 struct WeakMemory {
-    private(set) var places: [SharedPlace] = []
-    private var numbers: [SharedPlace: Int] = [:]
+    private(set) var places: [SharedLocation] = []
+    private var numbers: [SharedLocation: Int] = [:]
     private var histories: [[Store]] = []
     private var cores: [CoreView]
     /// The view that barriers exchange.
@@ -89,7 +89,7 @@ struct WeakMemory {
         global = View()
     }
 
-    mutating func number(_ place: SharedPlace) -> Int {
+    mutating func number(_ place: SharedLocation) -> Int {
         if let number = numbers[place] { return number }
         places.append(place)
         histories.append([])
@@ -236,7 +236,7 @@ struct WeakMemory {
     }
 }
 
-extension SharedPlace {
+extension SharedLocation {
     /// The value in memory. It is always the newest store, for code that the exploration does not observe.
     var value: UInt64 {
         get {

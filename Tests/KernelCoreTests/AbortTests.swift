@@ -210,7 +210,7 @@ private struct Abortable {
         let machine = fixture.makeVirtualCPU(portal: fixture.makePortal(to: monitor))
         fixture.sleepRoot()
         fixture.wait(monitor)
-        fixture.exit(machine, Message(1))
+        fixture.exit(machine, Words(1))
         fixture.raiseRoot()
         fixture.succeed(.contextControl, machine.slot, form: ContextControl.abort.rawValue)
         #expect(machine.state == .stopped && monitor.context.pointee.caller == nil)
@@ -306,7 +306,7 @@ private struct Abortable {
         let thread = fixture.makeThread(priority: 10)
         fixture.succeed(.contextControl, thread.slot, form: ContextControl.bindStopped.rawValue, UInt64(badged), 0xFF00)
         fixture.sleepRoot()
-        fixture.enter { K.exit($0, thread.context, Message(1)) }
+        fixture.enter { K.exit($0, thread.context, Words(1)) }
         fixture.settle()
         #expect(fixture.object(notification, as: KernelCore.Notification.self).pointee.bits.load() == 1)
     }

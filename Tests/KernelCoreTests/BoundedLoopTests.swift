@@ -80,13 +80,13 @@ import Testing
 
         init(_ object: Range<UInt>) { self.object = object }
 
-        private func pointer<Word>(_ place: SharedPlace, _ type: Word.Type) -> UnsafeMutablePointer<Word> {
+        private func pointer<Word>(_ place: SharedLocation, _ type: Word.Type) -> UnsafeMutablePointer<Word> {
             UnsafeMutablePointer(bitPattern: place.address)!
         }
-        private func read(_ place: SharedPlace) -> UInt64 {
+        private func read(_ place: SharedLocation) -> UInt64 {
             place.width == 8 ? pointer(place, UInt64.self).pointee : UInt64(pointer(place, UInt8.self).pointee)
         }
-        private func write(_ place: SharedPlace, _ value: UInt64) {
+        private func write(_ place: SharedLocation, _ value: UInt64) {
             if place.width == 8 {
                 pointer(place, UInt64.self).pointee = value
             } else {
@@ -94,10 +94,10 @@ import Testing
             }
         }
 
-        override func load(_ place: SharedPlace, _ order: LoadOrder) -> UInt64 { read(place) }
-        override func store(_ place: SharedPlace, _ value: UInt64, _ order: StoreOrder) { write(place, value) }
+        override func load(_ place: SharedLocation, _ order: LoadOrder) -> UInt64 { read(place) }
+        override func store(_ place: SharedLocation, _ value: UInt64, _ order: StoreOrder) { write(place, value) }
         override func update(
-            _ place: SharedPlace, _ order: UpdateOrder, _ change: (UInt64) -> UInt64?
+            _ place: SharedLocation, _ order: UpdateOrder, _ change: (UInt64) -> UInt64?
         ) -> UInt64 {
             let isContended = object.contains(place.address) && attempts < 1000
             if isContended {

@@ -22,7 +22,7 @@ import Testing
         return (pager, client, portal)
     }
 
-    private func fault(_ tenant: Tenant) { fixture.enter { K.exit($0, tenant.context, Message(1, 2, 3, 4, 5, 6)) } }
+    private func fault(_ tenant: Tenant) { fixture.enter { K.exit($0, tenant.context, Words(1, 2, 3, 4, 5, 6)) } }
 
     /// A fault carries six words, also after a call that carried more, and both if its pager waits and if it is busy.
     @Test(arguments: [true, false]) func aFaultAfterALongCallIsShort(isWaiting: Bool) {
@@ -39,7 +39,7 @@ import Testing
         } else {
             // The thread is less urgent than its pager, which runs as if the fault came from another thread's time.
             #expect(fixture.current() == pager.context)
-            fixture.enter { K.exit($0, client.context, Message(1, 2, 3, 4, 5, 6)) }
+            fixture.enter { K.exit($0, client.context, Words(1, 2, 3, 4, 5, 6)) }
             fixture.wait(pager)
         }
         #expect(fixture.current() == pager.context && page[9] == 5)
@@ -87,7 +87,7 @@ import Testing
         case "fault": fault(client)
         default:
             fixture.stop(client, by: client.context)
-            fixture.exit(machine, Message(9))
+            fixture.exit(machine, Words(9))
         }
         fixture.replyAndWait(pager, extra: ReplyForm.refuse)
         let runs = kind == "exit" ? machine : client
@@ -125,7 +125,7 @@ import Testing
                     client.context.pointee.frame.x[1] = Selector(slot: portal).bits
                     K.operate(core, client.context)
                 } else {
-                    K.exit(core, client.context, Message(1))
+                    K.exit(core, client.context, Words(1))
                 }
             }
         }

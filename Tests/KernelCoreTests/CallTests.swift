@@ -109,7 +109,7 @@ private struct Pair {
         let machine = fixture.makeVirtualCPU(portal: fixture.makePortal(to: monitor))
         fixture.sleepRoot()
         fixture.wait(monitor)
-        fixture.exit(machine, Message(1))
+        fixture.exit(machine, Words(1))
         fixture.replyAndWait(monitor, extra: ReplyForm.leaveStopped)
         #expect(machine.state == .stopped && monitor.state == .waiting && fixture.current() == nil)
     }
@@ -200,7 +200,7 @@ private struct Pair {
         var faults = 0
         while let current = fixture.current(), faults < 12 {
             faults += 1
-            fixture.enter { K.exit($0, current, Message(1)) }
+            fixture.enter { K.exit($0, current, Words(1)) }
             let deepest = threads.map { $0.context.pointee.depth }.max()!
             #expect(deepest <= K.maximumDepth)
         }
@@ -308,7 +308,7 @@ private struct Pair {
         let machine = fixture.makeVirtualCPU(portal: fixture.makePortal(to: monitor))
         fixture.sleepRoot()
         fixture.wait(monitor)
-        fixture.exit(machine, Message(1, 2, 3))
+        fixture.exit(machine, Words(1, 2, 3))
         #expect(fixture.answer(monitor.context).words[..<3] == [1, 2, 3])
         fixture.raiseRoot()
         fixture.stop(monitor)

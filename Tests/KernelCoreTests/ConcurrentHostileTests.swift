@@ -123,7 +123,7 @@ private final class ConcurrentRun: @unchecked Sendable {
         if context.pointee.isVirtualCPU {
             switch random.below(3) {
             case 0: return K.waitForInterrupt(core.kernelCore, context)
-            case 1: return K.exit(core.kernelCore, context, Message(1))
+            case 1: return K.exit(core.kernelCore, context, Words(1))
             default:
                 let interrupt = core.acknowledge()
                 if interrupt != 1023 { core.end(interrupt) }

@@ -52,7 +52,7 @@ import Testing
         let armed = DebugControl.monitorEnable | DebugControl.kernelEnable
         #expect(core.debugControl == armed)
         for _ in 0..<3 {
-            fixture.exit(machine, Message())
+            fixture.exit(machine, Words())
             #expect(fixture.hasUsedFastPath == fast)
             #expect(core.debugControl == 0)
             fixture.replyAndWait(monitor)
@@ -60,7 +60,7 @@ import Testing
             #expect(core.debugControl == armed)
         }
         write(machine, .control, 0)
-        fixture.exit(machine, Message())
+        fixture.exit(machine, Words())
         let lazy = core.kernelCore.pointee.lazy
         #expect(lazy == Laziness.floatingPointTraps, "what nobody uses costs nothing")
     }
@@ -126,7 +126,7 @@ import Testing
         breakAt(0x1000, machine)
         fixture.enter { K.floatingPointTrap($0, machine.context) }
         #expect(!floatingPointTraps)
-        fixture.exit(machine, Message())
+        fixture.exit(machine, Words())
         #expect(floatingPointTraps)
         fixture.replyAndWait(monitor)
         #expect(!floatingPointTraps)
@@ -291,7 +291,7 @@ import Testing
         ] {
             machine.context.pointee.frame.programCounter = 0x100
             machine.context.pointee.frame.processorState = stepping
-            fixture.exit(machine, Message())
+            fixture.exit(machine, Words())
             fixture.replyAndWait(monitor, extra: extra)
             #expect(machine.context.pointee.frame.programCounter == counter)
             #expect(machine.context.pointee.frame.processorState == state)

@@ -18,7 +18,7 @@ import Testing
         fixture.sleep(monitor)
         machine.context.pointee.frame.programCounter = 0x1000
         for register in 0..<31 { machine.context.pointee.frame.x[register] = 100 + UInt64(register) }
-        fixture.exit(machine, Message(9))
+        fixture.exit(machine, Words(9))
         return (monitor, machine)
     }
 
@@ -48,7 +48,7 @@ import Testing
     @Test(arguments: [true, false]) func aRefusedExitDoesNotStopTheMachine(waits: Bool) {
         let (monitor, machine) = exitedMachine(fast: false)
         let expected = registers(machine)
-        let refused = SystemRegisterPlace.refused, before = machine.guest.pointee.system[refused]
+        let refused = SystemRegisterIndex.refused, before = machine.guest.pointee.system[refused]
         fixture.operate(
             .replyWait, form: ReplyForm.reply | ReplyForm.refuse | (waits ? ReplyForm.wait : 0), by: monitor.context)
         #expect(machine.guest.pointee.system[refused] == before + 1)
@@ -65,7 +65,7 @@ import Testing
         fixture.configure(thread, portal: fixture.makePortal(to: pager))
         fixture.start(thread)
         fixture.sleep(pager)
-        fixture.exit(thread, Message(9))
+        fixture.exit(thread, Words(9))
         return (pager, thread)
     }
 
@@ -95,7 +95,7 @@ import Testing
         fixture.wait(thread)
         fixture.call(portal, by: pager, 1)
         #expect(fixture.current() == thread.context)
-        fixture.exit(thread, Message(9))
+        fixture.exit(thread, Words(9))
         #expect(thread.state == .stopped)
         #expect(fixture.answer(pager.context).status == .dead)
     }

@@ -165,7 +165,7 @@ import Testing
             fixture.configure(parts.client, portal: parts.portal)
             fixture.start(parts.client)
             fixture.sleepRoot()
-            fixture.enter { K.exit($0, parts.client.context, Message(1)) }
+            fixture.enter { K.exit($0, parts.client.context, Words(1)) }
             fixture.replyAndWait(parts.server)
             return parts.call()
         }.expect(isTaken: true)

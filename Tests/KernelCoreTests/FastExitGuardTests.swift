@@ -30,7 +30,7 @@ import Testing
         var tenants: [Tenant] { [monitor, machine, other] }
 
         var exit: Scene {
-            Scene(fixture: fixture, tenants: tenants, caller: machine, exit: Message(1, 2, 3, 4, 5, 6))
+            Scene(fixture: fixture, tenants: tenants, caller: machine, exit: Words(1, 2, 3, 4, 5, 6))
         }
 
         func answer(_ extra: UInt32 = 0) -> Scene {
@@ -49,7 +49,7 @@ import Testing
     @Test func anExitAfterAnAnswerIsTaken() {
         PathComparison { fixture in
             let parts = Parts(fixture)
-            fixture.exit(parts.machine, Message(9))
+            fixture.exit(parts.machine, Words(9))
             fixture.replyAndWait(parts.monitor)
             return parts.exit
         }.expect(isTaken: true)
@@ -61,7 +61,7 @@ import Testing
             let machine = fixture.makeVirtualCPU(priority: 5, portal: fixture.makePortal(to: monitor))
             fixture.sleepRoot()
             return Scene(
-                fixture: fixture, tenants: [monitor, machine], caller: machine, exit: Message(1, 2, 3, 4, 5, 6))
+                fixture: fixture, tenants: [monitor, machine], caller: machine, exit: Words(1, 2, 3, 4, 5, 6))
         }.expect(isTaken: false)
     }
 
@@ -69,7 +69,7 @@ import Testing
         PathComparison { fixture in
             let machine = fixture.makeVirtualCPU(priority: 5, portal: hasPortal ? fixture.create(.portal) : 0)
             fixture.sleepRoot()
-            return Scene(fixture: fixture, tenants: [machine], caller: machine, exit: Message(1, 2, 3, 4, 5, 6))
+            return Scene(fixture: fixture, tenants: [machine], caller: machine, exit: Words(1, 2, 3, 4, 5, 6))
         }.expect(isTaken: false)
     }
 
@@ -82,7 +82,7 @@ import Testing
             let machine = fixture.makeVirtualCPU(priority: 5, portal: portal)
             fixture.succeed(.contextControl, far.slot, form: ContextControl.bindPortal.rawValue, UInt64(portal))
             fixture.sleepRoot()
-            return Scene(fixture: fixture, tenants: [machine, far], caller: machine, exit: Message(1, 2, 3, 4, 5, 6))
+            return Scene(fixture: fixture, tenants: [machine, far], caller: machine, exit: Words(1, 2, 3, 4, 5, 6))
         }.expect(isTaken: false)
     }
 
@@ -91,7 +91,7 @@ import Testing
     /// Makes the `Parts` with the monitor at work for the machine.
     private static func serve(_ fixture: Fixture) -> Parts {
         let parts = Parts(fixture)
-        fixture.exit(parts.machine, Message(9))
+        fixture.exit(parts.machine, Words(9))
         return parts
     }
 

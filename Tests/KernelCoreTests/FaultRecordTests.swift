@@ -22,7 +22,7 @@ private struct Supervised {
 
     func fault(_ tenant: Tenant, _ tag: UInt64 = 5 << 56 | 0x9600_0000, address: UInt64 = 0xDEAD_0000) {
         #expect(fixture.current() == tenant.context)
-        fixture.enter { K.exit($0, tenant.context, Message(tag, address, 0, 0x1000)) }
+        fixture.enter { K.exit($0, tenant.context, Words(tag, address, 0, 0x1000)) }
     }
 
     /// Returns the record as root reads it.
@@ -92,7 +92,7 @@ private let tag: UInt64 = 5 << 56 | 0x9600_0000
         fixture.succeed(.notificationBind, watcher, form: NotificationBind.thread.rawValue, UInt64(InitialSlot.thread))
         fixture.succeed(.contextControl, thread.slot, form: ContextControl.bindStopped.rawValue, UInt64(watcher), 1)
         fixture.sleepRoot()
-        fixture.enter(1) { K.exit($0, thread.context, Message(tag, 8)) }
+        fixture.enter(1) { K.exit($0, thread.context, Words(tag, 8)) }
         fixture.settle(1)
         fixture.settle(0)
         #expect(fixture.current() == fixture.root && fixture.answer(fixture.root).tag == 1)
@@ -107,7 +107,7 @@ private let tag: UInt64 = 5 << 56 | 0x9600_0000
         let machine = fixture.makeVirtualCPU()
         board.watch(machine)
         fixture.sleepRoot()
-        fixture.exit(machine, Message(1 << 56 | 7, 0x0900_0018))
+        fixture.exit(machine, Words(1 << 56 | 7, 0x0900_0018))
         board.expectRootHears()
         #expect(board.record(machine) == [1 << 56 | 7, 0x0900_0018])
     }

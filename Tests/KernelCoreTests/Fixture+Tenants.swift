@@ -161,7 +161,7 @@ extension Fixture {
     }
 
     /// Performs an exit of a virtual CPU to its monitor.
-    func exit(_ tenant: Tenant, _ message: Message) {
+    func exit(_ tenant: Tenant, _ message: Words) {
         let index = tenant.context.pointee.core.index
         #expect(current(index) == tenant.context)
         let core = model.cores[index]

@@ -191,12 +191,12 @@ extension Fixture {
         for client in board.clients { fixture.configure(client, portal: board.portal) }
         fixture.sleepRoot()
         board.start(board.clients[0])
-        fixture.enter { K.exit($0, board.clients[0].context, Message(1)) }
+        fixture.enter { K.exit($0, board.clients[0].context, Words(1)) }
         #expect(fixture.current() == board.server.context)
         board.start(board.spinner)
         #expect(fixture.current() == board.spinner.context)
         board.start(board.clients[1])
-        fixture.enter { K.exit($0, board.clients[1].context, Message(2)) }
+        fixture.enter { K.exit($0, board.clients[1].context, Words(2)) }
         #expect(fixture.current() == board.server.context && board.running == board.time(of: board.clients[1]))
         fixture.replyAndWait(board.server)
         #expect(fixture.answer(board.server.context).words[0] == 2)

@@ -166,7 +166,7 @@ struct HostileRun {
     private mutating func stepGuest(_ index: Int, _ context: Ref<ExecutionContext>) {
         switch generator.below(4) {
         case 0: fixture.enter(index) { K.waitForInterrupt($0, context) }
-        case 1: fixture.enter(index) { K.exit($0, context, Message(1, 2, 3, 4, 5, 6)) }
+        case 1: fixture.enter(index) { K.exit($0, context, Words(1, 2, 3, 4, 5, 6)) }
         case 2:
             let interrupt = fixture.model.cores[index].acknowledge()
             if interrupt != 1023 { fixture.model.cores[index].end(interrupt) }

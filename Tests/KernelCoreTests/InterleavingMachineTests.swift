@@ -150,7 +150,7 @@ import Testing
         fixture.sleepRoot()
         scenario.endlessly(
             server.context, scenario.operation(.replyWait, form: ReplyForm.reply | ReplyForm.wait))
-        let message = Message(0x5600_0000, 0x4000, 0, 0, 0, 0)
+        let message = Words(0x5600_0000, 0x4000, 0, 0, 0, 0)
         for _ in 0..<2 {
             scenario.program(
                 client.context,

@@ -115,7 +115,7 @@ import Testing
 
     /// The same holds for a virtual CPU whose exit is being served.
     @Test(arguments: [false, true]) func newsDoesNotAnswerAnExit(remotely: Bool) {
-        fixture.exit(machine, Message(1))
+        fixture.exit(machine, Words(1))
         tell(.setPending, 1, Self.bit, remotely: remotely)
         for value in [0, 1] as [UInt64] { tell(.setForwarding, 0, value, remotely: remotely) }
         fixture.settleAll()
@@ -162,7 +162,7 @@ import Testing
         fixture.settleAll()
         #expect(core.acknowledge() == 40)
         core.end(40)
-        fixture.exit(machine, Message(1))
+        fixture.exit(machine, Words(1))
         fixture.settle(0)
         #expect(machine.state == .calling && fixture.current() == server.context)
         fixture.replyAndWait(server)

@@ -19,7 +19,7 @@ extension InterruptRun {
             answer = fixture.succeed(
                 .interruptControl, machine.slot, form: form.rawValue, index, value, by: remote.context)
         case .exit where runs:
-            fixture.exit(machine, Message(1))
+            fixture.exit(machine, Words(1))
             answer = fixture.succeed(
                 .interruptControl, machine.slot, form: form.rawValue, index, value, by: server.context)
             fixture.replyAndWait(server)

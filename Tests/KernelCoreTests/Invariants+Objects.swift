@@ -321,8 +321,8 @@ extension Invariants {
             leaves[address] = found
         }
         for mapping in mappings {
-            guard let space = MappingPlace.space(of: mapping, board) else { continue }
-            let place = MappingPlace(word: mapping.pointee.word)
+            guard let space = MappedRange.space(of: mapping, board) else { continue }
+            let place = MappedRange(word: mapping.pointee.word)
             guard let extent = mapping.pointee.parent else { continue }
             var address = place.address.value
             while address < place.end.value {

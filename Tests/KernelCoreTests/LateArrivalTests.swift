@@ -207,7 +207,7 @@ import Testing
         let thread = fixture.makeThread(priority: 10)
         fixture.succeed(.contextControl, thread.slot, form: ContextControl.bindStopped.rawValue, UInt64(inside), 1)
         fixture.sleepRoot()
-        fixture.enter { K.exit($0, thread.context, Message(1)) }
+        fixture.enter { K.exit($0, thread.context, Words(1)) }
         fixture.raiseRoot()
         #expect(fixture.core(0).pointee.inbox.load() != 0)
         #expect(fixture.operate(.revoke, part).status == .again)

@@ -32,7 +32,7 @@ import Testing
     @Test func aServerThatFaultsStops() {
         let (fixture, _, server, _) = calling()
         fixture.model.advance(by: 100)  // the timer's interrupt has not been taken
-        fixture.enter { K.exit($0, server.context, Message(1)) }  // a fault that nobody serves
+        fixture.enter { K.exit($0, server.context, Words(1)) }  // a fault that nobody serves
         #expect(server.state == .stopped)
         fixture.settleAll()
         #expect(fixture.current() != server.context && server.state == .stopped)
@@ -136,7 +136,7 @@ import Testing
             fixture.sleepRoot()
             fixture.settleAll()  // time that is parked is looked at in pieces
             #expect(fixture.current() == clients[index].context)
-            fixture.enter { K.exit($0, clients[index].context, Message(1)) }
+            fixture.enter { K.exit($0, clients[index].context, Words(1)) }
             #expect(fixture.current() == handlers[index].context)
             fixture.call(helperPortals[index], by: handlers[index])
             #expect(fixture.current() == helpers[index].context)

@@ -69,7 +69,7 @@ private let memory = 4 * giga
         #expect(spans(giga, giga + block + rest + page) == [block] + pieces + [0])
         #expect(
             frame(giga + block) == memory + block
-                && MappingPlace(word: fixture.slot(slot).pointee.word).size == block + rest)
+                && MappedRange(word: fixture.slot(slot).pointee.word).size == block + rest)
         #expect(fixture.revoke(slot, .delete) == .ok && spans(giga, giga + page) == [0])
     }
 
@@ -81,7 +81,7 @@ private let memory = 4 * giga
         let below = address & (1 << 30 - 1)
         #expect(map(at: below, size: page, slot: low) == (.ok, page))
         #expect(map(at: address, offset: page, size: page, slot: slot) == (.ok, page))
-        #expect(MappingPlace(word: fixture.slot(slot).pointee.word).address == GuestAddress(address))
+        #expect(MappedRange(word: fixture.slot(slot).pointee.word).address == GuestAddress(address))
         #expect(unmap(slot) == .ok && frame(address) == nil && frame(below) == memory)
         #expect(unmap(low) == .ok && frame(below) == nil)
     }
@@ -99,7 +99,7 @@ private let memory = 4 * giga
             guard step != 0 else { return }
             done += step
         }
-        let place = MappingPlace(word: fixture.slot(slot).pointee.word)
+        let place = MappedRange(word: fixture.slot(slot).pointee.word)
         #expect(place.address == GuestAddress(0) && place.size == size && place.end == GuestAddress(size))
         #expect(fixture.revoke(slot, .delete) == .ok && spans(0, page) == [0] && spans(size - page, size) == [0])
     }
@@ -139,7 +139,7 @@ private let memory = 4 * giga
         #expect(map(at: 0, size: page, slot: slot).0 == .occupied)
         #expect(fixture.slot(slot).pointee.kind == .mapping && fixture.slot(slot).pointee.object == before)
         #expect(map(at: page, size: page, slot: slot).0 == .ok)
-        #expect(fixture.slot(slot).pointee.object == MappingPlace.space(target))
+        #expect(fixture.slot(slot).pointee.object == MappedRange.space(target))
     }
 
     /// Reading, writing and executing are rights of the mapping. Other bits of the word have no meaning.

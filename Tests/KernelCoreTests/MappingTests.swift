@@ -5,7 +5,7 @@ import Testing
 @testable import KernelCore
 
 /// A virtual CPU's space and extents to map into it.
-private struct MapBench {
+private struct MapFixture {
     let fixture = Fixture()
     let space: UInt32
     let machine: Tenant
@@ -83,7 +83,7 @@ private let unmapBatch = K.unmapBatch * Page.size
 
 @Suite struct MappingTests {
     @Test func largeEntriesAreUsedWhereAddressesAllow() {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: 2 * giga)
         #expect(board.map(extent, at: giga, size: giga) == (.ok, giga))
         #expect(board.tablesUsed == 0)
@@ -98,7 +98,7 @@ private let unmapBatch = K.unmapBatch * Page.size
     }
 
     @Test func smallPagesAreUsedWhereATableIs() {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga)
         let first = board.fixture.freeSlot(), second = board.fixture.freeSlot()
         board.map(extent, at: 0x1000, size: 0x1000, slot: first)
@@ -112,7 +112,7 @@ private let unmapBatch = K.unmapBatch * Page.size
 
     /// This also holds if the first of the tables' entries does not concern this place.
     @Test func aTableInThePlaceOfABlockIsUsed() {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga), slot = board.fixture.freeSlot()
         board.map(extent, at: mega, size: 0x1000, slot: slot)
         #expect(board.unmap(slot) == .ok)
@@ -121,7 +121,7 @@ private let unmapBatch = K.unmapBatch * Page.size
 
     /// The answer counts the pages that were mapped before the tables ended, and they have their capability.
     @Test func tablesMayEndInTheMiddle() {
-        let board = MapBench(pages: 2)
+        let board = MapFixture(pages: 2)
         let extent = board.extent(at: 4 * giga, size: giga), slot = board.fixture.freeSlot()
         #expect(board.map(extent, at: mega - 0x1000, size: 0x2000, slot: slot) == (.again, 0x1000))
         #expect(board.seen(mega - 0x1000) == 4 * giga && board.seen(mega) == nil)
@@ -139,7 +139,7 @@ private let unmapBatch = K.unmapBatch * Page.size
 
     /// Many mappings that each take work must not add up in one entry.
     @Test func oneEntryOfARevocationTakesAwayFewPages() {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga)
         let pages = K.unmapBatch, count: UInt64 = 8
         for number in 0..<count {
@@ -160,18 +160,18 @@ private let unmapBatch = K.unmapBatch * Page.size
     }
 
     @Test func aMisalignedPairFallsBackToPages() {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga + 0x1000, size: mega)
         #expect(board.map(extent, at: mega, size: mega).0 == .again)
         #expect(board.seen(mega) == 4 * giga + 0x1000)
     }
 
     @Test func longMappingsGoOnWhereTheyStopped() {
-        let board = MapBench(pages: 8)
+        let board = MapFixture(pages: 8)
         let extent = board.extent(at: 4 * giga + 0x1000, size: 3 * mega)
         let slot = board.fixture.freeSlot()
         #expect(board.mapAll(extent, at: giga, size: 3 * mega, slot: slot) == Int(3 * mega / batch))
-        let place = MappingPlace(word: board.fixture.slot(slot).pointee.word)
+        let place = MappedRange(word: board.fixture.slot(slot).pointee.word)
         #expect(place.address == GuestAddress(giga) && place.size == 3 * mega)
         #expect(board.fixture.slot(slot).pointee.parent == board.fixture.slot(extent))
         #expect(board.unmap(slot) == .again)
@@ -187,7 +187,7 @@ private let unmapBatch = K.unmapBatch * Page.size
     /// The mapping in the slot must be of the same extent, in the same space, and end there. Otherwise the slot is in
     /// use.
     @Test func onlyAMappingThatGoesOnMayBeInTheSlot() {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga)
         let child = board.fixture.freeSlot()
         board.fixture.succeed(.derive, extent, UInt64(InitialSlot.table), UInt64(child), 15, 0, 0)
@@ -207,7 +207,7 @@ private let unmapBatch = K.unmapBatch * Page.size
 
     @Test(arguments: [0, 1000, 1 << 32 | 100, .max] as [UInt64])
     func theSlotMustExist(slot: UInt64) {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga)
         let answer = board.fixture.operate(.map, board.space, UInt64(extent), 0, 0, 0x1000, 3, slot)
         #expect(answer.status == .badCapability)
@@ -215,7 +215,7 @@ private let unmapBatch = K.unmapBatch * Page.size
     }
 
     @Test func mappingOverAMappingIsRefused() {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga)
         board.map(extent, at: 0, size: mega)
         #expect(board.map(extent, at: 0, size: mega).0 == .occupied)
@@ -227,7 +227,7 @@ private let unmapBatch = K.unmapBatch * Page.size
     }
 
     @Test func theMachineForgetsWhatIsUnmapped() {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga)
         for (address, size) in [(0x1000, 0x1000), (mega, mega), (giga, giga)] {
             let slot = board.fixture.freeSlot()
@@ -244,7 +244,7 @@ private let unmapBatch = K.unmapBatch * Page.size
 
     /// Large entries are removed, too, and nothing beside the mapping is.
     @Test func aMappingGoesAsAWhole() {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga)
         let slots = (0..<3).map { _ in board.fixture.freeSlot() }
         for (index, slot) in slots.enumerated() {
@@ -259,7 +259,7 @@ private let unmapBatch = K.unmapBatch * Page.size
 
     /// A mapping only places an extent in one space. A tenant can neither pass it on nor map it.
     @Test func aMappingIsNoExtent() {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga)
         let slot = board.fixture.freeSlot()
         board.map(extent, at: 0, size: 0x1000, slot: slot)
@@ -270,7 +270,7 @@ private let unmapBatch = K.unmapBatch * Page.size
     }
 
     @Test func whatIsMappedGoesWithItsExtent() {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga)
         let child = board.fixture.freeSlot(), first = board.fixture.freeSlot(), second = board.fixture.freeSlot()
         board.fixture.succeed(.derive, extent, UInt64(InitialSlot.table), UInt64(child), 15, 0x4000, 0x2000)
@@ -287,7 +287,7 @@ private let unmapBatch = K.unmapBatch * Page.size
     }
 
     @Test func tablesEndWithThePool() {
-        let board = MapBench(pages: 2)
+        let board = MapFixture(pages: 2)
         let extent = board.extent(at: 4 * giga, size: giga)
         #expect(board.map(extent, at: 0, size: 0x1000).0 == .ok)
         #expect(board.map(extent, at: giga, size: 0x1000).0 == .noMemory)
@@ -305,7 +305,7 @@ private let unmapBatch = K.unmapBatch * Page.size
             (0, giga, 0x1000), (0, giga - 0x1000, 0x2000), (0, .max & ~0xFFF, 0x2000),
         ] as [(UInt64, UInt64, UInt64)])
     func wrongRangesAreRefused(address: UInt64, offset: UInt64, size: UInt64) {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga)
         #expect(board.map(extent, at: address, offset: offset, size: size).0 == .badArgument)
         #expect(board.tablesUsed == 0)
@@ -313,14 +313,14 @@ private let unmapBatch = K.unmapBatch * Page.size
 
     @Test(arguments: [1, 2, .max] as [UInt32])
     func thereIsNoSecondForm(form: UInt32) {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = UInt64(board.extent(at: 4 * giga, size: giga))
         #expect(
             board.fixture.operate(.map, board.space, form: form, extent, 0, 0, 0x1000, 3, 100).status == .unsupported)
     }
 
     @Test func rightsComeFromTheCapability() {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga, rights: .readOnly)
         #expect(board.map(extent, at: 0, size: 0x1000).0 == .noRights)
         #expect(board.map(extent, at: 0, size: giga, rights: .readOnly).0 == .ok)
@@ -331,7 +331,7 @@ private let unmapBatch = K.unmapBatch * Page.size
 
     /// The model notices the faults for which it exists.
     @Test func theModelNoticesWhatHardwareWouldNotForgive() {
-        let board = MapBench()
+        let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga)
         board.map(extent, at: 0, size: giga)
         #expect(board.seen(0) == 4 * giga)

@@ -148,9 +148,9 @@ struct MemoryLockstep {
         let node =
             slot > 0 && slot < Fixture.tableSlots && general.root.pointee.table != nil
             ? general.fixture.slot(slot) : nil
-        let place = node.flatMap { $0.pointee.kind == .mapping ? MappingPlace(word: $0.pointee.word) : nil }
+        let place = node.flatMap { $0.pointee.kind == .mapping ? MappedRange(word: $0.pointee.word) : nil }
         let board = general.fixture.model.kernelBoard
-        let space = place == nil ? nil : MappingPlace.space(of: node!, board)
+        let space = place == nil ? nil : MappedRange.space(of: node!, board)
         let isLeaf = place.flatMap { place in space.flatMap { K.leaf($0, place.address)?.span == place.size } } ?? false
         let isSimple =
             isLeaf && board.pointee.dyingTables == nil && Selector(bits: x1).form == RevokeForm.delete.rawValue

@@ -74,7 +74,7 @@ extension KernelModel {
 
     private func compareMapping(_ node: ModelNode, _ mapped: (space: ModelSpace, first: UInt64, count: UInt64)) {
         guard mapped.space.isAlive else { return }
-        let place = MappingPlace(word: node.counterpart.pointee.word)
+        let place = MappedRange(word: node.counterpart.pointee.word)
         require(place.address.value == mapped.first << Page.shift, "a mapping begins elsewhere")
         require(place.size == mapped.count << Page.shift, "a mapping has another size")
         let space = Ref<AddressSpace>(at: PhysicalAddress(mapped.space.address))

@@ -405,7 +405,7 @@ extension KernelModel {
                 } else {
                     let node = ModelNode(
                         .slot(caller.slots!, Int(request.words[5])), .mapping, rights: rights, object: nil,
-                        base: MappingPlace.space(kernelSpace).value, under: extent)
+                        base: MappedRange.space(kernelSpace).value, under: extent)
                     node.mapped = (space, address >> Page.shift, done >> Page.shift)
                     put(node)
                 }

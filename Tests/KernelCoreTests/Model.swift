@@ -184,12 +184,12 @@ final class KernelModel {
         if counterpart.pointee.isEmpty {
             gone.append((node, isHere))
         } else if isHere, node.mapped != nil {
-            shorten(node, MappingPlace(word: counterpart.pointee.word))
+            shorten(node, MappedRange(word: counterpart.pointee.word))
         }
         for child in node.children { collectGone(child, isDoomed: isBelow, revoked, deletes, &gone) }
     }
 
-    private func shorten(_ node: ModelNode, _ place: MappingPlace) {
+    private func shorten(_ node: ModelNode, _ place: MappedRange) {
         guard var mapped = node.mapped, mapped.space.isAlive else { return }
         while mapped.count > 0, mapped.first < place.address.value >> Page.shift {
             mapped.space.pages[mapped.first] = nil

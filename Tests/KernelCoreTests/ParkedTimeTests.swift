@@ -243,7 +243,7 @@ import Testing
             fixture.sleepRoot()
             for thread in chain.reversed() {
                 #expect(fixture.current() == thread.context)
-                fixture.enter { K.exit($0, thread.context, Message(0, 0, 0, 0, 0, 0)) }
+                fixture.enter { K.exit($0, thread.context, Words(0, 0, 0, 0, 0, 0)) }
             }
             fixture.settleAll()
             fixture.raiseRoot()

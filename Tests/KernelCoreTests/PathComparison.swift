@@ -16,7 +16,7 @@ struct Scene {
     var selector = Selector(bits: 0)
     var words: [UInt64] = []
     /// An exit of the caller, a virtual CPU, which replaces an operation.
-    var exit: Message?
+    var exit: Words?
 }
 
 /// One operation on two boards with the same state. On one board the fast paths may take it, and the other has none.

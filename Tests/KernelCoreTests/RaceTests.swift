@@ -179,7 +179,7 @@ import Testing
             ]
         ) { core, context in
             guard context == victim.context else { return false }
-            K.exit(core.kernelCore, context, Message(1))
+            K.exit(core.kernelCore, context, Words(1))
             return true
         }
     }
@@ -214,7 +214,7 @@ import Testing
             guard context == victim.context else { return false }
             turns.next()
             guard turns.count % 16 == 0 else { return false }
-            K.exit(core.kernelCore, context, Message(1))
+            K.exit(core.kernelCore, context, Words(1))
             return true
         }
     }

@@ -23,7 +23,7 @@ import Testing
             fixture.model.cores[0].floatingPoint = floatingPoint
         }
         fixture.model.cores[0].systemRegister = 0x51
-        fixture.exit(machine, Message(9))
+        fixture.exit(machine, Words(9))
     }
 
     private func state(_ form: ContextState, _ words: UInt64..., by tenant: Tenant? = nil) -> Answer {
@@ -75,7 +75,7 @@ import Testing
     @Test(arguments: [true, false]) func systemRegistersAreThoseOfHardware(isLoaded: Bool) {
         exit()
         if !isLoaded { fixture.enter { K.unloadIfLoaded($0, machine.context) } }
-        let place = RegisterNumber.system + UInt64(SystemRegisterPlace.exchanged)
+        let place = RegisterNumber.system + UInt64(SystemRegisterIndex.exchanged)
         #expect(read(place) == 0x51)
         #expect(state(.write, place, 1, 1).status == .badArgument)
         #expect(read(RegisterNumber.privilegedStackPointer) == 0x51)

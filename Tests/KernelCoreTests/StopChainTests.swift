@@ -22,7 +22,7 @@ import Testing
         fixture.wait(middle)
         fixture.call(portal, by: client)
         #expect(fixture.current() == middle.context)
-        fixture.enter { K.exit($0, middle.context, Message(1, 8)) }
+        fixture.enter { K.exit($0, middle.context, Words(1, 8)) }
         #expect(fixture.current() == pager.context)
         fixture.raiseRoot()
         fixture.stop(pager)

@@ -76,12 +76,12 @@ struct FakeClients: ConsoleClients {
     init(count: Int) {
         outputs = Array(repeating: [], count: count)
         inputs = outputs
-        inputRoom = Array(repeating: Int(ConsoleRing.capacity), count: count)
+        inputRoom = Array(repeating: Int(ConsoleQueue.capacity), count: count)
         wakeUps = Array(repeating: 0, count: count)
     }
 
     func outputCount(of client: Int) -> UInt32 {
-        talkers.contains(client) ? ConsoleRing.capacity : liars.contains(client) ? 1 : UInt32(outputs[client].count)
+        talkers.contains(client) ? ConsoleQueue.capacity : liars.contains(client) ? 1 : UInt32(outputs[client].count)
     }
     mutating func take(from client: Int) -> UInt8? {
         if talkers.contains(client) { return UInt8(ascii: "a") &+ UInt8(client) }

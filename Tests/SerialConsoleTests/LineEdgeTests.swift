@@ -4,7 +4,7 @@ import Testing
 @testable import SerialConsole
 
 private let escape = ConsoleChannel.escape
-private let half = Int(ConsoleRing.capacity / 2)
+private let half = Int(ConsoleQueue.capacity / 2)
 
 /// The exact bytes on the line, and the limits of turns and looks.
 @Suite struct LineOutputEdgeTests {

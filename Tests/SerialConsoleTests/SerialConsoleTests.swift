@@ -76,7 +76,7 @@ private let patience = 500 * millisecond
 
     @Test func aClientThatFilledItsRingIsToldOnceThereIsRoom() {
         var clients = FakeClients(count: 2)
-        clients.outputs[1] = Array(repeating: 0x61, count: Int(ConsoleRing.capacity))
+        clients.outputs[1] = Array(repeating: 0x61, count: Int(ConsoleQueue.capacity))
         clients.outputs[0] = Array(repeating: 0x62, count: 100)
         _ = run(&clients, milliseconds: 80)
         #expect(clients.wakeUps == [0, 0])
@@ -87,7 +87,7 @@ private let patience = 500 * millisecond
     /// An earlier life may have died after it took the bytes and before it told the client.
     @Test func afterARestartClientsWithRoomAreTold() {
         var clients = FakeClients(count: 3)
-        clients.outputs[1] = Array(repeating: 0x61, count: Int(ConsoleRing.capacity))
+        clients.outputs[1] = Array(repeating: 0x61, count: Int(ConsoleQueue.capacity))
         var port = FakePort(depth: 1)
         var console = SerialConsole(clients: 3, patience: patience, isRestarted: true)
         console.look(&port, &clients, at: 0)

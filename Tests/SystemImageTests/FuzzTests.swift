@@ -69,8 +69,7 @@ import Testing
         let path = folder.appendingPathComponent("system.yaml")
         fuzz(try files.map { try Data(contentsOf: $0) }, salt: 4) { data in
             try data.write(to: path)
-            let manifest = try Manifest.load(path: path.path)
-            #expect(manifest.tenants.count == manifest.machines.count + manifest.components.count)
+            _ = try Manifest.load(path: path.path)
         }
     }
 }

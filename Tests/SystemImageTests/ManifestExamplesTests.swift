@@ -8,6 +8,5 @@ import Testing
     func exampleIsValid(file: URL) throws {
         let manifest = try Manifest.load(path: file.path)
         #expect(!manifest.tenants.isEmpty)
-        #expect(manifest.tenants.count == manifest.machines.count + manifest.components.count)
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import Tool
 
 extension SystemTests {
     /// Components on both cores and a machine signal the console driver without end. The driver takes its share of the
@@ -36,7 +37,7 @@ extension SystemTests {
         /// Three tenths of the core are its own, and a fifth at most is the driver's. In an earlier version the two
         /// took 79 %.
         @Test func aBudgetIsNotMultipliedByCallingTheDriver() throws {
-            let system = try RunningSystem("Tests/Systems/console-budget.yaml", ["--icount"])
+            let system = try RunningSystem("Tests/Systems/console-budget.yaml", options: .deterministic)
             var shares: [Int] = []
             while shares.count < 10 {
                 let said = try system.wait(for: "%\n", on: "meter")

@@ -32,15 +32,15 @@ extension SystemTests {
             // The machine no longer reacts, as if its kernel hung.
             try system.type("while :; do :; done\n", on: "debian")
             try system.forget("debian")
-            let restarted = try system.whileItRuns(tool: ["restart", "deb", "--system", system.place])
+            let restarted = try system.whileItRuns(tool: ["restart", "deb", "--system", system.runName])
             #expect(restarted.status == 0, "\(restarted.errors)")
             #expect(restarted.output.hasPrefix("back: debian, life 2, built in "))
             #expect(try system.run("hostname", on: "debian", timeout: .seconds(120)).output == "debian\n")
 
             let asked = try system.whileItRuns(
-                tool: ["console", "root", "--system", system.place], input: "restarts\n")
+                tool: ["console", "root", "--system", system.runName], input: "restarts\n")
             #expect(asked.output.contains("debian: runs, died 1 times"))
-            let refused = try system.whileItRuns(tool: ["restart", "nobody", "--system", system.place])
+            let refused = try system.whileItRuns(tool: ["restart", "nobody", "--system", system.runName])
             #expect(refused.status == 1)
             #expect(refused.errors.contains("no console has the name 'nobody'"))
         }
@@ -72,7 +72,7 @@ extension SystemTests {
         @Test func systemsOfOneNameDoNotMeet() throws {
             let systems = try ["twin-a", "twin-b"].map { try RunningSystem("Tests/Systems/\($0).yaml") }
             #expect(systems[0].name == systems[1].name)
-            #expect(systems[0].place != systems[1].place)
+            #expect(systems[0].runName != systems[1].runName)
             try systems[0].wait(for: "heartbeat 1\n", on: "slow")
             try systems[1].wait(for: "heartbeat 20\n", on: "quick")
             try systems[0].wait(for: "heartbeat 3\n", on: "slow")

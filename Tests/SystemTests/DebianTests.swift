@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 import Testing
 
 extension SystemTests {
@@ -6,7 +7,7 @@ extension SystemTests {
     @Suite(.serialized) struct DebianTests {
         @Test(arguments: ["cortex-a53", "cortex-a57", "cortex-a72", "cortex-a76", "neoverse-n1", "max"])
         func bootsToAShell(onCPU cpu: String) throws {
-            let system = try RunningSystem("examples/debian", ["--cpu", cpu])
+            let system = try RunningSystem("examples/debian", board: BoardOverrides(cpu: cpu))
             let (status, output) = try system.run("uname -sm; id -u; exit 7", on: "debian")
             #expect(output == "Linux aarch64\n0\n")
             #expect(status == 7)
@@ -15,7 +16,7 @@ extension SystemTests {
 
         @Test(arguments: [1, 2, 4], [1, 4])
         func seesItsProcessors(count: Int, onCores cores: Int) throws {
-            let system = try RunningSystem("Tests/Systems/cpus-\(count).yaml", ["--cores", "\(cores)"])
+            let system = try RunningSystem("Tests/Systems/cpus-\(count).yaml", board: BoardOverrides(cores: cores))
             let online = try system.run("nproc; grep -c ^processor /proc/cpuinfo", on: "debian", timeout: .seconds(120))
             #expect(online.output == "\(count)\n\(count)\n")
             // Every processor works at once, because a lost wake-up or interrupt would leave one of them behind.

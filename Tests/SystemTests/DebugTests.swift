@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 import Testing
 
 extension SystemTests {
@@ -6,7 +7,8 @@ extension SystemTests {
     /// Linux runs the requests of a debugger.
     @Suite(.serialized) struct DebugTests {
         @Test func machinesStepBreakAndWatch() throws {
-            let system = try RunningSystem("Tests/Systems/debug.yaml", ["--cpu", "max"], programs: ["debian": "debug"])
+            let system = try RunningSystem(
+                "Tests/Systems/debug.yaml", board: BoardOverrides(cpu: "max"), programs: ["debian": "debug"])
             for machine in ["left", "right"] {
                 let said = try system.wait(for: "hostile: debug round 5", on: machine, timeout: .seconds(120))
                 #expect(!said.contains("debug: wrong"), "\(said)")

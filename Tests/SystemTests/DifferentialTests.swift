@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 import Testing
 
 @testable import Tool
@@ -9,7 +10,7 @@ extension SystemTests {
     @Suite(.serialized) struct DifferentialTests {
         /// Every kind of load and store on devices, with each translation that the core has.
         @Test(arguments: ["cortex-a53", "max"]) func aMachineDoesAsTheBoard(cpu: String) throws {
-            let system = try RunningSystem("Tests/Systems/differential.yaml", ["--cpu", cpu])
+            let system = try RunningSystem("Tests/Systems/differential.yaml", board: BoardOverrides(cpu: cpu))
             for guest in ["accesses", "interrupts"] {
                 let board = try bareLines(of: guest, cpu: cpu)
                 let machine = lines(try system.wait(for: "\(guest): end", on: guest, timeout: .seconds(120)), of: guest)
@@ -26,7 +27,8 @@ extension SystemTests {
         }
 
         private func bareLines(of guest: String, cpu: String) throws -> [Substring] {
-            let system = try RunningSystem("Tests/Systems/differential.yaml", ["--cpu", cpu], bare: guest)
+            let system = try RunningSystem(
+                "Tests/Systems/differential.yaml", board: BoardOverrides(cpu: cpu), bare: guest)
             return lines(try system.wait(for: "\(guest): end", on: guest, timeout: .seconds(60)), of: guest)
         }
     }

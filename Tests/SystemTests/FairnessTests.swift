@@ -11,7 +11,7 @@ extension SystemTests {
     /// A server has the priority of its most urgent caller, also while it serves another one.
     @Suite(.serialized) struct InversionTests {
         @Test func theUrgentClientWaitsForOneRequestOnly() throws {
-            let system = try RunningSystem("Tests/Systems/fairness-inversion.yaml", ["--icount"])
+            let system = try RunningSystem("Tests/Systems/fairness-inversion.yaml", options: .deterministic)
             try system.wait(for: "urgent: answers 60 longest", on: "urgent")
             let said = try system.wait(for: " us\n", on: "urgent")
             let longest = try #require(said.firstMatch(of: /([0-9]+) us/).flatMap { Int($0.1) })
@@ -28,7 +28,7 @@ extension SystemTests {
     @Suite(.serialized) struct LaunderingTests {
         @Test(arguments: [1, 2, 16])
         func clientsUseTheirBudgetsOnly(count: Int) throws {
-            let system = try RunningSystem("Tests/Systems/fairness-launderers-\(count).yaml", ["--icount"])
+            let system = try RunningSystem("Tests/Systems/fairness-launderers-\(count).yaml", options: .deterministic)
             for number in 1...count {
                 try system.wait(for: "launderer: aborted 100", on: "client\(number)", timeout: .seconds(20))
             }
@@ -53,7 +53,7 @@ extension SystemTests {
         @Test(arguments: [("interrupts", ["flood1", "flood2", "flood3"]), ("monitor", ["hostile"]), ("doorbell", [])])
         func theControlLoopMissesNothing(attack: String, attackers: [String]) throws {
             try withEntries { records in
-                let system = try RunningSystem("Tests/Systems/fairness-\(attack).yaml", ["--icount"])
+                let system = try RunningSystem("Tests/Systems/fairness-\(attack).yaml", options: .deterministic)
                 let said = try system.wait(for: "realtime: end", on: "control", timeout: .seconds(120))
                 #expect(said.contains("realtime: periods 200 missed 0 "))
                 try expectEveryBeat(of: system, count: 10, tolerance: 0.001)

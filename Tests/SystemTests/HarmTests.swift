@@ -47,8 +47,7 @@ private struct HarmTrial {
 
     init(_ path: String) throws {
         system = try RunningSystem(path)
-        let options = try RunCommand.parse([Repository.file(path).path])
-        let manifest = try options.system.manifest(in: Workspace(root: Repository.root))
+        let manifest = system.manifest
         analysis = HarmAnalysis(try manifest.planWithPlaceholders())
         names = manifest.tenants.map(\.name)
         machines = Set(manifest.machines.map(\.name))

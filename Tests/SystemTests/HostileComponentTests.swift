@@ -1,13 +1,14 @@
 import Foundation
 import Testing
+import Tool
 
 extension SystemTests {
     /// A component at EL0 calls every operation with every kind of wrong argument. The kernel goes on, and the
     /// heartbeat beside it prints exactly the lines that it prints alone. Time is deterministic (`--icount`).
     @Suite(.serialized) struct HostileComponentTests {
         @Test func theHeartbeatDoesNotNotice() throws {
-            let alone = try beats(of: try RunningSystem("Tests/Systems/quiet-component.yaml", ["--icount"]))
-            let system = try RunningSystem("Tests/Systems/hostile-component.yaml", ["--icount"])
+            let alone = try beats(of: try RunningSystem("Tests/Systems/quiet-component.yaml", options: .deterministic))
+            let system = try RunningSystem("Tests/Systems/hostile-component.yaml", options: .deterministic)
             let beside = try beats(of: system)
             #expect(beside.map(\.text) == alone.map(\.text))
             #expect(beside.count >= 100)

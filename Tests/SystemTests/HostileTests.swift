@@ -1,5 +1,7 @@
 import Foundation
+import SystemImage
 import Testing
+import Tool
 
 extension SystemTests {
     /// A machine attacks the system. The machine beside it keeps answering, and the kernel keeps running.
@@ -17,7 +19,7 @@ extension SystemTests {
         /// other's.
         @Test(arguments: ["max", "cortex-a57", "neoverse-n1"])
         func noRegisterKeepsWhatAnotherMachineWrote(cpu: String) throws {
-            let system = try RunningSystem("Tests/Systems/hostile-traces.yaml", ["--cpu", cpu])
+            let system = try RunningSystem("Tests/Systems/hostile-traces.yaml", board: BoardOverrides(cpu: cpu))
             for machine in ["left", "right"] {
                 let said = try system.wait(for: "hostile: traces round 5", on: machine, timeout: .seconds(180))
                 #expect(said.contains("hostile: traces kept"))
@@ -35,7 +37,7 @@ extension SystemTests {
         /// The monitor clears 256 MiB for each reset, on the machine's time, and not without end. The guest asks for no
         /// more resets if it finds RAM that was not cleared.
         @Test func aMachineThatResetsForEverTakesNoMoreThanItsShare() throws {
-            let system = try RunningSystem("Tests/Systems/hostile-reset.yaml", ["--icount"])
+            let system = try RunningSystem("Tests/Systems/hostile-reset.yaml", options: .deterministic)
             for _ in 0..<8 {
                 #expect(try nextShare(of: system).percent >= 40)
             }

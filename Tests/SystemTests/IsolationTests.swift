@@ -1,3 +1,4 @@
+import SystemImage
 import Testing
 
 extension SystemTests {
@@ -5,7 +6,7 @@ extension SystemTests {
     @Suite(.serialized) struct IsolationTests {
         @Test(arguments: [1, 2])
         func aPanicStaysInItsMachine(onCores cores: Int) throws {
-            let system = try RunningSystem("examples/two-machines", ["--cores", "\(cores)"])
+            let system = try RunningSystem("examples/two-machines", board: BoardOverrides(cores: cores))
             // Their prompts differ, because each machine has its own name.
             #expect(try system.run("hostname", on: "first", timeout: .seconds(120)).output == "first\n")
             #expect(try system.run("hostname", on: "second").output == "second\n")

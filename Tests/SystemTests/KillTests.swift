@@ -58,9 +58,9 @@ private struct KilledSystem {
 
     init(_ path: String) throws {
         system = try RunningSystem(path, restart: KilledSystem.endless)
-        let names = system.tenants.map(\.name)
+        let names = system.manifest.tenants.map(\.name)
         victims = ["serial"] + names
-        machines = system.tenants.compactMap { if case .machine(let machine) = $0 { machine.name } else { nil } }
+        machines = system.manifest.machines.map(\.name)
         for name in names {
             // For a part that prints nothing at its start, the test later relies on root's list.
             guard let line = try? system.wait(for: "\n", on: name, timeout: .seconds(20)) else { continue }

@@ -1,5 +1,6 @@
 import SystemImage
 import Testing
+import Tool
 
 extension SystemTests {
     /// Components fault at the worst moment for their supervisor. The supervisor still learns of it, reports it, and
@@ -32,7 +33,7 @@ extension SystemTests {
             let endless = RestartDescription(
                 limit: 1, window: TimeSpan(milliseconds: 1), backoff: TimeSpan(milliseconds: 1),
                 backoffLimit: TimeSpan(milliseconds: 1))
-            let system = try RunningSystem("Tests/Systems/busy-root.yaml", ["--icount"], restart: endless)
+            let system = try RunningSystem("Tests/Systems/busy-root.yaml", options: .deterministic, restart: endless)
             try system.wait(for: "meter: ", on: "meter", timeout: .seconds(120))
             for _ in 0..<2 {
                 let line = try system.wait(for: " %", on: "meter", timeout: .seconds(120))
@@ -44,7 +45,7 @@ extension SystemTests {
 
         /// Returns the time between the last announcement of a fault and root's report of it.
         private func delayOfReport(_ name: String) throws -> Double {
-            let system = try RunningSystem("Tests/Systems/\(name).yaml", ["--icount"])
+            let system = try RunningSystem("Tests/Systems/\(name).yaml", options: .deterministic)
             try system.wait(for: "fault: late trap", on: "root", timeout: .seconds(240))
             try system.wait(for: "restart: late, 1 of 1", on: "root")
             let report = try #require(try system.lines(of: "root").last { $0.contains("fault: late trap") })

@@ -122,8 +122,8 @@ private let consoles = [
     @Test func aClientTypesAndHears() throws {
         let workspace = try makeWorkspace()
         defer { try? FileManager.default.removeItem(at: workspace.root) }
-        let place = try RunPlace("system", workspace: workspace)
-        let typed = try serve(try ControlServer(place: place, channels: consoles)) {
+        let files = try RunFiles("system", workspace: workspace)
+        let typed = try serve(try ControlServer(files: files, channels: consoles)) {
             let console = try ConsoleClient("heartb", of: nil, workspace: workspace)
             #expect(console.name == "heartbeat")
             try console.type("hello".utf8)
@@ -136,8 +136,8 @@ private let consoles = [
         let workspace = try makeWorkspace()
         defer { try? FileManager.default.removeItem(at: workspace.root) }
         #expect(throws: Failure.self) { try ConsoleClient("root", of: nil, workspace: workspace) }
-        let place = try RunPlace("system", workspace: workspace)
-        _ = try serve(try ControlServer(place: place, channels: consoles)) {
+        let files = try RunFiles("system", workspace: workspace)
+        _ = try serve(try ControlServer(files: files, channels: consoles)) {
             let unknown = #expect(throws: Failure.self) {
                 try ConsoleClient("nobody", of: "system", workspace: workspace)
             }
@@ -152,17 +152,17 @@ private let consoles = [
     @Test func hostileClientsAreCutOff() throws {
         let workspace = try makeWorkspace()
         defer { try? FileManager.default.removeItem(at: workspace.root) }
-        let place = try RunPlace("system", workspace: workspace)
-        let server = try ControlServer(place: place, channels: consoles)
+        let files = try RunFiles("system", workspace: workspace)
+        let server = try ControlServer(files: files, channels: consoles)
         let text = [UInt8](repeating: 0x61, count: 1 << 16)
         _ = try serve(server) {
-            let endless = try #require(try LocalSocket.connect(to: place.control).socket)
+            let endless = try #require(try LocalSocket.connect(to: files.control).socket)
             try? StandardStreams.write([UInt8](repeating: 0x61, count: 200), to: endless)
             var byte: UInt8 = 0
             #expect(recv(endless, &byte, 1, 0) <= 0)
             close(endless)
         }
-        let deaf = try #require(try LocalSocket.connect(to: place.control).socket)
+        let deaf = try #require(try LocalSocket.connect(to: files.control).socket)
         try StandardStreams.write("root\n".utf8, to: deaf)
         var polled = server.polled(takesInput: true)
         poll(&polled, nfds_t(polled.count), 1000)
@@ -180,8 +180,8 @@ private let consoles = [
     @Test func aRunThatDoesNotAnswerIsSaidSo() throws {
         let workspace = try makeWorkspace()
         defer { try? FileManager.default.removeItem(at: workspace.root) }
-        let place = try RunPlace("system", workspace: workspace)
-        let server = try ControlServer(place: place, channels: consoles)
+        let files = try RunFiles("system", workspace: workspace)
+        let server = try ControlServer(files: files, channels: consoles)
         // These are more than the listener's queue holds.
         for _ in 0..<12 {
             let failure = #expect(throws: Failure.self) {
@@ -190,7 +190,7 @@ private let consoles = [
             #expect(failure?.problem.hasPrefix("the run of 'system' does not answer") == true)
         }
         let full = try (0..<12).compactMap { _ in
-            try LocalSocket.connect(to: place.control, patience: .milliseconds(20)).socket
+            try LocalSocket.connect(to: files.control, patience: .milliseconds(20)).socket
         }
         let failure = #expect(throws: Failure.self) {
             try ConsoleClient("root", of: "system", workspace: workspace, patience: .milliseconds(20))
@@ -204,8 +204,8 @@ private let consoles = [
     @Test func typingAtASystemThatEndedIsAnError() throws {
         let workspace = try makeWorkspace()
         defer { try? FileManager.default.removeItem(at: workspace.root) }
-        let place = try RunPlace("system", workspace: workspace)
-        var server: ControlServer? = try ControlServer(place: place, channels: consoles)
+        let files = try RunFiles("system", workspace: workspace)
+        var server: ControlServer? = try ControlServer(files: files, channels: consoles)
         let console = Box<ConsoleClient>()
         _ = try serve(try #require(server)) { console.value = try ConsoleClient("root", of: nil, workspace: workspace) }
         server = nil
@@ -216,8 +216,8 @@ private let consoles = [
     @Test func systemsAreToldApart() throws {
         let workspace = try makeWorkspace()
         defer { try? FileManager.default.removeItem(at: workspace.root) }
-        let places = try (0..<2).map { _ in try RunPlace("system", workspace: workspace) }
-        let servers = try places.map { try ControlServer(place: $0, channels: consoles) }
+        let places = try (0..<2).map { _ in try RunFiles("system", workspace: workspace) }
+        let servers = try places.map { try ControlServer(files: $0, channels: consoles) }
         let failure = #expect(throws: Failure.self) { try ConsoleClient("root", of: nil, workspace: workspace) }
         #expect(failure?.problem == "several systems run: 'system', 'system.2'")
         #expect(failure?.remedy == "name one of them by --system")

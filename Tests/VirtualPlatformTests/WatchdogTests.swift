@@ -139,7 +139,7 @@ import Testing
     }
 
     /// The environment looks in time without an access of the guest, and at most 16 times per second.
-    @Test func theHostLooksInTime() {
+    @Test func theMonitorLooksInTime() {
         var fixture = running()
         #expect(fixture.environment.watches == 1)
         let start = fixture.environment.counter

@@ -4,7 +4,7 @@ import SystemImage
 /// Everything that the tool needs to start a system on the emulator.
 package struct BootPlan {
     /// The files that only this run writes.
-    package let place: RunPlace
+    package let files: RunFiles
     package var arguments: [String]
     package var channels: [Channel]
     var framing: ConsoleFraming
@@ -24,8 +24,8 @@ package struct BootPlan {
     ) throws {
         var builder = SystemBuilder(workspace: workspace, manifest: manifest)
         if options.countsInstructions { builder.seed = .fixed } else { builder.terminal = TerminalMode.size }
-        place = try RunPlace(manifest.name, workspace: workspace)
-        builder.imageOfRun = keepsFiles ? nil : place.image
+        files = try RunFiles(manifest.name, workspace: workspace)
+        builder.imageOfRun = keepsFiles ? nil : files.image
         let system = try builder.build()
         arguments = Emulator(manifest.board, options).arguments(boot: ["-kernel", system.image.path])
         if let counter = entries ?? EntryCounter.requested(in: workspace) {
@@ -42,23 +42,23 @@ package struct BootPlan {
         bare machine: MachineDescription, of manifest: Manifest, workspace: Workspace, options: BootOptions,
         keepsFiles: Bool = false
     ) throws {
-        let files = try GuestFiles(of: machine, workspace: workspace)
+        let guest = try GuestFiles(of: machine, workspace: workspace)
         let tree = try machine.deviceTree(
             initrd: nil, seed: options.countsInstructions ? .fixed : .random,
             terminal: options.countsInstructions ? nil : TerminalMode.size
         ).compiled(workspace: workspace)
-        place = try RunPlace("\(manifest.name).bare", workspace: workspace)
+        files = try RunFiles("\(manifest.name).bare", workspace: workspace)
         let kept = workspace.systems.appendingPathComponent(
-            "\(manifest.name)-\(machine.name)-\(manifest.file.placeKey).bare.dtb")
+            "\(manifest.name)-\(machine.name)-\(manifest.file.pathKey).bare.dtb")
         if keepsFiles { try workspace.make(workspace.systems) }
-        let treeFile = keepsFiles ? kept : place.image
+        let treeFile = keepsFiles ? kept : files.image
         try tree.writeWhole(to: treeFile)
 
         var emulator = Emulator(manifest.board, options)
         emulator.hasVirtualization = false
         (emulator.cores, emulator.memory) = (machine.cpus, machine.memory)
-        var boot = ["-kernel", files.kernel.path, "-dtb", treeFile.path, "-append", machine.commandLine]
-        if let initrd = files.initrd { boot += ["-initrd", initrd.path] }
+        var boot = ["-kernel", guest.kernel.path, "-dtb", treeFile.path, "-append", machine.commandLine]
+        if let initrd = guest.initrd { boot += ["-initrd", initrd.path] }
         arguments = emulator.arguments(boot: boot)
         channels = [Channel(name: machine.name, kind: .machine, number: 0, program: nil)]
         framing = .single(0)
@@ -68,7 +68,7 @@ package struct BootPlan {
     var commandLine: String { ([Emulator.program] + arguments).map(\.quotedForShell).joined(separator: " ") }
 
     package func start(workspace: Workspace) throws -> Session {
-        try Session(arguments: arguments, channels: channels, framing: framing, place: place)
+        try Session(arguments: arguments, channels: channels, framing: framing, files: files)
     }
 }
 

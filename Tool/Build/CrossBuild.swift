@@ -28,7 +28,11 @@ package struct CrossBuild {
         }
 
         /// Files that the program depends on beside its sources, below the repository's root.
-        fileprivate var inputs: [String] { [CrossBuild.toolset, linkerScript] }
+        fileprivate var inputs: [String] {
+            // The assembly of all programs includes these, from whatever package.
+            let included = ["Assembly.h", "MemoryFunctions.h"].map { "Kit/Support/AArch64/" + $0 }
+            return [CrossBuild.toolset, linkerScript] + included
+        }
 
         fileprivate var linkerArguments: [String] {
             let common = ["-T", linkerScript, "--gc-sections", "-z", "max-page-size=4096", "--undefined=_start"]

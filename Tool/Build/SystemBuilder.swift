@@ -31,7 +31,7 @@ struct SystemBuilder {
     func build() throws -> BuiltSystem {
         let (files, writer) = try parts()
         let image = try Progress.step("Joining the image of '\(manifest.name)'") {
-            let name = "\(manifest.name)-\(manifest.file.placeKey).img"
+            let name = "\(manifest.name)-\(manifest.file.pathKey).img"
             let image = imageOfRun ?? workspace.systems.appendingPathComponent(name)
             try workspace.make(image.deletingLastPathComponent())
             try writer.write().writeWhole(to: image)

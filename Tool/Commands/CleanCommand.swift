@@ -30,12 +30,12 @@ struct CleanCommand: ParsableCommand {
     /// Holds the locks of everyone that writes there: the script that builds the tool, builds of programs, and runs.
     func delete(in workspace: Workspace) throws {
         // This check comes first, because waiting for a run's build would only end in the same refusal.
-        try CleanCommand.refuse(try RunPlace.present(in: workspace))
+        try CleanCommand.refuse(try RunFiles.present(in: workspace))
         let tool = try FileLock.wait(
             for: workspace.state.appendingPathComponent("tool.lock"), because: "builds the tool")
         try withExtendedLifetime(tool) {
             try workspace.exclusively("build", "builds programs") {
-                try RunPlace.whileNoneStarts(in: workspace) { running in
+                try RunFiles.whileNoneStarts(in: workspace) { running in
                     try CleanCommand.refuse(running)
                     try deleteAll(of: places(in: workspace))
                 }

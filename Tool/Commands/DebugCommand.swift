@@ -49,7 +49,7 @@ struct DebugCommand: ParsableCommand {
         defer {
             for file in [socket, script] { try? FileManager.default.removeItem(at: file) }
         }
-        let logs = boot.place.logs.path
+        let logs = boot.files.logs.path
         Progress.say("==> Booting '\(manifest.name)' on QEMU, stopped; its consoles go to \(logs)")
         let listener = ConsoleListener(try boot.start(workspace: workspace))
         defer { listener.end() }

@@ -10,7 +10,7 @@ extension HarmEvidence {
         }
         let isChanged =
             (try? Subprocess("git", ["-C", workspace.root.path, "status", "--porcelain"]).text())?.isEmpty == false
-        let image = workspace.systems.appendingPathComponent("\(manifest.name)-\(manifest.file.placeKey).img")
+        let image = workspace.systems.appendingPathComponent("\(manifest.name)-\(manifest.file.pathKey).img")
         let hash =
             FileManager.default.fileExists(atPath: image.path)
             ? "sha256:" + output("sha256sum", [image.path]).prefix { $0 != " " } : "the image has not been built"

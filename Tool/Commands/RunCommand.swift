@@ -66,7 +66,7 @@ struct RunCommand: ParsableCommand {
         if printCommand { return print(boot.commandLine) }
         let channel = try attachedChannel(among: boot.channels)
         Progress.say(
-            "==> Booting '\(manifest.name)' on QEMU; the output of each console is kept in \(boot.place.logs.shortPath)"
+            "==> Booting '\(manifest.name)' on QEMU; the output of each console is kept in \(boot.files.logs.shortPath)"
         )
         let session = try boot.start(workspace: workspace)
         session.watchSilence(of: channel)

@@ -41,9 +41,9 @@ package struct SystemOptions: ParsableArguments {
                     "--memory is \(memory)\(unit), \(conflict); write for example --memory 512MiB or 2GiB")
             }
         }
-        if let cpu, !BoardDescription.cpuModels.contains(cpu) {
+        if let cpu, !BoardDescription.cpuNames.contains(cpu) {
             throw ValidationError(
-                "--cpu is '\(cpu)', which is not a known value; choose from \(BoardDescription.cpuModels.joined(separator: ", "))"
+                "--cpu is '\(cpu)', which is not a known value; choose from \(BoardDescription.cpuNames.joined(separator: ", "))"
             )
         }
     }
@@ -53,20 +53,31 @@ package struct SystemOptions: ParsableArguments {
     /// - Parameter isAsking: true if harm by a less critical part is an error. Without it the tool prints no warnings
     ///   either.
     package func manifest(in workspace: Workspace, askingForCriticality isAsking: Bool = true) throws -> Manifest {
-        let manifest = try Manifest.load(
-            path: file(in: workspace), programs: workspace.boardPrograms(),
+        try workspace.manifest(
+            at: path ?? workspace.root.appendingPathComponent("examples/debian/system.yaml").path,
             overriding: BoardOverrides(cpu: cpu, cores: cores, memory: memory.flatMap(ByteSize.init)?.bytes),
-            askingForCriticality: isAsking, inspecting: MachineInspection(workspace: workspace).findings)
+            askingForCriticality: isAsking)
+    }
+}
+
+extension Workspace {
+    /// Reads and checks a manifest, or the one in a folder, against the programs and guests that there are. Says its
+    /// warnings.
+    ///
+    /// - Parameter isAsking: Whether harm by something less critical is an error; if not, warnings are not said either.
+    package func manifest(
+        at path: String, overriding overrides: BoardOverrides = BoardOverrides(),
+        askingForCriticality isAsking: Bool = true
+    ) throws -> Manifest {
+        var file = path
+        var isFolder: ObjCBool = false
+        if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+            file = URL(fileURLWithPath: path).appendingPathComponent("system.yaml").relativePath
+        }
+        let manifest = try Manifest.load(
+            path: file, programs: boardPrograms(), overriding: overrides, askingForCriticality: isAsking,
+            inspecting: MachineInspection(workspace: self).findings)
         if isAsking { for warning in manifest.warnings { Progress.warn(warning) } }
         return manifest
-    }
-
-    private func file(in workspace: Workspace) -> String {
-        let path = self.path ?? workspace.root.appendingPathComponent("examples/debian/system.yaml").path
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
-            return path
-        }
-        return URL(fileURLWithPath: path).appendingPathComponent("system.yaml").relativePath
     }
 }

@@ -62,7 +62,7 @@ struct CommandSession {
             }
         return Failure(
             what,
-            remedy: "allow more time by --timeout, or look at \(session.place.log(ofConsole: machine.name).shortPath)",
+            remedy: "allow more time by --timeout, or look at \(session.files.log(ofConsole: machine.name).shortPath)",
             status: ExitStatus.timeout)
     }
 }

@@ -35,9 +35,9 @@ final class ControlServer {
     /// The number of bytes that a client may leave unread.
     private static let mostUnsent = 1 << 20
 
-    init(place: RunPlace, channels: [Channel]) throws {
+    init(files: RunFiles, channels: [Channel]) throws {
         self.channels = channels
-        socket = try LocalSocket.listen(at: place.control)
+        socket = try LocalSocket.listen(at: files.control)
     }
 
     deinit { close(socket) }

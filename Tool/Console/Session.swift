@@ -23,7 +23,7 @@ package final class Session {
     private let process: EmulatorProcess
     private let framing: ConsoleFraming
     /// The files of the run. The session keeps their lock as long as it may write them.
-    package let place: RunPlace
+    package let files: RunFiles
     private let logs: ConsoleLogs
     private let symboliser: Symboliser
     private let start = ContinuousClock.now
@@ -35,12 +35,12 @@ package final class Session {
     private var silence: (watch: SilenceWatch, channel: UInt8)?
     private let control: ControlServer
 
-    init(arguments: [String], channels: [Channel], framing: ConsoleFraming, place: RunPlace) throws {
+    init(arguments: [String], channels: [Channel], framing: ConsoleFraming, files: RunFiles) throws {
         self.channels = channels
         self.framing = framing
-        self.place = place
-        logs = try ConsoleLogs(folder: place.logs, channels: channels)
-        control = try ControlServer(place: place, channels: channels)
+        self.files = files
+        logs = try ConsoleLogs(folder: files.logs, channels: channels)
+        control = try ControlServer(files: files, channels: channels)
         symboliser = Symboliser(channels: channels)
         process = try EmulatorProcess(arguments: arguments)
     }
@@ -63,7 +63,7 @@ package final class Session {
     package func watchSilence(of machine: Channel?) {
         guard case .multiplexed = framing, let machine, machine.kind == .machine else { return }
         silence = (
-            SilenceWatch(machine: machine.name, log: place.log(ofConsole: machine.name).shortPath), machine.number
+            SilenceWatch(machine: machine.name, log: files.log(ofConsole: machine.name).shortPath), machine.number
         )
     }
 

@@ -143,7 +143,7 @@ final class TerminalSession {
             try announce(
                 filter.toggle()
                     ? "other consoles' lines are shown"
-                    : "other consoles' lines are hidden, but for faults and restarts; all go to \(session.place.logs.shortPath)"
+                    : "other consoles' lines are hidden, but for faults and restarts; all go to \(session.files.logs.shortPath)"
             )
         case .typeSize:
             if let attached, let size = TerminalMode.size {

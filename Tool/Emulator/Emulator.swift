@@ -15,15 +15,15 @@ struct Emulator {
     static let program = "qemu-system-aarch64"
 
     /// The arguments that define the board's hardware.
-    private var board: [String] {
+    private var boardArguments: [String] {
         ["-cpu", cpu, "-smp", "\(cores)", "-m", "\(memory >> 20)M", "-display", "none", "-nodefaults"]
     }
 
-    private var machine: String { hasVirtualization ? "virt,virtualization=on,gic-version=3" : "virt,gic-version=3" }
+    private var boardType: String { hasVirtualization ? "virt,virtualization=on,gic-version=3" : "virt,gic-version=3" }
 
     /// Returns the arguments by which QEMU runs the files of `boot`, with its serial port on standard input and output.
     func arguments(boot: [String]) -> [String] {
-        var arguments = ["-M", machine] + board
+        var arguments = ["-M", boardType] + boardArguments
         arguments += ["-monitor", "none", "-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"]
         arguments += boot
         // The board's random seed would also make runs differ.
@@ -34,6 +34,6 @@ struct Emulator {
 
     /// Writes the device tree that QEMU makes for this board.
     func dumpDeviceTree(to file: URL) throws {
-        _ = try Subprocess(Emulator.program, ["-M", "\(machine),dumpdtb=\(file.path)"] + board).output()
+        _ = try Subprocess(Emulator.program, ["-M", "\(boardType),dumpdtb=\(file.path)"] + boardArguments).output()
     }
 }

@@ -28,7 +28,7 @@ package struct ComponentPackage {
     }
 
     /// The key that tells packages of the same name at different places apart.
-    var key: String { "\(folder.lastPathComponent)-\(folder.placeKey)" }
+    var key: String { "\(folder.lastPathComponent)-\(folder.pathKey)" }
 
     /// The link by which a plain `swift test` finds Entente. The package's `.gitignore` names it.
     static let linkName = ".entente"

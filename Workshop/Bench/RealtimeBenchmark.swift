@@ -131,7 +131,6 @@ struct RealtimeBenchmark {
 
 extension Manifest {
     fileprivate mutating func replace(_ machine: MachineDescription) {
-        machines = machines.map { $0.name == machine.name ? machine : $0 }
         tenants = tenants.map { $0.name == machine.name ? .machine(machine) : $0 }
     }
 
@@ -144,12 +143,10 @@ extension Manifest {
     }
 
     fileprivate mutating func add(_ component: ComponentDescription) {
-        components.append(component)
         tenants.append(.component(component))
     }
 
     private mutating func change(_ name: String, _ body: (inout ComponentDescription) -> Void) {
-        for index in components.indices where components[index].name == name { body(&components[index]) }
         tenants = tenants.map { tenant in
             guard case .component(var component) = tenant, component.name == name else { return tenant }
             body(&component)

@@ -16,7 +16,6 @@ struct WorkloadRunner {
         var machine = machine
         machine.commandLine += " \(task)"
         var manifest = manifest
-        manifest.machines = [machine]
         manifest.tenants = [.machine(machine)]
         let options = BootOptions.deterministic
         let plan =

@@ -1,23 +1,7 @@
 import Foundation
 import Tool
 
-/// One small fault in the project's sources, as the program `Workshop/Mutator` makes it.
-struct Mutant: Codable, Equatable {
-    /// The name of the mutant: file, function and change. It stays the same as long as the function's text does.
-    var key: String
-    /// The number that activates it: `ENTENTE_MUTANT`.
-    var number: Int
-    /// The number of its function, for `TestReach`.
-    var functionNumber: Int
-    /// The path below the project's root.
-    var file: String
-    var function: String
-    var line: Int
-    var change: String
-    /// The first line of the mutated file on which it stands. Both line numbers count from 1.
-    var firstLine: Int
-    var lastLine: Int
-
+extension Mutant {
     var area: MutantArea? { MutantArea.allCases.first { file.hasPrefix($0.folder + "/") } }
 }
 

@@ -5,26 +5,7 @@ import Tool
 /// The program that writes mutated sources (`Workshop/Mutator`). It parses Swift by the modules beside the compiler, so
 /// that nothing but the program itself has to be fetched or built.
 struct Mutator {
-    struct Request: Codable {
-        struct File: Codable {
-            var path: String
-            var input: String
-            var output: String
-        }
-        struct Variant: Codable {
-            var file: String
-            var function: String
-            var old: String
-            var new: String
-            var key: String
-        }
-
-        var files: [File]
-        var isWriting: Bool
-        var variants: [Variant]
-        var wanted: [String]?
-        var unwanted: [String]
-    }
+    typealias Request = MutationRequest
 
     private let program: URL
     private let scratch: URL
@@ -34,8 +15,10 @@ struct Mutator {
         self.scratch = scratch
         program = scratch.appendingPathComponent("mutator")
         let folder = workspace.root.appendingPathComponent("Workshop/Mutator")
-        let sources = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+        let sources =
+            try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
             .filter { $0.pathExtension == "swift" }
+            + [workspace.root.appendingPathComponent("Workshop/Mutants/MutationRecords.swift")]
         let newest = sources.compactMap(Self.date).max() ?? .distantFuture
         if let date = Self.date(program), date > newest { return }
         guard let swift = Subprocess.find("swiftc") else { throw Failure("the program 'swiftc' is not installed") }

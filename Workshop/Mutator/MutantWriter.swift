@@ -6,7 +6,7 @@ import SwiftSyntax
 struct MutantWriter {
     private(set) var mutants: [Mutant] = []
     /// The variants whose text was not found.
-    private(set) var lost: [Variant] = []
+    private(set) var lost: [MutationRequest.Variant] = []
     private let wanted: Set<String>?
     private let unwanted: Set<String>
     private var functionCount = 0
@@ -16,7 +16,7 @@ struct MutantWriter {
         self.unwanted = unwanted
     }
 
-    mutating func mutate(_ text: String, of path: String, variants: [Variant]) throws -> String {
+    mutating func mutate(_ text: String, of path: String, variants: [MutationRequest.Variant]) throws -> String {
         let parsed = Parser.parse(source: text)
         let tree = OperatorTable.standardOperators.foldAll(parsed) { _ in }.as(SourceFileSyntax.self)!
         let finder = FunctionFinder()
@@ -57,7 +57,8 @@ struct MutantWriter {
     }
 
     private func edit(
-        for variant: Variant, in body: FunctionBody, _ source: [UInt8], _ converter: SourceLocationConverter
+        for variant: MutationRequest.Variant, in body: FunctionBody, _ source: [UInt8],
+        _ converter: SourceLocationConverter
     ) -> (Edit, String?)? {
         guard
             body.baseName == variant.function[...] || body.name == variant.function

@@ -4,59 +4,19 @@
 //
 //     mutator REQUEST.json RESULT.json
 //
-// REQUEST holds a `Request`, and RESULT holds a list of `Mutant`.
+// REQUEST holds a `MutationRequest`, RESULT a list of `Mutant`.
 import Foundation
 
-struct Request: Codable {
-    struct File: Codable {
-        /// The path below the project, which names the file in reports.
-        var path: String
-        var input: String
-        var output: String
-    }
-
-    var files: [File]
-    /// False if the caller only wants the list of mutants.
-    var isWriting: Bool
-    var variants: [Variant]
-    /// The keys of the mutants to make; nil for all of them. Variants are made in any case.
-    var wanted: [String]?
-    /// The keys of the mutants that do not compile.
-    var unwanted: [String]
+func fail(_ message: String) -> Never {
+    FileHandle.standardError.write(Data("error: \(message)\n".utf8))
+    exit(1)
 }
-
-/// A mutant that a person wrote: in the body of a function, `old` becomes `new`.
-struct Variant: Codable {
-    var file: String
-    var function: String
-    var old: String
-    var new: String
-    var key: String
-}
-
-struct Mutant: Codable {
-    /// The name of the mutant, which stays the same as long as its function's text does.
-    var key: String
-    /// The number that activates it.
-    var number: Int
-    /// The number of its function, by which a run reports that it has reached it.
-    var functionNumber: Int
-    var file: String
-    var function: String
-    var line: Int
-    var change: String
-    /// The first line of the output on which it stands. Both line numbers count from 1.
-    var firstLine: Int
-    var lastLine: Int
-}
-
-struct MutatorError: Error { var message: String }
 
 func run() throws {
     let arguments = CommandLine.arguments
-    guard arguments.count == 3 else { throw MutatorError(message: "usage: mutator REQUEST.json RESULT.json") }
+    guard arguments.count == 3 else { fail("usage: mutator REQUEST.json RESULT.json") }
     let request = try JSONDecoder().decode(
-        Request.self, from: try Data(contentsOf: URL(fileURLWithPath: arguments[1])))
+        MutationRequest.self, from: try Data(contentsOf: URL(fileURLWithPath: arguments[1])))
     var writer = MutantWriter(wanted: request.wanted.map(Set.init), unwanted: Set(request.unwanted))
     for file in request.files {
         let text = try String(contentsOfFile: file.input, encoding: .utf8)
@@ -70,17 +30,9 @@ func run() throws {
     }
     guard writer.lost.isEmpty else {
         let list = writer.lost.map { "\($0.file): no body of '\($0.function)' has exactly once: \($0.old)" }
-        throw MutatorError(message: list.joined(separator: "\n"))
+        fail(list.joined(separator: "\n"))
     }
     try JSONEncoder().encode(writer.mutants).write(to: URL(fileURLWithPath: arguments[2]))
 }
 
-do {
-    try run()
-} catch let error as MutatorError {
-    FileHandle.standardError.write(Data("error: \(error.message)\n".utf8))
-    exit(1)
-} catch {
-    FileHandle.standardError.write(Data("error: \(error)\n".utf8))
-    exit(1)
-}
+do { try run() } catch { fail("\(error)") }

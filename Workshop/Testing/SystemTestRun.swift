@@ -6,7 +6,7 @@ import Tool
 ///
 /// One suite alone leaves a core of the host idle most of the time, because an emulator has one thread that computes,
 /// and the test waits for it. More than two would slow each other down beyond the tests' time limits. The suites share
-/// nothing: each run of a system has its own files (`RunPlace`), and builds of programs wait for each other.
+/// nothing: each run of a system has its own files (`RunFiles`), and builds of programs wait for each other.
 struct SystemTestRun: Sendable {
     let workspace: Workspace
     /// The names of the suites to run; empty for all.

@@ -7,7 +7,7 @@ import KernelCore
 extension AArch64 {
     @inline(__always)
     static func finishExit(
-        _ context: Ref<ExecutionContext>, form: UInt32, words: Message, isLoaded: Bool
+        _ context: Ref<ExecutionContext>, form: UInt32, words: Words, isLoaded: Bool
     ) {
         if form & ReplyForm.refuse != 0 { return refuse(context, isLoaded: isLoaded) }
         if form & ReplyForm.advance != 0 { context.pointee.frame.skipInstruction() }

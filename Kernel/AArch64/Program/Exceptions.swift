@@ -163,7 +163,7 @@ func kernelError(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     }
     EntenteKernel.exit(
         core, context,
-        Message(ExitTag(.fault, syndrome: read_ESR_EL2()).bits, 0, 0, context.pointee.frame.programCounter))
+        Words(ExitTag(.fault, syndrome: read_ESR_EL2()).bits, 0, 0, context.pointee.frame.programCounter))
     return finish(core)
 }
 
@@ -202,7 +202,7 @@ private func componentFault(_ core: Ref<Core>, _ context: Ref<ExecutionContext>,
         }
     EntenteKernel.exit(
         core, context,
-        Message(
+        Words(
             ExitTag(.fault, syndrome: syndrome).bits, hasAddress ? read_FAR_EL2() : 0, 0,
             context.pointee.frame.programCounter))
 }
@@ -276,11 +276,11 @@ enum GuestExit {
     }
 
     @inline(__always)
-    private static func dataAbortMessage(_ context: Ref<ExecutionContext>, _ syndrome: UInt64) -> Message {
+    private static func dataAbortMessage(_ context: Ref<ExecutionContext>, _ syndrome: UInt64) -> Words {
         let tag = ExitTag(.memoryAccess, syndrome: syndrome)
         let register = Int(tag.register)
         let value = register < 31 ? context.pointee.frame.x[register] : 0
-        return Message(tag.bits, guestPhysicalAddress(syndrome).value, value, context.pointee.frame.programCounter)
+        return Words(tag.bits, guestPhysicalAddress(syndrome).value, value, context.pointee.frame.programCounter)
     }
 
     /// Handles an access to unmapped memory: a doorbell, or a device of the monitor.
@@ -309,7 +309,7 @@ enum GuestExit {
         guest.pointee.system[SystemRegister.exitSyndrome] = syndrome
         toMonitor(
             core, context, guest,
-            Message(
+            Words(
                 ExitTag(.instructionFetch, syndrome: syndrome).bits, guestPhysicalAddress(syndrome).value, 0,
                 context.pointee.frame.programCounter))
     }
@@ -331,7 +331,7 @@ enum GuestExit {
             guest.pointee.system[SystemRegister.exitSyndrome] = syndrome
             toMonitor(
                 core, context, guest,
-                Message(
+                Words(
                     ExitTag(.hypercall, syndrome: syndrome).bits, function, context.pointee.frame.x[1],
                     context.pointee.frame.x[2], context.pointee.frame.x[3], context.pointee.frame.programCounter))
         }
@@ -339,7 +339,7 @@ enum GuestExit {
 
     @inline(__always)
     static func toMonitor(
-        _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ message: Message
+        _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ message: Words
     ) {
         count(guest, .monitor)
         EntenteKernel.exit(core, context, message)

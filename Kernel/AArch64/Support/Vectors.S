@@ -3,6 +3,7 @@
 //
 // While a tenant runs, SP_EL2 holds the address of its context (RegisterFrame is the context's first member).
 // TPIDR_EL2 holds the address of the core's `Core`, which is also the top of the core's stack.
+#include "../../../Kit/Support/AArch64/Assembly.h"
 
     .equ    FRAME_X30, 240              // x30, then SP_EL0
     .equ    FRAME_PC, 256               // program counter, then processor state
@@ -11,20 +12,7 @@
 
     .macro  save_context
     stp     x0, x1, [sp, #0]
-    stp     x2, x3, [sp, #16]
-    stp     x4, x5, [sp, #32]
-    stp     x6, x7, [sp, #48]
-    stp     x8, x9, [sp, #64]
-    stp     x10, x11, [sp, #80]
-    stp     x12, x13, [sp, #96]
-    stp     x14, x15, [sp, #112]
-    stp     x16, x17, [sp, #128]
-    stp     x18, x19, [sp, #144]
-    stp     x20, x21, [sp, #160]
-    stp     x22, x23, [sp, #176]
-    stp     x24, x25, [sp, #192]
-    stp     x26, x27, [sp, #208]
-    stp     x28, x29, [sp, #224]
+    general_registers stp, sp
     mrs     x2, sp_el0
     stp     x30, x2, [sp, #FRAME_X30]
     mrs     x2, elr_el2
@@ -106,20 +94,7 @@ kernel_resume:
     ldp     x30, x2, [x0, #FRAME_X30]
     msr     sp_el0, x2
     mov     sp, x0
-    ldp     x28, x29, [sp, #224]
-    ldp     x26, x27, [sp, #208]
-    ldp     x24, x25, [sp, #192]
-    ldp     x22, x23, [sp, #176]
-    ldp     x20, x21, [sp, #160]
-    ldp     x18, x19, [sp, #144]
-    ldp     x16, x17, [sp, #128]
-    ldp     x14, x15, [sp, #112]
-    ldp     x12, x13, [sp, #96]
-    ldp     x10, x11, [sp, #80]
-    ldp     x8, x9, [sp, #64]
-    ldp     x6, x7, [sp, #48]
-    ldp     x4, x5, [sp, #32]
-    ldp     x2, x3, [sp, #16]
+    general_registers ldp, sp
     ldp     x0, x1, [sp, #0]
     eret
 

@@ -38,7 +38,7 @@ extension Kernel {
     /// Sends an exit or a fault of a context to its portal. If the context has no portal or its calls nest too deep,
     /// it stops, and its fault record gives the reason.
     @inline(__always)
-    public static func exit(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ message: Message) {
+    public static func exit(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ message: Words) {
         guard let server = context.pointee.faultPortal?.destination(M.self).server,
             server.pointee.core == core.pointee.id, context.pointee.depth < maximumDepth
         else { return stopUnserved(core, context, message) }
@@ -52,7 +52,7 @@ extension Kernel {
 
     /// Stops a context because no server handles its fault. The stop raises its supervisor's notification, and the
     /// supervisor reads the record on its own time.
-    private static func stopUnserved(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ message: Message) {
+    private static func stopUnserved(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ message: Words) {
         context.pointee.fault = FaultRecord(message)
         stop(core, context)
     }
@@ -63,7 +63,7 @@ extension Kernel {
     @inline(__always)
     private static func send(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ server: Ref<ExecutionContext>, badge: UInt64,
-        _ message: Message, tag: UInt64
+        _ message: Words, tag: UInt64
     ) {
         caller.pointee.state = .calling
         caller.pointee.server = server
@@ -79,7 +79,7 @@ extension Kernel {
     @inline(never)
     private static func sendLater(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ server: Ref<ExecutionContext>, badge: UInt64,
-        _ message: Message, tag: UInt64
+        _ message: Words, tag: UInt64
     ) {
         if isInChain(of: caller, server) {
             // Either the server waits, directly or not, for this caller, so that the call could never be served; or
@@ -116,7 +116,7 @@ extension Kernel {
     /// Moves a message from a caller to a waiting server. The caller's time runs the server from now on.
     @inline(__always)
     static func transfer(
-        _ caller: Ref<ExecutionContext>, _ server: Ref<ExecutionContext>, badge: UInt64, _ message: Message
+        _ caller: Ref<ExecutionContext>, _ server: Ref<ExecutionContext>, badge: UInt64, _ message: Words
     ) {
         server.pointee.frame.x[0] = Status.ok.rawValue
         server.pointee.frame.x[1] = badge
@@ -248,14 +248,14 @@ extension Kernel {
     // MARK: Registers
 
     @inline(__always)
-    static func words(of context: Ref<ExecutionContext>) -> Message {
-        Message(
+    static func words(of context: Ref<ExecutionContext>) -> Words {
+        Words(
             context.pointee.frame.x[2], context.pointee.frame.x[3], context.pointee.frame.x[4],
             context.pointee.frame.x[5], context.pointee.frame.x[6], context.pointee.frame.x[7])
     }
 
     @inline(__always)
-    static func setWords(_ context: Ref<ExecutionContext>, _ message: Message) {
+    static func setWords(_ context: Ref<ExecutionContext>, _ message: Words) {
         context.pointee.frame.x[2] = message.w0
         context.pointee.frame.x[3] = message.w1
         context.pointee.frame.x[4] = message.w2

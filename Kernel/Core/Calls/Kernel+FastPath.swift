@@ -41,7 +41,7 @@ extension Kernel {
         caller.pointee.callKind = .message
         caller.pointee.shape = MessageShape(bits: 0)
         caller.pointee.frame.x[1] = generation
-        let message = Message(
+        let message = Words(
             caller.pointee.frame.x[2], caller.pointee.frame.x[3], caller.pointee.frame.x[4],
             caller.pointee.frame.x[5], caller.pointee.frame.x[6], caller.pointee.frame.x[7])
         return sendFast(core, caller, server, badge: found.badge, message)
@@ -50,7 +50,7 @@ extension Kernel {
     /// Sends a virtual CPU's exit to its monitor.
     @inline(__always)
     public static func exitFast(
-        _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ message: Message
+        _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ message: Words
     ) -> Ref<ExecutionContext>? {
         guard let server = context.pointee.faultPortal?.destination(M.self).server,
             server.pointee.core == core.pointee.id, server.pointee.state == .waiting
@@ -63,7 +63,7 @@ extension Kernel {
     @inline(__always)
     private static func sendFast(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ server: Ref<ExecutionContext>, badge: UInt64,
-        _ message: Message
+        _ message: Words
     ) -> Ref<ExecutionContext> {
         caller.pointee.state = .calling
         caller.pointee.server = server

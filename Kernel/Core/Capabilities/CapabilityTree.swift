@@ -76,7 +76,7 @@ extension Kernel {
     }
 
     /// Returns a descendant without children; nil if there is no descendant. Takes at most `maximumTreeDepth` steps.
-    static func leaf(below node: Ref<Capability>) -> Ref<Capability>? {
+    static func childlessNode(below node: Ref<Capability>) -> Ref<Capability>? {
         guard var found = node.pointee.firstChild else { return nil }
         while let child = found.pointee.firstChild { found = child }
         return found

@@ -76,11 +76,11 @@ extension Kernel {
     private static func removeDescendants(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ slot: Ref<Capability>, _ steps: inout Int
     ) throws(Failure) -> Bool {
-        while let leaf = try dyingLeaf() ?? leaf(below: slot) {
+        while let node = try dyingChildlessNode() ?? childlessNode(below: slot) {
             slot.mark(Revocation.inProgress | Revocation.hasRemoved)
             guard steps > 0 else { throw .again }
             steps -= 1
-            try removeOne(core, leaf, &steps)
+            try removeOne(core, node, &steps)
             guard caller.pointee.isConfigured, caller.pointee.table != nil else { return false }
         }
         return true
@@ -99,14 +99,14 @@ extension Kernel {
     }
 
     /// Returns the next node to be removed from tables that no tenant has any more; nil if there is none.
-    private static func dyingLeaf() throws(Failure) -> Ref<Capability>? {
+    private static func dyingChildlessNode() throws(Failure) -> Ref<Capability>? {
         var looks = dyingBatch
         while let table = M.board.pointee.dyingTables {
             while table.pointee.emptied < table.pointee.count {
                 let slot = Ref<Capability>(at: table.pointee.slots + table.pointee.emptied &* Capability.size)
                 if !slot.pointee.isEmpty {
                     slot.mark(Revocation.inProgress)
-                    return leaf(below: slot) ?? slot
+                    return childlessNode(below: slot) ?? slot
                 }
                 table.pointee.emptied = table.pointee.emptied &+ 1
                 looks -= 1

@@ -57,7 +57,7 @@ public struct FaultRecord: Equatable {
     }
 
     /// Takes the first two words of a fault's message.
-    @inline(__always) init(_ message: Message) { self.init(tag: message.w0, address: message.w1) }
+    @inline(__always) init(_ message: Words) { self.init(tag: message.w0, address: message.w1) }
 }
 
 /// A thread (EL0) or a virtual CPU (EL1 and EL0 behind stage 2). It belongs to one core. Only that core touches it,
@@ -99,7 +99,7 @@ public struct ExecutionContext: ~Copyable {
     public var next: Ref<ExecutionContext>?
     public var previous: Ref<ExecutionContext>?
     /// The message of a caller that had to queue.
-    public var message: Message
+    public var message: Words
     public var messageBadge: UInt64
     /// The server that this context called.
     public var server: Ref<ExecutionContext>?

@@ -72,7 +72,7 @@ public protocol Hardware: SendableMetatype {
     /// - Parameters:
     ///   - form: bits of `ReplyForm`.
     ///   - isLoaded: whether this core's hardware holds the context's EL1 registers.
-    static func finishExit(_ context: Ref<ExecutionContext>, form: UInt32, words: Message, isLoaded: Bool)
+    static func finishExit(_ context: Ref<ExecutionContext>, form: UInt32, words: Words, isLoaded: Bool)
 
     // MARK: Virtual interrupts
     static var listRegisterCount: Int { get }
@@ -141,20 +141,4 @@ public struct PageTableEntry: Equatable {
     public var bits: UInt64
     @inline(__always) public init(bits: UInt64) { self.bits = bits }
     @inline(__always) public var isEmpty: Bool { bits == 0 }
-}
-
-/// The six words of a message, in registers.
-public struct Message {
-    public var w0, w1, w2, w3, w4, w5: UInt64
-    @inline(__always)
-    public init(
-        _ w0: UInt64 = 0, _ w1: UInt64 = 0, _ w2: UInt64 = 0, _ w3: UInt64 = 0, _ w4: UInt64 = 0, _ w5: UInt64 = 0
-    ) {
-        self.w0 = w0
-        self.w1 = w1
-        self.w2 = w2
-        self.w3 = w3
-        self.w4 = w4
-        self.w5 = w5
-    }
 }

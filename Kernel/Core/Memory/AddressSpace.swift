@@ -76,7 +76,7 @@ extension Kernel {
         else { throw .badCapability }
         try mayGrow(extent)
         // A mapping whose space is gone maps nothing, so the slot can be reused.
-        let isLeftOver = slot.pointee.kind == .mapping && MappingPlace.space(of: slot, M.board) == nil
+        let isLeftOver = slot.pointee.kind == .mapping && MappedRange.space(of: slot, M.board) == nil
         if !slot.pointee.isEmpty, !isLeftOver { try mayContinue(slot, extent, space, request) }
         let done = try map(space, extent.pointee.value, request)
         if isLeftOver { erase(slot) }
@@ -91,8 +91,8 @@ extension Kernel {
         _ slot: Ref<Capability>, _ extent: Ref<Capability>, _ space: Ref<AddressSpace>, _ request: MapRequest
     ) throws(Failure) {
         guard slot.pointee.kind == .mapping, slot.pointee.parent == extent,
-            slot.pointee.object == MappingPlace.space(space),
-            MappingPlace(word: slot.pointee.word).end == request.address
+            slot.pointee.object == MappedRange.space(space),
+            MappedRange(word: slot.pointee.word).end == request.address
         else { throw .occupied }
     }
 
@@ -101,13 +101,13 @@ extension Kernel {
         _ done: UInt64
     ) {
         guard slot.pointee.isEmpty else {
-            slot.pointee.word = MappingPlace(word: slot.pointee.word).longer(by: done)
+            slot.pointee.word = MappedRange(word: slot.pointee.word).longer(by: done)
             return
         }
         publish(
             CapabilityValue(
-                kind: .mapping, rights: request.rights, isDevice: false, object: MappingPlace.space(space),
-                word: MappingPlace(request.address, size: done).word),
+                kind: .mapping, rights: request.rights, isDevice: false, object: MappedRange.space(space),
+                word: MappedRange(request.address, size: done).word),
             in: slot, under: extent)
     }
 
@@ -187,9 +187,9 @@ extension Kernel {
     /// Removes the entries of a mapping, a part at a time. The mapping's capability keeps the rest. If the space is
     /// gone, nothing is left to do.
     static func unmap(_ mapping: Ref<Capability>) -> Progress {
-        guard let space = MappingPlace.space(of: mapping, M.board) else { return .done }
+        guard let space = MappedRange.space(of: mapping, M.board) else { return .done }
         defer { awaitCopies() }
-        var place = MappingPlace(word: mapping.pointee.word)
+        var place = MappedRange(word: mapping.pointee.word)
         for _ in 0..<unmapBatch {
             guard place.size != 0, let found = leaf(space, place.address) else { return .done }
             M.writeEntry(found.table, found.index, PageTableEntry(bits: 0))
@@ -252,7 +252,7 @@ struct MapRequest {
 
 /// The position of a mapping, in a capability's word: the number of its first page in bits 0…27, the count of its
 /// pages in bits 28…63.
-struct MappingPlace {
+struct MappedRange {
     var word: UInt64
     private static let countShift: UInt64 = 28
 
@@ -269,8 +269,8 @@ struct MappingPlace {
     @inline(__always) func longer(by bytes: UInt64) -> UInt64 {
         word &+ (bytes >> Page.shift) << Self.countShift
     }
-    @inline(__always) func shorter(by bytes: UInt64) -> MappingPlace {
-        MappingPlace(address + bytes, size: size &- min(bytes, size))
+    @inline(__always) func shorter(by bytes: UInt64) -> MappedRange {
+        MappedRange(address + bytes, size: size &- min(bytes, size))
     }
 
     /// Returns the value that names a space in a mapping's capability: its VMID in bits 0…7, its serial number above.

@@ -35,8 +35,8 @@ extension Kernel {
                 device: extent.pointee.has(CapabilityHeader.device)))
         publish(
             CapabilityValue(
-                kind: .mapping, rights: request.rights, isDevice: false, object: MappingPlace.space(target),
-                word: MappingPlace(request.address, size: request.size).word),
+                kind: .mapping, rights: request.rights, isDevice: false, object: MappedRange.space(target),
+                word: MappedRange(request.address, size: request.size).word),
             in: slot, under: extent)
         caller.pointee.frame.x[0] = Status.ok.rawValue
         caller.pointee.frame.x[2] = request.size
@@ -52,9 +52,9 @@ extension Kernel {
         else { return nil }
         defer { M.board.pointee.serving.store(ticket &+ 1) }
         guard slot.pointee.kind == .mapping, M.board.pointee.dyingTables == nil,
-            let space = MappingPlace.space(of: slot, M.board)
+            let space = MappedRange.space(of: slot, M.board)
         else { return nil }
-        let place = MappingPlace(word: slot.pointee.word)
+        let place = MappedRange(word: slot.pointee.word)
         guard let leaf = leaf(space, place.address), leaf.span == place.size else { return nil }
         M.writeEntry(leaf.table, leaf.index, PageTableEntry(bits: 0))
         M.invalidate(space.pointee.translation, place.address)

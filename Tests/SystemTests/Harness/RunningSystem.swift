@@ -13,8 +13,8 @@ import SystemImage
 ///
 /// A wait that takes too long throws `SystemFailure`, which shows the last output of the consoles.
 final class RunningSystem {
-    let name: String
-    let tenants: [TenantDescription]
+    let manifest: Manifest
+    var name: String { manifest.name }
     private let session: Session
     /// The output of each console that no caller has waited for yet.
     private var unread: [UInt8: [UInt8]] = [:]
@@ -27,18 +27,18 @@ final class RunningSystem {
     ///
     /// - Parameters:
     ///   - path: a manifest, or a folder with a `system.yaml`, relative to the repository.
-    ///   - arguments: the arguments behind `entente run`: `["--cores", "2"]`.
+    ///   - overrides: the values that replace those of the manifest's board.
     ///   - restart: replaces every policy of the manifest, and the console driver's.
     ///   - programs: the programs of `Guests/Linux` that the named machines get in their root folder.
     ///   - machine: the machine that runs alone, on the bare emulator.
     ///   - breaking: a function of the kernel whose first instruction becomes undefined, as a kernel bug on purpose.
     init(
-        _ path: String, _ arguments: [String] = [], restart: RestartDescription? = nil,
-        programs: [String: String] = [:], bare machine: String? = nil, breaking function: String? = nil
+        _ path: String, board overrides: BoardOverrides = BoardOverrides(), options: BootOptions = BootOptions(),
+        restart: RestartDescription? = nil, programs: [String: String] = [:], bare machine: String? = nil,
+        breaking function: String? = nil
     ) throws {
-        let options = try RunCommand.parse([Repository.file(path).path] + arguments)
         let workspace = Workspace(root: Repository.root)
-        var manifest = try options.system.manifest(in: workspace)
+        var manifest = try workspace.manifest(at: Repository.file(path).path, overriding: overrides)
         if let restart {
             for index in manifest.tenants.indices { manifest.tenants[index].restart = restart }
             manifest.consoleDriverRestart = restart
@@ -49,28 +49,24 @@ final class RunningSystem {
             }
             let changed = try LinuxWorkload(workspace: workspace, name: program).added(to: machine)
             manifest.tenants[index] = .machine(changed)
-            manifest.machines = manifest.machines.map { $0.name == changed.name ? changed : $0 }
         }
-        name = manifest.name
-        tenants = manifest.tenants
+        self.manifest = manifest
         if let machine {
             guard let description = manifest.machines.first(where: { $0.name == machine }) else {
                 throw SystemFailure(description: "\(path) has no machine '\(machine)'")
             }
-            session = try BootPlan(
-                bare: description, of: manifest, workspace: workspace, options: options.emulator.boot
-            )
-            .start(workspace: workspace)
+            session = try BootPlan(bare: description, of: manifest, workspace: workspace, options: options)
+                .start(workspace: workspace)
             return
         }
-        let plan = try BootPlan(manifest, workspace: workspace, options: options.emulator.boot)
+        let plan = try BootPlan(manifest, workspace: workspace, options: options)
         if let function { try plan.breakKernel(at: function, workspace: workspace) }
         session = try plan.start(workspace: workspace)
     }
 
     /// The name by which other runs of the tool find it.
-    var place: String { session.place.name }
-    var logs: URL { session.place.logs }
+    var runName: String { session.files.name }
+    var logs: URL { session.files.logs }
 
     /// Runs the tool while the system goes on.
     func whileItRuns(tool arguments: [String], input: String = "") throws -> (

@@ -3,7 +3,7 @@ import SystemImage
 
 /// The files that one run of a system writes. While the run lasts, another run does not touch them, even if its system
 /// has the same name.
-package final class RunPlace: Sendable {
+package final class RunFiles: Sendable {
     /// The system's name. A second run at the same time adds `.2`, and so on.
     package let name: String
     /// The folder with a log for each console.
@@ -17,7 +17,7 @@ package final class RunPlace: Sendable {
     /// The number of runs of systems with one name at the same time, at most.
     static let most = 99
 
-    /// Takes the first place that no run has.
+    /// Takes the first name that no run has.
     init(_ system: String, workspace: Workspace) throws {
         (name, lock) = try Self.exclusively(in: workspace) {
             let free = try Self.takeFree(system, in: workspace.runs)
@@ -106,7 +106,7 @@ extension URL {
     }
 
     /// The key that tells files of one name at different places apart.
-    package var placeKey: String {
+    package var pathKey: String {
         // FNV-1a gives the same value in each run; Swift's own hashes do not.
         let hash = standardizedFileURL.path.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) {
             ($0 ^ UInt64($1)) &* 0x100_0000_01B3

@@ -6,14 +6,14 @@ import Testing
 import EntenteTesting
 
 /// A console's ring: one page, whose counters the peer may set to anything.
-@Suite struct ConsoleRingTests {
+@Suite struct ConsoleQueueTests {
     private let page: Page
-    private let ring: RingEnd
-    private var capacity: UInt32 { ConsoleRing.capacity }
+    private let ring: ConsoleQueueEnd
+    private var capacity: UInt32 { ConsoleQueue.capacity }
 
     init() {
         page = Page()
-        ring = RingEnd(page: page.address)
+        ring = ConsoleQueueEnd(page: page.address)
     }
 
     /// A page with guards around it.
@@ -28,23 +28,23 @@ import EntenteTesting
 
         var address: UInt64 { UInt64(UInt(bitPattern: base + 4096)) }
         var head: UInt32 {
-            get { base.load(fromByteOffset: 4096 + Int(ConsoleRing.head), as: UInt32.self) }
-            set { base.storeBytes(of: newValue, toByteOffset: 4096 + Int(ConsoleRing.head), as: UInt32.self) }
+            get { base.load(fromByteOffset: 4096 + Int(ConsoleQueue.head), as: UInt32.self) }
+            set { base.storeBytes(of: newValue, toByteOffset: 4096 + Int(ConsoleQueue.head), as: UInt32.self) }
         }
         var tail: UInt32 {
-            get { base.load(fromByteOffset: 4096 + Int(ConsoleRing.tail), as: UInt32.self) }
-            set { base.storeBytes(of: newValue, toByteOffset: 4096 + Int(ConsoleRing.tail), as: UInt32.self) }
+            get { base.load(fromByteOffset: 4096 + Int(ConsoleQueue.tail), as: UInt32.self) }
+            set { base.storeBytes(of: newValue, toByteOffset: 4096 + Int(ConsoleQueue.tail), as: UInt32.self) }
         }
         subscript(data offset: Int) -> UInt8 {
-            get { base.load(fromByteOffset: 4096 + Int(ConsoleRing.data) + offset, as: UInt8.self) }
-            set { base.storeBytes(of: newValue, toByteOffset: 4096 + Int(ConsoleRing.data) + offset, as: UInt8.self) }
+            get { base.load(fromByteOffset: 4096 + Int(ConsoleQueue.data) + offset, as: UInt8.self) }
+            set { base.storeBytes(of: newValue, toByteOffset: 4096 + Int(ConsoleQueue.data) + offset, as: UInt8.self) }
         }
 
         func name(_ address: UInt) -> String {
             switch Int(address) - Int(bitPattern: base) - 4096 {
-            case Int(ConsoleRing.head): "head"
-            case Int(ConsoleRing.tail): "tail"
-            case let offset where (1024..<4096).contains(offset): "byte \(offset - Int(ConsoleRing.data))"
+            case Int(ConsoleQueue.head): "head"
+            case Int(ConsoleQueue.tail): "tail"
+            case let offset where (1024..<4096).contains(offset): "byte \(offset - Int(ConsoleQueue.data))"
             default: "nothing"
             }
         }

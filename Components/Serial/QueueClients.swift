@@ -3,7 +3,7 @@ import SerialConsole
 
 /// The clients' consoles. The host tool's plan lists them one behind the other, in the order of their channels from 1
 /// on, so that the driver finds client N without a search. Root is client 0.
-struct RingClients: ConsoleClients {
+struct QueueClients: ConsoleClients {
     private let table = Configuration.resources
     private let first: Int
     let count: Int
@@ -20,8 +20,10 @@ struct RingClients: ConsoleClients {
         self.count = min(count, ConsoleChannel.maximum - 1)
     }
 
-    private func output(_ client: Int) -> RingEnd { RingEnd(page: table[first + client].address) }
-    private func input(_ client: Int) -> RingEnd { RingEnd(page: table[first + client].address + ConsoleRing.size) }
+    private func output(_ client: Int) -> ConsoleQueueEnd { ConsoleQueueEnd(page: table[first + client].address) }
+    private func input(_ client: Int) -> ConsoleQueueEnd {
+        ConsoleQueueEnd(page: table[first + client].address + ConsoleQueue.size)
+    }
 
     func outputCount(of client: Int) -> UInt32 { output(client).count }
     func take(from client: Int) -> UInt8? { output(client).take() }

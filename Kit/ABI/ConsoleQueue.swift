@@ -3,7 +3,7 @@
 /// Offsets are in bytes from the page's start. Both counters only grow (modulo 2³²), and each has one writer. A
 /// reader that finds more than `capacity` bytes between them treats its peer as hostile: it discards the bytes and
 /// sets `tail` to `head`.
-public enum ConsoleRing {
+public enum ConsoleQueue {
     public static let size: UInt64 = 4096
     /// The offset of a UInt32 that the producer writes, with release ordering, after it has written the bytes.
     public static let head: UInt64 = 0

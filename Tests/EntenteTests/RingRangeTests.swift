@@ -4,19 +4,19 @@ import EntenteTesting
 import Testing
 
 /// The sizes and places of rings at their limits.
-@Suite struct RingPlaceTests {
+@Suite struct RingRangeTests {
     private let kernel = FakeKernel()
 
-    @Test func aPlaceIsOneWord() throws {
+    @Test func aRangeIsOneWord() throws {
         for pages in 1...16 as ClosedRange<UInt64> {
-            let place = try #require(RingPlace(word: 0x89AB_CDEF << 32 | 0x7F << 24 | pages << 16 | 0xFFFE))
-            #expect(place.offset == 0xFFFE << 12 && place.size == pages << 12)
-            #expect(place.server == 0x7F && place.life == 0x89AB_CDEF)
-            #expect(place.word == 0x89AB_CDEF << 32 | 0x7F << 24 | pages << 16 | 0xFFFE)
+            let range = try #require(RingRange(word: 0x89AB_CDEF << 32 | 0x7F << 24 | pages << 16 | 0xFFFE))
+            #expect(range.offset == 0xFFFE << 12 && range.size == pages << 12)
+            #expect(range.server == 0x7F && range.life == 0x89AB_CDEF)
+            #expect(range.word == 0x89AB_CDEF << 32 | 0x7F << 24 | pages << 16 | 0xFFFE)
         }
-        for pages in [0, 17, 18, 255] as [UInt64] { #expect(RingPlace(word: pages << 16 | 1) == nil) }
-        #expect(RingPlace(offset: 1 << 28, size: 1 << 20, server: 256, life: 1).word == 1 << 32)
-        #expect(RingPlace(offset: 0, size: 4096, server: 255, life: .max).word == 0xFFFF_FFFF_FF01_0000)
+        for pages in [0, 17, 18, 255] as [UInt64] { #expect(RingRange(word: pages << 16 | 1) == nil) }
+        #expect(RingRange(offset: 1 << 28, size: 1 << 20, server: 256, life: 1).word == 1 << 32)
+        #expect(RingRange(offset: 0, size: 4096, server: 255, life: .max).word == 0xFFFF_FFFF_FF01_0000)
     }
 
     /// A ring has whole pages, one after the other.
@@ -28,12 +28,12 @@ import Testing
             let client = kernel.component("client", uses: ["example": server], shared: 128 << 10)
             try client.run { () throws in
                 let ring = try SharedRing<UInt64>(size: size, raising: .number(9))
-                #expect(ring.offer.size == pages << 12 && ring.offer.place.offset == 0)
+                #expect(ring.offer.size == pages << 12 && ring.offer.range.offset == 0)
                 #expect(ring.memory.size == Int(pages) << 12)
                 #expect(throws: SharingError.noMemory) { try SharedRing<UInt64>(size: 65_537, raising: .number(9)) }
                 // The refused ring has taken no memory.
                 let next = try SharedRing<UInt64>(size: 1, raising: .number(9))
-                #expect(next.offer.place.offset == pages << 12 && next.offer.caller == 0)
+                #expect(next.offer.range.offset == pages << 12 && next.offer.caller == 0)
             }
         }
     }
@@ -80,13 +80,13 @@ import Testing
         try client.run { () throws in
             for portal in portals.dropLast() {
                 let ring = try SharedRing<UInt64>(size: 4096, with: portal, raising: .number(9))
-                #expect(ring.offer.place.offset == 0)
+                #expect(ring.offer.range.offset == 0)
             }
             #expect(throws: SharingError.noMemory) {
                 try SharedRing<UInt64>(size: 4096, with: portals.last, raising: .number(9))
             }
             let ring = try SharedRing<UInt64>(named: "server7", size: 4096, raising: .number(9))
-            #expect(ring.offer.place.offset == 4096 && ring.offer.place.server == servers[7].number & 0xFF)
+            #expect(ring.offer.range.offset == 4096 && ring.offer.range.server == servers[7].number & 0xFF)
         }
     }
 
@@ -104,7 +104,7 @@ import Testing
     @Test func anOfferNeedsItsCallerAndItsCapability() throws {
         let word: UInt64 = 5 << 32 | 3 << 24 | 2 << 16 | 7
         let offer = try #require(taken(word, caller: 9, capabilities: 1))
-        #expect(offer.caller == 9 && offer.size == 8192 && offer.place.word == word)
+        #expect(offer.caller == 9 && offer.size == 8192 && offer.range.word == word)
         #expect(offer.events.slot == InitialSlot.firstReceived)
         #expect(taken(word, caller: 0, capabilities: 1) == nil)
         #expect(taken(word, caller: 9, capabilities: 0) == nil)
@@ -120,7 +120,7 @@ import Testing
     @Test func anOfferThatCameSaysNothingToOthers() throws {
         let word: UInt64 = 5 << 32 | 3 << 24 | 2 << 16 | 7
         let came = try #require(taken(word, caller: 9, capabilities: 1))
-        let made = RingOffer<UInt64>(place: came.place, caller: 0, events: came.events)
+        let made = RingOffer<UInt64>(range: came.range, caller: 0, events: came.events)
         kernel.component("sender").run {
             for (offer, sent) in [(came, 0), (made, word)] {
                 var message = OutgoingMessage(1)

@@ -13,15 +13,15 @@ func makeWorkspace() throws -> Workspace {
     return workspace
 }
 
-@Suite struct RunPlaceTests {
+@Suite struct RunFilesTests {
     private let console = Channel(name: "root", kind: .root, number: 1)
 
     /// Systems of one name, or one system twice, have no file in common.
     @Test func runsAtTheSameTimeShareNothing() throws {
         let workspace = try makeWorkspace()
         defer { try? FileManager.default.removeItem(at: workspace.root) }
-        let first = try RunPlace("system", workspace: workspace)
-        let second = try RunPlace("system", workspace: workspace)
+        let first = try RunFiles("system", workspace: workspace)
+        let second = try RunFiles("system", workspace: workspace)
         #expect([first.name, second.name] == ["system", "system.2"])
         #expect(Set([first.image, second.image, first.logs, second.logs, first.control, second.control]).count == 6)
         try Data([1]).write(to: first.image)
@@ -31,27 +31,27 @@ func makeWorkspace() throws -> Workspace {
         #expect(try Data(contentsOf: first.log(ofConsole: console.name)) == Data([0x61]))
     }
 
-    @Test func aPlaceIsFreeAfterItsRun() throws {
+    @Test func aNameIsFreeAfterItsRun() throws {
         let workspace = try makeWorkspace()
         defer { try? FileManager.default.removeItem(at: workspace.root) }
-        var place: RunPlace? = try RunPlace("system", workspace: workspace)
-        let image = try #require(place?.image)
+        var files: RunFiles? = try RunFiles("system", workspace: workspace)
+        let image = try #require(files?.image)
         try Data([1]).write(to: image)
-        #expect(try RunPlace.present(in: workspace) == ["system"])
-        place = nil
-        #expect(try RunPlace.present(in: workspace).isEmpty)
+        #expect(try RunFiles.present(in: workspace) == ["system"])
+        files = nil
+        #expect(try RunFiles.present(in: workspace).isEmpty)
         #expect(!FileManager.default.fileExists(atPath: image.path))
-        #expect(try RunPlace("system", workspace: workspace).name == "system")
+        #expect(try RunFiles("system", workspace: workspace).name == "system")
     }
 
     /// A run that was killed leaves its image behind, and the next one finds it.
     @Test func whatADeadRunLeftGoes() throws {
         let workspace = try makeWorkspace()
         defer { try? FileManager.default.removeItem(at: workspace.root) }
-        let running = try RunPlace("other", workspace: workspace)
+        let running = try RunFiles("other", workspace: workspace)
         try Data([1]).write(to: running.image)
         for file in ["dead.lock", "dead.img"] { try Data([1]).write(to: workspace.runs.appendingPathComponent(file)) }
-        _ = try RunPlace("system", workspace: workspace)
+        _ = try RunFiles("system", workspace: workspace)
         #expect(!FileManager.default.fileExists(atPath: workspace.runs.appendingPathComponent("dead.img").path))
         #expect(FileManager.default.fileExists(atPath: running.image.path))
     }
@@ -63,10 +63,10 @@ func makeWorkspace() throws -> Workspace {
         DispatchQueue.concurrentPerform(iterations: 3) { role in
             for _ in 0..<200 {
                 if role == 0 {
-                    _ = try? RunPlace.present(in: workspace)
+                    _ = try? RunFiles.present(in: workspace)
                 } else {
                     let name = "system\(role)"
-                    #expect((try? RunPlace(name, workspace: workspace).name) == name)
+                    #expect((try? RunFiles(name, workspace: workspace).name) == name)
                 }
             }
         }
@@ -75,10 +75,10 @@ func makeWorkspace() throws -> Workspace {
     @Test func tooManyAreRefused() throws {
         let workspace = try makeWorkspace()
         defer { try? FileManager.default.removeItem(at: workspace.root) }
-        let places = try (1...RunPlace.most).map { _ in try RunPlace("system", workspace: workspace) }
-        let failure = #expect(throws: Failure.self) { try RunPlace("system", workspace: workspace) }
+        let places = try (1...RunFiles.most).map { _ in try RunFiles("system", workspace: workspace) }
+        let failure = #expect(throws: Failure.self) { try RunFiles("system", workspace: workspace) }
         #expect(failure?.problem == "99 systems named 'system' run already")
-        #expect(places.count == RunPlace.most)
+        #expect(places.count == RunFiles.most)
     }
 
     /// A reader sees the old file or the new one at every moment.
@@ -145,10 +145,10 @@ func makeWorkspace() throws -> Workspace {
     @Test func aRunningSystemKeepsItsFiles() throws {
         let workspace = try workspace(isElsewhere: false)
         defer { try? FileManager.default.removeItem(at: workspace.root) }
-        let place = try RunPlace("system", workspace: workspace)
+        let files = try RunFiles("system", workspace: workspace)
         let failure = #expect(throws: Failure.self) { try CleanCommand.parse(["--all"]).delete(in: workspace) }
         #expect(failure?.problem == "these systems run and use the files that would be deleted: system")
         #expect(FileManager.default.fileExists(atPath: workspace.programs.path))
-        withExtendedLifetime(place) {}
+        withExtendedLifetime(files) {}
     }
 }
