@@ -80,6 +80,29 @@ private func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result
         #expect(Set(list.1.split(separator: ",").map(String.init)) == Set(folders + ["Kit/Package.swift", "Kit/ABI"]))
     }
 
+    /// A source that comes or goes in a library makes SwiftPM's plans of other packages stale; a changed one does not.
+    @Test func dropsPlansThatAreOlderThanAFileThatCame() throws {
+        try withFolder { folder in
+            let manager = FileManager.default
+            let sources = folder.appendingPathComponent("Kit/ABI"), plan = folder.appendingPathComponent("debug.yaml")
+            try manager.createDirectory(at: sources, withIntermediateDirectories: true)
+            try Data().write(to: sources.appendingPathComponent("Old.swift"))
+            try Data().write(to: plan)
+            let past = Date(timeIntervalSinceNow: -60), earlier = Date(timeIntervalSinceNow: -120)
+            try manager.setAttributes([.modificationDate: past], ofItemAtPath: plan.path)
+            for path in ["Kit", "Kit/ABI"] {
+                let url = folder.appendingPathComponent(path)
+                try manager.setAttributes([.modificationDate: earlier], ofItemAtPath: url.path)
+            }
+            let workspace = Workspace(root: folder)
+            workspace.dropStalePlans(in: folder)
+            #expect(manager.fileExists(atPath: plan.path))
+            try Data().write(to: sources.appendingPathComponent("New.swift"))
+            workspace.dropStalePlans(in: folder)
+            #expect(!manager.fileExists(atPath: plan.path))
+        }
+    }
+
     private static func imports(below folder: URL) throws -> Set<String> {
         let files =
             FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)?.compactMap { $0 as? URL } ?? []

@@ -88,6 +88,7 @@ package struct CrossBuild {
             // A source that changes while it is compiled must count as newer than the program.
             let start = Date()
             try Progress.step("Building \(name) for the board") {
+                workspace.dropStalePlans(in: scratch)
                 let toolset = workspace.root.appendingPathComponent(toolset)
                 try Subprocess(
                     "swift", buildArguments(product: product, package: package, scratch: scratch, toolset: toolset),

@@ -38,7 +38,7 @@ package struct ComponentPackage {
     package func prepare() throws {
         let text = try String(contentsOf: folder.appendingPathComponent("Package.swift"), encoding: .utf8)
         if text.contains("\"/\(ComponentPackage.linkName)\"") { try link() }
-        dropStalePlans()
+        for scratch in [boardScratch, hostScratch] { workspace.dropStalePlans(in: scratch) }
         dropOutputOfLostPackages()
         for (what, url) in try GeneratedInterfaces(package: folder).update() {
             Progress.say("==> \(what.capitalized) \(url.relativePath)")
@@ -64,18 +64,6 @@ package struct ComponentPackage {
                 let other = parent.appendingPathComponent(name)
                 let place = try? String(contentsOf: other.appendingPathComponent(Self.placeName), encoding: .utf8)
                 if let place, !manager.fileExists(atPath: place) { try? manager.removeItem(at: other) }
-            }
-        }
-    }
-
-    /// SwiftPM does not look behind the link `Kit/ABI` for files that came or went. Without its plan it looks
-    /// again.
-    private func dropStalePlans() {
-        guard let changed = workspace.root.appendingPathComponent("Kit/ABI").modified else { return }
-        for scratch in [boardScratch, hostScratch] {
-            for name in ["release.yaml", "debug.yaml"] {
-                let plan = scratch.appendingPathComponent(name)
-                if let planned = plan.modified, planned < changed { try? FileManager.default.removeItem(at: plan) }
             }
         }
     }

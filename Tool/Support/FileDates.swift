@@ -14,4 +14,14 @@ extension FileManager {
         }
         return dates.compactMap(\.self).max()
     }
+
+    /// Returns the latest change of a folder or of a folder in it: a file came or went.
+    package func newestFolder(in url: URL) -> Date? {
+        let folders = ((try? subpathsOfDirectory(atPath: url.path)) ?? []).filter { path in
+            var isFolder: ObjCBool = false
+            return fileExists(atPath: url.appendingPathComponent(path).path, isDirectory: &isFolder)
+                && isFolder.boolValue
+        }
+        return ([url] + folders.map(url.appendingPathComponent)).compactMap(\.modified).max()
+    }
 }

@@ -25,6 +25,7 @@ struct SystemTestRun: Sendable {
     func run() throws -> TestResult {
         let scratch = workspace.build.appendingPathComponent("tests").path
         let package = ["--package-path", workspace.package.path, "--scratch-path", scratch]
+        workspace.dropStalePlans(in: URL(fileURLWithPath: scratch))
         try Subprocess("swift", ["build", "--build-tests"] + package).run()
         let program = TestProgram(path: scratch + "/debug/HostPackageTests.xctest")
         let suites = Self.suites(of: try program.list()).filter { wanted.isEmpty || wanted.contains($0) }

@@ -144,9 +144,10 @@ struct TestSuite {
             try workspace.make(workspace.state)
             let report = TestReport(folder: workspace.state, name: UUID().uuidString)
             defer { report.remove() }
+            let scratch = workspace.build.appendingPathComponent(scratch)
+            workspace.dropStalePlans(in: scratch)
             let all =
-                ["test", "--package-path", package.path]
-                + ["--scratch-path", workspace.build.appendingPathComponent(scratch).path]
+                ["test", "--package-path", package.path, "--scratch-path", scratch.path]
                 + ["--xunit-output", report.file.path] + arguments
             do {
                 try Subprocess("swift", all, environment: environment).run()
