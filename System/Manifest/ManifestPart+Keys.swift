@@ -261,6 +261,10 @@ extension ManifestPart {
             .init(
                 "effect", .choice(HarmEffect.checked.map(\.rawValue), default: HarmEffect.stall.rawValue),
                 "what the harm is: {range}", columns: []),
+            .init(
+                "through", .text(),
+                "the way that is accepted: the next part on the chain, or the word for a chain of one link (see below); "
+                    + "without it all ways are"),
             .init("because", .text(), "why that is acceptable; not empty"),
         ],
         columns: [], mayBeEmpty: false, rules: [required("from", "effect", "because")])
