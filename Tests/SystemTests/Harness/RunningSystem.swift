@@ -29,9 +29,11 @@ final class RunningSystem {
     ///   - programs: Programs of `Guests/Linux` that the machines named get in their root folder.
     ///   - machine: Runs this machine alone, on the bare emulator.
     ///   - breaking: A function of the kernel whose first instruction becomes an undefined one: a kernel bug to order.
+    ///   - change: Changes each machine and component of the manifest before it is built.
     init(
         _ path: String, _ arguments: [String] = [], restart: RestartDescription? = nil,
-        programs: [String: String] = [:], bare machine: String? = nil, breaking function: String? = nil
+        programs: [String: String] = [:], bare machine: String? = nil, breaking function: String? = nil,
+        changing change: (inout TenantDescription) -> Void = { _ in }
     ) throws {
         let options = try RunCommand.parse([Repository.file(path).path] + arguments)
         let workspace = Workspace(root: Repository.root)
@@ -48,6 +50,7 @@ final class RunningSystem {
             manifest.tenants[index] = .machine(changed)
             manifest.machines = manifest.machines.map { $0.name == changed.name ? changed : $0 }
         }
+        for index in manifest.tenants.indices { change(&manifest.tenants[index]) }
         name = manifest.name
         tenants = manifest.tenants
         if let machine {
@@ -119,6 +122,13 @@ final class RunningSystem {
             }
             listen(for: min(.milliseconds(200), deadline - .now))
         }
+    }
+
+    /// Takes what a console has said and nobody has waited for.
+    func takeOutput(of console: String) throws -> String {
+        let number = try number(of: console)
+        defer { unread[number] = [] }
+        return String(decoding: unread[number, default: []], as: UTF8.self)
     }
 
     /// Forgets what a console has said and nobody has waited for.
