@@ -19,6 +19,8 @@ public enum InitialSlot {
     /// Free RAM, up to `regionCount` regions: the first is the largest and begins at a multiple of 2 MiB.
     public static let firstRegion: UInt32 = 16
     public static let regionCount: UInt32 = 8
+    /// Pages for the page tables of root's space.
+    public static let rootPageTables: UInt64 = 48
     /// What root may use as it likes.
     public static let firstFree: UInt32 = 64
 

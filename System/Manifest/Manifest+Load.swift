@@ -75,10 +75,14 @@ struct ManifestParser {
             components: tenants.compactMap { if case .component(let component) = $0 { component } else { nil } },
             tenants: order.map { tenants[$0] }, groups: groups.map(\.group), file: file)
         manifest.sharedMemory = sharedMemory
+        manifest.memoryPlace = source.place(of: memoryMark)
         for group in groups { manifest.levels[group.group.name] = group.criticality.description }
         for declaration in declarations { manifest.levels[declaration.name] = declaration.criticality.description }
         return manifest
     }
+
+    /// The place that says how much memory the board has, or the start of the manifest.
+    var memoryMark: Mark? { system.node("board")?.mapping?["memory"]?.mark ?? system.mark }
 
     /// Tells a machine of a region that it is an end of.
     mutating func share(_ end: SharedMemoryEnd, with name: String) {

@@ -129,8 +129,8 @@ extension ManifestParser {
             remedy: "remove one of them from an 'after'")
     }
 
-    /// The board's memory against what is known before anything is built. The image writer counts again, with all
-    /// files and programs.
+    /// The board's memory against what is known before anything is built. The image writer lays out all of it, when
+    /// files and programs are there.
     ///
     /// - Parameter remedy: Says what to do if so much is needed; by default to the manifest.
     func checkMemory(
@@ -154,7 +154,7 @@ extension ManifestParser {
         let parts: [(String, UInt64)] = [
             ("machines", machines), ("components", components), ("shared memory", shared),
             ("their files", files.aligned(to: 1024)),
-            ("the system itself", SystemImageWriter.reserve),
+            ("the system itself", SystemImageWriter.leastOwnMemory),
         ].filter { $0.1 > 0 }
         let sum = parts.reduce(UInt64(0)) { $0.addingSaturated($1.1) }
         guard sum > available else { return }
@@ -177,6 +177,7 @@ extension ManifestParser {
         if let cpu = overrides.cpu { manifest.board.cpu = cpu }
         if let memory = overrides.memory {
             manifest.board.memory = memory
+            manifest.memoryPlace = nil
             checkMemory(memory, shared: manifest.sharedMemory.reduce(0) { $0 + $1.size }) {
                 "raise --memory to \($0), or give the machines less"
             }
