@@ -1,20 +1,20 @@
-/* A plugin of QEMU: how many instructions each entry into the kernel takes, from the exception vector to the ERET. All that time
-   interrupts are off, so the longest entry is what an interrupt may have to wait for.
+/* A plugin of QEMU that counts the instructions of each entry into the kernel, from the exception vector to the ERET.
+   Interrupts are off all that time, so an interrupt may have to wait for the longest entry.
 
-   What a core spins for the kernel's lock is counted apart: it is another core's doing, and when the emulator runs each core on a
-   thread of the host, it is the host's.
+   The plugin counts the instructions that a core spends spinning for the kernel's lock separately, because another
+   core causes them. If the emulator runs each core on a thread of the host, the host causes them.
 
-   Arguments: functions=FILE (UInt32 offsets of the kernel's functions in its image, ascending, the end of its text last),
-   vectors=OFFSET (of the exception vectors), output=FILE. The output is a `struct output`, always current: it is mapped, because
-   the emulator is usually killed. `EntryRecords.swift` reads it.
+   Arguments: functions=FILE (UInt32 offsets of the kernel's functions in its image, ascending, the end of its text
+   last), vectors=OFFSET (of the exception vectors), output=FILE. The output is a `struct output`. It is a mapped file
+   and always current, because the emulator is usually killed. `EntryRecords.swift` reads it.
 
-   On a board with several cores, the plugin also counts for each core what interrupts it and how much time that takes, in
-   instructions of that core alone. Under -icount the cores take turns on one thread of the host, and the sum of their
+   On a board with several cores, the plugin also counts for each core the interrupts and the instructions that they
+   take from that core. Under -icount the cores take turns on one thread of the host, and the sum of their
    instructions is the virtual time.
 
-   Only the kernel's instructions are instrumented; with several cores, tenants' blocks as well. The kernel is found by where it
-   lies in the board's RAM, because machines use the same virtual addresses: QEMU's boot code runs first, at the start of RAM,
-   and the kernel's first instruction next. */
+   The plugin instruments only the kernel's instructions, and with several cores also tenants' blocks. It finds the
+   kernel by its position in the board's RAM, because machines use the same virtual addresses: QEMU's boot code runs
+   first, at the start of RAM, and the kernel's first instruction follows. */
 #include "plugin.h"
 #include <fcntl.h>
 #include <pthread.h>
@@ -31,15 +31,15 @@ enum { MILLISECOND = 1000000 };
 
 enum { MAXIMUM_FUNCTIONS = 2048, MAXIMUM_CORES = 8, PART_COUNT = 64, PATH_COUNT = 2048, OCTAVE_COUNT = 32 };
 
-/* How an entry began; WAKE: an interrupt ended the kernel's own WFI. */
+/* The beginning of an entry. WAKE: an interrupt ended the kernel's own WFI. */
 enum kind { KIND_START, KIND_SYNCHRONOUS, KIND_INTERRUPT, KIND_ERROR, KIND_WAKE, KIND_COUNT };
 
-/* All entries that began alike and went through the same functions. */
+/* All entries with the same beginning that went through the same functions. */
 struct path {
     uint64_t hash, kind, count, total, longest;
-    /* Not in `total` and `longest`: the longest wait for the lock. */
+    /* The longest wait for the lock, which `total` and `longest` do not contain. */
     uint64_t longest_wait;
-    /* Of the longest: each function, and its instructions. */
+    /* Each function of the longest entry, and its instructions. */
     uint64_t part_count;
     struct {
         uint32_t function, instructions;
@@ -48,14 +48,14 @@ struct path {
 
 /* One core of a board with several. */
 struct core_record {
-    /* Its instructions, in the kernel (waits for the lock included) and in tenants. */
+    /* The core's instructions, in the kernel (waits for the lock included) and in tenants. */
     uint64_t inside, outside;
     /* Entries that an interrupt began while a tenant ran, and their instructions. */
     uint64_t interrupts, interrupt_instructions;
     /* The most interrupts within a millisecond of virtual time. */
     uint64_t most_interrupts;
-    /* The most instructions of entries that followed each other without a tenant's instruction in between, and of which an
-       interrupt began one: that interrupt waited no longer. */
+    /* The most instructions of consecutive entries without a tenant's instruction in between, one of which an interrupt
+       began: that interrupt waited no longer. */
     uint64_t longest_run;
 };
 
@@ -71,13 +71,13 @@ struct core {
     enum kind kind;
     int is_inside;
     uint64_t count, waited;
-    /* Instructions since a tenant's last one, of entries that have ended. */
+    /* The instructions of ended entries since a tenant's last instruction. */
     uint64_t run;
     int run_has_interrupt;
-    /* The present millisecond, and the interrupts in it. */
+    /* The current millisecond, and the interrupts in it. */
     uint64_t millisecond, interrupts;
     struct core_record *record;
-    /* The last YIELD, and `count` then. */
+    /* The last YIELD, and the value of `count` at that time. */
     const struct instruction *yield;
     uint64_t yielded;
     uint32_t touched[MAXIMUM_FUNCTIONS], touched_count;
@@ -86,7 +86,7 @@ struct core {
 
 struct instruction {
     uint32_t function;
-    /* A `kind` that begins here, or -1. */
+    /* The `kind` of entry that begins at this instruction, or -1. */
     int8_t begins;
     int8_t is_return, is_wait, is_yield;
 };
@@ -99,7 +99,7 @@ static uint32_t functions[MAXIMUM_FUNCTIONS + 1], function_count;
 static struct instruction *instructions;
 static uint64_t vectors;
 static const char *boot_code, *kernel;
-/* Instructions of all cores. Exact under -icount only, where one thread of the host runs them all. */
+/* The instructions of all cores. They are exact only under -icount, where one thread of the host runs all cores. */
 static uint64_t total;
 static int has_several_cores;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -173,7 +173,7 @@ static struct path *find_path(const struct core *core)
     return NULL;
 }
 
-/* From one YIELD to the same again, soon: a turn of a spin loop. */
+/* Handles a YIELD that follows the same one soon: a turn of a spin loop. */
 static void spin(struct core *core, const struct instruction *instruction)
 {
     uint64_t turn = core->count - core->yielded;
@@ -237,7 +237,7 @@ static void execute(unsigned vcpu, void *data)
     }
 }
 
-/* A block of a tenant begins, with `data` instructions. */
+/* Handles the beginning of a tenant's block with `data` instructions. */
 static void execute_tenant(unsigned vcpu, void *data)
 {
     struct core *core = &cores[vcpu % MAXIMUM_CORES];
@@ -292,7 +292,7 @@ static int read_functions(const char *path)
     return close(file);
 }
 
-/* 16 vectors of 128 bytes: 8…11 from AArch64, 12…15 from AArch32; of each four: synchronous, IRQ, FIQ, SError. */
+/* Marks 16 vectors of 128 bytes: 8…11 from AArch64, 12…15 from AArch32; of each four: synchronous, IRQ, FIQ, SError. */
 static void mark_beginnings(void)
 {
     static const enum kind kinds[] = {KIND_SYNCHRONOUS, KIND_INTERRUPT, KIND_INTERRUPT, KIND_ERROR};

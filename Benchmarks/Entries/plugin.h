@@ -1,4 +1,5 @@
-/* The part of QEMU's plugin interface (version 1) that is used here: QEMU's own header is not packaged everywhere. */
+/* The part of QEMU's plugin interface (version 1) that entries.c uses, because not every system packages QEMU's
+   header. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -25,5 +26,5 @@ size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t index);
 const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *);
-/* Where the instruction lies in QEMU's own memory: the same for every virtual address of it. */
+/* Returns the address of the instruction in QEMU's own memory, which is the same for all its virtual addresses. */
 void *qemu_plugin_insn_haddr(const struct qemu_plugin_insn *);

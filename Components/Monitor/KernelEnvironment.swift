@@ -2,12 +2,13 @@ import ABI
 import Entente
 import VirtualPlatform
 
-/// The kernel's virtual interrupts, the machine's console and the board's time, as the devices see them.
+/// The environment of the devices: the kernel's virtual interrupts, the machine's console and the board's time.
 struct KernelEnvironment: InterruptPort, DeviceEnvironment {
     private var console: Console { Console() }
     private let mayUseTimer: Bool
     private var mustTellReader = false
 
+    /// Makes the environment for one access or event.
     /// - Parameter mayUseTimer: false while the monitor's timer serves the machine's end or its next start.
     @inline(__always)
     init(mayUseTimer: Bool = true) { self.mayUseTimer = mayUseTimer }
@@ -30,18 +31,19 @@ struct KernelEnvironment: InterruptPort, DeviceEnvironment {
     func receive() -> UInt8? { console.take() }
     mutating func tellReader() { mustTellReader = true }
 
-    /// Does what devices have asked for and what must not be done under the machine's lock: the console driver is more
-    /// urgent than the machine, so that a thread which told it under the lock would be off its core with the lock held.
+    /// Tells the console driver of output, if a device requested it. The caller has released the machine's lock. The
+    /// driver is more urgent than the machine, so that a thread that told it under the lock would leave its core
+    /// while it holds the lock.
     @inline(__always)
     func finish() {
         if mustTellReader { console.flush() }
     }
 
-    /// A user sees output this much later at most: a thousandth of a second.
+    /// The maximal delay of output: a thousandth of a second.
     private static let momentsPerSecond: UInt64 = 1000
 
-    /// The timer belongs to the core that has set it, which is the first thread's if a look at the time is due. A
-    /// thread of another core asks the first thread to set it.
+    /// Requests a moment. The timer belongs to the core that has set it, which is the first thread's core if a call
+    /// of `watch` is due. A thread of another core asks the first thread to set it.
     func askForMoment() -> Bool {
         guard mayUseTimer else { return false }
         if !setMoment() { signal(InitialSlot.notification, bits: Monitor.Wake.wantsMoment) }
@@ -53,7 +55,7 @@ struct KernelEnvironment: InterruptPort, DeviceEnvironment {
         return setTimer(InitialSlot.notification, deadline: deadline, bits: Monitor.Wake.moment) == .ok
     }
 
-    /// The first thread deals with it, on the monitor's own time.
+    /// Leaves the failure to the first thread, which handles it on the monitor's own time.
     func report(_ failure: MachineFailure) {
         signal(InitialSlot.notification, bits: Monitor.Wake.bit(of: failure))
     }
@@ -61,7 +63,7 @@ struct KernelEnvironment: InterruptPort, DeviceEnvironment {
     func ticks() -> UInt64 { Clock.now }
     func ticksPerSecond() -> UInt64 { Clock.frequency }
 
-    /// A board without a clock has started in 1970.
+    /// Returns the board's seconds. A board without a clock has started in 1970.
     func seconds() -> UInt32 {
         MachineDescription.own.boardSeconds ?? UInt32(truncatingIfNeeded: Clock.now / Clock.frequency)
     }

@@ -4,7 +4,7 @@ import RuntimeSupport
 import Synchronization
 import VirtualPlatform
 
-/// What root tells of the machine, and loading it into its RAM.
+/// The description of the machine that root passes to the monitor, and the loading of the machine's RAM.
 @safe
 struct MachineDescription {
     private let configuration: UnsafePointer<ComponentConfiguration>
@@ -39,8 +39,8 @@ struct MachineDescription {
         Int(min(max(machine.virtualCPUs, 1), UInt64(PlatformMap.maximumVirtualCPUs)))
     }
 
-    /// Returns how the machine's RAM is filled, piece by piece.
-    /// - Parameter maps: whether it is to be mapped, too.
+    /// Returns the division of the filling of RAM into pieces.
+    /// - Parameter maps: whether RAM must be mapped as well.
     func loadingPlan(maps: Bool) -> LoadingPlan {
         var sizes = InlineArray<8, UInt64>(repeating: 0)
         for index in 0..<machine.segments.count { sizes[index] = machine.segments[index].size }
@@ -48,7 +48,7 @@ struct MachineDescription {
     }
 
     /// Fills a piece of the machine's RAM.
-    /// - Returns: False: the piece cannot be mapped, or is not RAM.
+    /// - Returns: False if the piece cannot be mapped, or is not RAM.
     func fill(_ piece: LoadingPlan.Piece) -> Bool {
         switch piece {
         case .map(let offset, let size):
@@ -56,7 +56,7 @@ struct MachineDescription {
             guard map(offset, size, into: InitialSlot.space, own, InitialSlot.ownMapping),
                 ram.clear(at: memory.base &+ offset, size: size)
             else { return false }
-            // Last, so that the machine cannot see what others have left there.
+            // Maps the piece for the machine last, so that the machine cannot see data that others have left there.
             return map(offset, size, into: InitialSlot.machineSpace, .all, InitialSlot.machineMapping)
         case .clear(let offset, let size): return ram.clear(at: memory.base &+ offset, size: size)
         case .copy(let index, let offset, let size):
@@ -66,7 +66,7 @@ struct MachineDescription {
         }
     }
 
-    /// Maps a piece of RAM where the machine has it, as the continuation of the mapping in `slot`.
+    /// Maps a piece of RAM at its guest-physical address, as a continuation of the mapping in `slot`.
     private func map(_ offset: UInt64, _ size: UInt64, into space: UInt32, _ rights: Rights, _ slot: UInt32) -> Bool {
         var done: UInt64 = 0
         while done < size {
@@ -81,7 +81,7 @@ struct MachineDescription {
         return true
     }
 
-    /// The board's PL031: seconds since 1970; nil if there is none.
+    /// The seconds since 1970 of the board's PL031; nil if there is none.
     var boardSeconds: UInt32? {
         guard machine.seesClock != 0 else { return nil }
         // SAFETY: root has mapped the clock's registers there, read-only, for as long as the monitor lives. RTCDR, the
@@ -90,7 +90,7 @@ struct MachineDescription {
         return unsafe data.pointee.load(ordering: .relaxed)
     }
 
-    /// Whether the address lies in the doorbell page of a region that the machine shares.
+    /// Returns whether the address lies in the doorbell page of a region that the machine shares.
     func isDoorbell(_ address: UInt64) -> Bool {
         let offset = address &- SharedRegions.doorbells
         guard offset < UInt64(SharedRegions.maximum) * SharedRegions.doorbellSize else { return false }

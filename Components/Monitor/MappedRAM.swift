@@ -2,10 +2,10 @@ import RuntimeSupport
 import Synchronization
 import VirtualPlatform
 
-/// The machine's RAM as the monitor has it mapped: at its guest-physical address.
+/// The machine's RAM in the monitor's space, mapped at its guest-physical address.
 ///
-/// The guest starts with its caches off. A line that is written back later would destroy what the guest has stored by
-/// then, so that each write goes to memory at once.
+/// The guest starts with its caches off. A cache line that is written back later would destroy data that the guest
+/// has stored by then, so each write goes to memory at once.
 struct MappedRAM: GuestMemoryAccess {
     func load(_ word: GuestRange) -> UInt64 {
         entente_clean_to_memory(word.address, word.size)

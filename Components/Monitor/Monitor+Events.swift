@@ -2,17 +2,17 @@ import ABI
 import Entente
 import VirtualPlatform
 
-// The events of the monitor's own notification, which its first thread handles.
+// The events of the monitor's own notification. Its first thread handles them, on the monitor's own time.
 extension Monitor {
     /// The bits of the monitor's own notification.
     enum Wake {
-        /// From the console driver: input has come, or room for output.
+        /// From the console driver: input has arrived, or there is room for output.
         static let console: UInt64 = 1
-        /// From the timer: the moment that a device asked for has passed.
+        /// From the timer: the moment that a device requested has passed.
         static let moment: UInt64 = 2
-        /// From a thread or the timer: the machine is on its way off, or to its next start.
+        /// From a thread or the timer: the machine is being turned off, or is on the way to its next start.
         static let power: UInt64 = 4
-        /// From a thread or the timer: a device has to see how late it is.
+        /// From a thread or the timer: a device needs a call of `watch`.
         static let time: UInt64 = 8
         /// From a thread: a device has noticed a failure of the machine.
         static let panic: UInt64 = 16
@@ -22,7 +22,7 @@ extension Monitor {
         static let wantsMoment: UInt64 = 128
         static let failures = panic | crashLoaded | hang
 
-        /// Returns the bit by which a thread tells the first one of a failure.
+        /// Returns the bit by which a thread reports a failure to the first thread.
         static func bit(of failure: MachineFailure) -> UInt64 {
             switch failure {
             case .panicked: panic
@@ -32,18 +32,19 @@ extension Monitor {
         }
     }
 
-    /// Runs on the monitor's own time, one priority above the machine's. So each of these is a bounded piece of work.
+    /// Handles the events of some bits. Runs on the monitor's own time, one priority above the machine's, so that
+    /// each handler is a bounded piece of work.
     @inline(never)
     func handleNotification(_ bits: UInt64) {
         if bits & Wake.console != 0 { exchange() }
-        // A timer that not even this core can set leads to `endMoment` by itself, and may have done so already.
+        // If even this core cannot set the timer, `askForMoment` has led to `endMoment` by itself, or does so now.
         if bits & Wake.moment != 0 || bits & Wake.wantsMoment != 0 && !KernelEnvironment().setMoment() { endMoment() }
         if bits & Wake.power != 0 { continuePowerCycle() }
         if bits & Wake.time != 0 { watch() }
         if bits & Wake.failures != 0 { handleFailures(bits) }
     }
 
-    /// Lets the devices see that the other end of the console has changed.
+    /// Makes the devices handle a change at the other end of the console.
     private func exchange() {
         let environment: KernelEnvironment? = SharedMachine.withLock { state in
             // The timer serves the power cycle while the machine does not run.
@@ -63,12 +64,12 @@ extension Monitor {
         }
         environment.finish()
         guard let isRunning else { return SharedMachine.whenFree(.notification(Wake.moment)) }
-        // The moment may have taken the timer from the power cycle, or from the next look at the time.
+        // The moment may have taken the timer from the power cycle, or from the next call of `watch`.
         if isRunning { watch() } else { signal(InitialSlot.notification, bits: Wake.power) }
     }
 
-    /// Lets the devices see how late it is, and sets the timer for the next look: once in a sixteenth of a second at
-    /// most, except for the looks that follow a moment, which has taken the timer.
+    /// Makes the devices handle the passage of time, and sets the timer for the next call. This happens at most once
+    /// in a sixteenth of a second, except for the calls that follow a moment, which has taken the timer.
     private func watch() {
         let found: (sixteenths: UInt64?, isTimerTaken: Bool, isRunning: Bool)? = SharedMachine.withLock { state in
             guard state.power.machine == .running else { return (nil, false, false) }
@@ -76,12 +77,12 @@ extension Monitor {
             return (state.devices.watch(&environment), state.devices.awaitsMoment, true)
         }
         guard let found else { return SharedMachine.whenFree(.notification(Wake.time)) }
-        // This core's timer may have stood in the way of the power cycle's own deadline.
+        // This core's timer may have displaced the power cycle's own deadline.
         guard found.isRunning else {
             signal(InitialSlot.notification, bits: Wake.power)
             return
         }
-        // The end of the moment leads here.
+        // The end of the moment calls `watch` again.
         guard let sixteenths = found.sixteenths, !found.isTimerTaken else { return }
         setTimer(InitialSlot.notification, deadline: Clock.now &+ sixteenths * Clock.frequency / 16, bits: Wake.time)
     }

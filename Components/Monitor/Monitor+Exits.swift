@@ -1,7 +1,8 @@
 import ABI
 import Entente
 
-// Why the machine's virtual CPUs left it, counted by the kernel: said when the machine goes off.
+// The report of the exits of the machine's virtual CPUs, which the kernel counts. The monitor writes it when the
+// machine turns off.
 extension Monitor {
     func reportExits(to console: Console) {
         console.write("\r\nentente: machine ")
@@ -13,7 +14,7 @@ extension Monitor {
         }
     }
 
-    /// Of all virtual CPUs, since the monitor started.
+    /// Returns the sum over all virtual CPUs since the monitor started.
     private func exits(_ counter: Int) -> UInt64 {
         var sum: UInt64 = 0
         for number in 0..<machine.virtualCPUCount {

@@ -2,12 +2,12 @@ import ABI
 import Entente
 import RuntimeSupport
 
-// The failures of a machine that supervision hears of: the monitor writes a line to the machine's console and, if the
-// manifest says so, ends itself by a trap whose syndrome tells root why. Root then treats machine and monitor as any
-// tenant that died, within the limits of the manifest.
+// The failures of a machine that supervision handles. The monitor writes a line to the machine's console. If the
+// manifest demands it, the monitor ends itself by a trap whose syndrome tells root the reason. Root then treats
+// machine and monitor like any tenant that died, within the limits of the manifest.
 extension Monitor {
-    /// Handles the failures that devices have noticed, on the monitor's own time. Each comes once until the machine is
-    /// reset.
+    /// Handles the failures that devices have noticed, on the monitor's own time. Each is reported once until the
+    /// machine is reset.
     @inline(never)
     func handleFailures(_ bits: UInt64) {
         if bits & Wake.crashLoaded != 0 { report(" has panicked, and deals with it itself\r\n") }

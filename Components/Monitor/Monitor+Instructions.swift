@@ -2,9 +2,9 @@ import ABI
 import Entente
 import VirtualPlatform
 
-// Accesses to devices that the syndrome does not describe: the monitor finds the instruction in the guest's memory,
-// decodes it, and performs it in the virtual CPU's place, on its time. That takes some 40 operations of the kernel and
-// 64 accesses at most.
+// Accesses to devices that the syndrome does not describe. The monitor finds the instruction in the guest's memory,
+// decodes it, and performs it in place of the virtual CPU, on the virtual CPU's time. That takes some 40 operations
+// of the kernel and at most 64 accesses.
 
 extension Monitor {
     private enum Outcome {
@@ -20,7 +20,7 @@ extension Monitor {
         guard MemoryAccess.isOfInstruction(exit.tag), let instruction = instruction(of: exit, registers) else {
             return replyWait(Reply.refuse)
         }
-        // The registers may hold another process's values, which this one would have trapped at.
+        // The registers may hold another process's values, because this process would trap at its use of them.
         if instruction.isVector, !registers.mayUseVectors { return replyWait(Reply.refuse) }
         var transfer = Transfer(instruction, &registers)
         guard
@@ -37,13 +37,13 @@ extension Monitor {
         }
     }
 
-    /// Nil: another thread keeps the machine's lock, and nothing has been done.
+    /// Performs the accesses. Returns nil, with nothing done, if another thread keeps the machine's lock.
     private func perform(_ transfer: inout Transfer, at address: UInt64) -> Outcome? {
         var environment = KernelEnvironment()
         let outcome: Outcome? = SharedMachine.withLock { state in
             guard state.power.machine == .running else { return .stopping }
             let isDone = transfer.perform(at: address) {
-                // As `unclaimedAccess`; the kernel rings for plain stores only.
+                // As in `unclaimedAccess`; the kernel handles only plain stores to doorbells.
                 state.devices.perform($0, &environment) ?? (machine.isDoorbell($0.address) ? 0 : nil)
             }
             return isDone ? .done : .noDevice
@@ -64,7 +64,7 @@ extension Monitor {
     }
 }
 
-/// The registers of a virtual CPU whose exit the thread serves. The kernel gives them to nobody else meanwhile.
+/// The registers of a virtual CPU whose exit the thread serves. No other thread can access them meanwhile.
 private struct ExitRegisters: RegisterFile {
     private let slot: UInt32
     private let program: UInt64
@@ -88,7 +88,7 @@ private struct ExitRegisters: RegisterFile {
             highTable: readRegister(slot, RegisterNumber.highTable))
     }
 
-    /// CPACR_EL1.FPEN (DDI 0487, D17.2.33): 3 allows all, 1 all but EL0.
+    /// True if CPACR_EL1.FPEN (DDI 0487, D17.2.33) permits it: 3 permits all, 1 all but EL0.
     var mayUseVectors: Bool {
         let enable = readRegister(slot, RegisterNumber.accessControl) >> 20 & 3
         return enable == 3 || enable == 1 && !processorState.isEL0
@@ -119,6 +119,6 @@ private struct ProcessorState {
 
     var isAArch32: Bool { bits & 0x10 != 0 }
     var isEL0: Bool { bits & 0xC == 0 }
-    /// EL1h.
+    /// True for EL1h.
     var usesPrivilegedStack: Bool { bits & 0xF == 5 }
 }

@@ -2,8 +2,8 @@ import ABI
 import Entente
 import VirtualPlatform
 
-// The firmware of a machine, as far as single virtual CPUs need it (PSCI, DEN0022). All of it runs on the calling
-// virtual CPU's time.
+// The machine's firmware for single virtual CPUs (PSCI, DEN0022). All of it runs on the calling virtual CPU's time.
+// `PowerController` decides on each call, and Monitor+PowerCycle.swift turns the whole machine off or resets it.
 extension Monitor {
     @inline(never)
     func hypercall(_ exit: Exit) -> Answer {
@@ -27,18 +27,18 @@ extension Monitor {
             _ = replyWait(Reply.leaveStopped)
             signal(InitialSlot.notification, bits: Wake.power)
             return replyWait(ReplyForm.wait)
-        // `turnOn` has become `resume` above.
+        // The closure above has turned `turnOn` into `resume`.
         case .turnOff, .stop, .turnOn: return replyWait(Reply.leaveStopped | ReplyForm.wait)
         }
     }
 
-    /// A function's result is in `x0`; `x1…x3` keep their values (SMCCC 1.1).
+    /// Returns the result of a function in `x0`; `x1…x3` keep their values (SMCCC 1.1).
     private func resume(_ exit: Exit, _ value: UInt64) -> Answer {
         replyWait(Reply.arguments, Words(value, exit.words.w2, exit.words.w3, exit.words.w4))
     }
 
-    /// Starts a virtual CPU that has been claimed. The lock is held throughout: what other virtual CPUs do to the
-    /// target's interrupts falls either before its reset or after it.
+    /// Starts a virtual CPU that has been claimed. Holds the lock throughout, so that changes of the target's
+    /// interrupts by other virtual CPUs come either before its reset or after it.
     private func turnOn(
         _ target: VirtualCPU, entry: UInt64, context: UInt64, _ state: inout SharedMachine.State
     ) -> UInt64 {
@@ -55,8 +55,8 @@ extension Monitor {
         return UInt64(bitPattern: status.rawValue)
     }
 
-    /// Books as off each virtual CPU that asked for it and that the kernel has stopped. It is called before a decision,
-    /// so that the thread that left the virtual CPU stopped needs no time of its own afterwards.
+    /// Records as off each virtual CPU that requested it and that the kernel has stopped. Called before each
+    /// decision, so that the thread that left the virtual CPU stopped needs no time of its own afterwards.
     static func finishTurningOff(_ state: inout SharedMachine.State) {
         for number in 0..<state.power.virtualCPUCount
         where state.power.state(of: number) == .turningOff && VirtualCPU(number: number).isStopped {

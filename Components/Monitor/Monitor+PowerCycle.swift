@@ -2,29 +2,29 @@ import ABI
 import Entente
 import VirtualPlatform
 
-// The machine as a whole: how it is stopped, waits for its next start, is loaded and starts.
+// The power cycle of the machine as a whole: it stops, waits for its next start, is loaded, and starts.
 //
-// The first thread does all of it. It never waits for anything: it looks, and looks again a millisecond later. The
-// machine pays for the work that takes long, clearing and loading RAM: virtual CPU 0 is started at an address at which
-// nothing lies, and faults there. Each fault pays for one piece, because the monitor runs on the virtual CPU's time
-// and at its priority while it serves the exit.
+// The first thread performs all of it, and never waits: it checks, and checks again a millisecond later. The machine
+// pays for the long work, which is clearing and loading RAM. For this the monitor starts virtual CPU 0 at an address
+// at which nothing is mapped, so that it faults there. Each fault pays for one piece, because the monitor runs on the
+// virtual CPU's time and at its priority while it serves the exit.
 
 extension Monitor {
-    /// The first thread's next step, once it has given the lock back.
+    /// The first thread's next step, once it has released the lock.
     private enum Step {
         case nothing
         case lookAgain
         /// The machine stays off.
         case off
-        /// The machine starts again after so many ticks.
+        /// The machine starts again after this number of ticks.
         case wait(UInt64)
         case cannotStart
     }
 
-    /// Nothing is mapped there in any machine: its RAM begins at 1 GiB.
+    /// An address at which no machine has memory, because RAM begins at 1 GiB.
     private static let doorstep: UInt64 = 0
     private static var ticksPerMillisecond: UInt64 { Clock.frequency / 1000 }
-    /// The number of looks at the last bytes of output, and the room that the report needs.
+    /// The maximal number of checks for the last bytes of output, and the room that the report needs.
     private static let maximumLooks = 100
     private static let reportSize: UInt32 = 512
 
@@ -35,8 +35,8 @@ extension Monitor {
         }
     }
 
-    /// Brings the machine nearer to its end or its next start. On the monitor's own time: some thirty operations of
-    /// the kernel at most, once a millisecond, and one reset of all virtual CPUs for each start.
+    /// Advances the machine towards its end or its next start. Runs on the monitor's own time: at most some thirty
+    /// operations of the kernel, once a millisecond, and one reset of all virtual CPUs for each start.
     @inline(never)
     func continuePowerCycle() {
         guard let step = SharedMachine.withLock({ takeStep(&$0) }) else {
@@ -55,8 +55,8 @@ extension Monitor {
         }
     }
 
-    /// Has `continuePowerCycle` called after `ticks`. If the timer still belongs to another core, for a moment
-    /// or a look at the time, that deadline passes within a millisecond or a second and leads there, too.
+    /// Arranges a call of `continuePowerCycle` after `ticks`. If the timer still belongs to another core, for a
+    /// moment or a call of `watch`, that deadline passes within a millisecond or a second and has the same effect.
     private func setAlarm(in ticks: UInt64) {
         setTimer(InitialSlot.notification, deadline: Clock.now &+ ticks, bits: Wake.power)
     }
@@ -65,7 +65,7 @@ extension Monitor {
         switch state.power.machine {
         case .running: return .nothing
         case .starting:
-            // A deadline that leads here may pass while the last piece is being filled; its end leads here again.
+            // A deadline may pass while the last piece is being filled; the end of that piece leads here again.
             let isAtDoorstep = state.cycle.loading.isDone && VirtualCPU(number: 0).isStopped
             return isAtDoorstep ? launch(&state) : .nothing
         case .stopping: return stop(&state)
@@ -82,14 +82,14 @@ extension Monitor {
 
     // MARK: The end
 
-    /// Stops every virtual CPU. `PowerController` lets none start from now on; one that another thread is serving
+    /// Stops every virtual CPU. From now on `PowerController` lets none start. One that another thread is serving
     /// stops with that thread's reply.
     private func stop(_ state: inout SharedMachine.State) -> Step {
         Monitor.finishTurningOff(&state)
         guard state.power.isSettled else { return .lookAgain }
         for number in 0..<machine.virtualCPUCount { VirtualCPU(number: number).stop() }
         for number in 0..<machine.virtualCPUCount where !VirtualCPU(number: number).isStopped { return .lookAgain }
-        // In this order: a thread counts itself before it leaves a virtual CPU stopped.
+        // Checks the deferrals last, because a thread counts itself before it leaves a virtual CPU stopped.
         guard !SharedMachine.hasDeferrals, isDrained(&state) else { return .lookAgain }
         state.power.finishStopping()
         guard state.cycle.restarts else { return .off }
@@ -100,8 +100,8 @@ extension Monitor {
         return beginLoading(&state, maps: false) ? .nothing : .cannotStart
     }
 
-    /// Returns whether the console driver has taken the last bytes and there is room for the report. After a tenth of
-    /// a second the answer is yes in any case, because the driver may be dead.
+    /// Returns whether the console driver has taken the last bytes and there is room for the report. Returns true
+    /// after a tenth of a second in any case, because the driver may be dead.
     private func isDrained(_ state: inout SharedMachine.State) -> Bool {
         var environment = KernelEnvironment(mayUseTimer: false)
         state.devices.exchange(&environment)
@@ -116,7 +116,7 @@ extension Monitor {
     /// Resets every virtual CPU, and starts the first at the doorstep. Every virtual CPU must be stopped.
     /// - Parameter maps: whether RAM is not mapped yet, because this is the machine's first start in this life of the
     ///   monitor.
-    /// - Returns: False: the kernel does not start it.
+    /// - Returns: False if the kernel does not start it.
     private func beginLoading(_ state: inout SharedMachine.State, maps: Bool) -> Bool {
         var cycle = PowerCycle()
         cycle.backoff = state.cycle.backoff
@@ -133,8 +133,8 @@ extension Monitor {
         return first.start()
     }
 
-    /// Serves a fetch from an address at which nothing lies. While the machine is being loaded it is virtual CPU 0
-    /// at the doorstep, where it faults again after each piece.
+    /// Serves a fetch from an address at which nothing is mapped. While the machine is being loaded, virtual CPU 0
+    /// makes it at the doorstep, and faults again after each piece.
     @inline(never)
     func instructionFetch(_ exit: Exit) -> Answer {
         let fetch: Fetch? = SharedMachine.withLock { state in
@@ -163,7 +163,7 @@ extension Monitor {
         case finished
     }
 
-    /// Starts virtual CPU 0, which is stopped at the doorstep, where the guest begins.
+    /// Starts virtual CPU 0, which is stopped at the doorstep, at the guest's entry.
     private func launch(_ state: inout SharedMachine.State) -> Step {
         let first = VirtualCPU(number: 0)
         first.prepare(entry: machine.entry, argument: machine.argument)
@@ -175,8 +175,8 @@ extension Monitor {
 // MARK: - Reports
 
 extension Monitor {
-    /// Begins a report on the machine's console. Output that finds no room is dropped, because a thread that waited
-    /// would do so on the monitor's own time.
+    /// Begins a report on the machine's console. Output that finds no room is dropped, because otherwise a thread
+    /// would wait on the monitor's own time.
     private func openReport() -> Console {
         var console = Console()
         console.patience = 0

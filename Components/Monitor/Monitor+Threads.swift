@@ -3,9 +3,10 @@ import Entente
 import VirtualPlatform
 
 extension Monitor {
-    /// The first thread: loads the machine and starts it, then serves the exits of the virtual CPUs on its core.
+    /// Runs the first thread, which loads the machine and starts it, and then serves the exits of the virtual CPUs on
+    /// its core.
     /// - Parameter serve: `serve()`, or a loop around `respond(to:)` for a machine that has more than the platform.
-    package static func start(_ serve: (Monitor) -> Never) {
+    public static func start(_ serve: (Monitor) -> Never) {
         let machine = MachineDescription.own
         var state = SharedMachine(machine)
         // SAFETY: this function never returns, so the state on its stack lives as long as the monitor.
@@ -17,7 +18,7 @@ extension Monitor {
         }
     }
 
-    /// A further thread: serves the exits of the virtual CPUs on its core. None comes before the first thread has
-    /// started one.
-    package static var further: Monitor { Monitor(machine: MachineDescription.own) }
+    /// The monitor of a further thread, which serves the exits of the virtual CPUs on its core. No exit arrives
+    /// before the first thread has started a virtual CPU.
+    public static var further: Monitor { Monitor(machine: MachineDescription.own) }
 }

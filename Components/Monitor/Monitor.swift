@@ -2,19 +2,24 @@ import ABI
 import Entente
 import VirtualPlatform
 
-/// One thread of a machine's monitor: takes the exits of the virtual CPUs on its core, emulates, replies.
-package struct Monitor {
+/// One thread of a machine's monitor. It takes the exits of the virtual CPUs on its core, emulates, and replies.
+///
+/// `respond(to:)` below dispatches exits and notifications. Accesses to devices go to the bus
+/// (Machines/VirtualPlatform), hypercalls to Monitor+Power.swift, and events to Monitor+Events.swift. Threads share
+/// the machine's state through SharedMachine.swift. A thread serves an exit on the virtual CPU's time, and a
+/// notification on the monitor's own time.
+public struct Monitor {
     let machine: MachineDescription
 
     /// Serves for as long as the machine exists.
-    package func serve() -> Never {
+    public func serve() -> Never {
         var answer = replyWait(ReplyForm.wait)
         while true { answer = respond(to: answer) }
     }
 
-    /// Deals with an exit or a notification, and waits for the next.
+    /// Handles an exit or a notification, and waits for the next.
     @inline(__always)
-    package func respond(to answer: Answer) -> Answer {
+    public func respond(to answer: Answer) -> Answer {
         if answer.has(.ok) { return handle(Exit(answer)) }
         if answer.has(.notified) { handleNotification(answer.tag) }
         return replyWait(ReplyForm.wait)
@@ -33,7 +38,7 @@ package struct Monitor {
     }
 }
 
-/// A message of the kernel: why a virtual CPU left its machine.
+/// A message of the kernel that reports why a virtual CPU left its machine.
 struct Exit {
     let virtualCPU: Int
     let tag: ExitTag
@@ -47,17 +52,17 @@ struct Exit {
     }
 }
 
-/// The forms of `replyWait` that the monitor uses: each also waits for the next exit, but `leaveStopped`.
+/// The forms of `replyWait` that the monitor uses. Each except `leaveStopped` also waits for the next exit.
 enum Reply {
-    /// The guest takes a synchronous external abort.
+    /// Makes the guest take a synchronous external abort.
     static let refuse = ReplyForm.reply | ReplyForm.refuse | ReplyForm.wait
-    /// The instruction is done.
+    /// Advances past the instruction, which is done.
     static let advance = ReplyForm.reply | ReplyForm.advance | ReplyForm.wait
-    /// `x0…x3` hold the answer of a hypercall.
+    /// Writes the answer of a hypercall to `x0…x3`.
     static let arguments = ReplyForm.reply | ReplyForm.writeArguments | ReplyForm.wait
     static let leaveStopped = ReplyForm.reply | ReplyForm.leaveStopped
 
-    /// The instruction is done, and its register holds `x2`.
+    /// Returns the form that advances past the instruction and writes `x2` to its register.
     @inline(__always)
     static func register(_ number: UInt32) -> UInt32 {
         advance | ReplyForm.writeRegister | number << ReplyForm.registerShift
@@ -95,27 +100,28 @@ extension Monitor {
         }
     }
 
-    /// An access where no device is: refused, unless a region's doorbell page is there.
+    /// Handles an access to an address that no device has. Refuses it unless a region's doorbell page is there.
     @inline(never)
     private func unclaimedAccess(_ access: MemoryAccess) -> Answer {
         guard machine.isDoorbell(access.address) else { return replyWait(Reply.refuse) }
-        // Nobody hears it: the other end is dead at the moment, or this is no store to its first word.
+        // The access has no effect: the other end is dead at the moment, or this is no store to its first word.
         return access.isWrite ? replyWait(Reply.advance) : replyWait(Reply.register(access.register), Words(0))
     }
 
-    /// Another thread keeps the machine's lock: leaves the virtual CPU stopped where it is until the lock is free. So
-    /// nobody burns time, neither its machine's nor the monitor's, while the holder is off its core.
+    /// Handles an exit while another thread keeps the machine's lock: leaves the virtual CPU stopped until the lock
+    /// is free. So neither the machine nor the monitor spends time while the holder is off its core.
     @inline(never)
     func repeatLater(_ exit: Exit) -> Answer {
         SharedMachine.deferExit(of: exit.virtualCPU) {
             _ = replyWait(Reply.leaveStopped)
-            // The program counter of a hypercall is behind it.
+            // The program counter is behind the hypercall.
             if exit.tag.kind == .hypercall { VirtualCPU(number: exit.virtualCPU).moveTo(exit.words.w5 &- 4) }
         }
         return replyWait(ReplyForm.wait)
     }
 
-    /// What the kernel leaves to its monitor is of no use to this machine: it reads as zero and writes nothing.
+    /// Handles a register that the kernel leaves to the monitor. This machine has no use for any: they read as zero
+    /// and ignore writes.
     @inline(never)
     private func systemRegister(_ exit: Exit) -> Answer {
         let access = SystemRegisterAccess(exit.tag)

@@ -1,11 +1,11 @@
 import Entente
 import VirtualPlatform
 
-/// The state of a machine between its end and its next start, beside that which `PowerController` decides.
+/// The state of a machine between its end and its next start, except the state on which `PowerController` decides.
 struct PowerCycle {
-    /// Whether the machine starts again once all virtual CPUs have stopped.
+    /// True if the machine starts again once all virtual CPUs have stopped.
     var restarts = false
-    /// The number of times that the first thread has looked whether the serial port's last bytes are gone.
+    /// The number of checks of the first thread whether the serial port's last bytes have gone.
     var looks = 0
     /// The time at which the machine, which is off, starts again.
     var dueAt: UInt64?

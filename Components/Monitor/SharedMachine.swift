@@ -4,11 +4,11 @@ import RuntimeSupport
 import Synchronization
 import VirtualPlatform
 
-/// A machine's devices and power state, which the monitor's threads share: one thread serves the virtual CPUs of each
-/// core.
+/// A machine's devices and power state, which the monitor's threads share. Each thread serves the virtual CPUs of one
+/// core. All access goes through `withLock`.
 struct SharedMachine: ~Copyable {
     private let lock = RelayLock()
-    /// Threads that have left a virtual CPU stopped and not yet enlisted it.
+    /// The number of threads that have left a virtual CPU stopped and not yet enlisted it.
     private let deferrals = Atomic<Int>(0)
     private var state: State
 
@@ -33,7 +33,7 @@ struct SharedMachine: ~Copyable {
         state = State(virtualCPUCount: machine.virtualCPUCount, machine.options)
     }
 
-    /// Where the one instance lies; set once, before the first virtual CPU starts.
+    /// The address of the one instance; set once, before the first virtual CPU starts.
     private nonisolated(unsafe) static var instance: UnsafeMutablePointer<SharedMachine>? = nil
 
     static func publish(_ pointer: UnsafeMutablePointer<SharedMachine>) {
@@ -45,13 +45,13 @@ struct SharedMachine: ~Copyable {
 // MARK: - The lock
 
 extension SharedMachine {
-    /// The number of times that a thread looks again before it gives up. They take some microseconds, which is longer
-    /// than a holder that runs needs.
+    /// The number of attempts before a thread gives up. They take some microseconds, which is longer than a holder
+    /// that runs needs.
     private static let patience = 1000
 
-    /// Runs `body` while no other thread does. The kernel's operations may be called in it, but none that waits.
-    /// - Returns: Nil: another thread holds the lock, and probably is off its core. The caller enlists (`whenFree`)
-    ///   what it could not do.
+    /// Runs `body` while no other thread does. `body` may call operations of the kernel, but none that waits.
+    /// - Returns: Nil if another thread holds the lock, which probably is off its core. The caller then enlists its
+    ///   work (`whenFree`).
     @inline(__always)
     static func withLock<Result>(_ body: (inout State) -> Result) -> Result? {
         // SAFETY: exits come only after `publish`, and the state is touched only here and in `wake`, under the lock.
@@ -74,7 +74,7 @@ extension SharedMachine {
         return false
     }
 
-    /// Has `waiters` woken once the lock is free.
+    /// Makes the holder wake `waiters` once the lock is free.
     static func whenFree(_ waiters: Waiters) {
         // SAFETY: as in `withLock`.
         let machine = unsafe instance.unsafelyUnwrapped
@@ -82,8 +82,8 @@ extension SharedMachine {
         wakeAndRelease(.none)
     }
 
-    /// Wakes what waits, and releases the lock, which the caller holds. Another turn is needed only when a thread has
-    /// found the lock held meanwhile, for as long as `patience` lasts.
+    /// Wakes the waiters and releases the lock, which the caller holds. The loop repeats only if a thread has found
+    /// the lock held meanwhile for as long as `patience` lasts.
     @inline(never)
     private static func wakeAndRelease(_ waiters: Waiters) {
         // SAFETY: as in `withLock`.
@@ -95,8 +95,8 @@ extension SharedMachine {
         } while !waiters.isNone
     }
 
-    /// Lets virtual CPUs that waited go on, unless the machine has been stopped meanwhile. The caller holds the lock,
-    /// so that none starts while another thread stops the machine.
+    /// Lets virtual CPUs that waited continue, unless the machine has been stopped meanwhile. The caller holds the
+    /// lock, so that none starts while another thread stops the machine.
     private static func wake(_ waiters: Waiters, _ power: PowerController) {
         for number in 0..<power.virtualCPUCount
         where waiters.contains(virtualCPU: number) && power.mayRun(number) {
@@ -110,8 +110,8 @@ extension SharedMachine {
 
 extension SharedMachine {
     /// Runs `body`, which leaves a virtual CPU stopped, and enlists it: once the lock is free, it makes its exit
-    /// again. The machine is not seen as stopped meanwhile (`hasDeferrals`): otherwise it could be started anew,
-    /// and a virtual CPU of its new life be taken for the one that waits.
+    /// again. The machine does not count as stopped meanwhile (`hasDeferrals`). Otherwise the machine could be
+    /// started again, and a virtual CPU of its new life would be taken for the one that waits.
     static func deferExit(of virtualCPU: Int, _ body: () -> Void) {
         // SAFETY: as in `withLock`; the counter is atomic.
         let machine = unsafe instance.unsafelyUnwrapped

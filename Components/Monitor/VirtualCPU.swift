@@ -11,26 +11,26 @@ struct VirtualCPU {
     /// protocol).
     private static let initialProcessorState: UInt64 = 0x3C5
 
-    /// Everything, the kernel's interrupt state included, to its reset value. It must be stopped.
+    /// Resets everything, including the kernel's interrupt state. The virtual CPU must be stopped.
     func reset() {
         let selector = Selector(slot: slot, form: ContextState.reset.rawValue)
         while invoke(.contextState, selector).status == .again {}
     }
 
-    /// Sets where it begins, with `argument` in `x0`. It must be stopped.
+    /// Sets the entry, and `argument` in `x0`. The virtual CPU must be stopped.
     func prepare(entry: UInt64, argument: UInt64) {
         writeRegisters(
             slot, first: RegisterNumber.programCounter, count: 2, entry, VirtualCPU.initialProcessorState)
         writeRegisters(slot, first: 0, count: 1, argument)
     }
 
-    /// Sets the program counter alone. It must be stopped.
+    /// Sets only the program counter. The virtual CPU must be stopped.
     func moveTo(_ address: UInt64) { writeRegisters(slot, first: RegisterNumber.programCounter, count: 1, address) }
 
-    /// False when the kernel refuses.
+    /// Starts the virtual CPU. Returns false if the kernel refuses.
     func start() -> Bool { contextControl(slot, .start).status == .ok }
 
-    /// Takes effect at once on this core, and soon on another.
+    /// Stops the virtual CPU: at once on this core, and soon on another.
     func stop() { contextControl(slot, .stop) }
 
     var isStopped: Bool {

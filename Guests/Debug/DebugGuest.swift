@@ -2,12 +2,12 @@ import GuestHardware
 import GuestSupport
 import HostileSupport
 
-/// A program that debugs itself, as operating systems do: steps, breakpoints, watchpoints. It prints the same on the
-/// bare emulator and in a machine, and in two machines of one core at once.
+/// Debugs itself, as operating systems do: with steps, breakpoints and watchpoints. It prints the same on the bare
+/// emulator, in a machine, and in two machines of one core at once.
 ///
-/// In each round it steps through instructions of which a monitor or the kernel performs some, meets its own breakpoint
-/// and watchpoint, and gives way to the other machine, which has its own. `debug: wrong NAME VALUES` says what was not
-/// as it has to be.
+/// In each round it steps through instructions, some of which a monitor or the kernel performs, meets its own
+/// breakpoint and watchpoint, and then lets the other machine run, which has its own. It prints `debug: wrong NAME
+/// VALUES` for each result that differs from the expected one.
 @c(guest_main)
 public func guestMain() {
     DebugGuest.identify()
@@ -21,9 +21,9 @@ public func guestMain() {
 }
 
 private enum DebugGuest {
-    /// EL1 with its own stack, debug exceptions unmasked, all else masked.
+    /// EL1 with its own stack, debug exceptions unmasked, all others masked.
     private static let kernelState: UInt64 = 0x1C5
-    /// EL0, all but debug exceptions masked. AArch32: a bit more.
+    /// EL0, all but debug exceptions masked. AArch32 adds a bit.
     private static let userState: UInt64 = 0x1C0
     private static let stepBit: UInt64 = 1 << 21
     private static let kernelEnable: UInt64 = 1 << 13
@@ -54,7 +54,7 @@ private enum DebugGuest {
         static let identify: UInt32 = 0xD538_0502
         /// MRS x0, MDSCR_EL1
         static let readControl: UInt32 = 0xD530_0240
-        /// MSR ICC_SGI1R_EL1, xzr: to nobody.
+        /// MSR ICC_SGI1R_EL1, xzr: to no processor.
         static let softwareInterrupt: UInt32 = 0xD518_CBBF
         /// In AArch32: MRC p14, 0, r0, c0, c0, 0; SVC #0.
         static let readIdentification: UInt32 = 0xEE10_0E10
@@ -99,14 +99,14 @@ private enum DebugGuest {
         guest_publish_code(code + offset, 16)
     }
 
-    /// Runs what was placed until its exception, and returns the class of that.
+    /// Runs the placed code until its exception, and returns the exception's class.
     private static func run(
         _ state: UInt64, _ x0: UInt64 = 0, _ x1: UInt64 = 0, at offset: UInt64 = 0
     ) -> UInt64 {
         guest_probe(code + offset, state, x0, x1) >> 26
     }
 
-    /// The place of the last exception, from the start of the code.
+    /// The offset of the last exception from the start of the code.
     private static var offset: UInt64 { guest_probe_result(UInt64(GUEST_PROBE_PC)) &- code }
 
     // MARK: The tests
@@ -125,7 +125,8 @@ private enum DebugGuest {
 
     static func unlock() { set(lockAccess, 0) }
 
-    /// Single instructions, each of which is followed by a step exception, whoever performs it.
+    /// Steps through single instructions. A step exception must follow each, whether the processor, the monitor or
+    /// the kernel performs it.
     static func step(says: Bool) {
         place([Code.nop, Code.identify, Code.load, Code.hypervisorCall])
         place([Code.softwareInterrupt, Code.jump, Code.nop, Code.store], at: 16)
@@ -134,7 +135,7 @@ private enum DebugGuest {
         if says { write("debug: steps") }
         var next: UInt64 = 0
         while next < 44 {
-            // It wakes WFI, and a board's clock is not so quick that it is over before.
+            // The timer wakes WFI. A board's clock is slow enough that the deadline has not passed before.
             if next == 32 { guest_start_timer(100) }
             let at = next
             let kind = run(kernelState | stepBit, psciVersion, Self.data(at), at: at)
@@ -150,16 +151,16 @@ private enum DebugGuest {
     }
 
     private static let stepper: UInt64 = 0x2000
-    /// MDSCR_EL1 by code of its own place, so that what is being stepped stays.
+    /// Sets MDSCR_EL1 by code at an address of its own, so that the code that is being stepped stays.
     private static func setStepping(_ isOn: Bool) {
         place([0xD500_0000 | control, Code.supervisorCall, 0, 0], at: stepper)
         _ = run(kernelState | 1 << 9, isOn ? kernelEnable | 1 : 0, at: stepper)
     }
 
-    /// The address for the load (the serial port's flags) and the store (its interrupt clear register).
+    /// Returns the address for the load (the serial port's flags) or the store (its interrupt clear register).
     private static func data(_ at: UInt64) -> UInt64 { at == 8 ? SerialPort.flags : SerialPort.flags + 0x2C }
 
-    /// The same at EL0, which needs no KDE.
+    /// Steps through instructions at EL0, which needs no KDE.
     private static func stepProcess() {
         let places: InlineArray<4, UInt64> = [0, 8, 20, 28]
         for index in places.indices {
@@ -169,13 +170,13 @@ private enum DebugGuest {
         }
     }
 
-    /// In the machine with more memory there is some here, in the other an abort.
+    /// True in the machine with more memory, which has memory at this address. In the other one the load aborts.
     private static let isSecond: Bool = {
         place([0xF940_0000, Code.supervisorCall, 0, 0])
         return run(kernelState, 0x4140_0000) == Class.supervisorCall
     }()
 
-    /// Places that differ in the two machines.
+    /// The addresses differ in the two machines.
     private static var broken: UInt64 { isSecond ? 8 : 12 }
     private static var watched: UInt64 { code + (isSecond ? 0x1000 : 0x1040) }
 
@@ -193,7 +194,7 @@ private enum DebugGuest {
         arm()
         place([Code.nop, Code.load, Code.nop, Code.nop], at: 0x100)
         place([Code.supervisorCall, 0, 0, 0], at: 0x110)
-        // The serial port is the monitor's: the breakpoint outlives an exit.
+        // The monitor serves the serial port, so the breakpoint outlives an exit.
         let kind = run(kernelState, 0, SerialPort.flags, at: 0x100)
         if kind != Class.breakpoint || offset != 0x100 + broken { say("breakpoint", kind, offset) }
         place([Code.nop, Code.load, Code.store, Code.supervisorCall], at: 0x200)
@@ -203,7 +204,8 @@ private enum DebugGuest {
         if run(kernelState, 0, watched + 8, at: 0x200) != Class.supervisorCall { say("watchpoint", offset, 8) }
     }
 
-    /// Longer than all others of the core may run at a time; then all is still there.
+    /// Computes for longer than all other tenants of the core may run at a time. Afterwards all settings must be
+    /// unchanged.
     static func keepWhileOthersRun() {
         let end = guest_counter() + guest_counter_frequency() / 25
         while guest_counter() < end { guest_spin_hint() }
@@ -219,7 +221,7 @@ private enum DebugGuest {
         if get(watchpointValue(1)) != watched { say("kept", get(watchpointValue(1)), watched) }
     }
 
-    /// An AArch32 process reads DBGDIDR, if the core has AArch32.
+    /// Reads DBGDIDR in an AArch32 process, if the core has AArch32.
     static func readAsProcess(says: Bool) {
         place([Code.readIdentification, Code.supervisorCall32, 0, 0])
         let kind = run(userState | 0x10)

@@ -1,4 +1,4 @@
-// One access of each kind that the architecture has, for provoking aborts with and without a valid syndrome.
+// One access of each kind that the architecture has, to provoke aborts with and without a valid syndrome.
 #if defined(__aarch64__)
 #include "Macros.h"
     .arch   armv8.1-a
@@ -20,7 +20,7 @@ accesses:
     access  str     w1, [x0]
     access  str     x1, [x0]
     access  str     xzr, [x0]
-    // With write-back, pairs, unscaled and unprivileged: no or other syndromes.
+    // Accesses with write-back, pairs, unscaled and unprivileged ones, which have no syndrome or another one.
     access  ldr     x2, [x0], #8
     access  str     x1, [x0, #-8]!
     access  ldp     x2, x3, [x0]
@@ -31,24 +31,24 @@ accesses:
     access  sturh   w1, [x0, #1]
     access  ldtr    x2, [x0]
     access  sttr    x1, [x0]
-    // Ordered and exclusive.
+    // Ordered and exclusive accesses.
     access  ldar    x2, [x0]
     access  stlr    x1, [x0]
     access  ldxr    x2, [x0]
     access  ldaxp   x2, x3, [x0]
     access  stxr    w3, x1, [x0]
     access  stlxp   w3, x1, x1, [x0]
-    // Atomic (from Armv8.1 on).
+    // Atomic accesses (from Armv8.1 on).
     access  ldadd   x1, x2, [x0]
     access  swpal   w1, w2, [x0]
     access  cas     x1, x2, [x0]
     access  casp    x2, x3, x4, x5, [x0]
-    // By the vector registers.
+    // Accesses of vector registers.
     access  ldr     q0, [x0]
     access  str     d0, [x0]
     access  ld1     {v0.16b-v3.16b}, [x0]
     access  st4     {v0.4s-v3.4s}, [x0]
-    // Cache maintenance, translation, prefetch.
+    // Cache maintenance, translation and prefetch.
     access  dc      cvac, x0
     access  dc      civac, x0
     access  dc      ivac, x0

@@ -1,13 +1,13 @@
-// Running code that may do anything, and coming back from it: on whatever exception, with state of our own.
+// Runs arbitrary code, and returns from it after any exception, with the program's own state restored.
 #if defined(__aarch64__)
 #include "Macros.h"
 
 #define EL1H                5
-// SCTLR_EL1 with MMU and caches off, little endian, no alignment check: its RES1 bits alone.
+// SCTLR_EL1 with MMU and caches off, little endian, no alignment check: only its RES1 bits.
 #define SCTLR_OFF_LOW       0x0800
 #define SCTLR_OFF_HIGH      0x30d0
 
-    // x0…x29 from the table at x30.
+    // Loads x0…x29 from the table at x30.
     .macro load_registers
     ldp     x0, x1, [x30]
     ldp     x2, x3, [x30, #16]
@@ -43,7 +43,7 @@ function guest_attempt
     mov     x3, #EL1H
     orr     x3, x3, x2
     msr     spsr_el1, x3
-    // The watchdog: a timer and an interface that lets it through, whatever earlier attempts did to them.
+    // Sets the watchdog: a timer and an interface that passes its interrupt, regardless of earlier attempts.
     msr     ICC_CTLR_EL1, xzr
     msr     ICC_AP1R0_EL1, xzr
     mov     x3, #0xff
@@ -54,7 +54,7 @@ function guest_attempt
     msr     cntv_ctl_el0, x3
     load_address x3, playground_middle
     mov     sp, x3
-    // The way back, as code: an attempt stores around its link register as well, and must not hit this program.
+    // Copies the code that returns. An attempt also stores around its link register, and must not hit this program.
     load_address x3, return_stub
     load_address x4, playground_return
     ldp     x5, x6, [x3]
@@ -82,10 +82,10 @@ came_back:
     mov     x1, xzr
     b       finish_attempt
 
-// An exception: with the stack, the endianness and the MMU as the attempt left them, so registers only at first.
+// Handles an exception. Stack, endianness and MMU are as the attempt left them, so only registers are used at first.
 caught:
     mrs     x1, esr_el1
-    // An exception is never mistaken for a return: EC 0 (unknown) still has the IL bit.
+    // Marks the syndrome, so that an exception is never mistaken for a return: EC 0 (unknown) still has the IL bit.
     orr     x1, x1, #1 << 25
     b       finish_attempt
 interrupted:
@@ -115,7 +115,7 @@ finish_attempt:
     ldp     x29, x30, [sp], #96
     ret
 
-// void guest_jump(uint64_t entry): with the attempt's registers, and for good.
+// void guest_jump(uint64_t entry): jumps with the attempt's registers, and does not return.
 function guest_jump
     msr     elr_el1, x0
     mov     x3, #EL1H
@@ -161,8 +161,8 @@ saved_stack:
 result:
     .space  8
 
-// What an attempt reaches by its program counter, stack pointer and link register, with a margin that no immediate
-// offset of a store exceeds (64 KiB).
+// The memory that an attempt reaches by its program counter, stack pointer and link register, with a margin that no
+// immediate offset of a store exceeds (64 KiB).
     .section .bss.playground, "aw", %nobits
     .balign 0x10000
     .space  0x10000

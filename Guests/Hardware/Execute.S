@@ -1,4 +1,4 @@
-// Executing one instruction with all registers known, before and after.
+// Executes one instruction with all registers known before and after.
 #if defined(__aarch64__)
 #include "Macros.h"
     .arch   armv8-a
@@ -30,7 +30,7 @@
     \operation  q30, q31, [\base, #480]
     .endm
 
-    // x2…x29.
+    // Loads or stores x2…x29.
     .macro generals operation, base
     \operation  x2, x3, [\base, #16]
     \operation  x4, x5, [\base, #32]
@@ -148,7 +148,7 @@ function guest_interrupt_status
     mrs     x0, isr_el1
     ret
 
-// void guest_set_timer(uint64_t control): its compare value is in the past.
+// void guest_set_timer(uint64_t control): sets the timer's control with a compare value in the past.
 function guest_set_timer
     msr     cntv_cval_el0, xzr
     msr     cntv_ctl_el0, x0

@@ -1,4 +1,4 @@
-// Calls to the firmware (PSCI, DEN0022), and where a second processor begins.
+// Calls to the firmware (PSCI, DEN0022), and the entry of a second processor.
 #if defined(__aarch64__)
 #include "Macros.h"
 

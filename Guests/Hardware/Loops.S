@@ -1,4 +1,4 @@
-// Loops to measure. Each has the shape of the empty one, so that a difference is the cost of the operation alone.
+// Loops to measure. Each has the shape of the empty one, so that the difference is the cost of the operation alone.
 #if defined(__aarch64__)
 #include "Macros.h"
 
@@ -9,7 +9,7 @@ function guest_loop_empty
     b.ne    1b
     ret
 
-// SMCCC 1.0 allows a call to change x4…x17.
+// The function saves registers because SMCCC 1.0 allows a call to change x4…x17.
 function guest_loop_hypercall
     stp     x19, x30, [sp, #-16]!
     mov     x19, x0

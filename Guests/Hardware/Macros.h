@@ -1,4 +1,4 @@
-// Shared by the assembly files of this folder.
+// Macros of the assembly files of this folder.
     .macro function name
     .section .text.\name, "ax"
     .global \name

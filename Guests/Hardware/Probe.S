@@ -1,4 +1,4 @@
-// Running a few instructions until the exception that they cause, and what that exception has left in the registers.
+// Runs a few instructions until they cause an exception, and keeps the registers that the exception has set.
 #if defined(__aarch64__)
 #include "Macros.h"
 
@@ -19,7 +19,7 @@ function guest_probe
     isb
     eret
 
-// Exceptions come with the stack as it was, because they change to EL1's own, and with everything masked.
+// Exceptions arrive with the old stack, because they change to EL1's own, and with everything masked.
 probe_caught:
     load_address x2, probe_results
     str     x0, [x2, #24]

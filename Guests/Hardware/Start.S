@@ -4,7 +4,7 @@
 
 #define STACK_SIZE 0x4000
 
-// The first instruction: MMU off, interrupts masked, on the boot CPU.
+// The first instruction. The processor is the boot CPU, with the MMU off and interrupts masked.
     .section .text.start, "ax"
     .global _start
 _start:
@@ -72,7 +72,7 @@ function guest_clear_bytes
     b       1b
 2:  ret
 
-// What the compiler calls. Byte by byte: guests measure exits, not memory.
+// The functions that the compiler calls. They work byte by byte, because guests measure exits, not memory.
 function memset
     mov     x3, x0
 1:  cbz     x2, 2f

@@ -1,4 +1,4 @@
-// The exception vectors of a guest that behaves. An interrupt saves the whole integer state, as the test kernels do
+// The exception vectors of well-behaved guests. An interrupt saves the whole integer state, like the test kernels
 // with which the figures are compared, and calls guest_handle_exception(vector, frame, ESR_EL1).
 #if defined(__aarch64__)
 #include "Macros.h"
@@ -29,7 +29,7 @@
     mrs     x1, elr_el1
     mrs     x2, spsr_el1
     stp     x1, x2, [sp, #FRAME_PC]
-    // A frame record, so that a debugger can walk through the exception.
+    // Makes a frame record, so that a debugger can walk through the exception.
     stp     x29, x1, [sp, #FRAME_LINK]
     add     x29, sp, #FRAME_LINK
     .endm

@@ -1,5 +1,5 @@
-/* What a debugger asks of the kernel: single steps, hardware breakpoints and watchpoints, by ptrace of a child.
-   Prints `debug: NAME VALUE`, and exits with 1 if one of them is not as it has to be. */
+/* The requests of a debugger to the kernel: single steps, hardware breakpoints and watchpoints, by ptrace of a child.
+   Prints `debug: NAME VALUE`, and exits with 1 if a result differs from the expected one. */
 #include "linux.h"
 #include "output.h"
 
@@ -43,7 +43,7 @@ static __attribute__((noinline)) void visit(uint64_t value)
     __asm__ volatile("" ::"r"(value) : "memory");
 }
 
-/* The child: endless turns through what its parent looks for. */
+/* Runs the child: endless turns through the code and data at which its parent sets its traps. */
 static __attribute__((noreturn)) void run_child(void)
 {
     system_call6(SYS_ptrace, PTRACE_TRACEME, 0, 0, 0, 0, 0);
@@ -55,7 +55,7 @@ static __attribute__((noreturn)) void run_child(void)
     }
 }
 
-/* The signal that stopped the child, or 0 if it is no more. */
+/* Returns the signal that stopped the child, or 0 if it has ended. */
 static int wait_for_stop(long child)
 {
     int status = 0;
@@ -82,7 +82,7 @@ static void report(const char *name, uint64_t value, uint64_t expected)
     failures += value != expected;
 }
 
-/* Steps that ended with a trap and another instruction each. */
+/* Counts steps that ended with a trap and at another instruction. */
 static void step(long child)
 {
     uint64_t stops = 0, last = program_counter(child);
@@ -95,7 +95,7 @@ static void step(long child)
     report("steps ", stops, STEPS);
 }
 
-/* Sets one breakpoint or watchpoint, and counts how often the child stops at it. */
+/* Sets one breakpoint or watchpoint, and counts the stops of the child at it. */
 static void meet(long child, const char *name, int kind, const volatile void *address, uint32_t control)
 {
     struct debug_state state = {0};
@@ -108,7 +108,7 @@ static void meet(long child, const char *name, int kind, const volatile void *ad
         if (system_call6(SYS_ptrace, PTRACE_CONT, child, 0, 0, 0, 0) || wait_for_stop(child) != SIGTRAP) break;
         uint64_t now = program_counter(child);
         hits += kind == NT_ARM_HW_WATCH || now == (uint64_t)address;
-        /* Linux stops before the store, and steps over a watchpoint only if nobody is told. */
+        /* Linux stops before the store, and steps over a watchpoint by itself only if no tracer is told. */
         state.comparators[0].control = 0;
         register_set(PTRACE_SETREGSET, child, kind, &state, size);
         system_call6(SYS_ptrace, PTRACE_SINGLESTEP, child, 0, 0, 0, 0);

@@ -34,7 +34,7 @@ static inline void add_value(struct histogram *histogram, uint64_t value)
     histogram->sum += value;
 }
 
-/* The largest value of the bucket that holds the one at `share` of a million, counted from the least. */
+/* Returns the largest value of the bucket that holds the value at `share` of a million, counted from the least. */
 static inline uint64_t percentile(const struct histogram *histogram, uint64_t share)
 {
     uint64_t wanted = (histogram->count * share + 999999) / 1000000, passed = 0;

@@ -42,7 +42,7 @@ enum {
     PR_SET_TIMERSLACK = 29,
 };
 
-/* Back comes the kernel's result; -4095…-1 are errors. */
+/* Performs a system call. Returns the kernel's result; -4095…-1 are errors. */
 static inline __attribute__((always_inline)) long system_call6(
     enum system_call number, long a0, long a1, long a2, long a3, long a4, long a5)
 {
@@ -68,21 +68,21 @@ static inline __attribute__((noreturn)) void exit_process(int status)
         system_call3(SYS_exit, status, 0, 0);
 }
 
-/* Turns the machine off; only process 1 of the machine may. */
+/* Turns the machine off. Only process 1 of the machine may do so. */
 static inline __attribute__((noreturn)) void power_off(void)
 {
     for (;;)
         system_call3(SYS_reboot, 0xfee1dead, 0x28121969, 0x4321fedc);
 }
 
-/* 0 in the child, its process number in the parent. */
+/* Returns 0 in the child, and the child's process number in the parent. */
 static inline __attribute__((always_inline)) long fork_process(void)
 {
     return system_call6(SYS_clone, SIGCHLD, 0, 0, 0, 0, 0);
 }
 
-/* The child shares this memory until it has turned into `path`. Between the two system calls it touches no memory, so
-   it cannot disturb the stack that it shares. Back comes the child's process number. */
+/* Starts `path` in a child, which shares this memory until then. Between the two system calls it touches no memory, so
+   that it cannot disturb the stack that it shares. Returns the child's process number. */
 static inline long spawn_process(const char *path, char *const arguments[], char *const environment[])
 {
     register long x8 __asm__("x8") = SYS_clone;
@@ -110,7 +110,7 @@ static inline long spawn_process(const char *path, char *const arguments[], char
     return x0;
 }
 
-/* The generic timer's virtual counter and its frequency in Hz, which Linux lets programs read. */
+/* Returns the generic timer's virtual counter and its frequency in Hz, which Linux lets programs read. */
 static inline uint64_t read_counter(void)
 {
     uint64_t value;

@@ -1,4 +1,4 @@
-/* A full load: the machine never idles, and everything that an operating system does at once happens all the time. */
+/* A full load: the machine never idles, and all kinds of work of an operating system happen at the same time. */
 #include "load.h"
 #include "linux.h"
 #include "output.h"
@@ -17,7 +17,7 @@ static void compute(uint64_t number)
         __asm__ volatile("mul %0, %0, %0\n\tadd %0, %0, #1" : "+r"(number));
 }
 
-/* First touches of pages, which the kernel zeroes, and their return. */
+/* Touches pages for the first time, which the kernel zeroes, and returns them. */
 static void use_memory(uint64_t number)
 {
     const long size = 4 << 20;
@@ -67,7 +67,7 @@ static void play_ping_pong(uint64_t number)
     }
 }
 
-/* A timer interrupt every 0.3 to 1.3 ms. */
+/* Causes a timer interrupt every 0.3 to 1.3 ms. */
 static void take_naps(uint64_t number)
 {
     system_call3(SYS_prctl, PR_SET_TIMERSLACK, 1, 0);

@@ -25,7 +25,7 @@ void write_text(const char *text)
     write_all(1, text, length(text));
 }
 
-/* The digits of `number`, before `end`; back comes the first. */
+/* Writes the digits of `number` before `end`; returns the first. */
 static char *format_number(char *end, uint64_t number)
 {
     do {

@@ -1,7 +1,8 @@
-/* Wake-up latency of Linux' own real-time scheduling under full load: a SCHED_FIFO thread of the highest priority, its
-   memory locked, that sleeps until each multiple of a period and a half. Prints the same lines as Components/Control.
+/* Measures the wake-up latency of Linux' own real-time scheduling under full load. A SCHED_FIFO thread of the highest
+   priority, with its memory locked, sleeps until each multiple of a period and a half. Prints the same lines as
+   Components/Control.
 
-   Arguments: the period in microseconds, how many of them. Runs as process 1. */
+   Arguments: the period in microseconds, and the number of periods. Runs as process 1. */
 #include "histogram.h"
 #include "linux.h"
 #include "load.h"
@@ -30,8 +31,8 @@ static uint64_t monotonic_time(void)
     return time[0] * 1000000000 + time[1];
 }
 
-/* How much the counter is ahead of CLOCK_MONOTONIC; at most the length of a system call too much, so that latencies come out
-   a few hundred nanoseconds too short rather than too long. */
+/* Returns the difference of the counter and CLOCK_MONOTONIC. It is at most the length of a system call too large, so
+   that latencies come out a few hundred nanoseconds too short rather than too long. */
 static uint64_t clock_offset(void)
 {
     uint64_t least = UINT64_MAX;
@@ -53,7 +54,7 @@ static void become_urgent(void)
         fail("lock memory");
 }
 
-/* Back comes how many periods were over before their wake-up came. */
+/* Returns the number of periods that were over before their wake-up. */
 static uint64_t measure(uint64_t period, uint64_t count)
 {
     uint64_t offset = clock_offset(), missed = 0;
@@ -96,14 +97,14 @@ __attribute__((used, noreturn)) static void run_realtime(long *stack)
 {
     long argument_count = stack[0];
     char **arguments = (char **)(stack + 1);
-    /* A process of the load. */
+    /* This is a process of the load. */
     if (argument_count != 3)
         exit_process(0);
     write_text("realtime: begins\n");
     start_load(arguments[0]);
     become_urgent();
     report(measure(parse_number(arguments[1]) * 1000, parse_number(arguments[2])));
-    /* The load goes on, for whoever still measures; the end of process 1 would be a panic. */
+    /* The load continues, for other measurements; the end of process 1 would be a panic. */
     for (;;)
         system_call6(SYS_wait4, -1, 0, 0, 0, 0, 0);
 }

@@ -1,4 +1,4 @@
-/* What an operating system does all day, counted: a loop, system calls, processes, memory, pipes.
+/* Counts the instructions of everyday work of an operating system: a loop, system calls, processes, memory, pipes.
    Prints `workload: NAME VALUE`, instructions for one operation by the virtual counter, which under the emulator's
    `-icount shift=0` counts 1 ns for an instruction; last `workload: total VALUE`, all of the measured instructions. */
 #include "linux.h"
@@ -8,7 +8,7 @@
 
 static char *own_path;
 
-/* `count` turns of 100 instructions. */
+/* Executes `count` turns of 100 instructions. */
 static void run_loop(uint64_t count)
 {
     uint64_t scratch = 0;
@@ -60,7 +60,7 @@ static void touch_pages(uint64_t count)
     long area = system_call6(SYS_mmap, 0, (long)(count * page), PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
     if (area < 0)
         fail("map memory");
-    /* One fault for each page, not for 512; a kernel without huge pages refuses, which is as good. */
+    /* Makes each page fault, not only each 512th. A kernel without huge pages refuses, which has the same effect. */
     system_call3(SYS_madvise, area, (long)(count * page), MADV_NOHUGEPAGE);
     for (uint64_t i = 0; i < count; i++)
         *(volatile char *)(area + (long)(i * page)) = 1;
@@ -75,7 +75,7 @@ static void pass_byte(int from, int to)
         fail("pass a byte through a pipe");
 }
 
-/* A byte to another process and back, by two pipes. */
+/* Sends a byte to another process and back, by two pipes. */
 static void play_ping_pong(uint64_t count)
 {
     int there[2], back[2];
@@ -116,7 +116,7 @@ static const struct row rows[] = {
     {"pipe-round-trip", play_ping_pong, 8000},
 };
 
-/* Runs a row and prints it. Back comes what it took, in tenths of an instruction. */
+/* Runs a row and prints it. Returns its cost in tenths of an instruction. */
 static uint64_t measure(const struct row *row)
 {
     const uint64_t tenths_per_tick = 10000000000 / counter_frequency();
@@ -151,8 +151,8 @@ static int is_same(const char *left, const char *right)
     return *left == *right;
 }
 
-/* As process 1, which the kernel starts when it is done: says how long that took since the machine's reset, does what the
-   argument asks for ("set", "calls" or nothing), and turns the machine off. */
+/* Runs as process 1, which the kernel starts when it has booted. Prints the time since the machine's reset, performs
+   the work that the argument names ("set", "calls" or nothing), and turns the machine off. */
 __attribute__((noreturn)) static void run_as_init(const char *argument, uint64_t arrival)
 {
     write_text("workload: boot ");
@@ -171,12 +171,12 @@ __attribute__((used, noreturn)) static void run_workload(long *stack)
     long argument_count = stack[0];
     own_path = (char *)stack[1];
     const char *argument = argument_count > 1 ? (const char *)stack[2] : "";
-    /* A process started by spawn_self. */
+    /* This process was started by spawn_self. */
     if (is_same(argument, "exit"))
         exit_process(0);
     if (system_call3(SYS_getpid, 0, 0, 0) == 1)
         run_as_init(argument, arrival);
-    /* On one processor: the figures are compared with those of machines that have one. */
+    /* Uses one processor, because the figures are compared with those of machines that have one. */
     uint64_t first_processor = 1;
     system_call3(SYS_sched_setaffinity, 0, sizeof first_processor, (long)&first_processor);
     run_set();

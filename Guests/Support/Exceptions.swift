@@ -1,9 +1,9 @@
 import GuestHardware
 import Synchronization
 
-/// What the interrupt handlers leave behind for the program that they interrupted.
+/// The record of the interrupt handlers for the program that they interrupted.
 public struct InterruptRecord: ~Copyable, Sendable {
-    /// Which interrupt was last, `none` before the first.
+    /// The last interrupt; `none` before the first.
     let last = Atomic<UInt32>(InterruptRecord.none)
     let softwareCount = Atomic<UInt64>(0)
     let timerCount = Atomic<UInt64>(0)
@@ -15,13 +15,13 @@ public struct InterruptRecord: ~Copyable, Sendable {
     @inline(__always) public func clear() { last.store(InterruptRecord.none, ordering: .relaxed) }
     @inline(__always) public func has(_ number: UInt32) -> Bool { last.load(ordering: .relaxed) == number }
 
-    /// Waits on the flag without leaving the processor.
+    /// Waits for the interrupt without leaving the processor.
     @inline(__always) public func spin(for number: UInt32) {
         while !has(number) {}
     }
 
-    /// Sleeps until `condition` holds. Interrupts are masked in between, as operating systems do it, so that none
-    /// slips in after the question and before the sleep; they are enabled before and afterwards.
+    /// Sleeps until `condition` holds. Masks interrupts in between, as operating systems do, so that none arrives
+    /// after the check and before the sleep; they are enabled before and afterwards.
     @inline(__always) public func sleep(until condition: (borrowing InterruptRecord) -> Bool) {
         guest_disable_interrupts()
         while !condition(self) {
@@ -32,7 +32,7 @@ public struct InterruptRecord: ~Copyable, Sendable {
         guest_enable_interrupts()
     }
 
-    /// How many interrupts there were since the start, of any kind.
+    /// The number of interrupts of any kind since the start.
     public var count: UInt64 {
         softwareCount.load(ordering: .relaxed) &+ timerCount.load(ordering: .relaxed)
             &+ deviceCount.load(ordering: .relaxed)
@@ -41,7 +41,7 @@ public struct InterruptRecord: ~Copyable, Sendable {
 
 public let interrupts = InterruptRecord()
 
-/// The vectors of this level with its own stack, by their number in the table (Arm ARM, D1.3.1).
+/// The vectors of EL1 with its own stack, by their index in the table (Arm ARM, D1.3.1).
 private enum Vector: UInt64 {
     case synchronous = 4
     case interrupt = 5
@@ -56,7 +56,7 @@ public func handleException(vector: UInt64, frame: UInt64, syndrome: UInt64) {
     }
 }
 
-/// Acknowledges, hands over to the interrupt's own handler, and ends it.
+/// Acknowledges an interrupt, calls its own handler, and ends it.
 @inline(never)
 private func handleInterrupt() {
     let acknowledged = guest_acknowledge_interrupt()
@@ -83,13 +83,13 @@ private func handleTimer() {
 @inline(never)
 private func handleDevice() { increment(interrupts.deviceCount) }
 
-/// Only handlers write the counters, and they do not nest: a load and a store will do.
+/// Increments a counter by a load and a store, because only handlers write the counters, and they do not nest.
 @inline(__always)
 private func increment(_ counter: borrowing Atomic<UInt64>) {
     counter.store(counter.load(ordering: .relaxed) &+ 1, ordering: .relaxed)
 }
 
-/// A guest that behaves has no faults: it says so and ends.
+/// Reports a fault and ends the guest, because a well-behaved guest has none.
 private func reportFault(_ what: StaticString, _ detail: UInt64) -> Never {
     write("guest: ")
     write(what)

@@ -25,7 +25,7 @@ public enum InterruptController {
         guest_enable_interrupt_interface()
     }
 
-    /// Enables shared interrupt `number` (32…) as edge-triggered, on this processor.
+    /// Enables the shared interrupt `number` (32…) as edge-triggered, on this processor.
     public static func enableShared(_ number: UInt64) {
         let bit: UInt32 = 1 << UInt32(truncatingIfNeeded: number % 32)
         let word = 4 * (number / 32)

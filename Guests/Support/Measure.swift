@@ -3,7 +3,7 @@ import GuestHardware
 /// Counts instructions by the system counter. Under the emulator's `-icount shift=0` an instruction takes 1 ns of
 /// virtual time, so a tick of a counter of 62.5 MHz is 16 instructions.
 public struct Stopwatch {
-    /// Instructions of a tick, in tenths.
+    /// The instructions of a tick, in tenths.
     public static var tenthsPerTick: UInt64 { 10_000_000_000 / guest_counter_frequency() }
 
     private let start: UInt64
@@ -13,7 +13,7 @@ public struct Stopwatch {
 
     public var ticks: UInt64 { guest_counter() &- start }
 
-    /// Since the start, in tenths of an instruction.
+    /// The time since the start, in tenths of an instruction.
     public var tenths: UInt64 { ticks * Stopwatch.tenthsPerTick }
 }
 
@@ -26,7 +26,7 @@ public func report(_ name: StaticString, tenths: Int64) {
     endLine()
 }
 
-/// What one of `count` turns costs in tenths of an instruction, `body` against `baseline`.
+/// Returns the cost of one of `count` turns in tenths of an instruction: `body` minus `baseline`.
 public func difference(_ count: UInt64, _ body: () -> Void, baseline: () -> Void) -> Int64 {
     body()
     let first = Stopwatch()
@@ -34,11 +34,11 @@ public func difference(_ count: UInt64, _ body: () -> Void, baseline: () -> Void
     let whole = Int64(first.tenths)
     let second = Stopwatch()
     baseline()
-    // A turn costs at least as much with the operation as without, but the counter rounds.
+    // The difference may be slightly negative, because the counter rounds, although no operation makes a turn cheaper.
     return (whole - Int64(second.tenths) + Int64(count) / 2) / Int64(count)
 }
 
-/// What a 32-bit load from a device's address costs, in tenths of an instruction.
+/// Returns the cost of a 32-bit load from a device's address, in tenths of an instruction.
 public func loadCost(of address: UInt64) -> Int64 {
     let turns: UInt64 = 10_000
     return difference(turns, { guest_loop_load(turns, address) }) { guest_loop_empty(turns) }

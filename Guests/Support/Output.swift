@@ -8,7 +8,7 @@ public enum SerialPort {
     static let transmitFull: UInt32 = 1 << 5
     static let receiveEmpty: UInt32 = 1 << 4
 
-    /// Eight bits, FIFOs on, transmitter and receiver on, interrupts off. The rate is left alone.
+    /// Sets eight bits, FIFOs on, transmitter and receiver on, interrupts off. Leaves the rate unchanged.
     public static func initialize() {
         guest_store32(base + 0x38, 0)
         guest_store32(base + 0x2C, 0x70)
@@ -38,7 +38,7 @@ public func write(decimal number: UInt64) {
     SerialPort.put(UInt8(truncatingIfNeeded: 0x30 + number % 10))
 }
 
-/// A number given in tenths, with one decimal.
+/// Writes a number given in tenths, with one decimal.
 public func write(tenths number: Int64) {
     if number < 0 { SerialPort.put(0x2D) }
     write(decimal: number.magnitude / 10)

@@ -2,8 +2,7 @@ import GuestHardware
 
 /// A set of processors, one bit each.
 public struct ProcessorSet {
-    /// As many as the test kernels allow whose figures ours are compared with; clearing the set is part of their
-    /// cost.
+    /// The capacity of the test kernels with which the figures are compared; clearing the set is part of their cost.
     public static let capacity = 512
     private var bytes: InlineArray<64, UInt8>
 
@@ -24,7 +23,7 @@ public struct ProcessorSet {
         }
     }
 
-    /// The first member after `processor`, or `limit`.
+    /// Returns the first member after `processor`, or `limit`.
     func next(after processor: Int, below limit: Int) -> Int {
         var candidate = processor + 1
         while candidate < limit && !self[candidate] { candidate += 1 }
@@ -32,10 +31,10 @@ public struct ProcessorSet {
     }
 }
 
-/// The processors of this machine that run: the boot processor alone.
+/// The number of processors of this machine that run: only the boot processor.
 private let processorCount = 1
 
-/// Sends software interrupt `number` (0…15) to one processor, by way of a set as systems with many processors do.
+/// Sends software interrupt `number` (0…15) to one processor through a set, as systems with many processors do.
 @inline(never)
 public func sendSoftwareInterrupt(_ number: UInt64, toProcessor processor: Int) {
     var set = ProcessorSet()

@@ -12,9 +12,9 @@ public struct Random {
         return mixed ^ mixed >> 31
     }
 
-    /// A number below `bound`, which is not 0.
+    /// Returns a number below `bound`, which is not 0.
     public mutating func next(below bound: UInt64) -> UInt64 { next() % bound }
 
-    /// A number whose magnitude is random as well: small, page-sized and huge ones all occur.
+    /// Returns a number whose magnitude is random as well: small, page-sized and huge ones all occur.
     public mutating func nextOfAnySize() -> UInt64 { next() >> next(below: 64) }
 }

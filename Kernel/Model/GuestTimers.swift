@@ -1,8 +1,8 @@
 import KernelCore
 
-/// The two timers of the virtual CPU that is loaded (DDI 0487, D12.2).
+/// The two timers of the loaded virtual CPU (DDI 0487, D12.2).
 struct GuestTimers {
-    /// Places in `VirtualCPU.system`: control and compare value of the virtual, then of the physical timer.
+    /// Indices in `VirtualCPU.system`: control and compare value of the virtual timer, then of the physical one.
     enum Place {
         static let virtualControl = 22
         static let virtualCompare = 23
@@ -30,7 +30,7 @@ struct GuestTimers {
         self = GuestTimers()
     }
 
-    /// Of a virtual CPU that is not loaded.
+    /// Returns the deadline of a timer of a virtual CPU that is not loaded.
     static func deadline(_ guest: Ref<VirtualCPU>, _ interrupt: UInt32) -> Ticks {
         interrupt == 27
             ? deadline(guest, Place.virtualControl, Place.virtualCompare)

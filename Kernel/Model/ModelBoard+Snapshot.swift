@@ -1,7 +1,7 @@
 import KernelCore
 import Synchronization
 
-/// A board as it was, for tests that play many schedules from the same beginning.
+/// A saved state of a board, for tests that play many schedules from the same beginning.
 public final class BoardSnapshot {
     private let board: ModelBoard
     private let saved: UnsafeMutableRawBufferPointer
@@ -9,7 +9,7 @@ public final class BoardSnapshot {
     private let translations: TranslationModel
     private let clock: UInt64
 
-    /// - Parameter end: memory from here on is zero, and stays untouched until `restore`.
+    /// - Parameter end: the memory from here on is zero, and stays untouched until `restore`.
     public init(_ board: ModelBoard, upTo end: PhysicalAddress) {
         self.board = board
         let size = Int(Page.roundUp(end.value - board.memory.base.value))
@@ -23,7 +23,7 @@ public final class BoardSnapshot {
 
     deinit { saved.deallocate() }
 
-    /// Puts everything back, faults included. No core may be in the kernel.
+    /// Restores the state, without faults. No core may be in the kernel.
     public func restore() {
         PhysicalMemory.pointer(to: board.memory.base)
             .update(from: saved.baseAddress!.assumingMemoryBound(to: UInt64.self), count: saved.count / 8)

@@ -3,27 +3,31 @@ import KernelCore
 import SharedAccess
 import Synchronization
 
-/// A board: RAM, one to eight cores, a clock that stands still unless it is moved, and a record of what went wrong.
+/// A board of the model: RAM, one to eight cores, a clock that moves only when a test moves it, and a record of the
+/// kernel's faults.
+///
+/// Tests make a board, run kernel code on its `cores`, and check `takeFaults`. `ModelHardware` is the interface that
+/// the kernel uses; `ModelCore` holds the hardware of one core.
 public final class ModelBoard: @unchecked Sendable {
-    /// The kernel's own state, at the start of RAM; the cores' follow, a page each.
+    /// The RAM. The kernel's own state lies at its start, followed by a page for each core.
     let memory: PhysicalMemory
     public let kernelBoard: Ref<Board>
     public private(set) var cores: [ModelCore] = []
-    /// RAM that is nobody's yet.
+    /// The start of the RAM that no object uses yet.
     public private(set) var freeMemory: PhysicalAddress
     public var endOfMemory: PhysicalAddress { memory.end }
 
     let clock = Atomic<UInt64>(1)
     private var translations = TranslationModel()
-    /// Guards `translations`. Not a `Mutex`, because cores wait for it often, and the thread sanitizer does not see
-    /// that a thread which had to wait for a `Mutex` comes after the last holder.
+    /// Guards `translations`. It is no `Mutex`, because cores wait for it often, and the thread sanitizer does not
+    /// see that a thread which had to wait for a `Mutex` comes after the last holder.
     private let translationLock = NSLock()
     private let recorded = Mutex<[ModelFault]>([])
     private let written = Mutex<[UInt8]>([])
 
     /// - Parameters:
-    ///   - memory: bytes of RAM, a multiple of 4 KiB; only what is touched costs anything.
-    ///   - listRegisters: how many each core's virtual CPU interface has, 1 to 16.
+    ///   - memory: the bytes of RAM, a multiple of 4 KiB. Only touched pages cost host memory.
+    ///   - listRegisters: the number of list registers of each core's virtual CPU interface, 1 to 16.
     public init(cores count: Int = 1, memory size: UInt64 = 64 << 20, listRegisters: Int = 4) {
         precondition((1...CoreID.maximum).contains(count))
         memory = PhysicalMemory(size: size)
@@ -54,11 +58,12 @@ public final class ModelBoard: @unchecked Sendable {
     public var now: Ticks { Ticks(clock.load(ordering: .relaxed)) }
     public func advance(by ticks: UInt64) { clock.wrappingAdd(ticks, ordering: .relaxed) }
 
-    // MARK: What went wrong
+    // MARK: Faults
 
     func report(_ fault: ModelFault) { recorded.withLock { $0.append(fault) } }
 
-    /// All faults since the last call, those of the translation tables included. Call it when the kernel has returned.
+    /// Returns all faults since the last call, those of the translation tables included. Call it when the kernel has
+    /// returned.
     public func takeFaults() -> [ModelFault] {
         let stale = withTranslations { $0.faults() }
         return recorded.withLock { faults in
@@ -74,18 +79,19 @@ public final class ModelBoard: @unchecked Sendable {
     // MARK: Console
 
     func write(_ byte: UInt8) { written.withLock { $0.append(byte) } }
-    /// What the kernel wrote to its console.
+    /// The bytes that the kernel wrote to its console.
     public var console: [UInt8] { written.withLock { $0 } }
 }
 
 extension ModelBoard {
     // MARK: Tenants without a kernel, for tests of the model itself
 
-    /// A tenant runs; nil stands for a component. Returns what it could hit in the TLB that is not its own.
+    /// Records that a tenant runs; nil stands for a component. Returns faults for TLB entries that it could hit
+    /// although they are not its own.
     public func run(_ translation: Translation, virtualCPU: UInt64?, core: CoreID) -> [ModelFault] {
         withTranslations { $0.traces.run(translation, virtualCPU: virtualCPU, core: core) }
     }
 
-    /// The tenant of a core runs no more.
+    /// Records that the tenant of a core no longer runs.
     public func enterKernel(core: CoreID) { withTranslations { $0.traces.enterKernel(core: core) } }
 }

@@ -2,7 +2,10 @@ import KernelCore
 import SharedAccess
 import Synchronization
 
-/// The hardware of one core: what of a tenant is in it, its timer, its interrupts.
+/// The hardware of one core in the model: the tenant's state in it, its timer and its interrupts.
+///
+/// A test calls `enter` or `run` to execute kernel code as this core, `takeInterrupt` to deliver an interrupt, and
+/// `check` to compare the hardware with the tenant that the kernel wants to run.
 public final class ModelCore: @unchecked Sendable {
     public unowned let board: ModelBoard
     public let kernelCore: Ref<Core>
@@ -13,26 +16,26 @@ public final class ModelCore: @unchecked Sendable {
     var loaded: Ref<VirtualCPU>?
     var isInGuest = false
     var floatingPointTraps = true
-    /// Stands for all FP registers.
+    /// The FP registers; one word stands for all of them.
     public var floatingPoint: UInt64 = 0
-    /// Stands for all EL1 registers that are exchanged.
+    /// The EL1 registers that are exchanged; one word stands for all of them.
     public var systemRegister: UInt64 = 0
-    /// Breakpoints and watchpoints, by `DebugComparator.index`, and MDSCR_EL1.
+    /// The breakpoints and watchpoints, by `DebugComparator.index`, and MDSCR_EL1.
     public internal(set) var comparators = [UInt64](repeating: 0, count: 64)
     public internal(set) var debugControl: UInt64 = 0
-    /// How often the kernel has written a breakpoint's or watchpoint's register.
+    /// The number of writes of the kernel to registers of breakpoints and watchpoints.
     public internal(set) var comparatorWrites = 0
     /// TPIDR_EL0 of components.
     public var threadRegister: UInt64 = 0
 
     // MARK: Time and interrupts
-    /// When this core's own timer interrupts.
+    /// The time at which this core's own timer interrupts.
     public internal(set) var deadline = Ticks.never
     var timers = GuestTimers()
     var virtualInterface: VirtualInterface
-    /// Private interrupts of this core that are active at the physical interface.
+    /// The private interrupts of this core that are active at the physical interface.
     var activeInterrupts: UInt64 = 0
-    /// Shared interrupts whose lines are high, that were routed here; and those of them that are active.
+    /// The shared interrupts whose lines are high and that are routed here, and those of them that are active.
     var deviceLines: Set<UInt32> = []
     var activeDevices: Set<UInt32> = []
     var enabledDevices: Set<UInt32> = []
@@ -66,7 +69,7 @@ public final class ModelCore: @unchecked Sendable {
         }
     }
 
-    /// Returns what puts this core's hardware back to how it is now.
+    /// Returns a function that restores this core's hardware to its present state.
     func snapshot() -> () -> Void {
         let translation = translation, loaded = loaded, isInGuest = isInGuest, traps = floatingPointTraps
         let registers = (floatingPoint, systemRegister, threadRegister)
@@ -100,10 +103,10 @@ public final class ModelCore: @unchecked Sendable {
         static let physicalTimer: UInt32 = 30
     }
 
-    /// Called by other cores, and by this one for the rest of its inbox.
+    /// Interrupts this core. Other cores call it, and this core itself for the rest of its inbox.
     func interrupt() {
         interruptions.add(1, ordering: .relaxed)
-        // The kernel has a DSB before the interrupt.
+        // Stands for the DSB that the kernel executes before the interrupt.
         ModelHardware.orderAll()
         isInterrupted.store(true, ordering: .releasing)
     }
@@ -121,7 +124,7 @@ public final class ModelCore: @unchecked Sendable {
         return enabledDevices.filter { deviceLines.contains($0) && !activeDevices.contains($0) }.min()
     }
 
-    /// Takes one interrupt as the vectors do; false if there is none.
+    /// Takes one interrupt as the vectors do. Returns false if there is none.
     public func takeInterrupt() -> Bool {
         guard let number = pendingInterrupt else { return false }
         switch number {
@@ -144,12 +147,12 @@ public final class ModelCore: @unchecked Sendable {
         return true
     }
 
-    /// A device's interrupt line, seen by the core that the interrupt is routed to.
+    /// Sets a device's interrupt line, on the core to which the interrupt is routed.
     public func setDeviceLine(_ interrupt: UInt32, _ isHigh: Bool) {
         if isHigh { deviceLines.insert(interrupt) } else { deviceLines.remove(interrupt) }
     }
 
-    // MARK: What a guest does
+    // MARK: Actions of a guest
 
     public var interruptLine: Bool { virtualInterface.signals }
     public func acknowledge() -> UInt32 { virtualInterface.acknowledge() }
@@ -159,17 +162,17 @@ public final class ModelCore: @unchecked Sendable {
     public func deactivate(_ interrupt: UInt32) {
         if let physical = virtualInterface.deactivate(interrupt) { activeInterrupts &= ~(1 << UInt64(physical)) }
     }
-    /// ICC_PMR_EL1 of the guest that is loaded.
+    /// Sets ICC_PMR_EL1 of the loaded guest.
     public func setPriorityMask(_ mask: UInt8) { virtualInterface.priorityMask = mask }
-    /// ICC_CTLR_EL1.EOImode of the guest that is loaded.
+    /// Sets ICC_CTLR_EL1.EOImode of the loaded guest.
     public func setSeparatesEnd(_ isOn: Bool) { virtualInterface.separatesEnd = isOn }
-    /// Programs a timer of the guest that is loaded; `.never` turns it off.
+    /// Programs a timer of the loaded guest; `.never` turns it off.
     public func setTimer(_ interrupt: UInt32, _ deadline: Ticks) { timers.set(interrupt, deadline) }
-    /// Whether a private interrupt is active at the physical interface.
+    /// Returns whether a private interrupt is active at the physical interface.
     public func isActive(_ interrupt: UInt32) -> Bool { activeInterrupts & 1 << UInt64(interrupt) != 0 }
     public func isTimerAsserted(_ interrupt: UInt32) -> Bool { timers.isAsserted(interrupt, board.now) }
 
-    /// A tenant's access; nil if it faults.
+    /// Performs a tenant's access. Returns nil if it faults.
     public func access(_ address: GuestAddress) -> PhysicalAddress? {
         let translation = translation
         guard let found = board.withTranslations({ $0.translate(translation, address, core: id) }) else { return nil }
@@ -177,9 +180,10 @@ public final class ModelCore: @unchecked Sendable {
         return PhysicalAddress(found.address)
     }
 
-    // MARK: What must hold when a tenant runs
+    // MARK: Checks before a tenant runs
 
-    /// Reports what of the hardware is not the tenant's that the kernel wants to run. From here on that tenant runs.
+    /// Reports hardware state that does not belong to the tenant that the kernel wants to run. That tenant runs from
+    /// here on.
     public func check() {
         guard let context = kernelCore.pointee.current else { return }
         if let guest = context.pointee.guest {
@@ -196,7 +200,8 @@ public final class ModelCore: @unchecked Sendable {
         checkDebugging(context.pointee.guest)
     }
 
-    /// Debug exceptions are those that the tenant has asked for, at its own breakpoints and watchpoints.
+    /// Checks that debug exceptions are only those for which the tenant has asked, at its own breakpoints and
+    /// watchpoints.
     private func checkDebugging(_ guest: Ref<VirtualCPU>?) {
         let armed = guest?.pointee.debug.armed ?? 0
         if debugControl != armed { board.report(.wrongDebugging) }

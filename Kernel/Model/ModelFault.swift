@@ -1,6 +1,6 @@
 import KernelCore
 
-/// What the kernel did that hardware would not have forgiven.
+/// An action of the kernel that real hardware would punish.
 public enum ModelFault: Error, Equatable, Sendable {
     /// A valid entry was replaced by another valid one (DDI 0487, D8.14: break before make).
     case replacedWithoutBreak(table: UInt64, index: UInt64)
@@ -12,9 +12,10 @@ public enum ModelFault: Error, Equatable, Sendable {
     case staleTranslation(identifier: UInt16, address: UInt64)
     /// A tenant runs while its core's TLB may hold translations of another space, which had its VMID.
     case anotherSpacesTranslation(identifier: UInt16, core: UInt8)
-    /// A tenant runs while its core's TLB may hold translations by another one's stage 1, under their common VMID.
+    /// A tenant runs while its core's TLB may hold another virtual CPU's stage-1 translations under their common
+    /// VMID.
     case anotherVirtualCPUsTranslation(identifier: UInt16, core: UInt8)
-    /// A space got a VMID by which a core still translates.
+    /// A space got a VMID that a core still uses for translation.
     case identifierInUse(UInt16)
     /// A table that was not zero was put into use.
     case tableNotZeroed(UInt64)
@@ -22,9 +23,9 @@ public enum ModelFault: Error, Equatable, Sendable {
     case zeroedUnevenly(address: UInt64, size: UInt64)
     /// A virtual CPU's registers were loaded over another's.
     case loadedOverAnother
-    /// Registers were taken out that were not in hardware.
+    /// Registers were saved that were not in hardware.
     case unloadedAbsent
-    /// A guest's regime was entered that was entered, or not loaded; or left that was not entered.
+    /// A guest's regime was entered twice or without its registers loaded, or was left without having been entered.
     case wrongRegime
     /// A component runs in a guest's regime, or a virtual CPU in a component's or another's.
     case wrongTenant
@@ -34,8 +35,8 @@ public enum ModelFault: Error, Equatable, Sendable {
     case exposedFloatingPoint
     /// A tenant runs with debug exceptions that it has not asked for, or at another's addresses.
     case wrongDebugging
-    /// A list register was written that holds the same interrupt as another.
+    /// A list register was written that holds the same interrupt as another one.
     case listedTwice(interrupt: UInt32)
-    /// An interrupt is active in hardware and nobody will deactivate it.
+    /// An interrupt is active in hardware, and no code will deactivate it.
     case interruptStuck(UInt32)
 }

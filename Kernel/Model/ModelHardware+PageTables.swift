@@ -1,7 +1,8 @@
 import ABI
 import KernelCore
 
-// Stage-2 descriptors as the architecture has them (DDI 0487, D8.3), so that levels are told apart in the same way.
+// Stage-2 descriptors in the architecture's format (DDI 0487, D8.3), so that the model distinguishes levels in the
+// same way.
 
 extension ModelHardware {
     static let addressMask: UInt64 = 0x0000_FFFF_FFFF_F000
@@ -9,7 +10,8 @@ extension ModelHardware {
     private static let tableOrPage: UInt64 = 2
     private static let rightsShift: UInt64 = 55
 
-    /// Whoever follows the entry finds the table behind it cleared: on hardware by the address dependency.
+    /// Loads an entry with acquire order, so that a walker that follows it finds the table behind it cleared. On
+    /// hardware the address dependency ensures this.
     public static func readEntry(_ table: PhysicalAddress, _ index: UInt64) -> PageTableEntry {
         let word = PhysicalMemory.word(at: table + index * 8)
         return PageTableEntry(bits: word.pointee.loadAddress(span: Int(Page.size), mask: addressMask))
@@ -20,14 +22,14 @@ extension ModelHardware {
         if let fault = board.withTranslations({ $0.write(table, index, entry) }) { board.report(fault) }
     }
 
-    /// The kernel makes one to put the table into use, which must be zero by then.
+    /// Makes an entry for a table. Reports a fault unless the table is zero, because the kernel puts it into use now.
     public static func tableEntry(_ table: PhysicalAddress) -> PageTableEntry {
         let entries = UnsafeBufferPointer(start: PhysicalMemory.pointer(to: table), count: 512)
         if entries.contains(where: { $0 != 0 }) { core.board.report(.tableNotZeroed(table.value)) }
         return PageTableEntry(bits: table.value | tableOrPage | valid)
     }
 
-    /// Rights lie in bits that hardware ignores, device memory in the attribute field.
+    /// Makes a leaf. Rights lie in bits that hardware ignores, device memory in the attribute field.
     public static func leafEntry(
         _ frame: PhysicalAddress, level: Int, rights: Rights, device isDevice: Bool
     ) -> PageTableEntry {
@@ -36,7 +38,7 @@ extension ModelHardware {
                 | (isDevice ? 1 << 2 : 0xF << 2))
     }
 
-    /// What `leafEntry` was given.
+    /// Returns the rights that `leafEntry` was given.
     public static func rights(of entry: PageTableEntry) -> Rights {
         Rights(rawValue: UInt8(truncatingIfNeeded: entry.bits >> rightsShift & 7))
     }

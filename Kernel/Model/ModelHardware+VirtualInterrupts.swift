@@ -8,7 +8,7 @@ extension ModelHardware {
         if !core.virtualInterface.set(index, value) { core.board.report(.listedTwice(interrupt: value.interrupt)) }
     }
 
-    /// Writing ICH_HCR_EL2 writes EOIcount as well.
+    /// Sets the requests. Clears EOIcount as well, because a write of ICH_HCR_EL2 writes it.
     public static func setMaintenance(nonePending: Bool, lostEnd: Bool) {
         core.virtualInterface.asksForNonePending = nonePending
         core.virtualInterface.asksForLostEnds = lostEnd
@@ -35,9 +35,10 @@ extension ModelHardware {
 
     public static func setActive(_ interrupt: UInt32) { core.activeInterrupts |= 1 << UInt64(interrupt) }
 
-    // MARK: Another virtual CPU
+    // MARK: Loading and unloading
 
-    /// A timer's end goes to the physical interrupt, which must be active for that.
+    /// Loads the virtual interface. The end of a timer's interrupt ends the physical interrupt, which must be active
+    /// for that.
     static func loadVirtualInterface(_ guest: Ref<VirtualCPU>) {
         core.virtualInterface = VirtualInterface(listRegisters: listRegisterCount)
         core.virtualInterface.isEnabled = true
@@ -52,7 +53,7 @@ extension ModelHardware {
     }
 
     static func unloadVirtualInterface(_ guest: Ref<VirtualCPU>) {
-        // Others keep what was saved last, as on the board.
+        // Unused list registers keep the values that were saved last, as on the board.
         for index in 0..<listRegisterCount where guest.pointee.usedListRegisters[0] & 1 << UInt64(index) != 0 {
             guest.pointee.savedListRegisters[index] = listRegister(index).bits
         }
@@ -62,7 +63,7 @@ extension ModelHardware {
         guest.pointee.maintenance = core.virtualInterface.control
         guest.pointee.interfaceControl = core.virtualInterface.guestControl
         core.virtualInterface = VirtualInterface(listRegisters: listRegisterCount)
-        // The timers are off: one that is still active would never interrupt again.
+        // The timers are off, so a timer's interrupt that is still active would never occur again.
         for number in [27, 30] as [UInt32] where core.activeInterrupts & 1 << UInt64(number) != 0 {
             core.board.report(.interruptStuck(number))
         }

@@ -4,10 +4,11 @@ import KernelCore
 import SharedAccess
 import Synchronization
 
-/// The host's stand-in for the hardware: what the kernel runs on in tests.
+/// The stand-in for the hardware on which the kernel runs in tests on the host.
 ///
-/// "This core" is the one whose `run` the calling thread is in, so that one thread can play several cores in turn, and
-/// several threads one core each. What the kernel must not do is reported to the board (`ModelBoard.takeFaults`).
+/// "This core" is the one whose `run` the calling thread executes. So one thread can play several cores in turn, and
+/// several threads can play one core each. The model reports forbidden actions of the kernel to the board
+/// (`ModelBoard.takeFaults`).
 public enum ModelHardware: BoardHardware {
     @TaskLocal static var current: ModelCore?
 
@@ -24,13 +25,14 @@ public enum ModelHardware: BoardHardware {
     public static func setDeadline(_ deadline: Ticks) { core.deadline = deadline }
     public static func interrupt(_ target: CoreID) { core.board.cores[target.index].interrupt() }
 
-    // MARK: What cores see of each other
+    // MARK: Order between cores
 
     public static func relax() {
         current?.whileWaiting?()
         if !SharedAccess.relax() { sched_yield() }
     }
-    // The host's own atomics order what the model's cores share, unless an exploration plays them.
+    // The host's own atomics order the words that the model's cores share, unless an exploration of interleavings
+    // plays them.
 
     public static func orderStores() { _ = SharedAccess.order(.stores) }
     public static func orderLoads() {
@@ -40,7 +42,7 @@ public enum ModelHardware: BoardHardware {
     public static func orderAll() {
         if !SharedAccess.order(.all) { atomicMemoryFence(ordering: .sequentiallyConsistent) }
     }
-    /// The model executes no instructions.
+    /// Does nothing, because the model executes no instructions.
     public static func forgetInstructions() {}
 
     // MARK: Tenants in hardware
@@ -80,7 +82,7 @@ public enum ModelHardware: BoardHardware {
         guest.pointee.system[SystemRegisterPlace.exchanged] = core.systemRegister
     }
 
-    /// The model's one system register.
+    /// Returns the model's one system register.
     public static func stackPointer(_ guest: Ref<VirtualCPU>, isLoaded: Bool) -> UInt64 {
         if isLoaded != (core.loaded == guest) { core.board.report(.wrongTenant) }
         return isLoaded ? core.systemRegister : guest.pointee.system[SystemRegisterPlace.exchanged]
@@ -113,10 +115,10 @@ public enum ModelHardware: BoardHardware {
 
     // MARK: Debugging
 
-    /// Six breakpoints, four watchpoints, two of the breakpoints context-aware: what most cores have.
+    /// Six breakpoints, four watchpoints, two of the breakpoints context-aware: the numbers of most cores.
     public static let debugFeatures = DebugFeatures(bits: 6 | 5 << 12 | 3 << 20 | 1 << 28)
 
-    /// Keeps what a core keeps of a value: the lowest two bits of addresses are zero.
+    /// Keeps the bits that a core keeps of a value: the lowest two bits of addresses are zero.
     public static func exchangeComparator(_ comparator: DebugComparator, _ value: UInt64) -> UInt64 {
         let isAddress = comparator.bank == .breakpointValue || comparator.bank == .watchpointValue
         core.comparatorWrites += 1
@@ -129,21 +131,22 @@ public enum ModelHardware: BoardHardware {
     // MARK: Registers
 
     public static func initialiseRegisters(_ context: Ref<ExecutionContext>) {
-        // Not with a reset: a virtual CPU that was reset invalidates its translations itself, as on a board.
+        // Skipped for a reset, because a virtual CPU that was reset invalidates its translations itself, as on a
+        // board.
         if !context.pointee.isPlaced {
             core.board.withTranslations { $0.traces.make(virtualCPU: context.address.value) }
         }
         context.pointee.frame.processorState = context.pointee.isVirtualCPU ? 0x3C5 : 0
     }
 
-    /// The architecture's rule: a thread stays at EL0, a virtual CPU at EL0 or EL1, in AArch64 state.
+    /// Follows the architecture's rule: a thread stays at EL0, and a virtual CPU at EL0 or EL1, in AArch64 state.
     public static func isPermitted(processorState: UInt64, ofVirtualCPU: Bool) -> Bool {
         let flags: UInt64 = 0xF000_0000
         if !ofVirtualCPU { return processorState & ~flags == 0 }
         return processorState & ~(flags | 0x3DF) == 0 && [0, 4, 5].contains(processorState & 0x1F)
     }
 
-    /// A refused exit leaves its mark in the syndrome's place; the rest is as on hardware.
+    /// Counts a refused exit in `SystemRegisterPlace.refused`, and applies other replies as on hardware.
     public static func finishExit(
         _ context: Ref<ExecutionContext>, form: UInt32, words: Message, isLoaded: Bool
     ) {
@@ -188,14 +191,13 @@ public enum ModelHardware: BoardHardware {
         PhysicalMemory.pointer(to: address).update(repeating: 0, count: Int(size / 8))
     }
 
-    // Tenants write into their message pages and leases whenever they like: these accesses race with theirs, as on
-    // hardware.
+    // Tenants write their message pages and leases at any time. These accesses race with theirs, as on hardware.
 
     public static func readWord(_ address: PhysicalAddress) -> UInt64 {
         PhysicalMemory.word(at: address).pointee.relaxedLoad()
     }
 
-    /// Acquiring, which stands for the address dependency: see `SharedRef.load`.
+    /// Reads with acquire order, which stands for the address dependency; see `SharedRef.load`.
     public static func readPair(_ address: PhysicalAddress) -> (UInt64, UInt64) {
         (
             PhysicalMemory.word(at: address).pointee.loadAddress(),
@@ -203,7 +205,7 @@ public enum ModelHardware: BoardHardware {
         )
     }
 
-    /// Like a tenant's store.
+    /// Writes a word as a tenant's store does.
     public static func writeWord(_ address: PhysicalAddress, _ value: UInt64) {
         PhysicalMemory.word(at: address).pointee.relaxedStore(value)
     }
@@ -225,10 +227,10 @@ public enum ModelHardware: BoardHardware {
     public static func writeConsole(_ byte: UInt8) { core.board.write(byte) }
 }
 
-/// Places in `VirtualCPU.system` that the model uses beside the timers'.
+/// Indices in `VirtualCPU.system` that the model uses besides those of the timers.
 public enum SystemRegisterPlace {
-    /// Stands for all EL1 registers that are exchanged.
+    /// A word that stands for all EL1 registers that are exchanged.
     public static let exchanged = 5
-    /// How many exits were refused.
+    /// The number of refused exits.
     public static let refused = 40
 }

@@ -6,16 +6,15 @@
 import KernelCore
 import SharedAccess
 
-/// The model's RAM: host memory whose addresses serve as physical addresses.
-///
-/// Pages come zeroed, and only those that are touched cost anything.
+/// The model's RAM: host memory whose addresses serve as physical addresses. Pages are zero at first, and only
+/// touched pages cost host memory.
 final class PhysicalMemory {
     let base: PhysicalAddress
     let size: UInt64
     private let mapping: UnsafeMutableRawPointer
     private let mappedSize: Int
 
-    /// Blocks of 2 MiB can be mapped from the start on.
+    /// The alignment of the start, which allows mappings of blocks of 2 MiB from there on.
     static let alignment: UInt64 = 2 << 20
 
     /// - Parameter size: in bytes, a multiple of 4 KiB.
@@ -34,12 +33,12 @@ final class PhysicalMemory {
 
     var end: PhysicalAddress { base + size }
 
-    /// A word that cores, walkers and tenants may touch at once. Hardware does that a word at a time, without a tear.
+    /// Returns a word that cores, walkers and tenants may access at once. Each access is whole, as on hardware.
     static func word(at address: PhysicalAddress) -> UnsafePointer<AtomicWord> {
         UnsafePointer(bitPattern: UInt(address.value))!
     }
 
-    /// The same for a byte.
+    /// Returns a byte that cores and tenants may access at once.
     static func byte(at address: PhysicalAddress) -> UnsafePointer<SharedUInt8> {
         UnsafePointer(bitPattern: UInt(address.value))!
     }

@@ -1,8 +1,7 @@
 import KernelCore
 
-/// Page tables as hardware sees them: what is cached, and what must be invalidated before it may be made again.
-///
-/// All cores share it under the board's lock.
+/// Page tables as hardware sees them: the cached entries, and the entries that must be invalidated before they are
+/// made again. All cores share this state under the board's lock.
 struct TranslationModel: @unchecked Sendable {
     private struct Key: Hashable {
         var core: UInt8
@@ -12,7 +11,7 @@ struct TranslationModel: @unchecked Sendable {
     private struct Walk {
         var entry: PageTableEntry
         var level: Int
-        /// The entries on the way, by their own addresses.
+        /// The addresses of the entries on the path.
         var path: [UInt64]
     }
     private struct Cached {
@@ -25,15 +24,15 @@ struct TranslationModel: @unchecked Sendable {
         var cached: Cached
         var regime: TranslationTraces.Regime
     }
-    /// The entries that accesses have put into the TLBs: of stage 2 alone, and of both stages in one.
+    /// The entries that accesses have put into the TLBs: of stage 2 alone, and of both stages combined.
     private var stage2: [Key: Cached] = [:]
     private var combined: [Key: Combined] = [:]
-    /// Entries that were broken and not invalidated, by their own address.
+    /// The addresses of entries that were broken and not yet invalidated.
     private var broken: Set<UInt64> = []
     /// Further entries that may be in the TLBs.
     var traces = TranslationTraces()
 
-    // MARK: What the kernel does
+    // MARK: Actions of the kernel
 
     mutating func write(_ table: PhysicalAddress, _ index: UInt64, _ entry: PageTableEntry) -> ModelFault? {
         let place = PhysicalMemory.word(at: table + index * 8)
@@ -51,9 +50,8 @@ struct TranslationModel: @unchecked Sendable {
         return before == entry ? nil : .replacedWithoutBreak(table: table.value, index: index)
     }
 
-    /// Forgets one intermediate address on all cores (`TLBI IPAS2E1IS`: all of the block that it lies in), and all
-    /// entries of both stages that the VMID has (`TLBI VMALLE1IS`), because those are not found by an intermediate
-    /// address.
+    /// Invalidates one intermediate address on all cores (`TLBI IPAS2E1IS`: the whole block that contains it), and
+    /// all combined entries of the VMID (`TLBI VMALLE1IS`), because those are not found by an intermediate address.
     mutating func invalidate(_ translation: Translation, _ address: GuestAddress) {
         for key in walk(translation, address).path { broken.remove(key) }
         let identifier = Self.identifier(translation)
@@ -65,7 +63,7 @@ struct TranslationModel: @unchecked Sendable {
         traces.invalidateCombined(translation)
     }
 
-    /// Forgets all that the VMID has on all cores (`TLBI VMALLS12E1IS`).
+    /// Invalidates all entries of the VMID on all cores (`TLBI VMALLS12E1IS`).
     mutating func invalidateAll(_ translation: Translation) {
         if !broken.isEmpty { removeBroken(PhysicalAddress(translation.bits & ModelHardware.addressMask), level: 1) }
         let identifier = Self.identifier(translation)
@@ -74,17 +72,17 @@ struct TranslationModel: @unchecked Sendable {
         traces.invalidateAll(translation)
     }
 
-    /// Forgets, on one core, the entries that a stage 1 of the VMID has a part in (`TLBI VMALLE1`).
+    /// Invalidates, on one core, the combined entries of the VMID (`TLBI VMALLE1`).
     mutating func invalidateLocally(_ translation: Translation, core: CoreID) {
         let identifier = Self.identifier(translation)
         combined = combined.filter { $0.key.identifier != identifier || $0.key.core != core.number }
         traces.invalidateCombined(translation, core: core)
     }
 
-    // MARK: What tenants do
+    // MARK: Actions of tenants
 
-    /// Translates a tenant's access to a physical address, or to nil if it faults. An entry in the TLB is used if its
-    /// tags match, whoever left it there; a fault says that it was another's.
+    /// Translates a tenant's access to a physical address, or to nil if it faults. Uses an entry in the TLB if its
+    /// tags match, regardless of the tenant that left it there. Returns a fault if the entry was another tenant's.
     mutating func translate(
         _ translation: Translation, _ address: GuestAddress, core: CoreID
     ) -> (address: UInt64, fault: ModelFault?)? {
@@ -115,7 +113,7 @@ struct TranslationModel: @unchecked Sendable {
         return isForeign ? .anotherVirtualCPUsTranslation(identifier: space.identifier, core: core.number) : nil
     }
 
-    // MARK: What must hold when the kernel returns
+    // MARK: Checks when the kernel returns
 
     mutating func faults() -> [ModelFault] {
         var found = broken.map { key in

@@ -1,21 +1,21 @@
 import KernelCore
 
-/// The entries that the cores' TLBs may hold of the tenants that ran, whether a test made them access memory or not.
+/// The entries that the cores' TLBs may hold of the tenants that ran, even if no test made them access memory.
 ///
 /// Hardware may cache any translation of a tenant while it runs, and those of stage 2 as long as VTTBR_EL2 holds the
-/// table (DDI 0487, D8.13.1). The model assumes that it does: each tenant that runs leaves two traces in the TLB of its
-/// core, and a trace stays until an invalidation reaches it. A tenant that runs while another's trace would match its
-/// accesses is a fault of the kernel.
+/// table (DDI 0487, D8.13.1). The model assumes that it does. Each tenant that runs leaves two traces in the TLB of
+/// its core, and a trace stays until an invalidation reaches it. If a tenant runs while another's trace would match
+/// its accesses, the model reports a fault of the kernel.
 struct TranslationTraces {
-    /// Whose stage-1 translations an entry has in it.
+    /// The owner of the stage-1 translations that an entry contains.
     enum Regime: Hashable {
-        /// Components have no stage 1: each address means itself, for all of a space.
+        /// Components: they have no stage 1, so that each address maps to itself in all of a space.
         case flat
-        /// A virtual CPU's own tables, in one of its stays in a space.
+        /// A virtual CPU's own tables, during one of its stays in a space.
         case virtualCPU(stay: UInt64)
     }
 
-    /// A space, told from an earlier one that had its VMID and its place.
+    /// A space. The serial number tells it from an earlier one with the same VMID and address.
     struct Space: Hashable {
         var bits: UInt64
         var serial: UInt64
@@ -29,29 +29,29 @@ struct TranslationTraces {
 
     /// The translations that may be cached under one VMID on one core.
     private struct Traces {
-        /// Entries of stage 2 alone: tagged by VMID and intermediate address.
+        /// Entries of stage 2 alone, tagged by VMID and intermediate address.
         var stage2: Set<Space> = []
-        /// Entries of both stages in one: tagged by VMID and virtual address.
+        /// Entries of both stages combined, tagged by VMID and virtual address.
         var combined: [Regime: Space] = [:]
     }
 
     private struct Stay {
         var number: UInt64
-        /// Nil: it has not run yet.
+        /// The space; nil if the virtual CPU has not run yet.
         var space: Space?
     }
 
     private var traces: [Tag: Traces] = [:]
     private var serials: [UInt64: UInt64] = [:]
     private var stays: [UInt64: Stay] = [:]
-    /// Counts spaces and stays.
+    /// The number of spaces and stays so far.
     private var count: UInt64 = 0
     /// The value of VTTBR_EL2 of each core.
     private var current: [UInt8: Space] = [:]
     /// The tenant that runs on each core outside of the kernel.
     private var running: [UInt8: (space: Space, regime: Regime)] = [:]
 
-    // MARK: What the kernel does
+    // MARK: Actions of the kernel
 
     /// Makes a space. Its VMID must be in no core's VTTBR_EL2.
     mutating func make(_ translation: Translation) -> ModelFault? {
@@ -62,7 +62,7 @@ struct TranslationTraces {
         return .identifierInUse(identifier)
     }
 
-    /// Makes a virtual CPU, perhaps where there was another.
+    /// Makes a virtual CPU, perhaps at the address of an earlier one.
     mutating func make(virtualCPU address: UInt64) {
         count += 1
         stays[address] = Stay(number: count, space: nil)
@@ -72,7 +72,8 @@ struct TranslationTraces {
 
     mutating func enterKernel(core: CoreID) { running[core.number] = nil }
 
-    /// Lets a tenant run; nil stands for a component. Returns what it could hit that is not its own.
+    /// Lets a tenant run; nil stands for a component. Returns faults for traces that it could hit although they are
+    /// not its own.
     mutating func run(_ translation: Translation, virtualCPU address: UInt64?, core: CoreID) -> [ModelFault] {
         let space = space(translation)
         let regime = address.map { self.regime(of: $0, in: space) } ?? Regime.flat
@@ -90,35 +91,37 @@ struct TranslationTraces {
         return faults
     }
 
-    /// `TLBI VMALLS12E1IS`.
+    /// Performs `TLBI VMALLS12E1IS`.
     mutating func invalidateAll(_ translation: Translation) {
         let identifier = space(translation).identifier
         for tag in traces.keys where tag.identifier == identifier { traces[tag] = nil }
         refill(identifier)
     }
 
-    /// `TLBI VMALLE1IS`, after `TLBI IPAS2E1IS` of a single address, which leaves the other entries of stage 2.
+    /// Performs `TLBI VMALLE1IS` after `TLBI IPAS2E1IS` of a single address, which leaves the other entries of stage
+    /// 2.
     mutating func invalidateCombined(_ translation: Translation) {
         let identifier = space(translation).identifier
         for tag in traces.keys where tag.identifier == identifier { traces[tag]?.combined = [:] }
         refill(identifier)
     }
 
-    /// `TLBI VMALLE1`.
+    /// Performs `TLBI VMALLE1` on one core.
     mutating func invalidateCombined(_ translation: Translation, core: CoreID) {
         traces[Tag(core: core.number, identifier: space(translation).identifier)]?.combined = [:]
     }
 
-    // MARK: Who is who
+    // MARK: Identities
 
     func space(_ translation: Translation) -> Space {
         Space(bits: translation.bits, serial: serials[translation.bits] ?? 0)
     }
 
-    /// The regime of who runs on a core; `flat` if the model was not told.
+    /// Returns the regime of the tenant that runs on a core; `flat` if the model was not told of one.
     func regime(core: CoreID) -> Regime { running[core.number]?.regime ?? .flat }
 
-    /// A virtual CPU that comes back to a space knows nothing of the translations that it left there.
+    /// Returns a virtual CPU's regime. A virtual CPU that returns to a space begins a new stay, because it no longer
+    /// knows the translations that it left there.
     private mutating func regime(of virtualCPU: UInt64, in space: Space) -> Regime {
         if let stay = stays[virtualCPU], stay.space == nil || stay.space == space {
             stays[virtualCPU]?.space = space
@@ -129,7 +132,7 @@ struct TranslationTraces {
         return .virtualCPU(stay: count)
     }
 
-    // MARK: What hardware caches by itself
+    // MARK: Spontaneous caching
 
     private mutating func refill(_ identifier: UInt16) {
         for (core, space) in current where space.identifier == identifier {

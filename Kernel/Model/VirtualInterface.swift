@@ -1,10 +1,9 @@
 import KernelCore
 
-/// The virtual CPU interface of a GICv3 with 1 to 16 list registers (IHI 0069H, chapters 4.8 and 12.4).
-///
-/// The guest uses group 1 and no subpriorities.
+/// The virtual CPU interface of a GICv3 with 1 to 16 list registers (IHI 0069H, chapters 4.8 and 12.4). The guest
+/// uses group 1 and no subpriorities.
 struct VirtualInterface {
-    /// What the guest reads when nothing can be acknowledged.
+    /// The value that the guest reads if no interrupt can be acknowledged.
     static let spurious: UInt32 = 1023
     private static let endSignalBit: UInt64 = 1 << 41
 
@@ -12,18 +11,18 @@ struct VirtualInterface {
     /// Bit p: an interrupt of group priority p was acknowledged and not ended (ICH_AP1R0_EL2).
     var activePriorities: UInt64 = 0
     var isEnabled = false
-    /// ICC_PMR_EL1: what is not more urgent is not taken.
+    /// ICC_PMR_EL1: only interrupts that are more urgent are taken.
     var priorityMask: UInt8 = 0xFF
-    /// ICC_CTLR_EL1.EOImode: the end drops the running priority only.
+    /// ICC_CTLR_EL1.EOImode: if set, the end only drops the running priority.
     var separatesEnd = false
     var asksForNonePending = false
     var asksForLostEnds = false
-    /// EOIcount: ends of interrupts that have no list register.
+    /// EOIcount: the ends of interrupts that have no list register.
     var lostEnds = 0
 
     init(listRegisters count: Int) { listRegisters = Array(repeating: .empty, count: count) }
 
-    /// What is kept of ICH_HCR_EL2 while another virtual CPU is in.
+    /// The part of ICH_HCR_EL2 that is kept while another virtual CPU is loaded.
     var control: UInt64 {
         get { (asksForNonePending ? 1 : 0) | (asksForLostEnds ? 2 : 0) | UInt64(lostEnds) << 8 }
         set {
@@ -33,7 +32,7 @@ struct VirtualInterface {
         }
     }
 
-    /// The part of ICH_VMCR_EL2 that is kept while another virtual CPU is in. After a reset nothing is masked.
+    /// The part of ICH_VMCR_EL2 that is kept while another virtual CPU is loaded. After a reset nothing is masked.
     var guestControl: UInt64 {
         get { UInt64(~priorityMask) | (separatesEnd ? 1 << 8 : 0) }
         set {
@@ -51,7 +50,7 @@ struct VirtualInterface {
         }
     }
 
-    /// The group priority that an interrupt must be below to be taken; 32 when none is being handled.
+    /// The group priority below which an interrupt must be to be taken; 32 if none is being handled.
     var runningPriority: Int { activePriorities == 0 ? 32 : activePriorities.trailingZeroBitCount }
 
     private var mostUrgent: Int? {
@@ -62,10 +61,10 @@ struct VirtualInterface {
             .flatMap { listRegisters[$0].priority < priorityMask ? $0 : nil }
     }
 
-    /// Whether the virtual CPU's interrupt line is high.
+    /// True if the virtual CPU's interrupt line is high.
     var signals: Bool { mostUrgent != nil }
 
-    /// The guest reads ICC_IAR1_EL1.
+    /// Performs the guest's read of ICC_IAR1_EL1.
     mutating func acknowledge() -> UInt32 {
         guard let index = mostUrgent else { return Self.spurious }
         let register = listRegisters[index]
@@ -74,15 +73,14 @@ struct VirtualInterface {
         return register.interrupt
     }
 
-    /// The guest writes ICC_EOIR1_EL1: drops the running priority, and deactivates unless that is `deactivate`'s.
-    ///
-    /// Returns the physical interrupt that ends with it.
+    /// Performs the guest's write of ICC_EOIR1_EL1: drops the running priority, and deactivates unless `separatesEnd`
+    /// is set. Returns the physical interrupt that ends with it.
     mutating func end(_ interrupt: UInt32) -> UInt32? {
         activePriorities &= activePriorities &- 1
         return separatesEnd ? nil : deactivate(interrupt)
     }
 
-    /// The guest writes ICC_DIR_EL1, after `end`.
+    /// Performs the guest's write of ICC_DIR_EL1, after `end`.
     mutating func deactivate(_ interrupt: UInt32) -> UInt32? {
         let found = listRegisters.indices.first {
             listRegisters[$0].isActive && listRegisters[$0].interrupt == interrupt
@@ -96,7 +94,7 @@ struct VirtualInterface {
         return register.isHardware ? UInt32(register.bits >> 32 & 0x3FF) : nil
     }
 
-    /// ICH_EISR_EL2 is not zero: stays so until the ended register is written.
+    /// True while ICH_EISR_EL2 is not zero, until the ended register is written.
     private var hasSignalledEnd: Bool {
         listRegisters.contains { $0.isFree && !$0.isHardware && $0.bits & Self.endSignalBit != 0 }
     }

@@ -1,24 +1,23 @@
-/* A call, its reply, and its end before the reply: a bit of the caller's abort mask, or `ContextControl.abort`.
+/* A call, its reply, and its end before the reply by a bit of the caller's abort mask or by `ContextControl.abort`.
  *
- * What is modelled: Kernel+Call.swift (call, send, transfer, sendLater, reply, wait), Notification.swift (raise,
- * deliver), Kernel+Abort.swift (endCall, abortCall, goOn), Kernel+Helping.swift (leaveOrphan). Calls stay on their
- * core, so everything but the bits and the inbox is the home core's alone: a kernel entry is one step there, cut only
- * where it looks at the bits. The inbox is a set here; notification.pml shows that its list keeps that promise. Here
- * a context runs if some time that is in use leads to it; helping.pml shows that the run queue keeps that promise.
- * See README.md.
- * InterleavingAbortTests plays the same on the code.
+ * The model covers Kernel+Call.swift (call, send, transfer, sendLater, reply, wait), Notification.swift (raise,
+ * deliver), Kernel+Abort.swift (endCall, abortCall, goOn) and Kernel+Helping.swift (leaveOrphan). Calls stay on their
+ * core, so that only the bits and the inbox are shared with other cores: a kernel entry of the home core is one step,
+ * divided only where it looks at the bits. The inbox is a set here; notification.pml shows that its list keeps that
+ * promise. A context runs here if time that is in use leads to it; helping.pml shows that the run queue keeps that
+ * promise. See README.md. InterleavingAbortTests plays the same scenario on the code.
  *
- * Three threads of the home core: X calls S twice, S calls T. X and S have a notification each, with bit 1 in the
- * abort mask and bit 2 outside it. Two other cores raise bits, which the home core finds in its inbox, and so do
- * interrupts of the home core; one asks for X's call to be aborted. S and T may never answer. With BUDGET, the times
- * of S and T have a budget, both may be busy on their own time at first, and X calls once.
+ * The home core has three threads: X calls S twice, and S calls T. X and S have a notification each, with bit 1 in the
+ * abort mask and bit 2 outside it. Two other cores raise bits, which the home core finds in its inbox, and interrupts
+ * of the home core raise bits as well. One core requests that X's call be aborted. S and T may never answer. With
+ * BUDGET, the times of S and T have a budget, both may be busy on their own time at first, and X calls once.
  *
- * Claims. In `check`, after every entry: a server serves only a context that is calling it; a context that waits does
- * not use its own time; a server whose caller has gone uses its own time only if that has a budget or if bits came
- * for the server. In `finish`: one outcome for each call. In `watch`, when nothing moves any more: nobody is still
- * calling with a bit of its mask raised; every bit is heard or still there, and its thread uses its own time then; an
- * orphan is left unfinished only if nobody calls it. Whose turn it is in `wait`, when bits and a caller are there, is
- * a matter of progress: helping.pml shows what it is for. Here it brings S calls while bits are pending.
+ * Claims of `check`, after every entry: a server serves only a context that is calling it; a context that waits does
+ * not use its own time; a server whose caller has gone uses its own time only if that has a budget or if bits arrived
+ * for the server. Claim of `finish`: each call has one outcome. Claims of `watch`, when no step is possible any more:
+ * no context is calling while a bit of its mask is raised; every bit was received or is still set, and then its thread
+ * uses its own time; an orphan is unfinished only if no context calls it. The turns in `wait`, when bits and a caller
+ * are there, matter only for progress: helping.pml shows their purpose. Here they make S call while bits are pending.
  */
 // check: pass
 // check: pass -DBUDGET
@@ -28,7 +27,7 @@
 // check: fail -DKEEP_CALLER  abort leaves the server with its caller
 // check: fail -DEAT_BITS     abort clears the bits
 // check: fail -DKEEP_QUEUED  abort leaves the caller in the server's queue
-// check: fail -DORPHAN       an orphan goes on on its own time, which has no limit
+// check: fail -DORPHAN       an orphan continues on its own time, which has no limit
 // check: fail -DKEEP_OWN     a server that waits keeps the time that bits brought
 // check: fail -DNO_PENDING   a server that takes a call while bits are pending does not use its own time
 // check: fail -DNO_OWN       bits bring no own time to a thread that serves: an orphan never hears of them
@@ -42,11 +41,11 @@
 #define READY 0                         /* RunState */
 #define WAITING 1
 #define CALLING 2
-#define DONE 3                          /* X has made all its calls */
+#define DONE 3                          /* X has made all its calls. */
 
 #ifdef BUDGET
 #define hasBudget true                  /* the own time of S, and of T */
-#define CALLS 1                         /* how often X calls */
+#define CALLS 1                         /* the number of X's calls */
 #else
 #define hasBudget false
 #define CALLS 2
@@ -59,22 +58,22 @@ bit  abortAsked;                        /* the request of `ContextControl.abort`
 bit  ipi;
 
 byte state[3];                          /* ExecutionContext.state */
-byte server[4];                         /* .server (index NONE is a place to write to and never read) */
+byte server[4];                         /* .server (index NONE is written and never read) */
 byte caller[4];                         /* .caller */
 bit  inQueue[3];                        /* is in server.callers */
 bit  own[3];                            /* .usesOwnTime */
 bit  wasNotified;                       /* .wasNotified of S: it took bits when it last took something */
 
-/* Of the proof. */
-bit  open[3];                           /* has called, without an outcome yet */
+/* State of the proof. */
+bit  open[3];                           /* has called, and has no outcome yet */
 bit  hangs[3];                          /* never answers */
 bit  orphan[3];                         /* its caller has gone, and it has not waited since */
-bit  news[3];                           /* bits came since it last waited */
+bit  news[3];                           /* bits arrived since it last waited */
 byte raised[2];
 byte heard[2];
 byte calls;                             /* of X */
 
-/* The chain of calls that leads from time that is in use to c: Kernel+Helping.swift, beneficiary. */
+/* Returns whether c is at the end of a chain that begins at time in use: Kernel+Helping.swift, beneficiary. */
 #define leadsTo(c, s) (state[c] == CALLING && server[c] == s)
 #define helpedS (own[S] || (leadsTo(X, S) && own[X]))
 #define helpedT (own[T] || (leadsTo(S, T) && helpedS))
@@ -95,7 +94,7 @@ inline transfer(c, s) {
     if :: s == S -> wasNotified = 0 :: else fi
 }
 
-/* The outcome of a call: there must be just one. */
+/* Records the outcome of a call: there must be just one. */
 inline finish(c) {
     assert(open[c] && state[c] == CALLING);
     open[c] = 0; server[c] = NONE; state[c] = READY
@@ -114,7 +113,7 @@ inline reply(s) {
     fi
 }
 
-/* wait of s: bits that are pending and the first queued caller, in turn; else sleep. */
+/* wait of s: takes pending bits or the first queued caller, in turn; else sleeps. */
 inline wait(s, first) {
     orphan[s] = 0;
     hasBits = s == S && bits[S] != 0;
@@ -140,7 +139,7 @@ inline wait(s, first) {
 
 inline hear(n) { heard[n] = heard[n] | bits[n]; bits[n] = 0 }
 
-/* abortCall: c's call ends. c's time was its own throughout, and runs c again; a server at work for c is an orphan. */
+/* abortCall: c's call ends. c's own time runs c again; a server at work for c becomes an orphan. */
 inline abort(c) {
     if
     :: state[c] == CALLING ->
@@ -242,7 +241,7 @@ endIdle:
     :: atomic { runs(X) && calls < CALLS -> calls++ };
         if
 #ifndef NO_CHECK
-        :: (bits[X] & MASK) != 0                        /* bits already there: `aborted` at once */
+        :: (bits[X] & MASK) != 0                        /* The bits were set before: `aborted` at once. */
 #endif
         :: else -> atomic { send(X, S); check() }
         fi
@@ -270,7 +269,7 @@ inline raise(n, b) {
 #ifdef FIRST_ONLY
     :: before == 0 ->
 #else
-    :: (b & ~before) != 0 ->                            /* a bit is new: its sink's core has not heard of it */
+    :: (b & ~before) != 0 ->                            /* A bit is new: the sink's core has not been told of it. */
 #endif
         atomic { was = queued[n]; queued[n] = 1 };
         if

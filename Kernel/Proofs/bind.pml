@@ -1,21 +1,21 @@
-/* Binding a notification anew while others raise it.
+/* Binding a notification again while other cores raise it.
  *
- * What is modelled: `bind` (Kernel+Control.swift), and of Notification.swift `raise` and `tell`, as far as they look at the sink; the
- * inbox between them is a set here (notification.pml has the list). See README.md.
- * InterleavingBindTests plays the same on the code.
+ * The model covers `bind` (Kernel+Control.swift), and of Notification.swift `raise` and `tell`, as far as they look at
+ * the sink. The inbox between them is a set here (notification.pml has the list). See README.md. InterleavingBindTests
+ * plays the same scenario on the code.
  *
- * The notification is nobody's, then a thread's, then a virtual CPU's: core 1 binds it twice. Core 2 raises two bits, the thread's
- * own core, 0, two more. Core 0's thread waits, or works for a while and then waits.
+ * The notification has no sink at first, then a thread, then a virtual CPU: core 1 binds it twice. Core 2 raises two
+ * bits, and the thread's own core, 0, raises two more. Core 0's thread waits, or works for a while and then waits.
  *
- * Claims, in `watch`, when nothing moves any more: whoever hears of the notification in the end knows of every bit that was not taken
- * before: no bits are left with a virtual CPU or with a thread that waits; nothing was heard that was not raised.
+ * Claims of `watch`, when no step is possible any more: the last sink has received every bit that was not taken before,
+ * so that no bits are left with a virtual CPU or with a thread that waits; no bit was received that was not raised.
  */
 // check: pass
 // check: pass -DTHREAD_LAST
 // check: fail -DNO_LOOK        bind does not look for bits that came before
-// check: fail -DNO_TELL        raise, with nobody there, does not look again for a sink
+// check: fail -DNO_TELL        raise without a sink does not look again for one
 // check: fail -DNO_RECHECK     raise, for a thread that does not wait, does not look again for another sink
-// check: fail -DTHREADS_ONLY   an inbox's notification is delivered to a thread, or to nobody
+// check: fail -DTHREADS_ONLY   an inbox's notification is delivered only to a thread
 // check: fail -DSINK_LATE      bind looks at the bits before it writes the sink
 
 #define NOBODY 0
@@ -24,13 +24,13 @@
 
 byte sink;
 byte bits;
-bit  inbox;                             /* the notification is in core 0's inbox, and core 0 is interrupted */
+bit  inbox;                             /* The notification is in core 0's inbox, and core 0 is interrupted. */
 bit  waiting;                           /* the thread's state == .waiting */
 bit  pended;                            /* the virtual CPU was interrupted */
 
-/* Of the proof, not of the kernel. */
+/* State of the proof, not of the kernel. */
 byte raised;
-byte heard;                             /* by the thread, or by interrupting the virtual CPU */
+byte heard;                             /* received by the thread, or by the virtual CPU as an interrupt */
 
 inline pend(some) { atomic { pended = 1; heard = heard | some } }
 
@@ -117,7 +117,7 @@ end:
 #endif
     :: !inbox && left == 2 -> left--; raise(0, 1)
     :: !inbox && left == 1 -> left--; raise(0, 2)
-    :: !inbox && !waiting ->                            /* wait, of the thread: it looks at its own notification only */
+    :: !inbox && !waiting ->                            /* wait, of the thread: it looks only at its own notification */
         if
         :: sink == THREAD && bits != 0 -> atomic { heard = heard | bits; bits = 0 }
         :: sink == THREAD && bits == 0 -> waiting = 1

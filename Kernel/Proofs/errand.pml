@@ -1,29 +1,30 @@
-/* Errands: a revoker needs another core to end something of that core's, and leaves it a note.
+/* Errands: a revoker needs another core to remove a node that only that core may remove, and leaves it an errand.
  *
- * What is modelled: `revoke`, when it comes to a node (a capability or binding of the derivation tree) that only the core of
- * its context can end; that core's handler of the inbox interrupt; and another revoker that comes to the same node. Each
- * core has one errand slot, an atomic word with a node's address, set and done under the structure lock. See README.md.
- * InterleavingErrandTests plays the same on the code.
+ * The model covers `revoke`, when it comes to a node (a capability or binding of the derivation tree) that only the
+ * core of its context can remove; that core's handler of the inbox interrupt; and another revoker that comes to the
+ * same node. Each core has one errand slot, an atomic word with a node's address, which is set and performed under the
+ * structure lock. See README.md. InterleavingErrandTests plays the same scenario on the code.
  *
- * Two nodes belong to core 1. Cores 0 and 2 revoke what both are below of; so does a component of core 1, which can end
- * them at once. Core 1 may also lose interest in a node by itself (its thread has stopped): then any core can end it.
+ * Two nodes belong to core 1. Cores 0 and 2 revoke an ancestor of both, and so does a component of core 1, which can
+ * remove them at once. Core 1 may also release a node by itself (its thread has stopped); then any core can remove it.
  *
- * Claims. In `finalise`: a node is ended once. In `release`: while the lock is free no errand names a node that is gone.
- * In `watch`, when nothing moves any more: both nodes are gone, no errand is left. With FAIR: every revoker ends.
+ * Claim of `finalise`: a node is removed once. Claim of `release`: while the lock is free no errand names a node that
+ * was removed. Claims of `watch`, when no step is possible any more: both nodes are gone, and no errand is left. With
+ * FAIR: every revoker ends.
  */
 // check: pass
 // check: pass fair
-// check: fail -DNO_CLEAR      who ends a node leaves the errand that names it
+// check: fail -DNO_CLEAR      the remover of a node leaves the errand that names it
 // check: fail -DSTALE         the handler reads the errand before it takes the lock
 // check: fail -DNO_LOCK       the handler takes no lock
 // check: fail fair -DOUTSIDE  the errand is set after the interrupt, outside the lock
 // check: fail fair -DUNFAIR   the lock is a bare exchange: the core that should do the errand never gets it
 
-byte tickets, serving;                  /* Board.structure: who takes a ticket waits until it is served */
+byte tickets, serving;                  /* Board.structure: a core takes a ticket and waits until it is served. */
 byte errand;                            /* of core 1: 0, or 1 + a node */
 bit  ipi;                               /* at core 1 */
-bit  gone[2];                           /* the node's memory is something else */
-bit  free[2];                           /* the core that the node belongs to has let go: running == 0 */
+bit  gone[2];                           /* The node's memory is used for another object. */
+bit  free[2];                           /* The core to which the node belongs has released it: running == 0. */
 byte finished;                          /* revokers that have answered `ok` */
 
 /* Kernel.swift: exclusively */
@@ -57,7 +58,7 @@ inline finalise(n) {
 #endif
 }
 
-/* One entry of `revoke` on another core than the node's: the first node that is left; true `ended` if there is none. */
+/* One entry of `revoke` on another core than the node's: the first node that is left; sets `ended` if there is none. */
 inline revokeStep() {
     acquire();
     n = 0;
@@ -74,7 +75,7 @@ inline revokeStep() {
 #else
         if
         :: errand == 0 -> errand = n + 1; ipi = 1       /* errand.store(node); M.interrupt */
-        :: else                                         /* busy with another: `again` */
+        :: else                                         /* busy with another one: `again` */
         fi;
         release()
 #endif
@@ -108,7 +109,7 @@ inline handle() {
         acquire();
 #else
     if
-    :: errand != 0 ->                                   /* errand.load() != 0: else there is no need for the lock */
+    :: errand != 0 ->                                   /* errand.load() != 0; otherwise the lock is not needed */
 #ifndef NO_LOCK
         acquire();
 #endif
@@ -116,10 +117,10 @@ inline handle() {
 #endif
         if
         :: todo != 0 ->
-            free[todo - 1] = 1;                         /* stop(core, context), or whatever it is */
+            free[todo - 1] = 1;                         /* stop(core, context), or another removal */
             finalise(todo - 1);
             errand = 0                                  /* errand.store(0) */
-        :: else                                         /* somebody else has ended it meanwhile */
+        :: else                                         /* Another core has removed it meanwhile. */
         fi;
 #ifndef NO_LOCK
         release()
@@ -137,7 +138,7 @@ end:
     do
     :: ipi -> ipi = 0; handle()
     :: !ipi && !free[0] -> free[0] = 1                  /* the thread stops by itself */
-    :: !ipi && !free[1] && !ended -> ended = 1;         /* a component of this core revokes, and ends what it finds */
+    :: !ipi && !free[1] && !ended -> ended = 1;         /* A component revokes, and removes the nodes. */
         acquire();
         n = 0;
         if :: gone[0] -> n = 1 :: else fi;

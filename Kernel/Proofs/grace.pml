@@ -1,33 +1,34 @@
-/* Revocation across cores: when the memory of an object may become something else.
+/* Revocation across cores: the time at which the memory of an object may be reused.
  *
- * What is modelled: the lookup of a capability (`Kernel.find`), an operation that uses the object and may put it into
- * another core's inbox, `drainInbox`, and the grace periods of GracePeriods.swift: each core that was inside must leave, then each
- * inbox must be worked off. Nobody is interrupted for it, but by who posts. See README.md.
- * InterleavingGraceTests plays the same on the code.
- * An entry of `drainInbox` takes the list out of the inbox, and works off some of it; the rest is `unread`, for further entries.
+ * The model covers the look-up of a capability (`Kernel.find`), an operation that uses the object and may put it into
+ * another core's inbox, `drainInbox`, and the grace periods of GracePeriods.swift: each core that was inside must
+ * leave, and then each inbox must be worked off. Only posters interrupt the receivers. See README.md.
+ * InterleavingGraceTests plays the same scenario on the code. An entry of `drainInbox` takes the list out of the
+ * inbox and works off a part of it; the rest is `unread`, for further entries.
  *
- * Core 0 revokes. Cores 1 and 2 keep looking the slot up and using what they find; core 2 begins a period for a revocation of its own
- * once, which core 0 may find under way. Object 1 is a notification until its memory is reused; object 2 is of another kind and
- * may be put into the slot as soon as that is empty (with PUBLISH_EARLY object 3, a notification). An operation is atomic for its own core's interrupts only.
+ * Core 0 revokes. Cores 1 and 2 repeatedly look the slot up and use the object that they find. Core 2 begins a period
+ * for a revocation of its own once, which core 0 may find in progress. Object 1 is a notification until its memory is
+ * reused. Object 2 is of another kind and may be put into the slot as soon as that is empty (with PUBLISH_EARLY object
+ * 3, a notification). An operation is atomic only with respect to its own core's interrupts.
  *
- * Numbers would make endless states. `hasLeft` stands for `inside != awaited`, as no two entries have the same number; `need` for how many
- * ends of lists `lists` is away from the value awaited.
+ * Numbers would make endless states. `hasLeft` stands for `inside != awaited`, because no two entries have the same
+ * number; `need` stands for the number of ends of lists by which `lists` is short of the awaited value.
  *
- * Claims. In `touch`: nobody uses object 1 after it was reused, nor object 2 as a notification. In `reuse`: no inbox
- * holds object 1. With FAIR (a liveness check under weak fairness): the revoker ends, whatever the others do, as long as they
- * take interrupts between operations.
+ * Claims of `touch`: no core uses object 1 after it was reused, nor object 2 as a notification. Claim of `reuse`: no
+ * inbox holds object 1. With FAIR (a liveness check under weak fairness): the revoker ends, whatever the other cores
+ * do, as long as they take interrupts between operations.
  */
 // check: pass
 // check: pass fair
 // check: fail -DNO_LEAVING    cores that are inside are not waited for
 // check: fail -DNO_DRAINING   inboxes are not waited for: an operation in flight has put the object there
-// check: fail -DNO_BARRIER    a core's look-up overtakes its store that says that it is inside
+// check: fail -DNO_BARRIER    a core's look-up overtakes its store to `inside`
 // check: fail -DSNAP_FIRST    the revoker's look at the cores overtakes its removal
-// check: fail -DLEAVE_EARLY   a core says that it has left before its last use
+// check: fail -DLEAVE_EARLY   a core stores that it has left before its last use
 // check: fail -DJOIN          a period that is under way counts, though it may have begun before the removal
 // check: fail -DNO_RECHECK    lookup does not compare the header again: the slot was emptied and filled in between
-// check: fail -DLISTS_LATE    a core takes the list out before it says so
-// check: fail -DLISTS_DONE    a core says that the list is done before the last item is
+// check: fail -DLISTS_LATE    a core takes the list out before it counts it
+// check: fail -DLISTS_DONE    a core counts the list as done before the last item is
 // check: fail -DLISTS_FIRST   the revoker reads `lists` before `inbox`
 // check: fail -DONE_LIST      the end of the list that is being worked off counts for what is still in the inbox
 // check: fail -DOWN_INBOX     the revoker leaves its own inbox out
@@ -35,8 +36,8 @@
 // check: fail -DPUBLISH_EARLY a slot is filled with its header first
 // check: fail fair -DFLAG_ONLY     entries have no numbers: a core that enters again and again is never seen outside
 // check: fail fair -DEMPTY_ONLY    lists are not counted: an inbox that others fill again and again is never seen empty
-// check: fail fair -DNO_INTERRUPT  who posts does not interrupt
-// check: fail fair -DNO_RETURN  an entry that goes on with an old list has no other follow it
+// check: fail fair -DNO_INTERRUPT  a poster does not interrupt
+// check: fail fair -DNO_RETURN  no further entry follows one that continues an old list
 
 #define FREE 0                          /* Capability.kind */
 #define NOTIFICATION 1
@@ -46,18 +47,18 @@
 
 byte slotHeader = header(0, NOTIFICATION);  /* Capability: version and kind, one word */
 byte slotObject = 1;                    /* Capability.object */
-bit  reused;                            /* the memory of object 1 is something else */
+bit  reused;                            /* The memory of object 1 is used for another one. */
 bit  queued;                            /* Notification.inboxQueued of object 1 */
 #define ITEM 1
 #define OTHERS 2
 byte inbox[3];                          /* Core.inbox: nothing, object 1 (maybe with others), others */
-byte unread[3];                         /* Core.unread: the same */
+byte unread[3];                         /* Core.unread: the same values */
 bit  isOdd[3];                          /* Core.lists is odd */
 bit  ipi[3];
-bit  isLate;                            /* there were others, once */
+bit  isLate;                            /* There were others, once. */
 bit  inside[3];                         /* Core.inside is not 0 */
 bit  hasLeft[3];                        /* Core.inside is not what was awaited */
-byte need[3];                           /* how many lists must end */
+byte need[3];                           /* the number of lists that must end */
 byte stage;                             /* GracePeriods.stage */
 byte ended;                             /* GracePeriods.ended */
 bit  lock;                              /* `exclusively` */
@@ -69,8 +70,8 @@ inline touch(o) { assert(o == 3 || (o == 1 && !reused)) }
 inline enter(me) { inside[me] = 1 }
 inline leave(me) { inside[me] = 0; hasLeft[me] = 1 }  /* in an `atomic` */
 
-/* Inbox.swift: drainInbox, in a handler of core `me`. Of what may lie in the inbox the model knows object 1 alone, and that others may
- * have been with it, or there before it: then the batch is used up, and the rest is left to a further entry. */
+/* Inbox.swift: drainInbox, in a handler of core `me`. The model distinguishes only object 1 in the inbox. Other objects
+ * may have been with it, or in front of it; then the batch is used up, and a further entry handles the rest. */
 inline drain(me) {
     atomic { enter(me); old = unread[me] != 0 };        /* let isContinued = core.unread != 0 */
     if
@@ -101,7 +102,7 @@ inline drain(me) {
         ;
         if :: me == 1 -> post(2) :: me == 2 -> post(1) :: else fi
 #endif
-    :: unread[me] != 0 && !old                          /* the batch was used up before it */
+    :: unread[me] != 0 && !old                          /* The batch was used up before it. */
     :: unread[me] == 0
     fi;
     atomic {
@@ -140,13 +141,13 @@ inline post(to) {
     was = 0
 }
 
-/* The same of another object. */
+/* post of another object. */
 inline postOther(to) {
     atomic { if :: inbox[to] == 0 -> inbox[to] = OTHERS :: else fi };
     interrupt(to)
 }
 
-/* An operation on the slot, say `signal`. */
+/* An operation on the slot, for example `signal`. */
 inline operation(me) {
 #ifndef NO_BARRIER
     enter(me);                                          /* inside = number, DMB */
@@ -163,7 +164,7 @@ inline operation(me) {
         if
         :: again == h ->
 #ifdef NO_BARRIER
-            enter(me);                                  /* in the store buffer so long */
+            enter(me);                                  /* The store was in the store buffer until now. */
 #endif
             touch(o);                                   /* bits.set(bits), the sink */
             if
@@ -188,7 +189,7 @@ inline operation(me) {
     atomic { leave(me); h = 0; o = 0; again = 0 }
 }
 
-/* advanceGrace, stage `none`, on core `me`: the look at each other core is a step. */
+/* advanceGrace, stage `none`, on core `me`: the look at each other core is one step. */
 inline look(c, me) {
     atomic { hasLeft[c] = (c == me) || !inside[c] }     /* awaited = other == core ? 0 : other.inside.load() */
 }
@@ -325,7 +326,7 @@ active proctype core0() {
     :: ended < goal && !ipi[0] -> advance()
     :: ended >= goal -> break
     od;
-    /* reuse: the region's memory is turned into something else. */
+    /* reuse: the region's memory is used for another object. */
     assert(inbox[0] != ITEM && inbox[1] != ITEM && inbox[2] != ITEM);
     assert(unread[0] != ITEM && unread[1] != ITEM && unread[2] != ITEM);
     atomic { reused = 1; finished = 1 };

@@ -1,33 +1,33 @@
-/* Helping: whose time runs whom on one core.
+/* Helping: the core runs servers on the time of their callers. The model has one core.
  *
- * What is modelled: Kernel+Helping.swift, Kernel+Schedule.swift (makeReady, schedule, takeNext), Kernel+Call.swift
- * (send, reply, wait), Kernel+Abort.swift, begin and stop, deliver, the end of a budget and of a period, and the fast
- * paths (callFast, replyWaitFast, wakeFast, waitFast). One core owns all of that, so a kernel entry is one step.
- * Another core raises S's bits, and this core finds them in its inbox later. See README.md.
- * InterleavingHelpingTests plays the same on the code.
+ * It covers Kernel+Helping.swift, Kernel+Schedule.swift (makeReady, schedule, takeNext), Kernel+Call.swift (send,
+ * reply, wait), Kernel+Abort.swift, begin and stop, deliver, the end of a budget and of a period, and the fast paths
+ * (callFast, replyWaitFast, wakeFast, waitFast). One core owns all of that state, so a kernel entry is one step.
+ * Another core raises S's bits, and this core finds them in its inbox later. See README.md. InterleavingHelpingTests
+ * plays the same scenario on the code.
  *
- * Five threads; the number is the priority of a thread's own time. L is a client with a budget, P spins and signals
- * S, S is a server, T is a server that S and H call, H is a client. P, S and H have a notification each; its bit may
- * be in the abort mask of H and of S. Calls, replies, signals, aborts, stops and starts of S and T come in any number
- * and order.
+ * There are five threads; the number is the priority of a thread's own time. L is a client with a budget, P spins and
+ * signals S, S is a server, T is a server that S and H call, H is a client. P, S and H have a notification each; its
+ * bit may be in the abort mask of H and of S. Calls, replies, signals, aborts, stops and starts of S and T happen in
+ * any number and order.
  *
  * Claims, after every entry (`check`):
  *  lost      time that leads to a ready context, and is not used up, has the core, or is queued, or is about to be
  *  end       the core runs the end of the chain of the time that has the core
  *  twice     time that has the core is in no queue, and only time of an owner that is ready or calling is in use
- *  orphan    a server whose caller has gone uses its own time only if that has a budget, or if bits came for the
+ *  orphan    a server whose caller has gone uses its own time only if that has a budget, or if bits arrived for the
  *            server
  *  inversion no chain that leads to a ready context is more urgent than the time that has the core; while H calls,
- *            the core runs the end of H's chain and nothing else
- *  news      a thread that has been told of bits uses its own time, also while it serves a caller
+ *            the core runs only the end of H's chain
+ *  news      a thread that was told of bits uses its own time, also while it serves a caller
  *  funded    with NEAR, where a chain can be too long: some other time that is in use reaches its end
  *            (with more servers than here that does not hold: see README.md)
- * With FAIR: each call of H ends, although T and S stop and start, and bits for S come without end. Servers reply in
- * finitely many steps there; P may spin for ever, and outranks L.
+ * With FAIR: each call of H ends, although T and S stop and start, and bits for S arrive without end. Servers reply in
+ * finitely many steps there; P may spin for ever, and has a higher priority than L.
  *
- * One kernel entry parks and brings back any amount of time here. With PIECES it parks and brings back the time of one
- * thread, and the core interrupts itself to go on. `inversion` is claimed there only when the core has nothing left to
- * look at, because less urgent time may run until then.
+ * One kernel entry parks and revives any amount of time here. With PIECES it parks and revives the time of one thread,
+ * and the core interrupts itself to continue. `inversion` is claimed there only when the core has nothing left to look
+ * at, because less urgent time may run until then.
  */
 // check: pass
 // check: pass -DNEAR
@@ -44,19 +44,19 @@
 // check: fail -DNEAR -DORPHAN_DEPTH       an orphan's depth is 0 at once: it calls so deep that a caller cannot fund it
 // check: fail -DNO_RENEW                  a new period does not bring the time back
 // check: fail -DKEEP_OWN                  wait leaves usesOwnTime set
-// check: fail -DNO_NEWS                   bits wake a thread that waits, and bring no own time to one that serves
+// check: fail -DNO_NEWS                   bits wake a waiting thread, and bring no own time to a serving one
 // check: fail -DNO_PENDING                a server that takes a call while bits are pending does not use its own time
 // check: fail -DFAST_OWN                  the fast reply is taken although the server uses its own time
 // check: fail -DFAST_QUEUE                the fast reply is taken although a caller queues
 // check: fail -DFAST_CHAIN                the fast wait does not ask whether the next owner is ready
-// check: fail -DORPHAN                    an orphan goes on on its own time, which has no limit
+// check: fail -DORPHAN                    an orphan continues on its own time, which has no limit
 // check: fail -DSHORT                     beneficiary stops one link early
-// check: fail -DSERVED_ONLY               the time of a caller that queues helps nobody
+// check: fail -DSERVED_ONLY               the time of a queued caller helps no server
 // check: fail -DNO_MUST                   a caller that queues does not make the core choose again
 // check: fail fair -DSERVED_ONLY          the classic inversion: P spins, and L never lets S reply
 // check: fail fair -DNO_REVIVE_BEGIN      H waits for ever, while P spins
 // check: fail fair -DNEAR -DFAST_PARKED   H waits for ever, because a reply leaves its time parked
-// check: fail fair -DNEAR -DORPHAN_DEPTH  H waits for ever at an orphan that nobody funds
+// check: fail fair -DNEAR -DORPHAN_DEPTH  H waits for ever at an orphan without time
 // check: fail fair -DBITS_FIRST           wait takes bits before callers each time: H waits for ever, while bits come
 
 #define L 0
@@ -71,7 +71,7 @@
 #define WAITING 2
 #define CALLING 3
 
-/* maximumDepth: as long as the longest chain here, H -> S -> T; with NEAR one link less. */
+/* maximumDepth: the length of the longest chain here, H -> S -> T; with NEAR one link less. */
 #ifdef NEAR
 #define MAX 1
 #else
@@ -96,7 +96,7 @@ byte queue;                             /* Core.runQueue: bit t is set: t's time
 byte parked;                            /* Core.parked: bit t is set: t's time is in the list */
 byte due;                               /* .due, as a set. The count is higher after some removals, never lower. */
 bit  usedUp[5];                         /* SchedulingContext.isExhausted */
-byte time = NONE;                       /* Core.scheduling: whose time has the core */
+byte time = NONE;                       /* Core.scheduling: the thread whose time has the core */
 byte current = NONE;                    /* Core.current */
 bit  mustSchedule;
 
@@ -104,15 +104,15 @@ bit  bits[5];                           /* Notification.bits, of S and H */
 bit  mask[5];                           /* .abortMask: whether the bit ends a call */
 bit  inbox;                             /* S's notification is in the core's inbox */
 
-/* Of the proof. */
+/* State of the proof. */
 bit  orphan[5];                         /* its caller has gone, and it has not waited since */
-bit  news[5];                           /* bits came since it last waited */
+bit  news[5];                           /* bits arrived since it last waited */
 #ifdef FAIR
-byte left = 3;                          /* aborts, stops and signals that may still come */
+byte left = 3;                          /* the number of aborts, stops and signals that may still occur */
 bit  asked;                             /* S has called T for its present caller */
 #endif
 
-/* Places for the work of one entry; 0 between entries. */
+/* Variables for the work of one entry; 0 between entries. */
 byte ben, steps, top, last, who, serv, whom;
 bit  isFunded; byte links, other;
 bit  hasBits, isFast;
@@ -153,7 +153,7 @@ bit  hasBits, isFast;
 #define mayHear(c) (!own[c] && state[c] != STOPPED)
 #endif
 
-/* Whose turn it is in wait when bits are pending. */
+/* The choice in wait between pending bits and a caller. */
 #ifdef BITS_FIRST
 #define isCallersTurn(s) false
 #else
@@ -246,7 +246,7 @@ inline highest() {
     if :: isQueued(0) -> top = 0 :: else fi fi fi fi fi
 }
 
-/* The end of a chain of any length, and the number of its links. */
+/* Finds the end of a chain of any length, and the number of its links. */
 inline follow(t) {
     last = t; links = 0;
     do
@@ -278,7 +278,7 @@ inline resume() {
     check()
 }
 
-/* takeNext, takeNextInChain; without PIECES one entry parks whatever it finds. */
+/* takeNext, takeNextInChain; without PIECES one entry parks all that it finds. */
 inline takeNext() {
     current = NONE;
     do
@@ -314,7 +314,7 @@ inline transfer(c, s) {
     if :: s == S -> wasNotified = 0 :: else fi
 }
 
-/* Of S and H, and of T, which has no notification. */
+/* wait of S and H, and of T, which has no notification. */
 inline wait(s) {
     mustSchedule = 1;
     depth[s] = 0; orphan[s] = 0;
@@ -340,7 +340,7 @@ inline wait(s) {
     hasBits = 0
 }
 
-/* waitFast, else replyWait that only waits. */
+/* waitFast, or else replyWait that only waits. */
 inline waitOnly(s) {
     highest();
     if
@@ -353,7 +353,7 @@ inline waitOnly(s) {
     top = 0
 }
 
-/* reply, then replyWaitFast's switch or finishReply. */
+/* reply, then the switch of replyWaitFast or finishReply. */
 inline reply(s, waits) {
     who = caller[s];
     assert(state[who] == CALLING && server[who] == s);
@@ -389,7 +389,7 @@ inline endCall(c) {
     mustSchedule = 1;
     if
     :: caller[serv] == c ->
-        caller[serv] = NONE;                                                    /* its depth stays until it waits */
+        caller[serv] = NONE;                                                    /* It keeps its depth until it waits. */
 #ifdef ORPHAN_DEPTH
         depth[serv] = 0;
 #endif
@@ -498,7 +498,7 @@ inline renew(t) {
 
 /* MARK: Claims */
 
-/* Nothing is left for the core's interrupt of itself. */
+/* Returns whether the core's interrupt of itself has nothing left to do. */
 #ifdef PIECES
 #define settled (!mustSchedule)
 #else
@@ -551,18 +551,18 @@ inline check() {
     :: else -> break
     od;
     who = H; follow(H);
-    assert(!settled || state[last] != READY || current == last || links > MAX);     /* inversion, as H sees it */
+    assert(!settled || state[last] != READY || current == last || links > MAX);     /* inversion, from the view of H */
     last = 0; who = 0; links = 0; other = 0
 #else
     skip
 #endif
 }
 
-/* MARK: Who does what */
+/* MARK: Processes */
 
 #define isAborting(c) (bits[c] && mask[c])
 
-/* What runs makes kernel entries. A thread that does nothing spins; P does little else. */
+/* The running thread makes kernel entries. A thread without work spins; P does little else. */
 proctype home() {
     do
     :: d_step { current == L && may(L, S) -> send(L, S); resume() }
@@ -604,7 +604,7 @@ endSignals:
     od
 }
 
-/* The inbox's interrupt, and the core's of itself; the end of a budget, and of a period. */
+/* The inbox's interrupt, and the core's interrupt of itself; the end of a budget, and of a period. */
 proctype interrupts() {
 endInterrupts:
     do
@@ -618,7 +618,7 @@ endInterrupts:
     od
 }
 
-/* Somebody who may stop and start the servers, and abort calls. */
+/* A supervisor that may stop and start the servers, and abort calls. */
 proctype controller() {
 endController:
     do

@@ -1,16 +1,17 @@
-/* Signals from any core against wait and poll on the sink's core; the inbox between them.
+/* Signals from any core against wait and poll on the sink's core, with the inbox between them.
  *
- * What is modelled: Notification.swift (raise, tell, deliver, poll), Inbox.swift (post, push, drainInbox),
- * Kernel+Call.swift (wait; canWaitSimply is its relaxed load). Each access of an AtomicWord is a step; a kernel entry
- * of the home core is a sequence of steps that no interrupt of its own breaks. See README.md.
- * InterleavingNotificationTests plays the same on the code.
+ * The model covers Notification.swift (raise, tell, deliver, poll), Inbox.swift (post, push, drainInbox) and
+ * Kernel+Call.swift (wait; canWaitSimply is its relaxed load). Each access of an AtomicWord is a step. A kernel entry
+ * of the home core is a sequence of steps that no interrupt of its own divides. See README.md.
+ * InterleavingNotificationTests plays the same scenario on the code.
  *
- * Two notifications, each with a thread of its own, live on the home core; two other cores signal both. `queued` is
- * written by a plain store on the home core (AtomicWord.store, a release), which stays in that core's store buffer until
- * its next read-modify-write or until memory takes it: the only place where these paths could read past a store.
+ * Two notifications, each with a thread of its own, live on the home core; two other cores signal both. The home core
+ * writes `queued` by a plain store (AtomicWord.store, a release), which stays in that core's store buffer until its
+ * next read-modify-write or until memory takes it. Only here could these paths read past a store.
  *
- * Claims, in `watch`, when nothing moves any more: no thread waits while bits are set, every bit was heard, the inbox is
- * empty. In `push`: an item is in the list at most once. In `drain`: the list is what was pushed.
+ * Claims of `watch`, when no step is possible any more: no thread waits while bits are set, every bit was received, and
+ * the inbox is empty. Claim of `push`: an item is in the list at most once. Claim of `drain`: the list holds exactly
+ * the items that were pushed.
  */
 // check: pass
 // check: pass -DTWICE -DOWN=3
@@ -24,23 +25,23 @@
 
 #define N 2                             /* notifications */
 #ifndef OWN
-#define OWN 1                           /* how many own-core signals and polls */
+#define OWN 1                           /* the number of signals and polls of the home core */
 #endif
 
 byte bits[N];                           /* Notification.bits */
 bit  queued[N];                         /* Notification.inboxQueued, as other cores see it */
-bit  buffered[N];                       /* the home core has stored 0 there, and memory does not know yet */
+bit  buffered[N];                       /* The home core has stored 0 there, and memory does not have it yet. */
 byte next[N];                           /* Notification.inboxNext: 0, or 1 + a notification */
-byte inbox;                             /* Core.inbox of the home core: the same */
+byte inbox;                             /* Core.inbox of the home core: the same values */
 bit  ipi;                               /* a software interrupt is pending at the home core */
 bit  waiting[N];                        /* the sink's state == .waiting */
 
-/* Of the proof, not of the kernel. */
+/* State of the proof, not of the kernel. */
 bit  listed[N];                         /* pushed and not yet taken out */
-byte heard[N];                          /* bits that the sink was given */
-byte left = OWN;                        /* own-core signals and polls that may still come */
+byte heard[N];                          /* the bits that the sink has received */
+byte left = OWN;                        /* the signals and polls of the home core that may still occur */
 
-/* A read-modify-write of the home core: what it stored before is in memory then (release). */
+/* A read-modify-write of the home core: its earlier stores are in memory afterwards (release). */
 inline flush() {
     queued[0] = queued[0] && !buffered[0]; buffered[0] = 0;
     queued[1] = queued[1] && !buffered[1]; buffered[1] = 0
@@ -94,7 +95,7 @@ inline raiseRemotely(n, b) {
     before = 0; was = 0
 }
 
-/* The same on the sink's core; then `deliver`, unless the thread uses its own time already. */
+/* raise on the sink's core; then `deliver`, unless the thread uses its own time already. */
 inline raiseHere(n, b) {
     atomic { flush(); bits[n] = bits[n] | b };          /* bits.set(bits) */
     deliver(n)                                          /* if !thread.usesOwnTime ... { tell(core, notification) } */
@@ -181,7 +182,7 @@ end:
     :: !waiting[1] -> wait(1)
     :: atomic { !waiting[0] && left > 0 -> left-- }; poll(0)
     :: atomic { !waiting[0] && left > 0 -> left-- }; raiseHere(1, 16)
-    /* A timer's or a bound interrupt's raise, whoever waits. */
+    /* A timer or a bound interrupt raises bits, in any state of the threads. */
     :: atomic { left == OWN -> left-- }; raiseHere(0, 16)
     od
 }
@@ -204,7 +205,7 @@ active proctype core2() {
     raiseRemotely(0, 4)
 }
 
-/* What is in the store buffer reaches memory some time. */
+/* The contents of the store buffer reach memory at some time. */
 active proctype memory() {
 end:
     do

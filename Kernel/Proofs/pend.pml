@@ -1,30 +1,30 @@
 /* Virtual interrupts: pend and enable on other cores against WFI, synchronise and acknowledgement on the own core.
  *
- * What is modelled: VirtualInterrupts+Changes.swift (pend, touch, virtualInterruptsChanged, wake; `change` for enable and
- * disable), VirtualInterrupts+Delivery.swift (synchronise, harvest, takeBack, place, mayHaveDeliverable),
- * Kernel+Schedule.swift (waitForInterrupt, resume), Inbox.swift (post, drainInbox, handleRequests). Each access of an
- * AtomicWord is a step. One virtual CPU, alone on its core; two edge-triggered interrupts, and a list register for
- * each: what happens when they do not fit is the business of the tests with random scripts. See README.md.
- * InterleavingPendTests plays the same on the code.
+ * The model covers VirtualInterrupts+Changes.swift (pend, touch, virtualInterruptsChanged, wake; `change` for enable
+ * and disable), VirtualInterrupts+Delivery.swift (synchronise, harvest, takeBack, place, mayHaveDeliverable),
+ * Kernel+Schedule.swift (waitForInterrupt, resume) and Inbox.swift (post, drainInbox, handleRequests). Each access of
+ * an AtomicWord is a step. One virtual CPU is alone on its core. It has two edge-triggered interrupts and a list
+ * register for each; random scripts test the case in which interrupts do not fit. See README.md.
+ * InterleavingPendTests plays the same scenario on the code.
  *
  * `queued` of the own core is a plain store and stays in its store buffer until its next read-modify-write, as in
  * notification.pml. So does `isDirty.store(1)` of `touch`: until the `requests.set` that follows.
  *
- * Claims, in `watch`, when nothing moves any more: the virtual CPU sleeps (with SPINS the guest never does); no interrupt that is enabled is pending, in the
- * words or in a list register; each was taken after it was pended last.
+ * Claims of `watch`, when no step is possible any more: the virtual CPU sleeps (with SPINS the guest never does); no
+ * interrupt that is enabled is pending, in the words or in a list register; each was taken after it was pended last.
  */
 // check: pass
 // check: pass -DDISABLE
 // check: pass -DSPINS
 // check: fail -DSPINS -DDIRTY_LATE     synchronise clears isDirty after it has looked
 // check: fail -DSPINS -DDIRTY_FIRST    pend sets isDirty before it sets the bit
-// check: fail -DSKIP_DIRTY     pend believes isDirty alone, whatever the bit was
+// check: fail -DSKIP_DIRTY     pend looks only at isDirty, not at the bit
 // check: fail -DMASK_FIRST     pend looks whether the interrupt is enabled before it sets the bit
 // check: fail -DENABLE_BLIND   enable looks whether the interrupt is pending before it sets the bit
-// check: fail -DSPINS -DNO_END  an edge that comes while its interrupt is active stays in the words, and its end signals nothing
-// check: fail -DDISABLE -DSLEEPS_ON  what the maintenance interrupt places does not end the sleep
+// check: fail -DSPINS -DNO_END  the end of an active interrupt does not signal a new edge
+// check: fail -DDISABLE -DSLEEPS_ON  an interrupt that maintain places does not end the sleep
 // check: fail -DREQUESTS_FIRST drainInbox takes the requests before it clears the flag
-// check: fail -DLISTED_COUNTS  what a list register had when it was last read keeps an IPI from ending the sleep
+// check: fail -DLISTED_COUNTS  an outdated `listed` keeps an IPI from ending the sleep
 // check: fail -DLISTED_STAYS   an edge that comes while its list register is in use is dropped
 
 bit pending[2];                         /* VirtualCPU.pending */
@@ -35,8 +35,8 @@ bit lrPending[2], lrActive[2];          /* ICH_LR<n>_EL2 */
 bit lrEnd[2];                           /* its EOI bit: the end brings a maintenance interrupt */
 bit requests;                           /* ContextRequest.interrupts in ExecutionContext.requests */
 bit queued;                             /* .inboxQueued */
-bit buffered;                           /* the own core has stored 0 there, and memory does not know yet */
-bit inbox;                              /* in the own core's inbox (one object: the list is notification.pml's matter) */
+bit buffered;                           /* The own core has stored 0 there, and memory does not have it yet. */
+bit inbox;                              /* in the own core's inbox (one object; notification.pml has the list) */
 bit ipi;
 bit asleep;                             /* state == .waitingForInterrupt */
 
@@ -44,7 +44,7 @@ bit fresh[2];                           /* of the proof: pended, and not taken s
 
 inline flush() { queued = queued && !buffered; buffered = 0 }
 
-/* MARK: on other cores */
+/* MARK: On other cores */
 
 /* VirtualInterrupts+Changes.swift: pend */
 inline pend(i) {
@@ -97,9 +97,9 @@ inline touch() {
     was = 0
 }
 
-/* MARK: on the own core */
+/* MARK: On the own core */
 
-/* deliverable, of one interrupt: two loads. */
+/* deliverable, for one interrupt: two loads. */
 inline look(i) {
     found = pending[i];                                 /* pending.load() */
     found = found && isOn[i] && !listed[i]              /* enabled.load(); `listed` is the core's own */
@@ -120,13 +120,13 @@ inline synchronise() {
 
 inline harvest(i) {
     if
-    :: listed[i] && !lrPending[i] && !lrActive[i] -> atomic { listed[i] = 0; lrEnd[i] = 0 }  /* register.isFree: release */
+    :: listed[i] && !lrPending[i] && !lrActive[i] -> atomic { listed[i] = 0; lrEnd[i] = 0 }  /* isFree: release */
     :: lrPending[i] ->
         if                                              /* register.isPending, !mayStayPending: takeBack */
         :: !isOn[i] ->
             atomic { flush(); pending[i] = 1 };         /* pending.set(bit) */
             lrPending[i] = 0;
-            listed[i] = 0                               /* release: what is pending is not active */
+            listed[i] = 0                               /* release: a pending interrupt is not active */
         :: else -> merge(i)
         fi
     :: listed[i] && !lrPending[i] && lrActive[i] -> merge(i)
@@ -134,7 +134,7 @@ inline harvest(i) {
     fi
 }
 
-/* The last branch of harvest: an edge that came while the interrupt is in a list register. */
+/* The last branch of harvest: an edge that arrives while the interrupt is in a list register. */
 inline merge(i) {
     if
     :: isOn[i] ->                                    /* isForwarded */
@@ -222,7 +222,7 @@ inline drain() {
     resume()
 }
 
-/* With SPINS: the guest has something to take or to end. */
+/* With SPINS: the guest has an interrupt to take or to end. */
 #ifdef SPINS
 #define guestMoves (lrActive[0] || lrActive[1] || lrPending[0] || lrPending[1])
 #else
@@ -242,7 +242,7 @@ endIdle:
 #endif
         resume()
     :: !asleep && guestMoves ->
-        if                                              /* what the guest does, between interrupts */
+        if                                              /* the guest's actions between interrupts */
         :: atomic { lrPending[0] && !lrActive[0] -> lrPending[0] = 0; lrActive[0] = 1; fresh[0] = 0 }   /* ICC_IAR1 */
         :: atomic { lrPending[1] && !lrActive[1] -> lrPending[1] = 0; lrActive[1] = 1; fresh[1] = 0 }
         :: atomic { lrActive[0] -> lrActive[0] = 0 }    /* ICC_EOIR1 */

@@ -1,31 +1,31 @@
 /* Starting, stopping and configuring a context from any core.
  *
- * What is modelled: Kernel+Context.swift (start, begin, stop, isStopped, configure), VirtualInterrupts+Changes.swift (touch),
- * Inbox.swift (post, drainInbox, handleRequests). Each access of an AtomicWord, of `state`, of `core` and of
- * `isConfigured` is a step. See README.md.
- * InterleavingStartTests plays the same on the code.
+ * The model covers Kernel+Context.swift (start, begin, stop, isStopped, configure), VirtualInterrupts+Changes.swift
+ * (touch) and Inbox.swift (post, drainInbox, handleRequests). Each access of an AtomicWord, of `state`, of `core` and
+ * of `isConfigured` is a step. See README.md. InterleavingStartTests plays the same scenario on the code.
  *
- * One context, and a controller on each of two cores that configures it for a core of its choice, starts it, stops it, and
- * pends interrupts, in any order. With ONE only core 1's controller does, so that it is clear what was asked last.
+ * There is one context, and a controller on each of two cores. A controller configures the context for a core of its
+ * choice, starts it, stops it, and pends interrupts, in any order. With ONE only core 1's controller does, so that the
+ * last request is known.
  *
- * Claims. In `own`: only the context's core changes its state. In `configure`: what it changes is at rest: no core is
- * about to start the context, none is still busy stopping it. In `watch`, when nothing moves any more: no request is left,
- * and with ONE the context is in the state that was asked for last.
+ * Claim of `own`: only the context's core changes its state. Claim of `configure`: the context that it changes is at
+ * rest, so that no core is about to start the context, and none is still busy stopping it. Claims of `watch`, when no
+ * step is possible any more: no request is left, and with ONE the context is in the state that was requested last.
  */
 // check: pass
 // check: pass -DONE
 // check: fail -DGAP              handleRequests takes the start away before it has the lock
 // check: fail -DMOVES            configure may give a context another core than before
-// check: fail -DCONFIGURED_FIRST configure says that it is done before the core is written
-// check: fail -DUNGUARDED        stop and touch believe the core of a context that nobody has configured
-// check: fail -DRUNNING_EARLY    stop says that the context is at rest before it has let go of it
+// check: fail -DCONFIGURED_FIRST configure sets isConfigured before the core is written
+// check: fail -DUNGUARDED        stop and touch use the core of a context that was never configured
+// check: fail -DRUNNING_EARLY    stop clears running before it has released the context
 // check: fail -DONE -DKEEP_START stop leaves a start that was asked for before
 
 #define START 1                         /* ContextRequest */
 #define STOP 2
 #define INTERRUPTS 4
 
-bit  structure;                         /* the lock: here only who has it, who gets it is errand.pml's matter */
+bit  structure;                         /* The lock, without its order: errand.pml has that. */
 bit  isConfigured;
 byte home;                              /* ExecutionContext.core */
 bit  isReady;                           /* .state: .ready, or .stopped */
@@ -35,8 +35,8 @@ bit  queued;                            /* .inboxQueued */
 bit  inbox[2];                          /* is in core n's inbox */
 bit  ipi[2];
 
-bit  starting, stopping;                /* of the proof: a core is in the middle of it */
-bit  wanted;                            /* what was asked for last */
+bit  starting, stopping;                /* State of the proof: a core is in the middle of it. */
+bit  wanted;                            /* the last request */
 
 inline own() { assert(home == me) }
 
@@ -80,7 +80,7 @@ inline begin() {
 inline stop() {
     if
 #ifndef UNGUARDED
-    :: !isConfigured -> skip                            /* it is stopped */
+    :: !isConfigured -> skip                            /* It is stopped. */
     :: isConfigured && home == me ->
 #else
     :: home == me ->
@@ -92,7 +92,7 @@ inline stop() {
     :: home != me ->
 #endif
 #ifndef KEEP_START
-        atomic { requests = requests & ~START };        /* requests.clear(start): void */
+        atomic { requests = requests & ~START };        /* requests.clear(start): cancelled */
 #endif
         atomic { requests = requests | STOP; wanted = 0 };      /* requests.set(stop) */
         post()
@@ -113,7 +113,7 @@ inline stopHere() {
         atomic {
             stopping = 0;
 #ifndef RUNNING_EARLY
-            running = 0                                 /* running.store(0): nothing of it is touched after this */
+            running = 0                                 /* running.store(0), after the last access */
 #endif
         }
     :: else
@@ -194,7 +194,7 @@ inline handleRequests() {
     asked = 0
 }
 
-/* act: what was asked for, stops first */
+/* act: the requests, stops first */
 inline act(which) {
     if :: asked & STOP -> stopHere() :: else fi;
     if :: asked & START & (which) -> begin() :: else fi;

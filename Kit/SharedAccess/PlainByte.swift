@@ -1,23 +1,25 @@
-/// A byte of memory that its users access by plain loads and stores, because another word says whose turn it is.
-///
-/// In an exploration each access is one that nothing orders, so that a schedule shows if that other word is published
-/// too early. Elsewhere it stays a plain access, which the thread sanitizer checks.
-public struct PlainByte {
-    private let pointer: UnsafeMutablePointer<UInt8>
+#if !hasFeature(Embedded)
+    /// A byte of memory that its users access by plain loads and stores, because another word says whose turn it is.
+    ///
+    /// In an exploration each access is one that nothing orders, so that a schedule shows if that other word is
+    /// published too early. Elsewhere it stays a plain access, which the thread sanitizer checks.
+    public struct PlainByte {
+        private let pointer: UnsafeMutablePointer<UInt8>
 
-    public init(_ pointer: UnsafeMutablePointer<UInt8>) { self.pointer = pointer }
+        public init(_ pointer: UnsafeMutablePointer<UInt8>) { self.pointer = pointer }
 
-    private var place: SharedPlace { SharedPlace(address: UInt(bitPattern: pointer), width: 1) }
+        private var place: SharedPlace { SharedPlace(address: UInt(bitPattern: pointer), width: 1) }
 
-    public var value: UInt8 {
-        get {
-            guard let observer = SharedAccess.observer else { return pointer.pointee }
-            return UInt8(truncatingIfNeeded: observer.load(place, .relaxed))
-        }
-        nonmutating set {
-            guard let observer = SharedAccess.observer else { return pointer.pointee = newValue }
-            observer.willOwn(place)
-            observer.store(place, UInt64(newValue), .relaxed)
+        public var value: UInt8 {
+            get {
+                guard let observer = SharedAccess.observer else { return pointer.pointee }
+                return UInt8(truncatingIfNeeded: observer.load(place, .relaxed))
+            }
+            nonmutating set {
+                guard let observer = SharedAccess.observer else { return pointer.pointee = newValue }
+                observer.willOwn(place)
+                observer.store(place, UInt64(newValue), .relaxed)
+            }
         }
     }
-}
+#endif

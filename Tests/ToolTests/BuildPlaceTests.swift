@@ -1,4 +1,5 @@
 import Foundation
+import SystemImage
 import Testing
 
 @testable import Tool
@@ -16,40 +17,66 @@ private func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result
 }
 
 @Suite struct PackageSourcesTests {
-    private static func description(ofBoard isForBoard: Bool) throws -> PackageSources.Description {
+    private static func description(of package: String) throws -> PackageSources.Description {
         try withFolder { folder in
             let text = try Subprocess(
                 "swift",
-                ["package", "--package-path", root.path, "--scratch-path", folder.path, "describe", "--type", "json"],
-                environment: isForBoard ? ["ENTENTE_BOARD": "1"] : [:]
+                ["package", "--package-path", root.appendingPathComponent(package).path]
+                    + ["--scratch-path", folder.path, "describe", "--type", "json"]
             ).output()
             return try JSONDecoder().decode(PackageSources.Description.self, from: text)
         }
     }
 
+    /// The descriptions of all packages, by their folders.
+    private static let descriptions = Result {
+        try Dictionary(
+            uniqueKeysWithValues: Set(PackageSources.programPackages + PackageSources.libraryPackages).map {
+                ($0, try description(of: $0))
+            })
+    }
+
     /// Each module that a program's sources import, directly or through other modules, is among its inputs.
-    @Test func namesTheFoldersOfAllModulesThatAProgramImports() throws {
-        let description = try Self.description(ofBoard: true)
-        let folders = Dictionary(uniqueKeysWithValues: description.targets.map { ($0.name, $0.path) })
-        for product in description.products {
-            let inputs = try #require(description.folders(ofProduct: product.name))
-            for input in inputs {
+    @Test(arguments: PackageSources.programPackages)
+    func namesTheFoldersOfAllModulesThatAProgramImports(package: String) throws {
+        let descriptions = try Self.descriptions.get()
+        let folders = descriptions.reduce(into: [String: String]()) { folders, description in
+            for target in description.value.targets { folders[target.name] = description.key + "/" + target.path }
+        }
+        let sources = PackageSources { try #require(descriptions[$0]) }
+        let products = try #require(descriptions[package]).products.filter { $0.name.hasSuffix("Image") }
+        #expect(!products.isEmpty)
+        for product in products {
+            let found = try sources.sources(ofProduct: product.name)
+            #expect(found.package == package)
+            for input in found.inputs where !input.hasSuffix("/Package.swift") {
                 for module in try Self.imports(below: root.appendingPathComponent(input)) {
                     guard let folder = folders[module] else { continue }
-                    #expect(inputs.contains(folder), "\(product.name): \(input) imports \(module)")
+                    #expect(found.inputs.contains(folder), "\(product.name): \(input) imports \(module)")
                 }
             }
         }
-        #expect(try #require(description.folders(ofProduct: "RootImage")).contains("Services/Supervision"))
-        #expect(description.folders(ofProduct: "NoImage") == nil)
+    }
+
+    @Test func namesThePackagesOfAProgram() throws {
+        let descriptions = try Self.descriptions.get()
+        let sources = PackageSources { try #require(descriptions[$0]) }
+        let inputs = try sources.sources(ofProduct: "RootImage").inputs
+        for input in ["Components/Package.swift", "Components/Root", "Kit/ABI", "Services/Supervision"] {
+            #expect(inputs.contains(input))
+        }
+        #expect(!inputs.contains("Services/SerialConsole"))
+        #expect(throws: Failure.self) { try sources.sources(ofProduct: "NoImage") }
     }
 
     /// The script looks at dates alone, so that it need not start SwiftPM; its list must be what SwiftPM builds from.
     @Test func theScriptKnowsTheSourcesOfTheTool() throws {
-        let inputs = try #require(try Self.description(ofBoard: false).folders(ofProduct: "entente"))
+        let targets = try Self.description(of: ".").targets
+        let tests = ["SystemImageTests", "ToolTests", "SystemTests"]
+        let folders = targets.filter { !tests.contains($0.name) }.map(\.path).filter { !$0.hasPrefix("Tool/") }
         let script = try String(contentsOf: root.appendingPathComponent("entente"), encoding: .utf8)
-        let list = try #require(script.firstMatch(of: /Package\.swift,([\w,\/]+)\}/))
-        #expect(Set(list.1.split(separator: ",").map(String.init)) == Set(inputs.filter { !$0.hasPrefix("Tool/") }))
+        let list = try #require(script.firstMatch(of: /\{Package\.swift,([\w,\/.]+)\}/))
+        #expect(Set(list.1.split(separator: ",").map(String.init)) == Set(folders + ["Kit/Package.swift", "Kit/ABI"]))
     }
 
     private static func imports(below folder: URL) throws -> Set<String> {
@@ -77,7 +104,9 @@ private func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result
                 try FileManager.default.createDirectory(
                     at: folder.appendingPathComponent(source), withIntermediateDirectories: true)
             }
-            try Data().write(to: folder.appendingPathComponent("Package.swift"))
+            for file in ["Package.swift", "Kit/Package.swift"] {
+                try Data().write(to: folder.appendingPathComponent(file))
+            }
             try FileManager.default.copyItem(
                 at: root.appendingPathComponent("entente"), to: folder.appendingPathComponent("entente"))
             try write(

@@ -179,6 +179,8 @@ final class TemporaryFolder: Sendable {
 
     func write(_ name: String, _ text: String) throws -> URL {
         let file = url.appendingPathComponent(name)
+        let folder = file.deletingLastPathComponent()
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         try Data(text.utf8).write(to: file)
         return file
     }

@@ -26,6 +26,73 @@ import Testing
         #expect(check.circular == [])
     }
 
+    /// The modules of this project that the sources of a folder may import. A folder is listed before those that import
+    /// its modules, so there is no circle.
+    private static let imports: KeyValuePairs<String, [String]> = [
+        "Kit/ABI": [],
+        "Kit/SharedAccess": [],
+        "Kit/Entente": ["ABI", "SharedAccess", "RuntimeSupport"],
+        "Kit/EntenteTesting": ["ABI", "Entente"],
+        "Kernel/Core": ["ABI", "SharedAccess"],
+        "Kernel/Model": ["ABI", "SharedAccess", "KernelCore"],
+        "Kernel/AArch64/Program": ["ABI", "KernelCore", "AArch64Support"],
+        "Services": ["ABI"],
+        "Machines": ["ABI", "SharedAccess", "Supervision"],
+        "System": ["ABI"],
+        // Only root, monitors and benchmarks may call the kernel past the kit.
+        "Components/Root": ["ABI", "Entente", "Supervision", "RuntimeSupport"],
+        "Components/Monitor": ["ABI", "Entente", "VirtualPlatform", "MachineMonitor", "RuntimeSupport"],
+        "Components/Serial": ["ABI", "Entente", "SerialConsole"],
+        "Components/Pager": ["ABI", "Entente"],
+        "Components/Heartbeat": ["ABI", "Entente"],
+        "Components/Control": ["ABI", "Entente"],
+        "Guests": ["GuestHardware", "GuestSupport", "HostileSupport"],
+        "Benchmarks": ["ABI", "Entente", "MachineMonitor", "RuntimeSupport"],
+        "Tool": ["ABI", "SystemImage", "Tool", "Workshop"],
+        "Workshop": ["ABI", "SystemImage", "Tool"],
+    ]
+    /// Modules of the toolchain and of other projects.
+    private static let foreign: Set<String> = [
+        "ArgumentParser", "Darwin", "Foundation", "FoundationNetworking", "FoundationXML", "Glibc", "Logging",
+        "PackageDescription", "Swift", "SwiftOperators", "SwiftParser", "SwiftSyntax", "Synchronization", "Yams",
+    ]
+
+    /// The folders of the host alone, which may import all of those.
+    private static let runsOnHost = [
+        "Kit/SharedAccess", "Kit/EntenteTesting", "Kernel/Model", "System", "Tool", "Workshop",
+    ]
+
+    @Test(arguments: imports.map(\.key))
+    func importsPointDownwards(folder: String) throws {
+        let allowed = try #require(Self.imports.first { $0.key == folder }).value
+        let url = Self.root.appendingPathComponent(folder)
+        let paths = try FileManager.default.subpathsOfDirectory(atPath: url.path).filter {
+            $0.hasSuffix(".swift") && !$0.hasSuffix("Package.swift")
+        }
+        #expect(!paths.isEmpty)
+        for path in paths {
+            let text = try String(contentsOf: url.appendingPathComponent(path), encoding: .utf8)
+            for match in ReferenceCheck.code(text).matches(of: /(?m)^ *(?:@\w+ )?(?:public )?import (?:\w+ )?(\w+)/) {
+                let module = String(match.1)
+                if Self.foreign.contains(module) {
+                    #expect(
+                        Self.runsOnHost.contains(folder) || module == "Synchronization", "\(folder)/\(path): \(module)")
+                } else {
+                    #expect(allowed.contains(module), "\(folder)/\(path) imports \(module)")
+                }
+            }
+        }
+    }
+
+    /// The commands for users do without those for the work on this repository; only the program joins both.
+    @Test func onlyTheProgramImportsTheWorkshop() throws {
+        let url = Self.root.appendingPathComponent("Tool")
+        for path in try FileManager.default.subpathsOfDirectory(atPath: url.path) where path.hasSuffix(".swift") {
+            let text = try String(contentsOf: url.appendingPathComponent(path), encoding: .utf8)
+            #expect(!text.contains("import Workshop") || path.hasPrefix("Program/"), "\(path)")
+        }
+    }
+
     @Test func findsUpwardReferencesAndCircles() {
         let check = ReferenceCheck(files: [
             "Low/Base.swift": "package struct Base { let top: Top }",

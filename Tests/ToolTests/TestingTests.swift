@@ -154,13 +154,52 @@ import Testing
         #expect(found.first?.problem == "the line has 124 characters, and 120 fit")
     }
 
-    @Test func eachFolderIsThere() {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    private var root: URL {
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
-        for folder in FormatCheck.folders {
+    }
+
+    @Test func eachFolderIsThere() {
+        for folder in FormatCheck.documentFolders {
             #expect(FileManager.default.fileExists(atPath: root.appendingPathComponent(folder).path), "\(folder)")
         }
     }
+
+    @Test func findsLongProse() {
+        let long = String(repeating: "word ", count: 25)
+        let link = "[text](\(String(repeating: "a", count: 120)).md)"
+        let text = """
+            \(String(repeating: "é", count: 120))
+            \(long)
+            | \(long) |
+              - \(long)
+            - \(link).
+            !\(link)
+            See \(link) and \(link).
+            ```sh
+            \(long)
+            ```
+            \(long)
+            """
+        #expect(FormatCheck.longProse(inDocument: text).map(\.line) == [2, 4, 7, 11])
+        #expect(FormatCheck.longProse(inDocument: text).first?.count == 125)
+    }
+
+    @Test func findsLongProseInEachFolder() throws {
+        let folder = TemporaryFolder()
+        let long = String(repeating: "word ", count: 25)
+        for name in FormatCheck.documentFolders { _ = try folder.write("\(name)/a/A.md", "short\n\(long)\n") }
+        _ = try folder.write("README.md", "\(long)\n")
+        _ = try folder.write("Kit/.build/A.md", "\(long)\n")
+        _ = try folder.write("docs/A.swift", "\(long)\n")
+        let found = try FormatCheck.longProse(inRepository: folder.url)
+        #expect(
+            found.map { $0.place?.file }
+                == (["README.md"] + FormatCheck.documentFolders.map { "\($0)/a/A.md" }).sorted())
+        #expect(found.first?.place == Diagnostic.Place(file: "Benchmarks/a/A.md", line: 2, column: 121))
+    }
+
+    @Test func theDocumentsFit() throws { #expect(try FormatCheck.longProse(inRepository: root) == []) }
 }
 
 @Suite struct SystemTestRunTests {

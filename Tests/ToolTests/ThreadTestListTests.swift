@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// The thread sanitizer runs the tests that `Package.swift` lists. A test with threads that is missing there would
+/// The thread sanitizer runs the tests that `Tests/Package.swift` lists. A test with threads that is missing there would
 /// never be looked at.
 @Suite struct ThreadTestListTests {
     private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -19,7 +19,7 @@ import Testing
     }
 
     @Test func listsEveryTestWithThreads() throws {
-        let package = try String(contentsOf: Self.root.appendingPathComponent("Package.swift"), encoding: .utf8)
+        let package = try String(contentsOf: Self.root.appendingPathComponent("Tests/Package.swift"), encoding: .utf8)
         let list = try #require(package.firstMatch(of: /let threadTests = \[([^\]]*)\]/)).1
         let found = try filesWithThreads(of: "KernelCoreTests")
         #expect(found.count >= 5)

@@ -3,8 +3,8 @@ import SystemImage
 
 /// Builds the programs that run on the board: the kernel, root, the monitor and the components.
 ///
-/// A program NAME is a static library product `NAMEImage` of the package, cross-built by SwiftPM and linked here,
-/// because SwiftPM would link it as a program of an operating system.
+/// A program NAME is a static library product `NAMEImage` of one of this repository's packages. SwiftPM builds it for the
+/// board, and the linker is called here, because SwiftPM would link it as a program of an operating system.
 package struct CrossBuild {
     package let workspace: Workspace
 
@@ -28,7 +28,7 @@ package struct CrossBuild {
         }
 
         /// Files that the program depends on beside its sources, below the repository's root.
-        fileprivate var inputs: [String] { ["Package.swift", CrossBuild.toolset, linkerScript] }
+        fileprivate var inputs: [String] { [CrossBuild.toolset, linkerScript] }
 
         fileprivate var linkerArguments: [String] {
             let common = ["-T", linkerScript, "--gc-sections", "-z", "max-page-size=4096", "--undefined=_start"]
@@ -45,10 +45,12 @@ package struct CrossBuild {
     package func program(_ name: String, as role: Role = .component) throws -> URL {
         let program = workspace.programs.appendingPathComponent("\(name).elf")
         let product = "\(name)Image"
-        let inputs = try PackageSources(workspace: workspace).inputs(ofProduct: product) + role.inputs
+        let sources = try PackageSources(workspace: workspace).sources(ofProduct: product)
+        let inputs = sources.inputs + role.inputs
         if isFresh(program, inputs) { return program }
         try build(
-            program, role, product: product, package: workspace.package, scratch: workspace.crossBuild,
+            program, role, product: product, package: workspace.package.appendingPathComponent(sources.package),
+            scratch: workspace.scratch(ofProgramsIn: sources.package),
             toolset: CrossBuild.toolset, isDone: { isFresh(program, inputs) })
         return program
     }
@@ -85,7 +87,7 @@ package struct CrossBuild {
                 let toolset = workspace.root.appendingPathComponent(toolset)
                 try Subprocess(
                     "swift", buildArguments(product: product, package: package, scratch: scratch, toolset: toolset),
-                    environment: ["ENTENTE_BOARD": "1", "ENTENTE_ROOT": workspace.root.path]
+                    environment: ["ENTENTE_ROOT": workspace.root.path]
                 ).run()
                 try workspace.make(program.deletingLastPathComponent())
                 let archive = scratch.appendingPathComponent("aarch64-none-none-elf/release/lib\(product).a")

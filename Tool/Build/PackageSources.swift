@@ -1,8 +1,8 @@
 import Foundation
 import SystemImage
 
-/// Tells what a program of this repository is made of, as SwiftPM says it: the folders of its target and of all targets
-/// that this one depends on.
+/// Tells which of this repository's packages has a program of the board, and of which folders the program is made, as
+/// SwiftPM describes them: the folder of its target and of all targets on which this one depends.
 struct PackageSources {
     /// The output of `swift package describe`, as far as it is needed.
     struct Description: Decodable {
@@ -15,55 +15,123 @@ struct PackageSources {
             /// Below the package's folder.
             var path: String
             var target_dependencies: [String]?
+            var product_dependencies: [String]?
+        }
+        struct Dependency: Decodable {
+            /// The name of the package's folder, in small letters.
+            var identity: String
         }
         var products: [Product]
         var targets: [Target]
+        var dependencies: [Dependency]
+    }
 
-        /// The folders of the targets, sorted; nil if there is no such product.
-        func folders(ofProduct name: String) -> [String]? {
-            guard let product = products.first(where: { $0.name == name }) else { return nil }
-            let byName = Dictionary(uniqueKeysWithValues: targets.map { ($0.name, $0) })
-            var seen: Set<String> = []
-            var waiting = product.targets
-            while let next = waiting.popLast() {
-                guard seen.insert(next).inserted, let target = byName[next] else { continue }
-                waiting += target.target_dependencies ?? []
+    /// A program's package, below the repository's root, and all files and folders of which the program is made.
+    struct Sources: Equatable {
+        var package: String
+        var inputs: [String]
+    }
+
+    /// Describes a package, given its folder below the repository's root.
+    let describe: (String) throws -> Description
+
+    /// The packages that have programs, below the repository's root.
+    static let programPackages = ["Components", "Kernel/AArch64", "Guests", "Benchmarks", "Tests/Programs"]
+    /// The packages on which those depend.
+    static let libraryPackages = ["Kit", "Kernel", "Machines", "Services", "Components"]
+
+    /// - Returns: The sources of a product of one of the packages that have programs.
+    func sources(ofProduct name: String) throws -> Sources {
+        for package in Self.programPackages {
+            let description = try describe(package)
+            guard let product = description.products.first(where: { $0.name == name }) else { continue }
+            return Sources(package: package, inputs: try inputs(of: product, in: package))
+        }
+        throw Failure(
+            "no package of this repository has the product '\(name)'",
+            remedy: "add the program to the list 'programs' of one of these: "
+                + Self.programPackages.map { $0 + "/Package.swift" }.joined(separator: ", "))
+    }
+
+    private func inputs(of product: Description.Product, in package: String) throws -> [String] {
+        var seen: Set<String> = []
+        var packages: Set<String> = [package]
+        var waiting = product.targets.map { (package: package, target: $0) }
+        while let next = waiting.popLast() {
+            let description = try describe(next.package)
+            guard let target = description.targets.first(where: { $0.name == next.target }) else { continue }
+            guard seen.insert(next.package + "/" + target.path).inserted else { continue }
+            waiting += (target.target_dependencies ?? []).map { (next.package, $0) }
+            for name in target.product_dependencies ?? [] {
+                let found = try owner(ofProduct: name, among: description.dependencies)
+                packages.insert(found.package)
+                waiting += found.product.targets.map { (found.package, $0) }
             }
-            return seen.compactMap { byName[$0]?.path }.sorted()
         }
+        return packages.map { $0 + "/Package.swift" }.sorted() + seen.sorted()
     }
 
-    let workspace: Workspace
-
-    /// Folders below the repository's root, whose files the product is made of.
-    func inputs(ofProduct name: String) throws -> [String] {
-        guard let folders = try description().folders(ofProduct: name) else {
-            throw Failure("Package.swift has no product '\(name)'", remedy: "add the program to its list 'programs'")
+    private func owner(
+        ofProduct name: String, among dependencies: [Description.Dependency]
+    ) throws -> (package: String, product: Description.Product) {
+        let identities = Set(dependencies.map(\.identity))
+        for package in Self.libraryPackages where identities.contains(Self.identity(of: package)) {
+            if let product = try describe(package).products.first(where: { $0.name == name }) {
+                return (package, product)
+            }
         }
-        return folders
+        throw Failure("no package of this repository has the product '\(name)'")
     }
 
-    /// Asked anew when `Package.swift` has changed, because only that file decides it.
-    private func description() throws -> Description {
-        let manifest = workspace.root.appendingPathComponent("Package.swift")
-        let kept = workspace.programs.appendingPathComponent("package.json")
-        if let written = kept.modified, let changed = manifest.modified, changed < written,
-            let description = try? JSONDecoder().decode(Description.self, from: Data(contentsOf: kept))
-        {
+    /// SwiftPM names a package by its folder.
+    private static func identity(of package: String) -> String {
+        (package.split(separator: "/").last ?? "").lowercased()
+    }
+}
+
+extension PackageSources {
+    /// Reads the packages of a checkout. What SwiftPM said of a package is kept until its `Package.swift` changes,
+    /// because only that file decides it.
+    init(workspace: Workspace) {
+        describe = { package in
+            let manifest = workspace.root.appendingPathComponent(package + "/Package.swift")
+            let kept = workspace.programs.appendingPathComponent(
+                "packages/\(package.replacing("/", with: "-")).json")
+            if let written = kept.modified, let changed = manifest.modified, changed < written,
+                let description = try? JSONDecoder().decode(Description.self, from: Data(contentsOf: kept))
+            {
+                return description
+            }
+            let start = Date()
+            let text = try Subprocess(
+                "swift",
+                ["package", "--package-path", workspace.package.appendingPathComponent(package).path]
+                    + ["--scratch-path", workspace.scratch(ofProgramsIn: package).path, "describe", "--type", "json"]
+            ).output()
+            let description = try JSONDecoder().decode(Description.self, from: text)
+            try workspace.make(kept.deletingLastPathComponent())
+            try text.write(to: kept, options: .atomic)
+            // A change of the manifest while SwiftPM read it must count as newer.
+            try FileManager.default.setAttributes([.modificationDate: start], ofItemAtPath: kept.path)
             return description
         }
-        let start = Date()
-        let text = try Subprocess(
-            "swift",
-            ["package", "--package-path", workspace.package.path, "--scratch-path", workspace.crossBuild.path]
-                + ["describe", "--type", "json"],
-            environment: ["ENTENTE_BOARD": "1"]
-        ).output()
-        let description = try JSONDecoder().decode(Description.self, from: text)
-        try workspace.make(workspace.programs)
-        try text.write(to: kept, options: .atomic)
-        // A change of the manifest while it was read must count as newer.
-        try FileManager.default.setAttributes([.modificationDate: start], ofItemAtPath: kept.path)
-        return description
+    }
+}
+
+extension Workspace {
+    /// Returns SwiftPM's folder for the programs of one of this repository's packages.
+    func scratch(ofProgramsIn package: String) -> URL { crossBuild.appendingPathComponent(package) }
+
+    /// The programs of the board that this repository has, as the lists `programs` of its packages name them.
+    package func boardPrograms() throws -> KnownPrograms {
+        let components = try ["Components", "Benchmarks", "Tests/Programs"].flatMap(programs(ofPackage:))
+        return KnownPrograms(components: components, guests: try programs(ofPackage: "Guests"))
+    }
+
+    private func programs(ofPackage package: String) throws -> [String] {
+        let file = root.appendingPathComponent(package + "/Package.swift")
+        let text = try String(contentsOf: file, encoding: .utf8)
+        guard let list = text.firstMatch(of: /(?s)let programs\b[^=]*= \[\n(.*?)\n\]/) else { return [] }
+        return list.1.matches(of: /(?m)(?:^ +|, )"(\w+)"(?=[:,])/).map { String($0.1) }
     }
 }

@@ -12,6 +12,9 @@ package struct Workspace {
     /// links to its parts.
     package let package: URL
 
+    /// The package of the tests of the portable modules.
+    package var portableTests: URL { package.appendingPathComponent("Tests") }
+
     package var images: URL { state.appendingPathComponent("images") }
     package var programs: URL { state.appendingPathComponent("programs") }
     package var systems: URL { state.appendingPathComponent("systems") }
@@ -52,14 +55,6 @@ package struct Workspace {
         ["Package.swift", "Kernel/toolset.json"].allSatisfy {
             FileManager.default.fileExists(atPath: folder.appendingPathComponent($0).path)
         }
-    }
-
-    /// The programs for the board that the package declares.
-    package func boardPrograms() throws -> KnownPrograms {
-        let package = try String(contentsOf: root.appendingPathComponent("Package.swift"), encoding: .utf8)
-        return KnownPrograms(
-            components: package.matches(of: /\.component\("(\w+)"/).map { String($0.1) },
-            guests: package.matches(of: /\.guest\("(\w+)"/).map { String($0.1) })
     }
 
     /// A number that differs from commit to commit, and is the same for one; 1 where the sources have no history.

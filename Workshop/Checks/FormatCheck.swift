@@ -2,7 +2,8 @@ import Foundation
 import SystemImage
 import Tool
 
-/// Checks that sources are written as swift-format writes them, with the configuration `.swift-format`.
+/// Checks that sources are written as swift-format writes them, with the configuration `.swift-format`, and that lines
+/// of comments and documents are not too long.
 struct FormatCheck {
     let workspace: Workspace
 
@@ -32,6 +33,9 @@ struct FormatCheck {
                 Progress.say("    \(folder) is not formatted; run: swift format format -p -i -r \(folder)")
             }
         }
+        let prose = try Self.longProse(inRepository: workspace.root)
+        prose.forEach { Progress.say($0.description) }
+        if prose.isEmpty { result.passed += 1 } else { result.failed += 1 }
         return result
     }
 

@@ -115,12 +115,12 @@ struct TestCommand: ParsableCommand {
 
 extension TestCommand {
     private func runHostTests(_ suite: inout TestSuite) {
-        if noSanitizers { return suite.runHostTests(isLong: true) }
         suite.runToolTests()
-        // The core's tests run with a sanitizer only. With the address sanitizer the full form finds the most; the
+        if noSanitizers { return suite.runPortableTests(isLong: true) }
+        // The portable tests run with a sanitizer only. With the address sanitizer the full form finds the most; the
         // thread sanitizer needs it for tests that race.
-        suite.runHostTests(sanitizer: "address", isLong: true)
-        suite.runHostTests(sanitizer: "thread", isLong: true)
+        suite.runPortableTests(sanitizer: "address", isLong: true)
+        suite.runPortableTests(sanitizer: "thread", isLong: true)
     }
 }
 

@@ -25,29 +25,39 @@ struct MutatedPackage {
     }
 
     /// The folders that the tests of the portable modules are built from.
-    private static let parts = ["Package.swift", "Kit", "Kernel", "Machines", "Services", "Tests"]
+    private static let parts = ["Kit", "Kernel", "Machines", "Services", "Tests"]
 
     /// Brings the copy up to date. Files that are the same keep their dates, and the mutator writes those of the areas,
     /// so a second run builds only what has changed.
     private func synchronise() throws {
         let files = Self.files(below: workspace.root)
-        for file in Self.files(below: copy).subtracting(files) {
+        let seam = "Kit/ABI/MutationSeam.swift"
+        for file in Self.files(below: copy).subtracting(files) where file != seam {
             try FileManager.default.removeItem(at: copy.appendingPathComponent(file))
         }
+        // Every mutated module imports ABI.
+        try Self.write(
+            try Data(contentsOf: workspace.root.appendingPathComponent("Tests/Mutants/Seam/MutationSeam.swift")),
+            to: copy.appendingPathComponent(seam), in: workspace)
         for file in files where !MutantArea.allCases.contains(where: { file.hasPrefix($0.folder + "/") }) {
             let target = copy.appendingPathComponent(file)
             let data = try Data(contentsOf: workspace.root.appendingPathComponent(file))
-            if (try? Data(contentsOf: target)) == data { continue }
-            try workspace.make(target.deletingLastPathComponent())
-            try data.write(to: target)
+            try Self.write(data, to: target, in: workspace)
         }
         for file in files where MutantArea.allCases.contains(where: { file.hasPrefix($0.folder + "/") }) {
             try workspace.make(copy.appendingPathComponent(file).deletingLastPathComponent())
         }
     }
 
+    /// Leaves a file alone that is the same already.
+    private static func write(_ data: Data, to target: URL, in workspace: Workspace) throws {
+        if (try? Data(contentsOf: target)) == data { return }
+        try workspace.make(target.deletingLastPathComponent())
+        try data.write(to: target)
+    }
+
     private static func files(below root: URL) -> Set<String> {
-        parts.reduce(into: ["Package.swift"]) { files, part in
+        parts.reduce(into: []) { files, part in
             let folder = root.appendingPathComponent(part)
             let names = FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? []
             for name in names where !name.hasPrefix(".") && !name.contains("/.") {
@@ -60,7 +70,8 @@ struct MutatedPackage {
         }
     }
 
-    var program: URL { copy.appendingPathComponent(".build/release/EntentePackageTests.xctest") }
+    private var scratch: URL { copy.appendingPathComponent(".build") }
+    var program: URL { scratch.appendingPathComponent("release/PortablePackageTests.xctest") }
 
     /// All mutants that the operators make.
     func candidates(in areas: [MutantArea]) throws -> [Mutant] {
@@ -108,9 +119,8 @@ struct MutatedPackage {
     private func compile() throws -> String? {
         let build = Subprocess(
             "swift",
-            ["build", "--package-path", copy.path, "--build-tests", "-c", "release", "-Xswiftc", "-enable-testing"]
-                + ["-Xswiftc", "-suppress-warnings"],
-            environment: ["ENTENTE_CORE": "1", "ENTENTE_MUTANTS": "1"])
+            ["build", "--package-path", copy.appendingPathComponent("Tests").path, "--scratch-path", scratch.path]
+                + ["--build-tests", "-c", "release", "-Xswiftc", "-enable-testing", "-Xswiftc", "-suppress-warnings"])
         let (status, text) = try build.outcome()
         return status == 0 ? nil : text
     }

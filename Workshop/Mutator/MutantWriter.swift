@@ -33,7 +33,7 @@ struct MutantWriter {
             for (edit, key) in edits where key != nil { used.insert(key ?? edit.change) }
         }
         lost += variants.filter { !used.contains($0.key) }
-        return output.finished(importing: "MutationSeam")
+        return output.finished(importing: "ABI")
     }
 
     // MARK: Faults

@@ -8,18 +8,18 @@ struct RepeatedTests {
     let workspace: Workspace
     let runs: Int
 
-    private var package: [String] {
-        [
-            "--package-path", workspace.package.path, "--scratch-path",
-            workspace.build.appendingPathComponent("tests").path,
-        ]
+    /// The arguments that name each package with tests.
+    private var packages: [[String]] {
+        [(workspace.package, "tests"), (workspace.portableTests, "portable")].map { package, scratch in
+            ["--package-path", package.path, "--scratch-path", workspace.build.appendingPathComponent(scratch).path]
+        }
     }
     /// Holds the outputs of the runs with failures.
     private var logs: URL { workspace.state.appendingPathComponent("repeated") }
 
     /// Prints each failure when it occurs, and the failures by test at the end; counts runs.
     func run() throws -> TestResult {
-        try Subprocess("swift", ["build", "--build-tests"] + package).run()
+        for package in packages { try Subprocess("swift", ["build", "--build-tests"] + package).run() }
         try? FileManager.default.removeItem(at: logs)
         try workspace.make(logs)
         var failures: [String: Int] = [:]
@@ -42,12 +42,17 @@ struct RepeatedTests {
 
     /// Runs all tests once, and returns those that failed.
     private func failedTests(loggingTo log: URL) throws -> [String] {
+        try Data().write(to: log)
+        let output = try FileHandle(forWritingTo: log)
+        return try packages.flatMap { try failedTests(of: $0, loggingTo: output) }
+    }
+
+    private func failedTests(of package: [String], loggingTo output: FileHandle) throws -> [String] {
         let report = TestReport(folder: workspace.state, name: UUID().uuidString)
         defer { report.remove() }
         let arguments = ["test", "--skip-build", "--skip", "SystemTests", "--xunit-output", report.file.path]
-        try Data().write(to: log)
         do {
-            try Subprocess("swift", arguments + package).run(into: try FileHandle(forWritingTo: log))
+            try Subprocess("swift", arguments + package).run(into: output)
             return []
         } catch {
             let failed = report.failedTests

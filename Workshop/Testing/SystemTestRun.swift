@@ -14,8 +14,6 @@ struct SystemTestRun: Sendable {
 
     static let title = "System tests"
     static let width = 2
-    /// Leaves the core's tests out of the package, because building them takes longer than all else.
-    static let buildEnvironment = ["ENTENTE_TOOL": "1"]
 
     /// The suites that take longest. They begin first, so that both lanes end at about the same time.
     static let longest = [
@@ -27,8 +25,8 @@ struct SystemTestRun: Sendable {
     func run() throws -> TestResult {
         let scratch = workspace.build.appendingPathComponent("tests").path
         let package = ["--package-path", workspace.package.path, "--scratch-path", scratch]
-        try Subprocess("swift", ["build", "--build-tests"] + package, environment: Self.buildEnvironment).run()
-        let program = TestProgram(path: scratch + "/debug/EntentePackageTests.xctest")
+        try Subprocess("swift", ["build", "--build-tests"] + package).run()
+        let program = TestProgram(path: scratch + "/debug/HostPackageTests.xctest")
         let suites = Self.suites(of: try program.list()).filter { wanted.isEmpty || wanted.contains($0) }
         guard !suites.isEmpty else { throw Failure("the test program holds no such system tests") }
         try workspace.make(workspace.state)

@@ -19,39 +19,36 @@ struct TestSuite {
         return (rows + ["\(passed) passed, \(failed) failed"]).joined(separator: "\n")
     }
 
-    /// The tests of the tool and of its libraries.
+    /// Runs the tests of the tool and of its libraries.
     mutating func runToolTests() {
-        runSwiftTests(
-            "Tool tests", ["--skip", "SystemTests"], scratch: "tests", environment: SystemTestRun.buildEnvironment)
+        runSwiftTests("Tool tests", ["--skip", "SystemTests"], of: workspace.package, scratch: "tests")
     }
 
-    /// The tests that need nothing but the host, with a sanitizer if one is named.
+    /// Runs the tests of the portable modules, with a sanitizer if one is named.
     ///
-    /// A sanitizer's run leaves out the tool's own tests, because only the core has several threads and unsafe memory.
-    /// The thread sanitizer's run leaves out the tests that have one thread.
+    /// Only these modules have several threads and unsafe memory, so the tool's own tests run without sanitizers. The
+    /// thread sanitizer's run leaves out the tests that have one thread.
     ///
     /// - Parameter isLong: runs the long tests in their full form.
-    mutating func runHostTests(sanitizer: String? = nil, isLong: Bool) {
+    mutating func runPortableTests(sanitizer: String? = nil, isLong: Bool) {
         let title = "Host tests" + (sanitizer.map { " with the \($0) sanitizer" } ?? "")
-        var arguments = ["--skip", "SystemTests"]
-        if let sanitizer { arguments += ["--sanitize=\(sanitizer)"] }
-        let scratch = sanitizer ?? "tests"
+        var arguments = sanitizer.map { ["--sanitize=\($0)"] } ?? []
         // The test runner and Foundation leak a little at their end. Other errors of memory are still found.
         var environment = ["ASAN_OPTIONS": "detect_leaks=0"]
-        if sanitizer != nil { environment["ENTENTE_CORE"] = "1" }
         if sanitizer == "thread" {
             environment["ENTENTE_THREADS"] = "1"
             // They play all cores in turn.
             arguments += ["--skip", "Interleaving"]
         }
         if isLong { environment["ENTENTE_TEST_LONG"] = "1" }
-        runSwiftTests(title, arguments, scratch: scratch, environment: environment)
+        runSwiftTests(
+            title, arguments, of: workspace.portableTests, scratch: sanitizer ?? "portable", environment: environment)
     }
 
     /// The long form of the explorations of interleavings.
     mutating func runInterleavings() {
         runSwiftTests(
-            "Interleavings", ["--filter", "Interleaving"], scratch: "tests",
+            "Interleavings", ["--filter", "Interleaving"], of: workspace.portableTests, scratch: "portable",
             environment: ["ENTENTE_INTERLEAVINGS": "full"])
     }
 
@@ -72,7 +69,7 @@ struct TestSuite {
     /// The nightly run: every part of every example killed so often.
     mutating func runKillTests(kills: Int) {
         runSwiftTests(
-            "\(kills) kills", ["--filter", "KillTests", "--no-parallel"], scratch: "tests",
+            "\(kills) kills", ["--filter", "KillTests", "--no-parallel"], of: workspace.package, scratch: "tests",
             environment: [
                 "ENTENTE_SYSTEM_TESTS": "1", "ENTENTE_ROOT": workspace.root.path, "ENTENTE_KILLS": "\(kills)",
             ])
@@ -86,10 +83,8 @@ struct TestSuite {
                 "--filter", "ModelTests.theKernelDoesWhatTheReferenceSays", "--sanitize=address", "-c", "release",
                 "-Xswiftc",
                 "-enable-testing",
-            ], scratch: "operations",
-            environment: [
-                "ASAN_OPTIONS": "detect_leaks=0", "ENTENTE_CORE": "1", "ENTENTE_TEST_OPERATIONS": "\(count)",
-            ])
+            ], of: workspace.portableTests, scratch: "operations",
+            environment: ["ASAN_OPTIONS": "detect_leaks=0", "ENTENTE_TEST_OPERATIONS": "\(count)"])
     }
 
     mutating func checkImages() {
@@ -137,7 +132,7 @@ struct TestSuite {
     }
 
     private mutating func runSwiftTests(
-        _ title: String, _ arguments: [String], scratch: String, environment: [String: String]
+        _ title: String, _ arguments: [String], of package: URL, scratch: String, environment: [String: String] = [:]
     ) {
         let workspace = workspace
         record(title) {
@@ -145,7 +140,7 @@ struct TestSuite {
             let report = TestReport(folder: workspace.state, name: UUID().uuidString)
             defer { report.remove() }
             let all =
-                ["test", "--package-path", workspace.package.path]
+                ["test", "--package-path", package.path]
                 + ["--scratch-path", workspace.build.appendingPathComponent(scratch).path]
                 + ["--xunit-output", report.file.path] + arguments
             do {

@@ -2,14 +2,14 @@ import ABI
 import Entente
 import RuntimeSupport
 
-/// Call and reply through a portal of a thread in another address space on the same core: the client calls in a loop,
-/// the server replies and waits in one operation. Two switches of address space a turn.
+/// Measures call and reply through a portal of a thread in another address space on the same core. The client calls
+/// in a loop; the server replies and waits in one operation. A turn has two switches of address space.
 func measureCalls(_ workshop: inout Workshop) {
     let silent = workshop.create(.portal, UInt64(workshop.thread(.silent)))
     require(call(silent), "call the silent server")
     measure("ipc.call-reply.0w") { _ in _ = call(silent) }
 
-    // The words differ in each turn, and the answer is looked at: neither side can leave them out.
+    // The words differ in each turn, and the client reads the answer, so that neither side can omit them.
     let echo = workshop.create(.portal, UInt64(workshop.thread(.echo)))
     require(call(echo).words.w5 == 0 && call(echo, Words(1, 2, 3, 4, 5, 6)).words.w5 == 6, "get an echo")
     var sum: UInt64 = 0
@@ -25,7 +25,7 @@ func measureCalls(_ workshop: inout Workshop) {
     measureTypedCalls(&workshop)
 }
 
-/// To an equal in another address space, which yields at once, and back.
+/// Measures a yield to a thread of equal priority in another address space, which yields at once, and the way back.
 func measureYield(_ workshop: inout Workshop) {
     let yielder = workshop.thread(.yielder, priority: Workshop.clientPriority)
     let before = switches()
@@ -35,7 +35,7 @@ func measureYield(_ workshop: inout Workshop) {
     require(contextControl(yielder, .stop), "stop a thread")
 }
 
-/// How often the core has changed from one context to another.
+/// Returns how often the core has changed from one context to another.
 private func switches() -> UInt64 {
     invoke(
         .system, Selector(slot: InitialSlot.system, form: SystemForm.readCounter.rawValue),

@@ -2,7 +2,7 @@ import ABI
 import Entente
 import RuntimeSupport
 
-// Delegating capabilities and taking them back.
+// Delegation and revocation of capabilities.
 
 func measureCapabilities(_ workshop: inout Workshop) {
     let source = workshop.create(.notification)
@@ -30,7 +30,8 @@ private func measureDerivation(_ workshop: inout Workshop, _ source: UInt32, _ n
     workshop.giveBackSlots(UInt32(turns))
 }
 
-/// Everything that was delegated, taken back by repeating one operation until the kernel says that nothing is left.
+/// Delegates many capabilities, and revokes them by repeating one operation until the kernel answers that none is
+/// left.
 private func measureRevocation(
     _ workshop: inout Workshop, _ source: UInt32, _ name: StaticString, _ count: UInt64, turns: UInt64
 ) {

@@ -2,10 +2,10 @@ import ABI
 import Entente
 import RuntimeSupport
 
-// Making threads and components.
+// Creation of threads and components.
 
-/// A thread in an address space that exists: created with its time, configured, given its stack and entry, started. It
-/// is less urgent than who starts it, and so does not run yet.
+/// Measures a thread in an existing address space: created with its time, configured, given its stack and entry,
+/// started. It is less urgent than the client, so that it does not run yet.
 func measureThreads(_ workshop: inout Workshop) {
     let turns: UInt64 = 64
     let first = workshop.reserveSlots(UInt32(2 &* turns))
@@ -30,7 +30,7 @@ func measureThreads(_ workshop: inout Workshop) {
     }
 }
 
-/// Less urgent than the client.
+/// The priority of the threads, which are less urgent than the client.
 private let priority: UInt64 = 1
 
 private func create(_ kind: ObjectKind, _ slot: UInt32, _ parameter: UInt64 = 0) -> Answer {
@@ -38,8 +38,8 @@ private func create(_ kind: ObjectKind, _ slot: UInt32, _ parameter: UInt64 = 0)
         .create, Selector(slot: InitialSlot.firstRegion, form: UInt32(kind.rawValue)), Words(parameter, UInt64(slot)))
 }
 
-/// A component of its own: region, table, address space, the program out of the image, stack, time, thread; until it
-/// runs and says so.
+/// Measures a component of its own: region, table, address space, the program out of the image, stack, time and
+/// thread, until it runs and signals.
 func measureComponent(_ workshop: inout Workshop) {
     let turns: UInt64 = 8
     let heard = workshop.create(.notification)

@@ -1,13 +1,13 @@
 import ABI
 import Entente
 
-// Measures the kernel's primitives. It starts in root's place, so everything is there to build what is measured:
-// threads in a second address space, notifications, a virtual CPU. Nothing else runs.
+// Measures the kernel's primitives. The program runs in place of root, so that it can build threads in a second
+// address space, notifications and a virtual CPU. Nothing else runs.
 
-/// The client of every measurement.
+/// Performs every measurement, as the client.
 @c(entente_main)
 func ententeMain(_ image: UInt64) {
-    // The counter starts at the board's reset, and this is the first thing that any program does.
+    // The counter starts at the board's reset, and no program runs before this line.
     let arrival = Clock.now
     report("boot.kernel", ticks: arrival, turns: 1)
     var workshop = Workshop(image: image)
@@ -25,9 +25,9 @@ func ententeMain(_ image: UInt64) {
     while true { _ = replyWait(ReplyForm.wait) }
 }
 
-/// What a thread of the second address space does; it comes in the place of a core's number.
+/// The task of a thread of the second address space. The thread gets it in place of a core's number.
 enum Role: UInt64 {
-    /// Serve `MixInterface`, in two ways.
+    /// Serves `MixInterface`, in two ways.
     case mixByHand = 32
     case mixTyped = 33
     /// Answers calls with nothing.
@@ -36,15 +36,15 @@ enum Role: UInt64 {
     case echo = 2
     /// Waits for its notification, over and over.
     case waiter = 3
-    /// Loads from an address that is not mapped, then tells of the time that it took.
+    /// Loads from an address that is not mapped, then reports the time that it took.
     case faulter = 4
-    /// Gives the rest of its slice away, over and over.
+    /// Yields the rest of its slice, over and over.
     case yielder = 5
     /// Answers calls of 64 words with as many.
     case longEcho = 6
     /// Touches pages that are not mapped.
     case toucher = 7
-    /// Says that it runs.
+    /// Signals that it runs.
     case hello = 8
 }
 

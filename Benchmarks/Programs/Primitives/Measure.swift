@@ -2,13 +2,13 @@ import ABI
 import Entente
 import RuntimeSupport
 
-/// How often `measure` runs its body, beside the first time.
+/// The number of turns of `measure`, besides the first one.
 let turnsOfMeasure: UInt64 = 10_000
 
-/// A row for a loop of `turns` turns, without what the same loop takes when it does nothing.
+/// Reports a row for a loop of `turns` turns, minus the time of the same loop with an empty body.
 @inline(__always)
 func measure(_ name: StaticString, turns: UInt64 = turnsOfMeasure, _ body: (UInt64) -> Void) {
-    // Once to warm up: the first turn may find a page or a slow path that the others do not.
+    // Warms up, because the first turn may meet a page fault or a slow path that the others do not.
     body(0)
     let empty = ticks(turns) { _ in }
     let full = ticks(turns, body)
@@ -27,8 +27,8 @@ func ticks(_ turns: UInt64, _ body: (UInt64) -> Void) -> UInt64 {
     return Clock.now &- start
 }
 
-/// Prints a row `bench: NAME INSTRUCTIONS` with one decimal. Under `-icount shift=0` an instruction takes a nanosecond,
-/// so a tick of the counter of 62.5 MHz is 16 of them.
+/// Prints a row `bench: NAME INSTRUCTIONS` with one decimal. Under `-icount shift=0` an instruction takes a
+/// nanosecond, so a tick of the counter of 62.5 MHz is 16 of them.
 func report(_ name: StaticString, ticks: UInt64, turns: UInt64) {
     let tenths = (ticks &* (10_000_000_000 / Clock.frequency) &+ turns / 2) / turns
     write("bench: ")
@@ -50,13 +50,13 @@ func write(decimal number: UInt64) {
     put(UInt8(truncatingIfNeeded: 0x30 + number % 10))
 }
 
-/// The kernel's console: no driver runs beside a measurement.
+/// Writes to the kernel's console, because no driver runs beside a measurement.
 private func put(_ byte: UInt8) {
     let selector = Selector(slot: InitialSlot.system, form: SystemForm.writeConsole.rawValue)
     invoke(.system, selector, Words(1, UInt64(byte)))
 }
 
-/// Ends the measurement when something could not be built or did not work: then no row may come out.
+/// Ends the measurement without a row if an object could not be built or an operation failed.
 func require(_ answer: Answer, _ what: StaticString) { require(answer.has(.ok), what, status: answer.status) }
 
 func require(_ holds: Bool, _ what: StaticString, status: Status = .ok) {

@@ -2,7 +2,7 @@ import ABI
 import Entente
 import RuntimeSupport
 
-// Mapping and unmapping, in the second address space; and a page fault with a mapping as the answer.
+// Mapping and unmapping in the second address space, and a page fault with a mapping as the answer.
 
 private let base: UInt64 = ComponentLayout.workspace &+ 0x2000_0000
 private let mappings: UInt64 = ComponentLayout.workspace &+ 0x8000_0000
@@ -13,7 +13,7 @@ func measureMemory(_ workshop: inout Workshop) {
     measureMapping(&workshop, "memory.map.2m", "memory.unmap.2m", 2 << 20)
 }
 
-/// Maps one extent at many addresses, then takes the mappings away one by one.
+/// Maps one extent at many addresses, then unmaps them one by one.
 private func measureMapping(
     _ workshop: inout Workshop, _ mapName: StaticString, _ unmapName: StaticString, _ size: UInt64
 ) {
@@ -21,7 +21,7 @@ private func measureMapping(
     let space = Selector(slot: workshop.space)
     let first = workshop.reserveSlots(UInt32(rounds) &+ 1)
     let rights = UInt64(Rights.read.rawValue | Rights.write.rawValue)
-    // Small pages and large ones have gigabytes of their own: a table of small ones stays.
+    // Small pages and large ones use separate gigabytes, so that tables of small ones stay.
     let place = mappings &+ (size > 4096 ? 1 << 30 : 0)
     func map(_ turn: UInt64) -> Answer {
         invoke(.map, space, Words(extent, place &+ turn &* size, 0, size, rights, UInt64(first) &+ turn))
@@ -29,7 +29,7 @@ private func measureMapping(
     func unmap(_ turn: UInt64) -> Answer {
         invoke(.revoke, Selector(slot: first &+ UInt32(turn), form: RevokeForm.delete.rawValue))
     }
-    // The tables that the addresses need are made first: both measure what mapping itself takes.
+    // Makes the tables for the addresses first, so that both rows measure only the mapping itself.
     for turn in 0..<rounds { require(map(turn), "map memory") }
     for turn in 0..<rounds { require(unmap(turn), "unmap memory") }
     let empty = ticks(rounds) { _ in }
@@ -42,7 +42,7 @@ private func measureMapping(
     workshop.giveBackSlots(UInt32(rounds) &+ 1)
 }
 
-/// A thread touches pages that nobody has mapped; the pager in the first address space maps each and replies.
+/// Measures a thread that touches unmapped pages. The pager in the first address space maps each and replies.
 func measurePaging(_ workshop: inout Workshop) {
     let pages = rounds
     let extent = UInt64(workshop.create(.extent, pages &* 4096))
@@ -59,12 +59,12 @@ func measurePaging(_ workshop: inout Workshop) {
             "page in")
         answer = replyWait(ReplyForm.reply | ReplyForm.wait)
     }
-    // The thread's last fault is at an address that tells the time it took.
+    // The address of the thread's last fault encodes the time.
     _ = replyWait(ReplyForm.reply | ReplyForm.leaveStopped)
     report("fault.page-in", ticks: answer.words.w1 &- Workshop.report, turns: pages)
 }
 
-/// The thread that touches: afterwards it stores to an address that says how long it took.
+/// Runs as the thread that touches pages. Afterwards it reads from an address that encodes the time.
 func touchPages() {
     let empty = ticks(rounds) { _ in }
     let full = ticks(rounds) { turn in _ = entente_read32(base &+ turn &* 4096) }

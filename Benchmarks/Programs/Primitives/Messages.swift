@@ -2,11 +2,11 @@ import ABI
 import Entente
 import RuntimeSupport
 
-/// Where both address spaces have the message page of the thread that uses it.
+/// The address at which both address spaces have the message page of the thread that uses it.
 private let messagePage: UInt64 = ComponentLayout.workspace &+ 0x1000_0000
 private let longest: UInt32 = 64
 
-/// A call and a reply of 64 words each, by way of message pages.
+/// Measures a call and a reply of 64 words each, by way of message pages.
 func measureLongCalls(_ workshop: inout Workshop) {
     let server = workshop.thread(.longEcho, starts: false)
     givePage(&workshop, server, workshop.space)
@@ -16,7 +16,7 @@ func measureLongCalls(_ workshop: inout Workshop) {
     let place = messagePage &+ 8 &* UInt64(longest &- 1)
     entente_write64(place, 7)
     let call = Selector(slot: portal, form: MessageShape(length: longest).bits)
-    // The server adds 1 to the last word: it went there and came back.
+    // The server adds 1 to the last word, which shows that the word went there and came back.
     require(
         invoke(.call, call).arrivedWords == longest && entente_read64(place) == 8, "get a long message back",
         status: .ok)
@@ -30,7 +30,7 @@ private func givePage(_ workshop: inout Workshop, _ thread: UInt32, _ space: UIn
     require(contextControl(thread, .setMessagePage, Words(UInt64(page))), "give a thread its message page")
 }
 
-/// The server: adds 1 to the last of 64 words and sends all of them back.
+/// Serves the calls: adds 1 to the last of 64 words and replies with all of them.
 func echoLongMessages() {
     let place = messagePage &+ 8 &* UInt64(longest &- 1)
     let reply = Selector(

@@ -1,6 +1,6 @@
 import Entente
 
-/// Four numbers in, one back: what a typed call costs beside one that is written by hand.
+/// An interface with four numbers in and one out, to compare a typed call with one that is written by hand.
 protocol MixInterface: Service {
     mutating func mix(_ first: UInt64, _ second: UInt64, _ third: UInt64, _ fourth: UInt64) -> UInt64
 }

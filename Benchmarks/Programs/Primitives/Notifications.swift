@@ -10,7 +10,7 @@ func measureNotifications(_ workshop: inout Workshop) {
     measure("signal.poll") { _ in sum &+= poll(quiet) }
     entente_consume(sum)
 
-    // The waiter is more urgent, in another address space, and waits again before the client goes on.
+    // The waiter is more urgent, runs in another address space, and waits again before the client continues.
     let heard = workshop.create(.notification)
     bind(heard, .thread, to: workshop.thread(.waiter))
     measure("signal.waiter-round-trip") { _ in signal(heard) }
@@ -19,8 +19,8 @@ func measureNotifications(_ workshop: inout Workshop) {
     measureInjection(&workshop)
 }
 
-/// An interrupt of a virtual CPU, raised by a system call: a signal of a notification that is bound to it. The virtual
-/// CPU does not run, so that the figure is that of the call alone.
+/// Measures an interrupt of a virtual CPU that a system call raises: a signal of a notification that is bound to the
+/// interrupt. The virtual CPU does not run, so that the figure is that of the call alone.
 private func measureInjection(_ workshop: inout Workshop) {
     let interrupt: UInt64 = 40
     let virtualCPU = workshop.create(.virtualCPU)

@@ -3,7 +3,7 @@ import Entente
 import RuntimeSupport
 
 // The same call twice: by the generated client and server of `MixInterface`, and by hand. `ImageCheck` compares the
-// instructions of the two functions below, the rows of the benchmark the whole round trip.
+// instructions of the two functions below; the rows of the benchmark compare the whole round trip.
 
 @inline(never)
 @c(entente_typed_call)
@@ -23,7 +23,7 @@ func handCall(_ portal: UInt32, _ first: UInt64, _ second: UInt64, _ third: UInt
     return answer.words.w1
 }
 
-/// A server as one would write it by hand: the method's number in the first word, 0 for success in the reply's.
+/// Serves calls as a programmer would by hand: the method's number in the first word, 0 for success in the reply's.
 func serveMixByHand() {
     var answer = replyWait(ReplyForm.wait)
     while true {

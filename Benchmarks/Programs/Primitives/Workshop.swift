@@ -1,24 +1,26 @@
 import ABI
 import Entente
 
-/// Builds what is measured: objects out of the board's RAM, and a second address space with the program in it.
+/// Builds the objects of the measurements in the board's RAM, and a second address space with the program in it.
 struct Workshop {
     /// The second address space.
     private(set) var space: UInt32 = 0
     private var nextSlot: UInt32 = 64
     private var nextStack = ComponentLayout.stackTop - ComponentLayout.stackStride
 
-    /// More urgent than the client: what becomes ready runs at once, on its own time until it first waits.
+    /// The priority of threads, which are more urgent than the client. A thread that becomes ready runs at once, on
+    /// its own time until it first waits.
     static let threadPriority: UInt64 = 31
-    /// What root starts with.
+    /// The priority with which root starts.
     static let clientPriority: UInt64 = 30
-    /// An address that no space has anything at.
+    /// An address at which no space has a mapping.
     static let nowhere: UInt64 = ComponentLayout.devices
-    /// From here on nothing is mapped either: how far above an access is tells a number.
+    /// The start of a range without mappings. The distance of an access from it encodes a number.
     static let report: UInt64 = 0x40_0000_0000
     private static let stackSize: UInt64 = 16 << 10
 
-    /// - Parameter image: where this program sees the image that it lies in.
+    /// Makes the workshop.
+    /// - Parameter image: the address at which this program sees its image.
     init(image: UInt64) {
         self.image = image
         // SAFETY: the kernel mapped the image there, read-only, and checked its magic and version.
@@ -32,7 +34,7 @@ struct Workshop {
     private let image: UInt64
     private let program: ProgramRecord
 
-    /// An object; its capability's slot.
+    /// Creates an object, and returns the slot of its capability.
     mutating func create(
         _ kind: ObjectKind, _ parameter: UInt64 = 0, alignment: UInt64 = 4096,
         of region: UInt32 = InitialSlot.firstRegion
@@ -43,17 +45,17 @@ struct Workshop {
         return slot
     }
 
-    /// Slots that stay empty until the measurement fills them; the first one.
+    /// Reserves slots that stay empty until the measurement fills them. Returns the first one.
     mutating func reserveSlots(_ count: UInt32) -> UInt32 {
         nextSlot += count
         return nextSlot - count
     }
 
-    /// Those that were reserved last.
+    /// Gives back the slots that were reserved last.
     mutating func giveBackSlots(_ count: UInt32) { nextSlot -= count }
 
-    /// A thread of the second address space that has begun to do what its role says.
-    /// - Parameter portal: who hears of its faults; 0: nobody.
+    /// Makes a thread of the second address space that has begun its task.
+    /// - Parameter portal: the portal that gets its faults; 0 for none.
     mutating func thread(
         _ role: Role, faultPortal portal: UInt32 = 0, priority: UInt64 = threadPriority, starts: Bool = true
     ) -> UInt32 {
@@ -70,8 +72,8 @@ struct Workshop {
         return thread
     }
 
-    /// A component of its own, all of it out of one region, whose slot this returns. It is more urgent and so runs at
-    /// once. Its slots are used again.
+    /// Builds a component of its own in one region, and returns the region's slot. The component is more urgent and
+    /// so runs at once. Its slots are used again.
     mutating func buildComponent(_ role: Role, _ heard: UInt32) -> UInt32 {
         let before = nextSlot
         defer { nextSlot = before }
@@ -108,7 +110,8 @@ struct Workshop {
         return scheduling
     }
 
-    /// Read-only segments lie in the image; a writable one is copied, so that the spaces share nothing that changes.
+    /// Maps a segment. Read-only segments stay in the image; a writable one is copied, so that the spaces share no
+    /// memory that changes.
     private mutating func mapSegment(_ segment: ProgramSegment, _ image: UInt64, into space: UInt32, of region: UInt32)
     {
         let rights = Rights(rawValue: UInt8(truncatingIfNeeded: segment.rights))
@@ -128,7 +131,7 @@ struct Workshop {
         map(copy, into: space, segment.address, size: segment.memorySize, rights)
     }
 
-    /// Maps all of an extent, or a part that is small enough for one operation; the mapping's slot.
+    /// Maps all of an extent, or a part that is small enough for one operation. Returns the mapping's slot.
     @discardableResult
     mutating func map(
         _ extent: UInt32, into space: UInt32, _ address: UInt64, offset: UInt64 = 0, size: UInt64, _ rights: Rights

@@ -1,8 +1,8 @@
 import ABI
 import Entente
 
-// Says when its first instruction came: the counter, which starts at the board's reset.
-// Argument 0: which of the two systems this is, the one with a large machine if not 0.
+// Prints the time of its first instruction, by the counter, which starts at the board's reset. Argument 0 selects one
+// of the two systems: the one with a large machine if it is not 0.
 
 @c(entente_main)
 func ententeMain(_ argument: UInt64) {

@@ -1,7 +1,7 @@
 import GuestHardware
 import GuestSupport
 
-/// Prints the rows that one machine can measure by itself, as lines `bench: NAME INSTRUCTIONS`, then `bench: end`.
+/// Prints the rows that one machine can measure alone, as lines `bench: NAME INSTRUCTIONS`, then `bench: end`.
 @c(guest_main)
 public func guestMain() {
     SerialPort.initialize()

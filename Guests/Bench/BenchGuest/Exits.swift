@@ -1,7 +1,8 @@
 import GuestHardware
 import GuestSupport
 
-/// Operations that leave the machine. On a bare board they cost an instruction or an undefined-instruction exception.
+/// Operations that leave the machine. On a bare board each costs an instruction or an undefined-instruction
+/// exception.
 enum Exits {
     static let turns: UInt64 = 10_000
 

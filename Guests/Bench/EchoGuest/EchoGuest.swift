@@ -1,7 +1,7 @@
 import GuestHardware
 import GuestSupport
 
-/// The other end of EventGuest: answers each event interrupt with a store to its own doorbell.
+/// Answers each event interrupt of EventGuest with a store to its own doorbell.
 @c(guest_main)
 public func guestMain() {
     let doorbell: UInt64 = 0x0B00_1000

@@ -1,14 +1,16 @@
 import GuestHardware
 import GuestSupport
 
-/// Measures `event.machine-round-trip` with EchoGuest in a second machine: a store to the doorbell raises the event's
-/// interrupt in the other machine, whose own doorbell raises it here. Both sleep while they wait.
+/// Measures `event.machine-round-trip` with EchoGuest in a second machine. A store to the doorbell raises the event's
+/// interrupt in the other machine, and a store to the other machine's doorbell raises it here. Both sleep while they
+/// wait.
 enum Event {
     static let doorbell: UInt64 = 0x0B00_1000
     static let interrupt: UInt32 = 40
     static let roundTrips: UInt64 = 10_000
 
-    /// Starts together: the other machine may not listen yet, so the first event is repeated until an answer comes.
+    /// Waits for the first answer. The other machine may not listen yet, so the first event is repeated until an
+    /// answer arrives.
     static func meet() {
         let patience = guest_counter_frequency() / 100
         repeat {
@@ -17,12 +19,12 @@ enum Event {
             guest_store32(doorbell, 1)
             interrupts.sleep { $0.has(interrupt) || $0.has(InterruptController.timer) }
         } while !interrupts.has(interrupt)
-        // Answers to earlier repetitions come as well; let them.
+        // Answers to earlier repetitions arrive as well; this takes them.
         guest_start_timer(patience)
         interrupts.sleep { $0.has(InterruptController.timer) }
     }
 
-    /// In instructions, by the counter (with `-icount shift=0`).
+    /// Returns the duration in instructions, by the counter (with `-icount shift=0`).
     static func measure() -> UInt64 {
         let start = guest_counter()
         for _ in 0..<roundTrips {

@@ -1,8 +1,9 @@
 import GuestHardware
 import GuestSupport
 
-/// One end of two shared regions, number 1 and 2: writes 7 into the first and rings; then whenever it is told of one of
-/// them, it says what it finds there, puts that plus 1 behind it, and in the second region rings back.
+/// Plays one end of two shared regions, number 1 and 2. It writes 7 into the first region and rings. Whenever it
+/// receives an event of one of them, it prints the number that it finds there, and stores that number plus 1 behind
+/// it; in the second region it also rings back.
 @c(guest_main)
 public func guestMain() {
     SerialPort.initialize()
@@ -27,7 +28,7 @@ private func memory(_ number: UInt64) -> UInt64 { 0x2000_0000 + number << 24 }
 private func ring(_ number: UInt64) { guest_store32(0x0B01_0000 + number << 12, 1) }
 
 private func answer(_ number: UInt64) {
-    // The component puts its sum behind the number.
+    // The component stores its sum behind the number.
     let found = guest_load32(memory(number) + (number == 1 ? 8 : 0))
     write("region ")
     write(decimal: number)

@@ -1,8 +1,8 @@
 import GuestHardware
 import GuestSupport
 
-/// Computes without pause, and says four times a second how much of the time it had, and for how long it was kept off
-/// its core at most: `share: 98 percent, longest absence 10000 us`.
+/// Computes without pause. Four times a second it prints its share of the core's time, and its longest time off the
+/// core: `share: 98 percent, longest absence 10000 us`.
 @c(guest_main)
 public func guestMain() {
     SerialPort.initialize()
@@ -18,7 +18,7 @@ public func guestMain() {
     }
 }
 
-/// When a piece of work of some microseconds took much longer than that, somebody else had the core meanwhile.
+/// The times at which another tenant had the core. A piece of work of some microseconds then took much longer.
 private struct Absences {
     private(set) var total: UInt64 = 0
     private(set) var longest: UInt64 = 0

@@ -1,7 +1,7 @@
 import GuestHardware
 
-/// TestPageGuest's partner for `exit.switch`: absent at first, while only its monitor takes its turns; then it reads
-/// for ever where each read hands the core to the other machine.
+/// Plays TestPageGuest's partner for `exit.switch`. At first it is absent, while only its monitor takes its turns.
+/// Then it reads for ever from the address at which each read gives the core to the other machine.
 @c(guest_main)
 public func guestMain() {
     let handOver: UInt64 = 0x0B00_0008

@@ -17,9 +17,10 @@ private func measure(_ page: TestPage) {
     let bare = loadCost(of: TestPage.bare)
     report("exit.bare", tenths: bare)
     guard page.answersSwitch else { return }
-    // While the other machine is absent, a turn is an exit and the way to the other monitor and back.
+    // While the other machine is absent, a turn is an exit, a switch to the other monitor, and a switch back.
     let absent = loadCost(of: TestPage.handOver)
-    // Then it is that, an exit of the other machine, and two changes of machine. The first loop outlasts the absence.
+    // Then a turn also includes an exit of the other machine and two changes of machine. The first loop outlasts the
+    // absence.
     let present = loadCost(of: TestPage.handOver)
     report("exit.switch", tenths: (present - absent - bare) / 2)
 }

@@ -1,7 +1,7 @@
 import GuestHardware
 import GuestSupport
 
-/// All registers, as `guest_execute` has them.
+/// All registers, in the order of `guest_execute`.
 struct State {
     var words = InlineArray<96, UInt64>(repeating: 0)
     static let stackPointer = 31
@@ -16,7 +16,7 @@ struct State {
     }
 }
 
-/// Registers of devices that keep what is written to them, by the size of access that they have.
+/// Registers of devices that keep written values, by the size of access that they support.
 enum DeviceWindow {
     private static let priorities: UInt64 = 0x0800_0420
     private static let routes: UInt64 = 0x0800_6100
@@ -37,7 +37,7 @@ enum DeviceWindow {
         body(guest_load32(baudRate))
     }
 
-    /// An address from which 64 bytes may be accessed in pieces of this size; of half words two.
+    /// Returns an address from which 64 bytes may be accessed in pieces of this size; of half words, two.
     static func address(_ logSize: UInt64, _ random: inout Random) -> UInt64 {
         switch logSize {
         case 0, 2: priorities + random.next(below: 4) << 2
@@ -70,12 +70,12 @@ struct Access {
         self.logSize = logSize
     }
 
-    /// Chooses registers and offset, fills all registers, and lets the base lead to a device.
+    /// Chooses registers and an offset, fills all registers, and makes the base lead to a device.
     func aim(_ random: inout Random, _ state: inout State) -> UInt32 {
         for number in 0..<96 { state.words[number] = random.next() & DeviceWindow.mask }
         let target = UInt32(random.next(below: 32))
         let second = UInt32(random.next(below: 32))
-        // The base and the index are not stored: what they hold is no value for the devices.
+        // The base and the index are not stored, because their contents are no values for the devices.
         let base = other(&random, target, second, 32)
         let index = other(&random, target, second, base)
         var instruction = word | target | base << 5
@@ -87,7 +87,7 @@ struct Access {
             let field = UInt32(random.next(below: 1 << UInt64(bits)))
             instruction |= field << low
             distance = UInt64(field) << UInt64(scale)
-            // Nine bits have a sign; the others are kept below half of their range.
+            // Nine bits have a sign; the other fields are kept below half of their range.
             if bits == 9, field >= 256 { distance = distance &- 512 }
         case .register(let signed, let isWord, let shift):
             let value = random.next(below: 8)
@@ -105,11 +105,11 @@ struct Access {
         return instruction
     }
 
-    /// A register that is none of those, but 31.
+    /// Returns a register that is none of those, and not 31.
     private func other(_ random: inout Random, _ first: UInt32, _ second: UInt32, _ third: UInt32) -> UInt32 {
         while true {
             let number = UInt32(random.next(below: 32))
-            // As an index it would be the zero register, or the number of bytes.
+            // As an index, register 31 would be the zero register or the number of bytes.
             if number == 31, third != 32 { continue }
             if number != first, number != second, number != third { return number }
         }

@@ -7,7 +7,7 @@ struct AccessRun {
     private var random = Random(seed: 10)
     private var state = State()
     private var digest: UInt64 = 0
-    /// Instructions that were executed without an exception.
+    /// The number of instructions that were executed without an exception.
     private var count: UInt64 = 0
 
     init(_ translation: Translation) { self.translation = translation }
@@ -38,7 +38,8 @@ struct AccessRun {
 // MARK: - The encodings
 
 extension AccessRun {
-    /// One register: unscaled, post-indexed, unprivileged, pre-indexed, by an immediate, by a register.
+    /// Tests accesses of one register: unscaled, post-indexed, unprivileged, pre-indexed, by an immediate, by a
+    /// register.
     private mutating func singles() {
         for form in 0..<32 as Range<UInt32> {
             let (size, vector, operation) = (form >> 3, form >> 2 & 1, form & 3)
@@ -88,8 +89,8 @@ extension AccessRun {
         report("pair")
     }
 
-    /// Elements that are no structures have 8 bytes here, because the emulator accesses smaller ones in pieces of 8
-    /// bytes as well.
+    /// Tests multiple structures. Elements that are no structures have 8 bytes here, because the emulator accesses
+    /// smaller ones in pieces of 8 bytes as well.
     private mutating func multiples() {
         for form in 0..<128 as Range<UInt32> {
             let (opcode, full, size, load) = (form >> 4, form >> 3 & 1, form >> 1 & 3, form & 1)
@@ -128,7 +129,7 @@ extension AccessRun {
         report("replicas")
     }
 
-    /// Without write-back, by the number of bytes, and by a register.
+    /// Tests structures without write-back, with write-back by the number of bytes, and by a register.
     private mutating func structures(_ word: UInt32, _ load: UInt32, _ size: UInt32) {
         for mode in 0..<3 {
             var access = Access(isLoad: load == 1, logSize: UInt64(size))
@@ -165,7 +166,7 @@ extension AccessRun {
             mix(syndrome)
             for word in 0..<96 { mix(state.words[word]) }
             DeviceWindow.read { mix(UInt64($0)) }
-            // The breakpoint behind the instruction.
+            // The exception is the breakpoint behind the instruction.
             if syndrome >> 26 == 0x3C { count += 1 }
         }
     }

@@ -1,9 +1,9 @@
 import GuestHardware
 import GuestSupport
 
-/// Loads and stores of every kind on devices, with random registers and addresses: a line for each group, with a number
-/// that stands for all registers and all that the devices held after each instruction. The same program prints the same
-/// on the bare emulator.
+/// Performs loads and stores of every kind on devices, with random registers and addresses. It prints a line for each
+/// group, with a hash of all registers and of all contents of the devices after each instruction. The same program
+/// prints the same on the bare emulator.
 @c(guest_main)
 public func guestMain() {
     SerialPort.initialize()
@@ -33,7 +33,7 @@ enum Translation: UInt32 {
         }
     }
 
-    /// The code's address, if it is not its physical one.
+    /// The difference of the code's address from its physical address.
     var codeOffset: UInt64 { self == .pages4K ? Tables.highAlias : 0 }
 
     func enable() {
@@ -47,11 +47,11 @@ enum Translation: UInt32 {
     }
 }
 
-/// One to one for the low 2 GiB: devices below 1 GiB, memory above.
+/// Tables that map the low 2 GiB one to one: devices below 1 GiB, memory above.
 enum Tables {
     private static let base: UInt64 = 0x4080_0000
     private static let stride: UInt64 = 0x1_0000
-    /// In the upper half, 39 bits.
+    /// An alias in the upper half, with addresses of 39 bits.
     static let highAlias: UInt64 = 0xFFFF_FF80_0000_0000
 
     private static let table: UInt64 = 3
@@ -76,7 +76,7 @@ enum Tables {
         guest_translate(base, 0, 25 | 1 << 23)
     }
 
-    /// Four levels below, three above; the code is in a page.
+    /// Makes four levels for the lower half and three for the upper one; the code is in a page.
     static func pages4K() {
         clear()
         set(0, 0, base + stride | table)

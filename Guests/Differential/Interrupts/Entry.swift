@@ -1,9 +1,9 @@
 import GuestHardware
 import GuestSupport
 
-/// Random operations on the interrupt controller and the timers, with interrupts masked: a line for each fifty,
-/// with a number that stands for all that could be seen after each. The same program prints the same on the bare
-/// emulator. No two interrupts have the same priority, because their order would be left open.
+/// Performs random operations on the interrupt controller and the timers, with interrupts masked. It prints a line
+/// for each fifty, with a hash of all visible state after each. The same program prints the same on the bare
+/// emulator. No two interrupts have the same priority, because the architecture leaves their order open.
 @c(guest_main)
 public func guestMain() {
     SerialPort.initialize()
@@ -22,13 +22,13 @@ struct InterruptRun {
     private var random = Random(seed: 16)
     private var digest: UInt64 = 0
     private var taken: UInt64 = 0
-    /// Interrupts that were taken and not ended, the last one last.
+    /// The interrupts that were taken and not ended, the last one last.
     private var active = InlineArray<8, UInt32>(repeating: 0)
     private var depth = 0
 
     private static let distributor = InterruptController.distributor
     private static let privates = InterruptController.redistributor + 0x1_0000
-    /// Software interrupts 0…3 and the timers', and edge-triggered shared ones.
+    /// The software interrupts 0…3 and the timers' interrupts, and edge-triggered shared ones.
     private static let privateMask: UInt64 = 0x4800_000F
     private static let sharedMask: UInt64 = 0xF00
 
@@ -81,7 +81,8 @@ struct InterruptRun {
         guest_end_interrupt(active[depth])
     }
 
-    /// The first access leaves the machine. Before that nobody could tell it that its timer's line is low again.
+    /// Mixes in the visible state. The first access leaves the machine; only then can the machine learn that its
+    /// timer's line is low again.
     private mutating func look() {
         mix(UInt64(guest_load32(Self.privates + 0x200)))
         mix(UInt64(guest_load32(Self.privates + 0x300)))

@@ -1,7 +1,7 @@
 import GuestHardware
 import GuestSupport
 
-/// Says so, reports a panic to its pvpanic device, and goes on as if it could not help it.
+/// Announces a panic, reports it to its pvpanic device, and continues without end.
 @c(guest_main)
 public func guestMain() {
     let register: UInt64 = 0x0B10_0000

@@ -2,8 +2,8 @@ import GuestHardware
 import GuestSupport
 import HostileSupport
 
-/// Rings its peer's doorbell without a pause (`event-peer` of the manifest), whether the peer takes the interrupt or
-/// not.
+/// Rings its peer's doorbell without a pause (`event-peer` of the manifest), whether or not the peer takes the
+/// interrupt.
 @c(guest_main)
 public func guestMain() {
     let doorbell: UInt64 = 0x0B00_1000

@@ -2,8 +2,9 @@ import GuestHardware
 import GuestSupport
 import HostileSupport
 
-/// Makes its monitor's threads meet: the second processor changes registers of the distributor without pause, the
-/// first reads one a few times each millisecond. In between the first sleeps, so that its core belongs to others.
+/// Makes its monitor's threads compete for their lock. The second processor changes registers of the distributor
+/// without pause; the first reads one a few times each millisecond. The first sleeps in between, so that other
+/// tenants get its core.
 @c(guest_main)
 public func guestMain() {
     let cpuOn: UInt64 = 0xC400_0003
@@ -24,7 +25,7 @@ public func guestMain() {
     }
 }
 
-/// Sleeps with interrupts masked: one that is pending ends WFI all the same, and is taken by hand.
+/// Sleeps with interrupts masked. A pending interrupt still ends WFI, and this function acknowledges it.
 private func sleep(_ ticks: UInt64) {
     guest_start_timer(ticks)
     guest_wait_for_interrupt()
@@ -42,7 +43,7 @@ public func guestSecondMain() {
     }
 }
 
-/// GICD_ISPENDR1, for which the monitor asks the kernel, and GICD_IPRIORITYR8, of which it tells the kernel four times,
-/// while it holds its lock.
+/// GICD_ISPENDR1, for which the monitor asks the kernel, and GICD_IPRIORITYR8, for which the monitor calls the kernel
+/// four times. It holds its lock meanwhile.
 private let pendingRegister = InterruptController.distributor + 0x204
 private let priorityRegister = InterruptController.distributor + 0x420

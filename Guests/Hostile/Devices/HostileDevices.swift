@@ -2,8 +2,9 @@ import GuestHardware
 import GuestSupport
 import HostileSupport
 
-/// Reads and writes the registers of the interrupt controller and the serial port at random: any offset, any size,
-/// aligned or not. What it writes to the serial port is printed, so its console holds nonsense between the rounds.
+/// Reads and writes the registers of the interrupt controller and the serial port at random, with any offset and
+/// size, aligned or not. The serial port prints the bytes written to it, so its console holds nonsense between the
+/// rounds.
 @c(guest_main)
 public func guestMain() {
     forever("devices") { _, random in
@@ -19,18 +20,18 @@ public func guestMain() {
     }
 }
 
-/// A register's address; one in eight is not a multiple of its size (as a power of two).
+/// Returns a register's address. One in eight is not a multiple of its size (as a power of two).
 private func nextAddress(_ random: inout Random, _ size: UInt64) -> UInt64 {
     let base: UInt64
     let length: UInt64
     switch random.next(below: 7) {
     case 0: (base, length) = (0x0800_0000, 0x1_0000)
-    // The first page of the distributor again: what is not reserved lies there.
+    // The first page of the distributor gets more accesses, because the registers that are not reserved lie there.
     case 1: (base, length) = (0x0800_0000, 0x1000)
     case 2: (base, length) = (0x080A_0000, 0x2_0000)
-    // Neighbours' redistributors, if this machine has more processors.
+    // Other processors' redistributors, if this machine has more processors.
     case 3: (base, length) = (0x080C_0000, 0x6_0000)
-    // The device for panics, and a watchdog that this machine does not have.
+    // The panic device, and a watchdog that this machine does not have.
     case 4: (base, length) = (0x0B10_0000, 0x10)
     case 5: (base, length) = (0x0B11_0000, 0x2000)
     default: (base, length) = (0x0900_0000, 0x1000)

@@ -2,9 +2,8 @@ import GuestHardware
 import GuestSupport
 import HostileSupport
 
-/// Executes garbage; after some rounds with the exception vectors in the garbage too, from where nothing comes back.
-/// Until then the words that would cut the way back are left out: `HostileRegisters` writes all registers, one at a
-/// time.
+/// Executes garbage. After some rounds the exception vectors are garbage as well, and the program never returns.
+/// Until then it omits the words that would prevent a return; `HostileRegisters` writes all registers, one at a time.
 @c(guest_main)
 public func guestMain() {
     let roundsWithVectors: UInt64 = 20
@@ -43,8 +42,8 @@ private func fillBuffer(_ random: inout Random, sparing: Bool = true) {
     guest_publish_code(code, UInt64(GUEST_CODE_SIZE))
 }
 
-/// Whether this is a write to what an attempt needs to end: the vectors, the MMU that is off, and the way of the
-/// timer's interrupt.
+/// Returns whether the word writes a register that an attempt needs in order to end: the vectors, the MMU control,
+/// and the registers on the path of the timer's interrupt.
 private func cutsTheWayBack(_ word: UInt32) -> Bool {
     switch word & 0xFFFF_FFE0 {
     case 0xD518_1000, 0xD518_C000: true  // SCTLR_EL1, VBAR_EL1
@@ -54,7 +53,7 @@ private func cutsTheWayBack(_ word: UInt32) -> Bool {
     }
 }
 
-/// A random word, more often than by chance one that is an instruction with consequences.
+/// Returns a random word, which is more often than by chance an instruction with consequences.
 private func nextInstruction(_ random: inout Random) -> UInt32 {
     let word = UInt32(truncatingIfNeeded: random.next())
     switch random.next(below: 16) {
@@ -62,7 +61,7 @@ private func nextInstruction(_ random: inout Random) -> UInt32 {
     case 2, 3: return 0x3800_0000 | word & 0xC7FF_FFFF  // loads and stores
     case 4: return 0xD400_0000 | word & 0x1F_FFE3  // SVC, HVC, SMC, BRK
     case 5: return 0x1400_0000 | word & 0x3F  // short branches forwards
-    case 6: return 0x17FF_FFC0 | word & 0x3F  // and backwards
+    case 6: return 0x17FF_FFC0 | word & 0x3F  // short branches backwards
     case 7: return word & 0xFF == 0 ? 0xD69F_03E0 : 0x0800_0000 | word & 0xC0FF_FFFF  // ERET; exclusives
     default: return word
     }

@@ -3,8 +3,7 @@ import GuestSupport
 import HostileSupport
 
 /// Issues HVC and SMC with every function number of the ranges that SMCCC (Arm DEN0028) names, and with random ones.
-///
-/// The calls that would rightly end this machine or put this processor to sleep for ever are left out.
+/// It omits the calls that would rightly end this machine or put this processor to sleep for ever.
 @c(guest_main)
 public func guestMain() {
     forever("hypercalls") { _, random in
@@ -17,7 +16,7 @@ public func guestMain() {
                 issue(base | 0xFF00 | random.next(below: 4), &random)
             }
         }
-        // The hypervisor's own range in full, and numbers that nobody gave out.
+        // The hypervisor's own range in full, and numbers that are assigned to no function.
         for function in 0..<256 as Range<UInt64> { issue(0xC600_0000 | function, &random) }
         for _ in 0..<256 { issue(random.nextOfAnySize(), &random) }
     }
@@ -28,7 +27,7 @@ private func issue(_ function: UInt64, _ random: inout Random) {
     Attempt.setRegisters(&random)
     guest_set_attempt_register(0, function)
     if function & ~0x4000_0000 == Forbidden.suspend {
-        // Standby only: a power-down state would rightly start again at a random address.
+        // Only standby states, because a power-down state would rightly start again at a random address.
         guest_set_attempt_register(1, random.next(below: 0x1_0000))
     }
     let hypervisorCall: UInt32 = 0xD400_0002
@@ -41,7 +40,7 @@ private func issue(_ function: UInt64, _ random: inout Random) {
     }
 }
 
-/// The functions of PSCI (Arm DEN0022) that do not come back.
+/// The functions of PSCI (Arm DEN0022) that do not return.
 private enum Forbidden {
     static let suspend: UInt64 = 0x8400_0001
 

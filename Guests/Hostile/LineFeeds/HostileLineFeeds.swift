@@ -2,7 +2,7 @@ import GuestHardware
 import GuestSupport
 import HostileSupport
 
-/// Ends lines for ever, whether or not the serial port has room: each makes the monitor call the console driver.
+/// Writes line feeds for ever, even if the serial port has no room. Each makes the monitor call the console driver.
 @c(guest_main)
 public func guestMain() {
     forever("linefeeds") { _, _ in

@@ -10,7 +10,7 @@ public func guestMain() {
     let perRound: UInt64 = 8192
     forever("registers") { number, random in
         for step in 0..<perRound {
-            // An odd factor visits each encoding once in eight rounds, in no order.
+            // The odd factor visits each encoding once in eight rounds, in no particular order.
             let encoding = (number &* perRound &+ step) &* 40_503 % encodings
             for isRead in 0..<2 as Range<UInt64> {
                 attempt(UInt32(truncatingIfNeeded: 0xD500_0000 | isRead << 21 | encoding << 5), random.nextOfAnySize())
@@ -19,7 +19,7 @@ public func guestMain() {
     }
 }
 
-/// `MSR …, x0` of the registers that need care.
+/// `MSR …, x0` for the registers that need care.
 private enum Write {
     static let systemControl: UInt32 = 0xD518_1000  // SCTLR_EL1
     static let vectors: UInt32 = 0xD518_C000  // VBAR_EL1
@@ -34,7 +34,7 @@ private func attempt(_ instruction: UInt32, _ value: UInt64) {
 
 private func allowed(_ value: UInt64, for instruction: UInt32) -> UInt64 {
     switch instruction {
-    // With the MMU on there would be no way back. All other bits are tried.
+    // The code could not return with the MMU on. All other bits are tried.
     case Write.systemControl: value & ~1
     // QEMU 7.2 ends with an assertion of its own if reserved bits are set and the field is 0.
     case Write.binaryPoint0, Write.binaryPoint1: value & 7

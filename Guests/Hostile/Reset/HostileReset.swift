@@ -2,7 +2,7 @@ import GuestHardware
 import GuestSupport
 import HostileSupport
 
-/// Asks for a reset as soon as it runs: its monitor clears its RAM and loads it again, for ever.
+/// Requests a reset as soon as it runs, so that its monitor clears its RAM and loads it again, for ever.
 @c(guest_main)
 public func guestMain() {
     let systemReset: UInt64 = 0x8400_0009

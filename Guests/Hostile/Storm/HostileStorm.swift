@@ -2,9 +2,9 @@ import GuestHardware
 import GuestSupport
 import HostileSupport
 
-/// Floods its own processor with interrupts: all software interrupts at once, nested as deep as priorities allow: four
-/// times as many as there are list registers, and a timer that fires without pause. Says how many of the software
-/// interrupts never came.
+/// Floods its own processor with interrupts: all software interrupts at once, nested as deep as priorities allow,
+/// which is four times the number of list registers, and a timer that fires without pause. It prints how many of the
+/// software interrupts never arrived.
 @c(guest_main)
 public func guestMain() {
     forever("storm") { _, random in
@@ -24,7 +24,7 @@ private let none: UInt32 = 1020
 
 private func send(_ number: UInt64) { guest_send_software_interrupt(number << 24 | 1) }
 
-/// Sends all sixteen while masked, takes them by polling, and returns how many did not come.
+/// Sends all sixteen while masked, takes them by polling, and returns how many did not arrive.
 private func burst() -> Int {
     for number in 0..<16 as Range<UInt64> { send(number) }
     var missing: UInt32 = 0xFFFF
@@ -36,8 +36,8 @@ private func burst() -> Int {
     }
 }
 
-/// Makes all sixteen active at once, each more urgent than the one before, and ends them in reverse. (Another order is
-/// unpredictable by IHI 0069, 4.8.1: the virtual interface of the emulator then leaves some active for ever.)
+/// Makes all sixteen active at once, each more urgent than the one before, and ends them in reverse. Another order is
+/// unpredictable by IHI 0069, 4.8.1: the emulator's virtual interface then leaves some active for ever.
 private func nest() {
     let priorities: UInt64 = 0x080A_0000 + 0x1_0400
     for number in 0..<16 as Range<UInt64> { guest_store8(priorities + number, UInt8(0x80 - 8 * number)) }
@@ -63,7 +63,7 @@ private func flood(_ random: inout Random) {
     }
     guest_disable_interrupts()
     guest_stop_timer()
-    // Take what is left, so that the next round starts from nothing.
+    // Takes the remaining interrupts, so that the next round starts without any.
     while true {
         let acknowledged = guest_acknowledge_interrupt()
         guard acknowledged < none else { return }

@@ -1,9 +1,9 @@
 import GuestHardware
 import GuestSupport
 
-/// How an attempt may end, and how long it may take.
+/// The possible ends of an attempt, and its time limit.
 public enum Attempt {
-    /// Ticks until an attempt that loops or sleeps is ended: 20 000 instructions in the emulator.
+    /// The ticks after which an attempt that loops or sleeps is ended: 20 000 instructions in the emulator.
     public static let patience: UInt64 = 1250
     static let returnInstruction: UInt32 = 0xD65F_03C0
     static let allMasked: UInt64 = 0xF << 6
@@ -15,8 +15,8 @@ public enum Attempt {
 
     public enum Outcome { case cameBack, exception, interrupted }
 
-    /// Runs one instruction, with interrupts masked if it must not be disturbed. It is interrupted, perhaps before it
-    /// was executed, when others have the core meanwhile.
+    /// Runs one instruction, with interrupts masked if it must not be disturbed. An attempt may be interrupted before
+    /// the instruction was executed, if other tenants have the core meanwhile.
     @discardableResult
     public static func run(_ instruction: UInt32, masked: Bool = false, patience: UInt64 = patience) -> Outcome {
         let code = guest_code_buffer()
@@ -36,7 +36,7 @@ public enum Attempt {
     }
 }
 
-/// Whether `address` lies in this program's image, or so near that an access there reaches it.
+/// Returns whether `address` lies in this program's image, or so near that an access there reaches it.
 public func isOwn(_ address: UInt64) -> Bool {
     let margin: UInt64 = 0x1000
     return address >= guest_own_start() - margin && address < guest_own_end() + margin

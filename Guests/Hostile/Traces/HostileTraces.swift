@@ -2,12 +2,12 @@ import GuestHardware
 import GuestSupport
 import HostileSupport
 
-/// Looks for registers in which one machine finds what another wrote. It runs in two machines of one core, which write
-/// different patterns.
+/// Looks for registers in which one machine finds values that another wrote. It runs in two machines of one core,
+/// which write different patterns.
 ///
-/// First it finds, among all encodings of system registers, those that can be read and keep bits that are written to
-/// them. Then, in each round, it fills them, gives the other machine time to do the same, and reads them again. It
-/// reports a register that holds the other's pattern: `hostile: traces leak OP0 OP1 CRN CRM OP2`. A register that lost
+/// First it finds, among all encodings of system registers, those that can be read and keep written bits. Then, in
+/// each round, it fills them, gives the other machine time to do the same, and reads them again. It reports a
+/// register that holds the other machine's pattern: `hostile: traces leak OP0 OP1 CRN CRM OP2`. A register that lost
 /// its own pattern is no leak.
 @c(guest_main)
 public func guestMain() {
@@ -23,12 +23,12 @@ public func guestMain() {
 private struct Traces {
     private let own: UInt64
     private let other: UInt64
-    /// Encoding and mask of each register that was found, behind a count, in memory that the program does not use
-    /// otherwise.
+    /// The list of found registers, in memory that the program does not use otherwise: a count, followed by the
+    /// encoding and mask of each.
     private let list: UInt64 = 0x4080_0000
 
     init() {
-        // In the machine with more memory there is some here, in the other an abort.
+        // The machine with more memory has memory at this address. In the other one the load aborts.
         guest_set_attempt_register(0, 0x4140_0000)
         let isSecond = Self.succeeds(0xF940_0000)  // LDR x0, [x0]
         own = isSecond ? 0x5A5A_5A5A_5A5A_5A5A : 0xA5A5_A5A5_A5A5_A5A5
@@ -44,10 +44,10 @@ private struct Traces {
         // Op0 2 and 3 are the registers.
         for encoding in (2 << 14)..<(4 << 14) as Range<UInt64> {
             guard Self.value(encoding) != nil else { continue }
-            // The own pattern last: the other's must not be found because it stayed from here.
+            // Writes the machine's own pattern last, so that the other pattern does not remain from this test.
             let mask = followed(encoding, other) & followed(encoding, own)
-            // Bits that are 0 in one of the patterns could not be told from a register that was cleared. Timers count
-            // on by themselves, and follow in a few bits by chance.
+            // Skips bits that are 0 in one of the patterns, because they could not be told from a cleared register,
+            // and timers, because they count, and match a few bits by chance.
             guard (mask & own).nonzeroBitCount > 1, (mask & other).nonzeroBitCount > 1, !isTimer(encoding) else {
                 continue
             }
@@ -62,10 +62,11 @@ private struct Traces {
         endLine()
     }
 
-    /// CNTP_TVAL_EL0 to CNTV_CVAL_EL0: the attempts' own watchdog, and what counts on.
+    /// Returns whether the register is one of CNTP_TVAL_EL0 to CNTV_CVAL_EL0: the attempts' own watchdog, and
+    /// counting registers.
     private func isTimer(_ encoding: UInt64) -> Bool { encoding >> 4 == Self.register(3, 3, 14, 2, 0) >> 4 }
 
-    /// The bits that a register takes over of `pattern`.
+    /// Returns the bits of `pattern` that a register takes over.
     private func followed(_ encoding: UInt64, _ pattern: UInt64) -> UInt64 {
         guard Self.set(encoding, pattern), let value = Self.value(encoding) else { return 0 }
         return ~(value ^ pattern)
@@ -75,7 +76,7 @@ private struct Traces {
         for index in 0..<count { _ = Self.set(encoding(index), own) }
     }
 
-    /// Longer than all others of the core may run at a time: slices have 10 ms.
+    /// Waits for longer than all other tenants of the core may run at a time: slices have 10 ms.
     static func giveWay() {
         let end = guest_counter() + guest_counter_frequency() / 25
         while guest_counter() < end { guest_spin_hint() }
@@ -115,11 +116,11 @@ private struct Traces {
         return succeeds(UInt32(truncatingIfNeeded: 0xD500_0000 | encoding << 5), masked: encoding == vectors)
     }
 
-    /// Whether an instruction comes back without an exception. Tries again when the other machine had the core
+    /// Returns whether an instruction completes without an exception. Tries again if the other machine had the core
     /// meanwhile.
     private static func succeeds(_ instruction: UInt32, masked: Bool = false) -> Bool {
         for _ in 0..<16 {
-            // A millisecond: some writes make the emulator translate this program anew.
+            // A millisecond is needed because some writes make the emulator translate this program again.
             switch Attempt.run(instruction, masked: masked, patience: 62_500) {
             case .cameBack: return true
             case .exception: return false
@@ -135,7 +136,8 @@ private struct Traces {
         op0 << 14 | op1 << 11 | crn << 7 | crm << 3 | op2
     }
 
-    /// As in `HostileRegisters`: the MMU stays off, and QEMU 7.2 must not end in an assertion of its own.
+    /// Returns the value that may be written, as in `HostileRegisters`: the MMU stays off, and QEMU 7.2 must not end
+    /// in an assertion of its own.
     private static func allowed(_ value: UInt64, _ encoding: UInt64) -> UInt64 {
         switch encoding {
         case register(3, 0, 1, 0, 0): value & ~1  // SCTLR_EL1

@@ -2,7 +2,7 @@ import GuestHardware
 import GuestSupport
 import HostileSupport
 
-/// Touches addresses all over the 48-bit space, and some beyond it, by accesses of every kind.
+/// Accesses addresses all over the 48-bit space, and some beyond it, in every way.
 @c(guest_main)
 public func guestMain() {
     forever("unmapped") { _, random in
@@ -15,7 +15,7 @@ public func guestMain() {
     }
 }
 
-/// An address outside of this image and of the registers that `HostileDevices` is for.
+/// Returns an address outside of this image and of the registers that `HostileDevices` covers.
 private func nextAddress(_ random: inout Random) -> UInt64 {
     while true {
         let address = nextCandidate(&random)
@@ -28,7 +28,7 @@ private func nextCandidate(_ random: inout Random) -> UInt64 {
     switch random.next(below: 6) {
     case 0: return random.next() >> 16
     case 1: return random.next(below: 1 << 30)
-    // Around each power of two, and around the ends of a machine's RAM, which are multiples of 2 MiB.
+    // Addresses around each power of two, and around the ends of a machine's RAM, which are multiples of 2 MiB.
     case 2: return (1 << random.next(below: 52)) &+ near
     case 3: return 0x4000_0000 &+ random.next(below: 2048) << 21 &+ near
     case 4: return random.nextOfAnySize()

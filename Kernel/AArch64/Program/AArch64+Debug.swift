@@ -2,7 +2,8 @@ import ABI
 import AArch64Support
 import KernelCore
 
-// Debug registers in hardware, and a machine's accesses to them, which trap.
+// Debug registers in hardware, and a machine's accesses to them, which trap. Kernel/Core/Contexts/Kernel+Debug.swift
+// decides when hardware holds and obeys them.
 
 extension AArch64 {
     static var debugFeatures: DebugFeatures { DebugFeatures(bits: read_ID_AA64DFR0_EL1()) }
@@ -11,13 +12,13 @@ extension AArch64 {
         debug_exchange(UInt64(comparator.index), value)
     }
 
-    /// The exception return that follows is the synchronisation that hardware needs (DDI 0487, D2.3). The kernel itself
+    /// Needs no barrier, because the exception return that follows synchronises (DDI 0487, D2.3). The kernel itself
     /// takes no debug exceptions, because it runs with PSTATE.D set.
     @inline(__always)
     static func armDebugging(_ control: UInt64) { write_MDSCR_EL1(control) }
 
-    /// Once on every core: no debug exceptions, and no lock in the way of those that come. Machines have locks of their
-    /// own.
+    /// Turns off debug exceptions, and releases the hardware's locks so that later ones can occur. Runs once on every
+    /// core. Machines have virtual locks of their own.
     static func initialiseDebugging() {
         write_OSLAR_EL1(0)
         write_OSDLR_EL1(0)
@@ -26,8 +27,8 @@ extension AArch64 {
 }
 
 extension TrappedRegister {
-    /// An access to a register with Op0 2; false: there is no such register. The registers of the communication channel
-    /// that EL0 can reach read as zero even if MDSCR_EL1.TDCC is set.
+    /// Performs an access to a register with Op0 2. Returns false if there is no such register. The registers of the
+    /// communication channel that EL0 can reach read as zero even if MDSCR_EL1.TDCC is set.
     func accessDebugRegister(
         _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>
     ) -> Bool {
@@ -47,7 +48,7 @@ extension TrappedRegister {
 }
 
 enum CoprocessorTrap {
-    /// MRC, MCR or MRRC of coprocessor 14 by an AArch32 process.
+    /// Handles MRC, MCR or MRRC of coprocessor 14 by an AArch32 process.
     @inline(never)
     static func handle(_ context: Ref<ExecutionContext>, _ syndrome: UInt64) {
         let access = DebugCoprocessorAccess(syndrome: syndrome, state: context.pointee.frame.processorState)

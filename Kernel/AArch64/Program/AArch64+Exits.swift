@@ -2,7 +2,7 @@ import ABI
 import AArch64Support
 import KernelCore
 
-// The answers to a virtual CPU's exits, and exceptions that the kernel raises in a machine.
+// The application of replies to a virtual CPU's exits, and the exceptions that the kernel raises in a machine.
 
 extension AArch64 {
     @inline(__always)
@@ -22,8 +22,8 @@ extension AArch64 {
         }
     }
 
-    /// A synchronous external abort for the access that left the machine; a thread that faulted stays where it is. An
-    /// exit that was no access has no address: it becomes an undefined instruction.
+    /// Raises a synchronous external abort for the access that left the machine. A thread that faulted keeps its
+    /// state. An exit other than an access has no address and becomes an undefined instruction.
     @inline(never)
     private static func refuse(_ context: Ref<ExecutionContext>, isLoaded: Bool) {
         guard let guest = context.pointee.guest else { return }
@@ -35,13 +35,13 @@ extension AArch64 {
             isLoaded: isLoaded)
     }
 
-    /// An undefined instruction, as the machine would see it without the kernel.
+    /// Raises an undefined instruction in the machine, as the bare hardware would.
     static func raiseUndefined(_ context: Ref<ExecutionContext>) {
         guard let guest = context.pointee.guest else { return }
         raise(context, guest, syndrome: 1 << 25, faultAddress: nil, isLoaded: true)
     }
 
-    /// Takes a synchronous exception to EL1 (DDI 0487, D1.3.5).
+    /// Performs a synchronous exception to EL1 (DDI 0487, D1.3.5).
     private static func raise(
         _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, syndrome: UInt64, faultAddress: UInt64?,
         isLoaded: Bool
@@ -62,13 +62,14 @@ extension AArch64 {
             if let faultAddress { guest.pointee.system[SystemRegister.far] = faultAddress }
         }
         context.pointee.frame.programCounter = vectors &+ vectorOffset(state)
-        // EL1h, everything masked; PAN as SCTLR_EL1.SPAN says.
+        // Sets EL1h with everything masked, and PAN as SCTLR_EL1.SPAN requests.
         context.pointee.frame.processorState = 0x3C5 | state & privilegedAccessNever | newPAN(guest)
     }
 
     private static let privilegedAccessNever: UInt64 = 1 << 22
 
-    /// An exception to EL1 sets PAN where there is PAN, unless SCTLR_EL1.SPAN (bit 23) is set.
+    /// Returns the new value of PAN: an exception to EL1 sets it if the core has PAN, unless SCTLR_EL1.SPAN (bit 23)
+    /// is set.
     private static func newPAN(_ guest: Ref<VirtualCPU>) -> UInt64 {
         guard read_ID_AA64MMFR1_EL1() >> 20 & 15 != 0 else { return 0 }
         let control = core.pointee.isInGuest ? read_SCTLR_EL1() : guest.pointee.system[SystemRegister.sctlr]

@@ -2,11 +2,11 @@ import ABI
 import AArch64Support
 import KernelCore
 
-// Stage-2 descriptors (DDI 0487, D8.3) and the invalidation that goes with them.
+// Stage-2 descriptors (DDI 0487, D8.3) and their invalidation.
 
 extension AArch64 {
     private static let valid: UInt64 = 1
-    /// At levels 1 and 2: a table; at level 3: a page.
+    /// The descriptor is a table at levels 1 and 2, and a page at level 3.
     private static let tableOrPage: UInt64 = 2
     private static let accessFlag: UInt64 = 1 << 10
     private static let innerShareable: UInt64 = 3 << 8
@@ -22,7 +22,8 @@ extension AArch64 {
     }
 
     static func writeEntry(_ table: PhysicalAddress, _ index: UInt64, _ entry: PageTableEntry) {
-        // The table that the entry links was cleared before a walker can come to it.
+        // Orders this after the stores that cleared the table to which the entry points, so that a walker finds it
+        // cleared.
         barrier_dsb_ishst()
         memory_write64(table.value &+ index &* 8, entry.bits)
         barrier_dsb_ishst()
@@ -63,7 +64,8 @@ extension AArch64 {
     @inline(__always)
     static func setTranslation(_ translation: Translation) { write_VTTBR_EL2(translation.bits) }
 
-    /// By address, then the combined stage-1 entries, which know no intermediate address (D8.13.5).
+    /// Invalidates the address, then the combined entries of both stages, which hold no intermediate address
+    /// (D8.13.5).
     static func invalidate(_ translation: Translation, _ address: GuestAddress) {
         let present = read_VTTBR_EL2()
         write_VTTBR_EL2(translation.bits)
@@ -78,7 +80,7 @@ extension AArch64 {
         barrier_isb()
     }
 
-    /// Stage 1 and 2 of the VMID, on all cores (D8.13.5).
+    /// Invalidates stages 1 and 2 of the VMID on all cores (D8.13.5).
     static func invalidateAll(_ translation: Translation) {
         let present = read_VTTBR_EL2()
         write_VTTBR_EL2(translation.bits)
@@ -90,7 +92,8 @@ extension AArch64 {
         barrier_isb()
     }
 
-    /// Two virtual CPUs of a machine that share a core share its TLB entries: each must forget the other's.
+    /// Invalidates the space's entries on this core, because two virtual CPUs of a machine that share a core share
+    /// its TLB entries.
     static func invalidateLocally(_ translation: Translation) {
         write_VTTBR_EL2(translation.bits)
         barrier_isb()

@@ -1,10 +1,11 @@
 import AArch64Support
 import KernelCore
 
-// System registers of a virtual CPU whose exit is being served, as its monitor reads and writes them.
+// System registers of a virtual CPU whose exit is being served. Its monitor reads and writes them.
 
 extension AArch64 {
-    /// Those that are exchanged with every component, SCTLR_EL1 among them, were saved when the virtual CPU left.
+    /// Saves the registers that are still in hardware. Those that are exchanged with every component, SCTLR_EL1 among
+    /// them, were saved when the virtual CPU exited.
     static func keepSystemRegisters(_ guest: Ref<VirtualCPU>) { unloadSystemRegisters(guest) }
 
     static func stackPointer(_ guest: Ref<VirtualCPU>, isLoaded: Bool) -> UInt64 {

@@ -2,17 +2,19 @@ import ABI
 import AArch64Support
 import KernelCore
 
-// What of a tenant is in hardware beside its general registers.
+// The state of a tenant in hardware beside its general registers: `leaveGuest` and `enterGuest` exchange the part
+// that components could see, `load` and `unload` all of a virtual CPU's state. Scheduling/Kernel+Schedule.swift calls
+// them.
 
-/// Places in `VirtualCPU.system`.
+/// The indices of registers in `VirtualCPU.system`.
 enum SystemRegister {
-    // Neutralised while a component runs: it could see or feel them at EL0.
+    // These registers are neutralised while a component runs, because it could read them or feel their effect at EL0.
     static let sctlr = 0
     static let cpacr = 1
     static let cntkctl = 2
     static let tpidr0 = 3
     static let tpidrro = 4
-    // Exchanged when another virtual CPU runs.
+    // These registers are exchanged when another virtual CPU runs.
     static let ttbr0 = 5
     static let ttbr1 = 6
     static let tcr = 7
@@ -34,26 +36,27 @@ enum SystemRegister {
     static let cntvCompare = 23
     static let cntpControl = 24
     static let cntpCompare = 25
-    /// FAR_EL2 of the exit that waits for its answer.
+    /// FAR_EL2 of the exit that waits for its reply.
     static let exitFaultAddress = 40
     /// ESR_EL2 of that exit.
     static let exitSyndrome = 41
-    /// HCR_EL2 as the machine runs: `HypervisorControl.guest`, and VSE while an asynchronous abort waits for it.
-    /// Nobody can write it but `initialiseRegisters`, which comes before the first start and with each reset.
+    /// HCR_EL2 while the machine runs: `HypervisorControl.guest`, and VSE while an asynchronous abort waits for it.
+    /// Only `initialiseRegisters` writes it otherwise, before the first start and with each reset.
     static let hypervisorControl = 42
 
     /// SCTLR_EL1 for a component: RES1 bits, UCI and UCT and DZE (cache maintenance by address), nTWI, nTWE; little
-    /// endian, no alignment checks, whatever the guest that is loaded has set (D19.2.118).
+    /// endian, no alignment checks. The settings of the guest that is loaded have no effect on it (D19.2.118).
     static let sctlrOfComponent: UInt64 = 0x30D0_0800 | 1 << 26 | 1 << 15 | 1 << 14 | 1 << 16 | 1 << 18
     static let sctlrReset: UInt64 = 0x30D0_0800
-    /// FP is not trapped at EL0; CPTR_EL2 decides.
+    /// CPACR_EL1 for a component: does not trap FP at EL0, because CPTR_EL2 decides.
     static let cpacrOfComponent: UInt64 = 3 << 20
-    /// The virtual counter may be read, the physical one not; no event stream.
+    /// CNTKCTL_EL1 for a component: the virtual counter may be read, the physical one may not; no event stream.
     static let cntkctlOfComponent: UInt64 = 1 << 1
 }
 
 extension AArch64 {
-    /// Saves two registers whose places are neighbours: one instruction, because both are read before.
+    /// Saves two registers with neighbouring indices. The compiler uses one instruction, because both are read
+    /// before.
     @inline(__always)
     private static func keep(_ guest: Ref<VirtualCPU>, _ place: Int, _ first: UInt64, _ second: UInt64) {
         guest.pointee.system[place] = first
@@ -67,7 +70,7 @@ extension AArch64 {
 
     @inline(__always)
     static func leaveGuest(_ guest: Ref<VirtualCPU>) {
-        // VSE is gone if the machine has taken the abort.
+        // VSE is clear if the machine has taken the abort.
         guest.pointee.system[SystemRegister.hypervisorControl] = read_HCR_EL2()
         if take_error() != 0 {
             guest.pointee.system[SystemRegister.hypervisorControl] =
@@ -79,7 +82,7 @@ extension AArch64 {
         enterComponentRegime()
     }
 
-    /// The registers of EL1 that govern EL0 as components want them.
+    /// Sets the registers of EL1 that govern EL0 to the values for components.
     @inline(__always)
     static func enterComponentRegime() {
         write_SCTLR_EL1(SystemRegister.sctlrOfComponent)
@@ -105,14 +108,15 @@ extension AArch64 {
         write_HCR_EL2(guest.pointee.system[SystemRegister.hypervisorControl])
     }
 
-    /// An asynchronous abort that came while the loaded virtual CPU ran becomes the machine's own, as on a board.
+    /// Turns an asynchronous abort that arrived while the loaded virtual CPU ran into the machine's own, as on a
+    /// board.
     static func raiseError() { write_HCR_EL2(read_HCR_EL2() | HypervisorControl.virtualError) }
 
     static func load(_ guest: Ref<VirtualCPU>) {
         write_VMPIDR_EL2(1 << 31 | UInt64(guest.pointee.affinity))
         loadSystemRegisters(guest)
         loadVirtualInterface(guest)
-        // Last: its interrupt must find the virtual interface ready.
+        // Sets the timers last, because their interrupts must find the virtual interface ready.
         write_CNTV_CVAL_EL0(guest.pointee.system[SystemRegister.cntvCompare])
         write_CNTP_CVAL_EL0(guest.pointee.system[SystemRegister.cntpCompare])
         write_CNTV_CTL_EL0(guest.pointee.system[SystemRegister.cntvControl])
@@ -131,10 +135,10 @@ extension AArch64 {
         unloadSystemRegisters(guest)
     }
 
-    /// No walk mixes one machine's stage 1 with another's stage 2: walks are off (TCR_EL1.EPD0, EPD1) while the tables
-    /// change, those of stage 2 included. Cores with the errata 1165522 (A76, N1), 1319367 (A72), 1319537 (A57) and
-    /// 1530923 (A55) keep what such a walk finds. It takes a speculated AT instruction, which the kernel does not
-    /// have; the image check sees to that.
+    /// Loads the registers so that no table walk mixes one machine's stage 1 with another's stage 2. Walks are off
+    /// (TCR_EL1.EPD0, EPD1) while the tables of both stages change. Otherwise cores with the errata 1165522 (A76,
+    /// N1), 1319367 (A72), 1319537 (A57) and 1530923 (A55) keep the result of such a walk. It takes a speculated AT
+    /// instruction as well; the image check makes sure that the kernel has none.
     private static func loadSystemRegisters(_ guest: Ref<VirtualCPU>) {
         write_TCR_EL1(guest.pointee.system[SystemRegister.tcr] | 1 << 23 | 1 << 7)
         barrier_isb()
@@ -169,14 +173,14 @@ extension AArch64 {
         write_CSSELR_EL1(state.second)
     }
 
-    /// Clears the registers that machines can reach, although they are hidden from them, because nothing traps the
-    /// access. Otherwise a machine would find values that another one left.
+    /// Clears hidden registers that machines can reach because nothing traps the access. Otherwise a machine would
+    /// find values that another one left.
     private static func clearUnswitched() {
         let features = read_ID_AA64PFR0_EL1()
-        // DISR_EL1, which is VDISR_EL2 for a machine, where there is FEAT_RAS.
+        // DISR_EL1 is VDISR_EL2 for a machine, if the core has FEAT_RAS.
         if features >> 28 & 15 != 0 { write_VDISR_EL2(0) }
-        // HFGRTR_EL2 traps TPIDR2_EL0 (FEAT_SME). Emulators have the one without the other, and no EL3 that could trap
-        // this.
+        // HFGRTR_EL2 traps TPIDR2_EL0 (FEAT_SME). Emulators have FEAT_SME without that register, and no EL3 that
+        // could trap this write.
         if read_ID_AA64PFR1_EL1() >> 24 & 15 != 0, read_ID_AA64MMFR0_EL1() >> 56 & 15 == 0 { write_TPIDR2_EL0(0) }
     }
 
@@ -192,7 +196,7 @@ extension AArch64 {
         keep(guest, SystemRegister.spsr, read_SPSR_EL1(), read_CSSELR_EL1())
     }
 
-    /// One that is off or masked has none.
+    /// Returns `.never` for a timer that is off or masked.
     static func timerDeadline(_ guest: Ref<VirtualCPU>, _ interrupt: UInt32) -> Ticks {
         let isVirtual = interrupt == 27
         let control = isVirtual ? SystemRegister.cntvControl : SystemRegister.cntpControl
@@ -208,7 +212,7 @@ extension AArch64 {
         guest.pointee.system[SystemRegister.hypervisorControl] = HypervisorControl.guest
     }
 
-    /// EL0t for a thread, with no flag that changes how exceptions work; EL1 or EL0 for a virtual CPU.
+    /// Permits EL0t for a thread, with no flag that changes how exceptions work, and EL1 or EL0 for a virtual CPU.
     static func isPermitted(processorState: UInt64, ofVirtualCPU: Bool) -> Bool {
         let flags: UInt64 = 0xF000_0000
         if !ofVirtualCPU { return processorState & ~flags == 0 }
@@ -226,13 +230,13 @@ extension AArch64 {
     }
 
     static func loadFloatingPoint(_ context: Ref<ExecutionContext>) {
-        // The trap that was just turned off would hit the kernel as well.
+        // Completes the change of the trap, which would hit the kernel as well.
         barrier_isb()
         floating_point_load(context.address.value &+ ExecutionContext.floatingPointOffset)
     }
 
-    /// CPTR_EL2 with E2H = 0: RES1 bits trap SVE and SME; TTA traps trace registers, TAM the activity monitors; TFP is
-    /// bit 10.
+    /// Writes CPTR_EL2 with E2H = 0: RES1 bits trap SVE and SME; TTA traps trace registers, TAM the activity
+    /// monitors; TFP is bit 10.
     @inline(__always)
     static func setFloatingPointTrap(_ traps: Bool) {
         write_CPTR_EL2(0x33FF & ~(1 << 10) | 1 << 30 | 1 << 20 | (traps ? 1 << 10 : 0))

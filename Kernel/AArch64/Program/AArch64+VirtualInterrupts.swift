@@ -2,11 +2,12 @@ import ABI
 import AArch64Support
 import KernelCore
 
-// The virtual CPU interface: list registers and what goes with them (IHI 0069H, chapter 12.4).
+// The virtual CPU interface: list registers and their control (IHI 0069H, chapter 12.4).
+// Kernel/Core/Interrupts/VirtualInterrupts+Delivery.swift decides what they hold.
 
 extension AArch64 {
     static var listRegisterCount: Int {
-        // ICH_VTR_EL2.ListRegs: 1 to 16. More than four are not used.
+        // ICH_VTR_EL2.ListRegs announces 1 to 16. The kernel uses at most four.
         min(Int(read_ICH_VTR_EL2() & 31) &+ 1, 4)
     }
 
@@ -30,7 +31,8 @@ extension AArch64 {
         }
     }
 
-    /// ICH_HCR_EL2: En, NPIE (no list register is pending), LRENPIE (an end without a list register); EOIcount is kept.
+    /// Bits of ICH_HCR_EL2: En, NPIE (no list register is pending), LRENPIE (an end without a list register).
+    /// EOIcount is kept.
     private static let enable: UInt64 = 1
     private static let nonePendingInterrupt: UInt64 = 1 << 3
     private static let lostEndInterrupt: UInt64 = 1 << 2
@@ -54,10 +56,10 @@ extension AArch64 {
     @inline(__always)
     static func deactivate(_ interrupt: UInt32) { write_ICC_DIR_EL1(UInt64(interrupt)) }
 
-    /// Private interrupts of this core only.
+    /// Sets a private interrupt of this core active.
     static func setActive(_ interrupt: UInt32) { PhysicalInterrupts.setActive(core, interrupt) }
 
-    // MARK: Another virtual CPU
+    // MARK: Loading and unloading
 
     static func loadVirtualInterface(_ guest: Ref<VirtualCPU>) {
         write_ICH_VMCR_EL2(guest.pointee.interfaceControl)
@@ -71,13 +73,13 @@ extension AArch64 {
             rest &= rest &- 1
             let register = ListRegister(bits: guest.pointee.savedListRegisters[index])
             setListRegister(index, register)
-            // The timer's end goes to the physical interrupt, which must be active for that.
+            // The guest's end of a timer's interrupt ends the physical interrupt, which must be active for that.
             if register.isHardware, !register.isFree { setActive(register.interrupt) }
         }
         write_ICH_HCR_EL2(guest.pointee.maintenance | enable)
     }
 
-    /// List registers that are not in use are empty already.
+    /// Saves the virtual interface and empties it. List registers that are not in use are empty already.
     static func unloadVirtualInterface(_ guest: Ref<VirtualCPU>) {
         var rest = guest.pointee.usedListRegisters[0]
         while rest != 0 {
@@ -87,7 +89,7 @@ extension AArch64 {
             guest.pointee.savedListRegisters[index] = register.bits
             setListRegister(index, .empty)
         }
-        // Deactivates the timers without a look at the words, because a monitor can change those at any time, and the
+        // Deactivates the timers without a look at the words, because a monitor can change those at any time. The
         // next machine would get no interrupt of a timer that is still active.
         deactivate(27)
         deactivate(30)
@@ -105,8 +107,8 @@ extension AArch64 {
 
     // MARK: Active priorities beyond 32
 
-    // The registers of each group beside the first: none with 5 bits of preemption, one with 6, three with 7. Others
-    // are UNDEFINED.
+    // The following functions move the registers of each group beside the first: none with 5 bits of preemption, one
+    // with 6, three with 7. Others are UNDEFINED.
 
     @inline(never)
     private static func loadActivePriorities(_ guest: Ref<VirtualCPU>, _ type: UInt64) {
@@ -132,8 +134,8 @@ extension AArch64 {
 
     // MARK: Setting up
 
-    /// Empties every list register of this core, the unused ones too: at reset they are UNKNOWN (IHI 0069H, 12.4.5),
-    /// and what they hold would be delivered to the first machine.
+    /// Empties every list register of this core, unused ones included. At reset they are UNKNOWN (IHI 0069H, 12.4.5),
+    /// and their contents would be delivered to the first machine.
     static func clearListRegisters() {
         for index in 0...Int(read_ICH_VTR_EL2() & 31) { clearListRegister(index) }
     }

@@ -2,21 +2,22 @@ import ABI
 import AArch64Support
 import KernelCore
 
-/// AArch64 at EL2, without the virtualization host extensions: the kernel's machine.
+/// The hardware of the kernel on boards: AArch64 at EL2, without the virtualization host extensions.
 ///
-/// Its conformance is spread over files by topic: time and cores here; `AArch64+Tenants`, `+VirtualInterrupts`,
-/// `+PageTables`, `+Exits`.
+/// Its conformance to `BoardHardware` is spread over files by topic: time and cores here, the rest in
+/// `AArch64+Tenants`, `+VirtualInterrupts`, `+PageTables`, `+Exits`, `+Registers` and `+Debug`. Read on in
+/// Exceptions.swift: the entry from the vectors.
 enum AArch64: BoardHardware {
     static var board: Ref<Board> {
         @inline(__always) get { Ref(at: PhysicalAddress(address_of_kernel_board())) }
     }
 
-    /// This core's `Core`: TPIDR_EL2 holds it from the first instruction on.
+    /// This core's `Core`, which TPIDR_EL2 holds from the first instruction on.
     static var core: Ref<Core> {
         @inline(__always) get { Ref(at: PhysicalAddress(read_TPIDR_EL2())) }
     }
 
-    /// The `Core` of any core, in the area that Boot.S reserves for it.
+    /// Returns the `Core` of any core, in the area that Boot.S reserves for it.
     static func core(_ id: CoreID) -> Ref<Core> {
         Ref(at: PhysicalAddress(address_of_kernel_core_areas() &+ UInt64(id.number) &* 0x4000 &+ 0x3000))
     }
@@ -40,7 +41,7 @@ enum AArch64: BoardHardware {
     @inline(__always) static func orderStores() { barrier_dmb_ishst() }
     @inline(__always) static func orderAll() { barrier_dmb_ish() }
     @inline(__always) static func orderLoads() { barrier_dmb_ishld() }
-    /// Nothing to do where instruction fetch is coherent with data (CTR_EL0.DIC, DDI 0487, D19.2.34): elsewhere all
+    /// Does nothing where instruction fetch is coherent with data (CTR_EL0.DIC, DDI 0487, D19.2.34). Elsewhere all
     /// cores of the board lose their instruction caches, as they do when any machine executes IC IALLU.
     static func forgetInstructions() {
         if read_CTR_EL0() & 1 << 29 == 0 { instruction_cache_invalidate_all() }
@@ -83,7 +84,7 @@ enum AArch64: BoardHardware {
     }
 }
 
-/// Numbers of HCR_EL2 (DDI 0487, D19.2.48).
+/// Values of HCR_EL2 (DDI 0487, D19.2.48).
 enum HypervisorControl {
     private static let virtualMemory: UInt64 = 1 << 0
     private static let setWayInvalidates: UInt64 = 1 << 1
@@ -102,8 +103,8 @@ enum HypervisorControl {
     private static let trapLimitedOrdering: UInt64 = 1 << 35
     private static let trapErrorRecords: UInt64 = 1 << 36
 
-    /// An asynchronous abort waits for the machine: it takes it when it has unmasked them. Hardware clears the bit
-    /// then.
+    /// The bit that keeps an asynchronous abort pending for the machine. When the machine has unmasked aborts it
+    /// takes this one, and hardware clears the bit.
     static let virtualError: UInt64 = 1 << 8  // VSE
 
     static let guest =
@@ -111,7 +112,8 @@ enum HypervisorControl {
         | trapWaitForInterrupt | trapIdentification | trapSecureMonitorCall | trapImplementationDefined
         | trapAuxiliaryControl | trapSetWay | is64Bit | trapLimitedOrdering | trapErrorRecords
 
-    /// DC makes memory Normal write-back without a stage 1; TGE routes every exception of EL0 here.
+    /// The value for components. DC makes memory Normal write-back without a stage 1; TGE routes every exception of
+    /// EL0 to EL2.
     static let component =
         virtualMemory | setWayInvalidates | routeInterrupts | forceBroadcast
         | barriersInnerShareable | defaultCacheable | trapSecureMonitorCall | trapImplementationDefined

@@ -2,9 +2,9 @@ import ABI
 import AArch64Support
 import KernelCore
 
-/// The image that lies behind the kernel: the host tool made and checked it.
+/// The image behind the kernel, which the host tool has made and checked.
 enum BootImage {
-    /// The first multiple of `ImageHeader.alignment` behind the kernel.
+    /// The address: the first multiple of `ImageHeader.alignment` behind the kernel.
     static var address: PhysicalAddress {
         @inline(__always) get {
             let mask = ImageHeader.alignment &- 1

@@ -2,7 +2,7 @@ import ABI
 import AArch64Support
 import KernelCore
 
-/// The board's PL011, written by polling: for what the kernel says while it starts, and when it panics.
+/// The board's PL011, written by polling, for the kernel's messages at start and in a panic.
 enum Console {
     private static var base: UInt64 { BootImage.header.pointee.board.serial.base }
 
@@ -29,7 +29,7 @@ enum Console {
         }
     }
 
-    /// What follows belongs to the kernel's channel of the shared line.
+    /// Announces that the following bytes belong to the kernel's channel of the shared line.
     static func selectKernelChannel() {
         put(ConsoleChannel.escape)
         put(ConsoleChannel.firstChannel &+ ConsoleChannel.kernel)

@@ -10,8 +10,8 @@ extension BootSeed {
         return find(limit: limit) { memory_read64(address &+ $0) } ?? InlineArray<4, UInt64>(repeating: 0)
     }
 
-    /// How many bytes of RAM there are from the address on, at most as many as a device tree has (Linux,
-    /// Documentation/arm64/booting); 0 when it is not RAM, or not aligned.
+    /// Returns the number of bytes of RAM from the address on, at most as many as a device tree has (Linux,
+    /// Documentation/arm64/booting). Returns 0 if the address is not RAM, or not aligned.
     private static func readable(at address: UInt64) -> UInt64 {
         if address & 7 != 0 { return 0 }
         for index in 0..<4 {

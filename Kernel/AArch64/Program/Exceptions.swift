@@ -2,7 +2,11 @@ import ABI
 import AArch64Support
 import KernelCore
 
-// From the vectors to the portable core, and back with the context that runs next.
+// Exceptions: from the vectors (Vectors.S) to the portable core, and back with the context that runs next.
+//
+// `kernelSynchronous` tries the fast paths and then the general path. `kernelInterrupt` and `kernelError` handle the
+// other vectors. `GuestExit` below decides for each exit of a virtual CPU whether the kernel or the monitor serves
+// it. Read on in Kernel/Core/Entry/Kernel.swift.
 
 typealias EntenteKernel = Kernel<AArch64>
 
@@ -21,8 +25,8 @@ private enum ExceptionClass {
     static let dataAbort: UInt64 = 0x24
 }
 
-/// A synchronous exception of the tenant that ran on this core. The fast paths, or a jump to the general one: no call,
-/// and so no stack frame.
+/// Handles a synchronous exception of the tenant that ran on this core. Performs a fast path, or jumps to the general
+/// one. It makes no call, so that it needs no stack frame.
 @c(kernel_synchronous)
 func kernelSynchronous(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     let core = Ref<Core>(at: PhysicalAddress(coreAddress))
@@ -43,8 +47,8 @@ func kernelSynchronous(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt6
     return synchronousSlowly(coreAddress, contextAddress, syndrome)
 }
 
-/// A jump from `kernelSynchronous`, of which it is a part, like the next: in one function they were more than the
-/// compiler inlines.
+/// Continues `kernelSynchronous` by a jump. It is a function of its own, like the next ones, because all paths in one
+/// function would exceed the size up to which the compiler inlines.
 @inline(never)
 private func operateFirst(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     let core = Ref<Core>(at: PhysicalAddress(coreAddress))
@@ -53,7 +57,7 @@ private func operateFirst(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UI
     return operate(coreAddress, contextAddress)
 }
 
-/// A jump from `kernelSynchronous`.
+/// Continues `kernelSynchronous` by a jump.
 @inline(never)
 private func replyWait(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     let core = Ref<Core>(at: PhysicalAddress(coreAddress))
@@ -62,7 +66,7 @@ private func replyWait(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt6
     return wait(coreAddress, contextAddress)
 }
 
-/// A jump from `kernelSynchronous`: a signal that wakes somebody.
+/// Continues `operate` by a jump, for a signal that wakes a thread.
 @inline(never)
 private func signal(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     let core = Ref<Core>(at: PhysicalAddress(coreAddress))
@@ -71,7 +75,7 @@ private func signal(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     return operateSlowly(coreAddress, contextAddress)
 }
 
-/// A jump from `replyWait`: nothing to reply.
+/// Continues `replyWait` by a jump, if there is nothing to reply.
 @inline(never)
 private func wait(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     let core = Ref<Core>(at: PhysicalAddress(coreAddress))
@@ -80,7 +84,7 @@ private func wait(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     return operateSlowly(coreAddress, contextAddress)
 }
 
-/// A jump from `kernelSynchronous`: one page or block.
+/// Continues `operate` by a jump, for `map` of one page or block.
 @inline(never)
 private func map(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
@@ -88,7 +92,7 @@ private func map(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     return operateSlowly(coreAddress, contextAddress)
 }
 
-/// A jump from `kernelSynchronous`: the mapping of one page or block.
+/// Continues `operate` by a jump, for `revoke` of the mapping of one page or block.
 @inline(never)
 private func revoke(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     let context = Ref<ExecutionContext>(at: PhysicalAddress(contextAddress))
@@ -96,7 +100,7 @@ private func revoke(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     return operateSlowly(coreAddress, contextAddress)
 }
 
-/// A jump from `kernelSynchronous`: further fast paths, each a jump again, and the general one.
+/// Continues `operateFirst` by a jump: tries further fast paths, each by a jump again, and then the general one.
 @inline(never)
 private func operate(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     switch Ref<ExecutionContext>(at: PhysicalAddress(contextAddress)).pointee.frame.x[0] {
@@ -107,7 +111,7 @@ private func operate(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 
     }
 }
 
-/// Any operation of a component, on the general path.
+/// Performs any operation of a component on the general path.
 @inline(never)
 private func operateSlowly(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     let core = Ref<Core>(at: PhysicalAddress(coreAddress))
@@ -137,7 +141,7 @@ private func guestSlowly(
     return finish(core)
 }
 
-/// An interrupt while a tenant ran.
+/// Handles an interrupt that arrived while a tenant ran.
 @c(kernel_interrupt)
 func kernelInterrupt(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     let core = Ref<Core>(at: PhysicalAddress(coreAddress))
@@ -147,7 +151,8 @@ func kernelInterrupt(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 
     return finish(core)
 }
 
-/// An asynchronous abort: the tenant that ran is held to have caused it. A machine takes it itself, as a virtual one.
+/// Handles an asynchronous abort, which the kernel attributes to the tenant that ran. A machine takes it as a virtual
+/// one.
 @c(kernel_error)
 func kernelError(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     let core = Ref<Core>(at: PhysicalAddress(coreAddress))
@@ -162,16 +167,16 @@ func kernelError(_ coreAddress: UInt64, _ contextAddress: UInt64) -> UInt64 {
     return finish(core)
 }
 
-/// The address of the context to run; sleeps while there is none.
+/// Returns the address of the context to run; sleeps while there is none.
 @inline(__always)
 func finish(_ core: Ref<Core>) -> UInt64 {
     if let next = EntenteKernel.resume(core) { return next.address.value }
     return idle(core)
 }
 
-/// Nobody wants the core: interrupts are taken by hand until somebody does. Each is an entry of its own: others could
-/// keep them coming, and a revoker waits only for those that it found inside. WFI goes on at once while an interrupt is
-/// pending.
+/// Handles interrupts until a context wants the core. Each interrupt is an entry of its own, because other cores
+/// could send interrupts without pause, and a revoker waits only for entries that it found in progress. WFI continues
+/// at once while an interrupt is pending.
 @inline(never)
 func idle(_ core: Ref<Core>) -> UInt64 {
     while true {
@@ -183,13 +188,13 @@ func idle(_ core: Ref<Core>) -> UInt64 {
     }
 }
 
-/// A component did what its program may not do: its fault portal hears of it, or its supervisor finds it on record.
+/// Handles a fault of a component: calls its fault portal, or stops it with a record for its supervisor.
 @inline(never)
 private func componentFault(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ syndrome: UInt64) {
     if syndrome >> 26 == ExceptionClass.floatingPoint {
         return EntenteKernel.floatingPointTrap(core, context)
     }
-    // FAR_EL2 belongs to this exception only in these classes; else it is some other tenant's.
+    // FAR_EL2 belongs to this exception only in these classes. Otherwise it may hold another tenant's address.
     let hasAddress =
         switch syndrome >> 26 {
         case ExceptionClass.instructionAbort, ExceptionClass.misalignedPC, ExceptionClass.dataAbort: true
@@ -202,7 +207,7 @@ private func componentFault(_ core: Ref<Core>, _ context: Ref<ExecutionContext>,
             context.pointee.frame.programCounter))
 }
 
-/// Why a virtual CPU left its machine, and who answers.
+/// The exits of virtual CPUs: their reasons, and the choice whether the kernel or the monitor serves them.
 enum GuestExit {
     @inline(__always)
     static func handle(
@@ -237,9 +242,9 @@ enum GuestExit {
         guest.pointee.exits[counter.rawValue].count()
     }
 
-    /// The guest-physical address of an abort: HPFAR_EL2 holds bits 12 and up, from bit 4 on. It may hold an earlier
-    /// abort's after a permission fault of stage 2 (DDI 0487, D19.2.61): then the answer is an address that no device
-    /// has.
+    /// Returns the guest-physical address of an abort. HPFAR_EL2 holds bits 12 and up, from bit 4 on. After a
+    /// permission fault of stage 2 it may hold an earlier abort's (DDI 0487, D19.2.61); then the result is an address
+    /// that no device has.
     @inline(__always)
     private static func guestPhysicalAddress(_ syndrome: UInt64) -> GuestAddress {
         let isPermissionFault = syndrome & 0x3C == 0x0C
@@ -247,7 +252,8 @@ enum GuestExit {
         return GuestAddress(page | read_FAR_EL2() & 0xFFF)
     }
 
-    /// An access to a device of the monitor's, in a machine without doorbells, while the monitor waits.
+    /// Sends an access to a device to the monitor on the fast path, if the machine has no doorbells and the monitor
+    /// waits.
     @inline(__always)
     static func dataAbortFast(
         _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ syndrome: UInt64
@@ -261,7 +267,8 @@ enum GuestExit {
         return next
     }
 
-    /// Keeps what a refusal of this exit needs. Once the exit is certain, because a fast path changes nothing before.
+    /// Keeps the registers that a refusal of this exit needs. Called once the exit is certain, because a fast path
+    /// must change nothing before.
     @inline(__always)
     private static func noteDataAbort(_ guest: Ref<VirtualCPU>, _ syndrome: UInt64) {
         guest.pointee.system[SystemRegister.exitFaultAddress] = read_FAR_EL2()
@@ -276,7 +283,7 @@ enum GuestExit {
         return Message(tag.bits, guestPhysicalAddress(syndrome).value, value, context.pointee.frame.programCounter)
     }
 
-    /// An access to memory that is not mapped: a doorbell, or a device of the monitor's.
+    /// Handles an access to unmapped memory: a doorbell, or a device of the monitor.
     private static func dataAbort(
         _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ syndrome: UInt64
     ) {

@@ -1,11 +1,11 @@
 import AArch64Support
 import KernelCore
 
-/// What a machine reads from the identification registers: those of the core, without what has state that the kernel
-/// does not keep, or that it does not pass on: EL2 and EL3, SVE, SME, MTE, pointer authentication, PMU, trace, RAS,
-/// statistical profiling, activity monitors, limited ordering, fine-grained traps, scxtnum.
+/// The values that a machine reads from the identification registers. They are those of the core, without extensions
+/// whose state the kernel does not keep or does not pass on: EL2 and EL3, SVE, SME, MTE, pointer authentication, PMU,
+/// trace, RAS, statistical profiling, activity monitors, limited ordering, fine-grained traps, scxtnum.
 enum IdentificationRegisters {
-    /// The register with Op0 3, Op1 0, CRn 0; unallocated ones read as zero (DDI 0487, D19.2).
+    /// Returns the register with Op0 3, Op1 0, CRn 0. Unallocated ones read as zero (DDI 0487, D19.2).
     static func value(crm: UInt64, op2: UInt64) -> UInt64 {
         switch crm {
         case 1, 2, 3: aarch32(crm, op2)
@@ -26,8 +26,8 @@ enum IdentificationRegisters {
         switch op2 {
         case 0:
             let value = read_ID_AA64PFR0_EL1()
-            // EL0, FP, AdvSIMD, DIT, CSV3 as they are; EL1 in AArch64 only; GICv3 system registers; CSV2 without
-            // scxtnum.
+            // Passes on EL0, FP, AdvSIMD, DIT and CSV3 unchanged; EL1 in AArch64 only; GICv3 system registers; CSV2
+            // without scxtnum.
             let speculation = min(value >> 56 & 15, 1) << 56
             return keep(value, field(0) | field(16) | field(20) | field(48) | field(60)) | 1 << 4 | 1 << 24
                 | speculation
@@ -39,7 +39,7 @@ enum IdentificationRegisters {
     private static func instructionSet(_ op2: UInt64) -> UInt64 {
         switch op2 {
         case 0: read_ID_AA64ISAR0_EL1() & ~(15 << 24)  // no transactional memory
-        // No pointer authentication (APA, API, GPA, GPI), no LS64.
+        // Hides pointer authentication (APA, API, GPA, GPI) and LS64.
         case 1: read_ID_AA64ISAR1_EL1() & ~(0xFF << 4 | 0xFF << 24 | 15 << 60)
         case 2: keep(read_ID_AA64ISAR2_EL1(), field(4) | field(20) | field(24))  // RPRES, BC, PAC_frac
         default: 0
@@ -49,11 +49,11 @@ enum IdentificationRegisters {
     private static func memoryModel(_ op2: UInt64) -> UInt64 {
         switch op2 {
         case 0:
-            // 36 bits of physical address, whatever the core has; endianness and granules as they are.
+            // Announces 36 bits of physical address regardless of the core, and endianness and granules unchanged.
             (read_ID_AA64MMFR0_EL1() & 0xFFFF_FFF0 & ~(15 << 12)) | 1
-        // HAFDBS, HPDS, PAN.
+        // Passes on HAFDBS, HPDS and PAN.
         case 1: keep(read_ID_AA64MMFR1_EL1(), field(0) | field(12) | field(20))
-        // CnP, UAO, LSM, CCIDX, ST, AT, TTL, E0PD.
+        // Passes on CnP, UAO, LSM, CCIDX, ST, AT, TTL and E0PD.
         case 2:
             keep(
                 read_ID_AA64MMFR2_EL1(),

@@ -2,8 +2,9 @@ import ABI
 import AArch64Support
 import KernelCore
 
-/// The kernel's own stage 1: physical memory one to one in blocks of 1 GiB, RAM never executable; the 2 MiB that hold
-/// the kernel in pages: text read and execute, constants read, data read and write, a hole below each core's stack.
+/// Builds the kernel's own stage 1. Physical memory is mapped one to one in blocks of 1 GiB, RAM never executable.
+/// The 2 MiB that hold the kernel are mapped in pages: text is readable and executable, constants are readable, data
+/// is readable and writable, and a hole lies below each core's stack.
 ///
 /// Runs with the MMU off.
 @c(kernel_build_tables)

@@ -1,10 +1,11 @@
 import AArch64Support
 import KernelCore
 
-// A kernel bug ends the system: core, cause, registers and backtrace go to the serial port, then power off.
-// Addresses are printed as linked (the kernel is linked at 0), so that the host tool finds their names.
+// Panics: a kernel bug ends the system. The kernel prints core, cause, registers and backtrace on the serial line,
+// and then powers the board off. It prints addresses as linked (the kernel is linked at 0), so that the host tool
+// finds their names.
 
-/// For a state that the kernel cannot continue from.
+/// Ends the system in a state from which the kernel cannot continue.
 func panic(_ text: StaticString, _ detail: UInt64) -> Never {
     begin()
     Console.write(text)
@@ -14,7 +15,7 @@ func panic(_ text: StaticString, _ detail: UInt64) -> Never {
     AArch64.powerOff()
 }
 
-/// An exception at EL2: from the vectors, with the address of the saved `x0…x29`.
+/// Ends the system after an exception at EL2. The vectors pass the address of the saved `x0…x29`.
 @c(kernel_panic)
 func kernelPanic(_ registers: UInt64, _ link: UInt64, _ stackPointer: UInt64) {
     begin()

@@ -4,10 +4,10 @@ import KernelCore
 
 /// The board's GICv3: distributor, redistributors and this core's CPU interface (IHI 0069H).
 ///
-/// EOImode is 1: ending an interrupt drops its priority, and whoever is responsible deactivates it: the kernel for its
-/// own, a machine's end-of-interrupt for the timers, a driver's acknowledgement for bound ones.
+/// EOImode is 1, so that ending an interrupt only drops its priority. The kernel deactivates its own interrupts, a
+/// machine's end-of-interrupt deactivates those of its timers, and a driver's acknowledgement deactivates bound ones.
 enum PhysicalInterrupts {
-    /// The software interrupt that says "look at your inbox".
+    /// The software interrupt that makes a core look at its inbox.
     static let inbox: UInt64 = 1
     private static let maintenance: UInt32 = 25
     private static let hypervisorTimer: UInt32 = 26
@@ -19,13 +19,13 @@ enum PhysicalInterrupts {
 
     // MARK: Taking interrupts
 
-    /// Takes one interrupt if there is one.
+    /// Takes one interrupt. Returns false if there is none.
     @inline(__always)
     static func handleOne(_ core: Ref<Core>) -> Bool {
         let number = UInt32(truncatingIfNeeded: read_ICC_IAR1_EL1() & 0xFF_FFFF)
         if number >= 1020 { return false }
-        // What is read because of it is not older than it: another interrupt that comes before the acknowledgement is
-        // one with this.
+        // Makes the loads below no older than the interrupt. A further interrupt that arrives before the
+        // acknowledgement counts as the same one.
         barrier_dsb_sy()
         write_ICC_EOIR1_EL1(UInt64(number))
         switch number {
@@ -44,7 +44,7 @@ enum PhysicalInterrupts {
         return true
     }
 
-    /// The loaded virtual CPU's timer. It stays active until the guest ends the virtual interrupt.
+    /// Handles a timer of the loaded virtual CPU. It stays active until the guest ends the virtual interrupt.
     @inline(__always)
     private static func timerOfGuest(_ core: Ref<Core>, _ number: UInt32) {
         guard let context = core.pointee.loaded else { return AArch64.deactivate(number) }
@@ -53,7 +53,7 @@ enum PhysicalInterrupts {
 
     // MARK: Setting up
 
-    /// Once, on the boot core.
+    /// Sets the distributor up, once, on the boot core.
     static func initialiseDistributor() {
         let lines = (device_read32(distributor + 4) & 31 &+ 1) &* 32
         device_write32(distributor, 0)
@@ -78,7 +78,7 @@ enum PhysicalInterrupts {
         while device_read32(distributor) & 1 << 31 != 0 {}
     }
 
-    /// On each core: its redistributor and CPU interface.
+    /// Sets up the redistributor and CPU interface of a core, on that core.
     static func initialiseCore(_ core: CoreID) {
         let base = findRedistributor(core)
         AArch64.core(core).pointee.interruptController = PhysicalAddress(base)
@@ -93,7 +93,8 @@ enum PhysicalInterrupts {
             device_write32(privates + 0x400 + number, priority &* 0x0101_0101)
             number &+= 4
         }
-        // The kernel's timer first: others can keep software interrupts coming while this core is idle.
+        // Gives the kernel's timer a higher priority, because other cores can send software interrupts without pause
+        // while this core is idle.
         device_write32(privates + 0x400 + 24, priority &* 0x0101_0101 &- 0x10 << 16)
         let enabled: UInt32 = 1 << maintenance | 1 << hypervisorTimer | 1 << virtualTimer | 1 << physicalTimer | 0xFFFF
         device_write32(privates + 0x100, enabled)
@@ -104,7 +105,7 @@ enum PhysicalInterrupts {
         write_ICC_SRE_EL2(0xF)
         barrier_isb()
         write_ICC_SRE_EL1(0x7)
-        // From now on EL1's accesses to ICC_SRE_EL1 trap: all machines share it.
+        // From now on accesses of EL1 to ICC_SRE_EL1 trap, because all machines share it.
         write_ICC_SRE_EL2(0x7)
         write_ICC_PMR_EL1(0xF0)
         write_ICC_BPR1_EL1(0)
@@ -115,7 +116,7 @@ enum PhysicalInterrupts {
         barrier_isb()
     }
 
-    /// The frames of the core's redistributor: the one whose GICR_TYPER has its affinity.
+    /// Returns the frames of the core's redistributor, whose GICR_TYPER has the core's affinity.
     private static func findRedistributor(_ core: CoreID) -> UInt64 {
         let board = BootImage.header.pointee.board
         let affinity = board.cores[core.index]
@@ -131,7 +132,8 @@ enum PhysicalInterrupts {
         panic("no redistributor for core", UInt64(core.number))
     }
 
-    /// GICR_ISACTIVER0 of this core; the read back makes the write take effect before what follows.
+    /// Sets an interrupt of this core active in GICR_ISACTIVER0. Reads the register back, so that the write takes
+    /// effect before later accesses.
     static func setActive(_ core: Ref<Core>, _ interrupt: UInt32) {
         let register = core.pointee.interruptController.value + 0x1_0300
         device_write32(register, 1 << interrupt)
@@ -152,7 +154,7 @@ extension AArch64 {
     static func disableInterrupt(_ interrupt: UInt32) {
         let base = BootImage.header.pointee.board.distributor.base
         device_write32(base + 0x180 + UInt64(interrupt / 32) * 4, 1 << (interrupt & 31))  // ICENABLER
-        while device_read32(base) & 1 << 31 != 0 {}  // CTLR.RWP: it may still come until then
+        while device_read32(base) & 1 << 31 != 0 {}  // CTLR.RWP: the interrupt may still arrive until then.
         device_write32(base + 0x380 + UInt64(interrupt / 32) * 4, 1 << (interrupt & 31))  // ICACTIVER
     }
 }

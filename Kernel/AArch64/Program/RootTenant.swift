@@ -2,8 +2,10 @@ import ABI
 import AArch64Support
 import KernelCore
 
-/// The first tenant: gets all that the kernel does not need. Its objects are the only ones that the kernel makes of
-/// memory by itself; what is left becomes root's regions.
+/// The first tenant, which gets all memory and devices that the kernel does not need.
+///
+/// Its objects are the only ones that the kernel makes by itself. The remaining memory becomes root's regions.
+/// `kernelMain` (Start.swift) calls `create`; Components/Root continues.
 enum RootTenant {
     private static var slots: UInt64 { BootImage.header.pointee.plan.rootSlots }
 
@@ -46,7 +48,8 @@ enum RootTenant {
             rights: Rights(rawValue: Rights.read.rawValue | Rights.execute.rawValue | Rights.manage.rawValue))
     }
 
-    /// Read-only segments lie in the image; the writable one and the stack get memory of their own.
+    /// Maps root's program. Read-only segments stay in the image; the writable one and the stack get memory of their
+    /// own.
     private static func mapProgram(_ space: Ref<AddressSpace>, _ memory: inout BootMemory) {
         let program = BootImage.header.pointee.root
         for index in 0..<4 {
@@ -79,7 +82,7 @@ enum RootTenant {
         map(space, BootImage.address, imageAddress, BootImage.header.pointee.size, .readOnly)
     }
 
-    /// Like the image's physical address modulo 2 MiB.
+    /// The address at which root finds the image. It equals the physical address modulo 2 MiB.
     static var imageAddress: UInt64 { ComponentLayout.bootImage &+ BootImage.address.value & 0x1F_FFFF }
 
     private static func map(
@@ -91,11 +94,11 @@ enum RootTenant {
     }
 }
 
-/// RAM that is nobody's yet. The kernel takes root's objects from the start of the largest piece.
+/// RAM that no tenant has yet. The kernel takes root's objects from the start of the largest piece.
 private struct BootMemory {
     private var next: PhysicalAddress
     private let end: PhysicalAddress
-    /// The other pieces: what the board's RAM has below and above kernel and image.
+    /// The other pieces: the RAM below and above the kernel and the image.
     private var others = InlineArray<8, MemoryRange>(repeating: MemoryRange(base: 0, size: 0))
 
     init() {
@@ -116,7 +119,7 @@ private struct BootMemory {
         others[best].size = 0
     }
 
-    /// The whole pages of a range.
+    /// Returns the whole pages of a range.
     private static func pages(_ start: UInt64, _ end: UInt64) -> MemoryRange {
         let base = Page.roundUp(start)
         let limit = end & ~(Page.size &- 1)
@@ -148,7 +151,7 @@ private struct BootMemory {
         return space
     }
 
-    /// Root's first thread with its scheduling context: most urgent but for drivers, on core 0.
+    /// Makes root's first thread with its scheduling context, on core 0. Only drivers are more urgent.
     mutating func thread(_ table: Ref<CapabilityTable>, _ space: Ref<AddressSpace>) -> Ref<ExecutionContext> {
         let address = take(Page.size)
         AArch64.zero(address, size: Page.size)
@@ -170,8 +173,8 @@ private struct BootMemory {
         return thread
     }
 
-    /// The rest is root's to turn into objects: the large piece from a multiple of 2 MiB on, what lies before that, and
-    /// the other pieces.
+    /// Gives root the rest as regions: the largest piece from a multiple of 2 MiB on, the memory before that, and the
+    /// other pieces.
     mutating func installRegions(_ table: Ref<CapabilityTable>) {
         let regions = take(Page.size)
         let large: UInt64 = 1 << 21

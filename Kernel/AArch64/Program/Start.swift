@@ -2,9 +2,11 @@ import ABI
 import AArch64Support
 import KernelCore
 
-// From the first Swift instruction to the first instruction of root.
+// Start-up: from the first Swift instruction to the first instruction of root. Boot.S calls `kernelMain` on the boot
+// core and `kernelSecondaryMain` on the others; RootTenant.swift makes root.
 
-/// On the boot core, MMU on, with the device tree's address. Returns the context to run: root.
+/// Starts the kernel on the boot core, with the MMU on and the device tree's address. Returns the context to run:
+/// root.
 @c(kernel_main)
 func kernelMain(_ deviceTree: UInt64) -> UInt64 {
     let seed = BootSeed.read(deviceTree: deviceTree)
@@ -26,24 +28,25 @@ func kernelMain(_ deviceTree: UInt64) -> UInt64 {
     return finish(AArch64.core)
 }
 
-/// On each further core, MMU on. Returns the context to run, when there is one.
+/// Starts the kernel on a further core, with the MMU on. Returns the context to run, once there is one.
 @c(kernel_secondary_main)
 func kernelSecondaryMain(_ number: UInt64) -> UInt64 {
     initialiseCore(CoreID(UInt8(truncatingIfNeeded: number)))
     EntenteKernel.enter(AArch64.core)
-    // What came before this core could take an interrupt.
+    // Handles the items that arrived before this core could take an interrupt.
     EntenteKernel.drainInbox(AArch64.core)
     return finish(AArch64.core)
 }
 
-/// What every core sets once: traps, translation, timer, interrupts.
+/// Sets the registers that every core sets once: traps, translation, timer, interrupts.
 private func initialiseCore(_ core: CoreID) {
     write_VBAR_EL2(address_of_kernel_vectors())
-    // Stage 2 is never on without a table: until the first tenant it is the empty one, of VMID 0, which no space gets.
+    // Stage 2 is never on without a table. Until the first tenant runs it is the empty one, of VMID 0, which no space
+    // gets.
     write_VTTBR_EL2(address_of_kernel_empty_table())
     write_HSTR_EL2(0)
-    // Debug, PMU, profiling and trace registers trap (TDRA, TDOSA, TDA, TPM, TPMCR, TPMS, TTRF); HPMN stays. Debug
-    // exceptions of a machine go to the machine (TDE is 0).
+    // Traps debug, PMU, profiling and trace registers (TDRA, TDOSA, TDA, TPM, TPMCR, TPMS, TTRF) and keeps HPMN.
+    // Debug exceptions of a machine go to the machine (TDE is 0).
     write_MDCR_EL2(read_MDCR_EL2() & 0x1F | 1 << 11 | 1 << 10 | 1 << 9 | 1 << 6 | 1 << 5 | 1 << 14 | 1 << 19)
     AArch64.initialiseDebugging()
     initialiseOptionalTraps()
@@ -66,7 +69,7 @@ private func initialiseCore(_ core: CoreID) {
     PhysicalInterrupts.initialiseCore(core)
 }
 
-/// Traps and state of extensions that the core may have: they are UNKNOWN at reset (DDI 0487, D19.2).
+/// Sets traps and state of extensions that the core may have, because they are UNKNOWN at reset (DDI 0487, D19.2).
 private func initialiseOptionalTraps() {
     if read_ID_AA64MMFR1_EL1() >> 40 & 15 != 0 { write_HCRX_EL2(0) }
     let fineGrained = read_ID_AA64MMFR0_EL1() >> 56 & 15
@@ -82,9 +85,10 @@ private func initialiseOptionalTraps() {
     }
 }
 
-/// Zero means: no trap where the bit asks for one, and a trap where the bit's name begins with n and allows the access
-/// (D19.2.67 and on). The latter are the registers of extensions whose state the kernel does not switch: TPIDR2, PIR,
-/// POR, GCS, BRBE, ACCDATA and more. Other registers that must trap do so by HCR_EL2, CPTR_EL2 or MDCR_EL2.
+/// Sets the fine-grained traps to zero. Zero means no trap for a bit that requests one, and a trap for a bit whose
+/// name begins with n and which allows the access (D19.2.67 and on). The latter are the registers of extensions whose
+/// state the kernel does not switch: TPIDR2, PIR, POR, GCS, BRBE, ACCDATA and more. Other registers that must trap do
+/// so by HCR_EL2, CPTR_EL2 or MDCR_EL2.
 private func initialiseFineGrainedTraps(hasSecond: Bool) {
     write_HFGRTR_EL2(0)
     write_HFGWTR_EL2(0)
@@ -100,7 +104,8 @@ private func initialiseFineGrainedTraps(hasSecond: Bool) {
     write_HDFGWTR2_EL2(0)
 }
 
-/// Everybody runs in partition 0, and EL1's registers of FEAT_MPAM trap (TRAPMPAM0EL1, TRAPMPAM1EL1, TRAP_MPAMIDR_EL1).
+/// Makes everything run in partition 0, and EL1's registers of FEAT_MPAM trap (TRAPMPAM0EL1, TRAPMPAM1EL1,
+/// TRAP_MPAMIDR_EL1).
 private func initialisePartitioning() {
     write_MPAM2_EL2(1 << 49 | 1 << 48)
     if read_MPAMIDR_EL1() & 1 << 17 != 0 { write_MPAMHCR_EL2(1 << 31) }
@@ -108,8 +113,8 @@ private func initialisePartitioning() {
     write_MPAM0_EL1(0)
 }
 
-/// PSCI CPU_ON for each further core. One that does not come is reported and left out of nothing: a tenant on it
-/// simply never runs, so it is a panic.
+/// Starts each further core by PSCI CPU_ON. Panics if a core does not start, because a tenant on it would silently
+/// never run.
 private func startCores(_ count: UInt64) {
     for index in 1..<max(count, 1) {
         let affinity = BootImage.header.pointee.board.cores[Int(index)]

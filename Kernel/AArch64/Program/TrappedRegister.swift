@@ -8,7 +8,7 @@ struct TrappedRegister {
 
     var isRead: Bool { syndrome & 1 != 0 }
     private var register: Int { Int(syndrome >> 5 & 31) }
-    /// Op0, Op1, CRn, CRm, Op2 as in the syndrome, without register and direction.
+    /// Op0, Op1, CRn, CRm and Op2 as in the syndrome, without register and direction.
     private var encoding: UInt64 { syndrome & 0x3F_FC1E }
 
     @inline(__always)
@@ -24,7 +24,7 @@ struct TrappedRegister {
     private static let auxiliaryControl = encode(3, 0, 1, 0, 1)
     private static let systemRegisterEnable = encode(3, 0, 12, 12, 5)  // ICC_SRE_EL1
 
-    /// Whether this is a write of ICC_SGI1R_EL1: the one access that is frequent.
+    /// True for a write of ICC_SGI1R_EL1, the only frequent access.
     @inline(__always)
     var isSoftwareInterrupt: Bool { syndrome >> 26 == 0x18 && encoding == Self.softwareInterrupt1 && !isRead }
 
@@ -34,7 +34,7 @@ struct TrappedRegister {
         advance(context)
     }
 
-    /// Any other access.
+    /// Performs any other access.
     @inline(never)
     func handle(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>) {
         let op0 = encoding >> 20 & 3
@@ -45,13 +45,13 @@ struct TrappedRegister {
             return finish(context, reading: answer)
         }
         if encoding == Self.systemRegisterEnable { return finish(context, reading: 7) }
-        // Interrupts of group 0 and of another security state: there are none, so nobody gets them.
+        // There are no interrupts of group 0 or of another security state, so the write has no effect.
         if !isRead, encoding == Self.softwareInterrupt0 || encoding == Self.softwareInterruptAlias {
             return finish(context, reading: 0)
         }
         if op0 == 2, accessDebugRegister(core, context, guest) { return }
-        // The auxiliary control register reads as zero and ignores writes; so do cache operations by set and way, which
-        // say nothing about a machine's memory.
+        // The auxiliary control register reads as zero and ignores writes. So do cache operations by set and way,
+        // because they do not concern a machine's memory.
         if encoding == Self.auxiliaryControl || op0 == 1 { return finish(context, reading: 0) }
         AArch64.raiseUndefined(context)
     }
@@ -71,7 +71,7 @@ struct TrappedRegister {
 }
 
 enum AArch64Guest {
-    /// A guest's write of ICC_SGI1R_EL1.
+    /// Performs a guest's write of ICC_SGI1R_EL1.
     @inline(__always)
     static func sendInterrupt(
         _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, command: UInt64

@@ -1,9 +1,9 @@
-// From the boot loader, or PSCI, to Swift.
+// Start-up code, from the boot loader or PSCI to Swift.
 //
-// The kernel is an arm64 Image (Linux, Documentation/arm64/booting): entered at EL2 with the MMU off, x0 the device tree.
-// It may lie at any multiple of 2 MiB: the first thing it does is to relocate itself.
+// The kernel is an arm64 Image (Linux, Documentation/arm64/booting). The boot loader enters it at EL2 with the MMU
+// off and the device tree's address in x0. The kernel may lie at any multiple of 2 MiB, so it relocates itself first.
 
-    .equ    AREA_SIZE, 0x4000           // of each core: guard page, two pages of stack, page of `Core`
+    .equ    AREA_SIZE, 0x4000           // one per core: guard page, two pages of stack, page of `Core`
     .equ    CORE_OFFSET, 0x3000
     .equ    CORE_COUNT, 8
 
@@ -24,9 +24,9 @@ start:
     msr     daifset, #15
     mrs     x1, CurrentEL
     cmp     x1, #(2 << 2)
-    b.ne    halt                        // started without EL2: nothing can be done here
-    mov     x19, x0                     // nothing before kernel_main changes it
-    bl      forget_image                // no line of a boot loader's may come over the stores that follow
+    b.ne    halt                        // The kernel cannot work without EL2.
+    mov     x19, x0                     // No code before kernel_main changes x19.
+    bl      forget_image                // No cache line may overwrite the stores that follow,
     bl      relocate
     adrp    x1, kernel_core_areas + CORE_OFFSET
     add     x1, x1, :lo12:(kernel_core_areas + CORE_OFFSET)
@@ -34,14 +34,14 @@ start:
     mov     sp, x1
     mov     x29, xzr
     mov     x30, xzr
-    bl      kernel_build_tables         // MMU off: touches only aligned words
-    bl      forget_image                // nor hide them from the caches' users
+    bl      kernel_build_tables         // The MMU is off: touches only aligned words.
+    bl      forget_image                // nor hide them from accesses through the caches.
     bl      enable_mmu
     mov     x0, x19
     bl      kernel_main
     b       kernel_resume               // x0: the context to run
 
-// A further core, by PSCI CPU_ON; x0 is its number.
+// Entry of a further core, by PSCI CPU_ON; x0 is its number.
     .global kernel_secondary_start
 kernel_secondary_start:
     msr     daifset, #15
@@ -82,9 +82,9 @@ relocate:
     b       1b
 2:  ret
 
-// Writes back what the caches hold of the kernel, and takes it out of them. While the MMU is off the kernel's stores
-// go past the caches; the boot protocol promises that the image is in memory, not that no cache holds a line of it,
-// and nothing of .bss.
+// Writes the kernel's cache lines back to memory, and removes them from the caches. While the MMU is off, the
+// kernel's stores bypass the caches. The boot protocol promises that the image is in memory, but not that no cache
+// holds a line of it, and promises nothing of .bss.
 forget_image:
     adrp    x1, kernel_start
     add     x1, x1, :lo12:kernel_start
@@ -108,7 +108,7 @@ enable_mmu:
     msr     mair_el2, x1
     mrs     x2, id_aa64mmfr0_el1
     and     x2, x2, #15
-    cmp     x2, #5                      // 48 bits of physical address are enough
+    cmp     x2, #5                      // 48 bits of physical address suffice.
     mov     x3, #5
     csel    x2, x2, x3, lo
     ldr     x1, =0x80803519             // 39 bits, 4 KiB, inner shareable, write-back

@@ -1,4 +1,5 @@
-// Access to a register of a breakpoint or watchpoint by its number, which an instruction cannot take from a register.
+// Access to a register of a breakpoint or watchpoint by its number. An instruction cannot take the number from a
+// register.
 
     .macro  entry name
     msr     \name, x1
@@ -7,8 +8,8 @@
     nop
     .endm
 
-// uint64_t debug_exchange(uint64_t index, uint64_t value): writes, and returns what the register has kept. The index is
-// that of `DebugComparator`, below 64.
+// uint64_t debug_exchange(uint64_t index, uint64_t value): writes a register, and returns the value that it has kept.
+// The index is that of `DebugComparator`, below 64.
     .section .text.debug_exchange, "ax"
     .global debug_exchange
 debug_exchange:

@@ -1,5 +1,5 @@
-// Moves the FP and SIMD registers between hardware and a FloatingPointFrame (x0). The only instructions of that kind in
-// the kernel: the image check knows these two functions by name.
+// Moves the FP and SIMD registers between hardware and a FloatingPointFrame (x0). These are the only such
+// instructions in the kernel: the image check knows these two functions by name.
 
     .macro  all operation
     \operation q0, q1, [x0, #0]

@@ -1,4 +1,4 @@
-// Memory functions without vector registers; the compiler calls memset, memcpy, memmove and memcmp.
+// Memory functions without vector registers. The compiler emits calls of memset, memcpy, memmove and memcmp.
 
     .macro function name
     .section .text.\name, "ax"
@@ -74,7 +74,7 @@ function memcmp
 2:  mov     w0, #0
     ret
 
-// void memory_zero(uint64_t address, uint64_t size): both multiples of 64; Normal memory.
+// void memory_zero(uint64_t address, uint64_t size): zeroes Normal memory; both are multiples of 64.
 function memory_zero
     mrs     x2, dczid_el0
     cmp     x2, #4                      // blocks of 64 bytes, not prohibited

@@ -1,7 +1,8 @@
-// Exceptions: save the tenant's registers in its context, go to Swift, load those of the context that runs next.
+// Exception vectors: they save the tenant's registers in its context, call Swift (Exceptions.swift), and load the
+// registers of the context that runs next.
 //
-// While a tenant runs, SP_EL2 points at its context (RegisterFrame is the context's first member) and TPIDR_EL2 at
-// the core's `Core`, which is also the top of the core's stack.
+// While a tenant runs, SP_EL2 holds the address of its context (RegisterFrame is the context's first member).
+// TPIDR_EL2 holds the address of the core's `Core`, which is also the top of the core's stack.
 
     .equ    FRAME_X30, 240              // x30, then SP_EL0
     .equ    FRAME_PC, 256               // program counter, then processor state
@@ -30,8 +31,8 @@
     mrs     x3, spsr_el2
     stp     x2, x3, [sp, #FRAME_PC]
     mrs     x0, tpidr_el2
-    // Kernel.enter: each object that is looked up from here on counts as in use. x29 stays the tenant's, so a backtrace
-    // ends where it leaves the stack.
+    // Kernel.enter: each object that the core looks up from here on counts as used. x29 keeps the tenant's value, so
+    // that a backtrace ends where it leaves the stack.
     ldr     x2, [x0, #CORE_ENTRIES]
     add     x2, x2, #1
     stp     x2, x2, [x0, #CORE_INSIDE]
@@ -53,8 +54,8 @@ kernel_vectors:
     .rept   4
     vector  kernel_fault
     .endr
-    // From EL2: the kernel runs with interrupts off; an exception is a kernel bug, but for the error that `take_error`
-    // waits for.
+    // From EL2: the kernel runs with interrupts off, so that an exception is a kernel bug, except for the error for
+    // which `take_error` waits.
     .rept   3
     vector  kernel_fault
     .endr
@@ -80,8 +81,8 @@ tenant_error:
     bl      kernel_error
     b       kernel_resume
 
-// An asynchronous abort at EL2, where they are masked except in `take_error`: goes back with them masked, so that
-// there is no second.
+// Handles an asynchronous abort at EL2, where aborts are masked except in `take_error`. Returns with aborts masked,
+// so that there is no second one.
 own_error:
     stp     x0, x1, [sp, #-16]!
     mrs     x0, spsr_el2
@@ -93,7 +94,7 @@ own_error:
 tenant_synchronous:
     save_context
     bl      kernel_synchronous
-    // Goes on:
+    // Falls through to kernel_resume.
 
 // Runs the context in x0. The stack is empty: SP is the address of `Core`.
     .global kernel_resume
@@ -122,7 +123,7 @@ kernel_resume:
     ldp     x0, x1, [sp, #0]
     eret
 
-// A kernel bug. The stack may be the cause: use the end of the core's page, behind `Core`.
+// Handles a kernel bug. Uses the end of the core's page, behind `Core`, because the stack may be the cause.
 kernel_fault:
     mrs     x18, tpidr_el2
     add     x18, x18, #4096

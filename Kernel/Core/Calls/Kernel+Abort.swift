@@ -1,12 +1,14 @@
 import ABI
 
-// Ending a call before its reply: aborted, stopped, or because one of the two is destroyed. All on the contexts' core.
+// Calls that end before their reply, because the call is aborted, or the caller or the server is stopped or
+// destroyed. All functions run on the core of both contexts.
 //
-// A caller's time is its own throughout (Kernel+Helping.swift): when its call ends, the same time runs the caller
-// instead of the server.
+// A caller keeps its own time throughout (Kernel+Helping.swift). When its call ends, the same scheduling context runs
+// the caller instead of the server. `Kernel+Control.swift`, notifications and the removal of objects call these
+// functions.
 
 extension Kernel {
-    /// Takes a context that is `calling` out of its call. A server that was at work for it is an orphan: see
+    /// Takes a context that is `calling` out of its call. A server that was at work for it becomes an orphan; see
     /// `leaveOrphan`.
     static func endCall(_ core: Ref<Core>, _ caller: Ref<ExecutionContext>) {
         guard let server = caller.pointee.server else { return }
@@ -14,19 +16,19 @@ extension Kernel {
         core.pointee.mustSchedule = true
         guard server.pointee.caller == caller else { return server.pointee.callers.remove(caller) }
         server.pointee.caller = nil
-        // Its depth stays until it waits again or stops: later callers help with the rest, which may nest as deep as
-        // before.
+        // The server keeps its depth until it waits again or stops, because later callers help with the rest of the
+        // request, which may nest as deep as before.
         leaveOrphan(core, server)
     }
 
-    /// `aborted`: the call of a thread ends without a reply. The bits that did it stay in the notification.
+    /// Ends a thread's call with `aborted` instead of a reply. The bits that aborted it stay in the notification.
     static func abortCall(_ core: Ref<Core>, _ thread: Ref<ExecutionContext>) {
         endCall(core, thread)
         thread.pointee.frame.x[0] = Status.aborted.rawValue
         goOn(core, thread)
     }
 
-    /// Makes a context ready whose call has ended, or stops it if that was asked for.
+    /// Makes a context whose call has ended ready, or stops it if a stop was requested.
     static func goOn(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         guard context.pointee.stopsOnReply == 0 else { return finishStop(core, context) }
         context.pointee.state = .ready
@@ -34,8 +36,8 @@ extension Kernel {
         reviveParked(core)
     }
 
-    /// `contextControl.abort`: a thread's call ends with `aborted`; a fault or exit that is being served leaves its
-    /// context stopped.
+    /// Performs `contextControl.abort`. A thread's call ends with `aborted`. A context whose fault or exit is being
+    /// served is left stopped.
     static func abort(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) throws(Failure) {
         guard context.pointee.core == core.pointee.id else { throw .wrongCore }
         guard context.pointee.state == .calling else { throw .badState }
@@ -44,7 +46,7 @@ extension Kernel {
         finishStop(core, context)
     }
 
-    /// Whether a bit that is pending forbids the thread to wait for a reply.
+    /// Returns whether a pending bit forbids the thread to wait for a reply.
     @inline(__always)
     static func isAborting(_ thread: Ref<ExecutionContext>) -> Bool {
         guard thread.pointee.abortMask != 0, let notification = thread.pointee.notification else { return false }
@@ -53,7 +55,7 @@ extension Kernel {
 
     // MARK: Stopping
 
-    /// Stops a context at once, also one whose call is being served.
+    /// Stops a context at once, even if its call is being served.
     static func forceStop(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         context.pointee.requests.clear(ContextRequest.start | ContextRequest.stop)
         if context.pointee.state == .calling {
@@ -64,8 +66,8 @@ extension Kernel {
         stop(core, context)
     }
 
-    /// Stops a context that waits for nobody any more: its time rests, and the caller that waits for its reply hears of
-    /// it.
+    /// Stops a context that waits for no server any more. Takes its scheduling context off the core, and ends the
+    /// call that it serves.
     static func finishStop(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         context.pointee.stopsOnReply = 0
         context.pointee.state = .stopped
@@ -75,16 +77,16 @@ extension Kernel {
         rest(core, context)
     }
 
-    /// Says last that a context is stopped. Once another core sees 0, that core may change the context. Only then is
-    /// its supervisor told, because one that looks earlier finds it running.
+    /// Clears `running` last, because once another core sees 0, that core may change the context. Then tells the
+    /// supervisor, because a supervisor that looked earlier would find the context running.
     private static func rest(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         let told = look(context.pointee.stopped)
         context.pointee.running.store(0)
-        // Not at once: that may abort a call whose end stops the next context.
+        // Raises the bits later, because raising them now could abort a call whose end stops the next context.
         if let told { raiseLater(core, told.notification, told.bits) }
     }
 
-    /// A context that has stopped does not run, and its own time does not run others.
+    /// Takes a stopped context off the core, together with its own time.
     private static func leaveHardware(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         restOwnTime(core, context)
         core.pointee.mustSchedule = true
@@ -92,8 +94,9 @@ extension Kernel {
         unloadIfLoaded(core, context)
     }
 
-    /// A server has stopped: its caller gets `dead`. One that exited or faulted stops too, as does one
-    /// that somebody stopped meanwhile; then its own caller is next. Bounded by `maximumDepth`.
+    /// Tells the caller of a stopped server: a call ends with `dead`. A caller that exited or faulted, or for which a
+    /// stop was requested, stops as well, and then its own caller is next. The loop takes at most `maximumDepth`
+    /// turns.
     static func abandonCaller(_ core: Ref<Core>, _ stopped: Ref<ExecutionContext>) {
         var server = stopped
         while let caller = server.pointee.caller {
@@ -113,15 +116,16 @@ extension Kernel {
         if server != stopped { rest(core, server) }
     }
 
-    /// The number of contexts that one entry takes out of their calls, or a few more, because a server is destroyed.
+    /// The number of contexts that one entry takes out of their calls when a server is destroyed. The last caller may
+    /// exceed it by its depth.
     private static var dismissBatch: Int { 8 }
 
-    /// Callers that queue at a server that is destroyed get `dead`. False: some are left.
+    /// Ends the calls that queue at a destroyed server with `dead`. Returns false if some are left.
     static func dismissCallers(_ core: Ref<Core>, _ server: Ref<ExecutionContext>) -> Bool {
         var contexts = 0
         while contexts < dismissBatch {
             guard let caller = server.pointee.callers.removeFirst() else { return true }
-            // Those that a caller serves may stop with it.
+            // Counts the contexts that the caller serves, because they may stop with it.
             contexts &+= 1 &+ Int(caller.pointee.depth)
             caller.pointee.server = nil
             if caller.pointee.callKind == .message {

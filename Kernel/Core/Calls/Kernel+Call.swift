@@ -1,13 +1,17 @@
 import ABI
 
-// Call, reply and wait; and VM exits and faults, which are calls that the kernel makes for a context.
-// The calls' path is measured (Benchmarks/): keep it short.
+// Call, reply and wait. VM exits and faults are calls that the kernel makes for a context.
+//
+// This is the general path. `Kernel+FastPath.swift` handles the frequent cases first, and leaves for this file when
+// one of its checks fails. Benchmarks/ measures both, so keep them short. Read on in Kernel+Helping.swift for the
+// time on which a server runs, and in Kernel+Abort.swift for calls that end without a reply.
 
 extension Kernel {
-    /// How many calls may nest.
+    /// The number of calls that may nest.
     static var maximumDepth: UInt8 { 8 }
 
-    /// `call`: through a portal to a thread of this core, which the caller's time runs until it replies.
+    /// Performs `call`: sends a message through a portal to a thread of this core. The caller's time runs that thread
+    /// until it replies.
     @inline(__always)
     static func call(_ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector) {
         do throws(Failure) {
@@ -31,29 +35,31 @@ extension Kernel {
         } catch { caller.pointee.frame.x[0] = error.status.rawValue }
     }
 
-    /// An exit or a fault: the context calls its portal. Without one, or nested too deep, it stops, and its record says
-    /// why.
+    /// Sends an exit or a fault of a context to its portal. If the context has no portal or its calls nest too deep,
+    /// it stops, and its fault record gives the reason.
     @inline(__always)
     public static func exit(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ message: Message) {
         guard let server = context.pointee.faultPortal?.destination(M.self).server,
             server.pointee.core == core.pointee.id, context.pointee.depth < maximumDepth
         else { return stopUnserved(core, context, message) }
-        // Keeps the record of a thread's fault already, because its server may refuse or die. A virtual CPU
-        // keeps none here, because its exits are many, and most of them take the fast path, which records nothing.
+        // Keeps the record of a thread's fault now, because its server may refuse or die. A virtual CPU keeps none
+        // here, because its exits are frequent, and most take the fast path, which records nothing.
         if context.pointee.guest == nil { context.pointee.fault = FaultRecord(message) }
         context.pointee.callKind = .exit
         context.pointee.shape = MessageShape(bits: 0)
         send(core, context, server, badge: context.pointee.faultBadge, message, tag: context.pointee.frame.x[1])
     }
 
-    /// Stops a context because nobody serves its fault. Its supervisor is told, and reads the record on its own time.
+    /// Stops a context because no server handles its fault. The stop raises its supervisor's notification, and the
+    /// supervisor reads the record on its own time.
     private static func stopUnserved(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ message: Message) {
         context.pointee.fault = FaultRecord(message)
         stop(core, context)
     }
 
-    /// Hands a message to a server: at once if it waits, else the caller queues. `tag` is what the caller finds in `x1`
-    /// afterwards: the portal's generation.
+    /// Hands a message to a server at once if the server waits; otherwise the caller queues.
+    ///
+    /// - Parameter tag: the portal's generation, which the caller finds in `x1` afterwards.
     @inline(__always)
     private static func send(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ server: Ref<ExecutionContext>, badge: UInt64,
@@ -76,8 +82,8 @@ extension Kernel {
         _ message: Message, tag: UInt64
     ) {
         if isInChain(of: caller, server) {
-            // The server waits, directly or not, for this very caller, and the call could never be served; or the chain
-            // is so long that the caller could not help its end.
+            // Either the server waits, directly or not, for this caller, so that the call could never be served; or
+            // the chain is so long that the caller could not help its end.
             caller.pointee.state = .ready
             caller.pointee.server = nil
             if caller.pointee.callKind == .exit { return stopUnserved(core, caller, message) }
@@ -88,16 +94,17 @@ extension Kernel {
         caller.pointee.message = message
         caller.pointee.messageBadge = badge
         server.pointee.callers.append(caller)
-        // The caller's time runs the end of the chain from now on.
+        // From now on the caller's time runs the context at the end of the chain.
         core.pointee.mustSchedule = true
     }
 
-    /// Whether `server` is among those that wait for `caller`'s reply, or queues, with a chain of its own, at one of
-    /// them; or more than `maximumDepth` links lie between `caller` and the end of the chain.
+    /// Returns whether the call would close a circle or make the chain too long: `server` waits for `caller`,
+    /// directly or through other servers, or more than `maximumDepth` links lie between `caller` and the end of the
+    /// chain.
     private static func isInChain(of caller: Ref<ExecutionContext>, _ server: Ref<ExecutionContext>) -> Bool {
         var link: Ref<ExecutionContext>? = server
         var steps: UInt8 = 0
-        // Each link waits for the next; the chain ends with one that can run or has stopped.
+        // Each context of the chain waits for the next one. The chain ends at a context that can run or has stopped.
         while let context = link, steps < maximumDepth {
             if context == caller { return true }
             link = context.pointee.state == .calling ? context.pointee.server : nil
@@ -106,7 +113,7 @@ extension Kernel {
         return link != nil
     }
 
-    /// Moves a message from a caller to a server that waits. The caller's time runs the server from now on.
+    /// Moves a message from a caller to a waiting server. The caller's time runs the server from now on.
     @inline(__always)
     static func transfer(
         _ caller: Ref<ExecutionContext>, _ server: Ref<ExecutionContext>, badge: UInt64, _ message: Message
@@ -120,7 +127,7 @@ extension Kernel {
         server.pointee.wasNotified = false
     }
 
-    /// `replyWait`: answers the present caller, waits for the next call or notification, or both.
+    /// Performs `replyWait`: answers the present caller, waits for the next call or notification, or both.
     @inline(__always)
     static func replyWait(_ core: Ref<Core>, _ server: Ref<ExecutionContext>, _ selector: Selector) {
         var form = selector.form
@@ -128,7 +135,8 @@ extension Kernel {
         if form & ReplyForm.reply != 0 {
             let shape = MessageShape(bits: selector.slot)
             guard let caller = server.pointee.caller else { return replyToNobody(core, server, form) }
-            // Only a context that exited or faulted may be left stopped: a server has no such right on its clients.
+            // A server may leave only a context that exited or faulted stopped, because it has no such right on its
+            // clients.
             guard shape.isValid, !shape.hasLease,
                 form & ReplyForm.leaveStopped == 0 || caller.pointee.callKind == .exit
             else { return server.pointee.frame.x[0] = Status.badArgument.rawValue }
@@ -144,7 +152,7 @@ extension Kernel {
             return finishReply(core, server, caller, form)
         }
         guard form & ReplyForm.wait != 0 else { return server.pointee.frame.x[0] = Status.ok.rawValue }
-        // The caller would wait for ever.
+        // A server that waits while it has a caller would leave that caller waiting for ever.
         guard server.pointee.caller == nil else { return server.pointee.frame.x[0] = Status.badState.rawValue }
         server.pointee.frame.x[0] = Status.ok.rawValue
         wait(core, server)
@@ -157,7 +165,8 @@ extension Kernel {
         form & ReplyForm.refuse != 0 && caller.pointee.callKind == .exit && caller.pointee.guest == nil
     }
 
-    /// The caller has gone (it was aborted or destroyed), or there was none: a server that also waits need not care.
+    /// Handles a reply without a caller, which was aborted or destroyed or never existed. A server that also waits
+    /// succeeds all the same, so that it need not handle the case.
     @inline(never)
     private static func replyToNobody(_ core: Ref<Core>, _ server: Ref<ExecutionContext>, _ form: UInt32) {
         guard form & ReplyForm.wait != 0 else { return server.pointee.frame.x[0] = Status.badState.rawValue }
@@ -165,7 +174,7 @@ extension Kernel {
         wait(core, server)
     }
 
-    /// No caller queues and no notification is pending.
+    /// Returns whether no caller queues and no notification is pending.
     @inline(__always)
     static func canWaitSimply(_ server: Ref<ExecutionContext>) -> Bool {
         guard server.pointee.callers.head == nil else { return false }
@@ -173,7 +182,7 @@ extension Kernel {
         return notification.pointee.bits.relaxedLoad() == 0
     }
 
-    /// Puts the answer into the caller's registers; the caller's time runs the caller again.
+    /// Writes the answer into the caller's registers. The caller's time runs the caller again.
     @inline(__always)
     static func reply(
         _ core: Ref<Core>, _ server: Ref<ExecutionContext>, _ caller: Ref<ExecutionContext>, _ form: UInt32
@@ -191,7 +200,7 @@ extension Kernel {
         caller.pointee.state = form & ReplyForm.leaveStopped != 0 ? .stopped : .ready
     }
 
-    /// The rest of a reply that does not end in a plain switch to the caller.
+    /// Finishes a reply that does not end in a plain switch to the caller.
     @inline(never)
     private static func finishReply(
         _ core: Ref<Core>, _ server: Ref<ExecutionContext>, _ caller: Ref<ExecutionContext>, _ form: UInt32
@@ -205,18 +214,18 @@ extension Kernel {
         }
         core.pointee.mustSchedule = true
         if form & ReplyForm.wait != 0 { return wait(core, server) }
-        // The server goes on on its own time.
+        // The server continues on its own time.
         if server.pointee.home != nil { useOwnTime(core, server) } else { finishStop(core, server) }
     }
 
-    /// Waits: takes a notification that is pending, or the first queued caller, or else sleeps. When both are there
+    /// Takes a pending notification or the first queued caller, or else puts the server to sleep. If both are there
     /// they take turns, so that a flood of bits keeps no caller waiting.
     private static func wait(_ core: Ref<Core>, _ server: Ref<ExecutionContext>) {
         core.pointee.mustSchedule = true
         server.pointee.depth = 0
         let hasBits = isNotified(server)
         let isCallersTurn = server.pointee.wasNotified && server.pointee.callers.head != nil
-        // None are left if another core has polled them meanwhile.
+        // No bits are left if another core has polled them meanwhile.
         if hasBits, !isCallersTurn, let bits = server.pointee.notification?.pointee.bits.exchange(0), bits != 0 {
             server.pointee.wasNotified = true
             answer(server, .notified, tag: bits)

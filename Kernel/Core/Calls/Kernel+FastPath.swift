@@ -1,13 +1,14 @@
 import ABI
 
-// The fast path: call, reply and wait, signal, poll, and a virtual CPU's exit, when nothing is in the way.
+// The fast path: call, reply and wait, signal, poll, and a virtual CPU's exit.
 //
-// Each function is a list of checks; the first that fails leaves for the general path (nil) before anything is changed.
-// Nothing here calls a function that is not inlined, so the entry from assembly needs no stack frame: that, not what is
-// left out, is most of what makes it fast. Instruction counts are in Benchmarks/.
+// Each function is a list of checks. The first check that fails leaves for the general path (nil) before anything is
+// changed. Nothing here calls a function that is not inlined, so that the entry from assembly needs no stack frame;
+// this saves more instructions than the omitted cases do. Kernel/AArch64 calls these functions first on each entry,
+// and Kernel+Call.swift is the general path. Benchmarks/ceilings.json holds the instruction counts.
 
 extension Kernel {
-    /// An operation of a thread other than `replyWait`; returns who runs next.
+    /// Performs an operation of a thread other than `replyWait`. Returns the context that runs next.
     @inline(__always)
     public static func operateFast(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>
@@ -28,7 +29,7 @@ extension Kernel {
     private static func callFast(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
     ) -> Ref<ExecutionContext>? {
-        // No more than six words.
+        // The message has no more than six words.
         guard selector.form == 0 else { return nil }
         let found: Found
         do throws(Failure) { found = try find(caller, selector, .portal, .write) } catch { return nil }
@@ -46,7 +47,7 @@ extension Kernel {
         return sendFast(core, caller, server, badge: found.badge, message)
     }
 
-    /// A virtual CPU's exit to its monitor.
+    /// Sends a virtual CPU's exit to its monitor.
     @inline(__always)
     public static func exitFast(
         _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ message: Message
@@ -58,7 +59,7 @@ extension Kernel {
         return sendFast(core, context, server, badge: context.pointee.faultBadge, message)
     }
 
-    /// The server waits: it gets the message and runs at once.
+    /// Hands the message to the server, which waits, and switches to it.
     @inline(__always)
     private static func sendFast(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ server: Ref<ExecutionContext>, badge: UInt64,
@@ -71,14 +72,15 @@ extension Kernel {
         return server
     }
 
-    /// `replyWait` of a thread; returns who runs next.
+    /// Performs `replyWait` of a thread. Returns the context that runs next.
     @inline(__always)
     public static func replyWaitFast(
         _ core: Ref<Core>, _ server: Ref<ExecutionContext>
     ) -> Ref<ExecutionContext>? {
         let selector = Selector(bits: server.pointee.frame.x[1])
         let form = selector.form
-        // Reply and wait, no more than a plain answer of six words, and nobody has asked for the caller to stop.
+        // The operation is reply and wait, the answer is a plain one of six words, and no stop of the caller was
+        // requested.
         guard
             selector.bits & (UInt64(ReplyForm.rare) << 32 | 0xFFFF_FFFF) == UInt64(ReplyForm.reply | ReplyForm.wait)
                 << 32,
@@ -86,7 +88,7 @@ extension Kernel {
             !server.pointee.usesOwnTime, canWaitSimply(server), core.pointee.parked.head == nil
         else { return nil }
         if let guest = caller.pointee.guest {
-            // Its registers are still in hardware, and its interrupts as they were.
+            // The virtual CPU's registers must still be in hardware, and its interrupts unchanged.
             guard core.pointee.loaded == caller, guest.pointee.isDirty.relaxedLoad() == 0 else { return nil }
             reply(core, server, caller, form & ~(ReplyForm.refuse | ReplyForm.leaveStopped))
             server.pointee.state = .waiting
@@ -99,7 +101,8 @@ extension Kernel {
         return caller
     }
 
-    /// A signal that wakes nobody: the sink is a thread of this core that runs on its own time, or there is none.
+    /// Performs a signal that wakes no context, because the notification has no sink or its sink is a thread of this
+    /// core that runs on its own time.
     @inline(__always)
     private static func signalFast(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
@@ -118,7 +121,7 @@ extension Kernel {
         let bits = found.badge != 0 ? found.badge : caller.pointee.frame.x[2]
         notification.pointee.bits.set(bits)
         guard notification.pointee.sink.load() == sink else {
-            // Another core has bound it anew, before it could see the bits.
+            // Another core has changed the sink before it could see the bits.
             core.pointee.untold = notification
             return nil
         }
@@ -126,16 +129,16 @@ extension Kernel {
         return caller
     }
 
-    // MARK: What is in hardware
+    // MARK: Switching
 
-    /// `switchTo` for a thread.
+    /// Performs `switchTo` for a thread.
     @inline(__always)
     static func switchToThread(_ core: Ref<Core>, _ next: Ref<ExecutionContext>) {
         if core.pointee.isInGuest { leaveGuest(core) } else { M.clearThreadRegister() }
         becomeCurrent(core, next)
     }
 
-    /// `switchTo` for the virtual CPU whose registers are loaded.
+    /// Performs `switchTo` for the virtual CPU whose registers are loaded.
     @inline(__always)
     private static func switchToLoaded(
         _ core: Ref<Core>, _ next: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>
@@ -147,6 +150,6 @@ extension Kernel {
 }
 
 extension ReplyForm {
-    /// The bits that say whether an answer is a plain one; bits that mean nothing are among them.
+    /// The bits that make an answer other than a plain one, undefined bits among them.
     static var rare: UInt32 { reply | wait | leaveStopped | refuse | ~known }
 }

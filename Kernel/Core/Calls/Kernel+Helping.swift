@@ -1,21 +1,21 @@
 import ABI
 
-// Helping: whose time runs whom.
+// Helping: the kernel runs a server on the time of the callers that wait for it.
 //
 // A scheduling context belongs to one context, its owner, for good. While the owner waits for a server, served or
-// queued, the scheduling context stays in the run queue, and when it gets the core the kernel follows owner -> server
-// -> ... and runs the context at the end. So a server has the sum of its callers' time and the highest of their
-// priorities, and no time moves when a call is made or answered: the paths of calls touch no scheduling context at all.
+// queued, the scheduling context stays in the run queue. When the scheduling context gets the core, the kernel
+// follows the chain owner -> server -> ... and runs the context at its end. So a server has the sum of its callers'
+// time and the highest of their priorities. No time moves when a call is made or answered, and the paths of calls
+// touch no scheduling context.
 //
-// A chain has at most `maximumDepth` links. Time whose chain is longer, or ends at a stopped context, leaves the run
-// queue when it is found so, and is parked on its core. `reviveParked` has it looked at again after each event by which
-// a chain can lead further: a context starts, or a call ends.
+// A chain has at most `maximumDepth` links. The kernel parks a scheduling context on its core, outside of the run
+// queue, when it finds that the chain is longer or ends at a stopped context. `reviveParked` makes the core look at
+// it again after each event by which a chain can lead further: a context starts, or a call ends.
+// `Kernel+Schedule.swift` calls these functions when it looks for the next context.
 
 extension Kernel {
-    /// Returns the context that this time runs: its owner, or the end of the chain of calls that the owner waits for.
-    /// Nil if none can run.
-    ///
-    /// Work: at most `maximumDepth` links.
+    /// Returns the context that this time runs: its owner, or the end of the chain of calls for which the owner
+    /// waits. Returns nil if none can run. Follows at most `maximumDepth` links.
     @inline(__always)
     static func beneficiary(of time: Ref<SchedulingContext>) -> Ref<ExecutionContext>? {
         guard let owner = time.pointee.context, owner.pointee.usesOwnTime else { return nil }
@@ -40,7 +40,7 @@ extension Kernel {
         makeReady(core, home)
     }
 
-    /// Takes a context's own time off the core and out of the queue, because the context waits or has stopped, or
+    /// Takes a context's own time off the core and out of the run queue, because the context waits, has stopped, or
     /// serves a caller.
     static func restOwnTime(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         context.pointee.usesOwnTime = false
@@ -50,7 +50,7 @@ extension Kernel {
         if core.pointee.scheduling == home { releaseCore(core) }
     }
 
-    /// Has the core look again at all time that was parked until now, because a chain may lead further than before.
+    /// Makes the core look again at all time parked until now, because a chain may lead further than before.
     @inline(__always)
     static func reviveParked(_ core: Ref<Core>) {
         guard core.pointee.parked.count != 0 else { return }
@@ -58,9 +58,9 @@ extension Kernel {
         core.pointee.parked.due = core.pointee.parked.count
     }
 
-    /// Looks at some of the parked time that is due. Leaves it due while all of it is less urgent than the time that
-    /// has the core and keeps it, because otherwise its owners could prolong each start and each end of a call there by
-    /// as many entries as they like.
+    /// Looks at some of the parked time that is due. Postpones this while all parked time is less urgent than the
+    /// time that has the core and keeps it. Otherwise the owners of the parked time could prolong each start and each
+    /// end of a call by as many entries as they like.
     @inline(never)
     static func lookAtParked(_ core: Ref<Core>) {
         if let running = core.pointee.scheduling, running.pointee.priority >= core.pointee.parked.limit,
@@ -69,12 +69,13 @@ extension Kernel {
             return core.pointee.mustSchedule = true
         }
         reviveSome(core)
-        // Time of the same priority may be among it. From now on the end of the slice matters.
+        // The end of the slice matters from now on, because parked time of the same priority may have joined the
+        // queue.
         updateDeadline(core)
     }
 
-    /// Puts some of the parked time that is due back into the run queue. If more is due, the core interrupts itself to
-    /// go on.
+    /// Puts some of the parked time that is due back into the run queue. If more is due, the core interrupts itself
+    /// to continue.
     private static func reviveSome(_ core: Ref<Core>) {
         for _ in 0..<parkBatch {
             guard core.pointee.parked.due > 0, let time = core.pointee.parked.head else {
@@ -90,7 +91,7 @@ extension Kernel {
         M.interrupt(core.pointee.id)
     }
 
-    /// The number of scheduling contexts that one entry parks, or brings back.
+    /// The number of scheduling contexts that one entry parks or revives.
     static var parkBatch: Int { 8 }
 
     /// Lets a server whose caller has gone use its own time for the rest of the request, if that time has a budget.

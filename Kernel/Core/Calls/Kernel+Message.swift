@@ -1,12 +1,13 @@
 import ABI
 
-// What a message carries beyond six words: up to 64 words, two capabilities and a lease, by way of the message pages.
+// The parts of a message beyond six words: up to 64 words, two capabilities and a lease, by way of the message pages.
 //
-// A message page is memory of a thread's own extent, which the kernel reads and writes by its physical address: a
-// transfer cannot fault. What it says is looked at once, when it is used: its thread may change it meanwhile.
+// A message page lies in an extent of its thread. The kernel accesses it by its physical address, so that a transfer
+// cannot fault. The kernel reads each word of it once, when it uses the word, because the thread may change the page
+// meanwhile. `Kernel+Call.swift` calls these functions only for messages that need them.
 
 extension Kernel {
-    /// Checks what the caller wants to send, before anything is changed.
+    /// Checks the message that the caller wants to send, before anything is changed.
     @inline(__always)
     static func prepareShape(_ caller: Ref<ExecutionContext>, _ shape: MessageShape) throws(Failure) {
         if shape.bits != 0 { try checkMore(caller, shape) }
@@ -39,8 +40,8 @@ extension Kernel {
         UInt32(truncatingIfNeeded: M.readWord(page + (MessagePage.sentCapabilities &+ index &* 16)))
     }
 
-    /// Brings the rest of a message, and says in the receiver's `x0` what came. What the receiver has no room for stays
-    /// away.
+    /// Transfers the rest of a message, and reports in the receiver's `x0` the parts that arrived. Parts for which
+    /// the receiver has no room are not transferred.
     @inline(never)
     static func transferMore(_ sender: Ref<ExecutionContext>, _ receiver: Ref<ExecutionContext>, _ shape: MessageShape)
     {
@@ -61,7 +62,7 @@ extension Kernel {
         receiver.pointee.frame.x[0] |= arrival
     }
 
-    /// How many of the sender's capabilities have landed in the receiver's slots.
+    /// Returns how many of the sender's capabilities have landed in the receiver's slots.
     private static func transferCapabilities(
         _ sender: Ref<ExecutionContext>, _ from: PhysicalAddress, _ receiver: Ref<ExecutionContext>,
         _ to: PhysicalAddress,
@@ -77,8 +78,9 @@ extension Kernel {
         return landed
     }
 
-    /// The pages are those that were there when the transfer began: another core may take them away meanwhile, and
-    /// keeps their memory until this core has left the kernel.
+    /// Derives one of the sent capabilities into the receiver's slot. The pages are those that were bound when the
+    /// transfer began. Another core may unbind them meanwhile, but their memory stays unused until this core has left
+    /// the kernel.
     private static func transferCapability(
         _ sender: Ref<ExecutionContext>, _ from: PhysicalAddress, _ receiver: Ref<ExecutionContext>,
         _ to: PhysicalAddress,
@@ -101,6 +103,6 @@ extension Kernel {
 public struct Lease {
     public var address: GuestAddress
     public var size: UInt64
-    /// What the server may do: `read` and `write`.
+    /// The rights that the server has on the memory: `read` and `write`.
     public var rights: Rights
 }

@@ -1,20 +1,21 @@
 import ABI
 
-/// One node of the derivation tree: a slot of a capability table, or a binding that lies in the object that uses
-/// something.
+/// One node of the derivation tree: a slot of a capability table, or a binding that lies in the object that uses the
+/// bound object.
 ///
-/// A node's children were made from it by `derive`, `create`, `map`, a message, or by binding what it names. Everything
-/// is changed under the lock of `Kernel.exclusively` only; see `CapabilityTable.find` for how it is read without.
+/// `derive`, `create`, `map`, a message, and binding the object that a node names make children of the node. A node
+/// changes only under the lock of `Kernel.exclusively`; `CapabilityTable.find` explains how cores read it without the
+/// lock.
 public struct Capability: ~Copyable {
-    /// What it is, in one word: see `CapabilityHeader`.
+    /// The node's kind, rights and flags in one word; see `CapabilityHeader`.
     public let header: AtomicWord
     #if hasFeature(Embedded)
-        // Read and written as a pair, of which each half is whole (DDI 0487, B2.2.1): the compiler joins no two atomic
-        // accesses. A core that does not hold the lock reads them by `Hardware.readPair`, because a compiler may repeat
-        // a plain load after the check that the pair was current.
-        /// The object, or an extent's first byte. Of a mapping: the space's serial number and VMID.
+        // These two words are read and written as a pair, of which each half is whole (DDI 0487, B2.2.1), because the
+        // compiler joins no two atomic accesses. A core that does not hold the lock reads them by
+        // `Hardware.readPair`, because a compiler may repeat a plain load after the check that the pair was current.
+        /// The object, or an extent's first byte. For a mapping: the space's serial number and VMID.
         public var object: PhysicalAddress
-        /// The badge, an extent's size in bytes, or where a mapping lies.
+        /// The badge, an extent's size in bytes, or a mapping's address.
         public var word: UInt64
     #else
         let objectWord: AtomicWord
@@ -24,7 +25,8 @@ public struct Capability: ~Copyable {
     public var firstChild: Ref<Capability>?
     public var nextSibling: Ref<Capability>?
     public var previousSibling: Ref<Capability>?
-    /// A binding: the object that it lies in. A slot: how far the revocation of its descendants is (`Revocation`).
+    /// For a binding: the object in which it lies. For a slot: the progress of the revocation of its descendants
+    /// (`Revocation`).
     public var extra: UInt64
 
     public static let size: UInt64 = 64
@@ -38,11 +40,11 @@ public struct Capability: ~Copyable {
     @inline(__always) var size: UInt64 { word }
     @inline(__always) func has(_ flag: UInt64) -> Bool { header.relaxedLoad() & flag != 0 }
 
-    /// The object, typed; the caller has checked `kind`.
+    /// Returns the object, typed. The caller has checked `kind`.
     @inline(__always)
     func target<Object: ~Copyable>(_ type: Object.Type) -> Ref<Object> { Ref(at: object) }
 
-    /// What it stands for, without its place in the tree. Under the lock.
+    /// The capability without its position in the tree. Requires the lock.
     var value: CapabilityValue {
         CapabilityValue(
             kind: kind, rights: rights, isDevice: has(CapabilityHeader.device), object: object, word: word)
@@ -50,7 +52,7 @@ public struct Capability: ~Copyable {
 }
 
 #if !hasFeature(Embedded)
-    // The same, as atomic words.
+    // The same properties on the host, where the fields are atomic words.
     extension Capability {
         @inline(__always) public var object: PhysicalAddress {
             get { PhysicalAddress(objectWord.relaxedLoad()) }
@@ -63,7 +65,7 @@ public struct Capability: ~Copyable {
     }
 #endif
 
-/// What a capability stands for, without a place in the tree.
+/// A capability without a position in the tree.
 public struct CapabilityValue {
     public var kind: ObjectKind
     public var rights: Rights
@@ -83,33 +85,33 @@ public struct CapabilityValue {
     }
 }
 
-/// The first word of a node: does not change while it is filled. An empty one keeps its version, which each filling
-/// makes one more.
+/// The first word of a node. It does not change while the node is filled. An empty node keeps its version, and each
+/// filling increments it.
 struct CapabilityHeader {
     var bits: UInt64
     @inline(__always) init(bits: UInt64) { self.bits = bits }
 
-    /// Bits 0…7.
+    /// The kind, in bits 0…7.
     @inline(__always) var kind: ObjectKind { ObjectKind(rawValue: UInt8(truncatingIfNeeded: bits)) ?? .none }
-    /// Bits 8…15.
+    /// The rights, in bits 8…15.
     @inline(__always) var rights: Rights { Rights(rawValue: UInt8(truncatingIfNeeded: bits >> 8)) }
-    /// Bits 24…31.
+    /// The role, in bits 24…31.
     @inline(__always) var role: NodeRole { NodeRole(rawValue: UInt8(truncatingIfNeeded: bits >> 24)) ?? .slot }
-    /// Bits 32…39: how far from the tree's root.
+    /// Bits 32…39: the distance from the tree's root.
     @inline(__always) var depth: UInt64 { bits >> 32 & 0xFF }
 
-    // Bits 16…23.
+    // Bits 16…23 are flags.
     static let device: UInt64 = 1 << 16
-    /// `create` gave it: the object goes with it.
+    /// Set if `create` made the capability, so that the object is destroyed with it.
     static let owner: UInt64 = 1 << 17
     static let versionMask: UInt64 = 0xFFFF << 48
     static let versionStep: UInt64 = 1 << 48
     static let depthMask: UInt64 = 0xFF << 32
     static let depthStep: UInt64 = 1 << 32
-    /// Kind, rights and what an extent is of.
+    /// The bits for kind, rights, and device memory rather than RAM.
     static let valueMask: UInt64 = 0xFFFF | device
 
-    /// The header of a slot, but for depth and version.
+    /// Returns the header of a slot, without depth and version.
     @inline(__always)
     static func make(_ value: CapabilityValue, owner isOwner: Bool) -> UInt64 {
         UInt64(value.kind.rawValue) | UInt64(value.rights.rawValue) << 8
@@ -120,21 +122,21 @@ struct CapabilityHeader {
     static func of(_ role: NodeRole) -> UInt64 { UInt64(role.rawValue) << 24 }
 }
 
-/// What a node is: a slot of a table, or which binding of the object that it lies in.
+/// The role of a node: a slot of a table, or one of the bindings of the object in which the node lies.
 enum NodeRole: UInt8 {
     case slot = 0
-    // In a context.
+    // Bindings of a context.
     case space, table, faultPortal, scheduling, messagePage, stopped
-    /// In a portal: the thread that it leads to.
+    /// In a portal: the binding to the thread to which it leads.
     case server
-    /// In a notification: the thread or virtual CPU that hears of it; and, beside it, the capability by which it was
-    /// bound.
+    /// In a notification: the binding to the thread or virtual CPU that is its sink, and the binding to the
+    /// capability by which that sink was bound.
     case sink, sinkSource
-    /// In an interrupt, a space's doorbell, a scheduling context: the notification that they raise.
+    /// In an interrupt, a space's doorbell, or a scheduling context: the binding to the notification that it raises.
     case interrupt, doorbell, overrun
 }
 
-/// What a capability table's look-up found: a copy, whole.
+/// The result of a look-up in a capability table: a consistent copy of the two words.
 public struct Found {
     public var object: PhysicalAddress
     public var word: UInt64
@@ -142,27 +144,29 @@ public struct Found {
     @inline(__always) func target<Object: ~Copyable>(_ type: Object.Type) -> Ref<Object> { Ref(at: object) }
 }
 
-/// What a tenant may name: a header and `count` slots behind it.
+/// The table of the capabilities that a tenant may name: a header and `count` slots behind it.
 public struct CapabilityTable: ~Copyable {
     public var count: UInt64
     public var slots: PhysicalAddress
-    /// Once nobody has the table any more: the next one that must be emptied, and how many of its slots are.
+    /// The next table to be emptied, and the number of this table's slots that are empty already. Used once no tenant
+    /// has the table any more.
     var nextDying: Ref<CapabilityTable>?
     var emptied: UInt64
 
     public static let headerSize: UInt64 = 64
     public static let maximumCount: UInt64 = 8192
 
-    /// The slot with this number, taken or free; nil beyond the table's end. Slot 0 is never used.
+    /// Returns the slot with this number, taken or free; nil beyond the table's end. Slot 0 is never used.
     @inline(__always)
     func slot(_ number: UInt32) -> Ref<Capability>? {
         guard UInt64(number) < count, number != 0 else { return nil }
         return Ref(at: slots + UInt64(number) &* Capability.size)
     }
 
-    /// What is in a slot, if it is of `kind` and has all of `rights`. Takes no lock: another core may empty the slot
-    /// and fill it anew meanwhile, which the header's version shows; what was found then stays usable until this core
-    /// leaves the kernel (see `Kernel.hasGracePassed`).
+    /// Returns the content of a slot if it is of `kind` and has all of `rights`.
+    ///
+    /// Takes no lock. Another core may empty the slot and fill it again meanwhile, which the header's version
+    /// reveals. The object stays usable until this core leaves the kernel (see `Kernel.hasGracePassed`).
     @inline(__always)
     func find(
         _ number: UInt32, _ kind: ObjectKind, _ rights: Rights, read: (PhysicalAddress) -> (UInt64, UInt64),
@@ -181,7 +185,7 @@ public struct CapabilityTable: ~Copyable {
     }
 }
 
-/// An operation that was not done, and why; what it was to change is unchanged.
+/// The reason why an operation was not performed. The state that it was to change is unchanged.
 public struct Failure: Error {
     public var status: Status
     @inline(__always) init(_ status: Status) { self.status = status }

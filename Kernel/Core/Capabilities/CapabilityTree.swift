@@ -1,13 +1,17 @@
 import ABI
 
-// The derivation tree: who was made from whom. All of this runs under the lock of `Kernel.exclusively`.
+// The derivation tree: each capability is a child of the one from which it was made. All functions require the lock
+// of `Kernel.exclusively`.
+//
+// `Kernel+Create.swift`, `Kernel+Derive.swift` and the operations that bind objects add nodes. `Kernel+Revoke.swift`
+// removes all descendants of a node.
 
 extension Kernel {
-    /// How far a node may be from the tree's root: the bound on walks up and down.
+    /// The maximal distance of a node from the tree's root, which bounds walks up and down.
     static var maximumTreeDepth: UInt64 { 32 }
 
-    /// Whether something may be made below `parent`: not too deep, and nobody above is being revoked, or a holder could
-    /// make new descendants as fast as they are taken back.
+    /// Throws unless a node may be made below `parent`. The new node must not be too deep, and no ancestor may be
+    /// under revocation, because otherwise a holder could make new descendants as fast as the kernel removes them.
     static func mayGrow(_ parent: Ref<Capability>) throws(Failure) {
         guard CapabilityHeader(bits: parent.pointee.header.relaxedLoad()).depth < maximumTreeDepth else {
             throw .tooDeep
@@ -19,7 +23,8 @@ extension Kernel {
         }
     }
 
-    /// Fills an empty node below `parent`, which `mayGrow`, so that other cores see a whole capability or none.
+    /// Fills an empty node below `parent`, for which `mayGrow` has succeeded. Other cores see a whole capability or
+    /// none.
     @inline(__always)
     static func publish(
         _ value: CapabilityValue, in node: Ref<Capability>, under parent: Ref<Capability>, owner: Bool = false
@@ -34,7 +39,7 @@ extension Kernel {
     ) {
         let depth = (parent.pointee.header.relaxedLoad() & CapabilityHeader.depthMask) &+ CapabilityHeader.depthStep
         let version = (node.pointee.header.relaxedLoad() & CapabilityHeader.versionMask) &+ CapabilityHeader.versionStep
-        M.orderStores()  // The header was emptied before.
+        M.orderStores()  // Orders this after the store that emptied the header.
         node.pointee.object = object
         node.pointee.word = word
         node.pointee.firstChild = nil
@@ -43,8 +48,8 @@ extension Kernel {
         node.pointee.header.store(version | header | depth)
     }
 
-    /// Makes a binding, which lies in `holder`, a child of the capability to what is bound. One that was bound before
-    /// has been unbound.
+    /// Makes a binding, which lies in `holder`, a child of the capability to the bound object. The caller has unbound
+    /// any earlier object.
     static func bind(_ node: Ref<Capability>, _ role: NodeRole, in holder: PhysicalAddress, to parent: Ref<Capability>)
     {
         let same = CapabilityHeader.valueMask & parent.pointee.header.relaxedLoad()
@@ -70,7 +75,7 @@ extension Kernel {
         forgetErrands(node)
     }
 
-    /// A descendant without children of its own; nil if there is no descendant. At most `maximumTreeDepth` steps.
+    /// Returns a descendant without children; nil if there is no descendant. Takes at most `maximumTreeDepth` steps.
     static func leaf(below node: Ref<Capability>) -> Ref<Capability>? {
         guard var found = node.pointee.firstChild else { return nil }
         while let child = found.pointee.firstChild { found = child }
@@ -79,7 +84,8 @@ extension Kernel {
 }
 
 extension Ref where Object == Capability {
-    /// Sets bits of `extra`. Not in place (`|=`): to the thread sanitizer that would change the node's header, too.
+    /// Sets bits of `extra`. Does not use `|=`, because the thread sanitizer takes that for a change of the node's
+    /// header.
     @inline(__always)
     func mark(_ bits: UInt64) { pointee.extra = pointee.extra | bits }
 
@@ -94,7 +100,7 @@ extension Ref where Object == Capability {
     }
 }
 
-/// Where an object keeps its bindings: behind its structure, at multiples of 64 bytes.
+// The bindings of an object lie behind its structure, at multiples of 64 bytes.
 extension Ref where Object == ExecutionContext {
     func binding(_ role: NodeRole) -> Ref<Capability> {
         let place = UInt64(role.rawValue &- NodeRole.space.rawValue)

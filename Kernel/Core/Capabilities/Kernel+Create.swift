@@ -1,15 +1,25 @@
 import ABI
 
-// Objects out of regions. Under the lock of `exclusively`.
+// Creation of objects in the memory of regions. All functions require the lock of `exclusively`.
+//
+// `Kernel.operate` calls `create`. Memory/Region.swift chooses the memory and zeroes it.
 
 extension Kernel {
-    /// `create`: `x1` region, form `ObjectKind`; `x2` parameter, `x3` free slot of the caller's table, `x4` alignment
-    /// (extents: a power of two, at least 4 KiB). Back: `x2` bytes that the object took, alignment included.
+    /// Performs `create`: makes an object in the memory of a region.
     ///
-    /// The parameter is: a table's slots; a space's pages for tables; an extent's or a smaller region's bytes; the
-    /// thread that a portal leads to, which must be configured, or 0; a scheduling context's core, with its priority
-    /// from bit 8 on; else unused. Memory that somebody had before is zeroed, in pieces (`again`). Extents of memory
-    /// that nobody had come as they are.
+    /// `x1` is the region, and its form the `ObjectKind`; `x2` is a parameter, `x3` a free slot of the caller's table
+    /// and `x4` the alignment of an extent (a power of two, at least 4 KiB). Returns in `x2` the bytes that the
+    /// object took, alignment included.
+    ///
+    /// The meaning of the parameter depends on the kind; other kinds ignore it:
+    /// - table: the number of slots
+    /// - space: the number of pages for tables
+    /// - extent, region: the size in bytes
+    /// - portal: the thread to which it leads, which must be configured, or 0
+    /// - scheduling context: the core, with the priority from bit 8 on
+    ///
+    /// Memory that another owner had before is zeroed in pieces (`again`). Extents of memory that no tenant had
+    /// before are not zeroed.
     static func create(_ caller: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
         let source = try findNode(caller, UInt64(selector.slot), .region, .manage)
         let parameter = caller.pointee.frame.x[2]
@@ -66,7 +76,7 @@ extension Kernel {
         }
     }
 
-    /// Makes an object of zeroed memory. What throws comes before what changes anything.
+    /// Makes an object of zeroed memory. All checks that can throw precede the first change.
     private static func initialise(
         _ caller: Ref<ExecutionContext>, _ kind: ObjectKind, at address: PhysicalAddress, parameter: UInt64
     ) throws(Failure) {
@@ -87,7 +97,7 @@ extension Kernel {
         case .schedulingContext:
             let core = parameter & 0xFF, priority = parameter >> 8
             guard core < UInt64(M.board.pointee.coreCount), priority < 32 else { throw .badArgument }
-            // A giver whose own slices are shorter gives such.
+            // The slice is not longer than the caller's own.
             var slice = SchedulingContext.defaultSlice
             if let home = caller.pointee.home, !home.pointee.isAllTime { slice = min(slice, home.pointee.slice.value) }
             try mayGive(caller, core: core, priority: priority, slice: slice)
@@ -102,7 +112,7 @@ extension Kernel {
         }
     }
 
-    /// A region in its own memory.
+    /// Makes a region whose structure lies in its own memory.
     private static func initialiseRegion(_ region: Ref<Region>, size: UInt64) {
         region.pointee.start = region.address + Region.size
         region.pointee.next = region.pointee.start
@@ -111,7 +121,7 @@ extension Kernel {
         region.pointee.end = region.address + size
     }
 
-    /// A portal leads to another thread from now on.
+    /// Makes a portal lead to another thread from now on.
     static func bindPortal(_ portal: Ref<Portal>, to thread: Ref<Capability>) throws(Failure) {
         let server = thread.pointee.target(ExecutionContext.self)
         guard server.pointee.isConfigured else { throw .badState }
@@ -122,7 +132,7 @@ extension Kernel {
         portal.pointee.server = server
     }
 
-    /// Lays out a space: structure, root table, pool.
+    /// Lays out a space: structure, root table, pool of tables.
     static func initialiseSpace(_ space: Ref<AddressSpace>, pages: UInt64) throws(Failure) {
         guard let identifier = takeIdentifier() else { throw .noMemory }
         let root = space.address + AddressSpace.headerSize
@@ -136,7 +146,7 @@ extension Kernel {
         M.board.pointee.spaces[Int(identifier & 255)] = space
     }
 
-    /// A VMID that no space has: 1…255, the range that every core has.
+    /// Takes a VMID that no space has, from 1…255, the range that every core supports.
     private static func takeIdentifier() -> UInt16? {
         for word in 0..<4 {
             while true {

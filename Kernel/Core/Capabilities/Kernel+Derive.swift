@@ -1,10 +1,11 @@
 import ABI
 
-// Capabilities out of capabilities. Under the lock of `exclusively`.
+// Derivation of capabilities from capabilities. All functions require the lock of `exclusively`.
 
 extension Kernel {
-    /// `derive`: `x1` capability, `x2` table that receives, `x3` free slot there, `x4` rights to keep, `x5` badge (or
-    /// an extent's offset), `x6` an extent's size (0: to its end). A badge that is set cannot be changed.
+    /// Performs `derive`: makes a child of a capability in a table. `x1` is the capability, `x2` the receiving table,
+    /// `x3` a free slot there, `x4` the rights to keep, `x5` the badge (or an extent's offset) and `x6` an extent's
+    /// size (0: to its end). A badge that is set cannot be changed.
     static func derive(_ caller: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
         guard let source = caller.pointee.table?.pointee.slot(selector.slot), !source.pointee.isEmpty else {
             throw .badCapability
@@ -17,12 +18,13 @@ extension Kernel {
         publish(child, in: try freeSlot(table, caller.pointee.frame.x[3]), under: source)
     }
 
-    /// What a child of `source` is: with the rights of both, and with a badge, or of a part of an extent.
+    /// Returns the value of a child of `source`, with the intersection of the rights, and with a badge or a part of
+    /// the extent.
     static func derivedValue(
         _ source: Ref<Capability>, rights: UInt64, badgeOrOffset: UInt64, size: UInt64
     ) throws(Failure) -> CapabilityValue {
         var child = source.pointee.value
-        // A mapping is what became of an extent in one space: there is nothing to hand on.
+        // A mapping cannot be derived, because it stands for an extent in one particular space.
         guard child.kind != .mapping, child.rights.contains(.manage) else { throw .noRights }
         try mayGrow(source)
         child.rights = child.rights.intersection(Rights(rawValue: UInt8(truncatingIfNeeded: rights & 15)))

@@ -1,11 +1,16 @@
 import ABI
 
-// What goes with a node of the derivation tree: a binding, a mapping, or an object. Under the lock of `exclusively`.
+// Removal of single nodes of the derivation tree: a binding, a mapping, or an object. All functions require the lock
+// of `exclusively`.
+//
+// `Kernel+Revoke.swift` calls `remove` for each node without children, on the core that may touch the object.
 
 extension Kernel {
-    /// Removes a node that has no children, and what depends on it. Bounded; what is left is said in the answer.
+    /// Removes a node that has no children, and the state that depends on it. The work is bounded; the result tells
+    /// whether work is left.
     ///
-    /// - Parameter steps: counted down where a mapping or an object brings as much work as several plain capabilities.
+    /// - Parameter steps: the remaining budget, which a mapping or an object reduces as much as several plain
+    ///   capabilities.
     static func remove(_ core: Ref<Core>, _ node: Ref<Capability>, _ steps: inout Int) -> Progress {
         let header = CapabilityHeader(bits: node.pointee.header.relaxedLoad())
         let progress: Progress
@@ -46,7 +51,7 @@ extension Kernel {
         return .done
     }
 
-    /// What a context is made of. Without its space or its time it cannot go on: it stops, on its own core.
+    /// Removes a part of a context. A context without its space or its time cannot run, so it stops on its own core.
     private static func unbind(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ role: NodeRole) -> Progress {
         switch role {
         case .table: context.pointee.table = nil
@@ -68,7 +73,7 @@ extension Kernel {
         return .done
     }
 
-    /// Nobody hears of the notification any more.
+    /// Unbinds a notification's sink, so that its bits reach no context.
     static func unbindSink(_ notification: Ref<Notification>) {
         if case .thread(let thread) = notification.pointee.hearer { thread.pointee.notification = nil }
         notification.pointee.sink.store(0)
@@ -76,7 +81,7 @@ extension Kernel {
         erase(notification.sinkSourceBinding)
     }
 
-    /// The interrupt is nobody's: it does not come, and is not left active.
+    /// Unbinds an interrupt. Disables it, so that it does not occur and is not left active.
     static func unbind(_ interrupt: Ref<Interrupt>) {
         guard interrupt.pointee.bell.notification != nil else { return }
         hang(interrupt.pointee.bell, nil)
@@ -85,8 +90,8 @@ extension Kernel {
 
     // MARK: Objects
 
-    /// Everything that was bound to the object is gone: bindings are children. What is left is what the object itself
-    /// uses.
+    /// Destroys the object of an owner capability. All objects that were bound to it are unbound already, because
+    /// bindings are children. The bindings that the object itself uses remain to be removed.
     private static func destroy(_ core: Ref<Core>, _ node: Ref<Capability>, _ kind: ObjectKind) -> Progress {
         switch kind {
         case .thread, .virtualCPU: return destroy(core, node.pointee.target(ExecutionContext.self))
@@ -127,18 +132,18 @@ extension Kernel {
         return .done
     }
 
-    /// A context that is stopped is no longer of its space; a virtual CPU no longer gets its machine's interrupts.
+    /// Removes a stopped context from its space. A virtual CPU no longer gets its machine's interrupts.
     static func leaveSpace(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         defer { context.pointee.space = nil }
         guard context.pointee.isVirtualCPU, let space = context.pointee.space else { return }
         leaveNumber(context)
-        // Another virtual CPU of the space may come to lie at this very place.
+        // Another virtual CPU of the space may later be created at this address.
         space.pointee.lastOnCore[core.pointee.id.index & 7] = nil
         M.invalidateAll(space.pointee.translation)
     }
 
     private static func destroy(_ core: Ref<Core>, _ space: Ref<AddressSpace>) -> Progress {
-        // Its tables will be other memory soon: no core may still walk them.
+        // The memory of the space's tables will be reused, so no core may still walk them.
         for index in 0..<Int(M.board.pointee.coreCount) {
             guard let other = M.board.pointee.cores[index & 7], other.pointee.translation == space.pointee.translation
             else {
@@ -155,7 +160,7 @@ extension Kernel {
         return .done
     }
 
-    /// Leaves a space that goes away: root's is always there.
+    /// Makes this core leave a space that is destroyed. The core then uses root's space, which always exists.
     private static func setIdleTranslation(_ core: Ref<Core>) {
         core.pointee.translation = M.board.pointee.idleTranslation
         M.setTranslation(core.pointee.translation)
@@ -172,7 +177,8 @@ extension Kernel {
     }
 
     private static func destroy(_ core: Ref<Core>, _ notification: Ref<Notification>) -> Progress {
-        // Whoever has looked it up before must not set its timer any more.
+        // Marks the timer as ended, so that no core that has looked the notification up before sets its timer any
+        // more.
         var left = attempts
         while !notification.pointee.timerOwner.replace(0, by: Notification.timerEnded) {
             left -= 1

@@ -1,62 +1,69 @@
 import ABI
 
-// Taking back what was delegated: everything below a node of the derivation tree, whoever holds it, in pieces.
+// Revocation: the kernel removes all descendants of a node of the derivation tree, in pieces, regardless of their
+// holders.
 //
-// Leaves go first (`Kernel+Remove.swift` says what goes with each), so that nothing is without its ancestor in between.
-// What only another core may touch is an errand for that core. At the end the revoker waits for a grace period
-// (`GracePeriods.swift`): then no core uses what it had looked up before.
+// Nodes without children go first, so that no node is ever without its ancestors. `Kernel+Remove.swift` removes the
+// state that depends on a node. A node that only another core may touch becomes an errand for that core. At the end
+// the revoker waits for a grace period (`GracePeriods.swift`), after which no core uses an object that it had looked
+// up before.
 
-/// `Capability.extra` of a slot.
+/// The bits of `Capability.extra` of a slot.
 enum Revocation {
-    /// Nothing new comes below the node.
+    /// Forbids new nodes below this node.
     static let inProgress: UInt64 = 1
-    /// Something was removed: other cores may still be using it.
+    /// Set once a descendant was removed; other cores may still be using its object.
     static let hasRemoved: UInt64 = 2
-    /// The capability itself is being deleted; an empty slot with this: another core has done it.
+    /// Set while the capability itself is being deleted. An empty slot with this bit was deleted by another core.
     static let deleting: UInt64 = 8
-    /// From here on: the number of the grace period that must have ended; 0: none was asked for yet.
+    /// The lowest bit of the number of the grace period that must have ended. The number is 0 before one was
+    /// requested.
     static let graceShift: UInt64 = 8
 }
 
-/// How far the removal of a node is.
+/// The progress of the removal of a node.
 enum Progress {
     case done
     /// There is work left on this core.
     case more
-    /// Only this core may go on.
+    /// The removal can continue only on this core.
     case elsewhere(CoreID)
 }
 
 extension Kernel {
-    /// How many plain nodes one entry removes, or two that bring work: with `maximumTreeDepth` the bound on its work.
+    /// The number of plain nodes that one entry removes, or of pairs of objects. With `maximumTreeDepth` it bounds
+    /// the entry's work.
     static var revokeBatch: Int { 8 }
 
-    /// `revoke`: see `RevokeForm`. Answers `again` until nothing is left.
+    /// Performs `revoke`; see `RevokeForm`. Answers `again` until nothing is left.
     static func revoke(_ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
         guard let form = RevokeForm(rawValue: selector.form) else { throw .unsupported }
         guard let slot = caller.pointee.table?.pointee.slot(selector.slot) else { throw .badCapability }
         if slot.pointee.isEmpty {
-            // Another core may have deleted it meanwhile, or a table that went with it must still be emptied.
+            // Another core may have deleted the capability meanwhile, or a table that was deleted with it must still
+            // be emptied.
             guard form == .delete, slot.pointee.extra & Revocation.deleting != 0 || M.board.pointee.dyingTables != nil
             else {
                 throw .badCapability
             }
         }
         if isRegionInUse(slot) {
-            // Its objects may have been deleted one by one, without waiting for cores that still used them.
+            // The region's objects may have been deleted one by one, without waiting for the cores that still used
+            // them.
             slot.mark(Revocation.inProgress | Revocation.hasRemoved)
         }
         var steps = revokeBatch
         guard try removeDescendants(core, caller, slot, &steps) else { return }
         if slot.pointee.extra & Revocation.hasRemoved != 0, !hasGracePassed(core, slot) { throw .again }
         emptyRegion(slot)
-        // Another core may have been asked to delete it, by a revoker that has thought better of it.
+        // Another core may still have the errand to delete the capability, from a revoker that has not come back.
         if slot.pointee.extra & Revocation.deleting != 0 { forgetErrands(slot) }
         slot.pointee.extra = 0
         guard form == .delete, !slot.pointee.isEmpty else { return }
         slot.pointee.extra = Revocation.inProgress | Revocation.deleting
         try removeOne(core, slot, &steps)
-        // Whoever is told `again` finds an empty slot next time, and is still to be answered `ok` at the end.
+        // A revoker that gets the answer `again` finds an empty slot next time. The bit makes that call succeed at
+        // the end.
         if caller.pointee.isConfigured, M.board.pointee.dyingTables != nil {
             slot.pointee.extra = Revocation.deleting
             throw .again
@@ -64,7 +71,8 @@ extension Kernel {
         slot.pointee.extra = 0
     }
 
-    /// Removes what is below `slot`, and empties tables that went with it. False: the caller itself was removed.
+    /// Removes the descendants of `slot`, and empties tables that were deleted with them. Returns false if the caller
+    /// itself was removed.
     private static func removeDescendants(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ slot: Ref<Capability>, _ steps: inout Int
     ) throws(Failure) -> Bool {
@@ -90,7 +98,7 @@ extension Kernel {
         }
     }
 
-    /// The next node to be removed from tables that nobody has any more; nil if there is none.
+    /// Returns the next node to be removed from tables that no tenant has any more; nil if there is none.
     private static func dyingLeaf() throws(Failure) -> Ref<Capability>? {
         var looks = dyingBatch
         while let table = M.board.pointee.dyingTables {
@@ -109,10 +117,10 @@ extension Kernel {
         return nil
     }
 
-    /// How many empty slots of such a table one entry passes over.
+    /// The number of empty slots of such tables that one entry skips.
     private static var dyingBatch: Int { 60 }
 
-    /// Whether revoking this capability gives back memory.
+    /// Returns whether revoking this capability frees memory.
     private static func isRegionInUse(_ slot: Ref<Capability>) -> Bool {
         guard slot.pointee.kind == .region, slot.pointee.has(CapabilityHeader.owner) || slot.pointee.parent == nil
         else {
@@ -122,7 +130,7 @@ extension Kernel {
         return region.pointee.next != region.pointee.start
     }
 
-    /// All memory of a region comes back once nothing is made of it; what is made of it anew is zeroed first.
+    /// Frees all memory of a region once no object is left in it. Memory of later objects is zeroed first.
     private static func emptyRegion(_ slot: Ref<Capability>) {
         guard isRegionInUse(slot) else { return }
         let region = slot.pointee.target(Region.self)
@@ -134,15 +142,15 @@ extension Kernel {
 
     // MARK: Other cores
 
-    /// Has another core remove a node. While that core has an errand, which it was interrupted for, the revoker comes
-    /// again.
+    /// Posts an errand: another core shall remove a node. If that core still has an errand, for which it was
+    /// interrupted, the revoker must call again.
     private static func postErrand(_ core: Ref<Core>, _ node: Ref<Capability>, to target: CoreID) {
         guard let other = M.board.pointee.cores[target.index & 7], other.pointee.errand.load() == 0 else { return }
         other.pointee.errand.store(node.address.value)
         alert(core, target)
     }
 
-    /// A node is gone: no core need remove it any more.
+    /// Withdraws the errands for a node that was removed.
     static func forgetErrands(_ node: Ref<Capability>) {
         let count = Int(M.board.pointee.coreCount)
         guard count > 1 else { return }
@@ -152,14 +160,14 @@ extension Kernel {
         }
     }
 
-    /// On an interrupt of another core's: removes what that core could not.
+    /// Performs this core's errand on an interrupt: removes the node that another core could not remove.
     static func performErrand(_ core: Ref<Core>) {
         guard core.pointee.errand.load() != 0 else { return }
         try? exclusively { () throws(Failure) in
             let node = core.pointee.errand.exchange(0)
             guard node != 0 else { return }
             let target = Ref<Capability>(at: PhysicalAddress(node))
-            // It had no descendants when it was posted, and nothing grows below what is being revoked.
+            // The node had no descendants when it was posted, and none are made below a node under revocation.
             guard !target.pointee.isEmpty, target.pointee.firstChild == nil else { return }
             var steps = 0
             _ = remove(core, target, &steps)

@@ -1,10 +1,10 @@
-// An AArch32 process that reads debug registers by coprocessor 14. It has but a few of them, and none that it could
-// write to any effect (DDI 0487, G8.3).
+// Access of an AArch32 process to debug registers by coprocessor 14. Such a process has only a few of them, and its
+// writes have no effect on any (DDI 0487, G8.3).
 
 /// The trap of an MRC, MCR or MRRC instruction (EC 0x05 and 0x0C; D19.2.37).
 public struct DebugCoprocessorAccess {
     private let syndrome: UInt64
-    /// The process' PSTATE, as SPSR_EL2 holds it.
+    /// The process's PSTATE, as SPSR_EL2 holds it.
     private let state: UInt64
 
     public init(syndrome: UInt64, state: UInt64) {
@@ -13,16 +13,17 @@ public struct DebugCoprocessorAccess {
     }
 
     private var isPair: Bool { syndrome >> 26 == 0x0C }
-    /// The register that takes the answer, or its lower half.
+    /// The register that receives the answer, or its lower half.
     public var first: Int { Int(syndrome >> 5 & 31) }
-    /// The register that takes the upper half, which is 0.
+    /// The register that receives the upper half, which is 0.
     public var second: Int? { isPair ? Int(syndrome >> 10 & 31) : nil }
 
-    /// A core may trap an instruction whose condition does not hold.
+    /// True if the instruction's condition holds. A core may trap an instruction whose condition fails.
     public var isExecuted: Bool { AArch32Condition(syndrome: syndrome, state: state).holds }
 
-    /// The value that is read; nil if the process finds an undefined instruction: there is no such register, or a
-    /// write, of which the process has only the communication channel with a debugger.
+    /// Returns the value that is read; nil if the process takes an undefined instruction. That is the case if there
+    /// is no such register, and for writes, because the only register that a process may write is a debugger's
+    /// communication channel.
     public func answer(_ features: DebugFeatures) -> UInt64? {
         guard syndrome & 1 != 0 else { return nil }
         let crm = syndrome >> 1 & 15
@@ -49,7 +50,7 @@ struct AArch32Condition {
         if syndrome & 1 << 24 != 0 {
             condition = syndrome >> 20 & 15
         } else {
-            // The syndrome does not tell (CV is 0): it is that of the IT block, if the instruction is in one.
+            // The syndrome holds no condition (CV is 0), so it is that of the IT block if the instruction is in one.
             let block = RegisterFrame.block(of: state)
             condition = block == 0 ? 14 : block >> 4
         }
@@ -73,10 +74,10 @@ struct AArch32Condition {
 }
 
 extension RegisterFrame {
-    /// IT[7:0] of an AArch32 state: PSTATE bits 15…10 and 26…25.
+    /// Returns IT[7:0] of an AArch32 state: PSTATE bits 15…10 and 26…25.
     static func block(of state: UInt64) -> UInt64 { state >> 8 & 0xFC | state >> 25 & 3 }
 
-    /// `skipInstruction` for one of four bytes in AArch32 state, where an IT block moves on, too.
+    /// Skips an instruction of four bytes in AArch32 state, where an IT block advances as well.
     public mutating func skipAArch32Instruction() {
         skipInstruction()
         let block = Self.block(of: processorState)

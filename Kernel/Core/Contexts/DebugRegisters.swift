@@ -1,12 +1,12 @@
-// The debug registers of a virtual CPU, and the names by which its machine reaches them (DDI 0487, D2 and D19.3).
+// The debug registers of a virtual CPU, and the names by which its machine accesses them (DDI 0487, D2 and D19.3).
 //
-// Every access of a machine traps (MDCR_EL2.TDA, TDOSA, TDRA), because only a trap tells the kernel that a machine has
-// begun to debug. So memory always holds what the machine wrote, and hardware holds at most a copy: nothing has to be
-// saved when another virtual CPU runs. Kernel+Debug.swift says when hardware gets the copy.
+// Every access of a machine traps (MDCR_EL2.TDA, TDOSA, TDRA), because only a trap tells the kernel that a machine
+// has begun to debug. So memory always holds the values that the machine wrote, and hardware holds at most a copy:
+// nothing has to be saved when another virtual CPU runs. Kernel+Debug.swift decides when hardware gets the copy.
 
 /// A virtual CPU's debug registers. Zero, with the OS lock set, is the state after a reset.
 public struct DebugRegisters: ~Copyable {
-    /// Breakpoints and watchpoints, by `DebugComparator.index`, and the places below.
+    /// The breakpoints and watchpoints, by `DebugComparator.index`, followed by the words that `Place` names.
     private var words: InlineArray<72, UInt64>
 
     /// A multiple of 64, so that a reset clears all of it.
@@ -32,7 +32,8 @@ public struct DebugRegisters: ~Copyable {
         get { words[Place.control] }
         set { words[Place.control] = newValue }
     }
-    /// The part of `control` that hardware obeys while the virtual CPU runs; 0: there are no debug exceptions but BRK.
+    /// The part of `control` that hardware obeys while the virtual CPU runs. If it is 0, only BRK causes debug
+    /// exceptions.
     @inline(__always) public internal(set) var armed: UInt64 {
         get { words[Place.armed] }
         set { words[Place.armed] = newValue }
@@ -47,19 +48,19 @@ public struct DebugRegisters: ~Copyable {
         get { words[Place.doubleLock] != 0 }
         set { words[Place.doubleLock] = newValue ? 1 : 0 }
     }
-    /// The claim tags of an external debugger, which are nothing but eight bits to a machine.
+    /// The claim tags of an external debugger, which are plain storage of eight bits to a machine.
     var claims: UInt64 {
         get { words[Place.claims] }
         set { words[Place.claims] = newValue & 0xFF }
     }
-    /// Whether the comparators were loaded since the last reset. They are in hardware if, besides,
-    /// `Core.debugOwner` is this virtual CPU.
+    /// True if the comparators were loaded since the last reset. They are in hardware if `Core.debugOwner` is this
+    /// virtual CPU as well.
     var isInHardware: Bool {
         get { words[Place.isInHardware] != 0 }
         set { words[Place.isInHardware] = newValue ? 1 : 0 }
     }
 
-    /// The bits that hardware is to obey: SS, KDE and MDE, unless one of the locks forbids debug exceptions (D2.2.1).
+    /// The bits that hardware must obey: SS, KDE and MDE, unless one of the locks forbids debug exceptions (D2.2.1).
     var wanted: UInt64 { isLocked || isDoubleLocked ? 0 : control & DebugControl.exceptions }
 }
 
@@ -71,9 +72,9 @@ public enum DebugControl {
     static let exceptions = softwareStep | kernelEnable | monitorEnable
 }
 
-/// One of the registers that say where a breakpoint or watchpoint lies, and when it matches.
+/// A register that determines the address of a breakpoint or watchpoint, or the condition under which it matches.
 public struct DebugComparator: Equatable {
-    /// By Op2 of the register's name, from 4 on.
+    /// The bank, by Op2 of the register's name, from 4 on.
     public enum Bank: UInt8 {
         case breakpointValue, breakpointControl, watchpointValue, watchpointControl
     }
@@ -88,22 +89,24 @@ public struct DebugComparator: Equatable {
     /// 0 to 63.
     @inline(__always) public var index: Int { Int(bank.rawValue) &* 16 &+ number }
 
-    /// Returns the bits of `value` that a machine may set. Breakpoint types from 8 on (DBGBCR.BT, bit 23) compare with
-    /// the VMID or with CONTEXTIDR_EL2, which are the kernel's.
+    /// Returns the bits of `value` that a machine may set. Breakpoint types from 8 on (DBGBCR.BT, bit 23) compare
+    /// with the VMID or with CONTEXTIDR_EL2, which belong to the kernel.
     func permitted(_ value: UInt64) -> UInt64 { bank == .breakpointControl ? value & ~(1 << 23) : value }
 }
 
-/// A register with Op0 2, as its machine names it.
+/// A register with Op0 2, as the machine's instruction names it.
 public enum DebugRegister: Equatable {
     case comparator(DebugComparator)
     /// MDSCR_EL1.
     case control
     case osLockAccess, osLockStatus, osDoubleLock
     case claimSet, claimClear
-    /// Reads as zero and ignores writes: the communication channel and what else serves external debuggers.
+    /// A register that reads as zero and ignores writes: the communication channel and the other registers for
+    /// external debuggers.
     case empty
 
-    /// Nil if there is no such register, which makes the access an undefined instruction.
+    /// Decodes the register's name. Nil if there is no such register, which makes the access an undefined
+    /// instruction.
     public init?(op1: UInt64, crn: UInt64, crm: UInt64, op2: UInt64, _ features: DebugFeatures) {
         switch (op1, crn, op2) {
         case (0, 0, 4...7):
@@ -114,7 +117,7 @@ public enum DebugRegister: Equatable {
         case (0, 0, 0), (0, 0, 2): self.init(control: crm, op2)
         case (0, 1, _): self.init(lock: crm, op2)
         case (0, 7, 6): self.init(claim: crm)
-        // MDCCSR_EL0, DBGDTR_EL0, DBGDTRRX_EL0 and DBGDTRTX_EL0.
+        // These are MDCCSR_EL0, DBGDTR_EL0, DBGDTRRX_EL0 and DBGDTRTX_EL0.
         case (3, 0, 0) where crm == 1 || crm == 4 || crm == 5: self = .empty
         default: return nil
         }
@@ -123,7 +126,7 @@ public enum DebugRegister: Equatable {
     private init?(control crm: UInt64, _ op2: UInt64) {
         switch (crm, op2) {
         case (2, 2): self = .control
-        // OSDTRRX_EL1, OSDTRTX_EL1, OSECCR_EL1 and MDCCINT_EL1.
+        // These are OSDTRRX_EL1, OSDTRTX_EL1, OSECCR_EL1 and MDCCINT_EL1.
         case (0, 2), (3, 2), (6, 2), (2, 0): self = .empty
         default: return nil
         }
@@ -134,7 +137,7 @@ public enum DebugRegister: Equatable {
         case (0, 4): self = .osLockAccess
         case (1, 4): self = .osLockStatus
         case (3, 4): self = .osDoubleLock
-        // MDRAR_EL1 and DBGPRCR_EL1.
+        // These are MDRAR_EL1 and DBGPRCR_EL1.
         case (0, 0), (4, 4): self = .empty
         default: return nil
         }
@@ -150,7 +153,7 @@ public enum DebugRegister: Equatable {
     }
 }
 
-/// ID_AA64DFR0_EL1 of a core, and what a machine reads there.
+/// The value of ID_AA64DFR0_EL1 of a core, and the values that a machine reads instead.
 public struct DebugFeatures: Sendable {
     public let bits: UInt64
     @inline(__always) public init(bits: UInt64) { self.bits = bits }
@@ -158,7 +161,7 @@ public struct DebugFeatures: Sendable {
     private func field(_ shift: UInt64) -> UInt64 { bits >> shift & 15 }
     public var breakpoints: UInt64 { field(12) + 1 }
     public var watchpoints: UInt64 { field(20) + 1 }
-    /// FEAT_DoubleLock: 0 is there, 15 is not.
+    /// True if the core has FEAT_DoubleLock: 0 means yes, 15 means no.
     var hasDoubleLock: Bool { field(36) == 0 }
 
     func count(_ bank: DebugComparator.Bank) -> UInt64 {
@@ -168,16 +171,16 @@ public struct DebugFeatures: Sendable {
         }
     }
 
-    /// The debug architecture: at most v8.4, because later ones have registers that are not switched, and not the one
-    /// that says that there is EL2 with the host extensions.
+    /// The version of the debug architecture. It is at most v8.4, because later versions have registers that the
+    /// kernel does not switch, and it is never the one that announces EL2 with the host extensions.
     private var version: UInt64 { field(0) == 7 ? 6 : min(field(0), 9) }
 
-    /// The register as a machine reads it: breakpoints, watchpoints and the double lock as they are. No PMU, no trace,
-    /// no profiling.
+    /// The register as a machine reads it: the core's breakpoints, watchpoints and double lock, but no PMU, trace or
+    /// profiling.
     public var ofMachine: UInt64 { bits & (15 << 12 | 15 << 20 | 15 << 28 | 15 << 36) | version }
 
     /// DBGDIDR, which AArch32 processes can read (G8.3.10): the same numbers, v8.0, and SE_imp and nSUHD_imp, which a
-    /// board's core has even where software cannot use EL3. It is what the emulator's boards say, whatever their
+    /// board's core has even if software cannot use EL3. The emulator's boards report this value regardless of their
     /// version.
     public var ofProcess: UInt64 {
         field(20) << 28 | field(12) << 24 | field(28) << 20 | 6 << 16 | 0xD000

@@ -1,14 +1,14 @@
 import ABI
 
-/// General registers of a tenant, where the entry code saves them. The entry code knows these offsets.
+/// The general registers of a tenant. The entry code saves them here, and knows these offsets.
 public struct RegisterFrame {
     public var x: InlineArray<31, UInt64>
     public var stackPointer: UInt64
     public var programCounter: UInt64
     public var processorState: UInt64
 
-    /// The instruction at the program counter counts as executed. Of software step, it is the one that is stepped
-    /// (PSTATE.SS, bit 21, is 0 behind it: DDI 0487, D2.12).
+    /// Advances the program counter past an instruction that counts as executed. For software step, it is the
+    /// instruction that is stepped, so PSTATE.SS (bit 21) is 0 afterwards (DDI 0487, D2.12).
     @inline(__always)
     public mutating func skipInstruction() {
         programCounter &+= 4
@@ -16,35 +16,36 @@ public struct RegisterFrame {
     }
 }
 
-/// FP and SIMD registers, moved when another context wants the unit.
+/// FP and SIMD registers, which the kernel moves when another context uses the unit.
 public struct FloatingPointFrame {
     public var registers: InlineArray<64, UInt64>
     public var control: UInt64
     public var status: UInt64
 }
 
-/// Whether a context runs, and if not, for what it waits.
+/// The state of a context: it can run, or it waits for one of these events.
 public enum RunState: UInt8 {
     case stopped
-    /// Runs, or will when a scheduling context that leads to it gets the core: see Kernel+Helping.swift.
+    /// The context runs, or will run when a scheduling context that leads to it gets the core; see
+    /// Kernel+Helping.swift.
     case ready
-    /// In `replyWait`, for a call or its notification.
+    /// The context waits in `replyWait` for a call or its notification.
     case waiting
-    /// Called a portal, faulted or exited; waits for the reply (or for the server's attention).
+    /// The context called a portal, faulted or exited, and waits for the reply or for the server to take its call.
     case calling
-    /// A virtual CPU in WFI.
+    /// The context is a virtual CPU in WFI.
     case waitingForInterrupt
 }
 
-/// How the reply to a context that is `calling` is to be delivered.
+/// The form in which the reply to a context that is `calling` must be delivered.
 public enum CallKind: UInt8 {
     case message
     case exit
 }
 
-/// The fault or exit of a context that stopped because nobody served it; `none` if it stopped for another reason.
+/// The fault or exit of a context that stopped because no server handled it; `none` if it stopped for another reason.
 public struct FaultRecord: Equatable {
-    /// Kind and syndrome: the bits of an `ExitTag`; 0: nothing.
+    /// Kind and syndrome, as the bits of an `ExitTag`; 0 if there is no fault.
     public var tag: UInt64
     public var address: UInt64
 
@@ -55,44 +56,46 @@ public struct FaultRecord: Equatable {
         self.address = address
     }
 
-    /// The first two words of a fault's message.
+    /// Takes the first two words of a fault's message.
     @inline(__always) init(_ message: Message) { self.init(tag: message.w0, address: message.w1) }
 }
 
-/// A thread (EL0) or a virtual CPU (EL1 and EL0 behind stage 2). Belongs to one core; only that core touches it,
-/// except `requests` and the inbox link.
+/// A thread (EL0) or a virtual CPU (EL1 and EL0 behind stage 2). It belongs to one core. Only that core touches it,
+/// except for the atomic fields, and for changes to a stopped context under the lock. Kernel+Context.swift
+/// configures, starts and stops contexts; Calls/ and Scheduling/ change `state` otherwise.
 public struct ExecutionContext: ~Copyable {
-    /// First: the entry code saves registers at the context's own address.
+    /// The first field, because the entry code saves registers at the context's own address.
     public var frame: RegisterFrame
-    /// Second: assembly moves it, and finds it at `floatingPointOffset`.
+    /// The second field, because assembly moves it and finds it at `floatingPointOffset`.
     public var floatingPoint: FloatingPointFrame
     public var state: RunState
     public var callKind: CallKind
     public var isConfigured: Bool
-    /// Whether `home` takes part in scheduling, for this context or for the server that it waits for. False while the
-    /// context waits, is stopped, or serves a caller; true again while it serves once its notification has bits for it.
+    /// True if `home` takes part in scheduling, for this context or for the server for which it waits. False while
+    /// the context waits, is stopped, or serves a caller; true again while it serves once its notification has bits
+    /// for it.
     public var usesOwnTime: Bool
-    /// In `wait` it got bits since its last call: if both are there, a caller is next.
+    /// True if `wait` has returned bits since its last call. If a caller and bits are both there, the caller is next.
     public var wasNotified: Bool
     let placed: SharedByte
-    /// Other cores may go by it once `isPlaced`.
+    /// The context's core. Other cores may rely on it once `isPlaced` is true.
     public var core: CoreID
     /// The number of calls between this context and the first caller of its chain.
     public var depth: UInt8
 
     public var space: Ref<AddressSpace>?
     let tableLink: SharedRef<CapabilityTable>
-    /// Set for virtual CPUs only.
+    /// The virtual CPU's further state; nil for threads.
     public var guest: Ref<VirtualCPU>?
 
-    /// Its own scheduling context, if it has one.
+    /// The context's own scheduling context, if it has one.
     public var home: Ref<SchedulingContext>?
 
-    /// Whose call this thread serves.
+    /// The context whose call this thread serves.
     public var caller: Ref<ExecutionContext>?
-    /// Callers that wait until this thread waits for a call.
+    /// The callers that queue until this thread waits for a call.
     public var callers: ContextQueue
-    /// Neighbours in the queue of a server's callers.
+    /// The neighbours in the queue of a server's callers.
     public var next: Ref<ExecutionContext>?
     public var previous: Ref<ExecutionContext>?
     /// The message of a caller that had to queue.
@@ -101,37 +104,38 @@ public struct ExecutionContext: ~Copyable {
     /// The server that this context called.
     public var server: Ref<ExecutionContext>?
 
-    /// What its outstanding call carries beyond six words.
+    /// The parts of its outstanding call beyond six words.
     public var shape: MessageShape
-    /// Valid while `shape` has a lease.
+    /// The memory that its outstanding call lends. Valid while `shape` has a lease.
     public var lease: Lease
     let messagePageWord: AtomicWord
-    /// Bits of its notification that end its call.
+    /// The bits of its notification that end its call.
     public var abortMask: UInt64
 
-    /// `ReplyForm.leaveStopped` if somebody stopped this context while it was `calling`, else 0.
+    /// `ReplyForm.leaveStopped` if a stop was requested while this context was `calling`, else 0.
     public var stopsOnReply: UInt32
 
     let faultPortalLink: SharedRef<Portal>
     public var faultBadge: UInt64
     let notificationLink: SharedRef<Notification>
-    /// Told when this context stops.
+    /// The notification that is raised when this context stops.
     let stopped: Bell
-    /// Of a thread, also while its fault is being served. Other cores read it once the context has stopped, under the
-    /// lock.
+    /// The fault record. A thread has one also while its fault is being served. Other cores read it under the lock,
+    /// once the context has stopped.
     public var fault: FaultRecord
 
-    /// 0 once a stopped context's state has left the hardware: what other cores may go by.
+    /// Nonzero until a stopped context's state has left the hardware. Other cores may change the context only once
+    /// they read 0.
     public let running: AtomicWord
-    /// From other cores: see `ContextRequest`.
+    /// Requests from other cores; see `ContextRequest`.
     public let requests: AtomicWord
-    /// 1 while this is in its core's inbox.
+    /// 1 while the context is in its core's inbox.
     public let inboxQueued: AtomicWord
     let inboxNextWord: AtomicWord
     public var timer: TimerLink<ExecutionContext>
 
     public static let size: UInt64 = 2048
-    /// Its bindings lie behind the structure: see `NodeRole`.
+    /// The offset of its bindings, which lie behind the structure; see `NodeRole`.
     static let bindings: UInt64 = 1536
     public static var floatingPointOffset: UInt64 { UInt64(MemoryLayout<RegisterFrame>.size) }
 
@@ -139,16 +143,16 @@ public struct ExecutionContext: ~Copyable {
 }
 
 extension ExecutionContext {
-    /// The next item of the inbox, tagged; written by whoever set `inboxQueued`.
+    /// The next item of the inbox, tagged. Only the core that has set `inboxQueued` to 1 writes it.
     @inline(__always) public var inboxNext: UInt64 {
         get { inboxNextWord.relaxedLoad() }
         nonmutating set { inboxNextWord.relaxedStore(newValue) }
     }
 }
 
-// What other cores take from a context, or change of it, under the lock.
+// Fields that other cores read, or change under the lock.
 extension ExecutionContext {
-    /// `core` is known, and stays so.
+    /// True if `core` is known, and will not change any more.
     @inline(__always) public var isPlaced: Bool {
         get { placed.load() != 0 }
         nonmutating set { placed.store(newValue ? 1 : 0) }
@@ -157,12 +161,12 @@ extension ExecutionContext {
         get { tableLink.load() }
         nonmutating set { tableLink.store(newValue) }
     }
-    /// Its message page, or 0.
+    /// The message page, or 0.
     @inline(__always) public var messagePage: PhysicalAddress {
         get { PhysicalAddress(messagePageWord.relaxedLoad()) }
         nonmutating set { messagePageWord.relaxedStore(newValue.value) }
     }
-    /// Where faults and VM exits go, with `faultBadge`.
+    /// The portal to which faults and VM exits go, with `faultBadge`.
     @inline(__always) public var faultPortal: Ref<Portal>? {
         get { faultPortalLink.load() }
         nonmutating set { faultPortalLink.store(newValue) }
@@ -182,7 +186,7 @@ enum ContextRequest {
     static let interrupts: UInt64 = 4
 }
 
-/// First in, first out, linked through `ExecutionContext.next`.
+/// A queue of contexts, first in, first out, linked through `ExecutionContext.next`.
 public struct ContextQueue {
     var head: Ref<ExecutionContext>?
     var tail: Ref<ExecutionContext>?
@@ -200,7 +204,7 @@ public struct ContextQueue {
         return first
     }
 
-    /// Takes one out that is in this queue, wherever it stands.
+    /// Removes a context that is in this queue, at any position.
     mutating func remove(_ context: Ref<ExecutionContext>) {
         let next = context.pointee.next
         let previous = context.pointee.previous
@@ -211,13 +215,14 @@ public struct ContextQueue {
     }
 }
 
-/// An entry point of one thread, or of nobody.
+/// An entry point of one thread, or of none yet.
 public struct Portal: ~Copyable {
     #if hasFeature(Embedded)
-        // Plain, like a capability's words; without the lock `destination` reads them. The thread was configured under
-        // the lock before, so that a core that follows the link finds it configured.
+        // These words are plain, like a capability's. `destination` reads them without the lock. The thread was
+        // configured before, under the lock, so that a core that follows the link finds it configured.
         public var server: Ref<ExecutionContext>?
-        /// How often it was bound to a thread: tells a client that its server was replaced.
+        /// The number of times that the portal was bound to a thread, which tells a client that its server was
+        /// replaced.
         public var generation: UInt64
     #else
         let serverLink: SharedRef<ExecutionContext>
@@ -228,8 +233,8 @@ public struct Portal: ~Copyable {
 }
 
 extension Ref<Portal> {
-    /// The thread that the portal leads to, and the portal's generation, each read once: another core may bind the
-    /// portal meanwhile.
+    /// Returns the thread to which the portal leads, and the portal's generation. Reads each once, because another
+    /// core may bind the portal meanwhile.
     @inline(__always)
     func destination<M: Hardware>(_: M.Type) -> (server: Ref<ExecutionContext>?, generation: UInt64) {
         let (server, generation) = M.readPair(address)
@@ -238,7 +243,7 @@ extension Ref<Portal> {
 }
 
 #if !hasFeature(Embedded)
-    // The same, as atomic words.
+    // The same properties on the host, where the fields are atomic words.
     extension Portal {
         @inline(__always) public var server: Ref<ExecutionContext>? {
             get { serverLink.load() }

@@ -1,9 +1,13 @@
 import ABI
 
-// Contexts: what they are made of, starting and stopping them, reading and writing their registers.
+// Contexts: configuring, starting and stopping them, and `contextState`, which accesses their registers.
+//
+// `Kernel.operate` calls `contextControl` and `contextState`. Kernel+Registers.swift implements the single registers,
+// and Calls/Kernel+Abort.swift the end of calls that a stop brings. Kernel/Proofs/start.pml checks starts and stops
+// from several cores.
 
 extension Kernel {
-    /// `contextControl`: see `ContextControl`.
+    /// Performs `contextControl`; see `ContextControl`.
     static func contextControl(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
     ) throws(Failure) {
@@ -15,8 +19,8 @@ extension Kernel {
             let context = try findContext(caller, slot)
             if context.pointee.isPlaced, try !isAtRestElsewhere(core, context) { stopOnRequest(core, context) }
         case .setAbortMask:
-            // A thread decides itself which events end its calls, also without the right to manage it. Under the lock:
-            // no other core becomes the context's own meanwhile.
+            // A thread decides itself which events end its calls, even without the right to manage it. This needs the
+            // lock, because otherwise another core could become the context's own core meanwhile.
             try exclusively { () throws(Failure) in
                 try setAbortMask(core, findContext(caller, slot, .write), caller.pointee.frame.x[2])
             }
@@ -27,7 +31,7 @@ extension Kernel {
                 switch form {
                 case .configure: try configure(caller, context)
                 case .status:
-                    // A start that was asked for is seen as a request or as running, never as neither.
+                    // A context whose start is requested is seen as having a request or as running, never as neither.
                     caller.pointee.frame.x[2] = (isStopped(context) ? ContextStatus.stopped : .running).rawValue
                 case .setAffinity: try setAffinity(context, word)
                 case .abort: try abort(core, context)
@@ -44,7 +48,7 @@ extension Kernel {
         }
     }
 
-    /// `start`, or `startAt`, which says where.
+    /// Performs `start`, or `startAt`, which sets the program counter.
     private static func start(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ context: Ref<ExecutionContext>, anew: Bool
     ) throws(Failure) {
@@ -61,13 +65,14 @@ extension Kernel {
                 context.pointee.frame.x[0] = caller.pointee.frame.x[4]
                 context.pointee.frame.x[1] = caller.pointee.frame.x[5]
             }
-            // Asked for under the lock, so that two that start it at once cannot both find it stopped.
+            // Requests the start under the lock, so that two cores that start it at once cannot both find it stopped.
             if context.pointee.core == core.pointee.id { begin(core, context) } else { start(core, context) }
         }
     }
 
-    /// Whether a context of another core is stopped already, so that its core need not be interrupted for a stop. Under
-    /// the lock, in which a start is taken: else it could be between its request and `running`.
+    /// Returns whether a context of another core is stopped already, so that its core need not be interrupted for a
+    /// stop. Checks under the lock, because a start takes the lock: otherwise the context could be between its
+    /// request and `running`.
     private static func isAtRestElsewhere(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) throws(Failure) -> Bool {
         guard context.pointee.core != core.pointee.id, isStopped(context) else { return false }
         var isAtRest = false
@@ -84,11 +89,12 @@ extension Kernel {
     ) throws(Failure) {
         guard isStopped(context) else { throw .badState }
         let parts = try Parts(caller)
-        // Other cores go by its core without a lock, and it may be in that core's inbox: the first counts for ever.
+        // The first core stays for ever, because other cores use `core` without a lock, and the context may be in
+        // that core's inbox.
         let wasPlaced = context.pointee.isPlaced
         guard !wasPlaced || context.pointee.core == parts.core else { throw .wrongCore }
         let space = parts.space.pointee.target(AddressSpace.self)
-        // A guest's own translations and a component's must not meet under one VMID.
+        // A guest's own translations and a component's must not share one VMID.
         guard !(context.pointee.isVirtualCPU ? space.pointee.isComponents : space.pointee.isMachines) else {
             throw .badState
         }
@@ -97,12 +103,12 @@ extension Kernel {
             guard time.pointee.context == nil || time.pointee.context == context else { throw .badState }
         }
         if let portal = parts.faultPortal {
-            // One that leads to nobody yet may lead to a thread of this core later.
+            // A portal that leads to no thread yet may lead to a thread of this core later.
             let server = portal.pointee.target(Portal.self).pointee.server
             guard server == nil || server?.pointee.core == parts.core else { throw .wrongCore }
         }
         if context.pointee.space != space { leaveNumber(context) }
-        // Another one may have lain at this very place, or this one may have been in the space before.
+        // Another context may have had this address, or this context may have been in the space before.
         if space.pointee.lastOnCore[parts.core.index & 7] == context { M.invalidateAll(space.pointee.translation) }
         rebind(context, .space, parts.space)
         rebind(context, .table, parts.table)
@@ -122,7 +128,7 @@ extension Kernel {
         context.pointee.isConfigured = true
     }
 
-    /// What `configure` names.
+    /// The capabilities that `configure` names.
     private struct Parts {
         var space: Ref<Capability>
         var table: Ref<Capability>?
@@ -151,7 +157,7 @@ extension Kernel {
         }
     }
 
-    /// A binding of a context becomes a child of another capability, or of none.
+    /// Makes a binding of a context a child of another capability, or of none.
     private static func rebind(_ context: Ref<ExecutionContext>, _ role: NodeRole, _ parent: Ref<Capability>?) {
         erase(context.binding(role))
         if let parent { bind(context.binding(role), role, in: context.address, to: parent) }
@@ -167,7 +173,8 @@ extension Kernel {
         }
     }
 
-    /// Gives a thread its message page: RAM that it may read and write itself. `x2` extent or 0, `x3` offset.
+    /// Gives a thread its message page: RAM that the caller may read and write itself. `x2` is the extent or 0, `x3`
+    /// the offset.
     private static func setMessagePage(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ context: Ref<ExecutionContext>
     ) throws(Failure) {
@@ -186,7 +193,7 @@ extension Kernel {
         context.pointee.messagePage = extent.pointee.object + offset
     }
 
-    /// `x2` notification or 0, `x3` bits.
+    /// Binds the notification that a stop raises. `x2` is the notification or 0, `x3` the bits.
     private static func bindStopped(
         _ caller: Ref<ExecutionContext>, _ context: Ref<ExecutionContext>
     ) throws(Failure) {
@@ -202,7 +209,7 @@ extension Kernel {
             bits(notification, caller.pointee.frame.x[3]))
     }
 
-    /// Enters a virtual CPU in its machine's list, where inter-processor interrupts find it.
+    /// Enters a virtual CPU in its machine's list, in which inter-processor interrupts find it.
     private static func setAffinity(_ context: Ref<ExecutionContext>, _ number: UInt64) throws(Failure) {
         guard let guest = context.pointee.guest, let space = context.pointee.space, isStopped(context) else {
             throw .badState
@@ -214,7 +221,7 @@ extension Kernel {
         space.pointee.virtualCPUs[Int(number)] = context
     }
 
-    /// A virtual CPU is not found by its number in its machine's list any more.
+    /// Removes a virtual CPU from its machine's list.
     static func leaveNumber(_ context: Ref<ExecutionContext>) {
         guard let guest = context.pointee.guest, let space = context.pointee.space else { return }
         let number = Int(guest.pointee.affinity & 15)
@@ -227,20 +234,20 @@ extension Kernel {
             context.pointee.requests.set(ContextRequest.start)
             return post(core, context, to: context.pointee.core)
         }
-        // Nobody else may be at its registers or what it is made of while it begins to run.
+        // No other core may access its registers or its parts while it begins to run.
         try? exclusively { () throws(Failure) in begin(core, context) }
     }
 
-    /// The same, under the lock.
+    /// Does the same under the lock.
     static func begin(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         guard context.pointee.state == .stopped else {
-            // Asked to stop when its call is answered: not any more.
+            // Cancels a request to stop when the call is answered.
             if context.pointee.state == .calling { context.pointee.stopsOnReply = 0 }
             return
         }
-        // Another core's request may have been on its way while a part of the context was taken away.
+        // A part of the context may have been removed while another core's request was on its way.
         guard context.pointee.isConfigured, let home = context.pointee.home else { return }
-        // Its memory may have been filled by somebody else's stores.
+        // Another tenant's stores may have filled the machine's memory.
         if context.pointee.isVirtualCPU { M.forgetInstructions() }
         context.pointee.running.store(1)
         context.pointee.state = .ready
@@ -249,10 +256,10 @@ extension Kernel {
         reviveParked(core)
     }
 
-    /// Stops a context, on its own core. One whose call is being served stops when the reply comes.
+    /// Stops a context, on its own core. A context whose call is being served stops when the reply comes.
     static func stop(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         guard context.pointee.core == core.pointee.id else {
-            // A start that was asked for before is void: the other core does starts after stops.
+            // Cancels an earlier start, because the other core performs starts after stops.
             context.pointee.requests.clear(ContextRequest.start)
             context.pointee.requests.set(ContextRequest.stop)
             return post(core, context, to: context.pointee.core)
@@ -272,14 +279,14 @@ extension Kernel {
         finishStop(core, context)
     }
 
-    /// `stop`, which leaves no record of a fault that was cured before. On another core soon.
+    /// Performs `stop`, and clears the record of a fault that was resolved before. On another core this happens soon.
     static func stopOnRequest(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         if context.pointee.core == core.pointee.id, context.pointee.state != .stopped { context.pointee.fault = .none }
         stop(core, context)
     }
 
-    /// `contextState`: see `ContextState`. Exit counters may be read at any time, all else of a context that is
-    /// stopped, or that waits for the caller's answer to its fault or exit.
+    /// Performs `contextState`; see `ContextState`. Exit counters may be read at any time. All other registers
+    /// require a context that is stopped, or that waits for the caller's answer to its fault or exit.
     static func contextState(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
     ) throws(Failure) {
@@ -311,7 +318,7 @@ extension Kernel {
 
     private static func reset(_ context: Ref<ExecutionContext>) {
         context.pointee.fault = .none
-        // The registers are the first members of the structure, and its size is no multiple of 64.
+        // The registers are the first members of the structure, and their size is no multiple of 64.
         M.zero(
             context.address,
             size: UInt64(MemoryLayout<RegisterFrame>.size &+ MemoryLayout<FloatingPointFrame>.size) & ~63)
@@ -320,7 +327,7 @@ extension Kernel {
         context.pointee.floatingPoint.control = 0
         context.pointee.floatingPoint.status = 0
         guard let guest = context.pointee.guest else { return M.initialiseRegisters(context) }
-        // Its place in the machine and the exit counters stay.
+        // Its number in the machine and its exit counters stay.
         M.zero(guest.address, size: VirtualCPU.systemSize)
         forgetInterrupts(guest)
         M.initialiseRegisters(context)

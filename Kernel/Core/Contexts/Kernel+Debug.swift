@@ -1,11 +1,12 @@
-// Debugging inside of a machine: when hardware holds a virtual CPU's debug registers, and obeys them.
+// Debugging inside of a machine: this file decides when hardware holds a virtual CPU's debug registers, and when it
+// obeys them.
 //
 // Debug exceptions go to the exception level that is debugged, and a component's would go to the kernel. So hardware
-// obeys (MDSCR_EL1) only while the virtual CPU runs that has asked for it. A core on which none has asked pays nothing:
-// `Core.lazy` then says no more than whether floating point traps, and `becomeCurrent` compares it anyway.
+// obeys (MDSCR_EL1) only while a virtual CPU runs that has asked for it. A core on which no virtual CPU has asked
+// pays nothing: `Core.lazy` then holds only the trap of floating point, which `becomeCurrent` compares in any case.
 //
-// Comparators are loaded lazily, when a virtual CPU is put into hardware that uses them, and stay there until another
-// one does. Nobody can see them meanwhile, because each access traps.
+// Comparators are loaded lazily, when a virtual CPU that uses them is put into hardware, and stay there until another
+// such virtual CPU is loaded. No tenant can see them meanwhile, because each access traps.
 
 extension Kernel {
     /// Returns the value that a machine reads from one of its debug registers.
@@ -13,7 +14,7 @@ extension Kernel {
         switch register {
         case .comparator(let comparator): guest.pointee.debug[comparator]
         case .control: guest.pointee.debug.control
-        // OSLM is 2: there is an OS lock.
+        // OSLM is 2, which announces an OS lock.
         case .osLockStatus: 1 << 3 | (guest.pointee.debug.isLocked ? 1 << 1 : 0)
         case .osDoubleLock: guest.pointee.debug.isDoubleLocked ? 1 : 0
         case .claimSet: 0xFF
@@ -22,7 +23,7 @@ extension Kernel {
         }
     }
 
-    /// A machine's write of one of its debug registers. The virtual CPU is the one that runs on this core.
+    /// Performs a machine's write to one of its debug registers. The virtual CPU is the one that runs on this core.
     public static func writeDebug(
         _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ register: DebugRegister,
         _ value: UInt64
@@ -30,7 +31,7 @@ extension Kernel {
         switch register {
         case .comparator(let comparator):
             bringComparators(core, context, guest)
-            // Memory keeps what hardware keeps of it.
+            // Memory keeps the bits of the value that hardware keeps.
             guest.pointee.debug[comparator] = M.exchangeComparator(comparator, comparator.permitted(value))
         case .control:
             guest.pointee.debug.control = value & 0xFFFF_FFFF
@@ -48,29 +49,30 @@ extension Kernel {
         }
     }
 
-    /// Has hardware obey what the virtual CPU that runs wants now.
+    /// Makes hardware obey the debug exceptions that the running virtual CPU wants now.
     private static func arm(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>) {
         let wanted = guest.pointee.debug.wanted
         guest.pointee.debug.armed = wanted
-        // `becomeCurrent` takes the mark away when it finds that nothing is armed any more.
+        // `becomeCurrent` clears the bit when it finds that no virtual CPU is armed any more.
         if wanted != 0 { enterDebugging(core, context, guest) }
         M.armDebugging(wanted)
     }
 
-    /// A virtual CPU gets the core's EL1 registers, or runs there, that uses its debug registers.
+    /// Prepares the core for a virtual CPU that uses its debug registers and gets the core's EL1 registers, or runs
+    /// there.
     @inline(never)
     static func enterDebugging(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>) {
         bringComparators(core, context, guest)
         core.pointee.lazy |= Laziness.debugging
     }
 
-    /// Makes this virtual CPU's comparators those of the hardware. At most 64 registers.
+    /// Loads this virtual CPU's comparators into hardware: at most 64 registers.
     private static func bringComparators(
         _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>
     ) {
         guard core.pointee.debugOwner != context || !guest.pointee.debug.isInHardware else { return }
-        // Those that are there now may belong to a virtual CPU that runs no more, but none that are half exchanged
-        // may match.
+        // The current comparators may belong to a virtual CPU that was destroyed. None may match while they are half
+        // exchanged.
         M.armDebugging(0)
         let features = M.debugFeatures
         bring(guest, .breakpointValue, .breakpointControl, features.breakpoints)
@@ -89,14 +91,14 @@ extension Kernel {
         }
     }
 
-    /// The part of `becomeCurrent` for what is switched lazily: floating point traps or not, and hardware obeys the
-    /// debug registers of `next` if that is a virtual CPU that debugs.
+    /// Performs the part of `becomeCurrent` for state that is switched lazily: sets the trap of floating point, and
+    /// makes hardware obey the debug registers of `next` if that is a virtual CPU that debugs.
     @inline(__always)
     static func switchLazily(_ core: Ref<Core>, _ next: Ref<ExecutionContext>, traps: UInt8) {
         var lazy = traps
         if core.pointee.lazy & Laziness.debugging != 0 {
             M.armDebugging(next.pointee.guest?.pointee.debug.armed ?? 0)
-            // The virtual CPU that is loaded may run again without having been loaded again.
+            // The loaded virtual CPU may run again without being loaded again.
             if let loaded = core.pointee.loaded?.pointee.guest, loaded.pointee.debug.armed != 0 {
                 lazy |= Laziness.debugging
             }
@@ -109,6 +111,6 @@ extension Kernel {
 /// Bits of `Core.lazy`.
 enum Laziness {
     static let floatingPointTraps: UInt8 = 1
-    /// Each switch has to look at the debug registers. If it is clear, MDSCR_EL1 is 0.
+    /// Set if each switch must look at the debug registers. If it is clear, MDSCR_EL1 is 0.
     static let debugging: UInt8 = 2
 }

@@ -1,10 +1,10 @@
 import ABI
 
-// Registers of contexts, as `contextState` reads and writes them.
+// Registers of contexts, as `contextState` (Kernel+Context.swift) reads and writes them.
 
 extension Kernel {
-    /// Whether `server` has a context's fault or exit, and has not answered it. Then it does not run: both belong to
-    /// the core that executes this.
+    /// Returns whether `server` has a context's fault or exit, and has not answered it. Then the context does not
+    /// run, because both belong to the core that executes this function.
     static func isServed(_ context: Ref<ExecutionContext>, by server: Ref<ExecutionContext>) -> Bool {
         server.pointee.caller == context && context.pointee.callKind == .exit
     }
@@ -61,7 +61,7 @@ extension Kernel {
         }
     }
 
-    /// Takes a context's FP registers out of this core's unit, if they are there. The next use brings them back. The
+    /// Saves a context's FP registers if they are in this core's unit. The context's next use loads them again. The
     /// caller of the operation is another context, so its own use traps already.
     private static func releaseFloatingPoint(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         guard core.pointee.floatingPointOwner == context else { return }

@@ -2,28 +2,29 @@ import ABI
 
 // Interrupts to other cores, at a bounded rate.
 //
-// In each millisecond a core takes at most `interruptsPerMillisecond` interrupts for what tenants of other cores want
-// of it. Each core has an equal share of them, so nobody can use up another core's. When the share is used up, the
-// sender's own timer sends the interrupt as soon as the share renews. Items wait in the inbox meanwhile, and the
-// receiver takes them along if it looks there earlier.
+// In each millisecond a core takes at most `interruptsPerMillisecond` interrupts on behalf of tenants of other cores.
+// Each core has an equal share of them, so that no core can use up another core's share. When the share is used up,
+// the sender's own timer sends the interrupt as soon as the share renews. Items wait in the inbox meanwhile, and the
+// receiver handles them with the others if it looks there earlier. `Inbox.swift` calls `alert` for each item that it
+// posts.
 
-/// The interrupts that one core may still send another.
+/// The interrupts that one core may still send to another.
 struct InterruptShare {
-    /// When the millisecond ends; a new one begins with the next interrupt.
+    /// The end of the millisecond. A new one begins with the next interrupt.
     var end: Ticks
     var left: UInt8
 }
 
 extension Kernel {
-    /// The number of interrupts of this kind that a core takes per millisecond, its own for the rest of a long inbox
-    /// included.
+    /// The number of interrupts of this kind that a core takes per millisecond, including those that it sends itself
+    /// to finish a long inbox.
     static var interruptsPerMillisecond: UInt8 { 16 }
 
-    /// Has `target` look at its inbox: at once, or when this core's share of interrupts there renews.
+    /// Makes `target` look at its inbox: at once, or when this core's share of interrupts there renews.
     ///
-    /// No share is needed where the interrupt takes nobody's time: the core is idle, or runs the very virtual CPU that
-    /// another one of its machine interrupts. The look at the other core's `current` may be late, in either direction:
-    /// that costs an interrupt or a millisecond, and loses nothing.
+    /// No share is needed if the interrupt takes no other tenant's time: the core is idle, or it runs the virtual CPU
+    /// that another virtual CPU of its machine interrupts. The value of the other core's `current` may be outdated.
+    /// That costs an interrupt or a millisecond, and loses nothing.
     static func alert(_ core: Ref<Core>, _ target: CoreID, for context: Ref<ExecutionContext>? = nil) {
         guard let other = M.board.pointee.cores[target.index & 7] else { return }
         let running = other.pointee.current
@@ -39,7 +40,7 @@ extension Kernel {
         M.interrupt(target)
     }
 
-    /// Whether the virtual CPU that runs here is of the machine of `context`.
+    /// Returns whether the virtual CPU that runs here belongs to the machine of `context`.
     private static func isOfSameMachine(_ core: Ref<Core>, _ context: Ref<ExecutionContext>?) -> Bool {
         guard let context, let own = core.pointee.current, own.pointee.isVirtualCPU, let space = own.pointee.space
         else { return false }
@@ -56,7 +57,7 @@ extension Kernel {
         M.setDeadline(end)
     }
 
-    /// When this core's timer must send interrupts that were postponed; `.never`: there are none.
+    /// Returns the time at which this core's timer must send postponed interrupts; `.never` if there are none.
     @inline(__always)
     static func postponedDeadline(_ core: Ref<Core>) -> Ticks {
         core.pointee.postponed == 0 ? .never : core.pointee.postponedUntil

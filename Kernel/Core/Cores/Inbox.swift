@@ -1,6 +1,8 @@
-/// An object in a core's inbox: a lock-free stack of what other cores have changed, filled by all, emptied by its core.
+/// An object in a core's inbox. The inbox is a lock-free stack of objects that other cores have changed: all cores
+/// push items, and its own core takes the whole list.
 ///
-/// An item is an object's address; bit 0 tells a notification from a context.
+/// An item is an object's address; bit 0 is set for a notification and clear for a context.
+/// Kernel/Proofs/notification.pml checks the protocol.
 enum InboxItem {
     case context(Ref<ExecutionContext>)
     case notification(Ref<Notification>)
@@ -38,22 +40,23 @@ extension Kernel {
         guard let other = M.board.pointee.cores[target.index] else { return }
         let tagged = notification.address.value | InboxItem.notificationTag
         push(other, tagged) { notification.pointee.inboxNext = $0 }
-        // An interrupt that this core's own tenants cause needs no share, because it takes their own time. One that
-        // other cores cause here, such as the news of a stop, needs a share.
+        // An interrupt that this core's own tenants cause needs no share, because it takes their own time. An
+        // interrupt here that other cores cause, for example by stopping a context, needs a share.
         if target == core.pointee.id, !core.pointee.isTakingNews { M.interrupt(target) } else { alert(core, target) }
     }
 
-    /// How many items one entry takes out.
+    /// The number of items that one entry handles.
     static var inboxBatch: Int { 8 }
 
-    /// Works off this core's inbox, in pieces. Items that arrive meanwhile bring an interrupt of their own.
+    /// Handles the items of this core's inbox, in pieces. Items that arrive meanwhile bring an interrupt of their
+    /// own.
     public static func drainInbox(_ core: Ref<Core>) {
         core.pointee.isTakingNews = true
         defer { core.pointee.isTakingNews = false }
         performErrand(core)
         let isContinued = core.pointee.unread != 0
         if !isContinued, core.pointee.inbox.load() != 0 {
-            // Before the items leave the inbox: the exchange releases it.
+            // Counts before the items leave the inbox, because the exchange releases the count.
             core.pointee.lists.count()
             core.pointee.unread = core.pointee.inbox.exchange(0)
         }
@@ -65,7 +68,7 @@ extension Kernel {
         if isEmpty, core.pointee.lists.relaxedLoad() & 1 != 0 {
             core.pointee.lists.store(core.pointee.lists.relaxedLoad() &+ 1)
         }
-        // Interrupts that came while there was an old list are still to be answered by looking at the inbox.
+        // An interrupt that came while an old list was in progress still has to be answered by a look at the inbox.
         if isContinued || !isEmpty { alert(core, core.pointee.id) }
     }
 
@@ -79,23 +82,24 @@ extension Kernel {
         case .notification(let notification):
             core.pointee.unread = notification.pointee.inboxNext
             notification.pointee.inboxQueued.store(0)
-            // Orders the store before any later look at the bits: whoever sets one after this sees the 0 and posts.
+            // Orders the store above before any later look at the bits. A core that sets a bit afterwards sees the
+            // 0 and posts again.
             notification.pointee.bits.set(0)
             tell(core, notification)
         }
     }
 
-    /// Does what other cores asked of a context of this core.
+    /// Handles the requests of other cores to a context of this core.
     static func handleRequests(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         let requests = context.pointee.requests.clear(ContextRequest.stop | ContextRequest.interrupts)
         act(core, context, requests & ~ContextRequest.start)
         guard requests & ContextRequest.start != 0 else { return }
-        // A start is taken under the lock: whoever holds that must not find a context that neither runs nor is about
-        // to. What came before it meanwhile is taken with it.
+        // A start is taken under the lock, because a core that holds the lock must not find a context that neither
+        // runs nor is about to run. Requests that arrived meanwhile are taken with it.
         try? exclusively { () throws(Failure) in act(core, context, context.pointee.requests.exchange(0)) }
     }
 
-    /// The last of a stop and a start counts: a stop makes an earlier start void.
+    /// Performs the requests. A stop cancels an earlier start, so that the later of the two counts.
     private static func act(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ requests: UInt64) {
         if requests & ContextRequest.stop != 0 { stopOnRequest(core, context) }
         if requests & ContextRequest.start != 0 { begin(core, context) }

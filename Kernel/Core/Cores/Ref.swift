@@ -1,13 +1,14 @@
-/// A typed pointer to a kernel object in memory that somebody donated.
+/// A typed pointer to a kernel object in donated memory.
 ///
-/// The kernel never frees an object while a `Ref` to it can be followed, and objects lie in zeroed memory: every stored
-/// type of an object has all-zero bits as a valid first value (the first enum case, `nil`, 0). That is why following a
-/// `Ref` needs no `unsafe` elsewhere: the duty lies with whoever makes one from an address.
+/// The kernel never frees an object while a `Ref` to it can be followed, and objects lie in zeroed memory. So every
+/// stored type of an object must have all-zero bits as a valid first value (the first enum case, `nil`, 0). Following
+/// a `Ref` needs no `unsafe` elsewhere, because the code that makes a `Ref` from an address is responsible for the
+/// object.
 @safe
 public struct Ref<Object: ~Copyable>: Equatable {
     let pointer: UnsafeMutablePointer<Object>
 
-    /// The object at `address`, which must be aligned and hold a valid `Object`.
+    /// Makes a reference to the object at `address`, which must be aligned and hold a valid `Object`.
     @inline(__always)
     public init(at address: PhysicalAddress) {
         // SAFETY: the caller (object creation, capability lookup, the architecture's entry code) vouches for the

@@ -4,17 +4,17 @@ import Synchronization
     import SharedAccess
 #endif
 
-// What one core, or whoever has the lock, changes while other cores look at it without one.
+// Fields that one core, or the holder of the lock, changes while other cores read them without the lock.
 //
-// Each access is whole, and plain on the board: a relaxed load or store is one `ldr` or `str`. Where the order matters
-// it says so.
+// Each access is whole, and plain on the board: a relaxed load or store is one `ldr` or `str`. A member whose order
+// matters documents it.
 
 /// A link that other cores follow.
 public struct SharedRef<Object: ~Copyable>: ~Copyable {
     let word: SharedUInt64
 
-    /// What lies behind the link is not older than the link: on the board by the address dependency (DDI 0487, B2.3),
-    /// elsewhere by an acquire, which the thread sanitizer understands.
+    /// Loads the link. The object behind the link is not older than the link. On the board the address dependency
+    /// ensures this (DDI 0487, B2.3), on the host an acquire, which the thread sanitizer understands.
     @inline(__always) public func load() -> Ref<Object>? {
         #if hasFeature(Embedded)
             Self.ref(word.load(ordering: .relaxed))
@@ -23,9 +23,9 @@ public struct SharedRef<Object: ~Copyable>: ~Copyable {
         #endif
     }
 
-    /// What lies behind the link was written before.
+    /// Stores a link to an object that was written before. The store releases the object.
     @inline(__always) public func store(_ object: Ref<Object>?) { word.store(Self.bits(object), ordering: .releasing) }
-    /// The same of an object that all who look know already, or do not follow.
+    /// Stores a link to an object that all readers know already, or do not follow.
     @inline(__always) public func relaxedStore(_ object: Ref<Object>?) {
         word.store(Self.bits(object), ordering: .relaxed)
     }
@@ -57,12 +57,12 @@ public struct SharedByte: ~Copyable {
 }
 
 #if hasFeature(Embedded)
-    /// Words and bytes that other cores read, in no order. Plain memory, in which each access is whole (DDI 0487,
-    /// B2.2.1): atomic ones the compiler would neither join nor leave out.
+    /// Words and bytes that other cores read in no particular order. They are plain memory, in which each access is
+    /// whole (DDI 0487, B2.2.1), because the compiler would neither join nor omit accesses to atomic ones.
     public typealias SharedWords<let count: Int> = InlineArray<count, UInt64>
     public typealias SharedBytes<let count: Int> = InlineArray<count, UInt8>
 #else
-    /// Words that other cores read, in no order.
+    /// Words that other cores read in no particular order.
     public struct SharedWords<let count: Int>: ~Copyable {
         let words: InlineArray<count, AtomicWord>
 
@@ -72,7 +72,7 @@ public struct SharedByte: ~Copyable {
         }
     }
 
-    /// Bytes that other cores read, in no order.
+    /// Bytes that other cores read in no particular order.
     public struct SharedBytes<let count: Int>: ~Copyable {
         let bytes: InlineArray<count, SharedByte>
 

@@ -1,8 +1,9 @@
-/// The random bits that a boot loader leaves in the board's device tree: 32 bytes of the property `rng-seed` of
+/// Finds the random bits that a boot loader leaves in the board's device tree: 32 bytes of the property `rng-seed` of
 /// `/chosen`.
 ///
-/// The kernel trusts the boot loader, which made the device tree. The walk ends at the tree's end all the same, and
-/// reads nothing beyond `limit`, so that a damaged tree gives no seed and does no harm.
+/// The kernel trusts the boot loader, which made the device tree. The walk still ends at the tree's end and reads
+/// nothing beyond `limit`, so that a damaged tree yields no seed and does no harm. `DeviceTreeSeed` of Kernel/AArch64
+/// calls it once, while the first core boots.
 public enum BootSeed {
     private enum Token {
         static let beginNode: UInt32 = 1
@@ -11,8 +12,9 @@ public enum BootSeed {
         static let nothing: UInt32 = 4
     }
 
+    /// Searches the tree for the seed.
     /// - Parameters:
-    ///   - limit: how many bytes may be read; a multiple of 8.
+    ///   - limit: the number of bytes that may be read; a multiple of 8.
     ///   - word: reads the eight bytes at an offset, a multiple of 8, as a little-endian number.
     /// - Returns: nil when there is no tree, or none with such a property.
     public static func find(limit: UInt64, word: (UInt64) -> UInt64) -> InlineArray<4, UInt64>? {
@@ -31,7 +33,7 @@ public enum BootSeed {
         var at = start
         var depth = 0
         var isChosen = false
-        // Each turn goes on by four bytes at least.
+        // Each turn advances by at least four bytes.
         while at &+ 4 <= end {
             let token = tree.cell(at, word)
             at = at &+ 4
@@ -61,7 +63,7 @@ public enum BootSeed {
 
     private static func hasZeroByte(_ cell: UInt32) -> Bool { (cell &- 0x0101_0101) & ~cell & 0x8080_8080 != 0 }
 
-    /// Reads a tree in its numbers of 32 bits, which are big-endian.
+    /// Reads a tree as 32-bit cells, which are big-endian.
     private struct Tree {
         let limit: UInt64
 
@@ -71,7 +73,7 @@ public enum BootSeed {
             return UInt32(truncatingIfNeeded: word(offset & ~7) >> (offset & 4 &* 8)).byteSwapped
         }
 
-        /// Whether the string at `offset` is `rng-seed`.
+        /// Returns whether the string at `offset` is `rng-seed`.
         func isSeed(_ offset: UInt64, _ word: (UInt64) -> UInt64) -> Bool {
             var text: UInt64 = 0
             for index in 0..<8 as Range<UInt64> { text = text << 8 | UInt64(byte(offset &+ index, word)) }

@@ -1,9 +1,11 @@
 import ABI
 
-// Binding notifications, timers, scheduling contexts, interrupts, doorbells; and what only root may do.
+// The operations that configure: they bind notifications and set timers, scheduling contexts, interrupts and
+// doorbells. The last section holds `system`, which needs a capability that root alone has at the start.
+// `Kernel.operate` dispatches to all of them; none of them is on a fast path.
 
 extension Kernel {
-    /// `notificationBind`: see `NotificationBind`.
+    /// Performs `notificationBind`; see `NotificationBind`.
     static func bind(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
     ) throws(Failure) {
@@ -34,15 +36,16 @@ extension Kernel {
         case .virtualInterrupt:
             notification.pointee.sink.store(Hearer.sink(virtualCPU: context, UInt32(interrupt)))
         }
-        // Bits that came before: see `raise`.
+        // Tells the sink of the bits that were raised before it was bound; see `raise`.
         if notification.pointee.bits.set(0) != 0 { tell(core, notification) }
     }
 
-    /// `timer`: see `TimerForm`. A notification's timer stays on the core that set it first.
+    /// Performs `timer`; see `TimerForm`. A notification's timer stays on the core that set it first, until it is
+    /// cancelled.
     static func timer(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
     ) throws(Failure) {
-        // Whoever only has the right to raise bits must not disturb the owner's timer.
+        // Requires `manage`, because a tenant that may only raise bits must not disturb the owner's timer.
         let notification = try find(caller, selector, .notification, .manage).target(Notification.self)
         guard let form = TimerForm(rawValue: selector.form) else { throw .unsupported }
         try claimTimer(core, notification)
@@ -57,8 +60,8 @@ extension Kernel {
         updateDeadline(core)
     }
 
-    /// The timer is this core's, if it is nobody else's: only its owner touches the links of its queue.
-    /// Tried a few times: other cores may claim it and give it back meanwhile, and then it was theirs.
+    /// Makes this core the owner of the timer, because only the owner may touch the links of its queue. Fails if
+    /// another core owns it. Tries a few times, because other cores may claim the timer and release it meanwhile.
     private static func claimTimer(_ core: Ref<Core>, _ notification: Ref<Notification>) throws(Failure) {
         let mark = UInt64(core.pointee.id.number) &+ 1
         for _ in 0..<attempts {
@@ -70,11 +73,11 @@ extension Kernel {
         throw .wrongCore
     }
 
-    /// The number of attempts at a word that other cores may change again and again. Each of their changes takes an
-    /// entry of theirs.
+    /// The number of attempts at a word that other cores may change repeatedly. Each of their changes costs them a
+    /// kernel entry.
     static var attempts: Int { 8 }
 
-    /// `scheduleControl`: see `ScheduleControl`.
+    /// Performs `scheduleControl`; see `ScheduleControl`.
     static func scheduleControl(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
     ) throws(Failure) {
@@ -116,8 +119,8 @@ extension Kernel {
         scheduling.pointee.periodEnd = Ticks(0)
     }
 
-    /// A new budget for time that may be in use, from now on; on its own core, which alone charges it. `x2` budget or
-    /// 0, `x3` period.
+    /// Sets a new budget for a scheduling context that may be in use. Runs on the context's own core, because only
+    /// that core charges it. `x2` is the budget or 0, `x3` the period.
     private static func setBudget(
         _ core: Ref<Core>, _ scheduling: Ref<SchedulingContext>, _ caller: Ref<ExecutionContext>
     ) throws(Failure) {
@@ -129,24 +132,26 @@ extension Kernel {
             caller, core: UInt64(core.pointee.id.number), priority: UInt64(scheduling.pointee.priority),
             slice: scheduling.pointee.slice.value)
         let isRunning = core.pointee.scheduling == scheduling
-        // Books what was used until now under the old budget, which may be used up by that.
+        // Charges the time used so far to the old budget, which may be exhausted by it.
         if isRunning { releaseCore(core) }
         guard !scheduling.pointee.isExhausted else { throw .badState }
         scheduling.pointee.budget = Ticks(budget)
         scheduling.pointee.period = Ticks(period)
         scheduling.pointee.remaining = Ticks(budget)
-        // The first period begins when it gets the core, which may be at once.
+        // The first period begins when the scheduling context gets the core, which may be at once.
         scheduling.pointee.periodEnd = Ticks(0)
         if isRunning { makeReady(core, scheduling) }
     }
 
-    /// The end of a slice and of a period must lie in the future.
+    /// Returns whether the values are a valid budget and period. The ends of the slice and the period must lie in the
+    /// future.
     private static func isBudget(_ budget: UInt64, _ period: UInt64) -> Bool {
         budget == 0 || (budget <= period && period < 1 << 62)
     }
 
-    /// Time is handed on, not made: nobody gives what is more urgent than its own, lasts longer at a time, or is on
-    /// another core; nor does one that has a budget, which would have as many as it likes. Root begins with all of it.
+    /// Throws unless the caller may give such time. A caller can grant only time that it has: same core, no higher
+    /// priority, no longer slice. A caller with a budget can grant none, because otherwise it could grant its budget
+    /// any number of times. Root begins with all time and may grant any.
     static func mayGive(_ caller: Ref<ExecutionContext>, core: UInt64, priority: UInt64, slice: UInt64) throws(Failure)
     {
         guard let home = caller.pointee.home else { throw .noRights }
@@ -157,12 +162,12 @@ extension Kernel {
         else { throw .noRights }
     }
 
-    /// What may be raised through a capability: a badged one's badge, else whatever is asked for.
+    /// Returns the bits that may be raised through a capability: the badge of a badged one, else the bits asked for.
     static func bits(_ notification: Ref<Capability>, _ wanted: UInt64) -> UInt64 {
         notification.pointee.badge != 0 ? notification.pointee.badge : wanted
     }
 
-    /// `x2` notification or 0, `x3` bits.
+    /// Binds the notification that overruns raise. `x2` is the notification or 0, `x3` the bits.
     private static func bindOverrun(
         _ caller: Ref<ExecutionContext>, _ scheduling: Ref<SchedulingContext>
     ) throws(Failure) {
@@ -180,7 +185,7 @@ extension Kernel {
         scheduling.pointee.armOverrun()
     }
 
-    /// `interruptControl`: see `InterruptControl` and `VirtualInterruptControl`.
+    /// Performs `interruptControl`; see `InterruptControl` and `VirtualInterruptControl`.
     static func interruptControl(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
     ) throws(Failure) {
@@ -209,8 +214,8 @@ extension Kernel {
         }
     }
 
-    /// Returns the core of the thread that hears of a notification, so that an interrupt costs nobody else time; of a
-    /// notification without one the caller's.
+    /// Returns the core of the thread that is a notification's sink, so that its interrupt costs no other core time.
+    /// Returns the caller's core if the sink is no thread.
     private static func home(of notification: Ref<Capability>, else core: Ref<Core>) -> CoreID {
         if case .thread(let thread) = notification.pointee.target(Notification.self).pointee.hearer {
             return thread.pointee.core
@@ -218,7 +223,7 @@ extension Kernel {
         return core.pointee.id
     }
 
-    /// A physical interrupt that is bound: tells its notification. It stays active until the driver acknowledges it.
+    /// Raises the bits of a bound physical interrupt. The interrupt stays active until its driver acknowledges it.
     public static func boundInterrupt(_ core: Ref<Core>, _ number: UInt32) {
         guard number < M.interruptCount, let interrupt = M.board.pointee.interrupts[Int(number)],
             let told = look(interrupt.pointee.bell)
@@ -226,7 +231,8 @@ extension Kernel {
         raise(core, told.notification, told.bits)
     }
 
-    /// `doorbell`: `x1` space, `x2` guest address, `x3` notification, `x4` bits: a store there raises them from now on.
+    /// Performs `doorbell`: from now on a store to a guest address of a space raises bits. `x1` is the space, `x2`
+    /// the guest address, `x3` the notification and `x4` the bits.
     static func bindDoorbell(_ caller: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
         let space = try findNode(caller, UInt64(selector.slot), .addressSpace, .write)
             .pointee.target(AddressSpace.self)
@@ -244,7 +250,7 @@ extension Kernel {
         space.pointee.doorbellCount = max(space.pointee.doorbellCount, index &+ 1)
     }
 
-    /// A store of a virtual CPU to an unmapped address: true if it was a doorbell.
+    /// Handles a store of a virtual CPU to an unmapped address. Returns whether the address has a doorbell.
     @inline(__always)
     public static func ring(_ core: Ref<Core>, _ space: Ref<AddressSpace>, _ address: GuestAddress) -> Bool {
         for index in 0..<min(space.pointee.doorbellCount, space.pointee.doorbells.count) {
@@ -255,7 +261,7 @@ extension Kernel {
         return false
     }
 
-    /// `system`: see `SystemForm`.
+    /// Performs `system`; see `SystemForm`.
     static func system(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
     ) throws(Failure) {
@@ -285,7 +291,7 @@ extension Kernel {
         }
     }
 
-    /// `x2` number, `x3` slot, `x4` region.
+    /// Creates the object of a physical interrupt. `x2` is its number, `x3` the slot and `x4` the region.
     private static func createInterrupt(_ caller: Ref<ExecutionContext>) throws(Failure) {
         let number = caller.pointee.frame.x[2]
         guard number >= 32, number < UInt64(M.interruptCount) else { throw .badArgument }

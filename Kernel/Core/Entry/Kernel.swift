@@ -1,18 +1,21 @@
 import ABI
 
-/// The kernel, for a machine. It holds no state: a core's is in `Core`, everything else in objects.
+/// The kernel, specialised for one kind of hardware. It holds no state: each core's state is in `Core`, and all other
+/// state is in objects.
 ///
-/// Every entry comes from the architecture's vectors with the context that ran, changes state, and leaves in
-/// `core.current` who runs next (`resume`). Nothing here blocks, and nothing keeps a stack between entries.
+/// The architecture's vectors call it on every entry, with the context that ran. A function here changes state and
+/// leaves the context that runs next in `core.current`, which the vectors resume. Nothing here blocks, and no stack
+/// survives an entry. Read on in Calls/Kernel+Call.swift (call and reply), Scheduling/Kernel+Schedule.swift (the next
+/// context) and Capabilities/CapabilityTree.swift (the tree of capabilities).
 public enum Kernel<M: BoardHardware> {}
 
-/// A machine with the state that its cores share.
+/// Hardware together with the state that its cores share.
 public protocol BoardHardware: Hardware {
     static var board: Ref<Board> { get }
 }
 
 extension Kernel {
-    /// An operation, from SVC or HVC: `x0` says which.
+    /// Performs the operation of an SVC or HVC. `x0` holds its number.
     @inline(__always)
     public static func operate(_ core: Ref<Core>, _ caller: Ref<ExecutionContext>) {
         let selector = Selector(bits: caller.pointee.frame.x[1])
@@ -21,7 +24,7 @@ extension Kernel {
         case Operation.replyWait.rawValue: replyWait(core, caller, selector)
         case Operation.signal.rawValue:
             do throws(Failure) {
-                // First: waking a thread may change who the answer is for.
+                // Sets the answer first, because waking a thread may change which context runs next.
                 caller.pointee.frame.x[0] = Status.ok.rawValue
                 try signal(core, caller, selector)
             } catch { caller.pointee.frame.x[0] = error.status.rawValue }
@@ -34,8 +37,8 @@ extension Kernel {
         }
     }
 
-    /// The operations that are not on the fast paths. They leave `x0` as `ok` unless they say otherwise. One that
-    /// destroys its own caller leaves an answer that nobody reads: the memory is still there.
+    /// Performs an operation that is on no fast path. `x0` is `ok` unless the operation throws. An operation that
+    /// destroys its own caller still writes an answer; no context reads it, and the memory is still there.
     @inline(__always)
     private static func operateSlowly(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
@@ -64,7 +67,7 @@ extension Kernel {
         } catch { caller.pointee.frame.x[0] = error.status.rawValue }
     }
 
-    /// The operations that a machine may use by HVC; `x0` has been reduced to the operation number.
+    /// Performs an operation that a machine may use by HVC. The caller has reduced `x0` to the operation number.
     public static func hypercall(_ core: Ref<Core>, _ caller: Ref<ExecutionContext>, operation: UInt64) {
         let selector = Selector(bits: caller.pointee.frame.x[1])
         caller.pointee.frame.x[0] = Status.ok.rawValue
@@ -77,11 +80,11 @@ extension Kernel {
         } catch { caller.pointee.frame.x[0] = error.status.rawValue }
     }
 
-    /// Does something while no other core changes capabilities, regions, spaces or stopped contexts.
+    /// Executes `body` while no other core changes capabilities, regions, spaces or stopped contexts.
     ///
-    /// The only lock of the kernel. It is on no path of calls, signals, exits or interrupts, and each holder's work is
-    /// bounded; cores are served in the order in which they came, so one waits at most for one such piece of work of
-    /// each other core.
+    /// This is the kernel's only lock, a ticket lock. It is on no path of calls, signals, exits or interrupts. The
+    /// work of each holder is bounded and the lock serves the cores in order of arrival, so that a core waits for at
+    /// most one holder on each other core.
     @inline(__always)
     static func exclusively(_ body: () throws(Failure) -> Void) throws(Failure) {
         let ticket = M.board.pointee.tickets.increment()
@@ -100,7 +103,8 @@ extension Kernel {
         return try table.pointee.find(selector.slot, kind, rights, read: { M.readPair($0) }, order: { M.orderLoads() })
     }
 
-    /// A capability with its place in the tree, named by a message word. Under the lock of `exclusively`.
+    /// Returns a capability of the caller, named by a message word, as a node of the tree. Requires the lock of
+    /// `exclusively`.
     static func findNode(
         _ caller: Ref<ExecutionContext>, _ slot: UInt64, _ kind: ObjectKind, _ rights: Rights
     ) throws(Failure) -> Ref<Capability> {
@@ -114,7 +118,8 @@ extension Kernel {
         return node
     }
 
-    /// A thread or a virtual CPU.
+    /// Returns a thread or a virtual CPU that the caller names. Needs no lock: it checks the header again after it
+    /// has read the object.
     static func findContext(
         _ caller: Ref<ExecutionContext>, _ slot: UInt32, _ rights: Rights = .manage
     ) throws(Failure) -> Ref<ExecutionContext> {
@@ -131,7 +136,8 @@ extension Kernel {
         return Ref(at: object)
     }
 
-    /// A thread or a virtual CPU, with its place in the tree. Under the lock of `exclusively`.
+    /// Returns the capability to a thread or a virtual CPU, as a node of the tree. Requires the lock of
+    /// `exclusively`.
     static func findContextNode(_ caller: Ref<ExecutionContext>, _ slot: UInt64) throws(Failure) -> Ref<Capability> {
         guard slot <= UInt32.max, let node = caller.pointee.table?.pointee.slot(UInt32(slot)),
             node.pointee.kind == .thread || node.pointee.kind == .virtualCPU

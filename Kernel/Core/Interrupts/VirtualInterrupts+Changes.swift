@@ -1,6 +1,10 @@
 import ABI
 
 // Changes of a virtual CPU's interrupt state, from any core.
+//
+// A change writes a word of `VirtualCPU`, sets `isDirty`, and calls `touch` if the virtual CPU's core must look at
+// once. The monitor's distributor, timers and notifications call these functions. VirtualInterrupts+Delivery.swift
+// moves the interrupts into list registers, and Kernel/Proofs/pend.pml checks that no wake-up is lost.
 
 extension Kernel {
     /// Pends an interrupt of a virtual CPU.
@@ -8,13 +12,13 @@ extension Kernel {
     public static func pend(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ interrupt: UInt32) {
         guard let guest = context.pointee.guest, interrupt < VirtualInterrupts.count else { return }
         let bit: UInt64 = 1 << UInt64(interrupt & 31)
-        // An interrupt that was pending is no news: its core takes it after this, and is told to look by the core that
-        // made it pending.
+        // If the interrupt was pending already, nothing is left to do: its core has yet to take it, and the core that
+        // made it pending tells that core to look.
         guard guest.pointee.pending[Int(interrupt >> 5)].set(bit) & bit == 0 else { return }
         touch(core, context, guest, ifDeliverable: bit, in: Int(interrupt >> 5))
     }
 
-    /// A timer of the loaded virtual CPU has interrupted, because its line is high.
+    /// Handles the interrupt of a timer of the loaded virtual CPU, whose line is high.
     @inline(__always)
     public static func timerIsDue(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ interrupt: UInt32) {
         guard let guest = context.pointee.guest, interrupt < 32 else { return }
@@ -23,13 +27,13 @@ extension Kernel {
         touch(core, context, guest, ifDeliverable: bit, in: 0)
     }
 
-    /// Has the virtual CPU's core look at its interrupts again: at once if one of these can be delivered, else at its
-    /// next own entry.
+    /// Makes the virtual CPU's core look at its interrupts again: at once if one of `bits` can be delivered, else at
+    /// its own next entry.
     ///
-    /// The caller has changed a word for that. An interrupt that is disabled, not forwarded or active becomes
-    /// deliverable by the change of another word. Each such change is a read-modify-write before a look at all words,
-    /// so the last of several sees all of them, and tells the core (DDI 0487, B2.3: a store-release is ordered before a
-    /// later load-acquire).
+    /// The caller has changed a word before. An interrupt that is disabled, not forwarded or active becomes
+    /// deliverable by the change of another word. Each such change is a read-modify-write before a look at all words.
+    /// So the last of several changes sees all of them, and tells the core (DDI 0487, B2.3: a store-release is
+    /// ordered before a later load-acquire).
     @inline(__always)
     private static func touch(
         _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, ifDeliverable bits: UInt64,
@@ -37,13 +41,13 @@ extension Kernel {
     ) {
         guest.pointee.isDirty.store(1)
         let isOwn = context.pointee.core == core.pointee.id
-        // Its own core is in the kernel already, and looks before it returns.
+        // The virtual CPU's own core is in the kernel already, and looks before it returns.
         if isOwn, context.pointee.state != .waitingForInterrupt { return }
         guard wanted(guest, word) & bits != 0, guest.pointee.forwarding.load() != 0 else { return }
         if isOwn { wake(core, context) } else { touch(core, context, guest) }
     }
 
-    /// Has the virtual CPU's core look at its interrupts again.
+    /// Makes the virtual CPU's core look at its interrupts again, at once.
     @inline(__always)
     static func touch(_ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>) {
         guest.pointee.isDirty.store(1)
@@ -55,7 +59,8 @@ extension Kernel {
         }
     }
 
-    /// On the virtual CPU's core: wakes it if it waits and there may be something to take; if not it waits again.
+    /// Wakes the virtual CPU, on its core, if it waits and an interrupt may be deliverable. If none is, it waits
+    /// again.
     static func virtualInterruptsChanged(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         guard let guest = context.pointee.guest else { return }
         if context.pointee.state == .waitingForInterrupt, mayHaveDeliverable(guest) { wake(core, context) }
@@ -68,7 +73,7 @@ extension Kernel {
         useOwnTime(core, context)
     }
 
-    /// `interruptControl` on a virtual CPU.
+    /// Performs `interruptControl` on a virtual CPU.
     static func virtualInterruptControl(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ target: Ref<ExecutionContext>, _ form: UInt32
     ) throws(Failure) {
@@ -78,7 +83,7 @@ extension Kernel {
         let index = caller.pointee.frame.x[2]
         let value = caller.pointee.frame.x[3]
         guard index < form.indexLimit else { throw .badArgument }
-        // A timer's level is its line's.
+        // A timer's level is that of its hardware line.
         guard form != .setLevel || index >= 32 || VirtualInterrupts.hardwareMask & 1 << index == 0 else {
             throw .badArgument
         }
@@ -90,7 +95,7 @@ extension Kernel {
         case .readPriority: caller.pointee.frame.x[2] = UInt64(guest.pointee.priority[Int(index)])
         default:
             let news = change(core, target, guest, form, Int(truncatingIfNeeded: index), value)
-            // One that has no core yet: the one that will be the first to run it looks then.
+            // The virtual CPU has no core yet. The core that runs it first will look at its interrupts.
             guard target.pointee.isPlaced else { return guest.pointee.isDirty.store(1) }
             switch news {
             case .none: break
@@ -105,14 +110,14 @@ extension Kernel {
     private enum News {
         /// Nothing has changed.
         case none
-        /// Its next own entry is early enough.
+        /// The virtual CPU's own next entry is early enough.
         case later
-        /// These may have become deliverable.
+        /// These interrupts may have become deliverable.
         case gain(UInt64, word: Int)
-        /// Its list registers may have to change.
+        /// The list registers may have to change.
         case now
 
-        /// `bits` were not set before, and may be delivered now.
+        /// Returns the consequence of setting `bits`, which were not set before and may be deliverable now.
         static func gained(_ bits: UInt64, _ word: Int) -> News { bits == 0 ? .none : .gain(bits, word: word) }
     }
 
@@ -126,14 +131,15 @@ extension Kernel {
         case .enable: return .gained(mask & ~guest.pointee.enabled[index].set(mask), index)
         case .disable:
             let changed = mask & guest.pointee.enabled[index].clear(mask)
-            // `listed` last: `place` sets it before it clears `pending`.
+            // Reads `listed` last, because `place` sets it before it clears `pending`.
             let used =
                 guest.pointee.pending[index].load() | guest.pointee.level[index].load() | guest.pointee.listed[index]
             return changed == 0 ? .none : changed & used != 0 ? .now : .later
         case .setPending: return .gained(mask & ~guest.pointee.pending[index].set(mask), index)
         case .clearPending:
             let changed = mask & guest.pointee.pending[index].clear(mask)
-            // In a list register it may still be pending: `harvest` takes it out, but only its own core may say so.
+            // The interrupt may still be pending in a list register. `harvest` takes it out, but only the virtual
+            // CPU's own core may request that.
             guard target.pointee.isPlaced, target.pointee.core == core.pointee.id else {
                 return changed == 0 ? .none : .later
             }
@@ -144,7 +150,7 @@ extension Kernel {
             return wanted & ~guest.pointee.active[index].set(wanted) == 0 ? .none : .now
         case .clearActive: return .gained(mask & guest.pointee.active[index].clear(mask), index)
         case .setEdge:
-            // The timers' are level-sensitive, whatever a guest configures.
+            // The timers' interrupts are level-sensitive, whatever a guest configures.
             let edge = index == 0 ? mask & ~VirtualInterrupts.hardwareMask : mask
             return guest.pointee.edge[index].exchange(edge) == edge ? .none : .now
         case .setPriority:
@@ -167,8 +173,9 @@ extension Kernel {
         return .gain(bit, word: word)
     }
 
-    /// The timers whose lines are high. They are pending for that, enabled, active or not (IHI 0069, 4.1.2: a
-    /// level-sensitive interrupt). Time goes on for those of a virtual CPU that is not loaded.
+    /// Returns the timers whose lines are high. Their interrupts are pending for that reason, enabled or not, active
+    /// or not (IHI 0069, 4.1.2: a level-sensitive interrupt). Time also passes for the timers of a virtual CPU that
+    /// is not loaded.
     private static func assertedTimers(_ guest: Ref<VirtualCPU>, isLoaded: Bool) -> UInt64 {
         let now = isLoaded ? Ticks(0) : M.now
         var lines: UInt64 = 0
@@ -177,8 +184,9 @@ extension Kernel {
         return lines
     }
 
-    /// The list registers of a virtual CPU that is loaded on another core cannot be read from here: what was pending
-    /// when it was put into one counts as pending, what was last saved as active counts as active (docs/caveats.md).
+    /// Reads a word of the interrupt state. The list registers of a virtual CPU that is loaded on another core cannot
+    /// be read from here. Its interrupts count as pending if they were pending when they were put into a list
+    /// register, and as active if they were last saved as active (docs/caveats.md).
     private static func readWord(
         _ caller: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>, _ word: Int, isLoaded: Bool, isElsewhere: Bool
     ) {
@@ -186,10 +194,10 @@ extension Kernel {
         var active = guest.pointee.active[word].load()
         let edge = guest.pointee.edge[word].load()
         let timers = word == 0 ? VirtualInterrupts.hardwareMask : 0
-        // Of a timer's line its registers know more than `level`.
+        // A timer's registers are more accurate than `level`.
         pending |= guest.pointee.level[word].load() & ~edge & ~timers
         if word == 0, !isElsewhere { pending |= assertedTimers(guest, isLoaded: isLoaded) }
-        // Better an event twice than never: it may have been taken meanwhile.
+        // The interrupt may have been taken meanwhile, but an event twice is better than an event lost.
         if isElsewhere { pending |= guest.pointee.listed[word] & (guest.pointee.latched[word] | timers) }
         var rest = guest.pointee.usedListRegisters[0]
         while rest != 0 {
@@ -199,7 +207,7 @@ extension Kernel {
                 isLoaded ? M.listRegister(index) : ListRegister(bits: guest.pointee.savedListRegisters[index])
             guard Int(register.interrupt >> 5) == word else { continue }
             let bit: UInt64 = 1 << UInt64(register.interrupt & 31)
-            // One that is there for its line alone is pending as long as that is high.
+            // An interrupt that is there only for its line is pending as long as the line is high.
             if register.isPending, guest.pointee.latched[word] & bit != 0 { pending |= bit }
             if register.isActive { active |= bit }
         }
@@ -211,7 +219,7 @@ extension Kernel {
 }
 
 extension Kernel {
-    /// All of a stopped virtual CPU's interrupts as at the beginning. A word at a time: other cores may be changing
+    /// Resets all of a stopped virtual CPU's interrupts, one word at a time, because other cores may be changing
     /// them.
     static func forgetInterrupts(_ guest: Ref<VirtualCPU>) {
         for word in 0..<VirtualInterrupts.words {
@@ -235,7 +243,7 @@ extension Kernel {
 }
 
 extension VirtualInterruptControl {
-    /// `x2` must be below this.
+    /// The exclusive upper bound of `x2`.
     var indexLimit: UInt64 {
         switch self {
         case .setPriority, .setLevel, .readPriority: UInt64(VirtualInterrupts.count)

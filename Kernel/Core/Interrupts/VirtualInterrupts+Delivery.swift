@@ -1,13 +1,14 @@
 import ABI
 
-// How pending interrupts get into list registers and out of them. Runs on the virtual CPU's core while it is loaded.
+// Delivery of pending interrupts through list registers. Runs on the virtual CPU's core while it is loaded.
 //
-// The truth about an interrupt is in one place at a time: in a list register while `listed`, else in the words of
-// `VirtualInterrupts`. `synchronise` moves it between the two; everybody else changes words and sets `isDirty`.
+// Each interrupt's state is in one location at a time: in a list register while the interrupt is `listed`, else in
+// the words of `VirtualCPU`. `synchronise` moves it between the two. All other functions change words and set
+// `isDirty`; `Kernel.resume` then calls `synchronise` before the virtual CPU runs.
 
 extension Kernel {
-    /// Brings the list registers up to date. Bounded by their number and that of the interrupts, whatever other cores
-    /// pend meanwhile.
+    /// Brings the list registers up to date. Its work is bounded by the numbers of list registers and interrupts,
+    /// even if other cores pend more meanwhile.
     @inline(never)
     public static func synchronise(_ guest: Ref<VirtualCPU>) {
         _ = guest.pointee.isDirty.exchange(0)
@@ -20,25 +21,25 @@ extension Kernel {
                 break
             }
             let hasRoom = (~guest.pointee.usedListRegisters[0]).trailingZeroBitCount < M.listRegisterCount
-            // Less urgent than all that is pending in list registers: its turn comes when those are taken, even if
-            // list registers stay in use by handlers that it may interrupt.
+            // The interrupt is less urgent than all that are pending in list registers. Its turn comes when those are
+            // taken, even if list registers stay in use by handlers that it may interrupt.
             if !place(guest, found.interrupt) { break }
-            // Nothing else needs a second look, unless it was evicted: one that comes meanwhile makes the virtual CPU
-            // dirty again.
+            // No other interrupt needs a second look, unless one was evicted. An interrupt that arrives meanwhile
+            // sets `isDirty` again.
             if found.isOnly, hasRoom {
                 isAnyLeft = false
                 break
             }
         }
         M.setMaintenance(nonePending: isAnyLeft, lostEnd: hasActiveOutside(guest))
-        // The guest lowers a timer's line without an exit. So each entry looks, until the guest has taken the
-        // interrupt.
+        // The guest lowers a timer's line without an exit, so each entry must look again until the guest has taken
+        // the interrupt.
         if guest.pointee.listed[0] & VirtualInterrupts.hardwareMask != 0, hasPendingTimer(guest) {
             guest.pointee.isDirty.store(1)
         }
     }
 
-    /// Whether a list register holds a timer's interrupt that the guest has not taken.
+    /// Returns whether a list register holds a timer's interrupt that the guest has not taken.
     private static func hasPendingTimer(_ guest: Ref<VirtualCPU>) -> Bool {
         var rest = guest.pointee.usedListRegisters[0]
         while rest != 0 {
@@ -49,23 +50,23 @@ extension Kernel {
         return false
     }
 
-    /// The maintenance interrupt: the guest has ended something, or taken all that was pending. It may come when the
-    /// guest sleeps already; then an interrupt that is placed now ends the sleep.
+    /// Handles the maintenance interrupt: the guest has ended an interrupt, or taken all that were pending. It may
+    /// come when the guest sleeps already; then an interrupt that is placed now ends the sleep.
     public static func maintain(_ core: Ref<Core>) {
         guard let context = core.pointee.loaded, let guest = context.pointee.guest else { return }
         guest.pointee.isDirty.store(1)
-        // Silences it, and asks for it again where that is needed.
+        // `synchronise` silences the maintenance interrupt, and requests it again if needed.
         synchronise(guest)
         if context.pointee.state == .waitingForInterrupt, hasPendingListed(guest) { wake(core, context) }
     }
 
-    /// The number of interrupts that one call places: as many as there are list registers, and timers whose line is low
-    /// again.
-    /// More come only if other cores pend more urgent ones meanwhile, and are then left to the next maintenance
+    /// The number of interrupts that one call places: as many as there are list registers, plus timers whose line is
+    /// low again. More come only if other cores pend more urgent ones meanwhile; they wait for the next maintenance
     /// interrupt.
     static var placements: Int { 8 }
 
-    /// Frees list registers whose interrupt has ended, takes back what may no longer be pending, merges new edges.
+    /// Frees list registers whose interrupt has ended, takes back those that may no longer be pending, and merges new
+    /// edges.
     @inline(__always)
     private static func harvest(_ guest: Ref<VirtualCPU>) {
         var rest = guest.pointee.usedListRegisters[0]
@@ -76,7 +77,8 @@ extension Kernel {
             let word = Int(register.interrupt >> 5) & 3
             let bit: UInt64 = 1 << UInt64(register.interrupt & 31)
             if register.isFree {
-                // Written even so: one that signals its end goes on doing so until it is overwritten.
+                // Written even so, because a list register that signals its end continues to do so until it is
+                // overwritten.
                 M.setListRegister(index, .empty)
                 release(guest, index, word, bit)
                 continue
@@ -88,10 +90,10 @@ extension Kernel {
                     guest.pointee.latched[word] = guest.pointee.latched[word] | bit
                     guest.pointee.pending[word].clear(bit)
                 } else if !register.signalsEnd {
-                    // The kernel has to deactivate a timer's physical interrupt then, for which `level` stands.
+                    // The kernel must then deactivate the timer's physical interrupt, which `level` records.
                     if register.isHardware { guest.pointee.level[word].set(bit) }
-                    // It stays pending in the words, so that further edges are no news, and is placed when the guest
-                    // has ended it.
+                    // The interrupt stays pending in the words, so that further edges change nothing, and is placed
+                    // when the guest has ended it.
                     register.signalEnd()
                     M.setListRegister(index, register)
                 }
@@ -99,8 +101,8 @@ extension Kernel {
         }
     }
 
-    /// Takes a pending interrupt out of its list register; what was pending by itself waits in the words. It is not
-    /// active, because nothing puts both states into a list register.
+    /// Takes a pending interrupt out of its list register. An interrupt that was pending by itself waits in the
+    /// words. It is not active, because no code puts both states into a list register.
     private static func takeBack(
         _ guest: Ref<VirtualCPU>, _ index: Int, _ register: ListRegister, _ word: Int, _ bit: UInt64
     ) {
@@ -109,8 +111,9 @@ extension Kernel {
         release(guest, index, word, bit)
     }
 
-    /// An interrupt that is pending because its line is high need not be kept: the line says so as long as it is. But
-    /// of a timer's the physical interrupt is active, for which `level` stands.
+    /// Records in the words that an interrupt is pending by itself. One that is pending because its line is high
+    /// needs no record, because the line stays high. For a timer, the physical interrupt is active, which `level`
+    /// records.
     @inline(__always)
     private static func keepPending(_ guest: Ref<VirtualCPU>, _ register: ListRegister, _ word: Int, _ bit: UInt64) {
         if register.isHardware { guest.pointee.level[word].set(bit) }
@@ -123,15 +126,15 @@ extension Kernel {
         guest.pointee.usedListRegisters[0] = guest.pointee.usedListRegisters[0] & ~(1 << UInt64(index))
     }
 
-    /// A pending interrupt leaves its list register when it was disabled or its line went low before it was taken. A
-    /// timer's line is asked, because nobody tells of it.
+    /// Returns whether a pending interrupt may stay in its list register. It must leave if it was disabled, or its
+    /// line went low before it was taken. A timer's line is read from hardware, because no event reports its change.
     private static func mayStayPending(
         _ guest: Ref<VirtualCPU>, _ register: ListRegister, _ word: Int, _ bit: UInt64
     ) -> Bool {
         guard isForwarded(guest, word, bit) else { return false }
         if guest.pointee.latched[word] & bit != 0 { return true }
         if register.isHardware { return M.isTimerAsserted(register.interrupt) }
-        // A timer's without the physical one is there because it was latched.
+        // A timer's interrupt without the physical one is there because it was latched.
         if word == 0, VirtualInterrupts.hardwareMask & bit != 0 { return false }
         return guest.pointee.level[word].load() & ~guest.pointee.edge[word].load() & bit != 0
     }
@@ -141,7 +144,7 @@ extension Kernel {
         guest.pointee.forwarding.load() != 0 && guest.pointee.enabled[word].load() & bit != 0
     }
 
-    /// An interrupt without a list register was ended: the most urgent of those.
+    /// Deactivates interrupts that the guest ended without a list register: for each end, the most urgent of those.
     @inline(never)
     static func deactivateLost(_ guest: Ref<VirtualCPU>) {
         var lost = M.takeLostEnds()
@@ -152,7 +155,7 @@ extension Kernel {
         }
     }
 
-    /// Whether an interrupt is active without a list register.
+    /// Returns whether an interrupt is active without a list register.
     @inline(__always)
     static func hasActiveOutside(_ guest: Ref<VirtualCPU>) -> Bool {
         var all: UInt64 = 0
@@ -160,7 +163,7 @@ extension Kernel {
         return all != 0
     }
 
-    /// Interrupts of a word that should be in a list register and are in none.
+    /// Returns the interrupts of a word that should be in a list register and are in none.
     @inline(__always)
     static func deliverable(_ guest: Ref<VirtualCPU>, _ word: Int) -> UInt64 {
         let pending = guest.pointee.pending[word].load()
@@ -182,7 +185,7 @@ extension Kernel {
             & guest.pointee.enabled[word].load() & ~guest.pointee.active[word].load()
     }
 
-    /// Whether something may wait to be delivered.
+    /// Returns whether an interrupt may wait to be delivered.
     static func mayHaveDeliverable(_ guest: Ref<VirtualCPU>) -> Bool {
         guard guest.pointee.forwarding.load() != 0 else { return false }
         for word in 0..<VirtualInterrupts.words where wanted(guest, word) != 0 { return true }
@@ -194,7 +197,7 @@ extension Kernel {
         return mostUrgent(guest, among: { deliverable($0, $1) })
     }
 
-    /// The interrupt with the lowest priority value, and among those the lowest number.
+    /// Returns the interrupt with the lowest priority value, and among those the lowest number.
     @inline(__always)
     private static func mostUrgent(
         _ guest: Ref<VirtualCPU>, among candidates: (Ref<VirtualCPU>, Int) -> UInt64
@@ -224,7 +227,7 @@ extension Kernel {
         var isOnly: Bool
     }
 
-    /// Puts an interrupt into a list register; false if it must wait for one.
+    /// Puts an interrupt into a list register. Returns false if it must wait for one.
     @inline(__always)
     private static func place(_ guest: Ref<VirtualCPU>, _ interrupt: UInt32) -> Bool {
         let word = Int(interrupt >> 5)
@@ -232,7 +235,7 @@ extension Kernel {
         var isHardware = false
         if word == 0, VirtualInterrupts.hardwareMask & bit != 0 {
             isHardware = takeDue(guest, interrupt, bit)
-            // An interrupt that was pended by hand comes without the timer's physical interrupt.
+            // A timer's interrupt that software has pended comes without the physical interrupt.
             if !isHardware, guest.pointee.pending[0].load() & bit == 0 { return true }
         }
         let priority = guest.pointee.priority[Int(interrupt)]
@@ -241,7 +244,7 @@ extension Kernel {
             return false
         }
         let isLevel = guest.pointee.edge[word].load() & bit == 0 && interrupt >= 16
-        // Both before it stops being pending: see `change`, `disable`, `readWord`.
+        // Sets both before the interrupt stops being pending; see `change`, `disable`, `readWord`.
         guest.pointee.listed[word] = guest.pointee.listed[word] | bit
         guest.pointee.latched[word] = guest.pointee.latched[word] | bit
         if guest.pointee.pending[word].clear(bit) & bit == 0 {
@@ -253,8 +256,8 @@ extension Kernel {
         return true
     }
 
-    /// Returns whether a timer has interrupted and its line is still high; its physical interrupt is the caller's
-    /// then. If the guest has moved its deadline meanwhile, the timer may interrupt anew.
+    /// Returns whether a timer has interrupted and its line is still high. If so, the caller must end its physical
+    /// interrupt. If the guest has moved the deadline meanwhile, the timer may interrupt again.
     @inline(never)
     private static func takeDue(_ guest: Ref<VirtualCPU>, _ interrupt: UInt32, _ bit: UInt64) -> Bool {
         guard guest.pointee.level[0].clear(bit) & bit != 0 else { return false }
@@ -263,9 +266,9 @@ extension Kernel {
         return false
     }
 
-    /// A free list register; if there is none, that of the least urgent pending interrupt below `priority`, or, when
-    /// all are active, of the least urgent active one, whose state moves into the words. `harvest` has freed those that
-    /// the guest has ended.
+    /// Returns a free list register. If there is none, evicts the least urgent pending interrupt below `priority` or,
+    /// if all are active, the least urgent active one, whose state moves into the words. `harvest` has freed those
+    /// that the guest has ended.
     private static func freeListRegister(_ guest: Ref<VirtualCPU>, below priority: UInt8) -> Int? {
         let free = ~guest.pointee.usedListRegisters[0]
         let index = free.trailingZeroBitCount
@@ -287,8 +290,9 @@ extension Kernel {
         return victim
     }
 
-    /// All are active. A timer's only if there is no other: its end reaches the physical interrupt from a list register
-    /// only, so that without one it may come once more.
+    /// Returns the least urgent list register when all are active. Chooses a timer's only if there is no other,
+    /// because its end reaches the physical interrupt only from a list register. Without one the interrupt may come
+    /// once more.
     private static func leastUrgentActive() -> Int? {
         var victim: Int?
         var victimPriority: UInt8 = 0

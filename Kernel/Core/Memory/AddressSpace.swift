@@ -1,31 +1,35 @@
 import ABI
 
 /// A stage-2 table and the memory for its further tables.
+///
+/// `map` and `unmap` below change the tables under the lock; Kernel+FastMap.swift is their fast path. Space for
+/// tables comes from the space's own object, so that no tenant can use up another one's.
 public struct AddressSpace: ~Copyable {
     public var translation: Translation
     public var root: PhysicalAddress
-    /// Memory for tables that is not used yet.
+    /// The first page of the pool that is not used yet.
     public var poolNext: PhysicalAddress
     public var poolEnd: PhysicalAddress
     public var identifier: UInt16
-    /// Tells it from an earlier space that had its VMID.
+    /// A number that tells the space from an earlier one that had its VMID.
     var serial: UInt64
-    /// The virtual CPUs that run in it, by virtual affinity; for inter-processor interrupts.
+    /// The virtual CPUs that run in the space, by virtual affinity, for inter-processor interrupts.
     public let virtualCPUs: SharedRefs<16, ExecutionContext>
     /// The virtual CPU that ran last on each core.
     public var lastOnCore: InlineArray<8, Ref<ExecutionContext>?>
-    /// Virtual CPUs have run in it, or threads: never both.
+    /// True once a virtual CPU has been configured for the space. Never true together with `isComponents`.
     var isMachines: Bool
+    /// True once a thread has been configured for the space.
     var isComponents: Bool
-    /// Guest-physical addresses whose stores raise bits, with no monitor on the path.
+    /// Guest-physical addresses whose stores raise bits without the monitor.
     public let doorbells: InlineArray<8, Bell>
     let doorbellCountWord: AtomicWord
 
-    /// The structure takes the object's first page; the root table and the pool follow.
+    /// The size of the structure, which takes the object's first page. The root table and the pool follow.
     public static let headerSize: UInt64 = Page.size
-    /// The bindings of its doorbells lie at the end of that page.
+    /// The offset of the doorbells' bindings, which lie at the end of that page.
     static let bindings: UInt64 = Page.size &- 8 &* Capability.size
-    /// 39 bits, three levels of 512 entries: 1 GiB, 2 MiB and 4 KiB.
+    /// The addresses have 39 bits, resolved by three levels of 512 entries: 1 GiB, 2 MiB and 4 KiB.
     public static let addressLimit: UInt64 = 1 << 39
 
     @inline(__always) public var doorbellCount: Int {
@@ -34,13 +38,13 @@ public struct AddressSpace: ~Copyable {
     }
 }
 
-/// Geometry of the tables: 4 KiB granule, levels 1…3.
+/// The geometry of the tables: 4 KiB granule, levels 1…3.
 enum PageTable {
     static let lastLevel = 3
     static let firstLevel = 1
 
     @inline(__always) static func shift(_ level: Int) -> UInt64 { 12 &+ 9 &* UInt64(3 &- level) }
-    /// Bytes that an entry of this level covers.
+    /// Returns the number of bytes that an entry of this level covers.
     @inline(__always) static func span(_ level: Int) -> UInt64 { 1 << shift(level) }
     @inline(__always) static func index(_ address: GuestAddress, _ level: Int) -> UInt64 {
         address.value >> shift(level) & 511
@@ -48,13 +52,15 @@ enum PageTable {
 }
 
 extension Kernel {
-    /// How many leaf entries one `map` writes: the bound on its work.
+    /// The number of leaf entries that one `map` writes, which bounds its work.
     static var mapBatch: UInt64 { 16 }
 
-    /// `map`: `x1` space, `x2` extent, `x3` address, `x4` offset in the extent, `x5` size, `x6` rights, `x7` slot of
-    /// the caller's table: free, or holding a mapping that this one continues, or one of a space that is gone.
-    /// Everything is a multiple of 4 KiB; 2 MiB and 1 GiB entries are used where alignment allows. Back: `x2` bytes
-    /// done, with `again` if that is not all.
+    /// Performs `map`: maps a part of an extent into a space.
+    ///
+    /// `x1` is the space, `x2` the extent, `x3` the address, `x4` the offset in the extent, `x5` the size, `x6` the
+    /// rights, and `x7` a slot of the caller's table. The slot is free, or holds a mapping that this one continues or
+    /// whose space is gone. All values are multiples of 4 KiB; entries of 2 MiB and 1 GiB are used where the
+    /// alignment allows. Returns in `x2` the bytes mapped, with `again` if some are left.
     static func map(_ caller: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
         guard selector.form == 0 else { throw .unsupported }
         let space = try findNode(caller, UInt64(selector.slot), .addressSpace, .write)
@@ -69,7 +75,7 @@ extension Kernel {
             let slot = caller.pointee.table?.pointee.slot(UInt32(caller.pointee.frame.x[7]))
         else { throw .badCapability }
         try mayGrow(extent)
-        // What is left of a mapping in a space that is gone is nothing.
+        // A mapping whose space is gone maps nothing, so the slot can be reused.
         let isLeftOver = slot.pointee.kind == .mapping && MappingPlace.space(of: slot, M.board) == nil
         if !slot.pointee.isEmpty, !isLeftOver { try mayContinue(slot, extent, space, request) }
         let done = try map(space, extent.pointee.value, request)
@@ -79,7 +85,8 @@ extension Kernel {
         if done < request.size { throw .again }
     }
 
-    /// Whether a mapping can become longer: it is of this extent and this space, and ends where the new part begins.
+    /// Throws unless a mapping can become longer: it is of this extent and this space, and ends where the new part
+    /// begins.
     private static func mayContinue(
         _ slot: Ref<Capability>, _ extent: Ref<Capability>, _ space: Ref<AddressSpace>, _ request: MapRequest
     ) throws(Failure) {
@@ -132,7 +139,8 @@ extension Kernel {
         return done
     }
 
-    /// The largest entry that fits: blocks need both addresses aligned, and no table of smaller pieces in their place.
+    /// Returns the level of the largest entry that fits. A block needs both addresses aligned, and no table of
+    /// smaller entries in its position.
     private static func leafLevel(
         _ space: Ref<AddressSpace>, _ address: GuestAddress, _ physical: PhysicalAddress, _ size: UInt64
     ) -> Int {
@@ -148,7 +156,7 @@ extension Kernel {
         return level
     }
 
-    /// The table of `level` that covers `address`, made from the space's pool where it is missing.
+    /// Returns the table of `level` that covers `address`. Takes missing tables from the space's pool.
     private static func tableFor(
         _ space: Ref<AddressSpace>, _ address: GuestAddress, _ level: Int
     ) throws(Failure) -> PhysicalAddress {
@@ -173,11 +181,11 @@ extension Kernel {
         return table
     }
 
-    /// How many leaf entries of a mapping one step takes away; each is invalidated on all cores.
+    /// The number of leaf entries of a mapping that one step removes. Each is invalidated on all cores.
     static var unmapBatch: UInt64 { 8 }
 
-    /// Takes away what a mapping mapped, a part at a time; the mapping's capability says what is left. Nothing is left
-    /// to do when the space is gone.
+    /// Removes the entries of a mapping, a part at a time. The mapping's capability keeps the rest. If the space is
+    /// gone, nothing is left to do.
     static func unmap(_ mapping: Ref<Capability>) -> Progress {
         guard let space = MappingPlace.space(of: mapping, M.board) else { return .done }
         defer { awaitCopies() }
@@ -198,7 +206,7 @@ extension Kernel {
         var span: UInt64
     }
 
-    /// The entry that maps `address`, if one does.
+    /// Returns the leaf that maps `address`, if there is one.
     static func leaf(_ space: Ref<AddressSpace>, _ address: GuestAddress) -> Leaf? {
         var table = space.pointee.root
         var level = PageTable.firstLevel
@@ -215,7 +223,7 @@ extension Kernel {
     }
 }
 
-/// The words of a `map`, checked for shape.
+/// The message words of a `map`.
 struct MapRequest {
     var address: GuestAddress
     var offset: UInt64
@@ -242,7 +250,8 @@ struct MapRequest {
     }
 }
 
-/// Where a mapping lies, in a capability's word: the first page's number in bits 0…27, the pages' count in bits 28…63.
+/// The position of a mapping, in a capability's word: the number of its first page in bits 0…27, the count of its
+/// pages in bits 28…63.
 struct MappingPlace {
     var word: UInt64
     private static let countShift: UInt64 = 28
@@ -264,8 +273,8 @@ struct MappingPlace {
         MappingPlace(address + bytes, size: size &- min(bytes, size))
     }
 
-    /// What names a space in a mapping's capability: its VMID in bits 0…7, its serial number above. The space may go
-    /// away while the mapping's capability exists.
+    /// Returns the value that names a space in a mapping's capability: its VMID in bits 0…7, its serial number above.
+    /// It is not a reference, because the space may be destroyed while the mapping's capability exists.
     @inline(__always) static func space(_ space: Ref<AddressSpace>) -> PhysicalAddress {
         PhysicalAddress(UInt64(space.pointee.identifier & 255) | space.pointee.serial << 8)
     }

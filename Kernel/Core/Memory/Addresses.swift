@@ -1,4 +1,4 @@
-/// A byte in physical memory. At EL2 physical memory is mapped one to one.
+/// The address of a byte in physical memory. At EL2 physical memory is mapped one to one.
 public struct PhysicalAddress: Equatable, Comparable {
     public var value: UInt64
     @inline(__always) public init(_ value: UInt64) { self.value = value }
@@ -6,7 +6,7 @@ public struct PhysicalAddress: Equatable, Comparable {
     @inline(__always) public static func + (left: Self, right: UInt64) -> Self { Self(left.value &+ right) }
 }
 
-/// A byte in a tenant's space: a component's address, or a machine's guest-physical one.
+/// The address of a byte in a tenant's space: a component's virtual or a machine's guest-physical address.
 public struct GuestAddress: Equatable {
     public var value: UInt64
     @inline(__always) public init(_ value: UInt64) { self.value = value }
@@ -22,7 +22,7 @@ public struct Ticks: Equatable, Comparable {
     public static var never: Ticks { Ticks(.max) }
 }
 
-/// A core, by its place in the board's table.
+/// A core, by its index in the board's table.
 public struct CoreID: Equatable {
     public var number: UInt8
     @inline(__always) public init(_ number: UInt8) { self.number = number }

@@ -1,13 +1,13 @@
 import ABI
 
-// `copy`: between a server and the lease of the caller that it serves. A bad address, on whichever side, is the error
-// of whoever invoked, so neither can make the other fault.
+// `copy` between a server and the lease of the caller that it serves. A bad address on either side is an error of the
+// server, which invoked the operation, so that neither can make the other fault.
 
 extension Kernel {
-    /// Bytes that one entry copies at most: the bound on its work, with two walks for each page that is touched.
+    /// The number of bytes that one entry copies at most. It bounds the work, with two table walks for each page.
     static var copyBatch: UInt64 { 4096 }
 
-    /// `copy`: see `CopyForm`; back: `x2` bytes done, with `again` if that is not all.
+    /// Performs `copy`; see `CopyForm`. Returns in `x2` the bytes copied, with `again` if some are left.
     static func copy(_ core: Ref<Core>, _ server: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
         guard let form = CopyForm(rawValue: selector.form) else { throw .unsupported }
         guard let caller = server.pointee.caller, caller.pointee.callKind == .message, caller.pointee.shape.hasLease
@@ -18,7 +18,7 @@ extension Kernel {
         guard request.offset <= lease.size, request.size <= lease.size &- request.offset,
             request.address < AddressSpace.addressLimit, request.size <= AddressSpace.addressLimit &- request.address
         else { throw .badArgument }
-        // Odd from before the first look at a page table to after the last byte: see `awaitCopies`.
+        // The count is odd from before the first look at a page table until after the last byte; see `awaitCopies`.
         core.pointee.copies.increment()
         M.orderAll()
         defer { core.pointee.copies.increment() }
@@ -46,8 +46,8 @@ extension Kernel {
         if done < request.size { throw .again }
     }
 
-    /// A page was taken out of a page table: waits for other cores that may have looked it up before, and are copying.
-    /// Each of them is at most one `copyBatch` from its end, and waits for nobody meanwhile.
+    /// Waits for other cores that may have looked up a removed page before, and are copying. Each of them is at most
+    /// one `copyBatch` from its end, and waits for no core meanwhile.
     @inline(never)
     static func awaitCopies() {
         let count = Int(M.board.pointee.coreCount)
@@ -63,7 +63,7 @@ extension Kernel {
     @inline(__always)
     private static func toPageEnd(_ address: GuestAddress) -> UInt64 { Page.size &- address.value & (Page.size &- 1) }
 
-    /// Where a byte of a context's space lies, if it is RAM that may be accessed so.
+    /// Returns the physical address of a byte of a context's space, if it is RAM that may be accessed so.
     private static func frame(
         _ context: Ref<ExecutionContext>, _ address: GuestAddress, _ right: Rights
     ) -> PhysicalAddress? {

@@ -1,12 +1,13 @@
 import ABI
 
-// The fast path of memory: `map` of one page or block into tables that exist, and `revoke` of such a mapping.
+// The fast path of memory: `map` of one page or block into existing tables, and `revoke` of such a mapping.
 //
-// Lists of checks, like Kernel+FastPath.swift: the first that fails leaves for the general path with nothing changed.
-// The lock is tried once; who finds it taken waits on the general path.
+// Each function is a list of checks, as in Kernel+FastPath.swift. The first check that fails leaves for the general
+// path with nothing changed. The fast path tries the lock once; if the lock is taken, the caller waits on the general
+// path.
 
 extension Kernel {
-    /// `map`: see `Kernel.map`; returns the caller.
+    /// Performs `map` (see `Kernel.map`). Returns the caller.
     @inline(__always)
     public static func mapFast(_ caller: Ref<ExecutionContext>) -> Ref<ExecutionContext>? {
         guard let table = caller.pointee.table, caller.pointee.frame.x[1] < table.pointee.count,
@@ -18,7 +19,7 @@ extension Kernel {
         let extent = node(table, caller.pointee.frame.x[2])
         let slot = node(table, caller.pointee.frame.x[7])
         let request = MapRequest(caller)
-        // The table may have been taken away before the lock was there.
+        // The table may have been removed before this core had the lock.
         guard caller.pointee.table == table, names(space, .addressSpace, .write),
             names(extent, .extent, request.rights), slot.pointee.isEmpty,
             request.isPossible, request.offset <= extent.pointee.size,
@@ -42,7 +43,7 @@ extension Kernel {
         return caller
     }
 
-    /// `revoke` with `delete` of a mapping of one page or block; returns the caller.
+    /// Performs `revoke` with `delete` of a mapping of one page or block. Returns the caller.
     @inline(__always)
     public static func unmapFast(_ caller: Ref<ExecutionContext>) -> Ref<ExecutionContext>? {
         let selector = Selector(bits: caller.pointee.frame.x[1])
@@ -63,7 +64,7 @@ extension Kernel {
         return caller
     }
 
-    /// The lock of `exclusively` if nobody has it: the ticket that is served.
+    /// Takes the lock of `exclusively` if it is free. Returns the ticket that is served.
     @inline(__always)
     private static func tryToLock() -> UInt64? {
         let ticket = M.board.pointee.serving.load()
@@ -83,7 +84,7 @@ extension Kernel {
         return node.pointee.header.relaxedLoad() & mask == UInt64(kind.rawValue) | UInt64(rights.rawValue) << 8
     }
 
-    /// `mayGrow` without the reason why not.
+    /// Returns whether `mayGrow` would succeed.
     @inline(__always)
     private static func mayGrowSimply(_ parent: Ref<Capability>) -> Bool {
         guard CapabilityHeader(bits: parent.pointee.header.relaxedLoad()).depth < maximumTreeDepth else { return false }
@@ -101,7 +102,7 @@ extension Kernel {
         var level: Int
     }
 
-    /// The empty entry for one page of 4 KiB, or block of 2 MiB, whose tables exist.
+    /// Returns the empty entry for one page of 4 KiB or one block of 2 MiB, if its tables exist.
     @inline(__always)
     private static func emptyPlace(
         _ space: Ref<AddressSpace>, _ request: MapRequest, _ physical: PhysicalAddress

@@ -1,27 +1,28 @@
 import ABI
 
-/// Donated RAM that is turned into objects and extents, from its start to its end.
+/// Donated RAM from which objects and extents are made, from its start to its end.
 public struct Region: ~Copyable {
     public var start: PhysicalAddress
-    /// What comes next; everything before it is in use.
+    /// The first free byte; all memory before it is in use.
     public var next: PhysicalAddress
     public var end: PhysicalAddress
-    /// Below this the memory has been in use before.
+    /// The end of the memory that was in use before.
     var dirtyEnd: PhysicalAddress
-    /// From here…
+    /// The start of the memory that the kernel has zeroed for an object that was being created.
     var zeroedFrom: PhysicalAddress
-    /// …to here the kernel has zeroed it, for an object that was being created.
+    /// The end of that memory.
     var zeroedTo: PhysicalAddress
     public static let size: UInt64 = 64
 }
 
-/// What an object takes of a region.
+/// The part of a region that an object takes.
 struct Shape {
     var size: UInt64
     var alignment: UInt64
-    /// How much of it the kernel zeroes even if nobody had it before.
+    /// The number of bytes that the kernel zeroes even if no tenant had them before.
     var zeroed: UInt64
-    /// Whether all of it is zeroed that somebody had before: not a region, whose objects are.
+    /// True if all memory that a tenant had before is zeroed. False for regions, because their objects are zeroed
+    /// later.
     var forgets = true
 
     init(_ size: UInt64, alignment: UInt64 = 64, zeroed: UInt64? = nil) {
@@ -32,10 +33,10 @@ struct Shape {
 }
 
 extension Kernel {
-    /// How much one entry zeroes at most.
+    /// The number of bytes that one entry zeroes at most.
     static var zeroBatch: UInt64 { 16 << 10 }
 
-    /// Where the object will lie; nothing is taken yet.
+    /// Returns the address at which the object will lie. Takes nothing yet.
     static func place(_ region: Ref<Region>, _ shape: Shape) throws(Failure) -> PhysicalAddress {
         let start = (region.pointee.next.value &+ shape.alignment &- 1) & ~(shape.alignment &- 1)
         guard start <= region.pointee.end.value, shape.size <= region.pointee.end.value &- start
@@ -43,13 +44,13 @@ extension Kernel {
         return PhysicalAddress(start)
     }
 
-    /// Zeroes what must be zero before the object may be made: what the kernel relies on, and what somebody else had
-    /// before. Throws `again` when it is not done yet; the region remembers.
+    /// Zeroes the memory that must be zero before the object may be made: the part on which the kernel relies, and
+    /// memory that another tenant had before. Throws `again` while some is left; the region keeps the progress.
     static func clear(_ region: Ref<Region>, _ address: PhysicalAddress, _ shape: Shape) throws(Failure) {
         let needed =
             shape.forgets
             ? max(address + shape.zeroed, min(address + shape.size, region.pointee.dirtyEnd)) : address + shape.zeroed
-        // What was zeroed for another object counts only without a gap.
+        // Memory that was zeroed for another object counts only if there is no gap.
         if address < region.pointee.zeroedFrom || address > region.pointee.zeroedTo {
             region.pointee.zeroedFrom = address
             region.pointee.zeroedTo = address

@@ -1,14 +1,16 @@
 import ABI
 
-// The fast path of a wake-up: a signal to a more urgent thread that waits, and waiting with nothing there, when
-// nobody's slice or budget is concerned.
+// The fast path of a wake-up: a signal to a more urgent thread that waits, and a wait with nothing pending, when
+// neither a slice nor a budget is affected.
 //
-// As in Kernel+FastPath.swift, the first check that fails leaves for the general path with nothing changed. The
-// hardware timer is left alone: it may be set for the slice of who ran before, and then interrupts for nothing; it is
-// never too late, because who gets the core here has no budget and no equals.
+// As in Kernel+FastPath.swift, the first check that fails leaves for the general path with nothing changed. These
+// functions do not set the hardware timer. It may be set for the slice of the context that ran before, and then
+// interrupts without need. It is never too late, because the context that gets the core here has no budget and no
+// others of its priority.
 
 extension Kernel {
-    /// A signal that wakes a thread of this core which is more urgent than who runs; returns that thread.
+    /// Performs a signal that wakes a thread of this core which is more urgent than the running context. Returns that
+    /// thread.
     @inline(__always)
     public static func wakeFast(_ core: Ref<Core>, _ caller: Ref<ExecutionContext>) -> Ref<ExecutionContext>? {
         let selector = Selector(bits: caller.pointee.frame.x[1])
@@ -17,15 +19,15 @@ extension Kernel {
         let notification = found.target(Notification.self)
         guard case .thread(let thread) = notification.pointee.hearer, thread.pointee.core == core.pointee.id,
             thread.pointee.state == .waiting, let home = thread.pointee.home, let running = core.pointee.scheduling,
-            // More urgent than everybody, and without a budget; nor has who runs one.
+            // The thread is more urgent than all others, and neither its time nor the running time has a budget.
             home.pointee.priority > running.pointee.priority,
             core.pointee.runQueue.highest < Int(home.pointee.priority),
             home.pointee.budget == Ticks(0), running.pointee.budget == Ticks(0),
-            // Older bits go along, on the general path.
+            // Older bits need the general path, which delivers them together.
             notification.pointee.bits.relaxedLoad() == 0, core.pointee.untold == nil
         else { return nil }
         let bits = found.badge != 0 ? found.badge : caller.pointee.frame.x[2]
-        // No bits are no news.
+        // A signal without bits wakes no thread.
         guard bits != 0 else { return nil }
         caller.pointee.frame.x[0] = Status.ok.rawValue
         answer(thread, .notified, tag: bits)
@@ -43,14 +45,14 @@ extension Kernel {
         return thread
     }
 
-    /// `replyWait` that only waits, with nothing there; returns who runs next.
+    /// Performs a `replyWait` that only waits, with nothing pending. Returns the context that runs next.
     @inline(__always)
     public static func waitFast(_ core: Ref<Core>, _ server: Ref<ExecutionContext>) -> Ref<ExecutionContext>? {
         guard server.pointee.frame.x[1] == UInt64(ReplyForm.wait) << 32, server.pointee.caller == nil,
             canWaitSimply(server), !core.pointee.mustSchedule, let running = core.pointee.scheduling,
             running.pointee.budget == Ticks(0),
             let next = onlyMostUrgent(core), next.pointee.budget == Ticks(0),
-            // Its owner goes on itself, and is a component.
+            // The owner of the next time runs itself, and is a component's thread.
             let context = next.pointee.context, context.pointee.state == .ready, context.pointee.guest == nil
         else { return nil }
         let now = M.now
@@ -64,7 +66,7 @@ extension Kernel {
         return context
     }
 
-    /// The most urgent one in the queue, if it has no equals there.
+    /// Returns the most urgent scheduling context of the queue, if no other one has its priority.
     @inline(__always)
     private static func onlyMostUrgent(_ core: Ref<Core>) -> Ref<SchedulingContext>? {
         let priority = core.pointee.runQueue.highest
@@ -74,7 +76,7 @@ extension Kernel {
         return head
     }
 
-    /// Books the time since a scheduling context without a budget got the core.
+    /// Charges the time since a scheduling context without a budget got the core.
     @inline(__always)
     private static func book(_ running: Ref<SchedulingContext>, _ now: Ticks) {
         let used = now.value &- running.pointee.since.value
@@ -82,7 +84,8 @@ extension Kernel {
         running.pointee.left = Ticks(running.pointee.left.value &- min(used, running.pointee.left.value))
     }
 
-    /// A scheduling context without a budget gets the core from one that has none either: `budgetEnd` stays `.never`.
+    /// Gives the core to a scheduling context without a budget. The previous one had none either, so `budgetEnd`
+    /// stays `.never`.
     @inline(__always)
     private static func begin(_ core: Ref<Core>, _ scheduling: Ref<SchedulingContext>, _ now: Ticks) {
         core.pointee.scheduling = scheduling

@@ -1,27 +1,31 @@
 import ABI
 
-/// Who hears of a notification's bits.
+/// The receiver of a notification's bits.
 public enum Hearer {
     case nobody
-    /// A thread hears of them in `replyWait`.
+    /// A thread, which receives the bits in `replyWait`.
     case thread(Ref<ExecutionContext>)
-    /// Each signal pends this interrupt of a virtual CPU; bits are not kept.
+    /// A virtual CPU, for which each signal pends this interrupt. The notification keeps no bits.
     case virtualInterrupt(Ref<ExecutionContext>, UInt32)
 }
 
-/// A word of bits that is OR-ed and never blocks.
+/// A word of bits, into which a signal ORs bits without blocking.
+///
+/// `signal` and `poll` are below; `Kernel.bind` (Entry/Kernel+Control.swift) sets the sink.
+/// Kernel/Proofs/notification.pml and bind.pml check signals and the binding of a sink.
 public struct Notification: ~Copyable {
     public let bits: AtomicWord
-    /// Who hears of them, in one word, because other cores look without a lock: the context's address; in bits 56…63
-    /// the interrupt of a virtual CPU; bit 0 tells a virtual CPU. 0: nobody.
+    /// The receiver in one word, because other cores read it without a lock: the context's address, with bit 0 set
+    /// and the interrupt in bits 56…63 for a virtual CPU. The word is 0 if there is no receiver.
     public let sink: AtomicWord
-    /// 1 while this is in its core's inbox.
+    /// 1 while the notification is in its core's inbox.
     public let inboxQueued: AtomicWord
     let inboxNextWord: AtomicWord
     public var timer: TimerLink<Notification>
-    /// What the timer raises.
+    /// The bits that the timer raises.
     public var timerBits: UInt64
-    /// The number of the core whose queue the timer may be in, plus 1; 0: no core's; `timerEnded`: it is destroyed.
+    /// The number of the core whose queue may hold the timer, plus 1; 0 if there is none. `timerEnded` marks a
+    /// destroyed notification.
     public let timerOwner: AtomicWord
 
     static let timerEnded = UInt64.max
@@ -29,7 +33,7 @@ public struct Notification: ~Copyable {
     public static let size: UInt64 = 256
 
     @inline(__always) public var hearer: Hearer { Hearer(sink: sink.load()) }
-    /// The next item of the inbox, tagged; written by whoever set `inboxQueued`.
+    /// The next item of the inbox, tagged. Only the core that has set `inboxQueued` to 1 writes it.
     @inline(__always) public var inboxNext: UInt64 {
         get { inboxNextWord.relaxedLoad() }
         nonmutating set { inboxNextWord.relaxedStore(newValue) }
@@ -54,10 +58,10 @@ extension Hearer {
     }
 }
 
-/// Which bits something raises in which notification; of a doorbell, at which address. Changed under the lock, while
-/// other cores look at it without: they find all of it as it was together.
+/// The bits that an event raises in a notification; a doorbell also has an address. It changes under the lock, while
+/// other cores read it without the lock. A seqlock (`version`) makes sure that they read values that belong together.
 public struct Bell: ~Copyable {
-    /// Odd while it is being changed.
+    /// Odd while the bell is being changed.
     let version: AtomicWord
     let link: SharedRef<Notification>
     let bits: AtomicWord
@@ -76,7 +80,7 @@ public struct Interrupt: ~Copyable {
 }
 
 extension Kernel {
-    /// `signal`: ORs bits into a notification. A badged capability raises its badge, whatever `x2` says.
+    /// Performs `signal`: ORs bits into a notification. A badged capability raises its badge regardless of `x2`.
     @inline(__always)
     static func signal(
         _ core: Ref<Core>, _ caller: Ref<ExecutionContext>, _ selector: Selector
@@ -90,7 +94,7 @@ extension Kernel {
         raise(core, found.target(Notification.self), bits)
     }
 
-    /// `poll`: fetches and clears.
+    /// Performs `poll`: fetches and clears the bits.
     @inline(__always)
     static func poll(_ caller: Ref<ExecutionContext>, _ selector: Selector) throws(Failure) {
         let notification = try find(caller, selector, .notification, .read).target(Notification.self)
@@ -98,10 +102,11 @@ extension Kernel {
             notification.pointee.bits.relaxedLoad() == 0 ? 0 : notification.pointee.bits.exchange(0)
     }
 
-    /// Raises bits and tells the sink, on whichever core it is.
+    /// Raises bits and tells the sink, on any core.
     ///
-    /// Another core may bind the notification anew meanwhile. It writes the sink and then looks at the bits, here it is
-    /// the other way round: one of the two sees the other.
+    /// Another core may bind the notification to another sink meanwhile. That core writes the sink and then reads the
+    /// bits, whereas this one writes the bits and then reads the sink. So at least one of the two sees the other's
+    /// store.
     @inline(__always)
     static func raise(_ core: Ref<Core>, _ notification: Ref<Notification>, _ bits: UInt64) {
         let sink = notification.pointee.sink.load()
@@ -112,7 +117,7 @@ extension Kernel {
         case .thread(let thread):
             let before = notification.pointee.bits.set(bits)
             guard thread.pointee.core == core.pointee.id else {
-                // Bits that were there are no news: whoever set them has told the other core.
+                // If all bits were set already, the core that set them has told the other core.
                 if bits & ~before != 0 { post(core, notification, to: thread.pointee.core) }
                 return
             }
@@ -126,15 +131,15 @@ extension Kernel {
         }
     }
 
-    /// The same from where contexts and their times are only half changed: this core's inbox brings the news once they
-    /// are whole.
+    /// Raises bits while contexts and their times are only half changed. This core's inbox delivers the bits once the
+    /// change is complete.
     static func raiseLater(_ core: Ref<Core>, _ notification: Ref<Notification>, _ bits: UInt64) {
         notification.pointee.bits.set(bits)
         post(core, notification, to: core.pointee.id)
     }
 
-    /// Whoever hears of a notification that may have bits: a thread looks at them, on its core; a virtual CPU is
-    /// interrupted.
+    /// Tells the sink of a notification that may have bits: a thread looks at them on its own core, and a virtual CPU
+    /// is interrupted.
     @inline(never)
     static func tell(_ core: Ref<Core>, _ notification: Ref<Notification>) {
         switch notification.pointee.hearer {
@@ -151,9 +156,9 @@ extension Kernel {
         }
     }
 
-    /// Wakes the thread of a notification that has bits, if it waits; ends its call if the bits are of its abort mask.
-    /// A thread that serves a caller gets its own time beside the caller's, so that it comes to the bits soon. On the
-    /// thread's core.
+    /// Wakes the thread of a notification that has bits, if it waits, and ends its call if the bits are in its abort
+    /// mask. A thread that serves a caller gets its own time in addition to the caller's, so that it soon handles the
+    /// bits. Runs on the thread's core.
     private static func deliver(_ core: Ref<Core>, _ notification: Ref<Notification>, to thread: Ref<ExecutionContext>)
     {
         if thread.pointee.state == .calling, thread.pointee.callKind == .message, isAborting(thread) {
@@ -173,6 +178,7 @@ extension Kernel {
 
     // MARK: Bells
 
+    /// Sets the notification and bits of a bell, or clears them. Requires the lock.
     static func hang(
         _ bell: borrowing Bell, _ notification: Ref<Notification>?, _ bits: UInt64 = 0, address: UInt64 = 0
     ) {
@@ -185,8 +191,10 @@ extension Kernel {
     }
 
     /// Returns the bits that a bell raises, and the notification; nil if it raises nothing, or not at this address.
-    /// Waits for a core that is changing the bell, which waits for nobody meanwhile. A bell that was changed over and
-    /// over during the look, an entry of another core each time, counts as one that raises nothing.
+    ///
+    /// Waits while another core changes the bell, because that core does not wait for any other meanwhile. A bell
+    /// that other cores change in each of the attempts, at the cost of an entry each, counts as one that raises
+    /// nothing.
     static func look(_ bell: borrowing Bell, address: UInt64 = 0) -> (notification: Ref<Notification>, bits: UInt64)? {
         for _ in 0..<attempts {
             let version = settledVersion(bell)
@@ -199,8 +207,8 @@ extension Kernel {
         return nil
     }
 
-    /// An even version. A change that is under way takes a few stores, with interrupts off; the next one is seen as a
-    /// later odd version, which is not waited for.
+    /// Returns an even version. A change in progress takes a few stores with interrupts off. If the next change has
+    /// begun meanwhile, this function does not wait for it: the later odd version fails the caller's check.
     @inline(__always)
     private static func settledVersion(_ bell: borrowing Bell) -> UInt64 {
         let version = bell.version.load()

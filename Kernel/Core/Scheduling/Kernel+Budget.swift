@@ -1,12 +1,14 @@
 import ABI
 
-// Budgets: a scheduling context may use so many ticks in each period; when they are used up it is off the core until
-// the period ends. It pays for what its owner's servers do for the owner: a server never runs on more than somebody's
-// time.
+// Budgets: a scheduling context with a budget may use that many ticks in each period. When the budget is used up, the
+// scheduling context is off the core until the period ends. It pays for the work of servers for its owner, because a
+// server always runs on the time of one scheduling context.
+//
+// `Kernel+Schedule.swift` calls these functions when time gets or leaves the core, and when the timer interrupts.
 
 extension Kernel {
     /// Renews the budget of the scheduling context that gets the core if its period has ended, and sets `budgetEnd`.
-    /// Without a budget there is no such end.
+    /// The end is `.never` without a budget.
     @inline(__always)
     static func beginBudget(_ core: Ref<Core>, _ scheduling: Ref<SchedulingContext>, _ now: Ticks) {
         guard scheduling.pointee.budget != Ticks(0) else {
@@ -22,7 +24,8 @@ extension Kernel {
         scheduling.pointee.periodEnd = start + scheduling.pointee.period
     }
 
-    /// Books ticks against the budget; one that is used up takes its scheduling context off until the period ends.
+    /// Charges ticks to the budget. If the budget is used up, the scheduling context is off the core until the period
+    /// ends.
     static func chargeBudget(_ core: Ref<Core>, _ scheduling: Ref<SchedulingContext>, _ used: UInt64, _ now: Ticks) {
         let remaining = scheduling.pointee.remaining.value
         scheduling.pointee.remaining = Ticks(remaining &- min(used, remaining))
@@ -33,13 +36,13 @@ extension Kernel {
         if isNews, let told = look(scheduling.pointee.overrun) { raiseLater(core, told.notification, told.bits) }
     }
 
-    /// The budget of who runs is used up.
+    /// Takes the running scheduling context off the core if its budget is used up.
     static func exhaust(_ core: Ref<Core>, _ now: Ticks) {
         guard core.pointee.budgetEnd <= now, core.pointee.scheduling != nil else { return }
         releaseCore(core)
     }
 
-    /// Periods that have ended: whoever waited for a new budget goes on.
+    /// Renews the budgets whose periods have ended, so that their owners can run again.
     static func renewBudgets(_ core: Ref<Core>, _ now: Ticks) {
         for _ in 0..<timerBatch {
             guard let scheduling = core.pointee.budgetTimers.removeExpired(now) else { return }
@@ -49,6 +52,6 @@ extension Kernel {
         }
     }
 
-    /// How many timers one entry serves; what is left interrupts again at once.
+    /// The number of timers that one entry serves. If more have expired, the timer interrupts again at once.
     static var timerBatch: Int { 8 }
 }

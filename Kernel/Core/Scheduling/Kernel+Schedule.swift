@@ -1,13 +1,14 @@
 import ABI
 
-// Who runs: ready scheduling contexts by priority, equals in turn.
+// The choice of the next context: ready scheduling contexts by priority, those of equal priority in turn.
 //
-// The scheduling context that has the core is in no queue. `makeReady` queues one; `resume`, at the end of each entry,
-// looks whether somebody more urgent came or the core became free.
+// The scheduling context that has the core is in no queue. `makeReady` queues one. `resume`, at the end of each
+// entry, checks whether a more urgent one is ready or the core is free. Read on in Calls/Kernel+Helping.swift: the
+// context that runs need not be the owner of the time.
 
 extension Kernel {
-    /// The end of each kernel entry: makes sure that the right context is in hardware.
-    /// Nil: nobody wants the core.
+    /// Ends a kernel entry: makes sure that the right context is in hardware, and returns it. Returns nil if no
+    /// context can run.
     @inline(__always)
     public static func resume(_ core: Ref<Core>) -> Ref<ExecutionContext>? {
         if core.pointee.mustSchedule { schedule(core) }
@@ -18,8 +19,8 @@ extension Kernel {
         return current
     }
 
-    /// Puts a scheduling context that is not parked into the queue, and has the core reconsider if it is more urgent
-    /// than the one that has the core.
+    /// Puts a scheduling context that is not parked into the queue, and makes the core choose again if it is more
+    /// urgent than the one that has the core.
     static func makeReady(_ core: Ref<Core>, _ scheduling: Ref<SchedulingContext>) {
         guard !scheduling.pointee.isQueued, core.pointee.scheduling != scheduling, !scheduling.pointee.isExhausted
         else {
@@ -34,8 +35,9 @@ extension Kernel {
         }
     }
 
-    /// Chooses the context that runs. Time that had the core and still leads to a context that can run keeps the core
-    /// if nobody is more urgent; else it goes back to the queue, first of its equals unless its slice is over.
+    /// Chooses the context that runs. The time that has the core keeps it if it leads to a context that can run and
+    /// no queued time is more urgent. Otherwise it returns to the queue, ahead of its equals unless its slice is
+    /// over.
     @inline(never)
     static func schedule(_ core: Ref<Core>) {
         core.pointee.mustSchedule = false
@@ -49,7 +51,7 @@ extension Kernel {
             let now = M.now
             charge(core, now)
             if running.pointee.isExhausted {
-                // It comes back when its period ends.
+                // It returns to the queue when its period ends.
             } else if beneficiary == nil {
                 core.pointee.parked.append(running)
             } else if running.pointee.left == Ticks(0) {
@@ -62,19 +64,19 @@ extension Kernel {
         takeNext(core, M.now)
     }
 
-    /// Gives the core, which nobody has, to the most urgent time that leads to a context that can run.
+    /// Gives the free core to the most urgent time that leads to a context that can run.
     private static func takeNext(_ core: Ref<Core>, _ now: Ticks) {
         guard let next = core.pointee.runQueue.removeFirst(), let owner = next.pointee.context else {
             core.pointee.current = nil
             return updateDeadline(core)
         }
-        // Time in the queue is in use, so that an owner that is ready runs itself.
+        // The owner of queued time uses its own time, so that an owner that is ready runs itself.
         guard owner.pointee.state == .ready else { return takeNextInChain(core, next, now) }
         give(core, to: next, owner, now)
     }
 
-    /// The same when the owner of the most urgent time waits for a server. Time that leads nowhere is parked; if there
-    /// is much of it, the core interrupts itself to go on.
+    /// Does the same when the owner of the most urgent time waits for a server. Parks time that leads to no context
+    /// that can run. If there is much of it, the core interrupts itself to continue.
     @inline(never)
     private static func takeNextInChain(_ core: Ref<Core>, _ first: Ref<SchedulingContext>, _ now: Ticks) {
         var link: Ref<SchedulingContext>? = first
@@ -106,7 +108,7 @@ extension Kernel {
         switchTo(core, context)
     }
 
-    /// Books the time since the running scheduling context got the core.
+    /// Charges the running scheduling context for the time since it got the core.
     private static func charge(_ core: Ref<Core>, _ now: Ticks) {
         guard let running = core.pointee.scheduling else { return }
         let used = now.value &- running.pointee.since.value
@@ -114,7 +116,7 @@ extension Kernel {
         book(core, running, now)
     }
 
-    /// The same, but for what is left of the slice.
+    /// Does the same without reducing the rest of the slice.
     @inline(__always)
     private static func book(_ core: Ref<Core>, _ running: Ref<SchedulingContext>, _ now: Ticks) {
         let used = now.value &- running.pointee.since.value
@@ -124,14 +126,14 @@ extension Kernel {
         if running.pointee.budget != Ticks(0) { chargeBudget(core, running, used, now) }
     }
 
-    /// The time that runs does not go on, and is in no queue.
+    /// Takes the running time off the core. It is in no queue afterwards.
     static func releaseCore(_ core: Ref<Core>) {
         core.pointee.current = nil
         core.pointee.mustSchedule = true
         charge(core, M.now)
     }
 
-    /// The end of a slice: to the back of the equals.
+    /// Ends a slice: the running time goes behind its equals.
     static func rotate(_ core: Ref<Core>) {
         guard let running = core.pointee.scheduling else { return }
         let now = M.now
@@ -141,9 +143,11 @@ extension Kernel {
         takeNext(core, now)
     }
 
-    /// Sets the hardware timer to the soonest event of this core: the deadline of a notification's or context's timer,
-    /// the renewal of a budget, the renewal of a share for which an interrupt waits, the end of the running budget, or
-    /// the end of the slice if a scheduling context of the same priority waits.
+    /// Sets the hardware timer to the soonest event of this core:
+    /// - the deadline of a notification's or context's timer
+    /// - the renewal of a budget, or of a share for which an interrupt waits
+    /// - the end of the running budget
+    /// - the end of the slice, if a scheduling context of the same priority waits
     static func updateDeadline(_ core: Ref<Core>) {
         var deadline = min(core.pointee.notificationTimers.soonest, core.pointee.contextTimers.soonest)
         deadline = min(deadline, min(core.pointee.budgetTimers.soonest, postponedDeadline(core)))
@@ -158,7 +162,7 @@ extension Kernel {
         M.setDeadline(deadline)
     }
 
-    /// The hardware timer: raises what is due, ends a slice that is over.
+    /// Handles the hardware timer's interrupt: raises the bits of expired timers, and ends a slice that is over.
     public static func timerExpired(_ core: Ref<Core>) {
         let now = M.now
         core.pointee.deadline = .never
@@ -173,7 +177,7 @@ extension Kernel {
         }
         for _ in 0..<timerBatch {
             guard let context = core.pointee.contextTimers.removeExpired(now) else { break }
-            // The virtual CPU is not loaded: its timer interrupts by itself once it is.
+            // The virtual CPU is not loaded. Once it is, its own timer interrupts.
             if context.pointee.state == .waitingForInterrupt { wake(core, context) }
         }
         exhaust(core, now)
@@ -185,9 +189,9 @@ extension Kernel {
         updateDeadline(core)
     }
 
-    // MARK: What is in hardware
+    // MARK: Switching
 
-    /// Makes `next` the context that runs, and hardware its own.
+    /// Makes `next` the context that runs, and sets the hardware up for it.
     @inline(__always)
     static func switchTo(_ core: Ref<Core>, _ next: Ref<ExecutionContext>) {
         if let guest = next.pointee.guest {
@@ -223,7 +227,7 @@ extension Kernel {
         if let guest = core.pointee.loaded?.pointee.guest { M.leaveGuest(guest) }
     }
 
-    /// Another virtual CPU gets the EL1 registers.
+    /// Loads the EL1 registers of another virtual CPU.
     @inline(never)
     private static func exchangeGuest(
         _ core: Ref<Core>, _ next: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>
@@ -236,7 +240,8 @@ extension Kernel {
         if guest.pointee.debug.armed != 0 { enterDebugging(core, next, guest) }
     }
 
-    /// Virtual CPUs of a machine have one VMID: on a core that they share each would hit the other's TLB entries.
+    /// Invalidates this core's TLB entries if another virtual CPU of the same machine ran last here. Both have one
+    /// VMID, so that each would hit the other's entries.
     private static func forgetSibling(_ core: Ref<Core>, _ next: Ref<ExecutionContext>) {
         guard let space = next.pointee.space else { return }
         let index = core.pointee.id.index & 7
@@ -247,7 +252,7 @@ extension Kernel {
         space.pointee.lastOnCore[index] = next
     }
 
-    /// Takes a virtual CPU's state out of hardware. One that is in WFI needs the kernel to watch its timer from now on.
+    /// Takes a virtual CPU's state out of hardware. If it is in WFI, the kernel watches its timer from now on.
     static func unloadIfLoaded(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         if core.pointee.floatingPointOwner == context, context.pointee.state == .stopped {
             M.saveFloatingPoint(context)
@@ -255,7 +260,7 @@ extension Kernel {
         }
         guard core.pointee.loaded == context, let guest = context.pointee.guest else { return }
         if core.pointee.isInGuest { leaveGuest(core) }
-        // What the guest has ended since the kernel last looked is known to hardware alone.
+        // Only the hardware knows which interrupts the guest has ended since the kernel last looked.
         if hasActiveOutside(guest) { deactivateLost(guest) }
         M.unload(guest)
         core.pointee.loaded = nil
@@ -267,7 +272,7 @@ extension Kernel {
         }
     }
 
-    /// A tenant used floating point while another's registers were in the unit.
+    /// Handles a tenant's use of floating point while the unit holds another context's registers.
     public static func floatingPointTrap(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         core.pointee.floatingPointTraps = false
         M.setFloatingPointTrap(false)
@@ -276,25 +281,25 @@ extension Kernel {
         M.loadFloatingPoint(context)
     }
 
-    /// WFI of a virtual CPU: sleeps unless an interrupt waits for it. Not inlined: its caller's other exits would save
-    /// a register more.
+    /// Handles WFI of a virtual CPU, which sleeps unless an interrupt waits for it. Not inlined, because otherwise
+    /// the other exits of the calling function would save one more register.
     @inline(never)
     public static func waitForInterrupt(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         guard let guest = context.pointee.guest else { return }
-        // The guest may have ended something since the kernel last looked. The maintenance interrupt that says so never
-        // comes if another virtual CPU is loaded now. An interrupt that another core pends after this look wakes the
+        // The guest may have ended an interrupt since the kernel last looked. Its maintenance interrupt never comes
+        // if another virtual CPU is loaded now. An interrupt that another core pends after this look wakes the
         // virtual CPU.
         if guest.pointee.isDirty.relaxedLoad() != 0 || mayHaveDeliverable(guest) || hasActiveOutside(guest) {
             synchronise(guest)
         }
         if hasPendingListed(guest) { return }
         context.pointee.state = .waitingForInterrupt
-        // Nobody calls a virtual CPU: it runs on its own time.
+        // No context calls a virtual CPU, so it runs on its own time.
         context.pointee.usesOwnTime = false
         releaseCore(core)
     }
 
-    /// Whether a list register holds an interrupt that the virtual CPU has not taken.
+    /// Returns whether a list register holds an interrupt that the virtual CPU has not taken.
     static func hasPendingListed(_ guest: Ref<VirtualCPU>) -> Bool {
         var rest = guest.pointee.usedListRegisters[0]
         while rest != 0 {

@@ -1,6 +1,7 @@
 import ABI
 
-// What the architecture's start-up code needs to make root; nothing else may use it.
+// The functions with which the architecture's start-up code makes root. No other code may use them, because they
+// bypass the derivation tree's checks.
 
 extension Kernel {
     /// Puts a capability that has no parent into a free slot.
@@ -11,7 +12,7 @@ extension Kernel {
         slot.pointee.header.store(CapabilityHeader.make(capability, owner: false))
     }
 
-    /// Gives a region memory that nobody had before.
+    /// Gives a region memory that no tenant had before.
     public static func initialiseAtStart(_ region: Ref<Region>, from start: PhysicalAddress, to end: PhysicalAddress) {
         region.pointee.start = start
         region.pointee.next = start
@@ -25,7 +26,7 @@ extension Kernel {
         space.pointee.isComponents = true
     }
 
-    /// Maps physical memory that root will hold; false if the page tables' pool is too small.
+    /// Maps physical memory that root will hold. Returns false if the space's pool of tables is too small.
     public static func mapAtStart(
         _ space: Ref<AddressSpace>, _ physical: PhysicalAddress, _ address: GuestAddress, _ size: UInt64,
         _ rights: Rights

@@ -1,45 +1,48 @@
 import ABI
 
-/// The right to run: on which core, how urgently, for how long at a time.
+/// The right to run: a core, a priority, a slice, and optionally a budget.
+///
+/// `Kernel+Schedule.swift` gives the core to scheduling contexts, and `Kernel+Budget.swift` enforces budgets.
 public struct SchedulingContext: ~Copyable {
     public var core: CoreID
-    /// 0…31, 31 most urgent.
+    /// 0…31; 31 is the most urgent.
     public var priority: UInt8
-    /// The time that the kernel starts root on: whoever has it may give others any.
+    /// True if this is the time on which the kernel starts root. Its owner may give others any time.
     public var isAllTime: Bool
     public var isQueued: Bool
-    /// In its core's `ParkedTime`: its owner waits, and no chain leads from there to a context that can run.
+    /// True if it is in its core's `ParkedTime`: its owner waits, and the chain leads to no context that can run.
     public var isParked: Bool
-    /// Ticks at a time when equals want to run.
+    /// The ticks after which another scheduling context of the same priority gets the core.
     public var slice: Ticks
-    /// What is left of the slice; 0: a new one begins. Preemption does not renew it, or equals would starve.
+    /// The rest of the slice. If it is 0, a new slice begins. Preemption does not renew it, because otherwise equals
+    /// would starve.
     public var left: Ticks
     #if hasFeature(Embedded)
-        /// Ticks used until `since`. Written as a pair with `left`: see `Capability.object`.
+        /// The ticks used until `since`. Written as a pair with `left`; see `Capability.object`.
         public var used: Ticks
     #else
         let usedWord: AtomicWord
     #endif
-    /// When it last got the core.
+    /// The time at which it last got the core.
     public var since: Ticks
     let contextLink: SharedRef<ExecutionContext>
-    /// Neighbours in the run queue or among the parked.
+    /// The neighbours in the run queue or among the parked time.
     public var next: Ref<SchedulingContext>?
     public var previous: Ref<SchedulingContext>?
 
     // MARK: Budget
-    /// Ticks in each period; 0: no limit.
+    /// The ticks in each period; 0 if there is no limit.
     public var budget: Ticks
     public var period: Ticks
-    /// What is left of the budget.
+    /// The rest of the budget.
     public var remaining: Ticks
-    /// When the period ends.
+    /// The end of the period.
     public var periodEnd: Ticks
     let exhausted: SharedByte
     let overrunsWord: AtomicWord
-    /// Told when the budget runs out, if nothing was told since somebody last asked.
+    /// The notification that an overrun raises, if no overrun was told since the count was last read.
     let overrun: Bell
-    /// 1 from an overrun on until somebody asks how many there were (`takeOverruns`), or binds another notification.
+    /// 1 from an overrun on until `takeOverruns` reads the count, or another notification is bound.
     let overrunToldWord: AtomicWord
     public var timer: TimerLink<SchedulingContext>
 
@@ -48,7 +51,7 @@ public struct SchedulingContext: ~Copyable {
     public static let defaultSlice: UInt64 = 625_000
 }
 
-// What other cores look at, or say anew, while its own core uses it.
+// Fields that other cores read, or set, while the scheduling context's own core uses it.
 extension SchedulingContext {
     #if !hasFeature(Embedded)
         @inline(__always) public var used: Ticks {
@@ -56,47 +59,50 @@ extension SchedulingContext {
             nonmutating set { usedWord.relaxedStore(newValue.value) }
         }
     #endif
-    /// Its owner. Other cores only look whether there is one.
+    /// The owner. Other cores only check whether there is one.
     @inline(__always) public var context: Ref<ExecutionContext>? {
         get { contextLink.load() }
         nonmutating set { contextLink.relaxedStore(newValue) }
     }
-    /// The budget is used up: it waits, in its core's `budgetTimers`, for the period's end.
+    /// True if the budget is used up. Then it waits in its core's `budgetTimers` for the period's end.
     @inline(__always) public var isExhausted: Bool {
         get { exhausted.relaxedLoad() != 0 }
         nonmutating set { exhausted.store(newValue ? 1 : 0) }
     }
-    /// To any core, under the lock: no core touches its budget any more, if none runs on it.
+    /// True if no core touches the budget any more, provided that no context runs on it. Any core may ask, under the
+    /// lock.
     var isAtRest: Bool { exhausted.load() == 0 }
     @inline(__always) public var overruns: UInt64 {
         get { overrunsWord.relaxedLoad() }
         nonmutating set { overrunsWord.relaxedStore(newValue) }
     }
-    /// Counts an overrun, on its own core. Returns whether it is to be told. The exchange comes after the count, and in
-    /// `takeOverruns` before it, so that a reader that is not told of an overrun finds it in the count.
+    /// Counts an overrun, on the scheduling context's own core. Returns whether the notification must report the
+    /// overrun. This function counts before it exchanges, and `takeOverruns` exchanges before it reads the count, so
+    /// that a reader whose notification does not report an overrun finds it in the count.
     func countOverrun() -> Bool {
         overruns = overruns &+ 1
         return overrunToldWord.exchange(1) == 0
     }
-    /// Returns the number of overruns, on any core; the next one is told.
+    /// Returns the number of overruns, on any core. The notification will report the next overrun.
     func takeOverruns() -> UInt64 {
         armOverrun()
         return overruns
     }
-    /// The next overrun is told. After a change of `overrun`: an overrun that is counted later finds the new one.
+    /// Makes the notification report the next overrun. Called after a change of `overrun`, so that an overrun counted
+    /// later finds the new notification.
     func armOverrun() { _ = overrunToldWord.exchange(0) }
 }
 
-/// The scheduling contexts of one core that lead to no context that can run, in no particular order: see
+/// The scheduling contexts of one core that lead to no context that can run, in no particular order; see
 /// Kernel+Helping.swift.
 public struct ParkedTime {
     var head: Ref<SchedulingContext>?
     var tail: Ref<SchedulingContext>?
     var count: UInt32
-    /// The number of them, from `head` on, that are to be looked at again.
+    /// The number of scheduling contexts, from `head` on, that must be looked at again.
     var due: UInt32
-    /// Exceeds the priority of each of them; 0 if there is none. It may be larger than necessary, because `remove`
-    /// lowers it only with the last one.
+    /// A bound that exceeds the priority of each of them; 0 if there is none. It may be larger than necessary,
+    /// because `remove` lowers it only with the last one.
     var limit: UInt8
 
     mutating func append(_ item: Ref<SchedulingContext>) {
@@ -120,14 +126,14 @@ public struct ParkedTime {
     }
 }
 
-/// The scheduling contexts of one core that are ready and not running, by priority, first come first served.
+/// The scheduling contexts of one core that are ready and not running, by priority and order of arrival.
 public struct RunQueue {
     var heads: InlineArray<32, Ref<SchedulingContext>?>
     var tails: InlineArray<32, Ref<SchedulingContext>?>
-    /// Bit p: somebody is queued at priority p.
+    /// Bit p: a scheduling context is queued at priority p.
     var occupied: UInt32
 
-    /// The most urgent priority that is queued, or -1.
+    /// The highest priority that is queued, or -1.
     @inline(__always) var highest: Int { 31 - occupied.leadingZeroBitCount }
 
     @inline(__always)
@@ -141,7 +147,7 @@ public struct RunQueue {
         occupied |= 1 << UInt32(priority)
     }
 
-    /// Before its equals: for one that was interrupted before its slice ended.
+    /// Puts a scheduling context before its equals, because it was interrupted before its slice ended.
     @inline(__always)
     mutating func prepend(_ item: Ref<SchedulingContext>) {
         let priority = Int(item.pointee.priority & 31)
@@ -160,7 +166,7 @@ public struct RunQueue {
         return first
     }
 
-    /// Takes one out wherever it stands.
+    /// Removes a scheduling context from any position in the queue.
     @inline(__always)
     mutating func remove(_ item: Ref<SchedulingContext>) {
         guard item.pointee.isQueued else { return }

@@ -1,7 +1,7 @@
 /// An object that waits for a deadline.
 public protocol Timed: ~Copyable {
-    /// Where it stands. Not a property of the object that is changed in place: such a change counts, to the thread
-    /// sanitizer, as one of the object's first word, which other cores may be changing.
+    /// The item's links in its queue. Not a property that is changed in place, because the thread sanitizer takes
+    /// such a change for one of the object's first word, which other cores may be changing.
     static subscript(timerOf item: Ref<Self>) -> TimerLink<Self> { get set }
 }
 
@@ -12,20 +12,20 @@ extension Ref where Object: Timed & ~Copyable {
     }
 }
 
-/// Where an object stands in a core's queue of deadlines.
+/// The position of an object in a core's queue of deadlines.
 public struct TimerLink<Item: ~Copyable> {
     public var deadline: Ticks
     public var isArmed: Bool
-    /// Steps down the right side to where nothing follows, this one counted.
+    /// The number of nodes on the path that follows right children from this node, this node included.
     var rank: UInt8
     var parent: Ref<Item>?
     var left: Ref<Item>?
     var right: Ref<Item>?
 }
 
-/// Deadlines of one core: a leftist heap. Nobody is later than who stands below, and a right side is never longer than
-/// the left one beside it: with n deadlines it has at most log2(n + 1) steps, and an operation follows right sides
-/// only.
+/// The deadlines of one core, as a leftist heap. No node is later than its children, and a right path is never longer
+/// than the left one beside it. With n deadlines a right path has at most log2(n + 1) nodes, and every operation
+/// follows right paths only, which bounds it.
 public struct TimerQueue<Item: Timed & ~Copyable> {
     var first: Ref<Item>?
 
@@ -50,19 +50,19 @@ public struct TimerQueue<Item: Timed & ~Copyable> {
         item.timer.right = nil
         guard let parent else { return first = rest }
         if parent.timer.left == item { parent.timer.left = rest } else { parent.timer.right = rest }
-        // Each step up that changes a rank makes it one more than the last: there are no more than ranks.
+        // Each step up that changes a rank sets it to one more than the last, so there are no more steps than ranks.
         var node: Ref<Item>? = parent
         while let changed = node, Self.settle(changed) { node = changed.timer.parent }
     }
 
-    /// Takes the first one out if its time has come.
+    /// Removes and returns the first item if its deadline has passed.
     mutating func removeExpired(_ now: Ticks) -> Ref<Item>? {
         guard let item = first, item.timer.deadline <= now else { return nil }
         remove(item)
         return item
     }
 
-    /// One heap of two, whose first has no parent.
+    /// Merges two heaps into one, whose root has no parent.
     private static func merge(_ one: Ref<Item>?, _ other: Ref<Item>?) -> Ref<Item>? {
         var one = one, other = other
         var root: Ref<Item>?, last: Ref<Item>?
@@ -70,7 +70,7 @@ public struct TimerQueue<Item: Timed & ~Copyable> {
             item.timer.parent = last
             if let last { last.timer.right = item } else { root = item }
         }
-        // Down both right sides, the sooner one first.
+        // Walks down both right paths, the sooner node first.
         while let upper = one, let lower = other {
             if lower.timer.deadline < upper.timer.deadline {
                 one = lower
@@ -89,7 +89,7 @@ public struct TimerQueue<Item: Timed & ~Copyable> {
         return root
     }
 
-    /// The longer side to the left. Whether the rank changed.
+    /// Moves the longer path to the left. Returns whether the rank changed.
     private static func settle(_ node: Ref<Item>) -> Bool {
         let left = node.timer.left?.timer.rank ?? 0
         let right = node.timer.right?.timer.rank ?? 0

@@ -1,5 +1,5 @@
 // Memory functions. The compiler calls memset, memcpy, memmove and memcmp; the *_blocks forms move much at once.
-
+#if defined(__aarch64__) && !defined(__linux__) && !defined(__APPLE__)
     .macro function name
     .section .text.\name, "ax"
     .global \name
@@ -127,3 +127,4 @@ function entente_clean_to_memory
     b       2b
 3:  dsb     sy
     ret
+#endif

@@ -1,4 +1,5 @@
 // double sqrt(double), float sqrtf(float): the standard library calls them for squareRoot(), and they are one instruction.
+#if defined(__aarch64__) && !defined(__linux__) && !defined(__APPLE__)
     .section .text.sqrt, "ax"
     .global sqrt
     .type sqrt, %function
@@ -12,3 +13,4 @@ sqrt:
 sqrtf:
     fsqrt   s0, s0
     ret
+#endif

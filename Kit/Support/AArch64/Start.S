@@ -1,5 +1,6 @@
 // Entry of all of a component's threads. Whoever created the thread has set the stack pointer, x0 to the thread's
 // number and x1 to its core: number 0 is the component's main thread. (Root's main thread finds the image's address in x1.)
+#if defined(__aarch64__) && !defined(__linux__) && !defined(__APPLE__)
     .section .text.start, "ax"
     .global _start
     .weak   entente_thread_main
@@ -14,3 +15,4 @@ _start:
 1:  mov     x0, x1
     bl      entente_thread_main
     udf     #0
+#endif

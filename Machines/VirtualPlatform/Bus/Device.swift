@@ -4,7 +4,8 @@
 /// A device knows neither the interrupt controller nor other devices, and it takes no lock. So a copy of the value is a
 /// snapshot of the device. `PlatformDevices` finds the device of an address and wires its line to the controller.
 ///
-/// Conforming takes `placement`, `read` and `write`; everything else has a default. `MachineDevices` lists the types.
+/// A conforming type needs `placement`, `read` and `write`; all other requirements have a default. `MachineDevices`
+/// (DeviceList.swift) lists the types.
 public protocol Device {
     /// The device's address, and the interrupt to which its line is wired.
     static var placement: Placement { get }
@@ -26,23 +27,23 @@ public protocol Device {
     /// The level of its interrupt line.
     var isInterrupting: Bool { get }
 
-    /// Takes note of a change at the other end of its wire.
+    /// Handles a change at the other end of the device's wire.
     mutating func exchange<Environment: DeviceEnvironment>(_ environment: inout Environment)
 
-    /// Ends the wait that the device asked for with `DeviceEnvironment.askForMoment`.
+    /// Ends the wait that the device requested with `DeviceEnvironment.askForMoment`.
     mutating func endMoment<Environment: DeviceEnvironment>(_ environment: inout Environment)
 
-    /// Whether the device waits for `endMoment`.
+    /// True while the device waits for `endMoment`.
     var awaitsMoment: Bool { get }
 
-    /// Whether something that the guest has written is still on its way out.
+    /// True while output of the guest has not left the device yet.
     var isBusy: Bool { get }
 
-    /// Takes note of the time.
+    /// Handles the passage of time.
     mutating func update<Environment: DeviceEnvironment>(_ environment: inout Environment)
 
-    /// Returns how long nobody has to call `update`, in sixteenths of a second, from 1 to 16; nil if time does not
-    /// matter to the device at present.
+    /// Returns the time after which `update` must be called, in sixteenths of a second, from 1 to 16; nil if time
+    /// does not matter to the device at present.
     func sixteenthsToUpdate<Environment: DeviceEnvironment>(_ environment: inout Environment) -> UInt64?
 
     /// Returns the device as it is after a reset of the machine.
@@ -69,7 +70,7 @@ public struct Placement {
     /// Guest-physical address of the window's first byte.
     public let base: UInt64
     public let size: UInt64
-    /// A shared interrupt, 32…127; nil: the device has no line.
+    /// A shared interrupt, 32…127; nil if the device has no line.
     public let interrupt: InterruptID?
 
     @inline(__always)
@@ -80,7 +81,7 @@ public struct Placement {
     }
 }
 
-/// The choices of the manifest that change which devices a machine has.
+/// The choices of the manifest on which the set of a machine's devices depends.
 public struct PlatformOptions: Equatable, Sendable {
     public var hasWatchdog = false
 

@@ -1,17 +1,18 @@
 import ABI
 
-/// What the interrupt controller's registers act upon: the kernel's state of each virtual CPU's interrupts.
+/// The kernel's state of each virtual CPU's interrupts, on which the interrupt controller's registers act.
 ///
-/// The kernel is the only holder of *pending* and *active*; everything else that it keeps was told to it through here.
+/// Only the kernel knows which interrupts are *pending* and *active*. It learns all other state that it keeps through
+/// this protocol.
 public protocol InterruptPort {
-    /// Applies one form; `index` and `value` as `VirtualInterruptControl` says. An answer is not expected.
+    /// Applies one form. `VirtualInterruptControl` documents `index` and `value`. The form has no answer.
     mutating func control(_ form: VirtualInterruptControl, virtualCPU: Int, index: UInt64, value: UInt64)
 
-    /// What the kernel knows at this moment of the 32 interrupts of a word.
+    /// Returns the kernel's present state of the 32 interrupts of a word.
     mutating func state(ofWord word: Int, virtualCPU: Int) -> InterruptWordState
 }
 
-/// Two bits of 32 interrupts that change without the monitor.
+/// The two states of 32 interrupts that change without the monitor.
 public struct InterruptWordState {
     /// Pending for any reason: latched, or level-sensitive with a high line.
     public var pending: UInt32
@@ -31,38 +32,38 @@ public protocol TimeSource {
     mutating func ticks() -> UInt64
     /// The ticks of a second.
     mutating func ticksPerSecond() -> UInt64
-    /// Has `PlatformDevices.watch` called soon.
+    /// Requests a call of `PlatformDevices.watch` soon.
     mutating func askForWatch()
 }
 
 /// The two directions of a serial port's wire.
 public protocol SerialLine {
-    /// Sends a byte; false when there is no room now.
+    /// Sends a byte. Returns false if there is no room now.
     mutating func transmit(_ byte: UInt8) -> Bool
-    /// The next byte that has come, if any.
+    /// Takes the next byte that has arrived, if there is one.
     mutating func receive() -> UInt8?
-    /// Has the reader of the wire told that bytes have been sent, once the access is done.
+    /// Requests that the reader of the wire be told of sent bytes, once the access is done.
     mutating func tellReader()
-    /// Has `PlatformDevices.endMoment` called a moment later.
-    /// - Returns: False: nobody will call it.
+    /// Requests a call of `PlatformDevices.endMoment` a moment later.
+    /// - Returns: False if no call will follow.
     mutating func askForMoment() -> Bool
 }
 
-/// A failure of a machine, as one of its devices has noticed it.
+/// A failure of a machine that one of its devices has noticed.
 public enum MachineFailure: Equatable, Sendable {
-    /// The guest says that it has panicked.
+    /// The guest reports that it has panicked.
     case panicked
-    /// The guest says that it has panicked and deals with it itself.
+    /// The guest reports that it has panicked and handles the panic itself.
     case crashLoaded
     /// The guest did not answer its watchdog.
     case hangs
 }
 
-/// The way by which a device tells the environment of a failure of the machine.
+/// The interface through which a device reports a failure of the machine.
 public protocol FailureListener {
-    /// Takes note of a failure. Acting on it may come later.
+    /// Records a failure. The reaction may follow later.
     mutating func report(_ failure: MachineFailure)
 }
 
-/// The part of the environment that devices see. It has no interrupts, because a device only sets the level of its line.
+/// The part of the environment that devices use. It has no interrupts, because a device only sets its line's level.
 public typealias DeviceEnvironment = SerialLine & TimeSource & FailureListener

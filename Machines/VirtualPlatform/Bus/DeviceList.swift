@@ -1,19 +1,19 @@
-/// The devices of a machine beside its interrupt controller. To add one, write its type in a file of its own and add
+/// The devices of a machine except its interrupt controller. To add one, write its type in a file of its own and add
 /// the type here.
 ///
-/// The list is a type, so that the compiler resolves every access to a comparison with constants and no device is
-/// copied to be changed. An enumeration with a device in each case would copy the device out and back.
+/// The list is a type, so that the compiler resolves every access to a comparison with constants and copies no device
+/// to change it. An enumeration with a device in each case would copy the device out and back.
 public typealias MachineDevices =
     Attached<PL011, Attached<PL031, Attached<GenericWatchdog, Attached<PanicDevice, NoDevices>>>>
 
-/// Devices, one behind the other, each at its place on the bus.
+/// A list of devices, each with its window on the bus.
 public protocol DeviceList {
     init()
 
-    /// Calls `body` with the window and the line of each device: the table of the bus.
+    /// Calls `body` with the window and the line of each device. Together they are the table of the bus.
     static func forEachPlacement(_ body: (Placement) -> Void)
 
-    /// Performs an access: the loaded value (zero for a store), or nil when no device lies at the address.
+    /// Performs an access. Returns the loaded value (zero for a store), or nil if no device has the address.
     mutating func perform<Environment: InterruptPort & DeviceEnvironment>(
         _ access: MemoryAccess, _ options: PlatformOptions, _ interrupts: inout InterruptController,
         _ environment: inout Environment
@@ -30,7 +30,7 @@ public protocol DeviceList {
     var isBusy: Bool { get }
 }
 
-/// A device before the others of a list. See `Device` for the functions, each of which asks all devices.
+/// A device followed by the others of a list. `Device` documents the functions, each of which asks all devices.
 public struct Attached<First: Device, Others: DeviceList>: DeviceList {
     public private(set) var first = First()
     public internal(set) var others = Others()
@@ -54,7 +54,8 @@ public struct Attached<First: Device, Others: DeviceList>: DeviceList {
         return performHere(access, offset, &interrupts, &environment)
     }
 
-    /// - Parameter offset: of the access, which meets the first device.
+    /// Performs an access to the first device.
+    /// - Parameter offset: the offset into the first device's window.
     @inline(__always)
     mutating func performHere<Environment: InterruptPort & DeviceEnvironment>(
         _ access: MemoryAccess, _ offset: UInt64, _ interrupts: inout InterruptController,

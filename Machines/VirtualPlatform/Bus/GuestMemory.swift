@@ -1,7 +1,7 @@
 import ABI
 
 /// A range of guest-physical addresses that are all RAM of the machine. Only `GuestBounds` makes one, so that a
-/// function which takes it needs no check.
+/// function with such a parameter needs no check.
 public struct GuestRange: Equatable, Sendable {
     public let address: UInt64
     public let size: UInt64
@@ -21,10 +21,10 @@ public struct GuestBounds: Sendable {
 
     /// Checks an allegation.
     /// - Parameters:
-    ///   - address: guest-physical; any number.
+    ///   - address: a guest-physical address; any number.
     ///   - size: any number; a range of 0 bytes is none.
     ///   - alignment: a power of two.
-    /// - Returns: Nil: the address is not aligned, or a byte of the range is not RAM.
+    /// - Returns: Nil if the address is not aligned, or a byte of the range is not RAM.
     @inline(__always)
     public func range(at address: UInt64, size: UInt64, alignedTo alignment: UInt64 = 1) -> GuestRange? {
         guard size > 0, address & (alignment &- 1) == 0, address >= ram.base else { return nil }
@@ -34,12 +34,12 @@ public struct GuestBounds: Sendable {
     }
 }
 
-/// The way to the bytes of a machine's RAM: a mapping in the monitor, an array in a test.
+/// The access to the bytes of a machine's RAM: a mapping in the monitor, an array in a test.
 ///
 /// The guest may change all of it at any time. So each function reads a word once and returns its value, and none
 /// returns a pointer.
 public protocol GuestMemoryAccess {
-    /// Loads 8 bytes as memory holds them, because the guest may have its caches off.
+    /// Loads 8 bytes from memory rather than from a cache, because the guest may have its caches off.
     /// - Parameter word: 8 bytes, aligned.
     func load(_ word: GuestRange) -> UInt64
 
@@ -47,7 +47,7 @@ public protocol GuestMemoryAccess {
     func clear(_ range: GuestRange)
 
     /// Fills a range with the bytes from `source` on, in memory and not only in a cache.
-    /// - Parameter source: an address of the monitor's own.
+    /// - Parameter source: an address in the monitor's own space.
     func fill(_ range: GuestRange, from source: UInt64)
 }
 
@@ -76,19 +76,19 @@ public struct GuestMemory<Access: GuestMemoryAccess> {
         return UInt32(truncatingIfNeeded: word >> (8 * (address & 4)))
     }
 
-    /// The unit in which RAM is filled: `clear` and `fill` round a size up to it.
+    /// The unit in which RAM is filled. `clear` and `fill` round a size up to it.
     public static var fillUnit: UInt64 { 64 }
 
     /// Sets bytes to zero.
-    /// - Returns: False: not all of it, in whole units, is RAM; nothing was changed.
+    /// - Returns: False, with nothing changed, if the bytes in whole units are not all RAM.
     public func clear(at address: UInt64, size: UInt64) -> Bool {
         guard let range = wholeUnits(at: address, size: size) else { return false }
         access.clear(range)
         return true
     }
 
-    /// Copies bytes of the monitor's own.
-    /// - Returns: False: as `clear`.
+    /// Copies bytes of the monitor into the RAM.
+    /// - Returns: False, with nothing changed, if the bytes in whole units are not all RAM.
     public func fill(at address: UInt64, size: UInt64, from source: UInt64) -> Bool {
         guard let range = wholeUnits(at: address, size: size) else { return false }
         access.fill(range, from: source)

@@ -1,6 +1,6 @@
 import ABI
 
-/// A load or store of a guest that reached no RAM, as its data abort's syndrome describes it (Arm ARM, ISS of a data
+/// A guest's load or store that reached no RAM, as its data abort's syndrome describes it (Arm ARM, ISS of a data
 /// abort).
 public struct MemoryAccess {
     /// Guest-physical address of the first byte.
@@ -8,14 +8,14 @@ public struct MemoryAccess {
     /// 1, 2, 4 or 8 bytes.
     public let size: UInt64
     public let isWrite: Bool
-    /// What a store writes, in its low `size` bytes; the rest is zero.
+    /// The value of a store, in its low `size` bytes; the rest is zero.
     public let value: UInt64
     /// The general register that a load fills; 31 is the zero register.
     public let register: UInt32
     let signExtends: Bool
     let isWide: Bool
 
-    /// Decodes a `memoryAccess` exit; nil when the syndrome does not describe the instruction (ISV is 0: a pair, a
+    /// Decodes a `memoryAccess` exit. Nil if the syndrome does not describe the instruction (ISV is 0: a pair, a
     /// vector register, write-back, or a table walk). `LoadStore` describes most of these.
     @inline(__always)
     public init?(tag: ExitTag, address: UInt64, value: UInt64) {
@@ -29,7 +29,7 @@ public struct MemoryAccess {
         isWide = tag.isWideRegister
     }
 
-    /// An access as a test makes it: zero-extending into a wide register 0.
+    /// Makes an access for a test, or for an element of a `Transfer`: zero-extending into a wide register 0.
     public init(address: UInt64, size: UInt64, write value: UInt64?) {
         self.address = address
         self.size = size
@@ -40,7 +40,8 @@ public struct MemoryAccess {
         isWide = true
     }
 
-    /// What the load's register holds afterwards: the low `size` bytes of `loaded`, extended as the instruction says.
+    /// Returns the new value of the load's register: the low `size` bytes of `loaded`, extended as the instruction
+    /// demands.
     @inline(__always)
     public func registerValue(_ loaded: UInt64) -> UInt64 {
         MemoryAccess.extended(loaded, size: size, signExtends: signExtends, isWide: isWide)
@@ -55,16 +56,17 @@ public struct MemoryAccess {
         return isWide ? extended : extended & 0xFFFF_FFFF
     }
 
-    /// The low `size` bytes.
+    /// Returns the mask of the low `size` bytes.
     @inline(__always)
     static func mask(size: UInt64) -> UInt64 { ~0 &>> (64 &- size &* 8) }
 
-    /// Cache maintenance on a device's address faults like a store, but there is nothing to maintain (ISS.CM).
+    /// Returns whether the exit is cache maintenance (ISS.CM). On a device's address it faults like a store, but has
+    /// no effect.
     @inline(__always)
     public static func isCacheMaintenance(_ tag: ExitTag) -> Bool { tag.syndrome & 1 << 8 != 0 }
 
-    /// Whether an instruction's own access met unmapped memory, so that it can be decoded: no table walk of the guest
-    /// (ISS.S1PTW), and no fault but of translation (ISS.DFSC).
+    /// Returns whether an instruction's own access met unmapped memory, so that the instruction can be decoded. The
+    /// access must be no table walk of the guest (ISS.S1PTW), and the fault a translation fault (ISS.DFSC).
     public static func isOfInstruction(_ tag: ExitTag) -> Bool {
         tag.syndrome & 1 << 7 == 0 && tag.syndrome & 0x3C == 0x04
     }

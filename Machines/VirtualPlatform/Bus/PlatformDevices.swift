@@ -2,8 +2,9 @@ import ABI
 
 /// The bus of one machine: the interrupt controller and the devices of QEMU's `virt` board, as one plain value.
 ///
-/// It finds the window that holds an address, has the device perform the access, and brings the level of the device's
-/// line to the interrupt controller. A copy of the value is a snapshot of all of them.
+/// The monitor calls `perform` for each access that left the machine. The bus finds the window that contains the
+/// address, makes the device perform the access, and passes the level of the device's line to the interrupt
+/// controller. A copy of the value is a snapshot of all devices. Read on in Device.swift and DeviceList.swift.
 public struct PlatformDevices {
     public var interrupts: InterruptController
     private(set) var devices = MachineDevices()
@@ -11,13 +12,14 @@ public struct PlatformDevices {
     private let virtualCPUCount: Int
     private var look = Look.none
 
-    /// When `watch` is called next. A guest that sets and clears deadlines without end causes one call of its own for
-    /// each that is due anyway, because the environment is not asked again before the call that follows the answer to `asked`.
+    /// The time of the next call of `watch`. A guest that sets and clears deadlines without end causes only one
+    /// additional call for each regular one. The bus asks the environment again only after the call that follows
+    /// `asked`.
     private enum Look: Equatable {
         case none
-        /// The environment was asked for it.
+        /// The bus has asked the environment for a call.
         case asked
-        /// The environment's timer leads there, so many sixteenths of a second after it was set.
+        /// The environment's timer will call, this many sixteenths of a second after it was set.
         case set(UInt64)
     }
 
@@ -28,15 +30,15 @@ public struct PlatformDevices {
         interrupts = InterruptController(virtualCPUCount: virtualCPUCount)
     }
 
-    /// Brings all devices to the state that they have after a reset of the machine. The kernel's state of every virtual
-    /// CPU must be as after its reset, too; `InterruptController.restore` then brings the two together.
+    /// Resets all devices, as a reset of the machine does. The kernel must have reset the interrupt state of every
+    /// virtual CPU as well; `InterruptController.restore` then makes the two agree.
     public mutating func reset() {
         interrupts = InterruptController(virtualCPUCount: virtualCPUCount)
         devices.reset()
         look = .none
     }
 
-    /// Performs an access: the loaded value (zero for a store), or nil when no device lies at the address.
+    /// Performs an access. Returns the loaded value (zero for a store), or nil if no device has the address.
     @inline(__always)
     public mutating func perform<Environment: InterruptPort & DeviceEnvironment>(
         _ access: MemoryAccess, _ environment: inout Environment
@@ -47,7 +49,7 @@ public struct PlatformDevices {
             interrupts.writeDistributor(inDistributor, size: access.size, access.value, &environment)
             return 0
         }
-        // The serial port is the device that guests use most, so its code is here and that of others is not.
+        // The serial port is the device that guests use most, so only its code is inlined here.
         let inSerial = access.address &- PlatformMap.serial
         if inSerial < PlatformMap.serialSize {
             return devices.performHere(access, inSerial, &interrupts, &environment)
@@ -70,20 +72,20 @@ public struct PlatformDevices {
         return interrupts.writeRedistributor(offset, size: access.size, access.value, &environment) ? 0 : nil
     }
 
-    /// Lets the devices see what has changed at their wires.
+    /// Makes the devices handle changes at the other ends of their wires.
     public mutating func exchange<Environment: InterruptPort & DeviceEnvironment>(_ environment: inout Environment) {
         devices.exchange(&interrupts, &environment)
     }
 
-    /// Ends the wait that a device asked for with `DeviceEnvironment.askForMoment`.
+    /// Ends the wait that a device requested with `DeviceEnvironment.askForMoment`.
     public mutating func endMoment<Environment: DeviceEnvironment>(_ environment: inout Environment) {
         devices.endMoment(&environment)
     }
 
-    /// Whether a device waits for `endMoment`.
+    /// True while a device waits for `endMoment`.
     public var awaitsMoment: Bool { devices.awaitsMoment }
 
-    /// Whether something that the guest has written is still on its way out.
+    /// True while output of the guest has not left a device yet.
     public var isBusy: Bool { devices.isBusy }
 }
 
@@ -102,14 +104,14 @@ extension PlatformDevices {
         }
     }
 
-    /// Lets the devices see that time has passed.
-    /// - Returns: When to be called again, in sixteenths of a second: one at least, a second at most; nil: not at all.
+    /// Makes the devices handle the passage of time.
+    /// - Returns: The time of the next call in sixteenths of a second, from 1 to 16; nil if none is needed.
     public mutating func watch<Environment: InterruptPort & DeviceEnvironment>(_ environment: inout Environment)
         -> UInt64?
     {
         guard look != .none else { return nil }
         devices.update(&interrupts, &environment)
-        // A further look follows soon in any case, because an access may ask for another at any time.
+        // Another call follows soon in any case, because an access may ask for one at any time.
         let sixteenths = look == .asked ? 1 : devices.sixteenthsToUpdate(&environment)
         look = sixteenths.map { .set($0) } ?? .none
         return sixteenths

@@ -1,8 +1,9 @@
-/// Where the devices of QEMU's `virt` board lie in guest-physical memory, and how they interrupt.
+/// The guest-physical addresses and the interrupts of the devices of QEMU's `virt` board.
 public enum PlatformMap {
     public static let distributor: UInt64 = 0x0800_0000
     public static let distributorSize: UInt64 = 0x1_0000
-    /// Virtual CPU N's two frames of 64 KiB begin at `redistributors + N * redistributorStride`.
+    /// The base of the redistributors. The two frames of 64 KiB of virtual CPU N begin at `redistributors + N *
+    /// redistributorStride`.
     public static let redistributors: UInt64 = 0x080A_0000
     public static let redistributorStride: UInt64 = 0x2_0000
     public static let serial: UInt64 = 0x0900_0000
@@ -14,11 +15,11 @@ public enum PlatformMap {
     /// The PL031's alarm (SPI 2), level-sensitive.
     public static let clockInterrupt = InterruptID(34)
 
-    /// The timers' private interrupts, 27 and 30. The kernel knows their lines.
+    /// The timers' private interrupts, 27 and 30. The kernel knows the levels of their lines.
     public static let timers: UInt32 = 1 << 27 | 1 << 30
 
     public static let maximumVirtualCPUs = 8
-    /// INTIDs 0…127: as many as the kernel keeps for each virtual CPU.
+    /// The number of interrupts, INTIDs 0…127. The kernel keeps as many for each virtual CPU.
     public static let interruptCount = 128
 }
 
@@ -27,10 +28,10 @@ public struct InterruptID: Equatable, Sendable {
     public let number: Int
 
     @inline(__always) public init(_ number: Int) { self.number = number }
-    /// The word of the distributor's bit registers that holds it.
+    /// The word of the distributor's bit registers that contains the interrupt.
     @inline(__always) public var word: Int { number >> 5 }
-    /// Its bit in that word.
+    /// The interrupt's bit in that word.
     @inline(__always) public var bit: UInt32 { 1 << UInt32(truncatingIfNeeded: number & 31) }
-    /// Its place among the 32 of its word.
+    /// The interrupt's index among the 32 of its word.
     @inline(__always) public var place: Int { number & 31 }
 }

@@ -1,4 +1,5 @@
-/// How an access of any size meets registers of 32 bits: a wider one is two of them, a narrower one some byte lanes.
+/// Splits accesses of any size into accesses to registers of 32 bits: a wider one into two, a narrower one into byte
+/// lanes.
 enum RegisterLanes {
     @inline(__always)
     static func read(_ offset: UInt64, size: UInt64, _ word: (UInt64) -> UInt32) -> UInt64 {
@@ -7,7 +8,8 @@ enum RegisterLanes {
         return UInt64(word(offset & ~3)) >> (8 * (offset & 3)) & MemoryAccess.mask(size: size)
     }
 
-    /// Calls `word` with each register's offset, the value in place, and the mask of the bytes that are written.
+    /// Calls `word` with each register's offset, the value shifted to its lanes, and the mask of the bytes that are
+    /// written.
     @inline(__always)
     static func write(_ offset: UInt64, size: UInt64, _ value: UInt64, _ word: (UInt64, UInt32, UInt32) -> Void) {
         guard offset & (size - 1) == 0 else { return }

@@ -4,21 +4,22 @@ import Synchronization
     typealias SharedBool = Atomic<Bool>
     typealias SharedUInt64 = Atomic<UInt64>
 #else
-    // Each access of them can be a point at which another core continues: see `Tests/Interleaving`.
+    // On the host, each access of these types can be a point at which another core continues; see
+    // `Tests/Interleaving`.
     import SharedAccess
 #endif
 
-/// A lock for which nobody waits: a thread that finds it held leaves bits behind that say what waits, and the holder
-/// wakes what they name when it releases the lock.
+/// A lock for which no thread waits. A thread that finds it held leaves bits that name waiters, and the holder wakes
+/// these waiters when it releases the lock.
 ///
 /// The threads of a monitor run on different cores. A holder that was preempted may be off its core for as long as
-/// another tenant there likes, so that a thread that spun for it would burn its own core's time without bound.
+/// another tenant there likes, so that a thread that spun would burn its own core's time without bound.
 ///
-/// A waiter leaves its bits and then looks whether the lock is held; a holder releases the lock and then looks for
-/// bits. All four are sequentially consistent, so that at least one of the two sees the other.
+/// A waiter leaves its bits and then checks whether the lock is held; a holder releases the lock and then checks for
+/// bits. All four accesses are sequentially consistent, so that at least one of the two sees the other.
 public struct RelayLock: ~Copyable, Sendable {
     private let isHeld = SharedBool(false)
-    /// Bits that say what waits. Only a holder takes bits out.
+    /// The bits of the waiters. Only a holder takes bits out.
     private let waiting = SharedUInt64(0)
 
     public init() {}
@@ -27,17 +28,18 @@ public struct RelayLock: ~Copyable, Sendable {
     @inline(__always)
     public func tryAcquire() -> Bool { !isHeld.exchange(true, ordering: .sequentiallyConsistent) }
 
-    /// Gives the lock back.
-    /// - Returns: The waiters, or none. If there are some, the caller holds the lock again: it wakes them, then
-    ///   releases again. So all decisions about them are made under the lock.
+    /// Releases the lock.
+    /// - Returns: The waiters, or none. If there are some, the caller holds the lock again. It must wake them and
+    ///   then release again, so that all decisions about waiters are made under the lock.
     @inline(__always)
     public func release() -> Waiters {
         isHeld.store(false, ordering: .sequentiallyConsistent)
         return waiting.load(ordering: .sequentiallyConsistent) == 0 ? .none : takeWaiters()
     }
 
-    /// Takes the lock again and the bits out. Returns nothing if another thread has the lock by now, because that one
-    /// looks when it releases. The loop turns only when others have taken the bits and left new ones meanwhile.
+    /// Takes the lock again and the bits out. Returns nothing if another thread has the lock by now, because that
+    /// thread checks when it releases. The loop repeats only if other threads have taken the bits and left new ones
+    /// meanwhile.
     @inline(never)
     private func takeWaiters() -> Waiters {
         while waiting.load(ordering: .sequentiallyConsistent) != 0, tryAcquire() {
@@ -49,14 +51,15 @@ public struct RelayLock: ~Copyable, Sendable {
     }
 
     /// Leaves `waiters` to the holder.
-    /// - Returns: False: nobody holds the lock any more. Then the caller does, and its `release` returns them.
+    /// - Returns: False if no thread holds the lock any more. Then the caller holds it, and its `release` returns
+    ///   them.
     public func enlist(_ waiters: Waiters) -> Bool {
         _ = waiting.bitwiseOr(waiters.word, ordering: .sequentiallyConsistent)
         return isHeld.load(ordering: .sequentiallyConsistent) || !tryAcquire()
     }
 }
 
-/// The waiters for a machine's lock: virtual CPUs that were left stopped until it is free, and bits of the monitor's
+/// The waiters for a machine's lock: virtual CPUs that stay stopped until the lock is free, and bits of the monitor's
 /// own notification.
 public struct Waiters: Equatable, Sendable {
     let word: UInt64

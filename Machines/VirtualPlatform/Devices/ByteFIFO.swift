@@ -1,4 +1,4 @@
-/// Up to 32 bytes, first in, first out.
+/// A queue of up to 32 bytes, first in, first out.
 struct ByteFIFO {
     static let capacity = 32
 
@@ -9,13 +9,13 @@ struct ByteFIFO {
     @inline(__always) var isEmpty: Bool { count == 0 }
     var first: UInt8? { isEmpty ? nil : bytes[start] }
 
-    /// There must be room.
+    /// Appends a byte. There must be room.
     mutating func append(_ byte: UInt8) {
         bytes[(start + count) % ByteFIFO.capacity] = byte
         count += 1
     }
 
-    /// There must be a byte.
+    /// Removes the first byte. There must be one.
     mutating func removeFirst() {
         start = (start + 1) % ByteFIFO.capacity
         count -= 1

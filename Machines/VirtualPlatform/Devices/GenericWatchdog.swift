@@ -3,15 +3,16 @@ import ABI
 /// The generic watchdog of Arm's base system architecture (DEN0094, "Generic Watchdog"), architecture version 1.
 ///
 /// It has a control frame and, behind it, a refresh frame of 4 KiB each. A guest that does not write to the refresh
-/// frame in time first gets an interrupt (WS0); if it does not answer that in the same time, it hangs (WS1).
+/// frame in time first gets an interrupt (WS0). If it does not respond within the same time, the watchdog reports
+/// that it hangs (WS1).
 ///
-/// The watchdog sees the counter only when the guest accesses it or the environment calls `update`, so that a signal comes up
-/// to a sixteenth of a second late. A second stage begins when WS0 is seen, not before, because a guest should have
+/// The watchdog reads the counter only when the guest accesses it or the environment calls `update`, so that a signal
+/// is up to a sixteenth of a second late. The second stage begins when the watchdog raises WS0, so that the guest has
 /// the whole of it.
 public struct GenericWatchdog {
     /// WCS.EN.
     private var isEnabled = false
-    /// WCS.WS0, the level of its line.
+    /// WCS.WS0, the level of the interrupt line.
     public private(set) var isInterrupting = false
     /// WCS.WS1.
     private var hasExpired = false
@@ -26,7 +27,7 @@ public struct GenericWatchdog {
     private static let offsetBits: UInt64 = 1 << 48 - 1
     private static let enable: UInt32 = 1
 
-    /// W_IIDR: JEP106 code of Arm, architecture version 1, as QEMU's model says.
+    /// W_IIDR: JEP106 code of Arm, architecture version 1, as in QEMU's device.
     private static let identification: UInt32 = 0x1_043B
 
     private mutating func refresh<Environment: DeviceEnvironment>(_ environment: inout Environment) {
@@ -63,7 +64,7 @@ extension GenericWatchdog {
         }
     }
 
-    /// Writes to WCS, WOR and WRR refresh the watchdog; a write to WCV does not.
+    /// Sets a register. Writes to WCS, WOR and WRR refresh the watchdog; a write to WCV does not.
     private mutating func setRegister<Environment: DeviceEnvironment>(
         _ place: UInt64, _ value: UInt32, _ environment: inout Environment
     ) {
@@ -95,7 +96,7 @@ extension GenericWatchdog: Device {
 
     public static func isPresent(in options: PlatformOptions) -> Bool { options.hasWatchdog }
 
-    /// A load of part of a register has that part; one that is not aligned is zero.
+    /// Loads from a register or a part of it. A load that is not aligned is zero.
     public mutating func read<Environment: DeviceEnvironment>(
         _ offset: UInt64, size: UInt64, _ environment: inout Environment
     ) -> UInt64 {
@@ -103,7 +104,7 @@ extension GenericWatchdog: Device {
         return RegisterLanes.read(offset, size: size) { register($0) }
     }
 
-    /// A store to part of a register writes nothing.
+    /// Stores to a register. A store to a part of a register writes nothing.
     public mutating func write<Environment: DeviceEnvironment>(
         _ offset: UInt64, size: UInt64, _ value: UInt64, _ environment: inout Environment
     ) {
@@ -131,7 +132,7 @@ extension GenericWatchdog: Device {
         let (now, second) = (environment.ticks(), environment.ticksPerSecond())
         guard now <= compareValue else { return 1 }
         let rest = compareValue - now
-        // Rounded up, because the look at the last tick would find nothing.
+        // Rounded up, because a call at the last tick would come too early.
         return rest >= second ? 16 : rest * 16 / second + 1
     }
 }

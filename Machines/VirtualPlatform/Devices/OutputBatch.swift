@@ -1,13 +1,14 @@
-/// Decides when whoever empties the wire is told of output: at the end of a line, when much has gathered, or a moment
-/// later.
+/// Decides when the reader of the wire is told of output: at the end of a line, when many bytes have gathered, or a
+/// moment later.
 ///
-/// Guests write byte by byte, each byte an exit. Telling the console driver each time would cost more than the exits.
+/// Guests write byte by byte, each byte an exit. Telling the console driver for each byte would cost more than the
+/// exits.
 public struct OutputBatch {
-    /// What became of the bytes that were written during one exit.
+    /// The result of writing bytes during one exit.
     public struct Written {
         public var count = 0
         public var endsLine = false
-        /// The wire took no more.
+        /// Set when the wire took no more bytes.
         public var foundNoRoom = false
 
         @inline(__always) public init() {}
@@ -16,13 +17,13 @@ public struct OutputBatch {
 
     public enum Duty {
         case none
-        /// Tell the reader now.
+        /// The caller must tell the reader now.
         case tell
-        /// Have `deadlinePassed` called a moment later.
+        /// The caller must arrange a call of `deadlinePassed` a moment later.
         case setDeadline
     }
 
-    /// Bytes that nobody was told of.
+    /// The number of bytes of which the reader was not told.
     private var untold = 0
     public private(set) var isDeadlineSet = false
 
@@ -41,7 +42,7 @@ public struct OutputBatch {
         return .setDeadline
     }
 
-    /// The deadline has passed, or could not be set. True: tell the reader now.
+    /// Handles a deadline that has passed, or could not be set. Returns whether the caller must tell the reader now.
     public mutating func deadlinePassed() -> Bool {
         isDeadlineSet = false
         defer { untold = 0 }

@@ -1,12 +1,14 @@
 /// The PL011 serial port, revision r1p5, with its two FIFOs of 32 bytes (Arm DDI 0183).
 ///
-/// Time does not exist for it: a byte is on the wire as soon as the wire takes it, and the receive time-out follows the
-/// last byte at once. Input that the FIFO has no room for waits in the wire, so nothing is overrun. Like QEMU's model
-/// it works before it was enabled, and raises the receive interrupt for the first byte, whatever UARTIFLS says.
+/// The device has no baud rate: a byte is on the wire as soon as the wire takes it, and the receive time-out follows
+/// the last byte at once. Input for which the FIFO has no room waits in the wire, so that no byte is lost. Like
+/// QEMU's device, it works before it was enabled, and raises the receive interrupt for the first byte, regardless of
+/// UARTIFLS.
 public struct PL011 {
     private var received = ByteFIFO()
     private var transmitting = ByteFIFO()
-    /// UARTRIS.TXRIS: set when the transmit FIFO drains to its threshold, until it is cleared or filled again.
+    /// UARTRIS.TXRIS: set when the transmit FIFO drains to its threshold, until it is cleared or the FIFO is filled
+    /// again.
     private var isTransmitRaised = false
     private var mask: UInt32 = 0
     private var integerBaudRate: UInt32 = 0
@@ -20,11 +22,11 @@ public struct PL011 {
 
     public init() {}
 
-    /// The state of its interrupt line: any raw interrupt that is not masked.
+    /// The level of the interrupt line: high if any raw interrupt is not masked.
     @inline(__always)
     public var isInterrupting: Bool { rawInterrupts & mask != 0 }
 
-    /// Whether bytes wait for room in the wire.
+    /// True while bytes wait for room in the wire.
     @inline(__always)
     public var isTransmitting: Bool { !transmitting.isEmpty }
 
@@ -58,10 +60,11 @@ public struct PL011 {
             | (transmitting.count >= depth ? Flag.transmitFull : 0)
     }
 
-    /// With its FIFOs disabled each is a holding register of one byte.
+    /// The capacity of each FIFO. A disabled FIFO is a holding register of one byte.
     private var depth: Int { lineControl & PL011.fifoEnable != 0 ? ByteFIFO.capacity : 1 }
 
-    /// At how many bytes or fewer the transmit interrupt is raised (UARTIFLS.TXIFLSEL; reserved values as the default).
+    /// The number of bytes at or below which the transmit interrupt is raised (UARTIFLS.TXIFLSEL; reserved values
+    /// mean the default).
     private var transmitThreshold: Int {
         guard depth > 1 else { return 0 }
         switch fifoLevels & 7 {
@@ -77,7 +80,8 @@ public struct PL011 {
 // MARK: - The wire
 
 extension PL011 {
-    /// Moves what the wire has and takes. Called when the wire may have changed, and before the guest looks.
+    /// Moves bytes in both directions as far as possible. Called when the wire may have changed, and before the guest
+    /// reads.
     @inline(__always)
     public mutating func exchange<Line: SerialLine>(_ line: inout Line) {
         if !transmitting.isEmpty { drain(&line) }
@@ -97,7 +101,7 @@ extension PL011 {
         if !transmitting.isEmpty { drain(&line) }
         var written = OutputBatch.Written()
         if !transmitting.isEmpty || !written.send(byte, &line) {
-            // A byte that is written to a full FIFO is lost, as in hardware.
+            // A byte written to a full FIFO is lost, as in hardware.
             if transmitting.count < depth { transmitting.append(byte) }
         }
         isTransmitRaised = transmitting.count <= transmitThreshold
@@ -108,7 +112,7 @@ extension PL011 {
 // MARK: - The reader of the wire
 
 extension OutputBatch.Written {
-    /// Sends a byte; false when the wire takes no more.
+    /// Sends a byte. Returns false if the wire takes no more.
     @inline(__always)
     fileprivate mutating func send<Line: SerialLine>(_ byte: UInt8, _ line: inout Line) -> Bool {
         guard line.transmit(byte) else {
@@ -116,14 +120,14 @@ extension OutputBatch.Written {
             return false
         }
         count += 1
-        // A line feed.
+        // The byte is a line feed.
         if byte == 0x0A { endsLine = true }
         return true
     }
 }
 
 extension PL011 {
-    /// Whether bytes that were sent wait for `endMoment`, which tells the reader of them.
+    /// True while bytes that were sent wait for `endMoment`, which tells the reader of them.
     public var awaitsMoment: Bool { batch.isDeadlineSet }
 
     @inline(__always)
@@ -145,7 +149,8 @@ extension PL011 {
 // MARK: - Registers
 
 extension PL011 {
-    /// - Parameter offset: below `PlatformMap.serialSize`. What is not a register's first byte reads as zero.
+    /// Reads a register.
+    /// - Parameter offset: below `PlatformMap.serialSize`. Offsets within a register read as zero.
     @inline(__always)
     public mutating func read<Line: SerialLine>(_ offset: UInt64, _ line: inout Line) -> UInt32 {
         switch offset {
@@ -173,7 +178,7 @@ extension PL011 {
         case 0x030: return control
         case 0x034: return fifoLevels
         case 0x048: return dmaControl
-        // UARTPeriphID0…3 (part 0x011, Arm, revision 3: FIFOs of 32) and UARTPCellID0…3.
+        // These are UARTPeriphID0…3 (part 0x011, Arm, revision 3: FIFOs of 32) and UARTPCellID0…3.
         case 0xFE0: return 0x11
         case 0xFE4: return 0x10
         case 0xFE8: return 0x34
@@ -221,7 +226,7 @@ extension PL011: Device {
 
     public var isBusy: Bool { isTransmitting }
 
-    /// The upper half of a load of 8 bytes is zero.
+    /// Loads a register. The upper half of a load of 8 bytes is zero.
     @inline(__always)
     public mutating func read<Environment: DeviceEnvironment>(
         _ offset: UInt64, size: UInt64, _ environment: inout Environment

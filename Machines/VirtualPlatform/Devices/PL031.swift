@@ -1,7 +1,8 @@
 /// The PL031 real time clock (Arm DDI 0224): the board's time in seconds, and an alarm.
 ///
-/// It is always on, as in QEMU's model. A guest that sets it changes the difference between its own time and the
-/// board's. The alarm is looked at whenever the guest looks, and when the monitor's timer says that it may be due.
+/// The clock is always on, as in QEMU. A guest that sets it changes the difference between its own time and the
+/// board's. The device checks the alarm whenever the guest accesses it, and when the monitor's timer may have reached
+/// the alarm.
 public struct PL031 {
     /// The difference that is added to the board's seconds.
     public private(set) var difference: UInt32
@@ -9,22 +10,23 @@ public struct PL031 {
     private var match: UInt32 = 0
     private var isUnmasked = false
     private var isRaised = false
-    /// The time at which the alarm was set last, while it is still to come.
+    /// The time at which the alarm was set last, while the alarm is still to come.
     private var armedAt: UInt32?
 
-    /// - Parameter difference: of an earlier run of the machine; 0: the board's time.
+    /// Makes a clock with a difference to the board's time.
+    /// - Parameter difference: that of an earlier run of the machine, or 0.
     public init(difference: UInt32) { self.difference = difference }
 
     /// Makes a clock that shows the board's time.
     public init() { self.init(difference: 0) }
 
-    /// The state of its interrupt line.
+    /// The level of the interrupt line.
     public var isInterrupting: Bool { isRaised && isUnmasked }
 
     /// Raises the alarm if its time has come.
     public mutating func update<Source: TimeSource>(_ source: inout Source) {
         guard let armedAt else { return }
-        // Since it was set, time has gone so far; modulo 2³², because the counter goes on at 0.
+        // The seconds since the alarm was set, modulo 2³², because the counter continues at 0.
         let passed = time(&source) &- armedAt
         guard passed >= match &- armedAt else { return }
         raise()
@@ -45,7 +47,7 @@ public struct PL031 {
         armedAt = nil
     }
 
-    /// A match with the present time counts at once.
+    /// Arms the alarm. A match with the present time raises it at once.
     private mutating func arm<Source: TimeSource>(_ source: inout Source) {
         let now = time(&source)
         if now == match { raise() } else { armedAt = now }
@@ -55,7 +57,8 @@ public struct PL031 {
 // MARK: - Registers
 
 extension PL031 {
-    /// - Parameter offset: below `PlatformMap.clockSize`. What is not a register's first byte reads as zero.
+    /// Reads a register.
+    /// - Parameter offset: below `PlatformMap.clockSize`. Offsets within a register read as zero.
     public mutating func read<Source: TimeSource>(_ offset: UInt64, _ source: inout Source) -> UInt32 {
         update(&source)
         switch offset {
@@ -66,7 +69,7 @@ extension PL031 {
         case 0x10: return isUnmasked ? 1 : 0
         case 0x14: return isRaised ? 1 : 0
         case 0x18: return isInterrupting ? 1 : 0
-        // RTCPeriphID0…3 (part 0x031, Arm) and RTCPCellID0…3.
+        // These are RTCPeriphID0…3 (part 0x031, Arm) and RTCPCellID0…3.
         case 0xFE0: return 0x31
         case 0xFE4: return 0x10
         case 0xFE8: return 0x14
@@ -102,7 +105,7 @@ extension PL031: Device {
         Placement(base: PlatformMap.clock, size: PlatformMap.clockSize, interrupt: PlatformMap.clockInterrupt)
     }
 
-    /// An access of 8 bytes is two of 4.
+    /// Loads from the registers. An access of 8 bytes counts as two of 4.
     public mutating func read<Environment: DeviceEnvironment>(
         _ offset: UInt64, size: UInt64, _ environment: inout Environment
     ) -> UInt64 {
@@ -121,6 +124,6 @@ extension PL031: Device {
         secondsToAlarm(&environment).map { $0 > 1 ? 16 : 1 }
     }
 
-    /// The time that a guest has set lasts, as that of a clock with a battery does.
+    /// Keeps the time that a guest has set, like a clock with a battery.
     public func afterReset() -> PL031 { PL031(difference: difference) }
 }

@@ -2,7 +2,7 @@ import ABI
 
 /// QEMU's pvpanic device in its memory-mapped form: one register of a byte, to which a guest that panics writes.
 ///
-/// A guest can write as often as it likes, so each event is reported once until the machine is reset.
+/// A guest can write without limit, so the device reports each event once until the machine is reset.
 public struct PanicDevice {
     private var reported: UInt8 = 0
 
@@ -11,7 +11,7 @@ public struct PanicDevice {
     private enum Event {
         /// The guest has panicked.
         static let panicked: UInt8 = 1 << 0
-        /// The guest has panicked and starts a kernel of its own that deals with it.
+        /// The guest has panicked and starts a kernel of its own that handles the panic.
         static let crashLoaded: UInt8 = 1 << 1
         static let all = panicked | crashLoaded
     }
@@ -22,7 +22,7 @@ extension PanicDevice: Device {
         Placement(base: MachinePanic.register, size: MachinePanic.size, interrupt: nil)
     }
 
-    /// The register shows the events that the device knows.
+    /// Returns the events that the device supports.
     public mutating func read<Environment: DeviceEnvironment>(
         _ offset: UInt64, size: UInt64, _ environment: inout Environment
     ) -> UInt64 {

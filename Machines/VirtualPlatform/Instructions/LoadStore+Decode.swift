@@ -1,8 +1,9 @@
-// Decoding, one function for each class of encodings (DDI 0487, C4.1.66). Everything else is nil: unallocated words,
-// prefetches, exclusive, ordered and atomic accesses, and those of extensions that machines do not have.
+// The decoder, with one function for each class of encodings (DDI 0487, C4.1.66). All other words yield nil:
+// unallocated ones, prefetches, exclusive, ordered and atomic accesses, and those of extensions that machines do not
+// have.
 
 extension LoadStore {
-    /// Decodes an instruction word; nil if it is no load or store that a device can answer.
+    /// Decodes an instruction word. Nil if it is no load or store that a device can answer.
     public init?(_ word: UInt32) {
         let fields = LoadStoreFields(word: word)
         let decoded: LoadStore? =
@@ -31,7 +32,7 @@ extension LoadStore {
         let second = fields.bits(10, 5)
         guard size != 3 else { return nil }
         let signExtends = !fields.isVector && size == 1
-        // STGP, of memory tagging, and a pair of signed words without a hint that it is not used again.
+        // Excludes STGP, of memory tagging, and a pair of signed words with a non-temporal hint.
         if signExtends, !isLoad || mode == 0 { return nil }
         let scale = fields.isVector ? 2 &+ size : size == 2 ? 3 : 2
         return LoadStore(
@@ -65,11 +66,11 @@ extension LoadStore {
         return access.instruction(.immediate(Int64(fields.bits(10, 12)) &<< Int64(access.logSize)), .offset)
     }
 
-    /// Unscaled, unprivileged, and those that write their base back.
+    /// Decodes unscaled and unprivileged accesses, and those that write their base register back.
     private static func signedOffset(_ fields: LoadStoreFields) -> LoadStore? {
         guard let access = SingleAccess(fields) else { return nil }
         let mode = fields.bits(10, 2)
-        // No vector register is loaded with the rights of EL0.
+        // No instruction loads a vector register with the rights of EL0.
         if mode == 2, fields.isVector { return nil }
         return access.instruction(
             .immediate(fields.signed(12, 9)), mode == 1 ? .postIndexed : mode == 3 ? .preIndexed : .offset)
@@ -86,7 +87,7 @@ extension LoadStore {
     // MARK: Structures
 
     private static func multipleStructures(_ fields: LoadStoreFields, isIndexed: Bool) -> LoadStore? {
-        // The number of registers, and the members of a structure.
+        // The number of registers, and the number of members of a structure.
         let (slots, members): (Int, Int)
         switch fields.bits(12, 4) {
         case 0b0000: (slots, members) = (4, 4)
@@ -111,7 +112,7 @@ extension LoadStore {
     private static func singleStructure(_ fields: LoadStoreFields, isIndexed: Bool) -> LoadStore? {
         let members = Int(fields.bits(13, 1) << 1 | fields.bits(21, 1)) &+ 1
         let size = fields.bits(10, 2)
-        // Q, S and size: the lane of a byte, of which the larger ones take the upper bits.
+        // Q, S and size are the lane of a byte; larger elements use the upper bits.
         let place = Int(fields.bits(30, 1) << 3 | fields.bits(12, 1) << 2 | size)
         switch fields.bits(14, 2) {
         case 0: return structures(fields, isIndexed: isIndexed, .lane(place), logSize: 0, count: members)
@@ -136,7 +137,7 @@ extension LoadStore {
         _ fields: LoadStoreFields, isIndexed: Bool, _ arrangement: Arrangement, logSize: UInt32, count: Int
     ) -> LoadStore {
         let index = fields.bits(16, 5)
-        // Index register 31 means the number of bytes.
+        // Index register 31 stands for the number of bytes.
         let step: Offset =
             index == 31
             ? .immediate(Int64(count) &<< Int64(logSize)) : .register(index, extension: .none, shift: 0)
@@ -146,7 +147,7 @@ extension LoadStore {
             arrangement: arrangement, elementSize: 1 << Int(logSize), elementCount: count)
     }
 
-    /// An instruction that moves one or two whole registers. One of 16 bytes is two elements.
+    /// Makes an instruction that moves one or two whole registers. A register of 16 bytes counts as two elements.
     fileprivate init(
         isLoad: Bool, base: Base, offset: Offset, indexing: Indexing, registers: Registers, slots: Int, logSize: UInt32
     ) {
@@ -158,7 +159,7 @@ extension LoadStore {
     }
 }
 
-/// The part that the encodings of one register have in common: size (31, 30), V (26), opc (23, 22), Rn, Rt.
+/// The fields that the encodings of one register have in common: size (31, 30), V (26), opc (23, 22), Rn, Rt.
 private struct SingleAccess {
     let fields: LoadStoreFields
     let isLoad: Bool
@@ -172,7 +173,7 @@ private struct SingleAccess {
             logSize = operation < 2 ? size : 4
             isLoad = operation & 1 != 0
         } else {
-            // Operation 2 of size 3 is a prefetch; a word is sign-extended to 64 bits only.
+            // Operation 2 of size 3 is a prefetch. A word is sign-extended only to 64 bits.
             guard operation < 2 || size < (operation == 2 ? 3 : 2) else { return nil }
             logSize = size
             isLoad = operation != 0

@@ -1,8 +1,10 @@
-/// A load or store instruction of AArch64, as far as a device can answer it: what the syndrome of a data abort does not
-/// describe (ISV is 0), because it moves several registers or vector registers, or writes its base register back.
+/// A load or store instruction of AArch64 that the syndrome of its data abort does not describe (ISV is 0), because
+/// it moves several registers or vector registers, or writes its base register back. A device can answer it all the
+/// same.
 ///
 /// The instruction moves `elementCount` elements of `elementSize` bytes between memory, where they lie side by side,
-/// and up to four registers, its *slots* (`Transfer`). Exclusive and atomic accesses are not decoded.
+/// and up to four registers, its *slots*. LoadStore+Decode.swift decodes instructions, and `Transfer` performs them.
+/// Exclusive and atomic accesses are not decoded.
 public struct LoadStore: Equatable {
     /// The register to which the offset is added.
     public enum Base: Equatable {
@@ -13,7 +15,7 @@ public struct LoadStore: Equatable {
 
     public enum Offset: Equatable {
         case immediate(Int64)
-        /// `X[number]`, or its low half extended, shifted to the left.
+        /// `X[number]`, or its low half extended, shifted left.
         case register(UInt32, extension: Extension, shift: UInt64)
     }
 
@@ -21,30 +23,30 @@ public struct LoadStore: Equatable {
         case none, unsignedWord, signedWord
     }
 
-    /// When the offset counts, and whether the base register gets the sum.
+    /// The use of the offset: added to the base, before or after the access, and written back or not.
     public enum Indexing: Equatable {
         case offset, preIndexed, postIndexed
     }
 
     /// The registers of the slots.
     public enum Registers: Equatable {
-        /// Loads extend to 64 bits, or sign-extend to 32 and zero the rest.
+        /// General registers. Loads extend to 64 bits, or sign-extend to 32 and zero the rest.
         case general(first: UInt32, second: UInt32, signExtends: Bool, isWide: Bool)
-        /// Loads zero what they do not fill.
+        /// Vector registers. Loads zero the bytes that they do not fill.
         case vector(first: UInt32, second: UInt32)
         /// Vector registers from `first` on, modulo 32.
         case consecutive(first: UInt32)
     }
 
-    /// The place of each element in the slots.
+    /// The position of each element in the slots.
     public enum Arrangement: Equatable {
-        /// One slot after the other, each with so many elements.
+        /// One slot after the other, each with this number of elements.
         case sequential(perSlot: Int)
-        /// One element of each slot in turn: structures of so many members.
+        /// One element of each slot in turn: structures with this number of members.
         case interleaved(slots: Int)
-        /// The same lane of each slot; loads keep the others.
+        /// The same lane of each slot. Loads keep the other lanes.
         case lane(Int)
-        /// Loads only: each element fills a slot, of so many bytes.
+        /// Loads only: each element fills a slot of this number of bytes.
         case replicated(width: Int)
     }
 
@@ -71,7 +73,7 @@ public struct LoadStore: Equatable {
         }
     }
 
-    /// The register of a slot: a general one (31 is the zero register) or a vector register.
+    /// Returns the register of a slot: a general one (31 is the zero register) or a vector register.
     public func register(ofSlot slot: Int) -> UInt32 {
         switch registers {
         case .general(let first, let second, _, _), .vector(let first, let second): slot == 0 ? first : second
@@ -94,7 +96,7 @@ struct LoadStoreFields {
     func bits(_ low: UInt32, _ count: UInt32) -> UInt32 { word >> low & (1 << count &- 1) }
     func bit(_ place: UInt32) -> Bool { word >> place & 1 != 0 }
 
-    /// A field of `count` bits as a signed number.
+    /// Returns a field of `count` bits as a signed number.
     func signed(_ low: UInt32, _ count: UInt32) -> Int64 {
         let unused = Int64(64 &- count)
         return (Int64(bitPattern: UInt64(bits(low, count))) &<< unused) &>> unused

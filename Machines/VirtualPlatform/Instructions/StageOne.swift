@@ -1,8 +1,9 @@
-/// A guest's own translation of addresses (stage 1 of EL1 and EL0), for finding the instruction that left the machine.
+/// A guest's own translation of addresses (stage 1 of EL1 and EL0), with which the monitor finds the instruction that
+/// left the machine.
 ///
-/// The tables lie in the guest's memory, and the guest can write there whatever it likes, also while they are walked. A
-/// walk reads five entries at most, and only through a function that checks each address. What it yields grants
-/// nothing: access flags and permissions are not looked at, because hardware has fetched the instruction already.
+/// The tables lie in the guest's memory, and the guest can write arbitrary values there, even during a walk. A walk
+/// reads at most five entries, and only through a function that checks each address. The result grants no access: the
+/// walk ignores access flags and permissions, because hardware has fetched the instruction already.
 public struct StageOne {
     /// SCTLR_EL1, TCR_EL1, TTBR0_EL1, TTBR1_EL1.
     private let control: UInt64
@@ -19,12 +20,14 @@ public struct StageOne {
 
     private var isEnabled: Bool { control & 1 != 0 }
 
-    /// Whether data accesses are big endian (SCTLR_EL1.EE, E0E); tables are as EL1's data.
+    /// Returns whether data accesses are big endian (SCTLR_EL1.EE, E0E). The endianness of tables is that of EL1's
+    /// data.
     public func isBigEndian(atEL0: Bool) -> Bool { control & 1 << (atEL0 ? 24 : 25) != 0 }
 
     /// Returns the physical address of an instruction.
-    /// - Parameter read: the 8 bytes at a physical address that is a multiple of 8; nil if there is no memory.
-    /// - Returns: Nil: the address is not mapped, or the tables are no tables.
+    /// - Parameter read: returns the 8 bytes at a physical address that is a multiple of 8; nil if there is no
+    ///   memory.
+    /// - Returns: Nil if the address is not mapped, or the tables are invalid.
     public func physicalAddress(ofInstructionAt address: UInt64, _ read: (UInt64) -> UInt64?) -> UInt64? {
         guard isEnabled else { return address }
         guard let walk = TableWalk(address, isHigh: address & 1 << 55 != 0, self) else { return nil }
@@ -41,7 +44,7 @@ public struct StageOne {
                 granule: Granule(low: configuration >> 14 & 3))
     }
 
-    /// TCR_EL1.DS: descriptors of 52 bits with the granules of 4 and 16 KiB, which machines are not promised.
+    /// TCR_EL1.DS: descriptors of 52 bits with the granules of 4 and 16 KiB. Machines are not promised this feature.
     fileprivate var hasWideDescriptors: Bool { configuration & 1 << 59 != 0 }
 
     /// The registers' fields for the lower or upper addresses.
@@ -80,7 +83,7 @@ private enum Granule: UInt64 {
         }
     }
 
-    /// The bits that each level translates.
+    /// The number of address bits that each level translates.
     var stride: UInt64 { rawValue - 3 }
     /// The first level that can hold a block (DDI 0487, D8.3.1).
     var firstBlockLevel: Int { self == .kib4 ? 1 : 2 }
@@ -95,29 +98,29 @@ private struct TableWalk {
     private let firstLevel: Int
 
     private static let lastLevel = 3
-    /// Bits 47…0: nothing lies beyond in a machine.
+    /// Bits 47…0, because a machine has no memory beyond.
     private static let outputMask: UInt64 = 1 << 48 - 1
 
     init?(_ address: UInt64, isHigh: Bool, _ stage: StageOne) {
         let range = stage.range(isHigh: isHigh)
         guard !range.isDisabled, let granule = range.granule else { return nil }
         if stage.hasWideDescriptors, granule != .kib64 { return nil }
-        // 16…48 with small tables, from 12 on with large addresses (FEAT_TTST, FEAT_LVA).
+        // TxSZ may be 16…48 with small tables, and from 12 on with large addresses (FEAT_TTST, FEAT_LVA).
         guard range.size >= (granule == .kib64 ? 12 : 16), range.size <= 48 else { return nil }
         addressBits = 64 - range.size
-        // All bits above are as bit 55.
+        // All higher bits must equal bit 55.
         guard address >> addressBits == (isHigh ? ~0 >> addressBits : 0) else { return nil }
         self.address = address
         self.granule = granule
         let levels = (addressBits - granule.rawValue + granule.stride - 1) / granule.stride
         firstLevel = TableWalk.lastLevel + 1 - Int(levels)
         guard firstLevel <= TableWalk.lastLevel, firstLevel >= 0 else { return nil }
-        // The table is aligned to its size, 64 bytes at least; bit 0 is CnP.
+        // The table is aligned to its size, and at least to 64 bytes; bit 0 is CnP.
         let entries = addressBits - TableWalk.lowestBit(of: firstLevel, granule)
         table = range.table & TableWalk.outputMask & ~((8 << entries) - 1) & ~63
     }
 
-    /// The lowest bit of an address that a level translates.
+    /// Returns the lowest bit of an address that a level translates.
     private static func lowestBit(of level: Int, _ granule: Granule) -> UInt64 {
         granule.rawValue + granule.stride * UInt64(lastLevel - level)
     }

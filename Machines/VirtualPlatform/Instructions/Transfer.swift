@@ -1,31 +1,33 @@
 /// The registers of a virtual CPU whose instruction is performed in its place.
 public protocol RegisterFile {
+    /// Returns a general register.
     /// - Parameter number: 0…30.
     mutating func general(_ number: UInt32) -> UInt64
     mutating func setGeneral(_ number: UInt32, _ value: UInt64)
-    /// The stack pointer that the instruction means by register 31 as its base.
+    /// Returns the stack pointer, to which the instruction refers as base register 31.
     mutating func stackPointer() -> UInt64
     mutating func setStackPointer(_ value: UInt64)
     mutating func programCounter() -> UInt64
+    /// Returns one half of a vector register.
     /// - Parameters:
     ///   - register: 0…31.
-    ///   - half: 0, the low 64 bits, or 1.
+    ///   - half: 0 for the low 64 bits, or 1.
     mutating func vector(_ register: UInt32, half: Int) -> UInt64
     mutating func setVector(_ register: UInt32, half: Int, _ value: UInt64)
 }
 
-/// A `LoadStore` being performed: reads the registers, then makes one access for each element, then writes the
-/// registers. An access that no device answers ends it, and leaves the registers as they were.
+/// A `LoadStore` in progress. It reads the registers, makes one access for each element, and then writes the
+/// registers. An access that no device answers ends it, and leaves the registers unchanged.
 public struct Transfer {
     private let instruction: LoadStore
     /// The virtual address of the first byte.
     public let address: UInt64
-    /// The new value of the base register, if it gets one.
+    /// The new value of the base register, if the instruction writes it back.
     private let writeBack: UInt64?
-    /// The slots' contents, 16 bytes each.
+    /// The contents of the slots, 16 bytes each.
     private var contents = InlineArray<8, UInt64>(repeating: 0)
 
-    /// Reads the registers that address and data come from.
+    /// Reads the registers that hold the address and the data.
     public init<Registers: RegisterFile>(_ instruction: LoadStore, _ registers: inout Registers) {
         self.instruction = instruction
         let base =
@@ -57,7 +59,7 @@ public struct Transfer {
         }
     }
 
-    /// A load of a lane needs the others; other loads need nothing.
+    /// Reads the registers of the slots. A load of a lane needs the other lanes; other loads need nothing.
     private mutating func readSlots<Registers: RegisterFile>(_ registers: inout Registers) {
         var isNeeded = !instruction.isLoad
         if case .lane = instruction.arrangement { isNeeded = true }
@@ -78,17 +80,18 @@ public struct Transfer {
 
 extension Transfer {
     private static let pageSize: UInt64 = 4096
-    /// A tag in the uppermost byte is no part of an address.
+    /// The bits of an address without a tag in the uppermost byte.
     private static let addressBits: UInt64 = 1 << 56 - 1
 
     /// Returns the physical address of the first byte, if this is the access that hardware has reported.
     ///
-    /// The instruction and its registers are the guest's to change at any time, also while this runs. So they count for
-    /// nothing by themselves: all bytes lie in the page that hardware has translated for this access, and to which it
-    /// allowed it, and the direction is the same. A process thus reaches no more than it can without this.
+    /// The guest can change the instruction and its registers at any time, even while this function runs. So neither
+    /// is trusted: all bytes must lie in the page that hardware has translated for this access, and to which it
+    /// permitted the access, and the direction must be the same. So a process reaches no more than it can reach
+    /// without this function.
     /// - Parameters:
     ///   - faultAddress: FAR_EL2.
-    ///   - physicalAddress: of the same byte.
+    ///   - physicalAddress: the physical address of the same byte.
     public func physicalAddress(faultAddress: UInt64, physicalAddress: UInt64, isWrite: Bool) -> UInt64? {
         guard isWrite != instruction.isLoad else { return nil }
         let before = (faultAddress &- address) & Transfer.addressBits
@@ -106,8 +109,8 @@ extension Transfer {
 extension Transfer {
     /// Makes the accesses in the order of their addresses.
     /// - Parameters:
-    ///   - physicalAddress: of the first byte.
-    ///   - access: the value of a load, 0 for a store; nil if no device answers.
+    ///   - physicalAddress: the address of the first byte.
+    ///   - access: returns the value of a load, or 0 for a store; nil if no device answers.
     /// - Returns: Whether devices answered all of them.
     public mutating func perform(at physicalAddress: UInt64, _ access: (MemoryAccess) -> UInt64?) -> Bool {
         let size = UInt64(instruction.elementSize)
@@ -120,7 +123,7 @@ extension Transfer {
         return true
     }
 
-    /// The first byte of an element in the slots.
+    /// Returns the index of an element's first byte in the slots.
     private func place(of element: Int) -> Int {
         let size = instruction.elementSize
         switch instruction.arrangement {
@@ -155,8 +158,8 @@ extension Transfer {
 // MARK: - The registers
 
 extension Transfer {
-    /// Writes what a load has filled, then the base register. Of a pair that names one register twice the first value
-    /// stays, as in QEMU; the architecture leaves it open.
+    /// Writes the loaded values to the registers, then the base register. If a pair names one register twice, the
+    /// first value stays, as in QEMU; the architecture leaves this open.
     public func finish<Registers: RegisterFile>(_ registers: inout Registers) {
         if instruction.isLoad {
             let count = instruction.slotCount

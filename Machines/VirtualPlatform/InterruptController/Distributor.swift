@@ -2,9 +2,9 @@ import ABI
 
 /// The distributor (GICD): the shared interrupts 32…127, with affinity routing and one security state (IHI 0069, 12.9).
 struct Distributor {
-    /// Words 1…3.
+    /// The banks of words 1…3.
     private var banks: InlineArray<3, InterruptBank>
-    /// GICD_IROUTER as the guest wrote them, INTID 32 first.
+    /// GICD_IROUTER as the guest wrote them, from INTID 32 on.
     private var routes = InlineArray<96, UInt64>(repeating: 0)
     /// GICD_CTLR.EnableGrp0 and EnableGrp1.
     private var enabledGroups: UInt32 = 0
@@ -20,7 +20,7 @@ struct Distributor {
     private enum Control {
         static let enableGroup1: UInt32 = 1 << 1
         static let enableGroups: UInt32 = 0b11
-        /// ARE and DS read as one: affinity routing always, one security state.
+        /// ARE and DS read as one: always affinity routing, one security state.
         static let fixed: UInt32 = 1 << 4 | 1 << 6
     }
 
@@ -98,7 +98,8 @@ extension Distributor {
         port.control(.setForwarding, virtualCPU: virtualCPU, index: 0, value: forwardsGroup1 ? 1 : 0)
     }
 
-    /// The place in `banks` of a word's bank. Word 0 is the redistributors'; words from 4 on do not exist.
+    /// Returns the index in `banks` of a word's bank. Word 0 belongs to the redistributors; words from 4 on do not
+    /// exist.
     @inline(__always)
     private func bank(_ word: Int) -> Int? { (1...3).contains(word) ? word - 1 : nil }
 }
@@ -108,7 +109,7 @@ extension Distributor {
 extension Distributor {
     private func route(_ offset: UInt64) -> Int { Int(offset - 0x6100) >> 3 }
 
-    /// Aff3 and Aff2…Aff0; the routing mode bit is reserved when GICD_TYPER.No1N is one.
+    /// Aff3 and Aff2…Aff0; the routing mode bit is reserved if GICD_TYPER.No1N is one.
     private static let affinityBits: UInt64 = 0xFF_00FF_FFFF
 
     private mutating func writeRoute<Port: InterruptPort>(
@@ -118,7 +119,7 @@ extension Distributor {
         let shift: UInt64 = offset & 4 != 0 ? 32 : 0
         let merged = routes[index] & ~(UInt64(lanes) << shift) | UInt64(value) << shift
         routes[index] = merged & Distributor.affinityBits
-        // An affinity that no virtual CPU has leaves the interrupt where it is.
+        // An affinity that no virtual CPU has leaves the interrupt with its present owner.
         guard routes[index] < UInt64(virtualCPUCount) else { return }
         let interrupt = InterruptID(32 + index)
         banks[interrupt.word - 1].move(interrupt, to: Int(routes[index]), &port)
@@ -148,9 +149,9 @@ extension Distributor {
     }
 }
 
-/// What distributor and redistributors say of themselves.
+/// The identification of distributor and redistributors.
 enum GICIdentification {
-    /// GICD_IIDR, GICR_IIDR: JEP106 code of Arm, as QEMU's model says.
+    /// GICD_IIDR, GICR_IIDR: JEP106 code of Arm, as in QEMU's device.
     static let implementer: UInt32 = 0x43B
     /// GICD_PIDR2, GICR_PIDR2: ArchRev 3 (GICv3).
     static let architecture: UInt32 = 0x3B

@@ -1,28 +1,28 @@
 import ABI
 
-/// 32 interrupts of one word: what the guest configured, and which virtual CPU keeps each.
+/// The 32 interrupts of one word: the guest's configuration, and the virtual CPU that keeps each.
 ///
-/// A virtual CPU's INTIDs 0…31 are one bank that it owns alone; each 32 shared interrupts are a bank whose bits are
-/// owned by the virtual CPUs that they are routed to. The kernel has a copy of all that is kept here, and alone knows
-/// what is pending and active.
+/// A virtual CPU's INTIDs 0…31 are one bank that it owns alone. Each 32 shared interrupts are a bank whose bits are
+/// owned by the virtual CPUs to which they are routed. The kernel has a copy of all configuration in a bank, and only
+/// the kernel knows which interrupts are pending and active.
 ///
-/// Methods that change nothing are `mutating` all the same, here and in the types that are made of banks: passed as a
-/// constant, a value of this size would be copied for each call.
+/// Methods that change nothing are `mutating` nevertheless, here and in the types that contain banks, because
+/// otherwise each call would copy a value of this size.
 struct InterruptBank {
     /// INTID / 32.
     let word: Int
-    /// Which of the 32 each virtual CPU keeps.
+    /// The interrupts of the 32 that each virtual CPU keeps.
     var owners: InlineArray<8, UInt32>
     private(set) var enabled: UInt32 = 0
-    /// Edge-triggered ones; the others are level-sensitive.
+    /// The edge-triggered interrupts; the others are level-sensitive.
     private(set) var edge: UInt32
-    /// IGROUPR: kept for the guest to read; one group exists.
+    /// IGROUPR, kept for the guest to read; there is only one group.
     private var group: UInt32 = 0
-    /// Input lines that are high.
+    /// The input lines that are high.
     private(set) var lines: UInt32 = 0
     private var priorities = InlineArray<32, UInt8>(repeating: 0)
 
-    /// The bank of `word`, owned by `owner` as a whole. Software-generated interrupts are edge-triggered.
+    /// Makes the bank of `word`, owned by `owner` as a whole. Software-generated interrupts are edge-triggered.
     init(word: Int, owner: Int) {
         self.word = word
         owners = InlineArray(repeating: 0)
@@ -30,7 +30,7 @@ struct InterruptBank {
         edge = word == 0 ? 0x0000_FFFF : 0
     }
 
-    /// Whether any virtual CPU may keep its bits.
+    /// True if any virtual CPU may keep bits of this bank.
     private var isShared: Bool { word != 0 }
 
     mutating func owner(of bit: UInt32) -> Int {
@@ -71,6 +71,7 @@ extension InterruptBank {
         }
     }
 
+    /// Writes a register.
     /// - Parameter lanes: the bytes of the register that the access covers; `value` is zero outside.
     mutating func write<Port: InterruptPort>(
         _ register: BankRegister, _ value: UInt32, lanes: UInt32, count: Int, _ port: inout Port
@@ -91,8 +92,9 @@ extension InterruptBank {
         }
     }
 
-    /// What is pending at the owners, and active anywhere: an interrupt that is routed away while it is active stays so
-    /// where it was taken, for only that virtual CPU will deactivate it.
+    /// Returns the interrupts that are pending at their owners, and those that are active anywhere. An interrupt that
+    /// is routed away while it is active stays active at its old owner, because only that virtual CPU will deactivate
+    /// it.
     private mutating func state<Port: InterruptPort>(count: Int, _ port: inout Port) -> InterruptWordState {
         var pending: UInt32 = 0
         var active: UInt32 = 0
@@ -115,10 +117,10 @@ extension InterruptBank {
 // MARK: - Priorities and triggers
 
 extension InterruptBank {
-    /// Five bits are implemented, as in the virtual CPU interface.
+    /// The implemented bits of a priority: five, as in the virtual CPU interface.
     private static let priorityBits: UInt8 = 0xF8
 
-    /// IPRIORITYR: the four interrupts from `place` on, one byte each.
+    /// Returns IPRIORITYR: the four interrupts from `place` on, one byte each.
     mutating func readPriorities(from place: Int) -> UInt32 {
         var value: UInt32 = 0
         for byte in 0..<4 {
@@ -141,7 +143,7 @@ extension InterruptBank {
         }
     }
 
-    /// ICFGR: two bits for each of 16 interrupts, of which the upper one says edge-triggered.
+    /// Returns ICFGR: two bits for each of 16 interrupts, of which the upper one means edge-triggered.
     mutating func readTriggers(upperHalf: Bool) -> UInt32 {
         let half = upperHalf ? edge >> 16 : edge & 0xFFFF
         var value: UInt32 = 0
@@ -163,7 +165,7 @@ extension InterruptBank {
         sendTriggers(count: count, &port)
     }
 
-    /// Triggers are told to every virtual CPU that may ever keep the interrupt, so that routing need not move them.
+    /// Sends the triggers to every virtual CPU that may ever keep the interrupts, so that routing need not move them.
     mutating func sendTriggers<Port: InterruptPort>(count: Int, _ port: inout Port) {
         for virtualCPU in 0..<count where isShared || owners[virtualCPU] != 0 {
             port.control(.setEdge, virtualCPU: virtualCPU, index: UInt64(word), value: UInt64(edge))
@@ -177,7 +179,7 @@ extension InterruptBank {
     @inline(__always)
     func isHigh(_ interrupt: InterruptID) -> Bool { lines & interrupt.bit != 0 }
 
-    /// Drives an input line; the kernel hears of it only when it changes.
+    /// Drives an input line. Informs the kernel only if the level changes.
     mutating func setLine<Port: InterruptPort>(_ interrupt: InterruptID, high: Bool, _ port: inout Port) {
         guard high != isHigh(interrupt) else { return }
         lines ^= interrupt.bit
@@ -192,10 +194,10 @@ extension InterruptBank {
 
     /// Gives an interrupt to another virtual CPU, with all but its active state (see `state`).
     ///
-    /// It is disabled at its old place before its pending state is read there, and enabled at its new one last, so that
-    /// it is not taken at both. Its line is low there by then, so that what is pending is latched. An event is never
-    /// lost; one that is being acknowledged at the same moment may come twice, which the architecture allows (IHI 0069,
-    /// GICD_IROUTER).
+    /// The interrupt is disabled at its old owner before its pending state is read there, and is enabled at its new
+    /// owner last, so that it is not taken at both. Its line is low at the old owner by then, so that a pending state
+    /// is latched. No event is lost. One that is being acknowledged at the same moment may occur twice, which the
+    /// architecture allows (IHI 0069, GICD_IROUTER).
     mutating func move<Port: InterruptPort>(_ interrupt: InterruptID, to new: Int, _ port: inout Port) {
         let old = owner(of: interrupt.bit)
         guard new != old else { return }
@@ -211,7 +213,7 @@ extension InterruptBank {
             .setPriority, virtualCPU: new, index: UInt64(interrupt.number), value: UInt64(priorities[interrupt.place]))
         if isHigh(interrupt) {
             sendLine(interrupt, high: true, to: new, &port)
-            // The kernel takes that for an edge, but the line has not changed.
+            // The kernel takes this rise for an edge, but the line has not changed.
             if edge & bit != 0 { control(.clearPending, new, bit, &port) }
         }
         if wasLatched { control(.setPending, new, bit, &port) }
@@ -224,8 +226,8 @@ extension InterruptBank {
         port.control(form, virtualCPU: virtualCPU, index: UInt64(word), value: UInt64(mask))
     }
 
-    /// The latched interrupts of a virtual CPU, which its reset would lose. Lowers its lines, which `restore` raises
-    /// again, because a high one is pending too.
+    /// Returns the latched interrupts of a virtual CPU, which its reset would lose. Lowers its lines, because a high
+    /// line also makes an interrupt pending; `restore` raises them again.
     mutating func latched<Port: InterruptPort>(at virtualCPU: Int, _ port: inout Port) -> UInt32 {
         let owned = owners[virtualCPU]
         guard owned != 0 else { return 0 }
@@ -233,8 +235,8 @@ extension InterruptBank {
         return port.state(ofWord: word, virtualCPU: virtualCPU).pending & owned
     }
 
-    /// Tells a virtual CPU that was reset all that this bank says of it. Lines come before triggers, because the kernel
-    /// takes the rise of an edge-triggered interrupt's line for an edge.
+    /// Sends a virtual CPU that was reset the whole configuration of this bank. Lines come before triggers, because
+    /// the kernel takes the rise of an edge-triggered interrupt's line for an edge.
     mutating func restore<Port: InterruptPort>(_ virtualCPU: Int, latched: UInt32, _ port: inout Port) {
         let owned = owners[virtualCPU]
         sendHighLines(owned, high: true, to: virtualCPU, &port)
@@ -248,7 +250,7 @@ extension InterruptBank {
         if enabled & owned != 0 { control(.enable, virtualCPU, enabled & owned, &port) }
     }
 
-    /// Tells a virtual CPU that those of its lines which are high are `high`.
+    /// Sends a virtual CPU the level `high` for those of its lines that are high.
     private mutating func sendHighLines<Port: InterruptPort>(
         _ owned: UInt32, high: Bool, to virtualCPU: Int, _ port: inout Port
     ) {

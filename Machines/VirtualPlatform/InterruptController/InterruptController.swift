@@ -2,15 +2,16 @@ import ABI
 
 /// A machine's GICv3: the distributor, and a redistributor for each virtual CPU.
 ///
-/// Guests reach the registers in any size. An access that is not aligned to its size, or that meets a reserved
-/// register, reads as zero and writes nothing.
+/// Guests access the registers in any size. An access that is not aligned to its size, or that meets a reserved
+/// register, reads as zero and writes nothing. The registers hold the guest's configuration and pass it on to the
+/// kernel, which delivers the interrupts (`InterruptPort`).
 public struct InterruptController {
     private var distributor: Distributor
     private var redistributors: InlineArray<8, Redistributor>
     private let virtualCPUCount: Int
 
-    /// Registers as after reset. The kernel's state of every virtual CPU must be as after its reset too; `restore` then
-    /// brings the two together.
+    /// Makes the registers' reset state. The kernel must have reset the interrupt state of every virtual CPU as well;
+    /// `restore` then makes the two agree.
     /// - Parameter virtualCPUCount: 1…`PlatformMap.maximumVirtualCPUs`.
     public init(virtualCPUCount: Int) {
         self.virtualCPUCount = virtualCPUCount
@@ -22,6 +23,7 @@ public struct InterruptController {
 // MARK: - Registers
 
 extension InterruptController {
+    /// Reads a register of the distributor.
     /// - Parameter offset: from the distributor's first byte, below `PlatformMap.distributorSize`.
     @inline(__always)
     public mutating func readDistributor<Port: InterruptPort>(_ offset: UInt64, size: UInt64, _ port: inout Port)
@@ -37,7 +39,8 @@ extension InterruptController {
         RegisterLanes.write(offset, size: size, value) { distributor.write($0, $1, lanes: $2, &port) }
     }
 
-    /// - Parameter offset: from the first redistributor's first byte; nil when no virtual CPU lies there.
+    /// Reads a register of a redistributor. Returns nil if no virtual CPU has the offset.
+    /// - Parameter offset: from the first redistributor's first byte.
     public mutating func readRedistributor<Port: InterruptPort>(_ offset: UInt64, size: UInt64, _ port: inout Port)
         -> UInt64?
     {
@@ -46,7 +49,7 @@ extension InterruptController {
         return RegisterLanes.read(inside, size: size) { redistributors[number].read($0, &port) }
     }
 
-    /// False when no virtual CPU lies there.
+    /// Writes a register of a redistributor. Returns false if no virtual CPU has the offset.
     public mutating func writeRedistributor<Port: InterruptPort>(
         _ offset: UInt64, size: UInt64, _ value: UInt64, _ port: inout Port
     ) -> Bool {
@@ -67,7 +70,7 @@ extension InterruptController {
 // MARK: - Lines, and a virtual CPU's reset
 
 extension InterruptController {
-    /// Drives the input line of a shared interrupt. The kernel hears of it only when it changes.
+    /// Drives the input line of a shared interrupt. Informs the kernel only if the level changes.
     /// - Parameter interrupt: 32…127.
     @inline(__always)
     public mutating func setLine<Port: InterruptPort>(_ interrupt: InterruptID, high: Bool, _ port: inout Port) {
@@ -75,8 +78,8 @@ extension InterruptController {
         distributor.setLine(interrupt, high: high, &port)
     }
 
-    /// What the reset of a virtual CPU would lose in the kernel: to be fetched before it, and given to `restore` after
-    /// it. Its lines are low in between.
+    /// Returns the interrupt state in the kernel that the reset of a virtual CPU would lose. The caller must fetch it
+    /// before the reset, and pass it to `restore` afterwards. The lines are low in between.
     public mutating func latched<Port: InterruptPort>(at virtualCPU: Int, _ port: inout Port) -> LatchedInterrupts {
         var words = LatchedInterrupts()
         words.words[0] = redistributors[virtualCPU].latched(&port)
@@ -84,8 +87,8 @@ extension InterruptController {
         return words
     }
 
-    /// Tells the kernel all that the registers say of a virtual CPU that was just reset: the interrupt controller is no
-    /// part of a CPU, so turning that off and on leaves it as it was.
+    /// Sends the kernel the configuration of a virtual CPU that was just reset. The interrupt controller is no part
+    /// of a CPU, so turning the CPU off and on does not change it.
     public mutating func restore<Port: InterruptPort>(
         _ virtualCPU: Int, _ latched: LatchedInterrupts, _ port: inout Port
     ) {

@@ -5,7 +5,7 @@ struct Redistributor {
     private let number: Int
     private let isLast: Bool
     private var bank: InterruptBank
-    /// GICR_WAKER.ProcessorSleep, which ChildrenAsleep follows at once.
+    /// GICR_WAKER.ProcessorSleep. ChildrenAsleep follows it at once.
     private var isAsleep = true
 
     init(number: Int, isLast: Bool) {
@@ -19,9 +19,10 @@ struct Redistributor {
         static let childrenAsleep: UInt32 = 1 << 2
     }
 
-    /// Where the frame of software-generated and private interrupts begins.
+    /// The offset of the frame of software-generated and private interrupts.
     private static let interruptFrame: UInt64 = 0x1_0000
 
+    /// Reads a register.
     /// - Parameter offset: a multiple of 4 below `PlatformMap.redistributorStride`.
     mutating func read<Port: InterruptPort>(_ offset: UInt64, _ port: inout Port) -> UInt32 {
         if offset >= Redistributor.interruptFrame {
@@ -29,9 +30,9 @@ struct Redistributor {
         }
         switch offset {
         case 0x0004: return GICIdentification.implementer
-        // GICR_TYPER: processor number, Last; no LPIs.
+        // GICR_TYPER holds the processor number and Last; no LPIs.
         case 0x0008: return UInt32(truncatingIfNeeded: number) << 8 | (isLast ? 1 << 4 : 0)
-        // Its upper half: the affinity, which is the number.
+        // Its upper half is the affinity, which equals the number.
         case 0x000C: return UInt32(truncatingIfNeeded: number)
         case 0x0014: return isAsleep ? Waker.processorSleep | Waker.childrenAsleep : 0
         case 0xFFE8: return GICIdentification.architecture
@@ -74,7 +75,8 @@ struct Redistributor {
         }
     }
 
-    /// Without the timers': what is pending because of a line would be latched by `restore`.
+    /// Returns the latched interrupts without the timers', because `restore` would latch interrupts that are pending
+    /// only because of a line.
     mutating func latched<Port: InterruptPort>(_ port: inout Port) -> UInt32 {
         bank.latched(at: number, &port) & ~PlatformMap.timers
     }

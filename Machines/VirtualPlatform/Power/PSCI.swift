@@ -1,6 +1,6 @@
 import ABI
 
-/// What a PSCI function returns in `x0` (DEN0022, 5.2.2).
+/// The values that a PSCI function returns in `x0` (DEN0022, 5.2.2).
 public enum PSCIStatus: Int64 {
     case success = 0
     case notSupported = -1
@@ -17,7 +17,7 @@ public struct FirmwareCall {
     public var function: UInt32
     public var arguments: (UInt64, UInt64, UInt64)
 
-    /// A function of the 32-bit convention sees the low halves of its arguments.
+    /// Makes a call. A function of the 32-bit convention sees only the low halves of its arguments.
     @inline(__always)
     public init(function: UInt64, _ first: UInt64, _ second: UInt64, _ third: UInt64) {
         self.function = UInt32(truncatingIfNeeded: function)
@@ -26,19 +26,19 @@ public struct FirmwareCall {
     }
 }
 
-/// What has to be done for a firmware call.
+/// The monitor's action for a firmware call.
 public enum FirmwareAction: Equatable {
-    /// Go on with this in `x0`.
+    /// Continue with this value in `x0`.
     case resume(UInt64)
     /// Prepare virtual CPU `target`, which has been claimed (`PowerController.finishTurningOn`), to run at `entry`.
     case turnOn(target: Int, entry: UInt64, context: UInt64)
-    /// Leave the caller stopped, then say so (`PowerController.finishTurningOff`).
+    /// Leave the caller stopped, and then report that (`PowerController.finishTurningOff`).
     case turnOff
     /// Stop the machine, which has been claimed, and start it again.
     case reset
     /// Stop the machine, which has been claimed, for good.
     case powerOff
-    /// The machine is being stopped by another virtual CPU: leave the caller stopped.
+    /// Leave the caller stopped, because another virtual CPU is stopping the machine.
     case stop
 
     static func resume(_ status: PSCIStatus) -> FirmwareAction {
@@ -83,8 +83,8 @@ extension PowerController {
     /// MIGRATE_INFO_TYPE: the trusted OS, if there is one, does not require migration.
     private static let migrationNotRequired: UInt64 = 2
 
-    /// Decides a firmware call of a virtual CPU that is on. Functions that do not exist return NOT_SUPPORTED.
-    /// - Parameter ram: where a virtual CPU may be started.
+    /// Decides on a firmware call of a virtual CPU that is on. Functions that do not exist return NOT_SUPPORTED.
+    /// - Parameter ram: the RAM, in which the entry of a virtual CPU must lie.
     public mutating func perform(_ call: FirmwareCall, from caller: Int, ram: GuestBounds) -> FirmwareAction {
         guard machine == .running else { return .stop }
         switch call.function {
@@ -109,7 +109,8 @@ extension PowerController {
         }
     }
 
-    /// Of the architecture's functions only the two that ask for them exist: no CPU work-around is offered.
+    /// Answers SMCCC_ARCH_FEATURES. Only the two functions for discovery exist, because no CPU work-around is
+    /// offered.
     private func smcccFeatures(_ call: FirmwareCall) -> FirmwareAction {
         switch UInt32(truncatingIfNeeded: call.arguments.0) {
         case Function.smcccVersion, Function.smcccFeatures: return .resume(PSCIStatus.success)
@@ -117,13 +118,14 @@ extension PowerController {
         }
     }
 
-    /// Zero also says of CPU_SUSPEND: power states in the original format, platform-coordinated.
+    /// Answers PSCI_FEATURES. For CPU_SUSPEND zero means power states in the original format, platform-coordinated.
     private func features(_ call: FirmwareCall) -> FirmwareAction {
         let isProvided = Function.isProvided(UInt32(truncatingIfNeeded: call.arguments.0))
         return .resume(isProvided ? PSCIStatus.success : .notSupported)
     }
 
-    /// A standby state may end at once, and a power-down state may be answered with a standby state (DEN0022, 5.4.2).
+    /// Answers CPU_SUSPEND. A standby state may end at once, and a standby state may replace a power-down state
+    /// (DEN0022, 5.4.2).
     private func suspend(_ call: FirmwareCall) -> FirmwareAction {
         // Bits 17…23 and 26…31 of the power state are reserved.
         let reserved: UInt64 = 0xFCFE_0000

@@ -1,11 +1,11 @@
 import ABI
 
-/// Which virtual CPUs of a machine are on, and whether the machine is: what PSCI decides upon (DEN0022, 6.6).
+/// The power states of a machine and its virtual CPUs, on which PSCI decides (DEN0022, 6.6).
 ///
-/// Calls arrive from virtual CPUs on several cores; the caller of these methods serialises them. What takes time
-/// between two decisions has a state of its own, so a second caller in the gap finds it: a virtual CPU that is being
-/// prepared is `onPending`, one that has asked to be turned off but may still be running is `turningOff`, a machine
-/// that is being turned off or reset is `stopping`, one whose RAM is being filled is `starting`.
+/// Calls arrive from virtual CPUs on several cores; the caller of these methods serialises them. An action that takes
+/// time has a state of its own, so that a second caller meanwhile finds that state. A virtual CPU that is being
+/// prepared is `onPending`; one that has requested to be turned off but may still be running is `turningOff`. A
+/// machine that is being turned off or reset is `stopping`; one whose RAM is being filled is `starting`.
 public struct PowerController {
     public enum CPUState {
         case off, onPending, on, turningOff
@@ -19,7 +19,7 @@ public struct PowerController {
     private var states = InlineArray<8, CPUState>(repeating: .off)
     public let virtualCPUCount: Int
 
-    /// A machine that just started, or is starting: virtual CPU 0 is on.
+    /// Makes the state of a machine that has just started, or is starting: virtual CPU 0 is on.
     /// - Parameter virtualCPUCount: 1…`PlatformMap.maximumVirtualCPUs`.
     public init(virtualCPUCount: Int, machine: MachineState = .running) {
         self.virtualCPUCount = virtualCPUCount
@@ -29,7 +29,7 @@ public struct PowerController {
 
     public func state(of virtualCPU: Int) -> CPUState { states[virtualCPU] }
 
-    /// Whether a virtual CPU that was left stopped for a moment may go on.
+    /// Returns whether a virtual CPU that was left stopped for a moment may continue.
     public func mayRun(_ virtualCPU: Int) -> Bool {
         guard virtualCPU < virtualCPUCount, states[virtualCPU] == .on else { return false }
         switch machine {
@@ -38,7 +38,7 @@ public struct PowerController {
         }
     }
 
-    /// The machine's RAM is filled: firmware calls count from now on.
+    /// Records that the machine's RAM is filled. From now on firmware calls are decided.
     public mutating func finishStarting() {
         if machine == .starting { machine = .running }
     }
@@ -47,7 +47,7 @@ public struct PowerController {
 // MARK: - Turning a virtual CPU on
 
 extension PowerController {
-    /// Claims `target` for being prepared. Exactly one of any number of callers succeeds.
+    /// Claims `target`, which the caller then prepares. Exactly one of any number of callers succeeds.
     mutating func beginTurningOn(_ target: Int) -> PSCIStatus {
         switch states[target] {
         case .on, .turningOff: return .alreadyOn
@@ -59,15 +59,16 @@ extension PowerController {
         }
     }
 
-    /// Ends what `beginTurningOn` began, when the registers are set. True: it is on, and the caller starts it before
-    /// anybody else may decide anything. False: the machine is being stopped, and it must not be started.
+    /// Ends a transition that `beginTurningOn` began, once the registers are set. Returns true if the target is on;
+    /// then the caller must start it before any other decision. Returns false if the machine is being stopped; then
+    /// the caller must not start the target.
     public mutating func finishTurningOn(_ target: Int) -> Bool {
         guard states[target] == .onPending else { return false }
         states[target] = machine == .running ? .on : .off
         return machine == .running
     }
 
-    /// The kernel would not start it after all.
+    /// Ends the transition if the kernel did not start the target.
     public mutating func abandonTurningOn(_ target: Int) {
         states[target] = .off
     }
@@ -80,7 +81,7 @@ extension PowerController {
         states[virtualCPU] = .turningOff
     }
 
-    /// The virtual CPU has stopped.
+    /// Records that the virtual CPU has stopped.
     public mutating func finishTurningOff(_ virtualCPU: Int) {
         if states[virtualCPU] == .turningOff { states[virtualCPU] = .off }
     }
@@ -92,7 +93,7 @@ extension PowerController {
         return true
     }
 
-    /// Whether no virtual CPU is on its way on or off: none that is stopped now can be started by an earlier call.
+    /// True if no virtual CPU is being turned on or off, so that an earlier call can start none that is stopped now.
     public var isSettled: Bool {
         for virtualCPU in 0..<virtualCPUCount {
             switch states[virtualCPU] {
@@ -103,7 +104,7 @@ extension PowerController {
         return true
     }
 
-    /// Ends what `beginStopping` began: every virtual CPU has stopped.
+    /// Ends the transition that `beginStopping` began. Every virtual CPU has stopped.
     public mutating func finishStopping() {
         machine = .off
         for virtualCPU in 0..<virtualCPUCount { states[virtualCPU] = .off }

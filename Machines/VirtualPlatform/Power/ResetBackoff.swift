@@ -1,17 +1,17 @@
 import ABI
 import Supervision
 
-/// Decides how long a machine that resets itself waits before it starts again, as deaths have a back-off: a guest that
-/// resets in a loop would otherwise have its memory cleared without end.
+/// Decides how long a machine that resets itself waits before it starts again. Otherwise a guest that resets in a loop
+/// would have its memory cleared without end.
 ///
-/// The first reset waits for nothing, and so does one of a machine that has run for `window` since its last reset. Each
+/// The first reset does not wait, nor does one of a machine that has run for `window` since its last reset. Each
 /// further one waits twice as long as the one before it, from 100 ms to 5 s: the times of a manifest's `restart`.
 public struct ResetBackoff {
     private let window: UInt64
     private let policy: RestartPolicy
-    /// When the machine started again after its last reset, in ticks; nil before the first.
+    /// The time at which the machine started again after its last reset, in ticks; nil before the first.
     private var lastStart: UInt64?
-    /// Resets in a row that came too soon.
+    /// The number of consecutive resets that came too soon.
     private var hasty = 0
 
     public init(ticksPerMillisecond ticks: UInt64) {
@@ -21,7 +21,7 @@ public struct ResetBackoff {
             onLimit: .stop)
     }
 
-    /// Returns how many ticks a reset at `now` waits, and remembers it. Times must not go backwards.
+    /// Returns how many ticks a reset at `now` must wait, and records it. Times must not decrease.
     public mutating func reset(at now: UInt64) -> UInt64 {
         if let lastStart, now &- lastStart < window {
             hasty = min(hasty + 1, RestartHistory.capacity)

@@ -1,11 +1,13 @@
-/* What Swift cannot say: system registers, barriers, TLB and cache maintenance, and the linker's symbols.
-   Register names are those of the Arm Architecture Reference Manual (DDI 0487) and the GIC specification (IHI 0069). */
+/* Access to hardware that Swift cannot express: system registers, barriers, TLB and cache maintenance, and the linker's
+   symbols. Register names are those of the Arm Architecture Reference Manual (DDI 0487) and the GIC specification
+   (IHI 0069). */
 #pragma once
 #include <stdint.h>
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* read_NAME() and write_NAME(value) for a system register; ENCODED gives its encoding where assemblers know no name. */
+/* Defines read_NAME() and write_NAME(value) for a system register; ENCODED takes the encoding of a name that assemblers
+   do not know. */
 #define SYSTEM_REGISTER_ENCODED(name, encoding)                                                                        \
     INLINE uint64_t read_##name(void)                                                                                  \
     {                                                                                                                  \
@@ -45,7 +47,7 @@ SYSTEM_REGISTER(SCTLR_EL2)
 SYSTEM_REGISTER(TCR_EL2)
 SYSTEM_REGISTER(TTBR0_EL2)
 SYSTEM_REGISTER(MAIR_EL2)
-/* UNKNOWN at reset, and there only with FEAT_HCX, FEAT_FGT, FEAT_FGT2, FEAT_MPAM and FEAT_RAS. */
+/* These are UNKNOWN at reset, and exist only with FEAT_HCX, FEAT_FGT, FEAT_FGT2, FEAT_MPAM and FEAT_RAS. */
 SYSTEM_REGISTER_ENCODED(HCRX_EL2, "S3_4_C1_C2_2")
 SYSTEM_REGISTER_ENCODED(HFGRTR_EL2, "S3_4_C1_C1_4")
 SYSTEM_REGISTER_ENCODED(HFGWTR_EL2, "S3_4_C1_C1_5")
@@ -71,7 +73,7 @@ READ_ONLY_REGISTER(ESR_EL2)
 READ_ONLY_REGISTER(FAR_EL2)
 READ_ONLY_REGISTER(HPFAR_EL2)
 
-/* EL1 and EL0: what belongs to a virtual CPU. */
+/* EL1 and EL0: the registers of a virtual CPU. */
 SYSTEM_REGISTER(SCTLR_EL1)
 SYSTEM_REGISTER(CPACR_EL1)
 SYSTEM_REGISTER(TTBR0_EL1)
@@ -189,7 +191,7 @@ INLINE void barrier_dsb_ish(void) { __asm__ volatile("dsb ish" ::: "memory"); }
 INLINE void barrier_dsb_sy(void) { __asm__ volatile("dsb sy" ::: "memory"); }
 INLINE void wait_for_interrupt(void) { __asm__ volatile("dsb sy\n\twfi" ::: "memory"); }
 
-/* TLB maintenance for the VMID that VTTBR_EL2 names (DDI 0487, D8.13). */
+/* TLB maintenance for the VMID in VTTBR_EL2 (DDI 0487, D8.13). */
 INLINE void tlbi_ipas2e1is(uint64_t page) { __asm__ volatile("tlbi ipas2e1is, %0" ::"r"(page) : "memory"); }
 INLINE void tlbi_vmalls12e1is(void) { __asm__ volatile("tlbi vmalls12e1is" ::: "memory"); }
 INLINE void tlbi_vmalle1is(void) { __asm__ volatile("tlbi vmalle1is" ::: "memory"); }
@@ -197,10 +199,10 @@ INLINE void tlbi_vmalle1(void) { __asm__ volatile("tlbi vmalle1" ::: "memory"); 
 INLINE void tlbi_alle1is(void) { __asm__ volatile("tlbi alle1is" ::: "memory"); }
 INLINE void instruction_cache_invalidate_all(void) { __asm__ volatile("ic ialluis\n\tdsb ish\n\tisb" ::: "memory"); }
 
-/* Takes an asynchronous abort that what ran before has caused, and that has arrived or arrives while the accesses made
-   before are awaited; returns whether there was one. With FEAT_RAS an error synchronization barrier (ESB) defers it to
-   DISR_EL1 (DDI 0487, RAS chapter of D17); else it is pending in ISR_EL1 (D19.2.63), and is taken to `own_error` of
-   Vectors.S, which clobbers ELR_EL2, SPSR_EL2, ESR_EL2 and FAR_EL2. */
+/* Takes an asynchronous abort that earlier code of a tenant has caused. Waits until the accesses made before have
+   completed, so that their aborts have arrived; returns whether there was one. With FEAT_RAS an error synchronization
+   barrier (ESB) defers the abort to DISR_EL1 (DDI 0487, RAS chapter of D17). Otherwise it is pending in ISR_EL1
+   (D19.2.63) and is taken to `own_error` of Vectors.S, which clobbers ELR_EL2, SPSR_EL2, ESR_EL2 and FAR_EL2. */
 INLINE uint64_t take_error(void)
 {
     if ((read_ID_AA64PFR0_EL1() >> 28 & 15) != 0) {
@@ -216,7 +218,7 @@ INLINE uint64_t take_error(void)
     return 1;
 }
 
-/* Two neighbouring words, by one instruction, which the compiler cannot repeat, split or leave out. Each word is whole
+/* Reads two neighbouring words by one instruction, which the compiler cannot repeat, split or omit. Each word is whole
    (DDI 0487, B2.2.1). */
 typedef struct {
     uint64_t first, second;
@@ -228,7 +230,7 @@ INLINE word_pair memory_read_pair(uint64_t address)
     return pair;
 }
 
-/* Device registers: one access of the named width. */
+/* Access to device registers: one access of the named width. */
 INLINE uint32_t device_read32(uint64_t address)
 {
     uint32_t value;
@@ -249,11 +251,11 @@ INLINE void device_write64(uint64_t address, uint64_t value)
 {
     __asm__ volatile("str %0, [%1]" ::"r"(value), "r"(address) : "memory");
 }
-/* A word of RAM that a table walker or another core may read. */
+/* Access to a word of RAM that a table walker or another core may read. */
 INLINE uint64_t memory_read64(uint64_t address) { return device_read64(address); }
 INLINE void memory_write64(uint64_t address, uint64_t value) { device_write64(address, value); }
 
-/* PSCI by SMC (DEN 0022, 5.1). */
+/* Performs a PSCI call by SMC (DEN 0022, 5.1). */
 INLINE uint64_t psci_call(uint64_t function, uint64_t a1, uint64_t a2, uint64_t a3)
 {
     register uint64_t x0 __asm__("x0") = function;
@@ -265,7 +267,7 @@ INLINE uint64_t psci_call(uint64_t function, uint64_t a1, uint64_t a2, uint64_t 
     return x0;
 }
 
-/* In assembly: Memory.S, FloatingPoint.S, Debug.S, Boot.S. */
+/* Functions in assembly: Memory.S, FloatingPoint.S, Debug.S, Boot.S. */
 void memory_zero(uint64_t address, uint64_t size);
 void *memcpy(void *to, const void *from, unsigned long size);
 INLINE void memory_copy(uint64_t to, uint64_t from, uint64_t size) { memcpy((void *)to, (const void *)from, size); }
@@ -273,7 +275,7 @@ void floating_point_save(uint64_t frame);
 void floating_point_load(uint64_t frame);
 uint64_t debug_exchange(uint64_t index, uint64_t value);
 
-/* Addresses of the linker's symbols, as the kernel was loaded. */
+/* Returns the address of a symbol of the linker, at which the kernel was loaded. */
 #define SYMBOL(name)                                                                                                   \
     extern char name[];                                                                                                \
     INLINE uint64_t address_of_##name(void)                                                                            \

@@ -1,0 +1,32 @@
+// swift-tools-version: 6.2
+// The components of this repository, as programs for the board. NAME is the static library NAMEImage, which the tool
+// builds and links.
+import PackageDescription
+
+let kit: [Target.Dependency] = [.product(name: "ABI", package: "Kit"), .product(name: "Entente", package: "Kit")]
+
+/// The modules that a program uses beside the kit.
+let programs: KeyValuePairs<String, [Target.Dependency]> = [
+    "Monitor": ["MachineMonitor"],
+    "Root": [.product(name: "Supervision", package: "Services")],
+    "Serial": [.product(name: "SerialConsole", package: "Services")],
+    "Pager": [],
+    "Heartbeat": [],
+    "Control": [],
+]
+
+let package = Package(
+    name: "Components",
+    products: [.library(name: "MachineMonitor", targets: ["MachineMonitor"])]
+        + programs.map { .library(name: $0.key + "Image", type: .static, targets: [$0.key]) },
+    dependencies: [.package(path: "../Kit"), .package(path: "../Machines"), .package(path: "../Services")],
+    targets: [
+        .target(
+            name: "MachineMonitor", dependencies: kit + [.product(name: "VirtualPlatform", package: "Machines")],
+            path: "Monitor", exclude: ["Program"])
+    ]
+        + programs.map {
+            .target(
+                name: $0.key, dependencies: kit + $0.value, path: $0.key == "Monitor" ? "Monitor/Program" : $0.key)
+        }
+)

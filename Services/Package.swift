@@ -1,0 +1,21 @@
+// swift-tools-version: 6.2
+// The portable logic of components, without system calls.
+import PackageDescription
+
+let package = Package(
+    name: "Services",
+    products: [
+        .library(name: "Supervision", targets: ["Supervision"]),
+        .library(name: "SerialConsole", targets: ["SerialConsole"]),
+    ],
+    dependencies: [.package(path: "../Kit")],
+    targets: ["Supervision", "SerialConsole"].map {
+        .target(name: $0, dependencies: [.product(name: "ABI", package: "Kit")], path: $0)
+    }
+)
+
+// Optimises debug builds with all assertions kept, because the tests then take a seventh of the time. Add
+// `-Xswiftc -Onone` to the build command for a debugger.
+for target in package.targets {
+    target.swiftSettings = [.unsafeFlags(["-O", "-assert-config", "Debug"], .when(configuration: .debug))]
+}
