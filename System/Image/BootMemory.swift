@@ -7,7 +7,7 @@ import ABI
 /// left; root creates the plan's nodes out of these regions in the order of the records. The same rules are in the
 /// kernel's `BootMemory` and in root's `Memory`.
 struct BootMemory {
-    /// What a region has left.
+    /// The part of a region that is free.
     fileprivate struct Piece {
         var next: UInt64
         var end: UInt64
@@ -31,7 +31,7 @@ struct BootMemory {
     /// Bytes of the largest piece that nobody has taken.
     var largestRest: UInt64 { regions.map { $0.end - $0.next }.max() ?? 0 }
 
-    /// Takes what the kernel takes before root runs. Returns nil if that does not fit.
+    /// Takes the memory that the kernel takes before root runs. Returns nil if it does not fit.
     ///
     /// - Parameters:
     ///   - kernelSize: bytes of the kernel and the image behind it.

@@ -15,7 +15,6 @@ import Testing
         #expect(throws: Never.self) { try Manifest.load(path: file.path) }
     }
 
-    /// Whoever knows which programs there are has the others refused.
     @Test func machinesLearnOfTheirSharedMemory() throws {
         let manifest = try valid("shared-memory")
         #expect(manifest.sharedMemory.map(\.name) == ["frames", "events", "both"])

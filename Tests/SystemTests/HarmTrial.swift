@@ -54,7 +54,7 @@ struct HarmTrial {
 
     private mutating func inject(_ fault: HarmTrialFault, in offender: String) throws {
         try perform(fault.action, on: offender)
-        // What was on its way arrives, and is forgotten.
+        // Output that was on its way arrives, and is forgotten.
         listen(for: .milliseconds(400))
         for part in parts { _ = try system.takeOutput(of: part.name) }
         let (silent, early) = try observe(offender, isOver: fault.action == .kill)

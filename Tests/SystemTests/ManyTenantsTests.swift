@@ -29,7 +29,7 @@ extension SystemTests {
                     tenant = .component(component)
                 })
             for name in names { try system.wait(for: "heartbeat 1\n", on: name, timeout: .seconds(120)) }
-            // What is left are pieces that are too small for a part. More would mean that the tool refuses what fits.
+            // The pieces that are left are too small for a part. More would mean that the tool refuses systems that fit.
             let account = try system.lines(of: "root").joined(separator: "\n")
             let free = try #require(account.firstMatch(of: /free (\d+)/).flatMap { Int($0.1) })
             #expect(free < 1024, "\(account)")
