@@ -1,5 +1,6 @@
 import ABI
 import Entente
+import RuntimeSupport
 
 // Pagers that do no good. Argument 0: 1 hangs, 2 says that all is well and maps nothing, 3 answers with bits that mean
 // nothing here, 4 serves with one frame until its console says `h`, and then hangs in the next fault; else it faults.
@@ -37,7 +38,7 @@ private struct ObedientPager: FaultService {
 
     func provide(_ fault: PageFault) -> Bool {
         while let letter = console.take() {
-            while letter == UInt8(ascii: "h") {}
+            while letter == UInt8(ascii: "h") { entente_opaque() }
         }
         frames.unmap(0)
         frames.fill(0, for: fault)
