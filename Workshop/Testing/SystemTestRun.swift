@@ -17,7 +17,8 @@ struct SystemTestRun: Sendable {
 
     /// The suites that take longest. They begin first, so that both lanes end at about the same time.
     static let longest = [
-        "BenchmarkTests", "KillTests", "DebianTests", "HostileTests", "InterruptFloodTests", "RealtimeTests",
+        "BenchmarkTests", "HarmTests", "KillTests", "DebianTests", "HostileTests", "InterruptFloodTests",
+        "RealtimeTests",
         "TutorialTests",
     ]
 
