@@ -1,9 +1,10 @@
 import Entente
 
-// A control loop: once a period it reads a sensor, computes and commands an actuator, whatever the machines beside it
-// do. It simulates the motor here; the driver of a real one would have `Registers`.
+// A control loop. Once per period it reads a sensor, computes, and commands an actuator, no matter how busy the
+// machines beside it are. It simulates the motor here; the driver of a real motor would use `Registers`.
 //
-// Argument 0: the period in microseconds (0: 1000). Argument 1: after how many periods the latencies are reported (0:
+// Argument 0 is the period in microseconds (0 means 1000). Argument 1 is the number of periods before the loop
+// reports its latencies (0 means 10,000).
 // 10,000).
 
 @c(entente_main)

@@ -1,5 +1,5 @@
-/// Counts values in buckets whose width is a 32nd of their value or less: exact below 64, and never more than about 3 %
-/// off. `Guests/Linux/histogram.h` has the same.
+/// Counts values in buckets that are at most a 32nd of their value wide. Values below 64 are exact, and others are
+/// off by at most about 3 %. `Guests/Linux/histogram.h` has the same buckets.
 struct Histogram {
     private var counts = InlineArray<928, UInt32>(repeating: 0)
     private(set) var count: UInt64 = 0
@@ -21,7 +21,8 @@ struct Histogram {
 
     func count(in bucket: Int) -> UInt32 { counts[bucket] }
 
-    /// The largest value of the bucket that holds the one at `share` of a million, counted from the least.
+    /// Returns the largest value of the bucket that holds the value at `share` millionths of all values, counted from
+    /// the least.
     func percentile(_ share: UInt64) -> UInt64 {
         let wanted = (count * share + 999_999) / 1_000_000
         var passed: UInt64 = 0

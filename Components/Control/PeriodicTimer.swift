@@ -2,20 +2,20 @@ import Entente
 
 /// Wakes its thread at multiples of the period, without drift.
 struct PeriodicTimer {
-    /// Ticks.
+    /// The period in ticks.
     let period: UInt64
     private(set) var deadline: UInt64
-    /// Wake-ups so far.
+    /// The number of wake-ups so far.
     private(set) var count: UInt64 = 0
-    /// Periods that were over before their wake-up came.
+    /// The number of periods that were over before their wake-up came.
     private(set) var missed: UInt64 = 0
 
     private let alarm = Alarm(raising: .number(1))
 
     struct WakeUp {
-        /// The clock, as the thread read it first.
+        /// The first reading of the clock after the wake-up.
         var time: UInt64
-        /// Ticks since the deadline.
+        /// The ticks between the deadline and the wake-up.
         var latency: UInt64
     }
 

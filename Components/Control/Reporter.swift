@@ -1,7 +1,7 @@
 import Entente
 
-/// Counts the latencies and logs them: a line every 1000 periods, and a report after the last. It never waits for the
-/// console, because a turn logs at most one line, and only if the ring has room for it.
+/// Counts the latencies and logs them: a line every 1000 periods, and a report after the last one. It never waits for
+/// the console, because each turn of the loop logs at most one line, and only if the ring has room for it.
 struct Reporter {
     private let periods: UInt64
     private let console = Console()
@@ -11,7 +11,7 @@ struct Reporter {
     private var isMeasuring = true
     private var step = Step.bucket(0)
 
-    /// The part of the report that comes next.
+    /// A part of the report.
     private enum Step {
         case bucket(Int)
         case summary, percentiles, end, silence
@@ -27,7 +27,9 @@ struct Reporter {
         if timer.count % 1000 == 0 { writeProgress(timer.count) }
     }
 
-    /// - Parameter ticks: from a wake-up to the end of its turn.
+    /// Notes the length of a turn.
+    ///
+    /// - Parameter ticks: the ticks from the wake-up to the end of the turn.
     mutating func noteTurn(_ ticks: UInt64) { longestTurn = max(longestTurn, Self.nanoseconds(ticks)) }
 
     /// With counted instructions, the emulator runs one instruction in a nanosecond.
@@ -49,7 +51,7 @@ struct Reporter {
         log("realtime: \(takeStep())")
     }
 
-    /// Returns the text of the present step, and goes on to the next one.
+    /// Returns the text of the present step, and goes on to the next step.
     private mutating func takeStep() -> LogText {
         switch step {
         case .bucket(let bucket):

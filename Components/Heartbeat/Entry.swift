@@ -1,7 +1,7 @@
 import Entente
 
-// Logs a line once a second. It shows that a component goes on when a machine beside it does not.
-// Argument 0: the period in milliseconds; 0 means 1000.
+// Logs a line once per second. It shows that a component continues while a machine beside it stands still. Argument 0
+// is the period in milliseconds (0 means 1000).
 
 @c(entente_main)
 func ententeMain(_ argument: UInt64) {

@@ -1,6 +1,6 @@
 import Entente
 
-/// Notes the client and the page that each frame holds. The frame that was filled first makes room first.
+/// Remembers the client and the page of each frame. The frame that was filled first makes room first.
 struct FrameCache: FaultService {
     private struct Frame {
         var client: UInt64
@@ -15,10 +15,10 @@ struct FrameCache: FaultService {
 
     init() { count = min(pages.count, Int(Paging.maximumFrames)) }
 
-    /// Brings a page in. False if there is no frame, or the client has gone meanwhile.
+    /// Maps a page. Returns false if there is no frame, or if the client has died meanwhile.
     mutating func provide(_ fault: PageFault) -> Bool {
         guard count > 0 else { return false }
-        // A client that was restarted has lost the mapping of a page that is here.
+        // A restarted client has lost the mapping of a page that is still in its frame.
         if let index = holder(of: fault) { return map(index, fault) }
         let index = oldest
         oldest = (oldest + 1) % count
@@ -38,7 +38,8 @@ struct FrameCache: FaultService {
     }
 
     private mutating func map(_ index: Int, _ fault: PageFault) -> Bool {
-        // The slot must be empty. A mapping in a space that is gone has left it already, and then this does nothing.
+        // The slot must be empty. If the client's space was destroyed, its mapping left the slot then, and this does
+        // nothing.
         pages.unmap(index)
         if pages.map(index, for: fault) { return true }
         frames[index].isUsed = false

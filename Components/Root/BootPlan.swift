@@ -3,10 +3,10 @@ import Entente
 
 /// The plan of the system, as the image holds it. The host tool has checked it; every index here is below its count.
 enum BootPlan {
-    /// The address at which root sees the image; set before anything else.
+    /// The address at which root sees the image. Root sets it before anything else.
     nonisolated(unsafe) static var address: UInt64 = 0
 
-    /// Random bits of the boot loader's; zeros when it left none. Set before anything else.
+    /// Random bits from the boot loader, or zeros if it left none. Root sets them before anything else.
     nonisolated(unsafe) static var seed = InlineArray<4, UInt64>(repeating: 0)
 
     static var imageAddress: UInt64 {
@@ -31,7 +31,7 @@ enum BootPlan {
     /// The nodes that live as long as the system.
     static var lastingNodes: Range<Int> { 0..<Int(header.lastingNodes) }
     static var systemEdges: Range<Int> { 0..<Int(header.systemEdges) }
-    /// The edges that touch the lives of two.
+    /// The edges that touch the lives of two tenants.
     static var sharedEdges: Range<Int> { Int(header.firstSharedEdge)..<Int(header.edges.count) }
 
     private static func record<Record>(_ table: PlanTable, _ index: Int) -> Record {
@@ -43,7 +43,7 @@ enum BootPlan {
 }
 
 extension TenantRecord {
-    /// Those of the tenant's life.
+    /// The nodes and edges of the tenant's life.
     var nodes: Range<Int> { Int(firstNode)..<Int(firstNode + nodeCount) }
     var edges: Range<Int> { Int(firstEdge)..<Int(firstEdge + edgeCount) }
     var slots: Range<UInt32> { UInt32(firstSlot)..<UInt32(firstSlot + slotCount) }

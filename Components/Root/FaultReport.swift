@@ -1,7 +1,7 @@
 import ABI
 import Entente
 
-/// A stopped thread, and what it did, as the kernel has recorded it.
+/// A stopped thread with its fault, as the kernel has recorded it.
 struct FaultReport {
     private let node: PlanNode
     private let tag: ExitTag
@@ -16,7 +16,7 @@ struct FaultReport {
         programCounter = readRegister(thread, RegisterNumber.programCounter)
     }
 
-    /// `fault: heartbeat trap address 0x0 esr … pc …`, or that it stopped for another reason.
+    /// Writes `fault: heartbeat trap address 0x0 esr … pc …`, or that the thread stopped for another reason.
     func write() {
         let name = BootPlan.tenant(Int(node.owner) - 1).name
         if tag.bits == 0 { return log("stop: \(name: name) stopped without a fault, pc \(hex: programCounter)") }
@@ -30,8 +30,8 @@ struct FaultReport {
         return "\(exceptionClass)"
     }
 
-    /// Whether the thread accessed what lies below its stack and above the place of the next one. Nothing is mapped
-    /// there, so a function with a large frame, which passes the page below the stack, is noticed as well.
+    /// True if the thread accessed the gap between its stack and the next one. All of it is unmapped, so that a large
+    /// frame, which passes the page below the stack, is noticed as well.
     private var hasOverflowed: Bool {
         tag.syndrome >> 26 == 0x24 && address >= node.guardBase && address < node.stack.base
     }
@@ -51,7 +51,7 @@ struct FaultReport {
         }
     }
 
-    /// A tenant with virtual CPUs may put the reason for which it ends them into the instruction.
+    /// The kind of a trap. A monitor puts the reason for which it ends its machine into the instruction.
     private var trap: StaticString {
         for index in BootPlan.tenant(Int(node.owner) - 1).nodes where BootPlan.node(index).isVirtualCPU {
             switch MachineEnd(syndrome: tag.syndrome) {

@@ -2,16 +2,16 @@ import ABI
 import Entente
 import RuntimeSupport
 
-/// The board's RAM, and root's sight of what it prepares for others.
+/// The board's RAM, and root's view of memory that it prepares for others.
 struct Memory {
     var account = MemoryAccount()
-    /// The mapping by which root sees, for a moment, memory that it prepares.
+    /// The slot of the mapping by which root sees, for a moment, memory that it prepares.
     private let view = InitialSlot.firstFree
 
     // MARK: Objects
 
     /// Makes the object of a node.
-    /// - Parameter isFirst: whether its memory may come fresh out of the board's RAM, which the kernel does not clear.
+    /// - Parameter isFirst: true if its memory may be unused RAM of the board, which the kernel does not clear.
     mutating func create(_ node: PlanNode, isFirst: Bool) {
         let kind = ObjectKind(rawValue: UInt8(truncatingIfNeeded: node.kind)) ?? .none
         let answer = make(kind, node)
@@ -36,12 +36,12 @@ struct Memory {
             require(answer, "a tenant's memory does not suffice for its parts")
             return answer
         }
-        // What is large comes out of the first region, which is the largest and aligned; all else out of the others as
-        // long as they last.
+        // Large objects come out of the first region, which is the largest and aligned. All others come out of the
+        // other regions as long as those last.
         return tryRegions(largestFirst: kind == .extent && node.parameter >= 1 << 21, create)
     }
 
-    /// Has each region try until one succeeds.
+    /// Tries the regions in turn until one succeeds.
     private func tryRegions(largestFirst: Bool, _ body: (UInt32) -> Answer) -> Answer {
         var status = Status.noMemory
         for turn in 0..<InitialSlot.regionCount {
@@ -53,14 +53,14 @@ struct Memory {
         fail(status == .noMemory ? "the board's RAM does not suffice" : "cannot create an object", status)
     }
 
-    /// Cuts all RAM that is left into regions whose sizes are powers of two, the largest first, and so learns how much
-    /// it is. Nothing else can be created of the board's RAM afterwards.
+    /// Divides the remaining RAM into regions whose sizes are powers of two, the largest first, and so learns its size.
+    /// Nothing else can be made of the board's RAM afterwards.
     mutating func settle() {
         var slot = UInt32(BootPlan.header.firstUnusedSlot)
         for region in 0..<InitialSlot.regionCount {
             var size: UInt64 = 1 << 40
             while size >= 4096, slot < UInt32(BootPlan.header.rootSlots) {
-                // The same size fits again only if the board has more RAM than the largest.
+                // The same size fits again only if the board has more RAM than the largest size.
                 if Root.create(.region, size, of: InitialSlot.firstRegion + region, in: slot).status == .ok {
                     account.free += size
                     slot += 1
@@ -81,21 +81,21 @@ struct Memory {
 
     // MARK: Contents
 
-    /// What root sees at once: its page tables do for that, wherever the memory begins.
+    /// The bytes that root can see at once. Its page tables suffice for them at any address of the memory.
     private static let viewSize: UInt64 = 32 << 20
 
-    /// Lets root see a part of an extent, of at most `viewSize`, while `body` runs.
+    /// Lets root see a part of an extent, at most `viewSize` bytes, while `body` runs.
     func withView(of extent: UInt32, offset: UInt64 = 0, size: UInt64, _ body: (UInt64) -> Void) {
-        // At a multiple of 1 GiB: large entries serve where the memory allows them.
+        // The address is a multiple of 1 GiB, so that large page-table entries can map the memory where possible.
         let rights = UInt64(Rights.readWrite.rawValue)
         let status = map(
             InitialSlot.space, extent, ComponentLayout.workspace, offset: offset, size: size, rights: rights, in: view)
-        if status != .ok { fail("cannot see memory that is to be prepared", status) }
+        if status != .ok { fail("cannot map memory for root's own view", status) }
         body(ComponentLayout.workspace)
         takeBack(view, .delete)
     }
 
-    /// Clears memory that the kernel has not cleared: what comes out of a region for the first time.
+    /// Clears memory that comes out of a region for the first time, because the kernel has not cleared it.
     private func clear(_ extent: UInt32, size: UInt64) {
         var done: UInt64 = 0
         while done < size {

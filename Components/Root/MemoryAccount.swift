@@ -1,22 +1,22 @@
 import ABI
 import Entente
 
-/// Where the board's RAM went, in bytes.
+/// The uses of the board's RAM, in bytes.
 struct MemoryAccount {
-    /// What nobody uses.
+    /// The memory that nobody uses.
     var free: UInt64 = 0
-    /// Memory of programs and machines.
+    /// The memory of programs and machines.
     private var extents: UInt64 = 0
-    /// Address spaces with the memory for their tables.
+    /// The address spaces with the memory for their tables.
     private var tables: UInt64 = 0
     /// All other objects.
     private var objects: UInt64 = 0
-    /// Bytes that alignment has lost between two objects, and those that are left over in tenants' regions.
+    /// The bytes that alignment has lost between two objects, and those that are left in tenants' regions.
     private var lost: UInt64 = 0
 
     /// - Parameters:
-    ///   - taken: bytes by which the region shrank.
-    ///   - isOfEstate: whether the region is a tenant's, which was counted as lost before.
+    ///   - taken: the bytes by which the region shrank.
+    ///   - isOfEstate: true if the region is a tenant's, which was counted as lost before.
     mutating func add(_ kind: ObjectKind, _ parameter: UInt64, taken: UInt64, isOfEstate: Bool) {
         switch kind {
         case .extent:
@@ -29,8 +29,8 @@ struct MemoryAccount {
         if isOfEstate { lost -= taken }
     }
 
-    /// `NAME KIBIBYTES` pairs. `kernel` is the remainder: the kernel with its data, root's own objects, which the
-    /// kernel made, and RAM that the kernel could not hand out.
+    /// The account as `NAME KIBIBYTES` pairs. `kernel` is the remainder: the kernel with its data, root's own objects,
+    /// which the kernel made, and RAM that the kernel could not hand out.
     var text: LogText {
         let image = BootPlan.image
         var total: UInt64 = 0

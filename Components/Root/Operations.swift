@@ -1,9 +1,9 @@
 import ABI
 import Entente
 
-// The kernel's operations as root uses them: each is repeated until all of it is done.
+// The kernel's operations as root uses them. Each repeats its call until all of the work is done.
 
-/// An object of a region, with its capability in `slot`.
+/// Makes an object of a region, with its capability in `slot`.
 func create(
     _ kind: ObjectKind, _ parameter: UInt64, of region: UInt32, in slot: UInt32, alignment: UInt64 = 4096
 ) -> Answer {
@@ -37,7 +37,7 @@ func notificationBind(_ notification: UInt32, _ form: NotificationBind, _ words:
 
 func system(_ form: SystemForm) -> Selector { Selector(slot: InitialSlot.system, form: form.rawValue) }
 
-/// Takes back what was made of a capability, and with `delete` the capability too. A slot that is empty stays so.
+/// Revokes all that was made of a capability, and with `delete` the capability, too. The slot may be empty.
 func takeBack(_ slot: UInt32, _ form: RevokeForm) {
     let status = revoke(slot, form)
     guard status == .ok || status == .badCapability else { fail("cannot take back a capability", status) }

@@ -3,7 +3,7 @@ import Entente
 import Supervision
 import Synchronization
 
-// One edge of the plan: mostly one operation of the kernel.
+// The execution of one edge of the plan, which is mostly one operation of the kernel.
 extension PlanExecutor {
     mutating func perform(_ edge: PlanEdge) -> Status {
         let words = edge.words
@@ -44,8 +44,8 @@ extension PlanExecutor {
         return .ok
     }
 
-    /// The plan has nanoseconds, because the host does not know the board's counter. Rounded up, so that what is not 0
-    /// stays so: durations are below 2³⁴ ns, frequencies below 2³⁰ Hz or so, and the product fits.
+    /// The plan has nanoseconds, because the host does not know the board's counter. The ticks are rounded up, so that
+    /// only 0 stays 0. Durations are below 2³⁴ ns and frequencies below about 2³⁰ Hz, so that the product fits.
     private func configureTime(_ edge: PlanEdge) -> Status {
         func ticks(_ nanoseconds: UInt64) -> UInt64 { (nanoseconds * Clock.frequency + 999_999_999) / 1_000_000_000 }
         let slice = Clock.frequency / 100
@@ -54,7 +54,7 @@ extension PlanExecutor {
         ).status
     }
 
-    /// Stores a word, which others may read at the same time.
+    /// Stores a word that others may read at the same time.
     private func write(_ value: UInt64, _ extent: UInt32, at offset: UInt64) {
         memory.withView(of: extent, offset: offset & ~4095, size: 4096) { address in
             // SAFETY: root just mapped the page there; the offset is a multiple of 8 in it, and all read it atomically.
@@ -64,7 +64,7 @@ extension PlanExecutor {
         }
     }
 
-    /// Random bits that nobody else gets. The counter makes them differ where the boot loader left none.
+    /// Writes random bits that no other tenant gets. The counter makes them differ if the boot loader left none.
     private mutating func writeSeed(_ edge: PlanEdge) {
         random.mix(Clock.now)
         let seed = random.next()
@@ -73,10 +73,10 @@ extension PlanExecutor {
 }
 
 extension PlanEdge {
-    /// A slot of root's table.
+    /// Returns a word as a slot of root's table.
     subscript(_ index: Int) -> UInt32 { UInt32(truncatingIfNeeded: words[index]) }
 
-    /// The words of an operation, which begin behind its selector.
+    /// Returns the words of an operation, which begin behind its selector.
     func operands(from first: Int) -> Words {
         Words(words[first], words[first + 1], words[first + 2], words[first + 3], words[first + 4], words[first + 5])
     }

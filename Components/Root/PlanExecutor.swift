@@ -2,14 +2,14 @@ import ABI
 import Entente
 import Supervision
 
-/// Executes the plan. The first time all of it; when a tenant dies, root takes back what the tenant owned; when it
-/// starts again, root executes the tenant's part, and the edges that it shares with those who live.
+/// Executes the plan: the whole plan at the start, and a tenant's part after its death. Root then revokes everything
+/// that the tenant owned, and executes that part again, with the edges that the tenant shares with living ones.
 struct PlanExecutor: ~Copyable {
     var memory: Memory
     var tenants: FixedTable<TenantState>
-    /// Seeds the random numbers of each life of each tenant.
+    /// The source of the seeds for each life of each tenant.
     var random: RandomSource
-    /// Nobody runs yet: an edge that fails is a fault of the plan.
+    /// True until the tenants run. An edge that fails until then is a fault of the plan.
     private(set) var isStarting = true
 
     /// - Parameter memory: has room for the tenants' states at `address`.
@@ -20,9 +20,9 @@ struct PlanExecutor: ~Copyable {
         tenants = FixedTable(at: UInt(address), count: BootPlan.tenantCount, repeating: TenantState())
     }
 
-    /// Everything up to the point at which the tenants can start.
+    /// Builds everything up to the point at which the tenants can start.
     mutating func build() {
-        // The first of both is the memory that this executor uses.
+        // The first node and the first edge are the memory that this executor uses.
         for index in BootPlan.lastingNodes.dropFirst() { memory.create(BootPlan.node(index), isFirst: true) }
         for index in BootPlan.systemEdges.dropFirst() { execute(index) }
         for tenant in 0..<BootPlan.tenantCount { construct(tenant) }
@@ -39,7 +39,7 @@ struct PlanExecutor: ~Copyable {
         for index in record.edges { execute(index) }
     }
 
-    /// Binds what the tenant shares with others who live. A dead tenant is bound when it comes back.
+    /// Executes the edges that the tenant shares with living ones. A dead tenant's edges follow when it restarts.
     mutating func connect(_ tenant: Int) {
         let owner = PlanOwner.tenant(tenant)
         for index in BootPlan.sharedEdges {
@@ -56,14 +56,14 @@ struct PlanExecutor: ~Copyable {
         }
     }
 
-    /// Destroys a tenant, with all that others have of it. Its memory and root's slots wait for its next life.
+    /// Destroys a tenant, with all that others have of it. Its memory and root's slots remain for its next life.
     mutating func tearDown(_ tenant: Int) {
         let record = BootPlan.tenant(tenant)
         tenants[tenant].isAlive = false
-        // Time and contexts first: nothing runs any more while the rest goes.
+        // Scheduling contexts and contexts go first, so that nothing of the tenant runs while root removes the rest.
         takeBack(UInt32(record.objects), .descendants)
         takeBack(UInt32(record.pages), .descendants)
-        // The slots of things that are not made of its regions, such as mappings of the image.
+        // These slots hold things that are not made of the tenant's regions, such as mappings of the image.
         for slot in record.slots { takeBack(slot, .delete) }
         tenants[tenant].deaths += 1
         tenants[tenant].reportedOverruns = 0
@@ -77,12 +77,12 @@ struct PlanExecutor: ~Copyable {
         owner == PlanOwner.system || tenants[Int(owner) - 1].isAlive
     }
 
-    /// Executes an edge whose ends are there.
+    /// Executes an edge whose ends exist.
     private mutating func execute(_ index: Int) {
         let edge = BootPlan.edge(index)
         let status = perform(edge)
         if status == .ok { return }
-        // A tenant that lives may have filled the slot, or used up its space's doorbells: then it goes without.
+        // A living tenant may have filled the slot, or used up its space's doorbells. It then goes without this edge.
         if isStarting || edge.owner == edge.peer { fail("cannot execute an edge of the plan", status) }
         guard status == .occupied || status == .noMemory else {
             return log("root: an edge of \(name: name(edge.owner)) failed with status \(status.rawValue)")
@@ -90,7 +90,7 @@ struct PlanExecutor: ~Copyable {
         let what: LogText =
             edge.kind == PlanEdgeKind.capability.rawValue
             ? "filled slot \(edge.words[2]) of its table" : "used up its doorbells"
-        log("taken: \(name: name(edge.owner)) has \(what); what belongs there is missing until it restarts")
+        log("taken: \(name: name(edge.owner)) has \(what); a part of its plan is missing until it restarts")
     }
 
     private func name(_ owner: UInt64) -> InlineArray<32, UInt8> {
@@ -102,6 +102,6 @@ struct PlanExecutor: ~Copyable {
 struct TenantState {
     var isAlive = false
     var deaths: UInt64 = 0
-    /// The overruns of its main thread's budget in this life that were reported.
+    /// The number of overruns of its main thread's budget in this life that root has reported.
     var reportedOverruns: UInt64 = 0
 }

@@ -2,8 +2,8 @@ import ABI
 import Entente
 import Supervision
 
-// Root's console takes commands: `kill NAME`, `restarts`, `machine NAME`, `help`. Only who holds the board's serial
-// line can type there.
+// Root's console takes the commands `kill NAME`, `restarts`, `machine NAME` and `help`. Only the user at the board's
+// serial line can type there.
 extension Supervisor {
     mutating func readCommands() {
         let console = Console()
@@ -28,19 +28,19 @@ extension Supervisor {
         case .restarts: listTenants()
         case .machine(let name): describe(name)
         case .help:
-            say("kill NAME: as if it had died; restarts: everything and how often it died; machine NAME: its state\n")
-        case .unknown: say("unknown command; 'help' lists them\n")
+            say("kill NAME: ends a tenant; restarts: lists tenants and their deaths; machine NAME: shows its state\n")
+        case .unknown: say("unknown command; 'help' lists the commands\n")
         }
     }
 
-    /// The tenant of a name; nil if there is none, or if it is dead, which is said.
+    /// Returns the living tenant of a name. Reports that there is none, or that it is dead, and returns nil.
     private func living(_ name: InlineArray<32, UInt8>) -> Int? {
         for tenant in 0..<BootPlan.tenantCount where isSame(BootPlan.tenant(tenant).name, name) {
             if executor.tenants[tenant].isAlive { return tenant }
-            say("it is dead already\n")
+            say("this tenant is dead already\n")
             return nil
         }
-        say("nothing has that name; 'restarts' lists the names\n")
+        say("no tenant has this name; 'restarts' lists the names\n")
         return nil
     }
 
@@ -52,7 +52,7 @@ extension Supervisor {
 
     private func describe(_ name: InlineArray<32, UInt8>) {
         guard let tenant = living(name) else { return }
-        if !describeVirtualCPUs(of: tenant) { say("it is no machine\n") }
+        if !describeVirtualCPUs(of: tenant) { say("this tenant is no machine\n") }
     }
 
     private func isSame(_ left: InlineArray<32, UInt8>, _ right: InlineArray<32, UInt8>) -> Bool {

@@ -2,14 +2,14 @@ import ABI
 import Entente
 import Supervision
 
-// What the supervisor says on root's console: a line for each start, death, restart and surrender.
+// The supervisor's lines on root's console: one for each start, death, restart and stop for good.
 extension Supervisor {
     func reportStart() {
         log(executor.memory.account.text)
         log("root: starting \(BootPlan.tenantCount) tenants on \(BootPlan.image.board.coreCount) cores")
     }
 
-    /// `restart: heartbeat, 2 of 5 within 10000 ms, in 200 ms`, or what else follows from a death.
+    /// Writes `restart: heartbeat, 2 of 5 within 10000 ms, in 200 ms`, or another consequence of a death.
     func report(_ verdict: SupervisionTree.Verdict, of tenant: Int) {
         switch verdict {
         case .nothing: break
@@ -23,13 +23,13 @@ extension Supervisor {
         }
     }
 
-    /// `back: heartbeat, life 3, built in 1234 us`.
+    /// Writes `back: heartbeat, life 3, built in 1234 us`.
     func reportRestart(of tenant: Int, took ticks: UInt64) {
         let (life, microseconds) = (executor.tenants[tenant].deaths + 1, ticks * 1_000_000 / Clock.frequency)
         log("back: \(name: BootPlan.tenant(tenant).name), life \(life), built in \(microseconds) us")
     }
 
-    /// `heartbeat is beyond its limit; `, when its group answers for it.
+    /// Returns `heartbeat is beyond its limit; ` if the consequence concerns its group.
     private func way(from tenant: Int, to part: PartID) -> LogText {
         part.tenant == nil ? "\(name: BootPlan.tenant(tenant).name) is beyond its limit; " : ""
     }
@@ -50,7 +50,7 @@ extension Supervisor {
         }
     }
 
-    /// Gives the driver a moment to send what is in root's ring.
+    /// Waits a moment, in which the driver can send the bytes in root's ring.
     func waitForConsole() {
         let deadline = Clock.now + Clock.frequency / 5
         while !Console().output.isEmpty, Clock.now < deadline { yield() }

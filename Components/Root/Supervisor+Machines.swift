@@ -2,10 +2,10 @@ import ABI
 import Entente
 import Supervision
 
-// Reports a tenant's virtual CPUs to root's console: the kernel's state of each. `machine NAME` there shows it.
+// Reports the kernel's state of a tenant's virtual CPUs, for the command `machine NAME`.
 extension Supervisor {
     /// Writes a line for each virtual CPU.
-    /// - Returns: False: the tenant has none.
+    /// - Returns: false if the tenant has none.
     func describeVirtualCPUs(of tenant: Int) -> Bool {
         let record = BootPlan.tenant(tenant)
         var number = 0

@@ -3,9 +3,9 @@ import Entente
 import Supervision
 
 extension Supervisor {
-    /// `overrun: reader has used up its budget 8 times`: said the first time, and each time that it is twice as often.
+    /// Writes `overrun: reader has used up its budget 8 times` for the first overrun and after each doubling.
     ///
-    /// Asking is also what arms the kernel's bell again.
+    /// The query also lets the kernel report the next overrun.
     mutating func reportOverruns() {
         overruns.begin(at: Clock.now)
         for tenant in 0..<BootPlan.tenantCount where executor.tenants[tenant].isAlive {

@@ -2,22 +2,22 @@ import ABI
 import Entente
 import Supervision
 
-/// Starts the system from its plan, and restarts what dies. `SupervisionTree` decides when and what, by the manifest's
-/// limits; `PlanExecutor` destroys and builds.
+/// Starts the system from its plan, and restarts tenants that die. `SupervisionTree` decides by the manifest's limits,
+/// and `PlanExecutor` destroys and builds.
 ///
-/// Nobody calls root: a tenant's thread that faults stops, and root reads what it did. So nothing of root's work is
-/// done on a tenant's time, and once the tenants run, all of it is within root's own budget.
+/// No tenant calls root. A thread that faults stops, and root reads the record of its fault. So root does none of its
+/// work on a tenant's time, and once the tenants run, all of its work is within its own budget.
 struct Supervisor: ~Copyable {
     var executor: PlanExecutor
     var tree: SupervisionTree
     var overruns = OverrunWatch(interval: Clock.frequency)
-    /// What is being typed at root's console.
+    /// The line that a user is typing at root's console.
     var line = CommandLine()
 
     init() {
         guard BootPlan.tenantCount > 0 else { fail("the image holds no tenant", .badArgument) }
         let residue = BootPlan.imageAddress & 0x1F_FFFF
-        if residue != BootPlan.header.imageResidue { fail("the image lies elsewhere than its plan says", .badArgument) }
+        if residue != BootPlan.header.imageResidue { fail("the image's address differs from its plan", .badArgument) }
         let (tenants, groups) = (BootPlan.tenantCount, min(BootPlan.groupCount, PartID.maximumGroups))
         let tenantsSize = UInt64(FixedTable<TenantState>.size(tenants) + 15) & ~15
         let size = tenantsSize + UInt64(SupervisionTree.size(tenants: tenants, groups: groups))
@@ -28,7 +28,7 @@ struct Supervisor: ~Copyable {
         executor = PlanExecutor(memory, tenantsAt: ComponentLayout.heap)
     }
 
-    /// Does not return.
+    /// Runs the system. It does not return.
     mutating func run() {
         executor.build()
         plantTree()
@@ -50,15 +50,15 @@ struct Supervisor: ~Copyable {
         setAlarm()
     }
 
-    /// From now on root works when others make it: their deaths, restarts, overruns and commands take a quarter of its
-    /// core at most, and 5 ms at a time.
+    /// Limits root's time. From now on others cause its work: deaths, restarts, overruns and commands take at most a
+    /// quarter of its core, and 5 ms at a time.
     private func limitOwnTime() {
         require(
             scheduleControl(InitialSlot.time, .setBudget, Words(Clock.frequency / 200, Clock.frequency / 50)),
             "cannot limit root's own time")
     }
 
-    /// The manifest's tree.
+    /// Builds the tree of the manifest's policies.
     private mutating func plantTree() {
         for tenant in 0..<BootPlan.tenantCount { plant(.tenant(tenant), BootPlan.tenant(tenant).supervision) }
         for group in 0..<min(BootPlan.groupCount, PartID.maximumGroups) {
@@ -74,7 +74,7 @@ struct Supervisor: ~Copyable {
 
     // MARK: Deaths
 
-    /// Looks at every thread: who says that something stopped need not say who, and may be late.
+    /// Checks every thread, because the notification does not say which tenant stopped, and may be late.
     private mutating func findDead() {
         for tenant in 0..<BootPlan.tenantCount where executor.tenants[tenant].isAlive && hasStoppedThread(tenant) {
             for index in BootPlan.tenant(tenant).nodes where isStoppedThread(BootPlan.node(index)) {
@@ -84,7 +84,7 @@ struct Supervisor: ~Copyable {
         }
     }
 
-    /// A tenant is dead, or is to be.
+    /// Handles a tenant that has died or must end.
     mutating func died(_ tenant: Int) {
         let verdict = tree.died(tenant, at: Clock.now)
         switch verdict {
@@ -95,13 +95,13 @@ struct Supervisor: ~Copyable {
         if case .escalateToBoard = verdict { failBoard() }
     }
 
-    /// Everything in the part, the last that started first.
+    /// Destroys all tenants of the part, in the reverse order of their starts.
     private mutating func tearDown(_ part: PartID) {
         for tenant in (0..<BootPlan.tenantCount).reversed()
         where executor.tenants[tenant].isAlive && tree.lies(.tenant(tenant), in: part) { executor.tearDown(tenant) }
     }
 
-    /// The top of the tree has given up: what the manifest's `on-failure` says.
+    /// Applies the manifest's `on-failure`, because the top of the tree has reached its limit.
     private func failBoard() {
         let onFailure = BootPlan.header.onFailure
         guard onFailure == OnFailure.reset.rawValue || onFailure == OnFailure.powerOff.rawValue else { return }
@@ -111,7 +111,7 @@ struct Supervisor: ~Copyable {
 
     // MARK: Restarts
 
-    /// Builds what is due.
+    /// Builds the tenants whose restarts are due.
     private mutating func restartWhatIsDue() {
         while let tenant = tree.due(at: Clock.now) {
             let begin = Clock.now
@@ -123,7 +123,7 @@ struct Supervisor: ~Copyable {
         }
     }
 
-    /// Wakes root for what is not due yet.
+    /// Sets the alarm for the next restart or look at the overruns.
     private func setAlarm() {
         let deadline = min(tree.nextDeadline ?? .max, overruns.deadline ?? .max)
         guard deadline != .max else { return }

@@ -1,6 +1,6 @@
 import Entente
 
-// The console driver: owns the board's PL011 and shares it between the consoles of all tenants.
+// The console driver owns the board's PL011, and shares it between the consoles of all tenants.
 
 @c(entente_main)
 func ententeMain(_ argument: UInt64) {

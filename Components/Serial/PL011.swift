@@ -13,15 +13,15 @@ extension Register where Value == UInt32 {
 /// The board's PL011 (ARM DDI 0183).
 struct PL011: SerialPort {
     private let registers = Registers(named: "serial")
-    /// The number of bytes that it takes before its flags must be read again.
+    /// The number of bytes that the port takes before the driver must read its flags again.
     private var room = 0
 
     private static let receiveEmpty: UInt32 = 1 << 4
     private static let transmitFull: UInt32 = 1 << 5
     private static let transmitEmpty: UInt32 = 1 << 7
-    /// Receive, and receive time-out.
+    /// The interrupts for received bytes, and for the time-out of the receiver.
     private static let interrupts: UInt32 = 1 << 4 | 1 << 6
-    /// Bytes of the transmit FIFO. Revisions before r1p5 have no more.
+    /// The size of the transmit FIFO in bytes. Revisions before r1p5 have no more.
     private static let depth = 16
 
     func start() {
@@ -31,8 +31,8 @@ struct PL011: SerialPort {
         registers[.interruptMask] = Self.interrupts
     }
 
-    /// Forgets the interrupts of bytes that came before. The caller receives those bytes next: the port does not
-    /// interrupt again for what it holds.
+    /// Clears the interrupts of earlier bytes. The caller must receive those bytes next, because the port does not
+    /// interrupt again for bytes that it already holds.
     func clearInterrupts() { registers[.interruptClear] = Self.interrupts }
 
     mutating func hasRoom() -> Bool {

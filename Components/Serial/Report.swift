@@ -1,7 +1,7 @@
 import Entente
 
-/// Counts the driver's work, and logs the counts when somebody types a line at the driver's own console:
-/// `serial: 1234 looks, 1300 wake-ups in 2000 ms`.
+/// Counts the driver's work, and logs the counts when a user types a line at the driver's own console: `serial: 1234
+/// looks, 1300 wake-ups in 2000 ms`.
 struct Report {
     private var looks: UInt64 = 0
     private var wakeUps: UInt64 = 0

@@ -1,8 +1,8 @@
 import Entente
 import SerialConsole
 
-/// The clients' consoles. The host tool's plan names them one behind the other, in the order of their channels from 1
-/// on, so that client N is found without a search; root itself is client 0.
+/// The clients' consoles. The host tool's plan lists them one behind the other, in the order of their channels from 1
+/// on, so that the driver finds client N without a search. Root is client 0.
 struct RingClients: ConsoleClients {
     private let table = Configuration.resources
     private let first: Int

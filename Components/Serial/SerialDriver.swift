@@ -1,11 +1,11 @@
 import Entente
 import SerialConsole
 
-/// Runs the console's logic by the clock, and hears calls only when there is nothing to do.
+/// Runs the console's logic by the clock, and listens to its clients only when there is nothing to do.
 ///
 /// The driver has two notifications, and its thread waits for one of them at a time. Clients and the port's interrupt
-/// raise bits of its own notification; only the timer raises those of `clock`. While the thread listens to the clock, a
-/// signal of a client sets a bit and wakes nobody, on this core or on another one.
+/// raise bits of its own notification; only the timer raises those of `clock`. While the thread waits for the clock,
+/// a signal of a client sets a bit and wakes no thread, on this core or on another one.
 struct SerialDriver {
     private let clock = Notification(named: "clock")
     private let interrupt = Interrupt(named: "serial")
@@ -14,7 +14,7 @@ struct SerialDriver {
     private var port = PL011()
     private var clients = RingClients()
     private var report = Report()
-    /// The notification that the thread waits for.
+    /// The notification for which the thread waits.
     private var heard = Notification.own
 
     init() {
@@ -47,21 +47,22 @@ struct SerialDriver {
         wait()
     }
 
-    /// The port's interrupt stays active until here, so that the line calls the driver no more often than a client can.
+    /// Waits for clients. The port's interrupt stays active until here, so that the line wakes the driver no more
+    /// often than a client can.
     private mutating func listen() {
         interrupt.acknowledge()
         if hear(.own) { wait() }
         schedule.heard()
     }
 
-    /// Waits for bits of the notification that the thread hears; those that it has already end the wait at once.
+    /// Waits for bits of the selected notification. Bits that are already set end the wait at once.
     private mutating func wait() {
         _ = Events.wait()
         report.noteWakeUp()
     }
 
-    /// Has the thread wait for this notification alone. False if the kernel refuses: then the caller must not wait,
-    /// because nothing would wake it.
+    /// Selects this notification for the thread's waits. Returns false if the kernel refuses; the caller must then
+    /// not wait, because nothing would wake it.
     private mutating func hear(_ notification: Notification) -> Bool {
         if heard == notification { return true }
         guard notification.listen() == .ok else { return false }

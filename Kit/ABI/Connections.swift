@@ -1,15 +1,16 @@
 extension ComponentLayout {
-    /// The message page of a component's thread N lies N pages further.
+    /// The address of the message page of a component's first thread. The page of thread N lies N pages further.
     public static let messagePages: UInt64 = 0x1C00_0000
-    /// Memory for rings that two components share: what one connection may have at most, and one ring in it.
+    /// The size in bytes of the memory that the rings of one connection share, at most. `maximumRing` bounds one ring
+    /// in it.
     public static let maximumShared: UInt64 = 0x10_0000
     public static let maximumRing: UInt64 = 0x1_0000
-    /// The page of `RingLives` behind it, which both ends can only read.
+    /// The size in bytes of the page of `RingLives`. It lies behind that memory, and both ends can only read it.
     public static let livesSize: UInt64 = 4096
 }
 
 extension MessagePage {
-    /// From here on the kernel neither reads nor writes the page: it is the component's own.
+    /// The offset of the part that the kernel neither reads nor writes. The component uses it as it likes.
     public static let own: UInt64 = 0x800
 }
 

@@ -1,36 +1,38 @@
-/// A page shared between a console client and the console driver: bytes in one direction.
+/// The layout of a page that a console client and the console driver share. It carries bytes in one direction.
 ///
-/// Offsets are in bytes from the page's start. Both counters only grow (modulo 2³²); each has one writer. The reader
-/// treats a distance over `capacity` as a hostile peer: it discards what is there and takes `head` as its `tail`.
+/// Offsets are in bytes from the page's start. Both counters only grow (modulo 2³²), and each has one writer. A
+/// reader that finds more than `capacity` bytes between them treats its peer as hostile: it discards the bytes and
+/// sets `tail` to `head`.
 public enum ConsoleRing {
     public static let size: UInt64 = 4096
-    /// UInt32, written by the producer, with release ordering after the bytes.
+    /// The offset of a UInt32 that the producer writes, with release ordering, after it has written the bytes.
     public static let head: UInt64 = 0
-    /// UInt32, written by the consumer, with release ordering after it has read the bytes.
+    /// The offset of a UInt32 that the consumer writes, with release ordering, after it has read the bytes.
     public static let tail: UInt64 = 64
     public static let data: UInt64 = 1024
     public static let capacity: UInt32 = 2048
 }
 
-/// How several consoles share one serial line, in both directions.
+/// The encoding by which several consoles share one serial line, in both directions.
 ///
-/// `escape` and then a switch mean that the bytes of channel N follow. For N below `firstWide` the switch is one byte,
-/// `firstChannel + N`. For others it is two: `widePrefix + N / 64` and `firstChannel + N % 64`. `escape` `escape` is a
-/// literal `escape` byte. A reader takes bytes before the first switch as channel `kernel`.
+/// A sender announces the bytes of channel N by `escape` and a switch. The switch to a channel below `firstWide` is
+/// one byte, `firstChannel + N`. The switch to any other channel is two bytes: `widePrefix + N / 64` and
+/// `firstChannel + N % 64`. A sender writes `escape` twice for a literal `escape` byte. A reader takes bytes before
+/// the first switch as channel `kernel`.
 public enum ConsoleChannel {
     public static let escape: UInt8 = 0x1E
     public static let firstChannel: UInt8 = 0x40
     /// The first channel whose switch takes two bytes.
     public static let firstWide: UInt8 = 60
     public static let widePrefix: UInt8 = 0x7C
-    /// The kernel's own console; N = 0.
+    /// The number of the kernel's own console.
     public static let kernel: UInt8 = 0
-    /// Root; N = 1. Tenants follow in the order of the image's table.
+    /// The number of root's console. The channels of tenants follow in the order of the image's table.
     public static let root: UInt8 = 1
-    /// How many channels there are.
+    /// The number of channels, at most.
     public static let maximum = 256
 
-    /// Hands `escape` and the bytes of the switch to a channel to `body`, in the order of the line.
+    /// Passes `escape`, and then each byte of the switch to `channel`, to `body` in the order of the line.
     @inline(__always)
     public static func withSwitch(to channel: UInt8, _ body: (UInt8) -> Void) {
         body(escape)
@@ -39,7 +41,7 @@ public enum ConsoleChannel {
     }
 }
 
-/// Reads the line byte by byte. A byte that is lost or changed does no harm beyond the next switch.
+/// Decodes the bytes of the line one by one. A lost or changed byte does no harm beyond the next switch.
 public struct ConsoleLineReader {
     public enum Item: Equatable {
         /// A byte of the present channel.
@@ -57,7 +59,7 @@ public struct ConsoleLineReader {
 
     public init() {}
 
-    /// Reads one byte.
+    /// Decodes one byte.
     public mutating func take(_ byte: UInt8) -> Item {
         switch state {
         case .text:
@@ -73,7 +75,7 @@ public struct ConsoleLineReader {
             state = .wide(byte << 6)
             return .nothing
         case .wide(let high):
-            // A sender that was restarted in the middle of a switch begins with another one.
+            // A sender that was restarted in the middle of a switch begins with another switch.
             state = byte == ConsoleChannel.escape ? .escaped : .text
             if byte == ConsoleChannel.escape { return .nothing }
             guard case .channel(let low) = Self.channel(byte, 64) else { return .unknownChannel }

@@ -1,5 +1,5 @@
-/// The first word (`x2`) of a message that the kernel sends to an exit or fault portal:
-/// the kind in bits 56…63, the syndrome (ESR_EL2, ISS and EC) in bits 0…31.
+/// The first word (`x2`) of a message that the kernel sends to an exit or fault portal. Bits 56…63 hold the kind, and
+/// bits 0…31 the syndrome (ESR_EL2, ISS and EC).
 public struct ExitTag {
     public var bits: UInt64
 
@@ -8,36 +8,38 @@ public struct ExitTag {
         bits = kind.rawValue << 56 | syndrome & 0xFFFF_FFFF
     }
     @inline(__always) public var kind: ExitKind? { ExitKind(rawValue: bits >> 56) }
-    /// ESR_EL2 as the hardware gave it (Arm ARM, D17.2.37).
+    /// The value of ESR_EL2 as the hardware gave it (Arm ARM, D17.2.37).
     @inline(__always) public var syndrome: UInt64 { bits & 0xFFFF_FFFF }
 
     // The fields of a data abort's syndrome.
     @inline(__always) public var hasValidAccess: Bool { bits & 1 << 24 != 0 }
-    /// A store that was translated to an address with nothing behind it: its syndrome is valid, it is no cache
-    /// maintenance and no access of the guest's own table walk.
+    /// Returns true for a store whose translation found nothing mapped at the address. The syndrome of such a store
+    /// is valid, and neither cache maintenance nor the guest's own table walk caused it.
     @inline(__always) public var isPlainStore: Bool {
         hasValidAccess && bits & (1 << 6 | 1 << 7 | 1 << 8) == 1 << 6 && bits & 0x3C == 4
     }
     @inline(__always) public var isWrite: Bool { bits & 1 << 6 != 0 }
-    /// 1, 2, 4 or 8 bytes.
+    /// The size of the access in bytes: 1, 2, 4 or 8.
     @inline(__always) public var accessSize: UInt64 { 1 << (bits >> 22 & 3) }
     @inline(__always) public var signExtends: Bool { bits & 1 << 21 != 0 }
-    /// Whether the destination register is 64 bits wide.
+    /// True if the destination register is 64 bits wide.
     @inline(__always) public var isWideRegister: Bool { bits & 1 << 15 != 0 }
     @inline(__always) public var register: UInt32 { UInt32(truncatingIfNeeded: bits >> 16 & 31) }
 }
 
-/// Why a virtual CPU left its machine, or a thread its program. The words are those of `x3…x7`.
+/// The reason for which a virtual CPU left its machine, or a thread its program. Each case gives the words `x3…x7`.
 public enum ExitKind: UInt64 {
-    /// A stage-2 data abort: `x3` guest-physical address (of the byte), `x4` the register's value (stores), `x5`
-    /// program counter.
+    /// A stage-2 data abort: `x3` is the guest-physical address of the byte, `x4` the register's value for a store,
+    /// and `x5` the program counter.
     case memoryAccess = 1
-    /// HVC or SMC that the kernel does not answer: `x3…x6` are the guest's `x0…x3`, `x7` program counter.
+    /// An HVC or SMC that the kernel does not answer: `x3…x6` are the guest's `x0…x3`, and `x7` is the program
+    /// counter.
     case hypercall = 2
-    /// A system register access that the kernel does not answer: `x4` the register's value, `x5` program counter.
+    /// A system-register access that the kernel does not answer: `x4` is the register's value, `x5` the program
+    /// counter.
     case systemRegister = 3
-    /// A fetch from unmapped memory: `x3` guest-physical address, `x5` program counter.
+    /// A fetch from unmapped memory: `x3` is the guest-physical address, `x5` the program counter.
     case instructionFetch = 4
-    /// Any other fault: `x3` fault address (FAR_EL2), `x5` program counter.
+    /// Any other fault: `x3` is the fault address (FAR_EL2), `x5` the program counter.
     case fault = 5
 }

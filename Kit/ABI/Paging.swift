@@ -1,8 +1,8 @@
-/// How the kernel's message about a client's fault tells a pager who faulted.
+/// The constants of paging: the badge by which a pager recognises a client's fault, and a limit.
 public enum Paging {
-    /// Added to the number of the client that faults: no badge of a component that only calls the pager (`uses`) has
-    /// this bit.
+    /// The bit that is added to the number of the client that faults. No badge of a component that only calls the
+    /// pager (`uses`) has this bit.
     public static let faultBadge: UInt64 = 1 << 32
-    /// Frames that a pager hands out at most: a slot of its table for each.
+    /// The number of frames that a pager hands out at most. Each of them takes a slot of the pager's table.
     public static let maximumFrames: UInt64 = 64
 }

@@ -1,26 +1,26 @@
-// The plan of a system, as the image holds it: a graph whose nodes are kernel objects and memory, and whose edges say
-// who has what and what is bound to what. The host tool computes and checks it; root executes it. Slots are those of
+// The plan of a system as the image holds it: a graph with kernel objects and memory as nodes, and with capabilities,
+// mappings and bindings as edges. The host tool computes and checks the plan, and root executes it. Slots belong to
 // root's table unless a word says otherwise; the host tool has assigned them.
 
-/// A kernel object, a piece of memory included.
+/// A kernel object or a piece of memory.
 public struct PlanNode {
-    /// `ObjectKind`.
+    /// The kind, as `ObjectKind`.
     public var kind: UInt64
-    /// `PlanOwner`.
+    /// The owner, as `PlanOwner`.
     public var owner: UInt64
-    /// Root's capability.
+    /// The slot of root's capability.
     public var slot: UInt64
-    /// The region of which it is made; 0: the board's RAM.
+    /// The region of which root makes the object; 0 means the board's RAM.
     public var region: UInt64
-    /// As `create` takes it; of an interrupt its INTID.
+    /// The parameter of `create`; for an interrupt, its INTID.
     public var parameter: UInt64
-    /// Of an extent.
+    /// The alignment of an extent, in bytes.
     public var alignment: UInt64
-    /// 1: root clears an extent that is made of RAM which nobody has used before.
+    /// 1 if root clears the extent when it makes it of RAM that nobody has used before; otherwise 0.
     public var isCleared: UInt64
-    /// Of a context: its scheduling context.
+    /// The scheduling context of a context.
     public var time: UInt64
-    /// Of a thread: its stack, and below it nothing down to `guardBase`.
+    /// The stack of a thread. Nothing is mapped below it, down to `guardBase`.
     public var stack: MemoryRange
     public var guardBase: UInt64
 
@@ -35,21 +35,21 @@ public struct PlanNode {
     }
 }
 
-/// Whose something is: the system's, which never dies, or a tenant's.
+/// The owner of a node or an edge: the system, which never dies, or a tenant.
 public enum PlanOwner {
     public static let system: UInt64 = 0
     @inline(__always) public static func tenant(_ index: Int) -> UInt64 { UInt64(index) + 1 }
 }
 
-/// Something between nodes.
+/// A relation between nodes.
 public struct PlanEdge {
-    /// `PlanEdgeKind`.
+    /// The kind, as `PlanEdgeKind`.
     public var kind: UInt64
-    /// Its life begins and ends with this one's.
+    /// The owner, with whose life the edge begins and ends.
     public var owner: UInt64
-    /// The other end, whose lives it is bound to as well; the same as `owner` if there is none.
+    /// The other end, to whose lives the edge is bound as well. It equals `owner` if there is no other end.
     public var peer: UInt64
-    /// `PlanEdgeKind` says what they are.
+    /// The words, in the order that `PlanEdgeKind` gives.
     public var words: InlineArray<8, UInt64>
 
     public init(kind: PlanEdgeKind, owner: UInt64, peer: UInt64, words: InlineArray<8, UInt64>) {
@@ -57,70 +57,72 @@ public struct PlanEdge {
     }
 }
 
-/// The kinds of edges with their words. All but the last four are one operation of the kernel.
+/// The kinds of edges with their words. Root executes all but the last four by one operation of the kernel each.
 public enum PlanEdgeKind: UInt64, Sendable {
-    /// A capability to an object in somebody's table: source, table, slot in that table, rights, badge (of an extent:
-    /// offset), size (of an extent).
+    /// A capability in a tenant's table: source, table, slot in that table, rights, badge (for an extent: offset),
+    /// size (for an extent).
     case capability = 1
-    /// Space, extent, address, offset, size, rights, root's slot of the mapping.
+    /// A mapping: space, extent, address, offset, size, rights, root's slot for the mapping.
     case map = 2
     /// The parts of a context: context, space, table, portal, scheduling context, core.
     case configure = 3
-    /// Scheduling context, core, priority, budget, period; both in nanoseconds.
+    /// The time of a scheduling context: scheduling context, core, priority, budget and period, both in nanoseconds.
     case time = 4
-    /// The hearer of a context's stop: context, notification, bits.
+    /// The notification that reports a context's stop: context, notification, bits.
     case stopped = 5
-    /// The hearer of a budget's end: scheduling context, notification, bits.
+    /// The notification that reports the end of a budget: scheduling context, notification, bits.
     case overrun = 6
     /// The thread to which a portal leads: portal, thread.
     case portal = 7
-    /// The thread that hears of a notification: notification, thread.
+    /// The thread that a notification wakes: notification, thread.
     case thread = 8
     /// The interrupt that a notification raises in a machine: notification, virtual CPU, INTID.
     case virtualInterrupt = 9
-    /// The hearer of a device's interrupt: interrupt, notification, bits.
+    /// The notification that a device's interrupt raises: interrupt, notification, bits.
     case interrupt = 10
     /// A store that raises a notification: space, guest address, notification, bits.
     case doorbell = 11
-    /// Thread, extent, offset in it.
+    /// The message page of a thread: thread, extent, offset in it.
     case messagePage = 12
-    /// Virtual CPU, number within its machine.
+    /// The number of a virtual CPU within its machine: virtual CPU, number.
     case affinity = 13
     /// Two registers: context, first register number, values.
     case registers = 14
-    /// Bytes of the image: extent, offset in it, offset in the image, size.
+    /// A copy of bytes of the image: extent, offset in it, offset in the image, size.
     case contents = 15
-    /// How often the owner has died, as a UInt64: extent, offset in it, 1 if it is also written at each death.
+    /// The number of the owner's deaths, as a UInt64: extent, offset in it, 1 if root also writes it at each death.
     case lives = 16
-    /// 32 random bytes, others each time: extent, offset in it.
+    /// Random bytes, 32 of them and new ones each time: extent, offset in it.
     case seed = 17
-    /// The physical address of an extent, as a UInt64: that extent, the extent in which it is written, offset in it.
+    /// The physical address of an extent, as a UInt64: that extent, the extent into which root writes it, offset in
+    /// it.
     case physicalAddress = 18
-    /// Starts a context, when all other edges are there.
+    /// The start of a context, after all other edges are in place.
     case start = 19
 }
 
-/// The places of the plan's parts in the image: counts, and offsets from the image's first byte, multiples of 8.
+/// The places of the plan's parts in the image: counts, and offsets from the image's first byte in multiples of 8.
 public struct PlanHeader {
-    /// `PlanNode`s: first those that live as long as the system, then those of each tenant's life. The very first is
-    /// memory of root's own, at `ComponentLayout.heap`, for the state of tenants and groups.
+    /// The `PlanNode`s: first those that live as long as the system, then those of each tenant's life. The first node
+    /// is memory of root's own, at `ComponentLayout.heap`, in which root keeps the state of tenants and groups.
     public var nodes: PlanTable
     public var lastingNodes: UInt64
-    /// `PlanEdge`s: first those of the system, beginning with the mapping of that memory, then those of each tenant
-    /// that touch nobody else, then all others.
+    /// The `PlanEdge`s: first those of the system, beginning with the mapping of that memory, then each tenant's
+    /// edges that concern no other tenant, then all others.
     public var edges: PlanTable
     public var systemEdges: UInt64
     public var firstSharedEdge: UInt64
-    /// `TenantRecord`s.
+    /// The `TenantRecord`s.
     public var tenants: PlanTable
-    /// `GroupRecord`s.
+    /// The `GroupRecord`s.
     public var groups: PlanTable
-    /// Slots of root's table, those from 0 on included; the first that the plan does not use.
+    /// The size of root's table in slots, and the number of the first slot that the plan does not use.
     public var rootSlots: UInt64
     public var firstUnusedSlot: UInt64
-    /// The image's physical address modulo 2 MiB, for which addresses were chosen so that large entries serve.
+    /// The image's physical address modulo 2 MiB. The host tool chose addresses so that large page-table entries can
+    /// map it.
     public var imageResidue: UInt64
-    /// `OnFailure`: what the board does when what is at the top of the supervision tree can be restarted no more.
+    /// The board's action if a part fails whose parent is the board and which cannot be restarted, as `OnFailure`.
     public var onFailure: UInt64
 
     public init(
@@ -142,20 +144,20 @@ public struct PlanTable {
     public init(count: UInt64, offset: UInt64) { (self.count, self.offset) = (count, offset) }
 }
 
-/// A tenant, as root supervises it. Tenant N has console channel N + 2.
+/// A tenant as root supervises it. Tenant N has console channel N + 2.
 public struct TenantRecord {
-    /// UTF-8, padded with zeros.
+    /// The name in UTF-8, padded with zeros.
     public var name: InlineArray<32, UInt8>
     public var supervision: SupervisionRecord
-    /// Of the plan's nodes and edges: those of its life.
+    /// The first of the plan's nodes that belong to the tenant's life. The words behind it bound its nodes and edges.
     public var firstNode: UInt64
     public var nodeCount: UInt64
     public var firstEdge: UInt64
     public var edgeCount: UInt64
-    /// The regions of which its life is made: whole pages, and all else.
+    /// The regions of which the objects of the tenant's life are made: one for whole pages, one for all others.
     public var pages: UInt64
     public var objects: UInt64
-    /// Root's slots that its life fills.
+    /// The first of root's slots that the tenant's life fills.
     public var firstSlot: UInt64
     public var slotCount: UInt64
 
@@ -170,24 +172,24 @@ public struct TenantRecord {
     }
 }
 
-/// The numbers (INTIDs) of interrupts that a driver can have.
+/// The INTIDs that a driver can have.
 public enum Interrupts {
     public static let ofDevices: Range<UInt64> = 32..<256
 }
 
 /// The bits of root's own notification.
 public enum SupervisorEvent {
-    /// Some tenant's thread has stopped.
+    /// A tenant's thread has stopped.
     public static let death: UInt64 = 1
     /// Root's console has input.
     public static let input: UInt64 = 2
-    /// A restart is due, or a look at the overruns.
+    /// A restart is due, or the next look at the overruns.
     public static let due: UInt64 = 4
-    /// Some tenant has used up its budget.
+    /// A tenant has used up its budget.
     public static let overrun: UInt64 = 8
 }
 
-/// Bytes that the kernel takes from a region for each object (docs/abi.md, `create`).
+/// The number of bytes that the kernel takes from a region for each object (docs/abi.md, `create`).
 public enum ObjectSize {
     public static let region: UInt64 = 64
     public static let capability: UInt64 = 64
@@ -198,7 +200,7 @@ public enum ObjectSize {
     public static let schedulingContext: UInt64 = 256
     public static let notification: UInt64 = 256
     public static let interrupt: UInt64 = 128
-    /// Beside its tables: the object, and its first table.
+    /// The size of the object and its first table. Further tables come on top.
     public static let addressSpace: UInt64 = 8192
     public static let page: UInt64 = 4096
 }

@@ -1,19 +1,21 @@
-/// Memory that two tenants share, each a machine or a component, with a doorbell in each direction: the places that a
-/// machine's operating system knows, by the region's number.
+/// The places of memory that two tenants share, each a machine or a component, with a doorbell in each direction. A
+/// machine's operating system knows these places by the region's number.
 public enum SharedRegions {
     public static let maximum = 8
-    /// Bytes of a region at most, so that each has its place.
+    /// The size of a region in bytes, at most. Each region has a place of this size.
     public static let maximumSize: UInt64 = 16 << 20
 
-    /// The first bit of its own notification by which a component hears of a region.
+    /// The first of the bits of a component's own notification that report rings. Region N has the bit `firstEvent +
+    /// N`.
     public static let firstEvent: UInt64 = 56
 
-    /// A machine sees region N at `machineMemory + N * maximumSize`. QEMU's `virt` has PCIe there, and no machine has.
+    /// The guest-physical address of region 0; region N lies `N * maximumSize` behind it. QEMU's `virt` board has
+    /// PCIe there, but no machine has.
     public static let machineMemory: UInt64 = 0x2000_0000
-    /// A store to `doorbells + N * 4096` rings the peer.
+    /// The guest-physical address of doorbell 0. A store to `doorbells + N * 4096` rings the peer of region N.
     public static let doorbells: UInt64 = 0x0B01_0000
     public static let doorbellSize: UInt64 = 4096
-    /// The INTID that tells a machine of region N; the receiver configures it as edge-triggered.
+    /// The INTID of region 0's interrupt; the receiver configures it as edge-triggered.
     public static let firstInterrupt: UInt64 = 48
 
     @inline(__always) public static func machineAddress(_ number: Int) -> UInt64 {

@@ -1,14 +1,15 @@
-/// How a tenant or a group is restarted, and who is its parent. Times in milliseconds.
+/// The limits for restarts of a tenant or a group, and its parent. Times are in milliseconds.
 public struct SupervisionRecord {
-    /// Restarts within `window`, 0…16; 0: never restarted.
+    /// The number of restarts within `window`, 0…16. Root never restarts a part whose limit is 0.
     public var limit: UInt64
     public var window: UInt64
-    /// The first restart of a window waits so long, each further one twice as long, none longer than `backoffLimit`.
+    /// The delay of a window's first restart. Each further restart waits twice as long, but never longer than
+    /// `backoffLimit`.
     public var backoff: UInt64
     public var backoffLimit: UInt64
-    /// `OnLimit`.
+    /// The action for a part that dies once more than `limit` allows, as `OnLimit`.
     public var onLimit: UInt64
-    /// 0: the board; else 1 + the index of a group.
+    /// The parent: 0 for the board, or 1 + the index of a group.
     public var parent: UInt64
 
     public init(
@@ -19,25 +20,25 @@ public struct SupervisionRecord {
     }
 }
 
-/// What happens to a part that dies once more than its limit allows.
+/// The action for a part that dies once more than its limit allows.
 public enum OnLimit: UInt64, Sendable {
-    /// Its parent restarts as a whole, or is beyond its own limit.
+    /// Root restarts the whole parent, or treats the parent in the same way if its limit is reached, too.
     case escalate = 0
-    /// It stays stopped; nothing else happens.
+    /// The part stays stopped, and nothing else happens.
     case stop = 1
 }
 
-/// What the board does when an escalation reaches it.
+/// The action of the board for a failure that reaches it by escalation.
 public enum OnFailure: UInt64, Sendable {
-    /// What escalated stays stopped, everything else goes on.
+    /// The failed part stays stopped, and everything else goes on.
     case goOn = 0
     case reset = 1
     case powerOff = 2
 }
 
-/// Tenants and groups that restart together.
+/// A group of tenants and groups that restart together.
 public struct GroupRecord {
-    /// UTF-8, padded with zeros.
+    /// The name in UTF-8, padded with zeros.
     public var name: InlineArray<32, UInt8>
     public var supervision: SupervisionRecord
 

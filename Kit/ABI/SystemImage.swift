@@ -1,12 +1,12 @@
-/// The image that the host tool lays behind the kernel: what to start, with every byte of it.
+/// The image that the host tool puts behind the kernel. It says what root starts, and holds every byte of it.
 ///
-/// The host tool parses and checks; kernel and root read records of fixed size, little endian, with no pointers.
-/// All offsets are in bytes from the image's first byte, which lies at the first multiple of `alignment` behind the
-/// kernel. Everything that is mapped is a multiple of 4 KiB.
+/// The host tool parses and checks; kernel and root read records of fixed size, little endian, without pointers. All
+/// offsets are in bytes from the image's first byte, which lies at the first multiple of `alignment` behind the
+/// kernel. Everything that root maps is a multiple of 4 KiB.
 public struct ImageHeader {
     public var magic: UInt64
     public var version: UInt64
-    /// The whole image, records and modules; a multiple of `alignment`.
+    /// The size of the whole image with records and modules, in bytes; a multiple of `alignment`.
     public var size: UInt64
     public var board: BoardRecord
     public var root: ProgramRecord
@@ -30,13 +30,13 @@ public struct MemoryRange: Sendable, Equatable {
     @inline(__always) public init(base: UInt64, size: UInt64) { self.base = base; self.size = size }
 }
 
-/// What the kernel must know of the board. The host tool reads it from the board's device tree.
+/// The facts about the board that the kernel must know. The host tool reads them from the board's device tree.
 public struct BoardRecord {
     public var coreCount: UInt64
-    /// MPIDR_EL1 affinity bits of each core; the first is the boot core's.
+    /// The affinity bits of each core's MPIDR_EL1; the boot core comes first.
     public var cores: InlineArray<8, UInt64>
     public var ram: InlineArray<4, MemoryRange>
-    /// Device registers that root may hand to drivers; must hold no RAM.
+    /// The device registers that root may hand to drivers. The range must hold no RAM.
     public var devices: MemoryRange
     public var distributor: MemoryRange
     public var redistributors: MemoryRange
@@ -55,7 +55,7 @@ public struct BoardRecord {
 public struct ProgramRecord {
     public var segments: InlineArray<4, ProgramSegment>
     public var entry: UInt64
-    /// Bytes of stack for each thread; a multiple of 4 KiB, at most `ComponentLayout.stackStride - 4 KiB`.
+    /// The size of each thread's stack in bytes: a multiple of 4 KiB, at most `ComponentLayout.stackStride - 4 KiB`.
     public var stackSize: UInt64
 
     public init(
@@ -66,14 +66,14 @@ public struct ProgramRecord {
 }
 
 public struct ProgramSegment {
-    /// Where its bytes lie in the image; a multiple of 4 KiB.
+    /// The offset of the segment's bytes in the image; a multiple of 4 KiB.
     public var offset: UInt64
-    /// How many bytes of it are in the image.
+    /// The number of bytes that are in the image.
     public var fileSize: UInt64
-    /// Its size in memory, a multiple of 4 KiB; 0: the record is unused.
+    /// The size in memory, a multiple of 4 KiB; 0 if the record is unused.
     public var memorySize: UInt64
     public var address: UInt64
-    /// `Rights` bits; a writable segment is copied, others are mapped from the image as they lie.
+    /// The `Rights` bits. Root copies a writable segment, and maps any other one directly from the image.
     public var rights: UInt64
 
     public init(
@@ -84,7 +84,8 @@ public struct ProgramSegment {
     }
 }
 
-/// How much of its core a component may use: `budget` of every `period`, both in nanoseconds. 0 and 0: no limit.
+/// The time of its core that a component may use: `budget` in each `period`, in nanoseconds. Both are 0 if there is
+/// no limit.
 public struct TimeAllowance: Sendable, Equatable {
     public var budget: UInt64
     public var period: UInt64
@@ -92,22 +93,23 @@ public struct TimeAllowance: Sendable, Equatable {
     public static var unlimited: TimeAllowance { TimeAllowance(budget: 0, period: 0) }
 }
 
-/// How a machine wakes another: a store to `doorbell` raises `interrupt` in the other machine's first virtual CPU.
+/// The places of the event between machines: a store to `doorbell` raises `interrupt` in the peer's first virtual
+/// CPU.
 public enum MachineEvent {
-    /// Guest-physical address, in a part of the platform's map that is free on QEMU's `virt`.
+    /// The guest-physical address, in a part of the platform's map that is free on QEMU's `virt` board.
     public static let doorbell: UInt64 = 0x0B00_1000
-    /// INTID; the receiver configures it as edge-triggered.
+    /// The INTID; the receiver configures it as edge-triggered.
     public static let interrupt: UInt64 = 40
 }
 
-/// Bytes that the monitor copies into guest RAM before each start.
+/// A piece of memory that the monitor copies into guest RAM before each start.
 public struct GuestSegment {
-    /// The address at which the monitor sees them, relative to `ComponentLayout.modules`; padded with zeros to a
-    /// multiple of 4 KiB.
+    /// The offset from `ComponentLayout.modules` at which the monitor sees the bytes. Zeros pad them to a multiple of
+    /// 4 KiB.
     public var offset: UInt64
-    /// 0: the record is unused.
+    /// The size in bytes; 0 if the record is unused.
     public var size: UInt64
-    /// Guest-physical address, a multiple of 8.
+    /// The guest-physical address of the copy; a multiple of 8.
     public var address: UInt64
 
     public init(
@@ -121,18 +123,18 @@ extension ComponentLayout {
     public static let heap: UInt64 = 0x3000_0000
 }
 
-/// Describes a component to itself, at `ComponentLayout.configuration`; its `Resource`s lie behind it.
+/// The facts about a component, at `ComponentLayout.configuration`. The component's `Resource`s lie behind them.
 public struct ComponentConfiguration {
     public var name: InlineArray<32, UInt8>
-    /// The console channel; 1 + the component's number, by which servers know it.
+    /// The console channel: 1 + the number by which servers know the component.
     public var channel: UInt64
     public var heapSize: UInt64
     public var arguments: InlineArray<8, UInt64>
-    /// The cores on which this tenant has a thread, as a mask.
+    /// The mask of the cores on which this tenant has a thread.
     public var cores: UInt64
-    /// How often the supervisor has started it before. Written by root.
+    /// The number of times that root has started the component before. Root writes it.
     public var earlierLives: UInt64
-    /// Random bits, others for each life of each tenant: see `RandomSource`. Written by root.
+    /// Random bits, which differ for each life of each tenant (`RandomSource`). Root writes them.
     public var seed: InlineArray<4, UInt64>
     public var resourceCount: UInt64
     public var machine: MachineConfiguration
@@ -148,23 +150,23 @@ public struct ComponentConfiguration {
     }
 }
 
-/// Describes a machine to its monitor.
+/// The facts about a machine, for its monitor.
 public struct MachineConfiguration {
     public var memory: MemoryRange
     public var virtualCPUs: UInt64
     public var entry: UInt64
-    /// `x0` of the boot CPU: the device tree's address, or 0.
+    /// The first argument (`x0`) of the boot CPU: the device tree's address, or 0.
     public var argument: UInt64
-    /// 1: SYSTEM_RESET restarts the machine; 0: it ends it.
+    /// 1 if SYSTEM_RESET restarts the machine, 0 if it ends the machine.
     public var restarts: UInt64
     public var segments: InlineArray<8, GuestSegment>
     /// The core of each virtual CPU.
     public var cores: InlineArray<8, UInt64>
-    /// The address at which the monitor can read the board's PL031; 0: it cannot.
+    /// The address at which the monitor can read the board's PL031, or 0 if it cannot.
     public var seesClock: UInt64
-    /// The shared regions whose doorbells the machine may ring, by number, as a mask.
+    /// The mask of the shared regions, by number, whose doorbells the machine may ring.
     public var doorbells: UInt64
-    /// Bits of `FailureActions`.
+    /// The bits of `FailureActions`.
     public var failureActions: UInt64
 
     public init(

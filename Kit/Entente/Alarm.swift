@@ -1,6 +1,7 @@
 import ABI
 
-/// A span of time. What is longer than some 584 years is that long: a peer may name any number.
+/// A span of time in nanoseconds. A longer span than 584 years counts as 584 years, because a peer may send any
+/// number.
 public struct Interval: Equatable, Sendable {
     public var nanoseconds: UInt64
     public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
@@ -13,7 +14,7 @@ public struct Interval: Equatable, Sendable {
         nanoseconds = overflow ? .max : product
     }
 
-    /// In ticks of `Clock`, rounded up: an alarm comes never too early.
+    /// The span in ticks of `Clock`, rounded up so that an alarm never comes too early.
     public var ticks: UInt64 {
         let frequency = Clock.frequency
         let rest = (nanoseconds % 1_000_000_000 * frequency + 999_999_999) / 1_000_000_000
@@ -33,7 +34,7 @@ public struct Instant: Equatable, Comparable, Sendable {
     public static func < (left: Instant, right: Instant) -> Bool { left.ticks < right.ticks }
 }
 
-/// Raises events in a notification when its time comes. A notification has one deadline: the last one set counts.
+/// Raises events in a notification at a given time. A notification has one deadline, and a new one replaces it.
 public struct Alarm: Sendable {
     public let events: Events
     public let notification: Notification

@@ -1,17 +1,17 @@
 import ABI
 
-/// A kind of object that capabilities of a message may name.
+/// A kind of object that the capabilities of messages can name.
 public protocol CapabilityKind {}
 
-/// Names a capability that came with a message, or that goes with one. It is a typed parameter of interfaces.
+/// The name of a capability that came with a message or goes with one. It is a typed parameter of interfaces.
 ///
-/// The type is the sender's claim. Only the kernel knows the capability's kind, and it answers `badCapability` when a
-/// peer has sent another one.
+/// The type is the sender's claim. Only the kernel knows the capability's kind, and it answers `badCapability` if a
+/// peer has sent another kind.
 public struct Capability<Kind: CapabilityKind>: Parameter, Equatable, Sendable {
     public let slot: UInt32
-    /// The rights that a receiver gets.
+    /// The rights that the receiver gets.
     public var rights: Rights
-    /// The receiver's badge; 0: that of this capability.
+    /// The receiver's badge, or 0 to keep the badge of this capability.
     public var badge: UInt64 = 0
 
     public init(slot: UInt32, rights: Rights = .all, badge: UInt64 = 0) {
@@ -28,7 +28,7 @@ public struct Capability<Kind: CapabilityKind>: Parameter, Equatable, Sendable {
         message.takeCapability().map { Capability(slot: $0) }
     }
 
-    /// Gives up a capability that came with a message: its slot can receive another.
+    /// Releases a capability that came with a message, so that its slot can receive another one.
     public func release() { ReceivedSlots.release(slot) }
 }
 
@@ -37,31 +37,32 @@ public enum PortalTo<Interface>: CapabilityKind {}
 /// A piece of memory.
 public enum Extent: CapabilityKind {}
 
-/// A kernel object with 64 bits, which any core can raise and one thread hears.
+/// A kernel object with 64 bits. Any core can raise bits, and one thread waits for them.
 public struct Notification: CapabilityKind, Equatable, Sendable {
     public let slot: UInt32
     @inline(__always) public init(slot: UInt32) { self.slot = slot }
     public init(_ capability: Capability<Notification>) { slot = capability.slot }
 
-    /// This component's own notification, which `serve` and `Events.wait` hear until `listen` says otherwise.
+    /// This component's own notification. `serve` and `Events.wait` wait for it until `listen` selects another one.
     public static var own: Notification { Notification(slot: InitialSlot.notification) }
 
-    /// The further notification of this component that the host tool's plan calls `name`. Without one the component
-    /// stops, with a line that says so.
+    /// Finds the further notification of this component that the host tool's plan calls `name`. Stops the component
+    /// with a log line if there is none.
     public init(named name: StaticString) {
         guard let resource = Configuration.resource(.notification, named: name) else {
-            log("this component has no notification '\(name)'")
+            log("this component uses the notification '\(name)', but its plan has none of that name")
             fatalError("no such notification")
         }
         self.init(of: resource)
     }
 
-    /// The notification that a resource names: a peer's of which this component may raise bits, for example.
+    /// Names the notification of a resource, for example a peer's notification in which this component may raise
+    /// bits.
     public init(of resource: Resource) { slot = UInt32(truncatingIfNeeded: resource.slot) }
 
-    /// Lets this component's thread hear of this notification, and of no other one, from now on: `Events.wait` and
-    /// `serve` wait for its bits. Those of the one before are kept, and `poll` fetches them. A component that may not
-    /// manage its thread gets `noRights`, and hears what it heard before.
+    /// Lets this component's thread wait for this notification, and for no other one, from now on: `Events.wait` and
+    /// `serve` return its bits. The notification before keeps its bits, and `poll` fetches them. Returns `noRights`
+    /// and changes nothing if the component may not manage its thread.
     public func listen() -> Status {
         invoke(
             .notificationBind, Selector(slot: slot, form: NotificationBind.thread.rawValue),
@@ -69,11 +70,11 @@ public struct Notification: CapabilityKind, Equatable, Sendable {
         ).status
     }
 
-    /// Raises bits, or those of the capability's badge if it has one. Never blocks.
+    /// Raises `events`, or the bits of the capability's badge if it has one. Never blocks.
     @inline(__always) @discardableResult
     public func raise(_ events: Events = Events(bits: 1)) -> Status { signal(slot, bits: events.bits) }
 
-    /// Fetches and clears the events that are raised.
+    /// Fetches and clears the events that were raised.
     @inline(__always) public func poll() -> Events { Events(bits: Entente.poll(slot)) }
 
     /// Returns a capability for a peer that may raise exactly these events.
@@ -82,36 +83,38 @@ public struct Notification: CapabilityKind, Equatable, Sendable {
     }
 }
 
-/// Bits of a notification.
+/// A set of bits of a notification.
 public struct Events: Equatable, Sendable {
     public var bits: UInt64
     @inline(__always) public init(bits: UInt64) { self.bits = bits }
 
-    /// The console driver raises it when input has come, or when the output ring has room again.
+    /// The event of the console driver. The driver raises it when input has come, or when the output ring has room
+    /// again.
     public static var console: Events { Events(bits: 1) }
-    /// Returns one of the events that this component may use, 1…63.
+    /// Returns event `number`, 1…63, which the component may use as it likes.
     public static func number(_ number: UInt64) -> Events { Events(bits: 1 << (number & 63)) }
 
     @inline(__always) public func contains(_ other: Events) -> Bool { bits & other.bits != 0 }
     @inline(__always) public func union(_ other: Events) -> Events { Events(bits: bits | other.bits) }
 
-    /// Waits until something is raised in this component's own notification, for a component that serves nobody.
+    /// Waits until an event is raised in this component's own notification. A component that serves calls uses
+    /// `serve` instead.
     public static func wait() -> Events {
         let answer = replyWait(ReplyForm.wait)
         return answer.has(.notified) ? Events(bits: answer.tag) : Events(bits: 0)
     }
 
-    /// Lets calls end with `aborted` when one of these events is raised already, or during the call. The events stay
-    /// raised, so that the component hears of them afterwards.
+    /// Lets a call end with `aborted` if one of these events is raised before it or during it. The events stay
+    /// raised, so that the component still receives them afterwards.
     @discardableResult
     public static func abortCalls(on events: Events) -> Status {
         contextControl(InitialSlot.thread, .setAbortMask, Words(events.bits)).status
     }
 }
 
-/// The slots in which capabilities land that come with messages.
+/// The slots that receive the capabilities of messages.
 public enum ReceivedSlots {
-    /// Makes two free slots known to the kernel, as far as there are any.
+    /// Tells the kernel two free slots, or as many as there are.
     public static func prepare() {
         let page = MessageMemory.current
         let used = page.usedSlots
@@ -128,7 +131,8 @@ public enum ReceivedSlots {
         slot >= InitialSlot.firstReceived && slot < InitialSlot.firstReceived + InitialSlot.receivedCount
     }
 
-    /// Marks the slots of so many capabilities, which have just come, as used.
+    /// Marks as used the slots of `count` capabilities that have just come.
+    ///
     /// - Returns: the slots, the first in the low half.
     @inline(never)
     static func land(_ count: Int) -> UInt64 {
@@ -147,7 +151,7 @@ public enum ReceivedSlots {
         while status == .again {
             status = invoke(.revoke, Selector(slot: slot, form: RevokeForm.delete.rawValue)).status
         }
-        // The slot is empty if the sender has taken the capability back, or is gone.
+        // The slot is empty if the sender has revoked the capability or has died.
         if status == .ok || status == .badCapability {
             MessageMemory.current.usedSlots &= ~(1 << UInt64(slot - InitialSlot.firstReceived))
         }

@@ -19,7 +19,7 @@ extension Configuration {
     /// All resources of this component, in the order of the host tool's plan.
     public static var resources: ResourceTable { ResourceTable() }
 
-    /// Returns the resource of this kind and name; nil if this component has none.
+    /// Returns the resource of this kind and name, or nil if this component has none.
     public static func resource(_ kind: ResourceKind, named name: StaticString) -> Resource? {
         var candidates = resources(of: kind)
         while let resource = candidates.next() {
@@ -32,7 +32,8 @@ extension Configuration {
     public static func resources(of kind: ResourceKind) -> ResourcesOfKind { ResourcesOfKind(kind) }
 }
 
-/// The table behind the configuration's page. Reading it allocates nothing, and copies one `Resource` at a time.
+/// The table that lies behind the configuration's page. A read allocates nothing, and copies one `Resource` at a
+/// time.
 @safe
 public struct ResourceTable {
     public let count: Int
@@ -45,19 +46,19 @@ public struct ResourceTable {
     }
 
     public subscript(index: Int) -> Resource {
-        precondition(index >= 0 && index < count, "a component has no such resource")
+        precondition(index >= 0 && index < count, "the component has no resource of this index")
         // SAFETY: the precondition holds, and nobody writes into the table while this component lives.
         return unsafe first[index]
     }
 
     /// Returns the kind of the resource `index` without copying the rest of it.
     fileprivate func kind(at index: Int) -> UInt64 {
-        precondition(index >= 0 && index < count, "a component has no such resource")
+        precondition(index >= 0 && index < count, "the component has no resource of this index")
         // SAFETY: as in `subscript`.
         return unsafe first[index].kind
     }
 
-    /// Returns the index of the first resource of this kind at or behind `start`; nil if there is none.
+    /// Returns the index of the first resource of this kind at or behind `start`, or nil if there is none.
     fileprivate func firstIndex(of kind: ResourceKind, from start: Int) -> Int? {
         var index = start
         while index < count {
@@ -68,9 +69,10 @@ public struct ResourceTable {
     }
 }
 
-/// The resources of one kind, one after the other.
+/// An iterator over the resources of one kind.
 ///
-/// On the host it is a `Sequence`. Embedded it is not, because that protocol's defaults would allocate.
+/// On the host it is a `Sequence`. On the board it is not, because that protocol's default methods would allocate
+/// memory.
 public struct ResourcesOfKind {
     private let table = Configuration.resources
     private let kind: ResourceKind
@@ -90,7 +92,7 @@ public struct ResourcesOfKind {
 #endif
 
 extension Resource {
-    /// Returns whether this is the resource's whole name. A name has at most 31 bytes, so that a zero ends it.
+    /// Returns true if `text` is the resource's whole name. A name has at most 31 bytes, so that a zero ends it.
     public func isNamed(_ text: StaticString) -> Bool {
         let length = text.utf8CodeUnitCount
         guard length < Resource.nameSize, name[length] == 0 else { return false }

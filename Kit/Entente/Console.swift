@@ -1,37 +1,39 @@
 import ABI
 
-/// This component's console: bytes out and in, by way of two rings that it shares with the console driver.
+/// The console of this component, which sends and receives bytes by two rings that it shares with the console driver.
 ///
-/// Output that finds its ring full waits by yielding while `patience` allows it and the driver lives, and is dropped
-/// otherwise. The bytes behind it are dropped without another wait until there is room.
+/// A byte of output that finds the ring full waits: the component yields up to `patience` times while the driver
+/// lives. If there is still no room, the console drops that byte, and drops later bytes without a wait until there is
+/// room again.
 public struct Console {
     public let output: RingEnd
     public let input: RingEnd
     let doorbell: UInt32
-    /// How often a byte that finds the ring full yields before it is dropped.
+    /// The number of times that the component yields for a byte that finds the ring full, before the console drops
+    /// the byte.
     public var patience = 100_000
 
-    /// The console that root prepared for this component.
+    /// Uses the rings that root prepared for this component.
     public init() {
         output = RingEnd(page: Seam.address(ComponentLayout.console))
         input = RingEnd(page: Seam.address(ComponentLayout.console + ConsoleRing.size))
         doorbell = InitialSlot.consoleOutput
     }
 
-    /// Puts a byte into the output ring; false when it is full.
+    /// Puts a byte into the output ring. Returns false if the ring is full.
     public func put(_ byte: UInt8) -> Bool { output.put(byte) }
 
     public func write(_ byte: UInt8) { putPatiently(byte) }
 
-    /// Tells the driver that there is output. Returns `badCapability` while there is no driver, because the driver's
-    /// notification dies with it.
+    /// Signals the driver that there is output. Returns `badCapability` while there is no driver, because the
+    /// driver's notification dies with the driver.
     @discardableResult
     public func flush() -> Status { signal(doorbell) }
 
-    /// Returns whether so many bytes can be put now, so that writing them waits for nobody.
+    /// Returns true if the ring has room for `count` bytes, so that the component can write them without a wait.
     public func hasRoom(for count: Int) -> Bool { Int(output.count) + count <= Int(ConsoleRing.capacity) }
 
-    /// Takes a byte of input, if there is one.
+    /// Takes a byte of input, or returns nil if there is none.
     public func take() -> UInt8? { input.take() }
 
     public func write(_ text: StaticString) {
@@ -81,7 +83,7 @@ public struct Console {
 
     public func write(hex number: UInt64) {
         write("0x")
-        // Four bits a digit, from the first that is not 0.
+        // Each digit is four bits, beginning with the first digit that is not 0.
         var shift = max(60 - number.leadingZeroBitCount & ~3, 0)
         while shift >= 0 {
             let digit = UInt8(truncatingIfNeeded: number >> UInt64(shift) & 15)
@@ -94,7 +96,8 @@ public struct Console {
         let isHopeless = Seam.hasWaitedInVain
         var patience = isHopeless ? min(patience, 1) : patience
         while !output.put(byte) {
-            // Nobody takes bytes while the driver is dead, and its next life makes room without being asked.
+            // No component takes bytes while the driver is dead, and the driver's next life makes room without a
+            // signal.
             guard patience > 0, flush() != .badCapability else {
                 Seam.hasWaitedInVain = true
                 return
@@ -106,12 +109,12 @@ public struct Console {
     }
 }
 
-/// Gives the rest of this thread's time slice to its equals.
+/// Yields the rest of this thread's time slice to threads of the same priority.
 public func yield() {
     invoke(.scheduleControl, Selector(slot: 0, form: ScheduleControl.yield.rawValue))
 }
 
-/// Time since the board started, in ticks, and the ticks of a second.
+/// The system counter: ticks since the board started, and the number of ticks in a second.
 public enum Clock {
     public static var now: UInt64 { Seam.counter }
     public static var frequency: UInt64 { Seam.counterFrequency }

@@ -1,21 +1,21 @@
-// `Double("1.5")` and `Float("1.5")`: the standard library asks a C library to read the text. The result is the number
-// that is nearest to what the text says, the even one of two (IEEE 754, 5.12.2), so it is the same as the host's, bit
-// for bit.
+// The functions behind `Double("1.5")` and `Float("1.5")`, because the standard library asks a C library to read the
+// text. The result is the number nearest to the text, or the even one of two (IEEE 754, 5.12.2). It is therefore the
+// same as the host's, bit for bit.
 
 #if !NO_FLOAT && !NO_HEAP
     /// The limits of a binary floating-point format.
     struct FloatingFormat {
-        /// Bits of the significand, the leading one included.
+        /// The bits of the significand, including the leading one.
         var precision: Int
-        /// Of the lowest bit of the smallest number.
+        /// The exponent of the lowest bit of the smallest number.
         var minimumExponent: Int
-        /// Of the leading bit of the largest number.
+        /// The exponent of the leading bit of the largest number.
         var maximumExponent: Int
         static let double = FloatingFormat(precision: 53, minimumExponent: -1074, maximumExponent: 1023)
         static let float = FloatingFormat(precision: 24, minimumExponent: -149, maximumExponent: 127)
     }
 
-    /// A whole number of any size, in pieces of 32 bits, the lowest first, without zeros at the end.
+    /// A whole number of any size, in pieces of 32 bits. The lowest piece comes first, and the last piece is not 0.
     struct WholeNumber {
         private(set) var pieces: [UInt32] = []
 
@@ -44,7 +44,7 @@
             pieces.insert(contentsOf: repeatElement(0, count: bits / 32), at: 0)
         }
 
-        /// Takes another one away if that is no larger, and returns whether it did.
+        /// Subtracts `other` if that is no larger, and returns true if it did.
         mutating func subtract(ifPossible other: WholeNumber) -> Bool {
             guard !isLess(than: other) else { return false }
             var borrow: Int64 = 0
@@ -67,8 +67,7 @@
         }
     }
 
-    /// A number that was read from a text: its first 800 digits, times a power of ten. Hexadecimal digits have a
-    /// power of two.
+    /// A number as a text gives it: its first 800 digits, times a power of ten, or of two for hexadecimal digits.
     struct DecimalNumber {
         private var isNegative = false
         private var digits = WholeNumber()
@@ -76,12 +75,12 @@
         private var exponent = 0
         private var special: Double?
 
-        /// More digits cannot change the nearest number; only whether one of them is not 0 counts.
+        /// The number of digits that are kept. Of all further digits it only matters if one of them is not 0.
         private static let maximumDigits = 800
-        /// Far beyond all formats, and far from an overflow.
+        /// The bound of exponents, which is far beyond all formats and far from an overflow.
         private static let maximumExponent = 100_000
 
-        /// - Returns: nil when the text is no number from its first byte to its last.
+        /// Reads a text. Returns nil if the text as a whole is not a number.
         init?(_ text: [UInt8]) {
             var rest = text[...]
             if let sign = rest.first, sign == 0x2B || sign == 0x2D {
@@ -103,7 +102,7 @@
             return word.elementsEqual("nan".utf8) ? .nan : nil
         }
 
-        /// Takes digits with one point at most, and returns whether there was a digit.
+        /// Takes digits with at most one point, and returns true if there was a digit.
         private mutating func takeDigits(_ rest: inout ArraySlice<UInt8>) -> Bool {
             var (count, hasDigit, isBehindPoint, hasMore) = (0, false, false, false)
             while let byte = rest.first {
@@ -121,7 +120,7 @@
                 }
                 rest.removeFirst()
             }
-            // One digit more says that there are others behind it.
+            // One more digit stands for the digits that were left out.
             if hasMore {
                 digits.multiply(by: base, adding: 1)
                 exponent -= base == 16 ? 4 : 1
@@ -138,7 +137,7 @@
             }
         }
 
-        /// Takes `e-12`, or `p-12` behind hexadecimal digits; false when one begins that has no digits.
+        /// Takes `e-12`, or `p-12` behind hexadecimal digits. Returns false if an exponent begins but has no digits.
         private mutating func takeExponent(_ rest: inout ArraySlice<UInt8>) -> Bool {
             guard let mark = rest.first, mark | 0x20 == (base == 16 ? 0x70 : 0x65) else { return true }
             rest.removeFirst()
@@ -157,7 +156,7 @@
             return true
         }
 
-        /// Returns the nearest number of a format, as a `Double`, which can show it.
+        /// Returns the nearest number of a format, as a `Double`, which can hold it.
         func nearest(in format: FloatingFormat) -> Double {
             let magnitude = special ?? rounded(in: format)
             return isNegative ? -magnitude : magnitude
@@ -165,7 +164,7 @@
 
         private func rounded(in format: FloatingFormat) -> Double {
             if digits.pieces.isEmpty { return 0 }
-            // No format reaches so far: this also bounds the work.
+            // No format has a number of this size. The check also bounds the work.
             let size = digits.bitCount + (base == 16 ? exponent : exponent * 10 / 3)
             if size > 5_000 { return .infinity }
             if size < -5_000 { return 0 }
@@ -173,7 +172,8 @@
             var power = base == 16 ? exponent : 0
             if base == 10, exponent >= 0 { dividend.multiply(byPowerOfTen: exponent) }
             if base == 10, exponent < 0 { divisor.multiply(byPowerOfTen: -exponent) }
-            // One bit more than the format has, or fewer where it ends: the last one says where the half lies.
+            // The quotient has one bit more than the format, or fewer near the format's end. Its last bit tells the
+            // halves apart.
             let leading = dividend.bitCount - divisor.bitCount + power
             let lowest = max(leading - format.precision, format.minimumExponent) - 1
             let shift = power - lowest
@@ -183,7 +183,7 @@
             return DecimalNumber.compose(quotient, isExact, power, format)
         }
 
-        /// Returns the quotient, which has at most 55 bits, and whether nothing is left.
+        /// Returns the quotient, which has at most 55 bits, and true if the division leaves no rest.
         private static func divide(_ dividend: WholeNumber, by divisor: WholeNumber) -> (UInt64, isExact: Bool) {
             var rest = dividend
             var quotient: UInt64 = 0
@@ -196,13 +196,14 @@
             return (quotient, rest.pieces.isEmpty)
         }
 
-        /// Rounds `quotient` times two to the power of `power` to an even last bit; its lowest bits are one or two
+        /// Rounds `quotient` times two to the power of `power` to an even last bit. The quotient has one or two bits
         /// too many.
         private static func compose(
             _ quotient: UInt64, _ isExact: Bool, _ power: Int, _ format: FloatingFormat
         ) -> Double {
             let bits = 64 - quotient.leadingZeroBitCount
-            // The highest of two estimates of the leading bit was taken, so there may be one bit more than needed.
+            // The higher of two estimates of the leading bit was used, so the quotient may have one bit more than
+            // needed.
             let extra = max(bits - format.precision, format.minimumExponent - power)
             let half = 1 << UInt64(extra - 1) as UInt64
             let rest = quotient & (2 * half - 1)
@@ -215,7 +216,8 @@
     }
 
     #if hasFeature(Embedded)
-        /// Reads a number for `Double.init(_: String)`: nil, or the end of the text.
+        /// Reads a number for `Double.init(_: String)`. Returns the end of the text, or nil if the text is not a
+        /// number.
         @c(_swift_stdlib_strtod_clocale)
         public func readDouble(
             _ text: UnsafePointer<CChar>, _ result: UnsafeMutablePointer<Double>
@@ -226,7 +228,7 @@
             return unsafe end
         }
 
-        /// Reads a number for `Float.init(_: String)`.
+        /// Reads a number for `Float.init(_: String)`, as `readDouble` does.
         @c(_swift_stdlib_strtof_clocale)
         public func readFloat(
             _ text: UnsafePointer<CChar>, _ result: UnsafeMutablePointer<Float>

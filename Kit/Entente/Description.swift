@@ -1,7 +1,7 @@
 import ABI
 
-// Texts of the kit's values. A log shows the same on the host and on the board; a value that could not be shown on
-// the board does not compile into a text there.
+// The texts of the kit's values. A log shows the same text on the host and on the board. The board's build refuses to
+// interpolate a value for which the board has no text.
 
 extension Status {
     fileprivate var word: StaticString {
@@ -27,7 +27,8 @@ extension Status {
 }
 
 extension CallError {
-    /// `failed(1)`, `dead(generation: 3)`, `refused`: the server's own error is shown as `Parameter.logText` says.
+    /// The error as a log shows it: `failed(1)`, `dead(generation: 3)`, `refused`. `Parameter.logText` gives the
+    /// server's error.
     public var logText: LogText {
         switch self {
         case .failed(let failure): "failed(\(failure.logText))"
@@ -57,14 +58,14 @@ extension LogText.StringInterpolation {
     extension ShortText: CustomStringConvertible { public var description: String { String(self) } }
 
     extension String {
-        /// The text's bytes as UTF-8; what is none is replaced by U+FFFD.
+        /// Decodes the text's bytes as UTF-8, and replaces bytes that are not UTF-8 by U+FFFD.
         public init(_ text: ShortText) { self.init(decoding: (0..<text.count).map { text[$0] }, as: UTF8.self) }
         public init(_ text: LogText) { self.init(decoding: (0..<text.count).map { text[$0] }, as: UTF8.self) }
     }
 
     extension ShortText {
-        /// Returns nil when the text has more than `capacity` bytes of UTF-8, because texts that were cut off could
-        /// be equal.
+        /// Copies a text. Returns nil if it has more than `capacity` bytes of UTF-8, because two shortened texts
+        /// could be equal although the originals differ.
         public init?(_ text: some StringProtocol) {
             self.init()
             for byte in text.utf8 {
@@ -75,13 +76,13 @@ extension LogText.StringInterpolation {
     }
 
     extension LogText.StringInterpolation {
-        /// A `String`, a floating-point number, or anything else that describes itself.
+        /// Appends a `String`, a floating-point number, or any other value that describes itself.
         public mutating func appendInterpolation(_ value: some CustomStringConvertible) {
             for byte in value.description.utf8 { append(byte) }
         }
     }
 
-    /// Writes a line of text that was composed before, whatever its length, to this component's console.
+    /// Writes a composed text of any length as one line to this component's console.
     @_disfavoredOverload
     public func log(_ text: String) {
         let console = Console()
@@ -95,15 +96,15 @@ extension LogText.StringInterpolation {
 #if hasFeature(Embedded) && !NO_HEAP
     extension DefaultStringInterpolation {
         /// Refuses a value that does not describe itself. The standard library's own form, which this one hides,
-        /// would put the same words in the place of every such value, so texts that differ on the host would be equal
-        /// on the board.
+        /// would put the same words in the place of every such value, so that texts which differ on the host would be
+        /// equal on the board.
         @available(
             *, deprecated,
-            message: "a component cannot make a text of this value: write its parts, or make it CustomStringConvertible"
+            message: "a component has no text for this value: write its parts, or make it CustomStringConvertible"
         )
         @_transparent
         public mutating func appendInterpolation<Value>(_ value: Value) {
-            // The compiler has no such conversion for the board: it refuses it where the value is interpolated.
+            // The compiler has no such conversion for the board, so it reports an error at the interpolation.
             withExtendedLifetime(value as Any) {}
         }
     }

@@ -1,8 +1,8 @@
-// The functions of Failure.swift with a text that is composed when it is needed, which takes memory from the heap.
-// Programs of this repository have none, and are built with NO_HEAP.
+// The functions of Failure.swift for a text that the program composes at run time, which takes memory from the heap.
+// The programs of this repository have no heap, and are built with NO_HEAP.
 
 #if hasFeature(Embedded) && !NO_HEAP
-    /// Writes the same with a text that was composed, which takes memory from the heap.
+    /// Writes `file:line: Fatal error: text` with a composed text, which takes memory from the heap.
     @inline(never)
     public func reportFailure(_ kind: FailureKind, _ text: String, _ file: StaticString, _ line: UInt) {
         let console = Console()
@@ -21,7 +21,7 @@
         Swift.fatalError()
     }
 
-    /// Stops this component with the composed text, unless the condition holds.
+    /// Stops this component with the composed text unless the condition holds.
     @_disfavoredOverload
     @_transparent
     public func precondition(

@@ -1,11 +1,13 @@
-// The functions by which a component stops itself. On the board they stand in for those of the standard library, which
-// drop the text in optimised code: these write it to the component's console first, with the file and the line, as the
-// standard library does on the host. The trap itself stays at the caller's line, where the tool finds the reason of it.
+// The functions by which a component stops itself. On the board they replace those of the standard library, which
+// drop the text in optimised code. These functions first write the text to the component's console, with the file and
+// the line, as the standard library does on the host. The trap stays at the caller's line, where the tool finds its
+// reason.
 //
-// A check that holds costs what it costs with the standard library's function: the text is on the other path.
+// A check that holds costs as much as with the standard library's function, because only the failing path uses the
+// text.
 
 #if hasFeature(Embedded)
-    /// The words with which the line of a failure begins, as on the host.
+    /// The kind of a failure, which gives the first words of its line, as on the host.
     public enum FailureKind: UInt8 {
         case fatalError, precondition
     }
@@ -45,7 +47,7 @@
         Swift.fatalError()
     }
 
-    /// Stops this component with the text, unless the condition holds.
+    /// Stops this component with the text unless the condition holds.
     @_transparent
     public func precondition(
         _ condition: @autoclosure () -> Bool, _ message: @autoclosure () -> StaticString = "",

@@ -1,27 +1,27 @@
 import ABI
 
-/// A component asked for more than its `memory` in the manifest holds.
+/// The error of a component that asked for more memory than `memory` in its manifest holds.
 public struct OutOfMemory: Error, Equatable {
     public init() {}
 }
 
-/// This component's memory: `memory` of its manifest. Arrays, classes and strings come out of it. When it is used up,
-/// the component that asked says so and stops; nobody else notices.
+/// The memory of this component, as `memory` in its manifest says. Arrays, classes and strings come out of it. A
+/// component that has used it up writes a log line and stops; no other component is affected.
 public enum Heap {
-    /// In bytes.
+    /// The size in bytes.
     public static var size: Int { Int(truncatingIfNeeded: Configuration.current.heapSize) }
 
     #if hasFeature(Embedded)
         // SAFETY: a component has one thread (docs/caveats.md); a monitor, which has more, allocates nothing.
         nonisolated(unsafe) private static var allocator = unsafe HeapAllocator(base: nil, size: 0)
 
-        /// Bytes in use, with what the allocator needs itself.
+        /// The number of bytes in use, including those that the allocator needs itself.
         public static var used: Int {
             // SAFETY: one thread, see `allocator`.
             unsafe allocator.used
         }
 
-        /// Makes sure that `bytes` can be had in one piece, for code that prefers an error to the end.
+        /// Throws unless `bytes` are free in one piece, for code that prefers an error to the component's end.
         public static func require(_ bytes: Int) throws(OutOfMemory) {
             // SAFETY: the piece is given back at once and nothing is read or written through it.
             guard let pointer = unsafe allocate(bytes, alignment: 16) else { throw OutOfMemory() }
@@ -39,11 +39,12 @@ public enum Heap {
         }
 
         static func release(_ pointer: UnsafeMutableRawPointer) {
-            // SAFETY: one thread; whoever frees has the pointer from `allocate` (the compiler's runtime, `require`).
+            // SAFETY: one thread; the callers (the compiler's runtime, `require`) pass a pointer that `allocate`
+            // returned.
             unsafe allocator.free(pointer)
         }
     #else
-        /// On the host memory comes from the host; this checks against the size that the fake configuration names.
+        /// Checks `bytes` against the size in the fake configuration, because on the host memory comes from the host.
         public static func require(_ bytes: Int) throws(OutOfMemory) {
             guard bytes <= size else { throw OutOfMemory() }
         }
@@ -52,7 +53,7 @@ public enum Heap {
 }
 
 #if hasFeature(Embedded)
-    // What the compiler's runtime calls. In programs that allocate nothing the linker leaves them out.
+    // The functions that the compiler's runtime calls. The linker leaves them out of programs that allocate nothing.
 
     @c(posix_memalign)
     public func heapAllocate(
@@ -61,7 +62,7 @@ public enum Heap {
         // SAFETY: the compiler's runtime passes a result that it owns, and sizes that it keeps to.
         guard let pointer = unsafe Heap.allocate(size, alignment: alignment) else {
             log(
-                "out of memory: \(size) bytes asked for, \(Heap.used) of \(Heap.size) in use; raise 'memory' in the manifest"
+                "out of memory: needs \(size) bytes, but \(Heap.used) of \(Heap.size) are in use; raise 'memory' in the manifest"
             )
             fatalError()
         }
@@ -70,14 +71,15 @@ public enum Heap {
         return 0
     }
 
-    /// `free`, which Swift does not let a Swift function be called, leads here (RuntimeSupport/Heap.S).
+    /// Frees memory for C's `free`. Swift gives no Swift function that name, so RuntimeSupport/Heap.S defines it and
+    /// jumps here.
     @c(entente_heap_release)
     public func heapRelease(_ pointer: UnsafeMutableRawPointer?) {
         // SAFETY: the compiler's runtime frees once what it was given.
         if let pointer = unsafe pointer { unsafe Heap.release(pointer) }
     }
 
-    /// What `print` writes to.
+    /// Writes a character for `print`.
     @c(putchar)
     public func consolePut(_ character: CInt) -> CInt {
         let console = Console()

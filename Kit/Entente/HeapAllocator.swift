@@ -1,19 +1,21 @@
-/// Hands out pieces of one block of memory, and takes them back: first fit, neighbours that are free grow together.
+/// Allocates pieces of one block of memory by first fit, and merges free neighbours.
 ///
-/// Each piece has a header of 16 bytes in front: its size with the header and whether it is in use, and the size of the
-/// piece before it. Work is linear in the number of pieces. It is for one thread.
+/// Each piece begins with a header of 16 bytes: its size with the header, a bit that is set while it is in use, and
+/// the size of the piece before it. The work is linear in the number of pieces. One thread may use it.
 @safe
 struct HeapAllocator {
     private let base: UnsafeMutableRawPointer?
     let size: Int
-    /// Bytes in use, headers included.
+    /// The number of bytes in use, including headers.
     private(set) var used = 0
     private static let header = 16
     private static let inUse = 1
 
+    /// Manages a block of memory.
+    ///
     /// - Parameters:
-    ///   - base: a multiple of 16; nil for no memory at all.
-    ///   - size: in bytes; what is beyond a multiple of 16 is left unused.
+    ///   - base: the block's address, a multiple of 16; nil for no memory at all.
+    ///   - size: the block's size in bytes. Bytes beyond a multiple of 16 stay unused.
     init(base: UnsafeMutableRawPointer?, size: Int) {
         // SAFETY: only stored; every access adds an offset below `size`, which `setHeader` and `take` keep.
         unsafe self.base = unsafe base
@@ -21,7 +23,8 @@ struct HeapAllocator {
         if self.size > 0 { setHeader(0, size: self.size, used: false, before: 0) }
     }
 
-    /// A piece of at least `size` bytes, or nil when there is none so large.
+    /// Allocates a piece of at least `size` bytes. Returns nil if no free piece is large enough.
+    ///
     /// - Parameter alignment: a power of two.
     mutating func allocate(_ size: Int, alignment: Int = 16) -> UnsafeMutableRawPointer? {
         guard size >= 0, size <= self.size, alignment > 0, alignment <= self.size, alignment & (alignment - 1) == 0
@@ -43,10 +46,12 @@ struct HeapAllocator {
         return nil
     }
 
-    /// Takes a piece back. Anything but the address of a piece in use is a fault of the caller, and stops it.
+    /// Frees a piece. Stops the component if `pointer` is not the address of a piece in use.
     mutating func free(_ pointer: UnsafeMutableRawPointer) {
         // SAFETY: only handed on.
-        guard let offset = unsafe pieceInUse(pointer) else { fatalError("freed what is not in use") }
+        guard let offset = unsafe pieceInUse(pointer) else {
+            fatalError("the component freed memory that is not in use")
+        }
         used -= pieceSize(offset)
         var start = offset
         var length = pieceSize(offset)
@@ -61,7 +66,7 @@ struct HeapAllocator {
         tellNext(start)
     }
 
-    /// Returns where the piece in use begins whose address this is; nil if there is none.
+    /// Returns the offset of the piece in use whose address is `pointer`, or nil if there is none.
     func pieceInUse(_ pointer: UnsafeMutableRawPointer) -> Int? {
         // SAFETY: the pointer is only compared with the block's; headers are looked at inside of the block alone.
         guard let base = unsafe base else { return nil }
@@ -72,7 +77,7 @@ struct HeapAllocator {
         return offset
     }
 
-    /// Bytes from the piece's start to the header of what is allocated in it: 0, or room for a free piece of its own.
+    /// Returns the bytes between the piece's start and the header of the allocation: 0, or enough for a free piece.
     private func gap(at offset: Int, alignment: Int) -> Int {
         // SAFETY: only its number is looked at.
         let address = unsafe Int(bitPattern: base) + offset + Self.header

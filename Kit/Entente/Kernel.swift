@@ -1,8 +1,8 @@
 import ABI
 
-/// What an operation brought back: `x0…x7`.
+/// The registers `x0…x7` that an operation returned.
 public struct Answer {
-    /// `x0`: the status, and `ArrivalBits` when a message came that has more than six words.
+    /// The value of `x0`: the status, and `ArrivalBits` if a message came that has more than six words.
     public let rawStatus: UInt64
     /// The tag, badge, generation or notification bits.
     public let tag: UInt64
@@ -15,17 +15,17 @@ public struct Answer {
     }
 
     @inline(__always) public var status: Status { Status(rawValue: rawStatus & 0xFF) ?? .unsupported }
-    /// Whether `status` is that one, and nothing came beside six words.
+    /// Returns true if the status is `status` and a message brought nothing beyond six words.
     @inline(__always) public func has(_ status: Status) -> Bool { rawStatus == status.rawValue }
-    /// How many words came by way of the message page (0: up to six, in registers); see `ArrivalBits`.
+    /// The number of words that came in the message page, or 0 if all are in registers (`ArrivalBits`).
     @inline(__always) public var arrivedWords: UInt32 {
         UInt32(truncatingIfNeeded: rawStatus >> ArrivalBits.lengthShift & 0x7F)
     }
-    /// How many capabilities landed in the slots that the message page names.
+    /// The number of capabilities that came in the slots which the message page names.
     @inline(__always) public var arrivedCapabilities: Int {
         Int(truncatingIfNeeded: rawStatus >> ArrivalBits.capabilitiesShift & 3)
     }
-    /// Whether the caller attached a lease.
+    /// True if the caller attached a lease.
     @inline(__always) public var hasLease: Bool { rawStatus & ArrivalBits.lease != 0 }
 }
 
@@ -46,13 +46,13 @@ public struct Words {
     }
 }
 
-/// One operation of the kernel, with words of any meaning. The typed forms in this module are made of it.
+/// Performs one operation of the kernel with any words. The typed functions of this module are built on it.
 @inline(__always) @discardableResult
 public func invoke(_ operation: Operation, _ selector: Selector, _ words: Words = Words()) -> Answer {
     Seam.invoke(operation, selector, words)
 }
 
-/// An operation that may be done in pieces: repeated until the kernel has nothing left to do.
+/// Repeats an operation that the kernel may do in pieces, until nothing is left to do.
 @discardableResult
 public func invokeUntilDone(_ operation: Operation, _ selector: Selector, _ words: Words = Words()) -> Answer {
     while true {
@@ -61,14 +61,14 @@ public func invokeUntilDone(_ operation: Operation, _ selector: Selector, _ word
     }
 }
 
-/// Takes back everything that was derived from, made of, bound or mapped by a capability; `.delete`: and the
-/// capability.
+/// Removes everything that was derived from a capability, made of it, or bound or mapped by it. `.delete` also
+/// removes the capability.
 @discardableResult
 public func revoke(_ slot: UInt32, _ form: RevokeForm) -> Status {
     invokeUntilDone(.revoke, Selector(slot: slot, form: form.rawValue)).status
 }
 
-/// Raises bits of a notification (all of the capability's badge bits if it has a badge). Never blocks.
+/// Raises bits of a notification, or the bits of the capability's badge if it has one. Never blocks.
 @inline(__always) @discardableResult
 public func signal(_ notification: UInt32, bits: UInt64 = 1) -> Status {
     invoke(.signal, Selector(slot: notification), Words(bits)).status
@@ -80,19 +80,20 @@ public func poll(_ notification: UInt32) -> UInt64 {
     invoke(.poll, Selector(slot: notification)).tag
 }
 
-/// Calls a portal of a thread on this core and waits for its reply.
+/// Calls a portal of a thread on this core, and waits for the reply.
 @inline(__always)
 public func call(_ portal: UInt32, _ words: Words = Words()) -> Answer {
     invoke(.call, Selector(slot: portal), words)
 }
 
-/// Replies to the present caller, or waits for the next call or notification, or both: `form` is of `ReplyForm`.
+/// Replies to the present caller, waits for the next call or notification, or does both. `form` combines `ReplyForm`
+/// bits.
 @inline(__always)
 public func replyWait(_ form: UInt32, _ words: Words = Words()) -> Answer {
     invoke(.replyWait, Selector(slot: 0, form: form), words)
 }
 
-/// Configures one virtual interrupt, or a word of 32 of them, of a virtual CPU.
+/// Configures one virtual interrupt of a virtual CPU, or a word of 32 of them.
 @inline(__always) @discardableResult
 public func virtualInterrupt(
     _ virtualCPU: UInt32, _ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64 = 0
@@ -100,13 +101,13 @@ public func virtualInterrupt(
     invoke(.interruptControl, Selector(slot: virtualCPU, form: form.rawValue), Words(index, value))
 }
 
-/// Starts, stops or asks after a context; `configure` takes its words.
+/// Starts, stops or queries a context, or configures it with its words.
 @inline(__always) @discardableResult
 public func contextControl(_ context: UInt32, _ form: ContextControl, _ words: Words = Words()) -> Answer {
     invoke(.contextControl, Selector(slot: context, form: form.rawValue), words)
 }
 
-/// Writes up to four registers of a stopped context, beginning with number `first`.
+/// Writes up to four registers of a stopped context, beginning with register `first`.
 @inline(__always) @discardableResult
 public func writeRegisters(
     _ context: UInt32, first: UInt64, count: UInt64, _ v0: UInt64, _ v1: UInt64 = 0, _ v2: UInt64 = 0, _ v3: UInt64 = 0

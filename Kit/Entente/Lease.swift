@@ -1,31 +1,33 @@
 import ABI
 
-/// What the server of a lease may do.
+/// The accesses that the server of a lease may make.
 public protocol LeaseAccess { static var rights: Rights { get } }
-/// The server reads the caller's memory.
+/// Lets the server read the caller's memory.
 public enum Reading: LeaseAccess { public static var rights: Rights { .read } }
-/// The server writes into the caller's memory.
+/// Lets the server write into the caller's memory.
 public enum Writing: LeaseAccess { public static var rights: Rights { .write } }
 
-/// Why a server could not use a lease.
+/// The reasons for which a server cannot use a lease.
 public enum LeaseError: Error, Equatable {
-    /// Beyond the lease's end.
+    /// The access goes beyond the lease's end.
     case outOfRange
-    /// The caller leased memory that it does not have. It is the caller's fault; answer with an error.
+    /// The caller leased memory that it does not have. The server answers with an error, because the mistake is the
+    /// caller's.
     case badAddress
-    /// The caller is gone, or called off.
+    /// The caller has died, or its call was aborted.
     case ended
 }
 
-/// Memory of a caller that the server may copy from, or to, until it replies. The kernel checks each access, and ends
-/// the lease with the call.
+/// Memory of a caller that the server may read or write by copies until it replies. The kernel checks each access,
+/// and ends the lease with the call.
 ///
-/// The caller makes one with `lending`; as a parameter of an interface it comes out on the server's side as the
+/// The caller makes a lease by `lending` and passes it as a parameter of an interface. The server receives it as the
 /// caller's lease.
 public struct Lease<Access: LeaseAccess>: Parameter {
-    /// In bytes, as the caller says: an access beyond what it really lent is an error all the same.
+    /// The size in bytes, as the caller claims. An access beyond the memory that the caller really lent is still an
+    /// error.
     public let count: Int
-    /// The lender's address; 0 on the server's side, which does not learn it.
+    /// The lender's address. It is 0 on the server's side, because the kernel does not tell it.
     private let address: UInt64
 
     private init(address: UInt64, count: Int) {
@@ -43,7 +45,7 @@ public struct Lease<Access: LeaseAccess>: Parameter {
         return Lease(address: 0, count: Int(size))
     }
 
-    /// Copies as much as the kernel needs entries for.
+    /// Copies `size` bytes, in as many entries into the kernel as it takes.
     fileprivate func copy(_ form: CopyForm, at offset: Int, _ own: UInt64, _ size: Int) throws(LeaseError) {
         guard offset >= 0, offset <= count, size <= count - offset else { throw .outOfRange }
         var done: UInt64 = 0
@@ -63,7 +65,7 @@ public struct Lease<Access: LeaseAccess>: Parameter {
 }
 
 extension Lease where Access == Reading {
-    /// Lends numbers for the calls that `body` makes: `Lease<Reading>.lending(array.span) { lease in … }`.
+    /// Lends numbers for reading to the calls that `body` makes: `Lease<Reading>.lending(array.span) { lease in … }`.
     public static func lending<Element: FixedWidthInteger & BitwiseCopyable, Result, Failure: Error>(
         _ numbers: Span<Element>, to body: (Lease) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -74,7 +76,7 @@ extension Lease where Access == Reading {
         }
     }
 
-    /// Server: fills `numbers` from the caller's memory, from byte `offset` on.
+    /// Fills `numbers` from the caller's memory, beginning at byte `offset`. Only the server calls it.
     public func read<Element: FixedWidthInteger & BitwiseCopyable>(
         into numbers: inout MutableSpan<Element>, at offset: Int = 0
     ) throws(LeaseError) {
@@ -85,7 +87,7 @@ extension Lease where Access == Reading {
         }
     }
 
-    /// Server: one number of the caller's memory, from byte `offset` on.
+    /// Returns the eight bytes at byte `offset` of the caller's memory, as a number. Only the server calls it.
     public func word(at offset: Int) throws(LeaseError) -> UInt64 {
         var word: UInt64 = 0
         // SAFETY: the kernel writes the eight bytes of `word`.
@@ -97,7 +99,7 @@ extension Lease where Access == Reading {
 }
 
 extension Lease where Access == Writing {
-    /// Lends memory to be filled by the calls that `body` makes.
+    /// Lends memory for writing to the calls that `body` makes.
     public static func lending<Element: FixedWidthInteger & BitwiseCopyable, Result, Failure: Error>(
         _ numbers: inout MutableSpan<Element>, to body: (Lease) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -108,7 +110,7 @@ extension Lease where Access == Writing {
         }
     }
 
-    /// Server: puts numbers into the caller's memory, from byte `offset` on.
+    /// Writes numbers into the caller's memory, beginning at byte `offset`. Only the server calls it.
     public func write<Element: FixedWidthInteger & BitwiseCopyable>(
         _ numbers: Span<Element>, at offset: Int = 0
     ) throws(LeaseError) {

@@ -1,8 +1,8 @@
 import ABI
 
-/// Text made of literals, numbers and names, without any memory but its own: `"total \(sum), flags \(hex: bits)"`.
+/// A text of literals, numbers and names that needs no heap: `"total \(sum), flags \(hex: bits)"`.
 ///
-/// What is beyond 240 bytes is cut off.
+/// The type cuts off bytes beyond 240.
 public struct LogText: ExpressibleByStringInterpolation {
     public static let capacity = 240
     private var bytes = InlineArray<240, UInt8>(repeating: 0)
@@ -58,19 +58,19 @@ public struct LogText: ExpressibleByStringInterpolation {
         public mutating func appendInterpolation(_ other: ShortText) {
             for index in 0..<other.count { text.append(other[index]) }
         }
-        /// A name that is padded with zeros.
+        /// Appends a name that is padded with zeros.
         public mutating func appendInterpolation(name: InlineArray<32, UInt8>) {
             for index in 0..<32 where name[index] != 0 { text.append(name[index]) }
         }
         public mutating func appendInterpolation(_ truth: Bool) { text.append(truth ? "true" : "false") }
 
-        /// A whole number, with zeros in front up to `width` digits.
+        /// Appends a whole number, with leading zeros up to `width` digits.
         public mutating func appendInterpolation(_ number: some FixedWidthInteger, width: Int = 0) {
             if number < 0 { text.append(0x2D) }
             text.append(UInt64(truncatingIfNeeded: number.magnitude), radix: 10, width: width)
         }
 
-        /// A number as hexadecimal, beginning with 0x.
+        /// Appends a number in hexadecimal, beginning with 0x.
         public mutating func appendInterpolation(hex number: some FixedWidthInteger, width: Int = 0) {
             text.append("0x")
             text.append(UInt64(truncatingIfNeeded: number) & mask(number), radix: 16, width: width)
@@ -82,7 +82,7 @@ public struct LogText: ExpressibleByStringInterpolation {
     }
 }
 
-/// Writes a line to this component's console, with the time in front.
+/// Writes a line to this component's console, beginning with the time.
 public func log(_ text: LogText) {
     let console = Console()
     console.beginLine()

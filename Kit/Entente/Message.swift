@@ -2,11 +2,11 @@ import ABI
 
 /// A value that a request or a reply carries: a number, a capability, a lease.
 ///
-/// `take` returns a value that the type allows, or nil, whatever the peer has sent.
+/// `take` returns a value that the type allows, or nil, for any words that the peer has sent.
 public protocol Parameter {
     @inline(__always) func append(to message: inout OutgoingMessage)
     @inline(__always) static func take(from message: inout IncomingMessage) -> Self?
-    /// The value as a log shows it, for example the server's own error in a `CallError`. An enum shows its raw value.
+    /// The value as a log shows it, for example as the server's error in a `CallError`. An enum shows its raw value.
     var logText: LogText { get }
 }
 
@@ -14,7 +14,7 @@ extension Parameter {
     public var logText: LogText { "…" }
 }
 
-/// A message to be sent. Six words travel in registers; further words lie in the thread's message page.
+/// A message to be sent. Six words travel in registers, and further words in the thread's message page.
 public struct OutgoingMessage {
     public var words = Words()
     var count: UInt32 = 0
@@ -40,16 +40,16 @@ public struct OutgoingMessage {
         count &+= 1
     }
 
-    /// Appends a capability: the receiver gets a child of it with these rights.
+    /// Appends a capability. The receiver gets a child of it with these rights.
     public mutating func append(capability slot: UInt32, rights: Rights, badge: UInt64) {
-        precondition(capabilities < 2, "a message carries two capabilities")
+        precondition(capabilities < 2, "a message carries at most two capabilities")
         MessageMemory.current.setCapability(capabilities, slot: slot, rights: rights, badge: badge)
         capabilities &+= 1
     }
 
-    /// Appends memory that the receiver may read or write until it replies.
+    /// Appends memory that the receiver may access, as `rights` say, until it replies.
     public mutating func append(leaseAt address: UInt64, size: UInt64, rights: Rights) {
-        precondition(!hasLease, "a message carries one lease")
+        precondition(!hasLease, "a message carries at most one lease")
         MessageMemory.current.setLease(address: address, size: size, rights: rights)
         hasLease = true
     }
@@ -59,16 +59,16 @@ public struct OutgoingMessage {
     }
 }
 
-/// A message that has come. It is read from front to back.
+/// A message that has come. The receiver reads it from front to back.
 public struct IncomingMessage {
     public let words: Words
-    /// `ArrivalBits`.
+    /// The `ArrivalBits`.
     let arrival: UInt64
-    /// The caller's number, as root gave it; 0 in replies.
+    /// The caller's number, which root assigned; 0 in replies.
     public let caller: UInt64
     private var next: UInt32 = 0
     private var nextCapability: UInt32 = 0
-    /// The slots in which the capabilities landed. It is a copy of `MessageMemory.receiveSlots`, because later calls
+    /// The slots that received the capabilities. It is a copy of `MessageMemory.receiveSlots`, because later calls
     /// change that word.
     private let landed: UInt64
 
@@ -76,7 +76,7 @@ public struct IncomingMessage {
         words = answer.words
         arrival = answer.rawStatus
         self.caller = caller
-        // All of their slots are in use at once, so that none is offered again before it is released.
+        // All of these slots become used at once, so that none is offered again before it is released.
         landed = answer.arrivedCapabilities == 0 ? 0 : ReceivedSlots.land(answer.arrivedCapabilities)
     }
 
@@ -96,7 +96,7 @@ public struct IncomingMessage {
         }
     }
 
-    /// Takes the next capability that has come, and returns its slot.
+    /// Takes the next capability that has come, and returns its slot, or nil if there is no further one.
     public mutating func takeCapability() -> UInt32? {
         guard nextCapability < UInt32(truncatingIfNeeded: arrival >> ArrivalBits.capabilitiesShift & 3) else {
             return nil
@@ -108,19 +108,19 @@ public struct IncomingMessage {
 
     @inline(__always) var hasCapabilities: Bool { arrival >> ArrivalBits.capabilitiesShift & 3 != 0 }
 
-    /// Releases the capabilities that nobody has taken. With `all` it releases the others, too, because the values that
-    /// were made of them are dropped.
+    /// Releases the capabilities that no parameter has taken. If `all` is true, it releases the others, too, because
+    /// the caller drops the values made of them.
     mutating func releaseCapabilities(all: Bool) {
         guard hasCapabilities else { return }
         if all { nextCapability = 0 }
         while let slot = takeCapability() { ReceivedSlots.release(slot) }
     }
 
-    /// Whether the caller attached a lease.
+    /// True if the caller attached a lease.
     public var hasLease: Bool { arrival & ArrivalBits.lease != 0 }
 }
 
-/// A thread's message page.
+/// The message page of a thread.
 @safe
 struct MessageMemory {
     static let maximumWords: UInt32 = 64
@@ -137,7 +137,7 @@ struct MessageMemory {
     func word(_ index: UInt32) -> UInt64 { load(UInt32(MessagePage.words) + index % Self.maximumWords * 8) }
 
     func setWord(_ index: UInt32, to value: UInt64) {
-        precondition(index < Self.maximumWords, "a message has 64 words")
+        precondition(index < Self.maximumWords, "a message has at most 64 words")
         store(value, UInt32(MessagePage.words) + index * 8)
     }
 
@@ -153,22 +153,23 @@ struct MessageMemory {
         store(UInt64(rights.rawValue), UInt32(MessagePage.lease) + 16)
     }
 
-    /// The two slots for capabilities that come, the first in the low half.
+    /// The two slots for capabilities of messages, the first in the low half.
     var receiveSlots: UInt64 {
         get { load(UInt32(MessagePage.receiveSlots)) }
         nonmutating set { store(newValue, UInt32(MessagePage.receiveSlots)) }
     }
 
-    /// A mask of the received slots in use. It lies beside the part that the kernel reads, so that each thread has its
-    /// own.
+    /// A mask of the received slots in use. It lies behind the part that the kernel reads, so that each thread has
+    /// its own.
     var usedSlots: UInt64 {
         get { load(UInt32(MessagePage.own)) }
         nonmutating set { store(newValue, UInt32(MessagePage.own)) }
     }
 
-    /// How many pieces of shared memory have room in the page for a count of their bytes.
+    /// The number of pieces of shared memory for which the page can hold a count of bytes.
     static let accounts: UInt64 = (4096 - MessagePage.own - 8) / 8
-    /// Bytes of a piece of shared memory that are given out; `account` is below `accounts` (`RingWindow.account`).
+    /// Returns the bytes of a piece of shared memory that are in use; `account` is below `accounts`
+    /// (`RingWindow.account`).
     func usedShared(_ account: UInt64) -> UInt64 { load(Self.place(of: account)) }
     func setUsedShared(_ account: UInt64, to bytes: UInt64) { store(bytes, Self.place(of: account)) }
 

@@ -1,4 +1,4 @@
-// Numbers travel as one word each. What does not fit the type makes the message malformed.
+// Numbers travel as one word each. A word that does not fit the type makes the message malformed.
 
 extension UInt64: Parameter {
     @inline(__always) public func append(to message: inout OutgoingMessage) { message.append(self) }
@@ -17,7 +17,7 @@ extension Parameter where Self: FixedWidthInteger {
     public var logText: LogText { "\(self)" }
 }
 
-/// Numbers that are narrower than a word, sign-extended where they have a sign.
+/// A number that is narrower than a word. A signed number travels sign-extended.
 public protocol NarrowParameter: Parameter, FixedWidthInteger {}
 
 extension NarrowParameter {
@@ -41,7 +41,8 @@ extension UInt: NarrowParameter {}
 extension Int: NarrowParameter {}
 
 #if !NO_FLOAT
-    /// The bits as IEEE 754 has them: any of them are a number, or none.
+    /// A floating-point number travels as its IEEE 754 bits. Each pattern of bits is a number or NaN, so all are
+    /// valid.
     extension Double: Parameter {
         @inline(__always) public func append(to message: inout OutgoingMessage) { message.append(bitPattern) }
         @inline(__always) public static func take(from message: inout IncomingMessage) -> Double? {
@@ -65,7 +66,7 @@ extension Bool: Parameter {
     }
 }
 
-/// An enum with raw values: say `enum Mode: UInt64, Parameter`, and it is one.
+/// An enum with raw values conforms by its declaration alone: `enum Mode: UInt64, Parameter`.
 extension Parameter where Self: RawRepresentable, RawValue: Parameter {
     @inline(__always) public func append(to message: inout OutgoingMessage) { rawValue.append(to: &message) }
     @inline(__always) public static func take(from message: inout IncomingMessage) -> Self? {
@@ -75,20 +76,20 @@ extension Parameter where Self: RawRepresentable, RawValue: Parameter {
     public var logText: LogText { rawValue.logText }
 }
 
-/// The error of a method that throws none.
+/// The error type of a method that throws nothing.
 extension Never: Parameter {
     @inline(__always) public func append(to message: inout OutgoingMessage) {}
     @inline(__always) public static func take(from message: inout IncomingMessage) -> Never? { nil }
 }
 
-/// Nothing: what a method without a result replies.
+/// The result type of a method without a result.
 public struct Nothing: Parameter {
     @inline(__always) public init() {}
     @inline(__always) public func append(to message: inout OutgoingMessage) {}
     @inline(__always) public static func take(from message: inout IncomingMessage) -> Nothing? { Nothing() }
 }
 
-/// Up to 128 bytes of UTF-8, or of anything: a long value, which travels in the message page.
+/// Up to 128 bytes of UTF-8 or other data. It is a long value, which travels in the message page.
 public struct ShortText: Parameter {
     public static let capacity = 128
     private var bytes = InlineArray<16, UInt64>(repeating: 0)
@@ -103,11 +104,11 @@ public struct ShortText: Parameter {
         }
     }
 
-    /// Text beyond the capacity is cut off.
+    /// Copies a text, and cuts it off at the capacity.
     @_disfavoredOverload
     public init(_ text: LogText) { for index in 0..<text.count { append(text[index]) } }
 
-    /// Text beyond the capacity is cut off.
+    /// Appends a byte, or drops it if the text has reached the capacity.
     public mutating func append(_ byte: UInt8) {
         guard count < Self.capacity else { return }
         bytes[count / 8] |= UInt64(byte) << UInt64(count % 8 * 8)
@@ -130,7 +131,7 @@ public struct ShortText: Parameter {
         text.count = Int(size)
         for index in 0..<(text.count + 7) / 8 {
             guard let word = message.takeWord() else { return nil }
-            // What a peer has put behind the end must not come up when something is appended.
+            // Bytes that a peer has put behind the end must not appear when the receiver appends to the text.
             let rest = text.count - 8 * index
             text.bytes[index] = rest >= 8 ? word : word & (1 << UInt64(8 * rest) - 1)
         }
@@ -138,7 +139,7 @@ public struct ShortText: Parameter {
     }
 }
 
-/// `"get"` and `"call \(number)"`. Text beyond the capacity is cut off.
+/// A literal such as `"get"` or `"call \(number)"` makes a text, cut off at the capacity.
 extension ShortText: ExpressibleByStringInterpolation {
     public init(stringLiteral text: StaticString) { self.init(text) }
     public init(stringInterpolation: LogText.StringInterpolation) { self.init(stringInterpolation.text) }

@@ -1,44 +1,45 @@
 import ABI
 
-/// The word with which every reply begins.
+/// The first word of every reply.
 enum Outcome {
     static let done: UInt64 = 0
-    /// The server knows no method of this number.
+    /// The server has no method of this number.
     static let unknownMethod: UInt64 = 1
-    /// The request does not hold what the method takes.
+    /// The request does not hold the parameters of the method.
     static let malformed: UInt64 = 2
-    /// The method threw; its error follows.
+    /// The method threw an error, which follows.
     static let failed: UInt64 = 3
 }
 
-/// The reasons for which a call brings no result.
+/// The reasons for which a call returns no result.
 public enum CallError<Failure: Error & Parameter>: Error {
-    /// The server's own answer.
+    /// The method threw this error.
     case failed(Failure)
-    /// The server is gone, or nobody serves the portal. A call may succeed again once it has been restarted.
+    /// The server has died, or the portal has no server. A call may succeed again after the server has been
+    /// restarted.
     case dead(generation: UInt64)
-    /// One of the events that this component may not miss came first (see `Events`).
+    /// One of the events of `Events.abortCalls` came before the reply.
     case aborted
     /// The server refused to take the call.
     case refused
-    /// The peer does not speak this interface, or another version of it.
+    /// The peer does not speak this interface, or speaks another version of it.
     case malformed
-    /// The kernel did not take the call: the slot is empty, the peer is on another core, calls nest too deep.
+    /// The kernel did not accept the call: the slot is empty, the peer is on another core, or calls nest too deep.
     case kernel(Status)
 }
 
 extension CallError: Equatable where Failure: Equatable {}
 
-/// A way to a server. The value is only a name, so that copying it makes nothing.
+/// A way to a server. The value is only a name, so that a copy makes no new object.
 public struct Portal: Equatable, Sendable {
     public let slot: UInt32
 
     @inline(__always) public init(slot: UInt32) { self.slot = slot }
 
-    /// Calls, and reads the reply's result. The generated clients do nothing else.
+    /// Calls the server, and returns the reply's result. Generated clients do nothing else.
     ///
-    /// Inlined together with `OutgoingMessage.append` it comes down to loading the registers, SVC, and a test of `x0`
-    /// and `x2`.
+    /// The compiler inlines it together with `OutgoingMessage.append`. Only the loads of the registers, SVC, and a
+    /// test of `x0` and `x2` remain.
     @inline(__always)
     public func call<Result: Parameter, Failure: Parameter & Error>(
         _ message: OutgoingMessage, result: Result.Type, failure: Failure.Type
@@ -54,7 +55,7 @@ public struct Portal: Equatable, Sendable {
             answer.rawStatus, answer.tag, words.w0, words.w1, words.w2, words.w3, words.w4, words.w5, result, failure)
     }
 
-    /// The same for a method whose result holds capabilities: slots are ready for them during this call only.
+    /// Calls a method whose result holds capabilities. Their slots are ready during this call only.
     public func callForCapabilities<Result: Parameter, Failure: Parameter & Error>(
         _ message: OutgoingMessage, result: Result.Type, failure: Failure.Type
     ) throws(CallError<Failure>) -> Result {
@@ -69,9 +70,9 @@ public struct Portal: Equatable, Sendable {
     }
 }
 
-/// The result of a reply that does not lie in six registers, or what a call that brought none says. It is no part of
-/// the way that a good short call takes: not inlined, and handed the registers as they are, so that its caller need not
-/// put them into memory for it.
+/// Returns the result of a reply that does not lie in six registers, or throws the error of a call without a result.
+/// It is not inlined, and takes the registers as they are, so that a successful short call need not put them into
+/// memory.
 @inline(never)
 private func otherResult<Result: Parameter, Failure: Parameter & Error>(
     _ status: UInt64, _ tag: UInt64, _ w0: UInt64, _ w1: UInt64, _ w2: UInt64, _ w3: UInt64, _ w4: UInt64, _ w5: UInt64,
@@ -80,7 +81,8 @@ private func otherResult<Result: Parameter, Failure: Parameter & Error>(
     let answer = Answer(rawStatus: status, tag: tag, words: Words(w0, w1, w2, w3, w4, w5))
     var reply = IncomingMessage(answer, caller: 0)
     let taken = answer.status == .ok && reply.takeWord() == Outcome.done ? Result.take(from: &reply) : nil
-    // Slots are ready if the caller is a server itself: what a peer puts there unasked must not stay.
+    // If this component is a server itself, slots are ready, and capabilities that a peer sent unasked must be
+    // released.
     reply.releaseCapabilities(all: taken == nil)
     if let taken { return taken }
     throw callError(answer, failure)
@@ -89,7 +91,7 @@ private func otherResult<Result: Parameter, Failure: Parameter & Error>(
 private func callError<Failure: Parameter & Error>(_ answer: Answer, _ failure: Failure.Type) -> CallError<Failure> {
     switch answer.status {
     case .ok:
-        // Without its capabilities, which are dealt with.
+        // The reply's capabilities are already dealt with, so these bits leave them out.
         var reply = IncomingMessage(
             Answer(rawStatus: answer.rawStatus & ~ArrivalBits.capabilities, words: answer.words), caller: 0)
         guard reply.takeWord() == Outcome.failed, let error = Failure.take(from: &reply) else { return .malformed }
@@ -102,17 +104,17 @@ private func callError<Failure: Parameter & Error>(_ answer: Answer, _ failure: 
 }
 
 extension Portal {
-    /// The portal that this component's manifest calls `name`, under `uses`. Without one the component stops, with a
-    /// line that says so: a system without it is not the one that the component was written for.
+    /// Finds the portal that this component's manifest calls `name`, under `uses`. Stops the component with a log
+    /// line if there is none, because the component was not written for such a system.
     public init(named name: StaticString) {
         guard let portal = Portal(ifNamed: name) else {
-            log("this component uses '\(name)', and its manifest connects nothing of that name (key 'uses')")
+            log("this component calls '\(name)', but its manifest has no such connection: add it under 'uses'")
             fatalError()
         }
         self = portal
     }
 
-    /// The portal that this component's manifest calls `name`, if there is one.
+    /// Finds the portal that this component's manifest calls `name`. Returns nil if there is none.
     public init?(ifNamed name: StaticString) {
         guard let resource = Configuration.resource(.portal, named: name) else { return nil }
         self.init(slot: UInt32(truncatingIfNeeded: resource.slot))

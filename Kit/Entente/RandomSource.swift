@@ -1,7 +1,7 @@
 import ABI
 
-/// Random numbers out of a seed: the ChaCha20 block function (RFC 8439) with a key that replaces itself at each step,
-/// so that the numbers of one receiver tell nothing about those before them or those of another receiver.
+/// A generator of random numbers from a seed: the ChaCha20 block function (RFC 8439) with a key that replaces itself
+/// at each step. A receiver of numbers therefore learns nothing about earlier numbers or those of other receivers.
 public struct RandomSource {
     private var key: InlineArray<8, UInt32>
 
@@ -13,7 +13,7 @@ public struct RandomSource {
         }
     }
 
-    /// Returns the next 256 bits.
+    /// Returns the next 256 random bits.
     public mutating func next() -> InlineArray<4, UInt64> {
         let block = RandomSource.block(key: key, counter: 0, nonce: InlineArray<3, UInt32>(repeating: 0))
         var words = InlineArray<4, UInt64>(repeating: 0)
@@ -22,14 +22,14 @@ public struct RandomSource {
         return words
     }
 
-    /// Mixes a number into the key. A number that somebody knows does not make the source worse.
+    /// Mixes a number into the key. A number that an attacker knows does not weaken the generator.
     public mutating func mix(_ number: UInt64) {
         key[0] ^= UInt32(truncatingIfNeeded: number)
         key[1] ^= UInt32(truncatingIfNeeded: number >> 32)
         _ = next()
     }
 
-    /// The block function (RFC 8439, 2.3).
+    /// Returns one block of ChaCha20 (RFC 8439, 2.3).
     static func block(
         key: InlineArray<8, UInt32>, counter: UInt32, nonce: InlineArray<3, UInt32>
     ) -> InlineArray<16, UInt32> {
@@ -67,8 +67,9 @@ public struct RandomSource {
     // SAFETY: a component has one thread (docs/caveats.md); a monitor, which has more, asks for no random numbers.
     nonisolated(unsafe) private var source: RandomSource? = nil
 
-    /// Random bytes for the standard library: `Int.random(in:)` and all others, and the seeds of hash tables. Root
-    /// gives each life of a component a seed of its own (docs/components.md says where it comes from).
+    /// Fills a buffer with random bytes for the standard library, which uses them for `Int.random(in:)`, its other
+    /// random functions and the seeds of hash tables. Root gives each life of a component its own seed
+    /// (docs/components.md names its origin).
     @c(arc4random_buf)
     public func fillRandomly(_ buffer: UnsafeMutableRawPointer, _ size: Int) {
         // SAFETY: one thread, see `source`.

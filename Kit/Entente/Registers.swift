@@ -3,7 +3,8 @@ import ABI
 /// The accesses that a register allows.
 public enum RegisterAccess: Sendable { case readOnly, writeOnly, readWrite }
 
-/// A number that a device takes or gives in one access: `UInt8`, `UInt16`, `UInt32` or `UInt64`.
+/// A number that a program reads from a device or writes to it in one access: `UInt8`, `UInt16`, `UInt32` or
+/// `UInt64`.
 public protocol RegisterValue: FixedWidthInteger & UnsignedInteger & Sendable {
     /// Makes one load of this width. The address is one of a device's registers, aligned to the width.
     @unsafe static func load(register address: UInt64) -> Self
@@ -11,9 +12,9 @@ public protocol RegisterValue: FixedWidthInteger & UnsignedInteger & Sendable {
     @unsafe static func store(_ value: Self, register address: UInt64)
 }
 
-/// The place of a register among those of its device: `Register<UInt32>(0x18, .readOnly)`.
+/// The offset of a register and its accesses: `Register<UInt32>(0x18, .readOnly)`.
 public struct Register<Value: RegisterValue>: Sendable {
-    /// In bytes from the device's first register; a multiple of the value's size.
+    /// The distance in bytes from the device's first register; a multiple of the value's size.
     public let offset: Int
     public let access: RegisterAccess
 
@@ -23,45 +24,45 @@ public struct Register<Value: RegisterValue>: Sendable {
     }
 }
 
-/// The registers of a device of the board, which no other component has. An access is one load or store of the
-/// register's width: the compiler neither leaves it out nor merges or splits it.
+/// The registers of a device of the board, which no other component can access. An access is one load or store of the
+/// register's width, which the compiler neither omits nor merges nor splits.
 ///
-/// Accesses reach the device in the order of the program. An access to memory is not ordered with them: see
-/// `DMAMemory.order`.
+/// Accesses reach the device in the order of the program. They are not ordered with accesses to memory;
+/// `DMAMemory.order` orders both.
 @safe
 public struct Registers: Sendable {
     private let base: UInt64
-    /// In bytes.
+    /// The size in bytes.
     public let size: Int
 
-    /// The registers that the manifest calls `name`, under `devices`. Without them the component stops, with a line
-    /// that says so.
+    /// Finds the registers that the manifest calls `name`, under `devices`. Stops the component with a log line if
+    /// there are none.
     public init(named name: StaticString) {
         guard let registers = Registers(ifNamed: name) else {
-            log("this component drives '\(name)', and its manifest gives it no such device (key 'devices')")
+            log("this component drives '\(name)', but its manifest has no such device: add it under 'devices'")
             fatalError("no such registers")
         }
         self = registers
     }
 
-    /// The registers that the manifest calls `name`, if there are any.
+    /// Finds the registers that the manifest calls `name`. Returns nil if there are none.
     public init?(ifNamed name: StaticString) {
         guard let resource = Configuration.resource(.registers, named: name) else { return nil }
         base = resource.address
         size = Int(truncatingIfNeeded: resource.size)
     }
 
-    /// The register at an offset. Reading a register that can only be written is an error of the program, as is writing
-    /// one that can only be read, or leaving the device: the component stops.
+    /// The value of a register. The component stops if it reads a write-only register, writes a read-only one, or
+    /// names an offset outside of the device, because each of these is a mistake of the program.
     public subscript<Value: RegisterValue>(_ register: Register<Value>) -> Value {
         @inline(__always) get {
-            precondition(register.access != .writeOnly, "a register is read that can only be written")
+            precondition(register.access != .writeOnly, "the component reads a register that can only be written")
             // SAFETY: root mapped the registers before it started this component, and never unmaps them; `place` checks
             // that this one is among them, and its alignment.
             return unsafe Value.load(register: place(register))
         }
         @inline(__always) nonmutating set {
-            precondition(register.access != .readOnly, "a register is written that can only be read")
+            precondition(register.access != .readOnly, "the component writes a register that can only be read")
             // SAFETY: as above.
             unsafe Value.store(newValue, register: place(register))
         }
@@ -69,7 +70,9 @@ public struct Registers: Sendable {
 
     @inline(__always) private func place<Value>(_ register: Register<Value>) -> UInt64 {
         let (offset, width) = (register.offset, MemoryLayout<Value>.size)
-        precondition(offset >= 0 && offset & (width - 1) == 0 && offset <= size - width, "outside of the registers")
+        precondition(
+            offset >= 0 && offset & (width - 1) == 0 && offset <= size - width,
+            "the component accesses a register outside of its device")
         return base + UInt64(truncatingIfNeeded: offset)
     }
 }

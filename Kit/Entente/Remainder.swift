@@ -1,15 +1,15 @@
-// The functions that the standard library expects of a C library for division with a remainder. Both results are
+// The functions for division with a remainder that the standard library expects of a C library. Both results are
 // exact, so they are the same as the host's, bit for bit.
 
 #if !NO_FLOAT
     enum ExactRemainder {
-        /// Returns `x` less the multiple of `y` towards zero: C's `fmod`.
+        /// Returns `x` minus a multiple of `y`, with the quotient rounded towards zero, as C's `fmod` does.
         static func truncating(_ x: Double, _ y: Double) -> Double {
             guard x.isFinite, !y.isNaN, y != 0 else { return .nan }
             let divisor = Parts(y.magnitude)
             guard x.magnitude >= y.magnitude, y.isFinite else { return x }
             var rest = Parts(x.magnitude)
-            // One bit of the quotient at a time: at most 2,100 turns.
+            // Each turn handles one bit of the quotient, so there are at most 2,100 turns.
             while rest.exponent > divisor.exponent {
                 if rest.fraction >= divisor.fraction { rest.fraction -= divisor.fraction }
                 rest.fraction <<= 1
@@ -19,7 +19,7 @@
             return Double(sign: x.sign, exponent: 0, significand: rest.value)
         }
 
-        /// Returns `x` less the multiple of `y` that is nearest, the even one of two: C's `remainder` (IEEE 754,
+        /// Returns `x` minus the nearest multiple of `y`, or the even one of two, as C's `remainder` does (IEEE 754,
         /// 5.3.1).
         static func nearest(_ x: Double, _ y: Double) -> Double {
             guard x.isFinite, !y.isNaN, y != 0 else { return .nan }
@@ -27,8 +27,8 @@
             let divisor = y.magnitude
             let twice = divisor + divisor
             var rest = twice.isFinite ? truncating(x.magnitude, twice) : x.magnitude
-            // Less than a quarter of the largest number, `rest + rest` and `divisor` compare without overflow; above,
-            // half of the divisor is exact.
+            // Below a quarter of the largest number, the comparison of `rest + rest` with `divisor` cannot overflow.
+            // Above it, half of the divisor is exact.
             func isBeyondHalf(_ orEqual: Bool) -> Bool {
                 if divisor < 0x1p-1021 { return orEqual ? rest + rest >= divisor : rest + rest > divisor }
                 return orEqual ? rest >= divisor / 2 : rest > divisor / 2
@@ -50,14 +50,14 @@
                 let isSubnormal = number.exponentBitPattern == 0
                 fraction = isSubnormal ? bits : bits | 1 << 52
                 exponent = isSubnormal ? 1 : Int(number.exponentBitPattern)
-                // The leading bit at the same place in all numbers but zero.
+                // In all numbers but zero the leading bit has the same place.
                 guard fraction != 0 else { return }
                 let shift = fraction.leadingZeroBitCount - 11
                 fraction <<= UInt64(shift)
                 exponent -= shift
             }
 
-            /// Exact: it is a multiple of the smallest number, and below the divisor.
+            /// The value, which is exact because it is a multiple of the smallest number and below the divisor.
             var value: Double {
                 guard fraction != 0 else { return 0 }
                 let shift = fraction.leadingZeroBitCount - 11

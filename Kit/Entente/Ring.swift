@@ -1,29 +1,29 @@
-// A ring in memory that two components share: one puts, the other takes, and each tells the other by a notification
-// when it sleeps. No kernel and no copy is on the way of the data.
+// A ring lies in memory that two components share. One side puts elements, the other takes them, and each side
+// signals a notification of the other if that one sleeps. The data needs neither the kernel nor a copy.
 //
-// Neither side believes the other. Its own counter is kept in memory of its own and only published; the peer's counter
-// is read once for each step, and a distance that cannot be ends the ring (`peerBroken`). An element is copied out
-// before it is looked at, and is checked like a message's parameters. So a hostile peer can lose or invent elements of
-// this ring, and wake its peer for nothing, and no more. The peer's death ends the ring too (`peerGone`): the memory
-// stays, but the peer's next life may use it for something else.
+// Neither side trusts the other. Each side keeps its own counter in its own memory and only publishes it. It reads
+// the peer's counter once for each step, and an impossible distance ends the ring (`peerBroken`). The consumer copies
+// an element before it checks the element like a message's parameters. So a hostile peer can only lose or invent
+// elements of this ring, and wake the other side for nothing. The peer's death ends the ring, too (`peerGone`),
+// because the peer's next life may use the memory for something else.
 //
-// A position takes memory from the heap, so programs without one have no rings.
+// A position takes memory from the heap, so programs without a heap have no rings.
 
 #if !NO_HEAP
 
-    /// Where things lie in a ring's memory, in bytes. Each side writes cache lines of its own.
+    /// The places in a ring's memory, in bytes. Each side writes cache lines of its own.
     public enum RingLayout {
-        /// UInt32: elements that were put, modulo 2³²; written by the producer.
+        /// The offset of a UInt32 that the producer writes: the number of elements put, modulo 2³².
         static let head = 0
-        /// UInt32: elements that were taken; written by the consumer.
+        /// The offset of a UInt32 that the consumer writes: the number of elements taken, modulo 2³².
         static let tail = 64
-        /// UInt32: the consumer sleeps until something comes; set by it, cleared by who wakes it.
+        /// The offset of a UInt32 that the consumer sets before it sleeps. The side that wakes it clears the flag.
         static let consumerSleeps = 128
-        /// UInt32: the producer sleeps until there is room.
+        /// The offset of a UInt32 that the producer sets before it sleeps until there is room.
         static let producerSleeps = 192
         static let data = 256
 
-        /// Makes an empty ring of whatever an earlier life has left.
+        /// Empties the ring, whose memory may hold bytes of an earlier life.
         static func begin(_ memory: SharedMemory) {
             memory.store(0, head)
             memory.store(0, tail)
@@ -31,7 +31,8 @@
             memory.store(0, producerSleeps)
         }
 
-        /// Elements that fit: a power of two, so that counters may wrap; 0 when there is no room for one.
+        /// Returns the number of elements that fit: a power of two, so that counters may wrap, or 0 if not even one
+        /// fits.
         static func capacity(of memory: SharedMemory, wordCount: Int) -> UInt32 {
             guard wordCount > 0, wordCount <= 64, memory.size > data else { return 0 }
             let fit = UInt32(truncatingIfNeeded: min((memory.size - data) / (8 * wordCount), 1 << 24))
@@ -39,13 +40,13 @@
         }
     }
 
-    /// What a ring carries: a fixed number of words.
+    /// A value that a ring carries, as a fixed number of words.
     public protocol RingElement {
-        /// 1…64.
+        /// The number of words, 1…64.
         static var wordCount: Int { get }
-        /// Word `index`, below `wordCount`.
+        /// Returns word `index`, which is below `wordCount`.
         func word(_ index: Int) -> UInt64
-        /// Nil when the words are none that the type allows.
+        /// Decodes an element. Returns nil if the type does not allow these words.
         init?(words: RingWords)
     }
 
@@ -55,7 +56,7 @@
         public init?(words: RingWords) { self = words[0] }
     }
 
-    /// An element's words, copied out of the shared memory: they no longer change.
+    /// The words of an element. They are a copy of the shared memory, so that the peer cannot change them.
     public struct RingWords {
         private var storage = InlineArray<64, UInt64>(repeating: 0)
         fileprivate mutating func set(_ index: Int, _ word: UInt64) { storage[index] = word }
@@ -63,33 +64,33 @@
     }
 
     public enum RingError: Error, Equatable {
-        /// The peer's counter is impossible. The ring is of no more use until both sides begin anew.
+        /// The peer's counter is impossible. The ring stays unusable until both sides begin anew.
         case peerBroken
-        /// The peer has died. The ring is over; its next life makes and offers another one, or its client renews this
-        /// one (`SharedRing.renew`).
+        /// The peer has died, which ends the ring. The peer's next life makes and offers another ring, or the client
+        /// renews this one (`SharedRing.renew`).
         case peerGone
     }
 
-    /// What a consumer took.
+    /// The result of taking from a ring.
     public enum Taken<Element> {
         case element(Element)
-        /// The words of an element that the type does not allow; it is gone, and the ring goes on.
+        /// The words of an element that the type does not allow. The element is removed, and the ring goes on.
         case malformed
         case empty
     }
 
-    /// How far one side of a ring has come. It lies in that side's own memory, and all ends that are made of one ring
-    /// share it: so each of them goes on where the one before has stopped.
+    /// The progress of one side of a ring. It lies in that side's own memory. All ends made of one ring share it, so
+    /// that each end goes on where the end before has stopped.
     final class RingPosition {
-        /// Elements put so far, modulo 2³².
+        /// The number of elements put so far, modulo 2³².
         var head: UInt32 = 0
-        /// Elements taken so far, modulo 2³².
+        /// The number of elements taken so far, modulo 2³².
         var tail: UInt32 = 0
-        /// Whether the peer's counter has been impossible.
+        /// True after the peer's counter has been impossible.
         var isBroken = false
     }
 
-    /// The side that puts. Copies share their position, so one can be kept wherever it is needed.
+    /// The producer's end of a ring. Copies share their position, so that several parts of a program can keep one.
     public struct RingProducer<Element: RingElement> {
         private let memory: SharedMemory
         private let consumer: Notification
@@ -97,8 +98,8 @@
         private let peer: PeerLife?
         private let position: RingPosition
         public let capacity: UInt32
-        /// Elements put so far: what the memory says is never read back. Tests begin near its
-        /// wrap; nothing else sets it.
+        /// The number of elements put so far. The producer never reads it back from the memory. Only tests set it, to
+        /// begin near its wrap.
         var head: UInt32 {
             get { position.head }
             nonmutating set { position.head = newValue }
@@ -108,8 +109,10 @@
             nonmutating set { position.isBroken = newValue }
         }
 
+        /// Makes the end of a ring in `memory`.
+        ///
         /// - Parameters:
-        ///   - consumer: raised, with `events`, when the consumer sleeps and something comes.
+        ///   - consumer: the notification in which `put` raises `events` if the consumer sleeps.
         public init(_ memory: SharedMemory, consumer: Notification, events: Events = Events(bits: 1)) {
             self.init(memory, consumer: consumer, events: events, peer: nil)
         }
@@ -126,12 +129,12 @@
             capacity = RingLayout.capacity(of: memory, wordCount: Element.wordCount)
         }
 
-        /// Puts an element; false when the ring is full.
+        /// Puts an element. Returns false if the ring is full.
         public func put(_ element: Element) throws(RingError) -> Bool {
             guard try room() > 0 else { return false }
             let at = RingLayout.data + Int(head & (capacity &- 1)) * 8 * Element.wordCount
             for index in 0..<Element.wordCount { memory[at + 8 * index] = element.word(index) }
-            // As late as possible: the peer's next life may have begun since.
+            // This check comes as late as possible, because the peer's next life may have begun since the first one.
             try requirePeer()
             head &+= 1
             memory.store(head, RingLayout.head)
@@ -142,7 +145,7 @@
             return true
         }
 
-        /// Elements that can be put now.
+        /// Returns the number of elements that the producer can put now.
         public func room() throws(RingError) -> UInt32 {
             try requirePeer()
             let waiting = head &- memory.acquire(RingLayout.tail)
@@ -151,8 +154,8 @@
             return capacity &- waiting
         }
 
-        /// True: the consumer will raise this side's notification when it takes something. False: there is room
-        /// already.
+        /// Announces that the producer will sleep. Returns true if the consumer will raise this side's notification
+        /// after it takes an element, and false if there is room already.
         public func willSleep() throws(RingError) -> Bool {
             try requirePeer()
             memory.store(1, RingLayout.producerSleeps)
@@ -161,13 +164,13 @@
             return false
         }
 
-        /// The memory is the next life's once the peer has died.
+        /// Throws if the peer has died, because the memory then belongs to the peer's next life.
         @inline(__always) private func requirePeer() throws(RingError) {
             if let peer, peer.isOver { throw .peerGone }
         }
     }
 
-    /// The side that takes. Copies share their position, so one can be kept wherever it is needed.
+    /// The consumer's end of a ring. Copies share their position, so that several parts of a program can keep one.
     public struct RingConsumer<Element: RingElement> {
         private let memory: SharedMemory
         private let producer: Notification
@@ -175,7 +178,7 @@
         private let peer: PeerLife?
         private let position: RingPosition
         public let capacity: UInt32
-        /// Elements taken so far. Tests begin near its wrap; nothing else sets it.
+        /// The number of elements taken so far. Only tests set it, to begin near its wrap.
         var tail: UInt32 {
             get { position.tail }
             nonmutating set { position.tail = newValue }
@@ -185,8 +188,10 @@
             nonmutating set { position.isBroken = newValue }
         }
 
+        /// Makes the end of a ring in `memory`.
+        ///
         /// - Parameters:
-        ///   - producer: raised, with `events`, when the producer sleeps and there is room.
+        ///   - producer: the notification in which `take` raises `events` if the producer sleeps.
         public init(_ memory: SharedMemory, producer: Notification, events: Events = Events(bits: 1)) {
             self.init(memory, producer: producer, events: events, peer: nil)
         }
@@ -203,13 +208,13 @@
             capacity = RingLayout.capacity(of: memory, wordCount: Element.wordCount)
         }
 
-        /// Takes the oldest element.
+        /// Takes the oldest element. Returns `empty` if there is none.
         public func take() throws(RingError) -> Taken<Element> {
             guard try count() > 0 else { return .empty }
             let at = RingLayout.data + Int(tail & (capacity &- 1)) * 8 * Element.wordCount
             var words = RingWords()
             for index in 0..<Element.wordCount { words.set(index, memory[at + 8 * index]) }
-            // Behind the copy: it is not the next life's element that was copied.
+            // The check follows the copy, so that the copied element is not one of the peer's next life.
             try requirePeer()
             tail &+= 1
             memory.store(tail, RingLayout.tail)
@@ -221,7 +226,7 @@
             return .element(element)
         }
 
-        /// Elements that wait; at most `capacity`.
+        /// Returns the number of elements that wait; at most `capacity`.
         public func count() throws(RingError) -> UInt32 {
             try requirePeer()
             let waiting = memory.acquire(RingLayout.head) &- tail
@@ -230,8 +235,8 @@
             return waiting
         }
 
-        /// True: the producer will raise this side's notification when it puts something. False: something waits
-        /// already.
+        /// Announces that the consumer will sleep. Returns true if the producer will raise this side's notification
+        /// after it puts an element, and false if an element waits already.
         public func willSleep() throws(RingError) -> Bool {
             try requirePeer()
             memory.store(1, RingLayout.consumerSleeps)
@@ -242,7 +247,7 @@
             return true
         }
 
-        /// The memory is the next life's once the peer has died.
+        /// Throws if the peer has died, because the memory then belongs to the peer's next life.
         @inline(__always) private func requirePeer() throws(RingError) {
             if let peer, peer.isOver { throw .peerGone }
         }

@@ -1,12 +1,12 @@
 import ABI
 import Synchronization
 
-/// One end of a `ConsoleRing`. Put or take, depending on the side that this component has.
+/// One end of a `ConsoleRing`. This component's side decides if it may put or take.
 @safe
 public struct RingEnd {
     let base: UnsafeMutableRawPointer
 
-    /// A ring whose page lies at `page` in this component's space.
+    /// Uses the ring whose page lies at address `page` in this component's space.
     public init(page: UInt64) {
         // SAFETY: root mapped a page of ring there, and it stays mapped (ComponentLayout.console).
         unsafe base = UnsafeMutableRawPointer(bitPattern: UInt(page))!
@@ -30,7 +30,7 @@ public struct RingEnd {
             (base + Int(ConsoleRing.data) + Int(counter % ConsoleRing.capacity)).assumingMemoryBound(to: UInt8.self))
     }
 
-    /// Adds a byte; false when the ring is full (or its peer writes nonsense).
+    /// Puts a byte. Returns false if the ring is full, or if its peer has written an impossible counter.
     public func put(_ byte: UInt8) -> Bool {
         // SAFETY: see the accessors.
         let at = unsafe head.pointee.load(ordering: .relaxed)
@@ -40,7 +40,7 @@ public struct RingEnd {
         return true
     }
 
-    /// Takes a byte, if there is one.
+    /// Takes a byte, or returns nil if there is none.
     public func take() -> UInt8? {
         // SAFETY: see the accessors.
         let at = unsafe tail.pointee.load(ordering: .relaxed)
@@ -56,7 +56,7 @@ public struct RingEnd {
         return byte
     }
 
-    /// How many bytes wait in it; at most `ConsoleRing.capacity`, whatever the peer writes.
+    /// The number of bytes that wait; at most `ConsoleRing.capacity`, for any counter that the peer writes.
     public var count: UInt32 {
         // SAFETY: see the accessors.
         let distance = unsafe head.pointee.load(ordering: .acquiring) &- tail.pointee.load(ordering: .relaxed)

@@ -2,39 +2,40 @@ import ABI
 
 /// The reasons for which memory cannot be shared.
 public enum SharingError: Error, Equatable {
-    /// `shared` of the manifest is used up.
+    /// The memory that `shared` in the manifest gives is used up.
     case noMemory
-    /// This component uses several servers, and each has memory of its own, so that the caller must name one.
+    /// This component uses several servers, each with its own memory, so that the caller must name one of them.
     case severalServers
-    /// The offer was not taken. `badCapability`: this component shares nothing with the one that offers, or the offer
-    /// was made for another server. `badArgument`: the ring is not inside of what both share. `dead`: the life of the
-    /// client that made the offer is over.
+    /// The server did not accept the offer. `badCapability`: this component shares no memory with the client, or the
+    /// offer was made for another server. `badArgument`: the ring is not inside of the shared memory. `dead`: the
+    /// client that made the offer has died.
     case refused(Status)
 }
 
 #if !NO_HEAP
 
     /// A ring that this component makes in the memory that it shares with a server (`shared` in the manifest), and
-    /// offers to that server.
+    /// that it offers to that server.
     ///
-    /// The memory belongs to the connection: it outlives both ends, and neither can take it from the other.
+    /// The memory belongs to the connection: it outlives both ends, and neither end can take it from the other.
     public struct SharedRing<Element: RingElement> {
         public let memory: SharedMemory
-        /// A parameter of the call that hands it over.
+        /// The offer of this ring, as a parameter of the call that passes it to the server.
         public private(set) var offer: RingOffer<Element>
         private var server: PeerLife
 
+        /// Makes an empty ring.
+        ///
         /// - Parameters:
-        ///   - size: bytes, rounded up to pages of 4 KiB; at most 64 KiB.
-        ///   - portal: the connection of `uses` over which the ring is offered; not needed if there is only one.
-        ///   - events: the events that the peer may raise here when it has put or taken an element and this side
-        ///     sleeps.
+        ///   - size: the size in bytes, rounded up to pages of 4 KiB; at most 64 KiB.
+        ///   - portal: the connection of `uses` over which this component offers the ring; nil if there is only one.
+        ///   - events: the events that the peer may raise here after it has put or taken an element.
         public init(size: Int, with portal: Portal? = nil, raising events: Events) throws(SharingError) {
             try self.init(size: size, in: RingWindow.ofConnection(portal), raising: events)
         }
 
-        /// A ring in the memory that this component shares with the server that its manifest calls `server`, under
-        /// `uses`. Without such a server the component stops, with a line that says so.
+        /// Makes a ring in the memory that this component shares with the server that its manifest calls `server`,
+        /// under `uses`. Stops the component with a log line if there is no such server.
         public init(named server: StaticString, size: Int, raising events: Events) throws(SharingError) {
             try self.init(size: size, in: RingWindow.ofConnection(Portal(named: server)), raising: events)
         }
@@ -57,24 +58,26 @@ public enum SharingError: Error, Equatable {
             RingLayout.begin(memory)
         }
 
-        /// The side that puts. `peer` came with the server's reply. A second one goes on where the first has stopped.
+        /// Returns the producer's end. `peer` came with the server's reply. A second end goes on where the first has
+        /// stopped.
         public func producer(waking peer: Capability<Notification>) -> RingProducer<Element> {
             RingProducer(
                 memory, consumer: Notification(peer), events: Events(bits: 1), peer: server, at: offer.position)
         }
 
-        /// The side that takes. A second one goes on where the first has stopped.
+        /// Returns the consumer's end. A second end goes on where the first has stopped.
         public func consumer(waking peer: Capability<Notification>) -> RingConsumer<Element> {
             RingConsumer(
                 memory, producer: Notification(peer), events: Events(bits: 1), peer: server, at: offer.position)
         }
 
-        /// Empties the ring for the server's next life: offer it again, and then make a new end.
+        /// Empties the ring for the server's next life. The component then offers the ring again, and makes a new
+        /// end.
         ///
-        /// The life of the server that accepted it before must be over (`RingError.peerGone`), otherwise both are
-        /// broken.
+        /// The life of the server that accepted the ring before must be over (`RingError.peerGone`), because
+        /// otherwise both sides find the ring broken.
         public mutating func renew() {
-            // Ends of the life before keep theirs, and are told that their peer is gone.
+            // The ends of the life before keep their position, and throw `peerGone`.
             offer.position = RingPosition()
             server.renew()
             RingLayout.begin(memory)
@@ -82,18 +85,18 @@ public enum SharingError: Error, Equatable {
     }
 
     /// A ring as a parameter: its place in the memory that both components share, and the notification of its maker.
-    /// The server replies with a `Capability<Notification>` of its own, so that either side can wake the other.
+    /// The server replies with a `Capability<Notification>` of its own, so that each side can wake the other.
     ///
-    /// It is good for the server of its connection only. A server that hands it on hands on nothing: the receiver finds
-    /// it malformed.
+    /// Only the server of the ring's connection can use it. If that server passes the offer on, the receiver finds it
+    /// malformed.
     public struct RingOffer<Element: RingElement>: Parameter {
         let place: RingPlace
-        /// The number of the component that offers, as root gave it; 0 on the side that made the offer.
+        /// The number of the client, which root assigned; 0 on the side that made the offer.
         let caller: UInt64
         let events: Capability<Notification>
-        /// Of this side: it does not travel.
+        /// The progress of this side, which does not travel with the message.
         fileprivate(set) var position = RingPosition()
-        /// In bytes. `accept` checks it against what both share.
+        /// The size in bytes. `accept` checks it against the shared memory.
         public var size: UInt64 { place.size }
 
         public func append(to message: inout OutgoingMessage) {
@@ -102,14 +105,15 @@ public enum SharingError: Error, Equatable {
         }
 
         public static func take(from message: inout IncomingMessage) -> RingOffer? {
-            // A reply has no caller whose memory it could be.
+            // A reply has no caller, so there is no memory that a ring in it could belong to.
             guard let word = message.takeWord(), let place = RingPlace(word: word), message.caller != 0,
                 let events = Capability<Notification>.take(from: &message)
             else { return nil }
             return RingOffer(place: place, caller: message.caller, events: events)
         }
 
-        /// Server: begins to use the ring. After an error the offer is still there: `release` it.
+        /// Begins to use the ring; only the server calls it. After an error the server still has the offer, and
+        /// `release`s it.
         public func accept() throws(SharingError) -> AcceptedRing<Element> {
             guard place.server == RingWindow.ownNumber, let window = RingWindow(ofCaller: caller) else {
                 throw .refused(.badCapability)
@@ -120,12 +124,12 @@ public enum SharingError: Error, Equatable {
             return AcceptedRing(offer: self, memory: memory, client: client)
         }
 
-        /// Server: releases the capability of an offer that it does not accept.
+        /// Releases the capability of an offer that the server does not accept.
         public func release() { events.release() }
     }
 
-    /// A client's ring that this component uses. Its memory is there as long as this component lives, whatever the
-    /// client does.
+    /// A client's ring that this component uses. Its memory stays mapped as long as this component lives, even if the
+    /// client dies.
     public struct AcceptedRing<Element: RingElement> {
         let offer: RingOffer<Element>
         public let memory: SharedMemory
@@ -137,23 +141,25 @@ public enum SharingError: Error, Equatable {
             self.client = client
         }
 
-        /// The side that puts. A second one goes on where the first has stopped.
+        /// Returns the producer's end. A second end goes on where the first has stopped.
         public func producer() -> RingProducer<Element> {
             RingProducer(
                 memory, consumer: Notification(offer.events), events: Events(bits: 1), peer: client, at: offer.position)
         }
 
-        /// The side that takes. A second one goes on where the first has stopped.
+        /// Returns the consumer's end. A second end goes on where the first has stopped.
         public func consumer() -> RingConsumer<Element> {
             RingConsumer(
                 memory, producer: Notification(offer.events), events: Events(bits: 1), peer: client, at: offer.position)
         }
 
-        /// Whether the client that offered it has died. Its ends then throw `peerGone`, and a server `release`s it.
+        /// True if the client that offered the ring has died. The ring's ends then throw `peerGone`, and the server
+        /// `release`s it.
         public var isOver: Bool { client.isOver }
 
-        /// Gives up the client's notification, so that its slot can receive another. Do not use the ring's ends
-        /// afterwards: they would wake nobody, or the owner of what came into that slot.
+        /// Releases the client's notification, so that its slot can receive another capability. The server must not
+        /// use the ring's ends afterwards, because they would wake nobody, or the owner of the slot's next
+        /// capability.
         public func release() { offer.release() }
     }
 

@@ -1,16 +1,16 @@
 import ABI
 
-// The memory of a connection, as one of its ends sees it. Root makes it once, maps it for each life of either end, and
-// counts these lives in a page that both ends can only read. So nothing that a peer does takes memory away, and an end
-// learns that its peer has died without asking it.
+// The memory of a connection, as one of its ends sees it. Root makes it once, maps it for each life of either end,
+// and counts these lives in a page that both ends can only read. So a peer cannot take the memory away, and an end
+// learns of its peer's death without asking the peer.
 
-/// The place of a ring, in the one word that an offer takes in a message. All of it is the client's claim until
-/// `accept` has checked it.
+/// The place of a ring, in the one word of an offer in a message. The whole word is the client's claim until `accept`
+/// has checked it.
 struct RingPlace {
-    /// In bytes; multiples of 4 KiB.
+    /// The offset in the connection's memory. It and `size` are in bytes, and multiples of 4 KiB.
     var offset: UInt64
     var size: UInt64
-    /// The number of the server for which it is made.
+    /// The number of the server to which the client offers the ring.
     var server: UInt64
     /// The life of the client, modulo 2³².
     var life: UInt32
@@ -19,7 +19,7 @@ struct RingPlace {
         (self.offset, self.size, self.server, self.life) = (offset, size, server, life)
     }
 
-    /// Nil when no ring has such a size.
+    /// Decodes a word. Returns nil if no ring can have such a size.
     init?(word: UInt64) {
         offset = (word & 0xFFFF) << 12
         size = (word >> 16 & 0xFF) << 12
@@ -38,7 +38,7 @@ struct RingWindow {
     /// - Parameter resource: a portal or a caller that shares memory with this component.
     private init(of resource: Resource) { self.resource = resource }
 
-    /// Server: the memory that this caller shares with it, if it shares any.
+    /// Finds the memory that this server shares with the caller. Returns nil if they share none.
     init?(ofCaller caller: UInt64) {
         var callers = Configuration.resources(of: .caller)
         while let resource = callers.next() {
@@ -49,13 +49,13 @@ struct RingWindow {
         return nil
     }
 
-    /// Client: the memory of the connection that a portal belongs to; for nil, of the only server.
+    /// Finds the memory of the client's connection over `portal`, or to the only server if `portal` is nil.
     static func ofConnection(_ portal: Portal?) throws(SharingError) -> RingWindow {
         var found: Resource?
         var portals = Configuration.resources(of: .portal)
         while let resource = portals.next() {
             if let portal, UInt64(portal.slot) != resource.slot { continue }
-            // Portals of one server have one memory.
+            // All portals of one server share one memory.
             if let found, found.address != resource.address { throw .severalServers }
             found = resource
         }
@@ -64,14 +64,14 @@ struct RingWindow {
         return RingWindow(of: found)
     }
 
-    /// This component's number, as its servers and clients know it.
+    /// The number by which this component's servers and clients know it.
     static var ownNumber: UInt64 { Configuration.current.channel - 1 }
 
-    /// The peer's number.
+    /// The number of the peer.
     var peer: UInt64 { resource.number }
 
-    /// The place in the message page where a client counts the bytes of this memory that it has given out: portals of
-    /// one server have one. Nil if the component has more portals than the page has room for.
+    /// The place in the message page where a client counts the bytes of this memory that are in use. All portals of
+    /// one server share it. Nil if the component has more portals than the page has room for.
     var account: UInt64? {
         var index: UInt64 = 0
         var portals = Configuration.resources(of: .portal)
@@ -82,14 +82,14 @@ struct RingWindow {
         return nil
     }
 
-    /// Nil when that is not inside of it.
+    /// Returns a part of the memory, or nil if the part is not inside of it.
     func memory(at offset: UInt64, size part: UInt64) -> SharedMemory? {
         guard part <= resource.size, offset <= resource.size - part else { return nil }
         // SAFETY: the guard has checked that the part lies inside of this window.
         return unsafe mapped(resource.address + offset, part)
     }
 
-    /// Returns the present life of an end, by the count of its deaths.
+    /// Returns the present life of an end, as the count of its deaths gives it.
     func life(of end: PeerLife.End) -> PeerLife {
         // SAFETY: root maps a page with both counts at `detail` of each such resource, so these 16 bytes are there.
         PeerLife(lives: unsafe mapped(resource.detail, 16), end: end)
@@ -103,7 +103,7 @@ struct RingWindow {
     }
 }
 
-/// The life that the peer of a ring had when the ring began.
+/// The life that a ring's peer had when the ring began.
 struct PeerLife {
     enum End { case client, server }
 
@@ -118,7 +118,7 @@ struct PeerLife {
     }
 
     var number: UInt32 { UInt32(truncatingIfNeeded: began) }
-    /// Whether the peer has died since. Only root writes the count that this reads.
+    /// True if the peer has died since then. Only root writes the count that this property reads.
     var isOver: Bool { lives[offset] != began }
     mutating func renew() { began = lives[offset] }
 }

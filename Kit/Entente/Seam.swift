@@ -1,7 +1,7 @@
 import ABI
 
-// The only place where this module differs between board and host: on the board the kernel lies below it, on the host a
-// stand-in of the test.
+// The only file in which this module differs between board and host. On the board the module calls the kernel, and on
+// the host it calls a test's stand-in.
 
 #if hasFeature(Embedded)
     import RuntimeSupport
@@ -10,7 +10,8 @@ import ABI
     private let hasWaitedInVain = Atomic<Bool>(false)
 
     enum Seam {
-        /// Whether a byte of output has waited in vain for room: until one has found room, those behind it do not wait.
+        /// True after a byte of output has waited in vain for room. Later bytes then do not wait until one has found
+        /// room.
         @inline(__always) static var hasWaitedInVain: Bool {
             get { Entente.hasWaitedInVain.load(ordering: .relaxed) }
             set { Entente.hasWaitedInVain.store(newValue, ordering: .relaxed) }
@@ -33,22 +34,22 @@ import ABI
 
         static func orderDeviceAccesses() { entente_device_barrier() }
 
-        /// Copies whole pages; both places are this component's own, mapped and multiples of 4 KiB.
+        /// Copies whole pages. Both places must be this component's own mapped memory, and multiples of 4 KiB.
         @unsafe static func copyPages(to: UInt64, from: UInt64, size: UInt64) { entente_copy_blocks(to, from, size) }
     }
 #else
-    /// Answers on the host in the kernel's place; `EntenteTesting` has one.
+    /// A stand-in for the kernel on the host; `EntenteTesting` has one.
     public protocol KernelStandIn: AnyObject, Sendable {
         func invoke(_ operation: Operation, _ selector: Selector, _ words: Words) -> Answer
-        /// The system counter, and its ticks in a second.
+        /// The system counter in ticks. `counterFrequency` is the number of ticks in a second.
         var counter: UInt64 { get }
         var counterFrequency: UInt64 { get }
-        /// Returns the place of the memory that stands for a component's memory at this address. It stays there.
+        /// Returns the place on the host of the memory that a component has at this address. The place never changes.
         func address(_ componentAddress: UInt64) -> UInt64
         /// The console's state between two bytes of a component's life; false at its start. It belongs to the
-        /// component and not to the process, because the components of several tests live side by side.
+        /// component and not to the process, because the components of several tests run side by side.
         var hasWaitedInVain: Bool { get set }
-        /// Reads or writes the `width` bytes of a device's register at this address of the component.
+        /// Reads the `width` bytes of a device's register at this address of the component.
         func readRegister(at address: UInt64, width: Int) -> UInt64
         func writeRegister(_ value: UInt64, at address: UInt64, width: Int)
     }
@@ -62,7 +63,7 @@ import ABI
         }
     }
 
-    /// Holds the stand-in that answers for the kernel in the present task.
+    /// The stand-in that replaces the kernel in the present task.
     public enum HostKernel {
         @TaskLocal public static var current: (any KernelStandIn)?
     }
@@ -70,7 +71,8 @@ import ABI
     enum Seam {
         static var kernel: any KernelStandIn {
             guard let kernel = HostKernel.current else {
-                fatalError("nothing stands in for the kernel: run this inside of FakeKernel.run { … } (EntenteTesting)")
+                fatalError(
+                    "no stand-in for the kernel: run this code inside of FakeComponent.run { … } (EntenteTesting)")
             }
             return kernel
         }

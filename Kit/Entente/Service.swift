@@ -1,17 +1,17 @@
 import ABI
 
-/// What answers calls. An interface is a protocol that refines this one; `./entente generate` writes its `answer`.
+/// A server of calls. An interface is a protocol that refines this one, and `./entente generate` writes its `answer`.
 public protocol Service {
-    /// Answers one call. Generated for each interface; nobody calls it but `serve` and the fakes.
+    /// Answers one call. `./entente generate` writes it for each interface, and only `serve` and the fakes call it.
     mutating func answer(_ message: inout IncomingMessage) -> OutgoingMessage
 
-    /// Whether methods take capabilities; then `serve` keeps slots ready for them. Generated.
+    /// True if methods take capabilities; `serve` then keeps slots ready for them. `./entente generate` writes it.
     static var takesCapabilities: Bool { get }
 
-    /// A call is about to be answered; `caller` is a number that root gave to whoever calls, and nobody can forge.
+    /// Prepares to answer a call. `caller` is the number that root gave to the client, and no client can forge it.
     mutating func willAnswer(_ caller: UInt64)
 
-    /// Events were raised in this component's notification: an alarm, a ring, input of the console.
+    /// Handles events that were raised in this component's notification: an alarm, a ring, input of the console.
     mutating func heard(_ events: Events)
 }
 
@@ -21,15 +21,14 @@ extension Service {
     @inline(__always) public mutating func heard(_ events: Events) {}
 }
 
-/// Serves calls and events, for good: on the board it does not return. On the host it returns when the fake kernel has
-/// no more events in store.
+/// Serves calls and events, and never returns on the board. On the host it returns when the fake kernel has no
+/// further events.
 @inline(__always)
 public func serve<S: Service>(_ service: inout S) {
     if S.takesCapabilities { ReceivedSlots.prepare() }
     var answer = replyWait(ReplyForm.wait)
     while true {
-        // A message of six words and nothing else is the common case: what belongs to the others is kept out of its
-        // way.
+        // Most messages have six words and nothing else, so the code for other messages lies outside of this path.
         if answer.has(.ok) {
             let reply = service.reply(to: Answer(rawStatus: 0, tag: answer.tag, words: answer.words))
             answer = send(reply)
@@ -53,38 +52,38 @@ private func send(_ reply: OutgoingMessage) -> Answer {
 }
 
 extension Service {
-    /// One turn of `serve`: a call that came, and the reply to it.
+    /// Answers one call that came, and returns the reply. `serve` repeats it.
     @inline(__always)
     public mutating func reply(to call: Answer) -> OutgoingMessage {
         var message = IncomingMessage(call, caller: call.tag)
         willAnswer(message.caller)
         let reply = answer(&message)
-        // What a caller sent and no method got must not fill this component's slots.
+        // Capabilities that a caller sent and no method took must not fill this component's slots.
         if message.hasCapabilities { message.releaseCapabilities(all: reply.words.w0 == Outcome.malformed) }
         if Self.takesCapabilities { ReceivedSlots.prepare() }
         return reply
     }
 
-    /// One turn of `serve`: events that were raised.
+    /// Handles events that were raised. `serve` repeats it.
     @inline(__always)
     public mutating func hear(_ events: Events) {
         heard(events)
-        // It may have called others, and received capabilities from them.
+        // The handler may have called servers, and received capabilities from them.
         if Self.takesCapabilities { ReceivedSlots.prepare() }
     }
 }
 
-// MARK: What generated code says
+// MARK: Functions that generated code calls
 
 extension OutgoingMessage {
-    /// A reply with a result.
+    /// Makes a reply with a method's result.
     @inline(__always) public static func done(_ result: some Parameter) -> OutgoingMessage {
         var reply = OutgoingMessage(Outcome.done)
         result.append(to: &reply)
         return reply
     }
 
-    /// A reply with a method's error.
+    /// Makes a reply with a method's error.
     @inline(__always) public static func failed(_ error: some Parameter) -> OutgoingMessage {
         var reply = OutgoingMessage(Outcome.failed)
         error.append(to: &reply)

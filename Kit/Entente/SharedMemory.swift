@@ -1,17 +1,20 @@
 import ABI
 import Synchronization
 
-/// Memory that another component has as well, and may change at any moment. Each access is one atomic load or store
-/// inside of its bounds, so whatever the peer does, a number comes out, and nothing else of this component changes.
+/// Memory that another component shares and may change at any moment. Each access is one atomic load or store inside
+/// of the memory's bounds, so that a peer can change the numbers that a load returns, but nothing else of this
+/// component.
 @safe
 public struct SharedMemory: @unchecked Sendable {
     private let base: UnsafeMutableRawPointer
-    /// In bytes; a multiple of 8.
+    /// The size in bytes; a multiple of 8.
     public let size: Int
 
+    /// Uses memory of this component.
+    ///
     /// - Parameters:
-    ///   - base: a multiple of 8; memory that stays mapped as long as this value is used.
-    ///   - size: in bytes; what is beyond a multiple of 8 is not used.
+    ///   - base: the address, a multiple of 8. The memory must stay mapped as long as this value is used.
+    ///   - size: the size in bytes. Bytes beyond a multiple of 8 stay unused.
     @unsafe public init(base: UnsafeMutableRawPointer, size: Int) {
         precondition(Int(bitPattern: base) & 7 == 0 && size >= 0, "shared memory must be aligned")
         // SAFETY: the caller promises that the memory stays mapped; `wide` and `narrow` check each offset.
@@ -19,7 +22,7 @@ public struct SharedMemory: @unchecked Sendable {
         self.size = size & ~7
     }
 
-    /// The memory of a resource.
+    /// Uses the memory of a resource.
     // SAFETY: the caller promises that root has mapped it for the whole life of this component.
     @unsafe init(of resource: Resource) {
         unsafe self.init(
@@ -27,7 +30,8 @@ public struct SharedMemory: @unchecked Sendable {
             size: Int(truncatingIfNeeded: resource.size))
     }
 
-    /// The number of eight bytes at `offset`, a multiple of 8.
+    /// The eight bytes at `offset`, as a number. The offset is a multiple of 8 below `size`; otherwise the component
+    /// stops.
     @inline(__always)
     public subscript(offset: Int) -> UInt64 {
         // SAFETY: `wide` checks that the word lies inside of the memory.
@@ -35,7 +39,7 @@ public struct SharedMemory: @unchecked Sendable {
         nonmutating set { unsafe wide(offset).pointee.store(newValue, ordering: .relaxed) }
     }
 
-    // Counters and flags. The sleeping flags of a ring need sequential consistency.
+    // Accesses to counters and flags. The sleeping flags of a ring need sequential consistency.
     // SAFETY (of the three): `narrow` checks that the word lies inside of the memory.
 
     @inline(__always) func acquire(_ offset: Int) -> UInt32 { unsafe narrow(offset).pointee.load(ordering: .acquiring) }
@@ -47,13 +51,17 @@ public struct SharedMemory: @unchecked Sendable {
     }
 
     @inline(__always) private func wide(_ offset: Int) -> SharedWord<UInt64> {
-        precondition(offset >= 0 && offset & 7 == 0 && offset <= size - 8, "outside of the shared memory")
+        precondition(
+            offset >= 0 && offset & 7 == 0 && offset <= size - 8,
+            "the component accesses an offset outside of the shared memory")
         // SAFETY: inside of the memory, aligned, and only atomic accesses are made of it.
         return unsafe SharedWord((base + offset).assumingMemoryBound(to: Atomic<UInt64>.self))
     }
 
     @inline(__always) private func narrow(_ offset: Int) -> SharedWord<UInt32> {
-        precondition(offset >= 0 && offset & 7 == 0 && offset <= size - 8, "outside of the shared memory")
+        precondition(
+            offset >= 0 && offset & 7 == 0 && offset <= size - 8,
+            "the component accesses an offset outside of the shared memory")
         // SAFETY: as in `wide`.
         return unsafe SharedWord((base + offset).assumingMemoryBound(to: Atomic<UInt32>.self))
     }

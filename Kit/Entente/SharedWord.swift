@@ -1,7 +1,7 @@
 import Synchronization
 
 // The words of memory that a peer shares. On the board a `SharedWord` is a pointer to an `Atomic` and nothing else.
-// On the host each access is shown to the test that runs it before it happens, so that a test can check order and
+// On the host the test that runs the component sees each access before it happens. The test can check order and
 // orderings, and play the peer between any two accesses. The access itself can be a point of an exploration
 // (`Tests/Interleaving`).
 
@@ -15,16 +15,16 @@ import Synchronization
     /// One access to shared memory.
     struct SharedAccess: Equatable, Sendable {
         enum Ordering: Sendable {
-            /// No atomic access.
+            /// A plain access, which is not atomic.
             case plain
             case relaxed, acquiring, releasing, sequentiallyConsistent
         }
         var address: UInt
         var ordering: Ordering
-        /// The value that is stored; nil for a load, and for a plain access.
+        /// The value of a store; nil for a load, and for a plain access.
         var stored: UInt64?
 
-        /// Sees each access of the present thread before it happens.
+        /// The observer that sees each access of the present task before it happens.
         @TaskLocal static var observer: (@Sendable (SharedAccess) -> Void)?
 
         static func willHappen(_ address: UnsafeRawPointer, _ ordering: Ordering, storing value: UInt64? = nil) {
@@ -34,7 +34,7 @@ import Synchronization
         }
     }
 
-    /// Stands in for a pointer to a byte that is accessed plainly, and shows each access.
+    /// Stands in for a pointer to a byte with plain accesses, and shows each access to the observer.
     @safe
     struct SharedByte {
         private let pointer: UnsafeMutablePointer<UInt8>
@@ -57,11 +57,13 @@ import Synchronization
     enum SharedLoadOrdering { case relaxed, acquiring, sequentiallyConsistent }
     enum SharedStoreOrdering { case relaxed, releasing, sequentiallyConsistent }
 
-    /// Stands in for a pointer to an `Atomic`: shows each access, and makes it with the ordering that was asked for.
+    /// Stands in for a pointer to an `Atomic`. It shows each access to the observer, and makes it with the caller's
+    /// ordering.
     @safe
     struct SharedWord<Value: FixedWidthInteger & AtomicRepresentable> {
         private let atomic: UnsafePointer<Atomic<Value>>
-        // SAFETY: whoever makes one keeps the memory for as long as it is used, as with the pointer on the board.
+        // SAFETY: the maker of a value keeps the memory for as long as the value is used, as with the pointer on the
+        // board.
         init(_ atomic: UnsafeMutablePointer<Atomic<Value>>) { unsafe self.atomic = UnsafePointer(atomic) }
         var pointee: SharedWord { self }
     }

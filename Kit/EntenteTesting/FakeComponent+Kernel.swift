@@ -22,7 +22,7 @@ struct FakeObject {
     }
 }
 
-/// A caller's memory, for as long as its call is answered.
+/// The memory of a caller while a server answers its call.
 struct FakeLease {
     var address: UInt64
     var size: UInt64
@@ -85,7 +85,8 @@ extension FakeComponent: KernelStandIn {
         return server.transfer(reply.shape, reply.words, to: self, tag: server.generation)
     }
 
-    /// Carries a message over, as the kernel does: words beyond six, and capabilities that find a free slot.
+    /// Transfers a message as the kernel does: words beyond six, and each capability for which the receiver has a
+    /// free slot.
     private func transfer(_ shape: MessageShape, _ words: Words, to receiver: FakeComponent, tag: UInt64) -> Answer {
         var arrival = Status.ok.rawValue | UInt64(shape.length) << ArrivalBits.lengthShift
         if shape.length > 6 { receiver.pages.copyWords(6..<Int(shape.length), from: pages) }
@@ -93,7 +94,7 @@ extension FakeComponent: KernelStandIn {
         for index in 0..<Int(shape.capabilities) {
             let sent = pages.sentCapability(index)
             let slot = receiver.pages.receiveSlot(Int(landed))
-            // With those behind it, as the kernel does.
+            // The capabilities behind it are not transferred either, as in the kernel.
             guard let object = table[sent.slot], slot != 0, receiver.table[slot] == nil else { break }
             receiver.table[slot] = FakeObject(
                 object.kind, object.rights.intersection(sent.rights),
@@ -116,7 +117,7 @@ extension FakeComponent: KernelStandIn {
         guard offset <= lease.size, size <= lease.size - offset else { return answer(.badArgument) }
         let isWrite = selector.form == CopyForm.write.rawValue
         guard lease.rights.contains(isWrite ? .write : .read) else { return answer(.noRights) }
-        // As much as the kernel does in one entry.
+        // The kernel copies no more than this in one entry.
         let part = min(size, 4096)
         if part > 0 {
             let caller = UnsafeMutableRawPointer(bitPattern: UInt(lease.address + offset))!
@@ -158,7 +159,7 @@ extension FakeComponent: KernelStandIn {
         return answer(.ok)
     }
 
-    /// Lets its thread hear of a notification of its own, and of no other one.
+    /// Binds its thread to one of its own notifications, so that the thread hears of no other one.
     private func bind(_ selector: Selector, _ words: Words) -> Answer {
         guard selector.form == NotificationBind.thread.rawValue else { return answer(.unsupported) }
         guard let object = table[selector.slot], case .notification(let notification) = object.kind,

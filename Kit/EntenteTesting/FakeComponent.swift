@@ -2,27 +2,27 @@ import ABI
 import Entente
 import Foundation
 
-/// A component of a test: its capabilities, its pages, its console.
+/// A component of a test, with its capabilities, its pages and its console.
 public class FakeComponent: @unchecked Sendable {
     public let name: String
     public let kernel: FakeKernel
     let pages = FakePages()
     var table: [UInt32: FakeObject] = [:]
-    /// Raised in its own notification and not yet heard of.
+    /// The events that were raised in its own notification and that it has not yet received.
     public var raised: Events { own.raised }
     private(set) var own: FakeNotification!
-    /// The notification that its thread hears of.
+    /// The notification for which its thread waits.
     var heard: FakeNotification!
-    /// While it does not serve, calls to it answer `dead`.
+    /// False after `stop`. Calls to it then answer `dead`.
     public private(set) var isAlive = true
     public private(set) var generation: UInt64 = 1
-    /// How often it gave its time to its equals, for example while it waited for room on its console.
+    /// The number of times that it yielded, for example while it waited for room on its console.
     public internal(set) var yields = 0
-    /// Whether its console has given up waiting for room; false when a life begins.
+    /// True after its console has waited in vain for room. A new life begins with false.
     public var hasWaitedInVain = false
-    /// Whether the console driver takes the output when it is told to; false: the driver hangs.
+    /// True if the console driver takes the output after a signal. A test sets false to make the driver hang.
     public var isOutputTaken = true
-    /// The caller's memory, while it answers a call.
+    /// The caller's memory while it answers a call.
     var lease: FakeLease?
     /// The devices that it drives, by the address of their registers.
     var devices: [UInt64: (size: UInt64, device: any FakeDevice)] = [:]
@@ -35,11 +35,11 @@ public class FakeComponent: @unchecked Sendable {
     /// The number by which its servers know it (`Service.willAnswer`).
     public let number: UInt64
     private let sharedSize: UInt64
-    /// The connections of which it is an end, and whose memory both ends share.
+    /// The connections of which it is an end. Both ends of a connection share its memory.
     private var sharing: [FakeConnection] = []
-    /// How many calls of `run` are under way.
+    /// The number of calls of `run` that have not returned.
     private(set) var depth = 0
-    /// The tick until which it may wait, and the action of that moment.
+    /// The tick until which it may wait, and the action at that tick.
     private var waitLimit: UInt64 = 0
     private var whenOver: (() -> Void)?
 
@@ -64,8 +64,8 @@ public class FakeComponent: @unchecked Sendable {
 
     // MARK: For tests
 
-    /// Runs code as this component, on the caller's thread. Waiting goes on as long as alarms and plans are in store
-    /// for it; when there is nothing more to wait for, `serve` returns and `Events.wait` brings nothing.
+    /// Runs code as this component, on the caller's thread. It may wait as long as an alarm or an action of `after`
+    /// is due. After the last of them `serve` returns, and `Events.wait` returns no events.
     @discardableResult
     public func run<Result>(_ body: () throws -> Result) rethrows -> Result {
         waitLimit = .max
@@ -82,7 +82,7 @@ public class FakeComponent: @unchecked Sendable {
         let isOver = DispatchSemaphore(value: 0)
         let end = kernel.ticks + FakeKernel.ticks(interval)
         waitLimit = end
-        // The thread is left where it waits: there is no way to end code that does not end, and it keeps no core busy.
+        // The thread stays where it waits, because nothing can end code that does not return. It keeps no core busy.
         whenOver = {
             isOver.signal()
             while true { sleep(1 << 20) }
@@ -99,13 +99,13 @@ public class FakeComponent: @unchecked Sendable {
         kernel.ticks = max(kernel.ticks, end)
     }
 
-    /// Everything that it has written to its console.
+    /// The whole text that it has written to its console.
     public var output: String {
         drainConsole()
         return String(decoding: consoleBytes, as: UTF8.self)
     }
 
-    /// Its log lines, without the times in front.
+    /// The lines of its log, without their times.
     public var lines: [String] {
         output.split(separator: "\n").map { line in
             guard line.hasPrefix("["), let end = line.firstIndex(of: "]") else { return String(line) }
@@ -113,7 +113,7 @@ public class FakeComponent: @unchecked Sendable {
         }
     }
 
-    /// Types at its console.
+    /// Types a text at its console.
     public func type(_ text: String) {
         let input = RingEnd(page: address(ComponentLayout.console + ConsoleRing.size))
         for byte in text.utf8 { _ = input.put(byte) }
@@ -123,7 +123,7 @@ public class FakeComponent: @unchecked Sendable {
     /// Raises events in its own notification.
     public func raise(_ events: Events) { own.raise(events) }
 
-    /// Lets it call another by this name.
+    /// Lets it call `server` by this name.
     @discardableResult
     public func connect(_ name: String, to server: FakeComponent) -> Portal {
         let slot = insert(FakeObject(.portal(server), .write, badge: number))
@@ -136,7 +136,7 @@ public class FakeComponent: @unchecked Sendable {
         return Portal(slot: slot)
     }
 
-    /// Returns the memory that it shares with a server: all connections to one server have the same.
+    /// Returns the memory that it shares with a server. All connections to one server use the same memory.
     private func connection(to server: FakeComponent) -> FakeConnection {
         if let earlier = sharing.first(where: { $0.client === self && $0.server === server }) { return earlier }
         let connection = FakeConnection(self, server, size: sharedSize)
@@ -152,7 +152,7 @@ public class FakeComponent: @unchecked Sendable {
         }
     }
 
-    /// Puts an object into the next slot that a plan would assign.
+    /// Puts an object into the slot that a plan would assign next.
     func insert(_ object: FakeObject) -> UInt32 {
         defer { nextSlot += 1 }
         table[nextSlot] = object
@@ -173,8 +173,8 @@ public class FakeComponent: @unchecked Sendable {
         for connection in sharing { connection.countDeath(of: self) }
     }
 
-    /// Begins a new life, as a restart does: nothing is raised, and the interrupts of its devices are bound anew. Its
-    /// state is up to the test; the memory that it shares keeps its contents.
+    /// Begins a new life, as a restart does: no event is raised, and the interrupts of its devices are bound anew.
+    /// The test restores its state. The memory that it shares keeps its contents.
     public func restart() {
         stop()
         isAlive = true
@@ -189,10 +189,10 @@ public class FakeComponent: @unchecked Sendable {
 
     // MARK: For servers
 
-    /// Answers a call that has arrived; nil: nobody serves.
+    /// Answers a call that has arrived. Returns nil if it serves no interface.
     func answer(_ call: Answer) -> OutgoingMessage? { nil }
 
-    /// Events were raised in the notification that it hears of.
+    /// Handles events of the notification for which it waits.
     func hear() {}
 
     func drainConsole() {
@@ -203,7 +203,7 @@ public class FakeComponent: @unchecked Sendable {
     func setAbortMask(_ mask: UInt64) { abortMask = mask }
     var isAborting: Bool { heard.raised.bits & abortMask != 0 }
 
-    /// Waits until something is raised; nil when nothing will be.
+    /// Waits for an event. Returns nil if none will be raised.
     func wait() -> Events? {
         while heard.raised.bits == 0 {
             guard kernel.step(until: waitLimit) else {
@@ -215,11 +215,11 @@ public class FakeComponent: @unchecked Sendable {
     }
 }
 
-/// A component that serves calls whenever one comes.
+/// A component that serves each call as it comes.
 public final class FakeServer<S: Service>: FakeComponent, @unchecked Sendable {
     private var present: S?
 
-    /// The service that answers. A test may look into it, and change it.
+    /// The service that answers. A test may read and change it.
     public var service: S {
         get { present! }
         _modify { yield &present! }
@@ -234,7 +234,7 @@ public final class FakeServer<S: Service>: FakeComponent, @unchecked Sendable {
 
     override func answer(_ call: Answer) -> OutgoingMessage? { run { service.reply(to: call) } }
 
-    /// A component that is busy hears of events when it is done, as `serve` does.
+    /// Handles events, or leaves them until the component has finished its work, as `serve` does.
     override func hear() {
         guard depth == 0 else { return }
         let events = heard.takeRaised()
@@ -242,7 +242,7 @@ public final class FakeServer<S: Service>: FakeComponent, @unchecked Sendable {
     }
 }
 
-/// Work for another thread while the first one waits.
+/// The work that another thread does while the first one waits.
 private struct UncheckedWork: @unchecked Sendable {
     let body: () -> Void
     init(_ body: @escaping () -> Void) { self.body = body }

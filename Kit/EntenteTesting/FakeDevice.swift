@@ -1,7 +1,7 @@
 import ABI
 import Entente
 
-/// A device of a test: what its registers do when a driver reads or writes them. Each call is one access of the driver.
+/// A device of a test, which defines the behaviour of the registers. Each call is one access of the driver.
 ///
 ///     final class Lamp: FakeDevice {
 ///         var interrupt: FakeInterrupt?
@@ -14,19 +14,20 @@ import Entente
 ///     let driver = kernel.component("driver", devices: ["lamp": lamp])
 ///     // Registers(named: "lamp") and Interrupt(named: "lamp") are there.
 public protocol FakeDevice: AnyObject {
-    /// Its interrupt, once a component drives it.
+    /// The interrupt, after the device was attached to a component.
     var interrupt: FakeInterrupt? { get set }
-    /// Returns what the driver reads from the `width` bytes at `offset`.
+    /// Returns the value for a driver that reads the `width` bytes at `offset`.
     func read(at offset: Int, width: Int) -> UInt64
-    /// Takes what the driver writes to the `width` bytes at `offset`.
+    /// Takes the value that the driver writes to the `width` bytes at `offset`.
     func write(_ value: UInt64, at offset: Int, width: Int)
 }
 
 extension FakeComponent {
-    /// Gives it the registers and the interrupt of a device, as a manifest's `devices` does.
+    /// Gives the component the registers and the interrupt of a device, as a manifest's `devices` does.
+    ///
     /// - Parameters:
-    ///   - size: bytes of the registers.
-    ///   - events: what the driver hears of the interrupt.
+    ///   - size: the size of the registers in bytes.
+    ///   - events: the events that the interrupt raises in the driver's notification.
     public func attach(
         _ name: String, _ device: some FakeDevice, size: Int = 4096, raising events: Events = .number(48)
     ) {
@@ -39,7 +40,7 @@ extension FakeComponent {
         device.interrupt = interrupt
     }
 
-    /// Gives it memory that devices access, as a manifest's `dma` does.
+    /// Gives the component memory that devices access, as a manifest's `dma` does.
     public func addDMAMemory(_ name: String, size: UInt64, deviceAddress: UInt64 = 0x4800_0000) -> FakeDMAMemory {
         let memory = FakeMemory(size)
         let address = map(memory)
@@ -67,24 +68,24 @@ extension FakeComponent {
 
 private enum FakeDevices { static let firstAddress: UInt64 = 0x2000_0000 }
 
-/// The interrupt of a fake device, as the kernel hands it on: once it has been raised it comes again only when the
-/// driver has acknowledged it.
+/// The interrupt of a fake device, as the kernel delivers it. After one delivery it comes again only when the driver
+/// has acknowledged it.
 public final class FakeInterrupt {
     private let component: FakeComponent
     private let events: Events
-    /// The driver has heard of it, and has not acknowledged it yet.
+    /// True after its delivery, until the driver has acknowledged it.
     public private(set) var isActive = false
-    /// It came once more while it was active.
+    /// True if it came once more while it was active.
     private var isPending = false
 
     init(of component: FakeComponent, raising events: Events) { (self.component, self.events) = (component, events) }
 
-    /// The level of the device's line: as long as it is true the interrupt comes again after each acknowledgement.
+    /// The level of the device's line. While it is true, the interrupt comes again after each acknowledgement.
     public var isAsserted = false {
         didSet { deliver() }
     }
 
-    /// Raises it once, as a device does whose interrupt is an edge.
+    /// Raises the interrupt once, as a device with an edge-triggered interrupt does.
     public func pulse() {
         isPending = true
         deliver()
@@ -95,7 +96,7 @@ public final class FakeInterrupt {
         deliver()
     }
 
-    /// Binds it for a new life of the driver. As in the kernel, what an earlier life left active is no longer.
+    /// Binds the interrupt for a new life of the driver. As in the kernel, it is then no longer active.
     func bind() { acknowledge() }
 
     private func deliver() {
@@ -105,7 +106,7 @@ public final class FakeInterrupt {
     }
 }
 
-/// Memory that a fake device accesses, as the test does in its place.
+/// Memory that a fake device accesses. The test makes these accesses for the device.
 public final class FakeDMAMemory {
     private let memory: FakeMemory
     /// The address at which the device sees the first byte.
@@ -113,7 +114,7 @@ public final class FakeDMAMemory {
 
     init(_ memory: FakeMemory, deviceAddress: UInt64) { (self.memory, self.deviceAddress) = (memory, deviceAddress) }
 
-    /// The eight bytes at an address of the device, a multiple of 8.
+    /// The eight bytes at an address of the device, which is a multiple of 8.
     public subscript(address: UInt64) -> UInt64 {
         get { place(address).pointee }
         set { place(address).pointee = newValue }

@@ -2,8 +2,8 @@ import ABI
 import Entente
 
 extension FakeKernel {
-    /// Gives two components memory of this name, as a manifest's `shared-memory` does. A component that the test runs
-    /// itself can stand for a machine.
+    /// Gives two components memory of this name, as a manifest's `shared-memory` does. The test may run one of the
+    /// components itself, in the place of a machine.
     public func share(_ name: String, size: UInt64, between first: FakeComponent, _ second: FakeComponent) {
         precondition(regions < SharedRegions.maximum, "a system has at most \(SharedRegions.maximum) shared memories")
         let bell = Events.number(SharedRegions.firstEvent + UInt64(regions)).bits

@@ -2,8 +2,8 @@ import ABI
 import Entente
 import Foundation
 
-/// Answers on the host in the kernel's place: components that are plain objects of a test, portals between them,
-/// notifications, consoles, leases, and a clock that moves only when somebody waits for it.
+/// A stand-in for the kernel on the host. Components are plain objects of a test. The fake has portals between them,
+/// notifications, consoles, leases, and a clock that moves only while a component waits for it.
 ///
 ///     let kernel = FakeKernel()
 ///     let counter = kernel.component("counter", serving: Counter())
@@ -14,13 +14,13 @@ import Foundation
 ///
 /// A kernel and its components belong to one test at a time.
 public final class FakeKernel: @unchecked Sendable {
-    /// Ticks since the start.
+    /// The ticks since the start.
     public internal(set) var ticks: UInt64 = 0
     public static let frequency: UInt64 = 62_500_000
     private var deadlines: [Deadline] = []
     private var plans: [(ticks: UInt64, action: () -> Void)] = []
     private var components: UInt64 = 0
-    /// How many shared memories there are.
+    /// The number of shared memories.
     var regions = 0
 
     public init() {}
@@ -31,13 +31,14 @@ public final class FakeKernel: @unchecked Sendable {
         var bits: UInt64
     }
 
-    /// A component that serves nobody.
+    /// Makes a component that serves no interface.
+    ///
     /// - Parameters:
-    ///   - arguments: those of its manifest.
-    ///   - memory: bytes of its manifest's `memory`.
-    ///   - uses: whom it may call, by the name that it has for them.
-    ///   - shared: bytes of its manifest's `shared`.
-    ///   - devices: those of its manifest's `devices`, by the name that it has for them.
+    ///   - arguments: the arguments of its manifest.
+    ///   - memory: `memory` of its manifest, in bytes.
+    ///   - uses: the servers that it may call, by the names in its manifest.
+    ///   - shared: `shared` of its manifest, in bytes.
+    ///   - devices: the devices of its manifest, by the names there.
     public func component(
         _ name: String, arguments: [UInt64] = [], memory: UInt64 = 64 << 10, uses: [String: FakeComponent] = [:],
         shared: UInt64 = 0, devices: [String: any FakeDevice] = [:]
@@ -47,7 +48,8 @@ public final class FakeKernel: @unchecked Sendable {
         return component
     }
 
-    /// A component that serves an interface. Its service is made by the component, which has all that it uses by then.
+    /// Makes a component that serves an interface. The component makes its service itself, after it has all that it
+    /// uses.
     public func component<S: Service>(
         _ name: String, serving service: @autoclosure () -> S, arguments: [UInt64] = [], memory: UInt64 = 64 << 10,
         uses: [String: FakeComponent] = [:], shared: UInt64 = 0, devices: [String: any FakeDevice] = [:]
@@ -58,12 +60,12 @@ public final class FakeKernel: @unchecked Sendable {
         return component
     }
 
-    /// Does something at a time of the clock: type at a console, stop a server.
+    /// Performs an action at a time of the clock, for example types at a console or stops a server.
     public func after(_ interval: Interval, _ action: @escaping () -> Void) {
         plans.append((ticks + FakeKernel.ticks(interval), action))
     }
 
-    /// Lets time go by; alarms ring, and servers hear of them.
+    /// Advances the clock. Alarms ring on the way, and servers handle them.
     public func advance(by interval: Interval) {
         let end = ticks + FakeKernel.ticks(interval)
         while step(until: end) {}
@@ -72,7 +74,7 @@ public final class FakeKernel: @unchecked Sendable {
 
     // MARK: For components
 
-    /// Goes on to the next thing that happens, if that is not later than `end`.
+    /// Advances to the next alarm or action, unless that comes later than `end`.
     func step(until end: UInt64) -> Bool {
         let alarm = deadlines.indices.min { deadlines[$0].ticks < deadlines[$1].ticks }
         let plan = plans.indices.min { plans[$0].ticks < plans[$1].ticks }
@@ -94,7 +96,7 @@ public final class FakeKernel: @unchecked Sendable {
         if let ticks { deadlines.append(Deadline(ticks: ticks, notification: notification, bits: bits)) }
     }
 
-    /// A number for a component; 0 is nobody's.
+    /// Returns a new number for a component. No component has 0.
     func nextNumber() -> UInt64 {
         components += 1
         return components

@@ -1,7 +1,7 @@
 import ABI
 import Foundation
 
-/// Memory that fake components have mapped, alone or together.
+/// Memory that one or several fake components have mapped.
 final class FakeMemory {
     let base: UnsafeMutableRawPointer
     let size: UInt64
@@ -17,13 +17,13 @@ final class FakeMemory {
     var address: UInt64 { UInt64(UInt(bitPattern: base)) }
 }
 
-/// Memory that a client and a server share, with the page of their lives behind it, as root makes it.
+/// The memory that a client and a server share. The page of their lives lies behind it, as root makes it.
 final class FakeConnection {
     let client: FakeComponent
     let server: FakeComponent
     private let rings: FakeMemory
     private let lives = FakeMemory(ComponentLayout.livesSize)
-    /// The places in the client's space.
+    /// The addresses in the client's space.
     let place: (rings: UInt64, lives: UInt64)
 
     /// Maps the memory for both ends, and makes the client a resource of the server.
@@ -40,7 +40,7 @@ final class FakeConnection {
 
     var size: UInt64 { rings.size }
 
-    /// Tells the peer of a component that has died.
+    /// Counts the death of a component, so that its peer learns of it.
     func countDeath(of component: FakeComponent) {
         let place = component === client ? RingLives.client : RingLives.server
         let word = UnsafeMutablePointer<UInt64>(bitPattern: UInt(lives.address + place))!

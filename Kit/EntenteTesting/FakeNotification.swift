@@ -3,7 +3,7 @@ import Entente
 /// A notification of a fake component: its own one, or a further one (`FakeComponent.addNotification`).
 final class FakeNotification {
     let component: FakeComponent
-    /// Raised and not yet heard of.
+    /// The events that were raised and that the component has not yet received.
     private(set) var raised = Events(bits: 0)
 
     init(of component: FakeComponent) { self.component = component }
@@ -20,8 +20,8 @@ final class FakeNotification {
 }
 
 extension FakeComponent {
-    /// Gives it a further notification, which raises nothing by itself: `Alarm(raising:in:)` and `Notification.listen`
-    /// use it.
+    /// Gives the component a further notification, which raises no event by itself. `Alarm(raising:in:)` and
+    /// `Notification.listen` use it.
     public func addNotification(_ name: String) {
         let slot = insert(FakeObject(.notification(FakeNotification(of: self)), .all))
         pages.add(name) { Resource(name: $0, kind: .notification, slot: UInt64(slot)) }

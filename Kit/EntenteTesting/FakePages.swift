@@ -5,7 +5,7 @@ import Foundation
 final class FakePages {
     private let base: UnsafeMutableRawPointer
     private static let pageSize = 4096
-    /// Pages for the configuration and the resources behind it.
+    /// The number of pages for the configuration and the resources behind it.
     private static let configurationPages = 1 + 8
     private static let allPages = configurationPages + 3
     private static let places: [(address: UInt64, page: Int, pages: Int)] = [
@@ -38,7 +38,7 @@ final class FakePages {
         base.assumingMemoryBound(to: ComponentConfiguration.self)
     }
 
-    /// Adds a resource of this name behind those that the component has.
+    /// Adds a resource of this name behind the component's other resources.
     func add(_ name: String, _ make: (InlineArray<32, UInt8>) -> Resource) {
         let count = Int(configuration.pointee.resourceCount)
         precondition(
@@ -57,7 +57,7 @@ final class FakePages {
         return padded
     }
 
-    /// A new life has given out nothing of the memory that it shares.
+    /// Resets the counts of shared memory, because a new life has used none of it yet.
     func forgetRings() {
         memset(message + Int(MessagePage.own) + 8, 0, Self.pageSize - Int(MessagePage.own) - 8)
     }

@@ -7,14 +7,14 @@
         import Darwin
     #endif
 
-    // The seam between shared words and the explorer of interleavings (`Tests/Interleaving`). Host only: on the board
-    // the names of this module stand for `Synchronization.Atomic`, and nothing of it is compiled.
+    // The connection between shared words and the explorer of interleavings (`Tests/Interleaving`), on the host only.
+    // On the board the names of this module stand for `Synchronization.Atomic`, and this file is not compiled.
     //
-    // Each access of a shared word asks whether its host thread belongs to an exploration. If none is under way in the
-    // process, that costs one relaxed load; a thread of another test that runs meanwhile looks at its thread-specific
-    // value as well, and goes on.
+    // Each access of a shared word checks whether its host thread belongs to an exploration. If the process runs no
+    // exploration, the check costs one relaxed load. If it runs one, the access of any other host thread also reads its
+    // thread-specific value before it goes on.
 
-    /// A shared word: its address, and its width in bytes.
+    /// A shared word, as its address and its width in bytes.
     public struct SharedPlace: Hashable {
         public var address: UInt
         public var width: Int
@@ -24,21 +24,21 @@
         }
     }
 
-    /// The order that a load asks for.
+    /// The memory order of a load.
     public enum LoadOrder: Equatable {
         case relaxed
         case acquire
-        /// Relaxed on the board, where the address dependency orders it before each access to the `span` bytes that the
-        /// loaded value, of which `mask` keeps the address, points to.
+        /// A relaxed load on the board. The address dependency orders it before each access to the `span` bytes at the
+        /// loaded address, which is the value under `mask`.
         case dependency(span: UInt, mask: UInt64)
     }
 
-    /// The order that a store asks for.
+    /// The memory order of a store.
     public enum StoreOrder {
         case relaxed, release
     }
 
-    /// The order that a read-modify-write asks for.
+    /// The memory order of a read-modify-write.
     public struct UpdateOrder {
         public var acquires: Bool
         public var releases: Bool
@@ -50,9 +50,9 @@
     }
 
     public enum Barrier {
-        /// DMB ISHLD: loads before it, everything after it.
+        /// DMB ISHLD, which orders loads before it with all accesses after it.
         case loads
-        /// DMB ISHST: stores before it, stores after it.
+        /// DMB ISHST, which orders stores before it with stores after it.
         case stores
         /// DMB ISH.
         case all
@@ -63,18 +63,19 @@
         public init() {}
         open func load(_ place: SharedPlace, _ order: LoadOrder) -> UInt64 { fatalError("abstract") }
         open func store(_ place: SharedPlace, _ value: UInt64, _ order: StoreOrder) { fatalError("abstract") }
-        /// A read-modify-write; `change` returns nil to leave the word. Returns the word before.
+        /// Performs a read-modify-write and returns the word's old value. `change` returns nil to leave the word as it
+        /// is.
         open func update(_ place: SharedPlace, _ order: UpdateOrder, _ change: (UInt64) -> UInt64?) -> UInt64 {
             fatalError("abstract")
         }
         open func order(_ barrier: Barrier) { fatalError("abstract") }
-        /// In a loop that waits for another core's store.
+        /// Tells the observer that the caller waits in a loop for another core's store.
         open func relax() { fatalError("abstract") }
-        /// The bytes from `address` on are about to be set to 0 by plain stores.
+        /// Tells the observer that plain stores will set the `size` bytes at `address` to 0.
         open func willZero(_ address: UInt, size: UInt) { fatalError("abstract") }
-        /// The word is about to be stored by a plain store, because it is this core's alone.
+        /// Tells the observer that a plain store will change the word, because no other core uses it.
         open func willOwn(_ place: SharedPlace) { fatalError("abstract") }
-        /// No other core continues until the matching `endWhole`.
+        /// Keeps all other cores from continuing until the matching `endWhole`.
         open func beginWhole() { fatalError("abstract") }
         open func endWhole() { fatalError("abstract") }
     }
@@ -88,7 +89,7 @@
             return key
         }()
 
-        /// The observer of the calling host thread; nil: the access is an ordinary one.
+        /// The observer of the calling host thread, or nil if the thread's accesses are ordinary ones.
         @inline(__always) public static var observer: AccessObserver? {
             explorations.load(ordering: .relaxed) == 0 ? nil : ofThread
         }
@@ -97,7 +98,8 @@
             pthread_getspecific(key).map { Unmanaged<AccessObserver>.fromOpaque($0).takeUnretainedValue() }
         }
 
-        /// Makes `observer`, which must outlive the calling host thread, play the thread's accesses from now on.
+        /// Lets `observer` play the accesses of the calling host thread from now on. The observer must outlive the
+        /// thread.
         public static func observeThread(by observer: AccessObserver) {
             pthread_setspecific(key, Unmanaged.passUnretained(observer).toOpaque())
         }
@@ -105,14 +107,14 @@
         public static func beginExploration() { explorations.add(1, ordering: .sequentiallyConsistent) }
         public static func endExploration() { explorations.subtract(1, ordering: .sequentiallyConsistent) }
 
-        /// Orders this thread's accesses, as the board's barrier does. Returns false if the caller must do it itself.
+        /// Orders this thread's accesses as the board's barrier does. Returns false if the caller must do it itself.
         public static func order(_ barrier: Barrier) -> Bool {
             guard let observer else { return false }
             observer.order(barrier)
             return true
         }
 
-        /// Lets others go on. Returns false if the caller must do it itself.
+        /// Lets other threads continue. Returns false if the caller must do it itself.
         public static func relax() -> Bool {
             guard let observer else { return false }
             observer.relax()
@@ -121,8 +123,8 @@
 
         public static func willZero(_ address: UInt, size: UInt) { observer?.willZero(address, size: size) }
 
-        /// Does something that the host guards by a lock of its own: no core of the exploration continues in the
-        /// middle.
+        /// Runs `body` without letting another core of the exploration continue, because the host guards `body` by its
+        /// own lock.
         public static func whole<Result>(_ body: () throws -> Result) rethrows -> Result {
             guard let observer else { return try body() }
             observer.beginWhole()

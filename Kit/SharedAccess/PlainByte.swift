@@ -1,8 +1,8 @@
 #if !hasFeature(Embedded)
     /// A byte of memory that its users access by plain loads and stores, because another word says whose turn it is.
     ///
-    /// In an exploration each access is one that nothing orders, so that a schedule shows if that other word is
-    /// published too early. Elsewhere it stays a plain access, which the thread sanitizer checks.
+    /// An exploration treats each access as unordered, so that a schedule shows the error if that other word is
+    /// published too early. Outside of explorations it is a plain access, which the thread sanitizer checks.
     public struct PlainByte {
         private let pointer: UnsafeMutablePointer<UInt8>
 

@@ -2,13 +2,13 @@
     import Synchronization
 
     // Stand-ins for `Synchronization.Atomic` whose accesses an exploration can play. They have the members that Entente
-    // uses, with the same names, so that only the type's name differs between host and board. One type for each width,
-    // because `Atomic` has its operations for each width apart.
+    // uses, with the same names, so that only the type's name differs between host and board. Each width has a type of
+    // its own, because `Atomic` declares its operations for each width separately.
     //
-    // Outside of explorations each read-modify-write is sequentially consistent, because the order must be known when
-    // it is compiled. On the host that makes no difference.
+    // Outside of explorations each read-modify-write is sequentially consistent, because the compiler must know the
+    // order. On the host that makes no difference.
 
-    /// `Atomic<UInt64>`, observed.
+    /// An observed `Atomic<UInt64>`.
     public struct SharedUInt64: ~Copyable, @unchecked Sendable {
         private let word: Atomic<UInt64>
 
@@ -40,8 +40,8 @@
             }
         }
 
-        /// A load of an address, by which the caller reaches `span` bytes. Bits that are not in `mask` say something
-        /// else.
+        /// Loads an address by which the caller reaches `span` bytes. The bits that are not in `mask` are no part of
+        /// the address.
         public func loadAddress(span: Int, mask: UInt64 = ~1) -> UInt64 {
             if let observer = SharedAccess.observer {
                 return observer.load(place, .dependency(span: UInt(span), mask: mask))
@@ -116,7 +116,7 @@
         }
     }
 
-    /// `Atomic<UInt32>`, observed.
+    /// An observed `Atomic<UInt32>`.
     public struct SharedUInt32: ~Copyable, @unchecked Sendable {
         private let word: Atomic<UInt32>
 
@@ -215,7 +215,7 @@
         }
     }
 
-    /// `Atomic<UInt8>`, observed.
+    /// An observed `Atomic<UInt8>`.
     public struct SharedUInt8: ~Copyable, @unchecked Sendable {
         private let word: Atomic<UInt8>
 
@@ -314,7 +314,7 @@
         }
     }
 
-    /// `Atomic<Bool>`, observed.
+    /// An observed `Atomic<Bool>`.
     public struct SharedBool: ~Copyable, @unchecked Sendable {
         private let byte: SharedUInt8
 

@@ -1,32 +1,34 @@
 import ABI
 
-/// Takes the line apart: gives each received byte to the client of its channel.
+/// Distributes the bytes of the line to the clients of their channels.
 ///
-/// A byte that finds its client's ring full is held, and what follows waits in the port. After `patience`, measured by
-/// the clock, the byte is dropped so that other clients get their input. Until that client makes room, its further
-/// bytes are dropped at once. Otherwise each of them would delay the others as long again.
+/// If the ring of a byte's client is full, the driver holds the byte, and the bytes behind it wait in the port. After
+/// `patience` ticks of the clock the driver drops the byte, so that the other clients get their input. It drops
+/// further bytes for that client at once until the client makes room. Otherwise each of them would delay the others
+/// as long again.
 struct LineInput {
-    /// The number of bytes that one look takes from the port, because an emulator refills it without end.
+    /// The number of bytes that one look takes from the port, because an emulator refills the port without end.
     static let work = 256
 
-    /// Input is left: a byte is held, or the port may have more.
+    /// True if input is left: the driver holds a byte, or the port may have more.
     private(set) var hasMore = false
 
-    /// Nobody's (-1): after a restart of the driver, input has no owner until the line names one.
+    /// The channel of the next byte; -1 for none, because after a restart no client owns input until the line names
+    /// one.
     private var channel = -1
     private var reader = ConsoleLineReader()
     /// The byte that found its client's ring full.
     private var held: UInt8?
-    /// Ticks of the clock at which `held` is dropped.
+    /// The tick of the clock at which the driver drops `held`.
     private var deadline: UInt64 = 0
-    /// Ticks that a held byte waits.
+    /// The number of ticks that a held byte waits.
     private let patience: UInt64
-    /// Clients that a byte was dropped of, and whose ring has had no room since.
+    /// The clients that have lost a byte, and whose ring has had no room since then.
     private var deaf = ClientSet()
 
     init(patience: UInt64) { self.patience = patience }
 
-    /// Moves received bytes to their clients, and adds those who got some to `woken`.
+    /// Moves received bytes to their clients, and adds each client that got bytes to `woken`.
     mutating func receive<Port: SerialPort, Clients: ConsoleClients>(
         _ port: inout Port, _ clients: inout Clients, _ woken: inout ClientSet, at now: UInt64
     ) {
@@ -46,7 +48,7 @@ struct LineInput {
         }
     }
 
-    /// Returns false if the byte must be held.
+    /// Processes one byte. Returns false if the driver must hold the byte.
     private mutating func accept<Clients: ConsoleClients>(
         _ byte: UInt8, _ clients: inout Clients, _ woken: inout ClientSet
     ) -> Bool {
@@ -59,7 +61,7 @@ struct LineInput {
         return true
     }
 
-    /// Puts the byte into the ring of the channel's client; bytes for a channel that nobody has are dropped.
+    /// Puts a byte into the ring of the channel's client, or drops it if the channel has no client.
     private mutating func deliver<Clients: ConsoleClients>(
         _ byte: UInt8, _ clients: inout Clients, _ woken: inout ClientSet
     ) -> Bool {

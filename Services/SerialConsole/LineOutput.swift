@@ -1,35 +1,41 @@
 import ABI
 
-/// Shares the line between the clients that have output: turns of a bounded length, round-robin, with a channel switch
-/// where the speaker changes.
+/// Shares the line between the clients that have output. They send in turns of a bounded length, round-robin, and a
+/// channel switch announces each change of the client.
 ///
-/// The order survives the end of a look. When the line is full, or a look has done its work, the next look goes on with
-/// the same client and the rest of its turn. If each look began with client 0, one talkative client of a low number
+/// The order survives the end of a look. When the line is full, or a look has done its work, the next look continues
+/// with the same client and the rest of its turn. If each look began with client 0, one client of a low number that
+/// prints without pause would silence all others on a line that is slower than it.
 /// would silence all others on a line that is slower than it.
 struct LineOutput {
-    /// Bytes of one client before it is the next one's turn. A switch costs two bytes, or
-    /// three for a client beyond the 59th, so the line loses at most 2.3 % to switches.
+    /// The number of bytes that one client sends before the next client's turn. A switch costs two bytes, or three
+    /// for a client beyond the 59th, so the line loses at most 2.3 % to switches.
     static let turn = 128
-    /// The limit on the work of one look. A byte that is sent counts one, and so does a client that is asked for bytes.
+    /// The limit on the work of one look. Each byte that is sent counts one, and so does each client that is asked
+    /// for bytes.
     static let work = 2048
 
-    /// Output is left that the line, or this look, had no room for.
+    /// True if output is left for which the line, or this look, had no room.
     private(set) var hasMore = false
 
-    /// The client whose turn it is, and how many bytes of it are left.
+    /// The client that has the turn. `left` is the number of bytes that remain of it.
     private var current = 0
     private var left = 0
-    /// The channel that the bytes on the line belong to; -1 before the first.
+    /// The channel of the line's present bytes; -1 before the first switch.
     private var channel = -1
-    /// Bytes that go first: the rest of an escape or of a channel switch.
+    /// The bytes that go first: the rest of an escape or of a channel switch.
     private var unsent = ByteQueue()
-    /// Clients whose ring was at least half full when their last turn began. They may wait for room.
+    /// The clients whose ring was at least half full when their last turn began. These clients may wait for room.
     private var crowded: ClientSet
 
-    /// - Parameter crowded: The clients that may wait for room from the start: after a restart of the driver, all.
+    /// Begins with client 0.
+    ///
+    /// - Parameter crowded: the clients that may wait for room from the start. After a restart of the driver, these
+    ///   are all.
     init(crowded: ClientSet) { self.crowded = crowded }
 
-    /// Sends what the line takes, up to the work of one look, and adds the clients that have room again to `woken`.
+    /// Sends as much as the line accepts, within the work of one look, and adds each client that has room again to
+    /// `woken`.
     mutating func send<Port: SerialPort, Clients: ConsoleClients>(
         _ port: inout Port, _ clients: inout Clients, _ woken: inout ClientSet
     ) {
@@ -42,7 +48,7 @@ struct LineOutput {
         }
     }
 
-    /// Returns whether it stopped before all output was sent.
+    /// Moves bytes. Returns true if it stopped before all output was sent.
     private mutating func transfer<Port: SerialPort, Clients: ConsoleClients>(
         _ port: inout Port, _ clients: inout Clients
     ) -> Bool {
@@ -61,7 +67,7 @@ struct LineOutput {
         left > 0 && clients.outputCount(of: current) > 0
     }
 
-    /// Gives the turn to the next client that has output, the present one last; false if none has.
+    /// Gives the turn to the next client that has output, the present one last. Returns false if none has output.
     private mutating func beginTurn<Clients: ConsoleClients>(_ clients: Clients, _ work: inout Int) -> Bool {
         for _ in 0..<clients.count {
             current = current + 1 < clients.count ? current + 1 : 0
@@ -77,10 +83,10 @@ struct LineOutput {
         return false
     }
 
-    /// Says whose bytes follow.
+    /// Announces the channel of the bytes that follow.
     private mutating func selectChannel(_ channel: Int) {
         if self.channel == channel { return }
-        // The first time twice: an earlier life may have ended behind an escape.
+        // The first switch is sent twice, because an earlier life of the driver may have ended behind an escape.
         if self.channel < 0 { appendSwitch(to: channel) }
         appendSwitch(to: channel)
         self.channel = channel
@@ -90,7 +96,7 @@ struct LineOutput {
         ConsoleChannel.withSwitch(to: UInt8(truncatingIfNeeded: channel)) { unsent.append($0) }
     }
 
-    /// Takes the next byte of the client whose turn it is; nil if a hostile client took it back.
+    /// Takes the next byte of the client that has the turn. Returns nil if a hostile client has taken it back.
     private mutating func nextByte<Clients: ConsoleClients>(_ clients: inout Clients) -> UInt8? {
         guard let byte = clients.take(from: current) else {
             left = 0
@@ -102,7 +108,7 @@ struct LineOutput {
     }
 }
 
-/// Up to eight bytes, first in, first out.
+/// A queue of up to eight bytes, first in, first out.
 private struct ByteQueue {
     private var bytes: UInt64 = 0
     private var count: UInt64 = 0

@@ -1,37 +1,39 @@
-/// Decides when the console driver looks at its clients: at most once in each interval, however often it is called.
+/// Decides when the console driver looks at its clients: at most once in each interval, even if clients signal it
+/// more often.
 ///
-/// Anybody can call the driver, at any rate, so a call must not cost the driver's time. While there is something to do
-/// the driver is deaf to calls and looks once per interval, by the clock. Only when there was nothing to do for an
-/// interval it listens again, and then the first call wakes it at once. (Network drivers do the same with interrupts:
-/// interrupt mitigation.)
+/// Each client can signal the driver at any rate, so a signal must not cost the driver's time. While there is
+/// something to do, the driver ignores signals and looks once per interval, by the clock. After an interval without
+/// work it listens again, and then the first signal wakes it at once. Network drivers do the same with interrupts
+/// (interrupt mitigation).
 public struct LookSchedule {
     public enum Step: Equatable, Sendable {
-        /// Move bytes now.
+        /// The driver moves bytes now.
         case look
-        /// Wait for the clock alone, until this many ticks.
+        /// The driver waits for the clock alone, until this tick.
         case sleep(until: UInt64)
-        /// Wait for a call, or an interrupt of the port; then call `heard`.
+        /// The driver waits for a signal or an interrupt of the port, and then calls `heard`.
         case listen
     }
 
-    /// Ticks from one look to the next.
+    /// The number of ticks from one look to the next.
     private let interval: UInt64
-    /// No look comes before this many ticks.
+    /// The first tick at which a look may come.
     private var earliest: UInt64 = 0
-    /// Somebody called since the last look. At the start, what came while there was no driver counts.
+    /// True if a signal came since the last look. It begins with true because of signals that came while there was no
+    /// driver.
     private var wasCalled = true
 
     public init(interval: UInt64) { self.interval = interval }
 
-    /// Notes that somebody called while the driver listened.
+    /// Notes that a signal came while the driver listened.
     public mutating func heard() { wasCalled = true }
 
-    /// Returns what to do now. After `look` it must be done: the step counts as the look of its interval.
+    /// Returns the next step. After `look` the driver must look, because the step counts as the look of its interval.
     ///
     /// - Parameters:
-    ///   - now: The clock, in ticks.
-    ///   - hasMore: The last look left something.
-    ///   - takeCalls: Forgets the calls that came while nobody listened, and returns whether there were some.
+    ///   - now: the clock, in ticks.
+    ///   - hasMore: true if the last look left something.
+    ///   - takeCalls: forgets the signals that came while the driver did not listen; returns true if there were some.
     public mutating func next(at now: UInt64, hasMore: Bool, takeCalls: () -> Bool) -> Step {
         guard now >= earliest else { return .sleep(until: earliest) }
         let isCalled = takeCalls()

@@ -1,4 +1,4 @@
-/// What somebody types at root's console, one line at a time.
+/// The line that a user types at root's console.
 public struct CommandLine {
     public static let capacity = 64
     private var bytes = InlineArray<64, UInt8>(repeating: 0)
@@ -6,14 +6,14 @@ public struct CommandLine {
 
     public init() {}
 
-    /// What a byte of input does to the line.
+    /// The effect of a byte of input on the line.
     public enum Edit: Equatable {
         case none
-        /// The byte was added, and may be echoed.
+        /// The byte was added, and root may echo it.
         case added
         /// The last byte was removed.
         case removed
-        /// The line is complete; `clear` begins the next.
+        /// The line is complete. `clear` begins the next one.
         case ended
     }
 
@@ -51,14 +51,14 @@ public struct CommandLine {
         case nothing
         case help
         case restarts
-        /// A name as in the image's records, padded with zeros.
+        /// Ends the tenant of this name, which is padded with zeros as in the image's records.
         case kill(InlineArray<32, UInt8>)
         /// Reports the kernel's state of a machine of this name.
         case machine(InlineArray<32, UInt8>)
         case unknown
     }
 
-    /// Where the `number`th word lies; empty if there are fewer.
+    /// Returns the range of the `number`th word, which is empty if the line has fewer words.
     private func word(_ number: Int) -> Range<Int> {
         var at = 0
         for turn in 0...number {

@@ -1,15 +1,18 @@
-/// A fixed number of elements in memory that somebody provides. They are read and changed in place, whereas an
-/// `InlineArray` that is a member of something large is copied with it: a stack of a few pages would not do.
+/// A fixed number of elements in memory of the caller. Its user reads and changes them in place. An `InlineArray`
+/// would be copied together with the large value that has it as a member, and a stack of a few pages has no room for
+/// that.
 @safe
 public struct FixedTable<Element>: ~Copyable {
     private let base: UnsafeMutablePointer<Element>
     public let count: Int
 
-    /// How much memory `count` elements take.
+    /// Returns the size in bytes of memory for `count` elements.
     public static func size(_ count: Int) -> Int { max(count, 1) * MemoryLayout<Element>.stride }
 
-    /// - Parameter address: of at least `size(count)` bytes that are aligned to 16, that nobody else uses, and that
-    ///   live longer than the table.
+    /// Fills the memory with copies of `element`.
+    ///
+    /// - Parameter address: the address of at least `size(count)` bytes, aligned to 16, that nobody else uses and that
+    ///   outlive the table.
     public init(at address: UInt, count: Int, repeating element: Element) {
         // SAFETY: the caller promises the memory.
         unsafe base = UnsafeMutablePointer(bitPattern: address).unsafelyUnwrapped

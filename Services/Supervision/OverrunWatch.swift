@@ -1,17 +1,19 @@
-/// Decides when the supervisor looks at its tenants' budgets: at the first overrun at once, and then at most once in an
-/// interval. A tenant that nobody has asked since its last overrun rings no more, so that each wakes the supervisor
-/// once in an interval at most, however often its budget runs out.
+/// Decides when the supervisor looks at its tenants' budgets: at once after the first overrun, and then at most once
+/// in an interval. The kernel does not report a tenant again before the supervisor has asked for its overruns, so
+/// that each tenant wakes the supervisor at most once in an interval, even if its budget runs out more often.
 public struct OverrunWatch {
     private let interval: UInt64
-    /// The time of the next look, if there is news.
+    /// The time of the next look, or nil if no budget has run out since the last one.
     public private(set) var deadline: UInt64?
-    /// The time before which there is no look.
+    /// The earliest time of the next look.
     private var earliest: UInt64 = 0
 
-    /// - Parameter interval: In ticks.
+    /// Makes a watch that has seen no overrun.
+    ///
+    /// - Parameter interval: the interval in ticks.
     public init(interval: UInt64) { self.interval = interval }
 
-    /// Notes that some budget has run out.
+    /// Notes that a budget has run out.
     public mutating func noteNews() { deadline = earliest }
 
     public func isDue(at now: UInt64) -> Bool { deadline.map { $0 <= now } ?? false }

@@ -1,15 +1,15 @@
-/// When a part of the system was restarted lately.
+/// The times of the latest restarts of a part of the system.
 public struct RestartHistory {
-    /// Restarts that can be remembered, and so the largest limit of a policy.
+    /// The number of restarts that it can remember, and so the largest limit of a policy.
     public static let capacity = 16
 
-    /// The last `count` of them, the oldest first.
+    /// The times of the last `count` restarts, the oldest first.
     private var times = InlineArray<16, UInt64>(repeating: 0)
     private var count = 0
 
     public init() {}
 
-    /// What becomes of the part that died at `now`. A restart is remembered; times must not go backwards.
+    /// Decides on the part that died at `now`, and remembers a restart. Times must not go backwards.
     public mutating func death(at now: UInt64, _ policy: RestartPolicy) -> Outcome {
         forget(before: now, policy.window)
         guard count < policy.limit else { return .exhausted }
@@ -20,12 +20,12 @@ public struct RestartHistory {
     }
 
     public enum Outcome: Equatable {
-        /// The `number`th of its window, `delay` ticks from now.
+        /// The part restarts `delay` ticks from now, as the restart `number` of its window.
         case restart(number: Int, delay: UInt64)
         case exhausted
     }
 
-    /// Restarts that lie `window` or more ticks back do not count any longer.
+    /// Forgets restarts that lie `window` or more ticks back.
     private mutating func forget(before now: UInt64, _ window: UInt64) {
         var old = 0
         while old < count, now &- times[old] >= window { old += 1 }

@@ -1,15 +1,15 @@
 import ABI
 
-/// How often a part of the system may be restarted, how long each restart waits, and what happens beyond the limit.
+/// The limits for restarts of a part of the system: their number, their delays, and the action beyond the limit.
 ///
-/// Times are ticks of whatever clock the caller has.
+/// Times are ticks of the caller's clock.
 public struct RestartPolicy: Equatable, Sendable {
-    /// Restarts that `window` may hold, 0…`RestartHistory.capacity`. 0: never restarted.
+    /// The number of restarts within `window`, 0…`RestartHistory.capacity`. A part with the limit 0 never restarts.
     public var limit: Int
     public var window: UInt64
-    /// The first restart of a window waits so long, each further one twice as long as the one before it.
+    /// The delay of a window's first restart. Each further restart waits twice as long as the one before it.
     public var backoff: UInt64
-    /// No restart waits longer.
+    /// The longest delay of a restart.
     public var backoffLimit: UInt64
     public var onLimit: OnLimit
 
@@ -21,7 +21,7 @@ public struct RestartPolicy: Equatable, Sendable {
         self.onLimit = onLimit
     }
 
-    /// What the image says, for a clock of so many ticks per millisecond.
+    /// Converts the image's record for a clock with so many ticks per millisecond.
     public init(_ record: SupervisionRecord, ticksPerMillisecond ticks: UInt64) {
         self.init(
             limit: Int(truncatingIfNeeded: record.limit & 0xFFFF), window: record.window &* ticks,
@@ -29,7 +29,7 @@ public struct RestartPolicy: Equatable, Sendable {
             onLimit: record.onLimit == OnLimit.stop.rawValue ? .stop : .escalate)
     }
 
-    /// How long the restart waits that has `earlier` restarts before it in its window.
+    /// Returns the delay of a restart that has `earlier` restarts before it in its window.
     public func delay(afterRestarts earlier: Int) -> UInt64 {
         var delay = min(backoff, backoffLimit)
         for _ in 0..<max(earlier, 0) where delay < backoffLimit {

@@ -1,48 +1,50 @@
 import ABI
 
-/// Who supervises whom, and what is to be done when a tenant dies. It decides; the supervisor acts.
+/// The tree of supervision, which decides on each death of a tenant. The supervisor acts on its decisions.
 ///
-/// Leaves are tenants, inner nodes are groups, the top is the board. A group has a policy like a tenant: a member that
-/// exhausts its limit is a death of its group, which then restarts as a whole.
+/// Leaves are tenants, inner nodes are groups, and the board is the top. A group has a policy like a tenant. If a
+/// member exhausts its limit, that counts as a death of its group, which then restarts as a whole.
 public struct SupervisionTree: ~Copyable {
     private struct Part {
         var policy = RestartPolicy(limit: 0, window: 0, backoff: 0, backoffLimit: 0, onLimit: .stop)
         var history = RestartHistory()
-        /// The index of a group; nil: the board.
+        /// The index of a group, or nil for the board.
         var parent: Int?
-        /// Of a tenant.
+        /// The state of a tenant.
         var state = State.absent
     }
 
     public enum State: Equatable {
         case absent
         case running
-        /// Dead, and to be restarted at that time.
+        /// The tenant is dead, and restarts at that time.
         case waiting(until: UInt64)
-        /// Dead for good.
+        /// The tenant is dead and does not restart.
         case stopped
     }
 
-    /// What follows from a death.
+    /// The consequence of a death.
     public enum Verdict: Equatable {
-        /// It was no news: the tenant was not running.
+        /// There is nothing to do, because the tenant was not running.
         case nothing
-        /// All tenants of the part are down now, and start again `delay` ticks from now.
+        /// All tenants of the part are now down, and start again `delay` ticks from now.
         case restart(PartID, number: Int, delay: UInt64)
-        /// All tenants of the part are down, and stay so.
+        /// All tenants of the part are down, and do not restart.
         case stop(PartID)
-        /// As `stop`; and the part was at the top, so it is the board's turn.
+        /// The same as `stop`. The part was at the top, so the board acts as well.
         case escalateToBoard(PartID)
     }
 
-    /// Tenants, and behind them groups.
+    /// The tenants, and behind them the groups.
     private var parts: FixedTable<Part>
     private let tenantCount: Int
 
-    /// How much memory the tree takes.
+    /// Returns the size in bytes of the tree's memory.
     public static func size(tenants: Int, groups: Int) -> Int { FixedTable<Part>.size(tenants + groups) }
 
-    /// - Parameter address: of so much memory, as `FixedTable` wants it.
+    /// Makes a tree without parts.
+    ///
+    /// - Parameter address: memory of `size(tenants:groups:)` bytes, under the conditions of `FixedTable`.
     public init(at address: UInt, tenants: Int, groups: Int) {
         parts = FixedTable(at: address, count: tenants + groups, repeating: Part())
         tenantCount = tenants
@@ -59,7 +61,7 @@ public struct SupervisionTree: ~Copyable {
 
     // MARK: The tree
 
-    /// Adds a tenant, which runs, or a group. A parent may be added after its members.
+    /// Adds a running tenant, or a group. The caller may add a parent after its members.
     public mutating func add(_ part: PartID, _ policy: RestartPolicy, parent: PartID?) {
         let index = index(part)
         parts[index].policy = policy
@@ -71,12 +73,12 @@ public struct SupervisionTree: ~Copyable {
 
     public func state(ofTenant tenant: Int) -> State { parts[tenant].state }
 
-    /// Whether a part is `ancestor` or lies below it.
+    /// Returns true if a part is `ancestor` or lies below it.
     public func lies(_ part: PartID, in ancestor: PartID) -> Bool { lies(index(part), below: index(ancestor)) }
 
     private func lies(_ index: Int, below ancestor: Int) -> Bool {
         var current: Int? = index
-        // The tool lets no circle through; a limit costs nothing.
+        // The host tool refuses circles of groups. The bound protects against one all the same.
         for _ in 0...PartID.maximumGroups {
             guard let here = current else { return false }
             if here == ancestor { return true }
@@ -87,7 +89,7 @@ public struct SupervisionTree: ~Copyable {
 
     // MARK: Deaths
 
-    /// A tenant has died.
+    /// Decides on the death of a tenant.
     public mutating func died(_ tenant: Int, at now: UInt64) -> Verdict {
         guard parts[tenant].state == .running else { return .nothing }
         var index = tenant
@@ -108,8 +110,8 @@ public struct SupervisionTree: ~Copyable {
         return .escalateToBoard(part(at: index))
     }
 
-    /// Everything in the part is down; what lies below it begins with no history when it starts again. What had been
-    /// given up inside a group is given another chance with it.
+    /// Marks all tenants of a part as down. The parts below it lose their history, so that they begin without
+    /// restarts when the part starts again. A tenant that had stopped for good then starts again, too.
     private mutating func take(down part: Int, _ state: State) {
         for index in 0..<parts.count where lies(index, below: part) {
             if index != part { parts[index].history = RestartHistory() }
@@ -119,13 +121,13 @@ public struct SupervisionTree: ~Copyable {
 
     // MARK: Restarts
 
-    /// A tenant whose time has come: that with the earliest, and of several the first.
+    /// Returns the tenant with the earliest restart that is due; the first one if there are several.
     public func due(at now: UInt64) -> Int? {
         guard let (tenant, deadline) = earliest, deadline <= now else { return nil }
         return tenant
     }
 
-    /// When the next restart is due.
+    /// The time of the next restart, or nil if none is due.
     public var nextDeadline: UInt64? { earliest?.deadline }
 
     private var earliest: (tenant: Int, deadline: UInt64)? {
@@ -138,6 +140,6 @@ public struct SupervisionTree: ~Copyable {
         return best
     }
 
-    /// The tenant runs again.
+    /// Notes that the tenant runs again.
     public mutating func started(_ tenant: Int) { parts[tenant].state = .running }
 }

@@ -1,12 +1,12 @@
 import ABI
 import Foundation
 
-/// A device of the board that a driver may be given.
+/// A device of the board that a component may drive.
 public struct BoardDevice: Sendable, Equatable {
-    /// `pl031@9010000`.
+    /// The name of its node in the device tree, such as `pl031@9010000`.
     public var node: String
     public var registers: MemoryRange
-    /// INTID of its first interrupt.
+    /// The INTID of its first interrupt.
     public var interrupt: UInt64?
 }
 
@@ -14,8 +14,9 @@ extension Board {
     /// Finds the device that a manifest asks for.
     ///
     /// - Parameters: as for `init(deviceTree:)`.
-    /// - Throws: `Failure` when the board has no such device, or more than one, or when its registers are not those of
-    ///   a driver: the console driver's, the interrupt controller's, or on a page with them.
+    /// - Throws: `Failure` if the board has no such device or more than one. Also if a component must not drive its
+    ///   registers, because they belong to the console driver or the interrupt controller, or lie on a page with
+    ///   those.
     public func device(
         _ request: DeviceRequest, deviceTree: URL, read: @escaping (_ arguments: [String]) throws -> String
     ) throws(Failure) -> DeviceDescription {

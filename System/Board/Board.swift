@@ -3,9 +3,9 @@ import Foundation
 
 /// Holds the facts of the board that the kernel needs.
 public struct Board: Sendable {
-    /// MPIDR_EL1 affinity bits of each core; the first is the boot core's. One to eight.
+    /// The affinity bits of each core's MPIDR_EL1, for one to eight cores. The boot core comes first.
     public var coreAffinities: [UInt64]
-    /// One to four ranges.
+    /// The ranges of RAM, one to four.
     public var ram: [MemoryRange]
     /// The device registers that drivers may be given: the widest range around the serial port that holds neither RAM
     /// nor the interrupt controller.
@@ -13,9 +13,9 @@ public struct Board: Sendable {
     public var distributor: MemoryRange
     public var redistributors: MemoryRange
     public var serial: MemoryRange
-    /// The serial port's interrupt number (INTID).
+    /// The INTID of the serial port's interrupt.
     public var serialInterrupt: UInt64
-    /// The registers of a PL031 real time clock, which monitors may read; nil if there is none among `devices`.
+    /// The registers of a PL031 real-time clock, which monitors may read, or nil if there is none among `devices`.
     public var clock: MemoryRange? = nil
 
     static let maximumCores = 8
@@ -26,9 +26,9 @@ extension Board {
     /// Reads the board's flattened device tree.
     ///
     /// - Parameters:
-    ///   - deviceTree: The flattened device tree's file.
-    ///   - read: Runs `fdtget` with the arguments it gets, and gives back its standard output.
-    /// - Throws: `Failure` when the device tree describes no board that the kernel runs on.
+    ///   - deviceTree: the file of the flattened device tree.
+    ///   - read: runs `fdtget` with the given arguments, and returns its standard output.
+    /// - Throws: `Failure` if the device tree describes no board on which the kernel runs.
     public init(deviceTree: URL, read: @escaping (_ arguments: [String]) throws -> String) throws(Failure) {
         let tree = DeviceTree(file: deviceTree, read: read)
         let cells = try tree.cells(of: "/")
@@ -85,7 +85,7 @@ extension Board {
         return ram.sorted { $0.base < $1.base }
     }
 
-    /// The one that `/chosen` names, when it is a PL011; otherwise the first PL011.
+    /// Returns the serial port that `/chosen` names if it is a PL011, and otherwise the first PL011.
     private static func serialPort(
         _ tree: DeviceTree, _ nodes: [String], _ compatible: [[String]]
     ) throws(Failure) -> String? {
@@ -95,7 +95,7 @@ extension Board {
         return ports.first { $0 == path ?? "" } ?? ports.first
     }
 
-    /// The first PL031 whose page lies in `devices`.
+    /// Returns the first PL031 whose page lies in `devices`.
     private static func clock(
         _ tree: DeviceTree, _ nodes: [String], _ compatible: [[String]], _ cells: DeviceTree.Cells,
         among devices: MemoryRange
@@ -110,7 +110,8 @@ extension Board {
         return nil
     }
 
-    /// The first interrupt of `node` as an INTID: shared ones begin at 32, a core's private ones at 16.
+    /// Returns the INTID of the first interrupt of `node`. Shared interrupts begin at 32, and a core's private ones
+    /// at 16.
     static func interrupt(_ tree: DeviceTree, of node: String) throws(Failure) -> UInt64 {
         let words = try tree.words("interrupts", of: node)
         guard words.count >= 3, words[0] <= 1, words[1] < 988 else {

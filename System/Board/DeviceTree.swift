@@ -1,7 +1,7 @@
 import ABI
 import Foundation
 
-/// Questions to a flattened device tree, answered by `fdtget` (Devicetree Specification, chapter 2).
+/// A flattened device tree, which `fdtget` reads (Devicetree Specification, chapter 2).
 struct DeviceTree {
     struct Cells {
         var address: Int
@@ -11,7 +11,7 @@ struct DeviceTree {
     let file: URL
     let read: ([String]) throws -> String
 
-    /// The paths of the nodes right below `node`.
+    /// Returns the paths of the nodes directly below `node`.
     func children(of node: String) throws(Failure) -> [String] {
         let prefix = node == "/" ? "/" : node + "/"
         return try run(["-l", file.path, node]).split(separator: "\n").map { prefix + $0 }
@@ -26,7 +26,7 @@ struct DeviceTree {
         return Cells(address: Int(counts[0]), size: Int(sizes[0]))
     }
 
-    /// `property` of each of `nodes`; nothing where it is missing.
+    /// Returns `property` of each of `nodes`, with an empty list for a node that lacks it.
     func strings(_ property: String, of nodes: [String]) throws(Failure) -> [[String]] {
         guard !nodes.isEmpty else { return [] }
         let output = try run(["-t", "s", "-d", "", file.path] + nodes.flatMap { [$0, property] })
@@ -35,18 +35,18 @@ struct DeviceTree {
         return lines.prefix(nodes.count).map { $0.split(separator: " ").map(String.init) }
     }
 
-    /// The 32-bit cells of `property`.
+    /// Returns the 32-bit cells of `property`.
     func words(_ property: String, of node: String) throws(Failure) -> [UInt64] {
         try numbers(["-t", "x", file.path, node, property])
     }
 
-    /// Returns whether a node has a property of cells.
+    /// Returns true if a node has a property of cells.
     func has(_ property: String, _ node: String) throws(Failure) -> Bool {
         try run(["-t", "x", "-d", "none", file.path, node, property]).trimmingCharacters(in: .whitespacesAndNewlines)
             != "none"
     }
 
-    /// The `reg` property as ranges.
+    /// Returns the `reg` property as ranges.
     func ranges(of node: String, cells: Cells) throws(Failure) -> [MemoryRange] {
         let words = try words("reg", of: node)
         let stride = cells.address + cells.size

@@ -1,4 +1,4 @@
-/// One thing that is wrong: where, what conflicts with what, and what to do.
+/// A fault that a user should mend: its place, the things that conflict, and the remedy.
 public struct Diagnostic: Sendable, Equatable {
     public enum Severity: String, Sendable {
         case error
@@ -8,11 +8,11 @@ public struct Diagnostic: Sendable, Equatable {
 
     /// A place in a file that a person wrote.
     public struct Place: Sendable, Equatable, CustomStringConvertible {
-        /// The file's path, as the user gave it.
+        /// The path of the file, as the user gave it.
         public var file: String
-        /// Counted from 1.
+        /// The number of the line, counted from 1.
         public var line: Int
-        /// Counted from 1, in Unicode scalars.
+        /// The number of the column in Unicode scalars, counted from 1.
         public var column: Int
 
         public init(file: String, line: Int, column: Int) {
@@ -25,11 +25,12 @@ public struct Diagnostic: Sendable, Equatable {
     }
 
     public var severity: Severity
-    /// Nil where no text that a person wrote is at fault. Then `problem` names the file, the program or the system.
+    /// The place of the fault, or nil if it lies in no text that a person wrote. `problem` then names the file, the
+    /// program or the system.
     public var place: Place?
     /// The two things that conflict.
     public var problem: String
-    /// The step that removes the problem. Nil if the problem says all that is known.
+    /// The step that removes the problem, or nil if the problem already says all that is known.
     public var remedy: String?
 
     public init(
@@ -43,7 +44,7 @@ public struct Diagnostic: Sendable, Equatable {
 }
 
 extension Diagnostic: CustomStringConvertible {
-    /// The text that a user sees: `PLACE: error: PROBLEM`, and the remedy on a line of its own.
+    /// The text for the user: `PLACE: error: PROBLEM`, and the remedy on a line of its own.
     public var description: String {
         let source = place?.description ?? "entente"
         return "\(source): \(severity.rawValue): \(problem)" + (remedy.map { "\n  remedy: \($0)" } ?? "")

@@ -1,40 +1,42 @@
 import Foundation
 
-/// A machine's kernel, ready to be laid into the machine's RAM.
+/// The kernel of a machine, as the pieces that go into the machine's RAM.
 public struct GuestImage: Sendable {
-    /// How the kernel's file is to be read.
+    /// The format in which the tool reads the kernel's file.
     public enum Format: String, Sendable, CaseIterable {
-        /// By what it begins with: an arm64 Image, a compressed one, or an ELF64 file.
+        /// The format that the first bytes show: an arm64 Image, a compressed one, or an ELF64 file.
         case auto
-        /// As bare instructions that run from the first byte on.
+        /// Bare instructions, which run from the first byte on.
         case flat
     }
 
-    /// Bytes and the guest-physical address (a multiple of 8) at which they belong.
+    /// A piece of the kernel with its guest-physical address, which is a multiple of 8.
     public struct Module: Sendable {
         public var address: UInt64
         public var data: Data
     }
 
-    /// By ascending address, without overlaps.
+    /// The pieces by ascending address, without overlaps.
     public let modules: [Module]
     public let entry: UInt64
-    /// Whether the file is an arm64 Image, as Linux is.
+    /// True if the file is an arm64 Image, as Linux is.
     public let isLinux: Bool
     /// The first address behind the memory that the kernel needs before it manages memory by itself.
     public let end: UInt64
 
-    /// The initial RAM disk and the device tree need a `GuestSegment` each.
+    /// The number of pieces, at most. The initial RAM disk and the device tree need a further `GuestSegment` each.
     static let maximumModules = 6
     static let blockSize: UInt64 = 2 << 20
     private static let flatOffset: UInt64 = 0x8_0000
 
+    /// Reads a kernel's file.
+    ///
     /// - Parameters:
-    ///   - ramBase: Where the machine's RAM begins; a multiple of 2 MiB.
-    ///   - ramSize: Bytes of RAM.
-    ///   - decompress: Turns gzip's format into what was compressed. A `Failure` of it is passed on, because it may
-    ///     not be the file's fault.
-    /// - Throws: `Failure` when the file is no kernel for arm64, or does not fit into the RAM.
+    ///   - ramBase: the start of the machine's RAM; a multiple of 2 MiB.
+    ///   - ramSize: the size of the RAM in bytes.
+    ///   - decompress: decompresses data in gzip's format. A `Failure` of it is passed on, because the file may not
+    ///     be at fault.
+    /// - Throws: `Failure` if the file is no kernel for arm64, or does not fit into the RAM.
     public init(
         kernel: Data, format: Format = .auto, ramBase: UInt64, ramSize: UInt64, decompress: (Data) throws -> Data
     ) throws(Failure) {
@@ -61,7 +63,7 @@ public struct GuestImage: Sendable {
         try Self.check(modules, from: ramBase, end: end, ramEnd: ramBase + ramSize, size: ramSize)
     }
 
-    /// Removes compression, once: what comes out has to be an arm64 Image or an ELF file.
+    /// Decompresses the file at most once. The result must be an arm64 Image or an ELF file.
     private static func unpacked(
         _ data: Data, _ kind: GuestKernelKind, _ decompress: (Data) throws -> Data
     ) throws(Failure) -> (Data, GuestKernelKind) {
@@ -98,7 +100,7 @@ public struct GuestImage: Sendable {
                     + "\(maximumModules) are possible",
                 remedy: "merge them in its linker script, or name a flat binary with 'format: flat'")
         }
-        // The entry is a virtual address; the machine starts with its MMU off.
+        // The entry is a virtual address, but the machine starts with its MMU off.
         var entry = file.entry
         if let home = segments.first(where: {
             file.entry >= $0.virtualAddress && file.entry - $0.virtualAddress < $0.memorySize
@@ -109,12 +111,13 @@ public struct GuestImage: Sendable {
         return (modules, entry, end)
     }
 
-    /// Modules that are nearer than this become one. A monitor copies blocks of 64 bytes, and modules begin at
-    /// multiples of 8, so that of two that touch each would overwrite an end of the other.
+    /// The least distance between two pieces; nearer ones become one. A monitor copies blocks of 64 bytes, and pieces
+    /// begin at multiples of 8, so that of two neighbours one copy would overwrite an end of the other.
     private static let smallestGap: UInt64 = 64
 
-    /// The segments' contents in the file, by ascending address, wherever they begin and end; the rest of them is RAM
-    /// that is zero when the machine starts, and so is what lies between two that become one.
+    /// Returns the contents of the segments in the file, by ascending address, for segments that begin and end
+    /// anywhere. The rest of the segments, and the gap between two that become one, is RAM that is zero when the
+    /// machine starts.
     private static func modules(
         _ segments: [ELFFile.Segment], _ file: ELFFile, _ ramBase: UInt64
     ) throws(Failure) -> [Module] {

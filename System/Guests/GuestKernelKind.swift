@@ -1,15 +1,17 @@
 import Foundation
 
-/// The kind of a machine's kernel file, judged by its first bytes.
+/// The kind of a machine's kernel file, which its first bytes show.
 enum GuestKernelKind: Equatable {
     case image
     case elf
     case gzip
-    /// A decompressor for EFI around an Image that is compressed with gzip.
+    /// A decompressor for EFI with an Image that is compressed with gzip.
     case compressedEFI(offset: UInt64, size: UInt64)
     case flat
 
-    /// - Throws: `Failure` that says what the file is instead, as far as that can be seen.
+    /// Examines a file.
+    ///
+    /// - Throws: `Failure` with the kind of the file, if it is known, when that is no kernel.
     init(of data: Data, format: GuestImage.Format) throws(Failure) {
         guard !data.isEmpty else {
             throw Failure("the kernel is empty", remedy: "name a file that holds an arm64 Image")
@@ -42,7 +44,7 @@ enum GuestKernelKind: Equatable {
         let compression = String(decoding: type.prefix { $0 != 0 }, as: UTF8.self)
         guard compression == "gzip" else {
             throw Failure(
-                "the kernel is compressed with '\(compression)', and only gzip can be undone here",
+                "the kernel is compressed with '\(compression)', but the tool can only decompress gzip",
                 remedy: "unpack it and name the arm64 Image inside")
         }
         return (offset, size)
@@ -50,7 +52,7 @@ enum GuestKernelKind: Equatable {
 
     private static func foreign(_ data: Data) -> Failure {
         Failure(
-            "the kernel is no arm64 image: \(description(data))",
+            "the kernel is not an arm64 image: \(description(data))",
             remedy: "name an arm64 Image, a gzip-compressed one, or an ELF64 file for AArch64; a flat binary needs "
                 + "'format: flat'")
     }
@@ -77,7 +79,7 @@ enum GuestKernelKind: Equatable {
             return "it is a text file"
         }
         guard data.count >= ARM64ImageHeader.size else {
-            return "it is \(data.count) bytes long, and the header alone has \(ARM64ImageHeader.size)"
+            return "it is \(data.count) bytes long, but the header alone has \(ARM64ImageHeader.size)"
         }
         return "the magic number 'ARM\\x64' is not at byte 56"
     }
@@ -87,12 +89,12 @@ enum GuestKernelKind: Equatable {
 struct ARM64ImageHeader {
     static let size = 64
     private static let magic: [UInt8] = [0x41, 0x52, 0x4D, 0x64]
-    /// Kernels before 3.17 have no image size, and this offset whatever the header says.
+    /// The offset of kernels before 3.17. They have no image size, and ignore the offset in the header.
     private static let oldTextOffset: UInt64 = 0x8_0000
 
-    /// Bytes from the 2 MiB boundary at which the Image begins.
+    /// The distance in bytes between a 2 MiB boundary and the Image.
     let textOffset: UInt64
-    /// Bytes that it needs, with what is not in the file; 0: unknown.
+    /// The bytes of memory that the kernel needs, including those that are not in the file; 0 if unknown.
     let imageSize: UInt64
 
     static func hasMagic(_ data: Data) -> Bool { ByteReader(data).slice(56, 4) == Data(magic) }
@@ -113,7 +115,7 @@ struct ARM64ImageHeader {
     }
 
     func memorySize(fileSize: Int) -> UInt64 {
-        // An unknown size: the uninitialised data of such old kernels stays below the size of the file.
+        // If the size is unknown, the kernel is old, and its uninitialised data stays below the size of the file.
         imageSize == 0 ? UInt64(fileSize) * 2 : max(imageSize, UInt64(fileSize))
     }
 

@@ -1,27 +1,29 @@
 import Foundation
 
-/// Where a machine's kernel, initial RAM disk and device tree lie in its RAM.
+/// The places of a machine's kernel, initial RAM disk and device tree in its RAM.
 ///
-/// In two steps, because the device tree names the initial RAM disk's address: the layout is made from sizes, then the
-/// caller makes the device tree, then `modules(initrd:deviceTree:)` puts all together.
+/// The caller works in two steps, because the device tree names the initial RAM disk's address. It makes the layout
+/// from sizes, then the device tree, and then all pieces by `modules(initrd:deviceTree:)`.
 public struct GuestLayout: Sendable {
     public let image: GuestImage
-    /// The initial RAM disk's address; nil without one.
+    /// The address of the initial RAM disk, or nil if there is none.
     public let initrdAddress: UInt64?
-    /// Bytes of the initial RAM disk.
+    /// The size of the initial RAM disk in bytes.
     public let initrdSize: UInt64
     public let deviceTreeAddress: UInt64
-    /// How large the device tree may be, in bytes; 64 KiB to 2 MiB.
+    /// The size that the device tree may have, in bytes; 64 KiB to 2 MiB.
     public let deviceTreeCapacity: UInt64
 
     private static let granule: UInt64 = 64 << 10
 
+    /// Chooses the places.
+    ///
     /// - Parameters:
-    ///   - image: The kernel.
-    ///   - initrdSize: Bytes of the initial RAM disk, or nil when there is none.
-    ///   - ramBase: Where the machine's RAM begins; the same that `image` was made for.
-    ///   - ramSize: Bytes of RAM.
-    /// - Throws: `Failure` when they do not fit.
+    ///   - image: the kernel.
+    ///   - initrdSize: the size of the initial RAM disk in bytes, or nil if there is none.
+    ///   - ramBase: the start of the machine's RAM, for which `image` was made.
+    ///   - ramSize: the size of the RAM in bytes.
+    /// - Throws: `Failure` if the parts do not fit.
     public init(image: GuestImage, initrdSize: Int?, ramBase: UInt64, ramSize: UInt64) throws(Failure) {
         self.image = image
         self.initrdSize = UInt64(initrdSize ?? 0)
@@ -41,24 +43,25 @@ public struct GuestLayout: Sendable {
         (deviceTreeAddress, deviceTreeCapacity) = slot
     }
 
-    /// A device tree must not cross a multiple of 2 MiB (Linux, Documentation/arch/arm64/booting.rst).
+    /// Returns the start and size of the device tree's place. Linux demands that a device tree does not cross a
+    /// multiple of 2 MiB (Documentation/arch/arm64/booting.rst).
     private static func deviceTreeSlot(above end: UInt64, ramEnd: UInt64) -> (UInt64, UInt64)? {
         let preferred = end.aligned(to: GuestImage.blockSize)
         if preferred >= end, preferred < ramEnd, ramEnd - preferred >= granule {
             return (preferred, min(GuestImage.blockSize, ramEnd - preferred))
         }
-        // The last block of a small machine: what is left of it, which the block's end bounds anyway.
+        // In the last block of a small machine the device tree gets the rest, which the block's end bounds anyway.
         let next = end.aligned(to: granule)
         guard next >= end, next < ramEnd, ramEnd - next >= granule else { return nil }
         let left = min(next.aligned(to: GuestImage.blockSize), ramEnd) - next
         return left >= granule ? (next, left) : nil
     }
 
-    /// Everything that lies in the machine's RAM when it starts.
+    /// Returns all pieces that lie in the machine's RAM when it starts.
     ///
     /// - Parameters:
-    ///   - initrd: As large as the layout was told.
-    ///   - deviceTree: At most `deviceTreeCapacity` bytes.
+    ///   - initrd: the initial RAM disk, which must be as large as the layout expects.
+    ///   - deviceTree: the device tree, at most `deviceTreeCapacity` bytes.
     public func modules(initrd: Data?, deviceTree: Data) throws(Failure) -> [GuestImage.Module] {
         guard UInt64(initrd?.count ?? 0) == initrdSize, (initrd == nil) == (initrdAddress == nil) else {
             throw Failure(
@@ -67,7 +70,7 @@ public struct GuestLayout: Sendable {
         }
         guard UInt64(deviceTree.count) <= deviceTreeCapacity else {
             throw Failure(
-                "the device tree has \(deviceTree.count) bytes, and \(deviceTreeCapacity) are free for it",
+                "the device tree has \(deviceTree.count) bytes, but only \(deviceTreeCapacity) are free for it",
                 remedy: "make the machine's device tree overlay smaller, or give the machine more 'memory'")
         }
         var modules = image.modules

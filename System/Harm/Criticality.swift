@@ -1,6 +1,7 @@
 import Yams
 
-/// Grades the harm that the failure of a part does to people, as an automotive safety integrity level of ISO 26262.
+/// A grade of the harm that the failure of a part does to people, as an automotive safety integrity level of ISO
+/// 26262.
 ///
 /// `QM` is for parts without a safety requirement. The names are those of ISO 26262 because the report speaks of
 /// freedom from interference in its terms. Numbers would not say in which direction they count.
@@ -17,9 +18,9 @@ public enum Criticality: Int, CaseIterable, Comparable, Sendable {
     public static func < (left: Criticality, right: Criticality) -> Bool { left.rawValue < right.rawValue }
 }
 
-/// Records a harm that the author of a manifest accepts, with the reason.
+/// A harm that the author of a manifest accepts, with the reason.
 public struct AcceptedHarm: Sendable, Equatable {
-    /// A machine, a component or a group.
+    /// The name of a machine, a component or a group.
     public var offender: String
     public var effect: HarmEffect
     /// The next part on the chain, or the word of the only link; nil if every chain is accepted.
@@ -27,16 +28,16 @@ public struct AcceptedHarm: Sendable, Equatable {
     public var reason: String
 }
 
-/// Holds the keys `criticality` and `accept` of a machine, a component or a group.
+/// The keys `criticality` and `accept` of a machine, a component or a group.
 public struct CriticalityDescription: Sendable, Equatable {
-    /// Nil if the part takes the level of its group, or `QM` without one.
+    /// The level of the part, or nil if it takes the level of its group, or `QM` without one.
     public var level: Criticality?
     public var accepted: [AcceptedHarm] = []
 
     public init() {}
 }
 
-/// Adds the places at which checks point to a `CriticalityDescription`.
+/// A `CriticalityDescription` with the places at which checks point.
 struct CriticalityDeclaration {
     var description = CriticalityDescription()
     var mark: Mark?
@@ -86,6 +87,6 @@ extension ManifestSection {
 }
 
 extension HarmEffect {
-    /// The effects that a manifest's levels rule out. Reading is none of them, because it fails no safety function.
+    /// The effects that a manifest's levels rule out. Reading is not among them, because it fails no safety function.
     static let checked: [HarmEffect] = [.stall, .end, .change]
 }

@@ -1,10 +1,10 @@
 import ABI
 
-// The analysis in sentences.
+// The texts of the analysis.
 extension HarmAnalysis {
     func name(_ tenant: Int) -> String { "'\(plan.tenants[tenant].name)'" }
 
-    /// Says what a link is about, without an end of sentence.
+    /// Returns a sentence about a link, without the full stop.
     public func sentence(_ link: HarmLink) -> String {
         let (victim, offender) = (name(link.victim), name(link.offender))
         switch link.cause {
@@ -62,7 +62,7 @@ extension HarmAnalysis {
 
     public func sentence(_ finding: HarmFinding) -> String { finding.chain.map(sentence).joined(separator: "; ") }
 
-    /// Says what to change in the manifest so that the chain breaks at its first link.
+    /// Returns the change of the manifest that breaks the chain at its first link.
     func remedy(_ finding: HarmFinding) -> String {
         guard let link = finding.chain.first else { return "" }
         let (victim, offender) = (name(link.victim), name(link.offender))
@@ -86,7 +86,7 @@ extension HarmAnalysis {
         }
     }
 
-    /// Says on whom a tenant depends, and how.
+    /// Returns sentences about the tenants on which a tenant depends, and about the ways.
     public func explanation(of victim: Int) -> String {
         let tenant = plan.tenants[victim]
         let findings = findings(victim: victim)

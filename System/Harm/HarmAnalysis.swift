@@ -1,17 +1,17 @@
 import ABI
 
-/// Says who can harm whom, and by which chain of facts, from the plan alone.
+/// Derives from the plan alone which tenants can harm which others, and by which chain of facts.
 ///
-/// The offender may do anything that its capabilities allow, because its program may be wrong or hostile. Other tenants
-/// are taken to run their own programs, so they pass on a delay or a death, but they do not attack. The kernel and root
-/// are trusted. A machine is one tenant with its monitor.
+/// The offender may do anything that its capabilities allow, because its program may be wrong or hostile. The
+/// analysis assumes that other tenants run their own programs, so they pass on a delay or a death, but they do not
+/// attack. It trusts the kernel and root. A machine is one tenant with its monitor.
 ///
-/// The answer is meant as an upper bound: a tenant that is named may be unable to do it. docs/caveats.md lists what the
-/// analysis does not foresee.
+/// The result is meant as an upper bound: an offender that it names may be unable to do the harm. docs/caveats.md
+/// lists the harms that the analysis does not foresee.
 public struct HarmAnalysis: Sendable {
     public let plan: Plan
     public let links: [HarmLink]
-    /// Delays that have a bound.
+    /// The delays that have a bound.
     public let bounds: [HarmBound]
     private let linksOfVictim: [[HarmLink]]
 
@@ -21,17 +21,17 @@ public struct HarmAnalysis: Sendable {
         rules.apply()
         links = rules.links
         bounds = rules.bounds
-        // A feature of the manifest says more than a capability that comes with it.
+        // A link of a feature of the manifest says more than a link of a capability that comes with the feature.
         linksOfVictim = plan.tenants.indices.map { victim in
             let links = rules.links.filter { $0.victim == victim }
             return links.filter { !$0.isControl } + links.filter(\.isControl)
         }
     }
 
-    /// Returns everything that can be done to a tenant, ordered by effect and offender.
+    /// Returns each harm that other tenants can do to a tenant, ordered by effect and offender.
     public func findings(victim: Int) -> [HarmFinding] { HarmEffect.allCases.flatMap { findings(victim: victim, $0) } }
 
-    /// Returns everything that any tenant can do to another.
+    /// Returns each harm that any tenant can do to another.
     public var findings: [HarmFinding] { plan.tenants.indices.flatMap { findings(victim: $0) } }
 
     public func finding(victim: Int, offender: Int, _ effect: HarmEffect) -> HarmFinding? {
@@ -73,7 +73,7 @@ public struct HarmAnalysis: Sendable {
 
     // MARK: Chains
 
-    /// Asks for the offenders that can do something to a tenant.
+    /// A question for the offenders that can do something to a tenant.
     private enum Question: Hashable {
         case whoStalls(Int)
         /// Leaves out offenders that only take the core, because the tenant's caller lends it time that they cannot
@@ -117,7 +117,7 @@ public struct HarmAnalysis: Sendable {
         return found.values.sorted { $0.offender < $1.offender }
     }
 
-    /// Adds that a machine with a watchdog dies of a stall.
+    /// Adds the question for stalls of machines with a watchdog, because a stall ends them.
     private func expanded(_ questions: [Question]) -> [Question] {
         questions.flatMap { question -> [Question] in
             guard case .whoEnds(let tenant) = question, plan.tenants[tenant].hasWatchdog else { return [question] }
@@ -145,7 +145,7 @@ public struct HarmAnalysis: Sendable {
         }
     }
 
-    /// Returns the questions whose answers can do the same harm by way of this link's offender.
+    /// Returns the questions whose answers can do the same harm through this link's offender.
     private func followUps(of link: HarmLink, _ question: Question) -> [Question] {
         let offender = link.offender
         switch question {
@@ -154,7 +154,7 @@ public struct HarmAnalysis: Sendable {
             if link.cause == .bell { return [.whoControls(offender), .whoStalls(offender), .whoEnds(offender)] }
             return [.whoControls(offender)]
         case .whoEnds:
-            // Only a death that brings about another one is passed on.
+            // A link passes on a death only if the death causes another one.
             switch link.cause {
             case .fault, .group, .board: return [.whoControls(offender), .whoEnds(offender)]
             default: return [.whoControls(offender)]
@@ -181,7 +181,7 @@ private struct HarmWay: Hashable {
 /// Describes a delay that has a bound, so that it is no stall.
 public struct HarmBound: Sendable {
     public var victim: Int
-    /// Nil if root causes the delay.
+    /// The offender, or nil if root causes the delay.
     public var offender: Int?
     public var text: String
 }

@@ -1,6 +1,6 @@
 import ABI
 
-/// Names a way in which one tenant can harm another.
+/// A way in which one tenant can harm another.
 public enum HarmEffect: String, CaseIterable, Sendable, Codable {
     /// The victim stands still, or goes without a service, for as long as the offender likes.
     case stall
@@ -9,7 +9,7 @@ public enum HarmEffect: String, CaseIterable, Sendable, Codable {
     /// The victim's memory or state, or memory that it shares, has other contents. Data that the victim has handed over
     /// and that is lost counts as well.
     case change
-    /// The offender learns what the victim's memory holds, or memory that it shares.
+    /// The offender reads the victim's memory, or memory that the victim shares.
     case read
 
     /// The word for the sentence "V can be … by O".
@@ -30,7 +30,7 @@ public struct HarmLink: Hashable, Sendable {
     public var offender: Int
     public var effect: HarmEffect
     public var cause: Cause
-    /// Indices of the plan's edges that show it.
+    /// The indices of the plan's edges that prove the link.
     public var edges: [Int]
 
     public enum Cause: Hashable, Sendable {
@@ -38,26 +38,26 @@ public struct HarmLink: Hashable, Sendable {
         case call(String)
         /// The offender serves the victim's faults.
         case fault
-        /// The offender rings a bell for which the victim may wait.
+        /// The offender rings a notification for which the victim may wait.
         case bell
-        /// Both run on this core; the offender has the first priority without a budget, the victim the second.
+        /// Both run on this core. The offender has the first priority without a budget, and the victim the second.
         case core(Int, Int, Int)
-        /// The offender runs on the time of this tenant, which it serves, and which has the first priority on this core
-        /// without a budget.
+        /// The offender runs on the time of this tenant, whose call it serves. That tenant has the first priority on
+        /// this core without a budget.
         case lentTime(of: Int, Int, Int, Int)
         /// The offender can wake this tenant, which has the first priority on this core without a budget.
         case wakes(Int, Int, Int, Int)
-        /// The budgets of everything that is as urgent on this core take all of it.
+        /// The budgets of all tenants that are at least as urgent on this core add up to the whole core.
         case budgets(Int)
-        /// The offender has this priority on root's core and no budget, so that nothing is restarted.
+        /// The offender has this priority on root's core and no budget, so that root restarts nothing.
         case root(Int)
-        /// The victim serves the offender without a budget, and stands still when the offender goes during its call.
+        /// The victim serves the offender without a budget, and stands still if the offender dies during its call.
         case orphan
-        /// The group restarts with both.
+        /// The group with both tenants restarts as a whole.
         case group(String)
-        /// The board does this to everything when the offender is beyond its limit.
+        /// The board does this to all tenants after the offender has reached its limit.
         case board(OnFailure)
-        /// Both have this memory, and one of them writes it.
+        /// Both tenants have this memory, and one of them writes to it.
         case memory(String)
         /// The victim lends memory with its calls.
         case lease
@@ -120,7 +120,7 @@ public struct HarmLink: Hashable, Sendable {
         }
     }
 
-    /// Whether the victim waits for the offender, and lends its time meanwhile.
+    /// True if the victim waits for the offender, and lends its time meanwhile.
     var isCall: Bool {
         switch cause {
         case .call, .fault: true
@@ -128,7 +128,7 @@ public struct HarmLink: Hashable, Sendable {
         }
     }
 
-    /// Whether the offender's core time is the matter.
+    /// True if the link is about the offender's use of a core.
     var isTime: Bool {
         switch cause {
         case .core, .lentTime, .wakes, .budgets, .root: true
@@ -137,7 +137,7 @@ public struct HarmLink: Hashable, Sendable {
     }
 }
 
-/// Names a victim, an offender and an effect, with the shortest chain of links that leads from one to the other.
+/// A victim, an offender and an effect, with the shortest chain of links between the two tenants.
 public struct HarmFinding: Sendable {
     public var victim: Int
     public var offender: Int

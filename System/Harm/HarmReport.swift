@@ -1,10 +1,10 @@
 import ABI
 
-/// Tells the reader of a report where the analysis and the faults come from.
+/// The origin of the analysis and of the faults, for the reader of a report.
 public struct HarmEvidence: Sendable {
-    /// Names with values: versions of the tool, the compiler and the emulator, and the hash of the image.
+    /// The names and values of versions (the tool, the compiler, the emulator), and the hash of the image.
     public var versions: [(name: String, value: String)]
-    /// The faults that were tried on this system.
+    /// The faults that a test has tried on this system.
     public var injections: [FaultInjection]
 
     public init(versions: [(name: String, value: String)], injections: [FaultInjection]) {
@@ -12,11 +12,11 @@ public struct HarmEvidence: Sendable {
     }
 }
 
-/// Records a fault that was tried on a running system, with its victims.
+/// A fault that a test has tried on a running system, with its victims.
 public struct FaultInjection: Codable, Sendable {
-    /// The tenant that was killed or hung.
+    /// The name of the tenant that the test has killed or hung.
     public var offender: String
-    /// `killed`, `spun` or the like.
+    /// The kind of the fault, such as `killed` or `spun`.
     public var fault: String
     public var observations: [Observation]
     /// The commit of the tool that tried it.
@@ -26,7 +26,7 @@ public struct FaultInjection: Codable, Sendable {
 
     public struct Observation: Codable, Sendable {
         public var victim: String
-        /// Nil if the victim went on.
+        /// The effect on the victim, or nil if the victim went on.
         public var effect: HarmEffect?
 
         public init(victim: String, effect: HarmEffect?) { (self.victim, self.effect) = (victim, effect) }
@@ -38,7 +38,8 @@ public struct FaultInjection: Codable, Sendable {
     }
 }
 
-/// Writes the analysis as a document for a safety engineer, divided as ISO 26262-6, annex D, divides interference.
+/// Writes the analysis as a document for a safety engineer. Its parts are the kinds of interference of ISO 26262-6,
+/// annex D.
 public struct HarmReport {
     let analysis: HarmAnalysis
     let manifest: Manifest
@@ -48,7 +49,7 @@ public struct HarmReport {
         (self.analysis, self.manifest, self.evidence) = (analysis, manifest, evidence)
     }
 
-    /// The kinds of interference of annex D.
+    /// A kind of interference of annex D.
     private enum Topic: String, CaseIterable {
         case timing = "Timing and execution"
         case memory = "Memory"
@@ -123,7 +124,7 @@ public struct HarmReport {
             + table(["Element", "Offender", "Claim", "Support from the plan", "Fault injection"], rows)
     }
 
-    /// Counts memory that both ends have on purpose as a way to exchange information.
+    /// Returns the kind of a finding. Memory that both ends have on purpose counts as a way to exchange information.
     private func topicOf(_ finding: HarmFinding) -> Topic {
         switch finding.effect {
         case .stall, .end:
@@ -170,7 +171,7 @@ public struct HarmReport {
         return "<ul>\(lines.joined())</ul>"
     }
 
-    /// Returns the faults of the offender that were tried, and how the element fared.
+    /// Returns the faults of the offender that were tried, with their effects on the element.
     private func injections(_ offender: Int, _ victim: Int, _ topic: Topic) -> String {
         let (name, victimName) = (analysis.plan.tenants[offender].name, analysis.plan.tenants[victim].name)
         let tried = evidence.injections.filter { $0.offender == name }.flatMap { injection in

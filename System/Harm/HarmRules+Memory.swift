@@ -1,8 +1,8 @@
 import ABI
 
-// Memory that two tenants have, and devices that reach all of it.
+// Links through memory that two tenants have, and through devices that reach all memory.
 extension HarmRules {
-    /// Describes a piece of an extent that a tenant has mapped, or may map.
+    /// A piece of an extent that a tenant has mapped, or may map.
     private struct Share {
         var tenant: Int
         var range: Range<UInt64>
@@ -40,8 +40,8 @@ extension HarmRules {
         }
     }
 
-    /// Lets each driver do everything, because the plan does not say which devices access memory. The console driver is
-    /// left out, because its port is a PL011, which accesses none.
+    /// Gives each driver control of everything, because the plan does not say which devices access memory. It leaves
+    /// out the console driver, because the board's PL011 accesses no memory.
     mutating func addDevices() {
         for (index, edge) in plan.edges.enumerated() {
             guard case .map(let extent, let space, _, _, _, let rights, _) = edge.action, let driver = owner(space),

@@ -1,12 +1,12 @@
 import ABI
 
-// Deaths that bring about others: a group restarts as a whole, and the board may be reset.
+// Links through deaths that cause others: a group restarts as a whole, and the board may reset.
 extension HarmRules {
     mutating func addSupervision() {
         for offender in plan.tenants.indices { addEscalation(of: offender) }
     }
 
-    /// Follows a death that is one too many up the supervision tree.
+    /// Follows a death beyond the limit up the supervision tree.
     private mutating func addEscalation(of offender: Int) {
         let edges = plan.edges.indices.filter { index in
             if case .stopped(let context, _, _) = plan.edges[index].action { owner(context) == offender } else { false }
@@ -29,7 +29,7 @@ extension HarmRules {
         }
     }
 
-    /// Returns the tenants of a group and of the groups in it.
+    /// Returns the tenants of a group and of the groups inside it.
     func members(of group: Int) -> [Int] {
         plan.tenants.indices.filter { tenant in
             var parent = plan.tenants[tenant].parent

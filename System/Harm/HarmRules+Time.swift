@@ -1,8 +1,8 @@
 import ABI
 
-// The cores: who can keep whom off, because nothing bounds the time of the more urgent one.
+// Links through cores: a tenant keeps less urgent tenants off a core if nothing bounds its time.
 extension HarmRules {
-    /// Describes the time of one of a tenant's threads or virtual CPUs.
+    /// The time of one of a tenant's threads or virtual CPUs.
     private struct Time {
         var tenant: Int
         var core: Int
@@ -36,7 +36,7 @@ extension HarmRules {
         addLimited(victim, core, least, urgent.filter { $0.allowance != .unlimited })
     }
 
-    /// Returns one time for each tenant, because more would say the same.
+    /// Returns the most urgent time of each tenant, because the others would add nothing.
     private func mostUrgent(_ times: [Time]) -> [Time] {
         Dictionary(grouping: times, by: \.tenant).values.compactMap { $0.max { $0.priority < $1.priority } }
             .sorted { $0.tenant < $1.tenant }
@@ -57,13 +57,13 @@ extension HarmRules {
         }
     }
 
-    /// Returns the tenants that can wake this one, directly, or through others that ring or are called.
+    /// Returns the tenants that can wake this one, directly, or through tenants that they ring or call.
     private func wakers(of receiver: Int) -> [Int] {
         var wakers: Set<Int> = []
         var rest = wakes.filter { $0.receiver == receiver }.map(\.sender)
         while let next = rest.popLast() {
             guard next != receiver, wakers.insert(next).inserted else { continue }
-            // The console driver wakes its clients when it looks, which is once in a millisecond at most.
+            // The console driver wakes its clients only when it looks, at most once in a millisecond.
             if plan.tenants[next].kind == .consoleDriver { continue }
             rest += wakes.filter { $0.receiver == next }.map(\.sender)
             rest += calls.filter { $0.server == next }.map(\.client)
@@ -71,7 +71,7 @@ extension HarmRules {
         return wakers.sorted()
     }
 
-    /// Adds that nothing is restarted while a tenant more urgent than root has root's core.
+    /// Adds that root restarts nothing while a tenant more urgent than root has root's core.
     private mutating func addRoot(_ times: [Time]) {
         let urgent = times.filter {
             $0.core == RootTime.core && $0.priority > RootTime.priority && $0.allowance == .unlimited
@@ -121,7 +121,7 @@ extension HarmRules {
     }
 }
 
-/// Describes how root runs once the tenants do (docs/caveats.md, "Supervision").
+/// The time limits of root after the tenants have started (docs/caveats.md, "Supervision").
 enum RootTime {
     static let core = 0
     static let priority = 30

@@ -1,13 +1,13 @@
 import ABI
 
-/// Finds the links between tenants, each from facts of the plan. The rules are in files by subject.
+/// Finds the links between tenants, each from facts of the plan. Each file holds the rules of one subject.
 struct HarmRules {
     let plan: Plan
     private(set) var links: [HarmLink] = []
     var bounds: [HarmBound] = []
-    /// The pairs of which one calls the other, by `uses` or by a fault.
+    /// The pairs of tenants of which one calls the other, by `uses` or by a fault.
     var calls: [(client: Int, server: Int)] = []
-    /// The pairs of which one can wake the other.
+    /// The pairs of tenants of which one can wake the other.
     var wakes: [(sender: Int, receiver: Int)] = []
 
     init(_ plan: Plan) { self.plan = plan }
@@ -27,12 +27,12 @@ struct HarmRules {
         links.append(HarmLink(victim: victim, offender: offender, effect: effect, cause: cause, edges: edges))
     }
 
-    /// Lets the offender do everything to the victim, and whatever the victim can do.
+    /// Adds that the offender can do everything to the victim, and everything that the victim can do.
     mutating func addControl(of victim: Int, by offender: Int, _ cause: HarmLink.Cause, _ edges: [Int]) {
         for effect in HarmEffect.allCases { add(effect, of: victim, by: offender, cause, edges) }
     }
 
-    /// Returns the tenant to which a node belongs, or nil if it is the system's.
+    /// Returns the tenant to which a node belongs, or nil if the node belongs to the system.
     func owner(_ node: Plan.NodeID) -> Int? {
         if case .tenant(let index) = plan.nodes[node].owner { index } else { nil }
     }
@@ -45,7 +45,7 @@ struct HarmRules {
         return owner(portal)
     }
 
-    /// Returns the tenants that hear of a notification.
+    /// Returns the tenants that wait for a notification.
     func receivers(of notification: Plan.NodeID) -> Set<Int> {
         var receivers: Set<Int> = []
         for edge in plan.edges {
@@ -102,7 +102,7 @@ struct HarmRules {
             guard rights.contains(.manage), let owner = owner(source) else { return }
             addControl(of: owner, by: holder, .capability(plan.nodes[source].name), [index])
         case .extent:
-            // Memory alone: what can be mapped counts as mapped.
+            // Another rule handles memory: it counts everything that a tenant can map as mapped.
             break
         case .addressSpace, .thread, .virtualCPU, .capabilityTable, .region, .schedulingContext, .interrupt:
             guard let owner = owner(source), !rights.intersection([.write, .manage]).isEmpty else { return }
@@ -111,7 +111,8 @@ struct HarmRules {
         }
     }
 
-    /// Whether a connection has memory for rings. Their bells travel with messages, and are no edges of the plan.
+    /// Returns true if a connection has memory for rings. Capabilities for its signals travel with messages, and are
+    /// not in the plan.
     private func sharesMemory(_ client: Int, _ edge: Plan.Edge) -> Bool {
         guard case .capability(_, _, let slot, _, _, _) = edge.action else { return false }
         return plan.tenants[client].resources.contains { $0.kind == .portal && $0.slot == slot && $0.size > 0 }
@@ -129,11 +130,12 @@ struct HarmRules {
         return plan.tenants[client].resources.first { $0.kind == .portal && $0.slot == slot }?.name ?? ""
     }
 
-    /// Adds a sender that wakes receivers as often as it likes, and for whose news they may wait.
+    /// Adds a sender that can wake receivers as often as it likes, and for whose signals they may wait.
     private mutating func ring(from sender: Int, _ notification: Plan.NodeID, _ feature: Plan.Feature, _ index: Int) {
         for receiver in receivers(of: notification) where receiver != sender {
             wakes.append((sender, receiver))
-            // Nobody has to wait for a console: output is dropped after a while, and input is looked for.
+            // No tenant has to wait for its console, because it drops output after a while, and looks for input by
+            // itself.
             if feature != .console { add(.stall, of: receiver, by: sender, .bell, [index]) }
         }
     }

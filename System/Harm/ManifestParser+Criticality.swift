@@ -1,9 +1,9 @@
 import Yams
 
-/// Checks that nothing can be harmed by something less critical.
+/// Checks that a less critical part cannot harm a more critical one.
 extension ManifestParser {
-    /// Reports harm that is neither ruled out nor accepted, and exceptions that are of no use. Does nothing if the
-    /// manifest has neither `criticality` nor `accept`.
+    /// Reports each harm that is neither ruled out nor accepted, and each exception that is of no use. Does nothing
+    /// if the manifest has neither `criticality` nor `accept`.
     func checkCriticality(of manifest: Manifest) {
         guard manifest.levels.values.contains(where: { $0 != CriticalityDescription() }) else { return }
         var parts: [String: (title: String, criticality: CriticalityDeclaration)] = [:]
@@ -20,7 +20,7 @@ extension ManifestParser {
     }
 }
 
-/// Compares what the analysis found with the levels of the manifest.
+/// Compares the findings of the analysis with the levels of the manifest.
 struct CriticalityCheck {
     let analysis: HarmAnalysis
     let manifest: Manifest
@@ -78,8 +78,8 @@ struct CriticalityCheck {
     private func check(_ name: String, at mark: Mark?, _ place: String, _ known: [String]) {
         guard !known.contains(name) else { return }
         source.report(
-            at: mark, "\(place) '\(name.shortened)', and nothing has that name",
-            remedy: name.nearest(in: known).map { "did you mean '\($0)'?" } ?? "possible are \(enumerated(known))")
+            at: mark, "\(place) '\(name.shortened)', but no machine, component or group has that name",
+            remedy: name.nearest(in: known).map { "did you mean '\($0)'?" } ?? "choose from \(enumerated(known))")
     }
 
     private func reportUnused(_ used: Set<[String]>) {
@@ -89,20 +89,20 @@ struct CriticalityCheck {
                 source.report(
                     at: criticality.acceptedMarks[index],
                     "\(title) accepts '\(accepted.effect)' from '\(accepted.offender)'"
-                        + (accepted.way.map { " through '\($0)'" } ?? "") + ", and needs no such exception",
-                    remedy: "remove it; an exception that stays behind would hide the next offence")
+                        + (accepted.way.map { " through '\($0)'" } ?? "") + ", but needs no such exception",
+                    remedy: "remove it, because it would hide the next such harm")
             }
         }
     }
 }
 
 extension Manifest {
-    /// Returns a machine's or component's own level, or that of the nearest group that has one.
+    /// Returns the own level of a machine or component, or that of the nearest group that has one.
     public func criticality(of tenant: String) -> Criticality {
         partsAround(tenant).lazy.compactMap { levels[$0]?.level }.first ?? .qm
     }
 
-    /// Returns the tenant and the groups around it, from the inside.
+    /// Returns the tenant and the groups around it, the innermost first.
     func partsAround(_ tenant: String) -> [String] {
         var parts = [tenant]
         while let group = groups.first(where: { $0.members.contains(parts.last ?? "") }), !parts.contains(group.name) {

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Reads little-endian numbers out of bytes that nobody has checked.
+/// Reads little-endian numbers from bytes that no one has checked.
 struct ByteReader {
     let data: Data
 
@@ -8,13 +8,13 @@ struct ByteReader {
 
     var count: UInt64 { UInt64(data.count) }
 
-    /// Whether `size` bytes from `offset` on lie inside the data.
+    /// Returns true if the `size` bytes at `offset` lie inside the data.
     func contains(_ offset: UInt64, _ size: UInt64) -> Bool {
         let (end, overflow) = offset.addingReportingOverflow(size)
         return !overflow && end <= count
     }
 
-    /// The bytes at `offset`, or nil when they do not lie inside the data.
+    /// Returns the bytes at `offset`, or nil if they do not lie inside the data.
     func slice(_ offset: UInt64, _ size: UInt64) -> Data? {
         guard contains(offset, size) else { return nil }
         let start = data.startIndex + Int(offset)
@@ -35,11 +35,11 @@ struct ByteReader {
     }
 }
 
-/// `0x` and the digits, as the tools of this field print addresses.
+/// Returns `0x` and the hexadecimal digits, as debuggers print addresses.
 func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
 
 extension UInt64 {
-    /// The next multiple of `alignment`, a power of two; saturates instead of wrapping around.
+    /// Returns the next multiple of `alignment`, a power of two. It saturates instead of wrapping around.
     func aligned(to alignment: UInt64) -> UInt64 {
         let (sum, overflow) = addingReportingOverflow(alignment - 1)
         return overflow ? UInt64.max & ~(alignment - 1) : sum & ~(alignment - 1)

@@ -1,7 +1,7 @@
 import Foundation
 
-/// The parts of an ELF64 file for AArch64 that are needed here. Nothing in the file is trusted: each offset and size
-/// is checked against the file's before it is used (System V ABI, chapter 4 and 5).
+/// The parts of an ELF64 file for AArch64 that the tool needs. It trusts nothing in the file: it checks each offset
+/// and size against the file's size before it uses them (System V ABI, chapters 4 and 5).
 struct ELFFile {
     struct Segment {
         var flags: UInt32
@@ -25,8 +25,8 @@ struct ELFFile {
 
     let reader: ByteReader
     let entry: UInt64
-    /// The segments that are loaded and not empty, in the file's order. Each one's bytes lie inside the file, and its
-    /// addresses do not wrap around.
+    /// The segments that are loaded and not empty, in the file's order. The bytes of each lie inside the file, and
+    /// its addresses do not wrap around.
     let segments: [Segment]
 
     static func hasMagic(_ data: Data) -> Bool { data.starts(with: magic) }
@@ -44,7 +44,7 @@ struct ELFFile {
         segments = try Self.segments(reader)
     }
 
-    /// The bytes of `segment` that are in the file.
+    /// Returns the bytes of `segment` that are in the file.
     func contents(of segment: Segment) -> Data {
         reader.slice(segment.offset, segment.fileSize) ?? Data()
     }

@@ -1,22 +1,24 @@
 import Foundation
 
-/// The hypervisor's kernel as a flat binary: its ELF segments as they lie in memory, zeroed data included.
+/// The hypervisor's kernel as a flat binary: its ELF segments in their order in memory, including zeroed data.
 public struct KernelImage: Sendable {
     /// The bytes that the boot loader loads, beginning with an arm64 Image header.
     public let flat: Data
-    /// Functions by link-time address; the kernel is linked at 0.
+    /// The functions by link-time address. The kernel is linked at 0.
     public let symbols: SymbolTable
 
     private static let maximumSize: UInt64 = 16 << 20
     private static let imageSizeOffset = 16
     private static let flagsOffset = 24
-    /// Little-endian, pages of 4 KiB, anywhere in RAM.
+    /// The flags of the header: little-endian, pages of 4 KiB, anywhere in RAM.
     private static let flags: UInt64 = 0b1010
 
-    /// Bytes without symbols that no board boots.
+    /// Holds bytes without symbols, which no board boots.
     init(flat: Data) { (self.flat, symbols) = (flat, SymbolTable()) }
 
-    /// - Parameter elf: Linked at 0, position-independent, with an arm64 Image header as its first bytes.
+    /// Reads the kernel's program.
+    ///
+    /// - Parameter elf: an ELF file that is linked at 0, position-independent, and begins with an arm64 Image header.
     public init(elf: Data) throws(Failure) {
         var flat = Data()
         for segment in try ELFFile(elf).segments.sorted(by: { $0.physicalAddress < $1.physicalAddress }) {
@@ -36,11 +38,11 @@ public struct KernelImage: Sendable {
         symbols = try SymbolTable(elf: elf)
     }
 
-    /// The function that holds `address` (relative to the kernel's first byte) as `name + 0x12`.
+    /// Returns the function at `address` (relative to the kernel's first byte) as `name + 0x12`.
     public func symbol(at address: UInt64) -> String? { symbols.symbol(at: address) }
 
-    /// The kernel, padded to `alignment`, with `image` behind it, and a header that tells the boot loader the size of
-    /// both.
+    /// Returns the kernel, padded to `alignment`, with `image` behind it. The header tells the boot loader the size
+    /// of both.
     func joined(with image: Data, alignment: Int) -> Data {
         var joined = flat
         joined.reserveCapacity(flat.count + alignment + image.count)

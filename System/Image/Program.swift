@@ -1,23 +1,23 @@
 import ABI
 import Foundation
 
-/// A component's program, taken from its ELF file.
+/// The program of a component, as its ELF file holds it.
 public struct Program: Sendable {
     public struct Segment: Sendable {
-        /// A multiple of 4 KiB.
+        /// The address; a multiple of 4 KiB.
         public var address: UInt64
         public var data: Data
-        /// Bytes in memory, a multiple of 4 KiB; what `data` does not fill is zero.
+        /// The number of bytes in memory, a multiple of 4 KiB. The bytes behind `data` are zero.
         public var memorySize: UInt64
-        /// `ABI.Rights` bits.
+        /// The bits of `ABI.Rights`.
         public var rights: UInt8
     }
 
-    /// By ascending address; at most four.
+    /// The segments by ascending address, at most four.
     public let segments: [Segment]
     public let entry: UInt64
     public let symbols: SymbolTable
-    /// Bytes of stack for each of its threads; a multiple of 4 KiB.
+    /// The size of each thread's stack in bytes; a multiple of 4 KiB.
     public var stackSize: UInt64 = Self.defaultStackSize
 
     public static let defaultStackSize: UInt64 = 32 << 10
@@ -27,19 +27,21 @@ public struct Program: Sendable {
     static let pageSize: UInt64 = 4096
     static let maximumSegments = 4
 
-    /// A program without symbols. `SystemImageWriter` relies on what `init(elf:)` checks.
+    /// Makes a program without symbols. `SystemImageWriter` relies on the conditions that `init(elf:)` checks.
     init(segments: [Segment], entry: UInt64) {
         (self.segments, self.entry, symbols) = (segments, entry, SymbolTable())
     }
 
-    /// - Parameter elf: An executable for AArch64, linked with `Kit/component.ld`.
-    /// - Throws: `Failure` when it is none, when a segment lies outside a component's program space, when two share
-    ///   a page, or when one is both writable and executable.
+    /// Reads a program.
+    ///
+    /// - Parameter elf: an executable for AArch64, linked with `Kit/component.ld`.
+    /// - Throws: `Failure` if it is none, if a segment lies outside of a component's program space, if two segments
+    ///   share a page, or if one is both writable and executable.
     public init(elf: Data) throws(Failure) {
         let file = try ELFFile(elf)
         let loaded = file.segments.sorted { $0.virtualAddress < $1.virtualAddress }
         guard loaded.count <= Self.maximumSegments else {
-            throw Self.unfit("it has \(loaded.count) segments, and \(Self.maximumSegments) are possible")
+            throw Self.unfit("it has \(loaded.count) segments, but at most \(Self.maximumSegments) are possible")
         }
         var segments: [Segment] = []
         var end = ComponentLayout.image
@@ -61,10 +63,10 @@ public struct Program: Sendable {
         symbols = try SymbolTable(elf: elf)
     }
 
-    /// The function that holds `address` as `name + 0x12`, or nil when there is none.
+    /// Returns the function at `address` as `name + 0x12`, or nil if there is none.
     public func symbol(at address: UInt64) -> String? { symbols.symbol(at: address) }
 
-    /// Bytes of its memory: what it shares with the image, and what it has for itself.
+    /// The bytes of its memory, both those that it shares with the image and those of its own.
     public var memorySize: UInt64 { segments.reduce(0) { $0 + $1.memorySize } }
 
     private static func check(_ segment: ELFFile.Segment, after end: UInt64) throws(Failure) {
@@ -78,12 +80,13 @@ public struct Program: Sendable {
                     ? "the segment for \(hex(address)) lies below \(hex(end)), where programs begin"
                     : "the segment for \(hex(address)) overlaps the one before it, which ends at \(hex(end))")
         }
-        // The lowest stack, that of core 7, ends where programs have to end.
+        // The lowest stack, that of core 7, bounds the space of programs.
         let limit = ComponentLayout.stackTop - 8 * ComponentLayout.stackStride
         guard address <= limit, segment.memorySize <= limit - address else {
             throw unfit(
                 "the segment for \(hex(address)) reaches beyond \(hex(limit)), where the stacks begin",
-                remedy: "make its static data smaller; what is large comes out of 'memory' of the manifest")
+                remedy:
+                    "make its static data smaller, or allocate large data, for which 'memory' of the manifest provides")
         }
         guard !(segment.isWritable && segment.isExecutable) else {
             throw unfit("the segment for \(hex(address)) is both writable and executable")

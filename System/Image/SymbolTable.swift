@@ -4,19 +4,19 @@ import Foundation
 public struct SymbolTable: Sendable {
     public struct Symbol: Sendable, Equatable {
         public var name: String
-        /// Link-time address.
+        /// The address at link time.
         public var address: UInt64
-        /// Bytes; 0 when the file does not say (assembly).
+        /// The size in bytes, or 0 if the file gives none (assembly).
         public var size: UInt64
     }
 
-    /// By ascending address.
+    /// The functions by ascending address.
     public let symbols: [Symbol]
 
-    /// An empty table.
+    /// Makes an empty table.
     init() { symbols = [] }
 
-    /// Reads `.symtab`. A file without one gives an empty table.
+    /// Reads `.symtab`. The table is empty if the file has none.
     public init(elf: Data) throws(Failure) {
         let reader = try ELFFile(elf).reader
         let table = try reader.word64(40)
@@ -36,13 +36,14 @@ public struct SymbolTable: Sendable {
             let link = UInt64(try reader.word32(header + 40))
             guard link < count else { throw ELFFile.damaged("its symbols have no names") }
             try Self.append(&found, reader, section: header, strings: table + link * entrySize)
-            // A file has one (System V ABI, "Sections"); a hostile one must not make this long.
+            // A file has one such table (System V ABI, "Sections"). The loop ends here so that a hostile file cannot
+            // prolong it.
             break
         }
         symbols = found.sorted { ($0.address, $0.name) < ($1.address, $1.name) }
     }
 
-    /// The function that holds `address` as `name + 0x12`, or nil when there is none.
+    /// Returns the function at `address` as `name + 0x12`, or nil if there is none.
     public func symbol(at address: UInt64) -> String? {
         var low = 0
         var high = symbols.count
@@ -72,8 +73,8 @@ public struct SymbolTable: Sendable {
             let kind = try reader.byte(entry + 4) & 15
             let section = try reader.word16(entry + 6)
             let nameOffset = UInt64(try reader.word32(entry))
-            // Functions, and the untyped labels of assembly, unless they mark data ($d) or code ($x), are undefined, or
-            // are numbers (SHN_ABS).
+            // The table keeps functions, and the untyped labels of assembly. It leaves out labels that mark data ($d)
+            // or code ($x), undefined symbols, and numbers (SHN_ABS).
             guard kind == 2 || kind == 0, section != 0, section != 0xFFF1, nameOffset < names.count else { continue }
             let tail = names[(names.startIndex + Int(nameOffset))...]
             let name = String(decoding: tail.prefix { $0 != 0 }, as: UTF8.self)

@@ -1,7 +1,7 @@
 import ABI
 
 extension SystemImageWriter {
-    /// What kernel and root rely on, whoever made the tenants.
+    /// Checks the conditions on which kernel and root rely, for tenants of any origin.
     func check() throws(Failure) {
         guard let driver = tenants.first, driver.kind == .consoleDriver,
             !tenants.dropFirst().contains(where: { $0.kind == .consoleDriver })
@@ -73,7 +73,7 @@ extension SystemImageWriter {
         }
         guard machine.modules.count <= MachineImage.maximumModules else {
             throw Failure(
-                "'\(name)': \(machine.modules.count) parts belong into its RAM, and \(MachineImage.maximumModules) can",
+                "'\(name)': \(machine.modules.count) parts belong into its RAM, but at most \(MachineImage.maximumModules) can",
                 remedy: "merge segments of its kernel")
         }
         for module in machine.modules {

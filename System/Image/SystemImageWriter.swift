@@ -6,15 +6,15 @@ public struct SystemImageWriter {
     public var kernel: KernelImage
     public var board: Board
     public var root: Program
-    /// In start order; the first is the console driver, the only one of its kind.
+    /// The tenants in the order of their start. The first is the console driver, the only one of its kind.
     public var tenants: [Tenant]
-    /// Their members are tenants and groups, by name.
+    /// The groups. Their members are tenants and groups, by name.
     public var groups: [GroupDescription] = []
     public var onFailure = OnFailure.goOn
-    /// Their ends are tenants, by name.
+    /// The shared memories. Their ends are tenants, by name.
     public var sharedMemory: [SharedMemoryDescription] = []
 
-    /// Further slots of root's table, for a program in root's place that fills them itself.
+    /// The number of further slots of root's table, for a program in root's place that fills them itself.
     public var furtherRootSlots: UInt32 = 0
 
     static let pageSize: UInt64 = 4096
@@ -32,7 +32,7 @@ public struct SystemImageWriter {
         self.tenants = tenants
     }
 
-    /// The file: the kernel, zeros up to `ImageHeader.alignment`, and the image.
+    /// Returns the file: the kernel, zeros up to `ImageHeader.alignment`, and the image.
     ///
     /// - Throws: `Failure` when the tenants contradict one another or the board.
     public func write() throws(Failure) -> Data {
@@ -41,7 +41,7 @@ public struct SystemImageWriter {
         return kernel.joined(with: image, alignment: Int(ImageHeader.alignment))
     }
 
-    /// The plan of the system.
+    /// Returns the plan of the system.
     ///
     /// - Throws: As `write`, but whether the board's memory suffices is not asked.
     public func plan() throws(Failure) -> Plan { try planned().plan }
@@ -56,7 +56,9 @@ public struct SystemImageWriter {
         let plan = try builder.build()
         contents = builder.contents
         if let fault = plan.faults(imageSize: contents.end).first {
-            throw Failure("the plan contradicts itself: \(fault)", remedy: "report it, with the manifest")
+            throw Failure(
+                "the plan contradicts itself: \(fault)",
+                remedy: "report this fault of Entente together with the manifest")
         }
         let records = PlanRecords(
             plan, at: contents.end, imageResidue: imageResidue, furtherRootSlots: furtherRootSlots)
@@ -71,7 +73,8 @@ public struct SystemImageWriter {
         return (plan, image, records.header.rootSlots)
     }
 
-    /// A boot loader puts the kernel at a multiple of 2 MiB (Linux, arm64 boot protocol), and the image lies behind it.
+    /// The image's address modulo 2 MiB. A boot loader puts the kernel at a multiple of 2 MiB (Linux, arm64 boot
+    /// protocol), and the image lies behind the kernel.
     private var imageResidue: UInt64 {
         UInt64(kernel.flat.count).aligned(to: ImageHeader.alignment) % (1 << 21)
     }
@@ -79,8 +82,8 @@ public struct SystemImageWriter {
     /// Bytes of RAM of all machines.
     public var machineMemory: UInt64 { tenants.reduce(0) { $0 + ($1.machine?.memory.size ?? 0) } }
 
-    /// Bytes of the image that are copied into machines: kernels, initial file systems, device trees. Machines may
-    /// share them.
+    /// The bytes of the image that monitors copy into machines: kernels, initial file systems, device trees. Machines
+    /// may share them.
     public var machineFiles: UInt64 {
         Set(tenants.flatMap { $0.machine?.modules ?? [] }.map(\.data)).reduce(0) {
             $0 + UInt64($1.count).aligned(to: Self.pageSize)
@@ -88,7 +91,7 @@ public struct SystemImageWriter {
     }
 }
 
-/// The bytes behind the header, each at a multiple of 4 KiB. The same bytes are laid down once.
+/// The bytes behind the header, each piece at a multiple of 4 KiB. Equal pieces are stored once.
 struct ImageContents {
     private var pieces: [(offset: UInt64, data: Data)] = []
     private var places: [Data: UInt64] = [:]

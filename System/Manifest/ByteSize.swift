@@ -6,7 +6,7 @@ public struct ByteSize: Sendable, Equatable, CustomStringConvertible {
 
     private static let units: [(suffix: Substring, shift: UInt64)] = [("KiB", 10), ("MiB", 20), ("GiB", 30)]
 
-    /// Nil when `text` is no size, or one of 2⁶⁴ bytes or more.
+    /// Reads a size. Returns nil if `text` is none, or if the size is 2⁶⁴ bytes or more.
     public init?(_ text: String) {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         guard let number = UInt64(digits) else { return nil }
@@ -22,7 +22,7 @@ public struct ByteSize: Sendable, Equatable, CustomStringConvertible {
         bytes = product
     }
 
-    /// In the largest unit that divides it.
+    /// The size in the largest unit that divides it.
     public var description: String {
         for unit in Self.units.reversed() where bytes != 0 && bytes % (1 << unit.shift) == 0 {
             return "\(bytes >> unit.shift)\(unit.suffix)"

@@ -5,12 +5,12 @@ extension Manifest {
     /// Reads and checks a manifest.
     ///
     /// - Parameters:
-    ///   - path: The manifest's file. Errors name it as it is given here.
-    ///   - programs: Nil: whoever builds them will see which there are.
-    ///   - overrides: Values that replace the manifest's board, after the manifest was checked against its own.
-    ///   - isAsking: Whether harm by something less critical is an error.
-    ///   - inspect: Looks at a machine's files, as far as they are there, and says what is wrong with them.
-    /// - Throws: `Failure` with everything that is wrong with it.
+    ///   - path: the manifest's file. Errors name it as it is given here.
+    ///   - programs: the known programs, or nil if the caller does not know them before it builds them.
+    ///   - overrides: values that replace the manifest's board, after the manifest was checked against its own.
+    ///   - isAsking: true if harm by a less critical part is an error.
+    ///   - inspect: examines a machine's files, if they exist, and returns their faults.
+    /// - Throws: `Failure` with all faults of the manifest.
     public static func load(
         path: String, programs: KnownPrograms? = nil, overriding overrides: BoardOverrides = BoardOverrides(),
         askingForCriticality isAsking: Bool = true,
@@ -33,11 +33,11 @@ extension Manifest {
     }
 }
 
-/// Turns the document into descriptions, part by part.
+/// Converts the document into descriptions, part by part.
 struct ManifestParser {
     let source: ManifestSource
     let system: ManifestSection
-    /// Machines and components in the order of the file, with the places that later checks point at.
+    /// The machines and components in the order of the file, with the places at which later checks point.
     private(set) var declarations: [TenantDeclaration] = []
     private(set) var groupDeclarations: [GroupDeclaration] = []
 
@@ -54,7 +54,7 @@ struct ManifestParser {
         let root = system.program("root", default: Manifest.standardRoot)
         if declarations.isEmpty, root == Manifest.standardRoot, source.diagnostics.isEmpty {
             source.report(
-                at: system.mark, "the manifest starts nothing",
+                at: system.mark, "the manifest has neither a machine nor a component",
                 remedy: "name at least one machine below 'machines:' or one component below 'components:'")
         }
         checkCount()
@@ -93,7 +93,7 @@ struct ManifestParser {
         }
     }
 
-    /// By default that of the manifest's folder.
+    /// Returns the system's name, which by default is that of the manifest's folder.
     private func systemName(file: URL) -> String {
         guard let node = system.node("system") else {
             return file.absoluteURL.standardizedFileURL.deletingLastPathComponent().lastPathComponent
@@ -165,7 +165,7 @@ struct ManifestParser {
     }
 }
 
-/// A tenant of the manifest, with the places that checks across tenants point at.
+/// A tenant of the manifest, with the places at which checks across tenants point.
 struct TenantDeclaration {
     var tenant: TenantDescription
     var mark: Mark?
@@ -173,7 +173,7 @@ struct TenantDeclaration {
     var isMachine: Bool
     var eventPeerMark: Mark?
     var restartMark: Mark?
-    /// Where the connections' servers are named.
+    /// The places of the names of the connections' servers.
     var usesMarks: [String: Mark] = [:]
     var pagedMark: Mark?
     var priorityMark: Mark?

@@ -7,20 +7,20 @@ public struct Manifest: Sendable {
     public var board: BoardDescription
     /// The program of this repository that starts first and receives everything that the kernel does not need.
     public var root = Manifest.standardRoot
-    /// In the order of the file.
+    /// The machines, in the order of the file.
     public var machines: [MachineDescription]
-    /// In the order of the file.
+    /// The components, in the order of the file.
     public var components: [ComponentDescription]
-    /// Machines and components in the order in which they start: that of the file, unless `after` asks for another.
-    /// The console driver, which starts before all of them, is not in it.
+    /// The machines and components in the order of their start. That is the order of the file, unless `after` asks
+    /// for another. The console driver starts before all of them, and is not in the list.
     public var tenants: [TenantDescription]
-    /// In the order of the file.
+    /// The groups, in the order of the file.
     public var groups: [GroupDescription]
-    /// In the order of the file.
+    /// The shared memories, in the order of the file.
     public var sharedMemory: [SharedMemoryDescription] = []
     /// The criticality of machines, components and groups, by name.
     public var levels: [String: CriticalityDescription] = [:]
-    /// How the console driver is restarted, which the manifest does not name.
+    /// The restarts of the console driver, which the manifest does not name.
     public var consoleDriverRestart = RestartDescription.tenant
     /// The manifest's file.
     public var file: URL
@@ -33,23 +33,23 @@ public struct Manifest: Sendable {
     public static let standardRoot = "Root"
 }
 
-/// The board that the system runs on.
+/// The board on which the system runs.
 public struct BoardDescription: Sendable, Equatable {
     /// The emulator's name of the board.
     public var name = "virt"
     /// The emulator's name of the CPU model.
     public var cpu = "cortex-a57"
-    /// 1…8.
+    /// The number of cores, 1…8.
     public var cores = 1
-    /// Bytes of RAM.
+    /// The size of the RAM in bytes.
     public var memory: UInt64 = 1 << 30
-    /// The board's reaction when the top of the supervision tree gives up.
+    /// The board's reaction to a failure at the top of the supervision tree.
     public var onFailure = OnFailure.goOn
 
     public init() {}
 }
 
-/// Where a machine's operating system comes from.
+/// The origin of a machine's operating system.
 public enum GuestSource: Sendable, Equatable {
     case debian(flavour: DebianFlavour)
     case files(kernel: URL, initrd: URL?, format: GuestImage.Format)
@@ -73,34 +73,34 @@ public struct MachineDescription: Sendable, Equatable {
     public var monitor = "Monitor"
     /// The kernel's whole command line.
     public var commandLine = "console=ttyAMA0"
-    /// Bytes of RAM; a multiple of 2 MiB.
+    /// The size of the RAM in bytes; a multiple of 2 MiB.
     public var memory: UInt64 = 256 << 20
-    /// Virtual CPUs, 1…4.
+    /// The number of virtual CPUs, 1…4.
     public var cpus = 1
-    /// 0…31, 31 most urgent.
+    /// The priority, 0…31. 31 is the most urgent.
     public var priority = 8
     /// The core of the first virtual CPU; the others follow round-robin.
     public var core = 0
-    /// Whether a reset restarts the machine; otherwise it ends it.
+    /// True if a reset restarts the machine, and false if a reset ends it.
     public var restarts = true
-    /// Whether a panic of the guest is a death of the machine; otherwise its console says so.
+    /// True if the machine dies when its guest panics, and false if its console only reports the panic.
     public var diesOfPanic = false
-    /// Whether it has a watchdog, which it dies of when that expires.
+    /// True if the machine has a watchdog, which ends the machine when it expires.
     public var hasWatchdog = false
     /// The machine that this one can wake by a doorbell.
     public var eventPeer: String?
-    /// Names of the machines and components that start before it.
+    /// The names of the machines and components that start before it.
     public var after: [String] = []
-    /// A device tree source overlay that is applied to the machine's device tree.
+    /// The overlay in device-tree source that the tool applies to the machine's device tree.
     public var deviceTree: URL?
-    /// Those of the manifest's shared memories of which it is an end.
+    /// The manifest's shared memories of which the machine is an end.
     public var sharedMemory: [SharedMemoryEnd] = []
     public var restart = RestartDescription.tenant
 
     public init(name: String) { self.name = name }
 }
 
-/// Where a component's program comes from.
+/// The origin of a component's program.
 public enum ProgramSource: Sendable, Equatable {
     /// A target of this repository.
     case target(String)
@@ -112,27 +112,27 @@ public enum ProgramSource: Sendable, Equatable {
 public struct ComponentDescription: Sendable, Equatable {
     public var name: String
     public var program: ProgramSource
-    /// Bytes of memory beyond the program's own; a multiple of 4 KiB.
+    /// The size of its memory beyond the program's own, in bytes; a multiple of 4 KiB.
     public var memory: UInt64 = 64 << 10
-    /// Bytes of its stack; a multiple of 4 KiB.
+    /// The size of its stack in bytes; a multiple of 4 KiB.
     public var stack = Program.defaultStackSize
-    /// 0…31, 31 most urgent.
+    /// The priority, 0…31. 31 is the most urgent.
     public var priority = 16
     public var core = 0
-    /// At most 8 words; what they mean is the component's affair.
+    /// The arguments, at most 8 words. The component defines their meaning.
     public var arguments: [UInt64] = []
-    /// `budget` and `period`: how much of its core it may use.
+    /// The time that it may use of its core, from `budget` and `period`.
     public var allowance = TimeAllowance.unlimited
-    /// Whom it may call.
+    /// The components that it may call.
     public var uses: [ConnectionDescription] = []
     /// The file that another component pages in for it.
     public var paged: PagedDescription?
-    /// Bytes of memory that it may share with those whom it calls; a multiple of 4 KiB.
+    /// The size of the memory that it shares with each of its servers, in bytes; a multiple of 4 KiB.
     public var shared: UInt64 = 0
-    /// Devices of the board that it drives, and memory that they may access.
+    /// The devices of the board that it drives. `dma` is the memory that these may access.
     public var devices: [DeviceRequest] = []
     public var dma: [DMAMemoryDescription] = []
-    /// Names of the machines and components that start before it.
+    /// The names of the machines and components that start before it.
     public var after: [String] = []
     public var restart = RestartDescription.tenant
 
@@ -181,10 +181,10 @@ public enum TenantDescription: Sendable, Equatable {
     }
 }
 
-/// Changes of the command line to the manifest's board.
+/// The changes of the command line to the manifest's board.
 public struct BoardOverrides: Sendable {
     public var cpu: String?
-    /// When there are fewer than in the manifest, a tenant's core is taken modulo this number.
+    /// The number of cores. If it is smaller than the manifest's, each tenant's core is taken modulo this number.
     public var cores: Int?
     public var memory: UInt64?
 

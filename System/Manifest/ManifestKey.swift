@@ -1,9 +1,9 @@
 import ABI
 
-/// A key that a manifest may hold: the one description of which the parser takes names, ranges and defaults, and of
-/// which `./entente generate` makes the schema and the tables of docs/manifest.md.
+/// A key that a manifest may hold. It is the only description of the key: the parser takes names, ranges and defaults
+/// from it, and `./entente generate` makes the schema and the tables of docs/manifest.md from it.
 struct ManifestKey: Sendable {
-    /// The kind of value that may stand behind a key.
+    /// A kind of value that may follow a key.
     indirect enum Kind: Sendable {
         /// The name of the system.
         case name
@@ -13,9 +13,9 @@ struct ManifestKey: Sendable {
         case number(ClosedRange<Int>, default: Int? = nil)
         /// A whole number of 64 bits.
         case word
-        /// Bytes.
+        /// A number of bytes.
         case size(ClosedRange<UInt64>, multipleOf: UInt64, default: UInt64? = nil)
-        /// Nanoseconds, written with the unit ns, us, ms or s.
+        /// A number of nanoseconds, written with the unit ns, us, ms or s.
         case duration(ClosedRange<UInt64>)
         /// A time of supervision, written with the unit ms, s or min.
         case time
@@ -26,7 +26,7 @@ struct ManifestKey: Sendable {
         case alias
         case file
         case folder
-        /// `{target: NAME}`.
+        /// A program, written as `{target: NAME}`.
         case program(default: String? = nil)
         /// The name of a program of this repository.
         case target
@@ -40,10 +40,10 @@ struct ManifestKey: Sendable {
 
     var name: String
     var kind: Kind
-    /// One sentence without its full stop, in Markdown. `{range}` stands for the values that `kind` allows; without it
-    /// they stand at the end.
+    /// The description: one sentence without its full stop, in Markdown. `{range}` stands for the values that `kind`
+    /// allows. Without it they follow the sentence.
     var text: String
-    /// The further columns of the table. Nil: the default that `kind` has.
+    /// The further columns of the table, or nil for the default of `kind`.
     var columns: [String]?
 
     init(_ name: String, _ kind: Kind, _ text: String, columns: [String]? = nil) {
@@ -56,19 +56,21 @@ struct ManifestKey: Sendable {
 
 /// A mapping of the manifest whose keys are known.
 struct ManifestPart: Sendable {
-    /// Names it among the definitions of the schema, and in docs/manifest.md.
+    /// The name of the part among the definitions of the schema, and in docs/manifest.md.
     var name: String
     var keys: [ManifestKey]
     /// The titles of the table's columns behind `key` and `value`.
     var columns = ["default"]
-    /// Whether everything in it has a default, so that nothing may stand behind the colon.
+    /// True if everything in the part has a default, so that nothing may follow the colon.
     var mayBeEmpty = true
     /// The rules of the schema about several keys together.
     var rules: [(keyword: String, value: SchemaValue)] = []
 
     var names: [String] { keys.map(\.name) }
 
-    /// - Precondition: The part has the key.
+    /// Returns the key of a name.
+    ///
+    /// - Precondition: the part has the key.
     subscript(name: String) -> ManifestKey {
         guard let key = keys.first(where: { $0.name == name }) else {
             preconditionFailure("ManifestPart.\(self.name) has no key '\(name)'")

@@ -1,8 +1,8 @@
 import ABI
 
-/// Guesses the key that somebody had in mind. `ManifestPart` has the keys.
+/// Guesses the key that a user meant. `ManifestPart` has the keys.
 enum ManifestKeys {
-    /// Names that other systems give to the same thing.
+    /// The names that other systems give to the same thing.
     private static let synonyms: [(key: String, names: [String])] = [
         ("command-line", ["cmdline", "bootargs", "append", "kernel-args", "args", "cmd-line"]),
         ("arguments", ["args", "argv", "parameters"]),
@@ -29,7 +29,7 @@ enum ManifestKeys {
         ("board", ["platform", "hardware"]),
     ]
 
-    /// The key of `known` that somebody had in mind who wrote `name`; nil when none is near.
+    /// Returns the key of `known` that a user meant by `name`, or nil if none is similar.
     static func meant(by name: String, among known: [String]) -> String? {
         let word = name.lowercased().replacing("_", with: "-")
         if known.contains(word) { return word }
@@ -47,7 +47,7 @@ extension BoardDescription {
     static let memoryGranule: UInt64 = 2 << 20
     static let memorySizes: ClosedRange<UInt64> = (64 << 20)...(255 << 30)
 
-    /// Says which rule a size of the board's memory breaks; nil if none.
+    /// Returns the rule that a size of the board's memory breaks, or nil if it breaks none.
     public static func conflict(ofMemory bytes: UInt64) -> String? {
         guard memorySizes.contains(bytes) else {
             return "outside \(ByteSize(bytes: memorySizes.lowerBound)) to \(ByteSize(bytes: memorySizes.upperBound))"
@@ -59,21 +59,22 @@ extension BoardDescription {
 extension MachineDescription {
     static let cpuCounts = 1...4
     static let memoryGranule = GuestImage.blockSize
-    /// Linux for arm64 cuts off what is longer (COMMAND_LINE_SIZE).
+    /// The length of a command line, at most. Linux for arm64 cuts off longer ones (COMMAND_LINE_SIZE).
     static let maximumCommandLine = 2047
 }
 
 extension ComponentDescription {
     static let memoryGranule = Program.pageSize
     static let memorySizes: ClosedRange<UInt64> = 0...(1 << 30)
-    /// The page below the largest one is still unmapped, so that an overflow is noticed.
+    /// The sizes of a stack. Even below the largest stack a page stays unmapped, so that an overflow faults.
     static let stackSizes: ClosedRange<UInt64> = Program.pageSize...(ComponentLayout.stackStride - Program.pageSize)
     static let sharedSizes: ClosedRange<UInt64> = 0...ComponentLayout.maximumShared
 }
 
 extension TenantDescription {
-    /// One byte less than a tenant's record holds, so that a zero always ends the name.
+    /// The length of a name, at most. It is one byte less than a tenant's record holds, so that a zero always ends
+    /// the name.
     public static let maximumName = Tenant.nameSize - 1
-    /// The names of the consoles that are always there.
+    /// The names of the consoles that every system has.
     public static let reservedNames = ["kernel", "root", "serial"]
 }

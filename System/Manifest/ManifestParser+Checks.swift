@@ -10,7 +10,7 @@ extension ManifestParser {
         if name.utf8.count > TenantDescription.maximumName {
             source.report(
                 at: mark,
-                "the name '\(name.shortened)' has \(name.utf8.count) bytes, and \(TenantDescription.maximumName) fit",
+                "the name '\(name.shortened)' has \(name.utf8.count) bytes, but at most \(TenantDescription.maximumName) fit",
                 remedy: "shorten it")
         } else if name.first?.isLetter != true || !name.allSatisfy(isAllowed) {
             source.report(
@@ -25,12 +25,12 @@ extension ManifestParser {
     }
 
     func checkCount() {
-        // Root's, the console driver's, a component's: one each; a machine's and its monitor's.
+        // Root, the console driver and each component have one space each; a machine has one, and so has its monitor.
         let spaces = 2 + declarations.reduce(0) { $0 + ($1.isMachine ? 2 : 1) }
         if spaces > Tenant.maximumSpaces, declarations.count <= Tenant.maximumDeclared {
             source.report(
                 at: declarations[declarations.count - 1].mark,
-                "the system needs \(spaces) address spaces, two for each machine, and \(Tenant.maximumSpaces) are possible",
+                "the system needs \(spaces) address spaces, two for each machine, but at most \(Tenant.maximumSpaces) are possible",
                 remedy: "remove machines or components")
         }
         guard declarations.count > Tenant.maximumDeclared else { return }
@@ -61,13 +61,13 @@ extension ManifestParser {
                 at: declaration.eventPeerMark,
                 peer == machine.name
                     ? "\(declaration.title) is its own 'event-peer'"
-                    : "'event-peer' of \(declaration.title) is '\(peer.shortened)', and no machine has that name",
+                    : "'event-peer' of \(declaration.title) is '\(peer.shortened)', but no machine has that name",
                 remedy: others.isEmpty ? "remove it: there is no other machine" : "name one of \(enumerated(others))")
         }
     }
 
-    /// Indices into `declarations`, each behind all that it starts after; the order of the file where nothing asks for
-    /// another. Reports names that do not exist, and circles.
+    /// Returns indices into `declarations`, each behind the tenants after which it starts. Otherwise they follow the
+    /// order of the file. Reports names that do not exist, and circles.
     func startOrder() -> [Int] {
         let dependencies = declarations.indices.map(dependencies)
         var order: [Int] = []
@@ -99,9 +99,10 @@ extension ManifestParser {
             }
             guard let other = names.firstIndex(of: name) else {
                 let others = names.filter { $0 != declaration.name }
-                let possible = others.isEmpty ? "remove it: there is no other" : "possible are \(enumerated(others))"
+                let possible = others.isEmpty ? "remove it: there is no other" : "choose from \(enumerated(others))"
                 source.report(
-                    at: node, "\(declaration.title) starts after '\(name.shortened)', and nothing has that name",
+                    at: node,
+                    "\(declaration.title) starts after '\(name.shortened)', but no machine or component has that name",
                     remedy: name.nearest(in: others).map { "did you mean '\($0)'?" } ?? possible)
                 return nil
             }
@@ -112,7 +113,8 @@ extension ManifestParser {
     private func reportCircle(_ dependencies: [[Int]], _ started: Set<Int>) {
         guard var current = declarations.indices.first(where: { !started.contains($0) }) else { return }
         var path: [Int] = []
-        // Whatever has not started waits for another that has not, so this comes back to where it was.
+        // Each tenant that has not started waits for another one that has not started, so the path comes back to one
+        // of its parts.
         while !path.contains(current) {
             path.append(current)
             guard let next = dependencies[current].first(where: { !started.contains($0) }) else { return }
@@ -132,7 +134,7 @@ extension ManifestParser {
     /// The board's memory against what is known before anything is built. The image writer lays out all of it, when
     /// files and programs are there.
     ///
-    /// - Parameter remedy: Says what to do if so much is needed; by default to the manifest.
+    /// - Parameter remedy: returns the remedy for a need of so many bytes; by default a change of the manifest.
     func checkMemory(
         _ available: UInt64, shared: UInt64,
         remedy: (ByteSize) -> String = { "raise 'memory' of the board to \($0), or give the machines less" }
@@ -172,7 +174,7 @@ extension ManifestParser {
         return (attributes?[.size] as? NSNumber)?.uint64Value ?? 0
     }
 
-    /// The command line's board in place of the manifest's.
+    /// Applies the command line's changes to the manifest's board.
     func apply(_ overrides: BoardOverrides, to manifest: inout Manifest) {
         if let cpu = overrides.cpu { manifest.board.cpu = cpu }
         if let memory = overrides.memory {

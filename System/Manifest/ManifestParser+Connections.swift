@@ -1,11 +1,11 @@
 import ABI
 import Yams
 
-/// A component that another one may call, under a name of the caller's choice.
+/// A component that another one may call, under a name that the caller chooses.
 public struct ConnectionDescription: Sendable, Equatable {
     /// The name that the client's program uses.
     public var name: String
-    /// The component that serves.
+    /// The name of the server.
     public var server: String
 
     public init(name: String, server: String) {
@@ -15,14 +15,15 @@ public struct ConnectionDescription: Sendable, Equatable {
 }
 
 extension ComponentParser {
-    /// `uses: {NAME: COMPONENT}`. Whether the components exist is checked when all are known.
+    /// Returns the connections of `uses: {NAME: COMPONENT}`. A later check finds names of components that do not
+    /// exist.
     func connections() -> [ConnectionDescription] {
         guard let node = section.node("uses"), !node.isEmpty else { return [] }
         guard let mapping = node.mapping else {
             section.source.report(
                 at: node,
                 "'uses' of \(section.title) is \(node.kindDescription), but a mapping from names to components is expected",
-                remedy: "write 'uses: {NAME: COMPONENT}', where NAME is what the program calls it")
+                remedy: "write 'uses: {NAME: COMPONENT}', where NAME is the program's name for it")
             return []
         }
         var connections: [ConnectionDescription] = []
@@ -39,7 +40,7 @@ extension ComponentParser {
         guard connections.count <= Tenant.maximumConnections else {
             section.report(
                 at: "uses",
-                "\(section.title) uses \(connections.count) components, and \(Tenant.maximumConnections) are possible",
+                "\(section.title) uses \(connections.count) components, but at most \(Tenant.maximumConnections) are possible",
                 remedy: "remove \(connections.count - Tenant.maximumConnections) of them")
             return []
         }
@@ -48,8 +49,8 @@ extension ComponentParser {
 }
 
 extension ManifestParser {
-    /// Reports the servers that a component cannot use. It calls other components of its own core only, because the
-    /// caller's time, which runs the server, does not leave its core.
+    /// Reports the servers that a component cannot use. A component can only call components of its own core, because
+    /// the caller's time, on which the server runs, does not leave its core.
     func checkConnections() {
         let components = declarations.compactMap { declaration -> ComponentDescription? in
             if case .component(let component) = declaration.tenant { component } else { nil }
@@ -72,18 +73,18 @@ extension ManifestParser {
         if connection.server == client.name {
             source.report(
                 at: mark, "\(declaration.title) uses itself as '\(connection.name)'",
-                remedy: "a call to oneself would wait for ever; call the function")
+                remedy: "a call to itself would wait for ever: call the function directly")
         } else if let server = components.first(where: { $0.name == connection.server }) {
             guard server.core != client.core else { return }
             source.report(
                 at: mark,
                 "\(declaration.title) on core \(client.core) uses '\(server.name)' on core \(server.core), "
-                    + "and calls stay on their core",
+                    + "but calls stay on their core",
                 remedy: "give both the same 'core'")
         } else {
             let isMachine = declarations.contains { $0.name == connection.server && $0.isMachine }
             let possible =
-                others.isEmpty ? "remove it: there is no other component" : "possible are \(enumerated(others))"
+                others.isEmpty ? "remove it: there is no other component" : "choose from \(enumerated(others))"
             source.report(
                 at: mark,
                 "\(declaration.title) uses '\(connection.server.shortened)', and "

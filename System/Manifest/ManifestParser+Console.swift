@@ -1,15 +1,15 @@
 import ABI
 
-/// Checks who can keep the console driver from its core.
+/// Checks for tenants that can keep the console driver from its core.
 extension ManifestParser {
-    /// Warns of tenants that share the driver's core and are not less urgent: while one of them computes, no console
-    /// prints and no key arrives, its own included. That is no error, because a tenant may be meant to have the core
-    /// for itself.
+    /// Warns of tenants that share the driver's core and are not less urgent than the driver. While one of them
+    /// computes, no console prints and no key arrives, not even its own. That is no error, because the author may
+    /// want the tenant to have the core for itself.
     ///
-    /// - Parameter manifest: The descriptions as they will run, after the command line has replaced the board.
+    /// - Parameter manifest: the descriptions as they will run, after the command line has changed the board.
     func checkConsoleDriver(of manifest: Manifest) {
         let urgent = manifest.tenants.filter { $0.canPreemptConsoleDriver(cores: manifest.board.cores) }
-        // Those that leave the driver its share one by one may not do so together.
+        // Tenants that leave the driver its share one by one may take it together.
         let together = urgent.reduce(0) { $0 + ($1.leavesConsoleDriverItsShare ? $1.share : 0) }
         for tenant in urgent where !tenant.leavesConsoleDriverItsShare || together > 1 - ConsoleDriver.allowance.share {
             guard let declaration = declarations.first(where: { $0.name == tenant.name }) else { continue }
@@ -37,7 +37,7 @@ extension TenantDescription {
         priority >= ConsoleDriver.priority && self.cores(of: cores).contains(ConsoleDriver.core)
     }
 
-    /// The cores of the board's `count` on which it runs.
+    /// Returns the cores on which it runs, if the board has `count`.
     func cores(of count: Int) -> Set<Int> {
         switch self {
         case .machine(let machine): Set((0..<machine.cpus).map { (machine.core + $0) % count })
@@ -47,7 +47,7 @@ extension TenantDescription {
 
     fileprivate var leavesConsoleDriverItsShare: Bool { share <= 1 - ConsoleDriver.allowance.share }
 
-    /// The part of its core that it takes at most.
+    /// The part of its core that it takes, at most.
     fileprivate var share: Double {
         switch self {
         case .machine: 1

@@ -5,7 +5,7 @@ import Yams
 public struct DeviceRequest: Sendable, Equatable {
     /// The program's name for it.
     public var name: String
-    /// `pl031`, or `pl031@9010000`.
+    /// The name of the node: `pl031`, or `pl031@9010000`.
     public var node: String
 
     public init(name: String, node: String) { (self.name, self.node) = (name, node) }
@@ -14,7 +14,8 @@ public struct DeviceRequest: Sendable, Equatable {
 }
 
 extension ComponentParser {
-    /// `devices: {NAME: NODE}`. Whether the board has the device is known when its device tree is.
+    /// Returns the devices of `devices: {NAME: NODE}`. A later check of the device tree finds devices that the board
+    /// lacks.
     func devices() -> [DeviceRequest] {
         pairs("devices", of: "a device's node, such as 'rtc: pl031'").compactMap { name, value in
             guard let node = value.text else {
@@ -29,7 +30,7 @@ extension ComponentParser {
         }
     }
 
-    /// `dma: {NAME: SIZE}`.
+    /// Returns the memories of `dma: {NAME: SIZE}`.
     func dma() -> [DMAMemoryDescription] {
         pairs("dma", of: "a size, such as 'buffers: 64KiB'").compactMap { name, value in
             guard let size = value.byteSize, DMAMemoryDescription.sizes.contains(size),
@@ -38,7 +39,7 @@ extension ComponentParser {
                 let sizes = DMAMemoryDescription.sizes
                 section.source.report(
                     at: value,
-                    "'\(name)' in 'dma' of \(section.title) is \(value.kindDescription), which is no possible size",
+                    "'\(name)' in 'dma' of \(section.title) is \(value.kindDescription), which is not a possible size",
                     remedy:
                         "write a multiple of 4KiB from \(ByteSize(bytes: sizes.lowerBound)) to \(ByteSize(bytes: sizes.upperBound))"
                 )
@@ -48,20 +49,20 @@ extension ComponentParser {
         }
     }
 
-    /// The pairs of a mapping from names; what is none is reported.
+    /// Returns the pairs of a mapping from names, and reports an entry that is no such pair.
     private func pairs(_ key: String, of what: String) -> [(String, Node)] {
         guard let node = section.node(key), !node.isEmpty else { return [] }
         guard let mapping = node.mapping else {
             section.source.report(
                 at: node,
                 "'\(key)' of \(section.title) is \(node.kindDescription), but a mapping from names is expected",
-                remedy: "write '\(key): {NAME: ...}', where NAME is what the program calls \(what)")
+                remedy: "write '\(key): {NAME: ...}', where NAME is the program's name for \(what)")
             return []
         }
         guard mapping.count <= DeviceRequest.maximum else {
             section.report(
                 at: key,
-                "'\(key)' of \(section.title) has \(mapping.count) entries, and \(DeviceRequest.maximum) are possible",
+                "'\(key)' of \(section.title) has \(mapping.count) entries, but at most \(DeviceRequest.maximum) are possible",
                 remedy: "remove \(mapping.count - DeviceRequest.maximum) of them")
             return []
         }

@@ -1,8 +1,9 @@
 import Foundation
 
-/// Something that is wrong with a machine's files, or with what the manifest says of them.
+/// A fault of a machine's files, or of the manifest's description of them.
 public struct MachineFinding: Sendable {
-    /// The machine's key at whose value the user is told; the machine's name stands for one that is missing.
+    /// The machine's key at whose value the message points. If the key is missing, the message points at the
+    /// machine's name.
     public var key: String
     public var severity: Diagnostic.Severity
     public var problem: String
@@ -13,9 +14,11 @@ public struct MachineFinding: Sendable {
     }
 }
 
-/// Checks whether machines can start and be heard.
+/// Checks that machines can start, and that their consoles work.
 extension ManifestParser {
-    /// - Parameter inspect: Looks at a machine's files.
+    /// Checks the files and the consoles of all machines.
+    ///
+    /// - Parameter inspect: examines a machine's files.
     func checkMachines(of manifest: Manifest, _ inspect: (MachineDescription) -> [MachineFinding]) {
         for machine in manifest.machines {
             guard let declaration = declarations.first(where: { $0.name == machine.name }) else { continue }
@@ -31,7 +34,7 @@ extension ManifestParser {
     }
 
     /// Warns of machines that are more urgent than others on a core, because a guest may compute for as long as it
-    /// likes. Components are meant to be urgent and to end soon, so they cause no warning.
+    /// likes. Components cause no warning, because they are meant to be urgent and to finish soon.
     func checkPriorities(of manifest: Manifest) {
         for machine in manifest.machines {
             let tenant = TenantDescription.machine(machine)
@@ -54,22 +57,23 @@ extension ManifestParser {
 }
 
 extension MachineDescription {
-    /// The findings that need none of its files.
+    /// The faults that show without the machine's files.
     fileprivate var findings: [MachineFinding] {
         [consoleFinding, debianMemoryFinding].compactMap(\.self)
     }
 
-    /// A kernel writes to all consoles that its command line names, and without any to the device tree's.
+    /// The warning that the machine's console stays silent. A kernel writes to all consoles that its command line
+    /// names, or to the device tree's console if it names none.
     private var consoleFinding: MachineFinding? {
         let consoles = commandLine.split(separator: " ").filter { $0.hasPrefix("console=") }
             .map { String($0.dropFirst("console=".count).prefix { $0 != "," }) }
-        // An empty name, or 'null', is how a kernel is told to be silent.
+        // An empty name, or 'null', tells a kernel to be silent.
         let isSilent = consoles.contains { $0.isEmpty || $0 == "null" }
         guard let last = consoles.last, !isSilent, !consoles.contains(Self.consoleName) else { return nil }
         return MachineFinding(
             at: "command-line", .warning,
             "the command line has 'console=\(last)', and the only console of a machine is a PL011, "
-                + "'\(Self.consoleName)': it would say nothing",
+                + "'\(Self.consoleName)': its console would stay silent",
             remedy: "write 'console=\(Self.consoleName)', or leave it out")
     }
 
@@ -79,13 +83,14 @@ extension MachineDescription {
         guard case .debian(let flavour) = guest, memory < flavour.leastMemory else { return nil }
         return MachineFinding(
             at: "memory", .warning,
-            "Debian's kernel (\(flavour.rawValue)) does not start in \(ByteSize(bytes: memory)), and says nothing",
+            "Debian's kernel (\(flavour.rawValue)) does not start in \(ByteSize(bytes: memory)), and its console stays silent",
             remedy: "give the machine at least \(ByteSize(bytes: flavour.leastMemory)), better "
                 + "\(ByteSize(bytes: MachineDescription(name: "").memory))")
     }
 }
 
 extension DebianFlavour {
-    /// The least memory, in steps of 16 MiB, with which both flavours were seen to reach their shell; 48 MiB do not do.
+    /// The least memory, in steps of 16 MiB, with which both flavours were seen to reach their shell. 48 MiB do not
+    /// suffice.
     var leastMemory: UInt64 { 64 << 20 }
 }

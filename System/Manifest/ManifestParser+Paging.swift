@@ -3,7 +3,7 @@ import Yams
 
 /// A file that another component, the pager, brings into this one's memory page by page.
 public struct PagedDescription: Sendable, Equatable {
-    /// The component that pages.
+    /// The name of the component that pages.
     public var pager: String
     public var file: URL
 
@@ -12,12 +12,13 @@ public struct PagedDescription: Sendable, Equatable {
         self.file = file
     }
 
-    /// A pager sees each client's file in a gigabyte of its own.
+    /// The sizes of a file. A pager sees each client's file in its own range of addresses.
     static let sizes: ClosedRange<UInt64> = 1...(64 << 20)
 }
 
 extension ComponentParser {
-    /// `paged: {by: COMPONENT, file: PATH}`. Whether the component exists is checked when all are known.
+    /// Returns the description of `paged: {by: COMPONENT, file: PATH}`. A later check finds a component that does not
+    /// exist.
     func paged() -> PagedDescription? {
         guard let node = section.node("paged") else { return nil }
         let paging = ManifestSection(
@@ -43,7 +44,7 @@ extension ComponentParser {
 }
 
 extension ManifestParser {
-    /// A pager is another component on the same core: a fault is a call.
+    /// Checks that each pager is another component on the same core, because a fault is a call.
     func checkPaging() {
         let components = declarations.compactMap { declaration -> ComponentDescription? in
             if case .component(let component) = declaration.tenant { component } else { nil }
@@ -58,7 +59,7 @@ extension ManifestParser {
                 let others = components.map(\.name).filter { $0 != client.name }
                 source.report(
                     at: mark,
-                    "\(declaration.title) is paged by '\(paged.pager.shortened)', and "
+                    "\(declaration.title) is paged by '\(paged.pager.shortened)', but "
                         + (paged.pager == client.name ? "that is itself" : "no component has that name"),
                     remedy: paged.pager.nearest(in: others).map { "did you mean '\($0)'?" }
                         ?? "name a component with 'target: Pager'")
@@ -68,7 +69,7 @@ extension ManifestParser {
             if pager.core != client.core {
                 source.report(
                     at: mark,
-                    "\(declaration.title) on core \(client.core) is paged by '\(pager.name)' on core \(pager.core), and faults "
+                    "\(declaration.title) on core \(client.core) is paged by '\(pager.name)' on core \(pager.core), but faults "
                         + "stay on their core",
                     remedy: "give both the same 'core'")
             } else if pager.paged != nil {
@@ -77,7 +78,8 @@ extension ManifestParser {
                     remedy: "a pager must not wait for another one: remove its 'paged'")
             } else if clients[pager.name]! > 8 {
                 source.report(
-                    at: mark, "\(declaration.title) is the ninth that '\(pager.name)' pages, and 8 are possible",
+                    at: mark,
+                    "\(declaration.title) is the ninth client of '\(pager.name)', but a pager serves at most 8",
                     remedy: "add another pager")
             }
         }

@@ -4,7 +4,7 @@ import Yams
 /// Memory between two machines or components, with a doorbell in each direction.
 public struct SharedMemoryDescription: Sendable, Equatable {
     public var name: String
-    /// Bytes; a multiple of 4 KiB.
+    /// The size in bytes; a multiple of 4 KiB.
     public var size: UInt64
     /// The names of both ends.
     public var ends: [String]
@@ -17,10 +17,10 @@ public struct SharedMemoryDescription: Sendable, Equatable {
     static let sizes: ClosedRange<UInt64> = 4096...SharedRegions.maximumSize
 }
 
-/// A shared region as one machine has it: what its device tree says of it.
+/// A shared region as one machine has it, for the machine's device tree.
 public struct SharedMemoryEnd: Sendable, Equatable {
     public var name: String
-    /// The region's number in the system.
+    /// The number of the region in the system.
     public var number: Int
     public var size: UInt64
 
@@ -30,7 +30,7 @@ public struct SharedMemoryEnd: Sendable, Equatable {
 }
 
 extension ManifestParser {
-    /// The entries below `shared-memory`; each machine learns of its own regions.
+    /// Returns the entries below `shared-memory`, and adds to each machine its own regions.
     mutating func sharedMemory() -> [SharedMemoryDescription] {
         guard let node = system.node("shared-memory"), !node.isEmpty else { return [] }
         guard let mapping = node.mapping else {
@@ -44,7 +44,7 @@ extension ManifestParser {
         if regions.count > SharedMemoryDescription.maximum {
             system.report(
                 at: "shared-memory",
-                "the system has \(regions.count) shared memories, and \(SharedMemoryDescription.maximum) are possible",
+                "the system has \(regions.count) shared memories, but at most \(SharedMemoryDescription.maximum) are possible",
                 remedy: "remove \(regions.count - SharedMemoryDescription.maximum) of them")
             return []
         }
@@ -56,7 +56,8 @@ extension ManifestParser {
         return regions
     }
 
-    /// A machine's space has room for eight doorbells, and that of an `event-peer` is one of them.
+    /// Checks the number of doorbells. A machine's space has room for eight, and that of an `event-peer` is one of
+    /// them.
     private func checkDoorbells() {
         for declaration in declarations {
             guard case .machine(let machine) = declaration.tenant, machine.eventPeer != nil,
@@ -64,7 +65,7 @@ extension ManifestParser {
             else { continue }
             source.report(
                 at: declaration.eventPeerMark,
-                "\(declaration.title) has an 'event-peer' and eight shared memories, and eight doorbells are possible",
+                "\(declaration.title) has an 'event-peer' and eight shared memories, but at most eight doorbells are possible",
                 remedy: "remove 'event-peer', and use the doorbell of a shared memory")
         }
     }
@@ -92,7 +93,7 @@ extension ManifestParser {
         return SharedMemoryDescription(name: name, size: size, ends: ends(section))
     }
 
-    /// Two different machines or components.
+    /// Returns the two ends, and reports anything but two different machines or components.
     private func ends(_ section: ManifestSection) -> [String] {
         let nodes = section.list("between", of: "two names")
         let names = declarations.map(\.name)
@@ -101,9 +102,9 @@ extension ManifestParser {
             guard let name = node.text, names.contains(name) else {
                 let name = node.text ?? node.kindDescription
                 source.report(
-                    at: node, "\(section.title) is for '\(name.shortened)', and nothing has that name",
+                    at: node, "\(section.title) is for '\(name.shortened)', but no machine or component has that name",
                     remedy: name.nearest(in: names).map { "did you mean '\($0)'?" }
-                        ?? "possible are \(enumerated(names))")
+                        ?? "choose from \(enumerated(names))")
                 continue
             }
             ends.append(name)

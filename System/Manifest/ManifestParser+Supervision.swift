@@ -44,11 +44,11 @@ extension ManifestSection {
     }
 }
 
-/// A group of the manifest, with the places that checks point at.
+/// A group of the manifest, with the places at which checks point.
 struct GroupDeclaration {
     var group: GroupDescription
     var mark: Mark?
-    /// Where the limit stands, or what comes nearest.
+    /// The place of the limit, or the nearest place if there is none.
     var restartMark: Mark?
     var members: [Node]
     var criticality = CriticalityDeclaration()
@@ -70,7 +70,7 @@ extension ManifestParser {
         if groups.count > GroupDescription.maximum {
             source.report(
                 at: groups[GroupDescription.maximum].mark,
-                "the system has \(groups.count) groups, and \(GroupDescription.maximum) are possible",
+                "the system has \(groups.count) groups, but at most \(GroupDescription.maximum) are possible",
                 remedy: "remove \(groups.count - GroupDescription.maximum) of them")
         }
         return groups
@@ -121,7 +121,7 @@ extension ManifestParser {
         }
     }
 
-    /// Each member exists, and is in one group only.
+    /// Checks that each member exists, and belongs to one group only.
     private func checkMembers(_ groups: [GroupDeclaration]) {
         let names = declarations.map(\.name) + groups.map(\.group.name)
         var homes: [String: GroupDeclaration] = [:]
@@ -136,9 +136,10 @@ extension ManifestParser {
                 guard names.contains(name) else {
                     let others = names.filter { $0 != declaration.group.name }
                     source.report(
-                        at: node, "\(declaration.title) has the member '\(name.shortened)', and nothing has that name",
+                        at: node,
+                        "\(declaration.title) has the member '\(name.shortened)', but no machine, component or group has that name",
                         remedy: name.nearest(in: others).map { "did you mean '\($0)'?" }
-                            ?? "possible are \(enumerated(others))")
+                            ?? "choose from \(enumerated(others))")
                     continue
                 }
                 if let home = homes[name] {
@@ -151,7 +152,7 @@ extension ManifestParser {
         }
     }
 
-    /// False when groups lie in one another in a circle.
+    /// Checks the nesting of groups. Returns false if groups contain one another in a circle.
     private func checkNesting(_ groups: [GroupDeclaration]) -> Bool {
         for declaration in groups {
             var path = [declaration.group.name]
@@ -167,14 +168,15 @@ extension ManifestParser {
                         remedy: "remove one of them from another's 'members'")
                     return false
                 }
-                // It leads into a circle; the groups in it report it.
+                // The path leads into a circle, which the groups in the circle report.
                 if path.count > groups.count { break }
             }
         }
         return true
     }
 
-    /// A limit that back-off alone keeps from being reached would never stop anything.
+    /// Checks that each limit can be reached. If the back-off alone keeps a part below its limit, the limit never
+    /// stops it.
     private func checkLimits(_ groups: [GroupDeclaration]) {
         for declaration in declarations {
             let restart = declaration.tenant.restart
@@ -201,7 +203,7 @@ extension ManifestParser {
             remedy: "raise 'within', or lower 'limit' or 'backoff'")
     }
 
-    /// How long it takes at least from the start of a group until one of its members escalates.
+    /// Returns the least time from the start of a group until one of its members escalates.
     private func shortestLife(of declaration: GroupDeclaration, _ groups: [GroupDeclaration]) -> TimeSpan {
         let lives: [TimeSpan] = declaration.group.members.compactMap { name in
             if let tenant = declarations.first(where: { $0.name == name })?.tenant {

@@ -10,7 +10,7 @@ extension ManifestPart {
         keys: [
             .init("system", .name, "its name", columns: ["the name of the manifest's folder"]),
             .init(
-                "board", .part("board"), "the board that the system runs on: see [below](#board)",
+                "board", .part("board"), "the board on which the system runs: see [below](#board)",
                 columns: ["all defaults"]),
             .init(
                 "root", .program(),
@@ -25,7 +25,7 @@ extension ManifestPart {
                 columns: ["none"]),
             .init(
                 "shared-memory", .mapping(to: .part("sharedMemory"), maximum: SharedMemoryDescription.maximum),
-                "a mapping from names to memory that two share, {range}: see [Shared memory](#shared-memory)",
+                "a mapping from names to memory that two tenants share, {range}: see [Shared memory](#shared-memory)",
                 columns: ["none"]),
         ],
         rules: [("anyOf", .array(["machines", "components", "root"].map(SchemaValue.requires)))])
@@ -47,7 +47,7 @@ extension ManifestPart {
                     default: BoardDescription().memory), "bytes of RAM"),
             .init(
                 "on-failure", .choice(BoardDescription.onFailures.map(\.name), default: "continue"),
-                "what it does when a part of the system is beyond its limit and has no group to restart: `continue` "
+                "the board's action when a part of the system goes beyond its limit and has no group to restart: `continue` "
                     + "without that part, `reset`, or `power-off`"),
         ])
 
@@ -63,7 +63,7 @@ extension ManifestPart {
                 columns: ["`debian`, unless there is a `kernel`"]),
             .init(
                 "flavour", .choice(DebianFlavour.allCases.map(\.rawValue), default: DebianFlavour.cloud.rawValue),
-                "which of Debian's kernels: `cloud` (linux-image-cloud-arm64) or `generic` (linux-image-arm64)"),
+                "the kernel of Debian: `cloud` (linux-image-cloud-arm64) or `generic` (linux-image-arm64)"),
             .init(
                 "kernel", .either(.file, .program()),
                 "the file of a kernel of your own, instead of `guest`; or `{target: NAME}`, a program of this repository "
@@ -71,7 +71,7 @@ extension ManifestPart {
             .init("initrd", .file, "the file of its initial RAM disk", columns: ["none"]),
             .init(
                 "format", .choice(GuestImage.Format.allCases.map(\.rawValue), default: GuestImage.Format.auto.rawValue),
-                "how the kernel's file is read: {range}, see below"),
+                "the format of the kernel's file: {range}, see below"),
             .init(
                 "command-line",
                 .text(maximumBytes: MachineDescription.maximumCommandLine, default: anyMachine.commandLine),
@@ -84,14 +84,14 @@ extension ManifestPart {
             .init("cpus", .number(MachineDescription.cpuCounts, default: anyMachine.cpus), "virtual CPUs"),
             .init(
                 "priority", .number(Tenant.priorities, default: anyMachine.priority),
-                "how urgent it is: {range}, 31 is the most urgent"),
+                "the priority: {range}; 31 is the most urgent"),
             .init("core", core, "the core of the first virtual CPU; the others follow round-robin"),
             .init(
                 "on-reset", .choice(["restart", "stop"], default: "restart"),
-                "what a reset does: `restart` the machine in place, or `stop` it"),
+                "the effect of a reset: `restart` the machine in place, or `stop` it"),
             .init(
                 "on-panic", .choice(["report", "restart"], default: "report"),
-                "what a panic of the guest does: `report` writes a line on the machine's console, `restart` makes the panic a "
+                "the effect of a panic of the guest: `report` writes a line on the machine's console, `restart` makes the panic a "
                     + "death of the machine; see [Panics and hangs](#panics-and-hangs)"),
             .init(
                 "watchdog", .flag(default: false),
@@ -110,7 +110,8 @@ extension ManifestPart {
                     + "(edge-triggered) in its first virtual CPU, with no monitor on the path", columns: ["none"]),
             .init(
                 "restart", .part("restart"),
-                "what happens when its monitor dies, or it is killed: see [Restarts](#restarts)", columns: ["see there"]
+                "the restarts after the death of its monitor, or after a kill: see [Restarts](#restarts)",
+                columns: ["see there"]
             ),
             criticality, accepted,
         ],
@@ -137,31 +138,32 @@ extension ManifestPart {
                 .size(
                     ComponentDescription.memorySizes, multipleOf: ComponentDescription.memoryGranule,
                     default: anyComponent.memory),
-                "bytes of memory beyond the program's own, {range}: what it allocates comes out of them"),
+                "bytes of memory beyond the program's own, {range}: its allocations come out of them"),
             .init(
                 "stack",
                 .size(
                     ComponentDescription.stackSizes, multipleOf: ComponentDescription.memoryGranule,
                     default: anyComponent.stack),
-                "bytes of its stack, {range}; a component that needs more faults, and root says `stack overflow`"),
+                "bytes of its stack, {range}; if the component needs more, it faults, and root reports `stack overflow`"
+            ),
             .init(
                 "priority", .number(Tenant.priorities, default: anyComponent.priority),
-                "how urgent it is: {range}, 31 is the most urgent"),
-            .init("core", core, "the core that it runs on"),
+                "the priority: {range}; 31 is the most urgent"),
+            .init("core", core, "the core on which it runs"),
             .init(
                 "budget", .duration(ComponentDescription.budgets),
-                "how much time it may have in each `period`, {range} and at most the period; when it is used up, the "
-                    + "component is off the core until the period ends", columns: ["no limit"]),
+                "the time that it may have in each `period`, {range} and at most the period; a component that has used "
+                    + "it up is off the core until the period ends", columns: ["no limit"]),
             .init(
                 "period", .duration(ComponentDescription.periods), "the length of a period, {range}; goes with `budget`"
             ),
             .init(
                 "arguments", .list(of: .word, counts: 0...Tenant.maximumArguments),
-                "up to \(Tenant.maximumArguments) numbers of 64 bits; what they mean is the component's affair",
+                "up to \(Tenant.maximumArguments) numbers of 64 bits; the component defines their meaning",
                 columns: ["none"]),
             .init(
                 "uses", .mapping(to: .tenantName, maximum: Tenant.maximumConnections),
-                "the components that it may call: `{NAME: COMPONENT}`, {range}; NAME is what the program asks for, COMPONENT "
+                "the components that it may call: `{NAME: COMPONENT}`, {range}; NAME is the program's name for it, COMPONENT "
                     + "another component on the same core", columns: ["none"]),
             .init(
                 "shared",
@@ -174,11 +176,11 @@ extension ManifestPart {
                 "paged", .part("paged"),
                 "`{by: COMPONENT, file: PATH}`: a file of 1 byte to 64MiB that another component of the same core, with "
                     + "`target: Pager`, brings in page by page; the program finds it as the resource `file`, read-only. The pager's `memory` "
-                    + "is what it has for frames, at most 64 pages, for up to 8 clients", columns: ["none"]),
+                    + "holds its frames, at most 64 pages, for up to 8 clients", columns: ["none"]),
             .init(
                 "devices", .mapping(to: .text(), maximum: DeviceRequest.maximum),
-                "devices of the board that it drives: `{NAME: NODE}`, {range}; NAME is what the program asks for, NODE a node of "
-                    + "the board's device tree, such as `pl031` or `pl031@9010000`", columns: ["none"]),
+                "devices of the board that it drives: `{NAME: NODE}`, {range}; NAME is the program's name for it, NODE a node of the "
+                    + "board's device tree, such as `pl031` or `pl031@9010000`", columns: ["none"]),
             .init(
                 "dma",
                 .mapping(
@@ -187,7 +189,7 @@ extension ManifestPart {
                     + "SMMU a device reaches all memory, so its driver is trusted with it", columns: ["none"]),
             .init("after", names, "names of machines and components that start before it", columns: ["none"]),
             .init(
-                "restart", .part("restart"), "what happens when it dies: see [Restarts](#restarts)",
+                "restart", .part("restart"), "the restarts after its death: see [Restarts](#restarts)",
                 columns: ["see there"]),
             criticality, accepted,
         ],
@@ -222,19 +224,21 @@ extension ManifestPart {
         name: "restart",
         keys: [
             .init(
-                "limit", .number(RestartDescription.limits), "how many restarts `within` may hold, {range}; 0 is none",
+                "limit", .number(RestartDescription.limits),
+                "the number of restarts that `within` may hold, {range}; 0 allows none",
                 columns: defaults { "\($0.limit)" }),
             .init(
                 "within", .time, "a length of time, up to \(RestartDescription.times.upperBound)",
                 columns: defaults { "`\($0.window)`" }),
             .init(
                 "backoff", .time,
-                "how long the first restart waits; each further one `within` that time waits twice as long",
+                "the delay of the first restart; each further one `within` that time waits twice as long",
                 columns: defaults { "`\($0.backoff)`" }),
-            .init("backoff-limit", .time, "no restart waits longer", columns: defaults { "`\($0.backoffLimit)`" }),
+            .init(
+                "backoff-limit", .time, "the longest delay of a restart", columns: defaults { "`\($0.backoffLimit)`" }),
             .init(
                 "on-limit", .choice(["escalate", "stop"], default: "escalate"),
-                "what the death does that is one too many: `escalate`, or `stop`: it stays dead, and nothing else happens",
+                "the effect of a death beyond the limit: `escalate`, or `stop`, after which it stays dead and nothing else happens",
                 columns: defaults { _ in "`escalate`" }),
         ],
         columns: ["machine, component", "group"])
@@ -248,7 +252,7 @@ extension ManifestPart {
             .init("restart", .part("restart"), "as above", columns: ["as above"]),
             .init(
                 "criticality", .choice(Criticality.allCases.map(\.name), default: Criticality.qm.name),
-                "how critical its members are, unless they say so themselves: {range}; see [Criticality](#criticality)",
+                "the criticality of those members that have none of their own: {range}; see [Criticality](#criticality)",
                 columns: ["none"]),
             accepted,
         ],
@@ -265,16 +269,16 @@ extension ManifestPart {
                 "through", .text(),
                 "the way that is accepted: the next part on the chain, or the word for a chain of one link (see below); "
                     + "without it all ways are"),
-            .init("because", .text(), "why that is acceptable; not empty"),
+            .init("because", .text(), "the reason for which that is acceptable; not empty"),
         ],
         columns: [], mayBeEmpty: false, rules: [required("from", "effect", "because")])
 
     private static let criticality = ManifestKey(
         "criticality", .choice(Criticality.allCases.map(\.name), default: Criticality.qm.name),
-        "how critical it is: {range}; see [Criticality](#criticality)", columns: ["that of its group, else `QM`"])
+        "its criticality: {range}; see [Criticality](#criticality)", columns: ["that of its group, else `QM`"])
     private static let accepted = ManifestKey(
         "accept", .list(of: .part("accept")),
-        "the harm by something less critical that it accepts: see [Criticality](#criticality)",
+        "the harm by less critical parts that it accepts: see [Criticality](#criticality)",
         columns: ["none"])
 
     /// A mapping that names a program of this repository.
@@ -289,7 +293,7 @@ extension ManifestPart {
         ("required", .array(keys.map(SchemaValue.text)))
     }
 
-    /// The defaults of a tenant's policy and of a group's.
+    /// Returns the defaults of a tenant's policy and of a group's.
     private static func defaults(_ text: (RestartDescription) -> String) -> [String] {
         [text(.tenant), text(.group)]
     }

@@ -2,7 +2,7 @@ import Foundation
 import Yams
 
 extension Node {
-    /// Names the kind of the node, in words for an error.
+    /// The kind of the node, in words for an error.
     var kindDescription: String {
         switch self {
         case .mapping: return "a mapping"
@@ -21,13 +21,13 @@ extension Node {
 
     var isEmpty: Bool { scalar != nil && tag.rawValue == Tag.Name.null.rawValue }
 
-    /// A scalar that YAML takes as text.
+    /// The scalar, if YAML takes it as text.
     var text: String? {
         guard let scalar, tag.rawValue == Tag.Name.str.rawValue else { return nil }
         return scalar.string
     }
 
-    /// The remedy for an argument of a component that is no whole number.
+    /// The remedy for a component's argument that is no whole number.
     var remedyForArgument: String {
         let example = "write a whole number from 0 to \(UInt64.max)"
         guard let scalar else { return example }
@@ -39,34 +39,35 @@ extension Node {
         }
     }
 
-    /// A scalar that YAML takes as a whole number which is not negative.
+    /// The scalar, if YAML takes it as a whole number that is not negative.
     var wholeNumber: UInt64? {
         guard let scalar, tag.rawValue == Tag.Name.int.rawValue else { return nil }
         return UInt64.construct(from: scalar)
     }
 
-    /// A scalar that YAML takes as a whole number. Those beyond `Int64` have none.
+    /// The scalar, if YAML takes it as a whole number that fits `Int64`.
     var signedNumber: Int? {
         guard let scalar, tag.rawValue == Tag.Name.int.rawValue else { return nil }
         return Int.construct(from: scalar)
     }
 
-    /// A number of bytes, with a unit or without.
+    /// The scalar as a number of bytes, with or without a unit.
     var byteSize: UInt64? { wholeNumber ?? text.flatMap { ByteSize($0)?.bytes } }
 }
 
 extension String {
-    /// Short enough to stand in an error.
+    /// The text, shortened so that an error can quote it.
     var shortened: String { count <= 60 ? self : prefix(57) + "..." }
 
-    /// The one of `candidates` that a slip of the fingers could have turned into this; nil when none is near.
+    /// Returns the one of `candidates` that a typing mistake could have turned into this text, or nil if none is
+    /// similar.
     func nearest(in candidates: [String]) -> String? {
         let nearest = candidates.map { ($0, editDistance(to: $0)) }.min { $0.1 < $1.1 }
         guard let (candidate, distance) = nearest, distance <= max(1, candidate.count / 3) else { return nil }
         return candidate
     }
 
-    /// How many characters have to be inserted, deleted, replaced or swapped with their neighbour.
+    /// Returns the number of characters to insert, delete, replace or swap with their neighbour.
     private func editDistance(to other: String) -> Int {
         let (a, b) = (Array(lowercased().prefix(64)), Array(other.lowercased()))
         var rows = [Array(0...b.count)]
@@ -86,7 +87,7 @@ extension String {
     }
 }
 
-/// `a, b and c`.
+/// Returns the words as `a, b and c`.
 func enumerated(_ words: [String]) -> String {
     guard let last = words.last, words.count > 1 else { return words.first ?? "" }
     return words.dropLast().joined(separator: ", ") + " and " + last

@@ -18,7 +18,7 @@ public enum ManifestSchema {
         return SchemaValue.object(members).text() + "\n"
     }
 
-    /// Definitions of values that several keys have.
+    /// The definitions of values that several keys share.
     private static let values: [(String, SchemaValue)] = [
         (
             "name",
@@ -135,7 +135,7 @@ public enum ManifestSchema {
 }
 
 extension ManifestKey.Kind {
-    /// The default as the schema has it; nil if there is none, or if another key decides it.
+    /// The default as the schema has it, or nil if there is none or another key decides it.
     fileprivate var defaultValue: SchemaValue? {
         switch self {
         case .number(_, let standard): standard.map { .number(UInt64($0)) }

@@ -2,17 +2,17 @@ import ABI
 import Yams
 
 extension ComponentDescription {
-    /// Nanoseconds.
+    /// The limits of a budget in nanoseconds. `periods` are those of a period.
     static let budgets: ClosedRange<UInt64> = 10_000...10_000_000_000
     static let periods: ClosedRange<UInt64> = 100_000...10_000_000_000
 }
 
 extension ManifestSection {
-    /// `budget` and `period`, which belong together.
+    /// Returns the allowance of `budget` and `period`, and reports one that stands without the other.
     func timeAllowance() -> TimeAllowance {
         for (key, other) in [("budget", "period"), ("period", "budget")] where has(key) && !has(other) {
             report(
-                at: key, "\(title) has '\(key)' but no '\(other)', and one means nothing without the other",
+                at: key, "\(title) has '\(key)' but no '\(other)', but each needs the other",
                 remedy: "add '\(other)', or remove '\(key)'")
         }
         guard let budget = time("budget", example: "100us"),
@@ -28,7 +28,7 @@ extension ManifestSection {
         return TimeAllowance(budget: budget, period: period)
     }
 
-    /// Nanoseconds.
+    /// Returns a length of time in nanoseconds.
     private func time(_ key: String, example: String) -> UInt64? {
         let range = durations(key)
         guard let node = node(key) else { return nil }

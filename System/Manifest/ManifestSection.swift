@@ -1,17 +1,17 @@
 import Foundation
 import Yams
 
-/// One mapping of the manifest, whose keys are known. Each getter reports what is wrong with a value, and then gives
-/// the default, so that one run finds all errors.
+/// One mapping of the manifest, whose keys are known. Each getter reports the faults of a value and then returns the
+/// default, so that one run finds all errors.
 struct ManifestSection {
     let source: ManifestSource
-    /// The name that errors use: `machine 'debian'`.
+    /// The name that errors use, such as `machine 'debian'`.
     let title: String
-    /// Where the section's own name stands.
+    /// The place of the section's own name.
     let mark: Mark?
-    /// False when something else stands in its place, which has been reported.
+    /// False if something else stands in the mapping's place. The parser has then reported that.
     let isMapping: Bool
-    /// The keys that it may hold.
+    /// The keys that the mapping may hold.
     private let part: ManifestPart
     private(set) var hasUnknownKeys = false
     private var values: [String: (key: Node, value: Node)] = [:]
@@ -24,7 +24,7 @@ struct ManifestSection {
         let known = part.names
         isMapping = node.mapping != nil
         guard let mapping = node.mapping else {
-            // Nothing behind the colon: everything by default.
+            // Nothing follows the colon, so each key has its default.
             if !node.isEmpty {
                 source.report(
                     at: node, "\(title) is \(node.kindDescription), but a mapping of keys and values is expected",
@@ -59,7 +59,7 @@ struct ManifestSection {
     /// The place of each key's value.
     var marks: [String: Mark] { values.compactMapValues(\.value.mark) }
 
-    /// Where the key stands, or the section when it is missing.
+    /// Returns the place of the key, or of the section if the key is missing.
     func mark(of key: String) -> Mark? { values[key]?.key.mark ?? mark }
 
     func report(at key: String, _ problem: String, remedy: String) {
@@ -80,11 +80,11 @@ struct ManifestSection {
         return text
     }
 
-    /// Returns a number of the range that the key has.
+    /// Returns a number within the key's range.
     ///
     /// - Parameters:
-    ///   - narrower: A part of that range, where another key decides it.
-    ///   - standard: The default, where the key has none of its own.
+    ///   - narrower: a part of that range, if another key decides it.
+    ///   - standard: the default, if the key has none of its own.
     func number(_ key: String, in narrower: ClosedRange<Int>? = nil, default standard: Int? = nil) -> Int {
         guard case .number(let whole, let own) = part[key].kind, let standard = standard ?? own else {
             preconditionFailure("'\(key)' is no number with a default")
@@ -105,9 +105,9 @@ struct ManifestSection {
         return number
     }
 
-    /// Returns a number of bytes of the range that the key has.
+    /// Returns a number of bytes within the key's range.
     ///
-    /// - Parameter standard: The default, where the key has none of its own.
+    /// - Parameter standard: the default, if the key has none of its own.
     func size(_ key: String, default standard: UInt64? = nil) -> UInt64 {
         guard case .size(let range, let granule, let own) = part[key].kind, let standard = standard ?? own else {
             preconditionFailure("'\(key)' is no size with a default")
@@ -137,7 +137,7 @@ struct ManifestSection {
 
     /// Returns one of the key's choices.
     ///
-    /// - Parameter advice: Stands behind the remedy, if what somebody wants may be no choice at all.
+    /// - Parameter advice: a text behind the remedy, for a wish that none of the choices may fulfil.
     func choice(_ key: String, otherwise advice: String = "") -> String {
         guard case .choice(let choices, let own) = part[key].kind, let standard = own else {
             preconditionFailure("'\(key)' is no choice with a default")
@@ -145,9 +145,9 @@ struct ManifestSection {
         guard has(key), let text = text(key) else { return standard }
         guard choices.contains(text) else {
             let guess = text.nearest(in: choices).map { "did you mean '\($0)'? " } ?? ""
-            let possible = choices.count == 1 ? "possible is \(choices[0])" : "possible are \(enumerated(choices))"
+            let possible = choices.count == 1 ? "possible is \(choices[0])" : "choose from \(enumerated(choices))"
             report(
-                at: key, "'\(key)' of \(title) is '\(text.shortened)', which is not known",
+                at: key, "'\(key)' of \(title) is '\(text.shortened)', which is not a known value",
                 remedy: guess + possible + advice)
             return standard
         }
@@ -166,13 +166,13 @@ struct ManifestSection {
         return value
     }
 
-    /// The range of a length of time.
+    /// Returns the range of a length of time.
     func durations(_ key: String) -> ClosedRange<UInt64> {
         guard case .duration(let range) = part[key].kind else { preconditionFailure("'\(key)' is no length of time") }
         return range
     }
 
-    /// The elements of a list; a single value counts as a list of one nowhere.
+    /// Returns the elements of a list. It does not accept a single value in the place of a list.
     func list(_ key: String, of what: String) -> [Node] {
         guard let node = node(key) else { return [] }
         guard let sequence = node.sequence else {
@@ -182,9 +182,9 @@ struct ManifestSection {
         return Array(sequence)
     }
 
-    /// A path, relative to the manifest's folder. Reports one where nothing is.
+    /// Returns a path, relative to the manifest's folder. Reports a path at which nothing exists.
     ///
-    /// - Parameter advice: Stands behind the remedy then.
+    /// - Parameter advice: a text behind the remedy of that report.
     func path(_ key: String, folder isFolder: Bool = false, otherwise advice: String = "") -> URL? {
         guard has(key), let text = text(key) else { return nil }
         let url = URL(fileURLWithPath: text, relativeTo: source.folder).absoluteURL.standardizedFileURL
@@ -193,7 +193,7 @@ struct ManifestSection {
         guard exists, !text.isEmpty else {
             let what = isFolder ? "folder" : "file"
             report(
-                at: key, "'\(key)' of \(title) names '\(text.shortened)', and there is no such \(what)",
+                at: key, "'\(key)' of \(title) names '\(text.shortened)', but there is no such \(what)",
                 remedy: "correct the path, which begins at the manifest's folder" + advice)
             return nil
         }

@@ -1,10 +1,10 @@
 import Foundation
 import Yams
 
-/// The names behind `target:` that there are.
+/// The programs that `target:` can name.
 public struct KnownPrograms: Sendable {
     public var components: [String]
-    /// Programs for machines.
+    /// The programs for machines.
     public var guests: [String]
 
     public init(components: [String], guests: [String]) {
@@ -13,7 +13,7 @@ public struct KnownPrograms: Sendable {
     }
 }
 
-/// The manifest's text, and what has been found wrong with it so far.
+/// The manifest's text, and the faults that were found in it so far.
 final class ManifestSource {
     /// The path as the user gave it.
     let path: String
@@ -54,7 +54,7 @@ final class ManifestSource {
         report(at: node.mark, problem, remedy: remedy)
     }
 
-    /// The document's root; nil when there is none, which has been reported then.
+    /// Returns the document's root, or reports its absence and returns nil.
     func parse() -> Node? {
         guard let text = contents() else { return nil }
         do {
@@ -89,7 +89,7 @@ final class ManifestSource {
         }
         guard data.count <= Self.maximumSize else {
             report(
-                at: nil, "the manifest has \(data.count) bytes, and no manifest is longer than \(Self.maximumSize)",
+                at: nil, "the manifest has \(data.count) bytes, but at most \(Self.maximumSize) are possible",
                 remedy: "name a YAML file, not a binary")
             return nil
         }
@@ -105,21 +105,22 @@ final class ManifestSource {
         case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
             .composer(let context, let problem, let mark, _):
             report(
-                at: mark, "this is no valid YAML: " + (context.map { $0.text + ", " } ?? "") + problem,
+                at: mark, "the file is not valid YAML: " + (context.map { $0.text + ", " } ?? "") + problem,
                 remedy: remedy(for: problem))
         case .duplicatedKeysInMapping(let duplicates, let context):
             report(duplicate: duplicates.first ?? "", first: context.mark, in: text)
         case .reader(let problem, _, _, _):
             let (line, column) = firstControlCharacter(in: text)
             report(
-                line: line, column: column, "this is no valid YAML: \(problem)", remedy: "remove what is no text here")
+                line: line, column: column, "the file is not valid YAML: \(problem)",
+                remedy: "remove the characters that are not text")
         default:
-            report(at: nil, "this is no valid YAML: \(error)", remedy: "see docs/manifest.md for the format")
+            report(at: nil, "the file is not valid YAML: \(error)", remedy: "see docs/manifest.md for the format")
         }
     }
 
-    /// Returns the place of the first control character. The position that YAML's reader reports is wrong if text is
-    /// not ASCII.
+    /// Returns the place of the first control character, because the position that YAML's reader reports is wrong if
+    /// the text is not ASCII.
     private func firstControlCharacter(in text: String) -> (line: Int, column: Int) {
         var (line, column) = (1, 1)
         for scalar in text.unicodeScalars {
@@ -138,13 +139,13 @@ final class ManifestSource {
             return "indent with spaces, not with tabs, and put text with special characters in quotes"
         }
         if problem.contains("expected a single document") || problem.contains("document") {
-            return "keep one document in the file: remove what follows '---'"
+            return "keep one document in the file: remove the text behind '---'"
         }
         if problem.contains("alias") { return "define the anchor before it is used" }
         return "check indentation, colons, quotes and brackets here and in the line above"
     }
 
-    /// Yams tells where a key stands first; the user needs the place where it comes back.
+    /// Reports a repeated key. Yams gives the place of the first one, but the user needs that of the second.
     private func report(duplicate key: String, first: Mark, in text: String) {
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         let spellings = [key, "'\(key)'", "\"\(key)\""].map { $0 + ":" }
@@ -154,7 +155,8 @@ final class ManifestSource {
         }
         report(
             line: again.map { $0 + 1 } ?? first.line, column: first.column,
-            again == nil ? "'\(key)' stands twice in this mapping" : "'\(key)' stands already in line \(first.line)",
+            again == nil
+                ? "this mapping has the key '\(key)' twice" : "the key '\(key)' is already in line \(first.line)",
             remedy: "rename or remove one of them")
     }
 }

@@ -6,7 +6,7 @@ import Foundation
 public enum ManifestTables {
     /// Returns the document with its tables written anew.
     ///
-    /// - Throws: `Failure` if a table is of no part, or has no end.
+    /// Returns the document with new tables.
     public static func updated(_ document: String) throws(Failure) -> String {
         var lines: [Substring] = []
         var rest = document.split(separator: "\n", omittingEmptySubsequences: false)[...]
@@ -41,7 +41,7 @@ public enum ManifestTables {
 }
 
 extension ManifestKey {
-    /// The text with the values that are allowed, in Markdown.
+    /// The description with the allowed values, in Markdown.
     var cell: String {
         let range = kind.rangeText ?? ""
         if text.contains("{range}") { return text.replacing("{range}", with: range) }
@@ -59,7 +59,7 @@ extension ManifestKey {
 }
 
 extension ManifestKey.Kind {
-    /// The values that are allowed, in words and in Markdown; nil if that says nothing.
+    /// The allowed values, in words and in Markdown, or nil if that would say nothing.
     var rangeText: String? {
         switch self {
         case .text(let maximum, _): maximum.map { "at most \($0) bytes" }

@@ -1,22 +1,23 @@
 import ABI
 
-/// How a machine, a component or a group is restarted when it dies.
+/// The policy for restarts of a machine, a component or a group that dies.
 public struct RestartDescription: Sendable, Equatable {
-    /// Restarts within `window`; 0: none.
+    /// The number of restarts within `window`; 0 for none.
     public var limit: Int
     public var window: TimeSpan
-    /// How long the first restart of a window waits; each further one waits twice as long.
+    /// The delay of a window's first restart. Each further one waits twice as long.
     public var backoff: TimeSpan
     public var backoffLimit: TimeSpan
     public var onLimit = OnLimit.escalate
 
-    /// A program that crashes at every start is given up after some three seconds; one that crashes now and then never
-    /// is.
+    /// The default for a tenant. Root stops a program that crashes at every start after about three seconds, and
+    /// never one that crashes now and then.
     public static let tenant = RestartDescription(
         limit: 5, window: TimeSpan(milliseconds: 10_000), backoff: TimeSpan(milliseconds: 100),
         backoffLimit: TimeSpan(milliseconds: 5000))
 
-    /// Wider than a member's: it sees a death only when a member has used up its own restarts.
+    /// The default for a group. It is wider than a member's, because the group counts a death only after a member has
+    /// used up its own restarts.
     public static let group = RestartDescription(
         limit: 3, window: TimeSpan(milliseconds: 60_000), backoff: TimeSpan(milliseconds: 1000),
         backoffLimit: TimeSpan(milliseconds: 10_000))
@@ -34,8 +35,8 @@ public struct RestartDescription: Sendable, Equatable {
     static let limits = 0...16
     static let times = TimeSpan(milliseconds: 0)...TimeSpan(milliseconds: 24 * 60 * 60_000)
 
-    /// The least time between the first restart of a window and the death that is one too many, if each life lasts at
-    /// least `life`.
+    /// Returns the least time between the first restart of a window and the death beyond the limit, if each life
+    /// lasts at least `life`.
     func shortestWay(toLimitOfLives life: TimeSpan = TimeSpan(milliseconds: 0)) -> TimeSpan {
         var (sum, delay) = (UInt64(0), min(backoff, backoffLimit).milliseconds)
         for _ in 0..<limit {
@@ -46,10 +47,10 @@ public struct RestartDescription: Sendable, Equatable {
     }
 }
 
-/// Machines, components and groups that restart together.
+/// A group of machines, components and groups that restart together.
 public struct GroupDescription: Sendable, Equatable {
     public var name: String
-    /// Names; each belongs to one group at most.
+    /// The names of its members. Each of them belongs to one group at most.
     public var members: [String]
     public var restart = RestartDescription.group
 

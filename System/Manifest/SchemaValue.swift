@@ -6,27 +6,27 @@ indirect enum SchemaValue: Sendable {
     case number(UInt64)
     case bool(Bool)
 
-    /// The rule that all of these keys are there.
+    /// Returns the rule that all of these keys are present.
     static func requires(_ keys: String...) -> SchemaValue {
         .object([("required", .array(keys.map(SchemaValue.text)))])
     }
 
-    /// The rule that a key is there.
+    /// Returns the rule that a key is present.
     static func requires(_ key: String) -> SchemaValue { .object([("required", .array([.text(key)]))]) }
 
     static func reference(_ name: String) -> SchemaValue { .object([("$ref", .text("#/$defs/\(name)"))]) }
 
     private static let width = 120
 
-    /// Returns the text, with objects and arrays on one line where they fit it.
+    /// Returns the text, with each object and array on one line if it fits there.
     ///
     /// - Parameters:
-    ///   - indentation: That of the line on which the value begins.
-    ///   - column: The column in which it begins.
+    ///   - indentation: the indentation of the line on which the value begins.
+    ///   - column: the column in which the value begins.
     func text(indentation: Int = 0, column: Int = 0) -> String {
         let line = oneLine
         let isPart = if case .object(let members) = self { members.contains { $0.0 == "properties" } } else { false }
-        // A comma follows.
+        // A comma follows, so the line must be one column shorter.
         if !isPart, column + line.count < Self.width { return line }
         let inner = String(repeating: " ", count: indentation + 2)
         let outer = String(repeating: " ", count: indentation)

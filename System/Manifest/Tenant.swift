@@ -1,31 +1,31 @@
 import ABI
 import Foundation
 
-/// A tenant with all its bytes, as `SystemImageWriter` lays it into the image.
+/// A tenant with all its bytes, as `SystemImageWriter` puts it into the image.
 public struct Tenant: Sendable {
     public var kind: TenantKind
-    /// At most 32 bytes of UTF-8.
+    /// The name, at most 32 bytes of UTF-8.
     public var name: String
-    /// The component's program; for a machine its monitor's.
+    /// The program of the component, or that of a machine's monitor.
     public var program: Program
-    /// 0…31, 31 most urgent.
+    /// The priority, 0…31. 31 is the most urgent.
     public var priority: Int
     public var core: Int
-    /// Bytes of private memory; a multiple of 4 KiB.
+    /// The size of its private memory in bytes; a multiple of 4 KiB.
     public var heapSize: UInt64
-    /// At most 8.
+    /// The arguments, at most 8.
     public var arguments: [UInt64]
     public var allowance: TimeAllowance
-    /// Whom it may call, by the names of tenants; at most `Tenant.maximumConnections`.
+    /// The tenants that it may call, by name; at most `Tenant.maximumConnections`.
     public var connections: [ConnectionDescription] = []
     /// The bytes of the file that another tenant pages in for it, and that tenant's name.
     public var paged: (pager: String, file: Data)?
-    /// Bytes of memory that it may share with others; a multiple of 4 KiB.
+    /// The size of the memory that it shares with each of its servers, in bytes; a multiple of 4 KiB.
     public var sharedSize: UInt64 = 0
-    /// Devices of the board that it drives, and memory that they may access.
+    /// The devices of the board that it drives. `dma` is the memory that these may access.
     public var devices: [DeviceDescription] = []
     public var dma: [DMAMemoryDescription] = []
-    /// For `TenantKind.machine` only.
+    /// The machine, for `TenantKind.machine` only.
     public var machine: MachineImage?
     public var restart: RestartDescription
 
@@ -33,9 +33,10 @@ public struct Tenant: Sendable {
     static let priorities = 0...31
     static let maximumArguments = 8
     static let maximumConnections = 32
-    /// The kernel's, root's and the console driver's channels come out of the same numbers.
+    /// The number of tenants, at most. The channels of the kernel, root and the console driver come out of the same
+    /// numbers.
     static let maximumDeclared = ConsoleChannel.maximum - 3
-    /// Each has a VMID of eight bits; 0 is nobody's.
+    /// The number of spaces, at most. Each has a VMID of eight bits, and no space has 0.
     static let maximumSpaces = 255
 
     public init(
@@ -56,22 +57,22 @@ public struct Tenant: Sendable {
     }
 }
 
-/// A machine's virtual hardware and what lies in its RAM when it starts.
+/// The virtual hardware of a machine, and the contents of its RAM when it starts.
 public struct MachineImage: Sendable {
     public var memory: MemoryRange
     public var virtualCPUs: Int
     public var entry: UInt64
-    /// The boot CPU's `x0`: the device tree's address, or 0.
+    /// The first argument (`x0`) of the boot CPU: the device tree's address, or 0.
     public var argument: UInt64
     public var modules: [GuestImage.Module]
     public var restarts: Bool
     /// The name of the machine that this one can wake.
     public var eventPeer: String?
-    /// Bits of `FailureActions`.
+    /// The bits of `FailureActions`.
     public var failureActions: UInt64
 
     static let maximumModules = 8
-    /// Where the RAM of every machine begins, as on QEMU's board `virt`.
+    /// The start of the RAM of every machine, as on QEMU's `virt` board.
     public static let ramBase: UInt64 = ComponentLayout.guestMemory
 
     public init(
@@ -88,7 +89,7 @@ public struct MachineImage: Sendable {
         self.failureActions = failureActions
     }
 
-    /// The machine that `description` asks for, with `layout` filled in.
+    /// Makes the machine of `description`, with the contents that `layout` gives.
     public init(
         _ description: MachineDescription, layout: GuestLayout, initrd: Data?, deviceTree: Data
     ) throws(Failure) {
@@ -102,14 +103,15 @@ public struct MachineImage: Sendable {
 }
 
 extension MachineDescription {
-    /// Bits of `FailureActions`.
+    /// The bits of `FailureActions`.
     var failureActions: UInt64 {
         (diesOfPanic ? FailureActions.diesOfPanic : 0) | (hasWatchdog ? FailureActions.hasWatchdog : 0)
     }
 }
 
 extension Program.Segment {
-    /// Bytes of it that are in the image: what cannot be written is mapped from there, so its last page must be whole.
+    /// The bytes of the segment that are in the image. Root maps a read-only segment from there, so its last page
+    /// must be whole.
     var imageSize: UInt64 {
         rights & Rights.write.rawValue == 0 ? memorySize : UInt64(data.count)
     }

@@ -42,7 +42,7 @@ struct MachineParser {
         }
         for key in ["guest", "flavour"] where section.has(key) {
             section.report(
-                at: key, "\(section.title) has '\(key)' beside 'kernel', and one excludes the other",
+                at: key, "\(section.title) has '\(key)' beside 'kernel', but one excludes the other",
                 remedy: "keep '\(key)' for Debian's kernel, or 'kernel' for a file of your own")
         }
         if let node = section.node("kernel"), node.mapping != nil { return builtGuest(node) }
@@ -54,7 +54,7 @@ struct MachineParser {
         return .files(kernel: kernel, initrd: initrd, format: kernelFormat)
     }
 
-    /// `kernel: {target: NAME}`: a program that the tool builds.
+    /// Reads `kernel: {target: NAME}`, which names a program that the tool builds.
     private func builtGuest(_ node: Node) -> GuestSource {
         let kernel = ManifestSection(
             node, title: "'kernel' of \(section.title)", at: section.mark(of: "kernel"),
@@ -101,7 +101,7 @@ struct MachineParser {
         guard text.utf8.count <= MachineDescription.maximumCommandLine else {
             section.report(
                 at: "command-line",
-                "'command-line' of \(section.title) has \(text.utf8.count) bytes, and Linux takes "
+                "'command-line' of \(section.title) has \(text.utf8.count) bytes, but Linux takes "
                     + "\(MachineDescription.maximumCommandLine)",
                 remedy: "shorten it")
             return standard
@@ -116,7 +116,7 @@ struct ComponentParser {
     let cores: Int
 
     func component(name: String) -> ComponentDescription {
-        // Without a program something has been reported, and no manifest comes out.
+        // If there is no program, the parser has reported it, and no manifest results.
         var component = ComponentDescription(name: name, program: program() ?? .target(""))
         component.memory = section.size("memory")
         component.stack = section.size("stack")
@@ -129,7 +129,7 @@ struct ComponentParser {
         component.shared = section.size("shared")
         if component.shared > 0, !section.has("uses") {
             section.report(
-                at: "shared", "\(section.title) shares memory with the components that it uses, and uses none",
+                at: "shared", "\(section.title) shares memory with the components that it uses, but uses none",
                 remedy: "name them under 'uses', or remove 'shared'")
         }
         component.devices = devices()
@@ -142,13 +142,13 @@ struct ComponentParser {
     private func program() -> ProgramSource? {
         if section.has("target"), section.has("package") {
             section.report(
-                at: "package", "\(section.title) has both 'target' and 'package', and runs one program",
+                at: "package", "\(section.title) has both 'target' and 'package', but runs one program",
                 remedy: "keep 'target' for a program of this repository, or 'package' for one of your own")
             return nil
         }
         if section.has("package") { return package() }
         guard section.has("target") else {
-            // The unknown key may well be a misspelt 'target'.
+            // The unknown key may be a misspelt 'target'.
             guard !section.hasUnknownKeys else { return nil }
             section.source.report(
                 at: section.mark, "\(section.title) names no program",
@@ -178,7 +178,7 @@ struct ComponentParser {
         guard nodes.count <= Tenant.maximumArguments else {
             section.report(
                 at: "arguments",
-                "\(section.title) has \(nodes.count) arguments, and \(Tenant.maximumArguments) are possible",
+                "\(section.title) has \(nodes.count) arguments, but at most \(Tenant.maximumArguments) are possible",
                 remedy: "remove \(nodes.count - Tenant.maximumArguments) of them")
             return []
         }
@@ -199,7 +199,7 @@ struct ComponentParser {
 }
 
 extension ManifestSection {
-    /// The program named by `key: {target: NAME}`.
+    /// Returns the program of `key: {target: NAME}`.
     func program(_ key: String, default standard: String) -> String {
         guard let node = node(key) else { return standard }
         let owner = title == "the manifest" ? "" : " of \(title)"
@@ -208,7 +208,7 @@ extension ManifestSection {
         return section.targetName(example: "a program such as \(standard)") ?? standard
     }
 
-    /// The name behind `target:`; nil if there is none, or if it is none, which is reported.
+    /// Returns the name of `target:`. Returns nil if there is none, or if it is no name, which it reports.
     func targetName(
         among known: KeyPath<KnownPrograms, [String]> = \.components, example: String
     ) -> String? {
@@ -218,13 +218,14 @@ extension ManifestSection {
         }
         guard target.first?.isLetter == true, target.allSatisfy(isAllowed) else {
             report(
-                at: "target", "'target' of \(title) is '\(target.shortened)', which is no name of a Swift target",
+                at: "target",
+                "'target' of \(title) is '\(target.shortened)', which cannot be the name of a Swift target",
                 remedy: "name \(example)")
             return nil
         }
         if let programs = source.programs?[keyPath: known], !programs.contains(target) {
             report(
-                at: "target", "'target' of \(title) is '\(target.shortened)', and this repository has no such program",
+                at: "target", "'target' of \(title) is '\(target.shortened)', but this repository has no such program",
                 remedy: target.nearest(in: programs).map { "did you mean '\($0)'?" } ?? "name \(example)")
             return nil
         }
@@ -243,7 +244,7 @@ extension ManifestSection {
         return 0
     }
 
-    /// The names alone; whether they exist is checked when all are known.
+    /// Returns the names alone. A later check finds names that do not exist.
     func startsAfter() -> [String] {
         guard let sequence = node("after")?.sequence else { return [] }
         return sequence.compactMap(\.text)

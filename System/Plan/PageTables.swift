@@ -4,12 +4,12 @@ import ABI
 struct MappedRange {
     var address: UInt64
     var size: UInt64
-    /// The physical address modulo 2 MiB, if it is known; otherwise pages of 4 KiB must serve.
+    /// The physical address modulo 2 MiB. Nil if it is unknown; the kernel then needs pages of 4 KiB.
     var residue: UInt64?
 }
 
-/// Counts the page tables of a space below its first (VMSAv8-64, 4 KiB granule, 39 bits): one for each GiB in which
-/// something lies, and one for each 2 MiB of which not all is one entry.
+/// Counts the page tables of a space below its first (VMSAv8-64, 4 KiB granule, 39 bits). There is one for each GiB
+/// that is in use, and one for each 2 MiB that a single entry cannot map.
 struct PageTableCount {
     private var gibibytes: Set<UInt64> = []
     private var blocks: Set<UInt64> = []
@@ -30,7 +30,8 @@ struct PageTableCount {
 }
 
 extension PlanBuilder {
-    /// Page tables that a space needs: an upper bound, because a larger entry than is counted on may serve.
+    /// Returns the number of page tables that a space needs. It is an upper bound, because a larger entry may be
+    /// possible.
     func pageTables(of space: Plan.NodeID) -> UInt64 {
         var count = PageTableCount()
         for edge in plan.edges {
@@ -40,7 +41,7 @@ extension PlanBuilder {
             count.add(MappedRange(address: address, size: size, residue: residue(of: extent, offset)))
         }
         for range in reservations[space] ?? [] { count.add(range) }
-        // One more costs 4 KiB; a space needs at least one.
+        // One table more costs 4 KiB, and a space needs at least one.
         return max(count.count, 1)
     }
 

@@ -1,11 +1,11 @@
 import ABI
 import Foundation
 
-// A plan that needs nothing to be built or downloaded, because programs, guests and the board are stand-ins of a fixed
+// A plan for which nothing is built or downloaded, because programs, guests and the board are stand-ins of a fixed
 // size. Objects, capabilities, bindings and times are those of the real plan. Sizes and addresses that follow from
 // programs and guests differ.
 extension Manifest {
-    /// Plans the system with stand-ins for what would have to be built.
+    /// Plans the system with stand-ins for programs and guests.
     ///
     /// - Throws: `Failure` if the parts of the system contradict one another.
     public func planWithPlaceholders() throws(Failure) -> Plan {
@@ -38,7 +38,7 @@ extension TenantDescription {
 }
 
 extension Tenant {
-    /// The console driver, which no manifest names.
+    /// Makes the console driver, which no manifest names.
     public init(_ consoleDriverRestart: RestartDescription, program: Program) {
         self.init(
             kind: .consoleDriver, name: ConsoleDriver.name, program: program, priority: ConsoleDriver.priority,
@@ -51,7 +51,9 @@ extension Tenant {
             machine: image, restart: machine.restart)
     }
 
-    /// - Throws: What Foundation throws if the component's paged file cannot be read.
+    /// Makes a component.
+    ///
+    /// - Throws: an error of Foundation if the component's paged file cannot be read.
     public init(_ component: ComponentDescription, program: Program, devices: [DeviceDescription]) throws {
         self.init(
             kind: .component, name: component.name, program: program, priority: component.priority,
@@ -66,7 +68,7 @@ extension Tenant {
 }
 
 extension Program {
-    /// Code, constants and data, as the linker script of components lays them.
+    /// A program of code, constants and data, as the linker script of components places them.
     static let placeholder: Program = {
         let (code, page) = (ComponentLayout.image, pageSize)
         return Program(
@@ -89,7 +91,7 @@ extension KernelImage {
 }
 
 extension MachineImage {
-    /// A kernel at the start of RAM and a device tree at its end, both smaller than any real one.
+    /// Returns a kernel at the start of RAM and a device tree at its end, both smaller than any real one.
     fileprivate static func placeholder(_ machine: MachineDescription) -> MachineImage {
         MachineImage(
             memory: MemoryRange(base: ramBase, size: machine.memory), virtualCPUs: machine.cpus, entry: ramBase,
@@ -104,7 +106,7 @@ extension MachineImage {
 }
 
 extension DeviceDescription {
-    /// A page of registers and an interrupt, as each device of QEMU's board has at least.
+    /// Returns a page of registers and an interrupt, as each device of QEMU's board has at least.
     fileprivate static func placeholder(_ request: DeviceRequest, _ number: Int) -> DeviceDescription {
         DeviceDescription(
             name: request.name, registers: MemoryRange(base: 0x0A00_0000 + 0x1000 * UInt64(number), size: 0x1000),
@@ -113,7 +115,7 @@ extension DeviceDescription {
 }
 
 extension Board {
-    /// QEMU's board `virt`, as its device tree describes it.
+    /// Returns QEMU's `virt` board, as its device tree describes it.
     static func placeholder(_ board: BoardDescription) -> Board {
         Board(
             coreAffinities: (0..<board.cores).map(UInt64.init),

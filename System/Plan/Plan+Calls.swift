@@ -1,22 +1,23 @@
 import ABI
 
-// The capabilities to call others (`uses`), and the memory for rings between the two (`shared`). The portal and the
-// memory outlive both: a server's next life is called through the same portal, and neither end can take the memory from
-// the other.
+// The capabilities to call others (`uses`), and the memory for rings between client and server (`shared`). The portal
+// and the memory outlive both. A client calls the server's next life through the same portal, and neither end can
+// take the memory from the other.
 extension PlanBuilder {
     mutating func addCalls(_ index: Int) throws(Failure) {
         var windows: [Int: NamedResource] = [:]
         for connection in tenants[index].connections {
             guard let server = tenants.firstIndex(where: { $0.name == connection.server }) else { continue }
             let slot = slot(of: index)
-            // The badge tells the server who calls. No more than `write`: the client cannot pass it on.
+            // The badge identifies the client to the server. The right `write` alone keeps the client from passing
+            // the portal on.
             add(
                 .capability(
                     plan.tenants[server].parts.portal, table: plan.tenants[index].parts.table, slot: slot, .write,
                     badge: number(of: index)), .call, of: index)
             var resource = NamedResource(name: connection.name, kind: .portal, slot: slot, number: number(of: server))
             if tenants[index].sharedSize > 0 {
-                // Connections to the same server share one window.
+                // All connections to one server share one window.
                 let window = windows[server] ?? addRings(from: index, to: server)
                 windows[server] = window
                 (resource.address, resource.size, resource.detail) = (window.address, window.size, window.detail)
@@ -25,10 +26,10 @@ extension PlanBuilder {
         }
     }
 
-    /// By which servers know a tenant.
+    /// Returns the number by which servers know a tenant.
     func number(of index: Int) -> UInt64 { UInt64(index) + 1 }
 
-    /// The memory of a connection, and the page in which root counts the lives of both ends.
+    /// Adds the memory of a connection, and the page in which root counts the lives of both ends.
     private mutating func addRings(from client: Int, to server: Int) -> NamedResource {
         let size = tenants[client].sharedSize
         let extent = lastingMemory("rings-\(tenants[server].name)", of: client, size: size + ComponentLayout.livesSize)

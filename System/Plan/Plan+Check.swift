@@ -1,9 +1,9 @@
 import ABI
 
-// The invariants on which root relies when it executes the plan. A rule that breaks one is found here, on the host,
-// before anything runs.
+// The invariants on which root relies when it executes the plan. The host finds a rule that breaks one before the
+// system runs.
 extension Plan {
-    /// Every fault of the plan, in words for whoever wrote the rule.
+    /// Returns every fault of the plan, in words for the author of the rule.
     func faults(imageSize: UInt64) -> [String] {
         nameFaults + slotFaults + lifeFaults + peerFaults + numberFaults + tableFaults + mappingFaults
             + contentFaults(imageSize) + regionFaults
@@ -14,7 +14,7 @@ extension Plan {
             .sorted()
     }
 
-    /// Each of root's slots holds one thing.
+    /// The slots of root that hold more than one thing.
     private var slotFaults: [String] {
         var holders: [UInt32: String] = [:]
         var faults: [String] = []
@@ -38,7 +38,7 @@ extension Plan {
         return faults
     }
 
-    /// An edge lives no longer than anything that it touches.
+    /// The edges that outlive one of their nodes.
     private var lifeFaults: [String] {
         edges.flatMap { edge in
             edge.action.nodes.compactMap { id in
@@ -50,8 +50,8 @@ extension Plan {
         }
     }
 
-    /// An edge that touches two lives has a part of each, because it would otherwise outlive one of them and be
-    /// executed again beside itself.
+    /// The edges that touch two lives and do not name both as owner and peer. Such an edge would outlive one of them,
+    /// and root would execute it again beside itself.
     private var peerFaults: [String] {
         edges.filter { $0.peer != nil }.flatMap { edge in
             [edge.owner, edge.peer ?? edge.owner].compactMap { end in
@@ -63,7 +63,7 @@ extension Plan {
         }
     }
 
-    /// The limits of the kernel: an interrupt exists once, and objects have sizes.
+    /// The nodes beyond the kernel's limits, because an interrupt exists only once, and objects have sizes.
     private var numberFaults: [String] {
         let interrupts = Dictionary(grouping: nodes.filter { $0.kind == .interrupt }, by: \.parameter)
         let doorbells = Dictionary(
@@ -82,7 +82,7 @@ extension Plan {
             }
     }
 
-    /// Each slot of a tenant's table is filled once, and lies in the table.
+    /// The capabilities whose slot is filled twice, or lies outside of the tenant's table.
     private var tableFaults: [String] {
         var filled: [NodeID: Set<UInt32>] = [:]
         return edges.compactMap { edge in
@@ -98,7 +98,7 @@ extension Plan {
         }
     }
 
-    /// Nothing is mapped where something is, nor beyond its memory.
+    /// The mappings that overlap others, or reach beyond their memory.
     private var mappingFaults: [String] {
         var ranges: [NodeID: [Range<UInt64>]] = [:]
         var faults: [String] = []
@@ -135,7 +135,7 @@ extension Plan {
         }
     }
 
-    /// A region is as large as all that is made of it.
+    /// The regions that are not as large as all objects made of them.
     private var regionFaults: [String] {
         nodes.indices.filter { nodes[$0].kind == .region }.compactMap { region in
             var next = ObjectSize.region
@@ -149,7 +149,7 @@ extension Plan {
 }
 
 extension Plan.Action {
-    /// The nodes that it touches.
+    /// The nodes that the edge touches.
     var nodes: [Plan.NodeID] {
         switch self {
         case .capability(let source, let table, _, _, _, _): [source, table]

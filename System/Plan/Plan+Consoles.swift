@@ -1,9 +1,9 @@
 import ABI
 
-// Everybody has a console: two rings that the client shares with the console driver. Their memory outlives both. The
-// capabilities by which they wake each other belong to the lives of both.
+// Each tenant has a console: two rings that the client shares with the console driver. Their memory outlives both.
+// The capabilities by which they wake each other belong to the lives of both.
 extension PlanBuilder {
-    /// The driver, which is the first tenant.
+    /// The index of the driver, which is the first tenant.
     private var driver: Int { 0 }
 
     mutating func addConsole(_ index: Int) {
@@ -29,7 +29,7 @@ extension PlanBuilder {
                 badge: ConsoleEvent.output), .console, of: index, with: driver)
     }
 
-    /// The driver's part of a console.
+    /// Adds the driver's part of a console.
     private mutating func addClient(
         _ name: String, channel: UInt64, _ console: Plan.NodeID, _ client: Plan.Owner, _ notification: Plan.NodeID
     ) {
@@ -51,7 +51,7 @@ extension PlanBuilder {
         )
     }
 
-    /// The board's serial port, and the driver's clock: a notification that only its timer raises.
+    /// Adds the board's serial port, and the driver's clock: a notification that only the driver's timer raises.
     private mutating func addPort() {
         addRegisters("serial", board.serial, of: driver)
         addInterrupt("serial", board.serialInterrupt, of: driver, raising: ConsoleEvent.interrupt)
@@ -62,11 +62,11 @@ extension PlanBuilder {
     }
 }
 
-/// Bits of the notifications of a console's ends.
+/// The bits of the notifications of a console's ends.
 enum ConsoleEvent {
-    /// The driver hears of output of some client.
+    /// The bit that tells the driver of output of a client.
     static let output: UInt64 = 1
-    /// A client hears of input.
+    /// The bit that tells a client of input.
     static let input: UInt64 = 1
     static let interrupt: UInt64 = 2
 }

@@ -1,6 +1,6 @@
 import ABI
 
-// Devices of the board: registers, an interrupt, and memory that the device may access.
+// The devices of the board: registers, an interrupt, and memory that the device may access.
 extension PlanBuilder {
     /// Adds everything for the manifest's `devices` and `dma`.
     mutating func addDevices(_ index: Int) {
@@ -14,7 +14,7 @@ extension PlanBuilder {
         for memory in tenants[index].dma { addDMA(memory, of: index) }
     }
 
-    /// No page of registers and no interrupt has two drivers.
+    /// Checks that no page of registers and no interrupt has two drivers.
     func checkDevices() throws(Failure) {
         var pages: [UInt64: String] = [:]
         for page in board.serial.pages { pages[page] = ConsoleDriver.name }
@@ -47,7 +47,7 @@ extension PlanBuilder {
     }
 
     mutating func addRegisters(_ name: String, _ range: MemoryRange, of index: Int) {
-        // Whole pages are mapped, so a driver reaches what else lies on them.
+        // Root maps whole pages, so a driver also reaches other registers on them.
         let (inset, base) = (range.base & 4095, range.base & ~4095)
         let size = (inset + range.size).aligned(to: 4096)
         let address = address(of: index, size: size)
@@ -59,18 +59,19 @@ extension PlanBuilder {
         add(NamedResource(name: name, kind: .registers, address: address + inset, size: range.size), of: index)
     }
 
-    /// The object lasts: an interrupt exists once.
+    /// Adds an interrupt. Its object outlives the driver, because an interrupt exists only once.
     mutating func addInterrupt(_ name: String, _ number: UInt64, of index: Int, raising bits: UInt64) {
         let parts = plan.tenants[index].parts
         let interrupt = add(.interrupt, "interrupt-\(name)", of: index, number, lasts: true)
         let slot = slot(of: index)
-        // No `manage`: nobody else can be made its driver.
+        // Without `manage` the driver cannot make another tenant the interrupt's driver.
         add(.capability(interrupt, table: parts.table, slot: slot, .write), .device, of: index)
         add(.interrupt(interrupt, parts.notification, bits: bits), .device, of: index)
         add(NamedResource(name: name, kind: .interrupt, slot: slot, number: bits), of: index)
     }
 
-    /// It lasts, because the device may still write to it when its driver has died.
+    /// Adds memory for devices. It outlives the driver, because the device may still write to it after the driver's
+    /// death.
     private mutating func addDMA(_ memory: DMAMemoryDescription, of index: Int) {
         let extent = lastingMemory("dma-\(memory.name)", of: index, size: memory.size)
         let address = address(of: index, size: memory.size)
@@ -85,7 +86,7 @@ extension PlanBuilder {
 }
 
 extension MemoryRange {
-    /// The numbers of the pages on which it lies.
+    /// The numbers of the pages on which the range lies.
     var pages: ClosedRange<UInt64> { base >> 12...(base + max(size, 1) - 1) >> 12 }
 }
 
@@ -94,7 +95,7 @@ public struct DeviceDescription: Sendable, Equatable {
     /// The component's name for it.
     public var name: String
     public var registers: MemoryRange
-    /// INTID.
+    /// The INTID of its interrupt, or nil if it has none.
     public var interrupt: UInt64?
     public init(name: String, registers: MemoryRange, interrupt: UInt64?) {
         (self.name, self.registers, self.interrupt) = (name, registers, interrupt)
@@ -104,7 +105,7 @@ public struct DeviceDescription: Sendable, Equatable {
 /// Memory that devices of the board may access.
 public struct DMAMemoryDescription: Sendable, Equatable {
     public var name: String
-    /// Bytes; a multiple of 4 KiB.
+    /// The size in bytes; a multiple of 4 KiB.
     public var size: UInt64
     public init(name: String, size: UInt64) { (self.name, self.size) = (name, size) }
 }

@@ -1,8 +1,8 @@
 import ABI
 import Foundation
 
-// Machines: a space of its own, virtual CPUs whose exits are calls of the monitor's threads, RAM that outlives it, and
-// the doorbell by which it wakes its peer (`event-peer`).
+// A machine has a space of its own, virtual CPUs whose exits are calls of the monitor's threads, RAM that outlives
+// it, and the doorbell by which it wakes its peer (`event-peer`).
 extension PlanBuilder {
     mutating func addMachine(_ index: Int) {
         guard let machine = tenants[index].machine else { return }
@@ -10,7 +10,8 @@ extension PlanBuilder {
         guard let space = parts.machineSpace, let memory = parts.machineMemory else { return }
         add(.capability(memory, table: parts.table, slot: InitialSlot.machineMemory, .all), .machine, of: index)
         add(.capability(space, table: parts.table, slot: InitialSlot.machineSpace, .write), .machine, of: index)
-        // The monitor maps RAM into both spaces, because everybody waits for root: clearing it takes long.
+        // The monitor and not root maps RAM into both spaces. Clearing it takes long, and all other tenants wait for
+        // root.
         for space in [parts.space, space] {
             reservations[space, default: []]
                 .append(MappedRange(address: machine.memory.base, size: machine.memory.size, residue: 0))
@@ -20,11 +21,11 @@ extension PlanBuilder {
         addVirtualCPUs(index)
     }
 
-    /// The nodes of a machine, so that rules can refer to those of any other.
+    /// Adds the nodes of a machine, so that rules can refer to those of any other machine.
     mutating func addMachineNodes(_ index: Int) {
         guard let machine = tenants[index].machine else { return }
         let memory = add(.extent, "ram", of: index, machine.memory.size, lasts: true, alignment: 1 << 21)
-        // Its monitor clears it, on the machine's time.
+        // The monitor clears the RAM, on the machine's time.
         plan.nodes[memory].isCleared = false
         plan.tenants[index].parts.machineMemory = memory
         plan.tenants[index].parts.machineSpace = add(.addressSpace, "machine", of: index)
@@ -37,7 +38,7 @@ extension PlanBuilder {
         }
     }
 
-    /// The board's clock, which monitors may read.
+    /// Adds the board's clock, which monitors may read.
     private mutating func addClock(_ index: Int) {
         guard let clock = board.clock else { return }
         let address = address(of: index, size: clock.size)
@@ -49,7 +50,8 @@ extension PlanBuilder {
                 size: clock.size, .read), .machine, of: index)
     }
 
-    /// The pieces of the image that the monitor loads, each at an address that is like its physical one modulo 2 MiB.
+    /// Adds the pieces of the image that the monitor loads. Each gets an address that equals its physical one modulo
+    /// 2 MiB.
     private mutating func addModules(of machine: MachineImage, _ index: Int) {
         let large: UInt64 = 1 << 21
         var next = ComponentLayout.modules
@@ -92,7 +94,7 @@ extension PlanBuilder {
         }
     }
 
-    /// The doorbell by which a machine wakes its peer, and the interrupt that the peer gets.
+    /// Adds the doorbell by which a machine wakes its peer, and the interrupt that the peer gets.
     mutating func addEvents(_ index: Int) {
         guard let name = tenants[index].machine?.eventPeer,
             let peer = tenants.firstIndex(where: { $0.name == name }),

@@ -1,21 +1,21 @@
 import ABI
 import Foundation
 
-// Components whose file another component, their pager, brings into memory page by page. The pager's portal is the
-// client's fault portal; the pager has the client's space, its file, and its own memory as an extent.
+// A component may have a file that another component, its pager, brings into memory page by page. The pager's portal
+// is the client's fault portal. The pager has the client's space, its file, and its own memory as an extent.
 extension PlanBuilder {
     private func pager(of index: Int) -> Int? {
         guard let name = tenants[index].paged?.pager else { return nil }
         return tenants.firstIndex { $0.name == name }
     }
 
-    /// The heap of a tenant: a pager's memory is what it has for frames.
+    /// Returns the size of a tenant's heap. A pager has none, because it uses its memory for frames.
     func heapSize(of index: Int) -> UInt64 { clients(of: index).isEmpty ? tenants[index].heapSize : 0 }
 
     private func clients(of pager: Int) -> [Int] { tenants.indices.filter { self.pager(of: $0) == pager } }
 
-    /// The portal for a tenant's faults, as root's slot; without a pager 0, so that a fault stops the thread, and root
-    /// reads its record.
+    /// Adds the portal for a tenant's faults, and returns its slot in root's table. Returns 0 for a tenant without a
+    /// pager: a fault then stops the thread, and root reads the fault's record.
     mutating func addFaultPortal(_ index: Int) -> UInt32 {
         guard let pager = pager(of: index), let number = clients(of: pager).firstIndex(of: index) else { return 0 }
         return addRootCapability(
@@ -43,7 +43,7 @@ extension PlanBuilder {
         for (number, client) in clients.enumerated() { addClient(client, number, of: index) }
     }
 
-    /// The place of a client's file in its own space: the pager maps it.
+    /// Reserves the place of a client's file in its own space, into which the pager maps it.
     private mutating func addFile(_ index: Int) {
         guard let paged = tenants[index].paged, pager(of: index) != nil else { return }
         let size = UInt64(paged.file.count)
@@ -56,7 +56,7 @@ extension PlanBuilder {
     private mutating func fileAddress(of index: Int) -> UInt64 {
         if let known = usage[index].fileAddress { return known }
         let size = UInt64(tenants[index].paged?.file.count ?? 0).aligned(to: 4096)
-        // Its tables are of use for nothing else.
+        // The page tables of this range have no other use.
         let address = address(of: index, size: size, residue: 0)
         usage[index].fileAddress = address
         return address

@@ -1,14 +1,15 @@
 import ABI
 import Foundation
 
-// The parts of every tenant: memory of its own, a table, a space, threads with their time, a notification and a portal.
+// The parts of every tenant: memory of its own, a table, a space, threads with their time, a notification and a
+// portal.
 extension PlanBuilder {
     var coreCount: Int { board.coreAffinities.count }
 
-    /// The core of a tenant's thread or virtual CPU of this number.
+    /// Returns the core of a tenant's thread or virtual CPU of this number.
     func core(_ number: Int, of tenant: Int) -> Int { (tenants[tenant].core + number) % coreCount }
 
-    /// The nodes of a tenant, so that rules can refer to those of any other.
+    /// Adds the nodes of a tenant, so that rules can refer to those of any other tenant.
     mutating func addTenant(_ index: Int) {
         let tenant = tenants[index]
         let threadCount = min(tenant.machine?.virtualCPUs ?? 1, coreCount)
@@ -53,8 +54,9 @@ extension PlanBuilder {
         add(.capability(parts.space, table: parts.table, slot: InitialSlot.space, .all), .program, of: index)
         addSegments(of: tenants[index].program, index)
         for number in parts.threads.indices { addThread(number, index) }
-        // No `manage`: a thread that could stop itself, or have somebody else told of its end, would stay dead. The
-        // console driver binds its thread to its calls and to its clock in turn.
+        // A tenant has no `manage`, because a thread that could stop itself, or redirect the report of its stop,
+        // would stay dead. The console driver has it, because it binds its thread to its signals and to its clock in
+        // turn.
         let rights: Rights = tenants[index].kind == .consoleDriver ? .all : .write
         add(.capability(parts.threads[0], table: parts.table, slot: InitialSlot.thread, rights), .program, of: index)
         add(.portal(parts.portal, thread: parts.threads[0]), .program, of: index)
@@ -69,7 +71,8 @@ extension PlanBuilder {
         _ = privateMemory(of: index, at: ComponentLayout.heap, size: heapSize(of: index), .readWrite, .program)
     }
 
-    /// Read-only segments are mapped where they lie in the image; writable ones get memory of their own.
+    /// Adds a program's segments. Root maps read-only ones from the image, and gives writable ones memory of their
+    /// own.
     private mutating func addSegments(of program: Program, _ index: Int) {
         let parts = plan.tenants[index].parts
         for segment in program.segments {
@@ -97,10 +100,11 @@ extension PlanBuilder {
         let thread = parts.threads[number]
         guard let time = plan.nodes[thread].time else { return }
         let core = core(number, of: index)
-        // A monitor serves its machine: it is a little more urgent.
+        // A monitor serves its machine, so it is a little more urgent.
         let priority = tenant.machine == nil ? tenant.priority : min(tenant.priority + 1, Tenant.priorities.upperBound)
         add(.time(time, core: core, priority: priority, tenant.allowance), .budget, of: index)
-        // The console driver uses up its budget whenever much is printed: to report that would print more.
+        // The console driver uses up its budget whenever tenants print much, and a report of that would print even
+        // more.
         if tenant.allowance != .unlimited, tenant.kind != .consoleDriver {
             add(.overrun(time, root.notification, bits: SupervisorEvent.overrun), .supervision, of: index)
         }

@@ -1,8 +1,8 @@
 import ABI
 
 // Memory that two tenants share, each a machine or a component (`shared-memory`). Each life of either end gets a
-// mapping of its own, and no capability of the memory, so that neither end can take it from the other. A bell leads
-// from each end to the other.
+// mapping of its own, and no capability to the memory, so that neither end can take it from the other. Each end can
+// ring the other.
 extension PlanBuilder {
     mutating func addSharedMemory() throws(Failure) {
         for (number, region) in sharedMemory.enumerated() {
@@ -21,7 +21,7 @@ extension PlanBuilder {
     }
 
     private mutating func add(_ region: SharedMemoryDescription, _ number: Int, _ first: Int, _ second: Int) {
-        // Large entries serve what is large.
+        // This alignment lets large page-table entries map a large region.
         let extent = add(
             Plan.Node(
                 name: "root/shared-\(region.name)", kind: .extent, owner: .system, lasts: true, parameter: region.size,
@@ -56,8 +56,8 @@ extension PlanBuilder {
         return address
     }
 
-    /// Adds the line that tells a machine of the region: a notification that outlives the machine, bound to one of its
-    /// interrupts.
+    /// Adds the line that tells a machine of the region: a notification that outlives the machine, bound to one of
+    /// its interrupts.
     private mutating func addLine(of region: SharedMemoryDescription, _ number: Int, to end: Int) -> Plan.NodeID? {
         guard let first = plan.tenants[end].parts.virtualCPUs.first else { return nil }
         let line = add(.notification, "line-\(region.name)", of: end, lasts: true)
@@ -65,7 +65,8 @@ extension PlanBuilder {
         return line
     }
 
-    /// Lets one end ring the other. The slot of a component's bell; 0 for a machine, which stores to a doorbell.
+    /// Lets one end ring the other. Returns the slot of a component's capability, or 0 for a machine, which stores to
+    /// a doorbell.
     private mutating func addBell(_ number: Int, from end: Int, to peer: Int, _ line: Plan.NodeID?) -> UInt32 {
         let target = line ?? plan.tenants[peer].parts.notification
         let bits = line == nil ? event(number) : 1
@@ -77,7 +78,7 @@ extension PlanBuilder {
             return 0
         }
         let slot = slot(of: end)
-        // The badge is what is raised, whatever the component says.
+        // The kernel raises the badge, for any bits that the component names.
         add(
             .capability(target, table: plan.tenants[end].parts.table, slot: slot, .write, badge: bits), .sharedMemory,
             of: end, with: line == nil ? peer : nil)

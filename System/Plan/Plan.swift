@@ -1,21 +1,21 @@
 import ABI
 import Foundation
 
-/// The whole system as a graph: kernel objects and memory, and who has what of them. `PlanBuilder` makes it of tenants;
-/// `PlanRecords` writes it into the image; root executes it.
+/// The whole system as a graph, with kernel objects and memory as nodes, and capabilities, mappings and bindings as
+/// edges. `PlanBuilder` makes it from tenants, `PlanRecords` writes it into the image, and root executes it.
 public struct Plan: Sendable {
     public internal(set) var nodes: [Node] = []
-    /// In the order in which they are executed.
+    /// The edges, in the order in which root executes them.
     public internal(set) var edges: [Edge] = []
-    /// In start order.
+    /// The tenants, in the order of their start.
     public internal(set) var tenants: [TenantPlan] = []
-    /// The index of a group for each group that is a member of another.
+    /// The groups. `parent` is the index of the group of which a group is a member.
     public internal(set) var groups: [GroupDescription] = []
     public internal(set) var onFailure = OnFailure.goOn
-    /// Slots of root's table that the plan uses end here.
+    /// The first slot of root's table that the plan does not use.
     public internal(set) var firstUnusedSlot: UInt32 = 0
 
-    /// Whose something is: the system's, which never dies, or that of a tenant by its index.
+    /// The owner of a node or an edge: the system, which never dies, or a tenant by its index.
     public enum Owner: Hashable, Sendable {
         case system
         case tenant(Int)
@@ -26,39 +26,39 @@ public struct Plan: Sendable {
 
     /// A kernel object, or a piece of memory.
     public struct Node: Sendable {
-        /// `OWNER/WHAT`, unique.
+        /// The name, `OWNER/WHAT`, which is unique.
         public var name: String
         public var kind: ObjectKind
         public var owner: Owner
-        /// It outlives its owner, and its owner's next life finds it again.
+        /// True if the node outlives its owner, so that the owner's next life finds it again.
         public var lasts: Bool
-        /// The kernel makes it before root runs; root finds it in this slot.
+        /// True if the kernel makes the node before root runs. Root finds it in `slot`.
         public var isGiven = false
-        /// As `create` takes it: bytes of an extent or a region, slots of a table, page tables of a space; the INTID of
-        /// an interrupt.
+        /// The parameter of `create`: bytes of an extent or a region, slots of a table, page tables of a space. For
+        /// an interrupt it is the INTID.
         public var parameter: UInt64 = 0
-        /// Of an extent: a power of two.
+        /// The alignment of an extent; a power of two.
         public var alignment: UInt64 = 4096
-        /// Of an extent: whether root clears it when it is made of RAM that nobody has used.
+        /// True if root clears the extent when it makes it of RAM that nobody has used before.
         public var isCleared = true
-        /// Of which it is made; nil: of the board's RAM.
+        /// The region of which the object is made, or nil for the board's RAM.
         public var region: NodeID?
-        /// Of a context.
+        /// The scheduling context of a context.
         public var time: NodeID?
-        /// Of a thread: its stack, and below it nothing down to `guardBase`.
+        /// The stack of a thread. Nothing is mapped below it, down to `guardBase`.
         public var stack = MemoryRange(base: 0, size: 0)
         public var guardBase: UInt64 = 0
-        /// Root's slot.
+        /// The slot of root's capability.
         public var slot: UInt32 = 0
     }
 
-    /// The features of a manifest that cause edges.
+    /// A feature of the manifest that causes edges.
     public enum Feature: String, Sendable, CaseIterable {
         case program, budget, supervision, console, call, ring, sharedMemory = "shared-memory", paging, machine, event
         case device, dma
     }
 
-    /// Something between nodes. Its life begins and ends with its owner's, and with its peer's if it has one.
+    /// A relation between nodes. Its life begins and ends with its owner's, and with its peer's if it has one.
     public struct Edge: Sendable {
         public var owner: Owner
         public var peer: Owner?
@@ -66,12 +66,13 @@ public struct Plan: Sendable {
         public var action: Action
     }
 
-    /// The kind of an edge, as `PlanEdgeKind`. Slots are those of the table that is named beside them.
+    /// An action, as `PlanEdgeKind`. A slot belongs to the table that is named beside it.
     public enum Action: Sendable {
-        /// A capability. Of an extent `badge` and `size` are offset and size of the part.
+        /// A capability. For an extent, `badge` and `size` are the offset and the size of a part.
         case capability(NodeID, table: NodeID, slot: UInt32, Rights, badge: UInt64 = 0, size: UInt64 = 0)
         case map(NodeID, space: NodeID, address: UInt64, offset: UInt64, size: UInt64, Rights, slot: UInt32 = 0)
-        /// `portal`: a slot of root's table with the capability for faults or exits; 0: none.
+        /// The parts of a context. `portal` is a slot of root's table with the capability for faults or exits, or 0
+        /// for none.
         case configure(NodeID, space: NodeID, table: NodeID?, portal: UInt32, time: NodeID, core: Int)
         case time(NodeID, core: Int, priority: Int, TimeAllowance)
         case stopped(NodeID, NodeID, bits: UInt64)
@@ -105,18 +106,18 @@ public struct TenantPlan: Sendable {
     public var kind: TenantKind
     public var priority: Int
     public var core: Int
-    /// The cores on which it has a thread, the first thread's first.
+    /// The cores on which it has a thread. The first thread's core comes first.
     public var cores: [Int]
     public var allowance: TimeAllowance
     public var restart: RestartDescription
-    /// A machine that dies when its guest stands still.
+    /// True for a machine that dies if its guest stands still.
     public var hasWatchdog = false
-    /// The index of its group.
+    /// The index of its group, or nil if it has none.
     public var parent: Int?
     /// The things that it finds by name, in the order of its configuration.
     public internal(set) var resources: [NamedResource] = []
     public internal(set) var parts = Parts()
-    /// Root's slots that its life fills.
+    /// The slots of root that its life fills.
     public internal(set) var slots: Range<UInt32> = 0..<0
 
     /// The nodes that each tenant has, or each machine.
@@ -128,7 +129,7 @@ public struct TenantPlan: Sendable {
         public var notification = 0
         public var portal = 0
         public var console = 0
-        /// Its private memory, in one extent.
+        /// The private memory, in one extent.
         public var memory = 0
         public var threads: [Plan.NodeID] = []
         public var machineSpace: Plan.NodeID?
@@ -137,7 +138,7 @@ public struct TenantPlan: Sendable {
     }
 }
 
-/// A `Resource` before it is written.
+/// A `Resource` before `PlanBuilder` writes it.
 public struct NamedResource: Sendable, Equatable {
     public var name: String
     public var kind: ResourceKind
@@ -150,7 +151,7 @@ public struct NamedResource: Sendable, Equatable {
 
 public enum TenantKind: String, Sendable {
     case component
-    /// The driver of the board's serial port; exactly one, the first tenant.
+    /// The driver of the board's serial port. There is exactly one, and it is the first tenant.
     case consoleDriver = "console driver"
     /// A monitor with its machine.
     case machine

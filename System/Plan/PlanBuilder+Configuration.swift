@@ -1,7 +1,7 @@
 import ABI
 import Foundation
 
-// A tenant reads about itself in its configuration, and behind it in a table of the things that it has.
+// A tenant reads about itself in its configuration, and finds the table of its resources behind it.
 extension PlanBuilder {
     mutating func addConfiguration(_ index: Int) {
         let parts = plan.tenants[index].parts
@@ -64,7 +64,7 @@ extension Resource {
 }
 
 extension InlineArray where Element == UInt8 {
-    /// Text, padded with zeros; what does not fit is cut off.
+    /// Copies a text and pads it with zeros. It cuts off a text that is too long.
     init(text: String) {
         self.init(repeating: 0)
         for (index, byte) in text.utf8.prefix(count).enumerated() { self[index] = byte }

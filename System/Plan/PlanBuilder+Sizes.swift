@@ -1,8 +1,8 @@
 import ABI
 
-// The sizes of a tenant's objects, and the slots of root's table: known when all edges are there.
+// The sizes of a tenant's objects, and the slots of root's table, which are known after all edges are there.
 extension PlanBuilder {
-    /// Slots of a tenant's table that the tenant may fill itself.
+    /// The number of slots of a tenant's table that the tenant may fill itself.
     private static let spareSlots: UInt32 = 32
 
     mutating func setSizes(_ index: Int) {
@@ -12,7 +12,7 @@ extension PlanBuilder {
         for space in [parts.space, parts.machineSpace].compactMap(\.self) {
             plan.nodes[space].parameter = pageTables(of: space)
         }
-        // A region's own header comes first.
+        // The header of the region itself comes first.
         for (region, first) in [(parts.pages, ObjectSize.page), (parts.objects, ObjectSize.region)] {
             let size = plan.nodes.lazy.filter { $0.region == region }.reduce(first) { $0 + $1.bytes }
             plan.nodes[region].parameter = size.aligned(to: ObjectSize.page)
@@ -20,7 +20,7 @@ extension PlanBuilder {
     }
 
     mutating func assignRootSlots() throws(Failure) {
-        // The first is that of root's view of what it prepares.
+        // The first slot holds the mapping by which root sees memory that it prepares.
         var next = InitialSlot.firstFree + 1
         func take() -> UInt32 {
             defer { next += 1 }
@@ -42,17 +42,17 @@ extension PlanBuilder {
         let spaces = plan.nodes.count { $0.kind == .addressSpace }
         guard spaces <= Tenant.maximumSpaces else {
             throw Failure(
-                "the system needs \(spaces) address spaces, and \(Tenant.maximumSpaces) are possible",
+                "the system needs \(spaces) address spaces, but at most \(Tenant.maximumSpaces) are possible",
                 remedy: "remove machines or components")
         }
         guard next + RootTable.spare <= RootTable.maximum else {
             throw Failure(
-                "the system needs \(next + RootTable.spare) capabilities of root's, and \(RootTable.maximum) are possible",
+                "the system needs \(next + RootTable.spare) capabilities of root's, but at most \(RootTable.maximum) are possible",
                 remedy: "remove machines or components")
         }
     }
 
-    /// Gives root's slots to an owner's mappings, and to its capabilities in root's own table.
+    /// Gives slots of root to an owner's mappings, and to its capabilities in root's own table.
     private mutating func assignMappings(of owner: Plan.Owner, _ take: () -> UInt32) {
         var known: [UInt32: UInt32] = [:]
         func slot(_ provisional: UInt32) -> UInt32 {
@@ -77,16 +77,16 @@ extension PlanBuilder {
     }
 }
 
-/// Root's table.
+/// The limits of root's table.
 enum RootTable {
-    /// The kernel's tables are not larger.
+    /// The number of slots, at most, because the kernel's tables are not larger.
     static let maximum: UInt32 = 8192
-    /// For the regions into which root cuts what is left.
+    /// The number of slots for the regions into which root divides the remaining memory.
     static let spare: UInt32 = 200
 }
 
 extension Plan.Node {
-    /// Bytes that the kernel takes for it from a region, without those that alignment costs.
+    /// The bytes that the kernel takes for the object from a region, without those that alignment costs.
     var bytes: UInt64 {
         switch kind {
         case .region, .extent: parameter

@@ -2,7 +2,7 @@ import ABI
 import Foundation
 
 /// Makes the plan of a system. Each feature of a manifest is a rule, in a file of its own, that adds nodes, edges and
-/// resources; slots, sizes and addresses are chosen here and nowhere else.
+/// resources. No other part of the project chooses slots, sizes or addresses.
 struct PlanBuilder {
     let board: Board
     /// The image's physical address modulo 2 MiB.
@@ -12,11 +12,11 @@ struct PlanBuilder {
     let sharedMemory: [SharedMemoryDescription]
     var contents: ImageContents
     var plan = Plan()
-    /// Nodes that the kernel has made.
+    /// The nodes that the kernel has made.
     private(set) var root = RootNodes()
-    /// The use that each tenant has made of its own: private memory, slots of its table, addresses.
+    /// The use that each tenant has made of its private memory, the slots of its table, and its addresses.
     var usage: [TenantUsage]
-    /// The tenants of capabilities in root's own table.
+    /// The tenants of the capabilities in root's own table.
     var rootCapabilities: [Int] = []
     /// The ranges of spaces that monitors and pagers map later, without root.
     var reservations: [Plan.NodeID: [MappedRange]] = [:]
@@ -35,7 +35,7 @@ struct PlanBuilder {
         (plan.groups, plan.onFailure) = (groups, onFailure)
     }
 
-    /// The plan, with everything that it puts into the image.
+    /// Returns the plan, with the contents that it puts into the image.
     mutating func build() throws(Failure) -> Plan {
         addRoot()
         try checkDevices()
@@ -52,7 +52,7 @@ struct PlanBuilder {
             if tenants[index].machine != nil { addMachine(index) }
             addDevices(index)
         }
-        // These bind to parts of other tenants, which must be configured by then.
+        // These rules bind to parts of other tenants, which must be configured by then.
         for index in tenants.indices { addEvents(index) }
         try addSharedMemory()
         for index in tenants.indices { addConfiguration(index) }
@@ -69,7 +69,7 @@ struct PlanBuilder {
         return plan.nodes.count - 1
     }
 
-    /// An object of a tenant's life, or one that lasts.
+    /// Adds an object of a tenant's life, or one that outlives it.
     mutating func add(
         _ kind: ObjectKind, _ name: String, of tenant: Int, _ parameter: UInt64 = 0, lasts: Bool = false,
         alignment: UInt64 = 4096
@@ -95,19 +95,20 @@ struct PlanBuilder {
 
     mutating func add(_ resource: NamedResource, of tenant: Int) { plan.tenants[tenant].resources.append(resource) }
 
-    /// A free slot of a tenant's table.
+    /// Takes free slots of a tenant's table, and returns the first.
     mutating func slot(of tenant: Int, count: UInt32 = 1) -> UInt32 {
         defer { usage[tenant].nextSlot += count }
         return usage[tenant].nextSlot
     }
 
-    /// Free addresses of a tenant's space. An unmapped page follows.
-    /// - Parameter residue: of the address modulo 2 MiB, for memory of which large page table entries can be made.
+    /// Takes free addresses of a tenant's space, with an unmapped page behind them.
+    ///
+    /// - Parameter residue: the address modulo 2 MiB, for memory that large page-table entries can map.
     mutating func address(of tenant: Int, size: UInt64, residue: UInt64? = nil) -> UInt64 {
         usage[tenant].take(size, residue: residue)
     }
 
-    /// A part of a tenant's private memory, mapped at `address`: its offset in the extent.
+    /// Maps a part of a tenant's private memory at `address`, and returns its offset in the extent.
     mutating func privateMemory(
         of tenant: Int, at address: UInt64, size: UInt64, _ rights: Rights, _ feature: Plan.Feature
     ) -> UInt64 {
@@ -120,12 +121,13 @@ struct PlanBuilder {
         return offset
     }
 
-    /// Memory that lasts, mapped by those who call `map`.
+    /// Adds memory that outlives the tenant. The caller maps it by `map`.
     mutating func lastingMemory(_ name: String, of tenant: Int, size: UInt64, alignment: UInt64 = 4096) -> Plan.NodeID {
         add(.extent, name, of: tenant, size, lasts: true, alignment: alignment)
     }
 
-    /// A capability in root's own table, for what a context is made of; its slot. `assignSlots` makes the slot known.
+    /// Adds a capability in root's own table, as a part of a context, and returns its slot. `assignSlots` chooses the
+    /// final slot.
     mutating func addRootCapability(
         _ source: Plan.NodeID, badge: UInt64, _ feature: Plan.Feature, of tenant: Int
     ) -> UInt32 {
@@ -135,17 +137,17 @@ struct PlanBuilder {
         return number
     }
 
-    /// Root's slots that are not known yet are numbered from here on.
+    /// The first of the numbers that stand for slots of root until `assignSlots` has chosen them.
     static let provisional: UInt32 = 1 << 24
 
     // MARK: Root
 
-    /// The nodes that the kernel has made, and root's own memory and notification.
+    /// Adds the nodes that the kernel has made, and root's own memory and notification.
     private mutating func addRoot() {
         func given(_ kind: ObjectKind, _ name: String, _ slot: UInt32) -> Plan.Node {
             Plan.Node(name: "root/\(name)", kind: kind, owner: .system, lasts: true, isGiven: true, slot: slot)
         }
-        // Root's state of each part takes less.
+        // Root's state of each part takes less than this.
         let size = UInt64((tenants.count + groups.count) * 256).aligned(to: 4096)
         let state = add(Plan.Node(name: "root/state", kind: .extent, owner: .system, lasts: true, parameter: size))
         root.table = add(given(.capabilityTable, "table", InitialSlot.table))
@@ -172,26 +174,28 @@ struct PlanBuilder {
     }
 }
 
-/// Counts slots, memory and addresses that a tenant uses.
+/// The use that a tenant has made of its slots, memory and addresses.
 struct TenantUsage {
     var nextSlot = InitialSlot.firstAssigned
     var privateSize: UInt64 = 0
     var fileAddress: UInt64?
-    /// Of a machine: where its monitor sees its modules and the board's clock, and the regions whose doorbells it has.
+    /// For a machine: the addresses at which its monitor sees its modules, the board's clock, and the regions with
+    /// doorbells.
     var modules: [UInt64] = []
     var clock: UInt64 = 0
     var doorbells: UInt64 = 0
-    /// Interrupts that have bits of its notification.
+    /// The number of interrupts that have bits of its notification.
     var interrupts = 0
-    /// Memory for devices, with the index of its resource.
+    /// The memory for devices, with the index of its resource.
     var dma: [(extent: Plan.NodeID, resource: Int)] = []
-    /// In a gigabyte that has a page table anyway.
+    /// The next address for small memory, in a gigabyte that has a page table anyway.
     private var next = ComponentLayout.devices
-    /// The next address for memory that is large, or does not fit there.
+    /// The next address for memory that is large, or has no room there.
     private var nextHigh = ComponentLayout.assigned
 
     private static let large: UInt64 = 1 << 21
-    /// Bits of the notification below it are the program's own; those from `SharedRegions.firstEvent` on are regions'.
+    /// The first bit for interrupts. The program uses the bits below it, and regions those from
+    /// `SharedRegions.firstEvent` on.
     static let firstInterruptBit: UInt64 = 48
 
     mutating func take(_ size: UInt64, residue: UInt64?) -> UInt64 {

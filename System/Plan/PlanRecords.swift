@@ -1,12 +1,14 @@
 import ABI
 import Foundation
 
-/// The plan as records, in root's order: what lasts, then each tenant's part, then what two tenants share.
+/// The plan as records, in root's order: lasting things, then each tenant's part, then things that two tenants share.
 struct PlanRecords {
     private(set) var data = Data()
     private(set) var header: PlanHeader
 
-    /// - Parameter offset: of the records in the image; a multiple of 8.
+    /// Encodes a plan.
+    ///
+    /// - Parameter offset: the offset of the records in the image; a multiple of 8.
     init(_ plan: Plan, at offset: UInt64, imageResidue: UInt64, furtherRootSlots: UInt32) {
         var records = PlanSorter(plan)
         records.sort()
@@ -102,7 +104,7 @@ extension PlanEdge {
 }
 
 extension Plan.Action {
-    /// As `PlanEdgeKind` says.
+    /// Returns the edge as a record of `PlanEdgeKind`.
     fileprivate func record(_ plan: Plan) -> (PlanEdgeKind, [UInt64]) {
         func slot(_ node: Plan.NodeID) -> UInt64 { UInt64(plan.nodes[node].slot) }
         switch self {

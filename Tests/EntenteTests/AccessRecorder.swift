@@ -2,17 +2,17 @@ import Foundation
 
 @testable import Entente
 
-/// Sees the accesses of one side of a ring, in their order, and lets the peer act before one of them.
+/// Records the accesses of one side of a ring in their order, and lets the peer act before one of them.
 ///
-/// The peer's own accesses are not recorded. Every run of a test is the same, because there is no second thread.
+/// It does not record the peer's own accesses. Every run of a test is the same, because there is no second thread.
 final class AccessRecorder: @unchecked Sendable {
     private(set) var accesses: [String] = []
-    /// The peer acts before access number `peerStep`; nil: never.
+    /// The number of the access before which the peer acts; nil for never.
     private let peerStep: Int?
     private let peer: () -> Void
     private let name: (UInt) -> String
     private var isPeersTurn = false
-    /// Whether there were so many accesses that the peer's turn came.
+    /// True if there were so many accesses that the peer's turn came.
     private(set) var peerHasActed = false
 
     init(
@@ -22,8 +22,8 @@ final class AccessRecorder: @unchecked Sendable {
         (self.peerStep, self.name, self.peer) = (peerStep, name, peer)
     }
 
-    /// Runs `body` and sees its accesses. Not specialised, because the optimiser makes code that traps of a
-    /// task-local value's scope then.
+    /// Runs `body` and records its accesses. It is not specialised, because the optimiser would turn the scope of a
+    /// task-local value into code that traps.
     @inline(never) @_semantics("optimize.sil.specialize.generic.never")
     func run<Result>(_ body: () throws -> Result) rethrows -> Result {
         try SharedAccess.$observer.withValue({ self.see($0) }, operation: body)
@@ -44,7 +44,8 @@ final class AccessRecorder: @unchecked Sendable {
 
 /// Plays the peer before each access of an operation in turn, and at last not at all.
 ///
-/// - Parameter body: plays it once with the number of the access, and returns whether the peer's turn came.
+/// - Parameter body: performs the operation once with the number of the access, and returns true if the peer's turn
+///   came.
 func playingThePeerBeforeEachAccess(_ body: (Int) throws -> Bool) rethrows -> Int {
     var step = 0
     while try body(step) { step += 1 }
@@ -69,10 +70,10 @@ final class RingBlock: @unchecked Sendable {
     private var lives: SharedMemory { unsafe SharedMemory(base: base + size, size: 16) }
 
     func life(of end: PeerLife.End) -> PeerLife { PeerLife(lives: lives, end: end) }
-    /// Root counts the death of an end.
+    /// Counts the death of an end, as root does.
     func countDeath(of end: PeerLife.End) { lives[end == .client ? 0 : 8] += 1 }
 
-    /// Names a place of the ring, for what a recorder writes down.
+    /// Returns the name of a place of the ring, for the recorder's notes.
     func name(_ address: UInt) -> String {
         let offset = Int(address) - Int(bitPattern: base)
         return switch offset {
@@ -95,7 +96,7 @@ struct Point: RingElement, Equatable {
     static var wordCount: Int { 2 }
     func word(_ index: Int) -> UInt64 { index == 0 ? x : y }
     init(x: UInt64) { (self.x, y) = (x, ~x) }
-    /// Words that do not belong together are none.
+    /// Returns nil for words that do not belong together.
     init?(words: RingWords) {
         guard words[1] == ~words[0] else { return nil }
         (x, y) = (words[0], words[1])
@@ -110,9 +111,11 @@ final class RingSides: @unchecked Sendable {
     static let consumerIsWoken = Events.number(1)
     static let producerIsWoken = Events.number(2)
 
+    /// Makes a ring.
+    ///
     /// - Parameters:
-    ///   - first: what both counters are at the start.
-    ///   - count: elements that are in it: `first`, `first + 1` and so on.
+    ///   - first: the value of both counters at the start.
+    ///   - count: the number of elements in the ring: `first`, `first + 1` and so on.
     init(first: UInt32 = 0, count: UInt32 = 0) {
         producer = RingProducer(
             block.memory, consumer: .own, events: Self.consumerIsWoken, peer: block.life(of: .server))
@@ -124,7 +127,7 @@ final class RingSides: @unchecked Sendable {
         for index in 0..<count { _ = try? producer.put(Point(x: UInt64(first &+ index))) }
     }
 
-    /// Takes one; nil if the ring is empty or what came is malformed.
+    /// Takes an element. Returns nil if the ring is empty or the element is malformed.
     func take() -> UInt64? {
         guard case .element(let point)? = try? consumer.take() else { return nil }
         return point.x

@@ -50,7 +50,9 @@ import EntenteTesting
         }
     }
 
-    /// - Parameter answer: what the operation must return.
+    /// Returns the accesses of an operation.
+    ///
+    /// - Parameter answer: the expected result of the operation.
     private func accesses<Answer: Equatable>(answering answer: Answer, of body: () -> Answer) -> [String] {
         let recorder = AccessRecorder(naming: page.name)
         let returned = recorder.run(body)
@@ -99,7 +101,7 @@ import EntenteTesting
         (page.head, page.tail) = (tail &+ distance, tail)
         #expect(ring.count == capacity)
         #expect(accesses(answering: false) { ring.put(9) } == ["head relaxed", "tail acquiring"])
-        // The consumer gives up what it cannot have, and goes on behind it.
+        // The consumer gives up bytes that cannot be there, and goes on behind them.
         #expect(accesses(answering: nil) { ring.take() }.count == 3)
         #expect(page.tail == page.head)
         #expect(ring.put(5) && ring.take() == 5)

@@ -4,7 +4,7 @@ import Testing
 @testable import Entente
 import EntenteTesting
 
-/// How a component's console waits for room, and how it writes numbers and times.
+/// A component's console waits for room, and writes numbers and times.
 @Suite struct ConsoleTests {
     private let kernel = FakeKernel()
     private let component: FakeComponent
@@ -27,7 +27,7 @@ import EntenteTesting
             let console = fullConsole(of: component, patience: 5)
             console.write(0x62)
             #expect(component.yields == 5)
-            // Those behind it try once.
+            // Later bytes try only once.
             console.write(0x62)
             #expect(component.yields == 6)
             var hasty = console
@@ -47,7 +47,7 @@ import EntenteTesting
         }
     }
 
-    /// The driver's notification dies with it, so a component learns at once that nobody will take a byte.
+    /// The driver's notification dies with the driver, so a component learns at once that the bytes have no reader.
     @Test func aDeadDriverIsNotWaitedFor() {
         component.run {
             let console = fullConsole(of: component, patience: 5)
@@ -144,7 +144,7 @@ import EntenteTesting
         #expect(written { $0.beginLine() } == text)
     }
 
-    /// A line is not left in the ring until somebody else has something to say.
+    /// The console signals the driver at each line, so that no line stays in the ring until another one follows.
     @Test func theDriverIsToldOfEachLine() {
         let scripted = ScriptedKernel()
         scripted.run([]) {

@@ -9,7 +9,7 @@ extension Register where Value == UInt32 {
     fileprivate static var mask: Register { Register(0x38, .writeOnly) }
 }
 
-/// Writes down every access, and answers with a number that says which one it is.
+/// Records every access, and answers each read with a number that identifies it.
 private final class Recorder: FakeDevice {
     var interrupt: FakeInterrupt?
     var accesses: [String] = []
@@ -20,7 +20,7 @@ private final class Recorder: FakeDevice {
     func write(_ value: UInt64, at offset: Int, width: Int) { accesses.append("write \(offset)/\(width) \(value)") }
 }
 
-/// What drivers have: registers, interrupts, memory for devices, further notifications.
+/// The resources of drivers: registers, interrupts, memory for devices, further notifications.
 @Suite struct DeviceTests {
     private let kernel = FakeKernel()
     private let component: FakeComponent
@@ -113,7 +113,7 @@ private final class Recorder: FakeDevice {
         }
     }
 
-    /// Two edges before an acknowledgement are one.
+    /// Two edges before an acknowledgement count as one.
     @Test func anEdgeIsNotLost() {
         let device = Recorder()
         component.attach("uart", device)
@@ -129,7 +129,7 @@ private final class Recorder: FakeDevice {
         }
     }
 
-    /// A driver that dies before it acknowledges leaves its next life no interrupt that never comes.
+    /// If a driver dies before it acknowledges an interrupt, the interrupt still comes in its next life.
     @Test func aNewLifeHearsOfTheInterrupt() {
         let (device, silent) = (Recorder(), Recorder())
         component.attach("uart", device)
@@ -142,7 +142,7 @@ private final class Recorder: FakeDevice {
         component.run { #expect(Events.wait() == Interrupt(named: "uart").events) }
     }
 
-    /// A service that drives devices is made when they are there, and hears of each one's interrupt.
+    /// A service that drives devices is made after they are attached, and gets the interrupt of each one.
     @Test func aServiceCanDriveDevices() {
         struct Driver: Service {
             let first = Interrupt(named: "a")
@@ -161,7 +161,7 @@ private final class Recorder: FakeDevice {
         #expect(driver.service.heard == ["b", "a"])
     }
 
-    /// An interrupt that comes while the driver is busy is heard when it is done.
+    /// An interrupt that comes while the driver is busy reaches it afterwards.
     @Test func aBusyServiceHearsAfterwards() {
         struct Driver: Service {
             let interrupt = Interrupt(named: "uart")
@@ -214,7 +214,7 @@ private final class Recorder: FakeDevice {
             #expect(Events.wait() == .number(2), "the other's events wait")
             #expect(Clock.now == Clock.frequency / 1000)
             #expect(Notification.own.poll() == .number(3))
-            // Both have a deadline of their own.
+            // Each of the two notifications has a deadline of its own.
             alarm.set(after: .milliseconds(2))
             Alarm(raising: .number(4)).set(after: .milliseconds(1))
             #expect(Notification.own.listen() == .ok)
@@ -228,7 +228,7 @@ private final class Recorder: FakeDevice {
         }
     }
 
-    // MARK: What the kernel is asked
+    // MARK: Requests to the kernel
 
     @Test func theKernelIsAskedForWhatTheResourcesName() {
         let scripted = ScriptedKernel()

@@ -64,7 +64,7 @@ import Testing
         var generator = Seeded(3)
         for number in Self.numbers(1_000, 4) where number.isFinite {
             check("\(number)")
-            // The middle between two neighbours, in full, and a little beside it.
+            // The text is the exact middle between two neighbours, or a little beside it.
             let (exponent, digits) = (Int(generator.next() % 640) - 340, generator.next())
             check("\(digits)e\(exponent)")
             check("0.\(digits)\(generator.next())\(generator.next())e\(exponent)")
@@ -78,7 +78,7 @@ import Testing
         }
     }
 
-    /// The exact middle of two numbers has hundreds of digits, and one digit far behind decides.
+    /// The exact middle of two numbers has hundreds of digits, and one digit far behind can decide.
     @Test func aDigitFarBehindDecides() {
         let middle = String(format: "%.1100f", Double.leastNormalMagnitude * 1.5 + Double.leastNonzeroMagnitude)
         for tail in ["", "1", "0", "0000000001"] {

@@ -30,7 +30,7 @@ import Testing
         #expect(heap.used == 0)
     }
 
-    /// Pieces never overlap, keep what was written to them, are aligned, and everything comes back.
+    /// Pieces are aligned, never overlap, keep their contents, and all of them come back.
     @Test(arguments: 0..<20 as Range<UInt64>)
     func piecesAreTheirOwners(seed: UInt64) {
         var random = Seeded(seed)

@@ -11,7 +11,9 @@ private final class Block {
     private static let margin = 256
     private static let mark = 1 << 20
 
-    /// - Parameter offset: of the block's start behind a multiple of 4096.
+    /// Fills the block.
+    ///
+    /// - Parameter offset: the distance of the block's start from a multiple of 4096.
     init(_ size: Int, offset: Int = 0) {
         self.size = size
         whole = UnsafeMutableRawPointer.allocate(byteCount: 8192 + size + 2 * Self.margin, alignment: 4096)
@@ -29,7 +31,7 @@ private final class Block {
     func word(_ place: Int) -> Int { base.load(fromByteOffset: place, as: Int.self) }
 }
 
-/// The allocator against a plain list of pieces, whose headers are read past it.
+/// Compares the allocator with a plain list of pieces, whose headers the test reads directly.
 @Suite struct HeapWalkTests {
     private struct Piece: Equatable {
         var start: Int
@@ -37,7 +39,7 @@ private final class Block {
         var isUsed: Bool
     }
 
-    /// The pieces as the headers say; empty when these contradict each other.
+    /// Returns the pieces that the headers describe, or no piece if the headers contradict each other.
     private func walk(_ block: Block, _ size: Int) -> [Piece] {
         var pieces: [Piece] = []
         var place = 0
@@ -53,7 +55,8 @@ private final class Block {
         return pieces
     }
 
-    /// First fit: what an allocation makes of the pieces, and where it lies; nil when none is long enough.
+    /// Returns the pieces after an allocation by first fit, and the place of the new one; nil if no piece is long
+    /// enough.
     private func allocated(_ pieces: [Piece], _ block: Block, _ size: Int, _ alignment: Int) -> ([Piece], Int)? {
         let needed = 16 + (max(size, 1) + 15) / 16 * 16
         for (index, piece) in pieces.enumerated() where !piece.isUsed {
@@ -107,7 +110,7 @@ private final class Block {
         #expect(block.isMarginIntact)
     }
 
-    /// The whole block in one piece, and in pieces without a rest: nothing beyond it is looked at.
+    /// The block is used as a whole in one piece, or in pieces without a rest. The allocator reads nothing beyond it.
     @Test func aBlockThatIsFullEndsThere() {
         let block = Block(128)
         var heap = HeapAllocator(base: block.base, size: block.size)
@@ -142,12 +145,12 @@ private final class Block {
             block.base.storeBytes(of: -1, as: Int.self)
             let heap = HeapAllocator(base: block.base, size: size)
             #expect(heap.size == usable && heap.used == 0)
-            // Too small a block is left alone.
+            // The allocator does not write to a block that is too small.
             #expect(block.word(0) == (usable == 0 ? -1 : usable))
         }
     }
 
-    /// An alignment as large as the block is the largest, though a larger one might be met by chance.
+    /// No alignment may exceed the block's size, although a larger one might fit by chance.
     @Test func anAlignmentIsNoLargerThanTheBlock() {
         let block = Block(1024, offset: -16)
         var heap = HeapAllocator(base: block.base, size: block.size)
@@ -156,14 +159,15 @@ private final class Block {
         #expect(heap.allocate(16, alignment: 1) == block.base + 48)
     }
 
-    /// A size without memory is none.
+    /// A heap without memory has the size 0.
     @Test func nothingIsHadOfNoMemory() {
         var heap = HeapAllocator(base: nil, size: 1024)
         #expect(heap.size == 0 && heap.allocate(16) == nil && heap.used == 0)
         #expect(heap.pieceInUse(Block(64).base) == nil)
     }
 
-    /// Only the address of a piece in use is taken back: no other one that a header seems to stand in front of.
+    /// `free` accepts only the address of a piece in use, and refuses other addresses with bytes in front that look
+    /// like a header.
     @Test func onlyWhatIsInUseIsTakenBack() {
         let block = Block(256)
         var heap = HeapAllocator(base: block.base, size: block.size)
@@ -174,8 +178,8 @@ private final class Block {
             stride(from: -64, to: 256 + 64, by: 8).map { heap.pieceInUse(block.base + $0 + 16) }
         }
         let places = stride(from: -64, to: 256 + 64, by: 8)
-        // What the pieces hold, and what lies outside, is as a header that is longer than the rest; then one without
-        // length, which would fit anywhere outside.
+        // The contents of pieces, and the bytes outside, look like a header that is longer than the rest, and then like
+        // one without a length, which would fit anywhere outside.
         for isLong in [true, false] {
             for place in places where !pieces.contains(place) && !pieces.contains(place - 8) {
                 let isOutside = place < 0 || place >= 256

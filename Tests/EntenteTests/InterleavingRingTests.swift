@@ -6,8 +6,8 @@ import Testing
 
 @testable import Entente
 
-/// The two sides of a ring on two cores at once. `RingPeerTests` plays whole operations of the peer; here both go on
-/// at any access, and accesses are seen late where Armv8 allows it.
+/// The two sides of a ring run on two cores at once. `RingPeerTests` plays whole operations of the peer. Here either
+/// side may go on at any access, and each sees accesses of the other late if Armv8 allows that.
 @Suite struct InterleavingRingTests {
     private static let count: UInt64 = 3
 
@@ -43,7 +43,7 @@ import Testing
             for component in [producer, consumer] { component.run { _ = Notification.own.poll() } }
         }
 
-        /// The peer's component hears of what a side raises in its own.
+        /// Returns true if the other side has raised an event in this component's notification.
         private func isWoken(_ peer: FakeComponent) -> Bool {
             Interleaving.wait { peer.raised.bits != 0 }
         }
@@ -117,7 +117,9 @@ import Testing
         }
         deinit { base.deallocate() }
 
-        /// - Parameter waiting: bytes that wait in it; as all others, they are 0xEE.
+        /// Fills the ring.
+        ///
+        /// - Parameter waiting: the number of bytes that wait in it. All bytes are 0xEE.
         func begin(_ waiting: Int) {
             base.initializeMemory(as: UInt8.self, repeating: 0, count: Int(ConsoleRing.size))
             base.storeBytes(of: 0xFFFF_FFFF - 1, toByteOffset: Int(ConsoleRing.tail), as: UInt32.self)
@@ -160,7 +162,7 @@ import Testing
 }
 
 extension Scenario {
-    /// Plays the scenario's schedules; a failure is an issue of the test.
+    /// Plays the scenario's schedules. A failure becomes an issue of the test.
     func exploreHere(_ sourceLocation: SourceLocation) {
         let extent =
             Extent.isFull

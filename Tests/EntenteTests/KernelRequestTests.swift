@@ -3,7 +3,7 @@ import Testing
 
 @testable import Entente
 
-/// Each typed form: its request to the kernel, and the result that it makes of the answer.
+/// Each typed function makes its request to the kernel, and its result from the kernel's answer.
 @Suite struct KernelRequestTests {
     private typealias Request = ScriptedKernel.Request
     private let kernel = ScriptedKernel()
@@ -82,7 +82,7 @@ import Testing
 
     // MARK: Received slots
 
-    /// A slot is free again when it is empty, and not when the kernel refused to empty it.
+    /// A slot is free again after it was emptied, but not if the kernel refused to empty it.
     @Test func aSlotStaysInUseUntilItIsEmpty() {
         let ends: [(Status, Bool)] = [
             (.ok, true), (.badCapability, true), (.notified, false), (.unsupported, false), (.noRights, false),

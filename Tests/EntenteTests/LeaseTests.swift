@@ -4,9 +4,10 @@ import Testing
 @testable import Entente
 import EntenteTesting
 
-/// A server's accesses to what its caller has lent, at the edges, and what the kernel may say to each.
+/// A server accesses memory that its caller has lent, at the edges of the lease, with each answer that the kernel may
+/// give.
 @Suite struct LeaseTests {
-    /// Answers the copies of a test, one after the other, and writes down what was asked.
+    /// Answers the copies of a test one after the other, and records the requests.
     private final class Copier: KernelStandIn, @unchecked Sendable {
         var answers: [Answer]
         var asked: [[UInt64]] = []
@@ -27,7 +28,7 @@ import EntenteTesting
     private func part(_ size: UInt64) -> Answer { Answer(rawStatus: Status.again.rawValue, words: Words(size)) }
     private func status(_ status: Status) -> Answer { Answer(rawStatus: status.rawValue) }
 
-    /// A lease of so many bytes, as a server takes it.
+    /// Returns a lease of this many bytes, as a server receives it.
     private func lease<Access: LeaseAccess>(_ count: UInt64, _ access: Access.Type) -> Lease<Access> {
         var message = IncomingMessage(Answer(rawStatus: ArrivalBits.lease, words: Words(count)), caller: 1)
         return Lease<Access>.take(from: &message)!
@@ -58,7 +59,7 @@ import EntenteTesting
             #expect(read(100, at: offset, size: size, copier) == .outOfRange)
             #expect(copier.asked.isEmpty)
         }
-        // Nothing at the very end is no access.
+        // A copy of no bytes at the very end is no access.
         let copier = Copier([])
         #expect(read(100, at: 100, size: 0, copier) == nil && copier.asked.isEmpty)
     }
@@ -69,7 +70,7 @@ import EntenteTesting
         let own = try #require(copier.asked.first)[2]
         #expect(
             copier.asked.map { Array($0.dropFirst()) } == [[5, own, 80], [15, own + 10, 70], [16, own + 11, 69]])
-        // All in pieces, the last of which is not the end for the kernel.
+        // The kernel copies everything in pieces, and answers `again` even after the last one.
         let pieces = Copier([part(40), part(40)])
         #expect(read(100, at: 0, size: 80, pieces) == nil && pieces.asked.count == 2)
     }

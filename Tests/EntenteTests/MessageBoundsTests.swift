@@ -4,7 +4,7 @@ import Testing
 @testable import Entente
 import EntenteTesting
 
-/// The contents of a message at each limit: no word, capability or byte more than came is ever taken.
+/// The contents of a message at each limit. The receiver never takes a word, capability or byte that did not come.
 @Suite struct MessageBoundsTests {
     private let component = FakeKernel().component("receiver")
 
@@ -97,7 +97,7 @@ import EntenteTesting
                 for slot in [first + 4, first + 9].prefix(Int(count)) { #expect(message.takeCapability() == slot) }
                 #expect(message.takeCapability() == nil)
             }
-            // A lease beside it is no further capability.
+            // A lease in the same message does not count as a capability.
             MessageMemory.current.receiveSlots = UInt64(first + 4) | UInt64(first + 9) << 32
             let raw = ArrivalBits.lease | 1 << ArrivalBits.capabilitiesShift
             var message = IncomingMessage(Answer(rawStatus: raw), caller: 0)
@@ -105,7 +105,7 @@ import EntenteTesting
         }
     }
 
-    /// Slots outside of those for capabilities that come: a kernel that was told of none puts none there.
+    /// These slots are not among those for received capabilities, so the kernel puts no capability there.
     @Test(arguments: [0, 1, InitialSlot.firstReceived - 1, InitialSlot.firstReceived + InitialSlot.receivedCount, .max])
     func aSlotThatIsNoneIsNeitherTakenNorReleased(slot: UInt32) {
         component.run {
@@ -162,7 +162,7 @@ import EntenteTesting
         return message.words.w1
     }
 
-    /// Each narrow number takes its whole range and nothing beside it.
+    /// Each narrow type takes every number of its range and no other.
     @Test func numbersEndWhereTheirTypeEnds() {
         func check<Value: NarrowParameter>(_ type: Value.Type) {
             for value in [Value.min, Value.max, 0, 1] {
@@ -221,7 +221,7 @@ import EntenteTesting
                 #expect(message.takeWord() == 9)
                 #expect(ShortText.take(from: &message) == text)
                 guard length > 40 else { continue }
-                // A word less has come than the length says.
+                // One word less has come than the length demands.
                 message = arrived(words: UInt64(count - 1), sent.words)
                 _ = message.takeWord()
                 #expect(ShortText.take(from: &message) == nil)

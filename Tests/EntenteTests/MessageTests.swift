@@ -57,7 +57,7 @@ import Testing
         #expect(ShortText("call 7") == ShortText("call \(number)"))
     }
 
-    /// What a peer puts behind a text's end is no part of it, then or later.
+    /// Bytes that a peer puts behind a text's end never become a part of the text.
     @Test func textEndsWhereItSays() throws {
         var message = OutgoingMessage(5)
         message.append(2)
@@ -71,7 +71,7 @@ import Testing
             var taken = ShortText.take(from: &text)
             taken?.append(0x21)
             #expect(taken?[2] == 0x21)
-            // The same in a word that is not the first.
+            // The same holds in a word that is not the first.
             for count in [9, 15, 17, 31] as [UInt64] {
                 var text = IncomingMessage(Answer(rawStatus: 0, words: Words(count, .max, .max, .max, .max)), caller: 0)
                 var taken = ShortText.take(from: &text)
@@ -100,7 +100,7 @@ import Testing
 
     @Test func capabilitiesArriveAndGoAgain() throws {
         try client.run { () throws in
-            // More than the server has slots for at once, were they not released.
+            // The server would not have enough slots for these at once if it did not release them.
             for _ in 0..<40 {
                 try example.watch(Notification.own.capability(raising: .number(5)))
                 #expect(try example.tell() == 1)
@@ -115,7 +115,7 @@ import Testing
         #expect(server.service.events == Events(bits: 8))
     }
 
-    /// A receiver may do with a capability what the sender says, though the sender itself may do more.
+    /// The receiver gets the rights that the sender names, although the sender itself may have more.
     @Test func capabilitiesArriveWithTheirRights() throws {
         try client.run { () throws in
             try example.watch(Capability(slot: InitialSlot.notification, rights: .write))
@@ -157,7 +157,7 @@ import Testing
             #expect(throws: CallError<Never>.malformed) {
                 try portal.call(OutgoingMessage(99), result: Nothing.self, failure: Never.self)
             }
-            // A byte that is none, a flag that is none, a mode that is none.
+            // The first word of each message is out of its type's range: a byte, a flag, or a mode.
             for words in [[300, 0, 0, 0], [1, 0, 2, 0], [1, 0, 0, 9], [1, 1 << 20, 0, 0]] as [[UInt64]] {
                 var message = OutgoingMessage(3)
                 for word in words { message.append(word) }
@@ -165,7 +165,7 @@ import Testing
                     try portal.call(message, result: Int64.self, failure: Never.self)
                 }
             }
-            // A lease that is not there.
+            // The message carries no lease.
             var message = OutgoingMessage(6)
             message.append(8)
             #expect(throws: CallError<ExampleError>.malformed) {
@@ -175,7 +175,7 @@ import Testing
         }
     }
 
-    /// Words of any kind get an answer of the interface, and never stop the server.
+    /// Messages of random words get an answer of the interface, and never stop the server.
     @Test(arguments: 0..<20 as Range<UInt64>)
     func anyWordsGetAnAnswer(seed: UInt64) {
         var random = Seeded(seed)

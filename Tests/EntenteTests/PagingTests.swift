@@ -4,14 +4,15 @@ import Testing
 @testable import Entente
 @testable import EntenteTesting
 
-/// What a pager asks the kernel for, and which faults it hears of.
+/// A pager makes requests to the kernel, and recognises the faults of its clients.
 @Suite struct PagingTests {
     private let kernel = ScriptedKernel()
     private let frames = FakeMemory(2 * 4096)
     private let file = FakeMemory(3 * 4096)
 
     private static let (extent, firstMapping, space) = (70 as UInt64, 80 as UInt64, 90 as UInt64)
-    /// Where a client has its file. The last page of client 4's holds one byte, and that of client 5's is whole.
+    /// The address of each client's file. The last page of client 4's file holds one byte, and that of client 5's is
+    /// whole.
     private static let target: UInt64 = 0x70_0020_0000
 
     init() {
@@ -57,7 +58,7 @@ import Testing
         #expect(kernel.asked.map(\.form) == [wait, reply | wait, wait, reply | wait | refuse, reply | wait])
     }
 
-    /// A client that does what no page cures is refused, and so is somebody who only says that it faulted.
+    /// The pager refuses a fault that no page cures, and a call of a component that only claims a fault.
     @Test func otherFaultsAreRefused() {
         let load: UInt64 = 0x24 << 26 | 7
         var service = Recorder()

@@ -50,7 +50,7 @@ import Testing
         kernel.run([]) { #expect(MessageMemory.current.receiveSlots == 0 && MessageMemory.current.usedSlots == 0) }
     }
 
-    /// A server may not pass as a caller.
+    /// A reply of a server must not be mistaken for a message of a caller.
     @Test func aReplyHasNoCaller() {
         for count in [0, 9] as [UInt64] {
             for forCapabilities in [false, true] {
@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    /// Takes down from whom it came.
+    /// Records the caller.
     private struct Seen: Parameter {
         var caller: UInt64
         func append(to message: inout OutgoingMessage) {}
@@ -93,7 +93,7 @@ import Testing
         }
     }
 
-    /// Of the capabilities that come with a reply those are kept that the result holds.
+    /// The caller keeps only those capabilities of a reply that the result holds.
     @Test func whatTheResultDoesNotHoldIsReleased() {
         func delete(_ index: UInt64) -> Request {
             Request(.revoke, UInt32(first + index), RevokeForm.delete.rawValue)
@@ -114,7 +114,7 @@ import Testing
                 #expect(Array(kernel.asked.dropFirst()) == released.map(delete))
             }
         }
-        // Nobody asked for it: the slots are ready because the caller is a server.
+        // No parameter asked for it. The slots are ready because the caller is a server itself.
         kernel.run([answer(.ok, 0, 5, capabilities: 2), answer(.ok), answer(.ok)]) {
             MessageMemory.current.usedSlots = 0
             ReceivedSlots.prepare()
@@ -124,8 +124,7 @@ import Testing
         }
     }
 
-    /// A capability that a result holds stays, and one of a result that is malformed does not, however it was asked
-    /// for.
+    /// A capability that a result holds stays. One of a malformed result is released, for each way of asking for it.
     @Test(arguments: [false, true], [false, true])
     func whatWasTakenStaysWithItsResult(forCapabilities: Bool, isWhole: Bool) {
         kernel.run([answer(.ok, 0, isWhole ? 1 : 0, capabilities: 1), answer(.ok)]) {

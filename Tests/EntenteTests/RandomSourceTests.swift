@@ -30,7 +30,7 @@ import Testing
         #expect(words(&same, 250) == first)
     }
 
-    /// Each word of the seed, each bit that is mixed in and each draw between changes all that follows.
+    /// Each word of the seed, each mixed bit and each draw changes all later numbers.
     @Test func everythingCounts() {
         var seen: Set<[UInt64]> = []
         for index in 0..<4 {

@@ -3,14 +3,14 @@ import Entente
 import EntenteTesting
 import Testing
 
-/// The slots for capabilities that come with messages: a peer cannot use them up, nor block them.
+/// A peer can neither use up nor block the slots for the capabilities of messages.
 @Suite struct ReceivedSlotsTests {
     private let kernel = FakeKernel()
     private let server: FakeServer<Broker>
     private let client: FakeComponent
     private let broker: BrokerClient
     private let events = Capability<Notification>(slot: InitialSlot.notification, rights: .write, badge: 2)
-    /// More than there are slots.
+    /// The number of repetitions, which exceeds the number of slots.
     private let often = Int(InitialSlot.receivedCount) + 3
 
     init() {
@@ -49,7 +49,7 @@ import Testing
                 Mode.on.append(to: &message)
                 #expect(try broker.portal.call(message, result: Bool.self, failure: Never.self))
                 try broker.drop()
-                // The method calls somebody before the second one is released.
+                // The method calls another component before the second one is released.
                 message = OutgoingMessage(2)
                 events.append(to: &message)
                 #expect(try broker.portal.call(message, result: Bool.self, failure: Never.self))
@@ -69,7 +69,7 @@ import Testing
         try expectRoom()
     }
 
-    /// The sender took it back, or has died.
+    /// The sender has revoked the capability, or has died.
     @Test func aSlotThatWasEmptiedIsFreeAgain() throws {
         for _ in 0..<often {
             try client.run { () throws in #expect(try broker.keep(events, in: .on)) }
@@ -105,7 +105,7 @@ private struct Broker: BrokerInterface {
     }
 }
 
-/// Whatever is asked, its answer is 2 and brings two capabilities.
+/// Answers every call by 2 and two capabilities.
 private struct Stuffer: Service {
     mutating func answer(_ message: inout IncomingMessage) -> OutgoingMessage {
         var reply = OutgoingMessage.done(2 as UInt64)

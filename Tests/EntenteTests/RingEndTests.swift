@@ -3,7 +3,7 @@ import ABI
 import EntenteTesting
 import Testing
 
-/// The four ends of a client's ring: whom each wakes, and when each is over.
+/// The four ends of a client's ring wake the right component, and each ends at the right time.
 @Suite struct RingEndTests {
     private let kernel = FakeKernel()
     private let server: FakeServer<ExampleServer>
@@ -16,7 +16,7 @@ import Testing
         example = ExampleClient(client.connect("example", to: server))
     }
 
-    /// The bits that the server has heard since the last call.
+    /// Returns the bits that the server has received since the last call.
     private func heardByServer() -> Events {
         defer { server.service.events = Events(bits: 0) }
         return server.service.events
@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    /// A peer whose capability names no events is raised by the lowest one.
+    /// A capability that names no event raises the lowest one.
     @Test func aPeerWithoutEventsIsRaisedAllTheSame() throws {
         let own = Capability<Notification>(slot: InitialSlot.notification)
         let ring = try client.run { () throws in try SharedRing<UInt64>(size: 4096, raising: .number(9)) }
@@ -87,7 +87,7 @@ import Testing
         }
     }
 
-    /// Elements of a server's next life are not taken for those of the one before.
+    /// A client does not take elements of a server's next life for those of the earlier one.
     @Test func aClientTakesNothingOfAnotherLife() throws {
         try client.run { () throws in
             let ring = try SharedRing<UInt64>(size: 4096, raising: .number(9))
@@ -101,7 +101,7 @@ import Testing
         }
     }
 
-    /// A client that dies while its offer is looked at: the offer is refused, or the ring is over at once.
+    /// A client dies while the server looks at its offer. The server refuses the offer, or the ring is over at once.
     @Test func aRingOfADyingClientIsOver() throws {
         let steps = try playingThePeerBeforeEachAccess { step in
             client.restart()
@@ -121,8 +121,7 @@ import Testing
         #expect(steps >= 1)
     }
 
-    /// A server that puts something and dies while its client renews the ring: nothing of it is left, or the ring is
-    /// over.
+    /// A server puts an element and dies while its client renews the ring. The ring is empty afterwards, or over.
     @Test func aRenewedRingIsEmptyOrOver() throws {
         let steps = try playingThePeerBeforeEachAccess { step in
             client.restart()

@@ -3,14 +3,16 @@ import Testing
 @testable import Entente
 import EntenteTesting
 
-/// Counters that a peer cannot have. The ring is of no more use from then on, also when the counter is put right again.
+/// A peer publishes counters that it cannot have. The ring is unusable from then on, even if the counter becomes right
+/// again.
 @Suite struct RingLieTests {
     private let component = FakeKernel().component("both")
 
-    /// Where a counter begins: at the wrap of 32 bits as well, and in the middle.
+    /// The first values of a counter, at the wrap of 32 bits and in the middle.
     static let starts: [UInt32] = [0, 1, 2, .max, .max - 3, .max - 7, 1 << 31, 1 << 31 - 2]
 
-    /// Distances from head to tail that a ring of four elements cannot have: more than it holds, or negative.
+    /// Distances from head to tail that a ring of four elements cannot have, because they exceed its capacity or are
+    /// negative.
     static let lies: [UInt32] = [5, 6, 8, 1 << 31 - 1, 1 << 31, 1 << 31 + 1, .max - 4, .max - 1, .max]
 
     private typealias Operation = (name: String, run: (RingSides) throws -> Void)
@@ -24,7 +26,7 @@ import EntenteTesting
         ("willSleep", { _ = try $0.consumer.willSleep() }),
     ]
 
-    /// The first operation finds the lie; afterwards the counter is right again.
+    /// Expects that the first operation finds the lie, and that the ring stays broken after the counter is right again.
     private func expectBroken(
         _ operations: [Operation], _ make: () -> RingSides, lie: (RingSides) -> Void, truth: (RingSides) -> Void
     ) {
@@ -76,7 +78,7 @@ import EntenteTesting
         }
     }
 
-    /// All distances that a ring can have are believed, at the wrap as well.
+    /// Both sides accept each distance that a ring can have, at the wrap as well.
     @Test(arguments: starts)
     func eachPossibleCounterIsBelieved(first: UInt32) throws {
         try component.run { () throws in
@@ -109,7 +111,7 @@ import EntenteTesting
         }
     }
 
-    /// A lie between any two accesses ends in elements or in an error, and the next look finds it.
+    /// A lie between any two accesses ends in elements or in an error, and the next look at the counter finds it.
     @Test func aLieAtAnyMomentIsFoundAtTheNextLook() throws {
         for distance in Self.lies {
             for operation in producing {
@@ -121,7 +123,7 @@ import EntenteTesting
                     component.run {
                         try? recorder.run { () throws in try operation.run(sides) }
                         guard recorder.peerHasActed else { return }
-                        // One more element may have been put, so a lie of five can have become the truth.
+                        // If one more element was put meanwhile, a lie of five may have become true.
                         let waiting = distance &+ (recorder.accesses.last { $0.hasPrefix("head =") } == nil ? 0 : 1)
                         if waiting > 4 {
                             #expect(throws: RingError.peerBroken) { try sides.producer.room() }

@@ -3,7 +3,8 @@ import ABI
 import EntenteTesting
 import Testing
 
-/// Rings from a client's offer to the end of both: a connection's memory outlives its ends, and nobody else gets at it.
+/// Rings from a client's offer to the end of both lives. A connection's memory outlives its ends, and nobody else
+/// reaches it.
 @Suite struct RingOfferTests {
     private let kernel = FakeKernel()
     private let server: FakeServer<ExampleServer>
@@ -18,7 +19,7 @@ import Testing
 
     @Test func ringsAreParameters() throws {
         try client.run { () throws in
-            // A server that releases what it had can be offered more.
+            // A server that releases its rings can accept further ones.
             for _ in 0..<14 {
                 let ring = try SharedRing<UInt64>(size: 4096, raising: .number(9))
                 let peer = try example.stream(ring.offer)
@@ -61,8 +62,8 @@ import Testing
         }
     }
 
-    /// The next life finds the memory as it was left, and makes an empty ring of it, which the earlier ends leave
-    /// alone.
+    /// The next life finds the memory as the earlier one left it, and makes an empty ring of it, which the earlier ends
+    /// do not touch.
     @Test func theNextLifeBeginsAnew() throws {
         try client.run { () throws in
             let ring = try SharedRing<UInt64>(size: 4096, raising: .number(9))
@@ -104,7 +105,7 @@ import Testing
             #expect(throws: RingError.peerGone) { try producer.put(8) }
             server.restart()
             #expect(throws: RingError.peerGone) { try producer.put(8) }
-            // In the same memory, as often as the server dies.
+            // Each new life of the server uses the same memory.
             for _ in 0..<40 {
                 ring.renew()
                 let peer = try example.stream(ring.offer)
@@ -120,7 +121,7 @@ import Testing
 
     // MARK: Offers that nobody may make
 
-    /// Returns the error with which `accept` refuses an offer of `caller`; nil if it takes the offer.
+    /// Returns the error by which `accept` refuses an offer of `caller`, or nil if it accepts the offer.
     private func error(of place: RingPlace, from caller: FakeComponent) -> SharingError? {
         let offer = RingOffer<UInt64>(
             place: place, caller: caller.number, events: Capability(slot: InitialSlot.firstReceived))
@@ -172,7 +173,7 @@ import Testing
         poor.run {
             #expect(throws: SharingError.noMemory) { try SharedRing<UInt64>(size: 4096, raising: .number(9)) }
         }
-        // Also if it has nobody to share with.
+        // A component that shares no memory refuses them as well.
         kernel.component("lonely").run {
             #expect(throws: SharingError.noMemory) { try SharedRing<UInt64>(size: 4096, raising: .number(9)) }
         }
@@ -208,7 +209,7 @@ import Testing
         }
     }
 
-    /// Two connections to a server share one memory, whose parts are given out once.
+    /// Two connections to a server share one memory, and no part of it is given out twice.
     @Test func aSecondConnectionToAServerHasTheFirstOnesMemory() throws {
         let again = client.connect("again", to: server)
         try client.run { () throws in

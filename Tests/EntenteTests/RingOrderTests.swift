@@ -5,11 +5,13 @@ import EntenteTesting
 
 /// The accesses that each operation of a ring makes, their order, and the ordering of each.
 ///
-/// A peer on another core sees them in this order, so each of these lists is what the other side relies on.
+/// A peer on another core sees them in this order and relies on it.
 @Suite struct RingOrderTests {
     private let component = FakeKernel().component("both")
 
-    /// - Parameter answer: what the operation must return.
+    /// Returns the accesses of an operation.
+    ///
+    /// - Parameter answer: the expected result of the operation.
     private func accesses<Answer: Equatable>(
         of sides: RingSides, answering answer: Answer, _ body: (RingSides) throws -> Answer
     ) throws -> [String] {

@@ -3,12 +3,13 @@ import Testing
 @testable import Entente
 import EntenteTesting
 
-/// One side of a ring, with a whole operation of the other side before each of its accesses in turn.
+/// Plays one side of a ring, with a whole operation of the other side before each of its accesses in turn.
 @Suite struct RingPeerTests {
     private let component = FakeKernel().component("both")
 
     /// Plays the peer before each access of an operation in turn, each time on a new ring.
-    /// - Returns: how many accesses there were.
+    ///
+    /// - Returns: the number of accesses.
     private func play(
         _ make: () -> RingSides, peer: @escaping (RingSides) -> Void,
         _ operation: (RingSides, AccessRecorder) throws -> Void
@@ -68,7 +69,7 @@ import EntenteTesting
 
     // MARK: Elements
 
-    /// The consumer finds nothing, or the whole element.
+    /// The consumer finds either nothing or the whole element.
     @Test func anElementAppearsAtOnce() throws {
         // The ring holds words of an earlier turn, which belong together.
         let make = {
@@ -88,7 +89,7 @@ import EntenteTesting
         #expect(steps >= 7)
     }
 
-    /// The producer finds the ring full until the oldest element has been copied.
+    /// The producer finds the ring full until the consumer has copied the oldest element.
     @Test func aPlaceIsFreeOnceItHasBeenCopied() throws {
         let put = { (sides: RingSides) in _ = try? sides.producer.put(Point(x: 70)) }
         let steps = try play({ RingSides(count: 4) }, peer: put) { sides, recorder in
@@ -100,14 +101,14 @@ import EntenteTesting
 
     // MARK: Deaths
 
-    /// Nothing is published once the peer has died before the last look at its life.
+    /// The producer publishes nothing if the peer has died before the producer's last look at its life.
     @Test func nothingIsPutForThePeersNextLife() throws {
         let steps = try play({ RingSides() }, peer: { $0.block.countDeath(of: .server) }) { sides, recorder in
             let result = try? recorder.run { () throws in try sides.producer.put(Point(x: 7)) }
             let isTold = sides.block.memory.load(RingLayout.head) == 1
             #expect((result == nil) == !isTold)
             #expect(isTold == recorder.accesses.contains("head = 1 sequentiallyConsistent"))
-            // Later than that look it is too late to know.
+            // The producer cannot notice a death after that look.
             #expect(isTold == (!recorder.peerHasActed || recorder.accesses.count >= 7))
             if recorder.peerHasActed {
                 #expect(throws: RingError.peerGone) { try sides.producer.put(Point(x: 8)) }

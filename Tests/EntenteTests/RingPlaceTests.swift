@@ -31,7 +31,7 @@ import Testing
                 #expect(ring.offer.size == pages << 12 && ring.offer.place.offset == 0)
                 #expect(ring.memory.size == Int(pages) << 12)
                 #expect(throws: SharingError.noMemory) { try SharedRing<UInt64>(size: 65_537, raising: .number(9)) }
-                // The refused one has taken nothing.
+                // The refused ring has taken no memory.
                 let next = try SharedRing<UInt64>(size: 1, raising: .number(9))
                 #expect(next.offer.place.offset == pages << 12 && next.offer.caller == 0)
             }
@@ -71,8 +71,8 @@ import Testing
         }
     }
 
-    /// Each server's memory is given out by itself, and a component with more portals than the message page has room
-    /// for shares nothing over those beyond.
+    /// The memory of each server has an account of its own. A component with more portals than the message page has
+    /// accounts cannot share memory over the further ones.
     @Test func eachServersMemoryHasItsAccount() throws {
         let client = kernel.component("client", shared: 8192)
         let servers = (0..<MessageMemory.accounts + 1).map { _ in kernel.component("server", serving: ExampleServer()) }
@@ -116,7 +116,7 @@ import Testing
         }
     }
 
-    /// Only the side that made an offer says where its ring lies.
+    /// Only the side that made an offer names the place of its ring.
     @Test func anOfferThatCameSaysNothingToOthers() throws {
         let word: UInt64 = 5 << 32 | 3 << 24 | 2 << 16 | 7
         let came = try #require(taken(word, caller: 9, capabilities: 1))

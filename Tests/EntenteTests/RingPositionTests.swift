@@ -26,7 +26,7 @@ import Testing
             let ring = try SharedRing<UInt64>(size: 4096, raising: .number(9))
             let peer = try example.stream(ring.offer)
             let accepted = try #require(server.service.ring)
-            // Twice round the ring, an end for each element.
+            // The elements fill the ring more than once, and each has an end of its own.
             for number in 0..<1000 as Range<UInt64> {
                 #expect(try ring.producer(waking: peer).put(number))
                 #expect(try server.run { () throws in try takeAll(accepted.consumer()) } == [number])
@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    /// Copies of an end are that end, wherever they are kept.
+    /// Copies of an end share its position.
     @Test func copiesShareTheirPosition() throws {
         try client.run { () throws in
             let ring = try SharedRing<UInt64>(size: 4096, raising: .number(9))

@@ -99,8 +99,8 @@ import EntenteTesting
         isDone.wait()
     }
 
-    /// A peer that writes anything anywhere, at any moment: the honest side gets elements that its type allows, or an
-    /// error, and touches nothing beyond the ring's memory.
+    /// A peer writes anything anywhere at any moment. The honest side gets elements that its type allows, or an error,
+    /// and touches nothing beyond the ring's memory.
     @Test(arguments: 0..<40 as Range<UInt64>)
     func aHostilePeerHurtsNobody(seed: UInt64) {
         var random = Seeded(seed)
@@ -140,7 +140,7 @@ import EntenteTesting
         }
     }
 
-    /// An element that is none is gone as well: its place is free, and a producer that waits for one hears of it.
+    /// A malformed element is removed as well: its place is free, and a producer that waits for a place is woken.
     @Test func aMalformedElementIsTaken() throws {
         try kernel.component("both").run { () throws in
             let sides = RingSides(count: 4)

@@ -31,7 +31,7 @@ import Testing
         #expect(component.lines.last == "line 499")
     }
 
-    /// The console driver hangs: a component that logs is late once, and not with each byte.
+    /// If the console driver hangs, a component that logs is delayed once, and not at each byte.
     @Test func outputThatNobodyTakesIsDropped() {
         let component = kernel.component("writer")
         component.isOutputTaken = false
@@ -42,7 +42,7 @@ import Testing
         #expect(component.lines.last == "there is room again")
     }
 
-    /// The console driver is dead: nobody waits for it.
+    /// If the console driver is dead, no component waits for it.
     @Test func nobodyWaitsForADeadDriver() {
         let component = kernel.component("writer")
         component.run {
@@ -80,7 +80,7 @@ import Testing
         }
     }
 
-    /// A number that a peer chose must not stop who makes an alarm of it.
+    /// A number that a peer chose must not stop a component that makes an alarm of it.
     @Test func spansOfAnyLengthAreSpans() {
         kernel.component("clock").run {
             #expect(Interval.seconds(.max).nanoseconds == .max)

@@ -3,8 +3,7 @@ import EntenteTesting
 
 @testable import Entente
 
-/// Gives prepared answers, one after the other, and writes down what it was asked. Behind the last one it says
-/// `badState`.
+/// Gives prepared answers one after the other, and records the requests. After the last answer it returns `badState`.
 final class ScriptedKernel: KernelStandIn, @unchecked Sendable {
     struct Request: Equatable {
         var operation: ABI.Operation
@@ -39,7 +38,7 @@ final class ScriptedKernel: KernelStandIn, @unchecked Sendable {
         return answers.isEmpty ? Answer(rawStatus: Status.badState.rawValue) : answers.removeFirst()
     }
 
-    /// Runs code above this kernel. Its answers are `answers`, and what was asked before is forgotten.
+    /// Runs code above this kernel with these answers, and forgets earlier requests.
     func run<Result>(_ answers: [Answer], _ body: () throws -> Result) rethrows -> Result {
         self.answers = answers
         asked = []
@@ -48,7 +47,7 @@ final class ScriptedKernel: KernelStandIn, @unchecked Sendable {
     }
 }
 
-/// An answer of the kernel; `count` words came in all, if they are more than six.
+/// Returns an answer of the kernel. `count` is the number of words that came, if that is more than six.
 func answer(
     _ status: Status, tag: UInt64 = 0, _ words: UInt64..., capabilities: UInt64 = 0, count: UInt64 = 0
 ) -> Answer {

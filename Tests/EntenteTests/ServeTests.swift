@@ -3,9 +3,9 @@ import Testing
 
 @testable import Entente
 
-/// Writes down what it hears, and keeps the first capability of each call whose first word is even.
+/// Records the events that it receives, and keeps the first capability of each call whose first word is even.
 ///
-/// It does not refine `Service`, because a protocol that does is an interface to `./entente generate`.
+/// It does not refine `Service`, because `./entente generate` takes a protocol that does for an interface.
 private protocol Recorder {
     var heardOf: [String] { get set }
 }
@@ -22,7 +22,7 @@ extension Recorder where Self: Service {
 
     mutating func heard(_ events: Events) {
         heardOf.append("heard \(events.bits)")
-        // As a call would that brought a capability.
+        // A call that brought a capability would set this bit.
         MessageMemory.current.usedSlots |= 1 << 9
     }
 }
@@ -51,7 +51,7 @@ private struct Silent: Service {
     mutating func answer(_ message: inout IncomingMessage) -> OutgoingMessage { .unknownMethod }
 }
 
-/// The loop of a server: what it asks of the kernel, and when its slots are ready.
+/// The loop of a server makes these requests to the kernel, and prepares its slots at these times.
 @Suite struct ServeTests {
     private typealias Request = ScriptedKernel.Request
     private let kernel = ScriptedKernel()
@@ -102,7 +102,7 @@ private struct Silent: Service {
         #expect(kernel.prepared == [slots(8, 9), slots(8, 10)])
     }
 
-    /// Of a request that is malformed nothing stays, whatever the method took of it.
+    /// No capability of a malformed request stays, even if the method has taken it.
     @Test func aMalformedRequestLeavesNoCapability() {
         for (word, released) in [(12, [0, 1]), (11, [0, 1]), (3, [0, 1]), (2, [1])] as [(UInt64, [UInt64])] {
             for isLong in [false, true] {
@@ -120,8 +120,8 @@ private struct Silent: Service {
         }
     }
 
-    /// A method that has taken capabilities keeps them when it throws, and nothing stays of a request that is
-    /// malformed: in none of the slots.
+    /// A method that has taken capabilities keeps them when it throws. No slot keeps a capability of a malformed
+    /// request.
     @Test func whatAMethodTookStaysUnlessTheRequestIsMalformed() {
         for index in 0..<UInt64(InitialSlot.receivedCount) - 1 {
             for (outcome, kept) in [(Outcome.failed, 0b11), (Outcome.done, 0b11), (Outcome.malformed, 0)]

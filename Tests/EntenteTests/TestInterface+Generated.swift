@@ -2,12 +2,12 @@
 // swift-format-ignore-file
 import Entente
 
-/// Calls a `ExampleInterface` behind a portal.
+/// Calls a server of `ExampleInterface` over a portal.
 struct ExampleClient: Sendable {
     let portal: Portal
 
     @inline(__always) init(_ portal: Portal) { self.portal = portal }
-    /// The portal that this component's manifest calls `name`, under `uses`.
+    /// Finds the portal that this component's manifest calls `name`, under `uses`.
     init(named name: StaticString) { portal = Portal(named: name) }
 
     @inline(__always)
@@ -176,12 +176,12 @@ extension ExampleInterface {
     }
 }
 
-/// Calls a `BrokerInterface` behind a portal.
+/// Calls a server of `BrokerInterface` over a portal.
 struct BrokerClient: Sendable {
     let portal: Portal
 
     @inline(__always) init(_ portal: Portal) { self.portal = portal }
-    /// The portal that this component's manifest calls `name`, under `uses`.
+    /// Finds the portal that this component's manifest calls `name`, under `uses`.
     init(named name: StaticString) { portal = Portal(named: name) }
 
     @inline(__always)

@@ -1,6 +1,6 @@
 import Entente
 
-/// An interface with everything that can be in one.
+/// An interface with every kind of parameter, result and error.
 protocol ExampleInterface: Service {
     mutating func nothing()
     mutating func add(_ left: UInt64, to right: UInt64) throws(ExampleError) -> UInt64
@@ -28,10 +28,10 @@ enum Mode: UInt8, Parameter {
     case on = 1
 }
 
-/// A server that keeps capabilities, and calls others meanwhile.
+/// The interface of a server that keeps capabilities, and calls others meanwhile.
 protocol BrokerInterface: Service {
     mutating func keep(_ events: Capability<Notification>, in mode: Mode) -> Bool
-    /// Calls the component 'peer', and expects no capability of it.
+    /// Calls the component 'peer', and expects no capability from it.
     mutating func ask() -> Bool
     mutating func drop()
 }

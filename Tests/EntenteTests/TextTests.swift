@@ -19,7 +19,7 @@ import Testing
         #expect(values[text] == 3 && values["c"] == nil && values["b"] == 2)
     }
 
-    /// Equal texts have equal hashes, whatever was behind their end before; others have others.
+    /// Equal texts have equal hashes, even if other bytes were behind their end before. Other texts have other hashes.
     @Test func hashesFollowTheText() {
         var texts: Set<ShortText> = []
         for number in 0..<500 { texts.insert("key \(number)") }
@@ -57,7 +57,7 @@ import Testing
             ])
     }
 
-    /// A text is the same whichever way it is made.
+    /// A text is the same for each way to make it.
     @Test func errorsReadTheSameInStrings() {
         for error: CallError<ExampleError> in [
             .failed(.overflow), .dead(generation: 9), .aborted, .refused, .malformed, .kernel(.again),

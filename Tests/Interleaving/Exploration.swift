@@ -1,30 +1,31 @@
 import Foundation
 import SharedAccess
 
-// Every interleaving of the very code, for small scenarios.
+// Explores every interleaving of the project's own code, for small scenarios.
 //
-// How to write one. A `Scenario` has two or three cores. `reset` puts everything back to the beginning; `body` is what
-// a core does, in a host thread of its own; `check` says what is wrong when all cores have ended. Shared words that are
-// accessed through the types of the project are points at which another core continues, and relaxed loads return old
-// values where Armv8 allows it. Inside of a body, `Interleaving.wait(until:)` waits for a condition that another core
-// makes true, and returns false when no core can do anything any more; `Interleaving.fail` reports what must not be.
+// A `Scenario` has two or three cores. `reset` restores the initial state. `body` is the work of a core, in a host
+// thread of its own. `check` returns the fault of the state after all cores have ended. Another core may continue at
+// each access of a shared word through the types of the project, and relaxed loads return old values if Armv8 allows
+// that. Inside of a body, `Interleaving.wait(until:)` waits for a condition that another core makes true, and returns
+// false if no core can do anything any more. `Interleaving.fail` reports a fault.
 //
-// A run that leaves its usual course nowhere plays one core after the other. `explore` tries each way to leave it up to
-// `deviations` times: by going on with another core before an access or after a release, or by returning an older
-// value. Only at words that two cores touch, one of them by a store: other points make no difference. No further
-// deviation is added to a switch after which no other core had to do with the access that was put off, because the same
-// comes of a later switch; in the short form neither to a switch after a store. Then runs follow that leave the usual
-// course at random. A failure names its schedule, which `ENTENTE_SCHEDULE` plays again, with a trace.
+// A run without deviations plays one core after the other. `explore` tries each way to deviate up to `deviations`
+// times, either by switching to another core before an access or after a release, or by returning an older value. It
+// deviates only at words that two cores touch, one of them by a store, because other points make no difference. It adds
+// no deviation to a switch after which no other core touched the location of the delayed access, because a later switch
+// has the same effect. In the short form it adds none to a switch after a store either. Random runs follow. A failure
+// names its schedule, which `ENTENTE_SCHEDULE` plays again, with a trace.
 //
-// `reset` and `check` run while no core does, and outside of the exploration: their accesses are ordinary ones. A trap
-// ends the process before the schedule is printed; `ENTENTE_INTERLEAVINGS=print` prints each one before it is played.
+// `reset` and `check` run while no core does, and their accesses are ordinary ones, outside of the exploration. A trap
+// ends the process before the schedule is printed. `ENTENTE_INTERLEAVINGS=print` prints each schedule before it is
+// played.
 
 /// A few cores on shared words.
 public struct Scenario {
     public var cores: Int
     public var reset: () -> Void
     public var body: (_ core: Int) -> Void
-    /// Returns the reason for which the end is wrong, or nil.
+    /// Returns the fault of the end state, or nil.
     public var check: () -> String?
     /// Returns a name for an address, for traces.
     public var name: (UInt) -> String?
@@ -41,10 +42,11 @@ public struct Scenario {
     }
 }
 
-/// How far an exploration goes.
+/// The limits of an exploration.
 public struct Extent: Sendable {
     public var deviations: Int
-    /// The number of schedules with two deviations and more at most; of larger sets a sample. All with one are played.
+    /// The number of schedules with two or more deviations, at most. Of a larger set a sample is played. All schedules
+    /// with one deviation are played.
     public var schedules: Int
     public var random: Int
     public var seed: UInt64
@@ -56,15 +58,15 @@ public struct Extent: Sendable {
         self.seed = seed
     }
 
-    /// Whether the long form is asked for: `ENTENTE_INTERLEAVINGS=full`.
+    /// True if the long form is selected by `ENTENTE_INTERLEAVINGS=full`.
     public static let isFull = mode == "full"
-    /// Whether each exploration prints how far it came: `ENTENTE_INTERLEAVINGS=full` or `report`.
+    /// True if each exploration prints its progress: `ENTENTE_INTERLEAVINGS=full` or `report`.
     public static let isReported = isFull || mode == "report"
-    /// Whether one schedule is played instead of all.
+    /// True if one schedule is played instead of all.
     public static var isReplay: Bool { only != nil }
     static let isPrinted = mode == "print"
     private static let mode = ProcessInfo.processInfo.environment["ENTENTE_INTERLEAVINGS"]
-    /// The schedule that is to be played instead of all others.
+    /// The schedule that is played instead of all others.
     static let only = ProcessInfo.processInfo.environment["ENTENTE_SCHEDULE"].flatMap { Schedule($0) }
 }
 
@@ -80,14 +82,14 @@ public struct Exploration {
 
     public internal(set) var schedules = 0
     public internal(set) var accesses = 0
-    /// The most deviations up to which every schedule was played; -1: not even the usual one.
+    /// The largest number of deviations up to which every schedule was played; -1 if not even the usual one was.
     public internal(set) var completeUpTo = -1
     public internal(set) var failure: Failure?
-    /// For each number of deviations, how many schedules there are to play.
+    /// The number of schedules to play, for each number of deviations.
     public internal(set) var sizes: [Int] = []
-    /// How many of those were played that `Extent.schedules` bounds.
+    /// The number of played schedules that count against `Extent.schedules`.
     var sampled = 0
-    /// In milliseconds.
+    /// The duration in milliseconds.
     public internal(set) var duration = 0.0
 
     public var summary: String {
@@ -97,7 +99,7 @@ public struct Exploration {
 }
 
 public enum Interleaving {
-    /// Waits until another core has made `condition` true. Returns false when no core can do anything any more.
+    /// Waits until another core has made `condition` true. Returns false if no core can do anything any more.
     public static func wait(until condition: () -> Bool) -> Bool {
         guard let observer = SharedAccess.observer as? CoreObserver else { return condition() }
         while !condition() {
@@ -106,13 +108,13 @@ public enum Interleaving {
         return true
     }
 
-    /// Other cores go on until all wait, unless the schedule says otherwise.
+    /// Lets other cores go on until all of them wait, unless the schedule decides otherwise.
     public static func letOthersGoOn() {
         guard let observer = SharedAccess.observer as? CoreObserver else { return }
         _ = observer.interleaver.wait(observer.index, as: .pausing)
     }
 
-    /// Reports, from inside of a body, that something is wrong.
+    /// Reports a fault from inside of a body.
     public static func fail(_ text: String) { (SharedAccess.observer as? CoreObserver)?.interleaver.fail(text) }
 }
 
@@ -143,7 +145,7 @@ struct Explorer {
     let extent: Extent
     var interleaver: Interleaver
     var result = Exploration()
-    /// Schedules were left out because they switch once more after a switch behind a store.
+    /// True if schedules were left out because they switch once more after a switch behind a store.
     private var isShortened = false
 
     init(_ scenario: Scenario, _ extent: Extent) {
@@ -152,7 +154,7 @@ struct Explorer {
         interleaver = Interleaver(cores: scenario.cores, body: scenario.body)
     }
 
-    /// Returns whether the schedule went well.
+    /// Returns true if the schedule found no fault.
     @discardableResult
     mutating func play(_ schedule: Schedule, random: RandomPolicy? = nil) -> Bool {
         if Extent.isPrinted { print("schedule \(schedule)") }
@@ -169,7 +171,7 @@ struct Explorer {
         return false
     }
 
-    /// The accesses of a schedule that failed, played once more.
+    /// Returns the accesses of a schedule that failed, which it plays once more.
     private func trace(_ schedule: Schedule) -> String {
         let again = Interleaver(cores: scenario.cores, body: scenario.body, knowing: interleaver)
         again.isTraced = true
@@ -186,7 +188,8 @@ struct Explorer {
     mutating func explore() {
         defer { interleaver.close() }
         guard learn() else { return }
-        // Once more if a run has shown that further cores touch a word: runs before did not stop there.
+        // The level is played once more if a run has shown that further cores touch a word, because earlier runs did
+        // not stop there.
         for _ in 0..<4 {
             let knowledge = interleaver.knowledge
             guard playLevels() else { return }
@@ -198,13 +201,13 @@ struct Explorer {
         }
     }
 
-    /// Plays a few runs at random, which show what words several cores touch. Returns whether all went well.
+    /// Plays a few random runs, which show the words that several cores touch. Returns true if none found a fault.
     @discardableResult
     mutating func learn() -> Bool {
         (0..<8).allSatisfy { play(Schedule(), random: RandomPolicy(seed: extent.seed &+ UInt64($0) &+ 1_000_000)) }
     }
 
-    /// Plays the schedules with 0, 1, 2 … deviations. Returns whether all went well.
+    /// Plays the schedules with 0, 1, 2 … deviations. Returns true if none found a fault.
     private mutating func playLevels() -> Bool {
         var level = Level(seed: extent.seed)
         level.add(Schedule())
@@ -222,13 +225,13 @@ struct Explorer {
         return true
     }
 
-    /// Plays schedules with the same number of deviations. Returns those with one more; nil after a failure.
+    /// Plays schedules with the same number of deviations. Returns those with one more, or nil after a failure.
     private mutating func playLevel(_ schedules: [Schedule], isSampled: Bool) -> Level? {
         var waiting = schedules, next = Level(seed: extent.seed)
         while let schedule = waiting.popLast() {
             guard play(schedule) else { return nil }
             if isSampled { result.sampled += 1 }
-            // Its children come of the schedule that switches later as well.
+            // The schedule that switches later has the same children.
             if interleaver.isRedundant { continue }
             guard Extent.isFull || !interleaver.endsAfterStore else {
                 isShortened = true
@@ -248,7 +251,7 @@ struct Explorer {
     }
 }
 
-/// The schedules with one number of deviations, or of too many a random part.
+/// The schedules with one number of deviations, or a random part of them if there are too many.
 private struct Level {
     static let capacity = 100_000
 
@@ -268,8 +271,8 @@ private struct Level {
         }
     }
 
-    /// Returns `limit` of them at most. Half of a sample return old values, if there are so many: those find missing
-    /// barriers.
+    /// Returns at most `limit` of them. Half of a sample return old values, if there are so many, because those find
+    /// missing barriers.
     mutating func sample(_ limit: Int) -> [Schedule] {
         guard kept.count > limit else { return kept }
         var old = kept.filter(\.returnsOldValues), new = kept.filter { !$0.returnsOldValues }

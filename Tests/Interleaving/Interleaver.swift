@@ -2,11 +2,11 @@ import Dispatch
 import Foundation
 import SharedAccess
 
-/// Runs the cores of a scenario one at a time, each in a host thread of its own, as a schedule says.
+/// Runs the cores of a scenario one at a time, each in a host thread of its own, in the order of a schedule.
 ///
-/// Only the thread that has the baton touches the state here; the controller waits until all have ended.
+/// Only the thread that has the turn touches the state here. The controller waits until all threads have ended.
 final class Interleaver: @unchecked Sendable {
-    /// One way on that a run did not take.
+    /// A way to continue that a run did not take.
     struct Option {
         var deviation: Deviation
         var cost: Int
@@ -22,11 +22,11 @@ final class Interleaver: @unchecked Sendable {
 
     enum State {
         case ready
-        /// In a loop that waits for a store of another core.
+        /// The core is in a loop that waits for a store of another core.
         case spinning
-        /// Lets the others go on until they all wait.
+        /// The core lets the others go on until all of them wait.
         case pausing
-        /// Waits for an interrupt, or for the end of all activity.
+        /// The core waits for an interrupt, or for the end of all activity.
         case idle
         case finished
     }
@@ -44,7 +44,7 @@ final class Interleaver: @unchecked Sendable {
     private var current = 0
     private var step = 0
     private var planned: [Point: Int] = [:]
-    /// The deviations of the schedule that are still to come.
+    /// The number of the schedule's deviations that are still to come.
     private var plannedLeft = 0
     private var policy: RandomPolicy?
     /// The number of stores of other cores since each core last waited.
@@ -53,11 +53,13 @@ final class Interleaver: @unchecked Sendable {
     private var isBehind: [Set<Int>] = []
     /// The access before which the last deviation let another core go on.
     private var interrupted: (core: Int, location: Int, isStore: Bool)?
-    /// Nothing that others did meanwhile had to do with that access, so that the same comes of a later switch.
+    /// True if no access of another core meanwhile touched the same location, so that a later switch has the same
+    /// effect.
     private(set) var isRedundant = false
-    /// The core whose access was put off to no effect, until its next point: only there can the later switch be.
+    /// The core whose access was delayed without effect, until its next point, because the later switch can only be
+    /// there.
     private var owed: Int?
-    /// The last deviation lets another core go on after a store, not before an access.
+    /// True if the last deviation lets another core go on after a store, and not before an access.
     private(set) var endsAfterStore = false
     private var isQuiet = false
     private var wholeDepth = 0
@@ -66,19 +68,21 @@ final class Interleaver: @unchecked Sendable {
     private(set) var failures: [String] = []
     private(set) var events: [Event] = []
     var isTraced = false
-    /// A run that cannot end leaves its threads behind.
+    /// True if the run cannot end. It leaves its threads behind.
     private(set) var isStuck = false
     var accessCount: Int { step }
 
-    /// The cores that have loaded and stored each location, in all runs so far: a bit for each.
+    /// The cores that have loaded and stored each location in all runs so far, with a bit for each core.
     private var loaders: [UInt8] = []
     private var storers: [UInt8] = []
-    /// Counts what has become known of them: runs that were played before did not offer all points.
+    /// The number of such facts. If it grows, earlier runs did not offer all points.
     private(set) var knowledge = 0
 
     static let stepLimit = 20_000
 
-    /// - Parameter other: one of the same scenario, whose knowledge of the locations this one begins with.
+    /// Prepares the cores.
+    ///
+    /// - Parameter other: an interleaver of the same scenario, whose knowledge of the locations this one takes over.
     init(cores: Int, body: @escaping (Int) -> Void, knowing other: Interleaver? = nil) {
         count = cores
         self.body = body
@@ -136,7 +140,7 @@ final class Interleaver: @unchecked Sendable {
         batons[current].signal()
         hasEnded.wait()
         SharedAccess.endExploration()
-        // Of another scenario, or the same scenario did not do the same again.
+        // The schedule belongs to another scenario, or the same scenario did not repeat its accesses.
         if plannedLeft != 0, !isStuck, failures.isEmpty {
             fail("\(plannedLeft) deviations of the schedule were not met")
         }
@@ -146,7 +150,7 @@ final class Interleaver: @unchecked Sendable {
 
     // MARK: Choices
 
-    /// Returns what the schedule says, else the first alternative.
+    /// Returns the schedule's choice, or otherwise the first alternative.
     private func choose(among alternatives: [Int], at point: Point, cost: Int) -> Int {
         if let choice = planned[point], alternatives.contains(choice) {
             plannedLeft -= 1
@@ -166,14 +170,14 @@ final class Interleaver: @unchecked Sendable {
         return alternatives[0]
     }
 
-    /// Another core may continue here, if it has to do with the location, or if the schedule says so.
+    /// Lets another core continue here if it touches the same location, or if the schedule demands it.
     private func pause(_ core: Int, _ location: Int, isStore: Bool, _ point: Point) {
         let involved = isStore ? loaders[location] | storers[location] : storers[location]
         let wanted = planned[point]
         guard involved & ~(1 << UInt8(core)) != 0 || wanted != nil else { return }
         if owed == core {
             owed = nil
-            // There is no later switch.
+            // Here no later switch is possible.
             if wholeDepth != 0 { isRedundant = false }
         }
         guard wholeDepth == 0 else { return }
@@ -197,7 +201,7 @@ final class Interleaver: @unchecked Sendable {
         if isRedundant { owed = core }
     }
 
-    /// Notes that another access has to do with the one that was interrupted.
+    /// Notes that another access touches the location of the interrupted one.
     private func meet(_ location: Int, isStore: Bool) {
         guard let access = interrupted, access.location == location, access.isStore || isStore else { return }
         isRedundant = false
@@ -234,7 +238,7 @@ final class Interleaver: @unchecked Sendable {
         return ready.isEmpty ? nil : choose(among: ready, at: Point(step: step, part: .blocked), cost: cost)
     }
 
-    /// Finds a core that goes on when `core` does not; nil if all have finished.
+    /// Returns a core that can go on if `core` does not, or nil if all have finished.
     private func successor(of core: Int, cost: Int) -> Int? {
         if let next = nextReady(after: core, cost: cost) { return next }
         if states.allSatisfy({ $0 == .finished }) { return nil }
@@ -321,7 +325,7 @@ final class Interleaver: @unchecked Sendable {
         return value
     }
 
-    /// Returns by how many stores a load looks back.
+    /// Returns the number of stores by which a load looks back.
     private func lookBack(_ core: Int, _ location: Int, among alternatives: [Int], _ step: Int) -> Int {
         guard alternatives.count > 1 else { return 0 }
         let back = choose(among: alternatives, at: Point(step: step, part: .value), cost: 1)
@@ -353,7 +357,7 @@ final class Interleaver: @unchecked Sendable {
         memory.touch(core, location, loads: true, stores: true)
         var alternatives = [0]
         if wholeDepth == 0 {
-            // One that changes nothing is a load.
+            // A read-modify-write that changes nothing is a load.
             alternatives += memory.olderValues(core, location, order).prefix(2).filter { change($0.value) == nil }
                 .map(\.back)
         }
@@ -377,7 +381,7 @@ final class Interleaver: @unchecked Sendable {
         if isTraced { events.append(Event(step: step, core: core, text: "orders \(barrier)", place: nil)) }
     }
 
-    /// Plain stores of 0: each location that is known there gets one that nothing orders.
+    /// Plays plain stores of 0: each known location there gets a store that nothing orders.
     func zero(_ core: Int, _ address: UInt, _ size: UInt) {
         for number in memory.places.indices where memory.places[number].address &- address < size {
             let location = location(memory.places[number], core, loads: false, stores: true)
@@ -388,7 +392,7 @@ final class Interleaver: @unchecked Sendable {
         }
     }
 
-    /// The core is about to store plainly: each access of another core must be known to have ended.
+    /// Notes a plain store of the core. Each access of another core to the word must be known to have ended.
     func own(_ core: Int, _ place: SharedPlace) { own(core, memory.number(place)) }
 
     private func own(_ core: Int, _ location: Int) {

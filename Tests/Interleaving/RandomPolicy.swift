@@ -1,7 +1,7 @@
-/// Takes other ways than the usual one at random.
+/// Chooses ways other than the usual one at random.
 struct RandomPolicy {
     private var state: UInt64
-    /// Of 256 points at which it could, a run leaves its usual course at so many.
+    /// The number of points, of each 256 possible ones, at which a run leaves its usual course.
     private var rate: UInt64
 
     init(seed: UInt64) {

@@ -1,4 +1,4 @@
-/// A place of a run at which it may go on in more than one way: an access, by its number in the run, and where of it.
+/// A point of a run at which it may go on in more than one way: the number of an access, and the position around it.
 struct Point: Hashable, Sendable {
     enum Part: Int, Sendable {
         case before, value, after, blocked
@@ -7,11 +7,11 @@ struct Point: Hashable, Sendable {
     var part: Part
 }
 
-/// Where a run leaves the usual course: the core that runs goes on until it ends or waits, and each load returns the
-/// newest value.
+/// A deviation of a run from its usual course. On the usual course a core goes on until it ends or waits, and each load
+/// returns the newest value.
 struct Deviation: Hashable, Sendable {
     var point: Point
-    /// The core that goes on; of `.value`, how many stores the load looks back.
+    /// The core that goes on. For `.value` it is the number of stores by which the load looks back.
     var choice: Int
 }
 
@@ -33,7 +33,7 @@ public struct Schedule: Hashable, Sendable, CustomStringConvertible {
 
     var returnsOldValues: Bool { deviations.contains { $0.point.part == .value } }
 
-    /// Nil if `text` is not of the form of `description`.
+    /// Reads a text. Returns nil if it does not have the form of `description`.
     public init?(_ text: String) {
         guard text != "usual" else { return }
         for word in text.split(separator: " ") {

@@ -1,26 +1,27 @@
 import SharedAccess
 
-// Memory as cores see it that reorder their accesses as Armv8 allows (DDI 0487, B2.3), by views: each location has the
-// history of its stores, and each core a view, the oldest store of each location that its next load may return.
+// Models memory as seen by cores that reorder their accesses as Armv8 allows (DDI 0487, B2.3). The model uses views:
+// each location has the history of its stores, and each core has a view, which holds the oldest store of each location
+// that the core's next load may return.
 //
 // - A relaxed load returns any store that is not older than the view. An acquire load adds the view that came with the
-//   store to the core's own. A load of an address adds it for what lies behind that address alone, together with what
-//   that address was reached by.
-// - A release store takes the core's view along. A relaxed store takes along the stores before the last DMB ISHST.
+//   store to the core's own. A load of an address adds that view only for the memory behind the address, together with
+//   the views by which the core has reached the address.
+// - A release store carries the core's view. A relaxed store carries the stores before the last DMB ISHST.
 // - A read-modify-write loads the newest store.
-// - DMB ISH exchanges views with all cores that execute one. A store-release is seen by load-acquires of the same core,
-//   and everything before it, as RCsc demands: both are ordered like barriers.
+// - DMB ISH exchanges views with all cores that execute one. Load-acquires of the same core see a store-release and
+//   everything before it, as RCsc demands: both are ordered like barriers.
 //
-// A view also says which accesses of each core have ended before, so that whoever takes memory that others used must be
-// ordered behind their last accesses, loads as well.
+// A view also holds the accesses of each core that have ended before. A core that takes over memory of others must be
+// ordered behind their last accesses, including loads.
 //
-// Stores enter the histories in the order of their execution, so load buffering is left out, and a store never comes
-// before an older one of its location. docs/caveats.md has the rest of what this leaves out.
+// Stores enter the histories in the order of their execution. The model therefore leaves out load buffering, and a
+// store never comes before an older one of its location. docs/caveats.md lists its other limits.
 
 /// The oldest visible store of each location, by the locations' numbers.
 struct View {
     private(set) var times: [Int32] = []
-    /// For each core the number of its last load, and of its last store, that has ended before.
+    /// The numbers of each core's last load and last store that have ended before.
     var ended = (loads: SIMD4<Int32>.zero, stores: SIMD4<Int32>.zero)
 
     subscript(_ location: Int) -> Int { location < times.count ? Int(times[location]) : 0 }
@@ -56,9 +57,9 @@ struct CoreView {
     var current = View()
     /// The views that came with the core's relaxed loads as well: `current` after DMB ISHLD.
     var acquirable = View()
-    /// The core's own stores, and what its store-releases took along.
+    /// The view of the core's own stores, and of the views that its store-releases carry.
     var stores = View()
-    /// The view that its relaxed stores take along.
+    /// The view that its relaxed stores carry.
     var released = View()
     /// The oldest stores that its load-acquires see, because they come after its store-releases.
     var afterRelease = View()
@@ -97,7 +98,7 @@ struct WeakMemory {
         return places.count - 1
     }
 
-    /// Takes what memory holds into the history: the first value, or one that a plain store has left.
+    /// Takes the present contents of memory into the history: the first value, or one that a plain store has left.
     mutating func settle(_ location: Int) {
         let value = places[location].value
         if histories[location].last?.value != value { histories[location].append(Store(value: value, view: View())) }
@@ -124,7 +125,7 @@ struct WeakMemory {
         return (1...count).map { ($0, histories[location][histories[location].count - 1 - $0].value) }
     }
 
-    /// Loads the store that is `back` stores older than the newest.
+    /// Loads the store that is `back` stores older than the newest one.
     mutating func load(_ core: Int, _ location: Int, _ order: LoadOrder, back: Int) -> UInt64 {
         let time = histories[location].count - 1 - back
         let store = histories[location][time]
@@ -141,7 +142,7 @@ struct WeakMemory {
         return store.value
     }
 
-    /// The core has loaded the address of `range` from `location`.
+    /// Notes that the core has loaded the address of `range` from `location`.
     private mutating func reach(_ core: Int, _ range: Range<UInt>, by location: Int, _ view: View) {
         var view = view
         let address = places[location].address
@@ -153,7 +154,7 @@ struct WeakMemory {
         }
     }
 
-    /// The core sees the newest stores of these locations: time has passed.
+    /// Lets the core see the newest stores of these locations, because time has passed.
     mutating func catchUp(_ core: Int, _ locations: Set<Int>) {
         for location in locations { cores[core].current.raise(location, to: histories[location].count - 1) }
     }
@@ -175,7 +176,7 @@ struct WeakMemory {
         }
     }
 
-    /// Returns a core whose last access of a location is not ordered before what `core` does now.
+    /// Returns a core whose last access of a location is not ordered before the present access of `core`, or nil.
     func unordered(_ core: Int, _ location: Int) -> Int? {
         let ended = cores[core].current.ended, last = last[location]
         return cores.indices.first {
@@ -203,7 +204,7 @@ struct WeakMemory {
         cores[core].afterRelease = global
     }
 
-    /// Loads the newest store; then stores what `change` returns, if anything.
+    /// Loads the newest store, and then stores the result of `change` if there is one.
     mutating func update(
         _ core: Int, _ location: Int, _ order: UpdateOrder, _ change: (UInt64) -> UInt64?
     ) -> (old: UInt64, isChanged: Bool) {
@@ -212,7 +213,7 @@ struct WeakMemory {
         let old = load(core, location, order.acquires ? .acquire : .relaxed, back: 0)
         guard let value = change(old) else { return (old, false) }
         store(core, location, value, order.releases ? .release : .relaxed)
-        // The view of the store before goes on with this one (a release sequence).
+        // The view of the earlier store continues with this one (a release sequence).
         histories[location][histories[location].count - 1].view.join(before)
         return (old, true)
     }
@@ -236,7 +237,7 @@ struct WeakMemory {
 }
 
 extension SharedPlace {
-    /// The value in memory. The newest store is always there as well, for code that the exploration does not see.
+    /// The value in memory. It is always the newest store, for code that the exploration does not observe.
     var value: UInt64 {
         get {
             let pointer = UnsafeRawPointer(bitPattern: address)!

@@ -3,7 +3,7 @@ import SharedAccess
 import Synchronization
 import Testing
 
-/// The explorer's promises about schedules: that it plays them again, and that it leaves none out that differs.
+/// The explorer plays schedules again, and leaves out none that differs from the others.
 @Suite struct ExplorerTests {
     private let words = Litmus()
 
@@ -24,7 +24,7 @@ import Testing
         let lost = scenario([program, program]) { $0.x.load(ordering: .relaxed) == 2 ? nil : "lost" }
         let failure = try #require(lost.explore().failure)
         #expect(lost.replay(failure.schedule).failure?.reason == "lost")
-        // The trace is of the same run: both cores stored 1.
+        // The trace belongs to the same run, in which both cores stored 1.
         #expect(failure.trace.split(separator: "\n").filter { $0.contains("releases 1 ") }.count == 2)
     }
 
@@ -34,7 +34,7 @@ import Testing
         #expect(result.failure?.reason == "1 deviations of the schedule were not met")
     }
 
-    /// The later switch that makes an earlier one needless must exist: there is none within a whole.
+    /// An earlier switch is needless only if the later one exists, and there is none within a whole.
     @Test(arguments: [2, 3]) func aSwitchBeforeAWholeIsNotLeftOut(deviations: Int) {
         let result = scenario([
             {
@@ -53,7 +53,7 @@ import Testing
         #expect(result.failure != nil)
     }
 
-    /// The others do what they can, then the core that let them go on continues, although they wait for it.
+    /// The others run until they wait. Then the core that let them go on continues, although they wait for it.
     @Test func whoLetsOthersGoOnIsHeardByThem() {
         let result = scenario([
             {
@@ -88,7 +88,8 @@ import Testing
         #expect(result.failure != nil)
     }
 
-    /// A core may have read a word before its own release store, and still be at it if that store is relaxed.
+    /// A core may have read a word before its own release store. If that store is relaxed, the read may still be under
+    /// way.
     @Test(arguments: [true, false]) func memoryIsTakenOnlyAfterTheLastAccessOfOthers(isReleased: Bool) {
         let words = words
         let byte = UnsafeMutablePointer<UInt8>.allocate(capacity: 1)

@@ -3,7 +3,7 @@ import SharedAccess
 import Synchronization
 import Testing
 
-/// Two shared words, and what each core has read.
+/// Two shared words, and the values that each core has read.
 final class Litmus: @unchecked Sendable {
     let x = SharedUInt64(0), y = SharedUInt64(0), z = SharedUInt64(0), v = SharedUInt64(0)
     var seen: [[UInt64]] = [[], [], []]
@@ -21,11 +21,11 @@ final class Litmus: @unchecked Sendable {
     }
 }
 
-/// Whether an outcome can be reached, of programs that the literature on memory models knows by name.
+/// The reachable outcomes of programs that the literature on memory models knows by name.
 @Suite struct LitmusTests {
     private let words = Litmus()
 
-    /// Explores two or three programs; returns the failure if `isForbidden` was seen.
+    /// Explores two or three programs. Returns the failure if `isForbidden` held for an outcome.
     private func explore(
         _ programs: [(Litmus) -> Void], extent: Extent = Extent(),
         forbidding isForbidden: @escaping ([[UInt64]]) -> Bool
@@ -119,7 +119,7 @@ final class Litmus: @unchecked Sendable {
         #expect(buffers(.stores, .all) && buffers(.all, .loads))
     }
 
-    /// RCsc: `stlr` before `ldar` of the same core.
+    /// RCsc orders `stlr` before a later `ldar` of the same core.
     @Test func aReleaseIsOrderedBeforeALaterAcquire() {
         func buffers(acquire: Bool) -> Bool {
             isReached(
@@ -221,7 +221,7 @@ final class Litmus: @unchecked Sendable {
 
     // MARK: Read-modify-writes
 
-    /// A message by a read-modify-write on each side, which orders as much as it says.
+    /// A read-modify-write on each side passes a message, and orders no more than its ordering demands.
     @Test func aReadModifyWriteOrdersWhatItSays() {
         func passes(_ first: AtomicUpdateOrdering, _ second: AtomicUpdateOrdering) -> Bool {
             isReached(
@@ -264,7 +264,7 @@ final class Litmus: @unchecked Sendable {
         #expect(reaches(behind: false))
     }
 
-    /// Each address orders what lies behind it, not what lies behind another one.
+    /// Each address orders accesses to the memory behind it, and none to the memory behind another address.
     @Test func anAddressOrdersNothingBehindAnother() {
         let words = words
         let (x, z) = (place(words.x), place(words.z))
@@ -282,7 +282,7 @@ final class Litmus: @unchecked Sendable {
             ]) { $0[1][0] != 0 && $0[1][1] == 0 })
     }
 
-    /// An address that lies behind an address orders by both.
+    /// An address that was loaded from behind another address orders by both.
     @Test func aChainOfAddressesOrdersWhatLiesAtItsEnd() {
         let words = words
         let (x, z) = (place(words.x), place(words.z))
@@ -306,7 +306,7 @@ final class Litmus: @unchecked Sendable {
 
     // MARK: Comparing
 
-    /// One that changes nothing is a load, and may return an old value.
+    /// A read-modify-write that changes nothing is a load, and may return an old value.
     @Test func anExchangeThatFailsMayHaveSeenAnOldValue() {
         func reaches(_ ordering: AtomicUpdateOrdering) -> Bool {
             isReached([

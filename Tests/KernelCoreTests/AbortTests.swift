@@ -50,7 +50,7 @@ private struct Abortable {
         // The bits stay.
         #expect(
             board.fixture.object(board.client.notification, as: KernelCore.Notification.self).pointee.bits.load() == 3)
-        // The server is an orphan: it goes on when somebody pays for it, and its answer reaches nobody.
+        // The server is an orphan. It continues when another caller pays for it, and its answer reaches nobody.
         #expect(board.server.state == .ready && board.server.context.pointee.caller == nil)
         #expect(board.fixture.current() == board.client.context)
         let heard = board.fixture.wait(board.client)
@@ -122,14 +122,14 @@ private struct Abortable {
         #expect(fixture.current() == clients[1].context)
         fixture.wait(clients[1])
         fixture.wait(clients[1])
-        // The server is in nobody's service yet.
+        // The server serves no caller yet.
         fixture.wait(server)
         fixture.replyAndWait(server)
         if fixture.current() == clients[0].context { fixture.wait(clients[0]) }
         #expect(server.context.pointee.caller == clients[2].context)
     }
 
-    /// The one in the middle leaves: the first gets its time back only when the middle answers.
+    /// The middle of a chain leaves it. The first caller gets its time back only when the middle one answers.
     @Test func inTheMiddleOfAChain() {
         let fixture = Fixture()
         let inner = fixture.makeThread(priority: 20), middle = fixture.makeThread(priority: 20, notified: true)
@@ -144,17 +144,17 @@ private struct Abortable {
         fixture.raise(middle.notification, 2)
         #expect(middle.state == .ready && fixture.answer(middle.context).status == .aborted)
         #expect(client.state == .calling && client.context.pointee.server == middle.context)
-        // The bits have brought the middle's own time, beside that of the client. The inner one is an orphan.
+        // The bits have brought the middle one's own time, beside that of the client. The inner one is an orphan.
         #expect(fixture.current() == middle.context && inner.state == .ready)
         #expect(middle.context.pointee.usesOwnTime && !inner.context.pointee.usesOwnTime)
         fixture.replyAndWait(middle, 5)
-        // What aborted it is still there.
+        // The bits that aborted it are still there.
         #expect(middle.state == .ready && fixture.answer(middle.context).status == .notified)
         fixture.wait(middle)
         #expect(fixture.current() == client.context && fixture.answer(client.context).words[0] == 5)
     }
 
-    /// The first of a chain leaves: nobody behind it keeps its time.
+    /// The first of a chain leaves it, and nobody behind it keeps its time.
     @Test func atTheBeginningOfAChain() {
         let fixture = Fixture()
         let inner = fixture.makeThread(priority: 4), middle = fixture.makeThread(priority: 5)
@@ -203,7 +203,7 @@ private struct Abortable {
             local.fixture.object(local.client.notification, as: KernelCore.Notification.self).pointee.bits.load() == 0)
     }
 
-    /// A fault that is being served is given up: its context stays stopped.
+    /// The fault that is being served is given up, and its context stays stopped.
     @Test func anExitByHand() {
         let fixture = Fixture()
         let monitor = fixture.makeThread(priority: 9)
@@ -236,7 +236,7 @@ private struct Abortable {
         let threads = (0..<4).map { fixture.makeThread(priority: 20 - UInt64($0)) }
         let portals = threads.map { fixture.makePortal(to: $0) }
         fixture.sleepRoot()
-        // Nobody waits for calls: each queues at the next.
+        // No thread waits for calls, so each call queues at the next thread.
         for index in 0..<3 { fixture.call(portals[index + 1], by: threads[index]) }
         #expect(fixture.current() == threads[3].context)
         for portal in portals.dropLast() {
@@ -296,7 +296,7 @@ private struct Abortable {
         #expect(bind(thread.slot, UInt64(portal)) == .ok)
     }
 
-    /// Also as what is told of a fault that nobody serves.
+    /// This also holds for the notification that reports a fault which nobody serves.
     @Test func aBadgedCapabilityRaisesItsBadge() {
         let fixture = Fixture()
         let notification = fixture.create(.notification)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import KernelCore
 
-/// The seed in a device tree, and trees that are none.
+/// The seed in a device tree, and inputs that are no device trees.
 @Suite struct BootSeedTests {
     /// A tree in bytes, made as the Devicetree Specification (5) says.
     private struct Tree {
@@ -59,7 +59,7 @@ import Testing
             tree.property("model", Array("a board".utf8))
             tree.node("memory@40000000") { tree in
                 tree.property("rng-seed", [UInt8](repeating: 9, count: 32))
-                // Only the node right below the root is the boot loader's.
+                // Only the node directly below the root belongs to the boot loader.
                 tree.node("chosen") { $0.property("rng-seed", [UInt8](repeating: 7, count: 32)) }
             }
             tree.node(node) { tree in
@@ -88,7 +88,7 @@ import Testing
         #expect(seed([]) == nil && seed([UInt8](repeating: 0, count: 4096)) == nil)
     }
 
-    /// Cut off or damaged anywhere, a tree gives a seed or none, and nothing is read beyond its end.
+    /// A tree that is cut off or damaged anywhere gives a seed or none, and the kernel reads nothing beyond its end.
     @Test func damagedTreesDoNoHarm() {
         let whole = tree().bytes
         for limit in stride(from: 0, through: whole.count, by: 8) { _ = seed(whole, limit: limit) }

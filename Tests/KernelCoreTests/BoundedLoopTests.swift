@@ -6,7 +6,7 @@ import Testing
 
 @testable import KernelCore
 
-/// Kernel loops over words that other cores write: each ends, whatever those do meanwhile.
+/// The kernel's loops over words that other cores write. Each loop ends, for any writes of the other cores.
 @Suite struct BoundedLoopTests {
     private let fixture = Fixture(cores: 2)
 
@@ -22,7 +22,7 @@ import Testing
         fixture.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value)
     }
 
-    /// A timer's line is the timer's alone, and level-sensitive.
+    /// A timer's line is level-sensitive, and only the timer drives it.
     @Test(arguments: [27, 30] as [UInt64])
     func nobodyDrivesATimersLine(interrupt: UInt64) {
         let machine = makeMachine()
@@ -40,7 +40,7 @@ import Testing
                 == .ok)
     }
 
-    /// Another core pends everything again whenever the kernel has looked at something.
+    /// Another core makes everything pending again whenever the kernel has looked at an interrupt.
     @Test func synchroniseEndsThoughOthersPendAgain() {
         let machine = makeMachine()
         fixture.sleepRoot()
@@ -101,7 +101,7 @@ import Testing
         ) -> UInt64 {
             let isContended = object.contains(place.address) && attempts < 1000
             if isContended {
-                // Another core takes it and gives it back, before and after the attempt.
+                // Another core claims the timer and releases it, before and after the attempt.
                 attempts += 1
                 write(place, 2)
             }
@@ -117,7 +117,7 @@ import Testing
         override func endWhole() {}
     }
 
-    /// Another core takes a notification's timer and gives it back again and again.
+    /// Another core repeatedly claims a notification's timer and releases it.
     @Test(arguments: [false, true]) func aTimerThatIsClaimedAgainAndAgainIsLeft(destroys: Bool) async {
         let slot = fixture.create(.notification)
         nonisolated(unsafe) let notification = fixture.object(slot, as: KernelCore.Notification.self)
@@ -126,10 +126,10 @@ import Testing
         let start = UInt(notification.address.value)
         nonisolated(unsafe) let contender = Contender(start..<start + UInt(KernelCore.Notification.bindings))
         nonisolated(unsafe) var status: Status?
-        // A lock, so that the thread sanitizer sees that the thread has ended.
+        // The lock lets the thread sanitizer see that the thread has ended.
         let lock = NSLock()
         nonisolated(unsafe) var hasEnded = false
-        // A host thread of its own, so that no other test's accesses are observed.
+        // The test uses a host thread of its own, so that the accesses of other tests are not observed.
         let thread = Thread {
             SharedAccess.observeThread(by: contender)
             status =

@@ -4,10 +4,10 @@ import Testing
 
 @testable import KernelCore
 
-/// When a budget renews, and what may be configured while it is used up.
+/// The renewal of a budget, and its configuration while it is used up.
 @Suite struct BudgetPeriodTests {
     private let fixture = Fixture()
-    /// 100 ticks in each 1000.
+    /// A thread with 100 ticks in each 1000.
     private let thread: Tenant
     private let other: Tenant
     private let start: UInt64
@@ -23,7 +23,7 @@ import Testing
     private var time: Ref<SchedulingContext> { thread.context.pointee.home! }
     private var periodEnd: UInt64 { time.pointee.periodEnd.value - start }
 
-    /// Uses the budget up, and serves the timer so many ticks after the first period's end.
+    /// Uses up the budget, and serves the timer `ticks` ticks after the first period's end.
     private func renewLate(by ticks: UInt64) {
         fixture.advance(100)
         #expect(fixture.current() == other.context)
@@ -49,7 +49,7 @@ import Testing
         #expect(fixture.current() == thread.context)
     }
 
-    /// One that comes late by a period or more begins a new period, and brings one budget.
+    /// A renewal that comes late by a period or more begins a new period, and brings one budget.
     @Test(arguments: [1000, 1001, 5000] as [UInt64]) func aVeryLateRenewalBeginsAnew(lateness: UInt64) {
         renewLate(by: lateness)
         let remaining = time.pointee.remaining
@@ -64,7 +64,7 @@ import Testing
         #expect(fixture.current() == thread.context)
     }
 
-    /// Time that waited without being used up gets a new period when it runs again, from then on.
+    /// A scheduling context that waited without being used up begins a new period when it runs again.
     @Test(arguments: [500, 899, 900, 5000] as [UInt64]) func aPeriodBeginsWhenItIsUsed(pause: UInt64) {
         fixture.advance(60)
         fixture.wait(thread)
@@ -75,7 +75,7 @@ import Testing
         fixture.advance(isNew ? 99 : 39)
         #expect(fixture.current() == thread.context)
         fixture.advance(1)
-        // Of the second, the period has ended meanwhile.
+        // The second one's period has ended meanwhile.
         #expect(fixture.current() == (pause == 899 ? thread.context : other.context))
     }
 
@@ -87,8 +87,8 @@ import Testing
         ).status
     }
 
-    /// A thread that is given other time leaves time behind whose timer is queued. Until it expires, nobody may change
-    /// what the timer will renew.
+    /// A thread that is given another scheduling context leaves one behind whose timer is queued. Until that expires,
+    /// nobody may change the values that the timer will renew.
     @Test(arguments: [true, false]) func timeWhoseTimerIsQueuedIsNotConfigured(isDestroyed: Bool) {
         fixture.advance(100)
         let time = time
@@ -157,7 +157,7 @@ import Testing
         #expect(answer.status == status)
     }
 
-    /// Nine budgets that renew at the same tick: eight in one entry, the last in the next.
+    /// Nine budgets renew at the same tick: eight in one entry, and the last one in the next.
     @Test func anEntryRenewsEight() {
         fixture.raiseRoot()
         let others = (0..<9).map { _ in fixture.makeClient(priority: 15, budget: 10) }

@@ -53,7 +53,7 @@ private struct Budgeted {
         #expect(used.words[0] == 200 && used.words[1] == 2)
     }
 
-    /// What is not used is not saved up.
+    /// Time that is not used is not saved up.
     @Test func aBudgetIsForOnePeriod() {
         let board = Budgeted()
         let fixture = board.fixture
@@ -85,7 +85,7 @@ private struct Budgeted {
         #expect(fixture.current() == board.thread.context)
     }
 
-    /// Callers pay: the server is off the core with its caller's budget.
+    /// Callers pay: a server leaves the core when its caller's budget ends.
     @Test func aServerRunsOnItsCallersBudget() {
         let board = Budgeted(priority: 10)
         let fixture = board.fixture
@@ -109,8 +109,8 @@ private struct Budgeted {
         #expect(fixture.current() == board.thread.context)
     }
 
-    /// The caller's policy when its budget runs out in a server: the overrun ends its call, and the rest waits for its
-    /// next budget.
+    /// The caller chooses the consequence if its budget runs out in a server: the overrun ends its call, or the rest of
+    /// the call waits for its next budget.
     @Test func anOverrunMayAbortTheCall() {
         let board = Budgeted(priority: 10)
         let fixture = board.fixture
@@ -131,7 +131,7 @@ private struct Budgeted {
         #expect(fixture.current() == board.thread.context)
     }
 
-    /// A caller in the queue whose time is used up is served only when it has time.
+    /// A queued caller whose time is used up is served only after it has time again.
     @Test func aQueuedCallerWithoutTimeIsServedLater() {
         let board = Budgeted(budget: 10, priority: 20)
         let fixture = board.fixture
@@ -213,8 +213,8 @@ private struct Budgeted {
 
     // MARK: Handing time on
 
-    /// A region is memory, not time: a tenant other than root makes no time that is more urgent than its own,
-    /// elsewhere, or without its budget.
+    /// A region is memory, not time. A tenant other than root makes no scheduling context that is more urgent than its
+    /// own, on another core, or without its budget.
     @Test(arguments: [(0, 10, Status.ok), (0, 11, .noRights), (1, 5, .noRights)])
     func nobodyGivesMoreThanItsOwn(core: UInt64, priority: UInt64, status: Status) {
         let fixture = Fixture(cores: 2)
@@ -226,7 +226,7 @@ private struct Budgeted {
         let made = fixture.operate(
             .create, fixture.region, form: form, core | priority << 8, UInt64(slot), by: thread.context)
         #expect(made.status == status)
-        // Nor does it last longer at a time than its own.
+        // Its slices are no longer than the tenant's own either.
         if status == .ok {
             let long = fixture.operate(
                 .scheduleControl, time, form: ScheduleControl.configure.rawValue, core, priority, 1001,

@@ -24,7 +24,7 @@ import Testing
 
     private func fault(_ tenant: Tenant) { fixture.enter { K.exit($0, tenant.context, Message(1, 2, 3, 4, 5, 6)) } }
 
-    /// A fault carries six words, also after a call that carried more, and whether its pager waits or is busy.
+    /// A fault carries six words, also after a call that carried more, and both if its pager waits and if it is busy.
     @Test(arguments: [true, false]) func aFaultAfterALongCallIsShort(isWaiting: Bool) {
         let (pager, client, portal) = makeFaulting()
         fixture.sleep(pager)
@@ -37,7 +37,7 @@ import Testing
         if isWaiting {
             fault(client)
         } else {
-            // Less urgent than its pager, which runs: as if the fault came from another's time.
+            // The thread is less urgent than its pager, which runs as if the fault came from another thread's time.
             #expect(fixture.current() == pager.context)
             fixture.enter { K.exit($0, client.context, Message(1, 2, 3, 4, 5, 6)) }
             fixture.wait(pager)
@@ -47,7 +47,7 @@ import Testing
         #expect(answer.status == .ok && answer.words == [1, 2, 3, 4, 5, 6])
     }
 
-    /// An answer to a fault carries no words, however long it says that it is.
+    /// An answer to a fault carries no words, even if it claims a length.
     @Test func aLongAnswerToAFaultIsShort() {
         let (pager, client, _) = makeFaulting()
         fixture.sleep(pager)
@@ -61,7 +61,7 @@ import Testing
         #expect((0..<31).map { client.context.pointee.frame.x[$0] } == before)
     }
 
-    /// Answers that a server may not give, and which leave its caller waiting.
+    /// The server may not give these answers, which leave its caller waiting.
     @Test(
         arguments: [
             (MessageShape(length: 7, lease: true).bits, ReplyForm.reply), (65, ReplyForm.reply),
@@ -77,7 +77,7 @@ import Testing
         #expect(client.state == .calling && fixture.current() == pager.context)
     }
 
-    /// Only a thread's fault that is refused stops it: not its call, and not a virtual CPU's exit.
+    /// Only a thread's fault that is refused stops the thread. A call or a virtual CPU's exit does not.
     @Test(arguments: ["call", "fault", "exit"]) func refusing(kind: String) {
         let (pager, client, portal) = makeFaulting()
         let machine = fixture.makeVirtualCPU(priority: 5, portal: portal)
@@ -96,7 +96,7 @@ import Testing
         if kind == "fault" { #expect(client.context.pointee.running.load() == 0) }
     }
 
-    /// The answer to a call that its server may give after its own stop was asked for.
+    /// The server answers the call after its own stop was requested.
     @Test func aStopInACallIsTakenBackByAStart() {
         let (pager, client, portal) = makeFaulting()
         fixture.sleep(pager)
@@ -107,7 +107,7 @@ import Testing
         #expect(fixture.current() == client.context)
     }
 
-    /// A context that stops says what it was waiting for, except one that faulted: that finds its registers again.
+    /// A context that stops gets the status of its wait. One that faulted finds its registers again instead.
     @Test(arguments: ["wait", "queue", "fault in the queue"]) func stoppingEndsTheWait(kind: String) {
         let (pager, client, portal) = makeFaulting()
         switch kind {
@@ -119,7 +119,7 @@ import Testing
             fixture.raise(pager.notification)
             client.context.pointee.frame.x[0] = 77
             fixture.enter { core in
-                // On behalf of the client, which the pager has preempted.
+                // The pager works for the client, which it has preempted.
                 if kind == "queue" {
                     client.context.pointee.frame.x[0] = ABI.Operation.call.rawValue
                     client.context.pointee.frame.x[1] = Selector(slot: portal).bits
@@ -135,14 +135,14 @@ import Testing
         let expected = kind == "fault in the queue" ? 77 : Status.dead.rawValue
         #expect(client.state == .stopped && client.context.pointee.frame.x[0] == expected)
         #expect(pager.context.pointee.callers.head == nil)
-        // It stops for good, and begins anew with a whole chain before it.
+        // The thread stops for good, and begins anew with a whole chain before it.
         fixture.start(client)
         fixture.sleepRoot()
         let (depth, stops) = (client.context.pointee.depth, client.context.pointee.stopsOnReply)
         #expect(depth == 0 && stops == 0)
     }
 
-    /// Bits that come while a server is at work are heard at its next wait, and then a caller is next.
+    /// Bits that come while a server is at work reach it at its next wait, and after that a caller is next.
     @Test func bitsAndCallersTakeTurns() {
         let (pager, client, portal) = makeFaulting()
         let second = fixture.makeThread(priority: 9)

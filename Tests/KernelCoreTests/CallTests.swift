@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// A client and a server, the server waiting, root asleep.
+/// A client and a waiting server. Root sleeps.
 private struct Pair {
     let fixture = Fixture()
     let server: Tenant
@@ -51,11 +51,11 @@ private struct Pair {
         let clients = (0..<3).map { _ in fixture.makeThread(priority: 10) }
         let portal = fixture.makePortal(to: server)
         fixture.sleepRoot()
-        // The server is preempted by nobody, so it must be inside a call for the others to queue.
+        // No thread preempts the server, so it must be inside a call if the others are to queue.
         fixture.wait(server)
         fixture.call(portal, by: clients[0], 100)
         let badges = clients.indices.dropFirst()
-        // On the first client's time: its slice ends, and the others call.
+        // The server runs on the first client's time. The client's slice ends, and the others call.
         fixture.advance(1000)
         for index in badges {
             #expect(fixture.current() == clients[index].context)
@@ -96,7 +96,7 @@ private struct Pair {
         pair.fixture.replyAndWait(pair.server, extra: ReplyForm.refuse)
         #expect(pair.fixture.answer(pair.client.context).status == .refused)
         pair.fixture.call(pair.portal, by: pair.client)
-        // No server has the right to stop its clients.
+        // A server has no right to stop its clients.
         let refused = pair.fixture.replyAndWait(pair.server, extra: ReplyForm.leaveStopped, 9)
         #expect(refused.status == .badArgument && pair.client.state == .calling)
         pair.fixture.replyAndWait(pair.server, 9)
@@ -114,7 +114,7 @@ private struct Pair {
         #expect(machine.state == .stopped && monitor.state == .waiting && fixture.current() == nil)
     }
 
-    /// On the fast path as on the general one.
+    /// The fast path and the general path behave alike.
     @Test(arguments: [7, 13, 16, 31], [true, false])
     func bitsThatMeanNothingAreRefused(bit: UInt32, fast: Bool) {
         let pair = Pair()
@@ -134,7 +134,8 @@ private struct Pair {
         #expect(pair.fixture.operate(.replyWait, form: reply, by: pair.server.context).status == .badState)
     }
 
-    /// A server may not wait for the next caller while it owes an answer: the first one's time would be lost.
+    /// A server may not wait for the next caller while it owes an answer, because the first caller's time would be
+    /// lost.
     @Test func waitingWhileSomebodyIsServedIsRefused() {
         let pair = Pair(notified: true)
         pair.fixture.call(pair.portal, by: pair.client)
@@ -181,7 +182,7 @@ private struct Pair {
         #expect(fixture.current() == client.context)
     }
 
-    /// Handlers of faults that fault themselves: the last one stops, and with it those that wait for its answer.
+    /// Handlers of faults fault themselves. The last one stops, and with it those that wait for its answer.
     @Test func faultsNestToTheSameDepth() {
         let fixture = Fixture()
         var portal: UInt32 = 0
@@ -264,7 +265,7 @@ private struct Pair {
         #expect(fixture.current() == pair.client.context)
     }
 
-    /// Otherwise the caller would wait for ever, and the server, started anew, would answer on time that is its own.
+    /// Otherwise the caller would wait for ever, and the server would answer on its own time after it was started anew.
     @Test func aServerThatStopsLeavesItsCallerAnAnswer() {
         let pair = Pair()
         let fixture = pair.fixture

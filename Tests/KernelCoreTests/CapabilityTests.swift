@@ -177,7 +177,7 @@ import Testing
         #expect(fixture.object(notification, as: KernelCore.Notification.self).pointee.bits.load() == 0x10)
     }
 
-    /// Donating memory: both make objects of the same region.
+    /// A derived region donates memory: both make objects of the same region.
     @Test func aRegionThatIsDerivedIsTheSameMemory() {
         let (child, status) = derive(fixture.region)
         #expect(status == .ok)

@@ -7,10 +7,10 @@ import Testing
 
 @testable import KernelCore
 
-/// Components that call every operation with every word, on several cores at once, a host thread for each.
+/// Components call every operation with every word, on several cores at once, with a host thread for each core.
 ///
-/// What holds is looked at when all of them have stopped; then root takes everything back. Run it with
-/// `--sanitize=address`: memory that came back too early shows there as well as in what is broken.
+/// The test checks the invariants after all of them have stopped. Then root revokes everything. Run it with
+/// `--sanitize=address`: the sanitizer also shows memory that came back too early.
 @Suite(.serialized) struct ConcurrentHostileTests {
     @Test(arguments: TestLength.seeds(short: 2, long: 6))
     func coresThatRevokeWhatOthersUse(seed: UInt64) {
@@ -63,7 +63,7 @@ private final class ConcurrentRun: @unchecked Sendable {
         return page
     }
 
-    /// Each core does so many steps. Those that are done go on taking interrupts until all are.
+    /// Lets each core do `steps` steps. Cores that are done go on taking interrupts until all are done.
     func play(steps: Int) {
         running.store(cores, ordering: .releasing)
         let finished = DispatchSemaphore(value: 0)
@@ -109,7 +109,8 @@ private final class ConcurrentRun: @unchecked Sendable {
         for _ in 0..<100 where core.takeInterrupt() { _ = K.resume(core.kernelCore) }
     }
 
-    /// As a device's interrupt would; the capability is looked up as by a thread, whose objects may be going away.
+    /// Raises bits as a device's interrupt would. It looks the capability up as a thread does, whose objects may be
+    /// going away.
     private func raiseSomething(_ core: ModelCore, _ random: inout SeededGenerator) {
         guard let slot = notifications.randomElement(using: &random),
             let found = try? fixture.table.pointee.find(
@@ -131,7 +132,7 @@ private final class ConcurrentRun: @unchecked Sendable {
         }
         if random.chance(20) { scribble(context, &random) }
         var request = words.request(&random)
-        // The model's interrupt lines are not for several threads; and nobody shall end the run.
+        // The model's interrupt lines are not for several threads, and no component may end the run.
         if request.operation == ABI.Operation.system.rawValue { request.operation = ABI.Operation.poll.rawValue }
         context.pointee.frame.x[0] = request.operation
         context.pointee.frame.x[1] = request.selector.bits
@@ -152,7 +153,7 @@ private final class ConcurrentRun: @unchecked Sendable {
         write(68, words.freeSlot(&random) | words.freeSlot(&random) << 32)
     }
 
-    /// What is broken when all is quiet.
+    /// Returns the broken invariant after all activity has ended, or nil.
     func broken() -> String? {
         // Postponed interrupts come within a millisecond.
         for _ in 0..<10 { fixture.advance(200) }

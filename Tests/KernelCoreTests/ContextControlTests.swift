@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// The parts of a context, and starting it; its number in its machine; its registers.
+/// The parts of a context, its start, its number in its machine, and its registers.
 @Suite struct ContextControlTests {
     private let fixture = Fixture(cores: 2)
 
@@ -46,7 +46,7 @@ import Testing
         #expect(thread.context.pointee.table == nil && thread.context.pointee.home == nil)
     }
 
-    /// Once it has a core it stays there, and so must its time and its pager.
+    /// A context that has a core stays there, and so must its time and its pager.
     @Test func everythingIsOfOneCore() {
         let thread = fixture.makeThread(starts: false)
         let (far, pager) = (fixture.makeScheduling(priority: 5, core: 1), fixture.makeThread(core: 1))
@@ -76,7 +76,7 @@ import Testing
         #expect(configure(machine, space: fresh) == .badState)
     }
 
-    /// The badge of the portal is the context's name at its pager, and goes with it.
+    /// The badge of the portal is the context's name at its pager, and disappears with the portal.
     @Test func aNewPortalHasItsOwnBadge() {
         let pager = fixture.makeThread(), thread = fixture.makeThread(starts: false)
         let portal = fixture.makePortal(to: pager)
@@ -145,7 +145,7 @@ import Testing
         #expect(control(fixture.makeThread(starts: false), .setAffinity, 2) == .badState)
         fixture.start(second)
         #expect(control(second, .setAffinity, 3) == .badState)
-        // In another machine it has no number.
+        // The virtual CPU has no number in another machine.
         fixture.stop(second)
         #expect(configure(second, space: fixture.create(.addressSpace, 8)) == .ok)
         #expect(space.pointee.virtualCPUs[1] == nil && space.pointee.virtualCPUs[0] == first.context)
@@ -180,7 +180,7 @@ import Testing
             #expect(state(thread, .read, 0, count).status == .badArgument)
             #expect(state(thread, .write, 0, count).status == .badArgument)
         }
-        // Beyond the last, and what only virtual CPUs have.
+        // These numbers lie beyond the last one, or belong to registers that only virtual CPUs have.
         for number in [36, 37, RegisterNumber.system, RegisterNumber.system + 48, 136, 191, 256, .max] {
             #expect(state(thread, .read, number, 1).status == .badArgument)
             #expect(state(thread, .write, number, 1).status == .badArgument)
@@ -203,7 +203,7 @@ import Testing
         #expect(state(machine, .write, RegisterNumber.counters, 1, 1).status == .badState)
     }
 
-    /// A reset leaves nothing but the place in the machine and the counters.
+    /// A reset keeps nothing but the place in the machine and the counters.
     @Test func aResetForgets() {
         let machine = fixture.makeVirtualCPU(affinity: 3, starts: false)
         let context = machine.context

@@ -6,13 +6,13 @@ import Testing
 
 @testable import KernelCore
 
-/// A client that lends memory to a server, each in a space of its own; the server serves it.
+/// A client that lends memory to a server, each in a space of its own. The server serves the client.
 private struct Loan {
     let fixture: Fixture
     let server: Tenant
     let client: Tenant
     let portal: UInt32
-    /// 8 pages each; the client's are mapped at 0x10_0000, the server's at 0x20_0000.
+    /// Extents of 8 pages each. The client's is mapped at 0x10_0000, and the server's at 0x20_0000.
     let lent: UInt32, own: UInt32
     /// The slot of the client's mapping.
     let lentMapping: UInt32
@@ -74,13 +74,13 @@ private struct Loan {
             (0..<6).map { own[$0] } == [0x2222_0000, 0x1111_0002, 0x1111_0003, 0x1111_0004, 0x2222_0004, 0x2222_0005])
         #expect(loan.copy(.write, offset: 0, address: Loan.mine + 0x800, size: 8).0 == .ok)
         #expect(lent[0] == 0x2222_0100 && lent[1] == 0x1111_0001)
-        // Single bytes, not aligned: two of the server's word become bytes 1 and 2 of the client's.
+        // Single bytes need no alignment: two bytes of the server's word become bytes 1 and 2 of the client's.
         own[256] = 0x1234_5678_9ABC_DEF0
         loan.copy(.write, offset: 9, address: Loan.mine + 0x802, size: 2)
         #expect(lent[1] == 0x1111_0001 & ~0xFF_FF00 | 0x9ABC << 8)
     }
 
-    /// Both pages end somewhere in it.
+    /// Both pages end inside of the copied range.
     @Test(arguments: [(0xFF8, 0xFF0), (0xFF0, 0xFF8), (1, 0xFFF), (0, 0)] as [(UInt64, UInt64)])
     func itCrossesPages(offset: UInt64, place: UInt64) {
         let loan = Loan()
@@ -128,7 +128,7 @@ private struct Loan {
         #expect(Loan().copy(.read, offset: offset, address: address, size: size).0 == .badArgument)
     }
 
-    /// The last byte of a space is one, and nothing lies behind it.
+    /// The last byte of a space can be copied, and nothing lies behind it.
     @Test(
         arguments: [
             (0, 1 << 39, 0, Status.badArgument), (0, (1 << 39) - 8, 8, .badAddress),
@@ -140,7 +140,7 @@ private struct Loan {
         #expect(Loan().copy(.read, offset: offset, address: address, size: size).0 == status)
     }
 
-    /// The count that others wait by is odd during a copy alone, however that ends.
+    /// The count that others wait by is odd only during a copy, for any end of the copy.
     @Test func beginningsAndEndsAreCounted() {
         let loan = Loan()
         let core = loan.fixture.core(0)
@@ -163,7 +163,8 @@ private struct Loan {
         #expect(Loan(rights: Rights(rawValue: 0)).copy(.read, offset: 0, address: Loan.mine, size: 0).0 == .noRights)
     }
 
-    /// Of whoever lends what it cannot touch itself, and of the server's own memory; it says whose fault it was.
+    /// A lender may lend memory that it cannot access itself, and a server's own memory may be missing. The answer
+    /// names the side at fault.
     @Test func mappingsOfBothSidesCount() {
         let theirs = Loan(lentRights: .read)
         #expect(theirs.copy(.write, offset: 0, address: Loan.mine, size: 8) == (.badAddress, 0, 1))
@@ -171,7 +172,7 @@ private struct Loan {
         let own = Loan(ownRights: .read)
         #expect(own.copy(.read, offset: 0, address: Loan.mine, size: 8) == (.badAddress, 0, 0))
         #expect(own.copy(.write, offset: 0, address: Loan.mine, size: 8).0 == .ok)
-        // Both at once: the invoker's own comes first.
+        // If both are at fault, the answer names the invoker's own side.
         let both = Loan(lentRights: Rights(rawValue: 0), ownRights: Rights(rawValue: 0))
         #expect(both.copy(.read, offset: 0, address: Loan.mine, size: 8) == (.badAddress, 0, 0))
     }
@@ -183,7 +184,7 @@ private struct Loan {
         #expect(loan.copy(.read, offset: 0, address: Loan.mine - 8, size: 32) == (.badAddress, 0, 0))
     }
 
-    /// Only RAM: a device's registers are not read on anybody's behalf.
+    /// Only RAM can be copied, because the kernel reads no device registers on behalf of a tenant.
     @Test func devicesAreNoMemory() {
         let loan = Loan()
         let device = loan.fixture.freeSlot()
@@ -198,7 +199,7 @@ private struct Loan {
         #expect(loan.copy(.read, offset: 0, address: 0x4000_0000, size: 8) == (.badAddress, 0, 0))
     }
 
-    /// A block of 2 MiB: the page in it that is meant, on either side and in either direction.
+    /// In a block of 2 MiB the copy uses the right page, on either side and in either direction.
     @Test(arguments: [true, false], [0, 0x1000, 0x2340, 0x1F_F000] as [UInt64])
     func pagesOfABlock(isReading: Bool, offset: UInt64) {
         let form = isReading ? CopyForm.read : .write
@@ -215,7 +216,7 @@ private struct Loan {
         fixture.sleepRoot()
         loan.client.context.pointee.lease.address = GuestAddress(block)
         loan.client.context.pointee.lease.size = mega
-        // The same place of the block that is written, and the other end of the one that is read.
+        // The copy uses the same offset in the written block, and the other end of the read block.
         let (from, to) = isReading ? (extents[1], extents[0]) : (extents[0], extents[1])
         let mirror = (mega - 0x1000 - offset) & ~7
         fixture.memory(from)[Int((isReading ? offset : mirror) / 8)] = 0x1234
@@ -224,12 +225,12 @@ private struct Loan {
         #expect(fixture.memory(to)[Int((isReading ? mirror : offset) / 8)] == 0x1234)
     }
 
-    /// The second page that one entry reaches is looked at like the first one.
+    /// The kernel checks the second page of one entry like the first one.
     @Test(arguments: [true, false], [false, true]) func rightsOfEachPageCount(isReading: Bool, isOwn: Bool) {
         let form = isReading ? CopyForm.read : .write
         let loan = Loan(), fixture = loan.fixture
         fixture.raiseRoot()
-        // Behind the eight pages of either side lies one with fewer rights.
+        // A page with fewer rights lies behind the eight pages of either side.
         let isTarget = isReading == isOwn, tenant = isOwn ? loan.server : loan.client
         let extent = fixture.create(.extent, Page.size, alignment: Page.size), start = isOwn ? Loan.mine : Loan.theirs
         let rights = isTarget ? Rights.read : Rights(rawValue: 0)
@@ -243,7 +244,7 @@ private struct Loan {
         #expect(loan.copy(form, offset: offset, address: address, size: 32) == (.badAddress, 16, isOwn ? 0 : 1))
         #expect(fixture.memory(extent)[0] == 7)
     }
-    /// Pages that lie in another order in memory: each byte goes to the page that is its own.
+    /// Pages lie in another order in memory, and each byte goes to the page to which it belongs.
     @Test(arguments: [0, 1, 2, 7] as [UInt64], [1, 2, 3, 16] as [UInt64])
     func pagesThatAreNotNeighbours(offset: UInt64, before: UInt64) {
         let loan = Loan(), fixture = loan.fixture, place: UInt64 = 0x5000_0000
@@ -279,13 +280,13 @@ private struct Loan {
         loan.fixture.raiseRoot()
         loan.fixture.succeed(.contextControl, loan.client.slot, form: ContextControl.abort.rawValue)
         loan.fixture.sleepRoot()
-        // The client's next call helps the server to its end.
+        // The client's next call lets the server finish.
         loan.fixture.call(loan.portal, by: loan.client)
         #expect(loan.fixture.current() == loan.server.context)
         #expect(loan.copy(.write, offset: 0, address: Loan.mine, size: 8).0 == .badState)
     }
 
-    /// What was lent was revoked meanwhile: the server learns that it is gone, and nothing else happens.
+    /// The lent memory was revoked meanwhile. The server learns that it is gone, and nothing else happens.
     @Test func theMemoryMayBeTakenAwayMeanwhile() {
         let loan = Loan()
         loan.fixture.raiseRoot()
@@ -308,7 +309,7 @@ private struct Loan {
         #expect(loan.fixture.operate(.copy, 0, Loan.mine, 8).status == .badState, "nobody's server")
     }
 
-    /// Another core takes the pages away while a copy is under way: once they are gone, nothing more comes.
+    /// Another core revokes the pages while a copy is under way. After that, no byte is written any more.
     @Test func whatWasTakenAwayIsNotWrittenAnyMore() {
         let loan = Loan(cores: 2)
         let fixture = loan.fixture
@@ -332,7 +333,7 @@ private struct Loan {
         let thread = Thread {
             core.run {
                 for round in 1...rounds {
-                    // On a busy machine the other core may have had no processor for many rounds.
+                    // On a busy host the other core may have had no processor for many rounds.
                     while state.copies.load() < round / 4, Date() < end { sched_yield() }
                     for _ in 0..<round % 50 { _ = state.late.load() }
                     let taken = operate(.revoke, Selector(slot: mapping, form: RevokeForm.delete.rawValue))
@@ -365,10 +366,10 @@ private struct Loan {
     }
 
     private final class Rounds: @unchecked Sendable {
-        /// 1: something came late; 2: the pages could not be mapped again.
+        /// 1 if a byte came late; 2 if the pages could not be mapped again.
         let late = AtomicWord(0)
         let isOver = AtomicWord(0)
-        /// Those that went well.
+        /// The number of copies that succeeded.
         let copies = AtomicWord(0)
     }
 }

@@ -5,7 +5,7 @@ import TestSupport
 
 @testable import KernelCore
 
-/// A host thread that plays one core: it takes interrupts, and lets whoever is current do a step.
+/// A host thread that plays one core: it takes interrupts, and lets the current context do a step.
 final class CoreThread: @unchecked Sendable {
     private let core: ModelCore
     private let step: (ModelCore, Ref<ExecutionContext>) -> Void
@@ -13,9 +13,11 @@ final class CoreThread: @unchecked Sendable {
     private let finished = DispatchSemaphore(value: 0)
     private let isCancelled = Atomic<Bool>(false)
 
+    /// Starts the thread.
+    ///
     /// - Parameters:
-    ///   - step: what a context does when it is current; it enters the kernel by itself (`K.operate`).
-    ///   - isDone: ends the thread; must become true on some core's step.
+    ///   - step: the work of a context when it is current; it enters the kernel by itself (`K.operate`).
+    ///   - isDone: ends the thread; must become true in some core's step.
     init(
         _ core: ModelCore, isDone: @escaping () -> Bool, step: @escaping (ModelCore, Ref<ExecutionContext>) -> Void
     ) {
@@ -32,10 +34,10 @@ final class CoreThread: @unchecked Sendable {
         thread.start()
     }
 
-    /// Returns false if the core does not get done, because somebody sleeps who should have been woken.
+    /// Returns false if the core does not finish, because a thread sleeps that should have been woken.
     func join() -> Bool { Patience.wait(for: finished) }
 
-    /// Ends a thread that is not done: its board must not be used when the test is over.
+    /// Ends a thread that is not done, because nobody may use its board after the test.
     func cancel() { isCancelled.store(true, ordering: .relaxed) }
 
     private func loop() {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// The objects that `create` makes, to the byte.
+/// The objects that `create` makes, with their exact sizes.
 @Suite struct CreateEdgeTests {
     @Test func aRegionIsUsedToItsEnd() {
         let fixture = Fixture()
@@ -18,7 +18,7 @@ import Testing
         }
     }
 
-    /// The answer is what the object took, with the gap before it.
+    /// The answer is the number of bytes that the object took, including the gap before it.
     @Test func theBytesThatWereTakenAreTold() {
         let fixture = Fixture()
         let part = fixture.create(.region, 1 << 16)
@@ -49,7 +49,7 @@ import Testing
         #expect(time.pointee.slice == Ticks(SchedulingContext.defaultSlice))
     }
 
-    /// Only time that the giver has itself: its core, no more urgent, in slices no longer.
+    /// A tenant can only give time that it has itself: on its core, no more urgent, in slices no longer.
     @Test func timeIsNoMoreThanItsGiverHas() {
         let fixture = Fixture(cores: 2)
         let giver = fixture.makeThread(priority: 31, slice: 300)
@@ -66,7 +66,7 @@ import Testing
         #expect(fixture.object(slot, as: SchedulingContext.self).pointee.slice == Ticks(300))
     }
 
-    /// A portal's binding is growth below its thread, and leaves the thread that it was bound to before.
+    /// A portal's binding is a descendant of its thread, and leaves the thread to which it was bound before.
     @Test func portalsHangBelowTheirThread() {
         let fixture = Fixture()
         let first = fixture.makeThread(starts: false), second = fixture.makeThread(starts: false)
@@ -84,7 +84,7 @@ import Testing
         #expect(fixture.operate(.contextControl, deep, form: bind, UInt64(portal)).status == .tooDeep)
     }
 
-    /// Memory that nobody had comes as it is; what somebody had is zeroed, 16 KiB an entry.
+    /// Memory that nobody has used comes as it is. Used memory is zeroed, 16 KiB in each entry.
     @Test func whatSomebodyHadIsZeroedInPieces() {
         let fixture = Fixture()
         let part = fixture.create(.region, 1 << 16), slot = fixture.freeSlot()
@@ -104,7 +104,7 @@ import Testing
         #expect((0..<0x1200).allSatisfy { memory[$0] == 0 } && memory[0x1200] == 7)
     }
 
-    /// Nobody has given it a badge, nor said that it is a device's: a capability of it may get a badge.
+    /// A new object has no badge and is no device's, so that a capability to it may get a badge.
     @Test func whatIsMadeHasNoBadge() {
         let fixture = Fixture()
         let interrupt = fixture.freeSlot()
@@ -124,7 +124,7 @@ import Testing
         }
     }
 
-    /// The largest use of a region counts, not the last one: all of what anybody had is zeroed for the next.
+    /// The largest use of a region counts, not the last one: all used memory is zeroed for the next owner.
     @Test(arguments: [[8, 1], [1, 8], [8, 1, 2], [8, 1, 1, 1], [4, 8, 2]] as [[UInt64]], [false, true])
     func whatAnybodyHadIsZeroed(uses: [UInt64], isInner: Bool) {
         let fixture = Fixture()
@@ -156,7 +156,7 @@ import Testing
         create(.extent, 10 * Page.size, in: slot, of: source)
         #expect(fill().allSatisfy { $0 == 0 })
     }
-    /// A badge is inherited by whoever asks for none, and stays.
+    /// A capability inherits the badge if no other is given, and keeps it.
     @Test func aBadgeIsInherited() {
         let fixture = Fixture()
         let badged = fixture.badge(fixture.create(.notification), 0x33)
@@ -166,7 +166,7 @@ import Testing
         #expect(answer.status == .noRights)
     }
 
-    /// The same of a look-up that finds either kind of context.
+    /// The same holds for a look-up that finds either kind of context.
     @Test func aContextThatChangesDuringTheLookUpIsNotFound() {
         let fixture = Fixture(cores: 2)
         let first = fixture.makeThread(starts: false), second = fixture.makeVirtualCPU(starts: false)

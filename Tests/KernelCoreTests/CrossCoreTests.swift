@@ -6,13 +6,13 @@ import Testing
 
 @testable import KernelCore
 
-/// What crosses cores, with a host thread for each core. A lost wake-up shows as a core that never gets done.
+/// Operations that cross cores, with a host thread for each core. A lost wake-up shows as a core that never finishes.
 ///
-/// Run with `--sanitize=thread` to see accesses that nothing orders.
+/// Run it with `--sanitize=thread` to find accesses that nothing orders.
 @Suite(.serialized) struct CrossCoreTests {
     private static let rounds = TestLength.count(short: 500, long: 3000)
 
-    /// Puts an operation into a context's registers and does it.
+    /// Puts an operation into a context's registers and performs it.
     private static func operate(
         _ core: ModelCore, _ context: Ref<ExecutionContext>, _ operation: ABI.Operation, _ selector: Selector,
         _ words: UInt64...
@@ -53,12 +53,13 @@ import Testing
         Self.runAll(threads, on: fixture)
     }
 
-    /// Three cores signal one thread; each bit is heard as often as it can be told apart: at least once after its last.
+    /// Three cores signal one thread, which gets each bit at least once after the bit's last signal.
     @Test func noBitOfManySignallersIsLost() {
         let fixture = Fixture(cores: 4)
         let listener = fixture.makeThread(priority: 10, core: 0, notified: true)
         let signallers = (1..<4).map { fixture.makeThread(priority: 10, core: $0) }
-        // A signaller waits for the listener's word before it raises its bit anew: one lost bit stops it.
+        // A signaller waits for the listener's acknowledgement before it raises its bit again, so that one lost bit
+        // stops it.
         let acknowledged = (0..<3).map { _ in Counter() }
         let sent = (0..<3).map { _ in Counter() }
         fixture.sleepRoot()

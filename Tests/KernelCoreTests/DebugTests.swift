@@ -4,8 +4,8 @@ import Testing
 
 @testable import KernelCore
 
-/// A machine that debugs itself. After each entry the model checks that hardware takes debug exceptions only for the
-/// virtual CPU that runs, and at its own addresses.
+/// A machine debugs itself. After each entry the model checks that hardware takes debug exceptions only for the virtual
+/// CPU that runs, and at its own addresses.
 @Suite struct DebugTests {
     private let fixture = Fixture(cores: 2)
     private var core: ModelCore { fixture.model.cores[0] }
@@ -25,7 +25,7 @@ import Testing
         .comparator(DebugComparator(.breakpointControl, number))
     }
 
-    /// Sets a breakpoint at `address`, as an operating system does it after it has unlocked the registers.
+    /// Sets a breakpoint at `address` after it has unlocked the registers, as an operating system does.
     private func breakAt(_ address: UInt64, _ tenant: Tenant) {
         write(tenant, .osLockAccess, 0)
         write(tenant, breakpoint(0), address)
@@ -85,7 +85,7 @@ import Testing
         #expect(read(second, breakpoint(0)) == 0x2000)
     }
 
-    /// Registers that are set and not used stay where they are while another machine uses its own.
+    /// Registers that are set but not in use keep their values while another machine uses its own.
     @Test func whatIsNotArmedIsKeptAllTheSame() {
         let first = makeMachine().machine, second = makeMachine().machine
         fixture.sleepRoot()
@@ -105,7 +105,7 @@ import Testing
         #expect(core.comparators[3] == 0x3000 && core.comparators[0] == 0)
     }
 
-    /// Hardware keeps a machine's comparators while others run that do not debug.
+    /// Hardware keeps a machine's comparators while contexts run that do not debug.
     @Test func comparatorsAreLoadedOnce() {
         let machine = makeMachine().machine, other = makeMachine().machine
         fixture.sleepRoot()

@@ -6,7 +6,7 @@ import Testing
 
 private typealias Notification = KernelCore.Notification
 
-/// Objects that are destroyed while they are in use, whatever they are doing.
+/// Objects are destroyed while they are in use, in every state.
 @Suite struct DestroyTests {
     // MARK: Contexts
 
@@ -18,7 +18,7 @@ private typealias Notification = KernelCore.Notification
         #expect(thread.state == .stopped)
         fixture.settleAll()
         #expect(fixture.current(1) == nil)
-        // Its time is free for another.
+        // Its scheduling context is free for another thread.
         let other = fixture.create(.thread)
         fixture.configure(
             Tenant(
@@ -26,7 +26,7 @@ private typealias Notification = KernelCore.Notification
             core: core)
     }
 
-    /// It was inside its own system call; nobody reads the answer.
+    /// The thread was inside its own system call, and nobody reads the answer.
     @Test func aThreadThatDestroysItself() {
         let fixture = Fixture(cores: 2)
         let thread = fixture.makeThread(core: 1, notified: true)
@@ -67,7 +67,7 @@ private typealias Notification = KernelCore.Notification
         fixture.delete(client.slot)
         #expect(server.state == .ready && server.context.pointee.caller == nil)
         fixture.sleepRoot()
-        // It goes on once somebody else calls, and finds nobody to answer.
+        // The server continues when another caller calls, and finds nobody to answer.
         #expect(fixture.current() == nil)
         fixture.raiseRoot()
         let other = fixture.makeThread(priority: 10)
@@ -98,7 +98,7 @@ private typealias Notification = KernelCore.Notification
         #expect(server.context.pointee.caller == clients[2].context)
     }
 
-    /// Everyone who waits for it, whether served or queued, hears of it.
+    /// Every caller that waits for it, served or queued, gets an answer.
     @Test func aServerWithCallers() {
         let fixture = Fixture()
         let server = fixture.makeThread(priority: 5)
@@ -111,7 +111,7 @@ private typealias Notification = KernelCore.Notification
         }
         fixture.wait(server)
         fixture.raiseRoot()
-        // It takes no caller any more between the entries that this takes.
+        // Between the entries of the revocation it takes no caller any more.
         #expect(fixture.operate(.revoke, server.slot, form: RevokeForm.delete.rawValue).status == .again)
         #expect(server.state == .stopped && !server.context.pointee.isConfigured)
         fixture.delete(server.slot)
@@ -210,7 +210,7 @@ private typealias Notification = KernelCore.Notification
         #expect(fixture.current() == nil && monitor.state == .ready && monitor.context.pointee.caller == nil)
     }
 
-    /// It stops, and whoever is to know is told.
+    /// The virtual CPU stops, and its supervisor is told.
     @Test func theMonitorOfAVirtualCPU() {
         let fixture = Fixture()
         let monitor = fixture.makeThread(priority: 9), watcher = fixture.create(.notification)
@@ -226,7 +226,7 @@ private typealias Notification = KernelCore.Notification
         fixture.delete(monitor.slot)
         #expect(served.state == .stopped)
         #expect(fixture.operate(.poll, watcher).tag == 0x10)
-        // Its next exit finds nobody, too.
+        // Its next exit has no server either.
         fixture.start(served)
         fixture.sleepRoot()
         fixture.exit(served, Message(2))
@@ -235,7 +235,7 @@ private typealias Notification = KernelCore.Notification
         #expect(fixture.operate(.poll, watcher).tag == 0x10)
     }
 
-    // MARK: What a context is made of
+    // MARK: Parts of a context
 
     @Test(arguments: [NodeRole.space, .scheduling, .table, .faultPortal, .messagePage, .stopped])
     func aPartOfAContext(role: NodeRole) {
@@ -372,7 +372,7 @@ private typealias Notification = KernelCore.Notification
         #expect(fixture.object(interrupt, as: Interrupt.self).pointee.bell.notification == nil)
         let space = fixture.object(machine.space, as: AddressSpace.self)
         #expect(!K.ring(fixture.core(0), space, GuestAddress(0x1000)))
-        // Its place is free again.
+        // Another object can take its place.
         let other = fixture.create(.notification)
         fixture.succeed(.doorbell, machine.space, 0x2000, UInt64(other), 1)
         #expect(space.pointee.doorbellCount == 1)

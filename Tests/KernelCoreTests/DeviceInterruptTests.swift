@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// Interrupts of devices: whom they reach, and that one without a driver does not come.
+/// The interrupts of devices reach their drivers, and one without a driver does not come.
 @Suite struct DeviceInterruptTests {
     private let fixture = Fixture(cores: 2)
     private let remote: Tenant
@@ -30,7 +30,7 @@ import Testing
         fixture.succeed(.interruptControl, interrupt, form: InterruptControl.acknowledge.rawValue)
     }
 
-    /// The device raises its line for a moment; returns what the notification got.
+    /// Raises the device's line for a moment, and returns the bits of the notification.
     private func pulse(core: Int = 0) -> UInt64 {
         fixture.model.cores[core].setDeviceLine(40, true)
         fixture.settleAll()
@@ -54,12 +54,12 @@ import Testing
         fixture.delete(deleted == "interrupt" ? interrupt : notification)
         fixture.model.cores[0].setDeviceLine(40, true)
         #expect(fixture.model.cores[0].pendingInterrupt == nil)
-        // Not even if its driver acknowledges it late.
+        // It does not come even if its driver acknowledges it late.
         if deleted == "notification" { acknowledge() }
         #expect(fixture.model.cores[0].pendingInterrupt == nil)
     }
 
-    /// The next driver finds it as if there had been no other, on its own core.
+    /// The next driver finds the interrupt as if there had been no other driver, on its own core.
     @Test(arguments: [false, true]) func itGoesToItsLastDriverOnly(isAcknowledged: Bool) {
         let other = fixture.create(.notification)
         bind(to: notification, 5)
@@ -72,7 +72,7 @@ import Testing
         #expect(fixture.operate(.poll, other).tag == 2)
     }
 
-    /// Somebody else may bind it for a driver; the interrupt costs time on the driver's core alone.
+    /// Another tenant may bind the interrupt for a driver. It costs time on the driver's core alone.
     @Test func itGoesToTheCoreOfItsHearer() {
         let thread = fixture.makeThread(core: 1, starts: false), heard = fixture.create(.notification)
         fixture.succeed(.notificationBind, heard, form: NotificationBind.thread.rawValue, UInt64(thread.slot))
@@ -83,7 +83,7 @@ import Testing
         #expect(fixture.operate(.poll, heard).tag == 4)
     }
 
-    /// One that the kernel knows nothing of, as a mistake of the firmware may bring, is not left active.
+    /// An interrupt that the kernel does not know, as faulty firmware may cause, does not stay active.
     @Test func anUnknownOneIsDeactivated() {
         let core = fixture.model.cores[0]
         for number in [41, 255, 256] as [UInt32] {
@@ -106,7 +106,7 @@ import Testing
         }
     }
 
-    /// Numbers that differ in one bit are interrupts of their own.
+    /// Numbers that differ in one bit are different interrupts.
     @Test(arguments: [(40, 168), (63, 127), (33, 97), (34, 162), (255, 127), (254, 126)] as [(UInt32, UInt32)])
     func numbersAreTakenInFull(first: UInt32, second: UInt32) {
         let board = fixture.model.kernelBoard, core = fixture.model.cores[0]

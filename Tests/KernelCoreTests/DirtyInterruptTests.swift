@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// Interrupts that another core pends while a virtual CPU's own core brings its list registers up to date.
+/// Interrupts that another core makes pending while a virtual CPU's own core updates its list registers.
 @Suite struct DirtyInterruptTests {
     private let fixture = Fixture(cores: 2)
     private let machine: Tenant
@@ -22,8 +22,8 @@ import Testing
         #expect(fixture.current() == machine.context)
     }
 
-    /// Another core pends while this one looks at a timer: at its first look, or at one of those behind it, when it has
-    /// looked at everything else.
+    /// Another core makes an interrupt pending while this one looks at a timer, at its first look or at a later one,
+    /// after it has looked at everything else.
     @Test(arguments: 1...8)
     func whatComesDuringTheLookIsTakenNext(look: Int) {
         let context = machine.context, other = fixture.model.cores[1]
@@ -44,13 +44,13 @@ import Testing
             model.end(interrupt)
         }
         #expect(taken == (looks >= look ? [27, 40] : [27]))
-        // Each entry looks at a timer's line until the guest has taken the interrupt; the next one finds that it has.
+        // Each entry looks at a timer's line until the guest has taken the interrupt. The next entry finds that it has.
         fixture.enter { _ in }
         let isDirty = machine.guest.pointee.isDirty.load()
         #expect(isDirty == 0)
     }
 
-    /// News that is there when the virtual CPU goes on is taken before it does.
+    /// The kernel takes news before the virtual CPU goes on.
     @Test func nothingIsLeftWhenItGoesOn() {
         fixture.enter(1) { K.pend($0, machine.context, 40) }
         #expect(!model.interruptLine)

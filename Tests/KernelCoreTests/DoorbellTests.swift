@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// The doorbells of a space: eight places, of which each is bound and freed by itself.
+/// The doorbells of a space: eight places, each of which is bound and freed independently.
 @Suite struct DoorbellTests {
     private let fixture = Fixture()
     private let space: UInt32
@@ -17,7 +17,7 @@ import Testing
         fixture.operate(.doorbell, space, address(bell), UInt64(notification), 1 << UInt64(bell)).status
     }
 
-    /// The bits that a store to a doorbell's address raises; nil: it is no doorbell.
+    /// Returns the bits that a store to an address raises, or nil if the address is no doorbell.
     private func ring(_ address: UInt64, _ notification: UInt32) -> UInt64? {
         let target = fixture.object(space, as: AddressSpace.self)
         var isDoorbell = false
@@ -26,7 +26,7 @@ import Testing
         return isDoorbell ? answer.tag : nil
     }
 
-    /// Each of the doorbells that are there raises its own bits, and no other one is there.
+    /// Expects that each doorbell raises its own bits, and that no other doorbell exists.
     private func expect(_ bells: [Int: UInt32], sourceLocation: SourceLocation = #_sourceLocation) {
         for bell in 0..<9 {
             let notification = bells[bell] ?? bells.values.first!
@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    /// Those behind one that goes are still heard, and one that takes its place changes nothing about them.
+    /// Doorbells behind a removed one still work, and one that takes its place does not change them.
     @Test(arguments: [[0], [1], [3], [0, 1], [0, 2], [1, 3], [2, 3], [0, 1, 2]])
     func whoeverStaysIsHeard(gone: [Int]) {
         var bells: [Int: UInt32] = [:]

@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// A board with as many cores as the kernel can have: each core has its own errand, timers, copies and translations.
+/// A board with the largest number of cores. Each core has its own errand, timers, copies and translations.
 @Suite struct EightCoreTests {
     private let fixture = Fixture(cores: CoreID.maximum)
     static let cores = [1, 3, 4, 5, 7]
@@ -14,7 +14,7 @@ import Testing
         fixture.operate(.revoke, slot, form: RevokeForm.delete.rawValue).status
     }
 
-    /// Only the core of a thread is asked to remove it, and the request ends with the thread's capability.
+    /// Only the thread's own core is asked to remove it, and the request ends with the thread's capability.
     @Test(arguments: cores) func anErrandIsOfOneCore(core: Int) {
         let thread = fixture.makeThread(core: core), helper = fixture.makeThread(priority: 20, core: core)
         let node = fixture.slot(thread.slot).address.value
@@ -55,7 +55,7 @@ import Testing
         #expect(fixture.core(core).pointee.translation != last)
     }
 
-    /// The same of the first core, by a revoker of another one.
+    /// The same holds for the first core, with a revoker on another one.
     @Test func aSpaceIsLeftByTheFirstCore() {
         let helper = fixture.makeThread(priority: 20, core: 4)
         var thread = fixture.makeThread(starts: false)
@@ -70,14 +70,14 @@ import Testing
         #expect(fixture.core(0).pointee.translation != last)
     }
 
-    /// Counters are of cores that there are, whatever else the number says.
+    /// Counters exist only for existing cores, for any other bits of the number.
     @Test(arguments: [0, 7, 8, 9, 1 << 32, .max] as [UInt64]) func countersOfEightCores(core: UInt64) {
         let status = fixture.operate(
             .system, InitialSlot.system, form: SystemForm.readCounter.rawValue, core, SystemCounter.switches.rawValue
         ).status
         #expect(status == (core < 8 ? .ok : .badArgument))
     }
-    /// The timer that one core has set is neither taken by another one nor left in the first one's queue.
+    /// No other core takes a timer that one core has set, and the timer does not stay in the first core's queue.
     @Test(arguments: [(4, 0), (0, 4), (5, 1), (7, 3), (6, 7)]) func aTimerIsOfOneCore(core: Int, other: Int) {
         let callers = [core, other].map { $0 == 0 ? fixture.root : fixture.makeThread(priority: 10, core: $0).context }
         let notification = fixture.create(.notification), deadline = fixture.model.now.value + 100
@@ -90,7 +90,7 @@ import Testing
         #expect(fixture.model.cores.allSatisfy { $0.deadline == .never })
     }
 
-    /// A page is not taken away while any core copies, not even from a core that copies only after others have.
+    /// No page is unmapped while any core copies, also for a core that copies only after others have.
     @Test(arguments: cores, [Page.size, 2 * Page.size]) func aCopyOfEachCoreIsWaitedFor(core: Int, size: UInt64) {
         let space = fixture.create(.addressSpace, 8),
             extent = fixture.create(.extent, 2 * Page.size, alignment: Page.size)
@@ -123,7 +123,7 @@ import Testing
         #expect(fixture.current(shared) == next.context)
     }
 
-    /// One that ran on this core before belongs to another space by now; its translations are still there.
+    /// A virtual CPU that ran on this core before belongs to another space now, but its translations are still there.
     @Test(arguments: cores) func aSiblingThatHasMovedAwayIsForgotten(core: Int) {
         var moved = fixture.makeVirtualCPU(core: core)
         let home = moved.space, stays = fixture.makeVirtualCPU(core: core, space: home, starts: false)
@@ -135,7 +135,7 @@ import Testing
         #expect(fixture.current(core) == stays.context)
     }
 
-    /// One whose memory comes to hold another one finds nothing of it on any core.
+    /// A virtual CPU in the memory of an earlier one finds no translation of it on any core.
     @Test(arguments: cores) func aVirtualCPUAtTheSamePlaceFindsNothing(core: Int) {
         let part = fixture.create(.region, 1 << 16), home = fixture.create(.addressSpace, 1),
             away = fixture.create(.addressSpace, 1)
@@ -157,7 +157,7 @@ import Testing
         }
     }
 
-    /// A core that is in the kernel may still use what it has looked up.
+    /// A core that is in the kernel may still use an object that it has looked up.
     @Test(arguments: cores) func aGracePeriodWaitsForEachCore(core: Int) {
         let part = fixture.create(.region, 1 << 16)
         fixture.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(fixture.freeSlot()))

@@ -4,14 +4,14 @@ import Testing
 
 @testable import KernelCore
 
-/// Errands: nodes that only another core may remove, several of them and on several cores.
+/// Errands: nodes that only another core may remove, with several nodes and several cores.
 @Suite struct ErrandTests {
     private let fixture = Fixture(cores: 4)
     private let part: UInt32
 
     init() { part = fixture.create(.region, 1 << 18) }
 
-    /// A thread of `core` whose memory is of the region that is taken back.
+    /// Makes a thread of `core` whose memory is of the region that is revoked.
     private func makeThread(core: Int) -> Tenant {
         let slot = fixture.freeSlot()
         fixture.succeed(.create, part, form: UInt32(ObjectKind.thread.rawValue), 0, UInt64(slot))
@@ -27,7 +27,8 @@ import Testing
     private func address(_ slot: UInt32) -> UInt64 { fixture.slot(slot).address.value }
     private func revoke() -> Status? { fixture.operate(.revoke, part).status }
 
-    /// The node goes with another one, whose revoker asked nobody for this one; the slot is filled again at once.
+    /// The node disappears together with another one, whose revoker asked no core for this one. The slot is filled
+    /// again at once.
     @Test(arguments: [1, 3])
     func itEndsWithItsNode(core: Int) {
         let helper = fixture.makeThread(priority: 20, core: core), thread = makeThread(core: core)
@@ -46,7 +47,7 @@ import Testing
         #expect(fixture.revoke(part) == .ok && !fixture.isEmpty(thread.slot))
     }
 
-    /// The same on the first core, whose errand is of another core's revoker.
+    /// The same holds on the first core, for an errand of another core's revoker.
     @Test func itEndsWithItsNodeOnTheFirstCoreToo() {
         let revoker = fixture.makeThread(priority: 20, core: 1), thread = makeThread(core: 0)
         #expect(fixture.operate(.revoke, part, by: revoker.context).status == .again)
@@ -60,14 +61,14 @@ import Testing
         #expect(fixture.revoke(part, by: revoker.context) == .ok)
     }
 
-    /// Nodes of two cores at once: the end of one says nothing of the other.
+    /// Nodes of two cores at once: the end of one says nothing about the other.
     @Test func eachCoreHasItsOwn() {
         let threads = [makeThread(core: 3), makeThread(core: 2), makeThread(core: 1)]
         let helper = fixture.makeThread(priority: 20, core: 1)
         #expect(revoke() == .again)
         let first = (1..<4).first { errand($0) != 0 }!
         let asked = threads.first { address($0.slot) == errand(first) }!
-        // Another revoker wants another core meanwhile.
+        // Another revoker needs another core meanwhile.
         let other = threads.first { $0.context.pointee.core.index == 2 + (first == 2 ? 1 : 0) }!
         _ = fixture.operate(.revoke, other.slot, form: RevokeForm.delete.rawValue, by: helper.context)
         #expect(errand(other.context.pointee.core.index) == address(other.slot) || other.slot == asked.slot)
@@ -77,7 +78,7 @@ import Testing
         #expect(fixture.revoke(part) == .ok && threads.allSatisfy { fixture.isEmpty($0.slot) })
     }
 
-    /// The first one stays until it is done, and nobody interrupts the core again for the second.
+    /// The first errand stays until it is done, and nobody interrupts the core again for the second one.
     @Test func aCoreHasOneAtATime() {
         let first = makeThread(core: 1), helper = fixture.makeThread(priority: 20, core: 2)
         let second = fixture.makeThread(core: 1)
@@ -95,7 +96,7 @@ import Testing
         #expect(fixture.revoke(part) == .ok)
     }
 
-    /// All of a core's nodes, one interrupt for each.
+    /// All nodes of a core take one interrupt each.
     @Test func manyNodesOfManyCores() {
         let threads = (0..<9).map { makeThread(core: 1 + $0 % 3) }
         let before = fixture.model.cores.map { $0.interruptCount }
@@ -124,7 +125,7 @@ import Testing
         #expect(fixture.revoke(part) == .ok)
     }
 
-    /// The lock is on no path of interrupts: without an errand a core does not even try it.
+    /// No path of interrupts takes the lock: without an errand a core does not even try.
     @Test func withoutAnErrandNobodyLocks() {
         let board = fixture.model.kernelBoard, before = board.pointee.tickets.load()
         fixture.enter(1) { K.drainInbox($0) }
@@ -144,7 +145,7 @@ import Testing
     }
 }
 
-/// Grace periods when there is more than one item, list or period.
+/// Grace periods with more than one item, list or period.
 @Suite struct GraceOfManyTests {
     private typealias Notification = KernelCore.Notification
     private let fixture = Fixture(cores: 4)
@@ -169,7 +170,7 @@ import Testing
     }
     private func take(_ core: Int) { fixture.enter(core) { _ in _ = fixture.model.cores[core].takeInterrupt() } }
 
-    /// The core has half of one list in its hands while the next one collects, with what was removed in it.
+    /// The core has worked off half of one list while the next one collects items, among them the removed object.
     @Test(arguments: [2, 3])
     func theListAfterTheOneInHandIsWaitedFor(core: Int) {
         let object = fixture.object(inside, as: Notification.self)
@@ -184,7 +185,7 @@ import Testing
         take(core)
         #expect(fixture.core(core).pointee.unread == 0 && fixture.core(core).pointee.lists.load() == 2)
         #expect(revoke() == .again && !isReused)
-        // The second one, in two pieces, of which the last item was posted first.
+        // The second list is worked off in two pieces, and its last item was posted first.
         take(core)
         #expect(fixture.core(core).pointee.unread != 0)
         #expect(revoke() == .again && !isReused)
@@ -193,7 +194,7 @@ import Testing
         #expect(revoke() == .ok && isReused)
     }
 
-    /// Items that come after the stage began hinder nobody, though the core has had an old list in hand.
+    /// Items that come after the stage began delay nobody, although the core still works off an old list.
     @Test func aLaterListIsNotWaitedFor() {
         for sink in makeSinks(K.inboxBatch + 1) { post(sink, to: 2) }
         take(2)
@@ -210,7 +211,7 @@ import Testing
         #expect(rounds <= 3 && isReused)
     }
 
-    /// Each core that had something counts, also the last one.
+    /// Each core with an item counts, also the last one.
     @Test func everyCoresInboxCounts() {
         let sinks = makeSinks(3)
         for core in 1..<4 { post(sinks[core - 1], to: core) }
@@ -221,7 +222,7 @@ import Testing
         #expect(revoke() == .ok && isReused)
     }
 
-    /// The last core that was inside holds the period up until it has left; then all inboxes are looked at anew.
+    /// The last core that was inside delays the period until it has left. Then all inboxes are checked anew.
     @Test func itemsOfOneThatLeavesLateAreWaitedFor() {
         let object = fixture.object(inside, as: Notification.self), filler = makeSinks(K.inboxBatch)
         K.enter(fixture.core(3))
@@ -238,7 +239,7 @@ import Testing
         #expect(revoke() == .ok && isReused)
     }
 
-    /// On one core alone, nothing is quiet before its own inbox is empty.
+    /// On a single core, nothing is quiet before the core's own inbox is empty.
     @Test func aSingleCoresInboxInPieces() {
         let fixture = Fixture()
         let part = fixture.create(.region, 1 << 16), inside = fixture.freeSlot()
@@ -257,7 +258,7 @@ import Testing
         #expect(fixture.operate(.revoke, part).status == .ok && region.pointee.next == region.pointee.start)
     }
 
-    /// Two revokers, each with a period of its own to wait for; the numbers go on.
+    /// Two revokers wait for a period each, and the numbers of the periods continue.
     @Test func periodsAreNumbered() {
         let board = fixture.model.kernelBoard
         let before = board.pointee.grace.ended
@@ -271,7 +272,7 @@ import Testing
     }
 }
 
-/// Cores that copy while pages are taken away.
+/// Cores copy while pages are unmapped.
 @Suite struct CopyWaitTests {
     private let fixture = Fixture(cores: 4)
     private let extent: UInt32
@@ -292,8 +293,8 @@ import Testing
         fixture.succeed(.map, space, UInt64(extent), 0x1000, 0, size, 3, UInt64(slot))
     }
 
-    /// Takes the mapping away while a core copies; returns how often its end was waited for. The pages must be gone
-    /// before.
+    /// Removes the mapping while a core copies, and returns how often the revoker waited for the copy. The pages must
+    /// be unmapped before.
     private func unmap(copying core: Int) -> Int {
         var waits = 0
         let target = fixture.object(space, as: AddressSpace.self)
@@ -307,14 +308,14 @@ import Testing
         return waits
     }
 
-    /// One page, on the fast path; then two, on the general one.
+    /// The copy is of one page on the fast path, and of two pages on the general path.
     @Test(arguments: [1, 3], [0x1000, 0x2000] as [UInt64])
     func aCopyThatIsUnderWayIsWaitedFor(core: Int, size: UInt64) {
         map(size)
         _ = fixture.core(core).pointee.copies.increment()
         #expect(unmap(copying: core) == 3)
         #expect(fixture.isEmpty(slot))
-        // One that has ended is not.
+        // The revoker does not wait for a copy that has ended.
         map(size)
         #expect(unmap(copying: core) == 0)
         #expect(fixture.isEmpty(slot))

@@ -2,10 +2,10 @@ import Testing
 
 @testable import KernelCore
 
-/// Interrupts that lose their list register while the guest handles them: what comes of them must not depend on it.
+/// Interrupts lose their list register while the guest handles them, and the results must not depend on that.
 @Suite struct EvictedInterruptTests {
-    /// Handlers above `number`, each interrupting the one before: `number` is the least urgent, and loses its list
-    /// register if there are no more than four.
+    /// Returns handlers above `number`, each of which interrupts the one before. `number` is the least urgent, and
+    /// loses its list register if there are at most four.
     private func nest(above number: Int) -> [InterruptStep] {
         let others = [1, 49, 34, 64].filter { $0 != number }
         return others.enumerated().flatMap { place, other in
@@ -31,7 +31,7 @@ import Testing
         [.read(0), .read(1), .preempt, .read(0), .read(1)],
     ]
 
-    /// Taken, evicted, changed, ended; then it comes again if it should.
+    /// The interrupt is taken, evicted, changed and ended, and then comes again if it should.
     @Test(arguments: [0, 27, 33, 48], [1, 2, 4])
     func itGoesOnAsIfItHadItsListRegister(number: Int, listRegisters: Int) {
         for (place, events) in Self.whileOutside.enumerated() {
@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    /// A guest may deactivate what it handles by GICD_ICACTIVER.
+    /// A guest may deactivate an interrupt that it handles by GICD_ICACTIVER.
     @Test(arguments: [0, 27, 33, 48], [1, 2, 4])
     func itCanBeDeactivatedByHand(number: Int, listRegisters: Int) {
         for controller in [.monitor, .exit, .remote] as [InterruptStep.Controller] {
@@ -56,8 +56,8 @@ import Testing
         }
     }
 
-    /// The guest ends it, and the kernel must hear of that by itself: no other entry comes before the next event, which
-    /// is another core's.
+    /// The guest ends the interrupt, and the kernel must notice that by itself, because no other entry comes before the
+    /// next event, which is another core's.
     @Test(arguments: [0, 48], [1, 2, 4]) func itsEndIsHeard(number: Int, listRegisters: Int) {
         let ended = begin(number) + nest(above: number) + [.end, .end, .end, .end, .end] as [InterruptStep]
         let again = ended + [.pendFromOtherCore(number), .acknowledge]
@@ -78,7 +78,7 @@ import Testing
         #expect(InterruptRun.difference(twice, listRegisters: listRegisters) == nil)
     }
 
-    /// With EOImode 1 the end drops the priority, and what was ended does not come again before it is deactivated.
+    /// With EOImode 1 the end drops the priority. An ended interrupt does not come again before it is deactivated.
     @Test(arguments: [1, 2, 4, 16]) func anEndedInterruptComesAgainOnlyWhenItIsDeactivated(listRegisters: Int) {
         let numbers = [0, 48, 33, 1, 49]
         let taken: [InterruptStep] = numbers.flatMap { [.pend($0), .acknowledge, .end, .pend($0), .acknowledge] }
@@ -96,13 +96,13 @@ import Testing
         #expect(InterruptRun.difference(script, listRegisters: listRegisters) == nil)
     }
 
-    /// Of two that are active the less urgent one loses its list register, wherever that is; a timer only if there is
-    /// no other.
+    /// Of two active interrupts the less urgent one loses its list register, in any register. A timer loses its own
+    /// only if there is no other.
     @Test(arguments: [(48, 48), (27, 49)], [false, true])
     func theLeastUrgentIsMoved(numbers: (first: Int, moved: Int), isFirstListed: Bool) {
         var run = InterruptRun(listRegisters: 2)
         let first: InterruptStep = numbers.first == 27 ? .setTimer(27, delay: 0) : .pend(numbers.first)
-        // 64 has the first list register until the one to be taken first has the second.
+        // Interrupt 64 has the first list register until the interrupt that is taken first has the second.
         let isSecond: [InterruptStep] = [.setPriority(64, 0xB0), .pend(64), first, .acknowledge, .enable(64, false)]
         let script: [InterruptStep] =
             (isFirstListed ? [first, .acknowledge] : isSecond)
@@ -111,8 +111,8 @@ import Testing
         #expect(run.difference == nil && run.activeOutside == [numbers.moved])
     }
 
-    /// A line that has fallen leaves nothing behind, even if another interrupt of its word was latched. The line's
-    /// interrupt is moved, taken back, or left where it is meanwhile.
+    /// A line that has fallen leaves nothing pending, even if another interrupt of its word was latched. Meanwhile the
+    /// line's interrupt is moved, removed, or left in its place.
     @Test func aFallenLineIsNotLatchedByItsNeighbour() {
         let both: [InterruptStep] = [.setPriority(48, 0x90), .setLevel(33, true), .pend(48)]
         let end: [InterruptStep] = [.acknowledge, .end, .acknowledge, .end, .acknowledge, .end, .acknowledge, .read(1)]

@@ -6,11 +6,11 @@ import Testing
 
 /// The effects of an answer to an exit or a fault on the context, on the fast path and on the general one.
 ///
-/// Tests that compare both paths do not see what both leave out.
+/// Tests that compare both paths do not notice a step that both leave out.
 @Suite struct ExitReplyTests {
     private let fixture = Fixture()
 
-    /// A machine's virtual CPU has exited, and its monitor is at work.
+    /// Makes a machine whose virtual CPU has exited, and whose monitor is at work.
     private func exitedMachine(fast: Bool) -> (monitor: Tenant, machine: Tenant) {
         fixture.usesFastPath = fast
         let monitor = fixture.makeThread(priority: 20)
@@ -44,7 +44,7 @@ import Testing
         #expect(machine.context.pointee.frame.programCounter == 0x1000)
     }
 
-    /// The guest hears of a refusal by an abort, and goes on.
+    /// The guest gets an abort for a refusal, and goes on.
     @Test(arguments: [true, false]) func aRefusedExitDoesNotStopTheMachine(waits: Bool) {
         let (monitor, machine) = exitedMachine(fast: false)
         let expected = registers(machine)
@@ -57,7 +57,7 @@ import Testing
 
     // MARK: Faults of threads
 
-    /// A thread has faulted, and its pager is at work.
+    /// Makes a thread that has faulted, and whose pager is at work.
     private func faultedThread() -> (pager: Tenant, thread: Tenant) {
         fixture.usesFastPath = false
         let pager = fixture.makeThread(priority: 20)
@@ -69,7 +69,7 @@ import Testing
         return (pager, thread)
     }
 
-    /// Also one that is answered by a server that does not wait for the next.
+    /// This also holds if a server answers that does not wait for the next call.
     @Test(arguments: [true, false]) func aServedFaultDoesNotStopTheThread(waits: Bool) {
         let (pager, thread) = faultedThread()
         fixture.operate(.replyWait, form: ReplyForm.reply | (waits ? ReplyForm.wait : 0), by: pager.context)
@@ -83,7 +83,7 @@ import Testing
         #expect(thread.state == .stopped)
     }
 
-    /// Its pager waits for this very thread, so that the fault can never be served: the thread stops.
+    /// The pager waits for this very thread, so that the fault can never be served and the thread stops.
     @Test func aFaultWhoseServerWaitsForTheThreadStopsIt() {
         fixture.usesFastPath = false
         let thread = fixture.makeThread(priority: 20, starts: false)
@@ -102,7 +102,7 @@ import Testing
 
     // MARK: Stopped and started again meanwhile
 
-    /// A stop that waits for the end of a call is void after a start: no later end of a call stops the thread.
+    /// A start cancels a stop that waits for the end of a call, so that no later end of a call stops the thread.
     @Test func aStopThatWasTakenBackStopsNoLaterCall() {
         let server = fixture.makeThread(priority: 20)
         let client = fixture.makeThread(priority: 5, notified: true)

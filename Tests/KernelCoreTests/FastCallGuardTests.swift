@@ -4,7 +4,8 @@ import Testing
 
 @testable import KernelCore
 
-/// Calls and answers: a case for each condition of a fast path in which that one alone fails, and cases that it takes.
+/// Calls and answers. For each condition of a fast path there is a case in which it alone fails; other cases take the
+/// path.
 @Suite struct FastCallGuardTests {
     /// A server that waits, and clients that run.
     private struct Parts {
@@ -14,7 +15,7 @@ import Testing
         let other: Tenant
         let portal: UInt32
 
-        /// The client runs; the server waits unless it is to be busy.
+        /// Lets the client run and the server wait, unless the server is to be busy.
         init(_ fixture: Fixture, isServerBusy: Bool = false, serverTime: Bool = true) {
             self.fixture = fixture
             server = fixture.makeThread(priority: 20, notified: true, passive: !serverTime, starts: serverTime)
@@ -32,7 +33,7 @@ import Testing
                 selector: Selector(slot: slot ?? portal, form: form), words: words)
         }
 
-        /// The answer of the server, which serves the client already.
+        /// Performs the answer of the server, which already serves the client.
         func answer(_ form: UInt32 = ReplyForm.reply | ReplyForm.wait, slot: UInt32 = 0) -> Scene {
             Scene(
                 fixture: fixture, tenants: tenants, caller: server, operation: .replyWait,
@@ -101,7 +102,7 @@ import Testing
         }.expect(isTaken: false, .wrongCore)
     }
 
-    /// It has been preempted, and is not in `replyWait`.
+    /// The server has been preempted, and is not in `replyWait`.
     @Test func aServerThatIsBusyIsNot() {
         PathComparison { fixture in
             let parts = Parts(fixture)
@@ -112,14 +113,14 @@ import Testing
         }.expect(isTaken: false)
     }
 
-    /// Each call is one deeper; the ninth is refused.
+    /// Each call is one level deeper, and the ninth is refused.
     @Test(arguments: [7, 8]) func theNinthOfAChainIsNot(depth: Int) {
         PathComparison { fixture in
             let threads = (0...depth + 1).map { fixture.makeThread(priority: UInt64(20 - $0)) }
             let portals = threads.map { fixture.makePortal(to: $0) }
             fixture.sleepRoot()
             for thread in threads.dropLast() { fixture.wait(thread) }
-            // The last one, which alone is awake, calls; the one that it reaches calls the next.
+            // Only the last thread is awake. It calls, and the thread that it reaches calls the next one.
             var caller = threads[depth + 1]
             for number in 0..<depth {
                 fixture.call(portals[number], by: caller)
@@ -142,7 +143,7 @@ import Testing
         }.expect(isTaken: false, .aborted)
     }
 
-    /// A call of six words after a longer one that was answered carries no more than six.
+    /// A call of six words after an answered longer one carries no more than six.
     @Test func theShapeOfAnEarlierCallIsForgotten() {
         PathComparison { fixture in
             let parts = Parts(fixture)
@@ -155,7 +156,7 @@ import Testing
         }.expect(isTaken: true)
     }
 
-    /// An answer to a call is that of a call, also if the caller faulted before.
+    /// The answer to a call is treated as such, even if the caller faulted before.
     @Test func aCallAfterAFaultIsACall() {
         PathComparison { fixture in
             let parts = Parts(fixture)
@@ -172,7 +173,7 @@ import Testing
 
     // MARK: Answers
 
-    /// The server of `Parts` at work for the client.
+    /// Makes the `Parts` with the server at work for the client.
     private static func serve(_ fixture: Fixture) -> Parts {
         let parts = Parts(fixture)
         fixture.call(parts.portal, by: parts.client)
@@ -181,7 +182,7 @@ import Testing
 
     @Test func aPlainAnswerIsTaken() {
         PathComparison { Self.serve($0).answer() }.expect(isTaken: true)
-        // Bits for exits alone, which mean nothing to a thread.
+        // These bits are for exits alone, and have no meaning for a thread.
         let form = ReplyForm.reply | ReplyForm.wait | ReplyForm.advance
         PathComparison { Self.serve($0).answer(form) }.expect(isTaken: true)
     }
@@ -223,7 +224,7 @@ import Testing
         }.expect(isTaken: false)
     }
 
-    /// The server has got its own time for bits that it polled away.
+    /// The server has got its own time for bits that it has fetched since.
     @Test func anAnswerOnOwnTimeIsNot() {
         PathComparison { fixture in
             let parts = Self.serve(fixture)
@@ -235,13 +236,13 @@ import Testing
         }.expect(isTaken: false)
     }
 
-    /// A server without time of its own takes no bits, so that they alone are in the way.
+    /// A server without time of its own takes no bits, so that only the bits prevent the fast path.
     @Test(arguments: [true, false]) func anAnswerWithBitsThereIsNot(hasTime: Bool) {
         PathComparison { fixture in
             let parts = Parts(fixture, isServerBusy: !hasTime, serverTime: hasTime)
             if !hasTime { fixture.makeWaiting(parts.server) }
             fixture.call(parts.portal, by: parts.client)
-            // As another core does that has not told yet.
+            // The bits are as if from another core that has not sent its message yet.
             fixture.object(parts.server.notification, as: KernelCore.Notification.self).pointee.bits.set(4)
             return parts.answer()
         }.expect(isTaken: false)
@@ -262,7 +263,7 @@ import Testing
         }.expect(isTaken: false)
     }
 
-    /// The end of a call may let time run that leads nowhere now.
+    /// The end of a call may let time run that leads nowhere at the moment.
     @Test func anAnswerWhileTimeIsParkedIsNot() {
         PathComparison { fixture in
             let parts = Parts(fixture)

@@ -4,7 +4,8 @@ import Testing
 
 @testable import KernelCore
 
-/// Exits of virtual CPUs and the answers to them: a case for each condition of a fast path, and cases that it takes.
+/// Exits of virtual CPUs and the answers to them. For each condition of a fast path there is a case; other cases take
+/// the path.
 @Suite struct FastExitGuardTests {
     /// A machine's virtual CPU runs, and its monitor waits.
     private struct Parts {
@@ -44,7 +45,7 @@ import Testing
         PathComparison { Parts($0).exit }.expect(isTaken: true)
     }
 
-    /// The shape of a call of another kind does not travel with an exit.
+    /// An exit does not take over the shape of an earlier call.
     @Test func anExitAfterAnAnswerIsTaken() {
         PathComparison { fixture in
             let parts = Parts(fixture)
@@ -87,7 +88,7 @@ import Testing
 
     // MARK: Answers
 
-    /// The monitor at work for the machine.
+    /// Makes the `Parts` with the monitor at work for the machine.
     private static func serve(_ fixture: Fixture) -> Parts {
         let parts = Parts(fixture)
         fixture.exit(parts.machine, Message(9))
@@ -124,7 +125,7 @@ import Testing
         #expect(fixture.model.cores[0].interruptLine && fixture.model.cores[0].acknowledge() == 40)
     }
 
-    /// Another virtual CPU has run on the core meanwhile, so that the caller's registers are not in hardware.
+    /// Another virtual CPU has run on the core meanwhile, so that hardware does not hold the caller's registers.
     @Test func anAnswerToOneThatIsNotLoadedIsNot() {
         PathComparison { fixture in
             let parts = Self.serve(fixture)
@@ -140,7 +141,7 @@ import Testing
         }.expect(isTaken: false)
     }
 
-    /// The same for a thread as the caller: the virtual CPU that is loaded does not matter.
+    /// The same for a thread as the caller, for which the loaded virtual CPU does not matter.
     @Test func anAnswerToAThreadIsTakenWhileAMachineIsLoaded() {
         PathComparison { fixture in
             let parts = Parts(fixture)

@@ -9,9 +9,9 @@ private let mega: UInt64 = 2 << 20
 private let limit = AddressSpace.addressLimit
 private let end = Fixture.tableSlots
 
-/// Every bound of `mapFast` and `unmapFast` at its edge, against the general path.
+/// Compares every bound of `mapFast` and `unmapFast` at its edge with the general path.
 @Suite struct FastMapEdgeTests {
-    /// One word at a time; the others would do.
+    /// One word at a time is at its edge, and the others are valid.
     @Test func eachWordAtItsEdges() {
         var run = MemoryLockstep()
         let side = run.general
@@ -22,7 +22,7 @@ private let end = Fixture.tableSlots
             count += 1
             while run.revoke(1 << 32 | slot) == .again {}
         }
-        // The memory behind the table looks like the capability that is asked for.
+        // The memory behind the table looks like the requested capability.
         run.each { $0.forge($0.space) }
         let (weak, last) = (UInt64(side.weak), UInt64(side.last))
         for x1 in [0, space, weak, last, wide, free, end, end + 1, 1 << 32 | space, 1 << 63 | space, .max] as [UInt64] {
@@ -73,7 +73,7 @@ private let end = Fixture.tableSlots
         #expect(run.taken > 40 && run.declined > 100)
     }
 
-    /// A block whose address, memory or both begin in its middle becomes pages, though its place in the table is free.
+    /// A block whose address or memory begins in its middle becomes pages, although its place in the table is free.
     @Test func blocksThatAreNotAligned() {
         var run = MemoryLockstep()
         let side = run.general
@@ -89,7 +89,7 @@ private let end = Fixture.tableSlots
         #expect(run.finish() == [] && run.taken > 2)
     }
 
-    /// Tables that are there or not, and what is mapped already, by pages and by blocks.
+    /// Tables exist or do not exist, and ranges are mapped already, by pages or by blocks.
     @Test func placesThatAreTaken() {
         var run = MemoryLockstep()
         let side = run.general
@@ -103,7 +103,7 @@ private let end = Fixture.tableSlots
         #expect(run.map(space, wide, mega - page, 0, page, free) == .occupied)
         #expect(run.map(space, wide, mega - 2 * page, 0, page, free) == .ok)
         #expect(run.map(space, wide, mega - 2 * page, 0, page, UInt64(side.other)) == .occupied)
-        // The slot holds a mapping: one that goes on, or does not.
+        // The slot holds a mapping, which continues or does not.
         #expect(run.map(space, wide, 0, 0, page, free) == .occupied)
         #expect(run.map(space, wide, mega - page, 0, page, free) == .occupied)
         #expect(run.revoke(UInt64(side.blockFree)) == .ok, "nothing below it")
@@ -115,7 +115,7 @@ private let end = Fixture.tableSlots
         #expect(run.finish() == [])
     }
 
-    /// The tree's depth, and what is being taken back, count for the fast path as well.
+    /// The tree's depth, and nodes that are being revoked, count for the fast path as well.
     @Test func growthThatIsRefused() {
         var run = MemoryLockstep()
         let side = run.general
@@ -141,7 +141,7 @@ private let end = Fixture.tableSlots
         #expect(run.finish() == [])
     }
 
-    /// Mappings of other shapes are taken away by the general path.
+    /// The general path removes mappings of other shapes.
     @Test(arguments: [1, 2])
     func mappingsOfEachShape(cores: Int) {
         var run = MemoryLockstep(cores: cores)
@@ -165,7 +165,7 @@ private let end = Fixture.tableSlots
         #expect(run.taken > 4)
     }
 
-    /// A mapping that lies behind the table is nobody's.
+    /// A mapping that lies behind the table belongs to nobody.
     @Test func theTableEndsWithItsCount() {
         var run = MemoryLockstep()
         let side = run.general
@@ -176,7 +176,7 @@ private let end = Fixture.tableSlots
         #expect(run.finish() == [])
     }
 
-    /// The space is gone, and perhaps another has its VMID and something at the same address.
+    /// The space is gone. Another one may have its VMID and a mapping at the same address.
     @Test(arguments: [false, true])
     func mappingsOfASpaceThatIsGone(isReplaced: Bool) {
         var run = MemoryLockstep()
@@ -198,12 +198,12 @@ private let end = Fixture.tableSlots
         run.each {
             if isReplaced { #expect(K.leaf($0.fixture.object(slot, as: AddressSpace.self), GuestAddress(page)) != nil) }
         }
-        // A slot with what is left of such a mapping is as good as free.
+        // A slot with the remains of such a mapping counts as free.
         #expect(run.map(UInt64(side.space), wide, 3 * page, 0, page, UInt64(side.blockFree)) == .ok)
         #expect(run.finish() == [])
     }
 
-    /// Tables that must be emptied come first.
+    /// Tables that must be emptied keep the fast path away.
     @Test func tablesThatDieKeepTheFastPathAway() {
         var run = MemoryLockstep()
         let side = run.general
@@ -220,7 +220,7 @@ private let end = Fixture.tableSlots
         #expect(run.finish() == [])
     }
 
-    /// Another core has the lock: the fast path does not wait, and does nothing.
+    /// Another core has the lock. The fast path does not wait, and does nothing.
     @Test func aLockThatIsTakenIsLeftAlone() {
         var run = MemoryLockstep(cores: 2)
         let side = run.fast, fixture = side.fixture, board = fixture.model.kernelBoard
@@ -250,7 +250,7 @@ private let end = Fixture.tableSlots
         #expect(run.finish() == [])
     }
 
-    /// Random operands out of the edges; what was mapped stays for a while.
+    /// Random operands include the edges, and mappings stay for a while.
     @Test(arguments: 1...2 as ClosedRange<UInt64>)
     func randomOperands(seed: UInt64) {
         var generator = SeededGenerator(seed: seed)

@@ -4,10 +4,10 @@ import Testing
 
 @testable import KernelCore
 
-/// Waiting with nothing there: a case for each condition of the fast path in which that one alone fails, and cases
-/// that it takes.
+/// Waits without a message. For each condition of the fast path there is a case in which it alone fails; other cases
+/// take the path.
 @Suite struct FastWaitGuardTests {
-    /// One that is to wait, and one that is next.
+    /// A thread that will wait, and one that runs next.
     private struct Parts {
         let fixture: Fixture
         let waiter: Tenant
@@ -33,7 +33,7 @@ import Testing
         PathComparison(afterTicks: ticks) { Parts($0).wait() }.expect(isTaken: true)
     }
 
-    /// The one that runs next was interrupted in the middle of its slice, or at its end, and has no equals.
+    /// The thread that runs next was interrupted in the middle of its slice or at its end, and has no equals.
     @Test(arguments: [400, 1000] as [UInt64]) func theRestOfASliceIsKept(ticks: UInt64) {
         PathComparison { fixture in
             let parts = Parts(fixture)
@@ -115,7 +115,7 @@ import Testing
         }.expect(isTaken: false)
     }
 
-    /// Equals of the one that waits do not matter, but one of them is next.
+    /// Threads of the waiting thread's priority do not matter, but one of them runs next.
     @Test func anEqualOfTheOneThatWaitsIsTaken() {
         PathComparison { fixture in
             var parts = Parts(fixture)
@@ -155,7 +155,7 @@ import Testing
         }.expect(isTaken: false)
     }
 
-    /// Time that was parked is to be looked at again, which is put off while nothing comes of it.
+    /// Parked time is due for another look, which is postponed while the look has no effect.
     @Test func parkedTimeThatIsDueIsNot() {
         PathComparison { fixture in
             var parts = Parts(fixture)
@@ -174,7 +174,7 @@ import Testing
         }.expect(isTaken: false)
     }
 
-    /// An orphan that goes on on its own time is no longer as deep as its call was.
+    /// An orphan that continues on its own time no longer has the depth of its call.
     @Test func theDepthIsForgotten() {
         PathComparison { fixture in
             var parts = Parts(fixture)

@@ -4,10 +4,10 @@ import Testing
 
 @testable import KernelCore
 
-/// Signals, and waiting with nothing there: a case for each condition of a fast path in which that one alone fails,
-/// and cases that it takes.
+/// Signals, and waits without a message. For each condition of a fast path there is a case in which it alone fails;
+/// other cases take the path.
 @Suite struct FastWakeGuardTests {
-    /// One that waits for its notification, and one that runs.
+    /// A thread that waits for its notification, and one that runs.
     private struct Parts {
         let fixture: Fixture
         let waiter: Tenant
@@ -19,7 +19,7 @@ import Testing
             waiter = fixture.makeClient(priority: priority, budget: waiterBudget)
             fixture.start(waiter)
             runner = fixture.makeClient(priority: 10, budget: runnerBudget)
-            // It waits before the other one starts, so that it may be less urgent.
+            // The waiter sleeps before the other thread starts, so that it may be less urgent.
             fixture.sleep(waiter)
             fixture.raiseRoot()
             fixture.start(runner)
@@ -71,7 +71,7 @@ import Testing
         }.expect(isTaken: true, .ok)
     }
 
-    /// Its abort mask may end its call, so the general path looks.
+    /// The thread's abort mask may end its call, so the general path must look.
     @Test func aSignalToOneWithAMaskIsNot() {
         PathComparison { fixture in
             let parts = Parts(fixture)
@@ -103,7 +103,7 @@ import Testing
         }.expect(isTaken: false, .noRights)
     }
 
-    /// Of another core, whether it waits there or runs.
+    /// The thread belongs to another core, on which it waits or runs.
     @Test(arguments: [true, false]) func aSignalToAnotherCoreIsNot(isWaiting: Bool) {
         PathComparison(cores: 2) { fixture in
             var parts = Parts(fixture)
@@ -150,7 +150,7 @@ import Testing
         }.expect(isTaken: true)
     }
 
-    /// The one that signals goes on before its equals, or behind them if its slice is over.
+    /// The signalling thread goes on before its equals, or behind them if its slice is over.
     @Test(arguments: [10, 999, 1000, 1001] as [UInt64]) func theSliceOfTheOneThatSignalsIsBooked(ticks: UInt64) {
         PathComparison(afterTicks: ticks) { fixture in
             var parts = Parts(fixture)
@@ -161,7 +161,7 @@ import Testing
         }.expect(isTaken: true)
     }
 
-    /// The one that is woken has used a part of its slice before.
+    /// The woken thread has used a part of its slice before.
     @Test func theSliceOfTheOneThatIsWokenIsNotRenewed() {
         PathComparison { fixture in
             var parts = Parts(fixture)
@@ -188,7 +188,7 @@ import Testing
         PathComparison { Parts($0).signal(0) }.expect(isTaken: false)
     }
 
-    /// Bits of another core whose news has not come yet go along.
+    /// Bits of another core whose message has not come yet are delivered as well.
     @Test func olderBitsAreNot() {
         PathComparison { fixture in
             let parts = Parts(fixture)

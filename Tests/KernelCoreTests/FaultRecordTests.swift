@@ -4,8 +4,8 @@ import Testing
 
 @testable import KernelCore
 
-/// A fault that nobody serves stops its context and leaves a record, and the supervisor reads that on its own time.
-/// Nothing of it runs on the time of the context that faulted.
+/// A fault that nobody serves stops its context and leaves a record, which the supervisor reads on its own time. None
+/// of that runs on the time of the context that faulted.
 private struct Supervised {
     let fixture = Fixture()
     let watcher: UInt32
@@ -15,7 +15,7 @@ private struct Supervised {
         fixture.succeed(.notificationBind, watcher, form: NotificationBind.thread.rawValue, UInt64(InitialSlot.thread))
     }
 
-    /// Root is to know when the thread stops.
+    /// Lets root know when the thread stops.
     func watch(_ tenant: Tenant, bits: UInt64 = 1) {
         fixture.succeed(.contextControl, tenant.slot, form: ContextControl.bindStopped.rawValue, UInt64(watcher), bits)
     }
@@ -25,7 +25,7 @@ private struct Supervised {
         fixture.enter { K.exit($0, tenant.context, Message(tag, address, 0, 0x1000)) }
     }
 
-    /// The record, as root reads it.
+    /// Returns the record as root reads it.
     func record(_ tenant: Tenant) -> [UInt64] {
         Array(
             fixture.succeed(
@@ -33,7 +33,7 @@ private struct Supervised {
             ).words[2...3])
     }
 
-    /// Root runs, and was woken by a thread's end.
+    /// Expects that root runs, and that a thread's end has woken it.
     func expectRootHears(bits: UInt64 = 1, sourceLocation: SourceLocation = #_sourceLocation) {
         fixture.settleAll()
         let answer = fixture.answer(fixture.root)
@@ -47,7 +47,7 @@ private struct Supervised {
 private let tag: UInt64 = 5 << 56 | 0x9600_0000
 
 @Suite struct FaultRecordTests {
-    /// 10 ms of 10 s, all but a tick used up: the report does not wait for the period's end.
+    /// The budget is 10 ms of 10 s, with a tick left. The report does not wait for the period's end.
     @Test func aBudgetThatEndsWithTheFaultDelaysNobody() {
         let board = Supervised(), fixture = board.fixture
         var thread = fixture.makeThread(priority: 10, starts: false)
@@ -68,7 +68,7 @@ private let tag: UInt64 = 5 << 56 | 0x9600_0000
         #expect(fixture.current() == fixture.root)
     }
 
-    /// A component of priority 1 faults, and before root's first operation a tenant of priority 10 wakes and spins.
+    /// A component of priority 1 faults. Before root's first operation a tenant of priority 10 wakes and spins.
     @Test func aSpinningTenantDelaysNobody() {
         let board = Supervised(), fixture = board.fixture
         let low = fixture.makeThread(priority: 1)
@@ -101,7 +101,7 @@ private let tag: UInt64 = 5 << 56 | 0x9600_0000
         #expect(record.words[2...3] == [tag, 8])
     }
 
-    /// A virtual CPU whose exit finds nobody.
+    /// The exit of a virtual CPU has no server.
     @Test func ofAVirtualCPU() {
         let board = Supervised(), fixture = board.fixture
         let machine = fixture.makeVirtualCPU()
@@ -147,7 +147,7 @@ private let tag: UInt64 = 5 << 56 | 0x9600_0000
         #expect(board.record(client) == [tag, 0xDEAD_0000])
     }
 
-    /// A fault that was cured is not the one of which the thread died.
+    /// A fault that was served is not the reason of the thread's later death.
     @Test func aCuredFaultIsNoReason() {
         let board = Supervised(), fixture = board.fixture
         let (pager, client) = paged(board)
@@ -158,7 +158,7 @@ private let tag: UInt64 = 5 << 56 | 0x9600_0000
         #expect(client.state == .stopped && board.record(client) == [0, 0])
     }
 
-    /// Its time is taken away while the fault is served; a record of a thread that has stopped already stays.
+    /// The thread loses its time while the fault is served. The record of a thread that has already stopped stays.
     @Test func whatStopsForWantOfTimeHasNoRecord() {
         let board = Supervised(), fixture = board.fixture
         let (pager, served) = paged(board)
@@ -184,7 +184,7 @@ private let tag: UInt64 = 5 << 56 | 0x9600_0000
             fixture.sleepRoot()
             board.fault(thread)
             board.expectRootHears()
-            // Stopping what is stopped says nothing new.
+            // A stop of a stopped thread is not reported again.
             fixture.stop(thread)
             #expect(board.record(thread) == [tag, 0xDEAD_0000])
             if let clears {
@@ -226,7 +226,7 @@ private let tag: UInt64 = 5 << 56 | 0x9600_0000
         #expect(thread.state == .stopped && board.record(thread) == [0, 0])
     }
 
-    /// Somebody else who may stop it, also while it is being served: then its end comes later.
+    /// Another tenant may stop it, also while its fault is being served; its end then comes later.
     @Test(arguments: [false, true])
     func aThreadThatAnotherStopsIsHeard(isCalling: Bool) {
         let board = Supervised(), fixture = board.fixture
@@ -260,8 +260,8 @@ private let tag: UInt64 = 5 << 56 | 0x9600_0000
         #expect(fixture.operate(.poll, watcher).tag == 2)
     }
 
-    /// The supervisor that is told finds the thread at rest, on any core, because the kernel writes `running` before it
-    /// raises the bits.
+    /// A supervisor that gets the report finds the thread at rest, on any core, because the kernel writes `running`
+    /// before it raises the bits.
     @Test func whatItIsMadeOfGoes() {
         let board = Supervised(), fixture = board.fixture
         let thread = fixture.makeThread(priority: 10)
@@ -271,8 +271,8 @@ private let tag: UInt64 = 5 << 56 | 0x9600_0000
         #expect(fixture.operate(.poll, board.watcher).tag == 1)
     }
 
-    /// Root's tenants have their own thread without `manage`: enough to say which events end its calls, and for nothing
-    /// else.
+    /// Root's tenants have their own thread without `manage`. That suffices to choose the events that end its calls,
+    /// and for nothing else.
     @Test func aThreadWithoutTheRightToManageItself() {
         let fixture = Fixture()
         let thread = fixture.makeThread(priority: 10, notified: true)

@@ -4,12 +4,12 @@ import Testing
 
 @testable import KernelCore
 
-/// A thread or a virtual CPU that the fixture made, with the slots of what it consists of.
+/// A thread or a virtual CPU that the fixture made, with the slots of its parts.
 struct Tenant {
     var context: Ref<ExecutionContext>
     var slot: UInt32
     var scheduling: UInt32
-    /// 0: none.
+    /// The slot of its notification, or 0 for none.
     var notification: UInt32 = 0
     var space: UInt32 = InitialSlot.space
     var guest: Ref<VirtualCPU> { context.pointee.guest! }
@@ -17,14 +17,14 @@ struct Tenant {
 }
 
 extension Fixture {
-    /// An object out of root's region; returns its slot.
+    /// Makes an object of root's region, and returns its slot.
     func create(
         _ kind: ObjectKind, _ parameter: UInt64 = 0, alignment: UInt64 = 0,
         sourceLocation: SourceLocation = #_sourceLocation
     ) -> UInt32 {
         let slot = freeSlot()
         var answer: Answer
-        // Large ones are zeroed in pieces.
+        // Large objects are zeroed in pieces.
         repeat {
             answer = operate(
                 .create, region, form: UInt32(kind.rawValue), parameter, UInt64(slot), alignment,
@@ -41,7 +41,7 @@ extension Fixture {
         return slot
     }
 
-    /// A configured thread that shares root's table and space; root must be current.
+    /// Makes a configured thread that shares root's table and space. Root must be current.
     func makeThread(
         priority: UInt64 = 10, core: Int = 0, slice: UInt64 = 1000, notified: Bool = false, passive: Bool = false,
         starts: Bool = true
@@ -60,7 +60,7 @@ extension Fixture {
         return tenant
     }
 
-    /// A virtual CPU in a space of its own, or in `space`; `portal` is where its exits go.
+    /// Makes a virtual CPU in a space of its own, or in `space`. Its exits go to `portal`.
     func makeVirtualCPU(
         priority: UInt64 = 5, core: Int = 0, slice: UInt64 = 1000, portal: UInt32 = 0, space: UInt32? = nil,
         affinity: UInt64? = nil, starts: Bool = true
@@ -100,16 +100,16 @@ extension Fixture {
 
     func makePortal(to server: Tenant) -> UInt32 { create(.portal, UInt64(server.slot)) }
 
-    /// A capability with a badge, in root's table.
+    /// Returns a capability with a badge, in root's table.
     func badge(_ slot: UInt32, _ badge: UInt64) -> UInt32 {
         let fresh = freeSlot()
         succeed(.derive, slot, UInt64(InitialSlot.table), UInt64(fresh), 15, badge, 0)
         return fresh
     }
 
-    // MARK: What tenants do often
+    // MARK: Frequent actions of tenants
 
-    /// Root goes to sleep until `wakeRoot`, so that others get its core.
+    /// Puts root to sleep until `wakeRoot`, so that others get its core.
     func sleepRoot() {
         root.pointee.frame.x[0] = Operation.replyWait.rawValue
         root.pointee.frame.x[1] = Selector(slot: 0, form: ReplyForm.wait).bits
@@ -126,7 +126,7 @@ extension Fixture {
         #expect(current() == root)
     }
 
-    /// A thread without time of its own waits for its first call.
+    /// Lets a thread without time of its own wait for its first call.
     func makeWaiting(_ tenant: Tenant) {
         tenant.context.pointee.state = .waiting
         tenant.context.pointee.running.store(1)
@@ -138,7 +138,7 @@ extension Fixture {
         enter(core) { K.raise($0, target, bits) }
     }
 
-    /// `replyWait` with `wait` alone.
+    /// Performs `replyWait` with `wait` alone.
     @discardableResult
     func wait(_ tenant: Tenant) -> Answer { operate(.replyWait, form: ReplyForm.wait, by: tenant.context) }
 
@@ -153,14 +153,14 @@ extension Fixture {
         operate(tenant.context, Operation.call.rawValue, Selector(slot: portal), words)
     }
 
-    /// WFI of a virtual CPU that is current.
+    /// Performs WFI of a current virtual CPU.
     func waitForInterrupt(_ tenant: Tenant) {
         let index = tenant.context.pointee.core.index
         #expect(current(index) == tenant.context)
         enter(index) { K.waitForInterrupt($0, tenant.context) }
     }
 
-    /// An exit of a virtual CPU to its monitor.
+    /// Performs an exit of a virtual CPU to its monitor.
     func exit(_ tenant: Tenant, _ message: Message) {
         let index = tenant.context.pointee.core.index
         #expect(current(index) == tenant.context)
@@ -177,7 +177,7 @@ extension Fixture {
 // MARK: Taking back
 
 extension Fixture {
-    /// Revokes until the answer is not `again`, other cores taking their interrupts in between; returns it.
+    /// Revokes until the answer is not `again`, and returns that. Other cores take their interrupts in between.
     @discardableResult
     func revoke(
         _ slot: UInt32, _ form: RevokeForm = .descendants, by caller: Ref<ExecutionContext>? = nil,
@@ -193,7 +193,7 @@ extension Fixture {
         return nil
     }
 
-    /// Deletes a capability, which must succeed, and with it what depends on it.
+    /// Deletes a capability together with everything that depends on it. The deletion must succeed.
     func delete(
         _ slot: UInt32, by caller: Ref<ExecutionContext>? = nil, sourceLocation: SourceLocation = #_sourceLocation
     ) {
@@ -202,14 +202,14 @@ extension Fixture {
         #expect(isEmpty(slot), sourceLocation: sourceLocation)
     }
 
-    /// A child of a capability, in root's table.
+    /// Returns a child of a capability, in root's table.
     func derive(_ slot: UInt32, rights: Rights = .all, offset: UInt64 = 0, size: UInt64 = 0) -> UInt32 {
         let fresh = freeSlot()
         succeed(.derive, slot, UInt64(InitialSlot.table), UInt64(fresh), UInt64(rights.rawValue), offset, size)
         return fresh
     }
 
-    /// A message page for a thread that is stopped or of root's core; returns what the thread finds in it.
+    /// Gives a message page to a thread that is stopped or of root's core, and returns the page's contents.
     @discardableResult
     func giveMessagePage(_ tenant: Tenant) -> UnsafeMutablePointer<UInt64> {
         let page = create(.extent, Page.size, alignment: Page.size)
@@ -221,7 +221,7 @@ extension Fixture {
         UnsafeMutablePointer(bitPattern: UInt(tenant.context.pointee.messagePage.value))!
     }
 
-    /// A message with more than six words, capabilities or a lease.
+    /// Sends a message with more than six words, capabilities or a lease.
     @discardableResult
     func call(_ portal: UInt32, by tenant: Tenant, shape: MessageShape, _ words: UInt64...) -> Answer {
         operate(tenant.context, Operation.call.rawValue, Selector(slot: portal, form: shape.bits), words)

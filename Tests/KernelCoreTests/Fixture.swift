@@ -6,28 +6,28 @@ import Testing
 
 typealias K = Kernel<ModelHardware>
 
-/// What an operation left in the caller's registers.
+/// The registers of the caller after an operation.
 struct Answer {
     var status: Status?
     var tag: UInt64
     var words: [UInt64]
 }
 
-/// A board with a root thread that holds all of RAM, like the one that the kernel starts with.
+/// A board with a root thread that holds all of RAM, like the one with which the kernel starts.
 ///
-/// Tests are played by one thread: whoever is current on a core does the next operation there. After each kernel entry
-/// the model's faults and the kernel's invariants are checked.
+/// One thread plays the tests: the current context of a core does the next operation there. After each kernel entry the
+/// fixture checks the model's faults and the kernel's invariants.
 final class Fixture {
     let model: ModelBoard
-    /// Root's table; every thread that the fixture makes shares it.
+    /// The table of root, which every thread of the fixture shares.
     let table: Ref<CapabilityTable>
     let root: Ref<ExecutionContext>
     let rootScheduling: Ref<SchedulingContext>
     private var nextSlot: UInt32 = 32
     var checksInvariants = true
-    /// Whether operations try the fast path first, as the board's entry code does.
+    /// True if operations try the fast path first, as the board's entry code does.
     var usesFastPath = true
-    /// Whether a fast path has done the last operation.
+    /// True if a fast path has done the last operation.
     var hasUsedFastPath = false
 
     static let tableSlots: UInt64 = 1000
@@ -91,7 +91,7 @@ final class Fixture {
     func core(_ index: Int) -> Ref<Core> { model.cores[index].kernelCore }
     func current(_ index: Int = 0) -> Ref<ExecutionContext>? { core(index).pointee.current }
 
-    /// One kernel entry on a core, from the vectors to the return.
+    /// Performs one kernel entry on a core, from the vectors to the return.
     func enter(_ index: Int = 0, _ body: (Ref<Core>) -> Void) {
         let core = model.cores[index]
         core.enter { kernelCore in
@@ -126,13 +126,13 @@ final class Fixture {
 
     func settleAll() { for index in model.cores.indices { settle(index) } }
 
-    /// Lets time pass; each core takes what comes of it.
+    /// Advances the clock, and lets each core take the interrupts that follow.
     func advance(_ ticks: UInt64) {
         model.advance(by: ticks)
         settleAll()
     }
 
-    /// An operation of a context that is current on its core. Words that are not given are 0.
+    /// Performs an operation of a context that is current on its core. Words that are not given are 0.
     @discardableResult
     func operate(
         _ caller: Ref<ExecutionContext>, _ operation: UInt64, _ selector: Selector, _ words: [UInt64] = [],
@@ -148,7 +148,7 @@ final class Fixture {
         return answer(caller)
     }
 
-    /// The operation that is in the caller's registers.
+    /// Performs the operation in the caller's registers.
     func perform(_ index: Int, _ caller: Ref<ExecutionContext>) {
         let core = model.cores[index]
         let isDone =
@@ -163,7 +163,7 @@ final class Fixture {
         verify()
     }
 
-    /// The fast paths, in the order of the board's entry code.
+    /// Tries the fast paths, in the order of the board's entry code.
     func doFast(_ core: Ref<Core>, _ caller: Ref<ExecutionContext>) -> Ref<ExecutionContext>? {
         if caller.pointee.frame.x[0] == ABI.Operation.replyWait.rawValue {
             return K.replyWaitFast(core, caller) ?? K.waitFast(core, caller)
@@ -177,13 +177,13 @@ final class Fixture {
         }
     }
 
-    /// What the context finds in its registers when it runs.
+    /// Returns the registers that the context finds when it runs.
     func answer(_ context: Ref<ExecutionContext>) -> Answer {
         let frame = context.pointee.frame
         return Answer(status: Status(rawValue: frame.x[0]), tag: frame.x[1], words: (2...7).map { frame.x[$0] })
     }
 
-    /// An operation by number of slot and form; the caller is root unless said otherwise.
+    /// Performs an operation by number of slot and form. The caller is root unless given.
     @discardableResult
     func operate(
         _ operation: Operation, _ slot: UInt32 = 0, form: UInt32 = 0, _ words: UInt64...,
@@ -195,7 +195,7 @@ final class Fixture {
             sourceLocation: sourceLocation)
     }
 
-    /// An operation that must succeed.
+    /// Performs an operation that must succeed.
     @discardableResult
     func succeed(
         _ operation: Operation, _ slot: UInt32 = 0, form: UInt32 = 0, _ words: UInt64...,

@@ -4,8 +4,8 @@ import Testing
 
 @testable import KernelCore
 
-/// When the memory of an object comes back: no core uses what it had looked up, no inbox holds it, and nobody was
-/// interrupted for it.
+/// The memory of an object comes back after no core uses a result of its look-ups and no inbox holds the object. No
+/// core is interrupted for that.
 @Suite struct GraceTests {
     private let fixture: Fixture
     private let part: UInt32
@@ -31,7 +31,7 @@ import Testing
         #expect(interrupted == [0, 0, 0, 0])
     }
 
-    /// The others may run tenants meanwhile that never enter, or sleep.
+    /// The other cores may meanwhile run tenants that never enter the kernel, or sleep.
     @Test func eachCoreThatWasInsideMustLeave() {
         for index in 1..<4 { K.enter(fixture.core(index)) }
         #expect(revoke() == .again && fixture.isEmpty(notification))
@@ -59,7 +59,7 @@ import Testing
         fixture.succeed(.create, other, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(inside))
         K.enter(fixture.core(1))
         #expect(fixture.operate(.revoke, other).status == .again)
-        // Comes too late for the first period, and looks the notification up before it is removed.
+        // The core comes too late for the first period, and looks the notification up before it is removed.
         K.enter(fixture.core(2))
         #expect(revoke() == .again)
         K.leave(fixture.core(1))
@@ -70,8 +70,8 @@ import Testing
         #expect(revoke() == .ok && isReused)
     }
 
-    /// The same if the cores have left already, and a list is being worked off. The next period is late enough: a core
-    /// that enters after it has begun is not waited for.
+    /// The same holds if the cores have left already and a list is being worked off. The next period is late enough: it
+    /// does not wait for a core that enters after it has begun.
     @Test func aPeriodThatDrainsIsTooEarly() {
         let other = fixture.create(.region, 1 << 16), inside = fixture.freeSlot()
         fixture.succeed(.create, other, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(inside))
@@ -90,7 +90,7 @@ import Testing
         K.leave(fixture.core(1))
     }
 
-    /// On the largest board, too.
+    /// This holds on the largest board, too.
     @Test func eachOfEightCoresIsWaitedFor() {
         let fixture = Fixture(cores: CoreID.maximum)
         let part = fixture.create(.region, 1 << 16)
@@ -104,7 +104,7 @@ import Testing
         }
     }
 
-    /// Core 1 was inside, with the notification in its hands, and posts it to core 2 before it leaves.
+    /// Core 1 was inside and had looked the notification up. It posts the notification to core 2 before it leaves.
     @Test(arguments: [1, 2])
     func whatWasPostedMeanwhileIsWaitedFor(rounds: Int) {
         let object = fixture.object(notification, as: KernelCore.Notification.self)
@@ -128,7 +128,7 @@ import Testing
         #expect(revoke() == .ok && isReused)
     }
 
-    /// A core that posts without end does not hold the revoker up, because lists that were taken out later count.
+    /// A core that posts without end does not delay the revoker, because only lists that were taken out before count.
     @Test func anInboxThatIsNeverEmptyIsNoHindrance() {
         let sinks = (0..<2).map { _ in fixture.object(fixture.create(.notification), as: KernelCore.Notification.self) }
         func post(_ index: Int) { fixture.model.cores[1].run { K.post(fixture.core(1), sinks[index], to: CoreID(2)) } }
@@ -144,7 +144,7 @@ import Testing
         #expect(status == .ok && fixture.core(2).pointee.inbox.load() != 0)
     }
 
-    /// The revoker's own core, too.
+    /// The revoker's own core counts, too.
     @Test func itsOwnInboxCounts() {
         let sink = fixture.object(fixture.create(.notification), as: KernelCore.Notification.self)
         fixture.model.cores[1].run { K.post(fixture.core(1), sink, to: CoreID(0)) }
@@ -167,7 +167,7 @@ import Testing
     @Test func theEntryCodeFindsItsWords() {
         let core = fixture.core(3)
         K.enter(core)
-        // Behind the word that is there on the host only.
+        // The words lie behind the word that exists on the host only.
         let words = UnsafePointer<UInt64>(bitPattern: UInt(core.address.value))! + 1
         #expect(words[0] == core.pointee.inside.load() && words[1] == core.pointee.entries && words[0] == words[1])
         K.leave(core)

@@ -5,7 +5,7 @@ import Testing
 @testable import KernelCore
 
 /// Each operation that makes a capability or a binding refuses to make it below one that is being revoked. Otherwise
-/// revoking need not end, and an object could be bound to something that is about to go.
+/// the revocation need not end, and an object could be bound to something that is about to disappear.
 @Suite struct GrowthTests {
     private let fixture = Fixture()
     private let thread: Tenant
@@ -17,7 +17,7 @@ import Testing
         notification = fixture.create(.notification)
     }
 
-    /// While a revocation of `node` is under way the operation is refused; when it is over it can be done.
+    /// Expects that the operation is refused during a revocation of `node`, and succeeds afterwards.
     private func expectRefusal(
         below node: UInt32, sourceLocation: SourceLocation = #_sourceLocation, _ operation: () -> Answer
     ) {
@@ -28,7 +28,7 @@ import Testing
         #expect(operation().status == .ok, sourceLocation: sourceLocation)
     }
 
-    /// Both the notification and who hears of it.
+    /// The notification and its hearer both count.
     @Test func aSink() {
         for node in [notification, thread.slot] {
             expectRefusal(below: node) {
@@ -81,7 +81,7 @@ import Testing
         expectRefusal(below: notification) { fixture.operate(.doorbell, space, 0x1000, UInt64(notification), 1) }
     }
 
-    /// A portal's thread; the source of a derived capability.
+    /// A portal's thread, and the source of a derived capability.
     @Test func portalsAndDerivedCapabilities() {
         let portal = fixture.freeSlot(), child = fixture.freeSlot()
         expectRefusal(below: thread.slot) {
@@ -93,7 +93,7 @@ import Testing
         }
     }
 
-    /// Also below an object whose region, or the region around that, is being taken back.
+    /// This also holds below an object whose region, or the region around that, is being revoked.
     @Test(arguments: [false, true]) func objectsOfARegionThatIsTakenBack(usesFastPath: Bool) {
         fixture.usesFastPath = usesFastPath
         let outer = fixture.create(.region, 1 << 17), inner = fixture.freeSlot(), extent = fixture.freeSlot()
@@ -102,7 +102,7 @@ import Testing
         fixture.succeed(
             .create, inner, form: UInt32(ObjectKind.extent.rawValue), 8 * Page.size, UInt64(extent), Page.size)
         let part = fixture.derive(extent)
-        // The tables exist from now on, so that the fast path takes what is allowed.
+        // The tables exist from now on, so that the fast path accepts allowed mappings.
         fixture.succeed(.map, space, UInt64(extent), 0, 0, Page.size, 3, UInt64(fixture.freeSlot()))
         for node in [extent, inner, outer] {
             for source in [extent, part] {
@@ -120,12 +120,12 @@ import Testing
     }
 }
 
-/// The same, by revocations that are under way.
+/// The same rules hold during revocations.
 @Suite struct GrowthMeanwhileTests {
     private let fixture = Fixture(cores: 2)
 
-    /// The objects of a region are gone already, but a core may still use one: nothing is made of the region until
-    /// then.
+    /// The objects of a region are gone already, but a core may still use one. Until then nothing is made of the
+    /// region.
     @Test(arguments: [false, true]) func ofARegionThatWaitsForACore(isDeleted: Bool) {
         let form = isDeleted ? RevokeForm.delete : .descendants
         let part = fixture.create(.region, 1 << 16), slot = fixture.freeSlot()
@@ -141,7 +141,7 @@ import Testing
         if !isDeleted { fixture.succeed(.create, part, form: create, 0, UInt64(slot)) }
     }
 
-    /// An object that has no descendants waits for its own core, or for its next piece.
+    /// An object without descendants waits for its own core, or for its next piece.
     @Test func ofACapabilityThatIsBeingDeleted() {
         let thread = fixture.makeThread(core: 1), extent = fixture.create(.extent, 16 * Page.size, alignment: Page.size)
         let space = fixture.create(.addressSpace, 4), mapping = fixture.freeSlot(), slot = fixture.freeSlot()
@@ -157,7 +157,7 @@ import Testing
             fixture.operate(.create, fixture.region, form: portal, UInt64(thread.slot), UInt64(slot)).status
                 == .badState)
         for node in [thread.slot, mapping] { #expect(fixture.revoke(node, .delete) == .ok && fixture.isEmpty(node)) }
-        // The slot of what is gone says nothing of the capability that it holds next.
+        // The slot of a removed capability does not restrict the capability that it holds next.
         fixture.succeed(.derive, fixture.region, UInt64(InitialSlot.table), UInt64(thread.slot), 15)
         fixture.succeed(.derive, thread.slot, UInt64(InitialSlot.table), UInt64(slot), 15)
     }

@@ -4,11 +4,11 @@ import Testing
 
 @testable import KernelCore
 
-/// To what the hardware timer is set: the soonest of all events of the core, and to nothing if there is none.
+/// The kernel sets the hardware timer to the soonest of all events of the core, or switches it off if there is none.
 @Suite struct HardwareTimerTests {
     private let fixture = Fixture(cores: 2)
 
-    /// The fast paths may leave a timer that interrupts for nothing: see `PathComparison`.
+    /// The fast paths may leave a timer set that interrupts without need (`PathComparison`).
     init() { fixture.usesFastPath = false }
 
     private var deadline: Ticks { fixture.model.cores[0].deadline }
@@ -28,13 +28,14 @@ import Testing
         #expect(fixture.current() == first.context)
         fixture.advance(1000)
         #expect(deadline == .never, "nobody of its priority waits")
-        // An equal that gets ready while it runs counts from then on; the slice was over long ago.
+        // A thread of the same priority that becomes ready while it runs counts from then on; the slice was over long
+        // ago.
         fixture.raise(second.notification)
         fixture.settle()
         #expect(fixture.current() == second.context)
     }
 
-    /// The end of the slice of the one that runs, however late its equal comes.
+    /// The slice of the running thread ends at its time, even if its equal comes late.
     @Test func anEqualThatGetsReadySetsTheTimer() {
         let first = fixture.makeThread(priority: 10, slice: 400)
         let second = fixture.makeThread(priority: 10, slice: 300, notified: true)
@@ -60,7 +61,7 @@ import Testing
         let bell = fixture.create(.notification)
         for tenant in [budgeted, runner] { fixture.start(tenant) }
         fixture.sleepRoot()
-        // A virtual CPU that sleeps and is not loaded, because another one is.
+        // This is a sleeping virtual CPU that is not loaded, because another one is.
         let now = fixture.model.now
         fixture.model.cores[0].setTimer(27, now + Ticks(ticks[0]))
         fixture.waitForInterrupt(machine)
@@ -68,7 +69,7 @@ import Testing
         let urgent = fixture.makeVirtualCPU(priority: 25)
         fixture.sleepRoot()
         fixture.waitForInterrupt(urgent)
-        // A period that ends, a notification's timer, and a budget that runs.
+        // The events are a period that ends, a notification's timer, and a budget in use.
         budgeted.context.pointee.home!.pointee.remaining = Ticks(0)
         budgeted.context.pointee.home!.pointee.periodEnd = now + Ticks(ticks[1])
         #expect(fixture.current() == budgeted.context)
@@ -97,7 +98,7 @@ import Testing
         #expect(deadline == .never)
     }
 
-    /// The end of the budget that runs, which goes when another one runs.
+    /// The end of the budget in use is an event, which disappears when another one runs.
     @Test func theEndOfTheBudgetThatRuns() {
         let runner = fixture.makeClient(priority: 10, budget: 50)
         let other = fixture.makeThread(priority: 5)
@@ -147,13 +148,13 @@ import Testing
         }
     }
 
-    /// One that yields begins a new slice when its turn comes; one that has no equals goes on.
+    /// A thread that yields begins a new slice when its turn comes; one without equals goes on.
     @Test func yieldingBeginsANewSlice() {
         let first = fixture.makeThread(priority: 10, slice: 400)
         let second = fixture.makeThread(priority: 10, slice: 300)
         fixture.sleepRoot()
         fixture.advance(250)
-        // It is preempted, and goes on with the rest of its slice.
+        // The thread is preempted, and goes on with the rest of its slice.
         fixture.raiseRoot()
         fixture.sleepRoot()
         #expect(fixture.current() == first.context && deadline == after(150))
@@ -171,7 +172,7 @@ import Testing
         #expect(fixture.current() == first.context && left == Ticks(400))
     }
 
-    /// A timer that comes for another reason ends no slice, and one that comes late ends it.
+    /// A timer that comes for another reason ends no slice, and a late one does.
     @Test func aSliceEndsWhenItIsOver() {
         let first = fixture.makeThread(priority: 10, slice: 400)
         let second = fixture.makeThread(priority: 10, slice: 400)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// A server, asleep in `replyWait`, with clients of some priorities, and a tenant that spins. Root sleeps.
+/// A server asleep in `replyWait`, clients of several priorities, and a tenant that spins. Root sleeps.
 struct Served {
     let fixture: Fixture
     let server: Tenant
@@ -12,7 +12,9 @@ struct Served {
     let spinner: Tenant
     let portal: UInt32
 
-    /// - Parameter budget: of each client, in ticks of each 1000; 0: without limit.
+    /// Makes the tenants.
+    ///
+    /// - Parameter budget: the ticks that each client has in each 1000; 0 for no limit.
     init(server priority: UInt64 = 20, clients priorities: [UInt64], spinner spinning: UInt64, budget: UInt64 = 0) {
         let fixture = Fixture()
         self.fixture = fixture
@@ -26,7 +28,7 @@ struct Served {
         fixture.sleepRoot()
     }
 
-    /// Root, more urgent than all others, starts a tenant; then the most urgent one runs.
+    /// Lets root, which is more urgent than all others, start a tenant. Then the most urgent one runs.
     func start(_ tenant: Tenant) {
         fixture.raiseRoot()
         fixture.start(tenant)
@@ -34,7 +36,7 @@ struct Served {
     }
 
     func time(of tenant: Tenant) -> Ref<SchedulingContext> { tenant.context.pointee.home! }
-    /// The whole time that was used, up to now.
+    /// Returns the whole time that was used up to now.
     func used(by tenant: Tenant) -> UInt64 {
         let time = time(of: tenant)
         let isRunning = fixture.core(0).pointee.scheduling == time
@@ -44,7 +46,7 @@ struct Served {
 }
 
 extension Fixture {
-    /// A thread with a notification, an abort mask of 2, and perhaps a budget for each 1000 ticks.
+    /// Makes a thread with a notification, an abort mask of 2, and perhaps a budget for each 1000 ticks.
     func makeClient(priority: UInt64, budget: UInt64 = 0) -> Tenant {
         var client = makeThread(priority: priority, notified: true, starts: false)
         if budget != 0 {
@@ -60,7 +62,8 @@ extension Fixture {
 }
 
 @Suite struct HelpingTests {
-    /// A server is at work for 1 when 10 begins to spin. 25 calls it and must not wait for 10 to end.
+    /// A server works for client 1 when tenant 10 begins to spin. Client 25 calls it and must not wait for the end of
+    /// tenant 10.
     @Test func aCallerInTheQueueHelpsTheServer() {
         let board = Served(clients: [1, 25], spinner: 10)
         let (fixture, low, high) = (board.fixture, board.clients[0], board.clients[1])
@@ -79,7 +82,7 @@ extension Fixture {
         #expect(fixture.current() == high.context)
     }
 
-    /// The same through a second server, which the first has called.
+    /// The same holds through a second server, which the first has called.
     @Test func helpFollowsTheChain() {
         let board = Served(clients: [1, 25], spinner: 10)
         let fixture = board.fixture
@@ -97,7 +100,7 @@ extension Fixture {
         #expect(fixture.current() == inner.context && board.running == board.time(of: board.clients[1]))
     }
 
-    /// A server has the sum of its callers' time: one whose budget is used up leaves it to the others.
+    /// A server has the sum of its callers' time. A caller whose budget is used up leaves the rest to the others.
     @Test func theTimeOfCallersAddsUp() {
         let board = Served(clients: [11, 12, 13], spinner: 10, budget: 100)
         let fixture = board.fixture
@@ -118,7 +121,7 @@ extension Fixture {
         #expect(board.used(by: board.server) <= 1)
     }
 
-    /// Somebody else's exhausted budget does not keep a caller waiting.
+    /// Another caller's exhausted budget does not keep a caller waiting.
     @Test func aBudgetThatIsUsedUpStopsNobodyElse() {
         let board = Served(clients: [15, 12], spinner: 10, budget: 100)
         let (fixture, first, second) = (board.fixture, board.clients[0], board.clients[1])
@@ -134,7 +137,7 @@ extension Fixture {
         #expect(board.server.context.pointee.caller == second.context && fixture.current() == board.server.context)
     }
 
-    /// Its own notification brings a serving thread its own time and priority, until it waits again.
+    /// The notification of a serving thread brings its own time and priority, until it waits again.
     @Test(arguments: [true, false])
     func bitsBringOwnTime(fast: Bool) {
         let board = Served(server: 20, clients: [1], spinner: 10)
@@ -153,7 +156,7 @@ extension Fixture {
         #expect(board.clients[0].state == .ready, "answered, and less urgent")
     }
 
-    /// Bits that were fetched meanwhile leave nothing behind: the next answer is a plain one.
+    /// Bits that were fetched meanwhile have no effect: the next answer is a plain one.
     @Test func polledBits() {
         let board = Served(clients: [1], spinner: 10)
         let fixture = board.fixture
@@ -179,7 +182,8 @@ extension Fixture {
         #expect(board.fixture.current() == board.server.context)
     }
 
-    /// The same with a pager: a fault of 1 is being served when 10 begins to spin, and 25 faults.
+    /// The same holds for a pager: a fault of client 1 is being served when tenant 10 begins to spin, and client 25
+    /// faults.
     @Test func aFaultInTheQueueHelpsThePager() {
         let board = Served(clients: [1, 25], spinner: 10)
         let fixture = board.fixture
@@ -219,20 +223,20 @@ extension Fixture {
 
     @Test func aChainHasEightLinks() {
         let fixture = Fixture()
-        // Nobody waits for calls: each queues at the next.
+        // No thread waits for calls, so each call queues at the next thread.
         let threads = (0..<10).map { fixture.makeThread(priority: 20 - UInt64($0)) }
         let portals = threads.map { fixture.makePortal(to: $0) }
         let late = fixture.makeThread(priority: 21, starts: false)
         fixture.sleepRoot()
         for index in 0..<8 { fixture.call(portals[index + 1], by: threads[index]) }
-        // Eight links lead from the first to the ninth; a ninth link leads from one before the first.
+        // Eight links lead from the first to the ninth, and a ninth link leads from a thread before the first.
         #expect(fixture.current() == threads[8].context)
         #expect(fixture.core(0).pointee.scheduling == threads[0].context.pointee.home)
         fixture.raiseRoot()
         fixture.start(late)
         fixture.sleepRoot()
         #expect(fixture.operate(.call, portals[0], by: late.context).status == .tooDeep)
-        // The chain grows at its end: the first is too far away to help, and comes back when it is nearer.
+        // The chain grows at its end. The first thread is too far away to help, and helps again when it is nearer.
         fixture.stop(late, by: late.context)
         fixture.call(portals[9], by: threads[8])
         #expect(fixture.current() == threads[9].context)
@@ -249,7 +253,7 @@ extension Fixture {
 
     // MARK: Servers that are not there yet
 
-    /// Callers that queue at a server which has not started use no time; it serves all of them once it has.
+    /// Callers that queue at a server which has not started use no time. The server serves all of them after its start.
     @Test(arguments: [1, 9, 40])
     func aServerThatStartsLater(count: Int) {
         let fixture = Fixture()
@@ -273,7 +277,7 @@ extension Fixture {
         #expect(server.state == .waiting)
     }
 
-    /// One entry parks a bounded number, also when many callers lose their server at once; nobody else is kept waiting.
+    /// One entry parks a bounded number, also when many callers lose their server at once. Nobody else has to wait.
     @Test func aServerThatStopsWithManyCallers() {
         let fixture = Fixture()
         let server = fixture.makeThread(priority: 5)

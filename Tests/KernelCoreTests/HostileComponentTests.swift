@@ -5,9 +5,9 @@ import Testing
 
 @testable import KernelCore
 
-/// Components that call every operation with every word, on a board that they may ruin for themselves only.
+/// Components call every operation with every word, on a board that they may ruin for themselves only.
 ///
-/// A trap of the kernel ends the test run. The invariants are checked after each operation.
+/// A trap of the kernel ends the test run. The test checks the invariants after each operation.
 @Suite struct HostileComponentTests {
     @Test func randomOperationsNeitherTrapNorBreakInvariants() {
         var succeeded: Set<UInt64> = []
@@ -19,7 +19,7 @@ import Testing
             }
             succeeded.formUnion(run.succeeded)
         }
-        // A fuzzer whose operations all fail at the first check would show nothing.
+        // A fuzzer whose operations all fail at the first check would prove nothing.
         let provided: [ABI.Operation] = [
             .call, .replyWait, .signal, .poll, .copy, .create, .derive, .revoke, .map, .doorbell, .contextControl,
             .contextState, .notificationBind, .timer, .scheduleControl, .interruptControl, .system,
@@ -65,7 +65,7 @@ struct HostileRun {
         fixture.sleepRoot()
     }
 
-    /// A page, which the thread also sees, at the same address as all others see theirs.
+    /// Gives the thread a page that it also sees, at the same address as all others see theirs.
     private mutating func giveMessagePage(_ tenant: Tenant) {
         let page = fixture.create(.extent, Page.size, alignment: Page.size)
         fixture.stop(tenant)
@@ -79,7 +79,7 @@ struct HostileRun {
         words.slots[.extent, default: []].append(page)
     }
 
-    /// Returns what broke, with the operations that led to it.
+    /// Returns the broken invariant with the operations that led to it, or nil.
     mutating func play(steps: Int) -> String? {
         for _ in 0..<steps {
             for core in 0..<2 {
@@ -95,7 +95,7 @@ struct HostileRun {
         return broken.isEmpty ? nil : "\(broken) after\n" + log.suffix(8).joined(separator: "\n")
     }
 
-    /// Whatever they did: root gets all memory back, and nothing is left of them.
+    /// Lets root take back all memory, and returns a remainder of the components, or nil.
     mutating func takeEverythingBack() -> String? {
         fixture.enter { core in
             guard self.fixture.root.pointee.state != .ready else { return }
@@ -134,7 +134,7 @@ struct HostileRun {
         operate(index, context)
     }
 
-    /// As an interrupt or root would.
+    /// Wakes a context as an interrupt or root would.
     private mutating func wakeSomebody(_ index: Int) {
         log.append("core \(index) idles")
         let here = tenants.filter { isAlive($0) && $0.context.pointee.core.index == index }
@@ -149,7 +149,7 @@ struct HostileRun {
         fixture.raise(tenant.notification, 1, core: index)
     }
 
-    /// Tenants write what they like into message pages, at any time.
+    /// Writes random words into message pages, because tenants may do so at any time.
     private mutating func scribble() {
         guard let page = messagePages.randomElement(using: &generator) else { return }
         let memory = UnsafeMutablePointer<UInt64>(bitPattern: UInt(page.value))!

@@ -2,7 +2,7 @@ import ABI
 
 @testable import KernelCore
 
-/// Requests that are plausible in most places and wrong in some: pure noise would be refused at the first check.
+/// Requests that are plausible in most places and wrong in some. The kernel would refuse pure noise at the first check.
 struct HostileWords {
     struct Request: CustomStringConvertible {
         var operation: UInt64
@@ -15,7 +15,7 @@ struct HostileWords {
         }
     }
 
-    /// What an operation expects in a place.
+    /// The kind of operand that an operation expects.
     private enum Place {
         case slot(ObjectKind)
         case freeSlot
@@ -67,7 +67,7 @@ struct HostileWords {
         return Request(operation: operation, selector: Selector(slot: slot, form: form), words: words)
     }
 
-    /// Mostly of what tenants made themselves, or the board would soon be empty.
+    /// Most revocations are of objects that tenants made themselves, because the board would otherwise soon be empty.
     private func revocation(_ form: UInt32, _ generator: inout SeededGenerator) -> Request {
         let slot =
             switch generator.below(40) {
@@ -80,7 +80,7 @@ struct HostileWords {
             words: Array(repeating: 0, count: 6))
     }
 
-    /// Of what the board began with.
+    /// Returns a slot that the board had at the beginning.
     func anySlot(_ generator: inout SeededGenerator) -> UInt32 {
         let kind = slots.keys.sorted { $0.rawValue < $1.rawValue }.randomElement(using: &generator)!
         return slots[kind]!.randomElement(using: &generator)!
@@ -140,7 +140,7 @@ struct HostileWords {
     private func word(_ place: Place, _ generator: inout SeededGenerator) -> UInt64 {
         if generator.chance(8) { return noise(&generator) }
         return switch place {
-        // One that tenants may have made themselves.
+        // Tenants may have filled this slot themselves.
         case .slot where generator.chance(25): freeSlot(&generator)
         case .slot(let kind): UInt64(slots[kind]?.randomElement(using: &generator) ?? 0)
         case .freeSlot: freeSlot(&generator)

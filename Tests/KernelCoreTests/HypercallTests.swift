@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// The operations that a machine may ask of the kernel itself.
+/// The operations that a machine may call in the kernel itself.
 @Suite struct HypercallTests {
     private let fixture = Fixture()
     private let machine: Tenant
@@ -16,7 +16,8 @@ import Testing
         fixture.sleepRoot()
     }
 
-    /// Does it; returns `x0`. The other registers hold what they held, except `x1` of one that answers with bits.
+    /// Performs it, and returns `x0`. All other registers keep their values, except `x1` of an operation that answers
+    /// with bits.
     private func hypercall(_ operation: ABI.Operation, _ slot: UInt32, _ word: UInt64 = 0) -> Status? {
         #expect(fixture.current() == machine.context)
         let frame = machine.context

@@ -4,9 +4,9 @@ import Testing
 
 @testable import KernelCore
 
-/// News in a core's inbox against the limit on interrupts.
+/// The news in a core's inbox, and the limit on interrupts.
 @Suite struct InboxLimitTests {
-    /// Stops that other cores ask for raise stopped-notifications through the core's own inbox: these count, too.
+    /// Stops that other cores request raise stopped-notifications through the core's own inbox, and these count, too.
     @Test func newsOfStopsIsWithinTheLimit() {
         let fixture = Fixture(cores: 4)
         fixture.model.kernelBoard.pointee.millisecond = Ticks(1000)
@@ -40,7 +40,7 @@ import Testing
         #expect(most > 0 && most <= 2 * Int(K.interruptsPerMillisecond))
     }
 
-    /// News waits behind the other items of a busy core's inbox. Each interrupt works off one batch of them, and the
+    /// News waits behind the other items of a busy core's inbox. Each interrupt works off one batch of items, and the
     /// number of interrupts in a millisecond is limited (docs/caveats.md).
     @Test func newsWaitsForWhatIsInTheInboxBeforeIt() {
         let fixture = Fixture(cores: 4)
@@ -73,7 +73,7 @@ import Testing
         #expect(ticks <= 1000 * UInt64(2 + crowd.count / perMillisecond), "\(ticks) ticks, of 1000 in a millisecond")
     }
 
-    /// Two cores, of which core 0 may not interrupt itself any more in this millisecond.
+    /// Makes two cores, of which core 0 may not interrupt itself any more in this millisecond.
     private func exhausted() -> (fixture: Fixture, post: (Int, Int) -> Void) {
         let fixture = Fixture(cores: 2)
         fixture.checksInvariants = false
@@ -103,7 +103,7 @@ import Testing
         }
     }
 
-    /// News that this core's own tenants cause comes at once, also after it has worked off what other cores sent.
+    /// News that this core's own tenants cause comes at once, also after the core has worked off items of other cores.
     @Test func newsOfItsOwnTenantsNeedsNoShare() {
         let (fixture, post) = exhausted()
         for _ in 0..<2 {

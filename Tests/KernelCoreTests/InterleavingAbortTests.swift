@@ -4,8 +4,8 @@ import Testing
 
 @testable import KernelCore
 
-/// A call, its reply, and its end before the reply: by a bit of the caller's abort mask, raised on other cores. The
-/// design is `Kernel/Proofs/abort.pml`.
+/// A call with its reply, and its end before the reply by a bit of the caller's abort mask, which other cores raise.
+/// The design is `Kernel/Proofs/abort.pml`.
 @Suite struct InterleavingAbortTests {
     private let scenario = KernelScenario(cores: 3)
     /// X calls S, and S calls T; bit 1 is in the abort masks of X and S, bit 2 is not.
@@ -44,15 +44,15 @@ import Testing
         let call = scenario.operation(.call, portal)
         return { [scenario] core, context in
             _ = scenario.heard(context)
-            // Each call has one outcome: counted here, checked at the end.
+            // Each call has one outcome, which is counted here and checked at the end.
             context.pointee.frame.x[21] &+= 1
             call(core, context)
         }
     }
 
-    /// When nothing moves any more.
+    /// Checks the state after all activity has ended.
     ///
-    /// - Parameter wasSignalled: bits came for S, which may use its own time from then on.
+    /// - Parameter wasSignalled: true if bits came for S, which may use its own time from then on.
     private func check(isAnswered: Bool, wasSignalled: Bool = false) -> String? {
         for tenant in [x, s] {
             let bits = notification(tenant).pointee.bits.load()
@@ -81,7 +81,7 @@ import Testing
         return bits | scenario.heard(x.context) == 3 || !isAnswered ? nil : "X lost bits: \(bits)"
     }
 
-    /// S answers or X is aborted, and the bits stay.
+    /// S answers, or X is aborted and the bits stay.
     @Test func aCallHasOneOutcome() {
         scenario.program(x.context, call(toS), call(toS))
         scenario.endlessly(s.context, answer)
@@ -90,7 +90,7 @@ import Testing
         scenario.explore { [self] in check(isAnswered: true) }
     }
 
-    /// S never answers: only the bit ends the call, whichever bits came before.
+    /// S never answers, so only the bit ends the call, even if other bits came before.
     @Test func aServerThatHangsLosesItsCallerToABit() {
         scenario.program(x.context, call(toS))
         scenario.program(others[0].context, raise(2, x))
@@ -100,7 +100,7 @@ import Testing
         }
     }
 
-    /// X calls S, which calls T, which never answers. Both callers are aborted in either order.
+    /// X calls S, and S calls T, which never answers. Both callers are aborted in either order.
     @Test func aChainIsAbortedInEitherOrder() {
         // S may keep the core.
         scenario.mayEndEarly = true
@@ -109,7 +109,7 @@ import Testing
         scenario.program(others[0].context, raise(1, x), raise(2, s))
         scenario.program(others[1].context, raise(1, s), raise(2, x))
         scenario.explore { [self] in
-            // S may have been woken by its bits, and keep X from calling at all.
+            // S may have been woken by its bits, and may keep X from calling at all.
             guard x.context.pointee.frame.x[21] != 0 else { return nil }
             return x.context.pointee.frame.x[0] == Status.aborted.rawValue
                 ? check(isAnswered: true, wasSignalled: true) : "X is not aborted"

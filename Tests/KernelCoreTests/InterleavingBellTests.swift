@@ -5,14 +5,14 @@ import Testing
 
 @testable import KernelCore
 
-/// A bell that one core changes while another one looks at it: the seqlock of `hang` and `look`.
+/// One core changes a doorbell while another one looks at it: the seqlock of `hang` and `look`.
 @Suite struct InterleavingBellTests {
     private let scenario = KernelScenario(cores: 2)
     private let time: Ref<SchedulingContext>
     private let notifications: [Ref<KernelCore.Notification>]
     private let looks = Looks()
 
-    /// The look of a core: the number of the notification and the bits, or nothing.
+    /// The results of a core's looks: the number of the notification and the bits, or nothing.
     private final class Looks {
         var found: [(Int?, UInt64)?] = []
     }
@@ -25,7 +25,7 @@ import Testing
             fixture.object(fixture.create(.notification), as: KernelCore.Notification.self)
         }
         scenario.name(time, "bell's object")
-        // The bell has no binding here.
+        // The doorbell has no binding in this test.
         scenario.checksInvariants = false
         let looks = looks
         scenario.atStart = { looks.found = [] }
@@ -42,7 +42,7 @@ import Testing
         looks.found.append(found.map { (notifications.firstIndex(of: $0.notification), $0.bits) })
     }
 
-    /// Notification 0 hangs at address 8 and notification 1 at address 16: with other bits each time.
+    /// Notification 0 is at address 8 and notification 1 at address 16, with other bits each time.
     @Test func aLookFindsAllOfOneBell() {
         scenario.body(0) { _ in
             hang(1, 2, at: 16)
@@ -61,7 +61,7 @@ import Testing
         }
     }
 
-    /// As small as it can be, so that it is played to the end.
+    /// This scenario is as small as possible, so that all of its schedules are played.
     @Test func aLookDuringOneChangeFindsTheOldBellOrTheNewOne() {
         scenario.body(0) { _ in hang(1, 2, at: 8) }
         scenario.body(1) { _ in look(at: 8) }
@@ -72,7 +72,7 @@ import Testing
         }
     }
 
-    /// A core that knows of the change, because it was told, looks at the new bell.
+    /// A core that was told of the change finds the new doorbell.
     @Test func aLookAfterTheChangeFindsTheNewBell() {
         let told = notifications[0]
         scenario.body(0) { _ in
@@ -89,7 +89,8 @@ import Testing
         }
     }
 
-    /// Nothing is raised any more once a bell was taken down: what it led to may be something else.
+    /// No bits are raised any more after a doorbell was removed, because its notification's memory may have another
+    /// use.
     @Test func nothingIsFoundOnceABellWasTakenDown() {
         let told = notifications[1]
         scenario.body(0) { _ in
@@ -108,7 +109,7 @@ import Testing
         }
     }
 
-    /// A change comes during each attempt: after eight of them, the core waits no longer.
+    /// A change comes during each attempt. After eight attempts the core no longer waits.
     @Test func aLookThatIsDisturbedOverAndOverEnds() {
         let core = scenario.fixture.model.cores[1]
         final class Turns { var asked = 0, done = 0 }
@@ -128,7 +129,7 @@ import Testing
         scenario.body(1) { _ in
             core.betweenLoads = {
                 turns.asked += 1
-                // Tells the other core, which may wait, that something has happened.
+                // The store tells the other core, which may wait, of the change.
                 notifications[0].pointee.bits.store(UInt64(turns.asked))
                 _ = Interleaving.wait(until: { turns.done >= turns.asked })
             }
@@ -137,7 +138,7 @@ import Testing
         }
         scenario.explore { [self] in
             guard looks.found.count == 1, turns.asked <= K.attempts else { return "\(turns.asked) attempts" }
-            // A bell that is found was seen late, but all of it.
+            // A doorbell may be seen late, but then as a whole.
             guard let (number, bits) = looks.found[0] else {
                 return turns.asked == K.attempts ? nil : "given up too early"
             }

@@ -5,16 +5,18 @@ import Testing
 
 @testable import KernelCore
 
-/// Binding a notification anew while others raise it. The design is `Kernel/Proofs/bind.pml`.
+/// A notification is bound anew while others raise it. The design is `Kernel/Proofs/bind.pml`.
 @Suite struct InterleavingBindTests {
-    /// Core 1 binds while core 0 raises: a thread of either core, or a virtual CPU that does not run.
+    /// Core 1 binds while core 0 raises. The hearer is a thread of either core, or a virtual CPU that does not run.
     private final class Board {
         let scenario: KernelScenario
         let notification: UInt32
         let thread: Tenant, machine: Tenant, binder: Tenant
         var fixture: Fixture { scenario.fixture }
 
-        /// - Parameter core: the thread's.
+        /// Makes the board.
+        ///
+        /// - Parameter core: the core of the thread.
         init(cores: Int, threadOn core: Int) {
             scenario = KernelScenario(cores: cores)
             let fixture = scenario.fixture
@@ -53,9 +55,9 @@ import Testing
             fixture.object(notification, as: KernelCore.Notification.self).pointee.bits.load()
         }
 
-        /// Requires that the last hearer knows of each bit that nobody took before.
+        /// Requires that the last hearer gets each bit that nobody took before.
         ///
-        /// - Parameter hearings: how often the thread may be notified.
+        /// - Parameter hearings: the number of times that the thread may be notified.
         func explore(
             raised: UInt64, lastIsThread: Bool, hearings: UInt64 = .max,
             sourceLocation: SourceLocation = #_sourceLocation
@@ -97,7 +99,7 @@ import Testing
         board.explore(raised: 4, lastIsThread: false)
     }
 
-    /// A timer raises bits, which no fast path does, while another core binds its notification anew.
+    /// A timer raises bits while another core binds its notification anew. No fast path does so.
     @Test func aTimersBitsReachTheNewHearer() {
         let board = Board(cores: 2, threadOn: 0)
         let fixture = board.fixture

@@ -5,7 +5,7 @@ import Testing
 
 @testable import KernelCore
 
-/// Budgets that one core charges and renews, while another core asks for overruns or destroys the time.
+/// One core charges and renews budgets, while another one asks for overruns or destroys the scheduling context.
 @Suite struct InterleavingBudgetTests {
     private let scenario = KernelScenario(cores: 2)
     private let counts = Counts()
@@ -14,7 +14,7 @@ import Testing
         var asked: [UInt64] = []
     }
 
-    /// An overrun that is not in the count is told: the one who asked hears of it.
+    /// An overrun that is not in the count is reported to the one who asked.
     @Test func anOverrunIsCountedOrTold() {
         let time = scenario.fixture.object(scenario.fixture.create(.schedulingContext), as: SchedulingContext.self)
         scenario.name(time, "time")
@@ -23,7 +23,7 @@ import Testing
         scenario.body(1) { _ in for _ in 0..<3 { _ = time.pointee.countOverrun() } }
         scenario.explore(.deep) { [counts] in
             guard counts.asked[0] <= counts.asked[1] else { return "the count went back" }
-            // 1: somebody was told after the last question, and will ask again.
+            // 1 if an overrun was reported after the last question, so that the hearer will ask again.
             let isTold = time.pointee.overrunToldWord.load() == 1
             return counts.asked[1] == 3 || isTold ? nil : "\(counts.asked[1]) of 3 were counted, and nobody told"
         }
@@ -39,14 +39,14 @@ import Testing
         scenario.name(time, "time")
         let bind = ScheduleControl.bindOverrun.rawValue
         fixture.succeed(.scheduleControl, slot, form: bind, UInt64(slots[0]), 1)
-        // Nobody has asked since.
+        // Nobody has asked since then.
         _ = time.pointee.countOverrun()
         let chief = fixture.makeThread(priority: 10)
         fixture.sleepRoot()
         scenario.program(chief.context, scenario.operation(.scheduleControl, slot, form: bind, UInt64(slots[1]), 1))
         var found: [Int?] = []
         scenario.atStart = { found = [] }
-        // The same as `chargeBudget` does.
+        // `chargeBudget` does the same.
         scenario.body(1) { _ in
             guard time.pointee.countOverrun() else { return }
             found.append(
@@ -60,8 +60,8 @@ import Testing
         }
     }
 
-    /// Time of core 1 whose budget is used up, without a context, at the end of its period: its core is about to
-    /// renew it. Returns its slot.
+    /// Makes a scheduling context of core 1 whose budget is used up, without a context, at the end of its period. Its
+    /// core is about to renew it. Returns its slot.
     private func makeExpiring(of region: UInt32) -> UInt32 {
         let fixture = scenario.fixture
         let slot = fixture.freeSlot()
@@ -84,7 +84,7 @@ import Testing
         scenario.atStart = { [model = scenario.fixture.model] in model.advance(by: 1000) }
     }
 
-    /// Time that is renewed on its core is configured anew on another one: all of it is as it was configured.
+    /// A scheduling context is renewed on its core and configured on another one. All of its values are as configured.
     @Test func timeThatIsRenewedIsNotConfiguredMeanwhile() {
         let fixture = scenario.fixture
         let slot = makeExpiring(of: fixture.region), time = fixture.object(slot, as: SchedulingContext.self)
@@ -102,7 +102,7 @@ import Testing
         }
     }
 
-    /// Time that is renewed on its core is destroyed on another one, and its memory is used anew.
+    /// A scheduling context is renewed on its core and destroyed on another one, and its memory is used anew.
     @Test func timeThatIsRenewedIsNotDestroyedMeanwhile() {
         let fixture = scenario.fixture
         let part = fixture.create(.region, 1 << 13), fresh = fixture.freeSlot()

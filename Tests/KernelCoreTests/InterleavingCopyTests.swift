@@ -5,7 +5,7 @@ import Testing
 
 @testable import KernelCore
 
-/// `copy` between two spaces, while another core takes a page away and uses the memory itself.
+/// `copy` runs between two spaces, while another core revokes a page and uses the memory itself.
 @Suite struct InterleavingCopyTests {
     private let scenario = KernelScenario(cores: 2)
     private let server: Party, client: Party
@@ -18,7 +18,7 @@ import Testing
     }
 
     private static let theirs: UInt64 = 0x10_0000, mine: UInt64 = 0x20_0000
-    /// The words of the client's page and of the server's, and of the core that takes a page.
+    /// The words in the client's page and in the server's, and the word that the revoking core writes.
     private static let lent: UInt64 = 0x1111, own: UInt64 = 0x2222, taken: UInt64 = 0x3333
     private static let count = 2
 
@@ -50,7 +50,7 @@ import Testing
         fixture.call(portal, by: client.tenant, shape: MessageShape(length: 0, lease: true))
     }
 
-    /// Makes the mapping one of two pages, which the fast path does not take away.
+    /// Makes the mapping one of two pages, which the fast path does not remove.
     private func lengthen(_ party: Party, _ address: UInt64) {
         let fixture = scenario.fixture
         fixture.raiseRoot()
@@ -62,7 +62,7 @@ import Testing
 
     private func page(_ party: Party) -> PhysicalAddress { scenario.fixture.slot(party.extent).pointee.object }
 
-    /// The server copies, and core 1 takes the page of `victim` away, writes into it, and reads it again.
+    /// Lets the server copy, while core 1 revokes the page of `victim`, writes into it, and reads it again.
     private func explore(
         _ form: CopyForm, _ victim: Party, late: Bool = false, sourceLocation: SourceLocation = #_sourceLocation
     ) {
@@ -106,7 +106,7 @@ import Testing
         }
     }
 
-    /// The page tables may be read late, after the count of copies was seen.
+    /// The page tables may be read late, after the count of copies was read.
     @Test func aCopyThatBeginsLateSeesThatThePageWasTaken() { explore(.write, client, late: true) }
 
     @Test func nothingIsWrittenIntoALeaseThatWasTaken() { explore(.write, client) }
@@ -114,7 +114,7 @@ import Testing
     @Test func nothingIsWrittenIntoTheServersPageThatWasTaken() { explore(.read, server) }
     @Test func nothingIsReadOfTheServersPageThatWasTaken() { explore(.write, server) }
 
-    /// The same on the general path.
+    /// The same holds on the general path.
     @Test func nothingIsWrittenIntoALongLeaseThatWasTaken() {
         lengthen(client, Self.theirs)
         explore(.write, client)

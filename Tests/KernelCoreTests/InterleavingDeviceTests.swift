@@ -5,14 +5,14 @@ import Testing
 @testable import KernelCore
 @testable import HardwareModel
 
-/// Bells that devices and guests ring on one core, while another core binds them anew, takes them away, and makes
-/// something else of their memory.
+/// Devices and guests ring on one core, while another core binds their bells anew, removes them, and uses their memory
+/// for something else.
 @Suite struct InterleavingDeviceTests {
     private let scenario = KernelScenario(cores: 2)
     private let part: UInt32
-    /// Of core 0.
+    /// The thread of core 0.
     private let chief: Tenant
-    /// Out of memory that stays.
+    /// The notifications, which are made of memory that stays.
     private let kept: UInt32, other: UInt32
 
     private static let number: UInt32 = 40
@@ -24,7 +24,7 @@ import Testing
         chief = fixture.makeThread(priority: 10, core: 0)
         kept = fixture.create(.notification)
         other = fixture.create(.notification)
-        // The model's interrupts are routed to the core that binds them, and here they come to core 1 nevertheless.
+        // The model routes interrupts to the core that binds them, but here they come to core 1.
         scenario.checksInvariants = false
     }
 
@@ -38,7 +38,7 @@ import Testing
         return slot
     }
 
-    /// Core 0 takes `part` back; then something else is in its memory that would ring `other` if it were a bell.
+    /// Lets core 0 revoke `part`. The memory then holds an object that would ring `other` if it were a bell.
     private func takeBack(bellAt place: Int = 1) {
         let fixture = scenario.fixture
         let start = fixture.object(part, as: Region.self).pointee.start
@@ -63,7 +63,7 @@ import Testing
 
     // MARK: Physical interrupts
 
-    /// Creates the interrupt out of a region; returns its slot.
+    /// Makes the interrupt of a region, and returns its slot.
     private func makeInterrupt(of region: UInt32) -> UInt32 {
         let fixture = scenario.fixture
         let slot = fixture.freeSlot()
@@ -79,7 +79,7 @@ import Testing
             .interruptControl, slot, form: InterruptControl.bind.rawValue, UInt64(notification), bits)
     }
 
-    /// An interrupt that core 1 has acknowledged.
+    /// Raises the interrupt, which core 1 has acknowledged.
     private func interrupt() {
         scenario.body(1) { core in core.enter { K.boundInterrupt($0, Self.number) } }
     }
@@ -94,7 +94,7 @@ import Testing
         }
     }
 
-    /// The interrupt stays, and the notification goes.
+    /// The interrupt stays, and its notification is destroyed.
     @Test func anInterruptTellsNoNotificationThatWasTaken() {
         let fixture = scenario.fixture
         let interrupt = makeInterrupt(of: fixture.region), victim = makePart(.notification)
@@ -111,7 +111,7 @@ import Testing
         }
     }
 
-    /// It is bound to another notification, with other bits.
+    /// The interrupt is bound to another notification, with other bits.
     @Test func anInterruptTellsOneOfTwoBindings() {
         let slot = makeInterrupt(of: scenario.fixture.region)
         bindInterrupt(slot, to: kept, 1)
@@ -144,7 +144,7 @@ import Testing
         }
     }
 
-    /// Two doorbells are hung; then core 1 is told to ring the second one.
+    /// Two doorbells are bound, and then core 1 is told to ring the second one.
     @Test func aDoorbellRingsOnceItWasHung() {
         let fixture = scenario.fixture
         let space = fixture.create(.addressSpace, 3), news = fixture.create(.notification)
@@ -155,7 +155,7 @@ import Testing
         explore { [self] in (bits(kept), bits(other)) == (4, 0) ? nil : "told \(bits(kept)), \(bits(other))" }
     }
 
-    /// A doorbell is taken down, and another one is hung in its place.
+    /// A doorbell is removed, and another one takes its place.
     @Test func aDoorbellOfAnotherAddressDoesNotRing() {
         let fixture = scenario.fixture
         let space = fixture.create(.addressSpace, 3), victim = makePart(.notification)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import KernelCore
 
-/// Errands: a revoker needs another core to end something of that core's, and leaves it a note. The design is
+/// A revoker needs another core to end one of that core's objects, and posts an errand. The design is
 /// `Kernel/Proofs/errand.pml`.
 @Suite struct InterleavingErrandTests {
     private let scenario = KernelScenario(cores: 3)
@@ -50,8 +50,8 @@ import Testing
         scenario.explore { [self] in check(revokers) ?? (isReused ? nil : "the memory is not free") }
     }
 
-    /// A component of core 1 revokes as well and ends the thread itself, and core 2 puts something else into the slot.
-    /// An errand that was on its way must not end that.
+    /// A component of core 1 also revokes and ends the thread itself, and core 2 fills the slot again. An errand that
+    /// was on its way must not end the new object.
     @Test func anErrandDoesNotOutliveItsNode() {
         let fixture = scenario.fixture
         scenario.program(revokers[0].context, scenario.untilDone(.revoke, part))
@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    /// Core 1 owns a notification's timer, and gives it up when an errand is already there. Core 0 ends the
+    /// Core 1 owns a notification's timer, and gives it up when an errand has already come. Core 0 ends the
     /// notification itself, and core 2 uses the slot.
     @Test func anErrandThatAnotherCoreHasDoneIsForgotten() {
         let fixture = scenario.fixture
@@ -78,7 +78,7 @@ import Testing
         fixture.sleepRoot()
         let core = fixture.model.cores[1]
         scenario.atStart = { [self] in
-            // An entry of core 1 is under way meanwhile, so that it does the errand later.
+            // Core 1 is inside the kernel meanwhile, so that it does the errand later.
             K.enter(core.kernelCore)
             core.run { K.perform(core.kernelCore, local.context, .timer, slot, TimerForm.set.rawValue, 1 << 60, 1) }
             fixture.model.cores[0].enter { K.perform($0, revokers[0].context, .revoke, region, 0) }
@@ -99,7 +99,7 @@ import Testing
 }
 
 extension Kernel where M == ModelHardware {
-    /// An operation in the middle of an entry.
+    /// Performs an operation in the middle of an entry.
     fileprivate static func perform(
         _ core: Ref<Core>, _ context: Ref<ExecutionContext>, _ operation: ABI.Operation, _ slot: UInt32, _ form: UInt32,
         _ words: UInt64...

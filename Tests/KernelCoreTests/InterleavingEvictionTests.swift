@@ -5,8 +5,8 @@ import Testing
 @testable import KernelCore
 @testable import HardwareModel
 
-/// A virtual CPU with one list register, so that interrupts take each other's place, while other cores pend them and
-/// change their state: none is lost, and none comes twice.
+/// A virtual CPU has one list register, so that interrupts displace each other, while other cores make them pending and
+/// change their state. None is lost, and none comes twice.
 @Suite struct InterleavingEvictionTests {
     private let scenario = KernelScenario(cores: 3, listRegisters: 1)
     private let machine: Tenant
@@ -43,7 +43,7 @@ import Testing
         while core.pendingInterrupt != nil { KernelScenario.enter(core) { _ in _ = core.takeInterrupt() } }
     }
 
-    /// Takes the most urgent interrupt, and those that are more urgent before its end.
+    /// Takes the most urgent interrupt, and more urgent ones before its end.
     private func serve(_ core: ModelCore) {
         let interrupt = core.acknowledge()
         guard interrupt < 1023 else { return }
@@ -72,7 +72,9 @@ import Testing
         Int(machine.context.pointee.frame.x[10 + Int(interrupt - Self.first)])
     }
 
-    /// - Parameter counts: how often each of the three interrupts must have been taken.
+    /// Explores the interleavings.
+    ///
+    /// - Parameter counts: the number of times that each of the three interrupts must have been taken.
     private func explore(_ counts: [ClosedRange<Int>], sourceLocation: SourceLocation = #_sourceLocation) {
         playGuest()
         scenario.explore(.short, sourceLocation: sourceLocation) { [self] in
@@ -110,22 +112,22 @@ import Testing
         explore([1...1, 1...1, 0...0])
     }
 
-    /// A monitor makes an interrupt active that is pending, and no longer active.
+    /// A monitor makes a pending interrupt active, and then inactive.
     @Test func anEdgeThatIsActiveForAWhileComesInTheEnd() {
         scenario.program(others[0].context, pend(Self.first), pend(Self.urgent))
         scenario.program(others[1].context, control(.setActive, 1, 2), control(.clearActive, 1, 2))
-        // While the guest handles it, it may become active in the words too: then it is not taken again.
+        // While the guest handles it, it may also become active in the words, and is then not taken again.
         explore([1...1, 1...1, 0...0])
     }
 
-    /// An edge that a monitor clears is taken once or not at all.
+    /// An edge that a monitor clears is taken at most once.
     @Test func anEdgeThatIsClearedComesOnceAtMost() {
         scenario.program(others[0].context, pend(Self.first), pend(Self.urgent))
         scenario.program(others[1].context, control(.clearPending, 1, 2))
         explore([0...1, 1...1, 0...0])
     }
 
-    /// An interrupt that is pending becomes one of a level: the line is low, and the pending state stays.
+    /// A pending interrupt becomes level-sensitive: its line is low, and the pending state stays.
     @Test func anEdgeThatBecomesALevelComesOnce() {
         scenario.program(others[0].context, pend(Self.first), pend(Self.urgent))
         scenario.program(others[1].context, control(.setEdge, 1, 4))

@@ -5,8 +5,8 @@ import Testing
 
 @testable import KernelCore
 
-/// When the memory of a notification becomes something else, while other cores look the notification up, use it and put
-/// it into inboxes. The design is `Kernel/Proofs/grace.pml`.
+/// The memory of a notification gets another use, while other cores look the notification up, use it and put it into
+/// inboxes. The design is `Kernel/Proofs/grace.pml`.
 @Suite struct InterleavingGraceTests {
     private final class Board {
         let scenario: KernelScenario
@@ -16,7 +16,7 @@ import Testing
         let users: [Tenant]
         var fixture: Fixture { scenario.fixture }
 
-        /// Core 0 revokes `part`, which the notification `victim` is made of; each other core has a user of it.
+        /// Lets core 0 revoke `part`, of which the notification `victim` is made. Each other core has a user of it.
         init(cores: Int, sinkOn core: Int? = nil) {
             scenario = KernelScenario(cores: cores)
             let fixture = scenario.fixture
@@ -34,10 +34,10 @@ import Testing
             users = (1..<cores).map { fixture.makeThread(priority: 10, core: $0) }
         }
 
-        /// A word that stands for what the memory has become, which nobody else may touch.
+        /// A word that stands for the new contents of the memory, which nobody else may touch.
         private static let mark: UInt64 = 0x5A00
 
-        /// Has core 0 revoke `part`, and use the memory for something else.
+        /// Lets core 0 revoke `part`, and use the memory for something else.
         func explore(sourceLocation: SourceLocation = #_sourceLocation) {
             fixture.sleepRoot()
             scenario.program(revoker.context, scenario.untilDone(.revoke, part) { [self] in reuse() })
@@ -53,7 +53,7 @@ import Testing
 
         private static let words = 0..<Int(KernelCore.Notification.size / 8)
 
-        /// Plain accesses, because they are no part of the kernel.
+        /// These are plain accesses, because they are no part of the kernel.
         private func reuse() {
             for core in fixture.model.cores where core.kernelCore.hasInInbox(object) {
                 Interleaving.fail("the inbox of core \(core.id.number) holds memory that is something else")
@@ -84,7 +84,7 @@ import Testing
         board.explore()
     }
 
-    /// It comes into core 1's inbox while an earlier list is still to be worked off there.
+    /// The notification comes into core 1's inbox while an earlier list is still to be worked off there.
     @Test func aListThatWasTakenOutEarlierDoesNotCount() {
         let board = Board(cores: 2, sinkOn: 1)
         let sinks = (0...K.inboxBatch).map { _ in board.fixture.create(.notification) }
@@ -99,7 +99,7 @@ import Testing
         board.explore()
     }
 
-    /// The revoker's own inbox as well.
+    /// The revoker's own inbox counts as well.
     @Test func theRevokersOwnInboxKeepsTheMemory() {
         let board = Board(cores: 2, sinkOn: 0)
         board.scenario.program(board.users[0].context, board.scenario.signal(board.victim, 1))
@@ -119,7 +119,8 @@ import Testing
         board.explore()
     }
 
-    /// The slot is emptied and filled with another notification while core 1 looks: its look-up finds all of one.
+    /// The slot is emptied and filled with another notification while core 1 looks it up. The look-up finds all of one
+    /// of them.
     @Test func aSlotThatIsFilledAnewIsSeenAsAWhole() {
         let board = Board(cores: 2)
         let scenario = board.scenario, fixture = board.fixture
@@ -127,7 +128,8 @@ import Testing
         let other = fixture.object(slot, as: KernelCore.Notification.self)
         scenario.name(other, "other")
         fixture.sleepRoot()
-        // A badge tells whose bits were raised: what is seen with the wrong object raises its bits there.
+        // A badge identifies the notification whose bits were raised. A look-up that mixed both would raise its bits in
+        // the wrong one.
         scenario.program(
             board.revoker.context, scenario.untilDone(.revoke, board.victim, form: RevokeForm.delete.rawValue),
             scenario.operation(.derive, slot, UInt64(InitialSlot.table), UInt64(board.victim), 15, 0x80, 0))
@@ -140,7 +142,7 @@ import Testing
 }
 
 extension Ref where Object == KernelCore.Notification {
-    /// A word of the object's memory, past the exploration.
+    /// Returns a word of the object's memory, outside of the exploration.
     fileprivate func word(_ place: Int) -> UInt64 { UnsafePointer<UInt64>(bitPattern: UInt(address.value))![place] }
     fileprivate func setWord(_ place: Int, _ value: UInt64) {
         UnsafeMutablePointer<UInt64>(bitPattern: UInt(address.value))![place] = value
@@ -148,7 +150,8 @@ extension Ref where Object == KernelCore.Notification {
 }
 
 extension Ref where Object == Core {
-    /// Whether a notification is in this core's inbox, or in a list that was taken out of it. Plain loads.
+    /// Returns true if a notification is in this core's inbox, or in a list that was taken out of it. The loads are
+    /// plain.
     fileprivate func hasInInbox(_ object: Ref<KernelCore.Notification>) -> Bool {
         let inbox = withUnsafePointer(to: pointee.inbox) { UnsafeRawPointer($0).load(as: UInt64.self) }
         for first in [inbox, pointee.unread] {

@@ -4,8 +4,8 @@ import Testing
 
 @testable import KernelCore
 
-/// Whose time runs whom on one core, while another core raises a server's bits. The steps of one core alone are not
-/// played here but in `HelpingTests`. The design is `Kernel/Proofs/helping.pml`.
+/// Chains of calls decide whose time runs which context on one core, while another core raises a server's bits.
+/// `HelpingTests` plays the steps of one core alone. The design is `Kernel/Proofs/helping.pml`.
 @Suite struct InterleavingHelpingTests {
     private let scenario = KernelScenario(cores: 2)
     private let low: Tenant, server: Tenant, last: Tenant, high: Tenant, other: Tenant
@@ -25,7 +25,7 @@ import Testing
         scenario.name(fixture.object(server.notification, as: KernelCore.Notification.self), "server's bits")
     }
 
-    /// Answers, and keeps the bits of which the context has heard.
+    /// Answers, and keeps the bits that the context has received.
     private var answer: KernelScenario.Step {
         let answer = scenario.operation(.replyWait, form: ReplyForm.reply | ReplyForm.wait)
         return { [scenario] core, context in
@@ -39,10 +39,11 @@ import Testing
         scenario.fixture.object(tenant.notification, as: KernelCore.Notification.self).pointee.bits.load()
     }
 
-    /// Bits for a server that serves, waits, or has a caller in its queue: it gets them and its callers their answers.
+    /// Bits come for a server that serves, waits, or has a caller in its queue. The server gets them, and its callers
+    /// get answers.
     @Test func aServerHearsOfBitsAndItsCallersAreServed() {
         scenario.program(low.context, call(toServer))
-        // A call would overwrite what the server has heard.
+        // A call would overwrite the bits that the server has received.
         let callLast = call(toLast)
         scenario.program(
             server.context,
@@ -66,7 +67,7 @@ import Testing
 
     /// The wake-up of a more urgent client and the end of its call by a bit, while a chain runs.
     @Test func aClientThatIsAbortedLeavesNoTimeBehind() {
-        // They look at the queues of time.
+        // The invariants look at the queues of time.
         scenario.invariantsEach = 1
         scenario.program(low.context, call(toServer))
         scenario.program(server.context, call(toLast))

@@ -5,8 +5,8 @@ import Testing
 
 @testable import KernelCore
 
-/// Virtual interrupts of a virtual CPU that enters and leaves its core, while other cores change their state: none is
-/// lost, and none comes twice. `InterleavingPendTests` plays what the design model has.
+/// The interrupts of a virtual CPU that enters and leaves its core, while other cores change their state. None is lost,
+/// and none comes twice. `InterleavingPendTests` plays the scenarios of the design model.
 @Suite struct InterleavingInterruptTests {
     private let scenario = KernelScenario(cores: 3)
     private let machine: Tenant
@@ -19,21 +19,21 @@ import Testing
     private let others: [Tenant]
     private let plan = Plan()
 
-    /// How the guest's core behaves.
+    /// The behaviour of the guest's core.
     private final class Plan {
-        /// How the guest waits.
+        /// The way in which the guest waits.
         var guest = Guest.sleeps
-        /// The guest has the device lower its line; else it waits until the line is low.
+        /// True if the guest tells the device to lower its line. Otherwise it waits until the line is low.
         var asks = false
-        /// The disturber pends the edge when it is woken.
+        /// True if the disturber makes the edge pending when it is woken.
         var pends = false
     }
 
     private enum Guest {
         case sleeps
-        /// Runs on until it is interrupted.
+        /// The guest runs until it is interrupted.
         case spins
-        /// The same, and takes no interrupt.
+        /// The guest runs, and takes no interrupt.
         case isMasked
     }
 
@@ -75,7 +75,7 @@ import Testing
     private func line(_ isHigh: Bool) -> KernelScenario.Step {
         control(.setLevel, UInt64(Self.levelNumber), isHigh ? 1 : 0)
     }
-    /// Raises the line, and lowers it once the guest has asked for that.
+    /// Raises the line, and lowers it after the guest has asked for that.
     private func raiseAndLower(_ context: Ref<ExecutionContext>) {
         scenario.program(
             context, line(true),
@@ -110,12 +110,12 @@ import Testing
         }
     }
 
-    /// Takes what interrupts the core, and lets the disturber wait again.
+    /// Takes the interrupts of the core, and lets the disturber wait again.
     private func settle(_ core: ModelCore) {
         while true {
             while core.pendingInterrupt != nil { KernelScenario.enter(core) { _ in _ = core.takeInterrupt() } }
             guard core.kernelCore.pointee.current == disturber.context else { return }
-            // The first time is its beginning; it pends the second time, when somebody has woken it.
+            // The first time is its start. It makes the edge pending the second time, after it was woken.
             disturber.context.pointee.frame.x[22] &+= 1
             let isWoken = disturber.context.pointee.frame.x[22] == 2
             (isWoken && plan.pends ? pend : scenario.wait)(core, disturber.context)
@@ -136,7 +136,7 @@ import Testing
         core.end(interrupt)
     }
 
-    // MARK: What must hold
+    // MARK: Conditions
 
     private func count(_ interrupt: UInt32) -> Int {
         Int(machine.context.pointee.frame.x[10 + Int(interrupt - Self.edgeNumber)])
@@ -194,7 +194,7 @@ import Testing
         explore { check(edges: 0...0, levels: times...times) }
     }
 
-    /// A line that goes low again at once may be missed; nothing is left of it.
+    /// A line that goes low again at once may be missed, and nothing of it remains.
     @Test func aLineThatGoesLowLeavesNothing() {
         scenario.program(others[0].context, line(true), line(false))
         scenario.program(others[1].context, disturb)
@@ -206,8 +206,8 @@ import Testing
         case pendAndForward, pendAndEnable, pendAndDeactivate, raiseAndForward, raiseAndEnable, raiseAndDeactivate
     }
 
-    /// Two changes of other cores are both needed before the interrupt comes: the last of them tells the core, even if
-    /// that has looked after the first.
+    /// The interrupt needs two changes of other cores. The last of them tells the core, even if that has looked after
+    /// the first.
     @Test(arguments: Pair.allCases, [false, true]) func theLastOfTwoChangesTellsTheCore(pair: Pair, isPendFirst: Bool) {
         let bit: UInt64, isLine: Bool
         switch pair {
@@ -233,8 +233,8 @@ import Testing
         explore { check(edges: isLine ? 0...0 : 1...1, levels: isLine ? 1...1 : 0...0) }
     }
 
-    /// A virtual CPU that is reset and started on one core while another one pends: after the reset nothing is in the
-    /// way of an interrupt, and none is there that nobody pended.
+    /// A virtual CPU is reset and started on one core while another core makes an interrupt pending. After the reset
+    /// nothing blocks an interrupt, and none is pending that nobody has made pending.
     @Test func anEdgeComesAfterAReset() {
         let fixture = scenario.fixture
         fixture.raiseRoot()
@@ -249,7 +249,7 @@ import Testing
         explore { check(edges: 1...2) }
     }
 
-    /// Two cores pend interrupts of one word, of a guest that never sleeps: its core is interrupted for both.
+    /// Two cores make interrupts of one word pending, for a guest that never sleeps. Its core is interrupted for both.
     @Test func edgesOfTwoCoresInterruptAGuestThatRuns() {
         scenario.program(others[0].context, pend)
         scenario.program(others[1].context, control(.setPending, 1, 16))
@@ -258,7 +258,7 @@ import Testing
         }
     }
 
-    /// A guest that runs on: the disturber pends the interrupt on the guest's own core.
+    /// The guest runs on, and the disturber makes the interrupt pending on the guest's own core.
     @Test func anEdgeOfItsOwnCoreComesAtOnce() {
         plan.pends = true
         scenario.program(disturber.context, pend)
@@ -269,7 +269,7 @@ import Testing
 
     // MARK: The core looks at that very moment
 
-    /// The guest's core looks for another reason: what it does not see leaves the virtual CPU dirty.
+    /// The guest's core looks for another reason. An interrupt that the look misses leaves the virtual CPU dirty.
     @Test func anEdgeThatCameTooLateForALookBringsAnother() {
         let guest = machine.guest
         scenario.fixture.model.cores[0].run { guest.pointee.isDirty.store(1) }
@@ -283,7 +283,7 @@ import Testing
         }
     }
 
-    /// An interrupt is disabled while its core puts it into a list register: its core is told to take it back.
+    /// An interrupt is disabled while its core puts it into a list register. The core is told to remove it.
     @Test func anEdgeThatIsDisabledWhileItIsPlacedIsTakenBack() {
         let guest = machine.guest
         scenario.fixture.model.cores[0].run {
@@ -299,7 +299,8 @@ import Testing
         }
     }
 
-    /// The same of a line that falls, or whose interrupt is disabled, while its core puts that into a list register.
+    /// The same holds for a line that falls, or whose interrupt is disabled, while its core puts it into a list
+    /// register.
     @Test(arguments: [false, true]) func aLineThatFallsWhileItIsPlacedIsTakenBack(isDisabled: Bool) {
         let guest = machine.guest
         scenario.fixture.model.cores[0].run {
@@ -317,7 +318,7 @@ import Testing
 
     // MARK: A guest that is masked
 
-    /// A guest takes no interrupt here. One that is disabled meanwhile leaves its list register.
+    /// The guest takes no interrupt here. One that is disabled meanwhile leaves its list register.
     @Test func anEdgeThatIsDisabledBeforeItIsTakenWaits() {
         scenario.program(others[0].context, pend)
         scenario.program(others[1].context, control(.disable, 1, 2))
@@ -345,7 +346,7 @@ import Testing
         scenario.body(0) { core in
             core.enter { _ in
                 K.synchronise(guest)
-                // Another edge while the first one waits in its list register.
+                // Another edge comes while the first one waits in its list register.
                 guard isSecond else { return }
                 guest.pointee.pending[1].set(2)
                 guest.pointee.isDirty.store(1)

@@ -5,12 +5,11 @@ import Testing
 
 @testable import KernelCore
 
-/// Links of a context and of a portal that another core changes or takes away, while the context's own core follows
-/// them.
+/// Another core changes or revokes the links of a context and of a portal, while the context's own core follows them.
 @Suite struct InterleavingLinkTests {
     private let scenario = KernelScenario(cores: 3)
     private let part: UInt32, fresh: UInt32
-    /// Of core 0.
+    /// The tenants of core 0.
     private let client: Tenant, servers: [Tenant]
     private let chief: Tenant, other: Tenant
     private static let size = 1 << 15
@@ -30,7 +29,7 @@ import Testing
         for server in servers { fixture.wait(server) }
     }
 
-    /// Root makes something of `part`; returns its slot.
+    /// Lets root make an object of `part`, and returns its slot.
     private func make(_ kind: ObjectKind, _ parameter: UInt64 = 0, alignment: UInt64 = 0) -> UInt32 {
         let fixture = scenario.fixture
         let slot = fixture.freeSlot()
@@ -48,7 +47,7 @@ import Testing
         fixture.sleepRoot()
     }
 
-    /// Core 1 takes `part` back, and makes a notification of its memory. All of it is 0 from then on.
+    /// Lets core 1 revoke `part`, and make a notification of its memory, which is 0 from then on.
     private func takeBack() {
         let words = words
         scenario.program(
@@ -72,7 +71,7 @@ import Testing
             start: UnsafeMutablePointer(bitPattern: UInt(start)), count: Int(end &- start) / 8)
     }
 
-    /// The memory stays as it was when it was taken back.
+    /// Checks that the memory stays as it was after the revocation.
     private func checkFresh() -> String? {
         guard chief.context.pointee.frame.x[0] == Status.ok.rawValue, !scenario.fixture.isEmpty(fresh) else {
             return "not done: \(chief.context.pointee.frame.x[0])"
@@ -84,8 +83,8 @@ import Testing
 
     // MARK: Portals
 
-    /// Two calls, while the portal leads to one server and the other in turn: each gets one answer, and the generation
-    /// that came with a call never goes back.
+    /// Two calls run while the portal leads to one server and the other in turn. Each gets one answer, and the
+    /// generation that comes with a call never decreases.
     @Test func aCallReachesOneOfTwoServers() {
         let portal = make(.portal, UInt64(servers[0].slot))
         scenario.name(scenario.fixture.object(portal, as: Portal.self), "portal")
@@ -128,8 +127,8 @@ import Testing
         }
     }
 
-    /// The server and its portal go away: a call has an answer, or nobody serves it, and nothing of either is used
-    /// later.
+    /// The server and its portal are destroyed. A call gets an answer, or its portal is dead, and the kernel uses
+    /// neither of them later.
     @Test func aCallToAServerThatGoesAwayEnds() {
         let fixture = scenario.fixture
         let slot = make(.thread)
@@ -201,7 +200,7 @@ import Testing
         }
     }
 
-    /// The time of a thread that is in another core's run queue: only that core takes it out.
+    /// The time of a thread is in another core's run queue, and only that core takes it out.
     @Test func timeThatIsTakenIsInNoRunQueue() {
         let fixture = scenario.fixture
         let slot = make(.schedulingContext), time = fixture.object(slot, as: SchedulingContext.self)
@@ -238,7 +237,7 @@ import Testing
         for (place, source) in [bits, InitialSlot.space, page].enumerated() {
             fixture.succeed(.derive, source, UInt64(table), Self.bitsSlot + UInt64(place), 15, 0, 0)
         }
-        // The tables for the page are there.
+        // The tables for the page exist now.
         fixture.succeed(
             .map, InitialSlot.space, UInt64(first), 0x40_0000, 0, Page.size, UInt64(Rights.readWrite.rawValue),
             UInt64(fixture.freeSlot()))
@@ -252,7 +251,7 @@ import Testing
         return (bits, page)
     }
 
-    /// The table of a thread that looks something up in it.
+    /// A thread looks something up in its table, which is destroyed.
     @Test func aThreadLosesATableThatIsTaken() {
         let (bits, _) = giveTable()
         scenario.program(
@@ -268,7 +267,7 @@ import Testing
         }
     }
 
-    /// The table of a thread that waits for the lock, in which it puts something into the table.
+    /// A thread waits for the lock to put something into its table, which is destroyed.
     @Test func nothingIsPutIntoATableThatWasTaken() {
         _ = giveTable()
         scenario.program(

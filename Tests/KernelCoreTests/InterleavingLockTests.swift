@@ -58,7 +58,7 @@ import Testing
         let fixture = scenario.fixture
         let page = UInt64(fixture.create(.extent, Page.size, alignment: Page.size))
         let slots = (0...1).map { _ in fixture.freeSlot() }
-        // The tables for the page are there from now on.
+        // The tables for the page exist from now on.
         let address: UInt64 = 0x40_0000
         fixture.succeed(
             .map, InitialSlot.space, page, address, 0, Page.size, UInt64(Rights.readWrite.rawValue), UInt64(slots[0]))
@@ -79,7 +79,7 @@ import Testing
         }
     }
 
-    /// A fast path that has entered the kernel long before it tries the lock: it sees what the last holder has left.
+    /// A fast path enters the kernel long before it tries the lock. It sees the state that the last holder has left.
     @Test func anAttemptSeesWhatTheLastHolderHasLeft() {
         let fixture = scenario.fixture
         let page = UInt64(fixture.create(.extent, 2 * Page.size, alignment: Page.size))
@@ -110,7 +110,7 @@ import Testing
         }
     }
 
-    /// Two fast paths at once that want the same slot: one gets it, and the other one sees that it is taken.
+    /// Two fast paths want the same slot at once. One gets it, and the other one finds it in use.
     @Test(arguments: [true, false]) func twoAttemptsAtOnceDoNotMeet(haveOneSlot: Bool) {
         let fixture = scenario.fixture
         let page = UInt64(fixture.create(.extent, 2 * Page.size, alignment: Page.size))

@@ -5,8 +5,8 @@ import Testing
 
 @testable import KernelCore
 
-/// A slot that one core empties and fills while another one looks it up without the lock: kind and rights are those of
-/// the object and the badge that come with them.
+/// One core empties and fills a slot while another one looks it up without the lock. Kind and rights belong to the
+/// object and the badge that come with them.
 @Suite struct InterleavingLookUpTests {
     private let scenario = KernelScenario(cores: 2)
     private let slot: UInt32
@@ -38,7 +38,7 @@ import Testing
         K.publish(value, in: node, under: parent)
     }
 
-    /// Core 0 empties the slot and fills it, for each of these.
+    /// Lets core 0 empty the slot and fill it, for each of these values.
     private func refill(_ values: [(Int, ObjectKind, Rights)]) {
         scenario.fixture.model.cores[0].run { fill(0, values[0].1, values[0].2) }
         scenario.body(0) { core in
@@ -109,7 +109,7 @@ import Testing
         scenario.explore(.deep) { [self] in check([0, 2]) }
     }
 
-    /// A core that was told that the slot is empty, or what is in it, does not find what was there before.
+    /// A core that was told that the slot is empty, or of its new contents, does not find the old contents.
     @Test func aLookUpAfterTheRemovalFindsNothing() {
         let told = Ref<KernelCore.Notification>(at: objects[2])
         scenario.fixture.model.cores[0].run { fill(0) }

@@ -5,11 +5,12 @@ import Testing
 @testable import KernelCore
 @testable import HardwareModel
 
-/// Inter-processor interrupts of a machine whose virtual CPUs come and go, and exits and faults whose server goes.
+/// Inter-processor interrupts of a machine whose virtual CPUs come and go, and exits and faults whose server is
+/// destroyed.
 @Suite struct InterleavingMachineTests {
     private let scenario = KernelScenario(cores: 2)
     private let part: UInt32
-    /// Of core 1: takes away, starts and numbers.
+    /// The thread of core 1, which revokes, starts and numbers.
     private let chief: Tenant
     private static let size = 1 << 14
 
@@ -33,7 +34,7 @@ import Testing
             start: UnsafeMutablePointer(bitPattern: UInt(start)), count: Int(end &- start) / 8)
     }
 
-    /// Core 1 takes `part` back. All of it is 0 from then on.
+    /// Lets core 1 revoke `part`, whose memory is 0 from then on.
     private func takeBack() {
         let words = words
         scenario.program(
@@ -49,7 +50,7 @@ import Testing
 
     // MARK: Inter-processor interrupts
 
-    /// A virtual CPU of core 1 and of the machine in `space`, with a number; interrupt 3 is an edge that is enabled.
+    /// Makes a virtual CPU of core 1 and of the machine in `space`, with a number. Interrupt 3 is an enabled edge.
     private func makeVirtualCPU(_ slot: UInt32, in space: UInt32, number: UInt64?) -> Tenant {
         let fixture = scenario.fixture
         let tenant = Tenant(
@@ -63,7 +64,7 @@ import Testing
         return tenant
     }
 
-    /// Core 0 sends an interrupt to the virtual CPU with number 1, as the board's handler of ICC_SGI1R_EL1 does.
+    /// Lets core 0 send an interrupt to the virtual CPU with number 1, as the board's handler of ICC_SGI1R_EL1 does.
     private func send(in space: UInt32, after isTime: (() -> Bool)? = nil) {
         let object = scenario.fixture.object(space, as: AddressSpace.self)
         scenario.name(object, "space")
@@ -88,7 +89,7 @@ import Testing
         scenario.explore(.short) { [self] in checkFresh() }
     }
 
-    /// The number goes from one virtual CPU to another: the interrupt reaches one of both, or nobody.
+    /// The number moves from one virtual CPU to another. The interrupt reaches one of them, or none.
     @Test func anInterruptReachesOneVirtualCPUWithTheNumber() {
         let fixture = scenario.fixture
         let space = fixture.create(.addressSpace, 8)
@@ -112,7 +113,7 @@ import Testing
 
     // MARK: Exits and faults
 
-    /// A server in `part`, of core 0, that waits.
+    /// Makes a waiting server of core 0 in `part`.
     private func makeServer() -> Tenant {
         let fixture = scenario.fixture, slot = make(.thread)
         let server = Tenant(
@@ -124,8 +125,8 @@ import Testing
         return server
     }
 
-    /// The server of a context's exits goes away, with its portal or without: each exit is answered, or the context
-    /// has stopped and its record says why.
+    /// The server of a context's exits is destroyed, with its portal or without. Each exit is answered, or the context
+    /// has stopped with the reason in its record.
     @Test(arguments: [(false, true), (true, true), (false, false), (true, false)])
     func anExitIsServedOrStopsItsContext(isVirtualCPU: Bool, portalIsKept: Bool) {
         let fixture = scenario.fixture

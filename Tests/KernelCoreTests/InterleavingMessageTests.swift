@@ -5,7 +5,7 @@ import Testing
 
 @testable import KernelCore
 
-/// A sender's page is looked at once, so that another core that changes it meanwhile gains nothing.
+/// The kernel reads a sender's page once, so that another core that changes it meanwhile gains nothing.
 @Suite struct InterleavingMessageTests {
     private let scenario = KernelScenario(cores: 2)
     private let sender: Tenant, receiver: Tenant
@@ -22,7 +22,7 @@ import Testing
         scenario.checksInvariants = false
     }
 
-    /// A lease that was found to lie in the space is the one that counts.
+    /// The kernel uses the lease whose place in the space it has checked.
     @Test func aLeaseIsReadOnce() {
         let page = scenario.fixture.messagePage(sender)
         (page[72], page[73], page[74]) = (0x1000, 0x2000, 3)
@@ -36,7 +36,7 @@ import Testing
         }
         scenario.explore {
             let lease = context.pointee.lease
-            // Nothing was lent if both words were already those of a lease that cannot be.
+            // Nothing was lent if both words already belonged to an impossible lease.
             guard lease.size <= AddressSpace.addressLimit - lease.address.value else {
                 return "a lease beyond the space"
             }
@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    /// The page may be taken away meanwhile; its memory stays until this core has left the kernel.
+    /// The page may be revoked meanwhile. Its memory stays until this core has left the kernel.
     @Test func aPageIsLookedUpOnce() {
         let page = scenario.fixture.messagePage(sender)
         for index in 6..<8 { page[index] = 0x700 + UInt64(index) }

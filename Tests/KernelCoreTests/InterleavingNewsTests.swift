@@ -5,13 +5,13 @@ import Testing
 
 @testable import KernelCore
 
-/// Bells that the kernel rings itself, because a context has stopped or a budget is used up, while another core binds
-/// them anew, takes them down, or has their notification in its inbox.
+/// The kernel itself rings because a context has stopped or a budget is used up, while another core binds the bells
+/// anew, removes them, or has their notification in its inbox.
 @Suite struct InterleavingNewsTests {
     private let scenario = KernelScenario(cores: 2)
-    /// On core 0.
+    /// The listener on core 0.
     private let listener: Tenant
-    /// On core 1, on which the subject stops.
+    /// The tenants on core 1, on which the subject stops.
     private let chief: Tenant, subject: Tenant
 
     init() {
@@ -39,7 +39,7 @@ import Testing
         scenario.operation(.contextControl, subject.slot, form: ContextControl.stop.rawValue)
     }
 
-    /// The notification is in the listener's core's inbox already, because of a signal.
+    /// The notification is already in the inbox of the listener's core, because of a signal.
     @Test func theNewsOfAStopIsNotLostBehindASignal() {
         bell(listener.notification, 2)
         scenario.fixture.sleepRoot()
@@ -53,7 +53,8 @@ import Testing
         }
     }
 
-    /// Hearing of the stop, the listener finds the subject stopped, and starts it anew: once, because it is told once.
+    /// When the listener gets the report of the stop, it finds the subject stopped and starts it again, once for each
+    /// report.
     @Test func aListenerThatIsToldOfAStopFindsItStopped() {
         bell(listener.notification, 2)
         scenario.fixture.sleepRoot()
@@ -73,7 +74,7 @@ import Testing
         }
     }
 
-    /// The bell is bound anew while the subject stops: one of both notifications is told, with its own bits.
+    /// The bell is bound anew while the subject stops. One of both notifications gets the report, with its own bits.
     @Test func aStopIsToldToOneOfTwoBindings() {
         let fixture = scenario.fixture
         let second = fixture.create(.notification)
@@ -89,7 +90,7 @@ import Testing
         }
     }
 
-    /// Core 0's thread that binds, more urgent than the listener.
+    /// Returns core 0's thread that binds, which is more urgent than the listener.
     private func boundBy(_ step: @escaping KernelScenario.Step) -> Ref<ExecutionContext> {
         let fixture = scenario.fixture
         fixture.raiseRoot()
@@ -104,7 +105,7 @@ import Testing
         return binder.context
     }
 
-    /// The notification is taken while the subject stops, and its memory becomes another one.
+    /// The notification is revoked while the subject stops, and its memory becomes another one.
     @Test func aStopTellsNothingThatWasTaken() {
         let fixture = scenario.fixture
         let part = fixture.create(.region, 1 << 13), victim = fixture.freeSlot(), fresh = fixture.freeSlot()
@@ -126,7 +127,7 @@ import Testing
         }
     }
 
-    /// A budget is used up while another core binds another notification: one of both is told.
+    /// A budget is used up while another core binds another notification. One of both gets the report.
     @Test func anOverrunIsToldToOneOfTwoBindings() {
         let fixture = scenario.fixture
         let slots = (0...1).map { _ in fixture.create(.notification) }
@@ -136,7 +137,7 @@ import Testing
             .scheduleControl, scheduling, form: ScheduleControl.configure.rawValue, 1, 5, 1000, 100, 10_000)
         let bind = ScheduleControl.bindOverrun.rawValue
         fixture.succeed(.scheduleControl, scheduling, form: bind, UInt64(slots[0]), 1)
-        // Nobody has asked since.
+        // Nobody has asked since then.
         _ = time.pointee.countOverrun()
         scenario.name(time, "time")
         fixture.sleepRoot()
@@ -148,14 +149,14 @@ import Testing
             guard listener.context.pointee.frame.x[0] == Status.ok.rawValue else { return "not bound" }
             let told = slots.map { bits($0) }
             guard told[0] == 0 else { return "told to the old one" }
-            // If nothing is told, the next overrun must be.
+            // If there was no report, the next overrun must be reported.
             return told[1] == 2 || time.pointee.overrunToldWord.load() == 0 ? nil : "nobody is told any more"
         }
     }
 }
 
 extension Fixture {
-    /// Whether an object's memory is as it was made.
+    /// Returns true if an object's memory is still as it was made.
     func isUntouched(_ slot: UInt32, size: UInt64) -> Bool {
         UnsafeBufferPointer(start: memory(slot), count: Int(size / 8)).allSatisfy { $0 == 0 }
     }

@@ -21,7 +21,7 @@ import Testing
         fixture.sleepRoot()
     }
 
-    /// Returns the reason if not all of `bits` were heard.
+    /// Returns a reason if some of `bits` were not received.
     private func missing(_ bits: UInt64) -> String? {
         let heard = scenario.heard(listener.context)
         let object = scenario.fixture.object(listener.notification, as: KernelCore.Notification.self)
@@ -47,7 +47,7 @@ import Testing
         scenario.explore { [self] in missing(7) }
     }
 
-    /// With two cores, so that each schedule with two deviations is played.
+    /// This scenario has two cores, so that each schedule with two deviations is played.
     @Test func aSecondSignalOfTheOnlyOtherCoreIsNotLost() {
         let scenario = KernelScenario(cores: 2)
         let fixture = scenario.fixture
@@ -65,7 +65,7 @@ import Testing
         }
     }
 
-    /// Another core polls the bits away while the listener's core brings the news of them.
+    /// Another core polls the bits away while the listener's core delivers them.
     @Test func aPollOfAnotherCoreWakesNobodyForNothing() {
         let scenario = KernelScenario(cores: 2)
         let fixture = scenario.fixture
@@ -106,7 +106,7 @@ import Testing
         }
     }
 
-    /// Two listeners on one core, so that the inbox is a list.
+    /// Two listeners are on one core, so that the inbox is a list.
     @Test func anInboxOfTwoLosesNothing() {
         let fixture = scenario.fixture
         fixture.raiseRoot()

@@ -5,8 +5,8 @@ import Testing
 
 @testable import KernelCore
 
-/// Virtual interrupts that other cores pend, enable and disable, against WFI, acknowledgement and end on the virtual
-/// CPU's core. The design is `Kernel/Proofs/pend.pml`.
+/// Other cores make virtual interrupts pending, enable and disable them, during WFI, acknowledgement and end on the
+/// virtual CPU's core. The design is `Kernel/Proofs/pend.pml`.
 @Suite struct InterleavingPendTests {
     @Test func anInterruptThatComesAgainIsTakenAgain() {
         let machine = Machine(cores: 2)
@@ -40,7 +40,7 @@ import Testing
         machine.explore(pended: [true, false])
     }
 
-    /// One core pends an interrupt, another enables it.
+    /// One core makes an interrupt pending, and another one enables it.
     @Test func anInterruptThatIsEnabledWhileItIsPendedIsTaken() {
         let machine = Machine(cores: 3)
         machine.sleeps()
@@ -49,7 +49,7 @@ import Testing
         machine.explore(pended: [false, true])
     }
 
-    /// It is pended, disabled and enabled while the guest takes it.
+    /// The interrupt becomes pending, and is disabled and enabled, while the guest takes it.
     @Test func anInterruptThatIsDisabledForAWhileIsNotLost() {
         let machine = Machine(cores: 2)
         machine.sleeps()
@@ -57,7 +57,7 @@ import Testing
         machine.explore(pended: [true, false])
     }
 
-    /// One core pends an interrupt twice, another disables and enables it.
+    /// One core makes an interrupt pending twice, and another one disables and enables it.
     @Test func anInterruptThatAnotherCoreDisablesIsNotLost() {
         let machine = Machine(cores: 3)
         machine.sleeps()
@@ -71,7 +71,7 @@ import Testing
 private final class Machine {
     private let scenario: KernelScenario
     private let machine: Tenant
-    /// Pend interrupts 33 and 34.
+    /// The devices that make interrupts 33 and 34 pending.
     private let devices: [UInt32]
     private let others: [Tenant]
 
@@ -130,7 +130,7 @@ private final class Machine {
         while core.pendingInterrupt != nil { KernelScenario.enter(core) { _ in _ = core.takeInterrupt() } }
     }
 
-    /// The guest: takes what it is interrupted for, ends it, and sleeps at once (or not, if it spins).
+    /// Plays the guest, which takes its interrupts, ends them, and sleeps at once, or not if it spins.
     private func guest(spins: Bool, endsFirst: Bool = false) {
         isSpinning = spins
         let context = machine.context
@@ -157,7 +157,9 @@ private final class Machine {
         }
     }
 
-    /// - Parameter pended: which devices' interrupts must have been taken.
+    /// Explores the interleavings.
+    ///
+    /// - Parameter pended: the devices whose interrupts must have been taken.
     func explore(pended: [Bool], sourceLocation: SourceLocation = #_sourceLocation) {
         scenario.explore(sourceLocation: sourceLocation) { [self] in
             guard isSpinning || machine.state == .waitingForInterrupt else { return "does not sleep" }

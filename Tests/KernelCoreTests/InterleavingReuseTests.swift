@@ -5,8 +5,8 @@ import Testing
 
 @testable import KernelCore
 
-/// Threads and scheduling contexts that a core looks up without the lock, while another core takes them back and makes
-/// something else of their memory: the kernel uses them no longer than their memory is theirs.
+/// A core looks up threads and scheduling contexts without the lock, while another core revokes them and uses their
+/// memory for something else. The kernel uses them no longer than their memory is theirs.
 @Suite struct InterleavingReuseTests {
     private let scenario = KernelScenario(cores: 2)
     private let part: UInt32, victim: UInt32
@@ -22,7 +22,7 @@ import Testing
         scenario.fixture.succeed(.create, part, form: UInt32(kind.rawValue), 0, UInt64(victim))
     }
 
-    /// Core 0 takes `part` back and clears its memory, while core 1 does something with the victim.
+    /// Lets core 0 revoke `part` and clear its memory, while core 1 does something with the victim.
     private func explore(
         _ steps: KernelScenario.Step..., isKnown: @escaping (UInt64) -> Bool,
         sourceLocation: SourceLocation = #_sourceLocation
@@ -61,7 +61,7 @@ import Testing
         status == Status.ok.rawValue || status == Status.badCapability.rawValue
     }
 
-    /// Core 1 stops a thread of its own core or of core 0, or starts it.
+    /// Core 1 stops or starts a thread of its own core or of core 0.
     @Test(arguments: [0, 1]) func aThreadThatGoesIsStoppedOrNotFound(core: Int) {
         let fixture = scenario.fixture
         make(.thread)

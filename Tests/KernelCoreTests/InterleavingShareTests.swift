@@ -5,10 +5,10 @@ import Testing
 
 @testable import KernelCore
 
-/// Interrupts of one core to another that wait until the share renews: nothing that another core waits for is lost.
+/// Interrupts of one core to another wait until the share renews, and no news of another core is lost.
 @Suite struct InterleavingShareTests {
     private let scenario = KernelScenario(cores: 3)
-    /// On core 0, beside a thread that always runs there, so that interrupts need a share.
+    /// The listeners on core 0, beside a thread that always runs there, so that interrupts need a share.
     private let listeners: [Tenant]
     private let signallers: [Tenant]
     private static let millisecond: UInt64 = 1000
@@ -66,7 +66,7 @@ import Testing
         explore(heard: [5, 10])
     }
 
-    /// An item is in the inbox already: its sender's interrupt waits, and the other core sends none for it.
+    /// An item is in the inbox already. Its sender's interrupt waits, and the other core sends none for it.
     @Test func twoCoresThatPostOneItemAreBothHeard() {
         scenario.program(signallers[0].context, signal(0, 1), timePasses)
         scenario.program(signallers[1].context, signal(0, 4))

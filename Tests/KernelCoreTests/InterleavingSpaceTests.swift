@@ -11,7 +11,7 @@ import Testing
     private let part: UInt32, space: UInt32, fresh: UInt32
     private let old: Translation
     private let revoker: Tenant
-    /// Of core 1, in a space that goes away.
+    /// The tenant of core 1, in a space that is destroyed.
     private let tenant: Tenant
     private let others: [Tenant]
 
@@ -41,7 +41,7 @@ import Testing
         scenario.name(fixture.object(space, as: AddressSpace.self), "space")
     }
 
-    /// After the revocation: no core's hardware translates by the space, whose memory is free.
+    /// Checks, after the revocation, that no core's hardware translates by the space, whose memory is free.
     private var verify: KernelScenario.Step {
         { [scenario, old, tenant = tenant.context] _, context in
             guard context.pointee.frame.x[0] == Status.ok.rawValue else { return }
@@ -58,7 +58,7 @@ import Testing
         _ sourceLocation: SourceLocation = #_sourceLocation, _ check: @escaping () -> String? = { nil }
     ) {
         scenario.program(revoker.context, scenario.untilDone(.revoke, part), verify)
-        // A space with the same VMID, at the same place. A large object is cleared in pieces.
+        // The new space has the same VMID and place. A large object is cleared in pieces.
         scenario.program(
             revoker.context,
             scenario.untilDone(.create, part, form: UInt32(ObjectKind.addressSpace.rawValue), 3, UInt64(fresh)))
@@ -89,8 +89,7 @@ import Testing
         explore()
     }
 
-    /// Core 1 comes back to the tenant while its space is taken: the tenant does not run in the space that was there
-    /// before.
+    /// Core 1 returns to the tenant while its space is revoked. The tenant does not run in the old space.
     @Test func aContextThatHasNoSpaceIsNotResumed() {
         let fixture = scenario.fixture
         let bits = fixture.object(others[0].notification, as: KernelCore.Notification.self)
@@ -100,7 +99,7 @@ import Testing
         explore()
     }
 
-    /// Core 2 takes back memory that is mapped in the space.
+    /// Core 2 revokes memory that is mapped in the space.
     @Test func memoryThatIsMappedThereIsTakenBackMeanwhile() {
         let fixture = scenario.fixture
         fixture.raiseRoot()
@@ -118,7 +117,7 @@ import Testing
 }
 
 extension KernelScenario {
-    /// An operation with words that is repeated until it is done, and waits for nobody meanwhile.
+    /// Repeats an operation until it is done, and waits for nobody meanwhile.
     func untilDone(_ operation: ABI.Operation, _ slot: UInt32, form: UInt32, _ first: UInt64, _ second: UInt64) -> Step
     {
         let once = self.operation(operation, slot, form: form, first, second)
@@ -130,9 +129,9 @@ extension KernelScenario {
         }
     }
 
-    /// An operation that is done in pieces, and waits for other cores as well: they go on after each second piece.
+    /// Performs an operation that is done in pieces and also waits for other cores. They go on after each second piece.
     ///
-    /// - Parameter then: is done at the end, before any interrupt.
+    /// - Parameter then: is performed at the end, before any interrupt.
     func untilAllIsDone(
         _ operation: ABI.Operation, _ slot: UInt32, form: UInt32 = 0, then: @escaping () -> Void = {}
     ) -> Step {
@@ -152,10 +151,11 @@ extension KernelScenario {
 }
 
 extension Extent {
-    /// For scenarios of many accesses: a sample of what `usual` plays.
+    /// The extent for scenarios of many accesses: a sample of `usual`.
     static let short = isFull ? usual(cores: 3) : Extent(deviations: 2, schedules: 40, random: 24)
-    /// For scenarios whose faults lie between a store and plain accesses, which only random runs play in every way.
+    /// The extent for scenarios whose faults lie between a store and plain accesses, which only random runs play in
+    /// every way.
     static let varied = isFull ? usual(cores: 3) : Extent(deviations: 2, schedules: 40, random: 250)
-    /// For scenarios of few accesses, whose faults need three deviations.
+    /// The extent for scenarios of few accesses, whose faults need three deviations.
     static let deep = isFull ? usual(cores: 2) : Extent(deviations: 2, schedules: 250, random: 500)
 }

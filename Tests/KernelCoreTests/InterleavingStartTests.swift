@@ -11,7 +11,7 @@ import Testing
     private let subject: Tenant
     private let chiefs: [Tenant]
 
-    /// The subject is core 1's, and is not started yet; each core has a chief that is more urgent.
+    /// Makes a subject of core 1, which is not started yet, and a more urgent chief on each core.
     init() {
         let fixture = scenario.fixture
         subject = fixture.makeThread(priority: 3, core: 1, starts: false)
@@ -49,7 +49,7 @@ import Testing
         return nil
     }
 
-    /// Asked by one core, the last request counts.
+    /// Of several requests of one core the last one counts.
     @Test func theLastRequestCounts() {
         scenario.program(chiefs[0].context, control(.start), control(.stop), control(.start), control(.stop))
         scenario.explore { [self] in check(runs: false) }
@@ -77,10 +77,10 @@ import Testing
         }
     }
 
-    /// A context that is configured anew is at rest: nobody is about to start it, nobody is busy stopping it.
+    /// A context that is configured anew is at rest: nobody is about to start it, and nobody is stopping it.
     @Test func whatIsConfiguredIsAtRest() {
         let fixture = scenario.fixture
-        // They show time that is left in a queue of its former owner's core.
+        // The invariants show time that is left in a queue of its former owner's core.
         scenario.invariantsEach = 1
         fixture.raiseRoot()
         let other = fixture.makeScheduling(priority: 4, core: 1)
@@ -93,18 +93,18 @@ import Testing
         scenario.program(chiefs[0].context, control(.start), control(.stop), anew, keep, control(.start))
         scenario.program(chiefs[1].context, control(.start), control(.stop), sleep)
         scenario.explore { [self] in check(runs: nil) }
-        // Over all schedules: one that always fails would pass.
+        // The check is over all schedules, because a context whose configuration always fails would otherwise pass.
         #expect(Extent.isReplay || answers.seen == [Status.ok.rawValue, Status.badState.rawValue])
     }
 
-    /// Two chiefs ask for opposite things: one of both counts, and the subject is whole afterwards.
+    /// Two chiefs request opposite things. One request counts, and the subject is consistent afterwards.
     @Test func opposedRequestsLeaveItWhole() {
         scenario.program(chiefs[0].context, control(.start), control(.stop))
         scenario.program(chiefs[1].context, control(.stop), control(.start), sleep)
         scenario.explore { [self] in check(runs: nil) }
     }
 
-    /// A context that nobody has configured yet gets its core once, whoever configures it first.
+    /// A context that nobody has configured yet gets its core once, from the first core that configures it.
     @Test func aContextStaysOnItsFirstCore() {
         let fixture = scenario.fixture
         fixture.raiseRoot()
@@ -120,14 +120,14 @@ import Testing
         func control(_ form: ContextControl) -> KernelScenario.Step {
             scenario.operation(.contextControl, slot, form: form.rawValue)
         }
-        // Keeps what a chief was told of its attempt.
+        // Keeps the answer to a chief's attempt.
         let keep: KernelScenario.Step = { _, context in context.pointee.frame.x[21] = context.pointee.frame.x[0] }
         scenario.program(chiefs[0].context, configure(0), keep, control(.start), control(.stop))
         scenario.program(chiefs[1].context, control(.stop), configure(1), keep, control(.start), sleep)
         scenario.explore { [self] in
             let told = chiefs.map { $0.context.pointee.frame.x[21] }, core = context.pointee.core.index
             guard told[core & 1] == Status.ok.rawValue else { return "its first core was told \(told)" }
-            // The second attempt comes to a context that has a core, and perhaps runs.
+            // The second attempt meets a context that has a core, and may run.
             guard [Status.wrongCore, .badState].contains(where: { $0.rawValue == told[1 - core & 1] }) else {
                 return "the other core was told \(told)"
             }

@@ -5,8 +5,7 @@ import Testing
 
 @testable import KernelCore
 
-/// A notification's timer, which the first core that sets it claims, against other cores that set it and against the
-/// notification's end.
+/// The first core that sets a notification's timer claims it, while other cores set it, or the notification ends.
 @Suite struct InterleavingTimerTests {
     private let scenario = KernelScenario(cores: 3)
     private let part: UInt32, victim: UInt32, fresh: UInt32
@@ -30,7 +29,7 @@ import Testing
     }
     private var cancel: KernelScenario.Step { scenario.operation(.timer, victim, form: TimerForm.cancel.rawValue) }
 
-    /// The numbers of the cores in whose queues the notification is.
+    /// Returns the numbers of the cores in whose queues the notification is.
     private func queues(_ notification: Ref<KernelCore.Notification>) -> [UInt64] {
         (0..<3).filter { scenario.fixture.core($0).pointee.notificationTimers.first == notification }.map(UInt64.init)
     }
@@ -60,7 +59,7 @@ import Testing
         exploreEnd()
     }
 
-    /// The revoker's own core has set it; another core wants it as soon as it is free.
+    /// The revoker's own core has set the timer, and another core wants it as soon as it is free.
     @Test func aTimerThatChangesItsCoreWhileItsNotificationEndsIsInNoQueue() {
         let timer = set
         scenario.program(revoker.context, timer)
@@ -68,7 +67,7 @@ import Testing
         exploreEnd()
     }
 
-    /// One of both cores has it; the other one is told so.
+    /// One of both cores has the timer, and the other one gets an error.
     @Test func aTimerIsInTheQueueOfOneCore() {
         for user in users { scenario.program(user.context, cancel, set) }
         scenario.explore(.varied) { [self] in
@@ -85,7 +84,7 @@ import Testing
         }
     }
 
-    /// A core takes over what another one has given back: the links of its queue are whole.
+    /// A core takes over a timer that another one has released. The links of its queue are consistent.
     @Test func aTimerThatWasGivenBackIsTheNextCores() {
         scenario.program(users[0].context, set, cancel)
         scenario.program(users[1].context, set, set, set)
@@ -98,7 +97,7 @@ import Testing
         }
     }
 
-    /// A timer that has expired is free for another core, whose bits are for the next time.
+    /// A timer that has expired is free for another core, whose bits are for the next expiry.
     @Test func aTimerThatExpiresRaisesItsOwnBits() {
         let fixture = scenario.fixture
         fixture.raiseRoot()

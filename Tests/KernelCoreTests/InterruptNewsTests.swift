@@ -7,12 +7,12 @@ import Testing
 /// News of the interrupts of a virtual CPU that runs, sleeps, exits, has stopped or has no core yet.
 @Suite struct InterruptNewsTests {
     private let fixture = Fixture(cores: 2)
-    /// On core 0.
+    /// The machine on core 0.
     private let machine: Tenant
-    /// Serves the machine's exits.
+    /// The server of the machine's exits.
     private let server: Tenant
     private let monitor: Tenant
-    /// On core 1.
+    /// The thread on core 1.
     private let remote: Tenant
     private var core: ModelCore { fixture.model.cores[0] }
 
@@ -35,12 +35,12 @@ import Testing
     private static var beginning: [Change] {
         [(.setEdge, 0, 0xFFFF), (.enable, 0, 0xFFFF_FFFF), (.enable, 1, 0xFFFF_FFFF), (.setForwarding, 0, 1)]
     }
-    /// Interrupt 40 in its word.
+    /// The bit of interrupt 40 in its word.
     private static let bit: UInt64 = 1 << 8
 
-    // MARK: Who asks
+    // MARK: Sources of news
 
-    /// By the other core, or by the monitor on the virtual CPU's own core.
+    /// Tells the virtual CPU of a change, by the other core, or by the monitor on the virtual CPU's own core.
     private func tell(
         _ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64, remotely: Bool = true
     ) {
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    /// An entry of the virtual CPU's core that is about something else.
+    /// Enters the kernel on the virtual CPU's core for another reason.
     private func look() -> Bool {
         fixture.enter { _ in }
         return isDirty
@@ -62,7 +62,7 @@ import Testing
 
     // MARK: Tests
 
-    /// Core 0 is no core of a context that has none: it is not interrupted, and has nothing in its inbox.
+    /// A context without a core has no core 0 either: that core is not interrupted, and its inbox stays empty.
     @Test(arguments: [false, true]) func oneWithoutACoreIsChangedInSilence(remotely: Bool) {
         fixture.raiseRoot()
         let slot = fixture.create(.virtualCPU)
@@ -87,7 +87,7 @@ import Testing
         #expect(fixture.model.cores[1].acknowledge() == 40)
     }
 
-    /// Its own core is in the kernel already, and looks before the virtual CPU goes on.
+    /// The virtual CPU's own core is in the kernel already, and looks before the virtual CPU goes on.
     @Test(arguments: [false, true]) func itsOwnCoreIsNotInterrupted(sleeps: Bool) {
         if sleeps { fixture.waitForInterrupt(machine) }
         let before = core.interruptCount
@@ -101,19 +101,19 @@ import Testing
         #expect(machine.state == .ready && core.acknowledge() == 40)
     }
 
-    /// News ends a virtual CPU's WFI, and nothing else that it waits for.
+    /// News ends a virtual CPU's WFI, but no other wait.
     @Test(arguments: [false, true]) func newsDoesNotStartWhatHasStopped(remotely: Bool) {
         fixture.stop(machine, by: remote.context)
         fixture.settleAll()
         tell(.setPending, 1, Self.bit, remotely: remotely)
         for value in [0, 1] as [UInt64] { tell(.setForwarding, 0, value, remotely: remotely) }
-        // It counts as stopped although its core has not heard of the news yet.
+        // It counts as stopped although its core has not received the news yet.
         fixture.succeed(.contextState, machine.slot, form: ContextState.read.rawValue, 0, 1, by: remote.context)
         fixture.settleAll()
         #expect(machine.state == .stopped && fixture.current() == nil)
     }
 
-    /// The same of one whose exit is being served.
+    /// The same holds for a virtual CPU whose exit is being served.
     @Test(arguments: [false, true]) func newsDoesNotAnswerAnExit(remotely: Bool) {
         fixture.exit(machine, Message(1))
         tell(.setPending, 1, Self.bit, remotely: remotely)
@@ -124,7 +124,7 @@ import Testing
         #expect(fixture.current() == machine.context && core.acknowledge() == 40)
     }
 
-    /// WFI does not end for what cannot be taken.
+    /// WFI does not end for an interrupt that cannot be taken.
     @Test(arguments: [false, true]) func whatCannotBeTakenWakesNobody(remotely: Bool) {
         fixture.waitForInterrupt(machine)
         let changes: [Change] = [
@@ -142,7 +142,7 @@ import Testing
         #expect(machine.state == .ready && core.acknowledge() == 40)
     }
 
-    /// Nor does it end for the maintenance interrupt of an end that comes when the guest sleeps already.
+    /// WFI does not end either for the maintenance interrupt of an end that comes when the guest already sleeps.
     @Test func aLateEndWakesNobody() {
         tell(.setLevel, 40, 1)
         fixture.settleAll()
@@ -169,8 +169,8 @@ import Testing
         #expect(fixture.current() == machine.context && core.acknowledge() == 40)
     }
 
-    /// A change that need not interrupt the core is seen by its next entry all the same: what was placed while it was
-    /// made is taken back then.
+    /// The next entry of the core sees a change that need not interrupt the core. An interrupt that was placed while
+    /// the change was made is then removed.
     @Test func whatCanWaitIsNotForgotten() {
         tell(.disable, 1, 0xFF00)
         tell(.setPending, 1, Self.bit)
@@ -184,7 +184,7 @@ import Testing
         #expect(core.interruptCount == before)
     }
 
-    /// Another interrupt of the same word that waits already is no news.
+    /// Another waiting interrupt of the same word is no news.
     @Test func aNeighbourThatWaitsIsNoNews() {
         tell(.disable, 1, Self.bit)
         tell(.setLevel, 41, 1)
@@ -196,7 +196,7 @@ import Testing
         #expect(core.interruptCount > before)
     }
 
-    /// Bits that a thread of another core has not taken yet are no news to it.
+    /// Bits that a thread of another core has not taken yet are no news to the thread.
     @Test func bitsThatAreThereInterruptNobody() {
         fixture.raiseRoot()
         let runner = fixture.makeThread(priority: 20, notified: true)

@@ -10,11 +10,11 @@ import Testing
     /// Ticks of the model's millisecond; an attack is one operation per tick and core.
     private static let millisecond: UInt64 = 1000
     private let fixture: Fixture
-    /// Runs on core 0, at the highest priority, and never enters the kernel by itself.
+    /// The victim runs on core 0, at the highest priority, and never enters the kernel by itself.
     private let victim: Tenant
     private let attackers: [Tenant]
-    /// Objects of core 0 on which the attackers have rights: a thread, a virtual CPU, and a notification that each of
-    /// them hears of.
+    /// Objects of core 0 on which the attackers have rights: a thread, a virtual CPU, and a notification for which each
+    /// of them waits.
     private let thread: Tenant
     private let machine: Tenant
     private let interrupt: UInt32
@@ -47,7 +47,8 @@ import Testing
         var words: [UInt64] = []
     }
 
-    /// Has each attacker repeat its requests for some milliseconds; returns the most interrupts of core 0 within one.
+    /// Lets each attacker repeat its requests for some milliseconds, and returns the most interrupts of core 0 within
+    /// one.
     private func attack(milliseconds: Int = 4, _ requests: (Int) -> [Request]) -> Int {
         #expect(fixture.current(0) == victim.context)
         let scripts = attackers.indices.map(requests)
@@ -57,7 +58,7 @@ import Testing
             for step in 0..<Int(Self.millisecond) {
                 fixture.model.advance(by: 1)
                 for (index, attacker) in attackers.enumerated() {
-                    // Its own timer sends what was postponed.
+                    // The attacker's own timer sends postponed interrupts.
                     fixture.settle(index + 1)
                     guard fixture.current(index + 1) == attacker.context else { continue }
                     let request = scripts[index][step % scripts[index].count]
@@ -65,7 +66,7 @@ import Testing
                         attacker.context, request.operation.rawValue,
                         Selector(slot: request.slot, form: request.form), request.words)
                 }
-                // The victim does not enter by itself, but takes what comes, so that nothing is joined.
+                // The victim does not enter by itself, but takes each interrupt, so that nothing is merged.
                 fixture.settle(0)
             }
             most = max(most, fixture.model.cores[0].interruptCount - before)
@@ -74,7 +75,8 @@ import Testing
         return most
     }
 
-    /// The bound on average, and twice that within one millisecond, because each sender has a millisecond of its own.
+    /// The bound is the average, and twice that within one millisecond, because each sender has a millisecond of its
+    /// own.
     private static var bound: Int { 2 * Int(K.interruptsPerMillisecond) }
 
     private func control(_ form: VirtualInterruptControl, _ words: UInt64...) -> Request {
@@ -139,8 +141,8 @@ import Testing
 
     // MARK: News that is none
 
-    /// A neighbour rings a doorbell, or signals, a hundred times; returns how often the virtual CPU's core was
-    /// interrupted.
+    /// Lets a neighbour ring a doorbell, or signal, a hundred times. Returns the number of interrupts of the virtual
+    /// CPU's core.
     private func ring(_ machine: Tenant, on fixture: Fixture, _ sink: UInt32, from ringer: Tenant) -> Int {
         let core = fixture.model.cores[0]
         let before = core.interruptCount
@@ -151,7 +153,7 @@ import Testing
         return core.interruptCount - before
     }
 
-    /// An interrupt that the guest has masked, has not taken yet, or handles at the moment is not told again and again,
+    /// An interrupt that the guest has masked, has not taken yet, or handles at the moment is not reported repeatedly,
     /// even without a limit of the rate.
     @Test(arguments: ["disabled", "not forwarded", "pending", "active", "asleep", "active without a list register"])
     func whatCannotBeDeliveredInterruptsNobody(state: String) {
@@ -168,7 +170,7 @@ import Testing
         let sink = fixture.create(.notification)
         fixture.succeed(
             .notificationBind, sink, form: NotificationBind.virtualInterrupt.rawValue, UInt64(machine.slot), 40)
-        // A virtual CPU that does not run is told once.
+        // A virtual CPU that does not run gets one interrupt.
         if state != "pending" { fixture.sleepRoot() }
         if state == "asleep" { fixture.waitForInterrupt(machine) }
         let core = fixture.model.cores[0]
@@ -180,7 +182,7 @@ import Testing
         let count = ring(machine, on: fixture, sink, from: ringer)
         #expect(count <= (state == "active" || state == "pending" ? 1 : 0))
         guard state == "active" else { return }
-        // The guest's end brings what came meanwhile, once.
+        // The guest's end delivers the interrupts that came meanwhile, once.
         core.run { core.end(40) }
         fixture.settle(0)
         #expect(core.acknowledge() == 40)
@@ -189,7 +191,7 @@ import Testing
         #expect(core.acknowledge() == 1023)
     }
 
-    /// A monitor on another core repeats itself.
+    /// A monitor on another core repeats a change.
     @Test func whatDoesNotChangeInterruptsNobody() {
         let fixture = Fixture(cores: 2)
         let monitor = fixture.makeThread(priority: 10, core: 1)
@@ -218,7 +220,7 @@ import Testing
 
     // MARK: Nothing is lost
 
-    /// A postponed interrupt arrives when the millisecond ends, without anybody doing anything.
+    /// A postponed interrupt arrives when the millisecond ends, without any further action.
     @Test func nothingIsLost() {
         fixture.checksInvariants = TestLength.isLong
         let request = Request(operation: .signal, slot: thread.notification, words: [2])

@@ -4,10 +4,10 @@ import Testing
 
 @testable import KernelCore
 
-// Changes of the virtual CPU's interrupts by one of its controllers, and what the kernel knows of them afterwards.
+// Changes of the virtual CPU's interrupts by one of its controllers, and the state that the kernel reports afterwards.
 
 extension InterruptRun {
-    /// Has the controller write the virtual CPU's interrupt state.
+    /// Lets the controller write the virtual CPU's interrupt state.
     func control(_ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64) { ask(form, index, value) }
 
     @discardableResult
@@ -37,9 +37,9 @@ extension InterruptRun {
         control(form, UInt64(number >> 5), 1 << UInt64(number & 31))
     }
 
-    /// All that a monitor knows of a virtual CPU that was reset.
+    /// Configures a virtual CPU after a reset, from everything that its monitor knows.
     func configure() {
-        // Lines first: the rise of one that is edge-triggered would pend it.
+        // Lines come first, because the rise of an edge-triggered one would make its interrupt pending.
         for number in InterruptScript.all where number >= 32 && reference.lines[number].isHigh {
             control(.setLevel, UInt64(number), 1)
         }
@@ -74,7 +74,7 @@ extension InterruptRun {
             reference.isForwarding = isOn
         case .setPriority(let number, let value): setPriority(number, value)
         case .setActive(let number):
-            // The truth about one that is in a list register is there alone.
+            // Only the list register knows the state of an interrupt that is in it.
             let isListed = guest.pointee.listed[number >> 5] >> UInt64(number & 31) & 1 != 0
             control(.setActive, bit: number)
             if !isListed { reference.lines[number].isActive = true }
@@ -88,7 +88,7 @@ extension InterruptRun {
         }
     }
 
-    /// From another core it does not reach a list register.
+    /// A clear from another core does not reach a list register.
     private mutating func clearPending(_ number: Int) {
         let isLatched = guest.pointee.latched[number >> 5] >> UInt64(number & 31) & 1 != 0
         let isHeld = isLatched && listRegisters.contains { $0.isPending && $0.interrupt == UInt32(number) }
@@ -96,8 +96,8 @@ extension InterruptRun {
         reference.lines[number].isLatched = reference.lines[number].isLatched && controller == .remote && isHeld
     }
 
-    /// Priorities change while an interrupt rests; what happens otherwise is the implementation's choice (IHI 0069H,
-    /// 4.8).
+    /// Priorities change only while an interrupt rests, because the architecture leaves other cases to the
+    /// implementation (IHI 0069H, 4.8).
     private mutating func setPriority(_ number: Int, _ value: UInt8) {
         followTimers()
         let line = reference.lines[number]
@@ -106,7 +106,7 @@ extension InterruptRun {
         reference.lines[number].priority = value
     }
 
-    /// The same of triggers.
+    /// The same rule holds for triggers.
     private mutating func setEdge(_ number: Int, _ isEdge: Bool) {
         guard !reference.lines[number].isPending, !reference.lines[number].isActive else { return }
         reference.lines[number].isEdge = isEdge
@@ -134,12 +134,12 @@ extension InterruptRun {
 extension InterruptRun {
     var guest: Ref<VirtualCPU> { machine.guest }
 
-    /// Of one word of interrupts.
+    /// Returns the mask of one word of interrupts.
     private func mask(of word: Int, _ isSet: (ReferenceInterruptController.Line) -> Bool) -> UInt64 {
         (0..<32).reduce(0) { isSet(reference.lines[word * 32 + $1]) ? $0 | 1 << UInt64($1) : $0 }
     }
 
-    /// Those in use, in hardware or as they were saved.
+    /// The list registers in use, in hardware or as they were saved.
     var listRegisters: [ListRegister] {
         let isLoaded = core.kernelCore.pointee.loaded == machine.context
         return (0..<16).compactMap { index in
@@ -150,7 +150,7 @@ extension InterruptRun {
         }
     }
 
-    /// Active, and in no list register.
+    /// The interrupts that are active and in no list register.
     var activeOutside: [Int] {
         (0..<4).flatMap { word in
             let active = guest.pointee.active[word].load()
@@ -158,8 +158,8 @@ extension InterruptRun {
         }
     }
 
-    /// A virtual CPU that sleeps has nothing to do; one that runs has its timers in hardware. What is active in the
-    /// reference is so in the kernel, in one place.
+    /// Checks that a sleeping virtual CPU has nothing to do, that a running one has its timers in hardware, and that
+    /// each interrupt active in the reference is active in the kernel, in one place.
     mutating func check() {
         guard difference == nil else { return }
         let active = listRegisters.filter(\.isActive).map { Int($0.interrupt) } + activeOutside

@@ -10,23 +10,23 @@ struct InterruptRun {
     let machine: Tenant
     private let sibling: Tenant
     let monitor: Tenant
-    /// Serves the machine's exits.
+    /// The server of the machine's exits.
     let server: Tenant
     let remote: Tenant
     var reference = ReferenceInterruptController()
     var controller = InterruptStep.Controller.monitor
-    /// What the guest is handling, last taken last.
+    /// The interrupts that the guest is handling. The last one taken comes last.
     var handled: [Int] = []
     /// An interrupt that the guest has ended, but not yet deactivated.
     var dropped: [Int] = []
     var separatesEnd = false
-    /// Timers that were due and were set anew before they were taken: what is in a list register may come once more.
+    /// The timers that were due and were set anew before they were taken. One in a list register may come once more.
     private var withdrawn: Set<Int> = []
     var difference: String?
 
     var core: ModelCore { fixture.model.cores[0] }
 
-    /// Returns what differs, or nil.
+    /// Returns the difference, or nil.
     static func difference(_ steps: [InterruptStep], listRegisters: Int = 4) -> String? {
         var run = InterruptRun(listRegisters: listRegisters)
         for (place, step) in steps.enumerated() {
@@ -62,7 +62,7 @@ struct InterruptRun {
         settle()
     }
 
-    // MARK: What the outside does
+    // MARK: Steps of the outside
 
     mutating func play(_ step: InterruptStep) {
         switch step {
@@ -94,7 +94,7 @@ struct InterruptRun {
     /// Interrupts come before the guest's next instruction.
     func settle() { fixture.settle(0) }
 
-    // MARK: What the guest does
+    // MARK: Steps of the guest
 
     var runs: Bool { fixture.current() == machine.context }
 
@@ -132,8 +132,8 @@ struct InterruptRun {
         settle()
     }
 
-    /// Hardware counts the ends of interrupts that have no list register, but does not say which they were: the kernel
-    /// takes the most urgent one that is active.
+    /// Returns the interrupt of an end. Hardware counts the ends of interrupts without a list register, but does not
+    /// name them: the kernel takes the most urgent active one.
     private func deactivated(by number: Int) -> Int? {
         let isListed = listRegisters.contains { $0.isActive && $0.interrupt == UInt32(number) }
         if isListed { return number }
@@ -142,7 +142,7 @@ struct InterruptRun {
         }
     }
 
-    /// The guest has ended what was not active any more. The kernel hears of that when it next looks, which is now.
+    /// Handles ends of interrupts that were no longer active. The kernel learns of them at its next look, which is now.
     private func forgetLostEnds() { fixture.enter { K.maintain($0) } }
 
     private mutating func set(_ number: Int, _ deadline: Ticks) {
@@ -193,7 +193,7 @@ struct InterruptRun {
         settle()
     }
 
-    /// Handles what there is; in the end nothing may be left.
+    /// Handles all interrupts, after which none may be left.
     private mutating func drain(lowersLines: Bool) {
         if lowersLines {
             for number in InterruptScript.levelInterrupts + InterruptScript.edgeInterrupts {
@@ -218,7 +218,7 @@ struct InterruptRun {
         while let last = dropped.last, runs { deactivate(last) }
     }
 
-    /// In the end nothing is left, and what comes then comes as at the beginning.
+    /// Expects that nothing is left, and that new interrupts come as at the beginning.
     private mutating func finish() {
         play(.setMask(0xFF))
         for number in reference.active { play(.clearActive(number)) }

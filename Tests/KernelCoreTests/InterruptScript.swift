@@ -1,11 +1,11 @@
-/// One thing that happens to the interrupts of a virtual CPU.
+/// One event for the interrupts of a virtual CPU.
 ///
-/// A step is self-contained, so that lists can be shortened: one that makes no sense in a state does nothing.
+/// A step is self-contained, so that lists can be shortened: a step that makes no sense in a state does nothing.
 enum InterruptStep: CustomStringConvertible {
     case acknowledge
-    /// Ends the interrupt acknowledged last.
+    /// Ends the last acknowledged interrupt.
     case end
-    /// Ends the n-th of those that are active.
+    /// Ends the n-th active interrupt.
     case endOther(Int)
     case setLevel(Int, Bool)
     case pend(Int)
@@ -16,36 +16,36 @@ enum InterruptStep: CustomStringConvertible {
     case setActive(Int)
     case clearActive(Int)
     case setEdge(Int, Bool)
-    /// Asks the kernel what it knows of a word.
+    /// Asks the kernel for the state of a word.
     case read(Int)
-    /// From now on it is this one that changes the virtual CPU's interrupts.
+    /// Selects the controller that changes the virtual CPU's interrupts from now on.
     case controller(Controller)
     case pendFromOtherCore(Int)
     case setTimer(Int, delay: UInt64)
     case stopTimer(Int)
     case advance(UInt64)
-    /// ICC_PMR_EL1.
+    /// Writes ICC_PMR_EL1.
     case setMask(UInt8)
-    /// ICC_CTLR_EL1.EOImode, while the guest handles nothing.
+    /// Writes ICC_CTLR_EL1.EOImode, while the guest handles nothing.
     case setSeparatesEnd(Bool)
-    /// Deactivates the n-th of those whose priority was dropped.
+    /// Deactivates the n-th interrupt whose priority was dropped.
     case deactivate(Int)
-    /// The virtual CPU is stopped, reset, configured as before and started.
+    /// Stops the virtual CPU, resets it, configures it as before, and starts it.
     case reset
-    /// Another virtual CPU runs for a while.
+    /// Runs another virtual CPU for a while.
     case preempt
     case waitForInterrupt
-    /// Takes and ends everything that can be taken.
+    /// Takes and ends all interrupts that can be taken.
     case drain
 
     enum Controller: Int {
         /// A thread of the same core that a notification wakes.
         case monitor
-        /// The server of the virtual CPU's exits, while it waits for the answer.
+        /// The server of the virtual CPU's exits, while the virtual CPU waits for the answer.
         case exit
         /// A thread of another core.
         case remote
-        /// Before the start.
+        /// Root, before the start.
         case root
     }
 
@@ -80,7 +80,7 @@ enum InterruptStep: CustomStringConvertible {
     }
 }
 
-/// Random scripts: a few interrupts of each kind, so that they meet often.
+/// Random scripts of a few interrupts of each kind, so that they meet often.
 enum InterruptScript {
     static let softwareInterrupts = [0, 1, 5]
     static let timers = [27, 30]
@@ -89,11 +89,13 @@ enum InterruptScript {
     static var pended: [Int] { softwareInterrupts + edgeInterrupts + levelInterrupts }
     static var all: [Int] { pended + timers }
 
-    /// - Parameter nests: the guest ends in any order and takes interrupts while it handles others.
+    /// Returns a random script.
+    ///
+    /// - Parameter nests: true if the guest ends in any order and takes interrupts while it handles others.
     static func random(length: Int, nests: Bool, _ generator: inout SeededGenerator) -> [InterruptStep] {
         (0..<length).flatMap { _ in
             let next = step(nests, &generator)
-            // With nothing left to do a guest sleeps; else there is always something that keeps it awake.
+            // A guest with nothing left to do sleeps. Otherwise something always keeps it awake.
             if case .drain = next { return [next, .waitForInterrupt] }
             return [next]
         }

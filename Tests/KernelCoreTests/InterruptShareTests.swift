@@ -4,16 +4,16 @@ import Testing
 
 @testable import KernelCore
 
-/// The interrupts that one core may send another in a millisecond, tick by tick: how many, when the rest follows, and
-/// which need no share.
+/// The interrupts that one core may send another in a millisecond, tick by tick: their number, the time of the rest,
+/// and those that need no share.
 @Suite struct InterruptShareTests {
     private static let millisecond: UInt64 = 1000
     private let fixture: Fixture
-    /// Of core 1: signals to threads of core 0.
+    /// The sender on core 1, which signals to threads of core 0.
     private let sender: Tenant
-    /// Of core 0: runs, and is not to be disturbed.
+    /// The runner on core 0, which should not be disturbed.
     private let runner: Tenant
-    /// Of core 0: none of them is urgent.
+    /// The threads of core 0 that are not urgent.
     private let sinks: [Tenant]
 
     init() { self.init(cores: 2) }
@@ -35,7 +35,8 @@ import Testing
         fixture.succeed(.signal, sinks[sink].notification, 1, by: (caller ?? sender).context)
     }
 
-    /// Sends signals, each of which core 0 takes before the next; returns how many interrupts it has taken.
+    /// Sends signals, each of which core 0 takes before the next one. Returns the number of interrupts that it has
+    /// taken.
     private func flood(_ range: Range<Int>, by caller: Tenant? = nil) -> Int {
         let before = interrupts
         for sink in range {
@@ -55,7 +56,7 @@ import Testing
         #expect(flood(12..<13) == 0 && fixture.model.cores[1].pendingInterrupt == nil)
         fixture.advance(1)
         fixture.settle(0)
-        // One interrupt brings all that has waited.
+        // One interrupt delivers everything that has waited.
         #expect(fixture.model.cores[1].deadline == .never)
         #expect(fixture.core(1).pointee.postponed == 0 && fixture.core(0).pointee.inbox.load() == 0)
         // The new millisecond has begun with it.
@@ -79,7 +80,7 @@ import Testing
         #expect(tests.flood(0..<20) == 16 / cores)
     }
 
-    /// Two cores have a share each, and one that has used its share up leaves the other its own.
+    /// Two cores have a share each. One that has used up its share does not affect the other's.
     @Test func eachSenderHasItsOwn() {
         let tests = InterruptShareTests(cores: 4)
         tests.fixture.raiseRoot()
@@ -89,7 +90,7 @@ import Testing
         #expect(tests.flood(8..<16, by: second) == 4)
     }
 
-    /// An idle core is interrupted for each, because that takes nobody's time.
+    /// An idle core is interrupted for each signal, because that takes no tenant's time.
     @Test func anIdleCoreNeedsNoShare() {
         fixture.raiseRoot()
         fixture.stop(runner)
@@ -101,7 +102,7 @@ import Testing
         #expect(left == 0, "no share was taken")
     }
 
-    /// Without a millisecond nothing is limited.
+    /// Without the length of a millisecond there is no limit.
     @Test func aBoardWithoutALimit() {
         fixture.model.kernelBoard.pointee.millisecond = Ticks(0)
         #expect(flood(0..<20) == 20)
@@ -145,7 +146,7 @@ import Testing
         #expect(cores[2].pendingInterrupt != nil && cores[1].deadline == .never)
     }
 
-    /// A receiver that looks at its inbox for another reason takes along what is postponed.
+    /// A receiver that looks at its inbox for another reason also takes postponed items.
     @Test func whatIsPostponedIsTakenAlong() {
         #expect(flood(0..<9) == 8)
         fixture.enter(0) { K.drainInbox($0) }
@@ -156,7 +157,7 @@ import Testing
 
     // MARK: Cores 4 to 7
 
-    /// Cores 0 and 4 run urgent threads; a thread of core 1 signals to threads of both that are not urgent.
+    /// Cores 0 and 4 run urgent threads. A thread of core 1 signals to threads of both that are not urgent.
     private struct Far {
         let tests = InterruptShareTests(cores: 8)
         let sinks: [Tenant]
@@ -171,7 +172,7 @@ import Testing
             fixture.advance(3 * InterruptShareTests.millisecond)
         }
 
-        /// Returns how many interrupts core 4 has taken.
+        /// Returns the number of interrupts that core 4 has taken.
         func flood(_ range: Range<Int>) -> Int {
             let before = fixture.model.cores[4].interruptCount
             for sink in sinks[range] {
@@ -182,7 +183,7 @@ import Testing
         }
     }
 
-    /// The share for core 4 is not that for core 0, whichever of them is used up first.
+    /// The share for core 4 differs from that for core 0, even if one of them is used up first.
     @Test func aFarCoreHasAShareOfItsOwn() {
         let far = Far()
         #expect(far.flood(0..<4) == 2)
@@ -211,7 +212,7 @@ import Testing
         #expect(cores[4 - first].pendingInterrupt != nil && fixture.core(1).pointee.postponed == 0)
     }
 
-    /// Whether a core is idle is asked of that core.
+    /// The kernel checks the receiving core for idleness.
     @Test func anIdleFarCoreNeedsNoShare() {
         let far = Far(isBusy: false), fixture = far.fixture, target = CoreID(4)
         let before = fixture.model.cores[4].interruptCount
@@ -237,8 +238,8 @@ import Testing
 
     // MARK: Machines
 
-    /// A component's signals to a virtual CPU that runs have their share as any other, and so have those of a core on
-    /// which nobody runs.
+    /// A component's signals to a running virtual CPU need a share like any others, and so do those of a core on which
+    /// no tenant runs.
     @Test(arguments: [false, true]) func onlyAVirtualCPUOfTheMachineNeedsNoShare(isSenderIdle: Bool) {
         let fixture = Fixture(cores: 2)
         fixture.checksInvariants = false
@@ -251,7 +252,7 @@ import Testing
         #expect(pendTwenty(fixture, machine) == 8)
     }
 
-    /// The machine's virtual CPUs are all of those that it may have.
+    /// The machine has as many virtual CPUs as it may have.
     @Test(arguments: [(0, 1), (1, 0), (7, 8), (8, 2), (15, 14), (2, 15)] as [(UInt64, UInt64)])
     func everyVirtualCPUIsOfItsMachine(target: UInt64, sender: UInt64) {
         let fixture = Fixture(cores: 2)
@@ -274,7 +275,7 @@ import Testing
         return machine
     }
 
-    /// By core 1; returns how many interrupts core 0 has taken for them.
+    /// Makes interrupts pending by core 1, and returns the number of interrupts that core 0 has taken for them.
     private func pendTwenty(_ fixture: Fixture, _ machine: Tenant) -> Int {
         let before = fixture.model.cores[0].interruptCount
         for interrupt in 40..<60 as Range<UInt32> {
@@ -284,8 +285,8 @@ import Testing
         return fixture.model.cores[0].interruptCount - before
     }
 
-    /// A virtual CPU that runs may be interrupted by others of its machine as often as they like, and by nobody else.
-    /// While another one has its core, that one's time is taken.
+    /// Other virtual CPUs of its machine may interrupt a running virtual CPU without a limit, and nobody else may.
+    /// While another one has its core, the interrupts take that one's time.
     @Test(arguments: [(true, true), (false, true), (true, false)])
     func aMachineInterruptsItself(isSameMachine: Bool, isRunning: Bool) {
         let fixture = Fixture(cores: 2)

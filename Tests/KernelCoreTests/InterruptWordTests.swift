@@ -4,16 +4,16 @@ import Testing
 
 @testable import KernelCore
 
-/// The news that each change of a virtual CPU's interrupts is to its core, the words that other cores read, and the
-/// state that a reset leaves.
+/// The news in each change of a virtual CPU's interrupts for its core, the words that other cores read, and the state
+/// after a reset.
 @Suite struct InterruptWordTests {
     private let fixture = Fixture(cores: 2)
-    /// On core 0.
+    /// The machine on core 0.
     private let machine: Tenant
-    /// On core 0: as urgent as the machine.
+    /// A thread on core 0 that is as urgent as the machine.
     private let sibling: Tenant
     private let monitor: Tenant
-    /// On core 1.
+    /// The thread on core 1.
     private let remote: Tenant
     private var core: ModelCore { fixture.model.cores[0] }
     private var guest: Ref<VirtualCPU> { machine.guest }
@@ -39,7 +39,7 @@ import Testing
     }
     private func bit(_ number: UInt64) -> UInt64 { 1 << (number & 31) }
 
-    // MARK: Who asks
+    // MARK: Sources of changes
 
     private func tell(
         _ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64, remotely: Bool = true,
@@ -60,7 +60,7 @@ import Testing
         fixture.settleAll()
     }
 
-    /// From the other core; returns whether the virtual CPU's core was interrupted for it.
+    /// Makes a change by the other core. Returns true if the virtual CPU's core was interrupted for it.
     private func isTold(_ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64) -> Bool {
         look()
         let before = core.interruptCount
@@ -85,11 +85,11 @@ import Testing
 
     // MARK: News
 
-    /// A change to what was so already interrupts nobody, and need not be looked at.
+    /// A change without effect interrupts no core, and needs no look.
     @Test func whatWasSoAlreadyIsNoNews() {
         tell(.setPending, 1, bit(40))
         take(40)
-        // It waits until it has ended, and so it may be wanted at each look.
+        // The interrupt waits for its end, so each look may need it.
         tell(.setPending, 1, bit(40))
         tell(.setLevel, 41, 1)
         tell(.setActive, 1, bit(42))
@@ -113,7 +113,7 @@ import Testing
         #expect(isTold(.setActive, 1, bit(43)))
         #expect(isTold(.setEdge, 1, bit(45)))
         #expect(isTold(.setEdge, 1, 0))
-        // All list registers are taken by what is as urgent.
+        // Interrupts of the same priority have all list registers.
         for number in 64..<68 as Range<UInt64> { tell(.setPriority, number, 0x80) }
         tell(.setPending, 2, 0xF)
         look()
@@ -125,7 +125,7 @@ import Testing
         #expect(!isTold(.setPriority, 40, 0x20))
     }
 
-    /// A virtual CPU that sleeps wakes when it has something to take, in whatever order that came about.
+    /// A sleeping virtual CPU wakes when it has an interrupt to take, for any order of the changes.
     @Test(arguments: 0..<7, [false, true]) func theLastChangeEndsTheSleep(last: Int, remotely: Bool) {
         let ready: [Change] = [(.setPending, 1, bit(40))]
         let line: [Change] = [(.setEdge, 1, bit(40)), (.setLevel, 40, 1), (.clearPending, 1, bit(40))]
@@ -149,7 +149,7 @@ import Testing
         #expect(machine.state == .ready && core.acknowledge() == 40)
     }
 
-    /// WFI does not end for what is pending but not forwarded, even if the kernel has to look.
+    /// WFI does not end for an interrupt that is pending but not forwarded, even if the kernel has to look.
     @Test(arguments: [false, true]) func whatIsNotForwardedDoesNotEndAWait(isActiveOutside: Bool) {
         tell(.setForwarding, 0, 0)
         tell(.setPending, 1, bit(40))
@@ -161,7 +161,7 @@ import Testing
         #expect(machine.state == .waitingForInterrupt)
     }
 
-    // MARK: What is read
+    // MARK: Reading
 
     @Test func everyInterruptHasItsPriority() {
         for number in 0..<128 as Range<UInt64> { tell(.setPriority, number, 255 - number) }
@@ -172,8 +172,8 @@ import Testing
         }
     }
 
-    /// A line that has fallen is not pending for another core either, though its interrupt is still in a list register;
-    /// nor is what was pended and cleared while it was handled.
+    /// For another core, too, a line that has fallen is not pending, although its interrupt is still in a list
+    /// register. The same holds for an interrupt that became pending and was cleared while it was handled.
     @Test func anotherCoreReadsOnlyWhatIsLatched() {
         tell(.setLevel, 40, 1)
         tell(.setPending, 1, bit(42))
@@ -200,8 +200,8 @@ import Testing
         #expect(read(1)[1] == bit(41) | bit(42))
     }
 
-    /// Of a virtual CPU that is not loaded the list registers are those that were saved, not those of another one; and
-    /// of them only those in use.
+    /// For a virtual CPU that is not loaded, its saved list registers count, not those of another one, and only those
+    /// in use.
     @Test func savedListRegistersAreTheVirtualCPUsOwn() {
         tell(.setPending, 1, bit(40))
         take(40)
@@ -229,7 +229,7 @@ import Testing
 
     // MARK: Reset
 
-    /// Nothing of what a virtual CPU had before is left.
+    /// A reset leaves no former state of a virtual CPU.
     @Test func aResetLeavesNothing() {
         fixture.raise(monitor.notification)
         fixture.stop(machine, by: monitor.context)

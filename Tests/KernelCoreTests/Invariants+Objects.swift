@@ -3,10 +3,10 @@ import HardwareModel
 
 @testable import KernelCore
 
-// Every pointer leads to an object that is there, and stands beside the binding that keeps it true.
+// Every pointer leads to an existing object, and stands beside the binding that keeps it valid.
 
 extension Invariants {
-    /// What cores hold on to is there.
+    /// Checks that the objects to which cores point exist.
     mutating func checkCoresPointers() {
         for core in cores {
             let name = "core \(core.pointee.id.number)"
@@ -49,7 +49,7 @@ extension Invariants {
         require(count < 1000, "\(name): the inbox is a loop")
     }
 
-    /// It may be gone, but its memory must not be anything else yet.
+    /// Requires that the memory of an object, which may be gone, has no other use yet.
     private mutating func requireNotReused(
         _ address: PhysicalAddress, _ kind: ObjectKind, _ other: ObjectKind, _ name: String
     ) {
@@ -60,7 +60,7 @@ extension Invariants {
         require(!isReused, "\(name) is something else now")
     }
 
-    /// Root's time was not made by `create`.
+    /// Returns true for root's scheduling context, which `create` has not made.
     private func isRoots(_ time: Ref<SchedulingContext>) -> Bool {
         time.address == root.pointee.home?.address
     }
@@ -91,7 +91,7 @@ extension Invariants {
         }
     }
 
-    /// No byte belongs to two objects; only regions have objects inside.
+    /// Checks that no byte belongs to two objects. Only regions have objects inside.
     private mutating func checkPlaces() {
         var end: UInt64 = 0
         for (address, object) in objects.filter({ $0.value.kind != .region }).sorted(by: { $0.key < $1.key }) {
@@ -100,7 +100,7 @@ extension Invariants {
         }
     }
 
-    /// A binding is there if and only if the pointer is, and leads to the same object.
+    /// Requires that a binding exists exactly if the pointer does, and leads to the same object.
     private mutating func require(
         _ binding: Ref<Capability>, of holder: PhysicalAddress, standsFor object: PhysicalAddress?, _ name: String
     ) {
@@ -125,10 +125,10 @@ extension Invariants {
         checkOwnTime(context)
     }
 
-    /// Time that leads to a context that can run gets the core some time.
+    /// Checks that time which leads to a runnable context gets the core at some time.
     private mutating func checkOwnTime(_ context: Ref<ExecutionContext>) {
         let state = context.pointee.state
-        // Else it waits, serves a caller, or is an orphan.
+        // Otherwise it waits, serves a caller, or is an orphan.
         guard context.pointee.usesOwnTime else { return }
         require(state == .ready || state == .calling, "a context is \(state) and uses its time")
         guard let time = context.pointee.home else {
@@ -175,7 +175,7 @@ extension Invariants {
             require(isLive(caller.address, .thread, .virtualCPU), "a context serves one that is gone")
             require(caller.pointee.state == .calling, "a context serves one that is \(caller.pointee.state)")
             require(caller.pointee.server == context, "a context serves one that waits for another")
-            // More, once the first of a longer chain has left it.
+            // The depth may be greater after the first of a longer chain has left it.
             require(context.pointee.depth > caller.pointee.depth, "a server is not deeper than its caller")
             require(context.pointee.depth <= Kernel<ModelHardware>.maximumDepth, "a chain of calls is too long")
         }
@@ -239,7 +239,8 @@ extension Invariants {
         require(notification.pointee.timer.isArmed == (owner != 0), "a timer is armed and of no core, or the reverse")
     }
 
-    /// No lost wake-up: bits and a thread that waits for them are together only while the thread's core is being told.
+    /// Checks that no wake-up is lost: bits and a thread that waits for them exist together only while the thread's
+    /// core is told.
     private mutating func checkDelivered(_ notification: Ref<KernelCore.Notification>, _ thread: Ref<ExecutionContext>)
     {
         guard notification.pointee.bits.load() != 0, notification.pointee.inboxQueued.load() == 0 else { return }
@@ -310,7 +311,7 @@ extension Invariants {
 
     // MARK: Mappings
 
-    /// No mapping without its capability, and none of memory that the capability's extent does not have.
+    /// Checks that each mapping has its capability, and maps only memory of the capability's extent.
     mutating func checkMappings() {
         var leaves: [UInt64: [UInt64: (frame: UInt64, span: UInt64, rights: Rights)]] = [:]
         for (address, object) in objects where object.kind == .addressSpace {

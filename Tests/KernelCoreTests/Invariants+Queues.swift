@@ -2,7 +2,7 @@ import HardwareModel
 
 @testable import KernelCore
 
-// The queues of a core: links back, what is counted beside them, and the hardware timer.
+// The queues of a core: their back links, the counts beside them, and the hardware timer.
 
 extension Invariants {
     mutating func checkQueues(_ core: Ref<Core>, hardwareDeadline: Ticks) {
@@ -13,13 +13,13 @@ extension Invariants {
         }
         checkParked(core, name)
         checkOwners(core, name)
-        // Else the next entry reconsiders for nothing, or this one has not.
+        // Otherwise the next entry reconsiders without need, or this one has failed to.
         require(
             !core.pointee.mustSchedule || core.pointee.parked.due > 0 || core.pointee.current == nil,
             "\(name) leaves a decision to the next entry")
     }
 
-    /// A list of times, whose links back are looked at on the way.
+    /// Returns a list of scheduling contexts, and checks the back links on the way.
     private mutating func times(from head: Ref<SchedulingContext>?, _ name: String) -> [Ref<SchedulingContext>] {
         var found: [Ref<SchedulingContext>] = []
         var next = head
@@ -45,7 +45,7 @@ extension Invariants {
         }
     }
 
-    /// A timer that is armed belongs to the core in whose queue it is, and one that is not belongs to nobody.
+    /// Checks that a set timer belongs to the core in whose queue it is, and that any other one belongs to no core.
     private mutating func checkOwners(_ core: Ref<Core>, _ name: String) {
         for notification in items(of: core.pointee.notificationTimers, "timers") {
             require(

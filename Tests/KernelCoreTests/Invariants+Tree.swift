@@ -3,8 +3,8 @@ import HardwareModel
 
 @testable import KernelCore
 
-// No capability without its ancestor: the tree is walked from the capabilities that have no parent, and what is in a
-// table or in an object and was not met hangs in the air.
+// Each capability has its ancestor. The check walks the tree from the capabilities without a parent. It reports each
+// one in a table or an object that the walk did not meet.
 
 extension Invariants {
     mutating func walkTree() {
@@ -48,7 +48,7 @@ extension Invariants {
         }
     }
 
-    /// What a node says is there.
+    /// Notes the object of a node.
     private mutating func note(_ node: Ref<Capability>, _ tables: inout [Ref<CapabilityTable>]) {
         let header = header(node)
         guard header.role == .slot else {

@@ -3,20 +3,21 @@ import HardwareModel
 
 @testable import KernelCore
 
-/// What holds whenever the kernel returns, whatever tenants did.
+/// The conditions that hold whenever the kernel returns, for any actions of tenants.
 ///
-/// `Invariants+Tree` walks the derivation tree and finds all objects by it, `Invariants+Objects` looks at each of them.
+/// `Invariants+Tree` walks the derivation tree and finds all objects by it, and `Invariants+Objects` checks each of
+/// them.
 struct Invariants {
     let board: Ref<Board>
     let cores: [Ref<Core>]
-    /// Root's: where capabilities without a parent are.
+    /// The table of root, which holds the capabilities without a parent.
     let table: Ref<CapabilityTable>
     let root: Ref<ExecutionContext>
-    /// To what each core's hardware timer is set.
+    /// The deadlines of the cores' hardware timers.
     private let hardwareDeadlines: [Ticks]
     private(set) var found: [String] = []
 
-    // MARK: What the tree holds, filled by `walkTree`
+    // MARK: Contents of the tree, filled by `walkTree`
 
     /// Every node that can be reached from one without a parent.
     var nodes: Set<UInt64> = []
@@ -40,7 +41,7 @@ struct Invariants {
     func broken() -> [String] {
         var checker = self
         checker.walkTree()
-        // Links are not followed into what is no object any more.
+        // The check does not follow links into memory that is no longer an object.
         guard checker.found.isEmpty else { return checker.found }
         checker.checkCoresPointers()
         guard checker.found.isEmpty else { return checker.found }
@@ -56,7 +57,7 @@ struct Invariants {
         return checker.found
     }
 
-    /// Whether there is an object of this kind at the address.
+    /// Returns true if there is an object of this kind at the address.
     func isLive(_ address: PhysicalAddress, _ kinds: ObjectKind...) -> Bool {
         objects[address.value].map { kinds.contains($0.kind) } ?? false
     }
@@ -65,13 +66,13 @@ struct Invariants {
         if !condition { found.append(message()) }
     }
 
-    // MARK: Who runs
+    // MARK: Running contexts
 
     private mutating func checkCurrent(_ core: Ref<Core>) {
         let name = "core \(core.pointee.id.number)"
         guard let current = core.pointee.current else {
             require(core.pointee.scheduling == nil, "\(name): time is charged though nobody runs")
-            // A core that has only parked time in this entry has interrupted itself to go on.
+            // A core that has parked time in this entry, and done nothing else, has interrupted itself to continue.
             return require(
                 core.pointee.runQueue.occupied == 0 || core.pointee.mustSchedule,
                 "\(name) idles though somebody is ready")
@@ -92,7 +93,7 @@ struct Invariants {
             "\(name): somebody more urgent is ready")
     }
 
-    /// Requires that the hardware timer is not too late for anything that it is for.
+    /// Requires that the hardware timer is not too late for any event.
     private mutating func checkDeadline(_ core: Ref<Core>, _ name: String) {
         let deadline = core.pointee.deadline
         require(deadline <= core.pointee.notificationTimers.soonest, "\(name): a notification's timer is forgotten")
@@ -147,7 +148,7 @@ struct Invariants {
         }
     }
 
-    /// What waits in a queue of deadlines, whose shape is looked at on the way.
+    /// Returns the items of a queue of deadlines, and checks the queue's shape on the way.
     mutating func items<Item: Timed & ~Copyable>(of queue: TimerQueue<Item>, _ name: String) -> [Ref<Item>] {
         var found: [Ref<Item>] = []
         var rest = queue.first.map { [$0] } ?? []

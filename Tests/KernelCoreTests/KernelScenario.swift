@@ -7,7 +7,7 @@ import Testing
 
 /// A small scenario on the real kernel, of which every interleaving is played (`Tests/Interleaving`).
 ///
-/// A test sets a fixture up, gives contexts a program each, and says what must hold at the end:
+/// A test sets up a fixture, gives a program to each context, and checks a condition at the end:
 ///
 ///     let scenario = KernelScenario(cores: 2)
 ///     let sleeper = scenario.fixture.makeThread(priority: 10, core: 1, notified: true)
@@ -15,9 +15,9 @@ import Testing
 ///     scenario.program(scenario.fixture.root, scenario.signal(sleeper.notification, 1))
 ///     scenario.explore { sleeper.state == .ready ? nil : "the signal is lost" }
 ///
-/// Each core runs in a host thread: it takes interrupts, does the next step of the context that is current, and ends
-/// when nothing moves any more. A step is one kernel entry. After each schedule the model's faults and the invariants
-/// are checked, then the memory is put back to what it was when `explore` was called.
+/// Each core runs in a host thread. It takes interrupts, does the next step of the current context, and ends
+/// after all activity has ended. A step is one kernel entry. Each schedule ends with a check of the model's faults and
+/// of the invariants, and then the memory gets back its contents from the call of `explore`.
 final class KernelScenario {
     /// One kernel entry of a context that is current on this core.
     typealias Step = (ModelCore, Ref<ExecutionContext>) -> Void
@@ -25,18 +25,19 @@ final class KernelScenario {
     let fixture: Fixture
     private var programs: [UInt64: [Step]] = [:]
     private var endless: [UInt64: Step] = [:]
-    /// For each core, instead of programs.
+    /// The bodies of cores that run no programs.
     private var bodies: [Int: (ModelCore) -> Void] = [:]
     private var names: [(address: UInt64, size: UInt64, name: String)] = []
-    /// How many steps of each context's program a core has played, by the core.
+    /// The number of steps of each context's program that a core has played, by the core.
     private let progress: [Progress]
-    /// A program may end early, because its context stops, or waits for ever.
+    /// True if a program may end early, because its context stops, or waits for ever.
     var mayEndEarly = false
     var checksInvariants = true
-    /// Invariants take longer than a schedule: the short form checks them after one of so many.
+    /// The number of schedules for each check of the invariants in the short form, because a check takes longer than a
+    /// schedule.
     var invariantsEach = 8
     private var played = 0
-    /// Done before each schedule, beside the restoring of memory.
+    /// An action before each schedule, after memory was restored.
     var atStart: () -> Void = {}
 
     private final class Progress {
@@ -57,13 +58,13 @@ final class KernelScenario {
         programs[context.address.value, default: []] += steps
     }
 
-    /// Has a context do this again and again, after its program: it waits for something in it.
+    /// Lets a context repeat a step after its program, in which it waits for something.
     func endlessly(_ context: Ref<ExecutionContext>, _ step: @escaping Step) { endless[context.address.value] = step }
 
-    /// Has a core do this instead of programs. It enters the kernel itself (`ModelCore.enter`).
+    /// Lets a core run `body` instead of programs. The body enters the kernel itself (`ModelCore.enter`).
     func body(_ core: Int, _ body: @escaping (ModelCore) -> Void) { bodies[core] = body }
 
-    /// An operation, by the fast paths where they take it, as on the board.
+    /// Returns an operation, which takes the fast paths if they accept it, as on the board.
     func operation(_ operation: ABI.Operation, _ slot: UInt32 = 0, form: UInt32 = 0, _ words: UInt64...) -> Step {
         { [fixture] core, context in
             context.pointee.frame.x[0] = operation.rawValue
@@ -83,7 +84,7 @@ final class KernelScenario {
     func signal(_ notification: UInt32, _ bits: UInt64) -> Step { operation(.signal, notification, bits) }
     var wait: Step { operation(.replyWait, form: ReplyForm.wait) }
 
-    /// Waits for bits, and keeps those that it has heard of before: see `heard`.
+    /// A wait for bits, which keeps the bits received before (`heard`).
     var listening: Step {
         let wait = wait
         return { core, context in
@@ -92,7 +93,7 @@ final class KernelScenario {
         }
     }
 
-    /// Returns the bits that a context has heard of in `listening`.
+    /// Returns the bits that a context has received in `listening`.
     func heard(_ context: Ref<ExecutionContext>) -> UInt64 {
         Self.note(context)
         return context.pointee.frame.x[Self.heardPlace]
@@ -107,7 +108,8 @@ final class KernelScenario {
         context.pointee.frame.x[0] = Status.ok.rawValue
     }
 
-    /// An operation that is repeated until it is done, an entry each time, and what happens then, before any interrupt.
+    /// Returns an operation that is repeated until it is done, in an entry each time, and a further action before any
+    /// interrupt.
     func untilDone(
         _ operation: ABI.Operation, _ slot: UInt32, form: UInt32 = 0, then: @escaping () -> Void = {}
     ) -> Step {
@@ -123,7 +125,7 @@ final class KernelScenario {
         }
     }
 
-    /// One kernel entry, from the vectors to the return.
+    /// Performs one kernel entry, from the vectors to the return.
     static func enter(_ core: ModelCore, _ body: (Ref<Core>) -> Void) {
         core.enter { kernelCore in
             body(kernelCore)
@@ -144,7 +146,7 @@ final class KernelScenario {
             .map { "\($0.name) + \(UInt64(address) - $0.address)" }
     }
 
-    /// Plays core `index` until nothing moves any more.
+    /// Plays core `index` until all activity has ended.
     private func play(_ core: ModelCore, _ progress: Progress) {
         while true {
             while core.pendingInterrupt != nil { Self.enter(core) { _ in _ = core.takeInterrupt() } }
@@ -163,7 +165,7 @@ final class KernelScenario {
         return steps[place]
     }
 
-    /// Returns the reason if a step was never played: what it shows was not tried then.
+    /// Returns a reason if a step was never played, because the scenario then proves nothing about it.
     private func unplayed() -> String? {
         guard !mayEndEarly else { return nil }
         for (address, steps) in programs {
@@ -212,7 +214,7 @@ final class KernelScenario {
             name: { [self] in name(of: $0) })
     }
 
-    /// Plays the scenario's schedules; a failure is an issue of the test.
+    /// Plays the scenario's schedules. A failure becomes an issue of the test.
     @discardableResult
     func explore(
         _ extent: Extent? = nil, sourceLocation: SourceLocation = #_sourceLocation,

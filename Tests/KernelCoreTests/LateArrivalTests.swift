@@ -4,9 +4,9 @@ import Testing
 
 @testable import KernelCore
 
-/// What was under way when the objects that it concerns were bound, moved to another core, or destroyed.
+/// Actions are under way when their objects are bound, moved to another core, or destroyed.
 @Suite struct LateArrivalTests {
-    /// The thread sleeps already, and nobody raises anything after this.
+    /// The thread sleeps already, and nobody raises bits afterwards.
     @Test(arguments: [0, 1])
     func bitsFromBeforeTheBindingWake(core: Int) {
         let fixture = Fixture(cores: 2)
@@ -27,7 +27,7 @@ import Testing
         #expect(heard.status == .notified && heard.tag == 6)
     }
 
-    /// The same for a virtual CPU, which sleeps or was not asked yet; and for bits that a thread before it did not
+    /// The same holds for a virtual CPU, which sleeps or was not asked yet, and for bits that an earlier thread did not
     /// take.
     @Test(arguments: [0, 1], [false, true])
     func bitsFromBeforeTheBindingInterrupt(core: Int, wasAThreads: Bool) {
@@ -53,7 +53,7 @@ import Testing
         #expect(fixture.model.cores[core].run { fixture.model.cores[core].acknowledge() } == 33)
     }
 
-    /// Threads of core 1 that wait, each for a notification of its own.
+    /// Makes threads of core 1 that wait, each for a notification of its own.
     private func sleepers(_ count: Int, on fixture: Fixture) -> [Tenant] {
         let all = (0..<count).map { _ in
             let thread = fixture.makeThread(priority: 5, core: 1, notified: true)
@@ -64,7 +64,7 @@ import Testing
         return all
     }
 
-    /// Signals to a core that does not look at its inbox meanwhile: an entry takes a few of them.
+    /// Signals go to a core that does not look at its inbox meanwhile. An entry takes a few of them.
     @Test func anInboxIsWorkedOffInPieces() {
         let fixture = Fixture(cores: 2)
         let sinks = sleepers(50, on: fixture)
@@ -82,7 +82,8 @@ import Testing
         #expect(woken == 50 && entries >= 50 / K.inboxBatch)
     }
 
-    /// What comes into an inbox while there is an old list, with an interrupt that is answered by going on with that.
+    /// Items come into an inbox while an old list exists, with an interrupt that is answered by continuing with that
+    /// list.
     @Test func whatComesMeanwhileIsNotForgotten() {
         let fixture = Fixture(cores: 2)
         let sinks = sleepers(2 * K.inboxBatch + 1, on: fixture)
@@ -91,7 +92,7 @@ import Testing
         fixture.enter(1) { _ in _ = core.takeInterrupt() }
         #expect(core.kernelCore.pointee.unread != 0)
         fixture.succeed(.signal, sinks.last!.notification, 1)
-        // Somebody waits for this core meanwhile: it is not to be called quiet before the old list is done.
+        // A revoker waits for this core meanwhile. The core must not count as quiet before the old list is done.
         let part = fixture.create(.region, 1 << 16)
         let inside = fixture.freeSlot()
         fixture.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(inside))
@@ -103,8 +104,7 @@ import Testing
         #expect(fixture.revoke(part) == .ok)
     }
 
-    /// What is posted goes by a context's core, which its first configuration fixes: also when a part was taken away
-    /// since.
+    /// Items are posted to a context's core, which its first configuration fixes, also after a part was revoked.
     @Test func aContextKeepsItsCore() {
         let fixture = Fixture(cores: 3)
         let thread = fixture.makeThread(core: 1, starts: false)
@@ -123,7 +123,7 @@ import Testing
         #expect(configure(fixture.makeScheduling(priority: 10, core: 1), core: 1) == .ok)
     }
 
-    /// A core that had looked a context up may ask for its start when it is no more.
+    /// A core that had looked a context up may ask for its start after its end.
     @Test func whatIsDestroyedDoesNotStart() {
         let fixture = Fixture(cores: 2)
         let thread = fixture.makeThread(core: 1)
@@ -157,7 +157,7 @@ import Testing
         fixture.delete(machine.slot)
     }
 
-    /// An object that was deleted by itself may be in another core's inbox; its memory must not come back before that
+    /// An object that was deleted by itself may be in another core's inbox. Its memory must not come back before that
     /// core has looked.
     @Test func memoryWaitsForCoresThatUseWhatWasInIt() {
         let fixture = Fixture(cores: 2)
@@ -167,7 +167,7 @@ import Testing
         fixture.succeed(.create, part, form: UInt32(ObjectKind.notification.rawValue), 0, UInt64(notification))
         fixture.succeed(.notificationBind, notification, form: NotificationBind.thread.rawValue, UInt64(thread.slot))
         fixture.succeed(.signal, notification, 1)
-        // Unbinds the first without waiting for anybody.
+        // This unbinds the first one without waiting for another core.
         let other = fixture.create(.notification)
         fixture.succeed(.notificationBind, other, form: NotificationBind.thread.rawValue, UInt64(thread.slot))
         fixture.succeed(.revoke, notification, form: RevokeForm.delete.rawValue)
@@ -198,7 +198,7 @@ import Testing
         #expect(configure(machine, machine.space) == .ok)
     }
 
-    /// What is told of a thread's end, in this core's own inbox, may go in the same entry as the thread.
+    /// The report of a thread's end, in this core's own inbox, may disappear in the same entry as the thread.
     @Test func onOneCoreItsOwnInboxCounts() {
         let fixture = Fixture()
         let part = fixture.create(.region, 1 << 16)
@@ -217,8 +217,8 @@ import Testing
         #expect(region.pointee.next == region.pointee.start)
     }
 
-    /// The fast path of a signal has raised the bits, and found that another core had bound the notification anew
-    /// meanwhile.
+    /// The fast path of a signal has raised the bits, and found that another core had meanwhile bound the notification
+    /// anew.
     @Test func theGeneralPathTellsWhatTheFastPathCouldNot() {
         let fixture = Fixture()
         let thread = fixture.makeThread(priority: 10, notified: true)

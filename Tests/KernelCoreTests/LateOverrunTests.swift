@@ -4,8 +4,8 @@ import Testing
 
 @testable import KernelCore
 
-/// A budget is found used up in the middle of another operation: the timer's interrupt is due, and something else came
-/// first. Whoever is told of the overrun acts on contexts that are whole.
+/// A budget is found used up in the middle of another operation, because something else came before the timer's
+/// interrupt. The hearer of the overrun acts on consistent contexts.
 @Suite struct LateOverrunTests {
     private func calling() -> (fixture: Fixture, client: Tenant, server: Tenant, other: Tenant) {
         let fixture = Fixture()
@@ -99,8 +99,8 @@ import Testing
         #expect(fixture.current() != client.context && client.state == .stopped)
     }
 
-    /// Each thread that stops has somebody told, whose call is aborted by that, whose end stops the next: a chain as
-    /// long as somebody likes.
+    /// Each thread that stops has its stop reported, the report aborts a call, and the end of that call stops the next
+    /// thread. The chain may have any length.
     @Test func oneStopIsBounded() {
         let fixture = Fixture()
         fixture.checksInvariants = false
@@ -142,7 +142,7 @@ import Testing
             #expect(fixture.current() == helpers[index].context)
             fixture.call(busyPortal, by: helpers[index])
             fixture.raiseRoot()
-            // Served: it stops when the answer comes.
+            // The handler is serving, so it stops when the answer comes.
             if index > 0 { fixture.stop(handlers[index]) }
             #expect(handlers[index].state == .calling)
             fixture.sleepRoot()

@@ -5,10 +5,10 @@ import Testing
 
 @testable import KernelCore
 
-/// Clients that arm a timer one tick ahead, call with an abort mask, are aborted, and repeat: a server's time is not
-/// theirs.
+/// Clients arm a timer one tick ahead, call with an abort mask, are aborted, and repeat. They cannot take over a
+/// server's time.
 @Suite struct LaunderingTests {
-    /// Plays what is current for one step: clients attack, the server works on and never answers within a tick.
+    /// Plays the current context for one step: clients attack, and the server works on and never answers within a tick.
     private func step(_ board: Served, _ clients: [Tenant]) {
         let fixture = board.fixture
         guard let client = clients.first(where: { $0.context == fixture.current() }) else { return fixture.advance(1) }
@@ -22,7 +22,7 @@ import Testing
 
     @Test(arguments: [1, 2, 16])
     func aServerUsesNoMoreThanItsClientsPay(count: Int) {
-        // 1 % each.
+        // Each client may take 1 %.
         let periods = UInt64(TestLength.count(short: 4, long: 20))
         let board = Served(server: 25, clients: Array(repeating: 10, count: count), spinner: 5, budget: 10)
         for client in board.clients { board.start(client) }
@@ -32,12 +32,12 @@ import Testing
         let passed = board.fixture.model.now.value - start
         let attackers = board.clients.map { board.used(by: $0) }.reduce(0, +)
         #expect(board.used(by: board.server) <= 1, "an orphan uses no time of the server's")
-        // The one that had begun counts too.
+        // The period that had begun counts, too.
         #expect(attackers <= UInt64(count) * 10 * (periods + 1))
         #expect(board.used(by: board.spinner) - spun + attackers >= passed - 1)
     }
 
-    /// The next call has to fund what the last one left, and is then served.
+    /// The next call has to pay for the rest of the last one, and is then served.
     @Test func theNextCallFundsTheOrphan() {
         let board = Served(server: 25, clients: [10, 8], spinner: 5)
         let (fixture, attacker, other) = (board.fixture, board.clients[0], board.clients[1])
@@ -48,7 +48,7 @@ import Testing
         fixture.wait(attacker)
         fixture.wait(attacker)
         #expect(fixture.current() == nil, "nobody pays")
-        // Somebody else pays for at most one such rest.
+        // Another caller pays for at most one such rest.
         board.start(other)
         fixture.call(board.portal, by: other, 2)
         #expect(fixture.current() == board.server.context && board.running == board.time(of: other))
@@ -58,7 +58,7 @@ import Testing
         #expect(fixture.current() == other.context && fixture.answer(other.context).status == .ok)
     }
 
-    /// A server may have a budget of its own for it.
+    /// The server may have a budget of its own for that.
     @Test func aBudgetOfTheServersOwn() {
         let fixture = Fixture()
         let server = fixture.makeClient(priority: 25, budget: 50)
@@ -77,7 +77,7 @@ import Testing
         #expect(fixture.current() == client.context && server.context.pointee.home!.pointee.isExhausted)
     }
 
-    /// The first of a chain leaves: neither the server nor its own server uses time of its own.
+    /// The first of a chain leaves. Neither the server nor its own server uses time of its own.
     @Test func nestedServersAreOrphansTogether() {
         let board = Served(server: 25, clients: [10], spinner: 5)
         let fixture = board.fixture

@@ -3,7 +3,7 @@ import Testing
 
 @testable import KernelCore
 
-/// Objects have fixed sizes in the ABI of memory; what they hold must fit, and zero must be a valid first value.
+/// Objects have fixed sizes in the ABI. Their contents must fit, and zero must be a valid first value.
 @Suite struct LayoutTests {
     @Test func objectsFitTheirSizes() {
         #expect(MemoryLayout<Capability>.size <= Capability.size)
@@ -18,7 +18,7 @@ import Testing
         #expect(MemoryLayout<AddressSpace>.size <= AddressSpace.bindings)
     }
 
-    /// Behind the structures lie the bindings.
+    /// The bindings lie behind the structures.
     @Test func bindingsFitTheObjects() {
         #expect(Portal.binding + Capability.size <= Portal.size)
         #expect(KernelCore.Notification.bindings + 2 * Capability.size <= KernelCore.Notification.size)
@@ -29,7 +29,8 @@ import Testing
         #expect(ExecutionContext.bindings + count * Capability.size <= ExecutionContext.size)
     }
 
-    /// One behind the other, the first where the structure ends, so that none lies in the memory of the next object.
+    /// The bindings lie one behind the other, from the end of the structure on, so that none lies in the next object's
+    /// memory.
     @Test func bindingsLieWhereTheyFit() {
         let place = PhysicalAddress(1 << 20)
         let context = Ref<ExecutionContext>(at: place), space = Ref<AddressSpace>(at: place)

@@ -4,12 +4,12 @@ import Testing
 
 @testable import KernelCore
 
-/// The choice of interrupts that get list registers or lose theirs, and when the kernel asks to be interrupted.
+/// The choice of interrupts that get or lose list registers, and the conditions for maintenance interrupts.
 @Suite struct ListRegisterTests {
     private let fixture: Fixture
-    /// On core 0.
+    /// The machine on core 0.
     private let machine: Tenant
-    /// On core 1.
+    /// The thread on core 1.
     private let remote: Tenant
     private var core: ModelCore { fixture.model.cores[0] }
     private var guest: Ref<VirtualCPU> { machine.guest }
@@ -32,13 +32,13 @@ import Testing
         fixture.settleAll()
     }
 
-    /// By the other core; the virtual CPU's core does not look yet.
+    /// Makes a change by the other core. The virtual CPU's core does not look yet.
     private func tell(_ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64) {
         fixture.succeed(.interruptControl, machine.slot, form: form.rawValue, index, value, by: remote.context)
     }
     private func bit(_ number: UInt64) -> UInt64 { 1 << (number & 31) }
     private func tell(_ form: VirtualInterruptControl, of number: UInt64) { tell(form, number >> 5, bit(number)) }
-    /// Pends each, and has the virtual CPU's core look in between.
+    /// Makes each interrupt pending, and lets the virtual CPU's core look in between.
     private func pend(_ numbers: UInt64...) {
         for number in numbers {
             tell(.setPending, of: number)
@@ -49,7 +49,7 @@ import Testing
         fixture.model.advance(by: 1000)
         fixture.settleAll()
     }
-    /// By number of the list register.
+    /// The interrupts by number of the list register.
     private var listed: [UInt32?] {
         core.run { (0..<ModelHardware.listRegisterCount).map { ModelHardware.listRegister($0) } }
             .map { $0.isFree ? nil : $0.interrupt }
@@ -62,7 +62,8 @@ import Testing
 
     // MARK: Placing
 
-    /// One look has a bound: as many as there are list registers on most hardware. The rest come when those are taken.
+    /// A look is bounded by the number of list registers of most hardware. The remaining interrupts come when those are
+    /// taken.
     @Test func oneLookPlacesEight() {
         let tests = ListRegisterTests(listRegisters: 16)
         tests.tell(.setForwarding, 0, 0)
@@ -86,10 +87,10 @@ import Testing
         tell(.setPriority, 42, 0x88)
         pend(43, 42)
         #expect(listed == [41, 40, 33, 43])
-        // Equals do not take it away.
+        // Interrupts of the same priority do not displace it.
         pend(32)
         #expect(listed == [41, 40, 33, 43])
-        // The same of levels.
+        // The same holds for levels.
         let levels = ListRegisterTests()
         for number in [71, 70] as [UInt64] {
             levels.tell(.setLevel, number, 1)
@@ -103,7 +104,7 @@ import Testing
         #expect(listed.contains(34) && listed.count { [41, 40, 33, 43].contains($0) } == 3)
     }
 
-    /// A list register that has become free says nothing about an interrupt in another one.
+    /// A free list register says nothing about an interrupt in another one.
     @Test func aFreeListRegisterIsNobodys() {
         pend(40, 0)
         #expect(core.acknowledge() == 40)
@@ -116,7 +117,7 @@ import Testing
         }
     }
 
-    /// An interrupt that has lost its list register to a more urgent one comes after that.
+    /// An interrupt that has lost its list register to a more urgent one comes after that one.
     @Test func aPendingInterruptThatWasMovedComesNext() {
         let tests = ListRegisterTests(listRegisters: 1)
         tests.tell(.setPriority, 40, 0x90)
@@ -135,7 +136,7 @@ import Testing
         #expect(listed == [40, nil, nil, nil])
     }
 
-    /// A timer whose line is low again is not placed, and those behind it are all the same.
+    /// A timer whose line is low again is not placed, and does not keep out those behind it.
     @Test(arguments: [27, 30] as [UInt64]) func aTimerThatFellKeepsNobodyOut(timer: UInt64) {
         tell(.setPriority, timer, 0)
         tell(.setPriority, 40, 0x10)
@@ -160,7 +161,7 @@ import Testing
         #expect(listed == [nil, nil, nil, nil] && core.acknowledge() == 1023)
     }
 
-    // MARK: Who loses a list register
+    // MARK: Loss of a list register
 
     private struct Entry {
         var number: UInt32
@@ -169,7 +170,7 @@ import Testing
         var isTimer: Bool { [27, 30].contains(number) }
     }
 
-    /// Returns the one that an interrupt of a priority may replace.
+    /// Returns the entry that an interrupt of a priority may replace.
     private static func victim(_ entries: [Entry], below priority: UInt8) -> UInt32? {
         let pending = entries.filter { !$0.isActive && $0.priority > priority }
         if !pending.isEmpty { return pending.max { $0.priority < $1.priority }!.number }
@@ -178,7 +179,7 @@ import Testing
         return others.max { $0.priority < $1.priority }!.number
     }
 
-    /// Puts the entries into the list registers, whatever led to that.
+    /// Puts the entries into the list registers directly.
     private func list(_ entries: [Entry]) {
         core.run {
             for (index, entry) in entries.enumerated() {
@@ -205,7 +206,8 @@ import Testing
         }
     }
 
-    /// Every choice of timers, states and priorities of all list registers, and every urgency of what comes.
+    /// The arguments are every choice of timers, states and priorities of all list registers, and every priority of a
+    /// new one.
     @Test(arguments: [1, 2, 3]) func theLeastUrgentLosesItsListRegister(listRegisters: Int) {
         let tests = ListRegisterTests(listRegisters: listRegisters)
         let timers: [UInt32] = [27, 30]
@@ -239,9 +241,9 @@ import Testing
         #expect(failures.isEmpty, "\(failures.prefix(3))")
     }
 
-    // MARK: What is active without one
+    // MARK: Active without a list register
 
-    /// Several ends that the kernel hears of at once.
+    /// The kernel learns of several ends at once.
     @Test func everyLostEndCounts() {
         let tests = ListRegisterTests(listRegisters: 1)
         for (place, number) in [40, 41, 42, 43].enumerated() as EnumeratedSequence<[UInt64]> {
@@ -257,7 +259,7 @@ import Testing
         #expect(tests.words(1)[2] == 0)
     }
 
-    /// A virtual interrupt is no physical one of that number, which may be active for somebody else.
+    /// A virtual interrupt differs from the physical one of that number, which may be active for another tenant.
     @Test func onlyATimersPhysicalInterruptIsDeactivated() {
         let tests = ListRegisterTests(listRegisters: 1)
         tests.core.run { ModelHardware.setActive(5) }
@@ -269,11 +271,11 @@ import Testing
         #expect(tests.core.isActive(5))
     }
 
-    // MARK: What interrupts the core
+    // MARK: Interrupts of the core
 
     /// The guest takes and ends interrupts without a kernel entry while nothing waits for a list register.
     @Test func nothingIsAskedForWhereNothingWaits() {
-        // A software-generated interrupt is an edge, whatever its trigger says.
+        // A software-generated interrupt is an edge, for any value of its trigger.
         tell(.setEdge, 0, 0)
         look()
         for numbers in [[40], [40, 41], [3], [40, 41, 42, 43]] as [[UInt64]] {
@@ -286,13 +288,13 @@ import Testing
                 #expect(core.pendingInterrupt == nil, "\(numbers)")
             }
         }
-        // Nor for the end of what was not active.
+        // The end of an interrupt that was not active brings no maintenance interrupt either.
         core.end(50)
         #expect(core.pendingInterrupt == nil)
         #expect(activeOutside == [0, 0, 0, 0])
     }
 
-    /// One that is disabled while it is handled waits, so that its end brings nothing.
+    /// An interrupt that is disabled while it is handled waits, so that its end changes nothing.
     @Test func theEndOfADisabledInterruptIsNotAskedFor() {
         pend(40)
         #expect(core.acknowledge() == 40)

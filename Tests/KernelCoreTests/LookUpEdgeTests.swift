@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// Where tables end: what lies behind the last slot, or in slot 0, looks like a capability here and is none.
+/// Memory behind a table's last slot, or in slot 0, looks like a capability here, but is none.
 @Suite struct LookUpEdgeTests {
     private let fixture = Fixture(cores: 1, memory: 4 << 20)
     private let notification, portal, table, space, extent, time: UInt32
@@ -28,7 +28,7 @@ import Testing
         Ref(at: fixture.table.pointee.slots + number * Capability.size)
     }
 
-    /// Makes a node that is no slot look like what is in a slot.
+    /// Makes a node that is no slot look like the contents of a slot.
     private func forge(_ number: UInt64, like slot: UInt32) {
         let forged = node(number), real = fixture.slot(slot)
         forged.pointee.object = real.pointee.object
@@ -39,7 +39,7 @@ import Testing
         forged.pointee.header.store(real.pointee.header.relaxedLoad())
     }
 
-    /// Does an operation with a real slot, and with numbers that are none.
+    /// Performs an operation with a real slot, and with numbers of no slot.
     private func check(
         _ slot: UInt32, isWord: Bool = true, isOptional: Bool = false, _ name: String,
         _ operation: (UInt64) -> Answer
@@ -56,7 +56,7 @@ import Testing
         for number in [0, Self.end, Self.end + 1] { node(number).pointee.header.store(0) }
     }
 
-    /// The slot in the selector.
+    /// Checks the slot in the selector.
     private func check(_ slot: UInt32, _ operation: ABI.Operation, form: UInt32 = 0, _ words: UInt64...) {
         check(slot, isWord: false, "\(operation) \(form)") {
             fixture.operate(fixture.root, operation.rawValue, Selector(slot: UInt32($0), form: form), words)
@@ -126,7 +126,7 @@ import Testing
         check(thread.scheduling, isOptional: true, "time") { configure(home, 0, 0, $0) }
     }
 
-    /// Slots that receive: what lies behind a table is free memory, and stays so.
+    /// Slots that receive: the memory behind a table is free, and stays free.
     @Test func placesThatReceive() {
         let inner = fixture.object(table, as: CapabilityTable.self)
         #expect(inner.pointee.count == 16)
@@ -149,12 +149,12 @@ import Testing
         #expect(create(Self.end - 1) == .ok)
     }
 
-    /// A thread whose table is a small one.
+    /// Makes a thread with a small table.
     @Test func aSmallTableEndsEarlier() {
         var small = fixture.makeThread(priority: 31, starts: false)
         fixture.succeed(.derive, notification, UInt64(table), 15, 15)
         let inner = fixture.object(table, as: CapabilityTable.self)
-        // The next object lies behind it; here it looks like the last slot.
+        // The next object lies behind the table, and looks like the last slot here.
         let behind = Ref<Capability>(at: inner.pointee.slots + 16 * Capability.size)
         let header = behind.pointee.header.relaxedLoad()
         small.space = InitialSlot.space
@@ -173,7 +173,7 @@ import Testing
         behind.pointee.word = word
     }
 
-    /// All rights that are asked for must be there, on each way to a capability.
+    /// All required rights must be there, on each way to a capability.
     @Test func eachRightIsAskedFor() {
         func weak(_ slot: UInt32, without right: Rights) -> UInt32 {
             fixture.derive(slot, rights: Rights(rawValue: Rights.all.rawValue & ~right.rawValue))
@@ -201,7 +201,7 @@ import Testing
         let control = ContextControl.status.rawValue
         #expect(status(.contextControl, weak(thread.slot, without: .manage), form: control) == .noRights)
         #expect(status(.contextControl, fixture.derive(thread.slot, rights: .manage), form: control) == .ok)
-        // Of one kind of context or the other, and of nothing else.
+        // The operation accepts either kind of context, and nothing else.
         #expect(status(.contextControl, machine.slot, form: control) == .ok)
         #expect(status(.contextControl, notification, form: control) == .badCapability)
         let bind = NotificationBind.thread.rawValue

@@ -6,9 +6,9 @@ import Testing
 
 @testable import KernelCore
 
-/// Two cores at once, as often as it takes: what one has looked up is destroyed or bound anew by the other.
+/// Two cores work at once, repeatedly: one destroys or binds anew the object that the other has looked up.
 @Suite struct LookUpRaceTests {
-    /// Core 1 waits for the lock, in which what it wants to bind something to is destroyed.
+    /// Core 1 waits for the lock, while the object to which it wants to bind something is destroyed.
     @Test func nothingIsBoundInsideOfWhatIsGone() {
         let fixture = Fixture(cores: 2)
         fixture.checksInvariants = false
@@ -68,7 +68,7 @@ import Testing
             second.run {
                 for round in 1...rounds {
                     while shared.go.load() < round { sched_yield() }
-                    // A thread that sets the timer again and again, until the capability is gone.
+                    // The thread sets the timer repeatedly, until the capability is gone.
                     for _ in 0..<100_000 {
                         context.pointee.frame.x[0] = ABI.Operation.timer.rawValue
                         context.pointee.frame.x[1] = Selector(slot: victim, form: TimerForm.cancel.rawValue).bits
@@ -165,7 +165,7 @@ import Testing
         #expect(lost == 0, "of \(rounds)")
     }
 
-    /// Bits that may be raised in one notification are not raised in another that takes its place.
+    /// Bits that may be raised in one notification are not raised in another one that takes its place.
     @Test func aBellIsSeenAsAWhole() {
         let fixture = Fixture(cores: 2)
         nonisolated(unsafe) let one = fixture.object(fixture.create(.notification), as: KernelCore.Notification.self)
@@ -210,7 +210,7 @@ import Testing
     }
 
     private final class AtomicFlag: @unchecked Sendable {
-        /// 1: goes on; 2: is to end; 3: has ended.
+        /// 1 to go on, 2 to end, 3 after the end.
         let word = AtomicWord(1)
     }
 }

@@ -9,7 +9,7 @@ private let mega: UInt64 = 2 << 20
 private let giga: UInt64 = 1 << 30
 private let memory = 4 * giga
 
-/// Where mappings end, by entries of different sizes, and what a refused one leaves behind.
+/// The ends of mappings, by entries of different sizes, and the remains of refused ones.
 @Suite struct MappingEdgeTests {
     private let fixture = Fixture()
     private let space: UInt32
@@ -22,14 +22,14 @@ private let memory = 4 * giga
             CapabilityValue(
                 kind: .extent, rights: .all, isDevice: false, object: PhysicalAddress(memory), word: 4 * giga),
             in: fixture.table, extent)
-        // Only what the general path does is of interest here.
+        // These tests are about the general path only.
         fixture.usesFastPath = false
     }
 
     private var target: Ref<AddressSpace> { fixture.object(space, as: AddressSpace.self) }
     private var poolNext: PhysicalAddress { target.pointee.poolNext }
 
-    /// Returns the status and the bytes done.
+    /// Maps a range. Returns the status and the bytes done.
     private func map(
         at address: UInt64, offset: UInt64 = 0, size: UInt64, slot: UInt32, rights: UInt64 = 3, of other: UInt32? = nil
     ) -> (Status?, UInt64) {
@@ -41,7 +41,7 @@ private let memory = 4 * giga
         fixture.operate(.revoke, slot, form: RevokeForm.delete.rawValue).status
     }
 
-    /// The sizes of the entries that map a range, in order; 0 for a page that is not mapped.
+    /// Returns the sizes of the entries that map a range, in order, with 0 for a page that is not mapped.
     private func spans(_ start: UInt64, _ end: UInt64) -> [UInt64] {
         var address = start
         var found: [UInt64] = []
@@ -59,7 +59,7 @@ private let memory = 4 * giga
         }
     }
 
-    /// The rest behind a block is smaller than a block, though its address is aligned to one.
+    /// The rest behind a block is smaller than a block, although its address is aligned to one.
     @Test(arguments: [(mega, page), (mega, 3 * page), (giga, page), (giga, mega), (giga, mega + page)])
     func theRestBehindABlockIsNoBlock(block: UInt64, rest: UInt64) {
         let slot = fixture.freeSlot()
@@ -73,7 +73,7 @@ private let memory = 4 * giga
         #expect(fixture.revoke(slot, .delete) == .ok && spans(giga, giga + page) == [0])
     }
 
-    /// Its pages' numbers have 27 bits; the last page of a space is taken away where it was mapped.
+    /// The numbers of its pages have 27 bits. The last page of a space is unmapped at its place.
     @Test(
         arguments: [1 << 31, 1 << 36, 1 << 37, 1 << 38, (1 << 38) + giga + mega + page, (1 << 39) - page] as [UInt64])
     func mappingsAreTakenAwayWhereTheyLie(address: UInt64) {
@@ -86,7 +86,7 @@ private let memory = 4 * giga
         #expect(unmap(low) == .ok && frame(below) == nil)
     }
 
-    /// As large as a space: the count of pages has room, and the end is not lost.
+    /// The mapping is as large as a space: the count of pages has room for it, and its end is correct.
     @Test func aMappingMayFillASpace() {
         let slot = fixture.freeSlot(), wide = fixture.freeSlot(), size: UInt64 = 1 << 39
         K.install(
@@ -104,7 +104,7 @@ private let memory = 4 * giga
         #expect(fixture.revoke(slot, .delete) == .ok && spans(0, page) == [0] && spans(size - page, size) == [0])
     }
 
-    /// A refused request must not use up the memory for tables, or a tenant could use up another one's.
+    /// A refused request must not use up the memory for tables, because a tenant could otherwise use up another one's.
     @Test func aRefusedMappingTakesNoTable() {
         let slot = fixture.freeSlot(), other = fixture.freeSlot()
         #expect(
@@ -116,7 +116,7 @@ private let memory = 4 * giga
         #expect(fixture.isEmpty(other))
     }
 
-    /// The pool's last table is used, and its end is where it was made.
+    /// The pool's last table is used, and the pool ends at its original end.
     @Test func eachTableOfThePoolIsUsedOnce() {
         let space = target
         var places: Set<UInt64> = []
@@ -129,7 +129,7 @@ private let memory = 4 * giga
         #expect(map(at: 8 * giga, size: page, slot: fixture.freeSlot()).0 == .noMemory)
     }
 
-    /// The capability of a mapping in a space that is gone makes room only for one that can be done.
+    /// The capability of a mapping in a destroyed space makes room only for a mapping that succeeds.
     @Test func aRefusedMappingLeavesTheSlot() {
         let gone = fixture.create(.addressSpace, 4), slot = fixture.freeSlot()
         fixture.succeed(.map, gone, UInt64(extent), page, 0, page, 3, UInt64(slot))
@@ -142,7 +142,7 @@ private let memory = 4 * giga
         #expect(fixture.slot(slot).pointee.object == MappingPlace.space(target))
     }
 
-    /// Reading, writing and executing; other bits of the word mean nothing, and are not rights of the mapping.
+    /// Reading, writing and executing are rights of the mapping. Other bits of the word have no meaning.
     @Test(arguments: [1, 3, 5, 7] as [UInt64], [0, 8, 0xF0, 1 << 32] as [UInt64])
     func otherBitsOfTheRightsMeanNothing(rights: UInt64, more: UInt64) {
         let child = fixture.derive(extent, rights: [.read, .write, .execute]), slot = fixture.freeSlot()
@@ -150,7 +150,7 @@ private let memory = 4 * giga
         #expect(UInt64(fixture.slot(slot).pointee.rights.rawValue) == rights)
     }
 
-    /// One entry writes sixteen pages, and one takes eight away; two mappings at most.
+    /// One entry writes sixteen pages, or unmaps eight, of two mappings at most.
     @Test func oneEntryDoesABoundedNumberOfPages() {
         let slot = fixture.freeSlot(), size = 20 * page
         #expect(map(at: 0, size: size, slot: slot) == (.again, 16 * page))
@@ -162,14 +162,15 @@ private let memory = 4 * giga
         #expect(unmap(slot) == .ok && spans(0, size).allSatisfy { $0 == 0 })
     }
 
-    /// Whose VMID or serial number differs is another space: its mappings stay, and so does what is mapped there.
+    /// A space with another VMID or serial number is another space. Its mappings stay, and so does the memory mapped
+    /// there.
     @Test(arguments: [1, 254, 255, 256, 1 << 16, 1 << 32] as [UInt64])
     func aSpaceIsToldFromEarlierOnes(count: UInt64) {
         let old = fixture.create(.addressSpace, 4), slot = fixture.freeSlot(), other = fixture.freeSlot()
         fixture.succeed(.map, old, UInt64(extent), page, 0, page, 3, UInt64(slot))
         let identifier = fixture.object(old, as: AddressSpace.self).pointee.identifier
         fixture.delete(old)
-        // As if so many spaces had been made meanwhile, the next one among them.
+        // The count is as if so many spaces had been made meanwhile, and the next one is among them.
         fixture.model.kernelBoard.pointee.spaceCount &+= count - 1
         let fresh = fixture.create(.addressSpace, 4)
         let target = fixture.object(fresh, as: AddressSpace.self)
@@ -179,11 +180,11 @@ private let memory = 4 * giga
         #expect(unmap(other) == .ok && K.leaf(target, GuestAddress(page)) == nil)
     }
 
-    /// VMIDs with one bit in common with that of another space that lives: what is mapped is taken out of its own.
+    /// VMIDs share one bit with that of another living space. Memory is unmapped from its own space.
     @Test(arguments: [3, 31, 34, 63, 64, 66, 98, 127, 130, 194, 255], [false, true])
     func spacesWithHighIdentifiersKeepApart(identifier: Int, usesFastPath: Bool) {
         fixture.usesFastPath = usesFastPath
-        // The identifiers of spaces that are not there are taken.
+        // The identifiers of spaces that do not exist are taken.
         fixture.checksInvariants = false
         let board = fixture.model.kernelBoard
         #expect(target.pointee.identifier == 2)
@@ -207,7 +208,7 @@ private let memory = 4 * giga
         #expect(unmap(other) == .ok && frame(page) == nil)
     }
 
-    /// Also of an extent that is larger than a space.
+    /// This also holds for an extent that is larger than a space.
     @Test(arguments: [(0, 1 << 39 | page), (page, 1 << 39), (0, 1 << 40), (giga, 1 << 40)] as [(UInt64, UInt64)])
     func noMappingIsLargerThanASpace(address: UInt64, size: UInt64) {
         let wide = fixture.freeSlot(), slot = fixture.freeSlot()
@@ -218,7 +219,7 @@ private let memory = 4 * giga
         #expect(map(at: address, size: size, slot: slot, of: wide).0 == .badArgument && fixture.isEmpty(slot))
     }
 
-    /// The first VMID that is free, and no other one is taken with it; 0 is the kernel's, and root has 1.
+    /// A new space takes the first free VMID and no other one. The kernel has 0, and root has 1.
     @Test func aSpaceTakesOneIdentifier() {
         let board = fixture.model.kernelBoard
         #expect(fixture.object(InitialSlot.space, as: AddressSpace.self).pointee.identifier == 1)

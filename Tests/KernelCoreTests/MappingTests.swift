@@ -15,7 +15,7 @@ private struct MapBench {
         machine = fixture.makeVirtualCPU(space: space)
     }
 
-    /// An extent of memory that nobody touches, at any address.
+    /// Returns an extent of memory that nobody touches, at any address.
     func extent(at address: UInt64, size: UInt64, rights: Rights = .all) -> UInt32 {
         let slot = fixture.freeSlot()
         K.install(
@@ -25,7 +25,9 @@ private struct MapBench {
         return slot
     }
 
-    /// - Parameter slot: receives the mapping, or holds one that goes on; 0: a fresh one.
+    /// Maps a range.
+    ///
+    /// - Parameter slot: the slot that receives the mapping, or that holds one to be continued; 0 for a free one.
     @discardableResult
     func map(
         _ extent: UInt32, at address: UInt64, offset: UInt64 = 0, size: UInt64, rights: Rights = .readWrite,
@@ -37,7 +39,7 @@ private struct MapBench {
         return (answer.status, answer.words[0])
     }
 
-    /// Maps all of it, whatever number of entries that takes; returns how many.
+    /// Maps all of it, and returns the number of entries.
     @discardableResult
     func mapAll(_ extent: UInt32, at address: UInt64, offset: UInt64 = 0, size: UInt64, slot: UInt32) -> Int {
         var done: UInt64 = 0
@@ -52,13 +54,13 @@ private struct MapBench {
         return rounds
     }
 
-    /// One entry of taking a mapping away.
+    /// Performs one entry of an unmapping.
     @discardableResult
     func unmap(_ slot: UInt32) -> Status? {
         fixture.operate(.revoke, slot, form: RevokeForm.delete.rawValue).status
     }
 
-    /// What the machine sees at an address, as the hardware translates it.
+    /// Returns the physical address that the machine sees at an address, as the hardware translates it.
     func seen(_ address: UInt64) -> UInt64? {
         fixture.sleepRoot()
         #expect(fixture.current() == machine.context)
@@ -74,9 +76,9 @@ private struct MapBench {
 
 private let mega: UInt64 = 2 << 20
 private let giga: UInt64 = 1 << 30
-/// What one entry maps in pages.
+/// The bytes that one entry maps in pages.
 private let batch = K.mapBatch * Page.size
-/// What one entry takes away of a mapping in pages.
+/// The bytes that one entry unmaps of a mapping in pages.
 private let unmapBatch = K.unmapBatch * Page.size
 
 @Suite struct MappingTests {
@@ -108,7 +110,7 @@ private let unmapBatch = K.unmapBatch * Page.size
         #expect(board.tablesUsed == 2)
     }
 
-    /// Also where the first of the tables' entries says nothing of this place.
+    /// This also holds if the first of the tables' entries does not concern this place.
     @Test func aTableInThePlaceOfABlockIsUsed() {
         let board = MapBench()
         let extent = board.extent(at: 4 * giga, size: giga), slot = board.fixture.freeSlot()
@@ -117,7 +119,7 @@ private let unmapBatch = K.unmapBatch * Page.size
         #expect(board.map(extent, at: mega, size: mega, slot: slot) == (.again, batch))
     }
 
-    /// The pages that were mapped before the tables ended are told, and have their capability.
+    /// The answer counts the pages that were mapped before the tables ended, and they have their capability.
     @Test func tablesMayEndInTheMiddle() {
         let board = MapBench(pages: 2)
         let extent = board.extent(at: 4 * giga, size: giga), slot = board.fixture.freeSlot()
@@ -126,7 +128,7 @@ private let unmapBatch = K.unmapBatch * Page.size
         #expect(board.unmap(slot) == .ok && board.seen(mega - 0x1000) == nil)
     }
 
-    /// Memory that nobody had is not zero, and a table must be.
+    /// Memory that nobody has used is not zero, but a table must be.
     @Test func tablesAreZeroedBeforeUse() {
         let fixture = Fixture()
         let region = fixture.object(fixture.region, as: Region.self)
@@ -182,7 +184,8 @@ private let unmapBatch = K.unmapBatch * Page.size
         #expect(board.seen(giga + 3 * mega - 1) == nil)
     }
 
-    /// Of the same extent, in the same space, and where it ends; else the slot is simply taken.
+    /// The mapping in the slot must be of the same extent, in the same space, and end there. Otherwise the slot is in
+    /// use.
     @Test func onlyAMappingThatGoesOnMayBeInTheSlot() {
         let board = MapBench()
         let extent = board.extent(at: 4 * giga, size: giga)
@@ -239,7 +242,7 @@ private let unmapBatch = K.unmapBatch * Page.size
         #expect(board.seen(0x1000) == 4 * giga + 0x5000)
     }
 
-    /// Large entries too; and nothing beside it.
+    /// Large entries are removed, too, and nothing beside the mapping is.
     @Test func aMappingGoesAsAWhole() {
         let board = MapBench()
         let extent = board.extent(at: 4 * giga, size: giga)
@@ -254,7 +257,7 @@ private let unmapBatch = K.unmapBatch * Page.size
         #expect(board.unmap(slots[1]) == .badCapability)
     }
 
-    /// It says where an extent lies in one space: there is nothing in it to hand on, and nothing to map.
+    /// A mapping only places an extent in one space. A tenant can neither pass it on nor map it.
     @Test func aMappingIsNoExtent() {
         let board = MapBench()
         let extent = board.extent(at: 4 * giga, size: giga)
@@ -326,7 +329,7 @@ private let unmapBatch = K.unmapBatch * Page.size
         #expect(board.map(board.space, at: giga, size: 0x1000).0 == .badCapability)
     }
 
-    /// The model sees what it is there to see.
+    /// The model notices the faults for which it exists.
     @Test func theModelNoticesWhatHardwareWouldNotForgive() {
         let board = MapBench()
         let extent = board.extent(at: 4 * giga, size: giga)

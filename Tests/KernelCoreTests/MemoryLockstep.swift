@@ -4,8 +4,8 @@ import Testing
 
 @testable import KernelCore
 
-/// Two boards on which the same operations on memory happen: on one by the fast path where that takes them, on the
-/// other by the general path alone. Answers and states must be the same, and the fast path must take what it is for.
+/// Two boards on which the same operations on memory happen: on one by the fast path if it accepts them, on the other
+/// by the general path alone. Answers and states must be equal, and the fast path must accept its own cases.
 struct MemoryLockstep {
     /// Objects in root's table; their numbers are the same on both boards.
     struct Side {
@@ -49,10 +49,10 @@ struct MemoryLockstep {
         var target: Ref<AddressSpace> { fixture.object(space, as: AddressSpace.self) }
         var root: Ref<ExecutionContext> { fixture.root }
 
-        /// A node behind the table's end.
+        /// The node behind the table's end.
         var behind: Ref<Capability> { Ref(at: fixture.table.pointee.slots + Fixture.tableSlots * Capability.size) }
 
-        /// Makes what lies behind the table look like what is in a slot, or empty.
+        /// Makes the memory behind the table look like the contents of a slot, or empty.
         func forge(_ slot: UInt32?) {
             fixture.model.cores[0].run { K.erase(behind) }
             let source = slot.map { fixture.slot($0) }
@@ -86,7 +86,7 @@ struct MemoryLockstep {
 
         var tablesUsed: UInt64 { target.pointee.poolNext.value - target.pointee.root.value }
 
-        /// All slots, and all that is mapped.
+        /// The contents of all slots, and all mappings.
         var everything: [String] {
             var lines = (1..<UInt32(Fixture.tableSlots)).map { "\($0): \(describe(fixture.slot($0)))" }
             for page in 0..<1024 as Range<UInt64> { lines.append("\(page): \(leaf(at: page << 12))") }
@@ -96,7 +96,7 @@ struct MemoryLockstep {
 
     let sides: [Side]
     private(set) var differences: [String] = []
-    /// How often the fast path has taken something.
+    /// The number of operations that the fast path has accepted.
     private(set) var taken = 0
     private(set) var declined = 0
 
@@ -107,7 +107,7 @@ struct MemoryLockstep {
 
     func each(_ body: (Side) -> Void) { for side in sides { body(side) } }
 
-    /// Whether the fast path is for this `map`: of one page or block, into tables that exist and an empty slot.
+    /// True if the fast path must accept this `map`: of one page or block, into existing tables and an empty slot.
     private struct Before {
         var tables: UInt64
         var isFree: Bool
@@ -117,6 +117,8 @@ struct MemoryLockstep {
         }
     }
 
+    /// Performs `map` on both boards.
+    ///
     /// - Parameter x1: the selector, all 64 bits of it.
     @discardableResult
     mutating func map(
@@ -139,7 +141,7 @@ struct MemoryLockstep {
         return status
     }
 
-    /// `revoke`; the fast path is for deleting a mapping of one page or block.
+    /// Performs `revoke`. The fast path must accept the deletion of a mapping of one page or block.
     @discardableResult
     mutating func revoke(_ x1: UInt64) -> Status? {
         let slot = Selector(bits: x1).slot, name = "revoke \(x1)"
@@ -161,7 +163,7 @@ struct MemoryLockstep {
         return status
     }
 
-    /// The general path's answer, and whether the fast path took the operation on the first board.
+    /// Returns the general path's answer, and true if the fast path accepted the operation on the first board.
     private mutating func perform(
         _ operation: ABI.Operation, _ x1: UInt64, _ words: [UInt64], _ name: String,
         _ tryFast: (Ref<ExecutionContext>) -> Bool
@@ -196,7 +198,7 @@ struct MemoryLockstep {
         }
     }
 
-    /// The first differences, if there are any; at the end of a test, when all of both boards is compared.
+    /// Returns the first differences of both boards, if there are any. It compares everything, at the end of a test.
     mutating func finish() -> [String] {
         compare("at the end") { $0.everything }
         each { side in

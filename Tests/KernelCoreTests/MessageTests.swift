@@ -36,7 +36,7 @@ private struct Letters {
         page[65 + 2 * index] = badge
     }
 
-    /// What the server's `x0` says of what came.
+    /// Returns the parts of a message that the server's `x0` reports.
     func arrival(_ tenant: Tenant) -> (length: UInt64, capabilities: UInt64, lease: Bool) {
         let x0 = tenant.context.pointee.frame.x[0]
         return (x0 >> 8 & 0x7F, x0 >> 16 & 3, x0 & ArrivalBits.lease != 0)
@@ -55,7 +55,7 @@ private struct Letters {
             6, 5, 4, 3, 2, 1, by: server.context)
     }
 
-    /// Free slots of root's table, where what comes may land.
+    /// Offers free slots of root's table for received capabilities.
     func land(_ page: UnsafeMutablePointer<UInt64>, _ first: UInt32, _ second: UInt32 = 0) {
         page[68] = UInt64(first) | UInt64(second) << 32
     }
@@ -76,7 +76,7 @@ private struct Letters {
         }
     }
 
-    /// Words in registers are no more than registers have, and a lease that is not offered is not looked at.
+    /// Words in registers never exceed the number of registers, and the kernel ignores a lease that is not offered.
     @Test(arguments: [1, 6] as [UInt32])
     func shortOnesStayShort(length: UInt32) {
         let letters = Letters()
@@ -102,7 +102,7 @@ private struct Letters {
         #expect(!fixture.isEmpty(first) && fixture.isEmpty(second))
     }
 
-    /// A lease may end where the space ends.
+    /// A lease may end at the end of the space.
     @Test func aLeaseMayReachTheEnd() {
         let letters = Letters()
         letters.sent[72] = 4096
@@ -139,7 +139,8 @@ private struct Letters {
             letters.fixture.operate(.replyWait, lease, form: form, by: letters.server.context).status == .badArgument)
     }
 
-    /// A caller without a page cannot send one; a receiver without one gets the registers, and is told so.
+    /// A caller without a page cannot send such a message. A receiver without one gets the registers, and is told of
+    /// the loss.
     @Test func pagesAreNeeded() {
         let letters = Letters()
         letters.fixture.raiseRoot()
@@ -159,7 +160,7 @@ private struct Letters {
         #expect(letters.call(lease: true).status == .badState)
     }
 
-    /// A caller that queues: what its page says when its turn comes counts.
+    /// For a queued caller, the contents of its page at its turn count.
     @Test func queuedMessagesComeWhole() {
         let letters = Letters()
         let fixture = letters.fixture
@@ -196,7 +197,7 @@ private struct Letters {
         #expect(fixture.slot(first).pointee.kind == .thread && fixture.slot(first).pointee.rights.rawValue == 9)
         #expect(fixture.slot(first).pointee.parent == fixture.slot(notification))
         #expect(fixture.slot(second).pointee.object == letters.server.context.address)
-        // And back.
+        // The capability goes back as well.
         let third = fixture.freeSlot()
         letters.offer(0, first, rights: 15, to: letters.received)
         letters.land(letters.sent, third)
@@ -239,7 +240,7 @@ private struct Letters {
         #expect(fixture.slot(first).pointee.badge == 0x55 && fixture.slot(second).pointee.badge == 0x66)
     }
 
-    /// What the receiver has no room for stays away; those before it have come.
+    /// Capabilities for which the receiver has no room stay away. Those before them have come.
     @Test func whatHasNoPlaceStaysAway() {
         let letters = Letters()
         let fixture = letters.fixture
@@ -271,7 +272,7 @@ private struct Letters {
             #expect(letters.call(capabilities: 2).status == status)
             #expect(letters.server.state == .waiting)
         }
-        // In an answer it stays away.
+        // In an answer the capability stays away.
         _ = letters.call()
         letters.offer(0, weak, to: letters.received)
         letters.land(letters.sent, fixture.freeSlot())
@@ -331,7 +332,7 @@ private struct Letters {
         #expect(thread.context.pointee.messagePage == fixture.slot(page).pointee.object + 0x1000)
         #expect(set(0, 0) == .ok)
         #expect(thread.context.pointee.messagePage == PhysicalAddress(0))
-        // Of a thread that may be in the middle of a transfer only its own core may change it.
+        // A thread may be in the middle of a transfer, so only its own core may change its page.
         let other = fixture.makeThread(core: 1)
         let form = ContextControl.setMessagePage.rawValue
         #expect(fixture.operate(.contextControl, other.slot, form: form, UInt64(page), 0).status == .wrongCore)

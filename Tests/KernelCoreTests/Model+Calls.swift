@@ -2,12 +2,12 @@ import ABI
 
 @testable import KernelCore
 
-// Calls and replies, which answer later and to others.
+// Calls and replies, whose answers come later and go to others.
 
 extension KernelModel {
     static var maximumDepth: Int { 8 }
 
-    /// Why a call is not made.
+    /// Returns the reasons for which a call fails.
     func callErrors(_ caller: ModelThread, _ request: Request) -> [Status] {
         let portal: ModelPortal
         switch look(caller, request.slot, .portal, .write) {
@@ -23,7 +23,8 @@ extension KernelModel {
         return errors
     }
 
-    /// The server waits, directly or not, for the caller; or nobody can tell within a bounded number of steps.
+    /// Returns true if the server waits, directly or not, for the caller, or if a bounded number of steps cannot decide
+    /// that.
     private func wouldLoop(_ caller: ModelThread, _ server: ModelThread) -> Bool {
         guard server.state != .waiting else { return false }
         var link: ModelThread? = server
@@ -56,7 +57,7 @@ extension KernelModel {
         return address < limit && size <= limit - address ? [] : [.badArgument]
     }
 
-    /// A call that has no errors.
+    /// Performs a call without errors.
     func call(_ caller: ModelThread, _ request: Request) {
         guard case .node(let node) = look(caller, request.slot, .portal, .write),
             let portal = node.object as? ModelPortal,
@@ -84,7 +85,7 @@ extension KernelModel {
         server.expected = (Status.ok.rawValue | transferMore(caller, server, caller.shape), caller.badge)
     }
 
-    /// What comes beyond six words; returns what the receiver's `x0` says of it.
+    /// Transfers the parts beyond six words, and returns the bits of the receiver's `x0` for them.
     private func transferMore(_ sender: ModelThread, _ receiver: ModelThread, _ shape: MessageShape) -> UInt64 {
         var arrival = shape.hasLease ? ArrivalBits.lease : 0
         guard sender.page != 0, receiver.page != 0 else { return arrival }
@@ -114,7 +115,7 @@ extension KernelModel {
         return true
     }
 
-    /// `replyWait`, whole.
+    /// Performs the whole of `replyWait`.
     func replyWait(_ server: ModelThread, _ request: Request) {
         let form = request.selector.form
         guard form & ~ReplyForm.known == 0 else { return server.expected = (Status.unsupported.rawValue, nil) }

@@ -3,14 +3,16 @@ import HardwareModel
 
 @testable import KernelCore
 
-// The whole state, the reference's against the kernel's.
+// Compares the whole state of the reference with the kernel's.
 
 extension KernelModel {
     private func require(_ condition: Bool, _ message: @autoclosure () -> String) {
         if !condition { broken.append(message()) }
     }
 
-    /// - Parameter slots: how many of root's table were ever used.
+    /// Compares the states.
+    ///
+    /// - Parameter slots: the number of slots of root's table that were ever used.
     func compare(slots: Int) {
         for root in roots { compare(root) }
         for thread in threads { compare(thread) }
@@ -21,7 +23,7 @@ extension KernelModel {
         for number in 1..<max(count, 1) where table.slots[number] == nil {
             let slot = Ref<Capability>(
                 at: PhysicalAddress(table.address + CapabilityTable.headerSize + UInt64(number) * Capability.size))
-            // The system capability is root's from the start, and nothing here uses it.
+            // Root has the system capability from the start, and no step uses it.
             require(
                 slot.pointee.isEmpty || slot.pointee.kind == .system,
                 "slot \(number) holds a \(slot.pointee.kind), and nobody put it there")

@@ -42,7 +42,7 @@ extension KernelModel {
                 return nil
             })
         case .stop:
-            // Nobody knows the core of a context that was never configured; it is stopped.
+            // Nobody knows the core of a context that was never configured. Such a context is stopped.
             guard thread.isPlaced else { return Prediction(apply: { _, _ in nil }) }
             return Prediction(apply: { [self] _, _ in
                 if isHere {
@@ -93,7 +93,7 @@ extension KernelModel {
         }
     }
 
-    /// A word that names a capability to bind, or is 0 to bind nothing.
+    /// Predicts the use of a word that names a capability to bind, or is 0 to bind nothing.
     private func predictBinding(
         _ caller: ModelThread, _ slot: UInt64, _ kind: ObjectKind, _ rights: Rights, old: ModelNode?,
         _ bind: @escaping (ModelNode?) -> Void

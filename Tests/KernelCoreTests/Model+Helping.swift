@@ -7,7 +7,7 @@ import HardwareModel
 // and knows the priority of the most urgent one.
 
 extension KernelModel {
-    /// The context that a thread's own time runs; nil if none can run. At most eight links.
+    /// Returns the context that a thread's own time runs, within at most eight links, or nil if none can run.
     private func beneficiary(of owner: ModelThread) -> ModelThread? {
         guard owner.usesOwnTime else { return nil }
         var link = owner
@@ -20,9 +20,10 @@ extension KernelModel {
         return link.state == .ready ? link : nil
     }
 
-    /// The kernel runs the end of the chain of the time that has the core, and none that is more urgent waits.
+    /// Checks that the kernel runs the end of the chain of the time that has the core, and that no more urgent one
+    /// waits.
     func compareWhoRuns(_ core: Int, _ kernelCore: Ref<Core>) {
-        // It is to go on parking time that leads nowhere.
+        // The kernel will continue to park time that leads nowhere.
         if kernelCore.pointee.mustSchedule { return }
         func isUsedUp(_ time: ModelTime) -> Bool {
             Ref<SchedulingContext>(at: PhysicalAddress(time.address)).pointee.isExhausted

@@ -2,15 +2,15 @@ import ABI
 
 @testable import KernelCore
 
-/// What an operation may answer, and what it changes if it is done.
+/// The possible answers of an operation, and its changes if it succeeds.
 struct Prediction {
-    /// If there are any, the answer is one of them and nothing changes.
+    /// The errors. If there are any, the answer is one of them, and nothing changes.
     var errors: [Status] = []
-    /// The answer may also be one of these, and nothing changes.
+    /// Further answers that are possible, after which nothing changes.
     var possible: [Status] = []
-    /// What happens even so when it is refused.
+    /// The changes that happen even if the operation is refused.
     var refuse: () -> Void = {}
-    /// `done` is what the kernel left in `x2`; says what is wrong with the answer, if anything.
+    /// Applies the changes. `done` is the kernel's `x2`. Returns the fault of the answer, or nil.
     var apply: (Status, UInt64) -> String? = { _, _ in nil }
 
     static func refused(_ errors: Status...) -> Prediction { Prediction(errors: errors) }
@@ -25,7 +25,7 @@ struct Request {
 }
 
 extension KernelModel {
-    /// Operations that answer at once: all but `call` and `replyWait`.
+    /// Predicts operations that answer at once: all but `call` and `replyWait`.
     func predict(_ caller: ModelThread, _ request: Request) -> Prediction {
         switch Operation(rawValue: request.operation) {
         case .signal: predictSignal(caller, request)
@@ -56,7 +56,7 @@ extension KernelModel {
         return node.has(rights) ? .node(node) : .failed(.noRights)
     }
 
-    /// A free slot, or why not.
+    /// Returns the reason for which a slot is not free, or nil.
     private func free(_ table: ModelTable?, _ slot: UInt64) -> Status? {
         guard let table, slot > 0, slot < UInt64(table.slots.count) else { return .badCapability }
         return table.slots[Int(slot)] == nil ? nil : .occupied
@@ -122,7 +122,7 @@ extension KernelModel {
             })
     }
 
-    /// Both sides hold the same bytes; not asked where they share a frame.
+    /// Checks that both sides hold the same bytes, unless they share a frame.
     private func isCopied(
         _ one: ModelThread, _ start: UInt64, _ other: ModelThread, _ otherStart: UInt64, _ size: UInt64
     ) -> Bool {
@@ -200,8 +200,8 @@ extension KernelModel {
             })
     }
 
-    /// Time is no more urgent than that of who gives it, in slices no longer, on the same core, and not given by one
-    /// with a budget; root gives any.
+    /// Returns true if the caller may give this time: no more urgent than its own, in slices no longer, on the same
+    /// core, and not if it has a budget. Root may give any time.
     func mayGive(_ caller: ModelThread, core: UInt64, priority: UInt64, slice: UInt64 = 0) -> Bool {
         guard let own = caller.time else { return false }
         return own.isAllTime
@@ -268,7 +268,7 @@ extension KernelModel {
         portal.generation += 1
     }
 
-    /// What a child of `source` would be, or why there can be none.
+    /// Returns the properties of a child of `source`, or the reason for which there can be none.
     func derived(_ source: ModelNode, _ rights: UInt64, _ second: UInt64, _ size: UInt64)
         -> (errors: [Status], rights: UInt8, base: UInt64, word: UInt64)
     {
@@ -333,7 +333,7 @@ extension KernelModel {
         let region = (node.isOwner || node.parent == nil) ? node.object as? ModelRegion : nil
         return Prediction(apply: { [self] status, _ in
             follow(revoked: node, deletes: form == .delete)
-            // Whoever takes away its own ground gets no answer that it could read.
+            // A caller that revokes its own ground gets no answer that it could read.
             guard status == .ok, caller.isAlive, caller.isConfigured, caller.slots != nil else { return nil }
             if !node.children.isEmpty { return "revoking says ok and something is left" }
             if form == .delete, !node.isGone { return "deleting says ok and it is still there" }
@@ -375,7 +375,7 @@ extension KernelModel {
         } else {
             errors.append(.badCapability)
         }
-        // One of a space that is gone is as good as none.
+        // A mapping of a destroyed space counts as none.
         let isStale = mapping?.mapped.map { !$0.space.isAlive } ?? false
         if let found = mapping, !isStale {
             let goesOn =

@@ -2,11 +2,11 @@ import ABI
 
 @testable import KernelCore
 
-/// What the kernel should do: the capability tree, the mappings, the notifications and the chains of calls.
+/// The expected behaviour of the kernel: the capability tree, the mappings, the notifications and the chains of calls.
 ///
-/// It says which answers an operation may give (`expect`), and changes itself accordingly when it was done. Who runs
-/// when is the kernel's to say; so is how far a revocation has come (`follow`): the reference says only what may
-/// vanish, and what must have vanished when the answer is `ok`.
+/// It predicts the possible answers of an operation (`expect`), and changes itself after the operation. The kernel
+/// decides which context runs and how far a revocation has come (`follow`). The reference only knows which nodes may
+/// vanish, and which must have vanished when the answer is `ok`.
 final class KernelModel {
     let coreCount: Int
     let roots: [ModelNode]
@@ -26,7 +26,7 @@ final class KernelModel {
 
     // MARK: The tree
 
-    /// Not too deep, and nobody above is being revoked.
+    /// Returns errors if the node is too deep, or if an ancestor is being revoked.
     func growthErrors(_ node: ModelNode) -> [Status] {
         var errors: [Status] = node.depth >= 32 ? [.tooDeep] : []
         var link: ModelNode? = node
@@ -56,7 +56,7 @@ final class KernelModel {
         if case .slot(let table, let number) = node.place { table.slots[number] = node }
     }
 
-    /// Takes a binding away, without what it means.
+    /// Removes a binding without its effects.
     func erase(_ node: ModelNode?) {
         guard let node, !node.isGone else { return }
         node.isGone = true
@@ -64,9 +64,9 @@ final class KernelModel {
         if case .slot(let table, let number) = node.place { table.slots[number] = nil }
     }
 
-    // MARK: What goes with a node
+    // MARK: Removal with a node
 
-    /// A node that has nothing below it goes, on the core of what it concerns.
+    /// Removes a node without descendants, on the core of its object.
     func remove(_ node: ModelNode) {
         if !node.children.isEmpty { broken.append("a \(node.kind) went before its children") }
         switch node.place {
@@ -143,20 +143,20 @@ final class KernelModel {
 
     // MARK: Revocation, as far as the kernel has come
 
-    /// Takes over what the kernel has removed; complains about what it must not have.
+    /// Takes over the kernel's removals, and reports those that are wrong.
     ///
     /// - Parameters:
-    ///   - revoked: what the operation takes back; its slot says nothing of that any more when it is done.
-    ///   - deletes: that itself may go, too.
+    ///   - revoked: the node that the operation revokes. Its slot no longer shows that after the operation.
+    ///   - deletes: true if that node itself may disappear, too.
     func follow(revoked: ModelNode? = nil, deletes: Bool = false) {
         var gone: [(node: ModelNode, isDoomed: Bool)]
         var wasChanged: Bool
-        // What went takes along what lay in it, which may have had descendants elsewhere.
+        // A removed object takes its contents along, which may have had descendants elsewhere.
         repeat {
             gone = []
             wasChanged = false
             for root in roots { collectGone(root, isDoomed: false, revoked, deletes, &gone) }
-            // Leaves come last.
+            // Nodes without descendants come last.
             for (node, isDoomed) in gone.reversed() where isDoomed && !node.isGone && node.children.isEmpty {
                 remove(node)
                 wasChanged = true
@@ -175,8 +175,8 @@ final class KernelModel {
         var isBelow = isDoomed || node === revoked
         if case .slot(let table, _) = node.place {
             let extra = counterpart.pointee.extra
-            // One that is being deleted says so in its slot, and keeps it when it is emptied by another core. A mapping
-            // of a space that is gone is nothing.
+            // The slot of a node that is being deleted shows that, and keeps it when another core empties it. A mapping
+            // of a destroyed space counts as none.
             isHere = isHere || !table.isAlive || extra & Revocation.deleting != 0
             isHere = isHere || node.mapped.map { !$0.space.isAlive } ?? false
             isBelow = isBelow || isHere || extra & Revocation.inProgress != 0
@@ -210,7 +210,7 @@ final class KernelModel {
         caller.server = nil
         if server.caller === caller {
             server.caller = nil
-            // An orphan uses no time of its own that has no limit.
+            // An orphan uses no time of its own without a limit.
             if server.time?.hasBudget == true { server.usesOwnTime = true }
         } else {
             server.callers.removeAll { $0 === caller }
@@ -236,7 +236,7 @@ final class KernelModel {
             told.bits |= thread.stoppedBits
             post(told, to: thread.core)
         }
-        // Whoever waits for its reply hears of it.
+        // A caller that waits for its reply gets an error.
         guard let caller = thread.caller else { return }
         thread.caller = nil
         thread.depth = 0
@@ -312,7 +312,7 @@ final class KernelModel {
         guard thread.core == core else { return post(notification, to: thread.core) }
         if thread.state == .calling, thread.isAborting { abortCall(thread) }
         guard thread.state != .stopped, thread.scheduling != nil, notification.bits != 0 else { return }
-        // Bits for a thread that serves bring its own time.
+        // Bits for a thread that serves give it its own time.
         if !thread.usesOwnTime, thread.state == .waiting {
             thread.expected = (Status.notified.rawValue, notification.bits)
             notification.bits = 0
@@ -321,7 +321,7 @@ final class KernelModel {
         thread.usesOwnTime = true
     }
 
-    /// A core looks into its inbox: the last comes first.
+    /// Lets a core work off its inbox: the last item comes first.
     func drain(_ core: Int) {
         let items = inboxes[core].reversed()
         inboxes[core] = []

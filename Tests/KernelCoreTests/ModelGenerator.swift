@@ -2,10 +2,10 @@ import ABI
 
 @testable import KernelCore
 
-/// Chooses the next step: mostly what makes sense where the reference stands, sometimes anything.
+/// Chooses the next step: mostly one that makes sense in the reference's state, and sometimes any.
 struct ModelGenerator {
     var random: SeededGenerator
-    /// What root is about to do.
+    /// The requests that root will make next.
     private var plan: [Request] = []
 
     init(seed: UInt64) { random = SeededGenerator(seed: seed) }
@@ -20,7 +20,7 @@ struct ModelGenerator {
         default: break
         }
         guard let thread = current[core] else {
-            // Nobody runs: something must happen from outside.
+            // No context runs, so an event must come from outside.
             switch random.below(10) {
             case 0..<2: return .interrupts(core)
             case 2: return .raise(0, ModelSlots.rootNotification, 1)
@@ -68,11 +68,12 @@ struct ModelGenerator {
         return thread.isConfigured && thread.state == .stopped && !thread.asksToStart
     }
 
-    /// What is left of it goes; then it is made anew. A revocation takes several calls, which the plan does not count.
+    /// Removes the rest of a tenant, and then makes the tenant anew. A revocation takes several calls, which the plan
+    /// ignores.
     private mutating func rebuild(_ tenant: Int, _ slots: [ModelNode?]) -> Request {
         let base = ModelSlots.base(tenant)
         guard let region = slots[Int(base)]?.object as? ModelRegion else {
-            // Parts made of another region stand in the way.
+            // Parts made of another region prevent that.
             if let part = (1..<20).first(where: { slots[Int(base) + $0] != nil }) {
                 return request(.revoke, base + UInt32(part), form: RevokeForm.delete.rawValue)
             }
@@ -242,7 +243,7 @@ struct ModelGenerator {
 
     // MARK: Words
 
-    /// A slot of the thread's table, mostly one with a capability of this kind.
+    /// Returns a slot of the thread's table, mostly one with a capability of this kind.
     private mutating func slot(_ thread: ModelThread, _ kind: ObjectKind?) -> UInt32 {
         let isRoot = thread.core == 0 && (thread.slots?.slots.count ?? 0) > 100
         let range = isRoot ? 50..<200 : 1..<48
@@ -251,7 +252,7 @@ struct ModelGenerator {
                 ? UInt32(range.lowerBound + random.below(range.count)) : UInt32(truncatingIfNeeded: random.next() % 60)
         }
         guard let slots = thread.slots?.slots else { return 1 }
-        // One pass from a random place.
+        // The search makes one pass from a random place.
         let bounds = range.clamped(to: 0..<slots.count)
         guard !bounds.isEmpty else { return 1 }
         let start = random.below(bounds.count)

@@ -2,7 +2,7 @@ import ABI
 
 @testable import KernelCore
 
-// The reference's objects: what the kernel keeps in linked, packed memory, as plain objects.
+// The objects of the reference: the kernel's linked, packed memory as plain objects.
 
 class ModelObject {
     let kind: ObjectKind
@@ -18,7 +18,7 @@ class ModelObject {
 final class ModelRegion: ModelObject {
     let start, end: UInt64
     var next: UInt64
-    /// Below this somebody had the memory before.
+    /// The end of the memory that somebody has used before.
     var used: UInt64
 
     init(at address: UInt64, start: UInt64, end: UInt64, used: UInt64) {
@@ -39,7 +39,7 @@ final class ModelTable: ModelObject {
 }
 
 final class ModelSpace: ModelObject {
-    /// By page number: the frame and what may be done with it.
+    /// The frame and the rights of each page, by page number.
     var pages: [UInt64: (frame: UInt64, rights: UInt8)] = [:]
     init(at address: UInt64) { super.init(.addressSpace, at: address) }
 }
@@ -56,9 +56,9 @@ final class ModelTime: ModelObject {
     var hasBudget = false
     var priority: UInt64 = 0
     var slice = SchedulingContext.defaultSlice
-    /// Root's.
+    /// True for the scheduling context of root.
     var isAllTime = false
-    /// Whether a context ever ran on it: its budget may be used up.
+    /// True if a context ever ran on it, so that its budget may be used up.
     var wasUsed = false
     init(at address: UInt64) { super.init(.schedulingContext, at: address) }
 }
@@ -74,11 +74,11 @@ final class ModelNotification: ModelObject {
 final class ModelThread: ModelObject {
     var state = RunState.stopped
     var isConfigured = false
-    /// Its own time runs it, or the server that it waits for.
+    /// True if its own time runs it, or the server for which it waits.
     var usesOwnTime = false
-    /// When it waited it got bits since its last call: a caller is next.
+    /// True if its last wait returned bits, so that a caller is next.
     var wasNotified = false
-    /// Its core is fixed.
+    /// True if its core is fixed.
     var isPlaced = false
     var core = 0
     var depth = 0
@@ -94,12 +94,12 @@ final class ModelThread: ModelObject {
     var stopsOnReply = false
     var shape = MessageShape(bits: 0)
     var lease: Lease?
-    /// What it sent, if it had to queue.
+    /// The message that it sent, if it had to queue.
     var badge: UInt64 = 0
     var asksToStart = false
     var asksToStop = false
     var isPosted = false
-    /// What it must find in `x0` and `x1` when it runs; nil: not known.
+    /// The values that it must find in `x0` and `x1` when it runs, or nil if they are unknown.
     var expected: (status: UInt64, tag: UInt64?)?
 
     init(at address: UInt64) { super.init(.thread, at: address) }
@@ -111,7 +111,7 @@ final class ModelThread: ModelObject {
     var isAborting: Bool { abortMask != 0 && (notification?.bits ?? 0) & abortMask != 0 }
 }
 
-/// A capability or a binding, with those that were made of it.
+/// A capability or a binding, with its descendants.
 final class ModelNode {
     enum Place {
         case slot(ModelTable, Int)
@@ -125,9 +125,9 @@ final class ModelNode {
     let place: Place
     let kind: ObjectKind
     let rights: UInt8
-    /// The object; of an extent nil, unless `create` made it.
+    /// The object. It is nil for an extent, unless `create` made it.
     let object: ModelObject?
-    /// Where the object or an extent's first byte lies.
+    /// The place of the object, or of an extent's first byte.
     let base: UInt64
     /// The badge, or an extent's size.
     let word: UInt64
@@ -135,7 +135,7 @@ final class ModelNode {
     let parent: ModelNode?
     let depth: Int
     var children: [ModelNode] = []
-    /// Of a mapping.
+    /// The mapped range of a mapping.
     var mapped: (space: ModelSpace, first: UInt64, count: UInt64)?
     var isGone = false
 
@@ -157,10 +157,10 @@ final class ModelNode {
 
     func has(_ needed: Rights) -> Bool { rights & needed.rawValue == needed.rawValue }
 
-    /// Those below, leaves first.
+    /// The descendants, those without descendants first.
     var descendants: [ModelNode] { children.flatMap { $0.descendants + [$0] } }
 
-    /// The kernel's node that should say the same.
+    /// The kernel's node that should agree with this one.
     var counterpart: Ref<Capability> {
         switch place {
         case .slot(let table, let number):

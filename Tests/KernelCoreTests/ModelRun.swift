@@ -8,10 +8,10 @@ final class ModelRun {
     private let fixture: Fixture
     let model: KernelModel
     private let cores: [ModelCore]
-    /// Compare after so many steps.
+    /// The number of steps between two comparisons.
     private let stride: Int
     private var count = 0
-    /// How often each operation was done.
+    /// The number of times that each operation was done.
     private(set) var done: [UInt64: Int] = [:]
 
     init(stride: Int = 1, usesFastPath: Bool = true) {
@@ -20,7 +20,7 @@ final class ModelRun {
         fixture.checksInvariants = false
         fixture.usesFastPath = usesFastPath
         cores = fixture.model.cores
-        // In root's own page, behind its thread and its time: the rest of RAM is the region's.
+        // It lies in root's own page, behind root's thread and time. The rest of RAM belongs to the region.
         let notification = fixture.root.address + 3072
         fixture.install(.notification, notification, ModelSlots.rootNotification)
         model = Self.reference(fixture)
@@ -37,7 +37,7 @@ final class ModelRun {
         }
     }
 
-    /// What root begins with.
+    /// Returns the state with which root begins.
     private static func reference(_ fixture: Fixture) -> KernelModel {
         let table = ModelTable(at: fixture.table.address.value, count: Int(Fixture.tableSlots))
         let region = fixture.object(InitialSlot.firstRegion, as: Region.self)
@@ -64,7 +64,7 @@ final class ModelRun {
         let thread = roots[2].object as! ModelThread
         thread.table = roots[0]
         thread.space = roots[1]
-        // Its time was not made by `create`.
+        // `create` has not made root's time.
         let time = ModelTime(at: fixture.rootScheduling.address.value)
         time.isAllTime = true
         time.priority = UInt64(Fixture.rootPriority)
@@ -87,12 +87,12 @@ final class ModelRun {
 
     // MARK: Steps
 
-    /// Returns what is wrong after a step, if anything.
+    /// Performs a step. Returns the difference from the reference, or nil.
     func play(_ step: ModelStep) -> String? {
         switch step {
         case .operate(let core, let request, let isRoot):
             guard let thread = current(core), (thread === model.rootThread) == isRoot else { break }
-            // When a budget ends is not the reference's business: nobody is told.
+            // The reference does not know when a budget ends, so no overrun may be reported.
             if !model.wouldTellOfOverruns(thread, request) { perform(core, request) }
         case .interrupts(let core): takeInterrupts(core)
         case .advance(let ticks): fixture.model.advance(by: ticks)
@@ -222,7 +222,7 @@ final class ModelRun {
 
     // MARK: The end
 
-    /// Root takes everything back: nothing is left, however the script ended.
+    /// Lets root take everything back. Returns a remainder, or nil.
     func takeEverythingBack() -> String? {
         let request = Request(
             operation: Operation.revoke.rawValue, selector: Selector(slot: InitialSlot.firstRegion),

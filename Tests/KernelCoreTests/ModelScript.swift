@@ -2,11 +2,11 @@ import ABI
 
 @testable import KernelCore
 
-/// One step of a script: concrete, so that a script means the same when others are left out.
+/// One step of a script. It is concrete, so that a script keeps its meaning when other steps are left out.
 enum ModelStep: CustomStringConvertible {
-    /// Whoever runs on the core does this, if it is root or if it is not.
+    /// The current context of the core performs this, if it is root or if it is not.
     case operate(Int, Request, byRoot: Bool)
-    /// The core takes what interrupts it.
+    /// The core takes its interrupts.
     case interrupts(Int)
     case advance(UInt64)
     /// A device raises bits of a tenant's notification, or of root's, on a core.
@@ -32,28 +32,28 @@ enum ModelStep: CustomStringConvertible {
     }
 }
 
-/// Where things are in root's table and in each tenant's.
+/// The slots of things in root's table and in each tenant's.
 enum ModelSlots {
     static let tenants = 6
     static let cores = 2
-    /// Root is told here that it should do something.
+    /// The notification by which root is told to act.
     static let rootNotification: UInt32 = 40
-    /// Of tenant N, in root's table.
+    /// Returns the first slot of tenant N in root's table.
     static func base(_ tenant: Int) -> UInt32 { 50 + 20 * UInt32(tenant) }
     static let region: UInt32 = 0, table: UInt32 = 1, space: UInt32 = 2, thread: UInt32 = 3, time: UInt32 = 4
     static let notification: UInt32 = 5, portal: UInt32 = 6, extent: UInt32 = 7, page: UInt32 = 8
-    /// Free for what root does at random.
+    /// The slots for root's random operations.
     static let rootFree: Range<UInt32> = 170..<200
-    /// All that is ever used of root's table.
+    /// The size of the used part of root's table.
     static let rootLimit = 210
 
-    /// A tenant's own table: what it was given, then what it makes.
+    /// The size of a tenant's own table: the capabilities that it was given, and then those that it makes.
     static let tableCount: UInt64 = 48
     static let portals: UInt32 = 8, notifications: UInt32 = 14, neighbour: UInt32 = 20, ownPage: UInt32 = 21
     static let tenantFree: Range<UInt32> = 22..<46
 }
 
-/// Root's operations that make a tenant of what is left of it, and tell the others of it.
+/// The operations of root that complete a tenant from its remains, and tell the others of it.
 struct ModelTenantPlan {
     let tenant: Int
     private var steps: [Request] = []
@@ -109,7 +109,7 @@ struct ModelTenantPlan {
             let base = ModelSlots.base(other), number = UInt32(other)
             give(base + ModelSlots.portal, ModelSlots.portals + number)
             give(base + ModelSlots.notification, ModelSlots.notifications + number, rights: UInt64(2 + 8 * (other & 1)))
-            // The others may have lost theirs with this one's former life.
+            // The others may have lost their capabilities with this one's former life.
             give(own(ModelSlots.portal), ModelSlots.portals + UInt32(tenant), to: base + ModelSlots.table)
             give(
                 own(ModelSlots.notification), ModelSlots.notifications + UInt32(tenant), rights: 10,
@@ -120,7 +120,8 @@ struct ModelTenantPlan {
         give(own(ModelSlots.page), ModelSlots.ownPage)
     }
 
-    /// What it may have given away or thrown away comes again; most of it is there.
+    /// Returns requests that restore capabilities which the tenant may have given away or deleted. Most of them still
+    /// exist.
     static func refill(_ tenant: Int) -> [Request] {
         var plan = ModelTenantPlan(tenant: tenant)
         plan.fillTable()

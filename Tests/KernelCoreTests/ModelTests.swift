@@ -5,17 +5,16 @@ import Testing
 
 @testable import KernelCore
 
-/// Random operations of several tenants on several cores, against the reference.
+/// Compares random operations of several tenants on several cores with the reference.
 ///
-/// `ENTENTE_TEST_OPERATIONS` says how many in all, otherwise `TestLength` does. A failure prints its seed and the
-/// shortest script that still fails, which can be given to `ModelTests.difference`.
+/// `ENTENTE_TEST_OPERATIONS` is the number of all operations; otherwise `TestLength` gives it. A failure prints its
+/// seed and the shortest script that still fails, which `ModelTests.difference` takes.
 @Suite struct ModelTests {
     private static let operations = TestLength.number("ENTENTE_TEST_OPERATIONS")
     private static let length = 4000
 
     @Test func theKernelDoesWhatTheReferenceSays() {
-        // A run that only wants to be quick compares now and then; one that failed is played again with all
-        // comparisons.
+        // A run that should be fast compares now and then. A run that failed is played again with all comparisons.
         let stride = Self.operations ?? 0 > 1_000_000 ? 8 : 4
         var done: [UInt64: Int] = [:]
         let begin = Date()
@@ -44,7 +43,7 @@ import Testing
             .scheduleControl,
         ]
         print(operations.map { "\($0) \(done[$0.rawValue] ?? 0)" }.joined(separator: ", ") + " times done")
-        // A script whose operations all fail at the first check would show nothing.
+        // A script whose operations all fail at the first check would prove nothing.
         for operation in operations { #expect(done[operation.rawValue] ?? 0 > 0, "\(operation) was never done") }
     }
 
@@ -65,7 +64,7 @@ import Testing
         return run.takeEverythingBack()
     }
 
-    /// What is wrong after a script, with a comparison after each step.
+    /// Returns the difference after a script, with a comparison after each step.
     static func difference(_ steps: [ModelStep], usesFastPath: Bool = true) -> String? {
         let run = ModelRun(usesFastPath: usesFastPath)
         for step in steps {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// The rights to raise a notification's bits and to take them, and the interrupt as which they come.
+/// The rights to raise and to take a notification's bits, and the interrupt that stands for them.
 @Suite struct NotificationEdgeTests {
     @Test func raisingAndTakingAreDifferentRights() {
         let fixture = Fixture()

@@ -6,7 +6,7 @@ import Testing
 
 @testable import KernelCore
 
-/// Budgets that are set while the time is in use, and overruns that are told once.
+/// Budgets are set while the time is in use, and overruns are reported once.
 @Suite struct OwnBudgetTests {
     private let fixture = Fixture()
     private let rootTime: UInt32
@@ -35,7 +35,7 @@ import Testing
         #expect(fixture.current() == other.context)
         fixture.advance(1)
         #expect(fixture.current() == fixture.root)
-        // It still gives time to others.
+        // It can still give time to others.
         #expect(fixture.makeThread(priority: 20).state == .ready)
         #expect(fixture.object(rootTime, as: SchedulingContext.self).pointee.used.value >= 5100)
     }
@@ -53,7 +53,7 @@ import Testing
         #expect(fixture.rootScheduling.pointee.used.value - before == 500)
     }
 
-    /// The old budget ends at this very moment: it counts, and nothing is given on top.
+    /// The old budget ends at this very moment. It counts, and nothing is added to it.
     @Test func aBudgetThatIsUsedUpCannotBeReplaced() {
         #expect(setBudget(rootTime, 100, 1000) == .ok)
         fixture.model.advance(by: 100)  // the timer's interrupt has not been taken
@@ -91,7 +91,7 @@ import Testing
         #expect(setBudget(rootTime, budget, period) == status)
     }
 
-    /// The rule for time that is given holds here, too, or a budget could be shaken off.
+    /// The rule for given time holds here, too, because a tenant could otherwise shake off its budget.
     @Test func nobodyGivesItselfMore() {
         let fixture = Fixture(cores: 2)
         let thread = fixture.makeThread(priority: 10)
@@ -112,14 +112,14 @@ import Testing
         #expect(set(thread.scheduling) == .noRights, "its own has a budget now")
     }
 
-    /// Time in slices that are longer than the giver's is not the giver's to change.
+    /// A giver may not change time whose slices are longer than its own.
     @Test(arguments: [(300, Status.noRights), (999, .noRights), (1000, .ok), (1001, .ok)] as [(UInt64, Status)])
     func budgetsOfLongerSlicesAreNotGiven(slice: UInt64, status: Status) {
         let time = fixture.makeScheduling(priority: 5, slice: 1000),
             giver = fixture.makeThread(priority: 31, slice: slice)
         #expect(fixture.current() == giver.context)
         #expect(setBudget(time, 100, 1000, by: giver) == status)
-        // Nor is it when a part of its slice is used up.
+        // This also holds when a part of its slice is used up.
         fixture.object(time, as: SchedulingContext.self).pointee.left = Ticks(1)
         #expect(setBudget(time, 100, 1000, by: giver) == status)
     }
@@ -147,7 +147,7 @@ import Testing
             0]
         #expect(used == 2010)
     }
-    /// A new budget begins a new period, whatever is left of the one before.
+    /// A new budget begins a new period, for any rest of the old one.
     @Test func aNewBudgetBeginsANewPeriod() {
         let thread = fixture.makeThread(priority: 10), other = fixture.makeThread(priority: 5)
         #expect(setBudget(thread.scheduling, 100, 1000) == .ok)
@@ -166,7 +166,7 @@ import Testing
     }
     // MARK: Overruns
 
-    /// A thread with 100 ticks of each 1000, whose overruns root is told of.
+    /// Makes a thread with 100 ticks of each 1000, whose overruns are reported to root.
     private func overrunning() -> (thread: Tenant, bits: Ref<KernelCore.Notification>) {
         var thread = fixture.makeThread(priority: 10, starts: false)
         thread.scheduling = fixture.create(.schedulingContext)
@@ -185,7 +185,7 @@ import Testing
             .scheduleControl, thread.scheduling, form: ScheduleControl.bindOverrun.rawValue, UInt64(watcher), 1)
     }
 
-    /// From the end of a budget to that of the next.
+    /// Advances from the end of a budget to that of the next one.
     private func advanceOnePeriod() {
         fixture.advance(900)
         fixture.advance(100)
@@ -197,7 +197,7 @@ import Testing
         return fixture.succeed(.scheduleControl, thread.scheduling, form: ScheduleControl.timeUsed.rawValue).words[1]
     }
 
-    /// An overrun is told once until somebody asks; the overruns in between are in the count.
+    /// An overrun is reported once until somebody asks, and the count includes the overruns in between.
     @Test func anOverrunIsToldOnce() {
         let (thread, watcher) = overrunning()
         fixture.advance(100)
@@ -214,7 +214,7 @@ import Testing
         #expect(overruns(thread) == 8)
     }
 
-    /// Another notification has been told nothing yet.
+    /// The new notification has had no report yet.
     @Test func aNewBindingIsTold() {
         let (thread, first) = overrunning()
         fixture.advance(100)
@@ -228,8 +228,8 @@ import Testing
         #expect(first.pointee.bits.load() == 1)
     }
 
-    /// One core counts two at a time, another asks when it is told, and only then: in between, or too early for the
-    /// second, which must be told again.
+    /// One core counts two overruns at a time, and another one asks only after a report. Its question may come in
+    /// between, or too early for the second overrun, which must then be reported again.
     @Test func nothingIsLostBetweenTwoCores() {
         let fixture = Fixture(cores: 2)
         let slot = fixture.makeScheduling(priority: 3, core: 1)
@@ -256,6 +256,6 @@ import Testing
 
 private final class RungBell: @unchecked Sendable {
     let word = AtomicWord()
-    /// The last count that was asked for.
+    /// The count at the last question.
     let seen = AtomicWord()
 }

@@ -4,13 +4,12 @@ import Testing
 
 @testable import KernelCore
 
-/// Time that leads nowhere for a while, floods of bits, and the work of one entry when many contexts wait for one
-/// another.
+/// Time that leads nowhere for a while, floods of bits, and the work of one entry if many contexts wait for each other.
 @Suite struct ParkedTimeTests {
     // MARK: Time that is parked and forgotten
 
-    /// Low's server queues at an inner one that is stopped. High queues behind low, and its time is parked. Then the
-    /// inner one goes on.
+    /// Low's server queues at a stopped inner one. High queues behind low, and its time is parked. Then the inner one
+    /// continues.
     @Test(arguments: [true, false])
     func whoQueuesBehindAQueueHelpsAgain(isDestroyed: Bool) {
         let board = Served(server: 20, clients: [1, 25], spinner: 10)
@@ -60,8 +59,8 @@ import Testing
         #expect(fixture.current() == board.server.context && board.running == board.time(of: high))
     }
 
-    /// A call to a thread that waits can be the ninth link of a chain that leads through a queue: then the time is
-    /// parked as soon as the core looks at it again.
+    /// A call to a waiting thread can be the ninth link of a chain that leads through a queue. The time is then parked
+    /// as soon as the core looks at it again.
     @Test(arguments: [true, false])
     func aNinthLinkIsParkedSoon(fast: Bool) {
         let fixture = Fixture()
@@ -87,7 +86,7 @@ import Testing
 
     // MARK: Bits
 
-    /// A flood of bits in a server's notification delays a caller by one notification only: both take turns.
+    /// A flood of bits in a server's notification delays a caller by one notification only, because both take turns.
     @Test func aFloodOfBitsKeepsNoCallerWaiting() {
         let board = Served(server: 20, clients: [25], spinner: 10)
         let (fixture, client) = (board.fixture, board.clients[0])
@@ -96,7 +95,7 @@ import Testing
         fixture.call(board.portal, by: client)
         var handled = 0
         while board.server.context.pointee.caller == nil, handled < 50 {
-            // From another core, say, while the server handles the last bits on its caller's time.
+            // The bits may come from another core, while the server handles the last bits on its caller's time.
             fixture.raise(board.server.notification, 4)
             fixture.advance(10)
             fixture.wait(board.server)
@@ -107,8 +106,8 @@ import Testing
             "\(handled) notifications before the call, at the caller's cost")
     }
 
-    /// The attack of `LaunderingTests` by a client that may also signal its server, as the peer of a ring may: bits
-    /// bring the server's own time, and its budget is the bound.
+    /// A client runs the attack of `LaunderingTests` and may also signal its server, as the peer of a ring may. Bits
+    /// bring the server's own time, and the server's budget is the bound.
     @Test func signalsDoNotLaunderMoreThanTheServersBudget() {
         let board = Served(server: 25, clients: [10], spinner: 5, budget: 10)
         let (fixture, client) = (board.fixture, board.clients[0])
@@ -146,7 +145,7 @@ import Testing
 
     // MARK: Work of one entry
 
-    /// How much time is in the queue of core 0.
+    /// Returns the number of scheduling contexts in the queue of core 0.
     private func queued(_ fixture: Fixture) -> Int {
         var count = 0
         for priority in 0..<32 {
@@ -159,12 +158,12 @@ import Testing
         return count
     }
 
-    /// Makes chains of eight threads that all use their own time: each calls the next, the last ones call `portal`.
+    /// Makes chains of eight threads that all use their own time. Each calls the next, and the last ones call `portal`.
     /// Root is current before and after.
     private func makeChains(_ fixture: Fixture, _ count: Int, to portal: UInt32) -> [[Tenant]] {
         (0..<count).map { _ in
             var chain: [Tenant] = []
-            // All but the first wait for a call.
+            // All but the first thread wait for a call.
             for index in 0..<8 {
                 let thread = fixture.makeThread(priority: 10, notified: true, starts: false)
                 if index == 7 {
@@ -191,7 +190,7 @@ import Testing
         }
     }
 
-    /// Starting a server whose callers have long chains: work under the lock.
+    /// A server is started whose callers have long chains, which is work under the lock.
     @Test func aStartBringsBackLittle() {
         let fixture = Fixture()
         fixture.checksInvariants = false
@@ -220,7 +219,7 @@ import Testing
             before == 0 && queued(fixture) <= 24, "one entry queues \(queued(fixture) - before) scheduling contexts")
     }
 
-    /// Destroying a server whose callers are faults of threads that serve faults, and so on.
+    /// A server is destroyed whose callers are faults of threads that serve faults, and so on.
     @Test func anEntryStopsFew() {
         let fixture = Fixture()
         fixture.checksInvariants = false
@@ -230,7 +229,7 @@ import Testing
         for _ in 0..<8 {
             var portal = toServer
             var chain: [Tenant] = []
-            // From the end.
+            // The order begins at the end.
             for index in 0..<8 {
                 let thread = fixture.makeThread(priority: 10, starts: false)
                 fixture.configure(thread, portal: portal)

@@ -4,9 +4,9 @@ import Testing
 
 @testable import KernelCore
 
-/// Parked time that leads on again: whom it takes turns with, and at whose cost the core looks at it.
+/// Parked time leads on again, takes turns with its equals, and costs a look of the core.
 @Suite struct ParkedTimeTurnTests {
-    /// Time that was parked and leads on again takes turns with its equals, although whoever runs then keeps the core.
+    /// Parked time that leads on again takes turns with its equals, although the thread that runs then keeps the core.
     @Test func timeThatIsRevivedGetsItsSlice() {
         let fixture = Fixture(cores: 2)
         let monitor = fixture.makeThread(priority: 10, core: 1)
@@ -27,8 +27,8 @@ import Testing
         #expect(turns == 5, "a client of the same priority has the core half of the time")
     }
 
-    /// Low tenants park as much time as they like. A more urgent thread does not pay for another look at it whenever a
-    /// context starts, or a call of its own ends.
+    /// Low tenants park as much time as they like. A more urgent thread does not pay for another look at it when a
+    /// context starts or a call of its own ends.
     @Test(arguments: [true, false])
     func lowTimeIsNotRevivedAtTheCostOfHigh(isCalling: Bool) {
         let fixture = Fixture(cores: 2)
@@ -39,7 +39,7 @@ import Testing
         let server = fixture.makeThread(priority: 25)
         let portal = fixture.makePortal(to: server)
         let victim = fixture.makeThread(priority: 29, notified: true)
-        // Nothing is looked at in between: after each step of so many, it would take most of the time.
+        // The invariants are not checked in between, because that would take most of the time after so many steps.
         fixture.checksInvariants = false
         let crowd = (0..<100).map { _ in fixture.makeThread(priority: 3) }
         fixture.sleepRoot()
@@ -61,7 +61,7 @@ import Testing
         fixture.settle()
         #expect(fixture.current() == victim.context)
         #expect(fixture.core(0).pointee.entries - before <= 4)
-        // Nothing is forgotten: once the victim waits, the queue is as the priorities say.
+        // No time is forgotten: after the victim waits, the queue follows the priorities.
         fixture.wait(victim)
         fixture.settleAll()
         if !isCalling { #expect(fixture.current() == started.context) }

@@ -7,28 +7,28 @@ import Testing
 /// A board that is ready for one operation.
 struct Scene {
     let fixture: Fixture
-    /// Those whose states are compared, in the same order on both boards.
+    /// The tenants whose states are compared, in the same order on both boards.
     var tenants: [Tenant]
-    /// Notifications beside the tenants' own.
+    /// The notifications beside the tenants' own.
     var notifications: [UInt32] = []
     var caller: Tenant
     var operation = ABI.Operation.replyWait
     var selector = Selector(bits: 0)
     var words: [UInt64] = []
-    /// An exit of the caller, a virtual CPU, in place of an operation.
+    /// An exit of the caller, a virtual CPU, which replaces an operation.
     var exit: Message?
 }
 
-/// One operation on two boards that are set up alike: on one the fast paths may take it, the other has none.
+/// One operation on two boards with the same state. On one board the fast paths may take it, and the other has none.
 ///
-/// Compares what both leave, and once more after each of a few steps in time, because a slice or a budget that is
-/// booked wrongly shows later.
+/// The comparison is made after the operation and after each of a few steps in time, because a slice or a budget that
+/// is booked wrongly shows later.
 struct PathComparison {
-    /// Whether a fast path has done the operation.
+    /// True if a fast path has done the operation.
     private(set) var isTaken = false
     /// The caller's status on the board without fast paths.
     private(set) var status: Status?
-    /// How the boards differ.
+    /// The differences between the boards.
     private(set) var differences: [String] = []
 
     init(cores: Int = 1, afterTicks ticks: UInt64 = 7, _ setUp: (Fixture) -> Scene) {
@@ -59,7 +59,7 @@ struct PathComparison {
         }
     }
 
-    /// A fast path may leave a timer that interrupts for nothing, but none that comes too late.
+    /// Requires that no timer comes too late. A fast path may leave one set that interrupts without need.
     private mutating func requireTimersInTime(_ scenes: [Scene]) {
         for (fast, general) in zip(scenes[0].fixture.model.cores, scenes[1].fixture.model.cores)
         where fast.deadline > general.deadline {
@@ -67,7 +67,7 @@ struct PathComparison {
         }
     }
 
-    /// Requires that both boards are left alike, and that a fast path has or has not done it.
+    /// Requires that both boards have the same state, and that a fast path has or has not done the operation.
     func expect(isTaken expected: Bool, _ status: Status? = nil, sourceLocation: SourceLocation = #_sourceLocation) {
         #expect(isTaken == expected, sourceLocation: sourceLocation)
         #expect(differences.isEmpty, sourceLocation: sourceLocation)
@@ -95,7 +95,7 @@ extension Scene {
         return owners
     }
 
-    /// Everything that must be the same, by lines.
+    /// Everything that must be equal, by lines.
     fileprivate var state: [String] { tenants.indices.map(line) + fixture.model.cores.map(line) + [bits] }
 
     private func line(_ number: Int) -> String {
@@ -105,7 +105,7 @@ extension Scene {
             + "serves \(index(context.pointee.caller)) waits for \(index(context.pointee.server)) depth \(context.pointee.depth) "
             + "notified \(context.pointee.wasNotified) kind \(context.pointee.callKind) "
             + "stops \(context.pointee.stopsOnReply) at \(context.pointee.frame.programCounter) "
-            // `x0` of a thread that waits is written when it goes on.
+            // The kernel writes `x0` of a waiting thread when the thread goes on.
             + "x \((context.pointee.state == .waiting ? 1..<9 : 0..<9).map { context.pointee.frame.x[$0] })"
         if context.pointee.state == .calling { line += " shape \(context.pointee.shape.bits)" }
         if let time = context.pointee.home {
@@ -145,7 +145,8 @@ extension Scene {
 }
 
 extension Fixture {
-    /// Root goes to sleep, and so do these, which are more urgent than all others. The first of the others runs then.
+    /// Lets root sleep, and then these tenants, which are more urgent than all others. The first of the others runs
+    /// then.
     func sleep(_ tenants: Tenant...) {
         sleepRoot()
         while let next = tenants.first(where: { $0.context == current() }) { wait(next) }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import KernelCore
 
-/// The fast paths against the general ones: the same operations leave the same state.
+/// Compares the fast paths with the general ones: the same operations lead to the same state.
 @Suite struct PathLockstepTests {
     @Test func fastPathsDoTheSame() {
         for seed in TestLength.seeds(short: 4, long: 24) {
@@ -30,7 +30,7 @@ import Testing
     }
 }
 
-/// Two boards on which the same happens, with and without fast paths.
+/// Two boards with the same events, with and without fast paths.
 private struct Lockstep {
     private struct Side {
         let fixture: Fixture
@@ -60,7 +60,7 @@ private struct Lockstep {
             return tenants.firstIndex { $0.context == context } ?? 99
         }
 
-        /// Everything that must be the same, by lines.
+        /// Everything that must be equal, by lines.
         var state: [String] {
             let core = fixture.core(0)
             var lines = [
@@ -74,7 +74,7 @@ private struct Lockstep {
                         + "waits for \(index(context.pointee.server)) depth \(context.pointee.depth) bits \(bits) "
                         + "queued \(time.pointee.isQueued) used \(time.pointee.used.value) left \(time.pointee.left.value) "
                         + "remaining \(time.pointee.remaining.value) exhausted \(time.pointee.isExhausted) "
-                        // `x0` of a thread that waits is written when it goes on.
+                        // The kernel writes `x0` of a waiting thread when the thread goes on.
                         + "x \((context.pointee.state == .waiting ? 1..<8 : 0..<8).map { context.pointee.frame.x[$0] })"
                 )
             }
@@ -90,7 +90,7 @@ private struct Lockstep {
             return lines
         }
 
-        /// A tenant whose time leads to a thread that can run, and is more urgent than what runs.
+        /// A tenant whose time leads to a runnable thread and is more urgent than the running one, or nil.
         var forgotten: Int? {
             let running = fixture.core(0).pointee.scheduling.map { Int($0.pointee.priority) } ?? -1
             return tenants.firstIndex {

@@ -6,10 +6,10 @@ import Testing
 
 @testable import KernelCore
 
-/// What a core reads without a lock, and what another core does to it at the same time, each again and again.
+/// One core reads words without a lock while another core changes them, again and again.
 ///
-/// By themselves they only find a core that does not get done. Run them with `--sanitize=thread`, which sees accesses
-/// that nothing orders: random operations seldom meet in this way.
+/// Without a sanitizer the tests only find a core that never finishes. Run them with `--sanitize=thread`, which finds
+/// accesses that nothing orders, because random operations seldom meet in this way.
 @Suite(.serialized) struct RaceTests {
     private struct Request {
         var operation: ABI.Operation
@@ -29,7 +29,7 @@ import Testing
         second = fixture.makeThread(priority: 10, core: 1, notified: true)
     }
 
-    /// Whoever is current does the next of the core's requests, unless `instead` has done something else with it.
+    /// Lets the current context perform the next request of the core, unless `instead` has done something else with it.
     private func play(
         _ ones: [Request], _ others: [Request],
         instead: @escaping (ModelCore, Ref<ExecutionContext>) -> Bool = { _, _ in false }
@@ -127,7 +127,7 @@ import Testing
             ])
     }
 
-    /// A thread whose budget runs out again and again; who hears of that changes.
+    /// A thread's budget runs out repeatedly, and the hearer of that changes.
     @Test func timeIsConfiguredWhileItsBudgetRunsOut() {
         let notification = fixture.create(.notification)
         let budget = fixture.create(.schedulingContext)
@@ -167,7 +167,7 @@ import Testing
         play(requests, requests)
     }
 
-    /// A fault of a thread that nobody serves, while it is said anew who hears of that.
+    /// A thread faults without a server, while the notification for its stop is bound anew.
     @Test func aContextFaultsWhileWhatHearsOfItIsBoundAnew() {
         let notification = UInt64(second.notification)
         let victim = fixture.makeThread(priority: 20, core: 0)
@@ -184,7 +184,7 @@ import Testing
         }
     }
 
-    /// A thread that calls itself, in vain, with a long message, and faults.
+    /// A thread calls itself, in vain, with a long message, and faults.
     @Test func aTableAPageAndAPortalGoWhileTheyAreUsed() {
         let victim = fixture.makeThread(priority: 9, core: 1)
         let parts = [
@@ -301,7 +301,7 @@ import Testing
     }
 }
 
-/// A count that orders nothing, or it would hide what the tests are for.
+/// A count that orders nothing, because it would otherwise hide the races that the tests should find.
 private final class Steps: Sendable {
     private let steps = Atomic<Int>(0)
     var count: Int { steps.load(ordering: .relaxed) }

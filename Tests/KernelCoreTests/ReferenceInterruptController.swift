@@ -1,12 +1,12 @@
-/// What a GICv3 does for one CPU, told in the simplest way: no list registers, no laziness, no other core.
+/// The behaviour of a GICv3 for one CPU in the simplest form: without list registers, laziness, or other cores.
 ///
-/// The kernel's way with list registers must look the same to the guest.
+/// The kernel's implementation with list registers must look the same to the guest.
 struct ReferenceInterruptController {
     struct Line {
         var isEnabled = false
         var isEdge = false
         var isHigh = false
-        /// Pending by an edge or by a write; until acknowledged or cleared.
+        /// True if it is pending by an edge or a write, until it is acknowledged or cleared.
         var isLatched = false
         var isActive = false
         var priority: UInt8 = 0
@@ -14,13 +14,13 @@ struct ReferenceInterruptController {
     }
 
     static let count = 128
-    /// The interrupts that there are.
+    /// The interrupts that exist.
     var numbers = Array(0..<count)
     var lines = Array(repeating: Line(), count: count)
     var isForwarding = false
-    /// ICC_PMR_EL1.
+    /// The value of ICC_PMR_EL1.
     var priorityMask: UInt8 = 0xFF
-    /// Group priorities that are being handled (bit p), as ICC_AP1R0 keeps them.
+    /// The group priorities that are being handled (bit p), as in ICC_AP1R0.
     private(set) var activePriorities: UInt64 = 0
 
     init() {
@@ -29,7 +29,7 @@ struct ReferenceInterruptController {
 
     var runningPriority: Int { activePriorities == 0 ? 32 : activePriorities.trailingZeroBitCount }
 
-    /// Interrupts that could be acknowledged now.
+    /// The interrupts that could be acknowledged now.
     var deliverable: [Int] {
         guard isForwarding else { return [] }
         return numbers.filter {
@@ -46,7 +46,7 @@ struct ReferenceInterruptController {
         lines[number].isHigh = isHigh
     }
 
-    /// The guest acknowledges what the hardware offered: says what is wrong with it, if something is.
+    /// Acknowledges the interrupt that the hardware offered. Returns its fault, or nil.
     mutating func acknowledge(_ offered: UInt32) -> String? {
         let candidates = deliverable
         guard offered != 1023 else {
@@ -65,13 +65,13 @@ struct ReferenceInterruptController {
         return nil
     }
 
-    /// The end's first half: other interrupts of the same priority can be taken.
+    /// Performs the first half of an end, after which other interrupts of the same priority can be taken.
     mutating func drop() { activePriorities &= activePriorities &- 1 }
 
-    /// The end's second half: it can be taken again.
+    /// Performs the second half of an end, after which the interrupt can be taken again.
     mutating func deactivate(_ number: Int) { lines[number].isActive = false }
 
-    /// The virtual CPU is reset; its monitor configures it as before, for the distributor is no part of it.
+    /// Resets the virtual CPU. Its monitor configures it as before, because the distributor is not reset with it.
     mutating func reset() {
         activePriorities = 0
         priorityMask = 0xFF

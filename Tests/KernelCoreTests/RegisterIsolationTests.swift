@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// What of one tenant is in hardware must not be seen, or lost, by another.
+/// A tenant neither sees nor loses registers of another tenant that are in hardware.
 @Suite struct RegisterIsolationTests {
     @Test func theThreadRegisterDoesNotPassFromComponentToComponent() {
         let fixture = Fixture()

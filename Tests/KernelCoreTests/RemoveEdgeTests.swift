@@ -4,9 +4,9 @@ import Testing
 
 @testable import KernelCore
 
-/// Removing an object: all that goes with it, and all that must stay.
+/// The removal of an object: everything that goes with it, and everything that must stay.
 @Suite struct RemoveEdgeTests {
-    /// Another thread's end is no reason to forget whose registers are in the unit.
+    /// The kernel remembers the owner of the registers in the unit after another thread's end.
     @Test func theOwnerOfTheFloatingPointUnitKeepsIt() {
         let fixture = Fixture()
         let owner = fixture.makeThread(), other = fixture.makeThread(starts: false)
@@ -20,7 +20,7 @@ import Testing
         #expect(owner.context.pointee.floatingPoint.registers[0] == 77)
     }
 
-    /// Time that nobody uses is nobody's errand.
+    /// Time that nobody uses needs no errand.
     @Test func timeAtRestGoesAtOnce() {
         let fixture = Fixture(cores: 2)
         let time = fixture.makeScheduling(priority: 5, core: 1)
@@ -29,7 +29,7 @@ import Testing
         #expect(fixture.isEmpty(time) && fixture.model.cores[1].interruptCount == before)
     }
 
-    /// A line that rises after the interrupt, or what hears of it, was taken away.
+    /// A line rises after the interrupt, or its hearer, was removed.
     @Test(arguments: [false, true])
     func anInterruptThatIsGoneDoesNotCome(deletesNotification: Bool) {
         let fixture = Fixture()
@@ -63,7 +63,7 @@ import Testing
         #expect(fixture.model.kernelBoard.pointee.dyingTables == nil)
     }
 
-    /// Growth below what a table held could outrun its end.
+    /// Growth below the contents of a table could outrun the table's end.
     @Test func nothingGrowsBelowWhatADyingTableHolds() {
         let fixture = Fixture()
         let table = fixture.create(.capabilityTable, 16), notification = fixture.create(.notification)
@@ -82,13 +82,13 @@ import Testing
         let growth = fixture.operate(.derive, child, UInt64(InitialSlot.table), UInt64(fixture.freeSlot()), 15)
         #expect(growth.status == .badState)
         _ = fixture.derive(notification)
-        // Its slot is empty already: that it is being deleted is no answer to another question.
+        // Its slot is empty already. The deletion in progress is no answer to another question.
         #expect(fixture.isEmpty(table) && fixture.operate(.revoke, table).status == .badCapability)
         fixture.delete(table)
         #expect(fixture.isEmpty(child))
     }
 
-    /// A table that held nothing is nobody's: its end waits for no core, not even for one that stays in the kernel.
+    /// The end of an empty table waits for no core, not even for one that stays in the kernel.
     @Test func theEndOfAnEmptyTableWaitsForNobody() {
         let fixture = Fixture(cores: 2)
         let slot = fixture.create(.capabilityTable, 100)
@@ -125,7 +125,7 @@ import Testing
         #expect(removed(mappings, of: extent) == 2)
     }
 
-    /// A region that nobody derived gives its memory back, too; a child of it has none to give.
+    /// A region without a parent gives its memory back, too. A child of it has none to give.
     @Test func theRootOfTheTreeIsEmptied() {
         let fixture = Fixture()
         let region = fixture.object(fixture.region, as: Region.self), start = region.pointee.start
@@ -148,7 +148,7 @@ import Testing
         #expect(told == [0, 2].map { fixture.slot(notifications[$0]).pointee.object })
     }
 
-    /// The VMIDs of a word, when all of the words before are taken.
+    /// These are the VMIDs of a word when all words before it are in use.
     @Test(arguments: 0..<4)
     func aSpaceGivesItsIdentifierBack(word: Int) {
         let fixture = Fixture(), board = fixture.model.kernelBoard
@@ -158,7 +158,7 @@ import Testing
         for _ in 0..<2 {
             let slot = fixture.create(.addressSpace, 1)
             let identifier = Int(fixture.object(slot, as: AddressSpace.self).pointee.identifier)
-            // 0 is the kernel's, 1 root's.
+            // The kernel has 0, and root has 1.
             #expect(identifier == word * 64 + (word == 0 ? 2 : 0))
             fixture.delete(slot)
             #expect((0..<4).map { board.pointee.identifiers[$0].load() } == before)
@@ -170,7 +170,7 @@ import Testing
         }
     }
 
-    /// The bindings of a space's doorbells end where its root table begins, which looks like a capability here.
+    /// The bindings of a space's doorbells end where its root table begins. That table looks like a capability here.
     @Test func whatLiesBehindTheDoorbellsIsNone() {
         let fixture = Fixture()
         let space = fixture.create(.addressSpace, 8), extent = fixture.freeSlot()
@@ -189,7 +189,7 @@ import Testing
         #expect((0..<8).map { ModelHardware.readEntry(root, $0).bits } == before)
     }
 
-    /// A thread that has the floating-point unit ends itself: whoever is next traps when it uses the unit.
+    /// A thread with the floating-point unit ends itself. The next thread traps when it uses the unit.
     @Test func theFloatingPointUnitOfOneThatEndsItself() {
         let fixture = Fixture()
         let thread = fixture.makeThread(priority: 31)
@@ -210,7 +210,7 @@ import Testing
         #expect((5...7).contains(rounds))
     }
 
-    /// A revoker of its parts does no more once it is gone, on anything that it had begun.
+    /// A revoker of its parts does no more after its end, on anything that it had begun.
     @Test(arguments: [false, true])
     func aRevokerThatRemovesItselfStopsThere(isTable: Bool) {
         let fixture = Fixture()
@@ -231,22 +231,22 @@ import Testing
         fixture.start(thread)
         #expect(fixture.current() == thread.context)
         if isTable {
-            // It finds the region that its table is of, as if that were in this very table.
+            // It finds the region of its table as if that were in this very table.
             fixture.checksInvariants = false
             thread.context.pointee.table = fixture.table
         }
         fixture.operate(.revoke, part, by: thread.context)
-        // Its table has been taken from it, or it is gone itself.
+        // Its table has been taken from it, or it has ended itself.
         #expect(thread.context.pointee.table == nil || fixture.isEmpty(mine))
         #expect(fixture.isEmpty(mine) != isTable && !fixture.isEmpty(notification))
-        // The revocation is not over: the memory of what is left is not given out again.
+        // The revocation is not over, so the memory of the remaining objects is not given out again.
         let region = fixture.object(part, as: Region.self), extra = fixture.slot(part).pointee.extra
         #expect(region.pointee.next != region.pointee.start && extra & Revocation.inProgress != 0)
         if isTable { fixture.enter { K.forceStop($0, thread.context) } }
         #expect(fixture.revoke(part) == .ok && fixture.isEmpty(notification))
     }
 
-    /// The hardware timer is not left for what is gone.
+    /// The hardware timer is not left set for a removed object.
     @Test func timersGoWithWhatTheyAreFor() {
         let fixture = Fixture()
         let notification = fixture.create(.notification), time = fixture.create(.schedulingContext)
@@ -282,7 +282,7 @@ import Testing
             fixture.slot(notification).pointee.firstChild == nil && fixture.slot(thread.slot).pointee.firstChild == nil)
     }
 
-    /// Bits wait for the next thread when the one that was to hear of them goes.
+    /// Bits wait for the next thread if the thread that was to hear of them is destroyed.
     @Test(arguments: [false, true]) func bitsOutliveTheThreadThatHearsOfThem(deletesThread: Bool) {
         let fixture = Fixture()
         let first = fixture.makeThread(priority: 10, notified: true), notification = first.notification
@@ -297,7 +297,7 @@ import Testing
         #expect(heard.status == .notified && heard.tag == 6)
     }
 
-    /// The table that goes with a capability is emptied by another revoker meanwhile.
+    /// Another revoker meanwhile empties the table that disappears with a capability.
     @Test func whoDeletesATableHearsOfItsEnd() {
         let fixture = Fixture()
         let table = fixture.create(.capabilityTable, 100), other = fixture.create(.notification)
@@ -308,8 +308,8 @@ import Testing
         #expect(fixture.operate(.revoke, table, form: RevokeForm.delete.rawValue).status == .badCapability)
     }
 
-    /// A capability that was being revoked, but not deleted, goes with its ancestor: nobody is told that it was
-    /// deleted.
+    /// A capability that was being revoked, but not deleted, disappears with its ancestor. Nobody is told of a
+    /// deletion.
     @Test func aSlotThatWasEmptiedForAnAncestorIsEmpty() {
         let fixture = Fixture()
         let notification = fixture.create(.notification), child = fixture.derive(notification)
@@ -319,7 +319,7 @@ import Testing
         #expect(fixture.operate(.revoke, child, form: RevokeForm.delete.rawValue).status == .badCapability)
     }
 
-    /// Other cores may have looked up a capability that is removed, of whatever kind, and use it until they leave.
+    /// Other cores may have looked up a removed capability of any kind, and use it until they leave the kernel.
     @Test(arguments: [ObjectKind.notification, .extent, .portal]) func removedCapabilitiesWaitForOtherCores(
         kind: ObjectKind
     ) {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// Requests to another core that it has not worked off yet: the last one counts.
+/// Of several requests to another core that it has not worked off yet, the last one counts.
 @Suite struct RequestTests {
     private let fixture = Fixture(cores: 2)
 
@@ -41,7 +41,8 @@ import Testing
         #expect(fixture.current(1) == thread.context)
     }
 
-    /// Found by Models/start.pml: another core's inbox could still hold the context, and wake it there.
+    /// The model Proofs/start.pml found this case: another core's inbox could still hold the context, and wake it
+    /// there.
     @Test func aContextKeepsItsCore() {
         let thread = fixture.makeThread(core: 1, starts: false)
         let elsewhere = fixture.makeScheduling(priority: 10, core: 0)
@@ -71,7 +72,8 @@ import Testing
         #expect(thread.context.pointee.requests.load() == 0)
     }
 
-    /// A thread's state and queue are its own core's: the inbox that still holds the notification must not wake it.
+    /// A thread's state and queue belong to its own core. An inbox that still holds the notification must not wake the
+    /// thread.
     @Test func aNotificationThatWasBoundAnewIsPassedOn() {
         let fixture = Fixture(cores: 3)
         let first = fixture.makeThread(core: 1, notified: true)

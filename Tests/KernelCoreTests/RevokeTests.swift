@@ -6,7 +6,7 @@ import Testing
 
 private typealias Notification = KernelCore.Notification
 
-/// What `revoke` takes back, in which pieces, and what may not happen meanwhile.
+/// The nodes that `revoke` removes, its pieces, and the operations that it excludes meanwhile.
 @Suite struct RevokeTests {
     @Test func descendantsGoAndTheCapabilityStays() {
         let fixture = Fixture()
@@ -21,7 +21,7 @@ private typealias Notification = KernelCore.Notification
         fixture.delete(notification)
     }
 
-    /// A capability that was derived is only a capability: the object stays.
+    /// A derived capability is only a capability, and the object stays.
     @Test func deletingAChildLeavesTheObject() {
         let fixture = Fixture()
         let thread = fixture.makeThread()
@@ -43,7 +43,7 @@ private typealias Notification = KernelCore.Notification
         #expect(!fixture.isEmpty(notification))
     }
 
-    /// No right is needed: whoever holds a capability may throw it away, and what it made of it.
+    /// No right is needed: the holder of a capability may delete it, and everything made of it.
     @Test func revokingNeedsNoRight() {
         let fixture = Fixture()
         let notification = fixture.create(.notification)
@@ -77,7 +77,7 @@ private typealias Notification = KernelCore.Notification
         #expect(slots.allSatisfy { fixture.isEmpty($0) })
     }
 
-    /// Else a holder could make descendants as fast as they are taken back.
+    /// Otherwise a holder could make descendants as fast as they are revoked.
     @Test func nothingGrowsBelowWhatIsBeingRevoked() {
         let fixture = Fixture(cores: 2)
         let notification = fixture.create(.notification)
@@ -112,7 +112,7 @@ private typealias Notification = KernelCore.Notification
 
     // MARK: Memory
 
-    /// The whole of it, in pieces, though nobody asks for it when there is nothing to hide.
+    /// All of the memory is zeroed in pieces, even if nobody asks for it when there is nothing to hide.
     @Test func memoryComesBackZeroed() {
         let fixture = Fixture()
         let part = fixture.create(.region, 1 << 20)
@@ -136,7 +136,7 @@ private typealias Notification = KernelCore.Notification
         #expect(UnsafeBufferPointer(start: memory, count: Int(size / 8)).allSatisfy { $0 == 0 })
     }
 
-    /// What is created in between may take the place that was zeroed already.
+    /// An object that is created in between may take the place that was zeroed already.
     @Test func zeroingThatWasNotFinishedServesTheNext() {
         let fixture = Fixture()
         let part = fixture.create(.region, 1 << 20)
@@ -153,7 +153,7 @@ private typealias Notification = KernelCore.Notification
         #expect(fixture.memory(first) == fixture.memory(second) + 512)
     }
 
-    /// A region in a region: the outer one knows what the inner one's memory was.
+    /// The outer one of two nested regions knows the former use of the inner one's memory.
     @Test func innerRegionsForgetWhatWasThereBefore() {
         let fixture = Fixture()
         let outer = fixture.create(.region, 1 << 20)
@@ -169,7 +169,7 @@ private typealias Notification = KernelCore.Notification
         #expect(fixture.isEmpty(inner) && fixture.isEmpty(extent))
     }
 
-    /// A capability to a region that was derived gives back nothing that others made of it.
+    /// A capability to a derived region gives back nothing that others made of the region.
     @Test func aDerivedRegionTakesBackItsOwnChildren() {
         let fixture = Fixture()
         let part = fixture.create(.region, 1 << 16)
@@ -196,7 +196,7 @@ private typealias Notification = KernelCore.Notification
         #expect(fixture.object(fixture.create(.addressSpace, 1), as: AddressSpace.self).pointee.identifier == 2)
     }
 
-    /// The mapping's capability stays behind when its space goes, and says nothing of the next space with the same
+    /// The mapping's capability stays when its space is destroyed, and does not concern the next space with the same
     /// VMID.
     @Test func aMappingOfASpaceThatIsGoneIsNothing() {
         let fixture = Fixture()
@@ -228,7 +228,7 @@ private typealias Notification = KernelCore.Notification
         #expect(fixture.model.kernelBoard.pointee.dyingTables == nil)
     }
 
-    /// Tables hold each other's capabilities, and one its own.
+    /// Tables hold each other's capabilities, and one holds its own.
     @Test func tablesWithinTables() {
         let fixture = Fixture()
         let outer = fixture.create(.capabilityTable, 20), inner = fixture.create(.capabilityTable, 20)
@@ -243,8 +243,8 @@ private typealias Notification = KernelCore.Notification
         #expect(fixture.slot(notification).pointee.firstChild == nil)
     }
 
-    /// The first capability of an object lies in a table that goes: so does the object, and what was derived of it
-    /// elsewhere.
+    /// The first capability of an object lies in a destroyed table. The object is destroyed, with everything derived
+    /// from it elsewhere.
     @Test func objectsGoWithTheirOwnersTable() {
         let fixture = Fixture(cores: 2)
         let table = fixture.create(.capabilityTable, 40)
@@ -271,7 +271,7 @@ private typealias Notification = KernelCore.Notification
         #expect(fixture.operate(.signal, 5, 1, by: thread.context).status == .badCapability)
     }
 
-    /// An object that was begun, aligned, behind a gap; then another is made that lies in the gap.
+    /// An aligned object was begun behind a gap. Then another one is made in the gap.
     @Test func zeroingSkipsNoGapOfAnAlignment() {
         let fixture = Fixture()
         let part = fixture.create(.region, 1 << 20, alignment: Page.size)
@@ -280,7 +280,7 @@ private typealias Notification = KernelCore.Notification
         let old = fixture.memory(extent)
         let base = fixture.slot(extent).pointee.object.value
         for index in 0..<(512 << 10) / 8 { old[index] = 0 }
-        // The place where slot 100 of a table will be.
+        // Slot 100 of a table will be at this place.
         let region = fixture.object(part, as: Region.self)
         let place = region.pointee.start.value + 64 + 100 * 64
         let forged = CapabilityHeader.make(
@@ -304,7 +304,7 @@ private typealias Notification = KernelCore.Notification
 
     // MARK: Other cores
 
-    /// What only another core may touch is removed there; two revokers may want the same core at once.
+    /// Nodes that only another core may touch are removed there. Two revokers may want the same core at once.
     @Test func twoRevokersShareACore() {
         let fixture = Fixture(cores: 3)
         let first = fixture.makeThread(core: 2), second = fixture.makeThread(core: 2)
@@ -325,7 +325,7 @@ private typealias Notification = KernelCore.Notification
         #expect(fixture.current(2) == nil)
     }
 
-    /// Its holder has thought better of it before the other core came to it.
+    /// The holder has changed its mind before the other core came to it.
     @Test func aDeleteThatIsNotFinishedIsVoidOnceOnlyDescendantsAreWanted() {
         let fixture = Fixture(cores: 2)
         let thread = fixture.makeThread(core: 1)
@@ -338,7 +338,7 @@ private typealias Notification = KernelCore.Notification
         #expect(!fixture.isEmpty(thread.slot) && thread.state == .ready)
     }
 
-    /// The errand must not wait for whatever comes into the slot next.
+    /// The errand must not wait for the next contents of the slot.
     @Test func anErrandGoesWithItsNode() {
         let fixture = Fixture(cores: 2)
         let helper = fixture.makeThread(priority: 20, core: 1), thread = fixture.makeThread(core: 1)

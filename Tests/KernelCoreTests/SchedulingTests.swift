@@ -49,7 +49,7 @@ import Testing
         #expect(fixture.current() == second.context)
     }
 
-    /// Somebody urgent who runs more often than a slice is long must not give the same one of the equals a new slice
+    /// An urgent thread that runs more often than a slice is long must not give the same one of the equals a new slice
     /// each time.
     @Test func preemptionDoesNotRenewASlice() {
         let fixture = Fixture()

@@ -1,4 +1,4 @@
-/// SplitMix64: the same numbers for the same seed, on every host.
+/// Generates the same numbers for the same seed, on every host (SplitMix64).
 struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 
@@ -16,7 +16,7 @@ struct SeededGenerator: RandomNumberGenerator {
     mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
 }
 
-/// Makes a failing list of steps shorter while it still fails (delta debugging: pieces are left out, large ones first).
+/// Shortens a failing list of steps while it still fails (delta debugging). It leaves out pieces, large ones first.
 func shrink<Step>(_ steps: [Step], while fails: ([Step]) -> Bool) -> [Step] {
     var shortest = steps
     var piece = max(shortest.count / 2, 1)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// The registers of a virtual CPU whose exit is being served: the server reads and writes them, and nobody else.
+/// Only the server of a virtual CPU's exit can read and write its registers.
 @Suite struct ServedRegisterTests {
     private let fixture = Fixture()
     private let monitor: Tenant
@@ -16,7 +16,7 @@ import Testing
         fixture.sleep(monitor)
     }
 
-    /// The virtual CPU uses floating point, if it has a value for that, and exits.
+    /// Lets the virtual CPU use floating point, if there is a value for that, and exit.
     private func exit(floatingPoint: UInt64? = nil) {
         if let floatingPoint {
             fixture.enter { K.floatingPointTrap($0, machine.context) }
@@ -59,7 +59,7 @@ import Testing
         #expect(fixture.operate(.contextState, machine.slot, form: 1, 0, 1).status == .badState)
     }
 
-    /// A call is no exit: a server has no right to its client's registers by being called.
+    /// A call is no exit, so a call gives its server no right to the client's registers.
     @Test func aCallersRegistersStayItsOwn() {
         fixture.raiseRoot()
         let client = fixture.makeThread(priority: 6)
@@ -71,7 +71,7 @@ import Testing
         #expect(answer.status == .badState)
     }
 
-    /// They are in hardware while the monitor runs, unless another machine has come between.
+    /// They are in hardware while the monitor runs, unless another machine has run in between.
     @Test(arguments: [true, false]) func systemRegistersAreThoseOfHardware(isLoaded: Bool) {
         exit()
         if !isLoaded { fixture.enter { K.unloadIfLoaded($0, machine.context) } }
@@ -93,7 +93,7 @@ import Testing
         #expect(state(.read, RegisterNumber.vectors + 60, 4).words[2...] == [1, 2, 3, 4])
         #expect(state(.write, RegisterNumber.vectors + 61, 4, 1, 2, 3, 4).status == .badArgument)
         fixture.replyAndWait(monitor, extra: ReplyForm.advance)
-        // The next use traps, and finds what was written.
+        // The next use traps, and finds the written value.
         let traps = fixture.core(0).pointee.floatingPointTraps
         #expect(traps)
         fixture.enter { K.floatingPointTrap($0, machine.context) }

@@ -4,10 +4,10 @@ import Testing
 
 @testable import KernelCore
 
-/// The promises of each kind of shared word about the accesses around it, by all interleavings of two cores. The paths
-/// of the kernel build on them.
+/// Each kind of shared word promises an order for the accesses around it, in all interleavings of two cores. The paths
+/// of the kernel rely on that.
 @Suite struct SharedWordTests {
-    /// A word that carries news, in each form, and what was written before the news.
+    /// A word that carries news, in each form, with data that is written before the news.
     private struct Words: ~Copyable {
         let data: AtomicWord
         let word: AtomicWord
@@ -27,8 +27,8 @@ import Testing
         object = Ref(at: PhysicalAddress(address + 128))
     }
 
-    /// Core 0 writes data, then publishes; core 1 looks, and reads the data if it has seen the news. Returns whether it
-    /// can find the data missing.
+    /// Lets core 0 write data and then publish it. Core 1 looks, and reads the data if it has seen the news. Returns
+    /// true if it can miss the data.
     private func losesData(
         data: Ref<Words>, publish: @escaping (Ref<Words>) -> Void, look: @escaping (Ref<Words>) -> Bool
     ) -> Bool {
@@ -77,7 +77,7 @@ import Testing
         }
     }
 
-    /// Clearing a bit publishes as setting one does.
+    /// A cleared bit publishes as a set one does.
     @Test func aBitThatIsClearedIsSeenAfterWhatCameBeforeIt() {
         let words = words
         #expect(
@@ -98,7 +98,7 @@ import Testing
             losesData(data: words, publish: { $0.pointee.byte.store(1) }, look: { $0.pointee.byte.relaxedLoad() == 1 }))
     }
 
-    /// The memory behind a link was written before the link; other words may be older.
+    /// The memory behind a link was written before the link. Other words may be older.
     @Test func aLinkIsSeenAfterWhatLiesBehindIt() {
         let object = object
         let look: (Ref<Words>) -> Bool = { $0.pointee.link.load() != nil }

@@ -2,7 +2,8 @@ import Testing
 
 @testable import KernelCore
 
-/// Features of hardware that the emulator lacks: layouts and encodings of GICs, and the syndrome of a refused access.
+/// The features of hardware that the emulator lacks: layouts and encodings of GICs, and the syndrome of a refused
+/// access.
 @Suite struct SiliconTests {
     /// GICR_TYPER.VLPIS (IHI 0069H, 12.11.41): with GICv4 each redistributor has two more frames.
     @Test func redistributorsOfGICv4LieFurtherApart() {
@@ -19,8 +20,8 @@ import Testing
         #expect(GenericInterruptController.hasMoreActivePriorities(type: field << 26 | 7 << 29 | 15) == (registers > 1))
     }
 
-    /// Aff3.Aff2.Aff1.Aff0 as in MPIDR_EL1, and bits 55…48, 39…32, 23…16, RS 47…44 and the list of ICC_SGI1R_EL1
-    /// (12.2.20).
+    /// The affinity is Aff3.Aff2.Aff1.Aff0 as in MPIDR_EL1. The register has bits 55…48, 39…32, 23…16, RS 47…44 and the
+    /// list of ICC_SGI1R_EL1 (12.2.20).
     @Test func aSoftwareInterruptReachesEveryAffinity() {
         func command(_ affinity: UInt64) -> UInt64 { GenericInterruptController.softwareInterrupt(to: affinity, 1) }
         #expect(command(0) == 1 << 24 | 1)
@@ -39,7 +40,7 @@ import Testing
         #expect(targets(0xF << 24 | 1 << 28 | 1 << 63 | 1) == 1)
     }
 
-    /// IRM means all but the sender, whichever of the 16 that is.
+    /// IRM means all but the sender, for each of the 16 possible senders.
     @Test func aBroadcastLeavesOutItsSenderAlone() {
         for sender in 0..<16 as Range<UInt8> {
             let targets = GenericInterruptController.targets(of: 1 << 40 | 3, sender: sender)
@@ -71,7 +72,7 @@ import Testing
         #expect(ListRegister.empty.bits == 0)
     }
 
-    /// ESR_EL1 of a refused access (DDI 0487, D19.2.37), by ESR_EL2 of the exit.
+    /// ESR_EL1 of a refused access follows from ESR_EL2 of the exit (DDI 0487, D19.2.37).
     @Test func aRefusedAccessBecomesTheAbortThatABoardWouldRaise() {
         let load = ExternalAbort(exit: 0x24 << 26 | 1 << 25 | 1 << 24 | 3 << 16 | 7, fromEL0: false)
         #expect(load.syndrome == 0x25 << 26 | 1 << 25 | 0x10)
@@ -83,7 +84,7 @@ import Testing
         let fetch = ExternalAbort(exit: 0x20 << 26 | 1 << 25 | 1 << 6 | 6, fromEL0: false)
         #expect(fetch.syndrome == 0x21 << 26 | 1 << 25 | 0x10)
         #expect(fetch.hasAddress)
-        // A hypercall has accessed nothing: FAR_EL1 keeps what it has, and no address of an earlier exit gets into it.
+        // A hypercall has accessed no memory. FAR_EL1 keeps its value, and gets no address of an earlier exit.
         let hypercall = ExternalAbort(exit: 0x16 << 26 | 1 << 25, fromEL0: false)
         #expect(hypercall.syndrome == 1 << 25)
         #expect(!hypercall.hasAddress)

@@ -11,7 +11,7 @@ import Testing
     private static var memory: PhysicalAddress { PhysicalAddress(1 << 32) }
 
     init() {
-        // Root's memory has no capabilities for its mappings either.
+        // Root's memory has no capabilities for its mappings.
         fixture.checksInvariants = false
         space = fixture.object(fixture.create(.addressSpace, 4), as: AddressSpace.self)
     }
@@ -20,7 +20,7 @@ import Testing
         fixture.model.cores[0].run { K.mapAtStart(space, Self.memory, GuestAddress(address), size, rights) }
     }
 
-    /// Where a page leads, and with which rights; nil if nothing is mapped there.
+    /// Returns the frame and the rights of a page, or nil if nothing is mapped there.
     private func page(_ address: UInt64) -> (frame: UInt64, rights: Rights, isMemory: Bool)? {
         guard let leaf = K.leaf(space, GuestAddress(address)) else { return nil }
         let entry = ModelHardware.readEntry(leaf.table, leaf.index)
@@ -28,7 +28,7 @@ import Testing
         return (frame, ModelHardware.rights(of: entry), ModelHardware.isMemory(entry, .read))
     }
 
-    /// More pages than one `map` does, in order, and no page more.
+    /// The pages are more than one `map` handles. They are mapped in order, and no further page is.
     @Test(arguments: [1, 15, 16, 17, 40] as [UInt64])
     func allOfItIsMapped(count: UInt64) {
         let start: UInt64 = 0x5000
@@ -48,12 +48,12 @@ import Testing
     @Test func tablesThatDoNotSufficeAreTold() {
         #expect(map(0x1000, Page.size, .readWrite) && map(5 << 30 | 0x1000, 2 * Page.size, .readWrite))
         #expect(!map(9 << 30 | 0x1000, Page.size, .readWrite))
-        // The first of these pages fits into the tables that exist, the second one does not.
+        // The first of these pages fits into the existing tables, and the second one does not.
         #expect(!map(6 << 30 - Page.size, 2 * Page.size, .readWrite))
         #expect(page(9 << 30 | 0x1000) == nil && page(6 << 30) == nil)
     }
 
-    /// Memory that nobody had before comes as it is, to the last byte, and nothing of it is given twice.
+    /// Memory that nobody has used comes as it is, to the last byte, and no byte is given twice.
     @Test func aRegionIsWhatItWasGiven() {
         let region = fixture.object(fixture.create(.region, Page.size), as: Region.self)
         K.initialiseAtStart(region, from: Self.memory, to: Self.memory + 0x3000)
@@ -70,7 +70,7 @@ import Testing
         #expect(answer.status == .badState)
     }
 
-    /// A capability that start-up code gives has no parent, and a slot beyond the table's end takes none.
+    /// A capability of the start-up code has no parent, and a slot beyond the table's end cannot take one.
     @Test func whatIsInstalledHasNoParent() {
         let slot = fixture.freeSlot()
         let value = CapabilityValue(

@@ -6,7 +6,7 @@ import Testing
 
 /// Contexts that stop with their server, and contexts that are started again after a stop.
 @Suite struct StopChainTests {
-    /// A server dies while it serves the fault of a thread that serves a call: that thread stops, its supervisor is
+    /// A server dies while it serves the fault of a thread that serves a call. The thread stops, its supervisor is
     /// told, and its own caller goes on.
     @Test func oneInTheMiddleStopsForGood() {
         let fixture = Fixture()
@@ -36,8 +36,8 @@ import Testing
         #expect(fixture.operate(.poll, watcher).tag == 4)
     }
 
-    /// A stop that another core has asked for counts for what it was asked of: a context that lost its parts since, and
-    /// was started again, goes on.
+    /// A stop that another core has requested counts for the life of that time. A context that lost its parts since,
+    /// and was started again, goes on.
     @Test func aStopFromBeforeTheEndIsVoid() {
         let fixture = Fixture(cores: 2)
         let remote = fixture.makeThread(core: 1), target = fixture.makeThread(priority: 5)
@@ -50,7 +50,7 @@ import Testing
         #expect(target.state == .ready)
     }
 
-    /// Both are asked for before the context's core hears of either.
+    /// Both are requested before the context's core learns of either.
     @Test func theLastOfAStartAndAStopCounts() {
         let fixture = Fixture(cores: 2)
         let remote = fixture.makeThread(core: 1), target = fixture.makeThread(priority: 5, starts: false)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// The operations of `system` after which there is still a board.
+/// The operations of `system` after which the board still runs.
 @Suite struct SystemOperationTests {
     private let fixture = Fixture(cores: 2)
 
@@ -35,7 +35,7 @@ import Testing
         #expect(system(.readCounter, [0, 2]).status == .badArgument)
     }
 
-    /// Those that devices share begin at 32; there is one capability for each.
+    /// The interrupts of devices begin at 32, and each has one capability.
     @Test func interruptsHaveNumbers() {
         func create(_ number: UInt64) -> Status? {
             system(.createInterrupt, [number, UInt64(fixture.freeSlot()), UInt64(fixture.region)]).status
@@ -55,7 +55,7 @@ import Testing
         #expect(fixture.operate(.system, InitialSlot.system, form: 6).status == .unsupported)
     }
 
-    /// The address of an extent, of which a driver tells its device; nothing else has one.
+    /// An extent has an address, which a driver tells its device. Other objects have none.
     @Test func anExtentHasAnAddress() {
         let (first, second) = (
             fixture.create(.extent, 8192, alignment: 4096), fixture.create(.extent, 4096, alignment: 4096)
@@ -82,7 +82,7 @@ import Testing
         #expect(answer.words[0] == 77)
     }
 
-    /// The hearer is of the form's kind and configured, and the interrupt is one that there is.
+    /// The hearer must be of the form's kind and configured, and the interrupt must exist.
     @Test func theHearerMustFitTheForm() {
         let thread = fixture.makeThread(starts: false), machine = fixture.makeVirtualCPU(starts: false)
         let raw = fixture.create(.thread), notification = fixture.create(.notification)
@@ -101,7 +101,7 @@ import Testing
         }
     }
 
-    /// A form that there is not is told only to who holds the interrupt.
+    /// Only the holder of the interrupt learns that a form does not exist.
     @Test func formsOfInterrupts() {
         let interrupt = fixture.freeSlot(), notification = fixture.create(.notification)
         #expect(system(.createInterrupt, [40, UInt64(interrupt), UInt64(fixture.region)]).status == .ok)
@@ -111,7 +111,7 @@ import Testing
         }
     }
 
-    /// Somebody looked the notification up before it was destroyed.
+    /// A core looked the notification up before it was destroyed.
     @Test func theTimerOfADestroyedNotificationIsNobodys() {
         fixture.checksInvariants = false
         let slot = fixture.create(.notification)
@@ -120,7 +120,7 @@ import Testing
         #expect(fixture.operate(.timer, slot, form: TimerForm.set.rawValue, 1000, 1).status == .badCapability)
     }
 
-    /// An interrupt is made of memory that somebody had before.
+    /// An interrupt is made of used memory.
     @Test func aNewInterruptIsUnbound() {
         let part = fixture.create(.region, 1 << 16), slot = fixture.freeSlot()
         fixture.succeed(.create, part, form: UInt32(ObjectKind.extent.rawValue), 8192, UInt64(slot), Page.size)

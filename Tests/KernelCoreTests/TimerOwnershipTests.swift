@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// Whose a notification's timer is, and what is left of it once it has been cancelled, has expired or is destroyed.
+/// The owner of a notification's timer, and its state after it was cancelled, has expired or was destroyed.
 @Suite struct TimerOwnershipTests {
     private let fixture = Fixture(cores: 2)
     private let far: Tenant
@@ -27,7 +27,7 @@ import Testing
     }
     private var soon: UInt64 { fixture.model.now.value + 100 }
 
-    /// While it is armed, only the core that has set it may change it.
+    /// While it is set, only the core that has set it may change it.
     @Test func anArmedTimerIsItsCores() {
         #expect(set(soon) == .ok)
         #expect(set(soon, by: far.context) == .wrongCore)
@@ -63,7 +63,7 @@ import Testing
         #expect(cancel(by: far.context) == .ok)
     }
 
-    /// A second deadline replaces the first, whether it is sooner or later, and so do the bits.
+    /// A second deadline replaces the first one, sooner or later, and so do its bits.
     @Test(arguments: [50, 150] as [UInt64]) func aTimerHasOneDeadline(second: UInt64) {
         let now = fixture.model.now.value
         #expect(set(now + 100, 1) == .ok && set(now + second, 2) == .ok)
@@ -76,7 +76,7 @@ import Testing
         #expect(bits == 2)
     }
 
-    /// One of the same core, and one that only another core knows.
+    /// One timer is of the same core, and only another core knows the other one.
     @Test(arguments: [true, false]) func aDestroyedTimerDoesNothing(isFar: Bool) {
         #expect(set(soon, by: isFar ? far.context : nil) == .ok)
         let last = notification

@@ -7,14 +7,14 @@ import Testing
 @Suite struct TimerQueueTests {
     private typealias Item = Ref<KernelCore.Notification>
 
-    /// Has the memory of the items.
+    /// The fixture, which has the memory of the items.
     private let fixture = Fixture()
 
     private func items(_ count: Int) -> [Item] {
         (0..<count).map { _ in Ref(at: fixture.model.take(KernelCore.Notification.size)) }
     }
 
-    /// Returns what of the queue is not as a leftist heap must be; nil if all of it is.
+    /// Returns the part of the queue that violates the form of a leftist heap, or nil.
     private func shape(_ queue: TimerQueue<KernelCore.Notification>, _ all: [Item]) -> String? {
         var reached = 0
         var rest: [(item: Item, parent: Item?)] = queue.first.map { [($0, nil)] } ?? []
@@ -36,7 +36,7 @@ import Testing
         return reached == all.filter { $0.pointee.timer.isArmed }.count ? nil : "not all are reached"
     }
 
-    /// Against a plain array, which is sorted anew for each question.
+    /// Compares the queue with a plain array, which is sorted for each question.
     @Test(arguments: 1...20 as ClosedRange<UInt64>)
     func soonestIsFirstWhateverComesAndGoes(seed: UInt64) {
         let all = items(60)
@@ -75,7 +75,7 @@ import Testing
         #expect(expected.isEmpty)
     }
 
-    /// An operation takes as many steps as right sides are long: ten, for a thousand.
+    /// An operation takes as many steps as right sides are long: ten, for a thousand items.
     @Test(arguments: ["rising", "falling", "random"])
     func rightSidesStayShort(order: String) {
         let all = items(1000)

@@ -4,12 +4,12 @@ import Testing
 
 @testable import KernelCore
 
-/// The entries that may be left in the cores' TLBs when spaces, virtual CPUs and mappings go. The fixture takes the
-/// model's faults after each entry; a tenant that runs could hit all that the model still holds under its VMID.
+/// The entries that the cores' TLBs may keep when spaces, virtual CPUs and mappings are removed. The fixture takes the
+/// model's faults after each entry. A running tenant could hit every entry that the model still holds under its VMID.
 @Suite struct TranslationCacheTests {
     private let fixture = Fixture(cores: 2)
 
-    /// A thread in a space of its own, which runs on core 1.
+    /// Makes a thread in a space of its own, which runs on core 1.
     private func makeComponent(_ space: UInt32) -> Tenant {
         var thread = fixture.makeThread(core: 1, starts: false)
         thread.space = space
@@ -35,7 +35,7 @@ import Testing
         fixture.configure(moved, core: core)
     }
 
-    /// The next one gets its VMID; here it lies at the very same place, too.
+    /// The next space gets the same VMID, and lies at the very same place here.
     @Test(arguments: [false, true])
     func aSpaceFindsNothingOfOneBeforeIt(samePlace: Bool) {
         let part = fixture.create(.region, 1 << 16), slot = fixture.freeSlot()
@@ -51,7 +51,7 @@ import Testing
         _ = makeComponent(slot)
     }
 
-    /// The same when no core had it current any more.
+    /// The same holds after the last core has left the space.
     @Test func aSpaceThatWasLeftIsForgottenToo() {
         let slot = fixture.create(.addressSpace, 1)
         let thread = makeComponent(slot)
@@ -77,7 +77,7 @@ import Testing
         }
     }
 
-    /// One that shares their space, but not their core, goes while one of them runs.
+    /// A virtual CPU of the same space but of another core is destroyed while one of them runs.
     @Test func virtualCPUsForgetEachOtherWhenOneElsewhereIsGone() {
         let first = fixture.makeVirtualCPU(), second = fixture.makeVirtualCPU(space: first.space)
         let helper = fixture.makeThread(priority: 20, core: 1)
@@ -90,7 +90,7 @@ import Testing
         #expect(fixture.current() == next.context)
     }
 
-    /// Each has the core in turn, and components between them.
+    /// Each of them has the core in turn, with components between them.
     @Test func virtualCPUsThatTakeTurnsForgetEachOther() {
         let machines = [fixture.makeVirtualCPU(core: 1)]
         let all = machines + (0..<2).map { _ in fixture.makeVirtualCPU(core: 1, space: machines[0].space) }
@@ -104,7 +104,7 @@ import Testing
         #expect(seen.isSuperset(of: (all + [stranger]).map { $0.context.address.value }))
     }
 
-    /// The kernel knows a virtual CPU by its place.
+    /// The kernel identifies a virtual CPU by its place.
     @Test func aVirtualCPUFindsNothingOfOneBeforeItAtItsPlace() {
         let part = fixture.create(.region, 1 << 16), home = fixture.create(.addressSpace, 1)
         var machines: [Tenant] = []
@@ -124,7 +124,7 @@ import Testing
         }
     }
 
-    /// It was moved meanwhile, so that leaving its last space says nothing of this one.
+    /// It was moved meanwhile, so that leaving its last space says nothing about this one.
     @Test func thePlaceOfAVirtualCPUCountsInEachSpaceThatItWasIn() {
         let part = fixture.create(.region, 1 << 16), spaces = (0..<2).map { _ in fixture.create(.addressSpace, 1) }
         for _ in 0..<2 {
@@ -144,7 +144,7 @@ import Testing
         }
     }
 
-    /// The changes that it made to its tables elsewhere were not invalidated here.
+    /// Its changes to its tables on other cores did not invalidate anything here.
     @Test func aVirtualCPUThatComesBackFindsNothingOfItsFirstStay() {
         let machine = fixture.makeVirtualCPU(core: 1), elsewhere = fixture.create(.addressSpace, 1)
         for space in [elsewhere, machine.space, elsewhere] {
@@ -155,7 +155,7 @@ import Testing
         }
     }
 
-    /// Pages and blocks, by every core, and not one of them is left behind.
+    /// All cores forget pages and blocks completely.
     @Test(arguments: [1, 2])
     func eachPieceOfAMappingIsForgottenOnEachCore(cores: Int) {
         let home = fixture.create(.addressSpace, 8)
@@ -167,7 +167,7 @@ import Testing
             in: fixture.table, extent)
         // Five pages before a border, two blocks, five pages behind.
         let start = large - 5 * Page.size, size = 2 * large + 10 * Page.size
-        // The second one has root's core, but while root works.
+        // The second one has root's core, but only while root works.
         func asRoot(_ body: () -> Void) {
             if cores == 2 { fixture.enter { K.forceStop($0, machines[1].context) } }
             body()
@@ -193,7 +193,7 @@ import Testing
     }
 }
 
-/// The model's TLB sees what it is there to see, and nothing else.
+/// The model's TLB finds the intended faults, and no others.
 @Suite struct TranslationModelTests {
     private let model = ModelBoard(cores: 2)
     private let root: PhysicalAddress
@@ -202,7 +202,7 @@ import Testing
 
     private func onCore<Result>(_ index: Int = 0, _ body: () -> Result) -> Result { model.cores[index].run(body) }
 
-    /// A tenant of the space runs; virtual CPUs are told apart by their number.
+    /// Runs a tenant of the space. Virtual CPUs differ by their number.
     private func run(_ translation: Translation, _ number: UInt64?, core: UInt8 = 0) -> [ModelFault] {
         model.run(translation, virtualCPU: number, core: CoreID(core))
     }
@@ -244,7 +244,8 @@ import Testing
         #expect(run(space, 2) == [])
         onCore(1) { ModelHardware.invalidateLocally(space) }
         #expect(run(space, 1) == [foreign], "that was another core")
-        // The broadcast for a single address takes the entries of stage 1 along, but not those of who runs meanwhile.
+        // The broadcast for a single address removes the entries of stage 1 as well, but not those of the tenant that
+        // runs meanwhile.
         model.enterKernel(core: CoreID(0))
         onCore { ModelHardware.invalidate(space, GuestAddress(0)) }
         #expect(run(space, 1) == [])

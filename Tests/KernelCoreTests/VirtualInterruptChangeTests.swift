@@ -4,13 +4,13 @@ import Testing
 
 @testable import KernelCore
 
-/// One form of `interruptControl` each, and what the virtual CPU's core has to do for it.
+/// Each form of `interruptControl`, and its work for the virtual CPU's core.
 @Suite struct VirtualInterruptChangeTests {
     private let fixture: Fixture
-    /// On core 0.
+    /// The machine on core 0.
     private let machine: Tenant
     private let monitor: Tenant
-    /// On core 1.
+    /// The thread on core 1.
     private let remote: Tenant
     private var core: ModelCore { fixture.model.cores[0] }
     private var guest: Ref<VirtualCPU> { machine.guest }
@@ -29,7 +29,7 @@ import Testing
         fixture.settleAll()
     }
 
-    // MARK: Who asks
+    // MARK: Sources of changes
 
     @discardableResult
     private func ask(_ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64 = 0) -> Answer {
@@ -40,13 +40,13 @@ import Testing
         return answer
     }
 
-    /// By the monitor, on the virtual CPU's core.
+    /// Makes a change by the monitor, on the virtual CPU's core.
     private func control(_ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64) {
         #expect(ask(form, index, value).status == .ok)
         fixture.settle(0)
     }
 
-    /// From the other core; returns whether the virtual CPU's core was interrupted for it.
+    /// Makes a change by the other core. Returns true if the virtual CPU's core was interrupted for it.
     @discardableResult
     private func controlRemotely(_ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64) -> Bool {
         let before = core.interruptCount
@@ -93,7 +93,7 @@ import Testing
         #expect((0..<4).allSatisfy { guest.pointee.listed[$0] == 0 })
     }
 
-    /// A kernel entry on another core pends; a number that does not exist changes nothing.
+    /// A kernel entry on another core makes an interrupt pending. A number that does not exist changes nothing.
     @Test func anInterruptBeyondTheLastIsIgnored() {
         fixture.enter(1) { K.pend($0, machine.context, 127) }
         fixture.enter(1) { K.pend($0, machine.context, 128) }
@@ -123,9 +123,9 @@ import Testing
         #expect(unknown.status == .unsupported)
     }
 
-    // MARK: Who is told
+    // MARK: Receivers of news
 
-    /// A change without effect, or of an interrupt that cannot be delivered, interrupts nobody; any other does.
+    /// A change without effect, or of an interrupt that cannot be delivered, interrupts no core; any other change does.
     @Test func onlyNewsThatCanBeDeliveredInterruptsTheOtherCore() {
         #expect(!controlRemotely(.enable, 1, 0xFFFF_FFFF))
         #expect(!controlRemotely(.setForwarding, 0, 1))
@@ -172,7 +172,7 @@ import Testing
         #expect(ask(.readWord, 1).words[2] == 0)
     }
 
-    /// The truth about an interrupt in a list register is there alone.
+    /// Only the list register knows the state of an interrupt that is in it.
     @Test func settingAListedInterruptActiveChangesNothing() {
         pend(40)
         control(.setActive, 1, bit(40) | bit(41))
@@ -196,7 +196,7 @@ import Testing
         pend(40)
         control(.clearPending, 1, bit(40))
         #expect(core.acknowledge() == 1023)
-        // One that is pending again while it is active waits in the words, which every core can clear.
+        // An interrupt that is pending again while it is active waits in the words, which every core can clear.
         pend(40)
         take(40)
         pend(40)
@@ -224,13 +224,13 @@ import Testing
         take(UInt32(number + 32))
     }
 
-    /// A write latches a timer's interrupt, whatever its line does, until it is taken or cleared.
+    /// A write latches a timer's interrupt, for any level of its line, until it is taken or cleared.
     @Test(arguments: [27, 30] as [UInt64], [false, true])
     func aTimersInterruptIsLatchedByAWrite(number: UInt64, isHigh: Bool) {
         if isHigh { core.setTimer(UInt32(number), fixture.model.now) }
         fixture.settle(0)
         control(.setPending, 0, bit(number))
-        // Configured as edge-triggered it is treated the same.
+        // An edge-triggered configuration makes no difference.
         control(.setEdge, 0, 0xFFFF | bit(number))
         core.setTimer(UInt32(number), .never)
         #expect(pendingTimers() == bit(number))
@@ -246,7 +246,7 @@ import Testing
         #expect(core.acknowledge() == 1023 && !core.isActive(UInt32(number)))
     }
 
-    /// An interrupt that is latched while it is handled comes when that ends, and the line's comes behind it.
+    /// An interrupt that is latched while it is handled comes when that ends, and the line's interrupt follows it.
     @Test(arguments: [27, 30] as [UInt64], [(false, false), (false, true), (true, false), (true, true)])
     func aTimersInterruptIsLatchedWhileItIsActive(number: UInt64, lines: (byLine: Bool, isHighThen: Bool)) {
         let (byLine, isHighThen) = lines
@@ -274,7 +274,7 @@ import Testing
 
     private func pendingTimers() -> UInt64 { ask(.readWord, 0).words[1] & (bit(27) | bit(30)) }
 
-    /// The guest lowers the line without an exit, before it takes the interrupt: with the next exit it is gone.
+    /// The guest lowers the line without an exit, before it takes the interrupt. The next exit removes the interrupt.
     @Test(arguments: [27, 30] as [UInt64]) func aTimersInterruptFollowsItsLine(number: UInt64) {
         core.setTimer(UInt32(number), fixture.model.now)
         fixture.settle(0)
@@ -286,7 +286,7 @@ import Testing
         core.setTimer(UInt32(number), fixture.model.now)
         fixture.settle(0)
         take(UInt32(number))
-        // Active, with its line high, it is pending, too.
+        // It is active, and because its line is high it is pending, too.
         #expect(pendingTimers() == bit(number))
         #expect(ask(.readWord, 0).words[2] & bit(number) != 0)
         core.setTimer(UInt32(number), .never)
@@ -295,7 +295,7 @@ import Testing
         #expect(core.acknowledge() == 1023)
     }
 
-    /// A line says so of an interrupt that is disabled as well, and is not delivered.
+    /// A disabled interrupt is pending by its line as well, and is not delivered.
     @Test(arguments: [27, 30] as [UInt64]) func aDisabledTimerIsPendingWhileItsLineIsHigh(number: UInt64) {
         control(.disable, 0, bit(number))
         core.setTimer(UInt32(number), fixture.model.now)
@@ -325,7 +325,7 @@ import Testing
         #expect(fixture.current() == other.context)
     }
 
-    // MARK: What a monitor reads
+    // MARK: Reading by a monitor
 
     @Test func whatIsReadIsWhatWasWritten() {
         control(.disable, 2, 0xF0)
@@ -338,7 +338,7 @@ import Testing
         #expect(ask(.readPriority, 65).words[0] == 0)
     }
 
-    /// In a list register it is pending for its line alone, which has fallen since: a monitor that moved it as if it
+    /// In a list register it is pending by its line alone, which has fallen since. A monitor that moved it as if it
     /// were latched would invent an interrupt.
     @Test func aFallenLineIsNotReadAsPending() {
         pend(41)
@@ -353,7 +353,7 @@ import Testing
         fixture.wait(monitor)
     }
 
-    /// Registers of a virtual CPU that is not loaded, or on another core, are read as they were saved.
+    /// The kernel reads the saved registers of a virtual CPU that is not loaded or is on another core.
     @Test func stateIsReadWhereverTheVirtualCPUIs() {
         for number in [40, 41] as [UInt64] { pend(number) }
         take(40)
@@ -363,7 +363,7 @@ import Testing
                 .interruptControl, machine.slot, form: VirtualInterruptControl.readWord.rawValue, 1, by: remote.context
             ).words[1...2]
         }
-        // Loaded elsewhere: both may still be pending.
+        // The virtual CPU is loaded on another core, so both may still be pending.
         #expect(readRemotely().first == bit(40) | bit(41))
         fixture.raise(monitor.notification)
         fixture.stop(machine, by: monitor.context)

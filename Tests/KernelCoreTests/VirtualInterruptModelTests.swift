@@ -3,7 +3,7 @@ import Testing
 
 @testable import KernelCore
 
-/// Random scripts against the reference. A failure prints the seed and the shortest script that still fails.
+/// Compares random scripts with the reference. A failure prints the seed and the shortest script that still fails.
 @Suite struct VirtualInterruptModelTests {
     /// The emulator has four list registers; hardware may have 1 to 16.
     @Test(arguments: [false, true], [1, 2, 3, 4, 16])
@@ -19,8 +19,8 @@ import Testing
         }
     }
 
-    /// Two handlers are interrupted, and all list registers were taken when the fifth interrupt came. It must come
-    /// before the handlers go on, though two list registers stay in use.
+    /// Two handlers are interrupted, and all list registers were in use when the fifth interrupt came. It must come
+    /// before the handlers go on, although two list registers stay in use.
     @Test func whatWaitsForAListRegisterIsNotOvertakenByHandlers() {
         let priorities: [InterruptStep] = [
             .setPriority(0, 0x50), .setPriority(1, 0x40), .setPriority(5, 0x20), .setPriority(48, 0x20),
@@ -31,7 +31,7 @@ import Testing
         #expect(InterruptRun.difference(priorities + nested + handled) == nil)
     }
 
-    /// More than there are list registers, all of them active, ended in an order that hardware allows.
+    /// These are more than there are list registers, all of them active, and ended in an order that hardware allows.
     @Test func moreThanFourAtOnceAndAllActive() {
         let numbers = [0, 1, 5, 48, 49, 127]
         let rising: [InterruptStep] = numbers.enumerated().map { .setPriority($1, UInt8(0x80 - 0x10 * $0)) }
@@ -54,7 +54,7 @@ import Testing
         #expect(InterruptRun.difference(disabled + [.enable(48, true), .acknowledge]) == nil)
     }
 
-    /// The reference finds what it is there to find.
+    /// The reference finds the faults for which it exists.
     @Test func theReferenceNoticesLostInventedAndOvertakenInterrupts() {
         var reference = ReferenceInterruptController()
         reference.isForwarding = true

@@ -4,7 +4,7 @@ import Testing
 
 @testable import KernelCore
 
-/// One machine with interrupts 27 and 40 enabled; its monitor is a thread that the test plays.
+/// A machine with interrupts 27 and 40 enabled. The test plays the thread that is its monitor.
 private struct Machine {
     let fixture: Fixture
     let tenant: Tenant
@@ -19,7 +19,7 @@ private struct Machine {
         for number in [27, 30] + Array(32..<48) { control(.setPriority, UInt64(number), 0xA0) }
     }
 
-    /// By root, which must be current.
+    /// Makes a change by root, which must be current.
     func control(_ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64) {
         fixture.succeed(.interruptControl, tenant.slot, form: form.rawValue, index, value)
     }
@@ -146,8 +146,8 @@ private struct Machine {
         #expect(second.tenant.guest.pointee.usedListRegisters[0] == 0)
     }
 
-    /// An interrupt that lost its list register while active is ended; before the kernel hears of it another virtual
-    /// CPU comes in.
+    /// An interrupt that lost its list register while active is ended. Another virtual CPU is loaded before the kernel
+    /// learns of it.
     @Test func anEndWithoutAListRegisterSurvivesASwitch() {
         let fixture = Fixture()
         let urgent = fixture.makeThread(priority: 9, notified: true)
@@ -166,7 +166,7 @@ private struct Machine {
             fixture.settle()
         }
         machine.core.end(33)
-        // The maintenance interrupt is pending, but another comes first.
+        // The maintenance interrupt is pending, but another one comes first.
         other.pend(40)
         #expect(other.runs)
         #expect(other.core.acknowledge() == 40)
@@ -183,7 +183,7 @@ private struct Machine {
     }
 
     /// The guest ends an interrupt that is pending again, and waits before the kernel takes the maintenance interrupt.
-    /// At once another virtual CPU is loaded, so that this interrupt never comes.
+    /// Another virtual CPU is loaded at once, so that this interrupt never comes.
     @Test(arguments: ["level", "edge", "without a list register"])
     func anEndRightBeforeTheWaitIsSeen(kind: String) {
         let fixture = Fixture()
@@ -212,7 +212,7 @@ private struct Machine {
         #expect(machine.core.acknowledge() == 40)
     }
 
-    /// A timer's interrupt pends when its line says so: a monitor that raises it would have the kernel look for ever.
+    /// A timer's interrupt is pending by its line. A monitor that made it pending would let the kernel look for ever.
     @Test(arguments: [27, 30] as [UInt64])
     func theLevelOfATimerIsItsLines(interrupt: UInt64) {
         let fixture = Fixture()

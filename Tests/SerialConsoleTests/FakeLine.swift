@@ -13,7 +13,7 @@ struct FakePort: SerialPort {
 
     init(depth: Int = 32) { self.depth = depth }
 
-    /// The line carries up to `count` bytes away.
+    /// Lets the line carry up to `count` bytes away.
     mutating func pass(_ count: Int) {
         sent += fifo.prefix(count)
         fifo.removeFirst(min(count, fifo.count))
@@ -26,7 +26,7 @@ struct FakePort: SerialPort {
     }
     mutating func receive() -> UInt8? { typed.isEmpty ? nil : typed.removeFirst() }
 
-    /// The bytes that each channel got, as docs/abi.md takes the line apart.
+    /// The bytes of each channel, as docs/abi.md defines them.
     var channels: [UInt8: [UInt8]] {
         var channels: [UInt8: [UInt8]] = [:]
         var (channel, rest) = (UInt8(0), sent[...])
@@ -53,7 +53,7 @@ struct FakePort: SerialPort {
     mutating func type(_ text: String, to client: Int) { typed += channelSwitch(client) + Array(text.utf8) }
 }
 
-/// The bytes by which the line switches to a client, as docs/abi.md has them.
+/// Returns the bytes by which the line switches to a client, as docs/abi.md defines them.
 func channelSwitch(_ client: Int) -> [UInt8] {
     let channel = UInt8(client + 1)
     return channel < 60 ? [0x1E, 0x40 + channel] : [0x1E, 0x7C + channel / 64, 0x40 + channel % 64]
@@ -67,7 +67,7 @@ struct FakeClients: ConsoleClients {
     var inputRoom: [Int]
     /// Clients that print whenever there is room.
     var talkers: Set<Int> = []
-    /// Clients that say that they have output, and have none.
+    /// The clients that claim to have output, and have none.
     var liars: Set<Int> = []
     var wakeUps: [Int]
 

@@ -6,7 +6,7 @@ import Testing
 private let escape = ConsoleChannel.escape
 private let half = Int(ConsoleRing.capacity / 2)
 
-/// The very bytes on the line, and the limits of turns and looks.
+/// The exact bytes on the line, and the limits of turns and looks.
 @Suite struct LineOutputEdgeTests {
     private var clients = FakeClients(count: 3)
     private var port = FakePort(depth: .max)
@@ -31,7 +31,7 @@ private let half = Int(ConsoleRing.capacity / 2)
         #expect(look().isEmpty && !console.hasMore)
     }
 
-    /// A look that finds nothing gives the turn to nobody.
+    /// A look that finds no output gives the turn to no client.
     @Test mutating func aLookForNothingChangesNoOrder() {
         clients.outputs[1] = [0x61]
         _ = look()
@@ -92,7 +92,7 @@ private let half = Int(ConsoleRing.capacity / 2)
         #expect(!console.hasMore)
     }
 
-    /// The bytes that a full line did not take go first, in their order.
+    /// Bytes that a full line did not accept go first, in their order.
     @Test func aFullLineLosesNothing() {
         var clients = FakeClients(count: 2)
         clients.outputs = [[escape, 0x61, escape], [escape, escape, 0x62]]
@@ -121,7 +121,7 @@ private let half = Int(ConsoleRing.capacity / 2)
         #expect(clients.wakeUps == [0, wakeUps])
     }
 
-    /// With half of it taken there is room: 1024 bytes are still too many, and 1023 are not.
+    /// A ring of which half is taken has room: 1024 bytes are still too many, and 1023 are not.
     @Test func roomIsLessThanHalf() {
         var clients = FakeClients(count: 1)
         clients.outputs[0] = Array(repeating: 0x61, count: half + 1)
@@ -202,7 +202,7 @@ private let half = Int(ConsoleRing.capacity / 2)
         }
     }
 
-    /// However many clients there are, one of them that talks is not much slower for it.
+    /// Any number of clients hardly slows down one of them that prints.
     @Test func silentClientsCostATalkerLittle() {
         var clients = FakeClients(count: ConsoleChannel.maximum - 1)
         clients.talkers = [200]
@@ -215,7 +215,7 @@ private let half = Int(ConsoleRing.capacity / 2)
     }
 }
 
-/// Input: whose it is, how long it waits, and what is dropped.
+/// The owner of input, the time for which it waits, and its loss.
 @Suite struct LineInputEdgeTests {
     private var port = FakePort()
     private var clients = FakeClients(count: 3)
@@ -242,7 +242,7 @@ private let half = Int(ConsoleRing.capacity / 2)
         }
     }
 
-    /// A switch of two bytes may be cut by looks, and one that was cut for good is over with the next one.
+    /// Looks may cut a switch of two bytes. A switch that was cut for good ends with the next one.
     @Test mutating func aWideSwitchIsReadByteByByte() {
         var clients = FakeClients(count: 255)
         var console = SerialConsole(clients: 255, patience: 100, isRestarted: false)
@@ -302,7 +302,7 @@ private let half = Int(ConsoleRing.capacity / 2)
         #expect(clients.inputs[0] == [0x61, escape, 0x62] && clients.wakeUps[0] == 2)
     }
 
-    /// Only the client that did not read is deaf; another one with a full ring is waited for.
+    /// The driver drops input only of the client that did not read. It waits for another client with a full ring.
     @Test mutating func eachClientIsWaitedForOnItsOwn() {
         clients.inputRoom = [0, 0, 9]
         port.type("aa", to: 0)
@@ -315,7 +315,7 @@ private let half = Int(ConsoleRing.capacity / 2)
         #expect(clients.inputs[2].isEmpty)
         look(at: 200)
         #expect(clients.inputs == [[], [], [0x63]] && !console.hasMore)
-        // Both stay deaf until they have room.
+        // The driver drops input of both until they have room.
         port.type("a", to: 0)
         port.type("b", to: 1)
         look(at: 201)
@@ -326,7 +326,7 @@ private let half = Int(ConsoleRing.capacity / 2)
         #expect(clients.inputs[0] == [0x61] && console.hasMore, "the first one has read, and is waited for again")
     }
 
-    /// A client that reads just as its patience ends gets the byte, and is not deaf.
+    /// A client that reads just before the patience ends gets the byte, and further input.
     @Test mutating func roomAtTheLastMomentIsUsed() {
         clients.inputRoom[0] = 0
         port.type("ab", to: 0)
@@ -356,7 +356,7 @@ private let half = Int(ConsoleRing.capacity / 2)
         #expect(schedule.next(at: 450, hasMore: false, takeCalls: { false }) == .listen, "that call has been served")
     }
 
-    /// Calls are taken with each look, and left while it sleeps, so that none is lost and none counts twice.
+    /// The driver takes signals at each look and leaves them while it sleeps, so that none is lost or counts twice.
     @Test func callsAreTakenWithTheLookThatServesThem() {
         var schedule = LookSchedule(interval: 100)
         var asked = 0

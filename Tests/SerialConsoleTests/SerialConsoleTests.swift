@@ -3,12 +3,12 @@ import Testing
 
 @testable import SerialConsole
 
-/// A tick is a microsecond here.
+/// A tick is a microsecond in these tests.
 private let millisecond: UInt64 = 1000
 private let patience = 500 * millisecond
 
 @Suite struct LineOutputTests {
-    /// A line that takes 11 bytes in a millisecond, as one of 115,200 baud.
+    /// Runs a line that takes 11 bytes in a millisecond, as one of 115,200 baud does.
     private func run(_ clients: inout FakeClients, milliseconds: Int, speed: Int = 11) -> FakePort {
         var port = FakePort()
         var console = SerialConsole(clients: clients.count, patience: patience, isRestarted: false)
@@ -19,7 +19,7 @@ private let patience = 500 * millisecond
         return port
     }
 
-    /// Before, each look began with client 0 when the line was full: client 3 never got a byte.
+    /// In an earlier version each look began with client 0 when the line was full, and client 3 never got a byte.
     @Test func onAFullLineTwoTalkersGetTheSame() {
         var clients = FakeClients(count: 5)
         clients.talkers = [1, 3]
@@ -33,7 +33,7 @@ private let patience = 500 * millisecond
         var clients = FakeClients(count: 8)
         clients.talkers = [0, 1, 2]
         clients.outputs[7] = Array("beat\n".utf8)
-        // Three turns with their switches, and what the FIFO holds.
+        // The time covers three turns with their switches, and the contents of the FIFO.
         let milliseconds = (3 * (LineOutput.turn + 2) + 32 + 4 + 7) / 11 + 2
         let channels = run(&clients, milliseconds: milliseconds).channels
         #expect(channels[8] == Array("beat\n".utf8))
@@ -51,7 +51,7 @@ private let patience = 500 * millisecond
         #expect(console.hasMore)
     }
 
-    /// The next look goes on where the last one stopped, also when the line was never full.
+    /// The next look continues where the last one stopped, even if the line was never full.
     @Test func allClientsGetTurnsWhenALookDoesNotReachThemAll() {
         var clients = FakeClients(count: ConsoleChannel.maximum - 1)
         clients.talkers = Set(0..<clients.count)
@@ -84,7 +84,7 @@ private let patience = 500 * millisecond
         #expect(clients.wakeUps == [0, 1])
     }
 
-    /// An earlier life may have died between taking the bytes and telling the client.
+    /// An earlier life may have died after it took the bytes and before it told the client.
     @Test func afterARestartClientsWithRoomAreTold() {
         var clients = FakeClients(count: 3)
         clients.outputs[1] = Array(repeating: 0x61, count: Int(ConsoleRing.capacity))
@@ -123,7 +123,7 @@ private let patience = 500 * millisecond
         #expect(!console.hasMore)
     }
 
-    /// Before, `patience` counted wake-ups: 500 signals in a millisecond were enough to lose a client's input.
+    /// In an earlier version `patience` counted wake-ups, and 500 signals in a millisecond lost a client's input.
     @Test mutating func aFloodOfLooksDoesNotShortenPatience() {
         clients.inputRoom[1] = 0
         port.type("x", to: 1)
@@ -147,7 +147,7 @@ private let patience = 500 * millisecond
         #expect(clients.inputs[2].isEmpty)
         look(at: patience)
         #expect(clients.inputs[2] == Array("yyy".utf8))
-        // Once it has made room it is waited for again.
+        // A client that has made room is waited for again.
         clients.inputRoom[1] = 1
         port.type("zz", to: 1)
         look(at: patience + 1)
@@ -190,7 +190,7 @@ private let patience = 500 * millisecond
         #expect(zip(looks, looks.dropFirst()).allSatisfy { $1 - $0 >= millisecond })
     }
 
-    /// Even if something wakes it while it sleeps, or it never sleeps as it was told.
+    /// A wake-up during sleep causes no look, and neither does a driver that does not sleep.
     @Test func spuriousWakeUpsCauseNoLook() {
         var schedule = LookSchedule(interval: millisecond)
         var looks = 0
@@ -213,7 +213,7 @@ private let patience = 500 * millisecond
         #expect(schedule.next(at: 7 * millisecond, hasMore: false, takeCalls: { false }) == .look)
     }
 
-    /// A call that comes while the driver is deaf is not lost.
+    /// A signal that comes while the driver ignores signals is not lost.
     @Test func aCallDuringSleepIsServedAtTheNextMillisecond() {
         var schedule = LookSchedule(interval: millisecond)
         #expect(schedule.next(at: 0, hasMore: false, takeCalls: { false }) == .look)

@@ -48,7 +48,7 @@ import Testing
         #expect(policy.delay(afterRestarts: 16) == delays.last)
     }
 
-    /// Up to the last restart that a window may hold, and in the tree as well.
+    /// The doubling holds up to the last restart that a window may have, and in the tree as well.
     @Test func eachOfSixteenRestartsWaitsTwiceAsLong() {
         let policy = policy(limit: 16, backoff: 1, backoffLimit: .max)
         let tree = TestTree(tenants: 1, groups: 0)
@@ -111,7 +111,7 @@ import Testing
 
     // MARK: Trees
 
-    /// The longest chain: a tenant in 32 groups, of which the last decides.
+    /// In the longest chain a tenant lies in 32 groups, of which the last decides.
     @Test func theDeepestTreeEscalatesToItsTop() {
         let tree = TestTree(tenants: 2, groups: PartID.maximumGroups)
         let last = PartID.maximumGroups - 1
@@ -138,7 +138,7 @@ import Testing
         #expect(tree.state(ofTenant: 0) == .stopped && tree.state(ofTenant: 1) == .stopped)
     }
 
-    /// A group that has reached its limit and may stop takes its members down, and nobody else.
+    /// A group that has reached its limit and may stop takes down its members and no other part.
     @Test func aGroupThatStopsStopsItsMembers() {
         let tree = TestTree(tenants: 3, groups: 2)
         tree.add(.tenant(0), policy(), parent: .group(0))

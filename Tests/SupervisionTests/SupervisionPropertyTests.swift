@@ -3,7 +3,7 @@ import Testing
 
 @testable import Supervision
 
-/// Random trees, deaths and restarts, against a slow and simple reference.
+/// Compares random trees, deaths and restarts with a slow and simple reference.
 @Suite struct SupervisionPropertyTests {
     @Test(arguments: 0..<200 as Range<UInt64>)
     func decidesLikeTheReference(seed: UInt64) {
@@ -13,7 +13,7 @@ import Testing
         let tree = TestTree(tenants: tenants, groups: groups)
         for number in 0..<tenants + groups {
             let part = number < tenants ? PartID.tenant(number) : .group(number - tenants)
-            // Only groups with higher numbers can be parents of groups: no circles.
+            // Only groups with higher numbers can be parents of groups, so that there are no circles.
             let first = number < tenants ? 0 : number - tenants + 1
             let parent =
                 first < groups && Bool.random(using: &random)

@@ -4,12 +4,12 @@ import Testing
 @testable import Supervision
 
 @Suite struct SupervisionTreeTests {
-    /// Two restarts in 1000 ticks, then escalation.
+    /// A policy of two restarts in 1000 ticks, and then escalation.
     private func policy(_ onLimit: OnLimit = .escalate, limit: Int = 2) -> RestartPolicy {
         RestartPolicy(limit: limit, window: 1000, backoff: 10, backoffLimit: 100, onLimit: onLimit)
     }
 
-    /// 0 and 1 in group 0, which lies in group 1 beside 2; 3 at the top.
+    /// A tree with tenants 0 and 1 in group 0, which lies in group 1 beside tenant 2. Tenant 3 is at the top.
     private func tree(innerLimit: Int = 1) -> TestTree {
         let tree = TestTree(tenants: 8, groups: 4)
         tree.add(.tenant(0), policy(), parent: .group(0))
@@ -99,7 +99,7 @@ import Testing
     }
 }
 
-/// A tree in memory of its own, and copyable, as expectations want it.
+/// A tree in memory of its own. It can be copied, as expectations demand.
 final class TestTree {
     private var tree: SupervisionTree
     private let memory: UnsafeMutableRawPointer

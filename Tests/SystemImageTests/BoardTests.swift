@@ -5,7 +5,7 @@ import Testing
 @testable import SystemImage
 
 @Suite struct BoardTests {
-    /// QEMU's board virt, reduced to what counts, compiled by dtc and read by fdtget.
+    /// Returns QEMU's board `virt`, reduced to the relevant nodes, compiled by dtc and read by fdtget.
     private func board(_ source: String) throws -> Board {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

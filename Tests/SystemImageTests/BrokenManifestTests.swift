@@ -3,7 +3,7 @@ import Testing
 
 @testable import SystemImage
 
-/// Each file of `Tests/Manifests` is broken, and the file beside it says word for word what the user is told.
+/// Each file of `Tests/Manifests` is broken, and the file beside it holds the exact text for the user.
 @Suite struct BrokenManifestTests {
     static let names = ((try? FileManager.default.contentsOfDirectory(atPath: Repository.manifests.path)) ?? [])
         .filter { $0.hasSuffix(".yaml") }.sorted()

@@ -3,7 +3,7 @@ import Foundation
 
 @testable import SystemImage
 
-/// Numbers into bytes, little endian.
+/// Appends numbers as bytes, little endian.
 struct Bytes {
     var data = Data()
 

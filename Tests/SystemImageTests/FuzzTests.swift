@@ -3,15 +3,15 @@ import Testing
 
 @testable import SystemImage
 
-/// Random changes of valid inputs: each is accepted or refused with an error; a trap ends the test run. The seed is
-/// fixed, so that a failure comes back; `ENTENTE_FUZZ_SEED` and `ENTENTE_FUZZ_ROUNDS` ask for others.
+/// Changes valid inputs at random. Each result is accepted or refused with an error; a trap ends the test run. The seed
+/// is fixed, so that a failure repeats. `ENTENTE_FUZZ_SEED` and `ENTENTE_FUZZ_ROUNDS` replace seed and number.
 @Suite struct FuzzTests {
     static let rounds = number("ENTENTE_FUZZ_ROUNDS") ?? 3000
     static let seed = UInt64(number("ENTENTE_FUZZ_SEED") ?? 1)
 
     static func number(_ name: String) -> Int? { ProcessInfo.processInfo.environment[name].flatMap { Int($0) } }
 
-    /// Runs `consume` on mutations of `inputs`, and expects that it accepts some and refuses some.
+    /// Runs `consume` on mutations of `inputs`, and expects that it accepts some of them and refuses others.
     private func fuzz(_ inputs: [Data], salt: UInt64, _ consume: (Data) throws -> Void) {
         var mutator = Mutator(seed: Self.seed ^ salt)
         var (accepted, refused) = (0, 0)

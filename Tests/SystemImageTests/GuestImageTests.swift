@@ -85,8 +85,8 @@ import Testing
         #expect(image.end == base + 0x10_1004)
     }
 
-    /// Segments that begin and end anywhere, one of them at the byte behind another: each byte of RAM is what the file
-    /// says, and zero elsewhere, also where a monitor copies whole blocks.
+    /// Segments begin and end anywhere, one of them directly behind another. Each byte of RAM equals that of the file,
+    /// and is zero elsewhere, also if a monitor copies whole blocks.
     @Test(arguments: [1, 2, 4, 8, 16, 63, 64, 65, 4096] as [UInt64], [1, 7, 61, 64, 130])
     func elfSegmentsBeginAtAnyMultiple(of alignment: UInt64, length: Int) throws {
         let start = base + 0x8_0000
@@ -101,7 +101,7 @@ import Testing
                 segments.append(
                     .init(flags: 6, address: 0xFFFF_0000_0000_0000 + begin, physical: start + begin, data: data))
             }
-            // One that has nothing in the file, behind the others' last byte.
+            // This one has no bytes in the file, and lies behind the last byte of the others.
             let end = UInt64(expected.count)
             segments.append(.init(flags: 6, address: 0x1000, physical: start + end, data: Data(), memorySize: 3))
             let loaded = try image(ELFBuilder(entry: start, segments: segments.reversed()).build())
@@ -111,7 +111,7 @@ import Testing
         }
     }
 
-    /// The RAM that a monitor fills after clearing it: blocks of 64 bytes, in the order of the modules.
+    /// Returns the RAM that a monitor fills after clearing it, in blocks of 64 bytes and the order of the modules.
     private static func loaded(_ modules: [GuestImage.Module], from start: UInt64, count: Int) -> [UInt8] {
         var memory = [UInt8](repeating: 0, count: count + 4096)
         for module in modules {

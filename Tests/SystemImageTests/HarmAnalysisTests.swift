@@ -4,9 +4,9 @@ import Testing
 
 @testable import SystemImage
 
-/// Each way in which one tenant can harm another, in a system of its own, and beside it what is not a way.
+/// Tests each way in which one tenant can harm another, in a system of its own, beside a similar case without harm.
 @Suite struct HarmAnalysisTests {
-    /// The harm that is possible, as `VICTIM EFFECT OFFENDER`, without that by the console driver.
+    /// Returns the possible harm as `VICTIM EFFECT OFFENDER`, without harm by the console driver.
     private func harm(_ manifest: String) throws -> Set<String> {
         let analysis = try analysis(manifest)
         func name(_ tenant: Int) -> String { analysis.plan.tenants[tenant].name }
@@ -31,7 +31,7 @@ import Testing
         #expect(found == ["b stall a"])
     }
 
-    /// Root would restart what dies, but has only priority 30.
+    /// Root would restart dead tenants, but has only priority 30.
     @Test(arguments: [(30, 0), (31, 0), (31, 1)]) func whoIsMoreUrgentThanRootStallsAll(priority: Int, core: Int) throws
     {
         let found = try harm(
@@ -66,7 +66,7 @@ import Testing
         #expect(try !found(", budget: 1ms, period: 10ms"))
     }
 
-    /// The bells of rings travel in messages.
+    /// The capabilities for the signals of rings travel in messages.
     @Test func endsOfARingMayWaitForEachOther() throws {
         func found(_ shared: String) throws -> Set<String> {
             try harm(
@@ -329,7 +329,7 @@ import Testing
             #expect(html.contains("<h2>\(topic)</h2>"))
         }
         #expect(html.components(separatedBy: "<td>second</td><td>first</td>").count == 4)
-        // It says nothing about memory that nobody stood still.
+        // A victim that went on is no evidence about memory.
         #expect(html.components(separatedBy: "killed: went on").count == 2)
         #expect(html.contains("1 &lt; 2"))
         #expect(html.contains("free from interference"))

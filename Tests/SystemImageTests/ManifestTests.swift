@@ -38,7 +38,7 @@ import Testing
                 path: path, programs: KnownPrograms(components: ["Root", "Monitor", "Heart"], guests: ["Heartbeat"]))
         }
         let text = error?.description ?? ""
-        #expect(text.contains("is 'Heartbeat', and this repository has no such program"), "\(text)")
+        #expect(text.contains("is 'Heartbeat', but this repository has no such program"), "\(text)")
     }
 
     @Test func nothingMeansTheDefaults() throws {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import SystemImage
 
-/// The plan of each example is the one in `Tests/Plans`. `ENTENTE_UPDATE_EXPECTED=1` writes them again.
+/// The plan of each example equals the one in `Tests/Plans`. `ENTENTE_UPDATE_EXPECTED=1` rewrites these files.
 @Suite struct PlanDocumentTests {
     static let examples = Repository.files(in: "examples", withExtension: "yaml")
 
@@ -41,7 +41,7 @@ import Testing
         for file in Self.examples { #expect(try document(file).description == document(file).description) }
     }
 
-    /// Every key that an entry has is in the list of keys, or the text would leave it out.
+    /// The list of keys holds every key of an entry, because the text leaves out other keys.
     @Test(arguments: examples)
     func showsEveryValue(file: URL) throws {
         let keys = try Set(document(file).parts.values.joined().flatMap(\.values.keys))

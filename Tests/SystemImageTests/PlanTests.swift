@@ -4,7 +4,7 @@ import Testing
 
 @testable import SystemImage
 
-/// The plan of small systems, and what the image says of it.
+/// The plan of small systems, and its records in the image.
 @Suite struct PlanTests {
     private let kernel: KernelImage
     private let program: Program
@@ -33,7 +33,7 @@ import Testing
             kernel: kernel, board: .forTests(cores: cores, ram: 4 << 30), root: program, tenants: [driver] + tenants)
     }
 
-    /// A system with everything in it.
+    /// Returns a system with every feature.
     private func everything() -> SystemImageWriter {
         var (client, paged, pager) = (component("client"), component("paged"), component("pager"))
         client.connections = [
@@ -74,7 +74,7 @@ import Testing
         #expect(try everything().write() == everything().write())
     }
 
-    /// Each change breaks one of the rules that root relies on.
+    /// Each change breaks one of the rules on which root relies.
     @Test func faultsAreFound() throws {
         func faults(_ change: (inout Plan) -> Void) throws -> String {
             var plan = try everything().plan()
@@ -104,7 +104,7 @@ import Testing
         #expect(try faults { $0.edges.append(own!) }.contains("two mappings meet"))
     }
 
-    // MARK: What tenants find
+    // MARK: Resources of tenants
 
     private func resource(_ plan: Plan, _ tenant: String, _ kind: ResourceKind, _ name: String) -> NamedResource? {
         plan.tenants.first { $0.name == tenant }?.resources.first { $0.kind == kind && $0.name == name }
@@ -145,7 +145,7 @@ import Testing
 
     // MARK: The image
 
-    /// The records that root reads, taken out of the file.
+    /// The records that root reads, taken from the file.
     private struct Records {
         let image: Data
         let header: ImageHeader
@@ -213,7 +213,7 @@ import Testing
         #expect(records.tenants[3].supervision.window == 10_000 && records.tenants[3].supervision.backoff == 100)
     }
 
-    /// What root copies into a tenant's memory is its configuration, and behind it its resources.
+    /// Root copies a tenant's configuration, followed by the tenant's resources, into the tenant's memory.
     @Test func configurationsLieInTheImage() throws {
         let writer = everything()
         let records = try Records(writer)
@@ -255,7 +255,7 @@ import Testing
         #expect(try configuration(of: 1, writer).machine.failureActions == bits)
     }
 
-    /// The configuration of a tenant, as it lies in the image.
+    /// Returns the configuration of a tenant as it lies in the image.
     private func configuration(of index: Int, _ writer: SystemImageWriter) throws -> ComponentConfiguration {
         let start = try #require(try configurationPlace(of: index, writer.plan()))
         return try Records(writer).image.withUnsafeBytes {
@@ -263,7 +263,7 @@ import Testing
         }
     }
 
-    /// Of the contents that a tenant gets, the last.
+    /// Returns the last edge that writes contents into a tenant's memory.
     private func configurationPlace(of index: Int, _ plan: Plan) -> Int? {
         plan.edges.compactMap { edge -> Int? in
             guard case .contents(_, _, let image, _) = edge.action, edge.owner == .tenant(index) else { return nil }

@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    /// Offsets, sizes and counts of the header, each replaced by numbers that do not fit.
+    /// Replaces offsets, sizes and counts of the header by numbers that do not fit.
     @Test(arguments: [32, 40, 54, 56, 58, 60, 64 + 8, 64 + 32, 64 + 40], [UInt16.max, 0x7FFF, 1])
     func refusesOrSurvivesHugeFields(offset: Int, value: UInt16) {
         var file = ELFBuilder.component.build()

@@ -22,7 +22,7 @@ import Testing
         let document = try String(
             contentsOf: Repository.root.appendingPathComponent("docs/manifest.md"), encoding: .utf8)
         #expect(try document == ManifestTables.updated(document), "run ./entente generate")
-        // The pager's two keys stand in one cell, and `program` is explained where it is used.
+        // One cell holds the pager's two keys, and the tables explain `program` at its uses.
         for part in ManifestPart.all where !["paged", "program"].contains(part.name) {
             #expect(document.contains("<!-- keys of \(part.name) -->"), "\(part.name) has no table")
         }
@@ -46,7 +46,7 @@ import Testing
         #expect(throws: Failure.self) { try ManifestTables.updated("<!-- keys of board -->\n") }
     }
 
-    /// Kinds that no key has yet, or that are easy to write wrongly.
+    /// Kinds that no key uses yet, or whose schema is easy to get wrong.
     @Test func eachKindHasItsSchemaAndItsText() {
         let part = ManifestPart(
             name: "part",
@@ -93,7 +93,7 @@ import Testing
         #expect(errors.isEmpty, "\(errors)")
     }
 
-    /// Those that are wrong in themselves, without files and without other parts of the manifest.
+    /// These manifests are wrong in themselves, without regard to files or other parts of the manifest.
     @Test(arguments: [
         "unknown-key-top", "unknown-key-machine", "unknown-key-board", "unknown-key-component", "wrong-type-number",
         "wrong-type-text", "wrong-type-mapping", "wrong-type-list", "wrong-type-section", "wrong-type-quoted-number",

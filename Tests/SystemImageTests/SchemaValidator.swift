@@ -1,19 +1,19 @@
 import Foundation
 import Yams
 
-/// As much of JSON Schema 2020-12 as the manifest's schema uses. A keyword that it does not know is an error, so the
-/// schema cannot come to say what nobody checks.
+/// A validator for the part of JSON Schema 2020-12 that the manifest's schema uses. It reports an unknown keyword, so
+/// that the schema cannot demand a condition that no test checks.
 struct SchemaValidator {
     let root: [String: Any]
 
     private static let annotations: Set<String> = ["$schema", "$defs", "title", "description", "default"]
 
-    /// The places and keywords that `yaml` violates.
+    /// Returns the places and keywords that `yaml` violates.
     func errors(in yaml: String) throws -> [String] {
         try errors(Yams.compose(yaml: yaml).map(Self.value) ?? NSNull(), root, at: "")
     }
 
-    /// Text, truth values and nothing as they are, all numbers as `Double`.
+    /// Returns text, truth values and null unchanged, and all numbers as `Double`.
     private static func value(_ node: Node) -> Any {
         switch node {
         case .mapping(let mapping):

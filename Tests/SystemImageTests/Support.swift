@@ -2,7 +2,7 @@ import Foundation
 
 @testable import SystemImage
 
-/// The repository's files, found from where this one lies.
+/// The repository's files, found from the place of this file.
 enum Repository {
     static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
@@ -15,7 +15,7 @@ enum Repository {
     }
 }
 
-/// A program that `tests` run: its standard output.
+/// Runs a program and returns its standard output.
 func run(_ name: String, _ arguments: [String], input: Data? = nil) throws -> Data {
     struct Failure: Error { var status: Int32 }
     let process = Process()

@@ -3,8 +3,7 @@ import Testing
 
 @testable import SystemImage
 
-/// Each file of `Tests/Manifests/warnings` is accepted, and the file beside it says word for word which warnings the
-/// user gets.
+/// Each file of `Tests/Manifests/warnings` is accepted, and the file beside it holds the exact warnings for the user.
 @Suite struct WarningTests {
     static let folder = Repository.manifests.appendingPathComponent("warnings")
 
@@ -21,7 +20,7 @@ import Testing
         #expect(shown == (try? String(contentsOf: expectedFile, encoding: .utf8)))
     }
 
-    /// On a board of one core every tenant is on the driver's.
+    /// On a board of one core every tenant shares the driver's core.
     @Test func theCommandLinesCoresCount() throws {
         let path = Self.folder.appendingPathComponent("console-driver.yaml").path
         let onTwo = try Manifest.load(path: path)

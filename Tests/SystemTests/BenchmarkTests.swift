@@ -5,7 +5,7 @@ import Testing
 @testable import Workshop
 
 extension SystemTests {
-    /// What the primitives may cost, as `Benchmarks/ceilings.json` promises it.
+    /// The costs of the primitives stay below the promises of `Benchmarks/ceilings.json`.
     @Suite struct BenchmarkTests {
         @Test func everyPrimitiveKeepsBelowItsCeiling() throws {
             let workspace = Workspace(root: Repository.root)
@@ -22,7 +22,7 @@ extension SystemTests {
             let small = try #require(rows.first { $0.name == "boot.component" }).value
             let large = try #require(rows.first { $0.name == "boot.component-beside-6GiB" }).value
             #expect(abs(large - small) <= small / 100, "\(small) and \(large)")
-            // A generated client and server cost what hand-written ones do; they may order their tests differently.
+            // A generated client and server cost as much as hand-written ones, which may order their tests differently.
             let typed = try #require(rows.first { $0.name == "ipc.call-reply.typed" }).value
             let hand = try #require(rows.first { $0.name == "ipc.call-reply.hand" }).value
             #expect(typed <= hand + 4, "\(typed) and \(hand)")

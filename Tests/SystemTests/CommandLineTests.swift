@@ -25,7 +25,7 @@ extension SystemTests {
             #expect(result.output == "")
             #expect(result.status == 1)
             #expect(result.errors.contains("the system has no machine named 'nobody'"))
-            #expect(result.errors.contains("remedy: take one of: debian"))
+            #expect(result.errors.contains("remedy: choose from: debian"))
         }
 
         private func entente(_ arguments: [String]) throws -> (status: Int32, output: String, errors: String) {
@@ -38,7 +38,8 @@ extension SystemTests {
             process.standardOutput = output
             process.standardError = errors
             try process.run()
-            // Read beside each other, so that a full pipe stops nobody, and to their ends, so that nothing is lost.
+            // The test reads both outputs at the same time and to their ends, so that no full pipe blocks and nothing
+            // is lost.
             let messages = errors.fileHandleForReading
             let said = Background { messages.readDataToEndOfFile() }
             let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)

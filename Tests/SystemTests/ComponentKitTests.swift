@@ -13,7 +13,7 @@ extension SystemTests {
             try system.wait(for: "out of memory: ", on: "greedy")
             let report = try system.wait(for: "fault: greedy trap", on: "root")
             #expect(!report.contains("fault: modest"))
-            // Nothing is lost from one turn to the next, and the neighbour's end is nobody else's.
+            // No memory is lost from one turn to the next, and the neighbour's death affects no one else.
             try system.wait(for: "turn 10: the sum is 5149", on: "modest")
             let later = try system.wait(for: "bytes in use", on: "modest")
             #expect(bytes(first) == bytes(later))
@@ -31,15 +31,15 @@ extension SystemTests {
             try system.wait(for: "fault: server trap", on: "root")
         }
 
-        /// A client that crashes, and one that takes back all that it can name, after the server has accepted their
-        /// rings.
+        /// After the server has accepted their rings, one client crashes, and another one revokes everything that it
+        /// can name.
         @Test func aServerOutlivesItsClients() throws {
             let system = try RunningSystem("Tests/Systems/ledger-crash.yaml")
             try system.wait(for: "everything is taken back", on: "thief")
             let log = try system.wait(for: "limit: buggy stays stopped", on: "root")
             #expect(log.ranges(of: "fault: buggy trap").count == 2)
             #expect(!log.contains("fault: ledger"))
-            // The ledger puts into the dead one's ring, and takes out of the thief's, at each of these.
+            // At each of these the ledger puts into the dead client's ring, and takes out of the other one's.
             try system.wait(for: "note 20, 20 in this life", on: "steady")
             #expect(try !system.lines(of: "root").contains { $0.contains("fault: ledger") })
         }

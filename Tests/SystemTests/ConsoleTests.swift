@@ -2,10 +2,10 @@ import Foundation
 import Testing
 
 extension SystemTests {
-    /// Components on both cores and a machine call the console driver without end: it takes its share of the core and
-    /// no more.
+    /// Components on both cores and a machine signal the console driver without end. The driver takes its share of the
+    /// core and no more.
     @Suite(.serialized) struct ConsoleTests {
-        /// The heartbeat, on the driver's core, misses no beat, and all that it says arrives.
+        /// The heartbeat, on the driver's core, misses no beat, and all of its lines arrive.
         @Test func everybodyIsHeardBesideFloods() throws {
             let system = try RunningSystem("Tests/Systems/hostile-console.yaml")
             let said = try system.wait(for: "heartbeat 200\n", on: "heartbeat", timeout: .seconds(60))
@@ -17,7 +17,8 @@ extension SystemTests {
             try system.wait(for: "hostile: linefeeds round 3", on: "feeds")
         }
 
-        /// At most one look in each millisecond, and two wake-ups: the clock's, and a call's while the driver listens.
+        /// There is at most one look in each millisecond, with two wake-ups: by the clock, and by a signal while the
+        /// driver listens.
         @Test func floodsDoNotWakeTheDriverMoreOften() throws {
             let system = try RunningSystem("Tests/Systems/hostile-console.yaml")
             try system.wait(for: "heartbeat 100\n", on: "heartbeat")
@@ -27,11 +28,13 @@ extension SystemTests {
             let (looks, wakeUps, time) = try (#require(Int(match.1)), #require(Int(match.2)), #require(Int(match.3)))
             #expect(looks <= time + 2)
             #expect(wakeUps <= 2 * (time + 2))
-            // It works at all. A host that takes the emulator off its core uses up the driver's budget meanwhile.
+            // The driver must look at all. A host that takes the emulator off its core uses up the driver's budget
+            // meanwhile.
             #expect(looks > 20)
         }
 
-        /// Three tenths of the core are its own and a fifth the driver's at most. Before, the two took 79 %.
+        /// Three tenths of the core are its own, and a fifth at most is the driver's. In an earlier version the two
+        /// took 79 %.
         @Test func aBudgetIsNotMultipliedByCallingTheDriver() throws {
             let system = try RunningSystem("Tests/Systems/console-budget.yaml", ["--icount"])
             var shares: [Int] = []
@@ -42,7 +45,7 @@ extension SystemTests {
             #expect(shares.max()! <= 52, "\(shares)")
         }
 
-        /// A key reaches its component, and the answer comes back, while everybody floods.
+        /// A key reaches its component, and the answer comes back, while all others flood the console.
         @Test func rootAnswersBesideFloods() throws {
             let system = try RunningSystem("Tests/Systems/hostile-console.yaml")
             try system.wait(for: "heartbeat 50\n", on: "heartbeat")

@@ -4,10 +4,10 @@ import Testing
 extension SystemTests {
     /// Uses the consoles of a running system as users and scripts do.
     @Suite(.serialized) struct ConsoleUseTests {
-        /// Commands of all lengths and bytes with the guest's own shell, and a machine that hangs, restarted by a
-        /// script.
+        /// Runs commands of all lengths and bytes by the guest's own shell, and lets a script restart a machine that
+        /// hangs.
         ///
-        /// `RealShellTests` has 100,000 bytes, which take half a minute on the line.
+        /// `RealShellTests` sends 100,000 bytes, which would take half a minute on the line.
         @Test func scriptsReachEveryConsole() throws {
             let system = try RunningSystem("examples/debian")
             for length in [1, 384, 385, 4_096] {
@@ -18,7 +18,7 @@ extension SystemTests {
                 #expect(result.output == (length == 1 ? "" : "\(length)\n"))
                 #expect(result.status == 0)
             }
-            // Each byte but zero that is text by itself; the quote as '\''.
+            // The text holds each byte but zero. The quote is written as '\''.
             let text = (1...127).map { $0 == 0x27 ? "'\\''" : String(Unicode.Scalar(UInt8($0))) }.joined()
             let bytes = try system.run(
                 "printf %s '\(text)' | od -An -v -tx1 | tr -d ' \\n'; echo\nexit 5\n", on: "debian")
@@ -29,7 +29,7 @@ extension SystemTests {
             try system.type("\n", on: "debian")
             try system.wait(for: "debian:/root# ", on: "debian")
 
-            // It hears nothing any more, as if its kernel hung.
+            // The machine no longer reacts, as if its kernel hung.
             try system.type("while :; do :; done\n", on: "debian")
             try system.forget("debian")
             let restarted = try system.whileItRuns(tool: ["restart", "deb", "--system", system.place])
@@ -42,10 +42,10 @@ extension SystemTests {
             #expect(asked.output.contains("debian: runs, died 1 times"))
             let refused = try system.whileItRuns(tool: ["restart", "nobody", "--system", system.place])
             #expect(refused.status == 1)
-            #expect(refused.errors.contains("no console is called 'nobody'"))
+            #expect(refused.errors.contains("no console has the name 'nobody'"))
         }
 
-        /// Nobody reads the output any more: no trap, no backtrace, no emulator that goes on.
+        /// The output has no reader any more. The run ends without a trap, a backtrace, or an emulator that goes on.
         @Test func aClosedOutputEndsTheRunQuietly() throws {
             let folder = FileManager.default.temporaryDirectory.appendingPathComponent("entente-\(UUID().uuidString)")
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

@@ -18,7 +18,7 @@ extension SystemTests {
             let system = try RunningSystem("Tests/Systems/cpus-\(count).yaml", ["--cores", "\(cores)"])
             let online = try system.run("nproc; grep -c ^processor /proc/cpuinfo", on: "debian", timeout: .seconds(120))
             #expect(online.output == "\(count)\n\(count)\n")
-            // Every processor runs something at once: a lost wake-up or interrupt would leave one of them behind.
+            // Every processor works at once, because a lost wake-up or interrupt would leave one of them behind.
             let busy = try system.run(
                 "for i in $(seq \(count)); do taskset -c $((i-1)) sh -c 'n=0; while [ $n -lt 2000 ]; do n=$((n+1)); done' & done; wait; echo all",
                 on: "debian", timeout: .seconds(120))

@@ -2,15 +2,15 @@ import Foundation
 import Testing
 
 extension SystemTests {
-    /// Machines that debug themselves, on one core: two with a program that knows what it must meet where, and Linux
-    /// with what a debugger asks of it.
+    /// Machines debug themselves on one core. Two run a program that knows the expected events and their places, and
+    /// Linux runs the requests of a debugger.
     @Suite(.serialized) struct DebugTests {
         @Test func machinesStepBreakAndWatch() throws {
             let system = try RunningSystem("Tests/Systems/debug.yaml", ["--cpu", "max"], programs: ["debian": "debug"])
             for machine in ["left", "right"] {
                 let said = try system.wait(for: "hostile: debug round 5", on: machine, timeout: .seconds(120))
                 #expect(!said.contains("debug: wrong"), "\(said)")
-                // As the bare board says it.
+                // The bare board reports the same.
                 #expect(said.contains("debug: version, breakpoints, watchpoints, context 9 5 3 1"))
                 #expect(said.contains("debug: steps 4 8 12 16 20 28 32 36 40 44"))
                 #expect(said.contains("debug: DBGDIDR 890687488"))

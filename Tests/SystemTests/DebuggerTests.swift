@@ -10,7 +10,7 @@ extension SystemTests {
         @Test func stopsAndStepsInTheRightOne() throws {
             let commands = [
                 "break Entry.swift:15", "continue", "x/s 0x18000000", "backtrace", "next", "next",
-                // Over the system calls of `log` and `set`, which end in the kernel.
+                // These steps pass the system calls of `log` and `set`, which end in the kernel.
                 "next", "next", "x/s 0x18000000", "continue", "x/s 0x18000000",
             ]
             // A breakpoint that is never reached would keep gdb, and the tests, for good.

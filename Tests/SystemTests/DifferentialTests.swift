@@ -5,7 +5,7 @@ import Testing
 @testable import Workshop
 
 extension SystemTests {
-    /// Programs that print the same in a machine as on the bare emulator, which stands for the board.
+    /// Programs print the same in a machine as on the bare emulator, which stands for the board.
     @Suite(.serialized) struct DifferentialTests {
         /// Every kind of load and store on devices, with each translation that the core has.
         @Test(arguments: ["cortex-a53", "max"]) func aMachineDoesAsTheBoard(cpu: String) throws {

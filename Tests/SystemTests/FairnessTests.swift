@@ -4,8 +4,8 @@ import Testing
 @testable import Tool
 @testable import Workshop
 
-// Nobody takes more than their share: the attacks of hostile tenants on others' time, as systems. Virtual time
-// follows the instructions (`--icount`), so that nothing here depends on the host's speed.
+// Hostile tenants attack the time of others, in whole systems, and get no more than their share. Virtual time follows
+// the instructions (`--icount`), so that the results do not depend on the host's speed.
 
 extension SystemTests {
     /// A server has the priority of its most urgent caller, also while it serves another one.
@@ -15,9 +15,10 @@ extension SystemTests {
             try system.wait(for: "urgent: answers 60 longest", on: "urgent")
             let said = try system.wait(for: " us\n", on: "urgent")
             let longest = try #require(said.firstMatch(of: /([0-9]+) us/).flatMap { Int($0.1) })
-            // The rest of the slow client's request of 2 ms, and its own of 0.1 ms. The spinner's turns take 40 ms.
+            // The wait covers the rest of the slow client's request of 2 ms, and its own of 0.1 ms. The spinner's turns
+            // take 40 ms.
             #expect(longest < 2500)
-            // The slow client was in the server's hands at least once.
+            // The server was serving the slow client at least once.
             #expect(longest > 200)
             try expectEveryBeat(of: system, count: 20)
         }
@@ -32,11 +33,11 @@ extension SystemTests {
                 try system.wait(for: "launderer: aborted 100", on: "client\(number)", timeout: .seconds(20))
             }
             try system.forget("share")
-            // The first line's time began earlier.
+            // The time of the first line began earlier.
             for turn in 0..<3 {
                 let line = try system.wait(for: "permille", on: "share", timeout: .seconds(20))
                 let share = try #require(line.firstMatch(of: /share: ([0-9]+) permille/).flatMap { Int($0.1) })
-                // 1 % for each client; 2 % for the heartbeat, the lines, and the ends of budgets.
+                // Each client may take 1 %; 2 % remain for the heartbeat, the lines, and the ends of budgets.
                 if turn > 0 { #expect(share >= 980 - 10 * count) }
             }
             try expectEveryBeat(of: system, count: 10)
@@ -45,8 +46,8 @@ extension SystemTests {
 
     /// Tenants of other cores cannot interrupt a core without limit.
     @Suite(.serialized) struct InterruptFloodTests {
-        /// 16 of all other cores together in each millisecond, and twice that within one, because each sender's
-        /// millisecond begins at a time of its own; the core's own timer and the serial port come on top.
+        /// All other cores together may send 16 in each millisecond, and twice that within one, because each sender's
+        /// millisecond begins at a time of its own. The core's own timer and the serial port come on top.
         private let bound: UInt64 = 2 * 16 + 8
 
         @Test(arguments: [("interrupts", ["flood1", "flood2", "flood3"]), ("monitor", ["hostile"]), ("doorbell", [])])
@@ -68,7 +69,8 @@ extension SystemTests {
 
 /// Expects the first `count` lines of the heartbeat, one every 20 ms.
 ///
-/// - Parameter tolerance: Seconds that a beat may be late. With several cores, time also passes in the others' turns.
+/// - Parameter tolerance: the seconds that a beat may be late. With several cores, time also passes in the others'
+///   turns.
 private func expectEveryBeat(of system: RunningSystem, count: Int, tolerance: Double = 0.0002) throws {
     let said = try system.wait(for: "heartbeat \(count)\n", on: "heartbeat")
     let beats = said.matches(of: /\[ *([0-9.]+)\] heartbeat ([0-9]+)/)
@@ -79,11 +81,11 @@ private func expectEveryBeat(of system: RunningSystem, count: Int, tolerance: Do
     }
 }
 
-/// Has the emulator count entries into the kernel while `body` runs, which gets them as they are when it asks.
+/// Lets the emulator count entries into the kernel while `body` runs. `body` can ask for the present counts.
 private func withEntries(_ body: (() throws -> EntryRecords) throws -> Void) throws {
     let manager = FileManager.default
     let folder = Workspace(root: Repository.root).state.appendingPathComponent("entries-\(UUID().uuidString)")
-    // Somebody may count those of all tests: they get these as well.
+    // If all tests are counted, the outer counter gets these entries as well.
     let outer = ProcessInfo.processInfo.environment[EntryCounter.variable]
     setenv(EntryCounter.variable, folder.path, 1)
     defer {

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension SystemTests {
-    /// Components that do what they may not: each is reported, nobody else notices.
+    /// Components do something forbidden. Root reports each of them, and no one else is affected.
     @Suite(.serialized) struct FaultTests {
         @Test func faultsAreReportedAndNobodyElseNotices() throws {
             let system = try RunningSystem("Tests/Systems/crash.yaml")

@@ -2,8 +2,8 @@ import Foundation
 import Testing
 
 extension SystemTests {
-    /// A component at EL0 that calls every operation with every kind of wrong argument: the kernel goes on, and the
-    /// heartbeat beside it says, bit for bit, what it says alone. Time is deterministic (`--icount`).
+    /// A component at EL0 calls every operation with every kind of wrong argument. The kernel goes on, and the
+    /// heartbeat beside it prints exactly the lines that it prints alone. Time is deterministic (`--icount`).
     @Suite(.serialized) struct HostileComponentTests {
         @Test func theHeartbeatDoesNotNotice() throws {
             let alone = try beats(of: try RunningSystem("Tests/Systems/quiet-component.yaml", ["--icount"]))
@@ -11,7 +11,7 @@ extension SystemTests {
             let beside = try beats(of: system)
             #expect(beside.map(\.text) == alone.map(\.text))
             #expect(beside.count >= 100)
-            // Nor is it late: an operation of the kernel is short.
+            // The lines are not late either, because an operation of the kernel is short.
             for (late, usual) in zip(beside, alone) { #expect(abs(late.seconds - usual.seconds) < 0.0001, "\(late)") }
             try system.wait(for: "hostile component: round 500", on: "hostile", timeout: .seconds(120))
             #expect(try !system.lines(of: "kernel").contains { $0.contains("panic") })

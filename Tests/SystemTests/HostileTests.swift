@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension SystemTests {
-    /// A machine that does its worst: the one beside it keeps answering, and the kernel keeps running.
+    /// A machine attacks the system. The machine beside it keeps answering, and the kernel keeps running.
     @Suite(.serialized) struct HostileTests {
         @Test(arguments: ["garbage", "unmapped", "storm", "spin", "hypercalls", "registers", "devices", "linefeeds"])
         func theMachineBesideKeepsAnswering(scenario: String) throws {
@@ -32,7 +32,7 @@ extension SystemTests {
             #expect(!said.contains(/lost [1-9]/))
         }
 
-        /// Its monitor clears 256 MiB for each reset: on the machine's time, and not without end.
+        /// The monitor clears 256 MiB for each reset, on the machine's time, and not without end.
         @Test func aMachineThatResetsForEverTakesNoMoreThanItsShare() throws {
             let system = try RunningSystem("Tests/Systems/hostile-reset.yaml", ["--icount"])
             for _ in 0..<8 {
@@ -41,9 +41,9 @@ extension SystemTests {
             try system.wait(for: "machine hostile restarts in 400 ms", on: "hostile")
         }
 
-        /// A thread of a monitor that holds its machine's lock is off its core for half a second. Another thread
-        /// that found the lock held would burn that time on the other core, which belongs to a less urgent machine
-        /// while its own sleeps.
+        /// A thread of a monitor that holds its machine's lock is off its core for half a second. If another thread
+        /// waited actively for the lock, it would take that time from the other core's less urgent machine, while its
+        /// own machine sleeps.
         @Test func aMonitorDoesNotSpinForAThreadThatIsOffItsCore() throws {
             let system = try RunningSystem("Tests/Systems/hostile-contention.yaml")
             try system.wait(for: "contention round 1", on: "hostile", timeout: .seconds(60))

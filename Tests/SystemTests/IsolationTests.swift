@@ -1,12 +1,12 @@
 import Testing
 
 extension SystemTests {
-    /// What happens to one machine does not reach the others.
+    /// Failures of one machine do not reach the others.
     @Suite(.serialized) struct IsolationTests {
         @Test(arguments: [1, 2])
         func aPanicStaysInItsMachine(onCores cores: Int) throws {
             let system = try RunningSystem("examples/two-machines", ["--cores", "\(cores)"])
-            // Their prompts differ, because each calls itself by its name.
+            // Their prompts differ, because each machine has its own name.
             #expect(try system.run("hostname", on: "first", timeout: .seconds(120)).output == "first\n")
             #expect(try system.run("hostname", on: "second").output == "second\n")
             try system.type("echo c > /proc/sysrq-trigger\n", on: "first")

@@ -3,17 +3,17 @@ import SystemImage
 import Testing
 
 extension SystemTests {
-    /// Every part of every example is killed at random moments, and comes back each time.
+    /// Kills every part of every example at random moments, and expects that it comes back each time.
     ///
-    /// `ENTENTE_KILLS` says how often (`./entente test --kills 1000`), `ENTENTE_SEED` repeats the moments of an earlier
-    /// run.
+    /// `ENTENTE_KILLS` is the number of kills (`./entente test --kills 1000`), and `ENTENTE_SEED` repeats the moments
+    /// of an earlier run.
     @Suite(.serialized) struct KillTests {
         static let kills = number("ENTENTE_KILLS") ?? 20
         static let seed = number("ENTENTE_SEED") ?? UInt64.random(in: 1 ... .max)
         static let examples =
             ((try? FileManager.default.contentsOfDirectory(atPath: Repository.file("examples").path)) ?? [])
             .filter { !$0.contains(".") && !dyingByThemselves.contains($0) }.sorted()
-        /// Examples with parts that crash or hang on purpose.
+        /// The examples with parts that crash or hang on purpose.
         private static let dyingByThemselves = ["crash", "pager-hangs"]
 
         @Test(arguments: examples)
@@ -22,7 +22,7 @@ extension SystemTests {
             var system = try KilledSystem("examples/\(example)")
             for kill in 1...max(Self.kills, 1) {
                 let victim = system.victims[Int.random(in: 0..<system.victims.count, using: &random)]
-                // Mostly while it starts; now and then when it has come far.
+                // Most kills hit the part while it starts, and some hit it later.
                 let longest = Int.random(in: 0..<8, using: &random) == 0 ? 4000 : 300
                 system.listen(for: .milliseconds(Int.random(in: 0...longest, using: &random)))
                 do {
@@ -43,7 +43,7 @@ extension SystemTests {
     }
 }
 
-/// A system whose parts may be killed without end, and what each says first when it comes back.
+/// A system whose parts may be killed without end, and the first line that each part prints when it comes back.
 private struct KilledSystem {
     let victims: [String]
     private let system: RunningSystem
@@ -51,7 +51,7 @@ private struct KilledSystem {
     private var lives: [String: Int] = [:]
     private let machines: [String]
 
-    /// Never exhausted: no window holds a second restart.
+    /// The limit is never reached, because no window holds a second restart.
     private static let endless = RestartDescription(
         limit: 1, window: TimeSpan(milliseconds: 1), backoff: TimeSpan(milliseconds: 5),
         backoffLimit: TimeSpan(milliseconds: 5))
@@ -62,11 +62,11 @@ private struct KilledSystem {
         victims = ["serial"] + names
         machines = system.tenants.compactMap { if case .machine(let machine) = $0 { machine.name } else { nil } }
         for name in names {
-            // Who says nothing at its start is taken at root's word later.
+            // For a part that prints nothing at its start, the test later relies on root's list.
             guard let line = try? system.wait(for: "\n", on: name, timeout: .seconds(20)) else { continue }
-            // Without the time in front, which differs.
+            // The line is compared without its time, which differs.
             let words = line.split(separator: "] ", maxSplits: 1).last.map(String.init) ?? ""
-            // Nor the numbers, which may differ from life to life.
+            // Numbers are left out as well, because they may differ from life to life.
             firstWords[name] = words.prefix { !$0.isNumber }.trimmingCharacters(in: .whitespacesAndNewlines)
         }
     }
@@ -85,7 +85,7 @@ private struct KilledSystem {
         if let words = firstWords[victim] { try system.wait(for: words, on: victim, timeout: .seconds(30)) }
     }
 
-    /// As root sees it: nobody died but by our hand, and nobody is still dead.
+    /// Expects, by root's list, that only the kills ended parts, and that all of them live again.
     func expectEverythingRuns() throws {
         try system.forget("root")
         try system.type("restarts\n", on: "root")

@@ -2,13 +2,13 @@ import SystemImage
 import Testing
 
 extension SystemTests {
-    /// Components that fault at the moment that is worst for their supervisor: it hears, and reports and restarts on
-    /// its own time.
+    /// Components fault at the worst moment for their supervisor. The supervisor still learns of it, reports it, and
+    /// restarts them on its own time.
     @Suite(.serialized) struct LateFaultTests {
         /// The budget is 10 ms of 10 s, and nothing of it is left for a report.
         @Test func aFaultAtTheEndOfABudgetIsReportedAtOnce() throws {
             let delay = try delayOfReport("late-fault-budget")
-            // The announcement comes a period and a budget before.
+            // The announcement comes a period and a budget before the fault.
             #expect(delay < 10.2, "the report came \(delay) s after the announcement")
         }
 
@@ -19,15 +19,15 @@ extension SystemTests {
             #expect(delay < 0.05, "the report came \(delay) s after the announcement")
         }
 
-        /// Its supervisor hears if it can, or it cannot.
+        /// Either the stop succeeds and the supervisor learns of it, or the stop fails.
         @Test func noComponentStopsItselfUnheard() throws {
             let system = try RunningSystem("Tests/Systems/own-stop.yaml")
             try system.wait(for: "late: stopping itself answers 5", on: "late")
             try system.wait(for: "heartbeat 3", on: "heartbeat")
         }
 
-        /// Twelve components die as often as they can: the least urgent one keeps what root's budget and the console
-        /// driver leave.
+        /// Twelve components die as often as they can. The least urgent one keeps the time that root's budget and the
+        /// console driver leave.
         @Test func restartsWithoutEndLeaveTheCoreToOthers() throws {
             let endless = RestartDescription(
                 limit: 1, window: TimeSpan(milliseconds: 1), backoff: TimeSpan(milliseconds: 1),
@@ -48,13 +48,13 @@ extension SystemTests {
             try system.wait(for: "fault: late trap", on: "root", timeout: .seconds(240))
             try system.wait(for: "restart: late, 1 of 1", on: "root")
             let report = try #require(try system.lines(of: "root").last { $0.contains("fault: late trap") })
-            // The component is back by now, and may have said more.
+            // The component is back by now, and may have printed more.
             let announcements = try system.lines(of: "late").filter { $0.contains("late: attempt") }.compactMap(seconds)
             let end = try #require(seconds(report))
             return end - (try #require(announcements.last { $0 < end }))
         }
 
-        /// The time in front of a line: `[    1.234567] `.
+        /// Returns the time at the beginning of a line: `[    1.234567] `.
         private func seconds(_ line: String) -> Double? {
             line.split(separator: "]").first.flatMap { Double($0.filter { $0.isNumber || $0 == "." }) }
         }

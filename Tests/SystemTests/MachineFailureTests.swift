@@ -15,7 +15,7 @@ extension SystemTests {
                 try system.wait(for: "entente: machine panics has panicked", on: "panics")
             }
 
-            // By default the console says so, once, and the machine goes on.
+            // By default the console reports it once, and the machine goes on.
             try system.wait(for: "entente: machine reports has panicked", on: "reports")
             #expect(try system.lines(of: "reports").joined().ranges(of: "has panicked").count == 1)
 
@@ -43,7 +43,7 @@ extension SystemTests {
                 timeout: .seconds(120))
             #expect(state.output == "SBSA Generic Watchdog\nactive\n")
             try system.forget("debian")
-            // A shorter time than the system's own, so that the test need not wait for it.
+            // The time is shorter than the system's own, so that the test need not wait for that.
             _ = try system.run("killall watchdog; watchdog -t 1 -T 6 /dev/watchdog", on: "debian")
             try system.type("echo c > /proc/sysrq-trigger\n", on: "debian")
             try system.wait(for: "Kernel panic", on: "debian")

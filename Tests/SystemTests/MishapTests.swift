@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension SystemTests {
-    /// Programs of packages that go wrong: a user is told the reason, the text and the line.
+    /// Programs of packages fail. The user gets the reason, the text and the line.
     @Suite(.serialized) struct MishapTests {
         @Test func aMishapIsExplained() throws {
             let system = try RunningSystem("Tests/Systems/mishaps.yaml")
@@ -29,7 +29,7 @@ extension SystemTests {
             try system.type("kill numbers\n", on: "root")
             try system.wait(for: "all is well", on: "numbers")
             let numbers = try system.lines(of: "numbers") + system.lines(of: "others")
-            // Two components, one of them in two lives: no number comes twice.
+            // The numbers come from two components, one of them in two lives, and no number occurs twice.
             let random = numbers.flatMap { $0.matches(of: /(random|and|hash) 0x([0-9a-f]+)/).map { $0.2 } }
             #expect(random.count == 9 && Set(random).count == 9, "\(random)")
             #expect(numbers.count { $0.hasSuffix("texts turn 7 true false 1") } == 3)
@@ -42,7 +42,7 @@ extension SystemTests {
             #expect(numbers.count { $0.hasSuffix(read) } == 3)
         }
 
-        /// The build of a component refuses at its place what the board could not do.
+        /// The build of a component reports, at its place, code that cannot run on the board.
         @Test func whatTheBoardCannotDoIsRefused() throws {
             let cases: [(code: String, said: [String])] = [
                 (
@@ -58,7 +58,7 @@ extension SystemTests {
                     ["the program 'Mishaps' calls 'sin'", "What Embedded Swift lacks"]
                 ),
             ]
-            // Always the same place, so that what was built before is used again.
+            // The place is always the same, so that earlier output is used again.
             let folder = Repository.file(".entente/tests/mishaps")
             for (code, said) in cases {
                 let output = try build(with: code, in: folder)
@@ -66,7 +66,7 @@ extension SystemTests {
             }
         }
 
-        /// Builds the package of the mishaps with a function `show()` more, and returns what the tool says when it
+        /// Builds the package of the mishaps with a further function `show()`, and returns the tool's messages if that
         /// fails.
         private func build(with code: String, in folder: URL) throws -> String {
             try? FileManager.default.removeItem(at: folder)

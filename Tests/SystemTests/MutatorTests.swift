@@ -6,7 +6,7 @@ import Testing
 @testable import Workshop
 
 extension SystemTests {
-    /// The program that makes mutants, on a file of its own: it takes the compiler's modules for parsing Swift.
+    /// Runs the program that makes mutants on a file of its own. It uses the compiler's modules for parsing Swift.
     @Suite struct MutatorTests {
         private let source = """
             struct Counter {

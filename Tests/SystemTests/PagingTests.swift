@@ -2,9 +2,8 @@ import Foundation
 import Testing
 
 extension SystemTests {
-    /// Demand paging by a component, and what its failure does: the kernel waits for nobody, so only the pager's
-    /// clients stand still, and their supervisor hears of it. This is the cure for liability inversion that the design
-    /// claims.
+    /// A component pages memory on demand, and fails. The kernel waits for no pager, so only the pager's clients stand
+    /// still, and their supervisor learns of it. This is the cure for liability inversion that the design claims.
     @Suite(.serialized) struct PagingTests {
         /// Word N of the file is N * 0x9E3779B97F4A7C15.
         private func makeFile() throws {
@@ -35,8 +34,8 @@ extension SystemTests {
                 try system.type("kill pager\n", on: "root")
                 try system.wait(for: "back: pager, life \(life)", on: "root")
                 try system.forget("reader")
-                // Either it did not touch the file meanwhile, or it stopped, its supervisor heard of it, and it begins
-                // anew.
+                // Either the reader did not touch the file meanwhile, or it stopped, its supervisor learned of it, and
+                // it begins anew.
                 for _ in 0..<3 { try system.wait(for: " right\n", on: "reader") }
             }
             try system.wait(for: "heartbeat", on: "heartbeat", timeout: .seconds(5))
@@ -52,8 +51,8 @@ extension SystemTests {
             #expect(try !system.wait(for: "pass 5 right", on: "reader").contains("WRONG"))
         }
 
-        /// Hung, or saying that all is well: the client faults or waits until it has used up its own budget, which its
-        /// supervisor hears, and the neighbour, which is less urgent, misses nothing.
+        /// The pager hangs, or claims success. The client waits or faults until it has used up its own budget, which
+        /// its supervisor learns. The neighbour, which is less urgent, misses nothing.
         @Test(arguments: ["hang", "empty"])
         func aPagerThatDoesNoGoodHurtsOnlyItsClient(mischief: String) throws {
             let system = try mischief == "hang" ? RunningSystem("examples/pager-hangs") : boot("paging-\(mischief)")
@@ -64,15 +63,15 @@ extension SystemTests {
             }
         }
 
-        /// Pretending that the loads are done: a pager decides what its client reads, and nobody else's reading or
-        /// time. No supervisor can hear of that (docs/caveats.md).
+        /// The pager claims that the loads are done. It decides what its client reads, and affects no other tenant's
+        /// data or time. No supervisor can notice that (docs/caveats.md).
         @Test func aPagerThatPretendsDeceivesOnlyItsClient() throws {
             let system = try boot("paging-rubbish")
             #expect(try !system.wait(for: "pass 3 WRONG", on: "reader").contains("right"))
             try expectSteady(system)
         }
 
-        /// A component that may call the pager says that it is a client's fault.
+        /// A component that may call the pager claims a client's fault.
         @Test func whoOnlyCallsThePagerIsNoClient() throws {
             let system = try boot("paging-poser")
             #expect(try !system.wait(for: "refused 1000 of 1000", on: "poser").contains("SERVED"))
@@ -83,8 +82,8 @@ extension SystemTests {
             for beat in 2...12 { try system.wait(for: "heartbeat \(beat)\n", on: "heartbeat", timeout: .seconds(5)) }
         }
 
-        /// What no page can cure: the pager refuses, the supervisor hears of the death, restarts up to the limit, and
-        /// others go on.
+        /// No page can cure the fault. The pager refuses it, the supervisor learns of the death and restarts up to the
+        /// limit, and others go on.
         @Test func aRefusedFaultIsADeath() throws {
             let system = try boot("paging-store")
             try system.wait(for: "restart: reader, 1 of 2", on: "root")

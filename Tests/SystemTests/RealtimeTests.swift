@@ -5,7 +5,8 @@ import Testing
 @testable import Workshop
 
 extension SystemTests {
-    /// Budgets, and what `Benchmarks/realtime.json` promises of a control loop beside a machine under full load.
+    /// Budgets hold, and a control loop beside a machine under full load keeps the promises of
+    /// `Benchmarks/realtime.json`.
     @Suite(.serialized) struct RealtimeTests {
         @Test func aBudgetLeavesTheRestToOthers() throws {
             let system = try RunningSystem("Tests/Systems/budget.yaml")

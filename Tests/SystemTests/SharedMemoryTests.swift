@@ -8,7 +8,7 @@ extension SystemTests {
     @Suite(.serialized) struct SharedMemoryTests {
         @Test func bothEndsSeeTheMemoryAndHearTheBell() throws {
             let system = try RunningSystem("Tests/Systems/shared-memory.yaml")
-            // Guest and component, by an interrupt and an event.
+            // Guest and component ring each other by an interrupt and an event.
             try system.wait(for: "letters: 7", on: "echo")
             try system.wait(for: "region 1: 8", on: "guest")
 
@@ -26,7 +26,7 @@ extension SystemTests {
             #expect(guest.contains("0x00000015"))
             try system.wait(for: "region 2: 20", on: "guest")
 
-            // The memory outlives the component; while nobody is there to hear, for 2 s, a ring does no harm.
+            // The memory outlives the component. For 2 s the other end is dead, and a ring does no harm.
             try system.type("kill echo\n", on: "root")
             try system.wait(for: "in 2000 ms", on: "root")
             #expect(try system.run("devmem 0x0b010000 32 1", on: "debian").status == 0)
@@ -35,7 +35,8 @@ extension SystemTests {
             try checkReport(of: "debian", in: system)
         }
 
-        /// `SilenceWatch` reads root's own line; here, because a system with a machine is up.
+        /// Checks that `SilenceWatch` reads root's own line. The check is here because a system with a machine is
+        /// running.
         private func checkReport(of machine: String, in system: RunningSystem) throws {
             try system.type("machine \(machine)\n", on: "root")
             try system.wait(for: " floatingPoint ", on: "root")

@@ -1,7 +1,7 @@
 import Testing
 
 extension SystemTests {
-    /// What dies is restarted, within limits; what is beyond them escalates; nobody else notices.
+    /// Root restarts dead parts within limits. A part beyond its limit escalates, and no one else is affected.
     @Suite(.serialized) struct SupervisionTests {
         @Test func aCrashingComponentIsRestartedUpToItsLimit() throws {
             let system = try RunningSystem("Tests/Systems/restart-limit.yaml")
@@ -42,7 +42,7 @@ extension SystemTests {
             try system.waitForEnd()
         }
 
-        /// A table is its component's own: root does without the slot that somebody has taken.
+        /// A component may fill its own table. Root then goes without the slot that the component has taken.
         @Test func aTableWithoutRoomIsItsOwnersTrouble() throws {
             let system = try RunningSystem("Tests/Systems/squatter.yaml")
             try system.wait(for: "crash: now", on: "squatter")
@@ -50,7 +50,8 @@ extension SystemTests {
             try system.type("kill serial\n", on: "root")
             try system.wait(for: "taken: squatter has filled slot 5", on: "root")
             try system.wait(for: "back: serial, life 2", on: "root")
-            // The slot of the region's bell is taken, too: the peer comes back, and the board goes on.
+            // The component has also taken the slot of the region's capability. The peer comes back, and the board goes
+            // on.
             try system.type("kill peer\n", on: "root")
             try system.wait(for: "back: peer, life 2", on: "root")
             try system.type("kill squatter\n", on: "root")
@@ -81,8 +82,8 @@ extension SystemTests {
             #expect(try system.run("cat /tmp/mark", on: "second").output == "mark\n")
         }
 
-        /// The capability stays the same; the portal's generation tells of the restart, and the server's count begins
-        /// anew.
+        /// The client keeps its capability. The portal's generation tells it of the restart, and the server's count
+        /// begins anew.
         @Test func aClientGoesOnWithTheNextLifeOfItsServer() throws {
             let system = try RunningSystem("Tests/Systems/restart-server.yaml")
             try system.wait(for: "generation 1, call 1\n", on: "client")
@@ -112,14 +113,14 @@ extension SystemTests {
             let system = try RunningSystem("Tests/Systems/restart-limit.yaml")
             try system.wait(for: "limit: crash", on: "root")
             try system.type("kill crash\n", on: "root")
-            try system.wait(for: "it is dead already", on: "root")
+            try system.wait(for: "this tenant is dead already", on: "root")
             try system.type("kill nobody\n", on: "root")
-            try system.wait(for: "nothing has that name", on: "root")
+            try system.wait(for: "no tenant has this name", on: "root")
             try system.type("reboot\n", on: "root")
             try system.wait(for: "unknown command", on: "root")
         }
 
-        /// A heartbeat goes on counting, without a gap.
+        /// Expects that a heartbeat goes on counting, without a gap.
         private func expectSteady(_ console: String, in system: RunningSystem) throws {
             try system.forget(console)
             try system.wait(for: "heartbeat ", on: console, timeout: .seconds(5))
@@ -130,7 +131,7 @@ extension SystemTests {
             }
         }
 
-        /// The line of root's list.
+        /// Returns the line of root's list.
         private func restarts(_ system: RunningSystem, of tenant: String) throws -> String {
             try system.type("restarts\n", on: "root")
             try system.wait(for: "\n\(tenant): ", on: "root")

@@ -2,8 +2,8 @@ import Foundation
 import Testing
 
 extension SystemTests {
-    /// Every command of the tutorials, in its order, in an empty folder: one shell runs the blocks marked `sh`, and the
-    /// lines of those marked `output` must come out of it.
+    /// Runs every command of the tutorials, in its order, in an empty folder. One shell runs the blocks marked `sh`,
+    /// and its output must hold the lines of the blocks marked `output`.
     @Suite struct TutorialTests {
         @Test(arguments: [("docs/tutorial.md", ["counter", "visitor"]), ("docs/tutorial-driver.md", ["wallclock"])])
         func everyCommandOfTheTutorialWorks(tutorial: String, packages: [String]) throws {
@@ -21,7 +21,7 @@ extension SystemTests {
                     #expect(output.contains(line), "'\(line)' is not in \(output.suffix(4000))")
                 }
             }
-            // No build output in the packages.
+            // The packages hold no build output.
             for package in packages {
                 let names = try FileManager.default.contentsOfDirectory(
                     atPath: folder.appendingPathComponent(package).path)
@@ -30,7 +30,7 @@ extension SystemTests {
                         ".entente", ".gitignore", "Package.swift", "README.md", "Sources", "Tests", "system.yaml",
                     ]), "\(names)")
             }
-            // A plain `swift test` finds Entente by the link. One package shows it.
+            // A plain `swift test` finds Entente by the link. One package suffices to show it.
             guard packages.contains("counter") else { return }
             let scratch = folder.appendingPathComponent("scratch").path
             let plain = try run("swift test --package-path counter --scratch-path \(scratch)", in: folder)

@@ -1,9 +1,9 @@
 import Foundation
 
-/// The time after which a test gives up waiting for another thread.
+/// The time after which a test stops waiting for another thread.
 ///
-/// It only ends a test that would hang. It is long, because a thread may wait for a processor while the machine is
-/// busy with something else, and that is no failure.
+/// It only ends a test that would hang. It is long, because a thread may wait for a processor while the host is busy
+/// with something else, which is no failure.
 public enum Patience {
     public static let seconds = 300.0
 

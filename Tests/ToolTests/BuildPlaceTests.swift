@@ -8,7 +8,7 @@ import Testing
 private let root = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-/// An empty folder that is deleted at the end.
+/// Makes an empty folder, which is deleted at the end.
 private func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("entente-test-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -69,7 +69,8 @@ private func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result
         #expect(throws: Failure.self) { try sources.sources(ofProduct: "NoImage") }
     }
 
-    /// The script looks at dates alone, so that it need not start SwiftPM; its list must be what SwiftPM builds from.
+    /// The script only compares dates, so that it need not start SwiftPM. Its list must equal the sources that SwiftPM
+    /// uses.
     @Test func theScriptKnowsTheSourcesOfTheTool() throws {
         let targets = try Self.description(of: ".").targets
         let tests = ["SystemImageTests", "ToolTests", "SystemTests"]
@@ -89,10 +90,9 @@ private func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result
     }
 }
 
-/// Tests the place that the script `entente` gives its output, tried with a compiler that only notes how it was called.
+/// Tests the place that the script `entente` gives its output, by a compiler that only records its calls.
 @Suite struct OutputPlaceTests {
-    /// A checkout that holds the script alone, beside a `swift` that makes a tool which prints where it was told to
-    /// work.
+    /// A checkout that holds the script alone. Its `swift` makes a tool which prints the places that it was given.
     private struct Checkout {
         let folder: URL
         let programs: URL
@@ -120,7 +120,7 @@ private func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result
                 echo 'echo "$ENTENTE_ROOT|${ENTENTE_OUTPUT_HERE:-}"' >>"$2/release/entente"
                 chmod +x "$2/release/entente"
                 """)
-            // Nothing is installed here, whatever this machine lacks.
+            // The script installs nothing here, even if this host lacks a library.
             try write("ldconfig", "echo 'libcurl.so.4 libxml2.so.2 libsqlite3.so.0 libncurses.so.6 '")
             for name in ["git", "ld.gold", "qemu-system-aarch64", "dtc", "fdtget", "setpriv", "apt-get"] {
                 try write(name, "")
@@ -134,7 +134,9 @@ private func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result
             try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file.path)
         }
 
-        /// - Returns: What the tool printed (the checkout, `|`, the output's place), and what the script said.
+        /// Runs the script.
+        ///
+        /// - Returns: the tool's output (the checkout, `|`, the output's place), and the script's messages.
         func run(at place: URL? = nil, _ environment: [String: String] = [:]) throws -> (tool: String, said: String) {
             let script = (place ?? folder).appendingPathComponent("entente").path
             let all =
@@ -156,7 +158,7 @@ private func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result
             let checkout = try Checkout(in: parent)
             #expect(try checkout.run().tool == "\(checkout.folder.path)|")
             #expect(checkout.has(".build/release/entente"))
-            // Nothing is built a second time.
+            // The script does not build a second time.
             #expect(try checkout.run().said == "")
         }
     }
@@ -171,7 +173,7 @@ private func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result
         }
     }
 
-    /// The superuser may write anywhere, so this runs as somebody else if it can.
+    /// The superuser may write anywhere, so this test runs as another user if it can.
     @Test(.enabled(if: geteuid() == 0)) func outputOfACheckoutThatCannotBeWrittenGoesToTheCache() throws {
         try withFolder { parent in
             let checkout = try Checkout(in: parent)
@@ -191,7 +193,7 @@ private func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result
         }
     }
 
-    /// Compilers leave absolute paths in their output, which then names files that are not there.
+    /// Compilers leave absolute paths in their output, which then name files that do not exist.
     @Test func aCheckoutThatMovedIsBuiltAnew() throws {
         try withFolder { parent in
             let checkout = try Checkout(in: parent)
@@ -205,7 +207,7 @@ private func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result
             #expect(said.contains("made for a checkout at \(checkout.folder.path)"))
             #expect(!FileManager.default.fileExists(atPath: copy.appendingPathComponent(".build/old").path))
             #expect(try checkout.run(at: copy).said == "")
-            // The first one has lost nothing.
+            // The first checkout keeps its output.
             #expect(try checkout.run().said == "")
             #expect(FileManager.default.fileExists(atPath: old.path))
         }

@@ -48,7 +48,7 @@ import Testing
         #expect(logic.contains("let answer = try client.same(\(value))\n        log(\"same: \\(answer)\")"))
     }
 
-    /// The board's compiler refuses to log what does not describe itself.
+    /// The board's compiler refuses to log a value that does not describe itself.
     @Test func aResultOfAnotherTypeIsNotLogged() throws {
         let template = try Self.template("public protocol CounterInterface: Service { func who() -> Person }")
         let logic = try Self.text(template, "Sources/Visitor/Visitor.swift")
@@ -77,7 +77,7 @@ import Testing
             #expect(template.package(from: ComponentTemplate.package).contains(".package(path: \"\(path)\")]"))
             #expect(try Self.text(template, "system.yaml").contains("counter: {package: \(path)}"))
         }
-        // Each of the three targets.
+        // The package has three targets.
         #expect(
             try Self.template(source).package(from: ComponentTemplate.package).matches(
                 of: /\.product\(name: "Counter", package: "counter"\)/
@@ -90,21 +90,21 @@ import Testing
     private static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-    /// The types and functions that a module declares publicly at its top, and no others.
+    /// The pages name the types and functions that a module declares publicly at its top, and no others.
     @Test(arguments: ["Entente", "EntenteTesting"])
     func listsEveryPublicNameOfItsModule(module: String) throws {
         let folder = Self.root.appendingPathComponent("Kit/\(module)")
         let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".swift") }
         let declared = try files.reduce(into: Set<String>()) { names, file in
             var text = try String(contentsOf: folder.appendingPathComponent(file), encoding: .utf8)
-            // All of such a file stands inside of a condition, one level further in.
+            // The whole contents of such a file lie inside of a condition, indented by one level.
             if text.contains("\n#if !NO_HEAP\n") { text = text.replacing("\n    ", with: "\n") }
             let pattern = /(?m)^(?:@\S+ )*public (?:final )?(?:struct|enum|class|protocol|func) `?(\w+)/
             names.formUnion(text.matches(of: pattern).map { String($0.1) })
         }
         let page = Self.root.appendingPathComponent("docs/reference/\(module).docc/\(module).md")
         let listed = try String(contentsOf: page, encoding: .utf8).matches(of: /(?m)^- ``(\w+)/).map { String($0.1) }
-        // These stand inside of a condition, because the board has none.
+        // These lie inside of a condition, because the board has none of them.
         let ofTheHost: Set = ["KernelStandIn", "HostKernel"]
         #expect(Set(listed).subtracting(ofTheHost) == declared)
     }

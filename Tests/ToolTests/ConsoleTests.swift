@@ -5,7 +5,7 @@ import Testing
 @testable import Workshop
 
 @Suite struct ConsoleLineTests {
-    /// A component cannot write over its name, or over another's line.
+    /// A component can overwrite neither its own name nor a line of another console.
     @Test func controlsAreShown() {
         #expect("a\tb".withVisibleControls == "a\tb")
         #expect("\rroot: \u{1B}[2J\u{7F}\u{9B}é".withVisibleControls == "^Mroot: ^[[2J^??é")
@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    /// Whatever is encoded comes back, in pieces of any size.
+    /// Encoded bytes come back unchanged, in pieces of any size.
     @Test func multiplexingIsUndoneByDemultiplexing() {
         var random = SeededGenerator(seed: 7)
         for _ in 0..<200 {
@@ -118,7 +118,7 @@ import Testing
     }
 }
 
-/// SplitMix64: the same sequence at each run.
+/// Generates the same sequence at each run (SplitMix64).
 struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
     init(seed: UInt64) { state = seed }

@@ -34,14 +34,14 @@ private let consoles = [
         #expect(keys("\u{1}M\(key)x") == [.ask(.mute, typed: ""), .forget, .type([UInt8(ascii: "x")])])
     }
 
-    /// A console of another run has no other consoles to turn to: nothing may swallow what is typed behind such a key.
+    /// A console of another run cannot turn to other consoles, so the tool must not swallow input behind such a key.
     @Test(arguments: ["C", "R", "M", "N", "L", "1"])
     func aConsoleAsksNothing(key: String) {
         var keys = KeyCommands(use: .console)
         #expect(keys.take("\u{1}\(key)y\u{1}x\u{1}?".utf8) == [.type([UInt8(ascii: "y")]), .quit, .help])
     }
 
-    /// Somebody's thumb on a key, or a paste: the name stays short, and nothing is typed at the machine.
+    /// A key that is held down, or a paste, does not make the name longer, and types nothing at the machine.
     @Test func aNameIsBounded() {
         let actions = keys("\u{1}C" + String(repeating: "n", count: 1000))
         #expect(actions.last == .ask(.attach, typed: String(repeating: "n", count: 64)))
@@ -98,7 +98,7 @@ private let consoles = [
 }
 
 @Suite struct ControlServerTests {
-    /// Serves until the client's thread has ended.
+    /// Serves clients until the client's thread has ended.
     private func serve(
         _ server: ControlServer, while client: @escaping @Sendable () throws -> Void
     ) throws -> [UInt8: String] {
@@ -141,7 +141,8 @@ private let consoles = [
             let unknown = #expect(throws: Failure.self) {
                 try ConsoleClient("nobody", of: "system", workspace: workspace)
             }
-            #expect(unknown?.problem.hasPrefix("no console is called 'nobody'; there are: kernel, root") == true)
+            #expect(
+                unknown?.problem.hasPrefix("no console has the name 'nobody'; the consoles are: kernel, root") == true)
             let other = #expect(throws: Failure.self) { try ConsoleClient("root", of: "other", workspace: workspace) }
             #expect(other?.problem == "no system named 'other' runs, but 'system'")
         }
@@ -175,13 +176,13 @@ private let consoles = [
         close(deaf)
     }
 
-    /// A run whose terminal is stopped serves nobody; neither a connection nor bytes to type wait for it without end.
+    /// A run whose terminal is stopped serves no client. Neither a connection nor typed bytes wait for it without end.
     @Test func aRunThatDoesNotAnswerIsSaidSo() throws {
         let workspace = try makeWorkspace()
         defer { try? FileManager.default.removeItem(at: workspace.root) }
         let place = try RunPlace("system", workspace: workspace)
         let server = try ControlServer(place: place, channels: consoles)
-        // More than the listener's queue holds.
+        // These are more than the listener's queue holds.
         for _ in 0..<12 {
             let failure = #expect(throws: Failure.self) {
                 try ConsoleClient("root", of: nil, workspace: workspace, patience: .milliseconds(20))
@@ -199,7 +200,7 @@ private let consoles = [
         withExtendedLifetime(server) {}
     }
 
-    /// The tool would end by SIGPIPE, without a word.
+    /// The tool would otherwise end by SIGPIPE, without a message.
     @Test func typingAtASystemThatEndedIsAnError() throws {
         let workspace = try makeWorkspace()
         defer { try? FileManager.default.removeItem(at: workspace.root) }
@@ -240,12 +241,13 @@ private let consoles = [
     }
 
     @Test func anUnknownNameIsRefused() {
-        let line = "nothing has that name; 'restarts' lists the names"
+        let line = "no tenant has this name; 'restarts' lists the names"
         let answer = Answer()
         #expect(answer.outcome(of: Array("[ 1.0] \(line)\n".utf8)) == .refused(line))
     }
 
-    /// Root's list tells one that comes back from one that stays stopped; before root was asked it is somebody else's.
+    /// Root's list tells a tenant that comes back from one that stays stopped. A list that root printed before the
+    /// question does not count.
     @Test(arguments: [
         ("left: stays stopped, died 4 times", RestartAnswer.Outcome.stopped("left: stays stopped, died 4 times")),
         ("left: waits for its restart, died 2 times", nil),
@@ -254,11 +256,11 @@ private let consoles = [
     func oneThatIsDeadIsWaitedForIfItComesBack(line: String, outcome: RestartAnswer.Outcome?) {
         let answer = Answer()
         #expect(answer.outcome(of: Array("\(line)\n".utf8)) == nil)
-        #expect(answer.outcome(of: Array("it is dead already\n".utf8)) == .dead)
+        #expect(answer.outcome(of: Array("this tenant is dead already\n".utf8)) == .dead)
         #expect(answer.outcome(of: Array("leftover: stays stopped, died 1 times\n\(line)\n".utf8)) == outcome)
     }
 
-    /// The group answers for it, and brings it back.
+    /// The group restarts, and brings the tenant back.
     @Test func theGroupMayAnswer() {
         let answer = Answer()
         #expect(

@@ -6,7 +6,7 @@ import Testing
 @testable import Tool
 @testable import Workshop
 
-/// Tests to which part of a system gdb is confined.
+/// Tests the conditions that confine gdb to a part of a system.
 @Suite struct DebugTargetTests {
     private let folder = TemporaryFolder()
 
@@ -30,7 +30,7 @@ import Testing
     @Test func identifiersFollowTheOrderOfTheStart() throws {
         #expect(try target("root").condition == "($cpsr & 12) == 0 && ($VTTBR_EL2 >> 48) == 1")
         #expect(try target("serial").condition.hasSuffix("== 2"))
-        // The machine `m` starts before `a`; its monitor's space is made first.
+        // The machine `m` starts before `a`, and its monitor's space is made first.
         #expect(try target("m.monitor").condition == "($cpsr & 12) == 0 && ($VTTBR_EL2 >> 48) == 3")
         #expect(try target("m").condition == "($cpsr & 12) <= 4 && ($VTTBR_EL2 >> 48) == 4")
         #expect(try target("a").condition.hasSuffix("== 5"))
@@ -50,6 +50,6 @@ import Testing
 
     @Test func anUnknownNameIsRefused() {
         let error = #expect(throws: Failure.self) { try target("b") }
-        #expect(error?.remedy == "take one of: a, m, m.monitor, n, n.monitor, root, serial, kernel")
+        #expect(error?.remedy == "choose from: a, m, m.monitor, n, n.monitor, root, serial, kernel")
     }
 }

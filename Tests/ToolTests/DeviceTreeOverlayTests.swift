@@ -5,18 +5,18 @@ import Testing
 @testable import Tool
 @testable import Workshop
 
-/// Tests that `device-tree` names an overlay in one of three forms, or the user is told that it is none.
+/// Tests that `device-tree` accepts an overlay in each of three forms, and that other files are refused with a message.
 @Suite struct DeviceTreeOverlayTests {
     private let folder = TemporaryFolder()
 
-    /// A property of the machine's device tree with the overlay, as fdtget reads it.
+    /// Returns a property of the machine's device tree with the overlay, as fdtget reads it.
     private func property(_ node: String, _ name: String, with overlay: URL) throws -> String {
         let workspace = Workspace(root: folder.url)
         var tree = MachineDeviceTree(memory: 0x4000_0000...0x4FFF_FFFF, cpus: 1, commandLine: "quiet")
         tree.overlay = overlay
         let file = folder.url.appendingPathComponent("result.dtb")
         try tree.compiled(workspace: workspace).write(to: file)
-        // Nothing of the original is lost.
+        // The result keeps all of the original.
         #expect(try Subprocess("fdtget", [file.path, "/chosen", "bootargs"]).text() == "quiet")
         return try Subprocess("fdtget", [file.path, node, name]).text()
     }

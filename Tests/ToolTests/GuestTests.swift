@@ -24,7 +24,7 @@ import Testing
     }
 }
 
-/// A second opinion on the format, written from its description.
+/// An independent reader of the format, written from its description.
 private enum CpioReader {
     struct Entry { var inode, mode: UInt32, device: [UInt32], name: String, contents: Data }
     struct Damaged: Error {}
@@ -88,7 +88,7 @@ private enum CpioReader {
 }
 
 @Suite struct WatchdogDriversTests {
-    /// The archive replaces init's table, and holds what Debian has as a module.
+    /// The archive replaces init's table, and holds the drivers that Debian has as modules.
     @Test(arguments: [["watchdog.ko", "sbsa_gwdt.ko"], ["sbsa_gwdt.ko"]]) func loadsWhatIsThere(modules: [String])
         throws
     {
@@ -199,7 +199,7 @@ private enum CpioReader {
 }
 
 @Suite struct FullDiskTests {
-    /// The user's file is well, and the remedy is not about it.
+    /// The user's file is correct, and the remedy does not mention it.
     @Test func aFolderThatCannotBeWrittenIsNotTheKernelsFault() {
         let kernel = Data([0x1F, 0x8B, 8, 0]) + Data(repeating: 0, count: 64)
         let error = #expect(throws: Failure.self) {

@@ -103,7 +103,7 @@ import Testing
         #expect(GeneratedInterfaces.imports(of: source) == ["A", "B", "C", "E"])
     }
 
-    /// A file that was renamed leaves no second client behind; what nobody generated stays.
+    /// A renamed file leaves no second client behind. Files that the tool has not generated stay.
     @Test func whatIsNoInterfacesAnyMoreGoes() throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("entente-\(UUID().uuidString)")
         let sources = folder.appendingPathComponent("Sources/A")
@@ -123,7 +123,7 @@ import Testing
                 == ["Mine+Generated.swift", "New+Generated.swift", "New.swift"])
     }
 
-    /// Whatever the file holds, an interface or an error comes out.
+    /// For any contents of the file the result is an interface or an error.
     @Test(arguments: 0..<50 as Range<UInt64>)
     func anyTextEnds(seed: UInt64) {
         var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1

@@ -5,7 +5,7 @@ import Testing
 @testable import Tool
 @testable import Workshop
 
-/// Tests the surroundings of the mutants: the compiler's complaints, the lists in the repository, the report.
+/// Tests the code around the mutants: the compiler's messages, the lists in the repository, the report.
 struct MutantTests {
     private func mutant(
         _ number: Int, _ change: String, lines: ClosedRange<Int>, function: Int = 1,
@@ -16,7 +16,7 @@ struct MutantTests {
             function: "take(_:)", line: 7, change: change, firstLine: lines.lowerBound, lastLine: lines.upperBound)
     }
 
-    // MARK: What does not compile
+    // MARK: Mutants that do not compile
 
     @Test func aComplaintIsAboutTheMutantOnItsLine() {
         let mutants = [mutant(1, "a", lines: 10...12), mutant(2, "b", lines: 15...17)]
@@ -30,7 +30,7 @@ struct MutantTests {
         #expect(CompilerMessages(text, below: "/copy").mutants(of: mutants) == [mutants[1].key])
     }
 
-    /// A property that is not set on some way is missed at the end of the body.
+    /// The compiler reports a property that is not set on some path at the end of the body.
     @Test func aComplaintBehindABodyIsAboutWhatLeavesSomethingOut() {
         let mutants = [
             mutant(1, "leave out x = 1", lines: 10...12, function: 1),

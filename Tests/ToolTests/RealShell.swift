@@ -13,7 +13,7 @@ import SystemImage
 final class RealShell {
     private let process: pid_t
     private let terminal: Int32
-    /// Drops one byte of each so many, as a serial port does whose buffer is full.
+    /// The interval at which it drops one byte, as a serial port with a full buffer does; nil for never.
     private let loss: Int?
     private var typed = 0
 
@@ -22,7 +22,7 @@ final class RealShell {
         Subprocess.find(command[0]).map { [$0] + command.dropFirst() }
     }
 
-    // Macros that Swift does not see.
+    // These macros are not visible to Swift.
     private static let TIOCSPTLCK: UInt = 0x4004_5431
     private static let TIOCGPTN: UInt = 0x8004_5430
     private static let POSIX_SPAWN_SETSID: Int16 = 0x80
@@ -44,8 +44,8 @@ final class RealShell {
         close(terminal)
     }
 
-    /// Starts a program in a session of its own, because a shell asks for the terminal that controls it: that is the
-    /// first one which the leader of a session opens.
+    /// Starts a program in a session of its own, because a shell needs a controlling terminal: the first one that the
+    /// leader of a session opens.
     private static func start(_ command: [String], at terminal: String, _ path: String) throws -> pid_t {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)

@@ -5,9 +5,9 @@ import Testing
 @testable import Tool
 @testable import Workshop
 
-/// The conversation of `--exec` with shells as they are, rather than with an idea of one.
+/// Tests the conversation of `--exec` with real shells.
 @Suite struct RealShellTests {
-    /// Lengths around a piece's 384 bytes, and beyond what one line of a terminal holds.
+    /// The lengths lie around a piece's 384 bytes, and beyond one line of a terminal.
     @Test(arguments: RealShell.all, [1, 383, 384, 385, 4_096, 100_000])
     func commandsOfAnyLengthRun(shell: [String], length: Int) throws {
         let comment = String(repeating: "x", count: length)
@@ -18,14 +18,15 @@ import Testing
         #expect(result.status == 0)
     }
 
-    /// The whole command arrives: its last byte decides the status.
+    /// The whole command arrives, because its last byte decides the status.
     @Test(arguments: RealShell.all)
     func theEndOfALongCommandCounts(shell: [String]) throws {
         let command = String(repeating: ":;", count: 5_000) + "exit 9"
         #expect(try RealShell(shell).run(Array(command.utf8)).status == 9)
     }
 
-    /// All bytes but zero, which no argument can hold, inside of quotes; the quote itself is written as '\''.
+    /// The command holds all bytes but zero, which no argument can hold, inside of quotes. The quote itself is written
+    /// as '\''.
     @Test(arguments: RealShell.all)
     func everyByteArrives(shell: [String]) throws {
         let bytes = (1...255).map { UInt8($0) }
@@ -49,8 +50,8 @@ import Testing
         #expect(result.status == 0)
     }
 
-    /// A shell without base64, or with one that does not do its work, runs nothing: that is no success. Busybox has its
-    /// own and looks for no other.
+    /// A shell without base64, or with one that does not work, runs nothing, and that is no success. Busybox has its
+    /// own base64 and looks for no other.
     @Test(arguments: RealShell.all.filter { !$0[0].hasSuffix("busybox") }, [nil, "#!/bin/sh\nprintf 'exit 3'\n"])
     func aShellThatCannotDecodeIsNoSuccess(shell: [String], decoder: String?) throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("entente-path-\(UUID().uuidString)")

@@ -49,7 +49,7 @@ import Testing
 }
 
 @Suite struct EntryRecordTests {
-    /// As the plugin lays it out: magic, dropped, octaves, paths, cores.
+    /// Returns a file as the plugin lays it out: magic, dropped, octaves, paths, cores.
     private func file(_ paths: [[UInt64]], core: [UInt64] = [0, 0, 0, 0, 0, 0]) -> Data {
         var words: [UInt64] = [0x3153_4549_5254_4E45, 0] + Array(repeating: 0, count: 5 * 32)
         for path in paths + Array(repeating: [], count: 2048 - paths.count) {

@@ -4,10 +4,10 @@ import Testing
 @testable import Tool
 @testable import Workshop
 
-/// A shell at a console as far as the conversation needs one: it echoes, prompts, and answers `printf`.
+/// A shell at a console, as far as the conversation needs one. It echoes, prompts, and answers `printf`.
 private struct FakeShell {
     var variable = ""
-    /// What the command would say, and its status.
+    /// The output and the status of the command.
     var output = "hello\n"
     var status = 0
     private(set) var command: String?
@@ -73,7 +73,7 @@ private struct FakeShell {
         #expect(shell.command == command)
     }
 
-    /// The first answer has another length than was sent.
+    /// The first answer has a length that differs from the one sent.
     @Test func aPieceThatLostAByteIsSentAgain() {
         var remote = RemoteCommand(String(repeating: "x", count: 800).utf8, token: "eTOKEN")
         _ = remote.heard(Array("# ".utf8))
@@ -85,7 +85,7 @@ private struct FakeShell {
         #expect(typed(after: "eTOKENhello").hasPrefix("_p=;_c="))
         #expect(typed(after: "eTOKENgot0.512.").hasPrefix("_p=$_c;_c=${_c}"))
         #expect(typed(after: "eTOKENgot1.1023.").hasPrefix("_c=${_p}"))
-        // That has not helped: all begins anew.
+        // The second attempt has not helped, so the conversation begins anew.
         #expect(typed(after: "eTOKENgot1.1022.").hasPrefix("_p=;_c="))
         #expect(typed(after: "eTOKENgot0.512.").hasPrefix("_p=$_c;_c=${_c}"))
         #expect(typed(after: "eTOKENgot1.10").isEmpty)

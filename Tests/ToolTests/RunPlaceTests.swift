@@ -16,7 +16,7 @@ func makeWorkspace() throws -> Workspace {
 @Suite struct RunPlaceTests {
     private let console = Channel(name: "root", kind: .root, number: 1)
 
-    /// Systems of one name, or one system twice: no file belongs to both.
+    /// Systems of one name, or one system twice, have no file in common.
     @Test func runsAtTheSameTimeShareNothing() throws {
         let workspace = try makeWorkspace()
         defer { try? FileManager.default.removeItem(at: workspace.root) }
@@ -56,7 +56,7 @@ func makeWorkspace() throws -> Workspace {
         #expect(FileManager.default.fileExists(atPath: running.image.path))
     }
 
-    /// A look for runs takes no place from one that begins in that moment.
+    /// A look for runs takes no place from a run that begins in that moment.
     @Test func lookingForRunsDisturbsNone() throws {
         let workspace = try makeWorkspace()
         defer { try? FileManager.default.removeItem(at: workspace.root) }
@@ -81,7 +81,7 @@ func makeWorkspace() throws -> Workspace {
         #expect(places.count == RunPlace.most)
     }
 
-    /// A reader sees the old file or the new one, however the moments fall.
+    /// A reader sees the old file or the new one at every moment.
     @Test func filesAreWrittenWhole() throws {
         let workspace = try makeWorkspace()
         defer { try? FileManager.default.removeItem(at: workspace.root) }
@@ -103,7 +103,9 @@ func makeWorkspace() throws -> Workspace {
 }
 
 @Suite struct CleanTests {
-    /// - Parameter isElsewhere: The output does not go into the checkout.
+    /// Makes a workspace.
+    ///
+    /// - Parameter isElsewhere: true if the output does not go into the checkout.
     private func workspace(isElsewhere: Bool) throws -> Workspace {
         let root = try makeWorkspace().root
         let workspace = Workspace(root: root, output: isElsewhere ? root.appendingPathComponent("out") : nil)
@@ -127,7 +129,7 @@ func makeWorkspace() throws -> Workspace {
         "tool.lock", "runs", "runs/old.lock", "runs/build.exclusive", "runs/places.exclusive",
     ]
 
-    /// A lock that is deleted while another run has it locks nobody out any more.
+    /// A lock that is deleted while another run holds it no longer excludes other runs.
     @Test(arguments: [false, true])
     func locksStay(isElsewhere: Bool) throws {
         let workspace = try workspace(isElsewhere: isElsewhere)
@@ -145,7 +147,7 @@ func makeWorkspace() throws -> Workspace {
         defer { try? FileManager.default.removeItem(at: workspace.root) }
         let place = try RunPlace("system", workspace: workspace)
         let failure = #expect(throws: Failure.self) { try CleanCommand.parse(["--all"]).delete(in: workspace) }
-        #expect(failure?.problem == "these systems run and use what would be deleted: system")
+        #expect(failure?.problem == "these systems run and use the files that would be deleted: system")
         #expect(FileManager.default.fileExists(atPath: workspace.programs.path))
         withExtendedLifetime(place) {}
     }

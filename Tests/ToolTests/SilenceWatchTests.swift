@@ -3,7 +3,7 @@ import Testing
 @testable import Tool
 @testable import Workshop
 
-/// A machine that says nothing is asked about, and the user is told what it does.
+/// The tool asks root about a silent machine, and tells the user the machine's state.
 @Suite struct SilenceWatchTests {
     private let start = ContinuousClock.now
     private var watch: SilenceWatch

@@ -22,14 +22,14 @@ import Testing
         let failure = symbols.failure(of: "User")
         #expect(
             failure?.problem
-                == "User.swift:3: the program 'User' calls 'sinf' (and 1 more: __stack_chk_guard), which nothing on the board has"
+                == "User.swift:3: the program 'User' calls 'sinf' (and 1 more: __stack_chk_guard), which no library of the board has"
         )
         #expect(failure?.remedy?.contains("no C library") == true)
     }
 
     @Test func aSymbolWithoutAPlaceIsNamedAllTheSame() {
         let failure = UndefinedSymbols(linker: "ld.lld: error: undefined symbol: usleep\n").failure(of: "User")
-        #expect(failure?.problem == "the program 'User' calls 'usleep', which nothing on the board has")
+        #expect(failure?.problem == "the program 'User' calls 'usleep', which no library of the board has")
         #expect(failure?.remedy?.contains("docs/components.md") == true)
     }
 

@@ -33,7 +33,7 @@ import Testing
 
     // MARK: Snapshots
 
-    /// A copy of the devices behaves as they do, whatever has happened to them, and is not changed with them.
+    /// A copy of the devices behaves as they do after any events, and does not change with them.
     @Test(arguments: [1, 2, 3, 4]) func aCopyIsASnapshot(seed: UInt64) {
         var generator = SeededGenerator(state: seed)
         var fixture = Fixture(virtualCPUs: 2)
@@ -43,7 +43,7 @@ import Testing
         var copy = snapshot
         let second = continuation(of: &copy, generator)
         #expect(first == second)
-        // It has lived on: the copy was not what ran the first time.
+        // The original has gone on, because the copy did not run the first time.
         var third = fixture
         #expect(continuation(of: &third, generator) != first)
     }
@@ -53,7 +53,7 @@ import Testing
         return (0..<200).map { _ in step(&fixture, &generator) }
     }
 
-    /// Makes one change, and returns all that the machine and the environment can see of it.
+    /// Makes one change, and returns everything that the machine and the environment can see of it.
     private func step(_ fixture: inout Fixture, _ generator: inout SeededGenerator) -> String {
         let placements = MachineDevices.placements
         let placement = placements[Int(generator.next() % UInt64(placements.count))]
@@ -99,7 +99,7 @@ import Testing
         #expect(fixture.environment.tellings == 1)
     }
 
-    /// Without a timer each byte is told at once.
+    /// Without a timer the reader is told of each byte at once.
     @Test func withoutAMomentNothingWaits() {
         var fixture = Fixture()
         fixture.environment.hasMoments = false
@@ -107,7 +107,7 @@ import Testing
         #expect(fixture.environment.tellings == 2 && !fixture.devices.awaitsMoment)
     }
 
-    /// A reader that is slow is told that the wire is full, and of the bytes that follow when there is room.
+    /// A slow reader is told that the wire is full, and of the next bytes when there is room.
     @Test func aFullWireIsTold() {
         var fixture = Fixture()
         fixture.environment.room = 1

@@ -91,7 +91,7 @@ import Testing
         #expect(fixture.environment.virtualCPUs[0] == Fixture().environment.virtualCPUs[0])
     }
 
-    /// Registers are laid out for 1020 INTIDs and more; those that do not exist do not stand for others.
+    /// The layout of registers provides for 1020 INTIDs and more. Registers of missing INTIDs do not stand for others.
     @Test func registersOfInterruptsThatDoNotExistDoNothing() {
         var fixture = Fixture(virtualCPUs: 2)
         let before = fixture.environment
@@ -124,7 +124,7 @@ import Testing
 }
 
 @Suite struct RoutingTests {
-    /// SPI 40, enabled, with a priority, at virtual CPU 0 of four.
+    /// Makes a machine with SPI 40 enabled, with a priority, at virtual CPU 0 of four.
     private func fixture() -> Fixture {
         var fixture = Fixture(virtualCPUs: 4)
         fixture.setDistributor(0x428, 0xA0, size: 1)
@@ -178,7 +178,8 @@ import Testing
         #expect(fixture.environment.virtualCPUs[1].pending(1) == 0)
     }
 
-    /// Pending by ISPENDR while its line is high: the line may fall before it is taken at its new place.
+    /// The interrupt is pending by ISPENDR while its line is high. The line may fall before it is taken at its new
+    /// place.
     @Test func aLatchBelowAHighLineMovesAlong() {
         var fixture = fixture()
         fixture.devices.interrupts.setLine(InterruptID(40), high: true, &fixture.environment)
@@ -217,7 +218,7 @@ import Testing
         #expect(fixture.environment.virtualCPUs[0].active[1] == 0)
     }
 
-    /// The virtual CPU keeps none of the word's interrupts any more, but one is active there.
+    /// The virtual CPU keeps none of the word's interrupts any more, but one of them is active there.
     @Test func anActiveInterruptIsFoundThoughAllWereRoutedAway() {
         var fixture = fixture()
         fixture.setDistributor(0x304, 1 << 8)
@@ -227,7 +228,7 @@ import Testing
         #expect(fixture.environment.virtualCPUs[0].active[1] == 0)
     }
 
-    /// Each change tells the kernel no more than what is new to it.
+    /// Each change tells the kernel no more than it does not know yet.
     @Test func whatChangesNothingIsNotTold() {
         var fixture = fixture()
         func controls(_ body: (inout Fixture) -> Void) -> Int {
@@ -248,7 +249,7 @@ import Testing
         #expect(controls { $0.devices.interrupts.setLine(InterruptID(40), high: false, &$0.environment) } == 0)
     }
 
-    /// A reset virtual CPU gets back what it keeps, and nothing that was pending for interrupts of others.
+    /// A reset virtual CPU gets back the interrupts that it keeps, but no pending state of others.
     @Test func onlyTheVirtualCPUsOwnLatchesAreRestored() {
         var fixture = fixture()
         fixture.route(41, to: 1)
@@ -260,7 +261,7 @@ import Testing
         #expect(fixture.environment.virtualCPUs[1].latched == [1 << 20, 1 << 9, 0, 0])
     }
 
-    /// Each shared interrupt's configuration goes to the virtual CPU that keeps it, whichever that is.
+    /// Each shared interrupt's configuration goes to the virtual CPU that keeps it.
     @Test func everyVirtualCPUMayKeepAnInterrupt() {
         var fixture = Fixture(virtualCPUs: 8)
         for number in (0..<8).reversed() as ReversedCollection<Range<Int>> {
@@ -285,7 +286,7 @@ import Testing
         #expect(fixture.distributor(0x6140, size: 8) == 7)
     }
 
-    /// A virtual CPU that was turned off and on finds its interrupts as they were, though the kernel forgot them.
+    /// A virtual CPU that was turned off and on finds its interrupts as they were, although the kernel forgot them.
     @Test func restoreBringsBackWhatAResetLost() {
         var fixture = fixture()
         fixture.setDistributor(0, 2)

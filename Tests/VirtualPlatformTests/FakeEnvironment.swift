@@ -4,7 +4,7 @@ import ABI
 
 /// Stands in for the kernel's interrupt state and for the console.
 struct FakeEnvironment: InterruptPort, DeviceEnvironment {
-    /// What the kernel keeps of one virtual CPU.
+    /// The kernel's state of one virtual CPU.
     struct Interrupts: Equatable {
         var enabled = [UInt32](repeating: 0, count: 4)
         var latched = [UInt32](repeating: 0, count: 4)
@@ -18,11 +18,11 @@ struct FakeEnvironment: InterruptPort, DeviceEnvironment {
     }
 
     var virtualCPUs: [Interrupts]
-    /// How many forms were applied.
+    /// The number of forms that were applied.
     var controls = 0
     var levelChanges = 0
     var output: [UInt8] = []
-    /// How many more bytes the wire takes.
+    /// The number of bytes that the wire still takes.
     var room = Int.max
     var input: [UInt8] = []
 
@@ -68,7 +68,7 @@ struct FakeEnvironment: InterruptPort, DeviceEnvironment {
         return true
     }
 
-    /// How often the reader was told of output, and a moment was asked for; whether moments are to be had.
+    /// The number of times that the reader was told of output. The next two count requested moments, and allow them.
     var tellings = 0
     var moments = 0
     var hasMoments = true
@@ -78,7 +78,7 @@ struct FakeEnvironment: InterruptPort, DeviceEnvironment {
         return hasMoments
     }
 
-    /// The board's time, the system counter, and how often a look at the time was asked for.
+    /// The board's time. The next two are the system counter, and the number of requested looks at the time.
     var time: UInt32 = 1_700_000_000
     var counter: UInt64 = 1 << 40
     var frequency: UInt64 = 62_500_000
@@ -116,19 +116,19 @@ struct Fixture {
         }
     }
 
-    /// Nil when there is no device.
+    /// Loads from an address. Returns nil if there is no device.
     mutating func load(_ address: UInt64, size: UInt64 = 4) -> UInt64? {
         let access = MemoryAccess(address: address, size: size, write: nil)
         return devices.perform(access, &environment).map(access.registerValue)
     }
 
-    /// False when there is no device.
+    /// Stores to an address. Returns false if there is no device.
     @discardableResult
     mutating func store(_ address: UInt64, _ value: UInt64, size: UInt64 = 4) -> Bool {
         devices.perform(MemoryAccess(address: address, size: size, write: value), &environment) != nil
     }
 
-    /// A distributor register.
+    /// Reads a register of the distributor.
     mutating func distributor(_ offset: UInt64, size: UInt64 = 4) -> UInt64 {
         load(PlatformMap.distributor + offset, size: size)!
     }
@@ -137,7 +137,7 @@ struct Fixture {
         store(PlatformMap.distributor + offset, value, size: size)
     }
 
-    /// Where a register of a virtual CPU's redistributor lies.
+    /// Returns the place of a register of a virtual CPU's redistributor.
     static func redistributor(_ virtualCPU: Int, _ offset: UInt64) -> UInt64 {
         PlatformMap.redistributors + UInt64(virtualCPU) * PlatformMap.redistributorStride + offset
     }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import VirtualPlatform
 
-/// SplitMix64: the same accesses in every run of a seed.
+/// Generates the same accesses in every run of a seed (SplitMix64).
 struct SeededGenerator: RandomNumberGenerator {
     var state: UInt64
 
@@ -17,7 +17,7 @@ struct SeededGenerator: RandomNumberGenerator {
 }
 
 @Suite struct FuzzTests {
-    /// Mostly registers that exist, also their neighbours, and anything at all.
+    /// Returns an address, mostly of registers that exist, also of their neighbours, and of anything at all.
     private func address(_ generator: inout SeededGenerator) -> UInt64 {
         switch UInt64.random(in: 0..<16, using: &generator) {
         case 0: return generator.next()
@@ -46,7 +46,7 @@ struct SeededGenerator: RandomNumberGenerator {
         }
     }
 
-    /// What must hold whatever a guest wrote.
+    /// Checks the conditions that must hold after any writes of a guest.
     private func check(_ fixture: inout Fixture, _ step: Int) {
         let lines = [
             (PlatformMap.serialInterrupt, fixture.devices.serial.isInterrupting),
@@ -56,7 +56,7 @@ struct SeededGenerator: RandomNumberGenerator {
             let levels = fixture.environment.virtualCPUs.map { $0.level[1] >> interrupt.place & 1 }
             #expect(levels.reduce(0, +) == (isHigh ? 1 : 0), "step \(step): line \(interrupt) is at \(levels)")
         }
-        // A guest that reports without end is heard once.
+        // A guest that reports without end is reported once.
         let failures = fixture.environment.failures
         #expect([.panicked, .crashLoaded].allSatisfy { kind in failures.filter { $0 == kind }.count <= 1 })
         for word in 1..<4 {
@@ -123,7 +123,7 @@ struct SeededGenerator: RandomNumberGenerator {
         }
     }
 
-    /// Every syndrome decodes to something that can be performed, or to nothing.
+    /// Every syndrome decodes to an access that can be performed, or to nothing.
     @Test func anySyndromeIsSurvived() {
         var generator = SeededGenerator(state: 21)
         var fixture = Fixture(virtualCPUs: 2)

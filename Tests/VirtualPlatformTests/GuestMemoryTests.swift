@@ -6,7 +6,7 @@ import Testing
 @Suite struct GuestMemoryTests {
     private static let ram = MemoryRange(base: 0x4000_0000, size: 0x20_0000)
 
-    /// Notes which addresses are used, and answers a load with the address.
+    /// Records the used addresses, and answers a load with its address.
     private final class Record: GuestMemoryAccess {
         var cleared: [GuestRange] = []
         var filled: [(GuestRange, UInt64)] = []
@@ -20,7 +20,7 @@ import Testing
         func fill(_ range: GuestRange, from source: UInt64) { filled.append((range, source)) }
     }
 
-    /// The definition, byte by byte in numbers that do not overflow.
+    /// Returns the definition, byte by byte in numbers that do not overflow.
     private func isRAM(_ address: UInt64, _ size: UInt64, _ ram: MemoryRange) -> Bool {
         let (first, end) = (UInt128(address), UInt128(address) + UInt128(size))
         return size > 0 && first >= UInt128(ram.base) && end <= UInt128(ram.base) + UInt128(ram.size)
@@ -64,7 +64,7 @@ import Testing
         #expect(record.loads == 3)
     }
 
-    /// What is rounded up to whole units is checked with what was added.
+    /// A size that is rounded up to whole units is checked after the rounding.
     @Test func fillingStaysInRAM() {
         let record = Record()
         let memory = GuestMemory(Self.ram, record)

@@ -4,9 +4,10 @@ import Testing
 
 @testable import VirtualPlatform
 
-/// The lock of a machine's state, for which nobody waits, on every interleaving of three threads.
+/// The lock of a machine's state, for which no thread waits, in every interleaving of three threads.
 @Suite struct InterleavingRelayLockTests {
-    /// Threads that each do a piece of work under the lock; one that finds it held enlists itself and sleeps.
+    /// Threads that each do a piece of work under the lock. A thread that finds the lock held enlists itself and
+    /// sleeps.
     private final class Crew {
         let lock = Holder()
         var holder: Int?
@@ -23,7 +24,7 @@ import Testing
         init(_ count: Int) { isWoken = Array(repeating: false, count: count) }
 
         func begin() {
-            // A schedule that failed may have left it held.
+            // A schedule that failed may have left the lock held.
             _ = lock.lock.tryAcquire()
             while !lock.lock.release().isNone {}
             holder = nil
@@ -33,10 +34,10 @@ import Testing
             isWoken = isWoken.map { _ in false }
         }
 
-        /// Does this thread's work under the lock, now or when it is woken.
+        /// Does this thread's work under the lock, now or after it is woken.
         func work(_ thread: Int) {
             while !lock.lock.tryAcquire() {
-                // False: nobody holds it any more, so this thread does.
+                // If the result is false, nobody holds the lock any more, so this thread does.
                 guard lock.lock.enlist(.virtualCPU(thread)) else { break }
                 guard Interleaving.wait(until: { isWoken[thread] }) else {
                     return failures.append("\(thread) sleeps for ever")
@@ -129,7 +130,7 @@ import Testing
             }
         }
 
-        /// Works if the lock is free, else leaves a bit.
+        /// Works if the lock is free, and otherwise leaves a bit.
         func visit(_ number: Int) {
             words[number].value.store(1, ordering: .relaxed)
             if !lock.lock.tryAcquire(), lock.lock.enlist(.virtualCPU(number)) { return }
@@ -138,8 +139,8 @@ import Testing
         }
     }
 
-    /// While a holder looks for waiters, another thread takes the lock and them, and a third one leaves its bit: nobody
-    /// is left behind, and what waiters have written is seen by the thread that takes their bits.
+    /// While a holder looks for waiters, another thread takes the lock and them, and a third one leaves its bit. No
+    /// thread is left behind, and the thread that takes the waiters' bits sees their writes.
     @Test func whoComesWhileWaitersAreTakenIsWoken() {
         let held = Held()
         let scenario = Scenario(

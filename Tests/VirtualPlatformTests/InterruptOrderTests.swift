@@ -3,7 +3,7 @@ import Testing
 
 @testable import VirtualPlatform
 
-/// Writes down what the kernel is told and asked, in order, and says that the same bits are pending in each word.
+/// Records the calls to the kernel and the queries, in order, and answers that the same bits are pending in each word.
 private struct ToldPort: InterruptPort {
     var told: [String] = []
     var pending: UInt32 = 0
@@ -18,12 +18,12 @@ private struct ToldPort: InterruptPort {
     }
 }
 
-/// The news of a change to the kernel, each step at its place: between two of them a virtual CPU may take what is
-/// pending.
+/// The kernel gets the news of a change step by step in the right order, because between two steps a virtual CPU may
+/// take a pending interrupt.
 @Suite struct InterruptOrderTests {
     private func controller(_ count: Int) -> InterruptController { InterruptController(virtualCPUCount: count) }
 
-    /// INTID 40 with a priority; perhaps enabled, edge-triggered and with a high line.
+    /// Makes INTID 40 with a priority, perhaps enabled, edge-triggered and with a high line.
     private func busy(_ count: Int, _ port: inout ToldPort) -> InterruptController {
         var controller = controller(count)
         controller.writeDistributor(0x428, size: 1, 0xA0, &port)
@@ -85,7 +85,7 @@ private struct ToldPort: InterruptPort {
                 "setPriority 0 40 160", "setPending 0 1 768", "enable 0 1 256", "setEdge 0 2 0", "setPending 0 2 768",
                 "setEdge 0 3 0", "setPending 0 3 768", "setForwarding 0 0 1",
             ])
-        // The other one keeps none of the shared interrupts.
+        // The other virtual CPU keeps none of the shared interrupts.
         port.told = []
         let none = controller.latched(at: 1, &port)
         #expect(none.words[0] == 0x300 && none.words[1] == 0 && none.words[2] == 0 && none.words[3] == 0)
@@ -97,7 +97,7 @@ private struct ToldPort: InterruptPort {
             ])
     }
 
-    /// A timer may have been pending because of its line, which is low behind the reset.
+    /// A timer may have been pending by its line, which is low after the reset.
     @Test func aResetVirtualCPUsTimersAreNotLatched() {
         var port = ToldPort(pending: 1 << 27 | 1 << 30 | 1 << 28)
         var controller = controller(2)
@@ -124,7 +124,7 @@ private struct ToldPort: InterruptPort {
         }
     }
 
-    /// Each owner of some bits hears of these, and nobody of the others'.
+    /// Each owner of some bits is told of these, and not of the others'.
     @Test func aBitIsToldToItsOwner() {
         var port = ToldPort()
         var controller = controller(3)
@@ -145,7 +145,7 @@ private struct ToldPort: InterruptPort {
         #expect(port.told == ["clearActive 0 1 257", "clearActive 1 1 257", "clearActive 2 1 257"])
     }
 
-    /// Private interrupts are told to their own virtual CPU, and asked of it alone.
+    /// The virtual CPU of private interrupts is told of them, and is the only one asked.
     @Test func aPrivateBitIsToldToItsVirtualCPU() {
         var port = ToldPort()
         var controller = controller(3)

@@ -1,7 +1,7 @@
 @testable import VirtualPlatform
 
-/// The encodings of loads and stores that a device can answer, one row for each, as the manual's pages of instructions
-/// write them: the reference for the decoder, which goes by classes instead.
+/// The encodings of loads and stores that a device can answer, one row for each, as in the manual's pages of
+/// instructions. They are the reference for the decoder, which works by classes instead.
 struct LoadStoreRow {
     let name: String
     /// 32 characters, bit 31 first: 0, 1, or the letter of a field.
@@ -54,7 +54,8 @@ struct LoadStoreRow {
 // MARK: - One register
 
 extension LoadStoreRow {
-    /// Mnemonic, bits 31 and 30, V, bits 23 and 22, bytes, and to how many bits a load extends the sign.
+    /// The mnemonic, bits 31 and 30, V, bits 23 and 22, the bytes, and the number of bits to which a load extends the
+    /// sign.
     private typealias Form = (
         name: String, size: String, vector: String, operation: String, bytes: Int, sign: Int
     )
@@ -179,7 +180,7 @@ extension LoadStoreRow {
 // MARK: - Structures
 
 extension LoadStoreRow {
-    /// A row without and two with write-back: by the size, or by a register.
+    /// Returns a row without and two with write-back: by the size, or by a register.
     private static func structures(
         _ name: String, _ start: String, _ kind: String, _ end: String, isLoad: Bool, bytes: Int,
         _ arrangement: LoadStore.Arrangement, _ size: Int, _ count: Int
@@ -206,7 +207,7 @@ extension LoadStoreRow {
     }
 
     static var multiples: [LoadStoreRow] {
-        // Opcode, registers, and whether they are structures.
+        // Each has the opcode, the number of registers, and true for structures.
         let forms: [(String, Int, Bool)] = [
             ("0000", 4, true), ("0010", 4, false), ("0100", 3, true), ("0110", 3, false), ("0111", 1, false),
             ("1000", 2, true), ("1010", 2, false),

@@ -3,14 +3,14 @@ import Testing
 @testable import VirtualPlatform
 
 @Suite struct LoadStoreTests {
-    /// A row's bits without the row, which holds objects whose counts would take most of the time.
+    /// The bits of a row without the row itself, whose objects would take most of the time for reference counts.
     private struct Key {
         var mask: UInt32
         var value: UInt32
         var row: Int
     }
 
-    /// Rows that agree in the bits 31…21, because a look at all rows for each word would take minutes.
+    /// The rows that agree in the bits 31…21, because a search of all rows for each word would take minutes.
     private static let buckets: [[Key]] = {
         var buckets = [[Key]](repeating: [], count: 1 << 11)
         for (index, row) in LoadStoreRow.all.enumerated() {
@@ -32,7 +32,8 @@ import Testing
         return "\(row?.name ?? "nothing"): \(String(describing: decoded)), not \(String(describing: expected))"
     }
 
-    /// Every word of the class of loads and stores but for the registers Rt and Rn, which differ from one to the next.
+    /// The words are all of the class of loads and stores, except that the registers Rt and Rn differ from one to the
+    /// next.
     @Test func everyEncodingIsDecodedAsTheTableSays() {
         var decoded = 0
         for high in UInt32(0)..<1 << 22 where high >> 17 & 1 == 1 && high >> 15 & 1 == 0 {

@@ -12,7 +12,7 @@ import Testing
         var pieces: [LoadingPlan.Piece] = []
         while let next = plan.next() {
             pieces.append(next)
-            // A monitor that took the plan for done here would start the guest too early.
+            // A monitor that took the plan for finished here would start the guest too early.
             #expect(!plan.isDone)
         }
         #expect(plan.isDone)

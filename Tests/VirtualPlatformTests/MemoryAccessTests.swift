@@ -4,7 +4,7 @@ import Testing
 @testable import VirtualPlatform
 
 @Suite struct MemoryAccessTests {
-    /// A data abort's syndrome: a load or store of `1 << sizeLog` bytes with valid description.
+    /// Returns a data abort's syndrome of a load or store of `1 << sizeLog` bytes with a valid description.
     private func tag(
         sizeLog: UInt64, write: Bool = false, register: UInt64 = 3, signed: Bool = false, wide: Bool = true
     )

@@ -44,7 +44,7 @@ import Testing
         fixture.environment.room = 1
         fixture.devices.exchange(&fixture.environment)
         #expect(isRaised(&fixture))
-        // Draining further down is no news.
+        // Further draining causes no interrupt.
         fixture.store(Self.clear, Self.transmit)
         fixture.environment.room = 2
         fixture.devices.exchange(&fixture.environment)
@@ -73,7 +73,7 @@ import Testing
         #expect(!isRaised(&fixture))
     }
 
-    /// The flags one byte before each limit, and at it.
+    /// The flags are correct one byte before each limit, and at it.
     @Test func flagsChangeAtTheLastByte() {
         var fixture = fixture()
         fixture.environment.room = 0
@@ -92,7 +92,7 @@ import Testing
         #expect(fixture.environment.output == (0..<32).map { UInt8($0) })
     }
 
-    /// Bytes go round the FIFO many times, with a few in it all the while.
+    /// Bytes go round the FIFO many times, with a few always in it.
     @Test func bytesStayInOrderAroundTheFIFO() {
         var fixture = fixture()
         fixture.environment.room = 0
@@ -109,7 +109,7 @@ import Testing
         #expect(fixture.environment.output == (0...170).map { UInt8($0) })
     }
 
-    /// FIFOs that are disabled with bytes in them lose none.
+    /// FIFOs that are disabled with bytes in them lose no byte.
     @Test func bytesOfADisabledFIFOAreKept() {
         var fixture = fixture()
         fixture.environment.room = 0
@@ -136,7 +136,7 @@ import Testing
         #expect(fixture.environment.virtualCPUs[0].level[1] == 0)
     }
 
-    /// No register forgets by the access to another.
+    /// An access to one register changes no other one.
     @Test func registersThatAreNotThereReadAsZero() {
         var fixture = fixture()
         for offset in stride(from: 0x00, to: 0x1000, by: 4) where ![0, 0x44].contains(offset) {
@@ -152,7 +152,7 @@ import Testing
         }
     }
 
-    /// A register's write may make room, which waiting input takes at once; so does waiting output.
+    /// A write to a register may make room, which waiting input or output takes at once.
     @Test func aWriteLooksAtTheWire() {
         var fixture = fixture(hasFIFOs: false)
         fixture.environment.input = [1, 2, 3]
@@ -166,7 +166,7 @@ import Testing
         #expect(fixture.environment.input.isEmpty && fixture.environment.output == [9])
     }
 
-    /// A byte that is written goes behind those that wait, and all go out as soon as there is room.
+    /// A written byte goes behind those that wait, and all of them go out as soon as there is room.
     @Test func aWrittenByteTakesTheWaitingOnesAlong() {
         var fixture = fixture()
         fixture.environment.room = 0
@@ -211,7 +211,7 @@ import Testing
         func askForMoment() -> Bool { true }
     }
 
-    /// A byte does not overtake those that wait, whenever room comes.
+    /// A byte does not overtake those that wait, for any time at which room comes.
     @Test func bytesStayInOrderHoweverRoomComes() {
         for pattern in 0..<64 {
             var wire = BusyWire(rooms: (0..<6).map { pattern >> $0 & 1 != 0 })

@@ -15,7 +15,7 @@ import Testing
     private static let transmit: UInt64 = 1 << 5
     private static let receiveTimeout: UInt64 = 1 << 6
 
-    /// With FIFOs enabled, as every driver does.
+    /// Makes a machine with FIFOs enabled, as every driver does.
     private func fixture() -> Fixture {
         var fixture = Fixture()
         fixture.store(Self.lineControl, 0x70)

@@ -51,7 +51,7 @@ import Testing
         #expect(fixture.load(PlatformMap.clock + 0x1000) == nil && fixture.load(PlatformMap.clock - 4) == nil)
     }
 
-    /// As the same steps on the bare emulator gave it.
+    /// The same steps on the bare emulator gave these values.
     @Test func theAlarmIsALevel() {
         var fixture = Fixture()
         func state() -> [UInt64?] {
@@ -77,7 +77,7 @@ import Testing
         fixture.store(Register.mask, 1)
         fixture.store(Register.match, UInt64(start &+ 3))
         #expect(fixture.environment.watches == 1)
-        // The first look is followed by another soon, because the guest may set a nearer alarm meanwhile.
+        // Another look soon follows the first one, because the guest may set a nearer alarm meanwhile.
         #expect(fixture.devices.watch(&fixture.environment) == 1 && !isHigh(fixture))
         for _ in 0..<2 {
             #expect(fixture.devices.watch(&fixture.environment) == 16 && !isHigh(fixture))
@@ -85,7 +85,7 @@ import Testing
         }
         // The last second has begun.
         #expect(fixture.devices.watch(&fixture.environment) == 1 && !isHigh(fixture))
-        // A look that comes late sees it, too.
+        // A late look finds it, too.
         fixture.environment.time &+= 4
         #expect(fixture.devices.watch(&fixture.environment) == nil && isHigh(fixture))
         #expect(fixture.load(Register.raw) == 1)
@@ -94,7 +94,7 @@ import Testing
         #expect(fixture.load(Register.raw) == 0 && fixture.devices.watch(&fixture.environment) == nil)
     }
 
-    /// Without a mask nobody needs to look: the guest sees it when it does.
+    /// Without a mask no look is needed, because the guest finds the alarm at its own look.
     @Test func anAlarmThatIsMaskedIsFoundLater() {
         var fixture = Fixture()
         fixture.store(Register.match, 1_700_000_002)
@@ -116,7 +116,7 @@ import Testing
         #expect(isHigh(fixture))
     }
 
-    /// A guest asks for the monitor's time once, not with each alarm that it sets.
+    /// A guest requests the monitor's time once, and not with each alarm that it sets.
     @Test func alarmsWithoutEndAskOnce() {
         var fixture = Fixture()
         fixture.store(Register.mask, 1)
@@ -125,7 +125,7 @@ import Testing
             fixture.store(Register.mask, round % 2)
         }
         #expect(fixture.environment.watches == 1)
-        // The first look leads to another, also if the alarm is masked now.
+        // The first look leads to another one, even if the alarm is masked now.
         fixture.store(Register.mask, 0)
         #expect(fixture.devices.watch(&fixture.environment) == 1)
         fixture.store(Register.mask, 1)
@@ -136,7 +136,7 @@ import Testing
         #expect(fixture.environment.watches == 2)
     }
 
-    /// An alarm nearer than the look that is due causes another look.
+    /// An alarm that comes before the next look causes another look.
     @Test func aNearerAlarmAsksAgain() {
         var fixture = Fixture()
         fixture.store(Register.mask, 1)
@@ -146,7 +146,7 @@ import Testing
         #expect(fixture.environment.watches == 1)
         fixture.store(Register.match, 1_700_000_001)
         #expect(fixture.environment.watches == 2)
-        // The answer to it is one look soon, however the guest changes its mind.
+        // The answer is one look soon, for any further changes by the guest.
         fixture.store(Register.match, 1_700_000_100)
         #expect(fixture.devices.watch(&fixture.environment) == 1)
         fixture.store(Register.match, 1_700_000_001)

@@ -27,7 +27,7 @@ import Testing
         ]
         for base in [0x8400_0000, 0xC400_0000, 0x8000_0000, 0xC000_0000] as [UInt64] {
             for number in 0..<32 as Range<UInt64> {
-                // PSCI_FEATURES tells of SMCCC_VERSION alone of SMCCC's functions.
+                // Of SMCCC's functions PSCI_FEATURES reports SMCCC_VERSION alone.
                 let isProvided = provided.contains(base | number) && base | number != 0x8000_0001
                 #expect(perform(&power, 0x8400_000A, base | number) == result(isProvided ? 0 : -1), "\(base | number)")
                 guard !provided.contains(base | number) else { continue }
@@ -48,7 +48,7 @@ import Testing
         for entry in [0x3FFF_FFFC, 0x5000_0000, 0x4000_0001, 0x4000_0002, 0x4000_0003, 0x5000_0004, 0] as [UInt64] {
             #expect(perform(&power, Self.cpuOn, 1, entry) == result(-9))
         }
-        // The target is looked at first.
+        // The function checks the target first.
         #expect(perform(&power, Self.cpuOn, 2, 0) == result(-2))
         #expect(perform(&power, Self.cpuOn, 0, 0) == result(-9))
     }
@@ -64,7 +64,7 @@ import Testing
             #expect(perform(&power, Self.affinityInfo, 1 << (8 * level), level) == result(-2))
         }
         #expect(perform(&power, Self.affinityInfo, 0, 4) == result(-2))
-        // The 32-bit form does not see the upper half.
+        // The 32-bit form ignores the upper half.
         #expect(perform(&power, 0x8400_0004, 1 << 32 | 1, 1 << 32) == .resume(1))
     }
 
@@ -125,7 +125,7 @@ import Testing
         #expect(power.machine == .off)
     }
 
-    /// Turned on while the machine is being stopped, or given up by the kernel.
+    /// The target is turned on while the machine is being stopped, or while the kernel gives it up.
     @Test func aTargetThatDoesNotStartIsOff() {
         var power = PowerController(virtualCPUCount: 3)
         _ = perform(&power, Self.cpuOn, 1, 0x4000_0000)
@@ -167,7 +167,7 @@ import Testing
         #expect((0..<8).allSatisfy { power.state(of: $0) == .off })
     }
 
-    /// The table of states has no place behind the eighth.
+    /// The table of states ends behind the eighth virtual CPU.
     @Test func theEighthVirtualCPUIsTheLast() {
         var power = PowerController(virtualCPUCount: 8)
         #expect(!power.mayRun(8))
@@ -185,7 +185,7 @@ import Testing
             power.finishTurningOff(caller)
             #expect(power.isSettled && power.state(of: caller) == .off)
         }
-        // One that is on is not turned off by an end that comes late.
+        // A late end does not turn off a virtual CPU that is on.
         power.finishTurningOff(6)
         #expect(power.state(of: 6) == .on)
         power.finishStopping()

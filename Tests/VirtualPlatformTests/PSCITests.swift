@@ -17,7 +17,7 @@ import Testing
 
     private func result(_ status: Int64) -> FirmwareAction { .resume(UInt64(bitPattern: status)) }
 
-    /// A machine of `count` virtual CPUs that are all on.
+    /// Returns a machine of `count` virtual CPUs that are all on.
     private func running(_ count: Int) -> PowerController {
         var power = PowerController(virtualCPUCount: count)
         for target in 1..<count {
@@ -49,7 +49,7 @@ import Testing
     @Test func onlyTheLowHalfOfTheFunctionCounts() {
         var power = PowerController(virtualCPUCount: 2)
         #expect(perform(&power, 0xFFFF_FFFF_8400_0000) == .resume(0x1_0001))
-        // The 32-bit form of CPU_ON sees the low halves of its arguments.
+        // The 32-bit form of CPU_ON uses the low halves of its arguments.
         #expect(
             perform(&power, 0x8400_0003, 0xFFFF_FFFF_0000_0001, 0xFFFF_FFFF_4020_0000, 0xFFFF_FFFF_0000_0007)
                 == .turnOn(target: 1, entry: Self.entry, context: 7))
@@ -97,7 +97,7 @@ import Testing
         #expect(perform(&power, 0xC400_0004, 1) == .resume(1))
     }
 
-    /// It was started, and asked to be turned off before its starter looked again.
+    /// It was started, and asked to turn off before its starter looked again.
     @Test func aLateEndOfTurningOffDoesNotHitANewLife() {
         var power = running(2)
         _ = perform(&power, 0x8400_0002, from: 1)

@@ -52,7 +52,7 @@ import Testing
 
     // MARK: Lanes
 
-    /// Of any access to registers of 32 bits, each byte is the register's.
+    /// In any access to registers of 32 bits, each byte belongs to its own register.
     @Test(arguments: [1, 2, 4, 8] as [UInt64]) func everyByteComesFromItsRegister(size: UInt64) {
         func byte(_ offset: UInt64) -> UInt64 { 0x10 + offset }
         for offset in 0..<16 as Range<UInt64> {
@@ -93,7 +93,7 @@ import Testing
         #expect([1, 2, 4, 8].map { MemoryAccess.mask(size: $0) } == [0xFF, 0xFFFF, 0xFFFF_FFFF, .max])
     }
 
-    /// A load of each size, extended each way; the byte's sign is all that counts.
+    /// Loads of each size, extended in each way. Only the sign of the byte matters.
     @Test(arguments: [0, 1, 2, 3] as [UInt64], [false, true]) func loadsExtend(sizeLog: UInt64, isWide: Bool) throws {
         let bits = 8 << sizeLog
         for isSigned in [false, true] {
@@ -129,7 +129,7 @@ import Testing
         var batch = OutputBatch()
         #expect(add(&batch, 511) == .setDeadline)
         #expect(add(&batch, 1) == .tell)
-        // A new count, below the deadline that is still set.
+        // The new count is below the deadline, which is still set.
         #expect(add(&batch, 511) == .none)
         var isDue = batch.deadlinePassed()
         #expect(isDue)
@@ -151,7 +151,7 @@ import Testing
 
     // MARK: Resets
 
-    /// The window ends with its last tick; ticks are the clock's.
+    /// The window ends with its last tick. Ticks are those of the clock.
     @Test func theWindowIsTenSeconds() {
         for ticks in [1, 7] as [UInt64] {
             var backoff = ResetBackoff(ticksPerMillisecond: ticks)

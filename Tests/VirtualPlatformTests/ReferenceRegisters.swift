@@ -1,7 +1,7 @@
 @testable import VirtualPlatform
 
-/// A GICv3's registers in the simplest way: a record for each interrupt, looked up bit by bit. The monitor's way, with
-/// masks and lanes, must look the same to a guest and to the kernel.
+/// A GICv3's registers in the simplest form: a record for each interrupt, which is read bit by bit. The monitor's
+/// implementation with masks and lanes must look the same to a guest and to the kernel.
 struct ReferenceRegisters {
     struct Line {
         var isGroup1 = false
@@ -9,9 +9,9 @@ struct ReferenceRegisters {
         var isEdge = false
         var isHigh = false
         var priority: UInt8 = 0
-        /// The virtual CPU that the interrupt goes to.
+        /// The virtual CPU to which the interrupt goes.
         var owner = 0
-        /// GICD_IROUTER as it reads.
+        /// The value of GICD_IROUTER.
         var route: UInt64 = 0
     }
 
@@ -20,7 +20,7 @@ struct ReferenceRegisters {
     var shared = Array(repeating: Line(), count: 128)
     /// INTIDs 0…31 of each virtual CPU.
     var own: [[Line]]
-    /// The state that the kernel holds of each virtual CPU.
+    /// The kernel's state of each virtual CPU.
     var latched: [[Bool]]
     var active: [[Bool]]
     var groups: UInt32 = 0
@@ -62,10 +62,10 @@ extension ReferenceRegisters {
         shared[number].owner = new
     }
 
-    /// A virtual CPU is turned off and on: the interrupt controller is no part of it, but what is active is forgotten.
+    /// Turns a virtual CPU off and on. The interrupt controller keeps its state, but active interrupts are forgotten.
     mutating func reset(_ virtualCPU: Int) {
         active[virtualCPU] = Array(repeating: false, count: 128)
-        // The timers' are not kept, because what their lines say would be latched.
+        // The timers' states are not kept, because they would latch the levels of the lines.
         for number in [27, 30] { latched[virtualCPU][number] = false }
     }
 
@@ -74,7 +74,7 @@ extension ReferenceRegisters {
         return latched[line.owner][number] || line.isHigh && !line.isEdge
     }
 
-    /// A shared interrupt that was routed away is active where it was taken.
+    /// Returns true if an interrupt is active there. A shared one that was routed away is active where it was taken.
     func isActive(_ number: Int, of virtualCPU: Int) -> Bool {
         number < 32 ? active[virtualCPU][number] : active.contains { $0[number] }
     }
@@ -83,7 +83,7 @@ extension ReferenceRegisters {
 // MARK: - Registers
 
 extension ReferenceRegisters {
-    /// A register of the distributor, or of the redistributor's second frame if `virtualCPU` is given.
+    /// Reads a register of the distributor, or of the redistributor's second frame if `virtualCPU` is given.
     func read(_ offset: UInt64, of virtualCPU: Int?) -> UInt32 {
         let numbers = virtualCPU == nil ? 32..<128 : 0..<32
         let owner = virtualCPU ?? 0
@@ -118,7 +118,7 @@ extension ReferenceRegisters {
         }
     }
 
-    /// A register of the redistributor's first frame.
+    /// Reads a register of the redistributor's first frame.
     func readControl(_ offset: UInt64, of virtualCPU: Int) -> UInt32 {
         switch offset {
         case 0x0004: return 0x43B

@@ -21,7 +21,7 @@ private struct RegisterRun {
 
     /// A frame of registers: the distributor's, or one of a redistributor's two.
     struct Frame {
-        /// Nil: the distributor.
+        /// The virtual CPU of a redistributor, or nil for the distributor.
         var virtualCPU: Int?
         var isControl = false
         var base: UInt64
@@ -39,7 +39,7 @@ private struct RegisterRun {
         0x7F, 0x80, 0x3FC, 0x400, 0x7FC, 0x800, 0xBFC, 0xC00, 0xCFC, 0xD00, 0x60FC, 0x6400,
     ]
 
-    /// Registers that exist, their neighbours in both directions, and reserved ones.
+    /// Returns the offset of a register that exists, of a neighbour in either direction, or of a reserved one.
     mutating func offset(_ frame: Frame) -> UInt64 {
         if frame.isControl { return below(4) == 0 ? 0xFFE0 + below(16) : below(32) }
         let isShared = frame.virtualCPU == nil
@@ -71,7 +71,7 @@ private struct RegisterRun {
         return reference.readControl(offset, of: number)
     }
 
-    /// Byte by byte out of the registers that they belong to.
+    /// Returns the expected value, byte by byte from the registers to which the bytes belong.
     func expected(_ frame: Frame, _ offset: UInt64, _ size: UInt64) -> UInt64 {
         guard offset % size == 0 else { return 0 }
         return (0..<size).reduce(0) {
@@ -110,7 +110,7 @@ private struct RegisterRun {
     mutating func step() {
         switch below(16) {
         case 0: drive(32 + Int(below(96)), high: below(2) == 0)
-        // Interrupts that the accesses often meet.
+        // The accesses often meet these interrupts.
         case 1: drive(32 + Int(below(16)), high: below(3) != 0)
         case 2: take(Int(below(UInt64(count))))
         case 3 where below(3) == 0: readAll()
@@ -119,13 +119,13 @@ private struct RegisterRun {
             let frame = frame()
             let size: UInt64 = 1 << below(4)
             let offset = offset(frame)
-            // An access that is not aligned now and then.
+            // Some accesses are not aligned.
             let aligned = below(16) == 0 ? offset : offset & ~(size - 1)
             if below(3) == 0 { read(frame, aligned, size) } else { write(frame, aligned, size) }
         }
     }
 
-    /// All registers that may have changed.
+    /// Reads all registers that may have changed.
     private mutating func readAll() {
         for register in 1...7 as ClosedRange<UInt64> {
             for number in 0..<count {
@@ -142,7 +142,7 @@ private struct RegisterRun {
         reference.setLine(number, high)
     }
 
-    /// The guest acknowledges the first interrupt that the kernel has latched, past the monitor.
+    /// Lets the guest acknowledge the first interrupt that the kernel has latched, without the monitor.
     private mutating func take(_ virtualCPU: Int) {
         guard let number = reference.latched[virtualCPU].firstIndex(of: true) else { return }
         let bit: UInt32 = 1 << UInt32(number & 31)
@@ -159,7 +159,7 @@ private struct RegisterRun {
         reference.reset(virtualCPU)
     }
 
-    /// Whether the kernel was told of each virtual CPU what it should be.
+    /// Returns true if the kernel was told the right state of each virtual CPU.
     func check(_ step: Int) -> Bool {
         for (number, environment) in fixture.environment.virtualCPUs.enumerated() {
             let wanted = reference.environment(number, priorities: environment.priorities)
@@ -171,8 +171,8 @@ private struct RegisterRun {
 }
 
 extension ReferenceRegisters {
-    /// The kernel's state of a virtual CPU, as it should be. A priority of an interrupt that it does not keep means
-    /// nothing.
+    /// Returns the expected state of a virtual CPU in the kernel. The priority of an interrupt that it does not keep
+    /// has no meaning.
     func environment(_ virtualCPU: Int, priorities: [UInt8]) -> FakeEnvironment.Interrupts {
         var environment = FakeEnvironment.Interrupts()
         environment.forwards = groups & 2 != 0
@@ -193,7 +193,7 @@ extension ReferenceRegisters {
     }
 }
 
-/// Every register by bytes, halfwords, words and doublewords, with what happens to interrupts in between.
+/// Accesses every register by bytes, halfwords, words and doublewords, with events of interrupts in between.
 @Suite struct RegisterReferenceTests {
     @Test(arguments: [1, 2, 3, 4] as [UInt64])
     func theRegistersAreAsAPlainTableOfInterrupts(seed: UInt64) {

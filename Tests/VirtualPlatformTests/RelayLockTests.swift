@@ -5,7 +5,7 @@ import Testing
 
 @testable import VirtualPlatform
 
-/// A reference to a lock: `#expect` copies what it looks at.
+/// A reference to a lock, because `#expect` copies its operands.
 private final class CopyableLock: Sendable {
     private let lock = RelayLock()
     func tryAcquire() -> Bool { lock.tryAcquire() }
@@ -39,7 +39,7 @@ private final class CopyableLock: Sendable {
         #expect(lock.tryAcquire())
     }
 
-    /// The lock came free between the waiter's last look and its enlisting: nobody else would wake it.
+    /// The lock became free between the waiter's last look and its enlisting, so nobody else would wake the waiter.
     @Test func aWaiterWithoutHolderGetsTheLock() {
         let lock = CopyableLock()
         #expect(!lock.enlist(.virtualCPU(1)))
@@ -56,8 +56,8 @@ private final class CopyableLock: Sendable {
         #expect(all.allSatisfy { !$0.isNone })
     }
 
-    /// Threads that never wait: each works when it gets the lock, else enlists itself and sleeps until it is woken.
-    /// Nobody's wake-up is lost, and no two work at once.
+    /// Threads never wait. Each works when it gets the lock, and otherwise enlists itself and sleeps until it is woken.
+    /// No wake-up is lost, and no two threads work at once.
     @Test func noWakeUpIsLost() async {
         let shared = Shared()
         let turns = TestLength.count(short: 2000, long: 20_000)
@@ -87,7 +87,7 @@ private final class CopyableLock: Sendable {
 
         func turn(of number: Int) {
             while !lock.tryAcquire() {
-                // As a monitor does: nothing is kept while the bit is left behind.
+                // The thread keeps nothing while the bit is left behind, as in a monitor.
                 if !lock.enlist(.virtualCPU(number)) { release() }
                 bells[number].wait()
             }

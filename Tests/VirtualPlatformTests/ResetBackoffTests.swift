@@ -3,7 +3,7 @@ import Testing
 @testable import VirtualPlatform
 
 @Suite struct ResetBackoffTests {
-    /// A clock of one tick per millisecond.
+    /// Returns a back-off with a clock of one tick per millisecond.
     private func backoff() -> ResetBackoff { ResetBackoff(ticksPerMillisecond: 1) }
 
     @Test func oneResetWaitsForNothing() {
@@ -11,7 +11,7 @@ import Testing
         #expect(backoff.reset(at: 0) == 0)
     }
 
-    /// Each asks for the next as soon as it runs.
+    /// Each life asks for the next reset as soon as it runs.
     @Test func aLoopWaitsLongerAndLonger() {
         var backoff = backoff()
         var now: UInt64 = 50
@@ -33,8 +33,8 @@ import Testing
         #expect(backoff.reset(at: 20_100) == 100)
     }
 
-    /// The window begins when the machine runs again, however long it has waited; and what came before is forgiven as a
-    /// whole.
+    /// The window begins when the machine runs again, after a wait of any length, and all earlier resets are forgiven
+    /// together.
     @Test(arguments: 1...9) func aLoopIsForgivenAfterTheWindow(resets: Int) {
         for isForgiven in [false, true] {
             var backoff = backoff()
@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    /// Of all its time a machine that only resets may cost its core the work of so many resets.
+    /// A machine that only resets costs its core the work of this many resets in an hour, at most.
     @Test func inAnHourThereAreFewResets() {
         var backoff = backoff()
         var now: UInt64 = 0

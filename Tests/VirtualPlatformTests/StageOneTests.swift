@@ -2,7 +2,7 @@ import Testing
 
 @testable import VirtualPlatform
 
-/// Memory that holds tables: 8 bytes at addresses that are multiples of 8. Counts what is read.
+/// Memory with tables: 8 bytes at each multiple of 8. It counts the reads.
 private final class TableMemory {
     var words: [UInt64: UInt64] = [:]
     var reads = 0
@@ -17,14 +17,14 @@ private final class TableMemory {
 }
 
 @Suite struct StageOneTests {
-    /// A regime in the manual's numbers: bits of a page, levels by the number of address bits.
+    /// A translation regime in the manual's numbers: the bits of a page, and the levels by the number of address bits.
     struct Shape: CustomStringConvertible {
         var pageBits: Int
         var addressBits: Int
         var isHigh: Bool
         var description: String { "\(pageBits) \(addressBits) \(isHigh)" }
 
-        /// TG0 and TG1 (DDI 0487, D19.2.139).
+        /// The bits of TG0 and TG1 (DDI 0487, D19.2.139).
         var granuleBits: UInt64 {
             switch (pageBits, isHigh) {
             case (12, false): 0 << 14
@@ -64,7 +64,7 @@ private final class TableMemory {
             return address >> UInt64(shifts[place]) & (1 << UInt64(top - shifts[place]) - 1)
         }
 
-        /// Blocks may lie where the manual's table says: at 1 GiB, 2 MiB; 32 MiB; 512 MiB.
+        /// The levels at which the manual's table allows blocks: 1 GiB and 2 MiB, 32 MiB, or 512 MiB.
         var blockShifts: [Int] { pageBits == 12 ? [30, 21] : pageBits == 14 ? [25] : [29] }
 
         var addresses: [UInt64] {
@@ -173,7 +173,8 @@ private final class TableMemory {
         #expect(shape.stage(table, control: 1 << 24).isBigEndian(atEL0: true))
     }
 
-    /// Reserved sizes and granules, walks that are off, descriptors of 52 bits. CnP is no part of the table's address.
+    /// Reserved sizes and granules, disabled walks, and descriptors of 52 bits. CnP does not belong to the table's
+    /// address.
     @Test func unusualConfigurations() {
         let shape = Shape(pageBits: 12, addressBits: 39, isHigh: false)
         let memory = TableMemory()
@@ -189,7 +190,7 @@ private final class TableMemory {
         #expect(shape.stage(table).physicalAddress(ofInstructionAt: 1 << 55, memory.read) == nil)
     }
 
-    /// A guest may have anything in its registers and tables: a walk ends after five reads, and does not trap.
+    /// A guest may have anything in its registers and tables. A walk ends after five reads, and does not trap.
     @Test func noRegistersAndTablesDisturbTheWalk() {
         var generator = SeededGenerator(state: 10)
         for _ in 0..<200_000 {

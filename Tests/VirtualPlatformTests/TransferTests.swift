@@ -2,7 +2,7 @@ import Testing
 
 @testable import VirtualPlatform
 
-/// Registers as bytes, and what was written to them.
+/// Registers as bytes, with the bytes that were written to them.
 private struct FakeRegisters: RegisterFile, Equatable {
     var x = [UInt64](repeating: 0, count: 31)
     var sp: UInt64 = 0
@@ -51,7 +51,7 @@ private struct ByteDevice: Equatable {
 
 /// The manual's pseudocode, in bytes.
 private enum Manual {
-    /// The register and the byte of it in which each byte of memory belongs.
+    /// Returns the register, and the byte in it, to which each byte of memory belongs.
     static func places(_ instruction: LoadStore) -> [(slot: Int, byte: Int)] {
         let size = instruction.elementSize
         var places: [(Int, Int)] = []
@@ -71,7 +71,7 @@ private enum Manual {
         let places = places(instruction)
         let old = registers
         let slots = Array(0..<instruction.slotCount)
-        // Of a pair of one general register the emulator keeps the first value.
+        // If both registers of a pair are the same general register, the emulator keeps the first value.
         for slot in instruction.isVector ? slots : slots.reversed() {
             let number = Int(instruction.register(ofSlot: slot))
             var bytes = [UInt8](repeating: 0, count: 16)
@@ -100,7 +100,7 @@ private enum Manual {
         }
     }
 
-    /// Sets the base register so that the access begins at `address`; returns the base's new value.
+    /// Sets the base register so that the access begins at `address`, and returns the base's new value.
     static func aim(_ instruction: LoadStore, at address: UInt64, _ registers: inout FakeRegisters) -> UInt64? {
         var offset: UInt64 = 0
         switch instruction.offset {
@@ -122,7 +122,7 @@ private enum Manual {
         return instruction.indexing == .offset ? nil : base &+ offset
     }
 
-    /// Whether the base is the offset too, which the test cannot aim.
+    /// Returns true if the base is the offset, too, so that the test cannot set the address.
     static func cannotAim(_ instruction: LoadStore) -> Bool {
         guard case .register(let offset, _, _) = instruction.offset, case .register(let base) = instruction.base else {
             return false
@@ -172,7 +172,7 @@ private enum Manual {
         #expect(count > 10_000)
     }
 
-    /// The registers are written at the end only: a load that no device answers leaves all as it was.
+    /// The registers are written only at the end. A load that no device answers leaves all of them unchanged.
     @Test func whatNoDeviceAnswersChangesNothing() throws {
         var generator = SeededGenerator(state: 2)
         var registers = FakeRegisters(&generator)
@@ -210,7 +210,7 @@ private enum Manual {
         for fault in [0x7000_041F, 0x7000_0428, 0x7000_1420, 0x80_0000_7000_0420, 0] as [UInt64] {
             #expect(first(fault, 0x0800_0420) == nil)
         }
-        // Another address of the same page would be the guest's to choose.
+        // The guest could otherwise choose another address of the same page.
         #expect(
             try pair(at: 0x7000_0400).physicalAddress(
                 faultAddress: 0x7000_0420, physicalAddress: 0x0800_0420, isWrite: true) == nil)

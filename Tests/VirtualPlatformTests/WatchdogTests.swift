@@ -17,7 +17,7 @@ import Testing
 
     private static let second: UInt64 = 62_500_000
 
-    /// A watchdog with an offset of one second, enabled.
+    /// Makes an enabled watchdog with an offset of one second.
     private func running() -> Fixture {
         var fixture = Fixture(hasWatchdog: true)
         fixture.store(Register.offset, Self.second)
@@ -50,20 +50,20 @@ import Testing
         #expect(fixture.load(Register.offset, size: 8) == 0xFFFF_FFFF_FFFF)
         fixture.store(Register.offset, 0x1_0000_0002, size: 8)
         #expect(fixture.load(Register.offset) == 2 && fixture.load(Register.offsetHigh) == 1)
-        // Each half keeps the other.
+        // A write to each half keeps the other one.
         fixture.store(Register.offset, 3)
         #expect(fixture.load(Register.offset, size: 8) == 0x1_0000_0003)
         fixture.store(Register.compare, 7)
         fixture.store(Register.compareHigh, 9)
         #expect(fixture.load(Register.compare, size: 8) == 0x9_0000_0007)
-        // Part of a register writes nothing.
+        // A write to a part of the register has no effect.
         fixture.store(Register.offset, 0xFF, size: 1)
         fixture.store(Register.offset, 0xFF, size: 2)
         fixture.store(Register.compare + 2, .max, size: 4)
         #expect(fixture.load(Register.offset, size: 8) == 0x1_0000_0003 && fixture.load(Register.compare) == 7)
     }
 
-    /// WCS.EN alone can be written.
+    /// Only WCS.EN can be written.
     @Test func aGuestCannotSetTheSignals() {
         var fixture = Fixture(hasWatchdog: true)
         fixture.store(Register.control, .max)
@@ -85,13 +85,13 @@ import Testing
         #expect(fixture.load(Register.control) == 3 && fixture.environment.failures == [])
         fixture.environment.counter += 1
         #expect(fixture.load(Register.control) == 7 && isHigh(fixture) && fixture.environment.failures == [.hangs])
-        // It is over: nothing is reported twice.
+        // The watchdog has finished, so it reports nothing twice.
         fixture.environment.counter += 10 * Self.second
         #expect(fixture.load(Register.control) == 7 && fixture.devices.watch(&fixture.environment) != 16)
         #expect(fixture.environment.failures == [.hangs])
     }
 
-    /// A look that comes late does not take the second stage from the guest.
+    /// A late look does not take the second stage from the guest.
     @Test func aLateLookBeginsTheSecondStage() {
         var fixture = running()
         fixture.environment.counter += 100 * Self.second
@@ -102,7 +102,7 @@ import Testing
         #expect(fixture.environment.failures == [])
     }
 
-    /// WRR, WOR and WCS refresh, whatever is written; WCV does not.
+    /// A write of any value to WRR, WOR or WCS refreshes; one to WCV does not.
     @Test func refreshes() {
         for (register, value, refreshes) in [
             (Register.refresh, 0, true), (Register.refresh, 5, true), (Register.offset, Self.second, true),
@@ -138,7 +138,7 @@ import Testing
         )
     }
 
-    /// The environment looks in time without an access of the guest's, and not more often than 16 times a second.
+    /// The environment looks in time without an access of the guest, and at most 16 times per second.
     @Test func theHostLooksInTime() {
         var fixture = running()
         #expect(fixture.environment.watches == 1)
@@ -154,7 +154,7 @@ import Testing
         #expect(fixture.environment.watches == 1)
     }
 
-    /// Deadlines in the past, at the end of the counter, and of no length.
+    /// Deadlines lie in the past, at the end of the counter, or have no length.
     @Test func strangeDeadlines() {
         for compare in [0, 1, .max - 1, .max] as [UInt64] {
             for counter in [0, 1, 1 << 40, .max - 1, .max] as [UInt64] {

@@ -1,22 +1,23 @@
 import Foundation
 import SystemImage
 
-/// Everything that it takes to start a system on the emulator.
+/// Everything that the tool needs to start a system on the emulator.
 package struct BootPlan {
-    /// The files that this run alone writes.
+    /// The files that only this run writes.
     package let place: RunPlace
     package var arguments: [String]
     package var channels: [Channel]
     var framing: ConsoleFraming
-    /// Bytes of RAM of its machines, and of the files in the image that they start from.
+    /// The size in bytes of the RAM of its machines. `machineFiles` is the size of the files in the image from which
+    /// they start.
     package var machineMemory: UInt64 = 0
     package var machineFiles: UInt64 = 0
 
-    /// The system on Entente; builds what is not built yet.
+    /// Plans the system on Entente, and builds the parts that are not built yet.
     ///
     /// - Parameters:
-    ///   - entries: Counts entries into the kernel; by default the counter that the environment asks for.
-    ///   - keepsFiles: leaves the image where `build` does, for whoever boots it later.
+    ///   - entries: counts entries into the kernel; by default the counter that the environment asks for.
+    ///   - keepsFiles: true to leave the image in the place of `build`, from which the caller boots it later.
     package init(
         _ manifest: Manifest, workspace: Workspace, options: BootOptions, entries: EntryCounter? = nil,
         keepsFiles: Bool = false
@@ -35,8 +36,8 @@ package struct BootPlan {
         (machineMemory, machineFiles) = (system.machineMemory, system.machineFiles)
     }
 
-    /// One machine of it, on the bare board: QEMU's own loader and devices, the machine's own device tree, so that a
-    /// comparison compares nothing but the kernel below.
+    /// Plans one machine of the system on the bare board, with QEMU's own loader and devices and the machine's own
+    /// device tree, so that only the kernel below the machine makes the difference in a comparison.
     package init(
         bare machine: MachineDescription, of manifest: Manifest, workspace: Workspace, options: BootOptions,
         keepsFiles: Bool = false
@@ -63,7 +64,7 @@ package struct BootPlan {
         framing = .single(0)
     }
 
-    /// The command that runs QEMU so, as a person pastes it into a shell. Its consoles share the one line.
+    /// The command that runs QEMU in this way, as a person can paste it into a shell. All consoles share its one line.
     var commandLine: String { ([Emulator.program] + arguments).map(\.quotedForShell).joined(separator: " ") }
 
     package func start(workspace: Workspace) throws -> Session {
@@ -71,9 +72,9 @@ package struct BootPlan {
     }
 }
 
-/// How QEMU runs a system, beside what the manifest says of the board.
+/// The options of QEMU that do not come from the manifest.
 package struct BootOptions {
-    /// Virtual time follows the instructions, one nanosecond each, so that two runs are the same.
+    /// True if virtual time follows the instructions, one nanosecond each, so that two runs are equal.
     package var countsInstructions = false
     package var waitsForDebugger = false
     package var extraArguments: [String] = []
@@ -84,7 +85,7 @@ package struct BootOptions {
         self.extraArguments = extraArguments
     }
 
-    /// For benchmarks, which compare runs.
+    /// The options for benchmarks, which compare runs.
     package static let deterministic = BootOptions(countsInstructions: true)
 }
 

@@ -1,17 +1,18 @@
 import Foundation
 import SystemImage
 
-/// A part of a running system as gdb sees it through QEMU: its symbols, and how to tell it from others.
+/// A part of a running system as gdb sees it through QEMU, with its symbols and a condition that tells it from other
+/// parts.
 ///
-/// QEMU's stub stops a core at an address, whoever runs there, and components have the same addresses. The privilege
-/// level (PSTATE) and the VMID (VTTBR_EL2) tell the address spaces apart. The kernel gives a space the lowest VMID that
-/// is free, and root builds tenants in the order of their start, so VMIDs follow from the manifest.
+/// QEMU's stub stops a core at an address, no matter which program runs there, and components have the same addresses.
+/// The privilege level (PSTATE) and the VMID (VTTBR_EL2) tell the address spaces apart. The kernel gives a space the
+/// lowest free VMID, and root builds tenants in the order of their start, so VMIDs follow from the manifest.
 struct DebugTarget {
-    /// The ELF file; nil: none is known.
+    /// The ELF file, or nil if none is known.
     var symbols: URL?
-    /// The offset that is added to the symbols' addresses.
+    /// The offset that gdb adds to the symbols' addresses.
     var offset: UInt64 = 0
-    /// A gdb expression that is true where the target runs.
+    /// A gdb expression that is true while the target runs.
     var condition: String
 
     /// The address at which QEMU loads the kernel: an Image without a text offset goes to 2 MiB above the start of RAM.
@@ -30,10 +31,10 @@ struct DebugTarget {
         guard let space = spaces[name] else {
             let names = spaces.keys.sorted() + ["kernel"]
             throw Failure(
-                "the system has no part named '\(name)'", remedy: "take one of: \(names.joined(separator: ", "))")
+                "the system has no part named '\(name)'", remedy: "choose from: \(names.joined(separator: ", "))")
         }
         let machine = manifest.machines.first { $0.name == name }
-        // EL0, or for a machine EL1 and EL0.
+        // A component runs at EL0, and a machine at EL1 and EL0.
         let level = machine == nil ? "($cpsr & 12) == 0" : "($cpsr & 12) <= 4"
         condition = "\(level) && ($VTTBR_EL2 >> 48) == \(space)"
         if let machine {
@@ -44,8 +45,8 @@ struct DebugTarget {
         self.symbols = symbols ?? channels[named: part]?.program
     }
 
-    /// The VMID of each address space, by name: root's, then each tenant's in the order of its start, behind the one of
-    /// a monitor its machine's.
+    /// Returns the VMID of each address space, by name: root's, then each tenant's in the order of its start. A
+    /// machine's space follows that of its monitor.
     static func spaces(of manifest: Manifest) -> [String: Int] {
         var spaces = ["root": 1, ConsoleDriver.name: 2]
         var next = 3
@@ -60,13 +61,14 @@ struct DebugTarget {
         return spaces
     }
 
-    /// Reads the symbols without gdb's warnings that it has no debugging information of the compiler's own C modules.
+    /// Returns the command that reads the symbols, without gdb's warnings about the compiler's own C modules.
     private func symbolCommand(_ file: URL) -> String {
         let command = (offset == 0 ? "file " : "symbol-file -o \(offset) ") + file.path.quotedForGDB
         return "python gdb.execute(\(command.quotedForGDB), to_string=True)"
     }
 
-    /// Commands for gdb. The program sees to it that each breakpoint has the condition, also one that the user changes.
+    /// Returns commands for gdb. They include a program that adds the condition to each breakpoint, also to one that
+    /// the user changes.
     func script(socket: URL) -> String {
         """
         set confirm off
@@ -122,7 +124,7 @@ struct DebugTarget {
 }
 
 extension MachineDescription {
-    /// The file of its kernel, if that is an ELF file, which may hold symbols.
+    /// Returns the file of the machine's kernel, if that is an ELF file, which may hold symbols.
     fileprivate func kernelWithSymbols(_ workspace: Workspace) -> URL? {
         switch guest {
         case .debian: return nil
@@ -135,7 +137,7 @@ extension MachineDescription {
 }
 
 extension String {
-    /// As one word of gdb's command language, and as a text of Python's.
+    /// The text as one word of gdb's command language, and as a text of Python's.
     fileprivate var quotedForGDB: String {
         "\"" + replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }

@@ -1,15 +1,15 @@
 import ABI
 import Foundation
 
-/// One of a system's consoles, as the tool knows it.
+/// A console of a system, as the tool knows it.
 package struct Channel {
     package enum Kind { case kernel, root, component, machine }
 
     package var name: String
     package var kind: Kind
-    /// Its number on the serial line.
+    /// The number of the channel on the serial line.
     package var number: UInt8
-    /// The program whose addresses its lines, or lines about it, may hold.
+    /// The program to which the addresses in its lines, or in lines about it, belong.
     package var program: URL?
 }
 

@@ -1,7 +1,7 @@
 import Foundation
 import SystemImage
 
-/// The files that a machine starts from, read.
+/// The files from which a machine starts.
 package struct GuestFiles {
     package var kernel: URL
     package var initrd: URL?
@@ -25,7 +25,7 @@ package struct GuestFiles {
 }
 
 extension MachineDescription {
-    /// The machine with everything that lies in its RAM when it starts.
+    /// Returns the machine with everything that lies in its RAM when it starts.
     func image(
         workspace: Workspace, seed: MachineDeviceTree.Seed, terminal: TerminalSize? = nil
     ) throws -> MachineImage {
@@ -57,7 +57,7 @@ extension GuestLayout {
 }
 
 extension Subprocess {
-    /// Returns the data that gzip(1) makes of compressed data.
+    /// Returns the data that gzip(1) decompresses from `data`.
     static func decompressed(_ data: Data, in folder: URL) throws -> Data {
         let file = folder.appendingPathComponent("compressed-\(UUID().uuidString).gz")
         defer { try? FileManager.default.removeItem(at: file) }

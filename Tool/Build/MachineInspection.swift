@@ -1,12 +1,12 @@
 import Foundation
 import SystemImage
 
-/// Lays out a machine's files as a build does, so that `check` finds what a build would refuse, and at which key.
+/// Lays out a machine's files as a build does, so that `check` reports a fault that a build would refuse, and its key.
 struct MachineInspection {
     let workspace: Workspace
 
-    /// Looks for faults in the files that exist already: those of a `guest` that has not been fetched, and programs
-    /// that are not built yet, are left to the build.
+    /// Returns the faults of the files that exist already. The build reports those of a `guest` that has not been
+    /// fetched, and of programs that are not built yet.
     func findings(_ machine: MachineDescription) -> [MachineFinding] {
         deviceTreeFindings(machine) + layoutFindings(machine)
     }
@@ -33,7 +33,7 @@ struct MachineInspection {
         do {
             image = try self.image(data, format, ramSize: machine.memory)
         } catch {
-            // A fault that more RAM does not cure lies in the file itself.
+            // If more RAM does not help, the fault lies in the file itself.
             let isTooSmall = (try? self.image(data, format, ramSize: MachineInspection.plenty)) != nil
             return [
                 MachineFinding(
@@ -62,7 +62,7 @@ struct MachineInspection {
 
     private static let plenty: UInt64 = 1 << 40
 
-    /// Warns if Linux would hardly have memory to work with: it unpacks its initial RAM disk beside the packed one.
+    /// Returns a warning if Linux would have too little memory: it unpacks its initial RAM disk beside the packed one.
     private func scarcity(_ machine: MachineDescription, _ image: GuestImage, initrdSize: UInt64) -> MachineFinding? {
         guard image.isLinux else { return nil }
         let needed = image.end - MachineImage.ramBase + 2 * initrdSize + MachineInspection.reserve
@@ -72,7 +72,7 @@ struct MachineInspection {
             "its \(ByteSize(bytes: machine.memory)) hardly suffice for its kernel "
                 + "(\(ByteSize(bytes: (image.end - MachineImage.ramBase).rounded(to: 1 << 20))))"
                 + (initrdSize > 0 ? ", its initial RAM disk packed and unpacked" : "")
-                + " and 24MiB to work with: it may die without a word",
+                + " and 24MiB to work with: it may stop without a message",
             remedy: "give it at least \(ByteSize(bytes: needed.rounded(to: 16 << 20)))")
     }
 
@@ -84,6 +84,6 @@ extension FileManager {
 }
 
 extension UInt64 {
-    /// The next multiple of `granule`.
+    /// Returns the next multiple of `granule`.
     fileprivate func rounded(to granule: UInt64) -> UInt64 { (self + granule - 1) / granule * granule }
 }

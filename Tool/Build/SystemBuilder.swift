@@ -10,19 +10,20 @@ struct BuiltSystem {
     /// The kernel's ELF file.
     var kernel: URL
     var channels: [Channel]
-    /// Bytes of RAM of all machines, and of the files in the image that they start from.
+    /// The size in bytes of the RAM of all machines. `machineFiles` is the size of the files in the image from which
+    /// they start.
     var machineMemory: UInt64
     var machineFiles: UInt64
 }
 
-/// Makes a system out of its manifest: builds the programs, gets the guests, and joins all in one image.
+/// Makes a system from its manifest: builds the programs, gets the guests, and joins all parts in one image.
 struct SystemBuilder {
     let workspace: Workspace
     let manifest: Manifest
     var seed = MachineDeviceTree.Seed.random
-    /// Of the terminal at which the system will run.
+    /// The size of the terminal at which the system will run.
     var terminal: TerminalSize?
-    /// The image's place, if it is that of a run.
+    /// The place of the image, if it is that of a run.
     var imageOfRun: URL?
 
     private static let kernel = "Kernel"
@@ -56,7 +57,7 @@ struct SystemBuilder {
         var tenants: [URL]
     }
 
-    /// Builds all programs, gets all guests, and gives them to the writer of the image.
+    /// Builds all programs, gets all guests, and passes them to the writer of the image.
     private func parts() throws -> (files: Files, writer: SystemImageWriter) {
         let cross = CrossBuild(workspace: workspace)
         let files = Files(
@@ -104,7 +105,7 @@ struct SystemBuilder {
         try named(file) { try Program(elf: Data(contentsOf: file)) }
     }
 
-    /// Errors of binaries do not know their file, so the place is added here.
+    /// Adds the name of a file to the failures of `body`, because functions that read binaries do not know the file.
     private func named<Result>(_ file: URL, _ part: String? = nil, _ body: () throws -> Result) throws -> Result {
         do {
             return try body()
@@ -165,6 +166,6 @@ extension Emulator {
         (cpu, cores, memory) = (board.cpu, board.cores, board.memory)
     }
 
-    /// Tells boards with different hardware apart.
+    /// The name of the device tree's file, which tells boards with different hardware apart.
     var boardName: String { "virt-\(cpu)-\(cores)-\(memory >> 20)M" }
 }

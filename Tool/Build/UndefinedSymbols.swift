@@ -1,16 +1,18 @@
 import SystemImage
 
-/// The symbols that a program needs and nothing on the board has, as the linker reports them.
+/// The symbols that a program needs but the board does not have, as the linker reports them.
 struct UndefinedSymbols {
     struct Symbol: Equatable {
         var name: String
-        /// `User.swift:12`, where the program holds that.
+        /// The place of the use, such as `User.swift:12`, if the program holds line numbers.
         var place: String?
     }
 
     private(set) var symbols: [Symbol] = []
 
-    /// - Parameter text: what `ld.lld` said.
+    /// Reads the linker's messages.
+    ///
+    /// - Parameter text: the messages of `ld.lld`.
     init(linker text: String) {
         for line in text.split(separator: "\n") {
             if let name = line.firstMatch(of: /undefined symbol: (.+)$/)?.1 {
@@ -23,13 +25,13 @@ struct UndefinedSymbols {
         }
     }
 
-    /// Returns the message for the user, or nil when the linker failed for another reason.
+    /// Returns the message for the user, or nil if the linker failed for another reason.
     func failure(of program: String) -> Failure? {
         guard let first = symbols.first(where: { $0.place != nil }) ?? symbols.first else { return nil }
         let place = first.place.map { "\($0): " } ?? ""
         let others = symbols.count > 1 ? " (and \(symbols.count - 1) more: \(names(but: first)))" : ""
         return Failure(
-            "\(place)the program '\(program)' calls '\(first.name)'\(others), which nothing on the board has",
+            "\(place)the program '\(program)' calls '\(first.name)'\(others), which no library of the board has",
             remedy: UndefinedSymbols.remedy(first.name))
     }
 

@@ -3,7 +3,7 @@ import Foundation
 
 struct BuildCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "build", abstract: "Builds a system's image, which the board boots, and prints its path.")
+        commandName: "build", abstract: "Builds the image of a system, which the board boots, and prints its path.")
 
     @OptionGroup var system: SystemOptions
 

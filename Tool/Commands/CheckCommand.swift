@@ -4,17 +4,18 @@ import SystemImage
 
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "check", abstract: "Checks a system's manifest and says everything that is wrong with it.",
+        commandName: "check", abstract: "Checks a system's manifest and reports every fault in it.",
         discussion:
-            "With --explain, --graph or --report it also says who can harm whom: docs/manifest.md, \"Criticality\".")
+            "With --explain, --graph or --report it also shows which parts can harm which others: docs/manifest.md, \"Criticality\"."
+    )
 
     @OptionGroup var system: SystemOptions
 
-    @Option(help: ArgumentHelp("Say on whom this machine or component depends, and how.", valueName: "name"))
+    @Option(help: ArgumentHelp("Explain on which parts this machine or component depends, and how.", valueName: "name"))
     var explain: String?
 
     @Option(
-        help: ArgumentHelp("Draw the system into this file, with graphviz.", valueName: "file.svg"), completion: .file()
+        help: ArgumentHelp("Draw the system into this file, by graphviz.", valueName: "file.svg"), completion: .file()
     )
     var graph: String?
 
@@ -38,7 +39,7 @@ struct CheckCommand: ParsableCommand {
         }
     }
 
-    /// Shows what can harm what, also where that is an error, because the picture and the sentences help to cure it.
+    /// Shows the analysis, also if it is an error, because the picture and the sentences help to remove the cause.
     private func analyse(_ workspace: Workspace) throws {
         let manifest = try system.manifest(in: workspace, askingForCriticality: false)
         let analysis = HarmAnalysis(try manifest.planWithPlaceholders())
@@ -46,7 +47,7 @@ struct CheckCommand: ParsableCommand {
             guard let victim = analysis.plan.tenants.firstIndex(where: { $0.name == explain }) else {
                 let names = analysis.plan.tenants.map(\.name)
                 throw Failure(
-                    "nothing in '\(manifest.name)' is named '\(explain)'",
+                    "no part of '\(manifest.name)' has the name '\(explain)'",
                     remedy: "name one of \(names.joined(separator: ", "))")
             }
             print(analysis.explanation(of: victim), terminator: "")
@@ -74,7 +75,7 @@ struct CheckCommand: ParsableCommand {
     }
 }
 
-/// Looks for programs that only some commands need.
+/// Searches for programs that only some commands need.
 enum ProgramSearch {
     static func has(_ program: String) -> Bool {
         (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").contains {

@@ -4,7 +4,8 @@ import SystemImage
 
 struct CleanCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "clean", abstract: "Deletes what the tool has made, and says where it lay and how much it was.",
+        commandName: "clean",
+        abstract: "Deletes the output of the tool, and reports the places and sizes of the deleted files.",
         discussion: """
             Without an option: all that is built, the tool as well; the next command builds it again. Logs and Debian's \
             packages stay.
@@ -14,10 +15,10 @@ struct CleanCommand: ParsableCommand {
             ~/.cache): in each of them into a folder for this checkout.
             """)
 
-    @Flag(help: "Only the output of components' packages.")
+    @Flag(help: "Delete only the output of components' packages.")
     var packages = false
 
-    @Flag(help: "Logs and Debian's packages as well.")
+    @Flag(help: "Delete logs and Debian's packages as well.")
     var all = false
 
     func validate() throws {
@@ -26,9 +27,9 @@ struct CleanCommand: ParsableCommand {
 
     func run() throws { try delete(in: try Workspace.current()) }
 
-    /// Holds the locks of all that writes there: the script's, which builds the tool, that of builds, and that of runs.
+    /// Holds the locks of everyone that writes there: the script that builds the tool, builds of programs, and runs.
     func delete(in workspace: Workspace) throws {
-        // A run that builds would be waited for, only to be found running.
+        // This check comes first, because waiting for a run's build would only end in the same refusal.
         try CleanCommand.refuse(try RunPlace.present(in: workspace))
         let tool = try FileLock.wait(
             for: workspace.state.appendingPathComponent("tool.lock"), because: "builds the tool")
@@ -45,7 +46,7 @@ struct CleanCommand: ParsableCommand {
     private static func refuse(_ running: [String]) throws {
         guard running.isEmpty else {
             throw Failure(
-                "these systems run and use what would be deleted: \(running.joined(separator: ", "))",
+                "these systems run and use the files that would be deleted: \(running.joined(separator: ", "))",
                 remedy: "end them first")
         }
     }
@@ -63,17 +64,17 @@ struct CleanCommand: ParsableCommand {
 
     private func places(in workspace: Workspace) -> [URL] {
         if packages { return [workspace.packages, workspace.crossBuild.appendingPathComponent("packages")] }
-        // Runs remove what they leave.
+        // Runs remove their own files.
         let kept = [workspace.runs] + (all ? [] : [workspace.logs, workspace.debian])
-        // Links to the sources, where the output lies elsewhere.
+        // These are links to the sources, if the output lies outside of the checkout.
         let links = workspace.package == workspace.root ? [] : [workspace.package]
         return [workspace.build] + links
             + CleanCommand.files(in: workspace.state).filter { !kept.map(\.path).contains($0.path) }
             + (all ? CleanCommand.files(in: workspace.runs) : [])
     }
 
-    /// The contents of a folder, except files that are locks: another run that waits for a deleted one would get a lock
-    /// that nobody else asks for.
+    /// Returns the contents of a folder without the files of locks. If one of those were deleted, a run that waits for
+    /// it would get a lock that no other run asks for.
     private static func files(in folder: URL) -> [URL] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
         return names.sorted().filter { name in !["lock", "exclusive"].contains { name.hasSuffix(".\($0)") } }
@@ -84,7 +85,7 @@ struct CleanCommand: ParsableCommand {
 }
 
 extension FileManager {
-    /// Returns the size on the disk of a file, or of everything in a folder, in bytes. Links are not followed.
+    /// Returns the size on the disk of a file, or of everything in a folder, in bytes. It does not follow links.
     func allocatedSize(below url: URL) -> Int {
         let keys: Set<URLResourceKey> = [.totalFileAllocatedSizeKey]
         let size = { (url: URL) in (try? url.resourceValues(forKeys: keys))?.totalFileAllocatedSize ?? 0 }

@@ -6,9 +6,10 @@ import SystemImage
     import Glibc
 #endif
 
-/// Names one of the running systems.
+/// The options that name one of the running systems.
 struct RunningSystemOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The system's name as its run says it; not needed if only one runs.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp("The system's name as its run prints it; not needed if only one runs.", valueName: "name"))
     var system: String?
 }
 
@@ -16,7 +17,7 @@ struct ConsoleCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "console",
         abstract:
-            "Uses a console of a system that another './entente run' has booted: of a machine, of a component, of root.",
+            "Connects to a console of a system that another './entente run' has booted: of a machine, of a component, of root.",
         discussion: """
             The console's output goes to standard output, and standard input is typed at it. At a terminal, Ctrl-A X \
             leaves, and the system goes on. In a script it ends at the text of --until; without that, when the input \
@@ -27,12 +28,13 @@ struct ConsoleCommand: ParsableCommand {
 
     @Argument(
         help: ArgumentHelp(
-            "The console: 'root', or the name of a machine or component, or its beginning.", valueName: "name"))
+            "The console: 'root', the name of a machine or component, or the beginning of such a name.",
+            valueName: "name"))
     var name: String
 
     @OptionGroup var system: RunningSystemOptions
 
-    @Option(help: ArgumentHelp("End well as soon as the console says this.", valueName: "text"))
+    @Option(help: ArgumentHelp("End with success as soon as the console prints this text.", valueName: "text"))
     var until: String?
 
     @Option(help: ArgumentHelp("End with status 124 after this time.", valueName: "seconds"))
@@ -40,7 +42,9 @@ struct ConsoleCommand: ParsableCommand {
 
     func validate() throws {
         if let timeout, timeout < 1 { throw ValidationError("--timeout needs at least 1 second") }
-        if let until, until.isEmpty { throw ValidationError("--until needs a text; an empty one is always there") }
+        if let until, until.isEmpty {
+            throw ValidationError("--until needs a text, because an empty one would match at once")
+        }
     }
 
     func run() throws {
@@ -56,7 +60,8 @@ struct ConsoleCommand: ParsableCommand {
 struct RestartCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "restart",
-        abstract: "Restarts a machine or a component of a running system, though it hangs, and waits until it is back.",
+        abstract:
+            "Restarts a machine or a component of a running system, even if it hangs, and waits until it is back.",
         discussion: """
             One that is dead and will come back by itself is waited for; one that stays stopped needs a new run of the \
             system. A restart counts as one of the deaths that the restart policy allows (docs/manifest.md). The status \
@@ -77,7 +82,7 @@ struct RestartCommand: ParsableCommand {
 
     func run() throws {
         let workspace = try Workspace.current()
-        // Root takes whole names only, and the run knows them.
+        // Root takes whole names only, and only the run knows them.
         let deadline = ContinuousClock.now + .seconds(timeout)
         let patience = min(.seconds(timeout), ConsoleClient.patience)
         let whole = try ConsoleClient(name, of: system.system, workspace: workspace, patience: patience).name
@@ -88,30 +93,30 @@ struct RestartCommand: ParsableCommand {
             guard let said = root.read(patience: deadline - .now) else { throw ConsoleClient.ended }
             switch answer.heard(said) {
             case .back(let line): return print(line)
-            // Root brings it back by itself, or never.
+            // Root may be about to restart it, so the command asks for its state.
             case .dead: try root.type(RootCommand.line("restarts"))
             case .stopped(let line):
                 throw Failure(
                     "root: \(line)",
-                    remedy: "start the system anew, or let its 'restart' in the manifest allow more deaths")
+                    remedy: "start the system again, or let its 'restart' in the manifest allow more deaths")
             case .refused(let line):
                 throw Failure(
-                    "root: \(line)", remedy: "take a name of 'echo restarts | ./entente console root'")
+                    "root: \(line)", remedy: "choose a name that 'echo restarts | ./entente console root' lists")
             case nil: continue
             }
         }
         throw Failure(
-            "'\(whole)' was not back within \(timeout) s", remedy: "allow more time by --timeout",
+            "'\(whole)' did not come back within \(timeout) s", remedy: "allow more time by --timeout",
             status: ExitStatus.timeout)
     }
 }
 
-/// Finds root's answer to `kill` among all that root says.
+/// Finds root's answer to `kill` in root's output.
 struct RestartAnswer {
     enum Outcome: Equatable {
         case back(String)
         case refused(String)
-        /// It was dead already; root's list is to tell whether it comes back.
+        /// The tenant was dead already. Root's list tells if it comes back.
         case dead
         case stopped(String)
     }
@@ -124,19 +129,19 @@ struct RestartAnswer {
 
     mutating func heard(_ bytes: [UInt8]) -> Outcome? {
         for line in splitter.take(bytes) {
-            // Behind root's time.
+            // The text follows root's time.
             let text = line.hasPrefix("[") ? line.drop { $0 != "]" }.dropFirst().drop { $0 == " " } : line[...]
             let words = String(text).replacing("root: ", with: "")
             if words.hasPrefix("back: \(name),") { return .back(words) }
-            if words.hasPrefix("nothing has that name") { return .refused(words) }
+            if words.hasPrefix("no tenant has this name") { return .refused(words) }
             let stops = ["limit: \(name) ", "\(name) is beyond its limit; limit: "]
             if stops.contains(where: words.hasPrefix) { return .stopped(words) }
-            if words.hasPrefix("it is dead already") {
+            if words.hasPrefix("this tenant is dead already") {
                 wasDead = true
                 return .dead
             }
             if wasDead, words.hasPrefix("\(name): stays stopped") { return .stopped(words) }
-            // It came back in between.
+            // The tenant has come back meanwhile.
             if wasDead, words.hasPrefix("\(name): runs") { return .back(words) }
         }
         return nil

@@ -18,7 +18,9 @@ struct DebugCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("What to debug.", valueName: "name"))
     var name: String
 
-    @Option(help: ArgumentHelp("An ELF file with the symbols, for a machine whose kernel has none.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "An ELF file with the symbols of a machine whose own kernel file has none.", valueName: "file"))
     var symbols: String?
 
     @Option(
@@ -57,7 +59,7 @@ struct DebugCommand: ParsableCommand {
 
     private static let debugger = "gdb-multiarch"
 
-    /// QEMU makes the socket early, but not before it runs.
+    /// Waits until QEMU has made the socket, which it does early, but only after its start.
     private static func wait(for socket: URL) throws {
         for _ in 0..<100 where !FileManager.default.fileExists(atPath: socket.path) { usleep(50_000) }
         guard FileManager.default.fileExists(atPath: socket.path) else {
@@ -66,9 +68,9 @@ struct DebugCommand: ParsableCommand {
     }
 }
 
-/// Keeps a session's consoles flowing into their logs on a thread of its own, while a debugger has the terminal.
+/// Moves a session's consoles into their logs on a thread of its own, while a debugger has the terminal.
 private final class ConsoleListener: @unchecked Sendable {
-    /// Used by the thread, and when it is told to end.
+    /// The session, which the thread uses, and also the caller that ends it.
     private nonisolated(unsafe) let session: Session
     private let lock = NSLock()
     private var isOver = false

@@ -4,17 +4,17 @@ import SystemImage
 
 struct DocsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "docs", abstract: "Makes the reference of the component kit, with DocC.",
+        commandName: "docs", abstract: "Makes the reference of the component kit, by DocC.",
         discussion: """
             The pages are static: any web server shows them, such as 'python3 -m http.server --directory FOLDER'.
             """)
 
     @Option(
         help: ArgumentHelp(
-            "Where the pages go. Default: reference, beside the tool's other output.", valueName: "folder"))
+            "The folder for the pages. Default: reference, beside the tool's other output.", valueName: "folder"))
     var output: String?
 
-    /// Each has a page in `docs/reference` that groups its symbols.
+    /// The modules with a reference. Each has a page in `docs/reference` that groups its symbols.
     private static let modules = ["Entente", "EntenteTesting"]
 
     func run() throws {
@@ -40,7 +40,9 @@ struct DocsCommand: ParsableCommand {
             """)
     }
 
-    /// - Returns: The folder of the compiler's descriptions of the modules.
+    /// Writes the compiler's descriptions of the modules.
+    ///
+    /// - Returns: the folder of the descriptions.
     private func symbolGraphs(_ workspace: Workspace, _ scratch: URL) throws -> URL {
         let kit = workspace.package.appendingPathComponent("Kit")
         try Subprocess(
@@ -58,7 +60,7 @@ struct DocsCommand: ParsableCommand {
     }
 
     private func archive(of module: String, _ graphs: URL, _ workspace: Workspace, _ scratch: URL) throws -> URL {
-        // DocC makes one archive of all the descriptions in a folder.
+        // DocC makes one archive from all descriptions in a folder.
         let own = scratch.appendingPathComponent("\(module)-symbols")
         try? FileManager.default.removeItem(at: own)
         try workspace.make(own)

@@ -14,7 +14,7 @@ struct GenerateCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("The package's folder. Default: this repository.", valueName: "folder"))
     var path: String?
 
-    @Flag(help: "Write nothing, and fail if a generated file is not what its interface asks for.")
+    @Flag(help: "Write nothing, and fail if a generated file does not match its interface.")
     var check = false
 
     func run() throws {
@@ -29,7 +29,7 @@ struct GenerateCommand: ParsableCommand {
         let stale = files.filter(\.isStale).map(\.url) + (try generated.orphans())
         guard stale.isEmpty else {
             throw Failure(
-                "not what the interfaces ask for: " + stale.map(\.path).joined(separator: ", "),
+                "these files do not match their interfaces: " + stale.map(\.path).joined(separator: ", "),
                 remedy: "run ./entente generate" + (path.map { " \($0)" } ?? ""))
         }
         print("\(files.count) generated file(s) are current")

@@ -4,7 +4,8 @@ import SystemImage
 
 struct NewCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "new", abstract: "Makes something to begin with.", subcommands: [NewComponentCommand.self])
+        commandName: "new", abstract: "Makes a new package as a starting point.",
+        subcommands: [NewComponentCommand.self])
 }
 
 struct NewComponentCommand: ParsableCommand {
@@ -16,7 +17,7 @@ struct NewComponentCommand: ParsableCommand {
 
     @Argument(
         help: ArgumentHelp(
-            "A letter, then letters, digits, '-' and '_': the package and the component are named so.",
+            "The name of the package and of the component: a letter, then letters, digits, '-' and '_'.",
             valueName: "name"))
     var name: String
 
@@ -36,8 +37,8 @@ struct NewComponentCommand: ParsableCommand {
         let folder = URL(fileURLWithPath: path).appendingPathComponent(name).standardizedFileURL
         guard !FileManager.default.fileExists(atPath: folder.path) else {
             throw Failure(
-                "\(folder.path): this is where '\(name)' would go, and something is there already",
-                remedy: "take another name, or another place with --path FOLDER, or remove what is there")
+                "\(folder.path): '\(name)' would go here, but there is something already",
+                remedy: "choose another name, or another place by --path FOLDER, or remove the present contents")
         }
         if let uses {
             let other = ComponentPackage(folder: try ComponentPackage.folder(uses), workspace: workspace)

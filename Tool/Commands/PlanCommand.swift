@@ -2,11 +2,11 @@ import ArgumentParser
 import Foundation
 import SystemImage
 
-/// `./entente plan`: the objects, memory and capabilities of a system, as the host computes them.
+/// Prints the objects, memory and capabilities of a system, as the host computes them (`./entente plan`).
 struct PlanCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",
-        abstract: "Prints a system's plan: its objects and memory, and who has what of them.",
+        abstract: "Prints a system's plan: its objects and memory, with the capabilities and mappings of each tenant.",
         discussion: """
             Without --built nothing is built or downloaded: programs and guests are stand-ins of a fixed size, so that \
             the plan changes with the manifest only. docs/manifest.md describes the text and the JSON.
@@ -17,12 +17,12 @@ struct PlanCommand: ParsableCommand {
     @Flag(help: "Print JSON instead of text.")
     var json = false
 
-    @Flag(help: "Build the programs and get the guests first, so that sizes and addresses are those that boot.")
+    @Flag(help: "Build the programs and get the guests first, so that sizes and addresses are those of the image.")
     var built = false
 
     @Option(
         help: ArgumentHelp(
-            "Print the difference from another system's manifest, or from a file that this command has written.",
+            "Print the difference from the plan of another manifest, or from a file that this command has written.",
             valueName: "other"),
         completion: .file())
     var against: String?

@@ -19,7 +19,7 @@ struct RunCommand: ParsableCommand {
     @OptionGroup var emulator: EmulatorOptions
 
     @Option(
-        name: .customLong("exec"), help: ArgumentHelp("Run one command with the machine's shell.", valueName: "command")
+        name: .customLong("exec"), help: ArgumentHelp("Run one command in the machine's shell.", valueName: "command")
     )
     var command: String?
 
@@ -32,23 +32,25 @@ struct RunCommand: ParsableCommand {
     @Option(help: ArgumentHelp("End after this time; with --exec, the default is 120.", valueName: "seconds"))
     var timeout: Int?
 
-    @Option(help: ArgumentHelp("End well as soon as a line of any console holds this text.", valueName: "text"))
+    @Option(help: ArgumentHelp("End with success as soon as a line of any console holds this text.", valueName: "text"))
     var until: String?
 
-    @Flag(help: "Boot the machine on the bare board, without Entente: for comparisons.")
+    @Flag(help: "Boot the machine on the bare board, without Entente, for comparisons.")
     var bare = false
 
-    @Flag(help: "Build what is needed, print the command line of QEMU for this run, and do not run it.")
+    @Flag(help: "Build the system, print the command line of QEMU for this run, and do not run it.")
     var printCommand = false
 
     func validate() throws {
         if let timeout, timeout < 1 { throw ValidationError("--timeout needs at least 1 second") }
-        if let until, until.isEmpty { throw ValidationError("--until needs a text; an empty one is in no line") }
+        if let until, until.isEmpty {
+            throw ValidationError("--until needs a text, because an empty one would match every line")
+        }
         if console != nil, machine != nil || command != nil || bare {
-            throw ValidationError("--console says what to attach to; leave out --machine, --exec and --bare with it")
+            throw ValidationError("--console already names the console; leave out --machine, --exec and --bare with it")
         }
         if until != nil, command != nil {
-            throw ValidationError("--until and --exec say each when to end; give one of them")
+            throw ValidationError("--until and --exec both define the end of the run; give only one of them")
         }
     }
 
@@ -64,7 +66,8 @@ struct RunCommand: ParsableCommand {
         if printCommand { return print(boot.commandLine) }
         let channel = try attachedChannel(among: boot.channels)
         Progress.say(
-            "==> Booting '\(manifest.name)' on QEMU; what each console says is kept in \(boot.place.logs.shortPath)")
+            "==> Booting '\(manifest.name)' on QEMU; the output of each console is kept in \(boot.place.logs.shortPath)"
+        )
         let session = try boot.start(workspace: workspace)
         session.watchSilence(of: channel)
         let limit = timeout.map { Duration.seconds($0) }
@@ -97,7 +100,7 @@ struct RunCommand: ParsableCommand {
             guard let found = channels[named: console] else {
                 throw Failure(
                     "the system has no console named '\(console)'",
-                    remedy: "take one of: \(channels.map(\.name).joined(separator: ", "))")
+                    remedy: "choose from: \(channels.map(\.name).joined(separator: ", "))")
             }
             return found
         }
@@ -109,15 +112,15 @@ struct RunCommand: ParsableCommand {
     private func noMachine(_ names: [String]) -> Failure {
         Failure(
             "the system has no machine named '\(machine ?? "")'",
-            remedy: names.isEmpty ? "add one to the manifest" : "take one of: \(names.joined(separator: ", "))")
+            remedy: names.isEmpty ? "add one to the manifest" : "choose from: \(names.joined(separator: ", "))")
     }
 }
 
-/// How QEMU runs.
+/// The options of QEMU.
 struct EmulatorOptions: ParsableArguments {
     @Flag(
         help:
-            "Let virtual time follow the instruction count, 1 ns each, and jump over idle time. Slower, and the same at each run."
+            "Let virtual time follow the instruction count, 1 ns each, and skip idle time. It is slower, but equal in each run."
     )
     var icount = false
 

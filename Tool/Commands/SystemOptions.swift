@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import SystemImage
 
-/// Names the system that a command is about.
+/// The argument and the options that name the system of a command.
 package struct SystemOptions: ParsableArguments {
     @Argument(
         help: ArgumentHelp(
@@ -12,13 +12,13 @@ package struct SystemOptions: ParsableArguments {
         completion: .file(extensions: ["yaml"]))
     var path: String?
 
-    @Option(help: "CPU model of the board, instead of the manifest's.")
+    @Option(help: "The CPU model of the board, which replaces the manifest's.")
     var cpu: String?
 
-    @Option(help: "Cores of the board, instead of the manifest's.")
+    @Option(help: "The number of cores of the board, which replaces the manifest's.")
     var cores: Int?
 
-    @Option(help: "Memory of the board, for example 512MiB or 2GiB, instead of the manifest's.")
+    @Option(help: "The memory of the board, for example 512MiB or 2GiB, which replaces the manifest's.")
     var memory: String?
 
     package init() {}
@@ -26,13 +26,13 @@ package struct SystemOptions: ParsableArguments {
     package func validate() throws {
         if let cores, !BoardDescription.coreCounts.contains(cores) {
             throw ValidationError(
-                "--cores is \(cores), and a board has \(BoardDescription.coreCounts.lowerBound) to \(BoardDescription.coreCounts.upperBound)"
+                "--cores is \(cores), but a board has \(BoardDescription.coreCounts.lowerBound) to \(BoardDescription.coreCounts.upperBound)"
             )
         }
         if let memory {
             guard let size = ByteSize(memory) else {
                 throw ValidationError(
-                    "--memory is '\(memory)', which is no size; write a whole number with its unit, for example 512MiB or 2GiB"
+                    "--memory is '\(memory)', which is not a size; write a whole number with its unit, for example 512MiB or 2GiB"
                 )
             }
             if let conflict = BoardDescription.conflict(ofMemory: size.bytes) {
@@ -43,13 +43,15 @@ package struct SystemOptions: ParsableArguments {
         }
         if let cpu, !BoardDescription.cpuModels.contains(cpu) {
             throw ValidationError(
-                "--cpu is '\(cpu)', which is not known; possible are \(BoardDescription.cpuModels.joined(separator: ", "))"
+                "--cpu is '\(cpu)', which is not a known value; choose from \(BoardDescription.cpuModels.joined(separator: ", "))"
             )
         }
     }
 
-    /// The manifest, checked; says its warnings.
-    /// - Parameter isAsking: Whether harm by something less critical is an error; if not, warnings are not said either.
+    /// Returns the checked manifest, and prints its warnings.
+    ///
+    /// - Parameter isAsking: true if harm by a less critical part is an error. Without it the tool prints no warnings
+    ///   either.
     package func manifest(in workspace: Workspace, askingForCriticality isAsking: Bool = true) throws -> Manifest {
         let manifest = try Manifest.load(
             path: file(in: workspace), programs: workspace.boardPrograms(),

@@ -1,14 +1,16 @@
 import Foundation
 import SystemImage
 
-/// Runs one command in a machine of a running system: its output goes to standard output, all else to standard error.
+/// Runs one command in a machine of a running system. Its output goes to standard output, all else to standard error.
 struct CommandSession {
     let session: Session
     let machine: Channel
     let command: [UInt8]
 
-    /// - Returns: The command's exit status.
-    /// - Throws: `Failure` when the time is over or the board goes off before the command has ended.
+    /// Runs the session.
+    ///
+    /// - Returns: the command's exit status.
+    /// - Throws: `Failure` if the time is over or the board goes off before the command has ended.
     func run(timeout: Duration) throws -> Int32 {
         TerminalMode.catchInterruptions()
         defer { session.end() }
@@ -41,7 +43,7 @@ struct CommandSession {
         case .finished(let status): return status
         case .undecodable:
             throw Failure(
-                "the shell of '\(machine.name)' has no working 'base64', by which the command travels; nothing was run",
+                "the shell of '\(machine.name)' has no working 'base64', which the tool needs to send the command, so that the command was not run",
                 remedy: "add 'base64' to the PATH of that shell", status: ExitStatus.connectionLost)
         }
         return nil

@@ -7,18 +7,20 @@ import SystemImage
 
 /// A console of a system that another run of the tool has booted (`ControlServer`).
 final class ConsoleClient {
-    /// The console's whole name.
+    /// The whole name of the console.
     let name: String
     let socket: Int32
-    /// The name of the system, as its run says it.
+    /// The name of the system, as its run prints it.
     private let run: String
 
-    /// How long a run may leave a console that connects, or bytes that are typed, without an answer.
+    /// The time for which a run may leave a new connection, or typed bytes, without an answer.
     static let patience = Duration.seconds(10)
 
+    /// Connects to a console.
+    ///
     /// - Parameters:
-    ///   - console: Its name, or the beginning of it.
-    ///   - system: The system's name, as its run says it; nil if only one runs.
+    ///   - console: its name, or the beginning of it.
+    ///   - system: the system's name, as its run prints it; nil if only one runs.
     init(
         _ console: String, of system: String?, workspace: Workspace, patience: Duration = ConsoleClient.patience
     ) throws {
@@ -28,7 +30,7 @@ final class ConsoleClient {
             try Self.send(Array("\(console)\n".utf8), to: socket, of: run)
             answer = try Self.readLine(from: socket, of: run, until: .now + patience)
             guard !answer.hasPrefix("error: ") else {
-                throw Failure(String(answer.dropFirst("error: ".count)), remedy: "take one of these names")
+                throw Failure(String(answer.dropFirst("error: ".count)), remedy: "choose from these names")
             }
         } catch {
             close(socket)
@@ -63,7 +65,7 @@ final class ConsoleClient {
         }
     }
 
-    /// Sends all bytes; each part waits for as long as the socket's own limit says.
+    /// Sends all bytes. Each part waits at most as long as the socket's own limit.
     private static func send(_ bytes: [UInt8], to socket: Int32, of run: String) throws {
         var rest = bytes[...]
         while !rest.isEmpty {
@@ -80,7 +82,8 @@ final class ConsoleClient {
         }
     }
 
-    /// Returns the console's next output: nothing if it is silent for so long, nil at the system's end.
+    /// Returns the console's next output. It is empty if the console is silent for `patience`, and nil at the system's
+    /// end.
     func read(patience: Duration) -> [UInt8]? {
         var polled = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
         guard poll(&polled, 1, max(0, patience.milliseconds)) > 0 else { return [] }

@@ -1,8 +1,8 @@
 import ABI
 
-/// Takes the one serial line apart into the consoles that share it (`ConsoleChannel`).
+/// Separates the one serial line into the consoles that share it (`ConsoleChannel`).
 struct ConsoleDemultiplexer {
-    /// Bytes of one console, in order.
+    /// Consecutive bytes of one console.
     struct Piece: Equatable {
         var channel: UInt8
         var bytes: [UInt8]
@@ -11,7 +11,8 @@ struct ConsoleDemultiplexer {
     private var channel = ConsoleChannel.kernel
     private var reader = ConsoleLineReader()
 
-    /// A piece for each run of bytes of one console; a switch that is cut in two by a read is kept for the next call.
+    /// Returns a piece for each run of bytes of one console. It keeps a switch that a read has cut in two for the next
+    /// call.
     mutating func take(_ bytes: some Sequence<UInt8>) -> [Piece] {
         var pieces: [Piece] = []
         for byte in bytes {
@@ -20,7 +21,7 @@ struct ConsoleDemultiplexer {
                 if pieces.last?.channel != channel { pieces.append(Piece(channel: channel, bytes: [])) }
                 pieces[pieces.count - 1].bytes.append(byte)
             case .channel(let number): channel = number
-            // A damaged line must not end the session: what follows an unknown switch stays where it was.
+            // A damaged line must not end the session. Bytes behind an unknown switch go to the same console as before.
             case .unknownChannel, .nothing: break
             }
         }
@@ -30,7 +31,8 @@ struct ConsoleDemultiplexer {
 
 /// Puts input for several consoles onto the one serial line.
 struct ConsoleMultiplexer {
-    /// Each piece says whose it is: a switch that the line has lost must not send all that follows astray.
+    /// Encodes input. Each piece names its console, because otherwise a lost switch would send all later input to a
+    /// wrong one.
     func encode(_ bytes: some Sequence<UInt8>, for destination: UInt8) -> [UInt8] {
         var line: [UInt8] = []
         ConsoleChannel.withSwitch(to: destination) { line.append($0) }
@@ -39,10 +41,10 @@ struct ConsoleMultiplexer {
     }
 }
 
-/// Cuts a console's bytes into lines.
+/// Divides a console's bytes into lines.
 struct LineSplitter {
     private(set) var rest: [UInt8] = []
-    /// A console that never sends a line feed must not make the tool grow.
+    /// The length of a line, at most, so that a console without line feeds does not fill the tool's memory.
     static let longest = 4096
 
     mutating func take(_ bytes: [UInt8]) -> [String] {
@@ -57,7 +59,7 @@ struct LineSplitter {
         return lines
     }
 
-    /// The bytes since the last line feed, without carriage returns at their end.
+    /// Returns the bytes since the last line feed, without carriage returns at their end.
     mutating func flush() -> String {
         defer { rest.removeAll(keepingCapacity: true) }
         return String(decoding: rest[..<((rest.lastIndex { $0 != 0x0D } ?? -1) + 1)], as: UTF8.self)
@@ -65,8 +67,8 @@ struct LineSplitter {
 }
 
 extension String {
-    /// With `^[` for an escape, and so on: a component's line must not move the terminal's cursor, or look like
-    /// another's line.
+    /// The text with `^[` for an escape, and so on. A component's line must neither move the terminal's cursor nor look
+    /// like a line of another console.
     var withVisibleControls: String {
         guard unicodeScalars.contains(where: \.isHiddenControl) else { return self }
         var text = ""

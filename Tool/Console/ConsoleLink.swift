@@ -13,17 +13,19 @@ final class ConsoleLink {
     private let isRaw = TerminalMode.inputIsTerminal && TerminalMode.outputIsTerminal
     private var keys = KeyCommands(use: .console)
     private var inputIsOpen = true
-    /// The last of what the console said, as far as it may hold the beginning of `end`.
+    /// The last bytes of the console's output, which may hold the beginning of `end`.
     private var tail: [UInt8] = []
 
-    /// How long a console that has nothing more to say is listened to.
+    /// The time for which the link still listens to a silent console after the end of the input.
     static let silence = Duration.seconds(1)
 
     init(console: ConsoleClient, until end: String?, timeout: Duration?) {
         (self.console, self.end, self.timeout) = (console, end.map { Array($0.utf8) }, timeout)
     }
 
-    /// - Returns: The tool's exit status.
+    /// Runs the link.
+    ///
+    /// - Returns: the tool's exit status.
     func run() throws -> Int32 {
         TerminalMode.catchInterruptions()
         if isRaw {
@@ -59,7 +61,7 @@ final class ConsoleLink {
         return tail.firstRange(of: end) != nil
     }
 
-    /// Returns true if the user leaves.
+    /// Reads the user's input. Returns true if the user leaves.
     private func readInput() throws -> Bool {
         var buffer = [UInt8](repeating: 0, count: 4096)
         let count = read(STDIN_FILENO, &buffer, buffer.count)
@@ -76,7 +78,7 @@ final class ConsoleLink {
             case .quit: return true
             case .type(let bytes): try console.type(bytes)
             case .typeSize: if let size = TerminalMode.size { try console.type("\(size.sttyCommand)\n".utf8) }
-            // In raw mode a line feed does not go back to the line's beginning.
+            // In raw mode a line feed does not return to the line's beginning.
             case .help: Progress.say("\r\n" + KeyCommands.helpOfConsole.joined(separator: "\r\n") + "\r")
             default: break
             }

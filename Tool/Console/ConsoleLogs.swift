@@ -1,19 +1,19 @@
 import Foundation
 
-/// How consoles share the serial line.
+/// The way in which consoles share the serial line.
 enum ConsoleFraming {
-    /// As `ConsoleChannel` says.
+    /// The consoles share the line by `ConsoleChannel`.
     case multiplexed
-    /// The line is one console's own: a machine on the bare board.
+    /// The line belongs to one console, that of a machine on the bare board.
     case single(UInt8)
 }
 
-/// Keeps what every console says: a file for each, `logs/SYSTEM/NAME.log`.
+/// Writes the output of every console into a file, `logs/SYSTEM/NAME.log`.
 final class ConsoleLogs {
     private var files: [UInt8: FileHandle] = [:]
 
     init(folder: URL, channels: [Channel]) throws {
-        // A run that ended before has left its own.
+        // An earlier run may have left its own logs.
         try? FileManager.default.removeItem(at: folder)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         for channel in channels {
@@ -23,6 +23,6 @@ final class ConsoleLogs {
         }
     }
 
-    /// A log that cannot be written (a full disk) does not end the session.
+    /// Writes bytes to a log. An error, such as a full disk, does not end the session.
     func write(_ bytes: [UInt8], of channel: UInt8) { try? files[channel]?.write(contentsOf: Data(bytes)) }
 }

@@ -6,13 +6,14 @@ import Foundation
 
 /// Lets other runs of the tool use the consoles of a running system (`ConsoleClient`).
 ///
-/// A client sends a line with a console's name. The answer is a line with the name again, or one that begins with
-/// `error: `. From then on its bytes are typed at the console, and all that the console says comes back.
+/// A client sends a line with a console's name. The server answers by a line with the console's whole name, or by one
+/// that begins with `error: `. From then on it types the client's bytes at the console, and sends the console's output
+/// back.
 ///
-/// The session's thread serves clients between its other work, and waits for none of them: one that does not read is
-/// cut off.
+/// The session's thread serves clients between its other work, and waits for none of them. It disconnects a client that
+/// does not read.
 final class ControlServer {
-    /// Bytes to type, and the console.
+    /// Bytes to type, with their console.
     typealias Input = (channel: UInt8, bytes: [UInt8])
 
     private final class Client {
@@ -31,7 +32,7 @@ final class ControlServer {
 
     static let mostClients = 8
     private static let longestLine = 128
-    /// So much a client may leave unread.
+    /// The number of bytes that a client may leave unread.
     private static let mostUnsent = 1 << 20
 
     init(place: RunPlace, channels: [Channel]) throws {
@@ -43,7 +44,7 @@ final class ControlServer {
 
     /// Returns the descriptors that poll(2) shall watch.
     ///
-    /// - Parameter takesInput: Whether bytes of clients can be typed now; until then they stay where they are.
+    /// - Parameter takesInput: true if the caller can type bytes of clients now. Otherwise they stay in their sockets.
     func polled(takesInput: Bool) -> [pollfd] {
         var polled = clients.map { client in
             let events = (takesInput ? POLLIN : 0) | (client.unsent.isEmpty ? 0 : POLLOUT)
@@ -53,7 +54,7 @@ final class ControlServer {
         return polled
     }
 
-    /// Serves those of whom poll(2) says something; returns what they type.
+    /// Serves the clients that poll(2) reports, and returns their input.
     func serve(_ polled: some Sequence<pollfd>) -> [Input] {
         var inputs: [Input] = []
         for entry in polled where entry.revents != 0 {
@@ -67,7 +68,7 @@ final class ControlServer {
         return inputs
     }
 
-    /// Passes on what a console has said.
+    /// Sends a console's output to its clients.
     func said(_ bytes: [UInt8], by channel: UInt8) {
         for client in clients where client.channel == channel { send(bytes, to: client) }
     }
@@ -94,7 +95,7 @@ final class ControlServer {
         return open(client)
     }
 
-    /// Finds the console that the first line names; what follows the line is input already.
+    /// Finds the console that the first line names. The bytes behind that line are input already.
     private func open(_ client: Client) -> [Input] {
         guard let end = client.line.firstIndex(of: 0x0A) else {
             if client.line.count > Self.longestLine { drop(client) }
@@ -103,7 +104,7 @@ final class ControlServer {
         let name = String(decoding: client.line[..<end], as: UTF8.self)
         guard let channel = channels.meant(by: name) else {
             let names = channels.map(\.name).joined(separator: ", ")
-            send(Array("error: no console is called '\(name)'; there are: \(names)\n".utf8), to: client)
+            send(Array("error: no console has the name '\(name)'; the consoles are: \(names)\n".utf8), to: client)
             drop(client)
             return []
         }

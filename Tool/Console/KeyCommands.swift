@@ -1,19 +1,19 @@
-/// Separates what a user types to a console from what he types to the tool, which Ctrl-A introduces.
+/// Separates a user's input for a console from commands for the tool, which begin with Ctrl-A.
 struct KeyCommands {
     enum Action: Equatable {
         case type([UInt8])
         case quit
         case nextMachine
-        /// Counted from 1.
+        /// Turns to the machine of this number, counted from 1.
         case machine(Int)
         case toggleLogs
-        /// Type the command that tells a shell the terminal's size.
+        /// Types the command that tells a shell the terminal's size.
         case typeSize
         case help
-        /// A command needs a console's name: this much of it is typed.
+        /// Asks for the name of a console, of which the user has typed this much.
         case ask(Question, typed: String)
         case answer(Question, name: String)
-        /// The user has thought better of it.
+        /// The user has cancelled the question.
         case forget
     }
 
@@ -23,7 +23,7 @@ struct KeyCommands {
         case mute
     }
 
-    /// The program that the keys go to: only a whole session can turn from console to console.
+    /// The kind of program that the keys control. Only a whole session can turn from console to console.
     enum Use { case session, console }
 
     static let prefix: UInt8 = 0x01
@@ -101,7 +101,7 @@ struct KeyCommands {
         case 0x0A, 0x0D:
             self.question = nil
             return .answer(question, name: name)
-        // Ctrl-A, Ctrl-C, Ctrl-D, Ctrl-G and Escape.
+        // These are Ctrl-A, Ctrl-C, Ctrl-D, Ctrl-G and Escape.
         case KeyCommands.prefix, 0x03, 0x04, 0x07, 0x1B:
             self.question = nil
             return .forget

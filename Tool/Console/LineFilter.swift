@@ -1,21 +1,21 @@
-/// Decides when the lines of other consoles may stand between those of the attached one.
+/// Decides if the lines of other consoles may appear between those of the attached one.
 ///
-/// While a machine boots all are shown. From its first prompt on a person reads and types there, and nothing may break
-/// into that: components' lines are hidden, and root's and the kernel's, which report faults and restarts, wait for an
-/// empty prompt.
+/// While a machine boots, all of them appear. After its first prompt a person reads and types there, and no line may
+/// interrupt that. The lines of components are then hidden. Those of root and the kernel, which report faults and
+/// restarts, wait for an empty prompt.
 struct LineFilter {
     enum Verdict: Equatable {
         case show
-        /// As soon as an empty prompt stands in the attached console.
+        /// The line appears as soon as the attached console shows an empty prompt.
         case showAtPrompt
         case hide
     }
 
     enum Mode: Equatable {
-        /// Everything, until the attached machine shows a prompt.
+        /// All lines appear, until the attached machine shows a prompt.
         case booting
         case everything
-        /// Faults and restarts only.
+        /// Only reports of faults and restarts appear.
         case important
     }
 
@@ -25,27 +25,27 @@ struct LineFilter {
 
     func verdict(on channel: Channel) -> Verdict {
         if let isShown = isShown[channel.number] { return isShown ? .show : .hide }
-        // A machine's lines bear no name that tells them from the attached machine's.
+        // The lines of a machine have no name in front, so a reader could not tell them from the attached machine's.
         guard channel.kind != .machine else { return .hide }
         guard mode == .important else { return .show }
         return channel.kind == .component ? .hide : .showAtPrompt
     }
 
-    /// Notes that the attached machine shows a prompt; true the first time.
+    /// Notes that the attached machine shows a prompt. Returns true the first time.
     mutating func sawPrompt() -> Bool {
         guard mode == .booting else { return false }
         mode = .important
         return true
     }
 
-    /// Shows the lines of all consoles that are not muted, or hides them again; returns whether they are shown now.
+    /// Shows the lines of all consoles that are not muted, or hides them again. Returns true if they now appear.
     mutating func toggle() -> Bool {
         isShown = isShown.filter { !$0.value }
         mode = mode == .important ? .everything : .important
         return mode == .everything
     }
 
-    /// Hides the lines of one console, or shows them; returns whether they are shown now.
+    /// Hides the lines of one console, or shows them. Returns true if they now appear.
     mutating func toggle(_ channel: Channel) -> Bool {
         let shows = verdict(on: channel) != .show
         isShown[channel.number] = shows

@@ -1,12 +1,13 @@
 import Foundation
 
-/// Runs one command with the shell that waits at a machine's console, and takes exactly its output and its status out
-/// of what the console says.
+/// Runs one command with the shell at a machine's console, and separates the command's output and status from
+/// everything else that the console prints.
 ///
-/// A console is a poor wire: it echoes, it changes line ends, it mixes in the kernel's messages, and it drops what
-/// comes too fast. So the command travels as base64, in pieces. The shell acknowledges each with the length that it has
-/// by then, because a piece that lost a byte would still decode, to another command. The output comes back with output
-/// processing off, between two marks that the shell computes and that the echo therefore does not hold.
+/// A console changes the bytes that pass it: it echoes, it changes line ends, it mixes in the kernel's messages, and it
+/// drops bytes that come too fast. So the command travels as base64, in pieces. The shell acknowledges each piece by
+/// the length that it has received so far, because a piece with a lost byte would still decode, but to another command.
+/// The output comes back with output processing off, between two marks. The shell computes the marks, so that the echo
+/// does not hold them.
 ///
 /// The machine needs a shell with `printf`, `base64` and `stty` in its PATH.
 struct RemoteCommand {
@@ -15,15 +16,15 @@ struct RemoteCommand {
         /// Bytes of the command's output.
         case output([UInt8])
         case finished(status: Int32)
-        /// The shell got another command out of the pieces than was sent, and has run nothing.
+        /// The shell decoded a command that differs from the one sent, and has run nothing.
         case undecodable
     }
 
     private enum State {
         case waitingForPrompt
-        /// The shell was asked for a sign of life.
+        /// The shell was asked to answer.
         case greeting
-        /// This piece was sent; perhaps again, because the shell had another length behind it.
+        /// This piece was sent, perhaps for the second time, because the shell reported another length after the first.
         case sending(Int, again: Bool = false)
         case starting
         case running
@@ -32,20 +33,23 @@ struct RemoteCommand {
 
     private let token: String
     private let pieces: [Substring]
-    /// Bytes of the command.
+    /// The length of the command in bytes.
     private let size: Int
     private var state = State.waitingForPrompt
     private var heard: [UInt8] = []
-    /// When the machine said something, or was asked something, the last time.
+    /// The time at which the machine last printed something or was last asked.
     private var lastSign = ContinuousClock.now
 
-    /// How long a silent machine is left alone.
+    /// The time for which a silent machine is not asked again.
     static let patience = Duration.seconds(8)
-    /// Characters of base64 in a line: it must fit the line editor of a small shell, which is 1024 bytes in busybox.
+    /// The base64 characters in a line. It must fit the line editor of a small shell, which holds 1024 bytes in
+    /// busybox.
     static let pieceSize = 512
     private static let memory = 1 << 16
 
-    /// - Parameter command: Any bytes but zero, which no argument of a program can hold.
+    /// Prepares a command.
+    ///
+    /// - Parameter command: any bytes but zero, which no argument of a program can hold.
     init(
         _ command: some Sequence<UInt8>,
         token: String = "e" + String(UInt32.random(in: 0x1000_0000 ... .max), radix: 16)
@@ -62,25 +66,25 @@ struct RemoteCommand {
         self.pieces = pieces
     }
 
-    /// Whether what the machine says is its own affair still, rather than part of this conversation.
+    /// True if the machine's output is not yet part of this conversation.
     var isWaiting: Bool { if case .waitingForPrompt = state { true } else { false } }
 
-    /// The bytes that the machine said behind the command's end: the next prompt, or its beginning.
+    /// The bytes that the machine printed behind the command's end: the next prompt, or its beginning.
     var leftOver: [UInt8] { if case .finished = state { heard } else { [] } }
 
-    /// Output that was kept back because it could be the beginning of the mark behind the output.
+    /// The output that was kept back because it could be the beginning of the mark behind the output.
     var keptBack: [UInt8] { isRunning ? heard : [] }
 
-    /// How many of the command's bytes the shell has; nil unless they are being typed.
+    /// The number of the command's bytes that the shell has, or nil if they are not being typed.
     var typed: (bytes: Int, size: Int)? {
         guard case .sending(let number, _) = state else { return nil }
         return (number * RemoteCommand.pieceSize / 4 * 3, size)
     }
 
-    /// Whether the shell has begun to run the command.
+    /// True if the shell has begun to run the command.
     var isRunning: Bool { if case .running = state { true } else { false } }
 
-    /// Goes on after the machine has said something.
+    /// Processes output of the machine.
     mutating func heard(_ bytes: [UInt8]) -> [Action] {
         if !bytes.isEmpty { lastSign = .now }
         heard += bytes
@@ -94,8 +98,8 @@ struct RemoteCommand {
         return actions
     }
 
-    /// Goes on when the machine has been silent for a while: a prompt may have gone by unseen, or something that
-    /// looked like a prompt was none.
+    /// Continues after a silence of the machine: a prompt may have been missed, or a text that looked like a prompt was
+    /// none.
     mutating func nudge() -> [Action] {
         guard ContinuousClock.now - lastSign > RemoteCommand.patience else { return [] }
         lastSign = .now
@@ -109,14 +113,14 @@ struct RemoteCommand {
         }
     }
 
-    /// One step, if what was heard allows it.
+    /// Makes one step, if the output so far allows it.
     private mutating func step() -> [Action]? {
         switch state {
         case .waitingForPrompt:
             guard RemoteCommand.endsWithPrompt(heard) else { return nil }
             heard = []
             state = .greeting
-            // Messages of the kernel would stand in the middle of the output.
+            // Messages of the kernel would appear in the middle of the output.
             return [type("dmesg -n 1 2>/dev/null;\(answer("hello"))")]
         case .greeting:
             guard drop(through: "\(token)hello") else { return nil }
@@ -142,20 +146,19 @@ struct RemoteCommand {
 
     private mutating func send(_ number: Int) -> [Action] {
         state = .sending(number)
-        // Another variable keeps the text before the piece.
+        // A second variable keeps the text before the piece.
         let (former, variable) = number == 0 ? ("", "") : ("$_c", "${_c}")
         return [type("_p=\(former);_c=\(variable)\(pieces[number]);\(answer("got\(number).${#_c}."))")]
     }
 
-    /// Sends a piece again; if that has not helped, all pieces, because what was there before it may be damaged as
-    /// well.
+    /// Sends a piece again. If that has not helped, sends all pieces, because an earlier one may be damaged as well.
     private mutating func resend(_ number: Int, _ isAgain: Bool) -> [Action] {
         guard number > 0, !isAgain else { return send(0) }
         state = .sending(number, again: true)
         return [type("_c=${_p}\(pieces[number]);\(answer("got\(number).${#_c}."))")]
     }
 
-    /// Takes the length that the shell has after a piece; nil until all of the answer is there.
+    /// Takes the length that the shell reports after a piece, or returns nil until the whole answer has come.
     private mutating func takeAnswer(to number: Int) -> Int? {
         guard let mark = heard.firstRange(of: Array("\(token)got\(number).".utf8)),
             let end = heard[mark.upperBound...].firstIndex(of: UInt8(ascii: "."))
@@ -166,10 +169,10 @@ struct RemoteCommand {
 
     private mutating func start() -> [Action] {
         state = .starting
-        // A substitution drops the line feeds at its end, so another character stands there.
+        // A substitution drops the line feeds at its end, so another character protects them.
         let decode = "_c=\"$(printf %s \"$_c\"|base64 -d;printf .)\""
-        // Without a working base64 nothing is left, and a shell runs nothing with success. The length is counted in
-        // bytes, in a process of its own so that the command keeps its locale.
+        // Without a working base64 the text is empty, and a shell runs an empty text with success. The length is
+        // counted in bytes, in a process of its own, so that the command keeps its locale.
         let isWhole = "(LC_ALL=C;[ ${#_c} = \(size + 1) ])"
         let run = "\(answer("begin"));sh -c \"${_c%.}\" </dev/null;printf '\\n%s%s %d\\n' \(token) end $?"
         return [type("stty -opost;\(decode);if \(isWhole);then \(run);else \(answer("undecoded"));fi;stty opost")]
@@ -193,7 +196,7 @@ struct RemoteCommand {
         return [.output(Array(heard.dropLast(kept)))]
     }
 
-    /// Shell text that prints the token and a word as one, which the echo of the text does not hold.
+    /// Returns shell text that prints the token and a word as one. The echo of the text does not hold the two together.
     private func answer(_ word: String) -> String { "printf '\\n%s%s\\n' \(token) \(word)" }
 
     private func type(_ line: String) -> Action { .type(Array((line + "\n").utf8)) }
@@ -204,7 +207,7 @@ struct RemoteCommand {
         return true
     }
 
-    /// Whether the text ends as the prompts of shells do, leaving out terminal control sequences.
+    /// Returns true if the text ends as the prompts of shells do, apart from terminal control sequences.
     static func endsWithPrompt(_ bytes: [UInt8]) -> Bool {
         let text = String(decoding: bytes.suffix(256), as: UTF8.self)
             .replacing(/\u{1B}\[[0-9;?]*[a-zA-Z]/, with: "")

@@ -1,19 +1,20 @@
-/// Lines that root's console understands.
+/// The lines that root's console understands.
 enum RootCommand {
-    /// Has a tenant end and, as its policy says, come back: as if it had died.
+    /// Returns the line that ends a tenant as a death does. The tenant comes back if its policy says so.
     static func kill(_ name: String) -> [UInt8] { line("kill \(name)") }
 
-    /// A line, whatever somebody has typed there before: root's lines hold 64 characters, and these take them back.
+    /// Returns a line that first deletes earlier input there. Root's lines hold 64 characters, so it begins with 64
+    /// deletions.
     static func line(_ text: String) -> [UInt8] { [UInt8](repeating: 0x7F, count: 64) + Array("\(text)\n".utf8) }
 }
 
 extension Channel {
-    /// Whether root can restart it.
+    /// True if root can restart it.
     var isTenant: Bool { kind == .machine || kind == .component }
 }
 
 extension [Channel] {
-    /// The console with this name, or the only one whose name begins so.
+    /// Returns the console with this name, or the only one whose name begins with it.
     func meant(by name: String) -> Channel? {
         if let exact = self[named: name] { return exact }
         let candidates = filter { $0.name.hasPrefix(name) }

@@ -5,14 +5,15 @@ import Foundation
     import Glibc
 #endif
 
-/// A system that runs on the emulator, and its consoles. Used by one thread, which calls `wait` over and over.
+/// A system that runs on the emulator, with its consoles. One thread uses it, which calls `wait` repeatedly.
 package final class Session {
     package enum Event {
         /// Bytes of a console as they came.
         case output(channel: UInt8, bytes: [UInt8])
-        /// A whole line of a console, stamped and with its addresses symbolised, as it is shown among others.
+        /// A whole line of a console, with its time and with symbols for its addresses, as it appears among other
+        /// lines.
         case line(channel: UInt8, text: String)
-        /// The descriptor that `wait` was asked to watch has something to read, or has ended.
+        /// The descriptor that `wait` watches has something to read, or has ended.
         case readable
         /// QEMU has ended, with this status.
         case ended(Int32)
@@ -21,7 +22,7 @@ package final class Session {
     package let channels: [Channel]
     private let process: EmulatorProcess
     private let framing: ConsoleFraming
-    /// Kept for as long as the session may write there.
+    /// The files of the run. The session keeps their lock as long as it may write them.
     package let place: RunPlace
     private let logs: ConsoleLogs
     private let symboliser: Symboliser
@@ -30,7 +31,7 @@ package final class Session {
     private let multiplexer = ConsoleMultiplexer()
     private var splitters: [UInt8: LineSplitter] = [:]
     private var pacer = InputPacer()
-    /// Asks about the machine that the user is attached to when it says nothing.
+    /// The watch that asks root about the machine to which the user is attached, if that machine is silent.
     private var silence: (watch: SilenceWatch, channel: UInt8)?
     private let control: ControlServer
 
@@ -58,7 +59,7 @@ package final class Session {
         }
     }
 
-    /// Has root asked about a machine that says nothing; on the bare board there is no root.
+    /// Watches for a silent machine, about which it asks root. On the bare board there is no root.
     package func watchSilence(of machine: Channel?) {
         guard case .multiplexed = framing, let machine, machine.kind == .machine else { return }
         silence = (
@@ -66,7 +67,8 @@ package final class Session {
         )
     }
 
-    /// Waits until something happens or `timeout` is over, and says what; nothing after a timeout or a signal.
+    /// Waits until something happens or `timeout` is over, and returns the events. There are none after a timeout or a
+    /// signal.
     package func wait(timeout: Duration, watching descriptor: Int32? = nil) -> [Event] {
         var polled = [pollfd(fd: process.outputDescriptor, events: Int16(POLLIN), revents: 0)]
         if let descriptor, !pacer.isFull { polled.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)) }
@@ -116,7 +118,7 @@ package final class Session {
         }
     }
 
-    /// Unfinished lines, when the system ends, may be the most interesting thing that it said.
+    /// Returns unfinished lines at the system's end, because they may hold the reason of the end.
     private func flushLines() -> [Event] {
         splitters.keys.sorted().compactMap { channel in
             guard let rest = splitters[channel]?.flush(), !rest.isEmpty else { return nil }
@@ -128,7 +130,7 @@ package final class Session {
         let text = symboliser.annotate(line, from: channel)
         let known = channels.first { $0.number == channel }
         let name = known?.name ?? "channel \(channel)"
-        // Components stamp their own lines; a machine's lines bear the machine's time, which is another.
+        // Components write their own time into their lines. A machine's lines hold the machine's time, which differs.
         if text.hasPrefix("["), known?.kind != .machine, let end = text.firstIndex(of: "]") {
             return "\(text[...end]) \(name):\(text[text.index(after: end)...])"
         }
@@ -136,8 +138,8 @@ package final class Session {
     }
 }
 
-/// Lets input flow to the board no faster than a fast serial line would: the port has 32 bytes of buffer, its driver a
-/// few thousand, and what comes on top is lost there.
+/// Limits input to the speed of a fast serial line. The port buffers 32 bytes and its driver a few thousand, and
+/// further bytes would be lost there.
 struct InputPacer {
     private var waiting: ArraySlice<UInt8> = []
     private var earliest = ContinuousClock.now
@@ -147,13 +149,13 @@ struct InputPacer {
 
     mutating func add(_ bytes: [UInt8]) { waiting += bytes }
 
-    /// Whether so much waits that more would wait for seconds.
+    /// True if so many bytes wait that further ones would wait for seconds.
     var isFull: Bool { waiting.count > 1 << 14 }
 
-    /// How long until the next bytes may go; nil when there are none.
+    /// The time until the next bytes may go, or nil if there are none.
     var untilNext: Duration? { waiting.isEmpty ? nil : max(.zero, earliest - .now) }
 
-    /// The bytes that may go now.
+    /// Returns the bytes that may go now.
     func next() -> ArraySlice<UInt8>? {
         guard !waiting.isEmpty, ContinuousClock.now >= earliest else { return nil }
         return waiting.prefix(InputPacer.burst)

@@ -1,12 +1,12 @@
 import Foundation
 
-/// Asks root about a machine that has said nothing since the board started, and tells the user what root knows.
+/// Asks root about a machine that has been silent since the board started, and reports root's answer to the user.
 ///
 /// It types `machine NAME` at root's console twice, four seconds apart, because the difference tells a machine that
 /// computes from one that waits. It asks once in a session, and never after the machine's first byte.
 struct SilenceWatch {
     enum Action: Equatable {
-        /// A command for root.
+        /// Types a command at root's console.
         case ask(String)
         case say(String)
     }
@@ -39,15 +39,15 @@ struct SilenceWatch {
         deadline = started + SilenceWatch.patience
     }
 
-    /// How long until `due` has something to do; nil: never again.
+    /// Returns the time until the next action of `due`, or nil if there is none.
     func untilNext(now: ContinuousClock.Instant = .now) -> Duration? {
         state == .ended ? nil : max(.zero, deadline - now)
     }
 
-    /// The machine has said something.
+    /// Notes that the machine has printed something.
     mutating func heardMachine() { state = .ended }
 
-    /// Takes a line of root's console; those that are no answer are not looked at.
+    /// Takes a line of root's console, and ignores it if it is no answer.
     mutating func heardRoot(_ line: String) {
         guard state != .ended, state != .listening else { return }
         if let report = ProcessorReport(line: line, machine: machine) { answers.append(report) }
@@ -81,7 +81,7 @@ struct SilenceWatch {
     private mutating func end(_ progress: [ProcessorProgress]) -> [Action] {
         state = .ended
         let seconds = SilenceWatch.patience.components.seconds
-        // Those that were never switched on say nothing about the machine.
+        // Virtual CPUs that were never started show nothing about the machine.
         let shown = progress.enumerated().filter { $0.offset == 0 || $0.element.kind != .stopped }
         let known = shown.map { "CPU \($0.offset) \($0.element.text)" }.joined(separator: "; ")
         return [
@@ -104,12 +104,11 @@ struct SilenceWatch {
     }
 }
 
-/// A line of root's about a virtual CPU, as in `machine: debian cpu 0 runs, used 19345 ms, exits: … memory 22 monitor
-/// 12`.
+/// Root's line about a virtual CPU, such as `machine: debian cpu 0 runs, used 19345 ms, exits: … memory 22 monitor 12`.
 struct ProcessorReport: Equatable {
     var isStopped: Bool
     var usedMilliseconds: Int
-    /// By the name of the kernel's counter.
+    /// The numbers of exits by the names of the kernel's counters.
     var exits: [String: Int]
 
     var allExits: Int { exits.reduce(0) { $1.key == "monitor" ? $0 : $0 + $1.value } }
@@ -129,7 +128,7 @@ struct ProcessorReport: Equatable {
         }
     }
 
-    /// Describes the change between two reports, four seconds apart.
+    /// Returns the change between two reports, four seconds apart.
     func progress(since earlier: ProcessorReport) -> ProcessorProgress {
         let kind: ProcessorProgress.Kind
         if isStopped {
@@ -145,7 +144,7 @@ struct ProcessorReport: Equatable {
     }
 }
 
-/// A virtual CPU's state, in the user's words.
+/// The state of a virtual CPU, in the user's words.
 struct ProcessorProgress {
     enum Kind { case stopped, computes, waits, neverRan }
 
@@ -166,7 +165,9 @@ struct ProcessorProgress {
             + "\(exits["wait", default: 0]) waits, \(exits["interrupt", default: 0]) interrupts"
     }
 
-    /// - Parameter log: The path of the machine's log.
+    /// Returns the remedy for the user.
+    ///
+    /// - Parameter log: the path of the machine's log.
     func remedy(log: String) -> String {
         switch kind {
         case .stopped:

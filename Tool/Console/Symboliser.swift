@@ -2,7 +2,7 @@ import ABI
 import Foundation
 import SystemImage
 
-/// Adds function names to the addresses in the lines with which the kernel and root report a failure.
+/// Adds function names to the addresses in the lines by which the kernel and root report a failure.
 ///
 /// Two kinds of line hold addresses: `backtrace: 0x… 0x…` of the kernel, and `fault: NAME … pc 0x… …` about a tenant.
 final class Symboliser {
@@ -11,7 +11,7 @@ final class Symboliser {
 
     init(channels: [Channel]) { self.channels = channels }
 
-    /// The line, with what its addresses mean behind it.
+    /// Returns the line, followed by the functions at its addresses.
     func annotate(_ line: String, from number: UInt8) -> String {
         guard let channel = channels.first(where: { $0.number == number }), channel.kind != .machine else {
             return line
@@ -44,13 +44,13 @@ final class Symboliser {
         return table
     }
 
-    /// Returns the place in the sources, where the program holds that, and why a trap is there.
+    /// Returns the place in the sources and the reason of a trap there, if the program holds them.
     private func place(of address: UInt64, in program: URL) -> TrapPlace? {
         let arguments = ["--obj=\(program.path)", "--inlines", "--basenames", "0x\(String(address, radix: 16))"]
         return (try? Subprocess("llvm-symbolizer", arguments).text()).flatMap(TrapPlace.init(symbolizer:))
     }
 
-    /// The hexadecimal numbers with `0x` in a text.
+    /// Returns the hexadecimal numbers with `0x` in a text.
     static func addresses(in text: Substring) -> [UInt64] {
         text.split(whereSeparator: { !$0.isLetter && !$0.isNumber }).compactMap { word in
             word.hasPrefix("0x") ? UInt64(word.dropFirst(2), radix: 16) : nil

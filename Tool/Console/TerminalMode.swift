@@ -2,17 +2,17 @@
     import Glibc
 #endif
 
-/// The user's terminal in raw mode, and back in its old mode however the tool ends.
+/// The user's terminal in raw mode, which returns to its old mode when the tool ends in any way.
 enum TerminalMode {
     nonisolated(unsafe) private static var saved = termios()
     nonisolated(unsafe) private static var isRaw = false
-    /// Set by a signal that asks the tool to end.
+    /// True after a signal has asked the tool to end.
     nonisolated(unsafe) private(set) static var wasInterrupted = false
 
     static var inputIsTerminal: Bool { isatty(STDIN_FILENO) == 1 }
     static var outputIsTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
-    /// The size of the terminal that a user sees and types at, if there is one and it has a size.
+    /// The size of the user's terminal, or nil if there is none or it has no size.
     static var size: TerminalSize? {
         var size = winsize()
         guard inputIsTerminal, outputIsTerminal, ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 else { return nil }
@@ -20,7 +20,7 @@ enum TerminalMode {
         return TerminalSize(rows: size.ws_row, columns: size.ws_col)
     }
 
-    /// From now on keys arrive one by one, unchanged and without echo.
+    /// Enters raw mode, in which keys arrive one by one, unchanged and without echo.
     static func enterRaw() {
         guard tcgetattr(STDIN_FILENO, &saved) == 0 else { return }
         var raw = saved
@@ -28,7 +28,7 @@ enum TerminalMode {
         guard tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0 else { return }
         isRaw = true
         atexit { TerminalMode.restore() }
-        // A bug of the tool itself must not leave the terminal unusable either.
+        // A bug of the tool itself must not leave the terminal unusable.
         for number in [SIGILL, SIGTRAP, SIGABRT, SIGSEGV, SIGBUS] {
             signal(number) { number in
                 TerminalMode.restore()
@@ -44,7 +44,8 @@ enum TerminalMode {
         tcsetattr(STDIN_FILENO, TCSADRAIN, &saved)
     }
 
-    /// Signals that would end the tool end its session instead: poll(2) returns, and the session's owner looks here.
+    /// Lets signals that would end the tool end its session instead: poll(2) returns, and the session checks
+    /// `wasInterrupted`.
     static func catchInterruptions() {
         for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
             signal(number) { _ in TerminalMode.wasInterrupted = true }

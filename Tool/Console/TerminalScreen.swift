@@ -4,27 +4,28 @@ import Foundation
     import Glibc
 #endif
 
-/// The user's screen: the attached console's bytes as they come, and whole lines of others in between.
+/// The user's screen, with the attached console's bytes as they come, and whole lines of other consoles in between.
 struct TerminalScreen {
     let isRaw: Bool
-    /// The attached console's unfinished line: it is shown again after another line has taken its place.
+    /// The attached console's unfinished line. It appears again after another line has taken its place.
     private var unfinished: [UInt8] = []
-    /// Output that came while a question stood on the screen.
+    /// The output that came while a question was on the screen.
     private var held: [(bytes: [UInt8], isLine: Bool)] = []
     private var heldSize = 0
     private(set) var isAsking = false
 
-    /// An unfinished line may be so long.
+    /// The size of an unfinished line, at most.
     static let recentSize = 2048
-    /// A user who does not answer must not make the tool grow.
+    /// The size of the held output, at most, so that a user who does not answer does not fill the tool's memory.
     private static let mostHeld = 1 << 18
 
     init(isRaw: Bool) { self.isRaw = isRaw }
 
-    /// Asks a terminal where its cursor is; shown twice, the answers would be typed to the machine.
+    /// The question for the cursor's position. If it appeared twice, the terminal's second answer would be typed to the
+    /// machine.
     private static let cursorQuery = Array("\u{1B}[6n".utf8)
 
-    /// Whether a shell waits at an empty prompt.
+    /// True if a shell waits at an empty prompt.
     var showsPrompt: Bool { RemoteCommand.endsWithPrompt(unfinished) }
 
     /// Shows bytes of the attached console.
@@ -44,14 +45,14 @@ struct TerminalScreen {
         let text = line.withVisibleControls
         guard isRaw else { return Progress.say(text) }
         guard !isAsking else { return hold(Array(text.utf8), isLine: true) }
-        // Goes to the left edge and clears what stands there.
+        // The sequence goes to the left edge and clears the line.
         let erase = unfinished.isEmpty ? "" : "\r\u{1B}[K"
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\r\n")
         try StandardStreams.write("\(erase)\(lines)\r\n".utf8, to: STDERR_FILENO)
         try StandardStreams.write(unfinished)
     }
 
-    /// Turns to another console, of which this was said last.
+    /// Turns to another console, and shows its last output.
     mutating func turn(to said: [UInt8]) throws {
         unfinished = []
         try show(said.replacing(Self.cursorQuery, with: []))
@@ -59,13 +60,13 @@ struct TerminalScreen {
 
     // MARK: Questions
 
-    /// Puts a question and what has been typed of its answer in place of the unfinished line.
+    /// Replaces the unfinished line by a question and the beginning of its answer.
     mutating func ask(_ question: String, typed: String) throws {
         isAsking = true
         try StandardStreams.write("\r\u{1B}[K[entente: \(question)] \(typed)".utf8, to: STDERR_FILENO)
     }
 
-    /// Takes the question away, and shows what came meanwhile.
+    /// Removes the question, and shows the output that came meanwhile.
     mutating func endQuestion() throws {
         guard isAsking else { return }
         isAsking = false

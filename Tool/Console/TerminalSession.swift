@@ -15,17 +15,18 @@ final class TerminalSession {
     private var filter = LineFilter()
     private var screen: TerminalScreen
     private var inputIsOpen = true
-    /// The last lines of each console, for the moment at which the user turns to it.
+    /// The last output of each console, for the moment at which the user turns to it.
     private var recent: [UInt8: [UInt8]] = [:]
-    /// Lines that wait for an empty prompt.
+    /// The lines that wait for an empty prompt.
     private var waiting: [String] = []
-    /// Until then root's answers are shown at once, because the user has asked for something.
+    /// The time until which root's answers appear at once, because the user has asked for something.
     private var answersAreDue = ContinuousClock.now
 
-    /// Text in a line of any console that ends the session well.
+    /// The text in a line of any console that ends the session with success.
     private let end: String?
 
-    /// A machine that shows no prompt for hours must not make the tool grow; the log has all lines.
+    /// The number of waiting lines, at most, so that a machine without a prompt does not fill the tool's memory. The
+    /// log has all.
     private static let mostWaiting = 100
 
     init(session: Session, attachTo console: Channel?, until end: String? = nil) {
@@ -36,12 +37,14 @@ final class TerminalSession {
         screen = TerminalScreen(isRaw: TerminalMode.inputIsTerminal && TerminalMode.outputIsTerminal)
     }
 
-    /// - Returns: The tool's exit status.
+    /// Runs the session.
+    ///
+    /// - Returns: the tool's exit status.
     func run(timeout: Duration?) throws -> Int32 {
         TerminalMode.catchInterruptions()
         if screen.isRaw { TerminalMode.enterRaw() }
         defer { TerminalMode.restore() }
-        if screen.isRaw { try announce("Ctrl-A X leaves, Ctrl-A ? lists what else there is") }
+        if screen.isRaw { try announce("Ctrl-A X leaves, Ctrl-A ? lists all commands") }
         let deadline = timeout.map { ContinuousClock.now + $0 }
         while !TerminalMode.wasInterrupted {
             let patience = deadline.map { $0 - .now } ?? .seconds(3600)
@@ -56,7 +59,7 @@ final class TerminalSession {
         return 0
     }
 
-    /// The exit status when the event ends the session.
+    /// Handles an event. Returns the exit status if the event ends the session.
     private func handle(_ event: Session.Event) throws -> Int32? {
         switch event {
         case .output(let channel, let bytes):
@@ -93,7 +96,7 @@ final class TerminalSession {
         guard number != attached?.number, let channel = session.channels.first(where: { $0.number == number }) else {
             return
         }
-        // Without a terminal nobody types: the lines go to standard error, apart from the machine's.
+        // Without a terminal no user types, so the lines go to standard error, apart from the machine's.
         let verdict = screen.isRaw ? filter.verdict(on: channel) : channel.kind == .machine ? .hide : .show
         switch verdict {
         case .show: try screen.showLine(line)
@@ -176,7 +179,7 @@ final class TerminalSession {
         }
         guard let console = name.isEmpty ? attached : consoles.meant(by: name) else {
             return try announce(
-                "no console is called '\(name)'; there are: " + consoles.map(\.name).joined(separator: ", "))
+                "no console has the name '\(name)'; the consoles are: " + consoles.map(\.name).joined(separator: ", "))
         }
         switch question {
         case .attach: try attach(to: console)
@@ -202,7 +205,7 @@ final class TerminalSession {
         let which = place.map { "machine \($0 + 1) of \(machines.count)" } ?? "console"
         try announce("\(which): \(console.name)" + (console.kind == .kernel ? "; the kernel takes no input" : ""))
         var said = recent[console.number, default: []]
-        // Output that was cut off in the middle of a line starts with the next one.
+        // The output may begin in the middle of a line, so it starts with the next one.
         if said.count == TerminalScreen.recentSize { said = Array(said.drop { $0 != 0x0A }.dropFirst()) }
         try screen.turn(to: said)
     }

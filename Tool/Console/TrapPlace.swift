@@ -1,24 +1,25 @@
-/// The place in the sources that an address stands for, out of what `llvm-symbolizer` says of it.
+/// The place in the sources that an address stands for, from the output of `llvm-symbolizer`.
 ///
-/// The compiler inlines a trap together with the function of the standard library that checks. The first line that is
-/// known is then the user's: what lies inside of it was compiled without lines. The innermost frame of a check bears
-/// its reason in its name.
+/// The compiler inlines a trap together with the function of the standard library that checks. The first line with a
+/// number is then the user's, because the code inlined into it was compiled without line numbers. The innermost frame
+/// of a check has the reason in its name.
 struct TrapPlace: CustomStringConvertible {
-    /// `User.swift:14:9`: the innermost frame that has a line; nil when none has one.
+    /// The innermost frame that has a line, such as `User.swift:14:9`; nil if no frame has one.
     private(set) var line: String?
-    /// For example `Index out of range`; nil where no check of the compiler's is.
+    /// The reason, for example `Index out of range`; nil if the address belongs to no check of the compiler.
     private(set) var reason: String?
-    /// The lines into which that one was inlined, inside out.
+    /// The lines into which that one was inlined, from the inside out.
     private(set) var callers: [String] = []
 
-    /// More says nothing to a reader.
+    /// The number of callers, at most, because further ones do not help a reader.
     private static let maximumCallers = 4
     private static let failure = "Swift runtime failure: "
-    /// Functions of the standard library that are there to trap, by what their names hold.
+    /// The texts in the names of functions of the standard library that only trap, with the reasons.
     private static let trapping = ["swift_unexpectedError": "'try!' met an error"]
 
-    /// - Parameter text: for each frame, inside out, a line with the function and one with `FILE:LINE:COLUMN`.
-    /// - Returns: nil when nothing is known of the address.
+    /// Reads the frames of an address. Returns nil if the address is unknown.
+    ///
+    /// - Parameter text: a line with the function and one with `FILE:LINE:COLUMN` for each frame, from the inside out.
     init?(symbolizer text: String) {
         let lines = text.split(separator: "\n").map(String.init)
         for index in stride(from: 0, to: lines.count - 1, by: 2) {
@@ -39,7 +40,7 @@ struct TrapPlace: CustomStringConvertible {
         return trapping.first { function.contains($0.key) }?.value
     }
 
-    /// Whether a line is known: `<compiler-generated>:0:0`, `??:0:0` and `User.swift:0:0` say nothing.
+    /// Returns true for a known line. `<compiler-generated>:0:0`, `??:0:0` and `User.swift:0:0` are none.
     private static func isLine(_ place: String) -> Bool {
         let parts = place.split(separator: ":")
         guard parts.count == 3, let number = Int(parts[1]) else { return false }

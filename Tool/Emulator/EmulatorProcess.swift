@@ -5,7 +5,7 @@ import SystemImage
     import Glibc
 #endif
 
-/// A running QEMU and the two ends of its serial line.
+/// A running QEMU with the two ends of its serial line.
 final class EmulatorProcess {
     private let process = Process()
     private let input = Pipe()
@@ -17,7 +17,7 @@ final class EmulatorProcess {
                 "the program '\(Emulator.program)' is not installed",
                 remedy: "start the tool by ./entente, which installs it")
         }
-        // A tool that is killed without warning must not leave an emulator behind.
+        // If the tool is killed, this must end the emulator, too.
         if let setpriv = Subprocess.find("setpriv") {
             process.executableURL = URL(fileURLWithPath: setpriv)
             process.arguments = ["--pdeathsig", "KILL", qemu] + arguments
@@ -34,10 +34,10 @@ final class EmulatorProcess {
         Self.present = process.processIdentifier
     }
 
-    /// The emulator that runs, if one does.
+    /// The process number of the emulator that runs, or 0.
     nonisolated(unsafe) private static var present: Int32 = 0
 
-    /// Switches the board off; a signal handler may call it.
+    /// Ends the emulator. A signal handler may call it.
     static func endPresent() {
         if present > 0 { kill(present, SIGKILL) }
     }
@@ -46,7 +46,7 @@ final class EmulatorProcess {
     var outputDescriptor: Int32 { output.fileHandleForReading.fileDescriptor }
     var identifier: Int32 { process.processIdentifier }
 
-    /// Returns the bytes that QEMU has written; nil at its end. Waits if there are none.
+    /// Returns the bytes that QEMU has written, or nil at its end. Waits if there are none.
     func read() -> [UInt8]? {
         var buffer = [UInt8](repeating: 0, count: 16384)
         let descriptor = outputDescriptor
@@ -57,10 +57,11 @@ final class EmulatorProcess {
         }
     }
 
-    /// Writes as much as the pipe takes and says how much that was.
+    /// Writes as much as the pipe takes, and returns the number of bytes.
     func write(_ bytes: ArraySlice<UInt8>) -> Int {
         let descriptor = inputDescriptor
-        // An emulator that has just ended must not end the tool: its last words are still to be read.
+        // A write to an emulator that has just ended must not end the tool, because the tool must still read the last
+        // output.
         var pipeSignal = sigset_t()
         var former = sigset_t()
         sigemptyset(&pipeSignal)
@@ -75,14 +76,14 @@ final class EmulatorProcess {
         return max(0, count)
     }
 
-    /// The status with which QEMU ended by itself.
+    /// Waits for QEMU to end by itself, and returns the status.
     func waitForEnd() -> Int32 {
         process.waitUntilExit()
         Self.present = 0
         return process.terminationStatus
     }
 
-    /// The emulator has nothing to save, and would announce a gentler signal on standard error.
+    /// Ends the emulator by SIGKILL. It has nothing to save, and would report a gentler signal on standard error.
     func end() {
         guard process.isRunning else { return }
         kill(process.processIdentifier, SIGKILL)

@@ -1,10 +1,10 @@
 import Foundation
 import SystemImage
 
-/// Has QEMU count the instructions of each entry into the kernel, by the plugin in `Benchmarks/Entries`.
+/// Lets QEMU count the instructions of each entry into the kernel, by the plugin in `Benchmarks/Entries`.
 ///
-/// When `ENTENTE_ENTRIES` names a folder, every system that boots leaves its records there: of a benchmark, of a test,
-/// of anything.
+/// If `ENTENTE_ENTRIES` names a folder, every system that boots leaves its records there, for example one of a
+/// benchmark or of a test.
 package struct EntryCounter {
     package let workspace: Workspace
     package let folder: URL
@@ -17,7 +17,7 @@ package struct EntryCounter {
     package static let variable = "ENTENTE_ENTRIES"
     package static let suffix = "entries"
 
-    /// Nil unless somebody asked for it.
+    /// Returns the counter, or nil if `ENTENTE_ENTRIES` is not set.
     package static func requested(in workspace: Workspace) -> EntryCounter? {
         ProcessInfo.processInfo.environment[variable].map {
             EntryCounter(workspace: workspace, folder: URL(fileURLWithPath: $0))

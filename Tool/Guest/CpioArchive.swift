@@ -3,7 +3,8 @@ import Foundation
 /// A cpio archive in the "new ASCII" form, which Linux unpacks as its initial file system
 /// (Documentation/driver-api/early-userspace/buffer-format.rst).
 ///
-/// It is written entry by entry rather than from a folder, so device nodes and owners need no rights on the host.
+/// The tool writes it entry by entry rather than from a folder, so that device nodes and owners need no rights on the
+/// host.
 package struct CpioArchive {
     private(set) var data = Data()
     private var nextInode = 1
@@ -26,7 +27,7 @@ package struct CpioArchive {
         add(path, mode: 0o020000 | permissions, device: (major, minor))
     }
 
-    /// The archive with its trailer, padded to 512 bytes as cpio(1) does.
+    /// Returns the archive with its trailer, padded to 512 bytes as cpio(1) does.
     package func finished() -> Data {
         var archive = self
         archive.add("TRAILER!!!", mode: 0)
@@ -38,7 +39,8 @@ package struct CpioArchive {
         _ path: String, mode: UInt32, contents: Data = Data(), device: (major: UInt32, minor: UInt32) = (0, 0)
     ) {
         let isDirectory = mode & 0o170000 == 0o040000
-        // Inode, mode, user, group, links, time, size, device, device of the node, length of the name, no checksum.
+        // The fields are inode, mode, user, group, links, time, size, device, device of the node, length of the name,
+        // no checksum.
         let fields: [UInt32] = [
             UInt32(nextInode), mode, 0, 0, isDirectory ? 2 : 1, 0, UInt32(contents.count), 0, 0,
             device.major, device.minor, UInt32(path.utf8.count + 1), 0,

@@ -1,7 +1,7 @@
 import Foundation
 import SystemImage
 
-/// Debian's arm64 kernel and a small user space around its busybox, fetched once and kept.
+/// Debian's arm64 kernel and a small user space around its busybox. The tool fetches them once and keeps them.
 struct DebianGuest {
     let workspace: Workspace
     let flavour: DebianFlavour
@@ -9,7 +9,8 @@ struct DebianGuest {
     private var folder: URL { workspace.debian.appendingPathComponent(flavour.rawValue) }
     var kernel: URL { folder.appendingPathComponent("vmlinuz") }
     var initrd: URL { folder.appendingPathComponent("initrd.cpio") }
-    /// The same with Debian's driver of the machine's watchdog, and a program that answers it.
+    /// The initial file system with Debian's driver of the machine's watchdog, and with a program that answers the
+    /// watchdog.
     private var watchdogInitrd: URL { folder.appendingPathComponent("initrd-watchdog.cpio") }
     private var modules: URL { folder.appendingPathComponent("modules") }
     private var busybox: URL { folder.appendingPathComponent("busybox") }
@@ -24,7 +25,7 @@ struct DebianGuest {
         return watchdogInitrd
     }
 
-    /// Fetches what is not there yet, and (re)builds the initial file system, which takes a few milliseconds.
+    /// Fetches missing files, and (re)builds the initial file system, which takes a few milliseconds.
     func prepare() throws {
         if !isFetched { try workspace.exclusively("debian", "fetches Debian's kernel") { try fetchOnce() } }
         let image = try Initramfs(busybox: Data(contentsOf: busybox), folder: folder).archive()
@@ -33,12 +34,12 @@ struct DebianGuest {
             let file = modules.appendingPathComponent(name)
             return FileManager.default.fileExists(atPath: file.path) ? (name, try Data(contentsOf: file)) : nil
         }
-        // Linux unpacks several archives in a row; a file of a later one replaces an earlier file.
+        // Linux unpacks several archives in a row, and a file of a later one replaces an earlier file.
         let watched = image + WatchdogDrivers.archive(of: drivers)
         if (try? Data(contentsOf: watchdogInitrd)) != watched { try watched.writeWhole(to: watchdogInitrd) }
     }
 
-    /// Another run of the tool may have fetched it while this one waited.
+    /// Fetches the files. Another run of the tool may have done so while this one waited.
     private func fetchOnce() throws {
         if isFetched { return }
         try Progress.step("Fetching Debian's arm64 kernel (\(flavour.package)) and busybox") { try fetch() }
@@ -72,7 +73,7 @@ struct DebianGuest {
         try keep(kernels.filter { $0.lastPathComponent.hasPrefix("vmlinuz-") }, as: kernel)
     }
 
-    /// Keeps the drivers that a machine may need. Those that Debian has built into the kernel have no file.
+    /// Keeps the drivers that a machine may need. Drivers that Debian has built into the kernel have no file.
     private func keepModules(of package: URL) throws {
         try workspace.make(modules)
         let contents = FileManager.default.enumerator(at: package, includingPropertiesForKeys: nil)
@@ -82,8 +83,8 @@ struct DebianGuest {
         }
     }
 
-    /// Moves the first of `candidates` that exists; the kernel comes last, so that half a fetch is not taken for a
-    /// whole.
+    /// Moves the first of `candidates` that exists. The kernel comes last, so that an interrupted fetch does not look
+    /// complete.
     private func keep(_ candidates: [URL], as destination: URL) throws {
         guard let found = candidates.first(where: { FileManager.default.fileExists(atPath: $0.path) }) else {
             throw Failure(
@@ -96,7 +97,7 @@ struct DebianGuest {
 }
 
 extension DebianFlavour {
-    /// The metapackage, which depends on the versioned kernel package.
+    /// The name of the metapackage, which depends on the versioned kernel package.
     var package: String {
         switch self {
         case .cloud: "linux-image-cloud-arm64"

@@ -4,13 +4,13 @@ import SystemImage
 /// The initial file system of a Debian machine: busybox, a link for each of its commands, and four small files.
 struct Initramfs {
     let busybox: Data
-    /// Its place.
+    /// The folder in which the tool keeps it.
     let folder: URL
 
     func archive() throws -> Data {
         var archive = CpioArchive()
         for path in ["bin", "dev", "etc", "proc", "root", "run", "sys", "tmp"] { archive.add(directory: path) }
-        // The kernel opens /dev/console before anything could mount a file system there.
+        // The kernel opens /dev/console before any program could mount a file system there.
         archive.add(characterDevice: "dev/console", major: 5, minor: 1, permissions: 0o600)
         archive.add(characterDevice: "dev/null", major: 1, minor: 3, permissions: 0o666)
         for path in ["sbin", "usr"] { archive.add(link: path, to: path == "usr" ? "/" : "bin") }
@@ -25,10 +25,10 @@ struct Initramfs {
         return archive.finished()
     }
 
-    /// The commands that a busybox provides, as its own table of names says: busybox for another architecture cannot be
-    /// asked here, and letting it make its links in the machine costs every boot a few million instructions.
+    /// Returns the commands of a busybox, from its own table of names. The tool cannot run a busybox of another
+    /// architecture, and if the machine made the links, each boot would take a few million instructions more.
     static func commands(of busybox: Data, in folder: URL) throws -> [String] {
-        // The table is sorted and each name ends with a zero byte; "[" and "[[" sort first.
+        // The table is sorted, and each name ends with a zero byte; "[" and "[[" sort first.
         guard let start = busybox.range(of: Data("\0[\0[[\0".utf8)) else {
             throw Failure(
                 "the busybox of the guest holds no table of commands",

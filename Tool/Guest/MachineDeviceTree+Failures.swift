@@ -1,6 +1,6 @@
 import ABI
 
-// The devices by which supervision hears that a guest has panicked or hangs. QEMU's `virt` has neither.
+// The devices by which root learns that a guest has panicked or hangs. QEMU's `virt` has neither.
 extension MachineDeviceTree {
     var failureDevices: String { panicDevice + (hasWatchdog ? watchdog : "") }
 
@@ -16,8 +16,8 @@ extension MachineDeviceTree {
             """
     }
 
-    /// The first range is the control frame, the second the refresh frame. Shared interrupts are numbered from 32 on;
-    /// 4 is a high level.
+    /// The node of the watchdog. Its first range is the control frame, and its second one the refresh frame. Shared
+    /// interrupts are numbered from 32 on; 4 means a high level.
     private var watchdog: String {
         let frames = [MachineWatchdog.control, MachineWatchdog.control + MachineWatchdog.frameSize]
             .map { "<\(MachineDeviceTree.cells($0)) \(MachineDeviceTree.cells(MachineWatchdog.frameSize))>" }

@@ -1,12 +1,13 @@
 import Foundation
 import SystemImage
 
-// Compiles a machine's device tree and adds what the manifest's `device-tree` names: an overlay (`/plugin/` in its
-// source, or compiled), which fdtoverlay applies, or plain source, which dtc reads behind that of the machine.
+// Compiles a machine's device tree and adds the file of the manifest's `device-tree`. That is either an overlay
+// (`/plugin/` in its source, or compiled), which fdtoverlay applies, or plain source, which dtc reads behind that of
+// the machine.
 extension MachineDeviceTree {
-    /// The flattened device tree.
+    /// Returns the flattened device tree.
     ///
-    /// - Throws: `Failure` when the overlay is none, or does not fit the machine's device tree.
+    /// - Throws: `Failure` if the file is no overlay, or does not fit the machine's device tree.
     func compiled(workspace: Workspace) throws -> Data {
         try workspace.make(workspace.state)
         let folder = workspace.state.appendingPathComponent("device-tree-\(UUID().uuidString)")
@@ -61,14 +62,16 @@ enum DeviceTreeOverlayKind {
     static let remedy = "begin it with '/dts-v1/; /plugin/;' and add nodes by '&LABEL { ... };' or '&{/PATH} { ... };'"
 }
 
-/// Runs dtc and fdtoverlay, and turns what they say into errors at a place of the user's file.
+/// Runs dtc and fdtoverlay, and converts their messages into errors at a place of the user's file.
 struct DeviceTreeCompiler {
-    /// The folder of files in between.
+    /// The folder of intermediate files.
     let folder: URL
 
+    /// Compiles source.
+    ///
     /// - Parameters:
-    ///   - withLabels: Keeps the labels, which overlays refer to.
-    ///   - including: The user's file that the source includes.
+    ///   - withLabels: true to keep the labels, to which overlays refer.
+    ///   - including: the user's file that the source includes.
     func compile(_ source: String, name: String, withLabels: Bool = false, including: URL? = nil) throws -> Data {
         let file = folder.appendingPathComponent("\(name).dts")
         let result = folder.appendingPathComponent("\(name).dtb")
@@ -109,11 +112,13 @@ struct DeviceTreeCompiler {
         return try Data(contentsOf: result)
     }
 
-    /// - Parameter file: The one that the user can mend.
+    /// Runs a program.
+    ///
+    /// - Parameter file: the file that the user can mend.
     private func run(_ program: String, _ arguments: [String], about file: URL) throws {
         let (status, text) = try Subprocess(program, arguments).outcome()
         guard status != 0 else { return }
-        // As in: Error: PATH:3.5-12 syntax error
+        // The message has the form: Error: PATH:3.5-12 syntax error
         let place = text.firstMatch(of: /:(\d+)\.(\d+)[-0-9.]*:? *([^\n]*)/)
         let what = place.map { "line \($0.1), column \($0.2): \($0.3)" } ?? text.oneLine
         throw Failure(

@@ -1,8 +1,9 @@
 import ABI
 import SystemImage
 
-// How a machine finds the memory that it shares: a node below `reserved-memory`, so that Linux leaves it alone, and a
-// device for a driver, whose first register page is the doorbell and whose second range is the memory.
+// A machine finds its shared memory by two nodes. One lies below `reserved-memory`, so that Linux does not use the
+// memory. The other is a device for a driver, whose first register page is the doorbell and whose second range is the
+// memory.
 extension MachineDeviceTree {
     var sharedMemorySource: String {
         guard !sharedMemory.isEmpty else { return "" }
@@ -34,7 +35,7 @@ extension MachineDeviceTree {
         let memory = SharedRegions.machineAddress(end.number)
         let reg = [(doorbell, SharedRegions.doorbellSize), (memory, end.size)]
             .map { "<\(MachineDeviceTree.cells($0)) \(MachineDeviceTree.cells($1))>" }.joined(separator: ", ")
-        // Shared interrupts are numbered from 32 on; 1 is a rising edge.
+        // Shared interrupts are numbered from 32 on; 1 means a rising edge.
         return """
 
                 \(end.name)@\(MachineDeviceTree.hex(doorbell, prefix: "")) {

@@ -1,28 +1,28 @@
 import Foundation
 import SystemImage
 
-/// The device tree of a machine: the devices of QEMU's `virt` machine that a machine has, as source for dtc.
+/// The device tree of a machine, as source for dtc. It has those devices of QEMU's `virt` that a machine has.
 struct MachineDeviceTree {
     var memory: ClosedRange<UInt64>
     var cpus: Int
     var commandLine: String
-    /// Guest-physical addresses of the initial file system.
+    /// The guest-physical addresses of the initial file system.
     var initrd: Range<UInt64>?
-    /// Entropy for the guest's random number generator: without it the generator of Linux stays unready for long, and
-    /// every system call that asks it takes a detour.
+    /// The entropy for the guest's random number generator. Without it Linux's generator is not ready for a long time,
+    /// and every system call that uses it takes a slow path.
     var seed: Seed = .random
     var sharedMemory: [SharedMemoryEnd] = []
-    /// The source that is added to it, which may refer to the labels below.
+    /// The source that the tool adds, which may refer to the labels below.
     var overlay: URL?
-    /// The machine's name, by which the Debian guest calls itself.
+    /// The machine's name, which the Debian guest takes as its host name.
     var name: String?
-    /// The size of the terminal at the machine's console; a serial line cannot tell it.
+    /// The size of the terminal at the machine's console, which the serial line cannot report.
     var terminal: TerminalSize?
     var hasWatchdog = false
 
     enum Seed {
         case random
-        /// The same at each boot, for runs that are compared.
+        /// The seed is the same at each boot, for runs that are compared.
         case fixed
     }
 
@@ -141,7 +141,7 @@ struct MachineDeviceTree {
 
     static func hex(_ value: UInt64, prefix: String = "0x") -> String { prefix + String(value, radix: 16) }
 
-    /// A string of the dts language.
+    /// Returns a string of the dts language.
     static func quoted(_ text: String) -> String {
         let escaped = text.unicodeScalars.map { scalar -> String in
             switch scalar {

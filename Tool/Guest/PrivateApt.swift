@@ -1,8 +1,8 @@
 import Foundation
 import SystemImage
 
-/// apt with a state of its own: it reads the sources, the keys and the proxy settings of the user's system, checks
-/// signatures as the system does, and changes nothing outside its folder. It needs no rights.
+/// A configuration of apt with a state of its own. It uses the sources, the keys and the proxy settings of the user's
+/// system, and checks signatures as the system does. It changes nothing outside of its folder, and needs no rights.
 struct PrivateApt {
     let folder: URL
     let architecture: String
@@ -17,7 +17,7 @@ struct PrivateApt {
         try apt("apt-get", ["update"]).run()
     }
 
-    /// The first package named `prefix…` that `package` depends on.
+    /// Returns the first package named `prefix…` on which `package` depends.
     func dependency(of package: String, startingWith prefix: String) throws -> String {
         let record = try apt("apt-cache", ["show", "--no-all-versions", package]).text()
         guard let name = PrivateApt.dependency(inRecord: record, startingWith: prefix) else {
@@ -68,7 +68,8 @@ struct PrivateApt {
         try Data(try sourceLines().joined(separator: "\n").utf8).write(to: sourceList)
     }
 
-    /// The system's own hooks are cleared: they clean the system's caches and notify its services.
+    /// The text of the configuration. It clears the system's own hooks, which clean the system's caches and notify its
+    /// services.
     private var configurationText: String {
         """
         #clear APT::Architectures;
@@ -91,7 +92,7 @@ struct PrivateApt {
         """
     }
 
-    /// One line for each of the system's Debian sources, for the guest's architecture.
+    /// Returns one line for each of the system's Debian sources, for the guest's architecture.
     private func sourceLines() throws -> [String] {
         let format = "$(REPO_URI)|$(RELEASE)|$(COMPONENT)"
         let targets = try Subprocess("apt-get", ["indextargets", "--format", format, "Created-By: Packages"]).text()
@@ -109,8 +110,8 @@ struct PrivateApt {
         return lines + [""]
     }
 
-    /// Picks Debian's own main archives among `URI|release|component` lines. Others that a user may have configured
-    /// carry other release or component names, and need not have packages for the guest's architecture.
+    /// Selects Debian's own main archives among `URI|release|component` lines. Other archives of a user have other
+    /// release or component names, and may lack packages for the guest's architecture.
     static func sourceLines(targets: String, release: String, options: [String]) -> [String] {
         let releases = [release, "stable"].flatMap { [$0, "\($0)-updates", "\($0)-security"] }
         var lines: [String] = []

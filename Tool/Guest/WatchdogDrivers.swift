@@ -3,10 +3,10 @@ import Foundation
 /// The part of a Debian machine that answers its watchdog: Debian's driver, as a module, and busybox's `watchdog`.
 enum WatchdogDrivers {
     static let driver = "sbsa_gwdt.ko"
-    /// In the order in which they are loaded. The first is part of the kernel in Debian's flavour `generic`.
+    /// The modules in the order of loading. The first is part of the kernel in Debian's flavour `generic`.
     static let names = ["watchdog.ko", driver]
 
-    /// An archive that is unpacked behind the machine's own.
+    /// Returns an archive that Linux unpacks behind the machine's own.
     static func archive(of modules: [(name: String, contents: Data)]) -> Data {
         var archive = CpioArchive()
         archive.add(directory: "lib")
@@ -16,7 +16,8 @@ enum WatchdogDrivers {
         return archive.finished()
     }
 
-    /// The program opens the device, and so starts the watchdog; it answers every 5 s.
+    /// The script that loads the modules. The program opens the device, which starts the watchdog, and answers it every
+    /// 5 s.
     private static let script = """
         #!/bin/sh
         for module in \(names.joined(separator: " ")); do

@@ -1,24 +1,24 @@
 import Foundation
 import SystemImage
 
-/// The generated files of a package: beside each `NAME.swift` with interfaces a `NAME+Generated.swift`. This repository
-/// also has the manifest's schema and the tables of its document.
+/// The generated files of a package: for each `NAME.swift` with interfaces a `NAME+Generated.swift` beside it. In this
+/// repository they also include the manifest's schema and the tables of its document.
 package struct GeneratedInterfaces {
-    /// Folders with Swift files.
+    /// The folders with Swift files.
     package let folders: [URL]
-    /// The root of this repository, if the package is that.
+    /// The root of this repository, or nil for another package.
     private let repository: URL?
 
     package struct File {
         package var url: URL
         package var text: String
-        /// Whether the file holds something else, or is missing.
+        /// True if the file has other contents, or is missing.
         package var isStale: Bool
     }
 
     private static let suffix = "+Generated.swift"
 
-    /// Returns the files that there should be.
+    /// Returns the files that should exist, with their contents.
     package func files() throws -> [File] { try interfaceFiles() + (repository.map(Self.manifestFiles) ?? []) }
 
     private func interfaceFiles() throws -> [File] {
@@ -41,7 +41,7 @@ package struct GeneratedInterfaces {
         }
     }
 
-    /// The interfaces that the sources declare.
+    /// Returns the interfaces that the sources declare.
     func interfaces() throws -> [(file: URL, interface: Interface)] {
         try sources().flatMap { source in
             let text = try String(contentsOf: source, encoding: .utf8)
@@ -50,7 +50,7 @@ package struct GeneratedInterfaces {
         }
     }
 
-    /// Modules that a file imports, whichever way.
+    /// Returns the modules that a file imports in any form.
     static func imports(of text: String) -> [String] {
         text.matches(
             of:
@@ -58,7 +58,7 @@ package struct GeneratedInterfaces {
         ).map { String($0.1) }
     }
 
-    /// Returns the files that are made of the description of the manifest's keys.
+    /// Returns the files that are made from the description of the manifest's keys.
     private static func manifestFiles(in root: URL) throws -> [File] {
         let schema = root.appendingPathComponent("Schemas/manifest.schema.json")
         let document = root.appendingPathComponent("docs/manifest.md")
@@ -71,7 +71,8 @@ package struct GeneratedInterfaces {
         ]
     }
 
-    /// Generated files whose interface has gone or lies in another file now. Their clients would be declared twice.
+    /// Returns the generated files whose interface is gone or has moved to another file. Their clients would be
+    /// declared twice.
     package func orphans() throws -> [URL] {
         let current = Set(try files().map(\.url.path))
         return swiftFiles { $0.hasSuffix(GeneratedInterfaces.suffix) }.filter { url in
@@ -80,8 +81,9 @@ package struct GeneratedInterfaces {
         }
     }
 
-    /// Writes what is stale, and removes what is no interface's any more.
-    /// - Returns: The files that changed, each with the change.
+    /// Writes the stale files, and removes files whose interface is gone.
+    ///
+    /// - Returns: the files that changed, each with the change.
     @discardableResult
     package func update() throws -> [(what: String, url: URL)] {
         let stale = try files().filter(\.isStale)
@@ -102,13 +104,13 @@ package struct GeneratedInterfaces {
         }
     }
 
-    /// Those of a component's package.
+    /// Finds the files of a component's package.
     package init(package folder: URL) {
         folders = ["Sources", "Tests"].map { folder.appendingPathComponent($0) }
         repository = nil
     }
 
-    /// Those of this repository.
+    /// Finds the files of this repository.
     package init(workspace: Workspace) {
         repository = workspace.root
         folders = ["Components", "Benchmarks", "Tests/EntenteTests", "Tests/Programs", "Tests/Packages"].map {

@@ -2,10 +2,10 @@
 struct Interface: Equatable {
     var name: String
     var isPublic: Bool
-    /// In the order of the protocol, which numbers them from 1.
+    /// The methods in the order of the protocol, which numbers them from 1.
     var methods: [Method]
 
-    /// `CounterInterface` is called by a `CounterClient`.
+    /// The name of the client: `CounterInterface` has a `CounterClient`.
     var clientName: String {
         for suffix in ["Interface", "Service"] where name.hasSuffix(suffix) && name.count > suffix.count {
             return name.dropLast(suffix.count) + "Client"
@@ -16,19 +16,19 @@ struct Interface: Equatable {
     struct Method: Equatable {
         var name: String
         var parameters: [Parameter]
-        /// Nil: throws nothing.
+        /// The type of its error, or nil if it throws nothing.
         var failure: String?
-        /// Nil: brings nothing back.
+        /// The type of its result, or nil if it has none.
         var result: String?
     }
 
     struct Parameter: Equatable {
-        /// Nil: `_`.
+        /// The label, or nil for `_`.
         var label: String?
         var name: String
         var type: String
 
-        /// As it is declared.
+        /// The parameter as the protocol declares it.
         var declaration: String {
             guard let label else { return "_ \(name): \(type)" }
             return label == name ? "\(name): \(type)" : "\(label) \(name): \(type)"

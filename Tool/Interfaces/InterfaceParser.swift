@@ -2,14 +2,16 @@ import SystemImage
 
 /// Finds the interfaces of a Swift file: its protocols that refine `Service`.
 ///
-/// It reads declarations of methods and nothing more. Whether the types exist, and can travel in a message, the
-/// compiler says about the code that is generated.
+/// It reads declarations of methods and nothing more. The compiler finds types that do not exist or cannot travel in a
+/// message when it compiles the generated code.
 struct InterfaceParser {
     private let file: String
     private let tokens: [SwiftLexer.Token]
     private var index = 0
 
-    /// - Throws: `Failure` for what an interface cannot hold.
+    /// Returns the interfaces of a source.
+    ///
+    /// - Throws: `Failure` for a declaration that an interface cannot hold.
     static func interfaces(in source: String, file: String) throws(Failure) -> [Interface] {
         var parser = InterfaceParser(file: file, tokens: SwiftLexer.tokens(of: source))
         return try parser.all()
@@ -63,7 +65,7 @@ struct InterfaceParser {
             guard inherits.contains("Service"), skip("{") else { continue }
             guard inherits.first == ":" else {
                 throw problem(
-                    "the interface '\(name)' is generic, and a message's types are fixed", at: place,
+                    "the interface '\(name)' is generic, but a message's types are fixed", at: place,
                     remedy: "name its types")
             }
             let interface = Interface(name: name, isPublic: isPublic, methods: try methods(of: name))
@@ -87,7 +89,7 @@ struct InterfaceParser {
             }
             guard skip("func") else {
                 throw problem(
-                    "the interface '\(interface)' holds '\(current?.text ?? "the end of the file")', and an interface holds methods only",
+                    "the interface '\(interface)' holds '\(current?.text ?? "the end of the file")', but an interface holds methods only",
                     remedy: "move it into an extension of the protocol, or make it a 'mutating func'")
             }
             let place = current
@@ -117,7 +119,7 @@ struct InterfaceParser {
         }
         guard skip("(") else {
             throw problem(
-                "'\(name)' is followed by '\(current?.text ?? "")', and a method of an interface is not generic",
+                "'\(name)' is followed by '\(current?.text ?? "")', but a method of an interface is not generic",
                 remedy: "name its types")
         }
         var parameters: [Interface.Parameter] = []
@@ -129,13 +131,13 @@ struct InterfaceParser {
         }
         var method = Interface.Method(name: name, parameters: parameters)
         if current?.text == "async" {
-            throw problem("'\(name)' is async, and a call waits for its reply", remedy: "remove 'async'")
+            throw problem("'\(name)' is async, but a call waits for its reply", remedy: "remove 'async'")
         }
         let effect = current
         if skip("throws") {
             guard skip("(") else {
                 throw problem(
-                    "'\(name)' throws any error, and a message carries one type of error", at: effect,
+                    "'\(name)' throws any error, but a message carries one type of error", at: effect,
                     remedy: "name it: 'throws(\(name.prefix(1).uppercased() + name.dropFirst())Error)'")
             }
             method.failure = try messageType()
@@ -153,18 +155,19 @@ struct InterfaceParser {
         let type = try messageType()
         if current?.text == "=" {
             throw problem(
-                "'\(name)' has a default value, and a protocol's methods have none",
+                "'\(name)' has a default value, but a protocol's methods have none",
                 remedy: "remove it, and extend the client with a method that leaves '\(name)' out")
         }
         if current?.text == "." {
             throw problem(
-                "'\(name)' takes any number of values, and a message has a fixed shape",
+                "'\(name)' takes any number of values, but a message has a fixed shape",
                 remedy: "lend them with Lease<Reading>")
         }
         return Interface.Parameter(label: first == "_" ? nil : first, name: name, type: type)
     }
 
-    /// The type of a parameter, a result or an error, unless it is known that no message carries it.
+    /// Reads the type of a parameter, a result or an error. It refuses a type that no message carries, if it knows the
+    /// type.
     private mutating func messageType() throws(Failure) -> String {
         let place = current
         let type = try type()
@@ -174,7 +177,7 @@ struct InterfaceParser {
         return type
     }
 
-    /// A named type with its generic arguments. Tuples, functions and optionals do not travel in messages.
+    /// Reads a named type with its generic arguments. Tuples, functions and optionals do not travel in messages.
     private mutating func type() throws(Failure) -> String {
         let remedy = "use a number, Bool, ShortText, Lease<…>, Capability<…>, or a type of your own that is a Parameter"
         guard let token = current, token.isWord,
@@ -195,7 +198,7 @@ struct InterfaceParser {
             text += "<\(arguments.joined(separator: ", "))>"
         }
         if current?.text == "?" || current?.text == "!" {
-            throw problem("'\(text)?' is optional, and a message carries a value or none", remedy: remedy)
+            throw problem("'\(text)?' is optional, but a message has no form for a missing value", remedy: remedy)
         }
         return text
     }

@@ -1,16 +1,16 @@
-/// Takes Swift source apart into words and punctuation, as far as reading an interface needs it: comments and the
-/// contents of strings are left out.
+/// Divides Swift source into words and punctuation, as far as reading an interface needs it. It leaves out comments and
+/// the contents of strings.
 struct SwiftLexer {
     struct Token: Equatable {
         var text: String
-        /// Counted from 1.
+        /// The number of the line. Line and column count from 1.
         var line: Int
         var column: Int
 
         var isWord: Bool { text.first.map { $0.isLetter || $0 == "_" || $0 == "`" } ?? false }
     }
 
-    /// Words that are no expression without backticks.
+    /// The words that need backticks to be an expression.
     static let keywords: Set<String> = [
         "Any", "Self", "as", "associatedtype", "break", "case", "catch", "class", "continue", "default", "defer",
         "deinit", "do",

@@ -3,29 +3,31 @@ import Foundation
 /// The files of a new component that calls another one: `./entente new component NAME --uses FOLDER`.
 struct ClientTemplate {
     let used: OfferedInterface
-    /// The name that the client's program and manifest use.
+    /// The name of the server in the client's program and manifest.
     let name: String
-    /// From the new package's folder to the one that it uses.
+    /// The path from the new package's folder to the server's.
     let path: String
 
+    /// Chooses the path and the name.
+    ///
     /// - Parameters:
-    ///   - used: what the other package offers.
-    ///   - folder: where the new package goes.
-    ///   - other: where the other one is.
+    ///   - used: the interface that the other package offers.
+    ///   - folder: the folder of the new package.
+    ///   - other: the folder of the other package.
     init(using used: OfferedInterface, from folder: URL, to other: URL) {
         self.used = used
         name = other.lastPathComponent
         path = ClientTemplate.path(from: folder, to: other)
     }
 
-    /// A relative path, so that both packages can move together.
+    /// Returns a relative path, so that both packages can move together.
     static func path(from folder: URL, to other: URL) -> String {
         let here = folder.standardizedFileURL.pathComponents, there = other.standardizedFileURL.pathComponents
         let shared = zip(here, there).prefix { $0 == $1 }.count
         return (Array(repeating: "..", count: here.count - shared) + there.dropFirst(shared)).joined(separator: "/")
     }
 
-    /// The method that the template calls, if there is one whose parameters have values that can be made up.
+    /// The method that the template calls: the first one for whose parameters the tool has values, or nil.
     private var method: Interface.Method? {
         used.interface.methods.first { $0.parameters.allSatisfy { ClientTemplate.values[$0.type] != nil } }
     }
@@ -41,7 +43,7 @@ struct ClientTemplate {
         return "let answer = \(call)\n        log(\"\(method.name): \\(answer)\")"
     }
 
-    /// By type; a component can log each of them.
+    /// The values by type. A component can log a value of each of these types.
     private static let values = Dictionary(
         uniqueKeysWithValues: ["", "8", "16", "32", "64"].flatMap { [("Int\($0)", "1"), ("UInt\($0)", "1")] } + [
             ("Bool", "true"), ("Float", "1.5"), ("Double", "1.5"), ("ShortText", "ShortText(\"text\")"),
@@ -49,7 +51,7 @@ struct ClientTemplate {
 
     /// Returns the text of Package.swift.
     ///
-    /// - Parameter text: The text for a component that calls no other.
+    /// - Parameter text: the text for a component that calls no other.
     func package(from text: String) -> String {
         text
             .replacing(
@@ -75,7 +77,7 @@ struct ClientTemplate {
             .replacing("// The interface and the logic,", with: "// The logic,")
     }
 
-    /// Sources, tests and texts, in which MODULE and NAME still stand for the new component's own names.
+    /// Returns sources, tests and texts, in which MODULE and NAME still stand for the new component's own names.
     func sources(_ module: String) -> [(path: String, text: String)] {
         let client = used.interface.clientName
         return [
@@ -110,7 +112,7 @@ struct ClientTemplate {
                 import MODULE
                 import \(used.module)
 
-                /// Where the component starts on the board.
+                /// Runs the component on the board.
                 @c(entente_main)
                 public func main(_ argument: UInt64) {
                     let client = \(client)(named: "\(name)")
@@ -134,7 +136,8 @@ struct ClientTemplate {
                 import \(used.module)
 
                 @Suite struct MODULETests {
-                    /// In other tests serve whatever conforms to `\(used.interface.name)` under this name.
+                    /// In other tests a value of any type that conforms to `\(used.interface.name)` can serve under
+                    /// this name.
                     @Test func \(method == nil ? "callsNothingYet" : "saysThatItsServerIsGone")() {
                         let kernel = FakeKernel()
                         let server = kernel.component("\(name)")
@@ -155,7 +158,7 @@ struct ClientTemplate {
             import Entente
             import \(used.module)
 
-            /// One step of the component's work: nothing in it knows whether it runs on a board or in a test.
+            /// Does one step of the component's work. The code is the same on a board and in a test.
             public func step(_ client: \(client)) {
                 do throws(CallError<\(method.failure ?? "Never")>) {
                     \(call(method))
@@ -169,13 +172,13 @@ struct ClientTemplate {
             """
     }
 
-    /// No value of a type of the other package can be made up.
+    /// Returns the logic without a call, because the tool has no values for the types of the other package.
     private func logicWithoutCall(_ client: String) -> String {
         """
         import Entente
         import \(used.module)
 
-        /// One step of the component's work: nothing in it knows whether it runs on a board or in a test.
+        /// Does one step of the component's work. The code is the same on a board and in a test.
         public func step(_ client: \(client)) {
             // Call it here: `try client.METHOD(…)`, which throws a `CallError` if the other component is dead.
         }

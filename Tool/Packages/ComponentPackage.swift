@@ -11,7 +11,7 @@ package struct ComponentPackage {
         self.workspace = workspace
     }
 
-    /// The folder of a package that a user names.
+    /// Returns the folder of a package that a user names.
     package static func folder(_ path: String) throws -> URL {
         let url = URL(fileURLWithPath: path).standardizedFileURL
         guard FileManager.default.fileExists(atPath: url.path) else {
@@ -27,13 +27,14 @@ package struct ComponentPackage {
         return url
     }
 
-    /// Tells packages apart that have the same name at different places.
+    /// The key that tells packages of the same name at different places apart.
     var key: String { "\(folder.lastPathComponent)-\(folder.placeKey)" }
 
-    /// The link by which a plain `swift test` finds Entente; the package's `.gitignore` names it.
+    /// The link by which a plain `swift test` finds Entente. The package's `.gitignore` names it.
     static let linkName = ".entente"
 
-    /// Brings up to date what the package's sources do not hold: the link, and the generated sides of its interfaces.
+    /// Updates the parts of the package that its sources do not hold: the link, and the generated sides of its
+    /// interfaces.
     package func prepare() throws {
         let text = try String(contentsOf: folder.appendingPathComponent("Package.swift"), encoding: .utf8)
         if text.contains("\"/\(ComponentPackage.linkName)\"") { try link() }
@@ -44,15 +45,15 @@ package struct ComponentPackage {
         }
     }
 
-    /// Where its programs for the board are built, and its tests for the host.
+    /// The folder for builds of its programs for the board. `hostScratch` is that for its tests on the host.
     var boardScratch: URL { workspace.crossBuild.appendingPathComponent("packages/\(key)") }
     private var hostScratch: URL { workspace.packages.appendingPathComponent(key) }
 
     /// The file in a scratch folder that names the package.
     private static let placeName = "package.place"
 
-    /// Deletes the output of packages that are not where they were, because it takes some 80 MB for each, and nobody
-    /// would look for it; notes where this package is.
+    /// Deletes the output of packages that are no longer at their place, because it takes about 80 MB for each, and no
+    /// user would look for it. Then notes the place of this package.
     private func dropOutputOfLostPackages() {
         let manager = FileManager.default
         for scratch in [boardScratch, hostScratch] {
@@ -88,7 +89,7 @@ package struct ComponentPackage {
         try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: target)
     }
 
-    /// The product that becomes its program.
+    /// Returns the product that becomes the package's program.
     func imageProduct() throws -> String {
         let products = try description().products
             .filter { $0.name.hasSuffix("Image") && $0.type.library == ["static"] }.map(\.name)
@@ -106,7 +107,7 @@ package struct ComponentPackage {
         return product
     }
 
-    /// The interface that others call, with the module and the product that they import.
+    /// Returns the interface that other packages call, with the module and the product that they import.
     func offered() throws -> OfferedInterface {
         let found = try GeneratedInterfaces(package: folder).interfaces().filter { $0.interface.isPublic }
         guard let first = found.first else {
@@ -150,7 +151,7 @@ package struct ComponentPackage {
         ).run()
     }
 
-    /// The library that `String` needs to compare and to change case; it comes with the toolchain.
+    /// The library that `String` needs to compare and to change case. It comes with the toolchain.
     var unicodeTables: URL? {
         guard let path = Subprocess.find("swift") else { return nil }
         let library = URL(fileURLWithPath: path).resolvingSymlinksInPath().deletingLastPathComponent()
@@ -168,10 +169,10 @@ package struct ComponentPackage {
         }
         struct Target: Decodable {
             var name: String
-            /// Below the package's folder.
+            /// The path below the package's folder.
             var path: String
         }
-        /// `{"library": ["static"]}`, or another key.
+        /// The type of a product: `{"library": ["static"]}`, or another key.
         struct Kind: Decodable { var library: [String]? }
         var name: String
         var products: [Product]
@@ -179,7 +180,7 @@ package struct ComponentPackage {
     }
 }
 
-/// An interface of another package, as a client's package names it.
+/// An interface of another package, with the names that a client's package needs.
 struct OfferedInterface {
     var package: String
     var product: String

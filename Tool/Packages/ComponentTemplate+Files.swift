@@ -5,7 +5,7 @@ extension ComponentTemplate {
         import Foundation
         import PackageDescription
 
-        // Where Entente's package lies. The tool says so by ENTENTE_ROOT, and leaves a link beside this file for a
+        // The place of Entente's package. The tool gives it by ENTENTE_ROOT, and leaves a link beside this file for a
         // plain `swift test`.
         let entente = URL(
             fileURLWithPath: Context.environment["ENTENTE_ROOT"].map { $0 + "/Kit" } ?? Context.packageDirectory + "/.entente"
@@ -18,7 +18,7 @@ extension ComponentTemplate {
             name: "NAME",
             products: [
                 .library(name: "MODULE", targets: ["MODULE"]),
-                // The program that the board runs; the tool links it.
+                // The program that the board runs. The tool links it.
                 .library(name: "MODULEImage", type: .static, targets: ["MODULEProgram"]),
             ],
             dependencies: [.package(name: "Entente", path: entente)],
@@ -39,18 +39,18 @@ extension ComponentTemplate {
     static let interface = """
         import Entente
 
-        // What this component offers to others. './entente generate' makes the client and the server's side of it, in
-        // the file beside this one; so do 'run', 'build' and 'test'.
+        // The interface that this component offers to others. './entente generate' writes the client and the server's
+        // side of it into the file beside this one, and so do 'run', 'build' and 'test'.
 
         /// Counts.
         public protocol MODULEInterface: Service {
-            /// Adds, and says what the sum is then.
+            /// Adds `amount`, and returns the new sum.
             mutating func add(_ amount: UInt64) throws(MODULEError) -> UInt64
             mutating func total() -> UInt64
         }
 
         public enum MODULEError: UInt64, Error, Parameter {
-            /// The sum would not fit; it is what it was.
+            /// The sum would not fit. It keeps its value.
             case overflow = 1
         }
         """
@@ -58,13 +58,15 @@ extension ComponentTemplate {
     static let server = """
         import Entente
 
-        /// The component's logic: nothing in it knows whether it runs on a board or in a test.
+        /// The component's logic, which is the same on a board and in a test.
         public struct MODULEServer: MODULEInterface {
             private var sum: UInt64 = 0
             private let alarm = Alarm(raising: .number(1))
             private let period: Interval
 
-            /// - Parameter period: how often it says what it has counted.
+            /// Makes a counter whose sum is 0.
+            ///
+            /// - Parameter period: the time between two lines of the log.
             public init(period: Interval = .seconds(1)) {
                 self.period = period
             }
@@ -95,7 +97,7 @@ extension ComponentTemplate {
         import Entente
         import MODULE
 
-        /// Where the component starts on the board.
+        /// Runs the component on the board.
         @c(entente_main)
         public func main(_ argument: UInt64) {
             var server = MODULEServer()

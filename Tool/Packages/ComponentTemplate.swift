@@ -4,19 +4,21 @@ import SystemImage
 /// The files of a new component's package.
 struct ComponentTemplate {
     let name: String
-    /// The Swift module with its logic.
+    /// The Swift module with the component's logic.
     let module: String
-    /// The interface that it calls, if it is a client.
+    /// The part for a component that calls another one, or nil.
     var client: ClientTemplate?
 
-    /// Modules that a component's program contains already.
+    /// The modules that a component's program contains already.
     private static let takenModules = [
         "ABI", "Entente", "EntenteTesting", "RuntimeSupport", "Swift", "Synchronization", "Foundation", "Testing",
         "Glibc",
         "Builtin", "XCTest",
     ]
 
-    /// - Throws: A `Failure` that says what is wrong with the name.
+    /// Checks the name.
+    ///
+    /// - Throws: `Failure` with the fault of the name.
     init(name: String) throws {
         func refuse(_ why: String, _ remedy: String) -> Failure {
             Failure("'\(name)' cannot name a component: \(why)", remedy: remedy)
@@ -38,7 +40,8 @@ struct ComponentTemplate {
         module = name.split { $0 == "-" || $0 == "_" }.map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
         guard !ComponentTemplate.takenModules.contains(module) else {
             throw refuse(
-                "its module would be '\(module)', which a component's program has already", "take another name")
+                "its module would be '\(module)', which every component's program contains already", "take another name"
+            )
         }
         guard !SwiftLexer.keywords.contains(module) else {
             throw refuse("its module would be '\(module)', which is a word of the language", "take another name")
@@ -46,7 +49,7 @@ struct ComponentTemplate {
         self.name = name
     }
 
-    /// Paths inside of the package, and what is there.
+    /// The files, as paths inside of the package and their texts.
     var files: [(path: String, text: String)] {
         if let client {
             return common(client.package(from: ComponentTemplate.package))
@@ -67,7 +70,7 @@ struct ComponentTemplate {
     }
 
     private func fill(_ text: String) -> String {
-        // In one pass: the name may hold either word itself.
+        // One pass replaces both words, because the name may hold either word itself.
         text.replacing(/MODULE|NAME/) { $0.output == "NAME" ? name : module } + "\n"
     }
 }

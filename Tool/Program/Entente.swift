@@ -28,7 +28,7 @@ struct Entente: ParsableCommand {
             Progress.end(with: failure)
             Foundation.exit(failure.status)
         } catch {
-            // The parser's own errors, its help, and exit codes.
+            // These are the parser's own errors, its help, and exit codes.
             exit(withError: error)
         }
     }

@@ -1,20 +1,20 @@
 import Foundation
 import SystemImage
 
-/// The files that one run of a system writes. Another run does not touch them while this one lasts, even if its system
+/// The files that one run of a system writes. While the run lasts, another run does not touch them, even if its system
 /// has the same name.
 package final class RunPlace: Sendable {
-    /// The system's name; for a second run at the same time with `.2` behind it, and so on.
+    /// The system's name. A second run at the same time adds `.2`, and so on.
     package let name: String
-    /// A file for each console.
+    /// The folder with a log for each console.
     package let logs: URL
     /// The file that the board boots.
     package let image: URL
-    /// The socket through which other runs of the tool reach this one.
+    /// The socket by which other runs of the tool reach this one.
     package let control: URL
     private let lock: FileLock
 
-    /// Runs of systems with one name that may last at the same time.
+    /// The number of runs of systems with one name at the same time, at most.
     static let most = 99
 
     /// Takes the first place that no run has.
@@ -38,8 +38,8 @@ package final class RunPlace: Sendable {
             "\(most) systems named '\(system)' run already", remedy: "end some of them, or give this one another name")
     }
 
-    /// Keeps others from places meanwhile, because a look whether a place is free takes its lock for a moment: a run
-    /// that began in that moment would get another name.
+    /// Keeps other runs from places while `body` runs. A check for a free place takes the lock of the place for a
+    /// moment, and a run that began in that moment would get another name.
     private static func exclusively<Result>(in workspace: Workspace, _ body: () throws -> Result) throws -> Result {
         try workspace.exclusively("places", "looks for the systems that run", body)
     }
@@ -48,14 +48,14 @@ package final class RunPlace: Sendable {
 
     deinit { Self.remove(name, in: image.deletingLastPathComponent()) }
 
-    /// An image may be as large as its guests, and nobody looks for it here.
+    /// Removes the files of a place. An image may be as large as its guests, and no user would look for it here.
     private static func remove(_ name: String, in runs: URL) {
         for suffix in ["img", "control"] {
             try? FileManager.default.removeItem(at: runs.appendingPathComponent("\(name).\(suffix)"))
         }
     }
 
-    /// A run that was killed could not clean up.
+    /// Removes the files of runs that were killed and could not do so themselves.
     private static func removeWhatDeadRunsLeft(in runs: URL) {
         for name in names(in: runs) {
             guard let lock = try? FileLock.take(runs.appendingPathComponent("\(name).lock")) else { continue }
@@ -63,12 +63,12 @@ package final class RunPlace: Sendable {
         }
     }
 
-    /// The systems that run now.
+    /// Returns the systems that run now.
     static func present(in workspace: Workspace) throws -> [String] {
         try whileNoneStarts(in: workspace) { $0 }
     }
 
-    /// Passes on the systems that run now; none begins before the closure has ended.
+    /// Passes the systems that run now to `body`. No other run begins before `body` has ended.
     static func whileNoneStarts<Result>(in workspace: Workspace, _ body: ([String]) throws -> Result) throws -> Result {
         try exclusively(in: workspace) {
             let running = names(in: workspace.runs).filter { name in
@@ -86,12 +86,12 @@ package final class RunPlace: Sendable {
 }
 
 extension Workspace {
-    /// The files that runs need as long as they last.
+    /// The folder of the files that runs need as long as they last.
     var runs: URL { state.appendingPathComponent("runs") }
 
-    /// Does what only one run of the tool may do at a time.
+    /// Performs `body`, which only one run of the tool may do at a time.
     ///
-    /// - Parameter work: Names it for another that waits: "builds programs".
+    /// - Parameter work: the description for another run that waits, such as "builds programs".
     func exclusively<Result>(_ name: String, _ work: String, _ body: () throws -> Result) throws -> Result {
         let lock = try FileLock.wait(for: runs.appendingPathComponent("\(name).exclusive"), because: work)
         return try withExtendedLifetime(lock) { try body() }
@@ -105,9 +105,9 @@ extension URL {
         return path.hasPrefix(current + "/") ? String(path.dropFirst(current.count + 1)) : path
     }
 
-    /// Tells files of one name at different places apart.
+    /// The key that tells files of one name at different places apart.
     package var placeKey: String {
-        // FNV-1a: the same at each run, which Swift's own hashes are not.
+        // FNV-1a gives the same value in each run; Swift's own hashes do not.
         let hash = standardizedFileURL.path.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) {
             ($0 ^ UInt64($1)) &* 0x100_0000_01B3
         }

@@ -1,15 +1,15 @@
 import Foundation
 import SystemImage
 
-/// Where the project's sources lie and where the tool puts what it makes.
+/// The places of the project's sources and of the tool's output.
 package struct Workspace {
     package let root: URL
-    /// SwiftPM's output: the tool, the tests, the programs of the board. May be deleted at any time.
+    /// The output of SwiftPM: the tool, the tests, the programs of the board. A user may delete it at any time.
     package let build: URL
-    /// Everything else that the tool makes. May be deleted at any time.
+    /// All other output of the tool. A user may delete it at any time.
     package let state: URL
-    /// The package as SwiftPM is to see it, which writes a file beside `Package.swift`: the checkout, or a folder of
-    /// links to its parts.
+    /// The package for SwiftPM, which writes a file beside `Package.swift`: the checkout, or a folder of links to its
+    /// parts.
     package let package: URL
 
     /// The package of the tests of the portable modules.
@@ -25,7 +25,9 @@ package struct Workspace {
     package var debian: URL { state.appendingPathComponent("debian") }
     package var crossBuild: URL { build.appendingPathComponent("aarch64") }
 
-    /// - Parameter output: the folder of the output; nil: the checkout itself.
+    /// Names the places.
+    ///
+    /// - Parameter output: the folder of the output; nil for the checkout itself.
     package init(root: URL, output: URL? = nil) {
         self.root = root
         build = output?.appendingPathComponent("build") ?? root.appendingPathComponent(".build")
@@ -33,9 +35,9 @@ package struct Workspace {
         package = output?.appendingPathComponent("package") ?? root
     }
 
-    /// The workspace of the running tool: named by `ENTENTE_ROOT`, or the package around the tool's own file. The
-    /// script `entente` decides where the output goes, and names it by `ENTENTE_OUTPUT_HERE` if that is not the
-    /// checkout.
+    /// Returns the workspace of the running tool: the folder that `ENTENTE_ROOT` names, or the package around the
+    /// tool's own file. The script `entente` chooses the place of the output, and names it by `ENTENTE_OUTPUT_HERE` if
+    /// that is not the checkout.
     package static func current() throws -> Workspace {
         let environment = ProcessInfo.processInfo.environment
         if let path = environment["ENTENTE_ROOT"] {

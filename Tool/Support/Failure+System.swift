@@ -7,9 +7,9 @@ extension Failure {
         (error as? Failure) ?? (error as? CocoaError).map { Failure($0) } ?? Failure("\(error)")
     }
 
-    /// Describes what Foundation could not do with a file.
+    /// Describes an error of Foundation about a file.
     ///
-    /// - Parameter file: The file as the user knows it, if another was written for it.
+    /// - Parameter file: the file that the user knows, if the tool worked on another one in its place.
     package init(_ error: CocoaError, of file: URL? = nil) {
         let cause =
             (error.underlying as? POSIXError)?.code
@@ -26,7 +26,7 @@ extension Failure {
         }
     }
 
-    /// Describes why a call of the system about a file has just failed.
+    /// Describes the reason for which a system call about a file has just failed.
     package static func ofCall(_ code: Int32 = errno, on file: URL) -> Failure {
         Failure("\(file.path): \(String(cString: strerror(code)))", remedy: remedy(for: POSIXErrorCode(rawValue: code)))
     }
@@ -36,17 +36,17 @@ extension Failure {
     package static func remedy(for cause: POSIXErrorCode?) -> String {
         switch cause {
         case .ENOSPC, .EDQUOT: remedyForFullDisk
-        case .EROFS: "the file system is mounted read-only; take a place that can be written"
+        case .EROFS: "the file system is mounted read-only; choose a writable place"
         case .EACCES, .EPERM: "make the file or folder accessible to your account"
         case .EMFILE, .ENFILE: "raise the limit of open files (ulimit -n)"
-        case .EIO: "the disk reports an error; look at the system's log"
+        case .EIO: "the disk reports an error; see the system's log"
         case .ENOENT, .ENOTDIR, .EISDIR, .ENAMETOOLONG, .ELOOP: "correct the path"
         default: "correct the path, or make the file or folder accessible"
         }
     }
 }
 
-/// Exit statuses beyond 0, 1 and those of the guest's own commands. The values are those of timeout(1) and ssh(1).
+/// The exit statuses beyond 0, 1 and those of the guest's own commands. The values are those of timeout(1) and ssh(1).
 package enum ExitStatus {
     package static let timeout: Int32 = 124
     package static let connectionLost: Int32 = 255

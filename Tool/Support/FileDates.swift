@@ -5,7 +5,8 @@ extension URL {
 }
 
 extension FileManager {
-    /// The latest change of a file, or of anything in a folder; the folders count, because a deleted file changes them.
+    /// Returns the latest change of a file, or of anything in a folder. Folders count, because a deleted file changes
+    /// its folder.
     package func newest(below url: URL) -> Date? {
         var dates = [url.modified]
         for path in (try? subpathsOfDirectory(atPath: url.path)) ?? [] {

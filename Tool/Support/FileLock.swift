@@ -5,19 +5,19 @@ import SystemImage
     import Glibc
 #endif
 
-/// A lock that one process has at a time, and that the system takes from it when it ends, however it ends.
+/// A lock that one process holds at a time. The system releases it when the process ends in any way.
 final class FileLock: Sendable {
     private let descriptor: Int32
 
-    /// Takes the lock if nobody has it; nil if somebody does.
+    /// Takes the lock, or returns nil if another process holds it.
     ///
-    /// - Throws: `Failure` if there can be no such file.
+    /// - Throws: `Failure` if the file cannot be made.
     static func take(_ file: URL) throws -> FileLock? {
         let lock = try FileLock(opening: file)
         return flock(lock.descriptor, LOCK_EX | LOCK_NB) == 0 ? lock : nil
     }
 
-    /// Waits until nobody else has the lock, and says so after a moment.
+    /// Waits until no other process holds the lock, and tells the user after a moment.
     static func wait(for file: URL, because work: String) throws -> FileLock {
         let lock = try FileLock(opening: file)
         var turns = 0
@@ -34,12 +34,12 @@ final class FileLock: Sendable {
         return lock
     }
 
-    /// Of 20 ms each: most holders of a lock need it for less.
+    /// The number of turns, of 20 ms each, before the message. Most holders of a lock need it for less.
     private static let silentTurns = 25
 
     private init(opening file: URL) throws {
         try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-        // No child inherits it: an emulator that outlives the tool must not keep the lock.
+        // No child inherits the descriptor, because an emulator that outlives the tool must not keep the lock.
         descriptor = open(file.path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw Failure.ofCall(on: file) }
     }
@@ -48,8 +48,8 @@ final class FileLock: Sendable {
 }
 
 extension URL {
-    /// Replaces this file at once by another one beside it, which the closure writes: others who read it meanwhile see
-    /// all of the old one or all of the new one.
+    /// Replaces this file at once by another one beside it, which `write` makes. Other readers see all of the old file
+    /// or all of the new one.
     package func replacedWhole(_ write: (URL) throws -> Void) throws {
         let part = deletingLastPathComponent().appendingPathComponent(".\(lastPathComponent).\(UUID().uuidString)")
         do {
@@ -63,7 +63,7 @@ extension URL {
 }
 
 extension Data {
-    /// Writes a file that others may read meanwhile: they see all of the old one or all of the new one.
+    /// Writes a file that others may read meanwhile. They see all of the old file or all of the new one.
     package func writeWhole(to file: URL) throws {
         do {
             try file.replacedWhole { try write(to: $0) }

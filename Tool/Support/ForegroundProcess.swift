@@ -5,17 +5,19 @@ import SystemImage
     import Glibc
 #endif
 
-/// Runs a program that has the user's terminal: it stays in the tool's process group, because the terminal would stop
-/// one of another group when it reads. Keys such as Ctrl-C are the program's meanwhile.
+/// Runs a program that uses the user's terminal. It stays in the tool's process group, because the terminal would stop
+/// a process of another group that reads. Meanwhile keys such as Ctrl-C go to the program.
 enum ForegroundProcess {
-    /// - Returns: Its exit status; of a signal: 128 and its number.
+    /// Runs the program.
+    ///
+    /// - Returns: its exit status, or 128 plus the number of the signal that ended it.
     static func run(_ program: String, _ arguments: [String]) throws -> Int32 {
         let earlier = signal(SIGINT, SIG_IGN)
         defer { _ = signal(SIGINT, earlier) }
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
-        // A signal that the tool ignores would be ignored by its child, too.
+        // A child would also ignore a signal that the tool ignores.
         var defaults = sigset_t()
         sigemptyset(&defaults)
         for number in [SIGINT, SIGPIPE, SIGQUIT] { sigaddset(&defaults, number) }

@@ -7,7 +7,7 @@ import SystemImage
 
 /// Sockets that are files.
 enum LocalSocket {
-    /// Listens at a file that only this account may use; whatever is there goes away.
+    /// Listens at a file that only this account may use. It replaces a file that is already there.
     static func listen(at file: URL) throws -> Int32 {
         try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
         unlink(file.path)
@@ -20,12 +20,12 @@ enum LocalSocket {
         return socket
     }
 
-    /// The outcome of an attempt to connect.
+    /// The result of an attempt to connect.
     enum Connection {
         case open(Int32)
         /// No process listens at the file any more.
         case absent
-        /// So many connections wait already that the listener cannot be at work.
+        /// So many connections wait already that the listener must be stuck.
         case silent
 
         var socket: Int32? { if case .open(let socket) = self { socket } else { nil } }
@@ -33,7 +33,7 @@ enum LocalSocket {
 
     /// Connects to the process that listens at a file.
     ///
-    /// - Parameter patience: How long this call, and later each sending, may wait.
+    /// - Parameter patience: the time that this call, and later each sending, may wait.
     static func connect(to file: URL, patience: Duration = .seconds(10)) throws -> Connection {
         let socket = try made()
         let milliseconds = Int(max(1, patience.milliseconds))
@@ -61,7 +61,8 @@ enum LocalSocket {
         return Failure.ofCall(code, on: file)
     }
 
-    /// An address has room for 108 bytes, and a checkout may lie deeper: the folder is opened, and named by its number.
+    /// Calls `body` with the file's address. An address has room for 108 bytes, and the path may be longer, so the
+    /// address names the folder by the number of its open descriptor.
     private static func with(_ file: URL, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) throws -> Int32 {
         let folder = open(file.deletingLastPathComponent().path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard folder >= 0 else { return -1 }

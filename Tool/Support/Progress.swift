@@ -2,10 +2,10 @@ import Foundation
 import Logging
 import SystemImage
 
-/// Tells the user what the tool does: one line for each step, on standard error.
+/// Tells the user what the tool does, by one line for each step on standard error.
 ///
-/// The environment's `ENTENTE_LOG` names the least important level that is shown, `notice` by default: steps have the
-/// level `notice`, doubts about a system `warning`, and the failure that ends the tool `error`.
+/// The variable `ENTENTE_LOG` names the least important level that appears, by default `notice`. Steps have the level
+/// `notice`, doubts about a system `warning`, and the failure that ends the tool `error`.
 package enum Progress {
     private static let log: Logger = {
         var log = Logger(label: "entente") { _ in LineHandler() }
@@ -19,7 +19,7 @@ package enum Progress {
         name.flatMap { Logger.Level(rawValue: $0.lowercased()) } ?? .notice
     }
 
-    /// Announces a step that `body` does, and says how long it took when a person could have noticed.
+    /// Announces a step, performs `body`, and prints its time if a person could have noticed it.
     package static func step<Result>(_ title: String, _ body: () throws -> Result) rethrows -> Result {
         say("==> \(title)")
         let start = ContinuousClock.now
@@ -48,17 +48,17 @@ private struct LineHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        // No output is left to report that standard error does not work.
+        // If standard error does not work, no output is left to report that.
         try? StandardStreams.write("\(event.message)\n".utf8, to: STDERR_FILENO)
     }
 }
 
 extension Duration {
-    /// Seconds with one decimal.
+    /// The seconds, with one decimal.
     package var seconds: String { String(format: "%.1f", inSeconds) }
 
     package var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
 
-    /// Whole milliseconds for poll(2), rounded up, so that a short wait does not become a busy loop.
+    /// The whole milliseconds for poll(2), rounded up, so that a short wait does not become a busy loop.
     package var milliseconds: Int32 { Int32(clamping: Int((inSeconds * 1000).rounded(.up))) }
 }

@@ -1,11 +1,11 @@
 import Foundation
 
-/// The tool's arguments as they were given.
+/// The tool's arguments as the system passed them.
 enum RawArguments {
-    /// Returns the bytes behind an argument's text. `String` replaces bytes that are no UTF-8, and a command for a
-    /// machine must arrive as it was written.
+    /// Returns the bytes of an argument's text. `String` replaces bytes that are not UTF-8, but a command for a machine
+    /// must arrive as it was written.
     ///
-    /// - Parameter text: An argument of the tool, or what follows the `=` in one.
+    /// - Parameter text: an argument of the tool, or the part of one behind the `=`.
     static func bytes(of text: String, among arguments: [[UInt8]] = all) -> [UInt8] {
         for argument in arguments {
             let value = argument.starts(with: "--".utf8) ? argument.drop { $0 != UInt8(ascii: "=") }.dropFirst() : []

@@ -5,9 +5,9 @@ import SystemImage
     import Glibc
 #endif
 
-/// The tool's own outputs, which may be closed, full or slow.
+/// The outputs of the tool, which may be closed, full or slow.
 package enum StandardStreams {
-    /// Writes all bytes, however long the reader takes.
+    /// Writes all bytes, and waits for the reader as long as it takes.
     ///
     /// - Throws: `Failure` if that is impossible, as on a full disk.
     package static func write(_ bytes: some Sequence<UInt8>, to descriptor: Int32 = STDOUT_FILENO) throws {
@@ -17,7 +17,7 @@ package enum StandardStreams {
             if count >= 0 {
                 rest = rest.dropFirst(count)
             } else if errno == EAGAIN {
-                // Somebody else has set the terminal so.
+                // Another program may have made the terminal non-blocking.
                 var polled = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 poll(&polled, 1, 1000)
             } else if errno != EINTR {
@@ -26,7 +26,7 @@ package enum StandardStreams {
         }
     }
 
-    /// Sees to it that what was printed has arrived; `print` does not say whether it has.
+    /// Flushes the printed text and checks that it has arrived, because `print` does not report errors.
     package static func finish() throws {
         guard fflush(nil) == 0 else { throw failure(of: STDOUT_FILENO) }
     }
@@ -36,6 +36,6 @@ package enum StandardStreams {
         let name = descriptor == STDOUT_FILENO ? "standard output" : "standard error"
         return Failure(
             "\(name): \(String(cString: strerror(error)))",
-            remedy: error == ENOSPC ? Failure.remedyForFullDisk : "send it to a place that takes it")
+            remedy: error == ENOSPC ? Failure.remedyForFullDisk : "send it to a file or a program that accepts it")
     }
 }

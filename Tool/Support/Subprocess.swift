@@ -3,10 +3,10 @@ import SystemImage
 
 /// A program that the tool runs to its end.
 package struct Subprocess {
-    /// A name that is looked up in PATH, or a path with a slash.
+    /// A name, which the system searches in PATH, or a path with a slash.
     package var program: String
     package var arguments: [String]
-    /// Added to the tool's own environment.
+    /// The variables that are added to the tool's own environment.
     package var environment: [String: String] = [:]
     package var directory: URL?
 
@@ -17,16 +17,16 @@ package struct Subprocess {
         self.directory = directory
     }
 
-    /// Runs the program; both its outputs go to standard error, because standard output belongs to the result.
+    /// Runs the program. Both its outputs go to standard error, because standard output belongs to the result.
     ///
-    /// - Throws: `Failure` when the program cannot be started or does not end with status 0.
+    /// - Throws: `Failure` if the program cannot be started or does not end with status 0.
     package func run() throws {
         let process = try start(output: FileHandle.standardError, errors: FileHandle.standardError)
         process.waitUntilExit()
         try check(process, said: "")
     }
 
-    /// Runs the program with both its outputs in a file.
+    /// Runs the program, and writes both its outputs into a file.
     ///
     /// - Throws: as `run()`.
     package func run(into file: FileHandle) throws {
@@ -35,7 +35,7 @@ package struct Subprocess {
         try check(process, said: "")
     }
 
-    /// Runs the program and returns its standard output; what it says on standard error is shown only if it fails.
+    /// Runs the program and returns its standard output. Text on its standard error appears only if it fails.
     package func output() throws -> Data {
         let output = Pipe()
         let messages = try TemporaryFile()
@@ -48,8 +48,8 @@ package struct Subprocess {
         return data
     }
 
-    /// Runs the program to its end, however that is; returns its status (of a signal: 128 and its number) and all that
-    /// it said.
+    /// Runs the program to any end. Returns its status, or 128 plus the number of the signal that ended it, and all of
+    /// its output.
     package func outcome() throws -> (status: Int32, text: String) {
         let messages = try TemporaryFile()
         defer { messages.remove() }
@@ -59,14 +59,14 @@ package struct Subprocess {
         return (process.terminationReason == .exit ? status : 128 + status, messages.text)
     }
 
-    /// `output()` as text, without the last line feed.
+    /// Returns `output()` as text, without the last line feed.
     package func text() throws -> String {
         let text = String(decoding: try output(), as: UTF8.self)
         return text.hasSuffix("\n") ? String(text.dropLast()) : text
     }
 
-    /// Where `program` lies in PATH, if it does. Tools of the compiler are taken from the toolchain that has `swift`,
-    /// because others in PATH may be too old for what it makes.
+    /// Returns the place of `program` in PATH, or nil. It takes the compiler's tools from the toolchain that has
+    /// `swift`, because other versions in PATH may be too old for the compiler's output.
     package static func find(_ program: String) -> String? {
         if program.contains("/") { return FileManager.default.isExecutableFile(atPath: program) ? program : nil }
         if ["llvm-", "ld.lld", "clang", "docc"].contains(where: program.hasPrefix), let swift = find("swift") {
@@ -107,7 +107,7 @@ package struct Subprocess {
     }
 }
 
-/// A file for what a program says, which may be more than a pipe holds while nobody reads.
+/// A file for the output of a program, which may be more than a pipe holds while no one reads.
 private struct TemporaryFile {
     let url: URL
     let handle: FileHandle

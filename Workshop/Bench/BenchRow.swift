@@ -1,7 +1,7 @@
 import Foundation
 import Tool
 
-/// One figure.
+/// One figure of a benchmark.
 struct BenchRow: Codable, Equatable {
     var name: String
     var value: Double
@@ -11,7 +11,7 @@ struct BenchRow: Codable, Equatable {
         (self.name, self.value, self.unit) = (name, value, unit)
     }
 
-    /// The row in a line `bench: NAME VALUE`, which may have a stamp in front.
+    /// Reads a line `bench: NAME VALUE`, which may begin with a time.
     init?(line: String) {
         guard let words = BenchRow.words(of: line), words.count == 2, let value = Double(words[1]), value.isFinite
         else { return nil }
@@ -21,7 +21,7 @@ struct BenchRow: Codable, Equatable {
     static func isEnd(line: String) -> Bool { words(of: line)?.elementsEqual(["end"]) ?? false }
 
     private static func words(of line: String) -> [Substring]? {
-        // The last one: the console itself may bear that name.
+        // The last mark counts, because the console itself may have that name.
         line.ranges(of: "bench: ").last.map { line[$0.upperBound...].split(whereSeparator: \.isWhitespace) }
     }
 

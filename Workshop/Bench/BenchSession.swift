@@ -1,7 +1,7 @@
 import SystemImage
 import Tool
 
-/// Listens to a benchmark system until everyone who measures has said that it is done.
+/// Listens to a benchmark system until each of its programs has reported its end.
 struct BenchSession {
     let session: Session
     let speakers: [String]
@@ -13,7 +13,7 @@ struct BenchSession {
         var rows: [BenchRow] = []
         while !waited.isEmpty {
             guard ContinuousClock.now < deadline else {
-                throw lacking(waited, "said 'bench: end' in time", ExitStatus.timeout)
+                throw lacking(waited, "printed 'bench: end' in time", ExitStatus.timeout)
             }
             for event in session.wait(timeout: deadline - .now) {
                 switch event {
@@ -21,7 +21,7 @@ struct BenchSession {
                     Progress.say(text)
                     if let row = BenchRow(line: text) { rows.append(row) }
                     if BenchRow.isEnd(line: text) { waited.remove(channel) }
-                case .ended: throw lacking(waited, "had said 'bench: end' when the board went off", 1)
+                case .ended: throw lacking(waited, "had printed 'bench: end' when the board went off", 1)
                 case .output, .readable: break
                 }
             }
@@ -32,6 +32,7 @@ struct BenchSession {
     private func lacking(_ waited: Set<UInt8>, _ what: String, _ status: Int32) -> Failure {
         let names = session.channels.filter { waited.contains($0.number) }.map(\.name).joined(separator: ", ")
         return Failure(
-            "not all that measure \(what): \(names)", remedy: "look at the consoles' lines above", status: status)
+            "not all measuring programs \(what): \(names)", remedy: "see the lines of the consoles above",
+            status: status)
     }
 }

@@ -21,7 +21,7 @@ struct EntryCampaign {
             "set")
     }
 
-    /// Two machines boot on one core, and one of them restarts.
+    /// Boots two machines on one core, and restarts one of them.
     private func runTwoMachines() throws {
         let file = workspace.root.appendingPathComponent("examples/two-machines/system.yaml")
         let manifest = try Manifest.load(path: file.path, overriding: BoardOverrides(cores: 1))

@@ -41,10 +41,10 @@ extension EntryRecords {
         return lines.joined(separator: "\n")
     }
 
-    /// `Kernel.exchangeGuest` of a demangled name.
+    /// Returns a demangled name in the short form `Kernel.exchangeGuest`.
     static func shortName(_ name: String?) -> String {
         guard var text = name else { return "?" }
-        // Private names are written "(exchangeGuest in _5441…)".
+        // Private names have the form "(exchangeGuest in _5441…)".
         text.replace(/\((\w+) in _[0-9A-F]+\)/) { String($0.1) }
         if text.contains("specialization <"), let start = text.range(of: "> of ", options: .backwards) {
             text = String(text[start.upperBound...])

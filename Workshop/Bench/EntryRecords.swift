@@ -2,7 +2,7 @@ import Foundation
 import SystemImage
 import Tool
 
-/// The counts of the plugin in `Benchmarks/Entries`; see `struct output` there.
+/// The counts of the plugin in `Benchmarks/Entries`, which `struct output` there describes.
 struct EntryRecords {
     enum Kind: Int, CaseIterable {
         case start, synchronous, interrupt, error, wake
@@ -18,30 +18,30 @@ struct EntryRecords {
         }
     }
 
-    /// Entries that began alike and went through the same functions.
+    /// The entries that began in the same way and went through the same functions.
     struct Path {
         var kind: Kind
         var count: UInt64
         var total: UInt64
         var longest: UInt64
-        /// Not in the other figures: instructions spent waiting for the kernel's lock, which another core had.
+        /// The instructions spent waiting for the kernel's lock, which another core had. No other figure includes them.
         var longestWait: UInt64
-        /// Functions by offset, and how many instructions of the longest entry were in each; most first.
+        /// The functions by offset, with the instructions of the longest entry in each, in descending order.
         var parts: [(function: UInt64, instructions: UInt64)]
     }
 
-    /// The figures of one core of a board with several: the interrupts that it takes, in its own instructions.
+    /// The figures of one core of a board with several: the interrupts that the core takes, in its own instructions.
     struct Core: Equatable {
-        /// In the kernel, and in tenants.
+        /// The instructions in the kernel. `outside` counts those in tenants.
         var inside: UInt64 = 0
         var outside: UInt64 = 0
-        /// Entries that an interrupt began while a tenant ran.
+        /// The entries that an interrupt began while a tenant ran.
         var interrupts: UInt64 = 0
         var interruptInstructions: UInt64 = 0
-        /// Within a millisecond of virtual time; exact under `-icount` only.
+        /// The most interrupts within a millisecond of virtual time. The number is exact under `-icount` only.
         var mostInterrupts: UInt64 = 0
-        /// Of entries that followed each other without a tenant's instruction in between, and of which an interrupt
-        /// began one. That interrupt waited no longer.
+        /// The longest run of entries that followed each other without a tenant's instruction in between, one of them
+        /// begun by an interrupt. That interrupt waited no longer than the run.
         var longestRun: UInt64 = 0
 
         var wasSeen: Bool { outside > 0 }
@@ -49,7 +49,7 @@ struct EntryRecords {
 
     private(set) var paths: [UInt64: Path] = [:]
     private(set) var cores = [Core](repeating: Core(), count: coreCount)
-    /// Entries by the power of two below their length, of each kind.
+    /// The entries of each kind, by the power of two below their length.
     private(set) var octaves: [Kind: [UInt64]] = [:]
 
     private static let magic: UInt64 = 0x3153_4549_5254_4E45
@@ -60,12 +60,12 @@ struct EntryRecords {
     private static let coreCount = 8
     private static let coreSize = 8 * 6
 
-    /// Adds those of one run.
+    /// Adds the records of one run.
     mutating func add(_ data: Data) throws {
         let header = 16 + Kind.allCases.count * Self.octaveCount * 8
         let size = header + Self.pathCount * Self.pathSize + Self.coreCount * Self.coreSize
         guard data.count == size, data.word(at: 0) == Self.magic else {
-            throw Failure("a file of entry records is damaged", remedy: "delete it, and run again")
+            throw Failure("a file of entry records is damaged", remedy: "delete it, and run the system again")
         }
         for kind in Kind.allCases {
             let counts = (0..<Self.octaveCount).map { data.word(at: 16 + (kind.rawValue * Self.octaveCount + $0) * 8) }
@@ -103,7 +103,7 @@ struct EntryRecords {
         paths[words[0]] = known
     }
 
-    /// Everything but the start of a core, which happens before there is anybody who could wait.
+    /// All paths except for the start of a core, before which no tenant could wait.
     var longestFirst: [Path] { paths.values.filter { $0.kind != .start }.sorted { $0.longest > $1.longest } }
 
     func longest(_ kind: Kind) -> UInt64 { paths.values.filter { $0.kind == kind }.map(\.longest).max() ?? 0 }

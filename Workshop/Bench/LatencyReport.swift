@@ -1,8 +1,8 @@
 import Foundation
 import Tool
 
-/// Keeps the wake-up latencies that a loop reports: lines `realtime: NAME VALUE …`, of `Components/Control` and
-/// `Guests/Linux/realtime.c`.
+/// The wake-up latencies that a loop reports by lines `realtime: NAME VALUE …`. `Components/Control` and
+/// `Guests/Linux/realtime.c` print them.
 struct LatencyReport: Equatable {
     struct Bucket: Equatable {
         var start: UInt64
@@ -10,7 +10,7 @@ struct LatencyReport: Equatable {
     }
 
     private(set) var buckets: [Bucket] = []
-    /// By name: `periods`, `missed`, `min`, `mean`, `max`, `p50`, …
+    /// The figures by name: `periods`, `missed`, `min`, `mean`, `max`, `p50`, …
     private(set) var figures: [String: Double] = [:]
     private(set) var isComplete = false
 
@@ -25,7 +25,7 @@ struct LatencyReport: Equatable {
         }
     }
 
-    /// Periods by the power of two below their latency.
+    /// The periods by the power of two below their latency.
     var octaves: [UInt64: UInt64] {
         buckets.reduce(into: [:]) { sums, bucket in
             let octave = bucket.start == 0 ? 0 : UInt64(1) << (63 - bucket.start.leadingZeroBitCount)

@@ -5,12 +5,14 @@ import Tool
 /// A program of `Guests/Linux`: a static program for an arm64 Linux, without a C library.
 struct LinuxWorkload {
     let workspace: Workspace
-    /// Also that of its main source, and of its file in the machine's root folder.
+    /// The name of the program, of its main source, and of its file in the machine's root folder.
     var name = "workload"
     /// The names of its other sources.
     var parts = ["output"]
 
-    /// - Returns: The program's ELF file.
+    /// Builds the program.
+    ///
+    /// - Returns: the program's ELF file.
     func build() throws -> Data {
         let folder = workspace.guests
         try workspace.make(folder)
@@ -36,7 +38,7 @@ struct LinuxWorkload {
         "-fno-pic", "-mno-outline-atomics",
     ]
 
-    /// Adds the program to a machine's initial file system, as /NAME: Linux unpacks several archives in a row.
+    /// Adds the program to a machine's initial file system as /NAME, because Linux unpacks several archives in a row.
     func added(to machine: MachineDescription) throws -> MachineDescription {
         let files = try GuestFiles(of: machine, workspace: workspace)
         var archive = CpioArchive()

@@ -1,17 +1,17 @@
 import Tool
 
-/// `bench realtime` with hostile components on three other cores: how the loop fared on core 0, and what core 0 was
-/// kept from.
+/// The result of `bench realtime` with hostile components on three other cores: the latencies of the loop on core 0,
+/// and the time that core 0 lost to interrupts.
 struct NeighbourReport {
-    /// Of the loop. The emulator runs the cores in turn, so these are instructions of all four cores.
+    /// The latencies of the loop. The emulator runs the cores in turn, so they count instructions of all four cores.
     var latencies: LatencyReport
-    /// Core 0, in its own instructions.
+    /// The figures of core 0, in its own instructions.
     var core: EntryRecords.Core
 
     /// The attacks of `Tests/Programs/InterruptFlood` that each neighbour repeats: revocations, timers, and stops.
     static let attacks: UInt64 = 1 + 2 + 8
 
-    /// Of the instructions of core 0, how many of a million were entries that interrupts began.
+    /// The share of core 0's instructions that belong to entries begun by interrupts, in millionths.
     var partsPerMillion: Double {
         let all = core.inside + core.outside
         return all == 0 ? 0 : Double(core.interruptInstructions) * 1_000_000 / Double(all)

@@ -5,11 +5,12 @@ import Tool
 /// The systems in `Benchmarks/systems/primitives`.
 struct PrimitiveBenchmark {
     let workspace: Workspace
-    /// CPU model of the board, instead of the manifests'.
+    /// The CPU model of the board, which replaces that of the manifests.
     var cpu: String?
 
-    /// The rows of all systems, which are booted one after the other.
-    /// - Parameter timeout: for each system.
+    /// Boots the systems one after the other, and returns the rows of all.
+    ///
+    /// - Parameter timeout: the time limit for each system.
     func rows(timeout: Duration) throws -> [BenchRow] {
         let folder = workspace.root.appendingPathComponent("Benchmarks/systems/primitives")
         let systems = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
@@ -26,8 +27,8 @@ struct PrimitiveBenchmark {
 }
 
 extension Manifest {
-    /// The consoles of the programs that measure: tenants that are named for it; without a tenant the root program,
-    /// which has only the kernel's console.
+    /// The consoles of the programs that measure. Such tenants have names that begin with `bench`. A system without
+    /// tenants has only the root program, which writes to the kernel's console.
     fileprivate var benchSpeakers: [String] {
         tenants.isEmpty ? ["kernel"] : tenants.map(\.name).filter { $0.hasPrefix("bench") }
     }

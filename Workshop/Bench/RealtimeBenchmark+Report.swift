@@ -8,7 +8,7 @@ extension RealtimeBenchmark.Result {
             + (neighbours?.rows ?? [])
     }
 
-    /// A column for each.
+    /// The figures as a table, with a column for each.
     var text: String {
         func line(_ name: String, _ values: [String]) -> String {
             name.padding(toLength: 24, withPad: " ", startingAt: 0)

@@ -3,28 +3,28 @@ import Foundation
 import SystemImage
 import Tool
 
-/// `examples/realtime` with the load of `Guests/Linux/realtime.c`.
+/// Runs `examples/realtime` with the load of `Guests/Linux/realtime.c`.
 struct RealtimeBenchmark {
     let workspace: Workspace
     var periods: Int
 
     /// The component's name in the manifest.
     static let loop = "control"
-    /// Periods that the machine takes to boot: the loop measures so many more, all of them counted.
+    /// The periods in which the machine boots. The loop measures so many more, and all of them count.
     static let bootPeriods = 2000
 
     struct Result {
         var control: LatencyReport
         var linux: LatencyReport
-        /// Linux without Entente.
+        /// The result of Linux without Entente.
         var bare: LatencyReport?
-        /// With hostile components on three other cores.
+        /// The result with hostile components on three other cores.
         var neighbours: NeighbourReport?
     }
 
-    /// The system with the load in its machine.
+    /// Returns the system with the load in its machine.
     ///
-    /// - Parameter loopPeriods: The number of periods that the loop measures, from its own start on.
+    /// - Parameter loopPeriods: the number of periods that the loop measures, from its own start on.
     private func manifest(loopPeriods: Int) throws -> (manifest: Manifest, machine: MachineDescription) {
         let file = workspace.root.appendingPathComponent("examples/realtime/system.yaml")
         var manifest = try Manifest.load(path: file.path)
@@ -39,13 +39,13 @@ struct RealtimeBenchmark {
         return (manifest, machine)
     }
 
-    /// Time follows the instructions, and a tick of the counter is one of them.
+    /// Returns options under which time follows the instructions, and a tick of the counter is one instruction.
     private func options(_ board: BoardDescription) -> BootOptions {
         let counter = "\(board.cpu)-arm-cpu.cntfrq=1000000000"
         return BootOptions(countsInstructions: true, extraArguments: ["-global", counter])
     }
 
-    /// The system, and its machine alone on the bare emulator.
+    /// Plans the system, or its machine alone on the bare emulator.
     private func plan(isBare: Bool = false) throws -> (plan: BootPlan, machine: String) {
         let (manifest, machine) = try manifest(loopPeriods: periods + Self.bootPeriods)
         let options = options(manifest.board)
@@ -71,13 +71,13 @@ struct RealtimeBenchmark {
         }
     }
 
-    /// The loop's periods beside neighbours. The emulator is slow where cores change after a few instructions.
+    /// The loop's periods beside neighbours. The emulator is slow if it changes the core after a few instructions.
     private var neighbourPeriods: Int { min(periods, 1000) }
 
     /// Measures the loop with a hostile component on each of three other cores.
     ///
     /// The machine is not Linux, but a program that ends its core's turns on the emulator after a few hundred
-    /// instructions: otherwise core 0 would have turns of up to a millisecond, in which its neighbours stand still. The
+    /// instructions. Otherwise core 0 would have turns of up to a millisecond, in which its neighbours stand still. The
     /// loop has no budget, because a budget counts virtual time, which also passes in the turns of other cores.
     func runBesideNeighbours(timeout: Duration) throws -> NeighbourReport {
         var (manifest, linux) = try manifest(loopPeriods: neighbourPeriods)
@@ -103,7 +103,7 @@ struct RealtimeBenchmark {
         }
     }
 
-    /// Until all of them have reported.
+    /// Listens until all consoles of `names` have reported.
     private func listen(_ session: Session, to names: [String], timeout: Duration) throws -> [LatencyReport] {
         defer { session.end() }
         let deadline = ContinuousClock.now + timeout
@@ -118,13 +118,14 @@ struct RealtimeBenchmark {
                         reports[index].hear(text)
                     }
                     if !text.contains("load: ") && !text.contains(" bucket ") { Progress.say(text) }
-                case .ended: throw Failure("the board went off before all had measured")
+                case .ended: throw Failure("the board went off before all measurements were done")
                 case .output, .readable: break
                 }
             }
             if reports.allSatisfy(\.isComplete) { return reports }
         }
-        throw Failure("not all measured in time", remedy: "allow more by --timeout", status: ExitStatus.timeout)
+        throw Failure(
+            "not all measurements were done in time", remedy: "allow more by --timeout", status: ExitStatus.timeout)
     }
 }
 

@@ -3,7 +3,7 @@ import Tool
 /// The figures that a run of the workload printed.
 struct WorkloadRun {
     typealias Figure = (name: String, value: Double)
-    /// `workload: NAME VALUE` lines.
+    /// The figures of the `workload: NAME VALUE` lines.
     private(set) var figures: [Figure] = []
     /// The pairs of the line `entente: machine NAME exits: KIND COUNT …`.
     private(set) var exits: [Figure] = []
@@ -17,7 +17,7 @@ struct WorkloadRun {
         if line.contains("entente: machine ") { exits += WorkloadRun.pairs(in: line, behind: " exits: ") }
     }
 
-    /// Words and numbers in turn.
+    /// Returns the pairs of a word and a number behind `mark`.
     static func pairs(in line: String, behind mark: String) -> [Figure] {
         guard let start = line.firstRange(of: mark)?.upperBound else { return [] }
         let words = line[start...].split(separator: " ")
@@ -26,7 +26,7 @@ struct WorkloadRun {
         }
     }
 
-    /// Each figure of both, and the ratio of the totals.
+    /// Returns each figure of both runs, and the ratio of the totals.
     static func comparison(of machine: WorkloadRun, with bare: WorkloadRun) -> [BenchRow] {
         let rows = machine.figures.flatMap { figure in
             [BenchRow("guest.\(figure.name)", figure.value)]

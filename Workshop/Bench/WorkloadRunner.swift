@@ -2,14 +2,16 @@ import Foundation
 import SystemImage
 import Tool
 
-/// Boots the machine, on Entente or without, and listens to its workload.
+/// Boots the machine, on Entente or without it, and listens to its workload.
 struct WorkloadRunner {
     let workspace: Workspace
     let manifest: Manifest
     let machine: MachineDescription
     let timeout: Duration
 
-    /// - Parameter task: what the workload is to do; see Guests/Linux/workload.c.
+    /// Runs a task of the workload.
+    ///
+    /// - Parameter task: the argument of the workload (Guests/Linux/workload.c).
     func run(_ task: String, isBare: Bool = false) throws -> WorkloadRun {
         var machine = machine
         machine.commandLine += " \(task)"

@@ -39,8 +39,8 @@ struct FormatCheck {
         return result
     }
 
-    /// Characters that fit a line. swift-format wraps code, but neither comments nor texts. Texts may be longer, so
-    /// that a person finds a message by searching for it.
+    /// The number of characters that fit a line. swift-format wraps code, but neither comments nor texts. Texts may be
+    /// longer, so that a person finds a message by searching for it.
     static let width = 120
 
     private static func isLongComment(_ line: Substring) -> Bool {

@@ -1,9 +1,10 @@
 import Foundation
 
-/// Reads which files of a module refer to which others, by the names of the types that they declare at the top level.
+/// Finds the references between the files of a module, by the names of the types that the files declare at the top
+/// level.
 ///
-/// The compiler checks the direction between modules. Within one module this check does, because Swift lets each file
-/// refer to each other file. A file that refers to an extension's member alone is not noticed.
+/// The compiler checks the direction between modules. This check does so within one module, because Swift lets each
+/// file refer to each other file. It does not notice a file that only refers to an extension's member.
 struct ReferenceCheck {
     /// A file that refers to a type of another file.
     struct Reference: Hashable, Comparable {
@@ -18,7 +19,9 @@ struct ReferenceCheck {
 
     let references: [Reference]
 
-    /// - Parameter files: The sources by their paths below the module's folder.
+    /// Reads sources.
+    ///
+    /// - Parameter files: the sources by their paths below the module's folder.
     init(files: [String: String]) {
         let sources = files.mapValues(Self.code)
         var homes: [Substring: String] = [:]
@@ -37,7 +40,9 @@ struct ReferenceCheck {
         references = found.sorted()
     }
 
-    /// - Parameter others: The folders of other modules, which lie in this one's.
+    /// Reads the sources of a folder.
+    ///
+    /// - Parameter others: the folders of other modules, which lie inside of this one's.
     init(folder: URL, without others: [String] = []) throws {
         var files: [String: String] = [:]
         for path in try FileManager.default.subpathsOfDirectory(atPath: folder.path) where path.hasSuffix(".swift") {
@@ -48,7 +53,7 @@ struct ReferenceCheck {
     }
 
     /// Returns the references to a folder that stands behind the referring file's own in the list, and those from or to
-    /// a folder that is not in it.
+    /// a folder that is not in the list.
     func upward(in folders: [String]) -> [Reference] {
         func place(_ path: String) -> Int? {
             folders.firstIndex(of: path.split(separator: "/").dropLast().joined(separator: "/"))
@@ -59,7 +64,7 @@ struct ReferenceCheck {
         }
     }
 
-    /// The files that can be reached from themselves, because a chain of references leads back.
+    /// The files from which a chain of references leads back to themselves.
     var circular: [String] {
         var targets: [String: Set<String>] = [:]
         for reference in references { targets[reference.from, default: []].insert(reference.to) }

@@ -6,7 +6,7 @@ import Tool
 struct BenchEfficiencyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "efficiency",
-        abstract: "Compares a Debian machine on Entente with the same on the bare emulator.",
+        abstract: "Compares a Debian machine on Entente with the same machine on the bare emulator.",
         discussion: """
             Same kernel, initial file system, command line and seed, with deterministic time (-icount shift=0). The \
             machine runs the workload of Guests/Linux as its first process. guest.efficiency is the bare emulator's \
@@ -16,7 +16,7 @@ struct BenchEfficiencyCommand: ParsableCommand {
     @Flag(help: "Print JSON instead of a table.")
     var json = false
 
-    @Option(help: ArgumentHelp("End a run after this time.", valueName: "seconds"))
+    @Option(help: ArgumentHelp("End each run after this time.", valueName: "seconds"))
     var timeout = 300
 
     func run() throws {

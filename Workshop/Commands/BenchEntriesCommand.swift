@@ -6,7 +6,7 @@ import Tool
 struct BenchEntriesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "entries",
-        abstract: "Counts the instructions of each entry into the kernel: all that time interrupts are off.",
+        abstract: "Counts the instructions of each entry into the kernel, during which interrupts are off.",
         discussion: """
             Boots the systems of 'bench primitives', a Debian machine with its workload, two machines on one core \
             and 'bench realtime', with a plugin of QEMU that counts from the exception vector to the return. Entries \
@@ -21,7 +21,7 @@ struct BenchEntriesCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Show the records in this folder instead.", valueName: "folder"))
     var records: String?
 
-    @Option(help: "How many of the longest paths to show.")
+    @Option(help: "The number of the longest paths to show.")
     var top = 12
 
     func run() throws {
@@ -35,7 +35,7 @@ struct BenchEntriesCommand: ParsableCommand {
         let found = try EntryRecords(folder: folder)
         guard !found.paths.isEmpty else {
             throw Failure(
-                "no entries are recorded in \(folder.path)", remedy: "run something with \(EntryCounter.variable) set")
+                "no entries are recorded in \(folder.path)", remedy: "run a system with \(EntryCounter.variable) set")
         }
         let kernel = try CrossBuild(workspace: workspace).program("Kernel", as: .kernel)
         let symbols = try SymbolTable(elf: Data(contentsOf: kernel))

@@ -6,7 +6,7 @@ import Tool
 struct BenchMemoryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "memory",
-        abstract: "Says where the RAM of a board goes.",
+        abstract: "Reports the uses of a board's RAM.",
         discussion: """
             Boots the system until root has built it. memory.beside is all that is neither free, nor a machine's \
             RAM, nor a file that machines start from (which stays in the image for restarts).
@@ -31,7 +31,8 @@ struct BenchMemoryCommand: ParsableCommand {
         print(try json ? BenchRow.json(rows) : BenchRow.table(rows))
     }
 
-    /// Tells apart what root sees as one: memory of machines and components, files and programs in the image.
+    /// Divides the figures that root cannot divide: memory of machines and components, and files and programs in the
+    /// image.
     private func split(_ figures: [WorkloadRun.Figure], _ plan: BootPlan) -> [WorkloadRun.Figure] {
         let (memory, files) = (Double(plan.machineMemory >> 10), Double((plan.machineFiles + 1023) >> 10))
         return figures.flatMap { figure -> [WorkloadRun.Figure] in
@@ -43,7 +44,7 @@ struct BenchMemoryCommand: ParsableCommand {
         }
     }
 
-    /// The pairs of root's line.
+    /// Returns the pairs of root's line.
     private func account(_ session: Session) throws -> [WorkloadRun.Figure] {
         defer { session.end() }
         let deadline = ContinuousClock.now + .seconds(timeout)

@@ -14,10 +14,10 @@ struct BenchPrimitivesCommand: ParsableCommand {
     @Flag(help: "Print JSON instead of a table.")
     var json = false
 
-    @Option(help: "CPU model of the board, instead of the manifests'.")
+    @Option(help: "The CPU model of the board, which replaces the manifests'.")
     var cpu: String?
 
-    @Option(help: ArgumentHelp("End a system after this time.", valueName: "seconds"))
+    @Option(help: ArgumentHelp("End each system after this time.", valueName: "seconds"))
     var timeout = 300
 
     func run() throws {

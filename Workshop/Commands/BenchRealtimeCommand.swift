@@ -24,13 +24,13 @@ struct BenchRealtimeCommand: ParsableCommand {
     @Flag(help: "Print JSON instead of a table.")
     var json = false
 
-    @Option(help: "How many periods of 1 ms.")
+    @Option(help: "The number of periods of 1 ms.")
     var periods = 10_000
 
-    @Flag(help: "Then measure the same Linux with the same load without Entente, too.")
+    @Flag(help: "Also measure the same Linux with the same load without Entente.")
     var bare = false
 
-    @Flag(help: "Then measure the loop with hostile components on three other cores, too.")
+    @Flag(help: "Also measure the loop with hostile components on three other cores.")
     var neighbours = false
 
     @Option(help: ArgumentHelp("End after this time; by default in proportion to the periods.", valueName: "seconds"))

@@ -5,8 +5,9 @@ import Tool
 struct TestCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "test",
-        abstract: "Runs every test: on the host, of the models, of the images, and of whole systems on QEMU.",
-        discussion: "With the folder of a component's package, runs its tests and nothing else.")
+        abstract:
+            "Runs every test: those on the host, those of the models and the images, and those that boot systems on QEMU.",
+        discussion: "With the folder of a component's package, it runs the tests of that package and nothing else.")
 
     @Argument(help: ArgumentHelp("The folder of a component's package.", valueName: "folder"))
     var path: String?
@@ -17,21 +18,22 @@ struct TestCommand: ParsableCommand {
     @Flag(help: "Leave out the runs with the address and thread sanitizers.")
     var noSanitizers = false
 
-    @Option(help: "Only kill every part of every example at random moments, so often, and see it come back.")
+    @Option(
+        help: "Only kill every part of every example this many times at random moments, and check that it comes back.")
     var kills: Int?
 
     @Option(
         help:
-            "Only play so many random operations against the reference model of the kernel, with the address sanitizer."
+            "Only play this many random operations against the reference model of the kernel, with the address sanitizer."
     )
     var operations: Int?
 
     @Option(
         name: .customLong("repeat"),
-        help: "Only run the tests on the host so often with one build, and count the failures by test.")
+        help: "Only run the tests on the host this many times with one build, and count the failures by test.")
     var runs: Int?
 
-    @Flag(help: "Only check the models of the kernel's cross-core paths, with spin.")
+    @Flag(help: "Only check the models of the kernel's cross-core paths by spin.")
     var models = false
 
     @Flag(help: "Only check the board's images, and that the generated interfaces are current.")
@@ -46,19 +48,20 @@ struct TestCommand: ParsableCommand {
     @Flag(help: "Only explore interleavings in their long form, which takes minutes.")
     var interleavings = false
 
-    @Flag(help: "Only make small faults in the portable modules, one at a time, and see whether the tests notice.")
+    @Flag(help: "Only make small faults in the portable modules, one at a time, and check that the tests notice them.")
     var mutants = false
 
     @Option(help: ArgumentHelp("With --mutants: only of this area (can be repeated).", valueName: "area"))
     var area: [MutantArea] = []
 
-    @Option(help: "With --mutants: only so many of them, chosen by --seed; 0: only those that are written by hand.")
+    @Option(
+        help: "With --mutants: only this many of them, chosen by --seed. With 0, only those that are written by hand.")
     var sample: Int?
 
-    @Option(help: "With --mutants: only so many of those that are written by hand, chosen by --seed.")
+    @Option(help: "With --mutants: only this many of those that are written by hand, chosen by --seed.")
     var variants: Int?
 
-    @Option(help: "With --mutants: chooses the samples.")
+    @Option(help: "With --mutants: the seed that chooses the samples.")
     var seed: UInt64 = 1
 
     func validate() throws {
@@ -104,7 +107,7 @@ struct TestCommand: ParsableCommand {
     private func runAll(_ suite: inout TestSuite) {
         suite.checkFormat()
         suite.checkModels()
-        // Only those that are written by hand, because the suite fails for no others.
+        // Only the mutants that are written by hand are tried, because the suite fails for no others.
         let mutants = MutantCheck(
             workspace: suite.workspace, sample: 0, variantSample: 150, seed: suite.workspace.seedOfCommit)
         suite.check(mutants, beside: runHostTests)

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// The commands that serve the work on this repository: tests and benchmarks.
+/// The commands for the work on this repository: tests and benchmarks.
 package enum WorkshopCommands {
     package static var all: [any ParsableCommand.Type] { [TestCommand.self, BenchCommand.self] }
 }

@@ -3,9 +3,9 @@ import Tool
 
 /// One small fault in the project's sources, as the program `Workshop/Mutator` makes it.
 struct Mutant: Codable, Equatable {
-    /// Names it: file, function and change. The same as long as the function's text is the same.
+    /// The name of the mutant: file, function and change. It stays the same as long as the function's text does.
     var key: String
-    /// The number that brings it to life: `ENTENTE_MUTANT`.
+    /// The number that activates it: `ENTENTE_MUTANT`.
     var number: Int
     /// The number of its function, for `TestReach`.
     var functionNumber: Int
@@ -14,14 +14,14 @@ struct Mutant: Codable, Equatable {
     var function: String
     var line: Int
     var change: String
-    /// The lines of the mutated file on which it stands, from 1.
+    /// The first line of the mutated file on which it stands. Both line numbers count from 1.
     var firstLine: Int
     var lastLine: Int
 
     var area: MutantArea? { MutantArea.allCases.first { file.hasPrefix($0.folder + "/") } }
 }
 
-/// The portable modules that mutants are made of.
+/// The portable modules that get mutants.
 enum MutantArea: String, CaseIterable, Codable {
     case kernel, platform, runtime, supervision, console
 
@@ -37,9 +37,9 @@ enum MutantArea: String, CaseIterable, Codable {
     }
 }
 
-/// How a mutant was noticed, or that it was not.
+/// The way in which a test noticed a mutant, or the reason why none did.
 enum MutantFate: Equatable {
-    /// A test failed, the first to do so; or the run trapped or did not end.
+    /// This test was the first to fail. In the next two cases the run trapped, or did not end.
     case failed(test: String)
     case trapped
     case endless

@@ -2,14 +2,14 @@ import Foundation
 import SystemImage
 import Tool
 
-/// Brings mutants to life one at a time, and sees whether the tests notice: `./entente test --mutants`.
+/// Activates mutants one at a time, and checks that the tests notice them: `./entente test --mutants`.
 struct MutantCheck: Sendable {
     let workspace: Workspace
     var areas: [MutantArea] = MutantArea.allCases
-    /// How many mutants to take, beside those that are written by hand; nil: all.
+    /// The number of mutants to try beside those that are written by hand; nil for all.
     var sample: Int?
-    /// How many of those that are written by hand to try; nil: all. All are made, because one whose text no longer
-    /// occurs is an error.
+    /// The number of mutants to try of those that are written by hand; nil for all. All of them are made, because it is
+    /// an error if the text of one no longer occurs.
     var variantSample: Int?
     var seed: UInt64 = 1
 
@@ -17,7 +17,7 @@ struct MutantCheck: Sendable {
     struct Prepared: Sendable {
         var program: TestProgram
         var mutants: [Mutant]
-        /// The variants among them that are tried, by their keys.
+        /// The variants that are tried, by their keys.
         var variants: [String: MutantVariants.Entry]
         var candidates: Int
         var equivalent: Int
@@ -25,7 +25,7 @@ struct MutantCheck: Sendable {
 
     func run() throws -> MutantReport { try run(prepare()) }
 
-    /// Builds the test program. It has one thread most of the time, so that other work can go on beside it.
+    /// Builds the test program. It uses one thread most of the time, so that other work can run beside it.
     func prepare() throws -> Prepared {
         let folder = workspace.root.appendingPathComponent("Tests/Mutants")
         let variants = try MutantVariants(in: folder).entries
@@ -51,7 +51,7 @@ struct MutantCheck: Sendable {
     /// Tries each mutant.
     func run(_ prepared: Prepared) throws -> MutantReport {
         let (program, mutants, byKey) = (prepared.program, prepared.mutants, prepared.variants)
-        // Mutants that the operators make may be noticed by any test.
+        // Any test may notice a mutant that the operators make.
         let hasVariantsOnly = mutants.count == byKey.count
         let patterns = try hasVariantsOnly ? byKey.values.map { try Regex($0.tests) } : []
         let tests = try program.list().filter { name in patterns.isEmpty || patterns.contains { name.contains($0) } }
@@ -74,7 +74,7 @@ struct MutantCheck: Sendable {
             seed: sample == nil ? nil : seed)
     }
 
-    /// A reason for a mutant that is not made any more says nothing.
+    /// Checks the list of equivalent mutants, because a reason for a mutant that is no longer made is out of date.
     private func check(_ equivalent: EquivalentMutants, _ candidates: [Mutant]) throws {
         let keys = Set(candidates.map(\.key))
         let folders = areas.map { $0.folder + "/" }
@@ -83,8 +83,9 @@ struct MutantCheck: Sendable {
         }
         guard lost.isEmpty else {
             throw Failure(
-                "Tests/Mutants/equivalent*.yaml has \(lost.count) that no operator makes:\n"
-                    + lost.map(\.key).joined(separator: "\n"), remedy: "remove them, or write them as the report does")
+                "Tests/Mutants/equivalent*.yaml lists \(lost.count) mutants that no operator makes:\n"
+                    + lost.map(\.key).joined(separator: "\n"),
+                remedy: "remove them, or write them as the report prints them")
         }
     }
 
@@ -95,12 +96,14 @@ struct MutantCheck: Sendable {
     }
 }
 
-/// Decides the fate of one mutant.
+/// Determines the fate of one mutant.
 struct MutantTrial: Sendable {
     let program: TestProgram
     let reach: TestReach
 
-    /// - Parameter tests: a regular expression over the tests that must notice it; nil: any may.
+    /// Runs tests until one notices the mutant.
+    ///
+    /// - Parameter tests: a regular expression over the tests that must notice it; nil if any test may.
     func fate(of mutant: Mutant, noticedBy tests: String?) throws -> MutantFate {
         let named = try tests.map { try Regex($0) }
         var batches = reach.batches(reaching: mutant.functionNumber)
@@ -124,7 +127,7 @@ struct MutantTrial: Sendable {
     }
 }
 
-/// Tells how far the trials are.
+/// Prints the progress of the trials.
 private final class TrialCounter: @unchecked Sendable {
     private let lock = NSLock()
     private let total: Int
@@ -145,7 +148,7 @@ private final class TrialCounter: @unchecked Sendable {
     }
 }
 
-/// The same sample for the same seed.
+/// A generator that gives the same sample for the same seed.
 private struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 

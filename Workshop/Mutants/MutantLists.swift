@@ -3,7 +3,7 @@ import SystemImage
 import Yams
 import Tool
 
-/// Mutants that change nothing that matters, with the reasons (`Tests/Mutants/equivalent*.yaml`).
+/// The mutants that change nothing that matters, with the reasons (`Tests/Mutants/equivalent*.yaml`).
 struct EquivalentMutants {
     struct Entry: Codable {
         var file: String
@@ -20,14 +20,14 @@ struct EquivalentMutants {
     init(in folder: URL) throws {
         entries = try MutantLists.files("equivalent", in: folder).flatMap { try MutantLists.read([Entry].self, $0) }
         for entry in entries where entry.because.count < 10 {
-            throw Failure("\(folder.path): no reason is given for: \(entry.key)")
+            throw Failure("\(folder.path): this mutant has no reason: \(entry.key)")
         }
     }
 
     var keys: Set<String> { Set(entries.map(\.key)) }
 }
 
-/// Mutants that somebody wrote by hand, each with the tests that must notice it (`Tests/Mutants/variants*.yaml`).
+/// The mutants that a person wrote, each with the tests that must notice it (`Tests/Mutants/variants*.yaml`).
 struct MutantVariants {
     struct Entry: Codable {
         var file: String
@@ -52,12 +52,12 @@ struct MutantVariants {
             return entry
         }
         let repeated = Dictionary(grouping: entries, by: \.key).first { $0.value.count > 1 }
-        if let repeated { throw Failure("\(folder.path): this variant stands there twice: \(repeated.key)") }
+        if let repeated { throw Failure("\(folder.path): this variant occurs twice: \(repeated.key)") }
     }
 }
 
 enum MutantLists {
-    /// The lists of one kind, in the order of their names.
+    /// Returns the lists of one kind, in the order of their names.
     static func files(_ kind: String, in folder: URL) throws -> [URL] {
         try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
             .filter { $0.lastPathComponent.hasPrefix(kind) && $0.pathExtension == "yaml" }.sorted { $0.path < $1.path }

@@ -1,17 +1,17 @@
 import Tool
 
-/// The mutants that were not noticed, and the score of each area.
+/// The mutants that no test noticed, and the score of each area.
 struct MutantReport {
     let outcomes: [(mutant: Mutant, fate: MutantFate)]
     let candidates: Int
     let equivalent: Int
-    /// Of the sample, if this is one.
+    /// The seed of the sample, or nil if all mutants were tried.
     var seed: UInt64?
 
     private var variants: [(mutant: Mutant, fate: MutantFate)] { outcomes.filter { $0.mutant.isVariant } }
     private var made: [(mutant: Mutant, fate: MutantFate)] { outcomes.filter { !$0.mutant.isVariant } }
 
-    /// Variants must be noticed, all of them: they are what tests were written for.
+    /// The result. A variant that no test notices is a failure, because tests were written for each of them.
     var result: TestResult {
         let noticed = variants.count { $0.fate.isNoticed }
         return TestResult(name: "Mutants written by hand", passed: noticed, failed: variants.count - noticed)

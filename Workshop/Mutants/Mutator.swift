@@ -2,8 +2,8 @@ import Foundation
 import SystemImage
 import Tool
 
-/// The program that writes mutated sources (`Workshop/Mutator`). It parses Swift with the modules that lie beside the
-/// compiler, so nothing has to be fetched or built for it but itself.
+/// The program that writes mutated sources (`Workshop/Mutator`). It parses Swift by the modules beside the compiler, so
+/// that nothing but the program itself has to be fetched or built.
 struct Mutator {
     struct Request: Codable {
         struct File: Codable {
@@ -29,7 +29,7 @@ struct Mutator {
     private let program: URL
     private let scratch: URL
 
-    /// Compiles it, if its sources are newer than it.
+    /// Compiles the program if its sources are newer than it.
     init(workspace: Workspace, scratch: URL) throws {
         self.scratch = scratch
         program = scratch.appendingPathComponent("mutator")

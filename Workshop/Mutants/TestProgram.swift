@@ -1,11 +1,11 @@
 import Foundation
 import Tool
 
-/// A built test program, run directly.
+/// A built test program, which is run directly.
 struct TestProgram: Sendable {
     let path: String
 
-    /// The names of all tests.
+    /// Returns the names of all tests.
     func list() throws -> [String] {
         try Subprocess(path, ["--testing-library", "swift-testing", "--list-tests"]).text()
             .split(separator: "\n").map(String.init).filter { $0.contains("/") }
@@ -18,11 +18,11 @@ struct TestProgram: Sendable {
         case endless
     }
 
-    /// Runs tests one after the other, and ends the run at the first failure or when its time is over.
+    /// Runs tests one after the other, and ends the run at the first failure or at a time limit.
     ///
     /// - Parameters:
-    ///   - processorTime: in seconds; the kernel of the host counts whole ones.
-    ///   - time: in seconds, of a clock.
+    ///   - processorTime: the limit of processor time in seconds. The host's kernel counts whole seconds.
+    ///   - time: the limit of real time in seconds.
     func run(
         _ tests: [String], environment: [String: String], processorTime: Double, time: Double
     ) throws -> Outcome {
@@ -33,11 +33,11 @@ struct TestProgram: Sendable {
         process.arguments =
             ["-c", "ulimit -c 0; ulimit -t \(max(2, Int(processorTime.rounded(.up)))); exec \"$0\" \"$@\"", path]
             + ["--testing-library", "swift-testing", "--no-parallel", "--filter", filter]
-        // Printing where it trapped takes longer than most runs.
+        // A backtrace of a trap takes longer than most runs.
         process.environment = ProcessInfo.processInfo.environment
             .merging(["SWIFT_BACKTRACE": "enable=no", "NO_COLOR": "1"]) { $1 }.merging(environment) { $1 }
         process.standardInput = FileHandle.nullDevice
-        // Failures are told on standard error.
+        // The library reports failures on standard error.
         process.standardOutput = output.fileHandleForWriting
         process.standardError = output.fileHandleForWriting
         try process.run()
@@ -58,7 +58,7 @@ struct TestProgram: Sendable {
         return isLate.isRaised || [SIGXCPU, SIGKILL].contains(process.terminationStatus) ? .endless : .trapped
     }
 
-    /// Reads until a test says that it has failed; nil: none did.
+    /// Reads until a test reports its failure. Returns nil if no test does.
     private func firstFailure(_ output: FileHandle) -> String? {
         var text = ""
         while true {
@@ -71,7 +71,7 @@ struct TestProgram: Sendable {
     }
 }
 
-/// Set by one thread, seen by another.
+/// A flag that one thread sets and another one reads.
 final class RaisedFlag: @unchecked Sendable {
     private let lock = NSLock()
     private var value = false

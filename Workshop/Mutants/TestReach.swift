@@ -1,7 +1,7 @@
 import Foundation
 import Tool
 
-/// For each test: how long it usually takes, and which functions it reaches.
+/// For each test, its usual time and the functions that it reaches.
 struct TestReach: Sendable {
     struct Test: Sendable {
         var name: String
@@ -11,7 +11,7 @@ struct TestReach: Sendable {
 
     let tests: [Test]
 
-    /// Tests that failed without a mutant: they can notice nothing.
+    /// The tests that failed without a mutant, so that they can notice none.
     let unreliable: [String]
 
     /// Runs each test by itself, without a mutant.
@@ -23,7 +23,7 @@ struct TestReach: Sendable {
             let outcome = try program.run(
                 [name], environment: ["ENTENTE_MUTANTS_REACHED": file.path], processorTime: 120, time: 300)
             guard outcome == .passed else { return (name, nil) }
-            // A test that reaches no function with mutants leaves none.
+            // A test that reaches no function with mutants leaves no file.
             let bytes = (try? Data(contentsOf: file)) ?? Data()
             let functions = bytes.indices.filter { bytes[$0] != 0 }.map { $0 - bytes.startIndex }
             let seconds = (ContinuousClock.now - start).inSeconds
@@ -33,7 +33,7 @@ struct TestReach: Sendable {
         unreliable = results.filter { $0.test == nil }.map(\.name)
     }
 
-    /// The tests that reach a function, quick ones first, in at most two batches.
+    /// Returns the tests that reach a function, the fast ones first, in at most two batches.
     func batches(reaching function: Int) -> [[Test]] {
         let reaching = tests.filter { $0.functions.contains(function) }.sorted { $0.seconds < $1.seconds }
         let quick = reaching.prefix { $0.seconds < 0.1 }

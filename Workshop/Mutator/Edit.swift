@@ -1,8 +1,8 @@
 import SwiftSyntax
 
-/// One small fault: what it replaces in a file, and how it reads.
+/// One small fault: the part of a file, its replacement, and a description.
 struct Edit {
-    /// In bytes of the file's text.
+    /// The range in bytes of the file's text.
     var range: Range<Int>
     var replacement: String
     var change: String
@@ -10,12 +10,12 @@ struct Edit {
 }
 
 extension SyntaxProtocol {
-    /// Its bytes in the file, without the spaces and comments around it.
+    /// The bytes of the node in the file, without the spaces and comments around it.
     var bytes: Range<Int> {
         positionAfterSkippingLeadingTrivia.utf8Offset..<endPositionBeforeTrailingTrivia.utf8Offset
     }
 
-    /// Its text on one line.
+    /// The text of the node on one line.
     var oneLine: String { Self.oneLine(trimmedDescription) }
     static func oneLine(_ text: String) -> String {
         text.split { $0 == "\n" || $0 == " " }.joined(separator: " ")

@@ -1,9 +1,9 @@
 import SwiftSyntax
 
-/// Makes the faults of one body: each operator looks at one kind of node.
+/// Makes the faults of one body. Each operator handles one kind of node.
 ///
-/// Some faults change nothing by their nature, and are not made: of code that only traps (`precondition`), of what only
-/// the board compiles, of texts.
+/// It makes no faults that change nothing by their nature: in code that only traps (`precondition`), in code that only
+/// the board compiles, and in texts.
 final class FaultMaker: SyntaxVisitor {
     private(set) var edits: [Edit] = []
     private let converter: SourceLocationConverter
@@ -68,7 +68,7 @@ final class FaultMaker: SyntaxVisitor {
         "...": "..<", "&+": "&-", "&-": "&+", "+": "-", "-": "+", "<<": ">>", ">>": "<<", "&+=": "&-=", "&-=": "&+=",
         "+=": "-=", "-=": "+=", "&<<": "&>>", "&>>": "&<<",
     ]
-    /// Operators of which one side can be left out: flags of a word, terms of a condition.
+    /// The operators of which one side can be left out: flags of a word, terms of a condition.
     private static let droppable: Set<String> = ["|", "&", "&&", "||", "^"]
 
     override func visit(_ node: InfixOperatorExprSyntax) -> SyntaxVisitorContinueKind {
@@ -81,7 +81,7 @@ final class FaultMaker: SyntaxVisitor {
             add(node, node.operator.bytes, "=", "\(node.oneLine) -> =")
         }
         if Self.droppable.contains(name) {
-            // `a & b && c`: the text between keeps its brackets, as an operand has them itself.
+            // For `a & b && c` the text between keeps its brackets, because an operand includes them.
             add(node, left.trimmedDescription, "\(node.oneLine) -> \(left.oneLine)")
             if name != "&" { add(node, right.trimmedDescription, "\(node.oneLine) -> \(right.oneLine)") }
         }
@@ -104,7 +104,7 @@ final class FaultMaker: SyntaxVisitor {
         return .visitChildren
     }
 
-    /// The text around a literal, which alone says little.
+    /// Returns the text around a literal, because the literal alone says little.
     private func place(of node: some SyntaxProtocol) -> String {
         var around = Syntax(node)
         while let parent = around.parent, parent.oneLine.utf8.count <= 60, !parent.is(CodeBlockItemListSyntax.self),
@@ -123,7 +123,7 @@ final class FaultMaker: SyntaxVisitor {
         return .visitChildren
     }
 
-    /// Traps are there for whoever debugs.
+    /// Returns true for a trap, which only serves a person who debugs.
     private func isTrap(_ node: FunctionCallExprSyntax) -> Bool {
         ["precondition", "assert", "fatalError", "preconditionFailure", "assertionFailure"]
             .contains(node.calledExpression.oneLine)
@@ -153,7 +153,7 @@ final class FaultMaker: SyntaxVisitor {
         case .expr(var expression):
             while let attempt = expression.as(TryExprSyntax.self) { expression = attempt.expression }
             if let infix = expression.as(InfixOperatorExprSyntax.self) {
-                // In an initialiser each property must be written.
+                // An initialiser must write each property.
                 return !body.isInitialiser && isAssignment(infix)
             }
             guard let call = expression.as(FunctionCallExprSyntax.self), !isTrap(call) else { return false }
@@ -166,7 +166,7 @@ final class FaultMaker: SyntaxVisitor {
         }
     }
 
-    /// Whether an only expression is the value of its body, closure or branch.
+    /// Returns true if an only expression is the value of its body, closure or branch.
     private func isValue(_ item: CodeBlockItemSyntax) -> Bool {
         if item.parent?.id == body.statements.id { return body.hasResult }
         if item.parent?.parent?.is(ClosureExprSyntax.self) == true { return true }
@@ -184,8 +184,8 @@ final class FaultMaker: SyntaxVisitor {
         "post(", "push(", "alert(", "invalidate", "signal(", "relax(",
     ]
 
-    /// Whether it makes a difference which of two statements comes first: both touch what other cores see, or one
-    /// writes what the other mentions.
+    /// Returns true if the order of two statements matters: both touch memory that other cores see, or one writes a
+    /// variable that the other mentions.
     private func doOrdersMatter(_ first: CodeBlockItemSyntax, _ second: CodeBlockItemSyntax) -> Bool {
         guard case .expr(let one) = first.item, case .expr(let other) = second.item else { return false }
         if [one, other].contains(where: { $0.as(FunctionCallExprSyntax.self).map(isTrap) ?? false }) { return false }

@@ -2,16 +2,16 @@ import SwiftSyntax
 
 /// A function, initialiser or accessor with a body.
 struct FunctionBody {
-    /// With the names of its types and its labels, such as `Ref.adopt(by:)`.
+    /// The name with its types and its labels, such as `Ref.adopt(by:)`.
     var name: String
     var statements: CodeBlockItemListSyntax
-    /// Whether it returns something, so that a body of one expression needs no `return`.
+    /// True if the body returns a value, so that a body of one expression needs no `return`.
     var hasResult: Bool
     var resultType: String
-    /// Whether leaving it early with nothing is possible.
+    /// True for an initialiser, which cannot end early without writing its properties.
     var isInitialiser: Bool
 
-    /// Its name without types and labels.
+    /// The name without types and labels.
     var baseName: Substring { name.split(separator: ".").last!.prefix { $0 != "(" } }
 }
 
@@ -106,7 +106,7 @@ final class FunctionFinder: SyntaxVisitor {
         return .skipChildren
     }
 
-    /// Whether the host compiles a clause, of the conditions that the project has.
+    /// Returns true if the host compiles a clause, for the conditions that the project has.
     static func isCompiled(_ clause: IfConfigClauseSyntax, of node: IfConfigDeclSyntax) -> Bool {
         let first = node.clauses.first?.condition?.trimmedDescription ?? ""
         let isFirst = clause.id == node.clauses.first?.id

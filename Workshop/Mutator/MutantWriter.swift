@@ -2,10 +2,10 @@ import SwiftOperators
 import SwiftParser
 import SwiftSyntax
 
-/// Writes files in which each body is a choice between its mutants and what it was.
+/// Writes files in which each body is a choice between its mutants and its original.
 struct MutantWriter {
     private(set) var mutants: [Mutant] = []
-    /// Variants whose text was not found.
+    /// The variants whose text was not found.
     private(set) var lost: [Variant] = []
     private let wanted: Set<String>?
     private let unwanted: Set<String>
@@ -81,7 +81,7 @@ struct MutantWriter {
 
     // MARK: Bodies
 
-    /// Whether a body that was one expression still is.
+    /// Returns true if a body that was one expression still is one.
     private func isOneStatement(_ text: String) -> Bool { Parser.parse(source: text).statements.count == 1 }
 
     private mutating func write(
@@ -121,7 +121,7 @@ struct MutantWriter {
 }
 
 extension FunctionBody {
-    /// Whether the body is one expression, whose value is returned.
+    /// True if the body is one expression, whose value it returns.
     var needsReturn: Bool {
         guard hasResult, statements.count == 1, let item = statements.first else { return false }
         switch item.item {
@@ -133,7 +133,8 @@ extension FunctionBody {
         }
     }
 
-    /// An `if` or `switch` that returns or throws in each of its branches is a statement.
+    /// Returns false for an `if` or `switch` that returns or throws in each of its branches, because that is a
+    /// statement.
     private func isValue(_ expression: ExprSyntax) -> Bool {
         guard expression.is(IfExprSyntax.self) || expression.is(SwitchExprSyntax.self) else { return true }
         let finder = ReturnFinder(viewMode: .sourceAccurate)
@@ -151,13 +152,13 @@ private final class ReturnFinder: SyntaxVisitor {
     override func visit(_ node: ClosureExprSyntax) -> SyntaxVisitorContinueKind { .skipChildren }
 }
 
-/// Text in which a stretch of spaces and line ends counts as one space.
+/// A text in which several spaces and line ends count as one space.
 private struct SpacedText {
     private let bytes: [UInt8]
 
     init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-    /// Where `wanted` ends if it begins at `start`.
+    /// Returns the end of `wanted` if it begins at `start`.
     func end(of wanted: [UInt8], from start: Int, before limit: Int) -> Int? {
         var place = start, index = 0
         while index < wanted.count {
@@ -188,14 +189,14 @@ struct MutatedText {
 
     init(_ source: [UInt8]) { self.source = source }
 
-    /// A part of the source with an edit.
+    /// Returns a part of the source with an edit.
     func text(of range: Range<Int>, with edit: Edit) -> String {
         let before = source[range.lowerBound..<edit.range.lowerBound]
         let after = source[edit.range.upperBound..<range.upperBound]
         return String(decoding: before, as: UTF8.self) + edit.replacement + String(decoding: after, as: UTF8.self)
     }
     mutating func append(_ text: String) { append(text.utf8) }
-    /// Goes on in the source where the last copy ended.
+    /// Continues in the source at the end of the last copy.
     mutating func copy(upTo end: Int) {
         append(source[copied..<end])
         copied = end
@@ -207,7 +208,8 @@ struct MutatedText {
         }
     }
 
-    /// Inlined everywhere, bodies with all of their mutants would take the compiler for ever.
+    /// Returns the whole text. The bodies are not inlined, because with all of their mutants that would take the
+    /// compiler too long.
     func finished(importing module: String) -> String {
         let text = String(decoding: bytes + source[copied...], as: UTF8.self)
         return text.replacing("@inline(__always)", with: "") + "\nimport \(module)\n"

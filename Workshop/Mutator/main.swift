@@ -1,10 +1,10 @@
-// Makes mutants of source files: copies of each function's body with one small fault each, of which one at a time can
-// be brought to life while the program runs. `./entente test --mutants` compiles this program with the modules for
-// parsing Swift that lie beside the compiler, and calls it; see Tests/Mutants/README.md.
+// Makes mutants of source files: copies of each function's body with one small fault each, one of which can be
+// activated while the program runs. `./entente test --mutants` compiles this program with the modules for parsing Swift
+// that lie beside the compiler, and calls it. Tests/Mutants/README.md describes the lists.
 //
 //     mutator REQUEST.json RESULT.json
 //
-// REQUEST holds a `Request`, RESULT a list of `Mutant`.
+// REQUEST holds a `Request`, and RESULT holds a list of `Mutant`.
 import Foundation
 
 struct Request: Codable {
@@ -16,16 +16,16 @@ struct Request: Codable {
     }
 
     var files: [File]
-    /// False: only the list of mutants is wanted.
+    /// False if the caller only wants the list of mutants.
     var isWriting: Bool
     var variants: [Variant]
-    /// The keys of the mutants that are wanted; nil: all of them. Variants are made in any case.
+    /// The keys of the mutants to make; nil for all of them. Variants are made in any case.
     var wanted: [String]?
     /// The keys of the mutants that do not compile.
     var unwanted: [String]
 }
 
-/// A mutant that somebody wrote by hand: in the body of a function, `old` becomes `new`.
+/// A mutant that a person wrote: in the body of a function, `old` becomes `new`.
 struct Variant: Codable {
     var file: String
     var function: String
@@ -35,17 +35,17 @@ struct Variant: Codable {
 }
 
 struct Mutant: Codable {
-    /// Names this mutant as long as its function's text stays the same.
+    /// The name of the mutant, which stays the same as long as its function's text does.
     var key: String
-    /// The number that brings it to life.
+    /// The number that activates it.
     var number: Int
-    /// The number of its function, by which a run says that it has reached it.
+    /// The number of its function, by which a run reports that it has reached it.
     var functionNumber: Int
     var file: String
     var function: String
     var line: Int
     var change: String
-    /// The lines of the output on which it stands, from 1.
+    /// The first line of the output on which it stands. Both line numbers count from 1.
     var firstLine: Int
     var lastLine: Int
 }

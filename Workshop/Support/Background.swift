@@ -1,8 +1,8 @@
 import Foundation
 
-/// Work that a thread of its own does.
+/// A piece of work on a thread of its own.
 final class Background<Value: Sendable>: @unchecked Sendable {
-    /// Set by the thread before it signals `end`, and read after that only.
+    /// The outcome, which the thread sets before it signals `end`, and which is read only after that.
     private var outcome: Result<Value, any Error>?
     private let end = DispatchSemaphore(value: 0)
 
@@ -11,14 +11,14 @@ final class Background<Value: Sendable>: @unchecked Sendable {
             outcome = Result { try body() }
             end.signal()
         }
-        // As large as that of the main thread, because the work was written for that.
+        // The stack is as large as that of the main thread, because the work was written for that.
         thread.stackSize = 8 << 20
         thread.start()
     }
 
     /// Waits for the end of the work, and returns or throws its outcome.
     ///
-    /// - Precondition: It is called once.
+    /// - Precondition: the caller calls it once.
     func result() throws -> Value {
         end.wait()
         return try outcome!.get()

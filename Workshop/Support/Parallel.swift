@@ -2,9 +2,9 @@ import Foundation
 
 /// Works on several items at a time.
 enum Parallel {
-    /// Returns the results in the order of the items. The items are begun in their order.
+    /// Returns the results in the order of the items. It begins the items in their order.
     ///
-    /// - Parameter width: The number of items at a time; by default the number of the host's cores.
+    /// - Parameter width: the number of items at a time; by default the number of the host's cores.
     static func map<Item: Sendable, Result: Sendable>(
         _ items: [Item], width: Int? = nil, _ body: @escaping @Sendable (Item) throws -> Result
     ) throws -> [Result] {

@@ -1,7 +1,7 @@
 import Foundation
 import Tool
 
-/// The files in which `swift test --xunit-output` counts: one for each of Swift's two test libraries.
+/// The files into which `swift test --xunit-output` writes its counts, one for each of Swift's two test libraries.
 struct TestReport {
     let file: URL
     private let others: [URL]
@@ -13,7 +13,7 @@ struct TestReport {
 
     private var texts: [String] { ([file] + others).compactMap { try? String(contentsOf: $0, encoding: .utf8) } }
 
-    /// The tests that failed, each once.
+    /// The names of the tests that failed.
     var failedTests: [String] { Array(Set(texts.flatMap { TestReport.failedTests(inFile: $0) })).sorted() }
 
     static func failedTests(inFile text: String) -> [String] {
@@ -32,7 +32,7 @@ struct TestReport {
 
     func remove() { for url in [file] + others { try? FileManager.default.removeItem(at: url) } }
 
-    /// The attributes of the `testsuite` elements. Errors count as failures.
+    /// Returns the attributes of the `testsuite` elements. Errors count as failures.
     static func count(inFile text: String) -> (tests: Int, failures: Int, skipped: Int) {
         var sum = (tests: 0, failures: 0, skipped: 0)
         for suite in text.matches(of: /<testsuite\s([^>]*)>/) {

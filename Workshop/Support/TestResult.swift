@@ -1,6 +1,6 @@
 import Tool
 
-/// Counts the tests of one part of the suite.
+/// The counts of one part of the suite.
 struct TestResult: Equatable {
     var name: String
     var passed: Int

@@ -2,11 +2,11 @@ import Foundation
 import SystemImage
 import Tool
 
-/// Looks into the kernel's program for what must not be in it.
+/// Checks the kernel's program for instructions that it must not contain.
 struct ImageCheck {
     let program: URL
 
-    /// The kernel switches its tenants' vector registers in these functions, and touches them nowhere else.
+    /// The functions in which the kernel switches its tenants' vector registers. It uses these registers nowhere else.
     static let vectorFunctions: Set<String> = ["floating_point_save", "floating_point_load"]
     func run() throws -> TestResult {
         var result = TestResult(name: "Image checks", passed: 0, failed: 0)
@@ -17,7 +17,7 @@ struct ImageCheck {
         let checks = [
             ("FP or SIMD instructions outside the vector switch", ImageCheck.vectorInstructions(inDisassembly: text)),
             ("address translations", ImageCheck.addressTranslations(inDisassembly: text)),
-            ("registers left as reset leaves them", ImageCheck.unwrittenRegisters(inDisassembly: text)),
+            ("registers that the kernel does not set after reset", ImageCheck.unwrittenRegisters(inDisassembly: text)),
             ("allocator symbols", try allocatorSymbols()),
         ]
         for (title, found) in checks {
@@ -28,7 +28,7 @@ struct ImageCheck {
         return result
     }
 
-    /// Instructions with an operand in a vector or FP register, with the function in front.
+    /// Returns the instructions with an operand in a vector or FP register, each with its function.
     static func vectorInstructions(inDisassembly text: String) -> [String] {
         var function = ""
         var found: [String] = []
@@ -49,13 +49,13 @@ struct ImageCheck {
         return found
     }
 
-    /// AT instructions. Some cores walk a tenant's tables when they speculate one, whatever else is in their registers
-    /// at that moment (errata 1165522, 1319367, 1319537, 1530923): the kernel has none to speculate.
+    /// Returns AT instructions. Some cores walk a tenant's tables when they speculate one, with any contents of their
+    /// other registers (errata 1165522, 1319367, 1319537, 1530923). The kernel has none that a core could speculate.
     static func addressTranslations(inDisassembly text: String) -> [String] {
         text.split(separator: "\n").filter { $0.contains(/:\s+at\s/) }.map(String.init)
     }
 
-    /// Registers of EL2 that are UNKNOWN at reset (DDI 0487, D19.2), and by which tenants would reach, or be denied,
+    /// The registers of EL2 that are UNKNOWN at reset (DDI 0487, D19.2) and that give or deny tenants access to
     /// something. Disassemblers name the newer ones by their encoding.
     static let writtenRegisters: [(name: String, encoding: String)] = [
         ("HCR_EL2", "S3_4_C1_C1_0"), ("HCRX_EL2", "S3_4_C1_C2_2"), ("MDCR_EL2", "S3_4_C1_C1_1"),

@@ -5,13 +5,13 @@ import Tool
 
 /// Checks the models of the kernel's cross-core paths (`Kernel/Proofs`) with spin.
 ///
-/// A model says by itself how it is to be checked: see `ModelRun`.
+/// A model states its checks itself (`ModelRun`).
 struct ModelCheck {
-    /// Holds the models, `*.pml`.
+    /// The folder of the models, `*.pml`.
     let folder: URL
-    /// For what spin and the compiler make, in a folder for each check.
+    /// The folder for the output of spin and the compiler, with a folder for each check.
     let scratch: URL
-    /// Checks at once: a verifier has one thread, and needs up to 2 GiB.
+    /// The number of checks at once. A verifier has one thread, and needs up to 2 GiB.
     private static let width = min(ProcessInfo.processInfo.activeProcessorCount, 4)
 
     init(workspace: Workspace) {
@@ -34,7 +34,7 @@ struct ModelCheck {
                 if outcome.isAsExpected { result.passed += 1 } else { result.failed += 1 }
             }
             next += runs.count
-            // A model that is never checked, or cannot fail, shows nothing.
+            // A model that is never checked, or cannot fail, proves nothing.
             for expectsError in [true, false] where !runs.contains(where: { $0.expectsError == expectsError }) {
                 Progress.say("    \(model.lastPathComponent): no check that must \(expectsError ? "fail" : "pass")")
                 result.failed += 1
@@ -43,7 +43,7 @@ struct ModelCheck {
         return result
     }
 
-    /// Does several checks at once, and returns their outcomes in the order of the checks.
+    /// Runs several checks at once, and returns their outcomes in the order of the checks.
     private func checkAll(_ checks: [(model: URL, run: ModelRun)]) throws -> [ModelOutcome] {
         let outcomes = Mutex<[Int: Result<ModelOutcome, any Error>]>([:])
         let queue = OperationQueue()
@@ -59,12 +59,13 @@ struct ModelCheck {
         return try outcomes.withLock { all in try checks.indices.map { try all[$0]!.get() } }
     }
 
-    /// Makes a verifier of the model, runs it, and judges what it says. The folder stays if that is not as expected.
+    /// Makes a verifier of the model, runs it, and judges its report. The folder stays if the result is not as
+    /// expected.
     private func check(_ model: URL, _ run: ModelRun, in folder: URL) throws -> ModelOutcome {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let start = ContinuousClock.now
         _ = try Subprocess("spin", run.flags + ["-a", model.path], directory: folder).text()
-        // A deliberate error is found soon: there the time goes into the compiler.
+        // A verifier finds a deliberate error soon, so most of the time goes into the compiler.
         let optimisation = run.expectsError ? "-O0" : "-O2"
         let kind = run.isFair ? [] : ["-DSAFETY"]
         _ = try Subprocess("gcc", [optimisation, "-w"] + kind + ["-o", "pan", "pan.c"], directory: folder).text()
@@ -81,11 +82,11 @@ struct ModelCheck {
     }
 }
 
-/// One check of a model: a line `// check: pass|fail [fair] [-DNAME...] [what is wrong]` in it.
+/// One check of a model: a line `// check: pass|fail [fair] [-DNAME...] [the fault]` in it.
 ///
-/// `fail`: with these definitions the model has a deliberate error, which must be found. `fair`: a liveness check,
-/// under weak fairness, of the model's `ltl` claim (which it has if FAIR is defined); else a check of assertions and
-/// deadlocks.
+/// `fail` means that the model has a deliberate error with these definitions, which the verifier must find. `fair`
+/// means a liveness check, under weak fairness, of the model's `ltl` claim (which the model has if FAIR is defined).
+/// Otherwise the verifier checks assertions and deadlocks.
 struct ModelRun: Equatable {
     var expectsError: Bool
     var isFair: Bool
@@ -114,7 +115,7 @@ struct ModelOutcome: Equatable {
             report.firstMatch(of: /(\S+) states, stored/).map { "\($0.1) states, \(duration.seconds) s" } ?? "no states"
         let problem = ModelOutcome.problem(inReport: report)
         if run.expectsError {
-            // Only a claim that is violated counts, not a search that was given up.
+            // Only a violated claim counts, and not a search that was given up.
             let found = report.firstMatch(of: /pan:1: (assertion violated|acceptance cycle|invalid end state).*/)
             isAsExpected = found != nil
             text = found.map { "finds the error (\($0.0.dropFirst(7))); \(states)" } ?? "error not found; \(states)"
@@ -124,10 +125,10 @@ struct ModelOutcome: Equatable {
         }
     }
 
-    /// Why a report does not show that all is well.
+    /// Returns the reason for which a report does not prove success, or nil.
     private static func problem(inReport report: String) -> String? {
         if let violation = report.firstMatch(of: /pan:1: (.*)/) { return String(violation.1) }
-        guard report.contains(/errors: 0\b/) else { return "the verifier did not come to its end" }
+        guard report.contains(/errors: 0\b/) else { return "the verifier did not finish" }
         if let warning = report.firstMatch(
             of: /error: max search depth.*|Warning: Search not completed|pan: out of memory/)
         {
@@ -136,7 +137,7 @@ struct ModelOutcome: Equatable {
         return unreachedClaim(inReport: report).map { "claim not reached: \($0)" }
     }
 
-    /// Returns a claim (a statement of the process `watch`, or of a never claim) that no execution came to. `-end-`
+    /// Returns a claim (a statement of the process `watch`, or of a never claim) that no execution reached. `-end-`
     /// does not count.
     static func unreachedClaim(inReport report: String) -> String? {
         var isClaim = false

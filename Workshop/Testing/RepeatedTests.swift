@@ -1,9 +1,9 @@
 import Foundation
 import Tool
 
-/// Runs the host tests again and again with one build, and counts the failures of each test.
+/// Repeats the host tests with one build, and counts the failures of each test.
 ///
-/// It finds tests that fail now and then, because of state that they share or of how busy the machine is.
+/// It finds tests that fail now and then, because they share state or because the host is busy.
 struct RepeatedTests {
     let workspace: Workspace
     let runs: Int
@@ -14,10 +14,10 @@ struct RepeatedTests {
             ["--package-path", package.path, "--scratch-path", workspace.build.appendingPathComponent(scratch).path]
         }
     }
-    /// Holds the outputs of the runs with failures.
+    /// The folder for the outputs of runs with failures.
     private var logs: URL { workspace.state.appendingPathComponent("repeated") }
 
-    /// Prints each failure when it occurs, and the failures by test at the end; counts runs.
+    /// Prints each failure when it occurs, and the failures by test at the end. Counts runs.
     func run() throws -> TestResult {
         for package in packages { try Subprocess("swift", ["build", "--build-tests"] + package).run() }
         try? FileManager.default.removeItem(at: logs)
@@ -56,12 +56,12 @@ struct RepeatedTests {
             return []
         } catch {
             let failed = report.failedTests
-            // A crash leaves no report behind.
+            // A crash leaves no report.
             return failed.isEmpty ? ["the run ended early"] : failed
         }
     }
 
-    /// The failures by test, the most frequent first.
+    /// Returns the failures by test, the most frequent first.
     static func table(_ failures: [String: Int], runs: Int) -> String {
         guard !failures.isEmpty else { return "    no test failed in \(runs) runs" }
         return failures.sorted { ($1.value, $0.key) < ($0.value, $1.key) }

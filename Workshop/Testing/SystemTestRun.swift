@@ -9,7 +9,7 @@ import Tool
 /// nothing: each run of a system has its own files (`RunPlace`), and builds of programs wait for each other.
 struct SystemTestRun: Sendable {
     let workspace: Workspace
-    /// The names of the suites to run; empty: all.
+    /// The names of the suites to run; empty for all.
     var wanted: [String] = []
 
     static let title = "System tests"
@@ -56,7 +56,7 @@ struct SystemTestRun: Sendable {
             environment: ["ENTENTE_SYSTEM_TESTS": "1", "ENTENTE_ROOT": workspace.root.path])
         let (status, text) = try test.outcome()
         var result = report.result(named: suite)
-        // A crash leaves no count behind, and must not look like a success.
+        // A crash leaves no count, and must not look like a success.
         if status != 0 || result.passed == 0, result.failed == 0 { result.failed = 1 }
         let seconds = (ContinuousClock.now - start).seconds
         Progress.say("    \(suite): \(result.passed) passed, \(result.failed) failed in \(seconds) s")

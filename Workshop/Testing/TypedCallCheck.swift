@@ -2,10 +2,10 @@ import Foundation
 import SystemImage
 import Tool
 
-/// Compares the code of a generated call with that of one written by hand: between the caller's entry and the SVC, and
-/// from there to its return, there must be as many instructions.
+/// Compares the code of a generated call with that of one written by hand. Both must have the same number of
+/// instructions between the caller's entry and the SVC, and from the SVC to the return.
 struct TypedCallCheck {
-    /// `Benchmarks/Programs/Primitives`, which has both.
+    /// The program `Benchmarks/Programs/Primitives`, which has both calls.
     let program: URL
 
     struct Length: Equatable {
@@ -17,7 +17,7 @@ struct TypedCallCheck {
         let text = try Subprocess("llvm-objdump", ["-d", "--no-show-raw-insn", program.path]).text()
         guard let typed = TypedCallCheck.length(of: "entente_typed_call", inDisassembly: text),
             let hand = TypedCallCheck.length(of: "entente_hand_call", inDisassembly: text)
-        else { throw Failure("the disassembly of \(program.path) has not the two calls to compare") }
+        else { throw Failure("the disassembly of \(program.path) lacks one of the two calls to compare") }
         Progress.say(
             "a typed call has \(typed.beforeCall) instructions up to the SVC and \(typed.afterCall) behind it; by hand "
                 + "\(hand.beforeCall) and \(hand.afterCall)")
@@ -25,8 +25,8 @@ struct TypedCallCheck {
         return TestResult(name: "Typed calls", passed: isEqual ? 1 : 0, failed: isEqual ? 0 : 1)
     }
 
-    /// The instructions up to the SVC, itself included, and those of the shortest way from there to a return: that of a
-    /// call that brings a result.
+    /// Returns the number of instructions up to the SVC, including it, and of the shortest path from the SVC to a
+    /// return. That path belongs to a call that returns a result.
     static func length(of function: String, inDisassembly text: String) -> Length? {
         let code = instructions(of: function, inDisassembly: text)
         guard let call = code.firstIndex(where: { $0.name == "svc" }) else { return nil }
@@ -51,7 +51,7 @@ struct TypedCallCheck {
     private struct Instruction {
         var address: Substring
         var name: Substring
-        /// Where a branch leads; calls come back, and count as one instruction.
+        /// The target of a branch. Calls return, and count as one instruction.
         var target: Substring?
     }
 
@@ -59,7 +59,7 @@ struct TypedCallCheck {
         guard let start = text.range(of: "<\(function)>:\n") else { return [] }
         var code: [Instruction] = []
         for line in text[start.upperBound...].split(separator: "\n", omittingEmptySubsequences: false) {
-            // The next function; the marks between code and data ($x) of older disassemblers are none.
+            // Another function begins here. The marks between code and data ($x) of older disassemblers begin none.
             if line.isEmpty || (line.hasSuffix(">:") && !line.contains("<$")) { break }
             guard let match = line.firstMatch(of: /^\s*([0-9a-f]+):\s+(\S+)(.*)$/) else { continue }
             let isBranch =

@@ -2,12 +2,12 @@
 // swift-format-ignore-file
 import Entente
 
-/// Calls a `MixInterface` behind a portal.
+/// Calls a server of `MixInterface` over a portal.
 struct MixClient: Sendable {
     let portal: Portal
 
     @inline(__always) init(_ portal: Portal) { self.portal = portal }
-    /// The portal that this component's manifest calls `name`, under `uses`.
+    /// Finds the portal that this component's manifest calls `name`, under `uses`.
     init(named name: StaticString) { portal = Portal(named: name) }
 
     @inline(__always)

@@ -1,4 +1,4 @@
-// void free(void *): the compiler's runtime calls it, and Swift keeps the name from Swift functions.
+// void free(void *). The compiler's runtime calls it. It is assembly because Swift reserves the name.
 #if defined(__aarch64__) && !defined(__linux__) && !defined(__APPLE__)
     .section .text.free, "ax"
     .global free

@@ -1,4 +1,4 @@
-// Memory functions. The compiler calls memset, memcpy, memmove and memcmp; the *_blocks forms move much at once.
+// Memory functions. The compiler calls memset, memcpy, memmove and memcmp. The *_blocks functions handle large blocks.
 #if defined(__aarch64__) && !defined(__linux__) && !defined(__APPLE__)
     .macro function name
     .section .text.\name, "ax"
@@ -103,7 +103,7 @@ function entente_copy_blocks
     b.hi    3b
 4:  ret
 
-// void entente_clean_to_memory(uint64_t address, uint64_t size): by the smallest line of any cache.
+// void entente_clean_to_memory(uint64_t address, uint64_t size). The step is the smallest line of any cache.
 function entente_clean_to_memory
     mrs     x2, ctr_el0
     ubfx    x2, x2, #16, #4
@@ -112,7 +112,7 @@ function entente_clean_to_memory
     add     x1, x0, x1
     sub     x3, x2, #1
     bic     x0, x0, x3
-    sub     x4, x1, x2, lsl #3          // eight lines a turn, while there are as many
+    sub     x4, x1, x2, lsl #3          // eight lines in each turn, while there are as many
 1:  cmp     x0, x4
     b.hi    2f
     .rept   8

@@ -1,4 +1,4 @@
-// double sqrt(double), float sqrtf(float): the standard library calls them for squareRoot(), and they are one instruction.
+// double sqrt(double), float sqrtf(float). The standard library calls them for squareRoot().
 #if defined(__aarch64__) && !defined(__linux__) && !defined(__APPLE__)
     .section .text.sqrt, "ax"
     .global sqrt

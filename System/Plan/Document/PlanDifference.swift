@@ -1,6 +1,6 @@
 import Foundation
 
-/// Holds the lines that two plans do not have in common, section by section.
+/// The lines that only one of two plans has, section by section.
 public struct PlanDifference: CustomStringConvertible, Sendable {
     struct Section: Sendable {
         var title: String
@@ -14,8 +14,10 @@ public struct PlanDifference: CustomStringConvertible, Sendable {
 
     public init(from old: PlanDocument, to new: PlanDocument) { self.init(from: old.sections, to: new.sections) }
 
-    /// - Parameter text: What `PlanDocument.description` gave.
-    /// - Throws: `Failure` if `text` is nothing of the kind.
+    /// Compares a plan's text with another plan.
+    ///
+    /// - Parameter text: a text of `PlanDocument.description`.
+    /// - Throws: `Failure` if `text` is no such text.
     public init(fromText text: String, to new: PlanDocument) throws(Failure) {
         self.init(from: try Self.sections(of: text), to: new.sections)
     }
@@ -60,7 +62,7 @@ public struct PlanDifference: CustomStringConvertible, Sendable {
 }
 
 extension [String] {
-    /// The lines that `other` does not have, or has less often.
+    /// Returns the lines that `other` does not have, or has less often.
     fileprivate func without(_ other: [String]) -> [String] {
         var counts = Dictionary(other.map { ($0, 1) }, uniquingKeysWith: +)
         return filter { line in

@@ -2,7 +2,7 @@ import Foundation
 
 // The document as JSON, and back. docs/manifest.md describes the format.
 extension PlanDocument {
-    /// The keys of each object in alphabetical order, so that equal plans give equal bytes.
+    /// Returns the document. The keys of each object are in alphabetical order, so that equal plans give equal bytes.
     public func json() throws -> Data {
         var root: [String: Any] = ["schema": Self.schema, "version": Self.version, "system": system]
         for part in Part.allCases { root[part.rawValue] = (parts[part] ?? []).map(\.object) }
@@ -12,7 +12,7 @@ extension PlanDocument {
         return data
     }
 
-    /// Reads what `json` wrote.
+    /// Reads the result of `json`.
     ///
     /// - Throws: `Failure` if `data` is nothing of the kind, or was written by a tool of another version.
     public init(json data: Data) throws(Failure) {

@@ -1,6 +1,6 @@
 import ABI
 
-// Each part of a plan as an entry with named values.
+// The parts of a plan as entries with named values.
 extension PlanDocument {
     public init(_ plan: Plan, system: String) {
         self.init(system: system)
@@ -19,7 +19,7 @@ extension PlanDocument {
 }
 
 extension Plan {
-    /// An edge as the document shows it.
+    /// Returns an edge as the document shows it.
     func text(ofEdge index: Int) -> String {
         PlanDocument.Entry(values: values(of: edges[index]).compactMapValues(\.self)).text
     }
@@ -134,7 +134,7 @@ extension Plan {
         }
     }
 
-    /// Of the edges that write into memory or registers.
+    /// Returns the values of an edge that writes into memory or registers.
     private func memoryValues(of action: Action) -> Values {
         func name(_ node: NodeID) -> PlanDocument.Value { .text(nodes[node].name) }
         switch action {
@@ -177,10 +177,10 @@ extension Plan {
         ]
     }
 
-    /// Whether a node is the image, whose places depend on everything that lies in it.
+    /// Returns true if a node is the image, whose places depend on everything that lies in it.
     func isImage(_ node: NodeID) -> Bool { nodes[node].isGiven && nodes[node].slot == InitialSlot.image }
 
-    /// The portal that a slot of root's table names, with its badge.
+    /// Returns the portal that a slot of root's table names, with its badge.
     func handler(inSlot number: UInt32) -> (portal: NodeID, badge: UInt64)? {
         guard number != 0 else { return nil }
         for edge in edges {
@@ -220,7 +220,7 @@ extension RestartDescription: CustomStringConvertible {
 }
 
 extension Rights {
-    /// `r`, `w`, `x` and `m` (manage), as far as they are there.
+    /// The letters `r`, `w`, `x` and `m` (manage) of the rights that are set.
     var letters: String {
         let letters: [(Rights, String)] = [(.read, "r"), (.write, "w"), (.execute, "x"), (.manage, "m")]
         return letters.filter { contains($0.0) }.map(\.1).joined()

@@ -1,29 +1,30 @@
 import Foundation
 
-/// Shows a plan to people and programs as entries with named values, in an order that does not depend on the order in
+/// Shows a plan to people and programs as entries with named values. Their order does not depend on the order in
 /// which the plan was made.
 ///
-/// It leaves out what changes without a reason that a reader cares about: root's slots, and places in the image.
+/// It leaves out root's slots and places in the image, because these change without a reason that matters to a
+/// reader.
 public struct PlanDocument: Equatable, Sendable {
-    /// Raised whenever a key changes its meaning or disappears.
+    /// The version of the format. It rises if a key changes its meaning or disappears.
     public static let version: UInt64 = 1
-    /// Names the format in a JSON file.
+    /// The name of the format in a JSON file.
     static let schema = "entente-plan"
 
     public var system: String
-    /// In the order of `Part`.
+    /// The entries in the order of `Part`.
     var parts: [Part: [Entry]] = [:]
 
     enum Part: String, CaseIterable, Sendable {
         case board, tenants, groups, resources, nodes, edges
     }
 
-    /// One tenant, node, edge or the like.
+    /// An entry for one tenant, node, edge or the like.
     struct Entry: Equatable, Sendable {
         var values: [String: Value]
     }
 
-    /// Numbers of bytes and other numbers differ only by their key.
+    /// A value. Numbers of bytes and other numbers differ only by their key.
     enum Value: Hashable, Sendable {
         case text(String)
         case number(UInt64)
@@ -37,14 +38,14 @@ public struct PlanDocument: Equatable, Sendable {
         parts[part, default: []].append(Entry(values: values.compactMapValues(\.self)))
     }
 
-    /// Brings the entries into their order.
+    /// Sorts the entries.
     mutating func sort() {
         for part in Part.allCases { parts[part]?.sort { $0.text < $1.text } }
     }
 }
 
 extension PlanDocument {
-    /// The keys in the order in which an entry shows them. The first of an entry is what it is about.
+    /// The keys in the order in which an entry shows them. The first key of an entry names its subject.
     static let keys = [
         "tenant", "owner", "feature", "kind", "name", "object", "peer", "lasts", "cores", "core", "priority", "budget",
         "period", "slots", "tables", "interrupt", "size", "alignment", "cleared", "space", "table", "slot", "thread",
@@ -52,12 +53,12 @@ extension PlanDocument {
         "address",
         "offset", "number", "detail", "first", "values", "at-death", "members", "restart", "group", "on-failure",
     ]
-    /// Those whose numbers are bytes.
+    /// The keys whose numbers are bytes.
     static let byteKeys: Set<String> = ["size", "alignment", "offset"]
 }
 
 extension PlanDocument.Entry {
-    /// `KEY=VALUE` for each value, on one line.
+    /// The values as `KEY=VALUE`, on one line.
     var text: String {
         PlanDocument.keys.compactMap { key in
             switch values[key] {

@@ -1,7 +1,7 @@
-// Tells mutated sources which mutant is alive, and notes which functions a run has reached. See ../README.md.
+// Tells mutated sources the mutant that is active, and records the functions that a run has reached (../README.md).
 import Foundation
 
-/// Returns the number of the mutant that is alive, 0 if none is, and notes that the function was reached.
+/// Returns the number of the active mutant, or 0 if there is none, and records that the function was reached.
 public func aliveMutant(in function: Int) -> Int {
     unsafe reached[function] = 1
     return alive
@@ -9,7 +9,7 @@ public func aliveMutant(in function: Int) -> Int {
 
 private let alive = Int(ProcessInfo.processInfo.environment["ENTENTE_MUTANT"] ?? "") ?? 0
 
-/// More functions than the project has.
+/// The size of the record, which exceeds the number of the project's functions.
 private let functionLimit = 1 << 16
 
 /// A byte for each function. Several threads may write one, always the same value.

@@ -1,5 +1,6 @@
 // swift-tools-version: 6.2
-// A server that puts into rings of its clients and takes out of them, and clients that crash and come back meanwhile.
+// A server that puts elements into rings of its clients and takes elements out of them, while clients crash and come
+// back.
 import PackageDescription
 
 let package = Package(

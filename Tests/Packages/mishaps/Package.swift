@@ -1,5 +1,5 @@
 // swift-tools-version: 6.2
-// A component that goes wrong in the ways in which a program of a newcomer does.
+// A component that fails in the ways in which a newcomer's program does.
 import PackageDescription
 
 let package = Package(

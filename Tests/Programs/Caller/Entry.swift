@@ -1,8 +1,8 @@
 import ABI
 import Entente
 
-// A server that counts its calls (argument 0: 0), and a client that calls it for ever and says when it finds another
-// life of the server behind the same portal (argument 0: 1).
+// A server that counts its calls (argument 0 is 0), and a client that calls it for ever (argument 0 is 1). The client
+// logs when it finds another life of the server behind the same portal.
 
 @c(entente_main)
 func ententeMain(_ argument: UInt64) {

@@ -1,8 +1,8 @@
 import ABI
 import Entente
 
-// A component that prints without end and calls the console driver at every byte, for tests of what others still get.
-// It never waits: a byte that finds no room is tried again at once, with another call.
+// A component that prints without end and signals the console driver at every byte, for tests of the other tenants'
+// share. It never waits: it tries a byte that finds no room again at once, with another signal.
 
 @c(entente_main)
 func ententeMain(_ argument: UInt64) {

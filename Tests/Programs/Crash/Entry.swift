@@ -2,20 +2,20 @@ import ABI
 import Entente
 import RuntimeSupport
 
-// A component that does what it may not, for tests of what happens then. Argument 0 says what: see `Misdeed`.
+// A component that does something forbidden, for tests of the consequences. Argument 0 is a `Misdeed`.
 
-/// What the component does, by argument 0.
+/// The forbidden action, by argument 0.
 private enum Misdeed: UInt64 {
     case loadFromNowhere = 1
     case storeToConstants = 2
     case trap = 3
     case jumpToNowhere = 4
-    /// An operation with every number and random words, for ever.
+    /// Calls the kernel with every operation number and random words, for ever.
     case operations = 5
     case powerOff = 6
-    /// Puts something of its own into every slot of its table.
+    /// Fills every slot of its own table.
     case squat = 7
-    /// Takes all the time that it gets.
+    /// Takes all the time that it can get.
     case spin = 16
 }
 
@@ -43,7 +43,7 @@ private func jump(_ address: UInt64) {
     unsafe unsafeBitCast(UInt(address), to: (@convention(c) () -> Void).self)()
 }
 
-/// Asks for what only root may do.
+/// Tries operations that only root may perform.
 private func powerOff(_ console: Console) {
     let status = invoke(.system, Selector(slot: InitialSlot.system, form: SystemForm.powerOff.rawValue)).status
     console.write("crash: power off answers ")
@@ -52,7 +52,7 @@ private func powerOff(_ console: Console) {
     console.flush()
 }
 
-/// Root, too, puts capabilities into this table: when the console driver comes back.
+/// Root, too, puts capabilities into this table, namely when the console driver comes back.
 private func squat(_ console: Console) {
     for slot in (InitialSlot.notification + 1)..<160 as Range<UInt32> {
         revoke(slot, .delete)
@@ -64,7 +64,7 @@ private func squat(_ console: Console) {
     while true { _ = Events.wait() }
 }
 
-/// Operations with random words. `replyWait` is left out: it would wait for ever.
+/// Calls operations with random words. It leaves out `replyWait`, which would wait for ever.
 private func tryOperations(_ console: Console) {
     var random = Xorshift(state: 0x9E37_79B9_7F4A_7C15)
     var count: UInt64 = 0
@@ -94,7 +94,7 @@ private struct Xorshift {
         return state
     }
 
-    /// Small numbers, slots with forms, and anything.
+    /// Returns a small number, a slot with a form, or any number.
     mutating func word() -> UInt64 {
         switch next() % 4 {
         case 0: next() % 16

@@ -2,10 +2,10 @@ import ABI
 import Entente
 import RuntimeSupport
 
-// A component that says every 200 ms that it is well, and hangs when its console tells it to. Argument 0: its role.
+// A component that logs a line every 200 ms, and hangs when its console tells it to. Argument 0 is its role.
 
 private enum Role: UInt64 {
-    /// Depends on nobody.
+    /// Depends on no other component.
     case loner = 0
     /// Calls `server` before each line.
     case client = 1
@@ -13,13 +13,13 @@ private enum Role: UInt64 {
     case server = 2
     /// Rings the other end of `region` with each line.
     case ringer = 3
-    /// Says a line whenever the other end of `region` rings, and no other.
+    /// Logs a line whenever the other end of `region` rings, and no other line.
     case listener = 4
     /// Reads the next page of its paged file before each line.
     case reader = 5
 }
 
-/// A letter at the console.
+/// A letter that the user types at the console.
 private enum Command {
     /// Spins on its own time.
     static let spin = UInt8(ascii: "s")

@@ -3,10 +3,10 @@ import Entente
 import RuntimeSupport
 
 // A component that calls every operation with every kind of wrong argument, in rounds, for ever. Argument 0 is the
-// seed: the same seed makes the same calls, in the same order.
+// seed: the same seed makes the same calls in the same order.
 //
-// It spares only itself: it does not stop or delete its own thread, table, space and notification, or nobody would go
-// on.
+// It spares only itself: it neither stops nor deletes its own thread, table, space and notification, because the attack
+// would otherwise end.
 
 @c(entente_main)
 func ententeMain(_ argument: UInt64) {
@@ -34,12 +34,12 @@ struct HostileCaller {
     private(set) var succeeded: UInt64 = 0
 
     private static let tableSlots: UInt64 = 160
-    /// Those that it may lose.
+    /// The first of the slots that it may lose.
     private static let free: UInt64 = 64
 
     init(seed: UInt64) { random = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
 
-    /// Each operation in each form, with each kind of selector; and numbers that are no operations.
+    /// Tries each operation in each form, with each kind of selector, and numbers that are no operations.
     mutating func tryEverything() {
         for operation in 0..<UInt64(20) {
             for form in 0..<UInt32(14) {
@@ -47,7 +47,7 @@ struct HostileCaller {
             }
         }
         for _ in 0..<200 { attempt(next(), UInt32(truncatingIfNeeded: next())) }
-        // Messages that carry everything, in every shape.
+        // These messages carry everything, in every shape.
         for bits in 0..<UInt32(0x800) where bits & 0x38 == 0 { attempt(Operation.call.rawValue, bits) }
     }
 
@@ -70,7 +70,7 @@ struct HostileCaller {
         if answer.status == .ok || answer.status == .notified { succeeded += 1 }
     }
 
-    /// It may have unbound its own notification, which is no crime.
+    /// It may have unbound its own notification, which is allowed.
     private func beWoken() {
         invoke(.notificationBind, Selector(slot: InitialSlot.notification), Words(UInt64(InitialSlot.thread)))
         setTimer(InitialSlot.notification, deadline: Clock.now &+ 1000, bits: 1)
@@ -95,7 +95,7 @@ struct HostileCaller {
         return random
     }
 
-    /// What it has, what it may have made, what is beyond the table, and anything.
+    /// Returns a slot that it has, one that it may have filled, one beyond the table, or any number.
     private mutating func slot() -> UInt64 {
         switch next() % 8 {
         case 0...3: next() % 6

@@ -2,8 +2,9 @@ import ABI
 import Entente
 import RuntimeSupport
 
-// In a monitor's place: its machine has a virtual CPU on each core, and instead of serving them it changes all of
-// them in a loop, in every way that concerns the core to which they belong. The virtual CPUs never run.
+// A hostile program in a monitor's place. Its machine has a virtual CPU on each core. Instead of serving them, the
+// program changes all of them in a loop, in every way that concerns the core to which they belong. The virtual CPUs
+// never run.
 
 @c(entente_main)
 func ententeMain(_ argument: UInt64) {
@@ -21,10 +22,10 @@ func ententeMain(_ argument: UInt64) {
             virtualInterrupt(slot, .setPriority, 40, count % 16 << 4)
             contextControl(slot, .stop)
         }
-        // Ends the turn of the emulator's core: see InterruptFlood.
+        // The hint ends the turn of the emulator's core (InterruptFlood).
         entente_spin_hint()
         count += 1
-        // Later lines would only wake the console driver.
+        // Further lines would only wake the console driver.
         if count == 1000 { log("flood: round \(count)") }
     }
 }

@@ -2,22 +2,22 @@ import ABI
 import Entente
 import RuntimeSupport
 
-// Does in a loop whatever made earlier kernels interrupt other cores: an attack on a core on which it does not run.
-// Argument 0 says what, as a sum; see `Attack`.
+// Repeats operations that made earlier kernels interrupt other cores: an attack on a core on which it does not run.
+// Argument 0 selects the parts of the attack as a sum of `Attack`.
 //
-// Under `--icount` the emulator executes the cores in turn, and a turn may last until any core's next timer is due.
-// The YIELD instruction ends a turn, so this program executes one after each operation: then the cores seem to run at
-// the same time.
+// Under `--icount` the emulator executes the cores in turn, and a turn may last until any core's next timer is due. The
+// YIELD instruction ends a turn. This program executes one after each operation, so that the cores seem to run at the
+// same time.
 
 /// The parts of the attack.
 private enum Attack {
-    /// Derives a capability of its own, derives from that, and takes both back.
+    /// Derives a capability, derives another one from it, and revokes both.
     static let revocation: UInt64 = 1
-    /// Timers that are due soon.
+    /// Sets timers that are due soon.
     static let timer: UInt64 = 2
     /// Signals the console driver, which may run on the victim's core.
     static let signal: UInt64 = 4
-    /// Stops whatever it may stop, except itself.
+    /// Stops everything that it may stop, except itself.
     static let stop: UInt64 = 8
 }
 
@@ -37,7 +37,7 @@ func ententeMain(_ argument: UInt64) {
         if attacks & Attack.signal != 0 { signal(InitialSlot.consoleOutput) }
         if attacks & Attack.stop != 0 { stopOthers() }
         count += 1
-        // Later lines would only wake the console driver.
+        // Further lines would only wake the console driver.
         if count == 1000 { log("flood: round \(count)") }
     }
 }

@@ -1,12 +1,12 @@
 import ABI
 import Entente
 
-// The parts of a priority inversion, by argument 0: a server, a client of low priority with long requests, a spinner
-// of medium priority, and an urgent client, which says how long it waited for its answers. Arguments 1 and 2 are
+// The parts of a priority inversion, by argument 0: a server, a client of low priority with long requests, a spinner of
+// medium priority, and an urgent client, which logs the time that it waited for its answers. Arguments 1 and 2 are
 // lengths of time in microseconds.
 
 private enum Part: UInt64 {
-    /// Spins for as many ticks as the first word of a request says, then replies.
+    /// Spins for as many ticks as the first word of a request demands, and then replies.
     case server = 0
     /// Sends requests of argument 1 without a pause.
     case slowClient = 1
@@ -50,7 +50,7 @@ private func spinForEver(pause: UInt64, turn: UInt64) {
     }
 }
 
-/// Says after each 20 answers how long the longest wait of all was.
+/// Logs, after each 20 answers, the longest of all waits.
 private func callPeriodically(_ server: UInt32, period: UInt64, request: UInt64) {
     var deadline = Clock.now
     var count: UInt64 = 0
@@ -63,7 +63,7 @@ private func callPeriodically(_ server: UInt32, period: UInt64, request: UInt64)
         longest = max(longest, Clock.now - start)
         count += 1
         if count % 20 == 0 { log("urgent: answers \(count) longest \(longest * 1_000_000 / Clock.frequency) us") }
-        // A wait beyond the period costs its answers, not the order of the later ones.
+        // A wait beyond the period loses its answers, but not the order of later ones.
         deadline = max(deadline, Clock.now)
     }
 }

@@ -1,22 +1,21 @@
 import ABI
 import Entente
 
-// Faults at the moment that is worst for the supervisor that has to report it. `Moment` lists them for argument 0. Run
-// it with --icount. Each attempt is a few instructions earlier than the one before, until one is not too late; the next
+// Faults at the worst moment for the supervisor that must report it. `Moment` lists the moments for argument 0. Run it
+// with --icount. Each attempt comes a few instructions before the earlier one, until one is not too late; the next one
 // faults.
 
-/// When the component faults, by argument 0.
+/// The moment of the fault, by argument 0.
 private enum Moment: UInt64 {
-    /// Just before its budget ends, in the period after the one in which it says so. Argument 1: the budget in
-    /// microseconds.
+    /// Just before its budget ends, in the period after its announcement. Argument 1 is the budget in microseconds.
     case beforeTheBudgetEnds = 1
-    /// Just before a more urgent component, `spinner`, wakes, and 5 ms after it has said so.
+    /// Just before a more urgent component, `spinner`, wakes, and 5 ms after the announcement.
     case beforeTheSpinnerWakes = 2
-    /// Faults never: at the end of each half second it takes the core for 100 ms.
+    /// Never: it takes the core for 100 ms at the end of each half second.
     case spinner = 3
     /// Stops its own thread, or tries to.
     case stopItself = 4
-    /// Says ten times a second which part of the time the component had the core.
+    /// Logs, ten times per second, the share of time for which it had the core.
     case meter = 5
 }
 
@@ -32,14 +31,14 @@ func ententeMain(_ argument: UInt64) {
     }
 }
 
-/// The ticks by which an attempt is earlier than the one before. A supervisor needs more for its first operation.
+/// The ticks between an attempt and the one before. A supervisor needs more for its first operation.
 private let step: UInt64 = 2
 
 private func faultBeforeTheBudgetEnds(_ budget: UInt64) {
     var margin: UInt64 = 0
     var isInTime = false
     while true {
-        // The console driver's work for this line must not come between the period's begin and the fault.
+        // The console driver's work for this line must not come between the start of the period and the fault.
         sayAttempt()
         let deadline = spinUntilTheNextPeriod() + budget - margin
         let wasInTime = spins(until: deadline)
@@ -61,7 +60,7 @@ private func faultBeforeTheSpinnerWakes() {
         if wasInTime, isInTime { preconditionFailure() }
         isInTime = wasInTime
         margin += step
-        // The next half second is another one.
+        // The next attempt belongs to the next half second.
         sleep(until: deadline + Interval.milliseconds(200).ticks)
     }
 }
@@ -87,7 +86,7 @@ private func stopItself() {
 
 private func measureShare() {
     let console = Console()
-    // Between two looks at the clock, if nothing comes between.
+    // The time between two readings of the clock, if nothing interrupts them.
     let longest = Interval.microseconds(5).ticks
     while true {
         var last = Clock.now
@@ -105,7 +104,7 @@ private func measureShare() {
     }
 }
 
-/// Returns when this component got the core again, after it had used up its budget.
+/// Waits until this component has used up its budget, and returns the time at which it got the core again.
 private func spinUntilTheNextPeriod() -> UInt64 {
     var last = Clock.now
     while true {
@@ -115,7 +114,7 @@ private func spinUntilTheNextPeriod() -> UInt64 {
     }
 }
 
-/// Spins until a moment; false: something took the core before.
+/// Spins until a moment. Returns false if another tenant took the core before.
 private func spins(until deadline: UInt64) -> Bool {
     var now = Clock.now
     while now < deadline { now = Clock.now }

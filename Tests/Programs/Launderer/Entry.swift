@@ -1,10 +1,10 @@
 import ABI
 import Entente
 
-// Turns a server's time into its own: it arms a timer argument 1 microseconds ahead, calls the server with a request
-// that takes argument 0 microseconds, is aborted by the timer as soon as the server has begun, and repeats. A kernel
-// that lets the server go on at its own priority and without a budget makes this client, whatever its own budget is,
-// the owner of the core.
+// Turns a server's time into its own. It arms a timer argument 1 microseconds ahead, calls the server with a request
+// that takes argument 0 microseconds, is aborted by the timer as soon as the server has begun, and repeats. If the
+// kernel let the server go on at its own priority and without a budget, this client would own the core, with any budget
+// of its own.
 
 @c(entente_main)
 func ententeMain(_ argument: UInt64) {

@@ -2,10 +2,9 @@ import ABI
 import Entente
 import RuntimeSupport
 
-// Reads a paged file over and over, a word of each page in an order that defeats the pager's frames, and says what it
-// found: the file holds at word N of the file the number N * 0x9E3779B97F4A7C15. Argument 0: how many pages it has.
-// Argument 1: after how many passes it stores to the file, which no pager allows (0: never). Argument 2: 1 if the file
-// may hold anything.
+// Reads a paged file repeatedly, a word of each page in an order that defeats the pager's frames, and logs the result.
+// Word N of the file is N * 0x9E3779B97F4A7C15. Argument 0 is the number of pages. Argument 1 is the number of passes
+// before it stores to the file, which no pager allows (0: never). Argument 2 is 1 if the file may hold anything.
 
 @c(entente_main)
 func ententeMain(_ argument: UInt64) {

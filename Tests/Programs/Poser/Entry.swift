@@ -1,8 +1,8 @@
 import ABI
 import Entente
 
-// Calls the pager that it uses as if it were a fault of a client's, for every client and page, and says how often it
-// was refused.
+// Calls the pager that it uses as if the call were a fault of a client, for every client and page, and logs the number
+// of refusals.
 
 @c(entente_main)
 func ententeMain(_ argument: UInt64) {
@@ -10,7 +10,7 @@ func ententeMain(_ argument: UInt64) {
     // A data abort of a load, translation fault at level 3 (DDI 0487, D19.2.40).
     let syndrome: UInt64 = 0x24 << 26 | 1 << 25 | 7
     let pager = UInt32(truncatingIfNeeded: Configuration.resource(.portal, named: "pager")?.slot ?? 0)
-    // Where the plan puts the files of the pager's clients: large memory.
+    // The plan puts the files of the pager's clients into the range for large memory.
     let file = ComponentLayout.assigned
     var refused: UInt64 = 0
     for turn in 0..<1000 as Range<UInt64> {

@@ -1,7 +1,7 @@
 import ABI
 import Entente
 
-// One end of two shared regions: whenever the other end of one rings, adds 1 to the number at the start, puts the sum
+// One end of two shared regions. When the other end of one rings, it adds 1 to the number at the start, puts the sum
 // behind it, and rings back.
 
 @c(entente_main)

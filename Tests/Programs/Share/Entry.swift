@@ -2,10 +2,10 @@ import ABI
 import Entente
 import RuntimeSupport
 
-// Measures how much of its core it gets. It reads the clock in a loop; time between two readings beyond a pass
-// of the loop was somebody else's. Every argument 0 milliseconds it says its share of the time since the
-// last line. With argument 1 it ends its core's turn on the emulator after so many readings (see InterruptFlood); the
-// turns of the other cores then look like somebody's time.
+// Measures its share of its core. It reads the clock in a loop. Time between two readings that exceeds a pass of the
+// loop went to other tenants. Every argument 0 milliseconds it logs its share of the time since the last line. With
+// argument 1 it ends its core's turn on the emulator after so many readings (InterruptFlood), so that the turns of the
+// other cores look like time of other tenants.
 
 @c(entente_main)
 func ententeMain(_ argument: UInt64) {
@@ -22,7 +22,7 @@ private struct Meter {
     private(set) var permille: UInt64
     private(set) var longestGap: UInt64 = 0
 
-    /// Ticks. A pass of the loop takes less, also at 62.5 MHz, where a tick is 16 instructions of the emulator.
+    /// The ticks of a pass, at most, also at 62.5 MHz, where a tick is 16 instructions of the emulator.
     private static let pass: UInt64 = 4
 
     /// Measures for `interval` ticks, and ends the emulator's turn after `turn` readings, unless it is 0.

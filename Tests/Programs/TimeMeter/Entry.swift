@@ -1,7 +1,7 @@
 import ABI
 import Entente
 
-// A component that computes without a pause and says which share of its core others took, in per cent, each 100 ms:
+// A component that computes without a pause and logs the share of its core that others took, in per cent, each 100 ms:
 // `meter: others had 12 %`. A step of the clock above 5 us is time of others; the kernel's own interrupts are shorter.
 
 @c(entente_main)

@@ -5,7 +5,8 @@ import SystemImage
 @testable import Workshop
 
 extension BootPlan {
-    /// Lets a function of the kernel begin with `udf #0`, in the image that this run alone has.
+    /// Replaces the first instruction of a function of the kernel by `udf #0`, in the image that belongs to this run
+    /// alone.
     ///
     /// The kernel is linked at 0 and lies at the start of the image, so a symbol's address is its place in the file.
     func breakKernel(at function: String, workspace: Workspace) throws {

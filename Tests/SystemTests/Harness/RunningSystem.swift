@@ -4,24 +4,27 @@ import SystemImage
 @testable import Tool
 @testable import Workshop
 
-/// A system on the emulator under test: wait for text on its consoles, type, and run commands in its machines.
+/// A system on the emulator under test. A test waits for text on its consoles, types, and runs commands in its
+/// machines.
 ///
 ///     let system = try RunningSystem("examples/two-machines")
 ///     try system.wait(for: "heartbeat 3", on: "heartbeat")
 ///     #expect(try system.run("nproc", on: "left").output == "1\n")
 ///
-/// What cannot be had in time throws `SystemFailure`, which shows what the consoles said last.
+/// A wait that takes too long throws `SystemFailure`, which shows the last output of the consoles.
 final class RunningSystem {
     let name: String
     let tenants: [TenantDescription]
     private let session: Session
-    /// What each console said and nobody has waited for yet.
+    /// The output of each console that no caller has waited for yet.
     private var unread: [UInt8: [UInt8]] = [:]
     /// The last lines of each console.
     private var transcript: [UInt8: [String]] = [:]
     private static let transcriptLength = 30
     private(set) var hasEnded = false
 
+    /// Boots a system.
+    ///
     /// - Parameters:
     ///   - path: A manifest, or a folder with a `system.yaml`, relative to the repository.
     ///   - arguments: As after `entente run`: `["--cores", "2"]`.
@@ -72,7 +75,7 @@ final class RunningSystem {
     var place: String { session.place.name }
     var logs: URL { session.place.logs }
 
-    /// Runs the tool beside the system, which goes on meanwhile.
+    /// Runs the tool while the system goes on.
     func whileItRuns(tool arguments: [String], input: String = "") throws -> (
         status: Int32, output: String, errors: String
     ) {
@@ -94,17 +97,17 @@ final class RunningSystem {
         return (process.terminationStatus, texts[0], texts[1])
     }
 
-    /// The last lines that a console has said, as the tool shows them.
+    /// Returns the last lines of a console, as the tool shows them.
     func lines(of console: String) throws -> [String] { transcript[try number(of: console), default: []] }
 
     deinit { session.end() }
 
-    /// QEMU's process.
+    /// The process number of QEMU.
     var processIdentifier: Int32 { session.processIdentifier }
 
-    /// Waits until a console has said `text`, and takes everything up to its end.
+    /// Waits until a console has printed `text`, and takes everything up to its end.
     ///
-    /// - Returns: What was taken.
+    /// - Returns: the output that was taken.
     @discardableResult
     func wait(for text: String, on console: String, timeout: Duration = .seconds(60)) throws -> String {
         let channel = try number(of: console)
@@ -145,7 +148,7 @@ final class RunningSystem {
         let deadline = ContinuousClock.now + timeout
         var remote = RemoteCommand(command.utf8)
         var output: [UInt8] = []
-        // The prompt may have come while somebody waited for something else.
+        // The prompt may have come while the caller waited for something else.
         var actions = remote.heard(unread[channel] ?? [])
         while true {
             for action in actions {
@@ -168,7 +171,7 @@ final class RunningSystem {
         }
     }
 
-    /// Lets the system run for a while, and keeps what it says.
+    /// Lets the system run for a while, and keeps its output.
     func listen(for duration: Duration) {
         let end = ContinuousClock.now + duration
         repeat {
@@ -214,7 +217,7 @@ struct SystemFailure: Error, CustomStringConvertible {
     var description: String
 }
 
-/// Where the repository lies that these tests belong to.
+/// The place of the repository to which these tests belong.
 enum Repository {
     static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()

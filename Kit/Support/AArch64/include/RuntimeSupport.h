@@ -1,13 +1,13 @@
-/* The one instruction by which a component asks the kernel for something, for Swift. */
+/* The instructions that Swift code of a component needs: SVC, by which it calls the kernel, and others. */
 #pragma once
 #include <stdint.h>
 
-/* x0…x7 before and after an operation. */
+/* The registers x0…x7 before and after an operation. */
 struct entente_registers {
     uint64_t x0, x1, x2, x3, x4, x5, x6, x7;
 };
 
-/* SVC #0. The kernel keeps x18…x30 and the stack pointer; x8…x17 come back undefined (docs/abi.md). */
+/* Executes SVC #0. The kernel keeps x18…x30 and the stack pointer; x8…x17 come back undefined (docs/abi.md). */
 static inline __attribute__((always_inline)) struct entente_registers
 entente_svc(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5, uint64_t a6, uint64_t a7)
 {
@@ -27,7 +27,7 @@ entente_svc(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uin
     return back;
 }
 
-/* The system counter (CNTVCT_EL0) and its frequency in Hz (CNTFRQ_EL0). */
+/* Return the system counter (CNTVCT_EL0) and its frequency in Hz (CNTFRQ_EL0). */
 static inline __attribute__((always_inline)) uint64_t entente_counter(void)
 {
     uint64_t value;
@@ -47,7 +47,7 @@ static inline __attribute__((always_inline)) void entente_spin_hint(void)
     __asm__ volatile("yield" ::: "memory");
 }
 
-/* Ends this component with a trap that says why (`MachineEnd`). */
+/* Ends this component by a BRK whose immediate holds the reason (`MachineEnd`). */
 static inline __attribute__((always_inline, noreturn)) void entente_end_by_panic(void)
 {
     __asm__ volatile("brk #0xe001");
@@ -59,7 +59,8 @@ static inline __attribute__((always_inline, noreturn)) void entente_end_by_hang(
     __builtin_unreachable();
 }
 
-/* Nothing, and the compiler does not know: memory may have changed, `value` may have been used. Keeps measured loops whole. */
+/* Does nothing. The compiler must assume that `value` is used and that memory changes, so that it leaves measured
+ * loops as they are. */
 static inline __attribute__((always_inline)) void entente_opaque(void)
 {
     __asm__ volatile("" ::: "memory");
@@ -69,12 +70,12 @@ static inline __attribute__((always_inline)) void entente_consume(uint64_t value
     __asm__ volatile("" ::"r"(value));
 }
 
-/* Bulk memory at EL0; sizes are multiples of 64 bytes, addresses of 16. They use the vector registers. */
+/* Fill and copy much memory at EL0, by vector registers. Sizes are multiples of 64 bytes, addresses of 16. */
 void entente_zero_blocks(uint64_t address, uint64_t size);
 void entente_copy_blocks(uint64_t to, uint64_t from, uint64_t size);
 /* Cleans (and invalidates) [address, address + size) to the point of coherency. */
 void entente_clean_to_memory(uint64_t address, uint64_t size);
-/* Device registers: one access of the named width, never merged or split. */
+/* Access a device register once, with the named width. The compiler neither merges nor splits the access. */
 static inline __attribute__((always_inline)) uint32_t entente_read32(uint64_t address)
 {
     uint32_t value;
@@ -115,7 +116,8 @@ static inline __attribute__((always_inline)) void entente_write16(uint64_t addre
 {
     __asm__ volatile("strh %w0, [%1]" ::"r"((uint32_t)value), "r"(address) : "memory");
 }
-/* Orders the accesses to memory before it and those to device registers behind it, and the other way round. */
+/* Orders accesses to memory before it with accesses to device registers after it, and accesses to device registers
+ * before it with accesses to memory after it. */
 static inline __attribute__((always_inline)) void entente_device_barrier(void)
 {
     __asm__ volatile("dsb sy" ::: "memory");

@@ -1,12 +1,12 @@
 import Entente
 
-/// Everything once, with a line for each step.
+/// Calls each method once, and logs a line for each step.
 public func visit(_ server: ExchangeClient) {
     do throws(CallError<Never>) {
         let name: LogText = "a name that is longer than what six registers hold, by far"
         let greeting = try server.greet(ShortText(name))
         log("\(greeting)")
-        // More often than there are slots for capabilities.
+        // The calls are more than there are slots for capabilities.
         for _ in 0..<40 { try server.watch(Notification.own.capability(raising: .number(5))) }
         let isTold = try server.tell()
         log("told: \(isTold), heard: \(Events.wait().contains(.number(5)))")
@@ -30,7 +30,7 @@ public func visit(_ server: ExchangeClient) {
     do throws(CallError<Never>) { try server.fail() } catch { report(error) }
 }
 
-/// A ring in shared memory: the visitor puts, the server takes.
+/// Makes a ring in shared memory: the visitor puts elements, and the server takes them.
 private func stream(to server: ExchangeClient) {
     guard let ring = try? SharedRing<UInt64>(size: 8192, raising: .number(9)),
         let peer = try? server.stream(ring.offer)

@@ -1,6 +1,6 @@
 import Entente
 
-/// Something that is counted by reference.
+/// An object that is counted by reference.
 public final class Coin {
     public let value: UInt64
     public init(value: UInt64) { self.value = value }

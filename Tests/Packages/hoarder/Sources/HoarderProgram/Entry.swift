@@ -1,7 +1,7 @@
 import Entente
 import Hoarder
 
-/// Argument 0: 0 works for ever and gives everything back each time, 1 takes memory until there is none.
+/// Works for ever and returns all memory each time if argument 0 is 0, and takes memory until there is none if it is 1.
 @c(entente_main)
 public func main(_ argument: UInt64) {
     if Configuration.current.arguments[0] == 1 { hoardForEver() }

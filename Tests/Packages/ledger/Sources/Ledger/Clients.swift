@@ -1,6 +1,6 @@
 import Entente
 
-/// Calls the ledger ten times in a second, and says so.
+/// Calls the ledger ten times per second, and logs each call.
 public func noteForEver(_ ledger: LedgerClient) {
     let alarm = Alarm(raising: .number(1))
     var number: UInt64 = 0
@@ -27,7 +27,7 @@ public func crash(_ ledger: LedgerClient) {
     fatalError("a bug of the client's")
 }
 
-/// Takes back whatever of memory it can name after the ledger has accepted its rings, and lives on.
+/// Revokes all memory that it can name after the ledger has accepted its rings, and lives on.
 public func takeBack(_ ledger: LedgerClient) {
     guard let journal = try? SharedRing<UInt64>(size: 4096, raising: .number(2)),
         (try? ledger.journal(journal.offer)) != nil,
@@ -40,7 +40,7 @@ public func takeBack(_ ledger: LedgerClient) {
     log("everything is taken back")
 }
 
-/// Puts numbers into a ring for ever, whatever becomes of the ledger.
+/// Puts numbers into a ring for ever, even if the ledger dies.
 public func feedForEver(_ ledger: LedgerClient) {
     let alarm = Alarm(raising: .number(1))
     guard var ring = try? SharedRing<UInt64>(size: 4096, raising: .number(2)) else { return log("no ring") }
@@ -61,7 +61,7 @@ public func feedForEver(_ ledger: LedgerClient) {
     }
 }
 
-/// Returns when the ring is over.
+/// Feeds the ring until it is over.
 private func feed(_ producer: RingProducer<UInt64>, _ alarm: Alarm) -> RingError {
     var number: UInt64 = 0
     do throws(RingError) {

@@ -2,12 +2,12 @@
 // swift-format-ignore-file
 import Entente
 
-/// Calls a `LedgerInterface` behind a portal.
+/// Calls a server of `LedgerInterface` over a portal.
 public struct LedgerClient: Sendable {
     public let portal: Portal
 
     @inline(__always) public init(_ portal: Portal) { self.portal = portal }
-    /// The portal that this component's manifest calls `name`, under `uses`.
+    /// Finds the portal that this component's manifest calls `name`, under `uses`.
     public init(named name: StaticString) { portal = Portal(named: name) }
 
     @inline(__always)

@@ -1,6 +1,6 @@
 import Entente
 
-/// Keeps numbers, and tells others of them through rings.
+/// Keeps numbers, and sends them to others through rings.
 public protocol LedgerInterface: Service {
     /// Adds a number, and returns how many there are. Each journal gets it, and each feed is emptied first.
     mutating func note(_ number: UInt64) -> UInt64

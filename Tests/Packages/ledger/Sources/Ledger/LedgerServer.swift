@@ -1,6 +1,6 @@
 import Entente
 
-/// Keeps what clients hand over for as long as it lives, whatever becomes of them.
+/// Keeps the rings of its clients as long as it lives, even if the clients die.
 public struct LedgerServer: LedgerInterface {
     private var count: UInt64 = 0
     private var fedCount: UInt64 = 0
@@ -62,7 +62,7 @@ private class Accepted {
     private let ring: AcceptedRing<UInt64>
     init(_ ring: AcceptedRing<UInt64>) { self.ring = ring }
 
-    /// Makes room for the rings of others when the client has died.
+    /// Makes room for other rings if the client has died.
     func releaseIfOver() -> Bool {
         guard ring.isOver else { return false }
         ring.release()

@@ -1,7 +1,7 @@
 import Entente
 import Ledger
 
-/// Argument 0 tells the role: 0 serves.
+/// Runs the role that argument 0 names; 0 serves.
 @c(entente_main)
 public func main(_ argument: UInt64) {
     switch Configuration.current.arguments[0] {

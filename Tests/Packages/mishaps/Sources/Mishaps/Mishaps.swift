@@ -1,6 +1,6 @@
 import Entente
 
-/// Goes wrong in the way that the argument names. A test knows the lines of this file.
+/// Fails in the way that the argument names. A test knows the line numbers of this file.
 public func goWrong(_ number: Int) {
     let numbers = [1, 2, 3]
     switch number {
@@ -29,7 +29,7 @@ private func use(_ number: some FixedWidthInteger) { log("got \(number)" as LogT
 
 private func log(_ text: @autoclosure () -> LogText, if condition: Bool) { if condition { log(text()) } }
 
-/// Logs numbers that differ at each start, and texts that are the same as on the host.
+/// Logs numbers that differ at each start, and texts that are equal to the host's.
 private func sayNumbers() {
     log("random \(hex: UInt64.random(in: 0 ... .max)) and \(hex: UInt64.random(in: 0 ... .max))")
     log("hash \(hex: "text".hashValue)")
