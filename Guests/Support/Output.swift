@@ -6,6 +6,7 @@ public enum SerialPort {
     public static let data = base
     public static let flags = base + 0x18
     static let transmitFull: UInt32 = 1 << 5
+    static let receiveEmpty: UInt32 = 1 << 4
 
     /// Sets eight bits, FIFOs on, transmitter and receiver on, interrupts off. Leaves the rate unchanged.
     public static func initialize() {
@@ -17,6 +18,11 @@ public enum SerialPort {
     public static func put(_ byte: UInt8) {
         while guest_load32(flags) & transmitFull != 0 { guest_spin_hint() }
         guest_store32(base, UInt32(byte))
+    }
+
+    /// Takes a byte of input, if there is one.
+    public static func take() -> UInt8? {
+        guest_load32(flags) & receiveEmpty != 0 ? nil : UInt8(truncatingIfNeeded: guest_load32(data))
     }
 }
 

@@ -20,7 +20,9 @@ public enum InitialSlot {
     /// MiB.
     public static let firstRegion: UInt32 = 16
     public static let regionCount: UInt32 = 8
-    /// The first slot that root may use as it likes.
+    /// Pages for the page tables of root's space.
+    public static let rootPageTables: UInt64 = 48
+    /// What root may use as it likes.
     public static let firstFree: UInt32 = 64
 
     // Slots of a monitor: the thread, its notification and the portals of each core, and the virtual CPUs by number.

@@ -23,6 +23,8 @@ public struct AcceptedHarm: Sendable, Equatable {
     /// The name of a machine, a component or a group.
     public var offender: String
     public var effect: HarmEffect
+    /// The next part on the chain, or the word of the only link; nil if every chain is accepted.
+    public var way: String?
     public var reason: String
 }
 
@@ -77,7 +79,10 @@ extension ManifestSection {
             section.report(
                 at: "because", "'because' of \(section.title) is empty", remedy: "write why the harm is acceptable")
         }
-        return HarmEffect(rawValue: effect).map { AcceptedHarm(offender: offender, effect: $0, reason: reason) }
+        let way = section.has("through") ? section.text("through") : nil
+        return HarmEffect(rawValue: effect).map {
+            AcceptedHarm(offender: offender, effect: $0, way: way, reason: reason)
+        }
     }
 }
 

@@ -38,6 +38,39 @@ public struct HarmAnalysis: Sendable {
         findings(victim: victim, effect).first { $0.offender == offender }
     }
 
+    /// Returns everything that can be done to a tenant, once for each way on which the victim itself depends.
+    ///
+    /// A finding's chain is the shortest that begins in its way. Chains that differ further on are one, because what
+    /// protects the victim from the first link protects it from all that lies behind.
+    public func ways(victim: Int) -> [HarmFinding] {
+        HarmEffect.allCases.flatMap { effect -> [HarmFinding] in
+            let first = expanded([question(effect, victim), .whoControls(victim)])
+            let all = first.flatMap(answers(to:))
+            let steps = Dictionary(grouping: all, by: HarmStep.init)
+            // In the order of the links, so that the same of several chains of one length is taken each time.
+            var known: Set<HarmStep> = []
+            let found = all.map(HarmStep.init).filter { known.insert($0).inserted }.flatMap {
+                findings(victim: victim, effect, first: first, through: steps[$0])
+            }
+            // The sort is not stable by itself, so the order in which they were found is a key.
+            let ordered = found.enumerated().sorted {
+                ($0.element.offender, $0.element.chain.count, $0.offset)
+                    < ($1.element.offender, $1.element.chain.count, $1.offset)
+            }
+            var ways: Set<HarmWay> = []
+            return ordered.map(\.element).filter {
+                ways.insert(HarmWay(offender: $0.offender, name: way(of: $0))).inserted
+            }
+        }
+    }
+
+    /// Names what a chain leads through, as `through` of a manifest's `accept` does: the next part, or, if that is the
+    /// offender itself, the kind of the only link.
+    public func way(of finding: HarmFinding) -> String {
+        guard let link = finding.chain.first else { return "" }
+        return finding.chain.count == 1 ? link.word.rawValue : plan.tenants[link.offender].name
+    }
+
     // MARK: Chains
 
     /// A question for the offenders that can do something to a tenant.
@@ -53,15 +86,24 @@ public struct HarmAnalysis: Sendable {
     }
 
     private func findings(victim: Int, _ effect: HarmEffect) -> [HarmFinding] {
-        var queue: [(question: Question, chain: [HarmLink])] =
-            expanded([question(effect, victim), .whoControls(victim)]).map { ($0, []) }
-        var asked = Set(queue.map(\.question))
+        let first = expanded([question(effect, victim), .whoControls(victim)])
+        return findings(victim: victim, effect, first: first, through: nil)
+    }
+
+    /// - Parameters:
+    ///   - first: The questions about the victim itself.
+    ///   - links: Those answers to them that count; nil if all do.
+    private func findings(victim: Int, _ effect: HarmEffect, first: [Question], through links: [HarmLink]?)
+        -> [HarmFinding]
+    {
+        var queue: [(question: Question, chain: [HarmLink])] = first.map { ($0, []) }
+        var asked = Set(first)
         var found: [Int: HarmFinding] = [:]
         var next = 0
         while next < queue.count {
             let (question, chain) = queue[next]
             next += 1
-            for link in answers(to: question) {
+            for link in answers(to: question) where !chain.isEmpty || links?.contains(link) ?? true {
                 let longer = chain + [link]
                 if link.offender != victim, found[link.offender] == nil {
                     found[link.offender] = HarmFinding(
@@ -122,7 +164,21 @@ public struct HarmAnalysis: Sendable {
     }
 }
 
-/// A delay that has a bound, so that it is no stall.
+/// Identifies the first step of a chain, from a victim to another tenant.
+private struct HarmStep: Hashable {
+    var offender: Int
+    var word: HarmLink.Word
+
+    init(_ link: HarmLink) { (offender, word) = (link.offender, link.word) }
+}
+
+/// Identifies a way from a victim to an offender.
+private struct HarmWay: Hashable {
+    var offender: Int
+    var name: String
+}
+
+/// Describes a delay that has a bound, so that it is no stall.
 public struct HarmBound: Sendable {
     public var victim: Int
     /// The offender, or nil if root causes the delay.

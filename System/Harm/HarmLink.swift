@@ -6,7 +6,8 @@ public enum HarmEffect: String, CaseIterable, Sendable, Codable {
     case stall
     /// The victim's life ends.
     case end
-    /// The victim's memory or state, or memory that the victim shares, gets other contents.
+    /// The victim's memory or state, or memory that it shares, has other contents. Data that the victim has handed over
+    /// and that is lost counts as well.
     case change
     /// The offender reads the victim's memory, or memory that the victim shares.
     case read
@@ -22,9 +23,9 @@ public enum HarmEffect: String, CaseIterable, Sendable, Codable {
     }
 }
 
-/// A link between an offender and a victim, which follows from one fact of the plan.
-public struct HarmLink: Sendable {
-    /// The index of the victim. `offender` is an index of a tenant as well.
+/// Links an offender to a victim by one fact of the plan.
+public struct HarmLink: Hashable, Sendable {
+    /// Indices of tenants.
     public var victim: Int
     public var offender: Int
     public var effect: HarmEffect
@@ -66,7 +67,52 @@ public struct HarmLink: Sendable {
         case device
     }
 
-    /// True if the offender can do all that the victim can do.
+    /// Names the kinds of links in manifests and messages.
+    public enum Word: String, CaseIterable, Sendable {
+        /// The victim calls the offender.
+        case call
+        /// The offender calls the victim.
+        case caller
+        /// The offender serves the victim's faults.
+        case paging
+        /// The offender rings a bell for which the victim may wait.
+        case bell
+        /// Both have the same memory.
+        case memory
+        /// The victim lends memory with its calls.
+        case lease
+        /// The offender can keep the victim off a core.
+        case core
+        /// The offender can keep root from its core, so that nothing is restarted.
+        case root
+        /// The group restarts with both.
+        case group
+        /// The board does something to everything.
+        case board
+        /// The offender has a capability to an object of the victim.
+        case capability
+        /// The offender drives a device that may access all memory.
+        case device
+    }
+
+    public var word: Word {
+        switch cause {
+        case .call: .call
+        case .orphan: .caller
+        case .fault: .paging
+        case .bell: .bell
+        case .memory: .memory
+        case .lease: .lease
+        case .core, .lentTime, .wakes, .budgets: .core
+        case .root: .root
+        case .group: .group
+        case .board: .board
+        case .capability: .capability
+        case .device: .device
+        }
+    }
+
+    /// Whether the offender can do all that the victim can do.
     public var isControl: Bool {
         switch cause {
         case .capability, .device: true
@@ -97,4 +143,8 @@ public struct HarmFinding: Sendable {
     public var offender: Int
     public var effect: HarmEffect
     public var chain: [HarmLink]
+
+    func isSamePair(as other: HarmFinding) -> Bool {
+        victim == other.victim && offender == other.offender && effect == other.effect
+    }
 }

@@ -21,6 +21,8 @@ public struct FaultInjection: Codable, Sendable {
     public var observations: [Observation]
     /// The commit of the tool that tried it.
     public var commit: String
+    /// Says how the system differed from the manifest's; empty if it did not.
+    public var remark: String
 
     public struct Observation: Codable, Sendable {
         public var victim: String
@@ -30,8 +32,9 @@ public struct FaultInjection: Codable, Sendable {
         public init(victim: String, effect: HarmEffect?) { (self.victim, self.effect) = (victim, effect) }
     }
 
-    public init(offender: String, fault: String, observations: [Observation], commit: String) {
-        (self.offender, self.fault, self.observations, self.commit) = (offender, fault, observations, commit)
+    public init(offender: String, fault: String, observations: [Observation], commit: String, remark: String = "") {
+        (self.offender, self.fault, self.observations) = (offender, fault, observations)
+        (self.commit, self.remark) = (commit, remark)
     }
 }
 
@@ -111,7 +114,7 @@ public struct HarmReport {
     private func section(_ topic: Topic) -> String {
         var rows: [[String]] = []
         for victim in analysis.plan.tenants.indices {
-            let findings = analysis.findings(victim: victim)
+            let findings = analysis.ways(victim: victim)
             for offender in analysis.plan.tenants.indices where offender != victim {
                 rows.append(
                     row(topic, victim, offender, findings.filter { $0.offender == offender && topicOf($0) == topic }))
@@ -154,7 +157,7 @@ public struct HarmReport {
         guard manifest.isOffence(finding, analysis.plan) else {
             return "allowed: the offender is as critical, or nothing is asked"
         }
-        let reasons = manifest.exceptions(to: finding, analysis.plan).map {
+        let reasons = manifest.exceptions(to: finding, analysis).map {
             escaped(manifest.levels[$0.part]?.accepted[$0.number].reason ?? "")
         }
         return reasons.isEmpty
@@ -171,12 +174,13 @@ public struct HarmReport {
     /// Returns the faults of the offender that were tried, with their effects on the element.
     private func injections(_ offender: Int, _ victim: Int, _ topic: Topic) -> String {
         let (name, victimName) = (analysis.plan.tenants[offender].name, analysis.plan.tenants[victim].name)
-        let tried = evidence.injections.filter { $0.offender == name }.compactMap { injection -> String? in
-            guard let seen = injection.observations.first(where: { $0.victim == victimName }) else { return nil }
-            let finding = seen.effect.flatMap { analysis.finding(victim: victim, offender: offender, $0) }
-            // The trials observe stalls and ends only, so a victim that went on is no evidence for other topics.
-            guard (finding.map(topicOf) ?? .timing) == topic else { return nil }
-            return "\(escaped(injection.fault)): " + (seen.effect.map { "was \($0.participle)" } ?? "went on")
+        let tried = evidence.injections.filter { $0.offender == name }.flatMap { injection in
+            injection.observations.filter { $0.victim == victimName }.compactMap { seen -> String? in
+                let finding = seen.effect.flatMap { analysis.finding(victim: victim, offender: offender, $0) }
+                // Stalls and ends are what the trials look for, so a victim that went on is no evidence for other topics.
+                guard (finding.map(topicOf) ?? .timing) == topic else { return nil }
+                return "\(escaped(injection.fault)): " + (seen.effect.map { "was \($0.participle)" } ?? "went on")
+            }
         }
         return tried.isEmpty ? "not tried" : tried.joined(separator: "<br>")
     }
@@ -202,7 +206,8 @@ public struct HarmReport {
                 .joined(separator: "<br>"), "<code>\(escaped(injection.commit))</code>",
             ]
         }
-        return "<h2>Fault injections</h2>\n"
+        let remarks = Set(evidence.injections.map(\.remark)).subtracting([""]).sorted()
+        return "<h2>Fault injections</h2>\n" + remarks.map { "<p>Tried with \(escaped($0)).</p>\n" }.joined()
             + (rows.isEmpty
                 ? "<p>None was tried on this system.</p>\n"
                 : table(["Offender", "Fault", "Victims", "Tool's commit"], rows))

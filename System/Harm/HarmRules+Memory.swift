@@ -30,7 +30,8 @@ extension HarmRules {
     }
 
     private mutating func addPairs(_ shares: [Share], _ extent: Plan.NodeID) {
-        let name = plan.nodes[extent].name
+        // The manifest's own name for a region that two tenants share.
+        let name = plan.nodes[extent].name.replacing("root/shared-", with: "")
         for share in shares where share.rights.contains(.write) {
             for other in shares where other.tenant != share.tenant && other.range.overlaps(share.range) {
                 add(.change, of: other.tenant, by: share.tenant, .memory(name), [share.edge, other.edge])

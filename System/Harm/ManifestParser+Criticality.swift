@@ -32,11 +32,15 @@ struct CriticalityCheck {
         checkNames()
         guard source.diagnostics.isEmpty else { return }
         var used: Set<[String]> = []
-        for finding in analysis.findings where manifest.isOffence(finding, analysis.plan) {
-            let exceptions = manifest.exceptions(to: finding, analysis.plan)
+        var last: HarmFinding?
+        for finding in analysis.plan.tenants.indices.flatMap(analysis.ways(victim:))
+        where manifest.isOffence(finding, analysis.plan) {
+            let exceptions = manifest.exceptions(to: finding, analysis)
             used.formUnion(exceptions.map { [$0.part, "\($0.number)"] })
-            if exceptions.isEmpty {
+            // The shortest way of each pair will do: once it is closed, the check reports the next.
+            if exceptions.isEmpty, last.map({ !$0.isSamePair(as: finding) }) ?? true {
                 report(finding, manifest.criticality(of: analysis.plan.tenants[finding.victim].name))
+                last = finding
             }
         }
         reportUnused(used)
@@ -54,21 +58,28 @@ struct CriticalityCheck {
                 + "\(declarations[offender]?.title ?? offender) (\(manifest.criticality(of: offender).name)): "
                 + analysis.sentence(finding),
             remedy: analysis.remedy(finding)
-                + "; or write 'accept: [{from: \(offender), effect: \(finding.effect), because: \"…\"}]' for '\(victim)'"
+                + "; or write 'accept: [{from: \(offender), effect: \(finding.effect), "
+                + "through: \(analysis.way(of: finding)), because: \"…\"}]' for '\(victim)'"
         )
     }
 
     private func checkNames() {
         for (_, (title, criticality)) in declarations.sorted(by: { $0.key < $1.key }) {
-            for (accepted, mark) in zip(criticality.description.accepted, criticality.acceptedMarks)
-            where declarations[accepted.offender] == nil {
-                source.report(
-                    at: mark,
-                    "'accept' of \(title) is about '\(accepted.offender.shortened)', but no machine, component or group has that name",
-                    remedy: accepted.offender.nearest(in: declarations.keys.sorted()).map { "did you mean '\($0)'?" }
-                        ?? "choose from \(enumerated(declarations.keys.sorted()))")
+            for (accepted, mark) in zip(criticality.description.accepted, criticality.acceptedMarks) {
+                check(accepted.offender, at: mark, "'accept' of \(title) is about", declarations.keys.sorted())
+                guard let way = accepted.way else { continue }
+                check(
+                    way, at: mark, "'through' in 'accept' of \(title) says",
+                    HarmLink.Word.allCases.map(\.rawValue) + declarations.keys.sorted())
             }
         }
+    }
+
+    private func check(_ name: String, at mark: Mark?, _ place: String, _ known: [String]) {
+        guard !known.contains(name) else { return }
+        source.report(
+            at: mark, "\(place) '\(name.shortened)', but no machine, component or group has that name",
+            remedy: name.nearest(in: known).map { "did you mean '\($0)'?" } ?? "choose from \(enumerated(known))")
     }
 
     private func reportUnused(_ used: Set<[String]>) {
@@ -77,7 +88,8 @@ struct CriticalityCheck {
             where !used.contains([name, "\(index)"]) {
                 source.report(
                     at: criticality.acceptedMarks[index],
-                    "\(title) accepts '\(accepted.effect)' from '\(accepted.offender)', but needs no such exception",
+                    "\(title) accepts '\(accepted.effect)' from '\(accepted.offender)'"
+                        + (accepted.way.map { " through '\($0)'" } ?? "") + ", but needs no such exception",
                     remedy: "remove it, because it would hide the next such harm")
             }
         }

@@ -25,7 +25,7 @@ public struct SystemGraph {
     public mutating func dot() -> String {
         lines = [
             "digraph system {", "  rankdir=LR; bgcolor=transparent; compound=true; nodesep=0.35; ranksep=0.9;",
-            "  node [fontname=\"Helvetica,Arial,sans-serif\" fontsize=12 shape=box style=\"filled,rounded\" fillcolor=\"#f6f8fa\" color=\"#57606a\" fontcolor=\"#1f2328\"];",
+            "  node [fontname=\"Helvetica,Arial,sans-serif\" fontsize=12 margin=\"0.18,0.1\" shape=box style=\"filled,rounded\" fillcolor=\"#f6f8fa\" color=\"#57606a\" fontcolor=\"#1f2328\"];",
             "  edge [fontname=\"Helvetica,Arial,sans-serif\" fontsize=10 color=\"#57606a\" fontcolor=\"#57606a\"];",
         ]
         addGroups(parent: nil, indent: "  ")
@@ -44,7 +44,7 @@ public struct SystemGraph {
         for (index, group) in plan.groups.enumerated() where self.parent(of: index) == parent {
             lines.append("\(indent)subgraph cluster_\(index) {")
             lines.append(
-                "\(indent)  label=\"\(group.name): restarts together\"; class=group; style=\"rounded,dashed\"; color=\"#8250df\"; fontcolor=\"#8250df\"; fontname=\"Helvetica,Arial,sans-serif\"; fontsize=11;"
+                "\(indent)  label=\"\(group.name): restarts together\"; labeljust=l; class=group; style=\"rounded,dashed\"; color=\"#8250df\"; fontcolor=\"#8250df\"; fontname=\"Helvetica,Arial,sans-serif\"; fontsize=11;"
             )
             addGroups(parent: index, indent: indent + "  ")
             lines.append("\(indent)}")
@@ -65,7 +65,8 @@ public struct SystemGraph {
             ? ""
             : "\\n\(TimeSpan(nanoseconds: tenant.allowance.budget)) of each \(TimeSpan(nanoseconds: tenant.allowance.period))"
         let level = tenant.kind == .consoleDriver ? "" : levels[index].map { " · \($0.name)" } ?? ""
-        let shape = tenant.kind == .machine ? "box3d" : "box"
+        // The label of a box with depth lies across the whole, so that it needs more room not to touch the inner edge.
+        let shape = tenant.kind == .machine ? "box3d margin=\"0.24,0.15\"" : "box"
         let fill = tenant.kind == .machine ? "#ddf4ff" : tenant.kind == .consoleDriver ? "#eaeef2" : "#dafbe1"
         lines.append(
             "\(indent)t\(index) [shape=\(shape) fillcolor=\"\(fill)\" label=\"\(tenant.name)\(level)\\n\(tenant.kind.rawValue)\\n\(cores), priority \(tenant.priority)\(budget)\"];"
@@ -103,13 +104,13 @@ public struct SystemGraph {
                 let resource = plan.tenants[client].resources.first { $0.kind == .portal && $0.slot == slot }
                 let rings = (resource?.size ?? 0) > 0 ? "\\nrings, \(ByteSize(bytes: resource?.size ?? 0))" : ""
                 lines.append(
-                    "  t\(client) -> t\(server) [label=\"calls \(resource?.name ?? "")\(rings)\"\(style(index, "#0969da"))];"
+                    "  t\(client) -> t\(server) [label=\"calls \(resource?.name ?? "")\(rings)\"\(style(index, .call))];"
                 )
             case .configure(let context, _, _, let slot, _, _):
                 guard let client = rules.owner(context), let handler = plan.handler(inSlot: slot),
                     let server = rules.server(of: handler.portal), client != server
                 else { continue }
-                lines.append("  t\(client) -> t\(server) [label=\"faults\" style=dashed\(style(index, "#0969da"))];")
+                lines.append("  t\(client) -> t\(server) [label=\"faults\" style=dashed\(style(index, .call))];")
             default: break
             }
         }
@@ -126,15 +127,16 @@ public struct SystemGraph {
                 guard let tenant = rules.owner(space) else { continue }
                 if known.insert(extent).inserted {
                     let name = plan.nodes[extent].name.split(separator: "/").last ?? ""
+                    let region = name.hasPrefix("shared-") ? name.dropFirst("shared-".count) : name
                     lines.append(
-                        "  m\(extent) [shape=cylinder fillcolor=\"#ffffff\" style=filled label=\"\(name)\\n\(ByteSize(bytes: size))\"];"
+                        "  m\(extent) [shape=cylinder fillcolor=\"#ffffff\" style=filled label=\"\(region)\\n\(ByteSize(bytes: size))\"];"
                     )
                 }
-                lines.append("  t\(tenant) -> m\(extent) [dir=both label=\"memory, bell\"\(style(index, "#1a7f37"))];")
+                lines.append("  t\(tenant) -> m\(extent) [dir=both label=\"memory, bell\"\(style(index, .memory))];")
             case .doorbell(let space, _, let notification, _) where edge.feature == .event:
                 guard let sender = rules.owner(space) else { continue }
                 for receiver in rules.receivers(of: notification).sorted() where receiver != sender {
-                    lines.append("  t\(sender) -> t\(receiver) [label=\"event\"\(style(index, "#1a7f37"))];")
+                    lines.append("  t\(sender) -> t\(receiver) [label=\"event\"\(style(index, .memory))];")
                 }
             default: break
             }
@@ -148,10 +150,18 @@ public struct SystemGraph {
         }
     }
 
-    private func style(_ edge: Int, _ color: String) -> String {
+    /// The colours of edges, by their classes in the picture's style sheet.
+    private enum EdgeClass: String {
+        case call, memory
+
+        var color: String { self == .call ? "#0969da" : "#1a7f37" }
+    }
+
+    private func style(_ edge: Int, _ kind: EdgeClass) -> String {
         let isOffending = offences.contains { $0.chain.contains { $0.edges.contains(edge) && !$0.isTime } }
         return isOffending
-            ? " class=offence color=\"#cf222e\" fontcolor=\"#cf222e\" penwidth=2.5" : " color=\"\(color)\""
+            ? " class=offence color=\"#cf222e\" fontcolor=\"#cf222e\" penwidth=2.5"
+            : " class=\(kind.rawValue) color=\"\(kind.color)\" fontcolor=\"\(kind.color)\""
     }
 
     /// Adds the paths that no other line shows, because they lead through a core, a group or the board.
@@ -168,7 +178,7 @@ public struct SystemGraph {
             default: continue
             }
             let line =
-                "  t\(link.offender) -> t\(link.victim) [label=\"\(label)\" class=offence color=\"#cf222e\" fontcolor=\"#cf222e\" style=dashed penwidth=2];"
+                "  t\(link.offender) -> t\(link.victim) [label=\"\(label)\\n \" class=offence color=\"#cf222e\" fontcolor=\"#cf222e\" style=dashed penwidth=2];"
             if drawn.insert(line).inserted { lines.append(line) }
         }
     }
@@ -180,6 +190,8 @@ public struct SystemGraph {
             .edge text, .cluster text { font-family: Helvetica, Arial, sans-serif }
             @media (prefers-color-scheme: dark) {
               .edge text { fill: #c9d1d9 } .edge path { stroke: #9ea7b3 } .edge polygon { stroke: #9ea7b3; fill: #9ea7b3 }
+              .call text { fill: #79b8ff } .call path { stroke: #58a6ff } .call polygon { stroke: #58a6ff; fill: #58a6ff }
+              .memory text { fill: #56d364 } .memory path { stroke: #3fb950 } .memory polygon { stroke: #3fb950; fill: #3fb950 }
               .cluster text { fill: #d2a8ff } .cluster path { stroke: #d2a8ff }
               .offence text { fill: #ff7b72 } .offence path { stroke: #ff7b72 } .offence polygon { stroke: #ff7b72; fill: #ff7b72 }
             }
@@ -202,7 +214,9 @@ public struct SystemGraph {
 extension Manifest {
     /// Returns the harm that less critical parts can do and that no exception accepts.
     public func offences(_ analysis: HarmAnalysis) -> [HarmFinding] {
-        analysis.findings.filter { isOffence($0, analysis.plan) && exceptions(to: $0, analysis.plan).isEmpty }
+        analysis.plan.tenants.indices.flatMap(analysis.ways(victim:)).filter {
+            isOffence($0, analysis.plan) && exceptions(to: $0, analysis).isEmpty
+        }
     }
 
     /// Returns true if a less critical part does the harm of a finding. The console driver belongs to the platform,
@@ -215,12 +229,14 @@ extension Manifest {
     }
 
     /// Returns the parts whose `accept` allows a finding, each with the number of the exception.
-    public func exceptions(to finding: HarmFinding, _ plan: Plan) -> [(part: String, number: Int)] {
+    public func exceptions(to finding: HarmFinding, _ analysis: HarmAnalysis) -> [(part: String, number: Int)] {
+        let (plan, way) = (analysis.plan, analysis.way(of: finding))
         let offenders = partsAround(plan.tenants[finding.offender].name)
         return partsAround(plan.tenants[finding.victim].name).flatMap { part -> [(String, Int)] in
             let accepted = levels[part]?.accepted ?? []
             return accepted.indices.filter {
                 accepted[$0].effect == finding.effect && offenders.contains(accepted[$0].offender)
+                    && accepted[$0].way ?? way == way
             }
             .map { (part, $0) }
         }

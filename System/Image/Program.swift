@@ -21,7 +21,7 @@ public struct Program: Sendable {
     public var stackSize: UInt64 = Self.defaultStackSize
 
     public static let defaultStackSize: UInt64 = 32 << 10
-    /// Returns the part of a stack beyond the default size, which the reserve of the system does not include.
+    /// Returns what a stack takes beyond the default, which messages count as the system's own.
     static func beyondDefaultStack(_ size: UInt64) -> UInt64 { max(size, defaultStackSize) - defaultStackSize }
 
     static let pageSize: UInt64 = 4096

@@ -21,9 +21,12 @@ public struct SystemImageWriter {
     public var furtherRootSlots: UInt32 = 0
 
     static let pageSize: UInt64 = 4096
-    /// The bytes that the kernel, root, the drivers, the monitors and all page tables need beside those that are
-    /// counted.
-    static let reserve: UInt64 = 8 << 20
+    /// Bytes that the smallest system needs for the kernel, root, the console driver and their image. What a system
+    /// really needs is known when its programs are built.
+    static let leastOwnMemory: UInt64 = 1 << 20
+
+    /// The place in the manifest that says how much memory the board has.
+    public var memoryPlace: Diagnostic.Place?
 
     public init(kernel: KernelImage, board: Board, root: Program, tenants: [Tenant]) {
         self.kernel = kernel
@@ -34,15 +37,19 @@ public struct SystemImageWriter {
 
     /// Returns the file: the kernel, zeros up to `ImageHeader.alignment`, and the image.
     ///
-    /// - Throws: `Failure` when the tenants do not fit into the board.
-    public func write() throws(Failure) -> Data { try planned().file }
+    /// - Throws: `Failure` when the board's memory does not hold the tenants.
+    public func write() throws(Failure) -> Data {
+        let (plan, image, rootSlots) = try planned()
+        try checkMemory(plan, imageSize: UInt64(image.count), rootSlots: rootSlots)
+        return kernel.joined(with: image, alignment: Int(ImageHeader.alignment))
+    }
 
     /// Returns the plan of the system.
     ///
-    /// - Throws: as `write`.
+    /// - Throws: `Failure` when the plan contradicts itself. It does not look at the size of the board's memory.
     public func plan() throws(Failure) -> Plan { try planned().plan }
 
-    private func planned() throws(Failure) -> (plan: Plan, file: Data) {
+    func planned() throws(Failure) -> (plan: Plan, image: Data, rootSlots: UInt64) {
         var contents = ImageContents(from: UInt64(MemoryLayout<ImageHeader>.size))
         let placedRoot = contents.place(root)
         var builder = PlanBuilder(
@@ -58,14 +65,14 @@ public struct SystemImageWriter {
         let records = PlanRecords(
             plan, at: contents.end, imageResidue: imageResidue, furtherRootSlots: furtherRootSlots)
         let size = (contents.end + UInt64(records.data.count)).aligned(to: ImageHeader.alignment)
-        try checkMemory(imageSize: size)
         var header = Data()
         header.append(
             record: ImageHeader(
                 magic: ImageHeader.magic, version: ImageHeader.version, size: size, board: BoardRecord(board),
                 root: placedRoot, plan: records.header))
-        let image = contents.joined(header: header) + records.data
-        return (plan, kernel.joined(with: image, alignment: Int(ImageHeader.alignment)))
+        var image = contents.joined(header: header) + records.data
+        image.padWithZeros(to: Int(size))
+        return (plan, image, records.header.rootSlots)
     }
 
     /// The image's address modulo 2 MiB. A boot loader puts the kernel at a multiple of 2 MiB (Linux, arm64 boot
@@ -74,33 +81,7 @@ public struct SystemImageWriter {
         UInt64(kernel.flat.count).aligned(to: ImageHeader.alignment) % (1 << 21)
     }
 
-    /// Checks that the board's memory has room for everything that lies in it.
-    private func checkMemory(imageSize: UInt64) throws(Failure) {
-        let available = board.ram.reduce(0) { $0 + $1.size }
-        let tenantMemory = tenants.reduce(0) { sum, tenant in
-            sum + tenant.heapSize + sharedMemory(of: tenant) + tenant.program.memorySize
-                + tenant.dma.reduce(0) { $0 + $1.size } + Program.beyondDefaultStack(tenant.program.stackSize)
-                + (tenant.machine?.memory.size ?? 0)
-        }
-        let regions = sharedMemory.reduce(0) { $0 + $1.size }
-        let needed = tenantMemory + regions + imageSize + UInt64(kernel.flat.count) + Self.reserve
-        guard needed <= available else {
-            throw Failure(
-                "machines and components (\(rounded(tenantMemory))), the image with their files (\(rounded(imageSize)))"
-                    + " and the system itself (\(rounded(Self.reserve))) need \(rounded(needed)), but the board has "
-                    + "\(rounded(available))",
-                remedy: "give the board more 'memory', or the machines less")
-        }
-    }
-
-    /// Returns the bytes that a tenant shares with its servers: its memory with each of them, and a page for the
-    /// lives of both.
-    private func sharedMemory(of tenant: Tenant) -> UInt64 {
-        guard tenant.sharedSize > 0 else { return 0 }
-        return UInt64(Set(tenant.connections.map(\.server)).count) * (tenant.sharedSize + ComponentLayout.livesSize)
-    }
-
-    /// The RAM of all machines, in bytes.
+    /// Bytes of RAM of all machines.
     public var machineMemory: UInt64 { tenants.reduce(0) { $0 + ($1.machine?.memory.size ?? 0) } }
 
     /// The bytes of the image that monitors copy into machines: kernels, initial file systems, device trees. Machines
@@ -110,8 +91,6 @@ public struct SystemImageWriter {
             $0 + UInt64($1.count).aligned(to: Self.pageSize)
         }
     }
-
-    private func rounded(_ bytes: UInt64) -> String { "\(bytes.aligned(to: 1 << 20) >> 20)MiB" }
 }
 
 /// The bytes behind the header, each piece at a multiple of 4 KiB. Equal pieces are stored once.

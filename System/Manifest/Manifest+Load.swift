@@ -73,12 +73,16 @@ struct ManifestParser {
             name: name, board: board, root: root,
             tenants: order.map { tenants[$0] }, groups: groups.map(\.group), file: file)
         manifest.sharedMemory = sharedMemory
+        manifest.memoryPlace = source.place(of: memoryMark)
         for group in groups { manifest.levels[group.group.name] = group.criticality.description }
         for declaration in declarations { manifest.levels[declaration.name] = declaration.criticality.description }
         return manifest
     }
 
-    /// Adds a region to the machine that is one of the region's ends.
+    /// The place that says how much memory the board has, or the start of the manifest.
+    var memoryMark: Mark? { system.node("board")?.mapping?["memory"]?.mark ?? system.mark }
+
+    /// Tells a machine of a region that it is an end of.
     mutating func share(_ end: SharedMemoryEnd, with name: String) {
         for index in declarations.indices where declarations[index].name == name {
             guard case .machine(var machine) = declarations[index].tenant else { continue }

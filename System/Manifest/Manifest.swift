@@ -20,7 +20,9 @@ public struct Manifest: Sendable {
     public var consoleDriverRestart = RestartDescription.tenant
     /// The manifest's file.
     public var file: URL
-    /// The reasons for which the system, although it is accepted, may not behave as its author expects.
+    /// The place in it that says how much memory the board has; nil if the command line does.
+    public var memoryPlace: Diagnostic.Place?
+    /// Reasons why the system, although it is accepted, may not do what its author expects.
     public var warnings: [Diagnostic] = []
 
     /// The program that starts the machines and components.

@@ -131,8 +131,8 @@ extension ManifestParser {
             remedy: "remove one of them from an 'after'")
     }
 
-    /// Checks that the board's memory has room for everything that is known before a build. The image writer counts
-    /// again, with all files and programs.
+    /// The board's memory against what is known before anything is built. The image writer lays out all of it, when
+    /// files and programs are there.
     ///
     /// - Parameter remedy: returns the remedy for a need of so many bytes; by default a change of the manifest.
     func checkMemory(
@@ -156,7 +156,7 @@ extension ManifestParser {
         let parts: [(String, UInt64)] = [
             ("machines", machines), ("components", components), ("shared memory", shared),
             ("their files", files.aligned(to: 1024)),
-            ("the system itself", SystemImageWriter.reserve),
+            ("the system itself", SystemImageWriter.leastOwnMemory),
         ].filter { $0.1 > 0 }
         let sum = parts.reduce(UInt64(0)) { $0.addingSaturated($1.1) }
         guard sum > available else { return }
@@ -179,6 +179,7 @@ extension ManifestParser {
         if let cpu = overrides.cpu { manifest.board.cpu = cpu }
         if let memory = overrides.memory {
             manifest.board.memory = memory
+            manifest.memoryPlace = nil
             checkMemory(memory, shared: manifest.sharedMemory.reduce(0) { $0 + $1.size }) {
                 "raise --memory to \($0), or give the machines less"
             }

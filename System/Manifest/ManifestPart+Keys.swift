@@ -264,7 +264,11 @@ extension ManifestPart {
             .init("from", .tenantName, "the machine, component or group that can do the harm"),
             .init(
                 "effect", .choice(HarmEffect.checked.map(\.rawValue), default: HarmEffect.stall.rawValue),
-                "the kind of harm: {range}", columns: []),
+                "what the harm is: {range}", columns: []),
+            .init(
+                "through", .text(),
+                "the way that is accepted: the next part on the chain, or the word for a chain of one link (see below); "
+                    + "without it all ways are"),
             .init("because", .text(), "the reason for which that is acceptable; not empty"),
         ],
         columns: [], mayBeEmpty: false, rules: [required("from", "effect", "because")])

@@ -41,8 +41,10 @@ final class ManifestSource {
 
     func warn(at mark: Mark?, _ problem: String, remedy: String) {
         warnings.append(
-            Diagnostic(problem, remedy: remedy, at: place(mark?.line ?? 1, mark?.column ?? 1), severity: .warning))
+            Diagnostic(problem, remedy: remedy, at: place(of: mark), severity: .warning))
     }
+
+    func place(of mark: Mark?) -> Diagnostic.Place { place(mark?.line ?? 1, mark?.column ?? 1) }
 
     private func place(_ line: Int, _ column: Int) -> Diagnostic.Place {
         Diagnostic.Place(file: path, line: line, column: column)

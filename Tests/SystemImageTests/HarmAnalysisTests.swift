@@ -175,6 +175,38 @@ import Testing
         #expect(analysis.sentence(finding).contains("; 'middle' calls 'last'"))
     }
 
+    /// `last` is more urgent than `client`, which calls it by way of `middle`, too.
+    @Test func findsEachWay() throws {
+        let analysis = try analysis(
+            """
+            components:
+              client: {target: Caller, priority: 18, uses: {x: middle}}
+              middle: {target: Caller, priority: 18, uses: {y: last}}
+              last: {target: Heartbeat, priority: 20}
+            """)
+        let ways = analysis.ways(victim: 1).filter { $0.offender == 3 && $0.effect == .stall }
+        #expect(ways.map(analysis.way(of:)) == ["core", "middle"])
+        #expect(ways.map(\.chain.count) == [1, 2])
+        #expect(ways[1].chain.map(\.cause) == [.call("x"), .call("y")])
+        // The shortest of them is the finding.
+        #expect(analysis.finding(victim: 1, offender: 3, .stall)?.chain == ways[0].chain)
+    }
+
+    /// The ways of a pair begin with its finding, and nobody has a way who has none.
+    @Test(arguments: PlanDocumentTests.examples) func hasAWayForEachFinding(file: URL) throws {
+        let analysis = HarmAnalysis(try Manifest.load(path: file.path).planWithPlaceholders())
+        for victim in analysis.plan.tenants.indices {
+            let ways = analysis.ways(victim: victim)
+            func pairs(_ findings: [HarmFinding]) -> Set<String> { Set(findings.map { "\($0.offender) \($0.effect)" }) }
+            #expect(pairs(ways) == pairs(analysis.findings(victim: victim)))
+            #expect(Set(ways.map { "\($0.offender) \($0.effect) \(analysis.way(of: $0))" }).count == ways.count)
+            for finding in analysis.findings(victim: victim) {
+                let shortest = ways.first { $0.offender == finding.offender && $0.effect == finding.effect }
+                #expect(shortest?.chain.count == finding.chain.count)
+            }
+        }
+    }
+
     // MARK: Paging
 
     @Test func aPagerHasItsClientInItsHand() throws {

@@ -19,14 +19,16 @@ extension SystemTests {
             try system.wait(for: "entente: machine reports has panicked", on: "reports")
             #expect(try system.lines(of: "reports").joined().ranges(of: "has panicked").count == 1)
 
+            for _ in 0..<2 {
+                try system.wait(for: "well", on: "hangs")
+                try system.type("a", on: "hangs")
+                try system.wait(for: "hang: answered 4 times", on: "hangs")
+                try system.wait(for: "entente: machine hangs hangs: its watchdog has expired", on: "hangs")
+            }
             try system.wait(for: "limit: hangs stays stopped", on: "root")
             #expect(
                 try system.lines(of: "root").joined().ranges(of: "fault: hangs machine hangs, its watchdog expired")
                     .count == 2)
-            for _ in 0..<2 {
-                try system.wait(for: "hang: answered 4 times", on: "hangs")
-                try system.wait(for: "entente: machine hangs hangs: its watchdog has expired", on: "hangs")
-            }
 
             try expectDebianIsRestarted(in: system)
             try system.type("restarts\n", on: "root")

@@ -44,8 +44,11 @@ struct SystemBuilder {
             machineFiles: writer.machineFiles)
     }
 
-    /// Returns the plan of the system as it will boot. Builds all programs and gets all guests first.
-    func plan() throws -> Plan { try parts().writer.plan() }
+    /// The plan of the system as it will boot, with all programs built and all guests there.
+    func plan() throws -> Plan { try writer().plan() }
+
+    /// Returns the writer of the system's image, with all programs and guests.
+    func writer() throws -> SystemImageWriter { try parts().writer }
 
     private struct Files {
         var kernel: URL
@@ -69,7 +72,8 @@ struct SystemBuilder {
             root: try program(files.root), tenants: [driver] + tenants)
         (writer.groups, writer.onFailure) = (manifest.groups, manifest.board.onFailure)
         writer.sharedMemory = manifest.sharedMemory
-        // A benchmark that replaces root makes its own objects.
+        writer.memoryPlace = manifest.memoryPlace
+        // A benchmark in root's place makes its own objects.
         writer.furtherRootSlots = manifest.root == Manifest.standardRoot ? 0 : 1000
         return (files, writer)
     }

@@ -10,9 +10,17 @@ struct BuildCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: "Copy the image to this file.")
     var output: String?
 
+    @Flag(
+        help: ArgumentHelp(
+            "Give the machines the same random seed each time, so that the same sources make the same image.",
+            discussion: "For comparisons, not for use: the random numbers of such machines can be guessed."))
+    var fixedSeed = false
+
     func run() throws {
         let workspace = try Workspace.current()
-        let built = try SystemBuilder(workspace: workspace, manifest: system.manifest(in: workspace)).build()
+        var builder = SystemBuilder(workspace: workspace, manifest: try system.manifest(in: workspace))
+        if fixedSeed { builder.seed = .fixed }
+        let built = try builder.build()
         guard let output else { return print(built.image.path) }
         try Data(contentsOf: built.image).write(to: URL(fileURLWithPath: output))
         print(output)

@@ -21,7 +21,8 @@ struct CheckCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Write the same analysis as a document, in the terms of ISO 26262-6, annex D.", valueName: "file.html"),
+            "Build the system, and write who can harm whom as a document, in the terms of ISO 26262-6, annex D.",
+            valueName: "file.html"),
         completion: .file())
     var report: String?
 
@@ -54,7 +55,7 @@ struct CheckCommand: ParsableCommand {
         if let graph { try draw(analysis, manifest, to: URL(fileURLWithPath: graph)) }
         if let report {
             let document = HarmReport(
-                analysis: analysis, manifest: manifest, evidence: HarmEvidence(workspace, manifest))
+                analysis: analysis, manifest: manifest, evidence: try HarmEvidence(workspace, manifest))
             try Data(document.html.utf8).writeWhole(to: URL(fileURLWithPath: report))
         }
     }

@@ -2,18 +2,14 @@ import Foundation
 import SystemImage
 
 extension HarmEvidence {
-    /// Collects versions, the hash of the image if it was built, and the faults that the system tests have tried.
-    init(_ workspace: Workspace, _ manifest: Manifest) {
+    /// Collects versions, the hash of the image, which it builds, and the faults that the system tests have tried.
+    init(_ workspace: Workspace, _ manifest: Manifest) throws {
         func output(_ program: String, _ arguments: [String]) -> String {
             let text = (try? Subprocess(program, arguments).text()) ?? "not known"
             return String(text.prefix { $0 != "\n" })
         }
         let isChanged =
             (try? Subprocess("git", ["-C", workspace.root.path, "status", "--porcelain"]).text())?.isEmpty == false
-        let image = workspace.systems.appendingPathComponent("\(manifest.name)-\(manifest.file.pathKey).img")
-        let hash =
-            FileManager.default.fileExists(atPath: image.path)
-            ? "sha256:" + output("sha256sum", [image.path]).prefix { $0 != " " } : "the image has not been built"
         self.init(
             versions: [
                 ("Manifest", manifest.file.relativePath),
@@ -23,11 +19,23 @@ extension HarmEvidence {
                         + (isChanged ? " with local changes" : "")
                 ),
                 ("Swift", output("swift", ["--version"])), ("QEMU", output("qemu-system-aarch64", ["--version"])),
-                ("Image", hash),
+                ("Image (build --fixed-seed)", try Self.hash(workspace, manifest)),
             ], injections: Self.injections(workspace, manifest.name))
     }
 
-    /// Returns the file in which the system tests record the faults that they have tried on a system.
+    /// Returns the hash of the image that the manifest makes. The machines' random seeds are fixed, because otherwise each
+    /// image would have a hash of its own.
+    private static func hash(_ workspace: Workspace, _ manifest: Manifest) throws -> String {
+        var builder = SystemBuilder(workspace: workspace, manifest: manifest)
+        builder.seed = .fixed
+        let image = workspace.systems.appendingPathComponent(".\(UUID().uuidString).img")
+        builder.imageOfRun = image
+        defer { try? FileManager.default.removeItem(at: image) }
+        _ = try builder.build()
+        return "sha256:" + (try Subprocess("sha256sum", [image.path]).text()).prefix { $0 != " " }
+    }
+
+    /// The file in which the system tests leave what they have tried on a system.
     package static func file(_ workspace: Workspace, _ system: String) -> URL {
         workspace.state.appendingPathComponent("injections/\(system).json")
     }

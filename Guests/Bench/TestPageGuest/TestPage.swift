@@ -18,13 +18,5 @@ struct TestPage {
         answersSwitch = answersBare && TestPage.probe(TestPage.handOver)
     }
 
-    private static func probe(_ address: UInt64) -> Bool {
-        let code = guest_code_buffer()
-        guest_store32(code, 0xB940_0000)  // ldr w0, [x0]
-        guest_store32(code + 4, 0xD65F_03C0)  // ret
-        guest_publish_code(code, 8)
-        guest_set_attempt_register(0, address)
-        let everythingMasked: UInt64 = 0xF << 6
-        return guest_attempt(code, UInt64(UInt32.max >> 1), everythingMasked) == 0 && guest_attempt_result() != 0
-    }
+    private static func probe(_ address: UInt64) -> Bool { GuestSupport.probe(address).map { $0 != 0 } ?? false }
 }

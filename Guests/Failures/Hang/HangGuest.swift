@@ -1,26 +1,59 @@
 import GuestHardware
 import GuestSupport
 
-/// Answers its watchdog for a while, sometimes only after its first signal, and then hangs with interrupts masked.
+/// Says every 200 ms that it is well, answers its watchdog if it has one, and hangs when its console tells it to.
 @c(guest_main)
 public func guestMain() {
     SerialPort.initialize()
+    let hasWatchdog = Watchdog.isThere
     InterruptController.initialize()
-    // The offset is long enough for a busy host. A refresh that comes later than the second stage does not save the
-    // machine.
-    let offset = guest_counter_frequency() / 2
-    Watchdog.start(offset: offset)
+    guest_enable_interrupts()
+    // Long enough for a host that is busy: a refresh that comes later than the second stage ends the machine.
+    let offset = guest_counter_frequency() * 2 / 5
+    if hasWatchdog { Watchdog.start(offset: offset) }
+    while true {
+        while let letter = SerialPort.take() {
+            if letter == Command.answer { answerInTime(offset) }
+            if letter == Command.answer || letter == Command.hang { hang() }
+        }
+        write("well")
+        endLine()
+        if hasWatchdog { Watchdog.refresh() }
+        sleep(guest_counter_frequency() / 5)
+    }
+}
+
+/// A letter at the console.
+private enum Command {
+    /// Hangs at once.
+    static let hang = UInt8(ascii: "s")
+    /// Answers the watchdog four times, and then hangs.
+    static let answer = UInt8(ascii: "a")
+}
+
+private func sleep(_ ticks: UInt64) {
+    interrupts.clear()
+    guest_start_timer(ticks)
+    interrupts.sleep { $0.has(InterruptController.timer) }
+}
+
+private func hang() -> Never {
+    guest_disable_interrupts()
+    while true {}
+}
+
+/// Answers the watchdog for a while, also late enough to see its first signal.
+private func answerInTime(_ offset: UInt64) {
     var isAnswered = true
     for round in 0..<4 as Range<UInt64> {
         let end = guest_counter() + offset / 4
-        // Each second time the guest waits for the first signal.
+        // Each second time it waits for the first signal.
         while round % 2 == 0 ? guest_counter() < end : !Watchdog.hasSignalled { guest_spin_hint() }
         Watchdog.refresh()
         if Watchdog.hasSignalled { isAnswered = false }
     }
     write(isAnswered ? "hang: answered 4 times" : "hang: a signal outlasts its answer")
     endLine()
-    while true {}
 }
 
 /// The generic watchdog of a machine with `watchdog: true`.
@@ -28,6 +61,9 @@ private enum Watchdog {
     private static let control: UInt64 = 0x0B11_0000
     private static let offset = control + 0x008
     private static let refreshFrame = control + 0x1000
+
+    /// Whether the machine has one. The MMU must be off.
+    static var isThere: Bool { probe(control) != nil }
 
     static func start(offset ticks: UInt64) {
         guest_store64(offset, ticks)

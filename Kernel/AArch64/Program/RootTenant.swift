@@ -7,14 +7,12 @@ import KernelCore
 /// Its objects are the only ones that the kernel makes by itself. The remaining memory becomes root's regions.
 /// `kernelMain` (Start.swift) calls `create`; Components/Root continues.
 enum RootTenant {
-    /// The number of pages for root's page tables.
-    private static let tablePages: UInt64 = 48
     private static var slots: UInt64 { BootImage.header.pointee.plan.rootSlots }
 
     static func create(on core: Ref<Core>, seed: InlineArray<4, UInt64>) {
         var memory = BootMemory()
         let table = memory.table(slots)
-        let space = memory.space(tablePages)
+        let space = memory.space(InitialSlot.rootPageTables)
         AArch64.board.pointee.idleTranslation = space.pointee.translation
         mapProgram(space, &memory)
         mapImage(space)

@@ -15,6 +15,8 @@ private enum Role: UInt64 {
     case ringer = 3
     /// Logs a line whenever the other end of `region` rings, and no other line.
     case listener = 4
+    /// Reads the next page of its paged file before each line.
+    case reader = 5
 }
 
 /// A letter that the user types at the console.
@@ -30,6 +32,8 @@ func ententeMain(_ argument: UInt64) {
     let role = Role(rawValue: Configuration.current.arguments[0]) ?? .loner
     let region = role == .ringer || role == .listener ? SharedRegion(named: "region") : nil
     let server = role == .client ? Portal(named: "server") : nil
+    let file = role == .reader ? Configuration.resource(.file, named: "file") : nil
+    var page: UInt64 = 0
     let alarm = Alarm(raising: .number(1))
     let console = Console()
     var form = ReplyForm.wait
@@ -52,6 +56,10 @@ func ententeMain(_ argument: UInt64) {
         guard events.contains(alarm.events) else { continue }
         alarm.set(after: .milliseconds(200))
         if role == .ringer, let region { region.ring() }
+        if let file {
+            page = (page + 4096) % file.size
+            _ = entente_read64(file.address + page)
+        }
         if let server, call(server.slot).status != .ok { continue }
         if role != .listener { log("well") }
     }

@@ -32,10 +32,11 @@ final class RunningSystem {
     ///   - programs: the programs of `Guests/Linux` that the named machines get in their root folder.
     ///   - machine: the machine that runs alone, on the bare emulator.
     ///   - breaking: a function of the kernel whose first instruction becomes undefined, as a kernel bug on purpose.
+    ///   - change: changes each machine and component of the manifest before it is built.
     init(
         _ path: String, board overrides: BoardOverrides = BoardOverrides(), options: BootOptions = BootOptions(),
         restart: RestartDescription? = nil, programs: [String: String] = [:], bare machine: String? = nil,
-        breaking function: String? = nil
+        breaking function: String? = nil, changing change: (inout TenantDescription) -> Void = { _ in }
     ) throws {
         let workspace = Workspace(root: Repository.root)
         var manifest = try workspace.manifest(at: Repository.file(path).path, overriding: overrides)
@@ -50,6 +51,7 @@ final class RunningSystem {
             let changed = try LinuxWorkload(workspace: workspace, name: program).added(to: machine)
             manifest.tenants[index] = .machine(changed)
         }
+        for index in manifest.tenants.indices { change(&manifest.tenants[index]) }
         self.manifest = manifest
         if let machine {
             guard let description = manifest.machines.first(where: { $0.name == machine }) else {
@@ -120,7 +122,14 @@ final class RunningSystem {
         }
     }
 
-    /// Drops the output of a console that no caller has waited for.
+    /// Takes what a console has said and nobody has waited for.
+    func takeOutput(of console: String) throws -> String {
+        let number = try number(of: console)
+        defer { unread[number] = [] }
+        return String(decoding: unread[number, default: []], as: UTF8.self)
+    }
+
+    /// Forgets what a console has said and nobody has waited for.
     func forget(_ console: String) throws { unread[try number(of: console)] = [] }
 
     /// Types text at a console; a line ends with "\n".

@@ -1,0 +1,107 @@
+import ABI
+
+/// Lays out the board's RAM as the kernel and root do when they start, so that the host knows before the boot whether
+/// it suffices.
+///
+/// The kernel takes root's own objects from the start of the largest piece of RAM, and makes regions of all that is
+/// left; root creates the plan's nodes out of these regions in the order of the records. The same rules are in the
+/// kernel's `BootMemory` and in root's `Memory`.
+struct BootMemory {
+    /// The part of a region that is free.
+    fileprivate struct Piece {
+        var next: UInt64
+        var end: UInt64
+
+        /// Takes memory from the start; false if it does not fit.
+        mutating func take(_ size: UInt64, alignment: UInt64) -> Bool {
+            let start = next.aligned(to: alignment)
+            guard start <= end, size <= end - start else { return false }
+            next = start + size
+            return true
+        }
+    }
+
+    /// In the order of root's slots: the largest first, from a multiple of 2 MiB on.
+    private var regions: [Piece] = []
+
+    private static let large: UInt64 = 1 << 21
+    /// The place of the kernel behind the start of RAM, as QEMU and other loaders of arm64 images choose it.
+    static let kernelOffset = large
+
+    /// Bytes of the largest piece that nobody has taken.
+    var largestRest: UInt64 { regions.map { $0.end - $0.next }.max() ?? 0 }
+
+    /// Takes the memory that the kernel takes before root runs. Returns nil if it does not fit.
+    ///
+    /// - Parameters:
+    ///   - kernelSize: bytes of the kernel and the image behind it.
+    ///   - rootSlots: slots of root's table.
+    init?(ram: [MemoryRange], kernelSize: UInt64, root: Program, rootSlots: UInt64) {
+        guard let first = ram.first, Self.kernelOffset + kernelSize <= first.size else { return nil }
+        let kernel = Piece(
+            next: first.base + Self.kernelOffset, end: first.base + Self.kernelOffset + kernelSize)
+        var pieces = ram.flatMap { range -> [Piece] in
+            let end = range.base + range.size
+            let below = min(max(kernel.next, range.base), end)
+            let above = max(min(max(kernel.end, range.base), end), below)
+            return [Piece.pages(range.base, below), Piece.pages(above, end)]
+        }
+        guard let size = pieces.map({ $0.end - $0.next }).max(),
+            let best = pieces.firstIndex(where: { $0.end - $0.next == size })
+        else { return nil }
+        var rest = pieces.remove(at: best)
+        guard Self.rootObjects(root, rootSlots).allSatisfy({ rest.take($0.aligned(to: 4096), alignment: 4096) }) else {
+            return nil
+        }
+        let aligned = min(rest.next.aligned(to: Self.large), rest.end)
+        regions = [Piece(next: aligned, end: rest.end), Piece(next: rest.next, end: aligned)] + pieces
+        regions = Array(regions.filter { $0.end > $0.next }.prefix(Int(InitialSlot.regionCount)))
+    }
+
+    /// The sizes of root's own objects, in the order in which the kernel makes them.
+    private static func rootObjects(_ root: Program, _ slots: UInt64) -> [UInt64] {
+        let table = ObjectSize.table + slots * ObjectSize.capability
+        let space = ObjectSize.addressSpace + InitialSlot.rootPageTables * ObjectSize.page
+        let writable = root.segments.filter { Rights(rawValue: $0.rights).contains(.write) }.map(\.memorySize)
+        // The thread, and the regions themselves.
+        return [table, space] + writable + [root.stackSize, ObjectSize.page, ObjectSize.page]
+    }
+
+    /// Takes everything that root creates out of the board's RAM. Returns whether it fits.
+    mutating func take(_ plan: Plan) -> Bool {
+        let lasting = plan.nodes.filter { $0.lasts && !$0.isGiven }
+        let others = plan.tenants.indices.flatMap { tenant in
+            plan.nodes.filter { !$0.lasts && $0.owner == .tenant(tenant) }
+        }
+        return (lasting + others).filter { $0.region == nil }.allSatisfy { take($0) }
+    }
+
+    private mutating func take(_ node: Plan.Node) -> Bool {
+        let count = regions.count
+        let isLarge = node.kind == .extent && node.parameter >= Self.large
+        for turn in 0..<Int(InitialSlot.regionCount) {
+            let index = isLarge ? turn : (turn + 1) % Int(InitialSlot.regionCount)
+            if index < count, regions[index].take(node.bytes, alignment: node.alignmentInRegion) { return true }
+        }
+        return false
+    }
+}
+
+extension BootMemory.Piece {
+    /// The whole pages of a range.
+    fileprivate static func pages(_ start: UInt64, _ end: UInt64) -> BootMemory.Piece {
+        let (base, limit) = (start.aligned(to: 4096), end & ~4095)
+        return BootMemory.Piece(next: base, end: max(base, limit))
+    }
+}
+
+extension Plan.Node {
+    /// The alignment that the kernel gives to it.
+    fileprivate var alignmentInRegion: UInt64 {
+        switch kind {
+        case .extent: alignment
+        case .region, .addressSpace: 4096
+        default: 64
+        }
+    }
+}

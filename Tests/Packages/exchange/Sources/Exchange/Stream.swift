@@ -1,0 +1,119 @@
+import Entente
+
+// A producer and a consumer of a ring that say every 200 ms that they are well, and whether something was lost. Each hangs
+// when its console tells it to.
+
+/// A letter at the console.
+private enum Command {
+    /// Spins on its own time.
+    static let spin = UInt8(ascii: "s")
+    /// Takes nothing out of the ring until the same letter comes again.
+    static let idle = UInt8(ascii: "t")
+    /// Uses the next lease until its caller is gone.
+    static let keep = UInt8(ascii: "k")
+}
+
+private func spin() -> Never { while true { _ = Instant.now } }
+
+/// Numbers everything that it puts, and lends memory with a call before each line. Says nothing while the ring is full.
+public func produce(for server: ExchangeClient) -> Never {
+    let alarm = Alarm(raising: .number(1))
+    let console = Console()
+    let numbers: [UInt64] = [1, 2, 3]
+    guard var ring = try? SharedRing<UInt64>(size: 4096, raising: .number(9)) else { fatalError("no ring") }
+    var producer: RingProducer<UInt64>?
+    var next: UInt64 = 1
+    alarm.set(after: .milliseconds(200))
+    while true {
+        guard Events.wait().contains(alarm.events) else { continue }
+        alarm.set(after: .milliseconds(200))
+        while let letter = console.take() { if letter == Command.spin { spin() } }
+        guard isAdded(numbers, by: server) else { continue }
+        if producer == nil {
+            // A new ring begins empty, and the consumer is told with which number.
+            ring.renew()
+            guard let peer = try? server.stream(ring.offer) else { continue }
+            producer = ring.producer(waking: peer)
+        }
+        var count = 0
+        do throws(RingError) {
+            while let producer, try producer.put(next) {
+                next += 1
+                count += 1
+            }
+        } catch {
+            producer = nil
+            log("lost what the consumer has not taken")
+        }
+        if count > 0 { log("well") }
+    }
+}
+
+private func isAdded(_ numbers: [UInt64], by server: ExchangeClient) -> Bool {
+    do throws(CallError<ExchangeError>) {
+        return try Lease<Reading>.lending(numbers.span) { lease throws(CallError<ExchangeError>) in
+            try server.sum(lease)
+        } == numbers.reduce(0, &+)
+    } catch {
+        return false
+    }
+}
+
+/// Takes everything out of the ring at each turn, and checks that no number is missing.
+public struct ObedientConsumer: ExchangeInterface {
+    private var server = ExchangeServer()
+    private var consumer: RingConsumer<UInt64>?
+    private var expected: UInt64 = 0
+    private var takes = true
+    private var keeps = false
+    private let alarm = Alarm(raising: .number(1))
+    private let console = Console()
+
+    public init() { alarm.set(after: .milliseconds(200)) }
+
+    public mutating func heard(_ events: Events) {
+        while let letter = console.take() {
+            if letter == Command.spin { spin() }
+            if letter == Command.idle { takes.toggle() }
+            if letter == Command.keep { keeps = true }
+        }
+        guard events.contains(alarm.events) else { return }
+        alarm.set(after: .milliseconds(200))
+        if takes { drain() }
+        log("well")
+    }
+
+    private mutating func drain() {
+        while let consumer, case .element(let number)? = try? consumer.take() {
+            if expected != 0, number != expected { log("lost \(expected) to \(number)") }
+            expected = number + 1
+        }
+    }
+
+    public mutating func sum(_ numbers: Lease<Reading>) throws(ExchangeError) -> UInt64 {
+        while keeps {
+            do { _ = try numbers.word(at: 0) } catch { keeps = false }
+        }
+        return try server.sum(numbers)
+    }
+
+    public mutating func stream(_ ring: RingOffer<UInt64>) throws(ExchangeError) -> Capability<Notification> {
+        expected = 0
+        do throws(SharingError) {
+            consumer = try ring.accept().consumer()
+        } catch {
+            ring.release()
+            throw .badRing
+        }
+        return Notification.own.capability(raising: .number(7))
+    }
+
+    public mutating func drained() -> UInt64 { expected }
+    public mutating func greet(_ name: ShortText) -> ShortText { server.greet(name) }
+    public mutating func fill(_ buffer: Lease<Writing>, with byte: UInt8) throws(ExchangeError) {
+        try server.fill(buffer, with: byte)
+    }
+    public mutating func watch(_ events: Capability<Notification>) { server.watch(events) }
+    public mutating func tell() -> Bool { server.tell() }
+    public mutating func fail() { server.fail() }
+}

@@ -1,0 +1,324 @@
+import Foundation
+import SystemImage
+
+@testable import Tool
+
+/// Kills and hangs the parts of one system, and keeps what became of the others.
+struct HarmTrial {
+    private let system: RunningSystem
+    private let analysis: HarmAnalysis
+    private let parts: [HarmTrialPart]
+    private let remark: String
+    private var injections: [FaultInjection] = []
+    private var deaths: [String: Int] = [:]
+    /// Harm that was seen: `VICTIM EFFECT OFFENDER`.
+    private(set) var seen: Set<String> = []
+    private(set) var surprises: [String] = []
+    private static let commit =
+        (try? Subprocess("git", ["-C", Repository.root.path, "rev-parse", "HEAD"]).text()) ?? "not known"
+
+    /// The parts whose programs make room for ones that speak, and hang when they are told to.
+    enum StandIns { case none, components, all }
+
+    init(_ path: String, standIns: StandIns = .none) throws {
+        let options = try RunCommand.parse([Repository.file(path).path])
+        let manifest = try options.system.manifest(in: Workspace(root: Repository.root))
+        analysis = HarmAnalysis(try manifest.planWithPlaceholders())
+        var parts: [HarmTrialPart] = []
+        system = try RunningSystem(
+            path,
+            changing: { tenant in
+                tenant.standIn(standIns)
+                tenant.restart.wait(milliseconds: 1500)
+                parts.append(HarmTrialPart(tenant))
+            })
+        self.parts = parts
+        remark =
+            switch standIns {
+            case .none: ""
+            case .components: "programs that speak and hang when they are told to, in the places of the components' own"
+            case .all: "programs that speak and hang when they are told to, in the places of the system's own"
+            }
+        try waitForAll(timeout: .seconds(120))
+    }
+
+    mutating func tryEverything() throws {
+        deaths = try countDeaths()
+        try inject(HarmTrialFault(name: "killed", action: .kill), in: ConsoleDriver.name)
+        for part in parts {
+            for fault in part.faults { try inject(fault, in: part.name) }
+        }
+    }
+
+    // MARK: Faults
+
+    private mutating func inject(_ fault: HarmTrialFault, in offender: String) throws {
+        try perform(fault.action, on: offender)
+        // Output that was on its way arrives, and is forgotten.
+        listen(for: .milliseconds(400))
+        for part in parts { _ = try system.takeOutput(of: part.name) }
+        let (silent, early) = try observe(offender, isOver: fault.action == .kill)
+        let losers = early.union(try restore(fault.remedy, offender))
+        let before = deaths
+        deaths = try countDeaths()
+        var observations: [FaultInjection.Observation] = []
+        for victim in parts.map(\.name) where victim != offender {
+            let hasDied = deaths[victim, default: 0] > before[victim, default: 0]
+            var effects: [HarmEffect] = []
+            if hasDied, victim != fault.victim { effects.append(.end) }
+            // The dead are silent, too. Some stand still, and die when the offender is killed.
+            if silent.contains(victim), effects.isEmpty || isForeseen(victim, .stall, offender) {
+                effects.append(.stall)
+            }
+            if losers.contains(victim) { effects.append(.change) }
+            for effect in effects {
+                observations.append(.init(victim: victim, effect: effect))
+                note(victim, effect, offender, fault.name)
+            }
+            if effects.isEmpty { observations.append(.init(victim: victim, effect: nil)) }
+        }
+        injections.append(
+            FaultInjection(
+                offender: offender, fault: fault.name, observations: observations, commit: Self.commit, remark: remark))
+    }
+
+    private func perform(_ action: HarmTrialFault.Action, on offender: String) throws {
+        switch action {
+        case .kill: try system.type("kill \(offender)\n", on: "root")
+        case .type(let text): try system.type(text, on: offender)
+        }
+    }
+
+    /// Listens until each part has spoken, and beside an offender that hangs twice, or for as long as four lines take.
+    ///
+    /// A silence that was predicted is believed then. Another one is given more time, because a busy host may be its
+    /// cause, unless the offender comes back meanwhile.
+    /// - Parameter isOver: Whether the offender comes back by itself, after 1.5 s.
+    private func observe(_ offender: String, isOver: Bool) throws -> (silent: Set<String>, losers: Set<String>) {
+        var (lines, losers) = ([String: Int](), Set<String>())
+        let start = ContinuousClock.now
+        while true {
+            system.listen(for: .milliseconds(50))
+            for part in parts {
+                let text = try system.takeOutput(of: part.name)
+                lines[part.name, default: 0] += text.count { $0.isNewline }
+                if text.contains("lost") { losers.insert(part.name) }
+            }
+            let silent = Set(
+                parts.filter { part in
+                    part.name != offender && part.speaks && lines[part.name, default: 0] < (isOver ? 1 : 2)
+                }
+                .map(\.name))
+            let time = ContinuousClock.now - start
+            let isPredicted = silent.allSatisfy { isForeseen($0, .stall, offender) || isForeseen($0, .end, offender) }
+            guard silent.isEmpty || time > (isPredicted || isOver ? .seconds(1) : .seconds(8)) else { continue }
+            let deaf = try parts.filter { $0.name != offender && $0.isAsked }.filter(isDeaf)
+            return (silent.union(deaf.map(\.name)), losers)
+        }
+    }
+
+    /// A machine with a shell is asked, because it may have nothing to say.
+    private func isDeaf(_ part: HarmTrialPart) throws -> Bool {
+        (try? system.run("true", on: part.name, timeout: .seconds(10))) == nil
+    }
+
+    private mutating func note(_ victim: String, _ effect: HarmEffect, _ offender: String, _ fault: String) {
+        seen.insert("\(victim) \(effect) \(offender)")
+        if isForeseen(victim, effect, offender) { return }
+        surprises.append("'\(offender)' \(fault), and '\(victim)' was \(effect.participle), which was not predicted")
+    }
+
+    private func isForeseen(_ victim: String, _ effect: HarmEffect, _ offender: String) -> Bool {
+        analysis.finding(victim: index(victim), offender: index(offender), effect) != nil
+    }
+
+    private func index(_ name: String) -> Int { analysis.plan.tenants.firstIndex { $0.name == name } ?? -1 }
+
+    /// Returns how often each part has died, as root says.
+    private func countDeaths() throws -> [String: Int] {
+        try system.forget("root")
+        try system.type("restarts\n", on: "root")
+        var deaths: [String: Int] = [:]
+        var text = ""
+        let deadline = ContinuousClock.now + .seconds(30)
+        while !parts.allSatisfy({ deaths[$0.name] != nil }) {
+            guard ContinuousClock.now < deadline else {
+                throw SystemFailure(description: "root did not name every part: \(text)")
+            }
+            guard let line = try? system.wait(for: "\n", on: "root", timeout: .seconds(10)) else { continue }
+            text += line
+            if let match = line.firstMatch(of: /([\w-]+): .*died (\d+) time/) { deaths[String(match.1)] = Int(match.2) }
+        }
+        return deaths
+    }
+
+    // MARK: Recovery
+
+    /// Makes everything well again, so that the next fault begins with a system that works.
+    ///
+    /// - Returns: The parts that say that they have lost something.
+    private func restore(_ remedy: [HarmTrialFault.Remedy], _ offender: String) throws -> Set<String> {
+        for step in remedy {
+            switch step {
+            case .kill(let name): try system.type("kill \(name ?? offender)\n", on: "root")
+            case .awaitReturn(let name): try system.wait(for: "back: \(name)", on: "root")
+            case .type(let text): try system.type(text, on: offender)
+            }
+        }
+        return try waitForAll(timeout: .seconds(60))
+    }
+
+    @discardableResult
+    private func waitForAll(timeout: Duration) throws -> Set<String> {
+        var losers = Set<String>()
+        for part in parts { _ = try system.takeOutput(of: part.name) }
+        for part in parts {
+            if part.isAsked {
+                _ = try system.run("true", on: part.name, timeout: timeout)
+            } else if part.speaks {
+                let text =
+                    try system.wait(for: "\n", on: part.name, timeout: timeout)
+                    + system.wait(for: "\n", on: part.name, timeout: timeout)
+                if text.contains("lost") { losers.insert(part.name) }
+            }
+        }
+        return losers
+    }
+
+    private func listen(for duration: Duration) {
+        let end = ContinuousClock.now + duration
+        while ContinuousClock.now < end { system.listen(for: end - .now) }
+    }
+
+    // MARK: Results
+
+    /// Lists the faults with their victims, and the predictions of stalls and ends that never came true.
+    var summary: String {
+        var lines = ["\(system.name):"]
+        for injection in injections {
+            let victims = injection.observations.compactMap { seen in
+                seen.effect.map { "\(seen.victim) was \($0.participle)" }
+            }
+            lines.append(
+                "  \(injection.offender) \(injection.fault): "
+                    + (victims.isEmpty ? "nobody noticed" : victims.joined(separator: ", ")))
+        }
+        let predicted = analysis.findings.filter { [.stall, .end].contains($0.effect) && $0.victim != 0 }
+        let never = predicted.filter { finding in
+            let names = [finding.victim, finding.offender].map { analysis.plan.tenants[$0].name }
+            return !seen.contains("\(names[0]) \(finding.effect) \(names[1])")
+        }
+        lines.append("  predicted \(predicted.count), never seen \(never.count):")
+        lines += never.map { finding in
+            let names = [finding.victim, finding.offender].map { analysis.plan.tenants[$0].name }
+            return "    \(names[0]) \(finding.effect.participle) by \(names[1]): \(analysis.sentence(finding))"
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    /// Leaves the faults where `check --report` finds them.
+    func save() throws {
+        let file = HarmEvidence.file(Workspace(root: Repository.root), system.name)
+        try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try JSONEncoder().encode(injections).write(to: file)
+    }
+}
+
+/// A fault that a part can be made to have, and how the system becomes well again.
+struct HarmTrialFault {
+    enum Action: Equatable {
+        case kill
+        case type(String)
+    }
+
+    enum Remedy: Equatable {
+        /// Nil: the offender.
+        case kill(String?)
+        case awaitReturn(String)
+        case type(String)
+    }
+
+    var name: String
+    var action: Action
+    var remedy: [Remedy] = []
+    /// A part that the trial itself kills.
+    var victim: String?
+}
+
+/// A machine or a component of a system under trial.
+struct HarmTrialPart {
+    let name: String
+    /// Whether it is a machine with a shell, which runs commands and may say nothing by itself.
+    let isAsked: Bool
+    /// Whether it says a line every 200 ms. A pager speaks for nobody: its clients show whether it is well.
+    let speaks: Bool
+    let faults: [HarmTrialFault]
+
+    init(_ tenant: TenantDescription) {
+        name = tenant.name
+        var faults = [HarmTrialFault(name: "killed", action: .kill)]
+        func hang(_ name: String, _ text: String) {
+            faults.append(HarmTrialFault(name: name, action: .type(text), remedy: [.kill(nil)]))
+        }
+        switch tenant {
+        case .machine(let machine):
+            if case .debian = machine.guest { isAsked = true } else { isAsked = false }
+            hang("computed without end", isAsked ? "while :; do :; done\n" : "s")
+        case .component(let component):
+            isAsked = false
+            switch (component.program, component.arguments.first) {
+            case (.target("Hang"), 2):
+                hang("spun", "s")
+                hang("never replied", "h")
+            case (.target("Hang"), _), (.package, 3): hang("spun", "s")
+            case (.target("BadPager"), _): hang("never replied", "h")
+            case (.package, 2):
+                hang("spun", "s")
+                hang("took nothing, and was killed", "t")
+                faults.append(HarmTrialFault(name: "took nothing", action: .type("t"), remedy: [.type("t")]))
+                // The call's end is the lease's: the kernel waits for nobody, and the caller comes back.
+                faults.append(
+                    HarmTrialFault(
+                        name: "kept a lease", action: .type("k"),
+                        remedy: [.kill("producer"), .awaitReturn("producer"), .kill(nil)], victim: "producer"))
+            default: break
+            }
+        }
+        self.faults = faults
+        if case .component(let component) = tenant {
+            speaks = component.program != .target("BadPager")
+        } else {
+            speaks = !isAsked
+        }
+    }
+}
+
+extension TenantDescription {
+    /// Puts a program in the place of this tenant's own that speaks every 200 ms, and hangs when it is told to.
+    fileprivate mutating func standIn(_ standIns: HarmTrial.StandIns) {
+        switch self {
+        case .machine(var machine):
+            guard standIns == .all else { return }
+            machine.guest = .target("HangGuest")
+            self = .machine(machine)
+        case .component(var component):
+            guard standIns != .none else { return }
+            let isPager = [.target("Pager"), .target("BadPager")].contains(component.program)
+            component.program = .target(isPager ? "BadPager" : "Hang")
+            component.arguments = [isPager ? 4 : component.paged == nil ? 0 : 5]
+            // The pager has one frame, so that a file of several pages causes a fault at each turn.
+            component.paged?.file = Repository.file("LICENSE")
+            self = .component(component)
+        }
+    }
+}
+
+extension RestartDescription {
+    /// Lets whatever dies stay dead for so long that others can be observed meanwhile, and come back as often as
+    /// necessary. What the last death does remains.
+    fileprivate mutating func wait(milliseconds: UInt64) {
+        guard limit > 0 else { return }
+        (limit, window) = (16, TimeSpan(milliseconds: 3_600_000))
+        (backoff, backoffLimit) = (TimeSpan(milliseconds: milliseconds), TimeSpan(milliseconds: milliseconds))
+    }
+}

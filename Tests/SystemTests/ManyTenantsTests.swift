@@ -1,0 +1,59 @@
+import Foundation
+import Testing
+
+@testable import SystemImage
+@testable import Tool
+
+extension SystemTests {
+    /// As many parts as a system is to have at least, on a board whose memory is used up to the last page that the tool
+    /// accepts.
+    @Suite(.serialized) struct ManyTenantsTests {
+        private static let count = 250
+        private let workspace = Workspace(root: Repository.root)
+
+        @Test func twoHundredAndFiftyTenantsFillTheBoard() throws {
+            let file = workspace.state.appendingPathComponent("many.yaml")
+            try workspace.make(workspace.state)
+            let names = (1...Self.count).map { "beat-\($0)" }
+            // Each says one line, because the next would come after the test.
+            let lines = names.map { "  \($0): {target: Heartbeat, arguments: [3600000]}\n" }
+            try Data(("board: {memory: 128MiB}\ncomponents:\n" + lines.joined()).utf8).write(to: file)
+            defer { try? FileManager.default.removeItem(at: file) }
+
+            let largest = try largestMemory(of: "beat-1", in: file)
+            let system = try RunningSystem(
+                ".entente/many.yaml",
+                changing: { tenant in
+                    guard case .component(var component) = tenant, component.name == "beat-1" else { return }
+                    component.memory = largest
+                    tenant = .component(component)
+                })
+            for name in names { try system.wait(for: "heartbeat 1\n", on: name, timeout: .seconds(120)) }
+            // The pieces that are left are too small for a part. More would mean that the tool refuses systems that fit.
+            let account = try system.lines(of: "root").joined(separator: "\n")
+            let free = try #require(account.firstMatch(of: /free (\d+)/).flatMap { Int($0.1) })
+            #expect(free < 1024, "\(account)")
+        }
+
+        /// Returns the largest memory of a component with which the tool accepts the system, and checks that it refuses
+        /// a page more.
+        private func largestMemory(of name: String, in file: URL) throws -> UInt64 {
+            let manifest = try Manifest.load(path: file.path)
+            var writer = try SystemBuilder(workspace: workspace, manifest: manifest).writer()
+            let index = try #require(writer.tenants.firstIndex { $0.name == name })
+            func isAccepted(pages: UInt64) throws -> Bool {
+                writer.tenants[index].heapSize = pages * 4096
+                return try writer.memoryLeft() != nil
+            }
+            // A plan of so many parts takes seconds here, so the search begins near its end. Each 2 MiB cost a page table.
+            let pages = try #require(try writer.memoryLeft()) / 4096
+            var fitting = writer.tenants[index].heapSize / 4096 + pages - pages / 512
+            while try !isAccepted(pages: fitting) { fitting -= 1 }
+            while try isAccepted(pages: fitting + 1) { fitting += 1 }
+            writer.tenants[index].heapSize = (fitting + 1) * 4096
+            let failure = #expect(throws: Failure.self) { try writer.write() }
+            #expect(failure?.description.contains("many.yaml:1:17: error: machines and components") == true)
+            return fitting * 4096
+        }
+    }
+}
