@@ -3,7 +3,7 @@ import SystemImage
 
 @testable import Tool
 
-/// Kills and hangs the parts of one system, and keeps what became of the others.
+/// Kills and hangs the parts of one system, and records the effects on the others.
 struct HarmTrial {
     private let system: RunningSystem
     private let analysis: HarmAnalysis
@@ -17,12 +17,12 @@ struct HarmTrial {
     private static let commit =
         (try? Subprocess("git", ["-C", Repository.root.path, "rev-parse", "HEAD"]).text()) ?? "not known"
 
-    /// The parts whose programs make room for ones that speak, and hang when they are told to.
+    /// The parts whose programs the trial replaces by programs that print lines, and hang on request.
     enum StandIns { case none, components, all }
 
     init(_ path: String, standIns: StandIns = .none) throws {
-        let options = try RunCommand.parse([Repository.file(path).path])
-        let manifest = try options.system.manifest(in: Workspace(root: Repository.root))
+        let manifest = try Workspace(root: Repository.root).manifest(
+            at: Repository.file(path).path, overriding: BoardOverrides())
         analysis = HarmAnalysis(try manifest.planWithPlaceholders())
         var parts: [HarmTrialPart] = []
         system = try RunningSystem(
