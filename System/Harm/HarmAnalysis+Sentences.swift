@@ -67,9 +67,9 @@ extension HarmAnalysis {
         guard let link = finding.chain.first else { return "" }
         let (victim, offender) = (name(link.victim), name(link.offender))
         switch link.cause {
-        case .call: return "let \(victim) use only what is as critical"
+        case .call: return "let \(victim) use only parts that are as critical"
         case .fault: return "give \(victim) a pager that is as critical, or no 'paged'"
-        case .bell: return "share memory only with what is as critical"
+        case .bell: return "share memory only with parts that are as critical"
         case .core: return "give \(offender) a 'budget', a lower 'priority' than \(victim), or another 'core'"
         case .lentTime(let client, _, _, _), .wakes(let client, _, _, _):
             return "give \(name(client)) a 'budget', a lower 'priority' than \(victim), or another 'core'"
@@ -80,9 +80,9 @@ extension HarmAnalysis {
             return "take \(offender) out of group '\(group)', or write 'on-limit: stop' in its 'restart'"
         case .board:
             return "write 'on-limit: stop' in the 'restart' of \(offender), or 'on-failure: continue' for the board"
-        case .memory, .lease: return "share memory only with what is as critical"
-        case .capability: return "let \(victim) depend only on what is as critical"
-        case .device: return "give devices only to what is as critical as everything else"
+        case .memory, .lease: return "share memory only with parts that are as critical"
+        case .capability: return "let \(victim) depend only on parts that are as critical"
+        case .device: return "give devices only to parts that are as critical as all others"
         }
     }
 
