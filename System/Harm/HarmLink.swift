@@ -6,8 +6,8 @@ public enum HarmEffect: String, CaseIterable, Sendable, Codable {
     case stall
     /// The victim's life ends.
     case end
-    /// The victim's memory or state, or memory that it shares, has other contents. Data that the victim has handed over
-    /// and that is lost counts as well.
+    /// The victim's memory or state, or memory that the victim shares, gets other contents. The loss of data that the
+    /// victim has handed over counts as well.
     case change
     /// The offender reads the victim's memory, or memory that the victim shares.
     case read
@@ -23,9 +23,9 @@ public enum HarmEffect: String, CaseIterable, Sendable, Codable {
     }
 }
 
-/// Links an offender to a victim by one fact of the plan.
+/// A link between an offender and a victim, which follows from one fact of the plan.
 public struct HarmLink: Hashable, Sendable {
-    /// Indices of tenants.
+    /// The index of the victim. `offender` is an index of a tenant as well.
     public var victim: Int
     public var offender: Int
     public var effect: HarmEffect
@@ -67,7 +67,7 @@ public struct HarmLink: Hashable, Sendable {
         case device
     }
 
-    /// Names the kinds of links in manifests and messages.
+    /// The names of the kinds of links in manifests and messages.
     public enum Word: String, CaseIterable, Sendable {
         /// The victim calls the offender.
         case call
@@ -77,17 +77,17 @@ public struct HarmLink: Hashable, Sendable {
         case paging
         /// The offender rings a bell for which the victim may wait.
         case bell
-        /// Both have the same memory.
+        /// Both tenants have the same memory.
         case memory
         /// The victim lends memory with its calls.
         case lease
         /// The offender can keep the victim off a core.
         case core
-        /// The offender can keep root from its core, so that nothing is restarted.
+        /// The offender can keep root off its core, so that root restarts nothing.
         case root
-        /// The group restarts with both.
+        /// The group with both tenants restarts as a whole.
         case group
-        /// The board does something to everything.
+        /// The board acts on all tenants after the offender has reached its limit.
         case board
         /// The offender has a capability to an object of the victim.
         case capability
@@ -112,7 +112,7 @@ public struct HarmLink: Hashable, Sendable {
         }
     }
 
-    /// Whether the offender can do all that the victim can do.
+    /// True if the offender can do all that the victim can do.
     public var isControl: Bool {
         switch cause {
         case .capability, .device: true

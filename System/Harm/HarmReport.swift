@@ -21,7 +21,7 @@ public struct FaultInjection: Codable, Sendable {
     public var observations: [Observation]
     /// The commit of the tool that tried it.
     public var commit: String
-    /// Says how the system differed from the manifest's; empty if it did not.
+    /// The difference between the tested system and the manifest's; empty if there was none.
     public var remark: String
 
     public struct Observation: Codable, Sendable {
@@ -177,7 +177,8 @@ public struct HarmReport {
         let tried = evidence.injections.filter { $0.offender == name }.flatMap { injection in
             injection.observations.filter { $0.victim == victimName }.compactMap { seen -> String? in
                 let finding = seen.effect.flatMap { analysis.finding(victim: victim, offender: offender, $0) }
-                // Stalls and ends are what the trials look for, so a victim that went on is no evidence for other topics.
+                // A victim that went on is evidence for the topic of timing only, because the trials look mainly for
+                // stalls and ends.
                 guard (finding.map(topicOf) ?? .timing) == topic else { return nil }
                 return "\(escaped(injection.fault)): " + (seen.effect.map { "was \($0.participle)" } ?? "went on")
             }

@@ -1,18 +1,18 @@
 import ABI
 
-/// Lays out the board's RAM as the kernel and root do when they start, so that the host knows before the boot whether
-/// it suffices.
+/// Lays out the board's RAM as the kernel and root do when they start, so that the host finds out before the boot
+/// whether the RAM suffices.
 ///
-/// The kernel takes root's own objects from the start of the largest piece of RAM, and makes regions of all that is
-/// left; root creates the plan's nodes out of these regions in the order of the records. The same rules are in the
-/// kernel's `BootMemory` and in root's `Memory`.
+/// The kernel takes root's own objects from the start of the largest piece of RAM, and makes regions of the rest. Root
+/// creates the plan's nodes from these regions in the order of the records. The kernel's `BootMemory` and root's
+/// `Memory` follow the same rules.
 struct BootMemory {
-    /// The part of a region that is free.
+    /// The free part of a region.
     fileprivate struct Piece {
         var next: UInt64
         var end: UInt64
 
-        /// Takes memory from the start; false if it does not fit.
+        /// Takes memory from the start. Returns false if the memory does not fit.
         mutating func take(_ size: UInt64, alignment: UInt64) -> Bool {
             let start = next.aligned(to: alignment)
             guard start <= end, size <= end - start else { return false }
@@ -21,17 +21,18 @@ struct BootMemory {
         }
     }
 
-    /// In the order of root's slots: the largest first, from a multiple of 2 MiB on.
+    /// The free parts of the regions, in the order of root's slots. The first is the largest, and starts at a multiple
+    /// of 2 MiB.
     private var regions: [Piece] = []
 
     private static let large: UInt64 = 1 << 21
-    /// The place of the kernel behind the start of RAM, as QEMU and other loaders of arm64 images choose it.
+    /// The offset at which QEMU and other loaders of arm64 images put the kernel, from the start of RAM.
     static let kernelOffset = large
 
-    /// Bytes of the largest piece that nobody has taken.
+    /// The size of the largest free piece in bytes.
     var largestRest: UInt64 { regions.map { $0.end - $0.next }.max() ?? 0 }
 
-    /// Takes the memory that the kernel takes before root runs. Returns nil if it does not fit.
+    /// Takes the memory that the kernel takes before root runs. Returns nil if the RAM does not suffice.
     ///
     /// - Parameters:
     ///   - kernelSize: bytes of the kernel and the image behind it.
@@ -63,11 +64,11 @@ struct BootMemory {
         let table = ObjectSize.table + slots * ObjectSize.capability
         let space = ObjectSize.addressSpace + InitialSlot.rootPageTables * ObjectSize.page
         let writable = root.segments.filter { Rights(rawValue: $0.rights).contains(.write) }.map(\.memorySize)
-        // The thread, and the regions themselves.
+        // The last two pages are for the thread, and for the regions themselves.
         return [table, space] + writable + [root.stackSize, ObjectSize.page, ObjectSize.page]
     }
 
-    /// Takes everything that root creates out of the board's RAM. Returns whether it fits.
+    /// Takes everything that root creates from the board's RAM. Returns true if it fits.
     mutating func take(_ plan: Plan) -> Bool {
         let lasting = plan.nodes.filter { $0.lasts && !$0.isGiven }
         let others = plan.tenants.indices.flatMap { tenant in
@@ -88,7 +89,7 @@ struct BootMemory {
 }
 
 extension BootMemory.Piece {
-    /// The whole pages of a range.
+    /// Returns the whole pages of a range.
     fileprivate static func pages(_ start: UInt64, _ end: UInt64) -> BootMemory.Piece {
         let (base, limit) = (start.aligned(to: 4096), end & ~4095)
         return BootMemory.Piece(next: base, end: max(base, limit))
@@ -96,7 +97,7 @@ extension BootMemory.Piece {
 }
 
 extension Plan.Node {
-    /// The alignment that the kernel gives to it.
+    /// The alignment that the kernel gives to the node's object.
     fileprivate var alignmentInRegion: UInt64 {
         switch kind {
         case .extent: alignment

@@ -1,8 +1,10 @@
 import ABI
 import Foundation
 
-// The board's memory against everything that lies in it.
+// Checks that the board's memory suffices for everything that lies in it.
 extension SystemImageWriter {
+    /// Checks that the board's memory suffices for the system.
+    ///
     /// - Throws: `Failure` if the kernel or root would not find memory for a part of the system.
     func checkMemory(_ plan: Plan, imageSize: UInt64, rootSlots: UInt64) throws(Failure) {
         func fits(_ additional: UInt64) -> Bool {
@@ -21,7 +23,7 @@ extension SystemImageWriter {
             at: memoryPlace)
     }
 
-    /// Returns the board's memory with everything in it, or nil if that does not fit.
+    /// Returns the board's memory with the whole system in it, or nil if the system does not fit.
     func layout(
         of plan: Plan, imageSize: UInt64, rootSlots: UInt64, additional: UInt64 = 0
     ) -> BootMemory? {
@@ -32,13 +34,14 @@ extension SystemImageWriter {
         return memory?.take(plan) == true ? memory : nil
     }
 
-    /// Returns the bytes of the largest piece of memory that is left, or nil if the system does not fit.
+    /// Returns the size of the largest free piece of memory in bytes, or nil if the system does not fit.
     func memoryLeft() throws(Failure) -> UInt64? {
         let (plan, image, rootSlots) = try planned()
         return layout(of: plan, imageSize: UInt64(image.count), rootSlots: rootSlots)?.largestRest
     }
 
-    /// Returns by how much the board's last range of RAM must grow, at least, in steps of the size of a board's memory.
+    /// Returns the least number of bytes by which the board's last range of RAM must grow. The number is a multiple of
+    /// the granule of a board's memory.
     private func leastAddition(_ fits: (UInt64) -> Bool) -> UInt64 {
         let step = BoardDescription.memoryGranule
         var (tooLittle, enough): (UInt64, UInt64) = (0, 1)
@@ -50,7 +53,7 @@ extension SystemImageWriter {
         return enough * step
     }
 
-    /// Bytes that the manifest gives to machines and components, and of their programs.
+    /// The number of bytes that the manifest gives to machines and components, with those of their programs.
     private var tenantMemory: UInt64 {
         tenants.reduce(sharedMemory.reduce(0) { $0 + $1.size }) { sum, tenant in
             sum + tenant.heapSize + sharedMemory(of: tenant) + tenant.program.memorySize
@@ -59,7 +62,8 @@ extension SystemImageWriter {
         }
     }
 
-    /// Returns how much a tenant shares with its servers: memory with each of them, and a page for the lives of both.
+    /// Returns the size of the memory that a tenant shares with its servers. For each server this includes a page for
+    /// the lives of both.
     private func sharedMemory(of tenant: Tenant) -> UInt64 {
         guard tenant.sharedSize > 0 else { return 0 }
         return UInt64(Set(tenant.connections.map(\.server)).count) * (tenant.sharedSize + ComponentLayout.livesSize)

@@ -4,13 +4,13 @@ import Testing
 
 @testable import SystemImage
 
-/// The board's memory against the plan: the tool lays out what the kernel and root lay out. `ManyTenantsTests` boots a
-/// system at the edge.
+/// Tests that the tool lays out the board's memory as the kernel and root do. `ManyTenantsTests` boots a system that
+/// just fits.
 @Suite struct BootMemoryTests {
     private let page: UInt64 = 4096
     private let block: UInt64 = 2 << 20
 
-    /// A component whose memory fills the board, and others beside it.
+    /// Returns a writer for a component whose memory fills the board, and for others beside it.
     private func writer(_ heap: UInt64, ram: [MemoryRange]? = nil) -> SystemImageWriter {
         func component(_ name: String, _ heap: UInt64) -> Tenant {
             Tenant(kind: .component, name: name, program: .placeholder, priority: 16, heapSize: heap)
@@ -48,7 +48,7 @@ import Testing
                 && failure?.remedy == "give the board 66MiB of 'memory', or the machines and components less")
     }
 
-    /// So much as the message says is enough, and no smaller board is.
+    /// The memory that the message names suffices, and a board with less memory does not.
     @Test(arguments: [70, 100, 333, 1000]) func theMessageNamesTheLeastMemory(mebibytes: UInt64) throws {
         let failure = #expect(throws: Failure.self) { try writer(mebibytes << 20).write() }
         let text = try #require(failure?.problem.firstMatch(of: /need (\d+)MiB/))
@@ -58,7 +58,7 @@ import Testing
         #expect(!fits(writer(mebibytes << 20, ram: board(needed - block))))
     }
 
-    /// Memory in two ranges is no memory in one: a large extent lies in one of them.
+    /// A large extent lies in one range, so two ranges do not replace one of their total size.
     @Test func aPieceMustLieInOneRange() {
         let halves = [
             MemoryRange(base: 0x4000_0000, size: 32 << 20), MemoryRange(base: 0x8000_0000, size: 32 << 20),

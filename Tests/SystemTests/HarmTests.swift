@@ -5,20 +5,21 @@ import Testing
 @testable import Tool
 
 extension SystemTests {
-    /// The analysis of who can harm whom, against systems that run: each part is killed and hung in turn, and each part
-    /// that stands still, dies or loses data must have been predicted.
+    /// Compares the harm analysis with systems that run. Each part is killed and hung in turn, and the analysis must
+    /// have predicted each part that stands still, dies or loses data.
     @Suite(.serialized) struct HarmTests {
-        /// The system with one of each way.
+        /// The system has one instance of each kind of harm.
         @Test func everyVictimIsPredicted() throws {
             var trial = try HarmTrial("Tests/Systems/harm.yaml")
             try trial.tryEverything()
             try report(trial)
-            // The trial would show nothing if nobody ever came to harm.
+            // The trial would prove nothing if it never observed harm.
             for expected in mustHappen { #expect(trial.seen.contains(expected), "nobody saw: \(expected)") }
             try expectReportOfTheImage()
         }
 
-        /// The report has the faults that were tried, and the hash of the image that the manifest makes, each time.
+        /// Two reports are equal. Each names the faults that were tried, and the hash of the image that the tool builds
+        /// from the manifest.
         private func expectReportOfTheImage() throws {
             let system = Repository.file("Tests/Systems/harm.yaml").path
             func output(_ name: String, _ body: (String) throws -> Void) throws -> URL {
@@ -38,8 +39,8 @@ extension SystemTests {
             #expect(texts[0].contains("took nothing, and was killed: was changed"))
         }
 
-        /// The examples, with programs in the places of theirs that speak and hang when they are told to. Their plans,
-        /// from which the predictions come, are those of the examples.
+        /// The programs of the examples are replaced by programs that print lines, and hang on request. The plans stay
+        /// those of the examples, so the analysis predicts the harm of the examples.
         @Test(arguments: [
             ("crash", ["debian stall heartbeat", "debian stall crash"]),
             ("pager-hangs", ["reader stall bad-pager", "other stall good-pager", "other end good-pager"]),
@@ -52,7 +53,8 @@ extension SystemTests {
             for expected in mustHappen { #expect(trial.seen.contains(expected), "nobody saw: \(expected)") }
         }
 
-        /// One example with its own Debian: a machine takes seconds to start, so the others make do without.
+        /// One example keeps its Debian. In the other examples another program replaces it, because Debian takes
+        /// seconds to start.
         @Test func everyVictimBesideDebianIsPredicted() throws {
             var trial = try HarmTrial("examples/debian", standIns: .components)
             try trial.tryEverything()

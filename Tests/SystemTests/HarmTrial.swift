@@ -11,7 +11,7 @@ struct HarmTrial {
     private let remark: String
     private var injections: [FaultInjection] = []
     private var deaths: [String: Int] = [:]
-    /// Harm that was seen: `VICTIM EFFECT OFFENDER`.
+    /// The harm that was observed: `VICTIM EFFECT OFFENDER`.
     private(set) var seen: Set<String> = []
     private(set) var surprises: [String] = []
     private static let commit =
@@ -54,7 +54,7 @@ struct HarmTrial {
 
     private mutating func inject(_ fault: HarmTrialFault, in offender: String) throws {
         try perform(fault.action, on: offender)
-        // Output that was on its way arrives, and is forgotten.
+        // Output that was on its way arrives and is dropped.
         listen(for: .milliseconds(400))
         for part in parts { _ = try system.takeOutput(of: part.name) }
         let (silent, early) = try observe(offender, isOver: fault.action == .kill)
@@ -66,7 +66,8 @@ struct HarmTrial {
             let hasDied = deaths[victim, default: 0] > before[victim, default: 0]
             var effects: [HarmEffect] = []
             if hasDied, victim != fault.victim { effects.append(.end) }
-            // The dead are silent, too. Some stand still, and die when the offender is killed.
+            // A dead part is silent as well, so its silence counts only if a stall was predicted. Such a part may have
+            // stood still first, and may have died when the offender was killed.
             if silent.contains(victim), effects.isEmpty || isForeseen(victim, .stall, offender) {
                 effects.append(.stall)
             }
@@ -89,11 +90,12 @@ struct HarmTrial {
         }
     }
 
-    /// Listens until each part has spoken, and beside an offender that hangs twice, or for as long as four lines take.
+    /// Listens until each part has printed a line, or two lines if the offender hangs.
     ///
-    /// A silence that was predicted is believed then. Another one is given more time, because a busy host may be its
-    /// cause, unless the offender comes back meanwhile.
-    /// - Parameter isOver: Whether the offender comes back by itself, after 1.5 s.
+    /// It stops after 1 s if the analysis has predicted each silence, or if the offender comes back by itself.
+    /// Otherwise it listens for 8 s, because a busy host may be the cause of the silence.
+    ///
+    /// - Parameter isOver: true if the offender comes back by itself, after 1.5 s.
     private func observe(_ offender: String, isOver: Bool) throws -> (silent: Set<String>, losers: Set<String>) {
         var (lines, losers) = ([String: Int](), Set<String>())
         let start = ContinuousClock.now
@@ -117,7 +119,8 @@ struct HarmTrial {
         }
     }
 
-    /// A machine with a shell is asked, because it may have nothing to say.
+    /// Returns true if a machine with a shell does not run a command. Such a machine may print nothing by itself, so
+    /// its silence alone is no evidence.
     private func isDeaf(_ part: HarmTrialPart) throws -> Bool {
         (try? system.run("true", on: part.name, timeout: .seconds(10))) == nil
     }
@@ -134,7 +137,7 @@ struct HarmTrial {
 
     private func index(_ name: String) -> Int { analysis.plan.tenants.firstIndex { $0.name == name } ?? -1 }
 
-    /// Returns how often each part has died, as root says.
+    /// Returns the number of deaths of each part, from root's list.
     private func countDeaths() throws -> [String: Int] {
         try system.forget("root")
         try system.type("restarts\n", on: "root")
@@ -154,9 +157,9 @@ struct HarmTrial {
 
     // MARK: Recovery
 
-    /// Makes everything well again, so that the next fault begins with a system that works.
+    /// Restores the system, so that the next fault begins with one that works.
     ///
-    /// - Returns: The parts that say that they have lost something.
+    /// - Returns: the parts that report a loss.
     private func restore(_ remedy: [HarmTrialFault.Remedy], _ offender: String) throws -> Set<String> {
         for step in remedy {
             switch step {
@@ -216,7 +219,7 @@ struct HarmTrial {
         return lines.joined(separator: "\n")
     }
 
-    /// Leaves the faults where `check --report` finds them.
+    /// Writes the faults to the file from which `check --report` reads them.
     func save() throws {
         let file = HarmEvidence.file(Workspace(root: Repository.root), system.name)
         try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
@@ -224,7 +227,7 @@ struct HarmTrial {
     }
 }
 
-/// A fault that a part can be made to have, and how the system becomes well again.
+/// A fault that the trial can cause in a part, and the steps that restore the system afterwards.
 struct HarmTrialFault {
     enum Action: Equatable {
         case kill
@@ -232,7 +235,7 @@ struct HarmTrialFault {
     }
 
     enum Remedy: Equatable {
-        /// Nil: the offender.
+        /// Kills the part of this name, or the offender if the name is nil.
         case kill(String?)
         case awaitReturn(String)
         case type(String)
@@ -241,16 +244,16 @@ struct HarmTrialFault {
     var name: String
     var action: Action
     var remedy: [Remedy] = []
-    /// A part that the trial itself kills.
+    /// The part that the trial itself kills, so that its end is no effect of the fault.
     var victim: String?
 }
 
 /// A machine or a component of a system under trial.
 struct HarmTrialPart {
     let name: String
-    /// Whether it is a machine with a shell, which runs commands and may say nothing by itself.
+    /// True for a machine with a shell, which runs commands and may print nothing by itself.
     let isAsked: Bool
-    /// Whether it says a line every 200 ms. A pager speaks for nobody: its clients show whether it is well.
+    /// True for a part that prints a line every 200 ms. A pager prints none, because its clients show whether it works.
     let speaks: Bool
     let faults: [HarmTrialFault]
 
@@ -276,7 +279,8 @@ struct HarmTrialPart {
                 hang("spun", "s")
                 hang("took nothing, and was killed", "t")
                 faults.append(HarmTrialFault(name: "took nothing", action: .type("t"), remedy: [.type("t")]))
-                // The call's end is the lease's: the kernel waits for nobody, and the caller comes back.
+                // The lease ends when its caller is killed, because the call ends then. The kernel does not wait for
+                // the server, so the caller comes back while the server still hangs.
                 faults.append(
                     HarmTrialFault(
                         name: "kept a lease", action: .type("k"),
@@ -294,7 +298,7 @@ struct HarmTrialPart {
 }
 
 extension TenantDescription {
-    /// Puts a program in the place of this tenant's own that speaks every 200 ms, and hangs when it is told to.
+    /// Replaces this tenant's program by one that prints a line every 200 ms, and hangs on request.
     fileprivate mutating func standIn(_ standIns: HarmTrial.StandIns) {
         switch self {
         case .machine(var machine):
@@ -314,8 +318,8 @@ extension TenantDescription {
 }
 
 extension RestartDescription {
-    /// Lets whatever dies stay dead for so long that others can be observed meanwhile, and come back as often as
-    /// necessary. What the last death does remains.
+    /// Sets the back-off to a time that suffices to observe other parts while this one is dead, and allows as many
+    /// restarts as possible. The action beyond the limit stays, and so does a limit of 0.
     fileprivate mutating func wait(milliseconds: UInt64) {
         guard limit > 0 else { return }
         (limit, window) = (16, TimeSpan(milliseconds: 3_600_000))

@@ -5,8 +5,8 @@ import Testing
 @testable import Tool
 
 extension SystemTests {
-    /// As many parts as a system is to have at least, on a board whose memory is used up to the last page that the tool
-    /// accepts.
+    /// Boots a system of 250 parts, because the tool must accept at least so many. The parts take all of the board's
+    /// memory, up to the last page that the tool accepts.
     @Suite(.serialized) struct ManyTenantsTests {
         private static let count = 250
         private let workspace = Workspace(root: Repository.root)
@@ -15,7 +15,7 @@ extension SystemTests {
             let file = workspace.state.appendingPathComponent("many.yaml")
             try workspace.make(workspace.state)
             let names = (1...Self.count).map { "beat-\($0)" }
-            // Each says one line, because the next would come after the test.
+            // Each component prints one line, because its next one would come after the test.
             let lines = names.map { "  \($0): {target: Heartbeat, arguments: [3600000]}\n" }
             try Data(("board: {memory: 128MiB}\ncomponents:\n" + lines.joined()).utf8).write(to: file)
             defer { try? FileManager.default.removeItem(at: file) }
@@ -29,7 +29,8 @@ extension SystemTests {
                     tenant = .component(component)
                 })
             for name in names { try system.wait(for: "heartbeat 1\n", on: name, timeout: .seconds(120)) }
-            // The pieces that are left are too small for a part. More would mean that the tool refuses systems that fit.
+            // The free pieces are too small for a part. If more memory were free, the tool would refuse systems that
+            // fit.
             let account = try system.lines(of: "root").joined(separator: "\n")
             let free = try #require(account.firstMatch(of: /free (\d+)/).flatMap { Int($0.1) })
             #expect(free < 1024, "\(account)")
@@ -45,7 +46,8 @@ extension SystemTests {
                 writer.tenants[index].heapSize = pages * 4096
                 return try writer.memoryLeft() != nil
             }
-            // A plan of so many parts takes seconds here, so the search begins near its end. Each 2 MiB cost a page table.
+            // A plan of so many parts takes seconds, so the search begins near the result. It subtracts one page table
+            // for each 2 MiB.
             let pages = try #require(try writer.memoryLeft()) / 4096
             var fitting = writer.tenants[index].heapSize / 4096 + pages - pages / 512
             while try !isAccepted(pages: fitting) { fitting -= 1 }

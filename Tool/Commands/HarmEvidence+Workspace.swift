@@ -2,7 +2,7 @@ import Foundation
 import SystemImage
 
 extension HarmEvidence {
-    /// Collects versions, the hash of the image, which it builds, and the faults that the system tests have tried.
+    /// Collects versions and the faults that the system tests have tried. Builds the image to get its hash.
     init(_ workspace: Workspace, _ manifest: Manifest) throws {
         func output(_ program: String, _ arguments: [String]) -> String {
             let text = (try? Subprocess(program, arguments).text()) ?? "not known"
@@ -23,8 +23,8 @@ extension HarmEvidence {
             ], injections: Self.injections(workspace, manifest.name))
     }
 
-    /// Returns the hash of the image that the manifest makes. The machines' random seeds are fixed, because otherwise each
-    /// image would have a hash of its own.
+    /// Returns the hash of the image that the tool builds from the manifest. The random seeds of the machines are
+    /// fixed, because otherwise each image would have a hash of its own.
     private static func hash(_ workspace: Workspace, _ manifest: Manifest) throws -> String {
         var builder = SystemBuilder(workspace: workspace, manifest: manifest)
         builder.seed = .fixed
@@ -35,7 +35,7 @@ extension HarmEvidence {
         return "sha256:" + (try Subprocess("sha256sum", [image.path]).text()).prefix { $0 != " " }
     }
 
-    /// The file in which the system tests leave what they have tried on a system.
+    /// Returns the file in which the system tests record the faults that they have tried on a system.
     package static func file(_ workspace: Workspace, _ system: String) -> URL {
         workspace.state.appendingPathComponent("injections/\(system).json")
     }

@@ -6,11 +6,11 @@ public protocol ExchangeInterface: Service {
     mutating func sum(_ numbers: Lease<Reading>) throws(ExchangeError) -> UInt64
     mutating func fill(_ buffer: Lease<Writing>, with byte: UInt8) throws(ExchangeError)
     mutating func watch(_ events: Capability<Notification>)
-    /// Raises the notification that it was given to watch.
+    /// Raises the notification that the client passed to `watch`.
     mutating func tell() -> Bool
-    /// Takes the elements of a ring from now on.
+    /// Makes the server take the elements of this ring from now on.
     mutating func stream(_ ring: RingOffer<UInt64>) throws(ExchangeError) -> Capability<Notification>
-    /// Returns the sum of the elements that came.
+    /// Takes all elements out of the ring, and returns their sum.
     mutating func drained() -> UInt64
     /// Faults, so that the server dies.
     mutating func fail()

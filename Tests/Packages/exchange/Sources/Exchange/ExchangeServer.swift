@@ -17,7 +17,7 @@ public struct ExchangeServer: ExchangeInterface {
     }
 
     public mutating func fill(_ buffer: Lease<Writing>, with byte: UInt8) throws(ExchangeError) {
-        // The server writes in pieces, because the caller chooses the size.
+        // The server writes in pieces, because the caller chooses the size of the buffer.
         let piece = [UInt8](repeating: byte, count: 1024)
         var offset = 0
         while offset < buffer.count {

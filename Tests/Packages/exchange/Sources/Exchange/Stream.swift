@@ -1,21 +1,22 @@
 import Entente
 
-// A producer and a consumer of a ring that say every 200 ms that they are well, and whether something was lost. Each hangs
-// when its console tells it to.
+// A producer and a consumer of a ring. They report every 200 ms that they work, and log a line if something was lost.
+// Each hangs when a letter at its console asks for it.
 
-/// A letter at the console.
+/// The letters that the console takes.
 private enum Command {
-    /// Spins on its own time.
+    /// Makes the program spin on its own time.
     static let spin = UInt8(ascii: "s")
-    /// Takes nothing out of the ring until the same letter comes again.
+    /// Stops the consumer from taking elements until the same letter comes again.
     static let idle = UInt8(ascii: "t")
-    /// Uses the next lease until its caller is gone.
+    /// Makes the consumer use the next lease until its caller is gone.
     static let keep = UInt8(ascii: "k")
 }
 
 private func spin() -> Never { while true { _ = Instant.now } }
 
-/// Numbers everything that it puts, and lends memory with a call before each line. Says nothing while the ring is full.
+/// Puts consecutive numbers into a ring, and lends memory with a call at each turn. Logs a line only if it could put a
+/// number, so that it is silent while the ring is full.
 public func produce(for server: ExchangeClient) -> Never {
     let alarm = Alarm(raising: .number(1))
     let console = Console()
@@ -30,7 +31,7 @@ public func produce(for server: ExchangeClient) -> Never {
         while let letter = console.take() { if letter == Command.spin { spin() } }
         guard isAdded(numbers, by: server) else { continue }
         if producer == nil {
-            // A new ring begins empty, and the consumer is told with which number.
+            // A renewed ring is empty. The consumer accepts any first number, so no message has to name it.
             ring.renew()
             guard let peer = try? server.stream(ring.offer) else { continue }
             producer = ring.producer(waking: peer)
@@ -59,7 +60,7 @@ private func isAdded(_ numbers: [UInt64], by server: ExchangeClient) -> Bool {
     }
 }
 
-/// Takes everything out of the ring at each turn, and checks that no number is missing.
+/// Takes all numbers out of the ring at each turn, and checks that none is missing.
 public struct ObedientConsumer: ExchangeInterface {
     private var server = ExchangeServer()
     private var consumer: RingConsumer<UInt64>?

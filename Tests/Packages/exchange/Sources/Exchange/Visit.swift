@@ -6,7 +6,7 @@ public func visit(_ server: ExchangeClient) {
         let name: LogText = "a name that is longer than what six registers hold, by far"
         let greeting = try server.greet(ShortText(name))
         log("\(greeting)")
-        // The calls are more than there are slots for capabilities.
+        // There are more calls than slots for capabilities, so the server must release slots.
         for _ in 0..<40 { try server.watch(Notification.own.capability(raising: .number(5))) }
         let isTold = try server.tell()
         log("told: \(isTold), heard: \(Events.wait().contains(.number(5)))")
@@ -30,7 +30,7 @@ public func visit(_ server: ExchangeClient) {
     do throws(CallError<Never>) { try server.fail() } catch { report(error) }
 }
 
-/// Makes a ring in shared memory: the visitor puts elements, and the server takes them.
+/// Makes a ring in shared memory, into which the visitor puts elements and from which the server takes them.
 private func stream(to server: ExchangeClient) {
     guard let ring = try? SharedRing<UInt64>(size: 8192, raising: .number(9)),
         let peer = try? server.stream(ring.offer)

@@ -1,7 +1,8 @@
 import Entente
 import Exchange
 
-/// Argument 0: 0 serves, 1 visits, 2 takes what comes out of a ring, 3 puts into one.
+/// Starts the role that argument 0 selects. 0 serves, 1 visits, 2 takes the elements of a ring, and 3 puts elements
+/// into a ring.
 @c(entente_main)
 public func main(_ argument: UInt64) {
     switch Configuration.current.arguments[0] {
