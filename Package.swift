@@ -1,6 +1,6 @@
 // swift-tools-version: 6.2
 // The host's side: the tool, its libraries and their tests, and the tests that boot systems. The other packages lie in
-// folders: `Kit`, `Kernel`, `Machines` and `Services` have the portable modules, `Tests` has their tests, and
+// folders. `Kit`, `Kernel`, `Machines` and `Services` have the portable modules, `Tests` has their tests, and
 // `Kernel/AArch64`, `Components`, `Guests`, `Benchmarks` and `Tests/Programs` have programs of the board.
 import PackageDescription
 
@@ -20,10 +20,10 @@ let package = Package(
     ],
     targets: [
         .target(name: "SystemImage", dependencies: [abi, yaml], path: "System"),
-        // The commands for users.
+        // This target has the commands for users.
         .target(
             name: "Tool", dependencies: ["SystemImage", abi, arguments, logging], path: "Tool", exclude: ["Program"]),
-        // For the work on this repository: benchmarks, the test runner, mutants, and checks.
+        // This target is for the work on this repository. It has benchmarks, the test runner, mutants, and checks.
         .target(
             name: "Workshop", dependencies: ["SystemImage", "Tool", abi, arguments, yaml], path: "Workshop",
             exclude: ["Mutator"]),

@@ -1,5 +1,5 @@
 // swift-tools-version: 6.2
-// Programs of the board that measure the kernel, each in the place of root or of a monitor.
+// Programs of the board that measure the kernel. Each runs in the place of root or of a monitor.
 import PackageDescription
 
 let kit: [Target.Dependency] = [.product(name: "ABI", package: "Kit"), .product(name: "Entente", package: "Kit")]

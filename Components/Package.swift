@@ -1,6 +1,6 @@
 // swift-tools-version: 6.2
-// The components of this repository, as programs for the board. NAME is the static library NAMEImage, which the tool
-// builds and links.
+// The components of this repository, as programs of the board. The program NAME is the static library NAMEImage, which
+// the tool builds and links.
 import PackageDescription
 
 let kit: [Target.Dependency] = [.product(name: "ABI", package: "Kit"), .product(name: "Entente", package: "Kit")]

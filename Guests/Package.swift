@@ -1,5 +1,6 @@
 // swift-tools-version: 6.2
-// Bare programs that machines run: benchmarks, mischief, and programs that run on the bare emulator as well.
+// The bare programs that machines run. They are benchmarks, hostile guests, and programs that run on the bare emulator
+// as well.
 import PackageDescription
 
 /// The folder of each program.
@@ -26,7 +27,7 @@ let programs: KeyValuePairs<String, String> = [
     "DebugGuest": "Debug",
     "PanicGuest": "Failures/Panic",
     "HangGuest": "Failures/Hang",
-    // The same program on the bare emulator and in a machine.
+    // These programs run on the bare emulator and in a machine, so that a test can compare the results.
     "AccessGuest": "Differential/Accesses",
     "InterruptGuest": "Differential/Interrupts",
 ]

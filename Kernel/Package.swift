@@ -1,6 +1,6 @@
 // swift-tools-version: 6.2
-// The kernel's portable core, and the model that stands in for the hardware in tests. The program of the board is the
-// package in `AArch64`; the tests are in the package `Tests`.
+// The kernel's portable core, and the model that stands in for the hardware in tests. The folder `AArch64`
+// has the package of the board's program, and the package `Tests` has the tests.
 import PackageDescription
 
 let package = Package(

@@ -1,6 +1,6 @@
 // swift-tools-version: 6.2
 // The package on which components depend, in this repository and outside of it. The same package serves the board and
-// the host's tests: RuntimeSupport is empty on the host, and SharedAccess is empty on the board.
+// the tests on the host. RuntimeSupport is empty on the host, and SharedAccess is empty on the board.
 import PackageDescription
 
 let package = Package(
@@ -8,13 +8,13 @@ let package = Package(
     products: [
         .library(name: "Entente", targets: ["Entente"]),
         .library(name: "EntenteTesting", targets: ["EntenteTesting"]),
-        // For the other packages of this repository.
+        // These products are for the other packages of this repository.
         .library(name: "ABI", targets: ["ABI"]),
         .library(name: "SharedAccess", targets: ["SharedAccess"]),
     ],
     targets: [
         .target(name: "ABI", path: "ABI"),
-        // Lets tests on the host watch and order the accesses to words that cores share.
+        // Tests on the host use this target to watch and order the accesses to words that cores share.
         .target(name: "SharedAccess", path: "SharedAccess"),
         .target(name: "RuntimeSupport", path: "Support/AArch64"),
         .target(name: "Entente", dependencies: ["ABI", "SharedAccess", "RuntimeSupport"], path: "Entente"),

@@ -1,5 +1,5 @@
 // swift-tools-version: 6.2
-// The portable devices of machines: the platform that a monitor presents to its guest.
+// The portable devices of machines. Together they are the platform that a monitor presents to its guest.
 import PackageDescription
 
 let package = Package(

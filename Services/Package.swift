@@ -1,5 +1,5 @@
 // swift-tools-version: 6.2
-// The portable logic of components, without system calls.
+// The portable logic of components, which makes no system calls.
 import PackageDescription
 
 let package = Package(

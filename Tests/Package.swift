@@ -1,15 +1,17 @@
 // swift-tools-version: 6.2
 // The host's tests of the portable modules: the kernel's core, the platform of machines, the services and the kit. They
-// need no other package. The tests of the tool and those that boot systems belong to the package around this folder.
+// need only the packages of these modules. The tests of the tool and those that boot systems belong to the package
+// around this folder.
 import PackageDescription
 
 let abi = Target.Dependency.product(name: "ABI", package: "Kit")
 let sharedAccess = Target.Dependency.product(name: "SharedAccess", package: "Kit")
 
-/// The thread sanitizer finds nothing in tests that have one thread, and building them takes minutes. With
-/// ENTENTE_THREADS in the environment the package has only the tests that run several threads, and the files that these
-/// need, because SwiftPM can neither build one test target alone nor leave out files on demand. A test checks that none is
-/// missing in this list.
+/// The files of the tests that run several threads, and the files that these tests need.
+///
+/// With ENTENTE_THREADS in the environment, the package has only these files, because the thread sanitizer finds
+/// nothing in tests with one thread, and their build takes minutes. SwiftPM can neither build one test target alone nor
+/// leave out files on demand. A test checks that no file is missing in this list.
 let threadTests = [
     "RaceTests", "OwnBudgetTests", "BoundedLoopTests", "CopyTests", "ConcurrentHostileTests", "CrossCoreTests",
     "LookUpRaceTests", "CoreThread", "Fixture", "Fixture+Tenants", "Invariants", "Invariants+Objects",
@@ -25,7 +27,7 @@ let package = Package(
         .package(path: "../Services"),
     ],
     targets: [
-        // Shared by the tests of several modules.
+        // The tests of several modules share this target.
         .target(name: "TestSupport", path: "TestSupport"),
         .target(name: "Interleaving", dependencies: [sharedAccess], path: "Interleaving"),
         .testTarget(

@@ -1,5 +1,5 @@
 // swift-tools-version: 6.2
-// The kernel's program for AArch64: a static library, which the tool builds for the board and links.
+// The kernel's program for AArch64. It is a static library, which the tool builds for the board and links.
 import PackageDescription
 
 let package = Package(

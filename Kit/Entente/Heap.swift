@@ -75,7 +75,7 @@ public enum Heap {
     /// jumps here.
     @c(entente_heap_release)
     public func heapRelease(_ pointer: UnsafeMutableRawPointer?) {
-        // SAFETY: the compiler's runtime frees once what it was given.
+        // SAFETY: the compiler's runtime frees only pointers that it got from this heap, and each of them once.
         if let pointer = unsafe pointer { unsafe Heap.release(pointer) }
     }
 

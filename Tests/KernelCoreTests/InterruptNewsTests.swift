@@ -142,7 +142,7 @@ import Testing
         #expect(machine.state == .ready && core.acknowledge() == 40)
     }
 
-    /// WFI does not end either for the maintenance interrupt of an end that comes when the guest already sleeps.
+    /// The guest ends an interrupt and then sleeps. The maintenance interrupt of that end does not end the WFI either.
     @Test func aLateEndWakesNobody() {
         tell(.setLevel, 40, 1)
         fixture.settleAll()

@@ -3,18 +3,18 @@ import SystemImage
 
 /// Builds the programs that run on the board: the kernel, root, the monitor and the components.
 ///
-/// A program NAME is a static library product `NAMEImage` of one of this repository's packages. SwiftPM builds it for the
-/// board, and the linker is called here, because SwiftPM would link it as a program of an operating system.
+/// A program NAME is a static library product `NAMEImage` of one of this repository's packages. SwiftPM builds the
+/// library for the board. This type calls the linker, because SwiftPM would link a program of an operating system.
 package struct CrossBuild {
     package let workspace: Workspace
 
     package init(workspace: Workspace) { self.workspace = workspace }
 
-    /// The kind of program that is linked.
+    /// The kinds of programs, which the linker treats differently.
     package enum Role {
-        /// Position-independent at address 0, as a boot loader takes it.
+        /// The kernel, position-independent from address 0 on, as boot loaders expect it.
         case kernel
-        /// At the fixed addresses of a component's space.
+        /// A component, at the fixed addresses of its address space.
         case component
         /// A bare program for a machine.
         case guest
@@ -27,9 +27,9 @@ package struct CrossBuild {
             }
         }
 
-        /// Files that the program depends on beside its sources, below the repository's root.
+        /// The files on which a program depends beside its sources, below the repository's root.
         fileprivate var inputs: [String] {
-            // The assembly of all programs includes these, from whatever package.
+            // The assembly of all programs includes these files, even if it lies in another package.
             let included = ["Assembly.h", "MemoryFunctions.h"].map { "Kit/Support/AArch64/" + $0 }
             return [CrossBuild.toolset, linkerScript] + included
         }
@@ -43,9 +43,9 @@ package struct CrossBuild {
         }
     }
 
-    /// Builds a program of this repository, unless it is newer than all that it could be made of.
+    /// Builds a program of this repository, unless it is newer than all files of which it is made.
     ///
-    /// - Returns: Its ELF file.
+    /// - Returns: the program's ELF file.
     package func program(_ name: String, as role: Role = .component) throws -> URL {
         let program = workspace.programs.appendingPathComponent("\(name).elf")
         let product = "\(name)Image"
@@ -59,10 +59,10 @@ package struct CrossBuild {
         return program
     }
 
-    /// Builds the program of another package: it has one static library product with a name that ends in `Image`.
+    /// Builds the program of another package, which has one static library product with a name that ends in `Image`.
     ///
-    /// SwiftPM looks for what has changed, because the package may depend on others. Nothing is written into the
-    /// package but the generated sides of its interfaces.
+    /// SwiftPM looks for changes, because the package may depend on others. The tool writes only the generated sides of
+    /// interfaces, and the link by which tests on the host find Entente, into the package.
     package func program(ofPackage folder: URL) throws -> URL {
         let package = ComponentPackage(folder: folder, workspace: workspace)
         try package.prepare()
@@ -81,9 +81,9 @@ package struct CrossBuild {
         libraries: [String] = [], isDone: () -> Bool = { false }
     ) throws {
         let name = program.deletingPathExtension().lastPathComponent
-        // Another run must not link an archive that this one is writing.
+        // Another run of the tool must not link an archive while this run writes it.
         try workspace.exclusively("build", "builds programs") {
-            // The run that was waited for may have built it.
+            // Another run may have built the program while this one waited.
             if isDone() { return }
             // A source that changes while it is compiled must count as newer than the program.
             let start = Date()
@@ -120,8 +120,8 @@ package struct CrossBuild {
             ?? Failure("ld.lld ended with status \(status):\n\(text)")
     }
 
-    /// Asking SwiftPM whether anything changed takes seconds for each program; looking at the sources' dates takes
-    /// none.
+    /// Returns true if a program is newer than the compiler and than the files of which it is made. The dates of the
+    /// files are read here, because SwiftPM takes seconds for each program to find out whether anything has changed.
     private func isFresh(_ program: URL, _ inputs: [String]) -> Bool {
         guard let built = program.modified else { return false }
         let compiler = Subprocess.find("swift").map { URL(fileURLWithPath: $0).resolvingSymlinksInPath() }
@@ -130,6 +130,6 @@ package struct CrossBuild {
         }
     }
 
-    /// Of all programs of this repository.
+    /// The toolset of all programs of this repository.
     fileprivate static let toolset = "Kernel/toolset.json"
 }

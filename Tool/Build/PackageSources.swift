@@ -1,10 +1,12 @@
 import Foundation
 import SystemImage
 
-/// Tells which of this repository's packages has a program of the board, and of which folders the program is made, as
-/// SwiftPM describes them: the folder of its target and of all targets on which this one depends.
+/// Finds the package of this repository that has a program of the board, and the folders of which the program is made.
+///
+/// These are the folders of the program's target and of all targets on which this target depends, as SwiftPM describes
+/// them.
 struct PackageSources {
-    /// The output of `swift package describe`, as far as it is needed.
+    /// The part of the output of `swift package describe` that this type needs.
     struct Description: Decodable {
         struct Product: Decodable {
             var name: String
@@ -12,7 +14,7 @@ struct PackageSources {
         }
         struct Target: Decodable {
             var name: String
-            /// Below the package's folder.
+            /// The path below the package's folder.
             var path: String
             var target_dependencies: [String]?
             var product_dependencies: [String]?
@@ -26,21 +28,22 @@ struct PackageSources {
         var dependencies: [Dependency]
     }
 
-    /// A program's package, below the repository's root, and all files and folders of which the program is made.
+    /// The path of a program's package below the repository's root, and all files and folders of which the program is
+    /// made.
     struct Sources: Equatable {
         var package: String
         var inputs: [String]
     }
 
-    /// Describes a package, given its folder below the repository's root.
+    /// Describes the package in a folder, whose path is below the repository's root.
     let describe: (String) throws -> Description
 
-    /// The packages that have programs, below the repository's root.
+    /// The folders of the packages that have programs, below the repository's root.
     static let programPackages = ["Components", "Kernel/AArch64", "Guests", "Benchmarks", "Tests/Programs"]
-    /// The packages on which those depend.
+    /// The folders of the packages on which the packages with programs depend.
     static let libraryPackages = ["Kit", "Kernel", "Machines", "Services", "Components"]
 
-    /// - Returns: The sources of a product of one of the packages that have programs.
+    /// Returns the sources of a product of one of the packages that have programs.
     func sources(ofProduct name: String) throws -> Sources {
         for package in Self.programPackages {
             let description = try describe(package)
@@ -83,15 +86,15 @@ struct PackageSources {
         throw Failure("no package of this repository has the product '\(name)'")
     }
 
-    /// SwiftPM names a package by its folder.
+    /// Returns the name by which SwiftPM knows a package, which is that of its folder in small letters.
     private static func identity(of package: String) -> String {
         (package.split(separator: "/").last ?? "").lowercased()
     }
 }
 
 extension PackageSources {
-    /// Reads the packages of a checkout. What SwiftPM said of a package is kept until its `Package.swift` changes,
-    /// because only that file decides it.
+    /// Reads the packages of a checkout. SwiftPM's description of a package is stored until its `Package.swift`
+    /// changes, because the description depends only on that file.
     init(workspace: Workspace) {
         describe = { package in
             let manifest = workspace.root.appendingPathComponent(package + "/Package.swift")
@@ -111,7 +114,7 @@ extension PackageSources {
             let description = try JSONDecoder().decode(Description.self, from: text)
             try workspace.make(kept.deletingLastPathComponent())
             try text.write(to: kept, options: .atomic)
-            // A change of the manifest while SwiftPM read it must count as newer.
+            // A change of the manifest while SwiftPM reads it must count as newer than the description.
             try FileManager.default.setAttributes([.modificationDate: start], ofItemAtPath: kept.path)
             return description
         }
@@ -122,7 +125,7 @@ extension Workspace {
     /// Returns SwiftPM's folder for the programs of one of this repository's packages.
     func scratch(ofProgramsIn package: String) -> URL { crossBuild.appendingPathComponent(package) }
 
-    /// The programs of the board that this repository has, as the lists `programs` of its packages name them.
+    /// Returns the programs of the board that this repository has, from the lists `programs` of its packages.
     package func boardPrograms() throws -> KnownPrograms {
         let components = try ["Components", "Benchmarks", "Tests/Programs"].flatMap(programs(ofPackage:))
         return KnownPrograms(components: components, guests: try programs(ofPackage: "Guests"))

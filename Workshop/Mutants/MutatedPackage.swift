@@ -2,13 +2,13 @@ import Foundation
 import SystemImage
 import Tool
 
-/// A copy of the package whose portable modules hold mutants: one test program for all of them.
+/// A copy of the packages of the portable modules, with mutants in these modules. One test program holds all mutants.
 struct MutatedPackage {
     private let workspace: Workspace
     private let mutator: Mutator
     private let copy: URL
     private let variants: [MutantVariants.Entry]
-    /// The keys of the mutants that do not compile, also of earlier runs.
+    /// The keys of the mutants that do not compile, including those of earlier runs.
     private var unwanted: Set<String>
     private let uncompilable: URL
 
@@ -24,18 +24,18 @@ struct MutatedPackage {
         try synchronise()
     }
 
-    /// The folders that the tests of the portable modules are built from.
+    /// The folders from which the tests of the portable modules are built.
     private static let parts = ["Kit", "Kernel", "Machines", "Services", "Tests"]
 
-    /// Brings the copy up to date. Files that are the same keep their dates, and the mutator writes those of the areas,
-    /// so a second run builds only what has changed.
+    /// Brings the copy up to date. Unchanged files keep their dates, so that a second run builds only the changes. The
+    /// mutator writes the files of the areas later.
     private func synchronise() throws {
         let files = Self.files(below: workspace.root)
         let seam = "Kit/ABI/MutationSeam.swift"
         for file in Self.files(below: copy).subtracting(files) where file != seam {
             try FileManager.default.removeItem(at: copy.appendingPathComponent(file))
         }
-        // Every mutated module imports ABI.
+        // The seam lies in ABI, because every mutated module imports ABI.
         try Self.write(
             try Data(contentsOf: workspace.root.appendingPathComponent("Tests/Mutants/Seam/MutationSeam.swift")),
             to: copy.appendingPathComponent(seam), in: workspace)
@@ -49,7 +49,7 @@ struct MutatedPackage {
         }
     }
 
-    /// Leaves a file alone that is the same already.
+    /// Writes a file, unless it has these contents already.
     private static func write(_ data: Data, to target: URL, in workspace: Workspace) throws {
         if (try? Data(contentsOf: target)) == data { return }
         try workspace.make(target.deletingLastPathComponent())
@@ -73,7 +73,7 @@ struct MutatedPackage {
     private var scratch: URL { copy.appendingPathComponent(".build") }
     var program: URL { scratch.appendingPathComponent("release/PortablePackageTests.xctest") }
 
-    /// All mutants that the operators make.
+    /// Returns all mutants that the operators make.
     func candidates(in areas: [MutantArea]) throws -> [Mutant] {
         var request = try request(wanted: nil)
         request.isWriting = false
@@ -81,7 +81,7 @@ struct MutatedPackage {
         return try mutator.make(request).filter { $0.area.map(areas.contains) ?? false }
     }
 
-    /// Builds the tests with the mutants of these keys and all variants; returns the mutants that compile.
+    /// Builds the tests with the mutants of these keys and all variants. Returns the mutants that compile.
     mutating func build(_ wanted: [String]) throws -> [Mutant] {
         while true {
             let mutants = try mutator.make(request(wanted: wanted))
@@ -115,9 +115,9 @@ struct MutatedPackage {
             wanted: wanted, unwanted: unwanted.sorted())
     }
 
-    /// Builds the tests, optimised because they run many times. Returns the compiler's complaints, nil if it has none.
+    /// Builds the tests, optimised because they run many times. Returns the compiler's errors, or nil if it has none.
     ///
-    /// The build has the lowest priority, so that tests that boot systems keep their time limits beside it. It makes no
+    /// The build has the lowest priority, so that tests that boot systems keep their time limits beside it. It emits no
     /// debug information, because nobody debugs the program.
     private func compile() throws -> String? {
         let build = Subprocess(
@@ -130,7 +130,7 @@ struct MutatedPackage {
     }
 }
 
-/// Errors of the compiler, and the mutants that they are about.
+/// Finds the mutants that cause the compiler's errors.
 struct CompilerMessages {
     private let errors: [(file: String, line: Int)]
 
@@ -152,8 +152,8 @@ struct CompilerMessages {
         }
     }
 
-    /// Of what is missing on a way through a body, such as a property that is not set, the compiler complains at the
-    /// body's end.
+    /// Returns the mutants that may cause an error in a line without a mutant. They are in the last body before the
+    /// line, because the compiler reports a missing step of a body, such as a property that is not set, at its end.
     private func suspects(_ mutants: [Mutant], _ line: Int) -> [String] {
         guard let last = mutants.last(where: { $0.lastLine < line }) else { return [] }
         let body = mutants.filter { $0.functionNumber == last.functionNumber }

@@ -2,7 +2,7 @@ import Foundation
 import SystemImage
 import Tool
 
-/// Runs every test of the project, goes on after failures, and counts.
+/// Runs the tests of the project, continues after failures, and counts the results.
 struct TestSuite {
     let workspace: Workspace
     private(set) var results: [TestResult] = []
@@ -11,7 +11,7 @@ struct TestSuite {
 
     var hasPassed: Bool { !results.isEmpty && results.allSatisfy { $0.failed == 0 } }
 
-    /// A table, and a last line of the form `N passed, N failed`.
+    /// A table of the results, with a last line of the form `N passed, N failed`.
     var summary: String {
         let rows = results.map { "\($0.name): \($0.passed) passed, \($0.failed) failed" }
         let passed = results.reduce(0) { $0 + $1.passed }
@@ -37,7 +37,7 @@ struct TestSuite {
         var environment = ["ASAN_OPTIONS": "detect_leaks=0"]
         if sanitizer == "thread" {
             environment["ENTENTE_THREADS"] = "1"
-            // They play all cores in turn.
+            // The explorations of interleavings run one core at a time.
             arguments += ["--skip", "Interleaving"]
         }
         if isLong { environment["ENTENTE_TEST_LONG"] = "1" }
@@ -45,28 +45,28 @@ struct TestSuite {
             title, arguments, of: workspace.portableTests, scratch: sanitizer ?? "portable", environment: environment)
     }
 
-    /// The long form of the explorations of interleavings.
+    /// Runs the explorations of interleavings in their full form.
     mutating func runInterleavings() {
         runSwiftTests(
             "Interleavings", ["--filter", "Interleaving"], of: workspace.portableTests, scratch: "portable",
             environment: ["ENTENTE_INTERLEAVINGS": "full"])
     }
 
-    /// The host tests so often, to find those that fail now and then.
+    /// Runs the host tests `runs` times, to find those that fail now and then.
     mutating func repeatHostTests(_ runs: Int) {
         let workspace = workspace
         record("\(runs) runs of the host tests") { try RepeatedTests(workspace: workspace, runs: runs).run() }
     }
 
-    /// The tests that boot whole systems on QEMU.
+    /// Runs the tests that boot whole systems on QEMU.
     ///
-    /// - Parameter suites: The names of those to run; empty: all.
+    /// - Parameter suites: the names of the suites to run, or an empty array for all of them.
     mutating func runSystemTests(_ suites: [String] = []) {
         let run = SystemTestRun(workspace: workspace, wanted: suites)
         record(SystemTestRun.title) { try run.run() }
     }
 
-    /// The nightly run: every part of every example killed so often.
+    /// Kills every part of every example `kills` times, for the nightly run.
     mutating func runKillTests(kills: Int) {
         runSwiftTests(
             "\(kills) kills", ["--filter", "KillTests", "--no-parallel"], of: workspace.package, scratch: "tests",
@@ -75,7 +75,8 @@ struct TestSuite {
             ])
     }
 
-    /// The nightly run: random operations against the reference model, optimised or it would take an hour.
+    /// Runs `count` random operations against the reference model, for the nightly run. The build is optimised, because
+    /// the run would otherwise take an hour.
     mutating func runOperations(_ count: Int) {
         runSwiftTests(
             "\(count) operations",
@@ -113,13 +114,13 @@ struct TestSuite {
         record("Reference") { try KitReferenceCheck(workspace: workspace).run() }
     }
 
-    /// The models of the kernel's cross-core paths.
+    /// Checks the models of the kernel's cross-core paths.
     mutating func checkModels() {
         let workspace = workspace
         record("Models") { try ModelCheck(workspace: workspace).run() }
     }
 
-    /// Mutants of the portable modules: the report goes to standard output.
+    /// Tries mutants of the portable modules, and prints the report to standard output.
     mutating func check(_ mutants: MutantCheck) {
         record("Mutants") { try TestSuite.result(of: mutants.run()) }
     }
@@ -154,7 +155,7 @@ struct TestSuite {
             } catch let failure as Failure {
                 Progress.say(failure.problem)
                 var result = report.result(named: title)
-                // A crash or a failed build leaves no count behind, and must not look like a success.
+                // A crash or a failed build leaves no count, and must not look like a success.
                 if result.failed == 0 { result.failed = 1 }
                 return result
             }

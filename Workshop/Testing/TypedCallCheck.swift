@@ -59,7 +59,8 @@ struct TypedCallCheck {
         guard let start = text.range(of: "<\(function)>:\n") else { return [] }
         var code: [Instruction] = []
         for line in text[start.upperBound...].split(separator: "\n", omittingEmptySubsequences: false) {
-            // Another function begins here. The marks between code and data ($x) of older disassemblers begin none.
+            // Another function begins here. Older disassemblers print marks between code and data ($x), but a mark
+            // begins no function.
             if line.isEmpty || (line.hasSuffix(">:") && !line.contains("<$")) { break }
             guard let match = line.firstMatch(of: /^\s*([0-9a-f]+):\s+(\S+)(.*)$/) else { continue }
             let isBranch =

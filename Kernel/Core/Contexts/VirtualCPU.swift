@@ -30,7 +30,7 @@ public struct VirtualCPU: ~Copyable {
     public let active: InlineArray<4, AtomicWord>
     /// Interrupts that are in a list register.
     public var listed: SharedWords<4>
-    /// Of the listed interrupts, those that are pending by themselves, not because their line is high.
+    /// The listed interrupts that are pending by themselves, not because their line is high.
     public var latched: SharedWords<4>
     public var priority: SharedBytes<128>
     public let forwarding: AtomicWord

@@ -1,5 +1,5 @@
 // swift-tools-version: 6.2
-// Two components in one program, which exchange everything that a message can carry beyond six words.
+// Several components in one program, which exchange everything that a message can carry beyond six words.
 import PackageDescription
 
 let package = Package(

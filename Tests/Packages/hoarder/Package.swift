@@ -1,5 +1,5 @@
 // swift-tools-version: 6.2
-// A component in a package of its own, as any user could write it. It uses types of the standard library that allocate.
+// A component in its own package, as any user could write it. It uses types of the standard library that allocate.
 import PackageDescription
 
 let package = Package(
