@@ -1,7 +1,7 @@
 import Entente
 
 /// Counts the latencies and logs them: a line every 1000 periods, and a report after the last one. It never waits for
-/// the console, because each turn of the loop logs at most one line, and only if the ring has room for it.
+/// the console, because each turn of the loop logs at most one line, and only if the queue has room for it.
 struct Reporter {
     private let periods: UInt64
     private let console = Console()

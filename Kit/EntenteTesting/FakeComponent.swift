@@ -196,8 +196,8 @@ public class FakeComponent: @unchecked Sendable {
     func hear() {}
 
     func drainConsole() {
-        let ring = ConsoleQueueEnd(page: address(ComponentLayout.console))
-        while let byte = ring.take() { consoleBytes.append(byte) }
+        let queue = ConsoleQueueEnd(page: address(ComponentLayout.console))
+        while let byte = queue.take() { consoleBytes.append(byte) }
     }
 
     func setAbortMask(_ mask: UInt64) { abortMask = mask }

@@ -5,18 +5,18 @@ import Testing
 @testable import Entente
 import EntenteTesting
 
-/// A console's ring: one page, whose counters the peer may set to anything.
+/// Tests a console queue, a page whose counters the peer may set to any value.
 @Suite struct ConsoleQueueTests {
     private let page: Page
-    private let ring: ConsoleQueueEnd
+    private let queue: ConsoleQueueEnd
     private var capacity: UInt32 { ConsoleQueue.capacity }
 
     init() {
         page = Page()
-        ring = ConsoleQueueEnd(page: page.address)
+        queue = ConsoleQueueEnd(page: page.address)
     }
 
-    /// A page with guards around it.
+    /// A page between two pages that guard it.
     private final class Page: @unchecked Sendable {
         let base: UnsafeMutableRawPointer
         init() {
@@ -65,30 +65,30 @@ import EntenteTesting
     @Test func theByteIsWrittenBeforeTheHead() {
         (page.head, page.tail) = (2047, 2047)
         #expect(
-            accesses(answering: true) { ring.put(7) }
+            accesses(answering: true) { queue.put(7) }
                 == ["head relaxed", "tail acquiring", "byte 2047 plain", "head = 2048 releasing"])
         #expect(
-            accesses(answering: 7) { ring.take() }
+            accesses(answering: 7) { queue.take() }
                 == ["tail relaxed", "head acquiring", "byte 2047 plain", "tail = 2048 releasing"])
     }
 
     @Test func aSideThatCannotGoOnWritesNothing() {
-        #expect(accesses(answering: nil) { ring.take() } == ["tail relaxed", "head acquiring"])
+        #expect(accesses(answering: nil) { queue.take() } == ["tail relaxed", "head acquiring"])
         page.head = capacity
-        #expect(accesses(answering: false) { ring.put(7) } == ["head relaxed", "tail acquiring"])
-        #expect(accesses(answering: capacity) { ring.count } == ["head acquiring", "tail relaxed"])
-        #expect(accesses(answering: false) { ring.isEmpty } == ["head acquiring", "tail relaxed"])
+        #expect(accesses(answering: false) { queue.put(7) } == ["head relaxed", "tail acquiring"])
+        #expect(accesses(answering: capacity) { queue.count } == ["head acquiring", "tail relaxed"])
+        #expect(accesses(answering: false) { queue.isEmpty } == ["head acquiring", "tail relaxed"])
     }
 
     @Test(arguments: starts)
     func itHoldsItsCapacityAtEachCounter(first: UInt32) {
         (page.head, page.tail) = (first, first)
-        #expect(ring.isEmpty && ring.count == 0)
-        for index in 0..<capacity { #expect(ring.put(UInt8(truncatingIfNeeded: index &* 3))) }
-        #expect(!ring.put(1) && ring.count == capacity && !ring.isEmpty)
+        #expect(queue.isEmpty && queue.count == 0)
+        for index in 0..<capacity { #expect(queue.put(UInt8(truncatingIfNeeded: index &* 3))) }
+        #expect(!queue.put(1) && queue.count == capacity && !queue.isEmpty)
         #expect(page.head == first &+ capacity && page.tail == first)
-        for index in 0..<capacity { #expect(ring.take() == UInt8(truncatingIfNeeded: index &* 3)) }
-        #expect(ring.take() == nil && ring.isEmpty)
+        for index in 0..<capacity { #expect(queue.take() == UInt8(truncatingIfNeeded: index &* 3)) }
+        #expect(queue.take() == nil && queue.isEmpty)
         for offset in 0..<4096 {
             #expect(page.base.load(fromByteOffset: offset, as: UInt8.self) == 0xA5)
             #expect(page.base.load(fromByteOffset: 2 * 4096 + offset, as: UInt8.self) == 0xA5)
@@ -99,12 +99,12 @@ import EntenteTesting
     @Test(arguments: starts, [2049, 2050, 4096, 1 << 31 - 1, 1 << 31, .max - 2048, .max - 1, .max] as [UInt32])
     func anImpossibleDistanceIsNoBytes(tail: UInt32, distance: UInt32) {
         (page.head, page.tail) = (tail &+ distance, tail)
-        #expect(ring.count == capacity)
-        #expect(accesses(answering: false) { ring.put(9) } == ["head relaxed", "tail acquiring"])
-        // The consumer gives up bytes that cannot be there, and goes on behind them.
-        #expect(accesses(answering: nil) { ring.take() }.count == 3)
+        #expect(queue.count == capacity)
+        #expect(accesses(answering: false) { queue.put(9) } == ["head relaxed", "tail acquiring"])
+        // The consumer skips bytes that cannot be there, and continues behind them.
+        #expect(accesses(answering: nil) { queue.take() }.count == 3)
         #expect(page.tail == page.head)
-        #expect(ring.put(5) && ring.take() == 5)
+        #expect(queue.put(5) && queue.take() == 5)
     }
 
     @Test func aByteAppearsAtOnce() {
@@ -113,9 +113,9 @@ import EntenteTesting
             (page.head, page.tail) = (3, 3)
             page[data: 3] = 1
             let found = Found()
-            let recorder = AccessRecorder(before: step, naming: page.name) { found.byte = ring.take() }
-            #expect(recorder.run { ring.put(9) })
-            let late = ring.take()
+            let recorder = AccessRecorder(before: step, naming: page.name) { found.byte = queue.take() }
+            #expect(recorder.run { queue.put(9) })
+            let late = queue.take()
             #expect(found.byte == nil && late == 9, "before \(recorder.accesses)")
             return recorder.peerHasActed
         }
@@ -126,8 +126,8 @@ import EntenteTesting
         let steps = playingThePeerBeforeEachAccess { step in
             (page.head, page.tail) = (capacity, 0)
             page[data: 0] = 1
-            let recorder = AccessRecorder(before: step, naming: page.name) { _ = ring.put(9) }
-            #expect(recorder.run { ring.take() } == 1, "before \(recorder.accesses)")
+            let recorder = AccessRecorder(before: step, naming: page.name) { _ = queue.put(9) }
+            #expect(recorder.run { queue.take() } == 1, "before \(recorder.accesses)")
             return recorder.peerHasActed
         }
         #expect(steps == 4)

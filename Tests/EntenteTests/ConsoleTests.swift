@@ -11,7 +11,7 @@ import EntenteTesting
 
     init() { component = kernel.component("writer") }
 
-    /// The console of a component whose driver hangs, with a full ring.
+    /// Returns the console of a component whose driver hangs, with a full queue.
     private func fullConsole(of component: FakeComponent, patience: Int) -> Console {
         component.isOutputTaken = false
         var console = Console()
@@ -144,7 +144,7 @@ import EntenteTesting
         #expect(written { $0.beginLine() } == text)
     }
 
-    /// The console signals the driver at each line, so that no line stays in the ring until another one follows.
+    /// The console signals the driver at each line, so that no line stays in the queue until another one follows.
     @Test func theDriverIsToldOfEachLine() {
         let scripted = ScriptedKernel()
         scripted.run([]) {

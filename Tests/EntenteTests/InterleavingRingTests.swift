@@ -102,9 +102,9 @@ import Testing
     @Test func countersWrapMeanwhile() { explore(capacity: 2, first: .max) }
 }
 
-/// The console's ring, which has no sleepers: nothing is lost or invented.
+/// Tests that a console queue neither loses nor invents bytes. It has no sleepers.
 @Suite struct InterleavingConsoleQueueTests {
-    /// A page with a ring that is nearly full, so that the producer comes to its limit.
+    /// A page with a console queue that is nearly full, so that the producer comes to its limit.
     private final class Page: @unchecked Sendable {
         let base = UnsafeMutableRawPointer.allocate(
             byteCount: Int(ConsoleQueue.size), alignment: Int(ConsoleQueue.size))
@@ -118,7 +118,7 @@ import Testing
         }
         deinit { base.deallocate() }
 
-        /// Fills the ring.
+        /// Fills the queue.
         ///
         /// - Parameter waiting: the number of bytes that wait in it. All bytes are 0xEE.
         func begin(_ waiting: Int) {

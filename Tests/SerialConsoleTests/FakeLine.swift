@@ -59,11 +59,11 @@ func channelSwitch(_ client: Int) -> [UInt8] {
     return channel < 60 ? [0x1E, 0x40 + channel] : [0x1E, 0x7C + channel / 64, 0x40 + channel % 64]
 }
 
-/// Clients with plain queues for rings.
+/// Clients whose console queues are plain arrays.
 struct FakeClients: ConsoleClients {
     var outputs: [[UInt8]]
     var inputs: [[UInt8]]
-    /// The number of bytes of input that each client takes before its ring is full.
+    /// The number of bytes of input that each client takes before its queue is full.
     var inputRoom: [Int]
     /// Clients that print whenever there is room.
     var talkers: Set<Int> = []

@@ -121,7 +121,7 @@ private let half = Int(ConsoleQueue.capacity / 2)
         #expect(clients.wakeUps == [0, wakeUps])
     }
 
-    /// A ring of which half is taken has room: 1024 bytes are still too many, and 1023 are not.
+    /// A queue has room once more than half of it is free. 1024 bytes in the queue are too many, and 1023 are not.
     @Test func roomIsLessThanHalf() {
         var clients = FakeClients(count: 1)
         clients.outputs[0] = Array(repeating: 0x61, count: half + 1)
@@ -302,7 +302,7 @@ private let half = Int(ConsoleQueue.capacity / 2)
         #expect(clients.inputs[0] == [0x61, escape, 0x62] && clients.wakeUps[0] == 2)
     }
 
-    /// The driver drops input only of the client that did not read. It waits for another client with a full ring.
+    /// The driver drops input only of the client that did not read. It waits for another client with a full queue.
     @Test mutating func eachClientIsWaitedForOnItsOwn() {
         clients.inputRoom = [0, 0, 9]
         port.type("aa", to: 0)
