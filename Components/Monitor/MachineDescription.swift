@@ -40,7 +40,7 @@ struct MachineDescription {
     }
 
     /// Returns the division of the filling of RAM into pieces.
-    /// - Parameter maps: whether RAM must be mapped as well.
+    /// - Parameter maps: true if RAM must be mapped as well.
     func loadingPlan(maps: Bool) -> LoadingPlan {
         var segments = InlineArray<8, MemoryRange>(repeating: MemoryRange(base: 0, size: 0))
         for index in machine.segments.indices {
@@ -51,7 +51,7 @@ struct MachineDescription {
     }
 
     /// Fills a piece of the machine's RAM.
-    /// - Returns: False if the piece cannot be mapped, or is not RAM.
+    /// - Returns: false if the piece cannot be mapped, or is not RAM.
     func fill(_ piece: LoadingPlan.Piece) -> Bool {
         switch piece {
         case .map(let offset, let size, let clears):

@@ -114,9 +114,9 @@ extension Monitor {
     // MARK: The start
 
     /// Resets every virtual CPU, and starts the first at the doorstep. Every virtual CPU must be stopped.
-    /// - Parameter maps: whether RAM is not mapped yet, because this is the machine's first start in this life of the
+    /// - Parameter maps: true if RAM is not mapped yet, because this is the machine's first start in this life of the
     ///   monitor.
-    /// - Returns: False if the kernel does not start it.
+    /// - Returns: false if the kernel does not start it.
     private func beginLoading(_ state: inout SharedMachine.State, maps: Bool) -> Bool {
         var cycle = PowerCycle()
         cycle.backoff = state.cycle.backoff

@@ -50,7 +50,7 @@ extension SharedMachine {
     private static let patience = 1000
 
     /// Runs `body` while no other thread does. `body` may call operations of the kernel, but none that waits.
-    /// - Returns: Nil if another thread holds the lock, which probably is off its core. The caller then enlists its
+    /// - Returns: nil if another thread holds the lock, which probably is off its core. The caller then enlists its
     ///   work (`whenFree`).
     @inline(__always)
     static func withLock<Result>(_ body: (inout State) -> Result) -> Result? {

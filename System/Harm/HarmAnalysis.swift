@@ -91,8 +91,8 @@ public struct HarmAnalysis: Sendable {
     }
 
     /// - Parameters:
-    ///   - first: The questions about the victim itself.
-    ///   - links: Those answers to them that count; nil if all do.
+    ///   - first: the questions about the victim itself.
+    ///   - links: the answers to these questions that count, or nil if all do.
     private func findings(victim: Int, _ effect: HarmEffect, first: [Question], through links: [HarmLink]?)
         -> [HarmFinding]
     {

@@ -64,7 +64,8 @@ extension Workspace {
     /// Reads and checks a manifest, or the one in a folder, against the programs and guests that there are. Says its
     /// warnings.
     ///
-    /// - Parameter isAsking: Whether harm by something less critical is an error; if not, warnings are not said either.
+    /// - Parameter isAsking: true if harm by a less critical part is an error. If false, the tool prints no warnings
+    ///   either.
     package func manifest(
         at path: String, overriding overrides: BoardOverrides = BoardOverrides(),
         askingForCriticality isAsking: Bool = true

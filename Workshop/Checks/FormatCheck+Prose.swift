@@ -37,11 +37,11 @@ extension FormatCheck {
         return found
     }
 
-    /// Whether a line, perhaps an item of a list, consists of one link or picture.
+    /// Returns true if a line, which may be an item of a list, consists of one link or picture.
     private static func isLink(_ line: Substring) -> Bool {
         line.wholeMatch(of: /([-*] )?!?\[[^\]]*\]\([^)]*\)[.,;]?/) != nil
     }
 
-    /// Whether a path leads through a folder of build output.
+    /// Returns true if a path leads through a folder of build output.
     private static func isHidden(_ path: String) -> Bool { path.split(separator: "/").contains { $0.hasPrefix(".") } }
 }

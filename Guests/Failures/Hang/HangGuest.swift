@@ -62,7 +62,7 @@ private enum Watchdog {
     private static let offset = control + 0x008
     private static let refreshFrame = control + 0x1000
 
-    /// Whether the machine has one. The MMU must be off.
+    /// True if the machine has a watchdog. The MMU must be off.
     static var isThere: Bool { probe(control) != nil }
 
     static func start(offset ticks: UInt64) {

@@ -17,7 +17,7 @@ public func guestMain() {
 }
 
 /// Puts a mark into each page of free RAM, each 16 bytes farther into its page than the one before.
-/// - Returns: False: something was there.
+/// - Returns: false if a page already has a mark.
 private func leavesMarks() -> Bool {
     // Above the guest and its device tree, to the end of 256 MiB.
     var place: UInt64 = 0x4060_0000

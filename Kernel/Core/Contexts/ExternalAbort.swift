@@ -9,7 +9,7 @@ public struct ExternalAbort {
 
     /// - Parameters:
     ///   - exit: ESR_EL2 of the access that left the machine.
-    ///   - fromEL0: whether the machine's EL0 made the access.
+    ///   - fromEL0: true if the machine's EL0 made the access.
     public init(exit: UInt64, fromEL0: Bool) {
         let isFetch = exit >> 26 == 0x20
         hasAddress = isFetch || exit >> 26 == 0x24

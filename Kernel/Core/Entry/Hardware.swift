@@ -71,7 +71,7 @@ public protocol Hardware: SendableMetatype {
     ///
     /// - Parameters:
     ///   - form: bits of `ReplyForm`.
-    ///   - isLoaded: whether this core's hardware holds the context's EL1 registers.
+    ///   - isLoaded: true if this core's hardware holds the context's EL1 registers.
     static func finishExit(_ context: Ref<ExecutionContext>, form: UInt32, words: Words, isLoaded: Bool)
 
     // MARK: Virtual interrupts

@@ -45,7 +45,7 @@ public protocol SerialLine {
     /// Requests that the reader of the wire be told of sent bytes, once the access is done.
     mutating func tellReader()
     /// Requests a call of `PlatformDevices.endMoment` a moment later.
-    /// - Returns: False if no call will follow.
+    /// - Returns: false if no call will follow.
     mutating func askForMoment() -> Bool
 }
 

@@ -24,7 +24,7 @@ public struct GuestBounds: Sendable {
     ///   - address: a guest-physical address; any number.
     ///   - size: any number; a range of 0 bytes is none.
     ///   - alignment: a power of two.
-    /// - Returns: Nil if the address is not aligned, or a byte of the range is not RAM.
+    /// - Returns: nil if the address is not aligned, or a byte of the range is not RAM.
     @inline(__always)
     public func range(at address: UInt64, size: UInt64, alignedTo alignment: UInt64 = 1) -> GuestRange? {
         guard size > 0, address & (alignment &- 1) == 0, address >= ram.base else { return nil }
@@ -80,7 +80,7 @@ public struct GuestMemory<Access: GuestMemoryAccess> {
     public static var fillUnit: UInt64 { 64 }
 
     /// Sets bytes to zero.
-    /// - Returns: False, with nothing changed, if the bytes in whole units are not all RAM.
+    /// - Returns: false, with nothing changed, if the bytes in whole units are not all RAM.
     public func clear(at address: UInt64, size: UInt64) -> Bool {
         guard let range = wholeUnits(at: address, size: size) else { return false }
         access.clear(range)
@@ -88,7 +88,7 @@ public struct GuestMemory<Access: GuestMemoryAccess> {
     }
 
     /// Copies bytes of the monitor into the RAM.
-    /// - Returns: False, with nothing changed, if the bytes in whole units are not all RAM.
+    /// - Returns: false, with nothing changed, if the bytes in whole units are not all RAM.
     public func fill(at address: UInt64, size: UInt64, from source: UInt64) -> Bool {
         guard let range = wholeUnits(at: address, size: size) else { return false }
         access.fill(range, from: source)

@@ -105,7 +105,7 @@ extension PlatformDevices {
     }
 
     /// Makes the devices handle the passage of time.
-    /// - Returns: The time of the next call in sixteenths of a second, from 1 to 16; nil if none is needed.
+    /// - Returns: the time of the next call in sixteenths of a second, from 1 to 16; nil if none is needed.
     public mutating func watch<Environment: InterruptPort & DeviceEnvironment>(_ environment: inout Environment)
         -> UInt64?
     {

@@ -29,7 +29,7 @@ public struct RelayLock: ~Copyable, Sendable {
     public func tryAcquire() -> Bool { !isHeld.exchange(true, ordering: .sequentiallyConsistent) }
 
     /// Releases the lock.
-    /// - Returns: The waiters, or none. If there are some, the caller holds the lock again. It must wake them and
+    /// - Returns: the waiters, or none. If there are some, the caller holds the lock again. It must wake them and
     ///   then release again, so that all decisions about waiters are made under the lock.
     @inline(__always)
     public func release() -> Waiters {
@@ -51,7 +51,7 @@ public struct RelayLock: ~Copyable, Sendable {
     }
 
     /// Leaves `waiters` to the holder.
-    /// - Returns: False if no thread holds the lock any more. Then the caller holds it, and its `release` returns
+    /// - Returns: false if no thread holds the lock any more. Then the caller holds it, and its `release` returns
     ///   them.
     public func enlist(_ waiters: Waiters) -> Bool {
         _ = waiting.bitwiseOr(waiters.word, ordering: .sequentiallyConsistent)

@@ -27,7 +27,7 @@ public struct StageOne {
     /// Returns the physical address of an instruction.
     /// - Parameter read: returns the 8 bytes at a physical address that is a multiple of 8; nil if there is no
     ///   memory.
-    /// - Returns: Nil if the address is not mapped, or the tables are invalid.
+    /// - Returns: nil if the address is not mapped, or the tables are invalid.
     public func physicalAddress(ofInstructionAt address: UInt64, _ read: (UInt64) -> UInt64?) -> UInt64? {
         guard isEnabled else { return address }
         guard let walk = TableWalk(address, isHigh: address & 1 << 55 != 0, self) else { return nil }

@@ -111,7 +111,7 @@ extension Transfer {
     /// - Parameters:
     ///   - physicalAddress: the address of the first byte.
     ///   - access: returns the value of a load, or 0 for a store; nil if no device answers.
-    /// - Returns: Whether devices answered all of them.
+    /// - Returns: true if devices answered all accesses.
     public mutating func perform(at physicalAddress: UInt64, _ access: (MemoryAccess) -> UInt64?) -> Bool {
         let size = UInt64(instruction.elementSize)
         for element in 0..<instruction.elementCount {

@@ -27,7 +27,7 @@ public struct LoadingPlan {
     /// Makes a plan.
     /// - Parameters:
     ///   - memory: the machine's RAM; of size 0 if none is cleared.
-    ///   - maps: whether RAM must be mapped as well.
+    ///   - maps: true if RAM must be mapped as well.
     ///   - segments: the guest-physical addresses that each segment fills; of size 0 if it does not exist.
     public init(memory: MemoryRange, maps: Bool, segments: InlineArray<8, MemoryRange>) {
         self.memory = memory
@@ -41,7 +41,7 @@ public struct LoadingPlan {
     public private(set) var isDone = false
 
     /// Takes the next piece. The caller has filled the previous one.
-    /// - Returns: Nil if all pieces are filled.
+    /// - Returns: nil if all pieces are filled.
     public mutating func next() -> Piece? {
         guard segment < segments.count else {
             isDone = true
