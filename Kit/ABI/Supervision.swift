@@ -2,8 +2,9 @@
 public struct SupervisionRecord {
     /// The number of restarts within `window`, 0…16. Root never restarts a part whose limit is 0.
     public var limit: UInt64
+    /// The time within which restarts count for `limit`.
     public var window: UInt64
-    /// The delay of a window's first restart. Each further restart waits twice as long, but never longer than
+    /// The delay of the first restart within `window`. Each further restart waits twice as long, but never longer than
     /// `backoffLimit`.
     public var backoff: UInt64
     public var backoffLimit: UInt64

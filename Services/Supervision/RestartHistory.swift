@@ -20,7 +20,8 @@ public struct RestartHistory {
     }
 
     public enum Outcome: Equatable {
-        /// The part restarts `delay` ticks from now, as the restart `number` of its window.
+        /// The part restarts `delay` ticks from now. `number` counts the restarts within the `window` of the policy,
+        /// with this one.
         case restart(number: Int, delay: UInt64)
         case exhausted
     }

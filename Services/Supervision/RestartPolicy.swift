@@ -6,8 +6,9 @@ import ABI
 public struct RestartPolicy: Equatable, Sendable {
     /// The number of restarts within `window`, 0…`RestartHistory.capacity`. A part with the limit 0 never restarts.
     public var limit: Int
+    /// The time within which restarts count for `limit`.
     public var window: UInt64
-    /// The delay of a window's first restart. Each further restart waits twice as long as the one before it.
+    /// The delay of the first restart within `window`. Each further restart waits twice as long as the one before it.
     public var backoff: UInt64
     /// The longest delay of a restart.
     public var backoffLimit: UInt64
@@ -29,7 +30,7 @@ public struct RestartPolicy: Equatable, Sendable {
             onLimit: record.onLimit == OnLimit.stop.rawValue ? .stop : .escalate)
     }
 
-    /// Returns the delay of a restart that has `earlier` restarts before it in its window.
+    /// Returns the delay of a restart before which `earlier` restarts lie within `window`.
     public func delay(afterRestarts earlier: Int) -> UInt64 {
         var delay = min(backoff, backoffLimit)
         for _ in 0..<max(earlier, 0) where delay < backoffLimit {

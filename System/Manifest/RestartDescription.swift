@@ -4,8 +4,9 @@ import ABI
 public struct RestartDescription: Sendable, Equatable {
     /// The number of restarts within `window`; 0 for none.
     public var limit: Int
+    /// The time within which restarts count for `limit`.
     public var window: TimeSpan
-    /// The delay of a window's first restart. Each further one waits twice as long.
+    /// The delay of the first restart within `window`. Each further one waits twice as long.
     public var backoff: TimeSpan
     public var backoffLimit: TimeSpan
     public var onLimit = OnLimit.escalate
@@ -35,8 +36,8 @@ public struct RestartDescription: Sendable, Equatable {
     static let limits = 0...16
     static let times = TimeSpan(milliseconds: 0)...TimeSpan(milliseconds: 24 * 60 * 60_000)
 
-    /// Returns the least time between the first restart of a window and the death beyond the limit, if each life
-    /// lasts at least `life`.
+    /// Returns the least time between the first restart within `window` and the death beyond the limit, if each
+    /// life lasts at least `life`.
     func shortestWay(toLimitOfLives life: TimeSpan = TimeSpan(milliseconds: 0)) -> TimeSpan {
         var (sum, delay) = (UInt64(0), min(backoff, backoffLimit).milliseconds)
         for _ in 0..<limit {

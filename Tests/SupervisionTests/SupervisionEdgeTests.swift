@@ -3,7 +3,7 @@ import Testing
 
 @testable import Supervision
 
-/// Policies, windows and trees at their limits.
+/// Tests policies, the times within which restarts count, and trees at their limits.
 @Suite struct SupervisionEdgeTests {
     private func policy(
         limit: Int = 0, window: UInt64 = 1000, backoff: UInt64 = 10, backoffLimit: UInt64 = 100,
@@ -33,7 +33,7 @@ import Testing
         #expect(policy(.max, 0).limit == 16 && policy(1 << 16 | 2, 0).limit == 2)
     }
 
-    /// The delays of the restarts of one window, and with them their sum.
+    /// Tests the delays of the restarts within one `window`, and thus their sum.
     @Test(
         arguments: [
             (10, 9, [9, 9, 9]), (10, 10, [10, 10, 10]), (10, 19, [10, 19, 19]), (10, 20, [10, 20, 20]),
@@ -48,7 +48,7 @@ import Testing
         #expect(policy.delay(afterRestarts: 16) == delays.last)
     }
 
-    /// The doubling holds up to the last restart that a window may have, and in the tree as well.
+    /// The delay doubles up to the last restart that may lie within `window`, and in the tree as well.
     @Test func eachOfSixteenRestartsWaitsTwiceAsLong() {
         let policy = policy(limit: 16, backoff: 1, backoffLimit: .max)
         let tree = TestTree(tenants: 1, groups: 0)
@@ -62,7 +62,7 @@ import Testing
         #expect(policy.delay(afterRestarts: 16) == 1 << 16 && tree.died(0, at: 5) == .escalateToBoard(.tenant(0)))
     }
 
-    // MARK: Windows
+    // MARK: Times within which restarts count
 
     @Test func aRestartCountsUntilItsWindowIsOver() {
         for (time, outcome) in [

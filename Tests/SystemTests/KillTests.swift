@@ -51,7 +51,7 @@ private struct KilledSystem {
     private var lives: [String: Int] = [:]
     private let machines: [String]
 
-    /// The limit is never reached, because no window holds a second restart.
+    /// The limit is never reached, because no second restart happens within `window`.
     private static let endless = RestartDescription(
         limit: 1, window: TimeSpan(milliseconds: 1), backoff: TimeSpan(milliseconds: 5),
         backoffLimit: TimeSpan(milliseconds: 5))

@@ -151,7 +151,7 @@ import Testing
 
     // MARK: Resets
 
-    /// The window ends with its last tick. Ticks are those of the clock.
+    /// The time within which a reset has to wait ends with its last tick. Ticks are those of the clock.
     @Test func theWindowIsTenSeconds() {
         for ticks in [1, 7] as [UInt64] {
             var backoff = ResetBackoff(ticksPerMillisecond: ticks)

@@ -33,8 +33,8 @@ import Testing
         #expect(backoff.reset(at: 20_100) == 100)
     }
 
-    /// The window begins when the machine runs again, after a wait of any length, and all earlier resets are forgiven
-    /// together.
+    /// The time within which a reset has to wait begins when the machine runs again, after a wait of any length. When
+    /// it ends, all earlier resets are forgiven together.
     @Test(arguments: 1...9) func aLoopIsForgivenAfterTheWindow(resets: Int) {
         for isForgiven in [false, true] {
             var backoff = backoff()

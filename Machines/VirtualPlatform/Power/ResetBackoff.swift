@@ -7,6 +7,7 @@ import Supervision
 /// The first reset does not wait, nor does one of a machine that has run for `window` since its last reset. Each
 /// further one waits twice as long as the one before it, from 100 ms to 5 s: the times of a manifest's `restart`.
 public struct ResetBackoff {
+    /// The time within which a further reset has to wait, in ticks from `lastStart` on.
     private let window: UInt64
     private let policy: RestartPolicy
     /// The time at which the machine started again after its last reset, in ticks; nil before the first.
