@@ -113,10 +113,10 @@ struct TestSuite {
         record("Reference") { try KitReferenceCheck(workspace: workspace).run() }
     }
 
-    /// The models of the kernel's cross-core paths.
-    mutating func checkModels() {
+    /// Checks the proofs of the kernel's cross-core paths with spin.
+    mutating func checkProofs() {
         let workspace = workspace
-        record("Models") { try ModelCheck(workspace: workspace).run() }
+        record("Proofs") { try ProofCheck(workspace: workspace).run() }
     }
 
     /// Mutants of the portable modules: the report goes to standard output.
