@@ -14,7 +14,7 @@ struct KernelEnvironment: InterruptPort, DeviceEnvironment {
     init(mayUseTimer: Bool = true) { self.mayUseTimer = mayUseTimer }
 
     private static func slot(_ virtualCPU: Int) -> UInt32 {
-        InitialSlot.firstVirtualCPU + UInt32(truncatingIfNeeded: virtualCPU)
+        MonitorSlot.firstVirtualCPU + UInt32(truncatingIfNeeded: virtualCPU)
     }
 
     mutating func control(_ form: VirtualInterruptControl, virtualCPU: Int, index: UInt64, value: UInt64) {
