@@ -5,7 +5,6 @@ import Entente
 //
 // Argument 0 is the period in microseconds (0 means 1000). Argument 1 is the number of periods before the loop
 // reports its latencies (0 means 10,000).
-// 10,000).
 
 @c(entente_main)
 func ententeMain(_ argument: UInt64) {

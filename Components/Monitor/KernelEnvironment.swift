@@ -14,7 +14,7 @@ struct KernelEnvironment: InterruptPort, DeviceEnvironment {
     init(mayUseTimer: Bool = true) { self.mayUseTimer = mayUseTimer }
 
     private static func slot(_ virtualCPU: Int) -> UInt32 {
-        InitialSlot.firstVirtualCPU + UInt32(truncatingIfNeeded: virtualCPU)
+        MonitorSlot.firstVirtualCPU + UInt32(truncatingIfNeeded: virtualCPU)
     }
 
     mutating func control(_ form: VirtualInterruptControl, virtualCPU: Int, index: UInt64, value: UInt64) {
@@ -39,7 +39,7 @@ struct KernelEnvironment: InterruptPort, DeviceEnvironment {
         if mustTellReader { console.flush() }
     }
 
-    /// The maximal delay of output: a thousandth of a second.
+    /// The number of moments in a second, which bounds the delay of output to 1 ms.
     private static let momentsPerSecond: UInt64 = 1000
 
     /// Requests a moment. The timer belongs to the core that has set it, which is the first thread's core if a call

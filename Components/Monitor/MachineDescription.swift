@@ -56,11 +56,11 @@ struct MachineDescription {
         switch piece {
         case .map(let offset, let size, let clears):
             let own = Rights(rawValue: Rights.read.rawValue | Rights.write.rawValue)
-            guard map(offset, size, into: InitialSlot.space, own, InitialSlot.ownMapping) else { return false }
+            guard map(offset, size, into: InitialSlot.space, own, MonitorSlot.ownMapping) else { return false }
             if clears, !ram.clear(at: memory.base &+ offset, size: size) { return false }
             // Maps the piece for the machine last, so that the machine cannot see data that others have left there. A
             // piece that is not cleared is overwritten as a whole before the machine starts.
-            return map(offset, size, into: InitialSlot.machineSpace, .all, InitialSlot.machineMapping)
+            return map(offset, size, into: MonitorSlot.machineSpace, .all, MonitorSlot.machineMapping)
         case .clear(let offset, let size): return ram.clear(at: memory.base &+ offset, size: size)
         case .copy(let index, let offset, let size):
             let segment = machine.segments[index]
@@ -76,7 +76,7 @@ struct MachineDescription {
             let answer = invoke(
                 .map, Selector(slot: space),
                 Words(
-                    UInt64(InitialSlot.machineMemory), memory.base + offset + done, offset + done, size - done,
+                    UInt64(MonitorSlot.machineMemory), memory.base + offset + done, offset + done, size - done,
                     UInt64(rights.rawValue), UInt64(slot)))
             guard answer.status == .ok || answer.status == .again else { return false }
             done += answer.words.w0

@@ -18,7 +18,7 @@ extension Monitor {
     private func exits(_ counter: Int) -> UInt64 {
         var sum: UInt64 = 0
         for number in 0..<machine.virtualCPUCount {
-            let virtualCPU = InitialSlot.firstVirtualCPU + UInt32(number)
+            let virtualCPU = MonitorSlot.firstVirtualCPU + UInt32(number)
             sum += readRegister(virtualCPU, RegisterNumber.counters + UInt64(counter))
         }
         return sum

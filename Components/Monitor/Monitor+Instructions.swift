@@ -70,7 +70,7 @@ private struct ExitRegisters: RegisterFile {
     private let program: UInt64
 
     init(_ exit: Exit) {
-        slot = InitialSlot.firstVirtualCPU + UInt32(truncatingIfNeeded: exit.virtualCPU)
+        slot = MonitorSlot.firstVirtualCPU + UInt32(truncatingIfNeeded: exit.virtualCPU)
         program = exit.words.w3
     }
 

@@ -5,7 +5,7 @@ import Entente
 struct VirtualCPU {
     let number: Int
 
-    private var slot: UInt32 { InitialSlot.firstVirtualCPU + UInt32(truncatingIfNeeded: number) }
+    private var slot: UInt32 { MonitorSlot.firstVirtualCPU + UInt32(truncatingIfNeeded: number) }
 
     /// PSTATE at a start: EL1 with its own stack pointer, all interrupts masked (PSCI, DEN0022, 6.4; the arm64 boot
     /// protocol).

@@ -6,7 +6,7 @@ import RuntimeSupport
 struct Memory {
     var account = MemoryAccount()
     /// The slot of the mapping by which root sees, for a moment, memory that it prepares.
-    private let view = InitialSlot.firstFree
+    private let view = RootSlot.firstFree
 
     // MARK: Objects
 
@@ -44,8 +44,8 @@ struct Memory {
     /// Tries the regions in turn until one succeeds.
     private func tryRegions(largestFirst: Bool, _ body: (UInt32) -> Answer) -> Answer {
         var status = Status.noMemory
-        for turn in 0..<InitialSlot.regionCount {
-            let answer = body(InitialSlot.firstRegion + (largestFirst ? turn : (turn + 1) % InitialSlot.regionCount))
+        for turn in 0..<RootSlot.regionCount {
+            let answer = body(RootSlot.firstRegion + (largestFirst ? turn : (turn + 1) % RootSlot.regionCount))
             if answer.status == .ok { return answer }
             // A board may have fewer regions than there are slots for them.
             if answer.status != .badCapability { status = answer.status }
@@ -57,11 +57,11 @@ struct Memory {
     /// Nothing else can be made of the board's RAM afterwards.
     mutating func settle() {
         var slot = UInt32(BootPlan.header.firstUnusedSlot)
-        for region in 0..<InitialSlot.regionCount {
+        for region in 0..<RootSlot.regionCount {
             var size: UInt64 = 1 << 40
             while size >= 4096, slot < UInt32(BootPlan.header.rootSlots) {
                 // The same size fits again only if the board has more RAM than the largest size.
-                if Root.create(.region, size, of: InitialSlot.firstRegion + region, in: slot).status == .ok {
+                if Root.create(.region, size, of: RootSlot.firstRegion + region, in: slot).status == .ok {
                     account.free += size
                     slot += 1
                 } else {

@@ -35,7 +35,7 @@ func notificationBind(_ notification: UInt32, _ form: NotificationBind, _ words:
     invoke(.notificationBind, Selector(slot: notification, form: form.rawValue), words)
 }
 
-func system(_ form: SystemForm) -> Selector { Selector(slot: InitialSlot.system, form: form.rawValue) }
+func system(_ form: SystemForm) -> Selector { Selector(slot: RootSlot.system, form: form.rawValue) }
 
 /// Revokes all that was made of a capability, and with `delete` the capability, too. The slot may be empty.
 func takeBack(_ slot: UInt32, _ form: RevokeForm) {

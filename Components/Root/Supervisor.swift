@@ -54,7 +54,7 @@ struct Supervisor: ~Copyable {
     /// quarter of its core, and 5 ms at a time.
     private func limitOwnTime() {
         require(
-            scheduleControl(InitialSlot.time, .setBudget, Words(Clock.frequency / 200, Clock.frequency / 50)),
+            scheduleControl(RootSlot.time, .setBudget, Words(Clock.frequency / 200, Clock.frequency / 50)),
             "cannot limit root's own time")
     }
 

@@ -8,7 +8,15 @@ public enum InitialSlot {
     /// The notification of the console driver. The tenant signals it when output is waiting.
     public static let consoleOutput: UInt32 = 5
 
-    // Slots of root only.
+    /// The first of the slots of a component that receive the capabilities of messages.
+    public static let firstReceived: UInt32 = 32
+    public static let receivedCount: UInt32 = 32
+    /// The first of the slots that the host tool assigns. The tenant's `Resource`s name them.
+    public static let firstAssigned: UInt32 = 64
+}
+
+/// The further slots of root, which the kernel fills.
+public enum RootSlot {
     public static let system: UInt32 = 8
     /// The device registers of the board, as one extent (read, write).
     public static let devices: UInt32 = 9
@@ -24,8 +32,10 @@ public enum InitialSlot {
     public static let rootPageTables: UInt64 = 48
     /// What root may use as it likes.
     public static let firstFree: UInt32 = 64
+}
 
-    // Slots of a monitor: the thread, its notification and the portals of each core, and the virtual CPUs by number.
+/// The further slots of a monitor: the machine, and its virtual CPUs by number.
+public enum MonitorSlot {
     /// The machine's RAM and the machine's space. Two further slots receive the mappings of that RAM in the monitor's
     /// own space and in the machine's space.
     public static let machineMemory: UInt32 = 12
@@ -33,12 +43,6 @@ public enum InitialSlot {
     public static let ownMapping: UInt32 = 14
     public static let machineMapping: UInt32 = 15
     public static let firstVirtualCPU: UInt32 = 16
-
-    /// The first of the slots of a component that receive the capabilities of messages.
-    public static let firstReceived: UInt32 = 32
-    public static let receivedCount: UInt32 = 32
-    /// The first of the slots that the host tool assigns. The tenant's `Resource`s name them.
-    public static let firstAssigned: UInt32 = 64
 }
 
 /// The places in a component's address space. Each address is a multiple of 4 KiB.

@@ -56,13 +56,13 @@ struct BootMemory {
         }
         let aligned = min(rest.next.aligned(to: Self.large), rest.end)
         regions = [Piece(next: aligned, end: rest.end), Piece(next: rest.next, end: aligned)] + pieces
-        regions = Array(regions.filter { $0.end > $0.next }.prefix(Int(InitialSlot.regionCount)))
+        regions = Array(regions.filter { $0.end > $0.next }.prefix(Int(RootSlot.regionCount)))
     }
 
     /// The sizes of root's own objects, in the order in which the kernel makes them.
     private static func rootObjects(_ root: Program, _ slots: UInt64) -> [UInt64] {
         let table = ObjectSize.table + slots * ObjectSize.capability
-        let space = ObjectSize.addressSpace + InitialSlot.rootPageTables * ObjectSize.page
+        let space = ObjectSize.addressSpace + RootSlot.rootPageTables * ObjectSize.page
         let writable = root.segments.filter { Rights(rawValue: $0.rights).contains(.write) }.map(\.memorySize)
         // The last two pages are for the thread, and for the regions themselves.
         return [table, space] + writable + [root.stackSize, ObjectSize.page, ObjectSize.page]
@@ -80,8 +80,8 @@ struct BootMemory {
     private mutating func take(_ node: Plan.Node) -> Bool {
         let count = regions.count
         let isLarge = node.kind == .extent && node.parameter >= Self.large
-        for turn in 0..<Int(InitialSlot.regionCount) {
-            let index = isLarge ? turn : (turn + 1) % Int(InitialSlot.regionCount)
+        for turn in 0..<Int(RootSlot.regionCount) {
+            let index = isLarge ? turn : (turn + 1) % Int(RootSlot.regionCount)
             if index < count, regions[index].take(node.bytes, alignment: node.alignmentInRegion) { return true }
         }
         return false

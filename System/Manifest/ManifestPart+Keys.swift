@@ -129,7 +129,10 @@ extension ManifestPart {
     static let component = ManifestPart(
         name: "component",
         keys: [
-            .init("target", .target, "a program of this repository: the name of a folder below `Components`"),
+            .init(
+                "target", .target,
+                "a program of this repository: the name of a folder below `Components`, `Benchmarks/Programs` or "
+                    + "`Tests/Programs`"),
             .init(
                 "package", .folder,
                 "the folder of a Swift package of your own, instead of `target`: see [components.md](components.md)"),

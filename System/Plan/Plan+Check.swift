@@ -27,7 +27,7 @@ extension Plan {
         for node in nodes { take(node.slot, node.name) }
         for edge in edges {
             if case .capability(let source, let table, let slot, _, _, _) = edge.action, nodes[table].isGiven,
-                slot > InitialSlot.firstFree
+                slot > RootSlot.firstFree
             {
                 take(slot, "a capability to \(nodes[source].name)")
             }

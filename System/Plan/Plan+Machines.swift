@@ -8,8 +8,8 @@ extension PlanBuilder {
         guard let machine = tenants[index].machine else { return }
         let parts = plan.tenants[index].parts
         guard let space = parts.machineSpace, let memory = parts.machineMemory else { return }
-        add(.capability(memory, table: parts.table, slot: InitialSlot.machineMemory, .all), .machine, of: index)
-        add(.capability(space, table: parts.table, slot: InitialSlot.machineSpace, .write), .machine, of: index)
+        add(.capability(memory, table: parts.table, slot: MonitorSlot.machineMemory, .all), .machine, of: index)
+        add(.capability(space, table: parts.table, slot: MonitorSlot.machineSpace, .write), .machine, of: index)
         // The monitor and not root maps RAM into both spaces. Clearing it takes long, and all other tenants wait for
         // root.
         for space in [parts.space, space] {
@@ -89,7 +89,7 @@ extension PlanBuilder {
             add(.affinity(virtualCPU, UInt64(number)), .machine, of: index)
             add(
                 .capability(
-                    virtualCPU, table: parts.table, slot: InitialSlot.firstVirtualCPU + UInt32(number), .all), .machine,
+                    virtualCPU, table: parts.table, slot: MonitorSlot.firstVirtualCPU + UInt32(number), .all), .machine,
                 of: index)
         }
     }

@@ -21,7 +21,7 @@ extension PlanBuilder {
 
     mutating func assignRootSlots() throws(Failure) {
         // The first slot holds the mapping by which root sees memory that it prepares.
-        var next = InitialSlot.firstFree + 1
+        var next = RootSlot.firstFree + 1
         func take() -> UInt32 {
             defer { next += 1 }
             return next

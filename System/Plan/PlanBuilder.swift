@@ -153,8 +153,8 @@ struct PlanBuilder {
         root.table = add(given(.capabilityTable, "table", InitialSlot.table))
         root.space = add(given(.addressSpace, "space", InitialSlot.space))
         root.thread = add(given(.thread, "thread", InitialSlot.thread))
-        root.devices = add(given(.extent, "devices", InitialSlot.devices))
-        root.image = add(given(.extent, "image", InitialSlot.image))
+        root.devices = add(given(.extent, "devices", RootSlot.devices))
+        root.image = add(given(.extent, "image", RootSlot.image))
         root.notification = add(Plan.Node(name: "root/notification", kind: .notification, owner: .system, lasts: true))
         add(
             .map(state, space: root.space, address: ComponentLayout.heap, offset: 0, size: size, .readWrite), .program,

@@ -109,7 +109,7 @@ import Testing
         let fixture = Fixture()
         let interrupt = fixture.freeSlot()
         fixture.succeed(
-            .system, InitialSlot.system, form: SystemForm.createInterrupt.rawValue, 40, UInt64(interrupt),
+            .system, RootSlot.system, form: SystemForm.createInterrupt.rawValue, 40, UInt64(interrupt),
             UInt64(fixture.region))
         let kinds = [.thread, .virtualCPU, .portal, .schedulingContext, .notification] as [ObjectKind]
         let objects =

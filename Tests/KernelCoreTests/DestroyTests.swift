@@ -363,7 +363,7 @@ private typealias Notification = KernelCore.Notification
         fixture.succeed(.doorbell, machine.space, 0x1000, UInt64(notification), 1)
         let interrupt = fixture.freeSlot()
         fixture.succeed(
-            .system, InitialSlot.system, form: SystemForm.createInterrupt.rawValue, 40, UInt64(interrupt),
+            .system, RootSlot.system, form: SystemForm.createInterrupt.rawValue, 40, UInt64(interrupt),
             UInt64(fixture.region))
         fixture.succeed(.interruptControl, interrupt, form: InterruptControl.bind.rawValue, UInt64(notification), 1)
         fixture.delete(notification)
@@ -383,7 +383,7 @@ private typealias Notification = KernelCore.Notification
         let notification = fixture.create(.notification), interrupt = fixture.freeSlot()
         func create() -> Status? {
             fixture.operate(
-                .system, InitialSlot.system, form: SystemForm.createInterrupt.rawValue, 40, UInt64(interrupt),
+                .system, RootSlot.system, form: SystemForm.createInterrupt.rawValue, 40, UInt64(interrupt),
                 UInt64(fixture.region)
             ).status
         }

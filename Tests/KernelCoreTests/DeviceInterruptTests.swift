@@ -16,7 +16,7 @@ import Testing
         notification = fixture.create(.notification)
         interrupt = fixture.freeSlot()
         fixture.succeed(
-            .system, InitialSlot.system, form: SystemForm.createInterrupt.rawValue, 40, UInt64(interrupt),
+            .system, RootSlot.system, form: SystemForm.createInterrupt.rawValue, 40, UInt64(interrupt),
             UInt64(fixture.region))
     }
 
@@ -115,7 +115,7 @@ import Testing
             let slot = number == 40 ? interrupt : fixture.freeSlot()
             if number != 40 {
                 fixture.succeed(
-                    .system, InitialSlot.system, form: SystemForm.createInterrupt.rawValue, UInt64(number),
+                    .system, RootSlot.system, form: SystemForm.createInterrupt.rawValue, UInt64(number),
                     UInt64(slot),
                     UInt64(fixture.region))
             }

@@ -73,7 +73,7 @@ import Testing
     /// Counters exist only for existing cores, for any other bits of the number.
     @Test(arguments: [0, 7, 8, 9, 1 << 32, .max] as [UInt64]) func countersOfEightCores(core: UInt64) {
         let status = fixture.operate(
-            .system, InitialSlot.system, form: SystemForm.readCounter.rawValue, core, SystemCounter.switches.rawValue
+            .system, RootSlot.system, form: SystemForm.readCounter.rawValue, core, SystemCounter.switches.rawValue
         ).status
         #expect(status == (core < 8 ? .ok : .badArgument))
     }

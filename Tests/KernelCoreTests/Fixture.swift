@@ -47,8 +47,8 @@ final class Fixture {
         install(.capabilityTable, table.address, InitialSlot.table)
         install(.addressSpace, space.address, InitialSlot.space)
         install(.thread, root.address, InitialSlot.thread)
-        install(.system, PhysicalAddress(0), InitialSlot.system)
-        install(.region, region.address, InitialSlot.firstRegion)
+        install(.system, PhysicalAddress(0), RootSlot.system)
+        install(.region, region.address, RootSlot.firstRegion)
         startRoot(space)
     }
 
@@ -75,7 +75,7 @@ final class Fixture {
         }
     }
 
-    var region: UInt32 { InitialSlot.firstRegion }
+    var region: UInt32 { RootSlot.firstRegion }
     func freeSlot() -> UInt32 {
         nextSlot += 1
         return nextSlot - 1

@@ -70,7 +70,7 @@ import Testing
         let interrupt = fixture.freeSlot()
         expectRefusal(below: fixture.region) {
             fixture.operate(
-                .system, InitialSlot.system, form: SystemForm.createInterrupt.rawValue, 40, UInt64(interrupt),
+                .system, RootSlot.system, form: SystemForm.createInterrupt.rawValue, 40, UInt64(interrupt),
                 UInt64(fixture.region))
         }
         expectRefusal(below: notification) {

@@ -25,8 +25,8 @@ struct HostileWords {
     }
 
     var slots: [ObjectKind: [UInt32]] = [
-        .region: [InitialSlot.firstRegion], .capabilityTable: [InitialSlot.table],
-        .addressSpace: [InitialSlot.space], .system: [InitialSlot.system],
+        .region: [RootSlot.firstRegion], .capabilityTable: [InitialSlot.table],
+        .addressSpace: [InitialSlot.space], .system: [RootSlot.system],
     ]
 
     mutating func add(_ tenant: Tenant) {

@@ -68,7 +68,7 @@ import Testing
         let fixture = scenario.fixture
         let slot = fixture.freeSlot()
         fixture.succeed(
-            .system, InitialSlot.system, form: SystemForm.createInterrupt.rawValue, UInt64(Self.number), UInt64(slot),
+            .system, RootSlot.system, form: SystemForm.createInterrupt.rawValue, UInt64(Self.number), UInt64(slot),
             UInt64(region))
         scenario.name(fixture.object(slot, as: Interrupt.self), "interrupt")
         return slot

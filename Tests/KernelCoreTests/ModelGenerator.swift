@@ -80,8 +80,8 @@ struct ModelGenerator {
             plan = ModelTenantPlan.steps(tenant, hasRegion: false)
             return plan.removeFirst()
         }
-        let top = slots[Int(InitialSlot.firstRegion)]!.object as! ModelRegion
-        if top.end - top.next < 1 << 20 { return request(.revoke, InitialSlot.firstRegion) }
+        let top = slots[Int(RootSlot.firstRegion)]!.object as! ModelRegion
+        if top.end - top.next < 1 << 20 { return request(.revoke, RootSlot.firstRegion) }
         if region.next != region.start { return request(.revoke, base, form: random.chance(90) ? 0 : 1) }
         if let part = (1..<20).first(where: { slots[Int(base) + $0] != nil }) {
             return request(.revoke, base + UInt32(part), form: RevokeForm.delete.rawValue)
@@ -160,7 +160,7 @@ struct ModelGenerator {
                 random.chance(60) ? 0 : UInt64(random.below(5)) << (random.chance(50) ? 12 : 0),
                 random.chance(60) ? 0 : UInt64(random.below(4)) << 12)
         case 32..<40:
-            if isRoot, random.chance(1) { return request(.revoke, InitialSlot.firstRegion) }
+            if isRoot, random.chance(1) { return request(.revoke, RootSlot.firstRegion) }
             return request(
                 .revoke, random.chance(92) ? UInt32(truncatingIfNeeded: free(thread)) : slot(thread, nil),
                 form: UInt32(random.below(random.chance(97) ? 2 : 4)))

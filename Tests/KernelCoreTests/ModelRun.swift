@@ -40,13 +40,13 @@ final class ModelRun {
     /// Returns the state with which root begins.
     private static func reference(_ fixture: Fixture) -> KernelModel {
         let table = ModelTable(at: fixture.table.address.value, count: Int(Fixture.tableSlots))
-        let region = fixture.object(InitialSlot.firstRegion, as: Region.self)
+        let region = fixture.object(RootSlot.firstRegion, as: Region.self)
         let objects: [(UInt32, ModelObject)] = [
             (InitialSlot.table, table),
             (InitialSlot.space, ModelSpace(at: fixture.slot(InitialSlot.space).pointee.object.value)),
             (InitialSlot.thread, ModelThread(at: fixture.root.address.value)),
             (
-                InitialSlot.firstRegion,
+                RootSlot.firstRegion,
                 ModelRegion(
                     at: region.address.value, start: region.pointee.start.value, end: region.pointee.end.value, used: 0)
             ),
@@ -225,7 +225,7 @@ final class ModelRun {
     /// Lets root take everything back. Returns a remainder, or nil.
     func takeEverythingBack() -> String? {
         let request = Request(
-            operation: Operation.revoke.rawValue, selector: Selector(slot: InitialSlot.firstRegion),
+            operation: Operation.revoke.rawValue, selector: Selector(slot: RootSlot.firstRegion),
             words: Array(repeating: 0, count: 6))
         for _ in 0..<5000 {
             if current(0) !== model.rootThread {

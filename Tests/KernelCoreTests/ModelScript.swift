@@ -84,7 +84,7 @@ struct ModelTenantPlan {
     }
 
     private mutating func makeObjects(hasRegion: Bool) {
-        if !hasRegion { create(.region, ModelSlots.region, 256 << 10, from: InitialSlot.firstRegion) }
+        if !hasRegion { create(.region, ModelSlots.region, 256 << 10, from: RootSlot.firstRegion) }
         create(.capabilityTable, ModelSlots.table, ModelSlots.tableCount)
         create(.addressSpace, ModelSlots.space, 8)
         create(.thread, ModelSlots.thread)

@@ -294,7 +294,7 @@ import Testing
     @Test func countersAreReadWhileTheyCount() {
         let read = [0, 1].map {
             Request(
-                operation: .system, slot: InitialSlot.system, form: SystemForm.readCounter.rawValue,
+                operation: .system, slot: RootSlot.system, form: SystemForm.readCounter.rawValue,
                 words: [$0, SystemCounter.switches.rawValue])
         }
         play(read + [Request(operation: .scheduleControl, slot: 0, form: ScheduleControl.yield.rawValue)], read)

@@ -35,7 +35,7 @@ import Testing
         let fixture = Fixture()
         let notification = fixture.create(.notification), interrupt = fixture.freeSlot()
         fixture.succeed(
-            .system, InitialSlot.system, form: SystemForm.createInterrupt.rawValue, 40, UInt64(interrupt),
+            .system, RootSlot.system, form: SystemForm.createInterrupt.rawValue, 40, UInt64(interrupt),
             UInt64(fixture.region))
         fixture.succeed(.interruptControl, interrupt, form: InterruptControl.bind.rawValue, UInt64(notification), 1)
         fixture.delete(deletesNotification ? notification : interrupt)

@@ -10,7 +10,7 @@ import Testing
 
     private func system(_ form: SystemForm, _ words: [UInt64]) -> Answer {
         fixture.operate(
-            fixture.root, ABI.Operation.system.rawValue, Selector(slot: InitialSlot.system, form: form.rawValue), words)
+            fixture.root, ABI.Operation.system.rawValue, Selector(slot: RootSlot.system, form: form.rawValue), words)
     }
 
     /// 40 bytes in five registers, the first in the lowest bits.
@@ -48,11 +48,11 @@ import Testing
     }
 
     @Test func theCapabilityAndTheFormAreChecked() {
-        let weak = fixture.derive(InitialSlot.system, rights: .read)
+        let weak = fixture.derive(RootSlot.system, rights: .read)
         let form = SystemForm.readCounter.rawValue
         #expect(fixture.operate(.system, weak, form: form, 0, 0).status == .noRights)
         #expect(fixture.operate(.system, InitialSlot.thread, form: form, 0, 0).status == .badCapability)
-        #expect(fixture.operate(.system, InitialSlot.system, form: 6).status == .unsupported)
+        #expect(fixture.operate(.system, RootSlot.system, form: 6).status == .unsupported)
     }
 
     /// An extent has an address, which a driver tells its device. Other objects have none.
@@ -62,12 +62,12 @@ import Testing
         )
         func address(_ slot: UInt32) -> UInt64 {
             fixture.succeed(
-                .system, InitialSlot.system, form: SystemForm.extentAddress.rawValue, UInt64(slot)
+                .system, RootSlot.system, form: SystemForm.extentAddress.rawValue, UInt64(slot)
             ).words[0]
         }
         #expect(address(first) % 4096 == 0 && address(second) == address(first) + 8192)
         func status(_ slot: UInt32) -> Status? {
-            fixture.operate(.system, InitialSlot.system, form: SystemForm.extentAddress.rawValue, UInt64(slot)).status
+            fixture.operate(.system, RootSlot.system, form: SystemForm.extentAddress.rawValue, UInt64(slot)).status
         }
         #expect(status(InitialSlot.thread) == .badCapability)
         #expect(status(fixture.derive(first, rights: [.read, .write])) == .noRights)
@@ -78,7 +78,7 @@ import Testing
         let fixture = Fixture()
         fixture.core(0).pointee.switches = 77
         let answer = fixture.succeed(
-            .system, InitialSlot.system, form: SystemForm.readCounter.rawValue, 0, SystemCounter.switches.rawValue)
+            .system, RootSlot.system, form: SystemForm.readCounter.rawValue, 0, SystemCounter.switches.rawValue)
         #expect(answer.words[0] == 77)
     }
 

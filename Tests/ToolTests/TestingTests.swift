@@ -84,7 +84,7 @@ import Testing
     }
 }
 
-@Suite struct ModelCheckTests {
+@Suite struct ProofCheckTests {
     @Test func readsHowAModelIsChecked() {
         let text = """
             // check: pass
@@ -92,15 +92,15 @@ import Testing
             // checked: pass
             """
         #expect(
-            ModelRun.runs(inModel: text) == [
-                ModelRun(expectsError: false, isFair: false, flags: []),
-                ModelRun(expectsError: true, isFair: true, flags: ["-DFAIR", "-DONE", "-DTWO=2"]),
+            ProofRun.runs(inProof: text) == [
+                ProofRun(expectsError: false, isFair: false, flags: []),
+                ProofRun(expectsError: true, isFair: true, flags: ["-DFAIR", "-DONE", "-DTWO=2"]),
             ])
     }
 
     private func isAsExpected(_ report: String, expectsError: Bool) -> Bool {
-        let run = ModelRun(expectsError: expectsError, isFair: false, flags: [])
-        return ModelOutcome(report: report, run: run, duration: .seconds(1)).isAsExpected
+        let run = ProofRun(expectsError: expectsError, isFair: false, flags: [])
+        return ProofOutcome(report: report, run: run, duration: .seconds(1)).isAsExpected
     }
 
     @Test func judgesReports() {
@@ -116,9 +116,9 @@ import Testing
     @Test func noticesClaimsThatAreNotReached() {
         let others = "unreached in proctype core0\n\ta.pml:3, state 4, \"x = 1\"\n\t(1 of 4 states)\n"
         let end = "unreached in proctype watch\n\ta.pml:9, state 4, \"-end-\"\n"
-        #expect(ModelOutcome.unreachedClaim(inReport: others + end) == nil)
+        #expect(ProofOutcome.unreachedClaim(inReport: others + end) == nil)
         let claim = "unreached in proctype watch\n\ta.pml:8, state 3, \"assert(x)\"\n"
-        #expect(ModelOutcome.unreachedClaim(inReport: others + claim) == "a.pml:8, state 3, \"assert(x)\"")
+        #expect(ProofOutcome.unreachedClaim(inReport: others + claim) == "a.pml:8, state 3, \"assert(x)\"")
     }
 }
 

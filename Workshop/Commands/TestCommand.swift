@@ -6,7 +6,7 @@ struct TestCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "test",
         abstract:
-            "Runs every test: those on the host, those of the models and the images, and those that boot systems on QEMU.",
+            "Runs every test: those on the host, those of the proofs and the images, and those that boot systems on QEMU.",
         discussion: "With the folder of a component's package, it runs the tests of that package and nothing else.")
 
     @Argument(help: ArgumentHelp("The folder of a component's package.", valueName: "folder"))
@@ -33,8 +33,8 @@ struct TestCommand: ParsableCommand {
         help: "Only run the tests on the host this many times with one build, and count the failures by test.")
     var runs: Int?
 
-    @Flag(help: "Only check the models of the kernel's cross-core paths by spin.")
-    var models = false
+    @Flag(help: "Only check the proofs of the kernel's cross-core paths by spin.")
+    var proofs = false
 
     @Flag(help: "Only check the board's images, and that the generated interfaces are current.")
     var images = false
@@ -88,8 +88,8 @@ struct TestCommand: ParsableCommand {
             suite.runOperations(operations)
         } else if let runs {
             suite.repeatHostTests(runs)
-        } else if models {
-            suite.checkModels()
+        } else if proofs {
+            suite.checkProofs()
         } else if reference {
             suite.checkReference()
         } else if images {
@@ -112,7 +112,7 @@ struct TestCommand: ParsableCommand {
     private func runAll(_ suite: inout TestSuite) {
         suite.checkFormat()
         suite.checkReference()
-        suite.checkModels()
+        suite.checkProofs()
         // Only the mutants that are written by hand are tried, because the suite fails for no others.
         let mutants = MutantCheck(
             workspace: suite.workspace, sample: 0, variantSample: 150, seed: suite.workspace.seedOfCommit)

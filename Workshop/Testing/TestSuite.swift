@@ -114,10 +114,10 @@ struct TestSuite {
         record("Reference") { try KitReferenceCheck(workspace: workspace).run() }
     }
 
-    /// Checks the models of the kernel's cross-core paths.
-    mutating func checkModels() {
+    /// Checks the proofs of the kernel's cross-core paths with spin.
+    mutating func checkProofs() {
         let workspace = workspace
-        record("Models") { try ModelCheck(workspace: workspace).run() }
+        record("Proofs") { try ProofCheck(workspace: workspace).run() }
     }
 
     /// Tries mutants of the portable modules, and prints the report to standard output.

@@ -38,7 +38,7 @@ func measureYield(_ workshop: inout Workshop) {
 /// Returns how often the core has changed from one context to another.
 private func switches() -> UInt64 {
     invoke(
-        .system, Selector(slot: InitialSlot.system, form: SystemForm.readCounter.rawValue),
+        .system, Selector(slot: RootSlot.system, form: SystemForm.readCounter.rawValue),
         Words(0, SystemCounter.switches.rawValue)
     ).words.w0
 }

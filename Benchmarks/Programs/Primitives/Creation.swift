@@ -35,7 +35,7 @@ private let priority: UInt64 = 1
 
 private func create(_ kind: ObjectKind, _ slot: UInt32, _ parameter: UInt64 = 0) -> Answer {
     invoke(
-        .create, Selector(slot: InitialSlot.firstRegion, form: UInt32(kind.rawValue)), Words(parameter, UInt64(slot)))
+        .create, Selector(slot: RootSlot.firstRegion, form: UInt32(kind.rawValue)), Words(parameter, UInt64(slot)))
 }
 
 /// Measures a component of its own: region, table, address space, the program out of the image, stack, time and

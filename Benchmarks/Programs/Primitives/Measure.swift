@@ -52,7 +52,7 @@ func write(decimal number: UInt64) {
 
 /// Writes to the kernel's console, because no driver runs beside a measurement.
 private func put(_ byte: UInt8) {
-    let selector = Selector(slot: InitialSlot.system, form: SystemForm.writeConsole.rawValue)
+    let selector = Selector(slot: RootSlot.system, form: SystemForm.writeConsole.rawValue)
     invoke(.system, selector, Words(1, UInt64(byte)))
 }
 
@@ -66,6 +66,6 @@ func require(_ holds: Bool, _ what: StaticString, status: Status = .ok) {
     write(": status ")
     write(decimal: status.rawValue)
     write("\n")
-    invoke(.system, Selector(slot: InitialSlot.system, form: SystemForm.powerOff.rawValue), Words(1))
+    invoke(.system, Selector(slot: RootSlot.system, form: SystemForm.powerOff.rawValue), Words(1))
     while true {}
 }

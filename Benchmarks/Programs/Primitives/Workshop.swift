@@ -27,7 +27,7 @@ struct Workshop {
         program = unsafe UnsafePointer<ImageHeader>(bitPattern: UInt(image)).unsafelyUnwrapped.pointee.root
         space = create(.addressSpace, 32)
         for index in 0..<4 where program.segments[index].memorySize != 0 {
-            mapSegment(program.segments[index], image, into: space, of: InitialSlot.firstRegion)
+            mapSegment(program.segments[index], image, into: space, of: RootSlot.firstRegion)
         }
     }
 
@@ -37,7 +37,7 @@ struct Workshop {
     /// Creates an object, and returns the slot of its capability.
     mutating func create(
         _ kind: ObjectKind, _ parameter: UInt64 = 0, alignment: UInt64 = 4096,
-        of region: UInt32 = InitialSlot.firstRegion
+        of region: UInt32 = RootSlot.firstRegion
     ) -> UInt32 {
         let slot = reserveSlots(1)
         let selector = Selector(slot: region, form: UInt32(kind.rawValue))
@@ -101,7 +101,7 @@ struct Workshop {
 
     private static let componentMemory: UInt64 = 256 << 10
 
-    mutating func schedulingContext(priority: UInt64, of region: UInt32 = InitialSlot.firstRegion) -> UInt32 {
+    mutating func schedulingContext(priority: UInt64, of region: UInt32 = RootSlot.firstRegion) -> UInt32 {
         let scheduling = create(.schedulingContext, of: region)
         let selector = Selector(slot: scheduling, form: ScheduleControl.configure.rawValue)
         require(
@@ -117,7 +117,7 @@ struct Workshop {
         let rights = Rights(rawValue: UInt8(truncatingIfNeeded: segment.rights))
         guard rights.contains(.write) else {
             map(
-                InitialSlot.image, into: space, segment.address, offset: segment.offset, size: segment.memorySize,
+                RootSlot.image, into: space, segment.address, offset: segment.offset, size: segment.memorySize,
                 rights)
             return
         }

@@ -12,7 +12,7 @@ enum RootTenant {
     static func create(on core: Ref<Core>, seed: InlineArray<4, UInt64>) {
         var memory = BootMemory()
         let table = memory.table(slots)
-        let space = memory.space(InitialSlot.rootPageTables)
+        let space = memory.space(RootSlot.rootPageTables)
         AArch64.board.pointee.idleTranslation = space.pointee.translation
         mapProgram(space, &memory)
         mapImage(space)
@@ -21,8 +21,8 @@ enum RootTenant {
         install(table, .capabilityTable, table.address, InitialSlot.table)
         install(table, .addressSpace, space.address, InitialSlot.space)
         install(table, .thread, thread.address, InitialSlot.thread)
-        if let time = thread.pointee.home { install(table, .schedulingContext, time.address, InitialSlot.time) }
-        install(table, .system, PhysicalAddress(0), InitialSlot.system)
+        if let time = thread.pointee.home { install(table, .schedulingContext, time.address, RootSlot.time) }
+        install(table, .system, PhysicalAddress(0), RootSlot.system)
         installExtents(table)
         memory.installRegions(table)
         EntenteKernel.start(core, thread)
@@ -40,11 +40,11 @@ enum RootTenant {
     private static func installExtents(_ table: Ref<CapabilityTable>) {
         let board = BootImage.header.pointee.board
         install(
-            table, .extent, PhysicalAddress(board.devices.base), InitialSlot.devices, size: board.devices.size,
+            table, .extent, PhysicalAddress(board.devices.base), RootSlot.devices, size: board.devices.size,
             rights: Rights(rawValue: Rights.read.rawValue | Rights.write.rawValue | Rights.manage.rawValue),
             isDevice: true)
         install(
-            table, .extent, BootImage.address, InitialSlot.image, size: BootImage.header.pointee.size,
+            table, .extent, BootImage.address, RootSlot.image, size: BootImage.header.pointee.size,
             rights: Rights(rawValue: Rights.read.rawValue | Rights.execute.rawValue | Rights.manage.rawValue))
     }
 
@@ -181,13 +181,13 @@ private struct BootMemory {
         let aligned = min((next.value &+ large &- 1) & ~(large &- 1), end.value)
         var count: UInt64 = 0
         func install(_ base: UInt64, _ limit: UInt64) {
-            guard limit > base, count < UInt64(InitialSlot.regionCount) else { return }
+            guard limit > base, count < UInt64(RootSlot.regionCount) else { return }
             let region = Ref<Region>(at: regions + count &* Region.size)
             EntenteKernel.initialiseAtStart(region, from: PhysicalAddress(base), to: PhysicalAddress(limit))
             EntenteKernel.install(
                 CapabilityValue(kind: .region, rights: .all, isDevice: false, object: region.address, word: 0),
                 in: table,
-                InitialSlot.firstRegion &+ UInt32(count))
+                RootSlot.firstRegion &+ UInt32(count))
             count &+= 1
         }
         install(aligned, end.value)

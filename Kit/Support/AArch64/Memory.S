@@ -63,10 +63,11 @@ function entente_clean_to_memory
 3:  dsb     sy
     ret
 
-// The two functions below store and clean in one pass. They take 128 bytes, two lines of 64, without any arithmetic: x0
-// moves to the first quarter, then to the fourth, and stores each; x4 stores the two quarters between them. So x0 lies in
-// each of the lines once all of it has been stored, and DC takes any address in a line. Larger lines are cleaned several
-// times. Smaller lines, addresses inside a line and the bytes after the last turn are left to the functions above.
+// The two functions below store and clean in one pass. They take 128 bytes, two lines of 64, without any arithmetic:
+// x0 moves to the first quarter, then to the fourth, and stores each; x4 stores the two quarters between them. So x0
+// lies in each of the lines once all of it has been stored, and DC takes any address in a line. Larger lines are
+// cleaned several times. Smaller lines, addresses inside a line and the bytes after the last turn are left to the
+// functions above.
 
     .equ    turn, 2048
 

@@ -178,7 +178,7 @@ extension Plan {
     }
 
     /// Returns true if a node is the image, whose places depend on everything that lies in it.
-    func isImage(_ node: NodeID) -> Bool { nodes[node].isGiven && nodes[node].slot == InitialSlot.image }
+    func isImage(_ node: NodeID) -> Bool { nodes[node].isGiven && nodes[node].slot == RootSlot.image }
 
     /// Returns the portal that a slot of root's table names, with its badge.
     func handler(inSlot number: UInt32) -> (portal: NodeID, badge: UInt64)? {

@@ -45,7 +45,7 @@ private func jump(_ address: UInt64) {
 
 /// Tries operations that only root may perform.
 private func powerOff(_ console: Console) {
-    let status = invoke(.system, Selector(slot: InitialSlot.system, form: SystemForm.powerOff.rawValue)).status
+    let status = invoke(.system, Selector(slot: RootSlot.system, form: SystemForm.powerOff.rawValue)).status
     console.write("crash: power off answers ")
     console.write(decimal: status.rawValue)
     console.write("\n")

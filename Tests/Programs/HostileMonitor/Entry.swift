@@ -8,7 +8,7 @@ import RuntimeSupport
 
 @c(entente_main)
 func ententeMain(_ argument: UInt64) {
-    let virtualCPUs = InitialSlot.firstVirtualCPU..<InitialSlot.firstVirtualCPU + 4
+    let virtualCPUs = MonitorSlot.firstVirtualCPU..<MonitorSlot.firstVirtualCPU + 4
     for slot in virtualCPUs {
         virtualInterrupt(slot, .setEdge, 1, 0xFFFF_FFFF)
         virtualInterrupt(slot, .enable, 1, 0xFFFF_FFFF)

@@ -3,11 +3,11 @@ import Synchronization
 import SystemImage
 import Tool
 
-/// Checks the models of the kernel's cross-core paths (`Kernel/Proofs`) with spin.
+/// Checks the proofs of the kernel's cross-core paths (`Kernel/Proofs`) with spin.
 ///
-/// A model states its checks itself (`ModelRun`).
-struct ModelCheck {
-    /// The folder of the models, `*.pml`.
+/// A proof states its checks itself (`ProofRun`).
+struct ProofCheck {
+    /// The folder of the proofs, `*.pml`.
     let folder: URL
     /// The folder for the output of spin and the compiler, with a folder for each check.
     let scratch: URL
@@ -16,27 +16,27 @@ struct ModelCheck {
 
     init(workspace: Workspace) {
         folder = workspace.root.appendingPathComponent("Kernel/Proofs")
-        scratch = workspace.state.appendingPathComponent("models")
+        scratch = workspace.state.appendingPathComponent("proofs")
     }
 
     func run() throws -> TestResult {
-        var result = TestResult(name: "Models", passed: 0, failed: 0)
-        let models = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+        var result = TestResult(name: "Proofs", passed: 0, failed: 0)
+        let proofs = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
             .filter { $0.pathExtension == "pml" }.sorted { $0.path < $1.path }
-        guard !models.isEmpty else { throw Failure("no models in \(folder.path)") }
+        guard !proofs.isEmpty else { throw Failure("no proofs in \(folder.path)") }
         try? FileManager.default.removeItem(at: scratch)
-        let plan = try models.map { ($0, ModelRun.runs(inModel: try String(contentsOf: $0, encoding: .utf8))) }
-        let outcomes = try checkAll(plan.flatMap { model, runs in runs.map { (model, $0) } })
+        let plan = try proofs.map { ($0, ProofRun.runs(inProof: try String(contentsOf: $0, encoding: .utf8))) }
+        let outcomes = try checkAll(plan.flatMap { proof, runs in runs.map { (proof, $0) } })
         var next = outcomes.startIndex
-        for (model, runs) in plan {
+        for (proof, runs) in plan {
             for (run, outcome) in zip(runs, outcomes[next...]) {
-                Progress.say("    \(model.lastPathComponent) \(run.title): \(outcome.text)")
+                Progress.say("    \(proof.lastPathComponent) \(run.title): \(outcome.text)")
                 if outcome.isAsExpected { result.passed += 1 } else { result.failed += 1 }
             }
             next += runs.count
-            // A model that is never checked, or cannot fail, proves nothing.
+            // A proof that is never checked, or cannot fail, proves nothing.
             for expectsError in [true, false] where !runs.contains(where: { $0.expectsError == expectsError }) {
-                Progress.say("    \(model.lastPathComponent): no check that must \(expectsError ? "fail" : "pass")")
+                Progress.say("    \(proof.lastPathComponent): no check that must \(expectsError ? "fail" : "pass")")
                 result.failed += 1
             }
         }
@@ -44,14 +44,14 @@ struct ModelCheck {
     }
 
     /// Runs several checks at once, and returns their outcomes in the order of the checks.
-    private func checkAll(_ checks: [(model: URL, run: ModelRun)]) throws -> [ModelOutcome] {
-        let outcomes = Mutex<[Int: Result<ModelOutcome, any Error>]>([:])
+    private func checkAll(_ checks: [(proof: URL, run: ProofRun)]) throws -> [ProofOutcome] {
+        let outcomes = Mutex<[Int: Result<ProofOutcome, any Error>]>([:])
         let queue = OperationQueue()
         queue.maxConcurrentOperationCount = Self.width
         for (index, check) in checks.enumerated() {
             queue.addOperation {
-                let folder = scratch.appendingPathComponent("\(index)-\(check.model.lastPathComponent)")
-                let outcome = Result { try self.check(check.model, check.run, in: folder) }
+                let folder = scratch.appendingPathComponent("\(index)-\(check.proof.lastPathComponent)")
+                let outcome = Result { try self.check(check.proof, check.run, in: folder) }
                 outcomes.withLock { $0[index] = outcome }
             }
         }
@@ -59,21 +59,21 @@ struct ModelCheck {
         return try outcomes.withLock { all in try checks.indices.map { try all[$0]!.get() } }
     }
 
-    /// Makes a verifier of the model, runs it, and judges its report. The folder stays if the result is not as
+    /// Makes a verifier of the proof, runs it, and judges its report. The folder stays if the result is not as
     /// expected.
-    private func check(_ model: URL, _ run: ModelRun, in folder: URL) throws -> ModelOutcome {
+    private func check(_ proof: URL, _ run: ProofRun, in folder: URL) throws -> ProofOutcome {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let start = ContinuousClock.now
-        _ = try Subprocess("spin", run.flags + ["-a", model.path], directory: folder).text()
+        _ = try Subprocess("spin", run.flags + ["-a", proof.path], directory: folder).text()
         // The compiler takes longer than the search where a deliberate error is found soon, and at -O2 also for a large
-        // model with few states. Searches of many states wait for memory, and gain nothing from -O2.
+        // proof with few states. Searches of many states wait for memory, and gain nothing from -O2.
         let optimisation = run.expectsError ? "-O0" : "-O1"
         let kind = run.isFair ? [] : ["-DSAFETY"]
         _ = try Subprocess("gcc", [optimisation, "-w"] + kind + ["-o", "pan", "pan.c"], directory: folder).text()
         let verifier = folder.appendingPathComponent("pan").path
         let report = try Subprocess(verifier, ["-m1000000"] + (run.isFair ? ["-a", "-f"] : []), directory: folder)
             .text()
-        var outcome = ModelOutcome(report: report, run: run, duration: ContinuousClock.now - start)
+        var outcome = ProofOutcome(report: report, run: run, duration: ContinuousClock.now - start)
         if outcome.isAsExpected {
             try FileManager.default.removeItem(at: folder)
         } else {
@@ -83,23 +83,23 @@ struct ModelCheck {
     }
 }
 
-/// One check of a model: a line `// check: pass|fail [fair] [-DNAME...] [the fault]` in it.
+/// One check of a proof: a line `// check: pass|fail [fair] [-DNAME...] [the fault]` in it.
 ///
-/// `fail` means that the model has a deliberate error with these definitions, which the verifier must find. `fair`
-/// means a liveness check, under weak fairness, of the model's `ltl` claim (which the model has if FAIR is defined).
+/// `fail` means that the proof has a deliberate error with these definitions, which the verifier must find. `fair`
+/// means a liveness check, under weak fairness, of the proof's `ltl` claim (which the proof has if FAIR is defined).
 /// Otherwise the verifier checks assertions and deadlocks.
-struct ModelRun: Equatable {
+struct ProofRun: Equatable {
     var expectsError: Bool
     var isFair: Bool
     var flags: [String]
 
     var title: String { flags.isEmpty ? "as it is" : flags.joined(separator: " ") }
 
-    static func runs(inModel text: String) -> [ModelRun] {
+    static func runs(inProof text: String) -> [ProofRun] {
         text.split(separator: "\n").compactMap { line in
             guard let match = line.wholeMatch(of: /\/\/ check: (pass|fail)( fair)?((?: +-D\S+)*).*/) else { return nil }
             let isFair = match.2 != nil
-            return ModelRun(
+            return ProofRun(
                 expectsError: match.1 == "fail", isFair: isFair,
                 flags: (isFair ? ["-DFAIR"] : []) + match.3.split(separator: " ").map(String.init))
         }
@@ -107,14 +107,14 @@ struct ModelRun: Equatable {
 }
 
 /// The finding of a verifier.
-struct ModelOutcome: Equatable {
+struct ProofOutcome: Equatable {
     var isAsExpected: Bool
     var text: String
 
-    init(report: String, run: ModelRun, duration: Duration) {
+    init(report: String, run: ProofRun, duration: Duration) {
         let states =
             report.firstMatch(of: /(\S+) states, stored/).map { "\($0.1) states, \(duration.seconds) s" } ?? "no states"
-        let problem = ModelOutcome.problem(inReport: report)
+        let problem = ProofOutcome.problem(inReport: report)
         if run.expectsError {
             // Only a violated claim counts, and not a search that was given up.
             let found = report.firstMatch(of: /pan:1: (assertion violated|acceptance cycle|invalid end state).*/)
