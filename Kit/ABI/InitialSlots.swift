@@ -30,7 +30,7 @@ public enum RootSlot {
     public static let regionCount: UInt32 = 8
     /// Pages for the page tables of root's space.
     public static let rootPageTables: UInt64 = 48
-    /// What root may use as it likes.
+    /// The first slot that root may use as it likes.
     public static let firstFree: UInt32 = 64
 }
 

@@ -21,8 +21,8 @@ public struct SystemImageWriter {
     public var furtherRootSlots: UInt32 = 0
 
     static let pageSize: UInt64 = 4096
-    /// Bytes that the smallest system needs for the kernel, root, the console driver and their image. What a system
-    /// really needs is known when its programs are built.
+    /// The number of bytes that the smallest system needs for the kernel, root, the console driver and their image. The
+    /// tool knows the exact size only when it has built the programs.
     static let leastOwnMemory: UInt64 = 1 << 20
 
     /// The place in the manifest that says how much memory the board has.
