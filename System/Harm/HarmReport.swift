@@ -4,11 +4,22 @@ import ABI
 public struct HarmEvidence: Sendable {
     /// The names and values of versions (the tool, the compiler, the emulator), and the hash of the image.
     public var versions: [(name: String, value: String)]
-    /// The faults that a test has tried on this system.
-    public var injections: [FaultInjection]
+    /// The faults that a test has tried on a system with this plan.
+    public let injections: [FaultInjection]
+    /// The number of faults that were left out, because a test has tried them on a system with another plan.
+    public let foreignInjections: Int
 
-    public init(versions: [(name: String, value: String)], injections: [FaultInjection]) {
-        (self.versions, self.injections) = (versions, injections)
+    /// Selects the faults that are evidence for a plan.
+    ///
+    /// A name does not identify a system: the manifest may have changed since the test, and another manifest may have
+    /// the same name.
+    /// - Parameters:
+    ///   - injections: the faults that a test has tried on the systems of this name.
+    ///   - plan: the hash of the plan that the document is about.
+    public init(versions: [(name: String, value: String)], injections: [FaultInjection], plan: String) {
+        self.versions = versions
+        self.injections = injections.filter { $0.plan == plan }
+        foreignInjections = injections.count - self.injections.count
     }
 }
 
@@ -21,6 +32,9 @@ public struct FaultInjection: Codable, Sendable {
     public var observations: [Observation]
     /// The commit of the tool that tried it.
     public var commit: String
+    /// The hash of the plan of the system's manifest. Nil if an older version of the tests has written the fault,
+    /// which then matches no plan.
+    public var plan: String?
     /// The difference between the tested system and the manifest's; empty if there was none.
     public var remark: String
 
@@ -32,9 +46,11 @@ public struct FaultInjection: Codable, Sendable {
         public init(victim: String, effect: HarmEffect?) { (self.victim, self.effect) = (victim, effect) }
     }
 
-    public init(offender: String, fault: String, observations: [Observation], commit: String, remark: String = "") {
+    public init(
+        offender: String, fault: String, observations: [Observation], commit: String, plan: String, remark: String = ""
+    ) {
         (self.offender, self.fault, self.observations) = (offender, fault, observations)
-        (self.commit, self.remark) = (commit, remark)
+        (self.commit, self.plan, self.remark) = (commit, plan, remark)
     }
 }
 
@@ -211,7 +227,13 @@ public struct HarmReport {
         return "<h2>Fault injections</h2>\n" + remarks.map { "<p>Tried with \(escaped($0)).</p>\n" }.joined()
             + (rows.isEmpty
                 ? "<p>None was tried on this system.</p>\n"
-                : table(["Offender", "Fault", "Victims", "Tool's commit"], rows))
+                : table(["Offender", "Fault", "Victims", "Tool's commit"], rows)) + foreign
+    }
+
+    private var foreign: String {
+        guard evidence.foreignInjections > 0 else { return "" }
+        return "<p>Left out: \(evidence.foreignInjections) that were tried on a system of this name, but belong to "
+            + "another plan. The manifest has changed since, or another manifest has the same name.</p>\n"
     }
 
     // MARK: HTML

@@ -320,10 +320,11 @@ import Testing
         let manifest = try Manifest.load(path: file.path)
         let analysis = HarmAnalysis(try manifest.planWithPlaceholders())
         let seen = FaultInjection(
-            offender: "first", fault: "killed", observations: [.init(victim: "second", effect: nil)], commit: "abc")
+            offender: "first", fault: "killed", observations: [.init(victim: "second", effect: nil)], commit: "abc",
+            plan: "this")
         let html = HarmReport(
             analysis: analysis, manifest: manifest,
-            evidence: HarmEvidence(versions: [("Tool", "1 < 2")], injections: [seen])
+            evidence: HarmEvidence(versions: [("Tool", "1 < 2")], injections: [seen], plan: "this")
         ).html
         for topic in ["Timing and execution", "Memory", "Exchange of information"] {
             #expect(html.contains("<h2>\(topic)</h2>"))
@@ -333,6 +334,7 @@ import Testing
         #expect(html.components(separatedBy: "killed: went on").count == 2)
         #expect(html.contains("1 &lt; 2"))
         #expect(html.contains("free from interference"))
+        #expect(!html.contains("Left out"))
     }
 
     @Test(arguments: PlanDocumentTests.examples) func drawsEveryTenant(file: URL) throws {

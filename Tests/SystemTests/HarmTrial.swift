@@ -14,8 +14,9 @@ struct HarmTrial {
     /// The harm that was observed: `VICTIM EFFECT OFFENDER`.
     private(set) var seen: Set<String> = []
     private(set) var surprises: [String] = []
-    private static let commit =
-        (try? Subprocess("git", ["-C", Repository.root.path, "rev-parse", "HEAD"]).text()) ?? "not known"
+    /// The hash of the plan of the unchanged manifest, from which the predictions come, too.
+    private let plan: String
+    private static let commit = HarmEvidence.commit(Workspace(root: Repository.root))
 
     /// The parts whose programs the trial replaces by programs that print lines, and hang on request.
     enum StandIns { case none, components, all }
@@ -24,6 +25,7 @@ struct HarmTrial {
         let manifest = try Workspace(root: Repository.root).manifest(
             at: Repository.file(path).path, overriding: BoardOverrides())
         analysis = HarmAnalysis(try manifest.planWithPlaceholders())
+        plan = try HarmEvidence.hash(of: analysis.plan, system: manifest.name)
         var parts: [HarmTrialPart] = []
         system = try RunningSystem(
             path,
@@ -80,7 +82,8 @@ struct HarmTrial {
         }
         injections.append(
             FaultInjection(
-                offender: offender, fault: fault.name, observations: observations, commit: Self.commit, remark: remark))
+                offender: offender, fault: fault.name, observations: observations, commit: Self.commit, plan: plan,
+                remark: remark))
     }
 
     private func perform(_ action: HarmTrialFault.Action, on offender: String) throws {

@@ -55,7 +55,7 @@ struct CheckCommand: ParsableCommand {
         if let graph { try draw(analysis, manifest, to: URL(fileURLWithPath: graph)) }
         if let report {
             let document = HarmReport(
-                analysis: analysis, manifest: manifest, evidence: try HarmEvidence(workspace, manifest))
+                analysis: analysis, manifest: manifest, evidence: try HarmEvidence(workspace, manifest, analysis.plan))
             try Data(document.html.utf8).writeWhole(to: URL(fileURLWithPath: report))
         }
     }

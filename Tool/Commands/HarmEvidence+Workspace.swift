@@ -3,24 +3,34 @@ import SystemImage
 
 extension HarmEvidence {
     /// Collects versions and the faults that the system tests have tried. Builds the image to get its hash.
-    init(_ workspace: Workspace, _ manifest: Manifest) throws {
+    init(_ workspace: Workspace, _ manifest: Manifest, _ plan: Plan) throws {
         func output(_ program: String, _ arguments: [String]) -> String {
             let text = (try? Subprocess(program, arguments).text()) ?? "not known"
             return String(text.prefix { $0 != "\n" })
         }
-        let isChanged =
-            (try? Subprocess("git", ["-C", workspace.root.path, "status", "--porcelain"]).text())?.isEmpty == false
         self.init(
             versions: [
-                ("Manifest", manifest.file.relativePath),
-                (
-                    "Entente",
-                    output("git", ["-C", workspace.root.path, "rev-parse", "HEAD"])
-                        + (isChanged ? " with local changes" : "")
-                ),
+                ("Manifest", manifest.file.relativePath), ("Entente", Self.commit(workspace)),
                 ("Swift", output("swift", ["--version"])), ("QEMU", output("qemu-system-aarch64", ["--version"])),
-                ("Image (build --fixed-seed)", try Self.hash(workspace, manifest)),
-            ], injections: Self.injections(workspace, manifest.name))
+            ] + (try Self.packages(workspace)) + [
+                ("Image (build --fixed-seed)", try Self.hash(workspace, manifest))
+            ], injections: try Self.injections(workspace, manifest.name),
+            plan: try Self.hash(of: plan, system: manifest.name))
+    }
+
+    /// Returns the commit of the checkout, and says whether files differ from it.
+    package static func commit(_ workspace: Workspace) -> String {
+        func git(_ arguments: String...) -> String? {
+            try? Subprocess("git", ["-C", workspace.root.path] + arguments).text()
+        }
+        guard let commit = git("rev-parse", "HEAD") else { return "not known" }
+        return commit + (git("status", "--porcelain")?.isEmpty == true ? "" : " with local changes")
+    }
+
+    /// Returns the names and versions of the packages of other projects, as `Package.swift` requires them.
+    static func packages(_ workspace: Workspace) throws -> [(name: String, value: String)] {
+        let text = try String(contentsOf: workspace.root.appendingPathComponent("Package.swift"), encoding: .utf8)
+        return text.matches(of: /url: "[^"]*\/([^"\/]+)", exact: "([^"]+)"/).map { (String($0.1), String($0.2)) }
     }
 
     /// Returns the hash of the image that the tool builds from the manifest. The random seeds of the machines are
@@ -32,16 +42,35 @@ extension HarmEvidence {
         builder.imageOfRun = image
         defer { try? FileManager.default.removeItem(at: image) }
         _ = try builder.build()
-        return "sha256:" + (try Subprocess("sha256sum", [image.path]).text()).prefix { $0 != " " }
+        return try hash(of: image)
     }
 
-    /// Returns the file in which the system tests record the faults that they have tried on a system.
+    /// Returns the hash of the text that `entente plan` prints. Two manifests have the same hash if their plans are the
+    /// same.
+    package static func hash(of plan: Plan, system: String) throws -> String {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).txt")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try Data(PlanDocument(plan, system: system).description.utf8).write(to: file)
+        return try hash(of: file)
+    }
+
+    private static func hash(of file: URL) throws -> String {
+        "sha256:" + (try Subprocess("sha256sum", [file.path]).text()).prefix { $0 != " " }
+    }
+
+    /// Returns the file in which the system tests record the faults that they have tried on the systems of a name.
     package static func file(_ workspace: Workspace, _ system: String) -> URL {
         workspace.state.appendingPathComponent("injections/\(system).json")
     }
 
-    private static func injections(_ workspace: Workspace, _ system: String) -> [FaultInjection] {
-        guard let data = try? Data(contentsOf: file(workspace, system)) else { return [] }
-        return (try? JSONDecoder().decode([FaultInjection].self, from: data)) ?? []
+    /// Returns the faults that the system tests have tried on the systems of a name, with any plan.
+    static func injections(_ workspace: Workspace, _ system: String) throws -> [FaultInjection] {
+        let file = file(workspace, system)
+        guard let data = try? Data(contentsOf: file) else { return [] }
+        do {
+            return try JSONDecoder().decode([FaultInjection].self, from: data)
+        } catch {
+            throw Failure("\(file.path) has no fault injections: \(error)", remedy: "delete it")
+        }
     }
 }

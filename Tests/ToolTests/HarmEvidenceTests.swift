@@ -1,0 +1,96 @@
+import Foundation
+import SystemImage
+import Testing
+
+@testable import Tool
+
+/// The faults that the system tests have tried are evidence for the plan that they were tried on, and for no other.
+@Suite struct HarmEvidenceTests {
+    private let workspace: Workspace
+
+    init() throws { workspace = try makeWorkspace() }
+
+    private func manifest(_ name: String, _ components: String) throws -> Manifest {
+        let folder = workspace.root.appendingPathComponent(UUID().uuidString)
+        try workspace.make(folder)
+        let file = folder.appendingPathComponent("system.yaml")
+        try Data("system: \(name)\nboard: {cores: 2}\ncomponents: {\(components)}\n".utf8).write(to: file)
+        return try Manifest.load(path: file.path)
+    }
+
+    /// Leaves a fault as the system tests do.
+    private func tryFault(on manifest: Manifest) throws {
+        let plan = try HarmEvidence.hash(of: try manifest.planWithPlaceholders(), system: manifest.name)
+        let fault = FaultInjection(
+            offender: "a", fault: "killed", observations: [.init(victim: "b", effect: nil)], commit: "abc", plan: plan)
+        let file = HarmEvidence.file(workspace, manifest.name)
+        try workspace.make(file.deletingLastPathComponent())
+        try JSONEncoder().encode([fault]).write(to: file)
+    }
+
+    private func evidence(for manifest: Manifest) throws -> HarmEvidence {
+        HarmEvidence(
+            versions: [], injections: try HarmEvidence.injections(workspace, manifest.name),
+            plan: try HarmEvidence.hash(of: try manifest.planWithPlaceholders(), system: manifest.name))
+    }
+
+    private func report(on manifest: Manifest) throws -> String {
+        let analysis = HarmAnalysis(try manifest.planWithPlaceholders())
+        return HarmReport(analysis: analysis, manifest: manifest, evidence: try evidence(for: manifest)).html
+    }
+
+    @Test func faultsBelongToOnePlan() throws {
+        defer { try? FileManager.default.removeItem(at: workspace.root) }
+        let (a, b) = ("a: {target: Heartbeat}", "b: {target: Heartbeat, core: 1}")
+        let tried = try manifest("same", "\(a), \(b)")
+        try tryFault(on: tried)
+        #expect(try evidence(for: tried).injections.count == 1)
+        #expect(try report(on: tried).contains("killed: went on"))
+        #expect(try !report(on: tried).contains("Left out"))
+        // Another text with the same plan, in another place.
+        #expect(try evidence(for: manifest("same", "  \(a),  \(b)")).injections.count == 1)
+        for other in ["\(a), b: {target: Heartbeat}", "\(a), \(b), c: {target: Heartbeat}"] {
+            let changed = try manifest("same", other)
+            #expect(try evidence(for: changed).injections.isEmpty, "\(other)")
+            let text = try report(on: changed)
+            #expect(!text.contains("killed") && text.contains("None was tried") && text.contains("Left out: 1 "))
+        }
+        #expect(try evidence(for: manifest("other", "\(a), \(b)")).foreignInjections == 0)
+    }
+
+    /// Versions before this one have stored no plan.
+    @Test func faultsWithoutAPlanAreLeftOut() throws {
+        defer { try? FileManager.default.removeItem(at: workspace.root) }
+        let system = try manifest("old", "a: {target: Heartbeat}")
+        let file = HarmEvidence.file(workspace, system.name)
+        try workspace.make(file.deletingLastPathComponent())
+        let text = #"[{"offender": "a", "fault": "killed", "observations": [], "commit": "abc", "remark": ""}]"#
+        try Data(text.utf8).write(to: file)
+        #expect(try evidence(for: system).injections.isEmpty)
+        #expect(try evidence(for: system).foreignInjections == 1)
+    }
+
+    @Test func commitSaysWhetherFilesHaveChanged() throws {
+        defer { try? FileManager.default.removeItem(at: workspace.root) }
+        func git(_ arguments: String...) throws {
+            let identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
+            _ = try Subprocess("git", ["-C", workspace.root.path] + identity + arguments).text()
+        }
+        #expect(HarmEvidence.commit(workspace) == "not known")
+        try git("init", "-q")
+        try git("commit", "-q", "--allow-empty", "-m", "Begin")
+        #expect(HarmEvidence.commit(workspace).wholeMatch(of: /[0-9a-f]{40,64}/) != nil)
+        try Data().write(to: workspace.root.appendingPathComponent("file"))
+        #expect(HarmEvidence.commit(workspace).hasSuffix(" with local changes"))
+    }
+
+    /// A report names the packages of other projects, and a fresh clone builds with those that were tested.
+    @Test func packagesHaveExactVersions() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let text = try String(contentsOf: root.appendingPathComponent("Package.swift"), encoding: .utf8)
+        let packages = try HarmEvidence.packages(Workspace(root: root))
+        #expect(packages.map(\.name) == ["swift-argument-parser", "swift-log", "Yams"])
+        #expect(text.matches(of: /\.package\(url:/).count == packages.count)
+    }
+}
