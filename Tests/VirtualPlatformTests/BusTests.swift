@@ -31,6 +31,12 @@ import Testing
         #expect(Set(interrupts).count == interrupts.count && interrupts.allSatisfy { (32..<128).contains($0) })
     }
 
+    /// The bus sends accesses to the serial window to the first device without a look at its placement.
+    @Test func theFirstDeviceIsTheSerialPort() {
+        let first = MachineDevices.placements.first
+        #expect(first?.base == PlatformMap.serial && first?.size == PlatformMap.serialSize)
+    }
+
     // MARK: Snapshots
 
     /// A copy of the devices behaves as they do after any events, and does not change with them.

@@ -3,6 +3,9 @@
 ///
 /// The list is a type, so that the compiler resolves every access to a comparison with constants and copies no device
 /// to change it. An enumeration with a device in each case would copy the device out and back.
+///
+/// The PL011 must stand first: `PlatformDevices.perform` sends each access to the serial window to the first device of
+/// this list, and asks only the others for the rest of the bus.
 public typealias MachineDevices =
     Attached<PL011, Attached<PL031, Attached<GenericWatchdog, Attached<PanicDevice, NoDevices>>>>
 
