@@ -39,15 +39,15 @@ import Testing
         "Services": ["ABI"],
         "Machines": ["ABI", "SharedAccess", "Supervision"],
         "System": ["ABI"],
-        // Only root, monitors and benchmarks may call the kernel past the kit.
         "Components/Root": ["ABI", "Entente", "Supervision", "RuntimeSupport"],
         "Components/Monitor": ["ABI", "Entente", "VirtualPlatform", "MachineMonitor", "RuntimeSupport"],
-        "Components/Serial": ["ABI", "Entente", "SerialConsole"],
-        "Components/Pager": ["ABI", "Entente"],
-        "Components/Heartbeat": ["ABI", "Entente"],
-        "Components/Control": ["ABI", "Entente"],
+        "Components/Serial": ["Entente", "SerialConsole"],
+        "Components/Pager": ["Entente"],
+        "Components/Heartbeat": ["Entente"],
+        "Components/Control": ["Entente"],
         "Guests": ["GuestHardware", "GuestSupport", "HostileSupport"],
         "Benchmarks": ["ABI", "Entente", "MachineMonitor", "RuntimeSupport"],
+        "Tests/Programs": ["ABI", "Entente", "RuntimeSupport"],
         "Tool": ["ABI", "SystemImage", "Tool", "Workshop"],
         "Workshop": ["ABI", "SystemImage", "Tool"],
     ]
@@ -65,14 +65,10 @@ import Testing
     @Test(arguments: imports.map(\.key))
     func importsPointDownwards(folder: String) throws {
         let allowed = try #require(Self.imports.first { $0.key == folder }).value
-        let url = Self.root.appendingPathComponent(folder)
-        let paths = try FileManager.default.subpathsOfDirectory(atPath: url.path).filter {
-            $0.hasSuffix(".swift") && !$0.hasSuffix("Package.swift")
-        }
-        #expect(!paths.isEmpty)
-        for path in paths {
-            let text = try String(contentsOf: url.appendingPathComponent(path), encoding: .utf8)
-            for match in ReferenceCheck.code(text).matches(of: /(?m)^ *(?:@\w+ )?(?:public )?import (?:\w+ )?(\w+)/) {
+        let sources = try Self.sources(in: folder)
+        #expect(!sources.isEmpty)
+        for (path, code) in sources {
+            for match in code.matches(of: /(?m)^ *(?:@\w+ )?(?:public )?import (?:\w+ )?(\w+)/) {
                 let module = String(match.1)
                 if Self.foreign.contains(module) {
                     #expect(
@@ -82,6 +78,38 @@ import Testing
                 }
             }
         }
+    }
+
+    /// Returns the sources of a folder, without their comments and texts, by their paths in it.
+    private static func sources(in folder: String) throws -> [String: String] {
+        let url = root.appendingPathComponent(folder)
+        let paths = try FileManager.default.subpathsOfDirectory(atPath: url.path).filter {
+            $0.hasSuffix(".swift") && !$0.hasSuffix("Package.swift")
+        }
+        return try Dictionary(
+            uniqueKeysWithValues: paths.map { path in
+                let text = try String(contentsOf: url.appendingPathComponent(path), encoding: .utf8)
+                return (path, ReferenceCheck.code(text))
+            })
+    }
+
+    /// The programs of `Tests/Programs` that call the kernel past the kit: some attack it, and the others stop a thread
+    /// or set a timer by its slot.
+    private static let callers: Set<String> = [
+        "Caller", "Crash", "HostileComponent", "HostileMonitor", "InterruptFlood", "Inversion", "LateFault",
+        "Launderer", "PageReader",
+    ]
+
+    /// Only root, monitors, benchmarks and those test programs may call the kernel past the kit.
+    @Test(arguments: ["Components", "Services", "Tests/Programs"])
+    func onlySomeCallTheKernelPastTheKit(folder: String) throws {
+        var found: Set<String> = []
+        for (path, code) in try Self.sources(in: folder)
+        where code.contains(/invoke(UntilDone)?\(|(Initial|Root|Monitor)Slot/) {
+            found.insert(String(path.prefix { $0 != "/" }))
+        }
+        let expected: [String: Set<String>] = ["Components": ["Root", "Monitor"], "Tests/Programs": Self.callers]
+        #expect(found == expected[folder, default: []])
     }
 
     /// The commands for users do without those for the work on this repository; only the program joins both.
