@@ -4,13 +4,13 @@ import RuntimeSupport
 
 /// Measures call and reply through a portal of a thread in another address space on the same core. The client calls
 /// in a loop; the server replies and waits in one operation. A turn has two switches of address space.
-func measureCalls(_ workshop: inout Workshop) {
-    let silent = workshop.create(.portal, UInt64(workshop.thread(.silent)))
+func measureCalls(_ factory: inout ObjectFactory) {
+    let silent = factory.create(.portal, UInt64(factory.thread(.silent)))
     require(call(silent), "call the silent server")
     measure("ipc.call-reply.0w") { _ in _ = call(silent) }
 
     // The words differ in each turn, and the client reads the answer, so that neither side can omit them.
-    let echo = workshop.create(.portal, UInt64(workshop.thread(.echo)))
+    let echo = factory.create(.portal, UInt64(factory.thread(.echo)))
     require(call(echo).words.w5 == 0 && call(echo, Words(1, 2, 3, 4, 5, 6)).words.w5 == 6, "get an echo")
     var sum: UInt64 = 0
     measure("ipc.call-reply.4w") { turn in
@@ -22,12 +22,12 @@ func measureCalls(_ workshop: inout Workshop) {
         sum &+= answer.w0 ^ answer.w1 ^ answer.w2 ^ answer.w3 ^ answer.w4 ^ answer.w5
     }
     entente_consume(sum)
-    measureTypedCalls(&workshop)
+    measureTypedCalls(&factory)
 }
 
 /// Measures a yield to a thread of equal priority in another address space, which yields at once, and the way back.
-func measureYield(_ workshop: inout Workshop) {
-    let yielder = workshop.thread(.yielder, priority: Workshop.clientPriority)
+func measureYield(_ factory: inout ObjectFactory) {
+    let yielder = factory.thread(.yielder, priority: ObjectFactory.clientPriority)
     let before = switches()
     yield()
     require(switches() &- before >= 2, "have another thread run")

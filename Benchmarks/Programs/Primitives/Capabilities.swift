@@ -4,13 +4,13 @@ import RuntimeSupport
 
 // Delegation and revocation of capabilities.
 
-func measureCapabilities(_ workshop: inout Workshop) {
-    let source = workshop.create(.notification)
-    measureDerivation(&workshop, source, "capability.copy", badge: 0)
-    measureDerivation(&workshop, source, "capability.badge", badge: 5)
-    measureRevocation(&workshop, source, "capability.revoke8", 8, turns: 64)
-    measureRevocation(&workshop, source, "capability.revoke64", 64, turns: 16)
-    measureRevocation(&workshop, source, "capability.revoke512", 512, turns: 4)
+func measureCapabilities(_ factory: inout ObjectFactory) {
+    let source = factory.create(.notification)
+    measureDerivation(&factory, source, "capability.copy", badge: 0)
+    measureDerivation(&factory, source, "capability.badge", badge: 5)
+    measureRevocation(&factory, source, "capability.revoke8", 8, turns: 64)
+    measureRevocation(&factory, source, "capability.revoke64", 64, turns: 16)
+    measureRevocation(&factory, source, "capability.revoke512", 512, turns: 4)
 }
 
 private func derive(_ source: UInt32, _ slot: UInt64, badge: UInt64) -> Answer {
@@ -19,23 +19,23 @@ private func derive(_ source: UInt32, _ slot: UInt64, badge: UInt64) -> Answer {
         Words(UInt64(InitialSlot.table), slot, UInt64(Rights.all.rawValue), badge))
 }
 
-private func measureDerivation(_ workshop: inout Workshop, _ source: UInt32, _ name: StaticString, badge: UInt64) {
+private func measureDerivation(_ factory: inout ObjectFactory, _ source: UInt32, _ name: StaticString, badge: UInt64) {
     let turns: UInt64 = 128
-    let first = UInt64(workshop.reserveSlots(UInt32(turns)))
+    let first = UInt64(factory.reserveSlots(UInt32(turns)))
     let empty = ticks(turns) { _ in }
     let full = ticks(turns) { turn in _ = derive(source, first &+ turn, badge: badge) }
     require(derive(source, first &+ turns &- 1, badge: badge).has(.occupied), "find the last capability", status: .ok)
     report(name, ticks: full &- empty, turns: turns)
     require(revoke(source, .descendants) == .ok, "revoke", status: .ok)
-    workshop.giveBackSlots(UInt32(turns))
+    factory.giveBackSlots(UInt32(turns))
 }
 
 /// Delegates many capabilities, and revokes them by repeating one operation until the kernel answers that none is
 /// left.
 private func measureRevocation(
-    _ workshop: inout Workshop, _ source: UInt32, _ name: StaticString, _ count: UInt64, turns: UInt64
+    _ factory: inout ObjectFactory, _ source: UInt32, _ name: StaticString, _ count: UInt64, turns: UInt64
 ) {
-    let first = UInt64(workshop.reserveSlots(UInt32(count)))
+    let first = UInt64(factory.reserveSlots(UInt32(count)))
     var sum: UInt64 = 0
     for _ in 0..<turns {
         for place in 0..<count { require(derive(source, first &+ place, badge: 0), "derive a capability") }
@@ -44,5 +44,5 @@ private func measureRevocation(
         sum &+= Clock.now &- start
     }
     report(name, ticks: sum, turns: turns)
-    workshop.giveBackSlots(UInt32(count))
+    factory.giveBackSlots(UInt32(count))
 }

@@ -6,10 +6,10 @@ import RuntimeSupport
 
 /// Measures a thread in an existing address space: created with its time, configured, given its stack and entry,
 /// started. It is less urgent than the client, so that it does not run yet.
-func measureThreads(_ workshop: inout Workshop) {
+func measureThreads(_ factory: inout ObjectFactory) {
     let turns: UInt64 = 64
-    let first = workshop.reserveSlots(UInt32(2 &* turns))
-    let space = UInt64(workshop.space)
+    let first = factory.reserveSlots(UInt32(2 &* turns))
+    let space = UInt64(factory.space)
     var failures: UInt64 = 0
     let empty = ticks(turns) { _ in }
     let full = ticks(turns) { turn in
@@ -40,13 +40,13 @@ private func create(_ kind: ObjectKind, _ slot: UInt32, _ parameter: UInt64 = 0)
 
 /// Measures a component of its own: region, table, address space, the program out of the image, stack, time and
 /// thread, until it runs and signals.
-func measureComponent(_ workshop: inout Workshop) {
+func measureComponent(_ factory: inout ObjectFactory) {
     let turns: UInt64 = 8
-    let heard = workshop.create(.notification)
+    let heard = factory.create(.notification)
     var sum: UInt64 = 0
     for _ in 0..<turns {
         let start = Clock.now
-        let region = workshop.buildComponent(.hello, heard)
+        let region = factory.buildComponent(.hello, heard)
         sum &+= Clock.now &- start
         require(poll(heard) == 1, "hear of the component", status: .ok)
         require(revoke(region, .descendants) == .ok, "take a component back", status: .ok)

@@ -10,17 +10,17 @@ func ententeMain(_ image: UInt64) {
     // The counter starts at the board's reset, and no program runs before this line.
     let arrival = Clock.now
     report("boot.kernel", ticks: arrival, turns: 1)
-    var workshop = Workshop(image: image)
-    measureCalls(&workshop)
-    measureLongCalls(&workshop)
-    measureNotifications(&workshop)
-    measureFaults(&workshop)
-    measurePaging(&workshop)
-    measureYield(&workshop)
-    measureMemory(&workshop)
-    measureCapabilities(&workshop)
-    measureThreads(&workshop)
-    measureComponent(&workshop)
+    var factory = ObjectFactory(image: image)
+    measureCalls(&factory)
+    measureLongCalls(&factory)
+    measureNotifications(&factory)
+    measureFaults(&factory)
+    measurePaging(&factory)
+    measureYield(&factory)
+    measureMemory(&factory)
+    measureCapabilities(&factory)
+    measureThreads(&factory)
+    measureComponent(&factory)
     write("bench: end\n")
     while true { _ = replyWait(ReplyForm.wait) }
 }

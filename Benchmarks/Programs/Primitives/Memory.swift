@@ -8,18 +8,18 @@ private let base: UInt64 = ComponentLayout.workspace &+ 0x2000_0000
 private let mappings: UInt64 = ComponentLayout.workspace &+ 0x8000_0000
 private let rounds: UInt64 = 200
 
-func measureMemory(_ workshop: inout Workshop) {
-    measureMapping(&workshop, "memory.map.4k", "memory.unmap.4k", 4096)
-    measureMapping(&workshop, "memory.map.2m", "memory.unmap.2m", 2 << 20)
+func measureMemory(_ factory: inout ObjectFactory) {
+    measureMapping(&factory, "memory.map.4k", "memory.unmap.4k", 4096)
+    measureMapping(&factory, "memory.map.2m", "memory.unmap.2m", 2 << 20)
 }
 
 /// Maps one extent at many addresses, then unmaps them one by one.
 private func measureMapping(
-    _ workshop: inout Workshop, _ mapName: StaticString, _ unmapName: StaticString, _ size: UInt64
+    _ factory: inout ObjectFactory, _ mapName: StaticString, _ unmapName: StaticString, _ size: UInt64
 ) {
-    let extent = UInt64(workshop.create(.extent, size, alignment: size))
-    let space = Selector(slot: workshop.space)
-    let first = workshop.reserveSlots(UInt32(rounds) &+ 1)
+    let extent = UInt64(factory.create(.extent, size, alignment: size))
+    let space = Selector(slot: factory.space)
+    let first = factory.reserveSlots(UInt32(rounds) &+ 1)
     let rights = UInt64(Rights.read.rawValue | Rights.write.rawValue)
     // Small pages and large ones use separate gigabytes, so that tables of small ones stay.
     let place = mappings &+ (size > 4096 ? 1 << 30 : 0)
@@ -39,17 +39,17 @@ private func measureMapping(
     report(mapName, ticks: mapped &- empty, turns: rounds)
     report(unmapName, ticks: unmapped &- empty, turns: rounds)
     require(unmap(0), "unmap memory")
-    workshop.giveBackSlots(UInt32(rounds) &+ 1)
+    factory.giveBackSlots(UInt32(rounds) &+ 1)
 }
 
 /// Measures a thread that touches unmapped pages. The pager in the first address space maps each and replies.
-func measurePaging(_ workshop: inout Workshop) {
+func measurePaging(_ factory: inout ObjectFactory) {
     let pages = rounds
-    let extent = UInt64(workshop.create(.extent, pages &* 4096))
-    let first = workshop.reserveSlots(UInt32(pages) &+ 1)
-    let portal = workshop.create(.portal, UInt64(InitialSlot.thread))
-    _ = workshop.thread(.toucher, faultPortal: portal)
-    let space = Selector(slot: workshop.space)
+    let extent = UInt64(factory.create(.extent, pages &* 4096))
+    let first = factory.reserveSlots(UInt32(pages) &+ 1)
+    let portal = factory.create(.portal, UInt64(InitialSlot.thread))
+    _ = factory.thread(.toucher, faultPortal: portal)
+    let space = Selector(slot: factory.space)
     let rights = UInt64(Rights.read.rawValue | Rights.write.rawValue)
     var answer = replyWait(ReplyForm.wait)
     while answer.words.w1 < base &+ pages &* 4096 {
@@ -61,12 +61,12 @@ func measurePaging(_ workshop: inout Workshop) {
     }
     // The address of the thread's last fault encodes the time.
     _ = replyWait(ReplyForm.reply | ReplyForm.leaveStopped)
-    report("fault.page-in", ticks: answer.words.w1 &- Workshop.report, turns: pages)
+    report("fault.page-in", ticks: answer.words.w1 &- ObjectFactory.report, turns: pages)
 }
 
 /// Runs as the thread that touches pages. Afterwards it reads from an address that encodes the time.
 func touchPages() {
     let empty = ticks(rounds) { _ in }
     let full = ticks(rounds) { turn in _ = entente_read32(base &+ turn &* 4096) }
-    _ = entente_read32(Workshop.report &+ (full &- empty))
+    _ = entente_read32(ObjectFactory.report &+ (full &- empty))
 }

@@ -7,11 +7,11 @@ private let messagePage: UInt64 = ComponentLayout.workspace &+ 0x1000_0000
 private let longest: UInt32 = 64
 
 /// Measures a call and a reply of 64 words each, by way of message pages.
-func measureLongCalls(_ workshop: inout Workshop) {
-    let server = workshop.thread(.longEcho, starts: false)
-    givePage(&workshop, server, workshop.space)
-    givePage(&workshop, InitialSlot.thread, InitialSlot.space)
-    let portal = workshop.create(.portal, UInt64(server))
+func measureLongCalls(_ factory: inout ObjectFactory) {
+    let server = factory.thread(.longEcho, starts: false)
+    givePage(&factory, server, factory.space)
+    givePage(&factory, InitialSlot.thread, InitialSlot.space)
+    let portal = factory.create(.portal, UInt64(server))
     require(contextControl(server, .start), "start a thread")
     let place = messagePage &+ 8 &* UInt64(longest &- 1)
     entente_write64(place, 7)
@@ -24,9 +24,9 @@ func measureLongCalls(_ workshop: inout Workshop) {
     require(entente_read64(place) == 8 &+ turnsOfMeasure &+ 1, "have every long message answered", status: .ok)
 }
 
-private func givePage(_ workshop: inout Workshop, _ thread: UInt32, _ space: UInt32) {
-    let page = workshop.create(.extent, MessagePage.size)
-    workshop.map(page, into: space, messagePage, size: MessagePage.size, .write)
+private func givePage(_ factory: inout ObjectFactory, _ thread: UInt32, _ space: UInt32) {
+    let page = factory.create(.extent, MessagePage.size)
+    factory.map(page, into: space, messagePage, size: MessagePage.size, .write)
     require(contextControl(thread, .setMessagePage, Words(UInt64(page))), "give a thread its message page")
 }
 

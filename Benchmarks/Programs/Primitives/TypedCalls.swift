@@ -42,9 +42,9 @@ func serveMixTyped() {
     serve(&mixer)
 }
 
-func measureTypedCalls(_ workshop: inout Workshop) {
-    let hand = workshop.create(.portal, UInt64(workshop.thread(.mixByHand)))
-    let typed = workshop.create(.portal, UInt64(workshop.thread(.mixTyped)))
+func measureTypedCalls(_ factory: inout ObjectFactory) {
+    let hand = factory.create(.portal, UInt64(factory.thread(.mixByHand)))
+    let typed = factory.create(.portal, UInt64(factory.thread(.mixTyped)))
     require(handCall(hand, 1, 2, 4, 8) == 15 && typedCall(typed, 1, 2, 4, 8) == 15, "have numbers mixed")
     var sum: UInt64 = 0
     measure("ipc.call-reply.hand") { turn in sum &+= handCall(hand, turn, 2, 3, 4) }

@@ -2,7 +2,7 @@ import ABI
 import Entente
 
 /// Builds the objects of the measurements in the board's RAM, and a second address space with the program in it.
-struct Workshop {
+struct ObjectFactory {
     /// The second address space.
     private(set) var space: UInt32 = 0
     private var nextSlot: UInt32 = 64
@@ -19,7 +19,7 @@ struct Workshop {
     static let report: UInt64 = 0x40_0000_0000
     private static let stackSize: UInt64 = 16 << 10
 
-    /// Makes the workshop.
+    /// Makes the second address space, and maps the program into it.
     /// - Parameter image: the address at which this program sees its image.
     init(image: UInt64) {
         self.image = image
