@@ -32,7 +32,7 @@ struct ReferenceCheck {
         }
         var found: Set<Reference> = []
         for (path, text) in sources {
-            for match in text.matches(of: /\b[A-Z]\w+/) {
+            for match in text.matches(of: /\b[A-Z]\w+/.wordBoundaryKind(.simple)) {
                 guard let home = homes[match.0], home != path else { continue }
                 found.insert(Reference(from: path, to: home, type: String(match.0)))
             }
