@@ -1,8 +1,8 @@
 import Foundation
 import Testing
 
-/// The thread sanitizer runs the tests that `Tests/Package.swift` lists. A test with threads that is missing there would
-/// never be looked at.
+/// The thread sanitizer runs the tests that `Tests/Package.swift` lists. A test with threads that is missing there
+/// would never be looked at.
 @Suite struct ThreadTestListTests {
     private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()

@@ -1,7 +1,8 @@
 import Foundation
 
 // SwiftPM keeps a plan of each build, which lists the sources. It looks for files that came or went in the package that
-// it builds, but not in the packages on which that one depends, so after a pull the build would fail, or leave files out.
+// it builds, but not in the packages on which that one depends, so after a pull the build would fail, or leave files
+// out.
 
 extension Workspace {
     /// The packages on which others depend, below the root.
