@@ -74,6 +74,17 @@ private final class Recorder: FakeDevice {
         }
     }
 
+    /// A driver's mistake does not reach the device whose registers begin where its own device's end.
+    @Test func anAccessToTheNextDeviceStops() async {
+        await #expect(processExitsWith: .failure) {
+            let component = FakeKernel().component("driver")
+            // The fake places devices 1 MiB apart.
+            component.attach("own", Recorder(), size: 1 << 20)
+            component.attach("next", Recorder())
+            component.run { _ = Registers(named: "own")[Register<UInt32>(1 << 20, .readOnly)] }
+        }
+    }
+
     @Test func anAccessThatTheRegisterDoesNotAllowStops() async {
         await #expect(processExitsWith: .failure) {
             let component = FakeKernel().component("driver")

@@ -45,7 +45,7 @@ extension SystemTests {
             defer { try? FileManager.default.removeItem(at: folder) }
             let taken = try run("entente new component here", in: folder)
             #expect(taken.status == 1)
-            #expect(taken.output.contains("something is there already"))
+            #expect(taken.output.contains("there is something already"))
             #expect(taken.output.contains("remedy: "))
             let bad = try run("entente new component 9lives", in: folder)
             #expect(bad.status == 1)
