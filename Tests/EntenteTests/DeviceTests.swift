@@ -74,8 +74,11 @@ private final class Recorder: FakeDevice {
         }
     }
 
-    /// A driver's mistake does not reach the device whose registers begin where its own device's end.
+    /// A driver's mistake does not reach the device whose registers begin where its own device's end. The last register
+    /// of its own device is within reach.
     @Test func anAccessToTheNextDeviceStops() async {
+        component.attach("own", Recorder(), size: 1 << 20)
+        component.run { _ = Registers(named: "own")[Register<UInt32>((1 << 20) - 4, .readOnly)] }
         await #expect(processExitsWith: .failure) {
             let component = FakeKernel().component("driver")
             // The fake places devices 1 MiB apart.

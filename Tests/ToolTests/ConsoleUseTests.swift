@@ -148,6 +148,18 @@ private let consoles = [
         }
     }
 
+    /// Only this account may use the socket, and other threads' files keep their permissions.
+    @Test func theSocketIsForThisAccount() throws {
+        let workspace = try makeWorkspace()
+        defer { try? FileManager.default.removeItem(at: workspace.root) }
+        try workspace.make(workspace.root)
+        let file = workspace.root.appendingPathComponent("control")
+        let socket = try LocalSocket.listen(at: file)
+        defer { close(socket) }
+        let attributes = try FileManager.default.attributesOfItem(atPath: file.path)
+        #expect(attributes[.posixPermissions] as? Int == 0o600)
+    }
+
     /// Clients that never read, and clients without end, cost the session bounded memory and no wait.
     @Test func hostileClientsAreCutOff() throws {
         let workspace = try makeWorkspace()
