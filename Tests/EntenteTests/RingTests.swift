@@ -16,6 +16,7 @@ import EntenteTesting
             memset(base, 0, size)
         }
         deinit { base.deallocate() }
+        // SAFETY: the block has `size` bytes, and each test keeps it as long as the memory.
         var memory: SharedMemory { unsafe SharedMemory(base: base, size: size) }
     }
 
@@ -108,6 +109,7 @@ import EntenteTesting
         let guarded = Block(size + 128)
         memset(guarded.base, 0xA5, guarded.size)
         memset(guarded.base + 64, 0, size)
+        // SAFETY: the block has 64 more bytes on both sides, and the test reads it to its end.
         let memory = unsafe SharedMemory(base: guarded.base + 64, size: size)
         kernel.component("honest").run {
             let producer = RingProducer<Point>(memory, consumer: .own)
@@ -158,6 +160,7 @@ import EntenteTesting
 
     @Test func sharedMemoryHasWholeWords() {
         for size in [0, 7, 8, 15, 16, 23] {
+            // SAFETY: the test asks only for the size, and nothing accesses the memory.
             let memory = unsafe SharedMemory(base: Block(64).base, size: size)
             #expect(memory.size == size / 8 * 8)
         }
@@ -177,6 +180,7 @@ import EntenteTesting
     @Test(arguments: [0, 8, 256, 263])
     func memoryThatIsTooSmallHoldsNothing(size: Int) {
         let block = Block(max(size, 8))
+        // SAFETY: the test asks only for the capacity, which follows from the size; nothing accesses the memory.
         let memory = unsafe SharedMemory(base: block.base, size: size)
         #expect(RingLayout.capacity(of: memory, wordCount: 1) == 0)
     }

@@ -4,7 +4,7 @@ import SystemImage
 /// A part of a running system as gdb sees it through QEMU, with its symbols and a condition that tells it from other
 /// parts.
 ///
-/// QEMU's stub stops a core at an address, no matter which program runs there, and components have the same addresses.
+/// QEMU's stub stops a core at an address, whichever program runs there, and components have the same addresses.
 /// The privilege level (PSTATE) and the VMID (VTTBR_EL2) tell the address spaces apart. The kernel gives a space the
 /// lowest free VMID, and root builds tenants in the order of their start, so VMIDs follow from the manifest.
 struct DebugTarget {

@@ -12,8 +12,8 @@ enum LocalSocket {
         try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
         unlink(file.path)
         let socket = try made()
-        // `bind` gives the file the socket's own permissions. Changing the process' mask for a moment instead would also
-        // take permissions from the files that other threads create meanwhile.
+        // `bind` gives the file the socket's own permissions. Changing the process' mask for a moment instead would
+        // also take permissions from the files that other threads create meanwhile.
         guard fchmod(socket, 0o600) == 0 else { throw failure(file, closing: socket) }
         guard try with(file, { bind(socket, $0, $1) }) == 0, Glibc.listen(socket, 8) == 0 else {
             throw failure(file, closing: socket)
