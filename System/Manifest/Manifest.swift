@@ -53,7 +53,7 @@ public struct BoardDescription: Sendable, Equatable {
 /// The origin of a machine's operating system.
 public enum GuestSource: Sendable, Equatable {
     case debian(flavour: DebianFlavour)
-    case files(kernel: URL, initrd: URL?, format: GuestImage.Format)
+    case files(kernel: URL, initrd: URL?, format: GuestFormat)
     /// A bare program for machines: a target of this repository, below `Guests`.
     case target(String)
 }

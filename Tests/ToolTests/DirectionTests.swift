@@ -10,6 +10,13 @@ import Testing
     /// The folders of each module, in an order in which a folder refers only to those before it.
     @Test(arguments: [
         (
+            "System",
+            [
+                "Diagnostics", "Values", "Programs", "Board", "Guests", "Manifest", "Manifest/Keys", "Manifest/Parser",
+                "Plan", "Plan/Document", "Image", "Harm",
+            ]
+        ),
+        (
             "Tool",
             [
                 "Support", "Project", "Interfaces", "Packages", "Emulator", "Guest", "Build", "Console", "Boot",

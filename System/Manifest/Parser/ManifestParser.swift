@@ -1,38 +1,6 @@
 import Foundation
 import Yams
 
-extension Manifest {
-    /// Reads and checks a manifest.
-    ///
-    /// - Parameters:
-    ///   - path: the manifest's file. Errors name it as it is given here.
-    ///   - programs: the known programs, or nil if the caller does not know them before it builds them.
-    ///   - overrides: values that replace the manifest's board, after the manifest was checked against its own.
-    ///   - isAsking: true if harm by a less critical part is an error.
-    ///   - inspect: examines a machine's files, if they exist, and returns their faults.
-    /// - Throws: `Failure` with all faults of the manifest.
-    public static func load(
-        path: String, programs: KnownPrograms? = nil, overriding overrides: BoardOverrides = BoardOverrides(),
-        askingForCriticality isAsking: Bool = true,
-        inspecting inspect: (MachineDescription) -> [MachineFinding] = { _ in [] }
-    ) throws(Failure) -> Manifest {
-        let source = ManifestSource(path: path, programs: programs)
-        guard let root = source.parse() else { throw Failure(source.diagnostics) }
-        var parser = ManifestParser(source: source, root: root)
-        var manifest = parser.manifest(file: URL(fileURLWithPath: path))
-        if source.diagnostics.isEmpty { parser.apply(overrides, to: &manifest) }
-        guard source.diagnostics.isEmpty else { throw Failure(source.diagnostics) }
-        parser.checkConsoleDriver(of: manifest)
-        parser.checkPriorities(of: manifest)
-        parser.checkMachines(of: manifest, inspect)
-        guard source.diagnostics.isEmpty else { throw Failure(source.diagnostics) }
-        if isAsking { parser.checkCriticality(of: manifest) }
-        guard source.diagnostics.isEmpty else { throw Failure(source.diagnostics) }
-        manifest.warnings = source.warnings.sortedByPlace
-        return manifest
-    }
-}
-
 /// Converts the document into descriptions, part by part.
 struct ManifestParser {
     let source: ManifestSource
@@ -161,25 +129,4 @@ struct ManifestParser {
         }
         return marks
     }
-}
-
-/// A tenant of the manifest, with the places at which checks across tenants point.
-struct TenantDeclaration {
-    var tenant: TenantDescription
-    var mark: Mark?
-    var after: [Node]
-    var eventPeerMark: Mark?
-    var restartMark: Mark?
-    /// The places of the names of the connections' servers.
-    var usesMarks: [String: Mark] = [:]
-    var pagedMark: Mark?
-    var priorityMark: Mark?
-    /// The place of each key's value.
-    var marks: [String: Mark] = [:]
-    var criticality = CriticalityDeclaration()
-
-    var name: String { tenant.name }
-    var isMachine: Bool { tenant.machine != nil }
-    var title: String { "\(isMachine ? "machine" : "component") '\(name)'" }
-    var position: (Int, Int) { (mark?.line ?? 0, mark?.column ?? 0) }
 }

@@ -1,18 +1,6 @@
 import ABI
 import Yams
 
-/// A device of the board as a manifest names it: by its node's name in the device tree, with or without the address.
-public struct DeviceRequest: Sendable, Equatable {
-    /// The program's name for it.
-    public var name: String
-    /// The name of the node: `pl031`, or `pl031@9010000`.
-    public var node: String
-
-    public init(name: String, node: String) { (self.name, self.node) = (name, node) }
-
-    static let maximum = 8
-}
-
 extension ComponentParser {
     /// Returns the devices of `devices: {NAME: NODE}`. A later check of the device tree finds devices that the board
     /// lacks.
@@ -77,8 +65,4 @@ extension ComponentParser {
             return (name, value)
         }
     }
-}
-
-extension DMAMemoryDescription {
-    static let sizes: ClosedRange<UInt64> = 4096...(64 << 20)
 }

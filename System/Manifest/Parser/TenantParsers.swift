@@ -49,7 +49,7 @@ struct MachineParser {
         let format = section.choice("format")
         let initrd = section.path("initrd")
         guard let kernel = section.path("kernel") else { return .debian(flavour: .cloud) }
-        let kernelFormat = GuestImage.Format(rawValue: format) ?? .auto
+        let kernelFormat = GuestFormat(rawValue: format) ?? .auto
         check(kernel, kernelFormat)
         return .files(kernel: kernel, initrd: initrd, format: kernelFormat)
     }
@@ -76,7 +76,7 @@ struct MachineParser {
         return .target(target)
     }
 
-    private func check(_ kernel: URL, _ format: GuestImage.Format) {
+    private func check(_ kernel: URL, _ format: GuestFormat) {
         guard let data = try? Data(contentsOf: kernel, options: .mappedIfSafe) else {
             section.report(
                 at: "kernel", "'kernel' of \(section.title) cannot be read", remedy: "make the file readable")
@@ -175,11 +175,11 @@ struct ComponentParser {
 
     private func arguments() -> [UInt64] {
         let nodes = section.list("arguments", of: "whole numbers")
-        guard nodes.count <= Tenant.maximumArguments else {
+        guard nodes.count <= ComponentDescription.maximumArguments else {
             section.report(
                 at: "arguments",
-                "\(section.title) has \(nodes.count) arguments, but at most \(Tenant.maximumArguments) are possible",
-                remedy: "remove \(nodes.count - Tenant.maximumArguments) of them")
+                "\(section.title) has \(nodes.count) arguments, but at most \(ComponentDescription.maximumArguments) are possible",
+                remedy: "remove \(nodes.count - ComponentDescription.maximumArguments) of them")
             return []
         }
         var arguments: [UInt64] = []

@@ -16,7 +16,7 @@ public struct Tenant: Sendable {
     /// The arguments, at most 8.
     public var arguments: [UInt64]
     public var allowance: TimeAllowance
-    /// The tenants that it may call, by name; at most `Tenant.maximumConnections`.
+    /// The tenants that it may call, by name; at most `ComponentDescription.maximumConnections`.
     public var connections: [ConnectionDescription] = []
     /// The bytes of the file that another tenant pages in for it, and that tenant's name.
     public var paged: (pager: String, file: Data)?
@@ -28,16 +28,6 @@ public struct Tenant: Sendable {
     /// The machine, for `TenantKind.machine` only.
     public var machine: MachineImage?
     public var restart: RestartDescription
-
-    static let nameSize = 32
-    static let priorities = 0...31
-    static let maximumArguments = 8
-    static let maximumConnections = 32
-    /// The number of tenants, at most. The channels of the kernel, root and the console driver come out of the same
-    /// numbers.
-    static let maximumDeclared = ConsoleChannel.maximum - 3
-    /// The number of spaces, at most. Each has a VMID of eight bits, and no space has 0.
-    static let maximumSpaces = 255
 
     public init(
         kind: TenantKind, name: String, program: Program, priority: Int, core: Int = 0, heapSize: UInt64 = 0,
@@ -120,4 +110,12 @@ extension Program.Segment {
         padded.padWithZeros(to: Int(imageSize))
         return padded
     }
+}
+
+public enum TenantKind: String, Sendable {
+    case component
+    /// The driver of the board's serial port. There is exactly one, and it is the first tenant.
+    case consoleDriver = "console driver"
+    /// A monitor with its machine.
+    case machine
 }

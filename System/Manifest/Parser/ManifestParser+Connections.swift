@@ -1,19 +1,6 @@
 import ABI
 import Yams
 
-/// A component that another one may call, under a name that the caller chooses.
-public struct ConnectionDescription: Sendable, Equatable {
-    /// The name that the client's program uses.
-    public var name: String
-    /// The name of the server.
-    public var server: String
-
-    public init(name: String, server: String) {
-        self.name = name
-        self.server = server
-    }
-}
-
 extension ComponentParser {
     /// Returns the connections of `uses: {NAME: COMPONENT}`. A later check finds names of components that do not
     /// exist.
@@ -37,11 +24,11 @@ extension ComponentParser {
             }
             connections.append(ConnectionDescription(name: name, server: server))
         }
-        guard connections.count <= Tenant.maximumConnections else {
+        guard connections.count <= ComponentDescription.maximumConnections else {
             section.report(
                 at: "uses",
-                "\(section.title) uses \(connections.count) components, but at most \(Tenant.maximumConnections) are possible",
-                remedy: "remove \(connections.count - Tenant.maximumConnections) of them")
+                "\(section.title) uses \(connections.count) components, but at most \(ComponentDescription.maximumConnections) are possible",
+                remedy: "remove \(connections.count - ComponentDescription.maximumConnections) of them")
             return []
         }
         return connections

@@ -1,12 +1,6 @@
 import ABI
 import Yams
 
-extension ComponentDescription {
-    /// The limits of a budget in nanoseconds. `periods` are those of a period.
-    static let budgets: ClosedRange<UInt64> = 10_000...10_000_000_000
-    static let periods: ClosedRange<UInt64> = 100_000...10_000_000_000
-}
-
 extension ManifestSection {
     /// Returns the allowance of `budget` and `period`, and reports one that stands without the other.
     func timeAllowance() -> TimeAllowance {

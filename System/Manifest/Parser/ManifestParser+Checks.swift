@@ -27,18 +27,18 @@ extension ManifestParser {
     func checkCount() {
         // Root, the console driver and each component have one space each; a machine has one, and so has its monitor.
         let spaces = 2 + declarations.reduce(0) { $0 + ($1.isMachine ? 2 : 1) }
-        if spaces > Tenant.maximumSpaces, declarations.count <= Tenant.maximumDeclared {
+        if spaces > TenantDescription.maximumSpaces, declarations.count <= TenantDescription.maximumCount {
             source.report(
                 at: declarations[declarations.count - 1].mark,
-                "the system needs \(spaces) address spaces, two for each machine, but at most \(Tenant.maximumSpaces) are possible",
+                "the system needs \(spaces) address spaces, two for each machine, but at most \(TenantDescription.maximumSpaces) are possible",
                 remedy: "remove machines or components")
         }
-        guard declarations.count > Tenant.maximumDeclared else { return }
+        guard declarations.count > TenantDescription.maximumCount else { return }
         source.report(
-            at: declarations[Tenant.maximumDeclared].mark,
+            at: declarations[TenantDescription.maximumCount].mark,
             "the system has \(declarations.count) machines and components, and the serial line carries the consoles of "
-                + "\(Tenant.maximumDeclared)",
-            remedy: "remove \(declarations.count - Tenant.maximumDeclared) of them")
+                + "\(TenantDescription.maximumCount)",
+            remedy: "remove \(declarations.count - TenantDescription.maximumCount) of them")
     }
 
     func checkUniqueNames() {
@@ -156,7 +156,7 @@ extension ManifestParser {
         let parts: [(String, UInt64)] = [
             ("machines", machines), ("components", components), ("shared memory", shared),
             ("their files", files.aligned(to: 1024)),
-            ("the system itself", SystemImageWriter.leastOwnMemory),
+            ("the system itself", BoardDescription.leastOwnMemory),
         ].filter { $0.1 > 0 }
         let sum = parts.reduce(UInt64(0)) { $0.addingSaturated($1.1) }
         guard sum > available else { return }

@@ -70,7 +70,7 @@ extension ManifestPart {
                     + "from below `Guests`"),
             .init("initrd", .file, "the file of its initial RAM disk", columns: ["none"]),
             .init(
-                "format", .choice(GuestImage.Format.allCases.map(\.rawValue), default: GuestImage.Format.auto.rawValue),
+                "format", .choice(GuestFormat.allCases.map(\.rawValue), default: GuestFormat.auto.rawValue),
                 "the format of the kernel's file: {range}, see below"),
             .init(
                 "command-line",
@@ -83,7 +83,7 @@ extension ManifestPart {
                     multipleOf: MachineDescription.memoryGranule, default: anyMachine.memory), "bytes of RAM"),
             .init("cpus", .number(MachineDescription.cpuCounts, default: anyMachine.cpus), "virtual CPUs"),
             .init(
-                "priority", .number(Tenant.priorities, default: anyMachine.priority),
+                "priority", .number(TenantDescription.priorities, default: anyMachine.priority),
                 "the priority: {range}; 31 is the most urgent"),
             .init("core", core, "the core of the first virtual CPU; the others follow round-robin"),
             .init(
@@ -150,7 +150,7 @@ extension ManifestPart {
                 "bytes of its stack, {range}; if the component needs more, it faults, and root reports `stack overflow`"
             ),
             .init(
-                "priority", .number(Tenant.priorities, default: anyComponent.priority),
+                "priority", .number(TenantDescription.priorities, default: anyComponent.priority),
                 "the priority: {range}; 31 is the most urgent"),
             .init("core", core, "the core on which it runs"),
             .init(
@@ -161,11 +161,11 @@ extension ManifestPart {
                 "period", .duration(ComponentDescription.periods), "the length of a period, {range}; goes with `budget`"
             ),
             .init(
-                "arguments", .list(of: .word, counts: 0...Tenant.maximumArguments),
-                "up to \(Tenant.maximumArguments) numbers of 64 bits; the component defines their meaning",
+                "arguments", .list(of: .word, counts: 0...ComponentDescription.maximumArguments),
+                "up to \(ComponentDescription.maximumArguments) numbers of 64 bits; the component defines their meaning",
                 columns: ["none"]),
             .init(
-                "uses", .mapping(to: .tenantName, maximum: Tenant.maximumConnections),
+                "uses", .mapping(to: .tenantName, maximum: ComponentDescription.maximumConnections),
                 "the components that it may call: `{NAME: COMPONENT}`, {range}; NAME is the program's name for it, COMPONENT "
                     + "another component on the same core", columns: ["none"]),
             .init(

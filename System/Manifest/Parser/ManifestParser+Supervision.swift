@@ -44,18 +44,6 @@ extension ManifestSection {
     }
 }
 
-/// A group of the manifest, with the places at which checks point.
-struct GroupDeclaration {
-    var group: GroupDescription
-    var mark: Mark?
-    /// The place of the limit, or the nearest place if there is none.
-    var restartMark: Mark?
-    var members: [Node]
-    var criticality = CriticalityDeclaration()
-
-    var title: String { "group '\(group.name)'" }
-}
-
 extension ManifestParser {
     /// Returns the groups below `groups`.
     func groups() -> [GroupDeclaration] {
@@ -217,8 +205,4 @@ extension ManifestParser {
         }
         return lives.min() ?? TimeSpan(milliseconds: 0)
     }
-}
-
-extension GroupDescription {
-    static let maximum = 32
 }
