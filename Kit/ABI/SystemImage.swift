@@ -24,12 +24,6 @@ public struct ImageHeader {
     }
 }
 
-public struct MemoryRange: Sendable, Equatable {
-    public var base: UInt64
-    public var size: UInt64
-    @inline(__always) public init(base: UInt64, size: UInt64) { self.base = base; self.size = size }
-}
-
 /// The facts about the board that the kernel must know. The host tool reads them from the board's device tree.
 public struct BoardRecord {
     public var coreCount: UInt64

@@ -1,9 +1,6 @@
 /// The times of the latest restarts of a part of the system.
 public struct RestartHistory {
-    /// The number of restarts that it can remember, and so the largest limit of a policy.
-    public static let capacity = 16
-
-    /// The times of the last `count` restarts, the oldest first.
+    /// The times of the last `count` restarts, the oldest first, at most `RestartPolicy.maximumLimit`.
     private var times = InlineArray<16, UInt64>(repeating: 0)
     private var count = 0
 

@@ -4,7 +4,10 @@ import ABI
 ///
 /// Times are ticks of the caller's clock.
 public struct RestartPolicy: Equatable, Sendable {
-    /// The number of restarts within `window`, 0…`RestartHistory.capacity`. A part with the limit 0 never restarts.
+    /// The largest limit, which is the number of restarts that `RestartHistory` can remember.
+    public static let maximumLimit = 16
+
+    /// The number of restarts within `window`, 0…`maximumLimit`. A part with the limit 0 never restarts.
     public var limit: Int
     /// The time within which restarts count for `limit`.
     public var window: UInt64
@@ -15,7 +18,7 @@ public struct RestartPolicy: Equatable, Sendable {
     public var onLimit: OnLimit
 
     public init(limit: Int, window: UInt64, backoff: UInt64, backoffLimit: UInt64, onLimit: OnLimit) {
-        self.limit = min(max(limit, 0), RestartHistory.capacity)
+        self.limit = min(max(limit, 0), Self.maximumLimit)
         self.window = window
         self.backoff = backoff
         self.backoffLimit = backoffLimit

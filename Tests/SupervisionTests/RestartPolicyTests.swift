@@ -41,7 +41,7 @@ import Testing
     @Test func limitsBeyondTheHistoryAreCut() {
         let policy = RestartPolicy(limit: 99, window: 1000, backoff: 0, backoffLimit: 0, onLimit: .stop)
         var history = RestartHistory()
-        for number in 1...RestartHistory.capacity {
+        for number in 1...RestartPolicy.maximumLimit {
             #expect(history.death(at: 0, policy) == .restart(number: number, delay: 0))
         }
         #expect(history.death(at: 0, policy) == .exhausted)

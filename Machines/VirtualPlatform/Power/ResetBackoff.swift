@@ -18,14 +18,14 @@ public struct ResetBackoff {
     public init(ticksPerMillisecond ticks: UInt64) {
         window = 10_000 &* ticks
         policy = RestartPolicy(
-            limit: RestartHistory.capacity, window: window, backoff: 100 &* ticks, backoffLimit: 5000 &* ticks,
+            limit: RestartPolicy.maximumLimit, window: window, backoff: 100 &* ticks, backoffLimit: 5000 &* ticks,
             onLimit: .stop)
     }
 
     /// Returns how many ticks a reset at `now` must wait, and records it. Times must not decrease.
     public mutating func reset(at now: UInt64) -> UInt64 {
         if let lastStart, now &- lastStart < window {
-            hasty = min(hasty + 1, RestartHistory.capacity)
+            hasty = min(hasty + 1, RestartPolicy.maximumLimit)
         } else {
             hasty = 0
         }
