@@ -78,7 +78,7 @@ import Testing
     }
 
     /// The times that remain keep their order and their values.
-    @Test func whatIsForgottenMakesRoomForLaterOnes() {
+    @Test func forgottenRestartsMakeRoom() {
         var history = RestartHistory()
         let policy = policy(limit: 4, backoff: 0)
         var answers: [Int] = []
@@ -236,7 +236,7 @@ import Testing
         #expect(killed("kill a") == "a" && killed("kill " + String(repeating: "n", count: 32))?.count == 32)
     }
 
-    @Test func whatWasRemovedIsNoPartOfTheCommand() {
+    @Test func removedCharactersAreNoPartOfTheCommand() {
         #expect(killed("kill abc\u{8}\u{7F}d") == "ad")
         var line = typed("help".utf8)
         line.clear()

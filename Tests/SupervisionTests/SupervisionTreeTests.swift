@@ -67,7 +67,7 @@ import Testing
         #expect(tree.state(ofTenant: 3) == .running && tree.nextDeadline == nil)
     }
 
-    @Test func whoMayStopStaysStoppedUntilItsGroupRestarts() {
+    @Test func aTenantThatMayStopStaysStoppedUntilItsGroupRestarts() {
         let tree = tree(innerLimit: 0)
         #expect(exhaust(2, tree, at: 0) == .stop(.tenant(2)))
         #expect(tree.state(ofTenant: 2) == .stopped && tree.state(ofTenant: 0) == .running)

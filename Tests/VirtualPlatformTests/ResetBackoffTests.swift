@@ -24,7 +24,7 @@ import Testing
         #expect(delays[8...].allSatisfy { $0 == 5000 })
     }
 
-    @Test func whoHasRunForAWhileBeginsAnew() {
+    @Test func aLongRunEndsTheBackoff() {
         var backoff = backoff()
         #expect(backoff.reset(at: 0) == 0)
         #expect(backoff.reset(at: 9999) == 100)
