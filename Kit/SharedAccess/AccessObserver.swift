@@ -50,11 +50,11 @@
     }
 
     public enum Barrier {
-        /// DMB ISHLD, which orders loads before it with all accesses after it.
+        /// A barrier that orders loads before it with all accesses after it.
         case loads
-        /// DMB ISHST, which orders stores before it with stores after it.
+        /// A barrier that orders stores before it with stores after it.
         case stores
-        /// DMB ISH.
+        /// A full barrier.
         case all
     }
 

@@ -44,9 +44,9 @@ import Testing
         ],
         "Kernel/Core": [
             "Calls/Kernel+Message", "Capabilities/GracePeriods", "Capabilities/Kernel+Revoke",
-            "Contexts/ExecutionContext", "Contexts/Kernel+Debug", "Contexts/VirtualCPU", "Cores/CrossCoreInterrupts",
-            "Entry/Hardware", "Entry/Kernel", "Memory/AddressSpace", "Memory/Region", "Notifications/Notification",
-            "Scheduling/Core", "Scheduling/Scheduling", "Scheduling/TimerQueue",
+            "Contexts/ExecutionContext", "Contexts/VirtualCPU", "Cores/CrossCoreInterrupts", "Entry/Hardware",
+            "Entry/Kernel", "Memory/AddressSpace", "Memory/Region", "Notifications/Notification", "Scheduling/Core",
+            "Scheduling/Scheduling", "Scheduling/TimerQueue",
         ],
         "Kernel/Model": ["ModelBoard", "ModelCore", "ModelHardware", "TranslationModel"],
         "Kernel/AArch64/Program": [

@@ -10,8 +10,9 @@ public struct AddressSpace: ~Copyable {
     /// The first page of the pool that is not used yet.
     public var poolNext: PhysicalAddress
     public var poolEnd: PhysicalAddress
+    /// The translation identifier, under which the TLB keeps the space's translations.
     public var identifier: UInt16
-    /// A number that tells the space from an earlier one that had its VMID.
+    /// A number that tells the space from an earlier one that had its identifier.
     var serial: UInt64
     /// The virtual CPUs that run in the space, by virtual affinity, for inter-processor interrupts.
     public let virtualCPUs: SharedRefs<16, ExecutionContext>
@@ -273,8 +274,8 @@ struct MappedRange {
         MappedRange(address + bytes, size: size &- min(bytes, size))
     }
 
-    /// Returns the value that names a space in a mapping's capability: its VMID in bits 0…7, its serial number above.
-    /// It is not a reference, because the space may be destroyed while the mapping's capability exists.
+    /// Returns the value that names a space in a mapping's capability: its identifier in bits 0…7, its serial number
+    /// above. It is not a reference, because the space may be destroyed while the mapping's capability exists.
     @inline(__always) static func space(_ space: Ref<AddressSpace>) -> PhysicalAddress {
         PhysicalAddress(UInt64(space.pointee.identifier & 255) | space.pointee.serial << 8)
     }

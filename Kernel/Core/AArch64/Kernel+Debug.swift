@@ -107,10 +107,3 @@ extension Kernel {
         M.setFloatingPointTrap(traps != 0)
     }
 }
-
-/// Bits of `Core.lazy`.
-enum Laziness {
-    static let floatingPointTraps: UInt8 = 1
-    /// Set if each switch must look at the debug registers. If it is clear, MDSCR_EL1 is 0.
-    static let debugging: UInt8 = 2
-}

@@ -72,16 +72,3 @@ struct AArch32Condition {
         return condition & 1 != 0 && condition != 15 ? !base : base
     }
 }
-
-extension RegisterFrame {
-    /// Returns IT[7:0] of an AArch32 state: PSTATE bits 15…10 and 26…25.
-    static func block(of state: UInt64) -> UInt64 { state >> 8 & 0xFC | state >> 25 & 3 }
-
-    /// Skips an instruction of four bytes in AArch32 state, where an IT block advances as well.
-    public mutating func skipAArch32Instruction() {
-        skipInstruction()
-        let block = Self.block(of: processorState)
-        let next = block & 7 == 0 ? 0 : block & 0xE0 | block << 1 & 0x1F
-        processorState = processorState & ~(0xFC << 8 | 3 << 25) | (next & 0xFC) << 8 | (next & 3) << 25
-    }
-}
