@@ -6,7 +6,7 @@ import Testing
 @Suite struct SupervisionTreeTests {
     /// A policy of two restarts in 1000 ticks, and then escalation.
     private func policy(_ onLimit: OnLimit = .escalate, limit: Int = 2) -> RestartPolicy {
-        RestartPolicy(limit: limit, window: 1000, backoff: 10, backoffLimit: 100, onLimit: onLimit)
+        RestartPolicy(limit: limit, span: 1000, backoff: 10, backoffLimit: 100, onLimit: onLimit)
     }
 
     /// A tree with tenants 0 and 1 in group 0, which lies in group 1 beside tenant 2. Tenant 3 is at the top.

@@ -232,7 +232,7 @@ extension ManifestPart {
                 columns: defaults { "\($0.limit)" }),
             .init(
                 "within", .time, "a length of time, up to \(RestartDescription.times.upperBound)",
-                columns: defaults { "`\($0.window)`" }),
+                columns: defaults { "`\($0.span)`" }),
             .init(
                 "backoff", .time,
                 "the delay of the first restart; each further one `within` that time waits twice as long",

@@ -10,7 +10,7 @@ extension ManifestSection {
         let section = ManifestSection(
             node, title: "'restart' of \(title)", at: mark(of: "restart"), part: .restart, source: source)
         restart.limit = section.number("limit", default: restart.limit)
-        restart.window = section.time("within", default: restart.window)
+        restart.span = section.time("within", default: restart.span)
         restart.backoff = section.time("backoff", default: restart.backoff)
         restart.backoffLimit = section.time("backoff-limit", default: max(restart.backoffLimit, restart.backoff))
         restart.onLimit = section.choice("on-limit") == "stop" ? .stop : .escalate
@@ -183,11 +183,11 @@ extension ManifestParser {
         _ restart: RestartDescription, _ life: TimeSpan, _ title: String, _ cause: String, at mark: Mark?
     ) {
         let way = restart.shortestWay(toLimitOfLives: life)
-        guard restart.limit > 0, way >= restart.window else { return }
+        guard restart.limit > 0, way >= restart.span else { return }
         source.report(
             at: mark,
             "\(title) can never reach its limit: \(restart.limit) restarts take at least \(way) \(cause), and 'within' is "
-                + "\(restart.window)",
+                + "\(restart.span)",
             remedy: "raise 'within', or lower 'limit' or 'backoff'")
     }
 
