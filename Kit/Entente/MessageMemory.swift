@@ -50,10 +50,10 @@ struct MessageMemory {
     static let accounts: UInt64 = (4096 - MessagePage.own - 8) / 8
     /// Returns the bytes of a piece of shared memory that are in use; `account` is below `accounts`
     /// (`RingWindow.account`).
-    func usedShared(_ account: UInt64) -> UInt64 { load(Self.place(of: account)) }
-    func setUsedShared(_ account: UInt64, to bytes: UInt64) { store(bytes, Self.place(of: account)) }
+    func usedShared(_ account: UInt64) -> UInt64 { load(Self.offset(of: account)) }
+    func setUsedShared(_ account: UInt64, to bytes: UInt64) { store(bytes, Self.offset(of: account)) }
 
-    private static func place(of account: UInt64) -> UInt32 {
+    private static func offset(of account: UInt64) -> UInt32 {
         UInt32(MessagePage.own) + 8 + 8 * UInt32(account % accounts)
     }
 

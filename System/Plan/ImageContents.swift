@@ -4,17 +4,17 @@ import Foundation
 /// The bytes behind the header, each piece at a multiple of 4 KiB. Equal pieces are stored once.
 struct ImageContents {
     private var pieces: [(offset: UInt64, data: Data)] = []
-    private var places: [Data: UInt64] = [:]
+    private var offsets: [Data: UInt64] = [:]
     private(set) var end: UInt64
 
     init(from start: UInt64) { end = start }
 
     mutating func place(_ data: Data) -> UInt64 {
         guard !data.isEmpty else { return 0 }
-        if let offset = places[data] { return offset }
+        if let offset = offsets[data] { return offset }
         let offset = end.aligned(to: Program.pageSize)
         pieces.append((offset, data))
-        places[data] = offset
+        offsets[data] = offset
         end = (offset + UInt64(data.count)).aligned(to: Program.pageSize)
         return offset
     }

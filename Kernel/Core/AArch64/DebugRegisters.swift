@@ -6,13 +6,13 @@
 
 /// A virtual CPU's debug registers. Zero, with the OS lock set, is the state after a reset.
 public struct DebugRegisters: ~Copyable {
-    /// The breakpoints and watchpoints, by `DebugComparator.index`, followed by the words that `Place` names.
+    /// The breakpoints and watchpoints, by `DebugComparator.index`, followed by the words that `Word` names.
     private var words: InlineArray<72, UInt64>
 
     /// A multiple of 64, so that a reset clears all of it.
     static let size: UInt64 = 72 * 8
 
-    private enum Place {
+    private enum Word {
         static let control = 64
         static let armed = 65
         static let osUnlocked = 66
@@ -29,35 +29,35 @@ public struct DebugRegisters: ~Copyable {
 
     /// MDSCR_EL1 as the machine wrote it.
     public internal(set) var control: UInt64 {
-        get { words[Place.control] }
-        set { words[Place.control] = newValue }
+        get { words[Word.control] }
+        set { words[Word.control] = newValue }
     }
     /// The part of `control` that hardware obeys while the virtual CPU runs. If it is 0, only BRK causes debug
     /// exceptions.
     @inline(__always) public internal(set) var armed: UInt64 {
-        get { words[Place.armed] }
-        set { words[Place.armed] = newValue }
+        get { words[Word.armed] }
+        set { words[Word.armed] = newValue }
     }
     /// OSLSR_EL1.OSLK, which a reset sets.
     public internal(set) var isLocked: Bool {
-        get { words[Place.osUnlocked] == 0 }
-        set { words[Place.osUnlocked] = newValue ? 0 : 1 }
+        get { words[Word.osUnlocked] == 0 }
+        set { words[Word.osUnlocked] = newValue ? 0 : 1 }
     }
     /// OSDLR_EL1.DLK.
     var isDoubleLocked: Bool {
-        get { words[Place.doubleLock] != 0 }
-        set { words[Place.doubleLock] = newValue ? 1 : 0 }
+        get { words[Word.doubleLock] != 0 }
+        set { words[Word.doubleLock] = newValue ? 1 : 0 }
     }
     /// The claim tags of an external debugger, which are plain storage of eight bits to a machine.
     var claims: UInt64 {
-        get { words[Place.claims] }
-        set { words[Place.claims] = newValue & 0xFF }
+        get { words[Word.claims] }
+        set { words[Word.claims] = newValue & 0xFF }
     }
     /// True if the comparators were loaded since the last reset. They are in hardware if `Core.debugOwner` is this
     /// virtual CPU as well.
     var isInHardware: Bool {
-        get { words[Place.isInHardware] != 0 }
-        set { words[Place.isInHardware] = newValue ? 1 : 0 }
+        get { words[Word.isInHardware] != 0 }
+        set { words[Word.isInHardware] = newValue ? 1 : 0 }
     }
 
     /// The bits that hardware must obey: SS, KDE and MDE, unless one of the locks forbids debug exceptions (D2.2.1).

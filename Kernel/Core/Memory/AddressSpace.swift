@@ -190,15 +190,15 @@ extension Kernel {
     static func unmap(_ mapping: Ref<Capability>) -> Progress {
         guard let space = MappedRange.space(of: mapping, M.board) else { return .done }
         defer { awaitCopies() }
-        var place = MappedRange(word: mapping.pointee.word)
+        var range = MappedRange(word: mapping.pointee.word)
         for _ in 0..<unmapBatch {
-            guard place.size != 0, let found = leaf(space, place.address) else { return .done }
+            guard range.size != 0, let found = leaf(space, range.address) else { return .done }
             M.writeEntry(found.table, found.index, PageTableEntry(bits: 0))
-            M.invalidate(space.pointee.translation, place.address)
-            place = place.shorter(by: found.span)
-            mapping.pointee.word = place.word
+            M.invalidate(space.pointee.translation, range.address)
+            range = range.shorter(by: found.span)
+            mapping.pointee.word = range.word
         }
-        return place.size == 0 ? .done : .more
+        return range.size == 0 ? .done : .more
     }
 
     struct Leaf {

@@ -122,11 +122,11 @@ extension ManifestParser {
         }
         let circle = Array(path[(path.firstIndex(of: current) ?? 0)...])
         let names = (circle + [current]).map { "'\(declarations[$0].name)'" }
-        let place = declarations[circle[0]]
+        let first = declarations[circle[0]]
         source.report(
-            at: place.after.first?.mark ?? place.mark,
+            at: first.after.first?.mark ?? first.mark,
             names.count == 2
-                ? "\(place.title) starts after itself"
+                ? "\(first.title) starts after itself"
                 : "these start after one another in a circle: " + names.joined(separator: " after "),
             remedy: "remove one of them from an 'after'")
     }
