@@ -146,6 +146,10 @@ public struct ComponentConfiguration {
 
 /// The facts about a machine, for its monitor.
 public struct MachineConfiguration {
+    /// The number of virtual CPUs of a machine, at most. The manifest allows no more, and no test boots more.
+    /// The records have room for eight.
+    public static let maximumVirtualCPUs = 4
+
     public var memory: MemoryRange
     public var virtualCPUs: UInt64
     public var entry: UInt64

@@ -76,7 +76,7 @@ public struct MachineDescription: Sendable, Equatable {
     public var commandLine = "console=ttyAMA0"
     /// The size of the RAM in bytes; a multiple of 2 MiB.
     public var memory: UInt64 = 256 << 20
-    /// The number of virtual CPUs, 1…4.
+    /// The number of virtual CPUs, 1…`MachineConfiguration.maximumVirtualCPUs`.
     public var cpus = 1
     /// The priority, 0…31. 31 is the most urgent.
     public var priority = 8

@@ -24,7 +24,7 @@ extension BoardDescription {
 }
 
 extension MachineDescription {
-    static let cpuCounts = 1...4
+    static let cpuCounts = 1...MachineConfiguration.maximumVirtualCPUs
     static let memoryGranule = GuestImage.blockSize
     /// The length of a command line, at most. Linux for arm64 cuts off longer ones (COMMAND_LINE_SIZE).
     static let maximumCommandLine = 2047
