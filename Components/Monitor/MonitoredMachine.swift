@@ -6,10 +6,10 @@ import VirtualPlatform
 
 /// The description of the machine that root passes to the monitor, and the loading of the machine's RAM.
 @safe
-struct MachineDescription {
+struct MonitoredMachine {
     private let configuration: UnsafePointer<ComponentConfiguration>
 
-    static var own: MachineDescription { MachineDescription() }
+    static var own: MonitoredMachine { MonitoredMachine() }
 
     private init() {
         // SAFETY: root mapped the configuration there, read-only, for as long as the component lives.
