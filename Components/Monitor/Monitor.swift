@@ -9,7 +9,7 @@ import VirtualPlatform
 /// the machine's state through SharedMachine.swift. A thread serves an exit on the virtual CPU's time, and a
 /// notification on the monitor's own time.
 public struct Monitor {
-    let machine: MachineDescription
+    let machine: MonitoredMachine
 
     /// Serves for as long as the machine exists.
     public func serve() -> Never {

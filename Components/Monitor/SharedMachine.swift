@@ -29,7 +29,7 @@ struct SharedMachine: ~Copyable {
         }
     }
 
-    init(_ machine: MachineDescription) {
+    init(_ machine: MonitoredMachine) {
         state = State(virtualCPUCount: machine.virtualCPUCount, machine.options)
     }
 

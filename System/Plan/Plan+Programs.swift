@@ -101,7 +101,8 @@ extension PlanBuilder {
         guard let time = plan.nodes[thread].time else { return }
         let core = core(number, of: index)
         // A monitor serves its machine, so it is a little more urgent.
-        let priority = tenant.machine == nil ? tenant.priority : min(tenant.priority + 1, Tenant.priorities.upperBound)
+        let priority =
+            tenant.machine == nil ? tenant.priority : min(tenant.priority + 1, TenantDescription.priorities.upperBound)
         add(.time(time, core: core, priority: priority, tenant.allowance), .budget, of: index)
         // The console driver uses up its budget whenever tenants print much, and a report of that would print even
         // more.

@@ -163,11 +163,3 @@ public struct NamedResource: Sendable, Equatable {
     public var number: UInt64 = 0
     public var detail: UInt64 = 0
 }
-
-public enum TenantKind: String, Sendable {
-    case component
-    /// The driver of the board's serial port. There is exactly one, and it is the first tenant.
-    case consoleDriver = "console driver"
-    /// A monitor with its machine.
-    case machine
-}

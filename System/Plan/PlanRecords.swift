@@ -179,7 +179,7 @@ extension TenantRecord {
 extension SupervisionRecord {
     init(_ restart: RestartDescription, parent: Int?) {
         self.init(
-            limit: UInt64(restart.limit), window: restart.window.milliseconds, backoff: restart.backoff.milliseconds,
+            limit: UInt64(restart.limit), span: restart.span.milliseconds, backoff: restart.backoff.milliseconds,
             backoffLimit: restart.backoffLimit.milliseconds, onLimit: restart.onLimit.rawValue,
             parent: parent.map { UInt64($0) + 1 } ?? 0)
     }

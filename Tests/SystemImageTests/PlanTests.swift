@@ -260,7 +260,7 @@ import Testing
         #expect(records.groups.map(\.supervision.parent) == [2, 0])
         #expect(records.groups.map(\.supervision.onLimit) == [OnLimit.escalate.rawValue, OnLimit.stop.rawValue])
         #expect(records.tenants[3].name[0] == UInt8(ascii: "c") && records.tenants[3].name[6] == 0)
-        #expect(records.tenants[3].supervision.window == 10_000 && records.tenants[3].supervision.backoff == 100)
+        #expect(records.tenants[3].supervision.span == 10_000 && records.tenants[3].supervision.backoff == 100)
     }
 
     /// Root copies a tenant's configuration, followed by the tenant's resources, into the tenant's memory.

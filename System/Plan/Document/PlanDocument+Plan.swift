@@ -222,7 +222,7 @@ extension TimeAllowance {
 
 extension RestartDescription: CustomStringConvertible {
     public var description: String {
-        "\(limit)-within-\(window)-after-\(backoff)-to-\(backoffLimit)-then-\(onLimit)"
+        "\(limit)-within-\(span)-after-\(backoff)-to-\(backoffLimit)-then-\(onLimit)"
     }
 }
 
