@@ -84,7 +84,7 @@ import Testing
         "System": ["ABI"],
         "Components/Root": ["ABI", "Entente", "Supervision", "RuntimeSupport"],
         "Components/Monitor": ["ABI", "Entente", "VirtualPlatform", "MachineMonitor", "RuntimeSupport"],
-        "Components/Serial": ["Entente", "SerialConsole"],
+        "Components/Serial": ["Entente", "SerialConsole", "SerialDriver"],
         "Components/Pager": ["Entente"],
         "Components/Heartbeat": ["Entente"],
         "Components/Control": ["Entente"],
