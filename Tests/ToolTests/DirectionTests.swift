@@ -90,7 +90,7 @@ import Testing
         "Components/Control": ["Entente"],
         "Guests": ["GuestHardware", "GuestSupport", "HostileSupport"],
         "Benchmarks": ["ABI", "Entente", "MachineMonitor", "RuntimeSupport"],
-        "Tests/Programs": ["ABI", "Entente", "RuntimeSupport"],
+        "Tests/Programs": ["ABI", "Entente", "RuntimeSupport", "SerialConsole", "SerialDriver", "HarmWitness"],
         "Tool": ["ABI", "SystemImage", "Tool", "Workshop"],
         "Workshop": ["ABI", "SystemImage", "Tool"],
     ]
@@ -142,8 +142,8 @@ import Testing
     /// The programs of `Tests/Programs` that call the kernel past the kit: some attack it, and the others stop a thread
     /// or set a timer by its slot.
     private static let callers: Set<String> = [
-        "Caller", "Crash", "HostileComponent", "HostileMonitor", "InterruptFlood", "Inversion", "LateFault",
-        "Launderer", "PageReader",
+        "Caller", "Crash", "HarmWitness", "HostileComponent", "HostileMonitor", "InterruptFlood", "Inversion",
+        "LateFault", "Launderer", "PageReader",
     ]
 
     /// Only root, monitors, benchmarks and those test programs may call the kernel past the kit.
