@@ -30,17 +30,17 @@ extension Monitor {
 
     /// Starts the machine for the first time in this life of the monitor.
     func start() {
-        if SharedMachine.withLock({ beginLoading(&$0, maps: true) }) != true {
-            report(" cannot start\r\n")
-        }
+        if case .nothing? = shared.withPower({ beginLoading(&$0, maps: true) }) { return }
+        report(" cannot start\r\n")
     }
 
     /// Advances the machine towards its end or its next start. Runs on the monitor's own time: at most some thirty
     /// operations of the kernel, once a millisecond, and one reset of all virtual CPUs for each start.
     @inline(never)
     func continuePowerCycle() {
-        guard let step = SharedMachine.withLock({ takeStep(&$0) }) else {
-            return SharedMachine.whenFree(.notification(Wake.power))
+        guard let step = shared.withPower({ takeStep(&$0) }) else {
+            var environment = KernelEnvironment(mayUseTimer: false)
+            return shared.wake(.notification(Wake.power), whenFree: .power, &environment)
         }
         switch step {
         case .nothing: return
@@ -61,12 +61,14 @@ extension Monitor {
         setTimer(InitialSlot.notification, deadline: Clock.now &+ ticks, bits: Wake.power)
     }
 
-    private func takeStep(_ state: inout SharedMachine.State) -> Step {
-        switch state.power.machine {
+    private func takeStep(_ state: inout MachinePower) -> Step {
+        switch state.controller.machine {
         case .running: return .nothing
         case .starting:
             // A deadline may pass while the last piece is being filled; the end of that piece leads here again.
-            let isAtDoorstep = state.cycle.loading.isDone && VirtualCPU(number: 0).isStopped
+            // One whose exit is deferred comes to the doorstep again, and must not be started twice.
+            let isAtDoorstep =
+                state.cycle.loading.isDone && VirtualCPU(number: 0).isStopped && !shared.hasDeferrals
             return isAtDoorstep ? launch(&state) : .nothing
         case .stopping: return stop(&state)
         case .off:
@@ -76,7 +78,7 @@ extension Monitor {
                 setAlarm(in: dueAt &- now)
                 return .nothing
             }
-            return beginLoading(&state, maps: false) ? .nothing : .cannotStart
+            return beginLoading(&state, maps: false)
         }
     }
 
@@ -84,29 +86,29 @@ extension Monitor {
 
     /// Stops every virtual CPU. From now on `PowerController` lets none start. One that another thread is serving
     /// stops with that thread's reply.
-    private func stop(_ state: inout SharedMachine.State) -> Step {
-        Monitor.finishTurningOff(&state)
-        guard state.power.isSettled else { return .lookAgain }
+    private func stop(_ state: inout MachinePower) -> Step {
+        Monitor.finishTurningOff(&state.controller)
+        guard state.controller.isSettled else { return .lookAgain }
         for number in 0..<machine.virtualCPUCount { VirtualCPU(number: number).stop() }
         for number in 0..<machine.virtualCPUCount where !VirtualCPU(number: number).isStopped { return .lookAgain }
         // Checks the deferrals last, because a thread counts itself before it leaves a virtual CPU stopped.
-        guard !SharedMachine.hasDeferrals, isDrained(&state) else { return .lookAgain }
-        state.power.finishStopping()
+        guard !shared.hasDeferrals, isDrained(&state) else { return .lookAgain }
+        state.controller.finishStopping()
         guard state.cycle.restarts else { return .off }
         let now = Clock.now
         let delay = state.cycle.backoff.reset(at: now)
         state.cycle.dueAt = now &+ delay
         if delay > 0 { return .wait(delay) }
-        return beginLoading(&state, maps: false) ? .nothing : .cannotStart
+        return beginLoading(&state, maps: false)
     }
 
     /// Returns whether the console driver has taken the last bytes and there is room for the report. Returns true
     /// after a tenth of a second in any case, because the driver may be dead.
-    private func isDrained(_ state: inout SharedMachine.State) -> Bool {
+    private func isDrained(_ state: inout MachinePower) -> Bool {
         var environment = KernelEnvironment(mayUseTimer: false)
-        state.devices.exchange(&environment)
+        let isBusy = shared.exchange(againAt: Wake.console, &environment)
         let room = UInt32(ConsoleQueue.capacity) &- Console().output.count
-        if !state.devices.isBusy && room >= Monitor.reportSize { return true }
+        if !isBusy && room >= Monitor.reportSize { return true }
         state.cycle.looks += 1
         return state.cycle.looks > Monitor.maximumLooks
     }
@@ -116,34 +118,29 @@ extension Monitor {
     /// Resets every virtual CPU, and starts the first at the doorstep. Every virtual CPU must be stopped.
     /// - Parameter maps: true if RAM is not mapped yet, because this is the machine's first start in this life of the
     ///   monitor.
-    /// - Returns: false if the kernel does not start it.
-    private func beginLoading(_ state: inout SharedMachine.State, maps: Bool) -> Bool {
-        var cycle = PowerCycle()
-        cycle.backoff = state.cycle.backoff
-        cycle.loading = machine.loadingPlan(maps: maps)
-        state.cycle = cycle
-        state.reset()
-        var environment = KernelEnvironment()
-        for number in 0..<machine.virtualCPUCount {
-            VirtualCPU(number: number).reset()
-            state.devices.interrupts.restore(number, LatchedInterrupts(), &environment)
+    private func beginLoading(_ state: inout MachinePower, maps: Bool) -> Step {
+        var environment = KernelEnvironment(mayUseTimer: false)
+        guard shared.resetDevices(&environment, resetVirtualCPU: { number, _ in VirtualCPU(number: number).reset() })
+        else {
+            return .lookAgain
         }
+        state.beginStarting(machine.loadingPlan(maps: maps))
         let first = VirtualCPU(number: 0)
         first.prepare(entry: Monitor.doorstep, argument: 0)
-        return first.start()
+        return first.start() ? .nothing : .cannotStart
     }
 
     /// Serves a fetch from an address at which nothing is mapped. While the machine is being loaded, virtual CPU 0
     /// makes it at the doorstep, and faults again after each piece.
     @inline(never)
     func instructionFetch(_ exit: Exit) -> Answer {
-        let fetch: Fetch? = SharedMachine.withLock { state in
-            guard state.power.machine == .starting else { return .fault }
+        let fetch: Fetch? = shared.withPower { state in
+            guard state.controller.machine == .starting else { return .fault }
             guard let piece = state.cycle.loading.next() else { return .finished }
             return .load(piece)
         }
         switch fetch {
-        case nil: return repeatLater(exit)
+        case nil: return repeatLater(exit, whenFree: .power)
         case .fault: return replyWait(Reply.refuse)
         case .load(let piece):
             if machine.fill(piece) { return replyWait(ReplyForm.reply | ReplyForm.wait) }
@@ -164,10 +161,11 @@ extension Monitor {
     }
 
     /// Starts virtual CPU 0, which is stopped at the doorstep, at the guest's entry.
-    private func launch(_ state: inout SharedMachine.State) -> Step {
+    private func launch(_ state: inout MachinePower) -> Step {
         let first = VirtualCPU(number: 0)
         first.prepare(entry: machine.entry, argument: machine.argument)
-        state.power.finishStarting()
+        state.controller.finishStarting()
+        shared.publish(state)
         return first.start() ? .nothing : .cannotStart
     }
 }
