@@ -9,8 +9,8 @@ extension Monitor {
     func hypercall(_ exit: Exit) -> Answer {
         let call = FirmwareCall(function: exit.words.w1, exit.words.w2, exit.words.w3, exit.words.w4)
         var held = MachineUnit.power
-        let action: FirmwareAction?? = shared.withPower { state in
-            Monitor.finishTurningOff(&state.controller)
+        let action = shared.withPower { state -> FirmwareAction? in
+            state.finishTurningOff(MachineCycle(machine: machine))
             let action = state.controller.perform(call, from: exit.virtualCPU, ram: GuestBounds(machine.memory))
             switch action {
             case .turnOn(let target, let entry, let context):
@@ -23,7 +23,7 @@ extension Monitor {
             case .resume, .turnOff, .stop: return action
             }
         }
-        switch action ?? nil {
+        switch action.flatMap({ $0 }) {
         case nil: return repeatLater(exit, whenFree: held)
         case .resume(let value): return resume(exit, value)
         case .reset, .powerOff:
@@ -61,14 +61,5 @@ extension Monitor {
         if target.start() { return .success }
         controller.abandonTurningOn(target.number)
         return .internalFailure
-    }
-
-    /// Records as off each virtual CPU that requested it and that the kernel has stopped. Called before each
-    /// decision, so that the thread that left the virtual CPU stopped needs no time of its own afterwards.
-    static func finishTurningOff(_ controller: inout PowerController) {
-        for number in 0..<controller.virtualCPUCount
-        where controller.state(of: number) == .turningOff && VirtualCPU(number: number).isStopped {
-            controller.finishTurningOff(number)
-        }
     }
 }

@@ -111,9 +111,8 @@ import Testing
             if machine.hasDeferrals { return "a deferral is left" }
             let isHigh = machine.devices.clock.isInterrupting
             if environment.isHigh(PlatformMap.clockInterrupt) != isHigh, !isOff { return "a level is lost" }
-            for lock in machine.bus.locks.indices where !machine.bus.locks[lock].tryAcquire() {
-                return "lock \(lock) is held"
-            }
+            let units = [MachineUnit.power, .controller] + (0..<MachineDevices.count).map(MachineUnit.device)
+            for unit in units where !machine.bus.tryAcquire(unit) { return "a lock is held: \(unit)" }
             return nil
         }
     }

@@ -11,11 +11,11 @@ import Synchronization
 ///
 /// The order of the locks: a thread that holds the lock of the power state may try the lock of a device or of the
 /// controller. A thread that holds the lock of a device or of the controller takes no other lock. So no thread holds
-/// the locks of two devices, and a device is accessible whatever happens to a thread that holds another unit's lock.
+/// the locks of two devices. A device stays accessible while a thread that holds another unit's lock is off its core.
 /// A thread that cannot take a lock never waits for it (`RelayLock`).
 public struct MachineBus: ~Copyable, Sendable {
     /// The locks of the units, in the order of `MachineUnit.index`.
-    let locks: InlineArray<34, RelayLock>
+    private let locks: InlineArray<34, SpacedLock>
     let levels = LineLevels()
     let timeRequest = TimeRequest()
     /// True while the machine runs, as the power state says. Only a holder of the power state's lock changes it.
@@ -31,12 +31,24 @@ public struct MachineBus: ~Copyable, Sendable {
     /// The number of devices for which there are locks.
     static let maximumDevices = 32
 
+    /// A lock and the rest of 64 bytes, so that cores that use different units seldom share a cache line.
+    private struct SpacedLock: ~Copyable, Sendable {
+        let lock = RelayLock()
+        private let rest = InlineArray<6, UInt64>(repeating: 0)
+    }
+
     /// - Parameter virtualCPUCount: 1…`PlatformMap.maximumVirtualCPUs`.
     public init(virtualCPUCount: Int, options: PlatformOptions = PlatformOptions()) {
-        locks = InlineArray { _ in RelayLock() }
+        locks = InlineArray { _ in SpacedLock() }
         self.virtualCPUCount = virtualCPUCount
         self.options = options
     }
+
+    // MARK: The lock of a unit, as `RelayLock` documents
+
+    @inline(__always) func tryAcquire(_ unit: MachineUnit) -> Bool { locks[unit.index].lock.tryAcquire() }
+    @inline(__always) func release(_ unit: MachineUnit) -> Waiters { locks[unit.index].lock.release() }
+    func enlist(_ waiters: Waiters, at unit: MachineUnit) -> Bool { locks[unit.index].lock.enlist(waiters) }
 
     // MARK: Whether the machine runs
 
@@ -65,7 +77,7 @@ public struct MachineBus: ~Copyable, Sendable {
     private static func bit(_ virtualCPU: Int) -> UInt64 { 1 << UInt64(virtualCPU & 7) }
 }
 
-/// A unit of a machine that has a lock of its own.
+/// A device, the interrupt controller or the power state of a machine, by the number of its lock.
 public struct MachineUnit: Equatable, Sendable {
     let index: Int
 

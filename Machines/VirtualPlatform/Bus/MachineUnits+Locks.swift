@@ -5,20 +5,20 @@ extension MachineUnits {
     /// Takes the lock of a unit, if a holder does not keep it for longer than some microseconds.
     @inline(__always)
     private func acquire(_ unit: MachineUnit) -> Bool {
-        withBus { $0.locks[unit.index].tryAcquire() } || acquirePatiently(unit)
+        withBus { $0.tryAcquire(unit) } || acquirePatiently(unit)
     }
 
     @inline(never)
     private func acquirePatiently(_ unit: MachineUnit) -> Bool {
         for _ in 0..<Self.patience {
             pause()
-            if withBus({ $0.locks[unit.index].tryAcquire() }) { return true }
+            if withBus({ $0.tryAcquire(unit) }) { return true }
         }
         return false
     }
 
     @inline(__always)
-    private func release(_ unit: MachineUnit) -> Waiters { withBus { $0.locks[unit.index].release() } }
+    private func release(_ unit: MachineUnit) -> Waiters { withBus { $0.release(unit) } }
 
     // MARK: A device
 
@@ -73,7 +73,7 @@ extension MachineUnits {
     /// last level of each line arrives.
     @inline(never)
     func followLines<Environment: InterruptPort>(_ environment: inout Environment) {
-        guard withBus({ $0.locks[MachineUnit.controller.index].tryAcquire() || !$0.enlist(.lines, at: .controller) })
+        guard withBus({ $0.tryAcquire(.controller) || !$0.enlist(.lines, at: .controller) })
         else { return }
         follow(&environment)
         releaseController(&environment)
@@ -189,9 +189,4 @@ extension MachineUnits {
 
     /// True while a virtual CPU that was left stopped waits for a lock, so that the machine has not stopped yet.
     public var hasDeferrals: Bool { withBus { $0.hasDeferrals } }
-}
-
-extension MachineBus {
-    /// Leaves `waiters` to the holder of a unit's lock, as `RelayLock.enlist` does.
-    borrowing func enlist(_ waiters: Waiters, at unit: MachineUnit) -> Bool { locks[unit.index].enlist(waiters) }
 }

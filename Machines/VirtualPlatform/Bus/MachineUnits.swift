@@ -1,9 +1,10 @@
-/// The units of one machine's state, for a thread of its monitor.
+/// Gives the threads of a monitor the units of its machine: the devices, the interrupt controller and the power state.
 ///
 /// The functions whose names begin with `use` give the state itself. Only the functions of MachineUnits+Locks.swift
-/// call them, under the lock of the unit. All others go through `withDevice`, `withController` and `withPower`. No
-/// thread ever has `inout` access to more than one unit through them, except the power state and one other unit.
+/// call them, under the lock of the unit. All other code uses `withDevice`, `withController` and `withPower`. So two
+/// threads never have `inout` access to the same unit, and no thread has it to the whole machine.
 public protocol MachineUnits {
+    /// Runs `body` with the locks and the lines. Any thread may do so at any time.
     func withBus<Result>(_ body: (borrowing MachineBus) -> Result) -> Result
 
     func useDevice<Used: Device, Result>(
@@ -24,7 +25,7 @@ public protocol MachineUnits {
     func pause()
 }
 
-/// The environment of a bus: what devices and the interrupt controller need of the world outside.
+/// The environment of a bus: that of its devices, and the kernel's interrupts for the interrupt controller.
 public typealias BusEnvironment = InterruptPort & DeviceEnvironment
 
 /// The answer of a bus to a request.

@@ -11,12 +11,6 @@ public struct MachinePower {
         controller = PowerController(virtualCPUCount: virtualCPUCount, machine: .starting)
         cycle = PowerCycle(ticksPerMillisecond: ticksPerMillisecond)
     }
-
-    /// Begins the machine's next start, whose RAM is filled by `loading`.
-    public mutating func beginStarting(_ loading: LoadingPlan) {
-        controller = PowerController(virtualCPUCount: controller.virtualCPUCount, machine: .starting)
-        cycle = PowerCycle(loading, cycle.backoff)
-    }
 }
 
 /// The state of a machine between its end and its next start, except the state on which `PowerController` decides.
@@ -38,7 +32,7 @@ public struct PowerCycle {
             ResetBackoff(ticksPerMillisecond: ticksPerMillisecond))
     }
 
-    fileprivate init(_ loading: LoadingPlan, _ backoff: ResetBackoff) {
+    init(_ loading: LoadingPlan, _ backoff: ResetBackoff) {
         self.loading = loading
         self.backoff = backoff
     }
