@@ -65,7 +65,7 @@ struct KernelEnvironment: InterruptPort, DeviceEnvironment {
 
     /// Returns the board's seconds. A board without a clock has started in 1970.
     func seconds() -> UInt32 {
-        MachineDescription.own.boardSeconds ?? UInt32(truncatingIfNeeded: Clock.now / Clock.frequency)
+        MonitoredMachine.own.boardSeconds ?? UInt32(truncatingIfNeeded: Clock.now / Clock.frequency)
     }
 
     func askForWatch() { signal(InitialSlot.notification, bits: Monitor.Wake.time) }

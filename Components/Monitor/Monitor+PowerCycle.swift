@@ -83,7 +83,7 @@ extension Monitor {
 
 /// The operations of the kernel that a machine's power cycle needs.
 struct MachineCycle: PowerCycleEnvironment {
-    let machine: MachineDescription
+    let machine: MonitoredMachine
 
     /// An address at which no machine has memory, because RAM begins at 1 GiB.
     private static let doorstep: UInt64 = 0

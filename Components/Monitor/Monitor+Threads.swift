@@ -7,7 +7,7 @@ extension Monitor {
     /// its core.
     /// - Parameter serve: `serve()`, or a loop around `respond(to:)` for a machine that has more than the platform.
     public static func start(_ serve: (Monitor) -> Never) {
-        let machine = MachineDescription.own
+        let machine = MonitoredMachine.own
         var memory = DeviceMemory()
         // SAFETY: this function never returns, so the state on its stack lives as long as the monitor.
         unsafe withUnsafeMutableBytes(of: &memory) { devices in
@@ -23,5 +23,5 @@ extension Monitor {
 
     /// The monitor of a further thread, which serves the exits of the virtual CPUs on its core. No exit arrives
     /// before the first thread has started a virtual CPU.
-    public static var further: Monitor { Monitor(machine: MachineDescription.own) }
+    public static var further: Monitor { Monitor(machine: MonitoredMachine.own) }
 }

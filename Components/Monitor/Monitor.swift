@@ -9,7 +9,7 @@ import VirtualPlatform
 /// the machine's state through `shared` (SharedMachine.swift). A thread serves an exit on the virtual CPU's time, and a
 /// notification on the monitor's own time.
 public struct Monitor {
-    let machine: MachineDescription
+    let machine: MonitoredMachine
     @inline(__always) var shared: OwnMachine { SharedMachine.own }
 
     /// Serves for as long as the machine exists.

@@ -14,7 +14,7 @@ struct SharedMachine: ~Copyable {
     fileprivate let devices: UnsafeMutableRawPointer
 
     /// - Parameter memory: a `DeviceMemory` that lives as long as the monitor.
-    init(_ machine: MachineDescription, _ memory: UnsafeMutableRawBufferPointer) {
+    init(_ machine: MonitoredMachine, _ memory: UnsafeMutableRawBufferPointer) {
         bus = MachineBus(virtualCPUCount: machine.virtualCPUCount, options: machine.options)
         interrupts = InterruptController(virtualCPUCount: machine.virtualCPUCount)
         power = MachinePower(
@@ -48,7 +48,7 @@ struct DeviceMemory {
     init() { precondition(MachineDevices.size <= MemoryLayout<DeviceMemory>.size - deviceAlignment) }
 }
 
-/// Makes each device in its place.
+/// Makes each device at its offset in the memory of all devices.
 @safe
 private struct DeviceMaker: DeviceVisitor {
     let memory: UnsafeMutableRawPointer

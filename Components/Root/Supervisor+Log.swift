@@ -16,7 +16,7 @@ extension Supervisor {
         case .restart(let part, let number, let delay):
             let policy = tree.policy(of: part)
             log(
-                "\(way(from: tenant, to: part))restart: \(name(of: part)), \(number) of \(policy.limit) within \(milliseconds(policy.window)) ms, in \(milliseconds(delay)) ms"
+                "\(way(from: tenant, to: part))restart: \(name(of: part)), \(number) of \(policy.limit) within \(milliseconds(policy.span)) ms, in \(milliseconds(delay)) ms"
             )
         case .stop(let part): log("\(way(from: tenant, to: part))limit: \(name(of: part)) stays stopped")
         case .escalateToBoard(let part): log("\(way(from: tenant, to: part))limit: \(name(of: part))\(boardsAnswer)")

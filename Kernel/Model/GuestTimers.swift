@@ -3,7 +3,7 @@ import KernelCore
 /// The two timers of the loaded virtual CPU (DDI 0487, D12.2).
 struct GuestTimers {
     /// Indices in `VirtualCPU.system`: control and compare value of the virtual timer, then of the physical one.
-    enum Place {
+    enum Index {
         static let virtualControl = 22
         static let virtualCompare = 23
         static let physicalControl = 24
@@ -20,21 +20,21 @@ struct GuestTimers {
     }
 
     mutating func load(_ guest: Ref<VirtualCPU>) {
-        virtual = Self.deadline(guest, Place.virtualControl, Place.virtualCompare)
-        physical = Self.deadline(guest, Place.physicalControl, Place.physicalCompare)
+        virtual = Self.deadline(guest, Index.virtualControl, Index.virtualCompare)
+        physical = Self.deadline(guest, Index.physicalControl, Index.physicalCompare)
     }
 
     mutating func unload(_ guest: Ref<VirtualCPU>) {
-        Self.store(virtual, guest, Place.virtualControl, Place.virtualCompare)
-        Self.store(physical, guest, Place.physicalControl, Place.physicalCompare)
+        Self.store(virtual, guest, Index.virtualControl, Index.virtualCompare)
+        Self.store(physical, guest, Index.physicalControl, Index.physicalCompare)
         self = GuestTimers()
     }
 
     /// Returns the deadline of a timer of a virtual CPU that is not loaded.
     static func deadline(_ guest: Ref<VirtualCPU>, _ interrupt: UInt32) -> Ticks {
         interrupt == 27
-            ? deadline(guest, Place.virtualControl, Place.virtualCompare)
-            : deadline(guest, Place.physicalControl, Place.physicalCompare)
+            ? deadline(guest, Index.virtualControl, Index.virtualCompare)
+            : deadline(guest, Index.physicalControl, Index.physicalCompare)
     }
 
     private static func deadline(_ guest: Ref<VirtualCPU>, _ control: Int, _ compare: Int) -> Ticks {

@@ -35,9 +35,9 @@ struct TranslationModel: @unchecked Sendable {
     // MARK: Actions of the kernel
 
     mutating func write(_ table: PhysicalAddress, _ index: UInt64, _ entry: PageTableEntry) -> ModelFault? {
-        let place = PhysicalMemory.word(at: table + index * 8)
-        let before = PageTableEntry(bits: place.pointee.relaxedLoad())
-        place.pointee.store(entry.bits)
+        let word = PhysicalMemory.word(at: table + index * 8)
+        let before = PageTableEntry(bits: word.pointee.relaxedLoad())
+        word.pointee.store(entry.bits)
         let key = table.value + index * 8
         if !Self.isValid(before) {
             let isMade = Self.isValid(entry) && broken.contains(key)
@@ -90,7 +90,7 @@ struct TranslationModel: @unchecked Sendable {
         let key = Key(core: core.number, identifier: space.identifier, page: address.value & ~(Page.size - 1))
         if let hit = combined[key] {
             let fault = Self.fault(hit.cached, space, core, isForeign: hit.regime != regime)
-            return (Self.place(hit.cached, address), fault)
+            return (Self.physicalAddress(hit.cached, address), fault)
         }
         if stage2[key] == nil {
             let found = walk(translation, address)
@@ -99,10 +99,10 @@ struct TranslationModel: @unchecked Sendable {
         }
         let found = stage2[key]!
         combined[key] = Combined(cached: found, regime: regime)
-        return (Self.place(found, address), Self.fault(found, space, core, isForeign: false))
+        return (Self.physicalAddress(found, address), Self.fault(found, space, core, isForeign: false))
     }
 
-    private static func place(_ cached: Cached, _ address: GuestAddress) -> UInt64 {
+    private static func physicalAddress(_ cached: Cached, _ address: GuestAddress) -> UInt64 {
         cached.entry.bits & ModelHardware.addressMask | address.value & (span(cached.level) - 1)
     }
 
@@ -129,10 +129,10 @@ struct TranslationModel: @unchecked Sendable {
 
     private mutating func removeBroken(_ table: PhysicalAddress, level: Int) {
         for index in 0..<512 as Range<UInt64> {
-            let place = table + index * 8
-            broken.remove(place.value)
+            let entryAddress = table + index * 8
+            broken.remove(entryAddress.value)
             guard level < 3 else { continue }
-            let entry = PageTableEntry(bits: PhysicalMemory.word(at: place).pointee.load())
+            let entry = PageTableEntry(bits: PhysicalMemory.word(at: entryAddress).pointee.load())
             if let next = ModelHardware.table(of: entry) { removeBroken(next, level: level + 1) }
         }
     }
@@ -142,9 +142,9 @@ struct TranslationModel: @unchecked Sendable {
         var path: [UInt64] = []
         for level in 1...3 {
             let index = address.value >> (12 + 9 * UInt64(3 - level)) & 511
-            let place = table + index * 8
-            path.append(place.value)
-            let entry = PageTableEntry(bits: PhysicalMemory.word(at: place).pointee.load())
+            let entryAddress = table + index * 8
+            path.append(entryAddress.value)
+            let entry = PageTableEntry(bits: PhysicalMemory.word(at: entryAddress).pointee.load())
             guard level < 3, let next = ModelHardware.table(of: entry) else {
                 return Walk(entry: entry, level: level, path: path)
             }

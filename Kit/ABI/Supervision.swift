@@ -1,10 +1,10 @@
 /// The limits for restarts of a tenant or a group, and its parent. Times are in milliseconds.
 public struct SupervisionRecord {
-    /// The number of restarts within `window`, 0…16. Root never restarts a part whose limit is 0.
+    /// The number of restarts within `span`, 0…16. Root never restarts a part whose limit is 0.
     public var limit: UInt64
     /// The time within which restarts count for `limit`.
-    public var window: UInt64
-    /// The delay of the first restart within `window`. Each further restart waits twice as long, but never longer than
+    public var span: UInt64
+    /// The delay of the first restart within `span`. Each further restart waits twice as long, but never longer than
     /// `backoffLimit`.
     public var backoff: UInt64
     public var backoffLimit: UInt64
@@ -14,9 +14,9 @@ public struct SupervisionRecord {
     public var parent: UInt64
 
     public init(
-        limit: UInt64, window: UInt64, backoff: UInt64, backoffLimit: UInt64, onLimit: UInt64, parent: UInt64
+        limit: UInt64, span: UInt64, backoff: UInt64, backoffLimit: UInt64, onLimit: UInt64, parent: UInt64
     ) {
-        (self.limit, self.window, self.backoff, self.backoffLimit) = (limit, window, backoff, backoffLimit)
+        (self.limit, self.span, self.backoff, self.backoffLimit) = (limit, span, backoff, backoffLimit)
         (self.onLimit, self.parent) = (onLimit, parent)
     }
 }

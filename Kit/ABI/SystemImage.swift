@@ -13,7 +13,7 @@ public struct ImageHeader {
     public var plan: PlanHeader
 
     public static let magic: UInt64 = 0x3145_544E_4554_4E45  // "ENTENTE1"
-    public static let version: UInt64 = 4
+    public static let version: UInt64 = 5
     public static let alignment: UInt64 = 0x1_0000
 
     public init(
@@ -22,12 +22,6 @@ public struct ImageHeader {
         (self.magic, self.version, self.size, self.board) = (magic, version, size, board)
         (self.root, self.plan) = (root, plan)
     }
-}
-
-public struct MemoryRange: Sendable, Equatable {
-    public var base: UInt64
-    public var size: UInt64
-    @inline(__always) public init(base: UInt64, size: UInt64) { self.base = base; self.size = size }
 }
 
 /// The facts about the board that the kernel must know. The host tool reads them from the board's device tree.
@@ -152,6 +146,10 @@ public struct ComponentConfiguration {
 
 /// The facts about a machine, for its monitor.
 public struct MachineConfiguration {
+    /// The number of virtual CPUs of a machine, at most. The manifest allows no more, and no test boots more.
+    /// The records have room for eight.
+    public static let maximumVirtualCPUs = 4
+
     public var memory: MemoryRange
     public var virtualCPUs: UInt64
     public var entry: UInt64

@@ -145,6 +145,12 @@ extension ShortText: ExpressibleByStringInterpolation {
     public init(stringInterpolation: LogText.StringInterpolation) { self.init(stringInterpolation.text) }
 }
 
+extension LogText.StringInterpolation {
+    public mutating func appendInterpolation(_ other: ShortText) {
+        for index in 0..<other.count { append(other[index]) }
+    }
+}
+
 extension ShortText: Hashable {
     public func hash(into hasher: inout Hasher) {
         hasher.combine(count)

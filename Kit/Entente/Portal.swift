@@ -38,8 +38,8 @@ public struct Portal: Equatable, Sendable {
 
     /// Calls the server, and returns the reply's result. Generated clients do nothing else.
     ///
-    /// The compiler inlines it together with `OutgoingMessage.append`. Only the loads of the registers, SVC, and a
-    /// test of `x0` and `x2` remain.
+    /// The compiler inlines it together with `OutgoingMessage.append`. Only the loads of the registers, the system
+    /// call, and a test of `x0` and `x2` remain.
     @inline(__always)
     public func call<Result: Parameter, Failure: Parameter & Error>(
         _ message: OutgoingMessage, result: Result.Type, failure: Failure.Type

@@ -57,18 +57,18 @@ public struct Registers: Sendable {
     public subscript<Value: RegisterValue>(_ register: Register<Value>) -> Value {
         @inline(__always) get {
             precondition(register.access != .writeOnly, "the component reads a register that can only be written")
-            // SAFETY: root mapped the registers before it started this component, and never unmaps them; `place` checks
-            // that this one is among them, and its alignment.
-            return unsafe Value.load(register: place(register))
+            // SAFETY: root mapped the registers before it started this component, and never unmaps them; `address`
+            // checks that this one is among them, and its alignment.
+            return unsafe Value.load(register: address(register))
         }
         @inline(__always) nonmutating set {
             precondition(register.access != .readOnly, "the component writes a register that can only be read")
             // SAFETY: as above.
-            unsafe Value.store(newValue, register: place(register))
+            unsafe Value.store(newValue, register: address(register))
         }
     }
 
-    @inline(__always) private func place<Value>(_ register: Register<Value>) -> UInt64 {
+    @inline(__always) private func address<Value>(_ register: Register<Value>) -> UInt64 {
         let (offset, width) = (register.offset, MemoryLayout<Value>.size)
         precondition(
             offset >= 0 && offset & (width - 1) == 0 && offset <= size - width,

@@ -130,8 +130,8 @@ public class FakeComponent: @unchecked Sendable {
         let connection = sharedSize > 0 ? connection(to: server) : nil
         pages.add(name) {
             Resource(
-                name: $0, kind: .portal, slot: UInt64(slot), address: connection?.place.rings ?? 0,
-                size: connection?.size ?? 0, number: server.number, detail: connection?.place.lives ?? 0)
+                name: $0, kind: .portal, slot: UInt64(slot), address: connection?.addresses.rings ?? 0,
+                size: connection?.size ?? 0, number: server.number, detail: connection?.addresses.lives ?? 0)
         }
         return Portal(slot: slot)
     }

@@ -118,11 +118,11 @@ public final class FakeDMAMemory {
 
     /// The eight bytes at an address of the device, which is a multiple of 8.
     public subscript(address: UInt64) -> UInt64 {
-        get { place(address).pointee }
-        set { place(address).pointee = newValue }
+        get { word(address).pointee }
+        set { word(address).pointee = newValue }
     }
 
-    private func place(_ address: UInt64) -> UnsafeMutablePointer<UInt64> {
+    private func word(_ address: UInt64) -> UnsafeMutablePointer<UInt64> {
         precondition(
             address >= deviceAddress && address & 7 == 0 && address - deviceAddress <= memory.size - 8,
             "a device accesses memory that it was not given")

@@ -24,13 +24,13 @@ final class FakeConnection {
     private let rings: FakeMemory
     private let lives = FakeMemory(ComponentLayout.livesSize)
     /// The addresses in the client's space.
-    let place: (rings: UInt64, lives: UInt64)
+    let addresses: (rings: UInt64, lives: UInt64)
 
     /// Maps the memory for both ends, and makes the client a resource of the server.
     init(_ client: FakeComponent, _ server: FakeComponent, size: UInt64) {
         (self.client, self.server) = (client, server)
         rings = FakeMemory(size)
-        place = (client.map(rings), client.map(lives))
+        addresses = (client.map(rings), client.map(lives))
         let other = (rings: server.map(rings), lives: server.map(lives))
         server.pages.add(client.name) {
             Resource(
@@ -42,8 +42,8 @@ final class FakeConnection {
 
     /// Counts the death of a component, so that its peer learns of it.
     func countDeath(of component: FakeComponent) {
-        let place = component === client ? RingLives.client : RingLives.server
-        let word = UnsafeMutablePointer<UInt64>(bitPattern: UInt(lives.address + place))!
+        let offset = component === client ? RingLives.client : RingLives.server
+        let word = UnsafeMutablePointer<UInt64>(bitPattern: UInt(lives.address + offset))!
         word.pointee += 1
     }
 }

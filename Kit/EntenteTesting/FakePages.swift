@@ -8,7 +8,7 @@ final class FakePages {
     /// The number of pages for the configuration and the resources behind it.
     private static let configurationPages = 1 + 8
     private static let allPages = configurationPages + 3
-    private static let places: [(address: UInt64, page: Int, pages: Int)] = [
+    private static let ranges: [(address: UInt64, page: Int, pages: Int)] = [
         (ComponentLayout.configuration, 0, configurationPages),
         (ComponentLayout.messagePages, configurationPages, 1), (ComponentLayout.console, configurationPages + 1, 2),
     ]
@@ -21,10 +21,10 @@ final class FakePages {
     deinit { base.deallocate() }
 
     func address(_ componentAddress: UInt64) -> UInt64 {
-        for place in Self.places {
-            let offset = componentAddress &- place.address
-            if offset < UInt64(place.pages * Self.pageSize) {
-                return UInt64(UInt(bitPattern: base + place.page * Self.pageSize)) + offset
+        for range in Self.ranges {
+            let offset = componentAddress &- range.address
+            if offset < UInt64(range.pages * Self.pageSize) {
+                return UInt64(UInt(bitPattern: base + range.page * Self.pageSize)) + offset
             }
         }
         fatalError("a component has nothing at 0x\(String(componentAddress, radix: 16)) that a fake could stand for")

@@ -50,22 +50,22 @@
     }
 
     public enum Barrier {
-        /// DMB ISHLD, which orders loads before it with all accesses after it.
+        /// A barrier that orders loads before it with all accesses after it.
         case loads
-        /// DMB ISHST, which orders stores before it with stores after it.
+        /// A barrier that orders stores before it with stores after it.
         case stores
-        /// DMB ISH.
+        /// A full barrier.
         case all
     }
 
     /// Plays the accesses of the host threads of one exploration.
     open class AccessObserver {
         public init() {}
-        open func load(_ place: SharedLocation, _ order: LoadOrder) -> UInt64 { fatalError("abstract") }
-        open func store(_ place: SharedLocation, _ value: UInt64, _ order: StoreOrder) { fatalError("abstract") }
+        open func load(_ location: SharedLocation, _ order: LoadOrder) -> UInt64 { fatalError("abstract") }
+        open func store(_ location: SharedLocation, _ value: UInt64, _ order: StoreOrder) { fatalError("abstract") }
         /// Performs a read-modify-write and returns the word's old value. `change` returns nil to leave the word as it
         /// is.
-        open func update(_ place: SharedLocation, _ order: UpdateOrder, _ change: (UInt64) -> UInt64?) -> UInt64 {
+        open func update(_ location: SharedLocation, _ order: UpdateOrder, _ change: (UInt64) -> UInt64?) -> UInt64 {
             fatalError("abstract")
         }
         open func order(_ barrier: Barrier) { fatalError("abstract") }
@@ -74,7 +74,7 @@
         /// Tells the observer that plain stores will set the `size` bytes at `address` to 0.
         open func willZero(_ address: UInt, size: UInt) { fatalError("abstract") }
         /// Tells the observer that a plain store will change the word, because no other core uses it.
-        open func willOwn(_ place: SharedLocation) { fatalError("abstract") }
+        open func willOwn(_ location: SharedLocation) { fatalError("abstract") }
         /// Keeps all other cores from continuing until the matching `endWhole`.
         open func beginWhole() { fatalError("abstract") }
         open func endWhole() { fatalError("abstract") }

@@ -8,17 +8,17 @@
 
         public init(_ pointer: UnsafeMutablePointer<UInt8>) { self.pointer = pointer }
 
-        private var place: SharedLocation { SharedLocation(address: UInt(bitPattern: pointer), width: 1) }
+        private var location: SharedLocation { SharedLocation(address: UInt(bitPattern: pointer), width: 1) }
 
         public var value: UInt8 {
             get {
                 guard let observer = SharedAccess.observer else { return pointer.pointee }
-                return UInt8(truncatingIfNeeded: observer.load(place, .relaxed))
+                return UInt8(truncatingIfNeeded: observer.load(location, .relaxed))
             }
             nonmutating set {
                 guard let observer = SharedAccess.observer else { return pointer.pointee = newValue }
-                observer.willOwn(place)
-                observer.store(place, UInt64(newValue), .relaxed)
+                observer.willOwn(location)
+                observer.store(location, UInt64(newValue), .relaxed)
             }
         }
     }

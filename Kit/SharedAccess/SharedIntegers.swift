@@ -14,13 +14,13 @@
 
         public init(_ value: UInt64) { word = Atomic(value) }
 
-        private var place: SharedLocation {
+        private var location: SharedLocation {
             withUnsafePointer(to: self) { SharedLocation(address: UInt(bitPattern: $0), width: 8) }
         }
 
         public func load(ordering: AtomicLoadOrdering) -> UInt64 {
             if let observer = SharedAccess.observer {
-                return UInt64(truncatingIfNeeded: observer.load(place, ordering == .relaxed ? .relaxed : .acquire))
+                return UInt64(truncatingIfNeeded: observer.load(location, ordering == .relaxed ? .relaxed : .acquire))
             }
             switch ordering {
             case .relaxed: return word.load(ordering: .relaxed)
@@ -31,7 +31,7 @@
 
         public func store(_ value: UInt64, ordering: AtomicStoreOrdering) {
             if let observer = SharedAccess.observer {
-                return observer.store(place, UInt64(value), ordering == .relaxed ? .relaxed : .release)
+                return observer.store(location, UInt64(value), ordering == .relaxed ? .relaxed : .release)
             }
             switch ordering {
             case .relaxed: word.store(value, ordering: .relaxed)
@@ -44,7 +44,7 @@
         /// the address.
         public func loadAddress(span: Int, mask: UInt64 = ~1) -> UInt64 {
             if let observer = SharedAccess.observer {
-                return observer.load(place, .dependency(span: UInt(span), mask: mask))
+                return observer.load(location, .dependency(span: UInt(span), mask: mask))
             }
             return word.load(ordering: .acquiring)
         }
@@ -56,7 +56,7 @@
                 return word.bitwiseOr(value, ordering: .sequentiallyConsistent)
             }
             let old = UInt64(
-                truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) {
+                truncatingIfNeeded: observer.update(location, UpdateOrder(ordering)) {
                     UInt64(UInt64(truncatingIfNeeded: $0) | value)
                 })
             return (old, old | value)
@@ -69,7 +69,7 @@
                 return word.bitwiseAnd(value, ordering: .sequentiallyConsistent)
             }
             let old = UInt64(
-                truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) {
+                truncatingIfNeeded: observer.update(location, UpdateOrder(ordering)) {
                     UInt64(UInt64(truncatingIfNeeded: $0) & value)
                 })
             return (old, old & value)
@@ -82,7 +82,7 @@
                 return word.wrappingAdd(value, ordering: .sequentiallyConsistent)
             }
             let old = UInt64(
-                truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) {
+                truncatingIfNeeded: observer.update(location, UpdateOrder(ordering)) {
                     UInt64(UInt64(truncatingIfNeeded: $0) &+ value)
                 })
             return (old, old &+ value)
@@ -92,7 +92,7 @@
             guard let observer = SharedAccess.observer else {
                 return word.exchange(value, ordering: .sequentiallyConsistent)
             }
-            return UInt64(truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) { _ in UInt64(value) })
+            return UInt64(truncatingIfNeeded: observer.update(location, UpdateOrder(ordering)) { _ in UInt64(value) })
         }
 
         public func weakCompareExchange(
@@ -102,7 +102,9 @@
                 return word.weakCompareExchange(
                     expected: expected, desired: desired, ordering: .sequentiallyConsistent)
             }
-            let old = observer.update(place, UpdateOrder(ordering)) { $0 == UInt64(expected) ? UInt64(desired) : nil }
+            let old = observer.update(location, UpdateOrder(ordering)) {
+                $0 == UInt64(expected) ? UInt64(desired) : nil
+            }
             return (old == UInt64(expected), UInt64(truncatingIfNeeded: old))
         }
 
@@ -122,13 +124,13 @@
 
         public init(_ value: UInt32) { word = Atomic(value) }
 
-        private var place: SharedLocation {
+        private var location: SharedLocation {
             withUnsafePointer(to: self) { SharedLocation(address: UInt(bitPattern: $0), width: 4) }
         }
 
         public func load(ordering: AtomicLoadOrdering) -> UInt32 {
             if let observer = SharedAccess.observer {
-                return UInt32(truncatingIfNeeded: observer.load(place, ordering == .relaxed ? .relaxed : .acquire))
+                return UInt32(truncatingIfNeeded: observer.load(location, ordering == .relaxed ? .relaxed : .acquire))
             }
             switch ordering {
             case .relaxed: return word.load(ordering: .relaxed)
@@ -139,7 +141,7 @@
 
         public func store(_ value: UInt32, ordering: AtomicStoreOrdering) {
             if let observer = SharedAccess.observer {
-                return observer.store(place, UInt64(value), ordering == .relaxed ? .relaxed : .release)
+                return observer.store(location, UInt64(value), ordering == .relaxed ? .relaxed : .release)
             }
             switch ordering {
             case .relaxed: word.store(value, ordering: .relaxed)
@@ -155,7 +157,7 @@
                 return word.bitwiseOr(value, ordering: .sequentiallyConsistent)
             }
             let old = UInt32(
-                truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) {
+                truncatingIfNeeded: observer.update(location, UpdateOrder(ordering)) {
                     UInt64(UInt32(truncatingIfNeeded: $0) | value)
                 })
             return (old, old | value)
@@ -168,7 +170,7 @@
                 return word.bitwiseAnd(value, ordering: .sequentiallyConsistent)
             }
             let old = UInt32(
-                truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) {
+                truncatingIfNeeded: observer.update(location, UpdateOrder(ordering)) {
                     UInt64(UInt32(truncatingIfNeeded: $0) & value)
                 })
             return (old, old & value)
@@ -181,7 +183,7 @@
                 return word.wrappingAdd(value, ordering: .sequentiallyConsistent)
             }
             let old = UInt32(
-                truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) {
+                truncatingIfNeeded: observer.update(location, UpdateOrder(ordering)) {
                     UInt64(UInt32(truncatingIfNeeded: $0) &+ value)
                 })
             return (old, old &+ value)
@@ -191,7 +193,7 @@
             guard let observer = SharedAccess.observer else {
                 return word.exchange(value, ordering: .sequentiallyConsistent)
             }
-            return UInt32(truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) { _ in UInt64(value) })
+            return UInt32(truncatingIfNeeded: observer.update(location, UpdateOrder(ordering)) { _ in UInt64(value) })
         }
 
         public func weakCompareExchange(
@@ -201,7 +203,9 @@
                 return word.weakCompareExchange(
                     expected: expected, desired: desired, ordering: .sequentiallyConsistent)
             }
-            let old = observer.update(place, UpdateOrder(ordering)) { $0 == UInt64(expected) ? UInt64(desired) : nil }
+            let old = observer.update(location, UpdateOrder(ordering)) {
+                $0 == UInt64(expected) ? UInt64(desired) : nil
+            }
             return (old == UInt64(expected), UInt32(truncatingIfNeeded: old))
         }
 
@@ -221,13 +225,13 @@
 
         public init(_ value: UInt8) { word = Atomic(value) }
 
-        private var place: SharedLocation {
+        private var location: SharedLocation {
             withUnsafePointer(to: self) { SharedLocation(address: UInt(bitPattern: $0), width: 1) }
         }
 
         public func load(ordering: AtomicLoadOrdering) -> UInt8 {
             if let observer = SharedAccess.observer {
-                return UInt8(truncatingIfNeeded: observer.load(place, ordering == .relaxed ? .relaxed : .acquire))
+                return UInt8(truncatingIfNeeded: observer.load(location, ordering == .relaxed ? .relaxed : .acquire))
             }
             switch ordering {
             case .relaxed: return word.load(ordering: .relaxed)
@@ -238,7 +242,7 @@
 
         public func store(_ value: UInt8, ordering: AtomicStoreOrdering) {
             if let observer = SharedAccess.observer {
-                return observer.store(place, UInt64(value), ordering == .relaxed ? .relaxed : .release)
+                return observer.store(location, UInt64(value), ordering == .relaxed ? .relaxed : .release)
             }
             switch ordering {
             case .relaxed: word.store(value, ordering: .relaxed)
@@ -254,7 +258,7 @@
                 return word.bitwiseOr(value, ordering: .sequentiallyConsistent)
             }
             let old = UInt8(
-                truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) {
+                truncatingIfNeeded: observer.update(location, UpdateOrder(ordering)) {
                     UInt64(UInt8(truncatingIfNeeded: $0) | value)
                 })
             return (old, old | value)
@@ -267,7 +271,7 @@
                 return word.bitwiseAnd(value, ordering: .sequentiallyConsistent)
             }
             let old = UInt8(
-                truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) {
+                truncatingIfNeeded: observer.update(location, UpdateOrder(ordering)) {
                     UInt64(UInt8(truncatingIfNeeded: $0) & value)
                 })
             return (old, old & value)
@@ -280,7 +284,7 @@
                 return word.wrappingAdd(value, ordering: .sequentiallyConsistent)
             }
             let old = UInt8(
-                truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) {
+                truncatingIfNeeded: observer.update(location, UpdateOrder(ordering)) {
                     UInt64(UInt8(truncatingIfNeeded: $0) &+ value)
                 })
             return (old, old &+ value)
@@ -290,7 +294,7 @@
             guard let observer = SharedAccess.observer else {
                 return word.exchange(value, ordering: .sequentiallyConsistent)
             }
-            return UInt8(truncatingIfNeeded: observer.update(place, UpdateOrder(ordering)) { _ in UInt64(value) })
+            return UInt8(truncatingIfNeeded: observer.update(location, UpdateOrder(ordering)) { _ in UInt64(value) })
         }
 
         public func weakCompareExchange(
@@ -300,7 +304,9 @@
                 return word.weakCompareExchange(
                     expected: expected, desired: desired, ordering: .sequentiallyConsistent)
             }
-            let old = observer.update(place, UpdateOrder(ordering)) { $0 == UInt64(expected) ? UInt64(desired) : nil }
+            let old = observer.update(location, UpdateOrder(ordering)) {
+                $0 == UInt64(expected) ? UInt64(desired) : nil
+            }
             return (old == UInt64(expected), UInt8(truncatingIfNeeded: old))
         }
 

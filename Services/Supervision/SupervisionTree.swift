@@ -6,7 +6,7 @@ import ABI
 /// member exhausts its limit, that counts as a death of its group, which then restarts as a whole.
 public struct SupervisionTree: ~Copyable {
     private struct Part {
-        var policy = RestartPolicy(limit: 0, window: 0, backoff: 0, backoffLimit: 0, onLimit: .stop)
+        var policy = RestartPolicy(limit: 0, span: 0, backoff: 0, backoffLimit: 0, onLimit: .stop)
         var history = RestartHistory()
         /// The index of a group, or nil for the board.
         var parent: Int?

@@ -2,14 +2,6 @@ import Foundation
 
 /// The kernel of a machine, as the pieces that go into the machine's RAM.
 public struct GuestImage: Sendable {
-    /// The format in which the tool reads the kernel's file.
-    public enum Format: String, Sendable, CaseIterable {
-        /// The format that the first bytes show: an arm64 Image, a compressed one, or an ELF64 file.
-        case auto
-        /// Bare instructions, which run from the first byte on.
-        case flat
-    }
-
     /// A piece of the kernel with its guest-physical address, which is a multiple of 8.
     public struct Module: Sendable {
         public var address: UInt64
@@ -38,7 +30,7 @@ public struct GuestImage: Sendable {
     ///     be at fault.
     /// - Throws: `Failure` if the file is no kernel for arm64, or does not fit into the RAM.
     public init(
-        kernel: Data, format: Format = .auto, ramBase: UInt64, ramSize: UInt64, decompress: (Data) throws -> Data
+        kernel: Data, format: GuestFormat = .auto, ramBase: UInt64, ramSize: UInt64, decompress: (Data) throws -> Data
     ) throws(Failure) {
         guard ramBase.isMultiple(ofSize: Self.blockSize), !ramBase.addingReportingOverflow(ramSize).overflow else {
             throw Failure(

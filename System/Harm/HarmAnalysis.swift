@@ -177,11 +177,3 @@ private struct HarmWay: Hashable {
     var offender: Int
     var name: String
 }
-
-/// Describes a delay that has a bound, so that it is no stall.
-public struct HarmBound: Sendable {
-    public var victim: Int
-    /// The offender, or nil if root causes the delay.
-    public var offender: Int?
-    public var text: String
-}

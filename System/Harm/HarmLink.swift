@@ -1,28 +1,5 @@
 import ABI
 
-/// A way in which one tenant can harm another.
-public enum HarmEffect: String, CaseIterable, Sendable, Codable {
-    /// The victim stands still, or goes without a service, for as long as the offender likes.
-    case stall
-    /// The victim's life ends.
-    case end
-    /// The victim's memory or state, or memory that the victim shares, gets other contents. The loss of data that the
-    /// victim has handed over counts as well.
-    case change
-    /// The offender reads the victim's memory, or memory that the victim shares.
-    case read
-
-    /// The word for the sentence "V can be … by O".
-    public var participle: String {
-        switch self {
-        case .stall: "stalled"
-        case .end: "ended"
-        case .change: "changed"
-        case .read: "read"
-        }
-    }
-}
-
 /// A link between an offender and a victim, which follows from one fact of the plan.
 public struct HarmLink: Hashable, Sendable {
     /// The index of the victim. `offender` is an index of a tenant as well.
@@ -147,4 +124,12 @@ public struct HarmFinding: Sendable {
     func isSamePair(as other: HarmFinding) -> Bool {
         victim == other.victim && offender == other.offender && effect == other.effect
     }
+}
+
+/// Describes a delay that has a bound, so that it is no stall.
+public struct HarmBound: Sendable {
+    public var victim: Int
+    /// The offender, or nil if root causes the delay.
+    public var offender: Int?
+    public var text: String
 }

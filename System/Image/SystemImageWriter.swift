@@ -20,11 +20,6 @@ public struct SystemImageWriter {
     /// The number of further slots of root's table, for a program in root's place that fills them itself.
     public var furtherRootSlots: UInt32 = 0
 
-    static let pageSize: UInt64 = 4096
-    /// The number of bytes that the smallest system needs for the kernel, root, the console driver and their image. The
-    /// tool knows the exact size only when it has built the programs.
-    static let leastOwnMemory: UInt64 = 1 << 20
-
     /// The place in the manifest that says how much memory the board has.
     public var memoryPlace: Diagnostic.Place?
 
@@ -88,49 +83,8 @@ public struct SystemImageWriter {
     /// may share them.
     public var machineFiles: UInt64 {
         Set(tenants.flatMap { $0.machine?.modules ?? [] }.map(\.data)).reduce(0) {
-            $0 + UInt64($1.count).aligned(to: Self.pageSize)
+            $0 + UInt64($1.count).aligned(to: Program.pageSize)
         }
-    }
-}
-
-/// The bytes behind the header, each piece at a multiple of 4 KiB. Equal pieces are stored once.
-struct ImageContents {
-    private var pieces: [(offset: UInt64, data: Data)] = []
-    private var places: [Data: UInt64] = [:]
-    private(set) var end: UInt64
-
-    init(from start: UInt64) { end = start }
-
-    mutating func place(_ data: Data) -> UInt64 {
-        guard !data.isEmpty else { return 0 }
-        if let offset = places[data] { return offset }
-        let offset = end.aligned(to: SystemImageWriter.pageSize)
-        pieces.append((offset, data))
-        places[data] = offset
-        end = (offset + UInt64(data.count)).aligned(to: SystemImageWriter.pageSize)
-        return offset
-    }
-
-    mutating func place(_ program: Program) -> ProgramRecord {
-        let unused = ProgramSegment(offset: 0, fileSize: 0, memorySize: 0, address: 0, rights: 0)
-        var segments = InlineArray<4, ProgramSegment>(repeating: unused)
-        for (index, segment) in program.segments.enumerated() {
-            segments[index] = ProgramSegment(
-                offset: place(segment.imageData), fileSize: segment.imageSize, memorySize: segment.memorySize,
-                address: segment.address, rights: UInt64(segment.rights))
-        }
-        return ProgramRecord(segments: segments, entry: program.entry, stackSize: program.stackSize)
-    }
-
-    func joined(header: Data) -> Data {
-        var joined = header
-        joined.reserveCapacity(Int(end))
-        for piece in pieces {
-            joined.padWithZeros(to: Int(piece.offset))
-            joined.append(piece.data)
-        }
-        joined.padWithZeros(to: Int(end))
-        return joined
     }
 }
 

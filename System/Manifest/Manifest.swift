@@ -53,7 +53,7 @@ public struct BoardDescription: Sendable, Equatable {
 /// The origin of a machine's operating system.
 public enum GuestSource: Sendable, Equatable {
     case debian(flavour: DebianFlavour)
-    case files(kernel: URL, initrd: URL?, format: GuestImage.Format)
+    case files(kernel: URL, initrd: URL?, format: GuestFormat)
     /// A bare program for machines: a target of this repository, below `Guests`.
     case target(String)
 }
@@ -76,7 +76,7 @@ public struct MachineDescription: Sendable, Equatable {
     public var commandLine = "console=ttyAMA0"
     /// The size of the RAM in bytes; a multiple of 2 MiB.
     public var memory: UInt64 = 256 << 20
-    /// The number of virtual CPUs, 1…4.
+    /// The number of virtual CPUs, 1…`MachineConfiguration.maximumVirtualCPUs`.
     public var cpus = 1
     /// The priority, 0…31. 31 is the most urgent.
     public var priority = 8

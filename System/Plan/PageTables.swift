@@ -28,27 +28,3 @@ struct PageTableCount {
 
     var count: UInt64 { UInt64(gibibytes.count + blocks.count) }
 }
-
-extension PlanBuilder {
-    /// Returns the number of page tables that a space needs. It is an upper bound, because a larger entry may be
-    /// possible.
-    func pageTables(of space: Plan.NodeID) -> UInt64 {
-        var count = PageTableCount()
-        for edge in plan.edges {
-            guard case .map(let extent, let target, let address, let offset, let size, _, _) = edge.action,
-                target == space
-            else { continue }
-            count.add(MappedRange(address: address, size: size, residue: residue(of: extent, offset)))
-        }
-        for range in reservations[space] ?? [] { count.add(range) }
-        // One table more costs 4 KiB, and a space needs at least one.
-        return max(count.count, 1)
-    }
-
-    private func residue(of extent: Plan.NodeID, _ offset: UInt64) -> UInt64? {
-        let large: UInt64 = 1 << 21
-        if extent == root.image { return (imageResidue + offset) % large }
-        if extent == root.devices { return (board.devices.base + offset) % large }
-        return plan.nodes[extent].alignment >= large ? offset % large : nil
-    }
-}

@@ -101,19 +101,20 @@ extension PlanBuilder {
         guard let time = plan.nodes[thread].time else { return }
         let core = core(number, of: index)
         // A monitor serves its machine, so it is a little more urgent.
-        let priority = tenant.machine == nil ? tenant.priority : min(tenant.priority + 1, Tenant.priorities.upperBound)
+        let priority =
+            tenant.machine == nil ? tenant.priority : min(tenant.priority + 1, TenantDescription.priorities.upperBound)
         add(.time(time, core: core, priority: priority, tenant.allowance), .budget, of: index)
         // The console driver uses up its budget whenever tenants print much, and a report of that would print even
         // more.
         if tenant.allowance != .unlimited, tenant.kind != .consoleDriver {
-            add(.overrun(time, root.notification, bits: SupervisorEvent.overrun), .supervision, of: index)
+            add(.overrun(time, root.notification, bits: SupervisorSignal.overrun), .supervision, of: index)
         }
         let portal = number == 0 ? addFaultPortal(index) : 0
         add(
             .configure(thread, space: parts.space, table: parts.table, portal: portal, time: time, core: core),
             .program,
             of: index)
-        add(.stopped(thread, root.notification, bits: SupervisorEvent.death), .supervision, of: index)
+        add(.stopped(thread, root.notification, bits: SupervisorSignal.death), .supervision, of: index)
         let stack = plan.nodes[thread].stack
         _ = privateMemory(of: index, at: stack.base, size: stack.size, .readWrite, .program)
         add(.registers(thread, first: 0, UInt64(number), UInt64(core)), .program, of: index)

@@ -114,6 +114,8 @@ public struct TenantPlan: Sendable {
     public var hasWatchdog = false
     /// The index of its group, or nil if it has none.
     public var parent: Int?
+    /// The reasons for which it ends itself by a trap.
+    public internal(set) var traps: [TrapReason] = []
     /// The things that it finds by name, in the order of its configuration.
     public internal(set) var resources: [NamedResource] = []
     public internal(set) var parts = Parts()
@@ -138,6 +140,19 @@ public struct TenantPlan: Sendable {
     }
 }
 
+/// A `TrapRecord` before it becomes part of the image.
+public struct TrapReason: Sendable, Equatable {
+    /// The immediate of the BRK instruction.
+    public var immediate: UInt64
+    /// The text that root prints.
+    public var text: String
+
+    /// The immediate by which compiled Swift code traps.
+    static let ofSwift: UInt64 = 1
+    /// The bytes of a text that a `TrapRecord` can hold.
+    static let maximumLength = 48
+}
+
 /// A `Resource` before `PlanBuilder` writes it.
 public struct NamedResource: Sendable, Equatable {
     public var name: String
@@ -147,12 +162,4 @@ public struct NamedResource: Sendable, Equatable {
     public var size: UInt64 = 0
     public var number: UInt64 = 0
     public var detail: UInt64 = 0
-}
-
-public enum TenantKind: String, Sendable {
-    case component
-    /// The driver of the board's serial port. There is exactly one, and it is the first tenant.
-    case consoleDriver = "console driver"
-    /// A monitor with its machine.
-    case machine
 }

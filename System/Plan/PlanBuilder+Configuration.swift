@@ -14,11 +14,11 @@ extension PlanBuilder {
         let size = UInt64(bytes.count)
         let offset = privateMemory(of: index, at: ComponentLayout.configuration, size: size, .read, .program)
         add(.contents(parts.memory, offset: offset, image: contents.place(bytes), size: size), .program, of: index)
-        func place(_ field: PartialKeyPath<ComponentConfiguration>) -> UInt64 {
+        func fieldOffset(_ field: PartialKeyPath<ComponentConfiguration>) -> UInt64 {
             offset + UInt64(MemoryLayout<ComponentConfiguration>.offset(of: field) ?? 0)
         }
-        add(.lives(parts.memory, offset: place(\.earlierLives), atDeath: false), .supervision, of: index)
-        add(.seed(parts.memory, offset: place(\.seed)), .program, of: index)
+        add(.lives(parts.memory, offset: fieldOffset(\.earlierLives), atDeath: false), .supervision, of: index)
+        add(.seed(parts.memory, offset: fieldOffset(\.seed)), .program, of: index)
         for memory in usage[index].dma {
             let resource = ComponentLayout.configurationSize + UInt64(memory.resource * MemoryLayout<Resource>.stride)
             let number = UInt64(MemoryLayout<Resource>.offset(of: \.number) ?? 0)

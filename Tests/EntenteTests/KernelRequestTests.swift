@@ -58,7 +58,7 @@ import Testing
         for number in 0..<64 as Range<UInt64> { #expect(Events.number(number).bits == 1 << number) }
     }
 
-    @Test func whatIsPartlyDoneIsAskedForAgain() {
+    @Test func anUnfinishedOperationIsRepeated() {
         kernel.run([answer(.again), answer(.again), answer(.noRights), answer(.ok)]) {
             #expect(revoke(30, .descendants) == .noRights)
         }

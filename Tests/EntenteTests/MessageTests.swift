@@ -151,7 +151,7 @@ import Testing
         }
     }
 
-    @Test func whatNobodyUnderstandsIsAnAnswer() {
+    @Test func aMalformedRequestGetsAnAnswer() {
         client.run {
             let portal = example.portal
             #expect(throws: CallError<Never>.malformed) {

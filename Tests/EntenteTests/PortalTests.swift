@@ -94,7 +94,7 @@ import Testing
     }
 
     /// The caller keeps only those capabilities of a reply that the result holds.
-    @Test func whatTheResultDoesNotHoldIsReleased() {
+    @Test func capabilitiesOutsideOfTheResultAreReleased() {
         func delete(_ index: UInt64) -> Request {
             Request(.revoke, UInt32(first + index), RevokeForm.delete.rawValue)
         }
@@ -126,7 +126,7 @@ import Testing
 
     /// A capability that a result holds stays. One of a malformed result is released, for each way of asking for it.
     @Test(arguments: [false, true], [false, true])
-    func whatWasTakenStaysWithItsResult(forCapabilities: Bool, isWhole: Bool) {
+    func aCapabilityStaysWithItsResult(forCapabilities: Bool, isWhole: Bool) {
         kernel.run([answer(.ok, 0, isWhole ? 1 : 0, capabilities: 1), answer(.ok)]) {
             let page = MessageMemory.current
             page.usedSlots = 0

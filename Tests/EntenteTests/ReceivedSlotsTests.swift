@@ -40,7 +40,7 @@ import Testing
         try expectRoom()
     }
 
-    @Test func whatNoMethodTakesLeavesNothing() throws {
+    @Test func capabilitiesThatNoMethodTakesLeaveNothing() throws {
         try client.run { () throws in
             for _ in 0..<often {
                 var message = OutgoingMessage(1)

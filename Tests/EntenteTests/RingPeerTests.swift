@@ -48,7 +48,7 @@ import EntenteTesting
         #expect(steps >= 4)
     }
 
-    @Test func whoeverGoesToSleepDuringAPutIsWokenByIt() throws {
+    @Test func aPutWakesAConsumerThatFallsAsleepMeanwhile() throws {
         let steps = try play({ RingSides() }, peer: { _ = try? $0.consumer.willSleep() }) { sides, recorder in
             let isPut = try recorder.run { () throws in try sides.producer.put(Point(x: 7)) }
             #expect(isPut)
@@ -58,7 +58,7 @@ import EntenteTesting
         #expect(steps >= 7)
     }
 
-    @Test func whoeverGoesToSleepDuringATakeIsWokenByIt() throws {
+    @Test func aTakeWakesAProducerThatFallsAsleepMeanwhile() throws {
         let steps = try play({ RingSides(count: 4) }, peer: { _ = try? $0.producer.willSleep() }) { sides, recorder in
             #expect(recorder.run { sides.take() } == 0)
             let sleeps = sides.block.memory.load(RingLayout.producerSleeps) != 0

@@ -122,7 +122,7 @@ private struct Silent: Service {
 
     /// A method that has taken capabilities keeps them when it throws. No slot keeps a capability of a malformed
     /// request.
-    @Test func whatAMethodTookStaysUnlessTheRequestIsMalformed() {
+    @Test func takenCapabilitiesStayUnlessTheRequestIsMalformed() {
         for index in 0..<UInt64(InitialSlot.receivedCount) - 1 {
             for (outcome, kept) in [(Outcome.failed, 0b11), (Outcome.done, 0b11), (Outcome.malformed, 0)]
                 as [(UInt64, UInt64)]

@@ -54,7 +54,7 @@ import Testing
     }
 
     /// The others run until they wait. Then the core that let them go on continues, although they wait for it.
-    @Test func whoLetsOthersGoOnIsHeardByThem() {
+    @Test func aThreadThatYieldsIsSeenByOthers() {
         let result = scenario([
             {
                 Interleaving.letOthersGoOn()

@@ -79,7 +79,7 @@ import Testing
         #expect(seed(tree("rng-seed", in: "chosen", Self.value + [1, 2, 3]).bytes) == Self.expected)
     }
 
-    @Test func whatIsNoSeedIsNone() {
+    @Test func otherPropertiesAreNoSeed() {
         #expect(seed(tree("rng-seeds").bytes) == nil)
         #expect(seed(tree("rng-see").bytes) == nil)
         #expect(seed(tree("rng-seed", in: "chosen@1").bytes) == nil)

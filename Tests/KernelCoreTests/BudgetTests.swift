@@ -33,7 +33,7 @@ private struct Budgeted {
 }
 
 @Suite struct BudgetTests {
-    @Test func whoHasUsedItUpWaitsForTheNextPeriod() {
+    @Test func aThreadWithoutBudgetWaitsForTheNextPeriod() {
         let board = Budgeted()
         let fixture = board.fixture
         #expect(fixture.current() == board.thread.context)
@@ -238,7 +238,7 @@ private struct Budgeted {
         #expect(configured.status == status)
     }
 
-    @Test func whoHasABudgetGivesNoTime() {
+    @Test func aThreadWithABudgetGrantsNoTime() {
         let fixture = Fixture()
         var thread = fixture.makeThread(priority: 10, starts: false)
         thread.scheduling = fixture.create(.schedulingContext)

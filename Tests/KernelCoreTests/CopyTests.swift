@@ -177,7 +177,7 @@ private struct Loan {
         #expect(both.copy(.read, offset: 0, address: Loan.mine, size: 8) == (.badAddress, 0, 0))
     }
 
-    @Test func whatIsNotMappedEndsItThere() {
+    @Test func aCopyEndsAtAnUnmappedPage() {
         let loan = Loan(size: Loan.size + 4096)
         #expect(loan.copy(.read, offset: Loan.size - 16, address: Loan.mine, size: 32) == (.badAddress, 16, 1))
         #expect(loan.copy(.read, offset: 0, address: Loan.mine + Loan.size - 8, size: 32) == (.badAddress, 8, 0))
@@ -310,7 +310,7 @@ private struct Loan {
     }
 
     /// Another core revokes the pages while a copy is under way. After that, no byte is written any more.
-    @Test func whatWasTakenAwayIsNotWrittenAnyMore() {
+    @Test func revokedPagesAreNotWrittenAnyMore() {
         let loan = Loan(cores: 2)
         let fixture = loan.fixture
         fixture.checksInvariants = false

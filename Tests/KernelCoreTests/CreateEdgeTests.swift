@@ -85,7 +85,7 @@ import Testing
     }
 
     /// Memory that nobody has used comes as it is. Used memory is zeroed, 16 KiB in each entry.
-    @Test func whatSomebodyHadIsZeroedInPieces() {
+    @Test func usedMemoryIsZeroedInPieces() {
         let fixture = Fixture()
         let part = fixture.create(.region, 1 << 16), slot = fixture.freeSlot()
         let region = fixture.object(part, as: Region.self), form = UInt32(ObjectKind.extent.rawValue)
@@ -105,7 +105,7 @@ import Testing
     }
 
     /// A new object has no badge and is no device's, so that a capability to it may get a badge.
-    @Test func whatIsMadeHasNoBadge() {
+    @Test func aNewObjectHasNoBadge() {
         let fixture = Fixture()
         let interrupt = fixture.freeSlot()
         fixture.succeed(
@@ -126,7 +126,7 @@ import Testing
 
     /// The largest use of a region counts, not the last one: all used memory is zeroed for the next owner.
     @Test(arguments: [[8, 1], [1, 8], [8, 1, 2], [8, 1, 1, 1], [4, 8, 2]] as [[UInt64]], [false, true])
-    func whatAnybodyHadIsZeroed(uses: [UInt64], isInner: Bool) {
+    func allUsedMemoryIsZeroed(uses: [UInt64], isInner: Bool) {
         let fixture = Fixture()
         let part = fixture.create(.region, 1 << 16), slot = fixture.freeSlot()
         func create(_ kind: ObjectKind, _ size: UInt64, in slot: UInt32, of region: UInt32) {

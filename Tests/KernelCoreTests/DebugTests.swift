@@ -86,7 +86,7 @@ import Testing
     }
 
     /// Registers that are set but not in use keep their values while another machine uses its own.
-    @Test func whatIsNotArmedIsKeptAllTheSame() {
+    @Test func unusedComparatorsKeepTheirValues() {
         let first = makeMachine().machine, second = makeMachine().machine
         fixture.sleepRoot()
         #expect(fixture.current() == first.context)

@@ -25,7 +25,7 @@ import Testing
     /// Another core makes an interrupt pending while this one looks at a timer, at its first look or at a later one,
     /// after it has looked at everything else.
     @Test(arguments: 1...8)
-    func whatComesDuringTheLookIsTakenNext(look: Int) {
+    func anInterruptDuringTheLookIsTakenNext(look: Int) {
         let context = machine.context, other = fixture.model.cores[1]
         var looks = 0
         model.setTimer(27, fixture.model.now)

@@ -53,7 +53,7 @@ import Testing
 
     /// Doorbells behind a removed one still work, and one that takes its place does not change them.
     @Test(arguments: [[0], [1], [3], [0, 1], [0, 2], [1, 3], [2, 3], [0, 1, 2]])
-    func whoeverStaysIsHeard(gone: [Int]) {
+    func remainingDoorbellsStillRing(gone: [Int]) {
         var bells: [Int: UInt32] = [:]
         for bell in 0..<4 {
             bells[bell] = fixture.create(.notification)

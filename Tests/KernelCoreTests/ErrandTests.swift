@@ -133,7 +133,7 @@ import Testing
     }
 
     /// A capability with descendants stays, even if an errand says otherwise.
-    @Test func whatHasDescendantsStays() {
+    @Test func aCapabilityWithDescendantsStays() {
         let thread = fixture.makeThread(core: 1)
         let child = fixture.derive(thread.slot)
         fixture.core(1).pointee.errand.store(address(thread.slot))

@@ -239,7 +239,7 @@ private let end = Fixture.tableSlots
         #expect(isTaken(map) { K.mapFast($0) } && isTaken(unmap) { K.unmapFast($0) })
     }
 
-    @Test func whoHasNoTableHasNothing() {
+    @Test func aThreadWithoutATableHasNoCapability() {
         var run = MemoryLockstep()
         let side = run.general
         #expect(run.map(UInt64(side.space), UInt64(side.wide), page, 0, page, UInt64(side.free)) == .ok)

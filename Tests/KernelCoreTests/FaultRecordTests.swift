@@ -159,7 +159,7 @@ private let tag: UInt64 = 5 << 56 | 0x9600_0000
     }
 
     /// The thread loses its time while the fault is served. The record of a thread that has already stopped stays.
-    @Test func whatStopsForWantOfTimeHasNoRecord() {
+    @Test func aStopForWantOfTimeLeavesNoRecord() {
         let board = Supervised(), fixture = board.fixture
         let (pager, served) = paged(board)
         fixture.raiseRoot()
@@ -262,7 +262,7 @@ private let tag: UInt64 = 5 << 56 | 0x9600_0000
 
     /// A supervisor that gets the report finds the thread at rest, on any core, because the kernel writes `running`
     /// before it raises the bits.
-    @Test func whatItIsMadeOfGoes() {
+    @Test func aThreadWithoutItsTimeIsReported() {
         let board = Supervised(), fixture = board.fixture
         let thread = fixture.makeThread(priority: 10)
         board.watch(thread)

@@ -106,7 +106,7 @@ import Testing
 
     /// Core 1 was inside and had looked the notification up. It posts the notification to core 2 before it leaves.
     @Test(arguments: [1, 2])
-    func whatWasPostedMeanwhileIsWaitedFor(rounds: Int) {
+    func aGracePeriodWaitsForPostedItems(rounds: Int) {
         let object = fixture.object(notification, as: KernelCore.Notification.self)
         let sinks = (0..<rounds * K.inboxBatch - 1).map { _ in fixture.create(.notification) }
         K.enter(fixture.core(1))

@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    @Test func whatAContextIsGivenLater() {
+    @Test func laterBindingsOfAContextAreRefused() {
         let extent = fixture.create(.extent, Page.size, alignment: Page.size)
         expectRefusal(below: extent) {
             fixture.operate(

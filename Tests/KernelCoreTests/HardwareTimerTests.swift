@@ -83,7 +83,7 @@ import Testing
         #expect(fixture.current() == runner.context && deadline == now + Ticks(100))
     }
 
-    @Test func whatIsCancelledIsForgotten() {
+    @Test func aCancelledTimerIsForgotten() {
         let bells = (0..<3).map { _ in fixture.create(.notification) }
         let now = fixture.model.now
         for (index, bell) in bells.enumerated() {

@@ -41,7 +41,7 @@ import Testing
         #expect(object.pointee.bits.load() == 0 && machine.context.pointee.frame.x[1] == 5)
     }
 
-    @Test func whatItMayNotDoIsRefused() {
+    @Test func otherHypercallsAreRefused() {
         for operation in [ABI.Operation.signal, .poll] {
             #expect(hypercall(operation, 0) == .badCapability)
             #expect(hypercall(operation, machine.slot) == .badCapability)

@@ -78,7 +78,7 @@ import Testing
     }
 
     /// A context that is configured anew is at rest: nobody is about to start it, and nobody is stopping it.
-    @Test func whatIsConfiguredIsAtRest() {
+    @Test func aConfiguredContextIsAtRest() {
         let fixture = scenario.fixture
         // The invariants show time that is left in a queue of its former owner's core.
         scenario.invariantsEach = 1

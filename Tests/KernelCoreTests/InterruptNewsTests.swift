@@ -125,7 +125,7 @@ import Testing
     }
 
     /// WFI does not end for an interrupt that cannot be taken.
-    @Test(arguments: [false, true]) func whatCannotBeTakenWakesNobody(remotely: Bool) {
+    @Test(arguments: [false, true]) func anInterruptThatCannotBeTakenWakesNobody(remotely: Bool) {
         fixture.waitForInterrupt(machine)
         let changes: [Change] = [
             (.setForwarding, 0, 0), (.setPending, 1, Self.bit), (.disable, 1, Self.bit), (.setForwarding, 0, 1),
@@ -171,7 +171,7 @@ import Testing
 
     /// The next entry of the core sees a change that need not interrupt the core. An interrupt that was placed while
     /// the change was made is then removed.
-    @Test func whatCanWaitIsNotForgotten() {
+    @Test func aChangeThatCanWaitIsNotForgotten() {
         tell(.disable, 1, 0xFF00)
         tell(.setPending, 1, Self.bit)
         tell(.setLevel, 41, 1)

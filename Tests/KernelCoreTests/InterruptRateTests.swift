@@ -156,7 +156,7 @@ import Testing
     /// An interrupt that the guest has masked, has not taken yet, or handles at the moment is not reported repeatedly,
     /// even without a limit of the rate.
     @Test(arguments: ["disabled", "not forwarded", "pending", "active", "asleep", "active without a list register"])
-    func whatCannotBeDeliveredInterruptsNobody(state: String) {
+    func anInterruptThatCannotBeDeliveredInterruptsNobody(state: String) {
         let fixture = Fixture(cores: 2)
         let ringer = fixture.makeThread(priority: 10, core: 1)
         let machine = fixture.makeVirtualCPU(priority: 4, core: 0)
@@ -192,7 +192,7 @@ import Testing
     }
 
     /// A monitor on another core repeats a change.
-    @Test func whatDoesNotChangeInterruptsNobody() {
+    @Test func aChangeWithoutEffectInterruptsNobody() {
         let fixture = Fixture(cores: 2)
         let monitor = fixture.makeThread(priority: 10, core: 1)
         let machine = fixture.makeVirtualCPU(priority: 4, core: 0)

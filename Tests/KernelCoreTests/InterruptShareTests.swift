@@ -147,7 +147,7 @@ import Testing
     }
 
     /// A receiver that looks at its inbox for another reason also takes postponed items.
-    @Test func whatIsPostponedIsTakenAlong() {
+    @Test func postponedItemsAreTakenWithOthers() {
         #expect(flood(0..<9) == 8)
         fixture.enter(0) { K.drainInbox($0) }
         #expect(fixture.core(0).pointee.inbox.load() == 0)
@@ -196,7 +196,7 @@ import Testing
     }
 
     /// A postponed interrupt for core 4 goes there as soon as the share for it renews, and not before.
-    @Test(arguments: [true, false]) func whatIsPostponedForAFarCoreReachesIt(isFarFirst: Bool) {
+    @Test(arguments: [true, false]) func aPostponedInterruptReachesAFarCore(isFarFirst: Bool) {
         let far = Far(), fixture = far.fixture, cores = fixture.model.cores
         let first = isFarFirst ? 4 : 0
         let flood = { (isFar: Bool) in _ = isFar ? far.flood(0..<3) : far.tests.flood(0..<3) }

@@ -86,7 +86,7 @@ import Testing
     // MARK: News
 
     /// A change without effect interrupts no core, and needs no look.
-    @Test func whatWasSoAlreadyIsNoNews() {
+    @Test func aRepeatedChangeInterruptsNoCore() {
         tell(.setPending, 1, bit(40))
         take(40)
         // The interrupt waits for its end, so each look may need it.
@@ -109,7 +109,7 @@ import Testing
     }
 
     /// A change that the guest would notice now interrupts its core.
-    @Test func whatMattersNowIsTold() {
+    @Test func aChangeThatTheGuestNoticesInterruptsItsCore() {
         #expect(isTold(.setActive, 1, bit(43)))
         #expect(isTold(.setEdge, 1, bit(45)))
         #expect(isTold(.setEdge, 1, 0))
@@ -150,7 +150,7 @@ import Testing
     }
 
     /// WFI does not end for an interrupt that is pending but not forwarded, even if the kernel has to look.
-    @Test(arguments: [false, true]) func whatIsNotForwardedDoesNotEndAWait(isActiveOutside: Bool) {
+    @Test(arguments: [false, true]) func anInterruptThatIsNotForwardedDoesNotEndAWait(isActiveOutside: Bool) {
         tell(.setForwarding, 0, 0)
         tell(.setPending, 1, bit(40))
         if isActiveOutside { tell(.setActive, 1, bit(41)) }

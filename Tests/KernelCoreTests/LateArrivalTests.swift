@@ -84,7 +84,7 @@ import Testing
 
     /// Items come into an inbox while an old list exists, with an interrupt that is answered by continuing with that
     /// list.
-    @Test func whatComesMeanwhileIsNotForgotten() {
+    @Test func itemsThatComeMeanwhileAreNotForgotten() {
         let fixture = Fixture(cores: 2)
         let sinks = sleepers(2 * K.inboxBatch + 1, on: fixture)
         for sink in sinks.dropLast() { fixture.succeed(.signal, sink.notification, 1) }
@@ -124,7 +124,7 @@ import Testing
     }
 
     /// A core that had looked a context up may ask for its start after its end.
-    @Test func whatIsDestroyedDoesNotStart() {
+    @Test func aDestroyedThreadDoesNotStart() {
         let fixture = Fixture(cores: 2)
         let thread = fixture.makeThread(core: 1)
         fixture.delete(thread.slot)
@@ -133,7 +133,7 @@ import Testing
         #expect(fixture.current(1) == nil && thread.state == .stopped)
     }
 
-    @Test func whatHasNoSpaceDoesNotStart() {
+    @Test func aMachineWithoutASpaceDoesNotStart() {
         let fixture = Fixture(cores: 2)
         let machine = fixture.makeVirtualCPU(core: 1)
         fixture.delete(machine.space)

@@ -269,7 +269,7 @@ private let unmapBatch = K.unmapBatch * Page.size
         #expect(board.map(slot, at: 0x2000, size: 0x1000).0 == .badCapability)
     }
 
-    @Test func whatIsMappedGoesWithItsExtent() {
+    @Test func aMappingGoesWithItsExtent() {
         let board = MapFixture()
         let extent = board.extent(at: 4 * giga, size: giga)
         let child = board.fixture.freeSlot(), first = board.fixture.freeSlot(), second = board.fixture.freeSlot()

@@ -241,7 +241,7 @@ private struct Letters {
     }
 
     /// Capabilities for which the receiver has no room stay away. Those before them have come.
-    @Test func whatHasNoPlaceStaysAway() {
+    @Test func capabilitiesWithoutRoomStayAway() {
         let letters = Letters()
         let fixture = letters.fixture
         let slot = letters.client.slot
@@ -258,7 +258,7 @@ private struct Letters {
         }
     }
 
-    @Test func whatIsSentIsCheckedBefore() {
+    @Test func capabilitiesAreCheckedBeforeTheyAreSent() {
         let letters = Letters()
         let fixture = letters.fixture
         fixture.raiseRoot()

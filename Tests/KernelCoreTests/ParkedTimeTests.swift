@@ -11,7 +11,7 @@ import Testing
     /// Low's server queues at a stopped inner one. High queues behind low, and its time is parked. Then the inner one
     /// continues.
     @Test(arguments: [true, false])
-    func whoQueuesBehindAQueueHelpsAgain(isDestroyed: Bool) {
+    func aCallerBehindAQueueHelpsAgain(isDestroyed: Bool) {
         let board = Served(server: 20, clients: [1, 25], spinner: 10)
         let (fixture, low, high) = (board.fixture, board.clients[0], board.clients[1])
         fixture.raiseRoot()

@@ -171,7 +171,7 @@ import Testing
     }
 
     /// The bindings of a space's doorbells end where its root table begins. That table looks like a capability here.
-    @Test func whatLiesBehindTheDoorbellsIsNone() {
+    @Test func memoryBehindTheDoorbellsIsNoDoorbell() {
         let fixture = Fixture()
         let space = fixture.create(.addressSpace, 8), extent = fixture.freeSlot()
         K.install(
@@ -298,7 +298,7 @@ import Testing
     }
 
     /// Another revoker meanwhile empties the table that disappears with a capability.
-    @Test func whoDeletesATableHearsOfItsEnd() {
+    @Test func aDeletionOfATableReportsItsEnd() {
         let fixture = Fixture()
         let table = fixture.create(.capabilityTable, 100), other = fixture.create(.notification)
         #expect(fixture.operate(.revoke, table, form: RevokeForm.delete.rawValue).status == .again)

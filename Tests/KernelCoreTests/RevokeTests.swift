@@ -218,7 +218,7 @@ private typealias Notification = KernelCore.Notification
 
     // MARK: Tables
 
-    @Test func whatATableHeldGoesWithIt() {
+    @Test func aTablesCapabilitiesGoWithIt() {
         let fixture = Fixture()
         let table = fixture.create(.capabilityTable, 300)
         let notification = fixture.create(.notification)

@@ -33,7 +33,7 @@ import Testing
         #expect(fixture.core(0).pointee.deadline == .never)
     }
 
-    @Test func whoIsPreemptedGoesOnBeforeItsEquals() {
+    @Test func aPreemptedThreadGoesOnBeforeItsEquals() {
         let fixture = Fixture()
         let first = fixture.makeThread(priority: 3, slice: 100)
         let second = fixture.makeThread(priority: 3, slice: 100)

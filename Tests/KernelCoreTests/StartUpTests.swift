@@ -71,7 +71,7 @@ import Testing
     }
 
     /// A capability of the start-up code has no parent, and a slot beyond the table's end cannot take one.
-    @Test func whatIsInstalledHasNoParent() {
+    @Test func anInstalledCapabilityHasNoParent() {
         let slot = fixture.freeSlot()
         let value = CapabilityValue(
             kind: .extent, rights: .readOnly, isDevice: true, object: Self.memory, word: 0x2000)

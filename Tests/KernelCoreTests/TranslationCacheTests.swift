@@ -226,7 +226,7 @@ import Testing
         }
     }
 
-    @Test func whatACoreStillTranslatesByIsCachedAnew() {
+    @Test func aSpaceInUseIsCachedAnew() {
         let first = make()
         onCore(1) { ModelHardware.setTranslation(first) }
         onCore { ModelHardware.invalidateAll(first) }

@@ -327,7 +327,7 @@ import Testing
 
     // MARK: Reading by a monitor
 
-    @Test func whatIsReadIsWhatWasWritten() {
+    @Test func aMonitorReadsTheStateThatItWrote() {
         control(.disable, 2, 0xF0)
         control(.setEdge, 2, 0x5A5A_0000)
         control(.setPriority, 64, 0x18)

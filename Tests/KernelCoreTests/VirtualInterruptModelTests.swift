@@ -21,7 +21,7 @@ import Testing
 
     /// Two handlers are interrupted, and all list registers were in use when the fifth interrupt came. It must come
     /// before the handlers go on, although two list registers stay in use.
-    @Test func whatWaitsForAListRegisterIsNotOvertakenByHandlers() {
+    @Test func handlersDoNotOvertakeAnInterruptThatWaits() {
         let priorities: [InterruptStep] = [
             .setPriority(0, 0x50), .setPriority(1, 0x40), .setPriority(5, 0x20), .setPriority(48, 0x20),
             .setPriority(49, 0x30),

@@ -53,7 +53,7 @@ private struct Machine {
         #expect(machine.runs)
     }
 
-    @Test func whatIsDisabledDoesNotWakeUntilItIsEnabled() {
+    @Test func aDisabledInterruptDoesNotWakeUntilItIsEnabled() {
         let machine = Machine()
         machine.control(.disable, 1, 1 << 8)
         machine.fixture.sleepRoot()

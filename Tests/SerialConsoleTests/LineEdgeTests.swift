@@ -72,7 +72,7 @@ private let half = Int(ConsoleQueue.capacity / 2)
     }
 
     /// A byte more than a look sends is left for the next.
-    @Test mutating func whatALookDoesNotReachIsLeft() {
+    @Test mutating func aLookLeavesInputThatItDoesNotReach() {
         for (count, isLeft) in [(LineOutput.work - 20 - 35, false), (LineOutput.work, true)] {
             clients.outputs[1] = Array(repeating: 0x61, count: count)
             _ = look()

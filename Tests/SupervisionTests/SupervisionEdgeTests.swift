@@ -6,10 +6,10 @@ import Testing
 /// Tests policies, the times within which restarts count, and trees at their limits.
 @Suite struct SupervisionEdgeTests {
     private func policy(
-        limit: Int = 0, window: UInt64 = 1000, backoff: UInt64 = 10, backoffLimit: UInt64 = 100,
+        limit: Int = 0, span: UInt64 = 1000, backoff: UInt64 = 10, backoffLimit: UInt64 = 100,
         _ onLimit: OnLimit = .escalate
     ) -> RestartPolicy {
-        RestartPolicy(limit: limit, window: window, backoff: backoff, backoffLimit: backoffLimit, onLimit: onLimit)
+        RestartPolicy(limit: limit, span: span, backoff: backoff, backoffLimit: backoffLimit, onLimit: onLimit)
     }
 
     // MARK: Policies
@@ -27,13 +27,13 @@ import Testing
                 to: SupervisionRecord.self)
             return RestartPolicy(record, ticksPerMillisecond: 1000)
         }
-        #expect(policy(4, 1) == self.policy(limit: 4, window: 7000, backoff: 3000, backoffLimit: 5000, .stop))
-        #expect(policy(16, 0) == self.policy(limit: 16, window: 7000, backoff: 3000, backoffLimit: 5000, .escalate))
+        #expect(policy(4, 1) == self.policy(limit: 4, span: 7000, backoff: 3000, backoffLimit: 5000, .stop))
+        #expect(policy(16, 0) == self.policy(limit: 16, span: 7000, backoff: 3000, backoffLimit: 5000, .escalate))
         #expect(policy(4, 2).onLimit == .escalate)
         #expect(policy(.max, 0).limit == 16 && policy(1 << 16 | 2, 0).limit == 2)
     }
 
-    /// Tests the delays of the restarts within one `window`, and thus their sum.
+    /// Tests the delays of the restarts within one span, and thus their sum.
     @Test(
         arguments: [
             (10, 9, [9, 9, 9]), (10, 10, [10, 10, 10]), (10, 19, [10, 19, 19]), (10, 20, [10, 20, 20]),
@@ -48,7 +48,7 @@ import Testing
         #expect(policy.delay(afterRestarts: 16) == delays.last)
     }
 
-    /// The delay doubles up to the last restart that may lie within `window`, and in the tree as well.
+    /// The delay doubles up to the last restart that may lie within `span`, and in the tree as well.
     @Test func eachOfSixteenRestartsWaitsTwiceAsLong() {
         let policy = policy(limit: 16, backoff: 1, backoffLimit: .max)
         let tree = TestTree(tenants: 1, groups: 0)
@@ -64,7 +64,7 @@ import Testing
 
     // MARK: Times within which restarts count
 
-    @Test func aRestartCountsUntilItsWindowIsOver() {
+    @Test func aRestartCountsUntilItsSpanIsOver() {
         for (time, outcome) in [
             (1099, RestartHistory.Outcome.exhausted), (1100, .restart(number: 2, delay: 20)),
             (1101, .restart(number: 2, delay: 20)), (1199, .restart(number: 2, delay: 20)),
@@ -78,7 +78,7 @@ import Testing
     }
 
     /// The times that remain keep their order and their values.
-    @Test func whatIsForgottenMakesRoomForLaterOnes() {
+    @Test func forgottenRestartsMakeRoom() {
         var history = RestartHistory()
         let policy = policy(limit: 4, backoff: 0)
         var answers: [Int] = []
@@ -99,7 +99,7 @@ import Testing
 
     @Test func theHistoryHoldsSixteen() {
         var history = RestartHistory()
-        let policy = policy(limit: 16, window: 16, backoff: 0)
+        let policy = policy(limit: 16, span: 16, backoff: 0)
         for time in 0..<16 as Range<UInt64> {
             #expect(history.death(at: time, policy) == .restart(number: Int(time) + 1, delay: 0))
         }
@@ -236,7 +236,7 @@ import Testing
         #expect(killed("kill a") == "a" && killed("kill " + String(repeating: "n", count: 32))?.count == 32)
     }
 
-    @Test func whatWasRemovedIsNoPartOfTheCommand() {
+    @Test func removedCharactersAreNoPartOfTheCommand() {
         #expect(killed("kill abc\u{8}\u{7F}d") == "ad")
         var line = typed("help".utf8)
         line.clear()

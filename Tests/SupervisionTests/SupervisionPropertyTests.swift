@@ -19,7 +19,7 @@ import Testing
                 first < groups && Bool.random(using: &random)
                 ? PartID.group(Int.random(in: first..<groups, using: &random)) : nil
             let policy = RestartPolicy(
-                limit: Int.random(in: 0...4, using: &random), window: UInt64.random(in: 1...400, using: &random),
+                limit: Int.random(in: 0...4, using: &random), span: UInt64.random(in: 1...400, using: &random),
                 backoff: UInt64.random(in: 0...20, using: &random),
                 backoffLimit: UInt64.random(in: 0...60, using: &random),
                 onLimit: Int.random(in: 0..<4, using: &random) == 0 ? .stop : .escalate)
@@ -65,7 +65,7 @@ private struct Reference {
     mutating func died(_ part: PartID, _ now: UInt64) -> SupervisionTree.Verdict {
         let at = index(part)
         let policy = parts[at].policy
-        let recent = parts[at].restarts.filter { now - $0 < policy.window }
+        let recent = parts[at].restarts.filter { now - $0 < policy.span }
         if recent.count < policy.limit {
             parts[at].restarts = recent + [now]
             var delay = Double(policy.backoff)

@@ -6,7 +6,7 @@ import Testing
 @Suite struct SupervisionTreeTests {
     /// A policy of two restarts in 1000 ticks, and then escalation.
     private func policy(_ onLimit: OnLimit = .escalate, limit: Int = 2) -> RestartPolicy {
-        RestartPolicy(limit: limit, window: 1000, backoff: 10, backoffLimit: 100, onLimit: onLimit)
+        RestartPolicy(limit: limit, span: 1000, backoff: 10, backoffLimit: 100, onLimit: onLimit)
     }
 
     /// A tree with tenants 0 and 1 in group 0, which lies in group 1 beside tenant 2. Tenant 3 is at the top.
@@ -67,7 +67,7 @@ import Testing
         #expect(tree.state(ofTenant: 3) == .running && tree.nextDeadline == nil)
     }
 
-    @Test func whoMayStopStaysStoppedUntilItsGroupRestarts() {
+    @Test func aTenantThatMayStopStaysStoppedUntilItsGroupRestarts() {
         let tree = tree(innerLimit: 0)
         #expect(exhaust(2, tree, at: 0) == .stop(.tenant(2)))
         #expect(tree.state(ofTenant: 2) == .stopped && tree.state(ofTenant: 0) == .running)

@@ -7,14 +7,14 @@ import Testing
     private let base: UInt64 = 0x4000_0000
 
     private func image(
-        _ data: Data, format: GuestImage.Format = .auto, ram: UInt64 = 64 << 20
+        _ data: Data, format: GuestFormat = .auto, ram: UInt64 = 64 << 20
     ) throws -> GuestImage {
         try GuestImage(kernel: data, format: format, ramBase: base, ramSize: ram) {
             try run("gzip", ["-dc"], input: $0)
         }
     }
 
-    private func problem(_ data: Data, format: GuestImage.Format = .auto, ram: UInt64 = 64 << 20) -> String {
+    private func problem(_ data: Data, format: GuestFormat = .auto, ram: UInt64 = 64 << 20) -> String {
         #expect(throws: Failure.self) { try image(data, format: format, ram: ram) }?.problem ?? ""
     }
 

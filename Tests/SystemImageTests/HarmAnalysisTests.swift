@@ -32,7 +32,8 @@ import Testing
     }
 
     /// Root would restart dead tenants, but has only priority 30.
-    @Test(arguments: [(30, 0), (31, 0), (31, 1)]) func whoIsMoreUrgentThanRootStallsAll(priority: Int, core: Int) throws
+    @Test(arguments: [(30, 0), (31, 0), (31, 1)]) func aTenantMoreUrgentThanRootStallsAll(priority: Int, core: Int)
+        throws
     {
         let found = try harm(
             """
@@ -162,7 +163,7 @@ import Testing
         #expect(found.contains("server stall bystander") && !found.contains("client stall bystander"))
     }
 
-    @Test func whatStallsAServerStallsItsClients() throws {
+    @Test func aStallOfAServerStallsItsClients() throws {
         let analysis = try analysis(
             """
             components:

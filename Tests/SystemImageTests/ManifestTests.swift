@@ -79,7 +79,7 @@ import Testing
         func time(_ milliseconds: UInt64) -> TimeSpan { TimeSpan(milliseconds: milliseconds) }
         #expect(
             manifest.machines[0].restart
-                == RestartDescription(limit: 2, window: time(300_000), backoff: time(1000), backoffLimit: time(10_000)))
+                == RestartDescription(limit: 2, span: time(300_000), backoff: time(1000), backoffLimit: time(10_000)))
         #expect(manifest.components[0].restart.limit == 0)
         #expect(manifest.components[1].restart == .tenant)
         #expect(manifest.tenants.map(\.restart.onLimit) == [.escalate, .escalate, .escalate, .stop])

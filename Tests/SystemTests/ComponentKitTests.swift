@@ -47,7 +47,7 @@ extension SystemTests {
         /// Either end of a ring dies in the middle of its use, again and again, and the other one goes on.
         @Test func aRingOutlivesBothItsEnds() throws {
             let often = RestartDescription(
-                limit: 1, window: TimeSpan(milliseconds: 1), backoff: TimeSpan(milliseconds: 5),
+                limit: 1, span: TimeSpan(milliseconds: 1), backoff: TimeSpan(milliseconds: 5),
                 backoffLimit: TimeSpan(milliseconds: 5))
             let system = try RunningSystem("Tests/Systems/ledger-kill.yaml", restart: often)
             try system.wait(for: "offer 1 is taken", on: "feeder")

@@ -325,7 +325,7 @@ extension RestartDescription {
     /// restarts as possible. The action beyond the limit stays, and so does a limit of 0.
     fileprivate mutating func wait(milliseconds: UInt64) {
         guard limit > 0 else { return }
-        (limit, window) = (16, TimeSpan(milliseconds: 3_600_000))
+        (limit, span) = (16, TimeSpan(milliseconds: 3_600_000))
         (backoff, backoffLimit) = (TimeSpan(milliseconds: milliseconds), TimeSpan(milliseconds: milliseconds))
     }
 }

@@ -51,9 +51,9 @@ private struct KilledSystem {
     private var lives: [String: Int] = [:]
     private let machines: [String]
 
-    /// The limit is never reached, because no second restart happens within `window`.
+    /// The limit is never reached, because no second restart happens within `span`.
     private static let endless = RestartDescription(
-        limit: 1, window: TimeSpan(milliseconds: 1), backoff: TimeSpan(milliseconds: 5),
+        limit: 1, span: TimeSpan(milliseconds: 1), backoff: TimeSpan(milliseconds: 5),
         backoffLimit: TimeSpan(milliseconds: 5))
 
     init(_ path: String) throws {

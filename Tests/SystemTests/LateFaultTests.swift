@@ -31,7 +31,7 @@ extension SystemTests {
         /// console driver leave.
         @Test func restartsWithoutEndLeaveTheCoreToOthers() throws {
             let endless = RestartDescription(
-                limit: 1, window: TimeSpan(milliseconds: 1), backoff: TimeSpan(milliseconds: 1),
+                limit: 1, span: TimeSpan(milliseconds: 1), backoff: TimeSpan(milliseconds: 1),
                 backoffLimit: TimeSpan(milliseconds: 1))
             let system = try RunningSystem("Tests/Systems/busy-root.yaml", options: .deterministic, restart: endless)
             try system.wait(for: "meter: ", on: "meter", timeout: .seconds(120))

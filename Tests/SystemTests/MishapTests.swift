@@ -43,7 +43,7 @@ extension SystemTests {
         }
 
         /// The build of a component reports, at its place, code that cannot run on the board.
-        @Test func whatTheBoardCannotDoIsRefused() throws {
+        @Test func codeThatCannotRunOnTheBoardIsRefused() throws {
             let cases: [(code: String, said: [String])] = [
                 (
                     #"func show() -> String { "\([1])" }"#,

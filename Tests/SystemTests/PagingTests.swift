@@ -72,7 +72,7 @@ extension SystemTests {
         }
 
         /// A component that may call the pager claims a client's fault.
-        @Test func whoOnlyCallsThePagerIsNoClient() throws {
+        @Test func aCallerOfThePagerIsNoClient() throws {
             let system = try boot("paging-poser")
             #expect(try !system.wait(for: "refused 1000 of 1000", on: "poser").contains("SERVED"))
             #expect(try !system.wait(for: "pass 5 right", on: "reader").contains("WRONG"))

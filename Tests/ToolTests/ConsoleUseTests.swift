@@ -132,7 +132,7 @@ private let consoles = [
         #expect(typed == [4: "hello"])
     }
 
-    @Test func whatIsNotThereIsSaid() throws {
+    @Test func aMissingConsoleIsReported() throws {
         let workspace = try makeWorkspace()
         defer { try? FileManager.default.removeItem(at: workspace.root) }
         #expect(throws: Failure.self) { try ConsoleClient("root", of: nil, workspace: workspace) }

@@ -67,7 +67,7 @@ import Testing
         ("\0\u{1}\u{2}", "neither a device tree overlay nor source of one"),
         ("\n&nothing { a; };\n", "no device tree source"),
     ])
-    func whatIsNoneIsRefused(text: String, problem: String) throws {
+    func aFileThatIsNoOverlayIsRefused(text: String, problem: String) throws {
         let overlay = try folder.write("o.dtso", text)
         let error = #expect(throws: Failure.self) { try property("/", "model", with: overlay) }
         #expect(error?.problem.contains(problem) == true, "\(error?.problem ?? "")")

@@ -104,7 +104,7 @@ import Testing
     }
 
     /// A renamed file leaves no second client behind. Files that the tool has not generated stay.
-    @Test func whatIsNoInterfacesAnyMoreGoes() throws {
+    @Test func aGeneratedFileWithoutItsInterfaceIsRemoved() throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("entente-\(UUID().uuidString)")
         let sources = folder.appendingPathComponent("Sources/A")
         try FileManager.default.createDirectory(at: sources, withIntermediateDirectories: true)

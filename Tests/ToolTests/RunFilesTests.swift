@@ -45,7 +45,7 @@ func makeWorkspace() throws -> Workspace {
     }
 
     /// A run that was killed leaves its image behind, and the next one finds it.
-    @Test func whatADeadRunLeftGoes() throws {
+    @Test func filesOfADeadRunAreRemoved() throws {
         let workspace = try makeWorkspace()
         defer { try? FileManager.default.removeItem(at: workspace.root) }
         let running = try RunFiles("other", workspace: workspace)

@@ -229,7 +229,7 @@ import Testing
     }
 
     /// Each change tells the kernel no more than it does not know yet.
-    @Test func whatChangesNothingIsNotTold() {
+    @Test func aWriteWithoutEffectIsNotTold() {
         var fixture = fixture()
         func controls(_ body: (inout Fixture) -> Void) -> Int {
             let before = fixture.environment.controls

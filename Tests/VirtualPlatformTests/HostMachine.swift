@@ -13,7 +13,7 @@ final class HostMachine: MachineUnits, @unchecked Sendable {
     /// Raises bits of the monitor's notification.
     var signals: (UInt64) -> Void = { _ in }
 
-    /// The place of a device, which only a holder of the device's lock uses.
+    /// The memory of a device, which only a holder of the device's lock uses.
     private final class Seat {
         var device: any Device
         init(_ device: any Device) { self.device = device }

@@ -141,7 +141,7 @@ import Testing
 
     /// While a holder looks for waiters, another thread takes the lock and them, and a third one leaves its bit. No
     /// thread is left behind, and the thread that takes the waiters' bits sees their writes.
-    @Test func whoComesWhileWaitersAreTakenIsWoken() {
+    @Test func aLateWaiterIsWoken() {
         let held = Held()
         let scenario = Scenario(
             cores: 3, reset: { held.begin() },

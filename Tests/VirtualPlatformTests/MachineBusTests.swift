@@ -72,8 +72,8 @@ import Testing
     }
 
     /// Devices do not overlap in memory, and each begins at a cache line of its own.
-    @Test func devicesHavePlacesOfTheirOwn() {
-        struct Places: DeviceVisitor {
+    @Test func devicesHaveMemoryOfTheirOwn() {
+        struct Spans: DeviceVisitor {
             var ends: [Int] = []
             var numbers: [Int] = []
             mutating func visit<Visited: Device>(_ position: DevicePosition<Visited>) {
@@ -83,10 +83,10 @@ import Testing
                 numbers.append(position.number)
             }
         }
-        var places = Places()
-        MachineDevices.visitAll(&places)
-        #expect(places.ends.last! <= MachineDevices.size)
-        #expect(places.numbers == Array(0..<MachineDevices.count))
+        var spans = Spans()
+        MachineDevices.visitAll(&spans)
+        #expect(spans.ends.last! <= MachineDevices.size)
+        #expect(spans.numbers == Array(0..<MachineDevices.count))
     }
 
     /// A machine that does not run performs no access.

@@ -167,7 +167,7 @@ import Testing
     }
 
     /// A virtual CPU that waits for a moment must not go on after it, or the machine, has been turned off.
-    @Test func whoMayRun() {
+    @Test func onlyAVirtualCPUThatIsOnMayRun() {
         var power = PowerController(virtualCPUCount: 2, machine: .starting)
         #expect(power.mayRun(0) && !power.mayRun(1) && !power.mayRun(2))
         power.finishStarting()

@@ -34,8 +34,8 @@ import Testing
         func startAtEntry(_ power: MachinePower) -> Bool {
             power.controller.machine == .running && start("entry")
         }
-        private func start(_ place: String) -> Bool {
-            log.append(place)
+        private func start(_ name: String) -> Bool {
+            log.append(name)
             if canStart { stopped.remove(0) }
             return canStart
         }

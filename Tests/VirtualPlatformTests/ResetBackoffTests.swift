@@ -24,7 +24,7 @@ import Testing
         #expect(delays[8...].allSatisfy { $0 == 5000 })
     }
 
-    @Test func whoHasRunForAWhileBeginsAnew() {
+    @Test func aLongRunEndsTheBackoff() {
         var backoff = backoff()
         #expect(backoff.reset(at: 0) == 0)
         #expect(backoff.reset(at: 9999) == 100)
@@ -35,7 +35,7 @@ import Testing
 
     /// The time within which a reset has to wait begins when the machine runs again, after a wait of any length. When
     /// it ends, all earlier resets are forgiven together.
-    @Test(arguments: 1...9) func aLoopIsForgivenAfterTheWindow(resets: Int) {
+    @Test(arguments: 1...9) func aLoopIsForgivenAfterTheSpan(resets: Int) {
         for isForgiven in [false, true] {
             var backoff = backoff()
             var start: UInt64 = 50

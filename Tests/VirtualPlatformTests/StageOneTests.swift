@@ -113,7 +113,7 @@ private final class TableMemory {
         }
     }
 
-    @Test(arguments: shapes) func whatIsNotMappedIsNotFound(shape: Shape) {
+    @Test(arguments: shapes) func anUnmappedAddressHasNoTranslation(shape: Shape) {
         for address in shape.addresses {
             for broken in shape.shifts.indices {
                 let memory = TableMemory()

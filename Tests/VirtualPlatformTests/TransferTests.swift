@@ -173,7 +173,7 @@ private enum Manual {
     }
 
     /// The registers are written only at the end. A load that no device answers leaves all of them unchanged.
-    @Test func whatNoDeviceAnswersChangesNothing() throws {
+    @Test func anUnansweredLoadChangesNoRegister() throws {
         var generator = SeededGenerator(state: 2)
         var registers = FakeRegisters(&generator)
         let before = registers

@@ -5,7 +5,7 @@ import SystemImage
 package struct GuestFiles {
     package var kernel: URL
     package var initrd: URL?
-    package var format: GuestImage.Format
+    package var format: GuestFormat
 
     /// Finds the files, and fetches or builds those that the project provides.
     package init(of machine: MachineDescription, workspace: Workspace) throws {

@@ -53,7 +53,7 @@ struct MachineInspection {
     }
 
     private func image(
-        _ data: Data, _ format: GuestImage.Format, ramSize: UInt64
+        _ data: Data, _ format: GuestFormat, ramSize: UInt64
     ) throws(Failure) -> GuestImage {
         try GuestImage(
             kernel: data, format: format, ramBase: MachineImage.ramBase, ramSize: ramSize,

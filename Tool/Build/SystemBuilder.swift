@@ -110,8 +110,8 @@ struct SystemBuilder {
         do {
             return try body()
         } catch let error as Failure {
-            let place = ([file.path] + [part].compactMap(\.self)).joined(separator: ": ")
-            throw error.about(place)
+            let name = ([file.path] + [part].compactMap(\.self)).joined(separator: ": ")
+            throw error.about(name)
         }
     }
 

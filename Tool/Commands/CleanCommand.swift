@@ -37,7 +37,7 @@ struct CleanCommand: ParsableCommand {
             try workspace.exclusively("build", "builds programs") {
                 try RunFiles.whileNoneStarts(in: workspace) { running in
                     try CleanCommand.refuse(running)
-                    try deleteAll(of: places(in: workspace))
+                    try deleteAll(of: files(in: workspace))
                 }
             }
         }
@@ -51,18 +51,18 @@ struct CleanCommand: ParsableCommand {
         }
     }
 
-    private func deleteAll(of places: [URL]) throws {
+    private func deleteAll(of files: [URL]) throws {
         var bytes = 0
-        for place in places where FileManager.default.fileExists(atPath: place.path) {
-            let size = FileManager.default.allocatedSize(below: place)
+        for file in files where FileManager.default.fileExists(atPath: file.path) {
+            let size = FileManager.default.allocatedSize(below: file)
             bytes += size
-            try FileManager.default.removeItem(at: place)
-            print("\(place.path): \(CleanCommand.megabytes(size))")
+            try FileManager.default.removeItem(at: file)
+            print("\(file.path): \(CleanCommand.megabytes(size))")
         }
         print("deleted: \(CleanCommand.megabytes(bytes))")
     }
 
-    private func places(in workspace: Workspace) -> [URL] {
+    private func files(in workspace: Workspace) -> [URL] {
         if packages { return [workspace.packages, workspace.crossBuild.appendingPathComponent("packages")] }
         // Runs remove their own files.
         let kept = [workspace.runs] + (all ? [] : [workspace.logs, workspace.debian])

@@ -107,8 +107,8 @@ final class ConsoleClient {
         var running: [(name: String, socket: Int32)] = []
         for file in files where file.hasSuffix(suffix) {
             let name = String(file.dropLast(suffix.count))
-            let place = workspace.runs.appendingPathComponent(file)
-            switch try LocalSocket.connect(to: place, patience: patience) {
+            let path = workspace.runs.appendingPathComponent(file)
+            switch try LocalSocket.connect(to: path, patience: patience) {
             case .open(let socket): running.append((name, socket))
             case .absent: continue
             // Another run that is stopped is no reason to refuse this one.

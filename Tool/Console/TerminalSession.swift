@@ -201,8 +201,8 @@ final class TerminalSession {
 
     private func attach(to console: Channel) throws {
         attached = console
-        let place = machines.firstIndex { $0.number == console.number }
-        let which = place.map { "machine \($0 + 1) of \(machines.count)" } ?? "console"
+        let index = machines.firstIndex { $0.number == console.number }
+        let which = index.map { "machine \($0 + 1) of \(machines.count)" } ?? "console"
         try announce("\(which): \(console.name)" + (console.kind == .kernel ? "; the kernel takes no input" : ""))
         var said = recent[console.number, default: []]
         // The output may begin in the middle of a line, so it starts with the next one.

@@ -5,12 +5,13 @@ extension MachineDeviceTree {
     var failureDevices: String { panicDevice + (hasWatchdog ? watchdog : "") }
 
     private var panicDevice: String {
-        let place = "\(MachineDeviceTree.cells(MachinePanic.register)) \(MachineDeviceTree.cells(MachinePanic.size))"
+        let registers =
+            "\(MachineDeviceTree.cells(MachinePanic.register)) \(MachineDeviceTree.cells(MachinePanic.size))"
         return """
 
                 pvpanic-mmio@\(MachineDeviceTree.hex(MachinePanic.register, prefix: "")) {
                     compatible = "qemu,pvpanic-mmio";
-                    reg = <\(place)>;
+                    reg = <\(registers)>;
                 };
 
             """

@@ -50,20 +50,20 @@ package struct ComponentPackage {
     private var hostScratch: URL { workspace.packages.appendingPathComponent(key) }
 
     /// The file in a scratch folder that names the package.
-    private static let placeName = "package.place"
+    private static let originName = "package.place"
 
-    /// Deletes the output of packages that are no longer at their place, because it takes about 80 MB for each, and no
-    /// user would look for it. Then notes the place of this package.
+    /// Deletes the output of packages that are no longer at their origin, because it takes about 80 MB for each, and no
+    /// user would look for it. Then notes the origin of this package.
     private func dropOutputOfLostPackages() {
         let manager = FileManager.default
         for scratch in [boardScratch, hostScratch] {
             try? workspace.make(scratch)
-            try? Data(folder.path.utf8).write(to: scratch.appendingPathComponent(Self.placeName))
+            try? Data(folder.path.utf8).write(to: scratch.appendingPathComponent(Self.originName))
             let parent = scratch.deletingLastPathComponent()
             for name in (try? manager.contentsOfDirectory(atPath: parent.path)) ?? [] {
                 let other = parent.appendingPathComponent(name)
-                let place = try? String(contentsOf: other.appendingPathComponent(Self.placeName), encoding: .utf8)
-                if let place, !manager.fileExists(atPath: place) { try? manager.removeItem(at: other) }
+                let origin = try? String(contentsOf: other.appendingPathComponent(Self.originName), encoding: .utf8)
+                if let origin, !manager.fileExists(atPath: origin) { try? manager.removeItem(at: other) }
             }
         }
     }

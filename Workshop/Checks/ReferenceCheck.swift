@@ -55,11 +55,11 @@ struct ReferenceCheck {
     /// Returns the references to a folder that stands behind the referring file's own in the list, and those from or to
     /// a folder that is not in the list.
     func upward(in folders: [String]) -> [Reference] {
-        func place(_ path: String) -> Int? {
+        func rank(_ path: String) -> Int? {
             folders.firstIndex(of: path.split(separator: "/").dropLast().joined(separator: "/"))
         }
         return references.filter { reference in
-            guard let from = place(reference.from), let to = place(reference.to) else { return true }
+            guard let from = rank(reference.from), let to = rank(reference.to) else { return true }
             return from < to
         }
     }

@@ -67,16 +67,16 @@ struct MutantWriter {
         else { return nil }
         let bytes = body.statements.bytes
         let text = SpacedText(source), old = Array(variant.old.utf8)
-        let places = bytes.compactMap { start in
+        let ranges = bytes.compactMap { start in
             text.end(of: old, from: start, before: bytes.upperBound).map { start..<$0 }
         }
-        guard places.count == 1 else { return nil }
-        let start = places[0].lowerBound
+        guard ranges.count == 1 else { return nil }
+        let start = ranges[0].lowerBound
         let line = converter.location(for: AbsolutePosition(utf8Offset: start)).line
         let shown = variant.new.isEmpty ? "nothing" : Syntax.oneLine(variant.new)
         let change = "\(Syntax.oneLine(variant.old)) -> \(shown)"
         return (
-            Edit(range: places[0], replacement: variant.new, change: change, line: line), variant.key
+            Edit(range: ranges[0], replacement: variant.new, change: change, line: line), variant.key
         )
     }
 
@@ -161,20 +161,20 @@ private struct SpacedText {
 
     /// Returns the end of `wanted` if it begins at `start`.
     func end(of wanted: [UInt8], from start: Int, before limit: Int) -> Int? {
-        var place = start, index = 0
+        var position = start, index = 0
         while index < wanted.count {
-            guard place < limit else { return nil }
+            guard position < limit else { return nil }
             if Self.isSpace(wanted[index]) {
-                guard Self.isSpace(bytes[place]) else { return nil }
+                guard Self.isSpace(bytes[position]) else { return nil }
                 while index < wanted.count, Self.isSpace(wanted[index]) { index += 1 }
-                while index < wanted.count, place < limit, Self.isSpace(bytes[place]) { place += 1 }
+                while index < wanted.count, position < limit, Self.isSpace(bytes[position]) { position += 1 }
             } else {
-                guard bytes[place] == wanted[index] else { return nil }
+                guard bytes[position] == wanted[index] else { return nil }
                 index += 1
-                place += 1
+                position += 1
             }
         }
-        return place
+        return position
     }
 
     private static func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\n") }

@@ -39,8 +39,8 @@ struct TypedCallCheck {
             for index in front where code.indices.contains(index) && reached.insert(index).inserted {
                 if code[index].name == "ret" { return Length(beforeCall: call + 1, afterCall: count) }
                 if code[index].name != "b" { next.append(index + 1) }
-                if let target = code[index].target, let place = code.firstIndex(where: { $0.address == target }) {
-                    next.append(place)
+                if let target = code[index].target, let position = code.firstIndex(where: { $0.address == target }) {
+                    next.append(position)
                 }
             }
             front = next

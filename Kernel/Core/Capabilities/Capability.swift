@@ -13,7 +13,7 @@ public struct Capability: ~Copyable {
         // These two words are read and written as a pair, of which each half is whole (DDI 0487, B2.2.1), because the
         // compiler joins no two atomic accesses. A core that does not hold the lock reads them by
         // `Hardware.readPair`, because a compiler may repeat a plain load after the check that the pair was current.
-        /// The object, or an extent's first byte. For a mapping: the space's serial number and VMID.
+        /// The object, or an extent's first byte. For a mapping: the space's serial number and identifier.
         public var object: PhysicalAddress
         /// The badge, an extent's size in bytes, or a mapping's address.
         public var word: UInt64

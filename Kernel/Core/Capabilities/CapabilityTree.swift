@@ -103,8 +103,8 @@ extension Ref where Object == Capability {
 // The bindings of an object lie behind its structure, at multiples of 64 bytes.
 extension Ref where Object == ExecutionContext {
     func binding(_ role: NodeRole) -> Ref<Capability> {
-        let place = UInt64(role.rawValue &- NodeRole.space.rawValue)
-        return Ref<Capability>(at: address + (ExecutionContext.bindings &+ place &* Capability.size))
+        let index = UInt64(role.rawValue &- NodeRole.space.rawValue)
+        return Ref<Capability>(at: address + (ExecutionContext.bindings &+ index &* Capability.size))
     }
 }
 

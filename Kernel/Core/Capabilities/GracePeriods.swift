@@ -8,10 +8,10 @@ import ABI
 // before; each poster has interrupted the receiver, or will. `Kernel+Revoke.swift` waits for grace periods;
 // Kernel/Proofs/grace.pml checks them.
 //
-// This needs the following order (DDI 0487, B2.3). A core that enters stores `inside`, executes DMB, and then looks
-// objects up. A revoker removes an object, executes DMB, and then loads `inside`. Both barriers order a store before
-// a later load, so either the revoker sees the core inside, or the core's look-ups see the removal. A core that
-// leaves stores 0 with release after its last use, and the revoker's load acquires it.
+// This needs the following order (DDI 0487, B2.3). A core that enters stores `inside`, executes a full barrier, and
+// then looks objects up. A revoker removes an object, executes a full barrier, and then loads `inside`. Both barriers
+// order a store before a later load, so either the revoker sees the core inside, or the core's look-ups see the
+// removal. A core that leaves stores 0 with release after its last use, and the revoker's load acquires it.
 
 /// Consecutively numbered grace periods, which all revokers share: each revoker advances the current period when it
 /// calls. Requires the lock.

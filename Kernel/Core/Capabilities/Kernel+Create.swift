@@ -146,7 +146,7 @@ extension Kernel {
         M.board.pointee.spaces[Int(identifier & 255)] = space
     }
 
-    /// Takes a VMID that no space has, from 1…255, the range that every core supports.
+    /// Takes a translation identifier that no space has, from 1…255, the range that every core supports.
     private static func takeIdentifier() -> UInt16? {
         for word in 0..<4 {
             while true {

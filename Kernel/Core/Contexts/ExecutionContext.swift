@@ -1,28 +1,5 @@
 import ABI
 
-/// The general registers of a tenant. The entry code saves them here, and knows these offsets.
-public struct RegisterFrame {
-    public var x: InlineArray<31, UInt64>
-    public var stackPointer: UInt64
-    public var programCounter: UInt64
-    public var processorState: UInt64
-
-    /// Advances the program counter past an instruction that counts as executed. For software step, it is the
-    /// instruction that is stepped, so PSTATE.SS (bit 21) is 0 afterwards (DDI 0487, D2.12).
-    @inline(__always)
-    public mutating func skipInstruction() {
-        programCounter &+= 4
-        processorState &= ~(1 << 21)
-    }
-}
-
-/// FP and SIMD registers, which the kernel moves when another context uses the unit.
-public struct FloatingPointFrame {
-    public var registers: InlineArray<64, UInt64>
-    public var control: UInt64
-    public var status: UInt64
-}
-
 /// The state of a context: it can run, or it waits for one of these events.
 public enum RunState: UInt8 {
     case stopped
@@ -33,7 +10,7 @@ public enum RunState: UInt8 {
     case waiting
     /// The context called a portal, faulted or exited, and waits for the reply or for the server to take its call.
     case calling
-    /// The context is a virtual CPU in WFI.
+    /// The context is a virtual CPU that waits for an interrupt.
     case waitingForInterrupt
 }
 
@@ -60,7 +37,7 @@ public struct FaultRecord: Equatable {
     @inline(__always) init(_ message: Words) { self.init(tag: message.w0, address: message.w1) }
 }
 
-/// A thread (EL0) or a virtual CPU (EL1 and EL0 behind stage 2). It belongs to one core. Only that core touches it,
+/// A thread or a virtual CPU. It belongs to one core. Only that core touches it,
 /// except for the atomic fields, and for changes to a stopped context under the lock. Kernel+Context.swift
 /// configures, starts and stops contexts; Calls/ and Scheduling/ change `state` otherwise.
 public struct ExecutionContext: ~Copyable {

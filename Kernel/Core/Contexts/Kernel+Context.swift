@@ -94,7 +94,8 @@ extension Kernel {
         let wasPlaced = context.pointee.isPlaced
         guard !wasPlaced || context.pointee.core == parts.core else { throw .wrongCore }
         let space = parts.space.pointee.target(AddressSpace.self)
-        // A guest's own translations and a component's must not share one VMID.
+        // A guest's own translations and a component's must not share one translation
+        // identifier.
         guard !(context.pointee.isVirtualCPU ? space.pointee.isComponents : space.pointee.isMachines) else {
             throw .badState
         }

@@ -46,7 +46,8 @@ public protocol Hardware: SendableMetatype {
     /// Copies the loaded virtual CPU's system registers to the memory in which `unload` saves them. They stay in
     /// hardware.
     static func keepSystemRegisters(_ guest: Ref<VirtualCPU>)
-    /// Returns a virtual CPU's SP_EL1. `isLoaded` says that this core's hardware holds the virtual CPU's registers.
+    /// Returns the stack pointer of a virtual CPU's kernel. `isLoaded` says that this core's hardware holds the
+    /// virtual CPU's registers.
     static func stackPointer(_ guest: Ref<VirtualCPU>, isLoaded: Bool) -> UInt64
     static func setStackPointer(_ guest: Ref<VirtualCPU>, _ value: UInt64, isLoaded: Bool)
     static func saveFloatingPoint(_ context: Ref<ExecutionContext>)
@@ -57,7 +58,7 @@ public protocol Hardware: SendableMetatype {
     static var debugFeatures: DebugFeatures { get }
     /// Writes a register of a breakpoint or watchpoint, and returns the value that the hardware keeps.
     static func exchangeComparator(_ comparator: DebugComparator, _ value: UInt64) -> UInt64
-    /// Sets MDSCR_EL1, which enables the debug exceptions that tenants cause from now on. 0 enables none.
+    /// Enables the debug exceptions that tenants cause from now on, by bits of `DebugControl`. 0 enables none.
     static func armDebugging(_ control: UInt64)
     /// Returns the saved deadline of the virtual CPU's timer with this interrupt number; `.never` if that timer
     /// cannot interrupt.
@@ -71,7 +72,7 @@ public protocol Hardware: SendableMetatype {
     ///
     /// - Parameters:
     ///   - form: bits of `ReplyForm`.
-    ///   - isLoaded: true if this core's hardware holds the context's EL1 registers.
+    ///   - isLoaded: true if this core's hardware holds the context's system registers.
     static func finishExit(_ context: Ref<ExecutionContext>, form: UInt32, words: Words, isLoaded: Bool)
 
     // MARK: Virtual interrupts
@@ -120,7 +121,8 @@ public protocol Hardware: SendableMetatype {
     /// Invalidates the entry for `address` in all cores. When this returns, no core uses the entry or anything
     /// derived from it.
     static func invalidate(_ translation: Translation, _ address: GuestAddress)
-    /// Invalidates all entries of a space in all cores, so that another space may get its VMID.
+    /// Invalidates all entries of a space in all cores, so that another space may get its
+    /// translation identifier.
     static func invalidateAll(_ translation: Translation)
     /// Discards all entries of the space that this core has cached, and makes the space the current one.
     static func invalidateLocally(_ translation: Translation)
@@ -131,7 +133,7 @@ public protocol Hardware: SendableMetatype {
     static func writeConsole(_ byte: UInt8)
 }
 
-/// The value of the translation base register: root table and VMID.
+/// The value of the translation base register: root table and translation identifier.
 public struct Translation: Equatable {
     public var bits: UInt64
     @inline(__always) public init(bits: UInt64) { self.bits = bits }

@@ -15,7 +15,7 @@ public protocol BoardHardware: Hardware {
 }
 
 extension Kernel {
-    /// Performs the operation of an SVC or HVC. `x0` holds its number.
+    /// Performs the operation that a component or a machine asks for. `x0` holds its number.
     @inline(__always)
     public static func operate(_ core: Ref<Core>, _ caller: Ref<ExecutionContext>) {
         let selector = Selector(bits: caller.pointee.frame.x[1])
@@ -67,7 +67,8 @@ extension Kernel {
         } catch { caller.pointee.frame.x[0] = error.status.rawValue }
     }
 
-    /// Performs an operation that a machine may use by HVC. The caller has reduced `x0` to the operation number.
+    /// Performs an operation that a machine may use by a hypercall. The caller has reduced `x0` to the operation
+    /// number.
     public static func hypercall(_ core: Ref<Core>, _ caller: Ref<ExecutionContext>, operation: UInt64) {
         let selector = Selector(bits: caller.pointee.frame.x[1])
         caller.pointee.frame.x[0] = Status.ok.rawValue

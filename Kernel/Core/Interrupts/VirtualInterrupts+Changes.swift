@@ -66,7 +66,7 @@ extension Kernel {
         if context.pointee.state == .waitingForInterrupt, mayHaveDeliverable(guest) { wake(core, context) }
     }
 
-    /// Ends a virtual CPU's WFI.
+    /// Ends a virtual CPU's wait for an interrupt.
     static func wake(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         core.pointee.contextTimers.remove(context)
         context.pointee.state = .ready
@@ -178,10 +178,11 @@ extension Kernel {
     /// is not loaded.
     private static func assertedTimers(_ guest: Ref<VirtualCPU>, isLoaded: Bool) -> UInt64 {
         let now = isLoaded ? Ticks(0) : M.now
-        var lines: UInt64 = 0
-        if isLoaded ? M.isTimerAsserted(27) : M.timerDeadline(guest, 27) <= now { lines |= 1 << 27 }
-        if isLoaded ? M.isTimerAsserted(30) : M.timerDeadline(guest, 30) <= now { lines |= 1 << 30 }
-        return lines
+        func line(_ timer: UInt32) -> UInt64 {
+            let isHigh = isLoaded ? M.isTimerAsserted(timer) : M.timerDeadline(guest, timer) <= now
+            return isHigh ? 1 << UInt64(timer) : 0
+        }
+        return line(VirtualInterrupts.virtualTimer) | line(VirtualInterrupts.physicalTimer)
     }
 
     /// Reads a word of the interrupt state. The list registers of a virtual CPU that is loaded on another core cannot

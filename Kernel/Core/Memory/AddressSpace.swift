@@ -10,8 +10,9 @@ public struct AddressSpace: ~Copyable {
     /// The first page of the pool that is not used yet.
     public var poolNext: PhysicalAddress
     public var poolEnd: PhysicalAddress
+    /// The translation identifier, under which the TLB keeps the space's translations.
     public var identifier: UInt16
-    /// A number that tells the space from an earlier one that had its VMID.
+    /// A number that tells the space from an earlier one that had its identifier.
     var serial: UInt64
     /// The virtual CPUs that run in the space, by virtual affinity, for inter-processor interrupts.
     public let virtualCPUs: SharedRefs<16, ExecutionContext>
@@ -189,15 +190,15 @@ extension Kernel {
     static func unmap(_ mapping: Ref<Capability>) -> Progress {
         guard let space = MappedRange.space(of: mapping, M.board) else { return .done }
         defer { awaitCopies() }
-        var place = MappedRange(word: mapping.pointee.word)
+        var range = MappedRange(word: mapping.pointee.word)
         for _ in 0..<unmapBatch {
-            guard place.size != 0, let found = leaf(space, place.address) else { return .done }
+            guard range.size != 0, let found = leaf(space, range.address) else { return .done }
             M.writeEntry(found.table, found.index, PageTableEntry(bits: 0))
-            M.invalidate(space.pointee.translation, place.address)
-            place = place.shorter(by: found.span)
-            mapping.pointee.word = place.word
+            M.invalidate(space.pointee.translation, range.address)
+            range = range.shorter(by: found.span)
+            mapping.pointee.word = range.word
         }
-        return place.size == 0 ? .done : .more
+        return range.size == 0 ? .done : .more
     }
 
     struct Leaf {
@@ -273,8 +274,8 @@ struct MappedRange {
         MappedRange(address + bytes, size: size &- min(bytes, size))
     }
 
-    /// Returns the value that names a space in a mapping's capability: its VMID in bits 0…7, its serial number above.
-    /// It is not a reference, because the space may be destroyed while the mapping's capability exists.
+    /// Returns the value that names a space in a mapping's capability: its identifier in bits 0…7, its serial number
+    /// above. It is not a reference, because the space may be destroyed while the mapping's capability exists.
     @inline(__always) static func space(_ space: Ref<AddressSpace>) -> PhysicalAddress {
         PhysicalAddress(UInt64(space.pointee.identifier & 255) | space.pointee.serial << 8)
     }

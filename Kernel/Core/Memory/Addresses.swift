@@ -1,4 +1,4 @@
-/// The address of a byte in physical memory. At EL2 physical memory is mapped one to one.
+/// The address of a byte in physical memory. The kernel's own mapping is one to one.
 public struct PhysicalAddress: Equatable, Comparable {
     public var value: UInt64
     @inline(__always) public init(_ value: UInt64) { self.value = value }

@@ -24,14 +24,14 @@ extension Kernel {
             names(extent, .extent, request.rights), slot.pointee.isEmpty,
             request.isPossible, request.offset <= extent.pointee.size,
             request.size <= extent.pointee.size &- request.offset, mayGrowSimply(extent),
-            let place = emptyPlace(
+            let position = emptyEntry(
                 space.pointee.target(AddressSpace.self), request, extent.pointee.object + request.offset)
         else { return nil }
         let target = space.pointee.target(AddressSpace.self)
         M.writeEntry(
-            place.table, place.index,
+            position.table, position.index,
             M.leafEntry(
-                extent.pointee.object + request.offset, level: place.level, rights: request.rights,
+                extent.pointee.object + request.offset, level: position.level, rights: request.rights,
                 device: extent.pointee.has(CapabilityHeader.device)))
         publish(
             CapabilityValue(
@@ -54,10 +54,10 @@ extension Kernel {
         guard slot.pointee.kind == .mapping, M.board.pointee.dyingTables == nil,
             let space = MappedRange.space(of: slot, M.board)
         else { return nil }
-        let place = MappedRange(word: slot.pointee.word)
-        guard let leaf = leaf(space, place.address), leaf.span == place.size else { return nil }
+        let range = MappedRange(word: slot.pointee.word)
+        guard let leaf = leaf(space, range.address), leaf.span == range.size else { return nil }
         M.writeEntry(leaf.table, leaf.index, PageTableEntry(bits: 0))
-        M.invalidate(space.pointee.translation, place.address)
+        M.invalidate(space.pointee.translation, range.address)
         if M.board.pointee.coreCount > 1 { awaitCopies() }
         erase(slot)
         caller.pointee.frame.x[0] = Status.ok.rawValue
@@ -96,7 +96,7 @@ extension Kernel {
         return true
     }
 
-    private struct Place {
+    private struct EntryPosition {
         var table: PhysicalAddress
         var index: UInt64
         var level: Int
@@ -104,20 +104,20 @@ extension Kernel {
 
     /// Returns the empty entry for one page of 4 KiB or one block of 2 MiB, if its tables exist.
     @inline(__always)
-    private static func emptyPlace(
+    private static func emptyEntry(
         _ space: Ref<AddressSpace>, _ request: MapRequest, _ physical: PhysicalAddress
-    ) -> Place? {
+    ) -> EntryPosition? {
         let large = PageTable.span(2)
         let isLarge = request.size == large
         guard isLarge || request.size == Page.size,
             !isLarge || (request.address.value | physical.value) & (large &- 1) == 0,
             let second = M.table(of: M.readEntry(space.pointee.root, PageTable.index(request.address, 1)))
         else { return nil }
-        var place = Place(table: second, index: PageTable.index(request.address, 2), level: 2)
+        var position = EntryPosition(table: second, index: PageTable.index(request.address, 2), level: 2)
         if !isLarge {
-            guard let third = M.table(of: M.readEntry(second, place.index)) else { return nil }
-            place = Place(table: third, index: PageTable.index(request.address, 3), level: 3)
+            guard let third = M.table(of: M.readEntry(second, position.index)) else { return nil }
+            position = EntryPosition(table: third, index: PageTable.index(request.address, 3), level: 3)
         }
-        return M.readEntry(place.table, place.index).isEmpty ? place : nil
+        return M.readEntry(position.table, position.index).isEmpty ? position : nil
     }
 }

@@ -198,10 +198,10 @@ extension Kernel {
     static func look(_ bell: borrowing Bell, address: UInt64 = 0) -> (notification: Ref<Notification>, bits: UInt64)? {
         for _ in 0..<attempts {
             let version = settledVersion(bell)
-            let link = bell.link.load(), bits = bell.bits.relaxedLoad(), place = bell.address.relaxedLoad()
+            let link = bell.link.load(), bits = bell.bits.relaxedLoad(), bound = bell.address.relaxedLoad()
             M.orderLoads()
             guard bell.version.relaxedLoad() == version else { continue }
-            guard let link, place == address else { return nil }
+            guard let link, bound == address else { return nil }
             return (link, bits)
         }
         return nil

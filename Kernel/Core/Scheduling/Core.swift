@@ -102,7 +102,7 @@ public struct Core: ~Copyable {
 public struct Board: ~Copyable {
     public var coreCount: UInt8
     public var cores: InlineArray<8, Ref<Core>?>
-    /// Bit n: VMID n is taken; VMID 0 is the kernel's.
+    /// Bit n: the translation identifier n is taken; 0 is the kernel's.
     public let identifiers: InlineArray<4, AtomicWord>
     /// The grace periods. Requires the lock.
     var grace: GracePeriods
@@ -110,7 +110,8 @@ public struct Board: ~Copyable {
     public var millisecond: Ticks
     /// Tables that no tenant has any more and that still hold capabilities. Requires the lock.
     var dyingTables: Ref<CapabilityTable>?
-    /// The number of spaces created so far, which tells a space from an earlier one with its VMID. Requires the lock.
+    /// The number of spaces created so far, which tells a space from an earlier one with its identifier. Requires the
+    /// lock.
     var spaceCount: UInt64
     /// The translation of a space that always exists.
     public var idleTranslation: Translation
@@ -120,6 +121,14 @@ public struct Board: ~Copyable {
     public let serving: AtomicWord
     /// The object of each bound interrupt.
     public let interrupts: SharedRefs<256, Interrupt>
-    /// The space that has each VMID. Requires the lock.
+    /// The space that has each translation identifier. Requires the lock.
     var spaces: InlineArray<256, Ref<AddressSpace>?>
+}
+
+/// Bits of `Core.lazy`.
+enum Laziness {
+    static let floatingPointTraps: UInt8 = 1
+    /// Set if each switch must look at the debug registers. If it is clear, hardware causes no debug
+    /// exceptions.
+    static let debugging: UInt8 = 2
 }

@@ -227,7 +227,7 @@ extension Kernel {
         if let guest = core.pointee.loaded?.pointee.guest { M.leaveGuest(guest) }
     }
 
-    /// Loads the EL1 registers of another virtual CPU.
+    /// Loads the system registers of another virtual CPU.
     @inline(never)
     private static func exchangeGuest(
         _ core: Ref<Core>, _ next: Ref<ExecutionContext>, _ guest: Ref<VirtualCPU>
@@ -241,7 +241,7 @@ extension Kernel {
     }
 
     /// Invalidates this core's TLB entries if another virtual CPU of the same machine ran last here. Both have one
-    /// VMID, so that each would hit the other's entries.
+    /// translation identifier, so that each would hit the other's entries.
     private static func forgetSibling(_ core: Ref<Core>, _ next: Ref<ExecutionContext>) {
         guard let space = next.pointee.space else { return }
         let index = core.pointee.id.index & 7
@@ -252,7 +252,8 @@ extension Kernel {
         space.pointee.lastOnCore[index] = next
     }
 
-    /// Takes a virtual CPU's state out of hardware. If it is in WFI, the kernel watches its timer from now on.
+    /// Takes a virtual CPU's state out of hardware. If it waits for an interrupt, the kernel watches its
+    /// timer from now on.
     static func unloadIfLoaded(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         if core.pointee.floatingPointOwner == context, context.pointee.state == .stopped {
             M.saveFloatingPoint(context)
@@ -265,7 +266,9 @@ extension Kernel {
         M.unload(guest)
         core.pointee.loaded = nil
         guard context.pointee.state == .waitingForInterrupt else { return }
-        let deadline = min(M.timerDeadline(guest, 27), M.timerDeadline(guest, 30))
+        let deadline = min(
+            M.timerDeadline(guest, VirtualInterrupts.virtualTimer),
+            M.timerDeadline(guest, VirtualInterrupts.physicalTimer))
         if deadline != .never {
             core.pointee.contextTimers.insert(context, at: deadline)
             updateDeadline(core)
@@ -281,8 +284,8 @@ extension Kernel {
         M.loadFloatingPoint(context)
     }
 
-    /// Handles WFI of a virtual CPU, which sleeps unless an interrupt waits for it. Not inlined, because otherwise
-    /// the other exits of the calling function would save one more register.
+    /// Handles a virtual CPU that waits for an interrupt, and lets it sleep unless one is there. Not inlined, because
+    /// otherwise the other exits of the calling function would save one more register.
     @inline(never)
     public static func waitForInterrupt(_ core: Ref<Core>, _ context: Ref<ExecutionContext>) {
         guard let guest = context.pointee.guest else { return }

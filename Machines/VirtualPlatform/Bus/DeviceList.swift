@@ -1,7 +1,7 @@
 /// The devices of a machine except its interrupt controller. To add one, write its type in a file of its own and add
 /// the type here.
 ///
-/// The list is a list of types and holds no device, because each device has a lock and a place in memory of its own
+/// The list is a list of types and holds no device, because each device has a lock and memory of its own
 /// (`MachineUnits`). So the compiler resolves every access to a comparison with constants and copies no device to
 /// change it. An enumeration with a device in each case would copy the device out and back.
 ///

@@ -136,7 +136,7 @@ extension MachineUnits {
     /// Lets virtual CPUs that waited continue, unless the machine has been stopped meanwhile. The caller holds the
     /// lock of the power state, so that none starts while another thread stops the machine.
     private func decide(_ waiters: Waiters) {
-        for number in 0..<PlatformMap.maximumVirtualCPUs where waiters.contains(virtualCPU: number) {
+        for number in 0..<withBus({ $0.virtualCPUCount }) where waiters.contains(virtualCPU: number) {
             // The virtual CPU may be deferred again as soon as it runs.
             withBus { $0.endDeferral(of: number) }
             if usePower({ $0.controller.mayRun(number) }) { start(number) }

@@ -1,3 +1,5 @@
+import ABI
+
 /// The guest-physical addresses and the interrupts of the devices of QEMU's `virt` board.
 public enum PlatformMap {
     public static let distributor: UInt64 = 0x0800_0000
@@ -18,7 +20,8 @@ public enum PlatformMap {
     /// The timers' private interrupts, 27 and 30. The kernel knows the levels of their lines.
     public static let timers: UInt32 = 1 << 27 | 1 << 30
 
-    public static let maximumVirtualCPUs = 8
+    /// The number of virtual CPUs of a machine, at most. The state of the devices has room for eight.
+    public static let maximumVirtualCPUs = MachineConfiguration.maximumVirtualCPUs
     /// The number of interrupts, INTIDs 0…127. The kernel keeps as many for each virtual CPU.
     public static let interruptCount = 128
 }

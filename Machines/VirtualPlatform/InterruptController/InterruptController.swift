@@ -12,7 +12,7 @@ public struct InterruptController {
 
     /// Makes the registers' reset state. The kernel must have reset the interrupt state of every virtual CPU as well;
     /// `restore` then makes the two agree.
-    /// - Parameter virtualCPUCount: 1…`PlatformMap.maximumVirtualCPUs`.
+    /// - Parameter virtualCPUCount: 1…8. A machine of a system has at most `PlatformMap.maximumVirtualCPUs`.
     public init(virtualCPUCount: Int) {
         self.virtualCPUCount = virtualCPUCount
         distributor = Distributor(virtualCPUCount: virtualCPUCount)

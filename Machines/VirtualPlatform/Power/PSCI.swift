@@ -1,17 +1,5 @@
 import ABI
 
-/// The values that a PSCI function returns in `x0` (DEN0022, 5.2.2).
-public enum PSCIStatus: Int64 {
-    case success = 0
-    case notSupported = -1
-    case invalidParameters = -2
-    case denied = -3
-    case alreadyOn = -4
-    case onPending = -5
-    case internalFailure = -6
-    case invalidAddress = -9
-}
-
 /// A call to the firmware, by HVC or SMC: the function in `w0`, its arguments in `x1…x3` (SMCCC 1.1, DEN0028).
 public struct FirmwareCall {
     public var function: UInt32

@@ -20,7 +20,7 @@ public struct PowerController {
     public let virtualCPUCount: Int
 
     /// Makes the state of a machine that has just started, or is starting: virtual CPU 0 is on.
-    /// - Parameter virtualCPUCount: 1…`PlatformMap.maximumVirtualCPUs`.
+    /// - Parameter virtualCPUCount: 1…8. A machine of a system has at most `PlatformMap.maximumVirtualCPUs`.
     public init(virtualCPUCount: Int, machine: MachineState = .running) {
         self.virtualCPUCount = virtualCPUCount
         self.machine = machine

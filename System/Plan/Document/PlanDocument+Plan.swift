@@ -9,6 +9,7 @@ extension PlanDocument {
             to: .board)
         for tenant in plan.tenants {
             add(plan.values(of: tenant), to: .tenants)
+            for trap in tenant.traps { add(trap.values(of: tenant.name), to: .traps) }
             for resource in tenant.resources { add(resource.values(of: tenant.name), to: .resources) }
         }
         for group in plan.groups { add(plan.values(of: group), to: .groups) }
@@ -204,6 +205,12 @@ extension NamedResource {
     }
 }
 
+extension TrapReason {
+    fileprivate func values(of tenant: String) -> Plan.Values {
+        ["tenant": .text(tenant), "immediate": .hex(immediate), "text": .text(text)]
+    }
+}
+
 extension TimeAllowance {
     fileprivate var values: Plan.Values {
         guard self != .unlimited else { return ["budget": .text("none")] }
@@ -215,7 +222,7 @@ extension TimeAllowance {
 
 extension RestartDescription: CustomStringConvertible {
     public var description: String {
-        "\(limit)-within-\(window)-after-\(backoff)-to-\(backoffLimit)-then-\(onLimit)"
+        "\(limit)-within-\(span)-after-\(backoff)-to-\(backoffLimit)-then-\(onLimit)"
     }
 }
 

@@ -57,13 +57,13 @@ final class RunningSystem {
             guard let description = manifest.machines.first(where: { $0.name == machine }) else {
                 throw SystemFailure(description: "\(path) has no machine '\(machine)'")
             }
-            session = try BootPlan(bare: description, of: manifest, workspace: workspace, options: options)
+            session = try PreparedBoot(bare: description, of: manifest, workspace: workspace, options: options)
                 .start(workspace: workspace)
             return
         }
-        let plan = try BootPlan(manifest, workspace: workspace, options: options)
-        if let function { try plan.breakKernel(at: function, workspace: workspace) }
-        session = try plan.start(workspace: workspace)
+        let boot = try PreparedBoot(manifest, workspace: workspace, options: options)
+        if let function { try boot.breakKernel(at: function, workspace: workspace) }
+        session = try boot.start(workspace: workspace)
     }
 
     /// The name by which other runs of the tool find it.
