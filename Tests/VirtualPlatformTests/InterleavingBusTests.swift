@@ -33,15 +33,18 @@ import Testing
                 if !isStopped[number] { failures.append("\(number) starts twice") }
                 isStopped[number] = false
             }
+            _ = machine.withPower { turnAllOn(&$0.controller) }
+            machine.makes(GuestAccess.unmask, environment)
+        }
+
+        /// Turns on the virtual CPUs beside the first.
+        private func turnAllOn(_ controller: inout PowerController) {
             let ram = GuestBounds(MemoryRange(base: 0, size: 4096))
             for number in 1..<3 {
                 let call = FirmwareCall(function: 0xC400_0003, UInt64(number), 0, 0)
-                _ = machine.withPower {
-                    _ = $0.controller.perform(call, from: 0, ram: ram)
-                    return $0.controller.finishTurningOn(number)
-                }
+                _ = controller.perform(call, from: 0, ram: ram)
+                _ = controller.finishTurningOn(number)
             }
-            machine.makes(GuestAccess.unmask, environment)
         }
 
         /// Leaves a virtual CPU stopped until a unit is free. Returns false if it never continues.
@@ -88,7 +91,8 @@ import Testing
         }
 
         /// Stops the machine, as the first thread does. Virtual CPU `own` has asked for it.
-        func stop(_ own: Int) {
+        /// - Parameter restarts: whether the machine starts again, with all virtual CPUs.
+        func stop(_ own: Int, restarts: Bool = false) {
             isStopped[own] = true
             while machine.withPower({ _ = $0.controller.beginStopping() }) == nil { Interleaving.letOthersGoOn() }
             while true {
@@ -98,7 +102,12 @@ import Testing
                     let isReset = machine.resetDevices(&environment) { _, _ in }
                     if !isReset { failures.append("a lock is held while all have stopped") }
                     power.controller.finishStopping()
-                    isOff = true
+                    isOff = !restarts
+                    if restarts {
+                        power.controller = PowerController(virtualCPUCount: 3)
+                        turnAllOn(&power.controller)
+                        isStopped = [false, false, false]
+                    }
                     return true
                 }
                 if isDone == true { return }
@@ -175,6 +184,34 @@ import Testing
         explore(3) { crew, core in
             if core == 0 { crew.stop(core) } else { crew.access(core, GuestAccess.flags) }
             crew.isStopped[core] = true
+        }
+    }
+
+    /// The machine restarts while virtual CPUs wait. In its next life none is started that does not wait.
+    @Test func aWaitEndsBeforeTheNextLife() {
+        explore(3) { crew, core in
+            if core == 0 { crew.stop(core, restarts: true) } else { crew.access(core, GuestAccess.flags) }
+            crew.isStopped[core] = true
+        }
+    }
+
+    /// A virtual CPU comes to wait while the holder takes the one that waits already. Both continue.
+    @Test(arguments: [MachineUnit.device(0), .controller]) func aLateWaiterIsWoken(unit: MachineUnit) {
+        explore(
+            2, expecting: 1,
+            before: { crew in
+                _ = crew.machine.bus.tryAcquire(unit)
+                crew.isStopped[2] = true
+                var environment = crew.environment
+                crew.machine.deferExit(of: 2, until: unit, &environment) {}
+            }, after: { $0.isStopped[2] ? "the first waiter sleeps" : nil }
+        ) { crew, core in
+            var environment = crew.environment
+            if core == 0 {
+                crew.machine.releaseHeld(unit, &environment)
+            } else {
+                crew.access(core, unit == .controller ? GuestAccess.type : GuestAccess.flags)
+            }
         }
     }
 
