@@ -19,6 +19,8 @@ extension HarmAnalysis {
             }
         case .bell:
             return "\(offender) rings \(victim), which may wait for it"
+        case .console:
+            return "the guest of \(victim) may wait for room in its console, which \(offender) makes"
         case .core(let core, let priority, let own):
             return priority == own
                 ? "\(offender) has the priority of \(needer(link)) on core \(core), \(own), and no budget, so it takes "
@@ -121,6 +123,7 @@ extension HarmAnalysis {
         case .call: return "let \(victim) use only parts that are as critical"
         case .fault: return "give \(victim) a pager that is as critical, or no 'paged'"
         case .bell: return "share memory only with parts that are as critical"
+        case .console: return "let only parts that are as critical stall or end \(offender)"
         case .lentTime(_, let core, _, _) where link.isBudgeted, .wakes(_, let core, _, _) where link.isBudgeted:
             return "make the budgets on core \(core) smaller"
         case .core:

@@ -171,7 +171,7 @@ public struct HarmAnalysis: Sendable {
     ///
     ///     effect, link           end  stall  starve  wake   reason
     ///     stall: call, paging    yes  yes    no      no     the caller waits, and lends its time meanwhile
-    ///     stall: bell            yes  yes    yes     no     the victim waits, and lends nothing
+    ///     stall: bell, console   yes  yes    yes     no     the victim waits, and lends nothing
     ///     stall: caller          yes  no     rule    rings  the request is left if its caller ends or aborts the call;
     ///                                                       `HarmRules` adds links for starved callers (`lender`)
     ///     stall: core, root      no   no     no      rule   only a tenant that runs takes time; `HarmRules` adds links
@@ -191,7 +191,8 @@ public struct HarmAnalysis: Sendable {
             switch link.word {
             case .call, .paging:
                 return [.whoControls(offender), .whoStallsByOtherThanTime(offender), .whoEnds(offender)]
-            case .bell: return [.whoControls(offender), .whoStalls(offender), .whoEnds(offender)]
+            case .bell, .console:
+                return [.whoControls(offender), .whoStalls(offender), .whoEnds(offender)]
             case .caller: return [.whoControls(offender), .whoEnds(offender), .whoRings(offender)]
             default: return [.whoControls(offender)]
             }

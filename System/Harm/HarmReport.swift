@@ -29,6 +29,9 @@ public struct FaultInjection: Codable, Sendable {
     public var offender: String
     /// The kind of the fault, such as `killed` or `spun`.
     public var fault: String
+    /// The effect that the fault tries to have on all others: `change` or `read`. Nil if the fault can stall or end
+    /// others.
+    public var aim: HarmEffect?
     public var observations: [Observation]
     /// The commit of the tool that tried it.
     public var commit: String
@@ -47,11 +50,17 @@ public struct FaultInjection: Codable, Sendable {
     }
 
     public init(
-        offender: String, fault: String, observations: [Observation], commit: String, plan: String, remark: String = ""
+        offender: String, fault: String, aim: HarmEffect? = nil, observations: [Observation], commit: String,
+        plan: String, remark: String = ""
     ) {
-        (self.offender, self.fault, self.observations) = (offender, fault, observations)
+        (self.offender, self.fault, self.aim, self.observations) = (offender, fault, aim, observations)
         (self.commit, self.plan, self.remark) = (commit, plan, remark)
     }
+}
+
+extension FaultInjection {
+    /// The words for a victim without harm.
+    fileprivate var noHarm: String { aim.map { "was not \($0.participle)" } ?? "went on" }
 }
 
 /// Writes the analysis as a document for a safety engineer. Its parts are the kinds of interference of ISO 26262-6,
@@ -193,10 +202,11 @@ public struct HarmReport {
         let tried = evidence.injections.filter { $0.offender == name }.flatMap { injection in
             injection.observations.filter { $0.victim == victimName }.compactMap { seen -> String? in
                 let finding = seen.effect.flatMap { analysis.finding(victim: victim, offender: offender, $0) }
-                // A victim that went on is evidence for the topic of timing only, because the trials look mainly for
-                // stalls and ends.
-                guard (finding.map(topicOf) ?? .timing) == topic else { return nil }
-                return "\(escaped(injection.fault)): " + (seen.effect.map { "was \($0.participle)" } ?? "went on")
+                // A victim without harm is evidence for the topic of the effect for which the fault was tried.
+                let aim = injection.aim.map { _ in Topic.memory } ?? .timing
+                guard (finding.map(topicOf) ?? aim) == topic else { return nil }
+                return "\(escaped(injection.fault)): "
+                    + (seen.effect.map { "was \($0.participle)" } ?? injection.noHarm)
             }
         }
         return tried.isEmpty ? "not tried" : tried.joined(separator: "<br>")
