@@ -3,8 +3,9 @@ import ABI
 /// Derives from the plan alone which tenants can harm which others, and by which chain of facts.
 ///
 /// The offender may do anything that its capabilities allow, because its program may be wrong or hostile. The
-/// analysis assumes that other tenants run their own programs, so they pass on a delay or a death, but they do not
-/// attack. It trusts the kernel and root. A machine is one tenant with its monitor.
+/// analysis assumes that other tenants run their own programs, so they pass on a delay, a death or a wake-up, but they
+/// do not attack. It trusts the kernel and root. Harm by the console driver is in the findings, although the check of
+/// levels trusts the driver. A machine is one tenant with its monitor.
 ///
 /// The result is meant as an upper bound: an offender that it names may be unable to do the harm. docs/caveats.md
 /// lists the harms that the analysis does not foresee.
@@ -76,10 +77,16 @@ public struct HarmAnalysis: Sendable {
     /// A question for the offenders that can do something to a tenant.
     private enum Question: Hashable {
         case whoStalls(Int)
-        /// Leaves out offenders that only take the core, because the tenant's caller lends it time that they cannot
-        /// take.
+        /// Asks the same about a machine whose watchdog ends it if it stands still.
+        case whoHangs(Int)
+        /// Leaves out offenders that only take the tenant's time, because the tenant's caller lends it time that they
+        /// cannot take. Such time also runs the tenant for the rest of a request whose caller has gone.
         case whoStallsByOtherThanTime(Int)
         case whoEnds(Int)
+        /// Leaves out resets of the board, because a reset also ends the tenant whose data a death would lose.
+        case whoEndsWithoutReset(Int)
+        /// Asks for tenants whose signals can abort the tenant's calls.
+        case whoRings(Int)
         case whoChanges(Int)
         case whoReads(Int)
         case whoControls(Int)
@@ -96,21 +103,22 @@ public struct HarmAnalysis: Sendable {
     private func findings(victim: Int, _ effect: HarmEffect, first: [Question], through links: [HarmLink]?)
         -> [HarmFinding]
     {
-        var queue: [(question: Question, chain: [HarmLink])] = first.map { ($0, []) }
+        var queue: [(question: Question, chain: [HarmLink], watchdogs: [Int])] = first.map { ($0, [], []) }
         var asked = Set(first)
         var found: [Int: HarmFinding] = [:]
         var next = 0
         while next < queue.count {
-            let (question, chain) = queue[next]
+            let (question, chain, earlier) = queue[next]
             next += 1
+            let watchdogs = if case .whoHangs(let machine) = question { earlier + [machine] } else { earlier }
             for link in answers(to: question) where !chain.isEmpty || links?.contains(link) ?? true {
                 let longer = chain + [link]
                 if link.offender != victim, found[link.offender] == nil {
                     found[link.offender] = HarmFinding(
-                        victim: victim, offender: link.offender, effect: effect, chain: longer)
+                        victim: victim, offender: link.offender, effect: effect, chain: longer, watchdogs: watchdogs)
                 }
                 for further in expanded(followUps(of: link, question)) where asked.insert(further).inserted {
-                    queue.append((further, longer))
+                    queue.append((further, longer, watchdogs))
                 }
             }
         }
@@ -120,8 +128,12 @@ public struct HarmAnalysis: Sendable {
     /// Adds the question for stalls of machines with a watchdog, because a stall ends them.
     private func expanded(_ questions: [Question]) -> [Question] {
         questions.flatMap { question -> [Question] in
-            guard case .whoEnds(let tenant) = question, plan.tenants[tenant].hasWatchdog else { return [question] }
-            return [question, .whoStalls(tenant)]
+            switch question {
+            case .whoEnds(let tenant) where plan.tenants[tenant].hasWatchdog,
+                .whoEndsWithoutReset(let tenant) where plan.tenants[tenant].hasWatchdog:
+                return [question, .whoHangs(tenant)]
+            default: return [question]
+            }
         }
     }
 
@@ -136,32 +148,72 @@ public struct HarmAnalysis: Sendable {
 
     private func answers(to question: Question) -> [HarmLink] {
         switch question {
-        case .whoStalls(let victim): linksOfVictim[victim].filter { $0.effect == .stall }
-        case .whoStallsByOtherThanTime(let victim): linksOfVictim[victim].filter { $0.effect == .stall && !$0.isTime }
-        case .whoEnds(let victim): linksOfVictim[victim].filter { $0.effect == .end }
-        case .whoChanges(let victim): linksOfVictim[victim].filter { $0.effect == .change }
-        case .whoReads(let victim): linksOfVictim[victim].filter { $0.effect == .read }
-        case .whoControls(let victim): linksOfVictim[victim].filter(\.isControl)
+        case .whoStalls(let victim), .whoHangs(let victim): links(of: victim) { $0.effect == .stall }
+        case .whoStallsByOtherThanTime(let victim):
+            links(of: victim) { $0.effect == .stall && !$0.isTime && $0.cause != .orphan }
+        case .whoEnds(let victim): links(of: victim) { $0.effect == .end }
+        case .whoEndsWithoutReset(let victim): links(of: victim) { $0.effect == .end && $0.word != .board }
+        case .whoRings(let victim): links(of: victim) { $0.cause == .bell }
+        case .whoChanges(let victim): links(of: victim) { $0.effect == .change }
+        case .whoReads(let victim): links(of: victim) { $0.effect == .read }
+        case .whoControls(let victim): links(of: victim, where: \.isControl)
         }
     }
 
+    private func links(of victim: Int, where isAnswer: (HarmLink) -> Bool) -> [HarmLink] {
+        linksOfVictim[victim].filter(isAnswer)
+    }
+
     /// Returns the questions whose answers can do the same harm through this link's offender.
+    ///
+    /// A third party that controls the offender can do whatever the offender can. The table says whether it is also
+    /// enough to end, stall, starve (take the core from) or wake the offender.
+    ///
+    ///     effect, link           end  stall  starve  wake   reason
+    ///     stall: call, paging    yes  yes    no      no     the caller waits, and lends its time meanwhile
+    ///     stall: bell, console   yes  yes    yes     no     the victim waits, and lends nothing
+    ///     stall: caller          yes  no     rule    rings  the request is left if its caller ends or aborts the call;
+    ///                                                       `HarmRules` adds links for starved callers (`lender`)
+    ///     stall: core, root      no   no     no      rule   only a tenant that runs takes time; `HarmRules` adds links
+    ///                                                       for servers on that time, and for all that cause wakes
+    ///     end: paging            yes  no     no      no     nobody serves the fault; until then the victim only waits
+    ///     end: group, board      yes  no     no      no     the death counts for the group or the board
+    ///     change: memory, lease  yes  no     no      no     what the offender has not finished is lost or incomplete
+    ///     change: paging         no   no     no      no     the pager's death is an end (above)
+    ///     read: all              no   no     no      no     only the offender's program passes on what it reads
+    ///     capability, device     no   no     no      no     only the offender's program uses them
+    ///
+    /// Wherever ending is enough, and the offender is a machine with a watchdog, so are stalling and starving it.
     private func followUps(of link: HarmLink, _ question: Question) -> [Question] {
         let offender = link.offender
         switch question {
-        case .whoStalls, .whoStallsByOtherThanTime:
-            if link.isCall { return [.whoControls(offender), .whoStallsByOtherThanTime(offender), .whoEnds(offender)] }
-            if link.cause == .bell || link.cause == .console {
+        case .whoStalls, .whoHangs, .whoStallsByOtherThanTime:
+            switch link.word {
+            case .call, .paging:
+                return [.whoControls(offender), .whoStallsByOtherThanTime(offender), .whoEnds(offender)]
+            case .bell, .console:
                 return [.whoControls(offender), .whoStalls(offender), .whoEnds(offender)]
-            }
-            return [.whoControls(offender)]
-        case .whoEnds:
-            // A link passes on a death only if the death causes another one.
-            switch link.cause {
-            case .fault, .group, .board: return [.whoControls(offender), .whoEnds(offender)]
+            case .caller: return [.whoControls(offender), .whoEnds(offender), .whoRings(offender)]
             default: return [.whoControls(offender)]
             }
-        case .whoChanges, .whoReads, .whoControls: return [.whoControls(offender)]
+        case .whoEnds:
+            // A link passes on a death only if the death causes another one.
+            switch link.word {
+            case .paging, .group, .board: return [.whoControls(offender), .whoEnds(offender)]
+            default: return [.whoControls(offender)]
+            }
+        case .whoEndsWithoutReset:
+            switch link.word {
+            case .paging, .group: return [.whoControls(offender), .whoEndsWithoutReset(offender)]
+            default: return [.whoControls(offender)]
+            }
+        case .whoRings: return [.whoControls(offender), .whoRings(offender)]
+        case .whoChanges:
+            switch link.word {
+            case .memory, .lease: return [.whoControls(offender), .whoEndsWithoutReset(offender)]
+            default: return [.whoControls(offender)]
+            }
+        case .whoReads, .whoControls: return [.whoControls(offender)]
         }
     }
 }

@@ -9,6 +9,10 @@ public struct HarmLink: Hashable, Sendable {
     public var cause: Cause
     /// The indices of the plan's edges that prove the link.
     public var edges: [Int]
+    /// The caller on whose time the victim serves its call, if the offender takes that time and not the victim's own.
+    public var lender: Int?
+    /// True if the time in `lentTime` or `wakes` has a budget, and takes the whole core together with other budgets.
+    public var isBudgeted = false
 
     public enum Cause: Hashable, Sendable {
         /// The victim calls the offender by a connection of this name.
@@ -19,18 +23,21 @@ public struct HarmLink: Hashable, Sendable {
         case bell
         /// The victim is a machine, whose guest may wait for room in the console that the offender empties.
         case console
-        /// Both run on this core. The offender has the first priority without a budget, and the victim the second.
+        /// Both run on this core. The offender has the first priority without a budget, and the victim, or the link's
+        /// `lender`, has the second.
         case core(Int, Int, Int)
         /// The offender runs on the time of this tenant, whose call it serves. That tenant has the first priority on
-        /// this core without a budget.
+        /// this core, without a budget unless `isBudgeted`.
         case lentTime(of: Int, Int, Int, Int)
-        /// The offender can wake this tenant, which has the first priority on this core without a budget.
+        /// The offender can wake this tenant, which has the first priority on this core, without a budget unless
+        /// `isBudgeted`.
         case wakes(Int, Int, Int, Int)
         /// The budgets of all tenants that are at least as urgent on this core add up to the whole core.
         case budgets(Int)
-        /// The offender has this priority on root's core and no budget, so that root restarts nothing.
-        case root(Int)
-        /// The victim serves the offender without a budget, and stands still if the offender dies during its call.
+        /// The offender can keep root off its core, so that root restarts nothing.
+        case root(RootKeeper)
+        /// The victim serves a call or a fault of the offender without a budget, and stands still if the offender goes
+        /// before the answer.
         case orphan
         /// The group with both tenants restarts as a whole.
         case group(String)
@@ -44,6 +51,26 @@ public struct HarmLink: Hashable, Sendable {
         case capability(String)
         /// The offender drives a device that may access all memory, because there is no IOMMU.
         case device
+    }
+
+    /// Describes time above root's priority on root's core, and the means by which the offender makes use of it.
+    public struct RootKeeper: Hashable, Sendable {
+        /// The tenant that has the time.
+        public var keeper: Int
+        public var priority: Int
+        /// True if the time has a budget, and takes the whole core together with other budgets.
+        public var isBudgeted: Bool
+        public var means: Means
+    }
+
+    /// The means by which an offender makes use of time on a core.
+    public enum Means: Hashable, Sendable {
+        /// The time is its own.
+        case itself
+        /// It serves the calls of the tenant that has the time.
+        case service
+        /// It wakes the tenant that has the time.
+        case wake
     }
 
     /// The names of the kinds of links in manifests and messages.
@@ -125,6 +152,8 @@ public struct HarmFinding: Sendable {
     public var offender: Int
     public var effect: HarmEffect
     public var chain: [HarmLink]
+    /// The machines of the chain that their watchdogs end because they stand still, the one next to the victim first.
+    public var watchdogs: [Int] = []
 
     func isSamePair(as other: HarmFinding) -> Bool {
         victim == other.victim && offender == other.offender && effect == other.effect
@@ -132,7 +161,7 @@ public struct HarmFinding: Sendable {
 }
 
 /// Describes a delay that has a bound, so that it is no stall.
-public struct HarmBound: Sendable {
+public struct HarmBound: Hashable, Sendable {
     public var victim: Int
     /// The offender, or nil if root causes the delay.
     public var offender: Int?

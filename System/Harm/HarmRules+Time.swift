@@ -23,17 +23,36 @@ extension HarmRules {
         addRoot(times)
         for victim in plan.tenants.indices {
             for core in Set(times.lazy.filter { $0.tenant == victim }.map(\.core)).sorted() {
-                addTime(victim, core, times)
+                let own = times.filter { $0.tenant == victim && $0.core == core }
+                guard let least = own.min(by: { $0.priority < $1.priority }) else { continue }
+                addTime(Need(victim: victim, time: least), times)
+                // While it serves a less urgent caller, it has only that caller's time.
+                let callers = callers(of: victim)
+                for time in times
+                where time.core == core && time.priority < least.priority && callers.contains(time.tenant) {
+                    addTime(Need(victim: victim, time: time), times)
+                }
             }
         }
     }
 
-    private mutating func addTime(_ victim: Int, _ core: Int, _ times: [Time]) {
-        let own = times.filter { $0.tenant == victim && $0.core == core }
-        guard let least = own.min(by: { $0.priority < $1.priority }) else { return }
-        let urgent = times.filter { $0.tenant != victim && $0.core == core && $0.priority >= least.priority }
-        addUnlimited(victim, core, least, mostUrgent(urgent.filter { $0.allowance == .unlimited }))
-        addLimited(victim, core, least, urgent.filter { $0.allowance != .unlimited })
+    /// Time that a victim needs: its own, or that of a caller that it serves.
+    private struct Need {
+        var victim: Int
+        var time: Time
+
+        var lender: Int? { time.tenant == victim ? nil : time.tenant }
+    }
+
+    private mutating func addTime(_ need: Need, _ times: [Time]) {
+        let urgent = times.filter {
+            ![need.victim, need.time.tenant].contains($0.tenant) && $0.core == need.time.core
+                && $0.priority >= need.time.priority
+        }
+        for time in mostUrgent(urgent.filter { $0.allowance == .unlimited }) {
+            add(need, time, .core(time.core, time.priority, need.time.priority))
+        }
+        addLimited(need, urgent.filter { $0.allowance != .unlimited })
     }
 
     /// Returns the most urgent time of each tenant, because the others would add nothing.
@@ -42,22 +61,30 @@ extension HarmRules {
             .sorted { $0.tenant < $1.tenant }
     }
 
-    private mutating func addUnlimited(_ victim: Int, _ core: Int, _ least: Time, _ urgent: [Time]) {
-        for time in urgent {
-            let edges = [time.edge, least.edge]
-            add(.stall, of: victim, by: time.tenant, .core(core, time.priority, least.priority), edges)
-            for server in servers(of: time.tenant) {
-                add(
-                    .stall, of: victim, by: server, .lentTime(of: time.tenant, core, time.priority, least.priority),
-                    edges)
-            }
-            for sender in wakers(of: time.tenant) {
-                add(.stall, of: victim, by: sender, .wakes(time.tenant, core, time.priority, least.priority), edges)
-            }
+    /// Adds the offenders that can use this time without end: its tenant, and all that make that tenant use it.
+    private mutating func add(_ need: Need, _ time: Time, _ cause: HarmLink.Cause) {
+        let isBudgeted = time.allowance != .unlimited
+        for (offender, means) in users(of: time) {
+            let cause: HarmLink.Cause =
+                switch means {
+                case .itself: cause
+                case .service: .lentTime(of: time.tenant, time.core, time.priority, need.time.priority)
+                case .wake: .wakes(time.tenant, time.core, time.priority, need.time.priority)
+                }
+            add(
+                .stall, of: need.victim, by: offender, cause, [time.edge, need.time.edge], lender: need.lender,
+                isBudgeted: isBudgeted)
         }
     }
 
-    /// Returns the tenants that can wake this one, directly, or through tenants that they ring or call.
+    /// Returns the tenant of this time, the servers that run on it, and the tenants that can wake its tenant.
+    private func users(of time: Time) -> [(offender: Int, means: HarmLink.Means)] {
+        [(time.tenant, .itself)] + servers(of: time.tenant).map { ($0, .service) }
+            + wakers(of: time.tenant).map { ($0, .wake) }
+    }
+
+    /// Returns the tenants that can wake this one, directly, or through tenants that they ring or call, or that call
+    /// them and ring for each answer.
     private func wakers(of receiver: Int) -> [Int] {
         var wakers: Set<Int> = []
         var rest = wakes.filter { $0.receiver == receiver }.map(\.sender)
@@ -67,57 +94,71 @@ extension HarmRules {
             if plan.tenants[next].kind == .consoleDriver { continue }
             rest += wakes.filter { $0.receiver == next }.map(\.sender)
             rest += calls.filter { $0.server == next }.map(\.client)
+            rest += calls.filter { $0.client == next }.map(\.server)
         }
         return wakers.sorted()
     }
 
-    /// Adds that root restarts nothing while a tenant more urgent than root has root's core.
+    /// Adds that root restarts nothing while tenants more urgent than root have all of root's core.
     private mutating func addRoot(_ times: [Time]) {
-        let urgent = times.filter {
-            $0.core == RootTime.core && $0.priority > RootTime.priority && $0.allowance == .unlimited
-        }
-        for time in mostUrgent(urgent) {
-            for offender in [time.tenant] + servers(of: time.tenant) {
-                for victim in plan.tenants.indices {
-                    add(.stall, of: victim, by: offender, .root(time.priority), [time.edge])
+        let urgent = times.filter { $0.core == RootTime.core && $0.priority > RootTime.priority }
+        let limited = urgent.filter { $0.allowance != .unlimited }
+        let keepers = mostUrgent(urgent.filter { $0.allowance == .unlimited }) + (takesAll(limited) ? limited : [])
+        for time in keepers {
+            for (offender, means) in users(of: time) {
+                let keeper = HarmLink.RootKeeper(
+                    keeper: time.tenant, priority: time.priority, isBudgeted: time.allowance != .unlimited,
+                    means: means)
+                for victim in plan.tenants.indices where victim != time.tenant {
+                    add(.stall, of: victim, by: offender, .root(keeper), [time.edge])
                 }
             }
         }
+    }
+
+    /// Returns true if nothing of a core is left beside budgets, and beside a share that is spoken for.
+    private func takesAll(_ limited: [Time], beside share: Double = 0) -> Bool {
+        limited.reduce(share) { $0 + $1.share } >= 1 - 1e-9
     }
 
     /// Returns the tenants that run on the time of this one, because it calls them, directly or through others.
     private func servers(of client: Int) -> [Int] {
-        var servers: Set<Int> = []
-        var rest = [client]
-        while let next = rest.popLast() {
-            for call in calls where call.client == next && servers.insert(call.server).inserted {
-                rest.append(call.server)
-            }
-        }
-        return servers.subtracting([client]).sorted()
+        reach(from: client) { tenant in calls.filter { $0.client == tenant }.map(\.server) }
+    }
+
+    /// Returns the tenants on whose time this one runs, because they call it, directly or through others.
+    private func callers(of server: Int) -> [Int] {
+        reach(from: server) { tenant in calls.filter { $0.server == tenant }.map(\.client) }
+    }
+
+    private func reach(from start: Int, _ next: (Int) -> [Int]) -> [Int] {
+        var found: Set<Int> = []
+        var rest = [start]
+        while let tenant = rest.popLast() { rest += next(tenant).filter { found.insert($0).inserted } }
+        return found.subtracting([start]).sorted()
     }
 
     /// Adds bounds for tenants with budgets, or stalls if all budgets together take the whole core.
-    private mutating func addLimited(_ victim: Int, _ core: Int, _ least: Time, _ urgent: [Time]) {
-        let isBelowRoot = core == RootTime.core && least.priority <= RootTime.priority
-        let sum = urgent.reduce(isBelowRoot ? RootTime.share : 0) { $0 + $1.share }
+    private mutating func addLimited(_ need: Need, _ urgent: [Time]) {
+        let core = need.time.core
+        let isBelowRoot = core == RootTime.core && need.time.priority <= RootTime.priority
+        let takesAll = takesAll(urgent, beside: isBelowRoot ? RootTime.share : 0)
         for time in urgent {
-            if sum >= 1 {
-                for offender in [time.tenant] + servers(of: time.tenant) {
-                    add(.stall, of: victim, by: offender, .budgets(core), [time.edge, least.edge])
-                }
+            if takesAll {
+                add(need, time, .budgets(core))
             } else {
                 let (budget, period) = (
                     TimeSpan(nanoseconds: time.allowance.budget), TimeSpan(nanoseconds: time.allowance.period)
                 )
-                bounds.append(
-                    HarmBound(
-                        victim: victim, offender: time.tenant,
-                        text: "takes at most \(budget) of each \(period) of core \(core)"))
+                addBound(need.victim, time.tenant, "takes at most \(budget) of each \(period) of core \(core)")
             }
         }
-        guard isBelowRoot else { return }
-        bounds.append(HarmBound(victim: victim, offender: nil, text: "takes at most a quarter of core \(core)"))
+        if isBelowRoot { addBound(need.victim, nil, "takes at most a quarter of core \(core)") }
+    }
+
+    private mutating func addBound(_ victim: Int, _ offender: Int?, _ text: String) {
+        let bound = HarmBound(victim: victim, offender: offender, text: text)
+        if !bounds.contains(bound) { bounds.append(bound) }
     }
 }
 

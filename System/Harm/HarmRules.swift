@@ -24,10 +24,14 @@ struct HarmRules {
     }
 
     mutating func add(
-        _ effect: HarmEffect, of victim: Int, by offender: Int, _ cause: HarmLink.Cause, _ edges: [Int]
+        _ effect: HarmEffect, of victim: Int, by offender: Int, _ cause: HarmLink.Cause, _ edges: [Int],
+        lender: Int? = nil, isBudgeted: Bool = false
     ) {
         guard victim != offender else { return }
-        links.append(HarmLink(victim: victim, offender: offender, effect: effect, cause: cause, edges: edges))
+        links.append(
+            HarmLink(
+                victim: victim, offender: offender, effect: effect, cause: cause, edges: edges, lender: lender,
+                isBudgeted: isBudgeted))
     }
 
     /// Adds that the offender can do everything to the victim, and everything that the victim can do.
@@ -77,6 +81,7 @@ struct HarmRules {
             add(.stall, of: client, by: server, .fault, [index])
             add(.end, of: client, by: server, .fault, [index])
             add(.change, of: client, by: server, .fault, [index])
+            addOrphan(server, client, index)
         case .doorbell(let space, _, let notification, _):
             guard let sender = owner(space) else { return }
             ring(from: sender, notification, edge.feature, index)
@@ -92,8 +97,9 @@ struct HarmRules {
             guard let server = server(of: source), server != holder else { return }
             calls.append((holder, server))
             add(.stall, of: holder, by: server, .call(connection(of: holder, edge)), [index])
-            // A server without a budget has no time of its own for a request whose caller has gone.
-            if plan.tenants[server].allowance == .unlimited { add(.stall, of: server, by: holder, .orphan, [index]) }
+            addOrphan(server, holder, index)
+            // The interface of the connection is not in the plan. Its messages may carry capabilities for signals.
+            wakes += [(holder, server), (server, holder)]
             if sharesMemory(holder, edge) { addRingBells(holder, server, index) }
             add(.change, of: holder, by: server, .lease, [index])
             add(.read, of: holder, by: server, .lease, [index])
@@ -114,6 +120,12 @@ struct HarmRules {
         }
     }
 
+    /// Adds that a server without a budget has no time of its own for a call or a fault whose caller has gone.
+    private mutating func addOrphan(_ server: Int, _ client: Int, _ index: Int) {
+        guard plan.tenants[server].allowance == .unlimited else { return }
+        add(.stall, of: server, by: client, .orphan, [index])
+    }
+
     /// Returns true if a connection has memory for rings. Capabilities for its signals travel with messages, and are
     /// not in the plan.
     private func sharesMemory(_ client: Int, _ edge: Plan.Edge) -> Bool {
@@ -122,10 +134,7 @@ struct HarmRules {
     }
 
     private mutating func addRingBells(_ one: Int, _ other: Int, _ index: Int) {
-        for (sender, receiver) in [(one, other), (other, one)] {
-            wakes.append((sender, receiver))
-            add(.stall, of: receiver, by: sender, .bell, [index])
-        }
+        for (sender, receiver) in [(one, other), (other, one)] { add(.stall, of: receiver, by: sender, .bell, [index]) }
     }
 
     private func connection(of client: Int, _ edge: Plan.Edge) -> String {

@@ -6,23 +6,9 @@ import Testing
 
 /// Tests each way in which one tenant can harm another, in a system of its own, beside a similar case without harm.
 @Suite struct HarmAnalysisTests {
-    /// Returns the possible harm as `VICTIM EFFECT OFFENDER`, without harm by the console driver.
-    private func harm(_ manifest: String) throws -> Set<String> {
-        let analysis = try analysis(manifest)
-        func name(_ tenant: Int) -> String { analysis.plan.tenants[tenant].name }
-        return Set(
-            analysis.findings.filter { ![$0.victim, $0.offender].contains(0) }
-                .map { "\(name($0.victim)) \($0.effect) \(name($0.offender))" })
-    }
+    private func harm(_ manifest: String) throws -> Set<String> { try HarmCase.harm(manifest) }
 
-    private func analysis(_ text: String) throws -> HarmAnalysis {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let file = folder.appendingPathComponent("system.yaml")
-        try Data(text.utf8).write(to: file)
-        return HarmAnalysis(try Manifest.load(path: file.path, askingForCriticality: false).planWithPlaceholders())
-    }
+    private func analysis(_ text: String) throws -> HarmAnalysis { try HarmCase.analysis(text) }
 
     // MARK: Time
 

@@ -80,3 +80,13 @@ extension DebianFlavour {
     /// suffice.
     var leastMemory: UInt64 { 64 << 20 }
 }
+
+extension TenantDescription {
+    /// Returns the cores on which it runs, if the board has `count`.
+    func cores(of count: Int) -> Set<Int> {
+        switch self {
+        case .machine(let machine): Set((0..<machine.cpus).map { (machine.core + $0) % count })
+        case .component(let component): [component.core]
+        }
+    }
+}
