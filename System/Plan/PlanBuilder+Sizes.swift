@@ -74,7 +74,7 @@ extension PlanBuilder {
 /// The limits of root's table.
 enum RootTable {
     /// The number of slots, at most, because the kernel's tables are not larger.
-    static let maximum: UInt32 = 8192
+    static let maximum = UInt32(KernelLimits.slots)
     /// The number of slots for the regions into which root divides the remaining memory.
     static let spare: UInt32 = 200
 }

@@ -93,6 +93,12 @@ import Testing
         #expect(try faults { $0.nodes[$0.tenants[3].parts.memory].parameter -= 4096 }.contains("is beyond its memory"))
         #expect(try faults { $0.nodes[$0.tenants[3].parts.pages].parameter -= 4096 }.contains("is too small"))
         #expect(try faults { $0.nodes[$0.tenants[3].parts.objects].parameter -= 4096 }.contains("is too small"))
+        #expect(
+            try faults { $0.nodes[$0.tenants[3].parts.space].parameter = KernelLimits.pageTables + 1 }.contains(
+                "is too large"))
+        #expect(
+            try faults { $0.nodes[$0.tenants[3].parts.table].parameter = KernelLimits.slots + 1 }.contains(
+                "is too large"))
         #expect(try everything().plan().faults(imageSize: 1000).contains { $0.contains("do not fit") })
         let own = try everything().plan().edges.first { edge in
             if case .map(_, _, ComponentLayout.console, _, _, _, _) = edge.action {
