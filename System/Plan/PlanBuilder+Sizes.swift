@@ -40,9 +40,13 @@ extension PlanBuilder {
         }
         plan.firstUnusedSlot = next
         guard next + RootTable.spare <= RootTable.maximum else {
+            // The first tenant that finds no room stands for all that come after it.
+            let last = tenants.indices.first {
+                plan.tenants[$0].slots.upperBound + RootTable.spare > RootTable.maximum
+            }
             throw Failure(
                 "the system needs \(next + RootTable.spare) capabilities of root's, but at most \(RootTable.maximum) are possible",
-                remedy: "remove machines or components")
+                remedy: "remove machines or components", at: last.flatMap { tenants[$0].place })
         }
     }
 

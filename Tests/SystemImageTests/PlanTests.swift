@@ -149,6 +149,19 @@ import Testing
         #expect(plan.tenants.count == 251)
     }
 
+    /// The fault lies at the first tenant for which root's table has no room.
+    @Test func tooManyTenantsHaveAPlace() throws {
+        let many = (0..<600).map { number in
+            var tenant = component("c\(number)")
+            tenant.place = Diagnostic.Place(file: "system.yaml", line: number, column: 3)
+            return tenant
+        }
+        let failure = #expect(throws: Failure.self) { try writer(many).plan() }
+        let line = try #require(failure?.diagnostics.first?.place?.line)
+        // The console driver takes slots for each tenant, so the last tenants have none left.
+        #expect((250..<599).contains(line))
+    }
+
     // MARK: The image
 
     /// The records that root reads, taken from the file.
