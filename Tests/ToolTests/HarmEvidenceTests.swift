@@ -31,7 +31,7 @@ import Testing
     private func evidence(for manifest: Manifest) throws -> HarmEvidence {
         HarmEvidence(
             versions: [], injections: try HarmEvidence.injections(workspace, manifest.name),
-            plan: try HarmEvidence.hash(of: try manifest.planWithPlaceholders(), system: manifest.name))
+            plan: try HarmEvidence.hash(of: try manifest.planWithPlaceholders(), system: manifest.name), commit: "abc")
     }
 
     private func report(on manifest: Manifest) throws -> String {
@@ -82,6 +82,17 @@ import Testing
         #expect(HarmEvidence.commit(workspace).wholeMatch(of: /[0-9a-f]{40,64}/) != nil)
         try Data().write(to: workspace.root.appendingPathComponent("file"))
         #expect(HarmEvidence.commit(workspace).hasSuffix(" with local changes"))
+    }
+
+    /// A report holds the whole chapter on the limits of the analysis, because its reader may not have the repository.
+    @Test func limitsAreThoseOfTheDocument() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let limits = try HarmEvidence.limits(Workspace(root: root))
+        #expect(limits.first?.text.hasPrefix("**Not foreseen.**") == true && limits.first?.isNested == false)
+        #expect(limits.contains { $0.text.hasPrefix("**Exceptions.**") && !$0.isNested })
+        #expect(limits.contains { $0.text.hasPrefix("a server that waits for a client") && $0.isNested })
+        #expect(limits.allSatisfy { !$0.text.contains("\n") && !$0.text.contains("  ") })
     }
 
     /// A report names the packages of other projects, and a fresh clone builds with those that were tested.
