@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 import Supervision
 
 // Reports the kernel's state of a tenant's virtual CPUs, for the command `machine NAME`.

@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 import RuntimeSupport
 
 // Pagers that do no good. Argument 0: 1 hangs, 2 says that all is well and maps nothing, 3 answers with bits that mean

@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 import RuntimeSupport
 
 // A component that logs a line every 200 ms, and hangs when its console tells it to. Argument 0 is its role.
