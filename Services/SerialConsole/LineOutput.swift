@@ -6,7 +6,6 @@ import ABI
 /// The order survives the end of a look. When the line is full, or a look has done its work, the next look continues
 /// with the same client and the rest of its turn. If each look began with client 0, one client of a low number that
 /// prints without pause would silence all others on a line that is slower than it.
-/// would silence all others on a line that is slower than it.
 struct LineOutput {
     /// The number of bytes that one client sends before the next client's turn. A switch costs two bytes, or three
     /// for a client beyond the 59th, so the line loses at most 2.3 % to switches.
