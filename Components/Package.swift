@@ -9,7 +9,7 @@ let kit: [Target.Dependency] = [.product(name: "ABI", package: "Kit"), .product(
 let programs: KeyValuePairs<String, [Target.Dependency]> = [
     "Monitor": ["MachineMonitor"],
     "Root": [.product(name: "Supervision", package: "Services")],
-    "Serial": [.product(name: "SerialConsole", package: "Services")],
+    "Serial": ["SerialDriver"],
     "Pager": [],
     "Heartbeat": [],
     "Control": [],
@@ -17,16 +17,20 @@ let programs: KeyValuePairs<String, [Target.Dependency]> = [
 
 let package = Package(
     name: "Components",
-    products: [.library(name: "MachineMonitor", targets: ["MachineMonitor"])]
+    products: ["MachineMonitor", "SerialDriver"].map { .library(name: $0, targets: [$0]) }
         + programs.map { .library(name: $0.key + "Image", type: .static, targets: [$0.key]) },
     dependencies: [.package(path: "../Kit"), .package(path: "../Machines"), .package(path: "../Services")],
     targets: [
         .target(
             name: "MachineMonitor", dependencies: kit + [.product(name: "VirtualPlatform", package: "Machines")],
-            path: "Monitor", exclude: ["Program"])
+            path: "Monitor", exclude: ["Program"]),
+        .target(
+            name: "SerialDriver", dependencies: kit + [.product(name: "SerialConsole", package: "Services")],
+            path: "Serial", exclude: ["Program"]),
     ]
         + programs.map {
             .target(
-                name: $0.key, dependencies: kit + $0.value, path: $0.key == "Monitor" ? "Monitor/Program" : $0.key)
+                name: $0.key, dependencies: kit + $0.value,
+                path: ["Monitor", "Serial"].contains($0.key) ? $0.key + "/Program" : $0.key)
         }
 )

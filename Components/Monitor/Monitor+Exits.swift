@@ -8,9 +8,13 @@ extension Monitor {
         console.write("\r\nentente: machine ")
         machine.writeName(to: console)
         console.write(" exits:")
-        for counter in 0..<ExitCounter.count {
-            console.write(Monitor.name(ofCounter: counter))
-            console.write(decimal: exits(counter))
+        var number = 0
+        while let counter = ExitCounter(rawValue: number) {
+            console.write(" ")
+            console.write(counter.name)
+            console.write(" ")
+            console.write(decimal: exits(number))
+            number += 1
         }
     }
 
@@ -22,19 +26,5 @@ extension Monitor {
             sum += readRegister(virtualCPU, RegisterNumber.counters + UInt64(counter))
         }
         return sum
-    }
-
-    private static func name(ofCounter counter: Int) -> StaticString {
-        switch ExitCounter(rawValue: counter) {
-        case .hypercall: " hypercall "
-        case .waitForInterrupt: " wait-for-interrupt "
-        case .systemRegister: " system-register "
-        case .softwareInterrupt: " software-interrupt "
-        case .interrupt: " interrupt "
-        case .memory: " memory "
-        case .floatingPoint: " floating-point "
-        case .monitor: " monitor "
-        case nil: " other "
-        }
     }
 }

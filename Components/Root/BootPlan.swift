@@ -22,11 +22,13 @@ enum BootPlan {
     static var header: PlanHeader { image.plan }
     static var tenantCount: Int { Int(header.tenants.count) }
     static var groupCount: Int { Int(header.groups.count) }
+    static var trapCount: Int { Int(header.traps.count) }
 
     static func node(_ index: Int) -> PlanNode { record(header.nodes, index) }
     static func edge(_ index: Int) -> PlanEdge { record(header.edges, index) }
     static func tenant(_ index: Int) -> TenantRecord { record(header.tenants, index) }
     static func group(_ index: Int) -> GroupRecord { record(header.groups, index) }
+    static func trap(_ index: Int) -> TrapRecord { record(header.traps, index) }
 
     /// The nodes that live as long as the system.
     static var lastingNodes: Range<Int> { 0..<Int(header.lastingNodes) }

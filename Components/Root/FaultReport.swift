@@ -27,6 +27,7 @@ struct FaultReport {
         if hasOverflowed {
             return "stack overflow: \(node.stack.size >> 10)KiB are used up (key 'stack' of the manifest enlarges it)"
         }
+        if let reason { return "\(name: reason.text)" }
         return "\(exceptionClass)"
     }
 
@@ -46,24 +47,18 @@ struct FaultReport {
         case 0x22: "misaligned program counter"
         case 0x24: tag.syndrome & 1 << 6 != 0 ? "store to unmapped memory" : "load from unmapped memory"
         case 0x26: "misaligned stack pointer"
-        case 0x3C: trap
+        case 0x3C: "trap"
         default: "exception"
         }
     }
 
-    /// The kind of a trap. A monitor puts the reason for which it ends its machine into the instruction.
-    private var trap: StaticString {
-        for index in BootPlan.tenant(Int(node.owner) - 1).nodes where BootPlan.node(index).isVirtualCPU {
-            switch MachineEnd(syndrome: tag.syndrome) {
-            case .panic: return "machine panicked"
-            case .hang: return "machine hangs, its watchdog expired"
-            case nil: return "trap"
-            }
+    /// The reason that the plan knows for this trap of this tenant.
+    private var reason: TrapRecord? {
+        guard tag.syndrome >> 26 == 0x3C else { return nil }
+        for index in 0..<BootPlan.trapCount {
+            let trap = BootPlan.trap(index)
+            if trap.owner == node.owner, trap.immediate == tag.syndrome & 0xFFFF { return trap }
         }
-        return "trap"
+        return nil
     }
-}
-
-extension PlanNode {
-    var isVirtualCPU: Bool { kind == UInt64(ObjectKind.virtualCPU.rawValue) }
 }

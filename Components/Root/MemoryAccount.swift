@@ -5,7 +5,7 @@ import Entente
 struct MemoryAccount {
     /// The memory that nobody uses.
     var free: UInt64 = 0
-    /// The memory of programs and machines.
+    /// The memory that tenants have, and that they share.
     private var extents: UInt64 = 0
     /// The address spaces with the memory for their tables.
     private var tables: UInt64 = 0

@@ -2,7 +2,7 @@ import ABI
 import Entente
 import Supervision
 
-// Root's console takes the commands `kill NAME`, `restarts`, `machine NAME` and `help`. Only the user at the board's
+// Root's console takes the commands `kill NAME`, `restarts`, `state NAME` and `help`. Only the user at the board's
 // serial line can type there.
 extension Supervisor {
     mutating func readCommands() {
@@ -26,9 +26,9 @@ extension Supervisor {
         case .nothing: break
         case .kill(let name): kill(name)
         case .restarts: listTenants()
-        case .machine(let name): describe(name)
+        case .state(let name): if let tenant = living(name) { describe(tenant) }
         case .help:
-            say("kill NAME: ends a tenant; restarts: lists tenants and their deaths; machine NAME: shows its state\n")
+            say("kill NAME: ends a tenant; restarts: lists tenants and their deaths; state NAME: shows its contexts\n")
         case .unknown: say("unknown command; 'help' lists the commands\n")
         }
     }
@@ -48,11 +48,6 @@ extension Supervisor {
         guard let tenant = living(name) else { return }
         log("kill: \(name: name)")
         died(tenant)
-    }
-
-    private func describe(_ name: InlineArray<32, UInt8>) {
-        guard let tenant = living(name) else { return }
-        if !describeVirtualCPUs(of: tenant) { say("this tenant is no machine\n") }
     }
 
     private func isSame(_ left: InlineArray<32, UInt8>, _ right: InlineArray<32, UInt8>) -> Bool {

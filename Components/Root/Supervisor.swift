@@ -41,10 +41,10 @@ struct Supervisor: ~Copyable {
         }
     }
 
-    private mutating func serve(_ events: UInt64) {
-        if events & SupervisorEvent.death != 0 { findDead() }
-        if events & SupervisorEvent.input != 0 { readCommands() }
-        if events & SupervisorEvent.overrun != 0 { overruns.noteNews() }
+    private mutating func serve(_ signals: UInt64) {
+        if signals & SupervisorSignal.death != 0 { findDead() }
+        if signals & SupervisorSignal.input != 0 { readCommands() }
+        if signals & SupervisorSignal.overrun != 0 { overruns.noteNews() }
         restartWhatIsDue()
         if overruns.isDue(at: Clock.now) { reportOverruns() }
         setAlarm()
@@ -127,7 +127,7 @@ struct Supervisor: ~Copyable {
     private func setAlarm() {
         let deadline = min(tree.nextDeadline ?? .max, overruns.deadline ?? .max)
         guard deadline != .max else { return }
-        setTimer(InitialSlot.notification, deadline: deadline, bits: SupervisorEvent.due)
+        setTimer(InitialSlot.notification, deadline: deadline, bits: SupervisorSignal.due)
     }
 }
 

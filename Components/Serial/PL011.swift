@@ -11,7 +11,7 @@ extension Register where Value == UInt32 {
 }
 
 /// The board's PL011 (ARM DDI 0183).
-struct PL011: SerialPort {
+public struct PL011: DriverPort {
     private let registers = Registers(named: "serial")
     /// The number of bytes that the port takes before the driver must read its flags again.
     private var room = 0
@@ -24,18 +24,18 @@ struct PL011: SerialPort {
     /// The size of the transmit FIFO in bytes. Revisions before r1p5 have no more.
     private static let depth = 16
 
-    func start() {
+    public init() {}
+
+    public func start() {
         registers[.lineControl] = 0x70  // 8 bits, FIFOs on
         registers[.control] = 0x301  // receive, transmit, on
         registers[.interruptClear] = 0x7FF
         registers[.interruptMask] = Self.interrupts
     }
 
-    /// Clears the interrupts of earlier bytes. The caller must receive those bytes next, because the port does not
-    /// interrupt again for bytes that it already holds.
-    func clearInterrupts() { registers[.interruptClear] = Self.interrupts }
+    public func clearInterrupts() { registers[.interruptClear] = Self.interrupts }
 
-    mutating func hasRoom() -> Bool {
+    public mutating func hasRoom() -> Bool {
         if room == 0 {
             let flags = registers[.flags]
             room = flags & Self.transmitEmpty != 0 ? Self.depth : flags & Self.transmitFull == 0 ? 1 : 0
@@ -43,12 +43,12 @@ struct PL011: SerialPort {
         return room > 0
     }
 
-    mutating func send(_ byte: UInt8) {
+    public mutating func send(_ byte: UInt8) {
         registers[.data] = UInt32(byte)
         room -= 1
     }
 
-    func receive() -> UInt8? {
+    public func receive() -> UInt8? {
         guard registers[.flags] & Self.receiveEmpty == 0 else { return nil }
         return UInt8(truncatingIfNeeded: registers[.data])
     }

@@ -1,29 +1,40 @@
 import Entente
 import SerialConsole
 
+/// The board's serial port with its interrupts.
+public protocol DriverPort: SerialPort {
+    /// Turns the port and its interrupts on.
+    mutating func start()
+    /// Clears the interrupts of earlier bytes. The caller must receive those bytes next, because the port does not
+    /// interrupt again for bytes that it already holds.
+    mutating func clearInterrupts()
+}
+
 /// Runs the console's logic by the clock, and listens to its clients only when there is nothing to do.
 ///
 /// The driver has two notifications, and its thread waits for one of them at a time. Clients and the port's interrupt
 /// raise bits of its own notification; only the timer raises those of `clock`. While the thread waits for the clock,
 /// a signal of a client sets a bit and wakes no thread, on this core or on another one.
-struct SerialDriver {
+public struct SerialDriver<Port: DriverPort> {
     private let clock = Notification(named: "clock")
     private let interrupt = Interrupt(named: "serial")
     private var console: SerialConsole
     private var schedule = LookSchedule(interval: Interval.milliseconds(1).ticks)
-    private var port = PL011()
+    private var port: Port
     private var clients = QueueClients()
     private var report = Report()
     /// The notification for which the thread waits.
     private var heard = Notification.own
 
-    init() {
+    /// Begins with no client awake and the port off.
+    public init(port: Port) {
+        self.port = port
         console = SerialConsole(
             clients: clients.count, patience: Interval.milliseconds(500).ticks,
             isRestarted: Configuration.current.earlierLives > 0)
     }
 
-    mutating func run() -> Never {
+    public mutating func run() -> Never {
         port.start()
         while true {
             let step = schedule.next(at: Clock.now, hasMore: console.hasMore) { Notification.own.poll().bits != 0 }

@@ -24,13 +24,8 @@ public enum FailureActions {
 }
 
 /// The reason for which a monitor ends itself and its machine. The monitor executes BRK with this value as the
-/// immediate, so that root finds the reason in the fault's syndrome.
-public enum MachineEnd: UInt64 {
+/// immediate. The plan gives root a text for each reason (`TrapRecord`).
+public enum MachineEnd: UInt64, Sendable {
     case panic = 0xE001
     case hang = 0xE002
-
-    /// Decodes the syndrome of a fault. Returns nil if its immediate is none of these reasons.
-    ///
-    /// - Parameter syndrome: ESR_EL2 of a BRK instruction.
-    public init?(syndrome: UInt64) { self.init(rawValue: syndrome & 0xFFFF) }
 }

@@ -389,6 +389,20 @@ public enum ExitCounter: Int {
     case floatingPoint = 6
     case monitor = 7
     public static let count = 8
+
+    /// The name in reports.
+    public var name: StaticString {
+        switch self {
+        case .hypercall: "hypercall"
+        case .waitForInterrupt: "wait-for-interrupt"
+        case .systemRegister: "system-register"
+        case .softwareInterrupt: "software-interrupt"
+        case .interrupt: "interrupt"
+        case .memory: "memory"
+        case .floatingPoint: "floating-point"
+        case .monitor: "monitor"
+        }
+    }
 }
 extension RegisterNumber {
     /// The first of a virtual CPU's exit counters, in the order of `ExitCounter`. Read-only.

@@ -18,20 +18,21 @@ public struct PlanNode {
     public var alignment: UInt64
     /// 1 if root clears the extent when it makes it of RAM that nobody has used before; otherwise 0.
     public var isCleared: UInt64
-    /// The scheduling context of a context.
+    /// The scheduling context of a context; 0 for any other node.
     public var time: UInt64
+    /// The name of a context within its tenant, in UTF-8 and padded with zeros.
+    public var name: InlineArray<8, UInt8>
     /// The stack of a thread. Nothing is mapped below it, down to `guardBase`.
     public var stack: MemoryRange
     public var guardBase: UInt64
 
     public init(
         kind: UInt64, owner: UInt64, slot: UInt64, region: UInt64, parameter: UInt64, alignment: UInt64,
-        isCleared: UInt64,
-        time: UInt64, stack: MemoryRange, guardBase: UInt64
+        isCleared: UInt64, time: UInt64, name: InlineArray<8, UInt8>, stack: MemoryRange, guardBase: UInt64
     ) {
         (self.kind, self.owner, self.slot, self.region) = (kind, owner, slot, region)
         (self.parameter, self.alignment, self.isCleared) = (parameter, alignment, isCleared)
-        (self.time, self.stack, self.guardBase) = (time, stack, guardBase)
+        (self.time, self.name, self.stack, self.guardBase) = (time, name, stack, guardBase)
     }
 }
 
@@ -116,6 +117,8 @@ public struct PlanHeader {
     public var tenants: PlanTable
     /// The `GroupRecord`s.
     public var groups: PlanTable
+    /// The `TrapRecord`s.
+    public var traps: PlanTable
     /// The size of root's table in slots, and the number of the first slot that the plan does not use.
     public var rootSlots: UInt64
     public var firstUnusedSlot: UInt64
@@ -127,12 +130,12 @@ public struct PlanHeader {
 
     public init(
         nodes: PlanTable, lastingNodes: UInt64, edges: PlanTable, systemEdges: UInt64, firstSharedEdge: UInt64,
-        tenants: PlanTable, groups: PlanTable, rootSlots: UInt64, firstUnusedSlot: UInt64, imageResidue: UInt64,
-        onFailure: UInt64
+        tenants: PlanTable, groups: PlanTable, traps: PlanTable, rootSlots: UInt64, firstUnusedSlot: UInt64,
+        imageResidue: UInt64, onFailure: UInt64
     ) {
         (self.nodes, self.lastingNodes, self.edges) = (nodes, lastingNodes, edges)
         (self.systemEdges, self.firstSharedEdge) = (systemEdges, firstSharedEdge)
-        (self.tenants, self.groups) = (tenants, groups)
+        (self.tenants, self.groups, self.traps) = (tenants, groups, traps)
         (self.rootSlots, self.firstUnusedSlot) = (rootSlots, firstUnusedSlot)
         (self.imageResidue, self.onFailure) = (imageResidue, onFailure)
     }
@@ -172,13 +175,27 @@ public struct TenantRecord {
     }
 }
 
+/// A reason for which a tenant ends itself. The tenant executes a BRK instruction with the immediate, and root prints
+/// the text in its report of the fault.
+public struct TrapRecord {
+    /// The tenant, as `PlanOwner`.
+    public var owner: UInt64
+    public var immediate: UInt64
+    /// The text in ASCII, padded with zeros.
+    public var text: InlineArray<48, UInt8>
+
+    public init(owner: UInt64, immediate: UInt64, text: InlineArray<48, UInt8>) {
+        (self.owner, self.immediate, self.text) = (owner, immediate, text)
+    }
+}
+
 /// The INTIDs that a driver can have.
 public enum Interrupts {
     public static let ofDevices: Range<UInt64> = 32..<256
 }
 
 /// The bits of root's own notification.
-public enum SupervisorEvent {
+public enum SupervisorSignal {
     /// A tenant's thread has stopped.
     public static let death: UInt64 = 1
     /// Root's console has input.

@@ -13,7 +13,7 @@ public struct ImageHeader {
     public var plan: PlanHeader
 
     public static let magic: UInt64 = 0x3145_544E_4554_4E45  // "ENTENTE1"
-    public static let version: UInt64 = 4
+    public static let version: UInt64 = 5
     public static let alignment: UInt64 = 0x1_0000
 
     public init(

@@ -56,8 +56,8 @@ public struct LogText: ExpressibleByStringInterpolation {
             for index in 0..<other.count { text.append(other[index]) }
         }
         /// Appends a name that is padded with zeros.
-        public mutating func appendInterpolation(name: InlineArray<32, UInt8>) {
-            for index in 0..<32 where name[index] != 0 { text.append(name[index]) }
+        public mutating func appendInterpolation<let size: Int>(name: InlineArray<size, UInt8>) {
+            for index in 0..<size where name[index] != 0 { text.append(name[index]) }
         }
         public mutating func appendInterpolation(_ truth: Bool) { text.append(truth ? "true" : "false") }
 

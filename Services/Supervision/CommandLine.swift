@@ -43,7 +43,7 @@ public struct CommandLine {
         if matches(verb, "help"), argument.isEmpty { return .help }
         if matches(verb, "restarts"), argument.isEmpty { return .restarts }
         if matches(verb, "kill"), !argument.isEmpty { return .kill(name(argument)) }
-        if matches(verb, "machine"), !argument.isEmpty { return .machine(name(argument)) }
+        if matches(verb, "state"), !argument.isEmpty { return .state(name(argument)) }
         return .unknown
     }
 
@@ -53,8 +53,8 @@ public struct CommandLine {
         case restarts
         /// Ends the tenant of this name, which is padded with zeros as in the image's records.
         case kill(InlineArray<32, UInt8>)
-        /// Reports the kernel's state of a machine of this name.
-        case machine(InlineArray<32, UInt8>)
+        /// Reports the execution contexts of the tenant of this name.
+        case state(InlineArray<32, UInt8>)
         case unknown
     }
 

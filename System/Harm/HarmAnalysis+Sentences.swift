@@ -19,6 +19,8 @@ extension HarmAnalysis {
             }
         case .bell:
             return "\(offender) rings \(victim), which may wait for it"
+        case .console:
+            return "the guest of \(victim) may wait for room in its console, which \(offender) makes"
         case .core(let core, let priority, let own):
             return priority == own
                 ? "\(offender) has the priority of \(victim) on core \(core), \(own), and no budget, so it takes its share "
@@ -70,6 +72,7 @@ extension HarmAnalysis {
         case .call: return "let \(victim) use only parts that are as critical"
         case .fault: return "give \(victim) a pager that is as critical, or no 'paged'"
         case .bell: return "share memory only with parts that are as critical"
+        case .console: return "let only parts that are as critical stall or end \(offender)"
         case .core: return "give \(offender) a 'budget', a lower 'priority' than \(victim), or another 'core'"
         case .lentTime(let client, _, _, _), .wakes(let client, _, _, _):
             return "give \(name(client)) a 'budget', a lower 'priority' than \(victim), or another 'core'"

@@ -151,7 +151,9 @@ public struct HarmAnalysis: Sendable {
         switch question {
         case .whoStalls, .whoStallsByOtherThanTime:
             if link.isCall { return [.whoControls(offender), .whoStallsByOtherThanTime(offender), .whoEnds(offender)] }
-            if link.cause == .bell { return [.whoControls(offender), .whoStalls(offender), .whoEnds(offender)] }
+            if link.cause == .bell || link.cause == .console {
+                return [.whoControls(offender), .whoStalls(offender), .whoEnds(offender)]
+            }
             return [.whoControls(offender)]
         case .whoEnds:
             // A link passes on a death only if the death causes another one.

@@ -59,6 +59,9 @@ public struct FaultInjection: Codable, Sendable {
     public var offender: String
     /// The kind of the fault, such as `killed` or `spun`.
     public var fault: String
+    /// The effect that the fault tries to have on all others: `change` or `read`. Nil if the fault can stall or end
+    /// others.
+    public var aim: HarmEffect?
     public var observations: [Observation]
     /// The commit of the tool that tried it.
     public var commit: String
@@ -77,9 +80,15 @@ public struct FaultInjection: Codable, Sendable {
     }
 
     public init(
-        offender: String, fault: String, observations: [Observation], commit: String, plan: String, remark: String = ""
+        offender: String, fault: String, aim: HarmEffect? = nil, observations: [Observation], commit: String,
+        plan: String, remark: String = ""
     ) {
-        (self.offender, self.fault, self.observations) = (offender, fault, observations)
+        (self.offender, self.fault, self.aim, self.observations) = (offender, fault, aim, observations)
         (self.commit, self.plan, self.remark) = (commit, plan, remark)
     }
+}
+
+extension FaultInjection {
+    /// The words for a victim without harm.
+    var noHarm: String { aim.map { "was not \($0.participle)" } ?? "went on" }
 }

@@ -17,6 +17,8 @@ public struct HarmLink: Hashable, Sendable {
         case fault
         /// The offender rings a notification for which the victim may wait.
         case bell
+        /// The victim is a machine, whose guest may wait for room in the console that the offender empties.
+        case console
         /// Both run on this core. The offender has the first priority without a budget, and the victim the second.
         case core(Int, Int, Int)
         /// The offender runs on the time of this tenant, whose call it serves. That tenant has the first priority on
@@ -54,6 +56,8 @@ public struct HarmLink: Hashable, Sendable {
         case paging
         /// The offender rings a bell for which the victim may wait.
         case bell
+        /// The offender makes room in the console of a machine, for which the guest may wait.
+        case console
         /// Both tenants have the same memory.
         case memory
         /// The victim lends memory with its calls.
@@ -78,6 +82,7 @@ public struct HarmLink: Hashable, Sendable {
         case .orphan: .caller
         case .fault: .paging
         case .bell: .bell
+        case .console: .console
         case .memory: .memory
         case .lease: .lease
         case .core, .lentTime, .wakes, .budgets: .core

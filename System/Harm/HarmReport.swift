@@ -99,7 +99,7 @@ public struct HarmReport {
         let first: Topic = [.stall, .end].contains(finding.effect) ? .timing : .memory
         let leadsThroughChannel = finding.chain.contains {
             switch $0.word {
-            case .call, .caller, .bell, .memory, .lease: true
+            case .call, .caller, .bell, .console, .memory, .lease: true
             case .paging, .core, .root, .group, .board, .capability, .device: false
             }
         }
@@ -148,11 +148,11 @@ public struct HarmReport {
         let tried = evidence.injections.filter { $0.offender == name }.flatMap { injection in
             injection.observations.filter { $0.victim == victimName }.compactMap { seen -> String? in
                 let finding = seen.effect.flatMap { analysis.finding(victim: victim, offender: offender, $0) }
-                // A victim that went on is evidence for the topic of timing only, because the trials look mainly for
-                // stalls and ends.
-                guard (finding.map(topics) ?? [.timing]).contains(topic) else { return nil }
-                return "\(escaped(injection.fault)): " + (seen.effect.map { "was \($0.participle)" } ?? "went on")
-                    + marks(injection)
+                // A victim without harm is evidence for the topic of the effect for which the fault was tried.
+                let aim = injection.aim.map { _ in Topic.memory } ?? .timing
+                guard (finding.map(topics) ?? [aim]).contains(topic) else { return nil }
+                return "\(escaped(injection.fault)): "
+                    + (seen.effect.map { "was \($0.participle)" } ?? injection.noHarm) + marks(injection)
             }
         }
         return tried.isEmpty ? "not tried" : tried.joined(separator: "<br>")

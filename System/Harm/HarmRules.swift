@@ -10,6 +10,9 @@ struct HarmRules {
     /// The pairs of tenants of which one can wake the other.
     var wakes: [(sender: Int, receiver: Int)] = []
 
+    /// The times that a component yields for room in its console, as the kit's `Console` says.
+    private static let patience = "100,000"
+
     init(_ plan: Plan) { self.plan = plan }
 
     mutating func apply() {
@@ -134,9 +137,18 @@ struct HarmRules {
     private mutating func ring(from sender: Int, _ notification: Plan.NodeID, _ feature: Plan.Feature, _ index: Int) {
         for receiver in receivers(of: notification) where receiver != sender {
             wakes.append((sender, receiver))
-            // No tenant has to wait for its console, because it drops output after a while, and looks for input by
-            // itself.
-            if feature != .console { add(.stall, of: receiver, by: sender, .bell, [index]) }
+            // No component has to wait for its console, because the kit drops output after a while. A guest may wait
+            // for ever, because its PL011 says that it is full.
+            if feature != .console {
+                add(.stall, of: receiver, by: sender, .bell, [index])
+            } else if plan.tenants[receiver].kind == .machine {
+                add(.stall, of: receiver, by: sender, .console, [index])
+            } else if plan.tenants[receiver].kind == .component {
+                bounds.append(
+                    HarmBound(
+                        victim: receiver, offender: sender,
+                        text: "takes no output for at most the \(Self.patience) yields after which it is dropped"))
+            }
         }
     }
 }

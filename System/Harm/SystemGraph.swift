@@ -187,6 +187,7 @@ public struct SystemGraph {
         case .board: "resets the board"
         case .device: "DMA"
         case .bell: "bell"
+        case .console: "console"
         case .memory(let name): "memory '\(name)'"
         case .capability(let object): "capability to \(object)"
         case .call, .fault, .orphan, .lease: link.word.rawValue

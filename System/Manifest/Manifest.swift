@@ -16,6 +16,8 @@ public struct Manifest: Sendable {
     public var sharedMemory: [SharedMemoryDescription] = []
     /// The criticality of machines, components and groups, by name.
     public var levels: [String: CriticalityDescription] = [:]
+    /// The program of the console driver. Tests replace it by one that hangs.
+    public var consoleDriver = ConsoleDriver.target
     /// The restarts of the console driver, which the manifest does not name.
     public var consoleDriverRestart = RestartDescription.tenant
     /// The manifest's file.

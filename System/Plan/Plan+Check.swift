@@ -6,12 +6,29 @@ extension Plan {
     /// Returns every fault of the plan, in words for the author of the rule.
     func faults(imageSize: UInt64) -> [String] {
         nameFaults + slotFaults + lifeFaults + peerFaults + numberFaults + tableFaults + mappingFaults
-            + contentFaults(imageSize) + regionFaults
+            + contentFaults(imageSize) + regionFaults + trapFaults
     }
 
     private var nameFaults: [String] {
         Dictionary(grouping: nodes, by: \.name).filter { $0.value.count > 1 }.map { "two nodes are named \($0.key)" }
             .sorted()
+            + nodes.filter { $0.contextName.utf8.count > 8 }.map { "the name of \($0.name) is too long for root" }
+    }
+
+    /// The reasons of traps that root could not tell from each other or from those of Swift, or could not print.
+    private var trapFaults: [String] {
+        tenants.flatMap { tenant in
+            tenant.traps.enumerated().compactMap { index, trap in
+                let what = "the trap \(hex(trap.immediate)) of \(tenant.name)"
+                if trap.immediate <= TrapReason.ofSwift || trap.immediate > 0xFFFF { return "\(what) is impossible" }
+                if tenant.traps[..<index].contains(where: { $0.immediate == trap.immediate }) {
+                    return "\(what) has two reasons"
+                }
+                let isPrintable = trap.text.utf8.allSatisfy { (0x20...0x7E).contains($0) }
+                let fits = (1...TrapReason.maximumLength).contains(trap.text.utf8.count)
+                return isPrintable && fits ? nil : "\(what) has a text that root cannot print"
+            }
+        }
     }
 
     /// The slots of root that hold more than one thing.

@@ -43,7 +43,7 @@ extension PlanBuilder {
         add(
             .capability(
                 notification, table: parts.table, slot: slot, .write,
-                badge: client == .system ? SupervisorEvent.input : ConsoleEvent.input), .console, of: .tenant(driver),
+                badge: client == .system ? SupervisorSignal.input : ConsoleEvent.input), .console, of: .tenant(driver),
             with: client == .system ? nil : client)
         add(
             NamedResource(

@@ -16,6 +16,7 @@ extension PlanBuilder {
             reservations[space, default: []]
                 .append(MappedRange(address: machine.memory.base, size: machine.memory.size, residue: 0))
         }
+        addTraps(of: machine, index)
         addClock(index)
         addModules(of: machine, index)
         addVirtualCPUs(index)
@@ -35,6 +36,17 @@ extension PlanBuilder {
             let virtualCPU = add(.virtualCPU, "cpu\(number)", of: index)
             plan.nodes[virtualCPU].time = time
             return virtualCPU
+        }
+    }
+
+    /// Adds the reasons for which the monitor ends itself, as far as the manifest asks for that.
+    private mutating func addTraps(of machine: MachineImage, _ index: Int) {
+        func add(_ reason: MachineEnd, _ text: String) {
+            plan.tenants[index].traps.append(TrapReason(immediate: reason.rawValue, text: text))
+        }
+        if machine.failureActions & FailureActions.diesOfPanic != 0 { add(.panic, "machine panicked") }
+        if machine.failureActions & FailureActions.hasWatchdog != 0 {
+            add(.hang, "machine hangs, its watchdog expired")
         }
     }
 

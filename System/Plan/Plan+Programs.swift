@@ -107,14 +107,14 @@ extension PlanBuilder {
         // The console driver uses up its budget whenever tenants print much, and a report of that would print even
         // more.
         if tenant.allowance != .unlimited, tenant.kind != .consoleDriver {
-            add(.overrun(time, root.notification, bits: SupervisorEvent.overrun), .supervision, of: index)
+            add(.overrun(time, root.notification, bits: SupervisorSignal.overrun), .supervision, of: index)
         }
         let portal = number == 0 ? addFaultPortal(index) : 0
         add(
             .configure(thread, space: parts.space, table: parts.table, portal: portal, time: time, core: core),
             .program,
             of: index)
-        add(.stopped(thread, root.notification, bits: SupervisorEvent.death), .supervision, of: index)
+        add(.stopped(thread, root.notification, bits: SupervisorSignal.death), .supervision, of: index)
         let stack = plan.nodes[thread].stack
         _ = privateMemory(of: index, at: stack.base, size: stack.size, .readWrite, .program)
         add(.registers(thread, first: 0, UInt64(number), UInt64(core)), .program, of: index)

@@ -114,6 +114,8 @@ public struct TenantPlan: Sendable {
     public var hasWatchdog = false
     /// The index of its group, or nil if it has none.
     public var parent: Int?
+    /// The reasons for which it ends itself by a trap.
+    public internal(set) var traps: [TrapReason] = []
     /// The things that it finds by name, in the order of its configuration.
     public internal(set) var resources: [NamedResource] = []
     public internal(set) var parts = Parts()
@@ -136,6 +138,19 @@ public struct TenantPlan: Sendable {
         public var machineMemory: Plan.NodeID?
         public var virtualCPUs: [Plan.NodeID] = []
     }
+}
+
+/// A `TrapRecord` before it becomes part of the image.
+public struct TrapReason: Sendable, Equatable {
+    /// The immediate of the BRK instruction.
+    public var immediate: UInt64
+    /// The text that root prints.
+    public var text: String
+
+    /// The immediate by which compiled Swift code traps.
+    static let ofSwift: UInt64 = 1
+    /// The bytes of a text that a `TrapRecord` can hold.
+    static let maximumLength = 48
 }
 
 /// A `Resource` before `PlanBuilder` writes it.

@@ -16,7 +16,7 @@ struct PlanRecords {
             nodes: PlanTable(count: 0, offset: 0), lastingNodes: UInt64(records.lastingNodes),
             edges: PlanTable(count: 0, offset: 0), systemEdges: UInt64(records.systemEdges),
             firstSharedEdge: UInt64(records.firstSharedEdge), tenants: PlanTable(count: 0, offset: 0),
-            groups: PlanTable(count: 0, offset: 0),
+            groups: PlanTable(count: 0, offset: 0), traps: PlanTable(count: 0, offset: 0),
             rootSlots: UInt64(plan.firstUnusedSlot + RootTable.spare + furtherRootSlots),
             firstUnusedSlot: UInt64(plan.firstUnusedSlot), imageResidue: imageResidue,
             onFailure: plan.onFailure.rawValue)
@@ -33,6 +33,13 @@ struct PlanRecords {
                     name: InlineArray(text: group.name),
                     supervision: SupervisionRecord(
                         group.restart, parent: plan.groups.firstIndex { $0.members.contains(group.name) }))
+            }, at: offset)
+        header.traps = append(
+            plan.tenants.enumerated().flatMap { index, tenant in
+                tenant.traps.map { trap in
+                    TrapRecord(
+                        owner: PlanOwner.tenant(index), immediate: trap.immediate, text: InlineArray(text: trap.text))
+                }
             }, at: offset)
     }
 
@@ -82,6 +89,11 @@ extension Plan.Owner {
     }
 }
 
+extension Plan.Node {
+    /// The name of a context within its tenant; empty for any other node.
+    var contextName: String { time == nil ? "" : String(name.drop { $0 != "/" }.dropFirst()) }
+}
+
 extension PlanNode {
     fileprivate init(_ node: Plan.Node, in plan: Plan) {
         func slot(_ node: Plan.NodeID?) -> UInt64 { node.map { UInt64(plan.nodes[$0].slot) } ?? 0 }
@@ -89,8 +101,8 @@ extension PlanNode {
             kind: UInt64(node.kind.rawValue), owner: node.owner.record, slot: UInt64(node.slot),
             region: slot(node.region),
             parameter: node.parameter, alignment: node.alignment,
-            isCleared: node.kind == .extent && node.isCleared ? 1 : 0, time: slot(node.time), stack: node.stack,
-            guardBase: node.guardBase)
+            isCleared: node.kind == .extent && node.isCleared ? 1 : 0, time: slot(node.time),
+            name: InlineArray(text: node.contextName), stack: node.stack, guardBase: node.guardBase)
     }
 }
 

@@ -18,6 +18,15 @@ import Testing
         #expect(component.lines == ["18446744073709551615 -9223372036854775808 0 007 0xa 0xffffffffffffffff true name"])
     }
 
+    @Test func namesArePaddedWithZerosInAnySize() {
+        let component = kernel.component("writer")
+        let full: InlineArray<8, UInt8> = [0x74, 0x68, 0x72, 0x65, 0x61, 0x64, 0x31, 0x30]
+        var longer = InlineArray<48, UInt8>(repeating: 0)
+        for index in 0..<4 { longer[index] = 0x61 }
+        component.run { log("<\(name: full)> <\(name: longer)> <\(name: InlineArray<32, UInt8>(repeating: 0))>") }
+        #expect(component.lines == ["<thread10> <aaaa> <>"])
+    }
+
     @Test func textThatIsTooLongIsCutOff() {
         var text: LogText = ""
         for _ in 0..<100 { text = "\(text)0123456789" }

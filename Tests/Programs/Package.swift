@@ -2,18 +2,35 @@
 // Components that the system tests run: broken, hostile and curious ones.
 import PackageDescription
 
-let programs = [
-    "BadPager", "Caller", "ConsoleFlood", "Crash", "Hang", "HostileComponent", "HostileMonitor", "InterruptFlood",
-    "Inversion", "LateFault", "Launderer", "PageReader", "Poser", "RegionEcho", "Share", "TimeMeter",
+let kit: [Target.Dependency] = [.product(name: "ABI", package: "Kit"), .product(name: "Entente", package: "Kit")]
+
+/// The modules that a program uses beside the kit.
+let programs: KeyValuePairs<String, [Target.Dependency]> = [
+    "BadPager": ["HarmWitness"],
+    "Caller": [],
+    "ConsoleFlood": [],
+    "Crash": [],
+    "Hang": ["HarmWitness"],
+    "HostileComponent": [],
+    "HostileMonitor": [],
+    "HungSerial": [
+        .product(name: "SerialDriver", package: "Components"), .product(name: "SerialConsole", package: "Services"),
+    ],
+    "InterruptFlood": [],
+    "Inversion": [],
+    "LateFault": [],
+    "Launderer": [],
+    "PageReader": [],
+    "Poser": [],
+    "RegionEcho": [],
+    "Share": [],
+    "TimeMeter": [],
 ]
 
 let package = Package(
     name: "TestPrograms",
-    products: programs.map { .library(name: $0 + "Image", type: .static, targets: [$0]) },
-    dependencies: [.package(path: "../../Kit")],
-    targets: programs.map {
-        .target(
-            name: $0, dependencies: [.product(name: "ABI", package: "Kit"), .product(name: "Entente", package: "Kit")],
-            path: $0)
-    }
+    products: programs.map { .library(name: $0.key + "Image", type: .static, targets: [$0.key]) },
+    dependencies: [.package(path: "../../Kit"), .package(path: "../../Components"), .package(path: "../../Services")],
+    targets: [.target(name: "HarmWitness", dependencies: kit, path: "HarmWitness")]
+        + programs.map { .target(name: $0.key, dependencies: kit + $0.value, path: $0.key) }
 )

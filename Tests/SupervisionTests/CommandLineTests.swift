@@ -10,7 +10,7 @@ import Testing
     }
 
     private func asked(_ text: String) -> String? {
-        guard case .machine(let name) = command(text) else { return nil }
+        guard case .state(let name) = command(text) else { return nil }
         return String(decoding: (0..<32).map { name[$0] }.prefix { $0 != 0 }, as: UTF8.self)
     }
 
@@ -24,10 +24,12 @@ import Testing
         if case .restarts = command("restarts") {} else { Issue.record("restarts") }
         if case .nothing = command("   ") {} else { Issue.record("nothing") }
         #expect(killed("kill heartbeat") == "heartbeat" && killed(" kill  a-b_1 ") == "a-b_1")
-        #expect(asked("machine debian") == "debian" && killed("machine debian") == nil && asked("kill debian") == nil)
+        #expect(asked("state debian") == "debian" && killed("state debian") == nil && asked("kill debian") == nil)
     }
 
-    @Test(arguments: ["kill", "machine", "machines d", "killall", "kil x", "kill a b", "help me", "restart"])
+    @Test(arguments: [
+        "kill", "state", "states d", "machine debian", "killall", "kil x", "kill a b", "help me", "restart",
+    ])
     func everythingElseIsUnknown(text: String) {
         if case .unknown = command(text) {} else { Issue.record("'\(text)' was understood") }
     }

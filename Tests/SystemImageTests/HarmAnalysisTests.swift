@@ -45,6 +45,36 @@ import Testing
         #expect(found == (priority == 31 && core == 0 ? ["b stall a"] : []))
     }
 
+    /// A guest may wait for its PL011 for ever. The kit's console drops output that finds no room.
+    @Test func theConsoleDriverStallsMachinesOnly() throws {
+        func stalls(_ restOfA: String) throws -> Set<String> {
+            let analysis = try analysis(
+                """
+                board: {cores: 2}
+                machines: {m: {kernel: {target: BenchGuest}, memory: 64MiB, core: 1}}
+                components: {a: {target: Heartbeat, core: 0\(restOfA)}, b: {target: Heartbeat, core: 1, priority: 4}}
+                """)
+            func name(_ tenant: Int) -> String { analysis.plan.tenants[tenant].name }
+            return Set(
+                analysis.findings.filter { $0.effect == .stall && $0.chain.first?.cause == .console }
+                    .map { "\(name($0.victim)) by \(name($0.offender))" })
+        }
+        #expect(try stalls(", priority: 29") == ["m by serial"])
+        // It keeps the console driver off its core, and with it the machine on another core.
+        #expect(try stalls(", priority: 30") == ["m by serial", "m by a"])
+    }
+
+    @Test func aConsoleDriverDelaysComponents() throws {
+        let bounds = try analysis(
+            """
+            machines: {m: {kernel: {target: BenchGuest}, memory: 64MiB}}
+            components: {a: {target: Heartbeat}}
+            """
+        ).bounds.filter { $0.offender == 0 && $0.text.contains("output") }
+        // Tenant 1 is the machine.
+        #expect(bounds.map(\.victim) == [2])
+    }
+
     @Test func aWatchdogMakesADeathOfAStall() throws {
         func found(_ watchdog: Bool) throws -> Set<String> {
             try harm(

@@ -60,6 +60,23 @@ import Testing
         #expect(PlanDifference(from: new, to: new).description == "")
     }
 
+    @Test func showsTheReasonsOfTraps() throws {
+        let file = Repository.root.appendingPathComponent("Tests/Systems/machine-failures.yaml")
+        let document = try document(file)
+        let lines = try #require(document.sections.first { $0.title == "traps" }).lines
+        #expect(
+            lines == [
+                "tenant=debian immediate=0xe002 text=machine hangs, its watchdog expired",
+                "tenant=hangs immediate=0xe002 text=machine hangs, its watchdog expired",
+                "tenant=panics immediate=0xe001 text=machine panicked",
+            ])
+        #expect(try PlanDocument(json: document.json()) == document)
+        var other = document
+        other.parts[.traps] = nil
+        let difference = PlanDifference(from: document, to: other).description
+        #expect(difference == "traps:\n" + lines.map { "- \($0)\n" }.joined())
+    }
+
     @Test(arguments: [
         "", "{}", #"{"schema": "entente-plan", "system": "x"}"#,
         #"{"schema": "entente-plan", "system": "x", "version": 2}"#, "[1]",

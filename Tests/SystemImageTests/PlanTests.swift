@@ -50,6 +50,7 @@ import Testing
         ]
         var (one, two) = (machine("one", cpus: 3), machine("two"))
         one.machine?.eventPeer = "two"
+        one.machine?.failureActions = FailureActions.diesOfPanic | FailureActions.hasWatchdog
         two.core = 1
         var writer = writer([one, paged, client, component("server"), pager, two])
         writer.sharedMemory = [
@@ -108,6 +109,27 @@ import Testing
             }
         }
         #expect(try faults { $0.edges.append(own!) }.contains("two mappings meet"))
+        #expect(
+            try faults { $0.nodes[$0.tenants[3].parts.threads[0]].name += "-of-it" }.contains("is too long for root"))
+    }
+
+    /// Root compares a trap with the reasons of the tenant, and prints the text of the first that fits.
+    @Test func reasonsOfTrapsAreChecked() throws {
+        func faults(_ traps: TrapReason...) throws -> String {
+            var plan = try everything().plan()
+            plan.tenants[3].traps = traps
+            return plan.faults(imageSize: 1 << 30).joined(separator: "\n")
+        }
+        let longest = String(repeating: "t", count: 48)
+        #expect(try faults(TrapReason(immediate: 2, text: longest), TrapReason(immediate: 0xFFFF, text: "~")) == "")
+        for immediate in [0, 1, 0x1_0000] as [UInt64] {
+            #expect(try faults(TrapReason(immediate: immediate, text: "t")).contains("of client is impossible"))
+        }
+        let twice = TrapReason(immediate: 2, text: "t")
+        #expect(try faults(twice, twice) == "the trap 0x2 of client has two reasons")
+        for text in ["", longest + "t", "a\nb", "\u{1B}c", "\u{E9}"] {
+            #expect(try faults(TrapReason(immediate: 2, text: text)).contains("a text that root cannot print"))
+        }
     }
 
     // MARK: Resources of tenants
@@ -188,6 +210,34 @@ import Testing
         var edges: [PlanEdge] { table(header.plan.edges, as: PlanEdge.self) }
         var tenants: [TenantRecord] { table(header.plan.tenants, as: TenantRecord.self) }
         var groups: [GroupRecord] { table(header.plan.groups, as: GroupRecord.self) }
+        var traps: [TrapRecord] { table(header.plan.traps, as: TrapRecord.self) }
+    }
+
+    private func text<let size: Int>(_ bytes: InlineArray<size, UInt8>) -> String {
+        String(decoding: bytes.indices.map { bytes[$0] }.prefix { $0 != 0 }, as: UTF8.self)
+    }
+
+    @Test func contextsHaveTheirNames() throws {
+        let nodes = try Records(everything()).nodes.filter { $0.owner == PlanOwner.tenant(1) }
+        #expect(
+            nodes.filter { $0.time != 0 }.map { text($0.name) } == ["thread", "thread1", "cpu0", "cpu1", "cpu2"])
+        #expect(nodes.allSatisfy { $0.time != 0 || $0.name[0] == 0 })
+    }
+
+    /// A machine can end itself only for the reasons that the manifest lets it have.
+    @Test(
+        arguments: [
+            (0, []), (1, ["machine panicked"]), (2, ["machine hangs, its watchdog expired"]),
+            (3, ["machine panicked", "machine hangs, its watchdog expired"]),
+        ] as [(UInt64, [String])])
+    func aMachineHasItsReasonsToEnd(failureActions: UInt64, texts: [String]) throws {
+        var writer = everything()
+        writer.tenants[1].machine?.failureActions = failureActions
+        let traps = try Records(writer).traps
+        #expect(traps.map { text($0.text) } == texts)
+        #expect(traps.allSatisfy { $0.owner == PlanOwner.tenant(1) })
+        let immediates = [MachineEnd.panic, .hang].filter { failureActions & ($0 == .panic ? 1 : 2) != 0 }
+        #expect(traps.map(\.immediate) == immediates.map(\.rawValue))
     }
 
     @Test func recordsComeInRootsOrder() throws {

@@ -5,8 +5,9 @@ import Testing
 @testable import Tool
 
 extension SystemTests {
-    /// Compares the harm analysis with systems that run. Each part is killed and hung in turn, and the analysis must
-    /// have predicted each part that stands still, dies or loses data.
+    /// Compares the harm analysis with systems that run. Each part, the console driver included, is killed and hung in
+    /// turn, writes to all that it can name, and reads it. The analysis must have predicted each part that stands
+    /// still, dies, is changed or is read.
     @Suite(.serialized) struct HarmTests {
         /// The system has one instance of each kind of harm.
         @Test func everyVictimIsPredicted() throws {
@@ -37,14 +38,31 @@ extension SystemTests {
             #expect(texts[0] == texts[1])
             #expect(texts[0].contains("sha256:\(hash)<"))
             #expect(texts[0].contains("took nothing, and was killed: was changed"))
+            // The new kinds of faults appear with the pairs, also those without harm.
+            for fault in ["read all that it can name", "wrote to all that it can name", "forged input"] {
+                #expect(texts[0].contains("\(fault): was "))
+            }
+            #expect(texts[0].contains("read all that it can name: was not read"))
+            #expect(texts[0].contains("wrote to all that it can name: was not changed"))
         }
 
         /// The programs of the examples are replaced by programs that print lines, and hang on request. The plans stay
         /// those of the examples, so the analysis predicts the harm of the examples.
         @Test(arguments: [
-            ("crash", ["debian stall heartbeat", "debian stall crash"]),
-            ("pager-hangs", ["reader stall bad-pager", "other stall good-pager", "other end good-pager"]),
-            ("realtime", []), ("two-machines", ["first stall heartbeat"]),
+            (
+                "crash",
+                ["debian stall heartbeat", "debian stall crash", "debian stall serial", "heartbeat change serial"]
+            ),
+            (
+                "pager-hangs",
+                [
+                    "reader stall bad-pager", "other stall good-pager", "other end good-pager",
+                    "reader change bad-pager", "other change good-pager", "reader read bad-pager",
+                    "other read good-pager",
+                ]
+            ),
+            ("realtime", ["debian stall serial"]),
+            ("two-machines", ["first stall heartbeat", "first stall serial", "second stall serial"]),
         ])
         func everyVictimOfAnExampleIsPredicted(name: String, mustHappen: [String]) throws {
             var trial = try HarmTrial("examples/\(name)", standIns: .all)
@@ -59,6 +77,9 @@ extension SystemTests {
             var trial = try HarmTrial("examples/debian", standIns: .components)
             try trial.tryEverything()
             try report(trial)
+            for expected in ["debian change serial", "heartbeat change serial"] {
+                #expect(trial.seen.contains(expected), "nobody saw: \(expected)")
+            }
         }
 
         private func report(_ trial: HarmTrial) throws {
@@ -71,6 +92,9 @@ extension SystemTests {
             "client stall server", "low stall client", "low stall server", "listener stall ringer", "right end left",
             "left end right", "ringer stall listener", "left stall listener", "watched end left",
             "producer stall consumer", "producer change consumer", "low stall consumer",
+            "watched end serial", "listener change serial", "listener change ringer", "ringer change listener",
+            "listener read ringer", "ringer read listener", "right change watched", "watched change right",
+            "right read watched", "watched read right",
         ]
     }
 }

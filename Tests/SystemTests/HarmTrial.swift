@@ -5,15 +5,15 @@ import SystemImage
 
 /// Kills and hangs the parts of one system, and records the effects on the others.
 struct HarmTrial {
-    private let system: RunningSystem
+    let system: RunningSystem
     private let analysis: HarmAnalysis
-    private let parts: [HarmTrialPart]
+    let parts: [HarmTrialPart]
     private let remark: String
     private var injections: [FaultInjection] = []
     private var deaths: [String: Int] = [:]
     /// The harm that was observed: `VICTIM EFFECT OFFENDER`.
     private(set) var seen: Set<String> = []
-    private(set) var surprises: [String] = []
+    var surprises: [String] = []
     /// The hash of the plan of the unchanged manifest, from which the predictions come, too.
     private let plan: String
     private static let commit = HarmEvidence.commit(Workspace(root: Repository.root))
@@ -27,25 +27,33 @@ struct HarmTrial {
         analysis = HarmAnalysis(try manifest.planWithPlaceholders())
         plan = try HarmEvidence.hash(of: analysis.plan, system: manifest.name)
         var parts: [HarmTrialPart] = []
+        let secrets = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        try FileManager.default.createDirectory(at: secrets, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: secrets) }
         system = try RunningSystem(
-            path,
+            path, consoleDriver: "HungSerial",
             changing: { tenant in
-                tenant.standIn(standIns)
+                let number = HarmTrialPart.firstNumber + parts.count
+                tenant.standIn(standIns, file: secrets.appendingPathComponent("\(number)"), number: number)
                 tenant.restart.wait(milliseconds: 1500)
-                parts.append(HarmTrialPart(tenant))
+                parts.append(HarmTrialPart(tenant, number: number))
             })
         self.parts = parts
+        let driver = "a console driver that hangs and forges input when it is told to, in the place of the real one"
+        let programs = "programs that observe themselves, and do harm when they are told to, in the places of"
         remark =
             switch standIns {
-            case .none: ""
-            case .components: "programs that speak and hang when they are told to, in the places of the components' own"
-            case .all: "programs that speak and hang when they are told to, in the places of the system's own"
+            case .none: driver
+            case .components: "\(driver), and \(programs) the components' own"
+            case .all: "\(driver), and \(programs) the system's own"
             }
         try waitForAll(timeout: .seconds(120))
     }
 
     mutating func tryEverything() throws {
         deaths = try countDeaths()
+        try tryMemory()
+        try tryConsoleDriver()
         try inject(HarmTrialFault(name: "killed", action: .kill), in: ConsoleDriver.name)
         for part in parts {
             for fault in part.faults { try inject(fault, in: part.name) }
@@ -58,32 +66,55 @@ struct HarmTrial {
         try perform(fault.action, on: offender)
         // Output that was on its way arrives and is dropped.
         listen(for: .milliseconds(400))
-        for part in parts { _ = try system.takeOutput(of: part.name) }
-        let (silent, early) = try observe(offender, isOver: fault.action == .kill)
+        for part in parts {
+            let text = try system.takeOutput(of: part.name)
+            if text.contains("outside") { surprises.append("'\(part.name)' has read where it has no memory: \(text)") }
+        }
+        let (silent, early) = try observe(offender, isOver: fault.isOver)
         let losers = early.union(try restore(fault.remedy, offender))
-        let before = deaths
-        deaths = try countDeaths()
-        var observations: [FaultInjection.Observation] = []
+        let dead = try takeDeaths()
+        if fault.isOver, offender != ConsoleDriver.name, !dead.contains(offender) {
+            surprises.append("'\(offender)' \(fault.name): it did not die")
+        }
+        var harm: [String: [HarmEffect]] = [:]
         for victim in parts.map(\.name) where victim != offender {
-            let hasDied = deaths[victim, default: 0] > before[victim, default: 0]
             var effects: [HarmEffect] = []
-            if hasDied, victim != fault.victim { effects.append(.end) }
+            if dead.contains(victim), victim != fault.victim { effects.append(.end) }
             // A dead part is silent as well, so its silence counts only if a stall was predicted. Such a part may have
             // stood still first, and may have died when the offender was killed.
             if silent.contains(victim), effects.isEmpty || isForeseen(victim, .stall, offender) {
                 effects.append(.stall)
             }
             if losers.contains(victim) { effects.append(.change) }
+            harm[victim] = effects
+        }
+        record(harm, by: offender, fault.name)
+    }
+
+    /// Records a fault with its effects on all parts but the offender.
+    ///
+    /// - Parameter aim: the effect that the fault tries to have; nil if it can stall or end others.
+    mutating func record(_ harm: [String: [HarmEffect]], by offender: String, _ fault: String, aim: HarmEffect? = nil) {
+        var observations: [FaultInjection.Observation] = []
+        for victim in parts.map(\.name) where victim != offender {
+            let effects = harm[victim, default: []]
             for effect in effects {
                 observations.append(.init(victim: victim, effect: effect))
-                note(victim, effect, offender, fault.name)
+                note(victim, effect, offender, fault)
             }
             if effects.isEmpty { observations.append(.init(victim: victim, effect: nil)) }
         }
         injections.append(
             FaultInjection(
-                offender: offender, fault: fault.name, observations: observations, commit: Self.commit, plan: plan,
+                offender: offender, fault: fault, aim: aim, observations: observations, commit: Self.commit, plan: plan,
                 remark: remark))
+    }
+
+    /// Returns the parts that have died since the last count.
+    mutating func takeDeaths() throws -> Set<String> {
+        let before = deaths
+        deaths = try countDeaths()
+        return Set(parts.map(\.name).filter { deaths[$0, default: 0] > before[$0, default: 0] })
     }
 
     private func perform(_ action: HarmTrialFault.Action, on offender: String) throws {
@@ -134,7 +165,7 @@ struct HarmTrial {
         surprises.append("'\(offender)' \(fault), and '\(victim)' was \(effect.participle), which was not predicted")
     }
 
-    private func isForeseen(_ victim: String, _ effect: HarmEffect, _ offender: String) -> Bool {
+    func isForeseen(_ victim: String, _ effect: HarmEffect, _ offender: String) -> Bool {
         analysis.finding(victim: index(victim), offender: index(offender), effect) != nil
     }
 
@@ -175,9 +206,11 @@ struct HarmTrial {
     }
 
     @discardableResult
-    private func waitForAll(timeout: Duration) throws -> Set<String> {
+    func waitForAll(timeout: Duration) throws -> Set<String> {
         var losers = Set<String>()
-        for part in parts { _ = try system.takeOutput(of: part.name) }
+        for part in parts {
+            if try system.takeOutput(of: part.name).contains("lost") { losers.insert(part.name) }
+        }
         for part in parts {
             if part.isAsked {
                 _ = try system.run("true", on: part.name, timeout: timeout)
@@ -191,14 +224,14 @@ struct HarmTrial {
         return losers
     }
 
-    private func listen(for duration: Duration) {
+    func listen(for duration: Duration) {
         let end = ContinuousClock.now + duration
         while ContinuousClock.now < end { system.listen(for: end - .now) }
     }
 
     // MARK: Results
 
-    /// Lists the faults with their victims, and the predictions of stalls and ends that never came true.
+    /// Lists the faults with their victims, and the predictions that never came true.
     var summary: String {
         var lines = ["\(system.name):"]
         for injection in injections {
@@ -209,7 +242,7 @@ struct HarmTrial {
                 "  \(injection.offender) \(injection.fault): "
                     + (victims.isEmpty ? "nobody noticed" : victims.joined(separator: ", ")))
         }
-        let predicted = analysis.findings.filter { [.stall, .end].contains($0.effect) && $0.victim != 0 }
+        let predicted = analysis.findings.filter { $0.victim != 0 }
         let never = predicted.filter { finding in
             let names = [finding.victim, finding.offender].map { analysis.plan.tenants[$0].name }
             return !seen.contains("\(names[0]) \(finding.effect) \(names[1])")
@@ -227,105 +260,5 @@ struct HarmTrial {
         let file = HarmEvidence.file(Workspace(root: Repository.root), system.name)
         try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
         try JSONEncoder().encode(injections).write(to: file)
-    }
-}
-
-/// A fault that the trial can cause in a part, and the steps that restore the system afterwards.
-struct HarmTrialFault {
-    enum Action: Equatable {
-        case kill
-        case type(String)
-    }
-
-    enum Remedy: Equatable {
-        /// Kills the part of this name, or the offender if the name is nil.
-        case kill(String?)
-        case awaitReturn(String)
-        case type(String)
-    }
-
-    var name: String
-    var action: Action
-    var remedy: [Remedy] = []
-    /// The part that the trial itself kills, so that its end is no effect of the fault.
-    var victim: String?
-}
-
-/// A machine or a component of a system under trial.
-struct HarmTrialPart {
-    let name: String
-    /// True for a machine with a shell, which runs commands and may print nothing by itself.
-    let isAsked: Bool
-    /// True for a part that prints a line every 200 ms. A pager prints none, because its clients show whether it works.
-    let speaks: Bool
-    let faults: [HarmTrialFault]
-
-    init(_ tenant: TenantDescription) {
-        name = tenant.name
-        var faults = [HarmTrialFault(name: "killed", action: .kill)]
-        func hang(_ name: String, _ text: String) {
-            faults.append(HarmTrialFault(name: name, action: .type(text), remedy: [.kill(nil)]))
-        }
-        switch tenant {
-        case .machine(let machine):
-            if case .debian = machine.guest { isAsked = true } else { isAsked = false }
-            hang("computed without end", isAsked ? "while :; do :; done\n" : "s")
-        case .component(let component):
-            isAsked = false
-            switch (component.program, component.arguments.first) {
-            case (.target("Hang"), 2):
-                hang("spun", "s")
-                hang("never replied", "h")
-            case (.target("Hang"), _), (.package, 3): hang("spun", "s")
-            case (.target("BadPager"), _): hang("never replied", "h")
-            case (.package, 2):
-                hang("spun", "s")
-                hang("took nothing, and was killed", "t")
-                faults.append(HarmTrialFault(name: "took nothing", action: .type("t"), remedy: [.type("t")]))
-                // The lease ends when its caller is killed, because the call ends then. The kernel does not wait for
-                // the server, so the caller comes back while the server still hangs.
-                faults.append(
-                    HarmTrialFault(
-                        name: "kept a lease", action: .type("k"),
-                        remedy: [.kill("producer"), .awaitReturn("producer"), .kill(nil)], victim: "producer"))
-            default: break
-            }
-        }
-        self.faults = faults
-        if case .component(let component) = tenant {
-            speaks = component.program != .target("BadPager")
-        } else {
-            speaks = !isAsked
-        }
-    }
-}
-
-extension TenantDescription {
-    /// Replaces this tenant's program by one that prints a line every 200 ms, and hangs on request.
-    fileprivate mutating func standIn(_ standIns: HarmTrial.StandIns) {
-        switch self {
-        case .machine(var machine):
-            guard standIns == .all else { return }
-            machine.guest = .target("HangGuest")
-            self = .machine(machine)
-        case .component(var component):
-            guard standIns != .none else { return }
-            let isPager = [.target("Pager"), .target("BadPager")].contains(component.program)
-            component.program = .target(isPager ? "BadPager" : "Hang")
-            component.arguments = [isPager ? 4 : component.paged == nil ? 0 : 5]
-            // The pager has one frame, so that a file of several pages causes a fault at each turn.
-            component.paged?.file = Repository.file("LICENSE")
-            self = .component(component)
-        }
-    }
-}
-
-extension RestartDescription {
-    /// Sets the back-off to a time that suffices to observe other parts while this one is dead, and allows as many
-    /// restarts as possible. The action beyond the limit stays, and so does a limit of 0.
-    fileprivate mutating func wait(milliseconds: UInt64) {
-        guard limit > 0 else { return }
-        (limit, span) = (16, TimeSpan(milliseconds: 3_600_000))
-        (backoff, backoffLimit) = (TimeSpan(milliseconds: milliseconds), TimeSpan(milliseconds: milliseconds))
     }
 }

@@ -38,12 +38,12 @@ extension SystemTests {
         /// Checks that `SilenceWatch` reads root's own line. The check is here because a system with a machine is
         /// running.
         private func checkReport(of machine: String, in system: RunningSystem) throws {
-            try system.type("machine \(machine)\n", on: "root")
-            try system.wait(for: " floatingPoint ", on: "root")
+            try system.type("state \(machine)\n", on: "root")
+            try system.wait(for: " floating-point ", on: "root")
             try system.wait(for: "\n", on: "root")
             let report = try system.lines(of: "root").compactMap { ProcessorReport(line: $0, machine: machine) }.last
             #expect(report?.isStopped == false && report?.exits.count == 8)
-            #expect(report?.exits["memory", default: 0] ?? 0 > 100 && report?.exits["wait", default: 0] ?? 0 > 0)
+            #expect(report?.count(.memory) ?? 0 > 100 && report?.count(.waitForInterrupt) ?? 0 > 0)
             #expect(report?.usedMilliseconds ?? 0 > 0)
         }
 

@@ -120,6 +120,26 @@ extension SystemTests {
             try system.wait(for: "unknown command", on: "root")
         }
 
+        /// A component has a thread, for which the kernel counts no exits.
+        @Test func everyTenantHasAState() throws {
+            let system = try RunningSystem("Tests/Systems/restart-limit.yaml")
+            try system.wait(for: "limit: crash", on: "root")
+            for tenant in ["heartbeat", "serial"] {
+                let line = try state(of: tenant, in: system)
+                #expect(line.wholeMatch(of: /thread runs, used \d+ ms\n/) != nil, "\(line)")
+            }
+            try system.type("state crash\n", on: "root")
+            try system.wait(for: "this tenant is dead already", on: "root")
+            try system.type("state nobody\n", on: "root")
+            try system.wait(for: "no tenant has this name", on: "root")
+        }
+
+        private func state(of tenant: String, in system: RunningSystem) throws -> String {
+            try system.type("state \(tenant)\n", on: "root")
+            try system.wait(for: "state: \(tenant) ", on: "root")
+            return try system.wait(for: "\n", on: "root")
+        }
+
         /// Expects that a heartbeat goes on counting, without a gap.
         private func expectSteady(_ console: String, in system: RunningSystem) throws {
             try system.forget(console)

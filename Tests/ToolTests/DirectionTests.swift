@@ -85,13 +85,13 @@ import Testing
         "System": ["ABI"],
         "Components/Root": ["ABI", "Entente", "Supervision", "RuntimeSupport"],
         "Components/Monitor": ["ABI", "Entente", "VirtualPlatform", "MachineMonitor", "RuntimeSupport"],
-        "Components/Serial": ["Entente", "SerialConsole"],
+        "Components/Serial": ["Entente", "SerialConsole", "SerialDriver"],
         "Components/Pager": ["Entente"],
         "Components/Heartbeat": ["Entente"],
         "Components/Control": ["Entente"],
         "Guests": ["GuestHardware", "GuestSupport", "HostileSupport"],
         "Benchmarks": ["ABI", "Entente", "MachineMonitor", "RuntimeSupport"],
-        "Tests/Programs": ["ABI", "Entente", "RuntimeSupport"],
+        "Tests/Programs": ["ABI", "Entente", "RuntimeSupport", "SerialConsole", "SerialDriver", "HarmWitness"],
         "Tests/Packages": ["Entente", "Exchange", "Hoarder", "Ledger", "Mishaps"],
         "Tool": ["ABI", "SystemImage", "Tool", "Workshop"],
         "Workshop": ["ABI", "SystemImage", "Tool"],
@@ -157,14 +157,17 @@ import Testing
 
     /// Returns the sources of a folder, without their comments and texts, by their paths in it.
     private static func sources(in folder: String) throws -> [String: String] {
+        try files(in: folder).mapValues(ReferenceCheck.code)
+    }
+
+    private static func files(in folder: String) throws -> [String: String] {
         let url = root.appendingPathComponent(folder)
         let paths = try FileManager.default.subpathsOfDirectory(atPath: url.path).filter {
             $0.hasSuffix(".swift") && !$0.hasSuffix("Package.swift")
         }
         return try Dictionary(
             uniqueKeysWithValues: paths.map { path in
-                let text = try String(contentsOf: url.appendingPathComponent(path), encoding: .utf8)
-                return (path, ReferenceCheck.code(text))
+                (path, try String(contentsOf: url.appendingPathComponent(path), encoding: .utf8))
             })
     }
 
@@ -178,7 +181,8 @@ import Testing
         "Guests": [],
         "Benchmarks": ["Programs"],
         "Tests/Programs": [
-            "BadPager", "Caller", "Crash", "Hang", "HostileComponent", "HostileMonitor", "InterruptFlood", "Inversion",
+            "BadPager", "Caller", "Crash", "Hang", "HarmWitness", "HostileComponent", "HostileMonitor",
+            "InterruptFlood", "Inversion",
             "LateFault", "Launderer", "PageReader", "Poser",
         ],
         // A client that revokes all that it can name.
@@ -219,6 +223,30 @@ import Testing
     @Test(arguments: unsafe.map(\.key)) func onlySomePortableCodeIsUnsafe(folder: String) throws {
         let found = try Self.sources(in: folder).filter { $0.value.contains(/\bunsafe\b/) }
         #expect(try Set(found.keys) == #require(Self.unsafe.first { $0.key == folder }).value)
+    }
+
+    /// Root executes the plan and supervises, and every feature of a manifest is a rule of the plan. So no name, text or
+    /// comment there is about a feature. Root itself has a console, and no word about those of others.
+    @Test(arguments: ["Components/Root", "Services/Supervision"])
+    func supervisionKnowsNoFeature(folder: String) throws {
+        let files = try Self.files(in: folder)
+        #expect(files.count > 5)
+        for (path, text) in files { #expect(FeatureWords.found(in: text) == [], "\(folder)/\(path)") }
+    }
+
+    /// Everything trusts root, so root has to stay small enough to be read.
+    @Test func rootIsShort() throws {
+        #expect(try Self.files(in: "Components/Root").values.reduce(0) { $0 + $1.count { $0 == "\n" } } <= 900)
+    }
+
+    @Test(arguments: [
+        ("machine.start()", ["machine"]), ("for index in virtualCPUs", ["virtual cpus"]), ("MachineEnd", ["machine"]),
+        ("case .virtualCPU: // pagers", ["virtual cpu", "pagers"]), ("\"ring of the Monitor\"", ["ring", "monitor"]),
+        ("SupervisorEvent.death", ["event"]), ("ConsoleQueue(consoleClient)", ["console queue", "console client"]),
+        ("invoke(string, prevent, .virtualInterrupt); let console = Console(); waitForConsole()", []),
+    ])
+    func featuresAreFoundByTheirWords(text: String, words: [String]) {
+        #expect(FeatureWords.found(in: text) == words)
     }
 
     /// The commands for users do without those for the work on this repository; only the program joins both.

@@ -58,6 +58,30 @@ import Testing
         #expect(try evidence(for: manifest("other", "\(a), \(b)")).foreignInjections == 0)
     }
 
+    /// A fault that aims at memory is evidence about memory, and one without an aim about time.
+    @Test func faultsCountForTheirAim() throws {
+        defer { try? FileManager.default.removeItem(at: workspace.root) }
+        let system = try manifest("aims", "a: {target: Heartbeat}, b: {target: Heartbeat, core: 1}")
+        let plan = try HarmEvidence.hash(of: try system.planWithPlaceholders(), system: system.name)
+        func row(_ topic: String, _ aim: HarmEffect?) throws -> String {
+            let fault = FaultInjection(
+                offender: "a", fault: "tried", aim: aim, observations: [.init(victim: "b", effect: nil)],
+                commit: "abc", plan: plan)
+            let text = HarmReport(
+                analysis: HarmAnalysis(try system.planWithPlaceholders()), manifest: system,
+                evidence: HarmEvidence(versions: [], injections: [fault], plan: plan)
+            ).html
+            let section = try #require(text.components(separatedBy: "<h2>\(topic)</h2>").dropFirst().first)
+            let row = try #require(section.components(separatedBy: "<td>b</td><td>a</td>").dropFirst().first)
+            return String(row.prefix { $0 != "\n" })
+        }
+        #expect(try row("Memory", .read).contains("tried: was not read"))
+        #expect(try row("Memory", .change).contains("tried: was not changed"))
+        #expect(try row("Memory", nil).contains("not tried"))
+        #expect(try row("Timing and execution", nil).contains("tried: went on"))
+        #expect(try row("Timing and execution", .read).contains("not tried"))
+    }
+
     /// Versions before this one have stored no plan.
     @Test func faultsWithoutAPlanAreLeftOut() throws {
         defer { try? FileManager.default.removeItem(at: workspace.root) }

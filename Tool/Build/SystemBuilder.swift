@@ -62,7 +62,7 @@ struct SystemBuilder {
         let cross = CrossBuild(workspace: workspace)
         let files = Files(
             kernel: try cross.program(SystemBuilder.kernel, as: .kernel), root: try cross.program(manifest.root),
-            driver: try cross.program(ConsoleDriver.target),
+            driver: try cross.program(manifest.consoleDriver),
             tenants: try manifest.tenants.map { try programFile(of: $0, cross) })
         let driver = Tenant(manifest.consoleDriverRestart, program: try program(files.driver))
         let tenants = try zip(manifest.tenants, files.tenants).map {

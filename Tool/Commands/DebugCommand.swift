@@ -40,7 +40,7 @@ struct DebugCommand: ParsableCommand {
         let socket = FileManager.default.temporaryDirectory
             .appendingPathComponent("entente-\(UUID().uuidString.prefix(8)).gdb")
         options.extraArguments = ["-S", "-gdb", "unix:\(socket.path),server=on,wait=off"]
-        let boot = try BootPlan(manifest, workspace: workspace, options: options)
+        let boot = try PreparedBoot(manifest, workspace: workspace, options: options)
         let target = try DebugTarget(
             named: name, in: manifest, channels: boot.channels,
             symbols: symbols.map { URL(fileURLWithPath: $0) }, workspace: workspace)

@@ -59,10 +59,10 @@ struct RunCommand: ParsableCommand {
         let manifest = try system.manifest(in: workspace)
         let boot =
             bare
-            ? try BootPlan(
+            ? try PreparedBoot(
                 bare: try machineDescription(of: manifest), of: manifest, workspace: workspace, options: emulator.boot,
                 keepsFiles: printCommand)
-            : try BootPlan(manifest, workspace: workspace, options: emulator.boot, keepsFiles: printCommand)
+            : try PreparedBoot(manifest, workspace: workspace, options: emulator.boot, keepsFiles: printCommand)
         if printCommand { return print(boot.commandLine) }
         let channel = try attachedChannel(among: boot.channels)
         Progress.say(

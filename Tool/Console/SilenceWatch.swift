@@ -1,8 +1,9 @@
+import ABI
 import Foundation
 
 /// Asks root about a machine that has been silent since the board started, and reports root's answer to the user.
 ///
-/// It types `machine NAME` at root's console twice, four seconds apart, because the difference tells a machine that
+/// It types `state NAME` at root's console twice, four seconds apart, because the difference tells a machine that
 /// computes from one that waits. It asks once in a session, and never after the machine's first byte.
 struct SilenceWatch {
     enum Action: Equatable {
@@ -75,7 +76,7 @@ struct SilenceWatch {
 
     private mutating func ask(_ next: State, _ now: ContinuousClock.Instant) -> [Action] {
         (state, deadline, answers) = (next, now + SilenceWatch.answerTime, [])
-        return [.ask("machine \(machine)")]
+        return [.ask("state \(machine)")]
     }
 
     private mutating func end(_ progress: [ProcessorProgress]) -> [Action] {
@@ -104,17 +105,20 @@ struct SilenceWatch {
     }
 }
 
-/// Root's line about a virtual CPU, such as `machine: debian cpu 0 runs, used 19345 ms, exits: … memory 22 monitor 12`.
+/// Root's line about a virtual CPU, such as `state: debian cpu0 runs, used 19345 ms, exits: … memory 22 … monitor 12`.
 struct ProcessorReport: Equatable {
     var isStopped: Bool
     var usedMilliseconds: Int
     /// The numbers of exits by the names of the kernel's counters.
     var exits: [String: Int]
 
-    var allExits: Int { exits.reduce(0) { $1.key == "monitor" ? $0 : $0 + $1.value } }
+    /// The number of exits. `monitor` counts some of them a second time.
+    var allExits: Int { exits.values.reduce(0, +) - count(.monitor) }
+
+    func count(_ counter: ExitCounter) -> Int { exits["\(counter.name)", default: 0] }
 
     init?(line: String, machine: String) {
-        guard let start = line.range(of: "machine: \(machine) cpu ") else { return nil }
+        guard let start = line.range(of: "state: \(machine) cpu") else { return nil }
         let words = line[start.upperBound...].split(whereSeparator: { " ,:".contains($0) }).map(String.init)
         guard words.count > 3, let used = words.firstIndex(of: "used"), let list = words.firstIndex(of: "exits"),
             used + 1 < words.count, let milliseconds = Int(words[used + 1])
@@ -159,10 +163,9 @@ struct ProcessorProgress {
             case .waits: "waits for an interrupt"
             case .neverRan: "has never had its core"
             }
-        let exits = report.exits
         return what + ", has used \(report.usedMilliseconds) ms and left its machine \(report.allExits) times: "
-            + "\(exits["memory", default: 0]) accesses, \(exits["hypercall", default: 0]) hypercalls, "
-            + "\(exits["wait", default: 0]) waits, \(exits["interrupt", default: 0]) interrupts"
+            + "\(report.count(.memory)) accesses, \(report.count(.hypercall)) hypercalls, "
+            + "\(report.count(.waitForInterrupt)) waits, \(report.count(.interrupt)) interrupts"
     }
 
     /// Returns the remedy for the user.

@@ -25,10 +25,10 @@ struct EntryCampaign {
     private func runTwoMachines() throws {
         let file = workspace.root.appendingPathComponent("examples/two-machines/system.yaml")
         let manifest = try Manifest.load(path: file.path, overriding: BoardOverrides(cores: 1))
-        let plan = try BootPlan(manifest, workspace: workspace, options: .deterministic)
-        guard let machine = plan.channels.machines.last else { return }
+        let boot = try PreparedBoot(manifest, workspace: workspace, options: .deterministic)
+        guard let machine = boot.channels.machines.last else { return }
         try Progress.step("Booting '\(manifest.name)', and restarting '\(machine.name)'") {
-            let session = try plan.start(workspace: workspace)
+            let session = try boot.start(workspace: workspace)
             defer { session.end() }
             let deadline = ContinuousClock.now + .seconds(300)
             var boots = 0

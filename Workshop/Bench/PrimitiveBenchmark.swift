@@ -17,9 +17,9 @@ struct PrimitiveBenchmark {
             .filter { $0.pathExtension == "yaml" }.sorted { $0.path < $1.path }
         return try systems.flatMap { system in
             let manifest = try Manifest.load(path: system.path, overriding: BoardOverrides(cpu: cpu))
-            let plan = try BootPlan(manifest, workspace: workspace, options: .deterministic)
+            let boot = try PreparedBoot(manifest, workspace: workspace, options: .deterministic)
             return try Progress.step("Measuring '\(manifest.name)'") {
-                try BenchSession(session: plan.start(workspace: workspace), speakers: manifest.benchSpeakers)
+                try BenchSession(session: boot.start(workspace: workspace), speakers: manifest.benchSpeakers)
                     .run(timeout: timeout)
             }
         }

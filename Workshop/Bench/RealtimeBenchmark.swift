@@ -45,29 +45,29 @@ struct RealtimeBenchmark {
         return BootOptions(countsInstructions: true, extraArguments: ["-global", counter])
     }
 
-    /// Plans the system, or its machine alone on the bare emulator.
-    private func plan(isBare: Bool = false) throws -> (plan: BootPlan, machine: String) {
+    /// Prepares the system, or its machine alone on the bare emulator.
+    private func prepare(isBare: Bool = false) throws -> (boot: PreparedBoot, machine: String) {
         let (manifest, machine) = try manifest(loopPeriods: periods + Self.bootPeriods)
         let options = options(manifest.board)
-        let plan =
+        let boot =
             isBare
-            ? try BootPlan(bare: machine, of: manifest, workspace: workspace, options: options)
-            : try BootPlan(manifest, workspace: workspace, options: options)
-        return (plan, machine.name)
+            ? try PreparedBoot(bare: machine, of: manifest, workspace: workspace, options: options)
+            : try PreparedBoot(manifest, workspace: workspace, options: options)
+        return (boot, machine.name)
     }
 
     func run(timeout: Duration) throws -> Result {
-        let (plan, machine) = try plan()
+        let (boot, machine) = try prepare()
         let reports = try Progress.step("Measuring \(periods) periods") {
-            try listen(plan.start(workspace: workspace), to: [Self.loop, machine], timeout: timeout)
+            try listen(boot.start(workspace: workspace), to: [Self.loop, machine], timeout: timeout)
         }
         return Result(control: reports[0], linux: reports[1])
     }
 
     func runBare(timeout: Duration) throws -> LatencyReport {
-        let (plan, machine) = try plan(isBare: true)
+        let (boot, machine) = try prepare(isBare: true)
         return try Progress.step("Measuring \(periods) periods on the bare emulator") {
-            try listen(plan.start(workspace: workspace), to: [machine], timeout: timeout)[0]
+            try listen(boot.start(workspace: workspace), to: [machine], timeout: timeout)[0]
         }
     }
 
@@ -94,11 +94,11 @@ struct RealtimeBenchmark {
         }
         let folder = workspace.state.appendingPathComponent("entries-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }
-        let plan = try BootPlan(
+        let boot = try PreparedBoot(
             manifest, workspace: workspace, options: options(manifest.board),
             entries: EntryCounter(workspace: workspace, folder: folder))
         return try Progress.step("Measuring \(neighbourPeriods) periods beside hostile neighbours") {
-            let latencies = try listen(plan.start(workspace: workspace), to: [Self.loop], timeout: timeout)[0]
+            let latencies = try listen(boot.start(workspace: workspace), to: [Self.loop], timeout: timeout)[0]
             return NeighbourReport(latencies: latencies, core: try EntryRecords(folder: folder).cores[0])
         }
     }

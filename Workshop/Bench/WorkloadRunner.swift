@@ -18,12 +18,12 @@ struct WorkloadRunner {
         var manifest = manifest
         manifest.tenants = [.machine(machine)]
         let options = BootOptions.deterministic
-        let plan =
+        let boot =
             isBare
-            ? try BootPlan(bare: machine, of: manifest, workspace: workspace, options: options)
-            : try BootPlan(manifest, workspace: workspace, options: options)
+            ? try PreparedBoot(bare: machine, of: manifest, workspace: workspace, options: options)
+            : try PreparedBoot(manifest, workspace: workspace, options: options)
         return try Progress.step("Running '\(task)' on \(isBare ? "the bare emulator" : "Entente")") {
-            try listen(plan.start(workspace: workspace), isBare: isBare)
+            try listen(boot.start(workspace: workspace), isBare: isBare)
         }
     }
 

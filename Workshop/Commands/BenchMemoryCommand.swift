@@ -22,9 +22,9 @@ struct BenchMemoryCommand: ParsableCommand {
 
     func run() throws {
         let workspace = try Workspace.current()
-        let plan = try BootPlan(
+        let boot = try PreparedBoot(
             system.manifest(in: workspace), workspace: workspace, options: BootOptions())
-        let parts = split(try account(plan.start(workspace: workspace)), plan)
+        let parts = split(try account(boot.start(workspace: workspace)), boot)
         let outside = ["total", "free", "machines", "files"]
         let beside = parts.filter { !outside.contains($0.name) }.reduce(0) { $0 + $1.value }
         let rows = (parts + [("beside", beside)]).map { BenchRow("memory.\($0.name)", $0.value, unit: "KiB") }
@@ -33,8 +33,8 @@ struct BenchMemoryCommand: ParsableCommand {
 
     /// Divides the figures that root cannot divide: memory of machines and components, and files and programs in the
     /// image.
-    private func split(_ figures: [WorkloadRun.Figure], _ plan: BootPlan) -> [WorkloadRun.Figure] {
-        let (memory, files) = (Double(plan.machineMemory >> 10), Double((plan.machineFiles + 1023) >> 10))
+    private func split(_ figures: [WorkloadRun.Figure], _ boot: PreparedBoot) -> [WorkloadRun.Figure] {
+        let (memory, files) = (Double(boot.machineMemory >> 10), Double((boot.machineFiles + 1023) >> 10))
         return figures.flatMap { figure -> [WorkloadRun.Figure] in
             switch figure.name {
             case "image": [("files", files), ("programs", figure.value - files)]

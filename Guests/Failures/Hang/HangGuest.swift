@@ -1,7 +1,7 @@
 import GuestHardware
 import GuestSupport
 
-/// Says every 200 ms that it is well, answers its watchdog if it has one, and hangs when its console tells it to.
+/// Says every 200 ms that it is well, answers its watchdog if it has one, and does what its console tells it to.
 @c(guest_main)
 public func guestMain() {
     SerialPort.initialize()
@@ -11,13 +11,19 @@ public func guestMain() {
     // Long enough for a host that is busy: a refresh that comes later than the second stage ends the machine.
     let offset = guest_counter_frequency() * 2 / 5
     if hasWatchdog { Watchdog.start(offset: offset) }
+    var witness = GuestWitness()
     while true {
+        witness.turn()
         while let letter = SerialPort.take() {
-            if letter == Command.answer { answerInTime(offset) }
-            if letter == Command.answer || letter == Command.hang { hang() }
+            switch letter {
+            case Command.answer:
+                answerInTime(offset)
+                hang()
+            case Command.hang: hang()
+            default: witness.obey(letter)
+            }
         }
-        write("well")
-        endLine()
+        witness.report()
         if hasWatchdog { Watchdog.refresh() }
         sleep(guest_counter_frequency() / 5)
     }

@@ -9,6 +9,7 @@ extension PlanDocument {
             to: .board)
         for tenant in plan.tenants {
             add(plan.values(of: tenant), to: .tenants)
+            for trap in tenant.traps { add(trap.values(of: tenant.name), to: .traps) }
             for resource in tenant.resources { add(resource.values(of: tenant.name), to: .resources) }
         }
         for group in plan.groups { add(plan.values(of: group), to: .groups) }
@@ -201,6 +202,12 @@ extension NamedResource {
             "size": size == 0 ? nil : .number(size), "number": number == 0 ? nil : .hex(number),
             "detail": detail == 0 ? nil : .hex(detail),
         ]
+    }
+}
+
+extension TrapReason {
+    fileprivate func values(of tenant: String) -> Plan.Values {
+        ["tenant": .text(tenant), "immediate": .hex(immediate), "text": .text(text)]
     }
 }
 

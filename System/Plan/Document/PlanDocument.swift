@@ -16,7 +16,7 @@ public struct PlanDocument: Equatable, Sendable {
     var parts: [Part: [Entry]] = [:]
 
     enum Part: String, CaseIterable, Sendable {
-        case board, tenants, groups, resources, nodes, edges
+        case board, tenants, groups, traps, resources, nodes, edges
     }
 
     /// An entry for one tenant, node, edge or the like.
@@ -52,6 +52,7 @@ extension PlanDocument {
         "memory", "notification", "virtual-cpu", "handler", "handler-badge", "time", "rights", "badge", "bits",
         "address",
         "offset", "number", "detail", "first", "values", "at-death", "members", "restart", "group", "on-failure",
+        "immediate", "text",
     ]
     /// The keys whose numbers are bytes.
     static let byteKeys: Set<String> = ["size", "alignment", "offset"]

@@ -1,9 +1,11 @@
 import ABI
 @_spi(Kernel) import Entente
+import HarmWitness
 import RuntimeSupport
 
 // Pagers that do no good. Argument 0: 1 hangs, 2 says that all is well and maps nothing, 3 answers with bits that mean
-// nothing here, 4 serves with one frame until its console says `h`, and then hangs in the next fault; else it faults.
+// nothing here, 4 serves with one frame and looks at its console at each fault: it hangs at the letter `h`, brings a
+// wrong page at `w`, and passes other letters to `Witness.obey`; else it faults.
 
 @c(entente_main)
 func ententeMain(_ argument: UInt64) {
@@ -33,15 +35,24 @@ func ententeMain(_ argument: UInt64) {
 }
 
 private struct ObedientPager: FaultService {
-    let frames = PageFrames(named: "frames")
-    let console = Console()
+    private let frames = PageFrames(named: "frames")
+    private let memory = Configuration.resource(.frames, named: "frames")?.address ?? 0
+    private let console = Console()
+    private var witness = Witness()
 
-    func provide(_ fault: PageFault) -> Bool {
+    mutating func provide(_ fault: PageFault) -> Bool {
+        var lies = false
         while let letter = console.take() {
             while letter == UInt8(ascii: "h") { entente_opaque() }
+            lies = lies || letter == UInt8(ascii: "w")
+            _ = witness.obey(letter)
         }
+        witness.turn()
         frames.unmap(0)
         frames.fill(0, for: fault)
+        if lies {
+            for offset in stride(from: 0, to: 4096, by: 8) as StrideTo<UInt64> { entente_write64(memory + offset, 0) }
+        }
         return frames.map(0, for: fault)
     }
 }

@@ -15,6 +15,8 @@ private enum Misdeed: UInt64 {
     case powerOff = 6
     /// Fills every slot of its own table.
     case squat = 7
+    /// Ends itself like a monitor whose machine hangs.
+    case endLikeAMachine = 8
     /// Takes all the time that it can get.
     case spin = 16
 }
@@ -33,6 +35,7 @@ func ententeMain(_ argument: UInt64) {
     case .operations: tryOperations(console)
     case .powerOff: powerOff(console)
     case .squat: squat(console)
+    case .endLikeAMachine: entente_end_by_hang()
     case .spin: while true { entente_opaque() }
     }
 }

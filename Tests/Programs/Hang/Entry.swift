@@ -1,8 +1,10 @@
 import ABI
 @_spi(Kernel) import Entente
+import HarmWitness
 import RuntimeSupport
 
-// A component that logs a line every 200 ms, and hangs when its console tells it to. Argument 0 is its role.
+// A component that logs a line every 200 ms, observes itself, and does harm when its console tells it to. Argument 0 is
+// its role. `Witness.obey` knows the letters for all roles.
 
 private enum Role: UInt64 {
     /// Depends on no other component.
@@ -15,7 +17,7 @@ private enum Role: UInt64 {
     case ringer = 3
     /// Logs a line whenever the other end of `region` rings, and no other line.
     case listener = 4
-    /// Reads the next page of its paged file before each line.
+    /// Reads the next page of its paged file before each line. The file is full of the component's secret.
     case reader = 5
 }
 
@@ -36,6 +38,7 @@ func ententeMain(_ argument: UInt64) {
     var page: UInt64 = 0
     let alarm = Alarm(raising: .number(1))
     let console = Console()
+    var witness = Witness(isSecondEnd: role == .listener)
     var form = ReplyForm.wait
     var holds = false
     alarm.set(after: .milliseconds(200))
@@ -50,17 +53,25 @@ func ententeMain(_ argument: UInt64) {
         let events = Events(bits: answer.tag)
         while let letter = console.take() {
             while letter == Command.spin { entente_opaque() }
-            holds = holds || letter == Command.hold
+            if letter == Command.hold { holds = true } else { _ = witness.obey(letter) }
         }
-        if let region, role == .listener, events.contains(region.rang) { log("well") }
+        if let region, role == .listener, events.contains(region.rang) {
+            witness.turn()
+            witness.report()
+        }
         guard events.contains(alarm.events) else { continue }
         alarm.set(after: .milliseconds(200))
         if role == .ringer, let region { region.ring() }
-        if let file {
-            page = (page + 4096) % file.size
-            _ = entente_read64(file.address + page)
-        }
+        if let file { read(file, &page) }
         if let server, call(server.slot).status != .ok { continue }
-        if role != .listener { log("well") }
+        guard role != .listener else { continue }
+        witness.turn()
+        witness.report()
     }
+}
+
+/// Reads a word of the next page, and logs a line if it is not the word that the harness has put there.
+private func read(_ file: Resource, _ page: inout UInt64) {
+    page = (page + 4096) % file.size
+    if entente_read64(file.address + page) != Secret.word(of: Configuration.current.channel) { log("lost the file") }
 }

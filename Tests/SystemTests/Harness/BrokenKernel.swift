@@ -4,7 +4,7 @@ import SystemImage
 @testable import Tool
 @testable import Workshop
 
-extension BootPlan {
+extension PreparedBoot {
     /// Replaces the first instruction of a function of the kernel by `udf #0`, in the image that belongs to this run
     /// alone.
     ///

@@ -29,13 +29,15 @@ final class RunningSystem {
     ///   - path: a manifest, or a folder with a `system.yaml`, relative to the repository.
     ///   - overrides: the values that replace those of the manifest's board.
     ///   - restart: replaces every policy of the manifest, and the console driver's.
+    ///   - driver: the program in the console driver's place.
     ///   - programs: the programs of `Guests/Linux` that the named machines get in their root folder.
     ///   - machine: the machine that runs alone, on the bare emulator.
     ///   - breaking: a function of the kernel whose first instruction becomes undefined, as a kernel bug on purpose.
     ///   - change: changes each machine and component of the manifest before it is built.
     init(
         _ path: String, board overrides: BoardOverrides = BoardOverrides(), options: BootOptions = BootOptions(),
-        restart: RestartDescription? = nil, programs: [String: String] = [:], bare machine: String? = nil,
+        restart: RestartDescription? = nil, consoleDriver driver: String? = nil, programs: [String: String] = [:],
+        bare machine: String? = nil,
         breaking function: String? = nil, changing change: (inout TenantDescription) -> Void = { _ in }
     ) throws {
         let workspace = Workspace(root: Repository.root)
@@ -44,6 +46,7 @@ final class RunningSystem {
             for index in manifest.tenants.indices { manifest.tenants[index].restart = restart }
             manifest.consoleDriverRestart = restart
         }
+        if let driver { manifest.consoleDriver = driver }
         for index in manifest.tenants.indices {
             guard case .machine(let machine) = manifest.tenants[index], let program = programs[machine.name] else {
                 continue
@@ -57,13 +60,13 @@ final class RunningSystem {
             guard let description = manifest.machines.first(where: { $0.name == machine }) else {
                 throw SystemFailure(description: "\(path) has no machine '\(machine)'")
             }
-            session = try BootPlan(bare: description, of: manifest, workspace: workspace, options: options)
+            session = try PreparedBoot(bare: description, of: manifest, workspace: workspace, options: options)
                 .start(workspace: workspace)
             return
         }
-        let plan = try BootPlan(manifest, workspace: workspace, options: options)
-        if let function { try plan.breakKernel(at: function, workspace: workspace) }
-        session = try plan.start(workspace: workspace)
+        let boot = try PreparedBoot(manifest, workspace: workspace, options: options)
+        if let function { try boot.breakKernel(at: function, workspace: workspace) }
+        session = try boot.start(workspace: workspace)
     }
 
     /// The name by which other runs of the tool find it.

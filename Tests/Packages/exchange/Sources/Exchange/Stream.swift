@@ -13,6 +13,29 @@ private enum Command {
     static let keep = UInt8(ascii: "k")
 }
 
+/// The longest time between two turns, in the words of `HarmWitness`.
+private struct Turns {
+    private var last: Instant?
+    private var longest: UInt64 = 0
+
+    mutating func add() {
+        let now = Instant.now
+        if let last { longest = max(longest, now.ticks - last.ticks) }
+        last = now
+    }
+
+    var text: LogText { "gap \(longest * 1000 / Clock.frequency) ms" }
+
+    /// Obeys a letter that begins or ends a measurement. Logs a line for any other letter, which nobody has typed.
+    mutating func obey(_ letter: UInt8) {
+        switch letter {
+        case UInt8(ascii: "l"): longest = 0
+        case UInt8(ascii: "q"): log("quiet, \(text)")
+        default: log("lost input, or got some that nobody has typed")
+        }
+    }
+}
+
 private func spin() -> Never { while true { _ = Instant.now } }
 
 /// Puts consecutive numbers into a ring, and lends memory with a call at each turn. Logs a line only if it could put a
@@ -24,11 +47,12 @@ public func produce(for server: ExchangeClient) -> Never {
     guard var ring = try? SharedRing<UInt64>(size: 4096, raising: .number(9)) else { fatalError("no ring") }
     var producer: RingProducer<UInt64>?
     var next: UInt64 = 1
+    var turns = Turns()
     alarm.set(after: .milliseconds(200))
     while true {
         guard Events.wait().contains(alarm.events) else { continue }
         alarm.set(after: .milliseconds(200))
-        while let letter = console.take() { if letter == Command.spin { spin() } }
+        while let letter = console.take() { if letter == Command.spin { spin() } else { turns.obey(letter) } }
         guard isAdded(numbers, by: server) else { continue }
         if producer == nil {
             // A renewed ring is empty. The consumer accepts any first number, so no message has to name it.
@@ -46,7 +70,9 @@ public func produce(for server: ExchangeClient) -> Never {
             producer = nil
             log("lost what the consumer has not taken")
         }
-        if count > 0 { log("well") }
+        guard count > 0 else { continue }
+        turns.add()
+        log("well, \(turns.text)")
     }
 }
 
@@ -67,6 +93,7 @@ public struct ObedientConsumer: ExchangeInterface {
     private var expected: UInt64 = 0
     private var takes = true
     private var keeps = false
+    private var turns = Turns()
     private let alarm = Alarm(raising: .number(1))
     private let console = Console()
 
@@ -74,14 +101,18 @@ public struct ObedientConsumer: ExchangeInterface {
 
     public mutating func heard(_ events: Events) {
         while let letter = console.take() {
-            if letter == Command.spin { spin() }
-            if letter == Command.idle { takes.toggle() }
-            if letter == Command.keep { keeps = true }
+            switch letter {
+            case Command.spin: spin()
+            case Command.idle: takes.toggle()
+            case Command.keep: keeps = true
+            default: turns.obey(letter)
+            }
         }
         guard events.contains(alarm.events) else { return }
         alarm.set(after: .milliseconds(200))
         if takes { drain() }
-        log("well")
+        turns.add()
+        log("well, \(turns.text)")
     }
 
     private mutating func drain() {

@@ -2,7 +2,7 @@ import Foundation
 import SystemImage
 
 /// Everything that the tool needs to start a system on the emulator.
-package struct BootPlan {
+package struct PreparedBoot {
     /// The files that only this run writes.
     package let files: RunFiles
     package var arguments: [String]
@@ -13,7 +13,7 @@ package struct BootPlan {
     package var machineMemory: UInt64 = 0
     package var machineFiles: UInt64 = 0
 
-    /// Plans the system on Entente, and builds the parts that are not built yet.
+    /// Prepares the system on Entente, and builds the parts that are not built yet.
     ///
     /// - Parameters:
     ///   - entries: counts entries into the kernel; by default the counter that the environment asks for.
@@ -36,7 +36,7 @@ package struct BootPlan {
         (machineMemory, machineFiles) = (system.machineMemory, system.machineFiles)
     }
 
-    /// Plans one machine of the system on the bare board, with QEMU's own loader and devices and the machine's own
+    /// Prepares one machine of the system on the bare board, with QEMU's own loader and devices and the machine's own
     /// device tree, so that only the kernel below the machine makes the difference in a comparison.
     package init(
         bare machine: MachineDescription, of manifest: Manifest, workspace: Workspace, options: BootOptions,
