@@ -46,43 +46,27 @@ extension Monitor {
 
     /// Makes the devices handle a change at the other end of the console.
     private func exchange() {
-        let environment: KernelEnvironment? = SharedMachine.withLock { state in
-            // The timer serves the power cycle while the machine does not run.
-            var environment = KernelEnvironment(mayUseTimer: state.power.machine == .running)
-            state.devices.exchange(&environment)
-            return environment
-        }
-        guard let environment else { return SharedMachine.whenFree(.notification(Wake.console)) }
+        // The timer serves the power cycle while the machine does not run.
+        var environment = KernelEnvironment(mayUseTimer: shared.isRunning)
+        _ = shared.exchange(againAt: Wake.console, &environment)
         environment.finish()
     }
 
     private func endMoment() {
         var environment = KernelEnvironment()
-        let isRunning: Bool? = SharedMachine.withLock { state in
-            state.devices.endMoment(&environment)
-            return state.power.machine == .running
-        }
+        shared.endMoment(againAt: Wake.moment, &environment)
         environment.finish()
-        guard let isRunning else { return SharedMachine.whenFree(.notification(Wake.moment)) }
         // The moment may have taken the timer from the power cycle, or from the next call of `watch`.
-        if isRunning { watch() } else { signal(InitialSlot.notification, bits: Wake.power) }
+        if shared.isRunning { watch() } else { signal(InitialSlot.notification, bits: Wake.power) }
     }
 
     /// Makes the devices handle the passage of time, and sets the timer for the next call. This happens at most once
     /// in a sixteenth of a second, except for the calls that follow a moment, which has taken the timer.
     private func watch() {
-        let found: (sixteenths: UInt64?, isTimerTaken: Bool, isRunning: Bool)? = SharedMachine.withLock { state in
-            guard state.power.machine == .running else { return (nil, false, false) }
-            var environment = KernelEnvironment()
-            return (state.devices.watch(&environment), state.devices.awaitsMoment, true)
-        }
-        guard let found else { return SharedMachine.whenFree(.notification(Wake.time)) }
         // This core's timer may have displaced the power cycle's own deadline.
-        guard found.isRunning else {
-            signal(InitialSlot.notification, bits: Wake.power)
-            return
-        }
-        // The end of the moment calls `watch` again.
+        guard shared.isRunning else { return shared.signal(Wake.power) }
+        var environment = KernelEnvironment()
+        let found = shared.watch(againAt: Wake.time, &environment)
         guard let sixteenths = found.sixteenths, !found.isTimerTaken else { return }
         setTimer(InitialSlot.notification, deadline: Clock.now &+ sixteenths * Clock.frequency / 16, bits: Wake.time)
     }

@@ -7,12 +7,6 @@ import VirtualPlatform
 // of the kernel and at most 64 accesses.
 
 extension Monitor {
-    private enum Outcome {
-        case done
-        case noDevice
-        case stopping
-    }
-
     @inline(never)
     func undescribedAccess(_ exit: Exit) -> Answer {
         if MemoryAccess.isCacheMaintenance(exit.tag) { return replyWait(Reply.advance) }
@@ -22,34 +16,26 @@ extension Monitor {
         }
         // The registers may hold another process's values, because this process would trap at its use of them.
         if instruction.isVector, !registers.mayUseVectors { return replyWait(Reply.refuse) }
-        var transfer = Transfer(instruction, &registers)
+        let transfer = Transfer(instruction, &registers)
         guard
             let first = transfer.physicalAddress(
                 faultAddress: registers.faultAddress, physicalAddress: exit.words.w1, isWrite: exit.tag.isWrite)
         else { return replyWait(Reply.refuse) }
-        switch perform(&transfer, at: first) {
-        case nil: return repeatLater(exit)
-        case .done:
-            transfer.finish(&registers)
-            return replyWait(Reply.advance)
-        case .noDevice: return replyWait(Reply.refuse)
-        case .stopping: return replyWait(Reply.leaveStopped | ReplyForm.wait)
-        }
-    }
-
-    /// Performs the accesses. Returns nil, with nothing done, if another thread keeps the machine's lock.
-    private func perform(_ transfer: inout Transfer, at address: UInt64) -> Outcome? {
+        var request = TransferRequest(transfer: transfer, address: first)
         var environment = KernelEnvironment()
-        let outcome: Outcome? = SharedMachine.withLock { state in
-            guard state.power.machine == .running else { return .stopping }
-            let isDone = transfer.perform(at: address) {
-                // As in `unclaimedAccess`; the kernel handles only plain stores to doorbells.
-                state.devices.perform($0, &environment) ?? (machine.isDoorbell($0.address) ? 0 : nil)
-            }
-            return isDone ? .done : .noDevice
-        }
+        let answer = shared.perform(&request, &environment)
         environment.finish()
-        return outcome
+        switch answer {
+        case .done: break
+        case .noDevice:
+            // As in `unclaimedAccess`; the kernel handles only plain stores to doorbells.
+            let isDone = request.transfer.perform(at: first) { machine.isDoorbell($0.address) ? 0 : nil }
+            guard isDone else { return replyWait(Reply.refuse) }
+        case .stopping: return replyWait(Reply.leaveStopped | ReplyForm.wait)
+        case .held(let unit): return repeatLater(exit, whenFree: unit)
+        }
+        request.transfer.finish(&registers)
+        return replyWait(Reply.advance)
     }
 
     /// Finds and decodes the instruction. The guest can change it, and its tables, at any time.
@@ -61,6 +47,16 @@ extension Monitor {
             let word = machine.ram.instruction(at: address)
         else { return nil }
         return LoadStore(word)
+    }
+}
+
+/// A transfer whose accesses go to the device at `address`.
+private struct TransferRequest: BusRequest {
+    var transfer: Transfer
+    let address: UInt64
+
+    mutating func perform(_ access: (MemoryAccess) -> UInt64?) -> Void? {
+        transfer.perform(at: address, access) ? () : nil
     }
 }
 

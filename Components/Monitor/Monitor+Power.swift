@@ -8,20 +8,23 @@ extension Monitor {
     @inline(never)
     func hypercall(_ exit: Exit) -> Answer {
         let call = FirmwareCall(function: exit.words.w1, exit.words.w2, exit.words.w3, exit.words.w4)
-        let action: FirmwareAction? = SharedMachine.withLock { state in
-            Monitor.finishTurningOff(&state)
-            let action = state.power.perform(call, from: exit.virtualCPU, ram: GuestBounds(machine.memory))
+        var held = MachineUnit.power
+        let action = shared.withPower { state -> FirmwareAction? in
+            state.finishTurningOff(MachineCycle(machine: machine))
+            let action = state.controller.perform(call, from: exit.virtualCPU, ram: GuestBounds(machine.memory))
             switch action {
             case .turnOn(let target, let entry, let context):
-                return .resume(turnOn(VirtualCPU(number: target), entry: entry, context: context, &state))
+                let status = turnOn(VirtualCPU(number: target), entry: entry, context: context, &state.controller)
+                if status == nil { held = .controller }
+                return status.map { .resume(UInt64(bitPattern: $0.rawValue)) }
             case .reset, .powerOff:
                 state.cycle.restarts = action == .reset && machine.restarts
                 return action
             case .resume, .turnOff, .stop: return action
             }
         }
-        switch action {
-        case nil: return repeatLater(exit)
+        switch action.flatMap({ $0 }) {
+        case nil: return repeatLater(exit, whenFree: held)
         case .resume(let value): return resume(exit, value)
         case .reset, .powerOff:
             _ = replyWait(Reply.leaveStopped)
@@ -37,30 +40,26 @@ extension Monitor {
         replyWait(Reply.arguments, Words(value, exit.words.w2, exit.words.w3, exit.words.w4))
     }
 
-    /// Starts a virtual CPU that has been claimed. Holds the lock throughout, so that changes of the target's
-    /// interrupts by other virtual CPUs come either before its reset or after it.
+    /// Starts a virtual CPU that has been claimed. Has the interrupt controller throughout its reset, so that changes
+    /// of the target's interrupts by other virtual CPUs come either before the reset or after it.
+    /// - Returns: nil if another thread has the controller. Then the claim is undone, and the call is made again.
     private func turnOn(
-        _ target: VirtualCPU, entry: UInt64, context: UInt64, _ state: inout SharedMachine.State
-    ) -> UInt64 {
+        _ target: VirtualCPU, entry: UInt64, context: UInt64, _ controller: inout PowerController
+    ) -> PSCIStatus? {
         var environment = KernelEnvironment()
-        let latched = state.devices.interrupts.latched(at: target.number, &environment)
-        target.reset()
-        state.devices.interrupts.restore(target.number, latched, &environment)
+        let isReset: Void? = shared.withController(&environment) { interrupts, environment in
+            let latched = interrupts.latched(at: target.number, &environment)
+            target.reset()
+            interrupts.restore(target.number, latched, &environment)
+        }
+        guard isReset != nil else {
+            controller.abandonTurningOn(target.number)
+            return nil
+        }
         target.prepare(entry: entry, argument: context)
-        var status = PSCIStatus.denied
-        if state.power.finishTurningOn(target.number) {
-            status = target.start() ? .success : .internalFailure
-            if status != .success { state.power.abandonTurningOn(target.number) }
-        }
-        return UInt64(bitPattern: status.rawValue)
-    }
-
-    /// Records as off each virtual CPU that requested it and that the kernel has stopped. Called before each
-    /// decision, so that the thread that left the virtual CPU stopped needs no time of its own afterwards.
-    static func finishTurningOff(_ state: inout SharedMachine.State) {
-        for number in 0..<state.power.virtualCPUCount
-        where state.power.state(of: number) == .turningOff && VirtualCPU(number: number).isStopped {
-            state.power.finishTurningOff(number)
-        }
+        guard controller.finishTurningOn(target.number) else { return .denied }
+        if target.start() { return .success }
+        controller.abandonTurningOn(target.number)
+        return .internalFailure
     }
 }

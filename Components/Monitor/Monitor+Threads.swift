@@ -8,13 +8,16 @@ extension Monitor {
     /// - Parameter serve: `serve()`, or a loop around `respond(to:)` for a machine that has more than the platform.
     public static func start(_ serve: (Monitor) -> Never) {
         let machine = MonitoredMachine.own
-        var state = SharedMachine(machine)
+        var memory = DeviceMemory()
         // SAFETY: this function never returns, so the state on its stack lives as long as the monitor.
-        unsafe withUnsafeMutablePointer(to: &state) { pointer in
-            unsafe SharedMachine.publish(pointer)
-            let monitor = Monitor(machine: machine)
-            monitor.start()
-            serve(monitor)
+        unsafe withUnsafeMutableBytes(of: &memory) { devices in
+            var state = unsafe SharedMachine(machine, devices)
+            unsafe withUnsafeMutablePointer(to: &state) { pointer in
+                unsafe SharedMachine.publish(pointer)
+                let monitor = Monitor(machine: machine)
+                monitor.start()
+                serve(monitor)
+            }
         }
     }
 

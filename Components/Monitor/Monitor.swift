@@ -6,10 +6,11 @@ import VirtualPlatform
 ///
 /// `respond(to:)` below dispatches exits and notifications. Accesses to devices go to the bus
 /// (Machines/VirtualPlatform), hypercalls to Monitor+Power.swift, and events to Monitor+Events.swift. Threads share
-/// the machine's state through SharedMachine.swift. A thread serves an exit on the virtual CPU's time, and a
+/// the machine's state through `shared` (SharedMachine.swift). A thread serves an exit on the virtual CPU's time, and a
 /// notification on the monitor's own time.
 public struct Monitor {
     let machine: MonitoredMachine
+    @inline(__always) var shared: OwnMachine { SharedMachine.own }
 
     /// Serves for as long as the machine exists.
     public func serve() -> Never {
@@ -72,31 +73,21 @@ enum Reply {
 // MARK: - Devices
 
 extension Monitor {
-    private enum Outcome {
-        case loaded(UInt64)
-        case noDevice
-        case stopping
-    }
-
     @inline(__always)
     private func memoryAccess(_ exit: Exit) -> Answer {
-        guard let access = MemoryAccess(tag: exit.tag, address: exit.words.w1, value: exit.words.w2) else {
+        guard var access = MemoryAccess(tag: exit.tag, address: exit.words.w1, value: exit.words.w2) else {
             return undescribedAccess(exit)
         }
         var environment = KernelEnvironment()
-        let outcome: Outcome? = SharedMachine.withLock { state in
-            guard state.power.machine == .running else { return .stopping }
-            guard let loaded = state.devices.perform(access, &environment) else { return .noDevice }
-            return .loaded(loaded)
-        }
+        let answer = shared.perform(&access, &environment)
         environment.finish()
-        switch outcome {
-        case nil: return repeatLater(exit)
-        case .loaded(let value):
+        switch answer {
+        case .done(let value):
             if access.isWrite { return replyWait(Reply.advance) }
             return replyWait(Reply.register(access.register), Words(access.registerValue(value)))
         case .noDevice: return unclaimedAccess(access)
         case .stopping: return replyWait(Reply.leaveStopped | ReplyForm.wait)
+        case .held(let unit): return repeatLater(exit, whenFree: unit)
         }
     }
 
@@ -108,11 +99,12 @@ extension Monitor {
         return access.isWrite ? replyWait(Reply.advance) : replyWait(Reply.register(access.register), Words(0))
     }
 
-    /// Handles an exit while another thread keeps the machine's lock: leaves the virtual CPU stopped until the lock
-    /// is free. So neither the machine nor the monitor spends time while the holder is off its core.
+    /// Handles an exit while another thread keeps the lock of a unit: leaves the virtual CPU stopped until the lock is
+    /// free. So neither the machine nor the monitor spends time while the holder is off its core.
     @inline(never)
-    func repeatLater(_ exit: Exit) -> Answer {
-        SharedMachine.deferExit(of: exit.virtualCPU) {
+    func repeatLater(_ exit: Exit, whenFree unit: MachineUnit) -> Answer {
+        var environment = KernelEnvironment()
+        shared.deferExit(of: exit.virtualCPU, until: unit, &environment) {
             _ = replyWait(Reply.leaveStopped)
             // The program counter is behind the hypercall.
             if exit.tag.kind == .hypercall { VirtualCPU(number: exit.virtualCPU).moveTo(exit.words.w5 &- 4) }

@@ -1,36 +1,28 @@
 import ABI
 @_spi(Kernel) import Entente
 import RuntimeSupport
-import Synchronization
 import VirtualPlatform
 
-/// A machine's devices and power state, which the monitor's threads share. Each thread serves the virtual CPUs of one
-/// core. All access goes through `withLock`.
+/// A machine's locks, devices and power state, which the monitor's threads share. Each thread serves the virtual CPUs
+/// of one core. All access goes through `OwnMachine`.
+@safe
 struct SharedMachine: ~Copyable {
-    private let lock = RelayLock()
-    /// The number of threads that have left a virtual CPU stopped and not yet enlisted it.
-    private let deferrals = Atomic<Int>(0)
-    private var state: State
+    fileprivate let bus: MachineBus
+    fileprivate var interrupts: InterruptController
+    fileprivate var power: MachinePower
+    /// The memory of all devices, each at the offset of its `DevicePosition`.
+    fileprivate let devices: UnsafeMutableRawPointer
 
-    struct State {
-        var devices: PlatformDevices
-        var power: PowerController
-        var cycle = PowerCycle()
-
-        init(virtualCPUCount: Int, _ options: PlatformOptions) {
-            devices = PlatformDevices(virtualCPUCount: virtualCPUCount, options: options)
-            power = PowerController(virtualCPUCount: virtualCPUCount, machine: .starting)
-        }
-
-        /// Resets devices and power state for the machine's next start.
-        mutating func reset() {
-            devices.reset()
-            power = PowerController(virtualCPUCount: power.virtualCPUCount, machine: .starting)
-        }
-    }
-
-    init(_ machine: MonitoredMachine) {
-        state = State(virtualCPUCount: machine.virtualCPUCount, machine.options)
+    /// - Parameter memory: a `DeviceMemory` that lives as long as the monitor.
+    init(_ machine: MonitoredMachine, _ memory: UnsafeMutableRawBufferPointer) {
+        bus = MachineBus(virtualCPUCount: machine.virtualCPUCount, options: machine.options)
+        interrupts = InterruptController(virtualCPUCount: machine.virtualCPUCount)
+        power = MachinePower(
+            virtualCPUCount: machine.virtualCPUCount, ticksPerMillisecond: Clock.frequency / 1000)
+        let start = unsafe memory.baseAddress.unsafelyUnwrapped.alignedUp(toMultipleOf: deviceAlignment)
+        unsafe devices = start
+        var maker = unsafe DeviceMaker(memory: start)
+        MachineDevices.visitAll(&maker)
     }
 
     /// The address of the one instance; set once, before the first virtual CPU starts.
@@ -40,89 +32,71 @@ struct SharedMachine: ~Copyable {
         // SAFETY: called once, by the first thread, before a virtual CPU runs that another thread could serve.
         unsafe instance = pointer
     }
-}
 
-// MARK: - The lock
-
-extension SharedMachine {
-    /// The number of attempts before a thread gives up. They take some microseconds, which is longer than a holder
-    /// that runs needs.
-    private static let patience = 1000
-
-    /// Runs `body` while no other thread does. `body` may call operations of the kernel, but none that waits.
-    /// - Returns: nil if another thread holds the lock, which probably is off its core. The caller then enlists its
-    ///   work (`whenFree`).
+    /// The machine of this monitor. Exits come only after `publish`.
     @inline(__always)
-    static func withLock<Result>(_ body: (inout State) -> Result) -> Result? {
-        // SAFETY: exits come only after `publish`, and the state is touched only here and in `wake`, under the lock.
-        let machine = unsafe instance.unsafelyUnwrapped
-        guard unsafe machine.pointee.lock.tryAcquire() || acquirePatiently() else { return nil }
-        let result = unsafe body(&machine.pointee.state)
-        let waiters = unsafe machine.pointee.lock.release()
-        if !waiters.isNone { wakeAndRelease(waiters) }
-        return result
-    }
-
-    @inline(never)
-    private static func acquirePatiently() -> Bool {
-        // SAFETY: as in `withLock`.
-        let machine = unsafe instance.unsafelyUnwrapped
-        for _ in 0..<patience {
-            entente_spin_hint()
-            if unsafe machine.pointee.lock.tryAcquire() { return true }
-        }
-        return false
-    }
-
-    /// Makes the holder wake `waiters` once the lock is free.
-    static func whenFree(_ waiters: Waiters) {
-        // SAFETY: as in `withLock`.
-        let machine = unsafe instance.unsafelyUnwrapped
-        guard unsafe !machine.pointee.lock.enlist(waiters) else { return }
-        wakeAndRelease(.none)
-    }
-
-    /// Wakes the waiters and releases the lock, which the caller holds. The loop repeats only if a thread has found
-    /// the lock held meanwhile for as long as `patience` lasts.
-    @inline(never)
-    private static func wakeAndRelease(_ waiters: Waiters) {
-        // SAFETY: as in `withLock`.
-        let machine = unsafe instance.unsafelyUnwrapped
-        var waiters = waiters
-        repeat {
-            unsafe wake(waiters, machine.pointee.state.power)
-            waiters = unsafe machine.pointee.lock.release()
-        } while !waiters.isNone
-    }
-
-    /// Lets virtual CPUs that waited continue, unless the machine has been stopped meanwhile. The caller holds the
-    /// lock, so that none starts while another thread stops the machine.
-    private static func wake(_ waiters: Waiters, _ power: PowerController) {
-        for number in 0..<power.virtualCPUCount
-        where waiters.contains(virtualCPU: number) && power.mayRun(number) {
-            _ = VirtualCPU(number: number).start()
-        }
-        if waiters.notificationBits != 0 { signal(InitialSlot.notification, bits: waiters.notificationBits) }
+    static var own: OwnMachine {
+        // SAFETY: set once, before the first exit.
+        unsafe OwnMachine(instance.unsafelyUnwrapped)
     }
 }
 
-// MARK: - Exits that have to wait
+/// Memory for all devices of a machine, which begin at a multiple of `deviceAlignment` in it.
+struct DeviceMemory {
+    private var words = InlineArray<520, UInt64>(repeating: 0)
 
-extension SharedMachine {
-    /// Runs `body`, which leaves a virtual CPU stopped, and enlists it: once the lock is free, it makes its exit
-    /// again. The machine does not count as stopped meanwhile (`hasDeferrals`). Otherwise the machine could be
-    /// started again, and a virtual CPU of its new life would be taken for the one that waits.
-    static func deferExit(of virtualCPU: Int, _ body: () -> Void) {
-        // SAFETY: as in `withLock`; the counter is atomic.
-        let machine = unsafe instance.unsafelyUnwrapped
-        unsafe machine.pointee.deferrals.wrappingAdd(1, ordering: .acquiringAndReleasing)
-        body()
-        whenFree(.virtualCPU(virtualCPU))
-        unsafe machine.pointee.deferrals.wrappingSubtract(1, ordering: .acquiringAndReleasing)
+    init() { precondition(MachineDevices.size <= MemoryLayout<DeviceMemory>.size - deviceAlignment) }
+}
+
+/// Makes each device at its offset in the memory of all devices.
+@safe
+private struct DeviceMaker: DeviceVisitor {
+    let memory: UnsafeMutableRawPointer
+
+    mutating func visit<Visited: Device>(_ position: DevicePosition<Visited>) {
+        // SAFETY: `DeviceMemory` has checked that the memory suffices, and nobody else uses it before `publish`.
+        unsafe (memory + position.offset).initializeMemory(as: Visited.self, to: Visited())
+    }
+}
+
+/// The machine of this monitor.
+@safe
+struct OwnMachine: MachineUnits {
+    private let shared: UnsafeMutablePointer<SharedMachine>
+
+    @inline(__always)
+    fileprivate init(_ shared: UnsafeMutablePointer<SharedMachine>) { unsafe self.shared = shared }
+
+    @inline(__always)
+    func withBus<Result>(_ body: (borrowing MachineBus) -> Result) -> Result {
+        // SAFETY: the machine lives as long as the monitor. The bus consists of constants and atomic words.
+        unsafe body(shared.pointee.bus)
     }
 
-    static var hasDeferrals: Bool {
-        // SAFETY: as in `deferExit`.
-        unsafe instance.unsafelyUnwrapped.pointee.deferrals.load(ordering: .acquiring) != 0
+    @inline(__always)
+    func useDevice<Used: Device, Result>(
+        _ position: DevicePosition<Used>, _ body: (inout Used) -> Result
+    ) -> Result {
+        // SAFETY: the caller holds the device's lock, and `DeviceMaker` has made a device of this type there.
+        let memory = unsafe shared.pointee.devices + position.offset
+        return unsafe body(&memory.assumingMemoryBound(to: Used.self).pointee)
     }
+
+    @inline(__always)
+    func useController<Result>(_ body: (inout InterruptController) -> Result) -> Result {
+        // SAFETY: the caller holds the controller's lock, and other threads access only other members.
+        unsafe body(&shared.pointee.interrupts)
+    }
+
+    @inline(__always)
+    func usePower<Result>(_ body: (inout MachinePower) -> Result) -> Result {
+        // SAFETY: the caller holds the lock of the power state, and other threads access only other members.
+        unsafe body(&shared.pointee.power)
+    }
+
+    func start(_ virtualCPU: Int) { _ = VirtualCPU(number: virtualCPU).start() }
+    func signal(_ bits: UInt64) { Entente.signal(InitialSlot.notification, bits: bits) }
+
+    static var patience: Int { 1000 }
+    func pause() { entente_spin_hint() }
 }

@@ -44,9 +44,9 @@ extension SystemTests {
             try system.wait(for: "machine hostile restarts in 400 ms", on: "hostile")
         }
 
-        /// A thread of a monitor that holds its machine's lock is off its core for half a second. If another thread
-        /// waited actively for the lock, it would take that time from the other core's less urgent machine, while its
-        /// own machine sleeps.
+        /// A thread of a monitor that holds the interrupt controller's lock is off its core for half a second. If
+        /// another thread waited actively for the lock, it would take that time from the other core's less urgent
+        /// machine, while its own machine sleeps.
         @Test func aMonitorDoesNotSpinForAThreadThatIsOffItsCore() throws {
             let system = try RunningSystem("Tests/Systems/hostile-contention.yaml")
             try system.wait(for: "contention round 1", on: "hostile", timeout: .seconds(60))

@@ -69,7 +69,7 @@ import Testing
                 commit: "abc", plan: plan)
             let text = HarmReport(
                 analysis: HarmAnalysis(try system.planWithPlaceholders()), manifest: system,
-                evidence: HarmEvidence(versions: [], injections: [fault], plan: plan)
+                evidence: HarmEvidence(versions: [], injections: [fault], plan: plan, commit: "abc")
             ).html
             let section = try #require(text.components(separatedBy: "<h2>\(topic)</h2>").dropFirst().first)
             let row = try #require(section.components(separatedBy: "<td>b</td><td>a</td>").dropFirst().first)

@@ -129,8 +129,13 @@ import Testing
 
 extension DeviceList {
     static var placements: [Placement] {
-        var placements: [Placement] = []
-        forEachPlacement { placements.append($0) }
-        return placements
+        var collector = PlacementCollector()
+        visitAll(&collector)
+        return collector.placements
     }
+}
+
+private struct PlacementCollector: DeviceVisitor {
+    var placements: [Placement] = []
+    mutating func visit<Visited: Device>(_ position: DevicePosition<Visited>) { placements.append(Visited.placement) }
 }

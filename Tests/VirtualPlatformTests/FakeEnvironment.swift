@@ -109,11 +109,7 @@ struct Fixture {
 
     /// Resets the machine, and the kernel's state of its virtual CPUs with it.
     mutating func reset() {
-        devices.reset()
-        for number in environment.virtualCPUs.indices {
-            environment.virtualCPUs[number] = FakeEnvironment.Interrupts()
-            devices.interrupts.restore(number, LatchedInterrupts(), &environment)
-        }
+        devices.reset(&environment)
     }
 
     /// Loads from an address. Returns nil if there is no device.
@@ -145,10 +141,4 @@ struct Fixture {
     mutating func route(_ interrupt: UInt64, to virtualCPU: UInt64) {
         setDistributor(0x6000 + 8 * interrupt, virtualCPU, size: 8)
     }
-}
-
-extension PlatformDevices {
-    var serial: PL011 { devices.first }
-    var clock: PL031 { devices.others.first }
-    var watchdog: GenericWatchdog { devices.others.others.first }
 }

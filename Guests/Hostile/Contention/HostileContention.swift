@@ -2,7 +2,7 @@ import GuestHardware
 import GuestSupport
 import HostileSupport
 
-/// Makes its monitor's threads compete for their lock. The second processor changes registers of the distributor
+/// Makes its monitor's threads compete for a lock. The second processor changes registers of the distributor
 /// without pause; the first reads one a few times each millisecond. The first sleeps in between, so that other
 /// tenants get its core.
 @c(guest_main)

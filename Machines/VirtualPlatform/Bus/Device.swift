@@ -2,7 +2,8 @@
 /// interrupt line.
 ///
 /// A device knows neither the interrupt controller nor other devices, and it takes no lock. So a copy of the value is a
-/// snapshot of the device. `PlatformDevices` finds the device of an address and wires its line to the controller.
+/// snapshot of the device. `MachineUnits.perform` finds the device of an address, takes the device's lock, and sets the
+/// level of the device's line.
 ///
 /// A conforming type needs `placement`, `read` and `write`; all other requirements have a default. `MachineDevices`
 /// (DeviceList.swift) lists the types.

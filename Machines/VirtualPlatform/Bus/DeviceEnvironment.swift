@@ -32,7 +32,7 @@ public protocol TimeSource {
     mutating func ticks() -> UInt64
     /// The ticks of a second.
     mutating func ticksPerSecond() -> UInt64
-    /// Requests a call of `PlatformDevices.watch` soon.
+    /// Requests a call of `MachineUnits.watch` soon.
     mutating func askForWatch()
 }
 
@@ -44,7 +44,7 @@ public protocol SerialLine {
     mutating func receive() -> UInt8?
     /// Requests that the reader of the wire be told of sent bytes, once the access is done.
     mutating func tellReader()
-    /// Requests a call of `PlatformDevices.endMoment` a moment later.
+    /// Requests a call of `MachineUnits.endMoment` a moment later.
     /// - Returns: false if no call will follow.
     mutating func askForMoment() -> Bool
 }

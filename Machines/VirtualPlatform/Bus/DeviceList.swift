@@ -1,142 +1,111 @@
 /// The devices of a machine except its interrupt controller. To add one, write its type in a file of its own and add
 /// the type here.
 ///
-/// The list is a type, so that the compiler resolves every access to a comparison with constants and copies no device
-/// to change it. An enumeration with a device in each case would copy the device out and back.
+/// The list is a list of types and holds no device, because each device has a lock and memory of its own
+/// (`MachineUnits`). So the compiler resolves every access to a comparison with constants and copies no device to
+/// change it. An enumeration with a device in each case would copy the device out and back.
 ///
-/// The PL011 must stand first: `PlatformDevices.perform` sends each access to the serial window to the first device of
-/// this list, and asks only the others for the rest of the bus.
+/// The PL011 must stand first: `MachineUnits.perform` sends each access to the serial window to the first device of
+/// this list.
 public typealias MachineDevices =
     Attached<PL011, Attached<PL031, Attached<GenericWatchdog, Attached<PanicDevice, NoDevices>>>>
 
-/// A list of devices, each with its window on the bus.
-public protocol DeviceList {
-    init()
+/// A device's position in a list of devices.
+public struct DevicePosition<Positioned: Device>: Sendable {
+    /// The number of devices before it.
+    public let number: Int
+    /// Its offset in the memory of all devices of the list. It is a multiple of `deviceAlignment`.
+    public let offset: Int
 
-    /// Calls `body` with the window and the line of each device. Together they are the table of the bus.
-    static func forEachPlacement(_ body: (Placement) -> Void)
+    @inline(__always)
+    fileprivate init(number: Int, offset: Int) {
+        self.number = number
+        self.offset = offset
+    }
 
-    /// Performs an access. Returns the loaded value (zero for a store), or nil if no device has the address.
-    mutating func perform<Environment: InterruptPort & DeviceEnvironment>(
-        _ access: MemoryAccess, _ options: PlatformOptions, _ interrupts: inout InterruptController,
-        _ environment: inout Environment
-    ) -> UInt64?
-
-    mutating func exchange<Environment: InterruptPort & DeviceEnvironment>(
-        _ interrupts: inout InterruptController, _ environment: inout Environment)
-    mutating func endMoment<Environment: DeviceEnvironment>(_ environment: inout Environment)
-    mutating func update<Environment: InterruptPort & DeviceEnvironment>(
-        _ interrupts: inout InterruptController, _ environment: inout Environment)
-    mutating func reset()
-    func sixteenthsToUpdate<Environment: DeviceEnvironment>(_ environment: inout Environment) -> UInt64?
-    var awaitsMoment: Bool { get }
-    var isBusy: Bool { get }
+    /// The unit of the machine that the device is.
+    @inline(__always) public var unit: MachineUnit { .device(number) }
 }
 
-/// A device followed by the others of a list. `Device` documents the functions, each of which asks all devices.
-public struct Attached<First: Device, Others: DeviceList>: DeviceList {
-    public private(set) var first = First()
-    public internal(set) var others = Others()
+/// Each device begins at a multiple of these bytes, so that cores that use different devices share no cache line.
+public let deviceAlignment = 64
 
-    public init() {}
+/// A function that is called for devices of all types.
+public protocol DeviceVisitor {
+    mutating func visit<Visited: Device>(_ position: DevicePosition<Visited>)
+}
 
-    public static func forEachPlacement(_ body: (Placement) -> Void) {
-        body(First.placement)
-        Others.forEachPlacement(body)
+/// A list of device types. The functions with `number` and `offset` continue a list whose devices before this one
+/// number `number` and take `offset` bytes of memory.
+public protocol DeviceList {
+    /// Calls `visitor` for each device.
+    static func visitAll<Visitor: DeviceVisitor>(number: Int, offset: Int, _ visitor: inout Visitor)
+
+    /// Calls `visitor` for the device whose window contains the address. Returns false if there is none.
+    static func visitDevice<Visitor: DeviceVisitor>(
+        at address: UInt64, _ options: PlatformOptions, number: Int, offset: Int, _ visitor: inout Visitor
+    ) -> Bool
+
+    static var count: Int { get }
+    /// The size in bytes of the memory of all devices.
+    static var size: Int { get }
+}
+
+extension DeviceList {
+    @inline(__always)
+    public static func visitAll<Visitor: DeviceVisitor>(_ visitor: inout Visitor) {
+        visitAll(number: 0, offset: 0, &visitor)
     }
 
     @inline(__always)
-    public mutating func perform<Environment: InterruptPort & DeviceEnvironment>(
-        _ access: MemoryAccess, _ options: PlatformOptions, _ interrupts: inout InterruptController,
-        _ environment: inout Environment
-    ) -> UInt64? {
-        let offset = access.address &- First.placement.base
-        guard offset < First.placement.size, First.isPresent(in: options) else {
-            return others.perform(access, options, &interrupts, &environment)
+    public static func visitDevice<Visitor: DeviceVisitor>(
+        at address: UInt64, _ options: PlatformOptions, _ visitor: inout Visitor
+    ) -> Bool {
+        visitDevice(at: address, options, number: 0, offset: 0, &visitor)
+    }
+}
+
+/// A device type followed by the others of a list.
+public enum Attached<First: Device, Others: DeviceList>: DeviceList {
+    /// The position of the first device of the whole list.
+    @inline(__always) public static var first: DevicePosition<First> { DevicePosition(number: 0, offset: 0) }
+
+    @inline(__always) private static var firstSize: Int {
+        (MemoryLayout<First>.size &+ (deviceAlignment &- 1)) & ~(deviceAlignment &- 1)
+    }
+
+    @inline(__always) public static var count: Int { 1 &+ Others.count }
+    @inline(__always) public static var size: Int { firstSize &+ Others.size }
+
+    @inline(__always)
+    public static func visitAll<Visitor: DeviceVisitor>(number: Int, offset: Int, _ visitor: inout Visitor) {
+        visitor.visit(DevicePosition<First>(number: number, offset: offset))
+        Others.visitAll(number: number &+ 1, offset: offset &+ firstSize, &visitor)
+    }
+
+    @inline(__always)
+    public static func visitDevice<Visitor: DeviceVisitor>(
+        at address: UInt64, _ options: PlatformOptions, number: Int, offset: Int, _ visitor: inout Visitor
+    ) -> Bool {
+        guard address &- First.placement.base < First.placement.size, First.isPresent(in: options) else {
+            return Others.visitDevice(
+                at: address, options, number: number &+ 1, offset: offset &+ firstSize, &visitor)
         }
-        return performHere(access, offset, &interrupts, &environment)
+        visitor.visit(DevicePosition<First>(number: number, offset: offset))
+        return true
     }
-
-    /// Performs an access to the first device.
-    /// - Parameter offset: the offset into the first device's window.
-    @inline(__always)
-    mutating func performHere<Environment: InterruptPort & DeviceEnvironment>(
-        _ access: MemoryAccess, _ offset: UInt64, _ interrupts: inout InterruptController,
-        _ environment: inout Environment
-    ) -> UInt64 {
-        var loaded: UInt64 = 0
-        if access.isWrite {
-            first.write(offset, size: access.size, access.value, &environment)
-        } else {
-            loaded = first.read(offset, size: access.size, &environment)
-        }
-        driveLine(&interrupts, &environment)
-        return loaded
-    }
-
-    @inline(__always)
-    private mutating func driveLine<Environment: InterruptPort>(
-        _ interrupts: inout InterruptController, _ environment: inout Environment
-    ) {
-        guard let interrupt = First.placement.interrupt else { return }
-        interrupts.setLine(interrupt, high: first.isInterrupting, &environment)
-    }
-
-    public mutating func exchange<Environment: InterruptPort & DeviceEnvironment>(
-        _ interrupts: inout InterruptController, _ environment: inout Environment
-    ) {
-        first.exchange(&environment)
-        driveLine(&interrupts, &environment)
-        others.exchange(&interrupts, &environment)
-    }
-
-    public mutating func endMoment<Environment: DeviceEnvironment>(_ environment: inout Environment) {
-        first.endMoment(&environment)
-        others.endMoment(&environment)
-    }
-
-    public mutating func update<Environment: InterruptPort & DeviceEnvironment>(
-        _ interrupts: inout InterruptController, _ environment: inout Environment
-    ) {
-        first.update(&environment)
-        driveLine(&interrupts, &environment)
-        others.update(&interrupts, &environment)
-    }
-
-    public mutating func reset() {
-        first = first.afterReset()
-        others.reset()
-    }
-
-    public func sixteenthsToUpdate<Environment: DeviceEnvironment>(_ environment: inout Environment) -> UInt64? {
-        let here = first.sixteenthsToUpdate(&environment)
-        guard let there = others.sixteenthsToUpdate(&environment) else { return here }
-        return min(here ?? there, there)
-    }
-
-    public var awaitsMoment: Bool { first.awaitsMoment || others.awaitsMoment }
-    public var isBusy: Bool { first.isBusy || others.isBusy }
 }
 
 /// The end of a list of devices.
-public struct NoDevices: DeviceList {
-    public init() {}
-    public static func forEachPlacement(_ body: (Placement) -> Void) {}
+public enum NoDevices: DeviceList {
+    @inline(__always) public static var count: Int { 0 }
+    @inline(__always) public static var size: Int { 0 }
 
-    public mutating func perform<Environment: InterruptPort & DeviceEnvironment>(
-        _ access: MemoryAccess, _ options: PlatformOptions, _ interrupts: inout InterruptController,
-        _ environment: inout Environment
-    ) -> UInt64? { nil }
+    @inline(__always)
+    public static func visitAll<Visitor: DeviceVisitor>(number: Int, offset: Int, _ visitor: inout Visitor) {}
 
-    public mutating func exchange<Environment: InterruptPort & DeviceEnvironment>(
-        _ interrupts: inout InterruptController, _ environment: inout Environment
-    ) {}
-    public mutating func endMoment<Environment: DeviceEnvironment>(_ environment: inout Environment) {}
-    public mutating func update<Environment: InterruptPort & DeviceEnvironment>(
-        _ interrupts: inout InterruptController, _ environment: inout Environment
-    ) {}
-    public mutating func reset() {}
-    public func sixteenthsToUpdate<Environment: DeviceEnvironment>(_ environment: inout Environment) -> UInt64? { nil }
-    public var awaitsMoment: Bool { false }
-    public var isBusy: Bool { false }
+    @inline(__always)
+    public static func visitDevice<Visitor: DeviceVisitor>(
+        at address: UInt64, _ options: PlatformOptions, number: Int, offset: Int, _ visitor: inout Visitor
+    ) -> Bool { false }
 }

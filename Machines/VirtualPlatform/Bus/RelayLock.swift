@@ -59,11 +59,13 @@ public struct RelayLock: ~Copyable, Sendable {
     }
 }
 
-/// The waiters for a machine's lock: virtual CPUs that stay stopped until the lock is free, and bits of the monitor's
-/// own notification.
+/// The waiters for the lock of a machine's unit: virtual CPUs that stay stopped until the lock is free, bits of the
+/// monitor's own notification, and lines that the interrupt controller has to follow.
 public struct Waiters: Equatable, Sendable {
-    let word: UInt64
+    private(set) var word: UInt64
     private static let notificationShift: UInt64 = 16
+    private static let virtualCPUMask: UInt64 = 0xFF
+    private static let linesBit: UInt64 = 1 << 8
 
     @inline(__always) init(word: UInt64) { self.word = word }
 
@@ -75,7 +77,15 @@ public struct Waiters: Equatable, Sendable {
     /// - Parameter bits: below 2⁴⁸.
     public static func notification(_ bits: UInt64) -> Waiters { Waiters(word: bits << notificationShift) }
 
+    /// The lines of devices, of which at least one has changed its level.
+    static var lines: Waiters { Waiters(word: linesBit) }
+
+    mutating func insert(_ others: Waiters) { word |= others.word }
+
     @inline(__always) public var isNone: Bool { word == 0 }
+    var hasLines: Bool { word & Waiters.linesBit != 0 }
+    /// The virtual CPUs among the waiters.
+    var virtualCPUs: Waiters { Waiters(word: word & Waiters.virtualCPUMask) }
     public var notificationBits: UInt64 { word >> Waiters.notificationShift }
 
     public func contains(virtualCPU number: Int) -> Bool { word & Waiters.virtualCPU(number).word != 0 }

@@ -136,6 +136,10 @@ extension Distributor {
         banks[interrupt.word - 1].setLine(interrupt, high: high, &port)
     }
 
+    mutating func setLines<Port: InterruptPort>(ofWord word: Int, _ levels: UInt32, _ port: inout Port) {
+        banks[word - 1].setLines(levels, &port)
+    }
+
     mutating func latched<Port: InterruptPort>(at virtualCPU: Int, word: Int, _ port: inout Port) -> UInt32 {
         banks[word - 1].latched(at: virtualCPU, &port)
     }

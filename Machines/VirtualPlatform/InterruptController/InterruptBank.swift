@@ -186,6 +186,16 @@ extension InterruptBank {
         sendLine(interrupt, high: high, to: owner(of: interrupt.bit), &port)
     }
 
+    /// Drives all input lines of the bank.
+    mutating func setLines<Port: InterruptPort>(_ levels: UInt32, _ port: inout Port) {
+        var changed = lines ^ levels
+        while changed != 0 {
+            let place = changed.trailingZeroBitCount
+            setLine(InterruptID(word << 5 | place), high: levels >> UInt32(place) & 1 != 0, &port)
+            changed &= changed &- 1
+        }
+    }
+
     private mutating func sendLine<Port: InterruptPort>(
         _ interrupt: InterruptID, high: Bool, to virtualCPU: Int, _ port: inout Port
     ) {

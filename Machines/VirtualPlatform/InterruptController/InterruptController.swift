@@ -23,6 +23,21 @@ public struct InterruptController {
 // MARK: - Registers
 
 extension InterruptController {
+    /// Performs an access to any of the registers. Returns the loaded value (zero for a store), or nil if no register
+    /// has the address.
+    @inline(__always)
+    mutating func perform<Port: InterruptPort>(_ access: MemoryAccess, _ port: inout Port) -> UInt64? {
+        let inDistributor = access.address &- PlatformMap.distributor
+        if inDistributor < PlatformMap.distributorSize {
+            if !access.isWrite { return readDistributor(inDistributor, size: access.size, &port) }
+            writeDistributor(inDistributor, size: access.size, access.value, &port)
+            return 0
+        }
+        let offset = access.address &- PlatformMap.redistributors
+        if !access.isWrite { return readRedistributor(offset, size: access.size, &port) }
+        return writeRedistributor(offset, size: access.size, access.value, &port) ? 0 : nil
+    }
+
     /// Reads a register of the distributor.
     /// - Parameter offset: from the distributor's first byte, below `PlatformMap.distributorSize`.
     @inline(__always)
@@ -70,6 +85,11 @@ extension InterruptController {
 // MARK: - Lines, and a virtual CPU's reset
 
 extension InterruptController {
+    /// Makes the input lines of all shared interrupts follow `levels`.
+    mutating func takeOver<Port: InterruptPort>(_ levels: borrowing LineLevels, _ port: inout Port) {
+        for word in 1..<4 { distributor.setLines(ofWord: word, levels.levels(ofWord: word), &port) }
+    }
+
     /// Drives the input line of a shared interrupt. Informs the kernel only if the level changes.
     /// - Parameter interrupt: 32…127.
     @inline(__always)
