@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 import VirtualPlatform
 
 /// The environment of the devices: the kernel's virtual interrupts, the machine's console and the board's time.

@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 import VirtualPlatform
 
 // The events of the monitor's own notification. Its first thread handles them, on the monitor's own time.

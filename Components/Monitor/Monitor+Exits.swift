@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 
 // The report of the exits of the machine's virtual CPUs, which the kernel counts. The monitor writes it when the
 // machine turns off.

@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 import VirtualPlatform
 
 // Accesses to devices that the syndrome does not describe. The monitor finds the instruction in the guest's memory,

@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 import VirtualPlatform
 
 // The machine's firmware for single virtual CPUs (PSCI, DEN0022). All of it runs on the calling virtual CPU's time.

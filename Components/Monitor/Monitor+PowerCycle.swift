@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 import VirtualPlatform
 
 // The power cycle of the machine as a whole: it stops, waits for its next start, is loaded, and starts.

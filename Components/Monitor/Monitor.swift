@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 import VirtualPlatform
 
 /// One thread of a machine's monitor. It takes the exits of the virtual CPUs on its core, emulates, and replies.

@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 
 /// A virtual CPU of the machine, by its number.
 struct VirtualCPU {

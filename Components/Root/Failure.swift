@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 
 /// Reports a failed step on the kernel's console, because no other may work yet, and powers the board off.
 func fail(_ what: StaticString, _ status: Status) -> Never {

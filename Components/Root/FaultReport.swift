@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 
 /// A stopped thread with its fault, as the kernel has recorded it.
 struct FaultReport {

@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 import RuntimeSupport
 
 /// The board's RAM, and root's view of memory that it prepares for others.

@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 
 // The kernel's operations as root uses them. Each repeats its call until all of the work is done.
 

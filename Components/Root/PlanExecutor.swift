@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 import Supervision
 
 /// Executes the plan: the whole plan at the start, and a tenant's part after its death. Root then revokes everything

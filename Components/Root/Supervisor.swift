@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 import Supervision
 
 /// Starts the system from its plan, and restarts tenants that die. `SupervisionTree` decides by the manifest's limits,
@@ -54,7 +54,7 @@ struct Supervisor: ~Copyable {
     /// quarter of its core, and 5 ms at a time.
     private func limitOwnTime() {
         require(
-            scheduleControl(RootSlot.time, .setBudget, Words(Clock.frequency / 200, Clock.frequency / 50)),
+            scheduleControl(RootSlot.time, .setBudget, RootTime.limit(frequency: Clock.frequency)),
             "cannot limit root's own time")
     }
 

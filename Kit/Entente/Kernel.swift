@@ -30,13 +30,13 @@ public struct Answer {
 }
 
 /// Performs one operation of the kernel with any words. The typed functions of this module are built on it.
-@inline(__always) @discardableResult
+@_spi(Kernel) @inline(__always) @discardableResult
 public func invoke(_ operation: Operation, _ selector: Selector, _ words: Words = Words()) -> Answer {
     Seam.invoke(operation, selector, words)
 }
 
 /// Repeats an operation that the kernel may do in pieces, until nothing is left to do.
-@discardableResult
+@_spi(Kernel) @discardableResult
 public func invokeUntilDone(_ operation: Operation, _ selector: Selector, _ words: Words = Words()) -> Answer {
     while true {
         let answer = invoke(operation, selector, words)
@@ -46,38 +46,38 @@ public func invokeUntilDone(_ operation: Operation, _ selector: Selector, _ word
 
 /// Removes everything that was derived from a capability, made of it, or bound or mapped by it. `.delete` also
 /// removes the capability.
-@discardableResult
+@_spi(Kernel) @discardableResult
 public func revoke(_ slot: UInt32, _ form: RevokeForm) -> Status {
     invokeUntilDone(.revoke, Selector(slot: slot, form: form.rawValue)).status
 }
 
 /// Raises bits of a notification, or the bits of the capability's badge if it has one. Never blocks.
-@inline(__always) @discardableResult
+@_spi(Kernel) @inline(__always) @discardableResult
 public func signal(_ notification: UInt32, bits: UInt64 = 1) -> Status {
     invoke(.signal, Selector(slot: notification), Words(bits)).status
 }
 
 /// Fetches and clears a notification's bits.
-@inline(__always)
+@_spi(Kernel) @inline(__always)
 public func poll(_ notification: UInt32) -> UInt64 {
     invoke(.poll, Selector(slot: notification)).tag
 }
 
 /// Calls a portal of a thread on this core, and waits for the reply.
-@inline(__always)
+@_spi(Kernel) @inline(__always)
 public func call(_ portal: UInt32, _ words: Words = Words()) -> Answer {
     invoke(.call, Selector(slot: portal), words)
 }
 
 /// Replies to the present caller, waits for the next call or notification, or does both. `form` combines `ReplyForm`
 /// bits.
-@inline(__always)
+@_spi(Kernel) @inline(__always)
 public func replyWait(_ form: UInt32, _ words: Words = Words()) -> Answer {
     invoke(.replyWait, Selector(slot: 0, form: form), words)
 }
 
 /// Configures one virtual interrupt of a virtual CPU, or a word of 32 of them.
-@inline(__always) @discardableResult
+@_spi(Kernel) @inline(__always) @discardableResult
 public func virtualInterrupt(
     _ virtualCPU: UInt32, _ form: VirtualInterruptControl, _ index: UInt64, _ value: UInt64 = 0
 ) -> Answer {
@@ -85,13 +85,13 @@ public func virtualInterrupt(
 }
 
 /// Starts, stops or queries a context, or configures it with its words.
-@inline(__always) @discardableResult
+@_spi(Kernel) @inline(__always) @discardableResult
 public func contextControl(_ context: UInt32, _ form: ContextControl, _ words: Words = Words()) -> Answer {
     invoke(.contextControl, Selector(slot: context, form: form.rawValue), words)
 }
 
 /// Writes up to four registers of a stopped context, beginning with register `first`.
-@inline(__always) @discardableResult
+@_spi(Kernel) @inline(__always) @discardableResult
 public func writeRegisters(
     _ context: UInt32, first: UInt64, count: UInt64, _ v0: UInt64, _ v1: UInt64 = 0, _ v2: UInt64 = 0, _ v3: UInt64 = 0
 ) -> Status {
@@ -101,13 +101,13 @@ public func writeRegisters(
 }
 
 /// Reads one register of a context.
-@inline(__always)
+@_spi(Kernel) @inline(__always)
 public func readRegister(_ context: UInt32, _ number: UInt64) -> UInt64 {
     invoke(.contextState, Selector(slot: context, form: ContextState.read.rawValue), Words(number, 1)).words.w2
 }
 
 /// Sets a notification's deadline, in ticks of the system counter.
-@inline(__always) @discardableResult
+@_spi(Kernel) @inline(__always) @discardableResult
 public func setTimer(_ notification: UInt32, deadline: UInt64, bits: UInt64) -> Status {
     invoke(.timer, Selector(slot: notification, form: TimerForm.set.rawValue), Words(deadline, bits)).status
 }

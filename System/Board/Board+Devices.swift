@@ -13,15 +13,14 @@ extension Board {
     ) throws(Failure) -> DeviceDescription {
         let tree = DeviceTree(file: deviceTree, read: read)
         let nodes = try tree.children(of: "/").map { String($0.dropFirst()) }
-        let matches = nodes.filter { $0 == request.node || $0.prefix { $0 != "@" } == request.node }
-        guard let node = matches.first, matches.count == 1 else { throw notOne(request, matches, nodes) }
-        guard let range = try tree.ranges(of: "/" + node, cells: tree.cells(of: "/")).first, mayDrive(range) else {
-            throw Failure(
-                "the device '\(node)' has no registers that a component may drive",
-                remedy: "name a device beside the serial port and the interrupt controller")
+        let node = try request.node(among: nodes)
+        guard try tree.has("reg", "/" + node),
+            let range = try tree.ranges(of: "/" + node, cells: tree.cells(of: "/")).first, mayDrive(range)
+        else {
+            throw request.notDrivable(node)
         }
         return DeviceDescription(
-            name: request.name, registers: range,
+            request, registers: range,
             interrupt: try tree.has("interrupts", "/" + node) ? try Self.interrupt(tree, of: "/" + node) : nil)
     }
 
@@ -30,17 +29,5 @@ extension Board {
         let (first, last) = (range.pages.lowerBound << 12, range.pages.upperBound << 12)
         let isAmongDevices = first >= devices.base && last - devices.base < devices.size
         return isAmongDevices && !range.pages.overlaps(serial.pages)
-    }
-
-    private func notOne(_ request: DeviceRequest, _ matches: [String], _ nodes: [String]) -> Failure {
-        if matches.isEmpty {
-            let near = request.node.nearest(in: nodes + nodes.map { String($0.prefix { $0 != "@" }) })
-            return Failure(
-                "the board has no device '\(request.node)'",
-                remedy: near.map { "did you mean '\($0)'?" } ?? "name a node of its device tree, such as pl031")
-        }
-        return Failure(
-            "the board has \(matches.count) devices '\(request.node)'",
-            remedy: "name one of them with its address: \(matches[0])")
     }
 }

@@ -1,68 +1,5 @@
 import ABI
 
-/// The origin of the analysis and of the faults, for the reader of a report.
-public struct HarmEvidence: Sendable {
-    /// The names and values of versions (the tool, the compiler, the emulator), and the hash of the image.
-    public var versions: [(name: String, value: String)]
-    /// The faults that a test has tried on a system with this plan.
-    public let injections: [FaultInjection]
-    /// The number of faults that were left out, because a test has tried them on a system with another plan.
-    public let foreignInjections: Int
-
-    /// Selects the faults that are evidence for a plan.
-    ///
-    /// A name does not identify a system: the manifest may have changed since the test, and another manifest may have
-    /// the same name.
-    /// - Parameters:
-    ///   - injections: the faults that a test has tried on the systems of this name.
-    ///   - plan: the hash of the plan that the document is about.
-    public init(versions: [(name: String, value: String)], injections: [FaultInjection], plan: String) {
-        self.versions = versions
-        self.injections = injections.filter { $0.plan == plan }
-        foreignInjections = injections.count - self.injections.count
-    }
-}
-
-/// A fault that a test has tried on a running system, with its victims.
-public struct FaultInjection: Codable, Sendable {
-    /// The name of the tenant that the test has killed or hung.
-    public var offender: String
-    /// The kind of the fault, such as `killed` or `spun`.
-    public var fault: String
-    /// The effect that the fault tries to have on all others: `change` or `read`. Nil if the fault can stall or end
-    /// others.
-    public var aim: HarmEffect?
-    public var observations: [Observation]
-    /// The commit of the tool that tried it.
-    public var commit: String
-    /// The hash of the plan of the system's manifest. Nil if an older version of the tests has written the fault,
-    /// which then matches no plan.
-    public var plan: String?
-    /// The difference between the tested system and the manifest's; empty if there was none.
-    public var remark: String
-
-    public struct Observation: Codable, Sendable {
-        public var victim: String
-        /// The effect on the victim, or nil if the victim went on.
-        public var effect: HarmEffect?
-
-        public init(victim: String, effect: HarmEffect?) { (self.victim, self.effect) = (victim, effect) }
-    }
-
-    public init(
-        offender: String, fault: String, aim: HarmEffect? = nil, observations: [Observation], commit: String,
-        plan: String, remark: String = ""
-    ) {
-        (self.offender, self.fault, self.aim, self.observations) = (offender, fault, aim, observations)
-        (self.commit, self.plan, self.remark) = (commit, plan, remark)
-    }
-}
-
-extension FaultInjection {
-    /// The words for a victim without harm.
-    fileprivate var noHarm: String { aim.map { "was not \($0.participle)" } ?? "went on" }
-}
-
 /// Writes the analysis as a document for a safety engineer. Its parts are the kinds of interference of ISO 26262-6,
 /// annex D.
 public struct HarmReport {
@@ -83,9 +20,12 @@ public struct HarmReport {
         var explanation: String {
             switch self {
             case .timing:
-                "Blocking of execution, deadlocks, wrong allocation of execution time, and the end of an element."
-            case .memory: "Corruption of content and read or write access to memory that belongs to another element."
-            case .exchange: "Loss, delay or corruption of information between elements that communicate."
+                "The effects <i>stall</i> and <i>end</i>. Annex D has no term for the end of an element. It is listed "
+                    + "here, because an element that has ended executes nothing."
+            case .memory: "The effects <i>change</i> and <i>read</i>, of own memory and of memory that elements share."
+            case .exchange:
+                "All effects that an element suffers through calls, signals and memory that it shares. Each of them is "
+                    + "listed under its other kind as well."
             }
         }
     }
@@ -96,8 +36,10 @@ public struct HarmReport {
         text +=
             "<p>Derived from the plan of the system by <code>entente check --report</code>. Terms of ISO 26262-6:2018, annex D. "
             + "This document supports a safety case; it is not one.</p>\n"
-        text += table(["", ""], evidence.versions.map { [escaped($0.name), "<code>\(escaped($0.value))</code>"] })
-        text += assumptions + elements
+        text += table(
+            ["", ""],
+            (evidence.versions + [("Plan", evidence.plan)]).map { [escaped($0.0), "<code>\(escaped($0.1))</code>"] })
+        text += assumptions + limits + terms + elements
         for topic in Topic.allCases { text += section(topic) }
         text += bounds + faults
         return text + "</body></html>\n"
@@ -110,7 +52,7 @@ public struct HarmReport {
         <li>The kernel, root and the console driver are the platform. They are trusted at every level.</li>
         <li>An offender does anything that its capabilities allow. Other elements run their own programs.</li>
         <li>A machine and its monitor are one element.</li>
-        <li>An element that is named as an offender may be unable to do the harm. docs/caveats.md of Entente lists the ways of harm that the analysis does not foresee.</li>
+        <li>An element that is named as an offender may be unable to do the harm. The next chapter lists the ways of harm that the analysis does not foresee.</li>
         <li>Side channels, the hardware and the host are out of scope.</li>
         </ul>
 
@@ -142,22 +84,26 @@ public struct HarmReport {
             let findings = analysis.ways(victim: victim)
             for offender in analysis.plan.tenants.indices where offender != victim {
                 rows.append(
-                    row(topic, victim, offender, findings.filter { $0.offender == offender && topicOf($0) == topic }))
+                    row(
+                        topic, victim, offender,
+                        findings.filter { $0.offender == offender && topics(of: $0).contains(topic) }))
             }
         }
         return "<h2>\(topic.rawValue)</h2>\n<p>\(topic.explanation)</p>\n"
             + table(["Element", "Offender", "Claim", "Support from the plan", "Fault injection"], rows)
     }
 
-    /// Returns the kind of a finding. Memory that both ends have on purpose counts as a way to exchange information.
-    private func topicOf(_ finding: HarmFinding) -> Topic {
-        switch finding.effect {
-        case .stall, .end:
-            return finding.chain.contains { $0.cause == .bell } ? .exchange : .timing
-        case .change, .read:
-            return finding.chain.contains(where: \.isControl) || finding.chain.contains { $0.cause == .fault }
-                ? .memory : .exchange
+    /// Returns the kinds to which a finding belongs. Harm through a channel belongs to two of them, so that no row
+    /// claims the contrary of another.
+    private func topics(of finding: HarmFinding) -> [Topic] {
+        let first: Topic = [.stall, .end].contains(finding.effect) ? .timing : .memory
+        let leadsThroughChannel = finding.chain.contains {
+            switch $0.word {
+            case .call, .caller, .bell, .console, .memory, .lease: true
+            case .paging, .core, .root, .group, .board, .capability, .device: false
+            }
         }
+        return leadsThroughChannel ? [first, .exchange] : [first]
     }
 
     private func row(_ topic: Topic, _ victim: Int, _ offender: Int, _ findings: [HarmFinding]) -> [String] {
@@ -192,7 +138,7 @@ public struct HarmReport {
     private func edges(of finding: HarmFinding) -> String {
         let indices = finding.chain.flatMap(\.edges)
         guard !indices.isEmpty else { return "" }
-        let lines = indices.prefix(6).map { "<li><code>\(escaped(analysis.plan.text(ofEdge: $0)))</code></li>" }
+        let lines = indices.map { "<li><code>\(escaped(analysis.plan.text(ofEdge: $0)))</code></li>" }
         return "<ul>\(lines.joined())</ul>"
     }
 
@@ -204,12 +150,21 @@ public struct HarmReport {
                 let finding = seen.effect.flatMap { analysis.finding(victim: victim, offender: offender, $0) }
                 // A victim without harm is evidence for the topic of the effect for which the fault was tried.
                 let aim = injection.aim.map { _ in Topic.memory } ?? .timing
-                guard (finding.map(topicOf) ?? aim) == topic else { return nil }
+                guard (finding.map(topics) ?? [aim]).contains(topic) else { return nil }
                 return "\(escaped(injection.fault)): "
-                    + (seen.effect.map { "was \($0.participle)" } ?? injection.noHarm)
+                    + (seen.effect.map { "was \($0.participle)" } ?? injection.noHarm) + marks(injection)
             }
         }
         return tried.isEmpty ? "not tried" : tried.joined(separator: "<br>")
+    }
+
+    /// Returns the differences between a trial and the system of the document.
+    private func marks(_ injection: FaultInjection) -> String {
+        let note = evidence.remarks.firstIndex(of: injection.remark).map {
+            "<a href=\"#note-\($0 + 1)\">other programs: note \($0 + 1)</a>"
+        }
+        let marks = [note, evidence.isOfThisCommit(injection) ? nil : "another commit"].compactMap(\.self)
+        return marks.isEmpty ? "" : " (\(marks.joined(separator: "; ")))"
     }
 
     private var bounds: String {
@@ -226,15 +181,17 @@ public struct HarmReport {
     private var faults: String {
         let rows = evidence.injections.map { injection in
             [
-                escaped(injection.offender), escaped(injection.fault),
+                escaped(injection.offender), escaped(injection.fault) + marks(injection),
                 injection.observations.filter { $0.effect != nil }.map {
                     "\(escaped($0.victim)) was \($0.effect?.participle ?? "")"
                 }
                 .joined(separator: "<br>"), "<code>\(escaped(injection.commit))</code>",
             ]
         }
-        let remarks = Set(evidence.injections.map(\.remark)).subtracting([""]).sorted()
-        return "<h2>Fault injections</h2>\n" + remarks.map { "<p>Tried with \(escaped($0)).</p>\n" }.joined()
+        let notes = evidence.remarks.enumerated().map { number, remark in
+            "<p id=\"note-\(number + 1)\">Note \(number + 1): tried with \(escaped(remark)).</p>\n"
+        }
+        return "<h2>Fault injections</h2>\n" + notes.joined()
             + (rows.isEmpty
                 ? "<p>None was tried on this system.</p>\n"
                 : table(["Offender", "Fault", "Victims", "Tool's commit"], rows)) + foreign
@@ -248,13 +205,13 @@ public struct HarmReport {
 
     // MARK: HTML
 
-    private func table(_ titles: [String], _ rows: [[String]]) -> String {
+    func table(_ titles: [String], _ rows: [[String]]) -> String {
         let head = titles.allSatisfy(\.isEmpty) ? "" : "<tr>" + titles.map { "<th>\($0)</th>" }.joined() + "</tr>\n"
         let body = rows.map { "<tr>" + $0.map { "<td>\($0)</td>" }.joined() + "</tr>\n" }
         return "<table>\n\(head)\(body.joined())</table>\n"
     }
 
-    private func escaped(_ text: String) -> String {
+    func escaped(_ text: String) -> String {
         text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;").replacing(
             "\"", with: "&quot;")
     }

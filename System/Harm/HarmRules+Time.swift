@@ -162,9 +162,7 @@ extension HarmRules {
     }
 }
 
-/// The time limits of root after the tenants have started (docs/caveats.md, "Supervision").
-enum RootTime {
-    static let core = 0
-    static let priority = 30
-    static let share = 0.25
+extension RootTime {
+    /// The part of its core that root may use after the tenants have started (docs/caveats.md, "Supervision").
+    static let share = Double(budget) / Double(period)
 }

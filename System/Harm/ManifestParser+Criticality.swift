@@ -13,9 +13,7 @@ extension ManifestParser {
             let analysis = HarmAnalysis(try manifest.planWithPlaceholders())
             CriticalityCheck(analysis: analysis, manifest: manifest, source: source, declarations: parts).run()
         } catch {
-            source.report(
-                at: system.mark, "the system cannot be planned: \(error.problem)",
-                remedy: error.remedy ?? "change the manifest")
+            source.report(error, of: "the system cannot be planned", at: system.mark)
         }
     }
 }

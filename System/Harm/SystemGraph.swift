@@ -7,6 +7,8 @@ public struct SystemGraph {
     /// The harm that less critical parts can do and that no exception accepts. Its paths are red.
     let offences: [HarmFinding]
     private var lines: [String] = []
+    /// The indices of the plan's edges for which the picture has a line in the colour of offences.
+    private var marked: Set<Int> = []
 
     public init(_ analysis: HarmAnalysis, of manifest: Manifest) {
         plan = analysis.plan
@@ -157,29 +159,38 @@ public struct SystemGraph {
         var color: String { self == .call ? "#0969da" : "#1a7f37" }
     }
 
-    private func style(_ edge: Int, _ kind: EdgeClass) -> String {
+    private mutating func style(_ edge: Int, _ kind: EdgeClass) -> String {
         let isOffending = offences.contains { $0.chain.contains { $0.edges.contains(edge) && !$0.isTime } }
-        return isOffending
-            ? " class=offence color=\"#cf222e\" fontcolor=\"#cf222e\" penwidth=2.5"
-            : " class=\(kind.rawValue) color=\"\(kind.color)\" fontcolor=\"\(kind.color)\""
+        guard isOffending else {
+            return " class=\(kind.rawValue) color=\"\(kind.color)\" fontcolor=\"\(kind.color)\""
+        }
+        marked.insert(edge)
+        return " class=offence color=\"#cf222e\" fontcolor=\"#cf222e\" penwidth=2.5"
     }
 
-    /// Adds the paths that no other line shows, because they lead through a core, a group or the board.
+    /// Adds a line for each offending link that no other line shows.
     private mutating func addOffences() {
         var drawn: Set<String> = []
-        for link in offences.lazy.flatMap(\.chain) {
-            let label: String
-            switch link.cause {
-            case .core(let core, _, _), .lentTime(_, let core, _, _), .wakes(_, let core, _, _), .budgets(let core):
-                label = "can keep it off core \(core)"
-            case .group(let group): label = "restarts it with '\(group)'"
-            case .board: label = "resets the board"
-            case .device: label = "DMA"
-            default: continue
-            }
+        for link in offences.lazy.flatMap(\.chain) where marked.isDisjoint(with: link.edges) {
             let line =
-                "  t\(link.offender) -> t\(link.victim) [label=\"\(label)\\n \" class=offence color=\"#cf222e\" fontcolor=\"#cf222e\" style=dashed penwidth=2];"
+                "  t\(link.offender) -> t\(link.victim) [label=\"\(label(link))\\n \" class=offence color=\"#cf222e\" fontcolor=\"#cf222e\" style=dashed penwidth=2];"
             if drawn.insert(line).inserted { lines.append(line) }
+        }
+    }
+
+    private func label(_ link: HarmLink) -> String {
+        switch link.cause {
+        case .core(let core, _, _), .lentTime(_, let core, _, _), .wakes(_, let core, _, _), .budgets(let core):
+            "can keep it off core \(core)"
+        case .root: "can keep root off its core"
+        case .group(let group): "restarts it with '\(group)'"
+        case .board: "resets the board"
+        case .device: "DMA"
+        case .bell: "bell"
+        case .console: "console"
+        case .memory(let name): "memory '\(name)'"
+        case .capability(let object): "capability to \(object)"
+        case .call, .fault, .orphan, .lease: link.word.rawValue
         }
     }
 

@@ -11,7 +11,11 @@ extension Manifest {
     public func planWithPlaceholders() throws(Failure) -> Plan {
         let driver = Tenant(consoleDriverRestart, program: .placeholder)
         var all = [driver]
-        for tenant in tenants { all.append(try tenant.placeholder()) }
+        for description in tenants {
+            var tenant = try description.placeholder()
+            tenant.place = places[description.name]
+            all.append(tenant)
+        }
         var writer = SystemImageWriter(
             kernel: .placeholder, board: .placeholder(board), root: .placeholder, tenants: all)
         (writer.groups, writer.onFailure, writer.sharedMemory) = (groups, board.onFailure, sharedMemory)
@@ -25,10 +29,10 @@ extension TenantDescription {
         case .machine(let machine):
             return Tenant(machine, program: .placeholder, image: .placeholder(machine))
         case .component(let component):
+            var devices: [DeviceDescription] = []
+            for request in component.devices { devices.append(try VirtBoard.device(request)) }
             do {
-                return try Tenant(
-                    component, program: .placeholder,
-                    devices: component.devices.enumerated().map { .placeholder($1, $0) })
+                return try Tenant(component, program: .placeholder, devices: devices)
             } catch {
                 throw Failure(
                     "a file of component '\(component.name)' cannot be read: \(error)", remedy: "make it readable")
@@ -72,15 +76,6 @@ extension MachineImage {
                     address: ramBase + machine.memory - (64 << 10), data: Data(repeating: 5, count: 4 << 10)),
             ], restarts: machine.restarts, eventPeer: machine.eventPeer,
             failureActions: machine.failureActions)
-    }
-}
-
-extension DeviceDescription {
-    /// Returns a page of registers and an interrupt, as each device of QEMU's board has at least.
-    fileprivate static func placeholder(_ request: DeviceRequest, _ number: Int) -> DeviceDescription {
-        DeviceDescription(
-            name: request.name, registers: MemoryRange(base: 0x0A00_0000 + 0x1000 * UInt64(number), size: 0x1000),
-            interrupt: 48 + UInt64(number))
     }
 }
 

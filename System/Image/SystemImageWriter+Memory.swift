@@ -34,12 +34,6 @@ extension SystemImageWriter {
         return memory?.take(plan) == true ? memory : nil
     }
 
-    /// Returns the size of the largest free piece of memory in bytes, or nil if the system does not fit.
-    func memoryLeft() throws(Failure) -> UInt64? {
-        let (plan, image, rootSlots) = try planned()
-        return layout(of: plan, imageSize: UInt64(image.count), rootSlots: rootSlots)?.largestRest
-    }
-
     /// Returns the least number of bytes by which the board's last range of RAM must grow. The number is a multiple of
     /// the granule of a board's memory.
     private func leastAddition(_ fits: (UInt64) -> Bool) -> UInt64 {

@@ -22,6 +22,8 @@ public struct Manifest: Sendable {
     public var consoleDriverRestart = RestartDescription.tenant
     /// The manifest's file.
     public var file: URL
+    /// The places of the machines and components in it, by name.
+    public var places: [String: Diagnostic.Place] = [:]
     /// The place in it that says how much memory the board has; nil if the command line does.
     public var memoryPlace: Diagnostic.Place?
     /// Reasons why the system, although it is accepted, may not do what its author expects.

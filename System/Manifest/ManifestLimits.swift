@@ -49,7 +49,8 @@ extension TenantDescription {
     /// The number of tenants, at most. The channels of the kernel, root and the console driver come out of the same
     /// numbers.
     static let maximumCount = ConsoleChannel.maximum - 3
-    /// The number of spaces, at most. Each has a VMID of eight bits, and no space has 0.
+    /// The number of spaces, at most. Each has a translation identifier of eight bits, and none has the
+    /// identifier 0.
     static let maximumSpaces = 255
     /// The length of a name, at most. It is one byte less than a tenant's record holds, so that a zero always ends
     /// the name.

@@ -90,11 +90,13 @@ extension Plan {
         let faults = interrupts.filter { $0.value.count > 1 || !Interrupts.ofDevices.contains($0.key) }.keys.sorted()
             .map { "the interrupt \($0) is impossible, or exists twice" }
         return faults
-            + doorbells.filter { $0.value.count > 8 }.keys.sorted().map { "\(nodes[$0].name) has too many doorbells" }
-            + nodes.filter { $0.kind == .addressSpace && !$0.isGiven && $0.parameter > 4096 }.map {
+            + doorbells.filter { $0.value.count > KernelLimits.doorbells }.keys.sorted().map {
+                "\(nodes[$0].name) has too many doorbells"
+            }
+            + nodes.filter { $0.kind == .addressSpace && !$0.isGiven && $0.parameter > KernelLimits.pageTables }.map {
                 "\($0.name) is too large"
             }
-            + nodes.filter { $0.kind == .capabilityTable && !$0.isGiven && $0.parameter > 8192 }.map {
+            + nodes.filter { $0.kind == .capabilityTable && !$0.isGiven && $0.parameter > KernelLimits.slots }.map {
                 "\($0.name) is too large"
             }
     }

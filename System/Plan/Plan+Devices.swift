@@ -15,35 +15,14 @@ extension PlanBuilder {
     }
 
     /// Checks that no page of registers and no interrupt has two drivers.
+    ///
+    /// - Throws: `Failure` with all faults, each at the place of the later device.
     func checkDevices() throws(Failure) {
-        var pages: [UInt64: String] = [:]
-        for page in board.serial.pages { pages[page] = ConsoleDriver.name }
-        var interrupts = [board.serialInterrupt: ConsoleDriver.name]
+        var claims = DeviceClaims(serialPort: board)
         for tenant in tenants {
-            for device in tenant.devices {
-                for page in device.registers.pages where pages[page] != tenant.name {
-                    try claim(&pages, page, tenant, "registers on a page with those of '\(device.name)'")
-                }
-                guard let interrupt = device.interrupt else { continue }
-                guard Interrupts.ofDevices.contains(interrupt) else {
-                    throw Failure(
-                        "'\(tenant.name)': the interrupt \(interrupt) of '\(device.name)' is none of "
-                            + "\(Interrupts.ofDevices.lowerBound) to \(Interrupts.ofDevices.upperBound - 1)",
-                        remedy: "name another device")
-                }
-                try claim(&interrupts, interrupt, tenant, "the interrupt of '\(device.name)'")
-            }
+            for device in tenant.devices { claims.add(device, of: tenant.name) }
         }
-    }
-
-    private func claim(
-        _ owners: inout [UInt64: String], _ number: UInt64, _ tenant: Tenant, _ what: String
-    ) throws(Failure) {
-        guard let other = owners.updateValue(tenant.name, forKey: number) else { return }
-        if other == tenant.name {
-            throw Failure("'\(other)' drives \(what) twice", remedy: "name each device once")
-        }
-        throw Failure("'\(tenant.name)' and '\(other)' both drive \(what)", remedy: "give the devices to one of them")
+        if !claims.faults.isEmpty { throw Failure(claims.faults) }
     }
 
     mutating func addRegisters(_ name: String, _ range: MemoryRange, of index: Int) {
@@ -82,5 +61,45 @@ extension PlanBuilder {
             .dma, of: index)
         usage[index].dma.append((extent, plan.tenants[index].resources.count))
         add(NamedResource(name: memory.name, kind: .dmaMemory, address: address, size: memory.size), of: index)
+    }
+}
+
+/// The drivers of pages and interrupts.
+private struct DeviceClaims {
+    private var pages: [UInt64: String] = [:]
+    private var interrupts: [UInt64: String]
+    private(set) var faults: [Diagnostic] = []
+
+    init(serialPort board: Board) {
+        for page in board.serial.pages { pages[page] = ConsoleDriver.name }
+        interrupts = [board.serialInterrupt: ConsoleDriver.name]
+    }
+
+    mutating func add(_ device: DeviceDescription, of driver: String) {
+        // Devices that share a page may have the same driver.
+        let owners = device.registers.pages.compactMap { pages.updateValue(driver, forKey: $0) }
+        if let other = owners.first(where: { $0 != driver }) {
+            report(driver, other, "registers on a page with those of '\(device.name)'", device.place)
+        }
+        guard let interrupt = device.interrupt else { return }
+        guard Interrupts.ofDevices.contains(interrupt) else {
+            faults.append(
+                Diagnostic(
+                    "'\(driver)': the interrupt \(interrupt) of '\(device.name)' is none of "
+                        + "\(Interrupts.ofDevices.lowerBound) to \(Interrupts.ofDevices.upperBound - 1)",
+                    remedy: "name another device", at: device.place))
+            return
+        }
+        guard let other = interrupts.updateValue(driver, forKey: interrupt) else { return }
+        report(driver, other, "the interrupt of '\(device.name)'", device.place)
+    }
+
+    private mutating func report(_ driver: String, _ other: String, _ what: String, _ place: Diagnostic.Place?) {
+        faults.append(
+            other == driver
+                ? Diagnostic("'\(other)' drives \(what) twice", remedy: "name each device once", at: place)
+                : Diagnostic(
+                    "'\(driver)' and '\(other)' both drive \(what)", remedy: "give the devices to one of them",
+                    at: place))
     }
 }

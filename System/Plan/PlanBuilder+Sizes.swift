@@ -40,9 +40,13 @@ extension PlanBuilder {
         }
         plan.firstUnusedSlot = next
         guard next + RootTable.spare <= RootTable.maximum else {
+            // The first tenant that finds no room stands for all that come after it.
+            let last = tenants.indices.first {
+                plan.tenants[$0].slots.upperBound + RootTable.spare > RootTable.maximum
+            }
             throw Failure(
                 "the system needs \(next + RootTable.spare) capabilities of root's, but at most \(RootTable.maximum) are possible",
-                remedy: "remove machines or components")
+                remedy: "remove machines or components", at: last.flatMap { tenants[$0].place })
         }
     }
 
@@ -74,7 +78,7 @@ extension PlanBuilder {
 /// The limits of root's table.
 enum RootTable {
     /// The number of slots, at most, because the kernel's tables are not larger.
-    static let maximum: UInt32 = 8192
+    static let maximum = UInt32(KernelLimits.slots)
     /// The number of slots for the regions into which root divides the remaining memory.
     static let spare: UInt32 = 200
 }

@@ -28,6 +28,8 @@ public struct Tenant: Sendable {
     /// The machine, for `TenantKind.machine` only.
     public var machine: MachineImage?
     public var restart: RestartDescription
+    /// The place of the tenant in the manifest.
+    public var place: Diagnostic.Place?
 
     public init(
         kind: TenantKind, name: String, program: Program, priority: Int, core: Int = 0, heapSize: UInt64 = 0,

@@ -1,7 +1,7 @@
 import ABI
 import Testing
 
-@testable import Entente
+@_spi(Kernel) @testable import Entente
 import EntenteTesting
 
 /// A component's console waits for room, and writes numbers and times.

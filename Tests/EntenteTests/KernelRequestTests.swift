@@ -1,7 +1,7 @@
 import ABI
 import Testing
 
-@testable import Entente
+@_spi(Kernel) @testable import Entente
 
 /// Each typed function makes its request to the kernel, and its result from the kernel's answer.
 @Suite struct KernelRequestTests {

@@ -1,7 +1,7 @@
 import ABI
 import Testing
 
-@testable import Entente
+@_spi(Kernel) @testable import Entente
 import EntenteTesting
 
 /// The contents of a message at each limit. The receiver never takes a word, capability or byte that did not come.

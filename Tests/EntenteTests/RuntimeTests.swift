@@ -2,7 +2,7 @@ import ABI
 import EntenteTesting
 import Testing
 
-@testable import Entente
+@_spi(Kernel) @testable import Entente
 
 /// Logging, alarms, configuration and the fake kernel itself.
 @Suite struct RuntimeTests {

@@ -18,6 +18,24 @@ import Testing
         }
     }
 
+    /// The host tool refuses plans beyond the same limits.
+    @Test func theLimitsOfSizesAreThoseOfTheABI() {
+        let fixture = Fixture()
+        let part = fixture.create(.region, 1 << 16)
+        func create(_ kind: ObjectKind, _ parameter: UInt64) -> Status? {
+            fixture.operate(
+                .create, part, form: UInt32(kind.rawValue), parameter, UInt64(fixture.freeSlot())
+            ).status
+        }
+        // The region has no room for objects of these sizes.
+        for (kind, limit) in [(.addressSpace, KernelLimits.pageTables), (.capabilityTable, KernelLimits.slots)]
+            as [(ObjectKind, UInt64)]
+        {
+            #expect(create(kind, limit) == .noMemory)
+            #expect(create(kind, limit + 1) == .badArgument)
+        }
+    }
+
     /// The answer is the number of bytes that the object took, including the gap before it.
     @Test func theBytesThatWereTakenAreTold() {
         let fixture = Fixture()

@@ -46,6 +46,7 @@ import Testing
         }
         #expect(bind(8, to: notification) == .noMemory)
         expect(bells)
+        #expect(fixture.object(space, as: AddressSpace.self).pointee.doorbells.count == KernelLimits.doorbells)
         for other in [address(0) - 4, address(0) + 1, address(0) + 2, address(0) | 1 << 32] {
             #expect(ring(other, notification) == nil)
         }

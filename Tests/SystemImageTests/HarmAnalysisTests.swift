@@ -341,7 +341,7 @@ import Testing
             plan: "this")
         let html = HarmReport(
             analysis: analysis, manifest: manifest,
-            evidence: HarmEvidence(versions: [("Tool", "1 < 2")], injections: [seen], plan: "this")
+            evidence: HarmEvidence(versions: [("Tool", "1 < 2")], injections: [seen], plan: "this", commit: "abc")
         ).html
         for topic in ["Timing and execution", "Memory", "Exchange of information"] {
             #expect(html.contains("<h2>\(topic)</h2>"))

@@ -94,6 +94,12 @@ import Testing
         #expect(try faults { $0.nodes[$0.tenants[3].parts.memory].parameter -= 4096 }.contains("is beyond its memory"))
         #expect(try faults { $0.nodes[$0.tenants[3].parts.pages].parameter -= 4096 }.contains("is too small"))
         #expect(try faults { $0.nodes[$0.tenants[3].parts.objects].parameter -= 4096 }.contains("is too small"))
+        #expect(
+            try faults { $0.nodes[$0.tenants[3].parts.space].parameter = KernelLimits.pageTables + 1 }.contains(
+                "is too large"))
+        #expect(
+            try faults { $0.nodes[$0.tenants[3].parts.table].parameter = KernelLimits.slots + 1 }.contains(
+                "is too large"))
         #expect(try everything().plan().faults(imageSize: 1000).contains { $0.contains("do not fit") })
         let own = try everything().plan().edges.first { edge in
             if case .map(_, _, ComponentLayout.console, _, _, _, _) = edge.action {
@@ -163,6 +169,19 @@ import Testing
         let plan = try writer(many).plan()
         #expect(plan.firstUnusedSlot + RootTable.spare <= RootTable.maximum)
         #expect(plan.tenants.count == 251)
+    }
+
+    /// The fault lies at the first tenant for which root's table has no room.
+    @Test func tooManyTenantsHaveAPlace() throws {
+        let many = (0..<600).map { number in
+            var tenant = component("c\(number)")
+            tenant.place = Diagnostic.Place(file: "system.yaml", line: number, column: 3)
+            return tenant
+        }
+        let failure = #expect(throws: Failure.self) { try writer(many).plan() }
+        let line = try #require(failure?.diagnostics.first?.place?.line)
+        // The console driver takes slots for each tenant, so the last tenants have none left.
+        #expect((250..<599).contains(line))
     }
 
     // MARK: The image

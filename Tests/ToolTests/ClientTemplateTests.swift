@@ -99,6 +99,8 @@ import Testing
             var text = try String(contentsOf: folder.appendingPathComponent(file), encoding: .utf8)
             // The whole contents of such a file lie inside of a condition, indented by one level.
             if text.contains("\n#if !NO_HEAP\n") { text = text.replacing("\n    ", with: "\n") }
+            // The kernel's operations are for programs of this repository.
+            text = text.replacing(/(?m)^@_spi\(\w+\).*\npublic/, with: "")
             let pattern = /(?m)^(?:@\S+ )*public (?:final )?(?:struct|enum|class|protocol|func) `?(\w+)/
             names.formUnion(text.matches(of: pattern).map { String($0.1) })
         }

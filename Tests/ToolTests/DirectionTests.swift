@@ -1,4 +1,5 @@
 import Foundation
+import RegexBuilder
 import Testing
 
 @testable import Workshop
@@ -91,6 +92,7 @@ import Testing
         "Guests": ["GuestHardware", "GuestSupport", "HostileSupport"],
         "Benchmarks": ["ABI", "Entente", "MachineMonitor", "RuntimeSupport"],
         "Tests/Programs": ["ABI", "Entente", "RuntimeSupport", "SerialConsole", "SerialDriver", "HarmWitness"],
+        "Tests/Packages": ["Entente", "Exchange", "Hoarder", "Ledger", "Mishaps"],
         "Tool": ["ABI", "SystemImage", "Tool", "Workshop"],
         "Workshop": ["ABI", "SystemImage", "Tool"],
     ]
@@ -111,8 +113,7 @@ import Testing
         let sources = try Self.sources(in: folder)
         #expect(!sources.isEmpty)
         for (path, code) in sources {
-            for match in code.matches(of: /(?m)^ *(?:@\w+ )?(?:public )?import (?:\w+ )?(\w+)/) {
-                let module = String(match.1)
+            for module in Self.modules(importedBy: code) {
                 if Self.foreign.contains(module) {
                     #expect(
                         Self.runsOnHost.contains(folder) || module == "Synchronization", "\(folder)/\(path): \(module)")
@@ -121,6 +122,37 @@ import Testing
                 }
             }
         }
+    }
+
+    /// Returns the modules that a source imports, whatever attributes and levels of access stand before `import`.
+    private static func modules(importedBy code: String) -> [String] {
+        let kinds = /(?:typealias|struct|class|enum|protocol|let|var|func)[ \t]+/
+        let levels = /(?:public|package|internal|fileprivate|private)\s+/
+        let attribute = /@\w+(?:\([^)]*\))?\s+/
+        return code.matches(
+            of: Regex {
+                /(?m)^[ \t]*/
+                ZeroOrMore { attribute }
+                Optionally { levels }
+                /import[ \t]+/
+                Optionally { kinds }
+                Capture { /\w+/ }
+            }
+        ).map { String($0.output.1) }
+    }
+
+    @Test(arguments: [
+        "import ABI", "\timport ABI", "  @testable import ABI", "@_spi(Kernel) import ABI", "private import ABI",
+        "@_spi(A, B) @preconcurrency package import ABI", "@_exported\nimport ABI", "public import struct ABI.Words",
+        "internal import ABI", "fileprivate import ABI", "let a = 1\n@testable  public  import  ABI\nlet b = 2",
+    ])
+    func findsEachFormOfImport(code: String) {
+        #expect(Self.modules(importedBy: code) == ["ABI"])
+    }
+
+    @Test func findsNoOtherWordThatBeginsLikeAnImport() {
+        #expect(Self.modules(importedBy: "importAll()\nlet important = 1\nnot import ABI") == [])
+        #expect(Self.modules(importedBy: "import A\nimport B\n") == ["A", "B"])
     }
 
     /// Returns the sources of a folder, without their comments and texts, by their paths in it.
@@ -139,23 +171,58 @@ import Testing
             })
     }
 
-    /// The programs of `Tests/Programs` that call the kernel past the kit: some attack it, and the others stop a thread
-    /// or set a timer by its slot.
-    private static let callers: Set<String> = [
-        "Caller", "Crash", "HarmWitness", "HostileComponent", "HostileMonitor", "InterruptFlood", "Inversion",
-        "LateFault", "Launderer", "PageReader",
+    /// The folders whose sources may call the kernel past the kit, by its functions that take the number of a slot.
+    /// These are root, monitors and benchmarks. Some of the test programs attack the kernel or another component, and
+    /// the others stop a thread or answer by its slot.
+    private static let callers: KeyValuePairs<String, Set<String>> = [
+        "Components": ["Root", "Monitor"],
+        "Services": [],
+        "Machines": [],
+        "Guests": [],
+        "Benchmarks": ["Programs"],
+        "Tests/Programs": [
+            "BadPager", "Caller", "Crash", "Hang", "HarmWitness", "HostileComponent", "HostileMonitor",
+            "InterruptFlood", "Inversion",
+            "LateFault", "Launderer", "PageReader", "Poser",
+        ],
+        // A client that revokes all that it can name.
+        "Tests/Packages": ["ledger"],
     ]
 
-    /// Only root, monitors, benchmarks and those test programs may call the kernel past the kit.
-    @Test(arguments: ["Components", "Services", "Tests/Programs"])
+    @Test(arguments: callers.map(\.key))
     func onlySomeCallTheKernelPastTheKit(folder: String) throws {
         var found: Set<String> = []
-        for (path, code) in try Self.sources(in: folder)
-        where code.contains(/invoke(UntilDone)?\(|(Initial|Root|Monitor)Slot/) {
+        for (path, code) in try Self.sources(in: folder) where Self.callsTheKernel(code) {
             found.insert(String(path.prefix { $0 != "/" }))
         }
-        let expected: [String: Set<String>] = ["Components": ["Root", "Monitor"], "Tests/Programs": Self.callers]
-        #expect(found == expected[folder, default: []])
+        #expect(try found == #require(Self.callers.first { $0.key == folder }).value)
+    }
+
+    private static func callsTheKernel(_ code: String) -> Bool {
+        code.contains(/@_spi\([^)]*\bKernel\b|\b(Initial|Root|Monitor)Slot|\bentente_svc\b/)
+    }
+
+    /// A component that calls the kernel has to say so by `@_spi(Kernel) import Entente`, because all of the kit's
+    /// functions that do nothing but invoke an operation ask for it.
+    @Test func theKitsOperationsAskForAnImport() throws {
+        let sources = try Self.sources(in: "Kit/Entente")
+        let code = try #require(sources["Kernel.swift"])
+        let functions = code.matches(of: /(?m)^(@_spi\(Kernel\).*\n)?public func (\w+)/)
+        #expect(functions.count == 12)
+        for function in functions { #expect(function.1 != nil, "\(function.2)") }
+        #expect(Self.callsTheKernel("@_spi(Kernel) import Entente") && !Self.callsTheKernel("import Entente"))
+    }
+
+    /// The portable files that use `unsafe`, because safe Swift cannot do the same. A table lies in memory that its
+    /// user has found, and a command is compared with the bytes of a constant text without a copy on the heap.
+    private static let unsafe: KeyValuePairs<String, Set<String>> = [
+        "Services": ["Supervision/FixedTable.swift", "Supervision/CommandLine.swift"],
+        "Machines": [],
+    ]
+
+    @Test(arguments: unsafe.map(\.key)) func onlySomePortableCodeIsUnsafe(folder: String) throws {
+        let found = try Self.sources(in: folder).filter { $0.value.contains(/\bunsafe\b/) }
+        #expect(try Set(found.keys) == #require(Self.unsafe.first { $0.key == folder }).value)
     }
 
     /// Root executes the plan and supervises, and every feature of a manifest is a rule of the plan. So no name, text or

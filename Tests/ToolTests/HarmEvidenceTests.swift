@@ -31,7 +31,7 @@ import Testing
     private func evidence(for manifest: Manifest) throws -> HarmEvidence {
         HarmEvidence(
             versions: [], injections: try HarmEvidence.injections(workspace, manifest.name),
-            plan: try HarmEvidence.hash(of: try manifest.planWithPlaceholders(), system: manifest.name))
+            plan: try HarmEvidence.hash(of: try manifest.planWithPlaceholders(), system: manifest.name), commit: "abc")
     }
 
     private func report(on manifest: Manifest) throws -> String {
@@ -69,7 +69,7 @@ import Testing
                 commit: "abc", plan: plan)
             let text = HarmReport(
                 analysis: HarmAnalysis(try system.planWithPlaceholders()), manifest: system,
-                evidence: HarmEvidence(versions: [], injections: [fault], plan: plan)
+                evidence: HarmEvidence(versions: [], injections: [fault], plan: plan, commit: "abc")
             ).html
             let section = try #require(text.components(separatedBy: "<h2>\(topic)</h2>").dropFirst().first)
             let row = try #require(section.components(separatedBy: "<td>b</td><td>a</td>").dropFirst().first)
@@ -106,6 +106,17 @@ import Testing
         #expect(HarmEvidence.commit(workspace).wholeMatch(of: /[0-9a-f]{40,64}/) != nil)
         try Data().write(to: workspace.root.appendingPathComponent("file"))
         #expect(HarmEvidence.commit(workspace).hasSuffix(" with local changes"))
+    }
+
+    /// A report holds the whole chapter on the limits of the analysis, because its reader may not have the repository.
+    @Test func limitsAreThoseOfTheDocument() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let limits = try HarmEvidence.limits(Workspace(root: root))
+        #expect(limits.first?.text.hasPrefix("**Not foreseen.**") == true && limits.first?.isNested == false)
+        #expect(limits.contains { $0.text.hasPrefix("**Exceptions.**") && !$0.isNested })
+        #expect(limits.contains { $0.text.hasPrefix("a server that waits for a client") && $0.isNested })
+        #expect(limits.allSatisfy { !$0.text.contains("\n") && !$0.text.contains("  ") })
     }
 
     /// A report names the packages of other projects, and a fresh clone builds with those that were tested.

@@ -152,7 +152,7 @@ import Testing
     // MARK: Resets
 
     /// The time within which a reset has to wait ends with its last tick. Ticks are those of the clock.
-    @Test func theWindowIsTenSeconds() {
+    @Test func theSpanIsTenSeconds() {
         for ticks in [1, 7] as [UInt64] {
             var backoff = ResetBackoff(ticksPerMillisecond: ticks)
             #expect(backoff.reset(at: 5 * ticks) == 0)

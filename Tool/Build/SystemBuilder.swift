@@ -65,7 +65,11 @@ struct SystemBuilder {
             driver: try cross.program(manifest.consoleDriver),
             tenants: try manifest.tenants.map { try programFile(of: $0, cross) })
         let driver = Tenant(manifest.consoleDriverRestart, program: try program(files.driver))
-        let tenants = try zip(manifest.tenants, files.tenants).map { try tenant($0, programFile: $1) }
+        let tenants = try zip(manifest.tenants, files.tenants).map {
+            var tenant = try tenant($0, programFile: $1)
+            tenant.place = manifest.places[$0.name]
+            return tenant
+        }
         var writer = SystemImageWriter(
             kernel: try named(files.kernel) { try KernelImage(elf: Data(contentsOf: files.kernel)) },
             board: try board(),

@@ -8,14 +8,37 @@ extension HarmEvidence {
             let text = (try? Subprocess(program, arguments).text()) ?? "not known"
             return String(text.prefix { $0 != "\n" })
         }
+        let commit = Self.commit(workspace)
         self.init(
             versions: [
-                ("Manifest", manifest.file.relativePath), ("Entente", Self.commit(workspace)),
+                ("Manifest", manifest.file.relativePath), ("Manifest's hash", try Self.hash(of: manifest.file)),
+                ("Entente", commit),
                 ("Swift", output("swift", ["--version"])), ("QEMU", output("qemu-system-aarch64", ["--version"])),
             ] + (try Self.packages(workspace)) + [
                 ("Image (build --fixed-seed)", try Self.hash(workspace, manifest))
             ], injections: try Self.injections(workspace, manifest.name),
-            plan: try Self.hash(of: plan, system: manifest.name))
+            plan: try Self.hash(of: plan, system: manifest.name), commit: commit, limits: try Self.limits(workspace))
+    }
+
+    /// Returns the entries of the chapter on the analysis in docs/caveats.md.
+    static func limits(_ workspace: Workspace) throws -> [Limit] {
+        let file = workspace.root.appendingPathComponent("docs/caveats.md")
+        var limits: [Limit] = []
+        let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
+        for line in lines.drop(while: { $0 != "## Analysis of harm" }).dropFirst().prefix(while: {
+            !$0.hasPrefix("## ")
+        }) {
+            let text = line.drop { $0 == " " }
+            if text.hasPrefix("- ") {
+                limits.append(Limit(text: String(text.dropFirst(2)), isNested: text.count < line.count))
+            } else if let last = limits.indices.last {
+                limits[last].text += " " + text
+            }
+        }
+        guard !limits.isEmpty else {
+            throw Failure("\(file.path) has no chapter on the analysis of harm", remedy: "restore the file")
+        }
+        return limits
     }
 
     /// Returns the commit of the checkout, and says whether files differ from it.
@@ -24,7 +47,7 @@ extension HarmEvidence {
             try? Subprocess("git", ["-C", workspace.root.path] + arguments).text()
         }
         guard let commit = git("rev-parse", "HEAD") else { return "not known" }
-        return commit + (git("status", "--porcelain")?.isEmpty == true ? "" : " with local changes")
+        return commit + (git("status", "--porcelain")?.isEmpty == true ? "" : changed)
     }
 
     /// Returns the names and versions of the packages of other projects, as `Package.swift` requires them.

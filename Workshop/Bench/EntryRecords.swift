@@ -43,8 +43,6 @@ struct EntryRecords {
         /// The longest run of entries that followed each other without a tenant's instruction in between, one of them
         /// begun by an interrupt. That interrupt waited no longer than the run.
         var longestRun: UInt64 = 0
-
-        var wasSeen: Bool { outside > 0 }
     }
 
     private(set) var paths: [UInt64: Path] = [:]

@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 import RuntimeSupport
 
 /// Measures call and reply through a portal of a thread in another address space on the same core. The client calls

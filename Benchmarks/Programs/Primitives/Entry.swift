@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 
 // Measures the kernel's primitives. The program runs in place of root, so that it can build threads in a second
 // address space, notifications and a virtual CPU. Nothing else runs.

@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 import RuntimeSupport
 
 // A page fault of a thread, its handler in another address space, and the way back. The handler steps over the

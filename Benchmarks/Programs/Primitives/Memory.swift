@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 import RuntimeSupport
 
 // Mapping and unmapping in the second address space, and a page fault with a mapping as the answer.

@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 import RuntimeSupport
 
 /// The address at which both address spaces have the message page of the thread that uses it.

@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 
 /// Builds the objects of the measurements in the board's RAM, and a second address space with the program in it.
 struct ObjectFactory {

@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 import RuntimeSupport
 
 // The same call twice: by the generated client and server of `MixInterface`, and by hand. `ImageCheck` compares the

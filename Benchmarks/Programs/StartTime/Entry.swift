@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 
 // Prints the time of its first instruction, by the counter, which starts at the board's reset. Argument 0 selects one
 // of the two systems: the one with a large machine if it is not 0.

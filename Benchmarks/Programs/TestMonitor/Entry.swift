@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 import MachineMonitor
 
 // A monitor whose machine also has the test page of Guests/README.md. It checks for the page first, so that the

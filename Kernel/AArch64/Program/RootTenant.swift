@@ -158,7 +158,7 @@ private struct BootMemory {
         let thread = Ref<ExecutionContext>(at: address)
         let scheduling = Ref<SchedulingContext>(at: address + ExecutionContext.size)
         AArch64.initialiseRegisters(thread)
-        scheduling.pointee.priority = 30
+        scheduling.pointee.priority = UInt8(truncatingIfNeeded: RootTime.priority)
         scheduling.pointee.isAllTime = true
         scheduling.pointee.slice = Ticks(SchedulingContext.defaultSlice)
         scheduling.pointee.context = thread

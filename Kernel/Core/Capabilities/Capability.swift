@@ -154,7 +154,7 @@ public struct CapabilityTable: ~Copyable {
     var emptied: UInt64
 
     public static let headerSize: UInt64 = 64
-    public static let maximumCount: UInt64 = 8192
+    public static let maximumCount: UInt64 = KernelLimits.slots
 
     /// Returns the slot with this number, taken or free; nil beyond the table's end. Slot 0 is never used.
     @inline(__always)

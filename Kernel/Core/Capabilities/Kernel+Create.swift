@@ -53,7 +53,7 @@ extension Kernel {
             guard parameter > 0, parameter <= CapabilityTable.maximumCount else { throw .badArgument }
             return Shape(CapabilityTable.headerSize &+ parameter &* Capability.size)
         case .addressSpace:
-            guard parameter > 0, parameter <= 4096 else { throw .badArgument }
+            guard parameter > 0, parameter <= KernelLimits.pageTables else { throw .badArgument }
             let head = AddressSpace.headerSize &+ Page.size
             return Shape(head &+ parameter &* Page.size, alignment: Page.size, zeroed: head)
         case .thread: return Shape(ExecutionContext.size)

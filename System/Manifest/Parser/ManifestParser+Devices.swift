@@ -2,10 +2,9 @@ import ABI
 import Yams
 
 extension ComponentParser {
-    /// Returns the devices of `devices: {NAME: NODE}`. A later check of the device tree finds devices that the board
-    /// lacks.
+    /// Returns the devices of `devices: {NAME: NODE}`, and reports those that the board lacks.
     func devices() -> [DeviceRequest] {
-        pairs("devices", of: "a device's node, such as 'rtc: pl031'").compactMap { name, value in
+        pairs("devices", of: "a device's node, such as 'rtc: pl031'").compactMap { name, value -> DeviceRequest? in
             guard let node = value.text else {
                 section.source.report(
                     at: value,
@@ -14,7 +13,14 @@ extension ComponentParser {
                         "write 'devices: {NAME: NODE}', where NODE is a node of the board's device tree, such as pl031")
                 return nil
             }
-            return DeviceRequest(name: name, node: node)
+            let request = DeviceRequest(name: name, node: node, place: section.source.place(of: value.mark))
+            do throws(Failure) {
+                _ = try VirtBoard.device(request)
+                return request
+            } catch {
+                section.source.report(error, of: section.title, at: value.mark)
+                return nil
+            }
         }
     }
 

@@ -41,6 +41,7 @@ struct ManifestParser {
             name: name, board: board, root: root,
             tenants: order.map { tenants[$0] }, groups: groups.map(\.group), file: file)
         manifest.sharedMemory = sharedMemory
+        for declaration in declarations { manifest.places[declaration.name] = source.place(of: declaration.mark) }
         manifest.memoryPlace = source.place(of: memoryMark)
         for group in groups { manifest.levels[group.group.name] = group.criticality.description }
         for declaration in declarations { manifest.levels[declaration.name] = declaration.criticality.description }

@@ -54,6 +54,14 @@ final class ManifestSource {
         report(at: node.mark, problem, remedy: remedy)
     }
 
+    /// Adds the faults of a failure. A fault without a place gets `mark`, and its text begins with `subject`.
+    func report(_ failure: Failure, of subject: String, at mark: Mark?) {
+        diagnostics += failure.diagnostics.map { fault in
+            fault.place != nil
+                ? fault : Diagnostic("\(subject): \(fault.problem)", remedy: fault.remedy, at: place(of: mark))
+        }
+    }
+
     /// Returns the document's root, or reports its absence and returns nil.
     func parse() -> Node? {
         guard let text = contents() else { return nil }

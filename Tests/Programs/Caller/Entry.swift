@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 
 // A server that counts its calls (argument 0 is 0), and a client that calls it for ever (argument 0 is 1). The client
 // logs when it finds another life of the server behind the same portal.

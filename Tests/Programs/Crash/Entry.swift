@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 import RuntimeSupport
 
 // A component that does something forbidden, for tests of the consequences. Argument 0 is a `Misdeed`.

@@ -1,4 +1,4 @@
-import Entente
+@_spi(Kernel) import Entente
 import RuntimeSupport
 
 // The attempts of an offender to read and to change what belongs to others.

@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 import RuntimeSupport
 
 // A component that calls every operation with every kind of wrong argument, in rounds, for ever. Argument 0 is the

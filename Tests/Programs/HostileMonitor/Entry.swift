@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 import RuntimeSupport
 
 // A hostile program in a monitor's place. Its machine has a virtual CPU on each core. Instead of serving them, the

@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 import RuntimeSupport
 
 // Repeats operations that made earlier kernels interrupt other cores: an attack on a core on which it does not run.

@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 
 // The parts of a priority inversion, by argument 0: a server, a client of low priority with long requests, a spinner of
 // medium priority, and an urgent client, which logs the time that it waited for its answers. Arguments 1 and 2 are

@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 
 // Faults at the worst moment for the supervisor that must report it. `Moment` lists the moments for argument 0. Run it
 // with --icount. Each attempt comes a few instructions before the earlier one, until one is not too late; the next one

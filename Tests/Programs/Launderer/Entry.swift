@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 
 // Turns a server's time into its own. It arms a timer argument 1 microseconds ahead, calls the server with a request
 // that takes argument 0 microseconds, is aborted by the timer as soon as the server has begun, and repeats. If the

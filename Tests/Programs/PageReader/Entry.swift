@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 import RuntimeSupport
 
 // Reads a paged file repeatedly, a word of each page in an order that defeats the pager's frames, and logs the result.

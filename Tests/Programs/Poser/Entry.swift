@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 
 // Calls the pager that it uses as if the call were a fault of a client, for every client and page, and logs the number
 // of refusals.

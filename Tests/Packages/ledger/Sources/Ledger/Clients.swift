@@ -1,4 +1,4 @@
-import Entente
+@_spi(Kernel) import Entente
 
 /// Calls the ledger ten times per second, and logs each call.
 public func noteForEver(_ ledger: LedgerClient) {
