@@ -31,7 +31,7 @@ struct KernelEnvironment: InterruptPort, DeviceEnvironment {
     func receive() -> UInt8? { console.take() }
     mutating func tellReader() { mustTellReader = true }
 
-    /// Tells the console driver of output, if a device requested it. The caller has released the machine's lock. The
+    /// Tells the console driver of output, if a device requested it. The caller has released the device's lock. The
     /// driver is more urgent than the machine, so that a thread that told it under the lock would leave its core
     /// while it holds the lock.
     @inline(__always)

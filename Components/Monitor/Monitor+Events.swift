@@ -61,7 +61,8 @@ extension Monitor {
     }
 
     /// Makes the devices handle the passage of time, and sets the timer for the next call. This happens at most once
-    /// in a sixteenth of a second, except for the calls that follow a moment, which has taken the timer.
+    /// in a sixteenth of a second, except for the calls that follow a moment, which has taken the timer, and for those
+    /// that follow the release of a device that another thread kept.
     private func watch() {
         // This core's timer may have displaced the power cycle's own deadline.
         guard shared.isRunning else { return shared.signal(Wake.power) }

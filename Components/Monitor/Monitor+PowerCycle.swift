@@ -31,7 +31,8 @@ extension Monitor {
             return shared.wake(.notification(Wake.power), whenFree: .power, &environment)
         }
         switch step {
-        case .nothing: return
+        // The machine's last output may have had no reader yet when its devices were reset.
+        case .nothing: Console().flush()
         case .lookAgain:
             Console().flush()
             setAlarm(in: Monitor.ticksPerMillisecond)

@@ -97,6 +97,6 @@ struct OwnMachine: MachineUnits {
     func start(_ virtualCPU: Int) { _ = VirtualCPU(number: virtualCPU).start() }
     func signal(_ bits: UInt64) { Entente.signal(InitialSlot.notification, bits: bits) }
 
-    static var patience: Int { 1000 }
+    var patience: Int { 1000 }
     func pause() { entente_spin_hint() }
 }

@@ -14,7 +14,7 @@ public struct Capability<Kind: CapabilityKind>: Parameter, Equatable, Sendable {
     /// The receiver's badge, or 0 to keep the badge of this capability.
     public var badge: UInt64 = 0
 
-    public init(slot: UInt32, rights: Rights = .all, badge: UInt64 = 0) {
+    @_spi(Kernel) public init(slot: UInt32, rights: Rights = .all, badge: UInt64 = 0) {
         self.slot = slot
         self.rights = rights
         self.badge = badge
@@ -40,7 +40,7 @@ public enum Extent: CapabilityKind {}
 /// A kernel object with 64 bits. Any core can raise bits, and one thread waits for them.
 public struct Notification: CapabilityKind, Equatable, Sendable {
     public let slot: UInt32
-    @inline(__always) public init(slot: UInt32) { self.slot = slot }
+    @_spi(Kernel) @inline(__always) public init(slot: UInt32) { self.slot = slot }
     public init(_ capability: Capability<Notification>) { slot = capability.slot }
 
     /// This component's own notification. `serve` and `Events.wait` wait for it until `listen` selects another one.

@@ -34,7 +34,7 @@ extension CallError: Equatable where Failure: Equatable {}
 public struct Portal: Equatable, Sendable {
     public let slot: UInt32
 
-    @inline(__always) public init(slot: UInt32) { self.slot = slot }
+    @_spi(Kernel) @inline(__always) public init(slot: UInt32) { self.slot = slot }
 
     /// Calls the server, and returns the reply's result. Generated clients do nothing else.
     ///

@@ -1,5 +1,5 @@
 import ABI
-import Entente
+@_spi(Kernel) import Entente
 import Foundation
 
 /// A component of a test, with its capabilities, its pages and its console.

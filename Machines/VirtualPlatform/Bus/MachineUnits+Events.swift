@@ -40,9 +40,10 @@ extension MachineUnits {
     }
 
     /// Resets the devices and the interrupt controller, as a reset of the machine does. All virtual CPUs have stopped
-    /// and no deferral is open, so that no thread uses a device. The caller holds the lock of the power state.
+    /// and no deferral is open, so that no thread uses a device, but one may hold a lock for another moment. The caller
+    /// holds the lock of the power state.
     /// - Parameter resetVirtualCPU: resets the kernel's state of a virtual CPU.
-    /// - Returns: false if a lock is held after all. Then a unit is not reset, and the caller tries again later.
+    /// - Returns: false if a lock is held. Then a unit is not reset, and the caller tries again later.
     @inline(never)
     public func resetDevices<Environment: BusEnvironment>(
         _ environment: inout Environment, resetVirtualCPU: (Int, inout Environment) -> Void

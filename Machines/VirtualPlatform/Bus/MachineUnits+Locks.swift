@@ -10,7 +10,7 @@ extension MachineUnits {
 
     @inline(never)
     private func acquirePatiently(_ unit: MachineUnit) -> Bool {
-        for _ in 0..<Self.patience {
+        for _ in 0..<patience {
             pause()
             if withBus({ $0.tryAcquire(unit) }) { return true }
         }
@@ -73,8 +73,7 @@ extension MachineUnits {
     /// last level of each line arrives.
     @inline(never)
     func followLines<Environment: InterruptPort>(_ environment: inout Environment) {
-        guard withBus({ $0.tryAcquire(.controller) || !$0.enlist(.lines, at: .controller) })
-        else { return }
+        guard acquire(.controller) || withBus({ !$0.enlist(.lines, at: .controller) }) else { return }
         follow(&environment)
         releaseController(&environment)
     }
@@ -89,6 +88,8 @@ extension MachineUnits {
         if !waiters.isNone { wakeAndReleaseController(waiters, &environment) }
     }
 
+    /// Follows the lines, releases the controller's lock, and then hands `waiters` on. The loop repeats only if a thread
+    /// has found the lock held meanwhile for as long as `patience` lasts.
     @inline(never)
     private func wakeAndReleaseController<Environment: InterruptPort>(
         _ waiters: Waiters, _ environment: inout Environment

@@ -20,7 +20,7 @@ public protocol MachineUnits {
 
     /// The number of further attempts at a lock before a thread gives up. They should take some microseconds, which is
     /// longer than a holder that runs needs.
-    static var patience: Int { get }
+    var patience: Int { get }
     /// Lets a moment pass between two attempts.
     func pause()
 }

@@ -87,7 +87,11 @@ extension InterruptController {
 extension InterruptController {
     /// Makes the input lines of all shared interrupts follow `levels`.
     mutating func takeOver<Port: InterruptPort>(_ levels: borrowing LineLevels, _ port: inout Port) {
-        for word in 1..<4 { distributor.setLines(ofWord: word, levels.levels(ofWord: word), &port) }
+        for word in 1..<4 {
+            let present = levels.levels(ofWord: word)
+            distributor.setLines(ofWord: word, present, &port)
+            levels.setFollowed(present, word: word)
+        }
     }
 
     /// Drives the input line of a shared interrupt. Informs the kernel only if the level changes.

@@ -1,5 +1,5 @@
-// The decisions of a machine's power cycle: it stops, waits for its next start, is loaded, and starts. The monitor calls
-// `takeStep` whenever something may have changed, and performs the step that it returns.
+// The decisions of a machine's power cycle: it stops, waits for its next start, is loaded, and starts. The monitor
+// calls `takeStep` whenever something may have changed, and performs the step that it returns.
 
 /// The machine as its power cycle sees it. The caller of `takeStep` holds the lock of the power state.
 public protocol PowerCycleEnvironment {
