@@ -11,6 +11,9 @@ public enum ConsoleQueue {
     public static let tail: UInt64 = 64
     public static let data: UInt64 = 1024
     public static let capacity: UInt32 = 2048
+    /// The number of times that a component yields for room before its console drops output, unless the component
+    /// chooses another number.
+    public static let patience = 100_000
 }
 
 /// The encoding by which several consoles share one serial line, in both directions.

@@ -11,7 +11,7 @@ public struct Console {
     let doorbell: UInt32
     /// The number of times that the component yields for a byte that finds the queue full, before the console drops
     /// the byte.
-    public var patience = 100_000
+    public var patience = ConsoleQueue.patience
 
     /// Uses the queues that root prepared for this component.
     public init() {

@@ -19,6 +19,10 @@ extension HarmAnalysis {
             }
         case .bell:
             return "\(offender) rings \(victim), which may wait for it"
+        case .signal:
+            return
+                "the messages of \(victim) and \(offender) may carry signals, by which \(offender) aborts calls of "
+                + "\(victim)"
         case .console:
             return "the guest of \(victim) may wait for room in its console, which \(offender) makes"
         case .core(let core, let priority, let own):
@@ -36,16 +40,24 @@ extension HarmAnalysis {
                 + time(woken, core, priority, own, link)
         case .budgets(let core):
             return budgets(link.offender, core, link)
+        case .delay(let user, let core, let means):
+            return uses(offender, name(user), means)
+                + "the budgets of \(name(user)) and of all else that is as urgent as \(needer(link)) on core \(core) "
+                + "can delay it for \(TimeSpan(nanoseconds: UInt64(HarmRules.longDelay))) or longer"
         case .root(let root): return sentence(root, offender) + ", so that \(victim) is not restarted"
         case .orphan:
             return
                 "\(victim) serves \(offender), has no budget, and stands still if \(offender) goes before the answer, "
-                + "until somebody else calls"
+                + "until somebody else calls or its notification gets bits"
+        case .commands:
+            return
+                "root obeys the commands that \(offender) passes on from the board's serial line, and \(offender), "
+                + "which is trusted as the platform is, could write one that kills \(victim)"
         case .group(let group):
-            return "group '\(group)' restarts with \(victim) when \(offender) has died more often than its limit allows"
+            return "group '\(group)' restarts with \(victim) when " + limits(link.offender, below: group)
         case .board(let action):
             let what = action == .reset ? "resets" : "turns itself off"
-            return "the board \(what) when \(offender) has died more often than its limit allows"
+            return "the board \(what) when " + limits(link.offender, below: nil)
         case .memory(let memory):
             let (writer, reader) = link.effect == .read ? (victim, offender) : (offender, victim)
             return "\(writer) writes the memory '\(memory)', which \(reader) has as well"
@@ -65,6 +77,20 @@ extension HarmAnalysis {
         }
     }
 
+    /// Returns the end of a sentence about the limits that a tenant and the groups around it must exceed before a group
+    /// restarts, or before the board acts if `group` is nil.
+    private func limits(_ offender: Int, below group: String?) -> String {
+        var between: [String] = []
+        var next = plan.tenants[offender].parent
+        while let current = next, plan.groups[current].name != group {
+            between.append("group '\(plan.groups[current].name)'")
+            next = plan.groups.firstIndex { $0.members.contains(plan.groups[current].name) }
+        }
+        return between.isEmpty
+            ? "\(name(offender)) has died more often than its limit allows"
+            : "\(enumerated([name(offender)] + between)) have died more often than their limits allow"
+    }
+
     /// Names the tenant that needs the time which the offender takes.
     private func needer(_ link: HarmLink) -> String {
         link.lender.map { "\(name($0)), on whose time \(name(link.victim)) serves it," } ?? name(link.victim)
@@ -75,6 +101,15 @@ extension HarmAnalysis {
         link.isBudgeted
             ? "and " + budgets(user, core, link)
             : "which has priority \(priority) on core \(core) and no budget, and \(needer(link)) has \(own)"
+    }
+
+    /// Returns the start of a sentence about the time of another tenant, or nothing if the time is the offender's own.
+    private func uses(_ offender: String, _ user: String, _ means: HarmLink.Means) -> String {
+        switch means {
+        case .itself: ""
+        case .service: "\(offender) serves \(user) on its time, and "
+        case .wake: "\(offender) can wake \(user) without end, and "
+        }
     }
 
     private func budgets(_ user: Int, _ core: Int, _ link: HarmLink) -> String {
@@ -122,7 +157,7 @@ extension HarmAnalysis {
         switch link.cause {
         case .call: return "let \(victim) use only parts that are as critical"
         case .fault: return "give \(victim) a pager that is as critical, or no 'paged'"
-        case .bell: return "share memory only with parts that are as critical"
+        case .bell, .signal: return "share memory only with parts that are as critical"
         case .console: return "let only parts that are as critical stall or end \(offender)"
         case .lentTime(_, let core, _, _) where link.isBudgeted, .wakes(_, let core, _, _) where link.isBudgeted:
             return "make the budgets on core \(core) smaller"
@@ -134,10 +169,13 @@ extension HarmAnalysis {
                 + "another 'core'"
         case .root(let root):
             return
-                "give \(name(root.keeper)) a \(root.isBudgeted ? "smaller " : "")'budget', a 'priority' up to 30, or "
+                "give \(name(root.keeper)) a \(root.isBudgeted ? "smaller " : "")'budget', a 'priority' up to "
+                + "\(RootTime.priority), or "
                 + "another 'core'"
         case .orphan: return "give \(victim) a 'budget'"
         case .budgets(let core): return "make the budgets on core \(core) smaller"
+        case .delay(_, let core, _): return "make the budgets and periods on core \(core) smaller"
+        case .commands: return "let only parts that are as critical control \(offender)"
         case .group(let group):
             return "take \(offender) out of group '\(group)', or write 'on-limit: stop' in its 'restart'"
         case .board:
@@ -160,7 +198,9 @@ extension HarmAnalysis {
         for effect in HarmEffect.allCases {
             let some = findings.filter { $0.effect == effect }
             text +=
-                some.isEmpty ? "\nNobody else can \(effect.rawValue) it.\n" : "\nIt can be \(effect.participle) by:\n"
+                some.isEmpty
+                ? "\nThe analysis finds nobody else who can \(effect.rawValue) it.\n"
+                : "\nIt can be \(effect.participle) by:\n"
             for finding in some { text += "- \(name(finding.offender)): \(sentence(finding)).\n" }
         }
         let trusted = all.filter { $0.offender == driver }
@@ -174,5 +214,6 @@ extension HarmAnalysis {
             for delay in delays { text += "- \(delay.offender.map(name) ?? "root"): it \(delay.text).\n" }
         }
         return text
+            + "\nThe analysis does not foresee everything: docs/caveats.md lists its limits (\"Analysis of harm\").\n"
     }
 }

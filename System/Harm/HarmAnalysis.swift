@@ -41,8 +41,8 @@ public struct HarmAnalysis: Sendable {
 
     /// Returns everything that can be done to a tenant, once for each way on which the victim itself depends.
     ///
-    /// A finding's chain is the shortest that begins in its way. Chains that differ further on are one, because what
-    /// protects the victim from the first link protects it from all that lies behind.
+    /// A finding's chain is the shortest that begins in its way. Chains that differ further on are one, because a
+    /// measure that protects the victim from the first link protects it from all links behind.
     public func ways(victim: Int) -> [HarmFinding] {
         HarmEffect.allCases.flatMap { effect -> [HarmFinding] in
             let first = expanded([question(effect, victim), .whoControls(victim)])
@@ -65,7 +65,7 @@ public struct HarmAnalysis: Sendable {
         }
     }
 
-    /// Names what a chain leads through, as `through` of a manifest's `accept` does: the next part, or, if that is the
+    /// Names the way of a chain, as `through` of a manifest's `accept` does: the next part, or, if that is the
     /// offender itself, the kind of the only link.
     public func way(of finding: HarmFinding) -> String {
         guard let link = finding.chain.first else { return "" }
@@ -76,12 +76,13 @@ public struct HarmAnalysis: Sendable {
 
     /// A question for the offenders that can do something to a tenant.
     private enum Question: Hashable {
-        case whoStalls(Int)
-        /// Asks the same about a machine whose watchdog ends it if it stands still.
+        /// With `orDelays`, tenants that delay it for a long time count as well.
+        case whoStalls(Int, orDelays: Bool = false)
+        /// Asks the same about a machine whose watchdog ends it if it stands still or is delayed for a long time.
         case whoHangs(Int)
         /// Leaves out offenders that only take the tenant's time, because the tenant's caller lends it time that they
         /// cannot take. Such time also runs the tenant for the rest of a request whose caller has gone.
-        case whoStallsByOtherThanTime(Int)
+        case whoStallsByOtherThanTime(Int, orDelays: Bool = false)
         case whoEnds(Int)
         /// Leaves out resets of the board, because a reset also ends the tenant whose data a death would lose.
         case whoEndsWithoutReset(Int)
@@ -90,6 +91,15 @@ public struct HarmAnalysis: Sendable {
         case whoChanges(Int)
         case whoReads(Int)
         case whoControls(Int)
+
+        /// True if the victim, or a machine that waits for it, has a watchdog that a long delay makes expire.
+        var countsDelays: Bool {
+            switch self {
+            case .whoHangs: true
+            case .whoStalls(_, let orDelays), .whoStallsByOtherThanTime(_, let orDelays): orDelays
+            default: false
+            }
+        }
     }
 
     private func findings(victim: Int, _ effect: HarmEffect) -> [HarmFinding] {
@@ -117,6 +127,8 @@ public struct HarmAnalysis: Sendable {
                     found[link.offender] = HarmFinding(
                         victim: victim, offender: link.offender, effect: effect, chain: longer, watchdogs: watchdogs)
                 }
+                // A victim that has its own caller abort the call by a message's signal does so by its own program.
+                if link.cause == .signal, link.offender == victim { continue }
                 for further in expanded(followUps(of: link, question)) where asked.insert(further).inserted {
                     queue.append((further, longer, watchdogs))
                 }
@@ -148,12 +160,13 @@ public struct HarmAnalysis: Sendable {
 
     private func answers(to question: Question) -> [HarmLink] {
         switch question {
-        case .whoStalls(let victim), .whoHangs(let victim): links(of: victim) { $0.effect == .stall }
-        case .whoStallsByOtherThanTime(let victim):
-            links(of: victim) { $0.effect == .stall && !$0.isTime && $0.cause != .orphan }
+        case .whoStalls(let victim, let orDelays): links(of: victim) { $0.isStall || orDelays && $0.isDelay }
+        case .whoHangs(let victim): links(of: victim) { $0.isStall || $0.isDelay }
+        case .whoStallsByOtherThanTime(let victim, _):
+            links(of: victim) { $0.isStall && !$0.isTime && $0.cause != .orphan }
         case .whoEnds(let victim): links(of: victim) { $0.effect == .end }
         case .whoEndsWithoutReset(let victim): links(of: victim) { $0.effect == .end && $0.word != .board }
-        case .whoRings(let victim): links(of: victim) { $0.cause == .bell }
+        case .whoRings(let victim): links(of: victim) { $0.word == .bell }
         case .whoChanges(let victim): links(of: victim) { $0.effect == .change }
         case .whoReads(let victim): links(of: victim) { $0.effect == .read }
         case .whoControls(let victim): links(of: victim, where: \.isControl)
@@ -166,7 +179,7 @@ public struct HarmAnalysis: Sendable {
 
     /// Returns the questions whose answers can do the same harm through this link's offender.
     ///
-    /// A third party that controls the offender can do whatever the offender can. The table says whether it is also
+    /// A third party that controls the offender can do all that the offender can do. The table says whether it is also
     /// enough to end, stall, starve (take the core from) or wake the offender.
     ///
     ///     effect, link           end  stall  starve  wake   reason
@@ -176,6 +189,7 @@ public struct HarmAnalysis: Sendable {
     ///                                                       `HarmRules` adds links for starved callers (`lender`)
     ///     stall: core, root      no   no     no      rule   only a tenant that runs takes time; `HarmRules` adds links
     ///                                                       for servers on that time, and for all that cause wakes
+    ///     end: commands          no   no     no      no     only the offender's program writes commands
     ///     end: paging            yes  no     no      no     nobody serves the fault; until then the victim only waits
     ///     end: group, board      yes  no     no      no     the death counts for the group or the board
     ///     change: memory, lease  yes  no     no      no     what the offender has not finished is lost or incomplete
@@ -183,16 +197,20 @@ public struct HarmAnalysis: Sendable {
     ///     read: all              no   no     no      no     only the offender's program passes on what it reads
     ///     capability, device     no   no     no      no     only the offender's program uses them
     ///
-    /// Wherever ending is enough, and the offender is a machine with a watchdog, so are stalling and starving it.
+    /// Wherever ending is enough, and the offender is a machine with a watchdog, so are stalling and starving it. A
+    /// watchdog also makes an end of a long delay, and of the delay of a tenant for which the machine waits.
     private func followUps(of link: HarmLink, _ question: Question) -> [Question] {
         let offender = link.offender
         switch question {
         case .whoStalls, .whoHangs, .whoStallsByOtherThanTime:
+            let delays = question.countsDelays
             switch link.word {
             case .call, .paging:
-                return [.whoControls(offender), .whoStallsByOtherThanTime(offender), .whoEnds(offender)]
+                return [
+                    .whoControls(offender), .whoStallsByOtherThanTime(offender, orDelays: delays), .whoEnds(offender),
+                ]
             case .bell, .console:
-                return [.whoControls(offender), .whoStalls(offender), .whoEnds(offender)]
+                return [.whoControls(offender), .whoStalls(offender, orDelays: delays), .whoEnds(offender)]
             case .caller: return [.whoControls(offender), .whoEnds(offender), .whoRings(offender)]
             default: return [.whoControls(offender)]
             }

@@ -21,6 +21,8 @@ public struct HarmLink: Hashable, Sendable {
         case fault
         /// The offender rings a notification for which the victim may wait.
         case bell
+        /// One calls the other, and the messages may carry signals by which the offender aborts the victim's calls.
+        case signal
         /// The victim is a machine, whose guest may wait for room in the console that the offender empties.
         case console
         /// Both run on this core. The offender has the first priority without a budget, and the victim, or the link's
@@ -34,11 +36,16 @@ public struct HarmLink: Hashable, Sendable {
         case wakes(Int, Int, Int, Int)
         /// The budgets of all tenants that are at least as urgent on this core add up to the whole core.
         case budgets(Int)
+        /// Budgets keep the victim, or the link's `lender`, off this core for `HarmRules.longDelay` or longer. One of
+        /// them belongs to the tenant `of`, and the offender makes use of it by these means.
+        case delay(of: Int, Int, Means)
         /// The offender can keep root off its core, so that root restarts nothing.
         case root(RootKeeper)
         /// The victim serves a call or a fault of the offender without a budget, and stands still if the offender goes
         /// before the answer.
         case orphan
+        /// The offender passes input on to root, which obeys the commands in it.
+        case commands
         /// The group with both tenants restarts as a whole.
         case group(String)
         /// The board does this to all tenants after the offender has reached its limit.
@@ -93,6 +100,8 @@ public struct HarmLink: Hashable, Sendable {
         case core
         /// The offender can keep root off its core, so that root restarts nothing.
         case root
+        /// The offender can write commands to root, such as `kill`.
+        case commands
         /// The group with both tenants restarts as a whole.
         case group
         /// The board acts on all tenants after the offender has reached its limit.
@@ -108,12 +117,13 @@ public struct HarmLink: Hashable, Sendable {
         case .call: .call
         case .orphan: .caller
         case .fault: .paging
-        case .bell: .bell
+        case .bell, .signal: .bell
         case .console: .console
         case .memory: .memory
         case .lease: .lease
-        case .core, .lentTime, .wakes, .budgets: .core
+        case .core, .lentTime, .wakes, .budgets, .delay: .core
         case .root: .root
+        case .commands: .commands
         case .group: .group
         case .board: .board
         case .capability: .capability
@@ -137,10 +147,18 @@ public struct HarmLink: Hashable, Sendable {
         }
     }
 
+    /// True if the offender can only delay the victim. Such a link counts where a watchdog ends the victim for it.
+    var isDelay: Bool {
+        if case .delay = cause { true } else { false }
+    }
+
+    /// True if the victim stands still for as long as the offender likes.
+    var isStall: Bool { effect == .stall && !isDelay && cause != .signal }
+
     /// True if the link is about the offender's use of a core.
     var isTime: Bool {
         switch cause {
-        case .core, .lentTime, .wakes, .budgets, .root: true
+        case .core, .lentTime, .wakes, .budgets, .delay, .root: true
         default: false
         }
     }

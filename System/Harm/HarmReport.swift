@@ -49,7 +49,9 @@ public struct HarmReport {
         """
         <h2>Assumptions</h2>
         <ul>
-        <li>The kernel, root and the console driver are the platform. They are trusted at every level.</li>
+        <li>The kernel, root and the console driver are the platform. They are trusted at every level. \
+        Root obeys the commands that the driver passes on from the board's serial line, so a fault of the driver can \
+        end every element. The tables list that and allow it.</li>
         <li>An offender does anything that its capabilities allow. Other elements run their own programs.</li>
         <li>A machine and its monitor are one element.</li>
         <li>An element that is named as an offender may be unable to do the harm. The next chapter lists the ways of harm that the analysis does not foresee.</li>
@@ -100,7 +102,7 @@ public struct HarmReport {
         let leadsThroughChannel = finding.chain.contains {
             switch $0.word {
             case .call, .caller, .bell, .console, .memory, .lease: true
-            case .paging, .core, .root, .group, .board, .capability, .device: false
+            case .paging, .core, .root, .commands, .group, .board, .capability, .device: false
             }
         }
         return leadsThroughChannel ? [first, .exchange] : [first]
@@ -174,7 +176,9 @@ public struct HarmReport {
                 bound.offender.map { escaped(analysis.plan.tenants[$0].name) } ?? "root", escaped(bound.text),
             ]
         }
-        return "<h2>Bounded delays</h2>\n<p>A budget bounds how long a more urgent element takes a core.</p>\n"
+        return
+            "<h2>Bounded delays</h2>\n<p>A budget bounds the time for which a more urgent element takes a core, and the "
+            + "time for which a server waits until its caller has time again.</p>\n"
             + table(["Element", "By", "Bound"], rows)
     }
 

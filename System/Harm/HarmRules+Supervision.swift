@@ -1,7 +1,17 @@
 import ABI
 
-// Links through deaths that cause others: a group restarts as a whole, and the board may reset.
+// Links through root: it obeys commands, a death restarts a whole group, and the board may reset.
 extension HarmRules {
+    /// Adds that the writer of root's console can end everybody, because root obeys the command `kill`.
+    mutating func addCommands() {
+        for (index, edge) in plan.edges.enumerated() {
+            guard edge.feature == .console, case .map(let console, let space, _, _, _, let rights, _) = edge.action,
+                plan.nodes[console].owner == .system, rights.contains(.write), let writer = owner(space)
+            else { continue }
+            for victim in plan.tenants.indices { add(.end, of: victim, by: writer, .commands, [index]) }
+        }
+    }
+
     mutating func addSupervision() {
         for offender in plan.tenants.indices { addEscalation(of: offender) }
     }

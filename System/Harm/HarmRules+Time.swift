@@ -28,6 +28,7 @@ extension HarmRules {
                 addTime(Need(victim: victim, time: least), times)
                 // While it serves a less urgent caller, it has only that caller's time.
                 let callers = callers(of: victim)
+                addSpentBudgets(victim, callers.filter { plan.tenants[$0].cores.contains(core) })
                 for time in times
                 where time.core == core && time.priority < least.priority && callers.contains(time.tenant) {
                     addTime(Need(victim: victim, time: time), times)
@@ -153,7 +154,57 @@ extension HarmRules {
                 addBound(need.victim, time.tenant, "takes at most \(budget) of each \(period) of core \(core)")
             }
         }
-        if isBelowRoot { addBound(need.victim, nil, "takes at most a quarter of core \(core)") }
+        if !takesAll, isLong(urgent.map(\.allowance) + (isBelowRoot ? [RootTime.allowance] : [])) {
+            for time in urgent { addDelays(need, time) }
+        }
+        if isBelowRoot {
+            let (budget, period) = (
+                TimeSpan(nanoseconds: RootTime.budget), TimeSpan(nanoseconds: RootTime.period)
+            )
+            addBound(need.victim, nil, "takes at most \(budget) of each \(period) of core \(core)")
+        }
+    }
+
+    /// The delay in nanoseconds from which on a watchdog may end a machine, as docs/caveats.md says. The guest chooses
+    /// the time of its watchdog, which is not in the plan.
+    static let longDelay = 1_000_000_000.0
+
+    /// Returns true if budgets can keep others off a core for `longDelay`. They take less than the whole core.
+    ///
+    /// An allowance can be used up to once more than periods begin meanwhile, because the delay may begin at the end
+    /// of a period. The sum grows until no further budget falls into the delay.
+    private func isLong(_ allowances: [TimeAllowance]) -> Bool {
+        var delay = 0.0
+        while delay < Self.longDelay {
+            let longer = allowances.reduce(0.0) { sum, allowance in
+                sum + Double(allowance.budget) * (1 + max(1, (delay / Double(allowance.period)).rounded(.up)))
+            }
+            guard longer > delay else { return false }
+            delay = longer
+        }
+        return true
+    }
+
+    /// Adds the offenders that can use a budget which is part of a long delay.
+    private mutating func addDelays(_ need: Need, _ time: Time) {
+        for (offender, means) in users(of: time) {
+            add(
+                .stall, of: need.victim, by: offender, .delay(of: time.tenant, need.time.core, means),
+                [time.edge, need.time.edge], lender: need.lender, isBudgeted: true)
+        }
+    }
+
+    /// Adds bounds for a server without a budget, which has only the budgets of its callers while it serves them.
+    private mutating func addSpentBudgets(_ server: Int, _ callers: [Int]) {
+        guard plan.tenants[server].allowance == .unlimited else { return }
+        for caller in callers where plan.tenants[caller].allowance != .unlimited {
+            let allowance = plan.tenants[caller].allowance
+            let rest = TimeSpan(nanoseconds: allowance.period - allowance.budget)
+            addBound(
+                server, caller,
+                "may use up its budget in a call, which then waits at most \(rest) for the next period, "
+                    + "unless somebody else calls")
+        }
     }
 
     private mutating func addBound(_ victim: Int, _ offender: Int?, _ text: String) {
@@ -165,4 +216,5 @@ extension HarmRules {
 extension RootTime {
     /// The part of its core that root may use after the tenants have started (docs/caveats.md, "Supervision").
     static let share = Double(budget) / Double(period)
+    static let allowance = TimeAllowance(budget: budget, period: period)
 }

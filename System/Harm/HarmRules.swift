@@ -10,15 +10,13 @@ struct HarmRules {
     /// The pairs of tenants of which one can wake the other.
     var wakes: [(sender: Int, receiver: Int)] = []
 
-    /// The times that a component yields for room in its console, as the kit's `Console` says.
-    private static let patience = "100,000"
-
     init(_ plan: Plan) { self.plan = plan }
 
     mutating func apply() {
         for (index, edge) in plan.edges.enumerated() { apply(edge, index) }
         addSharedMemory()
         addDevices()
+        addCommands()
         addSupervision()
         addTime()
     }
@@ -100,7 +98,7 @@ struct HarmRules {
             addOrphan(server, holder, index)
             // The interface of the connection is not in the plan. Its messages may carry capabilities for signals.
             wakes += [(holder, server), (server, holder)]
-            if sharesMemory(holder, edge) { addRingBells(holder, server, index) }
+            addSignals(holder, server, sharesMemory(holder, edge) ? .bell : .signal, index)
             add(.change, of: holder, by: server, .lease, [index])
             add(.read, of: holder, by: server, .lease, [index])
             if rights.contains(.manage) {
@@ -133,8 +131,9 @@ struct HarmRules {
         return plan.tenants[client].resources.contains { $0.kind == .portal && $0.slot == slot && $0.size > 0 }
     }
 
-    private mutating func addRingBells(_ one: Int, _ other: Int, _ index: Int) {
-        for (sender, receiver) in [(one, other), (other, one)] { add(.stall, of: receiver, by: sender, .bell, [index]) }
+    /// Adds the signals in the messages of a connection, in both directions.
+    private mutating func addSignals(_ one: Int, _ other: Int, _ cause: HarmLink.Cause, _ index: Int) {
+        for (sender, receiver) in [(one, other), (other, one)] { add(.stall, of: receiver, by: sender, cause, [index]) }
     }
 
     private func connection(of client: Int, _ edge: Plan.Edge) -> String {
@@ -156,7 +155,9 @@ struct HarmRules {
                 bounds.append(
                     HarmBound(
                         victim: receiver, offender: sender,
-                        text: "takes no output for at most the \(Self.patience) yields after which it is dropped"))
+                        text:
+                            "takes no output for at most the \(ConsoleQueue.patience) yields after which the component "
+                            + "drops it (the kit's default)"))
             }
         }
     }

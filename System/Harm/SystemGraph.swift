@@ -147,8 +147,9 @@ public struct SystemGraph {
 
     /// Draws thin lines without a name, because every tenant has one.
     private mutating func addConsoles() {
-        for index in plan.tenants.indices where plan.tenants[index].kind != .consoleDriver {
-            lines.append("  t\(index) -> t0 [style=dotted arrowhead=none];")
+        guard let driver = plan.tenants.firstIndex(where: { $0.kind == .consoleDriver }) else { return }
+        for index in plan.tenants.indices where index != driver {
+            lines.append("  t\(index) -> t\(driver) [style=dotted arrowhead=none];")
         }
     }
 
@@ -180,13 +181,15 @@ public struct SystemGraph {
 
     private func label(_ link: HarmLink) -> String {
         switch link.cause {
-        case .core(let core, _, _), .lentTime(_, let core, _, _), .wakes(_, let core, _, _), .budgets(let core):
+        case .core(let core, _, _), .lentTime(_, let core, _, _), .wakes(_, let core, _, _), .budgets(let core),
+            .delay(_, let core, _):
             "can keep it off core \(core)"
         case .root: "can keep root off its core"
         case .group(let group): "restarts it with '\(group)'"
-        case .board: "resets the board"
+        case .board(let action): action == .reset ? "resets the board" : "turns the board off"
+        case .commands: "commands to root"
         case .device: "DMA"
-        case .bell: "bell"
+        case .bell, .signal: "bell"
         case .console: "console"
         case .memory(let name): "memory '\(name)'"
         case .capability(let object): "capability to \(object)"

@@ -102,6 +102,31 @@ import Testing
         #expect(try HarmCase.harm(text).contains("server stall ringer") == rings)
     }
 
+    /// The interface of a connection may pass signals, in both directions, and the plan does not show it.
+    @Test(arguments: ["peer", "client", ""]) func signalsInMessagesMayAbortACall(user: String) throws {
+        func uses(_ name: String) -> String {
+            let others =
+                (name == "client" ? ["s: server"] : [])
+                + (name == user ? ["p: \(name == "peer" ? "client" : "peer")"] : [])
+            return others.isEmpty ? "" : ", uses: {\(others.joined(separator: ", "))}"
+        }
+        let analysis = try HarmCase.analysis(
+            """
+            components:
+              client: {target: Heartbeat, priority: 12\(uses("client"))}
+              server: {target: Heartbeat, priority: 20}
+              peer: {target: Heartbeat, priority: 10\(uses("peer"))}
+            """)
+        func ways(_ victim: Int) -> [String] {
+            analysis.ways(victim: victim).filter { $0.offender == 3 && $0.effect == .stall }.map(analysis.sentence)
+                .filter { $0.contains("aborts") }
+        }
+        #expect(ways(2).count == (user.isEmpty ? 0 : 1))
+        #expect(ways(2).allSatisfy { $0.hasSuffix("by which 'peer' aborts calls of 'client'") })
+        // The abort itself stalls nobody.
+        #expect(ways(1) == [])
+    }
+
     /// A call brings time for what an orphan has left, so that another client does not stand still.
     @Test func anOrphanIsServedForTheNextCaller() throws {
         let found = try HarmCase.harm(
@@ -244,17 +269,5 @@ import Testing
         let sentences = HarmEffect.allCases.map { driver.sentence("b", $0, "a") }
         #expect(Set(sentences).count == 4 && !sentences.contains(""))
         #expect(driver.sentence("b", .read, "a").hasSuffix("a device may read all memory"))
-    }
-
-    /// The console driver is trusted, so that its findings are no dependence like the others.
-    @Test func theConsoleDriverStandsApart() throws {
-        let analysis = try HarmCase.analysis("components: {a: {target: Heartbeat, priority: 31, core: 0}}")
-        let text = analysis.explanation(of: 1)
-        #expect(text.hasPrefix("'a' (component) depends on the kernel, root and the console driver 'serial', which"))
-        let parts = text.components(separatedBy: "\nA fault of the console driver could reach it, too:\n")
-        #expect(parts.count == 2 && !parts[0].contains("- 'serial'"))
-        for effect in HarmEffect.allCases { #expect(parts[0].contains("Nobody else can \(effect) it.")) }
-        #expect(parts.last?.contains("- change: 'serial' writes") == true)
-        #expect(analysis.explanation(of: 0).contains("'serial' (console driver) depends on the kernel and root, which"))
     }
 }

@@ -41,6 +41,15 @@ import Testing
         #expect(rows.allSatisfy { !$0.contains("free from interference") })
     }
 
+    /// Root obeys the driver's input, so the driver can end all. It is trusted, and no level asks for an exception.
+    @Test func allowsThatTheConsoleDriverEndsAll() throws {
+        let html = try report("components: {a: {target: Heartbeat, criticality: D}}")
+        let row = try #require(rows(html, "a", "serial").first)
+        #expect(row.contains("can be <b>ended</b> (allowed: the console driver is platform)"))
+        #expect(row.contains("root obeys the commands"))
+        #expect(html.contains("so a fault of the driver can end every element"))
+    }
+
     @Test func treatsEachTermOfAnnexD() throws {
         let html = try report(neighbours)
         let terms = InterferenceTerm.all

@@ -6,9 +6,9 @@ import Testing
 
 /// The picture shows each link of each offence in red.
 @Suite struct SystemGraphTests {
-    private func redLines(of text: String) throws -> [String] {
+    private func redLines(of text: String, board: String = "") throws -> [String] {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).yaml")
-        try Data("system: drawn\nboard: {cores: 2}\n\(text)".utf8).write(to: file)
+        try Data("system: drawn\nboard: {cores: 2\(board)}\n\(text)".utf8).write(to: file)
         defer { try? FileManager.default.removeItem(at: file) }
         let manifest = try Manifest.load(path: file.path, askingForCriticality: false)
         var graph = SystemGraph(HarmAnalysis(try manifest.planWithPlaceholders()), of: manifest)
@@ -41,6 +41,15 @@ import Testing
                   loop: {target: Heartbeat, priority: 31}
                 """)
         #expect(lines == [#"t2 -> t1 [label="can keep root off its core"#])
+    }
+
+    @Test(arguments: ["reset", "power-off"]) func showsTheBoardsAction(action: String) throws {
+        let lines = try redLines(
+            of: "components: {a: {target: Heartbeat, criticality: B}, b: {target: Heartbeat, core: 1}}\n",
+            board: ", on-failure: \(action)")
+        let action = action == "reset" ? "resets the board" : "turns the board off"
+        #expect(lines.contains("t2 -> t1 [label=\"\(action)"))
+        #expect(lines.allSatisfy { $0.hasSuffix(action) })
     }
 
     /// The memory of rings has no line of its own, and the call stands for it.

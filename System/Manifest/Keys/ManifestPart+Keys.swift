@@ -267,7 +267,7 @@ extension ManifestPart {
             .init("from", .tenantName, "the machine, component or group that can do the harm"),
             .init(
                 "effect", .choice(HarmEffect.checked.map(\.rawValue), default: HarmEffect.stall.rawValue),
-                "what the harm is: {range}", columns: []),
+                "the harm: {range}", columns: []),
             .init(
                 "through", .text(),
                 "the way that is accepted: the next part on the chain, or the word for a chain of one link (see below); "
