@@ -17,8 +17,9 @@ enum HarmCase {
     static func harm(_ manifest: String) throws -> Set<String> {
         let analysis = try analysis(manifest)
         func name(_ tenant: Int) -> String { analysis.plan.tenants[tenant].name }
+        let driver = analysis.plan.tenants.firstIndex { $0.kind == .consoleDriver } ?? -1
         return Set(
-            analysis.findings.filter { ![$0.victim, $0.offender].contains(0) }
+            analysis.findings.filter { ![$0.victim, $0.offender].contains(driver) }
                 .map { "\(name($0.victim)) \($0.effect) \(name($0.offender))" })
     }
 }
