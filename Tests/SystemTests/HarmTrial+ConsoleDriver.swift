@@ -11,39 +11,38 @@ extension HarmTrial {
         case spin = "\u{11}"
         case block = "\u{12}"
         case forge = "\u{13}"
-        /// Makes the next hang four times as long.
+        /// Gives root the rest of the line.
+        case forgeCommand = "\u{16}"
+        /// Makes the next hang about three times as long.
         case prolong = "\u{14}"
     }
 
-    /// The times in milliseconds, by the system counter, for which the driver hangs.
-    private static let (hang, longHang) = (2000, 8000)
+    /// The times in milliseconds, by the system counter, for which the driver hangs. They leave a watchdog of two
+    /// seconds the time to end a machine whose console is full.
+    private static let (hang, longHang) = (3500, 10_000)
 
     mutating func tryConsoleDriver() throws {
         try tryHang(.spin, "spun, and took nothing")
         if system.name == "harm" { try tryHang(.block, "took nothing") }
         try tryForgery()
+        try tryForgedCommand()
     }
 
     private mutating func tryHang(_ fault: DriverFault, _ name: String) throws {
-        var stalled = try hang(fault)
+        var harm = try hang(fault)
         // A delay with a bound stays the same if the driver hangs longer. A busy host can stop the whole emulator, but
         // hardly for so long.
-        if !stalled.allSatisfy({ isForeseen($0, .stall, ConsoleDriver.name) }) {
-            stalled.formIntersection(try hang(fault, prolonged: true))
+        if isDoubtful(harm, by: ConsoleDriver.name) {
+            harm = confirmed(harm, try hang(fault, prolonged: true), by: ConsoleDriver.name)
         }
-        let dead = try takeDeaths()
-        var harm: [String: [HarmEffect]] = [:]
-        for part in parts {
-            harm[part.name] = (dead.contains(part.name) ? [.end] : []) + (stalled.contains(part.name) ? [.stall] : [])
-        }
-        record(harm, by: ConsoleDriver.name, name)
+        record(harm, by: ConsoleDriver.name, name, noticedBy: \.showsStall)
     }
 
-    /// Lets the driver hang once, and returns the parts that stood still meanwhile.
+    /// Lets the driver hang once, and returns the parts that died or stood still meanwhile.
     ///
     /// A part stood still if it had no turn for more than half of the driver's hang, and for more than three times as
     /// long as before. Their lines are long meanwhile, so that two of them fill a queue from which nobody takes.
-    private func hang(_ fault: DriverFault, prolonged: Bool = false) throws -> Set<String> {
+    private mutating func hang(_ fault: DriverFault, prolonged: Bool = false) throws -> Harm {
         let witnesses = parts.filter(\.witnesses)
         let limit = (prolonged ? Self.longHang : Self.hang) / 2
         for part in parts { _ = try system.takeOutput(of: part.name) }
@@ -68,7 +67,7 @@ extension HarmTrial {
             if try longestTurn(of: part) > limit { stalled.insert(part.name) }
         }
         try waitForAll(timeout: .seconds(60))
-        return stalled
+        return harm(silent: stalled, dead: try takeDeaths(), by: ConsoleDriver.name)
     }
 
     /// Returns the longest time in milliseconds that a part's lines name.
@@ -108,9 +107,21 @@ extension HarmTrial {
             losers.insert(part.name)
             try system.type("\u{15}", on: part.name)
         }
-        record(
-            Dictionary(uniqueKeysWithValues: losers.map { ($0, [HarmEffect.change]) }), by: ConsoleDriver.name,
-            "forged input", aim: .change)
         try waitForAll(timeout: .seconds(60))
+        let harm = harm(dead: try takeDeaths(), losers: losers, by: ConsoleDriver.name)
+        record(harm, by: ConsoleDriver.name, "forged input", aim: .change) { _ in true }
+    }
+
+    /// Lets the driver give root a command that nobody has typed. Root obeys it, and kills a part. A restart of that
+    /// part may end others.
+    private mutating func tryForgedCommand() throws {
+        guard let victim = parts.first(where: { !$0.isMachine }) ?? parts.first else { return }
+        try system.forget("root")
+        try system.type(DriverFault.forgeCommand.rawValue + "kill \(victim.name)\n", on: ConsoleDriver.name)
+        try system.wait(for: "kill: \(victim.name)", on: "root")
+        try waitForAll(timeout: .seconds(60))
+        let harm = harm(dead: try takeDeaths(), by: ConsoleDriver.name)
+        // The command names one part only, so it is no evidence that the others go on.
+        record(harm, by: ConsoleDriver.name, "forged a command for root") { _ in false }
     }
 }

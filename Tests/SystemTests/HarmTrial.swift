@@ -9,7 +9,7 @@ struct HarmTrial {
     private let analysis: HarmAnalysis
     let parts: [HarmTrialPart]
     private let remark: String
-    private var injections: [FaultInjection] = []
+    private(set) var injections: [FaultInjection] = []
     private var deaths: [String: Int] = [:]
     /// The harm that was observed: `VICTIM EFFECT OFFENDER`.
     private(set) var seen: Set<String> = []
@@ -17,6 +17,9 @@ struct HarmTrial {
     /// The hash of the plan of the unchanged manifest, from which the predictions come, too.
     private let plan: String
     private static let commit = HarmEvidence.commit(Workspace(root: Repository.root))
+
+    /// The effects on each part that came to harm.
+    typealias Harm = [String: Set<HarmEffect>]
 
     /// The parts whose programs the trial replaces by programs that print lines, and hang on request.
     enum StandIns { case none, components, all }
@@ -35,11 +38,14 @@ struct HarmTrial {
             changing: { tenant in
                 let number = HarmTrialPart.firstNumber + parts.count
                 tenant.standIn(standIns, file: secrets.appendingPathComponent("\(number)"), number: number)
+                tenant.giveSecret(of: number)
                 tenant.restart.wait(milliseconds: 1500)
                 parts.append(HarmTrialPart(tenant, number: number))
             })
         self.parts = parts
-        let driver = "a console driver that hangs and forges input when it is told to, in the place of the real one"
+        let driver =
+            "a console driver that hangs and forges input when it is told to, in the place of the real one, and other "
+            + "arguments of programs"
         let programs = "programs that observe themselves, and do harm when they are told to, in the places of"
         remark =
             switch standIns {
@@ -63,6 +69,21 @@ struct HarmTrial {
     // MARK: Faults
 
     private mutating func inject(_ fault: HarmTrialFault, in offender: String) throws {
+        var (during, after) = try attempt(fault, in: offender)
+        if isDoubtful(during, by: offender) || isDoubtful(after, by: offender) {
+            let again = try attempt(fault, in: offender)
+            during = confirmed(during, again.during, by: offender)
+            after = confirmed(after, again.after, by: offender)
+        }
+        record(during, by: offender, fault.name, noticedBy: \.showsStall)
+        // Nobody watches for stalls while the system is restored, so the absence of harm is no evidence.
+        if !after.isEmpty { record(after, by: offender, fault.nameOfRemedy) { _ in false } }
+    }
+
+    /// Causes a fault once, and restores the system.
+    ///
+    /// - Returns: the harm by the fault, and the harm by the steps of the trial's own that restore the system.
+    private mutating func attempt(_ fault: HarmTrialFault, in offender: String) throws -> (during: Harm, after: Harm) {
         try perform(fault.action, on: offender)
         // Output that was on its way arrives and is dropped.
         listen(for: .milliseconds(400))
@@ -71,38 +92,38 @@ struct HarmTrial {
             if text.contains("outside") { surprises.append("'\(part.name)' has read where it has no memory: \(text)") }
         }
         let (silent, early) = try observe(offender, isOver: fault.isOver)
-        let losers = early.union(try restore(fault.remedy, offender))
+        if !fault.remedy.isEmpty {
+            let during = harm(silent: silent, dead: try takeDeaths(), losers: early, by: offender)
+            let losers = try restore(fault.remedy, offender)
+            let dead = try takeDeaths().subtracting([fault.victim].compactMap(\.self))
+            return (during, harm(dead: dead, losers: losers, by: offender))
+        }
+        let losers = early.union(try waitForAll(timeout: .seconds(60)))
         let dead = try takeDeaths()
         if fault.isOver, offender != ConsoleDriver.name, !dead.contains(offender) {
             surprises.append("'\(offender)' \(fault.name): it did not die")
         }
-        var harm: [String: [HarmEffect]] = [:]
-        for victim in parts.map(\.name) where victim != offender {
-            var effects: [HarmEffect] = []
-            if dead.contains(victim), victim != fault.victim { effects.append(.end) }
-            // A dead part is silent as well, so its silence counts only if a stall was predicted. Such a part may have
-            // stood still first, and may have died when the offender was killed.
-            if silent.contains(victim), effects.isEmpty || isForeseen(victim, .stall, offender) {
-                effects.append(.stall)
-            }
-            if losers.contains(victim) { effects.append(.change) }
-            harm[victim] = effects
-        }
-        record(harm, by: offender, fault.name)
+        return (harm(silent: silent, dead: dead, losers: losers, by: offender), [:])
     }
 
     /// Records a fault with its effects on all parts but the offender.
     ///
-    /// - Parameter aim: the effect that the fault tries to have; nil if it can stall or end others.
-    mutating func record(_ harm: [String: [HarmEffect]], by offender: String, _ fault: String, aim: HarmEffect? = nil) {
+    /// - Parameters:
+    ///   - aim: the effect that the fault tries to have; nil if it can stall or end others.
+    ///   - notices: selects the parts of which the trial would have seen such an effect. Only these are recorded as
+    ///     unharmed.
+    mutating func record(
+        _ harm: Harm, by offender: String, _ fault: String, aim: HarmEffect? = nil,
+        noticedBy notices: (HarmTrialPart) -> Bool
+    ) {
         var observations: [FaultInjection.Observation] = []
-        for victim in parts.map(\.name) where victim != offender {
-            let effects = harm[victim, default: []]
+        for part in parts where part.name != offender {
+            let effects = HarmEffect.allCases.filter { harm[part.name, default: []].contains($0) }
             for effect in effects {
-                observations.append(.init(victim: victim, effect: effect))
-                note(victim, effect, offender, fault)
+                observations.append(.init(victim: part.name, effect: effect))
+                note(part.name, effect, offender, fault)
             }
-            if effects.isEmpty { observations.append(.init(victim: victim, effect: nil)) }
+            if effects.isEmpty, notices(part) { observations.append(.init(victim: part.name, effect: nil)) }
         }
         injections.append(
             FaultInjection(
@@ -126,8 +147,9 @@ struct HarmTrial {
 
     /// Listens until each part has printed a line, or two lines if the offender hangs.
     ///
-    /// It stops after 1 s if the analysis has predicted each silence, or if the offender comes back by itself.
-    /// Otherwise it listens for 8 s, because a busy host may be the cause of the silence.
+    /// It stops after 1 s if the analysis has predicted each silence, or if the offender comes back by itself. It stops
+    /// after 3 s if the silence of a machine may lead to its end, because a watchdog takes 2 s. Otherwise it listens
+    /// for 8 s, because a busy host may be the cause of the silence.
     ///
     /// - Parameter isOver: true if the offender comes back by itself, after 1.5 s.
     private func observe(_ offender: String, isOver: Bool) throws -> (silent: Set<String>, losers: Set<String>) {
@@ -147,7 +169,11 @@ struct HarmTrial {
                 .map(\.name))
             let time = ContinuousClock.now - start
             let isPredicted = silent.allSatisfy { isForeseen($0, .stall, offender) || isForeseen($0, .end, offender) }
-            guard silent.isEmpty || time > (isPredicted || isOver ? .seconds(1) : .seconds(8)) else { continue }
+            let mayEnd = parts.contains {
+                $0.isMachine && silent.contains($0.name) && isForeseen($0.name, .end, offender)
+            }
+            let limit = isOver ? 1 : !isPredicted ? 8 : mayEnd ? 3 : 1
+            guard silent.isEmpty || time > .seconds(limit) else { continue }
             let deaf = try parts.filter { $0.name != offender && $0.isAsked }.filter(isDeaf)
             return (silent.union(deaf.map(\.name)), losers)
         }
@@ -166,7 +192,9 @@ struct HarmTrial {
     }
 
     func isForeseen(_ victim: String, _ effect: HarmEffect, _ offender: String) -> Bool {
-        analysis.finding(victim: index(victim), offender: index(offender), effect) != nil
+        // Root obeys its console, so that the console driver can have it kill each part.
+        if offender == ConsoleDriver.name, effect == .end { return true }
+        return analysis.finding(victim: index(victim), offender: index(offender), effect) != nil
     }
 
     private func index(_ name: String) -> Int { analysis.plan.tenants.firstIndex { $0.name == name } ?? -1 }
@@ -242,7 +270,7 @@ struct HarmTrial {
                 "  \(injection.offender) \(injection.fault): "
                     + (victims.isEmpty ? "nobody noticed" : victims.joined(separator: ", ")))
         }
-        let predicted = analysis.findings.filter { $0.victim != 0 }
+        let predicted = analysis.findings.filter { analysis.plan.tenants[$0.victim].kind != .consoleDriver }
         let never = predicted.filter { finding in
             let names = [finding.victim, finding.offender].map { analysis.plan.tenants[$0].name }
             return !seen.contains("\(names[0]) \(finding.effect) \(names[1])")

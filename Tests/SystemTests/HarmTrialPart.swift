@@ -22,6 +22,8 @@ struct HarmTrialFault {
     var remedy: [Remedy] = []
     /// The part that the trial itself kills, so that its end is no effect of the fault.
     var victim: String?
+    /// The name of the trial's own steps behind the fault, which may have effects as well.
+    var nameOfRemedy: String { name + (remedy.contains(.kill(nil)) ? ", and was killed" : ", and went on") }
     /// True if the offender dies and comes back by itself.
     var isOver: Bool { action == .kill || action == .type(Self.outside) }
 
@@ -32,19 +34,28 @@ struct HarmTrialFault {
 /// A machine or a component of a system under trial.
 struct HarmTrialPart {
     let name: String
-    /// The number of its console's channel, by which secrets name the part. Those of the kernel, root and the console
-    /// driver come first.
+    /// The number of its console's channel, by which its secret names the part. Those of the kernel, root and the
+    /// console driver come first.
     let number: Int
     static let firstNumber = 3
+
+    /// Returns the word with which a part of this number fills its memory.
+    static func secret(of number: Int) -> UInt64 { 0x53EC_2E7A_91D4_0000 | UInt64(number) }
+
     let isMachine: Bool
     /// True for a part that measures the time between its turns, between the letters `l` and `q`.
     let witnesses: Bool
-    /// True for a part that reads and writes what it can name, at the letters `r` and `w`.
+    /// True for a part that fills its memory with its secret, and that reads and writes all that it can name at the
+    /// letters `r` and `w`.
     let reaches: Bool
     /// True for a machine with a shell, which runs commands and may print nothing by itself.
     let isAsked: Bool
     /// True for a part that prints a line every 200 ms. A pager prints none, because its clients show whether it works.
     let speaks: Bool
+    /// True if the trial sees at once that the part stands still.
+    var showsStall: Bool { speaks || isAsked }
+    /// True if the part checks its memory at each line that it prints.
+    var checksMemory: Bool { reaches && speaks }
     let faults: [HarmTrialFault]
 
     init(_ tenant: TenantDescription, number: Int) {
@@ -73,8 +84,9 @@ struct HarmTrialPart {
             case (.target("BadPager"), _): hang("never replied", "h")
             case (.package, 2):
                 hang("spun", "s")
-                hang("took nothing, and was killed", "t")
-                faults.append(HarmTrialFault(name: "took nothing", action: .type("t"), remedy: [.type("t")]))
+                hang("took nothing", "t")
+                faults.append(
+                    HarmTrialFault(name: "took nothing for a while", action: .type("t"), remedy: [.type("t")]))
                 // The lease ends when its caller is killed, because the call ends then. The kernel does not wait for
                 // the server, so the caller comes back while the server still hangs.
                 faults.append(
@@ -115,13 +127,21 @@ extension TenantDescription {
             component.arguments = [isPager ? 4 : component.paged == nil ? 0 : 5]
             // The pager has one frame, so that a file of several pages causes a fault at each turn.
             if component.paged != nil {
-                let secret = UInt64(0x53EC_2E7A_91D4_0000) | UInt64(number)
-                let words = [UInt64](repeating: secret.littleEndian, count: 2048)
+                let words = [UInt64](repeating: HarmTrialPart.secret(of: number).littleEndian, count: 2048)
                 try? words.withUnsafeBytes { Data($0) }.write(to: file)
                 component.paged?.file = file
             }
             self = .component(component)
         }
+    }
+
+    /// Gives a component that observes itself its secret, as argument 1. A machine gets it by its console.
+    mutating func giveSecret(of number: Int) {
+        guard case .component(var component) = self,
+            [.target("BadPager"), .target("Hang")].contains(component.program)
+        else { return }
+        component.arguments = [component.arguments.first ?? 0, HarmTrialPart.secret(of: number)]
+        self = .component(component)
     }
 }
 

@@ -46,8 +46,8 @@ import Testing
         #expect(Self.architectureWords(in: text) == ["SVC", "VMID", "GICD_CTLR", "TCR_EL1", "AArch32Condition"])
     }
 
-    /// A test's name is a sentence, and its subject says who acts.
-    @Test func testsAreNamedBySentences() throws {
+    /// The name of no test begins with a clause such as `whatHappens`, which stands for a noun and hides the subject.
+    @Test func noTestIsNamedByAClause() throws {
         let clause = /func (wh(at|o|om|ose|ich)|whoever|whatever)[A-Z]\w*/
         let sources = try Self.sources(in: "Tests")
         #expect(sources.contains { $0.path.hasSuffix("NameTests.swift") })

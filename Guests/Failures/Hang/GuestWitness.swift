@@ -8,23 +8,26 @@ struct GuestWitness {
     private var lastTurn: UInt64 = 0
     private var longestGap: UInt64 = 0
     private var isTalkative = false
-    /// The number of the machine's channel, which the harness types behind `#`; 0 before.
-    private var number: UInt64 = 0
-    private var awaitsNumber = false
+    /// The word that fills the machine's memory, and names the machine. The harness types it behind `#` in 16 letters
+    /// of four bits each, from `@` on, the highest bits first. It is 0 before.
+    private var secret: UInt64 = 0
+    private var awaitedLetters = 0
+    private let hasWatchdog: Bool
+
+    init(hasWatchdog: Bool) { self.hasWatchdog = hasWatchdog }
 
     /// The page that only the machine writes.
     private static var secretPage: UInt64 { guest_own_end() + 0x1_0000 }
-    private static let mark: UInt64 = 0x53EC_2E7A_91D4_0000
+    /// The bits of a secret that differ between the parts of a system.
+    private static let numberBits: UInt64 = 0xFFFF
     private static let padding = 1000
     private static let garbage: UInt64 = 0xBAD0_BAD0_BAD0_BAD0
-
-    private var secret: UInt64 { Self.mark | number }
 
     mutating func turn() {
         let now = guest_counter()
         if lastTurn != 0 { longestGap = max(longestGap, now - lastTurn) }
         lastTurn = now
-        guard number != 0 else { return }
+        guard secret != 0, awaitedLetters == 0 else { return }
         if !isFull(Self.secretPage, 4096) { say("lost private memory") }
         Self.forEachSharedPage { if !isFull($0 + 2048, 2048) { say("lost shared memory") } }
         fillMemory()
@@ -49,14 +52,15 @@ struct GuestWitness {
     }
 
     mutating func obey(_ letter: UInt8) {
-        if awaitsNumber {
-            number = UInt64(letter & 0x3F)
-            awaitsNumber = false
+        if awaitedLetters > 0 {
+            secret = secret << 4 | UInt64(letter & 0xF)
+            awaitedLetters -= 1
+            guard awaitedLetters == 0 else { return }
             fillMemory()
-            return say("numbered")
+            return say("has a secret")
         }
         switch letter {
-        case UInt8(ascii: "#"): awaitsNumber = true
+        case UInt8(ascii: "#"): awaitedLetters = 16
         case UInt8(ascii: "l"):
             isTalkative = true
             longestGap = 0
@@ -96,24 +100,28 @@ struct GuestWitness {
 
     // MARK: Reading and writing
 
-    /// The low 4 GiB of the machine's space in steps of 2 MiB, without the devices' registers.
-    private static func forEachStep(_ body: (UInt64) -> Void) {
+    /// Calls `body` for the low 4 GiB of the machine's space in steps of 2 MiB, without the devices' registers. It
+    /// refreshes the watchdog at each step, because a walk may take longer than the watchdog's time.
+    private func forEachStep(_ body: (UInt64) -> Void) {
         for address in stride(from: 0, to: 1 << 32, by: 1 << 21) as StrideTo<UInt64>
-        where !(0x0800_0000..<0x0B20_0000).contains(address) { body(address) }
+        where !(0x0800_0000..<0x0B20_0000).contains(address) {
+            if hasWatchdog { Watchdog.refresh() }
+            body(address)
+        }
     }
 
     /// Says the number of each other part whose secret the machine finds. It looks at a word of each page that it can
     /// load, because the parts fill whole pages.
     private func readEverything() {
         var found: UInt64 = 0
-        Self.forEachStep { address in
+        forEachStep { address in
             guard probe(address) != nil else { return }
             for offset in stride(from: 0, to: 1 << 21, by: 4096) as StrideTo<UInt64> {
                 // A region of shared memory may be smaller than the step.
                 guard isOwnMemory(address) || probe(address + offset) != nil else { return }
                 let word = guest_load64(address + offset)
-                let owner = word & 0xFFFF
-                if word & ~0xFFFF == Self.mark, owner != number, owner < 64 { found |= 1 << owner }
+                let owner = word & Self.numberBits
+                if (word ^ secret) & ~Self.numberBits == 0, word != secret, owner < 64 { found |= 1 << owner }
             }
         }
         for owner in 0..<64 as Range<UInt64> where found >> owner & 1 != 0 {
@@ -132,7 +140,7 @@ struct GuestWitness {
         let code = guest_code_buffer()
         let everythingMasked: UInt64 = 0xF << 6
         Self.forEachSharedPage { fill($0, 4096, Self.garbage) }
-        Self.forEachStep { address in
+        forEachStep { address in
             guard probe(address) == nil else { return }
             guest_store32(code, 0xF900_0001)  // str x1, [x0]
             guest_store32(code + 4, 0xD65F_03C0)  // ret

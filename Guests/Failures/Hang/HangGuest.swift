@@ -9,9 +9,9 @@ public func guestMain() {
     InterruptController.initialize()
     guest_enable_interrupts()
     // Long enough for a host that is busy: a refresh that comes later than the second stage ends the machine.
-    let offset = guest_counter_frequency() * 2 / 5
+    let offset = guest_counter_frequency()
     if hasWatchdog { Watchdog.start(offset: offset) }
-    var witness = GuestWitness()
+    var witness = GuestWitness(hasWatchdog: hasWatchdog)
     while true {
         witness.turn()
         while let letter = SerialPort.take() {
@@ -63,7 +63,7 @@ private func answerInTime(_ offset: UInt64) {
 }
 
 /// The generic watchdog of a machine with `watchdog: true`.
-private enum Watchdog {
+enum Watchdog {
     private static let control: UInt64 = 0x0B11_0000
     private static let offset = control + 0x008
     private static let refreshFrame = control + 0x1000

@@ -5,7 +5,7 @@ import RuntimeSupport
 
 // Pagers that do no good. Argument 0: 1 hangs, 2 says that all is well and maps nothing, 3 answers with bits that mean
 // nothing here, 4 serves with one frame and looks at its console at each fault: it hangs at the letter `h`, brings a
-// wrong page at `w`, and passes other letters to `Witness.obey`; else it faults.
+// wrong page at `w`, and passes other letters to `Witness.obey`; else it faults. Argument 1 is the secret of `Witness`.
 
 @c(entente_main)
 func ententeMain(_ argument: UInt64) {

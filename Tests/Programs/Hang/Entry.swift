@@ -4,7 +4,7 @@ import HarmWitness
 import RuntimeSupport
 
 // A component that logs a line every 200 ms, observes itself, and does harm when its console tells it to. Argument 0 is
-// its role. `Witness.obey` knows the letters for all roles.
+// its role, and argument 1 its secret. `Witness.obey` knows the letters for all roles.
 
 private enum Role: UInt64 {
     /// Depends on no other component.
@@ -62,7 +62,7 @@ func ententeMain(_ argument: UInt64) {
         guard events.contains(alarm.events) else { continue }
         alarm.set(after: .milliseconds(200))
         if role == .ringer, let region { region.ring() }
-        if let file { read(file, &page) }
+        if let file { read(file, &page, witness.secret) }
         if let server, call(server.slot).status != .ok { continue }
         guard role != .listener else { continue }
         witness.turn()
@@ -71,7 +71,7 @@ func ententeMain(_ argument: UInt64) {
 }
 
 /// Reads a word of the next page, and logs a line if it is not the word that the harness has put there.
-private func read(_ file: Resource, _ page: inout UInt64) {
+private func read(_ file: Resource, _ page: inout UInt64, _ secret: UInt64) {
     page = (page + 4096) % file.size
-    if entente_read64(file.address + page) != Secret.word(of: Configuration.current.channel) { log("lost the file") }
+    if entente_read64(file.address + page) != secret { log("lost the file") }
 }

@@ -1,7 +1,7 @@
 @_spi(Kernel) import Entente
 import RuntimeSupport
 
-// The attempts of an offender to read and to change what belongs to others.
+// The attempts of an offender to read and to change the memory and the registers of others.
 //
 // They use every name that the component has: the addresses of its resources, console, message page and heap, each slot
 // of its table as memory and as a context, and, in the last attempt of a life, an address that is not mapped.
@@ -87,7 +87,8 @@ extension Witness {
     }
 
     private func note(_ word: UInt64, _ found: inout UInt64) {
-        guard let owner = Secret.owner(of: word), owner != number, owner < 64 else { return }
+        let owner = word & Self.numberBits
+        guard word & ~Self.numberBits == secret & ~Self.numberBits, owner != number, 1..<64 ~= owner else { return }
         found |= 1 << owner
     }
 

@@ -6,8 +6,12 @@ import Entente
 /// The component itself measures, because the harness sees it through the console driver alone, which hangs in some of
 /// the trials. The time is that of the system counter.
 public struct Witness {
-    /// The number of this component's channel, which names it in secrets.
-    let number = Configuration.current.channel
+    /// The word with which the component fills its memory, from argument 1. It names the component, so that another
+    /// part that finds such a word knows whose memory it has read.
+    public let secret = Configuration.current.arguments[1]
+    /// The bits of a secret that differ between the parts of a system.
+    static let numberBits: UInt64 = 0xFFFF
+    var number: UInt64 { secret & Self.numberBits }
     private var memory = InlineArray<128, UInt64>(repeating: 0)
     private var lastTurn: Instant?
     private var longestGap: UInt64 = 0
@@ -28,7 +32,7 @@ public struct Witness {
         console.patience = Self.patience
         self.console = console
         self.isSecondEnd = isSecondEnd
-        for index in memory.indices { memory[index] = Secret.word(of: number) }
+        for index in memory.indices { memory[index] = secret }
         fillSharedMemory()
     }
 
@@ -37,8 +41,8 @@ public struct Witness {
         let now = Instant.now
         if let lastTurn { longestGap = max(longestGap, now.ticks - lastTurn.ticks) }
         lastTurn = now
-        for index in memory.indices where memory[index] != Secret.word(of: number) {
-            memory[index] = Secret.word(of: number)
+        for index in memory.indices where memory[index] != secret {
+            memory[index] = secret
             log("lost private memory")
         }
         if !isSharedMemoryIntact {
@@ -86,7 +90,7 @@ public struct Witness {
         Reach.forEachSharedMemory { memory in
             let half = self.half(of: memory)
             for offset in stride(from: half.lowerBound, to: half.upperBound, by: 8) {
-                memory[offset] = Secret.word(of: number)
+                memory[offset] = secret
             }
         }
     }
@@ -96,25 +100,12 @@ public struct Witness {
         Reach.forEachSharedMemory { memory in
             let half = self.half(of: memory)
             for offset in stride(from: half.lowerBound, to: half.upperBound, by: 8)
-            where memory[offset] != Secret.word(of: number) { isIntact = false }
+            where memory[offset] != secret { isIntact = false }
         }
         return isIntact
     }
 
     private func half(of memory: SharedMemory) -> Range<Int> {
         isSecondEnd ? memory.size / 2..<memory.size : 0..<memory.size / 2
-    }
-}
-
-/// The words with which each part of a trial fills its memory. They name the part, so that another part that finds
-/// such a word knows whose memory it has read.
-public enum Secret {
-    private static let mark: UInt64 = 0x53EC_2E7A_91D4_0000
-
-    public static func word(of number: UInt64) -> UInt64 { mark | number & 0xFFFF }
-
-    /// Returns the number of the part whose secret a word is, or nil if it is none.
-    static func owner(of word: UInt64) -> UInt64? {
-        word & ~0xFFFF == mark && word & 0xFFFF != 0 ? word & 0xFFFF : nil
     }
 }

@@ -17,10 +17,12 @@ private enum Command {
     static let spin: UInt8 = 0x11
     /// Sends nothing, so that the driver takes nothing from its clients.
     static let block: UInt8 = 0x12
-    /// Makes the next hang four times as long.
+    /// Makes the next hang about three times as long.
     static let prolong: UInt8 = 0x14
     /// Gives each component and machine a letter that nobody has typed.
     static let forge: UInt8 = 0x13
+    /// Gives root the rest of the line, as if a user had typed it at root's console.
+    static let forgeCommand: UInt8 = 0x16
 }
 
 /// The board's port, which hangs on request for a time by the system counter, and then goes on.
@@ -29,13 +31,14 @@ private struct HangingPort: DriverPort {
     /// The moment until which the port has no room.
     private var blockedUntil = Instant(ticks: 0)
     private var forged = ForgedInput()
-
+    /// The second byte of a switch to another channel, which follows the escape.
+    private var switchByte: UInt8?
     private var isLong = false
 
     /// Returns the end of a hang that begins now.
     private mutating func endOfHang() -> Instant {
         defer { isLong = false }
-        return .now + .milliseconds(isLong ? 8000 : 2000)
+        return .now + .milliseconds(isLong ? 10_000 : 3500)
     }
 
     mutating func start() { port.start() }
@@ -44,6 +47,10 @@ private struct HangingPort: DriverPort {
     mutating func send(_ byte: UInt8) { port.send(byte) }
 
     mutating func receive() -> UInt8? {
+        if let byte = switchByte {
+            switchByte = nil
+            return byte
+        }
         if let byte = forged.next() { return byte }
         guard let byte = port.receive() else { return nil }
         switch byte {
@@ -53,6 +60,9 @@ private struct HangingPort: DriverPort {
         case Command.block: blockedUntil = endOfHang()
         case Command.prolong: isLong = true
         case Command.forge: forged.begin()
+        case Command.forgeCommand:
+            switchByte = ConsoleChannel.firstChannel + ConsoleChannel.root
+            return ConsoleChannel.escape
         default: return byte
         }
         return receive()
