@@ -192,9 +192,7 @@ struct HarmTrial {
     }
 
     func isForeseen(_ victim: String, _ effect: HarmEffect, _ offender: String) -> Bool {
-        // Root obeys its console, so that the console driver can have it kill each part.
-        if offender == ConsoleDriver.name, effect == .end { return true }
-        return analysis.finding(victim: index(victim), offender: index(offender), effect) != nil
+        analysis.finding(victim: index(victim), offender: index(offender), effect) != nil
     }
 
     private func index(_ name: String) -> Int { analysis.plan.tenants.firstIndex { $0.name == name } ?? -1 }

@@ -225,8 +225,8 @@ import Testing
         #expect(try Set(found.keys) == #require(Self.unsafe.first { $0.key == folder }).value)
     }
 
-    /// Root executes the plan and supervises, and every feature of a manifest is a rule of the plan. So no name, text or
-    /// comment there is about a feature. Root itself has a console, and no word about those of others.
+    /// Root executes the plan and supervises, and every feature of a manifest is a rule of the plan. So no name, text
+    /// or comment there is about a feature. Root itself has a console, and no word about those of others.
     @Test(arguments: ["Components/Root", "Services/Supervision"])
     func supervisionKnowsNoFeature(folder: String) throws {
         let files = try Self.files(in: folder)

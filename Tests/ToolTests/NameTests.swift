@@ -40,7 +40,7 @@ import Testing
 
     @Test func architectureWordsAreFound() {
         let text = """
-            /// Kernel/AArch64 does so by SVC (DDI 0487, D2.12), with a VMID; see GICD_CTLR, TCR_EL1 and AArch32Condition.
+            /// Kernel/AArch64 does so by SVC (DDI 0487, D2.12), with VMID; see GICD_CTLR, TCR_EL1, AArch32Condition.
             let isLockedAtEL2 = model.isFarAway
             """
         #expect(Self.architectureWords(in: text) == ["SVC", "VMID", "GICD_CTLR", "TCR_EL1", "AArch32Condition"])
