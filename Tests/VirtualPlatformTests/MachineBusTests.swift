@@ -101,7 +101,8 @@ import Testing
         }
     }
 
-    /// The accesses of one instruction go to one device, because an instruction is repeated only if it has had no effect.
+    /// The accesses of one instruction go to one device, because an instruction is repeated only if it has had no
+    /// effect.
     @Test func anInstructionReachesOneDevice() {
         struct Two: BusRequest {
             let address: UInt64

@@ -87,8 +87,8 @@ extension MachineUnits {
     }
 
     /// Sets the level of a device's line. The caller holds the device's lock.
-    /// - Returns: true if the controller has not followed the level, so that the caller must call `followLines` after it
-    ///   has released the lock.
+    /// - Returns: true if the controller has not followed the level, so that the caller must call `followLines` after
+    ///   it has released the lock.
     @inline(__always)
     func driveLine<Driven: Device>(of device: Driven) -> Bool {
         guard let interrupt = Driven.placement.interrupt else { return false }

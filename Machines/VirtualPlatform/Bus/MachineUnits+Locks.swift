@@ -88,8 +88,8 @@ extension MachineUnits {
         if !waiters.isNone { wakeAndReleaseController(waiters, &environment) }
     }
 
-    /// Follows the lines, releases the controller's lock, and then hands `waiters` on. The loop repeats only if a thread
-    /// has found the lock held meanwhile for as long as `patience` lasts.
+    /// Follows the lines, releases the controller's lock, and then hands `waiters` on. The loop repeats only if a
+    /// thread has found the lock held meanwhile for as long as `patience` lasts.
     @inline(never)
     private func wakeAndReleaseController<Environment: InterruptPort>(
         _ waiters: Waiters, _ environment: inout Environment
