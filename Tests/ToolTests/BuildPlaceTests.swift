@@ -151,10 +151,8 @@ private func withFolder<Result>(_ body: (URL) throws -> Result) throws -> Result
         }
 
         private func write(_ name: String, _ text: String) throws {
-            let file = programs.appendingPathComponent(name)
             try FileManager.default.createDirectory(at: programs, withIntermediateDirectories: true)
-            try Data("#!/bin/bash\n\(text)\n".utf8).write(to: file)
-            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file.path)
+            try writeProgram("#!/bin/bash\n\(text)\n", to: programs.appendingPathComponent(name))
         }
 
         /// Runs the script.

@@ -185,3 +185,12 @@ final class TemporaryFolder: Sendable {
         return file
     }
 }
+
+/// Writes a program that a test runs. Another process makes the file, because Linux runs no file that is open for
+/// writing, and a process that another test starts has copies of this one's open files for a moment.
+func writeProgram(_ text: String, to file: URL) throws {
+    let source = file.appendingPathExtension("source")
+    try Data(text.utf8).write(to: source)
+    defer { try? FileManager.default.removeItem(at: source) }
+    _ = try Subprocess("install", ["-m", "755", source.path, file.path]).text()
+}

@@ -63,9 +63,7 @@ import Testing
                 atPath: folder.appendingPathComponent(name).path, withDestinationPath: file)
         }
         if let decoder {
-            let file = folder.appendingPathComponent("base64")
-            try Data(decoder.utf8).write(to: file)
-            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file.path)
+            try writeProgram(decoder, to: folder.appendingPathComponent("base64"))
         }
         let failure = #expect(throws: Failure.self) {
             try RealShell(shell, path: folder.path).run(Array("echo done".utf8))

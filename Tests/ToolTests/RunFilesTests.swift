@@ -44,6 +44,19 @@ func makeWorkspace() throws -> Workspace {
         #expect(try RunFiles("system", workspace: workspace).name == "system")
     }
 
+    /// A process that another thread starts has copies of all descriptors until it becomes another program.
+    @Test func aProcessThatIsBeingStartedKeepsNoLock() throws {
+        let workspace = try makeWorkspace()
+        defer { try? FileManager.default.removeItem(at: workspace.root) }
+        let file = workspace.runs.appendingPathComponent("x.lock")
+        var lock = try FileLock.take(file)
+        let copy = dup(try #require(lock?.descriptor))
+        defer { close(copy) }
+        #expect(try FileLock.take(file) == nil)
+        lock = nil
+        #expect(try FileLock.take(file) != nil)
+    }
+
     /// A run that was killed leaves its image behind, and the next one finds it.
     @Test func filesOfADeadRunAreRemoved() throws {
         let workspace = try makeWorkspace()

@@ -229,15 +229,14 @@ import Testing
     ])
     func aSuiteFailsUnlessItSaysOtherwise(report: String, status: Int, passed: Int, failed: Int) throws {
         let folder = TemporaryFolder()
-        let program = try folder.write(
-            "program",
+        let program = folder.url.appendingPathComponent("program")
+        try writeProgram(
             """
             #!/bin/bash
             while [[ $1 != --xunit-output ]]; do shift; done
             [[ -z '\(report)' ]] || echo '\(report)' >"$2"
             exit \(status)
-            """)
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: program.path)
+            """, to: program)
         let workspace = Workspace(root: folder.url)
         try workspace.make(workspace.state)
         let result = try SystemTestRun(workspace: workspace).run(suite: "A", of: TestProgram(path: program.path))

@@ -7,7 +7,7 @@ import SystemImage
 
 /// A lock that one process holds at a time. The system releases it when the process ends in any way.
 final class FileLock: Sendable {
-    private let descriptor: Int32
+    let descriptor: Int32
 
     /// Takes the lock, or returns nil if another process holds it.
     ///
@@ -44,7 +44,12 @@ final class FileLock: Sendable {
         guard descriptor >= 0 else { throw Failure.ofCall(on: file) }
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        // A process that another thread is starting has a copy of the descriptor for a moment, and a copy keeps a lock
+        // that is only closed.
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
 }
 
 extension URL {
