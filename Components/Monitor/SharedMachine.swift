@@ -19,6 +19,8 @@ struct SharedMachine: ~Copyable {
         interrupts = InterruptController(virtualCPUCount: machine.virtualCPUCount)
         power = MachinePower(
             virtualCPUCount: machine.virtualCPUCount, ticksPerMillisecond: Clock.frequency / 1000)
+        // SAFETY: the memory is not empty, and is larger than all devices by one alignment (`DeviceMemory`). It lives
+        // as long as the monitor, and nobody else uses it.
         let start = unsafe memory.baseAddress.unsafelyUnwrapped.alignedUp(toMultipleOf: deviceAlignment)
         unsafe devices = start
         var maker = unsafe DeviceMaker(memory: start)
@@ -64,6 +66,7 @@ private struct DeviceMaker: DeviceVisitor {
 struct OwnMachine: MachineUnits {
     private let shared: UnsafeMutablePointer<SharedMachine>
 
+    // SAFETY: the caller passes the instance that was published, which lives as long as the monitor.
     @inline(__always)
     fileprivate init(_ shared: UnsafeMutablePointer<SharedMachine>) { unsafe self.shared = shared }
 
