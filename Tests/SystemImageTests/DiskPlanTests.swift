@@ -180,8 +180,8 @@ import Testing
         board: {cores: 2}
         machines:
           a: {kernel: {target: BenchGuest}, memory: 64MiB, disks: {d: {size: 1MiB}}}
-          b: {kernel: {target: BenchGuest}, memory: 64MiB, core: 1, disks: {d: {size: 1MiB}}}
-        components: {alone: {target: Heartbeat, priority: 12}}
+          b: {kernel: {target: BenchGuest}, memory: 64MiB, core: 1, priority: 12, disks: {d: {size: 1MiB}}}
+        components: {alone: {target: Heartbeat, priority: 10}}
         """
 
     @Test func storageDelaysAndLosesDataOfItsClientsOnly() throws {
