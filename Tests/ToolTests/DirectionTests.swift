@@ -94,7 +94,7 @@ import Testing
         "Benchmarks": ["ABI", "Entente", "MachineMonitor", "RuntimeSupport"],
         "Tests/Programs": ["ABI", "Entente", "RuntimeSupport", "SerialConsole", "SerialDriver", "HarmWitness"],
         "Tests/Packages": ["Entente", "Exchange", "Hoarder", "Ledger", "Mishaps"],
-        "Tool": ["ABI", "SystemImage", "Tool", "Workshop"],
+        "Tool": ["ABI", "DiskPool", "SystemImage", "Tool", "Workshop"],
         "Workshop": ["ABI", "SystemImage", "Tool"],
     ]
     /// Modules of the toolchain and of other projects.

@@ -31,6 +31,7 @@ package struct PreparedBoot {
         // A second run of the system must not build anything before it is refused.
         disks = try DiskFiles.needed(by: manifest, workspace: workspace, folder: options.disks)
         let system = try builder.build()
+        if let disks { try PoolPreparation(disks: manifest.disks).prepare(disks) }
         arguments = Emulator(manifest.board, options).arguments(
             boot: ["-kernel", system.image.path] + (disks?.arguments ?? []))
         if let counter = entries ?? EntryCounter.requested(in: workspace) {

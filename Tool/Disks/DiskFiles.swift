@@ -51,7 +51,9 @@ package final class DiskFiles: Sendable {
         let size = UInt64(status.st_size)
         guard size == 0 || size < file.disk.size && file.disk.growsFile else { return }
         if size == 0 {
-            Progress.say("==> Making the disk '\(file.disk.name)' (\(ByteSize(bytes: file.disk.size))) in \(file.file.shortPath)")
+            Progress.say(
+                "==> Making the disk '\(file.disk.name)' (\(ByteSize(bytes: file.disk.size))) in \(file.file.shortPath)"
+            )
         }
         guard ftruncate(file.lock.descriptor, off_t(file.disk.size)) == 0 else { throw Failure.ofCall(on: file.file) }
     }
