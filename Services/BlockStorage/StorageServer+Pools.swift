@@ -17,6 +17,15 @@ extension StorageServer {
                 openDisk(number, of: client)
             }
         }
+        isOpen = pools.allSatisfy { $0.state == .open || $0.state == .failed }
+            && clients.allSatisfy { $0.disks.allSatisfy { $0.description != nil || isHopeless($0) } }
+    }
+
+    /// Returns true if a disk that is not open will not be opened in this life.
+    private func isHopeless(_ disk: StorageDisk) -> Bool {
+        guard !disk.isMissing else { return true }
+        guard case .pool = disk.place else { return false }
+        return pools.contains { $0.boardDisk == disk.boardDisk && $0.state == .failed }
     }
 
     /// Begins to read the pool's structures.
@@ -160,8 +169,6 @@ extension StorageServer {
                 driver.submit(translate(request, of: index))
                 hasSent = true
             }
-            // Opening goes on with each answer of the driver.
-            if pools[index].state == .opening { checkOpening(index) }
         }
         return hasSent
     }

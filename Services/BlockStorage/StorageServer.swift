@@ -22,6 +22,8 @@ public struct StorageServer<
     var order: UInt64 = 0
     /// The client whose turn is next.
     var turn = 0
+    /// True once every pool and every disk is open, or never will be.
+    var isOpen = false
     /// False until the driver has finished all requests of this server's life before. Such a request may still write
     /// bytes of a window, so the same request must not be answered before it ends.
     private var hasBegun = false
@@ -49,9 +51,9 @@ public struct StorageServer<
     /// Does everything that can be done now.
     public mutating func run() {
         guard begin() else { return }
-        openDisks()
         var goesOn = true
         while goesOn {
+            if !isOpen { openDisks() }
             goesOn = takeDriverAnswers()
             if takePoolAnswers() { goesOn = true }
             if takeRequests() { goesOn = true }
