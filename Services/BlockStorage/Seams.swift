@@ -32,6 +32,8 @@ public enum StorageEvent: Equatable, Sendable {
     case opened(boardDisk: Int)
     /// The disk of the board has no usable pool.
     case notOpened(boardDisk: Int, PoolError)
+    /// The disk of the board has no valid partition table, although a client's disk is a partition of it.
+    case noPartitions(boardDisk: Int)
     /// The pool has no disk of the name of a client's disk.
     case missing(client: Int, disk: Int)
     /// A request failed.

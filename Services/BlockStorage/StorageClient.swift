@@ -27,6 +27,8 @@ public struct StorageDisk: Equatable, Sendable {
         case pool(PoolName)
         /// The whole disk of the board.
         case whole
+        /// A partition of the disk's GUID partition table, counted from 1.
+        case partition(Int)
     }
 
     public var place: Place
@@ -35,6 +37,8 @@ public struct StorageDisk: Equatable, Sendable {
     public var isReadOnly: Bool
     /// The disk as the client sees it; nil until it is open.
     var description: BlockDisk?
+    /// The first sector of a partition on the disk of the board.
+    var start: UInt64 = 0
     /// The index of the pool, and of the disk's record in the pool.
     var pool = 0
     var record = 0
@@ -70,11 +74,13 @@ struct StoragePool<Memory: PoolMemory> {
     /// The memory for the pool, until the pool exists.
     var memory: Memory?
     let memorySize: Int
+    /// The place of the memory in window 0.
+    let offset: Int
     var pool: Pool<Memory>?
     /// A request to the driver for which there was no slot.
     var held: DeviceRequest?
 
-    init(boardDisk: Int, memory: Memory, memorySize: Int) {
-        (self.boardDisk, self.memory, self.memorySize) = (boardDisk, memory, memorySize)
+    init(boardDisk: Int, memory: Memory, memorySize: Int, offset: Int) {
+        (self.boardDisk, self.memory, self.memorySize, self.offset) = (boardDisk, memory, memorySize, offset)
     }
 }

@@ -12,18 +12,23 @@ extension StorageServer {
             case .open, .failed: continue
             }
         }
+        readNextPartitionTable()
         for client in clients.indices {
             for number in clients[client].disks.indices where clients[client].disks[number].description == nil {
                 openDisk(number, of: client)
             }
         }
-        isOpen = pools.allSatisfy { $0.state == .open || $0.state == .failed }
+        isOpen =
+            pools.allSatisfy { $0.state == .open || $0.state == .failed }
             && clients.allSatisfy { $0.disks.allSatisfy { $0.description != nil || isHopeless($0) } }
     }
 
     /// Returns true if a disk that is not open will not be opened in this life.
     private func isHopeless(_ disk: StorageDisk) -> Bool {
         guard !disk.isMissing else { return true }
+        if case .partition = disk.place {
+            return !searches.contains { $0.boardDisk == disk.boardDisk && $0.state != .failed }
+        }
         guard case .pool = disk.place else { return false }
         return pools.contains { $0.boardDisk == disk.boardDisk && $0.state == .failed }
     }
@@ -62,10 +67,8 @@ extension StorageServer {
         let disk = clients[client].disks[number]
         guard let board = driver.disk(disk.boardDisk), !disk.isMissing else { return }
         switch disk.place {
-        case .whole:
-            var description = board
-            if disk.isReadOnly { description.features.insert(.readOnly) }
-            publish(description, as: number, of: client)
+        case .whole: publishPart(0..<board.capacity, of: board, as: number, of: client)
+        case .partition(let partition): openPartition(partition, of: board, as: number, of: client)
         case .pool(let name):
             guard let index = pools.firstIndex(where: { $0.boardDisk == disk.boardDisk }),
                 pools[index].state == .open, let pool = pools[index].pool
@@ -87,7 +90,7 @@ extension StorageServer {
         }
     }
 
-    private mutating func publish(_ description: BlockDisk, as number: Int, of client: Int) {
+    mutating func publish(_ description: BlockDisk, as number: Int, of client: Int) {
         clients[client].disks[number].description = description
         clients[client].source.publish(description, as: number)
     }
@@ -137,7 +140,8 @@ extension StorageServer {
 
     private mutating func poolFinished(_ index: Int, _ error: PoolError?) {
         let operation = operations[index]
-        let mustFlush = error == nil && operation.stage == .running && operation.request.forcesUnitAccess
+        let mustFlush =
+            error == nil && operation.stage == .running && operation.request.forcesUnitAccess
             && operation.request.operation != .read && operation.request.operation != .flush
         if mustFlush {
             operations[index].stage = .flushing
@@ -182,7 +186,7 @@ extension StorageServer {
             }
         let (window, offset): (Int, Int) =
             switch request.place {
-            case .buffer(let offset): (0, offset)
+            case .buffer(let offset): (0, pools[pool].offset + offset)
             case .window(let window, let offset): (window, offset)
             }
         return BlockRequest(

@@ -70,7 +70,7 @@ extension StorageServer {
     private mutating func begin(_ index: Int) -> Bool {
         let disk = clients[operations[index].client].disks[Int(operations[index].request.disk)]
         switch disk.place {
-        case .whole: return beginWhole(index, disk)
+        case .whole, .partition: return beginWhole(index, disk)
         case .pool: return beginPool(index, disk)
         }
     }

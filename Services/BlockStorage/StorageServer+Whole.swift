@@ -1,6 +1,6 @@
 import ABI
 
-// Requests for whole disks of the board. They go to the driver as they are, with the number of the client's window.
+// Requests for whole disks of the board and for partitions. They go to the driver as they are, with the number of the client's window.
 extension StorageServer {
     mutating func beginWhole(_ index: Int, _ disk: StorageDisk) -> Bool {
         if operations[index].request.operation == .flush, hasOlder(index) {
@@ -24,10 +24,12 @@ extension StorageServer {
         guard driver.freeCount > 0 else { return false }
         let client = clients[operations[index].client]
         let request = operations[index].request
+        let disk = client.disks[Int(request.disk)]
         driver.submit(
             BlockRequest(
-                operation, disk: UInt16(client.disks[Int(request.disk)].boardDisk),
-                sector: operation == .flush ? 0 : request.sector, length: operation == .flush ? 0 : request.length,
+                operation, disk: UInt16(disk.boardDisk),
+                sector: operation == .flush ? 0 : disk.start + request.sector,
+                length: operation == .flush ? 0 : request.length,
                 window: client.window, offset: request.offset, cookie: DriverCookie.operation | UInt64(index)))
         return true
     }
@@ -35,7 +37,8 @@ extension StorageServer {
     mutating func wholeFinished(_ index: Int, _ status: BlockStatus) {
         guard operations.indices.contains(index), operations[index].stage != .free else { return }
         let operation = operations[index]
-        let mustFlush = status == .ok && operation.stage == .running && operation.request.forcesUnitAccess
+        let mustFlush =
+            status == .ok && operation.stage == .running && operation.request.forcesUnitAccess
             && operation.request.operation != .read && operation.request.operation != .flush
         if mustFlush {
             operations[index].stage = .flushing

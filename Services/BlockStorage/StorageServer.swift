@@ -17,6 +17,9 @@ public struct StorageServer<
     public var driver: Sink
     public var observer: Observer
     var pools: [StoragePool<Memory>] = []
+    /// The partition tables, which are read one after the other into `partitionMemory`.
+    var searches: [PartitionSearch] = []
+    var partitionMemory: (memory: Memory, offset: Int)?
     var operations: [StorageOperation<Source.Slot>]
     var freeOperations: [Int]
     var order: UInt64 = 0
@@ -38,9 +41,29 @@ public struct StorageServer<
 
     /// Adds the pool on a disk of the board.
     ///
-    /// - Parameter memory: memory of `size` bytes that the driver knows as window 0.
-    public mutating func addPool(on boardDisk: Int, memory: Memory, size: Int) {
-        pools.append(StoragePool(boardDisk: boardDisk, memory: memory, memorySize: size))
+    /// - Parameters:
+    ///   - memory: memory of `size` bytes.
+    ///   - offset: the place at which the driver knows the memory in window 0, in bytes.
+    public mutating func addPool(on boardDisk: Int, memory: Memory, size: Int, at offset: Int = 0) {
+        pools.append(StoragePool(boardDisk: boardDisk, memory: memory, memorySize: size, offset: offset))
+    }
+
+    /// The size of the memory for partition tables, in bytes.
+    public static var partitionMemorySize: Int { 32 << 10 }
+
+    /// Lets the server read partition tables.
+    ///
+    /// - Parameters:
+    ///   - memory: memory of `partitionMemorySize` bytes.
+    ///   - offset: the place at which the driver knows the memory in window 0, in bytes.
+    public mutating func readPartitions(into memory: Memory, at offset: Int) {
+        partitionMemory = (memory, offset)
+        for disk in clients.flatMap({ $0.disks }) {
+            guard case .partition = disk.place, !searches.contains(where: { $0.boardDisk == disk.boardDisk }) else {
+                continue
+            }
+            searches.append(PartitionSearch(boardDisk: disk.boardDisk))
+        }
     }
 
     /// Lets the owner wake each client whose requests were answered.
@@ -79,6 +102,8 @@ public struct StorageServer<
             let number = UInt32(truncatingIfNeeded: cookie)
             if owner == 1 {
                 wholeFinished(Int(number), status)
+            } else if owner == DriverCookie.tableOwner {
+                partitionTableRead(Int(number), status)
             } else if pools.indices.contains(owner - 2) {
                 pools[owner - 2].pool?.deviceFinished(number, succeeded: status == .ok)
             }
@@ -124,5 +149,7 @@ public struct StorageServer<
 /// The owner of a request to the driver, as the request's cookie.
 enum DriverCookie {
     static let operation: UInt64 = 1 << 32
+    static let tableOwner = 1 << 16
+    static func table(_ search: Int) -> UInt64 { UInt64(tableOwner) << 32 | UInt64(search) }
     static func pool(_ index: Int, _ tag: UInt32) -> UInt64 { UInt64(index + 2) << 32 | UInt64(tag) }
 }

@@ -55,6 +55,22 @@ final class FakeBoard {
         sectors[disk][number] ?? [UInt32](repeating: 0, count: 128)
     }
 
+    /// Writes bytes, a multiple of a sector, to disk 0.
+    func write(_ bytes: [UInt8], at first: UInt64) {
+        for index in stride(from: 0, to: bytes.count, by: 512) {
+            sectors[0][first + UInt64(index / 512)] = stride(from: index, to: index + 512, by: 4).map { at in
+                (0..<4).reduce(0) { $0 | UInt32(bytes[at + $1]) << UInt32(8 * $1) }
+            }
+        }
+    }
+
+    /// Flips a bit of a byte of disk 0.
+    func flip(_ number: UInt64, byte: Int) {
+        var data = sector(number)
+        data[byte / 4] ^= 1 << UInt32(8 * (byte % 4))
+        sectors[0][number] = data
+    }
+
     /// Performs and answers the pending request of this index.
     func finish(_ index: Int) {
         let request = pending.remove(at: index)

@@ -265,7 +265,9 @@ import Testing
             while slots.contains(where: { system.clients[$0.client].answers[$0.slot] == nil }) {
                 if random.below(4) == 0 { system.begin() }
                 system.server.run()
-                if !system.board.pending.isEmpty { system.board.finish(Int(random.below(UInt64(system.board.pending.count)))) }
+                if !system.board.pending.isEmpty {
+                    system.board.finish(Int(random.below(UInt64(system.board.pending.count))))
+                }
             }
             #expect(slots.allSatisfy { system.clients[$0.client].answers[$0.slot] == .ok })
         }

@@ -45,27 +45,38 @@ struct Storage {
             // The plan numbers a client's disks from 0 on, in the order of the resources.
             disks.append(
                 StorageDisk(
-                    flags & VirtualDiskFlags.isWhole != 0 ? .whole : .pool(name),
+                    place(flags, name),
                     boardDisk: Int(truncatingIfNeeded: resource.detail),
                     isReadOnly: flags & VirtualDiskFlags.readOnly != 0))
         }
         return disks
     }
 
-    /// Divides this component's own window among the pools.
+    private static func place(_ flags: UInt64, _ name: PoolName) -> StorageDisk.Place {
+        guard flags & VirtualDiskFlags.isWhole != 0 else { return .pool(name) }
+        let partition = Int(truncatingIfNeeded: flags >> VirtualDiskFlags.partitionShift & 255)
+        return partition == 0 ? .whole : .partition(partition)
+    }
+
+    /// Divides this component's own window: the memory for partition tables comes first, and behind it the pools have
+    /// equal parts.
     private mutating func addPools(_ windows: ClientWindows) {
         guard let own = Configuration.resource(.window, named: "window") else { return }
+        let tables = type(of: server).partitionMemorySize
+        server.readPartitions(into: PoolWindow(own, offset: 0, size: tables, windows), at: 0)
         var boardDisks: [Int] = []
         for client in server.clients {
-            for disk in client.disks where disk.place != .whole && !boardDisks.contains(disk.boardDisk) {
+            for disk in client.disks {
+                guard case .pool = disk.place, !boardDisks.contains(disk.boardDisk) else { continue }
                 boardDisks.append(disk.boardDisk)
             }
         }
         guard !boardDisks.isEmpty else { return }
-        let size = Int(own.size) / boardDisks.count / PoolLayout.unitSize * PoolLayout.unitSize
+        let size = (Int(own.size) - tables) / boardDisks.count / PoolLayout.unitSize * PoolLayout.unitSize
         for (index, boardDisk) in boardDisks.enumerated() {
+            let offset = tables + index * size
             server.addPool(
-                on: boardDisk, memory: PoolWindow(own, offset: index * size, size: size, windows), size: size)
+                on: boardDisk, memory: PoolWindow(own, offset: offset, size: size, windows), size: size, at: offset)
         }
     }
 

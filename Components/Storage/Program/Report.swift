@@ -14,7 +14,10 @@ struct Report: StorageObserver {
         switch event {
         case .opened(let disk): log("opened the pool on the board's disk \(disk)")
         case .notOpened(let disk, let failure):
-            log("the board's disk \(disk) has no usable pool (error \(Int(failure.rawValue))): 'entente disk check' tells more")
+            log(
+                "the board's disk \(disk) has no usable pool (error \(Int(failure.rawValue))): 'entente disk check' tells more"
+            )
+        case .noPartitions(let disk): log("the board's disk \(disk) has no valid GUID partition table")
         case .missing(let client, let disk):
             log("the pool has no disk for the disk \(disk) of client \(client): create it by 'entente disk create'")
         case .failed(let client, let disk, let request, let status):
