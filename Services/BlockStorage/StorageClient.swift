@@ -56,7 +56,7 @@ struct StorageOperation<Slot> {
         /// A flush of a whole disk that waits for older requests.
         case waiting
         case running
-        /// The flush behind a write that must be durable before its answer.
+        /// The flush behind a write to a whole disk that must be durable before its answer.
         case flushing
     }
     var stage = Stage.free
@@ -67,7 +67,7 @@ struct StorageOperation<Slot> {
 }
 
 /// A pool on a disk of the board.
-struct StoragePool<Memory: PoolMemory> {
+struct StoragePool<Memory: PoolMemory, Log: RecoveryLog> {
     enum State: Equatable { case closed, opening, open, failed }
     let boardDisk: Int
     var state = State.closed
@@ -76,11 +76,11 @@ struct StoragePool<Memory: PoolMemory> {
     let memorySize: Int
     /// The place of the memory in window 0.
     let offset: Int
-    var pool: Pool<Memory>?
-    /// A request to the driver for which there was no slot.
-    var held: DeviceRequest?
+    let log: Log
+    var pool: Pool<Memory, Log>?
 
-    init(boardDisk: Int, memory: Memory, memorySize: Int, offset: Int) {
+    init(boardDisk: Int, memory: Memory, memorySize: Int, offset: Int, log: Log) {
         (self.boardDisk, self.memory, self.memorySize, self.offset) = (boardDisk, memory, memorySize, offset)
+        self.log = log
     }
 }

@@ -45,7 +45,11 @@ extension StorageServer {
             pools[index].state = .failed
             return observer.note(.notOpened(boardDisk: pools[index].boardDisk, .tooLarge))
         }
-        var pool = Pool(memory: memory, units: units, records: records, slots: slots, requests: operations.count)
+        var pool = Pool(
+            memory: memory, log: pools[index].log, units: units, records: records, slots: slots,
+            requests: operations.count)
+        pool.passesDiscards = disk.features.contains(.discard)
+        if disk.features.contains(.readOnly) { pool.readOnlyReason = .owner }
         pool.open()
         pools[index].pool = pool
         pools[index].state = .opening
@@ -114,17 +118,13 @@ extension StorageServer {
             // A discarded sector of a pool reads as zeros.
             case .discard, .writeZeroes: .discard
             }
-        return submit(index, operation, to: disk)
-    }
-
-    private mutating func submit(_ index: Int, _ operation: PoolRequest.Operation, to disk: StorageDisk) -> Bool {
-        let request = operations[index].request
         let isFlush = operation == .flush
-        return pools[disk.pool].pool?.submit(
-            PoolRequest(
-                id: UInt64(index), operation, disk: disk.record, sector: isFlush ? 0 : request.sector,
-                count: isFlush ? 0 : Int(request.length) / 512, window: Int(clients[operations[index].client].window),
-                offset: Int(request.offset))) ?? false
+        var next = PoolRequest(
+            id: UInt64(index), operation, disk: disk.record, sector: isFlush ? 0 : request.sector,
+            count: isFlush ? 0 : Int(request.length) / 512, window: Int(clients[operations[index].client].window),
+            offset: Int(request.offset))
+        next.isDurable = request.forcesUnitAccess
+        return pools[disk.pool].pool?.submit(next) ?? false
     }
 
     mutating func takePoolAnswers() -> Bool {
@@ -132,25 +132,10 @@ extension StorageServer {
         for pool in pools.indices {
             while let answer = pools[pool].pool?.nextAnswer() {
                 hasTaken = true
-                poolFinished(Int(answer.id), answer.error)
+                finish(Int(answer.id), Self.status(answer.error))
             }
         }
         return hasTaken
-    }
-
-    private mutating func poolFinished(_ index: Int, _ error: PoolError?) {
-        let operation = operations[index]
-        let mustFlush =
-            error == nil && operation.stage == .running && operation.request.forcesUnitAccess
-            && operation.request.operation != .read && operation.request.operation != .flush
-        if mustFlush {
-            operations[index].stage = .flushing
-            // The pool has as many requests as there are operations, and has just finished one.
-            let disk = clients[operation.client].disks[Int(operation.request.disk)]
-            if submit(index, .flush, to: disk) { return }
-            return finish(index, .ioError)
-        }
-        finish(index, Self.status(error))
     }
 
     private static func status(_ error: PoolError?) -> BlockStatus {
@@ -158,7 +143,7 @@ extension StorageServer {
         case nil: .ok
         case .outOfRange: .badRequest
         case .poolFull, .quota: .noSpace
-        case .isSnapshot: .readOnly
+        case .isSnapshot, .readOnly: .readOnly
         case .noSuchDisk: .noDisk
         default: .ioError
         }
@@ -183,6 +168,7 @@ extension StorageServer {
             case .read: .read
             case .write: .write
             case .flush: .flush
+            case .discard: .discard
             }
         let (window, offset): (Int, Int) =
             switch request.place {

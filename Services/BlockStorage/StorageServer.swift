@@ -11,12 +11,12 @@ import DiskPool
 /// floods the server fills only its own connection (StorageServer+Shares.swift). Requests for a whole disk go straight
 /// to the driver (StorageServer+Whole.swift), and all others to a pool (StorageServer+Pools.swift).
 public struct StorageServer<
-    Source: BlockRequestSource, Sink: BlockRequestSink, Memory: PoolMemory, Observer: StorageObserver
+    Source: BlockRequestSource, Sink: BlockRequestSink, Memory: PoolMemory, Log: RecoveryLog, Observer: StorageObserver
 > {
     public internal(set) var clients: [StorageClient<Source>]
     public var driver: Sink
     public var observer: Observer
-    var pools: [StoragePool<Memory>] = []
+    var pools: [StoragePool<Memory, Log>] = []
     /// The partition tables, which are read one after the other into `partitionMemory`.
     var searches: [PartitionSearch] = []
     var partitionMemory: (memory: Memory, offset: Int)?
@@ -44,8 +44,9 @@ public struct StorageServer<
     /// - Parameters:
     ///   - memory: memory of `size` bytes.
     ///   - offset: the place at which the driver knows the memory in window 0, in bytes.
-    public mutating func addPool(on boardDisk: Int, memory: Memory, size: Int, at offset: Int = 0) {
-        pools.append(StoragePool(boardDisk: boardDisk, memory: memory, memorySize: size, offset: offset))
+    ///   - log: memory that outlives the component.
+    public mutating func addPool(on boardDisk: Int, memory: Memory, size: Int, at offset: Int = 0, log: Log) {
+        pools.append(StoragePool(boardDisk: boardDisk, memory: memory, memorySize: size, offset: offset, log: log))
     }
 
     /// The size of the memory for partition tables, in bytes.

@@ -1,8 +1,8 @@
 /// A disk or a snapshot of the pool, as its record describes it.
-public struct DiskRecord: Equatable {
-    public enum Kind: UInt32 { case free, disk, snapshot }
+public struct DiskRecord: Equatable, Sendable {
+    public enum Kind: UInt32, Sendable { case free, disk, snapshot }
 
-    public enum State: UInt32 {
+    public enum State: UInt32, Sendable {
         case live
         /// A snapshot without a name, which stays until its last clone is gone.
         case hidden
@@ -36,47 +36,22 @@ public struct DiskRecord: Equatable {
     /// While it is being deleted: the next virtual unit.
     public var cursor: UInt64 = 0
     public var name = PoolName()
+    /// The name of the disk or snapshot from which this one was made, at that time.
+    public var origin = PoolName()
 
-    public struct DeadList: Equatable {
+    public struct DeadList: Equatable, Sendable {
         public var unit: UInt32 = 0
         public var check: UInt32 = 0
         public init() {}
     }
 
     public init() {}
+
     public var isFree: Bool { kind == .free }
-    var previousIndex: Int { Int(previous) - 1 }
-}
-
-/// The name of a disk: 1 to 64 bytes of UTF-8. Unused bytes are zero.
-public struct PoolName: Equatable, Sendable {
-    var words = InlineArray<16, UInt32>(repeating: 0)
-
-    public init() {}
-
-    public init?(_ bytes: some Collection<UInt8>) {
-        guard !bytes.isEmpty, bytes.count <= PoolLayout.maximumName else { return nil }
-        var index = 0
-        for byte in bytes {
-            words[index >> 2] |= UInt32(byte) << UInt32(8 * (index & 3))
-            index += 1
-        }
-    }
-
-    public var isEmpty: Bool { words[0] & 0xFF == 0 }
-
-    public static func == (left: PoolName, right: PoolName) -> Bool {
-        for index in 0..<16 where left.words[index] != right.words[index] { return false }
-        return true
-    }
-
-    public func byte(_ index: Int) -> UInt8 { UInt8(truncatingIfNeeded: words[index >> 2] >> UInt32(8 * (index & 3))) }
-
-    #if !hasFeature(Embedded)
-        public var text: String {
-            String(decoding: (0..<PoolLayout.maximumName).map(byte).prefix { $0 != 0 }, as: UTF8.self)
-        }
-    #endif
+    /// The index of the snapshot before this one; -1 if there is none.
+    public var previousIndex: Int { Int(previous) - 1 }
+    /// The units that are reserved for the disk and that it does not use yet.
+    var unusedReservation: UInt32 { reserved - min(reserved, used) }
 }
 
 // MARK: - On the disk
@@ -85,64 +60,61 @@ extension DiskRecord {
     /// The words of a record's 512 bytes, by their index.
     private enum Word {
         static let kind = 0, flags = 1, id = 2, height = 4, sectors = 6, root = 8, sharedEpoch = 12, ownEpoch = 13
-        static let previous = 14, dead = 15, used = 17, quota = 18, reserved = 19, cursor = 20, name = 32
+        static let previous = 14, dead = 15, used = 17, quota = 18, reserved = 19, cursor = 20, name = 32, origin = 48
     }
 
-    func encode<Memory: PoolMemory>(_ memory: inout Memory, at offset: Int) {
-        memory.clear(offset, count: PoolLayout.recordSize)
-        func put(_ index: Int, _ word: UInt32) { memory.store(offset + 4 * index, word) }
-        func put(_ index: Int, wide: UInt64) {
-            put(index, UInt32(truncatingIfNeeded: wide))
-            put(index + 1, UInt32(truncatingIfNeeded: wide >> 32))
+    func encode<Memory: PoolMemory>(_ memory: inout Memory, at base: Int) {
+        memory.clear(base, count: PoolLayout.recordSize)
+        memory.put(base, Word.kind, kind.rawValue | state.rawValue << 8)
+        memory.put(base, Word.flags, (hasChecksums ? 1 : 0) | (isClone ? 2 : 0))
+        memory.put(base, Word.id, wide: id)
+        memory.put(base, Word.height, height)
+        memory.put(base, Word.sectors, wide: sectors)
+        memory.put(base + 4 * Word.root, root)
+        memory.put(base, Word.sharedEpoch, sharedEpoch)
+        memory.put(base, Word.ownEpoch, ownEpoch)
+        memory.put(base, Word.previous, previous)
+        memory.put(base, Word.dead, dead.unit)
+        memory.put(base, Word.dead + 1, dead.check)
+        memory.put(base, Word.used, used)
+        memory.put(base, Word.quota, quota)
+        memory.put(base, Word.reserved, reserved)
+        memory.put(base, Word.cursor, wide: cursor)
+        for index in 0..<16 {
+            memory.put(base, Word.name + index, name.words[index])
+            memory.put(base, Word.origin + index, origin.words[index])
         }
-        put(Word.kind, kind.rawValue | state.rawValue << 8)
-        put(Word.flags, (hasChecksums ? 1 : 0) | (isClone ? 2 : 0))
-        put(Word.id, wide: id)
-        put(Word.height, height)
-        put(Word.sectors, wide: sectors)
-        put(Word.root, root.unit)
-        put(Word.root + 1, root.birth)
-        put(Word.root + 2, root.valid)
-        put(Word.root + 3, root.check)
-        put(Word.sharedEpoch, sharedEpoch)
-        put(Word.ownEpoch, ownEpoch)
-        put(Word.previous, previous)
-        put(Word.dead, dead.unit)
-        put(Word.dead + 1, dead.check)
-        put(Word.used, used)
-        put(Word.quota, quota)
-        put(Word.reserved, reserved)
-        put(Word.cursor, wide: cursor)
-        for index in 0..<16 { put(Word.name + index, name.words[index]) }
     }
 
     /// Decodes a record. Returns nil if its numbers are impossible in a pool of `units` and `records`.
-    init?<Memory: PoolMemory>(_ memory: Memory, at offset: Int, units: UInt32, records: Int) {
-        func word(_ index: Int) -> UInt32 { memory.load(offset + 4 * index) }
-        func wide(_ index: Int) -> UInt64 { UInt64(word(index)) | UInt64(word(index + 1)) << 32 }
-        guard let kind = Kind(rawValue: word(Word.kind) & 0xFF), let state = State(rawValue: word(Word.kind) >> 8),
-            word(Word.flags) & ~3 == 0
-        else { return nil }
+    init?<Memory: PoolMemory>(_ memory: Memory, at base: Int, units: UInt32, records: Int) {
+        let kinds = memory.word(base, Word.kind)
+        let flags = memory.word(base, Word.flags)
+        guard let kind = Kind(rawValue: kinds & 0xFF), let state = State(rawValue: kinds >> 8), flags & ~3 == 0 else {
+            return nil
+        }
         (self.kind, self.state) = (kind, state)
-        hasChecksums = word(Word.flags) & 1 != 0
-        isClone = word(Word.flags) & 2 != 0
-        id = wide(Word.id)
-        height = word(Word.height)
-        sectors = wide(Word.sectors)
-        root = MapEntry(
-            unit: word(Word.root), birth: word(Word.root + 1), valid: word(Word.root + 2), check: word(Word.root + 3))
-        sharedEpoch = word(Word.sharedEpoch)
-        ownEpoch = word(Word.ownEpoch)
-        previous = word(Word.previous)
-        dead.unit = word(Word.dead)
-        dead.check = word(Word.dead + 1)
-        used = word(Word.used)
-        quota = word(Word.quota)
-        reserved = word(Word.reserved)
-        cursor = wide(Word.cursor)
-        for index in 0..<16 { name.words[index] = word(Word.name + index) }
+        hasChecksums = flags & 1 != 0
+        isClone = flags & 2 != 0
+        id = memory.wideWord(base, Word.id)
+        height = memory.word(base, Word.height)
+        sectors = memory.wideWord(base, Word.sectors)
+        root = memory.entry(at: base + 4 * Word.root)
+        sharedEpoch = memory.word(base, Word.sharedEpoch)
+        ownEpoch = memory.word(base, Word.ownEpoch)
+        previous = memory.word(base, Word.previous)
+        dead.unit = memory.word(base, Word.dead)
+        dead.check = memory.word(base, Word.dead + 1)
+        used = memory.word(base, Word.used)
+        quota = memory.word(base, Word.quota)
+        reserved = memory.word(base, Word.reserved)
+        cursor = memory.wideWord(base, Word.cursor)
+        for index in 0..<16 {
+            name.words[index] = memory.word(base, Word.name + index)
+            origin.words[index] = memory.word(base, Word.origin + index)
+        }
         guard height >= 1, Int(height) <= PoolLayout.maximumHeight, root.unit < units, dead.unit < units,
-            Int(previous) <= records, sectors <= PoolLayout.coverage(height: Int(height))
+            Int(previous) <= records, sectors <= PoolLayout.coverage(height: Int(height)), used <= units
         else { return nil }
     }
 }

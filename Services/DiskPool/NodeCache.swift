@@ -8,7 +8,7 @@ struct NodeCache {
         case loading
         case clean
         case dirty
-        /// Holds a unit of data while a request copies it.
+        /// Holds a unit of data while a request copies or verifies it.
         case bounce
     }
 
@@ -25,6 +25,7 @@ struct NodeCache {
         var unit: UInt32 = 0
         var level = 0
         var parent = Parent.none
+        /// The checksum that the node must have when it has been loaded.
         var check: UInt32 = 0
         var lastUse: UInt64 = 0
         /// The next slot of the same bucket, or -1.
@@ -38,6 +39,7 @@ struct NodeCache {
     private var clock: UInt64 = 0
     private(set) var dirtyCount = 0
     private(set) var bounceCount = 0
+    private(set) var loadingCount = 0
 
     init(count: Int) {
         slots = [Slot](repeating: Slot(), count: count)
@@ -45,6 +47,8 @@ struct NodeCache {
     }
 
     var count: Int { slots.count }
+    /// The number of slots that could be taken now.
+    var takeable: Int { count - dirtyCount - bounceCount - loadingCount }
 
     private func bucket(_ unit: UInt32) -> Int { Int((unit ^ unit >> 8) & 255) }
 
@@ -81,28 +85,26 @@ struct NodeCache {
         return best
     }
 
-    /// Returns whether `count` slots could be taken now.
-    func canTake(_ count: Int) -> Bool {
-        var found = 0
-        for slot in slots.indices where slots[slot].state == .empty || slots[slot].state == .clean {
-            found += 1
-            if found >= count { return true }
-        }
-        return false
+    mutating func set(_ slot: Int, _ state: State) {
+        count(slots[slot].state, -1)
+        slots[slot].state = state
+        count(state, 1)
     }
 
-    mutating func set(_ slot: Int, _ state: State) {
-        if slots[slot].state == .dirty { dirtyCount -= 1 }
-        if slots[slot].state == .bounce { bounceCount -= 1 }
-        slots[slot].state = state
-        if state == .dirty { dirtyCount += 1 }
-        if state == .bounce { bounceCount += 1 }
+    private mutating func count(_ state: State, _ difference: Int) {
+        switch state {
+        case .empty, .clean: return
+        case .dirty: dirtyCount += difference
+        case .bounce: bounceCount += difference
+        case .loading: loadingCount += difference
+        }
     }
 
     mutating func describe(_ slot: Int, level: Int, parent: Parent) {
         slots[slot].level = level
         slots[slot].parent = parent
     }
+
     mutating func setCheck(_ slot: Int, _ check: UInt32) { slots[slot].check = check }
 
     /// Gives the node in `slot` another unit.
@@ -120,7 +122,7 @@ struct NodeCache {
         slots[slot] = Slot()
     }
 
-    /// Forgets a unit that is being freed. A load that is under way fails when it ends.
+    /// Forgets a unit that is being freed. A load that is under way then changes nothing when it ends.
     mutating func forget(_ unit: UInt32) {
         guard let slot = find(unit) else { return }
         switch slots[slot].state {

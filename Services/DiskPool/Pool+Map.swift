@@ -1,67 +1,71 @@
 // The maps of disks: radix trees whose leaves name the units of data.
+
+/// The result of a step that may have to wait.
+enum Found<Value> {
+    case value(Value)
+    /// A node is being loaded, or there is no room for it. The caller tries again later.
+    case wait
+    case failure(PoolError)
+}
+
 extension Pool {
-    /// The result of a step that may have to wait.
-    enum Found<Value> {
-        case value(Value)
-        /// A node is being loaded, or there is no room for it; the caller tries again later.
-        case wait
-        case failure(PoolError)
+    /// A place in a leaf.
+    struct LeafPlace {
+        var slot: Int
+        var index: Int
     }
 
-    func entry(_ slot: Int, _ index: Int) -> MapEntry {
-        let offset = buffers.slot(slot) + 16 * index
-        return MapEntry(
-            unit: memory.load(offset), birth: memory.load(offset + 4), valid: memory.load(offset + 8),
-            check: memory.load(offset + 12))
-    }
+    func entry(_ slot: Int, _ index: Int) -> MapEntry { memory.entry(at: buffers.slot(slot) + 16 * index) }
 
     mutating func setEntry(_ slot: Int, _ index: Int, _ entry: MapEntry) {
-        let offset = buffers.slot(slot) + 16 * index
-        memory.store(offset, entry.unit)
-        memory.store(offset + 4, entry.birth)
-        memory.store(offset + 8, entry.valid)
-        memory.store(offset + 12, entry.check)
+        memory.put(buffers.slot(slot) + 16 * index, entry)
     }
 
-    /// Returns the slot of a node, or begins to load it.
-    mutating func node(_ unit: UInt32, check: UInt32) -> Found<Int> {
-        guard unit < buffers.units else { return .failure(.damaged) }
-        if let slot = cache.find(unit) {
+    func entry(_ place: LeafPlace?) -> MapEntry { place.map { entry($0.slot, $0.index) } ?? .none }
+
+    // MARK: Loading
+
+    /// Returns the slot of a node, or begins to load it. Fails if the last load of the node has just failed.
+    mutating func load(_ entry: MapEntry) -> Found<Int> {
+        if !failed.isEmpty, let failure = failed.first(where: { $0.unit == entry.unit }) {
+            return .failure(failure.error)
+        }
+        guard entry.unit < buffers.units else { return .failure(.damaged) }
+        if let slot = cache.find(entry.unit) {
             switch cache.slots[slot].state {
             case .clean, .dirty: return .value(slot)
             case .loading: return .wait
-            case .empty, .bounce:
-                return .failure(.damaged)
+            case .empty, .bounce: return .failure(.damaged)
             }
         }
-        guard outbox.room > 0 else { return .wait }
-        guard let slot = cache.take(unit, as: .loading) else {
+        // Limits the loads, so that a node stays in memory until the requests that waited for it have used it.
+        guard outbox.room > 0, cache.loadingCount <= cache.count / 4 else { return .wait }
+        guard let slot = cache.take(entry.unit, as: .loading) else {
             commit.isWanted = true
             return .wait
         }
-        cache.setCheck(slot, check)
-        send(
-            .read, UInt64(unit) * UInt64(PoolLayout.sectorsPerUnit), PoolLayout.sectorsPerUnit,
-            .buffer(buffers.slot(slot)), .node(slot))
+        cache.setCheck(slot, entry.check)
+        counters.nodesRead += 1
+        sendUnit(.read, entry.unit, buffers.slot(slot), .node(slot))
         return .wait
     }
 
     mutating func nodeLoaded(_ slot: Int, _ succeeded: Bool) {
+        guard slot < cache.count, cache.slots[slot].state == .loading else { return }
         if cache.slots[slot].isForgotten { return cache.release(slot) }
-        let expected = cache.slots[slot].check
-        if succeeded, memory.checksum(buffers.slot(slot), count: PoolLayout.unitSize) == expected {
-            cache.set(slot, .clean)
-            return
+        if succeeded, memory.checksum(buffers.slot(slot), count: PoolLayout.unitSize) == cache.slots[slot].check {
+            return cache.set(slot, .clean)
         }
-        if succeeded { damage += 1 }
-        let unit = cache.slots[slot].unit
+        if succeeded { counters.damaged += 1 }
+        // Everyone who waits for the node fails. The next attempt reads it again.
+        failed.append((cache.slots[slot].unit, succeeded ? .damaged : .device))
         cache.release(slot)
-        // Everyone who waits for the node fails; the next attempt reads it again.
-        failed.append((unit, succeeded ? .damaged : .device))
     }
 
-    /// Returns the leaf that maps a virtual unit and the entry's index, or nil if the map has no leaf there.
-    mutating func leaf(_ record: Int, _ unit: UInt64) -> Found<(slot: Int, index: Int)?> {
+    // MARK: Looking up
+
+    /// Returns the place in the leaf that maps a virtual unit, or nil if the map has no leaf there.
+    mutating func leaf(_ record: Int, _ unit: UInt64) -> Found<LeafPlace?> {
         var entry = records[record].root
         var level = Int(records[record].height) - 1
         while true {
@@ -72,25 +76,19 @@ extension Pool {
             case .wait: return .wait
             case .failure(let error): return .failure(error)
             }
+            counters.nodesVisited += 1
             let index = Int(unit >> UInt64(10 * level)) & (PoolLayout.entriesPerNode - 1)
-            if level == 0 { return .value((slot, index)) }
+            if level == 0 { return .value(LeafPlace(slot: slot, index: index)) }
             entry = self.entry(slot, index)
             level -= 1
         }
     }
 
-    /// Returns the node of an entry, unless its last load failed.
-    mutating func load(_ entry: MapEntry) -> Found<Int> {
-        if let index = failed.firstIndex(where: { $0.unit == entry.unit }) {
-            let error = failed[index].error
-            return .failure(error)
-        }
-        return node(entry.unit, check: entry.check)
-    }
+    // MARK: Changing
 
     /// Returns the leaf of a virtual unit after making the path to it writable: each node on it is dirty, and belongs
     /// to this disk alone. The caller has checked `canChange`.
-    mutating func writableLeaf(_ record: Int, _ unit: UInt64) -> Found<(slot: Int, index: Int)> {
+    mutating func writableLeaf(_ record: Int, _ unit: UInt64, for use: SpaceMap.Use) -> Found<LeafPlace> {
         // Loads the whole path before it changes anything.
         switch leaf(record, unit) {
         case .value: break
@@ -101,41 +99,38 @@ extension Pool {
         var entry = records[record].root
         var level = Int(records[record].height) - 1
         while true {
-            guard let slot = writableNode(record, entry, level, parent) else { return .failure(.poolFull) }
+            guard let slot = writableNode(record, entry, level, parent, use) else { return .failure(.poolFull) }
             let index = Int(unit >> UInt64(10 * level)) & (PoolLayout.entriesPerNode - 1)
-            if level == 0 { return .value((slot, index)) }
+            if level == 0 { return .value(LeafPlace(slot: slot, index: index)) }
             parent = .node(slot: slot, index: index)
             entry = self.entry(slot, index)
             level -= 1
         }
     }
 
-    private mutating func writableNode(_ record: Int, _ entry: MapEntry, _ level: Int, _ parent: NodeCache.Parent) -> Int? {
-        let isOwn = entry.birth > records[record].sharedEpoch
-        if !entry.isNone, let slot = cache.find(entry.unit), cache.slots[slot].state == .dirty { return slot }
-        guard let unit = takeUnit(near: states[record].hint, forMetadata: true) else { return nil }
-        var slot: Int
+    /// Returns the slot of a node that may change. The node gets a unit of its own, unless it has one since the last
+    /// commit.
+    private mutating func writableNode(
+        _ record: Int, _ entry: MapEntry, _ level: Int, _ parent: NodeCache.Parent, _ use: SpaceMap.Use
+    ) -> Int? {
+        let found = entry.isNone ? nil : cache.find(entry.unit)
+        if let found, cache.slots[found].state == .dirty { return found }
+        guard let unit = takeUnit(near: states[record].hint, for: use) else { return nil }
+        guard let slot = entry.isNone ? cache.take(unit, as: .dirty) : found else {
+            untake(unit)
+            return nil
+        }
         if entry.isNone {
-            guard let fresh = cache.take(unit, as: .dirty) else {
-                untake(unit)
-                return nil
-            }
-            slot = fresh
             memory.clear(buffers.slot(slot), count: PoolLayout.unitSize)
             charge(record, 1)
         } else {
-            guard let found = cache.find(entry.unit) else {
-                untake(unit)
-                return nil
-            }
-            slot = found
             cache.rename(slot, to: unit)
             cache.set(slot, .dirty)
-            if isOwn {
+            if entry.birth > records[record].sharedEpoch {
                 free(entry.unit)
             } else {
                 charge(record, 1)
-                bury(record, entry)
+                bury(record, entry, for: use)
             }
         }
         enter(unit)
@@ -145,101 +140,45 @@ extension Pool {
     }
 
     /// Enters a node into the place that refers to it.
-    mutating func setReference(_ parent: NodeCache.Parent, _ entry: MapEntry) {
+    private mutating func setReference(_ parent: NodeCache.Parent, _ entry: MapEntry) {
         switch parent {
-        case .none: return
+        case .none, .deadList: return
         case .node(let slot, let index): setEntry(slot, index, entry)
         case .root(let record):
             records[record].root = entry
-            states[record].isDirty = true
-        case .deadList(let record):
-            records[record].dead.unit = entry.unit
-            records[record].dead.check = entry.check
-            states[record].isDirty = true
+            touch(record)
         }
     }
 
     /// Gives back a unit that this disk does not refer to any more: frees it, or leaves it to the snapshots.
-    mutating func release(_ record: Int, _ entry: MapEntry) {
+    mutating func release(_ record: Int, _ entry: MapEntry, for use: SpaceMap.Use) {
+        guard entry.unit < buffers.units else { return }
         if entry.birth > records[record].sharedEpoch {
             free(entry.unit)
             charge(record, -1)
         } else {
-            bury(record, entry)
+            bury(record, entry, for: use)
         }
     }
 
-    /// Returns whether there is room for a change of some paths: slots, units, and entries in the queue of freed units.
-    mutating func canChange(freeing count: Int = 0) -> Bool {
-        guard !commit.isRunning, !isBroken else { return false }
-        if space.freed.count + count + 64 <= SpaceMap.freedLimit, cache.dirtyCount + 16 <= cache.count * 3 / 4,
-            cache.canTake(6), space.free >= 6 || space.freed.isEmpty && space.draining.isEmpty
-        {
-            return true
-        }
+    /// The most units that the change of one leaf takes: a path, and two nodes of the list of dead units.
+    private static var unitsPerChange: UInt32 { UInt32(PoolLayout.maximumHeight) + 3 }
+
+    /// Returns whether there is room for a change of one leaf: slots, units, the log, and the queue of freed units.
+    /// Otherwise asks for a commit, which makes room, or gives `.failure(.poolFull)` if a commit would not help.
+    mutating func canChange(freeing count: Int, for use: SpaceMap.Use) -> Found<Bool> {
+        guard !commit.isRunning, readOnlyReason == nil else { return .wait }
+        let hasUnits = space.free >= use.reserve + Self.unitsPerChange
+        if hasUnits, hasRoom(freeing: count) { return .value(true) }
         commit.isWanted = true
-        return false
-    }
-}
-
-// MARK: - Lists of dead units
-
-/// The layout of a node of a list of dead units: a header of eight words, then pairs of unit and birth.
-enum DeadNode {
-    static let count = 0, next = 4, nextCheck = 8, entries = 32
-    static let capacity = (PoolLayout.unitSize - entries) / 8
-}
-
-extension Pool {
-    /// Adds a unit to the list of units that the last snapshot contains and this disk does not any more. A disk that was
-    /// cloned and has no snapshot of its own needs no list, because the origin keeps its units.
-    mutating func bury(_ record: Int, _ entry: MapEntry) {
-        if records[record].isClone || records[record].previous == 0 { return }
-        var slot = states[record].deadSlot
-        if slot >= 0, Int(memory.load(buffers.slot(slot) + DeadNode.count)) == DeadNode.capacity {
-            // A full node does not change again, so its checksum is final.
-            records[record].dead.check = memory.checksum(buffers.slot(slot), count: PoolLayout.unitSize)
-            slot = -1
-        }
-        if slot < 0, records[record].dead.unit != 0, let last = cache.find(records[record].dead.unit),
-            cache.slots[last].state == .clean,
-            Int(memory.load(buffers.slot(last) + DeadNode.count)) < DeadNode.capacity,
-            let unit = takeUnit(near: states[record].hint, forMetadata: true)
-        {
-            // The committed node stays as it is until the next commit.
-            cache.rename(last, to: unit)
-            cache.set(last, .dirty)
-            cache.describe(last, level: 0, parent: .deadList(record: record))
-            enter(unit)
-            free(records[record].dead.unit)
-            records[record].dead.unit = unit
-            states[record].deadSlot = last
-            slot = last
-        }
-        if slot < 0 {
-            guard let unit = takeUnit(near: states[record].hint, forMetadata: true) else { return leak(entry) }
-            guard let fresh = cache.take(unit, as: .dirty) else {
-                untake(unit)
-                return leak(entry)
-            }
-            enter(unit)
-            charge(record, 1)
-            slot = fresh
-            memory.clear(buffers.slot(slot), count: PoolLayout.unitSize)
-            memory.store(buffers.slot(slot) + DeadNode.next, records[record].dead.unit)
-            memory.store(buffers.slot(slot) + DeadNode.nextCheck, records[record].dead.check)
-            cache.describe(slot, level: 0, parent: .deadList(record: record))
-            records[record].dead.unit = unit
-            records[record].dead.check = 0
-            states[record].deadSlot = slot
-        }
-        let base = buffers.slot(slot)
-        let count = Int(memory.load(base + DeadNode.count))
-        memory.store(base + DeadNode.entries + 8 * count, entry.unit)
-        memory.store(base + DeadNode.entries + 8 * count + 4, entry.birth)
-        memory.store(base + DeadNode.count, UInt32(count + 1))
-        states[record].isDirty = true
+        return hasUnits || space.isReturning || isDeleting ? .wait : .failure(.poolFull)
     }
 
-    private mutating func leak(_ entry: MapEntry) { damage += 1 }
+    private func hasRoom(freeing count: Int) -> Bool {
+        let needed = Int(Self.unitsPerChange)
+        // A replay begins with what the life before had changed, so it may fill the memory somewhat more.
+        let limit = mount.stage == .replaying ? cache.count - 8 : cache.count * 3 / 4
+        return space.freed.count + count + 64 <= SpaceMap.freedLimit && cache.dirtyCount + 2 * needed <= limit
+            && cache.takeable >= needed && (log.capacity == 0 || log.capacity - logged >= PoolLayout.unitsPerSegment)
+    }
 }

@@ -1,53 +1,3 @@
-/// A request of a client.
-public struct PoolRequest: Sendable {
-    public enum Operation: Equatable, Sendable {
-        case read, write
-        /// Makes sectors read as zero, and gives their units back.
-        case discard
-        case flush
-        case create(DiskOptions)
-        /// Makes a snapshot of a disk.
-        case snapshot(PoolName)
-        /// Makes a disk with the contents of a snapshot or of a disk.
-        case clone(DiskOptions)
-        case delete
-        /// Enlarges a disk to this number of sectors.
-        case grow(UInt64)
-        /// Writes everything that has changed.
-        case commit
-    }
-
-    /// The client's own number, which the answer repeats.
-    public var id: UInt64
-    public var operation: Operation
-    /// The index of the disk's record.
-    public var disk: Int
-    public var sector: UInt64
-    public var count: Int
-    /// The client's memory, and the offset in bytes at which the data begins.
-    public var window: Int
-    public var offset: Int
-
-    public init(
-        id: UInt64, _ operation: Operation, disk: Int = 0, sector: UInt64 = 0, count: Int = 0, window: Int = 0,
-        offset: Int = 0
-    ) {
-        (self.id, self.operation, self.disk, self.sector) = (id, operation, disk, sector)
-        (self.count, self.window, self.offset) = (count, window, offset)
-    }
-}
-
-/// The choices for a new disk.
-public struct DiskOptions: Equatable, Sendable {
-    public var name: PoolName
-    public var sectors: UInt64
-    public var quota: UInt32 = 0
-    public var reserved: UInt32 = 0
-    public var hasChecksums = false
-
-    public init(name: PoolName, sectors: UInt64) { (self.name, self.sectors) = (name, sectors) }
-}
-
 /// A request in progress.
 struct Request {
     enum Stage: Equatable {
@@ -60,36 +10,25 @@ struct Request {
         case publishing
         /// Reads a unit into a buffer, to verify it or to copy it.
         case copying
+        /// Reads a unit into the client's window, to verify it there.
+        case verifying
+        /// Waits for the commit, and then for a flush of the device.
+        case durable
+        /// Its own flush of the device is under way.
         case flushing
         case control(ControlStep)
     }
 
-    enum ControlStep: Equatable { case begin, drained, committed(until: UInt64) }
+    enum ControlStep: Equatable {
+        case begin
+        /// Waits for the writers of the disk to end.
+        case quiet
+        /// Waits for the commit after which the disk has no changed node.
+        case clean(commit: UInt64)
+        case committed(commit: UInt64)
+    }
 
-    var stage = Stage.idle
-    var request = PoolRequest(id: 0, .flush)
-    var order: UInt64 = 0
-    var era: UInt64 = 0
-    /// The sectors that are finished or under way.
-    var done = 0
-    var outstanding = 0
-    var error: PoolError?
-    /// True while it counts as a writer of its disk.
-    var isWriter = false
-    // The segment: virtual units whose map entries change together.
-    var first: UInt64 = 0
-    var targets: [UInt32] = []
-    /// For each target, whether it was taken for this segment.
-    var isFresh: [Bool] = []
-    var segmentSectors = 0
-    var bounce = -1
-    var check: UInt32 = 0
-    /// The entry whose unit `bounce` holds.
-    var source = MapEntry.none
-    /// Device requests that continue each other are one request.
-    var run = Run()
-    var result = 0
-
+    /// Device requests that continue each other, which become one.
     struct Run {
         var kind = DeviceRequest.Kind.read
         var sector: UInt64 = 0
@@ -97,12 +36,60 @@ struct Request {
         var offset = 0
     }
 
+    var stage = Stage.idle
+    var request = PoolRequest(id: 0, .flush)
+    var order: UInt64 = 0
+    /// The era in which its device requests began.
+    var era: UInt64 = 0
+    /// The sectors that are finished or under way.
+    var done = 0
+    /// Its device requests that are under way.
+    var outstanding = 0
+    var error: PoolError?
+    /// True while it counts as a writer of its disk.
+    var isWriter = false
+    /// True if it waits for something other than its own device requests.
+    var isStalled = false
+    var run = Run()
+    /// The record that a control operation made.
+    var result = 0
+
+    // A segment: virtual units from `first` on whose map entries change together.
+    var first: UInt64 = 0
+    var targets: [UInt32] = []
+    /// For each target, whether it was taken for this segment.
+    var isFresh: [Bool] = []
+    var segmentSectors = 0
+    /// The slot of the copy of a unit, or -1.
+    var bounce = -1
+    /// The checksum of the unit that is being written, on a disk with checksums.
+    var check: UInt32 = 0
+    /// The entry whose unit is being copied or verified.
+    var source = MapEntry.none
+
+    // A flush: the commit and the count of ended writes for which it waits.
+    var commit: UInt64 = 0
+    var mark: UInt64 = 0
+    var failures: UInt64 = 0
+    /// The last request that was found to be one for which the flush waits: index and order.
+    var predecessor = (index: -1, order: UInt64(0))
+
     var isActive: Bool { stage != .idle }
+    var isChange: Bool { request.operation == .write || request.operation == .discard }
 
     mutating func fail(_ error: PoolError) { if self.error == nil { self.error = error } }
 
-    /// The virtual units that this request has locked.
-    func locks(_ disk: Int, _ from: UInt64, _ to: UInt64) -> Bool {
-        !targets.isEmpty && request.disk == disk && first <= to && first + UInt64(targets.count) > from
+    /// Makes the slot free for another request. The arrays keep their memory.
+    mutating func reset() {
+        let (targets, isFresh) = (self.targets, self.isFresh)
+        self = Request()
+        (self.targets, self.isFresh) = (targets, isFresh)
+        self.targets.removeAll(keepingCapacity: true)
+        self.isFresh.removeAll(keepingCapacity: true)
+    }
+
+    /// Returns whether the request has locked a virtual unit.
+    func locks(_ disk: Int, _ unit: UInt64) -> Bool {
+        !targets.isEmpty && request.disk == disk && first <= unit && unit - first < UInt64(targets.count)
     }
 }

@@ -18,8 +18,8 @@ final class HostMemory: PoolMemory {
     func checksum(_ offset: Int, count: Int) -> UInt32 {
         ~words[offset / 4..<(offset + count) / 4].reduce(~0) { HostMemory.crc.add($1, to: $0) }
     }
-    func copy(from: Int, to: Int, count: Int) {
-        for index in 0..<count / 4 { words[to / 4 + index] = words[from / 4 + index] }
+    func checksum(window: Int, _ offset: Int, count: Int) -> UInt32 {
+        ~windows[window][offset / 4..<(offset + count) / 4].reduce(~0) { HostMemory.crc.add($1, to: $0) }
     }
     func clear(_ offset: Int, count: Int) { for index in offset / 4..<(offset + count) / 4 { words[index] = 0 } }
     func clear(window: Int, _ offset: Int, count: Int) {

@@ -1,10 +1,11 @@
 import ABI
 import BlockStorage
+import DiskPool
 import Testing
 
 /// Tests disks that are partitions, with tables of the test and damaged ones.
 @Suite struct PartitionTests {
-    private typealias Server = StorageServer<ClientEnd, DriverEnd, HostMemory, Observer>
+    private typealias Server = StorageServer<ClientEnd, DriverEnd, HostMemory, NoRecoveryLog, Observer>
     private static let capacity: UInt64 = 4096
 
     /// A board with one disk, and a client with the partitions 1 and 3 of it.

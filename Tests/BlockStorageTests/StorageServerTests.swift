@@ -5,7 +5,7 @@ import Testing
 
 /// Tests the storage component's logic with a driver and clients of the test.
 @Suite struct StorageServerTests {
-    private typealias Server = StorageServer<ClientEnd, DriverEnd, HostMemory, Observer>
+    private typealias Server = StorageServer<ClientEnd, DriverEnd, HostMemory, NoRecoveryLog, Observer>
 
     private static let windowSize = 1 << 20
     private static let poolSize = 4 << 20
@@ -42,20 +42,21 @@ import Testing
                         disks: $1.1)
                 },
                 driver: DriverEnd(board: board), observer: observer, operations: 64)
-            server.addPool(on: 0, memory: memory, size: poolSize)
+            server.addPool(on: 0, memory: memory, size: poolSize, log: NoRecoveryLog())
         }
 
         /// Makes a pool with these disks of 1 MiB.
         private func format(_ names: [String]) {
             let records = PoolLayout.recordCount(units: units)
-            var pool = Pool(memory: memory, units: units, records: records, slots: 40, requests: 4)
+            var pool = Pool(
+                memory: memory, log: NoRecoveryLog(), units: units, records: records, slots: 40, requests: 4)
             func settle() {
                 while let request = pool.nextDeviceRequest() {
                     perform(request)
                     pool.deviceFinished(request.tag, succeeded: true)
                 }
             }
-            pool.format()
+            pool.format(identity: 1)
             settle()
             for name in names {
                 let options = DiskOptions(name: PoolName(name.utf8)!, sectors: 2048)

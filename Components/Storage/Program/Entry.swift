@@ -14,7 +14,7 @@ func ententeMain(_ argument: UInt64) {
 }
 
 struct Storage {
-    private var server: StorageServer<BlockServer, DriverEnd, PoolWindow, Report>
+    private var server: StorageServer<BlockServer, DriverEnd, PoolWindow, RecoveryMemory, Report>
 
     init() {
         let windows = ClientWindows()
@@ -73,10 +73,12 @@ struct Storage {
         }
         guard !boardDisks.isEmpty else { return }
         let size = (Int(own.size) - tables) / boardDisks.count / PoolLayout.unitSize * PoolLayout.unitSize
+        let recovery = Configuration.resource(.lastingMemory, named: "recovery")
         for (index, boardDisk) in boardDisks.enumerated() {
             let offset = tables + index * size
             server.addPool(
-                on: boardDisk, memory: PoolWindow(own, offset: offset, size: size, windows), size: size, at: offset)
+                on: boardDisk, memory: PoolWindow(own, offset: offset, size: size, windows), size: size, at: offset,
+                log: RecoveryMemory(recovery, part: index, of: boardDisks.count))
         }
     }
 

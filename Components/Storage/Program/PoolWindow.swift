@@ -32,9 +32,12 @@ struct PoolWindow: PoolMemory {
 
     func checksum(_ offset: Int, count: Int) -> UInt32 { entente_crc32c(address(offset, count), UInt64(count)) }
 
-    func copy(from: Int, to: Int, count: Int) { copy(address(to, count), address(from, count), count) }
-
     func clear(_ offset: Int, count: Int) { clear(address(offset, count), count) }
+
+    func checksum(window: Int, _ offset: Int, count: Int) -> UInt32 {
+        guard let place = windows.address(window, offset, count) else { return 0 }
+        return entente_crc32c(place, UInt64(count))
+    }
 
     func clear(window: Int, _ offset: Int, count: Int) {
         guard let place = windows.address(window, offset, count) else { return }
