@@ -36,6 +36,8 @@ public struct BoardDiskDescription: Sendable, Equatable {
     public var size: UInt64
     /// The file that the manifest names, or nil for one that the tool keeps for the system.
     public var file: URL?
+    /// True if a smaller file grows to `size`, because the manifest names the size.
+    public var growsFile = true
 
     public init(name: String, size: UInt64, file: URL? = nil) { (self.name, self.size, self.file) = (name, size, file) }
 

@@ -227,7 +227,7 @@ extension ManifestPart {
                     BoardDiskDescription.sizes, multipleOf: BoardDiskDescription.granule,
                     default: BoardDiskDescription.standardSize),
                 "bytes, {range}; the file takes as much of the host's disk as was written. A file that exists grows to this size, and "
-                    + "never shrinks"),
+                    + "never shrinks; without `size` it stays as it is"),
             .init(
                 "file", .newFile, "the file of the host that has the disk's contents; the first run makes it",
                 columns: ["a file that the tool keeps for the system"]),

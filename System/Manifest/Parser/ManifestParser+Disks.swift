@@ -33,7 +33,8 @@ extension ManifestParser {
             example: "name: {size: 16GiB}"
         ).map { name, section in
             checkName(name, of: "disk", reserved: [], at: section.mark)
-            let disk = BoardDiskDescription(name: name, size: section.size("size"), file: section.newFile("file"))
+            var disk = BoardDiskDescription(name: name, size: section.size("size"), file: section.newFile("file"))
+            disk.growsFile = section.has("size")
             return SharedDiskDeclaration(disk: disk, section: section)
         }
     }
