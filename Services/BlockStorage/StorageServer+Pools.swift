@@ -82,7 +82,7 @@ extension StorageServer {
                 return observer.note(.missing(client: client, disk: number))
             }
             (clients[client].disks[number].pool, clients[client].disks[number].record) = (index, record)
-            var features: BlockDiskFeatures = [.discard, .writeZeroes, .hasVolatileCache]
+            var features = BlockDiskFeatures.discard.union(.writeZeroes).union(.hasVolatileCache)
             if disk.isReadOnly || board.features.contains(.readOnly) || pool.record(record).kind == .snapshot {
                 features.insert(.readOnly)
             }
