@@ -47,7 +47,7 @@ extension StorageServer {
         }
         var pool = Pool(
             memory: memory, log: pools[index].log, units: units, records: records, slots: slots,
-            requests: operations.count)
+            requests: operations.count + Self.ticketCount)
         pool.passesDiscards = disk.features.contains(.discard)
         if disk.features.contains(.readOnly) { pool.readOnlyReason = .owner }
         pool.open()
@@ -132,7 +132,11 @@ extension StorageServer {
         for pool in pools.indices {
             while let answer = pools[pool].pool?.nextAnswer() {
                 hasTaken = true
-                finish(Int(answer.id), Self.status(answer.error))
+                if answer.id >= Self.controlID {
+                    controlFinished(answer)
+                } else {
+                    finish(Int(answer.id), Self.status(answer.error))
+                }
             }
         }
         return hasTaken

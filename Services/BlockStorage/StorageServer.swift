@@ -22,6 +22,9 @@ public struct StorageServer<
     var partitionMemory: (memory: Memory, offset: Int)?
     var operations: [StorageOperation<Source.Slot>]
     var freeOperations: [Int]
+    /// The control operations, and the ticket of the last one.
+    var tickets = [StorageTicket](repeating: StorageTicket(), count: 4)
+    var lastTicket = 0
     var order: UInt64 = 0
     /// The client whose turn is next.
     var turn = 0

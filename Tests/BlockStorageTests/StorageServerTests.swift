@@ -230,6 +230,42 @@ import Testing
         #expect(without.perform(BlockRequest(.read, length: 512)) == .noDisk)
     }
 
+    /// Performs a control operation to its end.
+    private func perform(_ command: StorageCommand, _ system: System) -> StorageOutcome? {
+        guard let ticket = system.server.begin(command, onBoardDisk: 0) else { return nil }
+        system.settle()
+        return system.server.outcome(ticket)
+    }
+
+    @Test func controlsDisksWhileTheyAreUsed() {
+        let system = System([[Self.pool("a")]], pool: ["a"])
+        #expect(system.server.begin(.delete(PoolName("a".utf8)!), onBoardDisk: 0) == nil)
+        system.settle()
+        let (a, b, old, new) = (
+            PoolName("a".utf8)!, PoolName("b".utf8)!, PoolName("a@1".utf8)!, PoolName("new".utf8)!
+        )
+        #expect(system.write(5, to: 0) == .ok)
+        #expect(perform(.snapshot(old, of: a), system) == .done)
+        #expect(perform(.snapshot(old, of: a), system) == .failed(.exists))
+        #expect(perform(.clone(b, of: old), system) == .done)
+        #expect(perform(.create(new, sectors: 64), system) == .done)
+        #expect(perform(.delete(a), system) == .isInUse)
+        #expect(perform(.delete(old), system) == .failed(.neededByClone) || perform(.delete(old), system) == .done)
+        #expect(perform(.delete(new), system) == .done && perform(.delete(new), system) == .failed(.noSuchDisk))
+        #expect(perform(.grow(a, sectors: 4096), system) == .done)
+        #expect(system.clients[0].disks[0]?.capacity == 4096)
+        #expect(system.write(6, to: 4088) == .ok && system.read(4088) == 6 && system.read(0) == 5)
+        #expect(perform(.grow(a, sectors: 8), system) == .failed(.shrinks))
+        #expect(system.server.outcome(4) == nil && system.server.outcome(-1) == nil)
+        var names: [String] = []
+        for index in 0..<64 {
+            let (record, isEnd) = system.server.record(index, onBoardDisk: 0)
+            if isEnd { break }
+            if let record { names.append(record.name.text) }
+        }
+        #expect(Set(names).isSuperset(of: ["a", "b"]) && !names.contains("new"))
+    }
+
     @Test func anErrorOfTheDeviceReachesItsRequestOnly() {
         let system = System([[Self.pool("a")]], pool: ["a"])
         system.settle()
