@@ -24,7 +24,7 @@ extension StorageServer {
     }
 
     /// Returns true if a disk that is not open will not be opened in this life.
-    private func isHopeless(_ disk: StorageDisk) -> Bool {
+    func isHopeless(_ disk: StorageDisk) -> Bool {
         guard !disk.isMissing else { return true }
         if case .partition = disk.place {
             return !searches.contains { $0.boardDisk == disk.boardDisk && $0.state != .failed }

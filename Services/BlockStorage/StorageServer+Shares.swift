@@ -45,6 +45,11 @@ extension StorageServer {
         } else {
             return false
         }
+        // After a restart, requests come before the disks are open again.
+        if isOpening(next.request.disk, of: client) {
+            clients[client].held = next
+            return false
+        }
         clients[client].held = nil
         if let status = earlyAnswer(next.request, of: client) {
             answer(client, next.slot, next.request, status)
@@ -64,6 +69,12 @@ extension StorageServer {
         clients[client].runningBytes -= Int(next.request.length)
         clients[client].held = next
         return false
+    }
+
+    private func isOpening(_ disk: UInt16, of client: Int) -> Bool {
+        guard !isOpen, clients[client].disks.indices.contains(Int(disk)) else { return false }
+        let disk = clients[client].disks[Int(disk)]
+        return disk.description == nil && !isHopeless(disk)
     }
 
     /// Passes an operation's request on. Returns false if there is no room for it now.

@@ -33,6 +33,14 @@ final class HostMemory: PoolMemory {
     }
 }
 
+/// A recovery log, which outlives lives of the storage component.
+final class HostLog: RecoveryLog {
+    private var words = [UInt32](repeating: 0, count: 8 * 4096)
+    var capacity: Int { words.count / 8 }
+    func load(_ index: Int) -> UInt32 { words[index] }
+    func store(_ index: Int, _ word: UInt32) { words[index] = word }
+}
+
 /// The driver and the disks of a board. It answers when the test says so. It outlives lives of the storage component.
 final class FakeBoard {
     let memory: HostMemory

@@ -5,7 +5,7 @@ import Testing
 
 /// Tests the storage component's logic with a driver and clients of the test.
 @Suite struct StorageServerTests {
-    private typealias Server = StorageServer<ClientEnd, DriverEnd, HostMemory, NoRecoveryLog, Observer>
+    private typealias Server = StorageServer<ClientEnd, DriverEnd, HostMemory, HostLog, Observer>
 
     private static let windowSize = 1 << 20
     private static let poolSize = 4 << 20
@@ -17,6 +17,7 @@ import Testing
         let board: FakeBoard
         let clients: [FakeClient]
         let observer = Observer()
+        private let recovery = HostLog()
         private let disks: [[StorageDisk]]
         var server: Server!
 
@@ -42,7 +43,7 @@ import Testing
                         disks: $1.1)
                 },
                 driver: DriverEnd(board: board), observer: observer, operations: 64)
-            server.addPool(on: 0, memory: memory, size: poolSize, log: NoRecoveryLog())
+            server.addPool(on: 0, memory: memory, size: poolSize, log: recovery)
         }
 
         /// Makes a pool with these disks of 1 MiB.
@@ -278,39 +279,45 @@ import Testing
         #expect(system.read(32, count: 32) == 3)
     }
 
-    /// Kills the component between any two answers of the driver. Each request is answered once, and everything that
-    /// was answered is there.
-    @Test(arguments: 0..<30 as Range<UInt64>) func survivesItsOwnDeath(seed: UInt64) {
+    /// Kills the component between any two answers of the driver, with whole disks and with disks of a pool. Each
+    /// request is answered once, and everything that was answered is there, although nothing was flushed.
+    @Test(arguments: 0..<40 as Range<UInt64>) func survivesItsOwnDeath(seed: UInt64) {
         var random = Generator(seed)
-        let system = System([[Self.whole], [StorageDisk(.whole, boardDisk: 2, isReadOnly: false)]])
+        let system =
+            seed % 2 == 0
+            ? System([[Self.whole], [StorageDisk(.whole, boardDisk: 2, isReadOnly: false)]])
+            : System([[Self.pool("a")], [Self.pool("b")]], pool: ["a", "b"])
         system.settle()
-        var expected: [Int: [UInt64: UInt32]] = [0: [:], 1: [:]]
-        for round in 1...40 as ClosedRange<UInt32> {
+        var expected: [[UInt64: UInt32]] = [[:], [:]]
+        for round in 1...30 as ClosedRange<UInt32> {
             var slots: [(client: Int, slot: Int)] = []
             for client in 0...1 {
                 for index in 0..<4 {
-                    let sector = UInt64(index * 8 + Int(random.below(4)) * 100)
-                    let at = index * 1024
+                    let sector = UInt64(index * 256 + Int(random.below(20)) * 8)
+                    let (at, word) = (index * 1024, round * 8 + UInt32(client))
                     system.memory.windows[client + 1].replaceSubrange(
-                        at..<at + 1024, with: [UInt32](repeating: round * 8 + UInt32(client), count: 1024))
+                        at..<at + 1024, with: [UInt32](repeating: word, count: 1024))
                     let request = BlockRequest(.write, sector: sector, length: 4096, offset: UInt32(at * 4))
                     slots.append((client, system.clients[client].submit(request)))
-                    for number in sector..<sector + 8 { expected[client]![number] = round * 8 + UInt32(client) }
+                    for number in sector..<sector + 8 { expected[client][number] = word }
                 }
             }
+            if random.below(5) == 0 { slots.append((0, system.clients[0].submit(BlockRequest(.flush)))) }
             system.server.run()
             while slots.contains(where: { system.clients[$0.client].answers[$0.slot] == nil }) {
-                if random.below(4) == 0 { system.begin() }
+                if random.below(80) == 0 { system.begin() }
                 system.server.run()
-                if !system.board.pending.isEmpty {
-                    system.board.finish(Int(random.below(UInt64(system.board.pending.count))))
-                }
+                let pending = UInt64(system.board.pending.count)
+                if pending > 0 { system.board.finish(Int(random.below(pending))) }
             }
             #expect(slots.allSatisfy { system.clients[$0.client].answers[$0.slot] == .ok })
         }
+        system.settle()
+        system.begin()
+        system.settle()
         for client in 0...1 {
-            for (sector, word) in expected[client]! {
-                #expect(system.board.sector(sector, of: client + 1).allSatisfy { $0 == word })
+            for sector in stride(from: UInt64(0), to: 1016, by: 8) {
+                #expect(system.read(sector, of: client) == expected[client][sector] ?? 0, "sector \(sector)")
             }
         }
     }
