@@ -4,17 +4,18 @@
 import PackageDescription
 
 let programs: KeyValuePairs<String, [Target.Dependency]> = [
-    "Storage": [.product(name: "BlockStorage", package: "Services"), .product(name: "DiskPool", package: "Services")]
+    "Storage": [
+        "DiskControl", .product(name: "BlockStorage", package: "Services"),
+        .product(name: "DiskPool", package: "Services"),
+    ]
 ]
+
+let kit: [Target.Dependency] = [.product(name: "ABI", package: "Kit"), .product(name: "Entente", package: "Kit")]
 
 let package = Package(
     name: "StorageProgram",
-    products: programs.map { .library(name: $0.key + "Image", type: .static, targets: [$0.key]) },
+    products: [.library(name: "DiskControl", targets: ["DiskControl"])] + programs.map { .library(name: $0.key + "Image", type: .static, targets: [$0.key]) },
     dependencies: [.package(path: "../../Kit"), .package(path: "../../Services")],
-    targets: programs.map {
-        .target(
-            name: $0.key,
-            dependencies: [.product(name: "ABI", package: "Kit"), .product(name: "Entente", package: "Kit")] + $0.value,
-            path: "Program")
-    }
+    targets: [.target(name: "DiskControl", dependencies: kit, path: "Control")]
+        + programs.map { .target(name: $0.key, dependencies: kit + $0.value, path: "Program") }
 )

@@ -1,3 +1,4 @@
+import ABI
 import DiskPool
 
 /// A control operation on the disks of a pool.

@@ -10,11 +10,12 @@ import Entente
 @c(entente_main)
 func ententeMain(_ argument: UInt64) {
     var storage = Storage()
-    storage.run()
+    storage.heard(Events(bits: 0))
+    serve(&storage)
 }
 
 struct Storage {
-    private var server: StorageServer<BlockServer, DriverEnd, PoolWindow, RecoveryMemory, Report>
+    var server: StorageServer<BlockServer, DriverEnd, PoolWindow, RecoveryMemory, Report>
 
     init() {
         let windows = ClientWindows()
@@ -82,15 +83,16 @@ struct Storage {
         }
     }
 
-    mutating func run() {
-        while true {
-            work()
-            if sleeps() { _ = Events.wait() }
+    /// Works until nothing can go on, and announces to all peers that this component sleeps. `serve` then waits for a
+    /// call or for the next event.
+    mutating func heard(_ events: Events) {
+        repeat {
             wake()
-        }
+            work()
+        } while !sleeps()
     }
 
-    private mutating func work() {
+    mutating func work() {
         server.run()
         server.driver.notify()
         server.notifyClients { $0.notify() }
