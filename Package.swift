@@ -21,7 +21,7 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
     ],
     targets: [
-        .target(name: "SystemImage", dependencies: [abi, yaml], path: "System"),
+        .target(name: "SystemImage", dependencies: [abi, pool, yaml], path: "System"),
         // This target has the commands for users.
         .target(
             name: "Tool", dependencies: ["SystemImage", abi, arguments, logging, pool], path: "Tool",
