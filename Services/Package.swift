@@ -7,9 +7,10 @@ let package = Package(
     products: [
         .library(name: "Supervision", targets: ["Supervision"]),
         .library(name: "SerialConsole", targets: ["SerialConsole"]),
+        .library(name: "DiskPool", targets: ["DiskPool"]),
     ],
     dependencies: [.package(path: "../Kit")],
-    targets: ["Supervision", "SerialConsole"].map {
+    targets: ["Supervision", "SerialConsole", "DiskPool"].map {
         .target(name: $0, dependencies: [.product(name: "ABI", package: "Kit")], path: $0)
     }
 )
