@@ -17,7 +17,9 @@ let threadTests = [
     "LookUpRaceTests", "CoreThread", "Fixture", "Fixture+Tenants", "Invariants", "Invariants+Objects",
     "Invariants+Queues", "Invariants+Tree", "HostileWords", "SeededGenerator", "Counter",
 ]
-let testsWithoutThreads = ["InterleavingTests", "SupervisionTests", "SerialConsoleTests", "BlockStorageTests"]
+let testsWithoutThreads = [
+    "InterleavingTests", "SupervisionTests", "SerialConsoleTests", "DiskPoolTests", "BlockStorageTests",
+]
 let hasThreadTestsOnly = Context.environment["ENTENTE_THREADS"] != nil
 
 let package = Package(
@@ -51,6 +53,9 @@ let package = Package(
                 .product(name: "DiskPool", package: "Services"),
             ],
             path: "BlockStorageTests"),
+        .testTarget(
+            name: "DiskPoolTests", dependencies: ["TestSupport", .product(name: "DiskPool", package: "Services")],
+            path: "DiskPoolTests"),
         .testTarget(
             name: "EntenteTests",
             dependencies: [

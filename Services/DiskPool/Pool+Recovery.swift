@@ -54,7 +54,7 @@ extension Pool {
         }
         var after = change.entry
         let before = entry(place.slot, place.index)
-        // A snapshot that was not committed may have raised the epoch meanwhile. It is gone, so the present epoch holds.
+        // A snapshot that was not committed may have raised the epoch meanwhile. The present epoch holds.
         if !after.isNone { after.birth = after.unit == before.unit ? before.birth : superblock.epoch }
         self.change(change.record, UInt64(change.unit), place, to: after, for: .deletion)
         return .value(true)

@@ -1,5 +1,6 @@
 // Writes. A unit that belongs to the disk alone and holds data in the sectors concerned is written in place. Otherwise
-// the write is a *segment*: its data goes to units that no committed structure uses, and afterwards these enter the map.
+// the write is a *segment*: its data goes to units that no committed structure uses, and afterwards these enter the
+// map.
 extension Pool {
     mutating func write(_ index: Int) {
         guard becomeWriter(index) else { return }

@@ -21,8 +21,8 @@
 ///
 /// # Promises
 /// A write is answered when the device has it and the map in memory names it. It is durable after the next flush of its
-/// disk, or at once with `isDurable`. A control operation is durable when it is answered. After a power cut, the pool is
-/// as one of the last two commits left it, and each sector of a disk is as before or after a write that no flush
+/// disk, or at once with `isDurable`. A control operation is durable when it is answered. After a power cut, the pool
+/// is as one of the last two commits left it, and each sector of a disk is as before or after a write that no flush
 /// followed. Requests for the same sectors at the same time have no order among each other.
 ///
 /// Metadata changes in memory first. A *commit* writes it: every changed block goes to a place that no committed

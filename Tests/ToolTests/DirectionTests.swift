@@ -58,6 +58,7 @@ import Testing
         "Machines/VirtualPlatform": [],
         "Services/Supervision": [],
         "Services/SerialConsole": [],
+        "Services/DiskPool": [],
         "Components/Root": [],
         "Components/Monitor": ["KernelEnvironment", "Monitor"],
         "Components/Serial": [],
