@@ -12,6 +12,15 @@ package final class DiskFiles: Sendable {
         package var disk: BoardDiskDescription
         package var file: URL
         fileprivate var lock: FileLock
+
+        /// The size in bytes, or 0 for a device of the host.
+        fileprivate var size: UInt64 {
+            get throws {
+                var status = stat()
+                guard fstat(lock.descriptor, &status) == 0 else { throw Failure.ofCall(on: file) }
+                return UInt64(status.st_size)
+            }
+        }
     }
 
     package let files: [DiskFile]
@@ -36,6 +45,13 @@ package final class DiskFiles: Sendable {
     /// Returns the files of a board's disks, or nil if the board has none.
     package static func needed(by manifest: Manifest, workspace: Workspace, folder: URL?) throws -> DiskFiles? {
         manifest.disks.board.isEmpty ? nil : try DiskFiles(of: manifest, workspace: workspace, folder: folder)
+    }
+
+    /// Returns the sizes of the files in bytes, by the names of the board's disks.
+    package var sizes: [String: UInt64] {
+        get throws {
+            try Dictionary(uniqueKeysWithValues: files.map { ($0.disk.name, try $0.size) })
+        }
     }
 
     private static func lock(_ file: URL, of manifest: Manifest) throws -> FileLock {
